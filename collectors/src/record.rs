@@ -1,0 +1,51 @@
+//! One record of a list, as it was received.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// A 128-bit hash (XXH3) of a record's `id`: what is kept of an id that was delivered.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct IdHash(pub [u8; 16]);
+
+impl IdHash {
+    /// Hashes the text of an id.
+    pub fn of(id: &str) -> Self {
+        Self(xxhash_rust::xxh3::xxh3_128(id.as_bytes()).to_be_bytes())
+    }
+}
+
+/// A record with a usable id and time.
+#[derive(Clone)]
+pub struct Record {
+    /// The JSON object as received: a slice of the page's body, not a copy. May hold line breaks (a pretty-printed body).
+    pub raw: Bytes,
+    /// `effective_at` or `created`: whole Unix seconds, 0 ..= 253402300799.
+    pub second: i64,
+    /// Hash of `id`.
+    pub id: IdHash,
+}
+
+/// Shows the size only: a record's content never reaches a log.
+impl fmt::Debug for Record {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Record({} bytes at {})", self.raw.len(), self.second)
+    }
+}
+
+/// A record without usable id or time. It is kept in the route's rejects, and its page goes on.
+#[derive(Clone)]
+pub struct Unusable {
+    /// The JSON value as received.
+    pub raw: Bytes,
+    /// What is wrong with it, without any of its content.
+    pub reason: &'static str,
+}
+
+/// Shows the reason only.
+impl fmt::Debug for Unusable {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Unusable({}, {} bytes)", self.reason, self.raw.len())
+    }
+}

@@ -1,0 +1,4 @@
+//! ccfd brings OpenAI audit logs and stored chat completions into a SIEM: every record, once.
+
+pub mod sinks;
+pub mod tables;

@@ -1,0 +1,107 @@
+//! Destinations. A sink takes a batch of records of one table and answers once all of them are safe.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use collectors::Record;
+
+use crate::tables::Table;
+
+/// Records of one table and one collector, in the order in which they were read. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The table they belong to.
+    pub table: &'static Table,
+    /// The collector's name, stored as `ConnectorName`.
+    pub connector: Arc<str>,
+    /// The records. Never empty.
+    pub records: Arc<[Record]>,
+}
+
+/// What became of a batch. `accepted + already_there + refused.len()` is the number of records handed in.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Newly stored.
+    pub accepted: u64,
+    /// Stored before, by an earlier delivery of the same record.
+    pub already_there: u64,
+    /// Records that the destination will never take; the pipeline keeps them in the rejects.
+    pub refused: Vec<Refused>,
+}
+
+/// One record that a sink will not take.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its place in the batch.
+    pub index: usize,
+    /// Why, in the destination's words. May repeat content: for the rejects file only, never for a log.
+    pub reason: String,
+}
+
+/// What a batch does that is written a second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redelivery {
+    /// Nothing: the sink recognises records by id.
+    Harmless,
+    /// The records stand there twice.
+    Repeats,
+}
+
+/// Why a write (or check) failed as a whole. Nothing of the batch counts as delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// Too little disk space is left; nothing was written.
+    #[error("{path}: {free} bytes of disk space free, {wanted} wanted")]
+    DiskFull {
+        /// The file or directory written to.
+        path: String,
+        /// Bytes free there.
+        free: u64,
+        /// Bytes that must stay free.
+        wanted: u64,
+    },
+    /// Another process is using the destination; it may be free soon.
+    #[error("{path}: in use by another process")]
+    Busy {
+        /// The file or directory.
+        path: String,
+    },
+    /// The destination is not what it should be (a directory in place of a file, not a database, no permission).
+    #[error("{path}: {reason}")]
+    Misplaced {
+        /// The file or directory.
+        path: String,
+        /// What is wrong, from the operating system or the database.
+        reason: String,
+    },
+    /// Reading or writing failed in a way that may pass.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or directory.
+        path: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
+
+/// A destination. `Ok` from `write` is the acknowledgement: there is no other one.
+#[async_trait]
+pub trait Sink: Send + Sync {
+    /// What a repeated batch does.
+    fn redelivery(&self) -> Redelivery;
+
+    /// How many bytes of records make a good call: the pipeline gathers about that many before it writes.
+    fn batch_bytes(&self) -> usize;
+
+    /// What names the destination itself (the path of a file, a URL and index): a change of it is a change of what
+    /// the checkpoint speaks about.
+    fn identity(&self) -> String;
+
+    /// Proves that a write would work, without writing a row. Returns one line about what was found.
+    async fn check(&self) -> Result<String, SinkError>;
+
+    /// Stores every record of the batch durably, or says which ones it refuses, or fails as a whole.
+    ///
+    /// When the future is dropped the write may still happen: a batch may be handed in again.
+    async fn write(&self, batch: Batch) -> Result<Receipt, SinkError>;
+}

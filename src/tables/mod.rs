@@ -1,0 +1,4 @@
+//! The tables.
+/// A table.
+#[derive(Debug)]
+pub struct Table;
