@@ -12,7 +12,12 @@ pub struct IdHash(pub [u8; 16]);
 impl IdHash {
     /// Hashes the text of an id.
     pub fn of(id: &str) -> Self {
-        Self(xxhash_rust::xxh3::xxh3_128(id.as_bytes()).to_be_bytes())
+        Self::of_bytes(id.as_bytes())
+    }
+
+    /// Hashes bytes that stand for an id: the whole of a record that has none.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(xxhash_rust::xxh3::xxh3_128(bytes).to_be_bytes())
     }
 }
 
@@ -25,6 +30,19 @@ pub struct Record {
     pub second: i64,
     /// Hash of `id`.
     pub id: IdHash,
+}
+
+impl Record {
+    /// The text of `id`, read anew.
+    pub fn id_text(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Named {
+            id: String,
+        }
+        serde_json::from_slice::<Named>(&self.raw)
+            .ok()
+            .map(|named| named.id)
+    }
 }
 
 /// Shows the size only: a record's content never reaches a log.
@@ -41,6 +59,8 @@ pub struct Unusable {
     pub raw: Bytes,
     /// What is wrong with it, without any of its content.
     pub reason: &'static str,
+    /// The second of the record before it on its page: the best guess at where in time it belongs.
+    pub near: Option<i64>,
 }
 
 /// Shows the reason only.

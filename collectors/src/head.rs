@@ -1,0 +1,158 @@
+//! The few fields of a record that collecting needs, read without building the rest.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::record::IdHash;
+
+/// The last second that a four-digit year can write: 9999-12-31T23:59:59Z.
+pub const LAST_SECOND: i64 = 253_402_300_799;
+
+/// What is read of a record: enough to know it again and to place it in time.
+pub(crate) enum Head {
+    Object { id: Option<IdHash>, second: Option<i64> },
+    Other,
+}
+
+enum Key {
+    Id,
+    Time,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl Visitor<'_> for Keys {
+            type Value = Key;
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a key")
+            }
+            fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+                Ok(match key {
+                    "id" => Key::Id,
+                    "effective_at" | "created" => Key::Time,
+                    _ => Key::Other,
+                })
+            }
+        }
+        deserializer.deserialize_identifier(Keys)
+    }
+}
+
+impl<'de> Deserialize<'de> for Head {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Heads;
+        impl<'de> Visitor<'de> for Heads {
+            type Value = Head;
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a record")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
+                let (mut id, mut second) = (None, None);
+                while let Some(key) = map.next_key()? {
+                    match key {
+                        Key::Id => id = map.next_value::<Scalar<'de>>()?.id(),
+                        Key::Time => second = map.next_value::<Scalar<'de>>()?.second(),
+                        Key::Other => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(Head::Object { id, second })
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Head, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Head::Other)
+            }
+            fn visit_unit<E>(self) -> Result<Head, E> {
+                Ok(Head::Other)
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Head, E> {
+                Ok(Head::Other)
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Head, E> {
+                Ok(Head::Other)
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Head, E> {
+                Ok(Head::Other)
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Head, E> {
+                Ok(Head::Other)
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Head, E> {
+                Ok(Head::Other)
+            }
+        }
+        deserializer.deserialize_any(Heads)
+    }
+}
+
+/// A value that should be a text, a number or a flag, and may be anything.
+pub(crate) enum Scalar<'a> {
+    Text(Cow<'a, str>),
+    Whole(i64),
+    Real(f64),
+    Bool(bool),
+    Other,
+}
+
+impl Scalar<'_> {
+    fn id(&self) -> Option<IdHash> {
+        match self {
+            Self::Text(text) if !text.is_empty() => Some(IdHash::of(text)),
+            Self::Text(_) | Self::Whole(_) | Self::Real(_) | Self::Bool(_) | Self::Other => None,
+        }
+    }
+
+    /// Whole seconds. A fraction is cut off: no live answer had one, but two collectors of this data accept it.
+    fn second(&self) -> Option<i64> {
+        let second = match self {
+            Self::Whole(second) => *second,
+            Self::Real(second) if second.is_finite() && second.abs() < 1e15 => second.floor() as i64,
+            Self::Text(_) | Self::Real(_) | Self::Bool(_) | Self::Other => return None,
+        };
+        (0..=LAST_SECOND).contains(&second).then_some(second)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Scalars;
+        impl<'de> Visitor<'de> for Scalars {
+            type Value = Scalar<'de>;
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("any value")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Scalar::Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Scalar::Text(Cow::Owned(text.to_owned())))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Scalar::Whole(number))
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(i64::try_from(number).map_or(Scalar::Other, Scalar::Whole))
+            }
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(Scalar::Real(number))
+            }
+            fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+                Ok(Scalar::Bool(flag))
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Scalar::Other)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Scalar::Other)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Scalar::Other)
+            }
+        }
+        deserializer.deserialize_any(Scalars)
+    }
+}

@@ -1,0 +1,329 @@
+//! From a status, headers and an error body to one kind of error.
+//!
+//! Source of the cases: the API's error envelope and guide, and bodies quoted from live traffic. Codes win over types, types
+//! over statuses, because a 429 may mean "slow down" or "no money", and a 401 any of five things.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use crate::error::{CollectError, CollectErrorKind};
+
+/// What an error body says; every part of it may be missing.
+#[derive(Debug, Default, Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    error: Option<Told>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Told {
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    param: Option<String>,
+    #[serde(default)]
+    code: Option<String>,
+}
+
+/// The error of an answer that is not 2xx. `scope` is what the list is known to need, for answers that do not name it.
+pub fn refusal(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    scope: &str,
+    retry_after_max: Duration,
+) -> CollectError {
+    let told = serde_json::from_slice::<Envelope>(body)
+        .unwrap_or_default()
+        .error
+        .unwrap_or_default();
+    let kind = kind_of(status, headers, &told, scope, retry_after_max);
+    CollectError {
+        kind,
+        request_id: request_id(headers),
+    }
+}
+
+/// `x-request-id`, when it is one that can be logged.
+pub fn request_id(headers: &HeaderMap) -> Option<String> {
+    headers.get("x-request-id")?.to_str().ok().map(plain)
+}
+
+fn kind_of(
+    status: StatusCode,
+    headers: &HeaderMap,
+    told: &Told,
+    scope: &str,
+    retry_after_max: Duration,
+) -> CollectErrorKind {
+    let code = told.code.as_deref().unwrap_or("");
+    let message = told.message.as_deref().unwrap_or("");
+    let retry_after = retry_after(headers, SystemTime::now(), retry_after_max);
+    let overloaded = CollectErrorKind::Overloaded {
+        status: status.as_u16(),
+        retry_after,
+    };
+    if out_of_money(status, told) {
+        return CollectErrorKind::OutOfMoney {
+            code: plain(if code.is_empty() {
+                "insufficient_quota"
+            } else {
+                code
+            }),
+        };
+    }
+    match headers.get("x-should-retry").map(|value| value.as_bytes()) {
+        Some(b"true") if status != StatusCode::TOO_MANY_REQUESTS => return overloaded,
+        Some(b"false") => {
+            if let Some(kind) = passing(status, retry_after) {
+                drop(kind);
+                return CollectErrorKind::Refused {
+                    status: status.as_u16(),
+                    code: code_or_type(told),
+                };
+            }
+        }
+        _ => {}
+    }
+    if let Some(kind) = passing(status, retry_after) {
+        return kind;
+    }
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => keyed(status, code, message, scope),
+        StatusCode::METHOD_NOT_ALLOWED => CollectErrorKind::MethodNotAllowed,
+        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => {
+            match parameter(told, message) {
+                Some(param) => CollectErrorKind::ParameterRefused {
+                    status: status.as_u16(),
+                    param,
+                },
+                None if status == StatusCode::NOT_FOUND => CollectErrorKind::NotFound,
+                None => CollectErrorKind::Refused {
+                    status: status.as_u16(),
+                    code: code_or_type(told),
+                },
+            }
+        }
+        _ => CollectErrorKind::Refused {
+            status: status.as_u16(),
+            code: code_or_type(told),
+        },
+    }
+}
+
+/// Statuses that the official clients repeat: 408, 409, 429 and 5xx.
+fn passing(status: StatusCode, retry_after: Option<Duration>) -> Option<CollectErrorKind> {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Some(CollectErrorKind::Throttled { retry_after }),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT => Some(CollectErrorKind::Overloaded {
+            status: status.as_u16(),
+            retry_after,
+        }),
+        status if status.is_server_error() => Some(CollectErrorKind::Overloaded {
+            status: status.as_u16(),
+            retry_after,
+        }),
+        _ => None,
+    }
+}
+
+fn out_of_money(status: StatusCode, told: &Told) -> bool {
+    let of_money = |text: &str| {
+        matches!(
+            text,
+            "insufficient_quota" | "credit_balance_exhausted" | "billing_hard_limit_reached"
+        ) || text.ends_with("_spend_limit_exceeded")
+            || text.ends_with("_usage_limit_exceeded")
+    };
+    let by_type = told.code.is_none() && told.kind.as_deref().is_some_and(of_money);
+    status == StatusCode::TOO_MANY_REQUESTS && (told.code.as_deref().is_some_and(of_money) || by_type)
+}
+
+fn keyed(status: StatusCode, code: &str, message: &str, scope: &str) -> CollectErrorKind {
+    let named = message.split_once("Missing scopes:").map(|(_, rest)| {
+        let scopes = rest.split(['.', ' ', ',']).collect::<Vec<_>>().join(".");
+        plain(scopes.trim_matches('.').split("..").next().unwrap_or_default())
+    });
+    match (code, named) {
+        ("ip_not_authorized", _) => CollectErrorKind::AddressNotAllowed,
+        _ if message.contains("IP is not authorized") => CollectErrorKind::AddressNotAllowed,
+        ("incorrect_hostname", _) => CollectErrorKind::WrongHost,
+        ("unsupported_country_region_territory", _) => CollectErrorKind::UnsupportedCountry,
+        ("organization_membership_required", _) => CollectErrorKind::NotAMember,
+        (_, Some(scope)) if !scope.is_empty() => CollectErrorKind::MissingScope { scope },
+        ("missing_scope", _) => CollectErrorKind::MissingScope {
+            scope: scope.to_owned(),
+        },
+        _ if message.contains("insufficient permissions") => CollectErrorKind::MissingScope {
+            scope: scope.to_owned(),
+        },
+        _ if status == StatusCode::UNAUTHORIZED => CollectErrorKind::Unauthorized,
+        _ => CollectErrorKind::Forbidden,
+    }
+}
+
+/// The query parameter that an answer complains about: `param`, or a known name in its message.
+fn parameter(told: &Told, message: &str) -> Option<String> {
+    let known = [
+        "tenant_only",
+        "effective_at",
+        "event_types",
+        "order",
+        "limit",
+        "after",
+        "before",
+    ];
+    told.param
+        .as_deref()
+        .map(plain)
+        .filter(|param| !param.is_empty())
+        .or_else(|| {
+            let mut words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            words.find(|word| known.contains(word)).map(str::to_owned)
+        })
+}
+
+fn code_or_type(told: &Told) -> String {
+    plain(told.code.as_deref().or(told.kind.as_deref()).unwrap_or("no code"))
+}
+
+/// A short identifier that is safe in a log, whatever the other side sent.
+fn plain(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "_-. []".contains(*c))
+        .take(80)
+        .collect()
+}
+
+/// What the service asks to wait: `retry-after-ms`, else `Retry-After` in seconds or as a date; at most `max`.
+fn retry_after(headers: &HeaderMap, now: SystemTime, max: Duration) -> Option<Duration> {
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+    };
+    let seconds = |text: &str| text.parse::<f64>().ok().filter(|s| s.is_finite() && *s >= 0.0);
+    let millis = text("retry-after-ms").and_then(seconds).map(|ms| ms / 1000.0);
+    let asked = millis.or_else(|| text("retry-after").and_then(seconds));
+    let wait = match asked {
+        Some(asked) => Duration::try_from_secs_f64(asked).unwrap_or(max),
+        None => {
+            let date = httpdate::parse_http_date(text("retry-after")?).ok()?;
+            date.duration_since(now).unwrap_or_default()
+        }
+    };
+    Some(wait.min(max))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    const MAX: Duration = Duration::from_secs(600);
+
+    fn kind(status: u16, headers: &[(&'static str, &str)], body: &str) -> CollectErrorKind {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, HeaderValue::from_str(value).expect("a header"));
+        }
+        let status = StatusCode::from_u16(status).expect("a status");
+        refusal(status, &map, body.as_bytes(), "api.audit_logs.read", MAX).kind
+    }
+
+    #[test]
+    fn being_out_of_money_is_not_a_rate_limit() {
+        let body =
+            r#"{"error":{"message":"m","type":"insufficient_quota","code":"project_spend_limit_exceeded"}}"#;
+        assert_eq!(
+            kind(429, &[], body),
+            CollectErrorKind::OutOfMoney {
+                code: "project_spend_limit_exceeded".into()
+            }
+        );
+        let body = r#"{"error":{"message":"m","type":"insufficient_quota","code":"rate_limit_exceeded"}}"#;
+        assert_eq!(
+            kind(429, &[], body),
+            CollectErrorKind::Throttled { retry_after: None }
+        );
+    }
+
+    #[test]
+    fn a_delay_is_read_in_all_three_forms_and_bounded() {
+        let asked = |headers: &[(&'static str, &str)]| match kind(429, headers, "") {
+            CollectErrorKind::Throttled { retry_after } => retry_after,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(asked(&[("retry-after", "3")]), Some(Duration::from_secs(3)));
+        assert_eq!(
+            asked(&[("retry-after-ms", "1500.0"), ("retry-after", "9")]),
+            Some(Duration::from_millis(1500))
+        );
+        assert_eq!(asked(&[("retry-after", "99999999999999999999")]), Some(MAX));
+        assert_eq!(
+            asked(&[("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")]),
+            Some(MAX)
+        );
+        assert_eq!(asked(&[("retry-after", "soon")]), None);
+    }
+
+    #[test]
+    fn the_server_decides_whether_to_retry_when_it_says_so() {
+        assert_eq!(
+            kind(503, &[("x-should-retry", "false")], ""),
+            CollectErrorKind::Refused {
+                status: 503,
+                code: "no code".into()
+            }
+        );
+        assert!(matches!(
+            kind(400, &[("x-should-retry", "true")], ""),
+            CollectErrorKind::Overloaded { status: 400, .. }
+        ));
+    }
+
+    #[test]
+    fn each_refusal_of_a_key_has_a_name_of_its_own() {
+        let body = r#"{"error":{"message":"You have insufficient permissions for this operation. Missing scopes: api.audit_logs.read. Check","type":"invalid_request_error"}}"#;
+        assert_eq!(
+            kind(401, &[], body),
+            CollectErrorKind::MissingScope {
+                scope: "api.audit_logs.read".into()
+            }
+        );
+        let body = r#"{"error":{"message":"x","code":"ip_not_authorized"}}"#;
+        assert_eq!(kind(401, &[], body), CollectErrorKind::AddressNotAllowed);
+        let body = r#"{"error":{"message":"x","code":"incorrect_hostname"}}"#;
+        assert_eq!(kind(401, &[], body), CollectErrorKind::WrongHost);
+        let body =
+            r#"{"error":{"message":"Incorrect API key provided: sk-abc***","code":"invalid_api_key"}}"#;
+        assert_eq!(kind(401, &[], body), CollectErrorKind::Unauthorized);
+        assert_eq!(kind(403, &[], "<html>"), CollectErrorKind::Forbidden);
+        assert_eq!(kind(405, &[], ""), CollectErrorKind::MethodNotAllowed);
+    }
+
+    #[test]
+    fn a_refused_parameter_is_named_even_when_only_the_message_names_it() {
+        let body = r#"{"error":{"message":"Invalid 'after': no such object","type":"invalid_request_error","param":null}}"#;
+        assert_eq!(
+            kind(400, &[], body),
+            CollectErrorKind::ParameterRefused {
+                status: 400,
+                param: "after".into()
+            }
+        );
+        assert_eq!(kind(404, &[], ""), CollectErrorKind::NotFound);
+    }
+
+    #[test]
+    fn nothing_of_a_message_reaches_the_error() {
+        let body = r#"{"error":{"message":"key sk-secret of alice@example.com","type":"invalid_request_error","code":"c"}}"#;
+        let shown = format!("{:?}", kind(400, &[], body));
+        assert!(!shown.contains("secret") && !shown.contains("alice"), "{shown}");
+    }
+}

@@ -1,0 +1,146 @@
+//! Bytes over HTTP, and nothing else: the seam at which a simulation takes the network's place.
+
+use std::{path::PathBuf, time::Duration};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode};
+use reqwest::{Certificate, Proxy, redirect};
+
+use crate::error::CollectErrorKind;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransportError {
+    /// Nothing, or only a part, came back. The text names no URL: its query may hold addresses.
+    Unreachable(String),
+    /// The body outgrew the limit.
+    TooLarge {
+        /// The limit.
+        bytes_max: usize,
+    },
+}
+
+/// A whole answer.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// The body, whole.
+    pub body: Bytes,
+}
+
+/// Sends GET requests.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Fetches `url`. `Ok` is any answer that arrived whole, whatever its status.
+    async fn get(&self, url: &str, headers: HeaderMap) -> Result<Response, TransportError>;
+}
+
+/// What the connections to one host need.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Bound on connecting, TLS included.
+    pub connect_timeout: Duration,
+    /// Bound on a whole request, body included.
+    pub timeout: Duration,
+    /// Bound on a body, in bytes.
+    pub body_max: usize,
+    /// PEM file with certificate authorities that are trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Proxy for every request; without it `HTTPS_PROXY` and `NO_PROXY` are honoured.
+    pub proxy: Option<String>,
+}
+
+/// The real network.
+#[derive(Debug)]
+pub struct Http {
+    client: reqwest::Client,
+    body_max: usize,
+}
+
+impl Http {
+    /// Prepares the connection pool; no network yet.
+    pub fn new(settings: &HttpSettings) -> Result<Self, CollectErrorKind> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("ccfd/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(settings.connect_timeout)
+            .timeout(settings.timeout)
+            // A redirect would carry the key to a host that nobody configured.
+            .redirect(redirect::Policy::none())
+            .tcp_nodelay(true);
+        if let Some(path) = &settings.ca_file {
+            let refuse =
+                |why: String| CollectErrorKind::Settings(format!("ca_file {}: {why}", path.display()));
+            let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+            let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| refuse(chain(&error)))?;
+            if certificates.is_empty() {
+                return Err(refuse("holds no certificate".to_owned()));
+            }
+            builder = builder.tls_certs_merge(certificates);
+        }
+        if let Some(address) = &settings.proxy {
+            let proxy = Proxy::all(address.as_str())
+                .map_err(|_| CollectErrorKind::Settings("proxy: not a proxy address".to_owned()))?;
+            builder = builder.proxy(proxy);
+        }
+        let client = builder
+            .build()
+            .map_err(|error| CollectErrorKind::Settings(format!("HTTP client: {}", chain(&error))))?;
+        Ok(Self {
+            client,
+            body_max: settings.body_max,
+        })
+    }
+}
+
+#[async_trait]
+impl Transport for Http {
+    async fn get(&self, url: &str, headers: HeaderMap) -> Result<Response, TransportError> {
+        let unreachable = |error: reqwest::Error| TransportError::Unreachable(chain(&error.without_url()));
+        let mut response = self
+            .client
+            .get(url)
+            .headers(headers)
+            .send()
+            .await
+            .map_err(unreachable)?;
+        let too_large = TransportError::TooLarge {
+            bytes_max: self.body_max,
+        };
+        let announced = response
+            .content_length()
+            .and_then(|length| usize::try_from(length).ok())
+            .unwrap_or(0);
+        if announced > self.body_max {
+            return Err(too_large);
+        }
+        let mut body = BytesMut::with_capacity(announced);
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if body.len() + chunk.len() > self.body_max {
+                return Err(too_large);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Response {
+            status: response.status(),
+            headers,
+            body: body.freeze(),
+        })
+    }
+}
+
+/// An error with its causes: reqwest's own text names only the outermost step.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
