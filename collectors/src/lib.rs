@@ -1,18 +1,50 @@
 //! Cursor in, page out: reads OpenAI's lists so that no record is lost although the lists are hostile.
+//!
+//! The lists drop records that share a second with a cursor, answer in an undocumented order, and show records late. So no list
+//! cursor is ever trusted. A [`Cursor`] keeps a *settled* second, before which everything is delivered; the ids delivered
+//! *ahead* of it are held. A record is skipped only if its second is earlier than settled, or its id is held, or this very
+//! reading has covered its second. A *tail* polls for what is new; a *sweep* reads again everything that is not settled, and only
+//! then may settled move: to the time before the sweep's first request less the overlap, or to the newest second delivered if
+//! that is earlier. From this follows the guarantee: a record that shows no later than the overlap after its second is delivered,
+//! whatever the order, the ties, the restarts and the clocks.
+//!
+//! The crate knows HTTP and OpenAI. It does not know where records go, nor how a cursor is kept.
 
+mod anchors;
+mod audit_logs;
+mod chat_completions;
 mod client;
 mod clock;
+mod crowded;
+mod cursor;
 mod error;
 mod head;
+mod held;
 mod page;
+mod reader;
+mod reading;
 mod record;
 mod refusal;
+mod step;
 mod transport;
+mod walk;
 
+pub use anchors::{Anchor, Anchors};
+pub use audit_logs::AuditLogs;
+pub use chat_completions::ChatCompletions;
 pub use client::{Answer, Client, ClientSettings, KeyBudget, Lane, check_key_class};
 pub use clock::Clock;
+pub use cursor::{Cursor, Direction, Sweep};
 pub use error::{CollectError, CollectErrorKind, WrongKeyClass};
 pub use head::LAST_SECOND;
+pub use held::PartChange;
 pub use page::{ListPage, Malformed};
+pub use reader::{Hello, Reader, Source, Step, TenantWalk};
+pub use reading::Reading;
 pub use record::{IdHash, Record, Unusable};
+pub use step::{Change, Page};
 pub use transport::{Http, HttpSettings, Response, Transport, TransportError};
+pub use walk::{Task, Timing};
+
+/// Records asked for in every request: the most that the API is known to answer.
+pub const LIMIT: usize = 100;

@@ -1,0 +1,255 @@
+//! `GET /chat/completions`: nothing filters by time, so reading goes on from anchors.
+//!
+//! `after` drops the other records of its own second. So the anchor of the next page is a record of an *earlier* second than
+//! the last one seen, and that last second is read again. Where the list does not honour `order=asc` everything is mirrored.
+
+use url::form_urlencoded::Serializer;
+
+use crate::{
+    LIMIT,
+    anchors::{Anchor, Anchors},
+    crowded::Probe,
+    cursor::Direction,
+    error::CollectErrorKind,
+    page::{ListPage, Malformed},
+    reading::{Order, Reading, Seen, Turn},
+};
+
+/// Path of the list, below the base URL.
+pub const PATH: &str = "/chat/completions";
+/// The permission it needs, as errors of the inference endpoints name it; unverified for this list.
+pub const SCOPE: &str = "api.model.read, model.request";
+/// How often a strange answer is asked for again before it is believed.
+const STRIKES: u32 = 3;
+
+/// Which completions to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChatCompletions {
+    /// `model`: the full name of a snapshot.
+    pub model: Option<String>,
+    /// `metadata[key]=value`.
+    pub metadata: Vec<(String, String)>,
+}
+
+impl ChatCompletions {
+    /// Path and query of the page that follows the reading's anchor. `search` reads newest first.
+    pub fn query(&self, reading: &Reading, search: bool, probe: Option<&Probe>) -> String {
+        let mut query = Serializer::new(format!("{PATH}?"));
+        query.append_pair("limit", &LIMIT.to_string());
+        query.append_pair("order", if search { "desc" } else { "asc" });
+        let anchor = reading.anchor.as_ref().map(|anchor| anchor.id.as_str());
+        let after = match probe {
+            Some(Probe::After(id) | Probe::Before(id)) => Some(id.as_str()),
+            Some(Probe::Again | Probe::Only(_)) | None => anchor,
+        };
+        if let Some(after) = after {
+            query.append_pair("after", after);
+        }
+        match probe {
+            Some(Probe::Only(model)) => _ = query.append_pair("model", model),
+            Some(Probe::Again | Probe::After(_) | Probe::Before(_)) | None => {
+                if let Some(model) = &self.model {
+                    query.append_pair("model", model);
+                }
+            }
+        }
+        for (key, value) in &self.metadata {
+            query.append_pair(&format!("metadata[{key}]"), value);
+        }
+        query.finish()
+    }
+}
+
+/// What is learned while a walk goes on, and forgotten with the process.
+#[derive(Debug, Default)]
+pub struct Doubts {
+    strikes: u32,
+}
+
+impl Doubts {
+    fn strike(&mut self) -> bool {
+        self.strikes += 1;
+        let out = self.strikes >= STRIKES;
+        if out {
+            self.strikes = 0;
+        }
+        out
+    }
+}
+
+/// Moves a reading along a page.
+pub fn advance(
+    reading: &mut Reading,
+    page: &ListPage,
+    seen: Seen,
+    direction: &mut Option<Direction>,
+    anchors: &mut Anchors,
+    doubts: &mut Doubts,
+) -> Result<Turn, CollectErrorKind> {
+    match seen.order {
+        Order::Empty if page.unusable.is_empty() => return empty(reading, seen, anchors, doubts),
+        Order::Mixed if doubts.strike() => return Err(CollectErrorKind::Unordered),
+        Order::Mixed => {
+            return Err(CollectErrorKind::Malformed(Malformed {
+                offset: 0,
+                reason: "records in no order",
+            }));
+        }
+        Order::Descending if !reading.down => {
+            turn_round(reading, direction, Direction::Descending);
+            return Ok(Turn::Discard);
+        }
+        Order::Ascending if reading.down => {
+            turn_round(reading, direction, Direction::Ascending);
+            return Ok(Turn::Discard);
+        }
+        Order::Empty | Order::Flat | Order::Descending | Order::Ascending => {}
+    }
+    if starts_elsewhere(reading, seen) {
+        if reading.fresh && doubts.strike() {
+            return Err(CollectErrorKind::CursorIgnored);
+        }
+        fall_back(reading, anchors, "the list starts elsewhere");
+        return Ok(Turn::Discard);
+    }
+    if !matches!(seen.order, Order::Flat | Order::Empty) && direction.is_none() && !reading.down {
+        tracing::info!(list = "chat_completions", "order=asc is honoured");
+        *direction = Some(Direction::Ascending);
+    }
+    if reading.down {
+        Ok(down(reading, page, seen, doubts))
+    } else {
+        Ok(up(reading, page, seen, doubts))
+    }
+}
+
+fn up(reading: &mut Reading, page: &ListPage, seen: Seen, doubts: &mut Doubts) -> Turn {
+    if !seen.has_more || reading.hi.is_some_and(|hi| seen.max > hi) {
+        return Turn::Done;
+    }
+    reading.raise_to(seen.max);
+    let next = page.records.iter().rev().find(|record| record.second < seen.max);
+    let behind = reading
+        .anchor
+        .as_ref()
+        .is_some_and(|anchor| next.is_none_or(|next| next.second <= anchor.second));
+    let stuck = seen.order == Order::Flat || (behind && reading.at == Some(seen.max));
+    reading.at = Some(seen.max);
+    if stuck {
+        return Turn::Crowded(seen.max);
+    }
+    move_to(reading, next.and_then(anchor_of), doubts);
+    Turn::More
+}
+
+fn down(reading: &mut Reading, page: &ListPage, seen: Seen, doubts: &mut Doubts) -> Turn {
+    if !seen.has_more || (seen.order != Order::Empty && seen.min < reading.lo) {
+        return Turn::Done;
+    }
+    reading.lower_to(seen.min);
+    let next = page.records.iter().rev().find(|record| record.second > seen.min);
+    let behind = reading
+        .anchor
+        .as_ref()
+        .is_some_and(|anchor| next.is_none_or(|next| next.second >= anchor.second));
+    let stuck = seen.order == Order::Flat || (behind && reading.at == Some(seen.min));
+    reading.at = Some(seen.min);
+    if stuck {
+        return Turn::Crowded(seen.min);
+    }
+    move_to(reading, next.and_then(anchor_of), doubts);
+    Turn::More
+}
+
+/// Goes on behind a crowded second, from one of its own records: `after` drops the rest of that second.
+pub fn pass(reading: &mut Reading, anchor: Option<Anchor>, second: i64, doubts: &mut Doubts) -> bool {
+    reading.at = Some(if reading.down { second - 1 } else { second + 1 });
+    if reading.down {
+        reading.lower_to(second - 1);
+    } else {
+        reading.raise_to(second + 1);
+    }
+    move_to(reading, anchor, doubts);
+    reading.down && second <= reading.lo
+}
+
+/// Leaves a gone anchor for the next older one, at last for the beginning of the list.
+pub fn fall_back(reading: &mut Reading, anchors: &mut Anchors, why: &'static str) {
+    let Some(gone) = reading.anchor.take() else { return };
+    anchors.remove(&gone);
+    if !reading.down {
+        reading.anchor = anchors.before(gone.second).cloned();
+    }
+    reading.at = None;
+    reading.fresh = false;
+    let older = reading.anchor.as_ref().map(|anchor| anchor.second);
+    tracing::warn!(
+        second = gone.second,
+        older,
+        why,
+        "anchor is gone, falling back to an older one"
+    );
+}
+
+fn empty(
+    reading: &mut Reading,
+    seen: Seen,
+    anchors: &mut Anchors,
+    doubts: &mut Doubts,
+) -> Result<Turn, CollectErrorKind> {
+    if seen.has_more && !doubts.strike() {
+        return Err(CollectErrorKind::Malformed(Malformed {
+            offset: 0,
+            reason: "empty page with has_more",
+        }));
+    }
+    if seen.has_more {
+        tracing::warn!("has_more on an empty page again and again: it counts as the end");
+    }
+    // An empty answer may mean "no such cursor". It is believed from a record that was just read, or without a cursor.
+    if reading.anchor.is_none() || reading.fresh {
+        return Ok(Turn::Done);
+    }
+    fall_back(reading, anchors, "the answer is empty");
+    Ok(Turn::Discard)
+}
+
+fn starts_elsewhere(reading: &Reading, seen: Seen) -> bool {
+    let Some(anchor) = &reading.anchor else {
+        return false;
+    };
+    match seen.order {
+        Order::Empty => false,
+        Order::Flat | Order::Descending | Order::Ascending | Order::Mixed if reading.down => {
+            seen.max > anchor.second
+        }
+        Order::Flat | Order::Descending | Order::Ascending | Order::Mixed => seen.min < anchor.second,
+    }
+}
+
+fn turn_round(reading: &mut Reading, direction: &mut Option<Direction>, found: Direction) {
+    tracing::warn!(list = "chat_completions", direction = ?found, "the asked order is not honoured, reading the other way");
+    *direction = Some(found);
+    let down = found == Direction::Descending;
+    *reading = Reading {
+        down,
+        pages: reading.pages,
+        ..Reading::new(reading.lo, reading.hi)
+    };
+}
+
+fn move_to(reading: &mut Reading, anchor: Option<Anchor>, doubts: &mut Doubts) {
+    if anchor.is_some() {
+        reading.anchor = anchor;
+        reading.fresh = true;
+        doubts.strikes = 0;
+    }
+}
+
+/// The record as an anchor.
+pub fn anchor_of(record: &crate::record::Record) -> Option<Anchor> {
+    Some(Anchor {
+        second: record.second,
+        id: record.id_text()?,
+    })
+}

@@ -1,0 +1,103 @@
+//! Where a walk stands: what the store keeps of it besides the held ids.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{anchors::Anchors, reading::Reading};
+
+/// In which direction a list answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Newest first.
+    Descending,
+    /// Oldest first.
+    Ascending,
+}
+
+/// One walk: one list read with one cursor. Seconds are whole Unix seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Everything earlier than this second is delivered.
+    pub settled: i64,
+    /// The last second to read, for a walk that reads a past window once; a walk without it goes on for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+    /// The newest second of a delivered record that does not lie in the future.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<i64>,
+    /// The time before the first request of the last finished sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swept: Option<i64>,
+    /// The unfinished search for the record before which a walk of stored completions starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Reading>,
+    /// The unfinished poll for new records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Reading>,
+    /// The unfinished sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
+    /// How many seconds the next slice of a sweep of audit logs spans.
+    pub slice_seconds: i64,
+    /// The direction that the list was found to answer in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// Seconds not yet settled that hold more records than a page, with the number found.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub crowded: BTreeMap<i64, u64>,
+    /// Records of stored completions from which reading can go on.
+    #[serde(default, skip_serializing_if = "Anchors::is_empty")]
+    pub anchors: Anchors,
+    /// A walk with `until` that has read all of its window.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub finished: bool,
+}
+
+/// The slower reading again of everything that is not settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// The time before its first request.
+    pub began: i64,
+    /// The part that is being read now.
+    pub slice: Reading,
+}
+
+/// The first guess at a slice: a day of a quiet organization is one page.
+const FIRST_SLICE_SECONDS: i64 = 86_400;
+
+impl Cursor {
+    /// A walk that starts at a second and goes on for ever, or ends with `until`. `search` where the list has no time filter,
+    /// so that the start has to be looked for.
+    pub fn begin(start: i64, until: Option<i64>, search: bool) -> Self {
+        Self {
+            settled: start,
+            until,
+            newest: None,
+            swept: None,
+            search: (search && start > 0).then(|| Reading::downward(start)),
+            tail: None,
+            sweep: None,
+            slice_seconds: FIRST_SLICE_SECONDS,
+            direction: None,
+            crowded: BTreeMap::new(),
+            anchors: Anchors::default(),
+            finished: false,
+        }
+    }
+
+    /// The second up to which settled may move at most: what is delivered after it may still be missing neighbours.
+    pub fn floor(&self, began: i64, overlap: i64) -> i64 {
+        match self.until {
+            Some(_) => i64::MAX,
+            None => (began - overlap).min(self.newest.unwrap_or(self.settled)),
+        }
+    }
+
+    /// Moves settled forward, never backward.
+    pub fn settle(&mut self, second: i64) {
+        self.settled = self.settled.max(second);
+        self.crowded = self.crowded.split_off(&self.settled);
+    }
+}

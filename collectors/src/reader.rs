@@ -1,0 +1,304 @@
+//! All walks of one collector, read one request at a time.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::{
+    audit_logs::AuditLogs,
+    chat_completions::ChatCompletions,
+    client::{Answer, Client, Lane},
+    cursor::Cursor,
+    error::{CollectError, CollectErrorKind},
+    held::Held,
+    reading::Reading,
+    step::Page,
+    walk::{List, Task, Timing, Walk},
+};
+
+/// Which list a collector reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Organization audit logs.
+    AuditLogs(AuditLogs),
+    /// Stored chat completions.
+    ChatCompletions(ChatCompletions),
+}
+
+/// Whether tenant-scoped audit events are read by a second walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TenantWalk {
+    /// If the list honours `tenant_only`, which is looked at once a day.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+/// What one question to a list shows before anything is read from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// `openai-organization` of the answer.
+    pub organization: Option<String>,
+    /// `openai-project` of the answer.
+    pub project: Option<String>,
+    /// The newest second that is listed; `None` when the list is empty.
+    pub newest: Option<i64>,
+    /// The server's time, or the local one if that is earlier.
+    pub now: i64,
+}
+
+/// What a reader does next.
+#[derive(Debug)]
+pub enum Step {
+    /// A page was read; it may be empty.
+    Page(Box<Page>),
+    /// Nothing is due before then.
+    Idle(Instant),
+    /// Nothing is due ever again: a past window is read.
+    Finished,
+}
+
+/// Reads the walks of one collector.
+#[derive(Debug)]
+pub struct Reader {
+    client: Arc<Client>,
+    walks: Vec<Walk>,
+    tenant: Option<Tenant>,
+    turn: usize,
+}
+
+#[derive(Debug)]
+struct Tenant {
+    filters: AuditLogs,
+    mode: TenantWalk,
+    look_at: Instant,
+    /// Whether the walk is read; `None` while that is not known.
+    on: Option<bool>,
+    walk: Walk,
+}
+
+/// How often it is looked at whether `tenant_only` is honoured.
+const TENANT_LOOK_INTERVAL: Duration = Duration::from_secs(86_400);
+/// The place of the tenant walk in a checkpoint.
+const TENANT_WALK: u8 = 1;
+
+impl Source {
+    fn list(&self) -> List {
+        match self {
+            Self::AuditLogs(filters) => List::AuditLogs(filters.clone(), Default::default()),
+            Self::ChatCompletions(filters) => List::ChatCompletions(filters.clone(), Default::default()),
+        }
+    }
+
+    /// A fresh cursor that starts at a second; `until` for a window that is read once.
+    pub fn begin(&self, start: i64, until: Option<i64>) -> Cursor {
+        Cursor::begin(start, until, matches!(self, Self::ChatCompletions(_)))
+    }
+
+    /// Asks for the newest page, to learn whose list it is and what time it is there.
+    pub async fn hello(&self, client: &Client) -> Result<Hello, CollectError> {
+        let answer = ask(client, &self.list()).await?;
+        let newest = answer.page.records.iter().map(|record| record.second).max();
+        Ok(Hello {
+            organization: answer.organization,
+            project: answer.project,
+            newest,
+            now: client.now(),
+        })
+    }
+}
+
+/// The newest page of a list.
+async fn ask(client: &Client, list: &List) -> Result<Answer, CollectError> {
+    let query = list.query(&Reading::new(0, None), Task::Search, None);
+    client.list(&query, list.scope(), Lane::Full).await
+}
+
+impl Reader {
+    /// Takes up the walks of a route. `cursors` are those of the checkpoint, or one fresh one; `parts` their held ids.
+    /// `start` is where a tenant walk begins that the checkpoint does not know yet.
+    pub fn new(
+        client: Arc<Client>,
+        source: &Source,
+        timing: Timing,
+        tenant_walk: TenantWalk,
+        cursors: Vec<Cursor>,
+        parts: &[(Vec<u8>, Vec<u8>)],
+        start: i64,
+    ) -> Self {
+        let now = client.now();
+        let mut cursors = cursors.into_iter();
+        let main = cursors.next().unwrap_or_else(|| source.begin(start, None));
+        let walk = |index: u8, list: List, cursor: Cursor, polls: bool| {
+            Walk::new(
+                index,
+                list,
+                cursor,
+                Held::restore(index, parts.iter()),
+                timing,
+                polls,
+                now,
+            )
+        };
+        let tenant_filters = match (source, tenant_walk) {
+            (_, TenantWalk::Off) | (Source::ChatCompletions(_), _) => None,
+            (Source::AuditLogs(filters), TenantWalk::Auto | TenantWalk::On) => filters.tenant(),
+        };
+        let tenant = tenant_filters.map(|filters| {
+            let list = List::AuditLogs(filters.clone(), Default::default());
+            let cursor = cursors.next().unwrap_or_else(|| source.begin(start, None));
+            let on = (tenant_walk == TenantWalk::On).then_some(true);
+            let walk = walk(TENANT_WALK, list, cursor, false);
+            Tenant {
+                filters,
+                mode: tenant_walk,
+                look_at: Instant::now(),
+                on,
+                walk,
+            }
+        });
+        Self {
+            client,
+            walks: vec![walk(0, source.list(), main, true)],
+            tenant,
+            turn: 0,
+        }
+    }
+
+    /// Reads one past window by a walk of its own; `index` is the walk's place in the checkpoint.
+    pub fn window(
+        client: Arc<Client>,
+        source: &Source,
+        timing: Timing,
+        index: u8,
+        cursor: Cursor,
+        parts: &[(Vec<u8>, Vec<u8>)],
+    ) -> Self {
+        let held = Held::restore(index, parts.iter());
+        let walk = Walk::new(index, source.list(), cursor, held, timing, false, client.now());
+        Self {
+            client,
+            walks: vec![walk],
+            tenant: None,
+            turn: 0,
+        }
+    }
+
+    /// Whether the tenant walk is read: `None` while that is unknown, or where there is none.
+    pub fn tenant_walk(&self) -> Option<bool> {
+        self.tenant.as_ref().and_then(|tenant| tenant.on)
+    }
+
+    /// Whether the sweeps take longer than their interval.
+    pub fn is_sweep_late(&self) -> bool {
+        self.walks.iter().any(Walk::is_sweep_late)
+    }
+
+    /// Polls at the next step, whenever it would have been due.
+    pub fn poll_now(&mut self) {
+        self.walks.iter_mut().for_each(Walk::poll_now);
+    }
+
+    /// Sends the next request that is due. After an error it can be asked again, and goes on at the same place.
+    pub async fn next(&mut self) -> Result<Step, CollectError> {
+        if let Some(tenant) = &mut self.tenant
+            && tenant.mode == TenantWalk::Auto
+            && tenant.look_at <= Instant::now()
+        {
+            tenant.look(&self.client, &self.walks[0].list).await?;
+        }
+        let now = self.client.now();
+        let main = self.walks[0].due(now);
+        let tenant = self
+            .tenant
+            .as_mut()
+            .filter(|tenant| tenant.on == Some(true))
+            .map(|tenant| &mut tenant.walk);
+        let tenant_due = tenant.as_ref().and_then(|walk| walk.due(now));
+        // Polls first; sweeps of the two walks take turns.
+        let mains_turn = matches!(main, Some(Task::Tail | Task::Search))
+            || tenant_due.is_none()
+            || self.turn.is_multiple_of(2);
+        self.turn = self.turn.wrapping_add(1);
+        let page = match (main, tenant, tenant_due) {
+            (Some(task), _, _) if mains_turn => self.walks[0].step(&self.client, task).await?,
+            (_, Some(walk), Some(task)) => walk.step(&self.client, task).await?,
+            (Some(task), _, _) => self.walks[0].step(&self.client, task).await?,
+            (None, _, _) => return Ok(self.idle()),
+        };
+        let more = page.more || self.is_due();
+        Ok(Step::Page(Box::new(Page { more, ..page })))
+    }
+
+    fn is_due(&self) -> bool {
+        let now = self.client.now();
+        self.active().any(|walk| walk.due(now).is_some())
+    }
+
+    fn active(&self) -> impl Iterator<Item = &Walk> {
+        let tenant = self
+            .tenant
+            .iter()
+            .filter(|tenant| tenant.on == Some(true))
+            .map(|tenant| &tenant.walk);
+        self.walks.iter().chain(tenant)
+    }
+
+    fn idle(&self) -> Step {
+        let look = self
+            .tenant
+            .as_ref()
+            .filter(|tenant| tenant.mode == TenantWalk::Auto)
+            .map(|tenant| tenant.look_at);
+        match self.active().filter_map(Walk::wake_at).chain(look).min() {
+            Some(at) => Step::Idle(at),
+            None => Step::Finished,
+        }
+    }
+}
+
+impl Tenant {
+    /// Compares the newest pages with and without `tenant_only`.
+    async fn look(&mut self, client: &Client, main: &List) -> Result<(), CollectError> {
+        let all = ask(client, main).await?;
+        let list = List::AuditLogs(self.filters.clone(), Default::default());
+        let (on, why) = match ask(client, &list).await {
+            Ok(tenant) => {
+                let shared = tenant
+                    .page
+                    .records
+                    .iter()
+                    .any(|one| all.page.records.iter().any(|other| one.id == other.id));
+                match (
+                    shared,
+                    tenant.page.records.is_empty() && all.page.records.is_empty(),
+                ) {
+                    (true, _) => (Some(false), "the list ignores tenant_only"),
+                    (false, true) => (None, "both lists are empty"),
+                    (false, false) => (Some(true), "the list honours tenant_only"),
+                }
+            }
+            Err(error) => match error.kind {
+                CollectErrorKind::ParameterRefused { .. }
+                | CollectErrorKind::Refused { .. }
+                | CollectErrorKind::Forbidden
+                | CollectErrorKind::MissingScope { .. } => (Some(false), "tenant_only is refused"),
+                _ => return Err(error),
+            },
+        };
+        if on != self.on || on.is_none() {
+            tracing::info!(tenant_walk = ?on, why, "tenant walk looked at");
+        }
+        self.on = on;
+        // While nothing is listed nothing can be lost by waiting.
+        let wait = if on.is_some() {
+            TENANT_LOOK_INTERVAL
+        } else {
+            self.walk.timing.sweep_interval
+        };
+        self.look_at = Instant::now() + wait;
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! A stretch of time that is being read, and what one page teaches about it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{anchors::Anchor, head::LAST_SECOND, page::ListPage};
+
+/// A stretch of time of which `from ..= to` is not read yet. Pages take away from its upper or lower end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// First second of the whole stretch; records before it are not its business.
+    pub lo: i64,
+    /// Last second of the whole stretch; `None` reads on to whatever is newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hi: Option<i64>,
+    /// First second that is not read.
+    pub from: i64,
+    /// Last second that is not read; `None` is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<i64>,
+    /// Where no order can be relied upon: the lower end of the upper part that is read first, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upper: Option<i64>,
+    /// Whether it is walked from the newest record down (stored completions only).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub down: bool,
+    /// The record after which the next page is asked for (stored completions only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<Anchor>,
+    /// The second at which the list is being walked: behind `from` after a fall back to an older anchor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<i64>,
+    /// Pages read so far.
+    #[serde(default)]
+    pub pages: u32,
+    /// Whether the anchor was read by this very reading a moment ago, so that it is known to exist. Forgotten with the process.
+    #[serde(skip)]
+    pub fresh: bool,
+}
+
+impl Reading {
+    /// All of `lo ..= hi`.
+    pub fn new(lo: i64, hi: Option<i64>) -> Self {
+        Self {
+            lo,
+            hi,
+            from: lo,
+            to: hi,
+            upper: None,
+            down: false,
+            anchor: None,
+            at: None,
+            pages: 0,
+            fresh: false,
+        }
+    }
+
+    /// From the newest record down to `lo`.
+    pub fn downward(lo: i64) -> Self {
+        Self {
+            down: true,
+            ..Self::new(lo, None)
+        }
+    }
+
+    /// The seconds that the next request asks for.
+    pub fn window(&self) -> (i64, Option<i64>) {
+        (self.upper.unwrap_or(self.from), self.to)
+    }
+
+    /// Whether a second is already read.
+    pub fn covers(&self, second: i64) -> bool {
+        second < self.from || self.to.is_some_and(|to| second > to)
+    }
+
+    /// Takes the window as read. True when nothing is left.
+    pub fn finish_window(&mut self) -> bool {
+        match self.upper.take() {
+            Some(upper) if upper > self.from => {
+                self.to = Some(upper - 1);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Takes everything above `second` as read.
+    pub fn lower_to(&mut self, second: i64) {
+        self.to = Some(self.to.map_or(second, |to| to.min(second)));
+    }
+
+    /// Takes everything below `second` as read.
+    pub fn raise_to(&mut self, second: i64) {
+        self.from = self.from.max(second);
+    }
+
+    /// Takes one second at the end of the window as read. True when nothing is left.
+    pub fn pass(&mut self, second: i64) -> bool {
+        if self.to == Some(second) {
+            self.to = Some(second - 1);
+        } else {
+            self.raise_to(second + 1);
+        }
+        let (from, to) = self.window();
+        to.is_some_and(|to| from > to) && self.finish_window()
+    }
+
+    /// Halves the window, to read its upper part alone. False when it is a single second.
+    pub fn halve(&mut self, newest: i64) -> bool {
+        let (from, to) = self.window();
+        let upper = match to {
+            None if newest < LAST_SECOND && newest >= from => newest + 1,
+            None => from + (LAST_SECOND - from) / 2 + 1,
+            Some(to) => from + (to - from) / 2 + 1,
+        };
+        let halved = upper > from && to.is_none_or(|to| upper <= to);
+        if halved {
+            self.upper = Some(upper);
+        }
+        halved
+    }
+}
+
+/// How the records of a page lie in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// No record.
+    Empty,
+    /// All of one second.
+    Flat,
+    /// Newest first, of at least two seconds.
+    Descending,
+    /// Oldest first, of at least two seconds.
+    Ascending,
+    /// Neither.
+    Mixed,
+}
+
+/// What a page shows at a glance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Order of its records.
+    pub order: Order,
+    /// Earliest second, 0 without records.
+    pub min: i64,
+    /// Latest second, 0 without records.
+    pub max: i64,
+    /// Whether more follows.
+    pub has_more: bool,
+}
+
+impl Seen {
+    /// Looks at a page that was asked for with this limit. A page that does not say whether more follows is the last one
+    /// only if it is not full.
+    pub fn of(page: &ListPage, limit: usize) -> Self {
+        let seconds = || page.records.iter().map(|record| record.second);
+        let (min, max) = (seconds().min(), seconds().max());
+        let order = match (min, max) {
+            (None, _) | (_, None) => Order::Empty,
+            (min, max) if min == max => Order::Flat,
+            _ if seconds().is_sorted() => Order::Ascending,
+            _ if seconds().is_sorted_by(|a, b| a >= b) => Order::Descending,
+            _ => Order::Mixed,
+        };
+        let has_more = page
+            .has_more
+            .unwrap_or(page.records.len() + page.unusable.len() >= limit);
+        Self {
+            order,
+            min: min.unwrap_or(0),
+            max: max.unwrap_or(0),
+            has_more,
+        }
+    }
+}
+
+/// What follows from a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Read on.
+    More,
+    /// Read on; the page's records are to be left for a later page that covers them.
+    Discard,
+    /// The stretch is read.
+    Done,
+    /// This second holds more records than a page and must be read by itself.
+    Crowded(i64),
+}

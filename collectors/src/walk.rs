@@ -1,0 +1,300 @@
+//! One list with one cursor: what is due, and what a reading of it begins with.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{
+    audit_logs::{self, AuditLogs},
+    chat_completions::{self, ChatCompletions},
+    client::Lane,
+    crowded::{CrowdedSecond, Probe},
+    cursor::{Cursor, Direction, Sweep},
+    held::Held,
+    reading::Reading,
+};
+
+/// A list and its filters, with what this process has learned of its habits.
+#[derive(Debug)]
+pub enum List {
+    /// Audit logs.
+    AuditLogs(AuditLogs, audit_logs::Doubts),
+    /// Stored chat completions.
+    ChatCompletions(ChatCompletions, chat_completions::Doubts),
+}
+
+/// How often, and how far back, a walk reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// Between two polls for new records.
+    pub poll_interval: Duration,
+    /// Between the starts of two sweeps.
+    pub sweep_interval: Duration,
+    /// How late a record may show and still be found.
+    pub overlap: Duration,
+    /// The most ids that are held.
+    pub held_max: usize,
+}
+
+/// What a walk can be busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Looking for the record before which to start.
+    Search,
+    /// The poll for new records.
+    Tail,
+    /// The reading again of everything that is not settled.
+    Sweep,
+}
+
+/// A walk with its progress.
+#[derive(Debug)]
+pub struct Walk {
+    pub(crate) index: u8,
+    pub(crate) list: List,
+    pub(crate) cursor: Cursor,
+    pub(crate) held: Held,
+    pub(crate) timing: Timing,
+    pub(crate) crowds: [Option<CrowdedSecond>; 3],
+    pub(crate) held_warned: bool,
+    polls: bool,
+    next_poll: Instant,
+    next_sweep: Instant,
+}
+
+impl Walk {
+    /// Takes a walk up at its cursor. Without `polls` it is read by sweeps alone. `now` is the present second.
+    pub fn new(
+        index: u8,
+        list: List,
+        cursor: Cursor,
+        held: Held,
+        timing: Timing,
+        polls: bool,
+        now: i64,
+    ) -> Self {
+        let at = Instant::now();
+        // A sweep that ended lately, by the stored time, is not due again at once.
+        let since = cursor.swept.map(|swept| now - swept).filter(|since| *since >= 0);
+        let rested = since.map(|since| Duration::from_secs(since.unsigned_abs()));
+        let wait = rested.map_or(Duration::ZERO, |rested| {
+            timing.sweep_interval.saturating_sub(rested)
+        });
+        Self {
+            index,
+            list,
+            cursor,
+            held,
+            timing,
+            crowds: [None, None, None],
+            held_warned: false,
+            polls,
+            next_poll: at,
+            next_sweep: at + wait,
+        }
+    }
+
+    /// What is to be done now, polls first.
+    pub fn due(&self, now: i64) -> Option<Task> {
+        let at = Instant::now();
+        if self.cursor.finished {
+            return None;
+        }
+        if self.cursor.search.is_some() {
+            return Some(Task::Search);
+        }
+        if self.cursor.tail.is_some() {
+            return Some(Task::Tail);
+        }
+        let sweep = self.cursor.sweep.is_some() || self.next_sweep <= at;
+        let poll = self.polls && self.next_poll <= at;
+        match (poll, sweep) {
+            // What is new would be read twice while history is still being caught up with.
+            (true, true) if self.is_behind(now) => Some(Task::Sweep),
+            (true, _) => Some(Task::Tail),
+            (false, true) => Some(Task::Sweep),
+            (false, false) => None,
+        }
+    }
+
+    /// When something is due next.
+    pub fn wake_at(&self) -> Option<Instant> {
+        let sweep = self.next_sweep;
+        (!self.cursor.finished).then(|| {
+            if self.polls {
+                self.next_poll.min(sweep)
+            } else {
+                sweep
+            }
+        })
+    }
+
+    /// Makes the poll due now.
+    pub fn poll_now(&mut self) {
+        self.next_poll = Instant::now();
+    }
+
+    /// Whether the newest delivered record is older than the overlap: history is being read, or nothing happens.
+    pub fn is_behind(&self, now: i64) -> bool {
+        self.cursor.newest.unwrap_or(self.cursor.settled).min(now) < now - self.overlap()
+    }
+
+    /// Whether the sweep under way should have been followed by the next one already.
+    pub fn is_sweep_late(&self) -> bool {
+        self.cursor.sweep.is_some() && self.next_sweep + self.timing.sweep_interval < Instant::now()
+    }
+
+    pub(crate) fn overlap(&self) -> i64 {
+        i64::try_from(self.timing.overlap.as_secs()).unwrap_or(i64::MAX / 4)
+    }
+
+    pub(crate) fn lane(&self, task: Task, now: i64) -> Lane {
+        match task {
+            Task::Sweep if self.cursor.until.is_none() && !self.is_behind(now) => Lane::Half,
+            Task::Search | Task::Tail | Task::Sweep => Lane::Full,
+        }
+    }
+
+    pub(crate) fn reading(&self, task: Task) -> Option<&Reading> {
+        match task {
+            Task::Search => self.cursor.search.as_ref(),
+            Task::Tail => self.cursor.tail.as_ref(),
+            Task::Sweep => self.cursor.sweep.as_ref().map(|sweep| &sweep.slice),
+        }
+    }
+
+    pub(crate) fn set_reading(&mut self, task: Task, reading: Reading) {
+        match task {
+            Task::Search => self.cursor.search = Some(reading),
+            Task::Tail => self.cursor.tail = Some(reading),
+            Task::Sweep => {
+                if let Some(sweep) = &mut self.cursor.sweep {
+                    sweep.slice = reading;
+                }
+            }
+        }
+    }
+
+    /// Begins what is not under way yet, and tells where it stands.
+    pub(crate) fn begin(&mut self, task: Task, now: i64) -> Reading {
+        if let Some(reading) = self.reading(task) {
+            return reading.clone();
+        }
+        let reading = match task {
+            Task::Search => Reading::downward(self.cursor.settled),
+            Task::Tail => {
+                let newest = self.cursor.newest.unwrap_or(self.cursor.settled).min(now);
+                let swept = self
+                    .cursor
+                    .sweep
+                    .as_ref()
+                    .map(|sweep| self.cursor.floor(sweep.began, self.overlap()));
+                self.start_at(
+                    newest.max(self.cursor.settled).max(swept.unwrap_or(i64::MIN)),
+                    None,
+                )
+            }
+            Task::Sweep => {
+                let slice = self.slice(self.cursor.settled, now);
+                self.cursor.sweep = Some(Sweep {
+                    began: now,
+                    slice: slice.clone(),
+                });
+                self.next_sweep = Instant::now() + self.timing.sweep_interval;
+                slice
+            }
+        };
+        self.set_reading(task, reading.clone());
+        reading
+    }
+
+    /// Ends a task; a sweep goes on with its next slice. `began` is the time before the sweep's first request.
+    pub(crate) fn finish(&mut self, task: Task, reading: &Reading) {
+        match task {
+            Task::Search => self.cursor.search = None,
+            Task::Tail => {
+                self.cursor.tail = None;
+                self.next_poll = Instant::now() + self.timing.poll_interval;
+            }
+            Task::Sweep => self.finish_slice(reading),
+        }
+    }
+
+    fn finish_slice(&mut self, slice: &Reading) {
+        let Some(sweep) = self.cursor.sweep.take() else {
+            return;
+        };
+        let floor = self.cursor.floor(sweep.began, self.overlap());
+        if slice.hi != self.cursor.until {
+            // A slice in the middle: `hi` is some.
+            let next = slice.hi.map_or(slice.lo, |hi| hi + 1);
+            self.cursor.settle(floor.min(next));
+            self.cursor.slice_seconds = audit_logs::next_slice_seconds(next - slice.lo, slice.pages);
+            let slice = self.slice(next, sweep.began);
+            self.cursor.sweep = Some(Sweep {
+                began: sweep.began,
+                slice,
+            });
+        } else if let Some(until) = self.cursor.until {
+            self.cursor.settle(until + 1);
+            self.cursor.finished = true;
+        } else {
+            self.cursor.settle(floor);
+            self.cursor.swept = Some(sweep.began);
+            if slice.pages <= 1 && slice.lo <= self.cursor.settled {
+                // One request has just read everything up to now: that was a poll, too.
+                self.next_poll = self.next_poll.max(Instant::now() + self.timing.poll_interval);
+            }
+        }
+        self.held.drop_seconds(..self.cursor.settled);
+    }
+
+    /// The next stretch of a sweep, from `lo`.
+    fn slice(&self, lo: i64, now: i64) -> Reading {
+        match &self.list {
+            List::AuditLogs(..) => {
+                let hi = lo.saturating_add(self.cursor.slice_seconds - 1);
+                match self.cursor.until {
+                    Some(until) => Reading::new(lo, Some(hi.min(until))),
+                    None => Reading::new(lo, (hi < now).then_some(hi)),
+                }
+            }
+            List::ChatCompletions(..) => self.start_at(lo, self.cursor.until),
+        }
+    }
+
+    fn start_at(&self, lo: i64, hi: Option<i64>) -> Reading {
+        let chat = matches!(self.list, List::ChatCompletions(..));
+        let down = chat && self.cursor.direction == Some(Direction::Descending);
+        let anchor = if chat && !down {
+            self.cursor.anchors.before(lo).cloned()
+        } else {
+            None
+        };
+        Reading {
+            down,
+            anchor,
+            ..Reading::new(lo, hi)
+        }
+    }
+}
+
+impl List {
+    pub(crate) fn query(&self, reading: &Reading, task: Task, crowd: Option<&CrowdedSecond>) -> String {
+        let probe: Option<&Probe> = crowd.map(|crowd| &crowd.probe);
+        match self {
+            Self::AuditLogs(filters, _) => {
+                let window = crowd.map_or(reading.window(), |crowd| (crowd.second, Some(crowd.second)));
+                filters.query(window, probe)
+            }
+            Self::ChatCompletions(filters, _) => filters.query(reading, task == Task::Search, probe),
+        }
+    }
+
+    pub(crate) fn scope(&self) -> &'static str {
+        match self {
+            Self::AuditLogs(..) => audit_logs::SCOPE,
+            Self::ChatCompletions(..) => chat_completions::SCOPE,
+        }
+    }
+}
