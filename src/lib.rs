@@ -1,4 +1,5 @@
 //! ccfd brings OpenAI audit logs and stored chat completions into a SIEM: every record, once.
 
+pub mod simulator;
 pub mod sinks;
 pub mod tables;

@@ -1,0 +1,172 @@
+//! From a request to its reply: which endpoint, which key, which answer.
+
+use bytes::Bytes;
+use rand::RngExt;
+
+use super::{
+    envelope,
+    faults::{self, Fault},
+    habits::Habit,
+    list::{Page, Picked},
+    messages,
+    query::Ask,
+    state::{Seen, Simulator, State},
+    stored,
+    wire::{Endpoint, Refusal, Reply, Request},
+    world::List,
+};
+
+/// So many of the last requests are kept.
+const SEEN_MAX: usize = 10_000;
+
+impl Simulator {
+    /// Answers one request. What is visible is decided by the clock; no time passes.
+    pub fn answer(&self, request: &Request) -> Reply {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let state = &mut *state;
+        let (endpoint, id) = Endpoint::of(&request.path);
+        let target = request.target();
+        let fault = state
+            .faults
+            .next(&target, endpoint, now, state.habits, &mut state.rng);
+        let mut reply = match state.route(request, endpoint, id, fault.as_ref(), now) {
+            Ok(body) => Reply::json(200, body),
+            Err(refusal) => refusal.reply(),
+        };
+        if let Some(fault) = fault {
+            faults::apply(fault, &mut reply);
+        }
+        state.add_headers(&mut reply, now);
+        reply.latency = state.options.latency;
+        *state.counters.entry((endpoint, reply.status)).or_default() += 1;
+        if state.seen.len() == SEEN_MAX {
+            state.seen.pop_front();
+        }
+        state.seen.push_back(Seen {
+            target,
+            status: reply.status,
+        });
+        reply
+    }
+}
+
+impl State {
+    fn route(
+        &mut self,
+        request: &Request,
+        endpoint: Endpoint,
+        id: &str,
+        fault: Option<&Fault>,
+        now: i64,
+    ) -> Result<Bytes, Refusal> {
+        authorize(request.bearer.as_deref(), endpoint)?;
+        let list = match endpoint {
+            Endpoint::AuditLogs => List::AuditLogs,
+            Endpoint::Completions => List::Completions,
+            Endpoint::Completion => return stored::answer(self, request, id, now),
+            Endpoint::Messages if request.method == "GET" => {
+                return messages::list(self, id, &request.query, now);
+            }
+            Endpoint::Messages => return Err(stored::not_allowed("GET")),
+            Endpoint::Other => {
+                let message = format!("Invalid URL ({} {})", request.method, request.path);
+                return Err(Refusal::new(404, None, message));
+            }
+        };
+        if request.method != "GET" {
+            return Err(stored::not_allowed("GET"));
+        }
+        let ask = Ask::read(list, &request.query, self.habits)?;
+        self.page(&ask, fault, now)
+    }
+
+    fn page(&mut self, ask: &Ask, fault: Option<&Fault>, now: i64) -> Result<Bytes, Refusal> {
+        if let Some(Fault::SamePage) = fault
+            && let Some(page) = self.last_page.get(&ask.scope)
+        {
+            return Ok(page.clone());
+        }
+        let page = Page {
+            world: &self.world,
+            ask,
+            habits: self.habits,
+            now,
+        };
+        let mut picked = page.pick(&mut self.rng)?;
+        if let Some(Fault::EmptyPage) = fault {
+            picked = Picked {
+                numbers: Vec::new(),
+                has_more: true,
+            };
+        }
+        let bodies: Vec<_> = picked
+            .numbers
+            .iter()
+            .map(|number| self.world.body(*number))
+            .collect();
+        let null_edges = self.habits.has(Habit::NullEdges);
+        let mut body = if let Some(Fault::Documents(count)) = fault {
+            envelope::documents(&bodies, *count, picked.has_more, null_edges)
+        } else {
+            envelope::document(&bodies, picked.has_more, null_edges)
+        };
+        if self.habits.has(Habit::Pretty) {
+            body = envelope::pretty(&body);
+        }
+        let body = Bytes::from(body);
+        if picked.has_more && !bodies.is_empty() {
+            self.last_page.insert(ask.scope, body.clone());
+        }
+        Ok(body)
+    }
+
+    /// The headers of every reply; whom a key belongs to is not told to a wrong one.
+    fn add_headers(&mut self, reply: &mut Reply, now: i64) {
+        let date = faults::http_date(now.saturating_add(self.date_offset));
+        let request_id = format!("req_{:032x}", self.rng.random::<u128>());
+        reply
+            .headers
+            .extend([("date", date), ("x-request-id", request_id)]);
+        if reply.status != 401 {
+            reply.headers.extend([
+                ("openai-organization", self.options.organization.clone()),
+                ("openai-project", self.options.project.clone()),
+                ("openai-processing-ms", self.rng.random_range(2..40).to_string()),
+                ("openai-version", "2020-10-01".to_owned()),
+            ]);
+        }
+    }
+}
+
+/// Keys are told apart by their class only; any key of the right class is good.
+fn authorize(key: Option<&str>, endpoint: Endpoint) -> Result<(), Refusal> {
+    let after = |prefix: &str| {
+        key.and_then(|key| key.strip_prefix(prefix))
+            .filter(|rest| !rest.is_empty())
+    };
+    let missing = |scope: &str| {
+        let message =
+            format!("You have insufficient permissions for this operation. Missing scopes: {scope}.");
+        Err(Refusal::new(401, Some("missing_scope"), message))
+    };
+    let (admin, any) = (after("sk-admin-").is_some(), after("sk-").is_some());
+    match endpoint {
+        _ if !any || key == Some("sk-admin-") => {
+            let message = match key {
+                Some(_) => "Incorrect API key provided.",
+                None => "Missing bearer authentication in header.",
+            };
+            Err(Refusal::new(401, Some("invalid_api_key"), message))
+        }
+        Endpoint::AuditLogs if !admin => missing("api.audit_logs.read"),
+        Endpoint::Completions | Endpoint::Completion | Endpoint::Messages if admin => {
+            missing("model.request")
+        }
+        Endpoint::AuditLogs
+        | Endpoint::Completions
+        | Endpoint::Completion
+        | Endpoint::Messages
+        | Endpoint::Other => Ok(()),
+    }
+}

@@ -1,0 +1,51 @@
+//! Where the bytes of all records lie: few large blocks instead of one allocation a record.
+
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// Where one record lies; valid for the arena that gave it.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    block: u32,
+    start: u32,
+    bytes: u32,
+}
+
+impl Place {
+    pub fn len(self) -> usize {
+        self.bytes as usize
+    }
+}
+
+/// Blocks are never grown beyond their first capacity, so that half a gigabyte of records never exists twice.
+#[derive(Default)]
+pub(super) struct Arena {
+    blocks: Vec<Vec<u8>>,
+}
+
+impl Arena {
+    /// Copies a record in. A record larger than a block gets a block of its own.
+    pub fn put(&mut self, record: &[u8]) -> Place {
+        let fits = self
+            .blocks
+            .last()
+            .is_some_and(|block| block.capacity() - block.len() >= record.len());
+        if !fits {
+            self.blocks
+                .push(Vec::with_capacity(record.len().max(BLOCK_BYTES)));
+        }
+        let index = self.blocks.len() - 1;
+        let block = &mut self.blocks[index];
+        let start = block.len();
+        block.extend_from_slice(record);
+        Place {
+            block: index as u32,
+            start: start as u32,
+            bytes: record.len() as u32,
+        }
+    }
+
+    pub fn get(&self, place: Place) -> &[u8] {
+        let start = place.start as usize;
+        &self.blocks[place.block as usize][start..start + place.len()]
+    }
+}

@@ -1,0 +1,209 @@
+//! What goes wrong on the way: by habit, or by a test's script.
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::Bytes;
+use rand::{RngExt, rngs::StdRng};
+
+use super::{
+    habits::{Habit, Habits},
+    wire::{Endpoint, Refusal, Reply},
+};
+
+/// How often in a row the same request may fail by habit: whoever retries gets through.
+const IN_A_ROW_MAX: u8 = 2;
+/// One request in this many is hit by each habit that is on.
+const ONE_IN: u32 = 10;
+/// Requests that failed and were not repeated yet; above this many they are forgotten.
+const FAILING_MAX: usize = 10_000;
+
+/// Something that goes wrong with one reply.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// This status instead of an answer.
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// Headers beside the usual ones; names are lower case.
+        headers: Vec<(&'static str, String)>,
+        /// The whole body.
+        body: Bytes,
+    },
+    /// The right answer, but the connection closes after this many bytes of it, at the latest before its last one.
+    CutAt(usize),
+    /// The connection closes without an answer.
+    Close,
+    /// The right answer, followed by bytes that are no JSON.
+    Garbage,
+    /// A list's page in up to this many list documents in one body.
+    Documents(usize),
+    /// A list answers an empty page with `has_more`.
+    EmptyPage,
+    /// A list answers its last page with `has_more` once more.
+    SamePage,
+}
+
+impl Fault {
+    /// An error in the API's envelope with these headers; `code` as in `error.code`.
+    pub fn status(status: u16, code: &'static str, headers: &[(&'static str, &str)]) -> Self {
+        let body = Refusal::new(status, Some(code), "The request could not be served.")
+            .reply()
+            .body;
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
+        Self::Status {
+            status,
+            headers,
+            body,
+        }
+    }
+}
+
+/// Decides which request fails how.
+#[derive(Default)]
+pub(super) struct Faults {
+    script: VecDeque<Fault>,
+    /// How often in a row each request failed by habit.
+    failing: HashMap<u64, u8>,
+}
+
+impl Faults {
+    pub fn script(&mut self, faults: Vec<Fault>) {
+        self.script.extend(faults);
+    }
+
+    /// The fault of the next reply; the script goes first.
+    pub fn next(
+        &mut self,
+        target: &str,
+        endpoint: Endpoint,
+        now: i64,
+        habits: Habits,
+        rng: &mut StdRng,
+    ) -> Option<Fault> {
+        if let Some(fault) = self.script.pop_front() {
+            return Some(fault);
+        }
+        let list = matches!(endpoint, Endpoint::AuditLogs | Endpoint::Completions);
+        let mut hit = |habit| habits.has(habit) && rng.random_ratio(1, ONE_IN);
+        let fault = if hit(Habit::Throttle) {
+            throttled(now, rng)
+        } else if hit(Habit::Errors) {
+            error(rng)
+        } else if hit(Habit::Cut) {
+            broken_body(list, rng)
+        } else if list && hit(Habit::EmptyPages) {
+            Fault::EmptyPage
+        } else if list && hit(Habit::SamePage) {
+            Fault::SamePage
+        } else {
+            return self.passed(target);
+        };
+        let key = xxhash_rust::xxh3::xxh3_64(target.as_bytes());
+        if self.failing.len() >= FAILING_MAX {
+            self.failing.clear();
+        }
+        let failed = self.failing.entry(key).or_default();
+        *failed += 1;
+        if *failed > IN_A_ROW_MAX {
+            self.passed(target)
+        } else {
+            Some(fault)
+        }
+    }
+
+    fn passed(&mut self, target: &str) -> Option<Fault> {
+        if !self.failing.is_empty() {
+            self.failing
+                .remove(&xxhash_rust::xxh3::xxh3_64(target.as_bytes()));
+        }
+        None
+    }
+}
+
+/// The time to wait in each of its spellings, and left out.
+fn throttled(now: i64, rng: &mut StdRng) -> Fault {
+    let headers = match rng.random_range(0..4) {
+        0 => vec![("retry-after", "1".to_owned())],
+        1 => vec![("retry-after", http_date(now.saturating_add(2)))],
+        2 => vec![("retry-after-ms", "250".to_owned())],
+        _ => Vec::new(),
+    };
+    let refusal = Refusal {
+        kind: "requests",
+        ..Refusal::new(
+            429,
+            Some("rate_limit_exceeded"),
+            "Rate limit reached. Please try again later.",
+        )
+    };
+    Fault::Status {
+        status: 429,
+        headers,
+        body: refusal.reply().body,
+    }
+}
+
+/// The API's own 500, the 503 of the network in front of it, which is no JSON, and a closed connection.
+fn error(rng: &mut StdRng) -> Fault {
+    let refusal = Refusal {
+        kind: "server_error",
+        ..Refusal::new(
+            500,
+            Some("server_error"),
+            "The server had an error while processing your request.",
+        )
+    };
+    let html = Bytes::from_static(b"<html><body><h1>503 Service Unavailable</h1></body></html>");
+    match rng.random_range(0..3) {
+        0 => Fault::Status {
+            status: 500,
+            headers: Vec::new(),
+            body: refusal.reply().body,
+        },
+        1 => Fault::Status {
+            status: 503,
+            headers: vec![("content-type", "text/html".to_owned())],
+            body: html,
+        },
+        _ => Fault::Close,
+    }
+}
+
+fn broken_body(list: bool, rng: &mut StdRng) -> Fault {
+    match rng.random_range(0..3) {
+        0 => Fault::CutAt(rng.random_range(1..20_000)),
+        1 => Fault::Garbage,
+        _ if list => Fault::Documents(rng.random_range(2..=3)),
+        _ => Fault::CutAt(1),
+    }
+}
+
+/// Does to a finished reply what the fault says; what concerns pages was done when the page was made.
+pub(super) fn apply(fault: Fault, reply: &mut Reply) {
+    match fault {
+        Fault::Status {
+            status,
+            headers,
+            body,
+        } => {
+            *reply = Reply::json(status, body);
+            for (name, value) in headers {
+                reply.headers.retain(|(known, _)| *known != name);
+                reply.headers.push((name, value));
+            }
+        }
+        Fault::CutAt(bytes) => reply.cut = Some(bytes.min(reply.body.len().saturating_sub(1))),
+        Fault::Close => reply.cut = Some(0),
+        Fault::Garbage => reply.body = [&reply.body[..], b"\n<!-- upstream"].concat().into(),
+        Fault::Documents(_) | Fault::EmptyPage | Fault::SamePage => {}
+    }
+}
+
+/// A second as an HTTP date; seconds that have none are clamped to the epoch.
+pub(super) fn http_date(second: i64) -> String {
+    let time = chrono::DateTime::from_timestamp(second, 0).unwrap_or_default();
+    time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}

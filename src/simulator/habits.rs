@@ -1,0 +1,227 @@
+//! The habits of the lists, as switches.
+
+use std::{fmt, str::FromStr};
+
+/// One habit of the simulated API.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Habit {
+    /// A cursor drops the other records of its own second.
+    Ties,
+    /// The order inside one second is drawn anew for each request.
+    Shuffle,
+    /// Lists answer newest first when no order is asked for.
+    Newest,
+    /// Lists answer oldest first when no order is asked for.
+    Oldest,
+    /// Completions answer newest first even with `order=asc`.
+    OrderIgnored,
+    /// A generated record becomes visible seconds to twenty minutes after its own time.
+    Late,
+    /// `after` of a record that is gone answers 404.
+    DeletedNotFound,
+    /// `after` of a record that is gone answers an empty list.
+    DeletedEmpty,
+    /// `after` of a record that is gone is ignored.
+    DeletedIgnored,
+    /// Some seconds hold 180 to 1,200 generated records.
+    Crowded,
+    /// Some requests answer 429, with each spelling of the time to wait and with none.
+    Throttle,
+    /// Some requests answer 500 or 503, or the connection is closed.
+    Errors,
+    /// Some bodies are cut, are followed by garbage, or hold several list documents.
+    Cut,
+    /// `first_id` and `last_id` are null.
+    NullEdges,
+    /// Bodies are pretty-printed.
+    Pretty,
+    /// `tenant_only` is ignored; one list holds all audit events.
+    TenantIgnore,
+    /// `tenant_only` answers 400; one list holds all audit events.
+    TenantRefuse,
+    /// `has_more` is always true.
+    HasMoreForever,
+    /// Some pages are empty although `has_more` is true.
+    EmptyPages,
+    /// Some requests are answered with the page before.
+    SamePage,
+    /// `effective_at[lt]` and `effective_at[lte]` are ignored.
+    LteIgnored,
+}
+
+use Habit::*;
+
+/// Every habit with its name on the command line.
+const NAMES: [(&str, Habit); 21] = [
+    ("ties", Ties),
+    ("shuffle", Shuffle),
+    ("newest", Newest),
+    ("oldest", Oldest),
+    ("order-ignored", OrderIgnored),
+    ("late", Late),
+    ("deleted-404", DeletedNotFound),
+    ("deleted-empty", DeletedEmpty),
+    ("deleted-ignored", DeletedIgnored),
+    ("crowded", Crowded),
+    ("throttle", Throttle),
+    ("errors", Errors),
+    ("cut", Cut),
+    ("null-edges", NullEdges),
+    ("pretty", Pretty),
+    ("tenant-ignore", TenantIgnore),
+    ("tenant-refuse", TenantRefuse),
+    ("has-more-forever", HasMoreForever),
+    ("empty-pages", EmptyPages),
+    ("same-page", SamePage),
+    ("lte-ignored", LteIgnored),
+];
+
+/// Habits of which only one can hold: the last one named wins.
+const EXCLUSIVE: [&[Habit]; 3] = [
+    &[Newest, Oldest],
+    &[DeletedNotFound, DeletedEmpty, DeletedIgnored],
+    &[TenantIgnore, TenantRefuse],
+];
+
+/// What `all` stands for: every recorded habit that leaves a patient client able to collect everything.
+const ALL: [Habit; 11] = [
+    Ties,
+    Shuffle,
+    Newest,
+    Late,
+    DeletedNotFound,
+    Crowded,
+    Throttle,
+    Errors,
+    Cut,
+    NullEdges,
+    Pretty,
+];
+
+/// A set of habits. Parsed from a comma list of names, in which `all` stands for every one that can be
+/// combined and a later name takes the place of an earlier one that it excludes. The default is
+/// `ties,shuffle,newest`; an empty list is a well-behaved API.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Habits(u32);
+
+/// A name in a list of habits that is none.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown habit {name:?}; valid are: {}, all", names().join(", "))]
+pub struct UnknownHabit {
+    /// The name as given.
+    pub name: String,
+}
+
+impl Habits {
+    /// No habit at all: newest first, stable order, exact cursors, no faults.
+    pub fn none() -> Self {
+        Self(0)
+    }
+
+    /// This set with one more habit; those it excludes are taken out.
+    pub fn with(self, habit: Habit) -> Self {
+        let excluded = EXCLUSIVE
+            .iter()
+            .filter(|group| group.contains(&habit))
+            .flat_map(|group| group.iter());
+        let kept = excluded.fold(self.0, |bits, other| bits & !bit(*other));
+        Self(kept | bit(habit))
+    }
+
+    /// This set without one habit.
+    pub fn without(self, habit: Habit) -> Self {
+        Self(self.0 & !bit(habit))
+    }
+
+    /// Whether the set holds this habit.
+    pub fn has(self, habit: Habit) -> bool {
+        self.0 & bit(habit) != 0
+    }
+}
+
+fn bit(habit: Habit) -> u32 {
+    1 << habit as u32
+}
+
+fn names() -> Vec<&'static str> {
+    NAMES.iter().map(|(name, _)| *name).collect()
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self::none().with(Ties).with(Shuffle).with(Newest)
+    }
+}
+
+impl FromStr for Habits {
+    type Err = UnknownHabit;
+
+    fn from_str(list: &str) -> Result<Self, UnknownHabit> {
+        let mut habits = Self::none();
+        for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            if name == "all" {
+                habits = ALL.into_iter().fold(habits, Self::with);
+                continue;
+            }
+            let known = NAMES.iter().find(|(known, _)| *known == name);
+            let (_, habit) = known.ok_or_else(|| UnknownHabit {
+                name: name.to_owned(),
+            })?;
+            habits = habits.with(*habit);
+        }
+        Ok(habits)
+    }
+}
+
+impl fmt::Display for Habits {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let held: Vec<_> = NAMES
+            .iter()
+            .filter(|(_, habit)| self.has(*habit))
+            .map(|(name, _)| *name)
+            .collect();
+        out.write_str(&held.join(","))
+    }
+}
+
+impl fmt::Debug for Habits {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Habits({self})")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_names_is_read_back_as_written() {
+        let list = "ties,oldest,deleted-empty,cut,same-page";
+        assert_eq!(list.parse::<Habits>().unwrap().to_string(), list);
+    }
+
+    #[test]
+    fn an_unknown_habit_is_named_together_with_the_valid_ones() {
+        let error = "ties,tidy".parse::<Habits>().unwrap_err().to_string();
+        assert!(
+            error.contains("\"tidy\"") && error.contains("deleted-404, deleted-empty"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_later_name_replaces_the_one_it_excludes() {
+        let habits: Habits = "all,deleted-ignored,oldest".parse().unwrap();
+        assert!(habits.has(DeletedIgnored) && !habits.has(DeletedNotFound));
+        assert!(habits.has(Oldest) && !habits.has(Newest));
+        assert!(habits.has(Crowded) && habits.has(Pretty));
+    }
+
+    #[test]
+    fn nothing_said_means_ties_shuffled_and_newest_first() {
+        assert_eq!(Habits::default().to_string(), "ties,shuffle,newest");
+        assert_eq!("".parse::<Habits>().unwrap(), Habits::none());
+    }
+}

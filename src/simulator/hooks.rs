@@ -1,0 +1,118 @@
+//! What a test does behind the API's back, and what it looks at afterwards.
+
+use bytes::Bytes;
+
+use super::{
+    faults::Fault,
+    habits::Habits,
+    state::{Counters, Seen, Simulator},
+    world::{Head, List},
+};
+
+/// A record to add.
+#[derive(Clone)]
+pub struct NewRecord {
+    /// The list it belongs to.
+    pub list: List,
+    /// Its place in the list: Unix seconds.
+    pub second: i64,
+    /// The Unix second from which on it can be seen.
+    pub visible_at: i64,
+    /// Its body, served as it is; a generated one where there is none.
+    pub body: Option<Bytes>,
+}
+
+impl Simulator {
+    /// Adds records. Answers their ids, `None` where a given body has no usable one.
+    pub fn add(&self, records: Vec<NewRecord>) -> Vec<Option<String>> {
+        let mut state = self.state();
+        let mut scratch = Vec::new();
+        let mut add = |record: NewRecord| {
+            let Some(body) = record.body else {
+                return state.make(record.list, record.second, Some(record.visible_at), &mut scratch);
+            };
+            let head = Head::of(&body);
+            state
+                .world
+                .add(record.list, record.second, record.visible_at, &head, &body);
+            head.id
+        };
+        records.into_iter().map(&mut add).collect()
+    }
+
+    /// Adds a generated audit event, now and then a tenant-scoped one, and answers its id.
+    pub fn push_audit(&self, second: i64, visible_at: i64) -> String {
+        self.push(List::AuditLogs, second, visible_at)
+    }
+
+    /// Adds a generated completion and answers its id.
+    pub fn push_completion(&self, second: i64, visible_at: i64) -> String {
+        self.push(List::Completions, second, visible_at)
+    }
+
+    fn push(&self, list: List, second: i64, visible_at: i64) -> String {
+        let made = self.state().make(list, second, Some(visible_at), &mut Vec::new());
+        made.unwrap_or_default()
+    }
+
+    /// Deletes a record of either list; false when there is none of this id.
+    pub fn delete(&self, id: &str) -> bool {
+        let mut state = self.state();
+        let found = state.world.find(id);
+        if let Some(number) = found {
+            state.world.delete(number);
+        }
+        found.is_some()
+    }
+
+    /// Id and second of every record of a list that was ever issued and is not deleted, also of those that cannot
+    /// be seen yet. Records without usable id are left out.
+    pub fn issued(&self, list: List) -> Vec<(String, i64)> {
+        let state = self.state();
+        let records = state.world.records(list);
+        records
+            .filter_map(|(number, entry)| Some((Head::of(state.world.body(number)).id?, entry.second)))
+            .collect()
+    }
+
+    /// The body of a record as it is now, unless it was deleted.
+    pub fn body_of(&self, id: &str) -> Option<Bytes> {
+        let state = self.state();
+        state
+            .world
+            .find(id)
+            .map(|number| Bytes::copy_from_slice(state.world.body(number)))
+    }
+
+    /// How many requests were answered so far.
+    pub fn requests(&self) -> Counters {
+        self.state().counters.clone()
+    }
+
+    /// The requests since the last call, oldest first; at most the last 10,000.
+    pub fn take_requests(&self) -> Vec<Seen> {
+        self.state().seen.drain(..).collect()
+    }
+
+    /// Changes the habits. `late` and `crowded` concern records that are generated from now on.
+    pub fn set_habits(&self, habits: Habits) {
+        self.state().habits = habits;
+    }
+
+    /// Gives the next replies these faults, one each, in turn.
+    pub fn script(&self, faults: Vec<Fault>) {
+        self.state().faults.script(faults);
+    }
+
+    /// Lets `Date` be wrong by so many seconds.
+    pub fn date_offset(&self, seconds: i64) {
+        self.state().date_offset = seconds;
+    }
+
+    /// What the replies call their organization and project from now on.
+    pub fn belongs_to(&self, organization: &str, project: &str) {
+        let mut state = self.state();
+        state.options.organization = organization.to_owned();
+        state.options.project = project.to_owned();
+    }
+}

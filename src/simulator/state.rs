@@ -1,0 +1,166 @@
+//! The simulator itself: everything that changes, behind one lock.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use collectors::Clock;
+use rand::{SeedableRng, rngs::StdRng};
+
+use super::{
+    faults::Faults,
+    generate::{self, Generator},
+    given,
+    habits::{Habit, Habits},
+    options::{Options, OptionsError},
+    wire::Endpoint,
+    world::{List, Scope, World},
+};
+
+/// At most this many records appear between two requests, however far the clock jumps; the others follow.
+const LIVE_MAX: u64 = 100_000;
+
+/// An OpenAI below `/v1`. Clones share their records, counters and faults.
+#[derive(Clone)]
+pub struct Simulator {
+    pub(super) clock: Clock,
+    state: Arc<Mutex<State>>,
+}
+
+/// How many requests were answered, by endpoint and status. A closed connection counts with the status that it
+/// would have had.
+pub type Counters = BTreeMap<(Endpoint, u16), u64>;
+
+/// One answered request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Path and query as received.
+    pub target: String,
+    /// Status of the reply.
+    pub status: u16,
+}
+
+pub(super) struct State {
+    pub options: Options,
+    pub habits: Habits,
+    pub world: World,
+    pub generator: Generator,
+    pub faults: Faults,
+    pub rng: StdRng,
+    /// Added to the clock in `Date`, in seconds.
+    pub date_offset: i64,
+    pub counters: Counters,
+    pub seen: VecDeque<Seen>,
+    /// The last page of each list that said `has_more`.
+    pub last_page: HashMap<Scope, Bytes>,
+    live: Live,
+}
+
+/// Traffic that goes on: record `n` appears `n / per_second` seconds after the start.
+struct Live {
+    per_second: f64,
+    since: i64,
+    made: u64,
+}
+
+impl Simulator {
+    /// Reads the given records and makes the generated ones; they end at the clock's present second.
+    pub fn new(mut options: Options, clock: Clock) -> Result<Self, OptionsError> {
+        let now = clock.now();
+        let mut world = World::default();
+        world.reserve(usize::try_from(options.audit_logs.saturating_add(options.completions)).unwrap_or(0));
+        for (index, input) in std::mem::take(&mut options.records).iter().enumerate() {
+            given::load(&mut world, index + 1, input)?;
+        }
+        let live = Live {
+            per_second: options.live_per_second,
+            since: now,
+            made: 0,
+        };
+        let mut state = State {
+            habits: options.habits,
+            world,
+            generator: Generator::new(options.seed),
+            faults: Faults::default(),
+            rng: StdRng::seed_from_u64(options.seed),
+            date_offset: 0,
+            counters: Counters::new(),
+            seen: VecDeque::new(),
+            last_page: HashMap::new(),
+            live,
+            options,
+        };
+        let spread = i64::try_from(state.options.spread.as_secs()).unwrap_or(i64::MAX);
+        let from = now.saturating_sub(spread);
+        state.generate(List::AuditLogs, state.options.audit_logs, from, now);
+        state.generate(List::Completions, state.options.completions, from, now);
+        Ok(Self {
+            clock,
+            state: Arc::new(Mutex::new(state)),
+        })
+    }
+
+    /// The state, with everything in it that has happened by now. A panic elsewhere leaves it usable: no change
+    /// of it has steps that could be seen half done.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.advance(self.clock.now());
+        state
+    }
+}
+
+impl fmt::Debug for Simulator {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Simulator({:?})", self.state().habits)
+    }
+}
+
+impl State {
+    fn generate(&mut self, list: List, count: u64, from: i64, to: i64) {
+        let crowded = self.habits.has(Habit::Crowded);
+        let mut rng = StdRng::seed_from_u64(self.options.seed);
+        let mut body = Vec::new();
+        for second in generate::seconds(&mut rng, count, from, to, crowded) {
+            self.make(list, second, None, &mut body);
+        }
+    }
+
+    /// Generates one record and returns its id.
+    pub fn make(
+        &mut self,
+        list: List,
+        second: i64,
+        visible_at: Option<i64>,
+        body: &mut Vec<u8>,
+    ) -> Option<String> {
+        let made = self.generator.next(list, second, self.habits, body);
+        self.world.add(
+            list,
+            second,
+            visible_at.unwrap_or(made.visible_at),
+            &made.head,
+            body,
+        );
+        made.head.id
+    }
+
+    /// Lets appear what has come into being since the last time.
+    fn advance(&mut self, now: i64) {
+        let passed = now.saturating_sub(self.live.since).max(0);
+        let due = (passed as f64 * self.live.per_second) as u64;
+        let mut body = Vec::new();
+        for _ in 0..due.saturating_sub(self.live.made).min(LIVE_MAX) {
+            self.live.made += 1;
+            let list = if self.live.made.is_multiple_of(2) {
+                List::Completions
+            } else {
+                List::AuditLogs
+            };
+            let second = self.live.since + (self.live.made as f64 / self.live.per_second).ceil() as i64;
+            self.make(list, second.min(now), None, &mut body);
+        }
+    }
+}
