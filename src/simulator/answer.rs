@@ -151,14 +151,14 @@ fn authorize(key: Option<&str>, endpoint: Endpoint) -> Result<(), Refusal> {
         Err(Refusal::new(401, Some("missing_scope"), message))
     };
     let (admin, any) = (after("sk-admin-").is_some(), after("sk-").is_some());
+    if !any || key == Some("sk-admin-") {
+        let message = match key {
+            Some(_) => "Incorrect API key provided.",
+            None => "Missing bearer authentication in header.",
+        };
+        return Err(Refusal::new(401, Some("invalid_api_key"), message));
+    }
     match endpoint {
-        _ if !any || key == Some("sk-admin-") => {
-            let message = match key {
-                Some(_) => "Incorrect API key provided.",
-                None => "Missing bearer authentication in header.",
-            };
-            Err(Refusal::new(401, Some("invalid_api_key"), message))
-        }
         Endpoint::AuditLogs if !admin => missing("api.audit_logs.read"),
         Endpoint::Completions | Endpoint::Completion | Endpoint::Messages if admin => {
             missing("model.request")

@@ -18,7 +18,7 @@ pub struct NewRecord {
     pub second: i64,
     /// The Unix second from which on it can be seen.
     pub visible_at: i64,
-    /// Its body, served as it is; a generated one where there is none.
+    /// Its body, served as it is; a generated one where there is none (one event in twenty is tenant-scoped).
     pub body: Option<Bytes>,
 }
 
@@ -40,19 +40,33 @@ impl Simulator {
         records.into_iter().map(&mut add).collect()
     }
 
-    /// Adds a generated audit event, now and then a tenant-scoped one, and answers its id.
+    /// Adds a generated audit event that is not tenant-scoped, and answers its id.
     pub fn push_audit(&self, second: i64, visible_at: i64) -> String {
-        self.push(List::AuditLogs, second, visible_at)
+        self.push(List::AuditLogs, false, second, visible_at)
+    }
+
+    /// Adds a generated tenant-scoped audit event and answers its id.
+    pub fn push_tenant(&self, second: i64, visible_at: i64) -> String {
+        self.push(List::AuditLogs, true, second, visible_at)
     }
 
     /// Adds a generated completion and answers its id.
     pub fn push_completion(&self, second: i64, visible_at: i64) -> String {
-        self.push(List::Completions, second, visible_at)
+        self.push(List::Completions, false, second, visible_at)
     }
 
-    fn push(&self, list: List, second: i64, visible_at: i64) -> String {
-        let made = self.state().make(list, second, Some(visible_at), &mut Vec::new());
-        made.unwrap_or_default()
+    /// Draws records until one is of the wanted kind: one event in twenty is tenant-scoped.
+    fn push(&self, list: List, tenant: bool, second: i64, visible_at: i64) -> String {
+        let mut state = self.state();
+        let state = &mut *state;
+        let mut body = Vec::new();
+        loop {
+            let made = state.generator.next(list, second, state.habits, &mut body);
+            if made.head.r#type.as_deref().is_some_and(Head::tenant_scoped) == tenant {
+                state.world.add(list, second, visible_at, &made.head, &body);
+                return made.head.id.unwrap_or_default();
+            }
+        }
     }
 
     /// Deletes a record of either list; false when there is none of this id.

@@ -6,12 +6,15 @@ use bytes::Bytes;
 
 use super::habits::Habits;
 
+/// The largest number of generated records of one list: 5.5 GB of audit events.
+pub(super) const RECORDS_MAX: u64 = 10_000_000;
+
 /// How many records there are, where they come from, and how the lists behave.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
-    /// Number of generated audit events, about 550 bytes each; one in twenty is tenant-scoped.
+    /// Number of generated audit events, about 550 bytes each; one in twenty is tenant-scoped. At most 10,000,000.
     pub audit_logs: u64,
-    /// Number of generated stored completions, 600 to 1,500 bytes each.
+    /// Number of generated stored completions, 600 to 1,500 bytes each. At most 10,000,000.
     pub completions: u64,
     /// The time up to now over which generated records are spread.
     pub spread: Duration,
@@ -53,6 +56,9 @@ impl Default for Options {
 /// Options that no simulator can be made of.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
+    /// More generated records are asked for than are held in memory.
+    #[error("at most {RECORDS_MAX} records of a list are generated")]
+    TooMany,
     /// A line of the given records cannot be served.
     #[error("line {line} of input {input} {reason}")]
     Record {

@@ -15,7 +15,7 @@ use super::{
     generate::{self, Generator},
     given,
     habits::{Habit, Habits},
-    options::{Options, OptionsError},
+    options::{Options, OptionsError, RECORDS_MAX},
     wire::Endpoint,
     world::{List, Scope, World},
 };
@@ -69,9 +69,12 @@ struct Live {
 impl Simulator {
     /// Reads the given records and makes the generated ones; they end at the clock's present second.
     pub fn new(mut options: Options, clock: Clock) -> Result<Self, OptionsError> {
+        if options.audit_logs.max(options.completions) > RECORDS_MAX {
+            return Err(OptionsError::TooMany);
+        }
         let now = clock.now();
         let mut world = World::default();
-        world.reserve(usize::try_from(options.audit_logs.saturating_add(options.completions)).unwrap_or(0));
+        world.reserve(usize::try_from(options.audit_logs + options.completions).unwrap_or(0));
         for (index, input) in std::mem::take(&mut options.records).iter().enumerate() {
             given::load(&mut world, index + 1, input)?;
         }
@@ -94,7 +97,7 @@ impl Simulator {
             options,
         };
         let spread = i64::try_from(state.options.spread.as_secs()).unwrap_or(i64::MAX);
-        let from = now.saturating_sub(spread);
+        let from = now.saturating_sub(spread).max(0);
         state.generate(List::AuditLogs, state.options.audit_logs, from, now);
         state.generate(List::Completions, state.options.completions, from, now);
         Ok(Self {

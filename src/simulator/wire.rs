@@ -43,10 +43,10 @@ impl Request {
     }
 }
 
-/// Never shows the key.
+/// Never shows the key, nor the filters, which may name people.
 impl fmt::Debug for Request {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Request({} {})", self.method, self.target())
+        write!(out, "Request({} {})", self.method, self.path)
     }
 }
 

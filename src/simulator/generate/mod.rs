@@ -56,7 +56,7 @@ impl Generator {
         };
         Made {
             head,
-            visible_at: second + delay,
+            visible_at: second.saturating_add(delay),
         }
     }
 }
@@ -97,11 +97,11 @@ pub(super) fn seconds(rng: &mut StdRng, count: u64, from: i64, to: i64, crowded:
         groups.push(group);
         placed += group;
     }
-    let span = (to - from).max(0) as f64;
+    let span = to.saturating_sub(from).max(0) as f64;
     let share = span / groups.len().max(1) as f64;
     let mut seconds = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
     for (index, group) in groups.into_iter().enumerate() {
-        let second = from + ((index as f64 + rng.random::<f64>()) * share) as i64;
+        let second = from.saturating_add(((index as f64 + rng.random::<f64>()) * share) as i64);
         seconds.extend((0..group).map(|_| second.min(to)));
     }
     seconds

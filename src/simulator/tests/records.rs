@@ -206,6 +206,52 @@ fn a_late_record_appears_when_its_time_has_come() {
 }
 
 #[test]
+fn a_pushed_event_is_of_the_kind_that_was_asked_for() {
+    let simulator = simulator(options(""));
+    let plain: BTreeSet<_> = (0..60).map(|second| simulator.push_audit(second, NOW)).collect();
+    let tenant = simulator.push_tenant(NOW, NOW);
+    assert_eq!(
+        ids(&page(&simulator, &format!("{AUDIT}?limit=100")))
+            .into_iter()
+            .collect::<BTreeSet<_>>(),
+        plain
+    );
+    assert_eq!(
+        ids(&page(&simulator, &format!("{AUDIT}?tenant_only=true"))),
+        [tenant]
+    );
+}
+
+#[test]
+fn extreme_options_are_refused_or_harmless() {
+    let make = |options| {
+        Simulator::new(options, Hand::new().clock()).map(|simulator| simulator.issued(List::AuditLogs))
+    };
+    assert_eq!(
+        make(Options {
+            audit_logs: u64::MAX,
+            ..options("")
+        }),
+        Err(OptionsError::TooMany)
+    );
+    let spread = std::time::Duration::MAX;
+    let old = make(Options {
+        audit_logs: 10,
+        spread,
+        ..options("all")
+    })
+    .unwrap();
+    assert!(old.len() == 10 && old.iter().all(|(_, second)| *second <= NOW));
+    assert_eq!(
+        make(Options {
+            live_per_second: f64::NAN,
+            ..options("")
+        }),
+        Ok(Vec::new())
+    );
+}
+
+#[test]
 fn live_traffic_appears_as_the_clock_moves() {
     let hand = Hand::new();
     let simulator = Simulator::new(
