@@ -1,0 +1,3 @@
+//! Collecting alone: a reader, a map as the store, the simulator in the network's place.
+
+mod conservation;

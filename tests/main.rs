@@ -1,0 +1,5 @@
+//! Behaviour of the whole, in sentences. One binary: one link, shared support.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod collecting;
+mod support;

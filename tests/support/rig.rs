@@ -1,0 +1,193 @@
+//! The plainest thing that can stand around a reader: a map as the store, a map as the destination, no pipeline.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
+
+use ccfd::simulator::{List, Options, Simulator};
+use collectors::{
+    AuditLogs, ChatCompletions, Client, ClientSettings, CollectError, Cursor, IdHash, KeyBudget, Page,
+    Reader, Source, Step, TenantWalk, Timing,
+};
+use secrecy::SecretString;
+
+use super::{
+    time::World,
+    wire::{ADMIN_KEY, BASE_URL, PROJECT_KEY, Wire},
+};
+
+pub const OVERLAP: Duration = Duration::from_secs(1800);
+pub const POLL: Duration = Duration::from_secs(60);
+
+pub struct Rig {
+    pub world: World,
+    pub simulator: Simulator,
+    pub client: Arc<Client>,
+    pub source: Source,
+    pub tenant_walk: TenantWalk,
+    pub timing: Timing,
+    pub start: i64,
+    /// What was committed.
+    pub cursors: Vec<Cursor>,
+    pub parts: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What was delivered, and how often.
+    pub delivered: HashMap<IdHash, u32>,
+    pub errors: Vec<CollectError>,
+    pub unusable: usize,
+}
+
+impl Rig {
+    pub fn new(list: List, options: Options, start: i64) -> Self {
+        let world = World::new();
+        let simulator = Simulator::new(options, world.right_clock()).expect("options");
+        let (source, key) = match list {
+            List::AuditLogs => (Source::AuditLogs(AuditLogs::default()), ADMIN_KEY),
+            List::Completions => (Source::ChatCompletions(ChatCompletions::default()), PROJECT_KEY),
+        };
+        let wire = Wire {
+            simulator: simulator.clone(),
+            latency: Duration::from_millis(20),
+        };
+        let budget = KeyBudget::new(NonZeroU32::new(1000).unwrap());
+        let settings = ClientSettings {
+            api_key: SecretString::from(key),
+            base_url: BASE_URL.parse().unwrap(),
+            organization: None,
+            project: None,
+            retry_after_max: Duration::from_secs(60),
+        };
+        let client = Client::new(Arc::new(wire), Arc::new(budget), settings, world.local_clock()).unwrap();
+        let timing = Timing {
+            poll_interval: POLL,
+            sweep_interval: Duration::from_secs(300),
+            overlap: OVERLAP,
+            held_max: 1_000_000,
+        };
+        Self {
+            world,
+            simulator,
+            client: Arc::new(client),
+            source,
+            tenant_walk: TenantWalk::Auto,
+            timing,
+            start,
+            cursors: Vec::new(),
+            parts: BTreeMap::new(),
+            delivered: HashMap::new(),
+            errors: Vec::new(),
+            unusable: 0,
+        }
+    }
+
+    /// A reader as after a restart: from what was committed.
+    pub async fn reader(&mut self) -> Reader {
+        for _ in 0..50 {
+            match self.source.hello(&self.client).await {
+                Ok(_) => break,
+                Err(error) => self.failed(error).await,
+            }
+        }
+        let parts: Vec<_> = self.parts.clone().into_iter().collect();
+        let (client, cursors) = (self.client.clone(), self.cursors.clone());
+        Reader::new(
+            client,
+            &self.source,
+            self.timing,
+            self.tenant_walk,
+            cursors,
+            &parts,
+            self.start,
+        )
+    }
+
+    pub async fn failed(&mut self, error: CollectError) {
+        self.errors.push(error);
+        assert!(
+            self.errors.len() < 100_000,
+            "errors without end: {:?}",
+            self.errors.last()
+        );
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+
+    pub fn deliver(&mut self, page: &Page) {
+        for record in &page.records {
+            *self.delivered.entry(record.id).or_default() += 1;
+        }
+        self.unusable += page.unusable.len();
+    }
+
+    pub fn commit(&mut self, page: Page) {
+        let index = usize::from(page.change.walk);
+        while self.cursors.len() <= index {
+            self.cursors.push(self.source.begin(self.start, None));
+        }
+        self.cursors[index] = page.change.cursor;
+        for (key, value) in page.change.parts {
+            match value {
+                Some(value) => self.parts.insert(key, value),
+                None => self.parts.remove(&key),
+            };
+        }
+    }
+
+    /// Reads, delivers and commits until nothing is due; answers how many pages that took.
+    pub async fn read_to_idle(&mut self, reader: &mut Reader) -> usize {
+        let mut pages = 0;
+        loop {
+            match reader.next().await {
+                Ok(Step::Page(page)) => {
+                    pages += 1;
+                    self.deliver(&page);
+                    self.commit(*page);
+                }
+                Ok(Step::Idle(_) | Step::Finished) => return pages,
+                Err(error) => self.failed(error).await,
+            }
+        }
+    }
+
+    /// Runs for a while, as the daemon does, without a restart.
+    pub async fn run_for(&mut self, reader: &mut Reader, time: Duration) {
+        let end = tokio::time::Instant::now() + time;
+        loop {
+            match reader.next().await {
+                Ok(Step::Page(page)) => {
+                    self.deliver(&page);
+                    self.commit(*page);
+                }
+                Ok(Step::Idle(at)) if at < end => tokio::time::sleep_until(at).await,
+                Ok(Step::Idle(_) | Step::Finished) => return tokio::time::sleep_until(end).await,
+                Err(error) => self.failed(error).await,
+            }
+            if tokio::time::Instant::now() >= end {
+                return;
+            }
+        }
+    }
+
+    /// Every issued record at or after the start has arrived, and none twice.
+    pub fn assert_conserved(&self, list: List) {
+        self.assert_all_arrived(list);
+        let doubled = self.delivered.values().filter(|times| **times > 1).count();
+        assert_eq!(doubled, 0, "{doubled} records delivered more than once");
+    }
+
+    pub fn assert_all_arrived(&self, list: List) {
+        let issued = self.simulator.issued(list);
+        let wanted = issued.iter().filter(|(_, second)| *second >= self.start);
+        let missing: Vec<_> = wanted
+            .filter(|(id, _)| !self.delivered.contains_key(&IdHash::of(id)))
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "{} of {} missing, as {:?}",
+            missing.len(),
+            issued.len(),
+            &missing[..missing.len().min(3)]
+        );
+    }
+}
