@@ -196,6 +196,11 @@ impl Reader {
         self.walks.iter().any(Walk::is_sweep_late)
     }
 
+    /// How many requests were sent with this client.
+    pub fn requests(&self) -> u64 {
+        self.client.requests()
+    }
+
     /// Polls at the next step, whenever it would have been due.
     pub fn poll_now(&mut self) {
         self.walks.iter_mut().for_each(Walk::poll_now);

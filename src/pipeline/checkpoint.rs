@@ -1,0 +1,104 @@
+//! What a route keeps in the store: whose records these are, and where each walk stands.
+
+use collectors::Cursor;
+use serde::{Deserialize, Serialize};
+
+/// The head of a route's checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Whose records, and where they go.
+    pub identity: Identity,
+    /// The second from which this route covers its source.
+    pub start: i64,
+    /// One cursor a walk: the list, then audit logs' tenant walk; or one for each window of a backfill.
+    pub walks: Vec<Cursor>,
+    /// Records handed to the sink so far.
+    #[serde(default)]
+    pub delivered: u64,
+    /// The latest second of a delivered record.
+    #[serde(default)]
+    pub last_record: Option<i64>,
+}
+
+/// What a checkpoint speaks about. A cursor means nothing for another list, another filter or another destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The collector's base URL.
+    pub base_url: String,
+    /// `openai-organization` as the API names it; `None` while it names none.
+    #[serde(default)]
+    pub organization: Option<String>,
+    /// `openai-project` as the API names it.
+    #[serde(default)]
+    pub project: Option<String>,
+    /// A digest of source and filters.
+    pub filters: String,
+    /// The sink's own identity.
+    pub sink: String,
+}
+
+/// Something that a checkpoint was written for and that is different now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} was {before} when this checkpoint was written, and is {now}")]
+pub struct Changed {
+    /// Which part.
+    pub what: &'static str,
+    /// What the checkpoint holds.
+    pub before: String,
+    /// What holds now.
+    pub now: String,
+}
+
+impl Identity {
+    /// The first part that differs. An organization or project that one side does not name is no difference.
+    pub fn change_to(&self, now: &Self) -> Option<Changed> {
+        let changed = |what, before: &str, now: &str| {
+            (before != now).then(|| Changed { what, before: before.to_owned(), now: now.to_owned() })
+        };
+        let named = |what, before: &Option<String>, now: &Option<String>| match (before, now) {
+            (Some(before), Some(now)) => changed(what, before, now),
+            (None, _) | (_, None) => None,
+        };
+        changed("base_url", &self.base_url, &now.base_url)
+            .or_else(|| named("organization", &self.organization, &now.organization))
+            .or_else(|| named("project", &self.project, &now.project))
+            .or_else(|| changed("filters", &self.filters, &now.filters))
+            .or_else(|| changed("sink", &self.sink, &now.sink))
+    }
+
+    /// Takes over names that were not known before.
+    pub fn learn(&mut self, now: Self) {
+        let (organization, project) = (self.organization.take(), self.project.take());
+        *self = Self { organization: now.organization.or(organization), project: now.project.or(project), ..now };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(project: Option<&str>) -> Identity {
+        Identity {
+            base_url: "https://api.openai.com/v1".into(),
+            organization: Some("org-a".into()),
+            project: project.map(str::to_owned),
+            filters: "0".into(),
+            sink: "sqlite:/tables.db".into(),
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_project_is_a_change_and_an_unnamed_project_is_none() {
+        let changed = identity(Some("proj_a")).change_to(&identity(Some("proj_b"))).expect("a change");
+        assert_eq!((changed.what, changed.now.as_str()), ("project", "proj_b"));
+        assert_eq!(identity(None).change_to(&identity(Some("proj_b"))), None);
+        assert_eq!(identity(Some("proj_a")).change_to(&identity(None)), None);
+    }
+
+    #[test]
+    fn a_name_once_learned_is_kept_while_the_api_does_not_name_it() {
+        let mut known = identity(Some("proj_a"));
+        known.learn(identity(None));
+        assert_eq!(known.project.as_deref(), Some("proj_a"));
+    }
+}

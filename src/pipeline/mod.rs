@@ -1,0 +1,11 @@
+//! Routes: what is fetched is delivered, what is delivered is committed, in that order and never another.
+
+pub mod backoff;
+pub mod checkpoint;
+pub mod deliver;
+pub mod fetch;
+pub mod policy;
+pub mod progress;
+pub mod rejects;
+pub mod route;
+pub mod shutdown;

@@ -1,0 +1,176 @@
+//! What follows from each failure, and the advice an operator reads: here and nowhere else.
+//!
+//! No arm is a wildcard: a new kind of failure does not compile until somebody has decided what it means.
+
+use std::time::Duration;
+
+use collectors::{CollectError, CollectErrorKind, WrongKeyClass};
+use state::StateError;
+
+use super::{checkpoint::Changed, rejects::RejectsError};
+use crate::sinks::SinkError;
+
+/// Anything that stops a route for now.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Reading the source failed.
+    #[error("{0}")]
+    Collect(#[from] CollectError),
+    /// Writing to the sink failed.
+    #[error("{0}")]
+    Sink(#[from] SinkError),
+    /// The checkpoint could not be read or written.
+    #[error("{0}")]
+    State(#[from] StateError),
+    /// A record that no sink takes could not be kept.
+    #[error("{0}")]
+    Rejects(#[from] RejectsError),
+    /// The checkpoint belongs to something else.
+    #[error("{0}")]
+    Changed(#[from] Changed),
+    /// The collector's key cannot be had.
+    #[error("{0}")]
+    Secret(String),
+}
+
+/// What to do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Wait as long as the other side asked, then go on.
+    Wait(Duration),
+    /// Try again soon, later each time.
+    BackOff,
+    /// Keep the route, say so once, try again rarely: a person must act, and then it heals by itself.
+    Park,
+    /// End the process: going on could lose records.
+    Stop,
+}
+
+/// An action with the sentence that goes with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judgement {
+    /// What the route does.
+    pub action: Action,
+    /// What the operator should know or do.
+    pub advice: &'static str,
+}
+
+const fn park(advice: &'static str) -> Judgement {
+    Judgement { action: Action::Park, advice }
+}
+
+const fn back_off(advice: &'static str) -> Judgement {
+    Judgement { action: Action::BackOff, advice }
+}
+
+const fn stop(advice: &'static str) -> Judgement {
+    Judgement { action: Action::Stop, advice }
+}
+
+fn wait(asked: Option<Duration>, advice: &'static str) -> Judgement {
+    Judgement { action: asked.map_or(Action::BackOff, Action::Wait), advice }
+}
+
+/// Judges a failure.
+pub fn judge(failure: &Failure) -> Judgement {
+    match failure {
+        Failure::Collect(error) => collect(&error.kind),
+        Failure::Sink(error) => sink(error),
+        Failure::State(error) => state(error),
+        Failure::Rejects(RejectsError::Full { .. }) => {
+            park("look at the rejected records, then move the file away: the route goes on by itself")
+        }
+        Failure::Rejects(RejectsError::Io { .. }) => back_off("check permissions and space of the state directory"),
+        Failure::Changed(_) => park(
+            "nothing was read: give the new source a collector name of its own, or `ccfd reset-state` to begin anew, \
+             or `ccfd run --accept-change` to go on from the old place",
+        ),
+        Failure::Secret(_) => park("provide the key where `api_key` points to; it is read again at the next try"),
+    }
+}
+
+fn collect(kind: &CollectErrorKind) -> Judgement {
+    match kind {
+        CollectErrorKind::Unreachable(_) => back_off("check network, DNS, proxy and firewall to the base URL"),
+        CollectErrorKind::Overloaded { retry_after, .. } => wait(*retry_after, "the service recovers by itself"),
+        CollectErrorKind::Throttled { retry_after } => {
+            wait(*retry_after, "lower rate_limit_qps when something else shares the key")
+        }
+        CollectErrorKind::OutOfMoney { .. } => park("add credit or raise the spending limit of the organization or project"),
+        CollectErrorKind::Unauthorized => park("the key is wrong, revoked or expired: provide a new one"),
+        CollectErrorKind::MissingScope { .. } => {
+            park("give the key this permission, or use one that has it (audit logs: an admin key with \"Audit Logs: Read\")")
+        }
+        CollectErrorKind::WrongKeyClass(WrongKeyClass::ProjectForAdmin) => {
+            park("create an admin key under Organization > Admin keys; only owners can")
+        }
+        CollectErrorKind::WrongKeyClass(WrongKeyClass::AdminForProject) => {
+            park("create a key in the project whose completions are wanted")
+        }
+        CollectErrorKind::NotAMember => park("check `organization` and `project` of the collector, and whose key it is"),
+        CollectErrorKind::AddressNotAllowed => park("add this machine's public address to the organization's IP allow-list"),
+        CollectErrorKind::WrongHost => park("set base_url to the region's host, such as https://eu.api.openai.com/v1"),
+        CollectErrorKind::UnsupportedCountry => park("run ccfd, or its proxy, where the API is offered"),
+        CollectErrorKind::MethodNotAllowed => {
+            park("check base_url (a gateway, a region, a missing /v1?); the account may not offer this list yet")
+        }
+        CollectErrorKind::Forbidden => park("the key may not read this list: check its permissions and the organization's policies"),
+        CollectErrorKind::NotFound => park("check base_url: it must end in /v1, without the list's own path"),
+        CollectErrorKind::ParameterRefused { .. } => park("check the collector's filters; without filters, please report this"),
+        CollectErrorKind::Refused { .. } => park("the request itself is refused; see the API's status page, and the request id"),
+        CollectErrorKind::CursorExpired => back_off("reading goes on from an older place"),
+        CollectErrorKind::Malformed(_) => back_off("a proxy may cut or change answers; it is asked for again"),
+        CollectErrorKind::TooLarge { .. } => park("raise body_max of the collector"),
+        CollectErrorKind::WindowIgnored => park("the time filter has no effect: a gateway may drop query parameters"),
+        CollectErrorKind::CursorIgnored => park("the cursor has no effect: a gateway may drop query parameters"),
+        CollectErrorKind::Unordered => park("without any order completeness cannot be told; please report this"),
+        CollectErrorKind::Settings(_) => park("correct the setting"),
+    }
+}
+
+fn sink(error: &SinkError) -> Judgement {
+    match error {
+        SinkError::DiskFull { .. } => park("free disk space, or set retention or size_max on the sink"),
+        SinkError::Busy { .. } => back_off("another process uses the destination"),
+        SinkError::Misplaced { .. } => park("check the sink's path and its permissions"),
+        SinkError::Io { .. } => back_off("check the disk; nothing was acknowledged, nothing is lost"),
+    }
+}
+
+fn state(error: &StateError) -> Judgement {
+    match error {
+        StateError::Conflict { .. } => back_off("another writer changed the checkpoint; it is loaded anew"),
+        StateError::TimedOut { .. } => back_off("the disk of the state directory is slow or stuck"),
+        StateError::Io { .. } => back_off("check space and permissions of the state directory"),
+        StateError::Damaged(_) => stop("start again: what can be recovered is recovered then, and said"),
+        StateError::Closed => stop("start again"),
+        StateError::Locked { .. } => stop("another ccfd uses this state directory: stop it first"),
+        StateError::Newer { .. } => stop("use the newer ccfd that wrote it"),
+        StateError::Foreign { .. } => stop("move the named directory aside to begin anew, or use the ccfd that made it"),
+        StateError::Unrecoverable { .. } => stop(
+            "restore the state directory from a backup; or move it aside and begin anew with a `start` that reaches \
+             back far enough",
+        ),
+        StateError::NotUnderstood { .. } => stop("`ccfd reset-state` this route, or use the ccfd that wrote it"),
+        StateError::TooLarge { .. } | StateError::InvalidName(_) => stop("please report this"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_asks_to_wait_wins_over_our_own_delay() {
+        let asked = Duration::from_secs(7);
+        let throttled = |retry_after| Failure::Collect(CollectErrorKind::Throttled { retry_after }.into());
+        assert_eq!(judge(&throttled(Some(asked))).action, Action::Wait(asked));
+        assert_eq!(judge(&throttled(None)).action, Action::BackOff);
+    }
+
+    #[test]
+    fn being_out_of_money_parks_instead_of_hammering_the_api() {
+        let failure = Failure::Collect(CollectErrorKind::OutOfMoney { code: "insufficient_quota".into() }.into());
+        assert_eq!(judge(&failure).action, Action::Park);
+    }
+}
