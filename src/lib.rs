@@ -1,5 +1,6 @@
 //! ccfd brings OpenAI audit logs and stored chat completions into a SIEM: every record, once.
 
+pub mod config;
 pub mod simulator;
 pub mod sinks;
 pub mod tables;

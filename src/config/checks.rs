@@ -1,0 +1,91 @@
+//! What must fit together across sections.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+
+use super::section::Report;
+use super::tree::dotted;
+use super::unknown::proposal;
+use super::{CollectorSettings, SinkSettings, StateSettings};
+
+const NAME_CHARS_MAX: usize = 64;
+
+/// Names become file names, column values and parts of variables' names.
+pub(super) fn name(section: &str, name: &str, report: &mut Report) {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    let first = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if !first || name.len() > NAME_CHARS_MAX || !name.chars().all(allowed) {
+        report.problem(format!(
+            "`{}`: a name has 1 to {NAME_CHARS_MAX} characters of a-z, 0-9, `-`, `_` and `.`, the first a letter or \
+             digit",
+            dotted(&[section, name])
+        ));
+    }
+}
+
+/// A collector against the names of all sinks.
+pub(super) fn collector(
+    name: &str,
+    settings: &CollectorSettings,
+    sinks: &BTreeSet<&str>,
+    report: &mut Report,
+) {
+    let path = dotted(&["collector", name]);
+    if settings.sinks.is_empty() {
+        report.problem(format!("`{path}.sinks` is empty: the records would go nowhere"));
+    }
+    let mut seen = BTreeSet::new();
+    for sink in &settings.sinks {
+        if !seen.insert(sink) {
+            report.problem(format!("`{path}.sinks` names `{sink}` twice"));
+        } else if !sinks.contains(sink.as_str()) {
+            let proposal = proposal(sink, sinks.iter().copied());
+            report.problem(format!(
+                "`{path}.sinks` names `{sink}`, but there is no [sink.{sink}]{proposal}"
+            ));
+        }
+    }
+}
+
+/// No two sinks, and no sink and the state, may write to one place.
+pub(super) fn places(
+    state: Option<&StateSettings>,
+    sinks: &BTreeMap<String, SinkSettings>,
+    report: &mut Report,
+) {
+    let mut owners: BTreeMap<PathBuf, String> = BTreeMap::new();
+    if let Some(state) = state {
+        owners.insert(normalised(&state.dir), "state".to_owned());
+    }
+    for (name, settings) in sinks {
+        let Some(place) = settings.place() else { continue };
+        let owner = dotted(&["sink", name]);
+        match owners.get(&normalised(place)) {
+            Some(other) => {
+                report.problem(format!(
+                    "`{owner}` and `{other}` both write to {}",
+                    place.display()
+                ));
+            }
+            None => {
+                owners.insert(normalised(place), owner);
+            }
+        }
+    }
+}
+
+/// The path from the root without `.` and `..`. Lexical: nothing need exist yet, so links are not followed.
+fn normalised(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut normal = PathBuf::new();
+    for component in absolute.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                normal.pop();
+            }
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => normal.push(component),
+        }
+    }
+    normal
+}

@@ -1,0 +1,93 @@
+//! `[collector.NAME]`: one reader of one list, with one key.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use url::Url;
+
+use super::section::Section;
+use super::urls::{Proxy, base_url};
+use super::values::{DAY, HOUR, MINUTE, SECOND, header_text, path, texts};
+use super::{SecretSource, Source, Start};
+
+/// A collector: what it reads, how it gets there, and where the records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollectorSettings {
+    /// The list it reads, with its filters.
+    pub source: Source,
+    /// Where the API key is kept.
+    pub api_key: SecretSource,
+    /// Names of the sinks that get every record. Each is configured, none is named twice.
+    pub sinks: Vec<String>,
+    /// Where the first run begins.
+    pub start: Start,
+    /// Sent as `OpenAI-Organization`.
+    pub organization: Option<String>,
+    /// Sent as `OpenAI-Project`.
+    pub project: Option<String>,
+
+    /// Time between two polls for new records.
+    pub poll_interval: Duration,
+    /// Time between two sweeps of the overlap for late records. Not less than `poll_interval`.
+    pub sweep_interval: Duration,
+    /// How late a record may become visible and still be found.
+    pub overlap: Duration,
+    /// Ids delivered ahead of the settled point that are remembered at most.
+    pub held_max: usize,
+
+    /// The API below which the lists lie, without a slash at its end.
+    pub base_url: Url,
+    /// Requests a second, shared by all collectors with the same key.
+    pub rate_limit_qps: u32,
+    /// Certificates (PEM) trusted in addition to the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Proxy of its requests. Without it the environment's proxy holds.
+    pub proxy: Option<Proxy>,
+    /// Time to connect.
+    pub connect_timeout: Duration,
+    /// Time for a whole request, its answer included.
+    pub timeout: Duration,
+    /// Bytes of an answer that are read at most.
+    pub body_max: u64,
+    /// The longest wait that an answer may ask for.
+    pub retry_after_max: Duration,
+}
+
+impl CollectorSettings {
+    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+        let source = Source::read(section);
+        let api_key = section.required("api_key", SecretSource::read);
+        let sinks = section.required("sinks", texts);
+        let start = section.required("start", Start::read);
+        let base_url = section.required("base_url", base_url);
+        let settings = Self {
+            organization: section.optional("organization", header_text),
+            project: section.optional("project", header_text),
+            poll_interval: section.duration("poll_interval", SECOND..=DAY),
+            sweep_interval: section.duration("sweep_interval", SECOND..=DAY),
+            overlap: section.duration("overlap", Duration::ZERO..=30 * DAY),
+            held_max: section.number("held_max", 1..=100_000_000) as usize,
+            rate_limit_qps: section.number("rate_limit_qps", 1..=1_000_000),
+            ca_file: section.optional("ca_file", path),
+            proxy: section.optional("proxy", Proxy::read),
+            connect_timeout: section.duration("connect_timeout", SECOND / 10..=5 * MINUTE),
+            timeout: section.duration("timeout", SECOND / 10..=HOUR),
+            body_max: section.size("body_max", ByteSize::kib(64)..=ByteSize::gib(4)),
+            retry_after_max: section.duration("retry_after_max", SECOND..=DAY),
+            // Last, so that every key has been read before one that is missing ends the reading.
+            source: source?,
+            api_key: api_key?,
+            sinks: sinks?,
+            start: start?,
+            base_url: base_url?,
+        };
+        if section.is_settled() && settings.sweep_interval < settings.poll_interval {
+            section.problem(
+                "sweep_interval",
+                "must not be less than `poll_interval`: a sweep follows the polls",
+            );
+        }
+        Some(settings)
+    }
+}

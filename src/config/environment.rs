@@ -1,0 +1,114 @@
+//! Settings from environment variables: `CCFD__COLLECTOR__ACME_AUDIT__POLL_INTERVAL`.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+
+use config::{Map, Value};
+
+use super::layer::{Layer, value_of_text};
+use super::section::Report;
+use super::tree::table_at;
+
+const PREFIX: &str = "CCFD__";
+const LEVELS: &str = "__";
+
+/// Environment variables, handed in so that nothing below reads the process's own. `Debug` shows no value.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// The variables of this process.
+    pub fn of_process() -> Self {
+        std::env::vars_os().collect()
+    }
+
+    /// The value of one variable; `None` when it is not set.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// Whether a variable is set to more than nothing.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| !value.is_empty())
+    }
+
+    /// The settings among the variables, as a layer over `below`, whose names of collectors and sinks they may use.
+    pub(super) fn layer(&self, below: &Map<String, Value>, report: &mut Report) -> Layer {
+        let mut layer = Layer::default();
+        for (name, value) in &self.0 {
+            let Some((name, key)) = name
+                .to_str()
+                .and_then(|name| Some((name, name.strip_prefix(PREFIX)?)))
+            else {
+                continue;
+            };
+            if let Err(reason) = add(&mut layer, name, key, value, below) {
+                report.problem(format!("the environment variable {name}: {reason}"));
+            }
+        }
+        layer
+    }
+}
+
+impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        Self(
+            variables
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        )
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Environment({} variables)", self.0.len())
+    }
+}
+
+fn add(
+    layer: &mut Layer,
+    name: &str,
+    key: &str,
+    value: &OsStr,
+    below: &Map<String, Value>,
+) -> Result<(), &'static str> {
+    let text = value.to_str().ok_or("its value is not UTF-8")?;
+    let value = value_of_text(text, &format!("in the environment variable {name}"));
+    let is_new = layer.insert(&path(key, below)?, value);
+    is_new
+        .then_some(())
+        .ok_or("another variable has set this already")
+}
+
+fn path(key: &str, below: &Map<String, Value>) -> Result<Vec<String>, &'static str> {
+    let mut path: Vec<String> = key.split(LEVELS).map(str::to_ascii_lowercase).collect();
+    if path.iter().any(String::is_empty) {
+        return Err("a level of its name is empty");
+    }
+    if let [section, name, ..] = path.as_mut_slice()
+        && ["collector", "sink"].contains(&section.as_str())
+    {
+        *name = name_among(name, table_at(below, &[section]))?;
+    }
+    Ok(path)
+}
+
+/// A variable cannot hold `-` or `.`, so names are compared with both written as `_`. A name that is not there yet is
+/// a new one, with `-` for `_`.
+fn name_among(name: &str, table: Option<&Map<String, Value>>) -> Result<String, &'static str> {
+    let fold = |name: &str| name.to_ascii_lowercase().replace(['-', '.'], "_");
+    let mut alike = table
+        .into_iter()
+        .flat_map(Map::keys)
+        .filter(|there| fold(there) == name);
+    match (alike.next(), alike.next()) {
+        (None, _) => Ok(name.replace('_', "-")),
+        (Some(one), None) => Ok(one.clone()),
+        (Some(_), Some(_)) => {
+            Err("two names in the file differ only in `-`, `_` and `.`, and it may mean either")
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! One layer of settings: a tree of values, each with the place where it stands.
+
+use std::fmt;
+
+use config::{Map, Source, Value, ValueKind};
+
+/// Settings that are one value although they are written as a table: a later layer replaces them whole, so that
+/// `{ file = … }` in the environment does not meet `{ env = … }` of the file.
+const WHOLE: [&str; 2] = ["api_key", "metadata"];
+
+/// How deep keys of a collector or sink stand: `collector`, its name, the key.
+const KEY_DEPTH: usize = 3;
+
+/// One layer: a tree of values, each with the place where it stands. `Debug` shows no value.
+#[derive(Clone, Default)]
+pub(super) struct Layer(Map<String, Value>);
+
+impl Layer {
+    /// Reads TOML. `origin` is where it stands, as in "in ccfd.toml".
+    pub(super) fn of_toml(text: &str, origin: &str) -> Result<Self, toml::de::Error> {
+        Ok(Self(map_of(toml::from_str(text)?, origin)))
+    }
+
+    /// Its sections.
+    pub(super) fn tables(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// Puts a value in; `false` when something else stands there or on the way.
+    pub(super) fn insert(&mut self, path: &[String], value: Value) -> bool {
+        let mut table = &mut self.0;
+        let Some((key, sections)) = path.split_last() else {
+            return false;
+        };
+        for section in sections {
+            let next = table.entry(section.clone()).or_insert_with(|| {
+                Value::new(
+                    value.origin().map(String::from).as_ref(),
+                    Map::<String, Value>::new(),
+                )
+            });
+            match &mut next.kind {
+                ValueKind::Table(inner) => table = inner,
+                _ => return false,
+            }
+        }
+        let vacant = !table.contains_key(key);
+        if vacant {
+            table.insert(key.clone(), value);
+        }
+        vacant
+    }
+}
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Layer({} sections)", self.0.len())
+    }
+}
+
+impl Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
+        Ok(self.0.clone())
+    }
+
+    /// The provided method takes top-level keys for path expressions and forgets where tables stand; this one does not.
+    fn collect_to(&self, below: &mut Value) -> Result<(), config::ConfigError> {
+        if let ValueKind::Table(below) = &mut below.kind {
+            lay_over(below, &self.0, 1);
+        }
+        Ok(())
+    }
+}
+
+fn lay_over(below: &mut Map<String, Value>, above: &Map<String, Value>, depth: usize) {
+    for (key, value) in above {
+        let whole = depth >= KEY_DEPTH && WHOLE.contains(&key.as_str());
+        match (below.get_mut(key).map(|there| &mut there.kind), &value.kind) {
+            (Some(ValueKind::Table(there)), ValueKind::Table(table)) if !whole => {
+                lay_over(there, table, depth + 1);
+            }
+            _ => {
+                below.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// The value of a variable or flag. Lists, inline tables and quoted text are TOML; anything else stays the text it is,
+/// and whoever wants a number reads it from the text, so that an identifier like `007` or `1e3` is never changed.
+pub(super) fn value_of_text(text: &str, origin: &str) -> Value {
+    let trimmed = text.trim();
+    if trimmed.starts_with(['[', '{', '"', '\''])
+        && let Ok(value) = trimmed.parse::<toml::Value>()
+    {
+        return value_of(value, origin);
+    }
+    Value::new(Some(&origin.to_owned()), text)
+}
+
+fn value_of(value: toml::Value, origin: &str) -> Value {
+    let kind = match value {
+        toml::Value::String(text) => ValueKind::String(text),
+        toml::Value::Integer(number) => ValueKind::I64(number),
+        toml::Value::Float(number) => ValueKind::Float(number),
+        toml::Value::Boolean(flag) => ValueKind::Boolean(flag),
+        toml::Value::Datetime(time) => ValueKind::String(time.to_string()),
+        toml::Value::Array(list) => {
+            ValueKind::Array(list.into_iter().map(|value| value_of(value, origin)).collect())
+        }
+        toml::Value::Table(table) => ValueKind::Table(map_of(table, origin)),
+    };
+    Value::new(Some(&origin.to_owned()), kind)
+}
+
+fn map_of(table: toml::Table, origin: &str) -> Map<String, Value> {
+    table
+        .into_iter()
+        .map(|(key, value)| (key, value_of(value, origin)))
+        .collect()
+}

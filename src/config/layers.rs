@@ -1,0 +1,120 @@
+//! Lays default.toml, the file, the environment and the flags over each other, later ones on top.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use config::{Map, Source, Value};
+
+use super::layer::{Layer, value_of_text};
+use super::section::Report;
+use super::{ConfigError, Environment};
+
+/// Every key with its default and its reason: the manual.
+pub const DEFAULTS: &str = include_str!("default.toml");
+
+/// Far above any real file; stops a wrong path (a database, a log) from being read whole.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+const WITHOUT_FILE_SINK: &str = r#"
+[sink.local]
+type = "sqlite"
+path = "./ccfd-data/tables.db"
+"#;
+const WITHOUT_FILE_COLLECTORS: [(&str, &str); 2] = [
+    (
+        "OPENAI_ADMIN_KEY",
+        r#"
+[collector.audit-logs]
+source = "audit_logs"
+api_key = { env = "OPENAI_ADMIN_KEY" }
+sinks = ["local"]
+"#,
+    ),
+    (
+        "OPENAI_API_KEY",
+        r#"
+[collector.chat-completions]
+source = "chat_completions"
+api_key = { env = "OPENAI_API_KEY" }
+sinks = ["local"]
+"#,
+    ),
+];
+
+/// All layers as one tree. Problems of single variables and flags are noted in the report.
+pub(super) fn merge(
+    file: Option<&Path>,
+    environment: &Environment,
+    flags: &[(String, String)],
+    report: &mut Report,
+) -> Result<Map<String, Value>, ConfigError> {
+    let below = match file {
+        Some(path) => layer_of_file(path)?,
+        None => layer_without_file(environment)?,
+    };
+    let variables = environment.layer(below.tables(), report);
+    let defaults = built_in(DEFAULTS)?;
+    // Not through the crate's builder: it sets every top-level key a second time, as a path expression.
+    Ok(vec![defaults, below, variables, layer_of_flags(flags, report)].collect()?)
+}
+
+fn layer_of_file(path: &Path) -> Result<Layer, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let mut text = String::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(unreadable(std::io::Error::other(
+            "larger than 1 MiB: not a configuration file",
+        )));
+    }
+    Layer::of_toml(&text, &format!("in {}", path.display())).map_err(|error| syntax(path, &text, &error))
+}
+
+fn layer_without_file(environment: &Environment) -> Result<Layer, ConfigError> {
+    let mut text = WITHOUT_FILE_SINK.to_owned();
+    text.extend(
+        WITHOUT_FILE_COLLECTORS
+            .iter()
+            .filter(|(key, _)| environment.holds(key))
+            .map(|(_, toml)| *toml),
+    );
+    built_in(&text)
+}
+
+fn built_in(text: &str) -> Result<Layer, ConfigError> {
+    Layer::of_toml(text, "in the built-in defaults")
+        .map_err(|error| syntax(Path::new("default.toml"), text, &error))
+}
+
+fn layer_of_flags(flags: &[(String, String)], report: &mut Report) -> Layer {
+    let mut layer = Layer::default();
+    for (path, text) in flags {
+        let keys: Vec<String> = path.split('.').map(String::from).collect();
+        if !layer.insert(&keys, value_of_text(text, "on the command line")) {
+            report.problem(format!("`{path}` is given twice on the command line"));
+        }
+    }
+    layer
+}
+
+/// The display form of a TOML error quotes the line, which may hold a key: only the place and the reason are kept.
+fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let before = error
+        .span()
+        .and_then(|span| text.get(..span.start))
+        .unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    ConfigError::Syntax {
+        path: path.to_owned(),
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        reason: error.message().lines().next().unwrap_or("not TOML").to_owned(),
+    }
+}

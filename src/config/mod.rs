@@ -1,0 +1,166 @@
+//! The settings: default.toml, under the file, under the environment, under the flags; read into types and checked.
+//!
+//! Nothing here opens what the settings name: a configuration is valid or not wherever it is looked at.
+
+mod checks;
+mod collector;
+mod environment;
+mod error;
+mod find;
+mod layer;
+mod layers;
+mod log;
+mod pipeline;
+mod secret;
+mod section;
+mod sink;
+mod source;
+mod start;
+mod state;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod unknown;
+mod urls;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use ::config::{Map, Value};
+
+pub use collector::CollectorSettings;
+pub use environment::Environment;
+pub use error::ConfigError;
+pub use find::find_file;
+pub use layers::DEFAULTS;
+pub use log::{LogFormat, LogSettings};
+pub use pipeline::PipelineSettings;
+pub use secret::{SecretError, SecretSource};
+pub use sink::{NdjsonDir, NdjsonSettings, Shape, SinkSettings, SqliteSettings};
+pub use source::{AuditLogFilters, CompletionFilters, Source, TenantWalk};
+pub use start::Start;
+pub use state::StateSettings;
+pub use urls::Proxy;
+
+use section::{Report, Section};
+use tree::{names, refuse_unknown, table_at};
+use values::{one_of, text};
+
+/// Everything that can be set. At least one collector, and each has a sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where progress is kept.
+    pub state: StateSettings,
+    /// What holds for every route.
+    pub pipeline: PipelineSettings,
+    /// What the daemon says.
+    pub log: LogSettings,
+    /// The collectors, by name. The name is the records' `ConnectorName`.
+    pub collectors: BTreeMap<String, CollectorSettings>,
+    /// The sinks, by name.
+    pub sinks: BTreeMap<String, SinkSettings>,
+}
+
+const SECTIONS: [&str; 6] = ["state", "pipeline", "log", "collector", "sink", "default"];
+
+const NO_COLLECTOR: &str = "no collector is configured: add a section [collector.NAME]";
+const NOTHING_TO_DO: &str = "no configuration file, and neither OPENAI_ADMIN_KEY nor OPENAI_API_KEY is set: nothing to collect\n\
+                             set one of the two, or write ./ccfd.toml (see README), or try it without an account: ccfd demo";
+
+impl Config {
+    /// Loads the settings: default.toml, then `file` (from `find_file`; without one, a collector for each OpenAI key in
+    /// the environment), then the environment's `CCFD__…`, then `flags`, pairs of a dotted path and a value.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or is not TOML, else every problem of the settings at once.
+    pub fn load(
+        file: Option<&Path>,
+        environment: &Environment,
+        flags: &[(String, String)],
+    ) -> Result<Self, ConfigError> {
+        let mut report = Report::default();
+        let merged = layers::merge(file, environment, flags, &mut report)?;
+        if table_at(&merged, &["collector"]).is_none_or(Map::is_empty) {
+            let advice = file.map_or(NOTHING_TO_DO, |_| NO_COLLECTOR);
+            report.problem(advice.to_owned());
+        }
+        match Self::read(&merged, &mut report) {
+            Some(config) if report.problems.is_empty() => Ok(config),
+            _ => Err(ConfigError::Invalid(report.problems)),
+        }
+    }
+
+    fn read(root: &Map<String, Value>, report: &mut Report) -> Option<Self> {
+        refuse_unknown("", root, SECTIONS, report);
+        let state = StateSettings::read(Section::open(root, &["state"], report));
+        let pipeline = PipelineSettings::read(Section::open(root, &["pipeline"], report));
+        let log = LogSettings::read(Section::open(root, &["log"], report));
+        read_defaults(root, report);
+        let sinks = read_sinks(root, report);
+        let collectors = read_collectors(root, report);
+        checks::places(state.as_ref(), &sinks, report);
+        Some(Self {
+            state: state?,
+            pipeline,
+            log: log?,
+            collectors,
+            sinks,
+        })
+    }
+}
+
+/// The defaults are read for their own sake, so that a fault in them is told even where nothing uses them.
+fn read_defaults(root: &Map<String, Value>, report: &mut Report) {
+    Section::open(root, &["default"], report).finish_with(&["collector", "sink"]);
+    let mut section = Section::open_defaults(root, &["default", "collector"], report);
+    CollectorSettings::read(&mut section);
+    section.finish();
+
+    let types: Vec<&str> = sink::TYPES.iter().map(|(name, _)| *name).collect();
+    Section::open(root, &["default", "sink"], report).finish_with(&types);
+    for (name, read) in sink::TYPES {
+        let mut section = Section::open_defaults(root, &["default", "sink", name], report);
+        read(&mut section);
+        section.finish();
+    }
+}
+
+fn read_collectors(root: &Map<String, Value>, report: &mut Report) -> BTreeMap<String, CollectorSettings> {
+    let sinks: BTreeSet<&str> = checked_names(root, "sink", report).into_iter().collect();
+    let mut collectors = BTreeMap::new();
+    for name in checked_names(root, "collector", report) {
+        let mut section =
+            Section::open(root, &["collector", name], report).over(root, &["default", "collector"]);
+        let settings = CollectorSettings::read(&mut section);
+        section.finish();
+        if let Some(settings) = settings {
+            checks::collector(name, &settings, &sinks, report);
+            collectors.insert(name.to_owned(), settings);
+        }
+    }
+    collectors
+}
+
+fn read_sinks(root: &Map<String, Value>, report: &mut Report) -> BTreeMap<String, SinkSettings> {
+    let mut sinks = BTreeMap::new();
+    for name in checked_names(root, "sink", report) {
+        let mut section = Section::open(root, &["sink", name], report);
+        let kind = section.required("type", |value| Ok((one_of(sink::TYPES)(value)?, text(value)?)));
+        let Some((read, kind)) = kind else { continue };
+        let mut section = section.over(root, &["default", "sink", &kind]);
+        let settings = read(&mut section);
+        section.finish();
+        sinks.extend(settings.map(|settings| (name.to_owned(), settings)));
+    }
+    sinks
+}
+
+fn checked_names<'a>(root: &'a Map<String, Value>, section: &str, report: &mut Report) -> Vec<&'a str> {
+    let names = names(root, &[section], report);
+    for name in &names {
+        checks::name(section, name, report);
+    }
+    names
+}

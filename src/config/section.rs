@@ -1,0 +1,184 @@
+//! Reads one table of the merged settings, key by key, and notes everything that is wrong with it.
+//!
+//! A problem does not end the reading: all of them are told at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use config::{Map, Value, ValueKind};
+
+use super::tree::{as_table, dotted, expect_table, origin, refuse_unknown, table_at};
+use super::values::{Refusal, describe, duration, number, size};
+
+/// What was found while reading: the problems, and the keys that each section knows.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub(super) problems: Vec<String>,
+    /// Keys asked for, by the path of the section.
+    pub(super) keys: BTreeMap<String, BTreeSet<&'static str>>,
+}
+
+impl Report {
+    /// Notes a problem, once: a fault in `[default.collector]` is met again with every collector.
+    pub(super) fn problem(&mut self, problem: String) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+}
+
+/// One table, over the table that holds its defaults.
+pub(super) struct Section<'a> {
+    path: String,
+    table: Option<&'a Value>,
+    defaults: Option<(String, &'a Map<String, Value>)>,
+    /// Whether a missing key is a problem: not in a section of defaults, nor where there is no table to hold it.
+    complete: bool,
+    /// No value was refused so far.
+    sound: bool,
+    report: &'a mut Report,
+}
+
+impl<'a> Section<'a> {
+    /// The table at `path`, which must hold every required key.
+    pub(super) fn open(root: &'a Map<String, Value>, path: &[&str], report: &'a mut Report) -> Self {
+        let table = expect_table(root, path, report);
+        let path = dotted(path);
+        Self {
+            path,
+            table,
+            defaults: None,
+            complete: table.is_none_or(|table| as_table(table).is_some()),
+            sound: true,
+            report,
+        }
+    }
+
+    /// The table at `path` as a set of defaults: a required key may be missing.
+    pub(super) fn open_defaults(root: &'a Map<String, Value>, path: &[&str], report: &'a mut Report) -> Self {
+        Self {
+            complete: false,
+            ..Self::open(root, path, report)
+        }
+    }
+
+    /// Takes what this table leaves out from the table at `path`.
+    pub(super) fn over(mut self, root: &'a Map<String, Value>, path: &[&str]) -> Self {
+        self.defaults = table_at(root, path).map(|table| (dotted(path), table));
+        self
+    }
+
+    /// The value of a key that must be there; `None` after a problem was noted (or in a section of defaults).
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        reader: impl Fn(&Value) -> Result<T, Refusal>,
+    ) -> Option<T> {
+        let value = self.optional(key, &reader);
+        if value.is_none() && self.complete && self.find(key).is_none() {
+            let nothing = Value::new(None, ValueKind::Nil);
+            let wanted = reader(&nothing)
+                .err()
+                .map(|refusal| format!("; {refusal}"))
+                .unwrap_or_default();
+            let place = self.table.map(origin).filter(|place| !place.is_empty());
+            let place = place
+                .map(|place| format!(" (the section stands{place})"))
+                .unwrap_or_default();
+            self.report
+                .problem(format!("`{}.{key}` is missing{place}{wanted}", self.path));
+        }
+        value
+    }
+
+    /// The value of a key that may be left out; `None` also after a problem was noted.
+    pub(super) fn optional<T>(
+        &mut self,
+        key: &'static str,
+        reader: impl Fn(&Value) -> Result<T, Refusal>,
+    ) -> Option<T> {
+        self.report.keys.entry(self.path.clone()).or_default().insert(key);
+        let (path, value) = self.find(key)?;
+        let problem = match reader(value) {
+            Ok(read) => return Some(read),
+            Err(refusal @ Refusal::Wanted(_)) => format!("{refusal}, found {}", describe(value)),
+            Err(refusal @ Refusal::Because(_)) => refusal.to_string(),
+        };
+        let problem = format!("`{path}.{key}`{}: {problem}", origin(value));
+        self.report.problem(problem);
+        self.sound = false;
+        None
+    }
+
+    /// A duration within bounds. After a problem the lower bound stands in, so that the reading goes on; the loading
+    /// as a whole then fails, and nobody sees it.
+    pub(super) fn duration(&mut self, key: &'static str, range: RangeInclusive<Duration>) -> Duration {
+        self.required(key, duration(range.clone()))
+            .unwrap_or(*range.start())
+    }
+
+    /// A size in bytes within bounds; after a problem as in `duration`.
+    pub(super) fn size(&mut self, key: &'static str, range: RangeInclusive<ByteSize>) -> u64 {
+        self.required(key, size(range.clone()))
+            .unwrap_or(range.start().as_u64())
+    }
+
+    /// A whole number within bounds; after a problem as in `duration`.
+    pub(super) fn number(&mut self, key: &'static str, range: RangeInclusive<u32>) -> u32 {
+        self.required(key, number(range.clone()))
+            .unwrap_or(*range.start())
+    }
+
+    /// Whether the table itself gives the key. Not so for a set of defaults, which is no collector or sink itself.
+    pub(super) fn gives(&self, key: &str) -> bool {
+        self.complete && self.own().is_some_and(|table| table.contains_key(key))
+    }
+
+    /// Whether values may be held against each other: none is a stand-in, and none is still to be overridden.
+    pub(super) fn is_settled(&self) -> bool {
+        self.complete && self.sound
+    }
+
+    /// Notes what is wrong with a key for a reason that its own value does not show.
+    pub(super) fn problem(&mut self, key: &str, reason: &str) {
+        let place = self
+            .own()
+            .and_then(|table| table.get(key))
+            .map(origin)
+            .unwrap_or_default();
+        self.report
+            .problem(format!("`{}.{key}`{place}: {reason}", self.path));
+    }
+
+    /// Ends the reading: every key but the known ones is unknown.
+    pub(super) fn finish_with(self, known: &[&'static str]) {
+        if let Some(table) = self.own() {
+            refuse_unknown(&self.path, table, known.iter().copied(), self.report);
+        }
+    }
+
+    /// Ends the reading: every key that nobody asked for is unknown.
+    pub(super) fn finish(self) {
+        let known = self.report.keys.get(&self.path).cloned().unwrap_or_default();
+        if let Some(table) = self.own() {
+            refuse_unknown(&self.path, table, known, self.report);
+        }
+    }
+
+    fn own(&self) -> Option<&'a Map<String, Value>> {
+        self.table.and_then(as_table)
+    }
+
+    fn find(&self, key: &str) -> Option<(&str, &'a Value)> {
+        let own = self
+            .own()
+            .and_then(|table| table.get(key))
+            .map(|value| (self.path.as_str(), value));
+        own.or_else(|| {
+            let (path, table) = self.defaults.as_ref()?;
+            table.get(key).map(|value| (path.as_str(), value))
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! `[sink.NAME]`: one destination. Each type has a file here, named after it.
+
+mod ndjson;
+mod sqlite;
+
+use std::path::Path;
+
+pub use ndjson::{NdjsonDir, NdjsonSettings, Shape};
+pub use sqlite::SqliteSettings;
+
+use super::section::Section;
+
+/// A sink, by its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SinkSettings {
+    /// Tables in an embedded database.
+    Sqlite(SqliteSettings),
+    /// Files of JSON lines.
+    Ndjson(NdjsonSettings),
+}
+
+/// Reads the settings of one type.
+pub(super) type Reader = fn(&mut Section<'_>) -> Option<SinkSettings>;
+
+/// Every type: the word that stands for it, and its reader.
+pub(super) const TYPES: &[(&str, Reader)] = &[
+    ("sqlite", |section| {
+        SqliteSettings::read(section).map(SinkSettings::Sqlite)
+    }),
+    ("ndjson", |section| {
+        NdjsonSettings::read(section).map(SinkSettings::Ndjson)
+    }),
+];
+
+impl SinkSettings {
+    /// The file or directory that it alone may write; `None` when it writes elsewhere.
+    pub(super) fn place(&self) -> Option<&Path> {
+        match self {
+            SinkSettings::Sqlite(settings) => Some(&settings.path),
+            SinkSettings::Ndjson(settings) => Some(settings.dir.place()),
+        }
+    }
+}

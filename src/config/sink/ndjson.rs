@@ -1,0 +1,99 @@
+//! `type = "ndjson"`
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+use crate::config::section::Section;
+use crate::config::values::{MINUTE, YEAR, duration, one_of, path, size};
+
+const STDOUT: &str = "-";
+
+/// Lines of JSON, in files or on standard output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NdjsonSettings {
+    /// Where the lines go.
+    pub dir: NdjsonDir,
+    /// What a line is.
+    pub shape: Shape,
+    /// Bytes after which a new file begins.
+    pub file_size_max: u64,
+    /// How long files are kept; `None` for ever.
+    pub retention: Option<Duration>,
+    /// Bytes that all files take at most, oldest files going first; `None` without limit.
+    pub size_max: Option<u64>,
+    /// Bytes of disk that stay free.
+    pub free_min: u64,
+}
+
+/// Where the lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NdjsonDir {
+    /// Standard output, written `-`.
+    Stdout,
+    /// Files in this directory.
+    Dir(PathBuf),
+}
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The record as received, without its line breaks.
+    Record,
+    /// The columns of the table.
+    Table,
+}
+
+const SHAPES: &[(&str, Shape)] = &[("record", Shape::Record), ("table", Shape::Table)];
+
+impl NdjsonSettings {
+    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+        let dir = section.required("dir", |value| path(value).map(NdjsonDir::from));
+        let shape = section.required("shape", one_of(SHAPES));
+        let file_size_max = section.size("file_size_max", ByteSize::kib(1)..=ByteSize::tib(1));
+        let retention = section.optional("retention", duration(MINUTE..=100 * YEAR));
+        let size_max = section.optional("size_max", size(ByteSize::kib(1)..=ByteSize::pib(1)));
+        let free_min = section.size("free_min", ByteSize::b(0)..=ByteSize::tib(1));
+        if dir == Some(NdjsonDir::Stdout) {
+            for key in ["file_size_max", "retention", "size_max", "free_min"] {
+                if section.gives(key) {
+                    section.problem(key, "standard output has no files to limit");
+                }
+            }
+        } else if section.is_settled() && size_max.is_some_and(|size_max| size_max < file_size_max) {
+            section.problem(
+                "size_max",
+                "must not be less than `file_size_max`: whole files are removed",
+            );
+        }
+        Some(Self {
+            dir: dir?,
+            shape: shape?,
+            file_size_max,
+            retention,
+            size_max,
+            free_min,
+        })
+    }
+}
+
+impl NdjsonDir {
+    /// What tells one destination from another: the directory, or `-`.
+    pub fn place(&self) -> &Path {
+        match self {
+            NdjsonDir::Stdout => Path::new(STDOUT),
+            NdjsonDir::Dir(dir) => dir,
+        }
+    }
+}
+
+impl From<PathBuf> for NdjsonDir {
+    fn from(path: PathBuf) -> Self {
+        if path.as_os_str() == STDOUT {
+            NdjsonDir::Stdout
+        } else {
+            NdjsonDir::Dir(path)
+        }
+    }
+}

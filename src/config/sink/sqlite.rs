@@ -1,0 +1,37 @@
+//! `type = "sqlite"`
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+use crate::config::section::Section;
+use crate::config::values::{MINUTE, YEAR, duration, path, size};
+
+/// A SQLite database with one table for each kind of record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqliteSettings {
+    /// The database file.
+    pub path: PathBuf,
+    /// How long rows are kept; `None` for ever.
+    pub retention: Option<Duration>,
+    /// Bytes that the database takes at most, oldest rows going first; `None` without limit.
+    pub size_max: Option<u64>,
+    /// Bytes of disk that stay free.
+    pub free_min: u64,
+}
+
+impl SqliteSettings {
+    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+        let path = section.required("path", path);
+        let retention = section.optional("retention", duration(MINUTE..=100 * YEAR));
+        let size_max = section.optional("size_max", size(ByteSize::mib(1)..=ByteSize::pib(1)));
+        let free_min = section.size("free_min", ByteSize::b(0)..=ByteSize::tib(1));
+        Some(Self {
+            path: path?,
+            retention,
+            size_max,
+            free_min,
+        })
+    }
+}

@@ -1,0 +1,76 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::section::Report;
+use super::super::tree::{sorted, table_at};
+use super::super::{DEFAULTS, layers};
+use super::*;
+
+/// default.toml with its example lines as keys.
+fn with_examples() -> String {
+    let is_example = |line: &str| {
+        let key = line
+            .strip_prefix("# ")
+            .and_then(|line| line.split_once(" = "))
+            .map(|(key, _)| key);
+        key.is_some_and(|key| !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+    };
+    DEFAULTS
+        .lines()
+        .map(|line| if is_example(line) { &line[2..] } else { line })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn every_key_of_the_manual_is_known_and_its_examples_are_valid() {
+    let text = format!("{}\n{MINIMAL}", with_examples());
+    load(&text).unwrap();
+}
+
+#[test]
+fn every_key_that_is_read_stands_in_the_manual() {
+    let text = with_examples();
+    let (_directory, path) = file(&text);
+    let mut report = Report::default();
+    let root = layers::merge(Some(&path), &Environment::default(), &[], &mut report).unwrap();
+    Config::read(&root, &mut report);
+    assert_eq!(report.problems, Vec::<String>::new());
+
+    let written: BTreeMap<String, BTreeSet<&str>> = report
+        .keys
+        .keys()
+        .map(|path| {
+            let keys: Vec<&str> = path.split('.').collect();
+            (
+                path.clone(),
+                table_at(&root, &keys)
+                    .into_iter()
+                    .flat_map(sorted)
+                    .map(|(key, _)| key)
+                    .collect(),
+            )
+        })
+        .collect();
+    assert_eq!(written, report.keys);
+    let sections = [
+        "default.collector",
+        "default.sink.ndjson",
+        "default.sink.sqlite",
+        "log",
+        "pipeline",
+        "state",
+    ];
+    assert_eq!(written.into_keys().collect::<Vec<_>>(), sections);
+}
+
+#[test]
+fn every_key_of_the_manual_is_explained_above_it() {
+    let mut explained = false;
+    for line in with_examples().lines() {
+        match line.chars().next() {
+            Some('#') => explained = true,
+            Some('[') | None => explained = false,
+            Some(_) => assert!(explained, "{line}"),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What a user writes, and what comes of it: settings, or the lines that say why not.
+
+mod addresses;
+mod cross_checks;
+mod environment;
+mod find;
+mod layers;
+mod manual;
+mod secret;
+mod unknown_keys;
+mod values;
+
+use std::path::PathBuf;
+
+use super::{Config, ConfigError, Environment};
+
+/// One collector of audit logs into one SQLite sink, with nothing but the required keys.
+const MINIMAL: &str = r#"
+[collector.acme-audit]
+source = "audit_logs"
+api_key = { env = "OPENAI_ADMIN_KEY" }
+sinks = ["local"]
+
+[sink.local]
+type = "sqlite"
+path = "tables.db"
+"#;
+
+/// A directory with a `ccfd.toml` of this text, and the file's path.
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ccfd.toml");
+    std::fs::write(&path, text).unwrap();
+    (directory, path)
+}
+
+fn load_with(text: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let (_directory, path) = file(text);
+    let flags: Vec<_> = flags
+        .iter()
+        .map(|(path, value)| ((*path).to_owned(), (*value).to_owned()))
+        .collect();
+    Config::load(Some(&path), &variables.iter().copied().collect(), &flags)
+}
+
+fn load(text: &str) -> Result<Config, ConfigError> {
+    load_with(text, &[], &[])
+}
+
+/// The minimal file with more keys of its collector.
+fn with_keys(keys: &str) -> String {
+    MINIMAL.replace(
+        "[collector.acme-audit]",
+        &format!("[collector.acme-audit]\n{keys}"),
+    )
+}
+
+/// The problems of a file, without the directory in which the test put it.
+fn problems_with(text: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Vec<String> {
+    match load_with(text, variables, flags).unwrap_err() {
+        ConfigError::Invalid(problems) => problems
+            .iter()
+            .map(|problem| without_directory(problem))
+            .collect(),
+        error => panic!("{error}"),
+    }
+}
+
+fn problems(text: &str) -> Vec<String> {
+    problems_with(text, &[], &[])
+}
+
+fn without_directory(text: &str) -> String {
+    let Some(end) = text.find("/ccfd.toml") else {
+        return text.to_owned();
+    };
+    let start = text[..end].rfind(' ').map_or(0, |at| at + 1);
+    format!("{}{}", &text[..start], &text[end + 1..])
+}
+
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    variables.iter().copied().collect()
+}

@@ -1,0 +1,113 @@
+use super::*;
+
+#[test]
+fn an_unknown_key_is_named_with_its_path_its_file_and_the_nearest_valid_key() {
+    let cases = [
+        (
+            with_keys("pol_interval = \"60s\""),
+            "unknown key `collector.acme-audit.pol_interval` in ccfd.toml; did you mean `poll_interval`?",
+        ),
+        (
+            MINIMAL.replace("path =", "dri = \"x\"\npath ="),
+            "unknown key `sink.local.dri` in ccfd.toml; did you mean `free_min`?",
+        ),
+        (
+            format!("{MINIMAL}[pipeline]\nbatchwait = \"1s\""),
+            "unknown key `pipeline.batchwait` in ccfd.toml; did you mean `batch_wait`?",
+        ),
+        (
+            format!("{MINIMAL}[logs]"),
+            "unknown key `logs` in ccfd.toml; did you mean `log`?",
+        ),
+        (
+            format!("{MINIMAL}[default.collectors]"),
+            "unknown key `default.collectors` in ccfd.toml; did you mean `collector`?",
+        ),
+        (
+            format!("{MINIMAL}[default.sink.sqlit]"),
+            "unknown key `default.sink.sqlit` in ccfd.toml; did you mean `sqlite`?",
+        ),
+        (
+            format!("{MINIMAL}[default.sink.ndjson]\nshap = \"table\""),
+            "unknown key `default.sink.ndjson.shap` in ccfd.toml; did you mean `shape`?",
+        ),
+        (
+            format!("{MINIMAL}\"odd[9999999999].key\" = 1"),
+            "unknown key `sink.local.\"odd[9999999999].key\"` in ccfd.toml; did you mean `type`?",
+        ),
+        (
+            format!("\"odd[9999999999].key\" = 1\n{MINIMAL}"),
+            "unknown key `\"odd[9999999999].key\"` in ccfd.toml; did you mean `default`?",
+        ),
+    ];
+    for (text, line) in cases {
+        assert_eq!(problems(&text), [line]);
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once_each_on_its_line() {
+    let text = r#"
+[state]
+dir = 5
+[collector.one]
+source = "audit_log"
+poll_interval = "0s"
+overlap = true
+sinks = "local"
+[collector.two]
+[sink.local]
+type = "sqlit"
+"#;
+    let error = load(text).unwrap_err().to_string();
+    let lines: Vec<String> = error.lines().map(without_directory).collect();
+    assert_eq!(
+        lines,
+        [
+            "`state.dir` in ccfd.toml: wanted a path, found the number 5",
+            "`sink.local.type` in ccfd.toml: wanted \"sqlite\" or \"ndjson\", found \"sqlit\"",
+            "`collector.one.source` in ccfd.toml: wanted \"audit_logs\" or \"chat_completions\", found \"audit_log\"",
+            "`collector.one.api_key` is missing (the section stands in ccfd.toml); a key is named, never written down: \
+             { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }",
+            "`collector.one.sinks` in ccfd.toml: wanted a list of texts, none of them empty, found \"local\"",
+            "`collector.one.poll_interval` in ccfd.toml: wanted a duration with its unit, 1s to 1day, found \"0s\"",
+            "`collector.one.overlap` in ccfd.toml: wanted a duration with its unit, 0s to 30days, found true",
+            "`collector.two.source` is missing (the section stands in ccfd.toml); wanted \"audit_logs\" or \
+             \"chat_completions\"",
+            "`collector.two.api_key` is missing (the section stands in ccfd.toml); a key is named, never written down: \
+             { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }",
+            "`collector.two.sinks` is missing (the section stands in ccfd.toml); wanted a list of texts, none of them \
+             empty",
+        ]
+    );
+}
+
+#[test]
+fn a_fault_in_the_defaults_is_told_once_and_where_it_stands() {
+    let text = format!(
+        "[default.collector]\ntimeout = \"0s\"\n{MINIMAL}{}",
+        MINIMAL.replace("acme-audit", "b").split("[sink").next().unwrap()
+    );
+    assert_eq!(
+        problems(&text),
+        [
+            "`default.collector.timeout` in ccfd.toml: wanted a duration with its unit, 100ms to 1h, found \"0s\""
+        ]
+    );
+}
+
+#[test]
+fn something_else_in_place_of_a_section_is_refused() {
+    assert_eq!(
+        problems(&format!("state = 1\n{MINIMAL}")),
+        ["`state` in ccfd.toml: wanted a table, found the number 1"]
+    );
+    assert_eq!(
+        problems("collector = 1\nsink = [1]\n"),
+        [
+            "no collector is configured: add a section [collector.NAME]",
+            "`sink` in ccfd.toml: wanted a table, found a list",
+            "`collector` in ccfd.toml: wanted a table, found the number 1",
+        ]
+    );
+}

@@ -1,0 +1,98 @@
+//! Walks the tree of merged settings by path.
+
+use std::collections::BTreeMap;
+
+use config::{Map, Value, ValueKind};
+
+use super::section::Report;
+use super::unknown::proposal;
+use super::values::describe;
+
+/// Notes each key of `table`, which stands at `path`, that is not among the known ones.
+pub(super) fn refuse_unknown(
+    path: &str,
+    table: &Map<String, Value>,
+    known: impl IntoIterator<Item = &'static str> + Clone,
+    report: &mut Report,
+) {
+    for (key, value) in sorted(table) {
+        if !known.clone().into_iter().any(|name| name == key) {
+            let path = if path.is_empty() {
+                bare(key)
+            } else {
+                format!("{path}.{}", bare(key))
+            };
+            let proposal = proposal(key, known.clone());
+            report.problem(format!("unknown key `{path}`{}{proposal}", origin(value)));
+        }
+    }
+}
+
+/// The names in the table at `path`, in order.
+pub(super) fn names<'a>(root: &'a Map<String, Value>, path: &[&str], report: &mut Report) -> Vec<&'a str> {
+    let table = expect_table(root, path, report).and_then(as_table);
+    table.into_iter().flat_map(sorted).map(|(name, _)| name).collect()
+}
+
+/// What stands at `path`; a problem when it is no table.
+pub(super) fn expect_table<'a>(
+    root: &'a Map<String, Value>,
+    path: &[&str],
+    report: &mut Report,
+) -> Option<&'a Value> {
+    let value = value_at(root, path)?;
+    if as_table(value).is_none() {
+        let (path, place) = (dotted(path), origin(value));
+        report.problem(format!(
+            "`{path}`{place}: wanted a table, found {}",
+            describe(value)
+        ));
+    }
+    Some(value)
+}
+
+/// The table at a path; `None` when there is none.
+pub(super) fn table_at<'a>(root: &'a Map<String, Value>, path: &[&str]) -> Option<&'a Map<String, Value>> {
+    value_at(root, path).and_then(as_table)
+}
+
+/// The entries of a table in the order of their keys.
+pub(super) fn sorted(table: &Map<String, Value>) -> BTreeMap<&str, &Value> {
+    table.iter().map(|(key, value)| (key.as_str(), value)).collect()
+}
+
+/// A path as TOML writes it.
+pub(super) fn dotted(path: &[&str]) -> String {
+    path.iter().map(|key| bare(key)).collect::<Vec<_>>().join(".")
+}
+
+fn bare(key: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !key.is_empty() && key.chars().all(is_bare) {
+        key.to_owned()
+    } else {
+        format!("{key:?}")
+    }
+}
+
+/// Where a value stands, as ` in ccfd.toml`; empty when that is not known.
+pub(super) fn origin(value: &Value) -> String {
+    value
+        .origin()
+        .map(|origin| format!(" {origin}"))
+        .unwrap_or_default()
+}
+
+/// The table that a value is.
+pub(super) fn as_table(value: &Value) -> Option<&Map<String, Value>> {
+    match &value.kind {
+        ValueKind::Table(table) => Some(table),
+        _ => None,
+    }
+}
+
+fn value_at<'a>(root: &'a Map<String, Value>, path: &[&str]) -> Option<&'a Value> {
+    let (first, rest) = path.split_first()?;
+    rest.iter()
+        .try_fold(root.get(*first)?, |value, key| as_table(value)?.get(*key))
+}

@@ -1,0 +1,69 @@
+//! Addresses: the API's base URL and a proxy's.
+
+use std::fmt;
+
+use config::Value;
+use url::{Host, Url};
+
+use super::values::{Refusal, as_text, wanted};
+
+/// A base URL: https, or http to this machine only, so that a key never travels in the clear. A trailing slash makes
+/// no difference and is taken off.
+pub(super) fn base_url(value: &Value) -> Result<Url, Refusal> {
+    let mut url = http_url(value, "an https URL such as \"https://api.openai.com/v1\"")?;
+    let because = |reason: &str| Err(Refusal::Because(reason.to_owned()));
+    if !url.username().is_empty() || url.password().is_some() {
+        return because("a base URL holds no user name or password; the key belongs in `api_key`");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return because("a base URL ends with its path, without `?` or `#`");
+    }
+    if url.scheme() == "http" && !is_loopback(&url) {
+        return because("http is only allowed to this machine (localhost, 127.0.0.0/8, ::1); use https");
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// A proxy for the API's requests. `Debug` shows neither user name nor password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy(Url);
+
+impl Proxy {
+    /// The whole URL, with user name and password if there are any: for the HTTP client only.
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+
+    pub(super) fn read(value: &Value) -> Result<Self, Refusal> {
+        http_url(value, "a proxy URL such as \"http://proxy.example.com:3128\"").map(Self)
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.0.host_str().unwrap_or_default();
+        write!(
+            f,
+            "Proxy({}://{host}:{})",
+            self.0.scheme(),
+            self.0.port_or_known_default().unwrap_or_default()
+        )
+    }
+}
+
+fn http_url(value: &Value, form: &str) -> Result<Url, Refusal> {
+    let url = as_text(value).and_then(|text| Url::parse(text).ok());
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| wanted(form))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
