@@ -1,6 +1,8 @@
 //! ccfd brings OpenAI audit logs and stored chat completions into a SIEM: every record, once.
 
+pub mod cli;
 pub mod config;
+pub mod pipeline;
 pub mod simulator;
 pub mod sinks;
 pub mod tables;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The command `ccfd`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ccfd::cli::main()
+}

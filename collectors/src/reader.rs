@@ -97,6 +97,13 @@ impl Source {
         Cursor::begin(start, until, matches!(self, Self::ChatCompletions(_)))
     }
 
+    /// A digest of the list and its filters: another one means that a cursor speaks of other records.
+    pub fn digest(&self) -> String {
+        let query = self.list().query(&Reading::new(0, None), Task::Sweep, None);
+        let hash = xxhash_rust::xxh3::xxh3_128(query.as_bytes());
+        format!("{hash:032x}")
+    }
+
     /// Asks for the newest page, to learn whose list it is and what time it is there.
     pub async fn hello(&self, client: &Client) -> Result<Hello, CollectError> {
         let answer = ask(client, &self.list()).await?;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use collectors::{Change, Record, Unusable};
 use state::CursorStore;
 use tokio::{
@@ -151,11 +152,18 @@ impl Delivery {
         unusable: Vec<Unusable>,
         refused: Vec<Refused>,
     ) -> Result<u64, Failure> {
+        let reject = |side, kind, reason: String, record: &Bytes| Reject {
+            connector: self.connector.clone(),
+            table: self.table,
+            side,
+            kind,
+            reason,
+            record: record.clone(),
+        };
         let from_source =
-            unusable.into_iter().map(|unusable| Reject::new(Side::Source, "unusable", unusable.reason, unusable.raw));
+            unusable.iter().map(|unusable| reject(Side::Source, "unusable", unusable.reason.to_owned(), &unusable.raw));
         let from_sink = refused.into_iter().filter_map(|refused| {
-            let record = records.get(refused.index)?;
-            Some(Reject::new(Side::Sink, "refused", refused.reason, record.raw.clone()))
+            records.get(refused.index).map(|record| reject(Side::Sink, "refused", refused.reason, &record.raw))
         });
         let rejects: Vec<Reject> = from_source.chain(from_sink).collect();
         let count = rejects.len() as u64;

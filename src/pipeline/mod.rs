@@ -9,3 +9,4 @@ pub mod progress;
 pub mod rejects;
 pub mod route;
 pub mod shutdown;
+pub mod status_file;

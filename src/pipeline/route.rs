@@ -7,17 +7,21 @@
 //! anything else ends both, waits, and opens again from what is committed
 //! ```
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use collectors::{Client, Hello, Reader, Source, TenantWalk, Timing};
-use state::{CursorStore, Saved};
-use tokio::sync::mpsc;
+use collectors::{Client, Cursor, Hello, Reader, Source, TenantWalk, Timing};
+use state::{CursorStore, Part, Saved};
+use tokio::{sync::mpsc, task::JoinSet};
+use tracing::Instrument;
 
 use super::{
     backoff::Delays,
     checkpoint::{Checkpoint, Identity},
     deliver::{Delivery, Gathering},
-    fetch::{Fetching, PAGES_MAX, Room, fetch, pause},
+    fetch::{Fetched, Fetching, PAGES_MAX, Room, fetch, pause},
     policy::{Action, Failure, judge},
     progress::{Progress, RouteState},
     rejects::Rejects,
@@ -34,6 +38,27 @@ pub enum Begin {
     At(i64),
 }
 
+/// How far a route reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// What is new, for as long as the process lives; with `once`, until everything that is due is read.
+    Follow {
+        /// From where, the first time.
+        begin: Begin,
+        /// Ends when everything that is due is read.
+        once: bool,
+    },
+    /// A past window, once, cut into windows that are read at the same time.
+    Past {
+        /// First second.
+        from: i64,
+        /// Last second.
+        to: i64,
+        /// How many windows are read at the same time.
+        parallel: usize,
+    },
+}
+
 /// What a route is made of.
 pub struct Route {
     /// `collector/sink`, the name of its checkpoint.
@@ -46,8 +71,8 @@ pub struct Route {
     pub timing: Timing,
     /// Whether tenant-scoped events are read too.
     pub tenant_walk: TenantWalk,
-    /// From where, the first time.
-    pub begin: Begin,
+    /// How far.
+    pub plan: Plan,
     /// With which client; asked for at each start, so that a key may come later.
     pub client: Box<dyn Fn() -> Result<Arc<Client>, Failure> + Send + Sync>,
     /// Base URL and filters, for the checkpoint's identity.
@@ -68,8 +93,6 @@ pub struct Route {
     pub bytes_in_flight: usize,
     /// Where it is shown.
     pub progress: Progress,
-    /// Ends when everything that is due is read.
-    pub once: bool,
     /// Goes on although the checkpoint was written for something else.
     pub accept_change: bool,
 }
@@ -104,7 +127,7 @@ impl Route {
             }
             match pause(&failure, &mut delays, &self.progress) {
                 None => return Ended::Failed(failure),
-                Some(_) if self.once && action == Action::Park => return Ended::Failed(failure),
+                Some(_) if self.plan.ends() && action == Action::Park => return Ended::Failed(failure),
                 Some(wait) => {
                     if shutdown.or_sleep(wait).await {
                         return self.ended(Ended::Stopped);
@@ -132,15 +155,7 @@ impl Route {
         let mut store = (self.store)();
         let saved = store.load().await?;
         let (checkpoint, parts) = self.take_up(saved, &hello)?;
-        let reader = Reader::new(
-            client,
-            &self.source,
-            self.timing,
-            self.tenant_walk,
-            checkpoint.walks.clone(),
-            &parts,
-            checkpoint.start,
-        );
+        let readers = self.readers(&client, &checkpoint, &parts);
         drop(parts);
         self.progress.update(|status| {
             status.state = RouteState::CatchingUp;
@@ -160,15 +175,69 @@ impl Route {
             progress: self.progress.clone(),
         };
         let (sender, receiver) = mpsc::channel(PAGES_MAX);
-        let room = Room::new(self.bytes_in_flight);
-        let fetching =
-            AbortOnDrop(tokio::spawn(fetch(reader, sender, room, self.progress.clone(), shutdown.clone(), self.once)));
+        let mut fetching = self.fetch_all(readers, sender, shutdown);
         delivery.run(receiver, shutdown.clone()).await?;
-        match fetching.join().await {
-            Fetching::ReadAll => Ok(Ended::ReadAll),
-            Fetching::Stopped => Ok(Ended::Stopped),
-            Fetching::Failed(failure) => Err(failure),
+        while let Some(end) = fetching.join_next().await {
+            match end {
+                Ok(Fetching::ReadAll) => {}
+                Ok(Fetching::Stopped) => return Ok(Ended::Stopped),
+                Ok(Fetching::Failed(failure)) => return Err(failure),
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Err(_) => return Ok(Ended::Stopped),
+            }
         }
+        Ok(Ended::ReadAll)
+    }
+
+    /// The readers whose pages this route delivers: one that follows the list, or one for each unfinished window.
+    fn readers(&self, client: &Arc<Client>, checkpoint: &Checkpoint, parts: &[Part]) -> VecDeque<Reader> {
+        match self.plan {
+            Plan::Follow { .. } => {
+                let (walks, start) = (checkpoint.walks.clone(), checkpoint.start);
+                let (timing, tenant_walk) = (self.timing, self.tenant_walk);
+                [Reader::new(client.clone(), &self.source, timing, tenant_walk, walks, parts, start)].into()
+            }
+            Plan::Past { .. } => (0..=u8::MAX)
+                .zip(&checkpoint.walks)
+                .filter(|(_, walk)| !walk.finished)
+                .map(|(place, walk)| {
+                    Reader::window(client.clone(), &self.source, self.timing, place, walk.clone(), parts)
+                })
+                .collect(),
+        }
+    }
+
+    /// Starts the tasks that read. They end with the returned set.
+    fn fetch_all(
+        &self,
+        readers: VecDeque<Reader>,
+        pages: mpsc::Sender<Fetched>,
+        shutdown: &Shutdown,
+    ) -> JoinSet<Fetching> {
+        let tasks = match self.plan {
+            Plan::Follow { .. } => 1,
+            Plan::Past { parallel, .. } => parallel,
+        };
+        let readers = Arc::new(Mutex::new(readers));
+        let room = Room::new(self.bytes_in_flight);
+        let mut fetching = JoinSet::new();
+        for _ in 0..tasks {
+            let (readers, pages, room) = (readers.clone(), pages.clone(), room.clone());
+            let (progress, shutdown, once) = (self.progress.clone(), shutdown.clone(), self.plan.ends());
+            let span = tracing::Span::current();
+            let task = async move {
+                while let Some(reader) = next(&readers) {
+                    let (pages, room) = (pages.clone(), room.clone());
+                    match fetch(reader, pages, room, progress.clone(), shutdown.clone(), once).await {
+                        Fetching::ReadAll => {}
+                        end @ (Fetching::Stopped | Fetching::Failed(_)) => return end,
+                    }
+                }
+                Fetching::ReadAll
+            };
+            fetching.spawn(task.instrument(span));
+        }
+        fetching
     }
 
     /// The checkpoint to go on from, or a fresh one. Parks when it was written for another source or destination.
@@ -176,7 +245,7 @@ impl Route {
         &self,
         saved: Option<Saved<Checkpoint>>,
         hello: &Hello,
-    ) -> Result<(Checkpoint, Vec<(Vec<u8>, Vec<u8>)>), Failure> {
+    ) -> Result<(Checkpoint, Vec<Part>), Failure> {
         let now = Identity {
             base_url: self.base_url.clone(),
             organization: hello.organization.clone(),
@@ -194,31 +263,68 @@ impl Route {
             checkpoint.identity.learn(now);
             return Ok((checkpoint, parts));
         }
-        let start = match self.begin {
-            Begin::LookBack(seconds) => (hello.now - seconds).max(0),
-            Begin::At(second) => second,
-        };
-        let walks = vec![self.source.begin(start, None)];
+        let (start, walks) = self.plan.fresh(&self.source, hello.now);
         tracing::info!(start, "no checkpoint yet, starting anew");
         Ok((Checkpoint { identity: now, start, walks, delivered: 0, last_record: None }, Vec::new()))
     }
 }
 
-/// A task that does not outlive its route's attempt.
-struct AbortOnDrop(tokio::task::JoinHandle<Fetching>);
+impl Plan {
+    /// Whether the route ends by itself.
+    fn ends(&self) -> bool {
+        matches!(self, Self::Follow { once: true, .. } | Self::Past { .. })
+    }
 
-impl AbortOnDrop {
-    async fn join(mut self) -> Fetching {
-        match (&mut self.0).await {
-            Ok(end) => end,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => Fetching::Stopped,
+    /// The second from which a fresh checkpoint covers the source, and its cursors.
+    fn fresh(&self, source: &Source, now: i64) -> (i64, Vec<Cursor>) {
+        match *self {
+            Self::Follow { begin: Begin::LookBack(seconds), .. } => {
+                let start = (now - seconds).max(0);
+                (start, vec![source.begin(start, None)])
+            }
+            Self::Follow { begin: Begin::At(start), .. } => (start, vec![source.begin(start, None)]),
+            Self::Past { from, to, parallel } => {
+                let windows = match source {
+                    Source::AuditLogs(_) => windows(from, to, parallel),
+                    Source::ChatCompletions(_) => vec![(from, to)],
+                };
+                (from, windows.into_iter().map(|(from, to)| source.begin(from, Some(to))).collect())
+            }
         }
     }
 }
 
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
+/// Windows for each task that reads, so that one dense stretch does not keep a single task busy at the end.
+const WINDOWS_A_TASK: usize = 8;
+/// The most windows: their cursors are written with every commit.
+const WINDOWS_MAX: usize = 128;
+/// The shortest window worth its own cursor.
+const WINDOW_SECONDS_MIN: i64 = 3600;
+
+/// Cuts `from ..= to` into windows of equal length.
+fn windows(from: i64, to: i64, parallel: usize) -> Vec<(i64, i64)> {
+    let wanted = (parallel * WINDOWS_A_TASK).clamp(1, WINDOWS_MAX) as i64;
+    let length = ((to - from + 1 + wanted - 1) / wanted).max(WINDOW_SECONDS_MIN);
+    let starts = (0..).map(|n| from + n * length).take_while(|start| *start <= to);
+    starts.map(|start| (start, (start + length - 1).min(to))).collect()
+}
+
+fn next(readers: &Mutex<VecDeque<Reader>>) -> Option<Reader> {
+    readers.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_cover_every_second_once() {
+        for (from, to, parallel) in [(0, 10, 8), (5, 5, 1), (100, 1_000_000, 8), (7, 604_806, 3), (0, 1_800_000_000, 64)] {
+            let windows = windows(from, to, parallel);
+            assert_eq!(windows.first().map(|window| window.0), Some(from));
+            assert_eq!(windows.last().map(|window| window.1), Some(to));
+            assert!(windows.windows(2).all(|pair| pair[0].1 + 1 == pair[1].0));
+            assert!(windows.len() <= WINDOWS_MAX);
+        }
     }
 }

@@ -1,0 +1,83 @@
+//! Exit codes, and how an error reaches the terminal.
+
+use std::process::ExitCode;
+
+use state::StateError;
+
+use crate::{config::ConfigError, pipeline::policy::{Action, Failure, judge}};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, perhaps with a warning.
+    Done,
+    /// Failed; trying again may help.
+    Failed,
+    /// The command or the configuration is wrong.
+    Usage,
+    /// An operator must act first.
+    Operator,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Operator => 3,
+        })
+    }
+}
+
+/// A command that cannot be carried out as it was given.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// The exit code of a failure that ends a command.
+pub fn exit_of(failure: &Failure) -> Exit {
+    match judge(failure).action {
+        Action::Park => Exit::Operator,
+        Action::Wait(_) | Action::BackOff => Exit::Failed,
+        Action::Stop => match failure {
+            Failure::State(error) => exit_of_state(error),
+            Failure::Collect(_) | Failure::Sink(_) | Failure::Rejects(_) | Failure::Changed(_) | Failure::Secret(_) => {
+                Exit::Operator
+            }
+        },
+    }
+}
+
+fn exit_of_state(error: &StateError) -> Exit {
+    match error {
+        StateError::Locked { .. } | StateError::InvalidName(_) => Exit::Usage,
+        StateError::Damaged(_)
+        | StateError::Closed
+        | StateError::Conflict { .. }
+        | StateError::TimedOut { .. }
+        | StateError::Io { .. } => Exit::Failed,
+        StateError::Newer { .. }
+        | StateError::Unrecoverable { .. }
+        | StateError::Foreign { .. }
+        | StateError::NotUnderstood { .. }
+        | StateError::TooLarge { .. } => Exit::Operator,
+    }
+}
+
+/// Prints the error of a command, if any, and tells the exit code.
+pub fn report(result: anyhow::Result<Exit>) -> Exit {
+    let error = match result {
+        Ok(exit) => return exit,
+        Err(error) => error,
+    };
+    eprintln!("ccfd: {error:#}");
+    if let Some(error) = error.downcast_ref::<StateError>() {
+        return exit_of_state(error);
+    }
+    if let Some(failure) = error.downcast_ref::<Failure>() {
+        eprintln!("      {}", judge(failure).advice);
+        return exit_of(failure);
+    }
+    if error.is::<ConfigError>() || error.is::<UsageError>() { Exit::Usage } else { Exit::Failed }
+}

@@ -1,0 +1,118 @@
+//! The command line: one file a subcommand, named after it.
+
+mod assembly;
+mod backfill;
+mod check;
+mod demo;
+mod exit;
+mod logging;
+mod query;
+mod reset_state;
+mod run;
+mod simulate;
+mod status;
+mod store;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use rustix::{fs::Mode, process::umask};
+
+use crate::config::{Config, ConfigError, Environment, find_file};
+use exit::Exit;
+
+/// Brings OpenAI audit logs and stored chat completions into a SIEM: every record, once.
+///
+/// Without a configuration file, OPENAI_ADMIN_KEY and OPENAI_API_KEY in the environment give one collector each into an SQLite
+/// file. Try `ccfd demo` first: it needs no account.
+#[derive(Debug, Parser)]
+#[command(name = "ccfd", version, max_term_width = 110)]
+#[command(after_help = "Exit codes: 0 done, also with a warning; 1 failed; 2 usage or configuration; 3 an operator must act.")]
+struct Cli {
+    /// Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Collect and deliver: the daemon, or once for cron
+    Run(run::Arguments),
+    /// Collect a past window once, under a checkpoint of its own
+    Backfill(backfill::Arguments),
+    /// Forget where a route stands
+    ResetState(reset_state::Arguments),
+    /// Show what each route is doing
+    Status(status::Arguments),
+    /// Check configuration, keys, upstream, sinks and state without writing a row
+    Check(check::Arguments),
+    /// Ask the SQLite sink a question in SQL
+    Query(query::Arguments),
+    /// Serve an OpenAI with hostile habits, for tests
+    Simulate(simulate::Arguments),
+    /// Show it all at work against the simulator, in a fresh directory
+    Demo(demo::Arguments),
+}
+
+/// What every command gets.
+struct Context {
+    file: Option<PathBuf>,
+    environment: Environment,
+}
+
+impl Context {
+    fn config(&self) -> Result<Config, ConfigError> {
+        let file = find_file(self.file.as_deref(), &self.environment)?;
+        Config::load(file.as_deref(), &self.environment, &[])
+    }
+}
+
+/// The runtime of a command that works with tasks: reading on one core, writing on another, a few threads for blocking calls.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    const WORKERS: usize = 2;
+    const BLOCKING_MAX: usize = 16;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(WORKERS).max_blocking_threads(BLOCKING_MAX).enable_all().build();
+    runtime.context("cannot start the runtime")
+}
+
+/// Parses the command line and runs the command.
+pub fn main() -> ExitCode {
+    // What ccfd writes is for its own user: records, cursors, keys in transit.
+    umask(Mode::from_raw_mode(0o077));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let context = Context { file: cli.config, environment: Environment::of_process() };
+    let result = match cli.command {
+        Command::Run(arguments) => run::run(&context, &arguments),
+        Command::Backfill(arguments) => backfill::run(&context, &arguments),
+        Command::ResetState(arguments) => reset_state::run(&context, &arguments),
+        Command::Status(arguments) => status::run(&context, &arguments),
+        Command::Check(arguments) => check::run(&context, &arguments),
+        Command::Query(arguments) => query::run(&context, &arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Demo(arguments) => demo::run(&context, &arguments),
+    };
+    exit::report(result).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,85 @@
+//! `status.json`: what the daemon is doing, for readers that must not open its store.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use super::{
+    progress::{Progress, RouteStatus},
+    shutdown::Shutdown,
+};
+
+/// The file's name below the state directory.
+pub const STATUS_FILE: &str = "status.json";
+/// How old the file gets at most while the daemon runs.
+pub const STATUS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The content of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusFile {
+    /// Version of this format.
+    pub version: u32,
+    /// The daemon's process.
+    pub pid: u32,
+    /// When it was written, in Unix seconds.
+    pub written: i64,
+    /// The routes.
+    pub routes: Vec<RouteStatus>,
+}
+
+impl StatusFile {
+    /// The status of this process's routes, now.
+    pub fn of(routes: &[Progress]) -> Self {
+        Self {
+            version: 1,
+            pid: std::process::id(),
+            written: chrono::Utc::now().timestamp(),
+            routes: routes.iter().map(Progress::status).collect(),
+        }
+    }
+
+    /// Replaces the file as a whole: a reader sees the old or the new one.
+    pub fn write(&self, dir: &Path) -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        serde_json::to_writer_pretty(&mut file, self)?;
+        file.write_all(b"\n")?;
+        file.persist(dir.join(STATUS_FILE)).map(drop).map_err(|error| error.error)
+    }
+
+    /// The file as it lies there; `None` when there is none.
+    pub fn read(dir: &Path) -> io::Result<Option<Self>> {
+        match std::fs::read(dir.join(STATUS_FILE)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Writes the file at every change of a route's state and every few seconds, until the stop.
+pub async fn keep_status_file(dir: PathBuf, routes: Vec<Progress>, changed: Arc<Notify>, mut shutdown: Shutdown) {
+    let mut failing = false;
+    loop {
+        let (status, place) = (StatusFile::of(&routes), dir.clone());
+        let written = tokio::task::spawn_blocking(move || status.write(&place)).await;
+        match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(()) => failing = false,
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(%error, "status file cannot be written");
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = shutdown.requested() => return,
+            () = changed.notified() => {}
+            () = tokio::time::sleep(STATUS_INTERVAL) => {}
+        }
+    }
+}
