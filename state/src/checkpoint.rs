@@ -1,0 +1,217 @@
+//! One checkpoint: load it, commit to it, remove it.
+
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    StateError,
+    envelope::{self, Head, PART_CHECKSUM_BYTES},
+    layout::{self, HEAD_BYTES_MAX, KEY_BYTES_MAX, PART_BYTES_MAX},
+    store::{Inner, Shared},
+};
+
+/// The key and the value of a part.
+pub type Part = (Vec<u8>, Vec<u8>);
+
+/// The key of a part and its new value; `None` removes it.
+pub type PartChange = (Vec<u8>, Option<Vec<u8>>);
+
+/// A checkpoint as it was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved<C> {
+    /// The head.
+    pub cursor: C,
+    /// The parts, in the order of their keys.
+    pub parts: Vec<Part>,
+}
+
+/// One named checkpoint. It remembers the head it read or wrote last, and commits only on top of that one.
+pub struct CursorStore<C> {
+    shared: Arc<Shared>,
+    name: String,
+    /// The stored bytes of the head as last seen; `None`: there was none.
+    seen: Option<Vec<u8>>,
+    sequence: u64,
+    cursor: PhantomData<fn() -> C>,
+}
+
+struct Stored {
+    head: Vec<u8>,
+    parts: Vec<Part>,
+}
+
+impl<C> CursorStore<C> {
+    pub(crate) fn new(shared: Arc<Shared>, name: &str) -> Self {
+        Self {
+            shared,
+            name: name.to_owned(),
+            seen: None,
+            sequence: 0,
+            cursor: PhantomData,
+        }
+    }
+
+    /// The checkpoint's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl<C: Serialize + DeserializeOwned> CursorStore<C> {
+    /// Reads the checkpoint, and makes it what the next commit builds on. `None`: there is none.
+    pub async fn load(&mut self) -> Result<Option<Saved<C>>, StateError> {
+        let Some(Stored { head, parts }) = self.read().await? else {
+            (self.seen, self.sequence) = (None, 0);
+            return Ok(None);
+        };
+        let (cursor, sequence) = self.understand(&head)?;
+        (self.seen, self.sequence) = (Some(head), sequence);
+        Ok(Some(Saved { cursor, parts }))
+    }
+
+    /// Replaces the head and changes the parts, in one step, durable when this returns. The cost follows what is
+    /// changed, not what is held.
+    ///
+    /// Without a `load` before, it only creates. If the stored head is not the one last seen here, nothing is
+    /// changed and the answer is [`StateError::Conflict`]. After any other error, or when the future was dropped,
+    /// the change may or may not have been made: load again.
+    pub async fn commit(&mut self, cursor: &C, parts: Vec<PartChange>) -> Result<(), StateError> {
+        let sequence = self.sequence + 1;
+        let cursor = serde_json::value::to_raw_value(cursor).map_err(|source| self.not_understood(source))?;
+        let sealed = Head::seal(&self.name, sequence, cursor).to_bytes();
+        let head = sealed.map_err(|source| self.not_understood(source))?;
+        self.check_sizes(&head, &parts)?;
+
+        let prefix = layout::parts_prefix(&self.name);
+        let head_change = (layout::head_key(&self.name), Some(head.clone()));
+        let part_changes = parts.into_iter().map(|(key, value)| {
+            let key = [&prefix[..], &key].concat();
+            let value = value.map(|value| envelope::seal_part(&key, &value));
+            (key, value)
+        });
+        let changes = part_changes.chain([head_change]).collect();
+        self.replace(Some((head.clone(), changes))).await?;
+        (self.seen, self.sequence) = (Some(head), sequence);
+        Ok(())
+    }
+
+    /// Removes the head and all parts, as one step, also from the copy, and answers what they were. `None`: there
+    /// was no such checkpoint. One that cannot be understood as a `C` is not removed.
+    pub async fn remove(&mut self) -> Result<Option<Saved<C>>, StateError> {
+        let Some(saved) = self.load().await? else {
+            return Ok(None);
+        };
+        self.replace(None).await?;
+        (self.seen, self.sequence) = (None, 0);
+        Ok(Some(saved))
+    }
+
+    /// Writes the new head and the changes of stored keys that go with it, or removes the checkpoint, if the stored
+    /// head is the one last seen.
+    ///
+    /// The check needs no transaction of sled's: the store is locked against other processes, and one operation
+    /// runs at a time in this one. A batch costs less than a transaction, which keeps a second copy of all it writes.
+    async fn replace(&self, new: Option<(Vec<u8>, Vec<PartChange>)>) -> Result<(), StateError> {
+        let (shared, name, seen) = (self.shared.clone(), self.name.clone(), self.seen.clone());
+        let step = move |inner: &mut Inner| {
+            let key = layout::head_key(&name);
+            if inner.with_engine(&shared, |engine| engine.get(&key))? != seen {
+                return Err(StateError::Conflict { name });
+            }
+            let Some((head, changes)) = new else {
+                // The copy first: it must never hold more than the store, or the removed would come back.
+                let mut rest = shared.lock_heads()?.clone();
+                rest.remove(&name);
+                inner.copy_of(&rest)?;
+                inner.with_engine(&shared, |engine| layout::remove(engine, &name))?;
+                shared.lock_heads()?.remove(&name);
+                return Ok(None);
+            };
+            inner.with_engine(&shared, |engine| engine.write(changes))?;
+            shared.lock_heads()?.insert(name, head);
+            Ok(inner.copy_due())
+        };
+        if let Some(wait) = self.shared.blocking("writing a checkpoint", step).await? {
+            self.shared.copy_after(wait);
+        }
+        Ok(())
+    }
+
+    async fn read(&self) -> Result<Option<Stored>, StateError> {
+        let (shared, name) = (self.shared.clone(), self.name.clone());
+        let stored = move |inner: &mut Inner| {
+            let prefix = layout::parts_prefix(&name);
+            let read = inner.with_engine(&shared, |engine| {
+                let Some(head) = engine.get(&layout::head_key(&name))? else {
+                    return Ok(None);
+                };
+                let parts = engine.scan(&prefix).collect::<Result<Vec<Part>, _>>()?;
+                Ok(Some(Stored { head, parts }))
+            })?;
+            let Some(mut stored) = read else { return Ok(None) };
+            for (key, value) in &mut stored.parts {
+                if envelope::open_part(key, value).is_none() {
+                    return Err(StateError::Damaged(format!(
+                        "a part of checkpoint {name} fails its checksum"
+                    )));
+                }
+                key.drain(..prefix.len());
+                value.drain(..PART_CHECKSUM_BYTES);
+            }
+            Ok(Some(stored))
+        };
+        self.shared.blocking("reading a checkpoint", stored).await
+    }
+
+    fn understand(&self, head: &[u8]) -> Result<(C, u64), StateError> {
+        let head = Head::open(&self.name, head)?;
+        let cursor = serde_json::from_str(head.cursor.get()).map_err(|source| self.not_understood(source))?;
+        Ok((cursor, head.sequence))
+    }
+
+    fn not_understood(&self, source: serde_json::Error) -> StateError {
+        StateError::NotUnderstood {
+            name: self.name.clone(),
+            source,
+        }
+    }
+
+    fn check_sizes(&self, head: &[u8], parts: &[PartChange]) -> Result<(), StateError> {
+        if self.name.is_empty() || self.name.contains(char::is_control) {
+            return Err(StateError::InvalidName(self.name.clone()));
+        }
+        let name = [
+            ("name", self.name.len(), KEY_BYTES_MAX),
+            ("head", head.len(), HEAD_BYTES_MAX),
+        ];
+        let parts = parts.iter().flat_map(|(key, value)| {
+            let value_bytes = value.as_ref().map_or(0, Vec::len);
+            [
+                ("part's key", key.len(), KEY_BYTES_MAX),
+                ("part", value_bytes, PART_BYTES_MAX),
+            ]
+        });
+        match name
+            .into_iter()
+            .chain(parts)
+            .find(|(_, bytes, bytes_max)| bytes > bytes_max)
+        {
+            None => Ok(()),
+            Some((what, bytes, bytes_max)) => Err(StateError::TooLarge {
+                name: self.name.clone(),
+                what,
+                bytes,
+                bytes_max,
+            }),
+        }
+    }
+}
+
+impl<C> fmt::Debug for CursorStore<C> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("CursorStore")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,198 @@
+//! The one file that knows sled 0.34: a sorted map of bytes whose writes are atomic and durable.
+//!
+//! What sled needs to be trusted, and does not do by itself:
+//! * leftovers of a snapshot torn by a kill make it refuse to open for ever, so they are removed first;
+//! * `flush` only starts writing out (`sync_file_range`), so `fsync` follows it, here and on its blob files;
+//! * `flush_async` can hang, so the blocking one is used, off the async threads;
+//! * it panics on some damaged files, so whoever calls in here must expect a panic.
+
+use std::{
+    collections::HashSet,
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use sled::{Batch, Db, Mode};
+
+use crate::{StateError, files};
+
+/// Checkpoints are read once and then only written: a large cache would be memory for nothing.
+const CACHE_BYTES: u64 = 4 << 20;
+
+/// Kept for ever: sled refuses to open a store made with another size. A page of sled holds up to 17 values
+/// and goes to a file of its own, at the cost of two more `fsync`s, once it is larger than a quarter of this.
+const SEGMENT_BYTES: usize = 512 << 10;
+
+/// Why sled did not do what it was told.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// sled's own lock is held.
+    Locked,
+    /// sled found its files damaged.
+    Damaged(String),
+    /// The files were made by another sled, or with other settings.
+    Foreign(String),
+    /// The operating system refused.
+    Io(io::Error),
+}
+
+/// An open sled.
+pub(crate) struct Engine {
+    db: Db,
+    log: File,
+    dir: PathBuf,
+    synced_blobs: HashSet<OsString>,
+}
+
+impl Engine {
+    /// Opens the sled in `dir`, which must exist.
+    pub(crate) fn open(dir: &Path) -> Result<Self, Fault> {
+        let removed = remove_torn_snapshots(dir)?;
+        if removed > 0 {
+            tracing::debug!(removed, "removed snapshots torn by a kill");
+        }
+        let db = sled::Config::new()
+            .path(dir)
+            .mode(Mode::LowSpace)
+            .cache_capacity(CACHE_BYTES)
+            .segment_size(SEGMENT_BYTES)
+            .flush_every_ms(None)
+            .open()?;
+        let log = File::open(dir.join("db"))?;
+        let mut engine = Self {
+            db,
+            log,
+            dir: dir.to_owned(),
+            synced_blobs: HashSet::new(),
+        };
+        engine.sync()?;
+        // A snapshot renamed by the open is durable only once its directory is.
+        File::open(dir)?.sync_all()?;
+        Ok(engine)
+    }
+
+    /// The value of `key`.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.db.get(key)?.map(|value| value.to_vec()))
+    }
+
+    /// All entries whose key starts with `prefix`, in key order.
+    pub(crate) fn scan(&self, prefix: &[u8]) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), Fault>> {
+        self.db.scan_prefix(prefix).map(|entry| {
+            let (key, value) = entry?;
+            Ok((key.to_vec(), value.to_vec()))
+        })
+    }
+
+    /// Writes all values, or removes where there is none, in one step; they are durable when this returns.
+    pub(crate) fn write(&mut self, changes: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<(), Fault> {
+        let mut batch = Batch::default();
+        for (key, value) in changes {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        self.db.apply_batch(batch)?;
+        // sled frees replaced pages lazily, and would keep up to 64 of them, some 8 MiB, for each thread.
+        crossbeam_epoch::pin().flush();
+        self.sync()
+    }
+
+    fn sync(&mut self) -> Result<(), Fault> {
+        self.db.flush()?;
+        self.sync_blobs()?;
+        self.log.sync_data().map_err(Fault::Io)
+    }
+
+    /// sled moves large pages to files below `blobs/` and never syncs those.
+    fn sync_blobs(&mut self) -> Result<(), Fault> {
+        let dir = self.dir.join("blobs");
+        let present: HashSet<OsString> = fs::read_dir(&dir)?
+            .map(|entry| Ok(entry?.file_name()))
+            .collect::<io::Result<_>>()?;
+        if present == self.synced_blobs {
+            return Ok(());
+        }
+        for name in present.difference(&self.synced_blobs) {
+            match File::open(dir.join(name)) {
+                Ok(blob) => blob.sync_all()?,
+                // sled removes a blob as soon as nothing points to it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        File::open(&dir)?.sync_all()?;
+        self.synced_blobs = present;
+        Ok(())
+    }
+}
+
+impl From<sled::Error> for Fault {
+    fn from(error: sled::Error) -> Self {
+        match error {
+            sled::Error::Io(error) => error.into(),
+            sled::Error::Unsupported(reason) => Self::Foreign(reason),
+            sled::Error::CollectionNotFound(_)
+            | sled::Error::ReportableBug(_)
+            | sled::Error::Corruption { .. } => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        match error.kind() {
+            Kind::Other if error.to_string().contains("could not acquire lock") => Self::Locked,
+            // sled reports much damage as made-up I/O errors, and a blob that is gone as one not found.
+            Kind::Other | Kind::UnexpectedEof | Kind::InvalidData | Kind::InvalidInput | Kind::NotFound => {
+                Self::Damaged(error.to_string())
+            }
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// Moves sled's snapshots out of `dir`, so that the next open replays the whole log. Answers where they are
+/// kept, or `None` if there were none.
+pub(crate) fn set_snapshots_aside(dir: &Path) -> Result<Option<PathBuf>, StateError> {
+    let failed = || StateError::io(dir.display().to_string());
+    let snapshots = snapshots(dir).map_err(failed())?;
+    if snapshots.is_empty() {
+        return Ok(None);
+    }
+    let kept = files::aside(dir, "snapshots-damaged");
+    files::create_dir(&kept)?;
+    for name in snapshots {
+        fs::rename(dir.join(&name), kept.join(&name)).map_err(failed())?;
+    }
+    files::sync_dir(&kept)?;
+    files::sync_dir(dir)?;
+    Ok(Some(kept))
+}
+
+fn remove_torn_snapshots(dir: &Path) -> io::Result<usize> {
+    let torn = snapshots(dir)?
+        .into_iter()
+        .filter(|name| name.to_string_lossy().ends_with(".generating"));
+    let mut removed = 0;
+    for name in torn {
+        fs::remove_file(dir.join(name))?;
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+fn snapshots(dir: &Path) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        if name.to_string_lossy().starts_with("snap.") {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}

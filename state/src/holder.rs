@@ -1,0 +1,94 @@
+//! One process at a time: a locked file that tells others who has the state directory open.
+//!
+//! sled has a lock of its own, but it is taken after sled touched its files, and clearing up before an open
+//! would pull files from under a running daemon. This lock comes first. The kernel drops it with the process,
+//! so what a dead one left in the file means nothing.
+
+use std::{
+    fs::{File, TryLockError},
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{StateError, files};
+
+const RETRY: Duration = Duration::from_millis(20);
+
+#[derive(Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    command: String,
+    since: String,
+}
+
+/// The lock, held until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Held {
+    file: File,
+}
+
+impl Held {
+    /// Takes the lock of `dir`, waiting at most `wait`; blocks the thread.
+    pub(crate) fn take(dir: &Path, command: &str, wait: Duration) -> Result<Self, StateError> {
+        let path = path_in(dir);
+        let file = files::open_private(&path).map_err(StateError::io(path.display().to_string()))?;
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => {
+                    return Err(StateError::io(path.display().to_string())(error));
+                }
+                Err(TryLockError::WouldBlock) if start.elapsed() < wait => thread::sleep(RETRY),
+                Err(TryLockError::WouldBlock) => return Err(locked(dir, wait)),
+            }
+        }
+        let mut held = Self { file };
+        held.sign(command)
+            .map_err(StateError::io(path.display().to_string()))?;
+        Ok(held)
+    }
+
+    fn sign(&mut self, command: &str) -> std::io::Result<()> {
+        let holder = Holder {
+            pid: std::process::id(),
+            command: command.to_owned(),
+            since: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        };
+        self.file.set_len(0)?;
+        self.file.write_all(&serde_json::to_vec(&holder)?)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Best effort: the kernel releases the lock whatever the file says.
+        let _ = self.file.set_len(0);
+    }
+}
+
+/// The error for a directory that someone else has had open for all of `waited`.
+pub(crate) fn locked(dir: &Path, waited: Duration) -> StateError {
+    StateError::Locked {
+        dir: dir.to_owned(),
+        holder: read(dir),
+        waited,
+    }
+}
+
+fn read(dir: &Path) -> String {
+    let mut text = String::new();
+    let read = File::open(path_in(dir)).and_then(|mut file| file.read_to_string(&mut text));
+    match read.ok().and_then(|_| serde_json::from_str::<Holder>(&text).ok()) {
+        Some(Holder { pid, command, since }) => format!("`{command}` (process {pid}, since {since})"),
+        None => "another process".to_owned(),
+    }
+}
+
+fn path_in(dir: &Path) -> PathBuf {
+    dir.join("holder.json")
+}

@@ -1,0 +1,124 @@
+//! Where things lie in the store's one sorted map, and the proof that all of it is sound.
+//!
+//! `format` -> the format version, as text; `h/<name>` -> a head; `p/<name>\0<key>` -> a part.
+
+use crate::{
+    StateError,
+    engine::{Engine, Fault},
+    envelope::{self, Head},
+    sidecar::Heads,
+};
+
+/// The key of the format version: a store without it was never finished, or is not ours.
+pub(crate) const FORMAT: &[u8] = b"format";
+const HEADS: &[u8] = b"h/";
+const PARTS: &[u8] = b"p/";
+
+/// The longest name of a checkpoint and the longest key of a part, in bytes.
+pub(crate) const KEY_BYTES_MAX: usize = 512;
+/// The largest head, in bytes of JSON.
+pub(crate) const HEAD_BYTES_MAX: usize = 1 << 20;
+/// The largest value of a part, in bytes.
+pub(crate) const PART_BYTES_MAX: usize = 64 << 10;
+
+/// Where the head of `name` lies.
+pub(crate) fn head_key(name: &str) -> Vec<u8> {
+    [HEADS, name.as_bytes()].concat()
+}
+
+/// What the keys of all parts of `name` start with. Names hold no zero byte, so no name's parts lie among another's.
+pub(crate) fn parts_prefix(name: &str) -> Vec<u8> {
+    [PARTS, name.as_bytes(), b"\0"].concat()
+}
+
+/// How many parts are removed in one step: sled holds on to all pages that a step replaces.
+const REMOVED_AT_ONCE: usize = 64;
+
+/// What was found in a sound store.
+pub(crate) struct Verified {
+    pub(crate) heads: Heads,
+    /// The keys of parts without a head, left by a removal that did not end.
+    pub(crate) leftovers: Vec<Vec<u8>>,
+}
+
+/// Reads everything and believes nothing: answers what is there, or what is wrong with it.
+pub(crate) fn verify(engine: &Engine) -> Result<Verified, Trouble> {
+    verify_format(engine)?;
+    let mut heads = Heads::new();
+    for entry in engine.scan(HEADS) {
+        let (key, head) = entry?;
+        let name = std::str::from_utf8(&key[HEADS.len()..])
+            .map_err(|_| StateError::Damaged("the name of a checkpoint is not text".to_owned()))?;
+        Head::open(name, &head)?;
+        heads.insert(name.to_owned(), head);
+    }
+    let mut leftovers = Vec::new();
+    for entry in engine.scan(PARTS) {
+        let (key, part) = entry?;
+        if envelope::open_part(&key, &part).is_none() {
+            return Err(StateError::Damaged("a part fails its checksum".to_owned()).into());
+        }
+        let name = key[PARTS.len()..]
+            .split(|byte| *byte == 0)
+            .next()
+            .unwrap_or_default();
+        if !std::str::from_utf8(name).is_ok_and(|name| heads.contains_key(name)) {
+            leftovers.push(key);
+        }
+    }
+    Ok(Verified { heads, leftovers })
+}
+
+/// Removes the head of `name`, which removes the checkpoint, and then its parts, a few at a time. A kill in between
+/// leaves parts without a head, which the next open clears away.
+pub(crate) fn remove(engine: &mut Engine, name: &str) -> Result<(), Fault> {
+    engine.write(vec![(head_key(name), None)])?;
+    let parts: Vec<_> = engine
+        .scan(&parts_prefix(name))
+        .map(|part| Ok(part?.0))
+        .collect::<Result<_, Fault>>()?;
+    remove_parts(engine, &parts)
+}
+
+/// Removes parts by their keys in the store.
+pub(crate) fn remove_parts(engine: &mut Engine, keys: &[Vec<u8>]) -> Result<(), Fault> {
+    for some in keys.chunks(REMOVED_AT_ONCE) {
+        engine.write(some.iter().map(|key| (key.clone(), None)).collect())?;
+    }
+    Ok(())
+}
+
+fn verify_format(engine: &Engine) -> Result<(), Trouble> {
+    let format = engine.get(FORMAT)?.and_then(|text| String::from_utf8(text).ok());
+    match format.and_then(|text| text.parse::<u64>().ok()) {
+        None => Err(StateError::Damaged("the store holds no format version".to_owned()).into()),
+        Some(found) if found > envelope::VERSION => Err(StateError::Newer {
+            what: "the checkpoint store".to_owned(),
+            found,
+            known: envelope::VERSION,
+        }
+        .into()),
+        Some(_) => Ok(()),
+    }
+}
+
+/// What stands in the way of a sound store: sled, or what lies in it.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// Told by sled.
+    Engine(Fault),
+    /// Told by the content.
+    Content(StateError),
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Self::Engine(fault)
+    }
+}
+
+impl From<StateError> for Trouble {
+    fn from(error: StateError) -> Self {
+        Self::Content(error)
+    }
+}

@@ -1,0 +1,277 @@
+//! Opening: sound, recovered and said so, or refused. Never silently empty.
+
+use std::{
+    fmt, fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    StateError,
+    engine::{self, Engine, Fault},
+    envelope::{self, Head},
+    files, holder,
+    layout::{self, Trouble, Verified},
+    sidecar::{self, Found, Heads, Sidecar},
+};
+
+const RETRY: Duration = Duration::from_millis(20);
+
+/// What had to be done to open a store that was not as it was left. Its text is one sentence for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// What was wrong.
+    pub reason: String,
+    /// Where the damaged files are kept; `None` if the store was gone, or nothing had to be moved.
+    pub kept: Option<PathBuf>,
+    /// The checkpoints whose heads came from `checkpoints.json`. Their parts are lost: what those remembered repeats.
+    pub from_copy: Vec<String>,
+    /// How old that copy was, when it was used.
+    pub copy_age: Option<Duration>,
+    /// The checkpoints that are older than their copy: the disk lost writes that it had confirmed.
+    pub went_back: Vec<String>,
+}
+
+impl fmt::Display for Recovery {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.reason)?;
+        if let Some(kept) = &self.kept {
+            write!(out, "; damaged files kept at {}", kept.display())?;
+        }
+        if let Some(age) = self.copy_age {
+            let (names, age) = (self.from_copy.join(", "), age.as_secs());
+            write!(out, "; recovered from a copy {age}s old: {names}")?;
+        }
+        if !self.went_back.is_empty() {
+            write!(out, "; older than before: {}", self.went_back.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// A sound store, and the heads in it.
+pub(crate) struct Sound {
+    pub(crate) engine: Engine,
+    pub(crate) heads: Heads,
+    pub(crate) recovery: Option<Recovery>,
+}
+
+/// Where a state directory keeps its sled.
+pub(crate) fn sled_dir(dir: &Path) -> PathBuf {
+    dir.join("cursors")
+}
+
+/// Opens, creates or recovers the store in `dir`, whose lock the caller holds.
+pub(crate) fn open(dir: &Path, lock_wait: Duration) -> Result<Sound, StateError> {
+    Opening {
+        dir,
+        store: sled_dir(dir),
+        fresh: dir.join("cursors.new"),
+        lock_wait,
+    }
+    .run()
+}
+
+/// Opens a store that was sound a moment ago: no recovery, damage is an error.
+pub(crate) fn reopen(dir: &Path, lock_wait: Duration) -> Result<Sound, StateError> {
+    let opening = Opening {
+        dir,
+        store: sled_dir(dir),
+        fresh: dir.join("cursors.new"),
+        lock_wait,
+    };
+    opening.attempt(None)
+}
+
+struct Opening<'a> {
+    dir: &'a Path,
+    store: PathBuf,
+    fresh: PathBuf,
+    lock_wait: Duration,
+}
+
+impl Opening<'_> {
+    fn run(&self) -> Result<Sound, StateError> {
+        let copy = sidecar::read(self.dir)?;
+        match (self.store.exists(), copy) {
+            (true, copy) => self.open_existing(copy),
+            (false, Found::Nothing) => {
+                self.create(&Heads::new())?;
+                files::rename(&self.fresh, &self.store)?;
+                self.attempt(None)
+            }
+            (false, Found::Usable(copy)) => self.rebuild("the checkpoint store is missing".to_owned(), copy),
+            (false, Found::Broken(reason)) => Err(StateError::Unrecoverable {
+                reason: format!("the checkpoint store is missing; {reason}"),
+                kept: sidecar::path_in(self.dir),
+            }),
+        }
+    }
+
+    fn open_existing(&self, copy: Found) -> Result<Sound, StateError> {
+        let copy = match copy {
+            Found::Usable(copy) => Ok(copy),
+            Found::Nothing => Err("checkpoints.json is missing".to_owned()),
+            Found::Broken(reason) => Err(reason),
+        };
+        let reason = match self.attempt(copy.as_ref().ok()) {
+            Err(StateError::Damaged(reason)) => reason,
+            sound_or_refused => return sound_or_refused,
+        };
+        tracing::warn!(
+            reason,
+            "the checkpoint store cannot be read, trying to recover it"
+        );
+        if let Some(kept) = engine::set_snapshots_aside(&self.store)? {
+            match self.attempt(copy.as_ref().ok()) {
+                Ok(sound) => return Ok(replayed(sound, reason, kept)),
+                Err(StateError::Damaged(_)) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        match copy {
+            Ok(copy) => self.rebuild(reason, copy),
+            // It stays where it is: moved away, the next start would find nothing and begin anew.
+            Err(no_copy) => Err(StateError::Unrecoverable {
+                reason: format!("{reason}; {no_copy}"),
+                kept: self.store.clone(),
+            }),
+        }
+    }
+
+    /// Opens and verifies what is there.
+    fn attempt(&self, copy: Option<&Sidecar>) -> Result<Sound, StateError> {
+        let copied = copy.map(|copy| &copy.heads);
+        let (engine, heads) = self.guarded(&self.store, |mut engine| {
+            let Verified { heads, leftovers } = layout::verify(&engine)?;
+            let missing = copied.and_then(|copied| copied.keys().find(|name| !heads.contains_key(*name)));
+            if let Some(name) = missing {
+                return Err(StateError::Damaged(format!("checkpoint {name} is missing")).into());
+            }
+            layout::remove_parts(&mut engine, &leftovers)?;
+            Ok((engine, heads))
+        })?;
+        let went_back = copied
+            .map(|copied| older_than(&heads, copied))
+            .transpose()?
+            .unwrap_or_default();
+        let recovery = (!went_back.is_empty()).then(|| Recovery {
+            reason: "the disk lost writes that it had confirmed".to_owned(),
+            kept: None,
+            from_copy: Vec::new(),
+            copy_age: None,
+            went_back,
+        });
+        Ok(Sound {
+            engine,
+            heads,
+            recovery,
+        })
+    }
+
+    /// Makes a whole new store under another name, so that one under its own name is never half made.
+    fn create(&self, heads: &Heads) -> Result<(), StateError> {
+        if self.fresh.exists() {
+            fs::remove_dir_all(&self.fresh).map_err(StateError::io(self.fresh.display().to_string()))?;
+        }
+        files::create_dir(&self.fresh)?;
+        let format = (
+            layout::FORMAT.to_vec(),
+            Some(envelope::VERSION.to_string().into_bytes()),
+        );
+        let heads = heads
+            .iter()
+            .map(|(name, head)| (layout::head_key(name), Some(head.clone())));
+        let entries: Vec<_> = heads.chain([format]).collect();
+        self.guarded(&self.fresh, |mut engine| Ok(engine.write(entries.clone())?))?;
+        files::sync_all_in(&self.fresh)
+    }
+
+    fn rebuild(&self, reason: String, copy: Sidecar) -> Result<Sound, StateError> {
+        self.create(&copy.heads)?;
+        let kept = self.store.exists().then(|| files::aside(&self.store, "damaged"));
+        if let Some(kept) = &kept {
+            files::rename(&self.store, kept)?;
+        }
+        files::rename(&self.fresh, &self.store)?;
+        let mut sound = self.attempt(Some(&copy))?;
+        sound.recovery = Some(Recovery {
+            reason,
+            kept,
+            from_copy: copy.heads.keys().cloned().collect(),
+            copy_age: Some(copy.age()),
+            went_back: Vec::new(),
+        });
+        Ok(sound)
+    }
+
+    /// Opens sled in `store` and takes one step with it, both of which may panic on damaged files.
+    fn guarded<T>(&self, store: &Path, step: impl Fn(Engine) -> Result<T, Trouble>) -> Result<T, StateError> {
+        let start = Instant::now();
+        let trouble = loop {
+            let ended = catch_unwind(AssertUnwindSafe(|| step(Engine::open(store)?)));
+            match ended {
+                Ok(Ok(value)) => return Ok(value),
+                // Our own lock is held, so this is a sled of this process that is still ending.
+                Ok(Err(Trouble::Engine(Fault::Locked))) if start.elapsed() < self.lock_wait => {
+                    thread::sleep(RETRY);
+                }
+                Ok(Err(trouble)) => break trouble,
+                Err(panic) => return Err(StateError::Damaged(panic_text(panic.as_ref()))),
+            }
+        };
+        Err(match trouble {
+            Trouble::Content(error) => error,
+            Trouble::Engine(Fault::Locked) => holder::locked(self.dir, self.lock_wait),
+            Trouble::Engine(Fault::Damaged(reason)) => StateError::Damaged(reason),
+            Trouble::Engine(Fault::Foreign(reason)) => StateError::Foreign {
+                reason,
+                kept: store.to_owned(),
+            },
+            Trouble::Engine(Fault::Io(source)) => StateError::Io {
+                what: store.display().to_string(),
+                source,
+            },
+        })
+    }
+}
+
+/// The checkpoints in `heads` that were committed before the ones of the same name in `copied`.
+fn older_than(heads: &Heads, copied: &Heads) -> Result<Vec<String>, StateError> {
+    let mut older = Vec::new();
+    for (name, copied) in copied {
+        let Some(head) = heads.get(name) else { continue };
+        if Head::open(name, head)?.sequence < Head::open(name, copied)?.sequence {
+            older.push(name.clone());
+        }
+    }
+    Ok(older)
+}
+
+fn replayed(mut sound: Sound, reason: String, kept: PathBuf) -> Sound {
+    let went_back = sound
+        .recovery
+        .map(|recovery| recovery.went_back)
+        .unwrap_or_default();
+    sound.recovery = Some(Recovery {
+        reason,
+        kept: Some(kept),
+        from_copy: Vec::new(),
+        copy_age: None,
+        went_back,
+    });
+    sound
+}
+
+/// What a caught panic said.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "sled panicked".to_owned())
+}
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;

@@ -1,0 +1,11 @@
+//! The store as its callers see it, and what it survives.
+
+#![allow(clippy::unwrap_used)]
+
+mod checkpoints;
+mod format;
+mod kill;
+mod locking;
+mod model;
+mod recovery;
+mod support;
