@@ -5,7 +5,7 @@ use std::{error::Error, fs, time::Instant};
 use serde_json::json;
 use state::{CursorStore, Options, Store};
 
-const IDS_A_PART: usize = 512;
+const IDS_A_PART: usize = 100;
 const ID_BYTES: usize = 16;
 
 #[tokio::main]

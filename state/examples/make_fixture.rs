@@ -1,4 +1,5 @@
-//! Writes the store that `tests/fixtures/v<version>` keeps: `make_fixture DIRECTORY`, which must not exist yet.
+//! Writes the store that `tests/fixtures/v<version>` keeps: `make_fixture DIRECTORY`, which must not exist
+//! yet.
 
 use std::{error::Error, path::PathBuf};
 

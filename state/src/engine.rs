@@ -21,9 +21,10 @@ use crate::{StateError, files};
 /// Checkpoints are read once and then only written: a large cache would be memory for nothing.
 const CACHE_BYTES: u64 = 4 << 20;
 
-/// Kept for ever: sled refuses to open a store made with another size. A page of sled holds up to 17 values
-/// and goes to a file of its own, at the cost of two more `fsync`s, once it is larger than a quarter of this.
-const SEGMENT_BYTES: usize = 512 << 10;
+/// Kept for ever: sled refuses to open a store made with another size. Small, because sled keeps several such
+/// buffers. A page holds up to 17 values and goes to a file of its own, at the cost of two more `fsync`s,
+/// once it is larger than a quarter of this: values of at most 1,600 bytes stay clear of that.
+const SEGMENT_BYTES: usize = 128 << 10;
 
 /// Why sled did not do what it was told.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ pub(crate) fn head_key(name: &str) -> Vec<u8> {
     [HEADS, name.as_bytes()].concat()
 }
 
-/// What the keys of all parts of `name` start with. Names hold no zero byte, so no name's parts lie among another's.
+/// What the keys of all parts of `name` start with. Names hold no zero byte, so parts of two never mix.
 pub(crate) fn parts_prefix(name: &str) -> Vec<u8> {
     [PARTS, name.as_bytes(), b"\0"].concat()
 }
@@ -69,8 +69,8 @@ pub(crate) fn verify(engine: &Engine) -> Result<Verified, Trouble> {
     Ok(Verified { heads, leftovers })
 }
 
-/// Removes the head of `name`, which removes the checkpoint, and then its parts, a few at a time. A kill in between
-/// leaves parts without a head, which the next open clears away.
+/// Removes the head of `name`, which removes the checkpoint, and then its parts, a few at a time. A kill in
+/// between leaves parts without a head, which the next open clears away.
 pub(crate) fn remove(engine: &mut Engine, name: &str) -> Result<(), Fault> {
     engine.write(vec![(head_key(name), None)])?;
     let parts: Vec<_> = engine

@@ -24,9 +24,11 @@ const RETRY: Duration = Duration::from_millis(20);
 pub struct Recovery {
     /// What was wrong.
     pub reason: String,
-    /// Where the damaged files are kept; `None` if the store was gone, or nothing had to be moved.
+    /// Where the damaged files are kept, as far as sled, which overwrites what it cannot read, left them;
+    /// `None` if the store was gone, or nothing had to be moved.
     pub kept: Option<PathBuf>,
-    /// The checkpoints whose heads came from `checkpoints.json`. Their parts are lost: what those remembered repeats.
+    /// The checkpoints whose heads came from `checkpoints.json`. Their parts are lost: what those remembered
+    /// repeats.
     pub from_copy: Vec<String>,
     /// How old that copy was, when it was used.
     pub copy_age: Option<Duration>,

@@ -77,7 +77,8 @@ pub(crate) struct Inner {
 
 enum State {
     Open(Engine),
-    /// Put down after the operating system refused a write, which sled never forgets; opened again at next use.
+    /// Put down after the operating system refused a write, which sled never forgets; opened again at next
+    /// use.
     Down,
     Closed,
 }
@@ -123,8 +124,8 @@ impl Store {
         CursorStore::new(self.shared.clone(), name)
     }
 
-    /// Brings the copy of the heads up to date, closes sled and releases the lock. Every other clone, and every
-    /// cursor of this store, answers [`StateError::Closed`] from then on.
+    /// Brings the copy of the heads up to date, closes sled and releases the lock. Every other clone, and
+    /// every cursor of this store, answers [`StateError::Closed`] from then on.
     pub async fn close(self) -> Result<(), StateError> {
         let shared = self.shared.clone();
         self.shared
@@ -161,8 +162,8 @@ impl fmt::Debug for Store {
 }
 
 impl Shared {
-    /// Runs `step` on a thread that may block, alone, within the time bound. sled's panics end here as errors:
-    /// they poison the lock, and all that comes later is told that the store is damaged.
+    /// Runs `step` on a thread that may block, alone, within the time bound. sled's panics end here as
+    /// errors: they poison the lock, and all that comes later is told that the store is damaged.
     pub(crate) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         what: &'static str,
@@ -187,8 +188,8 @@ impl Shared {
         self.heads.lock().map_err(|_| broke_before())
     }
 
-    /// Writes the copy once it is due. It waits beside the commits, so that none of them pays for it, and it does
-    /// not keep the store open.
+    /// Writes the copy once it is due. It waits beside the commits, so that none of them pays for it, and it
+    /// does not keep the store open.
     pub(crate) fn copy_after(self: &Arc<Self>, wait: Duration) {
         let shared: Weak<Self> = Arc::downgrade(self);
         tokio::spawn(async move {

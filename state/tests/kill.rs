@@ -1,5 +1,5 @@
-//! The process is killed at any moment, start-up included, hundreds of times: the store always opens as it was
-//! left, and holds all that was acknowledged.
+//! The process is killed at any moment, start-up included, hundreds of times: the store always opens as it
+//! was left, and holds all that was acknowledged.
 
 use std::{
     env,
@@ -41,8 +41,9 @@ async fn commits_rising_numbers_when_it_is_run_to_be_killed() {
     }
 }
 
+/// So large that sled writes some pages to files of their own.
 fn padded(number: i64) -> Vec<u8> {
-    number.to_be_bytes().repeat(256)
+    number.to_be_bytes().repeat(1_024)
 }
 
 fn start(dir: &Path) -> (Child, Receiver<String>) {
