@@ -14,6 +14,8 @@ use crate::record::IdHash;
 pub type PartChange = (Vec<u8>, Option<Vec<u8>>);
 
 const HASH_BYTES: usize = 16;
+/// The most ids of one part: values of up to 1,600 bytes are what the store takes fastest.
+const PART_IDS_MAX: usize = 100;
 const KEY_BYTES: usize = 1 + 8 + 2;
 
 /// Ids of one walk.
@@ -113,10 +115,11 @@ impl Held {
         for (second, mut ids) in std::mem::take(&mut self.fresh) {
             ids.sort_unstable();
             let index = self.parts.entry(second).or_default();
-            let value = ids.iter().flat_map(|id| id.0).collect();
-            let key = key(self.walk, second, *index);
-            *index = index.saturating_add(1);
-            changes.push((key, Some(value)));
+            for ids in ids.chunks(PART_IDS_MAX) {
+                let value = ids.iter().flat_map(|id| id.0).collect();
+                changes.push((key(self.walk, second, *index), Some(value)));
+                *index = index.saturating_add(1);
+            }
         }
         changes
     }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use collectors::{
-    AuditLogs, ChatCompletions, Client, ClientSettings, Clock, Http, HttpSettings, IdHash, KeyBudget, Source, TenantWalk,
-    Timing, check_key_class,
+    AuditLogs, ChatCompletions, Client, ClientSettings, Clock, Http, HttpSettings, IdHash, KeyBudget, Source,
+    TenantWalk, Timing, check_key_class,
 };
 use secrecy::ExposeSecret;
 use state::Store;
@@ -101,7 +101,10 @@ impl Assembly {
             }
             config::Source::ChatCompletions { filters } => {
                 let metadata = filters.metadata.clone().into_iter().collect();
-                let list = ChatCompletions { model: filters.model.clone(), metadata };
+                let list = ChatCompletions {
+                    model: filters.model.clone(),
+                    metadata,
+                };
                 (Source::ChatCompletions(list), TenantWalk::Off)
             }
         }
@@ -117,8 +120,10 @@ impl Assembly {
 
     /// A client for a collector; its key is read anew, pool and budget are shared with others of the same key.
     pub fn client(&self, settings: &CollectorSettings) -> Result<Arc<Client>, Failure> {
-        let api_key =
-            settings.api_key.resolve(&self.environment).map_err(|error| Failure::Secret(error.to_string()))?;
+        let api_key = settings
+            .api_key
+            .resolve(&self.environment)
+            .map_err(|error| Failure::Secret(error.to_string()))?;
         let collect = |kind| Failure::Collect(collectors::CollectError::new(kind));
         let admin = matches!(settings.source, config::Source::AuditLogs { .. });
         check_key_class(&api_key, admin).map_err(collect)?;
@@ -144,7 +149,10 @@ impl Assembly {
         };
         let qps = self.requests_a_second(settings);
         let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        let budget = budgets.entry(key).or_insert_with(|| Arc::new(KeyBudget::new(qps))).clone();
+        let budget = budgets
+            .entry(key)
+            .or_insert_with(|| Arc::new(KeyBudget::new(qps)))
+            .clone();
         drop(budgets);
         let settings = ClientSettings {
             api_key,
@@ -153,13 +161,22 @@ impl Assembly {
             project: settings.project.clone(),
             retry_after_max: settings.retry_after_max,
         };
-        Client::new(pool, budget, settings, self.clock.clone()).map(Arc::new).map_err(collect)
+        Client::new(pool, budget, settings, self.clock.clone())
+            .map(Arc::new)
+            .map_err(collect)
     }
 
     /// The lowest rate of all collectors that use the same key.
     fn requests_a_second(&self, settings: &CollectorSettings) -> NonZeroU32 {
-        let same_key = self.config.collectors.values().filter(|other| other.api_key == settings.api_key);
-        let lowest = same_key.map(|other| other.rate_limit_qps).min().unwrap_or(settings.rate_limit_qps);
+        let same_key = self
+            .config
+            .collectors
+            .values()
+            .filter(|other| other.api_key == settings.api_key);
+        let lowest = same_key
+            .map(|other| other.rate_limit_qps)
+            .min()
+            .unwrap_or(settings.rate_limit_qps);
         NonZeroU32::new(lowest).unwrap_or(NonZeroU32::MIN)
     }
 
@@ -182,7 +199,13 @@ impl Assembly {
             collector: wanted.collector.clone(),
             source: settings.source.name().to_owned(),
             sink: wanted.sink.clone(),
-            sink_type: self.config.sinks.get(&wanted.sink).map(SinkSettings::type_name).unwrap_or_default().to_owned(),
+            sink_type: self
+                .config
+                .sinks
+                .get(&wanted.sink)
+                .map(SinkSettings::type_name)
+                .unwrap_or_default()
+                .to_owned(),
             table: table.name.to_owned(),
             ..RouteStatus::default()
         };
@@ -235,11 +258,31 @@ impl Assembly {
 fn build_sink(settings: &SinkSettings, clock: Clock) -> Arc<dyn Sink> {
     match settings.clone() {
         SinkSettings::Sqlite(sqlite) => {
-            let config::SqliteSettings { path, retention, size_max, free_min } = sqlite;
-            Arc::new(SqliteSink::new(sinks::sqlite::SqliteSettings { path, retention, size_max, free_min }, clock))
+            let config::SqliteSettings {
+                path,
+                retention,
+                size_max,
+                free_min,
+            } = sqlite;
+            Arc::new(SqliteSink::new(
+                sinks::sqlite::SqliteSettings {
+                    path,
+                    retention,
+                    size_max,
+                    free_min,
+                },
+                clock,
+            ))
         }
         SinkSettings::Ndjson(ndjson) => {
-            let config::NdjsonSettings { dir, shape, file_size_max, retention, size_max, free_min } = ndjson;
+            let config::NdjsonSettings {
+                dir,
+                shape,
+                file_size_max,
+                retention,
+                size_max,
+                free_min,
+            } = ndjson;
             let target = match dir {
                 NdjsonDir::Stdout => Target::Stdout,
                 NdjsonDir::Dir(dir) => Target::Dir(dir),
@@ -248,8 +291,14 @@ fn build_sink(settings: &SinkSettings, clock: Clock) -> Arc<dyn Sink> {
                 config::Shape::Record => sinks::ndjson::Shape::Record,
                 config::Shape::Table => sinks::ndjson::Shape::Table,
             };
-            let settings =
-                sinks::ndjson::NdjsonSettings { target, shape, file_size_max, retention, size_max, free_min };
+            let settings = sinks::ndjson::NdjsonSettings {
+                target,
+                shape,
+                file_size_max,
+                retention,
+                size_max,
+                free_min,
+            };
             Arc::new(NdjsonSink::new(settings, clock))
         }
     }

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use state::StateError;
 
-use crate::{config::ConfigError, pipeline::policy::{Action, Failure, judge}};
+use crate::{
+    config::ConfigError,
+    pipeline::policy::{Action, Failure, judge},
+};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +45,11 @@ pub fn exit_of(failure: &Failure) -> Exit {
         Action::Wait(_) | Action::BackOff => Exit::Failed,
         Action::Stop => match failure {
             Failure::State(error) => exit_of_state(error),
-            Failure::Collect(_) | Failure::Sink(_) | Failure::Rejects(_) | Failure::Changed(_) | Failure::Secret(_) => {
-                Exit::Operator
-            }
+            Failure::Collect(_)
+            | Failure::Sink(_)
+            | Failure::Rejects(_)
+            | Failure::Changed(_)
+            | Failure::Secret(_) => Exit::Operator,
         },
     }
 }
@@ -79,5 +84,9 @@ pub fn report(result: anyhow::Result<Exit>) -> Exit {
         eprintln!("      {}", judge(failure).advice);
         return exit_of(failure);
     }
-    if error.is::<ConfigError>() || error.is::<UsageError>() { Exit::Usage } else { Exit::Failed }
+    if error.is::<ConfigError>() || error.is::<UsageError>() {
+        Exit::Usage
+    } else {
+        Exit::Failed
+    }
 }

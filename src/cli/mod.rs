@@ -12,6 +12,7 @@ mod run;
 mod simulate;
 mod status;
 mod store;
+mod time;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -20,7 +21,7 @@ use clap::{Parser, Subcommand};
 use rustix::{fs::Mode, process::umask};
 
 use crate::config::{Config, ConfigError, Environment, find_file};
-use exit::Exit;
+use exit::{Exit, UsageError};
 
 /// Brings OpenAI audit logs and stored chat completions into a SIEM: every record, once.
 ///
@@ -28,7 +29,9 @@ use exit::Exit;
 /// file. Try `ccfd demo` first: it needs no account.
 #[derive(Debug, Parser)]
 #[command(name = "ccfd", version, max_term_width = 110)]
-#[command(after_help = "Exit codes: 0 done, also with a warning; 1 failed; 2 usage or configuration; 3 an operator must act.")]
+#[command(
+    after_help = "Exit codes: 0 done, also with a warning; 1 failed; 2 usage or configuration; 3 an operator must act."
+)]
 struct Cli {
     /// Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]
     #[arg(long, global = true, value_name = "FILE")]
@@ -76,7 +79,11 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     const WORKERS: usize = 2;
     const BLOCKING_MAX: usize = 16;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(WORKERS).max_blocking_threads(BLOCKING_MAX).enable_all().build();
+    let runtime = builder
+        .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING_MAX)
+        .enable_all()
+        .build();
     runtime.context("cannot start the runtime")
 }
 
@@ -88,10 +95,17 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Done.into()
+            };
         }
     };
-    let context = Context { file: cli.config, environment: Environment::of_process() };
+    let context = Context {
+        file: cli.config,
+        environment: Environment::of_process(),
+    };
     let result = match cli.command {
         Command::Run(arguments) => run::run(&context, &arguments),
         Command::Backfill(arguments) => backfill::run(&context, &arguments),

@@ -46,7 +46,11 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
 async fn serve(config: Config, context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let (sender, stop) = shutdown();
     let signals = watch_signals(sender).context("cannot watch for signals")?;
-    let command = if arguments.once { "ccfd run --once" } else { "ccfd run" };
+    let command = if arguments.once {
+        "ccfd run --once"
+    } else {
+        "ccfd run"
+    };
     let store = open(&config.state, command)?;
     name_orphans(&store, &config)?;
     let assembly = Assembly::new(config, context.environment.clone());
@@ -54,12 +58,19 @@ async fn serve(config: Config, context: &Context, arguments: &Arguments) -> anyh
     tracing::info!(version = env!("CARGO_PKG_VERSION"), routes = routes.len(), state = %assembly.config.state.dir.display(), "started");
     let progress: Vec<Progress> = routes.iter().map(|route| route.progress.clone()).collect();
     let (ended, watch) = shutdown();
-    let status = keep_status_file(assembly.config.state.dir.clone(), progress.clone(), assembly.changed(), watch);
+    let status = keep_status_file(
+        assembly.config.state.dir.clone(),
+        progress.clone(),
+        assembly.changed(),
+        watch,
+    );
     let status = tokio::spawn(status);
     let exit = drive(routes, stop, signals, &assembly.config, arguments.timeout).await;
     ended.request();
     _ = status.await;
-    StatusFile::of(&progress).write(&assembly.config.state.dir).context("cannot write status.json")?;
+    StatusFile::of(&progress)
+        .write(&assembly.config.state.dir)
+        .context("cannot write status.json")?;
     store.close().await?;
     tracing::info!("stopped");
     Ok(exit)
@@ -73,7 +84,10 @@ fn routes(assembly: &Arc<Assembly>, store: &state::Store, arguments: &Arguments)
                 collector: collector.clone(),
                 sink: sink.clone(),
                 checkpoint: route_name(collector, sink),
-                plan: Plan::Follow { begin: begin(&settings.start), once: arguments.once },
+                plan: Plan::Follow {
+                    begin: begin(&settings.start),
+                    once: arguments.once,
+                },
                 accept_change: arguments.accept_change,
             };
             routes.extend(assembly.route(store, wanted));
@@ -125,7 +139,10 @@ async fn drive(
         }
     });
     if drained.await.is_err() {
-        tracing::warn!(routes = running.len(), "still busy, cut off: what was not committed is read again at the next start");
+        tracing::warn!(
+            routes = running.len(),
+            "still busy, cut off: what was not committed is read again at the next start"
+        );
         running.shutdown().await;
     }
     exit
@@ -136,7 +153,10 @@ fn end_of(ended: Result<Ended, tokio::task::JoinError>, stopper: &ShutdownSender
         Ok(Ended::ReadAll | Ended::Stopped) => Exit::Done,
         Ok(Ended::Failed(failure)) => {
             let exit = exit_of(&failure);
-            if matches!(crate::pipeline::policy::judge(&failure).action, crate::pipeline::policy::Action::Stop) {
+            if matches!(
+                crate::pipeline::policy::judge(&failure).action,
+                crate::pipeline::policy::Action::Stop
+            ) {
                 stopper.request();
             }
             exit

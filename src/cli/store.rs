@@ -14,12 +14,19 @@ pub const REJECTS_DIR: &str = "rejects";
 
 /// Opens the store. `command` is what others are told who find it in use.
 pub fn open(settings: &StateSettings, command: &str) -> Result<Store, StateError> {
-    let options = Options { lock_wait: settings.lock_wait, holder: command.to_owned() };
+    let options = Options {
+        lock_wait: settings.lock_wait,
+        holder: command.to_owned(),
+    };
     let Opened { store, recovery } = Store::open(&settings.dir, options)?;
     if let Some(recovery) = recovery {
         tracing::error!(
             reason = recovery.reason,
-            kept = recovery.kept.as_deref().map(Path::display).map(tracing::field::display),
+            kept = recovery
+                .kept
+                .as_deref()
+                .map(Path::display)
+                .map(tracing::field::display),
             recovered = recovery.from_copy.join(", "),
             copy_age_seconds = recovery.copy_age.map(|age| age.as_secs()),
             "checkpoints recovered: records newer than the settled point of these routes may be delivered once more"
@@ -33,9 +40,14 @@ pub fn route_name(collector: &str, sink: &str) -> String {
     format!("{collector}/{sink}")
 }
 
-/// The name of a backfill's checkpoint.
-pub fn backfill_name(collector: &str, sink: &str, from: i64, to: i64) -> String {
-    format!("{collector}/{sink}/backfill/{from}-{to}")
+/// The name of a backfill's checkpoint, by the words it was asked for with: the same command goes on where it ended.
+pub fn backfill_name(route: &str, from: &str, to: &str) -> String {
+    format!("{route}/backfill/{from}..{to}")
+}
+
+/// Whether a checkpoint is a route's own, and not a backfill's.
+pub fn is_route_name(name: &str) -> bool {
+    name.split('/').count() == 2
 }
 
 /// Names checkpoints that belong to no configured route.
@@ -43,9 +55,15 @@ pub fn name_orphans(store: &Store, config: &Config) -> Result<(), StateError> {
     for name in store.names()? {
         let mut parts = name.split('/');
         let (collector, sink) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let configured = config.collectors.get(collector).is_some_and(|found| found.sinks.iter().any(|one| one == sink));
+        let configured = config
+            .collectors
+            .get(collector)
+            .is_some_and(|found| found.sinks.iter().any(|one| one == sink));
         if !configured {
-            tracing::warn!(checkpoint = name, "checkpoint of a route that is not configured; `ccfd reset-state` removes it");
+            tracing::warn!(
+                checkpoint = name,
+                "checkpoint of a route that is not configured; `ccfd reset-state` removes it"
+            );
         }
     }
     Ok(())
@@ -53,5 +71,9 @@ pub fn name_orphans(store: &Store, config: &Config) -> Result<(), StateError> {
 
 /// Loads a checkpoint.
 pub async fn load(store: &Store, name: &str) -> Result<Option<Checkpoint>, StateError> {
-    Ok(store.cursor::<Checkpoint>(name).load().await?.map(|saved| saved.cursor))
+    Ok(store
+        .cursor::<Checkpoint>(name)
+        .load()
+        .await?
+        .map(|saved| saved.cursor))
 }

@@ -20,6 +20,14 @@ pub struct Checkpoint {
     pub last_record: Option<i64>,
 }
 
+impl Checkpoint {
+    /// Of windows that are read once: how many seconds are not settled yet.
+    pub fn remaining_seconds(&self) -> Option<i64> {
+        let left = |walk: &Cursor| walk.until.map(|until| if walk.finished { 0 } else { until + 1 - walk.settled });
+        self.walks.iter().map(left).sum()
+    }
+}
+
 /// What a checkpoint speaks about. A cursor means nothing for another list, another filter or another destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {

@@ -199,6 +199,7 @@ impl Delivery {
             status.last_record = self.checkpoint.last_record;
             status.settled = self.checkpoint.walks.first().map(|walk| walk.settled);
             status.held = held;
+            status.remaining_seconds = self.checkpoint.remaining_seconds();
         });
         Ok(())
     }

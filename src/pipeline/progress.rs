@@ -77,6 +77,9 @@ pub struct RouteStatus {
     pub settled: Option<i64>,
     /// The second up to which history is read.
     pub read_to: Option<i64>,
+    /// Of a past window that is read once: seconds not settled yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining_seconds: Option<i64>,
     /// Records handed to the sink, over all runs.
     pub delivered: u64,
     /// Of those of this run: records that the sink had already.

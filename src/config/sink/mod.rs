@@ -33,6 +33,14 @@ pub(super) const TYPES: &[(&str, Reader)] = &[
 ];
 
 impl SinkSettings {
+    /// The word behind `type`.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Ndjson(_) => "ndjson",
+        }
+    }
+
     /// The file or directory that it alone may write; `None` when it writes elsewhere.
     pub(super) fn place(&self) -> Option<&Path> {
         match self {

@@ -1,0 +1,84 @@
+//! `ccfd simulate`: an OpenAI with hostile habits, on this machine.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use clap::Args;
+use collectors::Clock;
+use tokio::net::TcpListener;
+
+use super::{UsageError, exit::Exit, run::watch_signals, runtime};
+use crate::{
+    pipeline::shutdown::shutdown,
+    simulator::{Habits, Options, Simulator, serve},
+};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Audit events to generate [default: 1000, none with --records]
+    #[arg(long, value_name = "N")]
+    audit_logs: Option<u64>,
+    /// Stored completions to generate [default: 1000, none with --records]
+    #[arg(long, value_name = "N")]
+    completions: Option<u64>,
+    /// Serve the records of this NDJSON file; may be given several times
+    #[arg(long, value_name = "FILE.ndjson")]
+    records: Vec<PathBuf>,
+    /// The same seed gives the same records and faults
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    /// Comma-separated: ties, shuffle, newest|oldest, late, deleted-404|deleted-empty|deleted-ignored, crowded, throttle, errors,
+    /// cut, null-edges, pretty, tenant-ignore|tenant-refuse, all, and a few more that an unknown one lists
+    #[arg(long, value_name = "LIST", default_value = "ties,shuffle,newest")]
+    habits: Habits,
+    /// How long each answer takes
+    #[arg(long, value_name = "D", default_value = "0s", value_parser = humantime::parse_duration)]
+    latency: Duration,
+}
+
+/// Records of each list when nothing else is asked for.
+const GENERATED: u64 = 1000;
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
+    if !arguments.listen.ip().is_loopback() {
+        let text =
+            "--listen: the simulator takes any key and listens on loopback only, such as 127.0.0.1:8080";
+        return Err(UsageError(text.to_owned()).into());
+    }
+    let read = |path: &PathBuf| {
+        std::fs::read(path)
+            .map(Bytes::from)
+            .with_context(|| path.display().to_string())
+    };
+    let records = arguments
+        .records
+        .iter()
+        .map(read)
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let generated = if records.is_empty() { GENERATED } else { 0 };
+    let options = Options {
+        audit_logs: arguments.audit_logs.unwrap_or(generated),
+        completions: arguments.completions.unwrap_or(generated),
+        records,
+        seed: arguments.seed,
+        habits: arguments.habits,
+        latency: arguments.latency,
+        ..Options::default()
+    };
+    let simulator =
+        Simulator::new(options, Clock::system()).map_err(|error| UsageError(error.to_string()))?;
+    runtime()?.block_on(async {
+        let (sender, mut stop) = shutdown();
+        watch_signals(sender)?;
+        let listener = TcpListener::bind(arguments.listen)
+            .await
+            .with_context(|| arguments.listen.to_string())?;
+        println!("http://{}/v1", listener.local_addr()?);
+        serve(listener, simulator, async move { stop.requested().await }).await?;
+        Ok(Exit::Done)
+    })
+}

@@ -1,0 +1,77 @@
+//! Times on the command line.
+
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use collectors::LAST_SECOND;
+
+/// A point in time as it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Time {
+    /// The words of the command line.
+    pub text: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    At(i64),
+    Ago(Duration),
+}
+
+impl Time {
+    /// The second that is meant, at this moment.
+    pub fn second(&self, now: i64) -> i64 {
+        match self.kind {
+            Kind::At(second) => second,
+            Kind::Ago(back) => (now - i64::try_from(back.as_secs()).unwrap_or(now)).max(0),
+        }
+    }
+
+    /// Reads an RFC 3339 time, a UTC day, a look-back such as "30d", or "beginning".
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let kind = if text == "beginning" {
+            Kind::At(0)
+        } else if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            Kind::At(time.timestamp())
+        } else if let Ok(day) = text.parse::<NaiveDate>() {
+            Kind::At(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
+        } else if let Ok(back) = humantime::parse_duration(text) {
+            Kind::Ago(back)
+        } else {
+            return Err(
+                "wanted: 2026-01-31T00:00:00Z, 2026-01-31, a look-back such as 30d, or beginning".to_owned(),
+            );
+        };
+        match kind {
+            Kind::At(second) if !(0..=LAST_SECOND).contains(&second) => {
+                Err("wanted: a time between 1970 and 9999".to_owned())
+            }
+            Kind::At(_) | Kind::Ago(_) => Ok(Self {
+                text: text.to_owned(),
+                kind,
+            }),
+        }
+    }
+}
+
+/// A second as people read it.
+pub fn shown(second: i64) -> String {
+    DateTime::<Utc>::from_timestamp(second, 0)
+        .map_or_else(|| second.to_string(), |time| time.format("%FT%TZ").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_in_each_of_its_forms() {
+        let at = |text| Time::parse(text).map(|time| time.second(1_000_000));
+        assert_eq!(at("1970-01-02T01:00:00+01:00"), Ok(86_400));
+        assert_eq!(at("1970-01-02"), Ok(86_400));
+        assert_eq!(at("1h"), Ok(996_400));
+        assert_eq!(at("beginning"), Ok(0));
+        assert!(at("yesterday").is_err() && at("1969-01-01").is_err());
+    }
+}

@@ -1,0 +1,32 @@
+//! `cargo bench --bench catch_up`: what a catch-up costs, beside a floor that makes the same requests and parses nothing.
+//!
+//! Every measured run is a process of its own, so that CPU seconds and peak memory are its own. The simulator is another one.
+//! `cargo bench --bench catch_up -- --events 100000` for a shorter run; `-- latency` for the runs with 50 ms latency alone.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod floor;
+mod measure;
+mod runs;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    let value = |name: &str| {
+        let place = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(place + 1).cloned()
+    };
+    if arguments.first().is_some_and(|first| first == "floor") {
+        return floor::run(&arguments[1], &arguments[2]);
+    }
+    let events: u64 = value("--events").map_or(500_000, |count| count.parse().expect("--events N"));
+    let only = |part: &str| arguments.iter().any(|argument| argument == part);
+    let all = !only("latency") && !only("throughput");
+    if all || only("throughput") {
+        runs::throughput(events);
+    }
+    if all || only("latency") {
+        runs::latency(20_000);
+    }
+}
