@@ -1,4 +1,118 @@
-//! The tables.
-/// A table.
+//! Tables as data: one line a column says its name, type, origin and meaning. Everything that has a shape (mapped
+//! rows, SQLite DDL, the manual's tables) is rendered from these lines, so that nothing can drift.
+
+mod audit_logs;
+mod chat_completions;
+mod json;
+mod oddities;
+pub mod render;
+pub mod row;
+mod time;
+
+pub use audit_logs::AUDIT_LOGS;
+pub use chat_completions::CHAT_COMPLETIONS;
+pub use json::one_line;
+pub use oddities::{Oddities, unknown_fields};
+pub use row::Value;
+pub use time::{Iso8601, iso8601, utc_day};
+
+/// Every table there is.
+pub static ALL: [&Table; 2] = [&AUDIT_LOGS, &CHAT_COMPLETIONS];
+
+/// A list of the OpenAI API that records come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// `GET /organization/audit_logs`.
+    AuditLogs,
+    /// `GET /chat/completions`: the stored ones.
+    ChatCompletions,
+}
+
+impl Source {
+    /// The word for it in the configuration, in logs and in file names of ours.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::AuditLogs => "audit_logs",
+            Self::ChatCompletions => "chat_completions",
+        }
+    }
+
+    /// The table that its records go to.
+    pub const fn table(self) -> &'static Table {
+        match self {
+            Self::AuditLogs => &AUDIT_LOGS,
+            Self::ChatCompletions => &CHAT_COMPLETIONS,
+        }
+    }
+}
+
+/// A table: where its rows come from and what they hold.
 #[derive(Debug)]
-pub struct Table;
+pub struct Table {
+    /// Its name at every destination, such as `OpenAIAuditLogs_CL`.
+    pub name: &'static str,
+    /// The list whose records become its rows.
+    pub source: Source,
+    /// Its columns, in order.
+    pub columns: &'static [Column],
+    /// Top-level fields of a record that no column holds on purpose.
+    pub omitted: &'static [&'static str],
+}
+
+/// One column.
+#[derive(Debug)]
+pub struct Column {
+    /// Its name at every destination.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Where in a record its value stands.
+    pub from: Origin,
+    /// What it means: one plain sentence for the manual, without a full stop.
+    pub about: &'static str,
+}
+
+impl Column {
+    /// Lets a table be written with one line a column.
+    const fn new(name: &'static str, kind: Kind, from: Origin, about: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            from,
+            about,
+        }
+    }
+}
+
+/// The type of a column, in the words of Azure Monitor tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    String,
+    /// A signed 64-bit integer.
+    Long,
+    /// A finite 64-bit floating point number.
+    Real,
+    /// Any JSON value.
+    Dynamic,
+    /// A whole second, shown as ISO 8601 in UTC.
+    DateTime,
+}
+
+/// Where a column's value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The top-level field of this name.
+    Field(&'static str),
+    /// A member of the object in a top-level field: the field, the member.
+    Inner(&'static str, &'static str),
+    /// The value under the key that is named by the record's `type`.
+    Details,
+    /// The name of the collector that read the record.
+    Connector,
+    /// The top-level field of this name, in Unix seconds.
+    Time(&'static str),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! What in the records the tables did not expect: fields that no column holds, values that a column cannot hold.
+//! Names only, never values, and a bounded number of them: names come from outside.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::Table;
+use super::json::{Members, text};
+use super::row::holds;
+
+/// How many unknown names are remembered a table.
+const NAMES_MAX: usize = 100;
+/// How much of a name is remembered, in characters.
+const NAME_CHARS_MAX: usize = 100;
+
+/// Gathers what is odd in a batch. Empty, it costs nothing; [`Oddities::report`] hands it in.
+#[derive(Debug, Default)]
+pub struct Oddities {
+    unknown: BTreeMap<String, u64>,
+    unfit: BTreeMap<&'static str, u64>,
+}
+
+/// What this process has met so far, by table; here so that each name is logged once however many sinks map it.
+static MET: Mutex<BTreeMap<&'static str, Oddities>> = Mutex::new(BTreeMap::new());
+
+impl Oddities {
+    /// Looks at the names of a record's top-level fields only; for destinations that pass records on unmapped.
+    pub fn look(&mut self, table: &Table, record: &[u8]) {
+        let members = Members::of(record);
+        let details = members.get("type").and_then(text);
+        for key in members
+            .keys()
+            .filter(|key| !holds(table, key, details.as_deref()))
+        {
+            self.unknown(key);
+        }
+    }
+
+    /// Counts a top-level field that no column holds.
+    pub(super) fn unknown(&mut self, name: &str) {
+        let cut = name
+            .char_indices()
+            .nth(NAME_CHARS_MAX)
+            .map_or(name, |(at, _)| &name[..at]);
+        self.count_unknown(cut, 1);
+    }
+
+    /// Counts a value that its column cannot hold.
+    pub(super) fn unfit(&mut self, column: &'static str) {
+        *self.unfit.entry(column).or_default() += 1;
+    }
+
+    /// Adds to the count of a name; true when the name is new here. Names beyond the bound are not remembered.
+    fn count_unknown(&mut self, name: &str, times: u64) -> bool {
+        if let Some(count) = self.unknown.get_mut(name) {
+            *count += times;
+            return false;
+        }
+        let room = self.unknown.len() < NAMES_MAX;
+        if room {
+            self.unknown.insert(name.to_owned(), times);
+        }
+        room
+    }
+
+    /// Adds these to what the process has met, and logs each name that is new for the table.
+    pub fn report(self, table: &'static Table) {
+        if self.unknown.is_empty() && self.unfit.is_empty() {
+            return;
+        }
+        let mut met = MET.lock().unwrap_or_else(PoisonError::into_inner);
+        met.entry(table.name).or_default().absorb(self, table.name);
+    }
+
+    fn absorb(&mut self, found: Self, table: &str) {
+        for (name, times) in found.unknown {
+            if self.count_unknown(&name, times) {
+                tracing::info!(table, field = ?name, "records carry a field that no column holds");
+            }
+        }
+        for (column, times) in found.unfit {
+            let count = self.unfit.entry(column).or_default();
+            if *count == 0 {
+                tracing::warn!(
+                    table,
+                    column,
+                    "a value does not fit its column and is stored as null"
+                );
+            }
+            *count += times;
+        }
+    }
+}
+
+/// The fields that no column of the table holds, as met by this process, each with its number of records.
+pub fn unknown_fields(table: &Table) -> Vec<(String, u64)> {
+    let met = MET.lock().unwrap_or_else(PoisonError::into_inner);
+    let fields = met.get(table.name).map(|oddities| oddities.unknown.iter());
+    fields
+        .into_iter()
+        .flatten()
+        .map(|(name, count)| (name.clone(), *count))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::AUDIT_LOGS;
+    use super::*;
+
+    #[test]
+    fn a_field_is_new_once_and_counted_always() {
+        let mut met = Oddities::default();
+        assert!(met.count_unknown("surprise", 2));
+        assert!(!met.count_unknown("surprise", 3));
+        assert_eq!(met.unknown["surprise"], 5);
+    }
+
+    #[test]
+    fn remembered_names_are_bounded_in_number_and_length() {
+        let mut met = Oddities::default();
+        met.unknown(&"ü".repeat(5000));
+        assert_eq!(
+            met.unknown.keys().next().map(|name| name.chars().count()),
+            Some(NAME_CHARS_MAX)
+        );
+        for number in 0..5000 {
+            met.unknown(&number.to_string());
+        }
+        assert_eq!(met.unknown.len(), NAMES_MAX);
+    }
+
+    #[test]
+    fn looking_finds_the_fields_that_no_column_holds() {
+        let mut found = Oddities::default();
+        let record =
+            br#"{"object":"x","type":"a.b","a.b":{},"id":"1","actor":null,"glass_source":"s","a.c":1}"#;
+        found.look(&AUDIT_LOGS, record);
+        assert_eq!(
+            found.unknown.into_keys().collect::<Vec<_>>(),
+            ["a.c", "glass_source"]
+        );
+    }
+
+    #[test]
+    fn what_was_met_can_be_listed_by_table() {
+        static OWN: Table = Table {
+            name: "Own_CL",
+            source: AUDIT_LOGS.source,
+            columns: &[],
+            omitted: &[],
+        };
+        for _ in 0..2 {
+            let mut found = Oddities::default();
+            found.unknown("mystery");
+            found.report(&OWN);
+        }
+        assert_eq!(unknown_fields(&OWN), [("mystery".to_owned(), 2)]);
+    }
+}

@@ -1,0 +1,96 @@
+//! The tables in other languages: SQLite, and Markdown for the manual.
+
+use std::fmt::Write as _;
+
+use super::{Column, Kind, Origin, Table};
+
+/// The column that is the primary key: the id that OpenAI gave the record.
+pub const KEY: &str = "Id";
+/// The column by which rows age.
+pub const TIME: &str = "TimeGenerated";
+/// The column of the embedded tables that holds the record as received; no Sentinel table has it.
+pub const RECORD: &str = "Record";
+
+/// The SQLite type in which a column is stored.
+pub const fn sqlite_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::String | Kind::Dynamic | Kind::DateTime => "TEXT",
+        Kind::Long => "INTEGER",
+        Kind::Real => "REAL",
+    }
+}
+
+/// The columns of the SQLite table: name and type, the record as received last.
+pub fn sqlite_columns(table: &Table) -> Vec<(&'static str, &'static str)> {
+    let columns = table
+        .columns
+        .iter()
+        .map(|column| (column.name, sqlite_type(column.kind)));
+    columns.chain([(RECORD, "TEXT")]).collect()
+}
+
+/// The statement that creates the SQLite table.
+pub fn sqlite_create(table: &Table) -> String {
+    let line = |(name, kind): (&str, &str)| match name {
+        KEY => format!("  \"{name}\" {kind} NOT NULL PRIMARY KEY"),
+        RECORD => format!("  \"{name}\" {kind} NOT NULL"),
+        _ => format!("  \"{name}\" {kind}"),
+    };
+    let lines: Vec<String> = sqlite_columns(table).into_iter().map(line).collect();
+    format!("CREATE TABLE \"{}\" (\n{}\n)", table.name, lines.join(",\n"))
+}
+
+/// The statement that creates the index on time, unless it is there.
+pub fn sqlite_index(table: &Table) -> String {
+    format!(
+        "CREATE INDEX IF NOT EXISTS \"{0}_{TIME}\" ON \"{0}\" (\"{TIME}\")",
+        table.name
+    )
+}
+
+/// The statement that inserts a row: the columns in order, then the record. The first version of a row wins.
+pub fn sqlite_insert(table: &Table) -> String {
+    let names: Vec<String> = sqlite_columns(table)
+        .iter()
+        .map(|(name, _)| format!("\"{name}\""))
+        .collect();
+    let places = vec!["?"; names.len()].join(", ");
+    let names = names.join(", ");
+    format!(
+        "INSERT INTO \"{}\" ({names}) VALUES ({places}) ON CONFLICT(\"{KEY}\") DO NOTHING",
+        table.name
+    )
+}
+
+/// The table's columns as a Markdown table.
+pub fn markdown(table: &Table) -> String {
+    let mut text = String::from("| column | type | from | meaning |\n| --- | --- | --- | --- |\n");
+    for Column {
+        name,
+        kind,
+        from,
+        about,
+    } in table.columns
+    {
+        let from = match from {
+            Origin::Field(field) | Origin::Time(field) => format!("`{field}`"),
+            Origin::Inner(field, member) => format!("`{field}.{member}`"),
+            Origin::Details => "the key named by `type`".to_owned(),
+            Origin::Connector => "the collector's name".to_owned(),
+        };
+        let kind = kind_name(*kind);
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "| `{name}` | {kind} | {from} | {about} |");
+    }
+    text
+}
+
+const fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::String => "string",
+        Kind::Long => "long",
+        Kind::Real => "real",
+        Kind::Dynamic => "dynamic",
+        Kind::DateTime => "datetime",
+    }
+}

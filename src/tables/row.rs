@@ -1,0 +1,115 @@
+//! From one record to one row: a single borrowing pass over the JSON, no tree.
+
+use std::borrow::Cow;
+
+use super::json::{Members, compact, text};
+use super::oddities::Oddities;
+use super::time::SECOND_MAX;
+use super::{Kind, Origin, Table};
+
+/// The value of one column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// Missing, JSON `null`, or of a type that the column cannot hold.
+    Null,
+    /// A string column.
+    Text(Cow<'a, str>),
+    /// A long column.
+    Long(i64),
+    /// A real column; finite.
+    Real(f64),
+    /// A dynamic column: JSON text as received. May hold line breaks.
+    Json(&'a str),
+    /// A datetime column: Unix seconds, 0 ..= 253402300799.
+    Time(i64),
+}
+
+/// Maps a record to the values of the table's columns, in their order. Cannot fail: what is missing is null; what is
+/// there but does not fit is null and counted in `oddities`, as are the fields that no column holds.
+pub fn map<'a>(
+    table: &Table,
+    connector: &'a str,
+    record: &'a [u8],
+    oddities: &mut Oddities,
+) -> Vec<Value<'a>> {
+    let members = Members::of(record);
+    let details = members.get("type").and_then(text);
+    let mut inner: Option<(&str, Members<'a>)> = None;
+    let mut row = Vec::with_capacity(table.columns.len());
+    for column in table.columns {
+        let found = match column.from {
+            Origin::Connector => {
+                row.push(Value::Text(Cow::Borrowed(connector)));
+                continue;
+            }
+            Origin::Field(name) | Origin::Time(name) => members.get(name),
+            Origin::Details => details.as_deref().and_then(|key| members.get(key)),
+            Origin::Inner(name, member) => {
+                if inner.as_ref().is_none_or(|(of, _)| *of != name) {
+                    inner = Some((
+                        name,
+                        Members::of(members.get(name).unwrap_or_default().as_bytes()),
+                    ));
+                }
+                inner.as_ref().and_then(|(_, members)| members.get(member))
+            }
+        };
+        row.push(match found {
+            None | Some("null") => Value::Null,
+            Some(json) => value(column.kind, json).unwrap_or_else(|| {
+                oddities.unfit(column.name);
+                Value::Null
+            }),
+        });
+    }
+    for key in members
+        .keys()
+        .filter(|key| !holds(table, key, details.as_deref()))
+    {
+        oddities.unknown(key);
+    }
+    row
+}
+
+/// Whether a column holds the top-level field `key`, or none is meant to.
+pub(super) fn holds(table: &Table, key: &str, details: Option<&str>) -> bool {
+    let by_column = |from: &Origin| match *from {
+        Origin::Field(name) | Origin::Time(name) | Origin::Inner(name, _) => name == key,
+        Origin::Details => details == Some(key),
+        Origin::Connector => false,
+    };
+    table.columns.iter().any(|column| by_column(&column.from)) || table.omitted.contains(&key)
+}
+
+/// Reads JSON text other than `null` as a value of this kind; `None` when it does not fit.
+fn value(kind: Kind, json: &str) -> Option<Value<'_>> {
+    match kind {
+        Kind::String if json.starts_with('"') => text(json).map(Value::Text),
+        Kind::String => Some(Value::Text(Cow::Owned(compact(json)))),
+        Kind::Long => json.parse().ok().map(Value::Long),
+        Kind::Real => number(json).map(Value::Real),
+        Kind::Dynamic => Some(Value::Json(json)),
+        Kind::DateTime => second(json).map(Value::Time),
+    }
+}
+
+/// A JSON number that a finite float can express. (`parse` alone would take the letters of "inf", and `true` is no
+/// number either: only digits and a minus begin one in JSON.)
+fn number(json: &str) -> Option<f64> {
+    let begins = json
+        .as_bytes()
+        .first()
+        .is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-');
+    json.parse()
+        .ok()
+        .filter(|number: &f64| begins && number.is_finite())
+}
+
+/// A Unix second within the years that ISO 8601 writes with four digits. A fraction is cut off.
+fn second(json: &str) -> Option<i64> {
+    let whole = json
+        .parse()
+        .ok()
+        .or_else(|| number(json).map(|seconds| seconds.floor() as i64));
+    whole.filter(|second| (0..=SECOND_MAX).contains(second))
+}

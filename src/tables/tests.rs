@@ -1,0 +1,157 @@
+use super::*;
+
+fn shape(table: &Table) -> String {
+    let columns: Vec<String> = table
+        .columns
+        .iter()
+        .map(|c| format!("{} {:?}", c.name, c.kind))
+        .collect();
+    columns.join(", ")
+}
+
+/// The row of a record, by column name.
+fn row<'a>(table: &Table, record: &'a str) -> impl Fn(&str) -> Value<'a> {
+    let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
+    let row = row::map(table, "acme", record.as_bytes(), &mut Oddities::default());
+    move |name| row[names.iter().position(|own| *own == name).unwrap()].clone()
+}
+
+fn string(text: &str) -> Value<'_> {
+    Value::Text(text.into())
+}
+
+#[test]
+fn the_audit_log_has_exactly_the_published_columns() {
+    assert_eq!(
+        shape(&AUDIT_LOGS),
+        "TimeGenerated DateTime, Id String, EventType String, EffectiveAt DateTime, ActorType String, \
+         ActorApiKey Dynamic, ActorSession Dynamic, Project Dynamic, EventDetails Dynamic, ConnectorName String"
+    );
+}
+
+#[test]
+fn chat_completions_have_exactly_the_published_columns() {
+    assert_eq!(
+        shape(&CHAT_COMPLETIONS),
+        "TimeGenerated DateTime, Id String, ObjectType String, CreatedAt DateTime, Model String, \
+         RequestId String, ServiceTier String, SystemFingerprint String, Choices Dynamic, Usage Dynamic, \
+         Metadata Dynamic, ToolChoice String, Tools Dynamic, Temperature Real, TopProbability Real, \
+         FrequencyPenalty Real, PresencePenalty Real, Seed Long, InputUser String, ResponseFormat Dynamic, \
+         ConnectorName String"
+    );
+}
+
+#[test]
+fn an_audit_event_fills_its_columns() {
+    let at = row(
+        &AUDIT_LOGS,
+        r#"{"object":"organization.audit_log","id":"audit_log-1","type":"api_key.created",
+            "effective_at":1770979925,"api_key.created":{"id":"key_1","data":{"scopes":["a"]}},
+            "project":{"id":"proj_1","name":"Default"},
+            "actor":{"type":"session","session":{"user":{"id":"user-1","email":"user@example.com"}}}}"#,
+    );
+    assert_eq!(at("TimeGenerated"), Value::Time(1_770_979_925));
+    assert_eq!(at("EffectiveAt"), Value::Time(1_770_979_925));
+    assert_eq!(at("Id"), string("audit_log-1"));
+    assert_eq!(at("EventType"), string("api_key.created"));
+    assert_eq!(at("ActorType"), string("session"));
+    assert_eq!(at("ActorApiKey"), Value::Null);
+    assert_eq!(
+        at("ActorSession"),
+        Value::Json(r#"{"user":{"id":"user-1","email":"user@example.com"}}"#)
+    );
+    assert_eq!(at("Project"), Value::Json(r#"{"id":"proj_1","name":"Default"}"#));
+    assert_eq!(
+        at("EventDetails"),
+        Value::Json(r#"{"id":"key_1","data":{"scopes":["a"]}}"#)
+    );
+    assert_eq!(at("ConnectorName"), string("acme"));
+}
+
+#[test]
+fn a_completion_fills_its_columns() {
+    let at = row(
+        &CHAT_COMPLETIONS,
+        r#"{"object":"chat.completion","id":"chatcmpl-1","model":"gpt-x","created":1756317555,
+            "request_id":"req_1","tool_choice":null,"usage":{"total_tokens":3},"seed":-1971541699951901963,
+            "top_p":0.25,"temperature":1,"presence_penalty":0.0,"frequency_penalty":-1e-2,
+            "system_fingerprint":"fp","input_user":null,"service_tier":"default","tools":null,"metadata":{},
+            "choices":[{"index":0}],"response_format":null}"#,
+    );
+    assert_eq!(at("CreatedAt"), Value::Time(1_756_317_555));
+    assert_eq!(at("Seed"), Value::Long(-1_971_541_699_951_901_963));
+    assert_eq!(at("TopProbability"), Value::Real(0.25));
+    assert_eq!(at("Temperature"), Value::Real(1.0));
+    assert_eq!(at("FrequencyPenalty"), Value::Real(-0.01));
+    assert_eq!(at("ToolChoice"), Value::Null);
+    assert_eq!(at("ObjectType"), string("chat.completion"));
+    assert_eq!(at("Choices"), Value::Json(r#"[{"index":0}]"#));
+    assert_eq!(at("Metadata"), Value::Json("{}"));
+}
+
+#[test]
+fn an_event_without_details_or_actor_has_nulls() {
+    let at = row(
+        &AUDIT_LOGS,
+        r#"{"id":"1","type":"login.succeeded","effective_at":5,"actor":null}"#,
+    );
+    assert_eq!(at("EventDetails"), Value::Null);
+    assert_eq!(at("ActorType"), Value::Null);
+    assert_eq!(at("TimeGenerated"), Value::Time(5));
+}
+
+#[test]
+fn details_may_stand_before_the_type_that_names_them() {
+    let at = row(&AUDIT_LOGS, r#"{"new.kind":[1],"type":"new.\u006bind"}"#);
+    assert_eq!(at("EventDetails"), Value::Json("[1]"));
+}
+
+#[test]
+fn a_tool_choice_object_is_its_compact_text() {
+    let at = row(
+        &CHAT_COMPLETIONS,
+        "{\"tool_choice\": {\n \"type\": \"function a\"\n}}",
+    );
+    assert_eq!(at("ToolChoice"), string(r#"{"type":"function a"}"#));
+}
+
+#[test]
+fn of_repeated_keys_the_last_one_counts() {
+    let at = row(&AUDIT_LOGS, r#"{"id":"first","id":"last"}"#);
+    assert_eq!(at("Id"), string("last"));
+}
+
+#[test]
+fn values_that_do_not_fit_are_null() {
+    let record = r#"{"id":"\ud800","seed":1.5,"top_p":"high","temperature":1e999,"created":-1}"#;
+    let at = row(&CHAT_COMPLETIONS, record);
+    for column in ["Id", "Seed", "TopProbability", "Temperature", "CreatedAt"] {
+        assert_eq!(at(column), Value::Null, "{column}");
+    }
+}
+
+#[test]
+fn what_is_no_object_maps_to_nulls() {
+    for record in ["", "[]", "null", "\"id\"", "{\"a\":", "{{"] {
+        assert_eq!(row(&AUDIT_LOGS, record)("Id"), Value::Null, "{record}");
+    }
+    assert_eq!(row(&AUDIT_LOGS, r#"{"id":"kept","type":"#)("Id"), string("kept"));
+}
+
+#[test]
+fn the_sqlite_table_is_rendered_from_the_columns() {
+    assert_eq!(
+        render::sqlite_create(&AUDIT_LOGS),
+        "CREATE TABLE \"OpenAIAuditLogs_CL\" (\n  \"TimeGenerated\" TEXT,\n  \"Id\" TEXT NOT NULL PRIMARY KEY,\n  \
+         \"EventType\" TEXT,\n  \"EffectiveAt\" TEXT,\n  \"ActorType\" TEXT,\n  \"ActorApiKey\" TEXT,\n  \
+         \"ActorSession\" TEXT,\n  \"Project\" TEXT,\n  \"EventDetails\" TEXT,\n  \"ConnectorName\" TEXT,\n  \
+         \"Record\" TEXT NOT NULL\n)"
+    );
+}
+
+#[test]
+fn the_manual_has_a_line_for_each_column() {
+    let text = render::markdown(&CHAT_COMPLETIONS);
+    assert_eq!(text.lines().count(), 2 + CHAT_COMPLETIONS.columns.len());
+    assert!(text.contains("| `TopProbability` | real | `top_p` | Nucleus sampling mass (`top_p`) |\n"));
+}
