@@ -1,0 +1,203 @@
+//! A file of lines that grows by whole lines only, each safe on disk before anyone is told.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::disk::Inode;
+
+/// How much is read at a time in search of the last line break.
+const STEP: u64 = 64 * 1024;
+
+/// An open file of lines, readable by its owner only.
+#[derive(Debug)]
+pub struct LineFile {
+    file: File,
+    inode: Inode,
+    path: PathBuf,
+    /// Bytes of lines that are safe; whatever stands behind them was never acknowledged.
+    len: u64,
+    /// Whether something unacknowledged may stand behind `len`.
+    torn: bool,
+}
+
+impl LineFile {
+    /// Opens the file, made if missing. A last line without its end, left by a crash, is cut off.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let options = || OpenOptions::new().read(true).append(true).mode(0o600).clone();
+        let file = match options().create_new(true).open(path) {
+            Ok(file) => {
+                // The name itself must survive a loss of power, or the lines go with it.
+                file.sync_all()?;
+                File::open(parent(path))?.sync_all()?;
+                file
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => options().open(path)?,
+            Err(error) => return Err(error),
+        };
+        let found = file.metadata()?;
+        let size = found.len();
+        let len = end_of_lines(&file, size)?;
+        let mut lines = Self {
+            file,
+            inode: Inode::of(&found),
+            path: path.to_owned(),
+            len,
+            torn: len < size,
+        };
+        if lines.torn {
+            lines.cut()?;
+            tracing::warn!(path = %path.display(), bytes = size - len, "cut a torn last line");
+        }
+        Ok(lines)
+    }
+
+    /// Appends whole lines and returns once they are safe. After an error nothing of them stands in the file, or it
+    /// is removed before anything else is written.
+    pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.settle()?;
+        self.torn = true;
+        let written = self.file.write_all(lines).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // Readers should not have to wait for the next write to get rid of half a line.
+            let _ = self.settle();
+            return Err(error);
+        }
+        self.torn = false;
+        self.len += lines.len() as u64;
+        Ok(())
+    }
+
+    /// Makes sure that nothing unacknowledged stands in the file; to be called before it is left for another one.
+    pub fn settle(&mut self) -> io::Result<()> {
+        if self.torn { self.cut() } else { Ok(()) }
+    }
+
+    /// Removes what stands behind the acknowledged lines.
+    fn cut(&mut self) -> io::Result<()> {
+        self.file.set_len(self.len)?;
+        self.file.sync_data()?;
+        self.torn = false;
+        Ok(())
+    }
+
+    /// Bytes of acknowledged lines.
+    pub fn size(&self) -> u64 {
+        self.len
+    }
+
+    /// The path it was opened at.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the path still leads to this file: nobody has moved or removed it.
+    pub fn in_place(&self) -> bool {
+        self.inode.stands_at(&self.path)
+    }
+
+    /// Counts the lines by reading through the file.
+    pub fn count_lines(&self) -> io::Result<u64> {
+        let mut file = File::open(&self.path)?;
+        let mut piece = vec![0; STEP as usize];
+        let mut count = 0;
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok(count),
+                read => count += memchr::memchr_iter(b'\n', &piece[..read]).count() as u64,
+            }
+        }
+    }
+}
+
+/// The directory that holds a path.
+fn parent(path: &Path) -> &Path {
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// The place behind the last line break, searched from the end.
+fn end_of_lines(mut file: &File, size: u64) -> io::Result<u64> {
+    let mut piece = Vec::new();
+    let mut end = size;
+    while end > 0 {
+        let start = end.saturating_sub(STEP);
+        piece.clear();
+        file.seek(SeekFrom::Start(start))?;
+        file.take(end - start).read_to_end(&mut piece)?;
+        if let Some(at) = memchr::memrchr(b'\n', &piece) {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_torn_last_line_is_cut_when_the_file_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        let torn = "x".repeat(3 * STEP as usize);
+        for (before, after) in [
+            (format!("one\ntwo\n{torn}"), "one\ntwo\n"),
+            (torn, ""),
+            ("a\n".into(), "a\n"),
+        ] {
+            fs::write(&path, before).unwrap();
+            assert_eq!(LineFile::open(&path).unwrap().size(), after.len() as u64);
+            assert_eq!(fs::read_to_string(&path).unwrap(), after);
+        }
+    }
+
+    #[test]
+    fn what_a_failed_write_left_is_removed_before_the_next_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        let mut lines = LineFile::open(&path).unwrap();
+        lines.append(b"one\n").unwrap();
+
+        // Writes fail, and so does clearing up after them: this handle may only read.
+        let good = std::mem::replace(&mut lines.file, File::open(&path).unwrap());
+        lines.append(b"two\n").unwrap_err();
+        OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"tw")
+            .unwrap();
+
+        lines.file = good;
+        lines.append(b"two\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+        assert_eq!((lines.size(), lines.count_lines().unwrap()), (8, 2));
+    }
+
+    #[test]
+    fn a_moved_file_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        let lines = LineFile::open(&path).unwrap();
+        assert!(lines.in_place());
+        fs::rename(&path, dir.path().join("moved")).unwrap();
+        assert!(!lines.in_place());
+        fs::write(&path, "").unwrap();
+        assert!(!lines.in_place());
+    }
+
+    #[test]
+    fn only_the_owner_may_read_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        LineFile::open(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
