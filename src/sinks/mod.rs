@@ -1,5 +1,12 @@
 //! Destinations. A sink takes a batch of records of one table and answers once all of them are safe.
 
+pub mod disk;
+pub mod line_file;
+pub mod ndjson;
+#[cfg(test)]
+mod samples;
+pub mod sqlite;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -97,7 +104,8 @@ pub trait Sink: Send + Sync {
     /// the checkpoint speaks about.
     fn identity(&self) -> String;
 
-    /// Proves that a write would work, without writing a row. Returns one line about what was found.
+    /// Proves that a write would work, without writing a row; makes what is missing and ours to make (a directory, an
+    /// empty table). Returns one line about what was found.
     async fn check(&self) -> Result<String, SinkError>;
 
     /// Stores every record of the batch durably, or says which ones it refuses, or fails as a whole.

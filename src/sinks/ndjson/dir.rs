@@ -1,0 +1,139 @@
+//! The directory of files: which file a table is written to now.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use super::NdjsonSettings;
+use super::name::Name;
+use super::retain::Keeper;
+use crate::sinks::disk::Inode;
+use crate::sinks::line_file::LineFile;
+use crate::sinks::{SinkError, disk};
+use crate::tables::{ALL, Table, utc_day};
+
+/// The directory, locked for this process as long as this value lives.
+pub(super) struct Dir {
+    path: PathBuf,
+    inode: Inode,
+    file_size_max: u64,
+    /// By table.
+    current: BTreeMap<&'static str, (Name, LineFile)>,
+    keeper: Keeper,
+    /// The lock is on the directory itself: a lock file would be one file more than was promised.
+    _lock: File,
+}
+
+impl Dir {
+    /// Opens and locks the directory, and cuts torn last lines off the newest file of each table.
+    pub(super) fn open(path: &Path, settings: &NdjsonSettings) -> Result<Self, SinkError> {
+        let failed = |error| disk::failed(path, error);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(failed)?;
+        let lock = File::open(path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(SinkError::Busy {
+                    path: disk::shown(path),
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let dir = Self {
+            path: path.to_owned(),
+            inode: Inode::of(&lock.metadata().map_err(failed)?),
+            file_size_max: settings.file_size_max,
+            current: BTreeMap::new(),
+            keeper: Keeper::new(settings),
+            _lock: lock,
+        };
+        let names = names(path)?;
+        for table in ALL {
+            if let Some(newest) = names.iter().filter(|name| name.table == table.name).max() {
+                dir.file(*newest)?;
+            }
+        }
+        Ok(dir)
+    }
+
+    /// Appends lines to the table's file of the day; returns once they are safe.
+    pub(super) fn append(&mut self, table: &Table, lines: &[u8], now: i64) -> Result<(), SinkError> {
+        let first = Name::first(table, utc_day(now));
+        let adding = lines.len() as u64;
+        if let Some((_, file)) = self.current.get_mut(table.name) {
+            file.settle().map_err(|error| disk::failed(file.path(), error))?;
+        }
+        let (name, mut file) = match self.current.remove(table.name) {
+            Some((name, file)) if name.day == first.day && self.fits(&file, adding) => (name, file),
+            Some(_) | None => self.file_of_the_day(first, adding)?,
+        };
+        let done = file
+            .append(lines)
+            .map_err(|error| disk::failed(file.path(), error));
+        // Kept after a failure as well: it knows how much of it is acknowledged.
+        self.current.insert(table.name, (name, file));
+        done?;
+        self.clear_up(now);
+        Ok(())
+    }
+
+    /// Removes old files, if the settings say so and it is time.
+    pub(super) fn clear_up(&mut self, now: i64) {
+        let current: Vec<Name> = self.current.values().map(|(name, _)| *name).collect();
+        self.keeper.clear_up(&self.path, &current, now);
+    }
+
+    /// Proves that files can be made here, without leaving one behind.
+    pub(super) fn look(&self) -> Result<(), SinkError> {
+        tempfile::tempfile_in(&self.path)
+            .map(drop)
+            .map_err(|error| disk::failed(&self.path, error))
+    }
+
+    /// Whether the path still leads to this directory.
+    pub(super) fn in_place(&self) -> bool {
+        self.inode.stands_at(&self.path)
+    }
+
+    /// Whether lines may go into this file: there is room, or it is empty, and nobody has moved it away.
+    fn fits(&self, file: &LineFile, adding: u64) -> bool {
+        let room = file.size() == 0 || file.size().saturating_add(adding) <= self.file_size_max;
+        room && file.in_place()
+    }
+
+    /// The newest file of the day if the lines fit into it, or else the one after it.
+    fn file_of_the_day(&self, first: Name, adding: u64) -> Result<(Name, LineFile), SinkError> {
+        let of_the_day = |name: &Name| name.table == first.table && name.day == first.day;
+        let newest = names(&self.path)?
+            .into_iter()
+            .filter(of_the_day)
+            .max()
+            .unwrap_or(first);
+        let file = self.file(newest)?;
+        if self.fits(&file, adding) {
+            return Ok((newest, file));
+        }
+        let next = newest.next();
+        Ok((next, self.file(next)?))
+    }
+
+    fn file(&self, name: Name) -> Result<LineFile, SinkError> {
+        let path = self.path.join(name.text());
+        LineFile::open(&path).map_err(|error| disk::failed(&path, error))
+    }
+}
+
+/// The names of all files of ours in the directory.
+pub(super) fn names(path: &Path) -> Result<Vec<Name>, SinkError> {
+    let failed = |error| disk::failed(path, error);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed)? {
+        names.extend(entry.map_err(failed)?.file_name().to_str().and_then(Name::parse));
+    }
+    Ok(names)
+}

@@ -1,0 +1,220 @@
+//! Files of lines, one JSON object each, below a directory; or standard output. Repeated batches stand there twice.
+
+mod dir;
+mod line;
+mod name;
+mod retain;
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use collectors::Clock;
+
+use self::dir::Dir;
+use super::{Batch, Receipt, Redelivery, Sink, SinkError, disk};
+
+/// Bytes of records that make a good call: enough to make the wait for the disk small beside the writing.
+const BATCH_BYTES: usize = 2 << 20;
+
+/// Settings of the sink.
+#[derive(Clone, Debug)]
+pub struct NdjsonSettings {
+    /// Where the lines go.
+    pub target: Target,
+    /// What a line is.
+    pub shape: Shape,
+    /// Bytes after which a file is followed by the next one of the day; a larger batch still goes into one file.
+    pub file_size_max: u64,
+    /// Files whose day of writing ended longer ago than this are removed.
+    pub retention: Option<Duration>,
+    /// Bytes that all files together may take; beyond that the oldest are removed.
+    pub size_max: Option<u64>,
+    /// Bytes that must stay free on the disk; below that nothing is written.
+    pub free_min: u64,
+}
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Files below this directory, made when missing, and nothing else there.
+    Dir(PathBuf),
+    /// Standard output. An acknowledgement means that the reader's pipe, or the file behind it, took the lines.
+    Stdout,
+}
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The record as received, on one line.
+    Record,
+    /// An object with the columns of the table.
+    Table,
+}
+
+/// The sink. Opens its target at the first check or write.
+pub struct NdjsonSink {
+    state: Arc<State>,
+}
+
+struct State {
+    settings: NdjsonSettings,
+    clock: Clock,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    dir: Option<Dir>,
+    stdout: Option<Stdout>,
+    /// The lines of one batch; kept to be filled again.
+    lines: Vec<u8>,
+}
+
+struct Stdout {
+    file: File,
+    /// A write failed and may have left half a line.
+    torn: bool,
+}
+
+impl NdjsonSink {
+    /// A sink with these settings; touches nothing yet. The clock tells the day of writing.
+    pub fn new(settings: NdjsonSettings, clock: Clock) -> Self {
+        Self {
+            state: Arc::new(State {
+                settings,
+                clock,
+                open: Mutex::default(),
+            }),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match &self.state.settings.target {
+            Target::Dir(path) => path,
+            Target::Stdout => Path::new(STDOUT),
+        }
+    }
+}
+
+/// Standard output in messages.
+const STDOUT: &str = "standard output";
+
+impl State {
+    fn write(&self, batch: &Batch) -> Result<Receipt, SinkError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Open { dir, stdout, lines } = &mut *open;
+        lines.clear();
+        line::encode(self.settings.shape, batch, lines);
+        match &self.settings.target {
+            Target::Dir(path) => self.with_dir(path, dir, |dir, now| dir.append(batch.table, lines, now))?,
+            Target::Stdout => self.with_stdout(stdout, |out| out.append(lines))?,
+        }
+        if lines.capacity() > 2 * BATCH_BYTES {
+            *lines = Vec::new();
+        }
+        Ok(Receipt {
+            accepted: batch.records.len() as u64,
+            ..Receipt::default()
+        })
+    }
+
+    fn check(&self) -> Result<String, SinkError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Open { dir, stdout, .. } = &mut *open;
+        match &self.settings.target {
+            Target::Dir(path) => {
+                self.with_dir(path, dir, |dir, _| dir.look())?;
+                Ok(format!("{}: writable", path.display()))
+            }
+            Target::Stdout => self
+                .with_stdout(stdout, |_| Ok(()))
+                .map(|()| format!("{STDOUT}: open")),
+        }
+    }
+
+    /// Works on the directory, opened if need be, or when another one has taken its place.
+    fn with_dir(
+        &self,
+        path: &Path,
+        held: &mut Option<Dir>,
+        work: impl FnOnce(&mut Dir, i64) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        *held = held.take().filter(Dir::in_place);
+        let dir = match held {
+            Some(dir) => dir,
+            None => held.insert(Dir::open(path, &self.settings)?),
+        };
+        let now = self.clock.now();
+        if disk::ensure_free(path, self.settings.free_min).is_err() {
+            // No write comes to make room after it, so it is made now.
+            dir.clear_up(now);
+            disk::ensure_free(path, self.settings.free_min)?;
+        }
+        work(dir, now)
+    }
+
+    fn with_stdout(
+        &self,
+        held: &mut Option<Stdout>,
+        work: impl FnOnce(&mut Stdout) -> io::Result<()>,
+    ) -> Result<(), SinkError> {
+        let failed = |error| disk::failed(Path::new(STDOUT), error);
+        let out = match held {
+            Some(out) => out,
+            None => {
+                let file = io::stdout().as_fd().try_clone_to_owned().map_err(failed)?.into();
+                held.insert(Stdout { file, torn: false })
+            }
+        };
+        work(out).map_err(failed)
+    }
+}
+
+impl Stdout {
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.torn {
+            // What was written cannot be taken back; an empty line keeps it from spoiling the next one.
+            self.file.write_all(b"\n")?;
+        }
+        self.torn = true;
+        self.file.write_all(lines)?;
+        self.torn = false;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sink for NdjsonSink {
+    fn redelivery(&self) -> Redelivery {
+        Redelivery::Repeats
+    }
+
+    fn batch_bytes(&self) -> usize {
+        BATCH_BYTES
+    }
+
+    fn identity(&self) -> String {
+        match &self.state.settings.target {
+            Target::Dir(path) => format!("ndjson {}", disk::absolute(path)),
+            Target::Stdout => "ndjson -".to_owned(),
+        }
+    }
+
+    async fn check(&self) -> Result<String, SinkError> {
+        let state = Arc::clone(&self.state);
+        disk::blocking(self.path(), move || state.check()).await
+    }
+
+    async fn write(&self, batch: Batch) -> Result<Receipt, SinkError> {
+        let state = Arc::clone(&self.state);
+        disk::blocking(self.path(), move || state.write(&batch)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! Batches for the tests of the sinks.
+
+use bytes::Bytes;
+use collectors::{Clock, IdHash, Record};
+
+use super::Batch;
+use crate::tables::Table;
+
+/// 2026-02-13T10:52:05Z.
+pub(super) const NOW: i64 = 1_770_979_925;
+/// Seconds of a day.
+pub(super) const DAY: i64 = 24 * 60 * 60;
+
+/// A clock that a test moves.
+pub(super) fn clock(at: &std::sync::Arc<std::sync::atomic::AtomicI64>) -> Clock {
+    let at = std::sync::Arc::clone(at);
+    Clock::from_fn(move || at.load(std::sync::atomic::Ordering::SeqCst))
+}
+
+/// A batch of records given as text.
+pub(super) fn batch(table: &'static Table, records: &[String]) -> Batch {
+    let record = |text: &String| Record {
+        raw: Bytes::from(text.clone()),
+        second: NOW,
+        id: IdHash::of(text),
+    };
+    Batch {
+        table,
+        connector: "acme".into(),
+        records: records.iter().map(record).collect(),
+    }
+}
+
+/// An audit event with this id and time.
+pub(super) fn event(id: &str, second: i64) -> String {
+    format!(
+        r#"{{"object":"organization.audit_log","id":"{id}","type":"user.added","effective_at":{second},"user.added":{{"id":"user-1","data":{{"role":"owner"}}}},"actor":{{"type":"session","session":{{"user":{{"id":"user-2","email":"user@example.com"}}}}}}}}"#
+    )
+}

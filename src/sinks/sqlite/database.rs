@@ -1,0 +1,217 @@
+//! The open database: how it is opened, and how a batch gets into it.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::{Null, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, Statement, Transaction, TransactionBehavior};
+
+use super::error::{Fault, of_database, of_row};
+use super::{SqliteSettings, schema};
+use crate::sinks::disk::Inode;
+use crate::sinks::{Batch, Receipt, Refused, SinkError, disk};
+use crate::tables::{Oddities, Value, iso8601, render, row};
+
+/// How long to wait for another process that is writing.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// `FULL` makes each commit survive a loss of power: the cursor moves right after it. The page size and `auto_vacuum`
+/// count only before the first table; large pages waste less behind rows of a kilobyte. The write-ahead log is copied
+/// back at 64 MiB, so that an index page which every batch touches is copied once for several batches. The cache is
+/// small because the system caches the file as well.
+const PRAGMAS: &str = "
+    PRAGMA page_size = 16384;
+    PRAGMA auto_vacuum = INCREMENTAL;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA journal_size_limit = 67108864;
+    PRAGMA cache_size = -2048;
+";
+
+/// An open database with all tables in place.
+pub(super) struct Database {
+    inode: Inode,
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
+}
+
+impl Database {
+    /// Opens the database, readable by its owner only, and brings its tables into shape.
+    pub(super) fn open(settings: &SqliteSettings) -> Result<Self, SinkError> {
+        // From the root: SQLite would read a name that begins with "file:" as a URI.
+        let path =
+            std::path::absolute(&settings.path).map_err(|error| disk::failed(&settings.path, error))?;
+        create(&path, settings.free_min)?;
+        let failed = |error| of_database(&path, error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        connection.execute_batch(PRAGMAS).map_err(failed)?;
+        // Not from an open file: closing one would let go of the locks that SQLite holds on it in this process.
+        let inode = path
+            .metadata()
+            .map(|found| Inode::of(&found))
+            .map_err(|error| disk::failed(&path, error))?;
+        match schema::prepare(&mut connection).map_err(failed)? {
+            Ok(()) => Ok(Self {
+                inode,
+                connection,
+                path,
+            }),
+            Err(reason) => Err(SinkError::Misplaced {
+                path: disk::shown(&path),
+                reason,
+            }),
+        }
+    }
+
+    /// Whether the path still leads to this database.
+    pub(super) fn in_place(&self) -> bool {
+        self.inode.stands_at(&self.path)
+    }
+
+    /// Stores a batch in one transaction. Rows that the database refuses are left out and named.
+    pub(super) fn store(&mut self, batch: &Batch) -> Result<Receipt, SinkError> {
+        let path = &self.path;
+        let failed = |error| of_database(path, error);
+        let mut oddities = Oddities::default();
+        let rows = in_order_of_ids(batch, &mut oddities);
+
+        let begun = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed)?;
+        let receipt = insert(&begun, path, batch, &rows)?;
+        begun.commit().map_err(failed)?;
+        oddities.report(batch.table);
+        Ok(receipt)
+    }
+
+    /// Proves that a transaction can begin, and says what is there.
+    pub(super) fn look(&mut self) -> Result<String, SinkError> {
+        let failed = |error| of_database(&self.path, error);
+        let begun = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed)?;
+        let mut newest = Vec::new();
+        for table in crate::tables::ALL {
+            let sql = format!("SELECT max(\"{}\") FROM \"{}\"", render::TIME, table.name);
+            let time: Option<String> = begun.query_row(&sql, [], |row| row.get(0)).map_err(failed)?;
+            newest.push(format!("{} {}", table.name, time.as_deref().unwrap_or("empty")));
+        }
+        begun.rollback().map_err(failed)?;
+        Ok(format!(
+            "{}: writable; newest rows: {}",
+            self.path.display(),
+            newest.join(", ")
+        ))
+    }
+}
+
+/// Makes the file, for its owner only, when there is none: SQLite itself would make it readable by everyone, and
+/// gives the files beside it the same permissions.
+fn create(path: &Path, free_min: u64) -> Result<(), SinkError> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(|error| disk::failed(parent, error))?;
+        disk::ensure_free(parent, free_min)?;
+    }
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(disk::failed(path, error)),
+    }
+}
+
+type Row<'a> = (usize, Vec<Value<'a>>);
+
+/// The rows of a batch with their places in it, sorted by id: neighbours in the index of ids are then inserted one
+/// after the other, and a page of it is fetched once a batch. Of equal ids the earlier record stays in front.
+fn in_order_of_ids<'a>(batch: &'a Batch, oddities: &mut Oddities) -> Vec<Row<'a>> {
+    let (table, connector) = (batch.table, &*batch.connector);
+    let map = |(index, record): (usize, &'a collectors::Record)| {
+        (index, row::map(table, connector, &record.raw, oddities))
+    };
+    let mut rows: Vec<Row<'a>> = batch.records.iter().enumerate().map(map).collect();
+    if let Some(key) = table.columns.iter().position(|column| column.name == render::KEY) {
+        rows.sort_by(|(_, one), (_, other)| text(&one[key]).cmp(text(&other[key])));
+    }
+    rows
+}
+
+fn text<'v>(value: &'v Value<'_>) -> &'v str {
+    match value {
+        Value::Text(text) => text,
+        Value::Null | Value::Long(_) | Value::Real(_) | Value::Json(_) | Value::Time(_) => "",
+    }
+}
+
+/// Inserts the rows. What another process did to the tables must show before the first row, as a fault of the
+/// database, or every row would be blamed for it: so the schema is read anew inside the transaction (any query that
+/// runs does that), and the statement is compiled against it.
+fn insert(
+    begun: &Transaction<'_>,
+    path: &Path,
+    batch: &Batch,
+    rows: &[Row<'_>],
+) -> Result<Receipt, SinkError> {
+    let failed = |error| of_database(path, error);
+    begun
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        .map_err(failed)?;
+    let mut statement = begun
+        .prepare(&render::sqlite_insert(batch.table))
+        .map_err(failed)?;
+    let mut receipt = Receipt::default();
+    for (index, row) in rows {
+        let done =
+            bind(&mut statement, row, &batch.records[*index].raw).and_then(|()| statement.raw_execute());
+        match done {
+            Ok(0) => receipt.already_there += 1,
+            Ok(_) => receipt.accepted += 1,
+            Err(error) => match of_row(path, error) {
+                Fault::Row(reason) => receipt.refused.push(Refused {
+                    index: *index,
+                    reason,
+                }),
+                Fault::Database(error) => return Err(error),
+            },
+        }
+        if begun.is_autocommit() {
+            let reason = "a trigger rolls back the whole transaction; let it RAISE(ABORT) instead".to_owned();
+            return Err(SinkError::Misplaced {
+                path: disk::shown(path),
+                reason,
+            });
+        }
+    }
+    receipt.refused.sort_by_key(|refused| refused.index);
+    Ok(receipt)
+}
+
+fn bind(statement: &mut Statement<'_>, row: &[Value<'_>], record: &[u8]) -> rusqlite::Result<()> {
+    for (index, value) in (1..).zip(row) {
+        match value {
+            Value::Null => statement.raw_bind_parameter(index, Null)?,
+            Value::Text(text) => statement.raw_bind_parameter(index, text.as_ref())?,
+            Value::Long(number) => statement.raw_bind_parameter(index, number)?,
+            Value::Real(number) => statement.raw_bind_parameter(index, number)?,
+            Value::Json(json) => statement.raw_bind_parameter(index, json)?,
+            Value::Time(second) => statement.raw_bind_parameter(index, iso8601(*second).as_str())?,
+        }
+    }
+    let record = ToSqlOutput::Borrowed(ValueRef::Text(record));
+    statement.raw_bind_parameter(row.len() + 1, record)
+}

@@ -1,0 +1,112 @@
+//! What the database's error codes mean for a batch.
+
+use std::io;
+use std::path::Path;
+
+use rusqlite::{Error, ErrorCode};
+
+use crate::sinks::{SinkError, disk};
+
+/// Why a statement failed.
+pub(super) enum Fault {
+    /// The row's own doing: its neighbours can be stored.
+    Row(String),
+    /// Nothing can be stored now.
+    Database(SinkError),
+}
+
+/// Judges the failure of one insertion. The statement was compiled just before, against the present tables, so what
+/// remains of the general error code comes from the row, such as a trigger that reads it as JSON.
+pub(super) fn of_row(path: &Path, error: Error) -> Fault {
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch | ErrorCode::Unknown,
+        ) => Fault::Row(error.to_string()),
+        _ => Fault::Database(of_database(path, error)),
+    }
+}
+
+/// Judges the failure of anything else: opening, beginning, committing, clearing up.
+pub(super) fn of_database(path: &Path, error: Error) -> SinkError {
+    let shown = disk::shown(path);
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => disk::full(path),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SinkError::Busy { path: shown },
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::OperationAborted
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::SchemaChanged,
+        ) => SinkError::Io {
+            path: shown,
+            source: io::Error::other(error),
+        },
+        _ => SinkError::Misplaced {
+            path: shown,
+            reason: error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn failure(code: i32) -> Error {
+        Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn faults_of_the_database_are_never_blamed_on_a_row() {
+        let path = Path::new("/");
+        for code in [
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_IOERR,
+            ffi::SQLITE_BUSY,
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_NOMEM,
+        ] {
+            assert!(
+                matches!(of_row(path, failure(code)), Fault::Database(_)),
+                "{code}"
+            );
+        }
+        for code in [
+            ffi::SQLITE_CONSTRAINT_CHECK,
+            ffi::SQLITE_TOOBIG,
+            ffi::SQLITE_ERROR,
+            ffi::SQLITE_MISMATCH,
+        ] {
+            assert!(matches!(of_row(path, failure(code)), Fault::Row(_)), "{code}");
+        }
+    }
+
+    #[test]
+    fn faults_of_the_database_say_what_helps() {
+        let path = Path::new("/");
+        assert!(matches!(
+            of_database(path, failure(ffi::SQLITE_FULL)),
+            SinkError::DiskFull { .. }
+        ));
+        assert!(matches!(
+            of_database(path, failure(ffi::SQLITE_BUSY_SNAPSHOT)),
+            SinkError::Busy { .. }
+        ));
+        assert!(matches!(
+            of_database(path, failure(ffi::SQLITE_IOERR_FSYNC)),
+            SinkError::Io { .. }
+        ));
+        assert!(matches!(
+            of_database(path, failure(ffi::SQLITE_READONLY)),
+            SinkError::Misplaced { .. }
+        ));
+        assert!(matches!(
+            of_database(path, failure(ffi::SQLITE_CORRUPT)),
+            SinkError::Misplaced { .. }
+        ));
+    }
+}

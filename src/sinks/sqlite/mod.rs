@@ -1,0 +1,124 @@
+//! The embedded tables: one SQLite database that holds every table. Repeats are harmless: a row is known by its id.
+
+mod database;
+mod error;
+pub mod query;
+mod retain;
+mod schema;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use collectors::Clock;
+
+use self::database::Database;
+use self::retain::Keeper;
+use super::{Batch, Receipt, Redelivery, Sink, SinkError, disk};
+
+/// Bytes of records that make a good transaction: large enough that a page of the index of ids takes several rows,
+/// small enough to stay within the daemon's memory.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Settings of the sink.
+#[derive(Clone, Debug)]
+pub struct SqliteSettings {
+    /// The database file. Made, with its directory, when missing.
+    pub path: PathBuf,
+    /// Rows whose `TimeGenerated` is older than this are removed.
+    pub retention: Option<Duration>,
+    /// Bytes the tables may take; beyond that the oldest rows are removed.
+    pub size_max: Option<u64>,
+    /// Bytes that must stay free on the disk; below that nothing is written.
+    pub free_min: u64,
+}
+
+/// The sink. Opens the database at the first check or write, and again after a failure.
+pub struct SqliteSink {
+    state: Arc<State>,
+}
+
+struct State {
+    settings: SqliteSettings,
+    clock: Clock,
+    open: Mutex<Option<(Database, Keeper)>>,
+}
+
+impl SqliteSink {
+    /// A sink with these settings; touches nothing yet. The clock decides what is too old.
+    pub fn new(settings: SqliteSettings, clock: Clock) -> Self {
+        Self {
+            state: Arc::new(State {
+                settings,
+                clock,
+                open: Mutex::new(None),
+            }),
+        }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&State, &mut Database, &mut Keeper) -> Result<T, SinkError> + Send + 'static,
+    ) -> Result<T, SinkError> {
+        let state = Arc::clone(&self.state);
+        disk::blocking(&self.state.settings.path, move || state.with_database(work)).await
+    }
+}
+
+impl State {
+    /// Runs `work` on the database, opened if need be. After a failure it is closed: the next use finds out anew
+    /// what is there, so that whatever a person repairs is taken up without a restart. So does the first use after the
+    /// file was moved or removed, because what is written to the old one would be lost.
+    fn with_database<T>(
+        &self,
+        work: impl FnOnce(&Self, &mut Database, &mut Keeper) -> Result<T, SinkError>,
+    ) -> Result<T, SinkError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = open.take().filter(|(database, _)| database.in_place());
+        let (mut database, mut keeper) = match held {
+            Some(open) => open,
+            None => (Database::open(&self.settings)?, Keeper::default()),
+        };
+        let Self { settings, clock, .. } = self;
+        if disk::ensure_free(&settings.path, settings.free_min).is_err() {
+            // No write comes to make room after it, so it is made now.
+            keeper.clear_up(&database, settings, clock.now());
+            disk::ensure_free(&settings.path, settings.free_min)?;
+        }
+        let done = work(self, &mut database, &mut keeper)?;
+        *open = Some((database, keeper));
+        Ok(done)
+    }
+}
+
+#[async_trait]
+impl Sink for SqliteSink {
+    fn redelivery(&self) -> Redelivery {
+        Redelivery::Harmless
+    }
+
+    fn batch_bytes(&self) -> usize {
+        BATCH_BYTES
+    }
+
+    fn identity(&self) -> String {
+        format!("sqlite {}", disk::absolute(&self.state.settings.path))
+    }
+
+    async fn check(&self) -> Result<String, SinkError> {
+        self.run(|_, database, _| database.look()).await
+    }
+
+    async fn write(&self, batch: Batch) -> Result<Receipt, SinkError> {
+        self.run(move |state, database, keeper| {
+            let receipt = database.store(&batch)?;
+            keeper.clear_up(database, &state.settings, state.clock.now());
+            Ok(receipt)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests;

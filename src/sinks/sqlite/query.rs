@@ -1,0 +1,98 @@
+//! Reading the embedded tables, beside a daemon that writes to them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
+
+/// How long to wait while another process recovers the database.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// One value of a result.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// SQL NULL.
+    Null,
+    /// A 64-bit integer.
+    Integer(i64),
+    /// A floating point number.
+    Real(f64),
+    /// Text; dynamic columns are JSON text.
+    Text(&'a str),
+    /// Bytes, or text that is not UTF-8.
+    Bytes(&'a [u8]),
+}
+
+/// Takes a result, row by row.
+pub trait Rows {
+    /// The names of the columns; called once, before the first row.
+    fn columns(&mut self, names: &[&str]) -> io::Result<()>;
+
+    /// The next row: a value for each column.
+    fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()>;
+}
+
+/// Why a query gave no (complete) result.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// There is no database yet.
+    #[error("{path}: no such database")]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The statement would change something.
+    #[error("only statements that read are allowed")]
+    Writes,
+    /// The database, or the text of the query, is at fault.
+    #[error("{0}")]
+    Sql(#[from] rusqlite::Error),
+    /// The rows could not be passed on.
+    #[error("{0}")]
+    Output(#[source] io::Error),
+}
+
+/// Runs one SQL statement that reads, and hands its rows to `rows` as they come; answers how many there were. Makes no
+/// file, changes nothing, and does not disturb a daemon that is writing.
+pub fn run(path: &Path, sql: &str, rows: &mut dyn Rows) -> Result<u64, QueryError> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if !path.exists() {
+        return Err(QueryError::Missing { path });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    let mut statement = connection.prepare(sql)?;
+    if !statement.readonly() {
+        return Err(QueryError::Writes);
+    }
+    let names: Vec<&str> = statement.column_names().collect();
+    rows.columns(&names).map_err(QueryError::Output)?;
+    let width = names.len();
+    let mut results = statement.raw_query();
+    let mut count = 0;
+    while let Some(row) = results.next()? {
+        let mut values = Vec::with_capacity(width);
+        for column in 0..width {
+            values.push(cell(row.get_ref(column)?));
+        }
+        rows.row(&values).map_err(QueryError::Output)?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn cell(value: ValueRef<'_>) -> Cell<'_> {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(number) => Cell::Integer(number),
+        ValueRef::Real(number) => Cell::Real(number),
+        ValueRef::Text(text) => std::str::from_utf8(text).map_or(Cell::Bytes(text), Cell::Text),
+        ValueRef::Blob(bytes) => Cell::Bytes(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests;

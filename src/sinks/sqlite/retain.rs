@@ -1,0 +1,146 @@
+//! Keeping the tables small: rows that are too old, or too many, are removed a few at a time.
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::SqliteSettings;
+use super::database::Database;
+use crate::tables::{ALL, Table, iso8601, render};
+
+/// Seconds between two looks.
+const EVERY: i64 = 60;
+/// Rows removed in one transaction, so that no lock is held for long.
+const CHUNK_ROWS: u64 = 500;
+/// Transactions in one go; what remains waits for the next write.
+const CHUNKS_MAX: usize = 60;
+/// A time after every row's.
+const EVERYTHING: &str = "A";
+/// Pages given back to the file system in one transaction.
+const CHUNK_PAGES: u64 = 1000;
+
+/// Remembers when to look again.
+#[derive(Debug, Default)]
+pub(super) struct Keeper {
+    next: i64,
+}
+
+impl Keeper {
+    /// Removes what the settings say, if it is time. A failure is logged and tried again a minute later: the batch
+    /// before it is stored all the same.
+    pub(super) fn clear_up(&mut self, database: &Database, settings: &SqliteSettings, now: i64) {
+        // A clock that jumped back must not put the next look off for as long as it jumped.
+        let due = now >= self.next || self.next - now > EVERY;
+        if !due || (settings.retention.is_none() && settings.size_max.is_none()) {
+            return;
+        }
+        match remove(&database.connection, settings, now) {
+            Ok(Progress::Done) => self.next = now + EVERY,
+            Ok(Progress::More) => self.next = now,
+            Err(error) => {
+                self.next = now + EVERY;
+                let path = database.path.display();
+                tracing::warn!(%path, %error, "removing old rows failed; trying again in a minute");
+            }
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Progress {
+    Done,
+    More,
+}
+
+/// One look: first what is too old, then what is too much, then the pages that this freed.
+fn remove(connection: &Connection, settings: &SqliteSettings, now: i64) -> rusqlite::Result<Progress> {
+    let mut left = CHUNKS_MAX;
+    if let Some(retention) = settings.retention {
+        let age = i64::try_from(retention.as_secs()).unwrap_or(i64::MAX);
+        let before = iso8601(now.saturating_sub(age));
+        for table in ALL {
+            let mut gone = 0;
+            while left > 0 {
+                left -= 1;
+                let chunk = delete_oldest(connection, table, before.as_str())?;
+                gone += chunk;
+                if chunk < CHUNK_ROWS {
+                    break;
+                }
+            }
+            tell(table, gone, "retention");
+        }
+    }
+    if let Some(size_max) = settings.size_max {
+        let mut gone = [0; ALL.len()];
+        while left > 0 && bytes_used(connection)? > size_max {
+            let Some(table) = holder_of_oldest(connection)? else {
+                break;
+            };
+            left -= 1;
+            gone[table] += delete_oldest(connection, ALL[table], EVERYTHING)?;
+        }
+        for (table, gone) in ALL.into_iter().zip(gone) {
+            tell(table, gone, "size_max");
+        }
+    }
+    give_back(connection)?;
+    Ok(if left == 0 { Progress::More } else { Progress::Done })
+}
+
+fn tell(table: &Table, rows: u64, why: &str) {
+    if rows > 0 {
+        tracing::info!(table = table.name, rows, why, "removed old rows");
+    }
+}
+
+/// Removes a chunk of the oldest rows among those before a time; answers how many there were.
+fn delete_oldest(connection: &Connection, table: &Table, before: &str) -> rusqlite::Result<u64> {
+    let (name, time) = (table.name, render::TIME);
+    let oldest =
+        format!("SELECT rowid FROM \"{name}\" WHERE \"{time}\" < ?1 ORDER BY \"{time}\" LIMIT {CHUNK_ROWS}");
+    let sql = format!("DELETE FROM \"{name}\" WHERE rowid IN ({oldest})");
+    connection.execute(&sql, [before]).map(|rows| rows as u64)
+}
+
+/// Bytes in the pages that hold something.
+fn bytes_used(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT (page_count - freelist_count) * page_size
+               FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+    connection
+        .query_row(sql, [], |row| row.get(0))
+        .map(i64::unsigned_abs)
+}
+
+/// The table, by its place among all, whose oldest row is the oldest of all.
+fn holder_of_oldest(connection: &Connection) -> rusqlite::Result<Option<usize>> {
+    let mut oldest: Option<(String, usize)> = None;
+    for (place, table) in ALL.into_iter().enumerate() {
+        let sql = format!("SELECT min(\"{}\") FROM \"{}\"", render::TIME, table.name);
+        let time: Option<String> = connection
+            .query_row(&sql, [], |row| row.get(0))
+            .optional()?
+            .flatten();
+        oldest = oldest.into_iter().chain(time.map(|time| (time, place))).min();
+    }
+    Ok(oldest.map(|(_, place)| place))
+}
+
+/// Gives free pages back to the file system: moved to the end of the file, and cut off there by a checkpoint.
+fn give_back(connection: &Connection) -> rusqlite::Result<()> {
+    let free = || connection.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
+    let mut pages = free()?;
+    if pages == 0 {
+        return Ok(());
+    }
+    while pages > 0 {
+        let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({CHUNK_PAGES})"))?;
+        let mut steps = vacuum.raw_query();
+        while steps.next()?.is_some() {}
+        drop(steps);
+        let now = free()?;
+        if now >= pages {
+            break;
+        }
+        pages = now;
+    }
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}

@@ -1,0 +1,107 @@
+//! The tables of the database: made when missing, given the columns that an older version lacked, and refused when
+//! they are somebody else's.
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::tables::{self, Table, render};
+
+/// A column as the database has it.
+struct Found {
+    name: String,
+    kind: String,
+    /// Must be given a value by every insertion.
+    demanded: bool,
+    key: bool,
+}
+
+/// Brings every table into shape. `Ok(Err(reason))` says what of a table cannot be ours.
+pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<(), String>> {
+    let change = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    for table in tables::ALL {
+        let columns = columns(&change, table.name)?;
+        match columns.is_empty() {
+            true => change.execute_batch(&render::sqlite_create(table))?,
+            false => {
+                if let Some(reason) = stranger(&change, table, &columns)? {
+                    return Ok(Err(reason));
+                }
+                add_missing(&change, table, &columns)?;
+            }
+        }
+        change.execute_batch(&render::sqlite_index(table))?;
+    }
+    change.commit()?;
+    Ok(Ok(()))
+}
+
+fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Found>> {
+    let sql = "SELECT name, type, \"notnull\" AND dflt_value IS NULL, pk FROM pragma_table_info(?1)";
+    let mut statement = connection.prepare(sql)?;
+    let found = statement.query_map([table], |row| {
+        Ok(Found {
+            name: row.get(0)?,
+            kind: row.get(1)?,
+            demanded: row.get(2)?,
+            key: row.get::<_, i64>(3)? > 0,
+        })
+    })?;
+    found.collect()
+}
+
+/// Why a table of this name is not one of ours, if it is not.
+fn stranger(connection: &Connection, table: &Table, found: &[Found]) -> rusqlite::Result<Option<String>> {
+    let name = table.name;
+    let sql = "SELECT type FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')";
+    let kind: Option<String> = connection.query_row(sql, [name], |row| row.get(0)).optional()?;
+    if kind.as_deref() != Some("table") {
+        return Ok(Some(format!("{name} is not a table")));
+    }
+    let keys: Vec<&str> = found
+        .iter()
+        .filter(|column| column.key)
+        .map(|column| column.name.as_str())
+        .collect();
+    if keys != [render::KEY] {
+        return Ok(Some(format!(
+            "the primary key of table {name} is not {}",
+            render::KEY
+        )));
+    }
+    let wanted = render::sqlite_columns(table);
+    for column in found {
+        let ours = wanted.iter().find(|(name, _)| *name == column.name);
+        match ours {
+            Some((_, kind)) if !column.kind.eq_ignore_ascii_case(kind) => {
+                let (column, is) = (&column.name, &column.kind);
+                return Ok(Some(format!(
+                    "column {column} of table {name} has type {is}, not {kind}"
+                )));
+            }
+            None if column.demanded => {
+                let column = &column.name;
+                return Ok(Some(format!(
+                    "column {column} of table {name} is not ours and demands a value"
+                )));
+            }
+            Some(_) | None => {}
+        }
+    }
+    Ok(None)
+}
+
+fn add_missing(connection: &Connection, table: &Table, found: &[Found]) -> rusqlite::Result<()> {
+    for (name, kind) in render::sqlite_columns(table) {
+        if !found.iter().any(|column| column.name == name) {
+            connection.execute_batch(&format!(
+                "ALTER TABLE \"{}\" ADD COLUMN \"{name}\" {kind}",
+                table.name
+            ))?;
+            tracing::info!(
+                table = table.name,
+                column = name,
+                "added a column to the database"
+            );
+        }
+    }
+    Ok(())
+}
