@@ -85,7 +85,11 @@ impl Gathered {
 impl Delivery {
     /// Delivers until no page comes any more. After an error nothing is in flight, and the walk must start again from the
     /// committed cursor.
-    pub async fn run(&mut self, mut pages: mpsc::Receiver<Fetched>, mut shutdown: Shutdown) -> Result<(), Failure> {
+    pub async fn run(
+        &mut self,
+        mut pages: mpsc::Receiver<Fetched>,
+        mut shutdown: Shutdown,
+    ) -> Result<(), Failure> {
         while let Some(first) = pages.recv().await {
             let gathered = self.gather(first, &mut pages).await;
             self.deliver(gathered, &mut shutdown).await?;
@@ -99,7 +103,11 @@ impl Delivery {
         gathered.add(first);
         let full = self.sink.batch_bytes().min(self.gathering.batch_bytes_max);
         while gathered.more && gathered.bytes < full {
-            let wait = if gathered.is_bare() { self.gathering.commit_interval } else { self.gathering.batch_wait };
+            let wait = if gathered.is_bare() {
+                self.gathering.commit_interval
+            } else {
+                self.gathering.batch_wait
+            };
             match timeout_at(since + wait, pages.recv()).await {
                 Ok(Some(next)) => gathered.add(next),
                 Ok(None) | Err(_) => break,
@@ -110,8 +118,14 @@ impl Delivery {
 
     async fn deliver(&mut self, gathered: Gathered, shutdown: &mut Shutdown) -> Result<(), Failure> {
         let records: Arc<[Record]> = gathered.records.into();
-        let receipt = if records.is_empty() { Receipt::default() } else { self.write(&records, shutdown).await? };
-        let rejected = self.keep_rejects(&records, gathered.unusable, receipt.refused).await?;
+        let receipt = if records.is_empty() {
+            Receipt::default()
+        } else {
+            self.write(&records, shutdown).await?
+        };
+        let rejected = self
+            .keep_rejects(&records, gathered.unusable, receipt.refused)
+            .await?;
         let last = records.iter().map(|record| record.second).max();
         self.commit(gathered.changes, records.len() as u64, last).await?;
         self.progress.update(|status| {
@@ -121,14 +135,24 @@ impl Delivery {
         drop(gathered.room);
         if !records.is_empty() {
             let (bytes, already_there) = (gathered.bytes, receipt.already_there);
-            tracing::info!(records = records.len(), already_there, rejected, bytes, "delivered");
+            tracing::info!(
+                records = records.len(),
+                already_there,
+                rejected,
+                bytes,
+                "delivered"
+            );
         }
         Ok(())
     }
 
     /// Writes one batch. A failure that passes is repeated with the same batch: what was fetched ahead stays good.
     async fn write(&self, records: &Arc<[Record]>, shutdown: &mut Shutdown) -> Result<Receipt, Failure> {
-        let batch = Batch { table: self.table, connector: self.connector.clone(), records: records.clone() };
+        let batch = Batch {
+            table: self.table,
+            connector: self.connector.clone(),
+            records: records.clone(),
+        };
         let mut delays = Delays::new();
         loop {
             let failure = match self.sink.write(batch.clone()).await {
@@ -139,7 +163,9 @@ impl Delivery {
                 Action::Wait(_) | Action::BackOff if !shutdown.is_requested() => {}
                 Action::Wait(_) | Action::BackOff | Action::Park | Action::Stop => return Err(failure),
             }
-            let Some(wait) = pause(&failure, &mut delays, &self.progress) else { return Err(failure) };
+            let Some(wait) = pause(&failure, &mut delays, &self.progress) else {
+                return Err(failure);
+            };
             if shutdown.or_sleep(wait).await {
                 return Err(failure);
             }
@@ -160,10 +186,18 @@ impl Delivery {
             reason,
             record: record.clone(),
         };
-        let from_source =
-            unusable.iter().map(|unusable| reject(Side::Source, "unusable", unusable.reason.to_owned(), &unusable.raw));
+        let from_source = unusable.iter().map(|unusable| {
+            reject(
+                Side::Source,
+                "unusable",
+                unusable.reason.to_owned(),
+                &unusable.raw,
+            )
+        });
         let from_sink = refused.into_iter().filter_map(|refused| {
-            records.get(refused.index).map(|record| reject(Side::Sink, "refused", refused.reason, &record.raw))
+            records
+                .get(refused.index)
+                .map(|record| reject(Side::Sink, "refused", refused.reason, &record.raw))
         });
         let rejects: Vec<Reject> = from_source.chain(from_sink).collect();
         let count = rejects.len() as u64;
@@ -174,7 +208,12 @@ impl Delivery {
         Ok(count)
     }
 
-    async fn commit(&mut self, changes: Vec<Change>, delivered: u64, last: Option<i64>) -> Result<(), Failure> {
+    async fn commit(
+        &mut self,
+        changes: Vec<Change>,
+        delivered: u64,
+        last: Option<i64>,
+    ) -> Result<(), Failure> {
         let mut checkpoint = self.checkpoint.clone();
         let mut parts = BTreeMap::new();
         let mut held = 0;
@@ -191,7 +230,9 @@ impl Delivery {
         checkpoint.delivered += delivered;
         checkpoint.last_record = checkpoint.last_record.max(last);
         if checkpoint != self.checkpoint || !parts.is_empty() {
-            self.store.commit(&checkpoint, parts.into_iter().collect()).await?;
+            self.store
+                .commit(&checkpoint, parts.into_iter().collect())
+                .await?;
             self.checkpoint = checkpoint;
         }
         self.progress.update(|status| {

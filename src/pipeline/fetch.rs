@@ -42,13 +42,20 @@ impl Room {
     /// Room for so many bytes.
     pub fn new(bytes_max: usize) -> Self {
         let bytes_max = bytes_max.clamp(PAGE_OVERHEAD_BYTES, Semaphore::MAX_PERMITS);
-        Self { bytes: Arc::new(Semaphore::new(bytes_max)), bytes_max }
+        Self {
+            bytes: Arc::new(Semaphore::new(bytes_max)),
+            bytes_max,
+        }
     }
 
     /// Waits for room. A page larger than all of it is admitted alone.
     async fn admit(&self, page: &Page) -> Option<OwnedSemaphorePermit> {
         let bytes = (page.bytes + PAGE_OVERHEAD_BYTES).min(self.bytes_max);
-        self.bytes.clone().acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX)).await.ok()
+        self.bytes
+            .clone()
+            .acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX))
+            .await
+            .ok()
     }
 }
 
@@ -83,7 +90,9 @@ pub async fn fetch(
             Ok(Step::Page(page)) => {
                 delays.reset();
                 show(&progress, &reader, &page);
-                let Some(room) = room.admit(&page).await else { return Fetching::Stopped };
+                let Some(room) = room.admit(&page).await else {
+                    return Fetching::Stopped;
+                };
                 if pages.send(Fetched { page: *page, room }).await.is_err() {
                     return Fetching::Stopped;
                 }
@@ -142,14 +151,20 @@ pub fn pause(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Opt
     match state {
         RouteState::Parked if was_parked => tracing::debug!(error = %failure, advice, "still parked"),
         RouteState::Parked => tracing::error!(error = %failure, advice, "parked"),
-        _ => tracing::warn!(error = %failure, advice, wait_seconds = wait.as_secs_f64(), "trying again, nothing is lost"),
+        _ => {
+            tracing::warn!(error = %failure, advice, wait_seconds = wait.as_secs_f64(), "trying again, nothing is lost")
+        }
     }
     show_error(progress, state, failure, advice);
     Some(wait)
 }
 
 fn show_error(progress: &Progress, state: RouteState, failure: &Failure, advice: &str) {
-    let shown = ShownError { at: chrono::Utc::now().timestamp(), text: failure.to_string(), advice: advice.to_owned() };
+    let shown = ShownError {
+        at: chrono::Utc::now().timestamp(),
+        text: failure.to_string(),
+        advice: advice.to_owned(),
+    };
     progress.update(|status| {
         status.state = state;
         status.error = Some(shown);
@@ -158,7 +173,12 @@ fn show_error(progress: &Progress, state: RouteState, failure: &Failure, advice:
 
 fn show(progress: &Progress, reader: &Reader, page: &Page) {
     let cursor = &page.change.cursor;
-    let read_to = cursor.sweep.as_ref().map(|sweep| sweep.slice.from).or(cursor.swept).or(cursor.newest);
+    let read_to = cursor
+        .sweep
+        .as_ref()
+        .map(|sweep| sweep.slice.from)
+        .or(cursor.swept)
+        .or(cursor.newest);
     let state = match page.task {
         Task::Search => RouteState::Searching,
         Task::Tail => RouteState::Live,

@@ -56,19 +56,31 @@ pub struct Judgement {
 }
 
 const fn park(advice: &'static str) -> Judgement {
-    Judgement { action: Action::Park, advice }
+    Judgement {
+        action: Action::Park,
+        advice,
+    }
 }
 
 const fn back_off(advice: &'static str) -> Judgement {
-    Judgement { action: Action::BackOff, advice }
+    Judgement {
+        action: Action::BackOff,
+        advice,
+    }
 }
 
 const fn stop(advice: &'static str) -> Judgement {
-    Judgement { action: Action::Stop, advice }
+    Judgement {
+        action: Action::Stop,
+        advice,
+    }
 }
 
 fn wait(asked: Option<Duration>, advice: &'static str) -> Judgement {
-    Judgement { action: asked.map_or(Action::BackOff, Action::Wait), advice }
+    Judgement {
+        action: asked.map_or(Action::BackOff, Action::Wait),
+        advice,
+    }
 }
 
 /// Judges a failure.
@@ -80,50 +92,81 @@ pub fn judge(failure: &Failure) -> Judgement {
         Failure::Rejects(RejectsError::Full { .. }) => {
             park("look at the rejected records, then move the file away: the route goes on by itself")
         }
-        Failure::Rejects(RejectsError::Io { .. }) => back_off("check permissions and space of the state directory"),
+        Failure::Rejects(RejectsError::Io { .. }) => {
+            back_off("check permissions and space of the state directory")
+        }
         Failure::Changed(_) => park(
             "nothing was read: give the new source a collector name of its own, or `ccfd reset-state` to begin anew, \
              or `ccfd run --accept-change` to go on from the old place",
         ),
-        Failure::Secret(_) => park("provide the key where `api_key` points to; it is read again at the next try"),
+        Failure::Secret(_) => {
+            park("provide the key where `api_key` points to; it is read again at the next try")
+        }
     }
 }
 
 fn collect(kind: &CollectErrorKind) -> Judgement {
     match kind {
-        CollectErrorKind::Unreachable(_) => back_off("check network, DNS, proxy and firewall to the base URL"),
-        CollectErrorKind::Overloaded { retry_after, .. } => wait(*retry_after, "the service recovers by itself"),
-        CollectErrorKind::Throttled { retry_after } => {
-            wait(*retry_after, "lower rate_limit_qps when something else shares the key")
+        CollectErrorKind::Unreachable(_) => {
+            back_off("check network, DNS, proxy and firewall to the base URL")
         }
-        CollectErrorKind::OutOfMoney { .. } => park("add credit or raise the spending limit of the organization or project"),
+        CollectErrorKind::Overloaded { retry_after, .. } => {
+            wait(*retry_after, "the service recovers by itself")
+        }
+        CollectErrorKind::Throttled { retry_after } => wait(
+            *retry_after,
+            "lower rate_limit_qps when something else shares the key",
+        ),
+        CollectErrorKind::OutOfMoney { .. } => {
+            park("add credit or raise the spending limit of the organization or project")
+        }
         CollectErrorKind::Unauthorized => park("the key is wrong, revoked or expired: provide a new one"),
-        CollectErrorKind::MissingScope { .. } => {
-            park("give the key this permission, or use one that has it (audit logs: an admin key with \"Audit Logs: Read\")")
-        }
+        CollectErrorKind::MissingScope { .. } => park(
+            "give the key this permission, or use one that has it (audit logs: an admin key with \"Audit Logs: Read\")",
+        ),
         CollectErrorKind::WrongKeyClass(WrongKeyClass::ProjectForAdmin) => {
             park("create an admin key under Organization > Admin keys; only owners can")
         }
         CollectErrorKind::WrongKeyClass(WrongKeyClass::AdminForProject) => {
             park("create a key in the project whose completions are wanted")
         }
-        CollectErrorKind::NotAMember => park("check `organization` and `project` of the collector, and whose key it is"),
-        CollectErrorKind::AddressNotAllowed => park("add this machine's public address to the organization's IP allow-list"),
-        CollectErrorKind::WrongHost => park("set base_url to the region's host, such as https://eu.api.openai.com/v1"),
-        CollectErrorKind::UnsupportedCountry => park("run ccfd, or its proxy, where the API is offered"),
-        CollectErrorKind::MethodNotAllowed => {
-            park("check base_url (a gateway, a region, a missing /v1?); the account may not offer this list yet")
+        CollectErrorKind::NotAMember => {
+            park("check `organization` and `project` of the collector, and whose key it is")
         }
-        CollectErrorKind::Forbidden => park("the key may not read this list: check its permissions and the organization's policies"),
+        CollectErrorKind::AddressNotAllowed => {
+            park("add this machine's public address to the organization's IP allow-list")
+        }
+        CollectErrorKind::WrongHost => {
+            park("set base_url to the region's host, such as https://eu.api.openai.com/v1")
+        }
+        CollectErrorKind::UnsupportedCountry => park("run ccfd, or its proxy, where the API is offered"),
+        CollectErrorKind::MethodNotAllowed => park(
+            "check base_url (a gateway, a region, a missing /v1?); the account may not offer this list yet",
+        ),
+        CollectErrorKind::Forbidden => {
+            park("the key may not read this list: check its permissions and the organization's policies")
+        }
         CollectErrorKind::NotFound => park("check base_url: it must end in /v1, without the list's own path"),
-        CollectErrorKind::ParameterRefused { .. } => park("check the collector's filters; without filters, please report this"),
-        CollectErrorKind::Refused { .. } => park("the request itself is refused; see the API's status page, and the request id"),
+        CollectErrorKind::ParameterRefused { .. } => {
+            park("check the collector's filters; without filters, please report this")
+        }
+        CollectErrorKind::Refused { .. } => {
+            park("the request itself is refused; see the API's status page, and the request id")
+        }
         CollectErrorKind::CursorExpired => back_off("reading goes on from an older place"),
-        CollectErrorKind::Malformed(_) => back_off("a proxy may cut or change answers; it is asked for again"),
+        CollectErrorKind::Malformed(_) => {
+            back_off("a proxy may cut or change answers; it is asked for again")
+        }
         CollectErrorKind::TooLarge { .. } => park("raise body_max of the collector"),
-        CollectErrorKind::WindowIgnored => park("the time filter has no effect: a gateway may drop query parameters"),
-        CollectErrorKind::CursorIgnored => park("the cursor has no effect: a gateway may drop query parameters"),
-        CollectErrorKind::Unordered => park("without any order completeness cannot be told; please report this"),
+        CollectErrorKind::WindowIgnored => {
+            park("the time filter has no effect: a gateway may drop query parameters")
+        }
+        CollectErrorKind::CursorIgnored => {
+            park("the cursor has no effect: a gateway may drop query parameters")
+        }
+        CollectErrorKind::Unordered => {
+            park("without any order completeness cannot be told; please report this")
+        }
         CollectErrorKind::Settings(_) => park("correct the setting"),
     }
 }
@@ -146,12 +189,16 @@ fn state(error: &StateError) -> Judgement {
         StateError::Closed => stop("start again"),
         StateError::Locked { .. } => stop("another ccfd uses this state directory: stop it first"),
         StateError::Newer { .. } => stop("use the newer ccfd that wrote it"),
-        StateError::Foreign { .. } => stop("move the named directory aside to begin anew, or use the ccfd that made it"),
+        StateError::Foreign { .. } => {
+            stop("move the named directory aside to begin anew, or use the ccfd that made it")
+        }
         StateError::Unrecoverable { .. } => stop(
             "restore the state directory from a backup; or move it aside and begin anew with a `start` that reaches \
              back far enough",
         ),
-        StateError::NotUnderstood { .. } => stop("`ccfd reset-state` this route, or use the ccfd that wrote it"),
+        StateError::NotUnderstood { .. } => {
+            stop("`ccfd reset-state` this route, or use the ccfd that wrote it")
+        }
         StateError::TooLarge { .. } | StateError::InvalidName(_) => stop("please report this"),
     }
 }
@@ -170,7 +217,12 @@ mod tests {
 
     #[test]
     fn being_out_of_money_parks_instead_of_hammering_the_api() {
-        let failure = Failure::Collect(CollectErrorKind::OutOfMoney { code: "insufficient_quota".into() }.into());
+        let failure = Failure::Collect(
+            CollectErrorKind::OutOfMoney {
+                code: "insufficient_quota".into(),
+            }
+            .into(),
+        );
         assert_eq!(judge(&failure).action, Action::Park);
     }
 }

@@ -112,7 +112,10 @@ pub struct Progress {
 impl Progress {
     /// Begins with what never changes; `changed` is told when the state changes.
     pub fn new(status: RouteStatus, changed: Arc<Notify>) -> Self {
-        Self { status: Arc::new(Mutex::new(status)), changed }
+        Self {
+            status: Arc::new(Mutex::new(status)),
+            changed,
+        }
     }
 
     /// The status now.

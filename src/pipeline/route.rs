@@ -139,7 +139,9 @@ impl Route {
 
     fn ended(&self, ended: Ended) -> Ended {
         match &ended {
-            Ended::ReadAll | Ended::Stopped => self.progress.update(|status| status.state = RouteState::Stopped),
+            Ended::ReadAll | Ended::Stopped => {
+                self.progress.update(|status| status.state = RouteState::Stopped)
+            }
             Ended::Failed(_) => {}
         }
         ended
@@ -195,13 +197,29 @@ impl Route {
             Plan::Follow { .. } => {
                 let (walks, start) = (checkpoint.walks.clone(), checkpoint.start);
                 let (timing, tenant_walk) = (self.timing, self.tenant_walk);
-                [Reader::new(client.clone(), &self.source, timing, tenant_walk, walks, parts, start)].into()
+                [Reader::new(
+                    client.clone(),
+                    &self.source,
+                    timing,
+                    tenant_walk,
+                    walks,
+                    parts,
+                    start,
+                )]
+                .into()
             }
             Plan::Past { .. } => (0..=u8::MAX)
                 .zip(&checkpoint.walks)
                 .filter(|(_, walk)| !walk.finished)
                 .map(|(place, walk)| {
-                    Reader::window(client.clone(), &self.source, self.timing, place, walk.clone(), parts)
+                    Reader::window(
+                        client.clone(),
+                        &self.source,
+                        self.timing,
+                        place,
+                        walk.clone(),
+                        parts,
+                    )
                 })
                 .collect(),
         }
@@ -253,7 +271,11 @@ impl Route {
             filters: self.filters.clone(),
             sink: self.sink.identity(),
         };
-        if let Some(Saved { cursor: mut checkpoint, parts }) = saved {
+        if let Some(Saved {
+            cursor: mut checkpoint,
+            parts,
+        }) = saved
+        {
             if let Some(changed) = checkpoint.identity.change_to(&now) {
                 if !self.accept_change {
                     return Err(Failure::Changed(changed));
@@ -265,7 +287,16 @@ impl Route {
         }
         let (start, walks) = self.plan.fresh(&self.source, hello.now);
         tracing::info!(start, "no checkpoint yet, starting anew");
-        Ok((Checkpoint { identity: now, start, walks, delivered: 0, last_record: None }, Vec::new()))
+        Ok((
+            Checkpoint {
+                identity: now,
+                start,
+                walks,
+                delivered: 0,
+                last_record: None,
+            },
+            Vec::new(),
+        ))
     }
 }
 
@@ -278,17 +309,29 @@ impl Plan {
     /// The second from which a fresh checkpoint covers the source, and its cursors.
     fn fresh(&self, source: &Source, now: i64) -> (i64, Vec<Cursor>) {
         match *self {
-            Self::Follow { begin: Begin::LookBack(seconds), .. } => {
+            Self::Follow {
+                begin: Begin::LookBack(seconds),
+                ..
+            } => {
                 let start = (now - seconds).max(0);
                 (start, vec![source.begin(start, None)])
             }
-            Self::Follow { begin: Begin::At(start), .. } => (start, vec![source.begin(start, None)]),
+            Self::Follow {
+                begin: Begin::At(start),
+                ..
+            } => (start, vec![source.begin(start, None)]),
             Self::Past { from, to, parallel } => {
                 let windows = match source {
                     Source::AuditLogs(_) => windows(from, to, parallel),
                     Source::ChatCompletions(_) => vec![(from, to)],
                 };
-                (from, windows.into_iter().map(|(from, to)| source.begin(from, Some(to))).collect())
+                (
+                    from,
+                    windows
+                        .into_iter()
+                        .map(|(from, to)| source.begin(from, Some(to)))
+                        .collect(),
+                )
             }
         }
     }
@@ -306,7 +349,9 @@ fn windows(from: i64, to: i64, parallel: usize) -> Vec<(i64, i64)> {
     let wanted = (parallel * WINDOWS_A_TASK).clamp(1, WINDOWS_MAX) as i64;
     let length = ((to - from + 1 + wanted - 1) / wanted).max(WINDOW_SECONDS_MIN);
     let starts = (0..).map(|n| from + n * length).take_while(|start| *start <= to);
-    starts.map(|start| (start, (start + length - 1).min(to))).collect()
+    starts
+        .map(|start| (start, (start + length - 1).min(to)))
+        .collect()
 }
 
 fn next(readers: &Mutex<VecDeque<Reader>>) -> Option<Reader> {
@@ -319,7 +364,13 @@ mod tests {
 
     #[test]
     fn windows_cover_every_second_once() {
-        for (from, to, parallel) in [(0, 10, 8), (5, 5, 1), (100, 1_000_000, 8), (7, 604_806, 3), (0, 1_800_000_000, 64)] {
+        for (from, to, parallel) in [
+            (0, 10, 8),
+            (5, 5, 1),
+            (100, 1_000_000, 8),
+            (7, 604_806, 3),
+            (0, 1_800_000_000, 64),
+        ] {
             let windows = windows(from, to, parallel);
             assert_eq!(windows.first().map(|window| window.0), Some(from));
             assert_eq!(windows.last().map(|window| window.1), Some(to));

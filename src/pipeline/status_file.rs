@@ -49,7 +49,9 @@ impl StatusFile {
         let mut file = tempfile::NamedTempFile::new_in(dir)?;
         serde_json::to_writer_pretty(&mut file, self)?;
         file.write_all(b"\n")?;
-        file.persist(dir.join(STATUS_FILE)).map(drop).map_err(|error| error.error)
+        file.persist(dir.join(STATUS_FILE))
+            .map(drop)
+            .map_err(|error| error.error)
     }
 
     /// The file as it lies there; `None` when there is none.
@@ -63,7 +65,12 @@ impl StatusFile {
 }
 
 /// Writes the file at every change of a route's state and every few seconds, until the stop.
-pub async fn keep_status_file(dir: PathBuf, routes: Vec<Progress>, changed: Arc<Notify>, mut shutdown: Shutdown) {
+pub async fn keep_status_file(
+    dir: PathBuf,
+    routes: Vec<Progress>,
+    changed: Arc<Notify>,
+    mut shutdown: Shutdown,
+) {
     let mut failing = false;
     loop {
         let (status, place) = (StatusFile::of(&routes), dir.clone());
