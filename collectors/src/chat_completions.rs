@@ -250,6 +250,6 @@ fn move_to(reading: &mut Reading, anchor: Option<Anchor>, doubts: &mut Doubts) {
 pub fn anchor_of(record: &crate::record::Record) -> Option<Anchor> {
     Some(Anchor {
         second: record.second,
-        id: record.id_text()?,
+        id: record.id_text()?.into_owned(),
     })
 }

@@ -176,5 +176,8 @@ impl CrowdedSecond {
 }
 
 fn edges(records: &[&Record]) -> Option<(String, String)> {
-    Some((records.first()?.id_text()?, records.last()?.id_text()?))
+    Some((
+        records.first()?.id_text()?.into_owned(),
+        records.last()?.id_text()?.into_owned(),
+    ))
 }

@@ -1,6 +1,6 @@
 //! One record of a list, as it was received.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -34,12 +34,13 @@ pub struct Record {
 
 impl Record {
     /// The text of `id`, read anew.
-    pub fn id_text(&self) -> Option<String> {
+    pub fn id_text(&self) -> Option<Cow<'_, str>> {
         #[derive(Deserialize)]
-        struct Named {
-            id: String,
+        struct Named<'a> {
+            #[serde(borrow)]
+            id: Cow<'a, str>,
         }
-        serde_json::from_slice::<Named>(&self.raw)
+        serde_json::from_slice::<Named<'_>>(&self.raw)
             .ok()
             .map(|named| named.id)
     }

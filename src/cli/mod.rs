@@ -74,17 +74,16 @@ impl Context {
     }
 }
 
-/// The runtime of a command that works with tasks: reading on one core, writing on another, a few threads for blocking calls.
+/// The runtime of every command. One thread reads, gathers and decides; writing and committing block on threads of their own. More
+/// threads would not read faster than the API allows, and each would keep an arena of freed pages.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    const WORKERS: usize = 2;
     const BLOCKING_MAX: usize = 16;
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder
-        .worker_threads(WORKERS)
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder
         .max_blocking_threads(BLOCKING_MAX)
         .enable_all()
-        .build();
-    runtime.context("cannot start the runtime")
+        .build()
+        .context("cannot start the runtime")
 }
 
 /// Parses the command line and runs the command.

@@ -106,7 +106,7 @@ async fn drive(
 ) -> Exit {
     let mut running = JoinSet::new();
     for route in routes {
-        let span = tracing::info_span!("route", route = route.name);
+        let span = tracing::error_span!("route", route = route.name);
         running.spawn(route.run(stop.clone()).instrument(span));
     }
     let mut exit = Exit::Done;

@@ -237,7 +237,8 @@ impl Route {
             Plan::Past { parallel, .. } => parallel,
         };
         let readers = Arc::new(Mutex::new(readers));
-        let room = Room::new(self.bytes_in_flight);
+        // One batch on its way and one being gathered: more would only fill memory.
+        let room = Room::new(self.bytes_in_flight.min(2 * self.sink.batch_bytes()));
         let mut fetching = JoinSet::new();
         for _ in 0..tasks {
             let (readers, pages, room) = (readers.clone(), pages.clone(), room.clone());

@@ -79,13 +79,11 @@ impl Database {
         let path = &self.path;
         let failed = |error| of_database(path, error);
         let mut oddities = Oddities::default();
-        let rows = in_order_of_ids(batch, &mut oddities);
-
         let begun = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed)?;
-        let receipt = insert(&begun, path, batch, &rows)?;
+        let receipt = insert(&begun, path, batch, &mut oddities)?;
         begun.commit().map_err(failed)?;
         oddities.report(batch.table);
         Ok(receipt)
@@ -135,27 +133,17 @@ fn create(path: &Path, free_min: u64) -> Result<(), SinkError> {
     }
 }
 
-type Row<'a> = (usize, Vec<Value<'a>>);
-
-/// The rows of a batch with their places in it, sorted by id: neighbours in the index of ids are then inserted one
-/// after the other, and a page of it is fetched once a batch. Of equal ids the earlier record stays in front.
-fn in_order_of_ids<'a>(batch: &'a Batch, oddities: &mut Oddities) -> Vec<Row<'a>> {
-    let (table, connector) = (batch.table, &*batch.connector);
-    let map = |(index, record): (usize, &'a collectors::Record)| {
-        (index, row::map(table, connector, &record.raw, oddities))
-    };
-    let mut rows: Vec<Row<'a>> = batch.records.iter().enumerate().map(map).collect();
-    if let Some(key) = table.columns.iter().position(|column| column.name == render::KEY) {
-        rows.sort_by(|(_, one), (_, other)| text(&one[key]).cmp(text(&other[key])));
-    }
-    rows
-}
-
-fn text<'v>(value: &'v Value<'_>) -> &'v str {
-    match value {
-        Value::Text(text) => text,
-        Value::Null | Value::Long(_) | Value::Real(_) | Value::Json(_) | Value::Time(_) => "",
-    }
+/// The places of a batch's records, sorted by id: neighbours in the index of ids are then inserted one after the other, and a
+/// page of it is fetched once a batch. Of equal ids the earlier record stays in front.
+fn in_order_of_ids(batch: &Batch) -> Vec<usize> {
+    let mut ids: Vec<_> = batch
+        .records
+        .iter()
+        .map(collectors::Record::id_text)
+        .zip(0..)
+        .collect();
+    ids.sort_unstable();
+    ids.into_iter().map(|(_, place)| place).collect()
 }
 
 /// Inserts the rows. What another process did to the tables must show before the first row, as a fault of the
@@ -165,7 +153,7 @@ fn insert(
     begun: &Transaction<'_>,
     path: &Path,
     batch: &Batch,
-    rows: &[Row<'_>],
+    oddities: &mut Oddities,
 ) -> Result<Receipt, SinkError> {
     let failed = |error| of_database(path, error);
     begun
@@ -175,17 +163,15 @@ fn insert(
         .prepare(&render::sqlite_insert(batch.table))
         .map_err(failed)?;
     let mut receipt = Receipt::default();
-    for (index, row) in rows {
-        let done =
-            bind(&mut statement, row, &batch.records[*index].raw).and_then(|()| statement.raw_execute());
+    for index in in_order_of_ids(batch) {
+        let record = &batch.records[index].raw;
+        let row = row::map(batch.table, &batch.connector, record, oddities);
+        let done = bind(&mut statement, &row, record).and_then(|()| statement.raw_execute());
         match done {
             Ok(0) => receipt.already_there += 1,
             Ok(_) => receipt.accepted += 1,
             Err(error) => match of_row(path, error) {
-                Fault::Row(reason) => receipt.refused.push(Refused {
-                    index: *index,
-                    reason,
-                }),
+                Fault::Row(reason) => receipt.refused.push(Refused { index, reason }),
                 Fault::Database(error) => return Err(error),
             },
         }

@@ -19,7 +19,7 @@ use super::{Batch, Receipt, Redelivery, Sink, SinkError, disk};
 
 /// Bytes of records that make a good transaction: large enough that a page of the index of ids takes several rows,
 /// small enough to stay within the daemon's memory.
-const BATCH_BYTES: usize = 8 << 20;
+const BATCH_BYTES: usize = 5 << 20;
 
 /// Settings of the sink.
 #[derive(Clone, Debug)]
