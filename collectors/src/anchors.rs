@@ -22,8 +22,8 @@ pub struct Anchors(Vec<Anchor>);
 const NEWEST_KEPT: usize = 3;
 /// How many older than the settled point are kept however close they lie.
 const SETTLED_KEPT: usize = 3;
-/// The gap between two kept anchors is at least this part of their age.
-const GAP_OF_AGE: i64 = 4;
+/// The gap that dropping an anchor leaves is at most this part of its age.
+const GAP_OF_AGE: i64 = 2;
 
 impl Anchors {
     /// Whether there is none.
@@ -58,24 +58,27 @@ impl Anchors {
         self.0.retain(|anchor| anchor != gone);
     }
 
-    /// Thins the list out: all of the newest, some just before `settled`, then ever fewer with age.
+    /// Thins the list out: all of the newest, some just before `settled`, and of the rest as few as leave no wide gap. An anchor
+    /// may go only if its neighbours stay close for their age, so that there are always some of every age.
     pub fn thin(&mut self, settled: i64) {
         let Some(newest) = self.0.first().map(|anchor| anchor.second) else {
             return;
         };
-        let mut kept: Vec<Anchor> = Vec::new();
+        let mut kept: Vec<Anchor> = Vec::with_capacity(self.0.len());
         let mut of_settled = 0;
-        for anchor in self.0.drain(..) {
-            let gap = kept.last().map_or(i64::MAX, |later| later.second - anchor.second);
+        let mut anchors = self.0.drain(..).peekable();
+        while let Some(anchor) = anchors.next() {
             let is_settled = anchor.second < settled;
-            if kept.len() < NEWEST_KEPT
-                || (is_settled && of_settled < SETTLED_KEPT)
-                || gap.saturating_mul(GAP_OF_AGE) >= newest - anchor.second
-            {
+            let neighbours = kept.last().zip(anchors.peek());
+            let is_spare = neighbours.is_some_and(|(later, older)| {
+                (later.second - older.second).saturating_mul(GAP_OF_AGE) <= newest - older.second
+            });
+            if !is_spare || kept.len() < NEWEST_KEPT || (is_settled && of_settled < SETTLED_KEPT) {
                 of_settled += usize::from(is_settled);
                 kept.push(anchor);
             }
         }
+        drop(anchors);
         self.0 = kept;
     }
 }
@@ -97,7 +100,7 @@ mod tests {
         for second in 1..200_000 {
             anchors.offer(anchor(second));
             anchors.thin(second - 1800);
-            assert!(anchors.len() < 60, "{} anchors", anchors.len());
+            assert!(anchors.len() < 80, "{} anchors", anchors.len());
         }
         let settled = 199_999 - 1800;
         assert!(anchors.0.iter().filter(|anchor| anchor.second < settled).count() >= 3);
@@ -105,7 +108,7 @@ mod tests {
         assert!(
             anchors
                 .before(settled)
-                .is_some_and(|anchor| anchor.second > settled - 700)
+                .is_some_and(|anchor| anchor.second > settled - 1800)
         );
     }
 

@@ -1,11 +1,12 @@
 //! The ids that are delivered ahead of the settled point, and what of them must be written when they change.
 //!
-//! In memory one ordered set of (second, hash); in the store one small value for each second and commit that added to it, so
-//! that the cost of a commit depends on what it adds and never on what is held.
+//! In memory one ordered set of (second, hash). In the store one small part for each page that added to it, so that the cost of a
+//! commit depends on what it adds and never on what is held. A part is removed when settled has passed all of it: until then
+//! the store may hold ids that memory has let go, which is harmless, for each of them was delivered.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::RangeBounds,
+    collections::BTreeSet,
+    ops::{Bound, Range},
 };
 
 use crate::record::IdHash;
@@ -13,20 +14,23 @@ use crate::record::IdHash;
 /// A change of one stored part: its key, and its new value or `None` to remove it.
 pub type PartChange = (Vec<u8>, Option<Vec<u8>>);
 
-const HASH_BYTES: usize = 16;
-/// The most ids of one part: values of up to 1,600 bytes are what the store takes fastest.
-const PART_IDS_MAX: usize = 100;
-const KEY_BYTES: usize = 1 + 8 + 2;
+const SECOND_BYTES: usize = 8;
+const ID_BYTES: usize = SECOND_BYTES + 16;
+/// The most ids of one part: the store takes values of up to 1,600 bytes fastest.
+const PART_IDS_MAX: usize = 66;
+const FIRST_ID: IdHash = IdHash([0; 16]);
+const LAST_ID: IdHash = IdHash([255; 16]);
 
 /// Ids of one walk.
 #[derive(Debug)]
 pub struct Held {
     walk: u8,
     ids: BTreeSet<(i64, IdHash)>,
-    /// How many parts each second has in the store, counting what is fresh or dropped but not written yet.
-    parts: BTreeMap<i64, u16>,
-    fresh: BTreeMap<i64, Vec<IdHash>>,
-    dropped: Vec<Vec<u8>>,
+    fresh: Vec<(i64, IdHash)>,
+    /// Every part in the store: its last second, and a number that tells parts of the same second apart.
+    parts: BTreeSet<(i64, u32)>,
+    passed: Vec<(i64, u32)>,
+    next_part: u32,
 }
 
 impl Held {
@@ -35,9 +39,10 @@ impl Held {
         Self {
             walk,
             ids: BTreeSet::new(),
-            parts: BTreeMap::new(),
-            fresh: BTreeMap::new(),
-            dropped: Vec::new(),
+            fresh: Vec::new(),
+            parts: BTreeSet::new(),
+            passed: Vec::new(),
+            next_part: 0,
         }
     }
 
@@ -45,15 +50,10 @@ impl Held {
     pub fn restore<'a>(walk: u8, parts: impl Iterator<Item = &'a (Vec<u8>, Vec<u8>)>) -> Self {
         let mut held = Self::new(walk);
         for (key, value) in parts {
-            let Some((second, index)) = place(walk, key) else {
-                continue;
-            };
-            let hashes = value
-                .chunks_exact(HASH_BYTES)
-                .filter_map(|hash| hash.try_into().ok());
-            held.ids.extend(hashes.map(|hash| (second, IdHash(hash))));
-            let count = held.parts.entry(second).or_default();
-            *count = (*count).max(index.saturating_add(1));
+            let Some(part) = part_of(walk, key) else { continue };
+            held.ids.extend(value.chunks_exact(ID_BYTES).filter_map(id_of));
+            held.parts.insert(part);
+            held.next_part = held.next_part.max(part.1.wrapping_add(1));
         }
         held
     }
@@ -71,93 +71,99 @@ impl Held {
     /// The ids held of one second.
     pub fn of_second(&self, second: i64) -> impl Iterator<Item = IdHash> + '_ {
         self.ids
-            .range((second, IdHash([0; 16]))..=(second, IdHash([255; 16])))
+            .range((second, FIRST_ID)..=(second, LAST_ID))
             .map(|(_, id)| *id)
     }
 
     /// Holds an id.
     pub fn insert(&mut self, second: i64, id: IdHash) {
         if self.ids.insert((second, id)) {
-            self.fresh.entry(second).or_default().push(id);
+            self.fresh.push((second, id));
         }
     }
 
-    /// Lets go of every id of the seconds in `seconds`.
-    pub fn drop_seconds(&mut self, seconds: impl RangeBounds<i64> + Clone) {
-        let gone: Vec<i64> = self
-            .parts
-            .range(seconds.clone())
-            .map(|(second, _)| *second)
-            .collect();
-        let unwritten: Vec<i64> = self.fresh.range(seconds).map(|(second, _)| *second).collect();
-        for second in gone {
-            for index in 0..self.parts.remove(&second).unwrap_or(0) {
-                self.dropped.push(self.key(second, index));
-            }
-            self.forget(second);
+    /// Lets go of the ids of some seconds, which this walk does not look at again before they are settled.
+    pub fn let_go(&mut self, seconds: Range<i64>) {
+        if seconds.is_empty() {
+            return;
         }
-        for second in unwritten {
-            self.fresh.remove(&second);
-            self.forget(second);
+        let range = (
+            Bound::Included((seconds.start, FIRST_ID)),
+            Bound::Excluded((seconds.end, FIRST_ID)),
+        );
+        let gone: Vec<_> = self.ids.range(range).copied().collect();
+        for id in gone {
+            self.ids.remove(&id);
         }
+        self.fresh.retain(|(second, _)| !seconds.contains(second));
     }
 
-    /// As [`Held::drop_seconds`], for a range that may be empty.
-    pub fn drop_seconds_if_any(&mut self, seconds: std::ops::Range<i64>) {
-        if seconds.start < seconds.end {
-            self.drop_seconds(seconds);
+    /// Forgets everything earlier than `settled`.
+    pub fn settle(&mut self, settled: i64) {
+        if self.ids.first().is_some_and(|(second, _)| *second < settled) {
+            self.ids = self.ids.split_off(&(settled, FIRST_ID));
+            self.fresh.retain(|(second, _)| *second >= settled);
+        }
+        if self.parts.first().is_some_and(|(last, _)| *last < settled) {
+            let kept = self.parts.split_off(&(settled, 0));
+            self.passed.extend(std::mem::replace(&mut self.parts, kept));
         }
     }
 
     /// What must be written, once, for the store to hold what is held here.
     pub fn take_changes(&mut self) -> Vec<PartChange> {
-        let mut changes: Vec<PartChange> = self.dropped.drain(..).map(|key| (key, None)).collect();
-        for (second, mut ids) in std::mem::take(&mut self.fresh) {
-            ids.sort_unstable();
-            let index = self.parts.entry(second).or_default();
-            for ids in ids.chunks(PART_IDS_MAX) {
-                let value = ids.iter().flat_map(|id| id.0).collect();
-                changes.push((key(self.walk, second, *index), Some(value)));
-                *index = index.saturating_add(1);
-            }
+        let walk = self.walk;
+        let mut changes: Vec<PartChange> = self
+            .passed
+            .drain(..)
+            .map(|part| (key(walk, part), None))
+            .collect();
+        let mut fresh = std::mem::take(&mut self.fresh);
+        // By second, so that a part is passed as early as can be.
+        fresh.sort_unstable();
+        for ids in fresh.chunks(PART_IDS_MAX) {
+            let last = ids.last().map_or(0, |(second, _)| *second);
+            let part = (last, self.next_part);
+            self.next_part = self.next_part.wrapping_add(1);
+            self.parts.insert(part);
+            let bytes = ids
+                .iter()
+                .flat_map(|(second, id)| second.to_be_bytes().into_iter().chain(id.0));
+            changes.push((key(walk, part), Some(bytes.collect())));
         }
         changes
     }
-
-    fn forget(&mut self, second: i64) {
-        let gone: Vec<IdHash> = self.of_second(second).collect();
-        for id in gone {
-            self.ids.remove(&(second, id));
-        }
-    }
-
-    fn key(&self, second: i64, index: u16) -> Vec<u8> {
-        key(self.walk, second, index)
-    }
 }
 
-fn key(walk: u8, second: i64, index: u16) -> Vec<u8> {
-    let mut key = Vec::with_capacity(KEY_BYTES);
-    key.push(walk);
-    key.extend_from_slice(&second.to_be_bytes());
-    key.extend_from_slice(&index.to_be_bytes());
-    key
+fn key(walk: u8, (last, number): (i64, u32)) -> Vec<u8> {
+    [&[walk][..], &last.to_be_bytes(), &number.to_be_bytes()].concat()
 }
 
-fn place(walk: u8, key: &[u8]) -> Option<(i64, u16)> {
+fn part_of(walk: u8, key: &[u8]) -> Option<(i64, u32)> {
     let (&of, rest) = key.split_first()?;
-    let (second, index) = rest.split_at_checked(8)?;
-    let place = (
-        i64::from_be_bytes(second.try_into().ok()?),
-        u16::from_be_bytes(index.try_into().ok()?),
+    let (last, number) = rest.split_at_checked(SECOND_BYTES)?;
+    let part = (
+        i64::from_be_bytes(last.try_into().ok()?),
+        u32::from_be_bytes(number.try_into().ok()?),
     );
-    (of == walk).then_some(place)
+    (of == walk).then_some(part)
+}
+
+fn id_of(bytes: &[u8]) -> Option<(i64, IdHash)> {
+    let (second, hash) = bytes.split_at_checked(SECOND_BYTES)?;
+    Some((
+        i64::from_be_bytes(second.try_into().ok()?),
+        IdHash(hash.try_into().ok()?),
+    ))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
+
+    use super::*;
 
     fn apply(store: &mut BTreeMap<Vec<u8>, Vec<u8>>, changes: Vec<PartChange>) {
         for (key, value) in changes {
@@ -172,35 +178,61 @@ mod tests {
         IdHash::of(&n.to_string())
     }
 
+    fn restored(store: &BTreeMap<Vec<u8>, Vec<u8>>) -> Held {
+        let parts: Vec<_> = store.clone().into_iter().collect();
+        assert_eq!(Held::restore(4, parts.iter()).len(), 0, "another walk's parts");
+        Held::restore(3, parts.iter())
+    }
+
     proptest! {
         #[test]
-        fn what_the_store_gives_back_is_what_a_plain_set_holds(
-            steps in proptest::collection::vec((0_i64..12, 0_u16..40, 0_u8..10), 1..200),
+        fn the_store_holds_all_that_is_held_and_nothing_that_never_was(
+            steps in proptest::collection::vec((0_i64..12, 0_u16..400, 0_u8..10), 1..300),
         ) {
-            let (mut held, mut plain, mut store) = (Held::new(3), BTreeSet::new(), BTreeMap::new());
+            let (mut held, mut store) = (Held::new(3), BTreeMap::new());
+            let (mut plain, mut ever, mut settled) = (BTreeSet::new(), BTreeSet::new(), 0);
             for (second, n, act) in steps {
                 match act {
-                    0 => {
-                        held.drop_seconds(..second);
-                        plain.retain(|(at, _)| *at >= second);
+                    0 if second > settled => {
+                        settled = second;
+                        held.settle(settled);
+                        plain.retain(|(at, _)| *at >= settled);
                     }
                     1 => {
-                        held.drop_seconds(second..second + 2);
+                        held.let_go(second..second + 2);
                         plain.retain(|(at, _)| !(second..second + 2).contains(at));
                     }
                     2 => apply(&mut store, held.take_changes()),
+                    3 => {
+                        apply(&mut store, held.take_changes());
+                        held = restored(&store);
+                        held.settle(settled);
+                        prop_assert!(held.ids.is_superset(&plain) && held.ids.is_subset(&ever));
+                        plain.clone_from(&held.ids);
+                    }
                     _ => {
+                        let second = second.max(settled);
                         held.insert(second, id(n));
                         plain.insert((second, id(n)));
+                        ever.insert((second, id(n)));
                     }
                 }
-                prop_assert_eq!(held.len(), plain.len());
+                prop_assert_eq!(&held.ids, &plain);
             }
-            apply(&mut store, held.take_changes());
-            let parts: Vec<_> = store.into_iter().collect();
-            let restored = Held::restore(3, parts.iter());
-            prop_assert_eq!(restored.ids, plain);
-            prop_assert_eq!(Held::restore(4, parts.iter()).len(), 0);
         }
+    }
+
+    #[test]
+    fn settling_leaves_nothing_behind_in_the_store() {
+        let (mut held, mut store) = (Held::new(3), BTreeMap::new());
+        for n in 0..1000 {
+            held.insert(i64::from(n / 3), id(n));
+            if n % 100 == 0 {
+                apply(&mut store, held.take_changes());
+            }
+        }
+        held.settle(10_000);
+        apply(&mut store, held.take_changes());
+        assert!(store.is_empty() && held.len() == 0);
     }
 }

@@ -312,7 +312,7 @@ impl Walk {
         if done {
             self.finish(task, &reading);
         }
-        self.held.drop_seconds(..self.cursor.settled);
+        self.held.settle(self.cursor.settled);
         let parts = self.held.take_changes();
         let (cursor, held) = (self.cursor.clone(), self.held.len());
         Page {
@@ -348,8 +348,8 @@ impl Walk {
             let above = reading.to.map_or(i64::MAX, |to| to.saturating_add(1))
                 ..before.to.map_or(floor, |to| floor.min(to.saturating_add(1)));
             let below = before.from..floor.min(reading.from);
-            self.held.drop_seconds_if_any(above);
-            self.held.drop_seconds_if_any(below);
+            self.held.let_go(above);
+            self.held.let_go(below);
         }
     }
 }

@@ -246,7 +246,7 @@ impl Walk {
                 self.next_poll = self.next_poll.max(Instant::now() + self.timing.poll_interval);
             }
         }
-        self.held.drop_seconds(..self.cursor.settled);
+        self.held.settle(self.cursor.settled);
     }
 
     /// The next stretch of a sweep, from `lo`.
