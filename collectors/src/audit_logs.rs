@@ -20,9 +20,11 @@ pub const PATH: &str = "/organization/audit_logs";
 /// The permission it needs, as the API's own errors name it.
 pub const SCOPE: &str = "api.audit_logs.read";
 /// How many pages a slice aims at: enough to be worth its own bookkeeping, few enough to deliver nearly in order.
-const SLICE_PAGES: i64 = 30;
+const SLICE_PAGES: i64 = 50;
 /// A slice that looks longer than this on its first page is cut before it is read.
-const SLICE_PAGES_MAX: i64 = 100;
+const SLICE_PAGES_MAX: i64 = 150;
+/// The most that a slice is cut down at once.
+const CUT_MAX: i64 = 4;
 /// How often an answer that contradicts its request is asked for again before it is taken for the list's habit.
 const STRIKES: u32 = 3;
 
@@ -220,15 +222,17 @@ fn contradiction(doubts: &mut Doubts) -> Result<Turn, CollectErrorKind> {
     Err(CollectErrorKind::WindowIgnored)
 }
 
-/// A shorter end for a slice that its first page shows to be far too long.
-pub fn shorter_slice(reading: &Reading, seen: Seen, now: i64) -> Option<i64> {
+/// A shorter end for a slice that its first page shows to be far too long. It is not cut below a part of its planned length: what
+/// is dense at the slice's end may follow a long silence, which would be crossed in tiny steps.
+pub fn shorter_slice(reading: &Reading, seen: Seen, now: i64, planned_seconds: i64) -> Option<i64> {
     let ordered = matches!(seen.order, Order::Descending | Order::Ascending);
     if reading.pages > 0 || !seen.has_more || !ordered {
         return None;
     }
     let seconds_a_page = seen.max - seen.min + 1;
     let length = reading.to.unwrap_or(now.max(seen.max)) - reading.lo + 1;
-    (length / seconds_a_page > SLICE_PAGES_MAX).then(|| reading.lo + seconds_a_page * SLICE_PAGES - 1)
+    let shorter = (seconds_a_page * SLICE_PAGES).max(planned_seconds / CUT_MAX);
+    (length / seconds_a_page > SLICE_PAGES_MAX).then(|| reading.lo + shorter - 1)
 }
 
 /// How long the next slice should be, after one of `seconds` that took `pages`.
@@ -237,7 +241,7 @@ pub fn next_slice_seconds(seconds: i64, pages: u32) -> i64 {
     let pages = i64::from(pages.max(1));
     let seconds = match pages {
         ..10 => seconds.saturating_mul((SLICE_PAGES / pages).min(8)),
-        10..=50 => seconds,
+        10..=SLICE_PAGES => seconds,
         _ => seconds * SLICE_PAGES / pages,
     };
     seconds.clamp(1, TEN_YEARS)

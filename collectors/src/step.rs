@@ -158,8 +158,8 @@ impl Walk {
         if !matches!(self.list, List::AuditLogs(..)) {
             return false;
         }
-        let shorter =
-            audit_logs::shorter_slice(reading, seen, now).filter(|hi| reading.hi.is_none_or(|old| *hi < old));
+        let shorter = audit_logs::shorter_slice(reading, seen, now, self.cursor.slice_seconds)
+            .filter(|hi| reading.hi.is_none_or(|old| *hi < old));
         if let Some(hi) = shorter {
             *reading = Reading::new(reading.lo, Some(hi));
         }
