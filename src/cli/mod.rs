@@ -8,10 +8,12 @@ mod exit;
 mod logging;
 mod query;
 mod reset_state;
+mod rows;
 mod run;
 mod simulate;
 mod status;
 mod store;
+mod text;
 mod time;
 
 use std::{path::PathBuf, process::ExitCode};

@@ -1,12 +1,121 @@
-//! `ccfd query`.
+//! `ccfd query`: SQL that reads, over the SQLite sink.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::Path,
+};
 
 use clap::Args;
 
-use super::{Context, exit::Exit};
+use super::{
+    Context, UsageError,
+    exit::Exit,
+    rows::{CsvRows, JsonRows, TableRows},
+    text,
+};
+use crate::{
+    config::{Config, SinkSettings},
+    sinks::sqlite::query::{self, QueryError, Rows},
+};
 
 #[derive(Debug, Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// One statement that reads, such as "SELECT Type, count(*) FROM OpenAIAuditLogs_CL GROUP BY 1"
+    #[arg(value_name = "SQL")]
+    sql: String,
+    /// One JSON object a line, a member for each column; dynamic columns are JSON text
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// CSV (RFC 4180) with a line of names; NULL is an empty field
+    #[arg(long)]
+    csv: bool,
+    /// The sink, where several are of type sqlite
+    #[arg(long, value_name = "NAME")]
+    sink: Option<String>,
+}
 
-pub fn run(_context: &Context, _arguments: &Arguments) -> anyhow::Result<Exit> {
-    anyhow::bail!("not here yet")
+pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let config = context.config()?;
+    let path = database(&config, arguments.sink.as_deref())?;
+    let out = io::BufWriter::new(io::stdout().lock());
+    let done = if arguments.json {
+        collect(path, &arguments.sql, JsonRows::new(out))
+    } else if arguments.csv {
+        collect(path, &arguments.sql, CsvRows::new(out))
+    } else {
+        collect(path, &arguments.sql, TableRows::new(out))
+    };
+    match done {
+        Ok(rows) => {
+            if !arguments.json && !arguments.csv && io::stdout().is_terminal() {
+                eprintln!("{}", text::counted(usize::try_from(rows)?, "row"));
+            }
+            Ok(Exit::Done)
+        }
+        // The reader has seen enough, as `head` does.
+        Err(QueryError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
+        Err(error) => Ok(explain(&error)),
+    }
+}
+
+/// Rows that have an end.
+pub trait Finish: Rows {
+    /// Writes what is still held back.
+    fn finish(&mut self) -> io::Result<()>;
+}
+
+fn collect(path: &Path, sql: &str, mut rows: impl Finish) -> Result<u64, QueryError> {
+    let count = query::run(path, sql, &mut rows)?;
+    rows.finish().map_err(QueryError::Output)?;
+    Ok(count)
+}
+
+/// A result as a table, for people.
+pub fn as_table(path: &Path, sql: &str, out: impl Write) -> Result<u64, QueryError> {
+    collect(path, sql, TableRows::new(out))
+}
+
+fn explain(error: &QueryError) -> Exit {
+    eprintln!("ccfd: {error}");
+    match error {
+        QueryError::Missing { .. } => {
+            eprintln!("      nothing was collected yet, or from another directory: see `ccfd status`");
+            Exit::Failed
+        }
+        QueryError::Writes => Exit::Usage,
+        QueryError::Sql(error) => match error.sqlite_error_code() {
+            // The text of the statement: syntax, a table or column that is not there, two statements in one.
+            None | Some(rusqlite::ErrorCode::Unknown) => Exit::Usage,
+            Some(_) => Exit::Failed,
+        },
+        QueryError::Output(_) => Exit::Failed,
+    }
+}
+
+/// The database that is meant: the named sink's, or the only one.
+fn database<'a>(config: &'a Config, sink: Option<&str>) -> Result<&'a Path, UsageError> {
+    let databases: Vec<(&str, &Path)> = config
+        .sinks
+        .iter()
+        .filter_map(|(name, settings)| match settings {
+            SinkSettings::Sqlite(sqlite) => Some((name.as_str(), sqlite.path.as_path())),
+            SinkSettings::Ndjson(_) => None,
+        })
+        .collect();
+    let names = || databases.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("|");
+    match (sink, databases.as_slice()) {
+        (_, []) => Err(UsageError("no sink of type sqlite is configured".to_owned())),
+        (None, [(_, path)]) => Ok(path),
+        (None, _) => Err(UsageError(format!(
+            "several sinks are of type sqlite, name one: --sink {}",
+            names()
+        ))),
+        (Some(wanted), _) => match databases.iter().find(|(name, _)| *name == wanted) {
+            Some((_, path)) => Ok(path),
+            None => Err(UsageError(format!(
+                "no sink of type sqlite is named `{wanted}` (there are: {})",
+                names()
+            ))),
+        },
+    }
 }

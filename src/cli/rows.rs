@@ -1,0 +1,278 @@
+//! The rows of a query as they are written: a table, JSON, CSV.
+
+use std::io::{self, Write};
+
+use super::{
+    query::Finish,
+    text::{self, Align},
+};
+use crate::sinks::sqlite::query::{Cell, Rows};
+
+/// Rows by which the widths of a table are measured; later ones are written as they come.
+const MEASURED_ROWS: usize = 100;
+/// The widest value of a table: a record would push everything else off the screen.
+const CELL_CHARS_MAX: usize = 60;
+
+/// A table for people. Long values are cut; `--json` and `--csv` give all of them.
+pub struct TableRows<W> {
+    out: W,
+    aligns: Vec<Align>,
+    widths: Vec<usize>,
+    held: Vec<Vec<String>>,
+    measuring: bool,
+}
+
+impl<W: Write> TableRows<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self {
+            out,
+            aligns: Vec::new(),
+            widths: Vec::new(),
+            held: Vec::new(),
+            measuring: true,
+        }
+    }
+
+    fn measured(&mut self) -> io::Result<()> {
+        self.measuring = false;
+        if self.held.len() == 1 {
+            self.aligns.fill(Align::Left);
+        }
+        let rule = self.widths.iter().map(|width| "-".repeat(*width)).collect();
+        self.held.insert(self.held.len().min(1), rule);
+        for row in std::mem::take(&mut self.held) {
+            self.out
+                .write_all(text::line(&self.aligns, &self.widths, &row).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, row: &[String]) {
+        for (width, cell) in self.widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+}
+
+impl<W: Write> Rows for TableRows<W> {
+    fn columns(&mut self, names: &[&str]) -> io::Result<()> {
+        let names: Vec<String> = names.iter().map(|name| cut(&text::tame(name))).collect();
+        self.aligns = vec![Align::Right; names.len()];
+        self.widths = vec![0; names.len()];
+        self.measure(&names);
+        self.held.push(names);
+        Ok(())
+    }
+
+    fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()> {
+        let row: Vec<String> = values.iter().map(shown).collect();
+        if !self.measuring {
+            return self
+                .out
+                .write_all(text::line(&self.aligns, &self.widths, &row).as_bytes());
+        }
+        for (align, value) in self.aligns.iter_mut().zip(values) {
+            if matches!(value, Cell::Text(_) | Cell::Bytes(_)) {
+                *align = Align::Left;
+            }
+        }
+        self.measure(&row);
+        self.held.push(row);
+        if self.held.len() > MEASURED_ROWS {
+            self.measured()?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Finish for TableRows<W> {
+    fn finish(&mut self) -> io::Result<()> {
+        if self.measuring {
+            self.measured()?;
+        }
+        self.out.flush()
+    }
+}
+
+fn shown(value: &Cell<'_>) -> String {
+    match value {
+        Cell::Null => String::new(),
+        Cell::Integer(number) => number.to_string(),
+        Cell::Real(number) => number.to_string(),
+        // Of a long text only what can be seen is looked at.
+        Cell::Text(text) => {
+            let end = text
+                .char_indices()
+                .nth(CELL_CHARS_MAX + 1)
+                .map_or(text.len(), |(place, _)| place);
+            cut(&text::tame(&text[..end]))
+        }
+        Cell::Bytes(bytes) => cut(&hex(&bytes[..bytes.len().min(CELL_CHARS_MAX)])),
+    }
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= CELL_CHARS_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(CELL_CHARS_MAX - 1).chain(['…']).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// One JSON object a line.
+pub struct JsonRows<W> {
+    out: W,
+    names: Vec<String>,
+}
+
+impl<W: Write> JsonRows<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self {
+            out,
+            names: Vec::new(),
+        }
+    }
+}
+
+impl<W: Write> Rows for JsonRows<W> {
+    fn columns(&mut self, names: &[&str]) -> io::Result<()> {
+        let quoted: Result<Vec<String>, _> = names.iter().map(serde_json::to_string).collect();
+        self.names = quoted?;
+        Ok(())
+    }
+
+    fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()> {
+        for (place, (name, value)) in self.names.iter().zip(values).enumerate() {
+            let before = if place == 0 { '{' } else { ',' };
+            write!(self.out, "{before}{name}:")?;
+            match value {
+                Cell::Null => self.out.write_all(b"null")?,
+                Cell::Integer(number) => write!(self.out, "{number}")?,
+                // Not a number and the infinities have no word in JSON: they become null.
+                Cell::Real(number) => serde_json::to_writer(&mut self.out, number)?,
+                Cell::Text(text) => serde_json::to_writer(&mut self.out, text)?,
+                Cell::Bytes(bytes) => serde_json::to_writer(&mut self.out, &hex(bytes))?,
+            }
+        }
+        self.out
+            .write_all(if values.is_empty() { b"{}\n" } else { b"}\n" })
+    }
+}
+
+impl<W: Write> Finish for JsonRows<W> {
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// CSV with a line of names.
+pub struct CsvRows<W: Write>(csv::Writer<W>);
+
+impl<W: Write> CsvRows<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        let mut builder = csv::WriterBuilder::new();
+        Self(builder.terminator(csv::Terminator::CRLF).from_writer(out))
+    }
+}
+
+impl<W: Write> Rows for CsvRows<W> {
+    fn columns(&mut self, names: &[&str]) -> io::Result<()> {
+        self.0.write_record(names).map_err(io_error)
+    }
+
+    fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()> {
+        for value in values {
+            let written = match value {
+                Cell::Null => self.0.write_field(""),
+                Cell::Integer(number) => self.0.write_field(number.to_string()),
+                Cell::Real(number) => self.0.write_field(number.to_string()),
+                Cell::Text(text) => self.0.write_field(text),
+                Cell::Bytes(bytes) => self.0.write_field(hex(bytes)),
+            };
+            written.map_err(io_error)?;
+        }
+        self.0.write_record(None::<&[u8]>).map_err(io_error)
+    }
+}
+
+impl<W: Write> Finish for CsvRows<W> {
+    fn finish(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The kind matters: a closed pipe is told apart by it.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written<'a, R: Finish>(make: impl FnOnce(&'a mut Vec<u8>) -> R, out: &'a mut Vec<u8>) {
+        let mut rows = make(out);
+        rows.columns(&["Id", "n"]).expect("in memory");
+        rows.row(&[Cell::Text("a\"b,\nc"), Cell::Integer(7)])
+            .expect("in memory");
+        rows.row(&[Cell::Null, Cell::Real(f64::NAN)]).expect("in memory");
+        rows.finish().expect("in memory");
+    }
+
+    #[test]
+    fn json_is_one_object_a_line_whatever_the_values_hold() {
+        let mut out = Vec::new();
+        written(JsonRows::new, &mut out);
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            "{\"Id\":\"a\\\"b,\\nc\",\"n\":7}\n{\"Id\":null,\"n\":null}\n"
+        );
+    }
+
+    #[test]
+    fn csv_quotes_what_would_break_a_line() {
+        let mut out = Vec::new();
+        written(CsvRows::new, &mut out);
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            "Id,n\r\n\"a\"\"b,\nc\",7\r\n,NaN\r\n"
+        );
+    }
+
+    #[test]
+    fn a_table_is_written_before_the_result_has_ended() {
+        let mut out = Vec::new();
+        let mut rows = TableRows::new(&mut out);
+        rows.columns(&["n"]).expect("in memory");
+        for number in 0..1000 {
+            rows.row(&[Cell::Integer(number)]).expect("in memory");
+            assert!(rows.held.len() <= MEASURED_ROWS);
+        }
+        rows.finish().expect("in memory");
+        assert_eq!(String::from_utf8_lossy(&out).lines().count(), 1002);
+    }
+
+    #[test]
+    fn a_long_value_is_cut_in_a_table() {
+        let mut out = Vec::new();
+        let mut rows = TableRows::new(&mut out);
+        let long = "é".repeat(10_000);
+        rows.columns(&["a"]).expect("in memory");
+        rows.row(&[Cell::Text(&long)]).expect("in memory");
+        rows.finish().expect("in memory");
+        let last = String::from_utf8_lossy(&out)
+            .lines()
+            .last()
+            .map(|line| line.chars().count());
+        assert_eq!(last, Some(CELL_CHARS_MAX));
+    }
+}

@@ -1,0 +1,157 @@
+//! How the commands write for people: tables, numbers, ages, and a standard output that may close early.
+
+use std::io::{self, Write};
+
+/// The widest line that is written on purpose.
+pub const WIDTH: usize = 110;
+
+/// Writes to standard output. A reader that has seen enough (`| head`) is no error.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+/// The side on which a column's values stand in line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// Text.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// Lines of equal columns, two spaces apart, each as wide as its widest value. Nothing stands at the end of a line
+/// that is only there to fill it.
+pub fn table(aligns: &[Align], rows: &[Vec<String>]) -> String {
+    let widths: Vec<usize> = (0..aligns.len())
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    rows.iter().map(|row| line(aligns, &widths, row)).collect()
+}
+
+/// One line of a table, with its line break.
+pub fn line(aligns: &[Align], widths: &[usize], row: &[String]) -> String {
+    let mut line = String::new();
+    for ((cell, width), align) in row.iter().zip(widths).zip(aligns) {
+        match align {
+            Align::Left => line.push_str(&format!("{cell:<width$}  ")),
+            Align::Right => line.push_str(&format!("{cell:>width$}  ")),
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line + "\n"
+}
+
+/// Words in lines that begin with `indent` and are at most `WIDTH` wide, where a single word is not wider.
+pub fn wrap(indent: &str, text: &str) -> String {
+    let mut lines = String::new();
+    let mut width = WIDTH;
+    for word in text.split_whitespace() {
+        let chars = word.chars().count();
+        if width + 1 + chars > WIDTH {
+            if !lines.is_empty() {
+                lines.push('\n');
+            }
+            lines.push_str(indent);
+            width = indent.chars().count();
+        } else {
+            lines.push(' ');
+            width += 1;
+        }
+        lines.push_str(word);
+        width += chars;
+    }
+    lines + "\n"
+}
+
+/// A number with its thousands set apart: `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 record`, `2 records`.
+pub fn counted(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", grouped(count as u64))
+}
+
+/// A length of time in its largest unit: `4m`, `3d`. Less than nothing is nothing.
+pub fn span(seconds: i64) -> String {
+    match seconds.max(0) {
+        seconds @ 0..60 => format!("{seconds}s"),
+        seconds @ 60..3_600 => format!("{}m", seconds / 60),
+        seconds @ 3_600..172_800 => format!("{}h", seconds / 3_600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// A size for people: `1.2 MiB`.
+pub fn size(bytes: u64) -> String {
+    bytesize::ByteSize::b(bytes).display().iec().to_string()
+}
+
+/// Text that came from elsewhere, on one line, with nothing in it that a terminal would obey.
+pub fn tame(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' | '\r' | '\t' => ' ',
+        c if c.is_control() || is_direction_mark(c) => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(shown).collect()
+}
+
+/// Characters that turn the direction of writing around: they let one text look like another.
+fn is_direction_mark(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_ages_read_as_people_write_them() {
+        assert_eq!(
+            [0, 999, 1000, 1_234_567].map(grouped),
+            ["0", "999", "1,000", "1,234,567"]
+        );
+        assert_eq!(
+            [-5, 59, 240, 7_200, 260_000].map(span),
+            ["0s", "59s", "4m", "2h", "3d"]
+        );
+    }
+
+    #[test]
+    fn long_text_is_broken_between_words_and_never_lost() {
+        let text = "word ".repeat(60);
+        let wrapped = wrap("    ", &text);
+        assert!(wrapped.lines().all(|line| line.len() <= WIDTH && line.starts_with("    word")));
+        assert_eq!(wrapped.split_whitespace().count(), 60);
+    }
+
+    #[test]
+    fn columns_stand_in_line_and_lines_end_with_their_last_value() {
+        let rows = [["a", "1", ""], ["bcd", "234", "x"]].map(|row| row.map(str::to_owned).to_vec());
+        let text = table(&[Align::Left, Align::Right, Align::Left], &rows);
+        assert_eq!(text, "a      1\nbcd  234  x\n");
+    }
+
+    #[test]
+    fn text_of_others_cannot_move_the_cursor() {
+        assert_eq!(tame("a\n\u{1b}[2Jb\u{202e}"), "a \u{fffd}[2Jb\u{fffd}");
+    }
+}
