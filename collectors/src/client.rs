@@ -192,6 +192,12 @@ impl Client {
         }
     }
 
+    /// The server's clock less the local one, in seconds; `None` while no answer had a `Date`.
+    pub fn clock_difference(&self) -> Option<i64> {
+        let (date, at) = (*lock(&self.date))?;
+        Some(date.saturating_add_unsigned(at.elapsed().as_secs()) - self.clock.now())
+    }
+
     /// How many requests were sent.
     pub fn requests(&self) -> u64 {
         self.requests.load(std::sync::atomic::Ordering::Relaxed)

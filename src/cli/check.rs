@@ -1,12 +1,149 @@
-//! `ccfd check`.
+//! `ccfd check`: whether a run would work, and what to do where it would not. No row is written.
+
+mod probe;
+
+use std::fmt;
 
 use clap::Args;
+use serde::Serialize;
 
-use super::{Context, exit::Exit};
+use super::{
+    Context,
+    assembly::Assembly,
+    exit::Exit,
+    logging, runtime,
+    text::{self, Align, WIDTH, counted, tame, wrap},
+};
+use crate::{
+    config::{Config, ConfigError, find_file},
+    pipeline::policy::{Failure, judge},
+};
 
 #[derive(Debug, Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// One JSON array: an object with level (ok, warn, fail), what, text and advice for each line
+    #[arg(long)]
+    json: bool,
+}
 
-pub fn run(_context: &Context, _arguments: &Arguments) -> anyhow::Result<Exit> {
-    anyhow::bail!("not here yet")
+pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let config = match context.config() {
+        Ok(config) => config,
+        Err(error) => {
+            show(
+                &[Finding::fail("configuration", error.to_string(), None)],
+                arguments,
+            )?;
+            return Ok(Exit::Usage);
+        }
+    };
+    logging::start(&config.log);
+    let mut findings = vec![found_config(context, &config)?];
+    let assembly = Assembly::new(config, context.environment.clone());
+    findings.extend(runtime()?.block_on(probe::all(&assembly)));
+    show(&findings, arguments)?;
+    let failed = findings.iter().any(|finding| finding.level == Level::Fail);
+    Ok(if failed { Exit::Operator } else { Exit::Done })
+}
+
+/// What one look found.
+#[derive(Debug, Serialize)]
+struct Finding {
+    level: Level,
+    what: String,
+    text: String,
+    advice: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Level {
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+        })
+    }
+}
+
+impl Finding {
+    fn ok(what: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            level: Level::Ok,
+            what: what.into(),
+            text: text.into(),
+            advice: None,
+        }
+    }
+
+    fn warn(what: impl Into<String>, text: impl Into<String>, advice: &str) -> Self {
+        Self {
+            level: Level::Warn,
+            advice: Some(advice.to_owned()),
+            ..Self::ok(what, text)
+        }
+    }
+
+    fn fail(what: impl Into<String>, text: impl Into<String>, advice: Option<&str>) -> Self {
+        Self {
+            level: Level::Fail,
+            advice: advice.map(str::to_owned),
+            ..Self::ok(what, text)
+        }
+    }
+
+    /// A failure as a route would meet it, with the advice that the route would give.
+    fn of(what: impl Into<String>, failure: &Failure) -> Self {
+        Self::fail(what, failure.to_string(), Some(judge(failure).advice))
+    }
+}
+
+fn found_config(context: &Context, config: &Config) -> Result<Finding, ConfigError> {
+    let file = find_file(context.file.as_deref(), &context.environment)?;
+    let place = file.map_or("no file, keys in the environment".to_owned(), |file| {
+        file.display().to_string()
+    });
+    let (collectors, sinks) = (config.collectors.len(), config.sinks.len());
+    let text = format!(
+        "{place}: {}, {}",
+        counted(collectors, "collector"),
+        counted(sinks, "sink")
+    );
+    Ok(Finding::ok("configuration", text))
+}
+
+fn show(findings: &[Finding], arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.json {
+        text::print(&(serde_json::to_string_pretty(findings)? + "\n"))?;
+        return Ok(());
+    }
+    let row = |finding: &Finding| vec![finding.level.to_string(), finding.what.clone()];
+    let heads: Vec<_> = findings.iter().map(row).collect();
+    let heads = text::table(&[Align::Left, Align::Left], &heads);
+    let indent = heads.lines().map(|head| head.chars().count()).max().unwrap_or(0) + 2;
+    let mut out = String::new();
+    for (finding, head) in findings.iter().zip(heads.lines()) {
+        let mut lines = finding.text.lines();
+        let first = tame(lines.next().unwrap_or_default());
+        if lines.clone().next().is_none() && indent + first.chars().count() <= WIDTH {
+            out += &format!("{head:<indent$}{first}\n");
+        } else {
+            out += &format!("{head}\n{}", wrap("      ", &first));
+        }
+        for line in lines {
+            out += &wrap("      ", &tame(line));
+        }
+        if let Some(advice) = &finding.advice {
+            out += &wrap("      -> ", advice);
+        }
+    }
+    text::print(&out)?;
+    Ok(())
 }

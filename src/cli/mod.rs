@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod exit;
 mod logging;
+mod places;
 mod query;
 mod reset_state;
 mod rows;

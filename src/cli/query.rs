@@ -102,7 +102,13 @@ fn database<'a>(config: &'a Config, sink: Option<&str>) -> Result<&'a Path, Usag
             SinkSettings::Ndjson(_) => None,
         })
         .collect();
-    let names = || databases.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("|");
+    let names = || {
+        databases
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join("|")
+    };
     match (sink, databases.as_slice()) {
         (_, []) => Err(UsageError("no sink of type sqlite is configured".to_owned())),
         (None, [(_, path)]) => Ok(path),

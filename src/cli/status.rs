@@ -1,12 +1,90 @@
-//! `ccfd status`.
+//! `ccfd status`: what each route is doing, or did last.
 
+mod gather;
+mod show;
+
+use chrono::Utc;
 use clap::Args;
+use serde::Serialize;
 
-use super::{Context, exit::Exit};
+use super::{Context, exit::Exit, logging, places::Place, runtime, text};
+use crate::pipeline::progress::{RouteState, RouteStatus};
 
 #[derive(Debug, Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// One JSON object. Times are Unix seconds; `routes` is as in status.json, with `lag_seconds`, `never_run` and
+    /// `configured`; `daemon` says who wrote it and `running` whether that one lives; `held_by` names another command
+    /// that uses the state directory
+    #[arg(long)]
+    json: bool,
+}
 
-pub fn run(_context: &Context, _arguments: &Arguments) -> anyhow::Result<Exit> {
-    anyhow::bail!("not here yet")
+pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let mut config = context.config()?;
+    config.log.level = config.log.level.min(tracing::Level::WARN);
+    logging::start(&config.log);
+    let report = runtime()?.block_on(gather::gather(&config, Utc::now().timestamp()))?;
+    if arguments.json {
+        text::print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
+    } else {
+        text::print(&show::text(&report))?;
+    }
+    let parked = |line: &RouteLine| line.configured && line.status.state == RouteState::Parked;
+    Ok(if report.routes.iter().any(parked) {
+        Exit::Operator
+    } else {
+        Exit::Done
+    })
+}
+
+/// Everything that is shown. Times are Unix seconds.
+#[derive(Debug, Serialize)]
+struct Report {
+    now: i64,
+    /// Who wrote status.json last.
+    daemon: Option<Daemon>,
+    /// Another command that uses the state directory.
+    held_by: Option<String>,
+    routes: Vec<RouteLine>,
+    /// Backfills that were begun; known only while nobody else uses the state directory.
+    backfills: Vec<BackfillLine>,
+    state: Place,
+    /// Bytes of records that no sink takes, over all routes.
+    rejects_bytes: u64,
+    sinks: Vec<SinkLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct Daemon {
+    pid: u32,
+    written: i64,
+    running: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct RouteLine {
+    #[serde(flatten)]
+    status: RouteStatus,
+    /// How far behind now what is read is; `None` while nothing is.
+    lag_seconds: Option<i64>,
+    never_run: bool,
+    configured: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct BackfillLine {
+    /// The checkpoint's name: the route, and the times as they were given.
+    name: String,
+    delivered: u64,
+    /// Seconds of its window that are not read yet.
+    remaining_seconds: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct SinkLine {
+    name: String,
+    #[serde(rename = "type")]
+    type_name: &'static str,
+    /// `None` for standard output.
+    place: Option<Place>,
 }

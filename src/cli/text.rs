@@ -139,7 +139,11 @@ mod tests {
     fn long_text_is_broken_between_words_and_never_lost() {
         let text = "word ".repeat(60);
         let wrapped = wrap("    ", &text);
-        assert!(wrapped.lines().all(|line| line.len() <= WIDTH && line.starts_with("    word")));
+        assert!(
+            wrapped
+                .lines()
+                .all(|line| line.len() <= WIDTH && line.starts_with("    word"))
+        );
         assert_eq!(wrapped.split_whitespace().count(), 60);
     }
 

@@ -1,0 +1,200 @@
+//! The looks that `check` takes: keys, upstream, sinks, state. Each has a bound, and those that wait for others wait
+//! side by side.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use state::{Opened, Options, StateError, Store};
+
+use super::Finding;
+use crate::{
+    cli::{
+        assembly::Assembly,
+        places::{dir_bytes, free_near},
+        store::REJECTS_DIR,
+        text::{counted, size, span},
+        time::shown,
+    },
+    config::{CollectorSettings, Source},
+    pipeline::policy::Failure,
+    sinks::{Sink, SinkError},
+};
+
+/// How long one look may take.
+const LOOK_MAX: Duration = Duration::from_secs(30);
+/// How long another command is waited for that uses the store for a moment.
+const LOCK_WAIT: Duration = Duration::from_millis(500);
+/// A difference between the clocks that is worth a word, in seconds.
+const CLOCK_DIFFERENCE_MAX: i64 = 60;
+/// Free space of the state directory that is worth a word, in bytes.
+const STATE_FREE_MIN: u64 = 256 << 20;
+
+/// All looks, in the order in which a record passes through what they look at.
+pub(super) async fn all(assembly: &Arc<Assembly>) -> Vec<Finding> {
+    let (state, in_use) = state(assembly).await;
+    let upstream = join_all(
+        assembly
+            .config
+            .collectors
+            .iter()
+            .map(|(name, settings)| upstream(assembly, name, settings)),
+    );
+    let sinks = join_all(
+        assembly
+            .config
+            .sinks
+            .keys()
+            .map(|name| sink(assembly, name, in_use)),
+    );
+    let (upstream, sinks) = futures::join!(upstream, sinks);
+    upstream
+        .into_iter()
+        .flatten()
+        .chain(sinks.into_iter().flatten())
+        .chain(state)
+        .collect()
+}
+
+/// A collector's key, and if that can be had, one request to its list.
+async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings) -> Vec<Finding> {
+    let key = format!("key {name}");
+    let client = match assembly.client(settings) {
+        Ok(client) => client,
+        Err(failure) => return vec![Finding::of(key, &failure)],
+    };
+    let mut findings = vec![Finding::ok(key, settings.api_key.to_string())];
+    let what = format!("upstream {name}");
+    let (source, _) = Assembly::source(settings);
+    let hello = match tokio::time::timeout(LOOK_MAX, source.hello(&client)).await {
+        Ok(Ok(hello)) => hello,
+        Ok(Err(error)) => {
+            findings.push(Finding::of(what, &Failure::Collect(error)));
+            return findings;
+        }
+        Err(_) => {
+            let reason = format!("no answer within {}s", LOOK_MAX.as_secs());
+            let error = collectors::CollectErrorKind::Unreachable(reason);
+            findings.push(Finding::of(what, &Failure::Collect(error.into())));
+            return findings;
+        }
+    };
+    let owner: Vec<String> = [hello.organization, hello.project]
+        .into_iter()
+        .flatten()
+        .collect();
+    let place = [vec![settings.base_url.to_string()], owner].concat().join(", ");
+    findings.push(match hello.newest {
+        Some(newest) => Finding::ok(&what, format!("{place}: newest record {}", shown(newest))),
+        None => Finding::warn(
+            &what,
+            format!("{place}: no record ever seen"),
+            why_empty(&settings.source),
+        ),
+    });
+    let difference = client.clock_difference().unwrap_or(0);
+    if difference.abs() > CLOCK_DIFFERENCE_MAX {
+        let by = span(difference.abs());
+        let which = if difference > 0 { "behind" } else { "ahead of" };
+        let text = format!("this machine's clock is {by} {which} the server's");
+        findings.push(Finding::warn(
+            format!("clock {name}"),
+            text,
+            "set the clock, or start a time service",
+        ));
+    }
+    findings
+}
+
+fn why_empty(source: &Source) -> &'static str {
+    match source {
+        Source::AuditLogs { .. } => {
+            "is audit logging enabled? (organization settings, Data controls; it cannot be undone) or do the filters \
+             leave nothing?"
+        }
+        Source::ChatCompletions { .. } => {
+            "is `store` on in the requests, and is the key of their project? or do the filters leave nothing?"
+        }
+    }
+}
+
+async fn sink(assembly: &Assembly, name: &str, state_in_use: bool) -> Option<Finding> {
+    let (what, sink): (_, Arc<dyn Sink>) = (format!("sink {name}"), assembly.sink(name)?);
+    Some(match tokio::time::timeout(LOOK_MAX, sink.check()).await {
+        Ok(Ok(text)) => Finding::ok(what, text),
+        Ok(Err(SinkError::Busy { path })) if state_in_use => {
+            Finding::ok(what, format!("{path}: in use, as the state is"))
+        }
+        Ok(Err(error)) => Finding::of(what, &Failure::Sink(error)),
+        Err(_) => {
+            let error = SinkError::Busy {
+                path: sink.identity(),
+            };
+            Finding::of(what, &Failure::Sink(error))
+        }
+    })
+}
+
+/// The state directory; and whether another command uses it.
+async fn state(assembly: &Assembly) -> (Vec<Finding>, bool) {
+    let dir = assembly.config.state.dir.clone();
+    let place = dir.display().to_string();
+    let options = Options {
+        lock_wait: LOCK_WAIT,
+        holder: "ccfd check".to_owned(),
+    };
+    let opened = {
+        let dir = dir.clone();
+        tokio::task::spawn_blocking(move || Store::open(&dir, options)).await
+    };
+    let mut in_use = false;
+    let mut findings = match opened {
+        Ok(Ok(Opened { store, recovery })) => vec![found_store(store, recovery, &place).await],
+        Ok(Err(StateError::Locked { holder, .. })) => {
+            in_use = true;
+            vec![Finding::ok("state", format!("{place}: in use by {holder}"))]
+        }
+        Ok(Err(error)) => vec![Finding::of("state", &Failure::State(error))],
+        Err(_) => vec![Finding::of(
+            "state",
+            &Failure::State(StateError::Damaged("opening it broke down".to_owned())),
+        )],
+    };
+    if let Some(free) = free_near(&dir) {
+        let text = format!("{} free for the state", size(free));
+        findings.push(if free < STATE_FREE_MIN {
+            Finding::warn(
+                "space",
+                text,
+                "free some space: without any, progress cannot be kept",
+            )
+        } else {
+            Finding::ok("space", text)
+        });
+    }
+    let rejects = dir.join(REJECTS_DIR);
+    let bytes = dir_bytes(&rejects);
+    if bytes > 0 {
+        let text = format!("{} in {}", size(bytes), rejects.display());
+        let advice =
+            "records that could not be delivered wait there for a person: look, then move the files away";
+        findings.push(Finding::warn("rejects", text, advice));
+    }
+    (findings, in_use)
+}
+
+async fn found_store(store: Store, recovery: Option<state::Recovery>, place: &str) -> Finding {
+    let names = store.names();
+    let closed = store.close().await;
+    match (names, closed, recovery) {
+        (Err(error), _, _) | (_, Err(error), _) => Finding::of("state", &Failure::State(error)),
+        (Ok(_), Ok(()), Some(recovery)) => Finding::warn(
+            "state",
+            format!("{place}: {recovery}"),
+            "records newer than the settled point of these routes may be delivered once more",
+        ),
+        (Ok(names), Ok(()), None) => Finding::ok(
+            "state",
+            format!("{place}: writable, {}", counted(names.len(), "checkpoint")),
+        ),
+    }
+}

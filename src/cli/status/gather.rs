@@ -1,0 +1,180 @@
+//! Where the figures come from: the living daemon's status.json, or else the checkpoints themselves.
+
+use std::{collections::BTreeMap, mem::size_of, time::Duration};
+
+use collectors::IdHash;
+use rustix::{
+    io::Errno,
+    process::{Pid, test_kill_process},
+};
+use state::{StateError, Store};
+
+use super::{BackfillLine, Daemon, Report, RouteLine, SinkLine};
+use crate::{
+    cli::{
+        assembly::Assembly,
+        places::{Place, dir_bytes},
+        store::{self, REJECTS_DIR, is_route_name, route_name},
+    },
+    config::{Config, StateSettings},
+    pipeline::{
+        checkpoint::Checkpoint,
+        progress::{RouteState, RouteStatus},
+        status_file::{STATUS_INTERVAL, StatusFile},
+    },
+};
+
+/// How long another command is waited for that uses the store for a moment.
+const LOCK_WAIT: Duration = Duration::from_millis(500);
+/// A living daemon's file is never older than this, unless its disk is stuck.
+const FRESH_SECONDS: i64 = 3 * STATUS_INTERVAL.as_secs().cast_signed();
+
+pub(super) async fn gather(config: &Config, now: i64) -> anyhow::Result<Report> {
+    let dir = &config.state.dir;
+    let file = StatusFile::read(dir).unwrap_or_else(|error| {
+        tracing::warn!(%error, "status.json cannot be read");
+        None
+    });
+    let running = file
+        .as_ref()
+        .is_some_and(|file| now - file.written <= FRESH_SECONDS && is_alive(file.pid));
+    let daemon = file.as_ref().map(|file| Daemon {
+        pid: file.pid,
+        written: file.written,
+        running,
+    });
+    let mut known: BTreeMap<String, RouteStatus> = file
+        .into_iter()
+        .flat_map(|file| file.routes)
+        .map(|status| (status.route.clone(), status))
+        .collect();
+    let (mut held_by, mut backfills) = (None, Vec::new());
+    if !running && dir.exists() {
+        let settings = StateSettings {
+            lock_wait: LOCK_WAIT,
+            ..config.state.clone()
+        };
+        match store::open(&settings, "ccfd status") {
+            Ok(store) => backfills = take_checkpoints(store, &mut known).await?,
+            Err(StateError::Locked { holder, .. }) => held_by = Some(holder),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Report {
+        now,
+        daemon,
+        held_by,
+        routes: routes(config, known, now),
+        backfills,
+        state: Place::of_dir(dir),
+        rejects_bytes: dir_bytes(&dir.join(REJECTS_DIR)),
+        sinks: config
+            .sinks
+            .iter()
+            .map(|(name, settings)| SinkLine {
+                name: name.clone(),
+                type_name: settings.type_name(),
+                place: Place::of_sink(settings),
+            })
+            .collect(),
+    })
+}
+
+/// Puts what is committed over what the last daemon wrote; answers the backfills among the checkpoints.
+async fn take_checkpoints(
+    store: Store,
+    known: &mut BTreeMap<String, RouteStatus>,
+) -> Result<Vec<BackfillLine>, StateError> {
+    for status in known.values_mut() {
+        // What a route parked for is still there for a person to mend; any other state ended with the daemon.
+        if status.state != RouteState::Parked {
+            status.state = RouteState::Stopped;
+        }
+    }
+    let mut backfills = Vec::new();
+    for name in store.names()? {
+        let Some(saved) = store.cursor::<Checkpoint>(&name).load().await? else {
+            continue;
+        };
+        let checkpoint = saved.cursor;
+        if !is_route_name(&name) {
+            backfills.push(BackfillLine {
+                name,
+                delivered: checkpoint.delivered,
+                remaining_seconds: checkpoint.remaining_seconds().unwrap_or(0),
+            });
+            continue;
+        }
+        let status = known.entry(name.clone()).or_insert_with(|| RouteStatus {
+            state: RouteState::Stopped,
+            ..named(&name)
+        });
+        let id_bytes: usize = saved.parts.iter().map(|(_, ids)| ids.len()).sum();
+        status.held = id_bytes / size_of::<IdHash>();
+        status.delivered = checkpoint.delivered;
+        status.last_record = checkpoint.last_record;
+        status.settled = checkpoint.walks.first().map(|walk| walk.settled);
+    }
+    store.close().await?;
+    Ok(backfills)
+}
+
+/// The configured routes, whether they ran or not, and then those that ran and are configured no more.
+fn routes(config: &Config, mut known: BTreeMap<String, RouteStatus>, now: i64) -> Vec<RouteLine> {
+    let mut lines = Vec::new();
+    for (collector, settings) in &config.collectors {
+        for sink in &settings.sinks {
+            let name = route_name(collector, sink);
+            let ran = known.remove(&name);
+            let never_run = ran.is_none();
+            let mut status = ran.unwrap_or_else(|| RouteStatus {
+                state: RouteState::Stopped,
+                ..named(&name)
+            });
+            // A checkpoint alone does not hold these.
+            status.source = settings.source.name().to_owned();
+            status.table = Assembly::table(settings).name.to_owned();
+            if let Some(sink) = config.sinks.get(sink) {
+                status.sink_type = sink.type_name().to_owned();
+            }
+            lines.push(RouteLine {
+                lag_seconds: lag(&status, now),
+                status,
+                never_run,
+                configured: true,
+            });
+        }
+    }
+    lines.extend(known.into_values().map(|status| RouteLine {
+        lag_seconds: lag(&status, now),
+        status,
+        never_run: false,
+        configured: false,
+    }));
+    lines
+}
+
+fn named(route: &str) -> RouteStatus {
+    let (collector, sink) = route.split_once('/').unwrap_or((route, ""));
+    RouteStatus {
+        route: route.to_owned(),
+        collector: collector.to_owned(),
+        sink: sink.to_owned(),
+        ..RouteStatus::default()
+    }
+}
+
+/// Since when there may be records that were not asked for: since the last reading that left nothing over, or since
+/// the place that the reading of history has come to.
+fn lag(status: &RouteStatus, now: i64) -> Option<i64> {
+    let since = status.last_read.or(status.read_to).or(status.settled)?;
+    Some((now - since).max(0))
+}
+
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| match test_kill_process(pid) {
+        Ok(()) => true,
+        Err(error) => error == Errno::PERM,
+    })
+}

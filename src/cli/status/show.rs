@@ -1,0 +1,143 @@
+//! The report as a person reads it.
+
+use super::{Report, RouteLine};
+use crate::cli::{
+    places::Place,
+    text::{
+        Align::{Left, Right},
+        grouped, size, span, table, tame, wrap,
+    },
+    time::shown,
+};
+
+pub(super) fn text(report: &Report) -> String {
+    let mut text = who(report) + "\n\n";
+    text += &table(
+        &[Left, Left, Left, Left, Right, Right, Right, Right],
+        &route_rows(report),
+    );
+    for line in &report.routes {
+        text += &trouble(line);
+    }
+    for line in &report.backfills {
+        let left = match line.remaining_seconds {
+            0 => "finished".to_owned(),
+            seconds => format!("{} of its window left", span(seconds)),
+        };
+        let records = grouped(line.delivered);
+        text += &format!("\nbackfill {}: {left}, {records} records\n", line.name);
+    }
+    text.push('\n');
+    text += &table(&[Left, Left, Left, Right, Left], &place_rows(report));
+    text
+}
+
+fn who(report: &Report) -> String {
+    let wrote = report.daemon.as_ref().map(|daemon| {
+        let ago = span(report.now - daemon.written);
+        (daemon, format!("{} ({ago} ago)", shown(daemon.written)))
+    });
+    match (wrote, &report.held_by) {
+        (Some((daemon, wrote)), _) if daemon.running => {
+            format!("running as process {}, figures of {wrote}", daemon.pid)
+        }
+        (Some((_, wrote)), Some(holder)) => {
+            format!("in use by {holder}; figures of {wrote}")
+        }
+        (None, Some(holder)) => format!("in use by {holder}; no figures yet"),
+        (Some((_, wrote)), None) => format!("no daemon is running; the last one wrote {wrote}"),
+        (None, None) => "no daemon is running, and none has written here yet".to_owned(),
+    }
+}
+
+fn route_rows(report: &Report) -> Vec<Vec<String>> {
+    let heads = [
+        "ROUTE",
+        "SOURCE",
+        "STATE",
+        "LAST RECORD",
+        "LAG",
+        "DELIVERED",
+        "SETTLED",
+        "HELD",
+    ];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    rows.extend(report.routes.iter().map(|line| route_row(line, report.now)));
+    rows
+}
+
+fn route_row(line: &RouteLine, now: i64) -> Vec<String> {
+    let status = &line.status;
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let state = if line.never_run {
+        "never run".to_owned()
+    } else {
+        status.state.to_string()
+    };
+    vec![
+        status.route.clone(),
+        status.source.clone(),
+        state,
+        or_dash(status.last_record.map(shown)),
+        or_dash(line.lag_seconds.map(span)),
+        grouped(status.delivered),
+        or_dash(
+            status
+                .settled
+                .map(|settled| format!("{} ago", span(now - settled))),
+        ),
+        grouped(status.held as u64),
+    ]
+}
+
+/// What a person should know of a route beside its figures.
+fn trouble(line: &RouteLine) -> String {
+    let (status, mut text) = (&line.status, String::new());
+    let mut say = |what: &str| text += &format!("\n{}", wrap("", &format!("{}: {what}", status.route)));
+    if !line.configured {
+        say("not configured any more; `ccfd reset-state` forgets it");
+    }
+    if status.sweep_late {
+        say("sweeps take longer than sweep_interval: late records arrive later");
+    }
+    if status.rejected > 0 {
+        let count = grouped(status.rejected);
+        say(&format!("{count} records of this run are in the rejects"));
+    }
+    if let Some(error) = &status.error {
+        say(&format!("{} (since {})", tame(&error.text), shown(error.at)));
+        text += &wrap("    ", &tame(&error.advice));
+    }
+    text
+}
+
+fn place_rows(report: &Report) -> Vec<Vec<String>> {
+    let row = |what: &str, name: &str, place: &Place, more: String| {
+        let free = place
+            .free_bytes
+            .map_or(String::new(), |free| format!("{} free", size(free)));
+        vec![
+            what.to_owned(),
+            name.to_owned(),
+            place.path.display().to_string(),
+            size(place.bytes),
+            free + &more,
+        ]
+    };
+    let rejects = match report.rejects_bytes {
+        0 => String::new(),
+        bytes => format!(", of it {} rejects", size(bytes)),
+    };
+    let mut rows = vec![row("state", "", &report.state, rejects)];
+    for sink in &report.sinks {
+        match &sink.place {
+            Some(place) => rows.push(row("sink", &sink.name, place, String::new())),
+            None => rows.push(vec![
+                "sink".to_owned(),
+                sink.name.clone(),
+                "standard output".to_owned(),
+            ]),
+        }
+    }
+    rows
+}
