@@ -1,7 +1,7 @@
 //! `ccfd backfill`: a past window, once, under a checkpoint of its own.
 
 use std::{
-    io::IsTerminal,
+    io::{self, IsTerminal},
     time::{Duration, Instant},
 };
 
@@ -16,6 +16,7 @@ use super::{
     run::watch_signals,
     runtime,
     store::{self, backfill_name, route_name},
+    text::{grouped, print},
     time::{Time, shown},
 };
 use crate::{
@@ -126,12 +127,12 @@ async fn backfill(
             .last()
             .and_then(|walk| walk.until)
             .unwrap_or(begun.start);
-        println!(
-            "already finished: {} to {}, {} records; --again reads it once more",
+        print(&format!(
+            "already finished: {} to {}, {} records; --again reads it once more\n",
             shown(begun.start),
             shown(end + 1),
-            begun.delivered
-        );
+            grouped(begun.delivered)
+        ))?;
         store.close().await?;
         return Ok(Exit::Done);
     }
@@ -189,10 +190,10 @@ async fn backfill(
     showing.abort();
     _ = showing.await;
     store.close().await?;
-    Ok(summary(&ended, &progress.status(), (from, end), began.elapsed()))
+    Ok(summary(&ended, &progress.status(), (from, end), began.elapsed())?)
 }
 
-fn summary(ended: &Ended, status: &RouteStatus, (from, end): (i64, i64), took: Duration) -> Exit {
+fn summary(ended: &Ended, status: &RouteStatus, (from, end): (i64, i64), took: Duration) -> io::Result<Exit> {
     let (exit, how) = match ended {
         Ended::ReadAll => (Exit::Done, "finished"),
         Ended::Stopped => (Exit::Failed, "stopped; the same command goes on from here"),
@@ -201,18 +202,20 @@ fn summary(ended: &Ended, status: &RouteStatus, (from, end): (i64, i64), took: D
             "not finished; the same command goes on from here",
         ),
     };
-    println!("backfill {how}");
-    println!("  window     {} to {}", shown(from), shown(end));
-    println!(
-        "  records    {} ({} already there, {} rejected)",
-        status.delivered, status.already_there, status.rejected
-    );
-    println!("  requests   {}", status.requests);
-    println!("  time       {:.1} s", took.as_secs_f64());
+    print(&format!(
+        "backfill {how}\n  window     {} to {}\n  records    {} ({} already there, {} rejected)\n  requests   {}\n  time       {:.1} s\n",
+        shown(from),
+        shown(end),
+        grouped(status.delivered),
+        grouped(status.already_there),
+        grouped(status.rejected),
+        grouped(status.requests),
+        took.as_secs_f64()
+    ))?;
     if let Ended::Failed(failure) = ended {
         eprintln!("ccfd: {failure}\n      {}", judge(failure).advice);
     }
-    exit
+    Ok(exit)
 }
 
 /// Shows progress until it is aborted: a bar on a terminal, lines elsewhere.

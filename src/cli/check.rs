@@ -103,6 +103,12 @@ impl Finding {
     fn of(what: impl Into<String>, failure: &Failure) -> Self {
         Self::fail(what, failure.to_string(), Some(judge(failure).advice))
     }
+
+    /// Puts the place in front that it is about.
+    fn at(mut self, place: &impl fmt::Display) -> Self {
+        self.text = format!("{place}: {}", self.text);
+        self
+    }
 }
 
 fn found_config(context: &Context, config: &Config) -> Result<Finding, ConfigError> {

@@ -1,12 +1,180 @@
-//! `ccfd demo`.
+//! `ccfd demo`: the whole of it at work, against the simulator, in a fresh directory; no account needed.
 
+mod place;
+mod watch;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context as _;
 use clap::Args;
+use collectors::Clock;
+use tokio::net::TcpListener;
 
-use super::{Context, exit::Exit};
+use super::{
+    Context,
+    assembly::Assembly,
+    exit::Exit,
+    logging, query,
+    run::{collect, routes, watch_signals},
+    runtime, store,
+    text::{grouped, print},
+};
+use crate::{
+    config::{Config, Environment},
+    pipeline::shutdown::shutdown,
+    simulator::{Options, Simulator, serve},
+    tables,
+};
+use place::DemoPlace;
+use watch::{Seen, Watch};
 
 #[derive(Debug, Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// An empty directory, or one to be made [default: a new one in the system's temporary directory]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// How long new records go on to appear
+    #[arg(long = "for", value_name = "D", default_value = "4s", value_parser = humantime::parse_duration)]
+    traffic: Duration,
+}
 
-pub fn run(_context: &Context, _arguments: &Arguments) -> anyhow::Result<Exit> {
-    anyhow::bail!("not here yet")
+/// Habits of the simulated lists: each of them makes a plain collector lose or double records.
+const HABITS: &str = "ties,shuffle,newest,late";
+/// Records of each list at the start; one page holds 100.
+const AUDIT_LOGS: u64 = 2000;
+const COMPLETIONS: u64 = 1000;
+/// Records a second that come on top.
+const LIVE_PER_SECOND: u32 = 20;
+/// Rows of each table that are shown.
+const ROWS_SHOWN: usize = 3;
+
+pub fn run(_: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let place = DemoPlace::prepare(arguments.dir.as_deref())?;
+    runtime()?.block_on(demo(&place, arguments.traffic))
+}
+
+async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
+    let api = SimulatedApi::start().await?;
+    let file = place.write(api.port)?;
+    // The demo is the same everywhere: variables that change settings are for real runs.
+    let environment = Environment::default();
+    let mut config = Config::load(Some(&file), &environment, &[])?;
+    config.log.level = tracing::Level::WARN;
+    logging::start(&config.log);
+    print(&format!(
+        "a simulated OpenAI at http://127.0.0.1:{}/v1 with the habits {HABITS}\ncollecting both lists into {}\n\n",
+        api.port,
+        place.tables().display()
+    ))?;
+    let (sender, stop) = shutdown();
+    let stopper = watch_signals(sender)?;
+    let store = store::open(&config.state, "ccfd demo")?;
+    let assembly = Assembly::new(config, environment);
+    let routes = routes(&assembly, &store, false, false);
+    let progress = routes.iter().map(|route| route.progress.clone()).collect();
+    let watch = Watch {
+        simulator: &api.simulator,
+        stop_time: &|| api.stop_time(),
+        progress,
+        tables: place.tables(),
+        traffic,
+    };
+    let watching = async {
+        let seen = watch.run(stop.clone()).await;
+        stopper.request();
+        seen
+    };
+    let (collected, seen) = tokio::join!(
+        collect(&assembly, store, routes, stop.clone(), stopper.clone(), None),
+        watching
+    );
+    collected?;
+    match seen? {
+        Some(seen) => end(place, api.port, &seen),
+        None => Ok(Exit::Failed),
+    }
+}
+
+fn end(place: &DemoPlace, port: u16, seen: &Seen) -> anyhow::Result<Exit> {
+    let mut out = format!(
+        "issued {} · in the tables {} · missing {} · doubled {}\n",
+        grouped(seen.issued),
+        grouped(seen.in_tables),
+        grouped(seen.missing),
+        grouped(seen.doubled)
+    );
+    for (table, columns) in [
+        (
+            &tables::AUDIT_LOGS,
+            "TimeGenerated, EventType, ActorType, Id, ConnectorName",
+        ),
+        (
+            &tables::CHAT_COMPLETIONS,
+            "TimeGenerated, Model, Id, ConnectorName",
+        ),
+    ] {
+        let sql = format!(
+            "SELECT {columns} FROM {} ORDER BY TimeGenerated, Id LIMIT {ROWS_SHOWN}",
+            table.name
+        );
+        let mut rows = Vec::new();
+        query::as_table(&place.tables(), &sql, &mut rows)?;
+        out += &format!("\nthe first rows of {}\n", table.name);
+        out += &String::from_utf8_lossy(&rows);
+    }
+    out += &place.next_commands(port);
+    print(&out)?;
+    Ok(if seen.missing == 0 && seen.doubled == 0 {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+/// The simulator behind a socket of this process. It ends with the process.
+struct SimulatedApi {
+    simulator: Simulator,
+    port: u16,
+    /// The second at which its time stands still; `i64::MAX` while it runs.
+    stopped_at: Arc<AtomicI64>,
+}
+
+impl SimulatedApi {
+    async fn start() -> anyhow::Result<Self> {
+        let stopped_at = Arc::new(AtomicI64::new(i64::MAX));
+        let clock = {
+            let (system, stopped_at) = (Clock::system(), stopped_at.clone());
+            Clock::from_fn(move || system.now().min(stopped_at.load(Ordering::Relaxed)))
+        };
+        let options = Options {
+            audit_logs: AUDIT_LOGS,
+            completions: COMPLETIONS,
+            habits: HABITS.parse()?,
+            live_per_second: f64::from(LIVE_PER_SECOND),
+            ..Options::default()
+        };
+        let simulator = Simulator::new(options, clock)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .context("cannot listen on 127.0.0.1")?;
+        let port = listener.local_addr()?.port();
+        tokio::spawn(serve(listener, simulator.clone(), std::future::pending()));
+        Ok(Self {
+            simulator,
+            port,
+            stopped_at,
+        })
+    }
+
+    /// From now on nothing new appears, so that what was issued can be counted.
+    fn stop_time(&self) {
+        self.stopped_at.store(Clock::system().now(), Ordering::Relaxed);
+    }
 }

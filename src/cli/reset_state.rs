@@ -11,10 +11,11 @@ use super::{
     exit::Exit,
     logging, runtime,
     store::{self, is_route_name},
+    text::{grouped, print},
     time::{Time, shown},
 };
 use crate::{
-    config::{Config, Source},
+    config::{Config, Source, Start},
     pipeline::checkpoint::Checkpoint,
 };
 
@@ -73,7 +74,7 @@ async fn reset(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
         eprintln!(
             "{name}: everything before {} is delivered, {} records so far",
             shown(settled),
-            checkpoint.delivered
+            grouped(checkpoint.delivered)
         );
     }
     eprintln!("then: {}", outlook(config, arguments));
@@ -100,7 +101,7 @@ async fn reset(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
         removed.push(json!({ "name": name, "checkpoint": checkpoint }));
     }
     store.close().await?;
-    println!("{}", serde_json::to_string_pretty(&removed)?);
+    print(&(serde_json::to_string_pretty(&removed)? + "\n"))?;
     Ok(Exit::Done)
 }
 
@@ -144,10 +145,18 @@ fn outlook(config: &Config, arguments: &Arguments) -> String {
             shown(to.second(chrono::Utc::now().timestamp()))
         ),
         (None, Some(settings)) => format!(
-            "the next run begins at the collector's start ({:?})",
-            settings.start
+            "the next run begins at the collector's start: {}",
+            start_in_words(&settings.start)
         ),
         (None, None) => "no run follows: the collector is not configured".to_owned(),
+    }
+}
+
+fn start_in_words(start: &Start) -> String {
+    match start {
+        Start::LookBack(back) => format!("{} before it", humantime::format_duration(*back)),
+        Start::All => "the oldest record".to_owned(),
+        Start::At(time) => shown(time.timestamp()),
     }
 }
 

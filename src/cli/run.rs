@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
+use state::Store;
 use tokio::{signal::unix::SignalKind, task::JoinSet};
 use tracing::Instrument;
 
@@ -54,29 +55,38 @@ async fn serve(config: Config, context: &Context, arguments: &Arguments) -> anyh
     let store = open(&config.state, command)?;
     name_orphans(&store, &config)?;
     let assembly = Assembly::new(config, context.environment.clone());
-    let routes = routes(&assembly, &store, arguments);
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), routes = routes.len(), state = %assembly.config.state.dir.display(), "started");
+    let routes = routes(&assembly, &store, arguments.once, arguments.accept_change);
+    collect(&assembly, store, routes, stop, signals, arguments.timeout).await
+}
+
+/// Runs the routes to their end, with status.json beside them, and closes the store.
+pub async fn collect(
+    assembly: &Assembly,
+    store: Store,
+    routes: Vec<Route>,
+    stop: Shutdown,
+    stopper: Arc<ShutdownSender>,
+    timeout: Option<Duration>,
+) -> anyhow::Result<Exit> {
+    let dir = &assembly.config.state.dir;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), routes = routes.len(), state = %dir.display(), "started");
     let progress: Vec<Progress> = routes.iter().map(|route| route.progress.clone()).collect();
     let (ended, watch) = shutdown();
-    let status = keep_status_file(
-        assembly.config.state.dir.clone(),
-        progress.clone(),
-        assembly.changed(),
-        watch,
-    );
+    let status = keep_status_file(dir.clone(), progress.clone(), assembly.changed(), watch);
     let status = tokio::spawn(status);
-    let exit = drive(routes, stop, signals, &assembly.config, arguments.timeout).await;
+    let exit = drive(routes, stop, stopper, &assembly.config, timeout).await;
     ended.request();
     _ = status.await;
     StatusFile::of(&progress)
-        .write(&assembly.config.state.dir)
+        .write(dir)
         .context("cannot write status.json")?;
     store.close().await?;
     tracing::info!("stopped");
     Ok(exit)
 }
 
-fn routes(assembly: &Arc<Assembly>, store: &state::Store, arguments: &Arguments) -> Vec<Route> {
+/// Every configured route, not yet running.
+pub fn routes(assembly: &Arc<Assembly>, store: &Store, once: bool, accept_change: bool) -> Vec<Route> {
     let mut routes = Vec::new();
     for (collector, settings) in &assembly.config.collectors {
         for sink in &settings.sinks {
@@ -86,9 +96,9 @@ fn routes(assembly: &Arc<Assembly>, store: &state::Store, arguments: &Arguments)
                 checkpoint: route_name(collector, sink),
                 plan: Plan::Follow {
                     begin: begin(&settings.start),
-                    once: arguments.once,
+                    once,
                 },
-                accept_change: arguments.accept_change,
+                accept_change,
             };
             routes.extend(assembly.route(store, wanted));
         }

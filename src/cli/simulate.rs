@@ -38,6 +38,15 @@ pub struct Arguments {
     /// How long each answer takes
     #[arg(long, value_name = "D", default_value = "0s", value_parser = humantime::parse_duration)]
     latency: Duration,
+    /// Records a second that appear as time goes on
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    live: u32,
+    /// Sent as openai-organization
+    #[arg(long, value_name = "ID", hide = true)]
+    organization: Option<String>,
+    /// Sent as openai-project
+    #[arg(long, value_name = "ID", hide = true)]
+    project: Option<String>,
 }
 
 /// Records of each list when nothing else is asked for.
@@ -60,6 +69,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         .map(read)
         .collect::<anyhow::Result<Vec<_>>>()?;
     let generated = if records.is_empty() { GENERATED } else { 0 };
+    let defaults = Options::default();
     let options = Options {
         audit_logs: arguments.audit_logs.unwrap_or(generated),
         completions: arguments.completions.unwrap_or(generated),
@@ -67,7 +77,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         seed: arguments.seed,
         habits: arguments.habits,
         latency: arguments.latency,
-        ..Options::default()
+        live_per_second: f64::from(arguments.live),
+        organization: arguments.organization.clone().unwrap_or(defaults.organization),
+        project: arguments.project.clone().unwrap_or(defaults.project),
+        spread: defaults.spread,
     };
     let simulator =
         Simulator::new(options, Clock::system()).map_err(|error| UsageError(error.to_string()))?;

@@ -89,6 +89,17 @@ impl Simulator {
             .collect()
     }
 
+    /// The ids of the records of a list that can be seen now.
+    pub fn visible(&self, list: List) -> Vec<String> {
+        let now = self.clock.now();
+        let state = self.state();
+        let records = state.world.records(list);
+        let visible = records.filter(|(_, entry)| entry.visible_at <= now);
+        visible
+            .filter_map(|(number, _)| Head::of(state.world.body(number)).id)
+            .collect()
+    }
+
     /// The body of a record as it is now, unless it was deleted.
     pub fn body_of(&self, id: &str) -> Option<Bytes> {
         let state = self.state();

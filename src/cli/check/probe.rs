@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use collectors::CollectErrorKind;
 use futures::future::join_all;
 use state::{Opened, Options, StateError, Store};
 
@@ -68,13 +69,13 @@ async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings)
     let hello = match tokio::time::timeout(LOOK_MAX, source.hello(&client)).await {
         Ok(Ok(hello)) => hello,
         Ok(Err(error)) => {
-            findings.push(Finding::of(what, &Failure::Collect(error)));
+            findings.push(Finding::of(what, &Failure::Collect(error)).at(&settings.base_url));
             return findings;
         }
         Err(_) => {
             let reason = format!("no answer within {}s", LOOK_MAX.as_secs());
-            let error = collectors::CollectErrorKind::Unreachable(reason);
-            findings.push(Finding::of(what, &Failure::Collect(error.into())));
+            let error = CollectErrorKind::Unreachable(reason);
+            findings.push(Finding::of(what, &Failure::Collect(error.into())).at(&settings.base_url));
             return findings;
         }
     };
@@ -108,7 +109,7 @@ async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings)
 fn why_empty(source: &Source) -> &'static str {
     match source {
         Source::AuditLogs { .. } => {
-            "is audit logging enabled? (organization settings, Data controls; it cannot be undone) or do the filters \
+            "is audit logging enabled? (Settings, Organization, Data controls; nothing is logged before) or do the filters \
              leave nothing?"
         }
         Source::ChatCompletions { .. } => {

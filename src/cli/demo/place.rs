@@ -1,0 +1,134 @@
+//! The demo's directory: two keys, a configuration, and later the state and the tables. It stays.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+
+use super::{HABITS, LIVE_PER_SECOND};
+use crate::cli::UsageError;
+
+/// Where the demo lives.
+pub struct DemoPlace {
+    dir: PathBuf,
+    /// The same as text, for the files and commands that name it.
+    text: String,
+}
+
+impl DemoPlace {
+    /// Takes the given directory if nothing is in it, or a new one.
+    pub fn prepare(wanted: Option<&Path>) -> anyhow::Result<Self> {
+        let dir = match wanted {
+            Some(dir) => {
+                fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+                let mut entries = fs::read_dir(dir).with_context(|| dir.display().to_string())?;
+                if entries.next().is_some() {
+                    let text = format!("--dir: {} is not empty", dir.display());
+                    return Err(UsageError(text).into());
+                }
+                fs::canonicalize(dir)?
+            }
+            None => tempfile::Builder::new()
+                .prefix("ccfd-demo-")
+                .tempdir()
+                .context("cannot make a temporary directory; name one with --dir")?
+                .keep(),
+        };
+        match dir.to_str() {
+            Some(text) => Ok(Self {
+                text: text.to_owned(),
+                dir,
+            }),
+            None => Err(UsageError(format!("--dir: {} is not UTF-8", dir.display())).into()),
+        }
+    }
+
+    /// The database.
+    pub fn tables(&self) -> PathBuf {
+        self.dir.join("tables.db")
+    }
+
+    /// Writes keys and configuration; answers the configuration's path.
+    pub fn write(&self, port: u16) -> io::Result<PathBuf> {
+        fs::write(self.dir.join("admin-key"), "sk-admin-demo\n")?;
+        fs::write(self.dir.join("project-key"), "sk-proj-demo\n")?;
+        let path = |name: &str| toml_text(&format!("{}/{name}", self.text));
+        let (state, tables) = (path("state"), path("tables.db"));
+        let (admin, project) = (path("admin-key"), path("project-key"));
+        let file = self.dir.join("ccfd.toml");
+        fs::write(
+            &file,
+            format!(
+                r#"# Written by `ccfd demo`. Against the real API leave out base_url and the intervals, which are short for the show.
+[state]
+dir = {state}
+
+[default.collector]
+base_url = "http://127.0.0.1:{port}/v1"
+start = "8d"
+poll_interval = "1s"
+sweep_interval = "1s"
+rate_limit_qps = 50
+sinks = ["local"]
+
+[collector.demo-audit]
+source = "audit_logs"
+api_key = {{ file = {admin} }}
+
+[collector.demo-chat]
+source = "chat_completions"
+api_key = {{ file = {project} }}
+
+[sink.local]
+type = "sqlite"
+path = {tables}
+"#
+            ),
+        )?;
+        Ok(file)
+    }
+
+    /// What to try next, each as it can be pasted into a shell.
+    pub fn next_commands(&self, port: u16) -> String {
+        let ccfd = shell_word(&std::env::args().next().unwrap_or_else(|| "ccfd".to_owned()));
+        let config = shell_word(&format!("{}/ccfd.toml", self.text));
+        format!(
+            "
+everything stays in {}; to go on:
+
+  {ccfd} --config {config} query \"SELECT EventType, count(*) AS n FROM OpenAIAuditLogs_CL GROUP BY 1 ORDER BY n DESC\"
+  {ccfd} --config {config} status
+  {ccfd} simulate --listen 127.0.0.1:{port} --seed 1 --habits {HABITS} --live {LIVE_PER_SECOND} & {ccfd} --config {config} run
+
+the last one runs until Ctrl-C; `kill %1` then ends its simulator
+",
+            self.text
+        )
+    }
+}
+
+/// A basic string of TOML. Its escapes are those of JSON.
+fn toml_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_blanks_and_quotes_stays_one_word_of_the_shell() {
+        assert_eq!(shell_word("/tmp/a b/it's"), r"'/tmp/a b/it'\''s'");
+        assert_eq!(shell_word("target/debug/ccfd"), "target/debug/ccfd");
+    }
+}

@@ -1,0 +1,189 @@
+//! Watches the demo: lets traffic go on for a while, stops time, waits until everything has arrived, and counts.
+
+use std::{
+    collections::HashSet,
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{
+    cli::text::grouped,
+    pipeline::{
+        progress::{Progress, RouteState},
+        shutdown::Shutdown,
+    },
+    simulator::{List, Simulator},
+    sinks::sqlite::query::{self, Cell, QueryError, Rows},
+    tables::{AUDIT_LOGS, CHAT_COMPLETIONS},
+};
+
+/// How often it is looked.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// How often a line is written where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long everything may take to arrive once time stands still.
+const ARRIVAL_MAX: Duration = Duration::from_secs(120);
+
+/// What is watched.
+pub struct Watch<'a> {
+    pub simulator: &'a Simulator,
+    /// Stops the simulator's time.
+    pub stop_time: &'a (dyn Fn() + Sync),
+    pub progress: Vec<Progress>,
+    pub tables: PathBuf,
+    /// How long new records go on to appear.
+    pub traffic: Duration,
+}
+
+/// What was counted at the end.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Records that the lists showed.
+    pub issued: u64,
+    /// Rows in the tables.
+    pub in_tables: u64,
+    /// Records without a row.
+    pub missing: u64,
+    /// Records that were handed to the tables more than once.
+    pub doubled: u64,
+}
+
+impl Watch<'_> {
+    /// Ends when everything has arrived or cannot any more; `None` when the stop was asked for before.
+    pub async fn run(&self, mut stop: Shutdown) -> anyhow::Result<Option<Seen>> {
+        let display = Display::new();
+        let began = Instant::now();
+        let mut deadline: Option<Instant> = None;
+        let seen = loop {
+            if stop.or_sleep(LOOK_INTERVAL).await {
+                display.end();
+                return Ok(None);
+            }
+            let delivered: u64 = self.progress.iter().map(|one| one.status().delivered).sum();
+            display.show(&self.progress, self.issued(), delivered);
+            match deadline {
+                None if began.elapsed() >= self.traffic && self.caught_up() => {
+                    (self.stop_time)();
+                    deadline = Some(Instant::now() + ARRIVAL_MAX);
+                }
+                None => {}
+                // Counting reads both tables: not before it can come out even.
+                Some(deadline) if delivered >= self.issued() || Instant::now() >= deadline => {
+                    let seen = self.count()?;
+                    if seen.missing == 0 || Instant::now() >= deadline {
+                        break seen;
+                    }
+                }
+                Some(_) => {}
+            }
+        };
+        display.end();
+        Ok(Some(seen))
+    }
+
+    fn caught_up(&self) -> bool {
+        self.progress
+            .iter()
+            .all(|one| one.status().state == RouteState::Live)
+    }
+
+    fn issued(&self) -> u64 {
+        let visible = |list| self.simulator.visible(list).len() as u64;
+        visible(List::AuditLogs) + visible(List::Completions)
+    }
+
+    fn count(&self) -> Result<Seen, QueryError> {
+        let mut seen = Seen::default();
+        for (list, table) in [
+            (List::AuditLogs, &AUDIT_LOGS),
+            (List::Completions, &CHAT_COMPLETIONS),
+        ] {
+            let rows = ids(&self.tables, table.name)?;
+            let issued = self.simulator.visible(list);
+            seen.issued += issued.len() as u64;
+            seen.in_tables += rows.total;
+            seen.doubled += rows.total - rows.ids.len() as u64;
+            seen.missing += issued.iter().filter(|id| !rows.ids.contains(*id)).count() as u64;
+        }
+        let repeated = self.progress.iter().map(|one| one.status().already_there);
+        seen.doubled += repeated.sum::<u64>();
+        Ok(seen)
+    }
+}
+
+#[derive(Default)]
+struct Ids {
+    ids: HashSet<String>,
+    total: u64,
+}
+
+impl Rows for Ids {
+    fn columns(&mut self, _: &[&str]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()> {
+        self.total += 1;
+        if let Some(Cell::Text(id)) = values.first() {
+            self.ids.insert((*id).to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn ids(tables: &Path, table: &str) -> Result<Ids, QueryError> {
+    let mut ids = Ids::default();
+    query::run(tables, &format!("SELECT Id FROM {table}"), &mut ids)?;
+    Ok(ids)
+}
+
+/// A bar on a terminal, lines elsewhere.
+enum Display {
+    Bar(ProgressBar),
+    Lines(std::cell::Cell<Option<Instant>>),
+}
+
+impl Display {
+    fn new() -> Self {
+        if !io::stderr().is_terminal() {
+            return Self::Lines(std::cell::Cell::new(None));
+        }
+        let bar = ProgressBar::new(0);
+        let template = "{wide_bar} {human_pos} of {human_len} records  {msg}";
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        Self::Bar(bar)
+    }
+
+    fn show(&self, progress: &[Progress], issued: u64, delivered: u64) {
+        let states: Vec<String> = progress
+            .iter()
+            .map(|one| one.status())
+            .map(|status| format!("{} {}", status.source, status.state))
+            .collect();
+        let states = states.join(", ");
+        match self {
+            Self::Bar(bar) => {
+                bar.set_length(issued);
+                bar.set_position(delivered.min(issued));
+                bar.set_message(states);
+            }
+            Self::Lines(last) if last.get().is_none_or(|last| last.elapsed() >= LINE_INTERVAL) => {
+                last.set(Some(Instant::now()));
+                eprintln!("{} of {} records ({states})", grouped(delivered), grouped(issued));
+            }
+            Self::Lines(_) => {}
+        }
+    }
+
+    fn end(&self) {
+        match self {
+            Self::Bar(bar) => bar.finish_and_clear(),
+            Self::Lines(_) => {}
+        }
+    }
+}
