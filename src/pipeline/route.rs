@@ -156,7 +156,12 @@ impl Route {
         };
         let mut store = (self.store)();
         let saved = store.load().await?;
+        let known = saved.as_ref().map(|saved| saved.cursor.identity.clone());
         let (checkpoint, parts) = self.take_up(saved, &hello)?;
+        if known.is_some_and(|known| known != checkpoint.identity) {
+            // At once: where nothing new is read, no commit would carry it, and a change would have to be accepted again.
+            store.commit(&checkpoint, Vec::new()).await?;
+        }
         let readers = self.readers(&client, &checkpoint, &parts);
         drop(parts);
         self.progress.update(|status| {
