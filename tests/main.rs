@@ -1,5 +1,6 @@
 //! Behaviour of the whole, in sentences. One binary: one link, shared support.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod cli;
 mod collecting;
 mod support;

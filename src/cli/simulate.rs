@@ -8,7 +8,7 @@ use clap::Args;
 use collectors::Clock;
 use tokio::net::TcpListener;
 
-use super::{UsageError, exit::Exit, run::watch_signals, runtime};
+use super::{UsageError, exit::Exit, run::watch_signals, runtime, text};
 use crate::{
     pipeline::shutdown::shutdown,
     simulator::{Habits, Options, Simulator, serve},
@@ -90,7 +90,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         let listener = TcpListener::bind(arguments.listen)
             .await
             .with_context(|| arguments.listen.to_string())?;
-        println!("http://{}/v1", listener.local_addr()?);
+        text::print(&format!("http://{}/v1\n", listener.local_addr()?))?;
         serve(listener, simulator, async move { stop.requested().await }).await?;
         Ok(Exit::Done)
     })

@@ -1,5 +1,6 @@
-//! What the tests share: a clock that moves with tokio's, and a simulator in the network's place.
+//! What the tests share: a clock that moves with tokio's, a simulator in the network's place, the real binary.
 
+pub mod process;
 pub mod rig;
 pub mod time;
 pub mod wire;

@@ -25,7 +25,8 @@ pub(super) fn text(report: &Report) -> String {
             seconds => format!("{} of its window left", span(seconds)),
         };
         let records = grouped(line.delivered);
-        text += &format!("\nbackfill {}: {left}, {records} records\n", line.name);
+        let (route, window) = line.name.split_once("/backfill/").unwrap_or((&line.name, ""));
+        text += &format!("\nbackfill {route} {window}: {left}, {records} records\n");
     }
     text.push('\n');
     text += &table(&[Left, Left, Left, Right, Left], &place_rows(report));

@@ -1,0 +1,111 @@
+use rustix::process::Signal;
+
+use crate::support::process::{Place, Simulated, wait_until};
+
+const MANY: [&str; 6] = [
+    "--audit-logs",
+    "3000",
+    "--completions",
+    "300",
+    "--habits",
+    "ties,shuffle,newest,tenant-ignore",
+];
+const AUDIT: [&str; 4] = ["backfill", "--collector", "acme-audit", "--from"];
+
+fn audit(rest: &[&str]) -> Vec<String> {
+    AUDIT.iter().chain(rest).map(|word| (*word).to_owned()).collect()
+}
+
+fn run(place: &Place, code: i32, words: &[String]) -> String {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let ended = place.run_to(code, &words);
+    ended.stdout + &ended.stderr
+}
+
+#[test]
+fn what_lies_before_the_routes_own_coverage_is_brought_by_default() {
+    let api = Simulated::start(&MANY);
+    let place = Place::new(&api.base_url);
+    place.replace("start = \"8d\"", "start = \"2d\"");
+    place.run_to(0, &["run", "--once"]);
+    let (before, _) = place.rows();
+    assert!((1..2000).contains(&before), "{before}");
+    run(&place, 0, &audit(&["30d", "--parallel", "8"]));
+    assert_eq!(place.rows().0, 3000);
+    let once_more = run(&place, 0, &audit(&["30d", "--parallel", "8"]));
+    assert!(once_more.contains("already finished"), "{once_more}");
+    let covered = run(&place, 2, &audit(&["1d"]));
+    assert!(covered.contains("the route itself covers that time"), "{covered}");
+}
+
+#[test]
+fn again_reads_a_finished_window_once_more_and_doubles_nothing() {
+    let api = Simulated::start(&["--audit-logs", "0", "--completions", "300"]);
+    let place = Place::new(&api.base_url);
+    let words = ["backfill", "--collector", "acme-chat", "--from", "beginning"];
+    place.run_to(0, &words);
+    let again = place.run_to(0, &[&words[..], &["--again"]].concat());
+    assert!(again.stdout.contains("300 already there"), "{}", again.stdout);
+    assert_eq!(place.rows().1, 300);
+}
+
+#[test]
+fn a_killed_backfill_goes_on_where_it_was() {
+    let api = Simulated::start(&[&MANY[..], &["--latency", "30ms"]].concat());
+    let place = Place::new(&api.base_url);
+    let words = audit(&["30d"]);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut first = place.start(&words);
+    first.wait_for_log("\"delivered\"");
+    first.signal(Signal::KILL);
+    first.wait();
+    let (before, _) = place.rows();
+    assert!((1..3000).contains(&before), "{before}");
+    let ended = place.run_to(0, &words);
+    assert!(ended.stderr.contains("\"resumed\":true"), "{}", ended.stderr);
+    assert!(ended.stdout.contains("backfill finished"), "{}", ended.stdout);
+    assert_eq!(place.rows().0, 3000);
+}
+
+#[test]
+fn what_cannot_be_backfilled_is_a_usage_error() {
+    let api = Simulated::start(&MANY);
+    let place = Place::new(&api.base_url);
+    for (words, reason) in [
+        (
+            "backfill --collector acme-chat --from 30d --parallel 2",
+            "filtered by time",
+        ),
+        ("backfill --collector nobody --from 30d", "acme-audit, acme-chat"),
+        (
+            "backfill --collector acme-audit --sink nowhere --from 30d",
+            "no sink `nowhere`",
+        ),
+        ("backfill --collector acme-audit --from yesterday", "wanted:"),
+        (
+            "backfill --collector acme-audit --from 2026-01-02 --to 2026-01-01",
+            "nothing lies between",
+        ),
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let ended = place.run_to(2, &words);
+        assert!(ended.stderr.contains(reason), "{words:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn commands_that_write_refuse_beside_a_daemon_and_name_it() {
+    let api = Simulated::start(&MANY);
+    let place = Place::new(&api.base_url);
+    let _daemon = place.start(&["run"]);
+    wait_until("the daemon's status", || place.path("state/status.json").exists());
+    let from = ["--collector", "acme-audit"];
+    for words in [
+        [&["backfill", "--from", "30d"], &from[..]].concat(),
+        [&["reset-state", "--yes"], &from[..]].concat(),
+        vec!["run", "--once"],
+    ] {
+        let ended = place.run_to(2, &words);
+        assert!(ended.stderr.contains("`ccfd run` (process "), "{}", ended.stderr);
+    }
+}

@@ -1,0 +1,11 @@
+//! Every command as a person or a service manager starts it.
+
+mod backfill;
+mod check;
+mod demo;
+mod query;
+mod reset_state;
+mod run;
+mod settings;
+mod simulate;
+mod status;

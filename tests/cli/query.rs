@@ -1,0 +1,96 @@
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
+use crate::support::process::{Place, Simulated};
+
+fn collected() -> Place {
+    let api = Simulated::start(&["--audit-logs", "200", "--completions", "150"]);
+    let place = Place::new(&api.base_url);
+    place.run_to(0, &["run", "--once"]);
+    place
+}
+
+#[test]
+fn rows_come_as_a_table_as_json_and_as_csv() {
+    let place = collected();
+    let sql = "SELECT ConnectorName, count(*) AS n FROM OpenAIAuditLogs_CL GROUP BY 1";
+    let text = place.run_to(0, &["query", sql]).stdout;
+    assert_eq!(
+        text,
+        "ConnectorName    n\n-------------  ---\nacme-audit     200\n"
+    );
+    let json = place.run_to(0, &["query", "--json", sql]).stdout;
+    assert_eq!(json, "{\"ConnectorName\":\"acme-audit\",\"n\":200}\n");
+    let csv = place.run_to(0, &["query", "--csv", sql]).stdout;
+    assert_eq!(csv, "ConnectorName,n\r\nacme-audit,200\r\n");
+}
+
+#[test]
+fn a_record_is_one_line_of_json_that_holds_it_as_received() {
+    let place = collected();
+    let sql = "SELECT Record FROM OpenAIChatCompletions_CL";
+    let json = place.run_to(0, &["query", "--json", sql]).stdout;
+    assert_eq!(json.lines().count(), 150);
+    for line in json.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let record: serde_json::Value = serde_json::from_str(row["Record"].as_str().unwrap()).unwrap();
+        assert_eq!(record["object"], "chat.completion");
+    }
+}
+
+#[test]
+fn nothing_can_be_changed() {
+    let place = collected();
+    let ended = place.run_to(2, &["query", "DELETE FROM OpenAIAuditLogs_CL"]);
+    assert!(
+        ended.stderr.contains("only statements that read"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(place.rows().0, 200);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let place = collected();
+    // Far more than a pipe holds.
+    let sql = "SELECT a.Record FROM OpenAIAuditLogs_CL a, OpenAIChatCompletions_CL b";
+    for format in ["--json", "--csv", "--sink=local"] {
+        let mut child = place
+            .command(&["query", format, sql])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut first).unwrap();
+        drop(out);
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(0), "{format}: {ended:?}");
+        assert!(ended.stderr.is_empty(), "{format}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_query_that_cannot_be_answered_says_why() {
+    let place = Place::new("http://127.0.0.1:9/v1");
+    let missing = place.run_to(1, &["query", "SELECT 1"]);
+    assert!(
+        missing.stderr.contains("nothing was collected yet"),
+        "{missing:?}"
+    );
+    let place = collected();
+    let sql = place.run_to(2, &["query", "SELECT * FROM unheard_of"]);
+    assert!(sql.stderr.contains("no such table"), "{sql:?}");
+    let sink = place.run_to(2, &["query", "--sink", "other", "SELECT 1"]);
+    assert!(sink.stderr.contains("there are: local"), "{sink:?}");
+    place.replace(
+        "type = \"sqlite\"\npath = \"./tables.db\"",
+        "type = \"ndjson\"\ndir = \"./a\"",
+    );
+    let none = place.run_to(2, &["query", "SELECT 1"]);
+    assert!(none.stderr.contains("no sink of type sqlite"), "{none:?}");
+}

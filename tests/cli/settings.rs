@@ -1,0 +1,102 @@
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use crate::support::process::{ADMIN_SECRET, Place, Simulated};
+
+#[test]
+fn the_file_is_named_before_or_after_the_command() {
+    let place = Place::new("http://127.0.0.1:9/v1");
+    fs::rename(place.path("ccfd.toml"), place.path("other.toml")).unwrap();
+    for words in [
+        ["--config", "other.toml", "status"],
+        ["status", "--config", "other.toml"],
+    ] {
+        assert!(place.run_to(0, &words).stdout.contains("acme-audit/local"));
+    }
+    let ended = place.run_to(2, &["status", "--config", "none.toml"]);
+    assert!(ended.stderr.contains("none.toml"), "{}", ended.stderr);
+}
+
+#[test]
+fn without_a_file_the_keys_of_the_environment_are_enough() {
+    let place = Place::bare().without("OPENAI_ADMIN_KEY");
+    assert!(
+        place
+            .run_to(0, &["status"])
+            .stdout
+            .contains("chat-completions/local")
+    );
+    let place = place.without("OPENAI_API_KEY");
+    let ended = place.run_to(2, &["run"]);
+    assert!(ended.stderr.contains("ccfd demo"), "{}", ended.stderr);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_nearest_one() {
+    let place = Place::new("http://127.0.0.1:9/v1");
+    place.replace("poll_interval", "pol_interval");
+    let ended = place.run_to(2, &["run"]);
+    assert!(
+        ended.stderr.contains("pol_interval") && ended.stderr.contains("`poll_interval`"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn variables_of_the_environment_win_over_the_file() {
+    let place = Place::new("http://127.0.0.1:9/v1").with("CCFD__STATE__DIR", "./elsewhere");
+    assert!(place.run_to(0, &["status"]).stdout.contains("./elsewhere"));
+}
+
+#[test]
+fn a_secret_file_that_everyone_can_read_is_refused() {
+    let api = Simulated::start(&["--audit-logs", "10", "--completions", "10"]);
+    let place = Place::new(&api.base_url);
+    place.replace("{ env = \"OPENAI_ADMIN_KEY\" }", "{ file = \"./key\" }");
+    place.write("key", ADMIN_SECRET);
+    set_mode(&place.path("key"), 0o644);
+    let ended = place.run_to(3, &["run", "--once"]);
+    assert!(
+        ended.stderr.contains("can be read by everyone"),
+        "{}",
+        ended.stderr
+    );
+    assert!(place.run_to(3, &["check"]).stdout.contains("chmod o-r"));
+    set_mode(&place.path("key"), 0o600);
+    place.run_to(0, &["run", "--once"]);
+}
+
+#[test]
+fn what_is_written_is_for_its_owner_alone() {
+    let api = Simulated::start(&["--audit-logs", "10", "--completions", "10"]);
+    let place = Place::new(&api.base_url);
+    place.run_to(0, &["run", "--once"]);
+    let mut files = files_below(&place.path("state"));
+    assert!(files.len() > 3, "{files:?}");
+    files.push(place.path("tables.db"));
+    for file in files {
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.display());
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
