@@ -39,7 +39,7 @@ pub use error::{CollectError, CollectErrorKind, WrongKeyClass};
 pub use head::LAST_SECOND;
 pub use held::PartChange;
 pub use page::{ListPage, Malformed};
-pub use reader::{Hello, Reader, Source, Step, TenantWalk};
+pub use reader::{Hello, Reader, Source, Step, TenantWalk, held_ids};
 pub use reading::Reading;
 pub use record::{IdHash, Record, Unusable};
 pub use step::{Change, Page};

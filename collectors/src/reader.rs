@@ -117,6 +117,12 @@ impl Source {
     }
 }
 
+/// How many ids the stored parts of so many walks hold.
+pub fn held_ids(parts: &[(Vec<u8>, Vec<u8>)], walks: usize) -> usize {
+    let walks = (0..=u8::MAX).take(walks);
+    walks.map(|walk| Held::restore(walk, parts.iter()).len()).sum()
+}
+
 /// The newest page of a list.
 async fn ask(client: &Client, list: &List) -> Result<Answer, CollectError> {
     let query = list.query(&Reading::new(0, None), Task::Search, None);

@@ -20,7 +20,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// One statement that reads, such as "SELECT Type, count(*) FROM OpenAIAuditLogs_CL GROUP BY 1"
+    /// One statement that reads, such as "SELECT EventType, count(*) FROM OpenAIAuditLogs_CL GROUP BY 1"
     #[arg(value_name = "SQL")]
     sql: String,
     /// One JSON object a line, a member for each column; dynamic columns are JSON text

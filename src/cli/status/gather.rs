@@ -1,8 +1,8 @@
 //! Where the figures come from: the living daemon's status.json, or else the checkpoints themselves.
 
-use std::{collections::BTreeMap, mem::size_of, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use collectors::IdHash;
+use collectors::held_ids;
 use rustix::{
     io::Errno,
     process::{Pid, test_kill_process},
@@ -109,8 +109,7 @@ async fn take_checkpoints(
             state: RouteState::Stopped,
             ..named(&name)
         });
-        let id_bytes: usize = saved.parts.iter().map(|(_, ids)| ids.len()).sum();
-        status.held = id_bytes / size_of::<IdHash>();
+        status.held = held_ids(&saved.parts, checkpoint.walks.len());
         status.delivered = checkpoint.delivered;
         status.last_record = checkpoint.last_record;
         status.settled = checkpoint.walks.first().map(|walk| walk.settled);
