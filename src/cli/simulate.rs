@@ -47,6 +47,15 @@ pub struct Arguments {
     /// Sent as openai-project
     #[arg(long, value_name = "ID", hide = true)]
     project: Option<String>,
+    /// Seconds by which the Date of its answers is wrong
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        hide = true,
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
+    date_offset: i64,
 }
 
 /// Records of each list when nothing else is asked for.
@@ -84,6 +93,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     };
     let simulator =
         Simulator::new(options, Clock::system()).map_err(|error| UsageError(error.to_string()))?;
+    simulator.date_offset(arguments.date_offset);
     runtime()?.block_on(async {
         let (sender, mut stop) = shutdown();
         watch_signals(sender)?;

@@ -24,6 +24,21 @@ fn an_empty_list_is_a_warning_with_a_question() {
     assert!(text.contains("is `store` on"), "{text}");
 }
 
+#[test]
+fn a_clock_that_is_wrong_is_a_warning() {
+    for (offset, text) in [
+        ("3600", "behind the server's"),
+        ("-3600", "ahead of the server's"),
+    ] {
+        let api = Simulated::start(&["--date-offset", offset]);
+        let said = Place::new(&api.base_url).run_to(0, &["check"]).stdout;
+        assert!(
+            said.contains("warn  clock acme-chat") && said.contains(text),
+            "{said}"
+        );
+    }
+}
+
 /// Whether a finding of this kind fails with this advice, while the command ends with 3.
 fn fails(place: &Place, what: &str, text: &str, advice: &str) {
     let ended = place.run_to(3, &["check", "--json"]);

@@ -75,6 +75,18 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
+fn of_several_databases_one_is_named() {
+    let place = collected();
+    let text = std::fs::read_to_string(place.path("ccfd.toml")).unwrap();
+    let second = "\n[sink.second]\ntype = \"sqlite\"\npath = \"./second.db\"\n";
+    place.write("ccfd.toml", &(text + second));
+    let ended = place.run_to(2, &["query", "SELECT 1"]);
+    assert!(ended.stderr.contains("--sink local|second"), "{}", ended.stderr);
+    let one = place.run_to(0, &["query", "--sink", "local", "--csv", "SELECT 1 AS one"]);
+    assert_eq!(one.stdout, "one\r\n1\r\n");
+}
+
+#[test]
 fn a_query_that_cannot_be_answered_says_why() {
     let place = Place::new("http://127.0.0.1:9/v1");
     let missing = place.run_to(1, &["query", "SELECT 1"]);

@@ -69,6 +69,19 @@ fn a_parked_route_is_shown_with_what_to_do() {
 }
 
 #[test]
+fn a_living_daemon_with_a_parked_route_needs_a_person() {
+    let api = Simulated::start(&SOME);
+    let place = Place::new(&api.base_url).without("OPENAI_ADMIN_KEY");
+    let _daemon = place.start(&["run"]);
+    wait_until("a route to be parked and the other to be live", || {
+        let status = place.status();
+        status["routes"][0]["state"] == "parked" && status["routes"][1]["state"] == "live"
+    });
+    let text = place.run_to(3, &["status"]).stdout;
+    assert!(text.starts_with("running as process "), "{text}");
+}
+
+#[test]
 fn a_state_that_a_backfill_holds_is_said_and_is_no_error() {
     let api = Simulated::start(&[&SOME[..], &["--latency", "1h"]].concat());
     let place = Place::new(&api.base_url);
