@@ -24,6 +24,9 @@ pub struct Cursor {
     /// The last second to read, for a walk that reads a past window once; a walk without it goes on for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
+    /// Whether this walk reads the tenant-scoped audit events, which are listed apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tenant_only: bool,
     /// The newest second of a delivered record that does not lie in the future.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest: Option<i64>,
@@ -74,6 +77,7 @@ impl Cursor {
         Self {
             settled: start,
             until,
+            tenant_only: false,
             newest: None,
             swept: None,
             search: (search && start > 0).then(|| Reading::downward(start)),

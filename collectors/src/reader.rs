@@ -71,7 +71,7 @@ pub struct Reader {
 
 #[derive(Debug)]
 struct Tenant {
-    filters: AuditLogs,
+    source: Source,
     mode: TenantWalk,
     look_at: Instant,
     /// Whether the walk is read; `None` while that is not known.
@@ -95,6 +95,51 @@ impl Source {
     /// A fresh cursor that starts at a second; `until` for a window that is read once.
     pub fn begin(&self, start: i64, until: Option<i64>) -> Cursor {
         Cursor::begin(start, until, matches!(self, Self::ChatCompletions(_)))
+    }
+
+    /// The list of tenant-scoped events beside this one, if there is one and the filters leave something of it.
+    fn tenant_list(&self) -> Option<List> {
+        match self {
+            Self::AuditLogs(filters) => filters
+                .tenant()
+                .map(|tenant| List::AuditLogs(tenant, Default::default())),
+            Self::ChatCompletions(_) => None,
+        }
+    }
+
+    /// Whether tenant-scoped events are to be read by a walk of their own: `None` while both lists are empty. In `Auto` the newest
+    /// pages with and without `tenant_only` are compared.
+    pub async fn has_tenant_walk(
+        &self,
+        client: &Client,
+        mode: TenantWalk,
+    ) -> Result<Option<bool>, CollectError> {
+        let Some(list) = self.tenant_list() else {
+            return Ok(Some(false));
+        };
+        match mode {
+            TenantWalk::On => return Ok(Some(true)),
+            TenantWalk::Off => return Ok(Some(false)),
+            TenantWalk::Auto => {}
+        }
+        let all = ask(client, &self.list()).await?.page.records;
+        let tenant = match ask(client, &list).await {
+            Ok(answer) => answer.page.records,
+            Err(error) if is_refusal(&error.kind) => {
+                tracing::info!(error = %error, "tenant_only is refused: no tenant walk");
+                return Ok(Some(false));
+            }
+            Err(error) => return Err(error),
+        };
+        let ignored = tenant
+            .iter()
+            .any(|one| all.iter().any(|other| one.id == other.id));
+        let empty = tenant.is_empty() && all.is_empty();
+        Ok(if ignored {
+            Some(false)
+        } else {
+            (!empty).then_some(true)
+        })
     }
 
     /// A digest of the list and its filters: another one means that a cursor speaks of other records.
@@ -155,17 +200,16 @@ impl Reader {
                 now,
             )
         };
-        let tenant_filters = match (source, tenant_walk) {
-            (_, TenantWalk::Off) | (Source::ChatCompletions(_), _) => None,
-            (Source::AuditLogs(filters), TenantWalk::Auto | TenantWalk::On) => filters.tenant(),
-        };
-        let tenant = tenant_filters.map(|filters| {
-            let list = List::AuditLogs(filters.clone(), Default::default());
-            let cursor = cursors.next().unwrap_or_else(|| source.begin(start, None));
+        let wanted = tenant_walk != TenantWalk::Off;
+        let tenant = source.tenant_list().filter(|_| wanted).map(|list| {
+            let fresh = || Cursor {
+                tenant_only: true,
+                ..source.begin(start, None)
+            };
+            let walk = walk(TENANT_WALK, list, cursors.next().unwrap_or_else(fresh), false);
             let on = (tenant_walk == TenantWalk::On).then_some(true);
-            let walk = walk(TENANT_WALK, list, cursor, false);
             Tenant {
-                filters,
+                source: source.clone(),
                 mode: tenant_walk,
                 look_at: Instant::now(),
                 on,
@@ -190,7 +234,11 @@ impl Reader {
         parts: &[(Vec<u8>, Vec<u8>)],
     ) -> Self {
         let held = Held::restore(index, parts.iter());
-        let walk = Walk::new(index, source.list(), cursor, held, timing, false, client.now());
+        let list = source
+            .tenant_list()
+            .filter(|_| cursor.tenant_only)
+            .unwrap_or_else(|| source.list());
+        let walk = Walk::new(index, list, cursor, held, timing, false, client.now());
         Self {
             client,
             walks: vec![walk],
@@ -225,7 +273,7 @@ impl Reader {
             && tenant.mode == TenantWalk::Auto
             && tenant.look_at <= Instant::now()
         {
-            tenant.look(&self.client, &self.walks[0].list).await?;
+            tenant.look(&self.client).await?;
         }
         let now = self.client.now();
         let main = self.walks[0].due(now);
@@ -278,36 +326,11 @@ impl Reader {
 }
 
 impl Tenant {
-    /// Compares the newest pages with and without `tenant_only`.
-    async fn look(&mut self, client: &Client, main: &List) -> Result<(), CollectError> {
-        let all = ask(client, main).await?;
-        let list = List::AuditLogs(self.filters.clone(), Default::default());
-        let (on, why) = match ask(client, &list).await {
-            Ok(tenant) => {
-                let shared = tenant
-                    .page
-                    .records
-                    .iter()
-                    .any(|one| all.page.records.iter().any(|other| one.id == other.id));
-                match (
-                    shared,
-                    tenant.page.records.is_empty() && all.page.records.is_empty(),
-                ) {
-                    (true, _) => (Some(false), "the list ignores tenant_only"),
-                    (false, true) => (None, "both lists are empty"),
-                    (false, false) => (Some(true), "the list honours tenant_only"),
-                }
-            }
-            Err(error) => match error.kind {
-                CollectErrorKind::ParameterRefused { .. }
-                | CollectErrorKind::Refused { .. }
-                | CollectErrorKind::Forbidden
-                | CollectErrorKind::MissingScope { .. } => (Some(false), "tenant_only is refused"),
-                _ => return Err(error),
-            },
-        };
+    /// Looks whether the list tells tenant-scoped events apart.
+    async fn look(&mut self, client: &Client) -> Result<(), CollectError> {
+        let on = self.source.has_tenant_walk(client, TenantWalk::Auto).await?;
         if on != self.on || on.is_none() {
-            tracing::info!(tenant_walk = ?on, why, "tenant walk looked at");
+            tracing::info!(tenant_walk = ?on, "tenant walk looked at");
         }
         self.on = on;
         // While nothing is listed nothing can be lost by waiting.
@@ -319,4 +342,15 @@ impl Tenant {
         self.look_at = Instant::now() + wait;
         Ok(())
     }
+}
+
+/// Whether a request was refused for good, as opposed to one that may be answered later.
+fn is_refusal(kind: &CollectErrorKind) -> bool {
+    matches!(
+        kind,
+        CollectErrorKind::ParameterRefused { .. }
+            | CollectErrorKind::Refused { .. }
+            | CollectErrorKind::Forbidden
+            | CollectErrorKind::MissingScope { .. }
+    )
 }

@@ -20,10 +20,11 @@ use crate::{
     config::{self, CollectorSettings, Config, Environment, NdjsonDir, SinkSettings, Start},
     pipeline::{
         deliver::Gathering,
+        plan::{Begin, Plan},
         policy::Failure,
         progress::{Progress, RouteStatus},
         rejects::Rejects,
-        route::{Begin, Plan, Route},
+        route::Route,
     },
     sinks::{
         self, Sink,

@@ -23,9 +23,10 @@ use crate::{
     config::{Config, Source},
     pipeline::{
         checkpoint::Checkpoint,
+        plan::Plan,
         policy::judge,
         progress::{Progress, RouteState, RouteStatus},
-        route::{Ended, Plan},
+        route::Ended,
         shutdown::shutdown,
     },
 };

@@ -18,8 +18,9 @@ use super::{
 use crate::{
     config::Config,
     pipeline::{
+        plan::Plan,
         progress::Progress,
-        route::{Ended, Plan, Route},
+        route::{Ended, Route},
         shutdown::{Shutdown, ShutdownSender, shutdown},
         status_file::{StatusFile, keep_status_file},
     },

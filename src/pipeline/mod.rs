@@ -4,6 +4,7 @@ pub mod backoff;
 pub mod checkpoint;
 pub mod deliver;
 pub mod fetch;
+pub mod plan;
 pub mod policy;
 pub mod progress;
 pub mod rejects;

@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use collectors::{Client, Cursor, Hello, Reader, Source, TenantWalk, Timing};
+use collectors::{Client, Hello, Reader, Source, TenantWalk, Timing};
 use state::{CursorStore, Part, Saved};
 use tokio::{sync::mpsc, task::JoinSet};
 use tracing::Instrument;
@@ -22,42 +22,13 @@ use super::{
     checkpoint::{Checkpoint, Identity},
     deliver::{Delivery, Gathering},
     fetch::{Fetched, Fetching, PAGES_MAX, Room, fetch, pause},
+    plan::Plan,
     policy::{Action, Failure, judge},
     progress::{Progress, RouteState},
     rejects::Rejects,
     shutdown::Shutdown,
 };
 use crate::{sinks::Sink, tables::Table};
-
-/// Where a route begins that has no checkpoint yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begin {
-    /// So many seconds before the first request.
-    LookBack(i64),
-    /// At this second.
-    At(i64),
-}
-
-/// How far a route reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plan {
-    /// What is new, for as long as the process lives; with `once`, until everything that is due is read.
-    Follow {
-        /// From where, the first time.
-        begin: Begin,
-        /// Ends when everything that is due is read.
-        once: bool,
-    },
-    /// A past window, once, cut into windows that are read at the same time.
-    Past {
-        /// First second.
-        from: i64,
-        /// Last second.
-        to: i64,
-        /// How many windows are read at the same time.
-        parallel: usize,
-    },
-}
 
 /// What a route is made of.
 pub struct Route {
@@ -157,7 +128,14 @@ impl Route {
         let mut store = (self.store)();
         let saved = store.load().await?;
         let known = saved.as_ref().map(|saved| saved.cursor.identity.clone());
-        let (checkpoint, parts) = self.take_up(saved, &hello)?;
+        let tenant = match (&saved, self.plan) {
+            // A window that is read once must know from the start what there is to read.
+            (None, Plan::Past { .. }) => {
+                self.source.has_tenant_walk(&client, self.tenant_walk).await? == Some(true)
+            }
+            (Some(_), _) | (None, Plan::Follow { .. }) => false,
+        };
+        let (checkpoint, parts) = self.take_up(saved, &hello, tenant)?;
         if known.is_some_and(|known| known != checkpoint.identity) {
             // At once: where nothing new is read, no commit would carry it, and a change would have to be accepted again.
             store.commit(&checkpoint, Vec::new()).await?;
@@ -269,6 +247,7 @@ impl Route {
         &self,
         saved: Option<Saved<Checkpoint>>,
         hello: &Hello,
+        tenant: bool,
     ) -> Result<(Checkpoint, Vec<Part>), Failure> {
         let now = Identity {
             base_url: self.base_url.clone(),
@@ -291,7 +270,7 @@ impl Route {
             checkpoint.identity.learn(now);
             return Ok((checkpoint, parts));
         }
-        let (start, walks) = self.plan.fresh(&self.source, hello.now);
+        let (start, walks) = self.plan.fresh(&self.source, hello.now, tenant);
         tracing::info!(start, "no checkpoint yet, starting anew");
         Ok((
             Checkpoint {
@@ -306,82 +285,6 @@ impl Route {
     }
 }
 
-impl Plan {
-    /// Whether the route ends by itself.
-    fn ends(&self) -> bool {
-        matches!(self, Self::Follow { once: true, .. } | Self::Past { .. })
-    }
-
-    /// The second from which a fresh checkpoint covers the source, and its cursors.
-    fn fresh(&self, source: &Source, now: i64) -> (i64, Vec<Cursor>) {
-        match *self {
-            Self::Follow {
-                begin: Begin::LookBack(seconds),
-                ..
-            } => {
-                let start = (now - seconds).max(0);
-                (start, vec![source.begin(start, None)])
-            }
-            Self::Follow {
-                begin: Begin::At(start),
-                ..
-            } => (start, vec![source.begin(start, None)]),
-            Self::Past { from, to, parallel } => {
-                let windows = match source {
-                    Source::AuditLogs(_) => windows(from, to, parallel),
-                    Source::ChatCompletions(_) => vec![(from, to)],
-                };
-                (
-                    from,
-                    windows
-                        .into_iter()
-                        .map(|(from, to)| source.begin(from, Some(to)))
-                        .collect(),
-                )
-            }
-        }
-    }
-}
-
-/// Windows for each task that reads, so that one dense stretch does not keep a single task busy at the end.
-const WINDOWS_A_TASK: usize = 8;
-/// The most windows: their cursors are written with every commit.
-const WINDOWS_MAX: usize = 128;
-/// The shortest window worth its own cursor.
-const WINDOW_SECONDS_MIN: i64 = 3600;
-
-/// Cuts `from ..= to` into windows of equal length.
-fn windows(from: i64, to: i64, parallel: usize) -> Vec<(i64, i64)> {
-    let wanted = (parallel * WINDOWS_A_TASK).clamp(1, WINDOWS_MAX) as i64;
-    let length = ((to - from + 1 + wanted - 1) / wanted).max(WINDOW_SECONDS_MIN);
-    let starts = (0..).map(|n| from + n * length).take_while(|start| *start <= to);
-    starts
-        .map(|start| (start, (start + length - 1).min(to)))
-        .collect()
-}
-
 fn next(readers: &Mutex<VecDeque<Reader>>) -> Option<Reader> {
     readers.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn windows_cover_every_second_once() {
-        for (from, to, parallel) in [
-            (0, 10, 8),
-            (5, 5, 1),
-            (100, 1_000_000, 8),
-            (7, 604_806, 3),
-            (0, 1_800_000_000, 64),
-        ] {
-            let windows = windows(from, to, parallel);
-            assert_eq!(windows.first().map(|window| window.0), Some(from));
-            assert_eq!(windows.last().map(|window| window.1), Some(to));
-            assert!(windows.windows(2).all(|pair| pair[0].1 + 1 == pair[1].0));
-            assert!(windows.len() <= WINDOWS_MAX);
-        }
-    }
 }

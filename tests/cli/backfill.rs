@@ -8,7 +8,7 @@ const MANY: [&str; 6] = [
     "--completions",
     "300",
     "--habits",
-    "ties,shuffle,newest,tenant-ignore",
+    "ties,shuffle,newest",
 ];
 const AUDIT: [&str; 4] = ["backfill", "--collector", "acme-audit", "--from"];
 

@@ -1,0 +1,105 @@
+//! How far a route reads, and the cursors that it begins with.
+
+use collectors::{Cursor, Source};
+
+/// Where a route begins that has no checkpoint yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// So many seconds before the first request.
+    LookBack(i64),
+    /// At this second.
+    At(i64),
+}
+
+/// How far a route reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// What is new, for as long as the process lives; with `once`, until everything that is due is read.
+    Follow {
+        /// From where, the first time.
+        begin: Begin,
+        /// Ends when everything that is due is read.
+        once: bool,
+    },
+    /// A past window, once, cut into windows that are read at the same time.
+    Past {
+        /// First second.
+        from: i64,
+        /// Last second.
+        to: i64,
+        /// How many windows are read at the same time.
+        parallel: usize,
+    },
+}
+
+impl Plan {
+    /// Whether the route ends by itself.
+    pub fn ends(&self) -> bool {
+        matches!(self, Self::Follow { once: true, .. } | Self::Past { .. })
+    }
+
+    /// The second from which a fresh checkpoint covers the source, and its cursors. With `tenant` a past window is read a second
+    /// time, for the events that are listed apart.
+    pub fn fresh(&self, source: &Source, now: i64, tenant: bool) -> (i64, Vec<Cursor>) {
+        match *self {
+            Self::Follow { begin, .. } => {
+                let start = match begin {
+                    Begin::LookBack(seconds) => (now - seconds).max(0),
+                    Begin::At(second) => second,
+                };
+                (start, vec![source.begin(start, None)])
+            }
+            Self::Past { from, to, parallel } => {
+                let windows = match source {
+                    Source::AuditLogs(_) => windows(from, to, parallel),
+                    Source::ChatCompletions(_) => vec![(from, to)],
+                };
+                let cursor = |(from, to): (i64, i64)| source.begin(from, Some(to));
+                let apart = tenant.then(|| Cursor {
+                    tenant_only: true,
+                    ..cursor((from, to))
+                });
+                (from, windows.into_iter().map(cursor).chain(apart).collect())
+            }
+        }
+    }
+}
+
+/// Windows for each task that reads, so that one dense stretch does not keep a single task busy at the end.
+const WINDOWS_A_TASK: usize = 8;
+/// The most windows: their cursors are written with every commit.
+const WINDOWS_MAX: usize = 128;
+/// The shortest window worth its own cursor.
+const WINDOW_SECONDS_MIN: i64 = 3600;
+
+/// Cuts `from ..= to` into windows of equal length.
+fn windows(from: i64, to: i64, parallel: usize) -> Vec<(i64, i64)> {
+    let wanted = (parallel * WINDOWS_A_TASK).clamp(1, WINDOWS_MAX) as i64;
+    let length = ((to - from + 1 + wanted - 1) / wanted).max(WINDOW_SECONDS_MIN);
+    let starts = (0..).map(|n| from + n * length).take_while(|start| *start <= to);
+    starts
+        .map(|start| (start, (start + length - 1).min(to)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_cover_every_second_once() {
+        for (from, to, parallel) in [
+            (0, 10, 8),
+            (5, 5, 1),
+            (100, 1_000_000, 8),
+            (7, 604_806, 3),
+            (0, 1_800_000_000, 64),
+        ] {
+            let windows = windows(from, to, parallel);
+            assert_eq!(windows.first().map(|window| window.0), Some(from));
+            assert_eq!(windows.last().map(|window| window.1), Some(to));
+            assert!(windows.windows(2).all(|pair| pair[0].1 + 1 == pair[1].0));
+            assert!(windows.len() <= WINDOWS_MAX);
+        }
+    }
+}
