@@ -1,6 +1,7 @@
 //! `status.json`: what the daemon is doing, for readers that must not open its store.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -14,6 +15,7 @@ use super::{
     progress::{Progress, RouteStatus},
     shutdown::Shutdown,
 };
+use crate::tables::{self, Table};
 
 /// The file's name below the state directory.
 pub const STATUS_FILE: &str = "status.json";
@@ -31,6 +33,9 @@ pub struct StatusFile {
     pub written: i64,
     /// The routes.
     pub routes: Vec<RouteStatus>,
+    /// By table: top-level fields that no column holds, and in how many records they were met by this process.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unknown_fields: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 impl StatusFile {
@@ -41,6 +46,7 @@ impl StatusFile {
             pid: std::process::id(),
             written: chrono::Utc::now().timestamp(),
             routes: routes.iter().map(Progress::status).collect(),
+            unknown_fields: unknown_fields(),
         }
     }
 
@@ -62,6 +68,20 @@ impl StatusFile {
             Err(error) => Err(error),
         }
     }
+}
+
+fn unknown_fields() -> BTreeMap<String, BTreeMap<String, u64>> {
+    let of_table = |table: &&Table| {
+        (
+            table.name.to_owned(),
+            tables::unknown_fields(table).into_iter().collect(),
+        )
+    };
+    tables::ALL
+        .iter()
+        .map(of_table)
+        .filter(|(_, fields): &(String, BTreeMap<_, _>)| !fields.is_empty())
+        .collect()
 }
 
 /// Writes the file at every change of a route's state and every few seconds, until the stop.

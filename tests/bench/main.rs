@@ -1,7 +1,8 @@
 //! `cargo bench --bench catch_up`: what a catch-up costs, beside a floor that makes the same requests and parses nothing.
 //!
 //! Every measured run is a process of its own, so that CPU seconds and peak memory are its own. The simulator is another one.
-//! `cargo bench --bench catch_up -- --events 100000` for a shorter run; `-- latency` for the runs with 50 ms latency alone.
+//! `cargo bench --bench catch_up -- --events 100000` for a shorter run; `-- throughput`, `-- held`
+//! or `-- latency` for one part.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod floor;
@@ -22,9 +23,12 @@ fn main() {
     }
     let events: u64 = value("--events").map_or(500_000, |count| count.parse().expect("--events N"));
     let only = |part: &str| arguments.iter().any(|argument| argument == part);
-    let all = !only("latency") && !only("throughput");
+    let all = !only("latency") && !only("throughput") && !only("held");
     if all || only("throughput") {
         runs::throughput(events);
+    }
+    if all || only("held") {
+        runs::held(100_000);
     }
     if all || only("latency") {
         runs::latency(20_000);

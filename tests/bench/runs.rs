@@ -112,6 +112,23 @@ pub fn throughput(events: u64) {
     }
 }
 
+/// With every delivered id held: memory must not grow with it.
+pub fn held(events: u64) {
+    let simulator = Simulator::start(events, "0s");
+    head(&format!(
+        "{events} audit events, all of them within the overlap, so that every id is held"
+    ));
+    for (name, sink) in [("ccfd into ndjson", NDJSON), ("ccfd into sqlite", SQLITE)] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = ccfd(dir.path(), &simulator.url, sink, &["run", "--once"]);
+        row(
+            name,
+            events,
+            measure(command.env("CCFD__COLLECTOR__BENCH__OVERLAP", "8d")),
+        );
+    }
+}
+
 /// With the latency of a real network.
 pub fn latency(events: u64) {
     let simulator = Simulator::start(events, "50ms");
