@@ -15,7 +15,7 @@ use super::{
     checkpoint::Checkpoint,
     fetch::{Fetched, pause},
     policy::{Action, Failure, judge},
-    progress::Progress,
+    progress::{Half, Progress},
     rejects::{Reject, Rejects, Side},
     shutdown::Shutdown,
 };
@@ -235,6 +235,7 @@ impl Delivery {
                 .await?;
             self.checkpoint = checkpoint;
         }
+        self.progress.mended(Half::Writing);
         self.progress.update(|status| {
             status.delivered = self.checkpoint.delivered;
             status.last_record = self.checkpoint.last_record;

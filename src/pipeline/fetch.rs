@@ -10,8 +10,8 @@ use tokio::{
 
 use super::{
     backoff::Delays,
-    policy::{Action, Failure, judge},
-    progress::{Progress, RouteState, ShownError},
+    policy::{Action, Failure, Judgement, judge},
+    progress::{Half, Progress, RouteState, ShownError},
     shutdown::Shutdown,
 };
 
@@ -66,11 +66,11 @@ pub enum Fetching {
     ReadAll,
     /// The stop was asked for, or nobody takes the pages any more.
     Stopped,
-    /// A failure that `--once` does not wait for.
+    /// A failure that does not pass by waiting alone.
     Failed(Failure),
 }
 
-/// Reads until nothing is due (`once`) or for ever. A failed request is repeated at its own place.
+/// Reads until nothing is due (`once`) or for ever. A request whose failure passes is repeated at its own place.
 pub async fn fetch(
     mut reader: Reader,
     pages: mpsc::Sender<Fetched>,
@@ -107,68 +107,47 @@ pub async fn fetch(
             }
             Err(error) => {
                 let failure = Failure::Collect(error);
-                if let Some(end) = hold_back(failure, &mut delays, &progress, &mut shutdown, once).await {
-                    return end;
+                match judge(&failure).action {
+                    // What a person mends, a new key most often, is taken up when the route is opened anew.
+                    Action::Park | Action::Stop => return Fetching::Failed(failure),
+                    Action::Wait(_) | Action::BackOff => {}
+                }
+                let Some(wait) = pause(&failure, &mut delays, &progress) else {
+                    return Fetching::Failed(failure);
+                };
+                if shutdown.or_sleep(wait).await {
+                    return Fetching::Stopped;
                 }
             }
         }
     }
 }
 
-/// Waits as the policy says. `Some` ends the reading.
-async fn hold_back(
-    failure: Failure,
-    delays: &mut Delays,
-    progress: &Progress,
-    shutdown: &mut Shutdown,
-    once: bool,
-) -> Option<Fetching> {
-    let wait = match pause(&failure, delays, progress) {
-        Some(wait) => wait,
-        None => return Some(Fetching::Failed(failure)),
-    };
-    if once && judge(&failure).action == Action::Park {
-        return Some(Fetching::Failed(failure));
-    }
-    shutdown.or_sleep(wait).await.then_some(Fetching::Stopped)
-}
-
 /// Says what failed, shows it, and answers how long to wait; `None` when there is nothing to wait for.
 pub fn pause(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Option<Duration> {
-    let judgement = judge(failure);
-    let advice = judgement.advice;
-    let was_parked = progress.status().state == RouteState::Parked;
-    let (state, wait) = match judgement.action {
-        Action::Wait(asked) => (RouteState::BackingOff, asked),
-        Action::BackOff => (RouteState::BackingOff, delays.after_failure()),
-        Action::Park => (RouteState::Parked, PARKED_RETRY),
-        Action::Stop => {
-            tracing::error!(error = %failure, advice, "stopping");
-            show_error(progress, RouteState::Stopped, failure, advice);
-            return None;
-        }
+    let Judgement { action, advice } = judge(failure);
+    let (state, wait) = match action {
+        Action::Wait(asked) => (RouteState::BackingOff, Some(asked)),
+        Action::BackOff => (RouteState::BackingOff, Some(delays.after_failure())),
+        Action::Park => (RouteState::Parked, Some(PARKED_RETRY)),
+        Action::Stop => (RouteState::Stopped, None),
     };
-    match state {
-        RouteState::Parked if was_parked => tracing::debug!(error = %failure, advice, "still parked"),
-        RouteState::Parked => tracing::error!(error = %failure, advice, "parked"),
-        _ => {
-            tracing::warn!(error = %failure, advice, wait_seconds = wait.as_secs_f64(), "trying again, nothing is lost")
-        }
-    }
-    show_error(progress, state, failure, advice);
-    Some(wait)
-}
-
-fn show_error(progress: &Progress, state: RouteState, failure: &Failure, advice: &str) {
-    let shown = ShownError {
+    let error = ShownError {
         at: chrono::Utc::now().timestamp(),
         text: failure.to_string(),
         advice: advice.to_owned(),
     };
-    progress.update(|status| {
-        status.state = state;
-        status.error = Some(shown);
-    });
+    let said = progress.failed(failure.half(), state, error);
+    match action {
+        Action::Wait(_) | Action::BackOff => {
+            let wait_seconds = wait.unwrap_or_default().as_secs_f64();
+            tracing::warn!(error = %failure, advice, wait_seconds, "trying again, nothing is lost")
+        }
+        Action::Park if said => tracing::debug!(error = %failure, advice, "still parked"),
+        Action::Park => tracing::error!(error = %failure, advice, "parked"),
+        Action::Stop => tracing::error!(error = %failure, advice, "stopping"),
+    }
+    wait
 }
 
 fn show(progress: &Progress, reader: &Reader, page: &Page) {
@@ -185,9 +164,9 @@ fn show(progress: &Progress, reader: &Reader, page: &Page) {
         Task::Sweep if cursor.swept.is_none() => RouteState::CatchingUp,
         Task::Sweep => RouteState::Live,
     };
+    progress.mended(Half::Reading);
     progress.update(|status| {
         status.state = state;
-        status.error = None;
         status.requests = reader.requests();
         status.sweep_late = reader.is_sweep_late();
         status.tenant_walk = reader.tenant_walk();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use collectors::{CollectError, CollectErrorKind, WrongKeyClass};
 use state::StateError;
 
-use super::{checkpoint::Changed, rejects::RejectsError};
+use super::{checkpoint::Changed, progress::Half, rejects::RejectsError};
 use crate::sinks::SinkError;
 
 /// Anything that stops a route for now.
@@ -31,6 +31,16 @@ pub enum Failure {
     /// The collector's key cannot be had.
     #[error("{0}")]
     Secret(String),
+}
+
+impl Failure {
+    /// Which half of a route it holds up.
+    pub fn half(&self) -> Half {
+        match self {
+            Self::Collect(_) | Self::Changed(_) | Self::Secret(_) => Half::Reading,
+            Self::Sink(_) | Self::State(_) | Self::Rejects(_) => Half::Writing,
+        }
+    }
 }
 
 /// What to do about a failure.

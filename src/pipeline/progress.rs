@@ -102,38 +102,116 @@ pub struct RouteStatus {
     pub error: Option<ShownError>,
 }
 
+/// The halves of a route, which fail and mend apart from each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// From the source to the page.
+    Reading,
+    /// From the page to the commit.
+    Writing,
+}
+
 /// A route's status, shared between the route and its watchers.
 #[derive(Debug, Clone)]
 pub struct Progress {
-    status: Arc<Mutex<RouteStatus>>,
+    shared: Arc<Mutex<Shared>>,
     changed: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Without what is wrong.
+    status: RouteStatus,
+    /// What is wrong with each half.
+    troubles: [Option<Trouble>; 2],
+}
+
+#[derive(Debug)]
+struct Trouble {
+    state: RouteState,
+    error: ShownError,
 }
 
 impl Progress {
     /// Begins with what never changes; `changed` is told when the state changes.
     pub fn new(status: RouteStatus, changed: Arc<Notify>) -> Self {
+        let shared = Shared {
+            status,
+            troubles: [None, None],
+        };
         Self {
-            status: Arc::new(Mutex::new(status)),
+            shared: Arc::new(Mutex::new(shared)),
             changed,
         }
     }
 
     /// The status now.
     pub fn status(&self) -> RouteStatus {
-        self.lock().clone()
-    }
-
-    /// Changes it, and wakes the watchers when the route does something else now.
-    pub fn update(&self, change: impl FnOnce(&mut RouteStatus)) {
-        let mut status = self.lock();
-        let (state, error) = (status.state, status.error.is_some());
-        change(&mut status);
-        if status.state != state || status.error.is_some() != error {
-            self.changed.notify_one();
+        let shared = self.lock();
+        let (state, error) = shared.shown();
+        RouteStatus {
+            state,
+            error: error.cloned(),
+            ..shared.status.clone()
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, RouteStatus> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Changes it. What is wrong is shown by [`Self::failed`] until [`Self::mended`].
+    pub fn update(&self, change: impl FnOnce(&mut RouteStatus)) {
+        self.change(|shared| change(&mut shared.status));
+    }
+
+    /// Shows what is wrong with one half. True when it is parked for this reason already.
+    pub fn failed(&self, half: Half, state: RouteState, error: ShownError) -> bool {
+        self.change(|shared| {
+            let trouble = &mut shared.troubles[half as usize];
+            let known = trouble.as_ref().is_some_and(|known| {
+                known.state == RouteState::Parked
+                    && state == RouteState::Parked
+                    && known.error.advice == error.advice
+            });
+            *trouble = Some(Trouble { state, error });
+            known
+        })
+    }
+
+    /// One half has done its work again.
+    pub fn mended(&self, half: Half) {
+        self.change(|shared| shared.troubles[half as usize] = None);
+    }
+
+    /// Wakes the watchers when the route does something else after the change.
+    fn change<T>(&self, change: impl FnOnce(&mut Shared) -> T) -> T {
+        let mut shared = self.lock();
+        let before = shared.outline();
+        let done = change(&mut shared);
+        if shared.outline() != before {
+            self.changed.notify_one();
+        }
+        done
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// The state, and the error that explains it: being parked says more than trying again.
+    fn shown(&self) -> (RouteState, Option<&ShownError>) {
+        let troubles = self.troubles.iter().flatten();
+        let worst = troubles.max_by_key(|trouble| trouble.state == RouteState::Parked);
+        match worst {
+            Some(trouble) if self.status.state == RouteState::Stopped => {
+                (RouteState::Stopped, Some(&trouble.error))
+            }
+            Some(trouble) => (trouble.state, Some(&trouble.error)),
+            None => (self.status.state, None),
+        }
+    }
+
+    fn outline(&self) -> (RouteState, bool) {
+        let (state, error) = self.shown();
+        (state, error.is_some())
     }
 }

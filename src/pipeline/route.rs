@@ -3,7 +3,7 @@
 //! ```text
 //! open: load checkpoint, ask whose list it is, compare    -> reader at the committed cursor
 //! fetch (task)   -- pages, bounded in bytes -->  deliver: gather, write, keep rejects, commit
-//! a failed request waits in fetch; a failed write that passes waits in deliver;
+//! a request or a write whose failure passes waits at its own place;
 //! anything else ends both, waits, and opens again from what is committed
 //! ```
 
@@ -144,7 +144,6 @@ impl Route {
         drop(parts);
         self.progress.update(|status| {
             status.state = RouteState::CatchingUp;
-            status.error = None;
             status.newest_listed = hello.newest;
             status.delivered = checkpoint.delivered;
             status.last_record = checkpoint.last_record;
