@@ -127,7 +127,7 @@ impl Route {
         };
         let mut store = (self.store)();
         let saved = store.load().await?;
-        let known = saved.as_ref().map(|saved| saved.cursor.identity.clone());
+        let before = saved.as_ref().map(|saved| saved.cursor.clone());
         let tenant = match (&saved, self.plan) {
             // A window that is read once must know from the start what there is to read.
             (None, Plan::Past { .. }) => {
@@ -136,8 +136,8 @@ impl Route {
             (Some(_), _) | (None, Plan::Follow { .. }) => false,
         };
         let (checkpoint, parts) = self.take_up(saved, &hello, tenant)?;
-        if known.is_some_and(|known| known != checkpoint.identity) {
-            // At once: where nothing new is read, no commit would carry it, and a change would have to be accepted again.
+        if before.as_ref() != Some(&checkpoint) {
+            // Where a route begins must not move with each start, however long nothing can be delivered.
             store.commit(&checkpoint, Vec::new()).await?;
         }
         let readers = self.readers(&client, &checkpoint, &parts);
