@@ -118,14 +118,20 @@ impl Delivery {
 
     async fn deliver(&mut self, gathered: Gathered, shutdown: &mut Shutdown) -> Result<(), Failure> {
         let records: Arc<[Record]> = gathered.records.into();
+        let mut rejects = self.unusable(gathered.unusable);
+        // Found out after the write, it would write the batch again with each try.
+        self.rejects.ensure_room(rejects.clone()).await?;
         let receipt = if records.is_empty() {
             Receipt::default()
         } else {
             self.write(&records, shutdown).await?
         };
-        let rejected = self
-            .keep_rejects(&records, gathered.unusable, receipt.refused)
-            .await?;
+        rejects.extend(self.refused(receipt.refused, &records));
+        let rejected = rejects.len() as u64;
+        if rejected > 0 {
+            self.rejects.keep(rejects).await?;
+            tracing::error!(records = rejected, file = %self.rejects.path().display(), "records set aside in the rejects");
+        }
         let last = records.iter().map(|record| record.second).max();
         self.commit(gathered.changes, records.len() as u64, last).await?;
         self.progress.update(|status| {
@@ -172,40 +178,27 @@ impl Delivery {
         }
     }
 
-    async fn keep_rejects(
-        &mut self,
-        records: &[Record],
-        unusable: Vec<Unusable>,
-        refused: Vec<Refused>,
-    ) -> Result<u64, Failure> {
-        let reject = |side, kind, reason: String, record: &Bytes| Reject {
+    fn unusable(&self, unusable: Vec<Unusable>) -> Vec<Reject> {
+        let reject = |one: Unusable| self.reject(Side::Source, "unusable", one.reason.to_owned(), one.raw);
+        unusable.into_iter().map(reject).collect()
+    }
+
+    fn refused(&self, refused: Vec<Refused>, records: &[Record]) -> impl Iterator<Item = Reject> {
+        refused.into_iter().filter_map(|one| {
+            let record = records.get(one.index)?;
+            Some(self.reject(Side::Sink, "refused", one.reason, record.raw.clone()))
+        })
+    }
+
+    fn reject(&self, side: Side, kind: &'static str, reason: String, record: Bytes) -> Reject {
+        Reject {
             connector: self.connector.clone(),
             table: self.table,
             side,
             kind,
             reason,
-            record: record.clone(),
-        };
-        let from_source = unusable.iter().map(|unusable| {
-            reject(
-                Side::Source,
-                "unusable",
-                unusable.reason.to_owned(),
-                &unusable.raw,
-            )
-        });
-        let from_sink = refused.into_iter().filter_map(|refused| {
-            records
-                .get(refused.index)
-                .map(|record| reject(Side::Sink, "refused", refused.reason, &record.raw))
-        });
-        let rejects: Vec<Reject> = from_source.chain(from_sink).collect();
-        let count = rejects.len() as u64;
-        if count > 0 {
-            self.rejects.keep(rejects).await?;
-            tracing::error!(records = count, file = %self.rejects.path().display(), "records set aside in the rejects");
+            record,
         }
-        Ok(count)
     }
 
     async fn commit(

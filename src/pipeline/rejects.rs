@@ -115,21 +115,36 @@ impl Rejects {
     /// Keeps records: returns once all of them are safe on disk, or none is kept. When the future is dropped they may
     /// be kept all the same.
     pub async fn keep(&mut self, rejects: Vec<Reject>) -> Result<(), RejectsError> {
+        if !rejects.is_empty() {
+            self.kept = self.blocking(move |shared| shared.keep(&rejects)).await?;
+        }
+        Ok(())
+    }
+
+    /// Fails when there is no place for these, so that a batch need not be written of which not all can be kept.
+    pub async fn ensure_room(&self, rejects: Vec<Reject>) -> Result<(), RejectsError> {
         if rejects.is_empty() {
             return Ok(());
         }
+        self.blocking(move |shared| {
+            let lines = shared.lines(&rejects)?;
+            shared.with_room(&lines, |_| Ok(()))
+        })
+        .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> Result<T, RejectsError> + Send + 'static,
+    ) -> Result<T, RejectsError> {
         let shared = Arc::clone(&self.shared);
-        let path = self.shared.path.clone();
-        self.kept = match tokio::task::spawn_blocking(move || shared.keep(&rejects)).await {
-            Ok(kept) => kept?,
-            Err(stopped) => {
-                return Err(RejectsError::Io {
-                    path,
-                    source: io::Error::other(stopped),
-                });
-            }
-        };
-        Ok(())
+        let done = tokio::task::spawn_blocking(move || work(&shared)).await;
+        done.unwrap_or_else(|stopped| {
+            Err(RejectsError::Io {
+                path: self.path().to_owned(),
+                source: io::Error::other(stopped),
+            })
+        })
     }
 
     /// How many records the file holds.
@@ -146,6 +161,15 @@ impl Rejects {
 impl Shared {
     /// Appends a line for each record; answers how many lines there are now.
     fn keep(&self, rejects: &[Reject]) -> Result<u64, RejectsError> {
+        let lines = self.lines(rejects)?;
+        self.with_room(&lines, |open| {
+            open.file.append(&lines)?;
+            open.lines += rejects.len() as u64;
+            Ok(open.lines)
+        })
+    }
+
+    fn lines(&self, rejects: &[Reject]) -> Result<Vec<u8>, RejectsError> {
         let time = iso8601(self.clock.now());
         let mut lines = Vec::new();
         for reject in rejects {
@@ -154,13 +178,18 @@ impl Shared {
                 source,
             })?;
         }
+        Ok(lines)
+    }
+
+    /// Works on the file if these lines do not lead beyond its bound.
+    fn with_room<T>(
+        &self,
+        lines: &[u8],
+        work: impl FnOnce(&mut Open) -> io::Result<T>,
+    ) -> Result<T, RejectsError> {
         self.with_file(|open| {
-            if open.file.size().saturating_add(lines.len() as u64) > self.bytes_max {
-                return Ok(None);
-            }
-            open.file.append(&lines)?;
-            open.lines += rejects.len() as u64;
-            Ok(Some(open.lines))
+            let size = open.file.size().saturating_add(lines.len() as u64);
+            (size <= self.bytes_max).then(|| work(open)).transpose()
         })?
         .ok_or_else(|| RejectsError::Full {
             path: self.path.clone(),
