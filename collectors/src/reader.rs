@@ -81,6 +81,8 @@ struct Tenant {
 
 /// How often it is looked at whether `tenant_only` is honoured.
 const TENANT_LOOK_INTERVAL: Duration = Duration::from_secs(86_400);
+/// Longer than any process that reads once.
+const NOT_AGAIN: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// The place of the tenant walk in a checkpoint.
 const TENANT_WALK: u8 = 1;
 
@@ -245,6 +247,15 @@ impl Reader {
             tenant: None,
             turn: 0,
         }
+    }
+
+    /// Polls and sweeps each walk once at most: what comes due meanwhile is left for another time.
+    pub fn once(mut self) -> Self {
+        let tenant = self.tenant.iter_mut().map(|tenant| &mut tenant.walk);
+        for walk in self.walks.iter_mut().chain(tenant) {
+            (walk.timing.poll_interval, walk.timing.sweep_interval) = (NOT_AGAIN, NOT_AGAIN);
+        }
+        self
     }
 
     /// Whether the tenant walk is read: `None` while that is unknown, or where there is none.

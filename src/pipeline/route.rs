@@ -176,10 +176,10 @@ impl Route {
     /// The readers whose pages this route delivers: one that follows the list, or one for each unfinished window.
     fn readers(&self, client: &Arc<Client>, checkpoint: &Checkpoint, parts: &[Part]) -> VecDeque<Reader> {
         match self.plan {
-            Plan::Follow { .. } => {
+            Plan::Follow { once, .. } => {
                 let (walks, start) = (checkpoint.walks.clone(), checkpoint.start);
                 let (timing, tenant_walk) = (self.timing, self.tenant_walk);
-                [Reader::new(
+                let reader = Reader::new(
                     client.clone(),
                     &self.source,
                     timing,
@@ -187,8 +187,8 @@ impl Route {
                     walks,
                     parts,
                     start,
-                )]
-                .into()
+                );
+                [if once { reader.once() } else { reader }].into()
             }
             Plan::Past { .. } => (0..=u8::MAX)
                 .zip(&checkpoint.walks)
