@@ -3,4 +3,5 @@
 
 mod cli;
 mod collecting;
+mod pipeline;
 mod support;

@@ -2,5 +2,7 @@
 
 pub mod process;
 pub mod rig;
+pub mod route;
+pub mod sink;
 pub mod time;
 pub mod wire;

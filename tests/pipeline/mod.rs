@@ -1,0 +1,12 @@
+//! Whole routes in one process, with a sink that misbehaves on command.
+
+mod conservation;
+mod identity;
+mod once;
+mod order;
+mod parking;
+mod progress;
+mod rejects;
+mod retrying;
+mod stopping;
+mod sweep;

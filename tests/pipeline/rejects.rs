@@ -1,0 +1,108 @@
+//! Records that cannot be delivered: kept before the commit, and never in the way of their neighbours.
+
+use std::fs;
+
+use bytes::Bytes;
+use ccfd::{
+    pipeline::{fetch::PARKED_RETRY, progress::RouteState, route::Ended},
+    simulator::{List, NewRecord},
+};
+
+use crate::support::{
+    route::{RouteRig, pass, records},
+    sink::Answer,
+    time::BEGIN,
+};
+
+/// An audit event without an id.
+fn unusable(note: &str) -> NewRecord {
+    let body = format!(r#"{{"object":"organization.audit_log","effective_at":{BEGIN},"note":"{note}"}}"#);
+    NewRecord {
+        list: List::AuditLogs,
+        second: BEGIN,
+        visible_at: BEGIN,
+        body: Some(Bytes::from(body)),
+    }
+}
+
+fn rig(count: u64) -> RouteRig {
+    RouteRig::new(List::AuditLogs, records(List::AuditLogs, count))
+}
+
+fn kept(rig: &RouteRig) -> Vec<String> {
+    let text = fs::read_to_string(rejects_file(rig)).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn rejects_file(rig: &RouteRig) -> std::path::PathBuf {
+    rig.rejects_dir().join("collector+sink.ndjson")
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_rows_and_unusable_records_are_kept_and_their_neighbours_delivered() {
+    let rig = rig(500);
+    rig.simulator.add(vec![unusable("one"), unusable("two")]);
+    rig.sink.script([Answer::Refuse(7)]);
+    assert!(matches!(rig.run().await, Ended::ReadAll));
+    let lines = kept(&rig);
+    let of = |side: &str| lines.iter().filter(|line| line.contains(side)).count();
+    assert_eq!(
+        (of(r#""side":"source""#), of(r#""side":"sink""#), lines.len()),
+        (2, 1, 3)
+    );
+    let seen = rig.sink.seen();
+    assert_eq!((seen.rows.len(), seen.doubled()), (499, 0));
+    assert_eq!(rig.progress.status().rejected, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_of_unusable_records_alone_is_kept_and_passed() {
+    let rig = rig(0);
+    rig.simulator.add(vec![unusable("alone")]);
+    assert!(matches!(rig.run().await, Ended::ReadAll));
+    assert!(!kept(&rig).is_empty());
+    assert!(
+        rig.sink.seen().writes.is_empty(),
+        "an empty batch is never written"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejects_that_cannot_be_kept_hold_up_the_commit() {
+    let rig = rig(300);
+    rig.simulator.add(vec![unusable("one")]);
+    rig.sink.script([Answer::Refuse(0)]);
+    let running = RouteRig::start(&rig);
+    // Nothing can be written where a directory stands.
+    fs::create_dir_all(rejects_file(&rig)).unwrap();
+    pass(20).await;
+    assert_eq!(rig.checkpoint().await.expect("a checkpoint").delivered, 0);
+    assert_eq!(rig.progress.status().state, RouteState::BackingOff);
+    fs::remove_dir(rejects_file(&rig)).unwrap();
+    assert!(matches!(running.end().await, Ended::ReadAll));
+    assert!(!kept(&rig).is_empty());
+    assert_eq!(rig.checkpoint().await.expect("a checkpoint").delivered, 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_rejects_park_the_route_before_it_writes_and_emptying_them_heals_it() {
+    let mut rig = rig(300).for_ever();
+    rig.simulator
+        .add((0..20).map(|number| unusable(&format!("{number}"))).collect());
+    rig.rejects_max = 6 << 10;
+    fs::create_dir_all(rig.rejects_dir()).unwrap();
+    fs::write(rejects_file(&rig), "x".repeat(5 << 10) + "\n").unwrap();
+    let running = rig.start();
+    pass(4 * PARKED_RETRY.as_secs()).await;
+    let status = rig.progress.status();
+    assert_eq!(status.state, RouteState::Parked);
+    assert!(status.error.is_some_and(|error| error.text.contains("full")));
+    assert_eq!(rig.checkpoint().await.expect("a checkpoint").delivered, 0);
+    fs::rename(rejects_file(&rig), rig.dir.path().join("looked-at")).unwrap();
+    pass(2 * PARKED_RETRY.as_secs()).await;
+    assert_eq!(rig.progress.status().state, RouteState::Live);
+    assert_eq!(kept(&rig).len(), 20);
+    running.stop().await;
+    // The records beside the unusable ones were not written again with each try.
+    rig.assert_conserved();
+}

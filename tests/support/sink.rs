@@ -1,0 +1,194 @@
+//! A sink in memory that answers as a test's script says, and remembers what was handed in.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    sync::Mutex,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use ccfd::sinks::{Batch, Receipt, Redelivery, Refused, Sink, SinkError};
+use collectors::IdHash;
+use tokio::sync::{Notify, watch};
+
+/// How the sink answers one write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Accept,
+    /// Takes all but the row at this place.
+    Refuse(usize),
+    /// Fails in a way that passes, before anything is written.
+    Fail,
+    /// Fails until a person has made room, before anything is written.
+    DiskFull,
+    /// Writes, and then says that it failed.
+    Lose,
+    /// Writes after this long.
+    Slow(Duration),
+    /// Writes, and the process dies before it hears of that: the answer never comes.
+    Die,
+}
+
+pub struct SpySink {
+    name: &'static str,
+    script: Mutex<VecDeque<Answer>>,
+    otherwise: Mutex<Answer>,
+    held: watch::Sender<bool>,
+    pub called: Notify,
+    pub died: Notify,
+    seen: Mutex<Seen>,
+}
+
+/// What was handed in.
+#[derive(Clone, Default)]
+pub struct Seen {
+    /// The ids of each write that was begun, and whether it was acknowledged.
+    pub writes: Vec<(Vec<IdHash>, bool)>,
+    /// How often each record stands in the destination.
+    pub rows: HashMap<IdHash, u32>,
+    pub bytes: usize,
+}
+
+impl Seen {
+    pub fn doubled(&self) -> usize {
+        self.rows.values().filter(|times| **times > 1).count()
+    }
+
+    /// Records in acknowledged writes, with their repeats.
+    pub fn acknowledged(&self) -> u64 {
+        let acknowledged = self.writes.iter().filter(|(_, acknowledged)| *acknowledged);
+        acknowledged.map(|(ids, _)| ids.len() as u64).sum()
+    }
+}
+
+impl SpySink {
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            script: Mutex::default(),
+            otherwise: Mutex::new(Answer::Accept),
+            held: watch::Sender::new(false),
+            called: Notify::new(),
+            died: Notify::new(),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The next answers, in turn.
+    pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.script.lock().unwrap().extend(answers);
+    }
+
+    /// The answer when the script is used up.
+    pub fn otherwise(&self, answer: Answer) {
+        *self.otherwise.lock().unwrap() = answer;
+    }
+
+    /// Lets writes wait, from now on, until `release`.
+    pub fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    pub fn release(&self) {
+        self.held.send_replace(false);
+    }
+
+    pub fn seen(&self) -> Seen {
+        self.seen.lock().unwrap().clone()
+    }
+
+    fn answer(&self) -> Answer {
+        let next = self.script.lock().unwrap().pop_front();
+        next.unwrap_or(*self.otherwise.lock().unwrap())
+    }
+
+    fn write_down(&self, batch: &Batch, refused: Option<usize>) {
+        let mut seen = self.seen.lock().unwrap();
+        for (_, record) in batch
+            .records
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| Some(*n) != refused)
+        {
+            *seen.rows.entry(record.id).or_default() += 1;
+            seen.bytes += record.raw.len();
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for SpySink {
+    fn redelivery(&self) -> Redelivery {
+        Redelivery::Repeats
+    }
+
+    fn batch_bytes(&self) -> usize {
+        1 << 20
+    }
+
+    fn identity(&self) -> String {
+        format!("memory {}", self.name)
+    }
+
+    async fn check(&self) -> Result<String, SinkError> {
+        Ok(self.identity())
+    }
+
+    async fn write(&self, batch: Batch) -> Result<Receipt, SinkError> {
+        let path = || self.identity();
+        let failed = || SinkError::Io {
+            path: path(),
+            source: io::Error::other("scripted"),
+        };
+        let place = {
+            let mut seen = self.seen.lock().unwrap();
+            let ids = batch.records.iter().map(|record| record.id).collect();
+            seen.writes.push((ids, false));
+            seen.writes.len() - 1
+        };
+        self.called.notify_one();
+        let answer = self.answer();
+        _ = self.held.subscribe().wait_for(|held| !held).await;
+        let refused = match answer {
+            Answer::Accept => None,
+            Answer::Refuse(place) => Some(place),
+            Answer::Slow(time) => {
+                tokio::time::sleep(time).await;
+                None
+            }
+            Answer::Fail => return Err(failed()),
+            Answer::DiskFull => {
+                let (free, wanted) = (1, 2);
+                return Err(SinkError::DiskFull {
+                    path: path(),
+                    free,
+                    wanted,
+                });
+            }
+            Answer::Lose => {
+                self.write_down(&batch, None);
+                return Err(failed());
+            }
+            Answer::Die => {
+                self.write_down(&batch, None);
+                self.died.notify_one();
+                return std::future::pending().await;
+            }
+        };
+        self.write_down(&batch, refused);
+        self.seen.lock().unwrap().writes[place].1 = true;
+        let refused: Vec<_> = refused
+            .map(|index| Refused {
+                index,
+                reason: "scripted".to_owned(),
+            })
+            .into_iter()
+            .collect();
+        Ok(Receipt {
+            accepted: (batch.records.len() - refused.len()) as u64,
+            already_there: 0,
+            refused,
+        })
+    }
+}
