@@ -3,5 +3,6 @@
 
 mod cli;
 mod collecting;
+mod kill;
 mod pipeline;
 mod support;

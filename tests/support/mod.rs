@@ -1,6 +1,7 @@
 //! What the tests share: a clock that moves with tokio's, a simulator in the network's place, the real binary.
 
 pub mod process;
+pub mod process_kill;
 pub mod rig;
 pub mod route;
 pub mod sink;

@@ -1,0 +1,30 @@
+//! Stopped as a service manager does it, under load.
+
+use std::time::Duration;
+
+use ccfd::simulator::Options;
+
+use crate::support::process_kill::Site;
+
+#[test]
+fn a_stop_under_load_is_clean_and_doubles_nothing() {
+    let site = Site::new(Options {
+        audit_logs: 20_000,
+        completions: 10_000,
+        latency: Duration::from_millis(2),
+        ..Options::default()
+    });
+    for stop in 0..20 {
+        site.grow(20);
+        let process = site.start(&["run"]);
+        let ended = process.terminate_after(Duration::from_millis(60 + 23 * stop));
+        ended.assert_nothing_for_a_person();
+        assert!(ended.status.success(), "{:?}\n{}", ended.status, ended.log);
+        assert!(ended.took < Duration::from_secs(10), "{:?}", ended.took);
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    let ended = site.start(&["run", "--once"]).wait();
+    assert!(ended.status.success(), "{}", ended.log);
+    site.assert_tables_hold_everything();
+    assert_eq!(site.repeats_in_lines(), 0);
+}
