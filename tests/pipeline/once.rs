@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use ccfd::{
-    pipeline::{
-        policy::Failure,
-        route::{Ended, Plan},
-    },
+    pipeline::{plan::Plan, policy::Failure, route::Ended},
     simulator::{Fault, List},
 };
 use collectors::IdHash;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use ccfd::{
     pipeline::{
         fetch::PARKED_RETRY,
+        plan::{Begin, Plan},
         policy::{Failure, judge},
         progress::{Progress, RouteState, RouteStatus, ShownError},
-        route::{Begin, Ended, Plan},
+        route::Ended,
     },
     simulator::{Fault, List},
     sinks::SinkError,

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use ccfd::{
-    pipeline::route::{Begin, Ended, Plan},
+    pipeline::{
+        plan::{Begin, Plan},
+        route::Ended,
+    },
     simulator::List,
 };
 

@@ -14,10 +14,11 @@ use ccfd::{
     pipeline::{
         checkpoint::Checkpoint,
         deliver::Gathering,
+        plan::{Begin, Plan},
         policy::Failure,
         progress::{Progress, RouteStatus},
         rejects::Rejects,
-        route::{Begin, Ended, Plan, Route},
+        route::{Ended, Route},
         shutdown::{Shutdown, ShutdownSender, shutdown},
     },
     simulator::{List, Options, Simulator},
