@@ -76,6 +76,7 @@ struct Tenant {
     look_at: Instant,
     /// Whether the walk is read; `None` while that is not known.
     on: Option<bool>,
+    failed_looks: u32,
     walk: Walk,
 }
 
@@ -83,6 +84,8 @@ struct Tenant {
 const TENANT_LOOK_INTERVAL: Duration = Duration::from_secs(86_400);
 /// Longer than any process that reads once.
 const NOT_AGAIN: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// How often a look that fails is repeated at once, as any other request.
+const FAILED_LOOKS_MAX: u32 = 3;
 /// The place of the tenant walk in a checkpoint.
 const TENANT_WALK: u8 = 1;
 
@@ -215,6 +218,7 @@ impl Reader {
                 mode: tenant_walk,
                 look_at: Instant::now(),
                 on,
+                failed_looks: 0,
                 walk,
             }
         });
@@ -337,13 +341,26 @@ impl Reader {
 }
 
 impl Tenant {
-    /// Looks whether the list tells tenant-scoped events apart.
+    /// Looks whether the list tells tenant-scoped events apart. A list that cannot be looked at is asked again a few times, and then
+    /// later: it does not stop the main one.
     async fn look(&mut self, client: &Client) -> Result<(), CollectError> {
-        let on = self.source.has_tenant_walk(client, TenantWalk::Auto).await?;
+        let found = self.source.has_tenant_walk(client, TenantWalk::Auto).await;
+        let on = match found {
+            Ok(on) => on,
+            Err(error) if self.failed_looks < FAILED_LOOKS_MAX => {
+                self.failed_looks += 1;
+                return Err(error);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "tenant walk cannot be looked at, trying again later");
+                self.on
+            }
+        };
         if on != self.on || on.is_none() {
             tracing::info!(tenant_walk = ?on, "tenant walk looked at");
         }
         self.on = on;
+        self.failed_looks = 0;
         // While nothing is listed nothing can be lost by waiting.
         let wait = if on.is_some() {
             TENANT_LOOK_INTERVAL
