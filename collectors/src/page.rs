@@ -108,7 +108,11 @@ impl<'a> Reader<'a> {
             match self.usable(&head, &raw) {
                 Ok((id, second)) => page.records.push(Record { raw, second, id }),
                 Err(reason) => {
-                    let near = page.records.last().map(|record| record.second);
+                    let own = match head {
+                        Head::Object { second, .. } => second,
+                        Head::Other => None,
+                    };
+                    let near = own.or(page.records.last().map(|record| record.second));
                     page.unusable.push(Unusable { raw, reason, near });
                 }
             }

@@ -60,7 +60,7 @@ pub struct Unusable {
     pub raw: Bytes,
     /// What is wrong with it, without any of its content.
     pub reason: &'static str,
-    /// The second of the record before it on its page: the best guess at where in time it belongs.
+    /// Its own second, or else that of the record before it on its page: the best guess at where in time it belongs.
     pub near: Option<i64>,
 }
 
