@@ -126,12 +126,22 @@ pub fn advance(
     doubts: &mut Doubts,
     now: i64,
 ) -> Result<Turn, CollectErrorKind> {
-    if !seen.has_more || (seen.order == Order::Empty && doubts.empty_is_end) {
+    reading.empty = if seen.order == Order::Empty {
+        reading.empty + 1
+    } else {
+        0
+    };
+    if !seen.has_more {
         doubts.strikes = 0;
         return Ok(done_or_more(reading.finish_window()));
     }
     let (from, to) = reading.window();
     match seen.order {
+        Order::Empty if reading.empty < STRIKES => Ok(Turn::More),
+        Order::Empty if doubts.empty_is_end => {
+            reading.empty = 0;
+            Ok(done_or_more(reading.finish_window()))
+        }
         Order::Empty | Order::Mixed => {
             tracing::warn!(order = ?seen.order, from, to, "page cannot be placed in time, halving the window");
             if !reading.halve(now.max(seen.max)) {
@@ -145,6 +155,7 @@ pub fn advance(
                 doubts.empty_is_end = true;
                 reading.upper = None;
             }
+            reading.empty = 0;
             Ok(Turn::More)
         }
         Order::Flat if reading.covers(seen.max) => contradiction(doubts),
@@ -154,10 +165,10 @@ pub fn advance(
             if to.is_some_and(|to| seen.max > to) {
                 return contradiction(doubts);
             }
-            doubts.strikes = 0;
             if seen.min < from {
-                return Ok(done_or_more(reading.finish_window()));
+                return beyond(reading, doubts);
             }
+            doubts.strikes = 0;
             reading.lower_to(seen.min);
             Ok(Turn::More)
         }
@@ -166,10 +177,10 @@ pub fn advance(
             if seen.min < from {
                 return contradiction(doubts);
             }
-            doubts.strikes = 0;
             if to.is_some_and(|to| seen.max > to) {
-                return Ok(done_or_more(reading.finish_window()));
+                return beyond(reading, doubts);
             }
+            doubts.strikes = 0;
             if reading.upper.is_none() {
                 reading.raise_to(seen.max);
             } else if !reading.halve(now.max(seen.max)) {
@@ -208,6 +219,14 @@ fn found(direction: &mut Option<Direction>, now: Direction) {
     if *direction != Some(now) {
         tracing::info!(list = "audit_logs", direction = ?now, before = ?direction, "direction of the list found");
         *direction = Some(now);
+    }
+}
+
+/// Records past the far end of the window. Believed at once, a page that answers an earlier request would end the window unread.
+fn beyond(reading: &mut Reading, doubts: &mut Doubts) -> Result<Turn, CollectErrorKind> {
+    match contradiction(doubts) {
+        Err(CollectErrorKind::WindowIgnored) => Ok(done_or_more(reading.finish_window())),
+        early => early,
     }
 }
 

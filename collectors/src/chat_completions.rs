@@ -3,6 +3,8 @@
 //! `after` drops the other records of its own second. So the anchor of the next page is a record of an *earlier* second than
 //! the last one seen, and that last second is read again. Where the list does not honour `order=asc` everything is mirrored.
 
+use std::cmp::Ordering;
+
 use url::form_urlencoded::Serializer;
 
 use crate::{
@@ -86,8 +88,30 @@ pub fn advance(
     anchors: &mut Anchors,
     doubts: &mut Doubts,
 ) -> Result<Turn, CollectErrorKind> {
-    match seen.order {
-        Order::Empty if page.unusable.is_empty() => return empty(reading, seen, anchors, doubts),
+    reading.empty = if seen.order == Order::Empty {
+        reading.empty + 1
+    } else {
+        0
+    };
+    let order = match &reading.anchor {
+        // Only the page before tells on which side of it a page of one second lies.
+        Some(anchor) if seen.order == Order::Flat && direction.is_none() && !reading.down => {
+            match seen.max.cmp(&anchor.second) {
+                Ordering::Less => Order::Descending,
+                Ordering::Equal => Order::Flat,
+                Ordering::Greater => Order::Ascending,
+            }
+        }
+        Some(_) | None => seen.order,
+    };
+    match order {
+        Order::Empty if page.unusable.is_empty() => return Ok(empty(reading, seen, anchors)),
+        Order::Empty if seen.has_more => {
+            return Err(CollectErrorKind::Malformed(Malformed {
+                offset: 0,
+                reason: "a full page without one usable record",
+            }));
+        }
         Order::Mixed if doubts.strike() => return Err(CollectErrorKind::Unordered),
         Order::Mixed => {
             return Err(CollectErrorKind::Malformed(Malformed {
@@ -96,11 +120,11 @@ pub fn advance(
             }));
         }
         Order::Descending if !reading.down => {
-            turn_round(reading, direction, Direction::Descending);
+            turn_round(reading, direction, anchors, Direction::Descending);
             return Ok(Turn::Discard);
         }
         Order::Ascending if reading.down => {
-            turn_round(reading, direction, Direction::Ascending);
+            turn_round(reading, direction, anchors, Direction::Ascending);
             return Ok(Turn::Discard);
         }
         Order::Empty | Order::Flat | Order::Descending | Order::Ascending => {}
@@ -112,22 +136,30 @@ pub fn advance(
         fall_back(reading, anchors, "the list starts elsewhere");
         return Ok(Turn::Discard);
     }
-    if !matches!(seen.order, Order::Flat | Order::Empty) && direction.is_none() && !reading.down {
+    if !matches!(order, Order::Flat | Order::Empty) && direction.is_none() && !reading.down {
         tracing::info!(list = "chat_completions", "order=asc is honoured");
         *direction = Some(Direction::Ascending);
     }
-    if reading.down {
-        Ok(down(reading, page, seen, doubts))
+    let unread = (reading.from, reading.to);
+    let turn = if reading.down {
+        down(reading, page, seen)
     } else {
-        Ok(up(reading, page, seen, doubts))
+        up(reading, page, seen, *direction)
+    };
+    if turn == Turn::Done || unread != (reading.from, reading.to) {
+        doubts.strikes = 0;
     }
+    Ok(turn)
 }
 
-fn up(reading: &mut Reading, page: &ListPage, seen: Seen, doubts: &mut Doubts) -> Turn {
-    if !seen.has_more || reading.hi.is_some_and(|hi| seen.max > hi) {
+fn up(reading: &mut Reading, page: &ListPage, seen: Seen, direction: Option<Direction>) -> Turn {
+    if !seen.has_more || reading.to.is_some_and(|to| seen.max > to) {
         return Turn::Done;
     }
-    reading.raise_to(seen.max);
+    // Records of one second do not tell from which end of the list they are.
+    if direction.is_some() {
+        reading.raise_to(seen.max);
+    }
     let next = page.records.iter().rev().find(|record| record.second < seen.max);
     let behind = reading
         .anchor
@@ -138,12 +170,12 @@ fn up(reading: &mut Reading, page: &ListPage, seen: Seen, doubts: &mut Doubts) -
     if stuck {
         return Turn::Crowded(seen.max);
     }
-    move_to(reading, next.and_then(anchor_of), doubts);
+    move_to(reading, next.and_then(anchor_of));
     Turn::More
 }
 
-fn down(reading: &mut Reading, page: &ListPage, seen: Seen, doubts: &mut Doubts) -> Turn {
-    if !seen.has_more || (seen.order != Order::Empty && seen.min < reading.lo) {
+fn down(reading: &mut Reading, page: &ListPage, seen: Seen) -> Turn {
+    if !seen.has_more || seen.min < reading.from {
         return Turn::Done;
     }
     reading.lower_to(seen.min);
@@ -157,20 +189,25 @@ fn down(reading: &mut Reading, page: &ListPage, seen: Seen, doubts: &mut Doubts)
     if stuck {
         return Turn::Crowded(seen.min);
     }
-    move_to(reading, next.and_then(anchor_of), doubts);
+    move_to(reading, next.and_then(anchor_of));
     Turn::More
 }
 
 /// Goes on behind a crowded second, from one of its own records: `after` drops the rest of that second.
-pub fn pass(reading: &mut Reading, anchor: Option<Anchor>, second: i64, doubts: &mut Doubts) -> bool {
+pub fn pass(
+    reading: &mut Reading,
+    anchor: Option<Anchor>,
+    second: i64,
+    direction: Option<Direction>,
+) -> bool {
     reading.at = Some(if reading.down { second - 1 } else { second + 1 });
     if reading.down {
         reading.lower_to(second - 1);
-    } else {
+    } else if direction.is_some() {
         reading.raise_to(second + 1);
     }
-    move_to(reading, anchor, doubts);
-    reading.down && second <= reading.lo
+    move_to(reading, anchor);
+    reading.down && second <= reading.from
 }
 
 /// Leaves a gone anchor for the next older one, at last for the beginning of the list.
@@ -191,27 +228,22 @@ pub fn fall_back(reading: &mut Reading, anchors: &mut Anchors, why: &'static str
     );
 }
 
-fn empty(
-    reading: &mut Reading,
-    seen: Seen,
-    anchors: &mut Anchors,
-    doubts: &mut Doubts,
-) -> Result<Turn, CollectErrorKind> {
-    if seen.has_more && !doubts.strike() {
-        return Err(CollectErrorKind::Malformed(Malformed {
-            offset: 0,
-            reason: "empty page with has_more",
-        }));
-    }
+fn empty(reading: &mut Reading, seen: Seen, anchors: &mut Anchors) -> Turn {
     if seen.has_more {
+        if reading.empty < STRIKES {
+            return Turn::More;
+        }
         tracing::warn!("has_more on an empty page again and again: it counts as the end");
     }
-    // An empty answer may mean "no such cursor". It is believed from a record that was just read, or without a cursor.
-    if reading.anchor.is_none() || reading.fresh {
-        return Ok(Turn::Done);
+    reading.empty = 0;
+    // An empty answer may mean "no such cursor", also behind a record that was read a moment ago. An older one confirms it.
+    let second = reading.anchor.as_ref().map(|anchor| anchor.second);
+    if second.is_none() || (reading.fresh && second == reading.doubted) {
+        return Turn::Done;
     }
+    reading.doubted = second;
     fall_back(reading, anchors, "the answer is empty");
-    Ok(Turn::Discard)
+    Turn::Discard
 }
 
 fn starts_elsewhere(reading: &Reading, seen: Seen) -> bool {
@@ -227,22 +259,25 @@ fn starts_elsewhere(reading: &Reading, seen: Seen) -> bool {
     }
 }
 
-fn turn_round(reading: &mut Reading, direction: &mut Option<Direction>, found: Direction) {
+/// What was read stays read: before a direction is known nothing counts as read.
+fn turn_round(reading: &mut Reading, direction: &mut Option<Direction>, anchors: &Anchors, found: Direction) {
     tracing::warn!(list = "chat_completions", direction = ?found, "the asked order is not honoured, reading the other way");
     *direction = Some(found);
     let down = found == Direction::Descending;
     *reading = Reading {
+        from: reading.from,
+        to: reading.to,
         down,
+        anchor: anchors.before(reading.from).filter(|_| !down).cloned(),
         pages: reading.pages,
         ..Reading::new(reading.lo, reading.hi)
     };
 }
 
-fn move_to(reading: &mut Reading, anchor: Option<Anchor>, doubts: &mut Doubts) {
+fn move_to(reading: &mut Reading, anchor: Option<Anchor>) {
     if anchor.is_some() {
         reading.anchor = anchor;
         reading.fresh = true;
-        doubts.strikes = 0;
     }
 }
 

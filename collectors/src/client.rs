@@ -198,6 +198,11 @@ impl Client {
         Some(date.saturating_add_unsigned(at.elapsed().as_secs()) - self.clock.now())
     }
 
+    /// Whether an answer has told the server's time yet.
+    pub fn is_dated(&self) -> bool {
+        lock(&self.date).is_some()
+    }
+
     /// How many requests were sent.
     pub fn requests(&self) -> u64 {
         self.requests.load(std::sync::atomic::Ordering::Relaxed)

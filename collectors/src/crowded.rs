@@ -17,6 +17,12 @@ const MISS: f64 = 1e-6;
 /// The most reads of one second.
 const READS_MAX: u32 = 500;
 
+/// So many reads that show the same set again prove a stable order. One may be chance, or an answer that came twice.
+const STABLE_AFTER: u32 = 3;
+
+/// So often an empty page is asked for again.
+const EMPTY_AGAIN: u32 = 2;
+
 /// How the second is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probe {
@@ -51,6 +57,9 @@ pub struct CrowdedSecond {
     pub probe: Probe,
     ids: HashSet<IdHash>,
     last: BTreeSet<IdHash>,
+    same: u32,
+    shown: HashSet<IdHash>,
+    empty: u32,
     edges: Option<(String, String)>,
     values: BTreeSet<String>,
     searched_before: bool,
@@ -66,12 +75,22 @@ impl CrowdedSecond {
             probe: Probe::Again,
             ids: held.collect(),
             last: BTreeSet::new(),
+            same: 0,
+            shown: HashSet::new(),
+            empty: 0,
             edges: None,
             values: BTreeSet::new(),
             searched_before,
             dry: 0,
             reads: 0,
         }
+    }
+
+    /// Whether a page that should show the second again does not. An empty one that says that more follows may yet do.
+    pub fn is_lost(&self, page: &ListPage) -> bool {
+        let asks_again = page.records.is_empty() && page.has_more == Some(true);
+        let is_shown = page.records.iter().any(|record| record.second == self.second);
+        self.probe == Probe::Again && !asks_again && !is_shown
     }
 
     /// How many different records were seen.
@@ -89,19 +108,28 @@ impl CrowdedSecond {
         kind_of: impl Fn(&Record) -> Option<String>,
     ) -> Verdict {
         self.reads += 1;
+        // An empty page that says that more follows tells nothing until it comes again.
+        if page.records.is_empty() && !whole && self.empty < EMPTY_AGAIN {
+            self.empty += 1;
+            return Verdict::Again;
+        }
+        self.empty = 0;
         let mine: Vec<&Record> = page
             .records
             .iter()
             .filter(|record| record.second == self.second)
             .collect();
         self.ids.extend(mine.iter().map(|record| record.id));
+        let shown_before = self.shown.len();
+        self.shown.extend(mine.iter().map(|record| record.id));
+        let advanced = self.shown.len() > shown_before;
         if !matches!(self.probe, Probe::Only(_)) {
             self.values
                 .extend(mine.iter().filter_map(|record| kind_of(record)));
         }
         if brought > 0 {
             self.dry = 0;
-        } else {
+        } else if !mine.is_empty() {
             self.dry += 1;
         }
         let finished = Verdict::Finished { complete: whole };
@@ -110,12 +138,17 @@ impl CrowdedSecond {
             Probe::Again if self.searched_before && self.dry > 0 => {
                 return Verdict::Finished { complete: true };
             }
-            Probe::Again if self.dry >= self.dry_reads_wanted() => {
+            // Only where different reads show different records does a dry read say anything about the rest.
+            Probe::Again
+                if self.dry >= self.dry_reads_wanted()
+                    && (mine.len() < LIMIT || self.shown.len() > LIMIT) =>
+            {
                 return Verdict::Finished { complete: true };
             }
             Probe::Again => {
                 let set: BTreeSet<IdHash> = mine.iter().map(|record| record.id).collect();
-                if set == self.last && !self.searched_before {
+                self.same = if set == self.last { self.same + 1 } else { 0 };
+                if self.same >= STABLE_AFTER && !self.searched_before {
                     self.edges = edges(&mine);
                     self.probe = self
                         .edges
@@ -124,15 +157,15 @@ impl CrowdedSecond {
                 }
                 self.last = set;
             }
-            Probe::After(_) if whole && brought > 0 => return finished,
-            Probe::After(_) if brought > 0 => {
+            Probe::After(_) if whole && advanced => return finished,
+            Probe::After(_) if advanced => {
                 self.probe = edges(&mine).map_or(Probe::Again, |(_, last)| Probe::After(last))
             }
             Probe::After(_) => {
                 let first = self.edges.take().map(|(first, _)| first);
                 self.probe = first.map_or(Probe::Again, Probe::Before);
             }
-            Probe::Before(_) if brought > 0 => {
+            Probe::Before(_) if advanced => {
                 self.probe = edges(&mine).map_or(Probe::Again, |(first, _)| Probe::Before(first));
             }
             Probe::Before(_) | Probe::Only(_) => return self.next_filter(),

@@ -93,9 +93,18 @@ impl Cursor {
 
     /// The second up to which settled may move at most: what is delivered after it may still be missing neighbours.
     pub fn floor(&self, began: i64, overlap: i64) -> i64 {
+        let horizon = self.horizon(began, overlap);
+        match self.until {
+            Some(_) => horizon,
+            None => horizon.min(self.newest.unwrap_or(self.settled)),
+        }
+    }
+
+    /// The second before which nothing shows any more after a sweep that began then.
+    pub fn horizon(&self, began: i64, overlap: i64) -> i64 {
         match self.until {
             Some(_) => i64::MAX,
-            None => (began - overlap).min(self.newest.unwrap_or(self.settled)),
+            None => began - overlap,
         }
     }
 

@@ -35,6 +35,12 @@ pub struct Reading {
     /// Whether the anchor was read by this very reading a moment ago, so that it is known to exist. Forgotten with the process.
     #[serde(skip)]
     pub fresh: bool,
+    /// The second of the anchor behind which the list looked empty: believed when it looks so once more after reading up to it.
+    #[serde(skip)]
+    pub doubted: Option<i64>,
+    /// Empty pages with `has_more` that came one after the other.
+    #[serde(skip)]
+    pub empty: u32,
 }
 
 impl Reading {
@@ -51,6 +57,8 @@ impl Reading {
             at: None,
             pages: 0,
             fresh: false,
+            doubted: None,
+            empty: 0,
         }
     }
 

@@ -62,6 +62,7 @@ impl Walk {
             .records
             .sort_unstable_by_key(|record| (record.second, record.id));
         sifted.records.dedup_by_key(|record| (record.second, record.id));
+        let records = &answer.page.records;
         for unusable in &answer.page.unusable {
             let second = unusable.near.unwrap_or(
                 answer
@@ -71,7 +72,10 @@ impl Walk {
                     .map_or(before.from, |first| first.second),
             );
             let id = IdHash::of_bytes(&unusable.raw);
-            let is_new = second >= self.cursor.settled && !self.held.contains(second, id);
+            // Its neighbours change from read to read, and with them the guess at its second.
+            let mut guesses = records.iter().map(|record| record.second).chain([second]);
+            let is_held = guesses.any(|guess| self.held.contains(guess, id));
+            let is_new = second >= self.cursor.settled && !is_held;
             if wanted(second) && is_new && !sifted.marks.contains(&(second, id)) {
                 sifted.marks.push((second, id));
                 sifted.unusable.push(unusable.clone());

@@ -14,6 +14,7 @@ use crate::{
     page::ListPage,
     reading::{Reading, Seen, Turn},
     record::{IdHash, Record, Unusable},
+    sifted::Sifted,
     walk::{List, Task, Walk},
 };
 
@@ -47,19 +48,24 @@ pub struct Change {
     pub held: usize,
 }
 
-/// Records smaller than this part of their page are copied out, so that a re-read page does not stay in memory for one new record.
-const COPY_BELOW: usize = 4;
-
 impl Walk {
     /// Sends one request. After an error the walk stands where it stood, and can be asked again.
     pub async fn step(&mut self, client: &Client, task: Task) -> Result<Page, CollectError> {
         let now = client.now();
         let reading = self.begin(task, now);
+        let dated = client.is_dated();
         let query = self
             .list
             .query(&reading, task, self.crowds[task as usize].as_ref());
         match client.list(&query, self.list.scope(), self.lane(task, now)).await {
-            Ok(answer) => self.take(task, reading, answer, client.now()),
+            Ok(answer) => {
+                // Before the first `Date` only a local clock that may be years ahead told when the sweep began.
+                if let Some(sweep) = self.cursor.sweep.as_mut().filter(|_| !dated) {
+                    sweep.began = sweep.began.min(client.now());
+                }
+                self.last_page.check(&query, &answer.page)?;
+                self.take(task, reading, answer, client.now())
+            }
             Err(error) => self.refused(task, reading, error, now),
         }
     }
@@ -98,6 +104,7 @@ impl Walk {
     fn take(&mut self, task: Task, before: Reading, answer: Answer, now: i64) -> Result<Page, CollectError> {
         let seen = Seen::of(&answer.page, LIMIT);
         let mut reading = before.clone();
+        self.leave_lost_crowd(task, &answer.page);
         if self.crowds[task as usize].is_some() {
             let sifted = self.sift(task, &answer, &before, now);
             let turn = self.read_crowd(task, &mut reading, &answer.page, seen, sifted.records.len());
@@ -115,7 +122,7 @@ impl Walk {
             }
             return Ok(self.page(task, reading, turn, Sifted::default(), now));
         }
-        self.offer_anchors(&answer.page);
+        self.offer_anchors(&answer.page, now);
         let sifted = if task == Task::Search {
             Sifted::default()
         } else {
@@ -124,10 +131,18 @@ impl Walk {
         if let Turn::Crowded(second) = turn {
             let known = task == Task::Search || before.covers(second);
             turn = if known {
-                let anchor = answer.page.records.iter().find_map(chat_completions::anchor_of);
+                let anchor = answer
+                    .page
+                    .records
+                    .iter()
+                    .rev()
+                    .find_map(chat_completions::anchor_of);
                 self.pass(&mut reading, anchor, second)
             } else {
-                let searched_before = self.cursor.crowded.contains_key(&second);
+                // The last sweep before it is settled searches it once more: it may have got late records.
+                let horizon = self.cursor.horizon(self.began(now), self.overlap());
+                let is_last = task == Task::Sweep && second < horizon;
+                let searched_before = !is_last && self.cursor.crowded.contains_key(&second);
                 let crowd = CrowdedSecond::new(second, self.held.of_second(second), searched_before);
                 self.crowds[task as usize] = Some(crowd);
                 self.read_crowd(task, &mut reading, &answer.page, seen, sifted.records.len())
@@ -166,6 +181,17 @@ impl Walk {
         shorter.is_some()
     }
 
+    /// A page of completions that does not show the second under search was asked for with a gone anchor, or is an answer to
+    /// something else. What was found is held, so that the search begins anew when the second is met again.
+    fn leave_lost_crowd(&mut self, task: Task, page: &ListPage) {
+        let crowd = &mut self.crowds[task as usize];
+        if matches!(self.list, List::ChatCompletions(..))
+            && crowd.as_ref().is_some_and(|crowd| crowd.is_lost(page))
+        {
+            *crowd = None;
+        }
+    }
+
     fn read_crowd(
         &mut self,
         task: Task,
@@ -186,7 +212,7 @@ impl Walk {
         };
         let whole = !seen.has_more || (beyond && !page.records.is_empty());
         let verdict = crowd.read(page, whole, brought, kind_of);
-        let mine = page.records.iter().find(|record| record.second == second);
+        let mine = page.records.iter().rfind(|record| record.second == second);
         self.leave_crowd(task, reading, verdict, mine.and_then(chat_completions::anchor_of))
     }
 
@@ -204,11 +230,14 @@ impl Walk {
             return Turn::More;
         };
         let (second, found) = (crowd.second, crowd.found());
-        if self
-            .cursor
-            .crowded
-            .insert(second, found)
-            .is_none_or(|before| before < found)
+        // A list whose `has_more` never ends makes a crowd of any second.
+        let is_crowded = found >= LIMIT as u64;
+        if is_crowded
+            && self
+                .cursor
+                .crowded
+                .insert(second, found)
+                .is_none_or(|before| before < found)
         {
             let complete = if complete { "likely" } else { "unknown" };
             tracing::warn!(
@@ -224,12 +253,14 @@ impl Walk {
     fn pass(&mut self, reading: &mut Reading, anchor: Option<Anchor>, second: i64) -> Turn {
         let done = match &mut self.list {
             List::AuditLogs(..) => reading.pass(second),
-            List::ChatCompletions(_, doubts) => chat_completions::pass(reading, anchor, second, doubts),
+            List::ChatCompletions(..) => {
+                chat_completions::pass(reading, anchor, second, self.cursor.direction)
+            }
         };
         if done { Turn::Done } else { Turn::More }
     }
 
-    fn offer_anchors(&mut self, page: &ListPage) {
+    fn offer_anchors(&mut self, page: &ListPage, now: i64) {
         if !matches!(self.list, List::ChatCompletions(..)) {
             return;
         }
@@ -241,70 +272,28 @@ impl Walk {
             .rev()
             .find(|record| Some(record.second) != last_second);
         for record in records.first().into_iter().chain(inner).chain(records.last()) {
-            if let Some(anchor) = chat_completions::anchor_of(record) {
+            // One of the future would be the newest for ever, and thin out all that are needed.
+            if record.second <= now
+                && let Some(anchor) = chat_completions::anchor_of(record)
+            {
                 self.cursor.anchors.offer(anchor);
             }
         }
         self.cursor.anchors.thin(self.cursor.settled);
     }
 
-    /// What of a page is new. Rule: skip only what is earlier than settled, held, or already covered by this very reading.
-    fn sift(&mut self, task: Task, answer: &Answer, before: &Reading, now: i64) -> Sifted {
-        let only = self.crowds[task as usize].as_ref().map(|crowd| crowd.second);
-        let wanted = |second: i64| only.is_none_or(|only| only == second) && !before.covers(second);
-        let mut sifted = Sifted {
-            bytes: answer.bytes,
-            ..Sifted::default()
-        };
-        for record in &answer.page.records {
-            if !wanted(record.second) {
-                continue;
-            }
-            if record.second <= now {
-                self.cursor.newest = self.cursor.newest.max(Some(record.second));
-            }
-            if record.second >= self.cursor.settled && !self.held.contains(record.second, record.id) {
-                sifted.records.push(record.clone());
-            }
-        }
-        sifted
-            .records
-            .sort_unstable_by_key(|record| (record.second, record.id));
-        sifted.records.dedup_by_key(|record| (record.second, record.id));
-        for unusable in &answer.page.unusable {
-            let second = unusable.near.unwrap_or(
-                answer
-                    .page
-                    .records
-                    .first()
-                    .map_or(before.from, |first| first.second),
-            );
-            let id = IdHash::of_bytes(&unusable.raw);
-            let is_new = second >= self.cursor.settled && !self.held.contains(second, id);
-            if wanted(second) && is_new && !sifted.marks.contains(&(second, id)) {
-                sifted.marks.push((second, id));
-                sifted.unusable.push(unusable.clone());
-            }
-        }
-        sifted
-            .marks
-            .extend(sifted.records.iter().map(|record| (record.second, record.id)));
-        sifted.release_page();
-        sifted
-    }
-
     /// Settles the books of a page: holds, lets go, moves the cursor.
     fn page(&mut self, task: Task, reading: Reading, turn: Turn, sifted: Sifted, now: i64) -> Page {
         let done = turn == Turn::Done;
-        let began = self.cursor.sweep.as_ref().map_or(now, |sweep| sweep.began);
-        let floor = self.cursor.floor(began, self.overlap());
+        let floor = self.cursor.floor(self.began(now), self.overlap());
         for (second, id) in &sifted.marks {
             let unread = !done && !reading.covers(*second);
             if task == Task::Tail || *second >= floor || unread {
                 self.hold(*second, *id);
             }
         }
-        if task == Task::Sweep {
+        // A discarded page has read nothing: where it leaves less to read, a slice was cut.
+        if task == Task::Sweep && turn != Turn::Discard {
             self.let_go(&reading, floor);
             self.cursor.settle(floor.min(reading.from));
         }
@@ -313,6 +302,7 @@ impl Walk {
             self.finish(task, &reading);
         }
         self.held.settle(self.cursor.settled);
+        self.forget_crowds(task, &reading, floor);
         let parts = self.held.take_changes();
         let (cursor, held) = (self.cursor.clone(), self.held.len());
         Page {
@@ -327,6 +317,15 @@ impl Walk {
             },
             task,
             more: self.due(now).is_some(),
+        }
+    }
+
+    /// A crowded second that is read and will not be read again need not be known; a month of them would fill the cursor.
+    fn forget_crowds(&mut self, task: Task, reading: &Reading, floor: i64) {
+        if task == Task::Sweep {
+            self.cursor
+                .crowded
+                .retain(|second, _| *second >= floor || !reading.covers(*second));
         }
     }
 
@@ -350,34 +349,6 @@ impl Walk {
             let below = before.from..floor.min(reading.from);
             self.held.let_go(above);
             self.held.let_go(below);
-        }
-    }
-}
-
-/// What a page brought.
-#[derive(Debug, Default)]
-struct Sifted {
-    records: Vec<Record>,
-    unusable: Vec<Unusable>,
-    /// Second and id of each of them.
-    marks: Vec<(i64, IdHash)>,
-    bytes: usize,
-}
-
-impl Sifted {
-    /// Copies a few records out of a large page.
-    fn release_page(&mut self) {
-        let raws = self
-            .records
-            .iter()
-            .map(|record| &record.raw)
-            .chain(self.unusable.iter().map(|other| &other.raw));
-        let bytes: usize = raws.map(|raw| raw.len()).sum();
-        if bytes < self.bytes / COPY_BELOW {
-            let copy = |raw: &mut bytes::Bytes| *raw = bytes::Bytes::copy_from_slice(raw);
-            self.records.iter_mut().for_each(|record| copy(&mut record.raw));
-            self.unusable.iter_mut().for_each(|other| copy(&mut other.raw));
-            self.bytes = bytes;
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     crowded::{CrowdedSecond, Probe},
     cursor::{Cursor, Direction, Sweep},
     held::Held,
+    last_page::LastPage,
     reading::Reading,
 };
 
@@ -57,6 +58,7 @@ pub struct Walk {
     pub(crate) timing: Timing,
     pub(crate) crowds: [Option<CrowdedSecond>; 3],
     pub(crate) held_warned: bool,
+    pub(crate) last_page: LastPage,
     polls: bool,
     next_poll: Instant,
     next_sweep: Instant,
@@ -88,6 +90,7 @@ impl Walk {
             timing,
             crowds: [None, None, None],
             held_warned: false,
+            last_page: LastPage::default(),
             polls,
             next_poll: at,
             next_sweep: at + wait,
@@ -148,6 +151,11 @@ impl Walk {
         i64::try_from(self.timing.overlap.as_secs()).unwrap_or(i64::MAX / 4)
     }
 
+    /// The time before the first request of the sweep under way.
+    pub(crate) fn began(&self, now: i64) -> i64 {
+        self.cursor.sweep.as_ref().map_or(now, |sweep| sweep.began)
+    }
+
     pub(crate) fn lane(&self, task: Task, now: i64) -> Lane {
         match task {
             Task::Sweep if self.cursor.until.is_none() && !self.is_behind(now) => Lane::Half,
@@ -178,7 +186,13 @@ impl Walk {
     /// Begins what is not under way yet, and tells where it stands.
     pub(crate) fn begin(&mut self, task: Task, now: i64) -> Reading {
         if let Some(reading) = self.reading(task) {
-            return reading.clone();
+            let reading = reading.clone();
+            // Another task may have found meanwhile in which direction the list answers.
+            let turned = match (&self.list, task, self.cursor.direction) {
+                (List::AuditLogs(..), _, _) | (_, Task::Search, _) | (_, _, None) => false,
+                (_, _, Some(direction)) => reading.down != (direction == Direction::Descending),
+            };
+            return if turned { self.turned(reading) } else { reading };
         }
         let reading = match task {
             Task::Search => Reading::downward(self.cursor.settled),
@@ -260,6 +274,16 @@ impl Walk {
                 }
             }
             List::ChatCompletions(..) => self.start_at(lo, self.cursor.until),
+        }
+    }
+
+    /// A reading of the same rest in the direction that is known now.
+    fn turned(&self, reading: Reading) -> Reading {
+        Reading {
+            lo: reading.lo,
+            hi: reading.hi,
+            pages: reading.pages,
+            ..self.start_at(reading.from, reading.to)
         }
     }
 

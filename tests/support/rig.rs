@@ -3,20 +3,20 @@
 use std::{
     collections::{BTreeMap, HashMap},
     num::NonZeroU32,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use ccfd::simulator::{List, Options, Simulator};
 use collectors::{
     AuditLogs, ChatCompletions, Client, ClientSettings, CollectError, Cursor, IdHash, KeyBudget, Page,
-    Reader, Source, Step, TenantWalk, Timing,
+    Reader, Source, Step, TenantWalk, Timing, TransportError,
 };
 use secrecy::SecretString;
 
 use super::{
     time::World,
-    wire::{ADMIN_KEY, BASE_URL, PROJECT_KEY, Wire},
+    wire::{ADMIN_KEY, BASE_URL, PROJECT_KEY, Tamper, Wire},
 };
 
 pub const OVERLAP: Duration = Duration::from_secs(1800);
@@ -26,6 +26,7 @@ pub struct Rig {
     pub world: World,
     pub simulator: Simulator,
     pub client: Arc<Client>,
+    tamper: Arc<Mutex<Option<Tamper>>>,
     pub source: Source,
     pub tenant_walk: TenantWalk,
     pub timing: Timing,
@@ -41,17 +42,24 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(list: List, options: Options, start: i64) -> Self {
+        Self::with_rate(list, options, start, 1000)
+    }
+
+    /// A rig whose key admits so many requests a second.
+    pub fn with_rate(list: List, options: Options, start: i64, requests_per_second: u32) -> Self {
         let world = World::new();
         let simulator = Simulator::new(options, world.right_clock()).expect("options");
         let (source, key) = match list {
             List::AuditLogs => (Source::AuditLogs(AuditLogs::default()), ADMIN_KEY),
             List::Completions => (Source::ChatCompletions(ChatCompletions::default()), PROJECT_KEY),
         };
+        let tamper = Arc::default();
         let wire = Wire {
             simulator: simulator.clone(),
+            tamper: Arc::clone(&tamper),
             latency: Duration::from_millis(20),
         };
-        let budget = KeyBudget::new(NonZeroU32::new(1000).unwrap());
+        let budget = KeyBudget::new(NonZeroU32::new(requests_per_second).unwrap());
         let settings = ClientSettings {
             api_key: SecretString::from(key),
             base_url: BASE_URL.parse().unwrap(),
@@ -70,6 +78,7 @@ impl Rig {
             world,
             simulator,
             client: Arc::new(client),
+            tamper,
             source,
             tenant_walk: TenantWalk::Auto,
             timing,
@@ -80,6 +89,11 @@ impl Rig {
             errors: Vec::new(),
             unusable: 0,
         }
+    }
+
+    /// From now on every request goes through `tamper`.
+    pub fn tamper(&self, tamper: impl FnMut(&str) -> Result<String, TransportError> + Send + 'static) {
+        *self.tamper.lock().unwrap() = Some(Box::new(tamper));
     }
 
     /// A reader as after a restart: from what was committed.

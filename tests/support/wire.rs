@@ -1,6 +1,9 @@
 //! The simulator as a transport: requests without sockets.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use ccfd::simulator::{Request, Simulator};
@@ -11,8 +14,12 @@ pub const BASE_URL: &str = "http://127.0.0.1:1/v1";
 pub const ADMIN_KEY: &str = "sk-admin-test";
 pub const PROJECT_KEY: &str = "sk-proj-test";
 
+/// Changes what is asked for on its way to the simulator, or loses it.
+pub type Tamper = Box<dyn FnMut(&str) -> Result<String, TransportError> + Send>;
+
 pub struct Wire {
     pub simulator: Simulator,
+    pub tamper: Arc<Mutex<Option<Tamper>>>,
     /// How long each answer takes.
     pub latency: Duration,
 }
@@ -24,12 +31,16 @@ impl Transport for Wire {
         let target = url
             .strip_prefix("http://127.0.0.1:1")
             .expect("a URL of the simulator");
+        let target = match self.tamper.lock().unwrap().as_mut() {
+            Some(tamper) => tamper(target)?,
+            None => target.to_owned(),
+        };
         let key = headers[header::AUTHORIZATION]
             .to_str()
             .unwrap()
             .trim_start_matches("Bearer ")
             .to_owned();
-        let reply = self.simulator.answer(&Request::get(target, &key));
+        let reply = self.simulator.answer(&Request::get(&target, &key));
         let cut = reply.cut.map(|cut| cut.min(reply.body.len()));
         if cut.is_some() {
             return Err(TransportError::Unreachable("connection closed".to_owned()));
