@@ -2,25 +2,14 @@
 
 use std::time::Duration;
 
-use ccfd::simulator::{List, Options};
+use ccfd::simulator::List;
 
-use crate::support::{rig::Rig, time::BEGIN};
+use crate::support::{
+    rig::{Rig, options},
+    time::BEGIN,
+};
 
 const WEEK: i64 = 7 * 86_400;
-
-fn options(list: List, count: u64, habits: &str, seed: u64) -> Options {
-    let (audit_logs, completions) = match list {
-        List::AuditLogs => (count, 0),
-        List::Completions => (0, count),
-    };
-    Options {
-        audit_logs,
-        completions,
-        seed,
-        habits: habits.parse().expect("habits"),
-        ..Options::default()
-    }
-}
 
 async fn conserves(list: List, count: u64, habits: &str, seed: u64) {
     let mut rig = Rig::new(list, options(list, count, habits, seed), BEGIN - WEEK - 86_400);

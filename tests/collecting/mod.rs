@@ -1,4 +1,30 @@
 //! Collecting alone: a reader, a map as the store, the simulator in the network's place.
 
+mod bounds;
 mod conservation;
+mod model;
 mod restarts;
+mod sequences;
+mod strange;
+mod windows;
+
+/// A test for each of the two lists.
+macro_rules! for_both_lists {
+    ($($name:ident = $run:ident($($argument:expr),*);)*) => {
+        mod audit_logs {
+            use super::*;
+            $(#[tokio::test(start_paused = true)]
+            async fn $name() {
+                $run(List::AuditLogs $(, $argument)*).await;
+            })*
+        }
+        mod chat_completions {
+            use super::*;
+            $(#[tokio::test(start_paused = true)]
+            async fn $name() {
+                $run(List::Completions $(, $argument)*).await;
+            })*
+        }
+    };
+}
+use for_both_lists;

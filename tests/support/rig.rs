@@ -22,6 +22,21 @@ use super::{
 pub const OVERLAP: Duration = Duration::from_secs(1800);
 pub const POLL: Duration = Duration::from_secs(60);
 
+/// A simulator of one list, with so many records over a week.
+pub fn options(list: List, count: u64, habits: &str, seed: u64) -> Options {
+    let (audit_logs, completions) = match list {
+        List::AuditLogs => (count, 0),
+        List::Completions => (0, count),
+    };
+    Options {
+        audit_logs,
+        completions,
+        seed,
+        habits: habits.parse().expect("habits"),
+        ..Options::default()
+    }
+}
+
 pub struct Rig {
     pub world: World,
     pub simulator: Simulator,
@@ -181,6 +196,19 @@ impl Rig {
                 return;
             }
         }
+    }
+
+    /// One more record of the list.
+    pub fn issue(&self, list: List, second: i64, visible_at: i64) -> String {
+        match list {
+            List::AuditLogs => self.simulator.push_audit(second, visible_at),
+            List::Completions => self.simulator.push_completion(second, visible_at),
+        }
+    }
+
+    /// How many requests were answered so far.
+    pub fn requests(&self) -> u64 {
+        self.simulator.requests().values().sum()
     }
 
     /// Every issued record at or after the start has arrived, and none twice.
