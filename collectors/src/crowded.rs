@@ -69,7 +69,8 @@ pub struct CrowdedSecond {
 
 impl CrowdedSecond {
     /// Begins with what is already held of the second. One that was searched before is left at the first dry read.
-    pub fn new(second: i64, held: impl Iterator<Item = IdHash>, searched_before: bool) -> Self {
+    /// `dry` is how many reads in a row had brought nothing new when a restart broke the search off.
+    pub fn new(second: i64, held: impl Iterator<Item = IdHash>, searched_before: bool, dry: u32) -> Self {
         Self {
             second,
             probe: Probe::Again,
@@ -81,7 +82,7 @@ impl CrowdedSecond {
             edges: None,
             values: BTreeSet::new(),
             searched_before,
-            dry: 0,
+            dry,
             reads: 0,
         }
     }
@@ -91,6 +92,11 @@ impl CrowdedSecond {
         let asks_again = page.records.is_empty() && page.has_more == Some(true);
         let is_shown = page.records.iter().any(|record| record.second == self.second);
         self.probe == Probe::Again && !asks_again && !is_shown
+    }
+
+    /// How many reads in a row brought nothing new.
+    pub fn dry(&self) -> u32 {
+        self.dry
     }
 
     /// How many different records were seen.

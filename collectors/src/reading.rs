@@ -29,6 +29,9 @@ pub struct Reading {
     /// The second at which the list is being walked: behind `from` after a fall back to an older anchor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<i64>,
+    /// A crowded second under search, and how many reads of it in a row brought nothing new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry: Option<(i64, u32)>,
     /// Pages read so far.
     #[serde(default)]
     pub pages: u32,
@@ -55,6 +58,7 @@ impl Reading {
             down: false,
             anchor: None,
             at: None,
+            dry: None,
             pages: 0,
             fresh: false,
             doubted: None,

@@ -140,10 +140,14 @@ impl Walk {
                 self.pass(&mut reading, anchor, second)
             } else {
                 // The last sweep before it is settled searches it once more: it may have got late records.
+                let dry = reading
+                    .dry
+                    .filter(|(of, _)| *of == second)
+                    .map_or(0, |(_, dry)| dry);
                 let horizon = self.cursor.horizon(self.began(now), self.overlap());
                 let is_last = task == Task::Sweep && second < horizon;
                 let searched_before = !is_last && self.cursor.crowded.contains_key(&second);
-                let crowd = CrowdedSecond::new(second, self.held.of_second(second), searched_before);
+                let crowd = CrowdedSecond::new(second, self.held.of_second(second), searched_before, dry);
                 self.crowds[task as usize] = Some(crowd);
                 self.read_crowd(task, &mut reading, &answer.page, seen, sifted.records.len())
             };
@@ -212,6 +216,7 @@ impl Walk {
         };
         let whole = !seen.has_more || (beyond && !page.records.is_empty());
         let verdict = crowd.read(page, whole, brought, kind_of);
+        reading.dry = Some((second, crowd.dry()));
         let mine = page.records.iter().rfind(|record| record.second == second);
         self.leave_crowd(task, reading, verdict, mine.and_then(chat_completions::anchor_of))
     }
@@ -229,6 +234,7 @@ impl Walk {
         let Some(crowd) = self.crowds[task as usize].take() else {
             return Turn::More;
         };
+        reading.dry = None;
         let (second, found) = (crowd.second, crowd.found());
         // A list whose `has_more` never ends makes a crowd of any second.
         let is_crowded = found >= LIMIT as u64;
