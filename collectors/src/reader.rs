@@ -127,8 +127,8 @@ impl Source {
             TenantWalk::Off => return Ok(Some(false)),
             TenantWalk::Auto => {}
         }
-        let all = ask_twice(client, &self.list()).await?.page.records;
-        let tenant = match ask_twice(client, &list).await {
+        let all = ask(client, &self.list()).await?.page.records;
+        let tenant = match ask(client, &list).await {
             Ok(answer) => answer.page.records,
             Err(error) if is_refusal(&error.kind) => {
                 tracing::info!(error = %error, "tenant_only is refused: no tenant walk");
@@ -177,14 +177,6 @@ pub fn held_ids(parts: &[(Vec<u8>, Vec<u8>)], walks: usize) -> usize {
 async fn ask(client: &Client, list: &List) -> Result<Answer, CollectError> {
     let query = list.query(&Reading::new(0, None), Task::Search, None);
     client.list(&query, list.scope(), Lane::Full).await
-}
-
-/// As [`ask`], once more after an error: two pages must be had one right after the other to be compared.
-async fn ask_twice(client: &Client, list: &List) -> Result<Answer, CollectError> {
-    match ask(client, list).await {
-        Ok(answer) => Ok(answer),
-        Err(_) => ask(client, list).await,
-    }
 }
 
 impl Reader {

@@ -315,6 +315,7 @@ fn wire(
     Arc::new(FlakyWire {
         wire: Wire {
             simulator: simulator.clone(),
+            tamper: Arc::default(),
             latency: Duration::from_millis(20),
         },
         sent: AtomicUsize::new(0),
