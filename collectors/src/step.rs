@@ -103,6 +103,16 @@ impl Walk {
 
     fn take(&mut self, task: Task, before: Reading, answer: Answer, now: i64) -> Result<Page, CollectError> {
         let seen = Seen::of(&answer.page, LIMIT);
+        let (records, unusable) = (answer.page.records.len(), answer.page.unusable.len());
+        tracing::debug!(
+            ?task,
+            ?seen,
+            records,
+            unusable,
+            from = before.from,
+            to = before.to,
+            "page"
+        );
         let mut reading = before.clone();
         self.leave_lost_crowd(task, &answer.page);
         if self.crowds[task as usize].is_some() {

@@ -243,7 +243,7 @@ impl Assembly {
             table,
             sink,
             store: Box::new(checkpoint),
-            rejects: Box::new(rejects),
+            rejects: Arc::new(rejects),
             gathering: Gathering {
                 batch_wait: pipeline.batch_wait,
                 commit_interval: pipeline.commit_interval,

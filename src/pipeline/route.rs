@@ -9,6 +9,7 @@
 
 use std::{
     collections::VecDeque,
+    io,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -25,7 +26,7 @@ use super::{
     plan::Plan,
     policy::{Action, Failure, judge},
     progress::{Progress, RouteState},
-    rejects::Rejects,
+    rejects::{Rejects, RejectsError},
     shutdown::Shutdown,
 };
 use crate::{sinks::Sink, tables::Table};
@@ -57,7 +58,7 @@ pub struct Route {
     /// The checkpoint's place.
     pub store: Box<dyn Fn() -> CursorStore<Checkpoint> + Send + Sync>,
     /// Opens the rejects.
-    pub rejects: Box<dyn Fn() -> Result<Rejects, Failure> + Send + Sync>,
+    pub rejects: Arc<dyn Fn() -> Result<Rejects, Failure> + Send + Sync>,
     /// When to write.
     pub gathering: Gathering,
     /// Bytes between fetching and the commit.
@@ -67,6 +68,9 @@ pub struct Route {
     /// Goes on although the checkpoint was written for something else.
     pub accept_change: bool,
 }
+
+/// Stored completions are said to be kept for 30 days (by users, not by OpenAI); a stop of 25 is told.
+const EXPIRY_SECONDS: i64 = 25 * 86_400;
 
 /// How a route ended.
 #[derive(Debug)]
@@ -154,7 +158,7 @@ impl Route {
             sink: self.sink.clone(),
             store,
             checkpoint,
-            rejects: (self.rejects)()?,
+            rejects: self.open_rejects().await?,
             gathering: self.gathering,
             progress: self.progress.clone(),
         };
@@ -241,6 +245,32 @@ impl Route {
         fetching
     }
 
+    /// Stored completions are kept for about thirty days: after a long stop some may be gone unseen.
+    fn tell_of_expired(&self, checkpoint: &Checkpoint, now: i64) {
+        let swept = checkpoint.walks.first().and_then(|walk| walk.swept);
+        let stopped = swept.map_or(0, |swept| now - swept);
+        if matches!(self.source, Source::ChatCompletions(_)) && stopped > EXPIRY_SECONDS {
+            let days = stopped / 86_400;
+            tracing::warn!(
+                days,
+                "stopped for long: completions that OpenAI has deleted since were never seen"
+            );
+        }
+    }
+
+    /// Opening reads through what is there, which may take a while.
+    async fn open_rejects(&self) -> Result<Rejects, Failure> {
+        let open = self.rejects.clone();
+        match tokio::task::spawn_blocking(move || open()).await {
+            Ok(opened) => opened,
+            Err(source) => Err(RejectsError::Io {
+                path: self.name.clone().into(),
+                source: io::Error::other(source),
+            }
+            .into()),
+        }
+    }
+
     /// The checkpoint to go on from, or a fresh one. Parks when it was written for another source or destination.
     fn take_up(
         &self,
@@ -267,6 +297,7 @@ impl Route {
                 tracing::warn!(change = %changed, "change accepted, going on from the old place");
             }
             checkpoint.identity.learn(now);
+            self.tell_of_expired(&checkpoint, hello.now);
             return Ok((checkpoint, parts));
         }
         let (start, walks) = self.plan.fresh(&self.source, hello.now, tenant);

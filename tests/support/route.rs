@@ -208,7 +208,7 @@ impl RouteRig {
             },
             sink,
             store: Box::new(move || store.cursor(NAME)),
-            rejects: Box::new(rejects),
+            rejects: Arc::new(rejects),
             gathering: self.gathering,
             bytes_in_flight: self.bytes_in_flight,
             progress: self.progress.clone(),
