@@ -129,7 +129,7 @@ pub fn advance(
         }
         Order::Empty | Order::Flat | Order::Descending | Order::Ascending => {}
     }
-    if starts_elsewhere(reading, seen) {
+    if starts_elsewhere(reading, seen, *direction) {
         if reading.fresh && doubts.strike() {
             return Err(CollectErrorKind::CursorIgnored);
         }
@@ -153,11 +153,12 @@ pub fn advance(
 }
 
 fn up(reading: &mut Reading, page: &ListPage, seen: Seen, direction: Option<Direction>) -> Turn {
-    if !seen.has_more || reading.to.is_some_and(|to| seen.max > to) {
+    // Records of one second do not tell from which end of the list they are.
+    let is_known = direction.is_some();
+    if !seen.has_more || (is_known && reading.to.is_some_and(|to| seen.max > to)) {
         return Turn::Done;
     }
-    // Records of one second do not tell from which end of the list they are.
-    if direction.is_some() {
+    if is_known {
         reading.raise_to(seen.max);
     }
     let next = page.records.iter().rev().find(|record| record.second < seen.max);
@@ -246,7 +247,7 @@ fn empty(reading: &mut Reading, seen: Seen, anchors: &mut Anchors) -> Turn {
     Turn::Discard
 }
 
-fn starts_elsewhere(reading: &Reading, seen: Seen) -> bool {
+fn starts_elsewhere(reading: &Reading, seen: Seen, direction: Option<Direction>) -> bool {
     let Some(anchor) = &reading.anchor else {
         return false;
     };
@@ -255,7 +256,11 @@ fn starts_elsewhere(reading: &Reading, seen: Seen) -> bool {
         Order::Flat | Order::Descending | Order::Ascending | Order::Mixed if reading.down => {
             seen.max > anchor.second
         }
-        Order::Flat | Order::Descending | Order::Ascending | Order::Mixed => seen.min < anchor.second,
+        Order::Flat | Order::Descending | Order::Ascending | Order::Mixed => {
+            // The rest of the anchor's own second may be the end of a list that answers newest first.
+            let may_be_the_end = direction.is_none() && !reading.fresh && seen.max <= anchor.second;
+            seen.min < anchor.second || may_be_the_end
+        }
     }
 }
 

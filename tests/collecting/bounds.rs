@@ -1,1 +1,98 @@
-//! .
+//! What a walk keeps stays small, and settled never moves backward.
+
+use std::time::Duration;
+
+use ccfd::simulator::List;
+use collectors::{Cursor, Step, Task};
+
+use super::for_both_lists;
+use crate::support::{
+    rig::{OVERLAP, Rig, options},
+    time::BEGIN,
+};
+
+const DAY: i64 = 86_400;
+/// What a cursor may take in the store.
+const CURSOR_BYTES_MAX: usize = 8192;
+/// Generated seconds hold at most eight records; a page may end in the middle of one.
+const BOUNDARY_MAX: usize = 16;
+
+async fn history_holds_little(list: List) {
+    let mut rig = Rig::new(list, options(list, 20_000, "ties,shuffle", 4), BEGIN - 8 * DAY);
+    let mut reader = rig.reader().await;
+    let mut pages = 0;
+    while let Ok(Step::Page(page)) = reader.next().await {
+        let newest = page.change.cursor.newest.unwrap_or(0);
+        if page.task == Task::Sweep && newest < BEGIN - OVERLAP.as_secs() as i64 {
+            pages += 1;
+            assert!(
+                page.change.held <= BOUNDARY_MAX,
+                "{} ids held in history",
+                page.change.held
+            );
+        }
+        rig.deliver(&page);
+        rig.commit(*page);
+    }
+    assert!(pages > 150, "{pages} pages");
+    rig.assert_conserved(list);
+}
+
+async fn long_run(list: List) {
+    let mut rig = Rig::new(
+        list,
+        options(list, 3000, "ties,shuffle,crowded", 4),
+        BEGIN - 8 * DAY,
+    );
+    let mut reader = rig.reader().await;
+    let mut last: Option<Cursor> = None;
+    let end = BEGIN + 2 * DAY;
+    while rig.world.now() < end {
+        match reader.next().await {
+            Ok(Step::Page(page)) => {
+                let now = rig.world.now();
+                let bytes = serde_json::to_vec(&page.change.cursor).unwrap().len();
+                assert!(bytes <= CURSOR_BYTES_MAX, "a cursor of {bytes} bytes");
+                if page.change.walk == 0 {
+                    let settled = page.change.cursor.settled;
+                    assert!(last.as_ref().is_none_or(|last| last.settled <= settled));
+                    last = Some(page.change.cursor.clone());
+                    // Two records a minute, three overlaps at most before they are settled.
+                    let ahead = usize::try_from((now - settled).max(0) / 30).unwrap();
+                    assert!(page.change.held <= ahead + 1300, "{} ids held", page.change.held);
+                }
+                rig.deliver(&page);
+                rig.commit(*page);
+            }
+            Ok(Step::Idle(at)) => {
+                tokio::time::sleep_until(at).await;
+                let now = rig.world.now();
+                rig.issue(list, now - 20, now);
+                rig.issue(list, now - 200, now);
+            }
+            Ok(Step::Finished) => panic!("a walk without end ended"),
+            Err(error) => rig.failed(error).await,
+        }
+    }
+    rig.run_for(&mut reader, Duration::from_secs(400)).await;
+    let cursor = &rig.cursors[0];
+    assert!(
+        cursor.settled > end - 2 * OVERLAP.as_secs() as i64,
+        "settled stands still"
+    );
+    assert!(cursor.crowded.is_empty());
+    if list == List::Completions {
+        let mut older = 0;
+        let mut before = cursor.settled;
+        while let Some(anchor) = cursor.anchors.before(before) {
+            (older, before) = (older + 1, anchor.second);
+        }
+        assert!(older >= 3, "{older} anchors before settled");
+    }
+    rig.assert_conserved(list);
+}
+
+for_both_lists! {
+    reading_history_holds_no_more_than_the_boundary_second = history_holds_little();
+    a_long_run_keeps_a_small_cursor_and_never_unsettles = long_run();
+}

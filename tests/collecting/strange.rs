@@ -1,1 +1,323 @@
-//! .
+//! Strange answers: each of these lost, doubled or looped before it was provided for.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use ccfd::simulator::{Fault, List, NewRecord};
+use collectors::{CollectErrorKind, IdHash, Reader, Step, TenantWalk, TransportError};
+
+use super::for_both_lists;
+use crate::support::{
+    rig::{OVERLAP, POLL, Rig, options},
+    time::BEGIN,
+};
+
+const DAY: i64 = 86_400;
+
+fn rig(list: List, count: u64, habits: &str) -> Rig {
+    Rig::new(list, options(list, count, habits, 9), BEGIN - 9 * DAY)
+}
+
+async fn dense_then_down(list: List) {
+    let mut rig = rig(list, 0, "ties,shuffle");
+    let mut reader = rig.reader().await;
+    for _ in 0..45 {
+        for n in 0..600 {
+            let second = rig.world.now() - n / 10;
+            rig.issue(list, second, second);
+        }
+        rig.run_for(&mut reader, POLL).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1200)).await;
+    let mut reader = rig.reader().await;
+    rig.run_for(&mut reader, Duration::from_secs(600)).await;
+    rig.assert_conserved(list);
+}
+
+async fn pages_of_earlier_requests(list: List) {
+    for seed in 0..6 {
+        let options = options(list, 3000, "ties,shuffle,same-page", seed);
+        let mut rig = Rig::new(list, options, BEGIN - 8 * DAY);
+        let mut reader = rig.reader().await;
+        rig.run_for(&mut reader, Duration::from_secs(1000)).await;
+        rig.assert_conserved(list);
+    }
+}
+
+async fn empty_pages_among_crowds(list: List) {
+    for seed in 0..4 {
+        let options = options(list, 3000, "ties,shuffle,crowded,empty-pages", seed);
+        let mut rig = Rig::new(list, options, BEGIN - 8 * DAY);
+        let mut reader = rig.reader().await;
+        rig.run_for(&mut reader, Duration::from_secs(1000)).await;
+        rig.assert_conserved(list);
+    }
+}
+
+async fn late_in_a_crowd(list: List) {
+    let mut rig = rig(list, 0, "ties,shuffle");
+    let crowd = BEGIN - 10;
+    for n in 0..1000 {
+        rig.issue(list, crowd, crowd);
+        rig.issue(list, BEGIN + n, BEGIN + n);
+    }
+    for n in 0..20 {
+        rig.issue(list, crowd, crowd + 1500 + 10 * n);
+    }
+    let mut reader = rig.reader().await;
+    rig.run_for(&mut reader, OVERLAP + Duration::from_secs(800)).await;
+    rig.assert_conserved(list);
+}
+
+/// Bodies without id, without time and that are no object, among good ones in random order.
+async fn unusable_records(list: List) {
+    let mut rig = rig(list, 0, "ties,shuffle");
+    let time = match list {
+        List::AuditLogs => "effective_at",
+        List::Completions => "created",
+    };
+    for n in 0..20 {
+        let second = BEGIN - 30 * n;
+        rig.issue(list, second, second);
+        rig.issue(list, second, second);
+        let body = match n % 2 {
+            0 => format!(r#"{{"n":{n},"{time}":{second}}}"#),
+            _ => format!(r#"{{"n":{n},"id":"no-time-{n}","{time}":"soon"}}"#),
+        };
+        rig.simulator.add(vec![NewRecord {
+            list,
+            second,
+            visible_at: second,
+            body: Some(Bytes::from(body)),
+        }]);
+    }
+    let mut reader = rig.reader().await;
+    rig.run_for(&mut reader, Duration::from_secs(3000)).await;
+    assert!(
+        (20..=30).contains(&rig.unusable),
+        "{} rejects of 20",
+        rig.unusable
+    );
+    rig.unusable = 0;
+    rig.run_for(&mut reader, Duration::from_secs(3000)).await;
+    assert_eq!(rig.unusable, 0, "rejects repeat for ever");
+}
+
+/// The clock is ten years ahead, and the first answer that tells the time is that of the first sweep.
+async fn no_date_yet(list: List) {
+    let mut rig = rig(list, 0, "ties,shuffle");
+    rig.tenant_walk = TenantWalk::Off;
+    for n in 0..50 {
+        rig.issue(list, BEGIN - 20 * n, BEGIN - 20 * n);
+    }
+    let late = rig.issue(list, BEGIN - 300, BEGIN + 600);
+    rig.world.local_clock_is_off_by(3650 * DAY);
+    let (client, source) = (rig.client.clone(), rig.source.clone());
+    let cursor = source.begin(0, None);
+    let mut reader = Reader::new(client, &source, rig.timing, TenantWalk::Off, vec![cursor], &[], 0);
+    rig.run_for(&mut reader, Duration::from_secs(1000)).await;
+    assert!(rig.delivered.contains_key(&IdHash::of(&late)));
+}
+
+for_both_lists! {
+    a_slice_cut_short_keeps_what_is_held_beyond_its_new_end = dense_then_down();
+    a_page_of_an_earlier_request_ends_nothing = pages_of_earlier_requests();
+    an_empty_page_does_not_end_the_search_of_a_crowded_second = empty_pages_among_crowds();
+    late_records_of_a_crowded_second_arrive = late_in_a_crowd();
+    an_unusable_record_is_rejected_a_bounded_number_of_times = unusable_records();
+    a_clock_ahead_before_the_first_date_settles_nothing_too_early = no_date_yet();
+}
+
+/// The anchor behind which a crowded second is searched is deleted in the middle of the search.
+#[tokio::test(start_paused = true)]
+async fn a_gone_anchor_does_not_end_the_search_of_a_crowded_second() {
+    let list = List::Completions;
+    for habit in ["deleted-404", "deleted-empty", "deleted-ignored"] {
+        let mut rig = rig(list, 300, &format!("ties,shuffle,{habit}"));
+        for _ in 0..500 {
+            rig.issue(list, BEGIN - 3 * 3600, BEGIN - 3 * 3600);
+        }
+        let mut reader = rig.reader().await;
+        let mut deleted = 0;
+        for _ in 0..400 {
+            let Ok(Step::Page(page)) = reader.next().await else {
+                break;
+            };
+            let sweep = page.change.cursor.sweep.as_ref();
+            let searched = sweep.filter(|sweep| sweep.slice.at == Some(BEGIN - 3 * 3600));
+            if let Some(anchor) = searched.and_then(|sweep| sweep.slice.anchor.as_ref())
+                && deleted < 2
+                && anchor.second < BEGIN - 3 * 3600
+            {
+                deleted += usize::from(rig.simulator.delete(&anchor.id));
+            }
+            rig.deliver(&page);
+            rig.commit(*page);
+        }
+        assert_eq!(deleted, 2);
+        rig.run_for(&mut reader, Duration::from_secs(700)).await;
+        rig.assert_conserved(list);
+    }
+}
+
+/// A sweep of several pages; the record it has just read and goes on from is deleted, and the answer is empty.
+#[tokio::test(start_paused = true)]
+async fn an_empty_answer_behind_a_record_read_a_moment_ago_is_not_the_end() {
+    let list = List::Completions;
+    let mut rig = rig(list, 0, "ties,shuffle,deleted-empty");
+    let mut reader = rig.reader().await;
+    for n in 0..900 {
+        rig.issue(list, BEGIN - n, BEGIN - n);
+    }
+    rig.read_to_idle(&mut reader).await;
+    // Visible only now: the next sweep alone can find them.
+    for n in 0..40 {
+        rig.issue(list, BEGIN - 20 * n, BEGIN + 200);
+    }
+    tokio::time::sleep(Duration::from_secs(1790)).await;
+    rig.issue(list, rig.world.now(), rig.world.now());
+    let mut deleted = 0;
+    while let Ok(Step::Page(page)) = reader.next().await {
+        let sweep = page.change.cursor.sweep.as_ref();
+        if let Some(anchor) = sweep.and_then(|sweep| sweep.slice.anchor.as_ref())
+            && deleted < 2
+        {
+            deleted += usize::from(rig.simulator.delete(&anchor.id));
+        }
+        rig.deliver(&page);
+        rig.commit(*page);
+    }
+    assert_eq!(deleted, 2);
+    rig.run_for(&mut reader, Duration::from_secs(700)).await;
+    rig.assert_conserved(list);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_page_of_one_second_does_not_tell_the_direction() {
+    let list = List::Completions;
+    for habits in ["ties,shuffle,order-ignored", "order-ignored", "ties,shuffle"] {
+        let mut rig = Rig::new(list, options(list, 1000, habits, 9), 0);
+        for _ in 0..150 {
+            rig.issue(list, BEGIN - 7000, BEGIN - 7000);
+            rig.issue(list, BEGIN, BEGIN);
+            rig.issue(list, BEGIN - 8 * DAY, BEGIN - 8 * DAY);
+        }
+        let mut reader = rig.reader().await;
+        rig.run_for(&mut reader, Duration::from_secs(700)).await;
+        rig.assert_conserved(list);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_ignores_its_cursor_is_named_and_not_read_for_ever() {
+    let list = List::Completions;
+    let mut rig = rig(list, 1000, "ties,shuffle");
+    rig.start = 0;
+    rig.tamper(|target| Ok(target.split("&after=").next().unwrap_or_default().to_owned()));
+    let mut reader = rig.reader().await;
+    for _ in 0..60 {
+        match reader.next().await {
+            Ok(Step::Page(page)) => rig.commit(*page),
+            Ok(step) => panic!("{step:?}"),
+            Err(error) if error.kind == CollectErrorKind::CursorIgnored => return,
+            Err(error) => rig.failed(error).await,
+        }
+    }
+    panic!("read for ever");
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_of_the_future_do_not_push_out_the_anchors_that_are_needed() {
+    let list = List::Completions;
+    let mut rig = rig(list, 0, "ties,shuffle");
+    for n in 0..5 {
+        rig.issue(list, BEGIN + 1000 * DAY + n, BEGIN);
+    }
+    for n in 0..1700 {
+        rig.issue(list, BEGIN - n, BEGIN - n);
+    }
+    let mut reader = rig.reader().await;
+    rig.read_to_idle(&mut reader).await;
+    let before = rig.requests();
+    for _ in 0..4 {
+        rig.issue(list, rig.world.now(), rig.world.now());
+        rig.run_for(&mut reader, POLL).await;
+    }
+    assert!(
+        rig.requests() - before <= 5,
+        "{} requests in 4 polls",
+        rig.requests() - before
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_page_without_one_usable_completion_is_an_error() {
+    let list = List::Completions;
+    let mut rig = rig(list, 0, "ties");
+    rig.start = 0;
+    for n in 0..150 {
+        let body = Some(Bytes::from(format!(r#"{{"n":{n}}}"#)));
+        rig.simulator.add(vec![NewRecord {
+            list,
+            second: BEGIN,
+            visible_at: BEGIN,
+            body,
+        }]);
+    }
+    let mut reader = rig.reader().await;
+    let error = reader.next().await.unwrap_err();
+    assert!(matches!(error.kind, CollectErrorKind::Malformed(_)), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_list_that_fails_does_not_stop_the_main_one() {
+    let list = List::AuditLogs;
+    let mut rig = rig(list, 0, "ties,shuffle");
+    let known = rig.issue(list, BEGIN, BEGIN);
+    rig.tamper(|target| match target.contains("tenant_only") {
+        true => Err(TransportError::Unreachable("reset".to_owned())),
+        false => Ok(target.to_owned()),
+    });
+    let mut reader = rig.reader().await;
+    rig.read_to_idle(&mut reader).await;
+    assert!(rig.delivered.contains_key(&IdHash::of(&known)));
+    assert_eq!(reader.tenant_walk(), None);
+    let tenant = rig.simulator.push_tenant(BEGIN + 1, BEGIN + 1);
+    rig.tamper(|target| Ok(target.to_owned()));
+    rig.run_for(&mut reader, Duration::from_secs(700)).await;
+    assert!(rig.delivered.contains_key(&IdHash::of(&tenant)));
+}
+
+/// The page before answers the first request of the next slice, once: it lies wholly before that slice.
+#[tokio::test(start_paused = true)]
+async fn a_page_of_the_slice_before_does_not_end_a_slice_unread() {
+    let list = List::AuditLogs;
+    for habits in ["ties,shuffle", "ties,shuffle,oldest"] {
+        let mut rig = rig(list, 4000, habits);
+        rig.tenant_walk = TenantWalk::Off;
+        rig.simulator
+            .set_habits(format!("{habits},tenant-ignore").parse().unwrap());
+        let mut reader = rig.reader().await;
+        let mut lo = 0;
+        while let Ok(Step::Page(page)) = reader.next().await {
+            if let Some(sweep) = page
+                .change
+                .cursor
+                .sweep
+                .as_ref()
+                .filter(|sweep| sweep.slice.lo != lo)
+            {
+                lo = sweep.slice.lo;
+                rig.simulator.script(vec![Fault::SamePage]);
+            }
+            rig.deliver(&page);
+            rig.commit(*page);
+            if let Ok(Step::Page(page)) = reader.next().await {
+                rig.deliver(&page);
+                rig.commit(*page);
+            }
+        }
+        rig.read_to_idle(&mut reader).await;
+        rig.assert_conserved(list);
+    }
+}
