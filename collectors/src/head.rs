@@ -10,9 +10,15 @@ use crate::record::IdHash;
 pub const LAST_SECOND: i64 = 253_402_300_799;
 
 /// What is read of a record: enough to know it again and to place it in time.
-pub(crate) enum Head {
-    Object { id: Option<IdHash>, second: Option<i64> },
+pub(crate) enum Head<'a> {
+    Object { id: Option<Id<'a>>, second: Option<i64> },
     Other,
+}
+
+/// An id as it stands in the body; its text is borrowed unless it was written with escapes.
+pub(crate) struct Id<'a> {
+    pub hash: IdHash,
+    pub text: Option<&'a str>,
 }
 
 enum Key {
@@ -41,15 +47,15 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-impl<'de> Deserialize<'de> for Head {
+impl<'de> Deserialize<'de> for Head<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Heads;
         impl<'de> Visitor<'de> for Heads {
-            type Value = Head;
+            type Value = Head<'de>;
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("a record")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let (mut id, mut second) = (None, None);
                 while let Some(key) = map.next_key()? {
                     match key {
@@ -60,26 +66,26 @@ impl<'de> Deserialize<'de> for Head {
                 }
                 Ok(Head::Object { id, second })
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Head, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
                 Ok(Head::Other)
             }
-            fn visit_unit<E>(self) -> Result<Head, E> {
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
                 Ok(Head::Other)
             }
-            fn visit_bool<E>(self, _: bool) -> Result<Head, E> {
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
                 Ok(Head::Other)
             }
-            fn visit_i64<E>(self, _: i64) -> Result<Head, E> {
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
                 Ok(Head::Other)
             }
-            fn visit_u64<E>(self, _: u64) -> Result<Head, E> {
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
                 Ok(Head::Other)
             }
-            fn visit_f64<E>(self, _: f64) -> Result<Head, E> {
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
                 Ok(Head::Other)
             }
-            fn visit_str<E>(self, _: &str) -> Result<Head, E> {
+            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
                 Ok(Head::Other)
             }
         }
@@ -96,10 +102,19 @@ pub(crate) enum Scalar<'a> {
     Other,
 }
 
-impl Scalar<'_> {
-    fn id(&self) -> Option<IdHash> {
+impl<'a> Scalar<'a> {
+    fn id(&self) -> Option<Id<'a>> {
         match self {
-            Self::Text(text) if !text.is_empty() => Some(IdHash::of(text)),
+            Self::Text(text) if !text.is_empty() => {
+                let borrowed = match text {
+                    Cow::Borrowed(text) => Some(*text),
+                    Cow::Owned(_) => None,
+                };
+                Some(Id {
+                    hash: IdHash::of(text),
+                    text: borrowed,
+                })
+            }
             Self::Text(_) | Self::Whole(_) | Self::Real(_) | Self::Bool(_) | Self::Other => None,
         }
     }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use serde::de::{Deserialize, IgnoredAny};
 
 use crate::{
-    head::{Head, Scalar},
-    record::{IdHash, Record, Unusable},
+    head::{Head, Id, Scalar},
+    record::{Record, Unusable},
 };
 
 /// What one list document (or several in one body) holds.
@@ -103,10 +103,10 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         loop {
-            let (head, place) = self.value::<Head>()?;
+            let (head, place) = self.value::<Head<'_>>()?;
             let raw = self.body.slice(place);
             match self.usable(&head, &raw) {
-                Ok((id, second)) => page.records.push(Record { raw, second, id }),
+                Ok((id, second)) => page.records.push(Record::new(raw, second, id.hash, id.text)),
                 Err(reason) => {
                     let own = match head {
                         Head::Object { second, .. } => second,
@@ -122,14 +122,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn usable(&self, head: &Head, raw: &[u8]) -> Result<(IdHash, i64), &'static str> {
+    fn usable<'h>(&self, head: &'h Head<'a>, raw: &[u8]) -> Result<(&'h Id<'a>, i64), &'static str> {
         let Head::Object { id, second } = head else {
             return Err("not an object");
         };
         if !self.valid && std::str::from_utf8(raw).is_err() {
             return Err("not UTF-8");
         }
-        let id = id.ok_or("no usable id")?;
+        let id = id.as_ref().ok_or("no usable id")?;
         let second = second.ok_or("no usable time")?;
         Ok((id, second))
     }
@@ -207,6 +207,7 @@ fn offset_of(text: &[u8], error: &serde_json::Error) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::IdHash;
 
     fn parse(body: &str) -> Result<ListPage, Malformed> {
         ListPage::parse(&Bytes::copy_from_slice(body.as_bytes()))
@@ -222,6 +223,16 @@ mod tests {
         assert_eq!(page.records[0].second, 5);
         assert_eq!(page.records[1].id, IdHash::of("b"));
         assert_eq!(page.has_more, Some(true));
+    }
+
+    #[test]
+    fn the_text_of_an_id_is_told_with_and_without_escapes() {
+        let page =
+            parse(r#"{"data":[{"x":"id","id":"chatcmpl-1","created":5},{"id":"a\u0062","created":6}]}"#)
+                .expect("a list");
+        assert_eq!(page.records[0].id_text().as_deref(), Some("chatcmpl-1"));
+        assert_eq!(page.records[1].id_text().as_deref(), Some("ab"));
+        assert_eq!(page.records[1].id, IdHash::of("ab"));
     }
 
     #[test]

@@ -30,11 +30,33 @@ pub struct Record {
     pub second: i64,
     /// Hash of `id`.
     pub id: IdHash,
+    /// Where in `raw` the text of `id` stands: start and length, when it was written without escapes.
+    id_place: Option<(u32, u32)>,
 }
 
 impl Record {
-    /// The text of `id`, read anew.
+    /// A record whose id was read. `id_text` is the id as it stands in `raw`, if it stands there as it is.
+    pub fn new(raw: Bytes, second: i64, id: IdHash, id_text: Option<&str>) -> Self {
+        let place = |text: &str| {
+            let start = (text.as_ptr() as usize).checked_sub(raw.as_ptr() as usize)?;
+            let inside = start + text.len() <= raw.len();
+            inside.then_some((u32::try_from(start).ok()?, u32::try_from(text.len()).ok()?))
+        };
+        let id_place = id_text.and_then(place);
+        Self {
+            raw,
+            second,
+            id,
+            id_place,
+        }
+    }
+
+    /// The text of `id`; read anew only where it was written with escapes.
     pub fn id_text(&self) -> Option<Cow<'_, str>> {
+        if let Some((start, length)) = self.id_place {
+            let text = self.raw.get(start as usize..(start + length) as usize)?;
+            return std::str::from_utf8(text).ok().map(Cow::Borrowed);
+        }
         #[derive(Deserialize)]
         struct Named<'a> {
             #[serde(borrow)]
