@@ -1,0 +1,59 @@
+//! Any bytes as the body of a list.
+//!
+//! The parser never panics; an error names a place in the body; what it takes for records lies inside the body, is a JSON object,
+//! and has the id and the time that serde_json finds in it.
+
+#![no_main]
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use collectors::{IdHash, LAST_SECOND, ListPage, Record};
+use libfuzzer_sys::fuzz_target;
+use serde_json::{Value, value::RawValue};
+
+fuzz_target!(|body: &[u8]| {
+    let body = Bytes::copy_from_slice(body);
+    match ListPage::parse(&body) {
+        Ok(page) => {
+            for record in &page.records {
+                assert_inside(&body, &record.raw);
+                assert_agrees(record);
+            }
+            for unusable in &page.unusable {
+                assert_inside(&body, &unusable.raw);
+            }
+        }
+        Err(malformed) => assert!(malformed.offset <= body.len(), "{malformed}"),
+    }
+});
+
+/// A record is a slice of the body, never a copy of something else.
+fn assert_inside(body: &Bytes, raw: &Bytes) {
+    let (whole, part) = (body.as_ptr_range(), raw.as_ptr_range());
+    assert!(whole.start <= part.start && part.end <= whole.end && !raw.is_empty());
+}
+
+/// Values stay raw: a record may be nested deeper than serde_json would follow.
+fn assert_agrees(record: &Record) {
+    let members: BTreeMap<String, &RawValue> =
+        serde_json::from_slice(&record.raw).expect("a record is a JSON object");
+    let id = members.get("id").and_then(|id| scalar(id));
+    let id = id.as_ref().and_then(Value::as_str).filter(|id| !id.is_empty());
+    assert_eq!(id.map(IdHash::of), Some(record.id));
+
+    let times = ["effective_at", "created"].map(|name| members.get(name).and_then(|time| second(time)));
+    assert!(times.contains(&Some(record.second)), "{} is not among {times:?}", record.second);
+    assert!((0..=LAST_SECOND).contains(&record.second));
+}
+
+fn scalar(raw: &RawValue) -> Option<Value> {
+    let nested = raw.get().starts_with(['[', '{']);
+    (!nested).then(|| serde_json::from_str(raw.get()).expect("a raw value is JSON"))
+}
+
+/// A fraction of a second is cut off.
+fn second(raw: &RawValue) -> Option<i64> {
+    let time = scalar(raw)?;
+    time.as_i64().or_else(|| time.as_f64().map(|time| time.floor() as i64))
+}
