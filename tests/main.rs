@@ -3,6 +3,7 @@
 
 mod cli;
 mod collecting;
+mod docs;
 mod kill;
 mod pipeline;
 mod support;

@@ -1,0 +1,148 @@
+use std::{
+    collections::BTreeSet,
+    process::{Command, Output, Stdio},
+};
+
+use super::{DOCUMENTS, blocks, document};
+
+/// Commands that read no settings, and would begin their work at once.
+const WITHOUT_SETTINGS: [&str; 2] = ["demo", "simulate"];
+
+/// Every command line of ccfd in the documents' shell blocks: the document, and the words after `ccfd`.
+fn command_lines() -> Vec<(&'static str, Vec<String>)> {
+    let mut found = Vec::new();
+    for name in DOCUMENTS {
+        for block in blocks(&document(name), "sh") {
+            let joined = block.replace("\\\n", " ");
+            let lines = joined.lines().map(words);
+            found.extend(
+                lines
+                    .filter_map(|words| arguments(&words))
+                    .map(|words| (name, words)),
+            );
+        }
+    }
+    found
+}
+
+/// The words of a shell line, quotes removed, without its comment.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, ' ') => words.extend(word.take()),
+            (None, '#') if word.is_none() => break,
+            (Some(_) | None, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    assert_eq!(quote, None, "a quote is not closed: {line}");
+    words.extend(word);
+    words
+}
+
+/// The words after `ccfd`, or after the `--` of `cargo run`.
+fn arguments(words: &[String]) -> Option<Vec<String>> {
+    let is_ccfd = |word: &String| word == "ccfd" || word.ends_with("/bin/ccfd");
+    let place = match words {
+        [cargo, run, ..] if cargo == "cargo" && run == "run" => words.iter().position(|word| word == "--"),
+        [first, ..] if ["install", "cargo"].contains(&first.as_str()) => None,
+        _ => words.iter().position(is_ccfd),
+    };
+    place.map(|place| words[place + 1..].to_vec())
+}
+
+/// Runs a command without settings: whatever parses ends before it does anything, also where this machine has a
+/// configuration at the place that a document names.
+fn ccfd(arguments: &[String]) -> Output {
+    let nowhere = tempfile::tempdir().unwrap();
+    let missing = nowhere.path().join("missing.toml");
+    let mut arguments = arguments.to_vec();
+    if let Some(place) = arguments.iter().position(|word| word == "--config") {
+        arguments[place + 1] = missing.display().to_string();
+    }
+    Command::new(env!("CARGO_BIN_EXE_ccfd"))
+        .args(arguments)
+        .current_dir(nowhere.path())
+        .env_clear()
+        .env("CCFD_CONFIG", missing)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn help() -> BTreeSet<String> {
+    let text = String::from_utf8(ccfd(&["--help".to_owned()]).stdout).unwrap();
+    let (_, commands) = text.split_once("Commands:\n").expect("a list of commands");
+    let lines = commands.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_line_in_the_documents_parses() {
+    let lines = command_lines();
+    assert!(lines.len() >= 10, "only {} were found", lines.len());
+    for (name, mut words) in lines {
+        if WITHOUT_SETTINGS
+            .iter()
+            .any(|one| words.iter().any(|word| word == one))
+        {
+            words.push("--help".to_owned());
+        }
+        let ended = ccfd(&words);
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert!(
+            !stderr.starts_with("error:"),
+            "{name}: ccfd {}\n{stderr}",
+            words.join(" ")
+        );
+    }
+}
+
+#[test]
+fn a_command_line_that_does_not_parse_is_told_from_one_that_does() {
+    let told = |line: &str| {
+        let words = arguments(&words(line)).unwrap();
+        String::from_utf8(ccfd(&words).stderr)
+            .unwrap()
+            .starts_with("error:")
+    };
+    assert!(told("*/5 * * * * ccfd run --onec") && told("cargo run -- backfill --collector a # no --from"));
+    assert!(!told("ccfd run --once"));
+}
+
+#[test]
+fn the_readme_names_every_command_and_no_other() {
+    let readme = document("README.md");
+    let prose = without_blocks(&readme);
+    // Inside of backticks is every second piece.
+    let inline = prose.split('`').skip(1).step_by(2);
+    let inline = inline.filter_map(|code| code.strip_prefix("ccfd ").map(words));
+    let in_blocks = command_lines()
+        .into_iter()
+        .filter(|(name, _)| *name == "README.md");
+    let named: BTreeSet<String> = inline
+        .chain(in_blocks.map(|(_, words)| words))
+        .filter_map(|words| subcommand(&words))
+        .collect();
+    assert_eq!(named, help());
+}
+
+fn without_blocks(text: &str) -> String {
+    let pieces = text.split("\n```").step_by(2);
+    pieces.collect::<Vec<_>>().join("\n")
+}
+
+/// The first word that is neither a flag nor the file behind `--config`, nor the word that stands for any command.
+fn subcommand(words: &[String]) -> Option<String> {
+    let skipped = match words {
+        [flag, ..] if flag == "--config" => 2,
+        _ => 0,
+    };
+    words.get(skipped).filter(|word| *word != "COMMAND").cloned()
+}
