@@ -1,6 +1,6 @@
 use std::fs;
 
-use ccfd::config::{Config, Environment};
+use ccfd::config::{Config, DEFAULTS, Environment};
 
 use super::{DOCUMENTS, blocks, document};
 
@@ -19,4 +19,55 @@ fn every_example_of_settings_loads() {
         }
     }
     assert!(loaded >= 2, "only {loaded} examples were found");
+}
+
+#[test]
+fn the_defaults_in_the_readme_are_those_of_the_manual() {
+    let manual: toml::Table = DEFAULTS.parse().unwrap();
+    let readme = document("README.md");
+    let (_, section) = readme.split_once("\n## Settings\n").expect("the section");
+    let (section, _) = section.split_once("\n## ").expect("a section behind it");
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    let mut compared = 0;
+    for row in rows {
+        let mut cells = row.split(" | ");
+        let (keys, defaults) = (cells.next().unwrap(), cells.next().unwrap());
+        let keys: Vec<String> = keys.split(", ").map(|key| key.replace('`', "")).collect();
+        let (section, first) = keys[0].rsplit_once('.').expect("a key of a section");
+        let table = section_of(&manual, section);
+        let names = [first]
+            .into_iter()
+            .chain(keys[1..].iter().map(|key| shortened(key)));
+        let mut told = defaults.split(", ").cycle();
+        for (name, told) in names.zip(&mut told) {
+            let default = table.get(name).map(plain);
+            let told = told.strip_prefix('`').and_then(|told| told.strip_suffix('`'));
+            assert_eq!(default.as_deref(), told, "{section}.{name}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 10, "only {compared} were found");
+}
+
+/// A value as the README writes it: without quotes.
+fn plain(value: &toml::Value) -> String {
+    let number = || value.as_integer().map(|number| number.to_string());
+    let text = value.as_str().map(str::to_owned);
+    text.or_else(number).expect("a text or a whole number")
+}
+
+/// A second key of a row may be written with its section or without it.
+fn shortened(key: &str) -> &str {
+    key.rsplit_once('.').map_or(key, |(_, name)| name)
+}
+
+/// What `[section]` takes its defaults from; a sink's are those of the first type.
+fn section_of<'a>(manual: &'a toml::Table, section: &str) -> &'a toml::Table {
+    let path: &[&str] = match section {
+        "collector.NAME" => &["default", "collector"],
+        "sink.NAME" => &["default", "sink", "sqlite"],
+        other => &[other],
+    };
+    path.iter()
+        .fold(manual, |table, name| table[*name].as_table().expect("a table"))
 }
