@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use super::store::REJECTS_DIR;
 use crate::{
-    config::{self, CollectorSettings, Config, Environment, NdjsonDir, SinkSettings, Start},
+    config::{self, CollectorSettings, Config, Environment, SinkSettings, Start},
     pipeline::{
         deliver::Gathering,
         plan::{Begin, Plan},
@@ -26,11 +26,7 @@ use crate::{
         rejects::Rejects,
         route::Route,
     },
-    sinks::{
-        self, Sink,
-        ndjson::{NdjsonSink, Target},
-        sqlite::SqliteSink,
-    },
+    sinks::{Sink, ndjson::NdjsonSink, sqlite::SqliteSink},
     tables::{self, Table},
 };
 
@@ -258,50 +254,8 @@ impl Assembly {
 
 fn build_sink(settings: &SinkSettings, clock: Clock) -> Arc<dyn Sink> {
     match settings.clone() {
-        SinkSettings::Sqlite(sqlite) => {
-            let config::SqliteSettings {
-                path,
-                retention,
-                size_max,
-                free_min,
-            } = sqlite;
-            Arc::new(SqliteSink::new(
-                sinks::sqlite::SqliteSettings {
-                    path,
-                    retention,
-                    size_max,
-                    free_min,
-                },
-                clock,
-            ))
-        }
-        SinkSettings::Ndjson(ndjson) => {
-            let config::NdjsonSettings {
-                dir,
-                shape,
-                file_size_max,
-                retention,
-                size_max,
-                free_min,
-            } = ndjson;
-            let target = match dir {
-                NdjsonDir::Stdout => Target::Stdout,
-                NdjsonDir::Dir(dir) => Target::Dir(dir),
-            };
-            let shape = match shape {
-                config::Shape::Record => sinks::ndjson::Shape::Record,
-                config::Shape::Table => sinks::ndjson::Shape::Table,
-            };
-            let settings = sinks::ndjson::NdjsonSettings {
-                target,
-                shape,
-                file_size_max,
-                retention,
-                size_max,
-                free_min,
-            };
-            Arc::new(NdjsonSink::new(settings, clock))
-        }
+        SinkSettings::Sqlite(settings) => Arc::new(SqliteSink::new(settings, clock)),
+        SinkSettings::Ndjson(settings) => Arc::new(NdjsonSink::new(settings, clock)),
     }
 }
 

@@ -5,9 +5,9 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::NdjsonSettings;
 use super::name::Name;
 use super::retain::Keeper;
+use crate::config::NdjsonSettings;
 use crate::sinks::disk::Inode;
 use crate::sinks::line_file::LineFile;
 use crate::sinks::{SinkError, disk};

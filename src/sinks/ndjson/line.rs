@@ -3,7 +3,7 @@
 use collectors::Record;
 use serde_json::to_writer;
 
-use super::Shape;
+use crate::config::Shape;
 use crate::sinks::Batch;
 use crate::tables::{Oddities, Table, Value, iso8601, one_line, row};
 

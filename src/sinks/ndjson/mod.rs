@@ -8,53 +8,18 @@ mod retain;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use collectors::Clock;
 
 use self::dir::Dir;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, disk};
+use crate::config::{NdjsonDir, NdjsonSettings};
 
 /// Bytes of records that make a good call: enough to make the wait for the disk small beside the writing.
 const BATCH_BYTES: usize = 2 << 20;
-
-/// Settings of the sink.
-#[derive(Clone, Debug)]
-pub struct NdjsonSettings {
-    /// Where the lines go.
-    pub target: Target,
-    /// What a line is.
-    pub shape: Shape,
-    /// Bytes after which a file is followed by the next one of the day; a larger batch still goes into one file.
-    pub file_size_max: u64,
-    /// Files whose day of writing ended longer ago than this are removed.
-    pub retention: Option<Duration>,
-    /// Bytes that all files together may take; beyond that the oldest are removed.
-    pub size_max: Option<u64>,
-    /// Bytes that must stay free on the disk; below that nothing is written.
-    pub free_min: u64,
-}
-
-/// Where lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// Files below this directory, made when missing, and nothing else there.
-    Dir(PathBuf),
-    /// Standard output. An acknowledgement means that the reader's pipe, or the file behind it, took the lines.
-    Stdout,
-}
-
-/// What a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// The record as received, on one line.
-    Record,
-    /// An object with the columns of the table.
-    Table,
-}
 
 /// The sink. Opens its target at the first check or write.
 pub struct NdjsonSink {
@@ -94,9 +59,9 @@ impl NdjsonSink {
     }
 
     fn path(&self) -> &Path {
-        match &self.state.settings.target {
-            Target::Dir(path) => path,
-            Target::Stdout => Path::new(STDOUT),
+        match &self.state.settings.dir {
+            NdjsonDir::Dir(path) => path,
+            NdjsonDir::Stdout => Path::new(STDOUT),
         }
     }
 }
@@ -110,9 +75,11 @@ impl State {
         let Open { dir, stdout, lines } = &mut *open;
         lines.clear();
         line::encode(self.settings.shape, batch, lines);
-        match &self.settings.target {
-            Target::Dir(path) => self.with_dir(path, dir, |dir, now| dir.append(batch.table, lines, now))?,
-            Target::Stdout => self.with_stdout(stdout, |out| out.append(lines))?,
+        match &self.settings.dir {
+            NdjsonDir::Dir(path) => {
+                self.with_dir(path, dir, |dir, now| dir.append(batch.table, lines, now))?
+            }
+            NdjsonDir::Stdout => self.with_stdout(stdout, |out| out.append(lines))?,
         }
         if lines.capacity() > 2 * BATCH_BYTES {
             *lines = Vec::new();
@@ -126,12 +93,12 @@ impl State {
     fn check(&self) -> Result<String, SinkError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let Open { dir, stdout, .. } = &mut *open;
-        match &self.settings.target {
-            Target::Dir(path) => {
+        match &self.settings.dir {
+            NdjsonDir::Dir(path) => {
                 self.with_dir(path, dir, |dir, _| dir.look())?;
                 Ok(format!("{}: writable", path.display()))
             }
-            Target::Stdout => self
+            NdjsonDir::Stdout => self
                 .with_stdout(stdout, |_| Ok(()))
                 .map(|()| format!("{STDOUT}: open")),
         }
@@ -199,9 +166,9 @@ impl Sink for NdjsonSink {
     }
 
     fn identity(&self) -> String {
-        match &self.state.settings.target {
-            Target::Dir(path) => format!("ndjson {}", disk::absolute(path)),
-            Target::Stdout => "ndjson -".to_owned(),
+        match &self.state.settings.dir {
+            NdjsonDir::Dir(path) => format!("ndjson {}", disk::absolute(path)),
+            NdjsonDir::Stdout => "ndjson -".to_owned(),
         }
     }
 

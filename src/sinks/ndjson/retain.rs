@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::NdjsonSettings;
 use super::dir::names;
 use super::name::Name;
+use crate::config::NdjsonSettings;
 use crate::sinks::SinkError;
 use crate::sinks::disk;
 

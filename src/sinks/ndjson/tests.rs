@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use std::time::Duration;
+
 use super::*;
+use crate::config::Shape;
 use crate::sinks::samples::{DAY, NOW, batch, clock, event};
 use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
 
@@ -25,7 +28,7 @@ impl Bench {
 
     fn settings(&self) -> NdjsonSettings {
         NdjsonSettings {
-            target: Target::Dir(self.dir.path().to_owned()),
+            dir: NdjsonDir::Dir(self.dir.path().to_owned()),
             shape: Shape::Record,
             file_size_max: 256 << 20,
             retention: None,
@@ -204,7 +207,7 @@ async fn a_file_in_place_of_the_directory_is_misplaced() {
     let path = bench.dir.path().join("file");
     fs::write(&path, "").unwrap();
     let sink = bench.sink(NdjsonSettings {
-        target: Target::Dir(path.join("below")),
+        dir: NdjsonDir::Dir(path.join("below")),
         ..bench.settings()
     });
     assert!(matches!(sink.check().await, Err(SinkError::Misplaced { .. })));
@@ -215,7 +218,7 @@ async fn a_file_or_directory_that_was_moved_away_is_not_written_to_any_more() {
     let bench = Bench::new();
     let target = bench.dir.path().join("archive");
     let sink = bench.sink(NdjsonSettings {
-        target: Target::Dir(target.clone()),
+        dir: NdjsonDir::Dir(target.clone()),
         ..bench.settings()
     });
     let file = target.join("OpenAIAuditLogs_CL-2026-02-13.ndjson");

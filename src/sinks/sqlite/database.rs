@@ -10,7 +10,8 @@ use rusqlite::types::{Null, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement, Transaction, TransactionBehavior};
 
 use super::error::{Fault, of_database, of_row};
-use super::{SqliteSettings, schema};
+use super::schema;
+use crate::config::SqliteSettings;
 use crate::sinks::disk::Inode;
 use crate::sinks::{Batch, Receipt, Refused, SinkError, disk};
 use crate::tables::{Oddities, Value, iso8601, render, row};

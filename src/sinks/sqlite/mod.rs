@@ -6,9 +6,7 @@ pub mod query;
 mod retain;
 mod schema;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use collectors::Clock;
@@ -16,23 +14,11 @@ use collectors::Clock;
 use self::database::Database;
 use self::retain::Keeper;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, disk};
+use crate::config::SqliteSettings;
 
 /// Bytes of records that make a good transaction: large enough that a page of the index of ids takes several rows,
 /// small enough to stay within the daemon's memory.
 const BATCH_BYTES: usize = 5 << 20;
-
-/// Settings of the sink.
-#[derive(Clone, Debug)]
-pub struct SqliteSettings {
-    /// The database file. Made, with its directory, when missing.
-    pub path: PathBuf,
-    /// Rows whose `TimeGenerated` is older than this are removed.
-    pub retention: Option<Duration>,
-    /// Bytes the tables may take; beyond that the oldest rows are removed.
-    pub size_max: Option<u64>,
-    /// Bytes that must stay free on the disk; below that nothing is written.
-    pub free_min: u64,
-}
 
 /// The sink. Opens the database at the first check or write, and again after a failure.
 pub struct SqliteSink {

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::SqliteSettings;
 use super::database::Database;
+use crate::config::SqliteSettings;
 use crate::tables::{ALL, Table, iso8601, render};
 
 /// Seconds between two looks.

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use std::time::Duration;
+
 use super::*;
 use crate::sinks::Refused;
 use crate::sinks::samples::{DAY, NOW, batch, clock, event};
