@@ -11,7 +11,12 @@ pub const LAST_SECOND: i64 = 253_402_300_799;
 
 /// What is read of a record: enough to know it again and to place it in time.
 pub(crate) enum Head<'a> {
-    Object { id: Option<Id<'a>>, second: Option<i64> },
+    Object {
+        id: Option<Id<'a>>,
+        second: Option<i64>,
+    },
+    /// JSON that has no value: never built by the reading itself.
+    Undecodable,
     Other,
 }
 

@@ -103,14 +103,14 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         loop {
-            let (head, place) = self.value::<Head<'_>>()?;
+            let (head, place) = self.head()?;
             let raw = self.body.slice(place);
             match self.usable(&head, &raw) {
                 Ok((id, second)) => page.records.push(Record::new(raw, second, id.hash, id.text)),
                 Err(reason) => {
                     let own = match head {
                         Head::Object { second, .. } => second,
-                        Head::Other => None,
+                        Head::Undecodable | Head::Other => None,
                     };
                     let near = own.or(page.records.last().map(|record| record.second));
                     page.unusable.push(Unusable { raw, reason, near });
@@ -122,9 +122,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A record's head, and its place. One that is JSON and cannot be decoded (half of a surrogate pair as its id, a time beyond all
+    /// numbers) must not take its page with it.
+    fn head(&mut self) -> Result<(Head<'a>, Range<usize>), Malformed> {
+        let start = self.at;
+        self.value::<Head<'a>>().or_else(|_| {
+            self.at = start;
+            self.value::<IgnoredAny>()
+                .map(|(_, place)| (Head::Undecodable, place))
+        })
+    }
+
     fn usable<'h>(&self, head: &'h Head<'a>, raw: &[u8]) -> Result<(&'h Id<'a>, i64), &'static str> {
-        let Head::Object { id, second } = head else {
-            return Err("not an object");
+        let (id, second) = match head {
+            Head::Object { id, second } => (id, second),
+            Head::Undecodable => return Err("cannot be decoded"),
+            Head::Other => return Err("not an object"),
         };
         if !self.valid && std::str::from_utf8(raw).is_err() {
             return Err("not UTF-8");
@@ -262,6 +275,21 @@ mod tests {
         let page = ListPage::parse(&Bytes::from(body)).expect("a list");
         assert_eq!(page.unusable[0].reason, "not UTF-8");
         assert_eq!(page.records[0].id, IdHash::of("b"));
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_decoded_spoils_only_itself() {
+        let odd = [
+            r#"{"id":"\ud800","created":1}"#,
+            r#"{"id":"a","created":1e999}"#,
+            r#"{"\ud800":0,"id":"a","created":1}"#,
+        ];
+        for odd in odd {
+            let page = parse(&format!(r#"{{"data":[{odd},{{"id":"b","created":2}}]}}"#)).expect("a list");
+            assert_eq!(page.unusable.len(), 1, "{odd}");
+            assert_eq!(page.unusable[0].raw, odd);
+            assert_eq!(page.records[0].id, IdHash::of("b"));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! An OpenAI with the recorded habits: both lists below `/v1`, hostile in every way that was seen or must be feared.
 //!
 //! It has two layers. [`Simulator::answer`] is a function from [`Request`] to [`Reply`], so that a test needs
-//! neither socket nor sleep; [`serve`] puts HTTP around it. The clock given at construction tells it what is
+//! neither socket nor sleep; [`serve()`] puts HTTP around it. The clock given at construction tells it what is
 //! visible and which `Date` to send.
 //!
 //! ```text
