@@ -44,11 +44,7 @@ impl Anchors {
     /// Takes one in. A second that already has one keeps it.
     pub fn offer(&mut self, anchor: Anchor) {
         let place = self.0.partition_point(|other| other.second > anchor.second);
-        if self
-            .0
-            .get(place)
-            .is_none_or(|other| other.second != anchor.second)
-        {
+        if self.0.get(place).is_none_or(|other| other.second != anchor.second) {
             self.0.insert(place, anchor);
         }
     }
@@ -88,10 +84,7 @@ mod tests {
     use super::*;
 
     fn anchor(second: i64) -> Anchor {
-        Anchor {
-            second,
-            id: format!("chatcmpl-{second}"),
-        }
+        Anchor { second, id: format!("chatcmpl-{second}") }
     }
 
     #[test]
@@ -105,11 +98,7 @@ mod tests {
         let settled = 199_999 - 1800;
         assert!(anchors.0.iter().filter(|anchor| anchor.second < settled).count() >= 3);
         assert_eq!(anchors.before(199_999).map(|anchor| anchor.second), Some(199_998));
-        assert!(
-            anchors
-                .before(settled)
-                .is_some_and(|anchor| anchor.second > settled - 1800)
-        );
+        assert!(anchors.before(settled).is_some_and(|anchor| anchor.second > settled - 1800));
     }
 
     #[test]

@@ -49,20 +49,12 @@ impl AuditLogs {
     /// The same filters for the tenant walk. `None` when none of the wanted event types is tenant-scoped: one other type would
     /// have the whole call refused.
     pub fn tenant(&self) -> Option<Self> {
-        let event_types: Vec<String> = self
-            .event_types
-            .iter()
-            .filter(|name| is_tenant_scoped(name))
-            .cloned()
-            .collect();
+        let event_types: Vec<String> =
+            self.event_types.iter().filter(|name| is_tenant_scoped(name)).cloned().collect();
         if event_types.is_empty() && !self.event_types.is_empty() {
             return None;
         }
-        Some(Self {
-            event_types,
-            tenant_only: true,
-            ..self.clone()
-        })
+        Some(Self { event_types, tenant_only: true, ..self.clone() })
     }
 
     /// Path and query of a page of `window`. A probe of a crowded second adds its cursor or filter.
@@ -104,10 +96,7 @@ fn append_all(query: &mut Serializer<'_, String>, name: &str, values: &[String])
 /// Whether events of this type are listed with `tenant_only=true` alone.
 fn is_tenant_scoped(event_type: &str) -> bool {
     event_type.starts_with("tenant.")
-        || matches!(
-            event_type,
-            "role.bound_to_resource" | "role.unbound_from_resource"
-        )
+        || matches!(event_type, "role.bound_to_resource" | "role.unbound_from_resource")
 }
 
 /// What is learned while a walk goes on, and forgotten with the process.
@@ -126,11 +115,7 @@ pub fn advance(
     doubts: &mut Doubts,
     now: i64,
 ) -> Result<Turn, CollectErrorKind> {
-    reading.empty = if seen.order == Order::Empty {
-        reading.empty + 1
-    } else {
-        0
-    };
+    reading.empty = if seen.order == Order::Empty { reading.empty + 1 } else { 0 };
     if !seen.has_more {
         doubts.strikes = 0;
         return Ok(done_or_more(reading.finish_window()));

@@ -88,11 +88,7 @@ pub fn advance(
     anchors: &mut Anchors,
     doubts: &mut Doubts,
 ) -> Result<Turn, CollectErrorKind> {
-    reading.empty = if seen.order == Order::Empty {
-        reading.empty + 1
-    } else {
-        0
-    };
+    reading.empty = if seen.order == Order::Empty { reading.empty + 1 } else { 0 };
     let order = match &reading.anchor {
         // Only the page before tells on which side of it a page of one second lies.
         Some(anchor) if seen.order == Order::Flat && direction.is_none() && !reading.down => {
@@ -114,10 +110,7 @@ pub fn advance(
         }
         Order::Mixed if doubts.strike() => return Err(CollectErrorKind::Unordered),
         Order::Mixed => {
-            return Err(CollectErrorKind::Malformed(Malformed {
-                offset: 0,
-                reason: "records in no order",
-            }));
+            return Err(CollectErrorKind::Malformed(Malformed { offset: 0, reason: "records in no order" }));
         }
         Order::Descending if !reading.down => {
             turn_round(reading, direction, anchors, Direction::Descending);
@@ -141,11 +134,7 @@ pub fn advance(
         *direction = Some(Direction::Ascending);
     }
     let unread = (reading.from, reading.to);
-    let turn = if reading.down {
-        down(reading, page, seen)
-    } else {
-        up(reading, page, seen, *direction)
-    };
+    let turn = if reading.down { down(reading, page, seen) } else { up(reading, page, seen, *direction) };
     if turn == Turn::Done || unread != (reading.from, reading.to) {
         doubts.strikes = 0;
     }
@@ -162,10 +151,8 @@ fn up(reading: &mut Reading, page: &ListPage, seen: Seen, direction: Option<Dire
         reading.raise_to(seen.max);
     }
     let next = page.records.iter().rev().find(|record| record.second < seen.max);
-    let behind = reading
-        .anchor
-        .as_ref()
-        .is_some_and(|anchor| next.is_none_or(|next| next.second <= anchor.second));
+    let behind =
+        reading.anchor.as_ref().is_some_and(|anchor| next.is_none_or(|next| next.second <= anchor.second));
     let stuck = seen.order == Order::Flat || (behind && reading.at == Some(seen.max));
     reading.at = Some(seen.max);
     if stuck {
@@ -181,10 +168,8 @@ fn down(reading: &mut Reading, page: &ListPage, seen: Seen) -> Turn {
     }
     reading.lower_to(seen.min);
     let next = page.records.iter().rev().find(|record| record.second > seen.min);
-    let behind = reading
-        .anchor
-        .as_ref()
-        .is_some_and(|anchor| next.is_none_or(|next| next.second >= anchor.second));
+    let behind =
+        reading.anchor.as_ref().is_some_and(|anchor| next.is_none_or(|next| next.second >= anchor.second));
     let stuck = seen.order == Order::Flat || (behind && reading.at == Some(seen.min));
     reading.at = Some(seen.min);
     if stuck {
@@ -221,12 +206,7 @@ pub fn fall_back(reading: &mut Reading, anchors: &mut Anchors, why: &'static str
     reading.at = None;
     reading.fresh = false;
     let older = reading.anchor.as_ref().map(|anchor| anchor.second);
-    tracing::warn!(
-        second = gone.second,
-        older,
-        why,
-        "anchor is gone, falling back to an older one"
-    );
+    tracing::warn!(second = gone.second, older, why, "anchor is gone, falling back to an older one");
 }
 
 fn empty(reading: &mut Reading, seen: Seen, anchors: &mut Anchors) -> Turn {
@@ -288,8 +268,5 @@ fn move_to(reading: &mut Reading, anchor: Option<Anchor>) {
 
 /// The record as an anchor.
 pub fn anchor_of(record: &crate::record::Record) -> Option<Anchor> {
-    Some(Anchor {
-        second: record.second,
-        id: record.id_text()?.into_owned(),
-    })
+    Some(Anchor { second: record.second, id: record.id_text()?.into_owned() })
 }

@@ -62,10 +62,8 @@ impl KeyBudget {
         let half = NonZeroU32::new(qps.get() / 2);
         let quota = governor::Quota::per_second;
         // Half of one request a second is one in two seconds.
-        let half = half.map_or_else(
-            || governor::Quota::with_period(Duration::from_secs(2)),
-            |half| Some(quota(half)),
-        );
+        let half = half
+            .map_or_else(|| governor::Quota::with_period(Duration::from_secs(2)), |half| Some(quota(half)));
         let limiter = |quota| RateLimiter::direct_with_clock(quota, Ticks(Instant::now()));
         Self {
             full: limiter(quota(qps)),
@@ -160,15 +158,11 @@ impl Client {
         bearer.set_sensitive(true);
         headers.insert(header::AUTHORIZATION, bearer);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        for (name, value) in [
-            ("openai-organization", &settings.organization),
-            ("openai-project", &settings.project),
-        ] {
+        for (name, value) in
+            [("openai-organization", &settings.organization), ("openai-project", &settings.project)]
+        {
             if let Some(value) = value {
-                headers.insert(
-                    name,
-                    HeaderValue::try_from(value.as_str()).map_err(|_| bad(name))?,
-                );
+                headers.insert(name, HeaderValue::try_from(value.as_str()).map_err(|_| bad(name))?);
             }
         }
         Ok(Self {
@@ -213,22 +207,15 @@ impl Client {
         self.budget.admit(lane).await;
         self.requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let url = format!("{}{path_and_query}", self.base_url);
-        let response = self
-            .transport
-            .get(&url, self.headers.clone())
-            .await
-            .map_err(|error| match error {
-                TransportError::Unreachable(reason) => CollectErrorKind::Unreachable(reason),
-                TransportError::TooLarge { bytes_max } => CollectErrorKind::TooLarge { bytes_max },
-            })?;
+        let response = self.transport.get(&url, self.headers.clone()).await.map_err(|error| match error {
+            TransportError::Unreachable(reason) => CollectErrorKind::Unreachable(reason),
+            TransportError::TooLarge { bytes_max } => CollectErrorKind::TooLarge { bytes_max },
+        })?;
         self.observe_date(&response.headers);
         if !response.status.is_success() {
             let (headers, body) = (&response.headers, &response.body);
             let error = refusal::refusal(response.status, headers, body, scope, self.retry_after_max);
-            if let CollectErrorKind::Throttled {
-                retry_after: Some(wait),
-            } = error.kind
-            {
+            if let CollectErrorKind::Throttled { retry_after: Some(wait) } = error.kind {
                 self.budget.pause(wait);
             }
             return Err(error);
@@ -237,13 +224,8 @@ impl Client {
             kind: CollectErrorKind::Malformed(malformed),
             request_id: refusal::request_id(&response.headers),
         })?;
-        let named = |name| {
-            response
-                .headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned)
-        };
+        let named =
+            |name| response.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Ok(Answer {
             page,
             bytes: response.body.len(),
@@ -265,9 +247,7 @@ impl Client {
 /// Shows where requests go; never the key.
 impl fmt::Debug for Client {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Client")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
+        out.debug_struct("Client").field("base_url", &self.base_url).finish_non_exhaustive()
     }
 }
 

@@ -10,9 +10,7 @@ impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
         Self::from_fn(|| {
-            let since = SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default();
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
         })
     }

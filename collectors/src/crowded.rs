@@ -120,18 +120,13 @@ impl CrowdedSecond {
             return Verdict::Again;
         }
         self.empty = 0;
-        let mine: Vec<&Record> = page
-            .records
-            .iter()
-            .filter(|record| record.second == self.second)
-            .collect();
+        let mine: Vec<&Record> = page.records.iter().filter(|record| record.second == self.second).collect();
         self.ids.extend(mine.iter().map(|record| record.id));
         let shown_before = self.shown.len();
         self.shown.extend(mine.iter().map(|record| record.id));
         let advanced = self.shown.len() > shown_before;
         if !matches!(self.probe, Probe::Only(_)) {
-            self.values
-                .extend(mine.iter().filter_map(|record| kind_of(record)));
+            self.values.extend(mine.iter().filter_map(|record| kind_of(record)));
         }
         if brought > 0 {
             self.dry = 0;
@@ -156,10 +151,7 @@ impl CrowdedSecond {
                 self.same = if set == self.last { self.same + 1 } else { 0 };
                 if self.same >= STABLE_AFTER && !self.searched_before {
                     self.edges = edges(&mine);
-                    self.probe = self
-                        .edges
-                        .clone()
-                        .map_or(Probe::Again, |(_, last)| Probe::After(last));
+                    self.probe = self.edges.clone().map_or(Probe::Again, |(_, last)| Probe::After(last));
                 }
                 self.last = set;
             }
@@ -176,11 +168,7 @@ impl CrowdedSecond {
             }
             Probe::Before(_) | Probe::Only(_) => return self.next_filter(),
         }
-        if self.reads >= READS_MAX {
-            Verdict::Finished { complete: false }
-        } else {
-            Verdict::Again
-        }
+        if self.reads >= READS_MAX { Verdict::Finished { complete: false } } else { Verdict::Again }
     }
 
     /// Whether the next request carries a cursor inside the second.
@@ -206,17 +194,10 @@ impl CrowdedSecond {
 
     fn dry_reads_wanted(&self) -> u32 {
         let hidden = 1.0 - LIMIT as f64 / self.ids.len().max(1) as f64;
-        if hidden <= 0.0 {
-            1
-        } else {
-            (MISS.ln() / hidden.ln()).ceil() as u32
-        }
+        if hidden <= 0.0 { 1 } else { (MISS.ln() / hidden.ln()).ceil() as u32 }
     }
 }
 
 fn edges(records: &[&Record]) -> Option<(String, String)> {
-    Some((
-        records.first()?.id_text()?.into_owned(),
-        records.last()?.id_text()?.into_owned(),
-    ))
+    Some((records.first()?.id_text()?.into_owned(), records.last()?.id_text()?.into_owned()))
 }

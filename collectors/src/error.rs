@@ -126,10 +126,7 @@ pub enum WrongKeyClass {
 impl CollectError {
     /// An error that came before any answer.
     pub fn new(kind: CollectErrorKind) -> Self {
-        Self {
-            kind,
-            request_id: None,
-        }
+        Self { kind, request_id: None }
     }
 }
 

@@ -115,10 +115,7 @@ impl<'a> Scalar<'a> {
                     Cow::Borrowed(text) => Some(*text),
                     Cow::Owned(_) => None,
                 };
-                Some(Id {
-                    hash: IdHash::of(text),
-                    text: borrowed,
-                })
+                Some(Id { hash: IdHash::of(text), text: borrowed })
             }
             Self::Text(_) | Self::Whole(_) | Self::Real(_) | Self::Bool(_) | Self::Other => None,
         }

@@ -70,9 +70,7 @@ impl Held {
 
     /// The ids held of one second.
     pub fn of_second(&self, second: i64) -> impl Iterator<Item = IdHash> + '_ {
-        self.ids
-            .range((second, FIRST_ID)..=(second, LAST_ID))
-            .map(|(_, id)| *id)
+        self.ids.range((second, FIRST_ID)..=(second, LAST_ID)).map(|(_, id)| *id)
     }
 
     /// Holds an id.
@@ -87,10 +85,7 @@ impl Held {
         if seconds.is_empty() {
             return;
         }
-        let range = (
-            Bound::Included((seconds.start, FIRST_ID)),
-            Bound::Excluded((seconds.end, FIRST_ID)),
-        );
+        let range = (Bound::Included((seconds.start, FIRST_ID)), Bound::Excluded((seconds.end, FIRST_ID)));
         let gone: Vec<_> = self.ids.range(range).copied().collect();
         for id in gone {
             self.ids.remove(&id);
@@ -113,11 +108,8 @@ impl Held {
     /// What must be written, once, for the store to hold what is held here.
     pub fn take_changes(&mut self) -> Vec<PartChange> {
         let walk = self.walk;
-        let mut changes: Vec<PartChange> = self
-            .passed
-            .drain(..)
-            .map(|part| (key(walk, part), None))
-            .collect();
+        let mut changes: Vec<PartChange> =
+            self.passed.drain(..).map(|part| (key(walk, part), None)).collect();
         let mut fresh = std::mem::take(&mut self.fresh);
         // By second, so that a part is passed as early as can be.
         fresh.sort_unstable();
@@ -126,9 +118,7 @@ impl Held {
             let part = (last, self.next_part);
             self.next_part = self.next_part.wrapping_add(1);
             self.parts.insert(part);
-            let bytes = ids
-                .iter()
-                .flat_map(|(second, id)| second.to_be_bytes().into_iter().chain(id.0));
+            let bytes = ids.iter().flat_map(|(second, id)| second.to_be_bytes().into_iter().chain(id.0));
             changes.push((key(walk, part), Some(bytes.collect())));
         }
         changes
@@ -142,19 +132,13 @@ fn key(walk: u8, (last, number): (i64, u32)) -> Vec<u8> {
 fn part_of(walk: u8, key: &[u8]) -> Option<(i64, u32)> {
     let (&of, rest) = key.split_first()?;
     let (last, number) = rest.split_at_checked(SECOND_BYTES)?;
-    let part = (
-        i64::from_be_bytes(last.try_into().ok()?),
-        u32::from_be_bytes(number.try_into().ok()?),
-    );
+    let part = (i64::from_be_bytes(last.try_into().ok()?), u32::from_be_bytes(number.try_into().ok()?));
     (of == walk).then_some(part)
 }
 
 fn id_of(bytes: &[u8]) -> Option<(i64, IdHash)> {
     let (second, hash) = bytes.split_at_checked(SECOND_BYTES)?;
-    Some((
-        i64::from_be_bytes(second.try_into().ok()?),
-        IdHash(hash.try_into().ok()?),
-    ))
+    Some((i64::from_be_bytes(second.try_into().ok()?), IdHash(hash.try_into().ok()?)))
 }
 
 #[cfg(test)]

@@ -34,11 +34,7 @@ impl LastPage {
                 return Err(CollectErrorKind::Malformed(Malformed { offset: 0, reason }));
             }
         }
-        *self = Self {
-            query: query.to_owned(),
-            ids,
-            strikes: 0,
-        };
+        *self = Self { query: query.to_owned(), ids, strikes: 0 };
         Ok(())
     }
 }

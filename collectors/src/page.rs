@@ -86,11 +86,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        if has_data {
-            Ok(())
-        } else {
-            Err(self.malformed("the document has no `data`"))
-        }
+        if has_data { Ok(()) } else { Err(self.malformed("the document has no `data`")) }
     }
 
     fn data(&mut self, page: &mut ListPage) -> Result<(), Malformed> {
@@ -128,8 +124,7 @@ impl<'a> Reader<'a> {
         let start = self.at;
         self.value::<Head<'a>>().or_else(|_| {
             self.at = start;
-            self.value::<IgnoredAny>()
-                .map(|(_, place)| (Head::Undecodable, place))
+            self.value::<IgnoredAny>().map(|(_, place)| (Head::Undecodable, place))
         })
     }
 
@@ -159,11 +154,7 @@ impl<'a> Reader<'a> {
             }
             Some(Err(error)) => {
                 self.at += offset_of(rest, &error);
-                Err(self.malformed(if error.is_eof() {
-                    "the body ends too early"
-                } else {
-                    "not JSON"
-                }))
+                Err(self.malformed(if error.is_eof() { "the body ends too early" } else { "not JSON" }))
             }
             None => Err(self.malformed("the body ends too early")),
         }
@@ -191,18 +182,11 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let ended = self.at >= self.body.len();
-        Err(self.malformed(if ended {
-            "the body ends too early"
-        } else {
-            otherwise
-        }))
+        Err(self.malformed(if ended { "the body ends too early" } else { otherwise }))
     }
 
     fn malformed(&self, reason: &'static str) -> Malformed {
-        Malformed {
-            offset: self.at.min(self.body.len()),
-            reason,
-        }
+        Malformed { offset: self.at.min(self.body.len()), reason }
     }
 }
 
@@ -210,9 +194,7 @@ impl<'a> Reader<'a> {
 fn offset_of(text: &[u8], error: &serde_json::Error) -> usize {
     let line_start = match error.line() {
         0 | 1 => 0,
-        line => memchr::memchr_iter(b'\n', text)
-            .nth(line - 2)
-            .map_or(0, |at| at + 1),
+        line => memchr::memchr_iter(b'\n', text).nth(line - 2).map_or(0, |at| at + 1),
     };
     (line_start + error.column()).min(text.len())
 }
@@ -317,9 +299,6 @@ mod tests {
 
     #[test]
     fn a_document_without_data_is_not_a_list() {
-        assert_eq!(
-            parse(r#"{"error":{}}"#).expect_err("no list").reason,
-            "the document has no `data`"
-        );
+        assert_eq!(parse(r#"{"error":{}}"#).expect_err("no list").reason, "the document has no `data`");
     }
 }

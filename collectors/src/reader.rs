@@ -105,9 +105,9 @@ impl Source {
     /// The list of tenant-scoped events beside this one, if there is one and the filters leave something of it.
     fn tenant_list(&self) -> Option<List> {
         match self {
-            Self::AuditLogs(filters) => filters
-                .tenant()
-                .map(|tenant| List::AuditLogs(tenant, Default::default())),
+            Self::AuditLogs(filters) => {
+                filters.tenant().map(|tenant| List::AuditLogs(tenant, Default::default()))
+            }
             Self::ChatCompletions(_) => None,
         }
     }
@@ -136,15 +136,9 @@ impl Source {
             }
             Err(error) => return Err(error),
         };
-        let ignored = tenant
-            .iter()
-            .any(|one| all.iter().any(|other| one.id == other.id));
+        let ignored = tenant.iter().any(|one| all.iter().any(|other| one.id == other.id));
         let empty = tenant.is_empty() && all.is_empty();
-        Ok(if ignored {
-            Some(false)
-        } else {
-            (!empty).then_some(true)
-        })
+        Ok(if ignored { Some(false) } else { (!empty).then_some(true) })
     }
 
     /// A digest of the list and its filters: another one means that a cursor speaks of other records.
@@ -158,12 +152,7 @@ impl Source {
     pub async fn hello(&self, client: &Client) -> Result<Hello, CollectError> {
         let answer = ask(client, &self.list()).await?;
         let newest = answer.page.records.iter().map(|record| record.second).max();
-        Ok(Hello {
-            organization: answer.organization,
-            project: answer.project,
-            newest,
-            now: client.now(),
-        })
+        Ok(Hello { organization: answer.organization, project: answer.project, newest, now: client.now() })
     }
 }
 
@@ -195,22 +184,11 @@ impl Reader {
         let mut cursors = cursors.into_iter();
         let main = cursors.next().unwrap_or_else(|| source.begin(start, None));
         let walk = |index: u8, list: List, cursor: Cursor, polls: bool| {
-            Walk::new(
-                index,
-                list,
-                cursor,
-                Held::restore(index, parts.iter()),
-                timing,
-                polls,
-                now,
-            )
+            Walk::new(index, list, cursor, Held::restore(index, parts.iter()), timing, polls, now)
         };
         let wanted = tenant_walk != TenantWalk::Off;
         let tenant = source.tenant_list().filter(|_| wanted).map(|list| {
-            let fresh = || Cursor {
-                tenant_only: true,
-                ..source.begin(start, None)
-            };
+            let fresh = || Cursor { tenant_only: true, ..source.begin(start, None) };
             let walk = walk(TENANT_WALK, list, cursors.next().unwrap_or_else(fresh), false);
             let on = (tenant_walk == TenantWalk::On).then_some(true);
             Tenant {
@@ -222,12 +200,7 @@ impl Reader {
                 walk,
             }
         });
-        Self {
-            client,
-            walks: vec![walk(0, source.list(), main, true)],
-            tenant,
-            turn: 0,
-        }
+        Self { client, walks: vec![walk(0, source.list(), main, true)], tenant, turn: 0 }
     }
 
     /// Reads one past window by a walk of its own; `index` is the walk's place in the checkpoint.
@@ -240,17 +213,9 @@ impl Reader {
         parts: &[(Vec<u8>, Vec<u8>)],
     ) -> Self {
         let held = Held::restore(index, parts.iter());
-        let list = source
-            .tenant_list()
-            .filter(|_| cursor.tenant_only)
-            .unwrap_or_else(|| source.list());
+        let list = source.tenant_list().filter(|_| cursor.tenant_only).unwrap_or_else(|| source.list());
         let walk = Walk::new(index, list, cursor, held, timing, false, client.now());
-        Self {
-            client,
-            walks: vec![walk],
-            tenant: None,
-            turn: 0,
-        }
+        Self { client, walks: vec![walk], tenant: None, turn: 0 }
     }
 
     /// Polls and sweeps each walk once at most: what comes due meanwhile is left for another time.
@@ -292,11 +257,8 @@ impl Reader {
         }
         let now = self.client.now();
         let main = self.walks[0].due(now);
-        let tenant = self
-            .tenant
-            .as_mut()
-            .filter(|tenant| tenant.on == Some(true))
-            .map(|tenant| &mut tenant.walk);
+        let tenant =
+            self.tenant.as_mut().filter(|tenant| tenant.on == Some(true)).map(|tenant| &mut tenant.walk);
         let tenant_due = tenant.as_ref().and_then(|walk| walk.due(now));
         // Polls first; sweeps of the two walks take turns.
         let mains_turn = matches!(main, Some(Task::Tail | Task::Search))
@@ -319,11 +281,7 @@ impl Reader {
     }
 
     fn active(&self) -> impl Iterator<Item = &Walk> {
-        let tenant = self
-            .tenant
-            .iter()
-            .filter(|tenant| tenant.on == Some(true))
-            .map(|tenant| &tenant.walk);
+        let tenant = self.tenant.iter().filter(|tenant| tenant.on == Some(true)).map(|tenant| &tenant.walk);
         self.walks.iter().chain(tenant)
     }
 
@@ -362,11 +320,7 @@ impl Tenant {
         self.on = on;
         self.failed_looks = 0;
         // While nothing is listed nothing can be lost by waiting.
-        let wait = if on.is_some() {
-            TENANT_LOOK_INTERVAL
-        } else {
-            self.walk.timing.sweep_interval
-        };
+        let wait = if on.is_some() { TENANT_LOOK_INTERVAL } else { self.walk.timing.sweep_interval };
         self.look_at = Instant::now() + wait;
         Ok(())
     }

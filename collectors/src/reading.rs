@@ -68,10 +68,7 @@ impl Reading {
 
     /// From the newest record down to `lo`.
     pub fn downward(lo: i64) -> Self {
-        Self {
-            down: true,
-            ..Self::new(lo, None)
-        }
+        Self { down: true, ..Self::new(lo, None) }
     }
 
     /// The seconds that the next request asks for.
@@ -173,15 +170,8 @@ impl Seen {
             _ if seconds().is_sorted_by(|a, b| a >= b) => Order::Descending,
             _ => Order::Mixed,
         };
-        let has_more = page
-            .has_more
-            .unwrap_or(page.records.len() + page.unusable.len() >= limit);
-        Self {
-            order,
-            min: min.unwrap_or(0),
-            max: max.unwrap_or(0),
-            has_more,
-        }
+        let has_more = page.has_more.unwrap_or(page.records.len() + page.unusable.len() >= limit);
+        Self { order, min: min.unwrap_or(0), max: max.unwrap_or(0), has_more }
     }
 }
 

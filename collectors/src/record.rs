@@ -43,12 +43,7 @@ impl Record {
             inside.then_some((u32::try_from(start).ok()?, u32::try_from(text.len()).ok()?))
         };
         let id_place = id_text.and_then(place);
-        Self {
-            raw,
-            second,
-            id,
-            id_place,
-        }
+        Self { raw, second, id, id_place }
     }
 
     /// The text of `id`; read anew only where it was written with escapes.
@@ -62,9 +57,7 @@ impl Record {
             #[serde(borrow)]
             id: Cow<'a, str>,
         }
-        serde_json::from_slice::<Named<'_>>(&self.raw)
-            .ok()
-            .map(|named| named.id)
+        serde_json::from_slice::<Named<'_>>(&self.raw).ok().map(|named| named.id)
     }
 }
 

@@ -37,15 +37,9 @@ pub fn refusal(
     scope: &str,
     retry_after_max: Duration,
 ) -> CollectError {
-    let told = serde_json::from_slice::<Envelope>(body)
-        .unwrap_or_default()
-        .error
-        .unwrap_or_default();
+    let told = serde_json::from_slice::<Envelope>(body).unwrap_or_default().error.unwrap_or_default();
     let kind = kind_of(status, headers, &told, scope, retry_after_max);
-    CollectError {
-        kind,
-        request_id: request_id(headers),
-    }
+    CollectError { kind, request_id: request_id(headers) }
 }
 
 /// `x-request-id`, when it is one that can be logged.
@@ -63,17 +57,10 @@ fn kind_of(
     let code = told.code.as_deref().unwrap_or("");
     let message = told.message.as_deref().unwrap_or("");
     let retry_after = retry_after(headers, SystemTime::now(), retry_after_max);
-    let overloaded = CollectErrorKind::Overloaded {
-        status: status.as_u16(),
-        retry_after,
-    };
+    let overloaded = CollectErrorKind::Overloaded { status: status.as_u16(), retry_after };
     if out_of_money(status, told) {
         return CollectErrorKind::OutOfMoney {
-            code: plain(if code.is_empty() {
-                "insufficient_quota"
-            } else {
-                code
-            }),
+            code: plain(if code.is_empty() { "insufficient_quota" } else { code }),
         };
     }
     match headers.get("x-should-retry").map(|value| value.as_bytes()) {
@@ -81,10 +68,7 @@ fn kind_of(
         Some(b"false") => {
             if let Some(kind) = passing(status, retry_after) {
                 drop(kind);
-                return CollectErrorKind::Refused {
-                    status: status.as_u16(),
-                    code: code_or_type(told),
-                };
+                return CollectErrorKind::Refused { status: status.as_u16(), code: code_or_type(told) };
             }
         }
         _ => {}
@@ -97,21 +81,12 @@ fn kind_of(
         StatusCode::METHOD_NOT_ALLOWED => CollectErrorKind::MethodNotAllowed,
         StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => {
             match parameter(told, message) {
-                Some(param) => CollectErrorKind::ParameterRefused {
-                    status: status.as_u16(),
-                    param,
-                },
+                Some(param) => CollectErrorKind::ParameterRefused { status: status.as_u16(), param },
                 None if status == StatusCode::NOT_FOUND => CollectErrorKind::NotFound,
-                None => CollectErrorKind::Refused {
-                    status: status.as_u16(),
-                    code: code_or_type(told),
-                },
+                None => CollectErrorKind::Refused { status: status.as_u16(), code: code_or_type(told) },
             }
         }
-        _ => CollectErrorKind::Refused {
-            status: status.as_u16(),
-            code: code_or_type(told),
-        },
+        _ => CollectErrorKind::Refused { status: status.as_u16(), code: code_or_type(told) },
     }
 }
 
@@ -119,24 +94,20 @@ fn kind_of(
 fn passing(status: StatusCode, retry_after: Option<Duration>) -> Option<CollectErrorKind> {
     match status {
         StatusCode::TOO_MANY_REQUESTS => Some(CollectErrorKind::Throttled { retry_after }),
-        StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT => Some(CollectErrorKind::Overloaded {
-            status: status.as_u16(),
-            retry_after,
-        }),
-        status if status.is_server_error() => Some(CollectErrorKind::Overloaded {
-            status: status.as_u16(),
-            retry_after,
-        }),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT => {
+            Some(CollectErrorKind::Overloaded { status: status.as_u16(), retry_after })
+        }
+        status if status.is_server_error() => {
+            Some(CollectErrorKind::Overloaded { status: status.as_u16(), retry_after })
+        }
         _ => None,
     }
 }
 
 fn out_of_money(status: StatusCode, told: &Told) -> bool {
     let of_money = |text: &str| {
-        matches!(
-            text,
-            "insufficient_quota" | "credit_balance_exhausted" | "billing_hard_limit_reached"
-        ) || text.ends_with("_spend_limit_exceeded")
+        matches!(text, "insufficient_quota" | "credit_balance_exhausted" | "billing_hard_limit_reached")
+            || text.ends_with("_spend_limit_exceeded")
             || text.ends_with("_usage_limit_exceeded")
     };
     let by_type = told.code.is_none() && told.kind.as_deref().is_some_and(of_money);
@@ -155,12 +126,10 @@ fn keyed(status: StatusCode, code: &str, message: &str, scope: &str) -> CollectE
         ("unsupported_country_region_territory", _) => CollectErrorKind::UnsupportedCountry,
         ("organization_membership_required", _) => CollectErrorKind::NotAMember,
         (_, Some(scope)) if !scope.is_empty() => CollectErrorKind::MissingScope { scope },
-        ("missing_scope", _) => CollectErrorKind::MissingScope {
-            scope: scope.to_owned(),
-        },
-        _ if message.contains("insufficient permissions") => CollectErrorKind::MissingScope {
-            scope: scope.to_owned(),
-        },
+        ("missing_scope", _) => CollectErrorKind::MissingScope { scope: scope.to_owned() },
+        _ if message.contains("insufficient permissions") => {
+            CollectErrorKind::MissingScope { scope: scope.to_owned() }
+        }
         _ if status == StatusCode::UNAUTHORIZED => CollectErrorKind::Unauthorized,
         _ => CollectErrorKind::Forbidden,
     }
@@ -168,23 +137,11 @@ fn keyed(status: StatusCode, code: &str, message: &str, scope: &str) -> CollectE
 
 /// The query parameter that an answer complains about: `param`, or a known name in its message.
 fn parameter(told: &Told, message: &str) -> Option<String> {
-    let known = [
-        "tenant_only",
-        "effective_at",
-        "event_types",
-        "order",
-        "limit",
-        "after",
-        "before",
-    ];
-    told.param
-        .as_deref()
-        .map(plain)
-        .filter(|param| !param.is_empty())
-        .or_else(|| {
-            let mut words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            words.find(|word| known.contains(word)).map(str::to_owned)
-        })
+    let known = ["tenant_only", "effective_at", "event_types", "order", "limit", "after", "before"];
+    told.param.as_deref().map(plain).filter(|param| !param.is_empty()).or_else(|| {
+        let mut words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        words.find(|word| known.contains(word)).map(str::to_owned)
+    })
 }
 
 fn code_or_type(told: &Told) -> String {
@@ -193,20 +150,12 @@ fn code_or_type(told: &Told) -> String {
 
 /// A short identifier that is safe in a log, whatever the other side sent.
 fn plain(text: &str) -> String {
-    text.chars()
-        .filter(|c| c.is_ascii_alphanumeric() || "_-. []".contains(*c))
-        .take(80)
-        .collect()
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-. []".contains(*c)).take(80).collect()
 }
 
 /// What the service asks to wait: `retry-after-ms`, else `Retry-After` in seconds or as a date; at most `max`.
 fn retry_after(headers: &HeaderMap, now: SystemTime, max: Duration) -> Option<Duration> {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::trim)
-    };
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let seconds = |text: &str| text.parse::<f64>().ok().filter(|s| s.is_finite() && *s >= 0.0);
     let millis = text("retry-after-ms").and_then(seconds).map(|ms| ms / 1000.0);
     let asked = millis.or_else(|| text("retry-after").and_then(seconds));
@@ -242,15 +191,10 @@ mod tests {
             r#"{"error":{"message":"m","type":"insufficient_quota","code":"project_spend_limit_exceeded"}}"#;
         assert_eq!(
             kind(429, &[], body),
-            CollectErrorKind::OutOfMoney {
-                code: "project_spend_limit_exceeded".into()
-            }
+            CollectErrorKind::OutOfMoney { code: "project_spend_limit_exceeded".into() }
         );
         let body = r#"{"error":{"message":"m","type":"insufficient_quota","code":"rate_limit_exceeded"}}"#;
-        assert_eq!(
-            kind(429, &[], body),
-            CollectErrorKind::Throttled { retry_after: None }
-        );
+        assert_eq!(kind(429, &[], body), CollectErrorKind::Throttled { retry_after: None });
     }
 
     #[test]
@@ -265,10 +209,7 @@ mod tests {
             Some(Duration::from_millis(1500))
         );
         assert_eq!(asked(&[("retry-after", "99999999999999999999")]), Some(MAX));
-        assert_eq!(
-            asked(&[("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")]),
-            Some(MAX)
-        );
+        assert_eq!(asked(&[("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")]), Some(MAX));
         assert_eq!(asked(&[("retry-after", "soon")]), None);
     }
 
@@ -276,10 +217,7 @@ mod tests {
     fn the_server_decides_whether_to_retry_when_it_says_so() {
         assert_eq!(
             kind(503, &[("x-should-retry", "false")], ""),
-            CollectErrorKind::Refused {
-                status: 503,
-                code: "no code".into()
-            }
+            CollectErrorKind::Refused { status: 503, code: "no code".into() }
         );
         assert!(matches!(
             kind(400, &[("x-should-retry", "true")], ""),
@@ -292,9 +230,7 @@ mod tests {
         let body = r#"{"error":{"message":"You have insufficient permissions for this operation. Missing scopes: api.audit_logs.read. Check","type":"invalid_request_error"}}"#;
         assert_eq!(
             kind(401, &[], body),
-            CollectErrorKind::MissingScope {
-                scope: "api.audit_logs.read".into()
-            }
+            CollectErrorKind::MissingScope { scope: "api.audit_logs.read".into() }
         );
         let body = r#"{"error":{"message":"x","code":"ip_not_authorized"}}"#;
         assert_eq!(kind(401, &[], body), CollectErrorKind::AddressNotAllowed);
@@ -312,10 +248,7 @@ mod tests {
         let body = r#"{"error":{"message":"Invalid 'after': no such object","type":"invalid_request_error","param":null}}"#;
         assert_eq!(
             kind(400, &[], body),
-            CollectErrorKind::ParameterRefused {
-                status: 400,
-                param: "after".into()
-            }
+            CollectErrorKind::ParameterRefused { status: 400, param: "after".into() }
         );
         assert_eq!(kind(404, &[], ""), CollectErrorKind::NotFound);
     }

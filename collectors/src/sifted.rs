@@ -23,11 +23,8 @@ pub(crate) struct Sifted {
 impl Sifted {
     /// Copies a few records out of a large page.
     fn release_page(&mut self) {
-        let raws = self
-            .records
-            .iter()
-            .map(|record| &record.raw)
-            .chain(self.unusable.iter().map(|other| &other.raw));
+        let raws =
+            self.records.iter().map(|record| &record.raw).chain(self.unusable.iter().map(|other| &other.raw));
         let bytes: usize = raws.map(|raw| raw.len()).sum();
         if bytes < self.bytes / COPY_BELOW {
             let copy = |raw: &mut bytes::Bytes| *raw = bytes::Bytes::copy_from_slice(raw);
@@ -43,10 +40,7 @@ impl Walk {
     pub(crate) fn sift(&mut self, task: Task, answer: &Answer, before: &Reading, now: i64) -> Sifted {
         let only = self.crowds[task as usize].as_ref().map(|crowd| crowd.second);
         let wanted = |second: i64| only.is_none_or(|only| only == second) && !before.covers(second);
-        let mut sifted = Sifted {
-            bytes: answer.bytes,
-            ..Sifted::default()
-        };
+        let mut sifted = Sifted { bytes: answer.bytes, ..Sifted::default() };
         for record in &answer.page.records {
             if !wanted(record.second) {
                 continue;
@@ -58,19 +52,13 @@ impl Walk {
                 sifted.records.push(record.clone());
             }
         }
-        sifted
-            .records
-            .sort_unstable_by_key(|record| (record.second, record.id));
+        sifted.records.sort_unstable_by_key(|record| (record.second, record.id));
         sifted.records.dedup_by_key(|record| (record.second, record.id));
         let records = &answer.page.records;
         for unusable in &answer.page.unusable {
-            let second = unusable.near.unwrap_or(
-                answer
-                    .page
-                    .records
-                    .first()
-                    .map_or(before.from, |first| first.second),
-            );
+            let second = unusable
+                .near
+                .unwrap_or(answer.page.records.first().map_or(before.from, |first| first.second));
             let id = IdHash::of_bytes(&unusable.raw);
             // Its neighbours change from read to read, and with them the guess at its second.
             let mut guesses = records.iter().map(|record| record.second).chain([second]);
@@ -81,9 +69,7 @@ impl Walk {
                 sifted.unusable.push(unusable.clone());
             }
         }
-        sifted
-            .marks
-            .extend(sifted.records.iter().map(|record| (record.second, record.id)));
+        sifted.marks.extend(sifted.records.iter().map(|record| (record.second, record.id)));
         sifted.release_page();
         sifted
     }

@@ -54,9 +54,7 @@ impl Walk {
         let now = client.now();
         let reading = self.begin(task, now);
         let dated = client.is_dated();
-        let query = self
-            .list
-            .query(&reading, task, self.crowds[task as usize].as_ref());
+        let query = self.list.query(&reading, task, self.crowds[task as usize].as_ref());
         match client.list(&query, self.list.scope(), self.lane(task, now)).await {
             Ok(answer) => {
                 // Before the first `Date` only a local clock that may be years ahead told when the sweep began.
@@ -85,9 +83,7 @@ impl Walk {
             _ => false,
         };
         if about_cursor
-            && let Some(crowd) = self.crowds[task as usize]
-                .as_mut()
-                .filter(|crowd| crowd.asks_with_cursor())
+            && let Some(crowd) = self.crowds[task as usize].as_mut().filter(|crowd| crowd.asks_with_cursor())
         {
             let verdict = crowd.refused();
             let turn = self.leave_crowd(task, &mut reading, verdict, None);
@@ -104,15 +100,7 @@ impl Walk {
     fn take(&mut self, task: Task, before: Reading, answer: Answer, now: i64) -> Result<Page, CollectError> {
         let seen = Seen::of(&answer.page, LIMIT);
         let (records, unusable) = (answer.page.records.len(), answer.page.unusable.len());
-        tracing::debug!(
-            ?task,
-            ?seen,
-            records,
-            unusable,
-            from = before.from,
-            to = before.to,
-            "page"
-        );
+        tracing::debug!(?task, ?seen, records, unusable, from = before.from, to = before.to, "page");
         let mut reading = before.clone();
         self.leave_lost_crowd(task, &answer.page);
         if self.crowds[task as usize].is_some() {
@@ -133,27 +121,16 @@ impl Walk {
             return Ok(self.page(task, reading, turn, Sifted::default(), now));
         }
         self.offer_anchors(&answer.page, now);
-        let sifted = if task == Task::Search {
-            Sifted::default()
-        } else {
-            self.sift(task, &answer, &before, now)
-        };
+        let sifted =
+            if task == Task::Search { Sifted::default() } else { self.sift(task, &answer, &before, now) };
         if let Turn::Crowded(second) = turn {
             let known = task == Task::Search || before.covers(second);
             turn = if known {
-                let anchor = answer
-                    .page
-                    .records
-                    .iter()
-                    .rev()
-                    .find_map(chat_completions::anchor_of);
+                let anchor = answer.page.records.iter().rev().find_map(chat_completions::anchor_of);
                 self.pass(&mut reading, anchor, second)
             } else {
                 // The last sweep before it is settled searches it once more: it may have got late records.
-                let dry = reading
-                    .dry
-                    .filter(|(of, _)| *of == second)
-                    .map_or(0, |(_, dry)| dry);
+                let dry = reading.dry.filter(|(of, _)| *of == second).map_or(0, |(_, dry)| dry);
                 let horizon = self.cursor.horizon(self.began(now), self.overlap());
                 let is_last = task == Task::Sweep && second < horizon;
                 let searched_before = !is_last && self.cursor.crowded.contains_key(&second);
@@ -172,9 +149,7 @@ impl Walk {
         seen: Seen,
         now: i64,
     ) -> Result<Turn, CollectErrorKind> {
-        let Cursor {
-            direction, anchors, ..
-        } = &mut self.cursor;
+        let Cursor { direction, anchors, .. } = &mut self.cursor;
         match &mut self.list {
             List::AuditLogs(_, doubts) => audit_logs::advance(reading, seen, direction, doubts, now),
             List::ChatCompletions(_, doubts) => {
@@ -219,11 +194,7 @@ impl Walk {
             return Turn::More;
         };
         let second = crowd.second;
-        let beyond = if reading.down {
-            seen.min < second
-        } else {
-            seen.max > second
-        };
+        let beyond = if reading.down { seen.min < second } else { seen.max > second };
         let whole = !seen.has_more || (beyond && !page.records.is_empty());
         let verdict = crowd.read(page, whole, brought, kind_of);
         reading.dry = Some((second, crowd.dry()));
@@ -248,20 +219,9 @@ impl Walk {
         let (second, found) = (crowd.second, crowd.found());
         // A list whose `has_more` never ends makes a crowd of any second.
         let is_crowded = found >= LIMIT as u64;
-        if is_crowded
-            && self
-                .cursor
-                .crowded
-                .insert(second, found)
-                .is_none_or(|before| before < found)
-        {
+        if is_crowded && self.cursor.crowded.insert(second, found).is_none_or(|before| before < found) {
             let complete = if complete { "likely" } else { "unknown" };
-            tracing::warn!(
-                second,
-                found,
-                complete,
-                "crowded second: more records than a page holds"
-            );
+            tracing::warn!(second, found, complete, "crowded second: more records than a page holds");
         }
         self.pass(reading, anchor, second)
     }
@@ -283,10 +243,7 @@ impl Walk {
         // First and last of the page are enough: the list thins itself out anyway, and the last second may be cut.
         let records = &page.records;
         let last_second = records.last().map(|record| record.second);
-        let inner = records
-            .iter()
-            .rev()
-            .find(|record| Some(record.second) != last_second);
+        let inner = records.iter().rev().find(|record| Some(record.second) != last_second);
         for record in records.first().into_iter().chain(inner).chain(records.last()) {
             // One of the future would be the newest for ever, and thin out all that are needed.
             if record.second <= now
@@ -325,12 +282,7 @@ impl Walk {
             records: sifted.records,
             unusable: sifted.unusable,
             bytes: sifted.bytes,
-            change: Change {
-                walk: self.index,
-                cursor,
-                parts,
-                held,
-            },
+            change: Change { walk: self.index, cursor, parts, held },
             task,
             more: self.due(now).is_some(),
         }
@@ -339,9 +291,7 @@ impl Walk {
     /// A crowded second that is read and will not be read again need not be known; a month of them would fill the cursor.
     fn forget_crowds(&mut self, task: Task, reading: &Reading, floor: i64) {
         if task == Task::Sweep {
-            self.cursor
-                .crowded
-                .retain(|second, _| *second >= floor || !reading.covers(*second));
+            self.cursor.crowded.retain(|second, _| *second >= floor || !reading.covers(*second));
         }
     }
 

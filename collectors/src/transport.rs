@@ -89,10 +89,7 @@ impl Http {
         let client = builder
             .build()
             .map_err(|error| CollectErrorKind::Settings(format!("HTTP client: {}", chain(&error))))?;
-        Ok(Self {
-            client,
-            body_max: settings.body_max,
-        })
+        Ok(Self { client, body_max: settings.body_max })
     }
 }
 
@@ -100,20 +97,10 @@ impl Http {
 impl Transport for Http {
     async fn get(&self, url: &str, headers: HeaderMap) -> Result<Response, TransportError> {
         let unreachable = |error: reqwest::Error| TransportError::Unreachable(chain(&error.without_url()));
-        let mut response = self
-            .client
-            .get(url)
-            .headers(headers)
-            .send()
-            .await
-            .map_err(unreachable)?;
-        let too_large = TransportError::TooLarge {
-            bytes_max: self.body_max,
-        };
-        let announced = response
-            .content_length()
-            .and_then(|length| usize::try_from(length).ok())
-            .unwrap_or(0);
+        let mut response = self.client.get(url).headers(headers).send().await.map_err(unreachable)?;
+        let too_large = TransportError::TooLarge { bytes_max: self.body_max };
+        let announced =
+            response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         if announced > self.body_max {
             return Err(too_large);
         }
@@ -125,11 +112,7 @@ impl Transport for Http {
             body.extend_from_slice(&chunk);
         }
         let headers = std::mem::take(response.headers_mut());
-        Ok(Response {
-            status: response.status(),
-            headers,
-            body: body.freeze(),
-        })
+        Ok(Response { status: response.status(), headers, body: body.freeze() })
     }
 }
 

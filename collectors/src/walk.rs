@@ -79,9 +79,7 @@ impl Walk {
         // A sweep that ended lately, by the stored time, is not due again at once.
         let since = cursor.swept.map(|swept| now - swept).filter(|since| *since >= 0);
         let rested = since.map(|since| Duration::from_secs(since.unsigned_abs()));
-        let wait = rested.map_or(Duration::ZERO, |rested| {
-            timing.sweep_interval.saturating_sub(rested)
-        });
+        let wait = rested.map_or(Duration::ZERO, |rested| timing.sweep_interval.saturating_sub(rested));
         Self {
             index,
             list,
@@ -123,13 +121,7 @@ impl Walk {
     /// When something is due next.
     pub fn wake_at(&self) -> Option<Instant> {
         let sweep = self.next_sweep;
-        (!self.cursor.finished).then(|| {
-            if self.polls {
-                self.next_poll.min(sweep)
-            } else {
-                sweep
-            }
-        })
+        (!self.cursor.finished).then(|| if self.polls { self.next_poll.min(sweep) } else { sweep })
     }
 
     /// Makes the poll due now.
@@ -198,22 +190,13 @@ impl Walk {
             Task::Search => Reading::downward(self.cursor.settled),
             Task::Tail => {
                 let newest = self.cursor.newest.unwrap_or(self.cursor.settled).min(now);
-                let swept = self
-                    .cursor
-                    .sweep
-                    .as_ref()
-                    .map(|sweep| self.cursor.floor(sweep.began, self.overlap()));
-                self.start_at(
-                    newest.max(self.cursor.settled).max(swept.unwrap_or(i64::MIN)),
-                    None,
-                )
+                let swept =
+                    self.cursor.sweep.as_ref().map(|sweep| self.cursor.floor(sweep.began, self.overlap()));
+                self.start_at(newest.max(self.cursor.settled).max(swept.unwrap_or(i64::MIN)), None)
             }
             Task::Sweep => {
                 let slice = self.slice(self.cursor.settled, now);
-                self.cursor.sweep = Some(Sweep {
-                    began: now,
-                    slice: slice.clone(),
-                });
+                self.cursor.sweep = Some(Sweep { began: now, slice: slice.clone() });
                 self.next_sweep = Instant::now() + self.timing.sweep_interval;
                 slice
             }
@@ -245,10 +228,7 @@ impl Walk {
             self.cursor.settle(floor.min(next));
             self.cursor.slice_seconds = audit_logs::next_slice_seconds(next - slice.lo, slice.pages);
             let slice = self.slice(next, sweep.began);
-            self.cursor.sweep = Some(Sweep {
-                began: sweep.began,
-                slice,
-            });
+            self.cursor.sweep = Some(Sweep { began: sweep.began, slice });
         } else if let Some(until) = self.cursor.until {
             self.cursor.settle(until + 1);
             self.cursor.finished = true;
@@ -290,16 +270,8 @@ impl Walk {
     fn start_at(&self, lo: i64, hi: Option<i64>) -> Reading {
         let chat = matches!(self.list, List::ChatCompletions(..));
         let down = chat && self.cursor.direction == Some(Direction::Descending);
-        let anchor = if chat && !down {
-            self.cursor.anchors.before(lo).cloned()
-        } else {
-            None
-        };
-        Reading {
-            down,
-            anchor,
-            ..Reading::new(lo, hi)
-        }
+        let anchor = if chat && !down { self.cursor.anchors.before(lo).cloned() } else { None };
+        Reading { down, anchor, ..Reading::new(lo, hi) }
     }
 }
 

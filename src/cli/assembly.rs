@@ -98,10 +98,7 @@ impl Assembly {
             }
             config::Source::ChatCompletions { filters } => {
                 let metadata = filters.metadata.clone().into_iter().collect();
-                let list = ChatCompletions {
-                    model: filters.model.clone(),
-                    metadata,
-                };
+                let list = ChatCompletions { model: filters.model.clone(), metadata };
                 (Source::ChatCompletions(list), TenantWalk::Off)
             }
         }
@@ -146,10 +143,7 @@ impl Assembly {
         };
         let qps = self.requests_a_second(settings);
         let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        let budget = budgets
-            .entry(key)
-            .or_insert_with(|| Arc::new(KeyBudget::new(qps)))
-            .clone();
+        let budget = budgets.entry(key).or_insert_with(|| Arc::new(KeyBudget::new(qps))).clone();
         drop(budgets);
         let settings = ClientSettings {
             api_key,
@@ -158,22 +152,13 @@ impl Assembly {
             project: settings.project.clone(),
             retry_after_max: settings.retry_after_max,
         };
-        Client::new(pool, budget, settings, self.clock.clone())
-            .map(Arc::new)
-            .map_err(collect)
+        Client::new(pool, budget, settings, self.clock.clone()).map(Arc::new).map_err(collect)
     }
 
     /// The lowest rate of all collectors that use the same key.
     fn requests_a_second(&self, settings: &CollectorSettings) -> NonZeroU32 {
-        let same_key = self
-            .config
-            .collectors
-            .values()
-            .filter(|other| other.api_key == settings.api_key);
-        let lowest = same_key
-            .map(|other| other.rate_limit_qps)
-            .min()
-            .unwrap_or(settings.rate_limit_qps);
+        let same_key = self.config.collectors.values().filter(|other| other.api_key == settings.api_key);
+        let lowest = same_key.map(|other| other.rate_limit_qps).min().unwrap_or(settings.rate_limit_qps);
         NonZeroU32::new(lowest).unwrap_or(NonZeroU32::MIN)
     }
 

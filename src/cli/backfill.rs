@@ -63,10 +63,7 @@ pub struct Arguments {
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut config = context.config()?;
     let sink = pick_sink(&config, &arguments.collector, arguments.sink.as_deref())?;
-    let is_chat = matches!(
-        config.collectors[&arguments.collector].source,
-        Source::ChatCompletions { .. }
-    );
+    let is_chat = matches!(config.collectors[&arguments.collector].source, Source::ChatCompletions { .. });
     if is_chat && arguments.parallel > 1 {
         let text = "--parallel: stored completions cannot be filtered by time, so there are no slices to read side by side";
         return Err(UsageError(text.to_owned()).into());
@@ -83,16 +80,11 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
 pub fn pick_sink(config: &Config, collector: &str, sink: Option<&str>) -> Result<String, UsageError> {
     let names = || config.collectors.keys().cloned().collect::<Vec<_>>().join(", ");
     let settings = config.collectors.get(collector).ok_or_else(|| {
-        UsageError(format!(
-            "no collector `{collector}` is configured (there are: {})",
-            names()
-        ))
+        UsageError(format!("no collector `{collector}` is configured (there are: {})", names()))
     })?;
     match sink {
         Some(sink) if settings.sinks.iter().any(|one| one == sink) => Ok(sink.to_owned()),
-        Some(sink) => Err(UsageError(format!(
-            "collector `{collector}` has no sink `{sink}`"
-        ))),
+        Some(sink) => Err(UsageError(format!("collector `{collector}` has no sink `{sink}`"))),
         None if settings.sinks.len() == 1 => Ok(settings.sinks[0].clone()),
         None => Err(UsageError(format!(
             "collector `{collector}` has several sinks, name one: --sink {}",
@@ -119,15 +111,8 @@ async fn backfill(
         store.cursor::<Checkpoint>(&name).remove().await?;
     }
     let begun = store::load(&store, &name).await?;
-    if let Some(begun) = begun
-        .as_ref()
-        .filter(|begun| begun.walks.iter().all(|walk| walk.finished))
-    {
-        let end = begun
-            .walks
-            .last()
-            .and_then(|walk| walk.until)
-            .unwrap_or(begun.start);
+    if let Some(begun) = begun.as_ref().filter(|begun| begun.walks.iter().all(|walk| walk.finished)) {
+        let end = begun.walks.last().and_then(|walk| walk.until).unwrap_or(begun.start);
         print(&format!(
             "already finished: {} to {}, {} records; --again reads it once more\n",
             shown(begun.start),
@@ -137,55 +122,28 @@ async fn backfill(
         store.close().await?;
         return Ok(Exit::Done);
     }
-    let from = begun
-        .as_ref()
-        .map_or(arguments.from.second(now), |begun| begun.start);
+    let from = begun.as_ref().map_or(arguments.from.second(now), |begun| begun.start);
     let end = match (&begun, &arguments.to, &own) {
-        (Some(begun), _, _) => begun
-            .walks
-            .last()
-            .and_then(|walk| walk.until)
-            .map_or(now, |until| until + 1),
+        (Some(begun), _, _) => begun.walks.last().and_then(|walk| walk.until).map_or(now, |until| until + 1),
         (None, Some(to), _) => to.second(now),
         (None, None, Some(own)) => own.start,
         (None, None, None) => now,
     };
     if from >= end {
-        let text = format!(
-            "nothing lies between --from {} and --to {}",
-            shown(from),
-            shown(end)
-        );
+        let text = format!("nothing lies between --from {} and --to {}", shown(from), shown(end));
         let covered = own.filter(|own| arguments.to.is_none() && own.start <= from);
-        let hint = covered.map_or(
-            "",
-            |_| ": the route itself covers that time; give --to to read it again",
-        );
+        let hint = covered.map_or("", |_| ": the route itself covers that time; give --to to read it again");
         return Err(UsageError(text + hint).into());
     }
-    let plan = Plan::Past {
-        from,
-        to: end - 1,
-        parallel: usize::try_from(arguments.parallel).unwrap_or(1),
-    };
-    let wanted = Wanted {
-        collector: arguments.collector.clone(),
-        sink,
-        checkpoint: name,
-        plan,
-        accept_change: false,
-    };
+    let plan = Plan::Past { from, to: end - 1, parallel: usize::try_from(arguments.parallel).unwrap_or(1) };
+    let wanted =
+        Wanted { collector: arguments.collector.clone(), sink, checkpoint: name, plan, accept_change: false };
     let assembly = Assembly::new(config, context.environment.clone());
     let Some(route) = assembly.route(&store, wanted) else {
         return Err(UsageError("the collector's sink is not configured".to_owned()).into());
     };
     let (progress, began) = (route.progress.clone(), Instant::now());
-    tracing::info!(
-        from = shown(from),
-        to = shown(end),
-        resumed = begun.is_some(),
-        "backfill started"
-    );
+    tracing::info!(from = shown(from), to = shown(end), resumed = begun.is_some(), "backfill started");
     let showing = tokio::spawn(show(progress.clone(), end - from));
     let ended = route.run(stop).await;
     showing.abort();
@@ -198,10 +156,7 @@ fn summary(ended: &Ended, status: &RouteStatus, (from, end): (i64, i64), took: D
     let (exit, how) = match ended {
         Ended::ReadAll => (Exit::Done, "finished"),
         Ended::Stopped => (Exit::Failed, "stopped; the same command goes on from here"),
-        Ended::Failed(failure) => (
-            exit_of(failure),
-            "not finished; the same command goes on from here",
-        ),
+        Ended::Failed(failure) => (exit_of(failure), "not finished; the same command goes on from here"),
     };
     print(&format!(
         "backfill {how}\n  window     {} to {}\n  records    {} ({} already there, {} rejected)\n  requests   {}\n  time       {:.1} s\n",
@@ -228,9 +183,7 @@ async fn show(progress: Progress, seconds: i64) {
     loop {
         tokio::time::sleep(SHOW_INTERVAL).await;
         let status = progress.status();
-        let covered = status
-            .remaining_seconds
-            .map_or(0, |remaining| (seconds - remaining).max(0));
+        let covered = status.remaining_seconds.map_or(0, |remaining| (seconds - remaining).max(0));
         let rate = (status.delivered.saturating_sub(before)) as f64 / began.elapsed().as_secs_f64();
         match &bar {
             Some(bar) => {

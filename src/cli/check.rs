@@ -30,10 +30,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let config = match context.config() {
         Ok(config) => config,
         Err(error) => {
-            show(
-                &[Finding::fail("configuration", error.to_string(), None)],
-                arguments,
-            )?;
+            show(&[Finding::fail("configuration", error.to_string(), None)], arguments)?;
             return Ok(Exit::Usage);
         }
     };
@@ -75,28 +72,15 @@ impl fmt::Display for Level {
 
 impl Finding {
     fn ok(what: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            level: Level::Ok,
-            what: what.into(),
-            text: text.into(),
-            advice: None,
-        }
+        Self { level: Level::Ok, what: what.into(), text: text.into(), advice: None }
     }
 
     fn warn(what: impl Into<String>, text: impl Into<String>, advice: &str) -> Self {
-        Self {
-            level: Level::Warn,
-            advice: Some(advice.to_owned()),
-            ..Self::ok(what, text)
-        }
+        Self { level: Level::Warn, advice: Some(advice.to_owned()), ..Self::ok(what, text) }
     }
 
     fn fail(what: impl Into<String>, text: impl Into<String>, advice: Option<&str>) -> Self {
-        Self {
-            level: Level::Fail,
-            advice: advice.map(str::to_owned),
-            ..Self::ok(what, text)
-        }
+        Self { level: Level::Fail, advice: advice.map(str::to_owned), ..Self::ok(what, text) }
     }
 
     /// A failure as a route would meet it, with the advice that the route would give.
@@ -113,15 +97,9 @@ impl Finding {
 
 fn found_config(context: &Context, config: &Config) -> Result<Finding, ConfigError> {
     let file = find_file(context.file.as_deref(), &context.environment)?;
-    let place = file.map_or("no file, keys in the environment".to_owned(), |file| {
-        file.display().to_string()
-    });
+    let place = file.map_or("no file, keys in the environment".to_owned(), |file| file.display().to_string());
     let (collectors, sinks) = (config.collectors.len(), config.sinks.len());
-    let text = format!(
-        "{place}: {}, {}",
-        counted(collectors, "collector"),
-        counted(sinks, "sink")
-    );
+    let text = format!("{place}: {}, {}", counted(collectors, "collector"), counted(sinks, "sink"));
     Ok(Finding::ok("configuration", text))
 }
 

@@ -91,10 +91,8 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
         stopper.request();
         seen
     };
-    let (collected, seen) = tokio::join!(
-        collect(&assembly, store, routes, stop.clone(), stopper.clone(), None),
-        watching
-    );
+    let (collected, seen) =
+        tokio::join!(collect(&assembly, store, routes, stop.clone(), stopper.clone(), None), watching);
     collected?;
     match seen? {
         Some(seen) => end(place, api.port, &seen),
@@ -111,19 +109,11 @@ fn end(place: &DemoPlace, port: u16, seen: &Seen) -> anyhow::Result<Exit> {
         grouped(seen.doubled)
     );
     for (table, columns) in [
-        (
-            &tables::AUDIT_LOGS,
-            "TimeGenerated, EventType, ActorType, Id, ConnectorName",
-        ),
-        (
-            &tables::CHAT_COMPLETIONS,
-            "TimeGenerated, Model, Id, ConnectorName",
-        ),
+        (&tables::AUDIT_LOGS, "TimeGenerated, EventType, ActorType, Id, ConnectorName"),
+        (&tables::CHAT_COMPLETIONS, "TimeGenerated, Model, Id, ConnectorName"),
     ] {
-        let sql = format!(
-            "SELECT {columns} FROM {} ORDER BY TimeGenerated, Id LIMIT {ROWS_SHOWN}",
-            table.name
-        );
+        let sql =
+            format!("SELECT {columns} FROM {} ORDER BY TimeGenerated, Id LIMIT {ROWS_SHOWN}", table.name);
         let mut rows = Vec::new();
         query::as_table(&place.tables(), &sql, &mut rows)?;
         out += &format!("\nthe first rows of {}\n", table.name);
@@ -131,11 +121,7 @@ fn end(place: &DemoPlace, port: u16, seen: &Seen) -> anyhow::Result<Exit> {
     }
     out += &place.next_commands(port);
     print(&out)?;
-    Ok(if seen.missing == 0 && seen.doubled == 0 {
-        Exit::Done
-    } else {
-        Exit::Failed
-    })
+    Ok(if seen.missing == 0 && seen.doubled == 0 { Exit::Done } else { Exit::Failed })
 }
 
 /// The simulator behind a socket of this process. It ends with the process.
@@ -161,16 +147,10 @@ impl SimulatedApi {
             ..Options::default()
         };
         let simulator = Simulator::new(options, clock)?;
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .context("cannot listen on 127.0.0.1")?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen on 127.0.0.1")?;
         let port = listener.local_addr()?.port();
         tokio::spawn(serve(listener, simulator.clone(), std::future::pending()));
-        Ok(Self {
-            simulator,
-            port,
-            stopped_at,
-        })
+        Ok(Self { simulator, port, stopped_at })
     }
 
     /// From now on nothing new appears, so that what was issued can be counted.

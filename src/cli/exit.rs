@@ -84,9 +84,5 @@ pub fn report(result: anyhow::Result<Exit>) -> Exit {
         eprintln!("      {}", judge(failure).advice);
         return exit_of(failure);
     }
-    if error.is::<ConfigError>() || error.is::<UsageError>() {
-        Exit::Usage
-    } else {
-        Exit::Failed
-    }
+    if error.is::<ConfigError>() || error.is::<UsageError>() { Exit::Usage } else { Exit::Failed }
 }

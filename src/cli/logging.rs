@@ -10,9 +10,7 @@ use crate::config::{LogFormat, LogSettings};
 /// Starts logging. `RUST_LOG` wins over the configured level. A second call has no effect.
 pub fn start(settings: &LogSettings) {
     let level = LevelFilter::from_level(settings.level);
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .from_env_lossy();
+    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
     // The embedded store and the HTTP client speak of their own affairs below warnings.
     let filter = ["sled=warn", "hyper=warn", "reqwest=warn"]
         .iter()
@@ -23,17 +21,9 @@ pub fn start(settings: &LogSettings) {
         LogFormat::Text => false,
         LogFormat::Auto => !io::stderr().is_terminal(),
     };
-    let lines = fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_writer(io::stderr);
+    let lines = fmt().with_env_filter(filter).with_target(false).with_writer(io::stderr);
     let started = if json {
-        lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .try_init()
+        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
     } else {
         lines.with_ansi(io::stderr().is_terminal()).try_init()
     };

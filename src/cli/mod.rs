@@ -82,11 +82,7 @@ impl Context {
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     const BLOCKING_MAX: usize = 16;
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder
-        .max_blocking_threads(BLOCKING_MAX)
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")
+    builder.max_blocking_threads(BLOCKING_MAX).enable_all().build().context("cannot start the runtime")
 }
 
 /// Parses the command line and runs the command.
@@ -97,17 +93,10 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             _ = error.print();
-            return if error.use_stderr() {
-                Exit::Usage.into()
-            } else {
-                Exit::Done.into()
-            };
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    let context = Context {
-        file: cli.config,
-        environment: Environment::of_process(),
-    };
+    let context = Context { file: cli.config, environment: Environment::of_process() };
     let result = match cli.command {
         Command::Run(arguments) => run::run(&context, &arguments),
         Command::Backfill(arguments) => backfill::run(&context, &arguments),

@@ -26,11 +26,7 @@ pub struct Place {
 impl Place {
     /// A directory and everything in it.
     pub fn of_dir(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-            bytes: dir_bytes(path),
-            free_bytes: free_near(path),
-        }
+        Self { path: path.to_owned(), bytes: dir_bytes(path), free_bytes: free_near(path) }
     }
 
     /// What a sink writes to; `None` for standard output.

@@ -102,20 +102,13 @@ fn database<'a>(config: &'a Config, sink: Option<&str>) -> Result<&'a Path, Usag
             SinkSettings::Ndjson(_) => None,
         })
         .collect();
-    let names = || {
-        databases
-            .iter()
-            .map(|(name, _)| *name)
-            .collect::<Vec<_>>()
-            .join("|")
-    };
+    let names = || databases.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("|");
     match (sink, databases.as_slice()) {
         (_, []) => Err(UsageError("no sink of type sqlite is configured".to_owned())),
         (None, [(_, path)]) => Ok(path),
-        (None, _) => Err(UsageError(format!(
-            "several sinks are of type sqlite, name one: --sink {}",
-            names()
-        ))),
+        (None, _) => {
+            Err(UsageError(format!("several sinks are of type sqlite, name one: --sink {}", names())))
+        }
         (Some(wanted), _) => match databases.iter().find(|(name, _)| *name == wanted) {
             Some((_, path)) => Ok(path),
             None => Err(UsageError(format!(

@@ -67,10 +67,7 @@ async fn reset(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     for (name, checkpoint) in &found {
-        let settled = checkpoint
-            .walks
-            .first()
-            .map_or(checkpoint.start, |walk| walk.settled);
+        let settled = checkpoint.walks.first().map_or(checkpoint.start, |walk| walk.settled);
         eprintln!(
             "{name}: everything before {} is delivered, {} records so far",
             shown(settled),
@@ -89,12 +86,7 @@ async fn reset(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
         let mut cursor = store.cursor::<Checkpoint>(&name);
         cursor.remove().await?;
         if let (Some(to), true) = (&arguments.to, is_route_name(&name)) {
-            let fresh = begin_at(
-                config,
-                arguments,
-                &checkpoint,
-                to.second(chrono::Utc::now().timestamp()),
-            );
+            let fresh = begin_at(config, arguments, &checkpoint, to.second(chrono::Utc::now().timestamp()));
             cursor.load().await?;
             cursor.commit(&fresh, Vec::new()).await?;
         }
@@ -112,10 +104,7 @@ async fn checkpoints(store: &Store, arguments: &Arguments) -> Result<Vec<(String
         let mut parts = name.splitn(3, '/');
         let of_collector = parts.next() == Some(&arguments.collector);
         let sink = parts.next();
-        let of_sink = arguments
-            .sink
-            .as_deref()
-            .is_none_or(|wanted| sink == Some(wanted));
+        let of_sink = arguments.sink.as_deref().is_none_or(|wanted| sink == Some(wanted));
         if of_collector
             && of_sink
             && let Some(checkpoint) = store::load(store, &name).await?
@@ -140,14 +129,12 @@ fn begin_at(config: &Config, arguments: &Arguments, before: &Checkpoint, second:
 
 fn outlook(config: &Config, arguments: &Arguments) -> String {
     match (&arguments.to, config.collectors.get(&arguments.collector)) {
-        (Some(to), _) => format!(
-            "the next run begins at {}",
-            shown(to.second(chrono::Utc::now().timestamp()))
-        ),
-        (None, Some(settings)) => format!(
-            "the next run begins at the collector's start: {}",
-            start_in_words(&settings.start)
-        ),
+        (Some(to), _) => {
+            format!("the next run begins at {}", shown(to.second(chrono::Utc::now().timestamp())))
+        }
+        (None, Some(settings)) => {
+            format!("the next run begins at the collector's start: {}", start_in_words(&settings.start))
+        }
         (None, None) => "no run follows: the collector is not configured".to_owned(),
     }
 }

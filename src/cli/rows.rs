@@ -25,13 +25,7 @@ pub struct TableRows<W> {
 impl<W: Write> TableRows<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
-        Self {
-            out,
-            aligns: Vec::new(),
-            widths: Vec::new(),
-            held: Vec::new(),
-            measuring: true,
-        }
+        Self { out, aligns: Vec::new(), widths: Vec::new(), held: Vec::new(), measuring: true }
     }
 
     fn measured(&mut self) -> io::Result<()> {
@@ -42,8 +36,7 @@ impl<W: Write> TableRows<W> {
         let rule = self.widths.iter().map(|width| "-".repeat(*width)).collect();
         self.held.insert(self.held.len().min(1), rule);
         for row in std::mem::take(&mut self.held) {
-            self.out
-                .write_all(text::line(&self.aligns, &self.widths, &row).as_bytes())?;
+            self.out.write_all(text::line(&self.aligns, &self.widths, &row).as_bytes())?;
         }
         Ok(())
     }
@@ -68,9 +61,7 @@ impl<W: Write> Rows for TableRows<W> {
     fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()> {
         let row: Vec<String> = values.iter().map(shown).collect();
         if !self.measuring {
-            return self
-                .out
-                .write_all(text::line(&self.aligns, &self.widths, &row).as_bytes());
+            return self.out.write_all(text::line(&self.aligns, &self.widths, &row).as_bytes());
         }
         for (align, value) in self.aligns.iter_mut().zip(values) {
             if matches!(value, Cell::Text(_) | Cell::Bytes(_)) {
@@ -102,10 +93,7 @@ fn shown(value: &Cell<'_>) -> String {
         Cell::Real(number) => number.to_string(),
         // Of a long text only what can be seen is looked at.
         Cell::Text(text) => {
-            let end = text
-                .char_indices()
-                .nth(CELL_CHARS_MAX + 1)
-                .map_or(text.len(), |(place, _)| place);
+            let end = text.char_indices().nth(CELL_CHARS_MAX + 1).map_or(text.len(), |(place, _)| place);
             cut(&text::tame(&text[..end]))
         }
         Cell::Bytes(bytes) => cut(&hex(&bytes[..bytes.len().min(CELL_CHARS_MAX)])),
@@ -132,10 +120,7 @@ pub struct JsonRows<W> {
 impl<W: Write> JsonRows<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
-        Self {
-            out,
-            names: Vec::new(),
-        }
+        Self { out, names: Vec::new() }
     }
 }
 
@@ -159,8 +144,7 @@ impl<W: Write> Rows for JsonRows<W> {
                 Cell::Bytes(bytes) => serde_json::to_writer(&mut self.out, &hex(bytes))?,
             }
         }
-        self.out
-            .write_all(if values.is_empty() { b"{}\n" } else { b"}\n" })
+        self.out.write_all(if values.is_empty() { b"{}\n" } else { b"}\n" })
     }
 }
 
@@ -222,8 +206,7 @@ mod tests {
     fn written<'a, R: Finish>(make: impl FnOnce(&'a mut Vec<u8>) -> R, out: &'a mut Vec<u8>) {
         let mut rows = make(out);
         rows.columns(&["Id", "n"]).expect("in memory");
-        rows.row(&[Cell::Text("a\"b,\nc"), Cell::Integer(7)])
-            .expect("in memory");
+        rows.row(&[Cell::Text("a\"b,\nc"), Cell::Integer(7)]).expect("in memory");
         rows.row(&[Cell::Null, Cell::Real(f64::NAN)]).expect("in memory");
         rows.finish().expect("in memory");
     }
@@ -242,10 +225,7 @@ mod tests {
     fn csv_quotes_what_would_break_a_line() {
         let mut out = Vec::new();
         written(CsvRows::new, &mut out);
-        assert_eq!(
-            String::from_utf8_lossy(&out),
-            "Id,n\r\n\"a\"\"b,\nc\",7\r\n,NaN\r\n"
-        );
+        assert_eq!(String::from_utf8_lossy(&out), "Id,n\r\n\"a\"\"b,\nc\",7\r\n,NaN\r\n");
     }
 
     #[test]
@@ -269,10 +249,7 @@ mod tests {
         rows.columns(&["a"]).expect("in memory");
         rows.row(&[Cell::Text(&long)]).expect("in memory");
         rows.finish().expect("in memory");
-        let last = String::from_utf8_lossy(&out)
-            .lines()
-            .last()
-            .map(|line| line.chars().count());
+        let last = String::from_utf8_lossy(&out).lines().last().map(|line| line.chars().count());
         assert_eq!(last, Some(CELL_CHARS_MAX));
     }
 }

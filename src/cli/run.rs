@@ -48,11 +48,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
 async fn serve(config: Config, context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let (sender, stop) = shutdown();
     let signals = watch_signals(sender).context("cannot watch for signals")?;
-    let command = if arguments.once {
-        "ccfd run --once"
-    } else {
-        "ccfd run"
-    };
+    let command = if arguments.once { "ccfd run --once" } else { "ccfd run" };
     let store = open(&config.state, command)?;
     name_orphans(&store, &config)?;
     let assembly = Assembly::new(config, context.environment.clone());
@@ -78,9 +74,7 @@ pub async fn collect(
     let exit = drive(routes, stop, stopper, &assembly.config, timeout).await;
     ended.request();
     _ = status.await;
-    StatusFile::of(&progress)
-        .write(dir)
-        .context("cannot write status.json")?;
+    StatusFile::of(&progress).write(dir).context("cannot write status.json")?;
     store.close().await?;
     tracing::info!("stopped");
     Ok(exit)
@@ -95,10 +89,7 @@ pub fn routes(assembly: &Arc<Assembly>, store: &Store, once: bool, accept_change
                 collector: collector.clone(),
                 sink: sink.clone(),
                 checkpoint: route_name(collector, sink),
-                plan: Plan::Follow {
-                    begin: begin(&settings.start),
-                    once,
-                },
+                plan: Plan::Follow { begin: begin(&settings.start), once },
                 accept_change,
             };
             routes.extend(assembly.route(store, wanted));

@@ -48,13 +48,7 @@ pub struct Arguments {
     #[arg(long, value_name = "ID", hide = true)]
     project: Option<String>,
     /// Seconds by which the Date of its answers is wrong
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        hide = true,
-        default_value_t = 0,
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "SECONDS", hide = true, default_value_t = 0, allow_negative_numbers = true)]
     date_offset: i64,
 }
 
@@ -67,16 +61,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             "--listen: the simulator takes any key and listens on loopback only, such as 127.0.0.1:8080";
         return Err(UsageError(text.to_owned()).into());
     }
-    let read = |path: &PathBuf| {
-        std::fs::read(path)
-            .map(Bytes::from)
-            .with_context(|| path.display().to_string())
-    };
-    let records = arguments
-        .records
-        .iter()
-        .map(read)
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let read =
+        |path: &PathBuf| std::fs::read(path).map(Bytes::from).with_context(|| path.display().to_string());
+    let records = arguments.records.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
     let generated = if records.is_empty() { GENERATED } else { 0 };
     let defaults = Options::default();
     let options = Options {
@@ -97,9 +84,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     runtime()?.block_on(async {
         let (sender, mut stop) = shutdown();
         watch_signals(sender)?;
-        let listener = TcpListener::bind(arguments.listen)
-            .await
-            .with_context(|| arguments.listen.to_string())?;
+        let listener =
+            TcpListener::bind(arguments.listen).await.with_context(|| arguments.listen.to_string())?;
         text::print(&format!("http://{}/v1\n", listener.local_addr()?))?;
         serve(listener, simulator, async move { stop.requested().await }).await?;
         Ok(Exit::Done)

@@ -30,11 +30,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         text::print(&show::text(&report))?;
     }
     let parked = |line: &RouteLine| line.configured && line.status.state == RouteState::Parked;
-    Ok(if report.routes.iter().any(parked) {
-        Exit::Operator
-    } else {
-        Exit::Done
-    })
+    Ok(if report.routes.iter().any(parked) { Exit::Operator } else { Exit::Done })
 }
 
 /// Everything that is shown. Times are Unix seconds.

@@ -14,19 +14,12 @@ pub const REJECTS_DIR: &str = "rejects";
 
 /// Opens the store. `command` is what others are told who find it in use.
 pub fn open(settings: &StateSettings, command: &str) -> Result<Store, StateError> {
-    let options = Options {
-        lock_wait: settings.lock_wait,
-        holder: command.to_owned(),
-    };
+    let options = Options { lock_wait: settings.lock_wait, holder: command.to_owned() };
     let Opened { store, recovery } = Store::open(&settings.dir, options)?;
     if let Some(recovery) = recovery {
         tracing::error!(
             reason = recovery.reason,
-            kept = recovery
-                .kept
-                .as_deref()
-                .map(Path::display)
-                .map(tracing::field::display),
+            kept = recovery.kept.as_deref().map(Path::display).map(tracing::field::display),
             recovered = recovery.from_copy.join(", "),
             copy_age_seconds = recovery.copy_age.map(|age| age.as_secs()),
             "checkpoints recovered: records newer than the settled point of these routes may be delivered once more"
@@ -55,10 +48,8 @@ pub fn name_orphans(store: &Store, config: &Config) -> Result<(), StateError> {
     for name in store.names()? {
         let mut parts = name.split('/');
         let (collector, sink) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let configured = config
-            .collectors
-            .get(collector)
-            .is_some_and(|found| found.sinks.iter().any(|one| one == sink));
+        let configured =
+            config.collectors.get(collector).is_some_and(|found| found.sinks.iter().any(|one| one == sink));
         if !configured {
             tracing::warn!(
                 checkpoint = name,
@@ -71,9 +62,5 @@ pub fn name_orphans(store: &Store, config: &Config) -> Result<(), StateError> {
 
 /// Loads a checkpoint.
 pub async fn load(store: &Store, name: &str) -> Result<Option<Checkpoint>, StateError> {
-    Ok(store
-        .cursor::<Checkpoint>(name)
-        .load()
-        .await?
-        .map(|saved| saved.cursor))
+    Ok(store.cursor::<Checkpoint>(name).load().await?.map(|saved| saved.cursor))
 }

@@ -125,25 +125,15 @@ mod tests {
 
     #[test]
     fn numbers_and_ages_read_as_people_write_them() {
-        assert_eq!(
-            [0, 999, 1000, 1_234_567].map(grouped),
-            ["0", "999", "1,000", "1,234,567"]
-        );
-        assert_eq!(
-            [-5, 59, 240, 7_200, 260_000].map(span),
-            ["0s", "59s", "4m", "2h", "3d"]
-        );
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([-5, 59, 240, 7_200, 260_000].map(span), ["0s", "59s", "4m", "2h", "3d"]);
     }
 
     #[test]
     fn long_text_is_broken_between_words_and_never_lost() {
         let text = "word ".repeat(60);
         let wrapped = wrap("    ", &text);
-        assert!(
-            wrapped
-                .lines()
-                .all(|line| line.len() <= WIDTH && line.starts_with("    word"))
-        );
+        assert!(wrapped.lines().all(|line| line.len() <= WIDTH && line.starts_with("    word")));
         assert_eq!(wrapped.split_whitespace().count(), 60);
     }
 

@@ -40,9 +40,7 @@ pub(super) fn collector(
             report.problem(format!("`{path}.sinks` names `{sink}` twice"));
         } else if !sinks.contains(sink.as_str()) {
             let proposal = proposal(sink, sinks.iter().copied());
-            report.problem(format!(
-                "`{path}.sinks` names `{sink}`, but there is no [sink.{sink}]{proposal}"
-            ));
+            report.problem(format!("`{path}.sinks` names `{sink}`, but there is no [sink.{sink}]{proposal}"));
         }
     }
 }
@@ -62,10 +60,7 @@ pub(super) fn places(
         let owner = dotted(&["sink", name]);
         match owners.get(&normalised(place)) {
             Some(other) => {
-                report.problem(format!(
-                    "`{owner}` and `{other}` both write to {}",
-                    place.display()
-                ));
+                report.problem(format!("`{owner}` and `{other}` both write to {}", place.display()));
             }
             None => {
                 owners.insert(normalised(place), owner);

@@ -37,9 +37,7 @@ impl Environment {
     pub(super) fn layer(&self, below: &Map<String, Value>, report: &mut Report) -> Layer {
         let mut layer = Layer::default();
         for (name, value) in &self.0 {
-            let Some((name, key)) = name
-                .to_str()
-                .and_then(|name| Some((name, name.strip_prefix(PREFIX)?)))
+            let Some((name, key)) = name.to_str().and_then(|name| Some((name, name.strip_prefix(PREFIX)?)))
             else {
                 continue;
             };
@@ -53,12 +51,7 @@ impl Environment {
 
 impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(
-            variables
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 
@@ -78,9 +71,7 @@ fn add(
     let text = value.to_str().ok_or("its value is not UTF-8")?;
     let value = value_of_text(text, &format!("in the environment variable {name}"));
     let is_new = layer.insert(&path(key, below)?, value);
-    is_new
-        .then_some(())
-        .ok_or("another variable has set this already")
+    is_new.then_some(()).ok_or("another variable has set this already")
 }
 
 fn path(key: &str, below: &Map<String, Value>) -> Result<Vec<String>, &'static str> {
@@ -100,10 +91,7 @@ fn path(key: &str, below: &Map<String, Value>) -> Result<Vec<String>, &'static s
 /// a new one, with `-` for `_`.
 fn name_among(name: &str, table: Option<&Map<String, Value>>) -> Result<String, &'static str> {
     let fold = |name: &str| name.to_ascii_lowercase().replace(['-', '.'], "_");
-    let mut alike = table
-        .into_iter()
-        .flat_map(Map::keys)
-        .filter(|there| fold(there) == name);
+    let mut alike = table.into_iter().flat_map(Map::keys).filter(|there| fold(there) == name);
     match (alike.next(), alike.next()) {
         (None, _) => Ok(name.replace('_', "-")),
         (Some(one), None) => Ok(one.clone()),

@@ -32,10 +32,7 @@ pub(super) fn find_among(
     if let Some((path, named_by)) = named {
         return match exists(path)? {
             true => Ok(Some(path.to_owned())),
-            false => Err(ConfigError::Missing {
-                path: path.to_owned(),
-                named_by,
-            }),
+            false => Err(ConfigError::Missing { path: path.to_owned(), named_by }),
         };
     }
     for place in places {
@@ -47,8 +44,5 @@ pub(super) fn find_among(
 }
 
 fn exists(path: &Path) -> Result<bool, ConfigError> {
-    path.try_exists().map_err(|source| ConfigError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })
+    path.try_exists().map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
 }

@@ -34,10 +34,7 @@ impl Layer {
         };
         for section in sections {
             let next = table.entry(section.clone()).or_insert_with(|| {
-                Value::new(
-                    value.origin().map(String::from).as_ref(),
-                    Map::<String, Value>::new(),
-                )
+                Value::new(value.origin().map(String::from).as_ref(), Map::<String, Value>::new())
             });
             match &mut next.kind {
                 ValueKind::Table(inner) => table = inner,
@@ -118,8 +115,5 @@ fn value_of(value: toml::Value, origin: &str) -> Value {
 }
 
 fn map_of(table: toml::Table, origin: &str) -> Map<String, Value> {
-    table
-        .into_iter()
-        .map(|(key, value)| (key, value_of(value, origin)))
-        .collect()
+    table.into_iter().map(|(key, value)| (key, value_of(value, origin))).collect()
 }

@@ -60,19 +60,12 @@ pub(super) fn merge(
 }
 
 fn layer_of_file(path: &Path) -> Result<Layer, ConfigError> {
-    let unreadable = |source| ConfigError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let mut text = String::new();
     let file = File::open(path).map_err(unreadable)?;
-    file.take(FILE_BYTES_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
     if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(unreadable(std::io::Error::other(
-            "larger than 1 MiB: not a configuration file",
-        )));
+        return Err(unreadable(std::io::Error::other("larger than 1 MiB: not a configuration file")));
     }
     Layer::of_toml(&text, &format!("in {}", path.display())).map_err(|error| syntax(path, &text, &error))
 }
@@ -80,10 +73,7 @@ fn layer_of_file(path: &Path) -> Result<Layer, ConfigError> {
 fn layer_without_file(environment: &Environment) -> Result<Layer, ConfigError> {
     let mut text = WITHOUT_FILE_SINK.to_owned();
     text.extend(
-        WITHOUT_FILE_COLLECTORS
-            .iter()
-            .filter(|(key, _)| environment.holds(key))
-            .map(|(_, toml)| *toml),
+        WITHOUT_FILE_COLLECTORS.iter().filter(|(key, _)| environment.holds(key)).map(|(_, toml)| *toml),
     );
     built_in(&text)
 }
@@ -106,10 +96,7 @@ fn layer_of_flags(flags: &[(String, String)], report: &mut Report) -> Layer {
 
 /// The display form of a TOML error quotes the line, which may hold a key: only the place and the reason are kept.
 fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
-    let before = error
-        .span()
-        .and_then(|span| text.get(..span.start))
-        .unwrap_or_default();
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     ConfigError::Syntax {
         path: path.to_owned(),

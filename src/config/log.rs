@@ -33,20 +33,14 @@ const LEVELS: &[(&str, Level)] = &[
     ("trace", Level::TRACE),
 ];
 
-const FORMATS: &[(&str, LogFormat)] = &[
-    ("auto", LogFormat::Auto),
-    ("text", LogFormat::Text),
-    ("json", LogFormat::Json),
-];
+const FORMATS: &[(&str, LogFormat)] =
+    &[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 impl LogSettings {
     pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
         let level = section.required("level", one_of(LEVELS));
         let format = section.required("format", one_of(FORMATS));
         section.finish();
-        Some(Self {
-            level: level?,
-            format: format?,
-        })
+        Some(Self { level: level?, format: format? })
     }
 }

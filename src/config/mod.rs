@@ -101,13 +101,7 @@ impl Config {
         let sinks = read_sinks(root, report);
         let collectors = read_collectors(root, report);
         checks::places(state.as_ref(), &sinks, report);
-        Some(Self {
-            state: state?,
-            pipeline,
-            log: log?,
-            collectors,
-            sinks,
-        })
+        Some(Self { state: state?, pipeline, log: log?, collectors, sinks })
     }
 }
 

@@ -122,10 +122,7 @@ impl SecretSource {
     }
 
     fn read_file(&self, path: &Path, environment: &Environment) -> Result<Vec<u8>, SecretError> {
-        let unreadable = |source| SecretError::Unreadable {
-            place: self.clone(),
-            source,
-        };
+        let unreadable = |source| SecretError::Unreadable { place: self.clone(), source };
         // Before opening: opening a pipe that nobody writes to would wait for ever.
         if !path.metadata().map_err(unreadable)?.is_file() {
             return Err(SecretError::NotAFile(self.clone()));
@@ -139,9 +136,7 @@ impl SecretSource {
             tracing::warn!(secret = %self, "secret file can be read by everyone");
         }
         let mut bytes = Vec::new();
-        file.take(SECRET_BYTES_MAX + 1)
-            .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
+        file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > SECRET_BYTES_MAX {
             return Err(SecretError::TooLarge(self.clone()));
         }
@@ -173,10 +168,7 @@ fn is_handed_over(path: &Path, environment: &Environment) -> bool {
     let Ok(path) = path.canonicalize() else {
         return false;
     };
-    let mut places = places
-        .into_iter()
-        .flatten()
-        .filter_map(|place| Path::new(place).canonicalize().ok());
+    let mut places = places.into_iter().flatten().filter_map(|place| Path::new(place).canonicalize().ok());
     places.any(|place| path.starts_with(place))
 }
 

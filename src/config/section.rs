@@ -58,10 +58,7 @@ impl<'a> Section<'a> {
 
     /// The table at `path` as a set of defaults: a required key may be missing.
     pub(super) fn open_defaults(root: &'a Map<String, Value>, path: &[&str], report: &'a mut Report) -> Self {
-        Self {
-            complete: false,
-            ..Self::open(root, path, report)
-        }
+        Self { complete: false, ..Self::open(root, path, report) }
     }
 
     /// Takes what this table leaves out from the table at `path`.
@@ -79,16 +76,10 @@ impl<'a> Section<'a> {
         let value = self.optional(key, &reader);
         if value.is_none() && self.complete && self.find(key).is_none() {
             let nothing = Value::new(None, ValueKind::Nil);
-            let wanted = reader(&nothing)
-                .err()
-                .map(|refusal| format!("; {refusal}"))
-                .unwrap_or_default();
+            let wanted = reader(&nothing).err().map(|refusal| format!("; {refusal}")).unwrap_or_default();
             let place = self.table.map(origin).filter(|place| !place.is_empty());
-            let place = place
-                .map(|place| format!(" (the section stands{place})"))
-                .unwrap_or_default();
-            self.report
-                .problem(format!("`{}.{key}` is missing{place}{wanted}", self.path));
+            let place = place.map(|place| format!(" (the section stands{place})")).unwrap_or_default();
+            self.report.problem(format!("`{}.{key}` is missing{place}{wanted}", self.path));
         }
         value
     }
@@ -115,20 +106,17 @@ impl<'a> Section<'a> {
     /// A duration within bounds. After a problem the lower bound stands in, so that the reading goes on; the loading
     /// as a whole then fails, and nobody sees it.
     pub(super) fn duration(&mut self, key: &'static str, range: RangeInclusive<Duration>) -> Duration {
-        self.required(key, duration(range.clone()))
-            .unwrap_or(*range.start())
+        self.required(key, duration(range.clone())).unwrap_or(*range.start())
     }
 
     /// A size in bytes within bounds; after a problem as in `duration`.
     pub(super) fn size(&mut self, key: &'static str, range: RangeInclusive<ByteSize>) -> u64 {
-        self.required(key, size(range.clone()))
-            .unwrap_or(range.start().as_u64())
+        self.required(key, size(range.clone())).unwrap_or(range.start().as_u64())
     }
 
     /// A whole number within bounds; after a problem as in `duration`.
     pub(super) fn number(&mut self, key: &'static str, range: RangeInclusive<u32>) -> u32 {
-        self.required(key, number(range.clone()))
-            .unwrap_or(*range.start())
+        self.required(key, number(range.clone())).unwrap_or(*range.start())
     }
 
     /// Whether the table itself gives the key. Not so for a set of defaults, which is no collector or sink itself.
@@ -143,13 +131,8 @@ impl<'a> Section<'a> {
 
     /// Notes what is wrong with a key for a reason that its own value does not show.
     pub(super) fn problem(&mut self, key: &str, reason: &str) {
-        let place = self
-            .own()
-            .and_then(|table| table.get(key))
-            .map(origin)
-            .unwrap_or_default();
-        self.report
-            .problem(format!("`{}.{key}`{place}: {reason}", self.path));
+        let place = self.own().and_then(|table| table.get(key)).map(origin).unwrap_or_default();
+        self.report.problem(format!("`{}.{key}`{place}: {reason}", self.path));
     }
 
     /// Ends the reading: every key but the known ones is unknown.
@@ -172,10 +155,7 @@ impl<'a> Section<'a> {
     }
 
     fn find(&self, key: &str) -> Option<(&str, &'a Value)> {
-        let own = self
-            .own()
-            .and_then(|table| table.get(key))
-            .map(|value| (self.path.as_str(), value));
+        let own = self.own().and_then(|table| table.get(key)).map(|value| (self.path.as_str(), value));
         own.or_else(|| {
             let (path, table) = self.defaults.as_ref()?;
             table.get(key).map(|value| (path.as_str(), value))

@@ -71,25 +71,14 @@ enum List {
     ChatCompletions,
 }
 
-const LISTS: &[(&str, List)] = &[
-    ("audit_logs", List::AuditLogs),
-    ("chat_completions", List::ChatCompletions),
-];
+const LISTS: &[(&str, List)] =
+    &[("audit_logs", List::AuditLogs), ("chat_completions", List::ChatCompletions)];
 
-const TENANT_WALKS: &[(&str, TenantWalk)] = &[
-    ("auto", TenantWalk::Auto),
-    ("on", TenantWalk::On),
-    ("off", TenantWalk::Off),
-];
+const TENANT_WALKS: &[(&str, TenantWalk)] =
+    &[("auto", TenantWalk::Auto), ("on", TenantWalk::On), ("off", TenantWalk::Off)];
 
-const AUDIT_LOG_KEYS: &[&str] = &[
-    "tenant_walk",
-    "project_ids",
-    "event_types",
-    "actor_ids",
-    "actor_emails",
-    "resource_ids",
-];
+const AUDIT_LOG_KEYS: &[&str] =
+    &["tenant_walk", "project_ids", "event_types", "actor_ids", "actor_emails", "resource_ids"];
 const COMPLETION_KEYS: &[&str] = &["model", "metadata"];
 
 impl Source {
@@ -100,22 +89,11 @@ impl Source {
         let completions = CompletionFilters::read(section);
         match list? {
             List::AuditLogs => {
-                refuse(
-                    section,
-                    COMPLETION_KEYS,
-                    "only collectors of chat_completions have this key",
-                );
-                Some(Source::AuditLogs {
-                    tenant_walk: tenant_walk?,
-                    filters: audit_logs,
-                })
+                refuse(section, COMPLETION_KEYS, "only collectors of chat_completions have this key");
+                Some(Source::AuditLogs { tenant_walk: tenant_walk?, filters: audit_logs })
             }
             List::ChatCompletions => {
-                refuse(
-                    section,
-                    AUDIT_LOG_KEYS,
-                    "only collectors of audit_logs have this key",
-                );
+                refuse(section, AUDIT_LOG_KEYS, "only collectors of audit_logs have this key");
                 Some(Source::ChatCompletions { filters: completions })
             }
         }
@@ -145,13 +123,7 @@ impl AuditLogFilters {
 
 impl fmt::Debug for AuditLogFilters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            project_ids,
-            event_types,
-            actor_ids,
-            actor_emails,
-            resource_ids,
-        } = self;
+        let Self { project_ids, event_types, actor_ids, actor_emails, resource_ids } = self;
         f.debug_struct("AuditLogFilters")
             .field("project_ids", project_ids)
             .field("event_types", event_types)

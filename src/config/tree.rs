@@ -17,11 +17,7 @@ pub(super) fn refuse_unknown(
 ) {
     for (key, value) in sorted(table) {
         if !known.clone().into_iter().any(|name| name == key) {
-            let path = if path.is_empty() {
-                bare(key)
-            } else {
-                format!("{path}.{}", bare(key))
-            };
+            let path = if path.is_empty() { bare(key) } else { format!("{path}.{}", bare(key)) };
             let proposal = proposal(key, known.clone());
             report.problem(format!("unknown key `{path}`{}{proposal}", origin(value)));
         }
@@ -43,10 +39,7 @@ pub(super) fn expect_table<'a>(
     let value = value_at(root, path)?;
     if as_table(value).is_none() {
         let (path, place) = (dotted(path), origin(value));
-        report.problem(format!(
-            "`{path}`{place}: wanted a table, found {}",
-            describe(value)
-        ));
+        report.problem(format!("`{path}`{place}: wanted a table, found {}", describe(value)));
     }
     Some(value)
 }
@@ -68,19 +61,12 @@ pub(super) fn dotted(path: &[&str]) -> String {
 
 fn bare(key: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if !key.is_empty() && key.chars().all(is_bare) {
-        key.to_owned()
-    } else {
-        format!("{key:?}")
-    }
+    if !key.is_empty() && key.chars().all(is_bare) { key.to_owned() } else { format!("{key:?}") }
 }
 
 /// Where a value stands, as ` in ccfd.toml`; empty when that is not known.
 pub(super) fn origin(value: &Value) -> String {
-    value
-        .origin()
-        .map(|origin| format!(" {origin}"))
-        .unwrap_or_default()
+    value.origin().map(|origin| format!(" {origin}")).unwrap_or_default()
 }
 
 /// The table that a value is.
@@ -93,6 +79,5 @@ pub(super) fn as_table(value: &Value) -> Option<&Map<String, Value>> {
 
 fn value_at<'a>(root: &'a Map<String, Value>, path: &[&str]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
-    rest.iter()
-        .try_fold(root.get(*first)?, |value, key| as_table(value)?.get(*key))
+    rest.iter().try_fold(root.get(*first)?, |value, key| as_table(value)?.get(*key))
 }

@@ -55,8 +55,7 @@ impl fmt::Debug for Proxy {
 
 fn http_url(value: &Value, form: &str) -> Result<Url, Refusal> {
     let url = as_text(value).and_then(|text| Url::parse(text).ok());
-    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .ok_or_else(|| wanted(form))
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()).ok_or_else(|| wanted(form))
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -46,28 +46,19 @@ pub(super) fn wanted(form: impl Into<String>) -> Refusal {
 
 /// Text that is not empty.
 pub(super) fn text(value: &Value) -> Result<String, Refusal> {
-    as_text(value)
-        .filter(|text| !text.trim().is_empty())
-        .map(String::from)
-        .ok_or_else(|| wanted("text"))
+    as_text(value).filter(|text| !text.trim().is_empty()).map(String::from).ok_or_else(|| wanted("text"))
 }
 
 /// Text that can stand in an HTTP header.
 pub(super) fn header_text(value: &Value) -> Result<String, Refusal> {
     let sendable = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    as_text(value)
-        .filter(sendable)
-        .map(String::from)
-        .ok_or_else(|| wanted("an identifier without spaces"))
+    as_text(value).filter(sendable).map(String::from).ok_or_else(|| wanted("an identifier without spaces"))
 }
 
 /// The path of a file or directory.
 pub(super) fn path(value: &Value) -> Result<PathBuf, Refusal> {
     let usable = |path: &&str| !path.is_empty() && !path.contains('\0');
-    as_text(value)
-        .filter(usable)
-        .map(PathBuf::from)
-        .ok_or_else(|| wanted("a path"))
+    as_text(value).filter(usable).map(PathBuf::from).ok_or_else(|| wanted("a path"))
 }
 
 /// A list of texts, none of them empty.
@@ -128,13 +119,7 @@ pub(super) fn size(range: RangeInclusive<ByteSize>) -> impl Fn(&Value) -> Result
             .and_then(|text| text.parse::<ByteSize>().ok())
             .filter(|size| range.contains(size))
             .map(|size| size.as_u64())
-            .ok_or_else(|| {
-                wanted(format!(
-                    "a size with its unit, {} to {}",
-                    range.start(),
-                    range.end()
-                ))
-            })
+            .ok_or_else(|| wanted(format!("a size with its unit, {} to {}", range.start(), range.end())))
     }
 }
 

@@ -23,15 +23,8 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Of windows that are read once: how many seconds are not settled yet.
     pub fn remaining_seconds(&self) -> Option<i64> {
-        let left = |walk: &Cursor| {
-            walk.until.map(|until| {
-                if walk.finished {
-                    0
-                } else {
-                    until + 1 - walk.settled
-                }
-            })
-        };
+        let left =
+            |walk: &Cursor| walk.until.map(|until| if walk.finished { 0 } else { until + 1 - walk.settled });
         self.walks.iter().map(left).sum()
     }
 }
@@ -69,11 +62,7 @@ impl Identity {
     /// The first part that differs. An organization or project that one side does not name is no difference.
     pub fn change_to(&self, now: &Self) -> Option<Changed> {
         let changed = |what, before: &str, now: &str| {
-            (before != now).then(|| Changed {
-                what,
-                before: before.to_owned(),
-                now: now.to_owned(),
-            })
+            (before != now).then(|| Changed { what, before: before.to_owned(), now: now.to_owned() })
         };
         let named = |what, before: &Option<String>, now: &Option<String>| match (before, now) {
             (Some(before), Some(now)) => changed(what, before, now),
@@ -89,11 +78,8 @@ impl Identity {
     /// Takes over names that were not known before.
     pub fn learn(&mut self, now: Self) {
         let (organization, project) = (self.organization.take(), self.project.take());
-        *self = Self {
-            organization: now.organization.or(organization),
-            project: now.project.or(project),
-            ..now
-        };
+        *self =
+            Self { organization: now.organization.or(organization), project: now.project.or(project), ..now };
     }
 }
 
@@ -113,9 +99,7 @@ mod tests {
 
     #[test]
     fn a_key_of_another_project_is_a_change_and_an_unnamed_project_is_none() {
-        let changed = identity(Some("proj_a"))
-            .change_to(&identity(Some("proj_b")))
-            .expect("a change");
+        let changed = identity(Some("proj_a")).change_to(&identity(Some("proj_b"))).expect("a change");
         assert_eq!((changed.what, changed.now.as_str()), ("project", "proj_b"));
         assert_eq!(identity(None).change_to(&identity(Some("proj_b"))), None);
         assert_eq!(identity(Some("proj_a")).change_to(&identity(None)), None);

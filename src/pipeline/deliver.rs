@@ -103,11 +103,8 @@ impl Delivery {
         gathered.add(first);
         let full = self.sink.batch_bytes().min(self.gathering.batch_bytes_max);
         while gathered.more && gathered.bytes < full {
-            let wait = if gathered.is_bare() {
-                self.gathering.commit_interval
-            } else {
-                self.gathering.batch_wait
-            };
+            let wait =
+                if gathered.is_bare() { self.gathering.commit_interval } else { self.gathering.batch_wait };
             match timeout_at(since + wait, pages.recv()).await {
                 Ok(Some(next)) => gathered.add(next),
                 Ok(None) | Err(_) => break,
@@ -121,11 +118,8 @@ impl Delivery {
         let mut rejects = self.unusable(gathered.unusable);
         // Found out after the write, it would write the batch again with each try.
         self.rejects.ensure_room(rejects.clone()).await?;
-        let receipt = if records.is_empty() {
-            Receipt::default()
-        } else {
-            self.write(&records, shutdown).await?
-        };
+        let receipt =
+            if records.is_empty() { Receipt::default() } else { self.write(&records, shutdown).await? };
         rejects.extend(self.refused(receipt.refused, &records));
         let rejected = rejects.len() as u64;
         if rejected > 0 {
@@ -141,24 +135,14 @@ impl Delivery {
         drop(gathered.room);
         if !records.is_empty() {
             let (bytes, already_there) = (gathered.bytes, receipt.already_there);
-            tracing::info!(
-                records = records.len(),
-                already_there,
-                rejected,
-                bytes,
-                "delivered"
-            );
+            tracing::info!(records = records.len(), already_there, rejected, bytes, "delivered");
         }
         Ok(())
     }
 
     /// Writes one batch. A failure that passes is repeated with the same batch: what was fetched ahead stays good.
     async fn write(&self, records: &Arc<[Record]>, shutdown: &mut Shutdown) -> Result<Receipt, Failure> {
-        let batch = Batch {
-            table: self.table,
-            connector: self.connector.clone(),
-            records: records.clone(),
-        };
+        let batch = Batch { table: self.table, connector: self.connector.clone(), records: records.clone() };
         let mut delays = Delays::new();
         loop {
             let failure = match self.sink.write(batch.clone()).await {
@@ -191,14 +175,7 @@ impl Delivery {
     }
 
     fn reject(&self, side: Side, kind: &'static str, reason: String, record: Bytes) -> Reject {
-        Reject {
-            connector: self.connector.clone(),
-            table: self.table,
-            side,
-            kind,
-            reason,
-            record,
-        }
+        Reject { connector: self.connector.clone(), table: self.table, side, kind, reason, record }
     }
 
     async fn commit(
@@ -223,9 +200,7 @@ impl Delivery {
         checkpoint.delivered += delivered;
         checkpoint.last_record = checkpoint.last_record.max(last);
         if checkpoint != self.checkpoint || !parts.is_empty() {
-            self.store
-                .commit(&checkpoint, parts.into_iter().collect())
-                .await?;
+            self.store.commit(&checkpoint, parts.into_iter().collect()).await?;
             self.checkpoint = checkpoint;
         }
         self.progress.mended(Half::Writing);

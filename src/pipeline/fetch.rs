@@ -42,20 +42,13 @@ impl Room {
     /// Room for so many bytes.
     pub fn new(bytes_max: usize) -> Self {
         let bytes_max = bytes_max.clamp(PAGE_OVERHEAD_BYTES, Semaphore::MAX_PERMITS);
-        Self {
-            bytes: Arc::new(Semaphore::new(bytes_max)),
-            bytes_max,
-        }
+        Self { bytes: Arc::new(Semaphore::new(bytes_max)), bytes_max }
     }
 
     /// Waits for room. A page larger than all of it is admitted alone.
     async fn admit(&self, page: &Page) -> Option<OwnedSemaphorePermit> {
         let bytes = (page.bytes + PAGE_OVERHEAD_BYTES).min(self.bytes_max);
-        self.bytes
-            .clone()
-            .acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX))
-            .await
-            .ok()
+        self.bytes.clone().acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX)).await.ok()
     }
 }
 
@@ -152,12 +145,7 @@ pub fn pause(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Opt
 
 fn show(progress: &Progress, reader: &Reader, page: &Page) {
     let cursor = &page.change.cursor;
-    let read_to = cursor
-        .sweep
-        .as_ref()
-        .map(|sweep| sweep.slice.from)
-        .or(cursor.swept)
-        .or(cursor.newest);
+    let read_to = cursor.sweep.as_ref().map(|sweep| sweep.slice.from).or(cursor.swept).or(cursor.newest);
     let state = match page.task {
         Task::Search => RouteState::Searching,
         Task::Tail => RouteState::Live,

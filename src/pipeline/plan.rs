@@ -55,10 +55,7 @@ impl Plan {
                     Source::ChatCompletions(_) => vec![(from, to)],
                 };
                 let cursor = |(from, to): (i64, i64)| source.begin(from, Some(to));
-                let apart = tenant.then(|| Cursor {
-                    tenant_only: true,
-                    ..cursor((from, to))
-                });
+                let apart = tenant.then(|| Cursor { tenant_only: true, ..cursor((from, to)) });
                 (from, windows.into_iter().map(cursor).chain(apart).collect())
             }
         }
@@ -77,9 +74,7 @@ fn windows(from: i64, to: i64, parallel: usize) -> Vec<(i64, i64)> {
     let wanted = (parallel * WINDOWS_A_TASK).clamp(1, WINDOWS_MAX) as i64;
     let length = ((to - from + 1 + wanted - 1) / wanted).max(WINDOW_SECONDS_MIN);
     let starts = (0..).map(|n| from + n * length).take_while(|start| *start <= to);
-    starts
-        .map(|start| (start, (start + length - 1).min(to)))
-        .collect()
+    starts.map(|start| (start, (start + length - 1).min(to))).collect()
 }
 
 #[cfg(test)]
@@ -88,13 +83,9 @@ mod tests {
 
     #[test]
     fn windows_cover_every_second_once() {
-        for (from, to, parallel) in [
-            (0, 10, 8),
-            (5, 5, 1),
-            (100, 1_000_000, 8),
-            (7, 604_806, 3),
-            (0, 1_800_000_000, 64),
-        ] {
+        for (from, to, parallel) in
+            [(0, 10, 8), (5, 5, 1), (100, 1_000_000, 8), (7, 604_806, 3), (0, 1_800_000_000, 64)]
+        {
             let windows = windows(from, to, parallel);
             assert_eq!(windows.first().map(|window| window.0), Some(from));
             assert_eq!(windows.last().map(|window| window.1), Some(to));

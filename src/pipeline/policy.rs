@@ -66,31 +66,19 @@ pub struct Judgement {
 }
 
 const fn park(advice: &'static str) -> Judgement {
-    Judgement {
-        action: Action::Park,
-        advice,
-    }
+    Judgement { action: Action::Park, advice }
 }
 
 const fn back_off(advice: &'static str) -> Judgement {
-    Judgement {
-        action: Action::BackOff,
-        advice,
-    }
+    Judgement { action: Action::BackOff, advice }
 }
 
 const fn stop(advice: &'static str) -> Judgement {
-    Judgement {
-        action: Action::Stop,
-        advice,
-    }
+    Judgement { action: Action::Stop, advice }
 }
 
 fn wait(asked: Option<Duration>, advice: &'static str) -> Judgement {
-    Judgement {
-        action: asked.map_or(Action::BackOff, Action::Wait),
-        advice,
-    }
+    Judgement { action: asked.map_or(Action::BackOff, Action::Wait), advice }
 }
 
 /// Judges a failure.
@@ -123,10 +111,9 @@ fn collect(kind: &CollectErrorKind) -> Judgement {
         CollectErrorKind::Overloaded { retry_after, .. } => {
             wait(*retry_after, "the service recovers by itself")
         }
-        CollectErrorKind::Throttled { retry_after } => wait(
-            *retry_after,
-            "lower rate_limit_qps when something else shares the key",
-        ),
+        CollectErrorKind::Throttled { retry_after } => {
+            wait(*retry_after, "lower rate_limit_qps when something else shares the key")
+        }
         CollectErrorKind::OutOfMoney { .. } => {
             park("add credit or raise the spending limit of the organization or project")
         }
@@ -227,12 +214,8 @@ mod tests {
 
     #[test]
     fn being_out_of_money_parks_instead_of_hammering_the_api() {
-        let failure = Failure::Collect(
-            CollectErrorKind::OutOfMoney {
-                code: "insufficient_quota".into(),
-            }
-            .into(),
-        );
+        let failure =
+            Failure::Collect(CollectErrorKind::OutOfMoney { code: "insufficient_quota".into() }.into());
         assert_eq!(judge(&failure).action, Action::Park);
     }
 }

@@ -135,25 +135,15 @@ struct Trouble {
 impl Progress {
     /// Begins with what never changes; `changed` is told when the state changes.
     pub fn new(status: RouteStatus, changed: Arc<Notify>) -> Self {
-        let shared = Shared {
-            status,
-            troubles: [None, None],
-        };
-        Self {
-            shared: Arc::new(Mutex::new(shared)),
-            changed,
-        }
+        let shared = Shared { status, troubles: [None, None] };
+        Self { shared: Arc::new(Mutex::new(shared)), changed }
     }
 
     /// The status now.
     pub fn status(&self) -> RouteStatus {
         let shared = self.lock();
         let (state, error) = shared.shown();
-        RouteStatus {
-            state,
-            error: error.cloned(),
-            ..shared.status.clone()
-        }
+        RouteStatus { state, error: error.cloned(), ..shared.status.clone() }
     }
 
     /// Changes it. What is wrong is shown by [`Self::failed`] until [`Self::mended`].

@@ -90,10 +90,7 @@ impl Rejects {
     /// are there. Blocks while it reads through the file.
     pub fn open(dir: &Path, route: &str, bytes_max: u64, clock: Clock) -> Result<Self, RejectsError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        made.map_err(|source| RejectsError::Io {
-            path: dir.to_owned(),
-            source,
-        })?;
+        made.map_err(|source| RejectsError::Io { path: dir.to_owned(), source })?;
         let shared = Shared {
             path: dir.join(file_name(route)),
             route: route.to_owned(),
@@ -101,15 +98,8 @@ impl Rejects {
             clock,
             open: Mutex::default(),
         };
-        let kept = if shared.path.exists() {
-            shared.with_file(|open| Ok(open.lines))?
-        } else {
-            0
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-            kept,
-        })
+        let kept = if shared.path.exists() { shared.with_file(|open| Ok(open.lines))? } else { 0 };
+        Ok(Self { shared: Arc::new(shared), kept })
     }
 
     /// Keeps records: returns once all of them are safe on disk, or none is kept. When the future is dropped they may
@@ -140,10 +130,7 @@ impl Rejects {
         let shared = Arc::clone(&self.shared);
         let done = tokio::task::spawn_blocking(move || work(&shared)).await;
         done.unwrap_or_else(|stopped| {
-            Err(RejectsError::Io {
-                path: self.path().to_owned(),
-                source: io::Error::other(stopped),
-            })
+            Err(RejectsError::Io { path: self.path().to_owned(), source: io::Error::other(stopped) })
         })
     }
 
@@ -173,10 +160,8 @@ impl Shared {
         let time = iso8601(self.clock.now());
         let mut lines = Vec::new();
         for reject in rejects {
-            line(&mut lines, time.as_str(), &self.route, reject).map_err(|source| RejectsError::Io {
-                path: self.path.clone(),
-                source,
-            })?;
+            line(&mut lines, time.as_str(), &self.route, reject)
+                .map_err(|source| RejectsError::Io { path: self.path.clone(), source })?;
         }
         Ok(lines)
     }
@@ -191,10 +176,7 @@ impl Shared {
             let size = open.file.size().saturating_add(lines.len() as u64);
             (size <= self.bytes_max).then(|| work(open)).transpose()
         })?
-        .ok_or_else(|| RejectsError::Full {
-            path: self.path.clone(),
-            bytes_max: self.bytes_max,
-        })
+        .ok_or_else(|| RejectsError::Full { path: self.path.clone(), bytes_max: self.bytes_max })
     }
 
     /// Works on the file, opened if need be, or when it was moved away: that is how a person empties it.
@@ -205,10 +187,7 @@ impl Shared {
             Some(open) => Ok(open),
             None => Open::at(&self.path).map(|open| held.insert(open)),
         };
-        opened.and_then(work).map_err(|source| RejectsError::Io {
-            path: self.path.clone(),
-            source,
-        })
+        opened.and_then(work).map_err(|source| RejectsError::Io { path: self.path.clone(), source })
     }
 }
 

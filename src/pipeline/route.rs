@@ -183,29 +183,15 @@ impl Route {
             Plan::Follow { once, .. } => {
                 let (walks, start) = (checkpoint.walks.clone(), checkpoint.start);
                 let (timing, tenant_walk) = (self.timing, self.tenant_walk);
-                let reader = Reader::new(
-                    client.clone(),
-                    &self.source,
-                    timing,
-                    tenant_walk,
-                    walks,
-                    parts,
-                    start,
-                );
+                let reader =
+                    Reader::new(client.clone(), &self.source, timing, tenant_walk, walks, parts, start);
                 [if once { reader.once() } else { reader }].into()
             }
             Plan::Past { .. } => (0..=u8::MAX)
                 .zip(&checkpoint.walks)
                 .filter(|(_, walk)| !walk.finished)
                 .map(|(place, walk)| {
-                    Reader::window(
-                        client.clone(),
-                        &self.source,
-                        self.timing,
-                        place,
-                        walk.clone(),
-                        parts,
-                    )
+                    Reader::window(client.clone(), &self.source, self.timing, place, walk.clone(), parts)
                 })
                 .collect(),
         }
@@ -263,11 +249,10 @@ impl Route {
         let open = self.rejects.clone();
         match tokio::task::spawn_blocking(move || open()).await {
             Ok(opened) => opened,
-            Err(source) => Err(RejectsError::Io {
-                path: self.name.clone().into(),
-                source: io::Error::other(source),
+            Err(source) => {
+                Err(RejectsError::Io { path: self.name.clone().into(), source: io::Error::other(source) }
+                    .into())
             }
-            .into()),
         }
     }
 
@@ -285,11 +270,7 @@ impl Route {
             filters: self.filters.clone(),
             sink: self.sink.identity(),
         };
-        if let Some(Saved {
-            cursor: mut checkpoint,
-            parts,
-        }) = saved
-        {
+        if let Some(Saved { cursor: mut checkpoint, parts }) = saved {
             if let Some(changed) = checkpoint.identity.change_to(&now) {
                 if !self.accept_change {
                     return Err(Failure::Changed(changed));
@@ -302,16 +283,7 @@ impl Route {
         }
         let (start, walks) = self.plan.fresh(&self.source, hello.now, tenant);
         tracing::info!(start, "no checkpoint yet, starting anew");
-        Ok((
-            Checkpoint {
-                identity: now,
-                start,
-                walks,
-                delivered: 0,
-                last_record: None,
-            },
-            Vec::new(),
-        ))
+        Ok((Checkpoint { identity: now, start, walks, delivered: 0, last_record: None }, Vec::new()))
     }
 }
 

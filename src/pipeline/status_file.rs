@@ -55,9 +55,7 @@ impl StatusFile {
         let mut file = tempfile::NamedTempFile::new_in(dir)?;
         serde_json::to_writer_pretty(&mut file, self)?;
         file.write_all(b"\n")?;
-        file.persist(dir.join(STATUS_FILE))
-            .map(drop)
-            .map_err(|error| error.error)
+        file.persist(dir.join(STATUS_FILE)).map(drop).map_err(|error| error.error)
     }
 
     /// The file as it lies there; `None` when there is none.
@@ -71,12 +69,8 @@ impl StatusFile {
 }
 
 fn unknown_fields() -> BTreeMap<String, BTreeMap<String, u64>> {
-    let of_table = |table: &&Table| {
-        (
-            table.name.to_owned(),
-            tables::unknown_fields(table).into_iter().collect(),
-        )
-    };
+    let of_table =
+        |table: &&Table| (table.name.to_owned(), tables::unknown_fields(table).into_iter().collect());
     tables::ALL
         .iter()
         .map(of_table)

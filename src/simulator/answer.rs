@@ -27,9 +27,7 @@ impl Simulator {
         let state = &mut *state;
         let (endpoint, id) = Endpoint::of(&request.path);
         let target = request.target();
-        let fault = state
-            .faults
-            .next(&target, endpoint, now, state.habits, &mut state.rng);
+        let fault = state.faults.next(&target, endpoint, now, state.habits, &mut state.rng);
         let mut reply = match state.route(request, endpoint, id, fault.as_ref(), now) {
             Ok(body) => Reply::json(200, body),
             Err(refusal) => refusal.reply(),
@@ -43,10 +41,7 @@ impl Simulator {
         if state.seen.len() == SEEN_MAX {
             state.seen.pop_front();
         }
-        state.seen.push_back(Seen {
-            target,
-            status: reply.status,
-        });
+        state.seen.push_back(Seen { target, status: reply.status });
         reply
     }
 }
@@ -87,24 +82,12 @@ impl State {
         {
             return Ok(page.clone());
         }
-        let page = Page {
-            world: &self.world,
-            ask,
-            habits: self.habits,
-            now,
-        };
+        let page = Page { world: &self.world, ask, habits: self.habits, now };
         let mut picked = page.pick(&mut self.rng)?;
         if let Some(Fault::EmptyPage) = fault {
-            picked = Picked {
-                numbers: Vec::new(),
-                has_more: true,
-            };
+            picked = Picked { numbers: Vec::new(), has_more: true };
         }
-        let bodies: Vec<_> = picked
-            .numbers
-            .iter()
-            .map(|number| self.world.body(*number))
-            .collect();
+        let bodies: Vec<_> = picked.numbers.iter().map(|number| self.world.body(*number)).collect();
         let null_edges = self.habits.has(Habit::NullEdges);
         let mut body = if let Some(Fault::Documents(count)) = fault {
             envelope::documents(&bodies, *count, picked.has_more, null_edges)
@@ -125,9 +108,7 @@ impl State {
     fn add_headers(&mut self, reply: &mut Reply, now: i64) {
         let date = faults::http_date(now.saturating_add(self.date_offset));
         let request_id = format!("req_{:032x}", self.rng.random::<u128>());
-        reply
-            .headers
-            .extend([("date", date), ("x-request-id", request_id)]);
+        reply.headers.extend([("date", date), ("x-request-id", request_id)]);
         if reply.status != 401 {
             reply.headers.extend([
                 ("openai-organization", self.options.organization.clone()),
@@ -141,10 +122,7 @@ impl State {
 
 /// Keys are told apart by their class only; any key of the right class is good.
 fn authorize(key: Option<&str>, endpoint: Endpoint) -> Result<(), Refusal> {
-    let after = |prefix: &str| {
-        key.and_then(|key| key.strip_prefix(prefix))
-            .filter(|rest| !rest.is_empty())
-    };
+    let after = |prefix: &str| key.and_then(|key| key.strip_prefix(prefix)).filter(|rest| !rest.is_empty());
     let missing = |scope: &str| {
         let message =
             format!("You have insufficient permissions for this operation. Missing scopes: {scope}.");

@@ -25,23 +25,15 @@ pub(super) struct Arena {
 impl Arena {
     /// Copies a record in. A record larger than a block gets a block of its own.
     pub fn put(&mut self, record: &[u8]) -> Place {
-        let fits = self
-            .blocks
-            .last()
-            .is_some_and(|block| block.capacity() - block.len() >= record.len());
+        let fits = self.blocks.last().is_some_and(|block| block.capacity() - block.len() >= record.len());
         if !fits {
-            self.blocks
-                .push(Vec::with_capacity(record.len().max(BLOCK_BYTES)));
+            self.blocks.push(Vec::with_capacity(record.len().max(BLOCK_BYTES)));
         }
         let index = self.blocks.len() - 1;
         let block = &mut self.blocks[index];
         let start = block.len();
         block.extend_from_slice(record);
-        Place {
-            block: index as u32,
-            start: start as u32,
-            bytes: record.len() as u32,
-        }
+        Place { block: index as u32, start: start as u32, bytes: record.len() as u32 }
     }
 
     pub fn get(&self, place: Place) -> &[u8] {

@@ -30,15 +30,8 @@ pub(super) fn document(bodies: &[&[u8]], has_more: bool, null_edges: bool) -> Ve
 /// `has_more` of the whole page.
 pub(super) fn documents(bodies: &[&[u8]], count: usize, has_more: bool, null_edges: bool) -> Vec<u8> {
     let part = bodies.len().div_ceil(count.max(1)).max(1);
-    let parts: Vec<_> = bodies
-        .chunks(part)
-        .map(|part| document(part, has_more, null_edges))
-        .collect();
-    if parts.is_empty() {
-        document(bodies, has_more, null_edges)
-    } else {
-        parts.join(&b'\n')
-    }
+    let parts: Vec<_> = bodies.chunks(part).map(|part| document(part, has_more, null_edges)).collect();
+    if parts.is_empty() { document(bodies, has_more, null_edges) } else { parts.join(&b'\n') }
 }
 
 /// The same JSON over many lines. Works on the text, so that key order and numbers stay as they are.
@@ -85,21 +78,15 @@ mod tests {
         let compact = br#"{"a":[{"text":"x\\\"},{[","n":-1971541699951901963},[],{}],"b":"\\","c":[1,2]}"#;
         let written = pretty(compact);
         assert!(written.iter().filter(|byte| **byte == b'\n').count() >= 10);
-        let (before, after): (Value, Value) = (
-            serde_json::from_slice(compact).unwrap(),
-            serde_json::from_slice(&written).unwrap(),
-        );
+        let (before, after): (Value, Value) =
+            (serde_json::from_slice(compact).unwrap(), serde_json::from_slice(&written).unwrap());
         assert_eq!(before, after);
         assert!(String::from_utf8(written).unwrap().contains("{}"));
     }
 
     #[test]
     fn a_document_fills_its_buffer_exactly() {
-        for bodies in [
-            &[][..],
-            &[&b"{\"id\":\"a\"}"[..]],
-            &[&b"{\"id\":\"a\"}"[..], b"{}"],
-        ] {
+        for bodies in [&[][..], &[&b"{\"id\":\"a\"}"[..]], &[&b"{\"id\":\"a\"}"[..], b"{}"]] {
             let document = document(bodies, true, false);
             assert_eq!(document.capacity(), document.len());
             let value: Value = serde_json::from_slice(&document).unwrap();

@@ -46,18 +46,9 @@ pub enum Fault {
 impl Fault {
     /// An error in the API's envelope with these headers; `code` as in `error.code`.
     pub fn status(status: u16, code: &'static str, headers: &[(&'static str, &str)]) -> Self {
-        let body = Refusal::new(status, Some(code), "The request could not be served.")
-            .reply()
-            .body;
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned()))
-            .collect();
-        Self::Status {
-            status,
-            headers,
-            body,
-        }
+        let body = Refusal::new(status, Some(code), "The request could not be served.").reply().body;
+        let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Self::Status { status, headers, body }
     }
 }
 
@@ -107,17 +98,12 @@ impl Faults {
         }
         let failed = self.failing.entry(key).or_default();
         *failed += 1;
-        if *failed > IN_A_ROW_MAX {
-            self.passed(target)
-        } else {
-            Some(fault)
-        }
+        if *failed > IN_A_ROW_MAX { self.passed(target) } else { Some(fault) }
     }
 
     fn passed(&mut self, target: &str) -> Option<Fault> {
         if !self.failing.is_empty() {
-            self.failing
-                .remove(&xxhash_rust::xxh3::xxh3_64(target.as_bytes()));
+            self.failing.remove(&xxhash_rust::xxh3::xxh3_64(target.as_bytes()));
         }
         None
     }
@@ -133,41 +119,23 @@ fn throttled(now: i64, rng: &mut StdRng) -> Fault {
     };
     let refusal = Refusal {
         kind: "requests",
-        ..Refusal::new(
-            429,
-            Some("rate_limit_exceeded"),
-            "Rate limit reached. Please try again later.",
-        )
+        ..Refusal::new(429, Some("rate_limit_exceeded"), "Rate limit reached. Please try again later.")
     };
-    Fault::Status {
-        status: 429,
-        headers,
-        body: refusal.reply().body,
-    }
+    Fault::Status { status: 429, headers, body: refusal.reply().body }
 }
 
 /// The API's own 500, the 503 of the network in front of it, which is no JSON, and a closed connection.
 fn error(rng: &mut StdRng) -> Fault {
     let refusal = Refusal {
         kind: "server_error",
-        ..Refusal::new(
-            500,
-            Some("server_error"),
-            "The server had an error while processing your request.",
-        )
+        ..Refusal::new(500, Some("server_error"), "The server had an error while processing your request.")
     };
     let html = Bytes::from_static(b"<html><body><h1>503 Service Unavailable</h1></body></html>");
     match rng.random_range(0..3) {
-        0 => Fault::Status {
-            status: 500,
-            headers: Vec::new(),
-            body: refusal.reply().body,
-        },
-        1 => Fault::Status {
-            status: 503,
-            headers: vec![("content-type", "text/html".to_owned())],
-            body: html,
-        },
+        0 => Fault::Status { status: 500, headers: Vec::new(), body: refusal.reply().body },
+        1 => {
+            Fault::Status { status: 503, headers: vec![("content-type", "text/html".to_owned())], body: html }
+        }
         _ => Fault::Close,
     }
 }
@@ -184,11 +152,7 @@ fn broken_body(list: bool, rng: &mut StdRng) -> Fault {
 /// Does to a finished reply what the fault says; what concerns pages was done when the page was made.
 pub(super) fn apply(fault: Fault, reply: &mut Reply) {
     match fault {
-        Fault::Status {
-            status,
-            headers,
-            body,
-        } => {
+        Fault::Status { status, headers, body } => {
             *reply = Reply::json(status, body);
             for (name, value) in headers {
                 reply.headers.retain(|(known, _)| *known != name);

@@ -15,11 +15,7 @@ pub(super) fn load(world: &mut World, input: usize, content: &Bytes) -> Result<(
     for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();
         if !line.is_empty() {
-            let fault = |reason| OptionsError::Record {
-                input,
-                line: index + 1,
-                reason,
-            };
+            let fault = |reason| OptionsError::Record { input, line: index + 1, reason };
             add(world, content.slice_ref(line)).map_err(fault)?;
         }
     }

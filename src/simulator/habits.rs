@@ -78,26 +78,12 @@ const NAMES: [(&str, Habit); 21] = [
 ];
 
 /// Habits of which only one can hold: the last one named wins.
-const EXCLUSIVE: [&[Habit]; 3] = [
-    &[Newest, Oldest],
-    &[DeletedNotFound, DeletedEmpty, DeletedIgnored],
-    &[TenantIgnore, TenantRefuse],
-];
+const EXCLUSIVE: [&[Habit]; 3] =
+    [&[Newest, Oldest], &[DeletedNotFound, DeletedEmpty, DeletedIgnored], &[TenantIgnore, TenantRefuse]];
 
 /// What `all` stands for: every recorded habit that leaves a patient client able to collect everything.
-const ALL: [Habit; 11] = [
-    Ties,
-    Shuffle,
-    Newest,
-    Late,
-    DeletedNotFound,
-    Crowded,
-    Throttle,
-    Errors,
-    Cut,
-    NullEdges,
-    Pretty,
-];
+const ALL: [Habit; 11] =
+    [Ties, Shuffle, Newest, Late, DeletedNotFound, Crowded, Throttle, Errors, Cut, NullEdges, Pretty];
 
 /// A set of habits. Parsed from a comma list of names, in which `all` stands for every one that can be
 /// combined and a later name takes the place of an earlier one that it excludes. The default is
@@ -121,10 +107,7 @@ impl Habits {
 
     /// This set with one more habit; those it excludes are taken out.
     pub fn with(self, habit: Habit) -> Self {
-        let excluded = EXCLUSIVE
-            .iter()
-            .filter(|group| group.contains(&habit))
-            .flat_map(|group| group.iter());
+        let excluded = EXCLUSIVE.iter().filter(|group| group.contains(&habit)).flat_map(|group| group.iter());
         let kept = excluded.fold(self.0, |bits, other| bits & !bit(*other));
         Self(kept | bit(habit))
     }
@@ -165,9 +148,7 @@ impl FromStr for Habits {
                 continue;
             }
             let known = NAMES.iter().find(|(known, _)| *known == name);
-            let (_, habit) = known.ok_or_else(|| UnknownHabit {
-                name: name.to_owned(),
-            })?;
+            let (_, habit) = known.ok_or_else(|| UnknownHabit { name: name.to_owned() })?;
             habits = habits.with(*habit);
         }
         Ok(habits)
@@ -176,11 +157,8 @@ impl FromStr for Habits {
 
 impl fmt::Display for Habits {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let held: Vec<_> = NAMES
-            .iter()
-            .filter(|(_, habit)| self.has(*habit))
-            .map(|(name, _)| *name)
-            .collect();
+        let held: Vec<_> =
+            NAMES.iter().filter(|(_, habit)| self.has(*habit)).map(|(name, _)| *name).collect();
         out.write_str(&held.join(","))
     }
 }
@@ -205,10 +183,7 @@ mod tests {
     #[test]
     fn an_unknown_habit_is_named_together_with_the_valid_ones() {
         let error = "ties,tidy".parse::<Habits>().unwrap_err().to_string();
-        assert!(
-            error.contains("\"tidy\"") && error.contains("deleted-404, deleted-empty"),
-            "{error}"
-        );
+        assert!(error.contains("\"tidy\"") && error.contains("deleted-404, deleted-empty"), "{error}");
     }
 
     #[test]

@@ -32,9 +32,7 @@ impl Simulator {
                 return state.make(record.list, record.second, Some(record.visible_at), &mut scratch);
             };
             let head = Head::of(&body);
-            state
-                .world
-                .add(record.list, record.second, record.visible_at, &head, &body);
+            state.world.add(record.list, record.second, record.visible_at, &head, &body);
             head.id
         };
         records.into_iter().map(&mut add).collect()
@@ -95,18 +93,13 @@ impl Simulator {
         let state = self.state();
         let records = state.world.records(list);
         let visible = records.filter(|(_, entry)| entry.visible_at <= now);
-        visible
-            .filter_map(|(number, _)| Head::of(state.world.body(number)).id)
-            .collect()
+        visible.filter_map(|(number, _)| Head::of(state.world.body(number)).id).collect()
     }
 
     /// The body of a record as it is now, unless it was deleted.
     pub fn body_of(&self, id: &str) -> Option<Bytes> {
         let state = self.state();
-        state
-            .world
-            .find(id)
-            .map(|number| Bytes::copy_from_slice(state.world.body(number)))
+        state.world.find(id).map(|number| Bytes::copy_from_slice(state.world.body(number)))
     }
 
     /// How many requests were answered so far.

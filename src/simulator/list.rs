@@ -59,10 +59,7 @@ impl Page<'_> {
     fn find(&self, id: &str) -> Option<Cursor> {
         let number = self.world.find(id)?;
         let entry = self.world.entry(number);
-        (entry.visible_at <= self.now).then_some(Cursor {
-            number,
-            second: entry.second,
-        })
+        (entry.visible_at <= self.now).then_some(Cursor { number, second: entry.second })
     }
 
     fn walk(&self, cursor: Option<Cursor>, ascending: bool, rng: &mut StdRng) -> Picked {
@@ -81,9 +78,8 @@ impl Page<'_> {
             if self.habits.has(Habit::Shuffle) {
                 group.shuffle(rng);
             }
-            let at = cursor
-                .as_ref()
-                .and_then(|cursor| group.iter().position(|other| *other == cursor.number));
+            let at =
+                cursor.as_ref().and_then(|cursor| group.iter().position(|other| *other == cursor.number));
             numbers.extend_from_slice(&group[at.map_or(0, |at| at + 1)..]);
         }
         let has_more = numbers.len() > limit;
@@ -116,10 +112,7 @@ impl Page<'_> {
 
 fn gone(param: &str) -> Refusal {
     let message = format!("The object named by '{param}' was not found");
-    Refusal {
-        param: Some(param.to_owned()),
-        ..Refusal::new(404, Some("not_found"), message)
-    }
+    Refusal { param: Some(param.to_owned()), ..Refusal::new(404, Some("not_found"), message) }
 }
 
 /// Takes the records of the first second in the direction of the walk off the rest.
@@ -134,12 +127,7 @@ fn take_second<'a>(rest: &mut &'a [u32], ascending: bool, second: impl Fn(u32) -
         *rest = others;
         run
     } else {
-        let bound = rest.len()
-            - rest
-                .iter()
-                .rev()
-                .take_while(|number| second(**number) == edge)
-                .count();
+        let bound = rest.len() - rest.iter().rev().take_while(|number| second(**number) == edge).count();
         let (others, run) = rest.split_at(bound);
         *rest = others;
         run

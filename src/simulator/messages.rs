@@ -25,9 +25,7 @@ pub(super) fn list(state: &State, id: &str, query: &str, now: i64) -> Result<Byt
         messages.reverse();
     }
     if let Some(after) = after {
-        let at = messages
-            .iter()
-            .position(|message| Head::of(message).id.as_ref() == Some(&after));
+        let at = messages.iter().position(|message| Head::of(message).id.as_ref() == Some(&after));
         let missing = || Refusal::parameter("after", "The message named by 'after' was not found");
         messages.drain(..=at.ok_or_else(missing)?);
     }
@@ -41,11 +39,7 @@ fn invented(id: &str, number: u32) -> Vec<Bytes> {
     let message = |index: u32| {
         let id = json!(format!("{id}-{index}"));
         let (role, content, parts) = match index {
-            0 => (
-                "system",
-                "Answer briefly, in the language of the question.",
-                "null",
-            ),
+            0 => ("system", "Answer briefly, in the language of the question.", "null"),
             1 => ("user", "What is on this picture? ", PARTS),
             _ => ("user", "And where was it taken?", "null"),
         };

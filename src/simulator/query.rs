@@ -54,11 +54,7 @@ const FILTERS: [(&str, List, &[&str]); 6] = [
             "/actor/api_key/service_account/id",
         ],
     ),
-    (
-        "actor_emails[]",
-        List::AuditLogs,
-        &["/actor/session/user/email", "/actor/api_key/user/email"],
-    ),
+    ("actor_emails[]", List::AuditLogs, &["/actor/session/user/email", "/actor/api_key/user/email"]),
     ("resource_ids[]", List::AuditLogs, &[]),
     ("model", List::Completions, &["/model"]),
 ];
@@ -115,40 +111,19 @@ impl Ask {
     }
 
     fn filter(&mut self, list: List, name: &str, value: String) {
-        if let Some(key) = name
-            .strip_prefix("metadata[")
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
+        if let Some(key) = name.strip_prefix("metadata[").and_then(|rest| rest.strip_suffix(']')) {
             if list == List::Completions {
                 let below = Below::Key(key.to_owned());
-                self.filters.push(Filter {
-                    pointers: &["/metadata"],
-                    below,
-                    wanted: vec![value],
-                });
+                self.filters.push(Filter { pointers: &["/metadata"], below, wanted: vec![value] });
             }
             return;
         }
-        let known = FILTERS
-            .iter()
-            .find(|(filter, of, _)| *filter == name && *of == list);
+        let known = FILTERS.iter().find(|(filter, of, _)| *filter == name && *of == list);
         let Some((_, _, pointers)) = known else { return };
-        let below = if pointers.is_empty() {
-            Below::PayloadId
-        } else {
-            Below::Nothing
-        };
-        match self
-            .filters
-            .iter_mut()
-            .find(|filter| filter.pointers == *pointers && filter.below == below)
-        {
+        let below = if pointers.is_empty() { Below::PayloadId } else { Below::Nothing };
+        match self.filters.iter_mut().find(|filter| filter.pointers == *pointers && filter.below == below) {
             Some(filter) => filter.wanted.push(value),
-            None => self.filters.push(Filter {
-                pointers,
-                below,
-                wanted: vec![value],
-            }),
+            None => self.filters.push(Filter { pointers, below, wanted: vec![value] }),
         }
     }
 
@@ -165,24 +140,16 @@ impl Ask {
 impl Filter {
     fn admits(&self, record: &Value) -> bool {
         let wanted = |value: Option<&Value>| {
-            value
-                .and_then(Value::as_str)
-                .is_some_and(|value| self.wanted.iter().any(|one| one == value))
+            value.and_then(Value::as_str).is_some_and(|value| self.wanted.iter().any(|one| one == value))
         };
         match &self.below {
-            Below::Nothing => self
-                .pointers
-                .iter()
-                .any(|pointer| wanted(record.pointer(pointer))),
+            Below::Nothing => self.pointers.iter().any(|pointer| wanted(record.pointer(pointer))),
             Below::Key(key) => self
                 .pointers
                 .iter()
                 .any(|pointer| wanted(record.pointer(pointer).and_then(|object| object.get(key)))),
             Below::PayloadId => {
-                let payload = record
-                    .get("type")
-                    .and_then(Value::as_str)
-                    .and_then(|kind| record.get(kind));
+                let payload = record.get("type").and_then(Value::as_str).and_then(|kind| record.get(kind));
                 wanted(payload.and_then(|payload| payload.get("id")))
             }
         }
@@ -191,10 +158,7 @@ impl Filter {
 
 fn scope(tenant_only: Option<bool>, habits: Habits, filters: &[Filter]) -> Result<Scope, Refusal> {
     if habits.has(Habit::TenantRefuse) && tenant_only.is_some() {
-        return Err(Refusal::parameter(
-            "tenant_only",
-            "Unknown parameter: 'tenant_only'.",
-        ));
+        return Err(Refusal::parameter("tenant_only", "Unknown parameter: 'tenant_only'."));
     }
     if habits.has(Habit::TenantRefuse) || habits.has(Habit::TenantIgnore) {
         return Ok(Scope::AnyEvent);
@@ -202,10 +166,8 @@ fn scope(tenant_only: Option<bool>, habits: Habits, filters: &[Filter]) -> Resul
     if tenant_only != Some(true) {
         return Ok(Scope::PlainEvents);
     }
-    let mut kinds = filters
-        .iter()
-        .filter(|filter| filter.pointers == ["/type"])
-        .flat_map(|types| &types.wanted);
+    let mut kinds =
+        filters.iter().filter(|filter| filter.pointers == ["/type"]).flat_map(|types| &types.wanted);
     if kinds.any(|kind| !Head::tenant_scoped(kind)) {
         let message = "All event types must be tenant-scoped when 'tenant_only' is true.";
         return Err(Refusal::parameter("event_types", message));
@@ -225,10 +187,7 @@ pub(super) fn ascending(value: &str) -> Result<bool, Refusal> {
     match value {
         "asc" => Ok(true),
         "desc" => Ok(false),
-        _ => Err(Refusal::parameter(
-            "order",
-            "Invalid value for 'order': expected 'asc' or 'desc'.",
-        )),
+        _ => Err(Refusal::parameter("order", "Invalid value for 'order': expected 'asc' or 'desc'.")),
     }
 }
 

@@ -41,17 +41,13 @@ async fn handle(State(simulator): State<Simulator>, request: HttpRequest<Body>) 
     let (parts, body) = request.into_parts();
     let reply = match body::to_bytes(body, BODY_BYTES_MAX).await {
         Ok(body) => {
-            let authorization = parts
-                .headers
-                .get(header::AUTHORIZATION)
-                .and_then(|value| value.to_str().ok());
+            let authorization =
+                parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
             simulator.answer(&Request {
                 method: parts.method.as_str().to_owned(),
                 path: parts.uri.path().to_owned(),
                 query: parts.uri.query().unwrap_or_default().to_owned(),
-                bearer: authorization
-                    .and_then(|value| value.strip_prefix("Bearer "))
-                    .map(str::to_owned),
+                bearer: authorization.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned),
                 body,
             })
         }

@@ -78,11 +78,7 @@ impl Simulator {
         for (index, input) in std::mem::take(&mut options.records).iter().enumerate() {
             given::load(&mut world, index + 1, input)?;
         }
-        let live = Live {
-            per_second: options.live_per_second,
-            since: now,
-            made: 0,
-        };
+        let live = Live { per_second: options.live_per_second, since: now, made: 0 };
         let mut state = State {
             habits: options.habits,
             world,
@@ -100,10 +96,7 @@ impl Simulator {
         let from = now.saturating_sub(spread).max(0);
         state.generate(List::AuditLogs, state.options.audit_logs, from, now);
         state.generate(List::Completions, state.options.completions, from, now);
-        Ok(Self {
-            clock,
-            state: Arc::new(Mutex::new(state)),
-        })
+        Ok(Self { clock, state: Arc::new(Mutex::new(state)) })
     }
 
     /// The state, with everything in it that has happened by now. A panic elsewhere leaves it usable: no change
@@ -140,13 +133,7 @@ impl State {
         body: &mut Vec<u8>,
     ) -> Option<String> {
         let made = self.generator.next(list, second, self.habits, body);
-        self.world.add(
-            list,
-            second,
-            visible_at.unwrap_or(made.visible_at),
-            &made.head,
-            body,
-        );
+        self.world.add(list, second, visible_at.unwrap_or(made.visible_at), &made.head, body);
         made.head.id
     }
 
@@ -157,11 +144,7 @@ impl State {
         let mut body = Vec::new();
         for _ in 0..due.saturating_sub(self.live.made).min(LIVE_MAX) {
             self.live.made += 1;
-            let list = if self.live.made.is_multiple_of(2) {
-                List::Completions
-            } else {
-                List::AuditLogs
-            };
+            let list = if self.live.made.is_multiple_of(2) { List::Completions } else { List::AuditLogs };
             let second = self.live.since + (self.live.made as f64 / self.live.per_second).ceil() as i64;
             self.make(list, second.min(now), None, &mut body);
         }

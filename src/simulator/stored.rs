@@ -84,9 +84,7 @@ fn update(body: &[u8]) -> Result<BTreeMap<String, String>, Refusal> {
 /// The body with other metadata and every other byte as it was. Without metadata it gets some at its end.
 fn with_metadata(body: &[u8], metadata: &BTreeMap<String, String>) -> Vec<u8> {
     let value = json!(metadata).to_string();
-    let present = serde_json::from_slice::<Present<'_>>(body)
-        .ok()
-        .and_then(|present| present.metadata);
+    let present = serde_json::from_slice::<Present<'_>>(body).ok().and_then(|present| present.metadata);
     match present {
         Some(raw) => {
             let start = raw.get().as_ptr() as usize - body.as_ptr() as usize;

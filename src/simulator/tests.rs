@@ -48,10 +48,7 @@ impl Hand {
 }
 
 fn options(habits: &str) -> Options {
-    Options {
-        habits: habits.parse().unwrap(),
-        ..Options::default()
-    }
+    Options { habits: habits.parse().unwrap(), ..Options::default() }
 }
 
 fn simulator(options: Options) -> Simulator {
@@ -75,19 +72,11 @@ fn page(simulator: &Simulator, target: &str) -> Value {
 
 fn ids(page: &Value) -> Vec<String> {
     let records = page["data"].as_array().unwrap();
-    records
-        .iter()
-        .map(|record| record["id"].as_str().unwrap().to_owned())
-        .collect()
+    records.iter().map(|record| record["id"].as_str().unwrap().to_owned()).collect()
 }
 
 fn seconds(page: &Value, field: &str) -> Vec<i64> {
-    page["data"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|record| record[field].as_i64().unwrap())
-        .collect()
+    page["data"].as_array().unwrap().iter().map(|record| record[field].as_i64().unwrap()).collect()
 }
 
 fn issued(simulator: &Simulator, list: List) -> BTreeSet<String> {

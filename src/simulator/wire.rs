@@ -35,11 +35,7 @@ impl Request {
 
     /// Path and query as one text.
     pub fn target(&self) -> String {
-        if self.query.is_empty() {
-            self.path.clone()
-        } else {
-            format!("{}?{}", self.path, self.query)
-        }
+        if self.query.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, self.query) }
     }
 }
 
@@ -68,34 +64,19 @@ pub struct Reply {
 impl Reply {
     pub(super) fn json(status: u16, body: Bytes) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];
-        Self {
-            status,
-            headers,
-            body,
-            cut: None,
-            latency: Duration::ZERO,
-        }
+        Self { status, headers, body, cut: None, latency: Duration::ZERO }
     }
 
     /// The value of a header, by its lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 }
 
 /// Shows the size of the body, not the records in it.
 impl fmt::Debug for Reply {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "Reply({}, {} bytes, cut {:?})",
-            self.status,
-            self.body.len(),
-            self.cut
-        )
+        write!(out, "Reply({}, {} bytes, cut {:?})", self.status, self.body.len(), self.cut)
     }
 }
 
@@ -148,21 +129,12 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub fn new(status: u16, code: Option<&'static str>, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            message: message.into(),
-            kind: "invalid_request_error",
-            param: None,
-            code,
-        }
+        Self { status, message: message.into(), kind: "invalid_request_error", param: None, code }
     }
 
     /// A 400 about one parameter.
     pub fn parameter(name: &str, message: impl Into<String>) -> Self {
-        Self {
-            param: Some(name.to_owned()),
-            ..Self::new(400, None, message)
-        }
+        Self { param: Some(name.to_owned()), ..Self::new(400, None, message) }
     }
 
     pub fn reply(&self) -> Reply {

@@ -81,13 +81,7 @@ impl World {
     pub fn add(&mut self, list: List, second: i64, visible_at: i64, head: &Head, body: &[u8]) {
         let number = self.entries.len() as u32;
         let place = self.arena.put(body);
-        self.entries.push(Entry {
-            second,
-            visible_at,
-            place,
-            list,
-            deleted: false,
-        });
+        self.entries.push(Entry { second, visible_at, place, list, deleted: false });
         if let Some(id) = &head.id {
             self.by_id.insert(hash(id), number);
         }
@@ -95,11 +89,7 @@ impl World {
             List::Completions => insert(&mut self.completions, &self.entries, number),
             List::AuditLogs => {
                 let tenant = head.r#type.as_deref().is_some_and(Head::tenant_scoped);
-                let kind = if tenant {
-                    &mut self.tenant_events
-                } else {
-                    &mut self.plain_events
-                };
+                let kind = if tenant { &mut self.tenant_events } else { &mut self.plain_events };
                 insert(kind, &self.entries, number);
                 insert(&mut self.any_event, &self.entries, number);
             }
@@ -139,11 +129,7 @@ impl World {
     }
 
     pub fn records(&self, list: List) -> impl Iterator<Item = (u32, &Entry)> {
-        let numbered = self
-            .entries
-            .iter()
-            .enumerate()
-            .map(|(number, entry)| (number as u32, entry));
+        let numbered = self.entries.iter().enumerate().map(|(number, entry)| (number as u32, entry));
         numbered.filter(move |(_, entry)| entry.list == list && !entry.deleted)
     }
 }

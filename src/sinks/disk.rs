@@ -17,11 +17,7 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
 pub(super) fn ensure_free(path: &Path, free_min: u64) -> Result<(), SinkError> {
     let free = free_bytes(path).map_err(|error| failed(path, error))?;
     if free < free_min {
-        return Err(SinkError::DiskFull {
-            path: shown(path),
-            free,
-            wanted: free_min,
-        });
+        return Err(SinkError::DiskFull { path: shown(path), free, wanted: free_min });
     }
     Ok(())
 }
@@ -50,25 +46,17 @@ pub(super) fn failed(path: &Path, source: io::Error) -> SinkError {
         | ErrorKind::NotADirectory
         | ErrorKind::IsADirectory
         | ErrorKind::InvalidFilename
-        | ErrorKind::ReadOnlyFilesystem => SinkError::Misplaced {
-            path: shown(path),
-            reason: source.to_string(),
-        },
-        _ => SinkError::Io {
-            path: shown(path),
-            source,
-        },
+        | ErrorKind::ReadOnlyFilesystem => {
+            SinkError::Misplaced { path: shown(path), reason: source.to_string() }
+        }
+        _ => SinkError::Io { path: shown(path), source },
     }
 }
 
 /// The error for a write that ran out of space although enough was free just before.
 pub(super) fn full(path: &Path) -> SinkError {
     let free = free_bytes(path).unwrap_or(0);
-    SinkError::DiskFull {
-        path: shown(path),
-        free,
-        wanted: free.saturating_add(1),
-    }
+    SinkError::DiskFull { path: shown(path), free, wanted: free.saturating_add(1) }
 }
 
 /// A path in an error text.
@@ -88,9 +76,6 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, SinkError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
-        Err(stopped) => Err(SinkError::Io {
-            path: shown(path),
-            source: io::Error::other(stopped),
-        }),
+        Err(stopped) => Err(SinkError::Io { path: shown(path), source: io::Error::other(stopped) }),
     }
 }

@@ -39,13 +39,7 @@ impl LineFile {
         let found = file.metadata()?;
         let size = found.len();
         let len = end_of_lines(&file, size)?;
-        let mut lines = Self {
-            file,
-            inode: Inode::of(&found),
-            path: path.to_owned(),
-            len,
-            torn: len < size,
-        };
+        let mut lines = Self { file, inode: Inode::of(&found), path: path.to_owned(), len, torn: len < size };
         if lines.torn {
             lines.cut()?;
             tracing::warn!(path = %path.display(), bytes = size - len, "cut a torn last line");
@@ -113,9 +107,7 @@ impl LineFile {
 
 /// The directory that holds a path.
 fn parent(path: &Path) -> &Path {
-    path.parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The place behind the last line break, searched from the end.
@@ -147,11 +139,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lines");
         let torn = "x".repeat(3 * STEP as usize);
-        for (before, after) in [
-            (format!("one\ntwo\n{torn}"), "one\ntwo\n"),
-            (torn, ""),
-            ("a\n".into(), "a\n"),
-        ] {
+        for (before, after) in
+            [(format!("one\ntwo\n{torn}"), "one\ntwo\n"), (torn, ""), ("a\n".into(), "a\n")]
+        {
             fs::write(&path, before).unwrap();
             assert_eq!(LineFile::open(&path).unwrap().size(), after.len() as u64);
             assert_eq!(fs::read_to_string(&path).unwrap(), after);
@@ -168,12 +158,7 @@ mod tests {
         // Writes fail, and so does clearing up after them: this handle may only read.
         let good = std::mem::replace(&mut lines.file, File::open(&path).unwrap());
         lines.append(b"two\n").unwrap_err();
-        OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .unwrap()
-            .write_all(b"tw")
-            .unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"tw").unwrap();
 
         lines.file = good;
         lines.append(b"two\n").unwrap();

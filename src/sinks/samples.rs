@@ -20,11 +20,7 @@ pub(super) fn clock(at: &std::sync::Arc<std::sync::atomic::AtomicI64>) -> Clock 
 /// A batch of records given as text.
 pub(super) fn batch(table: &'static Table, records: &[String]) -> Batch {
     let record = |text: &String| Record::new(Bytes::from(text.clone()), NOW, IdHash::of(text), None);
-    Batch {
-        table,
-        connector: "acme".into(),
-        records: records.iter().map(record).collect(),
-    }
+    Batch { table, connector: "acme".into(), records: records.iter().map(record).collect() }
 }
 
 /// An audit event with this id and time.

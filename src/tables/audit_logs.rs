@@ -10,31 +10,11 @@ pub static AUDIT_LOGS: Table = Table {
     source: Source::AuditLogs,
     omitted: &["object"],
     columns: &[
-        Column::new(
-            "TimeGenerated",
-            DateTime,
-            Time("effective_at"),
-            "When the event took effect",
-        ),
+        Column::new("TimeGenerated", DateTime, Time("effective_at"), "When the event took effect"),
         Column::new("Id", String, Field("id"), "Id of the event, unique"),
-        Column::new(
-            "EventType",
-            String,
-            Field("type"),
-            "What happened, such as `api_key.created`",
-        ),
-        Column::new(
-            "EffectiveAt",
-            DateTime,
-            Time("effective_at"),
-            "When the event took effect",
-        ),
-        Column::new(
-            "ActorType",
-            String,
-            Inner("actor", "type"),
-            "Who acted: `session` or `api_key`",
-        ),
+        Column::new("EventType", String, Field("type"), "What happened, such as `api_key.created`"),
+        Column::new("EffectiveAt", DateTime, Time("effective_at"), "When the event took effect"),
+        Column::new("ActorType", String, Inner("actor", "type"), "Who acted: `session` or `api_key`"),
         Column::new(
             "ActorApiKey",
             Dynamic,
@@ -47,23 +27,8 @@ pub static AUDIT_LOGS: Table = Table {
             Inner("actor", "session"),
             "The user that acted, address and client",
         ),
-        Column::new(
-            "Project",
-            Dynamic,
-            Field("project"),
-            "Id and name of the project concerned",
-        ),
-        Column::new(
-            "EventDetails",
-            Dynamic,
-            Details,
-            "What the event carries, by its type",
-        ),
-        Column::new(
-            "ConnectorName",
-            String,
-            Connector,
-            "Name of the collector that read the event",
-        ),
+        Column::new("Project", Dynamic, Field("project"), "Id and name of the project concerned"),
+        Column::new("EventDetails", Dynamic, Details, "What the event carries, by its type"),
+        Column::new("ConnectorName", String, Connector, "Name of the collector that read the event"),
     ],
 };

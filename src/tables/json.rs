@@ -20,11 +20,7 @@ impl<'a> Members<'a> {
 
     /// The value under `key` as JSON text; of repeated keys the last one.
     pub(super) fn get(&self, key: &str) -> Option<&'a str> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| *value)
+        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| *value)
     }
 
     /// The keys, in order.
@@ -109,10 +105,7 @@ mod tests {
 
     #[test]
     fn compact_text_keeps_the_blanks_inside_strings() {
-        assert_eq!(
-            compact("{ \"a b\" :\n [1, \"c \\\" d\", \"\\\\\" ] }"),
-            r#"{"a b":[1,"c \" d","\\"]}"#
-        );
+        assert_eq!(compact("{ \"a b\" :\n [1, \"c \\\" d\", \"\\\\\" ] }"), r#"{"a b":[1,"c \" d","\\"]}"#);
     }
 
     #[test]

@@ -75,12 +75,7 @@ pub struct Column {
 impl Column {
     /// Lets a table be written with one line a column.
     const fn new(name: &'static str, kind: Kind, from: Origin, about: &'static str) -> Self {
-        Self {
-            name,
-            kind,
-            from,
-            about,
-        }
+        Self { name, kind, from, about }
     }
 }
 

@@ -28,20 +28,14 @@ impl Oddities {
     pub fn look(&mut self, table: &Table, record: &[u8]) {
         let members = Members::of(record);
         let details = members.get("type").and_then(text);
-        for key in members
-            .keys()
-            .filter(|key| !holds(table, key, details.as_deref()))
-        {
+        for key in members.keys().filter(|key| !holds(table, key, details.as_deref())) {
             self.unknown(key);
         }
     }
 
     /// Counts a top-level field that no column holds.
     pub(super) fn unknown(&mut self, name: &str) {
-        let cut = name
-            .char_indices()
-            .nth(NAME_CHARS_MAX)
-            .map_or(name, |(at, _)| &name[..at]);
+        let cut = name.char_indices().nth(NAME_CHARS_MAX).map_or(name, |(at, _)| &name[..at]);
         self.count_unknown(cut, 1);
     }
 
@@ -81,11 +75,7 @@ impl Oddities {
         for (column, times) in found.unfit {
             let count = self.unfit.entry(column).or_default();
             if *count == 0 {
-                tracing::warn!(
-                    table,
-                    column,
-                    "a value does not fit its column and is stored as null"
-                );
+                tracing::warn!(table, column, "a value does not fit its column and is stored as null");
             }
             *count += times;
         }
@@ -96,11 +86,7 @@ impl Oddities {
 pub fn unknown_fields(table: &Table) -> Vec<(String, u64)> {
     let met = MET.lock().unwrap_or_else(PoisonError::into_inner);
     let fields = met.get(table.name).map(|oddities| oddities.unknown.iter());
-    fields
-        .into_iter()
-        .flatten()
-        .map(|(name, count)| (name.clone(), *count))
-        .collect()
+    fields.into_iter().flatten().map(|(name, count)| (name.clone(), *count)).collect()
 }
 
 #[cfg(test)]
@@ -120,10 +106,7 @@ mod tests {
     fn remembered_names_are_bounded_in_number_and_length() {
         let mut met = Oddities::default();
         met.unknown(&"ü".repeat(5000));
-        assert_eq!(
-            met.unknown.keys().next().map(|name| name.chars().count()),
-            Some(NAME_CHARS_MAX)
-        );
+        assert_eq!(met.unknown.keys().next().map(|name| name.chars().count()), Some(NAME_CHARS_MAX));
         for number in 0..5000 {
             met.unknown(&number.to_string());
         }
@@ -136,20 +119,12 @@ mod tests {
         let record =
             br#"{"object":"x","type":"a.b","a.b":{},"id":"1","actor":null,"glass_source":"s","a.c":1}"#;
         found.look(&AUDIT_LOGS, record);
-        assert_eq!(
-            found.unknown.into_keys().collect::<Vec<_>>(),
-            ["a.c", "glass_source"]
-        );
+        assert_eq!(found.unknown.into_keys().collect::<Vec<_>>(), ["a.c", "glass_source"]);
     }
 
     #[test]
     fn what_was_met_can_be_listed_by_table() {
-        static OWN: Table = Table {
-            name: "Own_CL",
-            source: AUDIT_LOGS.source,
-            columns: &[],
-            omitted: &[],
-        };
+        static OWN: Table = Table { name: "Own_CL", source: AUDIT_LOGS.source, columns: &[], omitted: &[] };
         for _ in 0..2 {
             let mut found = Oddities::default();
             found.unknown("mystery");

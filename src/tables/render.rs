@@ -22,10 +22,7 @@ pub const fn sqlite_type(kind: Kind) -> &'static str {
 
 /// The columns of the SQLite table: name and type, the record as received last.
 pub fn sqlite_columns(table: &Table) -> Vec<(&'static str, &'static str)> {
-    let columns = table
-        .columns
-        .iter()
-        .map(|column| (column.name, sqlite_type(column.kind)));
+    let columns = table.columns.iter().map(|column| (column.name, sqlite_type(column.kind)));
     columns.chain([(RECORD, "TEXT")]).collect()
 }
 
@@ -42,36 +39,21 @@ pub fn sqlite_create(table: &Table) -> String {
 
 /// The statement that creates the index on time, unless it is there.
 pub fn sqlite_index(table: &Table) -> String {
-    format!(
-        "CREATE INDEX IF NOT EXISTS \"{0}_{TIME}\" ON \"{0}\" (\"{TIME}\")",
-        table.name
-    )
+    format!("CREATE INDEX IF NOT EXISTS \"{0}_{TIME}\" ON \"{0}\" (\"{TIME}\")", table.name)
 }
 
 /// The statement that inserts a row: the columns in order, then the record. The first version of a row wins.
 pub fn sqlite_insert(table: &Table) -> String {
-    let names: Vec<String> = sqlite_columns(table)
-        .iter()
-        .map(|(name, _)| format!("\"{name}\""))
-        .collect();
+    let names: Vec<String> = sqlite_columns(table).iter().map(|(name, _)| format!("\"{name}\"")).collect();
     let places = vec!["?"; names.len()].join(", ");
     let names = names.join(", ");
-    format!(
-        "INSERT INTO \"{}\" ({names}) VALUES ({places}) ON CONFLICT(\"{KEY}\") DO NOTHING",
-        table.name
-    )
+    format!("INSERT INTO \"{}\" ({names}) VALUES ({places}) ON CONFLICT(\"{KEY}\") DO NOTHING", table.name)
 }
 
 /// The table's columns as a Markdown table.
 pub fn markdown(table: &Table) -> String {
     let mut text = String::from("| column | type | from | meaning |\n| --- | --- | --- | --- |\n");
-    for Column {
-        name,
-        kind,
-        from,
-        about,
-    } in table.columns
-    {
+    for Column { name, kind, from, about } in table.columns {
         let from = match from {
             Origin::Field(field) | Origin::Time(field) => format!("`{field}`"),
             Origin::Inner(field, member) => format!("`{field}.{member}`"),

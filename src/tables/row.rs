@@ -46,10 +46,7 @@ pub fn map<'a>(
             Origin::Details => details.as_deref().and_then(|key| members.get(key)),
             Origin::Inner(name, member) => {
                 if inner.as_ref().is_none_or(|(of, _)| *of != name) {
-                    inner = Some((
-                        name,
-                        Members::of(members.get(name).unwrap_or_default().as_bytes()),
-                    ));
+                    inner = Some((name, Members::of(members.get(name).unwrap_or_default().as_bytes())));
                 }
                 inner.as_ref().and_then(|(_, members)| members.get(member))
             }
@@ -62,10 +59,7 @@ pub fn map<'a>(
             }),
         });
     }
-    for key in members
-        .keys()
-        .filter(|key| !holds(table, key, details.as_deref()))
-    {
+    for key in members.keys().filter(|key| !holds(table, key, details.as_deref())) {
         oddities.unknown(key);
     }
     row
@@ -96,20 +90,12 @@ fn value(kind: Kind, json: &str) -> Option<Value<'_>> {
 /// A JSON number that a finite float can express. (`parse` alone would take the letters of "inf", and `true` is no
 /// number either: only digits and a minus begin one in JSON.)
 fn number(json: &str) -> Option<f64> {
-    let begins = json
-        .as_bytes()
-        .first()
-        .is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-');
-    json.parse()
-        .ok()
-        .filter(|number: &f64| begins && number.is_finite())
+    let begins = json.as_bytes().first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-');
+    json.parse().ok().filter(|number: &f64| begins && number.is_finite())
 }
 
 /// A Unix second within the years that ISO 8601 writes with four digits. A fraction is cut off.
 fn second(json: &str) -> Option<i64> {
-    let whole = json
-        .parse()
-        .ok()
-        .or_else(|| number(json).map(|seconds| seconds.floor() as i64));
+    let whole = json.parse().ok().or_else(|| number(json).map(|seconds| seconds.floor() as i64));
     whole.filter(|second| (0..=SECOND_MAX).contains(second))
 }

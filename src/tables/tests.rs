@@ -1,11 +1,7 @@
 use super::*;
 
 fn shape(table: &Table) -> String {
-    let columns: Vec<String> = table
-        .columns
-        .iter()
-        .map(|c| format!("{} {:?}", c.name, c.kind))
-        .collect();
+    let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {:?}", c.name, c.kind)).collect();
     columns.join(", ")
 }
 
@@ -56,15 +52,9 @@ fn an_audit_event_fills_its_columns() {
     assert_eq!(at("EventType"), string("api_key.created"));
     assert_eq!(at("ActorType"), string("session"));
     assert_eq!(at("ActorApiKey"), Value::Null);
-    assert_eq!(
-        at("ActorSession"),
-        Value::Json(r#"{"user":{"id":"user-1","email":"user@example.com"}}"#)
-    );
+    assert_eq!(at("ActorSession"), Value::Json(r#"{"user":{"id":"user-1","email":"user@example.com"}}"#));
     assert_eq!(at("Project"), Value::Json(r#"{"id":"proj_1","name":"Default"}"#));
-    assert_eq!(
-        at("EventDetails"),
-        Value::Json(r#"{"id":"key_1","data":{"scopes":["a"]}}"#)
-    );
+    assert_eq!(at("EventDetails"), Value::Json(r#"{"id":"key_1","data":{"scopes":["a"]}}"#));
     assert_eq!(at("ConnectorName"), string("acme"));
 }
 
@@ -91,10 +81,7 @@ fn a_completion_fills_its_columns() {
 
 #[test]
 fn an_event_without_details_or_actor_has_nulls() {
-    let at = row(
-        &AUDIT_LOGS,
-        r#"{"id":"1","type":"login.succeeded","effective_at":5,"actor":null}"#,
-    );
+    let at = row(&AUDIT_LOGS, r#"{"id":"1","type":"login.succeeded","effective_at":5,"actor":null}"#);
     assert_eq!(at("EventDetails"), Value::Null);
     assert_eq!(at("ActorType"), Value::Null);
     assert_eq!(at("TimeGenerated"), Value::Time(5));
@@ -108,10 +95,7 @@ fn details_may_stand_before_the_type_that_names_them() {
 
 #[test]
 fn a_tool_choice_object_is_its_compact_text() {
-    let at = row(
-        &CHAT_COMPLETIONS,
-        "{\"tool_choice\": {\n \"type\": \"function a\"\n}}",
-    );
+    let at = row(&CHAT_COMPLETIONS, "{\"tool_choice\": {\n \"type\": \"function a\"\n}}");
     assert_eq!(at("ToolChoice"), string(r#"{"type":"function a"}"#));
 }
 

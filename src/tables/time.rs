@@ -39,9 +39,7 @@ fn put(digits: &mut [u8], mut number: u32) {
 
 /// The UTC day of a Unix second.
 pub fn utc_day(second: i64) -> NaiveDate {
-    DateTime::from_timestamp(second.clamp(0, SECOND_MAX), 0)
-        .unwrap_or_default()
-        .date_naive()
+    DateTime::from_timestamp(second.clamp(0, SECOND_MAX), 0).unwrap_or_default().date_naive()
 }
 
 #[cfg(test)]

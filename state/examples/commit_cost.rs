@@ -12,10 +12,7 @@ const ID_BYTES: usize = 16;
 async fn main() -> Result<(), Box<dyn Error>> {
     let dir = tempfile::TempDir::new()?;
     let store = Store::open(dir.path(), Options::default())?.store;
-    println!(
-        "open                                         peak memory {}",
-        peak_memory()?
-    );
+    println!("open                                         peak memory {}", peak_memory()?);
     commits_of_32_kib(&mut store.cursor("large"), 2_000).await?;
     println!(
         "                                             disk {} KiB, {}",
@@ -26,11 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     store.close().await?;
     let start = Instant::now();
     Store::open(dir.path(), Options::default())?.store.close().await?;
-    println!(
-        "open again and close                         {:?}, {}",
-        start.elapsed(),
-        peak_memory()?
-    );
+    println!("open again and close                         {:?}, {}", start.elapsed(), peak_memory()?);
     Ok(())
 }
 
@@ -46,9 +39,7 @@ async fn commits_of_32_kib(
             let key = ((number * parts + place) % (parts * 16)).to_be_bytes().to_vec();
             (key, Some(noise(number * parts + place, IDS_A_PART)))
         };
-        checkpoint
-            .commit(&json!({"settled": number}), (0..parts).map(part).collect())
-            .await?;
+        checkpoint.commit(&json!({"settled": number}), (0..parts).map(part).collect()).await?;
     }
     report("commit with 32 KiB of parts", count, start, cpu)
 }
@@ -63,14 +54,9 @@ async fn a_million_ids(store: &Store) -> Result<(), Box<dyn Error>> {
         let ids_a_part = IDS_A_PART as u64;
         let parts = (first / ids_a_part..=last / ids_a_part).map(|chunk| {
             let ids = (last + 1 - chunk * ids_a_part).min(ids_a_part);
-            (
-                chunk.to_be_bytes().to_vec(),
-                Some(noise(chunk, usize::try_from(ids).unwrap_or(IDS_A_PART))),
-            )
+            (chunk.to_be_bytes().to_vec(), Some(noise(chunk, usize::try_from(ids).unwrap_or(IDS_A_PART))))
         });
-        checkpoint
-            .commit(&json!({"settled": number}), parts.collect())
-            .await?;
+        checkpoint.commit(&json!({"settled": number}), parts.collect()).await?;
     }
     report("commit with 100 new ids, to a million", commits, start, cpu)?;
     println!(
@@ -122,23 +108,13 @@ fn disk_kib(store: &Store) -> Result<u64, Box<dyn Error>> {
 
 fn peak_memory() -> Result<String, Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let lines = status
-        .lines()
-        .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"));
-    Ok(lines
-        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect::<Vec<_>>()
-        .join(", "))
+    let lines = status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"));
+    Ok(lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", "))
 }
 
 /// User and system time of this process; the kernel counts in hundredths.
 fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    Ok(fields
-        .skip(11)
-        .take(2)
-        .filter_map(|ticks| ticks.parse::<f64>().ok())
-        .sum::<f64>()
-        / 100.0)
+    Ok(fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0)
 }

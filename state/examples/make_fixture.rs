@@ -12,32 +12,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if dir.exists() {
         return Err("the directory exists: a fixture is made once".into());
     }
-    let store = Store::open(
-        &dir,
-        Options {
-            holder: "make_fixture".to_owned(),
-            ..Options::default()
-        },
-    )?
-    .store;
+    let store = Store::open(&dir, Options { holder: "make_fixture".to_owned(), ..Options::default() })?.store;
     let mut audit = store.cursor("acme-audit/local");
-    let held = [
-        ("1790000001", "0123456789abcdef"),
-        ("1790000002", "0000"),
-        ("1790000003", "fedcba9876543210"),
-    ];
-    let parts = held
-        .map(|(second, ids)| (second.into(), Some(ids.into())))
-        .to_vec();
-    audit
-        .commit(&json!({"settled": 1_789_999_999, "anchors": []}), parts)
-        .await?;
+    let held =
+        [("1790000001", "0123456789abcdef"), ("1790000002", "0000"), ("1790000003", "fedcba9876543210")];
+    let parts = held.map(|(second, ids)| (second.into(), Some(ids.into()))).to_vec();
+    audit.commit(&json!({"settled": 1_789_999_999, "anchors": []}), parts).await?;
     let settled = json!({"settled": 1_790_000_000, "anchors": ["audit_log-1"]});
     audit.commit(&settled, vec![("1790000002".into(), None)]).await?;
-    store
-        .cursor("acme-chat/local")
-        .commit(&json!({"settled": -1, "anchors": []}), Vec::new())
-        .await?;
+    store.cursor("acme-chat/local").commit(&json!({"settled": -1, "anchors": []}), Vec::new()).await?;
     store.close().await?;
     Ok(())
 }

@@ -43,13 +43,7 @@ struct Stored {
 
 impl<C> CursorStore<C> {
     pub(crate) fn new(shared: Arc<Shared>, name: &str) -> Self {
-        Self {
-            shared,
-            name: name.to_owned(),
-            seen: None,
-            sequence: 0,
-            cursor: PhantomData,
-        }
+        Self { shared, name: name.to_owned(), seen: None, sequence: 0, cursor: PhantomData }
     }
 
     /// The checkpoint's name.
@@ -172,47 +166,29 @@ impl<C: Serialize + DeserializeOwned> CursorStore<C> {
     }
 
     fn not_understood(&self, source: serde_json::Error) -> StateError {
-        StateError::NotUnderstood {
-            name: self.name.clone(),
-            source,
-        }
+        StateError::NotUnderstood { name: self.name.clone(), source }
     }
 
     fn check_sizes(&self, head: &[u8], parts: &[PartChange]) -> Result<(), StateError> {
         if self.name.is_empty() || self.name.contains(char::is_control) {
             return Err(StateError::InvalidName(self.name.clone()));
         }
-        let name = [
-            ("name", self.name.len(), KEY_BYTES_MAX),
-            ("head", head.len(), HEAD_BYTES_MAX),
-        ];
+        let name = [("name", self.name.len(), KEY_BYTES_MAX), ("head", head.len(), HEAD_BYTES_MAX)];
         let parts = parts.iter().flat_map(|(key, value)| {
             let value_bytes = value.as_ref().map_or(0, Vec::len);
-            [
-                ("part's key", key.len(), KEY_BYTES_MAX),
-                ("part", value_bytes, PART_BYTES_MAX),
-            ]
+            [("part's key", key.len(), KEY_BYTES_MAX), ("part", value_bytes, PART_BYTES_MAX)]
         });
-        match name
-            .into_iter()
-            .chain(parts)
-            .find(|(_, bytes, bytes_max)| bytes > bytes_max)
-        {
+        match name.into_iter().chain(parts).find(|(_, bytes, bytes_max)| bytes > bytes_max) {
             None => Ok(()),
-            Some((what, bytes, bytes_max)) => Err(StateError::TooLarge {
-                name: self.name.clone(),
-                what,
-                bytes,
-                bytes_max,
-            }),
+            Some((what, bytes, bytes_max)) => {
+                Err(StateError::TooLarge { name: self.name.clone(), what, bytes, bytes_max })
+            }
         }
     }
 }
 
 impl<C> fmt::Debug for CursorStore<C> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("CursorStore")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        out.debug_struct("CursorStore").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -62,12 +62,7 @@ impl Engine {
             .flush_every_ms(None)
             .open()?;
         let log = File::open(dir.join("db"))?;
-        let mut engine = Self {
-            db,
-            log,
-            dir: dir.to_owned(),
-            synced_blobs: HashSet::new(),
-        };
+        let mut engine = Self { db, log, dir: dir.to_owned(), synced_blobs: HashSet::new() };
         engine.sync()?;
         // A snapshot renamed by the open is durable only once its directory is.
         File::open(dir)?.sync_all()?;
@@ -111,9 +106,8 @@ impl Engine {
     /// sled moves large pages to files below `blobs/` and never syncs those.
     fn sync_blobs(&mut self) -> Result<(), Fault> {
         let dir = self.dir.join("blobs");
-        let present: HashSet<OsString> = fs::read_dir(&dir)?
-            .map(|entry| Ok(entry?.file_name()))
-            .collect::<io::Result<_>>()?;
+        let present: HashSet<OsString> =
+            fs::read_dir(&dir)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
         if present == self.synced_blobs {
             return Ok(());
         }
@@ -176,9 +170,7 @@ pub(crate) fn set_snapshots_aside(dir: &Path) -> Result<Option<PathBuf>, StateEr
 }
 
 fn remove_torn_snapshots(dir: &Path) -> io::Result<usize> {
-    let torn = snapshots(dir)?
-        .into_iter()
-        .filter(|name| name.to_string_lossy().ends_with(".generating"));
+    let torn = snapshots(dir)?.into_iter().filter(|name| name.to_string_lossy().ends_with(".generating"));
     let mut removed = 0;
     for name in torn {
         fs::remove_file(dir.join(name))?;

@@ -31,12 +31,7 @@ impl Head {
     /// Wraps the `sequence`-th cursor of checkpoint `name`.
     pub(crate) fn seal(name: &str, sequence: u64, cursor: Box<RawValue>) -> Self {
         let checksum = checksum(name, sequence, &cursor);
-        Self {
-            version: VERSION,
-            sequence,
-            checksum,
-            cursor,
-        }
+        Self { version: VERSION, sequence, checksum, cursor }
     }
 
     /// Reads a stored head of checkpoint `name`.
@@ -44,11 +39,7 @@ impl Head {
         let damaged = || StateError::Damaged(format!("the head of checkpoint {name} fails its checksum"));
         known_version(stored, || format!("checkpoint {name}"))?;
         let head: Self = serde_json::from_slice(stored).map_err(|_| damaged())?;
-        if head.checksum == checksum(name, head.sequence, &head.cursor) {
-            Ok(head)
-        } else {
-            Err(damaged())
-        }
+        if head.checksum == checksum(name, head.sequence, &head.cursor) { Ok(head) } else { Err(damaged()) }
     }
 
     /// The bytes to store.
@@ -62,11 +53,7 @@ pub(crate) fn known_version(document: &[u8], what: impl Fn() -> String) -> Resul
     let Versioned { version } = serde_json::from_slice(document)
         .map_err(|_| StateError::Damaged(format!("{} is not a versioned JSON document", what())))?;
     if version > VERSION {
-        return Err(StateError::Newer {
-            what: what(),
-            found: version,
-            known: VERSION,
-        });
+        return Err(StateError::Newer { what: what(), found: version, known: VERSION });
     }
     Ok(())
 }

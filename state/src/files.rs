@@ -20,13 +20,7 @@ pub(crate) fn create_dir(dir: &Path) -> Result<(), StateError> {
 
 /// Opens `path` for reading and writing, created for this user alone, its content kept.
 pub(crate) fn open_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 /// Replaces `path` in one step: a reader, or a start after a crash, sees the old content or the new.
@@ -51,9 +45,7 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), StateError> {
 
 /// Makes the entries of `dir` durable.
 pub(crate) fn sync_dir(dir: &Path) -> Result<(), StateError> {
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(StateError::io(dir.display().to_string()))
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(StateError::io(dir.display().to_string()))
 }
 
 /// Makes the files in `dir`, and its entries, durable.

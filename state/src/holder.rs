@@ -48,8 +48,7 @@ impl Held {
             }
         }
         let mut held = Self { file };
-        held.sign(command)
-            .map_err(StateError::io(path.display().to_string()))?;
+        held.sign(command).map_err(StateError::io(path.display().to_string()))?;
         Ok(held)
     }
 
@@ -73,11 +72,7 @@ impl Drop for Held {
 
 /// The error for a directory that someone else has had open for all of `waited`.
 pub(crate) fn locked(dir: &Path, waited: Duration) -> StateError {
-    StateError::Locked {
-        dir: dir.to_owned(),
-        holder: read(dir),
-        waited,
-    }
+    StateError::Locked { dir: dir.to_owned(), holder: read(dir), waited }
 }
 
 fn read(dir: &Path) -> String {

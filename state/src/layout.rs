@@ -58,10 +58,7 @@ pub(crate) fn verify(engine: &Engine) -> Result<Verified, Trouble> {
         if envelope::open_part(&key, &part).is_none() {
             return Err(StateError::Damaged("a part fails its checksum".to_owned()).into());
         }
-        let name = key[PARTS.len()..]
-            .split(|byte| *byte == 0)
-            .next()
-            .unwrap_or_default();
+        let name = key[PARTS.len()..].split(|byte| *byte == 0).next().unwrap_or_default();
         if !std::str::from_utf8(name).is_ok_and(|name| heads.contains_key(name)) {
             leftovers.push(key);
         }
@@ -73,10 +70,8 @@ pub(crate) fn verify(engine: &Engine) -> Result<Verified, Trouble> {
 /// between leaves parts without a head, which the next open clears away.
 pub(crate) fn remove(engine: &mut Engine, name: &str) -> Result<(), Fault> {
     engine.write(vec![(head_key(name), None)])?;
-    let parts: Vec<_> = engine
-        .scan(&parts_prefix(name))
-        .map(|part| Ok(part?.0))
-        .collect::<Result<_, Fault>>()?;
+    let parts: Vec<_> =
+        engine.scan(&parts_prefix(name)).map(|part| Ok(part?.0)).collect::<Result<_, Fault>>()?;
     remove_parts(engine, &parts)
 }
 

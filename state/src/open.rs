@@ -67,23 +67,12 @@ pub(crate) fn sled_dir(dir: &Path) -> PathBuf {
 
 /// Opens, creates or recovers the store in `dir`, whose lock the caller holds.
 pub(crate) fn open(dir: &Path, lock_wait: Duration) -> Result<Sound, StateError> {
-    Opening {
-        dir,
-        store: sled_dir(dir),
-        fresh: dir.join("cursors.new"),
-        lock_wait,
-    }
-    .run()
+    Opening { dir, store: sled_dir(dir), fresh: dir.join("cursors.new"), lock_wait }.run()
 }
 
 /// Opens a store that was sound a moment ago: no recovery, damage is an error.
 pub(crate) fn reopen(dir: &Path, lock_wait: Duration) -> Result<Sound, StateError> {
-    let opening = Opening {
-        dir,
-        store: sled_dir(dir),
-        fresh: dir.join("cursors.new"),
-        lock_wait,
-    };
+    let opening = Opening { dir, store: sled_dir(dir), fresh: dir.join("cursors.new"), lock_wait };
     opening.attempt(None)
 }
 
@@ -122,10 +111,7 @@ impl Opening<'_> {
             Err(StateError::Damaged(reason)) => reason,
             sound_or_refused => return sound_or_refused,
         };
-        tracing::warn!(
-            reason,
-            "the checkpoint store cannot be read, trying to recover it"
-        );
+        tracing::warn!(reason, "the checkpoint store cannot be read, trying to recover it");
         if let Some(kept) = engine::set_snapshots_aside(&self.store)? {
             match self.attempt(copy.as_ref().ok()) {
                 Ok(sound) => return Ok(replayed(sound, reason, kept)),
@@ -155,10 +141,7 @@ impl Opening<'_> {
             layout::remove_parts(&mut engine, &leftovers)?;
             Ok((engine, heads))
         })?;
-        let went_back = copied
-            .map(|copied| older_than(&heads, copied))
-            .transpose()?
-            .unwrap_or_default();
+        let went_back = copied.map(|copied| older_than(&heads, copied)).transpose()?.unwrap_or_default();
         let recovery = (!went_back.is_empty()).then(|| Recovery {
             reason: "the disk lost writes that it had confirmed".to_owned(),
             kept: None,
@@ -166,11 +149,7 @@ impl Opening<'_> {
             copy_age: None,
             went_back,
         });
-        Ok(Sound {
-            engine,
-            heads,
-            recovery,
-        })
+        Ok(Sound { engine, heads, recovery })
     }
 
     /// Makes a whole new store under another name, so that one under its own name is never half made.
@@ -179,13 +158,8 @@ impl Opening<'_> {
             fs::remove_dir_all(&self.fresh).map_err(StateError::io(self.fresh.display().to_string()))?;
         }
         files::create_dir(&self.fresh)?;
-        let format = (
-            layout::FORMAT.to_vec(),
-            Some(envelope::VERSION.to_string().into_bytes()),
-        );
-        let heads = heads
-            .iter()
-            .map(|(name, head)| (layout::head_key(name), Some(head.clone())));
+        let format = (layout::FORMAT.to_vec(), Some(envelope::VERSION.to_string().into_bytes()));
+        let heads = heads.iter().map(|(name, head)| (layout::head_key(name), Some(head.clone())));
         let entries: Vec<_> = heads.chain([format]).collect();
         self.guarded(&self.fresh, |mut engine| Ok(engine.write(entries.clone())?))?;
         files::sync_all_in(&self.fresh)
@@ -228,14 +202,10 @@ impl Opening<'_> {
             Trouble::Content(error) => error,
             Trouble::Engine(Fault::Locked) => holder::locked(self.dir, self.lock_wait),
             Trouble::Engine(Fault::Damaged(reason)) => StateError::Damaged(reason),
-            Trouble::Engine(Fault::Foreign(reason)) => StateError::Foreign {
-                reason,
-                kept: store.to_owned(),
-            },
-            Trouble::Engine(Fault::Io(source)) => StateError::Io {
-                what: store.display().to_string(),
-                source,
-            },
+            Trouble::Engine(Fault::Foreign(reason)) => StateError::Foreign { reason, kept: store.to_owned() },
+            Trouble::Engine(Fault::Io(source)) => {
+                StateError::Io { what: store.display().to_string(), source }
+            }
         })
     }
 }
@@ -253,25 +223,16 @@ fn older_than(heads: &Heads, copied: &Heads) -> Result<Vec<String>, StateError> 
 }
 
 fn replayed(mut sound: Sound, reason: String, kept: PathBuf) -> Sound {
-    let went_back = sound
-        .recovery
-        .map(|recovery| recovery.went_back)
-        .unwrap_or_default();
-    sound.recovery = Some(Recovery {
-        reason,
-        kept: Some(kept),
-        from_copy: Vec::new(),
-        copy_age: None,
-        went_back,
-    });
+    let went_back = sound.recovery.map(|recovery| recovery.went_back).unwrap_or_default();
+    sound.recovery =
+        Some(Recovery { reason, kept: Some(kept), from_copy: Vec::new(), copy_age: None, went_back });
     sound
 }
 
 /// What a caught panic said.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "sled panicked".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "sled panicked".to_owned())
 }
 
 #[cfg(test)]

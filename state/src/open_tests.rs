@@ -13,10 +13,7 @@ use crate::{
 };
 
 fn write(dir: &Path, key: Vec<u8>, value: &[u8]) {
-    Engine::open(&sled_dir(dir))
-        .unwrap()
-        .write(vec![(key, Some(value.to_vec()))])
-        .unwrap();
+    Engine::open(&sled_dir(dir)).unwrap().write(vec![(key, Some(value.to_vec()))]).unwrap();
 }
 
 fn store() -> tempfile::TempDir {
@@ -33,17 +30,7 @@ fn a_store_or_a_head_from_the_future_is_refused_and_left_alone() {
         write(dir.path(), key.clone(), value);
         sidecar::write(dir.path(), &Heads::new()).unwrap();
         let refused = open(dir.path(), Duration::ZERO).map(|_| ()).unwrap_err();
-        assert!(
-            matches!(
-                refused,
-                StateError::Newer {
-                    found: 2,
-                    known: 1,
-                    ..
-                }
-            ),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, StateError::Newer { found: 2, known: 1, .. }), "{refused:?}");
         let left = Engine::open(&sled_dir(dir.path())).unwrap().get(&key).unwrap();
         assert_eq!(left.as_deref(), Some(value));
     }
@@ -63,11 +50,7 @@ fn a_removal_that_did_not_end_is_ended_at_the_next_open() {
 fn a_value_that_changed_under_its_checksum_is_damage() {
     let dir = store();
     let key = [layout::parts_prefix("a"), b"k".to_vec()].concat();
-    write(
-        dir.path(),
-        key.clone(),
-        &envelope::seal_part(b"another key", b"v"),
-    );
+    write(dir.path(), key.clone(), &envelope::seal_part(b"another key", b"v"));
     let refused = open(dir.path(), Duration::ZERO).map(|_| ()).unwrap_err();
     assert!(matches!(refused, StateError::Unrecoverable { .. }), "{refused:?}");
 }

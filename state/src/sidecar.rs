@@ -66,10 +66,8 @@ pub(crate) fn read(dir: &Path) -> Result<Found, StateError> {
 /// Replaces the copy in `dir`.
 pub(crate) fn write(dir: &Path, heads: &Heads) -> Result<(), StateError> {
     let path = path_in(dir);
-    let document = document(heads).map_err(|source| StateError::Io {
-        what: path.display().to_string(),
-        source: source.into(),
-    })?;
+    let document = document(heads)
+        .map_err(|source| StateError::Io { what: path.display().to_string(), source: source.into() })?;
     crate::files::replace(&path, &document)
 }
 
@@ -86,12 +84,7 @@ fn document(heads: &Heads) -> Result<Vec<u8>, serde_json::Error> {
     let heads = RawValue::from_string(serde_json::to_string(&heads)?)?;
     let written = Utc::now();
     let checksum = checksum(&written, &heads);
-    serde_json::to_vec(&Document {
-        version: envelope::VERSION,
-        written,
-        checksum,
-        heads,
-    })
+    serde_json::to_vec(&Document { version: envelope::VERSION, written, checksum, heads })
 }
 
 fn parse(document: &[u8]) -> Result<Sidecar, StateError> {
@@ -109,17 +102,10 @@ fn parse(document: &[u8]) -> Result<Sidecar, StateError> {
         Head::open(&name, &head)?;
         heads.insert(name, head);
     }
-    Ok(Sidecar {
-        heads,
-        written: document.written,
-    })
+    Ok(Sidecar { heads, written: document.written })
 }
 
 fn checksum(written: &DateTime<Utc>, heads: &RawValue) -> String {
-    let text = format!(
-        "{}{}",
-        written.to_rfc3339_opts(SecondsFormat::Nanos, true),
-        heads.get()
-    );
+    let text = format!("{}{}", written.to_rfc3339_opts(SecondsFormat::Nanos, true), heads.get());
     format!("{:016x}", xxh3_64(text.as_bytes()))
 }

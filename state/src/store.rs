@@ -34,10 +34,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            lock_wait: Duration::from_secs(5),
-            holder: "ccfd".to_owned(),
-        }
+        Self { lock_wait: Duration::from_secs(5), holder: "ccfd".to_owned() }
     }
 }
 
@@ -88,11 +85,7 @@ impl Store {
     pub fn open(dir: &Path, options: Options) -> Result<Opened, StateError> {
         files::create_dir(dir)?;
         let held = Held::take(dir, &options.holder, options.lock_wait)?;
-        let Sound {
-            engine,
-            heads,
-            recovery,
-        } = open::open(dir, options.lock_wait)?;
+        let Sound { engine, heads, recovery } = open::open(dir, options.lock_wait)?;
         // What was just verified is the best copy there is.
         sidecar::write(dir, &heads)?;
         let inner = Inner {
@@ -108,10 +101,7 @@ impl Store {
             inner: Mutex::new(inner),
             heads: Mutex::new(heads),
         });
-        Ok(Opened {
-            store: Self { shared },
-            recovery,
-        })
+        Ok(Opened { store: Self { shared }, recovery })
     }
 
     /// The names of all stored checkpoints, in order.
@@ -142,11 +132,7 @@ impl Store {
     pub fn size_bytes(&self) -> Result<u64, StateError> {
         let size = || -> io::Result<u64> {
             let copy = sidecar::path_in(&self.shared.dir);
-            let copy_bytes = if copy.exists() {
-                fs::metadata(copy)?.len()
-            } else {
-                0
-            };
+            let copy_bytes = if copy.exists() { fs::metadata(copy)?.len() } else { 0 };
             Ok(copy_bytes + files_bytes(&open::sled_dir(&self.shared.dir))?)
         };
         size().map_err(StateError::io(self.shared.dir.display().to_string()))
@@ -155,9 +141,7 @@ impl Store {
 
 impl fmt::Debug for Store {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Store")
-            .field("dir", &self.shared.dir)
-            .finish_non_exhaustive()
+        out.debug_struct("Store").field("dir", &self.shared.dir).finish_non_exhaustive()
     }
 }
 
@@ -228,10 +212,7 @@ impl Inner {
         step(engine).map_err(|fault| {
             drop(mem::replace(&mut self.engine, State::Down));
             match fault {
-                Fault::Io(source) => StateError::Io {
-                    what: "the checkpoint store".to_owned(),
-                    source,
-                },
+                Fault::Io(source) => StateError::Io { what: "the checkpoint store".to_owned(), source },
                 Fault::Damaged(reason) | Fault::Foreign(reason) => StateError::Damaged(reason),
                 Fault::Locked => StateError::Damaged("sled lost its lock".to_owned()),
             }
@@ -243,9 +224,7 @@ impl Inner {
         if mem::replace(&mut self.copy_due, true) {
             return None;
         }
-        let due = self
-            .copied
-            .map_or_else(Instant::now, |copied| copied + COPY_INTERVAL);
+        let due = self.copied.map_or_else(Instant::now, |copied| copied + COPY_INTERVAL);
         Some(due.saturating_duration_since(Instant::now()))
     }
 
@@ -275,11 +254,7 @@ fn files_bytes(dir: &Path) -> io::Result<u64> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        bytes += if metadata.is_dir() {
-            files_bytes(&entry.path())?
-        } else {
-            metadata.len()
-        };
+        bytes += if metadata.is_dir() { files_bytes(&entry.path())? } else { metadata.len() };
     }
     Ok(bytes)
 }

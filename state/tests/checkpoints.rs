@@ -12,37 +12,22 @@ async fn what_was_committed_is_there_after_a_restart_with_its_parts_in_key_order
     let store = open_sound(dir.path());
     let mut checkpoint = cursor(&store, "acme-audit/local");
     assert_eq!(checkpoint.load().await.unwrap(), None);
-    checkpoint
-        .commit(&Cursor::at(1), vec![put("b", "2"), put("a", "1")])
-        .await
-        .unwrap();
-    checkpoint
-        .commit(&Cursor::at(2), vec![put("c", "3"), (b"b".to_vec(), None)])
-        .await
-        .unwrap();
+    checkpoint.commit(&Cursor::at(1), vec![put("b", "2"), put("a", "1")]).await.unwrap();
+    checkpoint.commit(&Cursor::at(2), vec![put("c", "3"), (b"b".to_vec(), None)]).await.unwrap();
     store.close().await.unwrap();
 
     let store = open_sound(dir.path());
     assert_eq!(store.names().unwrap(), ["acme-audit/local"]);
     let saved = cursor(&store, "acme-audit/local").load().await.unwrap();
     let parts = vec![part("a", "1"), part("c", "3")];
-    assert_eq!(
-        saved,
-        Some(Saved {
-            cursor: Cursor::at(2),
-            parts
-        })
-    );
+    assert_eq!(saved, Some(Saved { cursor: Cursor::at(2), parts }));
 }
 
 #[tokio::test]
 async fn a_store_that_was_never_closed_keeps_what_it_acknowledged() {
     let dir = fresh_dir();
     let store = open_sound(dir.path());
-    cursor(&store, "a")
-        .commit(&Cursor::at(1), Vec::new())
-        .await
-        .unwrap();
+    cursor(&store, "a").commit(&Cursor::at(1), Vec::new()).await.unwrap();
     drop(store);
     let saved = cursor(&open_sound(dir.path()), "a").load().await.unwrap();
     assert_eq!(saved.unwrap().cursor, Cursor::at(1));
@@ -60,19 +45,11 @@ async fn a_commit_on_top_of_something_else_changes_nothing() {
     first.commit(&Cursor::at(1), Vec::new()).await.unwrap();
 
     for mut stale in [second, cursor(&store, "a")] {
-        let refused = stale
-            .commit(&Cursor::at(9), vec![put("k", "new"), put("l", "new")])
-            .await;
+        let refused = stale.commit(&Cursor::at(9), vec![put("k", "new"), put("l", "new")]).await;
         assert!(matches!(refused, Err(StateError::Conflict { .. })), "{refused:?}");
     }
     let saved = cursor(&store, "a").load().await.unwrap();
-    assert_eq!(
-        saved,
-        Some(Saved {
-            cursor: Cursor::at(1),
-            parts: vec![part("k", "old")]
-        })
-    );
+    assert_eq!(saved, Some(Saved { cursor: Cursor::at(1), parts: vec![part("k", "old")] }));
 }
 
 #[tokio::test]
@@ -80,20 +57,11 @@ async fn a_removed_checkpoint_is_gone_everywhere_and_its_neighbours_stay() {
     let dir = fresh_dir();
     let store = open_sound(dir.path());
     for name in ["a", "a/local", "a0"] {
-        cursor(&store, name)
-            .commit(&Cursor::at(1), vec![put("k", name)])
-            .await
-            .unwrap();
+        cursor(&store, name).commit(&Cursor::at(1), vec![put("k", name)]).await.unwrap();
     }
     let mut removed = cursor(&store, "a");
     let was = removed.remove().await.unwrap();
-    assert_eq!(
-        was,
-        Some(Saved {
-            cursor: Cursor::at(1),
-            parts: vec![part("k", "a")]
-        })
-    );
+    assert_eq!(was, Some(Saved { cursor: Cursor::at(1), parts: vec![part("k", "a")] }));
     assert_eq!(removed.remove().await.unwrap(), None);
     let copy = fs::read_to_string(dir.path().join("checkpoints.json")).unwrap();
     assert!(!copy.contains(r#""a":"#) && copy.contains(r#""a0":"#), "{copy}");
@@ -120,21 +88,12 @@ async fn what_cannot_be_stored_or_understood_is_refused_by_name() {
     }
     let large = vec![(b"k".to_vec(), Some(vec![0; 100_000]))];
     let refused = cursor(&store, "a").commit(&Cursor::at(1), large).await;
-    assert!(
-        matches!(refused, Err(StateError::TooLarge { what: "part", .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(StateError::TooLarge { what: "part", .. })), "{refused:?}");
     assert_eq!(store.names().unwrap(), Vec::<String>::new());
 
-    cursor(&store, "a")
-        .commit(&Cursor::at(1), Vec::new())
-        .await
-        .unwrap();
+    cursor(&store, "a").commit(&Cursor::at(1), Vec::new()).await.unwrap();
     let refused = store.cursor::<Vec<u8>>("a").remove().await;
-    assert!(
-        matches!(refused, Err(StateError::NotUnderstood { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(StateError::NotUnderstood { .. })), "{refused:?}");
     assert!(cursor(&store, "a").remove().await.unwrap().is_some());
 }
 
@@ -158,11 +117,7 @@ async fn the_copy_follows_within_its_interval_without_a_further_commit() {
     for settled in [111, 222] {
         checkpoint.commit(&Cursor::at(settled), Vec::new()).await.unwrap();
     }
-    let copied = || {
-        fs::read_to_string(dir.path().join("checkpoints.json"))
-            .unwrap()
-            .contains("chatcmpl-222")
-    };
+    let copied = || fs::read_to_string(dir.path().join("checkpoints.json")).unwrap().contains("chatcmpl-222");
     for _ in 0..600 {
         tokio::time::advance(std::time::Duration::from_millis(10)).await;
         // A pass through the blocking threads lets a copy that is due be written.
@@ -176,10 +131,7 @@ async fn files_are_for_this_user_alone() {
     let parent = fresh_dir();
     let dir = parent.path().join("state");
     let store = open_sound(&dir);
-    cursor(&store, "a")
-        .commit(&Cursor::at(1), Vec::new())
-        .await
-        .unwrap();
+    cursor(&store, "a").commit(&Cursor::at(1), Vec::new()).await.unwrap();
     let mode = |path: &str| fs::metadata(dir.join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!([mode("."), mode("cursors")], [0o700; 2]);
     assert_eq!([mode("checkpoints.json"), mode("holder.json")], [0o600; 2]);

@@ -33,10 +33,7 @@ async fn commits_rising_numbers_when_it_is_run_to_be_killed() {
     loop {
         number += 1;
         let key = vec![u8::try_from(number % 16).unwrap()];
-        checkpoint
-            .commit(&Cursor::at(number), vec![(key, Some(padded(number)))])
-            .await
-            .unwrap();
+        checkpoint.commit(&Cursor::at(number), vec![(key, Some(padded(number)))]).await.unwrap();
         writeln!(out, "acknowledged {number}").unwrap();
     }
 }
@@ -48,11 +45,7 @@ fn padded(number: i64) -> Vec<u8> {
 
 fn start(dir: &Path) -> (Child, Receiver<String>) {
     let mut child = Command::new(env::current_exe().unwrap())
-        .args([
-            "kill::commits_rising_numbers_when_it_is_run_to_be_killed",
-            "--exact",
-            "--nocapture",
-        ])
+        .args(["kill::commits_rising_numbers_when_it_is_run_to_be_killed", "--exact", "--nocapture"])
         .env(DIR, dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -60,11 +53,7 @@ fn start(dir: &Path) -> (Child, Receiver<String>) {
         .unwrap();
     let (lines, received) = channel();
     let out = BufReader::new(child.stdout.take().unwrap());
-    thread::spawn(move || {
-        out.lines()
-            .map_while(Result::ok)
-            .try_for_each(|line| lines.send(line))
-    });
+    thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
     (child, received)
 }
 
@@ -87,10 +76,7 @@ fn no_kill_loses_what_was_acknowledged_or_leaves_a_store_that_does_not_open() {
             let (word, number) = (words.next(), words.next().and_then(|number| number.parse().ok()));
             match (word, number) {
                 (Some("loaded"), Some(number)) => {
-                    assert!(
-                        number >= acknowledged,
-                        "cycle {cycle}: {acknowledged} was lost, found {number}"
-                    );
+                    assert!(number >= acknowledged, "cycle {cycle}: {acknowledged} was lost, found {number}");
                     acknowledged = number;
                     loads += 1;
                     *deadline += Duration::from_micros(random.below(10_000));
@@ -112,10 +98,7 @@ fn no_kill_loses_what_was_acknowledged_or_leaves_a_store_that_does_not_open() {
         child.wait().unwrap();
         lines.iter().for_each(|line| note(line, &mut deadline));
     }
-    assert!(
-        loads > cycles / 10,
-        "only {loads} starts were survived: this proves nothing"
-    );
+    assert!(loads > cycles / 10, "only {loads} starts were survived: this proves nothing");
     assert_eq!(open(dir.path()).unwrap().recovery, None);
 }
 

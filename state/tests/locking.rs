@@ -26,10 +26,7 @@ fn what_a_dead_process_left_in_the_lock_file_means_nothing() {
     fs::write(dir.path().join("holder.json"), left).unwrap();
     let first = open_sound(dir.path());
     let told = open(dir.path()).unwrap_err().to_string();
-    assert!(
-        told.contains("`ccfd run`") && !told.contains("long ago"),
-        "{told}"
-    );
+    assert!(told.contains("`ccfd run`") && !told.contains("long ago"), "{told}");
     drop(first);
 }
 

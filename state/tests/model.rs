@@ -9,17 +9,9 @@ use crate::support::{Cursor, cursor, fresh_dir, open_sound};
 
 #[derive(Clone, Debug)]
 enum Step {
-    Commit {
-        name: usize,
-        settled: i64,
-        parts: Vec<(u8, Option<Vec<u8>>)>,
-    },
-    StaleCommit {
-        name: usize,
-    },
-    Remove {
-        name: usize,
-    },
+    Commit { name: usize, settled: i64, parts: Vec<(u8, Option<Vec<u8>>)> },
+    StaleCommit { name: usize },
+    Remove { name: usize },
     Close,
     Abandon,
 }
@@ -73,19 +65,14 @@ async fn run(steps: Vec<Step>) {
                 checkpoint.commit(&Cursor::at(settled), parts).await.unwrap();
             }
             Step::StaleCommit { name } if model.contains_key(NAMES[name]) => {
-                let refused = cursor(&store, NAMES[name])
-                    .commit(&Cursor::at(0), Vec::new())
-                    .await;
+                let refused = cursor(&store, NAMES[name]).commit(&Cursor::at(0), Vec::new()).await;
                 assert!(matches!(refused, Err(StateError::Conflict { .. })));
             }
             Step::StaleCommit { .. } => {}
             Step::Remove { name } => {
                 let removed = cursor(&store, NAMES[name]).remove().await.unwrap();
                 let expected = model.remove(NAMES[name]);
-                assert_eq!(
-                    removed.map(|saved| saved.cursor),
-                    expected.map(|(head, _)| Cursor::at(head))
-                );
+                assert_eq!(removed.map(|saved| saved.cursor), expected.map(|(head, _)| Cursor::at(head)));
             }
             Step::Close => {
                 store.close().await.unwrap();

@@ -19,10 +19,7 @@ async fn a_snapshot_torn_by_a_kill_is_cleared_away() {
     fs::write(&torn, b"half").unwrap();
     let store = open_sound(dir.path());
     assert!(!torn.exists());
-    assert_eq!(
-        cursor(&store, "a/local").load().await.unwrap().unwrap().parts,
-        [part("k", "v")]
-    );
+    assert_eq!(cursor(&store, "a/local").load().await.unwrap().unwrap().parts, [part("k", "v")]);
 }
 
 #[tokio::test]
@@ -32,12 +29,7 @@ async fn a_damaged_snapshot_is_kept_aside_and_the_log_gives_everything_back() {
     drop(open_sound(dir.path()));
     fs::write(dir.path().join("cursors/snap.FFFFFFFFFFFFFFF0"), b"damaged").unwrap();
     let Opened { store, recovery } = open(dir.path()).unwrap();
-    let Recovery {
-        kept,
-        from_copy,
-        went_back,
-        ..
-    } = recovery.unwrap();
+    let Recovery { kept, from_copy, went_back, .. } = recovery.unwrap();
     assert!(kept.unwrap().join("snap.FFFFFFFFFFFFFFF0").exists());
     assert_eq!((from_copy, went_back), (Vec::new(), Vec::new()));
     let saved = cursor(&store, "a/local").load().await.unwrap().unwrap();
@@ -59,18 +51,10 @@ async fn garbage_in_place_of_the_log_is_kept_aside_and_the_heads_come_from_the_c
     let saved = checkpoint.load().await.unwrap().unwrap();
     assert_eq!((saved.cursor, saved.parts), (Cursor::at(7), Vec::new()));
 
-    checkpoint
-        .commit(&Cursor::at(8), vec![put("k", "v")])
-        .await
-        .unwrap();
+    checkpoint.commit(&Cursor::at(8), vec![put("k", "v")]).await.unwrap();
     drop((store, checkpoint));
     assert_eq!(
-        cursor(&open_sound(dir.path()), "a/local")
-            .load()
-            .await
-            .unwrap()
-            .unwrap()
-            .cursor,
+        cursor(&open_sound(dir.path()), "a/local").load().await.unwrap().unwrap().cursor,
         Cursor::at(8)
     );
 }
@@ -91,19 +75,13 @@ async fn a_store_that_is_gone_is_recovered_from_the_copy() {
     store_with_one_checkpoint(dir.path()).await;
     fs::remove_dir_all(dir.path().join("cursors")).unwrap();
     let recovery = open(dir.path()).unwrap().recovery.unwrap();
-    assert_eq!(
-        (recovery.kept, recovery.from_copy),
-        (None, vec!["a/local".to_owned()])
-    );
+    assert_eq!((recovery.kept, recovery.from_copy), (None, vec!["a/local".to_owned()]));
 }
 
 #[tokio::test]
 async fn without_a_usable_copy_damage_is_refused_at_every_start_and_nothing_is_moved() {
-    for copy in [
-        Some("{\"version\":1,"),
-        Some("{\"version\":1,\"written\":\"2026-01-01T00:00:00Z\"}"),
-        None,
-    ] {
+    for copy in [Some("{\"version\":1,"), Some("{\"version\":1,\"written\":\"2026-01-01T00:00:00Z\"}"), None]
+    {
         let dir = fresh_dir();
         store_with_one_checkpoint(dir.path()).await;
         fill_with_garbage(&dir.path().join("cursors/db"));
@@ -114,9 +92,7 @@ async fn without_a_usable_copy_damage_is_refused_at_every_start_and_nothing_is_m
         }
         for _ in 0..2 {
             let refused = open(dir.path()).unwrap_err();
-            let StateError::Unrecoverable { kept, .. } = refused else {
-                panic!("{refused:?}")
-            };
+            let StateError::Unrecoverable { kept, .. } = refused else { panic!("{refused:?}") };
             assert_eq!(kept, dir.path().join("cursors"));
             assert!(kept.join("db").exists());
         }
@@ -146,11 +122,7 @@ async fn a_store_older_than_its_copy_is_reported() {
     checkpoint.commit(&Cursor::at(8), Vec::new()).await.unwrap();
     store.close().await.unwrap();
 
-    fs::copy(
-        dir.path().join("checkpoints.json"),
-        old.path().join("checkpoints.json"),
-    )
-    .unwrap();
+    fs::copy(dir.path().join("checkpoints.json"), old.path().join("checkpoints.json")).unwrap();
     let recovery = open(old.path()).unwrap().recovery.unwrap();
     assert_eq!(recovery.went_back, ["a/local"]);
 }
@@ -162,10 +134,7 @@ async fn a_flipped_bit_anywhere_is_never_a_wrong_value() {
     let mut checkpoint = cursor(&store, "a/local");
     for settled in 0..30 {
         let key = format!("k{}", settled % 5);
-        checkpoint
-            .commit(&Cursor::at(settled), vec![put(&key, &key.repeat(40))])
-            .await
-            .unwrap();
+        checkpoint.commit(&Cursor::at(settled), vec![put(&key, &key.repeat(40))]).await.unwrap();
     }
     store.close().await.unwrap();
     let log = fs::read(sound.path().join("cursors/db")).unwrap();

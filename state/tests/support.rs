@@ -15,10 +15,7 @@ pub struct Cursor {
 
 impl Cursor {
     pub fn at(settled: i64) -> Self {
-        Self {
-            settled,
-            anchors: vec![format!("chatcmpl-{settled}")],
-        }
+        Self { settled, anchors: vec![format!("chatcmpl-{settled}")] }
     }
 }
 
@@ -27,10 +24,7 @@ pub fn fresh_dir() -> TempDir {
 }
 
 pub fn open(dir: &Path) -> Result<Opened, StateError> {
-    let options = Options {
-        lock_wait: Duration::from_millis(200),
-        holder: "ccfd run".to_owned(),
-    };
+    let options = Options { lock_wait: Duration::from_millis(200), holder: "ccfd run".to_owned() };
     Store::open(dir, options)
 }
 
@@ -56,10 +50,7 @@ pub fn put(key: &str, value: &str) -> (Vec<u8>, Option<Vec<u8>>) {
 /// Leaves a closed store with checkpoint `a/local` at 7 and one part.
 pub async fn store_with_one_checkpoint(dir: &Path) {
     let store = open_sound(dir);
-    cursor(&store, "a/local")
-        .commit(&Cursor::at(7), vec![put("k", "v")])
-        .await
-        .unwrap();
+    cursor(&store, "a/local").commit(&Cursor::at(7), vec![put("k", "v")]).await.unwrap();
     store.close().await.unwrap();
 }
 

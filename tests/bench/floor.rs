@@ -6,11 +6,7 @@ use std::{fs::File, io::Write};
 use memchr::memmem;
 
 pub fn run(base_url: &str, out: &str) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(walk(base_url, out));
 }
 
@@ -22,12 +18,7 @@ async fn walk(base_url: &str, out: &str) {
     loop {
         let window = last.map_or(String::new(), |last: u64| format!("&effective_at[lte]={last}"));
         let url = format!("{base_url}/organization/audit_logs?limit=100{window}");
-        let answer = client
-            .get(url)
-            .header("authorization", "Bearer sk-admin-floor")
-            .send()
-            .await
-            .unwrap();
+        let answer = client.get(url).header("authorization", "Bearer sk-admin-floor").send().await.unwrap();
         let body = answer.bytes().await.unwrap();
         pages += 1;
         let Some(place) = time.rfind(&body) else { break };

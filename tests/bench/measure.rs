@@ -28,17 +28,11 @@ pub fn measure(command: &mut Command) -> Measured {
         }
         let status = std::fs::read_to_string(format!("{place}/status")).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        peak = line
-            .and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
-            .unwrap_or(peak)
-            .max(peak);
+        peak =
+            line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(peak).max(peak);
         std::thread::sleep(Duration::from_millis(4));
     };
     let wall = began.elapsed().as_secs_f64();
     assert!(child.wait().unwrap().success(), "{command:?} failed");
-    Measured {
-        wall,
-        cpu,
-        peak_mib: f64::from(peak) / 1024.0,
-    }
+    Measured { wall, cpu, peak_mib: f64::from(peak) / 1024.0 }
 }

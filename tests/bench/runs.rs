@@ -19,30 +19,12 @@ struct Simulator {
 impl Simulator {
     fn start(events: u64, latency: &str) -> Self {
         let mut command = Command::new(CCFD);
-        command.args([
-            "simulate",
-            "--listen",
-            "127.0.0.1:0",
-            "--completions",
-            "0",
-            "--latency",
-            latency,
-        ]);
-        command.args([
-            "--audit-logs",
-            &events.to_string(),
-            "--habits",
-            "ties,shuffle,newest,tenant-ignore",
-        ]);
+        command.args(["simulate", "--listen", "127.0.0.1:0", "--completions", "0", "--latency", latency]);
+        command.args(["--audit-logs", &events.to_string(), "--habits", "ties,shuffle,newest,tenant-ignore"]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut url)
-            .unwrap();
-        Self {
-            child,
-            url: url.trim().to_owned(),
-        }
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        Self { child, url: url.trim().to_owned() }
     }
 }
 
@@ -61,11 +43,7 @@ fn ccfd(dir: &Path, url: &str, sink: &str, arguments: &[&str]) -> Command {
     );
     std::fs::write(dir.join("ccfd.toml"), settings).unwrap();
     let mut command = Command::new(CCFD);
-    command
-        .current_dir(dir)
-        .env("BENCH_KEY", "sk-admin-bench")
-        .args(arguments)
-        .stdout(Stdio::null());
+    command.current_dir(dir).env("BENCH_KEY", "sk-admin-bench").args(arguments).stdout(Stdio::null());
     command
 }
 
@@ -98,9 +76,7 @@ const SQLITE: &str = "type = \"sqlite\"\npath = \"tables.db\"";
 /// Everything at full speed.
 pub fn throughput(events: u64) {
     let simulator = Simulator::start(events, "0s");
-    head(&format!(
-        "{events} audit events from a loopback simulator, no latency"
-    ));
+    head(&format!("{events} audit events from a loopback simulator, no latency"));
     let dir = tempfile::tempdir().unwrap();
     let least = measure(&mut floor(dir.path(), &simulator.url));
     row("floor (no parsing)", events, least);
@@ -115,17 +91,11 @@ pub fn throughput(events: u64) {
 /// With every delivered id held: memory must not grow with it.
 pub fn held(events: u64) {
     let simulator = Simulator::start(events, "0s");
-    head(&format!(
-        "{events} audit events, all of them within the overlap, so that every id is held"
-    ));
+    head(&format!("{events} audit events, all of them within the overlap, so that every id is held"));
     for (name, sink) in [("ccfd into ndjson", NDJSON), ("ccfd into sqlite", SQLITE)] {
         let dir = tempfile::tempdir().unwrap();
         let mut command = ccfd(dir.path(), &simulator.url, sink, &["run", "--once"]);
-        row(
-            name,
-            events,
-            measure(command.env("CCFD__COLLECTOR__BENCH__OVERLAP", "8d")),
-        );
+        row(name, events, measure(command.env("CCFD__COLLECTOR__BENCH__OVERLAP", "8d")));
     }
 }
 
@@ -139,23 +109,11 @@ pub fn latency(events: u64) {
     let dir = tempfile::tempdir().unwrap();
     let run = measure(&mut ccfd(dir.path(), &simulator.url, NDJSON, &["run", "--once"]));
     row("ccfd into ndjson", events, run);
-    println!(
-        "{:<28} {:.1} % of the floor's speed",
-        "",
-        least.wall / run.wall * 100.0
-    );
+    println!("{:<28} {:.1} % of the floor's speed", "", least.wall / run.wall * 100.0);
     let mut one = 0.0;
     for parallel in ["1", "8"] {
         let dir = tempfile::tempdir().unwrap();
-        let arguments = [
-            "backfill",
-            "--collector",
-            "bench",
-            "--from",
-            "8d",
-            "--parallel",
-            parallel,
-        ];
+        let arguments = ["backfill", "--collector", "bench", "--from", "8d", "--parallel", parallel];
         let run = measure(&mut ccfd(dir.path(), &simulator.url, NDJSON, &arguments));
         row(&format!("backfill --parallel {parallel}"), events, run);
         if parallel == "1" {

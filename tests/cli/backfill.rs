@@ -2,14 +2,7 @@ use rustix::process::Signal;
 
 use crate::support::process::{Place, Simulated, wait_until};
 
-const MANY: [&str; 6] = [
-    "--audit-logs",
-    "3000",
-    "--completions",
-    "300",
-    "--habits",
-    "ties,shuffle,newest",
-];
+const MANY: [&str; 6] = ["--audit-logs", "3000", "--completions", "300", "--habits", "ties,shuffle,newest"];
 const AUDIT: [&str; 4] = ["backfill", "--collector", "acme-audit", "--from"];
 
 fn audit(rest: &[&str]) -> Vec<String> {
@@ -72,20 +65,11 @@ fn what_cannot_be_backfilled_is_a_usage_error() {
     let api = Simulated::start(&MANY);
     let place = Place::new(&api.base_url);
     for (words, reason) in [
-        (
-            "backfill --collector acme-chat --from 30d --parallel 2",
-            "filtered by time",
-        ),
+        ("backfill --collector acme-chat --from 30d --parallel 2", "filtered by time"),
         ("backfill --collector nobody --from 30d", "acme-audit, acme-chat"),
-        (
-            "backfill --collector acme-audit --sink nowhere --from 30d",
-            "no sink `nowhere`",
-        ),
+        ("backfill --collector acme-audit --sink nowhere --from 30d", "no sink `nowhere`"),
         ("backfill --collector acme-audit --from yesterday", "wanted:"),
-        (
-            "backfill --collector acme-audit --from 2026-01-02 --to 2026-01-01",
-            "nothing lies between",
-        ),
+        ("backfill --collector acme-audit --from 2026-01-02 --to 2026-01-01", "nothing lies between"),
     ] {
         let words: Vec<&str> = words.split(' ').collect();
         let ended = place.run_to(2, &words);

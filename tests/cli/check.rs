@@ -7,10 +7,7 @@ fn all_is_well_and_no_row_is_written() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url);
     let text = place.run_to(0, &["check"]).stdout;
-    assert!(
-        text.lines().any(|line| line.contains("newest record 20")),
-        "{text}"
-    );
+    assert!(text.lines().any(|line| line.contains("newest record 20")), "{text}");
     assert!(!text.contains("FAIL") && !text.contains("warn"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
     assert_eq!(place.rows(), (0, 0));
@@ -26,16 +23,10 @@ fn an_empty_list_is_a_warning_with_a_question() {
 
 #[test]
 fn a_clock_that_is_wrong_is_a_warning() {
-    for (offset, text) in [
-        ("3600", "behind the server's"),
-        ("-3600", "ahead of the server's"),
-    ] {
+    for (offset, text) in [("3600", "behind the server's"), ("-3600", "ahead of the server's")] {
         let api = Simulated::start(&["--date-offset", offset]);
         let said = Place::new(&api.base_url).run_to(0, &["check"]).stdout;
-        assert!(
-            said.contains("warn  clock acme-chat") && said.contains(text),
-            "{said}"
-        );
+        assert!(said.contains("warn  clock acme-chat") && said.contains(text), "{said}");
     }
 }
 
@@ -66,24 +57,14 @@ fn a_key_of_the_wrong_class_is_told_before_it_is_sent() {
 fn a_key_that_is_not_there_is_named_by_its_place() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url).without("OPENAI_API_KEY");
-    fails(
-        &place,
-        "key acme-chat",
-        "OPENAI_API_KEY is not set",
-        "provide the key",
-    );
+    fails(&place, "key acme-chat", "OPENAI_API_KEY is not set", "provide the key");
 }
 
 #[test]
 fn a_key_that_the_api_refuses_is_told() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url).with("OPENAI_API_KEY", "not-of-openai");
-    fails(
-        &place,
-        "upstream acme-chat",
-        "the API key is not valid",
-        "provide a new one",
-    );
+    fails(&place, "upstream acme-chat", "the API key is not valid", "provide a new one");
 }
 
 #[test]

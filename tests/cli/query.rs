@@ -17,10 +17,7 @@ fn rows_come_as_a_table_as_json_and_as_csv() {
     let place = collected();
     let sql = "SELECT ConnectorName, count(*) AS n FROM OpenAIAuditLogs_CL GROUP BY 1";
     let text = place.run_to(0, &["query", sql]).stdout;
-    assert_eq!(
-        text,
-        "ConnectorName    n\n-------------  ---\nacme-audit     200\n"
-    );
+    assert_eq!(text, "ConnectorName    n\n-------------  ---\nacme-audit     200\n");
     let json = place.run_to(0, &["query", "--json", sql]).stdout;
     assert_eq!(json, "{\"ConnectorName\":\"acme-audit\",\"n\":200}\n");
     let csv = place.run_to(0, &["query", "--csv", sql]).stdout;
@@ -44,11 +41,7 @@ fn a_record_is_one_line_of_json_that_holds_it_as_received() {
 fn nothing_can_be_changed() {
     let place = collected();
     let ended = place.run_to(2, &["query", "DELETE FROM OpenAIAuditLogs_CL"]);
-    assert!(
-        ended.stderr.contains("only statements that read"),
-        "{}",
-        ended.stderr
-    );
+    assert!(ended.stderr.contains("only statements that read"), "{}", ended.stderr);
     assert_eq!(place.rows().0, 200);
 }
 
@@ -90,19 +83,13 @@ fn of_several_databases_one_is_named() {
 fn a_query_that_cannot_be_answered_says_why() {
     let place = Place::new("http://127.0.0.1:9/v1");
     let missing = place.run_to(1, &["query", "SELECT 1"]);
-    assert!(
-        missing.stderr.contains("nothing was collected yet"),
-        "{missing:?}"
-    );
+    assert!(missing.stderr.contains("nothing was collected yet"), "{missing:?}");
     let place = collected();
     let sql = place.run_to(2, &["query", "SELECT * FROM unheard_of"]);
     assert!(sql.stderr.contains("no such table"), "{sql:?}");
     let sink = place.run_to(2, &["query", "--sink", "other", "SELECT 1"]);
     assert!(sink.stderr.contains("there are: local"), "{sink:?}");
-    place.replace(
-        "type = \"sqlite\"\npath = \"./tables.db\"",
-        "type = \"ndjson\"\ndir = \"./a\"",
-    );
+    place.replace("type = \"sqlite\"\npath = \"./tables.db\"", "type = \"ndjson\"\ndir = \"./a\"");
     let none = place.run_to(2, &["query", "SELECT 1"]);
     assert!(none.stderr.contains("no sink of type sqlite"), "{none:?}");
 }

@@ -28,12 +28,7 @@ fn a_daemon_that_is_told_to_end_says_so_in_its_status() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let text = std::fs::read_to_string(place.path("state/status.json")).unwrap();
     let status: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let states: Vec<_> = status["routes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|route| &route["state"])
-        .collect();
+    let states: Vec<_> = status["routes"].as_array().unwrap().iter().map(|route| &route["state"]).collect();
     assert_eq!(states, ["stopped", "stopped"]);
 }
 
@@ -55,11 +50,7 @@ fn a_parked_route_does_not_hold_up_its_neighbour() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url).without("OPENAI_API_KEY");
     let ended = place.run_to(3, &["run", "--once"]);
-    assert!(
-        ended.stderr.contains("OPENAI_API_KEY is not set"),
-        "{}",
-        ended.stderr
-    );
+    assert!(ended.stderr.contains("OPENAI_API_KEY is not set"), "{}", ended.stderr);
     assert!(ended.stderr.contains("provide the key where"), "{}", ended.stderr);
     assert_eq!(place.rows().0, 230);
 }
@@ -83,14 +74,7 @@ fn another_project_under_the_same_name_parks_until_the_change_is_accepted() {
     drop(api);
     let _other = Simulated::listening(
         &address,
-        &[
-            "--project",
-            "proj_other",
-            "--audit-logs",
-            "0",
-            "--completions",
-            "150",
-        ],
+        &["--project", "proj_other", "--audit-logs", "0", "--completions", "150"],
     );
     let ended = place.run_to(3, &["run", "--once"]);
     assert!(ended.stderr.contains("proj_other"), "{}", ended.stderr);

@@ -10,10 +10,7 @@ use crate::support::process::{ADMIN_SECRET, Place, Simulated};
 fn the_file_is_named_before_or_after_the_command() {
     let place = Place::new("http://127.0.0.1:9/v1");
     fs::rename(place.path("ccfd.toml"), place.path("other.toml")).unwrap();
-    for words in [
-        ["--config", "other.toml", "status"],
-        ["status", "--config", "other.toml"],
-    ] {
+    for words in [["--config", "other.toml", "status"], ["status", "--config", "other.toml"]] {
         assert!(place.run_to(0, &words).stdout.contains("acme-audit/local"));
     }
     let ended = place.run_to(2, &["status", "--config", "none.toml"]);
@@ -23,12 +20,7 @@ fn the_file_is_named_before_or_after_the_command() {
 #[test]
 fn without_a_file_the_keys_of_the_environment_are_enough() {
     let place = Place::bare().without("OPENAI_ADMIN_KEY");
-    assert!(
-        place
-            .run_to(0, &["status"])
-            .stdout
-            .contains("chat-completions/local")
-    );
+    assert!(place.run_to(0, &["status"]).stdout.contains("chat-completions/local"));
     let place = place.without("OPENAI_API_KEY");
     let ended = place.run_to(2, &["run"]);
     assert!(ended.stderr.contains("ccfd demo"), "{}", ended.stderr);
@@ -60,11 +52,7 @@ fn a_secret_file_that_everyone_can_read_is_refused() {
     place.write("key", ADMIN_SECRET);
     set_mode(&place.path("key"), 0o644);
     let ended = place.run_to(3, &["run", "--once"]);
-    assert!(
-        ended.stderr.contains("can be read by everyone"),
-        "{}",
-        ended.stderr
-    );
+    assert!(ended.stderr.contains("can be read by everyone"), "{}", ended.stderr);
     assert!(place.run_to(3, &["check"]).stdout.contains("chmod o-r"));
     set_mode(&place.path("key"), 0o600);
     place.run_to(0, &["run", "--once"]);

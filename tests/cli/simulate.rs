@@ -37,10 +37,7 @@ fn what_cannot_be_simulated_is_a_usage_error() {
     for (words, reason) in [
         ("simulate --habits tidy", "deleted-404"),
         ("simulate --listen 0.0.0.0:0", "loopback"),
-        (
-            "simulate --listen 127.0.0.1:0 --records bad.ndjson",
-            "line 1 of input 1",
-        ),
+        ("simulate --listen 127.0.0.1:0 --records bad.ndjson", "line 1 of input 1"),
     ] {
         let ended = place.run_to(2, &words.split(' ').collect::<Vec<_>>());
         assert!(ended.stderr.contains(reason), "{words}: {}", ended.stderr);

@@ -37,24 +37,15 @@ fn without_a_daemon_the_checkpoints_are_shown_as_stopped() {
     let status = place.status();
     assert_eq!(status["daemon"]["running"], false);
     let route = &status["routes"][0];
-    assert_eq!(
-        (&route["state"], &route["delivered"]),
-        (&"stopped".into(), &230.into())
-    );
+    assert_eq!((&route["state"], &route["delivered"]), (&"stopped".into(), &230.into()));
     let text = place.run_to(0, &["status"]).stdout;
-    assert!(
-        text.starts_with("no daemon is running; the last one wrote 20"),
-        "{text}"
-    );
+    assert!(text.starts_with("no daemon is running; the last one wrote 20"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
     assert!(text.contains("tables.db"), "{text}");
 
     std::fs::remove_file(place.path("state/status.json")).unwrap();
     let route = &place.status()["routes"][0];
-    assert_eq!(
-        (&route["state"], &route["delivered"]),
-        (&"stopped".into(), &230.into())
-    );
+    assert_eq!((&route["state"], &route["delivered"]), (&"stopped".into(), &230.into()));
 }
 
 #[test]
@@ -89,12 +80,7 @@ fn a_state_that_a_backfill_holds_is_said_and_is_no_error() {
     backfill.wait_for_log("backfill started");
     let text = place.run_to(0, &["status"]).stdout;
     assert!(text.starts_with("in use by `ccfd backfill` (process "), "{text}");
-    assert!(
-        place.status()["held_by"]
-            .as_str()
-            .unwrap()
-            .contains("ccfd backfill")
-    );
+    assert!(place.status()["held_by"].as_str().unwrap().contains("ccfd backfill"));
 }
 
 #[test]
@@ -116,8 +102,5 @@ fn a_finished_backfill_is_listed() {
     let place = Place::new(&api.base_url);
     place.run_to(0, &["backfill", "--collector", "acme-chat", "--from", "30d"]);
     let text = place.run_to(0, &["status"]).stdout;
-    assert!(
-        text.contains("backfill acme-chat/local 30d..: finished, 120 records"),
-        "{text}"
-    );
+    assert!(text.contains("backfill acme-chat/local 30d..: finished, 120 records"), "{text}");
 }

@@ -25,11 +25,7 @@ async fn history_holds_little(list: List) {
         let newest = page.change.cursor.newest.unwrap_or(0);
         if page.task == Task::Sweep && newest < BEGIN - OVERLAP.as_secs() as i64 {
             pages += 1;
-            assert!(
-                page.change.held <= BOUNDARY_MAX,
-                "{} ids held in history",
-                page.change.held
-            );
+            assert!(page.change.held <= BOUNDARY_MAX, "{} ids held in history", page.change.held);
         }
         rig.deliver(&page);
         rig.commit(*page);
@@ -39,11 +35,7 @@ async fn history_holds_little(list: List) {
 }
 
 async fn long_run(list: List) {
-    let mut rig = Rig::new(
-        list,
-        options(list, 3000, "ties,shuffle,crowded", 4),
-        BEGIN - 8 * DAY,
-    );
+    let mut rig = Rig::new(list, options(list, 3000, "ties,shuffle,crowded", 4), BEGIN - 8 * DAY);
     let mut reader = rig.reader().await;
     let mut last: Option<Cursor> = None;
     let end = BEGIN + 2 * DAY;
@@ -76,10 +68,7 @@ async fn long_run(list: List) {
     }
     rig.run_for(&mut reader, Duration::from_secs(400)).await;
     let cursor = &rig.cursors[0];
-    assert!(
-        cursor.settled > end - 2 * OVERLAP.as_secs() as i64,
-        "settled stands still"
-    );
+    assert!(cursor.settled > end - 2 * OVERLAP.as_secs() as i64, "settled stands still");
     assert!(cursor.crowded.is_empty());
     if list == List::Completions {
         let mut older = 0;

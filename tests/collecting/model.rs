@@ -12,18 +12,10 @@ use crate::support::{
 };
 
 /// Both directions, with and without ties and a random order.
-const HABITS: [&str; 4] = [
-    "ties,shuffle",
-    "ties,shuffle,oldest,order-ignored",
-    "",
-    "oldest,order-ignored",
-];
+const HABITS: [&str; 4] = ["ties,shuffle", "ties,shuffle,oldest,order-ignored", "", "oldest,order-ignored"];
 
 fn on_paused_time<T>(run: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(run)
 }
 
@@ -54,14 +46,8 @@ async fn read_window(
     let mut cursor = rig.source.begin(base + from, Some(base + to));
     for _ in 0..200 {
         let parts: Vec<_> = rig.parts.clone().into_iter().collect();
-        let mut reader = Reader::window(
-            Arc::clone(&rig.client),
-            &rig.source,
-            rig.timing,
-            0,
-            cursor.clone(),
-            &parts,
-        );
+        let mut reader =
+            Reader::window(Arc::clone(&rig.client), &rig.source, rig.timing, 0, cursor.clone(), &parts);
         for _ in 0..life {
             match reader.next().await {
                 Ok(Step::Page(page)) => {
@@ -88,10 +74,7 @@ async fn read_window(
 
 /// Records with their second and how late they show, in seconds since the beginning.
 fn arrivals() -> impl Strategy<Value = Vec<(i64, i64)>> {
-    proptest::collection::vec(
-        (0_i64..6000, prop_oneof![3 => 0_i64..5, 1 => 0_i64..1750]),
-        1..400,
-    )
+    proptest::collection::vec((0_i64..6000, prop_oneof![3 => 0_i64..5, 1 => 0_i64..1750]), 1..400)
 }
 
 async fn overlap(list: List, habits: &str, arrivals: &[(i64, i64)], restarts: &[u64]) {
@@ -141,14 +124,7 @@ proptest! {
 #[test]
 fn a_start_behind_the_oldest_second_of_a_list_newest_first_is_no_end() {
     let seconds = BTreeMap::from([(0, 56), (62, 45)]);
-    on_paused_time(read_window(
-        List::Completions,
-        "order-ignored",
-        &seconds,
-        1,
-        62,
-        6,
-    ));
+    on_paused_time(read_window(List::Completions, "order-ignored", &seconds, 1, 62, 6));
 }
 
 /// Found by chance: a page of one second beyond the window is the beginning of a list that answers newest first.

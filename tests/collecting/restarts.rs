@@ -47,24 +47,12 @@ struct Run {
 impl Run {
     fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let list = if rng.random() {
-            List::AuditLogs
-        } else {
-            List::Completions
-        };
+        let list = if rng.random() { List::AuditLogs } else { List::Completions };
         // Where cursors drop ties and the order is stable, a crowded second cannot be had whole by any means.
-        let mut habits = if rng.random_ratio(1, 4) {
-            vec![]
-        } else {
-            vec!["ties", "shuffle"]
-        };
+        let mut habits = if rng.random_ratio(1, 4) { vec![] } else { vec!["ties", "shuffle"] };
         habits.extend(HABITS.iter().filter(|_| rng.random_ratio(1, 4)));
         habits.push(GONE.choose(&mut rng).unwrap());
-        let count = if rng.random_ratio(1, 4) {
-            0
-        } else {
-            rng.random_range(1..4_000)
-        };
+        let count = if rng.random_ratio(1, 4) { 0 } else { rng.random_range(1..4_000) };
         let days = rng.random_range(1..10);
         let options = Options {
             audit_logs: count,
@@ -115,10 +103,7 @@ impl Run {
         let chosen: Vec<_> = match self.rng.random_range(0..8) {
             0 => known,
             1 | 2 => known.split_off(known.len() - known.len().min(200)),
-            3 | 4 => known
-                .into_iter()
-                .filter(|_| self.rng.random_ratio(1, 10))
-                .collect(),
+            3 | 4 => known.into_iter().filter(|_| self.rng.random_ratio(1, 10)).collect(),
             _ => Vec::new(),
         };
         for (id, _) in chosen {

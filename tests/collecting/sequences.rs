@@ -114,11 +114,7 @@ async fn a_record_of_2030(list: List) {
         rig.run_for(&mut reader, POLL + Duration::from_secs(1)).await;
         assert!(has(&rig, &new), "the tail stands still");
     }
-    assert!(
-        rig.requests() - before < 150,
-        "{} requests",
-        rig.requests() - before
-    );
+    assert!(rig.requests() - before < 150, "{} requests", rig.requests() - before);
     rig.assert_conserved(list);
 }
 
@@ -144,13 +140,7 @@ async fn every_third_call_fails(list: List) {
             Err(error) => rig.failed(error).await,
         }
     }
-    assert!(
-        reader
-            .next()
-            .await
-            .is_ok_and(|step| matches!(step, Step::Idle(_))),
-        "does not finish"
-    );
+    assert!(reader.next().await.is_ok_and(|step| matches!(step, Step::Idle(_))), "does not finish");
     rig.run_for(&mut reader, Duration::from_secs(700)).await;
     rig.assert_conserved(list);
 }
@@ -175,9 +165,7 @@ async fn crowded(list: List, count: i64, habits: &str, requests_max: u64) -> Rig
 }
 
 async fn all_of_a_crowd(list: List, count: i64, habits: &str, requests_max: u64) {
-    crowded(list, count, habits, requests_max)
-        .await
-        .assert_conserved(list);
+    crowded(list, count, habits, requests_max).await.assert_conserved(list);
 }
 
 /// Where cursors drop ties and the order is stable the rest cannot be asked for: it ends, and others are not lost with it.

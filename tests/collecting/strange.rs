@@ -93,11 +93,7 @@ async fn unusable_records(list: List) {
     }
     let mut reader = rig.reader().await;
     rig.run_for(&mut reader, Duration::from_secs(3000)).await;
-    assert!(
-        (20..=30).contains(&rig.unusable),
-        "{} rejects of 20",
-        rig.unusable
-    );
+    assert!((20..=30).contains(&rig.unusable), "{} rejects of 20", rig.unusable);
     rig.unusable = 0;
     rig.run_for(&mut reader, Duration::from_secs(3000)).await;
     assert_eq!(rig.unusable, 0, "rejects repeat for ever");
@@ -243,11 +239,7 @@ async fn records_of_the_future_do_not_push_out_the_anchors_that_are_needed() {
         rig.issue(list, rig.world.now(), rig.world.now());
         rig.run_for(&mut reader, POLL).await;
     }
-    assert!(
-        rig.requests() - before <= 5,
-        "{} requests in 4 polls",
-        rig.requests() - before
-    );
+    assert!(rig.requests() - before <= 5, "{} requests in 4 polls", rig.requests() - before);
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,12 +249,7 @@ async fn a_full_page_without_one_usable_completion_is_an_error() {
     rig.start = 0;
     for n in 0..150 {
         let body = Some(Bytes::from(format!(r#"{{"n":{n}}}"#)));
-        rig.simulator.add(vec![NewRecord {
-            list,
-            second: BEGIN,
-            visible_at: BEGIN,
-            body,
-        }]);
+        rig.simulator.add(vec![NewRecord { list, second: BEGIN, visible_at: BEGIN, body }]);
     }
     let mut reader = rig.reader().await;
     let error = reader.next().await.unwrap_err();
@@ -295,18 +282,11 @@ async fn a_page_of_the_slice_before_does_not_end_a_slice_unread() {
     for habits in ["ties,shuffle", "ties,shuffle,oldest"] {
         let mut rig = rig(list, 4000, habits);
         rig.tenant_walk = TenantWalk::Off;
-        rig.simulator
-            .set_habits(format!("{habits},tenant-ignore").parse().unwrap());
+        rig.simulator.set_habits(format!("{habits},tenant-ignore").parse().unwrap());
         let mut reader = rig.reader().await;
         let mut lo = 0;
         while let Ok(Step::Page(page)) = reader.next().await {
-            if let Some(sweep) = page
-                .change
-                .cursor
-                .sweep
-                .as_ref()
-                .filter(|sweep| sweep.slice.lo != lo)
-            {
+            if let Some(sweep) = page.change.cursor.sweep.as_ref().filter(|sweep| sweep.slice.lo != lo) {
                 lo = sweep.slice.lo;
                 rig.simulator.script(vec![Fault::SamePage]);
             }

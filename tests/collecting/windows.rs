@@ -21,11 +21,7 @@ fn wanted(rig: &Rig, list: List, seconds: std::ops::RangeInclusive<i64>) -> Hash
 
 fn assert_exactly(rig: &Rig, wanted: &HashSet<IdHash>) {
     let delivered: HashSet<IdHash> = rig.delivered.keys().copied().collect();
-    assert_eq!(
-        delivered.difference(wanted).count(),
-        0,
-        "records outside of what was asked for"
-    );
+    assert_eq!(delivered.difference(wanted).count(), 0, "records outside of what was asked for");
     assert_eq!(wanted.difference(&delivered).count(), 0, "records missing");
     assert!(rig.delivered.values().all(|times| *times == 1), "records doubled");
 }
@@ -34,12 +30,7 @@ fn assert_exactly(rig: &Rig, wanted: &HashSet<IdHash>) {
 async fn look_back(habits: &str, pages_a_life: usize) -> Rig {
     let list = List::Completions;
     let mut rig = Rig::new(list, options(list, 5000, habits, 11), 0);
-    let mut seconds: Vec<i64> = rig
-        .simulator
-        .issued(list)
-        .into_iter()
-        .map(|(_, second)| second)
-        .collect();
+    let mut seconds: Vec<i64> = rig.simulator.issued(list).into_iter().map(|(_, second)| second).collect();
     seconds.sort_unstable();
     rig.start = seconds[3000];
     let mut searched = 0;
@@ -99,10 +90,7 @@ async fn windows(list: List, habits: &str) {
     let mut rig = Rig::new(list, options(list, 6000, habits, 5), 0);
     let (first, last) = (BEGIN - 5 * DAY, BEGIN - DAY - 1);
     let edges: Vec<i64> = (0..=4).map(|n| first + n * DAY).collect();
-    rig.cursors = edges
-        .windows(2)
-        .map(|edge| rig.source.begin(edge[0], Some(edge[1] - 1)))
-        .collect();
+    rig.cursors = edges.windows(2).map(|edge| rig.source.begin(edge[0], Some(edge[1] - 1))).collect();
     let mut lives = 0;
     while let Some(index) = rig.cursors.iter().position(|cursor: &Cursor| !cursor.finished) {
         lives += 1;
@@ -113,11 +101,7 @@ async fn windows(list: List, habits: &str) {
         for _ in 0..4 {
             match reader.next().await {
                 Ok(Step::Page(page)) => {
-                    assert!(
-                        page.change.held <= 1200,
-                        "{} ids held in a window",
-                        page.change.held
-                    );
+                    assert!(page.change.held <= 1200, "{} ids held in a window", page.change.held);
                     rig.deliver(&page);
                     rig.commit(*page);
                 }
@@ -130,10 +114,8 @@ async fn windows(list: List, habits: &str) {
     let mut wanted = wanted(&rig, list, first..=last);
     // Tenant-scoped events have a list of their own.
     if list == List::AuditLogs {
-        let (tenant_free, _): (HashSet<_>, HashSet<_>) = wanted
-            .iter()
-            .copied()
-            .partition(|id| rig.delivered.contains_key(id));
+        let (tenant_free, _): (HashSet<_>, HashSet<_>) =
+            wanted.iter().copied().partition(|id| rig.delivered.contains_key(id));
         assert!(tenant_free.len() * 100 > wanted.len() * 93);
         wanted = tenant_free;
     }

@@ -15,11 +15,7 @@ fn command_lines() -> Vec<(&'static str, Vec<String>)> {
         for block in blocks(&document(name), "sh") {
             let joined = block.replace("\\\n", " ");
             let lines = joined.lines().map(words);
-            found.extend(
-                lines
-                    .filter_map(|words| arguments(&words))
-                    .map(|words| (name, words)),
-            );
+            found.extend(lines.filter_map(|words| arguments(&words)).map(|words| (name, words)));
         }
     }
     found
@@ -88,19 +84,12 @@ fn every_command_line_in_the_documents_parses() {
     let lines = command_lines();
     assert!(lines.len() >= 10, "only {} were found", lines.len());
     for (name, mut words) in lines {
-        if WITHOUT_SETTINGS
-            .iter()
-            .any(|one| words.iter().any(|word| word == one))
-        {
+        if WITHOUT_SETTINGS.iter().any(|one| words.iter().any(|word| word == one)) {
             words.push("--help".to_owned());
         }
         let ended = ccfd(&words);
         let stderr = String::from_utf8_lossy(&ended.stderr);
-        assert!(
-            !stderr.starts_with("error:"),
-            "{name}: ccfd {}\n{stderr}",
-            words.join(" ")
-        );
+        assert!(!stderr.starts_with("error:"), "{name}: ccfd {}\n{stderr}", words.join(" "));
     }
 }
 
@@ -108,9 +97,7 @@ fn every_command_line_in_the_documents_parses() {
 fn a_command_line_that_does_not_parse_is_told_from_one_that_does() {
     let told = |line: &str| {
         let words = arguments(&words(line)).unwrap();
-        String::from_utf8(ccfd(&words).stderr)
-            .unwrap()
-            .starts_with("error:")
+        String::from_utf8(ccfd(&words).stderr).unwrap().starts_with("error:")
     };
     assert!(told("*/5 * * * * ccfd run --onec") && told("cargo run -- backfill --collector a # no --from"));
     assert!(!told("ccfd run --once"));
@@ -123,13 +110,9 @@ fn the_readme_names_every_command_and_no_other() {
     // Inside of backticks is every second piece.
     let inline = prose.split('`').skip(1).step_by(2);
     let inline = inline.filter_map(|code| code.strip_prefix("ccfd ").map(words));
-    let in_blocks = command_lines()
-        .into_iter()
-        .filter(|(name, _)| *name == "README.md");
-    let named: BTreeSet<String> = inline
-        .chain(in_blocks.map(|(_, words)| words))
-        .filter_map(|words| subcommand(&words))
-        .collect();
+    let in_blocks = command_lines().into_iter().filter(|(name, _)| *name == "README.md");
+    let named: BTreeSet<String> =
+        inline.chain(in_blocks.map(|(_, words)| words)).filter_map(|words| subcommand(&words)).collect();
     assert_eq!(named, help());
 }
 

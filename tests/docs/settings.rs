@@ -35,9 +35,7 @@ fn the_defaults_in_the_readme_are_those_of_the_manual() {
         let keys: Vec<String> = keys.split(", ").map(|key| key.replace('`', "")).collect();
         let (section, first) = keys[0].rsplit_once('.').expect("a key of a section");
         let table = section_of(&manual, section);
-        let names = [first]
-            .into_iter()
-            .chain(keys[1..].iter().map(|key| shortened(key)));
+        let names = [first].into_iter().chain(keys[1..].iter().map(|key| shortened(key)));
         let mut told = defaults.split(", ").cycle();
         for (name, told) in names.zip(&mut told) {
             let default = table.get(name).map(plain);
@@ -68,6 +66,5 @@ fn section_of<'a>(manual: &'a toml::Table, section: &str) -> &'a toml::Table {
         "sink.NAME" => &["default", "sink", "sqlite"],
         other => &[other],
     };
-    path.iter()
-        .fold(manual, |table, name| table[*name].as_table().expect("a table"))
+    path.iter().fold(manual, |table, name| table[*name].as_table().expect("a table"))
 }

@@ -25,9 +25,6 @@ fn the_columns_in_the_readme_are_those_of_the_tables() {
         let written = format!("{before}{BEGIN}{head}\n{wanted}{END}{after}");
         fs::write(path("README.md"), written).unwrap();
     } else {
-        assert!(
-            found == wanted,
-            "README.md is behind src/tables; {WRITE}=1 writes the section anew"
-        );
+        assert!(found == wanted, "README.md is behind src/tables; {WRITE}=1 writes the section anew");
     }
 }

@@ -7,18 +7,8 @@ use ccfd::simulator::{List, Options};
 use super::Moments;
 use crate::support::process_kill::Site;
 
-const BACKFILL: [&str; 10] = [
-    "backfill",
-    "--collector",
-    "audit",
-    "--sink",
-    "tables",
-    "--from",
-    "30d",
-    "--parallel",
-    "4",
-    "--to",
-];
+const BACKFILL: [&str; 10] =
+    ["backfill", "--collector", "audit", "--sink", "tables", "--from", "30d", "--parallel", "4", "--to"];
 
 #[test]
 fn a_killed_backfill_goes_on_and_says_when_it_is_finished() {

@@ -24,18 +24,12 @@ impl Moments {
     /// Later moments lie up to `later_ms` milliseconds after the start.
     fn new(later_ms: u64) -> Self {
         let seed = number("CCFD_KILL_SEED", 1);
-        Self {
-            rng: StdRng::seed_from_u64(seed),
-            later_ms,
-        }
+        Self { rng: StdRng::seed_from_u64(seed), later_ms }
     }
 
     fn next(&mut self) -> Duration {
-        let (from, to) = if self.rng.random_ratio(3, 5) {
-            (500, 30_000)
-        } else {
-            (30_000, self.later_ms * 1000)
-        };
+        let (from, to) =
+            if self.rng.random_ratio(3, 5) { (500, 30_000) } else { (30_000, self.later_ms * 1000) };
         Duration::from_micros(self.rng.random_range(from..to))
     }
 }

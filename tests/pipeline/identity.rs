@@ -38,11 +38,7 @@ async fn a_key_of_another_project_parks_and_says_so() {
     let status = rig.progress.status();
     assert_eq!(status.state, RouteState::Parked);
     let error = status.error.expect("an error");
-    assert!(
-        error.text.contains("proj_one") && error.text.contains("proj_other"),
-        "{}",
-        error.text
-    );
+    assert!(error.text.contains("proj_one") && error.text.contains("proj_other"), "{}", error.text);
     assert!(error.advice.contains("--accept-change") && error.advice.contains("reset-state"));
     running.stop().await;
 
@@ -69,10 +65,8 @@ async fn an_accepted_change_is_accepted_for_good_even_if_nothing_new_is_found() 
 #[tokio::test(start_paused = true)]
 async fn other_filters_or_another_sink_park_likewise() {
     let mut rig = settled().await;
-    rig.source = Source::AuditLogs(AuditLogs {
-        event_types: vec!["login.failed".to_owned()],
-        ..AuditLogs::default()
-    });
+    rig.source =
+        Source::AuditLogs(AuditLogs { event_types: vec!["login.failed".to_owned()], ..AuditLogs::default() });
     assert_eq!(changed(&rig).await, "filters");
 
     let mut rig = settled().await;
@@ -85,19 +79,12 @@ async fn other_filters_or_another_sink_park_likewise() {
 async fn an_organization_that_is_named_later_is_no_change_and_is_remembered() {
     let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 300));
     assert!(matches!(rig.run().await, Ended::ReadAll));
-    let mut store = rig
-        .store
-        .cursor::<ccfd::pipeline::checkpoint::Checkpoint>("collector/sink");
+    let mut store = rig.store.cursor::<ccfd::pipeline::checkpoint::Checkpoint>("collector/sink");
     let mut checkpoint = store.load().await.unwrap().expect("a checkpoint").cursor;
     checkpoint.identity.organization = None;
     store.commit(&checkpoint, Vec::new()).await.unwrap();
     assert!(matches!(rig.run().await, Ended::ReadAll));
-    let known = rig
-        .checkpoint()
-        .await
-        .expect("a checkpoint")
-        .identity
-        .organization;
+    let known = rig.checkpoint().await.expect("a checkpoint").identity.organization;
     assert_eq!(known.as_deref(), Some("org-simulated"));
     rig.simulator.belongs_to("org-other", "proj_simulated");
     assert_eq!(changed(&rig).await, "organization");

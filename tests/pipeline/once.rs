@@ -21,11 +21,7 @@ async fn a_run_ends_once_everything_is_read_and_the_next_one_finds_nothing() {
         assert!(matches!(rig.run().await, Ended::ReadAll));
         let sent = rig.wire.sent();
         assert!(matches!(rig.run().await, Ended::ReadAll));
-        assert!(
-            rig.wire.sent() - sent <= 6,
-            "{} requests for nothing",
-            rig.wire.sent() - sent
-        );
+        assert!(rig.wire.sent() - sent <= 6, "{} requests for nothing", rig.wire.sent() - sent);
         rig.assert_conserved();
     }
 }
@@ -38,10 +34,7 @@ async fn a_run_finishes_the_sweep_that_is_due_by_the_stored_time() {
     let late = rig.simulator.push_audit(BEGIN - 600, BEGIN);
     rig.simulator.push_audit(BEGIN, BEGIN);
     assert!(matches!(rig.run().await, Ended::ReadAll));
-    assert!(
-        !rig.sink.seen().rows.contains_key(&IdHash::of(&late)),
-        "no sweep is due yet"
-    );
+    assert!(!rig.sink.seen().rows.contains_key(&IdHash::of(&late)), "no sweep is due yet");
     rig.restart().await;
     pass(400).await;
     assert!(matches!(rig.run().await, Ended::ReadAll));
@@ -72,8 +65,7 @@ async fn a_run_that_a_person_must_help_ends_after_its_pages_were_delivered() {
     rig.sink.otherwise(Answer::Slow(Duration::from_secs(1)));
     let running = rig.start();
     rig.sink.called.notified().await;
-    rig.simulator
-        .script(vec![Fault::status(401, "invalid_api_key", &[])]);
+    rig.simulator.script(vec![Fault::status(401, "invalid_api_key", &[])]);
     let ended = running.end().await;
     assert!(matches!(ended, Ended::Failed(Failure::Collect(_))), "{ended:?}");
     let delivered = rig.checkpoint().await.expect("a checkpoint").delivered;
@@ -99,11 +91,7 @@ fn past(list: List, parallel: usize) -> RouteRig {
     let mut options = records(list, 4_000);
     options.habits = "ties,shuffle,newest,tenant-ignore".parse().expect("habits");
     let mut rig = RouteRig::new(list, options).page_by_page();
-    rig.plan = Plan::Past {
-        from: START,
-        to: BEGIN,
-        parallel,
-    };
+    rig.plan = Plan::Past { from: START, to: BEGIN, parallel };
     rig
 }
 
@@ -115,10 +103,7 @@ async fn a_past_window_goes_on_after_each_death_until_it_is_read() {
         loop {
             let running = rig.start();
             pass(1).await;
-            let finished = rig
-                .checkpoint()
-                .await
-                .is_some_and(|found| found.remaining_seconds() == Some(0));
+            let finished = rig.checkpoint().await.is_some_and(|found| found.remaining_seconds() == Some(0));
             running.kill().await;
             rig.restart().await;
             if finished {

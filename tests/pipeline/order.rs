@@ -28,10 +28,7 @@ impl Auditor {
         let saved = self.store.cursor::<Checkpoint>("collector/sink").load().await;
         let committed = saved.expect("a store").map_or(0, |saved| saved.cursor.delivered);
         let acknowledged = self.sink.seen().acknowledged();
-        assert!(
-            committed <= acknowledged,
-            "{committed} committed, {acknowledged} acknowledged"
-        );
+        assert!(committed <= acknowledged, "{committed} committed, {acknowledged} acknowledged");
     }
 }
 
@@ -66,18 +63,11 @@ impl Sink for Auditor {
 async fn nothing_is_committed_before_its_write_is_acknowledged() {
     for list in [List::AuditLogs, List::Completions] {
         let rig = RouteRig::new(list, records(list, 2_000)).page_by_page();
-        rig.sink
-            .script([Answer::Accept, Answer::Fail, Answer::Accept, Answer::DiskFull]);
-        let auditor = Auditor {
-            sink: rig.sink.clone(),
-            store: rig.store.clone(),
-        };
+        rig.sink.script([Answer::Accept, Answer::Fail, Answer::Accept, Answer::DiskFull]);
+        let auditor = Auditor { sink: rig.sink.clone(), store: rig.store.clone() };
         let (_sender, stop) = ccfd::pipeline::shutdown::shutdown();
         let ended = rig.route_to(Arc::new(auditor)).run(stop.clone()).await;
-        assert!(
-            matches!(ended, Ended::Failed(_)),
-            "a full disk ends a run that is to end: {ended:?}"
-        );
+        assert!(matches!(ended, Ended::Failed(_)), "a full disk ends a run that is to end: {ended:?}");
         assert!(matches!(rig.run().await, Ended::ReadAll));
         rig.assert_conserved();
     }
@@ -99,10 +89,7 @@ async fn a_batch_waits_for_more_no_longer_than_it_may() {
     assert!(matches!(rig.run().await, Ended::ReadAll));
     // 20 ms a request, so some five pages a batch.
     let longest = rig.sink.seen().writes.iter().map(|(ids, _)| ids.len()).max();
-    assert!(
-        longest.is_some_and(|ids| (200..=700).contains(&ids)),
-        "{longest:?} records in one write"
-    );
+    assert!(longest.is_some_and(|ids| (200..=700).contains(&ids)), "{longest:?} records in one write");
     rig.assert_conserved();
 }
 
@@ -132,10 +119,7 @@ async fn no_more_is_fetched_ahead_than_the_bound_and_one_page() {
     // A page is 100 records of some 550 bytes; a few requests bring none of them.
     let sent = rig.wire.sent();
     assert!(sent >= BOUND / 70_000, "{sent} requests");
-    assert!(
-        sent <= BOUND / 45_000 + 8,
-        "{sent} requests while nothing was taken"
-    );
+    assert!(sent <= BOUND / 45_000 + 8, "{sent} requests while nothing was taken");
     rig.sink.release();
     assert!(matches!(running.end().await, Ended::ReadAll));
     rig.assert_conserved();

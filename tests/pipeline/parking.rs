@@ -51,26 +51,18 @@ async fn a_parked_route_does_not_hold_up_its_neighbour() {
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_parks_and_what_was_fetched_comes_again_once_there_is_room() {
     let rig = rig(2_000).page_by_page();
-    rig.sink
-        .script([vec![Answer::Accept; 4], vec![Answer::DiskFull; 3]].concat());
+    rig.sink.script([vec![Answer::Accept; 4], vec![Answer::DiskFull; 3]].concat());
     let running = rig.start();
     pass(60).await;
     let status = rig.progress.status();
     assert_eq!(status.state, RouteState::Parked);
-    assert!(
-        status
-            .error
-            .is_some_and(|error| error.advice.contains("free disk space"))
-    );
+    assert!(status.error.is_some_and(|error| error.advice.contains("free disk space")));
     let asked = rig.wire.sent();
     pass(PARKED_RETRY.as_secs() - 70).await;
     assert_eq!(rig.wire.sent(), asked, "a parked route asks for nothing");
     pass(3 * PARKED_RETRY.as_secs()).await;
     let writes = rig.sink.seen().writes;
-    assert!(
-        writes[4..8].iter().all(|(ids, _)| *ids == writes[4].0),
-        "the same page each time"
-    );
+    assert!(writes[4..8].iter().all(|(ids, _)| *ids == writes[4].0), "the same page each time");
     assert_eq!(rig.progress.status().state, RouteState::Live);
     running.stop().await;
     rig.assert_conserved();
@@ -110,16 +102,12 @@ async fn a_key_that_is_replaced_while_the_route_runs_is_taken_up_without_a_resta
     assert_eq!(rig.progress.status().state, RouteState::Live);
     // The old key is revoked, and the new one stands in its file.
     *rig.key.lock().unwrap() = "sk-admin-new".to_owned();
-    rig.simulator
-        .script(vec![Fault::status(401, "invalid_api_key", &[])]);
+    rig.simulator.script(vec![Fault::status(401, "invalid_api_key", &[])]);
     pass(60).await;
     assert_eq!(rig.progress.status().state, RouteState::Parked);
     pass(PARKED_RETRY.as_secs()).await;
     assert_eq!(rig.progress.status().state, RouteState::Live);
-    assert!(
-        rig.wire.last_key().ends_with("sk-admin-new"),
-        "the old key is still used"
-    );
+    assert!(rig.wire.last_key().ends_with("sk-admin-new"), "the old key is still used");
     running.stop().await;
     rig.assert_conserved();
 }
@@ -144,10 +132,7 @@ async fn being_parked_is_not_stored() {
 async fn the_look_back_of_the_first_start_holds_however_long_nothing_can_be_written() {
     let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 0));
     let old = rig.simulator.push_audit(BEGIN - 3_000, BEGIN - 3_000);
-    rig.plan = Plan::Follow {
-        begin: Begin::LookBack(3_600),
-        once: false,
-    };
+    rig.plan = Plan::Follow { begin: Begin::LookBack(3_600), once: false };
     rig.sink.otherwise(Answer::DiskFull);
     for _ in 0..3 {
         let running = rig.start();
@@ -160,22 +145,14 @@ async fn the_look_back_of_the_first_start_holds_however_long_nothing_can_be_writ
     pass(60).await;
     running.stop().await;
     let rows = rig.sink.seen().rows;
-    assert!(
-        rows.contains_key(&IdHash::of(&old)),
-        "what was in reach of the first start is lost"
-    );
+    assert!(rows.contains_key(&IdHash::of(&old)), "what was in reach of the first start is lost");
 }
 
 #[test]
 fn what_is_wrong_is_said_once_for_each_half_of_a_route() {
     let progress = Progress::new(RouteStatus::default(), Arc::default());
-    let failure = |free| {
-        Failure::Sink(SinkError::DiskFull {
-            path: "/tables.db".to_owned(),
-            free,
-            wanted: 10,
-        })
-    };
+    let failure =
+        |free| Failure::Sink(SinkError::DiskFull { path: "/tables.db".to_owned(), free, wanted: 10 });
     let shown = |free: u64| ShownError {
         at: 0,
         text: failure(free).to_string(),
@@ -183,10 +160,7 @@ fn what_is_wrong_is_said_once_for_each_half_of_a_route() {
     };
     let half = failure(1).half();
     assert!(!progress.failed(half, RouteState::Parked, shown(1)));
-    assert!(
-        progress.failed(half, RouteState::Parked, shown(2)),
-        "the same trouble with other numbers"
-    );
+    assert!(progress.failed(half, RouteState::Parked, shown(2)), "the same trouble with other numbers");
     progress.mended(half);
     assert!(!progress.failed(half, RouteState::Parked, shown(3)));
 }

@@ -24,9 +24,7 @@ async fn a_search_through_deleted_anchors_finishes_although_it_is_restarted_ever
         rig.gathering.commit_interval = Duration::from_millis(500);
         assert!(matches!(rig.run().await, Ended::ReadAll));
         let checkpoint = rig.checkpoint().await.expect("a checkpoint");
-        let anchors = serde_json::to_value(&checkpoint.walks[0].anchors)
-            .expect("anchors")
-            .to_string();
+        let anchors = serde_json::to_value(&checkpoint.walks[0].anchors).expect("anchors").to_string();
         let issued = rig.simulator.issued(List::Completions);
         for (id, _) in issued.iter().filter(|(id, _)| anchors.contains(id)) {
             assert!(rig.simulator.delete(id));
@@ -52,10 +50,7 @@ async fn a_search_through_deleted_anchors_finishes_although_it_is_restarted_ever
 #[tokio::test(start_paused = true)]
 async fn a_search_for_the_start_goes_on_where_it_was() {
     let mut rig = RouteRig::new(List::Completions, records(List::Completions, 8_000));
-    rig.plan = Plan::Follow {
-        begin: Begin::At(START + 2 * 86_400),
-        once: true,
-    };
+    rig.plan = Plan::Follow { begin: Begin::At(START + 2 * 86_400), once: true };
     rig.gathering.commit_interval = Duration::from_millis(300);
     let mut searching = 0;
     loop {
@@ -73,10 +68,7 @@ async fn a_search_for_the_start_goes_on_where_it_was() {
     assert!(searching > 0, "the search is longer than one start");
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let wanted = rig.simulator.issued(List::Completions);
-    let wanted = wanted
-        .iter()
-        .filter(|(_, second)| *second >= START + 2 * 86_400)
-        .count();
+    let wanted = wanted.iter().filter(|(_, second)| *second >= START + 2 * 86_400).count();
     let seen = rig.sink.seen();
     assert_eq!(seen.rows.len(), wanted);
 }

@@ -17,12 +17,7 @@ use crate::support::{
 /// An audit event without an id.
 fn unusable(note: &str) -> NewRecord {
     let body = format!(r#"{{"object":"organization.audit_log","effective_at":{BEGIN},"note":"{note}"}}"#);
-    NewRecord {
-        list: List::AuditLogs,
-        second: BEGIN,
-        visible_at: BEGIN,
-        body: Some(Bytes::from(body)),
-    }
+    NewRecord { list: List::AuditLogs, second: BEGIN, visible_at: BEGIN, body: Some(Bytes::from(body)) }
 }
 
 fn rig(count: u64) -> RouteRig {
@@ -46,10 +41,7 @@ async fn refused_rows_and_unusable_records_are_kept_and_their_neighbours_deliver
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let lines = kept(&rig);
     let of = |side: &str| lines.iter().filter(|line| line.contains(side)).count();
-    assert_eq!(
-        (of(r#""side":"source""#), of(r#""side":"sink""#), lines.len()),
-        (2, 1, 3)
-    );
+    assert_eq!((of(r#""side":"source""#), of(r#""side":"sink""#), lines.len()), (2, 1, 3));
     let seen = rig.sink.seen();
     assert_eq!((seen.rows.len(), seen.doubled()), (499, 0));
     assert_eq!(rig.progress.status().rejected, 3);
@@ -61,10 +53,7 @@ async fn a_page_of_unusable_records_alone_is_kept_and_passed() {
     rig.simulator.add(vec![unusable("alone")]);
     assert!(matches!(rig.run().await, Ended::ReadAll));
     assert!(!kept(&rig).is_empty());
-    assert!(
-        rig.sink.seen().writes.is_empty(),
-        "an empty batch is never written"
-    );
+    assert!(rig.sink.seen().writes.is_empty(), "an empty batch is never written");
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,8 +76,7 @@ async fn rejects_that_cannot_be_kept_hold_up_the_commit() {
 #[tokio::test(start_paused = true)]
 async fn full_rejects_park_the_route_before_it_writes_and_emptying_them_heals_it() {
     let mut rig = rig(300).for_ever();
-    rig.simulator
-        .add((0..20).map(|number| unusable(&format!("{number}"))).collect());
+    rig.simulator.add((0..20).map(|number| unusable(&format!("{number}"))).collect());
     rig.rejects_max = 6 << 10;
     fs::create_dir_all(rig.rejects_dir()).unwrap();
     fs::write(rejects_file(&rig), "x".repeat(5 << 10) + "\n").unwrap();

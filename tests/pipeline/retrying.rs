@@ -31,23 +31,17 @@ async fn a_failing_write_repeats_the_same_batch_and_keeps_what_was_fetched_ahead
     let undisturbed = rig.wire.sent();
 
     let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 2_000)).page_by_page();
-    rig.sink
-        .script([vec![Answer::Accept; 3], vec![Answer::Fail; 5]].concat());
+    rig.sink.script([vec![Answer::Accept; 3], vec![Answer::Fail; 5]].concat());
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let writes = rig.sink.seen().writes;
-    assert!(
-        writes[3..9].iter().all(|(ids, _)| *ids == writes[3].0),
-        "the same batch each time"
-    );
+    assert!(writes[3..9].iter().all(|(ids, _)| *ids == writes[3].0), "the same batch each time");
     assert_eq!(rig.wire.sent(), undisturbed, "nothing is asked for twice");
     rig.assert_conserved();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_destination_is_shown_although_reading_goes_on() {
-    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 2_000))
-        .for_ever()
-        .page_by_page();
+    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 2_000)).for_ever().page_by_page();
     rig.sink.otherwise(Answer::Fail);
     let running = rig.start();
     for _ in 0..20 {
@@ -76,9 +70,6 @@ async fn a_failing_source_is_shown_although_writing_goes_on() {
         pass(10).await;
         assert_eq!(rig.progress.status().state, RouteState::BackingOff);
     }
-    assert!(
-        rig.sink.seen().writes.len() > 3,
-        "what was fetched is delivered meanwhile"
-    );
+    assert!(rig.sink.seen().writes.len() > 3, "what was fetched is delivered meanwhile");
     running.kill().await;
 }

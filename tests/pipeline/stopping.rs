@@ -22,11 +22,7 @@ async fn a_stop_at_any_moment_delivers_what_was_fetched_and_doubles_nothing() {
             assert!(matches!(running.stop().await, Ended::Stopped | Ended::ReadAll));
             assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
             let delivered = rig.checkpoint().await.map_or(0, |found| found.delivered);
-            assert_eq!(
-                delivered,
-                rig.sink.seen().acknowledged(),
-                "all that was written is committed"
-            );
+            assert_eq!(delivered, rig.sink.seen().acknowledged(), "all that was written is committed");
             rig.restart().await;
         }
         assert!(matches!(rig.run().await, Ended::ReadAll));

@@ -45,12 +45,9 @@ pub struct Running {
 impl Place {
     /// An empty directory, without a configuration.
     pub fn bare() -> Self {
-        Self {
-            dir: TempDir::new().unwrap(),
-            environment: Vec::new(),
-        }
-        .with("OPENAI_ADMIN_KEY", ADMIN_SECRET)
-        .with("OPENAI_API_KEY", PROJECT_SECRET)
+        Self { dir: TempDir::new().unwrap(), environment: Vec::new() }
+            .with("OPENAI_ADMIN_KEY", ADMIN_SECRET)
+            .with("OPENAI_API_KEY", PROJECT_SECRET)
     }
 
     /// A directory with a ccfd.toml: both collectors, an SQLite sink, the API at `base_url`.
@@ -143,16 +140,9 @@ impl Running {
     pub fn start(mut command: Command) -> Self {
         let output = TempDir::new().unwrap();
         let (stdout, stderr) = (output.path().join("out"), output.path().join("err"));
-        command
-            .stdout(File::create(&stdout).unwrap())
-            .stderr(File::create(&stderr).unwrap());
+        command.stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
         let child = command.spawn().unwrap();
-        Self {
-            child,
-            stdout,
-            stderr,
-            _output: output,
-        }
+        Self { child, stdout, stderr, _output: output }
     }
 
     pub fn stdout(&self) -> String {
@@ -168,11 +158,7 @@ impl Running {
         wait_until(text, || {
             let ended = self.child.try_wait().unwrap();
             let found = self.stderr().contains(text);
-            assert!(
-                found || ended.is_none(),
-                "ended before it said {text:?}: {}",
-                self.stderr()
-            );
+            assert!(found || ended.is_none(), "ended before it said {text:?}: {}", self.stderr());
             found
         });
     }
@@ -191,11 +177,7 @@ impl Running {
         let status = status.unwrap();
         assert_ne!(status.code(), Some(101), "a panic: {}", self.stderr());
         assert_ne!(status.signal(), Some(6), "aborted: {}", self.stderr());
-        Ended {
-            code: status.code(),
-            stdout: self.stdout(),
-            stderr: self.stderr(),
-        }
+        Ended { code: status.code(), stdout: self.stdout(), stderr: self.stderr() }
     }
 }
 
@@ -219,16 +201,10 @@ impl Simulated {
 
     pub fn listening(address: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ccfd"));
-        command
-            .args(["simulate", "--listen", address])
-            .args(arguments)
-            .env_clear();
+        command.args(["simulate", "--listen", address]).args(arguments).env_clear();
         let running = Running::start(command);
         wait_until("the simulator's address", || running.stdout().ends_with('\n'));
-        Self {
-            base_url: running.stdout().trim().to_owned(),
-            _running: running,
-        }
+        Self { base_url: running.stdout().trim().to_owned(), _running: running }
     }
 
     /// `127.0.0.1:port`, to listen there again.

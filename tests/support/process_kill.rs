@@ -18,10 +18,8 @@ use tempfile::TempDir;
 use super::wire::{ADMIN_KEY, PROJECT_KEY};
 
 /// Each list with its collector and its table.
-pub const LISTS: [(List, &str); 2] = [
-    (List::AuditLogs, "OpenAIAuditLogs_CL"),
-    (List::Completions, "OpenAIChatCompletions_CL"),
-];
+pub const LISTS: [(List, &str); 2] =
+    [(List::AuditLogs, "OpenAIAuditLogs_CL"), (List::Completions, "OpenAIChatCompletions_CL")];
 
 /// A simulator that listens, a directory with a configuration, and the processes that are started in it.
 pub struct Site {
@@ -39,9 +37,7 @@ impl Site {
             .build()
             .expect("a runtime");
         let simulator = Simulator::new(options, Clock::system()).expect("options");
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .expect("a port");
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = listener.local_addr().expect("an address");
         runtime.spawn(serve(listener, simulator.clone(), std::future::pending()));
         let dir = tempfile::tempdir().expect("a directory");
@@ -79,11 +75,7 @@ impl Site {
             "#
         );
         fs::write(dir.path().join("ccfd.toml"), config).expect("a file");
-        Self {
-            simulator,
-            dir,
-            _runtime: runtime,
-        }
+        Self { simulator, dir, _runtime: runtime }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -134,9 +126,7 @@ impl Site {
     pub fn assert_tables_hold_everything(&self) {
         let tables = rusqlite::Connection::open(self.path("tables.db")).expect("a database");
         for (list, table) in LISTS {
-            let mut query = tables
-                .prepare(&format!("SELECT Id, Record FROM {table}"))
-                .expect("a table");
+            let mut query = tables.prepare(&format!("SELECT Id, Record FROM {table}")).expect("a table");
             let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
             let rows: HashMap<String, String> = rows.expect("rows").map(|row| row.expect("a row")).collect();
             let issued = self.simulator.issued(list);
@@ -178,10 +168,7 @@ fn lines_below(dir: &Path, table: &str) -> Vec<String> {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
         if name.starts_with(table) {
             let text = fs::read_to_string(&path).expect("text");
-            assert!(
-                text.is_empty() || text.ends_with('\n'),
-                "{name} ends within a line"
-            );
+            assert!(text.is_empty() || text.ends_with('\n'), "{name} ends within a line");
             lines.extend(text.lines().map(str::to_owned));
         }
     }
@@ -221,11 +208,7 @@ impl Process {
         let asked = Instant::now();
         let status = self.child.wait().expect("waited for");
         let log = self.log.join().expect("no panic");
-        Ended {
-            status,
-            took: asked.elapsed(),
-            log,
-        }
+        Ended { status, took: asked.elapsed(), log }
     }
 }
 

@@ -28,13 +28,7 @@ pub fn options(list: List, count: u64, habits: &str, seed: u64) -> Options {
         List::AuditLogs => (count, 0),
         List::Completions => (0, count),
     };
-    Options {
-        audit_logs,
-        completions,
-        seed,
-        habits: habits.parse().expect("habits"),
-        ..Options::default()
-    }
+    Options { audit_logs, completions, seed, habits: habits.parse().expect("habits"), ..Options::default() }
 }
 
 pub struct Rig {
@@ -121,24 +115,12 @@ impl Rig {
         }
         let parts: Vec<_> = self.parts.clone().into_iter().collect();
         let (client, cursors) = (self.client.clone(), self.cursors.clone());
-        Reader::new(
-            client,
-            &self.source,
-            self.timing,
-            self.tenant_walk,
-            cursors,
-            &parts,
-            self.start,
-        )
+        Reader::new(client, &self.source, self.timing, self.tenant_walk, cursors, &parts, self.start)
     }
 
     pub async fn failed(&mut self, error: CollectError) {
         self.errors.push(error);
-        assert!(
-            self.errors.len() < 100_000,
-            "errors without end: {:?}",
-            self.errors.last()
-        );
+        assert!(self.errors.len() < 100_000, "errors without end: {:?}", self.errors.last());
         tokio::time::sleep(Duration::from_millis(700)).await;
     }
 
@@ -221,9 +203,8 @@ impl Rig {
     pub fn assert_all_arrived(&self, list: List) {
         let issued = self.simulator.issued(list);
         let wanted = issued.iter().filter(|(_, second)| *second >= self.start);
-        let missing: Vec<_> = wanted
-            .filter(|(id, _)| !self.delivered.contains_key(&IdHash::of(id)))
-            .collect();
+        let missing: Vec<_> =
+            wanted.filter(|(id, _)| !self.delivered.contains_key(&IdHash::of(id))).collect();
         assert!(
             missing.is_empty(),
             "{} of {} missing, as {:?}",

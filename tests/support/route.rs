@@ -136,10 +136,7 @@ impl RouteRig {
                 overlap: OVERLAP,
                 held_max: 1_000_000,
             },
-            plan: Plan::Follow {
-                begin: Begin::At(START),
-                once: true,
-            },
+            plan: Plan::Follow { begin: Begin::At(START), once: true },
             gathering: Gathering {
                 batch_wait: Duration::from_secs(1),
                 commit_interval: Duration::from_secs(5),
@@ -153,10 +150,7 @@ impl RouteRig {
 
     /// Follows the list for ever instead of once.
     pub fn for_ever(mut self) -> Self {
-        self.plan = Plan::Follow {
-            begin: Begin::At(START),
-            once: false,
-        };
+        self.plan = Plan::Follow { begin: Begin::At(START), once: false };
         self
     }
 
@@ -247,9 +241,8 @@ impl RouteRig {
     pub fn assert_all_arrived(&self) {
         let rows = self.sink.seen().rows;
         let issued = self.simulator.issued(self.list);
-        let missing = issued
-            .iter()
-            .filter(|(id, second)| *second >= START && !rows.contains_key(&IdHash::of(id)));
+        let missing =
+            issued.iter().filter(|(id, second)| *second >= START && !rows.contains_key(&IdHash::of(id)));
         assert_eq!(missing.count(), 0, "of {} records missing", issued.len());
     }
 
@@ -296,11 +289,7 @@ pub fn records(list: List, count: u64) -> Options {
         List::AuditLogs => (count, 0),
         List::Completions => (0, count),
     };
-    Options {
-        audit_logs,
-        completions,
-        ..Options::default()
-    }
+    Options { audit_logs, completions, ..Options::default() }
 }
 
 /// Time goes by.

@@ -105,12 +105,7 @@ impl SpySink {
 
     fn write_down(&self, batch: &Batch, refused: Option<usize>) {
         let mut seen = self.seen.lock().unwrap();
-        for (_, record) in batch
-            .records
-            .iter()
-            .enumerate()
-            .filter(|(n, _)| Some(*n) != refused)
-        {
+        for (_, record) in batch.records.iter().enumerate().filter(|(n, _)| Some(*n) != refused) {
             *seen.rows.entry(record.id).or_default() += 1;
             seen.bytes += record.raw.len();
         }
@@ -137,10 +132,7 @@ impl Sink for SpySink {
 
     async fn write(&self, batch: Batch) -> Result<Receipt, SinkError> {
         let path = || self.identity();
-        let failed = || SinkError::Io {
-            path: path(),
-            source: io::Error::other("scripted"),
-        };
+        let failed = || SinkError::Io { path: path(), source: io::Error::other("scripted") };
         let place = {
             let mut seen = self.seen.lock().unwrap();
             let ids = batch.records.iter().map(|record| record.id).collect();
@@ -160,11 +152,7 @@ impl Sink for SpySink {
             Answer::Fail => return Err(failed()),
             Answer::DiskFull => {
                 let (free, wanted) = (1, 2);
-                return Err(SinkError::DiskFull {
-                    path: path(),
-                    free,
-                    wanted,
-                });
+                return Err(SinkError::DiskFull { path: path(), free, wanted });
             }
             Answer::Lose => {
                 self.write_down(&batch, None);
@@ -178,17 +166,8 @@ impl Sink for SpySink {
         };
         self.write_down(&batch, refused);
         self.seen.lock().unwrap().writes[place].1 = true;
-        let refused: Vec<_> = refused
-            .map(|index| Refused {
-                index,
-                reason: "scripted".to_owned(),
-            })
-            .into_iter()
-            .collect();
-        Ok(Receipt {
-            accepted: (batch.records.len() - refused.len()) as u64,
-            already_there: 0,
-            refused,
-        })
+        let refused: Vec<_> =
+            refused.map(|index| Refused { index, reason: "scripted".to_owned() }).into_iter().collect();
+        Ok(Receipt { accepted: (batch.records.len() - refused.len()) as u64, already_there: 0, refused })
     }
 }

@@ -19,10 +19,7 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            error: Arc::default(),
-        }
+        Self { started: Instant::now(), error: Arc::default() }
     }
 
     /// What every right clock shows.

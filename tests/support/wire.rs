@@ -28,18 +28,12 @@ pub struct Wire {
 impl Transport for Wire {
     async fn get(&self, url: &str, headers: HeaderMap) -> Result<Response, TransportError> {
         tokio::time::sleep(self.latency).await;
-        let target = url
-            .strip_prefix("http://127.0.0.1:1")
-            .expect("a URL of the simulator");
+        let target = url.strip_prefix("http://127.0.0.1:1").expect("a URL of the simulator");
         let target = match self.tamper.lock().unwrap().as_mut() {
             Some(tamper) => tamper(target)?,
             None => target.to_owned(),
         };
-        let key = headers[header::AUTHORIZATION]
-            .to_str()
-            .unwrap()
-            .trim_start_matches("Bearer ")
-            .to_owned();
+        let key = headers[header::AUTHORIZATION].to_str().unwrap().trim_start_matches("Bearer ").to_owned();
         let reply = self.simulator.answer(&Request::get(&target, &key));
         let cut = reply.cut.map(|cut| cut.min(reply.body.len()));
         if cut.is_some() {
@@ -47,15 +41,8 @@ impl Transport for Wire {
         }
         let mut headers = HeaderMap::new();
         for (name, value) in reply.headers {
-            headers.insert(
-                HeaderName::from_static(name),
-                HeaderValue::from_str(&value).unwrap(),
-            );
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value).unwrap());
         }
-        Ok(Response {
-            status: StatusCode::from_u16(reply.status).unwrap(),
-            headers,
-            body: reply.body,
-        })
+        Ok(Response { status: StatusCode::from_u16(reply.status).unwrap(), headers, body: reply.body })
     }
 }

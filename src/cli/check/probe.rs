@@ -34,26 +34,11 @@ const STATE_FREE_MIN: u64 = 256 << 20;
 pub(super) async fn all(assembly: &Arc<Assembly>) -> Vec<Finding> {
     let (state, in_use) = state(assembly).await;
     let upstream = join_all(
-        assembly
-            .config
-            .collectors
-            .iter()
-            .map(|(name, settings)| upstream(assembly, name, settings)),
+        assembly.config.collectors.iter().map(|(name, settings)| upstream(assembly, name, settings)),
     );
-    let sinks = join_all(
-        assembly
-            .config
-            .sinks
-            .keys()
-            .map(|name| sink(assembly, name, in_use)),
-    );
+    let sinks = join_all(assembly.config.sinks.keys().map(|name| sink(assembly, name, in_use)));
     let (upstream, sinks) = futures::join!(upstream, sinks);
-    upstream
-        .into_iter()
-        .flatten()
-        .chain(sinks.into_iter().flatten())
-        .chain(state)
-        .collect()
+    upstream.into_iter().flatten().chain(sinks.into_iter().flatten()).chain(state).collect()
 }
 
 /// A collector's key, and if that can be had, one request to its list.
@@ -79,29 +64,18 @@ async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings)
             return findings;
         }
     };
-    let owner: Vec<String> = [hello.organization, hello.project]
-        .into_iter()
-        .flatten()
-        .collect();
+    let owner: Vec<String> = [hello.organization, hello.project].into_iter().flatten().collect();
     let place = [vec![settings.base_url.to_string()], owner].concat().join(", ");
     findings.push(match hello.newest {
         Some(newest) => Finding::ok(&what, format!("{place}: newest record {}", shown(newest))),
-        None => Finding::warn(
-            &what,
-            format!("{place}: no record ever seen"),
-            why_empty(&settings.source),
-        ),
+        None => Finding::warn(&what, format!("{place}: no record ever seen"), why_empty(&settings.source)),
     });
     let difference = client.clock_difference().unwrap_or(0);
     if difference.abs() > CLOCK_DIFFERENCE_MAX {
         let by = span(difference.abs());
         let which = if difference > 0 { "behind" } else { "ahead of" };
         let text = format!("this machine's clock is {by} {which} the server's");
-        findings.push(Finding::warn(
-            format!("clock {name}"),
-            text,
-            "set the clock, or start a time service",
-        ));
+        findings.push(Finding::warn(format!("clock {name}"), text, "set the clock, or start a time service"));
     }
     findings
 }
@@ -127,9 +101,7 @@ async fn sink(assembly: &Assembly, name: &str, state_in_use: bool) -> Option<Fin
         }
         Ok(Err(error)) => Finding::of(what, &Failure::Sink(error)),
         Err(_) => {
-            let error = SinkError::Busy {
-                path: sink.identity(),
-            };
+            let error = SinkError::Busy { path: sink.identity() };
             Finding::of(what, &Failure::Sink(error))
         }
     })
@@ -139,10 +111,7 @@ async fn sink(assembly: &Assembly, name: &str, state_in_use: bool) -> Option<Fin
 async fn state(assembly: &Assembly) -> (Vec<Finding>, bool) {
     let dir = assembly.config.state.dir.clone();
     let place = dir.display().to_string();
-    let options = Options {
-        lock_wait: LOCK_WAIT,
-        holder: "ccfd check".to_owned(),
-    };
+    let options = Options { lock_wait: LOCK_WAIT, holder: "ccfd check".to_owned() };
     let opened = {
         let dir = dir.clone();
         tokio::task::spawn_blocking(move || Store::open(&dir, options)).await
@@ -163,11 +132,7 @@ async fn state(assembly: &Assembly) -> (Vec<Finding>, bool) {
     if let Some(free) = free_near(&dir) {
         let text = format!("{} free for the state", size(free));
         findings.push(if free < STATE_FREE_MIN {
-            Finding::warn(
-                "space",
-                text,
-                "free some space: without any, progress cannot be kept",
-            )
+            Finding::warn("space", text, "free some space: without any, progress cannot be kept")
         } else {
             Finding::ok("space", text)
         });
@@ -193,9 +158,8 @@ async fn found_store(store: Store, recovery: Option<state::Recovery>, place: &st
             format!("{place}: {recovery}"),
             "records newer than the settled point of these routes may be delivered once more",
         ),
-        (Ok(names), Ok(()), None) => Finding::ok(
-            "state",
-            format!("{place}: writable, {}", counted(names.len(), "checkpoint")),
-        ),
+        (Ok(names), Ok(()), None) => {
+            Finding::ok("state", format!("{place}: writable, {}", counted(names.len(), "checkpoint")))
+        }
     }
 }

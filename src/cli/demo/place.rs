@@ -37,10 +37,7 @@ impl DemoPlace {
                 .keep(),
         };
         match dir.to_str() {
-            Some(text) => Ok(Self {
-                text: text.to_owned(),
-                dir,
-            }),
+            Some(text) => Ok(Self { text: text.to_owned(), dir }),
             None => Err(UsageError(format!("--dir: {} is not UTF-8", dir.display())).into()),
         }
     }

@@ -85,9 +85,7 @@ impl Watch<'_> {
     }
 
     fn caught_up(&self) -> bool {
-        self.progress
-            .iter()
-            .all(|one| one.status().state == RouteState::Live)
+        self.progress.iter().all(|one| one.status().state == RouteState::Live)
     }
 
     fn issued(&self) -> u64 {
@@ -97,10 +95,7 @@ impl Watch<'_> {
 
     fn count(&self) -> Result<Seen, QueryError> {
         let mut seen = Seen::default();
-        for (list, table) in [
-            (List::AuditLogs, &AUDIT_LOGS),
-            (List::Completions, &CHAT_COMPLETIONS),
-        ] {
+        for (list, table) in [(List::AuditLogs, &AUDIT_LOGS), (List::Completions, &CHAT_COMPLETIONS)] {
             let rows = ids(&self.tables, table.name)?;
             let issued = self.simulator.visible(list);
             seen.issued += issued.len() as u64;

@@ -35,25 +35,13 @@ pub(super) async fn gather(config: &Config, now: i64) -> anyhow::Result<Report> 
         tracing::warn!(%error, "status.json cannot be read");
         None
     });
-    let running = file
-        .as_ref()
-        .is_some_and(|file| now - file.written <= FRESH_SECONDS && is_alive(file.pid));
-    let daemon = file.as_ref().map(|file| Daemon {
-        pid: file.pid,
-        written: file.written,
-        running,
-    });
-    let mut known: BTreeMap<String, RouteStatus> = file
-        .into_iter()
-        .flat_map(|file| file.routes)
-        .map(|status| (status.route.clone(), status))
-        .collect();
+    let running = file.as_ref().is_some_and(|file| now - file.written <= FRESH_SECONDS && is_alive(file.pid));
+    let daemon = file.as_ref().map(|file| Daemon { pid: file.pid, written: file.written, running });
+    let mut known: BTreeMap<String, RouteStatus> =
+        file.into_iter().flat_map(|file| file.routes).map(|status| (status.route.clone(), status)).collect();
     let (mut held_by, mut backfills) = (None, Vec::new());
     if !running && dir.exists() {
-        let settings = StateSettings {
-            lock_wait: LOCK_WAIT,
-            ..config.state.clone()
-        };
+        let settings = StateSettings { lock_wait: LOCK_WAIT, ..config.state.clone() };
         match store::open(&settings, "ccfd status") {
             Ok(store) => backfills = take_checkpoints(store, &mut known).await?,
             Err(StateError::Locked { holder, .. }) => held_by = Some(holder),
@@ -105,10 +93,9 @@ async fn take_checkpoints(
             });
             continue;
         }
-        let status = known.entry(name.clone()).or_insert_with(|| RouteStatus {
-            state: RouteState::Stopped,
-            ..named(&name)
-        });
+        let status = known
+            .entry(name.clone())
+            .or_insert_with(|| RouteStatus { state: RouteState::Stopped, ..named(&name) });
         status.held = held_ids(&saved.parts, checkpoint.walks.len());
         status.delivered = checkpoint.delivered;
         status.last_record = checkpoint.last_record;
@@ -126,22 +113,15 @@ fn routes(config: &Config, mut known: BTreeMap<String, RouteStatus>, now: i64) -
             let name = route_name(collector, sink);
             let ran = known.remove(&name);
             let never_run = ran.is_none();
-            let mut status = ran.unwrap_or_else(|| RouteStatus {
-                state: RouteState::Stopped,
-                ..named(&name)
-            });
+            let mut status =
+                ran.unwrap_or_else(|| RouteStatus { state: RouteState::Stopped, ..named(&name) });
             // A checkpoint alone does not hold these.
             status.source = settings.source.name().to_owned();
             status.table = Assembly::table(settings).name.to_owned();
             if let Some(sink) = config.sinks.get(sink) {
                 status.sink_type = sink.type_name().to_owned();
             }
-            lines.push(RouteLine {
-                lag_seconds: lag(&status, now),
-                status,
-                never_run,
-                configured: true,
-            });
+            lines.push(RouteLine { lag_seconds: lag(&status, now), status, never_run, configured: true });
         }
     }
     lines.extend(known.into_values().map(|status| RouteLine {

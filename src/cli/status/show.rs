@@ -12,10 +12,7 @@ use crate::cli::{
 
 pub(super) fn text(report: &Report) -> String {
     let mut text = who(report) + "\n\n";
-    text += &table(
-        &[Left, Left, Left, Left, Right, Right, Right, Right],
-        &route_rows(report),
-    );
+    text += &table(&[Left, Left, Left, Left, Right, Right, Right, Right], &route_rows(report));
     for line in &report.routes {
         text += &trouble(line);
     }
@@ -52,16 +49,7 @@ fn who(report: &Report) -> String {
 }
 
 fn route_rows(report: &Report) -> Vec<Vec<String>> {
-    let heads = [
-        "ROUTE",
-        "SOURCE",
-        "STATE",
-        "LAST RECORD",
-        "LAG",
-        "DELIVERED",
-        "SETTLED",
-        "HELD",
-    ];
+    let heads = ["ROUTE", "SOURCE", "STATE", "LAST RECORD", "LAG", "DELIVERED", "SETTLED", "HELD"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(report.routes.iter().map(|line| route_row(line, report.now)));
     rows
@@ -70,11 +58,7 @@ fn route_rows(report: &Report) -> Vec<Vec<String>> {
 fn route_row(line: &RouteLine, now: i64) -> Vec<String> {
     let status = &line.status;
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let state = if line.never_run {
-        "never run".to_owned()
-    } else {
-        status.state.to_string()
-    };
+    let state = if line.never_run { "never run".to_owned() } else { status.state.to_string() };
     vec![
         status.route.clone(),
         status.source.clone(),
@@ -82,11 +66,7 @@ fn route_row(line: &RouteLine, now: i64) -> Vec<String> {
         or_dash(status.last_record.map(shown)),
         or_dash(line.lag_seconds.map(span)),
         grouped(status.delivered),
-        or_dash(
-            status
-                .settled
-                .map(|settled| format!("{} ago", span(now - settled))),
-        ),
+        or_dash(status.settled.map(|settled| format!("{} ago", span(now - settled)))),
         grouped(status.held as u64),
     ]
 }
@@ -114,9 +94,7 @@ fn trouble(line: &RouteLine) -> String {
 
 fn place_rows(report: &Report) -> Vec<Vec<String>> {
     let row = |what: &str, name: &str, place: &Place, more: String| {
-        let free = place
-            .free_bytes
-            .map_or(String::new(), |free| format!("{} free", size(free)));
+        let free = place.free_bytes.map_or(String::new(), |free| format!("{} free", size(free)));
         vec![
             what.to_owned(),
             name.to_owned(),
@@ -133,11 +111,7 @@ fn place_rows(report: &Report) -> Vec<Vec<String>> {
     for sink in &report.sinks {
         match &sink.place {
             Some(place) => rows.push(row("sink", &sink.name, place, String::new())),
-            None => rows.push(vec![
-                "sink".to_owned(),
-                sink.name.clone(),
-                "standard output".to_owned(),
-            ]),
+            None => rows.push(vec!["sink".to_owned(), sink.name.clone(), "standard output".to_owned()]),
         }
     }
     rows

@@ -24,12 +24,8 @@ pub(super) type Reader = fn(&mut Section<'_>) -> Option<SinkSettings>;
 
 /// Every type: the word that stands for it, and its reader.
 pub(super) const TYPES: &[(&str, Reader)] = &[
-    ("sqlite", |section| {
-        SqliteSettings::read(section).map(SinkSettings::Sqlite)
-    }),
-    ("ndjson", |section| {
-        NdjsonSettings::read(section).map(SinkSettings::Ndjson)
-    }),
+    ("sqlite", |section| SqliteSettings::read(section).map(SinkSettings::Sqlite)),
+    ("ndjson", |section| NdjsonSettings::read(section).map(SinkSettings::Ndjson)),
 ];
 
 impl SinkSettings {

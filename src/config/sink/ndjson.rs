@@ -62,19 +62,9 @@ impl NdjsonSettings {
                 }
             }
         } else if section.is_settled() && size_max.is_some_and(|size_max| size_max < file_size_max) {
-            section.problem(
-                "size_max",
-                "must not be less than `file_size_max`: whole files are removed",
-            );
+            section.problem("size_max", "must not be less than `file_size_max`: whole files are removed");
         }
-        Some(Self {
-            dir: dir?,
-            shape: shape?,
-            file_size_max,
-            retention,
-            size_max,
-            free_min,
-        })
+        Some(Self { dir: dir?, shape: shape?, file_size_max, retention, size_max, free_min })
     }
 }
 
@@ -90,10 +80,6 @@ impl NdjsonDir {
 
 impl From<PathBuf> for NdjsonDir {
     fn from(path: PathBuf) -> Self {
-        if path.as_os_str() == STDOUT {
-            NdjsonDir::Stdout
-        } else {
-            NdjsonDir::Dir(path)
-        }
+        if path.as_os_str() == STDOUT { NdjsonDir::Stdout } else { NdjsonDir::Dir(path) }
     }
 }

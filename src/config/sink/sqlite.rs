@@ -27,11 +27,6 @@ impl SqliteSettings {
         let retention = section.optional("retention", duration(MINUTE..=100 * YEAR));
         let size_max = section.optional("size_max", size(ByteSize::mib(1)..=ByteSize::pib(1)));
         let free_min = section.size("free_min", ByteSize::b(0)..=ByteSize::tib(1));
-        Some(Self {
-            path: path?,
-            retention,
-            size_max,
-            free_min,
-        })
+        Some(Self { path: path?, retention, size_max, free_min })
     }
 }

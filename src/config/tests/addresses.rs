@@ -9,12 +9,9 @@ fn base_url(url: &str) -> Result<String, Vec<String>> {
 
 #[test]
 fn http_goes_to_this_machine_only() {
-    for url in [
-        "http://127.0.0.1:8080/v1",
-        "http://127.9.9.9/v1",
-        "http://[::1]:1/v1",
-        "http://localhost:99/v1",
-    ] {
+    for url in
+        ["http://127.0.0.1:8080/v1", "http://127.9.9.9/v1", "http://[::1]:1/v1", "http://localhost:99/v1"]
+    {
         assert_eq!(base_url(url).as_deref(), Ok(url));
     }
     for url in [
@@ -35,47 +32,29 @@ fn http_goes_to_this_machine_only() {
 
 #[test]
 fn a_slash_at_the_end_of_the_base_url_makes_no_difference() {
-    assert_eq!(
-        base_url("https://eu.api.openai.com/v1/"),
-        base_url("https://eu.api.openai.com/v1")
-    );
+    assert_eq!(base_url("https://eu.api.openai.com/v1/"), base_url("https://eu.api.openai.com/v1"));
 }
 
 #[test]
 fn a_base_url_with_more_than_a_path_is_refused_without_being_shown() {
     let path = "`collector.acme-audit.base_url` in ccfd.toml";
-    for url in [
-        "https://user:pass@api.openai.com/v1",
-        "https://sk-1@api.openai.com/v1",
-    ] {
+    for url in ["https://user:pass@api.openai.com/v1", "https://sk-1@api.openai.com/v1"] {
         assert_eq!(
             base_url(url).unwrap_err(),
-            [format!(
-                "{path}: a base URL holds no user name or password; the key belongs in `api_key`"
-            )]
+            [format!("{path}: a base URL holds no user name or password; the key belongs in `api_key`")]
         );
     }
-    for url in [
-        "https://api.openai.com/v1?key=secret",
-        "https://api.openai.com/v1#x",
-    ] {
+    for url in ["https://api.openai.com/v1?key=secret", "https://api.openai.com/v1#x"] {
         assert_eq!(
             base_url(url).unwrap_err(),
-            [format!(
-                "{path}: a base URL ends with its path, without `?` or `#`"
-            )]
+            [format!("{path}: a base URL ends with its path, without `?` or `#`")]
         );
     }
 }
 
 #[test]
 fn something_that_is_no_web_address_is_refused() {
-    for url in [
-        "api.openai.com/v1",
-        "ftp://api.openai.com",
-        "https://",
-        "mailto:x",
-    ] {
+    for url in ["api.openai.com/v1", "ftp://api.openai.com", "https://", "mailto:x"] {
         assert_eq!(
             base_url(url).unwrap_err(),
             [format!(

@@ -3,18 +3,12 @@ use super::*;
 #[test]
 fn a_collector_names_sinks_that_exist_each_of_them_once() {
     let cases = [
-        (
-            "[]",
-            "`collector.acme-audit.sinks` is empty: the records would go nowhere",
-        ),
+        ("[]", "`collector.acme-audit.sinks` is empty: the records would go nowhere"),
         (
             "[\"locl\"]",
             "`collector.acme-audit.sinks` names `locl`, but there is no [sink.locl]; did you mean `local`?",
         ),
-        (
-            "[\"local\", \"local\"]",
-            "`collector.acme-audit.sinks` names `local` twice",
-        ),
+        ("[\"local\", \"local\"]", "`collector.acme-audit.sinks` names `local` twice"),
     ];
     for (sinks, line) in cases {
         assert_eq!(problems(&MINIMAL.replace("[\"local\"]", sinks)), [line]);
@@ -46,11 +40,7 @@ fn a_sweep_does_not_come_more_often_than_a_poll() {
           the polls"
         ]
     );
-    assert_eq!(
-        problems(&with_keys("sweep_interval = \"2d\"")).len(),
-        1,
-        "a stand-in is not compared"
-    );
+    assert_eq!(problems(&with_keys("sweep_interval = \"2d\"")).len(), 1, "a stand-in is not compared");
 }
 
 #[test]
@@ -71,34 +61,22 @@ fn names_that_cannot_be_file_names_are_refused() {
 #[test]
 fn two_writers_to_one_place_are_refused() {
     let second = |kind: &str, key: &str, place: &str| {
-        problems(&format!(
-            "{MINIMAL}[sink.other]\ntype = \"{kind}\"\n{key} = \"{place}\"\n"
-        ))
+        problems(&format!("{MINIMAL}[sink.other]\ntype = \"{kind}\"\n{key} = \"{place}\"\n"))
     };
     assert_eq!(
         second("sqlite", "path", "./x/../tables.db"),
         ["`sink.other` and `sink.local` both write to ./x/../tables.db"]
     );
-    let here = std::env::current_dir()
-        .unwrap()
-        .join("tables.db")
-        .display()
-        .to_string();
+    let here = std::env::current_dir().unwrap().join("tables.db").display().to_string();
     assert_eq!(
         second("sqlite", "path", &here),
         [format!("`sink.other` and `sink.local` both write to {here}")]
     );
-    assert_eq!(
-        second("ndjson", "dir", "ccfd-data/"),
-        ["`sink.other` and `state` both write to ccfd-data/"]
-    );
+    assert_eq!(second("ndjson", "dir", "ccfd-data/"), ["`sink.other` and `state` both write to ccfd-data/"]);
 
     let stdout = MINIMAL.replace("\"sqlite\"\npath = \"tables.db\"", "\"ndjson\"\ndir = \"-\"");
     let twice = format!("{stdout}[sink.other]\ntype = \"ndjson\"\ndir = \"-\"\n");
-    assert_eq!(
-        problems(&twice),
-        ["`sink.other` and `sink.local` both write to -"]
-    );
+    assert_eq!(problems(&twice), ["`sink.other` and `sink.local` both write to -"]);
 }
 
 #[test]

@@ -32,10 +32,7 @@ fn a_variable_that_may_mean_two_names_is_refused() {
 fn a_whole_collector_can_come_from_the_environment() {
     let variables = [
         ("CCFD__COLLECTOR__MY_CHATS__SOURCE", "chat_completions"),
-        (
-            "CCFD__COLLECTOR__MY_CHATS__API_KEY",
-            "{ credential = \"openai\" }",
-        ),
+        ("CCFD__COLLECTOR__MY_CHATS__API_KEY", "{ credential = \"openai\" }"),
         ("CCFD__COLLECTOR__MY_CHATS__SINKS", "[\"local\"]"),
         ("CCFD__COLLECTOR__MY_CHATS__METADATA", "{ Team = \"a b\" }"),
     ];
@@ -56,10 +53,8 @@ fn text_that_looks_like_something_else_stays_the_text_it_is() {
 
 #[test]
 fn quotes_around_a_value_are_not_part_of_it_and_numbers_may_be_written_as_in_toml() {
-    let variables = [
-        ("CCFD__STATE__DIR", "\"/var/lib/ccfd\""),
-        ("CCFD__COLLECTOR__ACME_AUDIT__RATE_LIMIT_QPS", "1_000"),
-    ];
+    let variables =
+        [("CCFD__STATE__DIR", "\"/var/lib/ccfd\""), ("CCFD__COLLECTOR__ACME_AUDIT__RATE_LIMIT_QPS", "1_000")];
     let config = load_with(MINIMAL, &variables, &[]).unwrap();
     assert_eq!(config.state.dir, PathBuf::from("/var/lib/ccfd"));
     assert_eq!(config.collectors["acme-audit"].rate_limit_qps, 1000);
@@ -68,11 +63,7 @@ fn quotes_around_a_value_are_not_part_of_it_and_numbers_may_be_written_as_in_tom
 #[test]
 fn an_unknown_variable_is_named_with_what_was_probably_meant() {
     assert_eq!(
-        problems_with(
-            MINIMAL,
-            &[("CCFD__STATE__DIRR", "x"), ("CCFD__PIPELIN__BATCH_WAIT", "1s")],
-            &[]
-        ),
+        problems_with(MINIMAL, &[("CCFD__STATE__DIRR", "x"), ("CCFD__PIPELIN__BATCH_WAIT", "1s")], &[]),
         [
             "unknown key `pipelin` in the environment variable CCFD__PIPELIN__BATCH_WAIT; did you mean `pipeline`?",
             "unknown key `state.dirr` in the environment variable CCFD__STATE__DIRR; did you mean `dir`?",
@@ -95,11 +86,7 @@ fn a_misspelt_name_shows_as_an_unfinished_section_and_its_variable() {
 #[test]
 fn a_wrong_value_names_its_variable() {
     assert_eq!(
-        problems_with(
-            MINIMAL,
-            &[("CCFD__COLLECTOR__ACME_AUDIT__POLL_INTERVAL", "60")],
-            &[]
-        ),
+        problems_with(MINIMAL, &[("CCFD__COLLECTOR__ACME_AUDIT__POLL_INTERVAL", "60")], &[]),
         [
             "`collector.acme-audit.poll_interval` in the environment variable CCFD__COLLECTOR__ACME_AUDIT__POLL_INTERVAL: \
           wanted a duration with its unit, 1s to 1day, found \"60\""
@@ -139,12 +126,8 @@ fn a_value_in_another_encoding_is_refused_and_other_programs_variables_are_left_
 
 #[test]
 fn a_wrong_flag_says_that_it_stands_on_the_command_line() {
-    let flags = [
-        ("state.dirr", "x"),
-        ("log.level", "loud"),
-        ("state.lock_wait", "1s"),
-        ("state.lock_wait", "2s"),
-    ];
+    let flags =
+        [("state.dirr", "x"), ("log.level", "loud"), ("state.lock_wait", "1s"), ("state.lock_wait", "2s")];
     assert_eq!(
         problems_with(MINIMAL, &[], &flags),
         [
@@ -158,8 +141,5 @@ fn a_wrong_flag_says_that_it_stands_on_the_command_line() {
 
 #[test]
 fn the_debug_form_shows_no_variable() {
-    assert_eq!(
-        format!("{:?}", environment(&[("OPENAI_API_KEY", "sk-1")])),
-        "Environment(1 variables)"
-    );
+    assert_eq!(format!("{:?}", environment(&[("OPENAI_API_KEY", "sk-1")])), "Environment(1 variables)");
 }

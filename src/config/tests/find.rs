@@ -13,10 +13,7 @@ fn a_named_file_wins_over_the_variable_and_that_over_the_usual_places() {
     assert_eq!(find(Some(flag.as_path()), &environment), Some(flag.clone()));
     assert_eq!(find(None, &environment), Some(variable));
     assert_eq!(find(None, &Environment::default()), Some(place.clone()));
-    assert_eq!(
-        find_among(None, &Environment::default(), &[absent]).unwrap(),
-        None
-    );
+    assert_eq!(find_among(None, &Environment::default(), &[absent]).unwrap(), None);
 }
 
 #[test]
@@ -25,14 +22,8 @@ fn a_named_file_that_is_missing_is_an_error() {
     let path = directory.path().join("none.toml");
     let shown = path.display();
     let error = super::super::find_file(Some(&path), &Environment::default()).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("{shown}: there is no such file, but --config names it")
-    );
+    assert_eq!(error.to_string(), format!("{shown}: there is no such file, but --config names it"));
     let environment = [("CCFD_CONFIG", path.as_os_str())].into_iter().collect();
     let error = super::super::find_file(None, &environment).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("{shown}: there is no such file, but CCFD_CONFIG names it")
-    );
+    assert_eq!(error.to_string(), format!("{shown}: there is no such file, but CCFD_CONFIG names it"));
 }

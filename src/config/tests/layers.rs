@@ -28,22 +28,10 @@ path = "./ccfd-data/tables.db"
 #[test]
 fn the_documented_example_loads_and_says_nothing_but_defaults() {
     let example = load(EXAMPLE).unwrap();
-    assert_eq!(
-        example,
-        load(&MINIMAL.replace("tables.db", "./ccfd-data/tables.db")).unwrap()
-    );
+    assert_eq!(example, load(&MINIMAL.replace("tables.db", "./ccfd-data/tables.db")).unwrap());
     let collector = &example.collectors["acme-audit"];
-    assert!(matches!(
-        &collector.source,
-        Source::AuditLogs {
-            tenant_walk: TenantWalk::Auto,
-            ..
-        }
-    ));
-    assert_eq!(
-        collector.start,
-        Start::LookBack(Duration::from_secs(7 * 24 * 60 * 60))
-    );
+    assert!(matches!(&collector.source, Source::AuditLogs { tenant_walk: TenantWalk::Auto, .. }));
+    assert_eq!(collector.start, Start::LookBack(Duration::from_secs(7 * 24 * 60 * 60)));
     assert_eq!(collector.base_url.as_str(), "https://api.openai.com/v1");
     assert_eq!((collector.held_max, collector.body_max), (1_000_000, 64 << 20));
     assert_eq!(example.pipeline.bytes_in_flight, 16 << 20);
@@ -57,10 +45,7 @@ fn each_layer_lies_over_the_one_before() {
     assert_eq!(lock_wait(load(MINIMAL).unwrap()), 10);
     assert_eq!(lock_wait(load(&text).unwrap()), 1);
     assert_eq!(lock_wait(load_with(&text, &[variable], &[]).unwrap()), 2);
-    assert_eq!(
-        lock_wait(load_with(&text, &[variable], &[("state.lock_wait", "3s")]).unwrap()),
-        3
-    );
+    assert_eq!(lock_wait(load_with(&text, &[variable], &[("state.lock_wait", "3s")]).unwrap()), 3);
 }
 
 #[test]
@@ -84,10 +69,7 @@ fn a_secret_of_a_later_layer_replaces_the_earlier_one_whole() {
         ("CCFD__COLLECTOR__ACME_AUDIT__API_KEY__FILE", "/etc/key"),
     ] {
         let config = load_with(MINIMAL, &[variable], &[]).unwrap();
-        assert_eq!(
-            config.collectors["acme-audit"].api_key,
-            SecretSource::File("/etc/key".into())
-        );
+        assert_eq!(config.collectors["acme-audit"].api_key, SecretSource::File("/etc/key".into()));
     }
 }
 
@@ -96,10 +78,7 @@ fn without_a_file_each_openai_key_gives_a_collector_into_sqlite() {
     let load = |variables: &[(&str, &str)]| Config::load(None, &environment(variables), &[]).unwrap();
     let names = |config: Config| config.collectors.into_keys().collect::<Vec<_>>();
     assert_eq!(names(load(&[("OPENAI_ADMIN_KEY", "k")])), ["audit-logs"]);
-    assert_eq!(
-        names(load(&[("OPENAI_API_KEY", "k"), ("OPENAI_ADMIN_KEY", "")])),
-        ["chat-completions"]
-    );
+    assert_eq!(names(load(&[("OPENAI_API_KEY", "k"), ("OPENAI_ADMIN_KEY", "")])), ["chat-completions"]);
 
     let config = load(&[
         ("OPENAI_ADMIN_KEY", "k"),
@@ -109,10 +88,7 @@ fn without_a_file_each_openai_key_gives_a_collector_into_sqlite() {
     let collector = &config.collectors["audit-logs"];
     assert_eq!(collector.poll_interval.as_secs(), 5);
     assert_eq!(collector.api_key, SecretSource::Env("OPENAI_ADMIN_KEY".into()));
-    assert_eq!(
-        config.collectors["chat-completions"].source.name(),
-        "chat_completions"
-    );
+    assert_eq!(config.collectors["chat-completions"].source.name(), "chat_completions");
     assert!(matches!(&config.sinks["local"],
         SinkSettings::Sqlite(sqlite) if sqlite.path == Path::new("./ccfd-data/tables.db")));
 }
@@ -129,21 +105,13 @@ fn without_a_file_and_without_a_key_two_lines_say_what_to_do() {
 
 #[test]
 fn a_file_without_a_collector_is_an_error() {
-    assert_eq!(
-        problems(""),
-        ["no collector is configured: add a section [collector.NAME]"]
-    );
+    assert_eq!(problems(""), ["no collector is configured: add a section [collector.NAME]"]);
 }
 
 #[test]
 fn a_fault_in_the_toml_names_its_place_and_shows_nothing_of_the_line() {
-    let error = load("[state]\n  dir = \"x\nkey = \"sk-admin-1234\n")
-        .unwrap_err()
-        .to_string();
-    assert_eq!(
-        without_directory(&error),
-        "ccfd.toml:2:11: invalid basic string, expected `\"`"
-    );
+    let error = load("[state]\n  dir = \"x\nkey = \"sk-admin-1234\n").unwrap_err().to_string();
+    assert_eq!(without_directory(&error), "ccfd.toml:2:11: invalid basic string, expected `\"`");
     let error = load("api_key = sk-admin-1234").unwrap_err().to_string();
     assert!(!error.contains("sk-admin"), "{error}");
 }
@@ -152,20 +120,10 @@ fn a_fault_in_the_toml_names_its_place_and_shows_nothing_of_the_line() {
 fn an_unreadable_file_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let error = Config::load(Some(directory.path()), &Environment::default(), &[]).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with(&directory.path().display().to_string()),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with(&directory.path().display().to_string()), "{error}");
     let (_directory, path) = file(&"#".repeat(1024 * 1024 + 1));
-    let error = Config::load(Some(&path), &Environment::default(), &[])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.ends_with("ccfd.toml: larger than 1 MiB: not a configuration file"),
-        "{error}"
-    );
+    let error = Config::load(Some(&path), &Environment::default(), &[]).unwrap_err().to_string();
+    assert!(error.ends_with("ccfd.toml: larger than 1 MiB: not a configuration file"), "{error}");
 }
 
 #[test]

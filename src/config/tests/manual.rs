@@ -8,10 +8,7 @@ use super::*;
 /// default.toml with its example lines as keys.
 fn with_examples() -> String {
     let is_example = |line: &str| {
-        let key = line
-            .strip_prefix("# ")
-            .and_then(|line| line.split_once(" = "))
-            .map(|(key, _)| key);
+        let key = line.strip_prefix("# ").and_then(|line| line.split_once(" = ")).map(|(key, _)| key);
         key.is_some_and(|key| !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
     };
     DEFAULTS
@@ -41,25 +38,12 @@ fn every_key_that_is_read_stands_in_the_manual() {
         .keys()
         .map(|path| {
             let keys: Vec<&str> = path.split('.').collect();
-            (
-                path.clone(),
-                table_at(&root, &keys)
-                    .into_iter()
-                    .flat_map(sorted)
-                    .map(|(key, _)| key)
-                    .collect(),
-            )
+            (path.clone(), table_at(&root, &keys).into_iter().flat_map(sorted).map(|(key, _)| key).collect())
         })
         .collect();
     assert_eq!(written, report.keys);
-    let sections = [
-        "default.collector",
-        "default.sink.ndjson",
-        "default.sink.sqlite",
-        "log",
-        "pipeline",
-        "state",
-    ];
+    let sections =
+        ["default.collector", "default.sink.ndjson", "default.sink.sqlite", "log", "pipeline", "state"];
     assert_eq!(written.into_keys().collect::<Vec<_>>(), sections);
 }
 

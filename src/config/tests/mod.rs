@@ -36,10 +36,7 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
 
 fn load_with(text: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let (_directory, path) = file(text);
-    let flags: Vec<_> = flags
-        .iter()
-        .map(|(path, value)| ((*path).to_owned(), (*value).to_owned()))
-        .collect();
+    let flags: Vec<_> = flags.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
     Config::load(Some(&path), &variables.iter().copied().collect(), &flags)
 }
 
@@ -49,19 +46,13 @@ fn load(text: &str) -> Result<Config, ConfigError> {
 
 /// The minimal file with more keys of its collector.
 fn with_keys(keys: &str) -> String {
-    MINIMAL.replace(
-        "[collector.acme-audit]",
-        &format!("[collector.acme-audit]\n{keys}"),
-    )
+    MINIMAL.replace("[collector.acme-audit]", &format!("[collector.acme-audit]\n{keys}"))
 }
 
 /// The problems of a file, without the directory in which the test put it.
 fn problems_with(text: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Vec<String> {
     match load_with(text, variables, flags).unwrap_err() {
-        ConfigError::Invalid(problems) => problems
-            .iter()
-            .map(|problem| without_directory(problem))
-            .collect(),
+        ConfigError::Invalid(problems) => problems.iter().map(|problem| without_directory(problem)).collect(),
         error => panic!("{error}"),
     }
 }

@@ -8,9 +8,7 @@ use super::super::{SecretError, SecretSource};
 use super::*;
 
 fn resolve(source: &SecretSource, variables: &[(&str, &str)]) -> Result<SecretString, String> {
-    source
-        .resolve(&environment(variables))
-        .map_err(|error| error.to_string())
+    source.resolve(&environment(variables)).map_err(|error| error.to_string())
 }
 
 fn of_variable(value: &str) -> Result<String, String> {
@@ -48,10 +46,7 @@ fn a_key_written_into_the_settings_is_refused_and_not_repeated() {
     }
     let variable = ("CCFD__COLLECTOR__ACME_AUDIT__API_KEY", "sk-admin-1234");
     let problems = problems_with(MINIMAL, &[variable], &[]);
-    assert!(
-        problems.len() == 1 && !problems[0].contains("1234"),
-        "{problems:?}"
-    );
+    assert!(problems.len() == 1 && !problems[0].contains("1234"), "{problems:?}");
 }
 
 #[test]
@@ -62,10 +57,7 @@ fn the_place_of_a_key_may_have_any_usual_name() {
             "{ file = \"/run/secrets/sk-admin/desk-key\" }",
             SecretSource::File("/run/secrets/sk-admin/desk-key".into()),
         ),
-        (
-            "{ credential = \"task-openai.key\" }",
-            SecretSource::Credential("task-openai.key".into()),
-        ),
+        ("{ credential = \"task-openai.key\" }", SecretSource::Credential("task-openai.key".into())),
     ] {
         let config = load(&MINIMAL.replace("{ env = \"OPENAI_ADMIN_KEY\" }", form)).unwrap();
         assert_eq!(config.collectors["acme-audit"].api_key, source);
@@ -82,10 +74,7 @@ fn white_space_at_the_end_is_not_part_of_a_key() {
 #[test]
 fn what_cannot_be_a_key_is_refused_by_the_name_of_its_place() {
     for value in ["", " \n"] {
-        assert_eq!(
-            of_variable(value).unwrap_err(),
-            "environment variable KEY is empty"
-        );
+        assert_eq!(of_variable(value).unwrap_err(), "environment variable KEY is empty");
     }
     for value in ["a b", "\u{e9}", "a\nb", "a\u{7f}"] {
         assert_eq!(
@@ -113,10 +102,7 @@ fn a_file_that_is_no_secret_file_is_refused() {
     );
     assert_eq!(
         resolve(&SecretSource::File(directory.path().join("none")), &[]).unwrap_err(),
-        format!(
-            "secret file {}/none: No such file or directory (os error 2)",
-            directory.path().display()
-        )
+        format!("secret file {}/none: No such file or directory (os error 2)", directory.path().display())
     );
 }
 
@@ -140,12 +126,7 @@ fn a_file_in_the_credentials_directory_may_be_readable_but_not_one_reached_throu
     let inside = directory.path().to_str().unwrap();
     assert!(resolve(&source, &[("CREDENTIALS_DIRECTORY", inside)]).is_ok());
     let credential = SecretSource::Credential("key".into());
-    assert_eq!(
-        resolve(&credential, &[("CREDENTIALS_DIRECTORY", inside)])
-            .unwrap()
-            .expose_secret(),
-        "sk-1"
-    );
+    assert_eq!(resolve(&credential, &[("CREDENTIALS_DIRECTORY", inside)]).unwrap().expose_secret(), "sk-1");
 
     let elsewhere = tempfile::tempdir().unwrap();
     let name = directory.path().file_name().unwrap();
@@ -161,13 +142,8 @@ fn a_credential_without_systemd_says_what_the_unit_lacks() {
         resolve(&SecretSource::Credential("openai".into()), &[]).unwrap_err(),
         "credential openai: CREDENTIALS_DIRECTORY is not set; give the unit a line LoadCredential=openai:/path"
     );
-    let missing = resolve(
-        &SecretSource::Credential("openai".into()),
-        &[("CREDENTIALS_DIRECTORY", "/nonexistent")],
-    );
-    assert_eq!(
-        missing.unwrap_err(),
-        "credential openai: No such file or directory (os error 2)"
-    );
+    let missing =
+        resolve(&SecretSource::Credential("openai".into()), &[("CREDENTIALS_DIRECTORY", "/nonexistent")]);
+    assert_eq!(missing.unwrap_err(), "credential openai: No such file or directory (os error 2)");
     assert!(!Path::new("/nonexistent").exists());
 }

@@ -15,10 +15,7 @@ fn an_unknown_key_is_named_with_its_path_its_file_and_the_nearest_valid_key() {
             format!("{MINIMAL}[pipeline]\nbatchwait = \"1s\""),
             "unknown key `pipeline.batchwait` in ccfd.toml; did you mean `batch_wait`?",
         ),
-        (
-            format!("{MINIMAL}[logs]"),
-            "unknown key `logs` in ccfd.toml; did you mean `log`?",
-        ),
+        (format!("{MINIMAL}[logs]"), "unknown key `logs` in ccfd.toml; did you mean `log`?"),
         (
             format!("{MINIMAL}[default.collectors]"),
             "unknown key `default.collectors` in ccfd.toml; did you mean `collector`?",

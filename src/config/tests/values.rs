@@ -7,30 +7,12 @@ use super::*;
 fn durations_and_sizes_outside_their_bounds_are_refused_with_the_bounds() {
     let duration = "wanted a duration with its unit";
     let cases = [
-        (
-            "poll_interval = \"25h\"",
-            format!("{duration}, 1s to 1day, found \"25h\""),
-        ),
-        (
-            "poll_interval = 60",
-            format!("{duration}, 1s to 1day, found the number 60"),
-        ),
-        (
-            "overlap = \"31d\"",
-            format!("{duration}, 0s to 30days, found \"31d\""),
-        ),
-        (
-            "rate_limit_qps = 0",
-            "wanted a whole number, 1 to 1000000, found the number 0".to_owned(),
-        ),
-        (
-            "rate_limit_qps = -1",
-            "wanted a whole number, 1 to 1000000, found the number -1".to_owned(),
-        ),
-        (
-            "rate_limit_qps = 2.5",
-            "wanted a whole number, 1 to 1000000, found the number 2.5".to_owned(),
-        ),
+        ("poll_interval = \"25h\"", format!("{duration}, 1s to 1day, found \"25h\"")),
+        ("poll_interval = 60", format!("{duration}, 1s to 1day, found the number 60")),
+        ("overlap = \"31d\"", format!("{duration}, 0s to 30days, found \"31d\"")),
+        ("rate_limit_qps = 0", "wanted a whole number, 1 to 1000000, found the number 0".to_owned()),
+        ("rate_limit_qps = -1", "wanted a whole number, 1 to 1000000, found the number -1".to_owned()),
+        ("rate_limit_qps = 2.5", "wanted a whole number, 1 to 1000000, found the number 2.5".to_owned()),
         (
             "body_max = \"1KiB\"",
             "wanted a size with its unit, 64.0 KiB to 4.0 GiB, found \"1KiB\"".to_owned(),
@@ -39,23 +21,11 @@ fn durations_and_sizes_outside_their_bounds_are_refused_with_the_bounds() {
             "body_max = \"lots\"",
             "wanted a size with its unit, 64.0 KiB to 4.0 GiB, found \"lots\"".to_owned(),
         ),
-        (
-            "organization = \"a b\"",
-            "wanted an identifier without spaces, found \"a b\"".to_owned(),
-        ),
-        (
-            "organization = true",
-            "wanted an identifier without spaces, found true".to_owned(),
-        ),
-        (
-            "event_types = [\"\"]",
-            "wanted a list of texts, none of them empty, found a list".to_owned(),
-        ),
+        ("organization = \"a b\"", "wanted an identifier without spaces, found \"a b\"".to_owned()),
+        ("organization = true", "wanted an identifier without spaces, found true".to_owned()),
+        ("event_types = [\"\"]", "wanted a list of texts, none of them empty, found a list".to_owned()),
         ("ca_file = \"\"", "wanted a path, found \"\"".to_owned()),
-        (
-            "tenant_walk = \"yes\"",
-            "wanted \"auto\" or \"on\" or \"off\", found \"yes\"".to_owned(),
-        ),
+        ("tenant_walk = \"yes\"", "wanted \"auto\" or \"on\" or \"off\", found \"yes\"".to_owned()),
     ];
     for (line, reason) in cases {
         let key = line.split(' ').next().unwrap();
@@ -71,21 +41,12 @@ fn durations_and_sizes_outside_their_bounds_are_refused_with_the_bounds() {
 fn a_start_is_a_look_back_or_all_or_a_time() {
     let start =
         |value: &str| load(&with_keys(&format!("start = {value}"))).map(|c| c.collectors["acme-audit"].start);
-    assert_eq!(
-        start("\"1h 30m\"").unwrap(),
-        Start::LookBack(Duration::from_secs(5400))
-    );
+    assert_eq!(start("\"1h 30m\"").unwrap(), Start::LookBack(Duration::from_secs(5400)));
     assert_eq!(start("\"all\"").unwrap(), Start::All);
     let time = Start::At(chrono::DateTime::from_timestamp(1_767_225_600, 0).unwrap());
     assert_eq!(start("\"2026-01-01T01:00:00+01:00\"").unwrap(), time);
     assert_eq!(start("2026-01-01T00:00:00Z").unwrap(), time);
-    for wrong in [
-        "\"20y\"",
-        "\"yesterday\"",
-        "\"2026-01-01\"",
-        "\"1812-01-01T00:00:00Z\"",
-        "7",
-    ] {
+    for wrong in ["\"20y\"", "\"yesterday\"", "\"2026-01-01\"", "\"1812-01-01T00:00:00Z\"", "7"] {
         assert!(start(wrong).is_err(), "{wrong}");
     }
     assert_eq!(
@@ -102,10 +63,7 @@ fn a_value_that_may_be_private_is_not_shown() {
     for value in ["sk-admin-secret", "someone@example.com", &"x".repeat(61)] {
         let problems = problems(&with_keys(&format!("tenant_walk = \"{value}\"")));
         assert_eq!(problems.len(), 1);
-        assert!(
-            problems[0].ends_with("found text that is not shown here"),
-            "{problems:?}"
-        );
+        assert!(problems[0].ends_with("found text that is not shown here"), "{problems:?}");
     }
 }
 

@@ -17,30 +17,19 @@ fn reject(record: &'static [u8]) -> Reject {
 }
 
 fn open(dir: &Path, bytes_max: u64) -> Rejects {
-    Rejects::open(
-        dir,
-        "acme-audit/local",
-        bytes_max,
-        Clock::from_fn(|| 1_770_979_925),
-    )
-    .unwrap()
+    Rejects::open(dir, "acme-audit/local", bytes_max, Clock::from_fn(|| 1_770_979_925)).unwrap()
 }
 
 fn lines(rejects: &Rejects) -> Vec<Value> {
     let text = fs::read_to_string(rejects.path()).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[tokio::test]
 async fn a_record_is_kept_whole_with_its_reason_on_one_line() {
     let dir = tempfile::tempdir().unwrap();
     let mut rejects = open(dir.path(), BYTES_MAX);
-    rejects
-        .keep(vec![reject(b"{\n  \"id\": \"a\"\r\n}"), reject(b"{\"id\":\xff")])
-        .await
-        .unwrap();
+    rejects.keep(vec![reject(b"{\n  \"id\": \"a\"\r\n}"), reject(b"{\"id\":\xff")]).await.unwrap();
 
     let expected = json!({
         "time": "2026-02-13T10:52:05Z", "route": "acme-audit/local", "connector": "acme",
@@ -76,10 +65,7 @@ async fn at_the_bound_nothing_is_written_until_the_file_is_moved_away() {
     let before = fs::read(rejects.path()).unwrap();
 
     let full = rejects.keep(vec![reject(b"2"), reject(b"3")]).await.unwrap_err();
-    assert!(
-        matches!(full, RejectsError::Full { bytes_max: 400, .. }),
-        "{full}"
-    );
+    assert!(matches!(full, RejectsError::Full { bytes_max: 400, .. }), "{full}");
     assert_eq!(fs::read(rejects.path()).unwrap(), before);
     assert_eq!(rejects.kept(), 1);
 
@@ -94,10 +80,7 @@ async fn a_directory_that_is_gone_is_an_error_and_no_loss() {
     let below = dir.path().join("rejects");
     let mut rejects = open(&below, BYTES_MAX);
     fs::remove_dir(&below).unwrap();
-    assert!(matches!(
-        rejects.keep(vec![reject(b"1")]).await,
-        Err(RejectsError::Io { .. })
-    ));
+    assert!(matches!(rejects.keep(vec![reject(b"1")]).await, Err(RejectsError::Io { .. })));
     fs::create_dir(&below).unwrap();
     rejects.keep(vec![reject(b"1")]).await.unwrap();
     assert_eq!(rejects.kept(), 1);

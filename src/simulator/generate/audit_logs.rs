@@ -10,59 +10,29 @@ use crate::simulator::world::Head;
 const EVENTS: &[(&str, &str)] = &[
     ("login.succeeded", ""),
     ("logout.succeeded", "{}"),
-    (
-        "login.failed",
-        r#"{"error_code":"invalid_credentials","error_message":"Wrong e-mail or password"}"#,
-    ),
-    (
-        "api_key.created",
-        r#"{"id":"key_@id","data":{"scopes":["api.model.read","model.request"]}}"#,
-    ),
-    (
-        "api_key.updated",
-        r#"{"id":"key_@id","changes_requested":{"scopes":["model.request"]}}"#,
-    ),
+    ("login.failed", r#"{"error_code":"invalid_credentials","error_message":"Wrong e-mail or password"}"#),
+    ("api_key.created", r#"{"id":"key_@id","data":{"scopes":["api.model.read","model.request"]}}"#),
+    ("api_key.updated", r#"{"id":"key_@id","changes_requested":{"scopes":["model.request"]}}"#),
     ("api_key.deleted", r#"{"id":"key_@id"}"#),
-    (
-        "invite.sent",
-        r#"{"id":"invite-@id","data":{"email":"@mail","role":"reader"}}"#,
-    ),
+    ("invite.sent", r#"{"id":"invite-@id","data":{"email":"@mail","role":"reader"}}"#),
     ("invite.accepted", r#"{"id":"invite-@id"}"#),
     ("user.added", r#"{"id":"@user","data":{"role":"member"}}"#),
-    (
-        "user.updated",
-        r#"{"id":"@user","changes_requested":{"role":"owner"}}"#,
-    ),
+    ("user.updated", r#"{"id":"@user","changes_requested":{"role":"owner"}}"#),
     ("user.deleted", r#"{"id":"@user"}"#),
-    (
-        "service_account.created",
-        r#"{"id":"user-@id","data":{"role":"member"}}"#,
-    ),
-    (
-        "project.created",
-        r#"{"id":"proj_@id","data":{"name":"search","title":"Search"}}"#,
-    ),
+    ("service_account.created", r#"{"id":"user-@id","data":{"role":"member"}}"#),
+    ("project.created", r#"{"id":"proj_@id","data":{"name":"search","title":"Search"}}"#),
     ("project.archived", r#"{"id":"proj_@id"}"#),
-    (
-        "group.created",
-        r#"{"id":"group-@id","data":{"group_name":"Analysts"}}"#,
-    ),
+    ("group.created", r#"{"id":"group-@id","data":{"group_name":"Analysts"}}"#),
     (
         "organization.updated",
         r#"{"id":"org-@id","changes_requested":{"api_call_logging":"enabled_for_all_projects"}}"#,
     ),
-    (
-        "rate_limit.updated",
-        r#"{"id":"rl-@id","changes_requested":{"max_requests_per_1_minute":5000}}"#,
-    ),
+    ("rate_limit.updated", r#"{"id":"rl-@id","changes_requested":{"max_requests_per_1_minute":5000}}"#),
     (
         "ip_allowlist.updated",
         r#"{"id":"ipal_@id","allowed_ips":["192.0.2.0/24","198.51.100.0/24","2001:db8::/48"]}"#,
     ),
-    (
-        "certificates.activated",
-        r#"{"certificates":[{"id":"cert_@id","name":"edge"}]}"#,
-    ),
+    ("certificates.activated", r#"{"certificates":[{"id":"cert_@id","name":"edge"}]}"#),
     (
         "role.assignment.created",
         r#"{"id":"role-@id","principal_id":"@user","principal_type":"user","resource_id":"proj_@id","resource_type":"api.project"}"#,
@@ -74,10 +44,7 @@ const EVENTS: &[(&str, &str)] = &[
 /// Types that are listed with `tenant_only=true` only.
 const TENANT_EVENTS: &[(&str, &str)] = &[
     ("tenant.user.invited", r#"{"email":"@mail"}"#),
-    (
-        "tenant.policy.attached",
-        r#"{"id":"policy-@id","principal_id":"@user"}"#,
-    ),
+    ("tenant.policy.attached", r#"{"id":"policy-@id","principal_id":"@user"}"#),
     ("tenant.sso_connection.setup.started", ""),
     ("tenant.admin_api_key.created", r#"{"id":"key_@id"}"#),
     (
@@ -134,16 +101,8 @@ const PLACES: &[&str] = &[
 /// Writes one event. About 550 bytes on average; one in twenty is tenant-scoped.
 pub(super) fn write(rng: &mut StdRng, second: i64, out: &mut Vec<u8>) -> Head {
     let id = format!("audit_log-{}", base62(rng, 24));
-    let events = if rng.random_ratio(1, 20) {
-        TENANT_EVENTS
-    } else {
-        EVENTS
-    };
-    let (kind, payload) = if rng.random_ratio(1, 8) {
-        &events[0]
-    } else {
-        pick(rng, events)
-    };
+    let events = if rng.random_ratio(1, 20) { TENANT_EVENTS } else { EVENTS };
+    let (kind, payload) = if rng.random_ratio(1, 8) { &events[0] } else { pick(rng, events) };
     let head =
         format!(r#"{{"object":"organization.audit_log","id":"{id}","type":"{kind}","effective_at":{second}"#);
     out.extend_from_slice(head.as_bytes());
@@ -160,30 +119,18 @@ pub(super) fn write(rng: &mut StdRng, second: i64, out: &mut Vec<u8>) -> Head {
     }
     if !payload.is_empty() {
         let payload = payload.replace("@id", &base62(rng, 20));
-        let payload = payload
-            .replace("@user", &user_id(rng))
-            .replace("@mail", &mail(rng));
+        let payload = payload.replace("@user", &user_id(rng)).replace("@mail", &mail(rng));
         out.extend_from_slice(format!(r#","{kind}":{payload}"#).as_bytes());
     }
     out.push(b'}');
-    Head {
-        id: Some(id),
-        r#type: Some((*kind).to_owned()),
-        ..Head::default()
-    }
+    Head { id: Some(id), r#type: Some((*kind).to_owned()), ..Head::default() }
 }
 
 fn write_session(rng: &mut StdRng, out: &mut Vec<u8>) {
     let (user, mail, agent) = (user_id(rng), mail(rng), pick(rng, AGENTS));
-    let (network, host) = (
-        pick(rng, &["192.0.2", "198.51.100", "203.0.113"]),
-        rng.random_range(1..255),
-    );
+    let (network, host) = (pick(rng, &["192.0.2", "198.51.100", "203.0.113"]), rng.random_range(1..255));
     let (ja3, ja4) = (rng.random::<u128>(), rng.random::<u128>());
-    let (ja4_b, ja4_c) = (
-        (ja4 >> 80) as u64 & 0xffff_ffff_ffff,
-        ja4 as u64 & 0xffff_ffff_ffff,
-    );
+    let (ja4_b, ja4_c) = ((ja4 >> 80) as u64 & 0xffff_ffff_ffff, ja4 as u64 & 0xffff_ffff_ffff);
     let details = match rng.random_ratio(2, 5) {
         true => format!(r#","ip_address_details":{}"#, pick(rng, PLACES)),
         false => String::new(),

@@ -6,17 +6,10 @@ use serde_json::{Value, json};
 use super::{base62, pick};
 use crate::simulator::world::Head;
 
-const MODELS: &[&str] = &[
-    "gpt-4o-mini-2024-07-18",
-    "gpt-4.1-2025-04-14",
-    "gpt-5-nano-2025-08-07",
-];
+const MODELS: &[&str] = &["gpt-4o-mini-2024-07-18", "gpt-4.1-2025-04-14", "gpt-5-nano-2025-08-07"];
 
-const METADATA: &[&str] = &[
-    "{}",
-    r#"{"team":"support"}"#,
-    r#"{"team":"search","ticket":"S-1042","channel":"web"}"#,
-];
+const METADATA: &[&str] =
+    &["{}", r#"{"team":"support"}"#, r#"{"team":"search","ticket":"S-1042","channel":"web"}"#];
 
 const SENTENCES: &[&str] = &[
     "The order was shipped on Tuesday and should arrive within two working days.",
@@ -60,16 +53,11 @@ pub(super) fn write(rng: &mut StdRng, second: i64, out: &mut Vec<u8>) -> Head {
         reason = if calls_tool { "tool_calls" } else { "stop" },
     );
     out.extend_from_slice(body.as_bytes());
-    Head {
-        id: Some(id),
-        ..Head::default()
-    }
+    Head { id: Some(id), ..Head::default() }
 }
 
 fn text(rng: &mut StdRng) -> String {
-    let sentences: Vec<_> = (0..rng.random_range(1..=8))
-        .map(|_| *pick(rng, SENTENCES))
-        .collect();
+    let sentences: Vec<_> = (0..rng.random_range(1..=8)).map(|_| *pick(rng, SENTENCES)).collect();
     let content = Value::from(sentences.join(" "));
     format!(r#""content":{content},"role":"assistant","tool_calls":null,"function_call":null"#)
 }

@@ -29,11 +29,7 @@ pub(super) struct Made {
 
 impl Generator {
     pub fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            audit_logs: 0,
-            completions: 0,
-        }
+        Self { seed, audit_logs: 0, completions: 0 }
     }
 
     /// Writes the next record of a list into `body`, which is cleared before.
@@ -49,15 +45,8 @@ impl Generator {
             List::AuditLogs => audit_logs::write(&mut rng, second, body),
             List::Completions => completions::write(&mut rng, second, body),
         };
-        let delay = if habits.has(Habit::Late) {
-            delay(&mut rng)
-        } else {
-            0
-        };
-        Made {
-            head,
-            visible_at: second.saturating_add(delay),
-        }
+        let delay = if habits.has(Habit::Late) { delay(&mut rng) } else { 0 };
+        Made { head, visible_at: second.saturating_add(delay) }
     }
 }
 
@@ -71,11 +60,7 @@ fn numbered(seed: u64, list: List, number: u64) -> StdRng {
 
 /// Mostly the few seconds that were recorded; one in twenty stays away for minutes.
 fn delay(rng: &mut StdRng) -> i64 {
-    if rng.random_ratio(1, 20) {
-        rng.random_range(30..=LATE_MAX)
-    } else {
-        rng.random_range(1..=6)
-    }
+    if rng.random_ratio(1, 20) { rng.random_range(30..=LATE_MAX) } else { rng.random_range(1..=6) }
 }
 
 /// The seconds of `count` records over `from ..= to`, in order. A third of the seconds that hold a record hold
@@ -110,9 +95,7 @@ pub(super) fn seconds(rng: &mut StdRng, count: u64, from: i64, to: i64, crowded:
 /// `length` characters out of which the API makes its ids.
 fn base62(rng: &mut StdRng, length: usize) -> String {
     const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    (0..length)
-        .map(|_| char::from(LETTERS[rng.random_range(0..LETTERS.len())]))
-        .collect()
+    (0..length).map(|_| char::from(LETTERS[rng.random_range(0..LETTERS.len())])).collect()
 }
 
 fn pick<'a, T>(rng: &mut StdRng, from: &'a [T]) -> &'a T {

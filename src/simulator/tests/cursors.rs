@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 
 fn completions(habits: &str) -> Simulator {
-    simulator(Options {
-        completions: 500,
-        ..options(habits)
-    })
+    simulator(Options { completions: 500, ..options(habits) })
 }
 
 #[test]
@@ -18,10 +15,7 @@ fn a_tied_cursor_loses_exactly_the_rest_of_its_second() {
         let second: BTreeMap<_, _> = simulator.issued(List::Completions).into_iter().collect();
         let target = format!("{CHAT}?order={order}&limit=20");
         let found = walk_by_last_id(&simulator, &target);
-        let edges: BTreeSet<_> = found
-            .chunks(20)
-            .map(|page| second[&page[page.len() - 1]])
-            .collect();
+        let edges: BTreeSet<_> = found.chunks(20).map(|page| second[&page[page.len() - 1]]).collect();
         let all = issued(&simulator, List::Completions);
         let lost: Vec<_> = all.iter().filter(|id| !found.contains(*id)).collect();
         assert!(!lost.is_empty(), "the seed has ties on page edges");
@@ -35,10 +29,7 @@ fn without_ties_and_shuffle_a_walk_by_last_id_finds_everything_once() {
         let simulator = completions("");
         let found = walk_by_last_id(&simulator, &format!("{CHAT}?order={order}&limit=7"));
         assert_eq!(found.len(), 500);
-        assert_eq!(
-            found.into_iter().collect::<BTreeSet<_>>(),
-            issued(&simulator, List::Completions)
-        );
+        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), issued(&simulator, List::Completions));
     }
 }
 
@@ -56,11 +47,7 @@ fn shuffle_changes_the_order_inside_a_second_only() {
 #[test]
 fn lists_answer_newest_first_unless_told_otherwise() {
     let first_is_newest = |habits: &str, target: &str, field| {
-        let simulator = simulator(Options {
-            audit_logs: 50,
-            completions: 50,
-            ..options(habits)
-        });
+        let simulator = simulator(Options { audit_logs: 50, completions: 50, ..options(habits) });
         let seconds = seconds(&page(&simulator, target), field);
         seconds.first() > seconds.last()
     };
@@ -68,29 +55,14 @@ fn lists_answer_newest_first_unless_told_otherwise() {
     assert!(first_is_newest("newest", AUDIT, "effective_at"));
     assert!(!first_is_newest("oldest", CHAT, "created"));
     assert!(!first_is_newest("oldest", AUDIT, "effective_at"));
-    assert!(!first_is_newest(
-        "newest",
-        &format!("{CHAT}?order=asc"),
-        "created"
-    ));
-    assert!(first_is_newest(
-        "oldest",
-        &format!("{CHAT}?order=desc"),
-        "created"
-    ));
-    assert!(first_is_newest(
-        "oldest,order-ignored",
-        &format!("{CHAT}?order=asc"),
-        "created"
-    ));
+    assert!(!first_is_newest("newest", &format!("{CHAT}?order=asc"), "created"));
+    assert!(first_is_newest("oldest", &format!("{CHAT}?order=desc"), "created"));
+    assert!(first_is_newest("oldest,order-ignored", &format!("{CHAT}?order=asc"), "created"));
 }
 
 #[test]
 fn before_answers_the_page_that_ends_at_its_record() {
-    let simulator = simulator(Options {
-        audit_logs: 300,
-        ..options("")
-    });
+    let simulator = simulator(Options { audit_logs: 300, ..options("") });
     let all = walk_by_last_id(&simulator, &format!("{AUDIT}?limit=100"));
     let page = page(&simulator, &format!("{AUDIT}?limit=10&before={}", all[50]));
     assert_eq!(ids(&page), all[40..50]);
@@ -104,16 +76,10 @@ fn after_a_deleted_record_each_habit_answers_its_own_way() {
         let first = page(&simulator, &format!("{CHAT}?order=asc"));
         let cursor = ids(&first)[10].clone();
         assert!(simulator.delete(&cursor));
-        (
-            get(&simulator, &format!("{CHAT}?order=asc&after={cursor}")),
-            ids(&first),
-        )
+        (get(&simulator, &format!("{CHAT}?order=asc&after={cursor}")), ids(&first))
     };
     let (missing, _) = ask("deleted-404");
-    assert_eq!(
-        (missing.status, json(&missing)["error"]["code"].as_str()),
-        (404, Some("not_found"))
-    );
+    assert_eq!((missing.status, json(&missing)["error"]["code"].as_str()), (404, Some("not_found")));
     let (empty, _) = ask("deleted-empty");
     assert_eq!(
         &empty.body[..],
@@ -128,8 +94,5 @@ fn null_edges_and_endless_has_more_are_only_told() {
     let simulator = completions("null-edges,has-more-forever");
     let page = page(&simulator, &format!("{CHAT}?limit=100&metadata[none]=such"));
     assert!(page["first_id"].is_null() && page["last_id"].is_null());
-    assert_eq!(
-        (page["data"].as_array().unwrap().len(), &page["has_more"]),
-        (0, &Value::from(true))
-    );
+    assert_eq!((page["data"].as_array().unwrap().len(), &page["has_more"]), (0, &Value::from(true)));
 }

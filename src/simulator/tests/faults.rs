@@ -3,10 +3,7 @@
 use super::*;
 
 fn hostile(habits: &str) -> Simulator {
-    simulator(Options {
-        audit_logs: 300,
-        ..options(habits)
-    })
+    simulator(Options { audit_logs: 300, ..options(habits) })
 }
 
 /// Asks often for different things and answers every reply.
@@ -20,28 +17,16 @@ fn many(simulator: &Simulator, key: &str) -> Vec<Reply> {
 fn throttling_tells_the_time_to_wait_in_each_spelling() {
     let replies = many(&hostile("throttle"), ADMIN);
     let throttled: Vec<_> = replies.iter().filter(|reply| reply.status == 429).collect();
-    assert!(
-        throttled
-            .iter()
-            .all(|reply| json(reply)["error"]["code"] == "rate_limit_exceeded")
-    );
+    assert!(throttled.iter().all(|reply| json(reply)["error"]["code"] == "rate_limit_exceeded"));
     let spellings: BTreeSet<_> = throttled
         .iter()
         .map(|reply| {
-            (
-                reply.header("retry-after").map(|value| value.ends_with("GMT")),
-                reply.header("retry-after-ms"),
-            )
+            (reply.header("retry-after").map(|value| value.ends_with("GMT")), reply.header("retry-after-ms"))
         })
         .collect();
     assert_eq!(
         spellings,
-        BTreeSet::from([
-            (None, None),
-            (None, Some("250")),
-            (Some(false), None),
-            (Some(true), None)
-        ])
+        BTreeSet::from([(None, None), (None, Some("250")), (Some(false), None), (Some(true), None)])
     );
 }
 
@@ -59,11 +44,7 @@ fn errors_are_500_503_and_a_closed_connection() {
 #[test]
 fn bodies_are_cut_followed_by_garbage_or_in_several_documents() {
     let replies = many(&hostile("cut"), ADMIN);
-    assert!(
-        replies
-            .iter()
-            .any(|reply| reply.cut.is_some_and(|cut| cut > 0 && cut < reply.body.len()))
-    );
+    assert!(replies.iter().any(|reply| reply.cut.is_some_and(|cut| cut > 0 && cut < reply.body.len())));
     assert!(replies.iter().any(|reply| reply.body.ends_with(b"<!-- upstream")));
     let several = replies.iter().map(|reply| {
         let documents = serde_json::Deserializer::from_slice(&reply.body).into_iter::<Value>();
@@ -113,9 +94,6 @@ fn a_script_gives_the_next_replies_its_faults_in_turn() {
     assert!(ids(&empty).is_empty() && empty["has_more"] == true);
     let again = page(&simulator, &format!("{AUDIT}?effective_at[lte]=5"));
     assert_eq!(ids(&again).len(), 20);
-    assert_eq!(
-        get(&simulator, AUDIT).body.split(|byte| *byte == b'\n').count(),
-        3
-    );
+    assert_eq!(get(&simulator, AUDIT).body.split(|byte| *byte == b'\n').count(), 3);
     assert!(ids(&page(&simulator, &format!("{AUDIT}?effective_at[lte]=5"))).is_empty());
 }

@@ -11,20 +11,13 @@ const GIVEN: &str = r#"{"object":"organization.audit_log","id":"audit_log-1","ty
 "#;
 
 fn given() -> Simulator {
-    simulator(Options {
-        records: vec![Bytes::from_static(GIVEN.as_bytes())],
-        ..options("")
-    })
+    simulator(Options { records: vec![Bytes::from_static(GIVEN.as_bytes())], ..options("") })
 }
 
 fn send(simulator: &Simulator, method: &str, body: &'static str) -> Reply {
     let path = format!("{CHAT}/chatcmpl-1");
     let body = Bytes::from_static(body.as_bytes());
-    simulator.answer(&Request {
-        method: method.to_owned(),
-        body,
-        ..Request::get(&path, PROJECT)
-    })
+    simulator.answer(&Request { method: method.to_owned(), body, ..Request::get(&path, PROJECT) })
 }
 
 #[test]
@@ -51,17 +44,10 @@ fn a_line_that_cannot_be_served_is_named() {
         (r#"{"created":1}"#, 1, "no id"),
         (r#"{"id":"a"}"#, 1, "none of effective_at"),
     ] {
-        let options = Options {
-            records: vec![Bytes::new(), Bytes::from_static(content.as_bytes())],
-            ..options("")
-        };
-        let error = Simulator::new(options, Hand::new().clock())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.starts_with(&format!("line {line} of input 2")) && error.contains(word),
-            "{error}"
-        );
+        let options =
+            Options { records: vec![Bytes::new(), Bytes::from_static(content.as_bytes())], ..options("") };
+        let error = Simulator::new(options, Hand::new().clock()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("line {line} of input 2")) && error.contains(word), "{error}");
     }
 }
 
@@ -88,24 +74,15 @@ fn a_deleted_completion_is_gone_from_everywhere() {
     );
     for method in ["GET", "POST", "DELETE"] {
         let reply = send(&simulator, method, r#"{"metadata":{}}"#);
-        assert_eq!(
-            (reply.status, json(&reply)["error"]["param"].as_str()),
-            (404, Some("completion_id"))
-        );
+        assert_eq!((reply.status, json(&reply)["error"]["param"].as_str()), (404, Some("completion_id")));
     }
     assert!(ids(&page(&simulator, CHAT)).is_empty() && simulator.issued(List::Completions).is_empty());
-    assert_eq!(
-        get(&simulator, &format!("{CHAT}/chatcmpl-1/messages")).status,
-        404
-    );
+    assert_eq!(get(&simulator, &format!("{CHAT}/chatcmpl-1/messages")).status, 404);
 }
 
 #[test]
 fn messages_are_paged_in_either_order() {
-    let simulator = simulator(Options {
-        completions: 3,
-        ..options("")
-    });
+    let simulator = simulator(Options { completions: 3, ..options("") });
     let all: Vec<_> = simulator.issued(List::Completions);
     let path = format!("{CHAT}/{}/messages", all[2].0);
     let ascending = walk_by_last_id(&simulator, &format!("{path}?limit=1"));
@@ -120,20 +97,11 @@ fn messages_are_paged_in_either_order() {
 #[test]
 fn the_same_seed_gives_the_same_records_of_the_recorded_shape() {
     let make = |seed| {
-        let simulator = simulator(Options {
-            audit_logs: 2_000,
-            completions: 500,
-            seed,
-            ..options("all")
-        });
+        let simulator = simulator(Options { audit_logs: 2_000, completions: 500, seed, ..options("all") });
         let ids = [List::AuditLogs, List::Completions].map(|list| simulator.issued(list));
         (
             ids.clone(),
-            ids.map(|ids| {
-                ids.iter()
-                    .map(|(id, _)| simulator.body_of(id).unwrap())
-                    .collect::<Vec<_>>()
-            }),
+            ids.map(|ids| ids.iter().map(|(id, _)| simulator.body_of(id).unwrap()).collect::<Vec<_>>()),
         )
     };
     let (ids, [events, completions]) = make(7);
@@ -149,32 +117,18 @@ fn the_same_seed_gives_the_same_records_of_the_recorded_shape() {
         sizes().min(),
         sizes().max()
     );
-    let events: Vec<Value> = events
-        .iter()
-        .map(|body| serde_json::from_slice(body).unwrap())
-        .collect();
+    let events: Vec<Value> = events.iter().map(|body| serde_json::from_slice(body).unwrap()).collect();
     assert!(events.iter().any(|event| event["actor"].is_null()));
     assert!(events.iter().any(|event| event["actor"]["type"] == "api_key"));
-    assert!(
-        events
-            .iter()
-            .any(|event| event["type"].as_str().unwrap().starts_with("tenant."))
-    );
+    assert!(events.iter().any(|event| event["type"].as_str().unwrap().starts_with("tenant.")));
     assert!(events.iter().any(|event| event.get("api_key.created").is_some()));
-    assert!(
-        completions
-            .iter()
-            .all(|body| serde_json::from_slice::<Value>(body).unwrap()["seed"].is_i64())
-    );
+    assert!(completions.iter().all(|body| serde_json::from_slice::<Value>(body).unwrap()["seed"].is_i64()));
 }
 
 #[test]
 fn crowded_seconds_hold_more_than_a_page() {
     let largest = |habits| {
-        let simulator = simulator(Options {
-            completions: 3_000,
-            ..options(habits)
-        });
+        let simulator = simulator(Options { completions: 3_000, ..options(habits) });
         let mut held = std::collections::BTreeMap::<i64, usize>::new();
         simulator
             .issued(List::Completions)
@@ -189,14 +143,7 @@ fn crowded_seconds_hold_more_than_a_page() {
 #[test]
 fn a_late_record_appears_when_its_time_has_come() {
     let hand = Hand::new();
-    let simulator = Simulator::new(
-        Options {
-            completions: 400,
-            ..options("late")
-        },
-        hand.clock(),
-    )
-    .unwrap();
+    let simulator = Simulator::new(Options { completions: 400, ..options("late") }, hand.clock()).unwrap();
     let pushed = simulator.push_completion(NOW - 100, NOW + 300);
     let visible = || walk_by_last_id(&simulator, &format!("{CHAT}?limit=100"));
     assert!(!visible().contains(&pushed));
@@ -211,15 +158,10 @@ fn a_pushed_event_is_of_the_kind_that_was_asked_for() {
     let plain: BTreeSet<_> = (0..60).map(|second| simulator.push_audit(second, NOW)).collect();
     let tenant = simulator.push_tenant(NOW, NOW);
     assert_eq!(
-        ids(&page(&simulator, &format!("{AUDIT}?limit=100")))
-            .into_iter()
-            .collect::<BTreeSet<_>>(),
+        ids(&page(&simulator, &format!("{AUDIT}?limit=100"))).into_iter().collect::<BTreeSet<_>>(),
         plain
     );
-    assert_eq!(
-        ids(&page(&simulator, &format!("{AUDIT}?tenant_only=true"))),
-        [tenant]
-    );
+    assert_eq!(ids(&page(&simulator, &format!("{AUDIT}?tenant_only=true"))), [tenant]);
 }
 
 #[test]
@@ -227,41 +169,17 @@ fn extreme_options_are_refused_or_harmless() {
     let make = |options| {
         Simulator::new(options, Hand::new().clock()).map(|simulator| simulator.issued(List::AuditLogs))
     };
-    assert_eq!(
-        make(Options {
-            audit_logs: u64::MAX,
-            ..options("")
-        }),
-        Err(OptionsError::TooMany)
-    );
+    assert_eq!(make(Options { audit_logs: u64::MAX, ..options("") }), Err(OptionsError::TooMany));
     let spread = std::time::Duration::MAX;
-    let old = make(Options {
-        audit_logs: 10,
-        spread,
-        ..options("all")
-    })
-    .unwrap();
+    let old = make(Options { audit_logs: 10, spread, ..options("all") }).unwrap();
     assert!(old.len() == 10 && old.iter().all(|(_, second)| *second <= NOW));
-    assert_eq!(
-        make(Options {
-            live_per_second: f64::NAN,
-            ..options("")
-        }),
-        Ok(Vec::new())
-    );
+    assert_eq!(make(Options { live_per_second: f64::NAN, ..options("") }), Ok(Vec::new()));
 }
 
 #[test]
 fn live_traffic_appears_as_the_clock_moves() {
     let hand = Hand::new();
-    let simulator = Simulator::new(
-        Options {
-            live_per_second: 2.5,
-            ..options("")
-        },
-        hand.clock(),
-    )
-    .unwrap();
+    let simulator = Simulator::new(Options { live_per_second: 2.5, ..options("") }, hand.clock()).unwrap();
     let count = || simulator.issued(List::AuditLogs).len() + simulator.issued(List::Completions).len();
     assert_eq!(count(), 0);
     hand.forward(10);
@@ -274,12 +192,8 @@ fn live_traffic_appears_as_the_clock_moves() {
 fn a_given_body_without_id_is_served_as_it_is() {
     let simulator = simulator(options(""));
     let body = Some(Bytes::from_static(br#"{"id":7,"created":"soon"}"#));
-    let added = simulator.add(vec![NewRecord {
-        list: List::Completions,
-        second: NOW,
-        visible_at: NOW,
-        body,
-    }]);
+    let added =
+        simulator.add(vec![NewRecord { list: List::Completions, second: NOW, visible_at: NOW, body }]);
     assert_eq!(added, [None]);
     assert!(
         get(&simulator, CHAT)

@@ -9,11 +9,7 @@ fn error(reply: &Reply) -> (u16, String, String) {
 }
 
 fn small() -> Simulator {
-    simulator(Options {
-        audit_logs: 400,
-        completions: 100,
-        ..options("")
-    })
+    simulator(Options { audit_logs: 400, completions: 100, ..options("") })
 }
 
 #[test]
@@ -27,41 +23,23 @@ fn a_key_of_the_wrong_class_lacks_a_scope_and_is_never_echoed() {
         (AUDIT, "sk-admin-", "invalid_api_key"),
     ] {
         let reply = simulator.answer(&Request::get(target, key));
-        assert_eq!(
-            error(&reply),
-            (401, code.to_owned(), String::new()),
-            "{target} {code}"
-        );
+        assert_eq!(error(&reply), (401, code.to_owned(), String::new()), "{target} {code}");
         assert!(!String::from_utf8_lossy(&reply.body).contains("secret"));
         assert_eq!(reply.header("openai-organization"), None);
     }
-    let no_key = Request {
-        bearer: None,
-        ..Request::get(AUDIT, "")
-    };
+    let no_key = Request { bearer: None, ..Request::get(AUDIT, "") };
     assert_eq!(error(&simulator.answer(&no_key)).1, "invalid_api_key");
 }
 
 #[test]
 fn unknown_paths_are_404_and_other_methods_405() {
     let simulator = small();
-    for path in [
-        "/v1/models",
-        "/v1/chat/completions/",
-        "/v1/chat/completions/x/y",
-        "/chat/completions",
-        "/",
-    ] {
+    for path in ["/v1/models", "/v1/chat/completions/", "/v1/chat/completions/x/y", "/chat/completions", "/"]
+    {
         assert_eq!(get(&simulator, path).status, 404, "{path}");
     }
-    let post = Request {
-        method: "POST".to_owned(),
-        ..Request::get(CHAT, PROJECT)
-    };
-    assert_eq!(
-        error(&simulator.answer(&post)),
-        (405, "method_not_supported".to_owned(), String::new())
-    );
+    let post = Request { method: "POST".to_owned(), ..Request::get(CHAT, PROJECT) };
+    assert_eq!(error(&simulator.answer(&post)), (405, "method_not_supported".to_owned(), String::new()));
 }
 
 #[test]
@@ -71,10 +49,7 @@ fn every_reply_says_when_and_for_whom() {
     let reply = get(&simulator, AUDIT);
     assert_eq!(reply.header("date"), Some("Mon, 02 Feb 2026 02:39:00 GMT"));
     assert_eq!(reply.header("openai-organization"), Some("org-simulated"));
-    assert_ne!(
-        reply.header("x-request-id"),
-        get(&simulator, AUDIT).header("x-request-id")
-    );
+    assert_ne!(reply.header("x-request-id"), get(&simulator, AUDIT).header("x-request-id"));
 }
 
 #[test]
@@ -87,10 +62,7 @@ fn a_parameter_that_makes_no_sense_is_a_400_that_names_it() {
         ("effective_at[gte]=soon", "effective_at[gte]"),
         ("effective_at=5", "effective_at"),
         ("tenant_only=maybe", "tenant_only"),
-        (
-            "tenant_only=true&event_types[]=tenant.user.invited&event_types[]=login.succeeded",
-            "event_types",
-        ),
+        ("tenant_only=true&event_types[]=tenant.user.invited&event_types[]=login.succeeded", "event_types"),
     ] {
         assert_eq!(
             error(&get(&simulator, &format!("{AUDIT}?{query}"))),
@@ -103,29 +75,14 @@ fn a_parameter_that_makes_no_sense_is_a_400_that_names_it() {
 #[test]
 fn the_window_is_cut_at_both_ends_with_raw_or_encoded_brackets() {
     let simulator = small();
-    let mut all: Vec<_> = simulator
-        .issued(List::AuditLogs)
-        .into_iter()
-        .map(|(_, second)| second)
-        .collect();
+    let mut all: Vec<_> = simulator.issued(List::AuditLogs).into_iter().map(|(_, second)| second).collect();
     all.sort();
     let (low, high) = (all[100], all[130]);
     for (query, first, last) in [
-        (
-            format!("effective_at[gte]={low}&effective_at[lte]={high}"),
-            low,
-            high,
-        ),
-        (
-            format!("effective_at%5Bgt%5D={low}&effective_at%5Blt%5D={high}"),
-            low + 1,
-            high - 1,
-        ),
+        (format!("effective_at[gte]={low}&effective_at[lte]={high}"), low, high),
+        (format!("effective_at%5Bgt%5D={low}&effective_at%5Blt%5D={high}"), low + 1, high - 1),
     ] {
-        let seconds = seconds(
-            &page(&simulator, &format!("{AUDIT}?limit=100&{query}")),
-            "effective_at",
-        );
+        let seconds = seconds(&page(&simulator, &format!("{AUDIT}?limit=100&{query}")), "effective_at");
         assert!(!seconds.is_empty() && seconds.iter().all(|second| (first..=last).contains(second)));
     }
     simulator.set_habits("lte-ignored".parse().unwrap());
@@ -137,10 +94,7 @@ fn the_window_is_cut_at_both_ends_with_raw_or_encoded_brackets() {
 fn tenant_events_are_listed_apart_unless_the_parameter_is_unknown() {
     let is_tenant = |id: &String| !id.is_empty();
     let walk = |habits: &str, query: &str| {
-        let simulator = simulator(Options {
-            audit_logs: 400,
-            ..options(habits)
-        });
+        let simulator = simulator(Options { audit_logs: 400, ..options(habits) });
         walk_by_last_id(&simulator, &format!("{AUDIT}?limit=100&{query}"))
     };
     let (plain, tenant) = (walk("", "tenant_only=false"), walk("", "tenant_only=true"));
@@ -149,35 +103,22 @@ fn tenant_events_are_listed_apart_unless_the_parameter_is_unknown() {
     assert_eq!(walk("tenant-ignore", "tenant_only=true").len(), 400);
     assert_eq!(walk("tenant-refuse", "").len(), 400);
     let refusing = simulator(options("tenant-refuse"));
-    assert_eq!(
-        error(&get(&refusing, &format!("{AUDIT}?tenant_only=true"))).2,
-        "tenant_only"
-    );
+    assert_eq!(error(&get(&refusing, &format!("{AUDIT}?tenant_only=true"))).2, "tenant_only");
 }
 
 #[test]
 fn filters_keep_what_has_one_of_the_values() {
     let simulator = small();
-    let kinds = page(
-        &simulator,
-        &format!("{AUDIT}?limit=100&event_types[]=user.added&event_types[]=user.deleted"),
-    );
-    let kinds: BTreeSet<_> = kinds["data"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|event| event["type"].as_str())
-        .collect();
+    let kinds =
+        page(&simulator, &format!("{AUDIT}?limit=100&event_types[]=user.added&event_types[]=user.deleted"));
+    let kinds: BTreeSet<_> =
+        kinds["data"].as_array().unwrap().iter().map(|event| event["type"].as_str()).collect();
     assert_eq!(kinds, BTreeSet::from([Some("user.added"), Some("user.deleted")]));
 
     let events = page(&simulator, &format!("{AUDIT}?limit=100"));
     let event = |with: &str| {
         let events = events["data"].as_array().unwrap();
-        events
-            .iter()
-            .find(|event| event.pointer(with).is_some_and(Value::is_string))
-            .unwrap()
-            .clone()
+        events.iter().find(|event| event.pointer(with).is_some_and(Value::is_string)).unwrap().clone()
     };
     for (name, pointer) in [
         ("actor_ids[]", "/actor/session/user/id"),
@@ -189,16 +130,10 @@ fn filters_keep_what_has_one_of_the_values() {
         let event = event(pointer);
         let value = event.pointer(pointer).unwrap().as_str().unwrap();
         let found = page(&simulator, &format!("{AUDIT}?limit=100&{name}={value}"));
-        assert!(
-            ids(&found).contains(&event["id"].as_str().unwrap().to_owned()),
-            "{name}"
-        );
+        assert!(ids(&found).contains(&event["id"].as_str().unwrap().to_owned()), "{name}");
         assert!(ids(&found).len() < 400);
     }
-    let team = page(
-        &simulator,
-        &format!("{CHAT}?metadata[team]=search&model=gpt-4.1-2025-04-14"),
-    );
+    let team = page(&simulator, &format!("{CHAT}?metadata[team]=search&model=gpt-4.1-2025-04-14"));
     assert!(!ids(&team).is_empty());
     let fits = |one: &Value| one["metadata"]["team"] == "search" && one["model"] == "gpt-4.1-2025-04-14";
     assert!(team["data"].as_array().unwrap().iter().all(fits));
@@ -210,17 +145,8 @@ fn requests_are_counted_and_remembered() {
     get(&simulator, &format!("{AUDIT}?limit=3"));
     get(&simulator, &format!("{CHAT}?limit=0"));
     let counters = simulator.requests();
-    assert_eq!(
-        (
-            counters[&(Endpoint::AuditLogs, 200)],
-            counters[&(Endpoint::Completions, 400)]
-        ),
-        (1, 1)
-    );
+    assert_eq!((counters[&(Endpoint::AuditLogs, 200)], counters[&(Endpoint::Completions, 400)]), (1, 1));
     let seen = simulator.take_requests();
-    assert_eq!(
-        (seen.len(), seen[0].target.as_str()),
-        (2, "/v1/organization/audit_logs?limit=3")
-    );
+    assert_eq!((seen.len(), seen[0].target.as_str()), (2, "/v1/organization/audit_logs?limit=3"));
     assert!(simulator.take_requests().is_empty());
 }

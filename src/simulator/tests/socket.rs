@@ -21,10 +21,7 @@ async fn start(simulator: &Simulator) -> Served {
 
 #[tokio::test]
 async fn http_carries_the_reply_and_ends_when_told() {
-    let simulator = simulator(Options {
-        audit_logs: 200,
-        ..options("")
-    });
+    let simulator = simulator(Options { audit_logs: 200, ..options("") });
     let served = start(&simulator).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let target = format!("{AUDIT}?limit=100&effective_at%5Bgte%5D=1");
@@ -33,10 +30,7 @@ async fn http_carries_the_reply_and_ends_when_told() {
     let reply = request().bearer_auth(ADMIN).send().await.unwrap();
     assert_eq!(reply.status(), 200);
     assert_eq!(reply.content_length(), Some(expected.body.len() as u64));
-    assert_eq!(
-        reply.headers()["date"].to_str().unwrap(),
-        expected.header("date").unwrap()
-    );
+    assert_eq!(reply.headers()["date"].to_str().unwrap(), expected.header("date").unwrap());
     assert_eq!(reply.headers()["openai-organization"], "org-simulated");
     assert_eq!(reply.bytes().await.unwrap(), expected.body);
     assert_eq!(request().send().await.unwrap().status(), 401);
@@ -66,17 +60,8 @@ async fn metadata_is_changed_over_http() {
     let id = simulator.push_completion(NOW, NOW);
     let served = start(&simulator).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = client
-        .post(format!("{}{CHAT}/{id}", served.base))
-        .bearer_auth(PROJECT);
-    let reply = request
-        .body(r#"{"metadata":{"seen":"yes"}}"#)
-        .send()
-        .await
-        .unwrap();
+    let request = client.post(format!("{}{CHAT}/{id}", served.base)).bearer_auth(PROJECT);
+    let reply = request.body(r#"{"metadata":{"seen":"yes"}}"#).send().await.unwrap();
     assert_eq!(reply.bytes().await.unwrap(), simulator.body_of(&id).unwrap());
-    assert_eq!(
-        ids(&page(&simulator, &format!("{CHAT}?metadata[seen]=yes"))),
-        [id]
-    );
+    assert_eq!(ids(&page(&simulator, &format!("{CHAT}?metadata[seen]=yes"))), [id]);
 }

@@ -29,18 +29,12 @@ impl Dir {
     /// Opens and locks the directory, and cuts torn last lines off the newest file of each table.
     pub(super) fn open(path: &Path, settings: &NdjsonSettings) -> Result<Self, SinkError> {
         let failed = |error| disk::failed(path, error);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(failed)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let lock = File::open(path).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(SinkError::Busy {
-                    path: disk::shown(path),
-                });
+                return Err(SinkError::Busy { path: disk::shown(path) });
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
@@ -72,9 +66,7 @@ impl Dir {
             Some((name, file)) if name.day == first.day && self.fits(&file, adding) => (name, file),
             Some(_) | None => self.file_of_the_day(first, adding)?,
         };
-        let done = file
-            .append(lines)
-            .map_err(|error| disk::failed(file.path(), error));
+        let done = file.append(lines).map_err(|error| disk::failed(file.path(), error));
         // Kept after a failure as well: it knows how much of it is acknowledged.
         self.current.insert(table.name, (name, file));
         done?;
@@ -90,9 +82,7 @@ impl Dir {
 
     /// Proves that files can be made here, without leaving one behind.
     pub(super) fn look(&self) -> Result<(), SinkError> {
-        tempfile::tempfile_in(&self.path)
-            .map(drop)
-            .map_err(|error| disk::failed(&self.path, error))
+        tempfile::tempfile_in(&self.path).map(drop).map_err(|error| disk::failed(&self.path, error))
     }
 
     /// Whether the path still leads to this directory.
@@ -109,11 +99,7 @@ impl Dir {
     /// The newest file of the day if the lines fit into it, or else the one after it.
     fn file_of_the_day(&self, first: Name, adding: u64) -> Result<(Name, LineFile), SinkError> {
         let of_the_day = |name: &Name| name.table == first.table && name.day == first.day;
-        let newest = names(&self.path)?
-            .into_iter()
-            .filter(of_the_day)
-            .max()
-            .unwrap_or(first);
+        let newest = names(&self.path)?.into_iter().filter(of_the_day).max().unwrap_or(first);
         let file = self.file(newest)?;
         if self.fits(&file, adding) {
             return Ok((newest, file));

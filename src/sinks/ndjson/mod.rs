@@ -49,13 +49,7 @@ struct Stdout {
 impl NdjsonSink {
     /// A sink with these settings; touches nothing yet. The clock tells the day of writing.
     pub fn new(settings: NdjsonSettings, clock: Clock) -> Self {
-        Self {
-            state: Arc::new(State {
-                settings,
-                clock,
-                open: Mutex::default(),
-            }),
-        }
+        Self { state: Arc::new(State { settings, clock, open: Mutex::default() }) }
     }
 
     fn path(&self) -> &Path {
@@ -84,10 +78,7 @@ impl State {
         if lines.capacity() > 2 * BATCH_BYTES {
             *lines = Vec::new();
         }
-        Ok(Receipt {
-            accepted: batch.records.len() as u64,
-            ..Receipt::default()
-        })
+        Ok(Receipt { accepted: batch.records.len() as u64, ..Receipt::default() })
     }
 
     fn check(&self) -> Result<String, SinkError> {
@@ -98,9 +89,7 @@ impl State {
                 self.with_dir(path, dir, |dir, _| dir.look())?;
                 Ok(format!("{}: writable", path.display()))
             }
-            NdjsonDir::Stdout => self
-                .with_stdout(stdout, |_| Ok(()))
-                .map(|()| format!("{STDOUT}: open")),
+            NdjsonDir::Stdout => self.with_stdout(stdout, |_| Ok(())).map(|()| format!("{STDOUT}: open")),
         }
     }
 

@@ -18,19 +18,12 @@ pub(super) struct Name {
 impl Name {
     /// The first file of a day.
     pub(super) fn first(table: &Table, day: NaiveDate) -> Self {
-        Self {
-            day,
-            number: 0,
-            table: table.name,
-        }
+        Self { day, number: 0, table: table.name }
     }
 
     /// The file after this one on the same day.
     pub(super) fn next(self) -> Self {
-        Self {
-            number: self.number.saturating_add(1),
-            ..self
-        }
+        Self { number: self.number.saturating_add(1), ..self }
     }
 
     /// The name itself.
@@ -50,11 +43,7 @@ impl Name {
             Some((day, number)) => (day, number.parse().ok()?),
             None => (rest, 0),
         };
-        let name = Self {
-            day: day.parse().ok()?,
-            number,
-            table,
-        };
+        let name = Self { day: day.parse().ok()?, number, table };
         // Only what we would write ourselves is ours: no `+1`, no `01`, no other spelling of a day.
         (name.text() == text).then_some(name)
     }

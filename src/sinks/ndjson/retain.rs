@@ -22,11 +22,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub(super) fn new(settings: &NdjsonSettings) -> Self {
-        Self {
-            retention: settings.retention,
-            size_max: settings.size_max,
-            next: 0,
-        }
+        Self { retention: settings.retention, size_max: settings.size_max, next: 0 }
     }
 
     /// Removes old files, if it is time; never one of the `current` ones. A failure is logged and tried again a
@@ -47,9 +43,7 @@ impl Keeper {
         let mut files = Vec::new();
         for name in names(path)? {
             let file = path.join(name.text());
-            let size = fs::metadata(&file)
-                .map_err(|error| disk::failed(&file, error))?
-                .len();
+            let size = fs::metadata(&file).map_err(|error| disk::failed(&file, error))?.len();
             files.push((name, size));
         }
         files.sort();

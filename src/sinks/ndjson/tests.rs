@@ -20,10 +20,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-            now: Arc::new(AtomicI64::new(NOW)),
-        }
+        Self { dir: tempfile::tempdir().unwrap(), now: Arc::new(AtomicI64::new(NOW)) }
     }
 
     fn settings(&self) -> NdjsonSettings {
@@ -49,10 +46,7 @@ impl Bench {
     fn files(&self) -> BTreeMap<String, String> {
         let entries = fs::read_dir(self.dir.path()).unwrap();
         let file = |entry: fs::DirEntry| {
-            (
-                entry.file_name().into_string().unwrap(),
-                fs::read_to_string(entry.path()).unwrap(),
-            )
+            (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap())
         };
         entries.map(|entry| file(entry.unwrap())).collect()
     }
@@ -67,19 +61,9 @@ async fn a_line_is_the_record_as_received_without_its_line_breaks() {
     let bench = Bench::new();
     let pretty = "{\r\n  \"id\": \"a\\nb\",\n  \"effective_at\": 1\n}".to_owned();
     let records = [pretty, event("audit_log-2", NOW)];
-    let receipt = bench
-        .sink(bench.settings())
-        .write(batch(&AUDIT_LOGS, &records))
-        .await
-        .unwrap();
+    let receipt = bench.sink(bench.settings()).write(batch(&AUDIT_LOGS, &records)).await.unwrap();
 
-    assert_eq!(
-        receipt,
-        Receipt {
-            accepted: 2,
-            ..Receipt::default()
-        }
-    );
+    assert_eq!(receipt, Receipt { accepted: 2, ..Receipt::default() });
     let expected = format!("{{  \"id\": \"a\\nb\",  \"effective_at\": 1}}\n{}\n", records[1]);
     let files = bench.files();
     assert_eq!(
@@ -91,20 +75,12 @@ async fn a_line_is_the_record_as_received_without_its_line_breaks() {
 #[tokio::test]
 async fn in_the_shape_of_the_table_a_line_has_every_column() {
     let bench = Bench::new();
-    let sink = bench.sink(NdjsonSettings {
-        shape: Shape::Table,
-        ..bench.settings()
-    });
+    let sink = bench.sink(NdjsonSettings { shape: Shape::Table, ..bench.settings() });
     let record = "{\"id\":\"c\\\"1\",\"created\":1770979925,\"seed\":-9223372036854775808,\"top_p\":0.5,
         \"choices\":[\n1],\"tool_choice\":{\"type\": \"x\"}}";
-    sink.write(batch(&CHAT_COMPLETIONS, &[record.to_owned()]))
-        .await
-        .unwrap();
+    sink.write(batch(&CHAT_COMPLETIONS, &[record.to_owned()])).await.unwrap();
 
-    let text = bench
-        .files()
-        .remove("OpenAIChatCompletions_CL-2026-02-13.ndjson")
-        .unwrap();
+    let text = bench.files().remove("OpenAIChatCompletions_CL-2026-02-13.ndjson").unwrap();
     assert_eq!(text.lines().count(), 1);
     let line: BTreeMap<String, Value> = serde_json::from_str(&text).unwrap();
     assert_eq!(line.len(), CHAT_COMPLETIONS.columns.len());
@@ -121,10 +97,7 @@ async fn in_the_shape_of_the_table_a_line_has_every_column() {
 #[tokio::test]
 async fn files_follow_each_other_by_size_and_by_day() {
     let bench = Bench::new();
-    let settings = NdjsonSettings {
-        file_size_max: 400,
-        ..bench.settings()
-    };
+    let settings = NdjsonSettings { file_size_max: 400, ..bench.settings() };
     let sink = bench.sink(settings.clone());
     for id in ["a", "b", "c"] {
         sink.write(batch(&AUDIT_LOGS, &[event(id, NOW)])).await.unwrap();
@@ -172,31 +145,17 @@ async fn a_second_sink_on_the_directory_is_told_that_it_is_busy() {
 #[tokio::test]
 async fn with_too_little_space_nothing_is_written() {
     let bench = Bench::new();
-    let sink = bench.sink(NdjsonSettings {
-        free_min: u64::MAX,
-        ..bench.settings()
-    });
+    let sink = bench.sink(NdjsonSettings { free_min: u64::MAX, ..bench.settings() });
     let refused = sink.write(batch(&AUDIT_LOGS, &[event("a", NOW)])).await;
-    assert!(
-        matches!(refused, Err(SinkError::DiskFull { wanted: u64::MAX, .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(SinkError::DiskFull { wanted: u64::MAX, .. })), "{refused:?}");
     assert_eq!(bench.names(), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn with_too_little_space_room_is_made_that_the_settings_allow() {
     let bench = Bench::new();
-    fs::write(
-        bench.dir.path().join("OpenAIAuditLogs_CL-2026-02-10.ndjson"),
-        "{}\n",
-    )
-    .unwrap();
-    let settings = NdjsonSettings {
-        free_min: u64::MAX,
-        size_max: Some(1),
-        ..bench.settings()
-    };
+    fs::write(bench.dir.path().join("OpenAIAuditLogs_CL-2026-02-10.ndjson"), "{}\n").unwrap();
+    let settings = NdjsonSettings { free_min: u64::MAX, size_max: Some(1), ..bench.settings() };
     bench.sink(settings).check().await.unwrap_err();
     assert_eq!(bench.names(), Vec::<String>::new());
 }
@@ -206,10 +165,7 @@ async fn a_file_in_place_of_the_directory_is_misplaced() {
     let bench = Bench::new();
     let path = bench.dir.path().join("file");
     fs::write(&path, "").unwrap();
-    let sink = bench.sink(NdjsonSettings {
-        dir: NdjsonDir::Dir(path.join("below")),
-        ..bench.settings()
-    });
+    let sink = bench.sink(NdjsonSettings { dir: NdjsonDir::Dir(path.join("below")), ..bench.settings() });
     assert!(matches!(sink.check().await, Err(SinkError::Misplaced { .. })));
 }
 
@@ -217,10 +173,7 @@ async fn a_file_in_place_of_the_directory_is_misplaced() {
 async fn a_file_or_directory_that_was_moved_away_is_not_written_to_any_more() {
     let bench = Bench::new();
     let target = bench.dir.path().join("archive");
-    let sink = bench.sink(NdjsonSettings {
-        dir: NdjsonDir::Dir(target.clone()),
-        ..bench.settings()
-    });
+    let sink = bench.sink(NdjsonSettings { dir: NdjsonDir::Dir(target.clone()), ..bench.settings() });
     let file = target.join("OpenAIAuditLogs_CL-2026-02-13.ndjson");
     let write = async |id: &str| {
         sink.write(batch(&AUDIT_LOGS, &[event(id, NOW)])).await.unwrap();
@@ -236,28 +189,15 @@ async fn a_file_or_directory_that_was_moved_away_is_not_written_to_any_more() {
 #[tokio::test]
 async fn old_files_go_by_age_and_those_of_others_stay() {
     let bench = Bench::new();
-    let old = [
-        "OpenAIAuditLogs_CL-2026-02-10.ndjson",
-        "OpenAIAuditLogs_CL-2026-02-11.ndjson",
-    ];
+    let old = ["OpenAIAuditLogs_CL-2026-02-10.ndjson", "OpenAIAuditLogs_CL-2026-02-11.ndjson"];
     for name in old.iter().chain(&["notes-2020-01-01.ndjson"]) {
         fs::write(bench.dir.path().join(name), "{}\n").unwrap();
     }
     // The 11th ended at midnight, two days and 10:52:05 hours ago less one day.
     let retention = Some(Duration::from_secs(2 * 24 * 60 * 60));
-    let sink = bench.sink(NdjsonSettings {
-        retention,
-        ..bench.settings()
-    });
+    let sink = bench.sink(NdjsonSettings { retention, ..bench.settings() });
     sink.write(batch(&AUDIT_LOGS, &[event("a", NOW)])).await.unwrap();
-    assert_eq!(
-        bench.names(),
-        [
-            old[1],
-            "OpenAIAuditLogs_CL-2026-02-13.ndjson",
-            "notes-2020-01-01.ndjson"
-        ]
-    );
+    assert_eq!(bench.names(), [old[1], "OpenAIAuditLogs_CL-2026-02-13.ndjson", "notes-2020-01-01.ndjson"]);
 
     bench.pass(DAY - 10 * 60 * 60);
     sink.write(batch(&AUDIT_LOGS, &[event("b", NOW)])).await.unwrap();
@@ -278,10 +218,7 @@ async fn the_oldest_files_go_when_all_are_too_large_but_never_the_current_one() 
         let name = format!("OpenAIChatCompletions_CL-2026-02-{day}.ndjson");
         fs::write(bench.dir.path().join(name), "x".repeat(999) + "\n").unwrap();
     }
-    let size = |size_max| NdjsonSettings {
-        size_max: Some(size_max),
-        ..bench.settings()
-    };
+    let size = |size_max| NdjsonSettings { size_max: Some(size_max), ..bench.settings() };
     let sink = bench.sink(size(2500));
     sink.write(batch(&AUDIT_LOGS, &[event("a", NOW)])).await.unwrap();
     let left = [
@@ -292,21 +229,14 @@ async fn the_oldest_files_go_when_all_are_too_large_but_never_the_current_one() 
     assert_eq!(bench.names(), left);
     drop(sink);
 
-    bench
-        .sink(size(1))
-        .write(batch(&AUDIT_LOGS, &[event("b", NOW)]))
-        .await
-        .unwrap();
+    bench.sink(size(1)).write(batch(&AUDIT_LOGS, &[event("b", NOW)])).await.unwrap();
     assert_eq!(bench.names(), left[..1]);
 }
 
 #[test]
 fn half_a_line_on_standard_output_does_not_spoil_the_next_one() {
     let path = tempfile::NamedTempFile::new().unwrap();
-    let mut out = Stdout {
-        file: path.reopen().unwrap(),
-        torn: false,
-    };
+    let mut out = Stdout { file: path.reopen().unwrap(), torn: false };
     out.append(b"one\n").unwrap();
 
     // Like a pipe that took half a line before it failed.

@@ -53,20 +53,11 @@ impl Database {
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.execute_batch(PRAGMAS).map_err(failed)?;
         // Not from an open file: closing one would let go of the locks that SQLite holds on it in this process.
-        let inode = path
-            .metadata()
-            .map(|found| Inode::of(&found))
-            .map_err(|error| disk::failed(&path, error))?;
+        let inode =
+            path.metadata().map(|found| Inode::of(&found)).map_err(|error| disk::failed(&path, error))?;
         match schema::prepare(&mut connection).map_err(failed)? {
-            Ok(()) => Ok(Self {
-                inode,
-                connection,
-                path,
-            }),
-            Err(reason) => Err(SinkError::Misplaced {
-                path: disk::shown(&path),
-                reason,
-            }),
+            Ok(()) => Ok(Self { inode, connection, path }),
+            Err(reason) => Err(SinkError::Misplaced { path: disk::shown(&path), reason }),
         }
     }
 
@@ -80,10 +71,8 @@ impl Database {
         let path = &self.path;
         let failed = |error| of_database(path, error);
         let mut oddities = Oddities::default();
-        let begun = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(failed)?;
+        let begun =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let receipt = insert(&begun, path, batch, &mut oddities)?;
         begun.commit().map_err(failed)?;
         oddities.report(batch.table);
@@ -93,10 +82,8 @@ impl Database {
     /// Proves that a transaction can begin, and says what is there.
     pub(super) fn look(&mut self) -> Result<String, SinkError> {
         let failed = |error| of_database(&self.path, error);
-        let begun = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(failed)?;
+        let begun =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let mut newest = Vec::new();
         for table in crate::tables::ALL {
             let sql = format!("SELECT max(\"{}\") FROM \"{}\"", render::TIME, table.name);
@@ -104,11 +91,7 @@ impl Database {
             newest.push(format!("{} {}", table.name, time.as_deref().unwrap_or("empty")));
         }
         begun.rollback().map_err(failed)?;
-        Ok(format!(
-            "{}: writable; newest rows: {}",
-            self.path.display(),
-            newest.join(", ")
-        ))
+        Ok(format!("{}: writable; newest rows: {}", self.path.display(), newest.join(", ")))
     }
 }
 
@@ -122,12 +105,7 @@ fn create(path: &Path, free_min: u64) -> Result<(), SinkError> {
         std::fs::create_dir_all(parent).map_err(|error| disk::failed(parent, error))?;
         disk::ensure_free(parent, free_min)?;
     }
-    match OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(disk::failed(path, error)),
@@ -137,12 +115,7 @@ fn create(path: &Path, free_min: u64) -> Result<(), SinkError> {
 /// The places of a batch's records, sorted by id: neighbours in the index of ids are then inserted one after the other, and a
 /// page of it is fetched once a batch. Of equal ids the earlier record stays in front.
 fn in_order_of_ids(batch: &Batch) -> Vec<usize> {
-    let mut ids: Vec<_> = batch
-        .records
-        .iter()
-        .map(collectors::Record::id_text)
-        .zip(0..)
-        .collect();
+    let mut ids: Vec<_> = batch.records.iter().map(collectors::Record::id_text).zip(0..).collect();
     ids.sort_unstable();
     ids.into_iter().map(|(_, place)| place).collect()
 }
@@ -157,12 +130,8 @@ fn insert(
     oddities: &mut Oddities,
 ) -> Result<Receipt, SinkError> {
     let failed = |error| of_database(path, error);
-    begun
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
-        .map_err(failed)?;
-    let mut statement = begun
-        .prepare(&render::sqlite_insert(batch.table))
-        .map_err(failed)?;
+    begun.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
+    let mut statement = begun.prepare(&render::sqlite_insert(batch.table)).map_err(failed)?;
     let mut receipt = Receipt::default();
     for index in in_order_of_ids(batch) {
         let record = &batch.records[index].raw;
@@ -178,10 +147,7 @@ fn insert(
         }
         if begun.is_autocommit() {
             let reason = "a trigger rolls back the whole transaction; let it RAISE(ABORT) instead".to_owned();
-            return Err(SinkError::Misplaced {
-                path: disk::shown(path),
-                reason,
-            });
+            return Err(SinkError::Misplaced { path: disk::shown(path), reason });
         }
     }
     receipt.refused.sort_by_key(|refused| refused.index);

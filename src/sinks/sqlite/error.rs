@@ -39,14 +39,8 @@ pub(super) fn of_database(path: &Path, error: Error) -> SinkError {
             | ErrorCode::OperationAborted
             | ErrorCode::FileLockingProtocolFailed
             | ErrorCode::SchemaChanged,
-        ) => SinkError::Io {
-            path: shown,
-            source: io::Error::other(error),
-        },
-        _ => SinkError::Misplaced {
-            path: shown,
-            reason: error.to_string(),
-        },
+        ) => SinkError::Io { path: shown, source: io::Error::other(error) },
+        _ => SinkError::Misplaced { path: shown, reason: error.to_string() },
     }
 }
 
@@ -63,24 +57,14 @@ mod tests {
     #[test]
     fn faults_of_the_database_are_never_blamed_on_a_row() {
         let path = Path::new("/");
-        for code in [
-            ffi::SQLITE_FULL,
-            ffi::SQLITE_IOERR,
-            ffi::SQLITE_BUSY,
-            ffi::SQLITE_CORRUPT,
-            ffi::SQLITE_NOMEM,
-        ] {
-            assert!(
-                matches!(of_row(path, failure(code)), Fault::Database(_)),
-                "{code}"
-            );
+        for code in
+            [ffi::SQLITE_FULL, ffi::SQLITE_IOERR, ffi::SQLITE_BUSY, ffi::SQLITE_CORRUPT, ffi::SQLITE_NOMEM]
+        {
+            assert!(matches!(of_row(path, failure(code)), Fault::Database(_)), "{code}");
         }
-        for code in [
-            ffi::SQLITE_CONSTRAINT_CHECK,
-            ffi::SQLITE_TOOBIG,
-            ffi::SQLITE_ERROR,
-            ffi::SQLITE_MISMATCH,
-        ] {
+        for code in
+            [ffi::SQLITE_CONSTRAINT_CHECK, ffi::SQLITE_TOOBIG, ffi::SQLITE_ERROR, ffi::SQLITE_MISMATCH]
+        {
             assert!(matches!(of_row(path, failure(code)), Fault::Row(_)), "{code}");
         }
     }
@@ -88,25 +72,10 @@ mod tests {
     #[test]
     fn faults_of_the_database_say_what_helps() {
         let path = Path::new("/");
-        assert!(matches!(
-            of_database(path, failure(ffi::SQLITE_FULL)),
-            SinkError::DiskFull { .. }
-        ));
-        assert!(matches!(
-            of_database(path, failure(ffi::SQLITE_BUSY_SNAPSHOT)),
-            SinkError::Busy { .. }
-        ));
-        assert!(matches!(
-            of_database(path, failure(ffi::SQLITE_IOERR_FSYNC)),
-            SinkError::Io { .. }
-        ));
-        assert!(matches!(
-            of_database(path, failure(ffi::SQLITE_READONLY)),
-            SinkError::Misplaced { .. }
-        ));
-        assert!(matches!(
-            of_database(path, failure(ffi::SQLITE_CORRUPT)),
-            SinkError::Misplaced { .. }
-        ));
+        assert!(matches!(of_database(path, failure(ffi::SQLITE_FULL)), SinkError::DiskFull { .. }));
+        assert!(matches!(of_database(path, failure(ffi::SQLITE_BUSY_SNAPSHOT)), SinkError::Busy { .. }));
+        assert!(matches!(of_database(path, failure(ffi::SQLITE_IOERR_FSYNC)), SinkError::Io { .. }));
+        assert!(matches!(of_database(path, failure(ffi::SQLITE_READONLY)), SinkError::Misplaced { .. }));
+        assert!(matches!(of_database(path, failure(ffi::SQLITE_CORRUPT)), SinkError::Misplaced { .. }));
     }
 }

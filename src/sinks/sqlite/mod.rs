@@ -34,13 +34,7 @@ struct State {
 impl SqliteSink {
     /// A sink with these settings; touches nothing yet. The clock decides what is too old.
     pub fn new(settings: SqliteSettings, clock: Clock) -> Self {
-        Self {
-            state: Arc::new(State {
-                settings,
-                clock,
-                open: Mutex::new(None),
-            }),
-        }
+        Self { state: Arc::new(State { settings, clock, open: Mutex::new(None) }) }
     }
 
     async fn run<T: Send + 'static>(

@@ -105,9 +105,7 @@ fn delete_oldest(connection: &Connection, table: &Table, before: &str) -> rusqli
 fn bytes_used(connection: &Connection) -> rusqlite::Result<u64> {
     let sql = "SELECT (page_count - freelist_count) * page_size
                FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
-    connection
-        .query_row(sql, [], |row| row.get(0))
-        .map(i64::unsigned_abs)
+    connection.query_row(sql, [], |row| row.get(0)).map(i64::unsigned_abs)
 }
 
 /// The table, by its place among all, whose oldest row is the oldest of all.
@@ -115,10 +113,7 @@ fn holder_of_oldest(connection: &Connection) -> rusqlite::Result<Option<usize>> 
     let mut oldest: Option<(String, usize)> = None;
     for (place, table) in ALL.into_iter().enumerate() {
         let sql = format!("SELECT min(\"{}\") FROM \"{}\"", render::TIME, table.name);
-        let time: Option<String> = connection
-            .query_row(&sql, [], |row| row.get(0))
-            .optional()?
-            .flatten();
+        let time: Option<String> = connection.query_row(&sql, [], |row| row.get(0)).optional()?.flatten();
         oldest = oldest.into_iter().chain(time.map(|time| (time, place))).min();
     }
     Ok(oldest.map(|(_, place)| place))

@@ -56,16 +56,10 @@ fn stranger(connection: &Connection, table: &Table, found: &[Found]) -> rusqlite
     if kind.as_deref() != Some("table") {
         return Ok(Some(format!("{name} is not a table")));
     }
-    let keys: Vec<&str> = found
-        .iter()
-        .filter(|column| column.key)
-        .map(|column| column.name.as_str())
-        .collect();
+    let keys: Vec<&str> =
+        found.iter().filter(|column| column.key).map(|column| column.name.as_str()).collect();
     if keys != [render::KEY] {
-        return Ok(Some(format!(
-            "the primary key of table {name} is not {}",
-            render::KEY
-        )));
+        return Ok(Some(format!("the primary key of table {name} is not {}", render::KEY)));
     }
     let wanted = render::sqlite_columns(table);
     for column in found {
@@ -73,15 +67,11 @@ fn stranger(connection: &Connection, table: &Table, found: &[Found]) -> rusqlite
         match ours {
             Some((_, kind)) if !column.kind.eq_ignore_ascii_case(kind) => {
                 let (column, is) = (&column.name, &column.kind);
-                return Ok(Some(format!(
-                    "column {column} of table {name} has type {is}, not {kind}"
-                )));
+                return Ok(Some(format!("column {column} of table {name} has type {is}, not {kind}")));
             }
             None if column.demanded => {
                 let column = &column.name;
-                return Ok(Some(format!(
-                    "column {column} of table {name} is not ours and demands a value"
-                )));
+                return Ok(Some(format!("column {column} of table {name} is not ours and demands a value")));
             }
             Some(_) | None => {}
         }
@@ -92,15 +82,9 @@ fn stranger(connection: &Connection, table: &Table, found: &[Found]) -> rusqlite
 fn add_missing(connection: &Connection, table: &Table, found: &[Found]) -> rusqlite::Result<()> {
     for (name, kind) in render::sqlite_columns(table) {
         if !found.iter().any(|column| column.name == name) {
-            connection.execute_batch(&format!(
-                "ALTER TABLE \"{}\" ADD COLUMN \"{name}\" {kind}",
-                table.name
-            ))?;
-            tracing::info!(
-                table = table.name,
-                column = name,
-                "added a column to the database"
-            );
+            connection
+                .execute_batch(&format!("ALTER TABLE \"{}\" ADD COLUMN \"{name}\" {kind}", table.name))?;
+            tracing::info!(table = table.name, column = name, "added a column to the database");
         }
     }
     Ok(())

@@ -20,20 +20,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-            now: Arc::new(AtomicI64::new(NOW)),
-        }
+        Self { dir: tempfile::tempdir().unwrap(), now: Arc::new(AtomicI64::new(NOW)) }
     }
 
     fn settings(&self) -> SqliteSettings {
         let path = self.dir.path().join("data").join("tables.db");
-        SqliteSettings {
-            path,
-            retention: None,
-            size_max: None,
-            free_min: 0,
-        }
+        SqliteSettings { path, retention: None, size_max: None, free_min: 0 }
     }
 
     fn sink(&self, settings: SqliteSettings) -> SqliteSink {
@@ -50,19 +42,12 @@ impl Bench {
     fn texts(&self, sql: &str) -> Vec<String> {
         let other = self.other();
         let mut statement = other.prepare(sql).unwrap();
-        statement
-            .query_map([], |row| row.get(0))
-            .unwrap()
-            .map(Result::unwrap)
-            .collect()
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 }
 
 fn events(ids: &[&str]) -> Batch {
-    batch(
-        &AUDIT_LOGS,
-        &ids.iter().map(|id| event(id, NOW)).collect::<Vec<_>>(),
-    )
+    batch(&AUDIT_LOGS, &ids.iter().map(|id| event(id, NOW)).collect::<Vec<_>>())
 }
 
 #[tokio::test]
@@ -86,9 +71,7 @@ async fn a_row_holds_its_columns_and_the_record_as_received() {
     let record =
         "{\n \"id\": \"c-1\", \"created\": 1770979925, \"seed\": -9223372036854775808, \"top_p\": 0.5,
         \"choices\": [1], \"x\": 1}";
-    sink.write(batch(&CHAT_COMPLETIONS, &[record.to_owned()]))
-        .await
-        .unwrap();
+    sink.write(batch(&CHAT_COMPLETIONS, &[record.to_owned()])).await.unwrap();
     let row = bench.texts(
         "SELECT concat_ws('|', TimeGenerated, Id, CreatedAt, Seed, typeof(Seed), TopProbability, Choices,
             ConnectorName, Model IS NULL) FROM OpenAIChatCompletions_CL",
@@ -96,10 +79,7 @@ async fn a_row_holds_its_columns_and_the_record_as_received() {
     let expected =
         "2026-02-13T10:52:05Z|c-1|2026-02-13T10:52:05Z|-9223372036854775808|integer|0.5|[1]|acme|1";
     assert_eq!(row, [expected]);
-    assert_eq!(
-        bench.texts("SELECT Record FROM OpenAIChatCompletions_CL"),
-        [record]
-    );
+    assert_eq!(bench.texts("SELECT Record FROM OpenAIChatCompletions_CL"), [record]);
 }
 
 #[tokio::test]
@@ -107,33 +87,12 @@ async fn of_a_repeated_record_the_first_version_stays() {
     let bench = Bench::new();
     let sink = bench.sink(bench.settings());
     let first = sink.write(events(&["b", "a", "b"])).await.unwrap();
-    assert_eq!(
-        first,
-        Receipt {
-            accepted: 2,
-            already_there: 1,
-            refused: vec![]
-        }
-    );
+    assert_eq!(first, Receipt { accepted: 2, already_there: 1, refused: vec![] });
     let changed = batch(&AUDIT_LOGS, &[event("a", 5), event("c", 6)]);
     let second = sink.write(changed).await.unwrap();
-    assert_eq!(
-        second,
-        Receipt {
-            accepted: 1,
-            already_there: 1,
-            refused: vec![]
-        }
-    );
+    assert_eq!(second, Receipt { accepted: 1, already_there: 1, refused: vec![] });
     let times = bench.texts("SELECT TimeGenerated FROM OpenAIAuditLogs_CL ORDER BY Id");
-    assert_eq!(
-        times,
-        [
-            "2026-02-13T10:52:05Z",
-            "2026-02-13T10:52:05Z",
-            "1970-01-01T00:00:06Z"
-        ]
-    );
+    assert_eq!(times, ["2026-02-13T10:52:05Z", "2026-02-13T10:52:05Z", "1970-01-01T00:00:06Z"]);
 }
 
 #[tokio::test]
@@ -150,17 +109,11 @@ async fn a_refused_row_is_named_and_its_neighbours_are_stored() {
              BEGIN SELECT json('no json'); END;",
         )
         .unwrap();
-    let mut records: Vec<String> = ["z", "worse", "bad", "a"]
-        .iter()
-        .map(|id| event(id, NOW))
-        .collect();
+    let mut records: Vec<String> = ["z", "worse", "bad", "a"].iter().map(|id| event(id, NOW)).collect();
     records.push(r#"{"effective_at":1}"#.to_owned());
     let receipt = sink.write(batch(&AUDIT_LOGS, &records)).await.unwrap();
 
-    let refused = |index, reason: &str| Refused {
-        index,
-        reason: reason.to_owned(),
-    };
+    let refused = |index, reason: &str| Refused { index, reason: reason.to_owned() };
     let expected = [
         refused(1, "malformed JSON"),
         refused(2, "not this one"),
@@ -168,10 +121,7 @@ async fn a_refused_row_is_named_and_its_neighbours_are_stored() {
     ];
     assert_eq!((receipt.accepted, receipt.already_there), (2, 0));
     assert_eq!(receipt.refused, expected);
-    assert_eq!(
-        bench.texts("SELECT Id FROM OpenAIAuditLogs_CL ORDER BY Id"),
-        ["a", "z"]
-    );
+    assert_eq!(bench.texts("SELECT Id FROM OpenAIAuditLogs_CL ORDER BY Id"), ["a", "z"]);
 }
 
 #[tokio::test]
@@ -184,10 +134,7 @@ async fn a_trigger_that_rolls_back_everything_fails_the_batch_and_not_the_rows()
     bench.other().execute_batch(trigger).unwrap();
     let failed = sink.write(events(&["a", "b", "c"])).await;
     assert!(matches!(failed, Err(SinkError::Misplaced { .. })), "{failed:?}");
-    assert_eq!(
-        bench.texts("SELECT Id FROM OpenAIAuditLogs_CL"),
-        Vec::<String>::new()
-    );
+    assert_eq!(bench.texts("SELECT Id FROM OpenAIAuditLogs_CL"), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -195,14 +142,8 @@ async fn a_dropped_table_fails_the_batch_and_is_made_again() {
     let bench = Bench::new();
     let sink = bench.sink(bench.settings());
     sink.write(events(&["a"])).await.unwrap();
-    bench
-        .other()
-        .execute_batch("DROP TABLE OpenAIAuditLogs_CL")
-        .unwrap();
-    assert!(matches!(
-        sink.write(events(&["b"])).await,
-        Err(SinkError::Misplaced { .. })
-    ));
+    bench.other().execute_batch("DROP TABLE OpenAIAuditLogs_CL").unwrap();
+    assert!(matches!(sink.write(events(&["b"])).await, Err(SinkError::Misplaced { .. })));
     assert_eq!(sink.write(events(&["b"])).await.unwrap().accepted, 1);
 }
 
@@ -222,11 +163,7 @@ async fn a_column_that_an_older_database_lacks_is_added() {
     let older = "CREATE TABLE OpenAIAuditLogs_CL (Id TEXT NOT NULL PRIMARY KEY, EventType TEXT, Own TEXT);
                  INSERT INTO OpenAIAuditLogs_CL VALUES ('old', 'x', 'y')";
     bench.other().execute_batch(older).unwrap();
-    bench
-        .sink(bench.settings())
-        .write(events(&["new"]))
-        .await
-        .unwrap();
+    bench.sink(bench.settings()).write(events(&["new"])).await.unwrap();
     let rows =
         bench.texts("SELECT concat_ws('|', Id, EventType, ActorType) FROM OpenAIAuditLogs_CL ORDER BY Id");
     assert_eq!(rows, ["new|user.added|session", "old|x"]);
@@ -243,10 +180,7 @@ async fn what_is_not_ours_is_refused_with_the_reason() {
             "CREATE TABLE OpenAIAuditLogs_CL (Id TEXT)",
             "the primary key of table OpenAIAuditLogs_CL is not Id",
         ),
-        (
-            "CREATE VIEW OpenAIAuditLogs_CL AS SELECT 1 AS Id",
-            "OpenAIAuditLogs_CL is not a table",
-        ),
+        ("CREATE VIEW OpenAIAuditLogs_CL AS SELECT 1 AS Id", "OpenAIAuditLogs_CL is not a table"),
         (
             "CREATE TABLE OpenAIAuditLogs_CL (Id TEXT PRIMARY KEY, Own TEXT NOT NULL)",
             "column Own of table OpenAIAuditLogs_CL is not ours and demands a value",
@@ -267,10 +201,7 @@ async fn a_file_that_is_no_database_and_a_directory_are_misplaced() {
     let file = bench.dir.path().join("notes");
     fs::write(&file, "x".repeat(5000)).unwrap();
     for path in [file, bench.dir.path().to_owned()] {
-        let sink = bench.sink(SqliteSettings {
-            path,
-            ..bench.settings()
-        });
+        let sink = bench.sink(SqliteSettings { path, ..bench.settings() });
         let failed = sink.check().await;
         assert!(matches!(failed, Err(SinkError::Misplaced { .. })), "{failed:?}");
     }
@@ -279,44 +210,26 @@ async fn a_file_that_is_no_database_and_a_directory_are_misplaced() {
 #[tokio::test]
 async fn with_too_little_space_nothing_is_stored() {
     let bench = Bench::new();
-    let sink = bench.sink(SqliteSettings {
-        free_min: u64::MAX,
-        ..bench.settings()
-    });
+    let sink = bench.sink(SqliteSettings { free_min: u64::MAX, ..bench.settings() });
     let failed = sink.write(events(&["a"])).await;
-    assert!(
-        matches!(failed, Err(SinkError::DiskFull { wanted: u64::MAX, .. })),
-        "{failed:?}"
-    );
+    assert!(matches!(failed, Err(SinkError::DiskFull { wanted: u64::MAX, .. })), "{failed:?}");
 }
 
 #[tokio::test]
 async fn with_too_little_space_room_is_made_that_the_settings_allow() {
     let bench = Bench::new();
     bench.sink(bench.settings()).write(events(&["a"])).await.unwrap();
-    let settings = SqliteSettings {
-        free_min: u64::MAX,
-        size_max: Some(1),
-        ..bench.settings()
-    };
+    let settings = SqliteSettings { free_min: u64::MAX, size_max: Some(1), ..bench.settings() };
     bench.sink(settings).check().await.unwrap_err();
-    assert_eq!(
-        bench.texts("SELECT Id FROM OpenAIAuditLogs_CL"),
-        Vec::<String>::new()
-    );
+    assert_eq!(bench.texts("SELECT Id FROM OpenAIAuditLogs_CL"), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn rows_that_are_too_old_are_removed_at_most_once_a_minute() {
     let bench = Bench::new();
     let retention = Some(Duration::from_secs(7 * 24 * 60 * 60));
-    let sink = bench.sink(SqliteSettings {
-        retention,
-        ..bench.settings()
-    });
-    let aged: Vec<String> = (0..10)
-        .map(|days| event(&days.to_string(), NOW - days * DAY))
-        .collect();
+    let sink = bench.sink(SqliteSettings { retention, ..bench.settings() });
+    let aged: Vec<String> = (0..10).map(|days| event(&days.to_string(), NOW - days * DAY)).collect();
     let ids = || bench.texts("SELECT Id FROM OpenAIAuditLogs_CL ORDER BY Id");
 
     sink.write(batch(&AUDIT_LOGS, &aged)).await.unwrap();
@@ -332,11 +245,8 @@ async fn rows_that_are_too_old_are_removed_at_most_once_a_minute() {
 #[tokio::test]
 async fn the_oldest_rows_go_when_the_tables_are_too_large_and_the_file_shrinks() {
     let bench = Bench::new();
-    let many = |from: i64| {
-        (from..from + 6000)
-            .map(|n| event(&format!("{n:05}"), NOW + n))
-            .collect::<Vec<_>>()
-    };
+    let many =
+        |from: i64| (from..from + 6000).map(|n| event(&format!("{n:05}"), NOW + n)).collect::<Vec<_>>();
     let path = bench.settings().path;
     let sink = bench.sink(bench.settings());
     sink.write(batch(&AUDIT_LOGS, &many(0))).await.unwrap();
@@ -344,22 +254,11 @@ async fn the_oldest_rows_go_when_the_tables_are_too_large_and_the_file_shrinks()
     let before = fs::metadata(&path).unwrap().len();
 
     let size_max = 1 << 20;
-    let sink = bench.sink(SqliteSettings {
-        size_max: Some(size_max),
-        ..bench.settings()
-    });
-    sink.write(batch(
-        &CHAT_COMPLETIONS,
-        &[r#"{"id":"old","created":1}"#.to_owned()],
-    ))
-    .await
-    .unwrap();
+    let sink = bench.sink(SqliteSettings { size_max: Some(size_max), ..bench.settings() });
+    sink.write(batch(&CHAT_COMPLETIONS, &[r#"{"id":"old","created":1}"#.to_owned()])).await.unwrap();
     drop(sink);
     let after = fs::metadata(&path).unwrap().len();
     assert!(before > 2 * size_max && after <= size_max, "{before} -> {after}");
     assert_eq!(bench.texts("SELECT max(Id) FROM OpenAIAuditLogs_CL"), ["05999"]);
-    assert_eq!(
-        bench.texts("SELECT Id FROM OpenAIChatCompletions_CL"),
-        Vec::<String>::new()
-    );
+    assert_eq!(bench.texts("SELECT Id FROM OpenAIChatCompletions_CL"), Vec::<String>::new());
 }

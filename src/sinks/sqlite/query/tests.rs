@@ -26,13 +26,7 @@ impl Rows for Lines {
     }
 
     fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()> {
-        self.0.push(
-            values
-                .iter()
-                .map(|value| format!("{value:?}"))
-                .collect::<Vec<_>>()
-                .join(","),
-        );
+        self.0.push(values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(","));
         Ok(())
     }
 }
@@ -45,13 +39,7 @@ fn a_query_reads_beside_an_open_transaction_and_refuses_to_write() {
     let mut lines = Lines::default();
     let sql = "SELECT Id, 1 AS one, 0.5, NULL, x'ff' FROM t";
     assert_eq!(run(&path, sql, &mut lines).unwrap(), 1);
-    assert_eq!(
-        lines.0,
-        [
-            "Id,one,0.5,NULL,x'ff'",
-            "Text(\"a\"),Integer(1),Real(0.5),Null,Bytes([255])"
-        ]
-    );
+    assert_eq!(lines.0, ["Id,one,0.5,NULL,x'ff'", "Text(\"a\"),Integer(1),Real(0.5),Null,Bytes([255])"]);
 
     let elsewhere = dir.path().join("copy.db");
     for sql in [
@@ -63,12 +51,7 @@ fn a_query_reads_beside_an_open_transaction_and_refuses_to_write() {
         let refused = run(&path, sql, &mut Lines::default());
         assert!(matches!(refused, Err(QueryError::Writes)), "{sql}: {refused:?}");
     }
-    for sql in [
-        "SELECT 1; SELECT 2",
-        "SELEC",
-        "",
-        &format!("ATTACH '{}' AS x", elsewhere.display()),
-    ] {
+    for sql in ["SELECT 1; SELECT 2", "SELEC", "", &format!("ATTACH '{}' AS x", elsewhere.display())] {
         let refused = run(&path, sql, &mut Lines::default());
         assert!(matches!(refused, Err(QueryError::Sql(_))), "{sql}: {refused:?}");
     }
