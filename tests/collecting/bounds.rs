@@ -85,3 +85,23 @@ for_both_lists! {
     reading_history_holds_no_more_than_the_boundary_second = history_holds_little();
     a_long_run_keeps_a_small_cursor_and_never_unsettles = long_run();
 }
+
+/// Newest first, nothing settles before the end: what is known of crowded seconds must not pile up till then.
+#[tokio::test(start_paused = true)]
+async fn crowded_seconds_that_are_read_are_forgotten() {
+    let list = List::Completions;
+    let mut rig = Rig::new(list, options(list, 0, "ties,shuffle,order-ignored", 4), 0);
+    for n in 0..30 {
+        for _ in 0..120 {
+            rig.issue(list, BEGIN - 2 * DAY - 100 * n, BEGIN - DAY);
+        }
+    }
+    let mut reader = rig.reader().await;
+    while let Ok(Step::Page(page)) = reader.next().await {
+        let known = page.change.cursor.crowded.len();
+        assert!(known <= 2, "{known} crowded seconds");
+        rig.deliver(&page);
+        rig.commit(*page);
+    }
+    rig.assert_conserved(list);
+}

@@ -113,6 +113,11 @@ impl Rig {
                 Err(error) => self.failed(error).await,
             }
         }
+        self.take_up()
+    }
+
+    /// A reader from what was committed, before anything is asked.
+    pub fn take_up(&self) -> Reader {
         let parts: Vec<_> = self.parts.clone().into_iter().collect();
         let (client, cursors) = (self.client.clone(), self.cursors.clone());
         Reader::new(client, &self.source, self.timing, self.tenant_walk, cursors, &parts, self.start)
