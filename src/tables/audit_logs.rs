@@ -1,7 +1,7 @@
 //! `OpenAIAuditLogs_CL`: one row an event of the organization's audit log.
 
-use super::Kind::{DateTime, Dynamic, String};
-use super::Origin::{Connector, Details, Field, Inner, Time};
+use super::Kind::{DateTime, Dynamic, Long, String};
+use super::Origin::{Connector, Constant, Details, Field, Inner, Time};
 use super::{Column, Source, Table};
 
 /// The audit log, with the columns of the published Sentinel table.
@@ -31,4 +31,24 @@ pub static AUDIT_LOGS: Table = Table {
         Column::new("EventDetails", Dynamic, Details, "What the event carries, by its type"),
         Column::new("ConnectorName", String, Connector, "Name of the collector that read the event"),
     ],
+    stream: &[
+        Column::new("id", String, Field("id"), "Id of the event, unique"),
+        Column::new("type", String, Field("type"), "What happened, such as `api_key.created`"),
+        Column::new(
+            "effective_at",
+            Long,
+            Field("effective_at"),
+            "When the event took effect, in Unix seconds",
+        ),
+        Column::new("project", Dynamic, Field("project"), "Id and name of the project concerned"),
+        Column::new("EventDetails", Dynamic, Details, "What the event carries, by its type"),
+        Column::new("friendlyName", String, Connector, "Name of the collector that read the event"),
+        Column::new("actor", Dynamic, Field("actor"), "Who acted, and how"),
+    ],
+    stream_asim: &[Column::new(
+        "aliasName",
+        String,
+        Constant("OpenAIAuditLogs"),
+        "Name of the function that queries the table",
+    )],
 };

@@ -1,7 +1,7 @@
 //! `OpenAIChatCompletions_CL`: one row a stored chat completion.
 
 use super::Kind::{DateTime, Dynamic, Long, Real, String};
-use super::Origin::{Connector, Field, Time};
+use super::Origin::{Connector, Constant, Field, Time};
 use super::{Column, Source, Table};
 
 /// Stored chat completions, with the columns of the published Sentinel table. Prompts are not among them.
@@ -36,5 +36,52 @@ pub static CHAT_COMPLETIONS: Table = Table {
         Column::new("InputUser", String, Field("input_user"), "The end user named by the caller"),
         Column::new("ResponseFormat", Dynamic, Field("response_format"), "The format that was asked for"),
         Column::new("ConnectorName", String, Connector, "Name of the collector that read the completion"),
+    ],
+    stream: &[
+        Column::new("id", String, Field("id"), "Id of the completion, unique"),
+        Column::new("object", String, Field("object"), "Always `chat.completion`"),
+        Column::new("created", Long, Field("created"), "When the request began, in Unix seconds"),
+        Column::new("model", String, Field("model"), "The model snapshot that answered"),
+        Column::new("request_id", String, Field("request_id"), "Id of the HTTP request"),
+        Column::new("service_tier", String, Field("service_tier"), "The service tier that was used"),
+        Column::new("system_fingerprint", String, Field("system_fingerprint"), "The backend that answered"),
+        Column::new("choices", Dynamic, Field("choices"), "What the model answered"),
+        Column::new("usage", Dynamic, Field("usage"), "Tokens used"),
+        Column::new("metadata", Dynamic, Field("metadata"), "Key-value pairs that the caller attached"),
+        Column::new(
+            "tool_choice",
+            String,
+            Field("tool_choice"),
+            "How tools were chosen; an object as JSON text",
+        ),
+        Column::new("tools", Dynamic, Field("tools"), "The tools on offer"),
+        Column::new("temperature", Real, Field("temperature"), "Sampling temperature"),
+        Column::new("top_p", Real, Field("top_p"), "Nucleus sampling mass"),
+        Column::new("frequency_penalty", Real, Field("frequency_penalty"), "Penalty on frequent tokens"),
+        Column::new("presence_penalty", Real, Field("presence_penalty"), "Penalty on tokens already present"),
+        Column::new("seed", Long, Field("seed"), "Sampling seed, all 64 bits of it"),
+        Column::new("input_user", String, Field("input_user"), "The end user named by the caller"),
+        Column::new("response_format", Dynamic, Field("response_format"), "The format that was asked for"),
+        Column::new("friendlyName", String, Connector, "Name of the collector that read the completion"),
+    ],
+    stream_asim: &[
+        Column::new("eventVendor", String, Constant("OpenAI"), "Who made the product"),
+        Column::new("eventProduct", String, Constant("OpenAI API Platform"), "The product"),
+        Column::new("eventSchema", String, Constant("AgentEvent"), "The ASIM schema"),
+        Column::new("eventSchemaVersion", String, Constant("0.1.0"), "Its version"),
+        Column::new(
+            "eventCount",
+            String,
+            Constant("1"),
+            "Events in a row, as text: the rule makes a number of it",
+        ),
+        Column::new("eventType", String, Constant("ChatCompletion"), "What happened"),
+        Column::new("modelProviderName", String, Constant("OpenAI"), "Who runs the model"),
+        Column::new(
+            "aliasName",
+            String,
+            Constant("OpenAIChatCompletions"),
+            "Name of the function that queries the table",
+        ),
     ],
 };

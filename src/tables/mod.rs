@@ -4,6 +4,7 @@
 mod audit_logs;
 mod chat_completions;
 mod json;
+pub mod object;
 mod oddities;
 pub mod render;
 pub mod row;
@@ -55,6 +56,11 @@ pub struct Table {
     pub source: Source,
     /// Its columns, in order.
     pub columns: &'static [Column],
+    /// The fields of the stream that the published data collection rule of Sentinel's OpenAI solution takes and
+    /// transforms into the columns.
+    pub stream: &'static [Column],
+    /// What the stream carries besides where that rule writes to the ASIM table `ASimAgentEventLogs`.
+    pub stream_asim: &'static [Column],
     /// Top-level fields of a record that no column holds on purpose.
     pub omitted: &'static [&'static str],
 }
@@ -107,6 +113,8 @@ pub enum Origin {
     Connector,
     /// The top-level field of this name, in Unix seconds.
     Time(&'static str),
+    /// The same text in every row.
+    Constant(&'static str),
 }
 
 #[cfg(test)]

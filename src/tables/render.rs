@@ -59,6 +59,7 @@ pub fn markdown(table: &Table) -> String {
             Origin::Inner(field, member) => format!("`{field}.{member}`"),
             Origin::Details => "the key named by `type`".to_owned(),
             Origin::Connector => "the collector's name".to_owned(),
+            Origin::Constant(text) => format!("always `{text}`"),
         };
         let kind = kind_name(*kind);
         // Writing to a string cannot fail.

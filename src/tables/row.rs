@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::json::{Members, compact, text};
 use super::oddities::Oddities;
 use super::time::SECOND_MAX;
-use super::{Kind, Origin, Table};
+use super::{Column, Kind, Origin, Table};
 
 /// The value of one column.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,37 +32,68 @@ pub fn map<'a>(
     record: &'a [u8],
     oddities: &mut Oddities,
 ) -> Vec<Value<'a>> {
+    let mut row = Vec::with_capacity(table.columns.len());
+    cells(table, [table.columns], record, oddities, |column, cell| {
+        let (value, fits) = match cell {
+            Cell::Null => (Value::Null, true),
+            Cell::Connector => (Value::Text(Cow::Borrowed(connector)), true),
+            Cell::Constant(text) => (Value::Text(Cow::Borrowed(text)), true),
+            Cell::Json(json) => value(column.kind, json).map_or((Value::Null, false), |value| (value, true)),
+        };
+        row.push(value);
+        fits
+    });
+    row
+}
+
+/// What a record holds for one column.
+pub(super) enum Cell<'a> {
+    /// Nothing, or `null`.
+    Null,
+    /// The collector's name.
+    Connector,
+    /// Always this.
+    Constant(&'static str),
+    /// JSON text as received, other than `null`.
+    Json(&'a str),
+}
+
+/// Hands out the cell of each column in order; `each` says whether it fits. What does not, and the fields that no
+/// column of the table holds, are counted in `oddities`.
+pub(super) fn cells<'a>(
+    table: &Table,
+    columns: impl IntoIterator<Item = &'static [Column]>,
+    record: &'a [u8],
+    oddities: &mut Oddities,
+    mut each: impl FnMut(&'static Column, Cell<'a>) -> bool,
+) {
     let members = Members::of(record);
     let details = members.get("type").and_then(text);
     let mut inner: Option<(&str, Members<'a>)> = None;
-    let mut row = Vec::with_capacity(table.columns.len());
-    for column in table.columns {
+    for column in columns.into_iter().flatten() {
         let found = match column.from {
-            Origin::Connector => {
-                row.push(Value::Text(Cow::Borrowed(connector)));
-                continue;
-            }
-            Origin::Field(name) | Origin::Time(name) => members.get(name),
-            Origin::Details => details.as_deref().and_then(|key| members.get(key)),
+            Origin::Connector => Some(Cell::Connector),
+            Origin::Constant(text) => Some(Cell::Constant(text)),
+            Origin::Field(name) | Origin::Time(name) => members.get(name).map(Cell::Json),
+            Origin::Details => details.as_deref().and_then(|key| members.get(key)).map(Cell::Json),
             Origin::Inner(name, member) => {
                 if inner.as_ref().is_none_or(|(of, _)| *of != name) {
                     inner = Some((name, Members::of(members.get(name).unwrap_or_default().as_bytes())));
                 }
-                inner.as_ref().and_then(|(_, members)| members.get(member))
+                inner.as_ref().and_then(|(_, members)| members.get(member)).map(Cell::Json)
             }
         };
-        row.push(match found {
-            None | Some("null") => Value::Null,
-            Some(json) => value(column.kind, json).unwrap_or_else(|| {
-                oddities.unfit(column.name);
-                Value::Null
-            }),
-        });
+        let cell = match found {
+            None | Some(Cell::Json("null")) => Cell::Null,
+            Some(cell) => cell,
+        };
+        if !each(column, cell) {
+            oddities.unfit(column.name);
+        }
     }
     for key in members.keys().filter(|key| !holds(table, key, details.as_deref())) {
         oddities.unknown(key);
     }
-    row
 }
 
 /// Whether a column holds the top-level field `key`, or none is meant to.
@@ -70,7 +101,7 @@ pub(super) fn holds(table: &Table, key: &str, details: Option<&str>) -> bool {
     let by_column = |from: &Origin| match *from {
         Origin::Field(name) | Origin::Time(name) | Origin::Inner(name, _) => name == key,
         Origin::Details => details == Some(key),
-        Origin::Connector => false,
+        Origin::Connector | Origin::Constant(_) => false,
     };
     table.columns.iter().any(|column| by_column(&column.from)) || table.omitted.contains(&key)
 }
@@ -89,13 +120,13 @@ fn value(kind: Kind, json: &str) -> Option<Value<'_>> {
 
 /// A JSON number that a finite float can express. (`parse` alone would take the letters of "inf", and `true` is no
 /// number either: only digits and a minus begin one in JSON.)
-fn number(json: &str) -> Option<f64> {
+pub(super) fn number(json: &str) -> Option<f64> {
     let begins = json.as_bytes().first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-');
     json.parse().ok().filter(|number: &f64| begins && number.is_finite())
 }
 
 /// A Unix second within the years that ISO 8601 writes with four digits. A fraction is cut off.
-fn second(json: &str) -> Option<i64> {
+pub(super) fn second(json: &str) -> Option<i64> {
     let whole = json.parse().ok().or_else(|| number(json).map(|seconds| seconds.floor() as i64));
     whole.filter(|second| (0..=SECOND_MAX).contains(second))
 }

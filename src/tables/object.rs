@@ -1,0 +1,170 @@
+//! From one record to JSON members for a set of columns, without a tree: what fits is passed on as it was received.
+
+use std::borrow::Cow;
+
+use super::json::{compact, one_line, text};
+use super::row::{Cell, cells, number, second};
+use super::{Column, Kind, Oddities, Table, iso8601};
+
+/// Members that are `null`: written, or left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nulls {
+    /// Every column has a member.
+    Written,
+    /// Only what has a value has a member.
+    LeftOut,
+}
+
+/// Maps records of one table and one collector to JSON objects.
+pub struct Objects {
+    table: &'static Table,
+    columns: Vec<&'static [Column]>,
+    connector: String,
+    nulls: Nulls,
+}
+
+impl Objects {
+    /// Objects with these members, in this order; `table` says which fields of a record are known.
+    pub fn new(
+        table: &'static Table,
+        columns: impl IntoIterator<Item = &'static [Column]>,
+        connector: &str,
+        nulls: Nulls,
+    ) -> Self {
+        Self { table, columns: columns.into_iter().collect(), connector: quoted(connector), nulls }
+    }
+
+    /// Appends the object of a record, on one line. Cannot fail: what does not fit its column is null, and counted in
+    /// `oddities`.
+    pub fn write(&self, record: &[u8], oddities: &mut Oddities, out: &mut Vec<u8>) {
+        self.write_with(record, oddities, out, |_, _, _| {});
+    }
+
+    /// As [`Objects::write`]; `amend` sees each member after it is written, as the output and the place in it where
+    /// the member's value begins, and may change it from there on.
+    pub fn write_with(
+        &self,
+        record: &[u8],
+        oddities: &mut Oddities,
+        out: &mut Vec<u8>,
+        mut amend: impl FnMut(&'static Column, &mut Vec<u8>, usize),
+    ) {
+        let mut separator = b'{';
+        cells(self.table, self.columns.iter().copied(), record, oddities, |column, cell| {
+            let mut fits = true;
+            let value = match cell {
+                Cell::Null => None,
+                Cell::Connector => Some(Cow::Borrowed(self.connector.as_str())),
+                Cell::Constant(text) => Some(Cow::Owned(quoted(text))),
+                Cell::Json(json) => {
+                    let value = fitting(column.kind, json);
+                    fits = value.is_some();
+                    value
+                }
+            };
+            let value = match (value, self.nulls) {
+                (Some(value), _) => value,
+                (None, Nulls::Written) => Cow::Borrowed("null"),
+                (None, Nulls::LeftOut) => return fits,
+            };
+            out.push(separator);
+            separator = b',';
+            out.push(b'"');
+            out.extend_from_slice(column.name.as_bytes());
+            out.extend_from_slice(b"\":");
+            let begin = out.len();
+            out.extend_from_slice(&one_line(value.as_bytes()));
+            amend(column, out, begin);
+            fits
+        });
+        if separator == b'{' {
+            out.push(b'{');
+        }
+        out.push(b'}');
+    }
+}
+
+/// JSON text other than `null` as a column of this kind holds it; `None` when it does not fit.
+fn fitting(kind: Kind, json: &str) -> Option<Cow<'_, str>> {
+    match kind {
+        Kind::String if json.starts_with('"') => text(json).map(|_| Cow::Borrowed(json)),
+        Kind::String => Some(Cow::Owned(quoted(&compact(json)))),
+        Kind::Long => json.parse::<i64>().ok().map(|_| Cow::Borrowed(json)),
+        Kind::Real => number(json).map(|_| Cow::Borrowed(json)),
+        Kind::Dynamic => Some(Cow::Borrowed(json)),
+        Kind::DateTime => second(json).map(|second| Cow::Owned(quoted(iso8601(second).as_str()))),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{AUDIT_LOGS, CHAT_COMPLETIONS};
+    use super::*;
+
+    fn object(columns: &[&'static [Column]], nulls: Nulls, record: &str) -> String {
+        let table = if record.contains("audit") { &AUDIT_LOGS } else { &CHAT_COMPLETIONS };
+        let objects = Objects::new(table, columns.iter().copied(), "acme", nulls);
+        let mut out = Vec::new();
+        objects.write(record.as_bytes(), &mut Oddities::default(), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_stream_of_audit_logs_carries_fields_as_received_and_the_details_under_one_name() {
+        let record = r#"{"object":"organization.audit_log","id":"1","type":"a.b","effective_at":7,
+            "a.b": {"x": [1,
+            2]},"actor":null}"#;
+        assert_eq!(
+            object(&[AUDIT_LOGS.stream], Nulls::LeftOut, record),
+            r#"{"id":"1","type":"a.b","effective_at":7,"EventDetails":{"x": [1,            2]},"friendlyName":"acme"}"#
+        );
+    }
+
+    #[test]
+    fn constants_follow_the_stream_where_the_rule_wants_them() {
+        let text =
+            object(&[AUDIT_LOGS.stream, AUDIT_LOGS.stream_asim], Nulls::LeftOut, r#"{"id":"audit-1"}"#);
+        assert_eq!(text, r#"{"id":"audit-1","friendlyName":"acme","aliasName":"OpenAIAuditLogs"}"#);
+    }
+
+    #[test]
+    fn an_object_as_tool_choice_becomes_text_and_big_numbers_keep_their_digits() {
+        let record =
+            r#"{"seed":-1971541699951901963,"top_p":0.10000000000000000555,"tool_choice":{"type": "auto"}}"#;
+        assert_eq!(
+            object(&[CHAT_COMPLETIONS.stream], Nulls::LeftOut, record),
+            r#"{"tool_choice":"{\"type\":\"auto\"}","top_p":0.10000000000000000555,"seed":-1971541699951901963,"friendlyName":"acme"}"#
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_null_and_counted() {
+        let objects = Objects::new(&CHAT_COMPLETIONS, [CHAT_COMPLETIONS.stream], "acme", Nulls::LeftOut);
+        let (mut out, mut oddities) = (Vec::new(), Oddities::default());
+        objects.write(br#"{"created":"soon","model":"\ud83d"}"#, &mut oddities, &mut out);
+        assert_eq!(out, br#"{"friendlyName":"acme"}"#);
+        assert_eq!(oddities.unfit_columns(), ["created", "model"]);
+    }
+
+    #[test]
+    fn a_member_may_be_amended_after_it_is_written() {
+        let objects = Objects::new(&AUDIT_LOGS, [AUDIT_LOGS.stream], "acme", Nulls::LeftOut);
+        let mut out = Vec::new();
+        objects.write_with(
+            br#"{"id":"audit-1"}"#,
+            &mut Oddities::default(),
+            &mut out,
+            |column, out, begin| {
+                if column.name == "id" {
+                    out.truncate(begin);
+                    out.extend_from_slice(b"0");
+                }
+            },
+        );
+        assert_eq!(out, br#"{"id":0,"friendlyName":"acme"}"#);
+    }
+}
