@@ -44,6 +44,7 @@ pub use page::{ListPage, Malformed};
 pub use reader::{Hello, Reader, Source, Step, TenantWalk, held_ids};
 pub use reading::Reading;
 pub use record::{IdHash, Record, Unusable};
+pub use refusal::retry_after;
 pub use step::{Change, Page};
 pub use transport::{Http, HttpSettings, Response, Transport, TransportError};
 pub use walk::{Task, Timing};

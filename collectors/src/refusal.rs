@@ -153,8 +153,8 @@ fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-. []".contains(*c)).take(80).collect()
 }
 
-/// What the service asks to wait: `retry-after-ms`, else `Retry-After` in seconds or as a date; at most `max`.
-fn retry_after(headers: &HeaderMap, now: SystemTime, max: Duration) -> Option<Duration> {
+/// What a service asks to wait: `retry-after-ms`, else `Retry-After` in seconds or as a date; at most `max`.
+pub fn retry_after(headers: &HeaderMap, now: SystemTime, max: Duration) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let seconds = |text: &str| text.parse::<f64>().ok().filter(|s| s.is_finite() && *s >= 0.0);
     let millis = text("retry-after-ms").and_then(seconds).map(|ms| ms / 1000.0);

@@ -4,10 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Certificate, Proxy, redirect};
-
-use crate::error::CollectErrorKind;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,19 +59,18 @@ pub struct Http {
     body_max: usize,
 }
 
-impl Http {
-    /// Prepares the connection pool; no network yet.
-    pub fn new(settings: &HttpSettings) -> Result<Self, CollectErrorKind> {
+impl HttpSettings {
+    /// A client with these settings; no network yet. The error names the setting that is wrong.
+    pub fn client(&self) -> Result<reqwest::Client, String> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("ccfd/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(settings.connect_timeout)
-            .timeout(settings.timeout)
+            .connect_timeout(self.connect_timeout)
+            .timeout(self.timeout)
             // A redirect would carry the key to a host that nobody configured.
             .redirect(redirect::Policy::none())
             .tcp_nodelay(true);
-        if let Some(path) = &settings.ca_file {
-            let refuse =
-                |why: String| CollectErrorKind::Settings(format!("ca_file {}: {why}", path.display()));
+        if let Some(path) = &self.ca_file {
+            let refuse = |why: String| format!("ca_file {}: {why}", path.display());
             let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
             let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| refuse(chain(&error)))?;
             if certificates.is_empty() {
@@ -81,23 +78,32 @@ impl Http {
             }
             builder = builder.tls_certs_merge(certificates);
         }
-        if let Some(address) = &settings.proxy {
-            let proxy = Proxy::all(address.as_str())
-                .map_err(|_| CollectErrorKind::Settings("proxy: not a proxy address".to_owned()))?;
+        if let Some(address) = &self.proxy {
+            let proxy = Proxy::all(address.as_str()).map_err(|_| "proxy: not a proxy address".to_owned())?;
             builder = builder.proxy(proxy);
         }
-        let client = builder
-            .build()
-            .map_err(|error| CollectErrorKind::Settings(format!("HTTP client: {}", chain(&error))))?;
-        Ok(Self { client, body_max: settings.body_max })
+        builder.build().map_err(|error| format!("HTTP client: {}", chain(&error)))
     }
 }
 
-#[async_trait]
-impl Transport for Http {
-    async fn get(&self, url: &str, headers: HeaderMap) -> Result<Response, TransportError> {
+impl Http {
+    /// Prepares the connection pool; no network yet. The error names the setting that is wrong.
+    pub fn new(settings: &HttpSettings) -> Result<Self, String> {
+        Ok(Self { client: settings.client()?, body_max: settings.body_max })
+    }
+
+    /// Sends a request. `Ok` is any answer that arrived whole, whatever its status; without one, the request may have
+    /// been carried out all the same.
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response, TransportError> {
         let unreachable = |error: reqwest::Error| TransportError::Unreachable(chain(&error.without_url()));
-        let mut response = self.client.get(url).headers(headers).send().await.map_err(unreachable)?;
+        let request = self.client.request(method, url).headers(headers).body(body);
+        let mut response = request.send().await.map_err(unreachable)?;
         let too_large = TransportError::TooLarge { bytes_max: self.body_max };
         let announced =
             response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
@@ -113,6 +119,13 @@ impl Transport for Http {
         }
         let headers = std::mem::take(response.headers_mut());
         Ok(Response { status: response.status(), headers, body: body.freeze() })
+    }
+}
+
+#[async_trait]
+impl Transport for Http {
+    async fn get(&self, url: &str, headers: HeaderMap) -> Result<Response, TransportError> {
+        self.send(Method::GET, url, headers, Bytes::new()).await
     }
 }
 

@@ -8,8 +8,8 @@ use std::{
 };
 
 use collectors::{
-    AuditLogs, ChatCompletions, Client, ClientSettings, Clock, Http, HttpSettings, IdHash, KeyBudget, Source,
-    TenantWalk, Timing, check_key_class,
+    AuditLogs, ChatCompletions, Client, ClientSettings, Clock, CollectErrorKind, Http, IdHash, KeyBudget,
+    Source, TenantWalk, Timing, check_key_class,
 };
 use secrecy::ExposeSecret;
 use state::Store;
@@ -19,7 +19,7 @@ use super::store::REJECTS_DIR;
 use crate::{
     config::{self, CollectorSettings, Config, Environment, SinkSettings, Start},
     pipeline::{
-        deliver::Gathering,
+        gather::Gathering,
         plan::{Begin, Plan},
         policy::Failure,
         progress::{Progress, RouteStatus},
@@ -122,20 +122,15 @@ impl Assembly {
         let admin = matches!(settings.source, config::Source::AuditLogs { .. });
         check_key_class(&api_key, admin).map_err(collect)?;
         let key = IdHash::of(api_key.expose_secret());
-        let http = HttpSettings {
-            connect_timeout: settings.connect_timeout,
-            timeout: settings.timeout,
-            body_max: usize::try_from(settings.body_max).unwrap_or(usize::MAX),
-            ca_file: settings.ca_file.clone(),
-            proxy: settings.proxy.as_ref().map(|proxy| proxy.url().to_string()),
-        };
+        let http = settings.connection.http(settings.body_max);
         let pool = {
             let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
             let place = (key, format!("{} {http:?}", settings.base_url));
             match pools.get(&place) {
                 Some(pool) => pool.clone(),
                 None => {
-                    let pool = Arc::new(Http::new(&http).map_err(collect)?);
+                    let pool =
+                        Arc::new(Http::new(&http).map_err(|why| collect(CollectErrorKind::Settings(why)))?);
                     pools.insert(place, pool.clone());
                     pool
                 }
@@ -150,7 +145,7 @@ impl Assembly {
             base_url: settings.base_url.clone(),
             organization: settings.organization.clone(),
             project: settings.project.clone(),
-            retry_after_max: settings.retry_after_max,
+            retry_after_max: settings.connection.retry_after_max,
         };
         Client::new(pool, budget, settings, self.clock.clone()).map(Arc::new).map_err(collect)
     }
@@ -228,7 +223,7 @@ impl Assembly {
             gathering: Gathering {
                 batch_wait: pipeline.batch_wait,
                 commit_interval: pipeline.commit_interval,
-                batch_bytes_max: bytes_in_flight / 2,
+                batch_bytes_max: bytes_in_flight,
             },
             bytes_in_flight,
             progress: Progress::new(status, self.changed()),

@@ -1,15 +1,14 @@
 //! `[collector.NAME]`: one reader of one list, with one key.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use url::Url;
 
 use super::section::Section;
-use super::urls::{Proxy, base_url};
-use super::values::{DAY, HOUR, MINUTE, SECOND, header_text, path, texts};
-use super::{SecretSource, Source, Start};
+use super::urls::base_url;
+use super::values::{DAY, SECOND, header_text, texts};
+use super::{ConnectionSettings, SecretSource, Source, Start};
 
 /// A collector: what it reads, how it gets there, and where the records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,18 +39,10 @@ pub struct CollectorSettings {
     pub base_url: Url,
     /// Requests a second, shared by all collectors with the same key.
     pub rate_limit_qps: u32,
-    /// Certificates (PEM) trusted in addition to the system's.
-    pub ca_file: Option<PathBuf>,
-    /// Proxy of its requests. Without it the environment's proxy holds.
-    pub proxy: Option<Proxy>,
-    /// Time to connect.
-    pub connect_timeout: Duration,
-    /// Time for a whole request, its answer included.
-    pub timeout: Duration,
+    /// How the API is reached.
+    pub connection: ConnectionSettings,
     /// Bytes of an answer that are read at most.
     pub body_max: u64,
-    /// The longest wait that an answer may ask for.
-    pub retry_after_max: Duration,
 }
 
 impl CollectorSettings {
@@ -69,12 +60,8 @@ impl CollectorSettings {
             overlap: section.duration("overlap", Duration::ZERO..=30 * DAY),
             held_max: section.number("held_max", 1..=100_000_000) as usize,
             rate_limit_qps: section.number("rate_limit_qps", 1..=1_000_000),
-            ca_file: section.optional("ca_file", path),
-            proxy: section.optional("proxy", Proxy::read),
-            connect_timeout: section.duration("connect_timeout", SECOND / 10..=5 * MINUTE),
-            timeout: section.duration("timeout", SECOND / 10..=HOUR),
+            connection: ConnectionSettings::read(section),
             body_max: section.size("body_max", ByteSize::kib(64)..=ByteSize::gib(4)),
-            retry_after_max: section.duration("retry_after_max", SECOND..=DAY),
             // Last, so that every key has been read before one that is missing ends the reading.
             source: source?,
             api_key: api_key?,

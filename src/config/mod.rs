@@ -2,14 +2,17 @@
 //!
 //! Nothing here opens what the settings name: a configuration is valid or not wherever it is looked at.
 
+mod auth;
 mod checks;
 mod collector;
+mod connection;
 mod environment;
 mod error;
 mod find;
 mod layer;
 mod layers;
 mod log;
+mod per_source;
 mod pipeline;
 mod secret;
 mod section;
@@ -29,12 +32,15 @@ use std::path::Path;
 
 use ::config::{Map, Value};
 
+pub use auth::HttpAuth;
 pub use collector::CollectorSettings;
+pub use connection::ConnectionSettings;
 pub use environment::Environment;
 pub use error::ConfigError;
 pub use find::find_file;
 pub use layers::DEFAULTS;
 pub use log::{LogFormat, LogSettings};
+pub use per_source::PerSource;
 pub use pipeline::PipelineSettings;
 pub use secret::{SecretError, SecretSource};
 pub use sink::{NdjsonDir, NdjsonSettings, Shape, SinkSettings, SqliteSettings};

@@ -90,7 +90,7 @@ impl<'a> Section<'a> {
         key: &'static str,
         reader: impl Fn(&Value) -> Result<T, Refusal>,
     ) -> Option<T> {
-        self.report.keys.entry(self.path.clone()).or_default().insert(key);
+        self.note(key);
         let (path, value) = self.find(key)?;
         let problem = match reader(value) {
             Ok(read) => return Some(read),
@@ -101,6 +101,54 @@ impl<'a> Section<'a> {
         self.report.problem(problem);
         self.sound = false;
         None
+    }
+
+    /// Reads the table under `key` key by key, over its defaults. The table may be missing: then each key that it must
+    /// hold is missing.
+    pub(super) fn nested<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Section<'_>) -> Option<T>,
+    ) -> Option<T> {
+        self.note(key);
+        let table = self.own().and_then(|table| table.get(key));
+        let path = format!("{}.{key}", self.path);
+        if let Some(value) = table.filter(|value| as_table(value).is_none()) {
+            let problem = format!("`{path}`{}: wanted a table, found {}", origin(value), describe(value));
+            self.report.problem(problem);
+            self.sound = false;
+            return None;
+        }
+        let defaults = self
+            .defaults
+            .as_ref()
+            .and_then(|(path, table)| Some((format!("{path}.{key}"), table.get(key).and_then(as_table)?)));
+        let (complete, report) = (self.complete, &mut *self.report);
+        let mut inner = Section { path, table, defaults, complete, sound: true, report };
+        let value = read(&mut inner);
+        let sound = inner.sound;
+        inner.finish();
+        self.sound &= sound;
+        value
+    }
+
+    /// As [`Section::nested`] where the table may be left out.
+    pub(super) fn nested_optional<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Section<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let is_there = self.find(key).is_some();
+        if is_there || !self.complete {
+            return self.nested(key, read);
+        }
+        self.note(key);
+        None
+    }
+
+    /// From now on the key is a known one.
+    fn note(&mut self, key: &'static str) {
+        self.report.keys.entry(self.path.clone()).or_default().insert(key);
     }
 
     /// A duration within bounds. After a problem the lower bound stands in, so that the reading goes on; the loading

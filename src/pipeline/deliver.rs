@@ -1,165 +1,115 @@
-//! The half of a route that writes: gathers pages into a batch, hands it over, and only then commits the cursor.
+//! The half of a route that writes: hands batches over, and commits the cursor of each, in order, once it is acknowledged.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use collectors::{Change, Record, Unusable};
+use futures::{StreamExt as _, future::BoxFuture, stream::FuturesOrdered};
 use state::CursorStore;
-use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
-    time::{Instant, timeout_at},
-};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
-    backoff::Delays,
     checkpoint::Checkpoint,
-    fetch::{Fetched, pause},
-    policy::{Action, Failure, judge},
+    gather::{Gathered, Gatherer},
+    policy::Failure,
     progress::{Half, Progress},
     rejects::{Reject, Rejects, Side},
     shutdown::Shutdown,
+    write::Writer,
 };
-use crate::{
-    sinks::{Batch, Receipt, Refused, Sink},
-    tables::Table,
-};
-
-/// When a batch is full, and when progress is written that brought no records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gathering {
-    /// How long a batch waits for more while more is coming.
-    pub batch_wait: Duration,
-    /// How long progress without new records may stay uncommitted.
-    pub commit_interval: Duration,
-    /// The most bytes of one batch; less when the sink prefers less.
-    pub batch_bytes_max: usize,
-}
+use crate::sinks::{Cut, Receipt, Refused};
 
 /// What one route delivers, and where to.
 pub struct Delivery {
-    /// Name of the collector, stored with each row.
-    pub connector: Arc<str>,
-    /// The table.
-    pub table: &'static Table,
-    /// The destination.
-    pub sink: Arc<dyn Sink>,
+    /// Writes its batches.
+    pub writer: Writer,
     /// The checkpoint's place.
     pub store: CursorStore<Checkpoint>,
     /// The checkpoint as last committed.
     pub checkpoint: Checkpoint,
     /// Where records go that the sink does not take.
     pub rejects: Rejects,
-    /// When to write.
-    pub gathering: Gathering,
     /// Where it is shown.
     pub progress: Progress,
 }
 
-/// Pages gathered for one write and one commit.
-#[derive(Default)]
-struct Gathered {
-    records: Vec<Record>,
-    unusable: Vec<Unusable>,
+/// A batch that is settled at the sink and waits for its commit.
+struct Written {
+    records: Arc<[Record]>,
+    receipt: Receipt,
+    /// Records without usable id or time, which no sink saw.
+    unusable: Vec<Reject>,
     changes: Vec<Change>,
     bytes: usize,
-    more: bool,
     room: Vec<OwnedSemaphorePermit>,
-}
-
-impl Gathered {
-    fn add(&mut self, fetched: Fetched) {
-        let page = fetched.page;
-        self.bytes += page.bytes;
-        self.more = page.more;
-        self.records.extend(page.records);
-        self.unusable.extend(page.unusable);
-        self.changes.push(page.change);
-        self.room.push(fetched.room);
-    }
-
-    fn is_bare(&self) -> bool {
-        self.records.is_empty() && self.unusable.is_empty()
-    }
 }
 
 impl Delivery {
     /// Delivers until no page comes any more. After an error nothing is in flight, and the walk must start again from the
     /// committed cursor.
-    pub async fn run(
-        &mut self,
-        mut pages: mpsc::Receiver<Fetched>,
-        mut shutdown: Shutdown,
-    ) -> Result<(), Failure> {
-        while let Some(first) = pages.recv().await {
-            let gathered = self.gather(first, &mut pages).await;
-            self.deliver(gathered, &mut shutdown).await?;
+    pub async fn run(&mut self, mut gatherer: Gatherer, shutdown: Shutdown) -> Result<(), Failure> {
+        let writes_max = self.writer.sink.writes_in_flight().max(1);
+        let mut writing: FuturesOrdered<BoxFuture<'static, Result<Written, Failure>>> = FuturesOrdered::new();
+        let mut more = true;
+        while more || !writing.is_empty() {
+            tokio::select! {
+                biased;
+                Some(written) = writing.next() => self.settle(written?).await?,
+                gathered = gatherer.next(), if more && writing.len() < writes_max => match gathered {
+                    Some(gathered) => writing.push_back(self.begin(gathered, shutdown.clone()).await?),
+                    None => more = false,
+                },
+            }
         }
         Ok(())
     }
 
-    async fn gather(&self, first: Fetched, pages: &mut mpsc::Receiver<Fetched>) -> Gathered {
-        let since = Instant::now();
-        let mut gathered = Gathered::default();
-        gathered.add(first);
-        let full = self.sink.batch_bytes().min(self.gathering.batch_bytes_max);
-        while gathered.more && gathered.bytes < full {
-            let wait =
-                if gathered.is_bare() { self.gathering.commit_interval } else { self.gathering.batch_wait };
-            match timeout_at(since + wait, pages.recv()).await {
-                Ok(Some(next)) => gathered.add(next),
-                Ok(None) | Err(_) => break,
-            }
-        }
-        gathered
+    /// Begins to write a batch.
+    async fn begin(
+        &self,
+        gathered: Gathered,
+        shutdown: Shutdown,
+    ) -> Result<BoxFuture<'static, Result<Written, Failure>>, Failure> {
+        let unusable = self.unusable(gathered.unusable);
+        // Found out after the write, it would write the batch again with each try.
+        self.rejects.ensure_room(unusable.clone()).await?;
+        let records: Arc<[Record]> = gathered.records.into();
+        let (writer, changes, bytes, room) =
+            (self.writer.clone(), gathered.changes, gathered.bytes, gathered.room);
+        Ok(Box::pin(async move {
+            let receipt = writer.write(records.clone(), shutdown).await?;
+            Ok(Written { records, receipt, unusable, changes, bytes, room })
+        }))
     }
 
-    async fn deliver(&mut self, gathered: Gathered, shutdown: &mut Shutdown) -> Result<(), Failure> {
-        let records: Arc<[Record]> = gathered.records.into();
-        let mut rejects = self.unusable(gathered.unusable);
-        // Found out after the write, it would write the batch again with each try.
-        self.rejects.ensure_room(rejects.clone()).await?;
-        let receipt =
-            if records.is_empty() { Receipt::default() } else { self.write(&records, shutdown).await? };
+    /// Keeps what was refused or cut, and commits.
+    async fn settle(&mut self, written: Written) -> Result<(), Failure> {
+        let Written { records, receipt, unusable: mut rejects, changes, bytes, room } = written;
+        let (already_there, cut) = (receipt.already_there, receipt.cut.len() as u64);
         rejects.extend(self.refused(receipt.refused, &records));
         let rejected = rejects.len() as u64;
-        if rejected > 0 {
+        rejects.extend(self.cut(receipt.cut, &records));
+        if !rejects.is_empty() {
             self.rejects.keep(rejects).await?;
-            tracing::error!(records = rejected, file = %self.rejects.path().display(), "records set aside in the rejects");
+            let file = self.rejects.path().display();
+            if rejected > 0 {
+                tracing::error!(records = rejected, %file, "records set aside in the rejects");
+            }
+            if cut > 0 {
+                tracing::warn!(records = cut, %file, "records delivered with fields cut, kept whole in the rejects");
+            }
         }
         let last = records.iter().map(|record| record.second).max();
-        self.commit(gathered.changes, records.len() as u64, last).await?;
+        self.commit(changes, records.len() as u64, last).await?;
         self.progress.update(|status| {
-            status.already_there += receipt.already_there;
+            status.already_there += already_there;
             status.rejected += rejected;
         });
-        drop(gathered.room);
+        drop(room);
         if !records.is_empty() {
-            let (bytes, already_there) = (gathered.bytes, receipt.already_there);
             tracing::info!(records = records.len(), already_there, rejected, bytes, "delivered");
         }
         Ok(())
-    }
-
-    /// Writes one batch. A failure that passes is repeated with the same batch: what was fetched ahead stays good.
-    async fn write(&self, records: &Arc<[Record]>, shutdown: &mut Shutdown) -> Result<Receipt, Failure> {
-        let batch = Batch { table: self.table, connector: self.connector.clone(), records: records.clone() };
-        let mut delays = Delays::new();
-        loop {
-            let failure = match self.sink.write(batch.clone()).await {
-                Ok(receipt) => return Ok(receipt),
-                Err(error) => Failure::Sink(error),
-            };
-            match judge(&failure).action {
-                Action::Wait(_) | Action::BackOff if !shutdown.is_requested() => {}
-                Action::Wait(_) | Action::BackOff | Action::Park | Action::Stop => return Err(failure),
-            }
-            let Some(wait) = pause(&failure, &mut delays, &self.progress) else {
-                return Err(failure);
-            };
-            if shutdown.or_sleep(wait).await {
-                return Err(failure);
-            }
-        }
     }
 
     fn unusable(&self, unusable: Vec<Unusable>) -> Vec<Reject> {
@@ -170,12 +120,20 @@ impl Delivery {
     fn refused(&self, refused: Vec<Refused>, records: &[Record]) -> impl Iterator<Item = Reject> {
         refused.into_iter().filter_map(|one| {
             let record = records.get(one.index)?;
-            Some(self.reject(Side::Sink, "refused", one.reason, record.raw.clone()))
+            Some(self.reject(Side::Sink, one.kind, one.reason, record.raw.clone()))
+        })
+    }
+
+    fn cut(&self, cut: Vec<Cut>, records: &[Record]) -> impl Iterator<Item = Reject> {
+        cut.into_iter().filter_map(|one| {
+            let record = records.get(one.index)?;
+            Some(self.reject(Side::Sink, "cut", one.reason, record.raw.clone()))
         })
     }
 
     fn reject(&self, side: Side, kind: &'static str, reason: String, record: Bytes) -> Reject {
-        Reject { connector: self.connector.clone(), table: self.table, side, kind, reason, record }
+        let Writer { connector, table, .. } = &self.writer;
+        Reject { connector: connector.clone(), table, side, kind, reason, record }
     }
 
     async fn commit(

@@ -2,6 +2,8 @@
 //!
 //! No arm is a wildcard: a new kind of failure does not compile until somebody has decided what it means.
 
+mod remote;
+
 use std::time::Duration;
 
 use collectors::{CollectError, CollectErrorKind, WrongKeyClass};
@@ -174,6 +176,7 @@ fn sink(error: &SinkError) -> Judgement {
         SinkError::Busy { .. } => back_off("another process uses the destination"),
         SinkError::Misplaced { .. } => park("check the sink's path and its permissions"),
         SinkError::Io { .. } => back_off("check the disk; nothing was acknowledged, nothing is lost"),
+        SinkError::Remote(error) => remote::judge(error),
     }
 }
 

@@ -21,13 +21,15 @@ use tracing::Instrument;
 use super::{
     backoff::Delays,
     checkpoint::{Checkpoint, Identity},
-    deliver::{Delivery, Gathering},
+    deliver::Delivery,
     fetch::{Fetched, Fetching, PAGES_MAX, Room, fetch, pause},
+    gather::{Gatherer, Gathering},
     plan::Plan,
     policy::{Action, Failure, judge},
     progress::{Progress, RouteState},
     rejects::{Rejects, RejectsError},
     shutdown::Shutdown,
+    write::Writer,
 };
 use crate::{sinks::Sink, tables::Table};
 
@@ -153,18 +155,21 @@ impl Route {
             status.last_record = checkpoint.last_record;
         });
         let mut delivery = Delivery {
-            connector: Arc::from(self.collector.as_str()),
-            table: self.table,
-            sink: self.sink.clone(),
+            writer: Writer {
+                connector: Arc::from(self.collector.as_str()),
+                table: self.table,
+                sink: self.sink.clone(),
+                progress: self.progress.clone(),
+                ends: self.plan.ends(),
+            },
             store,
             checkpoint,
             rejects: self.open_rejects().await?,
-            gathering: self.gathering,
             progress: self.progress.clone(),
         };
         let (sender, receiver) = mpsc::channel(PAGES_MAX);
         let mut fetching = self.fetch_all(readers, sender, shutdown);
-        delivery.run(receiver, shutdown.clone()).await?;
+        delivery.run(Gatherer::new(receiver, self.gathering()), shutdown.clone()).await?;
         while let Some(end) = fetching.join_next().await {
             match end {
                 Ok(Fetching::ReadAll) => {}
@@ -175,6 +180,17 @@ impl Route {
             }
         }
         Ok(Ended::ReadAll)
+    }
+
+    /// Batches that there are at a time: those on their way and one being gathered. More would only fill memory.
+    fn batches(&self) -> usize {
+        self.sink.writes_in_flight().max(1) + 1
+    }
+
+    /// As the settings say, with batches that fit in the room together.
+    fn gathering(&self) -> Gathering {
+        let fitting = (self.bytes_in_flight / self.batches()).min(self.sink.batch_bytes());
+        Gathering { batch_bytes_max: self.gathering.batch_bytes_max.min(fitting), ..self.gathering }
     }
 
     /// The readers whose pages this route delivers: one that follows the list, or one for each unfinished window.
@@ -209,8 +225,7 @@ impl Route {
             Plan::Past { parallel, .. } => parallel,
         };
         let readers = Arc::new(Mutex::new(readers));
-        // One batch on its way and one being gathered: more would only fill memory.
-        let room = Room::new(self.bytes_in_flight.min(2 * self.sink.batch_bytes()));
+        let room = Room::new(self.bytes_in_flight.min(self.batches() * self.sink.batch_bytes()));
         let mut fetching = JoinSet::new();
         for _ in 0..tasks {
             let (readers, pages, room) = (readers.clone(), pages.clone(), room.clone());
@@ -268,7 +283,7 @@ impl Route {
             organization: hello.organization.clone(),
             project: hello.project.clone(),
             filters: self.filters.clone(),
-            sink: self.sink.identity(),
+            sink: self.sink.identity(self.table),
         };
         if let Some(Saved { cursor: mut checkpoint, parts }) = saved {
             if let Some(changed) = checkpoint.identity.change_to(&now) {

@@ -3,6 +3,7 @@
 pub mod disk;
 pub mod line_file;
 pub mod ndjson;
+pub mod remote;
 #[cfg(test)]
 mod samples;
 pub mod sqlite;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use collectors::Record;
 
+use self::remote::RemoteError;
 use crate::tables::Table;
 
 /// Records of one table and one collector, in the order in which they were read. Cheap to clone.
@@ -34,6 +36,22 @@ pub struct Receipt {
     pub already_there: u64,
     /// Records that the destination will never take; the pipeline keeps them in the rejects.
     pub refused: Vec<Refused>,
+    /// Records among the accepted ones that were made shorter to be taken; the pipeline keeps the whole ones in the
+    /// rejects.
+    pub cut: Vec<Cut>,
+}
+
+impl Receipt {
+    /// Adds what became of a part of the batch; `places` says where in the batch the records of the part stand.
+    pub fn add(&mut self, part: Receipt, places: &[usize]) {
+        let place = |index: usize| places.get(index).copied().unwrap_or(index);
+        self.accepted += part.accepted;
+        self.already_there += part.already_there;
+        let refused = part.refused.into_iter();
+        self.refused.extend(refused.map(|one| Refused { index: place(one.index), ..one }));
+        let cut = part.cut.into_iter();
+        self.cut.extend(cut.map(|one| Cut { index: place(one.index), ..one }));
+    }
 }
 
 /// One record that a sink will not take.
@@ -41,8 +59,43 @@ pub struct Receipt {
 pub struct Refused {
     /// Its place in the batch.
     pub index: usize,
+    /// A fixed word to count by, such as `refused` or `too_large`.
+    pub kind: &'static str,
     /// Why, in the destination's words. May repeat content: for the rejects file only, never for a log.
     pub reason: String,
+}
+
+/// One record that was made shorter.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Its place in the batch.
+    pub index: usize,
+    /// Which fields, and to how many bytes.
+    pub reason: String,
+}
+
+/// A write that failed.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// Why.
+    pub error: SinkError,
+    /// What was settled before; `None` when nothing was.
+    pub partly: Option<Partly>,
+}
+
+/// The part of a batch that is settled although the write failed.
+#[derive(Debug)]
+pub struct Partly {
+    /// What became of it.
+    pub receipt: Receipt,
+    /// The places in the batch of all other records, in order: these must be written again.
+    pub left: Vec<usize>,
+}
+
+impl<E: Into<SinkError>> From<E> for Unfinished {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), partly: None }
+    }
 }
 
 /// What a batch does that is written a second time.
@@ -54,7 +107,7 @@ pub enum Redelivery {
     Repeats,
 }
 
-/// Why a write (or check) failed as a whole. Nothing of the batch counts as delivered.
+/// Why a write or check failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// Too little disk space is left; nothing was written.
@@ -89,6 +142,9 @@ pub enum SinkError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The service at the other end did not do what was asked.
+    #[error("{0}")]
+    Remote(#[from] RemoteError),
 }
 
 /// A destination. `Ok` from `write` is the acknowledgement: there is no other one.
@@ -100,16 +156,29 @@ pub trait Sink: Send + Sync {
     /// How many bytes of records make a good call: the pipeline gathers about that many before it writes.
     fn batch_bytes(&self) -> usize;
 
-    /// What names the destination itself (the path of a file, a URL and index): a change of it is a change of what
-    /// the checkpoint speaks about.
-    fn identity(&self) -> String;
+    /// How many batches of one route may be written at the same time. They are acknowledged in any order, and
+    /// committed in theirs.
+    fn writes_in_flight(&self) -> usize {
+        1
+    }
+
+    /// What names the destination of a table's rows (the path of a file, a URL and index): a change of it is a change
+    /// of what the checkpoint speaks about.
+    fn identity(&self, table: &Table) -> String;
 
     /// Proves that a write would work, without writing a row; makes what is missing and ours to make (a directory, an
-    /// empty table). Returns one line about what was found.
+    /// empty table). Returns what was found, a line each.
     async fn check(&self) -> Result<String, SinkError>;
 
-    /// Stores every record of the batch durably, or says which ones it refuses, or fails as a whole.
+    /// Puts in place what the destination needs and what is not made by a write (index templates). Returns what was
+    /// done, a line each; `None` when there is nothing of the kind.
+    async fn install(&self) -> Result<Option<String>, SinkError> {
+        Ok(None)
+    }
+
+    /// Stores every record of the batch durably, or says which ones it refuses, or which of them are settled when it
+    /// fails.
     ///
     /// When the future is dropped the write may still happen: a batch may be handed in again.
-    async fn write(&self, batch: Batch) -> Result<Receipt, SinkError>;
+    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished>;
 }

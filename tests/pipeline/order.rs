@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use ccfd::{
     pipeline::{checkpoint::Checkpoint, route::Ended},
     simulator::List,
-    sinks::{Batch, Receipt, Redelivery, Sink, SinkError},
+    sinks::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished},
+    tables::Table,
 };
 use state::Store;
 use tokio::time::Instant;
@@ -42,15 +43,15 @@ impl Sink for Auditor {
         self.sink.batch_bytes()
     }
 
-    fn identity(&self) -> String {
-        self.sink.identity()
+    fn identity(&self, table: &Table) -> String {
+        self.sink.identity(table)
     }
 
     async fn check(&self) -> Result<String, SinkError> {
         self.sink.check().await
     }
 
-    async fn write(&self, batch: Batch) -> Result<Receipt, SinkError> {
+    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
         self.compare().await;
         // Fetching runs ahead during this time, and must take no commit with it.
         pass(1).await;

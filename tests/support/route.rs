@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use ccfd::{
     pipeline::{
         checkpoint::Checkpoint,
-        deliver::Gathering,
+        gather::Gathering,
         plan::{Begin, Plan},
         policy::Failure,
         progress::{Progress, RouteStatus},

@@ -8,7 +8,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use ccfd::sinks::{Batch, Receipt, Redelivery, Refused, Sink, SinkError};
+use ccfd::{
+    sinks::{Batch, Receipt, Redelivery, Refused, Sink, SinkError, Unfinished},
+    tables::Table,
+};
 use collectors::IdHash;
 use tokio::sync::{Notify, watch};
 
@@ -122,16 +125,16 @@ impl Sink for SpySink {
         1 << 20
     }
 
-    fn identity(&self) -> String {
+    fn identity(&self, _: &Table) -> String {
         format!("memory {}", self.name)
     }
 
     async fn check(&self) -> Result<String, SinkError> {
-        Ok(self.identity())
+        Ok(self.name.to_owned())
     }
 
-    async fn write(&self, batch: Batch) -> Result<Receipt, SinkError> {
-        let path = || self.identity();
+    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
+        let path = || format!("memory {}", self.name);
         let failed = || SinkError::Io { path: path(), source: io::Error::other("scripted") };
         let place = {
             let mut seen = self.seen.lock().unwrap();
@@ -149,14 +152,14 @@ impl Sink for SpySink {
                 tokio::time::sleep(time).await;
                 None
             }
-            Answer::Fail => return Err(failed()),
+            Answer::Fail => return Err(failed().into()),
             Answer::DiskFull => {
                 let (free, wanted) = (1, 2);
-                return Err(SinkError::DiskFull { path: path(), free, wanted });
+                return Err(SinkError::DiskFull { path: path(), free, wanted }.into());
             }
             Answer::Lose => {
                 self.write_down(&batch, None);
-                return Err(failed());
+                return Err(failed().into());
             }
             Answer::Die => {
                 self.write_down(&batch, None);
@@ -166,8 +169,10 @@ impl Sink for SpySink {
         };
         self.write_down(&batch, refused);
         self.seen.lock().unwrap().writes[place].1 = true;
-        let refused: Vec<_> =
-            refused.map(|index| Refused { index, reason: "scripted".to_owned() }).into_iter().collect();
-        Ok(Receipt { accepted: (batch.records.len() - refused.len()) as u64, already_there: 0, refused })
+        let refused: Vec<_> = refused
+            .map(|index| Refused { index, kind: "refused", reason: "scripted".to_owned() })
+            .into_iter()
+            .collect();
+        Ok(Receipt { accepted: (batch.records.len() - refused.len()) as u64, refused, ..Receipt::default() })
     }
 }

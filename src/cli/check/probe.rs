@@ -101,7 +101,7 @@ async fn sink(assembly: &Assembly, name: &str, state_in_use: bool) -> Option<Fin
         }
         Ok(Err(error)) => Finding::of(what, &Failure::Sink(error)),
         Err(_) => {
-            let error = SinkError::Busy { path: sink.identity() };
+            let error = SinkError::Busy { path: name.to_owned() };
             Finding::of(what, &Failure::Sink(error))
         }
     })

@@ -74,7 +74,7 @@ fn the_debug_form_of_the_settings_shows_no_password_and_no_address() {
         assert!(!shown.contains(private), "{shown}");
     }
     assert!(shown.contains("Proxy(http://proxy.example.com:3128)"), "{shown}");
-    let proxy = config.collectors["acme-audit"].proxy.as_ref().unwrap();
+    let proxy = config.collectors["acme-audit"].connection.proxy.as_ref().unwrap();
     assert_eq!(proxy.url().password(), Some("hunter2"));
 }
 

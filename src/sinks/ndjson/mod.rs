@@ -15,8 +15,9 @@ use async_trait::async_trait;
 use collectors::Clock;
 
 use self::dir::Dir;
-use super::{Batch, Receipt, Redelivery, Sink, SinkError, disk};
+use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished, disk};
 use crate::config::{NdjsonDir, NdjsonSettings};
+use crate::tables::Table;
 
 /// Bytes of records that make a good call: enough to make the wait for the disk small beside the writing.
 const BATCH_BYTES: usize = 2 << 20;
@@ -154,7 +155,7 @@ impl Sink for NdjsonSink {
         BATCH_BYTES
     }
 
-    fn identity(&self) -> String {
+    fn identity(&self, _: &Table) -> String {
         match &self.state.settings.dir {
             NdjsonDir::Dir(path) => format!("ndjson {}", disk::absolute(path)),
             NdjsonDir::Stdout => "ndjson -".to_owned(),
@@ -166,9 +167,9 @@ impl Sink for NdjsonSink {
         disk::blocking(self.path(), move || state.check()).await
     }
 
-    async fn write(&self, batch: Batch) -> Result<Receipt, SinkError> {
+    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
         let state = Arc::clone(&self.state);
-        disk::blocking(self.path(), move || state.write(&batch)).await
+        Ok(disk::blocking(self.path(), move || state.write(&batch)).await?)
     }
 }
 

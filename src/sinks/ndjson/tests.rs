@@ -147,7 +147,10 @@ async fn with_too_little_space_nothing_is_written() {
     let bench = Bench::new();
     let sink = bench.sink(NdjsonSettings { free_min: u64::MAX, ..bench.settings() });
     let refused = sink.write(batch(&AUDIT_LOGS, &[event("a", NOW)])).await;
-    assert!(matches!(refused, Err(SinkError::DiskFull { wanted: u64::MAX, .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Unfinished { error: SinkError::DiskFull { wanted: u64::MAX, .. }, .. })),
+        "{refused:?}"
+    );
     assert_eq!(bench.names(), Vec::<String>::new());
 }
 

@@ -141,7 +141,7 @@ fn insert(
             Ok(0) => receipt.already_there += 1,
             Ok(_) => receipt.accepted += 1,
             Err(error) => match of_row(path, error) {
-                Fault::Row(reason) => receipt.refused.push(Refused { index, reason }),
+                Fault::Row(reason) => receipt.refused.push(Refused { index, kind: "refused", reason }),
                 Fault::Database(error) => return Err(error),
             },
         }

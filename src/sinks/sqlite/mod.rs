@@ -13,8 +13,9 @@ use collectors::Clock;
 
 use self::database::Database;
 use self::retain::Keeper;
-use super::{Batch, Receipt, Redelivery, Sink, SinkError, disk};
+use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished, disk};
 use crate::config::SqliteSettings;
+use crate::tables::Table;
 
 /// Bytes of records that make a good transaction: large enough that a page of the index of ids takes several rows,
 /// small enough to stay within the daemon's memory.
@@ -82,7 +83,7 @@ impl Sink for SqliteSink {
         BATCH_BYTES
     }
 
-    fn identity(&self) -> String {
+    fn identity(&self, _: &Table) -> String {
         format!("sqlite {}", disk::absolute(&self.state.settings.path))
     }
 
@@ -90,13 +91,13 @@ impl Sink for SqliteSink {
         self.run(|_, database, _| database.look()).await
     }
 
-    async fn write(&self, batch: Batch) -> Result<Receipt, SinkError> {
-        self.run(move |state, database, keeper| {
+    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
+        let written = self.run(move |state, database, keeper| {
             let receipt = database.store(&batch)?;
             keeper.clear_up(database, &state.settings, state.clock.now());
             Ok(receipt)
-        })
-        .await
+        });
+        Ok(written.await?)
     }
 }
 

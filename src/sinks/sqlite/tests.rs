@@ -87,10 +87,10 @@ async fn of_a_repeated_record_the_first_version_stays() {
     let bench = Bench::new();
     let sink = bench.sink(bench.settings());
     let first = sink.write(events(&["b", "a", "b"])).await.unwrap();
-    assert_eq!(first, Receipt { accepted: 2, already_there: 1, refused: vec![] });
+    assert_eq!(first, Receipt { accepted: 2, already_there: 1, ..Receipt::default() });
     let changed = batch(&AUDIT_LOGS, &[event("a", 5), event("c", 6)]);
     let second = sink.write(changed).await.unwrap();
-    assert_eq!(second, Receipt { accepted: 1, already_there: 1, refused: vec![] });
+    assert_eq!(second, Receipt { accepted: 1, already_there: 1, ..Receipt::default() });
     let times = bench.texts("SELECT TimeGenerated FROM OpenAIAuditLogs_CL ORDER BY Id");
     assert_eq!(times, ["2026-02-13T10:52:05Z", "2026-02-13T10:52:05Z", "1970-01-01T00:00:06Z"]);
 }
@@ -113,7 +113,7 @@ async fn a_refused_row_is_named_and_its_neighbours_are_stored() {
     records.push(r#"{"effective_at":1}"#.to_owned());
     let receipt = sink.write(batch(&AUDIT_LOGS, &records)).await.unwrap();
 
-    let refused = |index, reason: &str| Refused { index, reason: reason.to_owned() };
+    let refused = |index, reason: &str| Refused { index, kind: "refused", reason: reason.to_owned() };
     let expected = [
         refused(1, "malformed JSON"),
         refused(2, "not this one"),
@@ -133,7 +133,7 @@ async fn a_trigger_that_rolls_back_everything_fails_the_batch_and_not_the_rows()
                    BEGIN SELECT RAISE(ROLLBACK, 'all of it'); END;";
     bench.other().execute_batch(trigger).unwrap();
     let failed = sink.write(events(&["a", "b", "c"])).await;
-    assert!(matches!(failed, Err(SinkError::Misplaced { .. })), "{failed:?}");
+    assert!(matches!(failed, Err(Unfinished { error: SinkError::Misplaced { .. }, .. })), "{failed:?}");
     assert_eq!(bench.texts("SELECT Id FROM OpenAIAuditLogs_CL"), Vec::<String>::new());
 }
 
@@ -143,7 +143,10 @@ async fn a_dropped_table_fails_the_batch_and_is_made_again() {
     let sink = bench.sink(bench.settings());
     sink.write(events(&["a"])).await.unwrap();
     bench.other().execute_batch("DROP TABLE OpenAIAuditLogs_CL").unwrap();
-    assert!(matches!(sink.write(events(&["b"])).await, Err(SinkError::Misplaced { .. })));
+    assert!(matches!(
+        sink.write(events(&["b"])).await,
+        Err(Unfinished { error: SinkError::Misplaced { .. }, .. })
+    ));
     assert_eq!(sink.write(events(&["b"])).await.unwrap().accepted, 1);
 }
 
@@ -189,7 +192,9 @@ async fn what_is_not_ours_is_refused_with_the_reason() {
         let bench = Bench::new();
         bench.other().execute_batch(sql).unwrap();
         match bench.sink(bench.settings()).write(events(&["a"])).await {
-            Err(SinkError::Misplaced { reason: found, .. }) => assert!(found.starts_with(reason), "{found}"),
+            Err(Unfinished { error: SinkError::Misplaced { reason: found, .. }, .. }) => {
+                assert!(found.starts_with(reason), "{found}")
+            }
             other => panic!("{sql}: {other:?}"),
         }
     }
@@ -212,7 +217,10 @@ async fn with_too_little_space_nothing_is_stored() {
     let bench = Bench::new();
     let sink = bench.sink(SqliteSettings { free_min: u64::MAX, ..bench.settings() });
     let failed = sink.write(events(&["a"])).await;
-    assert!(matches!(failed, Err(SinkError::DiskFull { wanted: u64::MAX, .. })), "{failed:?}");
+    assert!(
+        matches!(failed, Err(Unfinished { error: SinkError::DiskFull { wanted: u64::MAX, .. }, .. })),
+        "{failed:?}"
+    );
 }
 
 #[tokio::test]

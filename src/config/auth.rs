@@ -1,0 +1,48 @@
+//! `auth` of the sinks that speak to Elasticsearch and Kibana.
+
+use config::{Value, ValueKind};
+
+use super::SecretSource;
+use super::values::{Refusal, text};
+
+const ADVICE: &str = "wanted { api_key = { env = \"NAME\" } } or { basic = { user = \"…\", password = { env = \"NAME\" } } }; \
+                      a secret may also be a { file = \"/path\" } or a { credential = \"name\" }";
+
+/// How a request says who sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpAuth {
+    /// `Authorization: ApiKey …`, with the encoded form of the key (base64 of `id:api_key`).
+    ApiKey(SecretSource),
+    /// `Authorization: Basic …`
+    Basic {
+        /// The user's name.
+        user: String,
+        /// Where the password is kept.
+        password: SecretSource,
+    },
+}
+
+impl HttpAuth {
+    pub(super) fn read(value: &Value) -> Result<Self, Refusal> {
+        Self::of_table(value).ok_or_else(|| Refusal::Because(ADVICE.to_owned()))
+    }
+
+    fn of_table(value: &Value) -> Option<Self> {
+        let ValueKind::Table(table) = &value.kind else {
+            return None;
+        };
+        let mut entries = table.iter();
+        let (Some((form, inner)), None) = (entries.next(), entries.next()) else {
+            return None;
+        };
+        match (form.as_str(), &inner.kind) {
+            ("api_key", _) => SecretSource::read(inner).ok().map(Self::ApiKey),
+            ("basic", ValueKind::Table(basic)) if basic.len() == 2 => Some(Self::Basic {
+                // A colon would end the name: everything after it would be taken for the password.
+                user: text(basic.get("user")?).ok().filter(|user| !user.contains(':'))?,
+                password: SecretSource::read(basic.get("password")?).ok()?,
+            }),
+            _ => None,
+        }
+    }
+}

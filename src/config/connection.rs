@@ -1,0 +1,48 @@
+//! The keys of everything that connects to another machine.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use collectors::HttpSettings;
+
+use super::section::Section;
+use super::urls::Proxy;
+use super::values::{DAY, HOUR, MINUTE, SECOND, path};
+
+/// How another machine is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionSettings {
+    /// Certificates (PEM) trusted in addition to the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Proxy of the requests. Without it the environment's proxy holds.
+    pub proxy: Option<Proxy>,
+    /// Time to connect.
+    pub connect_timeout: Duration,
+    /// Time for a whole request, its answer included.
+    pub timeout: Duration,
+    /// The longest wait that an answer may ask for.
+    pub retry_after_max: Duration,
+}
+
+impl ConnectionSettings {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            ca_file: section.optional("ca_file", path),
+            proxy: section.optional("proxy", Proxy::read),
+            connect_timeout: section.duration("connect_timeout", SECOND / 10..=5 * MINUTE),
+            timeout: section.duration("timeout", SECOND / 10..=HOUR),
+            retry_after_max: section.duration("retry_after_max", SECOND..=DAY),
+        }
+    }
+
+    /// What the HTTP client is made from; of an answer at most `body_max` bytes are read.
+    pub fn http(&self, body_max: u64) -> HttpSettings {
+        HttpSettings {
+            connect_timeout: self.connect_timeout,
+            timeout: self.timeout,
+            body_max: usize::try_from(body_max).unwrap_or(usize::MAX),
+            ca_file: self.ca_file.clone(),
+            proxy: self.proxy.as_ref().map(|proxy| proxy.url().to_string()),
+        }
+    }
+}

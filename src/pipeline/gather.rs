@@ -1,0 +1,90 @@
+//! Pages become batches: as large as the sink likes them, as late as `batch_wait` allows.
+
+use std::time::Duration;
+
+use collectors::{Change, Record, Unusable};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    time::{Instant, timeout_at},
+};
+
+use super::fetch::Fetched;
+
+/// When a batch is full, and when progress is written that brought no records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gathering {
+    /// How long a batch waits for more while more is coming.
+    pub batch_wait: Duration,
+    /// How long progress without new records may stay uncommitted.
+    pub commit_interval: Duration,
+    /// The most bytes of one batch.
+    pub batch_bytes_max: usize,
+}
+
+/// Pages gathered for one write and one commit.
+#[derive(Default)]
+pub struct Gathered {
+    /// What is to be delivered.
+    pub records: Vec<Record>,
+    /// What cannot be.
+    pub unusable: Vec<Unusable>,
+    /// What to commit afterwards, in order.
+    pub changes: Vec<Change>,
+    /// Bytes of the records.
+    pub bytes: usize,
+    /// Given back after the commit.
+    pub room: Vec<OwnedSemaphorePermit>,
+    more: bool,
+}
+
+impl Gathered {
+    fn add(&mut self, fetched: Fetched) {
+        let page = fetched.page;
+        self.bytes += page.bytes;
+        self.more = page.more;
+        self.records.extend(page.records);
+        self.unusable.extend(page.unusable);
+        self.changes.push(page.change);
+        self.room.push(fetched.room);
+    }
+
+    fn is_bare(&self) -> bool {
+        self.records.is_empty() && self.unusable.is_empty()
+    }
+}
+
+/// Gathers the pages of one channel.
+pub struct Gatherer {
+    pages: mpsc::Receiver<Fetched>,
+    gathering: Gathering,
+    /// What is gathered so far, and since when.
+    begun: Option<(Instant, Gathered)>,
+}
+
+impl Gatherer {
+    /// Takes pages from here.
+    pub fn new(pages: mpsc::Receiver<Fetched>, gathering: Gathering) -> Self {
+        Self { pages, gathering, begun: None }
+    }
+
+    /// The next batch; `None` when no page comes any more. Dropped while it waits, it has lost nothing.
+    pub async fn next(&mut self) -> Option<Gathered> {
+        if self.begun.is_none() {
+            let mut gathered = Gathered::default();
+            gathered.add(self.pages.recv().await?);
+            self.begun = Some((Instant::now(), gathered));
+        }
+        while let Some((since, gathered)) = &mut self.begun
+            && gathered.more
+            && gathered.bytes < self.gathering.batch_bytes_max
+        {
+            let wait =
+                if gathered.is_bare() { self.gathering.commit_interval } else { self.gathering.batch_wait };
+            match timeout_at(*since + wait, self.pages.recv()).await {
+                Ok(Some(next)) => gathered.add(next),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        self.begun.take().map(|(_, gathered)| gathered)
+    }
+}

@@ -1,0 +1,129 @@
+//! What can go wrong with a service on another machine, in one vocabulary for all of them.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A request that a service did not carry out. Texts hold no record, no key and no URL with a query.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{service}: {kind}{}", shown(.request_id.as_deref()))]
+pub struct RemoteError {
+    /// Who was asked.
+    pub service: Service,
+    /// What went wrong.
+    pub kind: RemoteErrorKind,
+    /// What the service calls the request, for its support.
+    pub request_id: Option<String>,
+}
+
+/// The services that sinks speak to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Azure Monitor's Logs Ingestion API.
+    LogsIngestion,
+    /// What issues the tokens for it: Entra ID, a managed identity endpoint, the Azure CLI.
+    Entra,
+    /// Elasticsearch or OpenSearch.
+    Elasticsearch,
+    /// Kibana's connectors.
+    Kibana,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteErrorKind {
+    /// No whole answer came; what was sent may have been carried out.
+    #[error("no answer: {0}")]
+    Unreachable(String),
+    /// The service asks to send less.
+    #[error("throttled")]
+    Throttled {
+        /// How long it asks to wait, already bounded.
+        retry_after: Option<Duration>,
+    },
+    /// The service is not well.
+    #[error("status {status}")]
+    Overloaded {
+        /// The HTTP status.
+        status: u16,
+        /// How long it asks to wait, already bounded.
+        retry_after: Option<Duration>,
+    },
+    /// The service has no disk space left.
+    #[error("its disk is full: {code}")]
+    StorageFull {
+        /// The service's word for it.
+        code: String,
+    },
+    /// The credentials are wrong or have expired.
+    #[error("not authenticated (status 401, {code})")]
+    Unauthorized {
+        /// The service's word for it.
+        code: String,
+    },
+    /// The credentials are known and may not do this.
+    #[error("not allowed (status 403, {code})")]
+    Forbidden {
+        /// The service's word for it.
+        code: String,
+    },
+    /// What the settings name is not there.
+    #[error("{what} not found")]
+    NotFound {
+        /// What was looked for, in the words of the settings.
+        what: String,
+    },
+    /// Every row would be refused where it is sent to: the place is at fault, not the rows.
+    #[error("{place} takes no rows: {code}")]
+    PlaceAtFault {
+        /// Where rows go: an index, a connector.
+        place: String,
+        /// The service's word for the fault.
+        code: String,
+    },
+    /// The request as such is refused.
+    #[error("refused (status {status}, {code})")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The service's word for it.
+        code: String,
+    },
+    /// The answer is not what this service answers.
+    #[error("an answer that cannot be understood: {0}")]
+    NotUnderstood(String),
+    /// The credentials cannot be had on this machine.
+    #[error("{0}")]
+    Secret(String),
+    /// A setting cannot be used.
+    #[error("{0}")]
+    Settings(String),
+}
+
+impl RemoteErrorKind {
+    /// The error of a service, without the id of a request.
+    pub fn of(self, service: Service) -> RemoteError {
+        RemoteError { service, kind: self, request_id: None }
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::LogsIngestion => "Logs Ingestion API",
+            Self::Entra => "Entra ID",
+            Self::Elasticsearch => "Elasticsearch",
+            Self::Kibana => "Kibana",
+        })
+    }
+}
+
+fn shown(request_id: Option<&str>) -> String {
+    request_id.map(|id| format!(" (request {id})")).unwrap_or_default()
+}
+
+/// A word of a service's answer that is safe in a log, whatever the other side sent.
+pub fn plain(text: &str) -> String {
+    let word: String =
+        text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-./:".contains(*c)).take(80).collect();
+    if word.is_empty() { "no code".to_owned() } else { word }
+}
