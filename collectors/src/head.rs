@@ -14,6 +14,7 @@ pub(crate) enum Head<'a> {
     Object {
         id: Option<Id<'a>>,
         second: Option<i64>,
+        odd: bool,
     },
     /// JSON that has no value: never built by the reading itself.
     Undecodable,
@@ -26,25 +27,61 @@ pub(crate) struct Id<'a> {
     pub text: Option<&'a str>,
 }
 
-enum Key {
+/// The other top-level fields that are known, of audit events and of stored completions. The payload of an audit event
+/// stands under the key that its `type` names.
+pub const KNOWN_FIELDS: [&str; 20] = [
+    "object",
+    "actor",
+    "project",
+    "model",
+    "request_id",
+    "service_tier",
+    "system_fingerprint",
+    "choices",
+    "usage",
+    "metadata",
+    "tool_choice",
+    "tools",
+    "temperature",
+    "top_p",
+    "frequency_penalty",
+    "presence_penalty",
+    "seed",
+    "input_user",
+    "response_format",
+    "type",
+];
+
+enum Key<'a> {
     Id,
     Time,
-    Other,
+    Type,
+    Known,
+    /// Not among the known ones; its text, unless it was written with escapes.
+    Other(Option<&'a str>),
 }
 
-impl<'de> Deserialize<'de> for Key {
+impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Keys;
-        impl Visitor<'_> for Keys {
-            type Value = Key;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Key<'de>;
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("a key")
             }
-            fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+            fn visit_borrowed_str<E: serde::de::Error>(self, key: &'de str) -> Result<Key<'de>, E> {
+                Ok(match self.visit_str(key)? {
+                    Key::Other(_) => Key::Other(Some(key)),
+                    known => known,
+                })
+            }
+            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
                 Ok(match key {
                     "id" => Key::Id,
                     "effective_at" | "created" => Key::Time,
-                    _ => Key::Other,
+                    "type" => Key::Type,
+                    key if KNOWN_FIELDS.contains(&key) => Key::Known,
+                    _ => Key::Other(None),
                 })
             }
         }
@@ -61,15 +98,22 @@ impl<'de> Deserialize<'de> for Head<'de> {
                 out.write_str("a record")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let (mut id, mut second) = (None, None);
+                let (mut id, mut second, mut kind) = (None, None, None);
+                let (mut payload, mut odd) = (None, false);
                 while let Some(key) = map.next_key()? {
                     match key {
                         Key::Id => id = map.next_value::<Scalar<'de>>()?.id(),
                         Key::Time => second = map.next_value::<Scalar<'de>>()?.second(),
-                        Key::Other => drop(map.next_value::<IgnoredAny>()?),
+                        Key::Type => kind = map.next_value::<Scalar<'de>>()?.borrowed(),
+                        Key::Known => drop(map.next_value::<IgnoredAny>()?),
+                        Key::Other(name) => {
+                            odd |= name.is_none() || payload.replace(name).is_some();
+                            map.next_value::<IgnoredAny>()?;
+                        }
                     }
                 }
-                Ok(Head::Object { id, second })
+                odd |= payload.is_some_and(|name| name != kind);
+                Ok(Head::Object { id, second, odd })
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
@@ -118,6 +162,14 @@ impl<'a> Scalar<'a> {
                 Some(Id { hash: IdHash::of(text), text: borrowed })
             }
             Self::Text(_) | Self::Whole(_) | Self::Real(_) | Self::Bool(_) | Self::Other => None,
+        }
+    }
+
+    /// Text that was written without escapes.
+    fn borrowed(self) -> Option<&'a str> {
+        match self {
+            Self::Text(Cow::Borrowed(text)) => Some(text),
+            Self::Text(Cow::Owned(_)) | Self::Whole(_) | Self::Real(_) | Self::Bool(_) | Self::Other => None,
         }
     }
 

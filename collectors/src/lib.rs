@@ -38,7 +38,7 @@ pub use client::{Answer, Client, ClientSettings, KeyBudget, Lane, check_key_clas
 pub use clock::Clock;
 pub use cursor::{Cursor, Direction, Sweep};
 pub use error::{CollectError, CollectErrorKind, WrongKeyClass};
-pub use head::LAST_SECOND;
+pub use head::{KNOWN_FIELDS, LAST_SECOND};
 pub use held::PartChange;
 pub use page::{ListPage, Malformed};
 pub use reader::{Hello, Reader, Source, Step, TenantWalk, held_ids};

@@ -102,7 +102,10 @@ impl<'a> Reader<'a> {
             let (head, place) = self.head()?;
             let raw = self.body.slice(place);
             match self.usable(&head, &raw) {
-                Ok((id, second)) => page.records.push(Record::new(raw, second, id.hash, id.text)),
+                Ok((id, second, odd)) => {
+                    let record = Record::new(raw, second, id.hash, id.text);
+                    page.records.push(Record { odd, ..record });
+                }
                 Err(reason) => {
                     let own = match head {
                         Head::Object { second, .. } => second,
@@ -128,9 +131,9 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn usable<'h>(&self, head: &'h Head<'a>, raw: &[u8]) -> Result<(&'h Id<'a>, i64), &'static str> {
-        let (id, second) = match head {
-            Head::Object { id, second } => (id, second),
+    fn usable<'h>(&self, head: &'h Head<'a>, raw: &[u8]) -> Result<(&'h Id<'a>, i64, bool), &'static str> {
+        let (id, second, odd) = match head {
+            Head::Object { id, second, odd } => (id, second, *odd),
             Head::Undecodable => return Err("cannot be decoded"),
             Head::Other => return Err("not an object"),
         };
@@ -139,7 +142,7 @@ impl<'a> Reader<'a> {
         }
         let id = id.as_ref().ok_or("no usable id")?;
         let second = second.ok_or("no usable time")?;
-        Ok((id, second))
+        Ok((id, second, odd))
     }
 
     fn value<T: Deserialize<'a>>(&mut self) -> Result<(T, Range<usize>), Malformed> {
@@ -272,6 +275,19 @@ mod tests {
             assert_eq!(page.unusable[0].raw, odd);
             assert_eq!(page.records[0].id, IdHash::of("b"));
         }
+    }
+
+    #[test]
+    fn a_record_with_a_field_that_nobody_knows_is_told_from_others() {
+        let odd = |record: &str| {
+            let page = parse(&format!(r#"{{"data":[{record}]}}"#)).expect("a list");
+            page.records[0].odd
+        };
+        assert!(!odd(r#"{"id":"a","type":"user.added","user.added":{},"created":1,"actor":null}"#));
+        assert!(!odd(r#"{"id":"a","user.added":{},"type":"user.added","created":1,"top_p":1}"#));
+        assert!(odd(r#"{"id":"a","type":"user.added","user.deleted":{},"created":1}"#));
+        assert!(odd(r#"{"id":"a","type":"user.added","user.added":{},"created":1,"news":1}"#));
+        assert!(odd(r#"{"id":"a","created":1,"news":1}"#));
     }
 
     #[test]

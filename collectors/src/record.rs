@@ -30,8 +30,11 @@ pub struct Record {
     pub second: i64,
     /// Hash of `id`.
     pub id: IdHash,
+    /// Whether there may be top-level fields beside those of [`KNOWN_FIELDS`](crate::KNOWN_FIELDS), the id, the time
+    /// and the payload that `type` names.
+    pub odd: bool,
     /// Where in `raw` the text of `id` stands: start and length, when it was written without escapes.
-    id_place: Option<(u32, u32)>,
+    pub(crate) id_place: Option<(u32, u32)>,
 }
 
 impl Record {
@@ -43,7 +46,7 @@ impl Record {
             inside.then_some((u32::try_from(start).ok()?, u32::try_from(text.len()).ok()?))
         };
         let id_place = id_text.and_then(place);
-        Self { raw, second, id, id_place }
+        Self { raw, second, id, odd: false, id_place }
     }
 
     /// The text of `id`; read anew only where it was written with escapes.

@@ -17,7 +17,10 @@ use super::{
     shutdown::Shutdown,
     write::Writer,
 };
-use crate::sinks::{Cut, Receipt, Refused};
+use crate::{
+    sinks::{Cut, Receipt, Refused},
+    tables::Oddities,
+};
 
 /// What one route delivers, and where to.
 pub struct Delivery {
@@ -74,6 +77,7 @@ impl Delivery {
         // Found out after the write, it would write the batch again with each try.
         self.rejects.ensure_room(unusable.clone()).await?;
         let records: Arc<[Record]> = gathered.records.into();
+        self.name_unknown_fields(&records);
         let (writer, changes, bytes, room) =
             (self.writer.clone(), gathered.changes, gathered.bytes, gathered.room);
         Ok(Box::pin(async move {
@@ -110,6 +114,15 @@ impl Delivery {
             tracing::info!(records = records.len(), already_there, rejected, bytes, "delivered");
         }
         Ok(())
+    }
+
+    /// Here, before any sink, because not every sink looks at fields.
+    fn name_unknown_fields(&self, records: &[Record]) {
+        let mut oddities = Oddities::default();
+        for record in records.iter().filter(|record| record.odd) {
+            oddities.look(self.writer.table, &record.raw);
+        }
+        oddities.report(self.writer.table);
     }
 
     fn unusable(&self, unusable: Vec<Unusable>) -> Vec<Reject> {

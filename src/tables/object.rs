@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::json::{compact, one_line, text};
 use super::row::{Cell, cells, number, second};
-use super::{Column, Kind, Oddities, Table, iso8601};
+use super::{Column, Kind, Oddities, iso8601};
 
 /// Members that are `null`: written, or left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,21 +17,15 @@ pub enum Nulls {
 
 /// Maps records of one table and one collector to JSON objects.
 pub struct Objects {
-    table: &'static Table,
     columns: Vec<&'static [Column]>,
     connector: String,
     nulls: Nulls,
 }
 
 impl Objects {
-    /// Objects with these members, in this order; `table` says which fields of a record are known.
-    pub fn new(
-        table: &'static Table,
-        columns: impl IntoIterator<Item = &'static [Column]>,
-        connector: &str,
-        nulls: Nulls,
-    ) -> Self {
-        Self { table, columns: columns.into_iter().collect(), connector: quoted(connector), nulls }
+    /// Objects with these members, in this order.
+    pub fn new(columns: impl IntoIterator<Item = &'static [Column]>, connector: &str, nulls: Nulls) -> Self {
+        Self { columns: columns.into_iter().collect(), connector: quoted(connector), nulls }
     }
 
     /// Appends the object of a record, on one line. Cannot fail: what does not fit its column is null, and counted in
@@ -50,7 +44,7 @@ impl Objects {
         mut amend: impl FnMut(&'static Column, &mut Vec<u8>, usize),
     ) {
         let mut separator = b'{';
-        cells(self.table, self.columns.iter().copied(), record, oddities, |column, cell| {
+        cells(self.columns.iter().copied(), record, oddities, |column, cell| {
             let mut fits = true;
             let value = match cell {
                 Cell::Null => None,
@@ -106,8 +100,7 @@ mod tests {
     use super::*;
 
     fn object(columns: &[&'static [Column]], nulls: Nulls, record: &str) -> String {
-        let table = if record.contains("audit") { &AUDIT_LOGS } else { &CHAT_COMPLETIONS };
-        let objects = Objects::new(table, columns.iter().copied(), "acme", nulls);
+        let objects = Objects::new(columns.iter().copied(), "acme", nulls);
         let mut out = Vec::new();
         objects.write(record.as_bytes(), &mut Oddities::default(), &mut out);
         String::from_utf8(out).unwrap()
@@ -143,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_null_and_counted() {
-        let objects = Objects::new(&CHAT_COMPLETIONS, [CHAT_COMPLETIONS.stream], "acme", Nulls::LeftOut);
+        let objects = Objects::new([CHAT_COMPLETIONS.stream], "acme", Nulls::LeftOut);
         let (mut out, mut oddities) = (Vec::new(), Oddities::default());
         objects.write(br#"{"created":"soon","model":"\ud83d"}"#, &mut oddities, &mut out);
         assert_eq!(out, br#"{"friendlyName":"acme"}"#);
@@ -152,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_member_may_be_amended_after_it_is_written() {
-        let objects = Objects::new(&AUDIT_LOGS, [AUDIT_LOGS.stream], "acme", Nulls::LeftOut);
+        let objects = Objects::new([AUDIT_LOGS.stream], "acme", Nulls::LeftOut);
         let mut out = Vec::new();
         objects.write_with(
             br#"{"id":"audit-1"}"#,

@@ -24,7 +24,7 @@ pub struct Oddities {
 static MET: Mutex<BTreeMap<&'static str, Oddities>> = Mutex::new(BTreeMap::new());
 
 impl Oddities {
-    /// Looks at the names of a record's top-level fields only; for destinations that pass records on unmapped.
+    /// Looks for top-level fields of a record that no column holds.
     pub fn look(&mut self, table: &Table, record: &[u8]) {
         let members = Members::of(record);
         let details = members.get("type").and_then(text);
@@ -34,7 +34,7 @@ impl Oddities {
     }
 
     /// Counts a top-level field that no column holds.
-    pub(super) fn unknown(&mut self, name: &str) {
+    fn unknown(&mut self, name: &str) {
         let cut = name.char_indices().nth(NAME_CHARS_MAX).map_or(name, |(at, _)| &name[..at]);
         self.count_unknown(cut, 1);
     }

@@ -25,7 +25,7 @@ pub enum Value<'a> {
 }
 
 /// Maps a record to the values of the table's columns, in their order. Cannot fail: what is missing is null; what is
-/// there but does not fit is null and counted in `oddities`, as are the fields that no column holds.
+/// there but does not fit is null and counted in `oddities`.
 pub fn map<'a>(
     table: &Table,
     connector: &'a str,
@@ -33,7 +33,7 @@ pub fn map<'a>(
     oddities: &mut Oddities,
 ) -> Vec<Value<'a>> {
     let mut row = Vec::with_capacity(table.columns.len());
-    cells(table, [table.columns], record, oddities, |column, cell| {
+    cells([table.columns], record, oddities, |column, cell| {
         let (value, fits) = match cell {
             Cell::Null => (Value::Null, true),
             Cell::Connector => (Value::Text(Cow::Borrowed(connector)), true),
@@ -58,10 +58,8 @@ pub(super) enum Cell<'a> {
     Json(&'a str),
 }
 
-/// Hands out the cell of each column in order; `each` says whether it fits. What does not, and the fields that no
-/// column of the table holds, are counted in `oddities`.
+/// Hands out the cell of each column in order; `each` says whether it fits. What does not is counted in `oddities`.
 pub(super) fn cells<'a>(
-    table: &Table,
     columns: impl IntoIterator<Item = &'static [Column]>,
     record: &'a [u8],
     oddities: &mut Oddities,
@@ -90,9 +88,6 @@ pub(super) fn cells<'a>(
         if !each(column, cell) {
             oddities.unfit(column.name);
         }
-    }
-    for key in members.keys().filter(|key| !holds(table, key, details.as_deref())) {
-        oddities.unknown(key);
     }
 }
 

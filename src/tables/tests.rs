@@ -139,3 +139,14 @@ fn the_manual_has_a_line_for_each_column() {
     assert_eq!(text.lines().count(), 2 + CHAT_COMPLETIONS.columns.len());
     assert!(text.contains("| `TopProbability` | real | `top_p` | Nucleus sampling mass (`top_p`) |\n"));
 }
+
+#[test]
+fn the_fields_that_collecting_knows_are_those_that_the_tables_hold() {
+    let held = |field: &str| ALL.iter().any(|table| row::holds(table, field, None));
+    assert!(collectors::KNOWN_FIELDS.into_iter().all(held));
+    for column in ALL.iter().flat_map(|table| table.columns) {
+        if let Origin::Field(field) | Origin::Inner(field, _) = column.from {
+            assert!(field == "id" || collectors::KNOWN_FIELDS.contains(&field), "{field}");
+        }
+    }
+}

@@ -15,7 +15,7 @@ pub(super) fn encode(shape: Shape, batch: &Batch, lines: &mut Vec<u8>) {
             }
         }
         Shape::Table => {
-            let objects = Objects::new(batch.table, [batch.table.columns], &batch.connector, Nulls::Written);
+            let objects = Objects::new([batch.table.columns], &batch.connector, Nulls::Written);
             let mut oddities = Oddities::default();
             for record in batch.records.iter() {
                 objects.write(&record.raw, &mut oddities, lines);
