@@ -2,6 +2,7 @@
 
 mod conservation;
 mod identity;
+mod in_flight;
 mod once;
 mod order;
 mod parking;

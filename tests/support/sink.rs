@@ -3,13 +3,16 @@
 use std::{
     collections::{HashMap, VecDeque},
     io,
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use ccfd::{
-    sinks::{Batch, Receipt, Redelivery, Refused, Sink, SinkError, Unfinished},
+    sinks::{Batch, Partly, Receipt, Redelivery, Refused, Sink, SinkError, Unfinished},
     tables::Table,
 };
 use collectors::IdHash;
@@ -23,6 +26,10 @@ pub enum Answer {
     Refuse(usize),
     /// Fails in a way that passes, before anything is written.
     Fail,
+    /// Takes this many of the rows, and fails at the next one in a way that passes.
+    Partly(usize),
+    /// Takes this many of the rows, and has no room for more.
+    PartlyFull(usize),
     /// Fails until a person has made room, before anything is written.
     DiskFull,
     /// Writes, and then says that it failed.
@@ -38,6 +45,7 @@ pub struct SpySink {
     script: Mutex<VecDeque<Answer>>,
     otherwise: Mutex<Answer>,
     held: watch::Sender<bool>,
+    writes_in_flight: AtomicUsize,
     pub called: Notify,
     pub died: Notify,
     seen: Mutex<Seen>,
@@ -72,6 +80,7 @@ impl SpySink {
             script: Mutex::default(),
             otherwise: Mutex::new(Answer::Accept),
             held: watch::Sender::new(false),
+            writes_in_flight: AtomicUsize::new(1),
             called: Notify::new(),
             died: Notify::new(),
             seen: Mutex::default(),
@@ -86,6 +95,11 @@ impl SpySink {
     /// The answer when the script is used up.
     pub fn otherwise(&self, answer: Answer) {
         *self.otherwise.lock().unwrap() = answer;
+    }
+
+    /// Lets so many writes of a route go on at the same time.
+    pub fn allow_writes(&self, number: usize) {
+        self.writes_in_flight.store(number, Ordering::Relaxed);
     }
 
     /// Lets writes wait, from now on, until `release`.
@@ -106,12 +120,21 @@ impl SpySink {
         next.unwrap_or(*self.otherwise.lock().unwrap())
     }
 
-    fn write_down(&self, batch: &Batch, refused: Option<usize>) {
+    fn write_down(&self, batch: &Batch, taken: impl Fn(usize) -> bool) {
         let mut seen = self.seen.lock().unwrap();
-        for (_, record) in batch.records.iter().enumerate().filter(|(n, _)| Some(*n) != refused) {
+        for (_, record) in batch.records.iter().enumerate().filter(|(place, _)| taken(*place)) {
             *seen.rows.entry(record.id).or_default() += 1;
             seen.bytes += record.raw.len();
         }
+    }
+}
+
+impl SpySink {
+    fn partly(&self, batch: &Batch, taken: usize, error: SinkError) -> Unfinished {
+        self.write_down(batch, |place| place < taken);
+        let receipt = Receipt { accepted: taken as u64, ..Receipt::default() };
+        let left = (taken..batch.records.len()).collect();
+        Unfinished { error, partly: Some(Partly { receipt, left }) }
     }
 }
 
@@ -123,6 +146,10 @@ impl Sink for SpySink {
 
     fn batch_bytes(&self) -> usize {
         1 << 20
+    }
+
+    fn writes_in_flight(&self) -> usize {
+        self.writes_in_flight.load(Ordering::Relaxed)
     }
 
     fn identity(&self, _: &Table) -> String {
@@ -157,17 +184,22 @@ impl Sink for SpySink {
                 let (free, wanted) = (1, 2);
                 return Err(SinkError::DiskFull { path: path(), free, wanted }.into());
             }
+            Answer::Partly(taken) => return Err(self.partly(&batch, taken, failed())),
+            Answer::PartlyFull(taken) => {
+                let full = SinkError::DiskFull { path: path(), free: 1, wanted: 2 };
+                return Err(self.partly(&batch, taken, full));
+            }
             Answer::Lose => {
-                self.write_down(&batch, None);
+                self.write_down(&batch, |_| true);
                 return Err(failed().into());
             }
             Answer::Die => {
-                self.write_down(&batch, None);
+                self.write_down(&batch, |_| true);
                 self.died.notify_one();
                 return std::future::pending().await;
             }
         };
-        self.write_down(&batch, refused);
+        self.write_down(&batch, |place| Some(place) != refused);
         self.seen.lock().unwrap().writes[place].1 = true;
         let refused: Vec<_> = refused
             .map(|index| Refused { index, kind: "refused", reason: "scripted".to_owned() })

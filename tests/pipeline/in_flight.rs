@@ -1,0 +1,120 @@
+//! Several batches on their way at once, and batches of which a part is settled.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use ccfd::{
+    pipeline::{progress::RouteState, route::Ended},
+    simulator::{List, NewRecord},
+    tables,
+};
+
+use crate::support::{
+    route::{RouteRig, pass, records},
+    sink::Answer,
+    time::BEGIN,
+};
+
+fn rig(count: u64) -> RouteRig {
+    RouteRig::new(List::AuditLogs, records(List::AuditLogs, count)).page_by_page()
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_writes_are_under_way_as_the_sink_allows() {
+    let rig = rig(2_000);
+    rig.sink.allow_writes(3);
+    rig.sink.hold();
+    let running = rig.start();
+    pass(30).await;
+    let begun = rig.sink.seen().writes;
+    assert_eq!(begun.len(), 3);
+    assert!(begun.iter().all(|(_, acknowledged)| !acknowledged));
+    rig.sink.release();
+    assert!(matches!(running.end().await, Ended::ReadAll));
+    rig.assert_conserved();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_ends_before_an_earlier_one_is_not_committed_before_it() {
+    let mut rig = rig(2_000);
+    rig.sink.allow_writes(4);
+    let slow = Answer::Slow(Duration::from_secs(600));
+    rig.sink.script([Answer::Accept, slow]);
+    let running = rig.start();
+    pass(120).await;
+    let first = rig.sink.seen().writes[0].0.len() as u64;
+    assert_eq!(rig.checkpoint().await.map(|checkpoint| checkpoint.delivered), Some(first));
+    running.kill().await;
+    rig.restart().await;
+    assert!(matches!(rig.run().await, Ended::ReadAll));
+    rig.assert_all_arrived();
+}
+
+#[tokio::test(start_paused = true)]
+async fn deaths_with_several_writes_under_way_lose_nothing() {
+    for place in 0..6 {
+        let mut rig = rig(1_500);
+        rig.sink.allow_writes(4);
+        let slow = Answer::Slow(Duration::from_millis(700));
+        rig.sink.otherwise(slow);
+        rig.sink.script([vec![slow; place], vec![Answer::Die]].concat());
+        let running = rig.start();
+        rig.sink.died.notified().await;
+        running.kill().await;
+        rig.restart().await;
+        assert!(matches!(rig.run().await, Ended::ReadAll));
+        rig.assert_all_arrived();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_is_not_settled_is_written_again() {
+    for taken in [0, 1, 50, 99] {
+        let rig = rig(500);
+        rig.sink.script([Answer::Accept, Answer::Partly(taken), Answer::Partly(0), Answer::Fail]);
+        assert!(matches!(rig.run().await, Ended::ReadAll));
+        rig.assert_conserved();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_refused_after_a_part_was_settled_is_kept_by_its_own_name() {
+    let rig = rig(300);
+    rig.sink.script([Answer::Partly(10), Answer::Refuse(3)]);
+    assert!(matches!(rig.run().await, Ended::ReadAll));
+    let missing: Vec<String> = {
+        let rows = rig.sink.seen().rows;
+        let issued = rig.simulator.issued(rig.list).into_iter().map(|(id, _)| id);
+        issued.filter(|id| !rows.contains_key(&collectors::IdHash::of(id))).collect()
+    };
+    let kept = std::fs::read_to_string(rig.rejects_dir().join("collector+sink.ndjson")).unwrap();
+    assert_eq!(missing.len(), 1);
+    assert!(kept.contains(&format!("{:?}", missing[0])), "the missing record is the one that is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_partly_settled_waits_for_the_person_and_doubles_nothing() {
+    let rig = rig(500).for_ever();
+    rig.sink.script([Answer::PartlyFull(40), Answer::DiskFull, Answer::DiskFull]);
+    let running = rig.start();
+    pass(60).await;
+    assert_eq!(rig.progress.status().state, RouteState::Parked);
+    pass(1_200).await;
+    assert_eq!(rig.progress.status().state, RouteState::Live);
+    running.stop().await;
+    rig.assert_conserved();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_field_that_no_column_holds_is_counted_whatever_the_sink_looks_at() {
+    let rig = rig(0);
+    let body = format!(
+        r#"{{"object":"organization.audit_log","id":"audit_log-odd","type":"a.b","effective_at":{BEGIN},"in_flight_news":1}}"#
+    );
+    let record =
+        NewRecord { list: List::AuditLogs, second: BEGIN, visible_at: BEGIN, body: Some(Bytes::from(body)) };
+    rig.simulator.add(vec![record]);
+    assert!(matches!(rig.run().await, Ended::ReadAll));
+    let unknown = tables::unknown_fields(&tables::AUDIT_LOGS);
+    assert!(unknown.contains(&("in_flight_news".to_owned(), 1)), "{unknown:?}");
+}
