@@ -52,6 +52,19 @@ impl ListPage {
     }
 }
 
+impl Record {
+    /// Reads one record that stands alone, as when it was kept aside. The error says why it is unusable.
+    pub fn read(raw: &[u8]) -> Result<Self, &'static str> {
+        let body = Bytes::from([br#"{"data":["#, raw, b"]}"].concat());
+        let page = ListPage::parse(&body).map_err(|malformed| malformed.reason)?;
+        match (page.records.into_iter().next(), page.unusable.first()) {
+            (Some(record), None) => Ok(record),
+            (_, Some(unusable)) => Err(unusable.reason),
+            (None, None) => Err("not a record"),
+        }
+    }
+}
+
 struct Reader<'a> {
     body: &'a Bytes,
     at: usize,
@@ -288,6 +301,15 @@ mod tests {
         assert!(odd(r#"{"id":"a","type":"user.added","user.deleted":{},"created":1}"#));
         assert!(odd(r#"{"id":"a","type":"user.added","user.added":{},"created":1,"news":1}"#));
         assert!(odd(r#"{"id":"a","created":1,"news":1}"#));
+    }
+
+    #[test]
+    fn a_record_is_read_alone_as_it_is_in_a_page() {
+        let record = Record::read(br#"{"id":"a","created":5,"x":1}"#).expect("a record");
+        assert_eq!((record.raw.as_ref(), record.second), (br#"{"id":"a","created":5,"x":1}"#.as_slice(), 5));
+        assert_eq!(Record::read(br#"{"id":"a"}"#).err(), Some("no usable time"));
+        assert!(Record::read(br#""text""#).is_err());
+        assert!(Record::read(b"{").is_err());
     }
 
     #[test]

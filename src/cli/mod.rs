@@ -8,6 +8,7 @@ mod exit;
 mod logging;
 mod places;
 mod query;
+mod rejects;
 mod reset_state;
 mod rows;
 mod run;
@@ -56,6 +57,8 @@ enum Command {
     Status(status::Arguments),
     /// Check configuration, keys, upstream, sinks and state without writing a row
     Check(check::Arguments),
+    /// Show what could not be delivered, and send it again
+    Rejects(rejects::Arguments),
     /// Ask the SQLite sink a question in SQL
     Query(query::Arguments),
     /// Serve an OpenAI with hostile habits, for tests
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::ResetState(arguments) => reset_state::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
+        Command::Rejects(arguments) => rejects::run(&context, &arguments),
         Command::Query(arguments) => query::run(&context, &arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments),

@@ -89,9 +89,9 @@ pub fn judge(failure: &Failure) -> Judgement {
         Failure::Collect(error) => collect(&error.kind),
         Failure::Sink(error) => sink(error),
         Failure::State(error) => state(error),
-        Failure::Rejects(RejectsError::Full { .. }) => {
-            park("look at the rejected records, then move the file away: the route goes on by itself")
-        }
+        Failure::Rejects(RejectsError::Full { .. }) => park(
+            "see `ccfd rejects list`; `ccfd rejects retry`, or move the file away: the route goes on by itself",
+        ),
         Failure::Rejects(RejectsError::Io { .. }) => {
             back_off("check permissions and space of the state directory")
         }

@@ -22,6 +22,26 @@ pub struct LineFile {
     torn: bool,
 }
 
+/// An exclusive advisory lock on a file, given back when dropped.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Lock {
+    /// Locks an open file; waits while another process holds it.
+    pub fn of(file: &File) -> io::Result<Self> {
+        let file = file.try_clone()?;
+        file.lock()?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The handle is a copy: closing it would not give the lock back.
+        let _ = self.0.unlock();
+    }
+}
+
 impl LineFile {
     /// Opens the file, made if missing. A last line without its end, left by a crash, is cut off.
     pub fn open(path: &Path) -> io::Result<Self> {
@@ -74,6 +94,12 @@ impl LineFile {
         self.file.sync_data()?;
         self.torn = false;
         Ok(())
+    }
+
+    /// Keeps other processes from writing to the file until the answer is dropped; waits while one of them does. The
+    /// file may have been replaced meanwhile: ask `in_place` afterwards.
+    pub fn lock(&self) -> io::Result<Lock> {
+        Lock::of(&self.file)
     }
 
     /// Bytes of acknowledged lines.

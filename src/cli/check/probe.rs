@@ -141,8 +141,7 @@ async fn state(assembly: &Assembly) -> (Vec<Finding>, bool) {
     let bytes = dir_bytes(&rejects);
     if bytes > 0 {
         let text = format!("{} in {}", size(bytes), rejects.display());
-        let advice =
-            "records that could not be delivered wait there for a person: look, then move the files away";
+        let advice = "records that could not be delivered wait there for a person: see `ccfd rejects list`";
         findings.push(Finding::warn("rejects", text, advice));
     }
     (findings, in_use)

@@ -1,5 +1,7 @@
-//! What cannot be delivered and must not be lost: one file a route, one JSON object a line. Nothing is ever removed
-//! from it; at its bound the route parks until a person has looked.
+//! What cannot be delivered and must not be lost: one file a route, one JSON object a line. Only a person removes from
+//! it, by `ccfd rejects retry` or by moving the file away; at its bound the route parks.
+
+pub mod kept;
 
 use std::fs::DirBuilder;
 use std::io::{self, Write as _};
@@ -9,17 +11,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use collectors::Clock;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::sinks::line_file::LineFile;
+use crate::sinks::line_file::{LineFile, Lock};
 use crate::tables::{Table, iso8601, one_line};
 
 /// Bytes that the rejects of one route may take unless the caller says otherwise: 1 GiB.
 pub const BYTES_MAX: u64 = 1 << 30;
 
 /// Which side of the pipeline a record failed at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// It came without usable id or time.
@@ -150,8 +152,14 @@ impl Shared {
     fn keep(&self, rejects: &[Reject]) -> Result<u64, RejectsError> {
         let lines = self.lines(rejects)?;
         self.with_room(&lines, |open| {
+            let before = open.file.size();
             open.file.append(&lines)?;
             open.lines += rejects.len() as u64;
+            let warned_at = self.bytes_max / 4 * 3;
+            if before < warned_at && open.file.size() >= warned_at {
+                let (file, bytes_max) = (self.path.display(), self.bytes_max);
+                tracing::warn!(%file, bytes_max, "rejects are three quarters full; see `ccfd rejects list`");
+            }
             Ok(open.lines)
         })
     }
@@ -179,15 +187,26 @@ impl Shared {
         .ok_or_else(|| RejectsError::Full { path: self.path.clone(), bytes_max: self.bytes_max })
     }
 
-    /// Works on the file, opened if need be, or when it was moved away: that is how a person empties it.
+    /// Works on the file, opened if need be, or when it was moved away or rewritten: that is how a person empties it.
     fn with_file<T>(&self, work: impl FnOnce(&mut Open) -> io::Result<T>) -> Result<T, RejectsError> {
         let mut held = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = held.take().filter(|open| open.file.in_place());
-        let opened = match &mut *held {
-            Some(open) => Ok(open),
-            None => Open::at(&self.path).map(|open| held.insert(open)),
-        };
-        opened.and_then(work).map_err(|source| RejectsError::Io { path: self.path.clone(), source })
+        let worked = self.in_place(&mut held).and_then(|(open, _lock)| work(open));
+        worked.map_err(|source| RejectsError::Io { path: self.path.clone(), source })
+    }
+
+    /// The file that stands at the path, locked so that it stays there.
+    fn in_place<'h>(&self, held: &'h mut Option<Open>) -> io::Result<(&'h mut Open, Lock)> {
+        let mut open = held.take();
+        loop {
+            let next = match open.take() {
+                Some(open) => open,
+                None => Open::at(&self.path)?,
+            };
+            let lock = next.file.lock()?;
+            if next.file.in_place() {
+                return Ok((held.insert(next), lock));
+            }
+        }
     }
 }
 

@@ -1,0 +1,83 @@
+//! `ccfd rejects`: what could not be delivered, and sending it again.
+
+mod list;
+mod retry;
+mod show;
+
+use std::{io, path::PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+
+use super::{Context, exit::Exit, store::REJECTS_DIR};
+use crate::{
+    config::Config,
+    pipeline::rejects::kept::{self, Kept, Key},
+};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What is kept, when and why; shows no content
+    List(list::Arguments),
+    /// One of them in full: the reason in the destination's words, and the record
+    Show(show::Arguments),
+    /// Send to the sink again; what it takes is removed. A running daemon need not be stopped
+    Retry(retry::Arguments),
+}
+
+/// Which of them.
+#[derive(Debug, Args)]
+struct Filter {
+    /// Only those of this collector
+    #[arg(long, value_name = "NAME")]
+    collector: Option<String>,
+    /// Only those meant for this sink
+    #[arg(long, value_name = "NAME")]
+    sink: Option<String>,
+}
+
+impl Filter {
+    fn admits(&self, kept: &Kept<'_>) -> bool {
+        let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
+        is(&self.collector, kept.connector) && is(&self.sink, kept.sink())
+    }
+}
+
+pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let config = context.config()?;
+    match &arguments.command {
+        Command::List(arguments) => list::run(&config, arguments),
+        Command::Show(arguments) => show::run(&config, arguments),
+        Command::Retry(arguments) => retry::run(context, config, arguments),
+    }
+}
+
+fn files(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
+    let dir = config.state.dir.join(REJECTS_DIR);
+    kept::files(&dir).with_context(|| format!("cannot read {}", dir.display()))
+}
+
+/// Hands out everything that is kept. A file that is taken away meanwhile is passed over.
+fn each(config: &Config, mut each: impl FnMut(Key, Kept<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    for path in files(config)? {
+        match kept::read(&path, &mut each) {
+            Ok(0) => {}
+            Ok(strange) => {
+                eprintln!("ccfd: {}: {strange} lines are not rejects of ccfd, passed over", path.display());
+            }
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(error.context(format!("cannot read {}", path.display()))),
+        }
+    }
+    Ok(())
+}
+
+fn is_gone(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+}

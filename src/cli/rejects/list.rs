@@ -1,0 +1,68 @@
+//! `ccfd rejects list`
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Filter, each};
+use crate::{
+    cli::{
+        exit::Exit,
+        text::{Align, counted, grouped, print, table, tame},
+    },
+    config::Config,
+};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    filter: Filter,
+    /// One JSON object a line: reject, time, collector, sink, table, side, kind, id, bytes
+    #[arg(long)]
+    json: bool,
+}
+
+/// Lines of the table that are written at a time: of very many rejects the first ones should show at once.
+const LINES: usize = 1_000;
+const HEADS: [&str; 6] = ["reject", "time", "collector", "sink", "kind", "id"];
+
+pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let mut rows = vec![HEADS.map(str::to_owned).to_vec()];
+    let (mut kinds, mut count) = (BTreeMap::<String, u64>::new(), 0);
+    each(config, |key, kept| {
+        if !arguments.filter.admits(&kept) {
+            return Ok(());
+        }
+        count += 1;
+        *kinds.entry(kept.kind.clone()).or_default() += 1;
+        if arguments.json {
+            let line = json!({
+                "reject": key.to_string(), "time": kept.time, "collector": kept.connector, "sink": kept.sink(),
+                "table": kept.table, "side": kept.side, "kind": kept.kind, "id": kept.id(),
+                "bytes": kept.record.get().len(),
+            });
+            return Ok(print(&format!("{line}\n"))?);
+        }
+        let id = kept.id().map_or_else(|| "-".to_owned(), |id| tame(&id));
+        let row = [key.to_string(), kept.time.to_owned(), kept.connector.to_owned(), kept.sink().to_owned()];
+        rows.push(row.into_iter().chain([kept.kind, id]).collect());
+        if rows.len() >= LINES {
+            print(&table(&[Align::Left; HEADS.len()], &rows))?;
+            rows.clear();
+        }
+        Ok(())
+    })?;
+    if arguments.json {
+        return Ok(Exit::Done);
+    }
+    if count == 0 {
+        eprintln!("nothing is kept aside");
+        return Ok(Exit::Done);
+    }
+    print(&table(&[Align::Left; HEADS.len()], &rows))?;
+    let kinds: Vec<String> =
+        kinds.iter().map(|(kind, count)| format!("{} {kind}", grouped(*count))).collect();
+    eprintln!("{}: {}; see one with `ccfd rejects show REJECT`", counted(count, "record"), kinds.join(", "));
+    Ok(Exit::Done)
+}

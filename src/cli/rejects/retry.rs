@@ -1,0 +1,256 @@
+//! `ccfd rejects retry`
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use collectors::{Clock, Record};
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use super::{Filter, files, is_gone};
+use crate::{
+    cli::{
+        Context,
+        assembly::Assembly,
+        exit::{Exit, exit_of},
+        logging, run, runtime,
+        store::REJECTS_DIR,
+        text::{counted, print},
+    },
+    config::Config,
+    pipeline::{
+        policy::{Failure, judge},
+        progress::{Progress, RouteStatus},
+        rejects::{
+            Reject, Rejects, Side,
+            kept::{self, Kept, Key},
+        },
+        shutdown::{Shutdown, shutdown},
+        write::Writer,
+    },
+    sinks::{Cut, Receipt},
+    tables::{self, Table},
+};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Only these, as `list` names them; the beginning will do
+    #[arg(value_name = "REJECT")]
+    rejects: Vec<String>,
+    #[command(flatten)]
+    filter: Filter,
+    /// One JSON object: sent, taken, refused, not_sendable
+    #[arg(long)]
+    json: bool,
+}
+
+/// What became of them.
+#[derive(Default)]
+struct Counts {
+    sent: u64,
+    taken: u64,
+    refused: u64,
+    /// Never a usable record, or delivered already but for what was cut; or the sink is not configured any more.
+    not_sendable: u64,
+}
+
+pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::Result<Exit> {
+    logging::start(&config.log);
+    let runtime = runtime()?;
+    let (sender, stop) = shutdown();
+    let _signals = runtime.block_on(async { run::watch_signals(sender) })?;
+    let paths = files(&config)?;
+    let assembly = Assembly::new(config, context.environment.clone());
+    let mut retry = Retry {
+        runtime,
+        assembly,
+        arguments,
+        stop,
+        counts: Counts::default(),
+        batch: None,
+        taken: HashSet::new(),
+    };
+    let mut failure = None;
+    for path in paths {
+        failure = retry.file(&path)?;
+        if failure.is_some() {
+            break;
+        }
+    }
+    retry.conclude(failure.as_ref())
+}
+
+/// Records of one route that go into one write.
+struct Batch {
+    route: String,
+    sink: String,
+    connector: Arc<str>,
+    table: &'static Table,
+    keys: Vec<Key>,
+    records: Vec<Record>,
+    bytes: usize,
+}
+
+struct Retry<'a> {
+    runtime: Runtime,
+    assembly: Arc<Assembly>,
+    arguments: &'a Arguments,
+    stop: Shutdown,
+    counts: Counts,
+    batch: Option<Batch>,
+    /// What the sink has taken of the file that is being read.
+    taken: HashSet<Key>,
+}
+
+/// Why a file is not read to its end.
+enum Break {
+    Failed(Failure),
+    Unreadable(anyhow::Error),
+}
+
+impl From<std::io::Error> for Break {
+    fn from(error: std::io::Error) -> Self {
+        Self::Unreadable(error.into())
+    }
+}
+
+impl Retry<'_> {
+    /// Sends what a file holds, and takes out of it what was taken, also when the sending fails in the midst.
+    fn file(&mut self, path: &Path) -> anyhow::Result<Option<Failure>> {
+        let mut done = kept::read(path, |key, kept| self.gather(key, &kept)).map(drop);
+        if done.is_ok() {
+            done = self.write();
+        }
+        self.batch = None;
+        let cannot = || format!("cannot work on {}", path.display());
+        kept::remove(path, &std::mem::take(&mut self.taken)).with_context(cannot)?;
+        match done {
+            Ok(()) => Ok(None),
+            Err(Break::Failed(failure)) => Ok(Some(failure)),
+            Err(Break::Unreadable(error)) if is_gone(&error) => Ok(None),
+            Err(Break::Unreadable(error)) => Err(error.context(cannot())),
+        }
+    }
+
+    fn gather(&mut self, key: Key, kept: &Kept<'_>) -> Result<(), Break> {
+        let named = |key: &Key| {
+            let (key, rejects) = (key.to_string(), &self.arguments.rejects);
+            rejects.is_empty() || rejects.iter().any(|one| key.starts_with(one.as_str()))
+        };
+        if !self.arguments.filter.admits(kept) || !named(&key) {
+            return Ok(());
+        }
+        let table = tables::ALL.into_iter().find(|table| table.name == kept.table);
+        let sink = self.assembly.sink(kept.sink());
+        let record = Record::read(kept.record.get().as_bytes());
+        let (Some(table), Some(sink), Ok(record), true) = (table, sink, record, kept.can_be_sent()) else {
+            self.counts.not_sendable += 1;
+            return Ok(());
+        };
+        let fits = |batch: &Batch| {
+            batch.route == kept.route
+                && batch.connector.as_ref() == kept.connector
+                && batch.table.name == table.name
+        };
+        if self.batch.as_ref().is_some_and(|batch| !fits(batch) || batch.bytes >= sink.batch_bytes()) {
+            self.write()?;
+        }
+        let batch = self.batch.get_or_insert_with(|| Batch {
+            route: kept.route.to_owned(),
+            sink: kept.sink().to_owned(),
+            connector: kept.connector.into(),
+            table,
+            keys: Vec::new(),
+            records: Vec::new(),
+            bytes: 0,
+        });
+        batch.bytes += record.raw.len();
+        batch.keys.push(key);
+        batch.records.push(record);
+        Ok(())
+    }
+
+    /// Writes what is gathered.
+    fn write(&mut self) -> Result<(), Break> {
+        let Some(batch) = self.batch.take() else { return Ok(()) };
+        let Some(sink) = self.assembly.sink(&batch.sink) else { return Ok(()) };
+        let records: Arc<[Record]> = batch.records.into();
+        let writer = Writer {
+            connector: batch.connector.clone(),
+            table: batch.table,
+            sink,
+            progress: Progress::new(RouteStatus::default(), Arc::default()),
+            ends: true,
+        };
+        let written = self.runtime.block_on(writer.write(records.clone(), self.stop.clone()));
+        let Receipt { refused, cut, .. } = written.map_err(Break::Failed)?;
+        let refused: BTreeMap<usize, String> =
+            refused.into_iter().map(|one| (one.index, one.reason)).collect();
+        self.counts.sent += records.len() as u64;
+        self.counts.refused += refused.len() as u64;
+        self.counts.taken += (records.len() - refused.len()) as u64;
+        self.keep_cut(&batch.route, &writer, cut, &records)?;
+        let taken = batch.keys.iter().enumerate().filter(|(place, _)| !refused.contains_key(place));
+        self.taken.extend(taken.map(|(_, key)| *key));
+        Ok(())
+    }
+
+    /// What is cut now was not cut before: the whole record stays, under that name.
+    fn keep_cut(&self, route: &str, writer: &Writer, cut: Vec<Cut>, records: &[Record]) -> Result<(), Break> {
+        let rejects: Vec<Reject> = cut
+            .into_iter()
+            .filter_map(|one| {
+                Some(Reject {
+                    connector: writer.connector.clone(),
+                    table: writer.table,
+                    side: Side::Sink,
+                    kind: "cut",
+                    reason: one.reason,
+                    record: records.get(one.index)?.raw.clone(),
+                })
+            })
+            .collect();
+        if rejects.is_empty() {
+            return Ok(());
+        }
+        let config = &self.assembly.config;
+        let dir = config.state.dir.join(REJECTS_DIR);
+        let kept = self.runtime.block_on(async {
+            // Beside what is there already: the bound is for what a route adds by itself.
+            let mut file = Rejects::open(&dir, route, u64::MAX, Clock::system())?;
+            file.keep(rejects).await
+        });
+        kept.map_err(|error| Break::Failed(error.into()))
+    }
+
+    fn conclude(self, failure: Option<&Failure>) -> anyhow::Result<Exit> {
+        let Counts { sent, taken, refused, not_sendable } = self.counts;
+        if self.arguments.json {
+            let counts =
+                json!({ "sent": sent, "taken": taken, "refused": refused, "not_sendable": not_sendable });
+            print(&format!("{counts}\n"))?;
+        } else {
+            let count = |count: u64| counted(usize::try_from(count).unwrap_or(usize::MAX), "record");
+            eprintln!("{} sent: {taken} taken and removed, {refused} refused again and left", count(sent));
+            if not_sendable > 0 {
+                eprintln!(
+                    "{} left alone: never usable, delivered with fields cut, or meant for a sink that is not configured",
+                    count(not_sendable)
+                );
+            }
+        }
+        Ok(match failure {
+            Some(failure) => {
+                eprintln!("ccfd: {failure}\n      -> {}", judge(failure).advice);
+                exit_of(failure)
+            }
+            None if refused > 0 => Exit::Operator,
+            None => Exit::Done,
+        })
+    }
+}
