@@ -1,0 +1,153 @@
+//! The fake behind its socket.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::TcpListener,
+    sync::{Arc, Mutex},
+};
+
+use axum::body::{self, Body};
+use bytes::Bytes;
+use futures::stream::{self, StreamExt};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    runtime,
+    sync::{oneshot, watch},
+};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+
+use super::message::{Fate, Reply, Request, Step};
+
+/// The largest request that is taken: far above what any judged service takes, so that the limits under test are
+/// those of the handlers.
+const REQUEST_BYTES_MAX: usize = 256 << 20;
+
+pub type Handler = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
+
+/// What the server's thread and the test both hold.
+pub struct Shared {
+    pub handler: Handler,
+    pub requests: Mutex<Vec<Request>>,
+    /// Each with the text that a request's path must hold.
+    pub script: Mutex<Vec<(String, Step)>>,
+    pub taken: watch::Sender<usize>,
+    pub holding: watch::Sender<bool>,
+}
+
+/// Serves until `stopped`; then every connection is closed.
+pub fn run(
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+    shared: Arc<Shared>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        tokio::select! {
+            _ = stopped => {}
+            never = accept(listener, tls, shared) => match never {},
+        }
+    });
+}
+
+async fn accept(
+    listener: tokio::net::TcpListener,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+) -> Infallible {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let (tls, shared) = (tls.clone(), shared.clone());
+        tokio::spawn(async move {
+            match tls {
+                None => serve(stream, shared).await,
+                // A client that refuses the certificate is what some tests are about.
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve(stream, shared).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
+    let service = service_fn(move |request| answer(request, shared.clone()));
+    // An error is a connection that was cut, by us on purpose or by a client that went away.
+    _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answer(request: hyper::Request<Incoming>, shared: Arc<Shared>) -> io::Result<Response<Body>> {
+    let (parts, body) = request.into_parts();
+    let body = body::to_bytes(Body::new(body), REQUEST_BYTES_MAX).await.map_err(io::Error::other)?;
+    let reply = shared.take(Request {
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
+        body,
+    });
+    let mut holding = shared.holding.subscribe();
+    holding.wait_for(|holding| !holding).await.map_err(io::Error::other)?;
+    respond(reply)
+}
+
+impl Shared {
+    fn take(&self, request: Request) -> Reply {
+        self.requests.lock().unwrap().push(request.clone());
+        let reply = match self.step(&request.path) {
+            Some(Step::Reply(reply)) => reply,
+            Some(Step::Handled(fate)) => (self.handler)(&request).with_fate(fate),
+            None => (self.handler)(&request),
+        };
+        self.taken.send_modify(|taken| *taken += 1);
+        reply
+    }
+
+    fn step(&self, path: &str) -> Option<Step> {
+        let mut script = self.script.lock().unwrap();
+        let place = script.iter().position(|(part, _)| path.contains(part))?;
+        Some(script.remove(place).1)
+    }
+}
+
+fn respond(reply: Reply) -> io::Result<Response<Body>> {
+    let bytes = reply.body.len();
+    let body = match reply.fate {
+        Fate::Arrives => Body::from(reply.body),
+        Fate::Lost => return Err(cut()),
+        Fate::CutAfter(count) => cut_short(reply.body.slice(..count.min(bytes))),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap();
+    // 204 has neither a body nor a length.
+    if reply.status != 204 {
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
+    }
+    for (name, value) in reply.headers {
+        let name = HeaderName::try_from(name).unwrap();
+        response.headers_mut().append(name, HeaderValue::try_from(value).unwrap());
+    }
+    Ok(response)
+}
+
+/// A body that fails behind these bytes. The pause before the failure lets them be sent.
+fn cut_short(bytes: Bytes) -> Body {
+    let failure = stream::once(async {
+        tokio::task::yield_now().await;
+        Err(cut())
+    });
+    Body::from_stream(stream::iter([Ok(bytes)]).chain(failure))
+}
+
+fn cut() -> io::Error {
+    io::Error::other("the connection is cut on purpose")
+}
