@@ -4,6 +4,7 @@
 mod cli;
 mod collecting;
 mod docs;
+mod judges;
 mod kill;
 mod pipeline;
 mod support;

@@ -1,7 +1,12 @@
 //! What the tests share: a clock that moves with tokio's, a simulator in the network's place, the real binary.
 
+pub mod fake;
+pub mod http;
+pub mod judge;
+pub mod opensearch;
 pub mod process;
 pub mod process_kill;
+pub mod python;
 pub mod rig;
 pub mod route;
 pub mod sink;
