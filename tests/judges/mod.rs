@@ -1,5 +1,7 @@
 //! The tests' own instruments: each does what the tests that use it take for granted.
 
+mod azure;
+mod elastic;
 mod fake;
 mod opensearch;
 mod python;

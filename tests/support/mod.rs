@@ -1,6 +1,8 @@
 //! What the tests share: a clock that moves with tokio's, a simulator in the network's place, the real binary.
 
 pub mod fake;
+pub mod fake_azure;
+pub mod fake_elastic;
 pub mod http;
 pub mod judge;
 pub mod opensearch;

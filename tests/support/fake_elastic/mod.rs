@@ -1,0 +1,151 @@
+//! An Elasticsearch that does what a healthy node will not: items and requests that fail on demand, answers that are
+//! lost. What a healthy one does is judged by a real node.
+
+mod bulk;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::{Value, json};
+use tokio_rustls::rustls::ServerConfig;
+
+use super::fake::{Fake, Reply, Request};
+
+/// `http.max_content_length` of a node that nobody has configured.
+const BODY_MAX: usize = 100 << 20;
+
+/// `Elastic::plain()`
+pub struct Elastic {
+    pub server: Fake,
+    node: Arc<Mutex<Node>>,
+}
+
+#[derive(Default)]
+struct Node {
+    authorization: Option<String>,
+    /// Index to id to document.
+    documents: BTreeMap<String, BTreeMap<String, Value>>,
+    faults: Vec<Fault>,
+    /// Path to body: index and component templates.
+    templates: BTreeMap<String, Value>,
+    auto_ids: usize,
+}
+
+/// An answer for a document instead of its being kept.
+struct Fault {
+    id: String,
+    times: usize,
+    status: u16,
+    error_type: String,
+}
+
+impl Elastic {
+    pub fn plain() -> Self {
+        Self::start(None)
+    }
+
+    pub fn start(tls: Option<ServerConfig>) -> Self {
+        let node = Arc::new(Mutex::new(Node::default()));
+        let state = node.clone();
+        let server = Fake::start(tls, move |request| {
+            let reply = state.lock().unwrap().answer(request);
+            // Clients of Elastic refuse a server that does not say this.
+            reply.with_header("x-elastic-product", "Elasticsearch")
+        });
+        Self { server, node }
+    }
+
+    /// Answers 401 to whoever does not send this: `ApiKey …` or `Basic …`.
+    pub fn require(&self, authorization: &str) {
+        self.node.lock().unwrap().authorization = Some(authorization.to_owned());
+    }
+
+    /// Answers so for the next documents with this id (`*`: any), as many times; `usize::MAX` is for ever.
+    /// `fail("audit_log-1", 1, 429, "es_rejected_execution_exception")`
+    pub fn fail(&self, id: &str, times: usize, status: u16, error_type: &str) {
+        let (id, error_type) = (id.to_owned(), error_type.to_owned());
+        self.node.lock().unwrap().faults.push(Fault { id, times, status, error_type });
+    }
+
+    /// Takes back every [`Elastic::fail`].
+    pub fn heal(&self) {
+        self.node.lock().unwrap().faults.clear();
+    }
+
+    /// The documents of an index by their ids.
+    pub fn documents(&self, index: &str) -> BTreeMap<String, Value> {
+        self.node.lock().unwrap().documents.get(index).cloned().unwrap_or_default()
+    }
+
+    /// A template by its path: `_index_template/openai`.
+    pub fn template(&self, path: &str) -> Option<Value> {
+        self.node.lock().unwrap().templates.get(path).cloned()
+    }
+}
+
+impl Node {
+    fn answer(&mut self, request: &Request) -> Reply {
+        if self.authorization.is_some() && self.authorization.as_deref() != request.header("authorization") {
+            return elastic_error(401, "security_exception", "unable to authenticate user");
+        }
+        if request.body.len() > BODY_MAX {
+            return Reply::status(413);
+        }
+        let segments = request.segments();
+        let path: Vec<_> = segments.iter().map(String::as_str).collect();
+        let kind = |kind: &str| matches!(kind, "_index_template" | "_component_template");
+        match (request.method.as_str(), &path[..]) {
+            ("GET" | "HEAD", []) => Reply::json(200, &greeting()),
+            ("POST" | "PUT", ["_bulk"]) => self.bulk(None, request),
+            ("POST" | "PUT", [index, "_bulk"]) => self.bulk(Some(index), request),
+            ("PUT" | "POST", [of, _]) if kind(of) => self.put_template(&segments.join("/"), request),
+            ("GET" | "HEAD", [of, name]) if kind(of) => self.get_template(of, name),
+            ("POST", ["_security", "user", "_has_privileges"]) => {
+                Reply::json(200, &json!({ "username": "ccfd", "has_all_requested": true }))
+            }
+            (method, _) => {
+                let reason = format!("no handler found for uri [{}] and method [{method}]", request.path);
+                Reply::json(400, &json!({ "error": reason }))
+            }
+        }
+    }
+
+    fn put_template(&mut self, path: &str, request: &Request) -> Reply {
+        let content = request.content().ok();
+        match content.and_then(|content| serde_json::from_slice(&content).ok()) {
+            Some(template @ Value::Object(_)) => {
+                self.templates.insert(path.to_owned(), template);
+                Reply::json(200, &json!({ "acknowledged": true }))
+            }
+            Some(_) | None => elastic_error(400, "parse_exception", "request body is required"),
+        }
+    }
+
+    fn get_template(&self, kind: &str, name: &str) -> Reply {
+        let key = kind.trim_start_matches('_');
+        match self.templates.get(&format!("{kind}/{name}")) {
+            Some(template) => {
+                let found = json!({ "name": name, key: template });
+                Reply::json(200, &json!({ format!("{key}s"): [found] }))
+            }
+            None => elastic_error(404, "resource_not_found_exception", "template not found"),
+        }
+    }
+}
+
+/// A refusal of a whole request, for scripts: `elastic_error(403, "security_exception", "…")`.
+pub fn elastic_error(status: u16, error_type: &str, reason: &str) -> Reply {
+    let error = json!({ "type": error_type, "reason": reason });
+    let root = json!({ "root_cause": [error.clone()], "type": error_type, "reason": reason });
+    Reply::json(status, &json!({ "error": root, "status": status }))
+}
+
+fn greeting() -> Value {
+    json!({
+        "name": "fake", "cluster_name": "fake", "cluster_uuid": "AAAAAAAAAAAAAAAAAAAAAA",
+        "version": { "number": "9.1.0", "build_flavor": "default", "lucene_version": "10.2.2" },
+        "tagline": "You Know, for Search",
+    })
+}
