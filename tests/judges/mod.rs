@@ -3,5 +3,6 @@
 mod azure;
 mod elastic;
 mod fake;
+mod kibana;
 mod opensearch;
 mod python;

@@ -38,6 +38,22 @@ fn a_bulk_request_says_which_of_its_documents_is_there_already() {
     assert_eq!((status, &answer["items"][1]["create"]["status"]), (200, &json!(409)));
 }
 
+/// What Kibana's index connector meets when its index has such a pipeline, and what the fake of it says.
+#[test]
+fn a_repeat_without_an_id_is_a_conflict_behind_a_pipeline_that_sets_one() {
+    let Some(node) = Node::shared() else { return };
+    let set = json!({ "processors": [{ "set": { "field": "_id", "value": "{{{Id}}}" } }] });
+    node.put("/_ingest/pipeline/judge-repeat", &set);
+    node.put("/judge-repeat", &json!({ "settings": { "default_pipeline": "judge-repeat" } }));
+    let url = format!("{}/judge-repeat/_bulk", node.url());
+    let lines = || b"{\"index\":{\"op_type\":\"create\"}}\n{\"Id\":\"a\"}\n".to_vec();
+    let send = || http::send(Method::POST, &url, &[("content-type", "application/x-ndjson")], lines()).1;
+    assert_eq!(send()["items"][0]["create"]["status"], 201);
+    let item = &send()["items"][0]["create"];
+    let reason = "[a]: version conflict, document already exists (current version [1])";
+    assert_eq!((&item["status"], &item["error"]["reason"]), (&json!(409), &json!(reason)));
+}
+
 #[test]
 fn the_node_costs_cpu_time() {
     let Some(node) = Node::shared() else { return };

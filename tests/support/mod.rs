@@ -3,6 +3,7 @@
 pub mod fake;
 pub mod fake_azure;
 pub mod fake_elastic;
+pub mod fake_kibana;
 pub mod http;
 pub mod judge;
 pub mod opensearch;
