@@ -4,6 +4,7 @@ mod backfill;
 mod check;
 mod demo;
 mod query;
+mod rejects;
 mod reset_state;
 mod run;
 mod settings;

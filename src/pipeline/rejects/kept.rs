@@ -16,7 +16,7 @@ use super::Side;
 use crate::sinks::line_file::Lock;
 
 /// What names a line: the beginning of its hash, so that it stays the same when others are taken out.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key([u8; 6]);
 
 impl Key {

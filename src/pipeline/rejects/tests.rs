@@ -91,3 +91,73 @@ fn each_route_has_a_file_of_its_own_below_the_directory() {
     assert_eq!(file_name("acme-audit/local"), "acme-audit+local.ndjson");
     assert_eq!(file_name("../a+b"), "%2E%2E+a%2Bb.ndjson");
 }
+
+fn keys(path: &Path) -> Vec<(kept::Key, Option<String>)> {
+    let mut found = Vec::new();
+    let read = kept::read(path, |key, kept| {
+        found.push((key, kept.id()));
+        Ok::<(), io::Error>(())
+    });
+    assert_eq!(read.unwrap(), 0);
+    found
+}
+
+#[tokio::test]
+async fn what_is_taken_out_is_gone_and_the_daemon_goes_on_behind_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rejects = open(dir.path(), BYTES_MAX);
+    let three = [br#"{"id":"a"}"#, br#"{"id":"b"}"#, br#"{"id":"c"}"#].map(|record| reject(record));
+    rejects.keep(three.to_vec()).await.unwrap();
+    let taken = keys(rejects.path());
+    kept::remove(rejects.path(), &[taken[0].0, taken[2].0].into()).unwrap();
+    rejects.keep(vec![reject(br#"{"id":"d"}"#)]).await.unwrap();
+
+    let left: Vec<_> = keys(rejects.path()).into_iter().filter_map(|(_, id)| id).collect();
+    assert_eq!(left, ["b", "d"]);
+    assert_eq!(rejects.kept(), 2);
+    assert_eq!(keys(rejects.path())[0].0, taken[1].0, "a line keeps its name");
+}
+
+#[tokio::test]
+async fn a_file_from_which_all_is_taken_is_no_longer_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rejects = open(dir.path(), BYTES_MAX);
+    rejects.keep(vec![reject(b"1")]).await.unwrap();
+    let all = keys(rejects.path()).into_iter().map(|(key, _)| key).collect();
+    kept::remove(rejects.path(), &all).unwrap();
+    assert!(kept::files(dir.path()).unwrap().is_empty());
+    rejects.keep(vec![reject(b"2")]).await.unwrap();
+    assert_eq!(rejects.kept(), 1);
+}
+
+#[test]
+fn lines_that_come_while_others_are_taken_out_are_never_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("acme-audit+local.ndjson");
+    let writer = std::thread::spawn({
+        let dir = dir.path().to_owned();
+        move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let mut rejects = open(&dir, BYTES_MAX);
+            for number in 0..200 {
+                let record = Bytes::from(format!(r#"{{"id":"{number}"}}"#));
+                let kept = rejects.keep(vec![Reject { record, ..reject(b"") }]);
+                runtime.block_on(kept).unwrap();
+            }
+        }
+    });
+    let mut seen = std::collections::BTreeSet::new();
+    loop {
+        let last = writer.is_finished();
+        if path.exists() {
+            let found = keys(&path);
+            kept::remove(&path, &found.iter().map(|(key, _)| *key).collect()).unwrap();
+            seen.extend(found.into_iter().filter_map(|(_, id)| id));
+        }
+        if last {
+            break;
+        }
+    }
+    writer.join().unwrap();
+    assert_eq!(seen.len(), 200);
+}
