@@ -1,13 +1,15 @@
 //! `cargo bench --bench catch_up`: what a catch-up costs, beside a floor that makes the same requests and parses nothing.
 //!
 //! Every measured run is a process of its own, so that CPU seconds and peak memory are its own. The simulator is another one.
-//! `cargo bench --bench catch_up -- --events 100000` for a shorter run; `-- throughput`, `-- held`
+//! `cargo bench --bench catch_up -- --events 100000` for a shorter run; `-- throughput`, `-- sinks`, `-- held`
 //! or `-- latency` for one part.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod floor;
 mod measure;
+mod receiver;
 mod runs;
+mod sinks;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -18,11 +20,17 @@ fn main() {
     if arguments.first().is_some_and(|first| first == "floor") {
         return floor::run(&arguments[1], &arguments[2]);
     }
+    if arguments.first().is_some_and(|first| first == "receiver") {
+        return receiver::run();
+    }
     let events: u64 = value("--events").map_or(500_000, |count| count.parse().expect("--events N"));
     let only = |part: &str| arguments.iter().any(|argument| argument == part);
-    let all = !only("latency") && !only("throughput") && !only("held");
+    let all = !["throughput", "sinks", "held", "latency"].into_iter().any(only);
     if all || only("throughput") {
         runs::throughput(events);
+    }
+    if all || only("sinks") {
+        sinks::remote(events);
     }
     if all || only("held") {
         runs::held(100_000);

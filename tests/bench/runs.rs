@@ -11,13 +11,13 @@ use crate::measure::{Measured, measure};
 const CCFD: &str = env!("CARGO_BIN_EXE_ccfd");
 
 /// A simulator, as long as this lives.
-struct Simulator {
+pub struct Simulator {
     child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Simulator {
-    fn start(events: u64, latency: &str) -> Self {
+    pub fn start(events: u64, latency: &str) -> Self {
         let mut command = Command::new(CCFD);
         command.args(["simulate", "--listen", "127.0.0.1:0", "--completions", "0", "--latency", latency]);
         command.args(["--audit-logs", &events.to_string(), "--habits", "ties,shuffle,newest,tenant-ignore"]);
@@ -35,7 +35,7 @@ impl Drop for Simulator {
     }
 }
 
-fn ccfd(dir: &Path, url: &str, sink: &str, arguments: &[&str]) -> Command {
+pub fn ccfd(dir: &Path, url: &str, sink: &str, arguments: &[&str]) -> Command {
     let settings = format!(
         "[state]\ndir = \"state\"\n[log]\nlevel = \"warn\"\n[collector.bench]\nsource = \"audit_logs\"\n\
          api_key = {{ env = \"BENCH_KEY\" }}\nbase_url = \"{url}\"\nrate_limit_qps = 1000000\nstart = \"30d\"\n\
@@ -47,13 +47,15 @@ fn ccfd(dir: &Path, url: &str, sink: &str, arguments: &[&str]) -> Command {
     command
 }
 
-fn floor(dir: &Path, url: &str) -> Command {
+/// The floor into a file, or into a receiver.
+pub fn floor(dir: &Path, url: &str, receiver: Option<&str>) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["floor", url]).arg(dir.join("floor.bytes"));
+    let file = dir.join("floor.bytes");
+    command.args(["floor", url]).arg(receiver.map_or(file.as_path(), Path::new));
     command
 }
 
-fn row(name: &str, events: u64, run: Measured) {
+pub fn row(name: &str, events: u64, run: Measured) {
     let rate = events as f64 / run.wall;
     let million = run.cpu * 1e6 / events as f64;
     println!(
@@ -62,7 +64,7 @@ fn row(name: &str, events: u64, run: Measured) {
     );
 }
 
-fn head(title: &str) {
+pub fn head(title: &str) {
     println!("\n{title}");
     println!(
         "{:<28} {:>8} {:>8} {:>12} {:>10} {:>12}",
@@ -78,7 +80,7 @@ pub fn throughput(events: u64) {
     let simulator = Simulator::start(events, "0s");
     head(&format!("{events} audit events from a loopback simulator, no latency"));
     let dir = tempfile::tempdir().unwrap();
-    let least = measure(&mut floor(dir.path(), &simulator.url));
+    let least = measure(&mut floor(dir.path(), &simulator.url, None));
     row("floor (no parsing)", events, least);
     for (name, sink) in [("ccfd into ndjson", NDJSON), ("ccfd into sqlite", SQLITE)] {
         let dir = tempfile::tempdir().unwrap();
@@ -104,7 +106,7 @@ pub fn latency(events: u64) {
     let simulator = Simulator::start(events, "50ms");
     head(&format!("{events} audit events, 50 ms latency"));
     let dir = tempfile::tempdir().unwrap();
-    let least = measure(&mut floor(dir.path(), &simulator.url));
+    let least = measure(&mut floor(dir.path(), &simulator.url, None));
     row("floor (no parsing)", events, least);
     let dir = tempfile::tempdir().unwrap();
     let run = measure(&mut ccfd(dir.path(), &simulator.url, NDJSON, &["run", "--once"]));

@@ -1,0 +1,112 @@
+//! A destination that takes everything and does as little as it can: what is measured is the sender.
+
+use std::{
+    convert::Infallible,
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+/// What a receiver has taken.
+#[derive(Default)]
+struct Taken {
+    calls: u64,
+    bytes: u64,
+    rows: u64,
+}
+
+/// A receiver in a process of its own, as long as this lives.
+pub struct Receiver {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    pub url: String,
+}
+
+/// What a receiver says at its end.
+pub struct Told {
+    pub calls: u64,
+    pub mib: f64,
+    pub rows: u64,
+}
+
+impl Receiver {
+    pub fn start() -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.arg("receiver").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut url = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut url).unwrap();
+        let stdin = child.stdin.take();
+        Self { child, stdin, url: url.trim().to_owned() }
+    }
+
+    pub fn end(mut self) -> Told {
+        drop(self.stdin.take());
+        let mut told = String::new();
+        BufReader::new(self.child.stdout.take().unwrap()).read_line(&mut told).unwrap();
+        self.child.wait().unwrap();
+        let numbers: Vec<u64> = told.split_whitespace().map(|number| number.parse().unwrap()).collect();
+        Told { calls: numbers[0], mib: numbers[1] as f64 / f64::from(1 << 20), rows: numbers[2] }
+    }
+}
+
+/// Serves until its standard input is closed, then says what it has taken.
+pub fn run() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let taken = std::rc::Rc::new(std::cell::RefCell::new(Taken::default()));
+    tokio::task::LocalSet::new().block_on(&runtime, serve(taken.clone()));
+    let Taken { calls, bytes, rows } = *taken.borrow();
+    println!("{calls} {bytes} {rows}");
+}
+
+async fn serve(taken: std::rc::Rc<std::cell::RefCell<Taken>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    println!("http://{}", listener.local_addr().unwrap());
+    std::io::stdout().flush().unwrap();
+    let closed = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+    tokio::pin!(closed);
+    loop {
+        let (stream, _) = tokio::select! {
+            accepted = listener.accept() => accepted.unwrap(),
+            _ = &mut closed => return,
+        };
+        let taken = taken.clone();
+        let answer = service_fn(move |request| answer(request, taken.clone()));
+        tokio::task::spawn_local(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+    }
+}
+
+/// A `_bulk` gets an item for each row, everything else 204.
+async fn answer(
+    request: Request<Incoming>,
+    taken: std::rc::Rc<std::cell::RefCell<Taken>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let bulk = request.uri().path().ends_with("/_bulk");
+    let (mut bytes, mut lines, mut body) = (0, 0, request.into_body());
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.unwrap().into_data() else { continue };
+        bytes += data.len() as u64;
+        if bulk {
+            lines += memchr::memchr_iter(b'\n', &data).count() as u64;
+        }
+    }
+    {
+        let mut taken = taken.borrow_mut();
+        taken.calls += 1;
+        taken.bytes += bytes;
+        taken.rows += lines / 2;
+    }
+    let mut response = Response::new(Full::default());
+    if bulk {
+        let items = vec![r#"{"create":{"status":201}}"#; (lines / 2) as usize].join(",");
+        *response.body_mut() = format!(r#"{{"took":1,"errors":false,"items":[{items}]}}"#).into();
+    } else {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    Ok(response)
+}
