@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::json::{compact, one_line, text};
 use super::row::{Cell, cells, number, second};
-use super::{Column, Kind, Oddities, iso8601};
+use super::{Column, Iso8601, Kind, Oddities, iso8601};
 
 /// Members that are `null`: written, or left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,29 +45,31 @@ impl Objects {
     ) {
         let mut separator = b'{';
         cells(self.columns.iter().copied(), record, oddities, |column, cell| {
-            let mut fits = true;
-            let value = match cell {
-                Cell::Null => None,
-                Cell::Connector => Some(Cow::Borrowed(self.connector.as_str())),
-                Cell::Constant(text) => Some(Cow::Owned(quoted(text))),
-                Cell::Json(json) => {
-                    let value = fitting(column.kind, json);
-                    fits = value.is_some();
-                    value
-                }
+            let member = match cell {
+                Cell::Null => Some(Member::Null),
+                Cell::Connector => Some(Member::Json(Cow::Borrowed(&self.connector))),
+                Cell::Constant(text) => Some(Member::Json(Cow::Owned(quoted(text)))),
+                Cell::Json(json) => fitting(column.kind, json),
             };
-            let value = match (value, self.nulls) {
-                (Some(value), _) => value,
-                (None, Nulls::Written) => Cow::Borrowed("null"),
-                (None, Nulls::LeftOut) => return fits,
-            };
-            out.push(separator);
+            let fits = member.is_some();
+            let member = member.unwrap_or(Member::Null);
+            if matches!((&member, self.nulls), (Member::Null, Nulls::LeftOut)) {
+                return fits;
+            }
+            out.extend_from_slice(&[separator, b'"']);
             separator = b',';
-            out.push(b'"');
             out.extend_from_slice(column.name.as_bytes());
             out.extend_from_slice(b"\":");
             let begin = out.len();
-            out.extend_from_slice(&one_line(value.as_bytes()));
+            match member {
+                Member::Null => out.extend_from_slice(b"null"),
+                Member::Json(json) => out.extend_from_slice(&one_line(json.as_bytes())),
+                Member::Time(time) => {
+                    out.push(b'"');
+                    out.extend_from_slice(time.as_str().as_bytes());
+                    out.push(b'"');
+                }
+            }
             amend(column, out, begin);
             fits
         });
@@ -78,15 +80,23 @@ impl Objects {
     }
 }
 
+/// The value of a member.
+enum Member<'a> {
+    Null,
+    Json(Cow<'a, str>),
+    Time(Iso8601),
+}
+
 /// JSON text other than `null` as a column of this kind holds it; `None` when it does not fit.
-fn fitting(kind: Kind, json: &str) -> Option<Cow<'_, str>> {
+fn fitting(kind: Kind, json: &str) -> Option<Member<'_>> {
+    let as_received = Member::Json(Cow::Borrowed(json));
     match kind {
-        Kind::String if json.starts_with('"') => text(json).map(|_| Cow::Borrowed(json)),
-        Kind::String => Some(Cow::Owned(quoted(&compact(json)))),
-        Kind::Long => json.parse::<i64>().ok().map(|_| Cow::Borrowed(json)),
-        Kind::Real => number(json).map(|_| Cow::Borrowed(json)),
-        Kind::Dynamic => Some(Cow::Borrowed(json)),
-        Kind::DateTime => second(json).map(|second| Cow::Owned(quoted(iso8601(second).as_str()))),
+        Kind::String if json.starts_with('"') => text(json).map(|_| as_received),
+        Kind::String => Some(Member::Json(Cow::Owned(quoted(&compact(json))))),
+        Kind::Long => json.parse::<i64>().ok().map(|_| as_received),
+        Kind::Real => number(json).map(|_| as_received),
+        Kind::Dynamic => Some(as_received),
+        Kind::DateTime => second(json).map(|second| Member::Time(iso8601(second))),
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) fn cells<'a>(
     oddities: &mut Oddities,
     mut each: impl FnMut(&'static Column, Cell<'a>) -> bool,
 ) {
-    let members = Members::of(record);
+    let members = Members::of(std::str::from_utf8(record).unwrap_or_default());
     let details = members.get("type").and_then(text);
     let mut inner: Option<(&str, Members<'a>)> = None;
     for column in columns.into_iter().flatten() {
@@ -76,7 +76,7 @@ pub(super) fn cells<'a>(
             Origin::Details => details.as_deref().and_then(|key| members.get(key)).map(Cell::Json),
             Origin::Inner(name, member) => {
                 if inner.as_ref().is_none_or(|(of, _)| *of != name) {
-                    inner = Some((name, Members::of(members.get(name).unwrap_or_default().as_bytes())));
+                    inner = Some((name, Members::of(members.get(name).unwrap_or_default())));
                 }
                 inner.as_ref().and_then(|(_, members)| members.get(member)).map(Cell::Json)
             }
