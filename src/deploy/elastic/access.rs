@@ -1,0 +1,35 @@
+//! What the key that writes is allowed: to add documents to these indices, and nothing else.
+
+use serde_json::{Value, json};
+
+use super::Shape;
+
+/// The body of `PUT _security/api_key` on Elasticsearch. `create_doc` cannot change or remove a document,
+/// `auto_configure` lets the first one make its index by the template, `monitor` is for `ccfd check`. Through Kibana the
+/// key also makes and runs connectors in every space, and writes under its own name.
+pub fn api_key(shape: Shape, indices: &[&str]) -> Value {
+    let mut role = json!({
+        "cluster": ["monitor"],
+        "indices": [{ "names": indices, "privileges": ["auto_configure", "create_doc"] }],
+    });
+    match shape {
+        Shape::Index | Shape::DataStream => {}
+        Shape::KibanaIndex => {
+            role["applications"] = json!([
+                { "application": "kibana-.kibana", "privileges": ["feature_actions.all"], "resources": ["*"] }
+            ]);
+        }
+    }
+    json!({ "name": "ccfd", "role_descriptors": { "ccfd": role } })
+}
+
+/// The body of `PUT _plugins/_security/api/roles/ccfd` on OpenSearch, which has no privilege for adding alone.
+pub fn opensearch_role(indices: &[&str]) -> Value {
+    json!({
+        "cluster_permissions": ["cluster_monitor", "indices:data/write/bulk"],
+        "index_permissions": [{
+            "index_patterns": indices,
+            "allowed_actions": ["create_index", "indices:data/write/bulk*", "indices:data/write/index"],
+        }],
+    })
+}

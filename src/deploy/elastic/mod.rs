@@ -1,0 +1,131 @@
+//! Templates for Elasticsearch and OpenSearch, and what a key needs to be allowed. They decide how much work a node has
+//! with a row: few fields are indexed, and none comes up by itself.
+
+mod access;
+mod field;
+mod template;
+
+pub use access::{api_key, opensearch_role};
+pub use field::needs_object;
+
+use serde_json::Value;
+
+use super::File;
+use crate::tables::{ALL, Source, Table};
+
+/// Which of the two: each refuses the other's type for objects of any shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    /// Elasticsearch 8 or later, hosted and serverless included.
+    Elasticsearch,
+    /// OpenSearch 2.7 or later.
+    OpenSearch,
+}
+
+impl Product {
+    /// The word for it in paths.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Elasticsearch => "elasticsearch",
+            Self::OpenSearch => "opensearch",
+        }
+    }
+}
+
+/// What the documents are written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// An index: an id can be there once.
+    Index,
+    /// A data stream: an id can be there once in each backing index.
+    DataStream,
+    /// An index that Kibana's index connector writes to: a pipeline gives each document its id, which the connector
+    /// does not.
+    KibanaIndex,
+}
+
+impl Shape {
+    /// The word for it in paths.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::DataStream => "data-stream",
+            Self::KibanaIndex => "kibana-index",
+        }
+    }
+}
+
+/// One `PUT` to the cluster. Repeated, it changes nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Install {
+    /// Where, without a leading `/`, such as `_index_template/ccfd-openai-audit-logs`.
+    pub path: String,
+    /// The JSON body.
+    pub body: Value,
+}
+
+/// The name that a table's index has by default.
+pub const fn default_index(source: Source) -> &'static str {
+    match source {
+        Source::AuditLogs => "openai-audit-logs",
+        Source::ChatCompletions => "openai-chat-completions",
+    }
+}
+
+/// What must be put before the first row is written, in this order: the columns of each table (a component template),
+/// the pipeline if the shape has one, and for each name a template of the index. `indices` says the name of each
+/// table's index or data stream; several tables may share one. Needs the cluster privileges `manage_index_templates`
+/// and, for [`Shape::KibanaIndex`], `manage_ingest_pipelines`, which the key that writes has not. An index that is
+/// there already keeps the mapping that it has.
+pub fn installs(product: Product, shape: Shape, indices: &[(&'static Table, &str)]) -> Vec<Install> {
+    let mut tables: Vec<&Table> = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
+    for (table, name) in indices {
+        if !tables.iter().any(|known| known.name == table.name) {
+            tables.push(table);
+        }
+        if !names.contains(name) {
+            names.push(name);
+        }
+    }
+    let mut installs: Vec<Install> = tables.iter().map(|table| template::columns(product, table)).collect();
+    installs.extend(template::pipeline(shape));
+    installs.extend(names.into_iter().map(|name| {
+        let tables = indices.iter().filter(|(_, of)| *of == name).map(|(table, _)| *table);
+        template::index(shape, name, tables)
+    }));
+    installs
+}
+
+/// The files of `deploy/elastic`, for the default names: `<product>/<shape>/<path of the PUT>.json`.
+pub fn files() -> Vec<File> {
+    let indices = ALL.map(|table| (table, default_index(table.source)));
+    let names = indices.map(|(_, name)| name);
+    let uses = [
+        (Product::Elasticsearch, Shape::Index),
+        (Product::Elasticsearch, Shape::DataStream),
+        (Product::Elasticsearch, Shape::KibanaIndex),
+        (Product::OpenSearch, Shape::Index),
+        (Product::OpenSearch, Shape::DataStream),
+    ];
+    let mut files = Vec::new();
+    for (product, shape) in uses {
+        let put = |install: Install| {
+            let path = format!("{}/{}/{}.json", product.key(), shape.key(), install.path);
+            File::json(path, &install.body)
+        };
+        files.extend(installs(product, shape, &indices).into_iter().map(put));
+        files.push(match product {
+            Product::Elasticsearch => {
+                File::json(format!("{}/{}/api_key.json", product.key(), shape.key()), &api_key(shape, &names))
+            }
+            Product::OpenSearch => {
+                File::json(format!("{}/{}/role.json", product.key(), shape.key()), &opensearch_role(&names))
+            }
+        });
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The templates and the pipeline.
+
+use serde_json::{Map, Value, json};
+
+use super::{Install, Product, Shape, default_index, field};
+use crate::tables::{Table, render::KEY};
+
+/// Above the built-in templates of both products (at most 200), below what an operator sets to overrule everything.
+const PRIORITY: u32 = 500;
+
+/// The pipeline that gives a document its id.
+const PIPELINE: &str = "ccfd-openai-id";
+
+/// The columns of a table as a component template. `dynamic: false`: what is not listed is kept, never indexed, and
+/// never refused.
+pub(super) fn columns(product: Product, table: &Table) -> Install {
+    let own = table.columns.iter().map(|column| (column.name.to_owned(), field::mapping(product, column)));
+    let properties: Map<String, Value> =
+        [("@timestamp".to_owned(), field::time())].into_iter().chain(own).collect();
+    Install {
+        path: format!("_component_template/{}", columns_name(table)),
+        body: json!({
+            "template": { "mappings": { "dynamic": false, "properties": properties } },
+            "_meta": meta(&format!("the columns of {}", table.name)),
+        }),
+    }
+}
+
+/// The template of the index or data stream of this name, which holds the rows of these tables.
+pub(super) fn index(shape: Shape, name: &str, tables: impl Iterator<Item = &'static Table>) -> Install {
+    let composed_of: Vec<String> = tables.map(columns_name).collect();
+    let mut body = json!({
+        "index_patterns": [name],
+        "composed_of": composed_of,
+        "priority": PRIORITY,
+        "_meta": meta(&format!("what {name} holds")),
+    });
+    match shape {
+        Shape::Index => {}
+        Shape::DataStream => body["data_stream"] = json!({}),
+        Shape::KibanaIndex => {
+            body["template"] = json!({ "settings": { "index.default_pipeline": PIPELINE } })
+        }
+    }
+    Install { path: format!("_index_template/ccfd-{name}"), body }
+}
+
+/// The pipeline of a shape that has one.
+pub(super) fn pipeline(shape: Shape) -> Option<Install> {
+    match shape {
+        Shape::Index | Shape::DataStream => None,
+        Shape::KibanaIndex => Some(Install {
+            path: format!("_ingest/pipeline/{PIPELINE}"),
+            body: json!({
+                "description": "makes the id that OpenAI gave a record the id of its document",
+                "processors": [{ "set": { "field": "_id", "copy_from": KEY, "ignore_empty_value": true } }],
+                "_meta": meta("the ids of what Kibana's connector writes"),
+            }),
+        }),
+    }
+}
+
+/// Template names are lower case, so the table's own name will not do.
+fn columns_name(table: &Table) -> String {
+    format!("ccfd-{}-columns", default_index(table.source))
+}
+
+fn meta(description: &str) -> Value {
+    json!({ "managed_by": "ccfd", "description": description })
+}

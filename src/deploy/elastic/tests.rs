@@ -1,0 +1,89 @@
+use super::*;
+use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
+
+const BOTH: [(&Table, &str); 2] = [(&AUDIT_LOGS, "a"), (&CHAT_COMPLETIONS, "c")];
+
+fn paths(installs: &[Install]) -> Vec<&str> {
+    installs.iter().map(|install| install.path.as_str()).collect()
+}
+
+fn properties(product: Product, table: &'static Table) -> Value {
+    let installs = installs(product, Shape::Index, &[(table, "x")]);
+    installs[0].body["template"]["mappings"]["properties"].clone()
+}
+
+#[test]
+fn what_a_template_is_composed_of_is_put_before_it() {
+    let installs = installs(Product::Elasticsearch, Shape::KibanaIndex, &BOTH);
+    assert_eq!(
+        paths(&installs),
+        [
+            "_component_template/ccfd-openai-audit-logs-columns",
+            "_component_template/ccfd-openai-chat-completions-columns",
+            "_ingest/pipeline/ccfd-openai-id",
+            "_index_template/ccfd-a",
+            "_index_template/ccfd-c"
+        ]
+    );
+    assert_eq!(installs[3].body["composed_of"], serde_json::json!(["ccfd-openai-audit-logs-columns"]));
+    assert_eq!(installs[3].body["template"]["settings"]["index.default_pipeline"], "ccfd-openai-id");
+}
+
+#[test]
+fn tables_that_share_an_index_share_its_template() {
+    let shared = [(&AUDIT_LOGS, "all"), (&CHAT_COMPLETIONS, "all")];
+    let installs = installs(Product::OpenSearch, Shape::DataStream, &shared);
+    let template = installs.last().unwrap();
+    assert_eq!(installs.len(), 3);
+    assert_eq!(template.body["composed_of"].as_array().unwrap().len(), 2);
+    assert_eq!(template.body["data_stream"], serde_json::json!({}));
+}
+
+#[test]
+fn every_column_is_mapped_and_nothing_else_is_indexed() {
+    for product in [Product::Elasticsearch, Product::OpenSearch] {
+        for table in ALL {
+            let installs = installs(product, Shape::Index, &[(table, "x")]);
+            let mappings = &installs[0].body["template"]["mappings"];
+            assert_eq!(mappings["dynamic"], false);
+            let mapped: Vec<&String> = mappings["properties"].as_object().unwrap().keys().collect();
+            let names = table.columns.iter().map(|column| column.name);
+            let mut names: Vec<&str> = ["@timestamp"].into_iter().chain(names).collect();
+            names.sort_unstable();
+            assert_eq!(mapped, names);
+        }
+    }
+}
+
+#[test]
+fn objects_of_any_shape_have_the_type_that_the_product_knows() {
+    assert_eq!(properties(Product::Elasticsearch, &AUDIT_LOGS)["EventDetails"]["type"], "flattened");
+    assert_eq!(properties(Product::OpenSearch, &AUDIT_LOGS)["EventDetails"]["type"], "flat_object");
+}
+
+#[test]
+fn a_column_needs_an_object_exactly_where_its_mapping_takes_nothing_else() {
+    for table in ALL {
+        let mapped = properties(Product::OpenSearch, table);
+        for column in table.columns {
+            let mapping = &mapped[column.name];
+            let object = mapping["type"] == "flat_object" || mapping["properties"].is_object();
+            assert_eq!(needs_object(column), object, "{}", column.name);
+        }
+    }
+    let named =
+        |name| AUDIT_LOGS.columns.iter().chain(CHAT_COMPLETIONS.columns).find(|c| c.name == name).unwrap();
+    assert!(
+        needs_object(named("EventDetails"))
+            && needs_object(named("Usage"))
+            && !needs_object(named("Choices"))
+    );
+}
+
+#[test]
+fn a_key_may_add_documents_and_only_through_kibana_touch_connectors() {
+    let role = |shape| api_key(shape, &["a"])["role_descriptors"]["ccfd"].clone();
+    let own = role(Shape::Index);
+    assert_eq!(own["indices"][0]["privileges"], serde_json::json!(["auto_configure", "create_doc"]));
+    assert!(own.get("applications").is_none() && role(Shape::KibanaIndex)["applications"].is_array());
+}
