@@ -1,6 +1,6 @@
 //! How each column is indexed: the one place where that is chosen.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Product;
 use crate::tables::{Column, Kind, render::TIME};
@@ -17,7 +17,7 @@ const TIME_FORMAT: &str = "strict_date_time_no_millis||strict_date_optional_time
 
 /// What of a column can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
+pub(super) enum Use {
     /// Found by its exact value, and counted by it.
     Exact,
     /// The time by which rows are looked for.
@@ -28,17 +28,20 @@ enum Use {
     Figure(&'static str),
     /// An object of any shape; each of its values is found by its path.
     Flat,
-    /// The number of tokens used: the three sums that are asked for, and the rest kept.
+    /// The tokens used, of which [`TOKENS`] are summed up and the rest is kept.
     Tokens,
     /// Kept and shown: text of a model or a schema, too long and too varied to be looked for by exact value.
     Kept,
 }
 
+/// The members of `Usage` that are summed up.
+pub(super) const TOKENS: [&str; 3] = ["completion_tokens", "prompt_tokens", "total_tokens"];
+
 /// The dynamic columns that are not an object of any shape.
 const DYNAMIC: [(&str, Use); 4] =
     [("Choices", Use::Kept), ("Tools", Use::Kept), ("ResponseFormat", Use::Kept), ("Usage", Use::Tokens)];
 
-fn use_of(column: &Column) -> Use {
+pub(super) fn use_of(column: &Column) -> Use {
     match column.kind {
         Kind::String => Use::Exact,
         Kind::DateTime if column.name == TIME => Use::Time,
@@ -49,15 +52,6 @@ fn use_of(column: &Column) -> Use {
             let stated = DYNAMIC.iter().find(|(name, _)| *name == column.name);
             stated.map_or(Use::Flat, |(_, stated)| *stated)
         }
-    }
-}
-
-/// Whether the templates let this column hold nothing but an object or null. The writer must give any other value as
-/// `{"value": …}`: a document with an array or a text there would be refused, and a record is worth more than its shape.
-pub fn needs_object(column: &Column) -> bool {
-    match use_of(column) {
-        Use::Flat | Use::Tokens => true,
-        Use::Exact | Use::Time | Use::Moment | Use::Figure(_) | Use::Kept => false,
     }
 }
 
@@ -76,7 +70,8 @@ pub(super) fn mapping(product: Product, column: &Column) -> Value {
         },
         Use::Tokens => {
             let sum = json!({ "type": "long", "index": false, "ignore_malformed": true });
-            json!({ "properties": { "prompt_tokens": sum, "completion_tokens": sum, "total_tokens": sum } })
+            let sums = TOKENS.iter().map(|name| ((*name).to_owned(), sum.clone()));
+            json!({ "properties": sums.collect::<Map<String, Value>>() })
         }
         Use::Kept => json!({ "type": "object", "enabled": false }),
     }

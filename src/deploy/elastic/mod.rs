@@ -2,11 +2,12 @@
 //! with a row: few fields are indexed, and none comes up by itself.
 
 mod access;
+mod aside;
 mod field;
 mod template;
 
 pub use access::{api_key, opensearch_role};
-pub use field::needs_object;
+pub use aside::set_aside;
 
 use serde_json::Value;
 

@@ -62,25 +62,6 @@ fn objects_of_any_shape_have_the_type_that_the_product_knows() {
 }
 
 #[test]
-fn a_column_needs_an_object_exactly_where_its_mapping_takes_nothing_else() {
-    for table in ALL {
-        let mapped = properties(Product::OpenSearch, table);
-        for column in table.columns {
-            let mapping = &mapped[column.name];
-            let object = mapping["type"] == "flat_object" || mapping["properties"].is_object();
-            assert_eq!(needs_object(column), object, "{}", column.name);
-        }
-    }
-    let named =
-        |name| AUDIT_LOGS.columns.iter().chain(CHAT_COMPLETIONS.columns).find(|c| c.name == name).unwrap();
-    assert!(
-        needs_object(named("EventDetails"))
-            && needs_object(named("Usage"))
-            && !needs_object(named("Choices"))
-    );
-}
-
-#[test]
 fn a_key_may_add_documents_and_only_through_kibana_touch_connectors() {
     let role = |shape| api_key(shape, &["a"])["role_descriptors"]["ccfd"].clone();
     let own = role(Shape::Index);
