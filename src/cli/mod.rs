@@ -4,6 +4,7 @@ mod assembly;
 mod backfill;
 mod check;
 mod demo;
+mod deploy;
 mod exit;
 mod logging;
 mod places;
@@ -61,6 +62,8 @@ enum Command {
     Rejects(rejects::Arguments),
     /// Ask the SQLite sink a question in SQL
     Query(query::Arguments),
+    /// Write what must stand at a destination, as files to be applied there
+    Deploy(deploy::Arguments),
     /// Serve an OpenAI with hostile habits, for tests
     Simulate(simulate::Arguments),
     /// Show it all at work against the simulator, in a fresh directory
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&context, &arguments),
         Command::Rejects(arguments) => rejects::run(&context, &arguments),
         Command::Query(arguments) => query::run(&context, &arguments),
+        Command::Deploy(arguments) => deploy::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments),
     };

@@ -3,6 +3,7 @@
 //! here. `deploy/` in the repository holds what is rendered with the default names.
 
 pub mod elastic;
+pub mod sentinel;
 
 use serde_json::Value;
 

@@ -3,6 +3,7 @@
 mod backfill;
 mod check;
 mod demo;
+mod deploy;
 mod query;
 mod rejects;
 mod reset_state;

@@ -1,0 +1,268 @@
+// What ccfd needs in Azure to deliver to Microsoft Sentinel.
+// Written by `ccfd deploy render sentinel` from ccfd's tables; azuredeploy.json beside it deploys the same.
+targetScope = 'resourceGroup'
+
+@description('Name of the Log Analytics workspace. It is in this resource group.')
+param workspaceName string
+
+@description('Object id of the service principal or managed identity that ccfd signs in as.')
+param principalId string
+
+@description('Region of the workspace.')
+param location string = resourceGroup().location
+
+@description('Name of the data collection rule.')
+param ruleName string = 'ccfd-openai'
+
+@description('Makes a data collection endpoint, which private links need. Without it the rule has one of its own.')
+param withEndpoint bool = false
+
+@description('Makes the functions. False where the OpenAI solution of Sentinel has made its own of the same names.')
+param withFunctions bool = true
+
+@description('Days for which the custom tables are kept, 4 to 730; -1 as the workspace says.')
+param retentionInDays int = -1
+
+// Monitoring Metrics Publisher: may write through the rule, and read nothing.
+var publisherRole = '3913510d-42f4-4e42-8a64-420c390055eb'
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2022-10-01' existing = {
+  name: workspaceName
+}
+
+resource auditLogs 'Microsoft.OperationalInsights/workspaces/tables@2022-10-01' = {
+  parent: workspace
+  name: 'OpenAIAuditLogs_CL'
+  properties: {
+    retentionInDays: retentionInDays
+    schema: {
+      name: 'OpenAIAuditLogs_CL'
+      columns: [
+        { name: 'TimeGenerated', type: 'dateTime', description: 'When the event took effect' }
+        { name: 'Id', type: 'string', description: 'Id of the event, unique' }
+        { name: 'EventType', type: 'string', description: 'What happened, such as `api_key.created`' }
+        { name: 'EffectiveAt', type: 'dateTime', description: 'When the event took effect' }
+        { name: 'ActorType', type: 'string', description: 'Who acted: `session` or `api_key`' }
+        { name: 'ActorApiKey', type: 'dynamic', description: 'The API key that acted, and its owner' }
+        { name: 'ActorSession', type: 'dynamic', description: 'The user that acted, address and client' }
+        { name: 'Project', type: 'dynamic', description: 'Id and name of the project concerned' }
+        { name: 'EventDetails', type: 'dynamic', description: 'What the event carries, by its type' }
+        { name: 'ConnectorName', type: 'string', description: 'Name of the collector that read the event' }
+      ]
+    }
+  }
+}
+
+resource chatCompletions 'Microsoft.OperationalInsights/workspaces/tables@2022-10-01' = {
+  parent: workspace
+  name: 'OpenAIChatCompletions_CL'
+  properties: {
+    retentionInDays: retentionInDays
+    schema: {
+      name: 'OpenAIChatCompletions_CL'
+      columns: [
+        { name: 'TimeGenerated', type: 'dateTime', description: 'When the request began' }
+        { name: 'Id', type: 'string', description: 'Id of the completion, unique' }
+        { name: 'ObjectType', type: 'string', description: 'Always `chat.completion`' }
+        { name: 'CreatedAt', type: 'dateTime', description: 'When the request began' }
+        { name: 'Model', type: 'string', description: 'The model snapshot that answered' }
+        { name: 'RequestId', type: 'string', description: 'Id of the HTTP request' }
+        { name: 'ServiceTier', type: 'string', description: 'The service tier that was used' }
+        { name: 'SystemFingerprint', type: 'string', description: 'The backend that answered' }
+        { name: 'Choices', type: 'dynamic', description: 'What the model answered' }
+        { name: 'Usage', type: 'dynamic', description: 'Tokens used' }
+        { name: 'Metadata', type: 'dynamic', description: 'Key-value pairs that the caller attached' }
+        { name: 'ToolChoice', type: 'string', description: 'How tools were chosen; an object as JSON text' }
+        { name: 'Tools', type: 'dynamic', description: 'The tools on offer' }
+        { name: 'Temperature', type: 'real', description: 'Sampling temperature' }
+        { name: 'TopProbability', type: 'real', description: 'Nucleus sampling mass (`top_p`)' }
+        { name: 'FrequencyPenalty', type: 'real', description: 'Penalty on frequent tokens' }
+        { name: 'PresencePenalty', type: 'real', description: 'Penalty on tokens already present' }
+        { name: 'Seed', type: 'long', description: 'Sampling seed, all 64 bits of it' }
+        { name: 'InputUser', type: 'string', description: 'The end user named by the caller' }
+        { name: 'ResponseFormat', type: 'dynamic', description: 'The format that was asked for' }
+        { name: 'ConnectorName', type: 'string', description: 'Name of the collector that read the completion' }
+      ]
+    }
+  }
+}
+
+resource collectionEndpoint 'Microsoft.Insights/dataCollectionEndpoints@2023-03-11' = if (withEndpoint) {
+  name: ruleName
+  location: location
+  properties: {
+    networkAcls: {
+      publicNetworkAccess: 'Enabled'
+    }
+  }
+}
+
+resource rule 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {
+  name: ruleName
+  location: location
+  kind: 'Direct'
+  properties: {
+    description: 'OpenAI audit logs and stored chat completions, sent by ccfd'
+    dataCollectionEndpointId: withEndpoint ? collectionEndpoint.id : null
+    streamDeclarations: {
+      'Custom-OpenAIAuditLogs_CL': {
+        columns: [
+          { name: 'id', type: 'string' }
+          { name: 'type', type: 'string' }
+          { name: 'effective_at', type: 'long' }
+          { name: 'project', type: 'dynamic' }
+          { name: 'EventDetails', type: 'dynamic' }
+          { name: 'friendlyName', type: 'string' }
+          { name: 'actor', type: 'dynamic' }
+        ]
+      }
+      'Custom-OpenAIChatCompletions_CL': {
+        columns: [
+          { name: 'id', type: 'string' }
+          { name: 'object', type: 'string' }
+          { name: 'created', type: 'long' }
+          { name: 'model', type: 'string' }
+          { name: 'request_id', type: 'string' }
+          { name: 'service_tier', type: 'string' }
+          { name: 'system_fingerprint', type: 'string' }
+          { name: 'choices', type: 'dynamic' }
+          { name: 'usage', type: 'dynamic' }
+          { name: 'metadata', type: 'dynamic' }
+          { name: 'tool_choice', type: 'string' }
+          { name: 'tools', type: 'dynamic' }
+          { name: 'temperature', type: 'real' }
+          { name: 'top_p', type: 'real' }
+          { name: 'frequency_penalty', type: 'real' }
+          { name: 'presence_penalty', type: 'real' }
+          { name: 'seed', type: 'long' }
+          { name: 'input_user', type: 'string' }
+          { name: 'response_format', type: 'dynamic' }
+          { name: 'friendlyName', type: 'string' }
+        ]
+      }
+    }
+    destinations: {
+      logAnalytics: [
+        {
+          name: 'workspace'
+          workspaceResourceId: workspace.id
+        }
+      ]
+    }
+    dataFlows: [
+      {
+        streams: ['Custom-OpenAIAuditLogs_CL']
+        destinations: ['workspace']
+        outputStream: 'Custom-OpenAIAuditLogs_CL'
+        transformKql: '''
+source
+| project
+    TimeGenerated = iff(isnull(effective_at), now(), datetime(1970-01-01) + effective_at * 1s),
+    Id = id,
+    EventType = type,
+    EffectiveAt = datetime(1970-01-01) + effective_at * 1s,
+    ActorType = tostring(actor.type),
+    ActorApiKey = actor.api_key,
+    ActorSession = actor.session,
+    Project = ['project'],
+    EventDetails = EventDetails,
+    ConnectorName = friendlyName'''
+      }
+      {
+        streams: ['Custom-OpenAIChatCompletions_CL']
+        destinations: ['workspace']
+        outputStream: 'Custom-OpenAIChatCompletions_CL'
+        transformKql: '''
+source
+| project
+    TimeGenerated = iff(isnull(created), now(), datetime(1970-01-01) + created * 1s),
+    Id = id,
+    ObjectType = object,
+    CreatedAt = datetime(1970-01-01) + created * 1s,
+    Model = model,
+    RequestId = request_id,
+    ServiceTier = service_tier,
+    SystemFingerprint = system_fingerprint,
+    Choices = choices,
+    Usage = usage,
+    Metadata = metadata,
+    ToolChoice = tool_choice,
+    Tools = tools,
+    Temperature = temperature,
+    TopProbability = top_p,
+    FrequencyPenalty = frequency_penalty,
+    PresencePenalty = presence_penalty,
+    Seed = seed,
+    InputUser = input_user,
+    ResponseFormat = response_format,
+    ConnectorName = friendlyName'''
+      }
+    ]
+  }
+  dependsOn: [
+    auditLogs
+    chatCompletions
+  ]
+}
+
+resource mayPublish 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: rule
+  name: guid(rule.id, principalId, publisherRole)
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', publisherRole)
+  }
+}
+
+resource auditLogsFunction 'Microsoft.OperationalInsights/workspaces/savedSearches@2020-08-01' = if (withFunctions) {
+  parent: workspace
+  name: 'OpenAIAuditLogs'
+  etag: '*'
+  properties: {
+    category: 'OpenAI'
+    displayName: 'OpenAIAuditLogs'
+    functionAlias: 'OpenAIAuditLogs'
+    version: 2
+    query: '''
+// Logs Ingestion delivers at least once: after a crash or a lost answer a record can stand here twice, equal but for its
+// TimeGenerated, which Azure replaces by the time of receipt when it is older than two days. So the earliest copy is the
+// true one: arg_min finds it in one pass and keeps one row for each id. (take_any would be a little cheaper, and would
+// at times show an old record as a new one.)
+OpenAIAuditLogs_CL
+| summarize arg_min(TimeGenerated, *) by Id
+'''
+  }
+  dependsOn: [
+    auditLogs
+  ]
+}
+
+resource chatCompletionsFunction 'Microsoft.OperationalInsights/workspaces/savedSearches@2020-08-01' = if (withFunctions) {
+  parent: workspace
+  name: 'OpenAIChatCompletions'
+  etag: '*'
+  properties: {
+    category: 'OpenAI'
+    displayName: 'OpenAIChatCompletions'
+    functionAlias: 'OpenAIChatCompletions'
+    version: 2
+    query: '''
+// Logs Ingestion delivers at least once: after a crash or a lost answer a record can stand here twice, equal but for its
+// TimeGenerated, which Azure replaces by the time of receipt when it is older than two days. So the earliest copy is the
+// true one: arg_min finds it in one pass and keeps one row for each id. (take_any would be a little cheaper, and would
+// at times show an old record as a new one.)
+OpenAIChatCompletions_CL
+| summarize arg_min(TimeGenerated, *) by Id
+'''
+  }
+  dependsOn: [
+    chatCompletions
+  ]
+}
+
+@description('For `endpoint` in ccfd.toml.')
+output endpoint string = withEndpoint ? collectionEndpoint!.properties.logsIngestion.endpoint : rule.properties.endpoints.logsIngestion
+
+@description('For `dcr_immutable_id` in ccfd.toml.')
+output dcrImmutableId string = rule.properties.immutableId

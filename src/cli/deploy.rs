@@ -1,0 +1,111 @@
+//! `ccfd deploy`: what must stand at a destination, as files to be applied there.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{UsageError, exit::Exit, text};
+use crate::deploy::{File, elastic, sentinel};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Write the files of a destination: tables, rules and functions, or templates and roles
+    Render(Render),
+}
+
+#[derive(Debug, Args)]
+struct Render {
+    target: Target,
+    /// Where to [default: ./deploy/TARGET]
+    #[arg(long, value_name = "D")]
+    dir: Option<PathBuf>,
+    /// Overwrite files that are there and differ
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Target {
+    /// Azure Monitor and Microsoft Sentinel: Bicep, ARM templates, KQL functions
+    Sentinel,
+    /// Elasticsearch and OpenSearch: index templates, a pipeline, roles
+    Elastic,
+}
+
+impl Target {
+    fn files(self) -> (&'static str, Vec<File>) {
+        match self {
+            Self::Sentinel => ("./deploy/sentinel", sentinel::files()),
+            Self::Elastic => ("./deploy/elastic", elastic::files()),
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let What::Render(render) = &arguments.what;
+    let (default, files) = render.target.files();
+    let dir = render.dir.clone().unwrap_or_else(|| PathBuf::from(default));
+    let mut found = Vec::with_capacity(files.len());
+    for file in &files {
+        let path = dir.join(&file.path);
+        found.push((State::of(&path, file)?, path, file));
+    }
+    let differing: Vec<String> = found
+        .iter()
+        .filter(|(state, ..)| *state == State::Differs)
+        .map(|(_, path, _)| format!("\n  {}", path.display()))
+        .collect();
+    if !differing.is_empty() && !render.force {
+        let text = format!(
+            "nothing was written, for these files are there and differ; --force overwrites them, --dir D writes elsewhere:{}",
+            differing.concat()
+        );
+        return Err(UsageError(text).into());
+    }
+    for (state, path, file) in &found {
+        let word = match state {
+            State::Equal => "unchanged",
+            State::Missing => write(path, file, "written")?,
+            State::Differs => write(path, file, "overwritten")?,
+        };
+        text::print(&format!("{word:<12}{}\n", path.display()))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What stands where a file is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Missing,
+    Equal,
+    Differs,
+}
+
+impl State {
+    fn of(path: &Path, file: &File) -> anyhow::Result<Self> {
+        match fs::read(path) {
+            Ok(content) if content == file.content.as_bytes() => Ok(Self::Equal),
+            Ok(_) => Ok(Self::Differs),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::Missing),
+            Err(error) => Err(error).with_context(|| path.display().to_string()),
+        }
+    }
+}
+
+/// Writes a file, and the directories above it; answers `word`.
+fn write(path: &Path, file: &File, word: &'static str) -> anyhow::Result<&'static str> {
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+    fs::write(path, &file.content).with_context(|| path.display().to_string())?;
+    Ok(word)
+}

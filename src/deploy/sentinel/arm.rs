@@ -1,0 +1,202 @@
+//! The deployment as an ARM template, for who has no Bicep: the portal takes it as it is.
+
+use serde_json::{Map, Value, json};
+
+use super::resources::{
+    CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, Type,
+    column_type, field_type, fields, output_stream, stream, tables,
+};
+use super::{Profile, functions, kql};
+use crate::tables::{ALL, Table};
+
+const WORKSPACE_ID: &str =
+    "[resourceId('Microsoft.OperationalInsights/workspaces', parameters('workspaceName'))]";
+const ENDPOINT_ID: &str = "resourceId('Microsoft.Insights/dataCollectionEndpoints', parameters('ruleName'))";
+const RULE_ID: &str = "resourceId('Microsoft.Insights/dataCollectionRules', parameters('ruleName'))";
+
+/// The template.
+pub(super) fn template(profile: Profile) -> Value {
+    let mut resources: Vec<Value> = tables(profile).map(table).collect();
+    resources.extend([endpoint(), rule(profile), role_assignment()]);
+    resources.extend(ALL.map(|table| function(profile, table)));
+    json!({
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "contentVersion": "1.0.0.0",
+        "parameters": parameters(),
+        "variables": { "publisherRole": PUBLISHER_ROLE },
+        "resources": resources,
+        "outputs": outputs(),
+    })
+}
+
+fn parameters() -> Value {
+    let about =
+        |kind: &str, description: &str| json!({ "type": kind, "metadata": { "description": description } });
+    let or = |mut parameter: Value, default: Value| {
+        parameter["defaultValue"] = default;
+        parameter
+    };
+    json!({
+        "workspaceName": about("string", "Name of the Log Analytics workspace. It is in this resource group."),
+        "principalId":
+            about("string", "Object id of the service principal or managed identity that ccfd signs in as."),
+        "location": or(about("string", "Region of the workspace."), json!("[resourceGroup().location]")),
+        "ruleName": or(about("string", "Name of the data collection rule."), json!("ccfd-openai")),
+        "withEndpoint": or(
+            about(
+                "bool",
+                "Makes a data collection endpoint, which private links need. Without it the rule has one of its own.",
+            ),
+            json!(false),
+        ),
+        "withFunctions": or(
+            about(
+                "bool",
+                "Makes the functions. False where the OpenAI solution of Sentinel has made its own of the same names.",
+            ),
+            json!(true),
+        ),
+        "retentionInDays": or(
+            about("int", "Days for which the custom tables are kept, 4 to 730; -1 as the workspace says."),
+            json!(-1),
+        ),
+    })
+}
+
+/// A resource of this type and name.
+fn resource(kind: &Type, name: &str, members: Value) -> Value {
+    let mut resource = json!({ "type": kind.name, "apiVersion": kind.version, "name": name });
+    if let (Some(resource), Value::Object(members)) = (resource.as_object_mut(), members) {
+        resource.extend(members);
+    }
+    resource
+}
+
+/// The name of something in the workspace.
+fn in_workspace(name: &str) -> String {
+    format!("[format('{{0}}/{{1}}', parameters('workspaceName'), '{name}')]")
+}
+
+fn table_id(table: &Table) -> String {
+    format!("[resourceId('{}', parameters('workspaceName'), '{}')]", TABLE.name, table.name)
+}
+
+fn table(table: &'static Table) -> Value {
+    let column =
+        |name: &str, kind: &str, about: &str| json!({ "name": name, "type": kind, "description": about });
+    let columns = table.columns.iter().map(|of| column(of.name, column_type(of.kind), of.about));
+    resource(
+        &TABLE,
+        &in_workspace(table.name),
+        json!({
+            "properties": {
+                "retentionInDays": "[parameters('retentionInDays')]",
+                "schema": { "name": table.name, "columns": columns.collect::<Vec<_>>() },
+            },
+        }),
+    )
+}
+
+fn endpoint() -> Value {
+    resource(
+        &ENDPOINT,
+        "[parameters('ruleName')]",
+        json!({
+            "condition": "[parameters('withEndpoint')]",
+            "location": "[parameters('location')]",
+            "properties": { "networkAcls": { "publicNetworkAccess": "Enabled" } },
+        }),
+    )
+}
+
+fn rule(profile: Profile) -> Value {
+    let declaration = |table: &'static Table| {
+        let fields = fields(profile, table);
+        let fields = fields.map(|field| json!({ "name": field.name, "type": field_type(field.kind) }));
+        (stream(table), json!({ "columns": fields.collect::<Vec<_>>() }))
+    };
+    let flow = |table: &'static Table| {
+        json!({
+            "streams": [stream(table)],
+            "destinations": ["workspace"],
+            "outputStream": output_stream(profile, table),
+            "transformKql": kql::transform_to(table, profile.output(table)),
+        })
+    };
+    let depends = tables(profile).map(table_id).chain([format!("[{ENDPOINT_ID}]")]);
+    resource(
+        &RULE,
+        "[parameters('ruleName')]",
+        json!({
+            "location": "[parameters('location')]",
+            "kind": "Direct",
+            "dependsOn": depends.collect::<Vec<_>>(),
+            "properties": {
+                "description": DESCRIPTION,
+                "dataCollectionEndpointId": format!("[if(parameters('withEndpoint'), {ENDPOINT_ID}, null())]"),
+                "streamDeclarations": ALL.into_iter().map(declaration).collect::<Map<String, Value>>(),
+                "destinations": {
+                    "logAnalytics": [{ "name": "workspace", "workspaceResourceId": WORKSPACE_ID }],
+                },
+                "dataFlows": ALL.map(flow),
+            },
+        }),
+    )
+}
+
+fn role_assignment() -> Value {
+    resource(
+        &ROLE_ASSIGNMENT,
+        &format!("[guid({RULE_ID}, parameters('principalId'), variables('publisherRole'))]"),
+        json!({
+            "scope": format!("[format('{}/{{0}}', parameters('ruleName'))]", RULE.name),
+            "dependsOn": [format!("[{RULE_ID}]")],
+            "properties": {
+                "principalId": "[parameters('principalId')]",
+                "principalType": "ServicePrincipal",
+                "roleDefinitionId":
+                    "[subscriptionResourceId('Microsoft.Authorization/roleDefinitions', variables('publisherRole'))]",
+            },
+        }),
+    )
+}
+
+fn function(profile: Profile, table: &'static Table) -> Value {
+    let alias = functions::alias(table.source);
+    let depends = tables(profile).filter(|own| own.name == table.name).map(table_id);
+    resource(
+        &FUNCTION,
+        &in_workspace(alias),
+        json!({
+            "condition": "[parameters('withFunctions')]",
+            "etag": "*",
+            "dependsOn": depends.collect::<Vec<_>>(),
+            "properties": {
+                "category": CATEGORY,
+                "displayName": alias,
+                "functionAlias": alias,
+                "version": 2,
+                "query": functions::query(table, profile.output(table)),
+            },
+        }),
+    )
+}
+
+fn outputs() -> Value {
+    let version = ENDPOINT.version;
+    json!({
+        "endpoint": {
+            "type": "string",
+            "metadata": { "description": "For `endpoint` in ccfd.toml." },
+            "value": format!(
+                "[if(parameters('withEndpoint'), reference({ENDPOINT_ID}, '{version}').logsIngestion.endpoint, \
+                 reference({RULE_ID}, '{version}').endpoints.logsIngestion)]"
+            ),
+        },
+        "dcrImmutableId": {
+            "type": "string",
+            "metadata": { "description": "For `dcr_immutable_id` in ccfd.toml." },
+            "value": format!("[reference({RULE_ID}, '{version}').immutableId]"),
+        },
+    })
+}

@@ -1,0 +1,70 @@
+//! Stored chat completions as events of `ASimAgentEventLogs`, as Sentinel's OpenAI solution maps them; besides, the
+//! collector's name is kept.
+
+use super::kql::{Assignment, time};
+use crate::tables::{Origin, Table};
+
+/// Columns of the events, each with its value.
+const COLUMNS: [(&str, &str); 15] = [
+    ("EventUid", "id"),
+    ("EventOriginalType", "object"),
+    ("EventRequestId", "request_id"),
+    ("ModelName", "model"),
+    ("EventRequestTemperature", "temperature"),
+    ("EventRequestTopP", "top_p"),
+    ("EventRequestFrequencyPenalty", "frequency_penalty"),
+    ("EventRequestPresencePenalty", "presence_penalty"),
+    ("EventRequestSeed", "seed"),
+    ("ToolName", "tool_choice"),
+    ("InputTokensUsed", "tolong(usage.prompt_tokens)"),
+    ("OutputTokensUsed", "tolong(usage.completion_tokens)"),
+    // Transforms have no loop over an array, so of several choices the first one counts.
+    ("EventFinishReasons", "pack_array(choices[0].finish_reason)"),
+    ("EventOriginalResultDetails", "tostring(choices)"),
+    // What no column of the events is for.
+    (
+        "AdditionalFields",
+        "bag_pack(\"service_tier\", service_tier, \"system_fingerprint\", system_fingerprint, \
+         \"response_format\", response_format, \"tools\", tools, \"metadata\", metadata, \"input_user\", input_user, \
+         \"connector_name\", friendlyName)",
+    ),
+];
+
+/// Times of the events: all of them when the request began.
+const TIMES: [&str; 3] = ["TimeGenerated", "EventStartTime", "EventEndTime"];
+
+/// Constants of the stream, and the columns of the events that take them.
+const CONSTANTS: [(&str, &str); 7] = [
+    ("eventVendor", "EventVendor"),
+    ("eventProduct", "EventProduct"),
+    ("eventSchema", "EventSchema"),
+    ("eventSchemaVersion", "EventSchemaVersion"),
+    ("eventCount", "EventCount"),
+    ("eventType", "EventType"),
+    ("modelProviderName", "ModelProviderName"),
+];
+
+/// The columns of an event, and how each is taken from the stream.
+pub(super) fn assignments(table: &Table) -> Vec<Assignment> {
+    let times = TIMES
+        .iter()
+        .map(|name| Assignment { name, value: format!("iff(isnull(created), now(), {})", time("created")) });
+    let columns = COLUMNS.iter().map(|(name, value)| Assignment { name, value: (*value).to_owned() });
+    let constants = table.stream_asim.iter().filter_map(|field| {
+        let (_, name) = CONSTANTS.iter().find(|(constant, _)| *constant == field.name)?;
+        let value = match *name {
+            "EventCount" => format!("toint({})", field.name),
+            _ => field.name.to_owned(),
+        };
+        Some(Assignment { name, value })
+    });
+    times.chain(constants).chain(columns).collect()
+}
+
+/// The text that the stream carries in this field of every row.
+pub(super) fn constant(table: &Table, field: &str) -> Option<&'static str> {
+    table.stream_asim.iter().find(|column| column.name == field).and_then(|column| match column.from {
+        Origin::Constant(text) => Some(text),
+        Origin::Field(_) | Origin::Inner(..) | Origin::Details | Origin::Connector | Origin::Time(_) => None,
+    })
+}

@@ -1,0 +1,45 @@
+//! Functions by which people and rules ask for records, each record once.
+
+use super::{Output, asim};
+use crate::tables::{
+    Source, Table,
+    render::{KEY, TIME},
+};
+
+/// The name of a table's function; the one that the OpenAI solution of Sentinel uses.
+pub(super) const fn alias(source: Source) -> &'static str {
+    match source {
+        Source::AuditLogs => "OpenAIAuditLogs",
+        Source::ChatCompletions => "OpenAIChatCompletions",
+    }
+}
+
+/// Why it is this aggregate, for readers of the function.
+const WHY: &str = "\
+// Logs Ingestion delivers at least once: after a crash or a lost answer a record can stand here twice, equal but for its
+// TimeGenerated, which Azure replaces by the time of receipt when it is older than two days. So the earliest copy is the
+// true one: arg_min finds it in one pass and keeps one row for each id. (take_any would be a little cheaper, and would
+// at times show an old record as a new one.)
+";
+
+/// The function's text.
+pub(super) fn query(table: &Table, output: Output) -> String {
+    match output {
+        Output::Own => format!("{WHY}{}\n| summarize arg_min({TIME}, *) by {KEY}\n", table.name),
+        Output::Asim => {
+            let condition = |(column, field): (&str, &str)| {
+                asim::constant(table, field).map(|text| format!("{column} == \"{text}\""))
+            };
+            let of_openai = [
+                ("EventVendor", "eventVendor"),
+                ("EventProduct", "eventProduct"),
+                ("EventType", "eventType"),
+            ];
+            let conditions: Vec<String> = of_openai.into_iter().filter_map(condition).collect();
+            format!(
+                "{WHY}ASimAgentEventLogs\n| where {}\n| summarize arg_min({TIME}, *) by EventUid\n",
+                conditions.join(" and ")
+            )
+        }
+    }
+}

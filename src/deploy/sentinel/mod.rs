@@ -1,0 +1,68 @@
+//! What Azure Monitor needs before it takes rows: the tables, the data collection rule with its transforms, the right to
+//! write through it, and functions that ask the tables without repeats.
+
+mod arm;
+mod asim;
+mod bicep;
+mod functions;
+mod kql;
+mod resources;
+
+use super::File;
+use crate::tables::{ALL, Source, Table};
+
+pub use kql::transform;
+
+/// Where chat completions go. Audit logs go to `OpenAIAuditLogs_CL` either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// To `OpenAIChatCompletions_CL`.
+    Table,
+    /// To `ASimAgentEventLogs`, the table for agents of Sentinel's information model.
+    Asim,
+}
+
+impl Profile {
+    /// The word for it in paths and in the configuration.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Asim => "asim",
+        }
+    }
+
+    /// Where the rows of a table go.
+    fn output(self, table: &Table) -> Output {
+        match (self, table.source) {
+            (Self::Table, _) | (Self::Asim, Source::AuditLogs) => Output::Own,
+            (Self::Asim, Source::ChatCompletions) => Output::Asim,
+        }
+    }
+}
+
+/// A table at the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Output {
+    /// A custom table with the table's own name and columns.
+    Own,
+    /// `ASimAgentEventLogs`, which is there where Sentinel is.
+    Asim,
+}
+
+/// The files of `deploy/sentinel`: for each profile the same deployment as Bicep and as an ARM template, and the functions.
+pub fn files() -> Vec<File> {
+    let mut files = Vec::new();
+    for profile in [Profile::Table, Profile::Asim] {
+        let path = |name: &str| format!("{}/{name}", profile.key());
+        files.push(File { path: path("main.bicep"), content: bicep::template(profile) });
+        files.push(File::json(path("azuredeploy.json"), &arm::template(profile)));
+        for table in ALL {
+            let content = functions::query(table, profile.output(table));
+            files.push(File { path: path(&format!("{}.kql", functions::alias(table.source))), content });
+        }
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests;

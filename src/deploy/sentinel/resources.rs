@@ -1,0 +1,90 @@
+//! What the Bicep file and the ARM template say alike.
+
+use super::{Output, Profile};
+use crate::tables::{ALL, Column, Kind, Source, Table};
+
+/// A type of resource, and the API version of it that is used.
+pub(super) struct Type {
+    pub(super) name: &'static str,
+    pub(super) version: &'static str,
+}
+
+impl Type {
+    /// As Bicep writes it.
+    pub(super) fn at_version(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+}
+
+pub(super) const TABLE: Type =
+    Type { name: "Microsoft.OperationalInsights/workspaces/tables", version: "2022-10-01" };
+pub(super) const FUNCTION: Type =
+    Type { name: "Microsoft.OperationalInsights/workspaces/savedSearches", version: "2020-08-01" };
+pub(super) const ENDPOINT: Type =
+    Type { name: "Microsoft.Insights/dataCollectionEndpoints", version: "2023-03-11" };
+pub(super) const RULE: Type = Type { name: "Microsoft.Insights/dataCollectionRules", version: "2023-03-11" };
+pub(super) const ROLE_ASSIGNMENT: Type =
+    Type { name: "Microsoft.Authorization/roleAssignments", version: "2022-04-01" };
+
+/// The built-in role Monitoring Metrics Publisher: it may write through the rule, and read nothing.
+pub(super) const PUBLISHER_ROLE: &str = "3913510d-42f4-4e42-8a64-420c390055eb";
+
+/// What the rule says of itself.
+pub(super) const DESCRIPTION: &str = "OpenAI audit logs and stored chat completions, sent by ccfd";
+
+/// The category under which the functions are listed.
+pub(super) const CATEGORY: &str = "OpenAI";
+
+/// The tables that the deployment makes.
+pub(super) fn tables(profile: Profile) -> impl Iterator<Item = &'static Table> {
+    ALL.into_iter().filter(move |table| profile.output(table) == Output::Own)
+}
+
+/// The stream that a table's rows come in by; it has the name of the table.
+pub(super) fn stream(table: &Table) -> String {
+    format!("Custom-{}", table.name)
+}
+
+/// The stream that they go out by.
+pub(super) fn output_stream(profile: Profile, table: &Table) -> String {
+    match profile.output(table) {
+        Output::Own => stream(table),
+        Output::Asim => "Microsoft-ASimAgentEventLogs".to_owned(),
+    }
+}
+
+/// The fields of the incoming stream. What is not among them, Azure drops without a word.
+pub(super) fn fields(profile: Profile, table: &Table) -> impl Iterator<Item = &'static Column> {
+    let constants = match profile {
+        Profile::Table => &[],
+        Profile::Asim => table.stream_asim,
+    };
+    table.stream.iter().chain(constants)
+}
+
+/// The type of a field of a stream.
+pub(super) const fn field_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::String => "string",
+        Kind::Long => "long",
+        Kind::Real => "real",
+        Kind::Dynamic => "dynamic",
+        Kind::DateTime => "datetime",
+    }
+}
+
+/// The type of a column of a table: as of a field, but for the letter in which the two APIs differ.
+pub(super) const fn column_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::DateTime => "dateTime",
+        Kind::String | Kind::Long | Kind::Real | Kind::Dynamic => field_type(kind),
+    }
+}
+
+/// The symbol by which a Bicep file names a table's resources.
+pub(super) const fn symbol(source: Source) -> &'static str {
+    match source {
+        Source::AuditLogs => "auditLogs",
+        Source::ChatCompletions => "chatCompletions",
+    }
+}

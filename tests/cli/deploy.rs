@@ -1,0 +1,45 @@
+use std::fs;
+
+use crate::support::process::Place;
+
+const FILE: &str = "out/table/main.bicep";
+const RENDER: [&str; 5] = ["deploy", "render", "sentinel", "--dir", "out"];
+
+#[test]
+fn each_file_that_is_written_is_named() {
+    let place = Place::bare();
+    let said = place.run_to(0, &RENDER).stdout;
+    assert!(said.lines().any(|line| line.starts_with("written") && line.ends_with(FILE)), "{said}");
+    assert!(said.lines().count() >= 8 && place.path(FILE).exists());
+}
+
+#[test]
+fn files_lie_below_deploy_unless_told_otherwise() {
+    let place = Place::bare();
+    place.run_to(0, &["deploy", "render", "elastic"]);
+    let template = "deploy/elastic/opensearch/index/_index_template/ccfd-openai-audit-logs.json";
+    assert!(place.path(template).exists());
+}
+
+#[test]
+fn a_file_that_was_changed_is_kept_and_nothing_is_written_beside_it() {
+    let place = Place::bare();
+    place.run_to(0, &RENDER);
+    place.write(FILE, "mine");
+    fs::remove_file(place.path("out/asim/main.bicep")).unwrap();
+    let ended = place.run_to(2, &RENDER);
+    assert!(ended.stderr.contains(FILE) && ended.stderr.contains("--force"), "{}", ended.stderr);
+    assert_eq!(fs::read_to_string(place.path(FILE)).unwrap(), "mine");
+    assert!(!place.path("out/asim/main.bicep").exists());
+}
+
+#[test]
+fn force_overwrites_and_says_which() {
+    let place = Place::bare();
+    place.run_to(0, &RENDER);
+    place.write(FILE, "mine");
+    let said = place.run_to(0, &[&RENDER[..], &["--force"]].concat()).stdout;
+    let overwritten: Vec<&str> = said.lines().filter(|line| line.starts_with("overwritten")).collect();
+    assert!(overwritten.len() == 1 && overwritten[0].ends_with(FILE), "{said}");
+    assert_ne!(fs::read_to_string(place.path(FILE)).unwrap(), "mine");
+}

@@ -1,0 +1,52 @@
+use std::{collections::BTreeSet, env, fs, path::Path};
+
+use ccfd::deploy::{File, elastic, sentinel};
+
+use super::path;
+
+/// Set, the tests write the files instead of comparing them.
+const WRITE: &str = "CCFD_WRITE_DOCS";
+
+fn is_rendered(dir: &str, files: &[File]) {
+    let dir = path(dir);
+    if env::var_os(WRITE).is_some() {
+        // What is not rendered any more must not stay.
+        _ = fs::remove_dir_all(&dir);
+        for file in files {
+            let place = dir.join(&file.path);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, &file.content).unwrap();
+        }
+        return;
+    }
+    let wanted: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
+    assert_eq!(below(&dir, ""), wanted, "{WRITE}=1 writes the files anew");
+    for file in files {
+        let found = fs::read_to_string(dir.join(&file.path)).unwrap();
+        assert!(found == file.content, "{} is behind src/tables; {WRITE}=1 writes it anew", file.path);
+    }
+}
+
+/// The files below a directory, by their path in it.
+fn below(dir: &Path, prefix: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+        match entry.file_type().unwrap().is_dir() {
+            true => found.extend(below(&entry.path(), &format!("{name}/"))),
+            false => _ = found.insert(name),
+        }
+    }
+    found
+}
+
+#[test]
+fn the_files_for_sentinel_are_those_of_the_tables() {
+    is_rendered("deploy/sentinel", &sentinel::files());
+}
+
+#[test]
+fn the_files_for_elastic_are_those_of_the_tables() {
+    is_rendered("deploy/elastic", &elastic::files());
+}
