@@ -1,11 +1,11 @@
 //! Values that the templates' fields refuse, and with them the whole document: they are put beside, and not indexed.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::fmt;
 
 use memchr::memmem;
-use serde_json::value::RawValue;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::field::{TOKENS, Use, use_of};
+use super::field::{Field, Members, field};
 use crate::tables::Column;
 
 /// What is added to a column's name where its value is kept and not indexed. No template maps such a name.
@@ -14,42 +14,143 @@ const SUFFIX: &[u8] = b"Unindexed";
 /// The longest object whose values and paths surely are terms that an index takes (32,766 bytes with the column's name).
 const OBJECT_BYTES_MAX: usize = 32_000;
 
-/// Renames the member of a document that was just written, if the templates could not index its value: `"EventDetails":[1]`
-/// becomes `"EventDetailsUnindexed":[1]`. A record is worth more than its shape: without this, OpenSearch refuses the
-/// document whose details are a list, and the one with a text of 32 KiB in them. `out` ends with the member, and its
-/// value begins at `begin`: made to be handed to [`Objects::write_with`](crate::tables::object::Objects::write_with).
+/// Renames the member of a document that was just written, if the templates could not index its value:
+/// `"EventDetails":[1]` becomes `"EventDetailsUnindexed":[1]`. A record is worth more than its shape: without this,
+/// OpenSearch refuses the document whose details are a list, and the one with a text of 32 KiB in them. `out` ends with
+/// the member, and its value begins at `begin`: made to be handed to
+/// [`Objects::write_with`](crate::tables::object::Objects::write_with).
 pub fn set_aside(column: &'static Column, out: &mut Vec<u8>, begin: usize) {
-    if !fits(column, &out[begin..]) {
+    if !fits(field(column), &out[begin..]) {
         // The value follows `":`.
         let end_of_name = begin.saturating_sub(2);
         out.splice(end_of_name..end_of_name, SUFFIX.iter().copied());
     }
 }
 
-fn fits(column: &Column, json: &[u8]) -> bool {
-    match use_of(column) {
-        Use::Exact | Use::Time | Use::Moment | Use::Figure(_) | Use::Kept => true,
-        // Elasticsearch takes no NUL in a key.
-        Use::Flat => {
-            json == b"null"
-                || json.starts_with(b"{")
-                    && json.len() <= OBJECT_BYTES_MAX
-                    && memmem::find(json, b"\\u0000").is_none()
+fn fits(field: Field, json: &[u8]) -> bool {
+    match field {
+        // Columns that are not dynamic hold what their kind says.
+        Field::Text | Field::Address | Field::Time | Field::Moment | Field::Number(_) | Field::Kept => true,
+        Field::Flat => {
+            // Elasticsearch takes no NUL in a key.
+            let indexed = || json.len() <= OBJECT_BYTES_MAX && memmem::find(json, b"\\u0000").is_none();
+            json == b"null" || json.starts_with(b"{") && indexed()
         }
-        Use::Tokens => json == b"null" || has_plain_tokens(json),
+        Field::Object(members) => {
+            let mut json = serde_json::Deserializer::from_slice(json);
+            Object(members).deserialize(&mut json).is_ok()
+        }
     }
 }
 
-/// Whether this is an object whose names cannot be taken for paths, with a number or nothing where numbers are summed up.
-fn has_plain_tokens(json: &[u8]) -> bool {
-    let Ok(members) = serde_json::from_slice::<BTreeMap<Cow<'_, str>, &RawValue>>(json) else {
-        return false;
-    };
-    members.into_iter().all(|(name, value)| {
-        let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let scalar = !value.get().starts_with(['{', '[']);
-        plain && (scalar || !TOKENS.contains(&name.as_ref()))
-    })
+/// An object or null, whose members fit theirs. Every mismatch is an error: nothing else is asked.
+struct Object(Members);
+
+impl<'de> DeserializeSeed<'de> for Object {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(member) = map.next_key_seed(Name(self.0))? {
+            match member {
+                None | Some(Field::Kept) => map.next_value::<IgnoredAny>().map(drop)?,
+                Some(Field::Object(members)) => map.next_value_seed(Object(members))?,
+                Some(
+                    Field::Text
+                    | Field::Address
+                    | Field::Time
+                    | Field::Moment
+                    | Field::Number(_)
+                    | Field::Flat,
+                ) => map.next_value_seed(Scalar)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name of a member, and how it is indexed, if it is. A name that could be taken for a path is an error.
+struct Name(Members);
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Option<Field>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name {
+    type Value = Option<Field>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a plain name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+        if name.is_empty() || name.contains('.') {
+            return Err(E::custom("a path"));
+        }
+        Ok(self.0.iter().find(|(own, _)| *own == name).map(|(_, field)| *field))
+    }
+}
+
+/// Neither an object nor an array; what kind of value then does not matter, the mapping ignores what it cannot read.
+struct Scalar;
+
+impl<'de> DeserializeSeed<'de> for Scalar {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for Scalar {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a text, a number, true, false or null")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -73,7 +174,7 @@ mod tests {
     fn an_object_and_nothing_stay_in_their_field() {
         assert!(document(&AUDIT_LOGS, "a.b", r#"{"id":"1"}"#).contains(r#""EventDetails":{"id":"1"}"#));
         for column in ALL.into_iter().flat_map(|table| table.columns) {
-            assert!(fits(column, b"null"), "{}", column.name);
+            assert!(fits(field(column), b"null"), "{}", column.name);
         }
     }
 
@@ -93,17 +194,40 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_indexed_only_as_numbers_under_plain_names() {
-        for plain in [
+    fn an_object_with_known_members_stays_while_they_are_what_is_known() {
+        let plain = [
             "{}",
-            r#"{"total_tokens":3,"prompt_tokens_details":{"cached_tokens":0}}"#,
-            r#"{"total_tokens":null}"#,
-        ] {
-            assert!(document(&CHAT_COMPLETIONS, "usage", plain).contains("\"Usage\":"), "{plain}");
+            r#"{"user":{"id":"u","email":"user@example.com","more":[{"a..b":1}]},"ip_address":"192.0.2.1"}"#,
+            r#"{"user":null,"ip_address":7}"#,
+        ];
+        for json in plain {
+            assert!(actor(json).contains("\"ActorSession\":"), "{json}");
         }
-        for odd in ["[]", "3", r#"{"total_tokens":{"a":1}}"#, r#"{"a..b":1}"#, r#"{"":1}"#] {
-            assert!(document(&CHAT_COMPLETIONS, "usage", odd).contains("\"UsageUnindexed\":"), "{odd}");
+        let odd = [
+            "[]",
+            "3",
+            r#"{"user":"u"}"#,
+            r#"{"user":{"id":{}}}"#,
+            r#"{"ip_address":[1]}"#,
+            r#"{"a.b":1}"#,
+            r#"{"":1}"#,
+        ];
+        for json in odd {
+            assert!(actor(json).contains("\"ActorSessionUnindexed\":"), "{json}");
         }
+    }
+
+    fn actor(session: &str) -> String {
+        document(&AUDIT_LOGS, "actor", &format!(r#"{{"session":{session}}}"#))
+    }
+
+    #[test]
+    fn tokens_that_cannot_be_summed_up_are_kept_beside() {
+        let usage = |json| document(&CHAT_COMPLETIONS, "usage", json);
+        assert!(
+            usage(r#"{"total_tokens":3,"prompt_tokens_details":{"cached_tokens":0}}"#).contains("\"Usage\":")
+        );
+        assert!(usage(r#"{"total_tokens":{"a":1}}"#).contains("\"UsageUnindexed\":"));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! How each column is indexed: the one place where that is chosen.
+//! How each column is indexed: the one place where that is chosen. A node spends more on indexing than on all else, so
+//! what nobody looks for is only kept.
 
 use serde_json::{Map, Value, json};
 
@@ -15,69 +16,91 @@ const DEPTH_MAX: u32 = 100;
 /// Times come as whole seconds; Kibana's connector stamps milliseconds.
 const TIME_FORMAT: &str = "strict_date_time_no_millis||strict_date_optional_time";
 
-/// What of a column can be asked for.
+/// What of a value can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
-    /// Found by its exact value, and counted by it.
-    Exact,
+pub(super) enum Field {
+    /// Text, found by its exact value and counted by it.
+    Text,
+    /// A network address, found by itself and by its network.
+    Address,
     /// The time by which rows are looked for.
     Time,
-    /// The same time under the table's own name for it.
+    /// A time that says the same again: shown and sorted by, without a search tree.
     Moment,
-    /// Of this type; shown, sorted and aggregated, and hardly ever looked for: that needs no search tree.
-    Figure(&'static str),
-    /// An object of any shape; each of its values is found by its path.
+    /// A number of this type: shown, summed up and sorted by, without a search tree.
+    Number(&'static str),
+    /// An object of which these members are indexed, and the others kept.
+    Object(Members),
+    /// An object whose members nobody knows beforehand: each value is found by its path, at several times the cost.
     Flat,
-    /// The tokens used, of which [`TOKENS`] are summed up and the rest is kept.
-    Tokens,
-    /// Kept and shown: text of a model or a schema, too long and too varied to be looked for by exact value.
+    /// Anything, kept and shown: text of a model or a schema, too long and too varied to be found by its exact value.
     Kept,
 }
 
-/// The members of `Usage` that are summed up.
-pub(super) const TOKENS: [&str; 3] = ["completion_tokens", "prompt_tokens", "total_tokens"];
+/// Members of an object by their names.
+pub(super) type Members = &'static [(&'static str, Field)];
 
-/// The dynamic columns that are not an object of any shape.
-const DYNAMIC: [(&str, Use); 4] =
-    [("Choices", Use::Kept), ("Tools", Use::Kept), ("ResponseFormat", Use::Kept), ("Usage", Use::Tokens)];
+/// A count of tokens.
+const TOKENS: Field = Field::Number("long");
+/// A user, as an actor has it.
+const USER: Field = Field::Object(&[("id", Field::Text), ("email", Field::Text)]);
 
-pub(super) fn use_of(column: &Column) -> Use {
+/// The dynamic columns; one that is not listed is an object of any shape.
+const DYNAMIC: [(&str, Field); 8] = [
+    ("ActorSession", Field::Object(&[("user", USER), ("ip_address", Field::Address)])),
+    (
+        "ActorApiKey",
+        Field::Object(&[
+            ("id", Field::Text),
+            ("type", Field::Text),
+            ("user", USER),
+            ("service_account", Field::Object(&[("id", Field::Text)])),
+        ]),
+    ),
+    ("Project", Field::Object(&[("id", Field::Text), ("name", Field::Text)])),
+    (
+        "Usage",
+        Field::Object(&[("prompt_tokens", TOKENS), ("completion_tokens", TOKENS), ("total_tokens", TOKENS)]),
+    ),
+    ("Metadata", Field::Flat),
+    ("Choices", Field::Kept),
+    ("Tools", Field::Kept),
+    ("ResponseFormat", Field::Kept),
+];
+
+/// How the column is indexed.
+pub(super) fn field(column: &Column) -> Field {
     match column.kind {
-        Kind::String => Use::Exact,
-        Kind::DateTime if column.name == TIME => Use::Time,
-        Kind::DateTime => Use::Moment,
-        Kind::Long => Use::Figure("long"),
-        Kind::Real => Use::Figure("double"),
+        Kind::String => Field::Text,
+        Kind::DateTime if column.name == TIME => Field::Time,
+        Kind::DateTime => Field::Moment,
+        Kind::Long => Field::Number("long"),
+        Kind::Real => Field::Number("double"),
         Kind::Dynamic => {
-            let stated = DYNAMIC.iter().find(|(name, _)| *name == column.name);
-            stated.map_or(Use::Flat, |(_, stated)| *stated)
+            let listed = DYNAMIC.iter().find(|(name, _)| *name == column.name);
+            listed.map_or(Field::Flat, |(_, field)| *field)
         }
     }
 }
 
-/// The column's mapping.
-pub(super) fn mapping(product: Product, column: &Column) -> Value {
-    match use_of(column) {
-        Use::Exact => json!({ "type": "keyword", "ignore_above": TEXT_CHARS_MAX }),
-        Use::Time => time(),
-        Use::Moment => json!({ "type": "date", "format": TIME_FORMAT, "index": false }),
-        Use::Figure(kind) => json!({ "type": kind, "index": false }),
-        Use::Flat => match product {
+/// The field's mapping.
+pub(super) fn mapping(product: Product, field: Field) -> Value {
+    match field {
+        Field::Text => json!({ "type": "keyword", "ignore_above": TEXT_CHARS_MAX }),
+        Field::Address => json!({ "type": "ip", "ignore_malformed": true }),
+        Field::Time => json!({ "type": "date", "format": TIME_FORMAT }),
+        Field::Moment => json!({ "type": "date", "format": TIME_FORMAT, "index": false }),
+        Field::Number(kind) => json!({ "type": kind, "index": false, "ignore_malformed": true }),
+        Field::Object(members) => {
+            let members = members.iter().map(|(name, field)| ((*name).to_owned(), mapping(product, *field)));
+            json!({ "properties": members.collect::<Map<String, Value>>() })
+        }
+        Field::Flat => match product {
             Product::Elasticsearch => {
                 json!({ "type": "flattened", "ignore_above": TEXT_CHARS_MAX, "depth_limit": DEPTH_MAX })
             }
             Product::OpenSearch => json!({ "type": "flat_object" }),
         },
-        Use::Tokens => {
-            let sum = json!({ "type": "long", "index": false, "ignore_malformed": true });
-            let sums = TOKENS.iter().map(|name| ((*name).to_owned(), sum.clone()));
-            json!({ "properties": sums.collect::<Map<String, Value>>() })
-        }
-        Use::Kept => json!({ "type": "object", "enabled": false }),
+        Field::Kept => json!({ "type": "object", "enabled": false }),
     }
-}
-
-/// The mapping of `@timestamp`, and of the column that says the same.
-pub(super) fn time() -> Value {
-    json!({ "type": "date", "format": TIME_FORMAT })
 }

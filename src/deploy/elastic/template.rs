@@ -14,9 +14,15 @@ const PIPELINE: &str = "ccfd-openai-id";
 /// The columns of a table as a component template. `dynamic: false`: what is not listed is kept, never indexed, and
 /// never refused.
 pub(super) fn columns(product: Product, table: &Table) -> Install {
-    let own = table.columns.iter().map(|column| (column.name.to_owned(), field::mapping(product, column)));
+    let own = table
+        .columns
+        .iter()
+        .map(|column| (column.name.to_owned(), field::mapping(product, field::field(column))));
     let properties: Map<String, Value> =
-        [("@timestamp".to_owned(), field::time())].into_iter().chain(own).collect();
+        [("@timestamp".to_owned(), field::mapping(product, field::Field::Time))]
+            .into_iter()
+            .chain(own)
+            .collect();
     Install {
         path: format!("_component_template/{}", columns_name(table)),
         body: json!({
