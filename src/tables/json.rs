@@ -5,74 +5,114 @@
 
 use std::borrow::Cow;
 
-/// The members of an object in their order, repeated keys included.
-pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
+/// Members of an object: name and value, in their order, repeated keys included.
+type Found<'a> = Vec<(Cow<'a, [u8]>, &'a [u8])>;
+
+/// The members of an object, and those of one object in it.
+pub(super) struct Members<'a> {
+    own: Found<'a>,
+    opened: Found<'a>,
+}
 
 impl<'a> Members<'a> {
-    /// Finds the members of `json` in one pass. What is not an object has none; after a fault, those before it count.
-    pub(super) fn of(json: &'a str) -> Self {
-        let mut members = Self(Vec::with_capacity(24));
-        let mut steps = Steps { json, at: 0 };
+    /// Finds the members of `json` in one pass, and in the same pass those of the object under the key `open`. What is
+    /// not an object has none; after a fault, those before it count.
+    pub(super) fn of(json: &'a [u8], open: Option<&str>) -> Self {
+        let mut members = Self { own: Vec::with_capacity(24), opened: Vec::new() };
         // A fault is not an error here: mapping cannot fail, and what is missing becomes null.
-        let _ = members.collect(&mut steps);
+        let _ = members.collect(&mut Steps { json, at: 0 }, open);
         members
     }
 
-    fn collect(&mut self, steps: &mut Steps<'a>) -> Option<()> {
-        let mut before = b'{';
-        while steps.next_is(before) {
-            // An empty object ends here.
-            let key = steps.value().filter(|key| key.starts_with('"'))?;
-            let name = text(key).unwrap_or(Cow::Borrowed(key));
-            steps.next_is(b':').then_some(())?;
-            self.0.push((name, steps.value()?));
-            before = b',';
-        }
-        Some(())
+    fn collect(&mut self, steps: &mut Steps<'a>, open: Option<&str>) -> Option<()> {
+        let opened = &mut self.opened;
+        let own = &mut self.own;
+        steps.members(|steps, name| {
+            if open.is_some_and(|open| open.as_bytes() == name.as_ref()) {
+                opened.clear();
+                if steps.comes(b'{') {
+                    let start = steps.at;
+                    let whole = steps.members(|steps, name| {
+                        opened.push((name, steps.value()?));
+                        Some(())
+                    });
+                    own.push((name, steps.json.get(start..steps.at)?));
+                    return whole;
+                }
+            }
+            own.push((name, steps.value()?));
+            Some(())
+        })
     }
 
     /// The value under `key` as JSON text; of repeated keys the last one.
-    pub(super) fn get(&self, key: &str) -> Option<&'a str> {
-        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| *value)
+    pub(super) fn get(&self, key: &[u8]) -> Option<&'a [u8]> {
+        last(&self.own, key)
+    }
+
+    /// The value under `key` in the object that was opened.
+    pub(super) fn get_inner(&self, key: &[u8]) -> Option<&'a [u8]> {
+        last(&self.opened, key)
     }
 
     /// The keys, in order.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_ref())
+    pub(super) fn keys(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.own.iter().map(|(name, _)| String::from_utf8_lossy(name))
     }
+}
+
+fn last<'a>(found: &Found<'a>, key: &[u8]) -> Option<&'a [u8]> {
+    found.iter().rev().find(|(name, _)| name.as_ref() == key).map(|(_, value)| *value)
 }
 
 /// Steps over JSON text, value by value.
 struct Steps<'a> {
-    json: &'a str,
+    json: &'a [u8],
     at: usize,
 }
 
 impl<'a> Steps<'a> {
-    fn peek(&self) -> Option<u8> {
-        self.json.as_bytes().get(self.at).copied()
+    /// Steps over an object; `each` gets every name, and must step over its value.
+    fn members(&mut self, mut each: impl FnMut(&mut Self, Cow<'a, [u8]>) -> Option<()>) -> Option<()> {
+        self.next_is(b'{').then_some(())?;
+        if self.next_is(b'}') {
+            return Some(());
+        }
+        loop {
+            let key = self.comes(b'"').then(|| self.value())??;
+            self.next_is(b':').then_some(())?;
+            each(self, name(key))?;
+            if !self.next_is(b',') {
+                return self.next_is(b'}').then_some(());
+            }
+        }
     }
 
-    fn skip_space(&mut self) {
+    fn peek(&self) -> Option<u8> {
+        self.json.get(self.at).copied()
+    }
+
+    /// Whether this mark comes next.
+    fn comes(&mut self, mark: u8) -> bool {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
+        self.peek() == Some(mark)
     }
 
     /// Steps over this mark, if it comes next.
     fn next_is(&mut self, mark: u8) -> bool {
-        self.skip_space();
-        let found = self.peek() == Some(mark);
+        let found = self.comes(mark);
         self.at += usize::from(found);
         found
     }
 
     /// Steps over a whole value.
-    fn value(&mut self) -> Option<&'a str> {
-        self.skip_space();
+    fn value(&mut self) -> Option<&'a [u8]> {
+        let is_text = self.comes(b'"');
         let start = self.at;
         match self.peek()? {
-            b'"' => self.string()?,
+            _ if is_text => self.string()?,
             b'{' | b'[' => self.nested()?,
             _ => {
                 while !matches!(self.peek(), None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')) {
@@ -87,7 +127,7 @@ impl<'a> Steps<'a> {
     fn string(&mut self) -> Option<()> {
         self.at += 1;
         loop {
-            let rest = self.json.as_bytes().get(self.at..)?;
+            let rest = self.json.get(self.at..)?;
             let found = memchr::memchr2(b'"', b'\\', rest)?;
             self.at += found + 1;
             if rest.get(found) == Some(&b'"') {
@@ -118,20 +158,30 @@ impl<'a> Steps<'a> {
     }
 }
 
+/// The name that a key stands for; one that cannot be decoded stands for itself.
+fn name(key: &[u8]) -> Cow<'_, [u8]> {
+    match text(key) {
+        Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
+        Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
+        None => Cow::Borrowed(key),
+    }
+}
+
 /// The text of a JSON string, borrowed when nothing in it is escaped; `None` for other JSON and for text that
 /// Unicode cannot express (half of a surrogate pair).
-pub(super) fn text(json: &str) -> Option<Cow<'_, str>> {
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
-        return Some(Cow::Borrowed(inner));
+pub(super) fn text(json: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if memchr::memchr(b'\\', inner).is_none() {
+        return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
     }
-    serde_json::from_str::<String>(json).ok().map(Cow::Owned)
+    serde_json::from_slice::<String>(json).ok().map(Cow::Owned)
 }
 
 /// JSON text without the white space between its tokens.
-pub(super) fn compact(json: &str) -> String {
+pub(super) fn compact(json: &[u8]) -> String {
     let (mut inside, mut escaped) = (false, false);
-    json.chars()
+    String::from_utf8_lossy(json)
+        .chars()
         .filter(|&letter| {
             let keep = inside || !matches!(letter, ' ' | '\t' | '\n' | '\r');
             if letter == '"' && !escaped {
@@ -166,7 +216,7 @@ mod tests {
 
     #[test]
     fn compact_text_keeps_the_blanks_inside_strings() {
-        assert_eq!(compact("{ \"a b\" :\n [1, \"c \\\" d\", \"\\\\\" ] }"), r#"{"a b":[1,"c \" d","\\"]}"#);
+        assert_eq!(compact(b"{ \"a b\" :\n [1, \"c \\\" d\", \"\\\\\" ] }"), r#"{"a b":[1,"c \" d","\\"]}"#);
     }
 
     #[test]
@@ -177,42 +227,49 @@ mod tests {
 
     #[test]
     fn an_undecodable_key_does_not_hide_the_members_after_it() {
-        let members = Members::of(r#"{"\ud800":1,"id":"a"}"#);
-        assert_eq!(members.get("id"), Some(r#""a""#));
+        let members = Members::of(br#"{"\ud800":1,"id":"a"}"#, None);
+        assert_eq!(members.get(b"id"), Some(br#""a""#.as_slice()));
     }
 
     #[test]
     fn members_are_found_whatever_their_values_hold() {
-        let json = r#" { "a" : "}\"]{" , "b":[{"c":"\\"},[]] ,"d":-1.5e3,"e":{ "f":null } , "g":true }"#;
-        let members = Members::of(json);
-        let found: Vec<_> = members.keys().map(|key| (key, members.get(key).unwrap())).collect();
-        let values = [
-            ("a", r#""}\"]{""#),
-            ("b", r#"[{"c":"\\"},[]]"#),
-            ("d", "-1.5e3"),
-            ("e", r#"{ "f":null }"#),
-            ("g", "true"),
-        ];
+        let json =
+            r#" { "a" : "}\"]{" , "b":[{"c":"\\"},[]] ,"d":-1.5e3,"e":{ "f":null } , "g":true,"h":{}}"#;
+        let members = Members::of(json.as_bytes(), None);
+        let text = |key: &str| std::str::from_utf8(members.get(key.as_bytes()).unwrap()).unwrap();
+        let found: Vec<_> = members.keys().map(|key| format!("{key}={}", text(&key))).collect();
+        let values =
+            [r#"a="}\"]{""#, r#"b=[{"c":"\\"},[]]"#, "d=-1.5e3", r#"e={ "f":null }"#, "g=true", "h={}"];
         assert_eq!(found, values);
     }
 
     #[test]
+    fn the_object_that_is_opened_is_found_whole_and_in_its_members() {
+        let json = br#"{"x":1,"actor": { "type":"session","session":{"a":[{}]} },"y":2}"#;
+        let members = Members::of(json, Some("actor"));
+        assert_eq!(members.get(b"actor"), Some(br#"{ "type":"session","session":{"a":[{}]} }"#.as_slice()));
+        assert_eq!(members.get_inner(b"session"), Some(br#"{"a":[{}]}"#.as_slice()));
+        assert_eq!(members.get(b"y"), Some(b"2".as_slice()));
+        let repeated = Members::of(br#"{"actor":{"type":1},"actor":null}"#, Some("actor"));
+        assert_eq!((repeated.get(b"actor"), repeated.get_inner(b"type")), (Some(b"null".as_slice()), None));
+    }
+
+    #[test]
     fn every_cut_and_every_change_of_a_byte_is_survived() {
-        let json = r#"{"a":"\u00e9\"","b":[{"c":1.5},"]"],"d":{"e":null},"f":-0}"#;
+        let json = br#"{"a":"\u00e9\"","b":[{"c":1.5},"]"],"d":{"e":null},"f":-0}"#;
         for place in 0..json.len() {
-            Members::of(&json[..place]);
-            for byte in [b'"', b'\\', b'{', b'}', b'[', b']', b',', b':', b' ', b'x'] {
-                let mut bytes = json.as_bytes().to_vec();
-                bytes[place] = byte;
-                let changed = String::from_utf8(bytes).unwrap();
-                assert!(Members::of(&changed).keys().count() <= changed.len());
+            Members::of(&json[..place], Some("d"));
+            for byte in *b"\"\\{}[],: x\xff" {
+                let mut changed = json.to_vec();
+                changed[place] = byte;
+                assert!(Members::of(&changed, Some("d")).keys().count() <= changed.len());
             }
         }
     }
 
     #[test]
     fn half_a_surrogate_pair_is_no_text() {
-        assert_eq!(text(r#""\ud83d""#), None);
-        assert_eq!(text(r#""\ud83d\ude00""#).as_deref(), Some("😀"));
+        assert_eq!(text(br#""\ud83d""#), None);
+        assert_eq!(text(br#""\ud83d\ude00""#).as_deref(), Some("😀"));
     }
 }

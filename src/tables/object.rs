@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::json::{compact, one_line, text};
-use super::row::{Cell, cells, number, second};
+use super::row::{Cell, cells, number, second, whole};
 use super::{Column, Iso8601, Kind, Oddities, iso8601};
 
 /// Members that are `null`: written, or left out.
@@ -47,8 +47,8 @@ impl Objects {
         cells(self.columns.iter().copied(), record, oddities, |column, cell| {
             let member = match cell {
                 Cell::Null => Some(Member::Null),
-                Cell::Connector => Some(Member::Json(Cow::Borrowed(&self.connector))),
-                Cell::Constant(text) => Some(Member::Json(Cow::Owned(quoted(text)))),
+                Cell::Connector => Some(Member::Json(Cow::Borrowed(self.connector.as_bytes()))),
+                Cell::Constant(text) => Some(Member::Json(Cow::Owned(quoted(text).into_bytes()))),
                 Cell::Json(json) => fitting(column.kind, json),
             };
             let fits = member.is_some();
@@ -63,7 +63,7 @@ impl Objects {
             let begin = out.len();
             match member {
                 Member::Null => out.extend_from_slice(b"null"),
-                Member::Json(json) => out.extend_from_slice(&one_line(json.as_bytes())),
+                Member::Json(json) => out.extend_from_slice(&one_line(&json)),
                 Member::Time(time) => {
                     out.push(b'"');
                     out.extend_from_slice(time.as_str().as_bytes());
@@ -83,17 +83,17 @@ impl Objects {
 /// The value of a member.
 enum Member<'a> {
     Null,
-    Json(Cow<'a, str>),
+    Json(Cow<'a, [u8]>),
     Time(Iso8601),
 }
 
 /// JSON text other than `null` as a column of this kind holds it; `None` when it does not fit.
-fn fitting(kind: Kind, json: &str) -> Option<Member<'_>> {
+fn fitting(kind: Kind, json: &[u8]) -> Option<Member<'_>> {
     let as_received = Member::Json(Cow::Borrowed(json));
     match kind {
-        Kind::String if json.starts_with('"') => text(json).map(|_| as_received),
-        Kind::String => Some(Member::Json(Cow::Owned(quoted(&compact(json))))),
-        Kind::Long => json.parse::<i64>().ok().map(|_| as_received),
+        Kind::String if json.starts_with(b"\"") => text(json).map(|_| as_received),
+        Kind::String => Some(Member::Json(Cow::Owned(quoted(&compact(json)).into_bytes()))),
+        Kind::Long => whole(json).map(|_| as_received),
         Kind::Real => number(json).map(|_| as_received),
         Kind::Dynamic => Some(as_received),
         Kind::DateTime => second(json).map(|second| Member::Time(iso8601(second))),

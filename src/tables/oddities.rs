@@ -26,10 +26,10 @@ static MET: Mutex<BTreeMap<&'static str, Oddities>> = Mutex::new(BTreeMap::new()
 impl Oddities {
     /// Looks for top-level fields of a record that no column holds.
     pub fn look(&mut self, table: &Table, record: &[u8]) {
-        let members = Members::of(std::str::from_utf8(record).unwrap_or_default());
-        let details = members.get("type").and_then(text);
+        let members = Members::of(record, None);
+        let details = members.get(b"type").and_then(text);
         for key in members.keys().filter(|key| !holds(table, key, details.as_deref())) {
-            self.unknown(key);
+            self.unknown(&key);
         }
     }
 

@@ -55,40 +55,44 @@ pub(super) enum Cell<'a> {
     /// Always this.
     Constant(&'static str),
     /// JSON text as received, other than `null`.
-    Json(&'a str),
+    Json(&'a [u8]),
 }
 
 /// Hands out the cell of each column in order; `each` says whether it fits. What does not is counted in `oddities`.
 pub(super) fn cells<'a>(
-    columns: impl IntoIterator<Item = &'static [Column]>,
+    columns: impl IntoIterator<Item = &'static [Column]> + Clone,
     record: &'a [u8],
     oddities: &mut Oddities,
     mut each: impl FnMut(&'static Column, Cell<'a>) -> bool,
 ) {
-    let members = Members::of(std::str::from_utf8(record).unwrap_or_default());
-    let details = members.get("type").and_then(text);
-    let mut inner: Option<(&str, Members<'a>)> = None;
+    let members = Members::of(record, opened(columns.clone()));
+    let details = members.get(b"type").and_then(text);
     for column in columns.into_iter().flatten() {
         let found = match column.from {
             Origin::Connector => Some(Cell::Connector),
             Origin::Constant(text) => Some(Cell::Constant(text)),
-            Origin::Field(name) | Origin::Time(name) => members.get(name).map(Cell::Json),
-            Origin::Details => details.as_deref().and_then(|key| members.get(key)).map(Cell::Json),
-            Origin::Inner(name, member) => {
-                if inner.as_ref().is_none_or(|(of, _)| *of != name) {
-                    inner = Some((name, Members::of(members.get(name).unwrap_or_default())));
-                }
-                inner.as_ref().and_then(|(_, members)| members.get(member)).map(Cell::Json)
-            }
+            Origin::Field(name) | Origin::Time(name) => members.get(name.as_bytes()).map(Cell::Json),
+            Origin::Details => details.as_deref().and_then(|key| members.get(key.as_bytes())).map(Cell::Json),
+            Origin::Inner(_, member) => members.get_inner(member.as_bytes()).map(Cell::Json),
         };
         let cell = match found {
-            None | Some(Cell::Json("null")) => Cell::Null,
+            None | Some(Cell::Json(b"null")) => Cell::Null,
             Some(cell) => cell,
         };
         if !each(column, cell) {
             oddities.unfit(column.name);
         }
     }
+}
+
+/// The field whose members have columns of their own. No table has two of the kind (see its tests).
+fn opened(columns: impl IntoIterator<Item = &'static [Column]>) -> Option<&'static str> {
+    columns.into_iter().flatten().find_map(|column| match column.from {
+        Origin::Inner(field, _) => Some(field),
+        Origin::Field(_) | Origin::Time(_) | Origin::Details | Origin::Connector | Origin::Constant(_) => {
+            None
+        }
+    })
 }
 
 /// Whether a column holds the top-level field `key`, or none is meant to.
@@ -102,26 +106,35 @@ pub(super) fn holds(table: &Table, key: &str, details: Option<&str>) -> bool {
 }
 
 /// Reads JSON text other than `null` as a value of this kind; `None` when it does not fit.
-fn value(kind: Kind, json: &str) -> Option<Value<'_>> {
+fn value(kind: Kind, json: &[u8]) -> Option<Value<'_>> {
     match kind {
-        Kind::String if json.starts_with('"') => text(json).map(Value::Text),
+        Kind::String if json.starts_with(b"\"") => text(json).map(Value::Text),
         Kind::String => Some(Value::Text(Cow::Owned(compact(json)))),
-        Kind::Long => json.parse().ok().map(Value::Long),
+        Kind::Long => whole(json).map(Value::Long),
         Kind::Real => number(json).map(Value::Real),
-        Kind::Dynamic => Some(Value::Json(json)),
+        Kind::Dynamic => plain(json).map(Value::Json),
         Kind::DateTime => second(json).map(Value::Time),
     }
 }
 
+fn plain(json: &[u8]) -> Option<&str> {
+    std::str::from_utf8(json).ok()
+}
+
 /// A JSON number that a finite float can express. (`parse` alone would take the letters of "inf", and `true` is no
 /// number either: only digits and a minus begin one in JSON.)
-pub(super) fn number(json: &str) -> Option<f64> {
-    let begins = json.as_bytes().first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-');
-    json.parse().ok().filter(|number: &f64| begins && number.is_finite())
+pub(super) fn number(json: &[u8]) -> Option<f64> {
+    let begins = json.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-');
+    plain(json)?.parse().ok().filter(|number: &f64| begins && number.is_finite())
+}
+
+/// A JSON number that is whole and has 64 bits.
+pub(super) fn whole(json: &[u8]) -> Option<i64> {
+    plain(json)?.parse().ok()
 }
 
 /// A Unix second within the years that ISO 8601 writes with four digits. A fraction is cut off.
-pub(super) fn second(json: &str) -> Option<i64> {
-    let whole = json.parse().ok().or_else(|| number(json).map(|seconds| seconds.floor() as i64));
-    whole.filter(|second| (0..=SECOND_MAX).contains(second))
+pub(super) fn second(json: &[u8]) -> Option<i64> {
+    let second = whole(json).or_else(|| number(json).map(|seconds| seconds.floor() as i64));
+    second.filter(|second| (0..=SECOND_MAX).contains(second))
 }

@@ -150,3 +150,14 @@ fn the_fields_that_collecting_knows_are_those_that_the_tables_hold() {
         }
     }
 }
+
+#[test]
+fn no_table_opens_more_than_one_field() {
+    for table in ALL {
+        let fields = table.columns.iter().filter_map(|column| match column.from {
+            Origin::Inner(field, _) => Some(field),
+            _ => None,
+        });
+        assert!(fields.collect::<std::collections::BTreeSet<_>>().len() <= 1, "{}", table.name);
+    }
+}

@@ -28,9 +28,10 @@ pub fn remote(events: u64) {
              [sink.out.auth]\nkind = \"azure_cli\"\n"
         )
     };
-    let sinks: [(&str, &dyn Fn(&str) -> String); 2] =
-        [("ccfd into _bulk, no gzip", &bulk), ("ccfd into logs_ingestion", &ingestion)];
-    for (name, settings) in sinks {
+    for (name, settings) in [
+        ("ccfd into _bulk, no gzip", &bulk as &dyn Fn(&str) -> String),
+        ("ccfd into logs_ingestion", &ingestion),
+    ] {
         let dir = tempfile::tempdir().unwrap();
         let receiver = Receiver::start();
         let mut command = ccfd(dir.path(), &simulator.url, &settings(&receiver.url), &["run", "--once"]);

@@ -165,7 +165,7 @@ mod tests {
     fn document(table: &'static Table, field: &str, json: &str) -> String {
         let record = format!(r#"{{"type":"a.b","{field}":{json}}}"#);
         let mut out = Vec::new();
-        let objects = Objects::new(table, [table.columns], "acme", Nulls::LeftOut);
+        let objects = Objects::new([table.columns], "acme", Nulls::LeftOut);
         objects.write_with(record.as_bytes(), &mut Oddities::default(), &mut out, set_aside);
         String::from_utf8(out).unwrap()
     }
