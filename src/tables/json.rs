@@ -18,7 +18,7 @@ impl<'a> Members<'a> {
     /// Finds the members of `json` in one pass, and in the same pass those of the object under the key `open`. What is
     /// not an object has none; after a fault, those before it count.
     pub(super) fn of(json: &'a [u8], open: Option<&str>) -> Self {
-        let mut members = Self { own: Vec::with_capacity(24), opened: Vec::new() };
+        let mut members = Self { own: Vec::with_capacity(24), opened: Vec::with_capacity(8) };
         // A fault is not an error here: mapping cannot fail, and what is missing becomes null.
         let _ = members.collect(&mut Steps { json, at: 0 }, open);
         members
@@ -160,21 +160,30 @@ impl<'a> Steps<'a> {
 
 /// The name that a key stands for; one that cannot be decoded stands for itself.
 fn name(key: &[u8]) -> Cow<'_, [u8]> {
-    match text(key) {
-        Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
-        Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
-        None => Cow::Borrowed(key),
+    match unescaped(key) {
+        Some(name) => Cow::Borrowed(name),
+        None => text(key).map_or(Cow::Borrowed(key), |text| Cow::Owned(text.into_owned().into_bytes())),
     }
+}
+
+/// The bytes between the quotes of a JSON string, when nothing in it is escaped.
+fn unescaped(json: &[u8]) -> Option<&[u8]> {
+    let inner = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    memchr::memchr(b'\\', inner).is_none().then_some(inner)
+}
+
+/// Whether this is a JSON string that has a text.
+pub(super) fn is_text(json: &[u8]) -> bool {
+    unescaped(json).is_some() || text(json).is_some()
 }
 
 /// The text of a JSON string, borrowed when nothing in it is escaped; `None` for other JSON and for text that
 /// Unicode cannot express (half of a surrogate pair).
 pub(super) fn text(json: &[u8]) -> Option<Cow<'_, str>> {
-    let inner = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    if memchr::memchr(b'\\', inner).is_none() {
-        return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
+    match unescaped(json) {
+        Some(inner) => std::str::from_utf8(inner).ok().map(Cow::Borrowed),
+        None => serde_json::from_slice::<String>(json).ok().map(Cow::Owned),
     }
-    serde_json::from_slice::<String>(json).ok().map(Cow::Owned)
 }
 
 /// JSON text without the white space between its tokens.

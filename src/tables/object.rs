@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::json::{compact, one_line, text};
+use super::json::{compact, is_text, one_line};
 use super::row::{Cell, cells, number, second, whole};
 use super::{Column, Iso8601, Kind, Oddities, iso8601};
 
@@ -91,7 +91,7 @@ enum Member<'a> {
 fn fitting(kind: Kind, json: &[u8]) -> Option<Member<'_>> {
     let as_received = Member::Json(Cow::Borrowed(json));
     match kind {
-        Kind::String if json.starts_with(b"\"") => text(json).map(|_| as_received),
+        Kind::String if json.starts_with(b"\"") => is_text(json).then_some(as_received),
         Kind::String => Some(Member::Json(Cow::Owned(quoted(&compact(json)).into_bytes()))),
         Kind::Long => whole(json).map(|_| as_received),
         Kind::Real => number(json).map(|_| as_received),
