@@ -59,8 +59,10 @@ pub(super) fn pipeline(shape: Shape) -> Option<Install> {
             path: format!("_ingest/pipeline/{PIPELINE}"),
             body: json!({
                 "description": "makes the id that OpenAI gave a record the id of its document",
-                "processors": [{ "set": { "field": "_id", "copy_from": KEY, "ignore_empty_value": true } }],
-                "_meta": meta("the ids of what Kibana's connector writes"),
+                // A document without one keeps the id that the index gives it.
+                "processors": [{
+                    "set": { "field": "_id", "value": format!("{{{{{{{KEY}}}}}}}"), "ignore_empty_value": true },
+                }],
             }),
         }),
     }
