@@ -3,6 +3,7 @@
 
 mod cli;
 mod collecting;
+mod deploy;
 mod docs;
 mod judges;
 mod kill;

@@ -120,7 +120,7 @@ fn rule(profile: Profile) -> Value {
             "streams": [stream(table)],
             "destinations": ["workspace"],
             "outputStream": output_stream(profile, table),
-            "transformKql": kql::transform_to(table, profile.output(table)),
+            "transformKql": kql::transform(table, profile),
         })
     };
     let depends = tables(profile).map(table_id).chain([format!("[{ENDPOINT_ID}]")]);

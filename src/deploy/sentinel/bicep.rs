@@ -82,7 +82,7 @@ fn flow(profile: Profile, table: &Table) -> String {
       }}",
         stream = stream(table),
         output = output_stream(profile, table),
-        transform = kql::transform_to(table, profile.output(table)),
+        transform = kql::transform(table, profile),
     )
 }
 

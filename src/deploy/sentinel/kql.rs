@@ -1,6 +1,6 @@
 //! The transforms of the data collection rule, in the subset of KQL that transforms take: one `project` a row.
 
-use super::{Output, asim};
+use super::{Output, Profile, asim};
 use crate::tables::{Column, Kind, Origin, Table, render::TIME};
 
 /// Names of stream fields that KQL takes for its own words.
@@ -12,16 +12,11 @@ pub(super) struct Assignment {
     pub(super) value: String,
 }
 
-/// The transform from the table's stream to the table's own columns: what `tables::row` does with a record, done to the
-/// stream by Azure.
-pub fn transform(table: &Table) -> String {
-    project(table.columns.iter().filter_map(|column| assignment(table, column)))
-}
-
-/// The transform from the table's stream to where its rows go.
-pub(super) fn transform_to(table: &Table, output: Output) -> String {
-    match output {
-        Output::Own => transform(table),
+/// The transform from a table's stream to where its rows go. To a table of its own, it does to the stream what
+/// `tables::row` does to a record.
+pub fn transform(table: &Table, profile: Profile) -> String {
+    match profile.output(table) {
+        Output::Own => project(table.columns.iter().filter_map(|column| assignment(table, column))),
         Output::Asim => project(asim::assignments(table)),
     }
 }
@@ -60,6 +55,6 @@ pub(super) fn time(field: &str) -> String {
 }
 
 /// A field's name as an expression.
-pub(super) fn name(field: &str) -> String {
+fn name(field: &str) -> String {
     if RESERVED.contains(&field) { format!("['{field}']") } else { field.to_owned() }
 }

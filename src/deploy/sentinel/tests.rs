@@ -14,7 +14,7 @@ fn arm(profile: Profile) -> Value {
 #[test]
 fn the_audit_transform_is_the_published_one() {
     assert_eq!(
-        transform(&AUDIT_LOGS),
+        transform(&AUDIT_LOGS, Profile::Table),
         "source\n| project\n    \
          TimeGenerated = iff(isnull(effective_at), now(), datetime(1970-01-01) + effective_at * 1s),\n    \
          Id = id,\n    EventType = type,\n    EffectiveAt = datetime(1970-01-01) + effective_at * 1s,\n    \
@@ -27,7 +27,7 @@ fn the_audit_transform_is_the_published_one() {
 #[test]
 fn a_transform_gives_every_column_of_its_table() {
     for table in ALL {
-        let text = transform(table);
+        let text = transform(table, Profile::Table);
         let names: Vec<&str> =
             text.lines().skip(2).map(|line| line.trim().split(' ').next().unwrap()).collect();
         let columns: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
@@ -40,12 +40,12 @@ fn a_column_without_a_field_in_the_stream_is_left_out() {
     static COLUMNS: [Column; 1] =
         [Column { name: "Lost", kind: Kind::String, from: Origin::Field("lost"), about: "" }];
     static TABLE: Table = Table { columns: &COLUMNS, ..AUDIT_LOGS };
-    assert_eq!(transform(&TABLE), "source\n| project\n");
+    assert_eq!(transform(&TABLE, Profile::Table), "source\n| project\n");
 }
 
 #[test]
 fn the_events_take_every_constant_that_the_stream_carries_for_them() {
-    let text = kql::transform_to(&CHAT_COMPLETIONS, Output::Asim);
+    let text = transform(&CHAT_COMPLETIONS, Profile::Asim);
     for field in CHAT_COMPLETIONS.stream_asim.iter().filter(|field| field.name != "aliasName") {
         assert!(
             text.contains(&format!("{},", field.name)) || text.contains(&format!("({})", field.name)),

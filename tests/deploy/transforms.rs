@@ -1,0 +1,127 @@
+use ccfd::{
+    deploy::sentinel::{Profile, transform},
+    tables::{
+        self, AUDIT_LOGS, CHAT_COMPLETIONS, Column, Kind, Oddities, Table,
+        object::{Nulls, Objects},
+        row,
+    },
+};
+use serde_json::{Value as Json, json};
+
+use super::kql::{NOW, Value, project};
+
+const EVENTS: [&str; 6] = [
+    r#"{"object":"organization.audit_log","id":"a-1","type":"api_key.created","effective_at":1770979925,
+        "project":{"id":"proj_1","name":"Search"},"api_key.created":{"id":"key_1","data":{"scopes":["a.b"]}},
+        "actor":{"type":"session","session":{"user":{"id":"u","email":"user@example.com"},"ip_address":"192.0.2.1"}}}"#,
+    r#"{"id":"a-2","type":"user.added","effective_at":0,"actor":{"type":"api_key","api_key":{"id":"key_2"}}}"#,
+    r#"{"id":"a-3","type":"logout.succeeded","effective_at":253402300799,"actor":null,"logout.succeeded":{}}"#,
+    r#"{"id":"a-4","type":"odd.one","effective_at":5,"actor":"someone","project":["p"],"odd.one":[1,"x",null]}"#,
+    r#"{"id":"a-5","type":"odd.two","effective_at":5,"actor":{"type":{"kind": 7}},"odd.two":"text"}"#,
+    r#"{"id":"a-6","effective_at":5}"#,
+];
+
+const COMPLETIONS: [&str; 3] = [
+    r#"{"object":"chat.completion","id":"c-1","model":"gpt-x","created":1756317555,"request_id":"req_1",
+        "tool_choice":{"type": "function"},"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7},
+        "seed":-1971541699951901963,"top_p":0.25,"temperature":1,"presence_penalty":0.0,"frequency_penalty":-1e-2,
+        "system_fingerprint":"fp","input_user":"u","service_tier":"default","tools":[{"type":"function"}],
+        "metadata":{"k":"v"},"choices":[{"index":0,"finish_reason":"stop"},{"index":1}],
+        "response_format":{"type":"text"}}"#,
+    r#"{"object":"chat.completion","id":"c-2","created":7,"tool_choice":"auto","tools":null,"choices":[],"seed":null}"#,
+    r#"{"id":"c-3","created":7}"#,
+];
+
+/// The row that the rule receives: every declared field, null where nothing was sent.
+fn received(table: &'static Table, fields: &[&'static [Column]], record: &str) -> Json {
+    let mut sent = Vec::new();
+    let objects = Objects::new(table, fields.iter().copied(), "acme", Nulls::LeftOut);
+    objects.write(record.as_bytes(), &mut Oddities::default(), &mut sent);
+    let sent: Json = serde_json::from_slice(&sent).unwrap();
+    let declared = fields.iter().copied().flatten();
+    declared.map(|field| (field.name.to_owned(), sent.get(field.name).cloned().unwrap_or_default())).collect()
+}
+
+/// A column of a row as KQL holds it.
+fn held(column: &Column, value: &tables::Value<'_>) -> Value {
+    Value::Json(match value {
+        tables::Value::Time(second) => return Value::Time(*second),
+        tables::Value::Null if column.kind == Kind::String => json!(""),
+        tables::Value::Null => Json::Null,
+        tables::Value::Text(text) => json!(text),
+        tables::Value::Long(number) => json!(number),
+        tables::Value::Real(number) => json!(number),
+        tables::Value::Json(text) => serde_json::from_str(text).unwrap(),
+    })
+}
+
+/// Whole numbers are reals where a real is declared, and a string column has no null.
+fn typed(column: &Column, value: Value) -> Value {
+    match (column.kind, value) {
+        (Kind::Real, Value::Json(Json::Number(number))) => Value::Json(json!(number.as_f64())),
+        (Kind::String, Value::Json(Json::Null)) => Value::Json(json!("")),
+        (_, value) => value,
+    }
+}
+
+fn agree(table: &'static Table, records: &[&str]) {
+    for record in records {
+        let mapped = row::map(table, "acme", record.as_bytes(), &mut Oddities::default());
+        let made = project(&transform(table, Profile::Table), &received(table, &[table.stream], record));
+        assert_eq!(made.len(), table.columns.len());
+        for ((column, mapped), (name, made)) in table.columns.iter().zip(&mapped).zip(made) {
+            assert_eq!(name, column.name);
+            assert_eq!(typed(column, made), held(column, mapped), "{name} of {record}");
+        }
+    }
+}
+
+#[test]
+fn the_audit_transform_makes_of_the_stream_the_row_that_other_sinks_get() {
+    agree(&AUDIT_LOGS, &EVENTS);
+}
+
+#[test]
+fn the_completions_transform_makes_of_the_stream_the_row_that_other_sinks_get() {
+    agree(&CHAT_COMPLETIONS, &COMPLETIONS);
+}
+
+#[test]
+fn a_row_without_time_is_dated_by_its_arrival() {
+    let row = received(&AUDIT_LOGS, &[AUDIT_LOGS.stream], r#"{"id":"a"}"#);
+    let made = project(&transform(&AUDIT_LOGS, Profile::Table), &row);
+    assert_eq!(made[0], ("TimeGenerated".to_owned(), Value::Time(NOW)));
+    assert_eq!(made[3], ("EffectiveAt".to_owned(), Value::Json(Json::Null)));
+}
+
+#[test]
+fn an_event_of_an_agent_has_what_the_completion_has() {
+    let fields = [CHAT_COMPLETIONS.stream, CHAT_COMPLETIONS.stream_asim];
+    let row = received(&CHAT_COMPLETIONS, &fields, COMPLETIONS[0]);
+    let made = project(&transform(&CHAT_COMPLETIONS, Profile::Asim), &row);
+    let at = |name: &str| made.iter().find(|(own, _)| own == name).unwrap().1.clone();
+    for name in ["TimeGenerated", "EventStartTime", "EventEndTime"] {
+        assert_eq!(at(name), Value::Time(1_756_317_555), "{name}");
+    }
+    let wanted = [
+        ("EventUid", json!("c-1")),
+        ("EventVendor", json!("OpenAI")),
+        ("EventProduct", json!("OpenAI API Platform")),
+        ("EventSchema", json!("AgentEvent")),
+        ("EventCount", json!(1)),
+        ("EventType", json!("ChatCompletion")),
+        ("InputTokensUsed", json!(3)),
+        ("OutputTokensUsed", json!(4)),
+        ("EventFinishReasons", json!(["stop"])),
+        ("EventRequestSeed", json!(-1_971_541_699_951_901_963_i64)),
+        ("ToolName", json!(r#"{"type":"function"}"#)),
+    ];
+    for (name, value) in wanted {
+        assert_eq!(at(name), Value::Json(value), "{name}");
+    }
+    let Value::Json(additional) = at("AdditionalFields") else { panic!("a bag") };
+    assert_eq!(
+        (&additional["metadata"], &additional["connector_name"]),
+        (&json!({ "k": "v" }), &json!("acme"))
+    );
+}
