@@ -20,7 +20,7 @@ impl<'a> Members<'a> {
     pub(super) fn of(json: &'a [u8], open: Option<&str>) -> Self {
         let mut members = Self { own: Vec::with_capacity(24), opened: Vec::with_capacity(8) };
         // A fault is not an error here: mapping cannot fail, and what is missing becomes null.
-        let _ = members.collect(&mut Steps { json, at: 0 }, open);
+        let _ = members.collect(&mut Steps::of(json), open);
         members
     }
 
@@ -66,14 +66,20 @@ fn last<'a>(found: &Found<'a>, key: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// Steps over JSON text, value by value.
-struct Steps<'a> {
+pub struct Steps<'a> {
     json: &'a [u8],
     at: usize,
 }
 
 impl<'a> Steps<'a> {
-    /// Steps over an object; `each` gets every name, and must step over its value.
-    fn members(&mut self, mut each: impl FnMut(&mut Self, Cow<'a, [u8]>) -> Option<()>) -> Option<()> {
+    /// Stands before the first value of `json`.
+    pub fn of(json: &'a [u8]) -> Self {
+        Self { json, at: 0 }
+    }
+
+    /// Steps over an object; `each` gets every name, and must step over its value. `None` when it is no object, or as
+    /// soon as `each` answers that. A name that cannot be decoded is given as it stands, with its quotes.
+    pub fn members(&mut self, mut each: impl FnMut(&mut Self, Cow<'a, [u8]>) -> Option<()>) -> Option<()> {
         self.next_is(b'{').then_some(())?;
         if self.next_is(b'}') {
             return Some(());
@@ -93,7 +99,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Whether this mark comes next.
-    fn comes(&mut self, mark: u8) -> bool {
+    pub fn comes(&mut self, mark: u8) -> bool {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
@@ -108,7 +114,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Steps over a whole value.
-    fn value(&mut self) -> Option<&'a [u8]> {
+    pub fn value(&mut self) -> Option<&'a [u8]> {
         let is_text = self.comes(b'"');
         let start = self.at;
         match self.peek()? {

@@ -12,7 +12,7 @@ mod time;
 
 pub use audit_logs::AUDIT_LOGS;
 pub use chat_completions::CHAT_COMPLETIONS;
-pub use json::one_line;
+pub use json::{Steps, one_line};
 pub use oddities::{Oddities, unknown_fields};
 pub use row::Value;
 pub use time::{Iso8601, iso8601, utc_day};

@@ -1,12 +1,9 @@
 //! Values that the templates' fields refuse, and with them the whole document: they are put beside, and not indexed.
 
-use std::fmt;
-
 use memchr::memmem;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::field::{Field, Members, field};
-use crate::tables::Column;
+use crate::tables::{Column, Steps};
 
 /// What is added to a column's name where its value is kept and not indexed. No template maps such a name.
 const SUFFIX: &[u8] = b"Unindexed";
@@ -36,121 +33,28 @@ fn fits(field: Field, json: &[u8]) -> bool {
             let indexed = || json.len() <= OBJECT_BYTES_MAX && memmem::find(json, b"\\u0000").is_none();
             json == b"null" || json.starts_with(b"{") && indexed()
         }
-        Field::Object(members) => {
-            let mut json = serde_json::Deserializer::from_slice(json);
-            Object(members).deserialize(&mut json).is_ok()
+        Field::Object(members) => json == b"null" || object(members, &mut Steps::of(json)).is_some(),
+    }
+}
+
+/// Steps over an object whose members fit theirs; `None` when one does not.
+fn object(members: Members, steps: &mut Steps<'_>) -> Option<()> {
+    steps.members(|steps, name| {
+        // What could be taken for a path.
+        if name.is_empty() || name.contains(&b'.') {
+            return None;
         }
-    }
-}
-
-/// An object or null, whose members fit theirs. Every mismatch is an error: nothing else is asked.
-struct Object(Members);
-
-impl<'de> DeserializeSeed<'de> for Object {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Object {
-    type Value = ();
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("an object")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(member) = map.next_key_seed(Name(self.0))? {
-            match member {
-                None | Some(Field::Kept) => map.next_value::<IgnoredAny>().map(drop)?,
-                Some(Field::Object(members)) => map.next_value_seed(Object(members))?,
-                Some(
-                    Field::Text
-                    | Field::Address
-                    | Field::Time
-                    | Field::Moment
-                    | Field::Number(_)
-                    | Field::Flat,
-                ) => map.next_value_seed(Scalar)?,
-            }
+        let known = members.iter().find(|(own, _)| own.as_bytes() == name.as_ref());
+        match known.map(|(_, field)| *field) {
+            None | Some(Field::Kept) => steps.value().map(drop),
+            Some(Field::Object(inner)) if steps.comes(b'{') => object(inner, steps),
+            Some(Field::Object(_)) => steps.value().filter(|value| *value == b"null").map(drop),
+            // What kind of value does not matter where it is no object: the mapping ignores what it cannot read.
+            Some(
+                Field::Text | Field::Address | Field::Time | Field::Moment | Field::Number(_) | Field::Flat,
+            ) => steps.value().filter(|value| !value.starts_with(b"{") && !value.starts_with(b"[")).map(drop),
         }
-        Ok(())
-    }
-}
-
-/// The name of a member, and how it is indexed, if it is. A name that could be taken for a path is an error.
-struct Name(Members);
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Option<Field>;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
-        from.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name {
-    type Value = Option<Field>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a plain name")
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        if name.is_empty() || name.contains('.') {
-            return Err(E::custom("a path"));
-        }
-        Ok(self.0.iter().find(|(own, _)| *own == name).map(|(_, field)| *field))
-    }
-}
-
-/// Neither an object nor an array; what kind of value then does not matter, the mapping ignores what it cannot read.
-struct Scalar;
-
-impl<'de> DeserializeSeed<'de> for Scalar {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl Visitor<'_> for Scalar {
-    type Value = ();
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a text, a number, true, false or null")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
+    })
 }
 
 #[cfg(test)]
