@@ -81,11 +81,15 @@ async fn serve(taken: std::rc::Rc<std::cell::RefCell<Taken>>) {
     }
 }
 
-/// A `_bulk` gets an item for each row, everything else 204.
+/// A `_bulk` gets an item for each row, who asks for the version gets one, everything else 204.
 async fn answer(
     request: Request<Incoming>,
     taken: std::rc::Rc<std::cell::RefCell<Taken>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    if request.method() == hyper::Method::GET {
+        let version = r#"{"version":{"number":"9.0.0"},"tagline":"You Know, for Search"}"#;
+        return Ok(Response::new(Full::from(version)));
+    }
     let bulk = request.uri().path().ends_with("/_bulk");
     let (mut bytes, mut lines, mut body) = (0, 0, request.into_body());
     while let Some(frame) = body.frame().await {
