@@ -46,7 +46,7 @@ pub use reading::Reading;
 pub use record::{IdHash, Record, Unusable};
 pub use refusal::retry_after;
 pub use step::{Change, Page};
-pub use transport::{Http, HttpSettings, Response, Transport, TransportError};
+pub use transport::{ClientIdentity, Http, HttpSettings, Response, Transport, TransportError, Verification};
 pub use walk::{Task, Timing};
 
 /// Records asked for in every request: the most that the API is known to answer.

@@ -1,11 +1,14 @@
 //! Bytes over HTTP, and nothing else: the seam at which a simulation takes the network's place.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
-use reqwest::{Certificate, Proxy, redirect};
+use reqwest::{Certificate, ClientBuilder, Identity, Proxy, redirect};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +53,30 @@ pub struct HttpSettings {
     pub ca_file: Option<PathBuf>,
     /// Proxy for every request; without it `HTTPS_PROXY` and `NO_PROXY` are honoured.
     pub proxy: Option<String>,
+    /// How the other side must show who it is.
+    pub verification: Verification,
+    /// How this side shows who it is, where the other side asks for a certificate.
+    pub identity: Option<ClientIdentity>,
+}
+
+/// What of the other side's certificate is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// Who signed it, and that it is for the host that was called.
+    Full,
+    /// Who signed it: an authority of `ca_file`, for without the name one of a public authority would prove nothing.
+    Certificate,
+    /// Nothing.
+    None,
+}
+
+/// A certificate of our own, each part in a PEM file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientIdentity {
+    /// The certificate, and those between it and the authority.
+    pub cert_file: PathBuf,
+    /// Its private key.
+    pub key_file: PathBuf,
 }
 
 /// The real network.
@@ -69,14 +96,16 @@ impl HttpSettings {
             // A redirect would carry the key to a host that nobody configured.
             .redirect(redirect::Policy::none())
             .tcp_nodelay(true);
-        if let Some(path) = &self.ca_file {
-            let refuse = |why: String| format!("ca_file {}: {why}", path.display());
-            let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-            let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| refuse(chain(&error)))?;
-            if certificates.is_empty() {
-                return Err(refuse("holds no certificate".to_owned()));
-            }
-            builder = builder.tls_certs_merge(certificates);
+        builder = self.verifying(builder)?;
+        if let Some(ClientIdentity { cert_file, key_file }) = &self.identity {
+            let pem = [read("client_cert_file", cert_file)?, read("client_key_file", key_file)?].join(&b'\n');
+            let refuse = |_| {
+                let (cert, key) = (cert_file.display(), key_file.display());
+                format!(
+                    "client_cert_file {cert}, client_key_file {key}: not a certificate and its key in PEM"
+                )
+            };
+            builder = builder.identity(Identity::from_pem(&pem).map_err(refuse)?);
         }
         if let Some(address) = &self.proxy {
             let proxy = Proxy::all(address.as_str()).map_err(|_| "proxy: not a proxy address".to_owned())?;
@@ -84,6 +113,34 @@ impl HttpSettings {
         }
         builder.build().map_err(|error| format!("HTTP client: {}", chain(&error)))
     }
+
+    fn verifying(&self, builder: ClientBuilder) -> Result<ClientBuilder, String> {
+        let authorities = self.ca_file.as_deref().map(authorities).transpose()?;
+        Ok(match (self.verification, authorities) {
+            (Verification::Full, None) => builder,
+            (Verification::Full, Some(authorities)) => builder.tls_certs_merge(authorities),
+            (Verification::Certificate, Some(authorities)) => {
+                builder.tls_certs_only(authorities).tls_danger_accept_invalid_hostnames(true)
+            }
+            (Verification::Certificate, None) => return Err("verification: needs ca_file".to_owned()),
+            (Verification::None, _) => builder.tls_danger_accept_invalid_certs(true),
+        })
+    }
+}
+
+/// The certificates of `ca_file`, at least one.
+fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
+    let refuse = |why: String| format!("ca_file {}: {why}", path.display());
+    let pem = read("ca_file", path)?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| refuse(chain(&error)))?;
+    if certificates.is_empty() {
+        return Err(refuse("holds no certificate".to_owned()));
+    }
+    Ok(certificates)
+}
+
+fn read(setting: &str, path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("{setting} {}: {error}", path.display()))
 }
 
 impl Http {

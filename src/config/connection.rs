@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use collectors::HttpSettings;
+use collectors::{HttpSettings, Verification};
 
 use super::section::Section;
 use super::urls::Proxy;
@@ -43,6 +43,8 @@ impl ConnectionSettings {
             body_max: usize::try_from(body_max).unwrap_or(usize::MAX),
             ca_file: self.ca_file.clone(),
             proxy: self.proxy.as_ref().map(|proxy| proxy.url().to_string()),
+            verification: Verification::Full,
+            identity: None,
         }
     }
 }
