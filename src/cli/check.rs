@@ -24,6 +24,9 @@ pub struct Arguments {
     /// One JSON array: an object with level (ok, warn, fail), what, text and advice for each line
     #[arg(long)]
     json: bool,
+    /// First put in place what the sinks need and no write makes, such as index templates
+    #[arg(long)]
+    install: bool,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -37,7 +40,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     logging::start(&config.log);
     let mut findings = vec![found_config(context, &config)?];
     let assembly = Assembly::new(config, context.environment.clone());
-    findings.extend(runtime()?.block_on(probe::all(&assembly)));
+    findings.extend(runtime()?.block_on(probe::all(&assembly, arguments.install)));
     show(&findings, arguments)?;
     let failed = findings.iter().any(|finding| finding.level == Level::Fail);
     Ok(if failed { Exit::Operator } else { Exit::Done })

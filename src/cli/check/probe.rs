@@ -30,13 +30,14 @@ const CLOCK_DIFFERENCE_MAX: i64 = 60;
 /// Free space of the state directory that is worth a word, in bytes.
 const STATE_FREE_MIN: u64 = 256 << 20;
 
-/// All looks, in the order in which a record passes through what they look at.
-pub(super) async fn all(assembly: &Arc<Assembly>) -> Vec<Finding> {
+/// All looks, in the order in which a record passes through what they look at. With `install`, what the sinks need is
+/// put in place before it is looked at.
+pub(super) async fn all(assembly: &Arc<Assembly>, install: bool) -> Vec<Finding> {
     let (state, in_use) = state(assembly).await;
     let upstream = join_all(
         assembly.config.collectors.iter().map(|(name, settings)| upstream(assembly, name, settings)),
     );
-    let sinks = join_all(assembly.config.sinks.keys().map(|name| sink(assembly, name, in_use)));
+    let sinks = join_all(assembly.config.sinks.keys().map(|name| sink(assembly, name, in_use, install)));
     let (upstream, sinks) = futures::join!(upstream, sinks);
     upstream.into_iter().flatten().chain(sinks.into_iter().flatten()).chain(state).collect()
 }
@@ -92,19 +93,36 @@ fn why_empty(source: &Source) -> &'static str {
     }
 }
 
-async fn sink(assembly: &Assembly, name: &str, state_in_use: bool) -> Option<Finding> {
-    let (what, sink): (_, Arc<dyn Sink>) = (format!("sink {name}"), assembly.sink(name)?);
-    Some(match tokio::time::timeout(LOOK_MAX, sink.check()).await {
-        Ok(Ok(text)) => Finding::ok(what, text),
-        Ok(Err(SinkError::Busy { path })) if state_in_use => {
+async fn sink(assembly: &Assembly, name: &str, state_in_use: bool, install: bool) -> Vec<Finding> {
+    let Some(sink) = assembly.sink(name) else { return Vec::new() };
+    let installed = match install {
+        true => put_in_place(name, sink.as_ref()).await,
+        false => None,
+    };
+    let what = format!("sink {name}");
+    let looked = match within(name, sink.check()).await {
+        Ok(text) => Finding::ok(what, text),
+        Err(SinkError::Busy { path }) if state_in_use => {
             Finding::ok(what, format!("{path}: in use, as the state is"))
         }
-        Ok(Err(error)) => Finding::of(what, &Failure::Sink(error)),
-        Err(_) => {
-            let error = SinkError::Busy { path: name.to_owned() };
-            Finding::of(what, &Failure::Sink(error))
-        }
-    })
+        Err(error) => Finding::of(what, &Failure::Sink(error)),
+    };
+    installed.into_iter().chain([looked]).collect()
+}
+
+/// What a sink put in place; `None` where it has nothing of the kind.
+async fn put_in_place(name: &str, sink: &dyn Sink) -> Option<Finding> {
+    let what = format!("install {name}");
+    match within(name, sink.install()).await {
+        Ok(text) => Some(Finding::ok(what, text?)),
+        Err(error) => Some(Finding::of(what, &Failure::Sink(error))),
+    }
+}
+
+/// Bounds a look at a sink.
+async fn within<T>(name: &str, look: impl Future<Output = Result<T, SinkError>>) -> Result<T, SinkError> {
+    let busy = |_| SinkError::Busy { path: name.to_owned() };
+    tokio::time::timeout(LOOK_MAX, look).await.map_err(busy)?
 }
 
 /// The state directory; and whether another command uses it.
