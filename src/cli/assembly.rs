@@ -26,7 +26,7 @@ use crate::{
         rejects::Rejects,
         route::Route,
     },
-    sinks::{Sink, ndjson::NdjsonSink, sqlite::SqliteSink},
+    sinks::{Sink, elasticsearch::ElasticsearchSink, ndjson::NdjsonSink, sqlite::SqliteSink},
     tables::{self, Table},
 };
 
@@ -161,7 +161,7 @@ impl Assembly {
     pub fn sink(&self, name: &str) -> Option<Arc<dyn Sink>> {
         let settings = self.config.sinks.get(name)?;
         let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        let build = || build_sink(settings, self.clock.clone());
+        let build = || build_sink(settings, &self.environment, self.clock.clone());
         Some(sinks.entry(name.to_owned()).or_insert_with(build).clone())
     }
 
@@ -232,10 +232,13 @@ impl Assembly {
     }
 }
 
-fn build_sink(settings: &SinkSettings, clock: Clock) -> Arc<dyn Sink> {
+fn build_sink(settings: &SinkSettings, environment: &Environment, clock: Clock) -> Arc<dyn Sink> {
     match settings.clone() {
         SinkSettings::Sqlite(settings) => Arc::new(SqliteSink::new(settings, clock)),
         SinkSettings::Ndjson(settings) => Arc::new(NdjsonSink::new(settings, clock)),
+        SinkSettings::Elasticsearch(settings) => {
+            Arc::new(ElasticsearchSink::new(settings, environment.clone(), clock))
+        }
     }
 }
 

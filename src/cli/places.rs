@@ -29,9 +29,10 @@ impl Place {
         Self { path: path.to_owned(), bytes: dir_bytes(path), free_bytes: free_near(path) }
     }
 
-    /// What a sink writes to; `None` for standard output.
+    /// What a sink writes to; `None` for standard output and for what lies on another machine.
     pub fn of_sink(settings: &SinkSettings) -> Option<Self> {
         match settings {
+            SinkSettings::Elasticsearch(_) => None,
             SinkSettings::Ndjson(ndjson) => match &ndjson.dir {
                 NdjsonDir::Stdout => None,
                 NdjsonDir::Dir(dir) => Some(Self::of_dir(dir)),

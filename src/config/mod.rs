@@ -43,7 +43,9 @@ pub use log::{LogFormat, LogSettings};
 pub use per_source::PerSource;
 pub use pipeline::PipelineSettings;
 pub use secret::{SecretError, SecretSource};
-pub use sink::{NdjsonDir, NdjsonSettings, Shape, SinkSettings, SqliteSettings};
+pub use sink::{
+    ElasticsearchSettings, NdjsonDir, NdjsonSettings, OpType, Refresh, Shape, SinkSettings, SqliteSettings,
+};
 pub use source::{AuditLogFilters, CompletionFilters, Source, TenantWalk};
 pub use start::Start;
 pub use state::StateSettings;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use config::Value;
+use config::{Value, ValueKind};
 use url::{Host, Url};
 
 use super::values::{Refusal, as_text, wanted};
@@ -24,6 +24,14 @@ pub(super) fn base_url(value: &Value) -> Result<Url, Refusal> {
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
     Ok(url)
+}
+
+/// Base URLs, at least one.
+pub(super) fn base_urls(value: &Value) -> Result<Vec<Url>, Refusal> {
+    match &value.kind {
+        ValueKind::Array(list) if !list.is_empty() => list.iter().map(base_url).collect(),
+        _ => Err(wanted("a list of https URLs, such as [\"https://es-1.example.com:9200\"]")),
+    }
 }
 
 /// A proxy for the API's requests. `Debug` shows neither user name nor password.

@@ -81,6 +81,16 @@ pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&V
     }
 }
 
+/// True or false.
+pub(super) fn flag(value: &Value) -> Result<bool, Refusal> {
+    match (&value.kind, as_text(value)) {
+        (ValueKind::Boolean(flag), _) => Ok(*flag),
+        (_, Some("true")) => Ok(true),
+        (_, Some("false")) => Ok(false),
+        _ => Err(wanted("true or false")),
+    }
+}
+
 /// A whole number within bounds.
 pub(super) fn number(range: RangeInclusive<u32>) -> impl Fn(&Value) -> Result<u32, Refusal> {
     move |value| {

@@ -1,6 +1,8 @@
 //! Destinations. A sink takes a batch of records of one table and answers once all of them are safe.
 
 pub mod disk;
+pub mod elasticsearch;
+pub mod http;
 pub mod line_file;
 pub mod ndjson;
 pub mod remote;

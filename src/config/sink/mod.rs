@@ -1,10 +1,12 @@
 //! `[sink.NAME]`: one destination. Each type has a file here, named after it.
 
+mod elasticsearch;
 mod ndjson;
 mod sqlite;
 
 use std::path::Path;
 
+pub use elasticsearch::{ElasticsearchSettings, OpType, Refresh};
 pub use ndjson::{NdjsonDir, NdjsonSettings, Shape};
 pub use sqlite::SqliteSettings;
 
@@ -17,6 +19,8 @@ pub enum SinkSettings {
     Sqlite(SqliteSettings),
     /// Files of JSON lines.
     Ndjson(NdjsonSettings),
+    /// Documents of Elasticsearch or OpenSearch.
+    Elasticsearch(ElasticsearchSettings),
 }
 
 /// Reads the settings of one type.
@@ -26,6 +30,7 @@ pub(super) type Reader = fn(&mut Section<'_>) -> Option<SinkSettings>;
 pub(super) const TYPES: &[(&str, Reader)] = &[
     ("sqlite", |section| SqliteSettings::read(section).map(SinkSettings::Sqlite)),
     ("ndjson", |section| NdjsonSettings::read(section).map(SinkSettings::Ndjson)),
+    ("elasticsearch", |section| ElasticsearchSettings::read(section).map(SinkSettings::Elasticsearch)),
 ];
 
 impl SinkSettings {
@@ -34,6 +39,7 @@ impl SinkSettings {
         match self {
             Self::Sqlite(_) => "sqlite",
             Self::Ndjson(_) => "ndjson",
+            Self::Elasticsearch(_) => "elasticsearch",
         }
     }
 
@@ -42,6 +48,7 @@ impl SinkSettings {
         match self {
             SinkSettings::Sqlite(settings) => Some(&settings.path),
             SinkSettings::Ndjson(settings) => Some(settings.dir.place()),
+            SinkSettings::Elasticsearch(_) => None,
         }
     }
 }

@@ -42,8 +42,16 @@ fn every_key_that_is_read_stands_in_the_manual() {
         })
         .collect();
     assert_eq!(written, report.keys);
-    let sections =
-        ["default.collector", "default.sink.ndjson", "default.sink.sqlite", "log", "pipeline", "state"];
+    let sections = [
+        "default.collector",
+        "default.sink.elasticsearch",
+        "default.sink.elasticsearch.index",
+        "default.sink.ndjson",
+        "default.sink.sqlite",
+        "log",
+        "pipeline",
+        "state",
+    ];
     assert_eq!(written.into_keys().collect::<Vec<_>>(), sections);
 }
 

@@ -1,0 +1,207 @@
+//! `type = "elasticsearch"`
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytesize::ByteSize;
+use collectors::{ClientIdentity, HttpSettings, Verification};
+use config::{Value, ValueKind};
+use url::Url;
+
+use crate::config::section::Section;
+use crate::config::urls::base_urls;
+use crate::config::values::{Refusal, as_text, flag, one_of, path, wanted};
+use crate::config::{ConnectionSettings, HttpAuth, PerSource};
+use crate::tables::ALL;
+
+/// Documents of Elasticsearch or OpenSearch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ElasticsearchSettings {
+    /// Addresses of the cluster, tried in turn, without a slash at their ends. At least one.
+    pub urls: Vec<Url>,
+    /// Who sends; `None` where nobody asks.
+    pub auth: Option<HttpAuth>,
+    /// The index, alias or data stream for the records of each source.
+    pub index: PerSource<String>,
+    /// What becomes of a record whose id is there already.
+    pub op_type: OpType,
+    /// When a written record can be found.
+    pub refresh: Refresh,
+    /// The member in which each document carries the time of its sending.
+    pub execution_time_field: Option<String>,
+    /// The ingest pipeline that documents pass.
+    pub pipeline: Option<String>,
+    /// Bytes of one request at most, before they are compressed.
+    pub bulk_bytes_max: u64,
+    /// Whether requests are compressed.
+    pub gzip: bool,
+    /// How many requests may be on their way for one route.
+    pub calls_in_flight: u32,
+    /// How the certificate of the cluster is checked.
+    pub verification: Verification,
+    /// Our own certificate.
+    pub identity: Option<ClientIdentity>,
+    /// How the cluster is reached.
+    pub connection: ConnectionSettings,
+}
+
+/// What becomes of a record whose id is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpType {
+    /// It is left as it is: the first version stays.
+    Create,
+    /// It is replaced. Data streams do not allow that.
+    Index,
+}
+
+/// When a written record can be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// When the index refreshes by itself.
+    Later,
+    /// Once the request is answered; the index refreshes for it.
+    AtOnce,
+    /// Once the request is answered, which waits until the index refreshes by itself.
+    WaitFor,
+}
+
+const OP_TYPES: &[(&str, OpType)] = &[("create", OpType::Create), ("index", OpType::Index)];
+
+const VERIFICATIONS: &[(&str, Verification)] =
+    &[("full", Verification::Full), ("certificate", Verification::Certificate), ("none", Verification::None)];
+
+impl ElasticsearchSettings {
+    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+        let urls = urls(section);
+        let auth = section.optional("auth", HttpAuth::read);
+        let index = PerSource::read(section, "index", index_name);
+        let op_type = section.required("op_type", one_of(OP_TYPES));
+        let refresh = section.required("refresh", Refresh::read);
+        let execution_time_field = section.required("execution_time_field", time_field);
+        let pipeline = section.required("pipeline", pipeline);
+        let bulk_bytes_max = section.size("bulk_bytes_max", ByteSize::kib(64)..=ByteSize::mib(90));
+        let gzip = section.required("gzip", flag);
+        let calls_in_flight = section.number("calls_in_flight", 1..=16);
+        let verification = section.required("verification", one_of(VERIFICATIONS));
+        let identity = identity(section);
+        let connection = ConnectionSettings::read(section);
+        let unnamed = verification == Some(Verification::Certificate);
+        if section.is_settled() && unnamed && connection.ca_file.is_none() {
+            let reason = "needs `ca_file`: without the name, a certificate of any public authority would do";
+            section.problem("verification", reason);
+        }
+        Some(Self {
+            urls: urls?,
+            auth,
+            index: index?,
+            op_type: op_type?,
+            refresh: refresh?,
+            execution_time_field: execution_time_field?,
+            pipeline: pipeline?,
+            bulk_bytes_max,
+            gzip: gzip?,
+            calls_in_flight,
+            verification: verification?,
+            identity,
+            connection,
+        })
+    }
+
+    /// What the HTTP client is made from; of an answer at most `body_max` bytes are read.
+    pub fn http(&self, body_max: u64) -> HttpSettings {
+        HttpSettings {
+            verification: self.verification,
+            identity: self.identity.clone(),
+            ..self.connection.http(body_max)
+        }
+    }
+}
+
+impl Refresh {
+    fn read(value: &Value) -> Result<Self, Refusal> {
+        match (&value.kind, as_text(value)) {
+            (ValueKind::Boolean(false), _) | (_, Some("false")) => Ok(Self::Later),
+            (ValueKind::Boolean(true), _) | (_, Some("true")) => Ok(Self::AtOnce),
+            (_, Some("wait_for")) => Ok(Self::WaitFor),
+            _ => Err(wanted("false, true or \"wait_for\"")),
+        }
+    }
+}
+
+/// Where the cluster is, said in one of two ways.
+fn urls(section: &mut Section<'_>) -> Option<Vec<Url>> {
+    let cloud = section.optional("cloud_id", cloud_url);
+    if cloud.is_none() && !section.gives("cloud_id") {
+        return section.required("urls", base_urls);
+    }
+    if section.optional("urls", base_urls).is_some() && section.is_settled() {
+        section.problem("cloud_id", "says where the cluster is, and so does `urls`: give one of them");
+    }
+    cloud.map(|cloud| vec![cloud])
+}
+
+/// The address in a cloud id: a label, `:`, and the base64 of `<domain>$<cluster>$<Kibana>`. Ports follow either name.
+fn cloud_url(value: &Value) -> Result<Url, Refusal> {
+    let url = || {
+        let (_, encoded) = as_text(value)?.rsplit_once(':')?;
+        let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+        let mut parts = decoded.split('$');
+        let (domain, cluster) = (parts.next()?, parts.next().filter(|cluster| !cluster.is_empty())?);
+        let (domain, of_all) = domain.split_once(':').unwrap_or((domain, "443"));
+        let (cluster, port) = cluster.split_once(':').unwrap_or((cluster, of_all));
+        let names_only = [domain, cluster].iter().all(|name| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
+        });
+        Url::parse(&format!("https://{cluster}.{domain}:{port}")).ok().filter(|_| names_only)
+    };
+    url().ok_or_else(|| Refusal::Because("not a cloud id: copy it from the deployment's page".to_owned()))
+}
+
+/// The name of an index, by the rules of both products.
+fn index_name(value: &Value) -> Result<String, Refusal> {
+    const BYTES_MAX: usize = 255;
+    let name =
+        as_text(value).filter(|name| !name.is_empty()).ok_or_else(|| wanted("the name of an index"))?;
+    let because = |reason: &str| Err(Refusal::Because(format!("{name:?}: {reason}")));
+    if name.chars().any(char::is_uppercase) {
+        return because("the name of an index is in lower case");
+    }
+    if name.starts_with(['-', '_', '+']) || matches!(name, "." | "..") {
+        return because("the name of an index does not begin with `-`, `_` or `+`, and is not `.` or `..`");
+    }
+    let forbidden = |c: char| c.is_whitespace() || c.is_control() || "\\/*?\"<>|,#:%".contains(c);
+    if name.chars().any(forbidden) {
+        return because("the name of an index holds no blank and none of \\ / * ? \" < > | , # : %");
+    }
+    if name.len() > BYTES_MAX {
+        return Err(Refusal::Because(format!("the name of an index has at most {BYTES_MAX} bytes")));
+    }
+    Ok(name.to_owned())
+}
+
+/// A member of our own beside the columns; `None` when it is empty.
+fn time_field(value: &Value) -> Result<Option<String>, Refusal> {
+    let name = as_text(value).ok_or_else(|| wanted("the name of a field, or \"\""))?;
+    if ALL.iter().flat_map(|table| table.columns).any(|column| column.name == name) {
+        return Err(Refusal::Because(format!("`{name}` is a column of the table: choose another name")));
+    }
+    Ok(Some(name.to_owned()).filter(|name| !name.is_empty()))
+}
+
+/// The name of an ingest pipeline; `None` when it is empty.
+fn pipeline(value: &Value) -> Result<Option<String>, Refusal> {
+    let name = as_text(value).ok_or_else(|| wanted("the name of an ingest pipeline, or \"\""))?;
+    Ok(Some(name.to_owned()).filter(|name| !name.is_empty()))
+}
+
+/// Both files or none.
+fn identity(section: &mut Section<'_>) -> Option<ClientIdentity> {
+    let cert_file = section.optional("client_cert_file", path);
+    let key_file = section.optional("client_key_file", path);
+    if section.is_settled() && cert_file.is_some() != key_file.is_some() {
+        let (key, other) = match cert_file {
+            Some(_) => ("client_cert_file", "client_key_file"),
+            None => ("client_key_file", "client_cert_file"),
+        };
+        section.problem(key, &format!("needs `{other}` beside it"));
+    }
+    Some(ClientIdentity { cert_file: cert_file?, key_file: key_file? })
+}

@@ -1,0 +1,174 @@
+//! The body of a `_bulk` request: a line that says what to do, a line with the document, for each record.
+
+use std::io::{self, Write as _};
+use std::ops::Range;
+
+use bytes::Bytes;
+use collectors::Record;
+use flate2::{Compression, write::GzEncoder};
+
+use crate::config::OpType;
+use crate::deploy::elastic::set_aside;
+use crate::sinks::{Batch, Refused};
+use crate::tables::object::{Nulls, Objects};
+use crate::tables::{Oddities, iso8601};
+
+/// The longest id that an index takes; one that is longer has the whole request refused.
+const ID_BYTES_MAX: usize = 512;
+
+/// What an action line and `@timestamp` add to a record, at most: for the size of the buffer, which may be wrong.
+const LINE_BYTES: usize = 160;
+
+const TIMESTAMP: &str = "@timestamp";
+
+/// How documents are written.
+#[derive(Clone, Debug)]
+pub(super) struct Form {
+    pub(super) op_type: OpType,
+    pub(super) gzip: bool,
+    /// Members beside the columns and `@timestamp`: the field, and the present second.
+    pub(super) stamp: Option<(String, i64)>,
+}
+
+/// One request.
+pub(super) struct Bulk {
+    pub(super) body: Bytes,
+    /// The records in it, as a range of the rows that were asked for.
+    pub(super) rows: Range<usize>,
+    /// Bytes of the body before compression.
+    pub(super) bytes: usize,
+}
+
+/// The places of the records that can be sent at all, and those that would have others refused with them.
+pub(super) fn admit(records: &[Record]) -> (Vec<usize>, Vec<Refused>) {
+    let (mut rows, mut refused) = (Vec::with_capacity(records.len()), Vec::new());
+    for (index, record) in records.iter().enumerate() {
+        let reason = match record.id_text().map(|id| id.len()) {
+            Some(1..=ID_BYTES_MAX) => {
+                rows.push(index);
+                continue;
+            }
+            Some(bytes) => format!("the id has {bytes} bytes; 1 to {ID_BYTES_MAX} are taken"),
+            None => "the id cannot be read".to_owned(),
+        };
+        refused.push(Refused { index, kind: "refused", reason });
+    }
+    (rows, refused)
+}
+
+/// Writes as many of the rows in `range` as fit into `bytes_max`, and one in any case.
+pub(super) fn encode(
+    form: &Form,
+    batch: &Batch,
+    rows: &[usize],
+    range: Range<usize>,
+    bytes_max: usize,
+) -> io::Result<Bulk> {
+    let records = || rows[range.clone()].iter().filter_map(|place| batch.records.get(*place));
+    let wanted: usize = records().map(|record| record.raw.len() + LINE_BYTES).sum();
+    let mut documents = Documents::new(form, batch);
+    let mut body = Body::new(form.gzip, wanted.min(bytes_max));
+    let mut end = range.start;
+    for record in records() {
+        if !body.add(bytes_max, |out| documents.write(record, out))? {
+            break;
+        }
+        end += 1;
+    }
+    documents.oddities.report(batch.table);
+    let bytes = body.bytes;
+    Ok(Bulk { body: body.finish()?, rows: range.start..end, bytes })
+}
+
+/// Writes the two lines of a record.
+struct Documents<'f> {
+    form: &'f Form,
+    objects: Objects,
+    oddities: Oddities,
+    /// What follows the columns, up to the time of the record.
+    stamp: String,
+}
+
+impl<'f> Documents<'f> {
+    fn new(form: &'f Form, batch: &Batch) -> Self {
+        let stamp = form.stamp.as_ref().map(|(field, now)| {
+            let field = serde_json::Value::from(field.as_str());
+            format!(",{field}:\"{}\"", iso8601(*now).as_str())
+        });
+        Self {
+            form,
+            objects: Objects::new([batch.table.columns], &batch.connector, Nulls::LeftOut),
+            oddities: Oddities::default(),
+            stamp: stamp.unwrap_or_default(),
+        }
+    }
+
+    fn write(&mut self, record: &Record, out: &mut Vec<u8>) -> io::Result<()> {
+        out.extend_from_slice(match self.form.op_type {
+            OpType::Create => b"{\"create\":{\"_id\":",
+            OpType::Index => b"{\"index\":{\"_id\":",
+        });
+        serde_json::to_writer(&mut *out, &record.id_text().unwrap_or_default())?;
+        out.extend_from_slice(b"}}\n");
+        self.objects.write_with(&record.raw, &mut self.oddities, out, set_aside);
+        // The object has a member at least, the collector's name: what follows is one more.
+        out.pop();
+        out.extend_from_slice(self.stamp.as_bytes());
+        if self.form.stamp.as_ref().is_none_or(|(field, _)| field != TIMESTAMP) {
+            out.extend_from_slice(b",\"@timestamp\":\"");
+            out.extend_from_slice(iso8601(record.second).as_str().as_bytes());
+            out.push(b'"');
+        }
+        out.extend_from_slice(b"}\n");
+        Ok(())
+    }
+}
+
+/// A body that grows by whole records.
+struct Body {
+    /// The bytes as they are, or the lines of one record on their way into the compressor.
+    plain: Vec<u8>,
+    gzip: Option<GzEncoder<Vec<u8>>>,
+    /// Before compression.
+    bytes: usize,
+}
+
+impl Body {
+    fn new(gzip: bool, bytes: usize) -> Self {
+        // Audit events shrink to a tenth.
+        let gzip = gzip.then(|| GzEncoder::new(Vec::with_capacity(bytes / 8), Compression::fast()));
+        let plain = Vec::with_capacity(if gzip.is_some() { 0 } else { bytes });
+        Self { plain, gzip, bytes: 0 }
+    }
+
+    /// Adds what `write` writes; false when it does not fit behind what is there.
+    fn add(
+        &mut self,
+        bytes_max: usize,
+        write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
+    ) -> io::Result<bool> {
+        let begin = self.plain.len();
+        write(&mut self.plain)?;
+        let added = self.plain.len() - begin;
+        if self.bytes > 0 && self.bytes + added > bytes_max {
+            self.plain.truncate(begin);
+            return Ok(false);
+        }
+        self.bytes += added;
+        if let Some(gzip) = &mut self.gzip {
+            gzip.write_all(&self.plain)?;
+            self.plain.clear();
+        }
+        Ok(true)
+    }
+
+    fn finish(self) -> io::Result<Bytes> {
+        match self.gzip {
+            Some(gzip) => gzip.finish().map(Bytes::from),
+            None => Ok(Bytes::from(self.plain)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Documents of Elasticsearch or OpenSearch, written with `_bulk`. A record is known by its id: repeats change nothing.
+//!
+//! Both products are served by the same plain requests. What they are is asked for where it makes a difference.
+
+mod answer;
+mod bulk;
+mod call;
+mod server;
+mod setup;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use collectors::{Clock, Verification};
+use http::Method;
+use tokio::sync::OnceCell;
+use url::{Url, form_urlencoded};
+
+use self::bulk::{Bulk, Form};
+use self::call::{Cluster, Request};
+use self::server::Server;
+use super::http::Remote;
+use super::remote::Service;
+use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished};
+use crate::config::{ElasticsearchSettings, Environment, Refresh};
+use crate::tables::Table;
+
+/// Bytes of an answer that are read at most: some 60 for each row of the largest request, and errors with their reasons.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+
+/// Bytes of records that make a good request: 50 pages and more, and several of them within the daemon's memory.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// The sink. Connects at the first check or write.
+pub struct ElasticsearchSink {
+    state: Arc<State>,
+}
+
+struct State {
+    settings: ElasticsearchSettings,
+    clock: Clock,
+    cluster: Cluster,
+    /// Who answers; not yet known while nobody did.
+    server: OnceCell<Option<Server>>,
+    /// Bytes of a request at most: as set, or less where a request was too large.
+    bytes_max: AtomicUsize,
+}
+
+impl ElasticsearchSink {
+    /// A sink with these settings; touches nothing yet. The clock tells the time of sending, the environment holds keys.
+    pub fn new(settings: ElasticsearchSettings, environment: Environment, clock: Clock) -> Self {
+        if settings.verification == Verification::None {
+            let url = settings.urls.first().map(Url::as_str).unwrap_or_default();
+            tracing::warn!(
+                url,
+                "certificates are not verified: whoever is in between can read and change everything"
+            );
+        }
+        let remote = Remote::new(
+            Service::Elasticsearch,
+            settings.http(ANSWER_BYTES_MAX),
+            settings.auth.clone(),
+            environment,
+            settings.connection.retry_after_max,
+        );
+        let urls = settings.urls.iter().map(|url| url.as_str().trim_end_matches('/').to_owned()).collect();
+        let bytes_max = usize::try_from(settings.bulk_bytes_max).unwrap_or(usize::MAX);
+        let state = State {
+            cluster: Cluster::new(remote, urls),
+            server: OnceCell::new(),
+            bytes_max: AtomicUsize::new(bytes_max),
+            settings,
+            clock,
+        };
+        Self { state: Arc::new(state) }
+    }
+}
+
+impl State {
+    fn form(&self) -> Form {
+        let ElasticsearchSettings { op_type, gzip, execution_time_field, .. } = &self.settings;
+        let stamp = execution_time_field.clone().map(|field| (field, self.clock.now()));
+        Form { op_type: *op_type, gzip: *gzip, stamp }
+    }
+
+    fn bytes_max(&self) -> usize {
+        self.bytes_max.load(Ordering::Relaxed)
+    }
+
+    /// From now on requests are smaller than one that was too large, unless it was of a single row.
+    fn shrink(&self, bulk: &Bulk) {
+        if bulk.rows.len() > 1 && self.bytes_max.fetch_min(bulk.bytes / 2, Ordering::Relaxed) > bulk.bytes / 2
+        {
+            tracing::warn!(bytes = bulk.bytes, "a request was too large: smaller ones are sent from now on");
+        }
+    }
+
+    async fn bulk_request(&self, index: &str, body: Bytes) -> Request {
+        let can_withhold_source = self.server().await.is_some_and(Server::can_withhold_source);
+        let mut query = form_urlencoded::Serializer::new(format!("filter_path={}", answer::FILTER));
+        match self.settings.refresh {
+            Refresh::Later => &mut query,
+            Refresh::AtOnce => query.append_pair("refresh", "true"),
+            Refresh::WaitFor => query.append_pair("refresh", "wait_for"),
+        };
+        if let Some(pipeline) = &self.settings.pipeline {
+            query.append_pair("pipeline", pipeline);
+        }
+        if can_withhold_source {
+            query.append_pair("include_source_on_error", "false");
+        }
+        Request {
+            method: Method::POST,
+            path: format!("/{}/_bulk?{}", segment(index), query.finish()),
+            content_type: Some("application/x-ndjson"),
+            gzip: self.settings.gzip,
+            body,
+        }
+    }
+
+    /// The tables' names at the cluster, each once.
+    fn indices(&self) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            crate::tables::ALL.iter().map(|table| self.settings.index.of(table.source).as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// A name as a part of a path.
+fn segment(name: &str) -> String {
+    form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+#[async_trait]
+impl Sink for ElasticsearchSink {
+    fn redelivery(&self) -> Redelivery {
+        Redelivery::Harmless
+    }
+
+    fn batch_bytes(&self) -> usize {
+        BATCH_BYTES.min(self.state.bytes_max())
+    }
+
+    fn writes_in_flight(&self) -> usize {
+        usize::try_from(self.state.settings.calls_in_flight).unwrap_or(usize::MAX)
+    }
+
+    /// The first address stands for the cluster, so that others can be added.
+    fn identity(&self, table: &Table) -> String {
+        let ElasticsearchSettings { urls, index, .. } = &self.state.settings;
+        let url = urls.first().map(Url::as_str).unwrap_or_default();
+        format!("elasticsearch {} {}", url.trim_end_matches('/'), index.of(table.source))
+    }
+
+    async fn check(&self) -> Result<String, SinkError> {
+        Ok(setup::check(&self.state).await?)
+    }
+
+    async fn install(&self) -> Result<Option<String>, SinkError> {
+        Ok(Some(setup::install(&self.state).await?))
+    }
+
+    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
+        write::write(&self.state, batch).await
+    }
+}

@@ -1,0 +1,197 @@
+//! What `ccfd check` looks at without writing a row, and what `ccfd check --install` puts in place.
+
+use collectors::Response;
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::call::Request;
+use super::{State, segment};
+use crate::config::{OpType, Refresh};
+use crate::deploy::elastic::{Product, Shape, installs};
+use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
+use crate::tables::{ALL, Table};
+
+/// What stands at the cluster under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Index,
+    Alias,
+    DataStream,
+    Nothing,
+    /// The key may not look.
+    Hidden,
+}
+
+/// Looks at the cluster, the names, and what the key may do. A line each.
+pub(super) async fn check(state: &State) -> Result<String, RemoteError> {
+    let url = state.cluster.url().to_owned();
+    let mut lines = vec![match state.greet().await? {
+        Some(server) => {
+            format!("{url}: {} {}, cluster {}", name(server.product), server.version, server.cluster)
+        }
+        None => format!("{url}: answers, and does not tell this key its version"),
+    }];
+    for index in state.indices() {
+        let found = look(state, index).await?;
+        lines.push(format!("{index}: {}", described(state, index, found).await?));
+    }
+    lines.extend(privileges(state).await?);
+    Ok(lines.join("\n"))
+}
+
+/// Puts the index templates in place. A line each, and one for each name at which they come too late.
+pub(super) async fn install(state: &State) -> Result<String, RemoteError> {
+    let server = state.greet().await?.ok_or_else(|| {
+        RemoteErrorKind::Forbidden { code: "monitor".to_owned() }.of(Service::Elasticsearch)
+    })?;
+    let mut lines = Vec::new();
+    for index in state.indices() {
+        let found = look(state, index).await?;
+        let shape = match found {
+            Found::DataStream => Shape::DataStream,
+            Found::Nothing | Found::Hidden if is_named_as_stream(index) => Shape::DataStream,
+            Found::Index | Found::Alias | Found::Nothing | Found::Hidden => Shape::Index,
+        };
+        for put in installs(server.product, shape, &tables_of(state, index)) {
+            let request = Request::json(Method::PUT, format!("/{}", put.path), &put.body);
+            let response = state.cluster.send(&request).await?;
+            if !response.status.is_success() {
+                return Err(state.cluster.refusal(&response, index));
+            }
+            lines.push(format!("{}: put", put.path));
+        }
+        match found {
+            Found::Index | Found::DataStream => {
+                lines.push(format!("{index}: is there already, and keeps its mapping until it is made anew"));
+            }
+            Found::Alias => {
+                lines.push(format!("{index}: is an alias: give its indices the template by hand"))
+            }
+            Found::Nothing | Found::Hidden => {}
+        }
+    }
+    Ok(lines.join("\n"))
+}
+
+/// The tables whose rows go to this index.
+fn tables_of<'i>(state: &State, index: &'i str) -> Vec<(&'static Table, &'i str)> {
+    let is_of = |table: &&Table| state.settings.index.of(table.source) == index;
+    ALL.into_iter().filter(is_of).map(|table| (table, index)).collect()
+}
+
+/// `<type>-<dataset>-<namespace>`: Elastic's scheme of names, under which everything is a data stream.
+fn is_named_as_stream(index: &str) -> bool {
+    index.starts_with("logs-")
+}
+
+fn name(product: Product) -> &'static str {
+    match product {
+        Product::Elasticsearch => "Elasticsearch",
+        Product::OpenSearch => "OpenSearch",
+    }
+}
+
+async fn look(state: &State, index: &str) -> Result<Found, RemoteError> {
+    #[derive(Deserialize)]
+    struct Resolved {
+        indices: Vec<ResolvedIndex>,
+        aliases: Vec<serde::de::IgnoredAny>,
+        data_streams: Vec<serde::de::IgnoredAny>,
+    }
+    #[derive(Deserialize)]
+    struct ResolvedIndex {
+        #[serde(default)]
+        attributes: Vec<String>,
+    }
+    let path = format!("/_resolve/index/{}?expand_wildcards=all", segment(index));
+    let response = state.cluster.send(&Request::get(path)).await?;
+    if response.status == StatusCode::NOT_FOUND {
+        return Ok(Found::Nothing);
+    }
+    let resolved = answer::<Resolved>(state, &response)?;
+    let Some(Resolved { indices, aliases, data_streams }) = resolved else { return Ok(Found::Hidden) };
+    if indices.iter().any(|index| index.attributes.iter().any(|attribute| attribute == "closed")) {
+        let (place, code) = (format!("index \"{index}\""), "closed".to_owned());
+        return Err(RemoteErrorKind::PlaceAtFault { place, code }.of(Service::Elasticsearch));
+    }
+    Ok(match (data_streams.len(), aliases.len(), indices.len()) {
+        (1.., _, _) => Found::DataStream,
+        (0, 1.., _) => Found::Alias,
+        (0, 0, 1..) => Found::Index,
+        (0, 0, 0) => Found::Nothing,
+    })
+}
+
+async fn described(state: &State, index: &str, found: Found) -> Result<&'static str, RemoteError> {
+    Ok(match found {
+        Found::Index => "an index",
+        Found::Alias => "an alias",
+        Found::DataStream if state.settings.op_type == OpType::Index => {
+            let why = format!("op_type: {index} is a data stream, which takes \"create\" alone");
+            return Err(RemoteErrorKind::Settings(why).of(Service::Elasticsearch));
+        }
+        Found::DataStream => "a data stream",
+        Found::Hidden => "not shown to this key",
+        Found::Nothing => match template(state, index).await? {
+            Some(true) => "not there yet; the first record makes it by its template",
+            Some(false) => "not there yet, and has no template: see `ccfd check --install`",
+            None => "not there yet; the first record makes it, if the key may",
+        },
+    })
+}
+
+/// Whether our template of this name is there, if that is told.
+async fn template(state: &State, index: &str) -> Result<Option<bool>, RemoteError> {
+    let puts = installs(Product::Elasticsearch, Shape::Index, &tables_of(state, index));
+    let Some(template) = puts.last() else { return Ok(None) };
+    let response = state.cluster.send(&Request::get(format!("/{}", template.path))).await?;
+    if response.status == StatusCode::NOT_FOUND {
+        return Ok(Some(false));
+    }
+    Ok(answer::<serde::de::IgnoredAny>(state, &response)?.map(|_| true))
+}
+
+/// What the key may do, where the cluster tells: Elasticsearch with security does. Without what a write needs, an error.
+async fn privileges(state: &State) -> Result<Option<String>, RemoteError> {
+    #[derive(Deserialize)]
+    struct Held {
+        index: std::collections::BTreeMap<String, std::collections::BTreeMap<String, bool>>,
+    }
+    let writes = match state.settings.op_type {
+        OpType::Create => "create_doc",
+        OpType::Index => "index",
+    };
+    let refreshes = match state.settings.refresh {
+        Refresh::AtOnce => Some("maintenance"),
+        Refresh::Later | Refresh::WaitFor => None,
+    };
+    let asked: Vec<&str> = [writes, "auto_configure"].into_iter().chain(refreshes).collect();
+    let body = json!({ "index": [{ "names": state.indices(), "privileges": asked }] });
+    let request = Request::json(Method::POST, "/_security/user/_has_privileges", &body);
+    let response = state.cluster.send(&request).await?;
+    let Some(Held { index }) = answer::<Held>(state, &response)? else { return Ok(None) };
+    let lacks = |privilege: &str| index.values().any(|held| held.get(privilege) == Some(&false));
+    let missing: Vec<&str> = asked.into_iter().filter(|privilege| lacks(privilege)).collect();
+    match missing.as_slice() {
+        [] => Ok(Some(format!("the key has the privilege {writes}"))),
+        ["auto_configure"] => Ok(Some(
+            "the key may not make an index (auto_configure): make them before the first record".to_owned(),
+        )),
+        _ => {
+            let code = format!("the key lacks {}", missing.join(", "));
+            Err(RemoteErrorKind::Forbidden { code }.of(Service::Elasticsearch))
+        }
+    }
+}
+
+/// A good answer. `None` where this cluster does not know the question, or does not answer it to this key; wrong
+/// credentials are an error everywhere.
+fn answer<'a, T: Deserialize<'a>>(state: &State, response: &'a Response) -> Result<Option<T>, RemoteError> {
+    match response.status {
+        StatusCode::OK => Ok(serde_json::from_slice(&response.body).ok()),
+        StatusCode::UNAUTHORIZED => Err(state.cluster.refusal(response, "")),
+        status if status.is_server_error() => Err(state.cluster.refusal(response, "")),
+        _ => Ok(None),
+    }
+}

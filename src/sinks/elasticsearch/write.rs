@@ -1,0 +1,172 @@
+//! One batch on its way: request by request, in halves where a request as a whole is refused.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::State;
+use super::answer::{self, Answered};
+use super::bulk::{self, Bulk};
+use super::call::Reply;
+use crate::sinks::remote::{RemoteError, RemoteErrorKind};
+use crate::sinks::{Batch, Partly, Receipt, Refused, SinkError, Unfinished};
+
+/// So many rows refused one by one, while not one was taken: it is not them.
+const SUSPECTS_MAX: usize = 8;
+
+/// The state of a batch.
+struct Writing {
+    batch: Batch,
+    index: String,
+    /// Places in the batch of what can be sent. Everything below counts these rows from 0.
+    rows: Arc<[usize]>,
+    /// What is still to be sent, the next last.
+    todo: Vec<Range<usize>>,
+    /// Places in the batch of what was sent in vain.
+    left: Vec<usize>,
+    /// Rows that were refused alone, each as the whole of a request; and the last refusal.
+    suspects: Vec<Refused>,
+    suspicion: Option<RemoteError>,
+    /// Whether some request was carried out.
+    taken: bool,
+    settled: Receipt,
+}
+
+/// Writes a batch.
+pub(super) async fn write(state: &Arc<State>, batch: Batch) -> Result<Receipt, Unfinished> {
+    let index = state.settings.index.of(batch.table.source).clone();
+    let (rows, refused) = bulk::admit(&batch.records);
+    let mut writing = Writing {
+        batch,
+        index,
+        todo: vec![0..rows.len()],
+        rows: rows.into(),
+        left: Vec::new(),
+        suspects: Vec::new(),
+        suspicion: None,
+        taken: false,
+        settled: Receipt { refused, ..Receipt::default() },
+    };
+    let ended = writing.send_all(state).await;
+    writing.end(ended)
+}
+
+impl Writing {
+    async fn send_all(&mut self, state: &Arc<State>) -> Result<(), SinkError> {
+        while let Some(range) = self.todo.pop() {
+            if range.is_empty() {
+                continue;
+            }
+            let end = range.end;
+            let bulk = match self.encode(state, range.clone()).await {
+                Ok(bulk) => bulk,
+                Err(error) => {
+                    self.todo.push(range);
+                    return Err(error);
+                }
+            };
+            self.todo.push(bulk.rows.end..end);
+            let request = state.bulk_request(&self.index, bulk.body.clone()).await;
+            match state.cluster.bulk(&request, &self.index).await {
+                Ok(Reply::Items(response)) => {
+                    let rows = bulk.rows.len();
+                    let read = answer::read(&response.body, rows, state.settings.op_type).map_err(|why| {
+                        state.cluster.error(RemoteErrorKind::NotUnderstood(why), &response.headers)
+                    });
+                    let answered = match read {
+                        Ok(answered) => answered,
+                        Err(error) => return self.leave(bulk.rows, error),
+                    };
+                    self.take(bulk.rows, answered).map_err(|kind| {
+                        let error = state.cluster.error(kind, &response.headers);
+                        SinkError::Remote(error)
+                    })?;
+                }
+                Ok(Reply::TooLarge) => {
+                    state.shrink(&bulk);
+                    self.halve_or(bulk.rows, |writing, row| {
+                        let reason = format!("{} bytes are more than one request may have", bulk.bytes);
+                        writing.settled.refused.push(writing.refused(row, "too_large", reason));
+                    });
+                }
+                Ok(Reply::Refused(error, reason)) => {
+                    self.halve_or(bulk.rows, |writing, row| {
+                        writing.suspects.push(writing.refused(row, "refused", reason));
+                        writing.suspicion = Some(error);
+                    });
+                    if self.suspects.len() >= SUSPECTS_MAX && !self.taken {
+                        break;
+                    }
+                }
+                Err(error) => return self.leave(bulk.rows, error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn encode(&self, state: &Arc<State>, range: Range<usize>) -> Result<Bulk, SinkError> {
+        let (form, bytes_max) = (state.form(), state.bytes_max());
+        let (batch, rows) = (self.batch.clone(), self.rows.clone());
+        let work = move || bulk::encode(&form, &batch, &rows, range, bytes_max);
+        let done = tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other);
+        let failed = |source| SinkError::Io { path: "a request for Elasticsearch".to_owned(), source };
+        done.and_then(|encoded| encoded).map_err(failed)
+    }
+
+    fn refused(&self, row: usize, kind: &'static str, reason: String) -> Refused {
+        Refused { index: self.rows.get(row).copied().unwrap_or(row), kind, reason }
+    }
+
+    fn leave(&mut self, rows: Range<usize>, error: RemoteError) -> Result<(), SinkError> {
+        self.todo.push(rows);
+        Err(error.into())
+    }
+
+    /// Takes what is settled out of the rows of one request; the fault of the others, if there are any.
+    fn take(&mut self, rows: Range<usize>, answered: Answered) -> Result<(), RemoteErrorKind> {
+        self.taken = true;
+        let Answered { receipt, left, fault, in_failure_store } = answered;
+        let places = &self.rows[rows];
+        self.settled.add(receipt, places);
+        self.left.extend(left.into_iter().filter_map(|row| places.get(row)));
+        if in_failure_store > 0 {
+            let index = &self.index;
+            tracing::warn!(
+                index,
+                records = in_failure_store,
+                "records went to the failure store of the data stream"
+            );
+        }
+        fault.map_or(Ok(()), |fault| Err(fault.kind(&self.index)))
+    }
+
+    /// Sends the rows again in two requests; what is one row is up to `lone`.
+    fn halve_or(&mut self, rows: Range<usize>, lone: impl FnOnce(&mut Self, usize)) {
+        if rows.len() == 1 {
+            return lone(self, rows.start);
+        }
+        let middle = rows.start + rows.len() / 2;
+        self.todo.push(middle..rows.end);
+        self.todo.push(rows.start..middle);
+    }
+
+    /// What became of the batch.
+    fn end(mut self, mut ended: Result<(), SinkError>) -> Result<Receipt, Unfinished> {
+        if self.taken {
+            // Others passed where these did not, so it is them.
+            self.settled.refused.append(&mut self.suspects);
+        } else if let (Ok(()), Some(error)) = (&ended, self.suspicion.take()) {
+            ended = Err(error.into());
+        }
+        let Err(error) = ended else {
+            return Ok(self.settled);
+        };
+        let mut left = self.left;
+        left.extend(self.suspects.iter().map(|suspect| suspect.index));
+        left.extend(
+            self.todo.into_iter().flat_map(|rows| self.rows[rows].iter().copied().collect::<Vec<_>>()),
+        );
+        left.sort_unstable();
+        let partly = (left.len() < self.batch.records.len()).then(|| Partly { receipt: self.settled, left });
+        Err(Unfinished { error, partly })
+    }
+}

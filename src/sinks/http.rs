@@ -1,0 +1,106 @@
+//! Requests to one service, for the sinks that speak HTTP: the connection is made when it is needed, the secret is read
+//! with each request, so that what a person repairs is taken up without a restart.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use collectors::{Http, HttpSettings, Response, TransportError};
+use http::{HeaderMap, HeaderValue, Method, header};
+use secrecy::ExposeSecret;
+
+use super::remote::{RemoteError, RemoteErrorKind, Service, plain};
+use crate::config::{Environment, HttpAuth, SecretSource};
+
+/// Where a service calls a request by a name, it is in one of these.
+const REQUEST_ID: [&str; 2] = ["x-request-id", "x-cloud-request-id"];
+
+/// One service, and who sends to it.
+pub struct Remote {
+    service: Service,
+    settings: HttpSettings,
+    auth: Option<HttpAuth>,
+    environment: Environment,
+    retry_after_max: Duration,
+    http: Mutex<Option<Arc<Http>>>,
+}
+
+impl Remote {
+    /// Keeps what is needed; opens nothing yet.
+    pub fn new(
+        service: Service,
+        settings: HttpSettings,
+        auth: Option<HttpAuth>,
+        environment: Environment,
+        retry_after_max: Duration,
+    ) -> Self {
+        Self { service, settings, auth, environment, retry_after_max, http: Mutex::default() }
+    }
+
+    /// Sends a request. `Ok` is any answer that arrived whole, whatever its status.
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response, RemoteError> {
+        let http = self.http()?;
+        if let Some(authorization) = self.authorization()? {
+            headers.insert(header::AUTHORIZATION, authorization);
+        }
+        http.send(method, url, headers, body).await.map_err(|error| {
+            let kind = match error {
+                TransportError::Unreachable(reason) => RemoteErrorKind::Unreachable(reason),
+                TransportError::TooLarge { bytes_max } => {
+                    RemoteErrorKind::NotUnderstood(format!("more than {bytes_max} bytes"))
+                }
+            };
+            kind.of(self.service)
+        })
+    }
+
+    /// How long an answer asks to wait, bounded.
+    pub fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
+        collectors::retry_after(headers, SystemTime::now(), self.retry_after_max)
+    }
+
+    /// An error with the service's own name for the request.
+    pub fn error(&self, kind: RemoteErrorKind, headers: &HeaderMap) -> RemoteError {
+        let named = REQUEST_ID.iter().find_map(|name| headers.get(*name)?.to_str().ok());
+        RemoteError { service: self.service, kind, request_id: named.map(plain) }
+    }
+
+    fn http(&self) -> Result<Arc<Http>, RemoteError> {
+        let mut held = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(http) = &*held {
+            return Ok(http.clone());
+        }
+        let http =
+            Http::new(&self.settings).map_err(|why| RemoteErrorKind::Settings(why).of(self.service))?;
+        Ok(held.insert(Arc::new(http)).clone())
+    }
+
+    fn authorization(&self) -> Result<Option<HeaderValue>, RemoteError> {
+        let secret = |source: &SecretSource| {
+            let secret = source.resolve(&self.environment);
+            secret.map_err(|error| RemoteErrorKind::Secret(error.to_string()).of(self.service))
+        };
+        let text = match &self.auth {
+            None => return Ok(None),
+            Some(HttpAuth::ApiKey(source)) => format!("ApiKey {}", secret(source)?.expose_secret()),
+            Some(HttpAuth::Basic { user, password }) => {
+                let both = format!("{user}:{}", secret(password)?.expose_secret());
+                format!("Basic {}", STANDARD.encode(both))
+            }
+        };
+        let unsendable = |_| {
+            let why = "auth holds characters that a header cannot carry".to_owned();
+            RemoteErrorKind::Settings(why).of(self.service)
+        };
+        let mut value = HeaderValue::try_from(text).map_err(unsendable)?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+}
