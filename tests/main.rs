@@ -8,4 +8,5 @@ mod docs;
 mod judges;
 mod kill;
 mod pipeline;
+mod sinks;
 mod support;

@@ -31,6 +31,21 @@ pub struct Site {
 impl Site {
     /// Both lists into both embedded sinks, all in a hurry.
     pub fn new(options: Options) -> Self {
+        let sinks = r#"
+            [sink.tables]
+            type = "sqlite"
+            path = "tables.db"
+            free_min = "0B"
+            [sink.lines]
+            type = "ndjson"
+            dir = "lines"
+            free_min = "0B"
+            "#;
+        Self::into(options, &["tables", "lines"], sinks)
+    }
+
+    /// Both lists into the sinks of these names, whose sections are given.
+    pub fn into(options: Options, names: &[&str], sinks: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -57,21 +72,14 @@ impl Site {
             sweep_interval = "1s"
             overlap = "20s"
             rate_limit_qps = 25
-            sinks = ["tables", "lines"]
+            sinks = {names:?}
             [collector.audit]
             source = "audit_logs"
             api_key = {{ env = "ADMIN_KEY" }}
             [collector.chat]
             source = "chat_completions"
             api_key = {{ env = "PROJECT_KEY" }}
-            [sink.tables]
-            type = "sqlite"
-            path = "tables.db"
-            free_min = "0B"
-            [sink.lines]
-            type = "ndjson"
-            dir = "lines"
-            free_min = "0B"
+            {sinks}
             "#
         );
         fs::write(dir.path().join("ccfd.toml"), config).expect("a file");

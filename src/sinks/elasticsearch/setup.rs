@@ -156,6 +156,7 @@ async fn template(state: &State, index: &str) -> Result<Option<bool>, RemoteErro
 async fn privileges(state: &State) -> Result<Option<String>, RemoteError> {
     #[derive(Deserialize)]
     struct Held {
+        #[serde(default)]
         index: std::collections::BTreeMap<String, std::collections::BTreeMap<String, bool>>,
     }
     let writes = match state.settings.op_type {

@@ -99,10 +99,12 @@ fn replaced_documents_were_there_already() {
 #[test]
 fn all_taken_is_told_at_a_glance_and_means_the_same() {
     let taken = body(&[(201, "", ""), (201, "", "")]);
+    let timed = taken.replace(r#"{"errors""#, r#"{"took":3,"errors""#);
     let glance = at_a_glance(taken.as_bytes(), 2).unwrap();
-    let with_more = taken.replace(r#"{"errors""#, r#"{"took":3,"errors""#);
-    assert!(at_a_glance(with_more.as_bytes(), 2).is_none());
-    assert_eq!(glance, read(with_more.as_bytes(), 2, OpType::Create).unwrap());
+    assert_eq!(at_a_glance(timed.as_bytes(), 2).unwrap(), glance);
+    let spread = taken.replace("]}", "] }");
+    assert!(at_a_glance(spread.as_bytes(), 2).is_none());
+    assert_eq!(glance, read(spread.as_bytes(), 2, OpType::Create).unwrap());
 }
 
 #[test]

@@ -1,0 +1,3 @@
+//! Sinks over the network, against services that fail on demand and against real ones.
+
+mod elasticsearch;
