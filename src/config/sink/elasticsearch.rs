@@ -6,11 +6,11 @@ use collectors::{ClientIdentity, HttpSettings, Verification};
 use config::{Value, ValueKind};
 use url::Url;
 
+use super::documents::{index_name, time_field};
 use crate::config::section::Section;
 use crate::config::urls::base_urls;
 use crate::config::values::{Refusal, as_text, flag, one_of, path, wanted};
 use crate::config::{ConnectionSettings, HttpAuth, PerSource};
-use crate::tables::ALL;
 
 /// Documents of Elasticsearch or OpenSearch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,37 +153,6 @@ fn cloud_url(value: &Value) -> Result<Url, Refusal> {
         Url::parse(&format!("https://{cluster}.{domain}:{port}")).ok().filter(|_| names_only)
     };
     url().ok_or_else(|| Refusal::Because("not a cloud id: copy it from the deployment's page".to_owned()))
-}
-
-/// The name of an index, by the rules of both products.
-fn index_name(value: &Value) -> Result<String, Refusal> {
-    const BYTES_MAX: usize = 255;
-    let name =
-        as_text(value).filter(|name| !name.is_empty()).ok_or_else(|| wanted("the name of an index"))?;
-    let because = |reason: &str| Err(Refusal::Because(format!("{name:?}: {reason}")));
-    if name.chars().any(char::is_uppercase) {
-        return because("the name of an index is in lower case");
-    }
-    if name.starts_with(['-', '_', '+']) || matches!(name, "." | "..") {
-        return because("the name of an index does not begin with `-`, `_` or `+`, and is not `.` or `..`");
-    }
-    let forbidden = |c: char| c.is_whitespace() || c.is_control() || "\\/*?\"<>|,#:%".contains(c);
-    if name.chars().any(forbidden) {
-        return because("the name of an index holds no blank and none of \\ / * ? \" < > | , # : %");
-    }
-    if name.len() > BYTES_MAX {
-        return Err(Refusal::Because(format!("the name of an index has at most {BYTES_MAX} bytes")));
-    }
-    Ok(name.to_owned())
-}
-
-/// A member of our own beside the columns; `None` when it is empty.
-fn time_field(value: &Value) -> Result<Option<String>, Refusal> {
-    let name = as_text(value).ok_or_else(|| wanted("the name of a field, or \"\""))?;
-    if ALL.iter().flat_map(|table| table.columns).any(|column| column.name == name) {
-        return Err(Refusal::Because(format!("`{name}` is a column of the table: choose another name")));
-    }
-    Ok(Some(name.to_owned()).filter(|name| !name.is_empty()))
 }
 
 /// The name of an ingest pipeline; `None` when it is empty.

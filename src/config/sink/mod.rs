@@ -1,5 +1,6 @@
 //! `[sink.NAME]`: one destination. Each type has a file here, named after it.
 
+mod documents;
 mod elasticsearch;
 mod ndjson;
 mod sqlite;

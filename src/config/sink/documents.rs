@@ -1,0 +1,37 @@
+//! What the settings of the sinks that write documents have in common.
+
+use config::Value;
+
+use crate::config::values::{Refusal, as_text, wanted};
+use crate::tables::ALL;
+
+/// The name of an index, by the rules of Elasticsearch and OpenSearch.
+pub(super) fn index_name(value: &Value) -> Result<String, Refusal> {
+    const BYTES_MAX: usize = 255;
+    let name =
+        as_text(value).filter(|name| !name.is_empty()).ok_or_else(|| wanted("the name of an index"))?;
+    let because = |reason: &str| Err(Refusal::Because(format!("{name:?}: {reason}")));
+    if name.chars().any(char::is_uppercase) {
+        return because("the name of an index is in lower case");
+    }
+    if name.starts_with(['-', '_', '+']) || matches!(name, "." | "..") {
+        return because("the name of an index does not begin with `-`, `_` or `+`, and is not `.` or `..`");
+    }
+    let forbidden = |c: char| c.is_whitespace() || c.is_control() || "\\/*?\"<>|,#:".contains(c);
+    if name.chars().any(forbidden) {
+        return because("the name of an index holds no blank and none of \\ / * ? \" < > | , # :");
+    }
+    if name.len() > BYTES_MAX {
+        return Err(Refusal::Because(format!("the name of an index has at most {BYTES_MAX} bytes")));
+    }
+    Ok(name.to_owned())
+}
+
+/// A member of our own beside the columns; `None` when it is empty.
+pub(super) fn time_field(value: &Value) -> Result<Option<String>, Refusal> {
+    let name = as_text(value).ok_or_else(|| wanted("the name of a field, or \"\""))?.trim();
+    if ALL.iter().flat_map(|table| table.columns).any(|column| column.name == name) {
+        return Err(Refusal::Because(format!("`{name}` is a column of the table: choose another name")));
+    }
+    Ok(Some(name.to_owned()).filter(|name| !name.is_empty()))
+}
