@@ -21,7 +21,7 @@ use crate::{
     pipeline::{
         gather::Gathering,
         plan::{Begin, Plan},
-        policy::Failure,
+        policy::{Failure, judge},
         progress::{Progress, RouteStatus},
         rejects::Rejects,
         route::Route,
@@ -163,6 +163,25 @@ impl Assembly {
         let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         let build = || build_sink(settings, &self.environment, self.clock.clone());
         Some(sinks.entry(name.to_owned()).or_insert_with(build).clone())
+    }
+
+    /// Lets the sinks take back what they made for this process alone. That cannot keep the process from ending.
+    pub async fn close_sinks(&self, within: Duration) {
+        let sinks: Vec<_> = {
+            let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+            sinks.iter().map(|(name, sink)| (name.clone(), sink.clone())).collect()
+        };
+        for (sink, closing) in sinks {
+            match tokio::time::timeout(within, closing.close()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    let failure = Failure::Sink(error);
+                    let advice = judge(&failure).advice;
+                    tracing::warn!(sink, error = %failure, advice, "not everything was taken back");
+                }
+                Err(_) => tracing::warn!(sink, "not everything was taken back in time"),
+            }
+        }
     }
 
     /// A route, not yet running. `None` when its collector or sink is not configured.

@@ -72,6 +72,7 @@ pub async fn collect(
     let status = keep_status_file(dir.clone(), progress.clone(), assembly.changed(), watch);
     let status = tokio::spawn(status);
     let exit = drive(routes, stop, stopper, &assembly.config, timeout).await;
+    assembly.close_sinks(assembly.config.pipeline.stop_timeout).await;
     ended.request();
     _ = status.await;
     StatusFile::of(&progress).write(dir).context("cannot write status.json")?;

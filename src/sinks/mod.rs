@@ -183,4 +183,9 @@ pub trait Sink: Send + Sync {
     ///
     /// When the future is dropped the write may still happen: a batch may be handed in again.
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished>;
+
+    /// Takes back what was made for this process alone. Called once, after the last write of an orderly end.
+    async fn close(&self) -> Result<(), SinkError> {
+        Ok(())
+    }
 }
