@@ -6,6 +6,7 @@ mod collecting;
 mod deploy;
 mod docs;
 mod judges;
+mod kibana_index;
 mod kill;
 mod pipeline;
 mod sinks;

@@ -26,7 +26,10 @@ use crate::{
         rejects::Rejects,
         route::Route,
     },
-    sinks::{Sink, elasticsearch::ElasticsearchSink, ndjson::NdjsonSink, sqlite::SqliteSink},
+    sinks::{
+        Sink, elasticsearch::ElasticsearchSink, kibana_index::KibanaIndexSink, ndjson::NdjsonSink,
+        sqlite::SqliteSink,
+    },
     tables::{self, Table},
 };
 
@@ -258,6 +261,7 @@ fn build_sink(settings: &SinkSettings, environment: &Environment, clock: Clock) 
         SinkSettings::Elasticsearch(settings) => {
             Arc::new(ElasticsearchSink::new(settings, environment.clone(), clock))
         }
+        SinkSettings::KibanaIndex(settings) => Arc::new(KibanaIndexSink::new(settings, environment.clone())),
     }
 }
 

@@ -33,6 +33,7 @@ impl Place {
     pub fn of_sink(settings: &SinkSettings) -> Option<Self> {
         match settings {
             SinkSettings::Elasticsearch(_) => None,
+            SinkSettings::KibanaIndex(_) => None,
             SinkSettings::Ndjson(ndjson) => match &ndjson.dir {
                 NdjsonDir::Stdout => None,
                 NdjsonDir::Dir(dir) => Some(Self::of_dir(dir)),

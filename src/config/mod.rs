@@ -44,7 +44,8 @@ pub use per_source::PerSource;
 pub use pipeline::PipelineSettings;
 pub use secret::{SecretError, SecretSource};
 pub use sink::{
-    ElasticsearchSettings, NdjsonDir, NdjsonSettings, OpType, Refresh, Shape, SinkSettings, SqliteSettings,
+    ElasticsearchSettings, KibanaIndexSettings, NdjsonDir, NdjsonSettings, OpType, Refresh, Shape,
+    SinkSettings, SqliteSettings,
 };
 pub use source::{AuditLogFilters, CompletionFilters, Source, TenantWalk};
 pub use start::Start;

@@ -3,6 +3,7 @@
 pub mod disk;
 pub mod elasticsearch;
 pub mod http;
+pub mod kibana_index;
 pub mod line_file;
 pub mod ndjson;
 pub mod remote;

@@ -80,6 +80,12 @@ pub enum RemoteErrorKind {
         /// The service's word for the fault.
         code: String,
     },
+    /// The service took the request, and what stands behind it did not carry it out, for a reason that passes.
+    #[error("its run failed: {code}")]
+    RunFailed {
+        /// A word for the reason.
+        code: String,
+    },
     /// The request as such is refused.
     #[error("refused (status {status}, {code})")]
     Refused {

@@ -2,12 +2,14 @@
 
 mod documents;
 mod elasticsearch;
+mod kibana_index;
 mod ndjson;
 mod sqlite;
 
 use std::path::Path;
 
 pub use elasticsearch::{ElasticsearchSettings, OpType, Refresh};
+pub use kibana_index::KibanaIndexSettings;
 pub use ndjson::{NdjsonDir, NdjsonSettings, Shape};
 pub use sqlite::SqliteSettings;
 
@@ -22,6 +24,8 @@ pub enum SinkSettings {
     Ndjson(NdjsonSettings),
     /// Documents of Elasticsearch or OpenSearch.
     Elasticsearch(ElasticsearchSettings),
+    /// Documents through an index connector of Kibana.
+    KibanaIndex(KibanaIndexSettings),
 }
 
 /// Reads the settings of one type.
@@ -32,6 +36,7 @@ pub(super) const TYPES: &[(&str, Reader)] = &[
     ("sqlite", |section| SqliteSettings::read(section).map(SinkSettings::Sqlite)),
     ("ndjson", |section| NdjsonSettings::read(section).map(SinkSettings::Ndjson)),
     ("elasticsearch", |section| ElasticsearchSettings::read(section).map(SinkSettings::Elasticsearch)),
+    ("kibana_index", |section| KibanaIndexSettings::read(section).map(SinkSettings::KibanaIndex)),
 ];
 
 impl SinkSettings {
@@ -41,6 +46,7 @@ impl SinkSettings {
             Self::Sqlite(_) => "sqlite",
             Self::Ndjson(_) => "ndjson",
             Self::Elasticsearch(_) => "elasticsearch",
+            Self::KibanaIndex(_) => "kibana_index",
         }
     }
 
@@ -50,6 +56,7 @@ impl SinkSettings {
             SinkSettings::Sqlite(settings) => Some(&settings.path),
             SinkSettings::Ndjson(settings) => Some(settings.dir.place()),
             SinkSettings::Elasticsearch(_) => None,
+            SinkSettings::KibanaIndex(_) => None,
         }
     }
 }

@@ -78,7 +78,7 @@ fn a_misspelt_name_shows_as_an_unfinished_section_and_its_variable() {
         problems,
         [
             "`sink.locla.type` is missing (the section stands in the environment variable CCFD__SINK__LOCLA__FREE_MIN); \
-          wanted \"sqlite\" or \"ndjson\""
+          wanted \"sqlite\" or \"ndjson\" or \"elasticsearch\" or \"kibana_index\""
         ]
     );
 }

@@ -5,6 +5,7 @@ mod cross_checks;
 mod elasticsearch;
 mod environment;
 mod find;
+mod kibana_index;
 mod layers;
 mod manual;
 mod secret;

@@ -62,7 +62,7 @@ type = "sqlit"
         lines,
         [
             "`state.dir` in ccfd.toml: wanted a path, found the number 5",
-            "`sink.local.type` in ccfd.toml: wanted \"sqlite\" or \"ndjson\", found \"sqlit\"",
+            "`sink.local.type` in ccfd.toml: wanted \"sqlite\" or \"ndjson\" or \"elasticsearch\" or \"kibana_index\", found \"sqlit\"",
             "`collector.one.source` in ccfd.toml: wanted \"audit_logs\" or \"chat_completions\", found \"audit_log\"",
             "`collector.one.api_key` is missing (the section stands in ccfd.toml); a key is named, never written down: \
              { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }",

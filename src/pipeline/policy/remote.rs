@@ -24,6 +24,9 @@ pub(super) fn judge(error: &RemoteError) -> Judgement {
         RemoteErrorKind::Forbidden { .. } => forbidden(error.service),
         RemoteErrorKind::NotFound { .. } => not_found(error.service),
         RemoteErrorKind::PlaceAtFault { .. } => place_at_fault(error.service),
+        RemoteErrorKind::RunFailed { .. } => back_off(
+            "what stands behind the service may be down or busy; nothing is lost, see the service's log",
+        ),
         RemoteErrorKind::Refused { .. } => refused(error.service),
         RemoteErrorKind::NotUnderstood(_) => {
             back_off("is it the right URL? a proxy or a log-in page may answer in its place")
@@ -72,9 +75,10 @@ fn forbidden(service: Service) -> Judgement {
         Service::Elasticsearch => {
             park("give the key the privileges create_doc and auto_configure on the index")
         }
-        Service::Kibana => {
-            park("give the key the Kibana privilege \"Actions and Connectors: All\" in the space")
-        }
+        Service::Kibana => park(
+            "give the key the Kibana privilege \"Actions and Connectors: All\" in the space; if it is the type of \
+                 connector that is refused, enable .index in xpack.actions.enabledActionTypes",
+        ),
     }
 }
 
@@ -99,7 +103,9 @@ fn place_at_fault(service: Service) -> Judgement {
         Service::Elasticsearch => park(
             "open the index, lift its block, or correct its name; nothing was rejected, the route goes on by itself",
         ),
-        Service::Kibana => park("look at the connector and its index in Kibana; the route goes on by itself"),
+        Service::Kibana => park(
+            "enable what is named, or look at the connector and its index in Kibana; the route goes on by itself",
+        ),
     }
 }
 

@@ -1,0 +1,81 @@
+//! `type = "kibana_index"`
+
+use bytesize::ByteSize;
+use config::Value;
+use url::Url;
+
+use super::documents::{index_name, time_field};
+use crate::config::section::Section;
+use crate::config::urls::base_url;
+use crate::config::values::{Refusal, as_text, flag, text, wanted};
+use crate::config::{ConnectionSettings, HttpAuth, PerSource};
+
+/// Documents through an index connector of Kibana.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KibanaIndexSettings {
+    /// Kibana's address, with its base path if it has one, without a slash at the end.
+    pub url: Url,
+    /// The id of the space in which the connectors are.
+    pub space: String,
+    /// Who sends; `None` where nobody asks.
+    pub auth: Option<HttpAuth>,
+    /// The name of the connector for each source: found, or made.
+    pub connectors: PerSource<String>,
+    /// The index, alias or data stream that each connector writes to.
+    pub index: PerSource<String>,
+    /// Whether a connector that is made refreshes the index with each request.
+    pub refresh: bool,
+    /// The member in which a connector that is made stamps each document with the time of its writing.
+    pub execution_time_field: Option<String>,
+    /// Documents of one request at most.
+    pub documents_max: u32,
+    /// Bytes of one request at most; a single document may have more.
+    pub body_max: u64,
+    /// Whether connectors that ccfd made are deleted when it ends.
+    pub delete_on_exit: bool,
+    /// How Kibana is reached.
+    pub connection: ConnectionSettings,
+}
+
+impl KibanaIndexSettings {
+    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+        let url = section.required("url", base_url);
+        let space = section.required("space", space_id);
+        let auth = section.optional("auth", HttpAuth::read);
+        let connectors = PerSource::read(section, "connectors", text);
+        let index = PerSource::read(section, "index", index_name);
+        let refresh = section.required("refresh", flag);
+        let execution_time_field = section.required("execution_time_field", time_field);
+        let documents_max = section.number("documents_max", 1..=10_000);
+        let body_max = section.size("body_max", ByteSize::kib(16)..=ByteSize::mib(90));
+        let delete_on_exit = section.required("delete_on_exit", flag);
+        let connection = ConnectionSettings::read(section);
+        if let (true, Some(names), Some(index)) = (section.is_settled(), &connectors, &index) {
+            let one_name = names.audit_logs == names.chat_completions;
+            if one_name && index.audit_logs != index.chat_completions {
+                let reason = "one connector writes to one index: give the two indices a connector each";
+                section.problem("connectors", reason);
+            }
+        }
+        Some(Self {
+            url: url?,
+            space: space?,
+            auth,
+            connectors: connectors?,
+            index: index?,
+            refresh: refresh?,
+            execution_time_field: execution_time_field?,
+            documents_max,
+            body_max,
+            delete_on_exit: delete_on_exit?,
+            connection,
+        })
+    }
+}
+
+/// The id of a space, as it stands in Kibana's addresses behind `/s/`.
+fn space_id(value: &Value) -> Result<String, Refusal> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+    let id = as_text(value).filter(|id| !id.is_empty() && id.chars().all(allowed));
+    id.map(str::to_owned).ok_or_else(|| wanted("the id of a space: lower-case letters, digits, `_` and `-`"))
+}

@@ -1,0 +1,64 @@
+//! What `ccfd check` looks at. Nothing is made and nothing is written.
+
+use serde::Deserialize;
+
+use super::KibanaIndexSink;
+use super::connector::{INDEX_TYPE, Wanted};
+use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
+use crate::tables::Source;
+
+/// A type of connector, as Kibana shows it.
+#[derive(Deserialize)]
+struct ConnectorType {
+    id: String,
+    enabled: bool,
+    enabled_in_config: bool,
+    enabled_in_license: bool,
+    minimum_license_required: String,
+}
+
+impl KibanaIndexSink {
+    /// Looks for the space, the type of connector and the connectors; a line for each.
+    pub(super) async fn look(&self) -> Result<String, RemoteError> {
+        self.client.find_space().await?;
+        let mut lines = vec![format!("{}, {} is there", self.settings.url, self.client.space())];
+        let types: Vec<ConnectorType> = self.client.get("/api/actions/connector_types").await?;
+        lines.push(enabled(&types, self.client.space())?);
+        for source in [Source::AuditLogs, Source::ChatCompletions] {
+            lines.push(self.look_for(source).await?);
+        }
+        Ok(lines.join("\n"))
+    }
+
+    async fn look_for(&self, source: Source) -> Result<String, RemoteError> {
+        let wanted = Wanted::of(&self.settings, source);
+        let (name, index) = (wanted.name, self.settings.index.of(source));
+        let Some(found) = wanted.find(&self.client).await? else {
+            return Ok(format!("connector `{name}` to {index}: not there, the first write makes it"));
+        };
+        wanted.check_index(&found)?;
+        let mut line = format!("connector `{name}` to {index}: found ({})", found.id);
+        for difference in wanted.differences(&found) {
+            line += &format!("; {difference} as the settings say");
+        }
+        Ok(line)
+    }
+}
+
+/// Whether documents can be written at all in a space.
+fn enabled(types: &[ConnectorType], space: String) -> Result<String, RemoteError> {
+    let not_possible =
+        |code: String| Err(RemoteErrorKind::PlaceAtFault { place: space, code }.of(Service::Kibana));
+    match types.iter().find(|one| one.id == INDEX_TYPE) {
+        None => not_possible(format!("connector type {INDEX_TYPE} is not listed")),
+        Some(one) if !one.enabled_in_config => {
+            not_possible(format!("connector type {INDEX_TYPE} is not in xpack.actions.enabledActionTypes"))
+        }
+        Some(one) if !one.enabled_in_license => {
+            let licence = &one.minimum_license_required;
+            not_possible(format!("connector type {INDEX_TYPE} needs the licence {licence}"))
+        }
+        Some(one) if !one.enabled => not_possible(format!("connector type {INDEX_TYPE} is not enabled")),
+        Some(_) => Ok(format!("{} connector types, {INDEX_TYPE} is enabled", types.len())),
+    }
+}

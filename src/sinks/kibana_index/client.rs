@@ -1,0 +1,129 @@
+//! Kibana's routes: where they are, and what a refusal means.
+
+use bytes::Bytes;
+use collectors::Response;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::config::{Environment, KibanaIndexSettings};
+use crate::sinks::http::Remote;
+use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
+
+/// Bytes of an answer that are read at most: a run answers some 250 for each of at most 10,000 documents, and a list of
+/// connectors some hundreds for each.
+const ANSWER_MAX: u64 = 16 << 20;
+/// How much of Kibana's own words an error repeats, in characters.
+const SAID_MAX: usize = 160;
+/// The space that has no path of its own.
+const DEFAULT_SPACE: &str = "default";
+
+/// One space of one Kibana.
+pub(super) struct Client {
+    remote: Remote,
+    root: String,
+    /// Everything below belongs to the space.
+    base: String,
+    space: String,
+}
+
+impl Client {
+    pub(super) fn new(settings: &KibanaIndexSettings, environment: Environment) -> Self {
+        let remote = Remote::new(
+            Service::Kibana,
+            settings.connection.http(ANSWER_MAX),
+            settings.auth.clone(),
+            environment,
+            settings.connection.retry_after_max,
+        );
+        let (root, space) = (settings.url.as_str().trim_end_matches('/').to_owned(), settings.space.clone());
+        let base = if space == DEFAULT_SPACE { root.clone() } else { format!("{root}/s/{space}") };
+        Self { remote, root, base, space }
+    }
+
+    /// The space in the words of the settings.
+    pub(super) fn space(&self) -> String {
+        format!("space `{}`", self.space)
+    }
+
+    /// Whether the space is there.
+    pub(super) async fn find_space(&self) -> Result<(), RemoteError> {
+        let url = format!("{}/api/spaces/space/{}", self.root, self.space);
+        let answer = self.send(Method::GET, &url, Bytes::new()).await?;
+        if answer.status.is_success() { Ok(()) } else { Err(self.refusal(&answer, &self.space())) }
+    }
+
+    /// What stands at a path of the space, such as `/api/actions/connectors`.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, RemoteError> {
+        let answer = self.request(Method::GET, path, Bytes::new()).await?;
+        if !answer.status.is_success() {
+            return Err(self.refusal(&answer, &self.space()));
+        }
+        self.read(&answer)
+    }
+
+    /// Sends a request to a path of the space. `Ok` is any answer, whatever its status.
+    pub(super) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response, RemoteError> {
+        self.send(method, &format!("{}{path}", self.base), body).await
+    }
+
+    /// The body of an answer. What it holds never reaches the error.
+    pub(super) fn read<T: DeserializeOwned>(&self, answer: &Response) -> Result<T, RemoteError> {
+        serde_json::from_slice(&answer.body).map_err(|_| {
+            let kind =
+                RemoteErrorKind::NotUnderstood(format!("status {}, another body", answer.status.as_u16()));
+            self.remote.error(kind, &answer.headers)
+        })
+    }
+
+    /// What an answer other than 2xx means; `what` was looked for.
+    pub(super) fn refusal(&self, answer: &Response, what: &str) -> RemoteError {
+        let (status, code) = (answer.status.as_u16(), said(&answer.body));
+        let retry_after = self.remote.retry_after(&answer.headers);
+        let kind = match answer.status {
+            StatusCode::UNAUTHORIZED => RemoteErrorKind::Unauthorized { code },
+            StatusCode::FORBIDDEN => RemoteErrorKind::Forbidden { code },
+            StatusCode::NOT_FOUND => RemoteErrorKind::NotFound { what: what.to_owned() },
+            StatusCode::TOO_MANY_REQUESTS => RemoteErrorKind::Throttled { retry_after },
+            _ if answer.status.is_server_error() => RemoteErrorKind::Overloaded { status, retry_after },
+            // To the page where people log in, most often.
+            _ if answer.status.is_redirection() => {
+                RemoteErrorKind::NotUnderstood(format!("status {status}, a redirection"))
+            }
+            _ => RemoteErrorKind::Refused { status, code },
+        };
+        self.error(kind, answer)
+    }
+
+    /// An error with the name that Kibana gave the request.
+    pub(super) fn error(&self, kind: RemoteErrorKind, answer: &Response) -> RemoteError {
+        self.remote.error(kind, &answer.headers)
+    }
+
+    async fn send(&self, method: Method, url: &str, body: Bytes) -> Result<Response, RemoteError> {
+        let mut headers = HeaderMap::new();
+        // Without it, Kibana takes whatever changes something for an attack from another site.
+        headers.insert("kbn-xsrf", HeaderValue::from_static("ccfd"));
+        if !body.is_empty() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        self.remote.send(method, url, headers, body).await
+    }
+}
+
+/// Kibana's own words in an answer that refuses. Not for an answer to documents: those words may repeat them.
+pub(super) fn said(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Refusal {
+        message: String,
+    }
+    let message = serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.message).unwrap_or_default();
+    let plain = |c: &char| c.is_ascii_graphic() || *c == ' ';
+    let said: String = message.chars().filter(plain).take(SAID_MAX).collect();
+    if said.trim().is_empty() { "no message".to_owned() } else { said }
+}

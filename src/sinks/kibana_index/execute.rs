@@ -1,0 +1,168 @@
+//! Runs of a connector, until every document of a batch is settled.
+//!
+//! A failed run keeps its good documents and does not say which they are, so sending them again repeats them where the
+//! index has no pipeline that sets ids. Runs are therefore split only when documents are at fault.
+
+use bytes::Bytes;
+use collectors::Response;
+use http::{Method, StatusCode};
+
+use super::KibanaIndexSink;
+use super::answer::{Outcome, Verdict, names_as_there};
+use super::client::said;
+use super::documents::Documents;
+use crate::sinks::remote::{RemoteError, RemoteErrorKind};
+use crate::sinks::{Batch, Partly, Receipt, Refused, Unfinished};
+
+/// A batch on its way.
+pub(super) struct Run<'s> {
+    sink: &'s KibanaIndexSink,
+    batch: Batch,
+    documents: Documents,
+    receipt: Receipt,
+    /// Whether a missing connector was looked for during this batch.
+    looked_again: bool,
+    /// Whether it was said that documents of this batch are sent again.
+    split: bool,
+}
+
+/// What one request did to its documents.
+enum Step {
+    Settled,
+    /// They are to be sent again, in these parts.
+    Apart(Vec<Vec<usize>>),
+}
+
+impl<'s> Run<'s> {
+    pub(super) fn new(sink: &'s KibanaIndexSink, batch: Batch) -> Self {
+        let documents = Documents::of(&batch, sink.settings.execution_time_field.as_deref());
+        Self { sink, batch, documents, receipt: Receipt::default(), looked_again: false, split: false }
+    }
+
+    /// Sends everything. What was settled before a failure is told with it.
+    pub(super) async fn all(mut self) -> Result<Receipt, Unfinished> {
+        let settings = &self.sink.settings;
+        let documents_max = usize::try_from(settings.documents_max).unwrap_or(usize::MAX);
+        let body_max = usize::try_from(settings.body_max).unwrap_or(usize::MAX);
+        let mut waiting = self.documents.requests(documents_max, body_max);
+        waiting.reverse();
+        while let Some(places) = waiting.pop() {
+            match self.one(&places).await {
+                Ok(Step::Settled) => {}
+                Ok(Step::Apart(parts)) => waiting.extend(parts.into_iter().rev()),
+                Err(error) => {
+                    waiting.push(places);
+                    let mut left = waiting.concat();
+                    left.sort_unstable();
+                    let settled = self.receipt != Receipt::default();
+                    let partly = settled.then_some(Partly { receipt: self.receipt, left });
+                    return Err(Unfinished { error: error.into(), partly });
+                }
+            }
+        }
+        Ok(self.receipt)
+    }
+
+    /// Sends the documents at these places, never none.
+    async fn one(&mut self, places: &[usize]) -> Result<Step, RemoteError> {
+        let answer = self.execute(self.documents.body(places)).await?;
+        match answer.status {
+            StatusCode::OK => self.judge(places, &answer),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let reason = "larger than Kibana takes in one request (server.maxPayload)";
+                Ok(self.halve(places, "too_large", || reason.to_owned()))
+            }
+            // Nothing of it was carried out. A name such as `__proto__` in one document is reason enough.
+            StatusCode::BAD_REQUEST => {
+                if let [_] = places {
+                    self.prove_taking(&answer).await?;
+                }
+                Ok(self.halve(places, "refused", || said(&answer.body)))
+            }
+            _ => Err(self.refusal(&answer)),
+        }
+    }
+
+    fn judge(&mut self, places: &[usize], answer: &Response) -> Result<Step, RemoteError> {
+        let outcome: Outcome = self.sink.client.read(answer)?;
+        match outcome.judge(places.len(), self.name()) {
+            Verdict::There { already } => {
+                self.receipt.already_there += already as u64;
+                self.receipt.accepted += (places.len() - already) as u64;
+                Ok(Step::Settled)
+            }
+            Verdict::Failed(kind) => Err(self.sink.client.error(kind, answer)),
+            Verdict::Documents { reasons } => {
+                if places.len() > 1 && !std::mem::replace(&mut self.split, true) {
+                    let documents = places.len();
+                    tracing::warn!(
+                        documents,
+                        "a run failed for some of its documents: they are sent again in parts"
+                    );
+                }
+                // Those that are there already are asked for together: one request shows that they are.
+                let id = |place: &usize| self.batch.records.get(*place)?.id_text();
+                let there = |place: &usize| id(place).is_some_and(|id| names_as_there(&reasons, &id));
+                let (there, others): (Vec<_>, Vec<_>) = places.iter().partition(|place| there(place));
+                if !there.is_empty() && !others.is_empty() {
+                    return Ok(Step::Apart(vec![there, others]));
+                }
+                Ok(self.halve(places, "refused", || reasons))
+            }
+        }
+    }
+
+    /// Two halves; a document that stands alone is refused.
+    fn halve(&mut self, places: &[usize], kind: &'static str, reason: impl FnOnce() -> String) -> Step {
+        if let [index] = *places {
+            self.receipt.refused.push(Refused { index, kind, reason: reason() });
+            return Step::Settled;
+        }
+        let (first, second) = places.split_at(places.len() / 2);
+        Step::Apart(vec![first.to_vec(), second.to_vec()])
+    }
+
+    /// Fails with the answer if a request without documents is refused as well: then no document is at fault.
+    async fn prove_taking(&mut self, refused: &Response) -> Result<(), RemoteError> {
+        let empty = self.execute(self.documents.body(&[])).await?;
+        match empty.status {
+            StatusCode::OK => Ok(()),
+            StatusCode::BAD_REQUEST => Err(self.refusal(refused)),
+            _ => Err(self.refusal(&empty)),
+        }
+    }
+
+    /// One run. A connector that somebody deleted is looked for, and made anew, once in a batch.
+    async fn execute(&mut self, body: Bytes) -> Result<Response, RemoteError> {
+        loop {
+            let id = self.sink.connector(self.batch.table.source).await?;
+            let path = format!("/api/actions/connector/{id}/_execute");
+            let answer = self.sink.client.request(Method::POST, &path, body.clone()).await?;
+            if answer.status != StatusCode::NOT_FOUND {
+                return Ok(answer);
+            }
+            self.sink.forget(self.batch.table.source, &id).await;
+            if std::mem::replace(&mut self.looked_again, true) {
+                return Err(self.refusal(&answer));
+            }
+            tracing::warn!(
+                name = self.name(),
+                id,
+                "the connector is gone from Kibana; it is looked for, or made anew"
+            );
+        }
+    }
+
+    /// As an error. The words of an answer to documents may repeat them, so only those of the other refusals are shown.
+    fn refusal(&self, answer: &Response) -> RemoteError {
+        if answer.status == StatusCode::BAD_REQUEST {
+            let code = "words_withheld".to_owned();
+            return self.sink.client.error(RemoteErrorKind::Refused { status: 400, code }, answer);
+        }
+        self.sink.client.refusal(answer, &format!("connector `{}`", self.name()))
+    }
+
+    fn name(&self) -> &str {
+        self.sink.settings.connectors.of(self.batch.table.source)
+    }
+}

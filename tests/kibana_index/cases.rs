@@ -1,0 +1,184 @@
+//! What every sink over the network must get right.
+
+use std::time::Duration;
+
+use ccfd::{
+    pipeline::policy::Action,
+    sinks::{Receipt, Redelivery, Sink, remote::RemoteErrorKind},
+    tables::CHAT_COMPLETIONS,
+};
+use serde_json::json;
+
+use super::{INDEX, NAME, action, batch, batch_of, failed, ids, kind, runs, sink, times};
+use crate::support::{
+    fake::{Ca, Fate, Step},
+    fake_kibana::{Kibana, boom, thrown},
+};
+
+fn accepted(count: u64) -> Receipt {
+    Receipt { accepted: count, ..Receipt::default() }
+}
+
+#[tokio::test]
+async fn each_table_arrives_in_its_index_through_its_connector() {
+    let kibana = Kibana::plain();
+    let sink = sink(&kibana, "");
+    assert_eq!(sink.write(batch(&["a", "b"])).await.unwrap(), accepted(2));
+    assert_eq!(sink.write(batch_of(&CHAT_COMPLETIONS, &["c"], "")).await.unwrap(), accepted(1));
+    assert_eq!(ids(&kibana, INDEX), ["a", "b"]);
+    let event = &kibana.documents(INDEX)[0];
+    assert_eq!((&event["EventType"], &event["ConnectorName"]), (&json!("role.created"), &json!("acme")));
+    assert_ne!(event["@timestamp"], event["TimeGenerated"], "stamped by the connector");
+    assert_eq!(kibana.documents("openai-chat-completions")[0]["Id"], "c");
+    let made = kibana.connectors("default").into_iter().find(|made| made["name"] == NAME).unwrap();
+    let config = json!({ "index": INDEX, "refresh": false, "executionTimeField": "@timestamp" });
+    assert_eq!((&made["connector_type_id"], &made["config"]), (&json!(".index"), &config));
+    assert_eq!(sink.redelivery(), Redelivery::Repeats);
+}
+
+#[tokio::test]
+async fn behind_tls_the_authority_of_ca_file_is_trusted() {
+    let ca = Ca::new();
+    let kibana = Kibana::start(Some(ca.server()));
+    let keys = format!("ca_file = \"{}\"", ca.path().display());
+    sink(&kibana, &keys).write(batch(&["a"])).await.unwrap();
+    assert_eq!(ids(&kibana, INDEX), ["a"]);
+    let stranger = failed(sink(&kibana, "").write(batch(&["b"])).await.unwrap_err());
+    assert!(matches!(stranger, RemoteErrorKind::Unreachable(_)), "{stranger}");
+}
+
+#[tokio::test]
+async fn a_batch_is_split_by_documents_and_by_bytes() {
+    let kibana = Kibana::plain();
+    sink(&kibana, "documents_max = 2").write(batch(&["a", "b", "c", "d", "e"])).await.unwrap();
+    assert_eq!((ids(&kibana, INDEX).len(), runs(&kibana)), (5, 3));
+    assert_eq!(kibana.server.requests_to("/connectors").len(), 1, "looked for once");
+    let long = "x".repeat(7000);
+    let batch = batch_of(&ccfd::tables::AUDIT_LOGS, &["f", "g", "h"], &long);
+    sink(&kibana, "body_max = \"16KiB\"").write(batch).await.unwrap();
+    assert_eq!((ids(&kibana, INDEX).len(), runs(&kibana)), (8, 5));
+    let requests = kibana.server.requests_to("_execute");
+    assert!(requests[3..].iter().all(|request| request.body.len() <= 16 << 10));
+}
+
+#[tokio::test]
+async fn a_throttled_write_waits_as_asked_and_keeps_what_was_settled() {
+    let kibana = Kibana::plain();
+    let sink = sink(&kibana, "documents_max = 2\nretry_after_max = \"9s\"");
+    let throttled =
+        |after: &str| Step::from(boom(429, "Too Many Requests").with_header("retry-after", after));
+    kibana.server.script_for("_execute", [Fate::Arrives.into(), throttled("7")]);
+    let unfinished = sink.write(batch(&["a", "b", "c", "d", "e"])).await.unwrap_err();
+    let retry_after = Some(Duration::from_secs(7));
+    assert_eq!(kind(unfinished.error), RemoteErrorKind::Throttled { retry_after });
+    let partly = unfinished.partly.unwrap();
+    assert_eq!((partly.receipt, partly.left), (accepted(2), vec![2, 3, 4]));
+    kibana.server.script_for("_execute", [throttled("3600")]);
+    let bounded = failed(sink.write(batch(&["c"])).await.unwrap_err());
+    assert_eq!(action(bounded), Action::Wait(Duration::from_secs(9)));
+}
+
+#[tokio::test]
+async fn a_kibana_that_is_not_well_is_asked_again_later() {
+    let kibana = Kibana::plain();
+    let sink = sink(&kibana, "");
+    for status in [500, 502, 503] {
+        kibana.server.script([boom(status, "Server is not ready yet").into()]);
+        let kind = failed(sink.write(batch(&["a"])).await.unwrap_err());
+        assert_eq!(kind, RemoteErrorKind::Overloaded { status, retry_after: None });
+    }
+    assert_eq!(sink.write(batch(&["a"])).await.unwrap(), accepted(1));
+}
+
+#[tokio::test]
+async fn who_is_not_known_or_may_not_is_told_in_kibanas_words() {
+    let kibana = Kibana::plain();
+    let sink = sink(&kibana, "");
+    kibana.server.script([boom(403, "Unauthorized to get actions").into()]);
+    let forbidden = failed(sink.write(batch(&["a"])).await.unwrap_err());
+    assert_eq!(forbidden.to_string(), "not allowed (status 403, Unauthorized to get actions)");
+    kibana.require("ApiKey another");
+    let unauthorized = failed(sink.write(batch(&["a"])).await.unwrap_err());
+    assert!(unauthorized.to_string().contains("unable to authenticate user"), "{unauthorized}");
+    for kind in [forbidden, unauthorized] {
+        assert_eq!(action(kind), Action::Park);
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_page_stands_there_twice_without_ids_and_once_with_them() {
+    let kibana = Kibana::plain();
+    let sink = sink(&kibana, "");
+    for _ in 0..2 {
+        assert_eq!(sink.write(batch(&["a", "b"])).await.unwrap(), accepted(2));
+    }
+    assert_eq!(times(&kibana, &["a", "b"]), [2, 2]);
+    let kibana = Kibana::plain();
+    let sink = super::sink(&kibana, "");
+    kibana.set_ids_from(INDEX, "Id");
+    sink.write(batch(&["a", "b"])).await.unwrap();
+    let known = Receipt { already_there: 2, ..Receipt::default() };
+    assert_eq!(sink.write(batch(&["a", "b"])).await.unwrap(), known);
+    let mixed = Receipt { accepted: 1, already_there: 1, ..Receipt::default() };
+    assert_eq!(sink.write(batch(&["b", "c"])).await.unwrap(), mixed);
+    assert_eq!((times(&kibana, &["a", "b", "c"]), runs(&kibana)), (vec![1, 1, 1], 3));
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_not_taken_for_one() {
+    for fate in [Fate::Lost, Fate::CutAfter(20)] {
+        let kibana = Kibana::plain();
+        let sink = sink(&kibana, "");
+        kibana.set_ids_from(INDEX, "Id");
+        kibana.server.script_for("_execute", [fate.into()]);
+        let lost = failed(sink.write(batch(&["a"])).await.unwrap_err());
+        assert!(matches!(lost, RemoteErrorKind::Unreachable(_)), "{lost}");
+        assert_eq!(sink.write(batch(&["a"])).await.unwrap().already_there, 1);
+        assert_eq!(times(&kibana, &["a"]), [1]);
+    }
+}
+
+#[tokio::test]
+async fn an_index_at_fault_parks_and_refuses_nothing() {
+    let kibana = Kibana::plain();
+    let sink = sink(&kibana, "");
+    for (reason, code) in [
+        ("closed", "index_closed"),
+        ("index [a] blocked by: [FORBIDDEN/8/index write (api)];", "index_blocked"),
+        ("somebody@example.com has written a plug-in", "unknown_reason"),
+    ] {
+        kibana.set_index_fault(INDEX, Some(reason));
+        kibana.server.forget();
+        let fault = failed(sink.write(batch(&["a", "b", "c"])).await.unwrap_err());
+        assert_eq!(fault.to_string(), format!("connector `{NAME}` takes no rows: {code}"));
+        assert_eq!((action(fault), runs(&kibana)), (Action::Park, 1), "{reason}");
+    }
+    kibana.set_index_fault(INDEX, None);
+    assert_eq!(sink.write(batch(&["a", "b", "c"])).await.unwrap(), accepted(3));
+}
+
+#[tokio::test]
+async fn a_run_that_threw_is_tried_again_whole() {
+    let kibana = Kibana::plain();
+    let sink = sink(&kibana, "");
+    kibana.server.script_for("_execute", [thrown("c", "connect ECONNREFUSED 10.0.0.1:9200").into()]);
+    let kind = failed(sink.write(batch(&["a", "b"])).await.unwrap_err());
+    assert_eq!(kind, RemoteErrorKind::RunFailed { code: "connection".to_owned() });
+    assert_eq!((action(kind), runs(&kibana)), (Action::BackOff, 1));
+    assert_eq!(sink.write(batch(&["a", "b"])).await.unwrap(), accepted(2));
+}
+
+#[tokio::test]
+async fn what_is_no_answer_of_kibana_is_not_believed() {
+    let kibana = Kibana::plain();
+    let sink = sink(&kibana, "");
+    sink.write(batch(&["a"])).await.unwrap();
+    let page = crate::support::fake::Reply::status(200).with_body("<html>Welcome</html>");
+    let moved = crate::support::fake::Reply::status(302).with_header("location", "/login");
+    for reply in [page, moved, crate::support::fake::Reply::json(200, &json!({ "status": "queued" }))] {
+        kibana.server.script_for("_execute", [reply.into()]);
+        let kind = failed(sink.write(batch(&["b"])).await.unwrap_err());
+        assert!(matches!(kind, RemoteErrorKind::NotUnderstood(_)), "{kind}");
+    }
+    assert_eq!(times(&kibana, &["a", "b"]), [1, 0]);
+}
