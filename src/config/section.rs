@@ -132,20 +132,6 @@ impl<'a> Section<'a> {
         value
     }
 
-    /// As [`Section::nested`] where the table may be left out.
-    pub(super) fn nested_optional<T>(
-        &mut self,
-        key: &'static str,
-        read: impl FnOnce(&mut Section<'_>) -> Option<T>,
-    ) -> Option<T> {
-        let is_there = self.find(key).is_some();
-        if is_there || !self.complete {
-            return self.nested(key, read);
-        }
-        self.note(key);
-        None
-    }
-
     /// From now on the key is a known one.
     fn note(&mut self, key: &'static str) {
         self.report.keys.entry(self.path.clone()).or_default().insert(key);

@@ -1,5 +1,6 @@
 //! Destinations. A sink takes a batch of records of one table and answers once all of them are safe.
 
+pub mod buffers;
 pub mod disk;
 pub mod elasticsearch;
 pub mod http;
@@ -83,7 +84,7 @@ pub struct Unfinished {
     /// Why.
     pub error: SinkError,
     /// What was settled before; `None` when nothing was.
-    pub partly: Option<Partly>,
+    pub partly: Option<Box<Partly>>,
 }
 
 /// The part of a batch that is settled although the write failed.

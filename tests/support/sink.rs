@@ -134,7 +134,7 @@ impl SpySink {
         self.write_down(batch, |place| place < taken);
         let receipt = Receipt { accepted: taken as u64, ..Receipt::default() };
         let left = (taken..batch.records.len()).collect();
-        Unfinished { error, partly: Some(Partly { receipt, left }) }
+        Unfinished { error, partly: Some(Box::new(Partly { receipt, left })) }
     }
 }
 

@@ -56,20 +56,27 @@ pub(super) fn admit(records: &[Record]) -> (Vec<usize>, Vec<Refused>) {
     (rows, refused)
 }
 
-/// Writes as many of the rows in `range` as fit into `bytes_max`, and one in any case.
+/// About how many bytes these rows take, before compression.
+pub(super) fn estimate(batch: &Batch, rows: &[usize]) -> usize {
+    rows.iter()
+        .filter_map(|place| batch.records.get(*place))
+        .map(|record| record.raw.len() + LINE_BYTES)
+        .sum()
+}
+
+/// Writes as many of the rows in `range` as fit into `bytes_max`, and one in any case, into the buffer.
 pub(super) fn encode(
     form: &Form,
     batch: &Batch,
     rows: &[usize],
     range: Range<usize>,
     bytes_max: usize,
+    buffer: Vec<u8>,
 ) -> io::Result<Bulk> {
-    let records = || rows[range.clone()].iter().filter_map(|place| batch.records.get(*place));
-    let wanted: usize = records().map(|record| record.raw.len() + LINE_BYTES).sum();
     let mut documents = Documents::new(form, batch);
-    let mut body = Body::new(form.gzip, wanted.min(bytes_max));
+    let mut body = Body::new(form.gzip, buffer);
     let mut end = range.start;
-    for record in records() {
+    for record in rows[range.clone()].iter().filter_map(|place| batch.records.get(*place)) {
         if !body.add(bytes_max, |out| documents.write(record, out))? {
             break;
         }
@@ -134,11 +141,12 @@ struct Body {
 }
 
 impl Body {
-    fn new(gzip: bool, bytes: usize) -> Self {
-        // Audit events shrink to a tenth.
-        let gzip = gzip.then(|| GzEncoder::new(Vec::with_capacity(bytes / 8), Compression::fast()));
-        let plain = Vec::with_capacity(if gzip.is_some() { 0 } else { bytes });
-        Self { plain, gzip, bytes: 0 }
+    fn new(gzip: bool, buffer: Vec<u8>) -> Self {
+        if gzip {
+            let gzip = Some(GzEncoder::new(buffer, Compression::fast()));
+            return Self { plain: Vec::new(), gzip, bytes: 0 };
+        }
+        Self { plain: buffer, gzip: None, bytes: 0 }
     }
 
     /// Adds what `write` writes; false when it does not fit behind what is there.

@@ -19,9 +19,10 @@ use http::Method;
 use tokio::sync::OnceCell;
 use url::{Url, form_urlencoded};
 
-use self::bulk::{Bulk, Form};
+use self::bulk::Form;
 use self::call::{Cluster, Request};
 use self::server::Server;
+use super::buffers::Buffers;
 use super::http::Remote;
 use super::remote::Service;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished};
@@ -32,7 +33,7 @@ use crate::tables::Table;
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
 /// Bytes of records that make a good request: 50 pages and more, and several of them within the daemon's memory.
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: usize = 3 << 20;
 
 /// The sink. Connects at the first check or write.
 pub struct ElasticsearchSink {
@@ -47,6 +48,7 @@ struct State {
     server: OnceCell<Option<Server>>,
     /// Bytes of a request at most: as set, or less where a request was too large.
     bytes_max: AtomicUsize,
+    buffers: Buffers,
 }
 
 impl ElasticsearchSink {
@@ -72,6 +74,7 @@ impl ElasticsearchSink {
             cluster: Cluster::new(remote, urls),
             server: OnceCell::new(),
             bytes_max: AtomicUsize::new(bytes_max),
+            buffers: Buffers::default(),
             settings,
             clock,
         };
@@ -91,10 +94,9 @@ impl State {
     }
 
     /// From now on requests are smaller than one that was too large, unless it was of a single row.
-    fn shrink(&self, bulk: &Bulk) {
-        if bulk.rows.len() > 1 && self.bytes_max.fetch_min(bulk.bytes / 2, Ordering::Relaxed) > bulk.bytes / 2
-        {
-            tracing::warn!(bytes = bulk.bytes, "a request was too large: smaller ones are sent from now on");
+    fn shrink(&self, rows: usize, bytes: usize) {
+        if rows > 1 && self.bytes_max.fetch_min(bytes / 2, Ordering::Relaxed) > bytes / 2 {
+            tracing::warn!(bytes, "a request was too large: smaller ones are sent from now on");
         }
     }
 

@@ -38,7 +38,7 @@ pub(super) async fn write(state: &Arc<State>, batch: Batch) -> Result<Receipt, U
     let mut writing = Writing {
         batch,
         index,
-        todo: vec![0..rows.len()],
+        todo: std::iter::once(0..rows.len()).collect(),
         rows: rows.into(),
         left: Vec::new(),
         suspects: Vec::new(),
@@ -66,7 +66,10 @@ impl Writing {
             };
             self.todo.push(bulk.rows.end..end);
             let request = state.bulk_request(&self.index, bulk.body.clone()).await;
-            match state.cluster.bulk(&request, &self.index).await {
+            let reply = state.cluster.bulk(&request, &self.index).await;
+            drop(request);
+            state.buffers.give_back(bulk.body);
+            match reply {
                 Ok(Reply::Items(response)) => {
                     let rows = bulk.rows.len();
                     let read = answer::read(&response.body, rows, state.settings.op_type).map_err(|why| {
@@ -82,7 +85,7 @@ impl Writing {
                     })?;
                 }
                 Ok(Reply::TooLarge) => {
-                    state.shrink(&bulk);
+                    state.shrink(bulk.rows.len(), bulk.bytes);
                     self.halve_or(bulk.rows, |writing, row| {
                         let reason = format!("{} bytes are more than one request may have", bulk.bytes);
                         writing.settled.refused.push(writing.refused(row, "too_large", reason));
@@ -106,7 +109,10 @@ impl Writing {
     async fn encode(&self, state: &Arc<State>, range: Range<usize>) -> Result<Bulk, SinkError> {
         let (form, bytes_max) = (state.form(), state.bytes_max());
         let (batch, rows) = (self.batch.clone(), self.rows.clone());
-        let work = move || bulk::encode(&form, &batch, &rows, range, bytes_max);
+        let wanted = bulk::estimate(&batch, &rows[range.clone()]).min(bytes_max);
+        // Audit events shrink to a tenth.
+        let buffer = state.buffers.take(if form.gzip { wanted / 8 } else { wanted });
+        let work = move || bulk::encode(&form, &batch, &rows, range, bytes_max, buffer);
         let done = tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other);
         let failed = |source| SinkError::Io { path: "a request for Elasticsearch".to_owned(), source };
         done.and_then(|encoded| encoded).map_err(failed)
@@ -162,11 +168,10 @@ impl Writing {
         };
         let mut left = self.left;
         left.extend(self.suspects.iter().map(|suspect| suspect.index));
-        left.extend(
-            self.todo.into_iter().flat_map(|rows| self.rows[rows].iter().copied().collect::<Vec<_>>()),
-        );
+        left.extend(self.todo.into_iter().flat_map(|rows| self.rows[rows].to_vec()));
         left.sort_unstable();
-        let partly = (left.len() < self.batch.records.len()).then(|| Partly { receipt: self.settled, left });
+        let settled = left.len() < self.batch.records.len();
+        let partly = settled.then(|| Box::new(Partly { receipt: self.settled, left }));
         Err(Unfinished { error, partly })
     }
 }

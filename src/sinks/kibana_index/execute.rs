@@ -55,7 +55,7 @@ impl<'s> Run<'s> {
                     let mut left = waiting.concat();
                     left.sort_unstable();
                     let settled = self.receipt != Receipt::default();
-                    let partly = settled.then_some(Partly { receipt: self.receipt, left });
+                    let partly = settled.then(|| Box::new(Partly { receipt: self.receipt, left }));
                     return Err(Unfinished { error: error.into(), partly });
                 }
             }

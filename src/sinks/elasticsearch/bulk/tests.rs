@@ -20,7 +20,7 @@ fn batch(ids: &[&str]) -> Batch {
 }
 
 fn encoded(form: &Form, batch: &Batch, range: Range<usize>, bytes_max: usize) -> Bulk {
-    encode(form, batch, &admit(&batch.records).0, range, bytes_max).unwrap()
+    encode(form, batch, &admit(&batch.records).0, range, bytes_max, Vec::new()).unwrap()
 }
 
 /// The lines of a body that is not compressed.
