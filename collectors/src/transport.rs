@@ -53,6 +53,8 @@ pub struct HttpSettings {
     pub ca_file: Option<PathBuf>,
     /// Proxy for every request; without it `HTTPS_PROXY` and `NO_PROXY` are honoured.
     pub proxy: Option<String>,
+    /// Goes past every proxy, the environment's too: for what answers on this very machine.
+    pub direct: bool,
     /// How the other side must show who it is.
     pub verification: Verification,
     /// How this side shows who it is, where the other side asks for a certificate.
@@ -107,7 +109,9 @@ impl HttpSettings {
             };
             builder = builder.identity(Identity::from_pem(&pem).map_err(refuse)?);
         }
-        if let Some(address) = &self.proxy {
+        if self.direct {
+            builder = builder.no_proxy();
+        } else if let Some(address) = &self.proxy {
             let proxy = Proxy::all(address.as_str()).map_err(|_| "proxy: not a proxy address".to_owned())?;
             builder = builder.proxy(proxy);
         }

@@ -43,6 +43,7 @@ impl ConnectionSettings {
             body_max: usize::try_from(body_max).unwrap_or(usize::MAX),
             ca_file: self.ca_file.clone(),
             proxy: self.proxy.as_ref().map(|proxy| proxy.url().to_string()),
+            direct: false,
             verification: Verification::Full,
             identity: None,
         }
