@@ -8,6 +8,7 @@ mod docs;
 mod judges;
 mod kibana_index;
 mod kill;
+mod logs_ingestion;
 mod pipeline;
 mod sinks;
 mod support;

@@ -27,8 +27,8 @@ use crate::{
         route::Route,
     },
     sinks::{
-        Sink, elasticsearch::ElasticsearchSink, kibana_index::KibanaIndexSink, ndjson::NdjsonSink,
-        sqlite::SqliteSink,
+        Sink, elasticsearch::ElasticsearchSink, kibana_index::KibanaIndexSink,
+        logs_ingestion::LogsIngestionSink, ndjson::NdjsonSink, sqlite::SqliteSink,
     },
     tables::{self, Table},
 };
@@ -258,6 +258,9 @@ fn build_sink(settings: &SinkSettings, environment: &Environment, clock: Clock) 
     match settings.clone() {
         SinkSettings::Sqlite(settings) => Arc::new(SqliteSink::new(settings, clock)),
         SinkSettings::Ndjson(settings) => Arc::new(NdjsonSink::new(settings, clock)),
+        SinkSettings::LogsIngestion(settings) => {
+            Arc::new(LogsIngestionSink::new(*settings, environment.clone(), clock))
+        }
         SinkSettings::Elasticsearch(settings) => {
             Arc::new(ElasticsearchSink::new(settings, environment.clone(), clock))
         }

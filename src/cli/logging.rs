@@ -11,8 +11,16 @@ use crate::config::{LogFormat, LogSettings};
 pub fn start(settings: &LogSettings) {
     let level = LevelFilter::from_level(settings.level);
     let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    // The embedded store and the HTTP client speak of their own affairs below warnings.
-    let filter = ["sled=warn", "hyper=warn", "reqwest=warn"]
+    // The embedded store, the HTTP client and Azure's libraries speak of their own affairs below warnings.
+    let own_affairs = [
+        "sled=warn",
+        "hyper=warn",
+        "reqwest=warn",
+        "azure_core=warn",
+        "azure_identity=warn",
+        "typespec_client_core=warn",
+    ];
+    let filter = own_affairs
         .iter()
         .filter_map(|directive| directive.parse().ok())
         .fold(filter, EnvFilter::add_directive);

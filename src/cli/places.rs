@@ -32,8 +32,9 @@ impl Place {
     /// What a sink writes to; `None` for standard output and for what lies on another machine.
     pub fn of_sink(settings: &SinkSettings) -> Option<Self> {
         match settings {
-            SinkSettings::Elasticsearch(_) => None,
-            SinkSettings::KibanaIndex(_) => None,
+            SinkSettings::LogsIngestion(_)
+            | SinkSettings::Elasticsearch(_)
+            | SinkSettings::KibanaIndex(_) => None,
             SinkSettings::Ndjson(ndjson) => match &ndjson.dir {
                 NdjsonDir::Stdout => None,
                 NdjsonDir::Dir(dir) => Some(Self::of_dir(dir)),

@@ -99,7 +99,10 @@ fn database<'a>(config: &'a Config, sink: Option<&str>) -> Result<&'a Path, Usag
         .iter()
         .filter_map(|(name, settings)| match settings {
             SinkSettings::Sqlite(sqlite) => Some((name.as_str(), sqlite.path.as_path())),
-            SinkSettings::Ndjson(_) | SinkSettings::Elasticsearch(_) | SinkSettings::KibanaIndex(_) => None,
+            SinkSettings::Ndjson(_)
+            | SinkSettings::LogsIngestion(_)
+            | SinkSettings::Elasticsearch(_)
+            | SinkSettings::KibanaIndex(_) => None,
         })
         .collect();
     let names = || databases.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("|");

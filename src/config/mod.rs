@@ -44,8 +44,8 @@ pub use per_source::PerSource;
 pub use pipeline::PipelineSettings;
 pub use secret::{SecretError, SecretSource};
 pub use sink::{
-    ElasticsearchSettings, KibanaIndexSettings, NdjsonDir, NdjsonSettings, OpType, Refresh, Shape,
-    SinkSettings, SqliteSettings,
+    AzureAuth, AzureIdentity, Cloud, ElasticsearchSettings, KibanaIndexSettings, LogsIngestionSettings,
+    NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, Refresh, Shape, SinkSettings, SqliteSettings,
 };
 pub use source::{AuditLogFilters, CompletionFilters, Source, TenantWalk};
 pub use start::Start;

@@ -10,10 +10,15 @@ use super::values::{Refusal, as_text, wanted};
 /// A base URL: https, or http to this machine only, so that a key never travels in the clear. A trailing slash makes
 /// no difference and is taken off.
 pub(super) fn base_url(value: &Value) -> Result<Url, Refusal> {
-    let mut url = http_url(value, "an https URL such as \"https://api.openai.com/v1\"")?;
+    address(value, "an https URL such as \"https://api.openai.com/v1\"")
+}
+
+/// As [`base_url`], of another service; `form` says what is wanted.
+pub(super) fn address(value: &Value, form: &str) -> Result<Url, Refusal> {
+    let mut url = http_url(value, form)?;
     let because = |reason: &str| Err(Refusal::Because(reason.to_owned()));
     if !url.username().is_empty() || url.password().is_some() {
-        return because("a base URL holds no user name or password; the key belongs in `api_key`");
+        return because("a base URL holds no user name or password; secrets have keys of their own");
     }
     if url.query().is_some() || url.fragment().is_some() {
         return because("a base URL ends with its path, without `?` or `#`");

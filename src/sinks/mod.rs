@@ -6,6 +6,7 @@ pub mod elasticsearch;
 pub mod http;
 pub mod kibana_index;
 pub mod line_file;
+pub mod logs_ingestion;
 pub mod ndjson;
 pub mod remote;
 #[cfg(test)]

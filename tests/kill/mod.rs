@@ -15,19 +15,19 @@ fn number(name: &str, otherwise: u64) -> u64 {
 }
 
 /// The moments at which processes die: many while they start.
-struct Moments {
+pub struct Moments {
     rng: StdRng,
     later_ms: u64,
 }
 
 impl Moments {
     /// Later moments lie up to `later_ms` milliseconds after the start.
-    fn new(later_ms: u64) -> Self {
+    pub fn new(later_ms: u64) -> Self {
         let seed = number("CCFD_KILL_SEED", 1);
         Self { rng: StdRng::seed_from_u64(seed), later_ms }
     }
 
-    fn next(&mut self) -> Duration {
+    pub fn next(&mut self) -> Duration {
         let (from, to) =
             if self.rng.random_ratio(3, 5) { (500, 30_000) } else { (30_000, self.later_ms * 1000) };
         Duration::from_micros(self.rng.random_range(from..to))

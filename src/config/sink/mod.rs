@@ -3,6 +3,7 @@
 mod documents;
 mod elasticsearch;
 mod kibana_index;
+mod logs_ingestion;
 mod ndjson;
 mod sqlite;
 
@@ -10,6 +11,7 @@ use std::path::Path;
 
 pub use elasticsearch::{ElasticsearchSettings, OpType, Refresh};
 pub use kibana_index::KibanaIndexSettings;
+pub use logs_ingestion::{AzureAuth, AzureIdentity, Cloud, LogsIngestionSettings, OldRecords, Profile};
 pub use ndjson::{NdjsonDir, NdjsonSettings, Shape};
 pub use sqlite::SqliteSettings;
 
@@ -26,6 +28,8 @@ pub enum SinkSettings {
     Elasticsearch(ElasticsearchSettings),
     /// Documents through an index connector of Kibana.
     KibanaIndex(KibanaIndexSettings),
+    /// The Logs Ingestion API of Azure Monitor.
+    LogsIngestion(Box<LogsIngestionSettings>),
 }
 
 /// Reads the settings of one type.
@@ -37,6 +41,9 @@ pub(super) const TYPES: &[(&str, Reader)] = &[
     ("ndjson", |section| NdjsonSettings::read(section).map(SinkSettings::Ndjson)),
     ("elasticsearch", |section| ElasticsearchSettings::read(section).map(SinkSettings::Elasticsearch)),
     ("kibana_index", |section| KibanaIndexSettings::read(section).map(SinkSettings::KibanaIndex)),
+    ("logs_ingestion", |section| {
+        LogsIngestionSettings::read(section).map(Box::new).map(SinkSettings::LogsIngestion)
+    }),
 ];
 
 impl SinkSettings {
@@ -47,6 +54,7 @@ impl SinkSettings {
             Self::Ndjson(_) => "ndjson",
             Self::Elasticsearch(_) => "elasticsearch",
             Self::KibanaIndex(_) => "kibana_index",
+            Self::LogsIngestion(_) => "logs_ingestion",
         }
     }
 
@@ -57,6 +65,7 @@ impl SinkSettings {
             SinkSettings::Ndjson(settings) => Some(settings.dir.place()),
             SinkSettings::Elasticsearch(_) => None,
             SinkSettings::KibanaIndex(_) => None,
+            SinkSettings::LogsIngestion(_) => None,
         }
     }
 }

@@ -41,7 +41,7 @@ fn a_base_url_with_more_than_a_path_is_refused_without_being_shown() {
     for url in ["https://user:pass@api.openai.com/v1", "https://sk-1@api.openai.com/v1"] {
         assert_eq!(
             base_url(url).unwrap_err(),
-            [format!("{path}: a base URL holds no user name or password; the key belongs in `api_key`")]
+            [format!("{path}: a base URL holds no user name or password; secrets have keys of their own")]
         );
     }
     for url in ["https://api.openai.com/v1?key=secret", "https://api.openai.com/v1#x"] {

@@ -74,13 +74,9 @@ fn an_unknown_variable_is_named_with_what_was_probably_meant() {
 #[test]
 fn a_misspelt_name_shows_as_an_unfinished_section_and_its_variable() {
     let problems = problems_with(MINIMAL, &[("CCFD__SINK__LOCLA__FREE_MIN", "1GiB")], &[]);
-    assert_eq!(
-        problems,
-        [
-            "`sink.locla.type` is missing (the section stands in the environment variable CCFD__SINK__LOCLA__FREE_MIN); \
-          wanted \"sqlite\" or \"ndjson\" or \"elasticsearch\" or \"kibana_index\""
-        ]
-    );
+    let missing = "`sink.locla.type` is missing (the section stands in the environment variable \
+                   CCFD__SINK__LOCLA__FREE_MIN)";
+    assert_eq!(problems, [format!("{missing}; wanted {}", sink_types())]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod environment;
 mod find;
 mod kibana_index;
 mod layers;
+mod logs_ingestion;
 mod manual;
 mod secret;
 mod unknown_keys;
@@ -57,6 +58,12 @@ fn problems_with(text: &str, variables: &[(&str, &str)], flags: &[(&str, &str)])
         ConfigError::Invalid(problems) => problems.iter().map(|problem| without_directory(problem)).collect(),
         error => panic!("{error}"),
     }
+}
+
+/// The words for the types of sinks, as an error line lists them.
+fn sink_types() -> String {
+    let words: Vec<_> = super::sink::TYPES.iter().map(|(word, _)| format!("{word:?}")).collect();
+    words.join(" or ")
 }
 
 fn problems(text: &str) -> Vec<String> {

@@ -1,0 +1,157 @@
+//! `type = "logs_ingestion"`
+
+mod auth;
+
+use bytesize::ByteSize;
+use config::Value;
+use url::Url;
+
+pub use auth::{AzureAuth, AzureIdentity};
+
+use crate::config::section::Section;
+use crate::config::urls::address;
+use crate::config::values::{Refusal, as_text, one_of, wanted};
+use crate::config::{ConnectionSettings, PerSource};
+
+/// What every name of an input stream begins with: only those can be written to.
+const STREAM_PREFIX: &str = "Custom-";
+const RULE_PREFIX: &str = "dcr-";
+const RULE_DIGITS: usize = 32;
+
+/// The Logs Ingestion API of Azure Monitor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogsIngestionSettings {
+    /// The data collection endpoint, or the rule's own.
+    pub endpoint: Url,
+    /// Which data collection rule.
+    pub dcr_immutable_id: String,
+    /// What that rule makes of the rows.
+    pub profile: Profile,
+    /// The rule's input streams.
+    pub streams: PerSource<String>,
+    /// Whose endpoints, authority and audience these are.
+    pub cloud: Cloud,
+    /// What becomes of records that Azure would date anew.
+    pub old_records: OldRecords,
+    /// How a token is had.
+    pub auth: AzureAuth,
+    /// Calls on their way at the same time.
+    pub calls_in_flight: u32,
+    /// Bytes of rows in one call, before compression.
+    pub inflated_max: u64,
+    /// How endpoint and authority are reached.
+    pub connection: ConnectionSettings,
+}
+
+/// What the data collection rule makes of the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Rows of the tables `OpenAIAuditLogs_CL` and `OpenAIChatCompletions_CL`.
+    Table,
+    /// Rows of `ASimAgentEventLogs` for completions, which wants some constants in each.
+    Asim,
+}
+
+/// One of Azure's clouds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cloud {
+    /// The public one.
+    Public,
+    /// That of the government of the United States.
+    UsGov,
+    /// That in China.
+    China,
+}
+
+/// What becomes of records older than the two days for which Azure keeps a row's own time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldRecords {
+    /// They are sent; their `TimeGenerated` becomes the time of arrival.
+    Send,
+    /// They go to the rejects.
+    Reject,
+}
+
+const PROFILES: &[(&str, Profile)] = &[("table", Profile::Table), ("asim", Profile::Asim)];
+const CLOUDS: &[(&str, Cloud)] =
+    &[("public", Cloud::Public), ("usgov", Cloud::UsGov), ("china", Cloud::China)];
+const OLD_RECORDS: &[(&str, OldRecords)] = &[("send", OldRecords::Send), ("reject", OldRecords::Reject)];
+
+impl LogsIngestionSettings {
+    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+        let endpoint = section.required("endpoint", endpoint);
+        let dcr_immutable_id = section.required("dcr_immutable_id", rule);
+        let profile = section.required("profile", one_of(PROFILES));
+        let streams = PerSource::read(section, "streams", stream);
+        let cloud = section.required("cloud", one_of(CLOUDS));
+        let old_records = section.required("old_records", one_of(OLD_RECORDS));
+        let auth = section.nested("auth", AzureAuth::read);
+        let calls_in_flight = section.number("calls_in_flight", 1..=64);
+        // Azure loses what is above 50 MiB without a word.
+        let inflated_max = section.size("inflated_max", ByteSize::kib(64)..=ByteSize::mib(48));
+        let connection = ConnectionSettings::read(section);
+        Some(Self {
+            endpoint: endpoint?,
+            dcr_immutable_id: dcr_immutable_id?,
+            profile: profile?,
+            streams: streams?,
+            cloud: cloud?,
+            old_records: old_records?,
+            auth: auth?,
+            calls_in_flight,
+            inflated_max,
+            connection,
+        })
+    }
+
+    /// Where tokens come from, without a slash behind it.
+    pub fn authority(&self) -> &str {
+        let of_cloud = match self.cloud {
+            Cloud::Public => "https://login.microsoftonline.com",
+            Cloud::UsGov => "https://login.microsoftonline.us",
+            Cloud::China => "https://login.chinacloudapi.cn",
+        };
+        self.auth.authority_host.as_deref().unwrap_or(of_cloud)
+    }
+
+    /// What the tokens are for.
+    pub fn scope(&self) -> &str {
+        let of_cloud = match self.cloud {
+            Cloud::Public => "https://monitor.azure.com/.default",
+            Cloud::UsGov => "https://monitor.azure.us/.default",
+            Cloud::China => "https://monitor.azure.cn/.default",
+        };
+        self.auth.scope.as_deref().unwrap_or(of_cloud)
+    }
+}
+
+fn endpoint(value: &Value) -> Result<Url, Refusal> {
+    let url =
+        address(value, "an https URL such as \"https://NAME-x1y2.westeurope-1.ingest.monitor.azure.com\"")?;
+    if url.path() != "/" {
+        return Err(Refusal::Because("an endpoint is a host without a path: the rest is known".to_owned()));
+    }
+    Ok(url)
+}
+
+fn rule(value: &Value) -> Result<String, Refusal> {
+    let is_rule = |text: &&str| {
+        text.strip_prefix(RULE_PREFIX).is_some_and(|digits| {
+            digits.len() == RULE_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+    };
+    as_text(value).filter(is_rule).map(str::to_owned).ok_or_else(|| {
+        wanted(format!("the rule's immutable id, `{RULE_PREFIX}` and {RULE_DIGITS} hexadecimal digits"))
+    })
+}
+
+fn stream(value: &Value) -> Result<String, Refusal> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let is_stream = |text: &&str| {
+        text.strip_prefix(STREAM_PREFIX).is_some_and(|name| !name.is_empty() && name.bytes().all(allowed))
+    };
+    as_text(value)
+        .filter(is_stream)
+        .map(str::to_owned)
+        .ok_or_else(|| wanted(format!("the name of an input stream, `{STREAM_PREFIX}…`")))
+}

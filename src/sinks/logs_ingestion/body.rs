@@ -1,0 +1,195 @@
+//! Rows become the body of a call: one JSON array, compressed as it grows, cut before it is larger than Azure takes.
+
+use std::{
+    io::{self, Write},
+    ops::Range,
+};
+
+use bytes::Bytes;
+use collectors::Record;
+use flate2::{Compression, write::GzEncoder};
+
+use super::fields;
+use crate::{
+    sinks::{Batch, Cut, Receipt, Refused},
+    tables::{
+        Oddities, Table,
+        object::{Nulls, Objects},
+    },
+};
+
+/// What Azure takes, as sent: it looks at Content-Length.
+const WIRE_BYTES_MAX: usize = 1_048_576;
+
+/// What is kept free of it, should a gateway in between count more than the body.
+const HEAD_ROOM: usize = 4 << 10;
+
+/// Less than what is gained by a better one costs the time: audit events shrink to a tenth at the fastest.
+const LEVEL: Compression = Compression::fast();
+
+/// How much is handed to gzip at once.
+const CHUNK_BYTES: usize = 64 << 10;
+
+const END: &[u8] = b"]";
+
+/// Makes the bodies of one sink's calls.
+#[derive(Debug, Clone)]
+pub(super) struct Encoder {
+    /// Whether rows carry what the ASIM rule takes besides.
+    pub asim: bool,
+    /// The most bytes of rows in one call.
+    pub inflated_max: usize,
+}
+
+/// One call, ready to be sent.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// The array, compressed; of no use when there is no row.
+    pub body: Bytes,
+    /// How many rows it holds.
+    pub rows: usize,
+    /// The place in the batch of the first of them.
+    pub first: usize,
+    /// The place in the batch behind the last record that it covers.
+    pub end: usize,
+    /// What becomes of the records covered once the call is accepted.
+    pub receipt: Receipt,
+}
+
+impl Encoder {
+    /// Encodes records from the first of `places` on, as many as one call takes. Those older than `since` are refused.
+    pub(super) fn encode(&self, batch: &Batch, places: Range<usize>, since: Option<i64>) -> io::Result<Call> {
+        let objects = Objects::new(self.columns(batch.table), &batch.connector, Nulls::LeftOut);
+        let (mut oddities, mut receipt) = (Oddities::default(), Receipt::default());
+        let mut array = Array::begin();
+        let (mut first, mut end) = (places.start, places.end);
+        for index in places {
+            let Some(record) = batch.records.get(index) else { break };
+            if since.is_some_and(|since| record.second < since) {
+                receipt.refused.push(Refused { index, kind: "old", reason: older() });
+                continue;
+            }
+            let row = array.begin_row();
+            let cut = write_row(&objects, record, &mut oddities, &mut array.chunk);
+            if !array.end_row(row, self.inflated_max)? {
+                end = index;
+                break;
+            }
+            if array.rows == 1 {
+                first = index;
+            }
+            receipt.cut.extend(cut.map(|reason| Cut { index, reason }));
+        }
+        oddities.report(batch.table);
+        let rows = array.rows;
+        receipt.accepted = rows as u64;
+        Ok(Call { body: array.finish()?, rows, first, end, receipt })
+    }
+
+    fn columns(&self, table: &'static Table) -> impl Iterator<Item = &'static [crate::tables::Column]> {
+        [table.stream].into_iter().chain(self.asim.then_some(table.stream_asim))
+    }
+}
+
+/// Writes the row of a record; says what was cut from it.
+fn write_row(
+    objects: &Objects,
+    record: &Record,
+    oddities: &mut Oddities,
+    row: &mut Vec<u8>,
+) -> Option<String> {
+    let mut cuts: Vec<String> = Vec::new();
+    objects.write_with(&record.raw, oddities, row, |column, out, begin| {
+        if let Some(bytes) = fields::fit(out, begin) {
+            cuts.push(format!("{} from {bytes} to {} bytes", column.name, out.len() - begin));
+        }
+    });
+    (!cuts.is_empty()).then(|| cuts.join(", "))
+}
+
+fn older() -> String {
+    "older than two days: its TimeGenerated would become the time of arrival".to_owned()
+}
+
+/// A JSON array on its way through gzip.
+struct Array {
+    /// Rows that gzip has not seen: it is given many at once, each call of it costs time.
+    chunk: Vec<u8>,
+    gzip: GzEncoder<Vec<u8>>,
+    rows: usize,
+    /// Bytes that gzip has seen.
+    inflated: usize,
+    /// How many bytes it has made of the first of them, and how many it has seen after those.
+    known: usize,
+    unknown: usize,
+}
+
+impl Array {
+    fn begin() -> Self {
+        let gzip = GzEncoder::new(Vec::with_capacity(WIRE_BYTES_MAX), LEVEL);
+        let chunk = Vec::with_capacity(2 * CHUNK_BYTES);
+        let mut array = Self { chunk, gzip, rows: 0, inflated: 0, known: 0, unknown: 0 };
+        array.chunk.push(b'[');
+        array
+    }
+
+    /// Makes the chunk ready for a row to be appended. Gives the place where it begins.
+    fn begin_row(&mut self) -> usize {
+        let begin = self.chunk.len();
+        if self.rows > 0 {
+            self.chunk.push(b',');
+        }
+        begin
+    }
+
+    /// Keeps the row that begins there, or takes it back when it does not fit. A first one always does: a row's fields
+    /// are bounded, and all of them together stay below what a call takes.
+    fn end_row(&mut self, mut begin: usize, inflated_max: usize) -> io::Result<bool> {
+        if self.rows > 0 && self.at_most() > WIRE_BYTES_MAX - HEAD_ROOM {
+            // What went in is shown by a flush only. Each finds the room left a fraction of what it was, so they are few.
+            self.compress(begin)?;
+            self.gzip.flush()?;
+            (self.known, self.unknown, begin) = (self.gzip.get_ref().len(), 0, 0);
+        }
+        let inflated = self.inflated + self.chunk.len() + END.len();
+        if self.rows > 0 && (inflated > inflated_max || self.at_most() > WIRE_BYTES_MAX - HEAD_ROOM) {
+            self.chunk.truncate(begin);
+            return Ok(false);
+        }
+        self.rows += 1;
+        if self.chunk.len() >= CHUNK_BYTES {
+            self.compress(self.chunk.len())?;
+        }
+        Ok(true)
+    }
+
+    /// What the body may grow to with the chunk: a byte that does not shrink takes nine bits, and a block has a
+    /// beginning and an end.
+    fn at_most(&self) -> usize {
+        let raw = self.unknown + self.chunk.len() + END.len();
+        self.known + raw + raw / 8 + 128
+    }
+
+    /// Hands so many bytes of the chunk to gzip.
+    fn compress(&mut self, bytes: usize) -> io::Result<()> {
+        self.gzip.write_all(&self.chunk[..bytes])?;
+        self.chunk.drain(..bytes);
+        self.inflated += bytes;
+        self.unknown += bytes;
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<Bytes> {
+        self.chunk.extend_from_slice(END);
+        self.compress(self.chunk.len())?;
+        self.gzip.finish().map(Bytes::from)
+    }
+}
+
+/// The array without a row: asks whether a write would be accepted.
+pub(super) fn nothing() -> io::Result<Bytes> {
+    Array::begin().finish()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! One call, and what its answer means.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use collectors::{Http, Response, TransportError, retry_after};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use super::{
+    body::nothing,
+    deliver::broken,
+    token::{Token, Tokens},
+};
+use crate::sinks::{
+    SinkError,
+    remote::{RemoteError, RemoteErrorKind, Service, plain},
+};
+
+const API_VERSION: &str = "2023-01-01";
+/// The gateway's name for a request, and ours.
+const REQUEST_ID: &str = "x-ms-request-id";
+const CLIENT_REQUEST_ID: &str = "x-ms-client-request-id";
+/// How much of an answer's own words the rejects keep, in characters.
+const MESSAGE_CHARS_MAX: usize = 1_000;
+
+/// The endpoint with one data collection rule.
+pub(super) struct Api {
+    /// Its connections.
+    pub http: Arc<Http>,
+    /// What the path of every stream begins with.
+    pub streams: String,
+    /// Where tokens come from.
+    pub tokens: Arc<Tokens>,
+    /// The longest wait that an answer may ask for.
+    pub retry_after_max: Duration,
+    /// Held while rows are compressed, one call at a time: that is done long before the calls before it are answered, and
+    /// each at work keeps a megabyte.
+    pub compressing: Mutex<()>,
+    /// Whether another success than 204 was told of.
+    pub surprised: AtomicBool,
+}
+
+/// What became of a call that was answered.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// All of it is accepted.
+    Accepted,
+    /// It is too large; a smaller one may be accepted.
+    TooLarge(Refusal),
+    /// Something in it is not as it should be; without that it may be accepted.
+    Malformed(Refusal),
+}
+
+/// The gateway's own words.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The word for what is wrong.
+    pub code: String,
+    /// With the message, which may repeat content: for the rejects only.
+    pub reason: String,
+    /// The gateway's name for the request.
+    pub request_id: Option<String>,
+}
+
+impl Api {
+    /// Sends one compressed array to a stream. A token that is refused is replaced, once.
+    pub(super) async fn post(&self, stream: &str, body: Bytes) -> Result<Answer, RemoteError> {
+        let token = self.tokens.get().await?;
+        let response = self.send(stream, &token, body.clone()).await?;
+        if response.status != StatusCode::UNAUTHORIZED {
+            return self.judge(&response);
+        }
+        tracing::debug!(stream, "the token is refused: asking for another");
+        let token = self.tokens.renew(&token).await?;
+        self.judge(&self.send(stream, &token, body).await?)
+    }
+
+    /// Asks whether a write would be accepted, by one without a row.
+    pub(super) async fn probe(&self, stream: &str) -> Result<(), SinkError> {
+        match self.post(stream, nothing().map_err(broken)?).await? {
+            Answer::Accepted => Ok(()),
+            Answer::TooLarge(refusal) | Answer::Malformed(refusal) => Err(refusal.into_error().into()),
+        }
+    }
+
+    async fn send(&self, stream: &str, token: &Token, body: Bytes) -> Result<Response, RemoteError> {
+        let client_request_id = azure_core::Uuid::new_v4().to_string();
+        let failed = |kind: RemoteErrorKind| RemoteError {
+            request_id: Some(client_request_id.clone()),
+            ..kind.of(Service::LogsIngestion)
+        };
+        let header_value = |text: &str| {
+            HeaderValue::from_str(text).map_err(|_| {
+                failed(RemoteErrorKind::NotUnderstood("a token with unprintable letters".into()))
+            })
+        };
+        let mut authorization = header_value(&format!("Bearer {}", token.text.expose_secret()))?;
+        authorization.set_sensitive(true);
+        let headers = HeaderMap::from_iter([
+            (header::AUTHORIZATION, authorization),
+            (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (header::CONTENT_ENCODING, HeaderValue::from_static("gzip")),
+            (header::HeaderName::from_static(CLIENT_REQUEST_ID), header_value(&client_request_id)?),
+        ]);
+        let url = format!("{}/{stream}?api-version={API_VERSION}", self.streams);
+        self.http.send(Method::POST, &url, headers, body).await.map_err(|error| match error {
+            TransportError::Unreachable(why) => failed(RemoteErrorKind::Unreachable(why)),
+            TransportError::TooLarge { bytes_max } => {
+                failed(RemoteErrorKind::NotUnderstood(format!("more than {bytes_max} bytes")))
+            }
+        })
+    }
+
+    fn judge(&self, response: &Response) -> Result<Answer, RemoteError> {
+        let Response { status, headers, body } = response;
+        if status.is_success() {
+            // Documented in two ways; a surprise is told of once, and changes nothing.
+            if *status != StatusCode::NO_CONTENT && !self.surprised.swap(true, Ordering::Relaxed) {
+                tracing::info!(status = status.as_u16(), "rows are accepted with another status than 204");
+            }
+            return Ok(Answer::Accepted);
+        }
+        let request_id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(plain);
+        let envelope = Envelope::of(body);
+        let code = plain(&envelope.code);
+        let wait = || retry_after(headers, SystemTime::now(), self.retry_after_max);
+        let refusal = |code| Refusal {
+            status: *status,
+            reason: envelope.reason(*status),
+            request_id: request_id.clone(),
+            code,
+        };
+        let kind = match *status {
+            StatusCode::BAD_REQUEST => return Ok(Answer::Malformed(refusal(code))),
+            StatusCode::PAYLOAD_TOO_LARGE => return Ok(Answer::TooLarge(refusal(code))),
+            StatusCode::UNAUTHORIZED => RemoteErrorKind::Unauthorized { code },
+            StatusCode::FORBIDDEN => RemoteErrorKind::Forbidden { code },
+            StatusCode::NOT_FOUND => RemoteErrorKind::NotFound {
+                what: "the endpoint, the data collection rule or the stream".to_owned(),
+            },
+            StatusCode::TOO_MANY_REQUESTS => RemoteErrorKind::Throttled { retry_after: wait() },
+            status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+                RemoteErrorKind::Overloaded { status: status.as_u16(), retry_after: wait() }
+            }
+            status if status.is_client_error() => RemoteErrorKind::Refused { status: status.as_u16(), code },
+            // No redirect is followed: it would carry the token to a host that nobody configured.
+            status => RemoteErrorKind::NotUnderstood(format!("status {}", status.as_u16())),
+        };
+        Err(RemoteError { request_id, ..kind.of(Service::LogsIngestion) })
+    }
+}
+
+impl Refusal {
+    /// As the failure of any call, with whatever rows.
+    pub(super) fn into_error(self) -> RemoteError {
+        let kind = RemoteErrorKind::Refused { status: self.status.as_u16(), code: self.code };
+        RemoteError { request_id: self.request_id, ..kind.of(Service::LogsIngestion) }
+    }
+
+    /// As the fault of the rule, which takes no record.
+    pub(super) fn fault_of_rule(&self) -> RemoteError {
+        let place = "the data collection rule".to_owned();
+        let kind = RemoteErrorKind::PlaceAtFault { place, code: self.code.clone() };
+        RemoteError { request_id: self.request_id.clone(), ..kind.of(Service::LogsIngestion) }
+    }
+}
+
+/// `{"error": {"code": "…", "message": "…"}}`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Envelope {
+    code: String,
+    message: String,
+}
+
+impl Envelope {
+    fn of(body: &[u8]) -> Self {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Outer {
+            error: Envelope,
+        }
+        serde_json::from_slice::<Outer>(body).unwrap_or_default().error
+    }
+
+    fn reason(&self, status: StatusCode) -> String {
+        let message: String = self.message.chars().take(MESSAGE_CHARS_MAX).collect();
+        format!("status {}, {}: {message}", status.as_u16(), plain(&self.code))
+    }
+}

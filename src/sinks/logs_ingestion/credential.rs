@@ -1,0 +1,156 @@
+//! Who asks for tokens: the four kinds, each by Microsoft's own library.
+//!
+//! The library keeps tokens, too, but gives none out when asking for the next one fails, and cannot be told to forget
+//! one. So a credential is made anew for each token, with its secret read anew, and `token.rs` keeps the tokens.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use azure_core::{
+    cloud::{CloudConfiguration, CustomConfiguration},
+    credentials::{AccessToken, Secret, TokenCredential},
+    http::{ClientOptions, RetryOptions, Transport},
+};
+use azure_identity::{
+    AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredentialOptions, ClientSecretCredential,
+    ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
+    UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+};
+use collectors::Http;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{authority::Authority, azure_cli, token::Token};
+use crate::{
+    config::{AzureIdentity, Environment},
+    sinks::remote::{RemoteError, RemoteErrorKind, Service},
+};
+
+const TENANT: &str = "AZURE_TENANT_ID";
+const CLIENT: &str = "AZURE_CLIENT_ID";
+const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+
+/// An identity, and the way to where its tokens are issued.
+pub(super) struct Credential {
+    /// Who asks.
+    pub identity: AzureIdentity,
+    /// Whom, without a slash behind it.
+    pub authority_host: String,
+    /// For what.
+    pub scope: String,
+    /// Where names of variables are looked up.
+    pub environment: Environment,
+    /// The way there.
+    pub http: Arc<Http>,
+    /// How long one token may take.
+    pub timeout: Duration,
+    /// The longest wait that an answer may ask for.
+    pub retry_after_max: Duration,
+}
+
+impl Credential {
+    /// Asks for a token.
+    pub(super) async fn token(&self) -> Result<Token, RemoteError> {
+        let entra = |kind: RemoteErrorKind| kind.of(Service::Entra);
+        if let AzureIdentity::AzureCli { tenant_id } = &self.identity {
+            let options = AzureCliCredentialOptions {
+                tenant_id: tenant_id.clone(),
+                executor: Some(Arc::new(azure_cli::Shell { timeout: self.timeout })),
+                ..AzureCliCredentialOptions::default()
+            };
+            let credential =
+                AzureCliCredential::new(Some(options)).map_err(|_| entra(unusable("tenant_id")))?;
+            let token = credential.get_token(&[&self.scope], None).await;
+            return token.map(kept).map_err(|error| entra(azure_cli::explain(&error)));
+        }
+        let authority = Arc::new(Authority::new(self.http.clone(), self.retry_after_max));
+        let credential = self.over_http(&authority).map_err(entra)?;
+        // A machine's own issuer is tried again and again by the library, for more than a minute.
+        match tokio::time::timeout(self.timeout, credential.get_token(&[&self.scope], None)).await {
+            Ok(Ok(token)) => Ok(kept(token)),
+            // The library's own words hold those of the authority. What it answered was seen on the way.
+            Ok(Err(_)) => Err(authority.explain()),
+            Err(_) => Err(authority.explain_silence(self.timeout)),
+        }
+    }
+
+    fn over_http(&self, authority: &Arc<Authority>) -> Result<Arc<dyn TokenCredential>, RemoteErrorKind> {
+        let mut cloud = CustomConfiguration::default();
+        cloud.authority_host.clone_from(&self.authority_host);
+        let client_options = ClientOptions {
+            // A route that waits can be seen and stopped; a library that waits cannot.
+            retry: RetryOptions::none(),
+            transport: Some(Transport::new(authority.clone())),
+            cloud: Some(Arc::new(CloudConfiguration::Custom(cloud))),
+            ..ClientOptions::default()
+        };
+        let refused = |_| unusable("auth");
+        match &self.identity {
+            AzureIdentity::ClientSecret { tenant_id, client_id, client_secret } => {
+                let secret = client_secret
+                    .resolve(&self.environment)
+                    .map_err(|error| RemoteErrorKind::Secret(error.to_string()))?;
+                let secret = Secret::new(secret.expose_secret().to_owned());
+                let options = ClientSecretCredentialOptions { client_options };
+                ClientSecretCredential::new(tenant_id, client_id.clone(), secret, Some(options))
+                    .map(|credential| credential as Arc<dyn TokenCredential>)
+                    .map_err(refused)
+            }
+            AzureIdentity::WorkloadIdentity { tenant_id, client_id, token_file } => {
+                let file = match token_file {
+                    Some(file) => file.clone(),
+                    None => PathBuf::from(self.variable(TOKEN_FILE)?),
+                };
+                let found =
+                    |given: &Option<String>, name| given.clone().map_or_else(|| self.variable(name), Ok);
+                let options = WorkloadIdentityCredentialOptions {
+                    credential_options: ClientAssertionCredentialOptions { client_options },
+                    client_id: Some(found(client_id, CLIENT)?),
+                    tenant_id: Some(found(tenant_id, TENANT)?),
+                    token_file_path: Some(readable(file)?),
+                };
+                WorkloadIdentityCredential::new(Some(options))
+                    .map(|credential| credential as Arc<dyn TokenCredential>)
+                    .map_err(refused)
+            }
+            AzureIdentity::ManagedIdentity { client_id } => {
+                let options = ManagedIdentityCredentialOptions {
+                    user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
+                    client_options,
+                };
+                ManagedIdentityCredential::new(Some(options))
+                    .map(|credential| credential as Arc<dyn TokenCredential>)
+                    .map_err(|_| {
+                        let found = "this machine's kind of managed identity is not supported: only those of Azure \
+                                     virtual machines and App Service are";
+                        RemoteErrorKind::Settings(found.to_owned())
+                    })
+            }
+            AzureIdentity::AzureCli { .. } => Err(unusable("auth")),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Result<String, RemoteErrorKind> {
+        let value =
+            self.environment.get(name).and_then(|value| value.to_str()).filter(|text| !text.is_empty());
+        let missing = || RemoteErrorKind::Secret(format!("environment variable {name} is not set"));
+        value.map(str::to_owned).ok_or_else(missing)
+    }
+}
+
+/// The file, once it is known that it can be read: the library's own words for that are lost among others.
+fn readable(file: PathBuf) -> Result<PathBuf, RemoteErrorKind> {
+    let failed = |why| RemoteErrorKind::Secret(format!("token file {}: {why}", file.display()));
+    let found = file.metadata().map_err(|error| failed(error.to_string()))?;
+    if !found.is_file() {
+        return Err(failed("not a regular file".to_owned()));
+    }
+    std::fs::File::open(&file).map_err(|error| failed(error.to_string()))?;
+    Ok(file)
+}
+
+fn unusable(key: &str) -> RemoteErrorKind {
+    RemoteErrorKind::Settings(format!("`{key}` cannot be used as it is"))
+}
+
+fn kept(token: AccessToken) -> Token {
+    Token { text: Arc::new(SecretString::from(token.token.secret())), end: token.expires_on.unix_timestamp() }
+}

@@ -1,0 +1,140 @@
+//! A batch becomes calls, one after the other, and smaller ones around whatever is not accepted.
+
+use std::{io, ops::Range, path::Path};
+
+use super::{
+    body::{Call, Encoder},
+    call::{Answer, Api},
+};
+use crate::sinks::{Batch, Partly, Receipt, Refused, SinkError, Unfinished, disk, remote::RemoteError};
+
+const COMPRESSION: &str = "compression";
+
+/// After so many records refused one by one, and none accepted, as many others are tried before it goes on.
+const ALONE_MAX: usize = 8;
+
+/// One batch on its way to one stream.
+pub(super) struct Delivery<'a> {
+    /// Connections and tokens.
+    pub api: &'a Api,
+    /// Makes the bodies.
+    pub encoder: Encoder,
+    /// The batch.
+    pub batch: Batch,
+    /// The stream.
+    pub stream: &'a str,
+    /// Records before this second are refused.
+    pub since: Option<i64>,
+}
+
+impl Delivery<'_> {
+    /// Sends all of it. Everything before the call that fails is settled.
+    pub(super) async fn run(&self) -> Result<Receipt, Unfinished> {
+        let count = self.batch.records.len();
+        let mut settled = Receipt::default();
+        let mut at = 0;
+        // Where calls must end, the next one last: a call that is not accepted is halved.
+        let mut ends = vec![count];
+        let mut alone = 0;
+        while let Some(&end) = ends.last() {
+            if at == end {
+                ends.pop();
+                continue;
+            }
+            let sent = match self.send(at..end).await {
+                Ok(sent) => sent,
+                Err(error) => return Err(unfinished(error, settled, at..count)),
+            };
+            match sent {
+                Sent::Settled { receipt, end } => {
+                    settled.add(receipt, &[]);
+                    at = end;
+                }
+                Sent::TooMuch { end } => ends.push(at + (end - at) / 2),
+                Sent::Refused { receipt, end, fault } => {
+                    settled.add(receipt, &[]);
+                    at = end;
+                    alone += 1;
+                    if alone == ALONE_MAX
+                        && settled.accepted == 0
+                        && self.is_refused_throughout(at..count).await?
+                    {
+                        return Err(SinkError::from(fault).into());
+                    }
+                }
+            }
+        }
+        Ok(settled)
+    }
+
+    /// Whether records from all over these places are refused one by one: then the rule is at fault, or the streams
+    /// are, and the rejects are no place for all of them. One that is accepted is sent again in its turn.
+    async fn is_refused_throughout(&self, places: Range<usize>) -> Result<bool, SinkError> {
+        if places.len() < ALONE_MAX {
+            return Ok(false);
+        }
+        for place in places.clone().step_by(places.len() / ALONE_MAX) {
+            let call = self.encode(place..place + 1).await?;
+            if call.rows > 0 && matches!(self.api.post(self.stream, call.body).await?, Answer::Accepted) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends as many records from the first of `places` on as one call takes.
+    async fn send(&self, places: Range<usize>) -> Result<Sent, SinkError> {
+        let Call { body, rows, first, end, receipt } = self.encode(places).await?;
+        if rows == 0 {
+            return Ok(Sent::Settled { receipt, end });
+        }
+        match self.api.post(self.stream, body).await? {
+            Answer::Accepted => Ok(Sent::Settled { receipt, end }),
+            Answer::TooLarge(_) | Answer::Malformed(_) if rows > 1 => Ok(Sent::TooMuch { end }),
+            Answer::TooLarge(refusal) => {
+                let receipt = without(receipt, first, "too_large", refusal.reason);
+                Ok(Sent::Settled { receipt, end })
+            }
+            Answer::Malformed(refusal) => {
+                self.api.probe(self.stream).await?;
+                let fault = refusal.fault_of_rule();
+                let receipt = without(receipt, first, "refused", refusal.reason);
+                Ok(Sent::Refused { receipt, end, fault })
+            }
+        }
+    }
+
+    async fn encode(&self, places: Range<usize>) -> Result<Call, SinkError> {
+        let (encoder, batch, since) = (self.encoder.clone(), self.batch.clone(), self.since);
+        let _compressing = self.api.compressing.lock().await;
+        let work = move || encoder.encode(&batch, places, since).map_err(broken);
+        disk::blocking(Path::new(COMPRESSION), work).await
+    }
+}
+
+/// What became of one call.
+enum Sent {
+    /// The records up to `end` are settled.
+    Settled { receipt: Receipt, end: usize },
+    /// None is; the records up to `end` are too many for one call, or one of them spoils it.
+    TooMuch { end: usize },
+    /// The records up to `end` are settled if the one that was sent is at fault and not the rule.
+    Refused { receipt: Receipt, end: usize, fault: RemoteError },
+}
+
+/// The receipt of a call with a single row, which is not taken.
+fn without(receipt: Receipt, index: usize, kind: &'static str, reason: String) -> Receipt {
+    let mut refused = receipt.refused;
+    refused.push(Refused { index, kind, reason });
+    Receipt { accepted: 0, cut: Vec::new(), refused, already_there: 0 }
+}
+
+fn unfinished(error: SinkError, settled: Receipt, left: Range<usize>) -> Unfinished {
+    let partly = (left.start > 0).then(|| Box::new(Partly { receipt: settled, left: left.collect() }));
+    Unfinished { error, partly }
+}
+
+/// Compression into memory has no way to fail that is known; should there be one, it is told.
+pub(super) fn broken(error: io::Error) -> SinkError {
+    SinkError::Io { path: COMPRESSION.to_owned(), source: error }
+}

@@ -1,0 +1,130 @@
+use ccfd::{
+    sinks::{Receipt, Redelivery, Sink, remote::RemoteErrorKind},
+    tables::CHAT_COMPLETIONS,
+};
+use serde_json::json;
+
+use super::{AUDIT, CHAT, Rig, batch, event, failure, noise, part, remote};
+use crate::support::{
+    fake::{Fate, Request, Step},
+    fake_azure::{DCR, ingestion_error},
+};
+
+fn is_guid(text: &str) -> bool {
+    let lengths: Vec<_> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12] && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
+}
+
+fn rows_of(request: &Request) -> usize {
+    request.json().as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn every_record_arrives_in_the_shape_of_its_stream() {
+    let rig = Rig::new();
+    let receipt = rig.sink.write(rig.events(["a", "b"])).await.unwrap();
+    assert_eq!(receipt, Receipt { accepted: 2, ..Receipt::default() });
+    let completion = r#"{"id":"c","object":"chat.completion","created":7,"choices":[{"index":0}],"seed":5,"tool_choice":{"type":"auto"}}"#;
+    rig.sink.write(batch(&CHAT_COMPLETIONS, [(completion.to_owned(), rig.now())])).await.unwrap();
+
+    let row = |id| {
+        json!({
+            "id": id, "type": "user.added", "effective_at": rig.now(), "friendlyName": "acme",
+            "EventDetails": { "id": "user-1", "data": { "text": "" } }, "actor": { "type": "session" },
+        })
+    };
+    assert_eq!(rig.azure.ingestion.rows(AUDIT), [row("a"), row("b")]);
+    let row = json!({
+        "id": "c", "object": "chat.completion", "created": 7, "choices": [{ "index": 0 }], "seed": 5,
+        "tool_choice": "{\"type\":\"auto\"}", "friendlyName": "acme",
+    });
+    assert_eq!(rig.azure.ingestion.rows(CHAT), [row]);
+    assert_eq!(rig.azure.ingestion.losses(), []);
+}
+
+#[tokio::test]
+async fn a_call_is_a_compressed_array_with_a_name() {
+    let rig = Rig::new();
+    rig.sink.write(rig.events(["a"])).await.unwrap();
+    let [request] = &rig.azure.ingestion.server.requests()[..] else { panic!("not one call") };
+    assert_eq!(request.path, format!("/dataCollectionRules/{DCR}/streams/{AUDIT}"));
+    assert_eq!(request.query, "api-version=2023-01-01");
+    assert_eq!(request.header("content-type"), Some("application/json"));
+    assert_eq!(request.header("content-encoding"), Some("gzip"));
+    assert!(is_guid(request.header("x-ms-client-request-id").unwrap()));
+    assert!(request.json().is_array());
+}
+
+#[tokio::test]
+async fn rows_for_the_asim_rule_carry_its_constants() {
+    let rig = Rig::with("profile = \"asim\"");
+    rig.azure.ingestion.declare(
+        AUDIT,
+        &["id", "type", "effective_at", "EventDetails", "actor", "friendlyName", "aliasName"],
+    );
+    rig.sink.write(rig.events(["a"])).await.unwrap();
+    assert_eq!(rig.azure.ingestion.rows(AUDIT)[0]["aliasName"], "OpenAIAuditLogs");
+    assert_eq!(rig.azure.ingestion.losses(), []);
+}
+
+#[tokio::test]
+async fn a_batch_above_the_cap_becomes_calls_below_it_in_order() {
+    let rig = Rig::with("inflated_max = \"64KiB\"");
+    let ids: Vec<_> = (0..1_000).map(|number| number.to_string()).collect();
+    let receipt = rig.sink.write(rig.events(ids.clone())).await.unwrap();
+    assert_eq!((receipt.accepted, rig.arrived()), (1_000, ids));
+    let requests = rig.azure.ingestion.server.requests();
+    let sizes: Vec<_> = requests.iter().map(|request| request.content().unwrap().len()).collect();
+    assert!(sizes.iter().all(|size| *size <= 64 << 10), "{sizes:?}");
+    assert!(sizes[0] > 60 << 10, "{sizes:?}");
+    assert!(requests.iter().all(|request| rows_of(request) > 0));
+}
+
+#[tokio::test]
+async fn what_does_not_shrink_fills_calls_up_to_a_mebibyte_and_not_beyond() {
+    let rig = Rig::new();
+    let records = (0..80).map(|number| event(&number.to_string(), rig.now(), &noise(50_000, number)));
+    let receipt = rig.sink.write(batch(&ccfd::tables::AUDIT_LOGS, records)).await.unwrap();
+    assert_eq!((receipt.accepted, rig.arrived().len()), (80, 80));
+    let requests = rig.azure.ingestion.server.requests();
+    let sizes: Vec<_> = requests.iter().map(|request| request.body.len()).collect();
+    assert!(sizes.iter().all(|size| *size <= 1_048_576), "{sizes:?}");
+    assert!(sizes[..sizes.len() - 1].iter().all(|size| *size > 950_000), "{sizes:?}");
+    assert_eq!(rig.azure.ingestion.losses(), []);
+}
+
+#[tokio::test]
+async fn calls_before_the_one_that_fails_are_settled() {
+    let rig = Rig::with("inflated_max = \"64KiB\"");
+    let ids: Vec<_> = (0..1_000).map(|number| number.to_string()).collect();
+    let batch = rig.events(ids.clone());
+    let busy = Step::from(ingestion_error(503, "ServerBusy", ""));
+    rig.azure.ingestion.server.script([Step::from(Fate::Arrives), Step::from(Fate::Arrives), busy]);
+    let unfinished = rig.sink.write(batch.clone()).await.unwrap_err();
+    assert!(matches!(remote(unfinished.error).kind, RemoteErrorKind::Overloaded { status: 503, .. }));
+    let partly = unfinished.partly.unwrap();
+    let settled = rig.arrived().len();
+    assert_eq!(partly.receipt.accepted, settled as u64);
+    assert_eq!(partly.left, (settled..1_000).collect::<Vec<_>>());
+    rig.sink.write(part(&batch, &partly.left)).await.unwrap();
+    assert_eq!(rig.arrived(), ids);
+}
+
+#[tokio::test]
+async fn a_repeated_batch_stands_there_twice() {
+    let rig = Rig::new();
+    assert_eq!(rig.sink.redelivery(), Redelivery::Repeats);
+    for _ in 0..2 {
+        rig.sink.write(rig.events(["a"])).await.unwrap();
+    }
+    assert_eq!(rig.arrived(), ["a", "a"]);
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_is_lost_fails_and_may_have_worked() {
+    let rig = Rig::new();
+    rig.azure.ingestion.server.script([Step::from(Fate::Lost)]);
+    let error = failure(&*rig.sink, rig.events(["a"])).await;
+    assert!(matches!(error.kind, RemoteErrorKind::Unreachable(_)), "{error}");
+    assert_eq!(rig.arrived(), ["a"]);
+}
