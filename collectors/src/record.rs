@@ -49,7 +49,15 @@ impl Record {
         Self { raw, second, id, odd: false, id_place }
     }
 
-    /// The text of `id`; read anew only where it was written with escapes.
+    /// How many bytes the text of `id` has.
+    pub fn id_len(&self) -> Option<usize> {
+        match self.id_place {
+            Some((_, length)) => Some(length as usize),
+            None => self.id_text().map(|id| id.len()),
+        }
+    }
+
+    /// The text of `id`: borrowed where it stands in `raw` without escapes, read anew where it was written with them.
     pub fn id_text(&self) -> Option<Cow<'_, str>> {
         if let Some((start, length)) = self.id_place {
             let text = self.raw.get(start as usize..(start + length) as usize)?;

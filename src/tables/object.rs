@@ -66,7 +66,7 @@ impl Objects {
                 Member::Json(json) => out.extend_from_slice(&one_line(&json)),
                 Member::Time(time) => {
                     out.push(b'"');
-                    out.extend_from_slice(time.as_str().as_bytes());
+                    out.extend_from_slice(time.as_bytes());
                     out.push(b'"');
                 }
             }

@@ -11,6 +11,11 @@ impl Iso8601 {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
+
+    /// The text's bytes, where nothing asks for text.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// The largest second with a year of four digits: 9999-12-31T23:59:59Z.

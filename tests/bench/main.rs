@@ -2,14 +2,16 @@
 //!
 //! Every measured run is a process of its own, so that CPU seconds and peak memory are its own. The simulator is another one.
 //! `cargo bench --bench catch_up -- --events 100000` for a shorter run; `-- throughput`, `-- sinks`, `-- held`
-//! or `-- latency` for one part.
+//! or `-- latency` for one part. `-- opensearch` wants Java and Maven, and runs only when it is asked for.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod floor;
 mod measure;
+mod node;
 mod receiver;
 mod runs;
 mod sinks;
+mod support;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -25,12 +27,15 @@ fn main() {
     }
     let events: u64 = value("--events").map_or(500_000, |count| count.parse().expect("--events N"));
     let only = |part: &str| arguments.iter().any(|argument| argument == part);
-    let all = !["throughput", "sinks", "held", "latency"].into_iter().any(only);
+    let all = !["throughput", "sinks", "opensearch", "held", "latency"].into_iter().any(only);
     if all || only("throughput") {
         runs::throughput(events);
     }
     if all || only("sinks") {
         sinks::remote(events);
+    }
+    if only("opensearch") {
+        node::opensearch(value("--events").map_or(100_000, |_| events));
     }
     if all || only("held") {
         runs::held(100_000);

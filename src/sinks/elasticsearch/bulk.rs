@@ -1,5 +1,6 @@
 //! The body of a `_bulk` request: a line that says what to do, a line with the document, for each record.
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::ops::Range;
 
@@ -43,7 +44,7 @@ pub(super) struct Bulk {
 pub(super) fn admit(records: &[Record]) -> (Vec<usize>, Vec<Refused>) {
     let (mut rows, mut refused) = (Vec::with_capacity(records.len()), Vec::new());
     for (index, record) in records.iter().enumerate() {
-        let reason = match record.id_text().map(|id| id.len()) {
+        let reason = match record.id_len() {
             Some(1..=ID_BYTES_MAX) => {
                 rows.push(index);
                 continue;
@@ -115,7 +116,14 @@ impl<'f> Documents<'f> {
             OpType::Create => b"{\"create\":{\"_id\":",
             OpType::Index => b"{\"index\":{\"_id\":",
         });
-        serde_json::to_writer(&mut *out, &record.id_text().unwrap_or_default())?;
+        match record.id_text().unwrap_or_default() {
+            Cow::Borrowed(id) => {
+                out.push(b'"');
+                out.extend_from_slice(id.as_bytes());
+                out.push(b'"');
+            }
+            Cow::Owned(id) => serde_json::to_writer(&mut *out, &id)?,
+        }
         out.extend_from_slice(b"}}\n");
         self.objects.write_with(&record.raw, &mut self.oddities, out, set_aside);
         // The object has a member at least, the collector's name: what follows is one more.
@@ -123,7 +131,7 @@ impl<'f> Documents<'f> {
         out.extend_from_slice(self.stamp.as_bytes());
         if self.form.stamp.as_ref().is_none_or(|(field, _)| field != TIMESTAMP) {
             out.extend_from_slice(b",\"@timestamp\":\"");
-            out.extend_from_slice(iso8601(record.second).as_str().as_bytes());
+            out.extend_from_slice(iso8601(record.second).as_bytes());
             out.push(b'"');
         }
         out.extend_from_slice(b"}\n");

@@ -35,10 +35,11 @@ struct Writing {
 pub(super) async fn write(state: &Arc<State>, batch: Batch) -> Result<Receipt, Unfinished> {
     let index = state.settings.index.of(batch.table.source).clone();
     let (rows, refused) = bulk::admit(&batch.records);
+    let all = 0..rows.len();
     let mut writing = Writing {
         batch,
         index,
-        todo: std::iter::once(0..rows.len()).collect(),
+        todo: vec![all],
         rows: rows.into(),
         left: Vec::new(),
         suspects: Vec::new(),
@@ -47,7 +48,10 @@ pub(super) async fn write(state: &Arc<State>, batch: Batch) -> Result<Receipt, U
         settled: Receipt { refused, ..Receipt::default() },
     };
     let ended = writing.send_all(state).await;
-    writing.end(ended)
+    match ended.and(writing.judge_suspects()) {
+        Ok(()) => Ok(writing.settled),
+        Err(error) => Err(Unfinished { error, partly: writing.partly() }),
+    }
 }
 
 impl Writing {
@@ -57,7 +61,7 @@ impl Writing {
                 continue;
             }
             let end = range.end;
-            let bulk = match self.encode(state, range.clone()).await {
+            let mut bulk = match self.encode(state, range.clone()).await {
                 Ok(bulk) => bulk,
                 Err(error) => {
                     self.todo.push(range);
@@ -65,10 +69,9 @@ impl Writing {
                 }
             };
             self.todo.push(bulk.rows.end..end);
-            let request = state.bulk_request(&self.index, bulk.body.clone()).await;
+            let request = state.bulk_request(&self.index, std::mem::take(&mut bulk.body)).await;
             let reply = state.cluster.bulk(&request, &self.index).await;
-            drop(request);
-            state.buffers.give_back(bulk.body);
+            state.buffers.give_back(request.body);
             match reply {
                 Ok(Reply::Items(response)) => {
                     let rows = bulk.rows.len();
@@ -155,23 +158,24 @@ impl Writing {
         self.todo.push(rows.start..middle);
     }
 
-    /// What became of the batch.
-    fn end(mut self, mut ended: Result<(), SinkError>) -> Result<Receipt, Unfinished> {
+    /// Where others passed, it is the rows that did not. Where none did, it is not them.
+    fn judge_suspects(&mut self) -> Result<(), SinkError> {
         if self.taken {
-            // Others passed where these did not, so it is them.
             self.settled.refused.append(&mut self.suspects);
-        } else if let (Ok(()), Some(error)) = (&ended, self.suspicion.take()) {
-            ended = Err(error.into());
+            return Ok(());
         }
-        let Err(error) = ended else {
-            return Ok(self.settled);
-        };
+        self.suspicion.take().map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// What is settled of a batch that failed, if anything is.
+    fn partly(self) -> Option<Box<Partly>> {
         let mut left = self.left;
         left.extend(self.suspects.iter().map(|suspect| suspect.index));
-        left.extend(self.todo.into_iter().flat_map(|rows| self.rows[rows].to_vec()));
+        for rows in self.todo {
+            left.extend_from_slice(&self.rows[rows]);
+        }
         left.sort_unstable();
-        let settled = left.len() < self.batch.records.len();
-        let partly = settled.then(|| Box::new(Partly { receipt: self.settled, left }));
-        Err(Unfinished { error, partly })
+        let some = left.len() < self.batch.records.len();
+        some.then(|| Box::new(Partly { receipt: self.settled, left }))
     }
 }

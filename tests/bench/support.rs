@@ -1,0 +1,9 @@
+//! What the tests have and a measurement needs, too: the node.
+#![allow(dead_code)]
+
+#[path = "../support/http.rs"]
+pub mod http;
+#[path = "../support/judge.rs"]
+pub mod judge;
+#[path = "../support/opensearch.rs"]
+pub mod opensearch;
