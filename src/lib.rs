@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 pub mod deploy;
 pub mod pipeline;
+pub mod redact;
 pub mod simulator;
 pub mod sinks;
 pub mod tables;

@@ -49,6 +49,20 @@ impl Record {
         Self { raw, second, id, odd: false, id_place }
     }
 
+    /// The same record with part of its text changed. Its id and time must stand in `raw` as they did before.
+    pub fn with_raw(self, raw: Bytes) -> Self {
+        let text = self.id_place.and_then(|(start, length)| {
+            let text = self.raw.get(start as usize..(start + length) as usize)?;
+            (!text.is_empty()).then_some(text)
+        });
+        // Any place will do at which the same text stands.
+        let id_place = text.and_then(|text| {
+            let start = raw.windows(text.len()).position(|here| here == text)?;
+            Some((u32::try_from(start).ok()?, u32::try_from(text.len()).ok()?))
+        });
+        Self { raw, id_place, ..self }
+    }
+
     /// How many bytes the text of `id` has.
     pub fn id_len(&self) -> Option<usize> {
         match self.id_place {

@@ -94,6 +94,35 @@ impl<'a> Steps<'a> {
         }
     }
 
+    /// Steps over a value; `each` must step over what is no array: the value itself, or the elements of the array that it
+    /// is, and of arrays in it. However deep they are, the stack does not grow.
+    pub fn elements(&mut self, mut each: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        let mut depth = 0_usize;
+        loop {
+            if self.next_is(b'[') {
+                depth += 1;
+                if !self.next_is(b']') {
+                    continue;
+                }
+                depth -= 1;
+            } else {
+                each(self)?;
+            }
+            while depth > 0 && !self.next_is(b',') {
+                self.next_is(b']').then_some(())?;
+                depth -= 1;
+            }
+            if depth == 0 {
+                return Some(());
+            }
+        }
+    }
+
+    /// Where it stands: so many bytes are stepped over.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
     fn peek(&self) -> Option<u8> {
         self.json.get(self.at).copied()
     }
@@ -185,7 +214,7 @@ pub(super) fn is_text(json: &[u8]) -> bool {
 
 /// The text of a JSON string, borrowed when nothing in it is escaped; `None` for other JSON and for text that
 /// Unicode cannot express (half of a surrogate pair).
-pub(super) fn text(json: &[u8]) -> Option<Cow<'_, str>> {
+pub fn text(json: &[u8]) -> Option<Cow<'_, str>> {
     match unescaped(json) {
         Some(inner) => std::str::from_utf8(inner).ok().map(Cow::Borrowed),
         None => serde_json::from_slice::<String>(json).ok().map(Cow::Owned),
@@ -193,7 +222,7 @@ pub(super) fn text(json: &[u8]) -> Option<Cow<'_, str>> {
 }
 
 /// JSON text without the white space between its tokens.
-pub(super) fn compact(json: &[u8]) -> String {
+pub fn compact(json: &[u8]) -> String {
     let (mut inside, mut escaped) = (false, false);
     String::from_utf8_lossy(json)
         .chars()
@@ -280,6 +309,28 @@ mod tests {
                 assert!(Members::of(&changed, Some("d")).keys().count() <= changed.len());
             }
         }
+    }
+
+    #[test]
+    fn elements_are_those_of_arrays_of_any_depth_and_a_value_that_is_none_stands_for_itself() {
+        let elements = |json: &str| {
+            let mut found = Vec::new();
+            let mut steps = Steps::of(json.as_bytes());
+            steps.elements(|steps| {
+                found.push(String::from_utf8_lossy(steps.value()?).into_owned());
+                Some(())
+            })?;
+            Some((found, steps.at()))
+        };
+        let of = |found: &[&str], at| Some((found.iter().map(ToString::to_string).collect::<Vec<_>>(), at));
+        assert_eq!(
+            elements("[1, [[], \"a,]\"],[ ] ,{\"b\":[2]}] ,3"),
+            of(&["1", "\"a,]\"", "{\"b\":[2]}"], 31)
+        );
+        assert_eq!(elements(" 5,6"), of(&["5"], 2));
+        assert_eq!(elements("[1"), None);
+        assert_eq!(elements("[1}"), None);
+        assert!(elements(&("[".repeat(200_000) + &"]".repeat(200_000))).is_some());
     }
 
     #[test]

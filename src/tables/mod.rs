@@ -12,7 +12,7 @@ mod time;
 
 pub use audit_logs::AUDIT_LOGS;
 pub use chat_completions::CHAT_COMPLETIONS;
-pub use json::{Steps, one_line};
+pub use json::{Steps, compact, one_line, text};
 pub use oddities::{Oddities, unknown_fields};
 pub use row::Value;
 pub use time::{Iso8601, iso8601, utc_day};
@@ -63,6 +63,14 @@ pub struct Table {
     pub stream_asim: &'static [Column],
     /// Top-level fields of a record that no column holds on purpose.
     pub omitted: &'static [&'static str],
+}
+
+impl Table {
+    /// Whether a column holds this top-level field, or none is meant to. What an audit event carries under the name of
+    /// its type does not count.
+    pub fn holds(&self, field: &str) -> bool {
+        row::holds(self, field, None)
+    }
 }
 
 /// One column.

@@ -1,0 +1,150 @@
+//! Where in a record something stands: dotted names, as the record was received.
+
+use std::fmt;
+
+/// Top-level fields that tell records apart and place them in time. Without them nothing can be delivered once.
+pub const KEPT: [&str; 4] = ["id", "type", "created", "effective_at"];
+
+/// More is no path of a record that OpenAI sends. It bounds the stack of a pass.
+const NAMES_MAX: usize = 16;
+const CHARS_MAX: usize = 1000;
+
+/// Stands for every top-level field that no column of the table holds.
+const OTHER: &str = "@other";
+
+/// One name of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// Every top-level field that no column of the table holds; only at the beginning.
+    Other,
+    /// The member of this name.
+    Member(String),
+}
+
+/// The place of a value in a record: names from the outside in. Arrays on the way have none; the path goes through
+/// them, to each of their elements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path {
+    pub(super) names: Vec<Name>,
+}
+
+/// Why a text is no path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// It is not made of names and dots.
+    #[error(
+        "a path is names with dots between them; a name of other characters than a-z, A-Z, 0-9, `_` and `-` stands in \
+         double quotes, and `@other` only at the beginning"
+    )]
+    Malformed,
+    /// It is longer than any path there is.
+    #[error("a path has at most {NAMES_MAX} names and {CHARS_MAX} characters")]
+    TooLong,
+    /// It begins with a field that must stay.
+    #[error(
+        "`id`, `type`, `created` and `effective_at` cannot be redacted: they tell records apart and place them in time"
+    )]
+    Kept,
+}
+
+impl Path {
+    /// Reads a path such as `actor.session.user_agent` or `"api_key.created".data`.
+    ///
+    /// # Errors
+    ///
+    /// When it is malformed or too long, or begins with one of [`KEPT`].
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        if text.len() > CHARS_MAX {
+            return Err(PathError::TooLong);
+        }
+        let mut names = Vec::new();
+        let mut rest = Some(text);
+        while let Some(text) = rest {
+            let (name, behind) = first(text).ok_or(PathError::Malformed)?;
+            if name == Name::Other && !names.is_empty() {
+                return Err(PathError::Malformed);
+            }
+            names.push(name);
+            rest = match behind {
+                "" => None,
+                behind => Some(behind.strip_prefix('.').ok_or(PathError::Malformed)?),
+            };
+        }
+        match names.first() {
+            Some(Name::Member(name)) if KEPT.contains(&name.as_str()) => Err(PathError::Kept),
+            _ if names.len() > NAMES_MAX => Err(PathError::TooLong),
+            _ => Ok(Self { names }),
+        }
+    }
+}
+
+/// The first name of a text, and what stands behind it.
+fn first(text: &str) -> Option<(Name, &str)> {
+    if let Some(rest) = text.strip_prefix(OTHER) {
+        return Some((Name::Other, rest));
+    }
+    let (name, rest) = match text.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"')?,
+        None => text.split_at(text.find(|c| !is_plain(c)).unwrap_or(text.len())),
+    };
+    (!name.is_empty()).then(|| (Name::Member(name.to_owned()), rest))
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
+}
+
+/// As it is written in the settings.
+impl fmt::Display for Path {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, name) in self.names.iter().enumerate() {
+            out.write_str(if place == 0 { "" } else { "." })?;
+            match name {
+                Name::Other => out.write_str(OTHER)?,
+                Name::Member(name) if name.chars().all(is_plain) => out.write_str(name)?,
+                Name::Member(name) => write!(out, "\"{name}\"")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_as_it_was_written() {
+        for text in [
+            "choices",
+            "actor.session.user_agent",
+            r#""api_key.created".data.scopes"#,
+            r#"metadata."größe in °""#,
+            "@other.data",
+        ] {
+            assert_eq!(Path::parse(text).map(|path| path.to_string()).as_deref(), Ok(text));
+        }
+        assert_eq!(Path::parse(r#""actor"."type""#), Path::parse("actor.type"));
+    }
+
+    #[test]
+    fn what_is_not_made_of_names_and_dots_is_refused() {
+        for text in [
+            "", ".", "a.", ".a", "a..b", "a b", "a[0]", "a.*", "\"a", "\"a\"b", "\"\"", "@others", "@x",
+            "a.@other",
+        ] {
+            assert_eq!(Path::parse(text), Err(PathError::Malformed), "{text}");
+        }
+        assert_eq!(Path::parse(&"a.".repeat(NAMES_MAX)), Err(PathError::Malformed));
+        assert_eq!(Path::parse(&["a"; NAMES_MAX + 1].join(".")), Err(PathError::TooLong));
+        assert_eq!(Path::parse(&"a".repeat(CHARS_MAX + 1)), Err(PathError::TooLong));
+    }
+
+    #[test]
+    fn the_fields_that_place_a_record_cannot_be_named_but_their_namesakes_further_in_can() {
+        for text in ["id", "type", "created", "effective_at", "\"id\"", "type.x"] {
+            assert_eq!(Path::parse(text), Err(PathError::Kept), "{text}");
+        }
+        assert!(Path::parse("actor.type").is_ok() && Path::parse("project.id").is_ok());
+    }
+}

@@ -1,0 +1,94 @@
+//! Ready-made lists of paths, each path with its reason.
+
+use super::rules::Action;
+
+/// A ready-made list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// Stored completions without what was asked and answered.
+    NoContent,
+}
+
+impl Preset {
+    /// Its word in the settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoContent => "no-content",
+        }
+    }
+
+    /// What it does to each of its paths.
+    pub const fn action(self) -> Action {
+        match self {
+            Self::NoContent => Action::Drop,
+        }
+    }
+
+    /// Its paths, each with the reason.
+    pub const fn paths(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::NoContent => NO_CONTENT,
+        }
+    }
+}
+
+/// What is kept says who asked when, which model answered, and what it cost; the tests name it.
+const NO_CONTENT: &[(&str, &str)] = &[
+    (
+        "choices",
+        "the answers: text, calls of tools, log probabilities that spell the text out, and what may be added",
+    ),
+    ("messages", "the prompts, wherever a gateway lists them with the completion"),
+    ("tools", "part of the prompt: names, descriptions and schemas that the caller wrote"),
+    ("tool_choice", "may hold the tools once more"),
+    ("response_format", "part of the prompt: a schema with names and descriptions that the caller wrote"),
+    ("@other", "a field that OpenAI adds tomorrow may hold content, so it goes until it is known"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::Path;
+    use super::*;
+    use crate::tables::{CHAT_COMPLETIONS, Origin};
+
+    /// What stays of a completion without content. A new column is decided upon here or in the preset.
+    const KEPT: [&str; 14] = [
+        "id",
+        "object",
+        "created",
+        "model",
+        "request_id",
+        "service_tier",
+        "system_fingerprint",
+        "usage",
+        // The caller's labels, by which cost is told apart; README says so.
+        "metadata",
+        "temperature",
+        "top_p",
+        "frequency_penalty",
+        "presence_penalty",
+        "seed",
+    ];
+    /// The caller's name for its end user.
+    const KEPT_PERSON: &str = "input_user";
+
+    #[test]
+    fn every_column_of_a_completion_is_either_content_or_kept_on_purpose() {
+        let content: Vec<&str> = Preset::NoContent.paths().iter().map(|(path, _)| *path).collect();
+        for column in CHAT_COMPLETIONS.columns {
+            let field = match column.from {
+                Origin::Field(field) | Origin::Time(field) | Origin::Inner(field, _) => field,
+                Origin::Details | Origin::Connector | Origin::Constant(_) => continue,
+            };
+            let kept = KEPT.contains(&field) || field == KEPT_PERSON;
+            assert!(kept != content.contains(&field), "{field}");
+        }
+    }
+
+    #[test]
+    fn every_path_of_a_preset_is_one() {
+        for (path, _) in Preset::NoContent.paths() {
+            assert!(Path::parse(path).is_ok(), "{path}");
+        }
+    }
+}
