@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use super::store::REJECTS_DIR;
 use crate::{
-    config::{self, CollectorSettings, Config, Environment, SinkSettings, Start},
+    config::{self, CollectorSettings, Config, Environment, SecretSource, SinkSettings, Start},
     pipeline::{
         gather::Gathering,
         plan::{Begin, Plan},
@@ -26,6 +26,7 @@ use crate::{
         rejects::Rejects,
         route::Route,
     },
+    redact::{Hasher, Redaction},
     sinks::{
         Sink, elasticsearch::ElasticsearchSink, kibana_index::KibanaIndexSink,
         logs_ingestion::LogsIngestionSink, ndjson::NdjsonSink, sqlite::SqliteSink,
@@ -153,6 +154,18 @@ impl Assembly {
         Client::new(pool, budget, settings, self.clock.clone()).map(Arc::new).map_err(collect)
     }
 
+    /// What a collector does to its records; the key is read anew.
+    pub fn redaction(&self, settings: &CollectorSettings) -> Result<Option<Redaction>, Failure> {
+        let Some(redact) = &settings.redact else { return Ok(None) };
+        let hasher = |place: &SecretSource| {
+            let key =
+                place.resolve(&self.environment).map_err(|error| Failure::HashKey(error.to_string()))?;
+            Hasher::new(&key).map_err(|error| Failure::HashKey(format!("{place}: {error}")))
+        };
+        let hasher = redact.hash_key.as_ref().map(hasher).transpose()?;
+        Ok(Some(Redaction::new(redact.rules.clone(), hasher)))
+    }
+
     /// The lowest rate of all collectors that use the same key.
     fn requests_a_second(&self, settings: &CollectorSettings) -> NonZeroU32 {
         let same_key = self.config.collectors.values().filter(|other| other.api_key == settings.api_key);
@@ -219,6 +232,10 @@ impl Assembly {
             let (assembly, settings) = (self.clone(), settings.clone());
             move || assembly.client(&settings)
         };
+        let redaction = {
+            let (assembly, settings) = (self.clone(), settings.clone());
+            move || assembly.redaction(&settings)
+        };
         let checkpoint = {
             let (store, name) = (store.clone(), wanted.checkpoint.clone());
             move || store.cursor(&name)
@@ -237,6 +254,7 @@ impl Assembly {
             tenant_walk,
             plan: wanted.plan,
             client: Box::new(client),
+            redaction: Box::new(redaction),
             base_url: settings.base_url.to_string(),
             table,
             sink,

@@ -49,7 +49,8 @@ pub fn exit_of(failure: &Failure) -> Exit {
             | Failure::Sink(_)
             | Failure::Rejects(_)
             | Failure::Changed(_)
-            | Failure::Secret(_) => Exit::Operator,
+            | Failure::Secret(_)
+            | Failure::HashKey(_) => Exit::Operator,
         },
     }
 }

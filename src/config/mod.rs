@@ -14,6 +14,7 @@ mod layers;
 mod log;
 mod per_source;
 mod pipeline;
+mod redact;
 mod secret;
 mod section;
 mod sink;
@@ -42,6 +43,7 @@ pub use layers::DEFAULTS;
 pub use log::{LogFormat, LogSettings};
 pub use per_source::PerSource;
 pub use pipeline::PipelineSettings;
+pub use redact::RedactSettings;
 pub use secret::{SecretError, SecretSource};
 pub use sink::{
     AzureAuth, AzureIdentity, Cloud, ElasticsearchSettings, KibanaIndexSettings, LogsIngestionSettings,

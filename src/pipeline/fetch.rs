@@ -14,6 +14,7 @@ use super::{
     progress::{Half, Progress, RouteState, ShownError},
     shutdown::Shutdown,
 };
+use crate::redact::Redaction;
 
 /// How long a parked route waits before it tries again.
 pub const PARKED_RETRY: Duration = Duration::from_secs(300);
@@ -52,6 +53,28 @@ impl Room {
     }
 }
 
+/// The way of pages to delivery. Nothing leaves the reading half but through here.
+#[derive(Debug, Clone)]
+pub struct Outlet {
+    /// What is done to every record first; `None` when they are delivered as received.
+    pub redaction: Option<Arc<Redaction>>,
+    /// The room for what is on its way.
+    pub room: Room,
+    /// Where delivery takes the pages from.
+    pub pages: mpsc::Sender<Fetched>,
+}
+
+impl Outlet {
+    /// Lets a page through, once there is room for it. `None` when nobody takes pages any more.
+    async fn send(&self, mut page: Page) -> Option<()> {
+        if let Some(redaction) = &self.redaction {
+            redaction.page(&mut page);
+        }
+        let room = self.room.admit(&page).await?;
+        self.pages.send(Fetched { page, room }).await.ok()
+    }
+}
+
 /// Why reading ended.
 #[derive(Debug)]
 pub enum Fetching {
@@ -66,8 +89,7 @@ pub enum Fetching {
 /// Reads until nothing is due (`once`) or for ever. A request whose failure passes is repeated at its own place.
 pub async fn fetch(
     mut reader: Reader,
-    pages: mpsc::Sender<Fetched>,
-    room: Room,
+    outlet: Outlet,
     progress: Progress,
     mut shutdown: Shutdown,
     once: bool,
@@ -83,10 +105,7 @@ pub async fn fetch(
             Ok(Step::Page(page)) => {
                 delays.reset();
                 show(&progress, &reader, &page);
-                let Some(room) = room.admit(&page).await else {
-                    return Fetching::Stopped;
-                };
-                if pages.send(Fetched { page: *page, room }).await.is_err() {
+                if outlet.send(*page).await.is_none() {
                     return Fetching::Stopped;
                 }
             }
@@ -164,4 +183,63 @@ fn show(progress: &Progress, reader: &Reader, page: &Page) {
             status.last_read = Some(chrono::Utc::now().timestamp());
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use collectors::{Change, Cursor, Record, Unusable};
+
+    use super::*;
+    use crate::{
+        redact::{Action, Path, Rule, Rules},
+        tables::Source,
+    };
+
+    fn page(record: Record) -> Page {
+        let raw = Bytes::from_static(br#"{"actor":"secret","note":"kept"}"#);
+        let unusable = vec![
+            Unusable { raw, reason: "no usable id", near: None },
+            Unusable { raw: Bytes::from_static(b"\"secret\""), reason: "not an object", near: None },
+        ];
+        let cursor = Cursor::begin(0, None, false);
+        let change = Change { walk: 0, cursor, parts: Vec::new(), held: 0 };
+        Page { records: vec![record], unusable, bytes: 1000, change, task: Task::Tail, more: false }
+    }
+
+    async fn sent(redaction: Option<Arc<Redaction>>, record: &Record) -> Fetched {
+        let (pages, mut taken) = mpsc::channel(1);
+        let outlet = Outlet { redaction, room: Room::new(1 << 20), pages };
+        outlet.send(page(record.clone())).await.unwrap();
+        taken.recv().await.unwrap()
+    }
+
+    fn record() -> Record {
+        Record::read(br#"{"id":"a","effective_at":1,"actor":"secret","x":1}"#).unwrap()
+    }
+
+    #[tokio::test]
+    async fn without_redaction_the_bytes_of_the_page_are_passed_on_uncopied() {
+        let record = record();
+        let page = sent(None, &record).await.page;
+        assert_eq!(page.records[0].raw.as_ptr(), record.raw.as_ptr());
+        assert_eq!((page.bytes, page.unusable[1].raw.as_ref()), (1000, b"\"secret\"".as_slice()));
+    }
+
+    #[tokio::test]
+    async fn a_page_is_let_through_redacted_with_what_is_unusable_in_it() {
+        let rule = Rule { path: Path::parse("actor").unwrap(), action: Action::Drop };
+        let rules = Rules::new(vec![rule], None, Source::AuditLogs).unwrap();
+        let page = sent(Some(Arc::new(Redaction::new(rules, None))), &record()).await.page;
+        let raws = [&page.records[0].raw, &page.unusable[0].raw, &page.unusable[1].raw];
+        let wanted =
+            [r#"{"id":"a","effective_at":1,"x":1}"#, r#"{"note":"kept"}"#, r#"{"withheld_bytes":8}"#];
+        assert_eq!(raws, wanted.each_ref());
+        assert_eq!(
+            page.bytes,
+            wanted.map(str::len).iter().sum::<usize>(),
+            "what is redacted takes less room"
+        );
+        assert_eq!(page.records[0].id_text().as_deref(), Some("a"));
+    }
 }

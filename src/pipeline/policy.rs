@@ -33,13 +33,16 @@ pub enum Failure {
     /// The collector's key cannot be had.
     #[error("{0}")]
     Secret(String),
+    /// The key with which the collector hashes values cannot be had, or is none.
+    #[error("{0}")]
+    HashKey(String),
 }
 
 impl Failure {
     /// Which half of a route it holds up.
     pub fn half(&self) -> Half {
         match self {
-            Self::Collect(_) | Self::Changed(_) | Self::Secret(_) => Half::Reading,
+            Self::Collect(_) | Self::Changed(_) | Self::Secret(_) | Self::HashKey(_) => Half::Reading,
             Self::Sink(_) | Self::State(_) | Self::Rejects(_) => Half::Writing,
         }
     }
@@ -102,6 +105,9 @@ pub fn judge(failure: &Failure) -> Judgement {
         Failure::Secret(_) => {
             park("provide the key where `api_key` points to; it is read again at the next try")
         }
+        Failure::HashKey(_) => park(
+            "provide the key where `hash_key` points to; nothing is read until then, for nothing may leave unhashed",
+        ),
     }
 }
 

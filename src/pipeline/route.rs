@@ -22,7 +22,7 @@ use super::{
     backoff::Delays,
     checkpoint::{Checkpoint, Identity},
     deliver::Delivery,
-    fetch::{Fetched, Fetching, PAGES_MAX, Room, fetch, pause},
+    fetch::{Fetching, Outlet, PAGES_MAX, Room, fetch, pause},
     gather::{Gatherer, Gathering},
     plan::Plan,
     policy::{Action, Failure, judge},
@@ -31,7 +31,7 @@ use super::{
     shutdown::Shutdown,
     write::Writer,
 };
-use crate::{sinks::Sink, tables::Table};
+use crate::{redact::Redaction, sinks::Sink, tables::Table};
 
 /// What a route is made of.
 pub struct Route {
@@ -49,6 +49,8 @@ pub struct Route {
     pub plan: Plan,
     /// With which client; asked for at each start, so that a key may come later.
     pub client: Box<dyn Fn() -> Result<Arc<Client>, Failure> + Send + Sync>,
+    /// What is done to each record before anything else sees it; asked for at each start, because it may have a key.
+    pub redaction: Box<dyn Fn() -> Result<Option<Redaction>, Failure> + Send + Sync>,
     /// Base URL and filters, for the checkpoint's identity.
     pub base_url: String,
     /// Digest of source and filters.
@@ -126,6 +128,7 @@ impl Route {
 
     async fn attempt(&self, shutdown: &Shutdown) -> Result<Ended, Failure> {
         let client = (self.client)()?;
+        let redaction = (self.redaction)()?.map(Arc::new);
         let mut stop = shutdown.clone();
         let hello = tokio::select! {
             () = stop.requested() => return Ok(Ended::Stopped),
@@ -167,8 +170,9 @@ impl Route {
             rejects: self.open_rejects().await?,
             progress: self.progress.clone(),
         };
-        let (sender, receiver) = mpsc::channel(PAGES_MAX);
-        let mut fetching = self.fetch_all(readers, sender, shutdown);
+        let (pages, receiver) = mpsc::channel(PAGES_MAX);
+        let outlet = Outlet { redaction, room: self.room(), pages };
+        let mut fetching = self.fetch_all(readers, outlet, shutdown);
         delivery.run(Gatherer::new(receiver, self.gathering()), shutdown.clone()).await?;
         while let Some(end) = fetching.join_next().await {
             match end {
@@ -193,6 +197,11 @@ impl Route {
         Gathering { batch_bytes_max: self.gathering.batch_bytes_max.min(fitting), ..self.gathering }
     }
 
+    /// For the pages on their way.
+    fn room(&self) -> Room {
+        Room::new(self.bytes_in_flight.min(self.batches() * self.sink.batch_bytes()))
+    }
+
     /// The readers whose pages this route delivers: one that follows the list, or one for each unfinished window.
     fn readers(&self, client: &Arc<Client>, checkpoint: &Checkpoint, parts: &[Part]) -> VecDeque<Reader> {
         match self.plan {
@@ -214,27 +223,20 @@ impl Route {
     }
 
     /// Starts the tasks that read. They end with the returned set.
-    fn fetch_all(
-        &self,
-        readers: VecDeque<Reader>,
-        pages: mpsc::Sender<Fetched>,
-        shutdown: &Shutdown,
-    ) -> JoinSet<Fetching> {
+    fn fetch_all(&self, readers: VecDeque<Reader>, outlet: Outlet, shutdown: &Shutdown) -> JoinSet<Fetching> {
         let tasks = match self.plan {
             Plan::Follow { .. } => 1,
             Plan::Past { parallel, .. } => parallel,
         };
         let readers = Arc::new(Mutex::new(readers));
-        let room = Room::new(self.bytes_in_flight.min(self.batches() * self.sink.batch_bytes()));
         let mut fetching = JoinSet::new();
         for _ in 0..tasks {
-            let (readers, pages, room) = (readers.clone(), pages.clone(), room.clone());
+            let (readers, outlet) = (readers.clone(), outlet.clone());
             let (progress, shutdown, once) = (self.progress.clone(), shutdown.clone(), self.plan.ends());
             let span = tracing::Span::current();
             let task = async move {
                 while let Some(reader) = next(&readers) {
-                    let (pages, room) = (pages.clone(), room.clone());
-                    match fetch(reader, pages, room, progress.clone(), shutdown.clone(), once).await {
+                    match fetch(reader, outlet.clone(), progress.clone(), shutdown.clone(), once).await {
                         Fetching::ReadAll => {}
                         end @ (Fetching::Stopped | Fetching::Failed(_)) => return end,
                     }

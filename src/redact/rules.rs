@@ -44,11 +44,14 @@ pub struct Covered {
     pub rule: Rule,
     /// The rule that covers it.
     pub by: Rule,
+    /// The preset to which that rule belongs, unless it is one's own.
+    pub preset: Option<Preset>,
 }
 
 impl fmt::Display for Covered {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, by, key) = (&self.rule.path, &self.by.path, self.by.action.key());
+        let (path, by) = (&self.rule.path, &self.by.path);
+        let key = if self.preset.is_some() { "preset" } else { self.by.action.key() };
         if path == by {
             write!(out, "`{path}` is named twice, in `{key}` as well")
         } else {
@@ -78,9 +81,9 @@ impl Rules {
         for (place, rule) in own.iter().enumerate() {
             for earlier in &own[..place] {
                 if covers(&earlier.path, &rule.path, table) {
-                    covered.push(Covered { rule: rule.clone(), by: earlier.clone() });
+                    covered.push(Covered { rule: rule.clone(), by: earlier.clone(), preset: None });
                 } else if covers(&rule.path, &earlier.path, table) {
-                    covered.push(Covered { rule: earlier.clone(), by: rule.clone() });
+                    covered.push(Covered { rule: earlier.clone(), by: rule.clone(), preset: None });
                 }
             }
         }
@@ -89,10 +92,12 @@ impl Rules {
             let below = |rule: &&Rule| {
                 rule.path.names.len() > ready.path.names.len() && covers(&ready.path, &rule.path, table)
             };
-            covered.extend(
-                own.iter().filter(below).map(|rule| Covered { rule: rule.clone(), by: ready.clone() }),
-            );
-            if !own.iter().any(|rule| takes_the_place_of(&rule.path, &ready.path, table)) {
+            covered.extend(own.iter().filter(below).map(|rule| Covered {
+                rule: rule.clone(),
+                by: ready.clone(),
+                preset,
+            }));
+            if !own.iter().any(|rule| covers(&rule.path, &ready.path, table)) {
                 list.push(ready);
             }
         }
@@ -116,21 +121,17 @@ fn rules_of(preset: Preset) -> Vec<Rule> {
     preset.paths().iter().map(rule).collect()
 }
 
-/// Whether a value at `path` is, or lies inside of, one at `above`.
+/// Whether `path` can have no effect beside `above`, because all that it names is at `above` or lies inside of it. A field
+/// that is named goes before `@other`, but what lies inside of a value that is gone for all is gone.
 fn covers(above: &Path, path: &Path, table: &Table) -> bool {
-    let meet = |(one, other): (&Name, &Name)| match (one, other) {
+    let is_deeper = above.names.len() < path.names.len();
+    let meet = |(above, name): (&Name, &Name)| match (above, name) {
         (Name::Other, Name::Other) => true,
-        (Name::Member(one), Name::Member(other)) => one == other,
-        (Name::Other, Name::Member(name)) | (Name::Member(name), Name::Other) => is_other(name, table),
+        (Name::Member(above), Name::Member(name)) => above == name,
+        (Name::Other, Name::Member(name)) => is_deeper && is_other(name, table),
+        (Name::Member(_), Name::Other) => false,
     };
     above.names.len() <= path.names.len() && above.names.iter().zip(&path.names).all(meet)
-}
-
-/// Whether nothing is left of `ready` beside `own`. One unknown field is not all of them.
-fn takes_the_place_of(own: &Path, ready: &Path, table: &Table) -> bool {
-    let narrower =
-        matches!((own.names.first(), ready.names.first()), (Some(Name::Member(_)), Some(Name::Other)));
-    !narrower && covers(own, ready, table)
 }
 
 /// Whether `@other` means this top-level field.
@@ -266,21 +267,24 @@ mod tests {
                 Some(Preset::NoContent),
                 Source::ChatCompletions
             ),
-            ["`choices.message` has no effect: it lies in `choices`, which `drop` names"]
+            ["`choices.message` has no effect: it lies in `choices`, which `preset` names"]
         );
     }
 
     #[test]
     fn what_holds_for_all_unknown_fields_holds_for_one_with_rules_of_its_own() {
         let own: &[(Action, &[&str])] =
-            &[(Action::Drop, &["\"user.added\".data"]), (Action::Hash, &["@other.id"])];
+            &[(Action::Drop, &["\"user.added\".data"]), (Action::Hash, &["@other.id", "@other.data.email"])];
         let made = Rules::new(rules(own), None, Source::AuditLogs).unwrap();
-        let find = |name: &[u8]| match made.top.find(name, Source::AuditLogs.table()) {
+        let table = Source::AuditLogs.table();
+        let Some(Node::Inside(added)) = made.top.find(b"user.added", table) else { panic!("no rules") };
+        assert_eq!(added.find(b"data", table), Some(&Node::Act(Action::Drop)));
+        let find = |name: &[u8]| match made.top.find(name, table) {
             Some(Node::Inside(level)) => level.named.iter().map(|(name, _)| name.as_str()).collect(),
             Some(Node::Act(_)) | None => Vec::new(),
         };
         assert_eq!(find(b"user.added"), ["id", "data"]);
-        assert_eq!(find(b"user.deleted"), ["id"]);
+        assert_eq!(find(b"user.deleted"), ["id", "data"]);
         for known in [b"actor".as_slice(), b"object", b"id", b"type", b"created", b"effective_at"] {
             assert!(find(known).is_empty());
         }

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod deploy;
 mod query;
+mod redact;
 mod rejects;
 mod reset_state;
 mod run;

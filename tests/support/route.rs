@@ -195,6 +195,7 @@ impl RouteRig {
             tenant_walk: TenantWalk::Auto,
             plan: self.plan,
             client: Box::new(client),
+            redaction: Box::new(|| Ok(None)),
             base_url: BASE_URL.to_owned(),
             table: match self.list {
                 List::AuditLogs => &tables::AUDIT_LOGS,

@@ -18,6 +18,7 @@ use crate::{
     },
     config::{CollectorSettings, Source},
     pipeline::policy::Failure,
+    redact::Action,
     sinks::{Sink, SinkError},
 };
 
@@ -34,12 +35,14 @@ const STATE_FREE_MIN: u64 = 256 << 20;
 /// put in place before it is looked at.
 pub(super) async fn all(assembly: &Arc<Assembly>, install: bool) -> Vec<Finding> {
     let (state, in_use) = state(assembly).await;
+    let collectors = assembly.config.collectors.iter();
+    let redacted = collectors.filter_map(|(name, settings)| redaction(assembly, name, settings));
     let upstream = join_all(
         assembly.config.collectors.iter().map(|(name, settings)| upstream(assembly, name, settings)),
     );
     let sinks = join_all(assembly.config.sinks.keys().map(|name| sink(assembly, name, in_use, install)));
     let (upstream, sinks) = futures::join!(upstream, sinks);
-    upstream.into_iter().flatten().chain(sinks.into_iter().flatten()).chain(state).collect()
+    upstream.into_iter().flatten().chain(redacted).chain(sinks.into_iter().flatten()).chain(state).collect()
 }
 
 /// A collector's key, and if that can be had, one request to its list.
@@ -79,6 +82,22 @@ async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings)
         findings.push(Finding::warn(format!("clock {name}"), text, "set the clock, or start a time service"));
     }
     findings
+}
+
+/// What a collector does to its records, by the names of the paths; and whether the key can be had.
+fn redaction(assembly: &Assembly, name: &str, settings: &CollectorSettings) -> Option<Finding> {
+    let redact = settings.redact.as_ref()?;
+    let what = format!("redact {name}");
+    if let Err(failure) = assembly.redaction(settings) {
+        return Some(Finding::of(what, &failure));
+    }
+    let done = [("drops", Action::Drop), ("masks", Action::Mask), ("hashes", Action::Hash)];
+    let parts = done.into_iter().filter_map(|(verb, action)| {
+        let paths: Vec<String> = redact.rules.paths(action).map(ToString::to_string).collect();
+        (!paths.is_empty()).then(|| format!("{verb} {}", paths.join(", ")))
+    });
+    let key = redact.hash_key.as_ref().map(|place| format!("key from {place}"));
+    Some(Finding::ok(what, parts.chain(key).collect::<Vec<_>>().join("; ")))
 }
 
 fn why_empty(source: &Source) -> &'static str {

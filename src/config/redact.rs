@@ -1,0 +1,85 @@
+//! `drop`, `mask`, `hash`, `hash_key` and `preset` of a collector: what of its records nobody else gets to see.
+
+use config::{Value, ValueKind};
+
+use super::section::Section;
+use super::values::{Refusal, as_text, describe, one_of, wanted};
+use super::{SecretSource, Source};
+use crate::redact::{Action, Path, Preset, Rule, Rules};
+use crate::tables;
+
+/// Each path is looked for in every record; more is a list of something else.
+const PATHS_MAX: usize = 1000;
+
+const LISTS: [Action; 3] = [Action::Drop, Action::Mask, Action::Hash];
+
+const PRESETS: &[(&str, Preset)] = &[(Preset::NoContent.name(), Preset::NoContent)];
+
+/// What happens to the records of a collector before anything else sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedactSettings {
+    /// What happens to which values. They fit together.
+    pub rules: Rules,
+    /// Where the key is kept that values are hashed with. There when one is hashed.
+    pub hash_key: Option<SecretSource>,
+}
+
+impl RedactSettings {
+    /// `None` where nothing is redacted, and after a problem was noted.
+    pub(super) fn read(section: &mut Section<'_>, source: Option<&Source>) -> Option<Self> {
+        let preset = section.optional("preset", one_of(PRESETS));
+        let hash_key = section.optional("hash_key", SecretSource::read);
+        let mut own = Vec::new();
+        for action in LISTS {
+            let paths = section.optional(action.key(), paths).unwrap_or_default();
+            own.extend(paths.into_iter().map(|path| Rule { path, action }));
+        }
+        let source = source.filter(|_| section.is_settled())?;
+        let (source, preset) = match source {
+            Source::AuditLogs { .. } => {
+                if section.gives("preset") {
+                    section.problem("preset", "only collectors of chat_completions have this key");
+                }
+                (tables::Source::AuditLogs, None)
+            }
+            Source::ChatCompletions { .. } => (tables::Source::ChatCompletions, preset),
+        };
+        let hashes = own.iter().any(|rule| rule.action == Action::Hash);
+        if hashes && hash_key.is_none() {
+            section.problem(
+                "hash",
+                "wants a `hash_key` beside it: whoever has the values could find them by their hashes",
+            );
+        }
+        if !hashes && section.gives("hash_key") {
+            section.problem("hash_key", "has no effect without `hash`");
+        }
+        if own.is_empty() && preset.is_none() {
+            return None;
+        }
+        match Rules::new(own, preset, source) {
+            Ok(rules) => Some(Self { rules, hash_key: hash_key.filter(|_| hashes) }),
+            Err(covered) => {
+                for covered in covered {
+                    section.problem(covered.rule.action.key(), &covered.to_string());
+                }
+                None
+            }
+        }
+    }
+}
+
+fn paths(value: &Value) -> Result<Vec<Path>, Refusal> {
+    let ValueKind::Array(list) = &value.kind else {
+        return Err(wanted("a list of paths"));
+    };
+    if list.len() > PATHS_MAX {
+        return Err(Refusal::Because(format!("at most {PATHS_MAX} paths")));
+    }
+    let path = |(place, item): (usize, &Value)| {
+        let text = as_text(item).ok_or_else(|| wanted("a list of paths"))?;
+        let refused = |reason| Refusal::Because(format!("path {}, {}: {reason}", place + 1, describe(item)));
+        Path::parse(text).map_err(refused)
+    };
+    list.iter().enumerate().map(path).collect()
+}
