@@ -139,7 +139,7 @@ fn fitting(wanted: Vec<(Vec<&'static str>, Action)>) -> (Vec<(Vec<&'static str>,
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_but_what_the_paths_lead_to_is_changed(
