@@ -48,6 +48,12 @@ impl Hasher {
     }
 }
 
+/// Whether a JSON value looks like what [`Hasher`] makes.
+pub(super) fn is_hash(json: &[u8]) -> bool {
+    let digits = json.strip_prefix(b"\"").and_then(|json| json.strip_suffix(b"\""));
+    digits.is_some_and(|digits| digits.len() == 64 && digits.iter().all(|digit| DIGITS.contains(digit)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

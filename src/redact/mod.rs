@@ -10,6 +10,7 @@ mod rules;
 
 use bytes::Bytes;
 use collectors::{Page, Unusable};
+use pass::Seen;
 
 pub use hash::{Hasher, WeakKey};
 pub use path::{KEPT, Path, PathError};
@@ -58,8 +59,18 @@ impl Redaction {
     /// A record without what is not to be seen: the very same bytes where nothing of it is named. `None` when it is no
     /// JSON object.
     pub fn record(&self, raw: &Bytes) -> Option<Bytes> {
+        self.pass(raw, Seen::First)
+    }
+
+    /// As [`Redaction::record`] for a record that was kept aside, perhaps under other rules or none: what is a hash
+    /// already is not hashed once more.
+    pub fn kept_record(&self, raw: &Bytes) -> Option<Bytes> {
+        self.pass(raw, Seen::Again)
+    }
+
+    fn pass(&self, raw: &Bytes, seen: Seen) -> Option<Bytes> {
         let table = self.rules.source.table();
-        let redacted = pass::redacted(raw, &self.rules.top, table, self.hasher.as_ref())?;
+        let redacted = pass::redacted(raw, &self.rules.top, table, self.hasher.as_ref(), seen)?;
         Some(if redacted.is_empty() { raw.clone() } else { redacted.into() })
     }
 }

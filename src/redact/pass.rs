@@ -2,12 +2,21 @@
 
 use std::mem;
 
-use super::Hasher;
+use super::hash::{Hasher, is_hash};
 use super::rules::{Action, Level, Node};
 use crate::tables::{Steps, Table};
 
 /// What stands in place of a masked value.
 const MASK: &[u8] = br#""[masked]""#;
+
+/// Whether a record may have been redacted before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// It comes from the source.
+    First,
+    /// It was kept aside.
+    Again,
+}
 
 /// The record redacted; empty when nothing of it is named, `None` when it is no object or cannot be stepped over.
 pub(super) fn redacted(
@@ -15,10 +24,11 @@ pub(super) fn redacted(
     level: &Level,
     table: &Table,
     hasher: Option<&Hasher>,
+    seen: Seen,
 ) -> Option<Vec<u8>> {
     let mut steps = Steps::of(record);
     steps.comes(b'{').then_some(())?;
-    let mut pass = Pass { record, table, hasher, copied: 0, out: Vec::new() };
+    let mut pass = Pass { record, table, hasher, seen, copied: 0, out: Vec::new() };
     pass.members(&mut steps, level)?;
     let rest = record.get(steps.at()..)?;
     rest.trim_ascii().is_empty().then_some(())?;
@@ -32,6 +42,7 @@ struct Pass<'a> {
     record: &'a [u8],
     table: &'a Table,
     hasher: Option<&'a Hasher>,
+    seen: Seen,
     /// Up to here the record is copied or left out.
     copied: usize,
     out: Vec<u8>,
@@ -83,7 +94,7 @@ impl<'a> Pass<'a> {
             Action::Hash => steps.elements(|steps| {
                 let value = steps.value()?;
                 let hash = match self.hasher {
-                    _ if value == b"null" => return Some(()),
+                    _ if value == b"null" || (self.seen == Seen::Again && is_hash(value)) => return Some(()),
                     Some(hasher) => hasher.quoted(value),
                     None => MASK.to_vec(),
                 };

@@ -112,6 +112,27 @@ fn a_redacted_record_still_knows_its_id() {
 }
 
 #[test]
+fn what_was_redacted_before_is_not_changed_by_being_redacted_again() {
+    let lists: Lists<'_> = &[(Action::Drop, &["a"]), (Action::Mask, &["b"]), (Action::Hash, &["c"])];
+    let raw = Bytes::from_static(br#"{"a":1,"b":2,"c":["x",{"y":1},null],"d":3}"#);
+    let redaction = redaction(lists);
+    let once = redaction.record(&raw).unwrap();
+    assert_eq!(redaction.kept_record(&once).unwrap(), once);
+    assert_eq!(redaction.kept_record(&raw).unwrap(), once, "what was kept in clear is not sent in clear");
+    assert_ne!(redaction.record(&once).unwrap(), once, "a source may send what looks like a hash");
+}
+
+#[test]
+fn text_that_cannot_be_decoded_hides_nothing() {
+    let record = b"{\"\\ud800\":\"kept\",\"b\xff\":1,\"a\":\"secret\xff\\ud800\",\"c\":\"\\ud800\xff\"}";
+    let redaction = redaction(&[(Action::Drop, &["a"]), (Action::Hash, &["c"])]);
+    let redacted = redaction.record(&Bytes::from_static(record)).unwrap();
+    assert!(redacted.starts_with(b"{\"\\ud800\":\"kept\",\"b\xff\":1,\"c\":\""));
+    assert!(!redacted.windows(6).any(|bytes| bytes == b"secret"));
+    assert_eq!(redacted.iter().filter(|byte| **byte == 0xff).count(), 1, "the text of c is hashed");
+}
+
+#[test]
 fn what_is_no_object_is_withheld() {
     let redaction = redaction(&[(Action::Drop, &["a"])]);
     for json in ["\"secret\"", "[{\"a\":\"secret\"}]", "5", "null", "", "{\"a\":\"secret", "{\"b\":1}secret"]

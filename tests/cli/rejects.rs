@@ -93,6 +93,15 @@ fn what_the_sink_takes_now_is_removed_and_the_rest_stays() {
 }
 
 #[test]
+fn what_was_kept_in_clear_is_sent_as_its_collector_redacts_today() {
+    let place = place();
+    place.replace("[collector.acme-audit]", "[collector.acme-audit]\nmask = [\"actor.type\"]\n");
+    place.run_to(0, &["rejects", "retry"]);
+    let masked = "SELECT count(*) FROM OpenAIAuditLogs_CL WHERE ActorType = '[masked]' AND Record NOT LIKE '%session%'";
+    assert_eq!((place.number(masked), place.rows().0), (2, 2));
+}
+
+#[test]
 fn only_those_that_are_named_are_sent() {
     let place = place();
     let name = listed(&place, &[])[2]["reject"].as_str().unwrap().to_owned();

@@ -1,7 +1,7 @@
 //! `ccfd rejects retry`
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::Path,
     sync::Arc,
 };
@@ -33,6 +33,7 @@ use crate::{
         shutdown::{Shutdown, shutdown},
         write::Writer,
     },
+    redact::Redaction,
     sinks::{Cut, Receipt},
     tables::{self, Table},
 };
@@ -72,6 +73,7 @@ pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::
         arguments,
         stop,
         counts: Counts::default(),
+        redactions: HashMap::new(),
         batch: None,
         taken: HashSet::new(),
     };
@@ -102,6 +104,8 @@ struct Retry<'a> {
     arguments: &'a Arguments,
     stop: Shutdown,
     counts: Counts,
+    /// What is done to the records of each collector met so far.
+    redactions: HashMap<String, Option<Redaction>>,
     batch: Option<Batch>,
     /// What the sink has taken of the file that is being read.
     taken: HashSet<Key>,
@@ -147,8 +151,8 @@ impl Retry<'_> {
         }
         let table = tables::ALL.into_iter().find(|table| table.name == kept.table);
         let sink = self.assembly.sink(kept.sink());
-        let record = Record::read(kept.record.get().as_bytes());
-        let (Some(table), Some(sink), Ok(record), true) = (table, sink, record, kept.can_be_sent()) else {
+        let record = self.record(kept)?;
+        let (Some(table), Some(sink), Some(record), true) = (table, sink, record, kept.can_be_sent()) else {
             self.counts.not_sendable += 1;
             return Ok(());
         };
@@ -173,6 +177,20 @@ impl Retry<'_> {
         batch.keys.push(key);
         batch.records.push(record);
         Ok(())
+    }
+
+    /// The record as its collector would send it today: when it was kept, other fields may have been redacted, or none.
+    /// `None` where it never was one.
+    fn record(&mut self, kept: &Kept<'_>) -> Result<Option<Record>, Break> {
+        let Ok(record) = Record::read(kept.record.get().as_bytes()) else { return Ok(None) };
+        if !self.redactions.contains_key(kept.connector) {
+            let settings = self.assembly.config.collectors.get(kept.connector);
+            let redaction = settings.map(|settings| self.assembly.redaction(settings)).transpose();
+            let redaction = redaction.map_err(Break::Failed)?.flatten();
+            self.redactions.insert(kept.connector.to_owned(), redaction);
+        }
+        let Some(Some(redaction)) = self.redactions.get(kept.connector) else { return Ok(Some(record)) };
+        Ok(redaction.kept_record(&record.raw).map(|raw| record.with_raw(raw)))
     }
 
     /// Writes what is gathered.
