@@ -10,5 +10,6 @@ mod kibana_index;
 mod kill;
 mod logs_ingestion;
 mod pipeline;
+mod service;
 mod sinks;
 mod support;

@@ -7,6 +7,7 @@ mod demo;
 mod deploy;
 mod exit;
 mod logging;
+mod notify;
 mod places;
 mod query;
 mod rejects;

@@ -12,7 +12,7 @@ use super::{
     Context,
     assembly::{Assembly, Wanted, begin},
     exit::{Exit, exit_of},
-    logging, runtime,
+    logging, notify, runtime,
     store::{name_orphans, open, route_name},
 };
 use crate::{
@@ -69,12 +69,13 @@ pub async fn collect(
     tracing::info!(version = env!("CARGO_PKG_VERSION"), routes = routes.len(), state = %dir.display(), "started");
     let progress: Vec<Progress> = routes.iter().map(|route| route.progress.clone()).collect();
     let (ended, watch) = shutdown();
-    let status = keep_status_file(dir.clone(), progress.clone(), assembly.changed(), watch);
+    let status = keep_status_file(dir.clone(), progress.clone(), assembly.changed(), watch.clone());
     let status = tokio::spawn(status);
+    let notes = tokio::spawn(notify::keep(progress.clone(), watch));
     let exit = drive(routes, stop, stopper, &assembly.config, timeout).await;
     assembly.close_sinks(assembly.config.pipeline.stop_timeout).await;
     ended.request();
-    _ = status.await;
+    _ = tokio::join!(status, notes);
     StatusFile::of(&progress).write(dir).context("cannot write status.json")?;
     store.close().await?;
     tracing::info!("stopped");
@@ -112,6 +113,7 @@ async fn drive(
         let span = tracing::error_span!("route", route = route.name);
         running.spawn(route.run(stop.clone()).instrument(span));
     }
+    notify::ready();
     let mut exit = Exit::Done;
     let late = async {
         match timeout {
@@ -136,6 +138,7 @@ async fn drive(
         }
     }
     tracing::info!("stopping");
+    notify::stopping();
     let drained = tokio::time::timeout(config.pipeline.stop_timeout, async {
         while let Some(ended) = running.join_next().await {
             exit = worse(exit, end_of(ended, &stopper));

@@ -17,12 +17,20 @@ pub struct Arguments {
     /// that uses the state directory
     #[arg(long)]
     json: bool,
+    /// Only look whether a daemon runs and wrote its status in the last 15 seconds: exit code 0 if so, else 1. For health checks
+    /// that restart it: a parked route is no reason to
+    #[arg(long, conflicts_with = "json")]
+    running: bool,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut config = context.config()?;
     config.log.level = config.log.level.min(tracing::Level::WARN);
     logging::start(&config.log);
+    if arguments.running {
+        let found = gather::daemon(gather::file(&config.state.dir).as_ref(), Utc::now().timestamp());
+        return running(found);
+    }
     let report = runtime()?.block_on(gather::gather(&config, Utc::now().timestamp()))?;
     if arguments.json {
         text::print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
@@ -31,6 +39,16 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     }
     let parked = |line: &RouteLine| line.configured && line.status.state == RouteState::Parked;
     Ok(if report.routes.iter().any(parked) { Exit::Operator } else { Exit::Done })
+}
+
+fn running(found: Option<Daemon>) -> anyhow::Result<Exit> {
+    let (said, exit) = match found {
+        Some(Daemon { pid, running: true, .. }) => (format!("running as process {pid}"), Exit::Done),
+        Some(_) => ("the last daemon writes its status no more".to_owned(), Exit::Failed),
+        None => ("no daemon ran here yet".to_owned(), Exit::Failed),
+    };
+    text::print(&(said + "\n"))?;
+    Ok(exit)
 }
 
 /// Everything that is shown. Times are Unix seconds.

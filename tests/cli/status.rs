@@ -104,3 +104,18 @@ fn a_finished_backfill_is_listed() {
     let text = place.run_to(0, &["status"]).stdout;
     assert!(text.contains("backfill acme-chat/local 30d..: finished, 120 records"), "{text}");
 }
+
+#[test]
+fn a_health_check_sees_whether_a_daemon_runs_and_does_not_mind_a_parked_route() {
+    let api = Simulated::start(&SOME);
+    let place = Place::new(&api.base_url).without("OPENAI_ADMIN_KEY");
+    let check = ["status", "--running"];
+    let said = place.run_to(1, &check).stdout;
+    assert!(said.contains("no daemon ran here yet") && !place.path("state").exists(), "{said}");
+    let daemon = place.start(&["run"]);
+    wait_until("a route to be parked", || place.run(&["status"]).code == Some(3));
+    assert!(place.run_to(0, &check).stdout.starts_with("running as process "));
+    daemon.signal(Signal::KILL);
+    daemon.wait();
+    place.run_to(1, &check);
+}

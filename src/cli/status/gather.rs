@@ -1,6 +1,6 @@
 //! Where the figures come from: the living daemon's status.json, or else the checkpoints themselves.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use collectors::held_ids;
 use rustix::{
@@ -31,12 +31,9 @@ const FRESH_SECONDS: i64 = 3 * STATUS_INTERVAL.as_secs().cast_signed();
 
 pub(super) async fn gather(config: &Config, now: i64) -> anyhow::Result<Report> {
     let dir = &config.state.dir;
-    let file = StatusFile::read(dir).unwrap_or_else(|error| {
-        tracing::warn!(%error, "status.json cannot be read");
-        None
-    });
-    let running = file.as_ref().is_some_and(|file| now - file.written <= FRESH_SECONDS && is_alive(file.pid));
-    let daemon = file.as_ref().map(|file| Daemon { pid: file.pid, written: file.written, running });
+    let file = file(dir);
+    let daemon = daemon(file.as_ref(), now);
+    let running = daemon.as_ref().is_some_and(|daemon| daemon.running);
     let mut known: BTreeMap<String, RouteStatus> =
         file.into_iter().flat_map(|file| file.routes).map(|status| (status.route.clone(), status)).collect();
     let (mut held_by, mut backfills) = (None, Vec::new());
@@ -66,6 +63,20 @@ pub(super) async fn gather(config: &Config, now: i64) -> anyhow::Result<Report> 
             })
             .collect(),
     })
+}
+
+/// What the last daemon wrote.
+pub(super) fn file(dir: &Path) -> Option<StatusFile> {
+    StatusFile::read(dir).unwrap_or_else(|error| {
+        tracing::warn!(%error, "status.json cannot be read");
+        None
+    })
+}
+
+/// Who wrote it, and whether that one lives.
+pub(super) fn daemon(file: Option<&StatusFile>, now: i64) -> Option<Daemon> {
+    let StatusFile { pid, written, .. } = *file?;
+    Some(Daemon { pid, written, running: now - written <= FRESH_SECONDS && is_alive(pid) })
 }
 
 /// Puts what is committed over what the last daemon wrote; answers the backfills among the checkpoints.

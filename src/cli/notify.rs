@@ -1,0 +1,94 @@
+//! What systemd is told by way of `sd_notify`: ready, stopping, one line on the routes, and that the runtime is alive. Without
+//! `$NOTIFY_SOCKET` nothing is sent.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use sd_notify::NotifyState;
+
+use crate::pipeline::{
+    progress::{Progress, RouteStatus},
+    shutdown::Shutdown,
+    status_file::STATUS_INTERVAL,
+};
+
+/// A watchdog with a shorter limit than twice this would be fed in vain.
+const INTERVAL_MIN: Duration = Duration::from_millis(10);
+
+/// The routes are started: what waits for the service may go on.
+pub fn ready() {
+    tell(&[NotifyState::Ready]);
+}
+
+/// The stop has begun.
+pub fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+/// Feeds the watchdog and keeps the line current until the stop. It must run on the thread that runs the routes: when that one
+/// is stuck, systemd hears nothing more and starts the service again.
+pub async fn keep(routes: Vec<Progress>, mut stop: Shutdown) {
+    let watchdog = sd_notify::watchdog_enabled();
+    let interval = watchdog.map_or(STATUS_INTERVAL, interval);
+    let mut told = String::new();
+    loop {
+        let line = line(routes.iter().map(Progress::status));
+        let mut news = Vec::new();
+        if watchdog.is_some() {
+            news.push(NotifyState::Watchdog);
+        }
+        if line != told {
+            news.push(NotifyState::Status(&line));
+        }
+        if !news.is_empty() {
+            tell(&news);
+        }
+        told = line;
+        if stop.or_sleep(interval).await {
+            return;
+        }
+    }
+}
+
+/// Half of the watchdog's limit, as systemd advises; no longer than the line may be behind.
+fn interval(limit: Duration) -> Duration {
+    (limit / 2).clamp(INTERVAL_MIN, STATUS_INTERVAL)
+}
+
+/// Counts and no names: systemd takes no more than 4,096 bytes, and there may be many routes.
+fn line(routes: impl Iterator<Item = RouteStatus>) -> String {
+    let mut counts = BTreeMap::<String, usize>::new();
+    for route in routes {
+        *counts.entry(route.state.to_string()).or_default() += 1;
+    }
+    let total: usize = counts.values().sum();
+    let noun = if total == 1 { "route" } else { "routes" };
+    let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    format!("{total} {noun}: {}", counts.join(", "))
+}
+
+fn tell(news: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(news) {
+        tracing::debug!(%error, "service manager cannot be told");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::progress::RouteState;
+
+    #[test]
+    fn the_line_counts_routes_by_what_they_do() {
+        let of = |state| RouteStatus { state, ..RouteStatus::default() };
+        assert_eq!(line([of(RouteState::Live)].into_iter()), "1 route: 1 live");
+        let states = [RouteState::Live, RouteState::Parked, RouteState::CatchingUp, RouteState::Live];
+        assert_eq!(line(states.map(of).into_iter()), "4 routes: 1 catching up, 2 live, 1 parked");
+    }
+
+    #[test]
+    fn the_watchdog_is_fed_twice_within_its_limit_and_never_without_a_pause() {
+        assert_eq!(interval(Duration::from_secs(3)), Duration::from_millis(1500));
+        assert_eq!(interval(Duration::from_secs(600)), STATUS_INTERVAL);
+        assert_eq!(interval(Duration::ZERO), INTERVAL_MIN);
+    }
+}
