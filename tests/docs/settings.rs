@@ -18,7 +18,7 @@ fn every_example_of_settings_loads() {
             loaded += 1;
         }
     }
-    assert!(loaded >= 2, "only {loaded} examples were found");
+    assert!(loaded >= 1, "no example was found");
 }
 
 #[test]
