@@ -47,6 +47,11 @@ fn arguments(words: &[String]) -> Option<Vec<String>> {
     let place = match words {
         [cargo, run, ..] if cargo == "cargo" && run == "run" => words.iter().position(|word| word == "--"),
         [first, ..] if ["install", "cargo"].contains(&first.as_str()) => None,
+        // Images, containers and volumes have that name, too.
+        [docker, ..] if docker == "docker" => {
+            let exec = words.iter().any(|word| word == "exec");
+            words.iter().rposition(is_ccfd).filter(|_| exec)
+        }
         _ => words.iter().position(is_ccfd),
     };
     place.map(|place| words[place + 1..].to_vec())

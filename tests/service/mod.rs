@@ -1,12 +1,20 @@
 //! ccfd as a service: what it tells systemd, and whether the files in `deploy/` that run it are sound.
 
+mod container;
 mod notify;
 mod units;
 
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A place in the repository.
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
 
 /// A file of the repository.
-fn file(path: &str) -> String {
-    let place = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    fs::read_to_string(place).unwrap_or_else(|error| panic!("{path}: {error}"))
+fn file(name: &str) -> String {
+    fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }

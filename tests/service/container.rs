@@ -1,0 +1,95 @@
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+use super::{file, path};
+use crate::support::process::{Place, Simulated};
+
+const CCFD: &str = env!("CARGO_BIN_EXE_ccfd");
+
+/// Runs the script that the Containerfile runs, with the binary of this build.
+fn build(root: &Path, binary: &str) -> Output {
+    Command::new(path("deploy/container/build")).args(["--binary", binary]).arg(root).output().unwrap()
+}
+
+/// The words in brackets behind a key of a JSON-like list: `CMD ["a", "b"]`.
+fn list(text: &str, key: &str) -> Vec<String> {
+    let line = text.lines().find_map(|line| line.split_once(key)).unwrap_or_else(|| panic!("no {key}")).1;
+    serde_json::from_str(line.trim()).unwrap()
+}
+
+#[test]
+fn the_script_lays_out_all_that_the_binary_needs_in_a_root_of_its_own() {
+    let dir = TempDir::new().unwrap();
+    let root = dir.path().join("image");
+    let ended = build(&root, CCFD);
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    // As root it was run inside of the new root, with nothing of this machine at hand.
+    assert!(String::from_utf8_lossy(&ended.stdout).starts_with("ccfd "));
+    let mode = |name: &str| fs::metadata(root.join(name)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("usr/bin/ccfd"), mode("var/lib/ccfd"), mode("etc/ccfd")), (0o755, 0o700, 0o755));
+    let certificates = fs::read_to_string(root.join("etc/ssl/certs/ca-certificates.crt")).unwrap();
+    assert!(certificates.contains("BEGIN CERTIFICATE"));
+    assert!(fs::read_to_string(root.join("etc/passwd")).unwrap().starts_with("ccfd:x:65532:65532:"));
+}
+
+#[test]
+fn the_script_leaves_a_root_alone_that_is_there_and_says_when_there_is_no_binary() {
+    let dir = TempDir::new().unwrap();
+    let said = |ended: Output| {
+        assert_eq!(ended.status.code(), Some(1));
+        String::from_utf8(ended.stderr).unwrap()
+    };
+    assert!(said(build(dir.path(), CCFD)).contains("is there already"));
+    let root = dir.path().join("image");
+    assert!(said(build(&root, "/nowhere/ccfd")).contains("/nowhere/ccfd is not a program"));
+    assert!(!root.exists());
+}
+
+#[test]
+fn the_containerfile_copies_what_is_not_ignored_and_starts_commands_of_ccfd() {
+    let text = file("deploy/container/Containerfile");
+    assert!(text.contains("\nRUN deploy/container/build /image\n"));
+    assert!(text.contains("\nUSER 65532:65532\n") && text.contains("\nVOLUME /var/lib/ccfd\n"));
+    let place = Place::new("http://127.0.0.1:9/v1");
+    let health = list(&text, "--retries=3 CMD ");
+    let words: Vec<&str> = health.iter().map(String::as_str).collect();
+    assert_eq!([words[0]], [list(&text, "ENTRYPOINT ")[0].as_str()]);
+    assert!(place.run_to(1, &words[1..]).stdout.contains("no daemon ran here yet"));
+
+    let wanted = file(".dockerignore");
+    let sent: Vec<PathBuf> = wanted.lines().filter_map(|line| line.strip_prefix('!')).map(path).collect();
+    assert!(sent.len() >= 8 && sent.iter().all(|place| place.exists()), "{sent:?}");
+    let manifest: toml::Table = file("Cargo.toml").parse().unwrap();
+    let rust = manifest["workspace"]["package"]["rust-version"].as_str().unwrap();
+    assert!(text.contains(&format!("/rust:{rust}-")), "another compiler than {rust}");
+    for member in manifest["workspace"]["members"].as_array().unwrap() {
+        let member = member.as_str().unwrap();
+        assert!(sent.contains(&path(member)), "{member} is not sent to the engine");
+    }
+}
+
+#[test]
+fn the_trial_collects_both_lists_of_its_simulator() {
+    let compose = file("deploy/container/compose.yaml");
+    let command = list(&compose, "command: ");
+    let [simulate, listen, address, rest @ ..] = &command[..] else { panic!("{command:?}") };
+    assert_eq!([simulate, listen], ["simulate", "--listen"]);
+    let words: Vec<&str> = rest.iter().map(|word| if word == "10000" { "200" } else { word }).collect();
+    let api = Simulated::start(&words);
+
+    let settings = file("deploy/container/trial.toml");
+    assert!(settings.contains(&format!("\"http://{address}/v1\"")), "{address}");
+    let place = Place::bare();
+    let home = place.path("").display().to_string();
+    let settings = settings.replace(&format!("http://{address}/v1"), &api.base_url);
+    place.write("ccfd.toml", &settings.replace("/var/lib/ccfd/", &home));
+    place.run_to(0, &["run", "--once", "--timeout", "50s"]);
+    let (audit, chat) = place.rows();
+    assert!(audit >= 200 && chat >= 1000, "{audit} {chat}");
+}
