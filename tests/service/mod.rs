@@ -1,6 +1,7 @@
 //! ccfd as a service: what it tells systemd, and whether the files in `deploy/` that run it are sound.
 
 mod container;
+mod kubernetes;
 mod notify;
 mod units;
 
