@@ -23,7 +23,7 @@ mod time;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use rustix::{fs::Mode, process::umask};
 
 use crate::config::{Config, ConfigError, Environment, find_file};
@@ -92,6 +92,11 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     builder.max_blocking_threads(BLOCKING_MAX).enable_all().build().context("cannot start the runtime")
 }
 
+/// The command line as clap knows it: manual pages and completions are made of it.
+pub fn command_line() -> clap::Command {
+    Cli::command()
+}
+
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     // What ccfd writes is for its own user: records, cursors, keys in transit.
@@ -121,12 +126,10 @@ pub fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
-    use super::Cli;
+    use super::command_line;
 
     #[test]
     fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        command_line().debug_assert();
     }
 }

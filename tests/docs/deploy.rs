@@ -1,6 +1,10 @@
 use std::{collections::BTreeSet, env, fs, path::Path};
 
-use ccfd::deploy::{File, elastic, sentinel};
+use ccfd::{
+    cli::command_line,
+    deploy::{File, elastic, sentinel},
+};
+use clap_complete::{Shell, generate_to};
 
 use super::path;
 
@@ -23,7 +27,7 @@ fn is_rendered(dir: &str, files: &[File]) {
     assert_eq!(below(&dir, ""), wanted, "{WRITE}=1 writes the files anew");
     for file in files {
         let found = fs::read_to_string(dir.join(&file.path)).unwrap();
-        assert!(found == file.content, "{} is behind src/tables; {WRITE}=1 writes it anew", file.path);
+        assert!(found == file.content, "{} is behind; {WRITE}=1 writes it anew", file.path);
     }
 }
 
@@ -49,4 +53,29 @@ fn the_files_for_sentinel_are_those_of_the_tables() {
 #[test]
 fn the_files_for_elastic_are_those_of_the_tables() {
     is_rendered("deploy/elastic", &elastic::files());
+}
+
+/// What a generator of clap writes into a directory.
+fn written(generate: impl FnOnce(&Path)) -> Vec<File> {
+    let dir = tempfile::tempdir().unwrap();
+    generate(dir.path());
+    let names = below(dir.path(), "").into_iter();
+    names.map(|path| File { content: fs::read_to_string(dir.path().join(&path)).unwrap(), path }).collect()
+}
+
+#[test]
+fn the_manual_pages_are_those_of_the_command_line() {
+    let pages = written(|dir| clap_mangen::generate_to(command_line(), dir).unwrap());
+    assert!(pages.iter().any(|page| page.path == "ccfd-run.1"));
+    is_rendered("deploy/man", &pages);
+}
+
+#[test]
+fn the_completions_are_those_of_the_command_line() {
+    let files = written(|dir| {
+        for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
+            generate_to(shell, &mut command_line(), "ccfd", dir).unwrap();
+        }
+    });
+    is_rendered("deploy/completions", &files);
 }
