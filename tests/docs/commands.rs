@@ -47,8 +47,8 @@ fn arguments(words: &[String]) -> Option<Vec<String>> {
     let place = match words {
         [cargo, run, ..] if cargo == "cargo" && run == "run" => words.iter().position(|word| word == "--"),
         [first, ..] if ["install", "cargo"].contains(&first.as_str()) => None,
-        // Images, volumes, releases and namespaces have that name, too.
-        [tool, ..] if ["docker", "helm", "kubectl"].contains(&tool.as_str()) => {
+        // Images, volumes, releases and units have that name, too.
+        [tool, ..] if ["docker", "helm", "kubectl", "systemctl"].contains(&tool.as_str()) => {
             let exec = words.iter().any(|word| word == "exec");
             words.iter().rposition(is_ccfd).filter(|_| exec)
         }

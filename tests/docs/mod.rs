@@ -8,7 +8,8 @@ mod tables;
 use std::{fs, path::PathBuf};
 
 /// Every document with commands or settings in it.
-const DOCUMENTS: [&str; 4] = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "deploy/README.md"];
+const DOCUMENTS: [&str; 5] =
+    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "deploy/README.md", "deploy/RELEASE.md"];
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)

@@ -3,6 +3,7 @@
 mod container;
 mod kubernetes;
 mod notify;
+mod package;
 mod units;
 
 use std::{
