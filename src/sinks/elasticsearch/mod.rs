@@ -33,7 +33,7 @@ use crate::tables::Table;
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
 /// Bytes of records that make a good request: 50 pages and more, and several of them within the daemon's memory.
-const BATCH_BYTES: usize = 3 << 20;
+const BATCH_BYTES: usize = 11 << 18;
 
 /// The sink. Connects at the first check or write.
 pub struct ElasticsearchSink {

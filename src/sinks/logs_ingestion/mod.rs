@@ -33,6 +33,9 @@ use crate::{
 const KEPT: i64 = 2 * 24 * 60 * 60;
 /// Answers are a few hundred bytes; a token with many groups has some thousand.
 const ANSWER_BYTES_MAX: u64 = 256 << 10;
+/// Bytes of records that make a good call: 50 pages and more, which compress to nearly what a call takes. More would be cut
+/// into two calls, and several batches on their way would not fit into the daemon's memory.
+const BATCH_BYTES: usize = 11 << 18;
 /// How long one token may take: less than the look that `check` takes.
 const TOKEN_WAIT_MAX: Duration = Duration::from_secs(25);
 
@@ -130,7 +133,7 @@ impl Sink for LogsIngestionSink {
     }
 
     fn batch_bytes(&self) -> usize {
-        usize::try_from(self.settings.inflated_max).unwrap_or(usize::MAX)
+        usize::try_from(self.settings.inflated_max).map_or(BATCH_BYTES, |bytes| bytes.min(BATCH_BYTES))
     }
 
     fn writes_in_flight(&self) -> usize {
