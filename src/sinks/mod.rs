@@ -3,6 +3,7 @@
 pub mod buffers;
 pub mod disk;
 pub mod elasticsearch;
+pub mod encoding;
 pub mod http;
 pub mod kibana_index;
 pub mod line_file;

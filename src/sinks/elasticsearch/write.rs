@@ -116,9 +116,8 @@ impl Writing {
         // Audit events shrink to a tenth.
         let buffer = state.buffers.take(if form.gzip { wanted / 8 } else { wanted });
         let work = move || bulk::encode(&form, &batch, &rows, range, bytes_max, buffer);
-        let done = tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other);
         let failed = |source| SinkError::Io { path: "a request for Elasticsearch".to_owned(), source };
-        done.and_then(|encoded| encoded).map_err(failed)
+        state.encoding.run(work).await.and_then(|encoded| encoded).map_err(failed)
     }
 
     fn refused(&self, row: usize, kind: &'static str, reason: String) -> Refused {

@@ -13,7 +13,6 @@ use collectors::{Http, Response, TransportError, retry_after};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use tokio::sync::Mutex;
 
 use super::{
     body::nothing,
@@ -22,6 +21,7 @@ use super::{
 };
 use crate::sinks::{
     SinkError,
+    encoding::EncodingThread,
     remote::{RemoteError, RemoteErrorKind, Service, plain},
 };
 
@@ -42,9 +42,8 @@ pub(super) struct Api {
     pub tokens: Arc<Tokens>,
     /// The longest wait that an answer may ask for.
     pub retry_after_max: Duration,
-    /// Held while rows are compressed, one call at a time: that is done long before the calls before it are answered, and
-    /// each at work keeps a megabyte.
-    pub compressing: Mutex<()>,
+    /// Where rows are compressed, one call after the other: that is done long before the calls before it are answered.
+    pub encoding: EncodingThread,
     /// Whether another success than 204 was told of.
     pub surprised: AtomicBool,
 }

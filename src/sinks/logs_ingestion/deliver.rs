@@ -1,12 +1,12 @@
 //! A batch becomes calls, one after the other, and smaller ones around whatever is not accepted.
 
-use std::{io, ops::Range, path::Path};
+use std::{io, ops::Range};
 
 use super::{
     body::{Call, Encoder},
     call::{Answer, Api},
 };
-use crate::sinks::{Batch, Partly, Receipt, Refused, SinkError, Unfinished, disk, remote::RemoteError};
+use crate::sinks::{Batch, Partly, Receipt, Refused, SinkError, Unfinished, remote::RemoteError};
 
 const COMPRESSION: &str = "compression";
 
@@ -106,9 +106,8 @@ impl Delivery<'_> {
 
     async fn encode(&self, places: Range<usize>) -> Result<Call, SinkError> {
         let (encoder, batch, since) = (self.encoder.clone(), self.batch.clone(), self.since);
-        let _compressing = self.api.compressing.lock().await;
-        let work = move || encoder.encode(&batch, places, since).map_err(broken);
-        disk::blocking(Path::new(COMPRESSION), work).await
+        let encoded = self.api.encoding.run(move || encoder.encode(&batch, places, since)).await;
+        encoded.and_then(|call| call).map_err(broken)
     }
 }
 
