@@ -3,7 +3,6 @@
 pub mod buffers;
 pub mod disk;
 pub mod elasticsearch;
-pub mod encoding;
 pub mod http;
 pub mod kibana_index;
 pub mod line_file;
@@ -12,6 +11,7 @@ pub mod ndjson;
 pub mod remote;
 #[cfg(test)]
 mod samples;
+pub mod sink_thread;
 pub mod sqlite;
 
 use std::sync::Arc;

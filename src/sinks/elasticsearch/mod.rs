@@ -23,9 +23,9 @@ use self::bulk::Form;
 use self::call::{Cluster, Request};
 use self::server::Server;
 use super::buffers::Buffers;
-use super::encoding::EncodingThread;
 use super::http::Remote;
 use super::remote::Service;
+use super::sink_thread::SinkThread;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished};
 use crate::config::{ElasticsearchSettings, Environment, Refresh};
 use crate::tables::Table;
@@ -49,7 +49,7 @@ struct State {
     server: OnceCell<Option<Server>>,
     /// Bytes of a request at most: as set, or less where a request was too large.
     bytes_max: AtomicUsize,
-    encoding: EncodingThread,
+    encoding: SinkThread,
     buffers: Buffers,
 }
 
@@ -76,7 +76,7 @@ impl ElasticsearchSink {
             cluster: Cluster::new(remote, urls),
             server: OnceCell::new(),
             bytes_max: AtomicUsize::new(bytes_max),
-            encoding: EncodingThread::default(),
+            encoding: SinkThread::default(),
             buffers: Buffers::default(),
             settings,
             clock,

@@ -21,8 +21,8 @@ use super::{
 };
 use crate::sinks::{
     SinkError,
-    encoding::EncodingThread,
     remote::{RemoteError, RemoteErrorKind, Service, plain},
+    sink_thread::SinkThread,
 };
 
 const API_VERSION: &str = "2023-01-01";
@@ -43,7 +43,7 @@ pub(super) struct Api {
     /// The longest wait that an answer may ask for.
     pub retry_after_max: Duration,
     /// Where rows are compressed, one call after the other: that is done long before the calls before it are answered.
-    pub encoding: EncodingThread,
+    pub encoding: SinkThread,
     /// Whether another success than 204 was told of.
     pub surprised: AtomicBool,
 }

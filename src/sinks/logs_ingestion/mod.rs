@@ -22,8 +22,8 @@ use futures::future::join_all;
 use self::{body::Encoder, call::Api, credential::Credential, deliver::Delivery, token::Tokens};
 use super::{
     Batch, Receipt, Redelivery, Sink, SinkError, Unfinished,
-    encoding::EncodingThread,
     remote::{RemoteError, RemoteErrorKind, Service},
+    sink_thread::SinkThread,
 };
 use crate::{
     config::{AzureIdentity, Environment, LogsIngestionSettings, OldRecords, Profile},
@@ -95,7 +95,7 @@ impl LogsIngestionSink {
             streams: format!("{endpoint}dataCollectionRules/{dcr_immutable_id}/streams"),
             tokens: Arc::new(Tokens::new(credential, self.clock.clone())),
             retry_after_max: connection.retry_after_max,
-            encoding: EncodingThread::default(),
+            encoding: SinkThread::default(),
             surprised: AtomicBool::new(false),
         })
     }

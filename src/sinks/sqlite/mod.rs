@@ -13,6 +13,7 @@ use collectors::Clock;
 
 use self::database::Database;
 use self::retain::Keeper;
+use super::sink_thread::SinkThread;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished, disk};
 use crate::config::SqliteSettings;
 use crate::tables::Table;
@@ -24,6 +25,7 @@ const BATCH_BYTES: usize = 5 << 20;
 /// The sink. Opens the database at the first check or write, and again after a failure.
 pub struct SqliteSink {
     state: Arc<State>,
+    thread: SinkThread,
 }
 
 struct State {
@@ -35,7 +37,10 @@ struct State {
 impl SqliteSink {
     /// A sink with these settings; touches nothing yet. The clock decides what is too old.
     pub fn new(settings: SqliteSettings, clock: Clock) -> Self {
-        Self { state: Arc::new(State { settings, clock, open: Mutex::new(None) }) }
+        Self {
+            state: Arc::new(State { settings, clock, open: Mutex::new(None) }),
+            thread: SinkThread::default(),
+        }
     }
 
     async fn run<T: Send + 'static>(
@@ -43,7 +48,8 @@ impl SqliteSink {
         work: impl FnOnce(&State, &mut Database, &mut Keeper) -> Result<T, SinkError> + Send + 'static,
     ) -> Result<T, SinkError> {
         let state = Arc::clone(&self.state);
-        disk::blocking(&self.state.settings.path, move || state.with_database(work)).await
+        let done = self.thread.run(move || state.with_database(work)).await;
+        done.map_err(|error| disk::failed(&self.state.settings.path, error)).and_then(|done| done)
     }
 }
 

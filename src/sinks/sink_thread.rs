@@ -1,4 +1,4 @@
-//! Where bodies of requests are encoded: one thread for each sink.
+//! A thread of its own for a sink whose work needs much memory or a core: encoding bodies, a database.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,12 +9,12 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread that encodes one body after the other. The system's allocator keeps for each thread what its last large
-/// allocations took; on threads that change, that would be several bodies' worth.
+/// A thread that does one piece of work after the other. The system's allocator keeps for each thread what its last
+/// large allocations took; on threads that change, that would be several batches' worth.
 #[derive(Default)]
-pub struct EncodingThread(Mutex<Option<mpsc::Sender<Job>>>);
+pub struct SinkThread(Mutex<Option<mpsc::Sender<Job>>>);
 
-impl EncodingThread {
+impl SinkThread {
     /// Runs the work there, after what was handed in before. Fails when no thread can be had, or when the work
     /// breaks down; that of others goes on.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
@@ -24,8 +24,8 @@ impl EncodingThread {
             let _ = sender.send(work());
         });
         let jobs = self.jobs()?;
-        jobs.send(job).map_err(|_| io::Error::other("the encoding thread has ended"))?;
-        done.await.map_err(|_| io::Error::other("encoding broke down"))
+        jobs.send(job).map_err(|_| io::Error::other("the sink's thread has ended"))?;
+        done.await.map_err(|_| io::Error::other("the work broke down"))
     }
 
     /// The way to the thread, which is started with the first work and ends with this.
@@ -41,7 +41,7 @@ impl EncodingThread {
                 let _ = catch_unwind(AssertUnwindSafe(job));
             }
         };
-        thread::Builder::new().name("encode".to_owned()).spawn(work)?;
+        thread::Builder::new().name("sink".to_owned()).spawn(work)?;
         Ok(held.insert(sender).clone())
     }
 }
@@ -52,17 +52,17 @@ mod tests {
 
     #[tokio::test]
     async fn all_work_is_done_by_one_thread_in_order() {
-        let encoding = EncodingThread::default();
-        let here = || thread::current().id();
-        let (one, two) = tokio::join!(encoding.run(here), encoding.run(here));
+        let thread = SinkThread::default();
+        let here = || std::thread::current().id();
+        let (one, two) = tokio::join!(thread.run(here), thread.run(here));
         assert_eq!(one.unwrap(), two.unwrap());
     }
 
     #[tokio::test]
     async fn work_that_breaks_down_fails_alone() {
-        let encoding = EncodingThread::default();
-        let broken = encoding.run(|| panic!("broken on purpose")).await;
-        assert_eq!(broken.map_err(|error| error.to_string()), Err::<(), _>("encoding broke down".to_owned()));
-        assert_eq!(encoding.run(|| 7).await.unwrap(), 7);
+        let thread = SinkThread::default();
+        let broken = thread.run(|| panic!("broken on purpose")).await;
+        assert_eq!(broken.map_err(|error| error.to_string()), Err::<(), _>("the work broke down".to_owned()));
+        assert_eq!(thread.run(|| 7).await.unwrap(), 7);
     }
 }
