@@ -1,8 +1,11 @@
 //! ccfd brings OpenAI audit logs and stored chat completions into a SIEM: every record, once.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod deploy;
+pub mod moment;
 pub mod pipeline;
 pub mod redact;
 pub mod simulator;

@@ -41,7 +41,7 @@ pub trait Transport: Send + Sync {
 }
 
 /// What the connections to one host need.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HttpSettings {
     /// Bound on connecting, TLS included.
     pub connect_timeout: Duration,
@@ -62,7 +62,7 @@ pub struct HttpSettings {
 }
 
 /// What of the other side's certificate is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verification {
     /// Who signed it, and that it is for the host that was called.
     Full,
@@ -73,7 +73,7 @@ pub enum Verification {
 }
 
 /// A certificate of our own, each part in a PEM file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClientIdentity {
     /// The certificate, and those between it and the authority.
     pub cert_file: PathBuf,

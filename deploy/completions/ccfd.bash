@@ -22,6 +22,9 @@ _ccfd() {
             ccfd,check)
                 cmd="ccfd__subcmd__check"
                 ;;
+            ccfd,collectors)
+                cmd="ccfd__subcmd__collectors"
+                ;;
             ccfd,demo)
                 cmd="ccfd__subcmd__demo"
                 ;;
@@ -37,6 +40,9 @@ _ccfd() {
             ccfd,rejects)
                 cmd="ccfd__subcmd__rejects"
                 ;;
+            ccfd,reload)
+                cmd="ccfd__subcmd__reload"
+                ;;
             ccfd,reset-state)
                 cmd="ccfd__subcmd__reset__subcmd__state"
                 ;;
@@ -46,8 +52,35 @@ _ccfd() {
             ccfd,simulate)
                 cmd="ccfd__subcmd__simulate"
                 ;;
+            ccfd,state)
+                cmd="ccfd__subcmd__state"
+                ;;
             ccfd,status)
                 cmd="ccfd__subcmd__status"
+                ;;
+            ccfd__subcmd__collectors,help)
+                cmd="ccfd__subcmd__collectors__subcmd__help"
+                ;;
+            ccfd__subcmd__collectors,pause)
+                cmd="ccfd__subcmd__collectors__subcmd__pause"
+                ;;
+            ccfd__subcmd__collectors,poll)
+                cmd="ccfd__subcmd__collectors__subcmd__poll"
+                ;;
+            ccfd__subcmd__collectors,resume)
+                cmd="ccfd__subcmd__collectors__subcmd__resume"
+                ;;
+            ccfd__subcmd__collectors__subcmd__help,help)
+                cmd="ccfd__subcmd__collectors__subcmd__help__subcmd__help"
+                ;;
+            ccfd__subcmd__collectors__subcmd__help,pause)
+                cmd="ccfd__subcmd__collectors__subcmd__help__subcmd__pause"
+                ;;
+            ccfd__subcmd__collectors__subcmd__help,poll)
+                cmd="ccfd__subcmd__collectors__subcmd__help__subcmd__poll"
+                ;;
+            ccfd__subcmd__collectors__subcmd__help,resume)
+                cmd="ccfd__subcmd__collectors__subcmd__help__subcmd__resume"
                 ;;
             ccfd__subcmd__deploy,help)
                 cmd="ccfd__subcmd__deploy__subcmd__help"
@@ -67,6 +100,9 @@ _ccfd() {
             ccfd__subcmd__help,check)
                 cmd="ccfd__subcmd__help__subcmd__check"
                 ;;
+            ccfd__subcmd__help,collectors)
+                cmd="ccfd__subcmd__help__subcmd__collectors"
+                ;;
             ccfd__subcmd__help,demo)
                 cmd="ccfd__subcmd__help__subcmd__demo"
                 ;;
@@ -82,6 +118,9 @@ _ccfd() {
             ccfd__subcmd__help,rejects)
                 cmd="ccfd__subcmd__help__subcmd__rejects"
                 ;;
+            ccfd__subcmd__help,reload)
+                cmd="ccfd__subcmd__help__subcmd__reload"
+                ;;
             ccfd__subcmd__help,reset-state)
                 cmd="ccfd__subcmd__help__subcmd__reset__subcmd__state"
                 ;;
@@ -91,8 +130,20 @@ _ccfd() {
             ccfd__subcmd__help,simulate)
                 cmd="ccfd__subcmd__help__subcmd__simulate"
                 ;;
+            ccfd__subcmd__help,state)
+                cmd="ccfd__subcmd__help__subcmd__state"
+                ;;
             ccfd__subcmd__help,status)
                 cmd="ccfd__subcmd__help__subcmd__status"
+                ;;
+            ccfd__subcmd__help__subcmd__collectors,pause)
+                cmd="ccfd__subcmd__help__subcmd__collectors__subcmd__pause"
+                ;;
+            ccfd__subcmd__help__subcmd__collectors,poll)
+                cmd="ccfd__subcmd__help__subcmd__collectors__subcmd__poll"
+                ;;
+            ccfd__subcmd__help__subcmd__collectors,resume)
+                cmd="ccfd__subcmd__help__subcmd__collectors__subcmd__resume"
                 ;;
             ccfd__subcmd__help__subcmd__deploy,render)
                 cmd="ccfd__subcmd__help__subcmd__deploy__subcmd__render"
@@ -105,6 +156,15 @@ _ccfd() {
                 ;;
             ccfd__subcmd__help__subcmd__rejects,show)
                 cmd="ccfd__subcmd__help__subcmd__rejects__subcmd__show"
+                ;;
+            ccfd__subcmd__help__subcmd__state,export)
+                cmd="ccfd__subcmd__help__subcmd__state__subcmd__export"
+                ;;
+            ccfd__subcmd__help__subcmd__state,import)
+                cmd="ccfd__subcmd__help__subcmd__state__subcmd__import"
+                ;;
+            ccfd__subcmd__help__subcmd__state,show)
+                cmd="ccfd__subcmd__help__subcmd__state__subcmd__show"
                 ;;
             ccfd__subcmd__rejects,help)
                 cmd="ccfd__subcmd__rejects__subcmd__help"
@@ -130,6 +190,30 @@ _ccfd() {
             ccfd__subcmd__rejects__subcmd__help,show)
                 cmd="ccfd__subcmd__rejects__subcmd__help__subcmd__show"
                 ;;
+            ccfd__subcmd__state,export)
+                cmd="ccfd__subcmd__state__subcmd__export"
+                ;;
+            ccfd__subcmd__state,help)
+                cmd="ccfd__subcmd__state__subcmd__help"
+                ;;
+            ccfd__subcmd__state,import)
+                cmd="ccfd__subcmd__state__subcmd__import"
+                ;;
+            ccfd__subcmd__state,show)
+                cmd="ccfd__subcmd__state__subcmd__show"
+                ;;
+            ccfd__subcmd__state__subcmd__help,export)
+                cmd="ccfd__subcmd__state__subcmd__help__subcmd__export"
+                ;;
+            ccfd__subcmd__state__subcmd__help,help)
+                cmd="ccfd__subcmd__state__subcmd__help__subcmd__help"
+                ;;
+            ccfd__subcmd__state__subcmd__help,import)
+                cmd="ccfd__subcmd__state__subcmd__help__subcmd__import"
+                ;;
+            ccfd__subcmd__state__subcmd__help,show)
+                cmd="ccfd__subcmd__state__subcmd__help__subcmd__show"
+                ;;
             *)
                 ;;
         esac
@@ -137,7 +221,7 @@ _ccfd() {
 
     case "${cmd}" in
         ccfd)
-            opts="-h -V --config --help --version run backfill reset-state status check rejects query deploy simulate demo help"
+            opts="-h -V --config --help --version run backfill reset-state status collectors reload state check rejects query deploy simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -195,6 +279,148 @@ _ccfd() {
         ccfd__subcmd__check)
             opts="-h --json --install --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__collectors)
+            opts="-h --config --help pause resume poll help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__collectors__subcmd__help)
+            opts="pause resume poll help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__collectors__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__collectors__subcmd__help__subcmd__pause)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__collectors__subcmd__help__subcmd__poll)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__collectors__subcmd__help__subcmd__resume)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__collectors__subcmd__pause)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__collectors__subcmd__poll)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__collectors__subcmd__resume)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -319,7 +545,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help)
-            opts="run backfill reset-state status check rejects query deploy simulate demo help"
+            opts="run backfill reset-state status collectors reload state check rejects query deploy simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -349,6 +575,62 @@ _ccfd() {
         ccfd__subcmd__help__subcmd__check)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__collectors)
+            opts="pause resume poll"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__collectors__subcmd__pause)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__collectors__subcmd__poll)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__collectors__subcmd__resume)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -486,6 +768,20 @@ _ccfd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ccfd__subcmd__help__subcmd__reload)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ccfd__subcmd__help__subcmd__reset__subcmd__state)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -517,6 +813,62 @@ _ccfd() {
         ccfd__subcmd__help__subcmd__simulate)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__state)
+            opts="show export import"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__state__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__state__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__state__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -722,6 +1074,24 @@ _ccfd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ccfd__subcmd__reload)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ccfd__subcmd__reset__subcmd__state)
             opts="-h --collector --sink --to --dry-run --yes --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -825,6 +1195,148 @@ _ccfd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__state)
+            opts="-h --config --help show export import help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__state__subcmd__export)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__state__subcmd__help)
+            opts="show export import help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__state__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__state__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__state__subcmd__help__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__state__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__state__subcmd__import)
+            opts="-h --yes --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__state__subcmd__show)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -1,42 +1,44 @@
-//! `ccfd backfill`: a past window, once, under a checkpoint of its own.
+//! `ccfd backfill`: a past window, once, under a checkpoint of its own; read by the daemon if one runs, else by this command.
+
+mod show;
 
 use std::{
     io::{self, IsTerminal},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use state::Store;
 
 use super::{
     Context, UsageError,
-    assembly::{Assembly, Wanted},
     exit::{Exit, exit_of},
-    logging,
-    run::watch_signals,
-    runtime,
-    store::{self, backfill_name, route_name},
+    keeper::Keeper,
+    logging, runtime,
     text::{grouped, print},
-    time::{Time, shown},
+    time::Time,
 };
 use crate::{
+    admin::client::AdminClient,
     config::{Config, Source},
+    daemon::{
+        assembly::Assembly,
+        backfill::{BackfillWanted, HowEnded, PlanError, Window, plan},
+        signals::watch_stop,
+    },
+    moment::shown,
     pipeline::{
-        checkpoint::Checkpoint,
-        plan::Plan,
-        policy::judge,
-        progress::{Progress, RouteState, RouteStatus},
+        progress::RouteStatus,
         route::Ended,
-        shutdown::shutdown,
+        shutdown::{Shutdown, shutdown},
     },
 };
+use show::Display;
 
 /// The most windows that are read at the same time.
 const PARALLEL_MAX: u64 = 64;
 /// How often progress is shown.
 const SHOW_INTERVAL: Duration = Duration::from_millis(250);
-/// How often a line is written where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -73,7 +75,16 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         config.log.level = config.log.level.min(tracing::Level::WARN);
     }
     logging::start(&config.log);
-    runtime()?.block_on(backfill(config, context, arguments, sink))
+    let now = chrono::Utc::now().timestamp();
+    let wanted = BackfillWanted {
+        collector: arguments.collector.clone(),
+        sink,
+        from: arguments.from.moment(now),
+        to: arguments.to.as_ref().map(|to| to.moment(now)),
+        parallel: usize::try_from(arguments.parallel).unwrap_or(1),
+        again: arguments.again,
+    };
+    runtime()?.block_on(backfill(config, context, &wanted))
 }
 
 /// The sink that is meant: the named one, or the collector's only one.
@@ -93,129 +104,117 @@ pub fn pick_sink(config: &Config, collector: &str, sink: Option<&str>) -> Result
     }
 }
 
-async fn backfill(
-    config: Config,
-    context: &Context,
-    arguments: &Arguments,
-    sink: String,
-) -> anyhow::Result<Exit> {
+async fn backfill(config: Config, context: &Context, wanted: &BackfillWanted) -> anyhow::Result<Exit> {
     let (sender, stop) = shutdown();
-    watch_signals(sender)?;
-    let store = store::open(&config.state, "ccfd backfill")?;
-    let route = route_name(&arguments.collector, &sink);
-    let now = chrono::Utc::now().timestamp();
-    let own = store::load(&store, &route).await?;
-    let to_text = arguments.to.as_ref().map_or("", |to| to.text.as_str());
-    let name = backfill_name(&route, &arguments.from.text, to_text);
-    if arguments.again {
-        store.cursor::<Checkpoint>(&name).remove().await?;
+    watch_stop(sender)?;
+    match Keeper::find(&config, context, "ccfd backfill").await? {
+        Keeper::Own(store) => {
+            let done = read(config, context, wanted, &store, stop).await;
+            store.close().await?;
+            done
+        }
+        Keeper::Daemon(daemon) => follow(&daemon, wanted, stop).await,
     }
-    let begun = store::load(&store, &name).await?;
-    if let Some(begun) = begun.as_ref().filter(|begun| begun.walks.iter().all(|walk| walk.finished)) {
-        let end = begun.walks.last().and_then(|walk| walk.until).unwrap_or(begun.start);
-        print(&format!(
-            "already finished: {} to {}, {} records; --again reads it once more\n",
-            shown(begun.start),
-            shown(end + 1),
-            grouped(begun.delivered)
-        ))?;
-        store.close().await?;
-        return Ok(Exit::Done);
-    }
-    let from = begun.as_ref().map_or(arguments.from.second(now), |begun| begun.start);
-    let end = match (&begun, &arguments.to, &own) {
-        (Some(begun), _, _) => begun.walks.last().and_then(|walk| walk.until).map_or(now, |until| until + 1),
-        (None, Some(to), _) => to.second(now),
-        (None, None, Some(own)) => own.start,
-        (None, None, None) => now,
-    };
-    if from >= end {
-        let text = format!("nothing lies between --from {} and --to {}", shown(from), shown(end));
-        let covered = own.filter(|own| arguments.to.is_none() && own.start <= from);
-        let hint = covered.map_or("", |_| ": the route itself covers that time; give --to to read it again");
-        return Err(UsageError(text + hint).into());
-    }
-    let plan = Plan::Past { from, to: end - 1, parallel: usize::try_from(arguments.parallel).unwrap_or(1) };
-    let wanted =
-        Wanted { collector: arguments.collector.clone(), sink, checkpoint: name, plan, accept_change: false };
-    let assembly = Assembly::new(config, context.environment.clone());
-    let Some(route) = assembly.route(&store, wanted) else {
-        return Err(UsageError("the collector's sink is not configured".to_owned()).into());
-    };
-    let (progress, began) = (route.progress.clone(), Instant::now());
-    tracing::info!(from = shown(from), to = shown(end), resumed = begun.is_some(), "backfill started");
-    let showing = tokio::spawn(show(progress.clone(), end - from));
-    let ended = route.run(stop).await;
-    showing.abort();
-    _ = showing.await;
-    store.close().await?;
-    Ok(summary(&ended, &progress.status(), (from, end), began.elapsed())?)
 }
 
-fn summary(ended: &Ended, status: &RouteStatus, (from, end): (i64, i64), took: Duration) -> io::Result<Exit> {
-    let (exit, how) = match ended {
-        Ended::ReadAll => (Exit::Done, "finished"),
-        Ended::Stopped => (Exit::Failed, "stopped; the same command goes on from here"),
-        Ended::Failed(failure) => (exit_of(failure), "not finished; the same command goes on from here"),
+/// Reads it in this process.
+async fn read(
+    config: Config,
+    context: &Context,
+    wanted: &BackfillWanted,
+    store: &Store,
+    stop: Shutdown,
+) -> anyhow::Result<Exit> {
+    let window = match plan(store, wanted, chrono::Utc::now().timestamp()).await {
+        Ok(window) => window,
+        Err(PlanError::Empty(text)) => return Err(UsageError(text).into()),
+        Err(PlanError::State(error)) => return Err(error.into()),
+    };
+    if window.finished {
+        return Ok(tell_finished(&window)?);
+    }
+    let assembly = Assembly::new(config, context.environment.clone());
+    let Some(route) = assembly.route(store, window.wanted(wanted)) else {
+        return Err(UsageError("the collector's sink is not configured".to_owned()).into());
+    };
+    let (from, to) = (shown(window.from), shown(window.end));
+    tracing::info!(from, to, resumed = window.resumed, "backfill started");
+    let progress = route.progress.clone();
+    let mut display = Display::new(window.end - window.from, window.delivered);
+    let running = route.run(stop);
+    tokio::pin!(running);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut running => break ended,
+            () = tokio::time::sleep(SHOW_INTERVAL) => display.show(&progress.status()),
+        }
+    };
+    let exit = match &ended {
+        Ended::ReadAll => Exit::Done,
+        Ended::Stopped => Exit::Failed,
+        Ended::Failed(failure) => exit_of(failure),
+    };
+    summary(&HowEnded::from(&ended), &progress.status(), &window, display.elapsed())?;
+    Ok(exit)
+}
+
+/// Lets the daemon read it, and shows how far it is. Told to stop, it stops the daemon's backfill, too.
+async fn follow(daemon: &AdminClient, wanted: &BackfillWanted, mut stop: Shutdown) -> anyhow::Result<Exit> {
+    let window = daemon.backfill(wanted).await?;
+    if window.finished {
+        return Ok(tell_finished(&window)?);
+    }
+    let (from, to) = (shown(window.from), shown(window.end));
+    tracing::info!(from, to, resumed = window.resumed, daemon = daemon.pid, "backfill started by the daemon");
+    let mut display = Display::new(window.end - window.from, window.delivered);
+    loop {
+        if stop.or_sleep(SHOW_INTERVAL).await {
+            daemon.stop_backfill(&window.name).await?;
+        }
+        let reports = daemon.backfills().await?;
+        let Some(report) = reports.into_iter().find(|report| report.window.name == window.name) else {
+            return Err(anyhow::anyhow!("the daemon was started anew; the same command goes on"));
+        };
+        display.show(&report.status);
+        if let Some(ended) = report.ended {
+            summary(&ended, &report.status, &window, display.elapsed())?;
+            return Ok(match ended {
+                HowEnded::Finished => Exit::Done,
+                HowEnded::Failed { operator: true, .. } => Exit::Operator,
+                HowEnded::Stopped | HowEnded::Failed { operator: false, .. } => Exit::Failed,
+            });
+        }
+    }
+}
+
+fn tell_finished(window: &Window) -> io::Result<Exit> {
+    print(&format!(
+        "already finished: {} to {}, {} records; --again reads it once more\n",
+        shown(window.from),
+        shown(window.end),
+        grouped(window.delivered)
+    ))?;
+    Ok(Exit::Done)
+}
+
+fn summary(ended: &HowEnded, status: &RouteStatus, window: &Window, took: Duration) -> io::Result<()> {
+    let how = match ended {
+        HowEnded::Finished => "finished",
+        HowEnded::Stopped => "stopped; the same command goes on from here",
+        HowEnded::Failed { .. } => "not finished; the same command goes on from here",
     };
     print(&format!(
         "backfill {how}\n  window     {} to {}\n  records    {} ({} already there, {} rejected)\n  requests   {}\n  time       {:.1} s\n",
-        shown(from),
-        shown(end),
+        shown(window.from),
+        shown(window.end),
         grouped(status.delivered),
         grouped(status.already_there),
         grouped(status.rejected),
         grouped(status.requests),
         took.as_secs_f64()
     ))?;
-    if let Ended::Failed(failure) = ended {
-        eprintln!("ccfd: {failure}\n      {}", judge(failure).advice);
+    if let HowEnded::Failed { text, advice, .. } = ended {
+        eprintln!("ccfd: {text}\n      {advice}");
     }
-    Ok(exit)
-}
-
-/// Shows progress until it is aborted: a bar on a terminal, lines elsewhere.
-async fn show(progress: Progress, seconds: i64) {
-    let bar = std::io::stderr().is_terminal().then(|| bar(seconds));
-    let began = Instant::now();
-    let before = progress.status().delivered;
-    let mut next_line = Instant::now() + LINE_INTERVAL;
-    loop {
-        tokio::time::sleep(SHOW_INTERVAL).await;
-        let status = progress.status();
-        let covered = status.remaining_seconds.map_or(0, |remaining| (seconds - remaining).max(0));
-        let rate = (status.delivered.saturating_sub(before)) as f64 / began.elapsed().as_secs_f64();
-        match &bar {
-            Some(bar) => {
-                let doing = if status.state == RouteState::CatchingUp {
-                    String::new()
-                } else {
-                    format!(" ({})", status.state)
-                };
-                bar.set_position(covered.unsigned_abs());
-                bar.set_message(format!("{} records, {rate:.0}/s{doing}", status.delivered));
-            }
-            None if Instant::now() >= next_line => {
-                next_line += LINE_INTERVAL;
-                let percent = covered * 100 / seconds.max(1);
-                let left = (covered > 0)
-                    .then(|| began.elapsed().as_secs_f64() * (seconds - covered) as f64 / covered as f64);
-                tracing::info!(
-                    records = status.delivered,
-                    records_per_second = rate as u64,
-                    covered_percent = percent,
-                    eta_seconds = left.map(|left| left as u64),
-                    "backfill"
-                );
-            }
-            None => {}
-        }
-    }
-}
-
-fn bar(seconds: i64) -> ProgressBar {
-    let bar = ProgressBar::new(seconds.unsigned_abs());
-    let template = "{wide_bar} {percent:>3}% of the time covered  {msg}  ETA {eta}";
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
+    Ok(())
 }

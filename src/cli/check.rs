@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use super::{
     Context,
-    assembly::Assembly,
     exit::Exit,
     logging, runtime,
     text::{self, Align, WIDTH, counted, tame, wrap},
 };
 use crate::{
     config::{Config, ConfigError, find_file},
+    daemon::assembly::Assembly,
     pipeline::policy::{Failure, judge},
 };
 

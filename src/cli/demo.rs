@@ -19,15 +19,20 @@ use tokio::net::TcpListener;
 
 use super::{
     Context,
-    assembly::Assembly,
     exit::Exit,
     logging, query,
-    run::{collect, routes, watch_signals},
+    run::collect,
     runtime, store,
     text::{grouped, print},
 };
 use crate::{
     config::{Config, Environment},
+    daemon::{
+        assembly::Assembly,
+        control::control,
+        signals::watch_stop,
+        supervisor::{Mode, Supervisor},
+    },
     pipeline::shutdown::shutdown,
     simulator::{Options, Simulator, serve},
     tables,
@@ -74,15 +79,15 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
         place.tables().display()
     ))?;
     let (sender, stop) = shutdown();
-    let stopper = watch_signals(sender)?;
+    let stopper = watch_stop(sender)?;
     let store = store::open(&config.state, "ccfd demo")?;
     let assembly = Assembly::new(config, environment);
-    let routes = routes(&assembly, &store, false, false);
-    let progress = routes.iter().map(|route| route.progress.clone()).collect();
+    let supervisor = Supervisor::new(assembly.clone(), store.clone());
+    let (_, orders) = control();
     let watch = Watch {
         simulator: &api.simulator,
         stop_time: &|| api.stop_time(),
-        progress,
+        board: assembly.board.clone(),
         tables: place.tables(),
         traffic,
     };
@@ -91,8 +96,8 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
         stopper.request();
         seen
     };
-    let (collected, seen) =
-        tokio::join!(collect(&assembly, store, routes, stop.clone(), stopper.clone(), None), watching);
+    let collecting = collect(&assembly, store, supervisor, Mode::default(), orders, stop.clone());
+    let (collected, seen) = tokio::join!(collecting, watching);
     collected?;
     match seen? {
         Some(seen) => end(place, api.port, &seen),

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use state::StateError;
 
+use super::keeper::KeeperError;
 use crate::{
+    admin::client::AdminError,
     config::ConfigError,
     pipeline::policy::{Action, Failure, judge},
 };
@@ -78,12 +80,29 @@ pub fn report(result: anyhow::Result<Exit>) -> Exit {
         Err(error) => error,
     };
     eprintln!("ccfd: {error:#}");
-    if let Some(error) = error.downcast_ref::<StateError>() {
+    if let Some(error) = state_error(&error) {
         return exit_of_state(error);
     }
     if let Some(failure) = error.downcast_ref::<Failure>() {
         eprintln!("      {}", judge(failure).advice);
         return exit_of(failure);
     }
+    if let Some(AdminError::Usage(_)) = admin_error(&error) {
+        return Exit::Usage;
+    }
     if error.is::<ConfigError>() || error.is::<UsageError>() { Exit::Usage } else { Exit::Failed }
+}
+
+fn state_error(error: &anyhow::Error) -> Option<&StateError> {
+    match error.downcast_ref::<KeeperError>() {
+        Some(KeeperError::State(error)) => Some(error),
+        Some(KeeperError::Admin(_)) | None => error.downcast_ref(),
+    }
+}
+
+fn admin_error(error: &anyhow::Error) -> Option<&AdminError> {
+    match error.downcast_ref::<KeeperError>() {
+        Some(KeeperError::Admin(error)) => Some(error),
+        Some(KeeperError::State(_)) | None => error.downcast_ref(),
+    }
 }

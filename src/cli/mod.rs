@@ -1,20 +1,22 @@
 //! The command line: one file a subcommand, named after it.
 
-mod assembly;
 mod backfill;
 mod check;
+mod collectors;
 mod demo;
 mod deploy;
 mod exit;
+mod keeper;
 mod logging;
-mod notify;
 mod places;
 mod query;
 mod rejects;
+mod reload;
 mod reset_state;
 mod rows;
 mod run;
 mod simulate;
+mod state;
 mod status;
 mod store;
 mod text;
@@ -57,6 +59,12 @@ enum Command {
     ResetState(reset_state::Arguments),
     /// Show what each route is doing
     Status(status::Arguments),
+    /// Pause a collector, resume it, or let it poll at once
+    Collectors(collectors::Arguments),
+    /// Let the daemon take up a changed configuration
+    Reload(reload::Arguments),
+    /// Show, export or import the checkpoints
+    State(state::Arguments),
     /// Check configuration, keys, upstream, sinks and state without writing a row
     Check(check::Arguments),
     /// Show what could not be delivered, and send it again
@@ -72,6 +80,7 @@ enum Command {
 }
 
 /// What every command gets.
+#[derive(Debug, Clone)]
 struct Context {
     file: Option<PathBuf>,
     environment: Environment,
@@ -114,6 +123,9 @@ pub fn main() -> ExitCode {
         Command::Backfill(arguments) => backfill::run(&context, &arguments),
         Command::ResetState(arguments) => reset_state::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
+        Command::Collectors(arguments) => collectors::run(&context, &arguments),
+        Command::Reload(arguments) => reload::run(&context, &arguments),
+        Command::State(arguments) => state::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
         Command::Rejects(arguments) => rejects::run(&context, &arguments),
         Command::Query(arguments) => query::run(&context, &arguments),

@@ -9,9 +9,10 @@ use std::{io, path::PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::{Context, exit::Exit, store::REJECTS_DIR};
+use super::{Context, exit::Exit};
 use crate::{
     config::Config,
+    daemon::REJECTS_DIR,
     pipeline::rejects::kept::{self, Kept, Key},
 };
 

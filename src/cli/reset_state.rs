@@ -1,22 +1,21 @@
 //! `ccfd reset-state`: forgets where a route stands, after showing it.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use clap::Args;
-use serde_json::json;
-use state::{StateError, Store};
 
 use super::{
     Context, UsageError,
     exit::Exit,
+    keeper::Keeper,
     logging, runtime,
-    store::{self, is_route_name},
-    text::{grouped, print},
-    time::{Time, shown},
+    text::{asked, grouped, print},
+    time::Time,
 };
 use crate::{
-    config::{Config, Source, Start},
-    pipeline::checkpoint::Checkpoint,
+    config::{Config, Start},
+    daemon::checkpoints::{Named, ResetWanted},
+    moment::shown,
 };
 
 #[derive(Debug, Args)]
@@ -47,26 +46,30 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         .into());
     }
     logging::start(&config.log);
-    runtime()?.block_on(reset(&config, arguments))
+    runtime()?.block_on(reset(&config, context, arguments))
 }
 
-async fn reset(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let store = store::open(&config.state, "ccfd reset-state")?;
-    let found = checkpoints(&store, arguments).await?;
+async fn reset(config: &Config, context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let keeper = Keeper::find(config, context, "ccfd reset-state").await?;
+    let done = reset_with(&keeper, config, arguments).await;
+    keeper.close().await?;
+    done
+}
+
+async fn reset_with(keeper: &Keeper, config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let to = arguments.to.as_ref().map(|to| to.second(chrono::Utc::now().timestamp()));
+    let (collector, sink) = (arguments.collector.clone(), arguments.sink.clone());
+    let look = ResetWanted { collector, sink, to, dry_run: true };
+    let found = keeper.reset(config, &look).await?;
     if found.is_empty() {
-        let known = config.collectors.contains_key(&arguments.collector);
-        store.close().await?;
-        if !known {
-            return Err(UsageError(format!(
-                "no checkpoint, and no collector `{}` is configured",
-                arguments.collector
-            ))
-            .into());
+        if !config.collectors.contains_key(&arguments.collector) {
+            let text = format!("no checkpoint, and no collector `{}` is configured", arguments.collector);
+            return Err(UsageError(text).into());
         }
         eprintln!("nothing to remove: there is no checkpoint yet");
         return Ok(Exit::Done);
     }
-    for (name, checkpoint) in &found {
+    for Named { name, checkpoint } in &found {
         let settled = checkpoint.walks.first().map_or(checkpoint.start, |walk| walk.settled);
         eprintln!(
             "{name}: everything before {} is delivered, {} records so far",
@@ -74,64 +77,19 @@ async fn reset(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
             grouped(checkpoint.delivered)
         );
     }
-    eprintln!("then: {}", outlook(config, arguments));
-    let go_on = !arguments.dry_run && (arguments.yes || asked()?);
-    if !go_on {
+    eprintln!("then: {}", outlook(config, arguments, to));
+    if arguments.dry_run || !(arguments.yes || asked("remove?")?) {
         eprintln!("nothing was changed");
-        store.close().await?;
         return Ok(Exit::Done);
     }
-    let mut removed = Vec::new();
-    for (name, checkpoint) in found {
-        let mut cursor = store.cursor::<Checkpoint>(&name);
-        cursor.remove().await?;
-        if let (Some(to), true) = (&arguments.to, is_route_name(&name)) {
-            let fresh = begin_at(config, arguments, &checkpoint, to.second(chrono::Utc::now().timestamp()));
-            cursor.load().await?;
-            cursor.commit(&fresh, Vec::new()).await?;
-        }
-        removed.push(json!({ "name": name, "checkpoint": checkpoint }));
-    }
-    store.close().await?;
+    let removed = keeper.reset(config, &ResetWanted { dry_run: false, ..look }).await?;
     print(&(serde_json::to_string_pretty(&removed)? + "\n"))?;
     Ok(Exit::Done)
 }
 
-/// The route's checkpoint, and those of its backfills.
-async fn checkpoints(store: &Store, arguments: &Arguments) -> Result<Vec<(String, Checkpoint)>, StateError> {
-    let mut found = Vec::new();
-    for name in store.names()? {
-        let mut parts = name.splitn(3, '/');
-        let of_collector = parts.next() == Some(&arguments.collector);
-        let sink = parts.next();
-        let of_sink = arguments.sink.as_deref().is_none_or(|wanted| sink == Some(wanted));
-        if of_collector
-            && of_sink
-            && let Some(checkpoint) = store::load(store, &name).await?
-        {
-            found.push((name, checkpoint));
-        }
-    }
-    Ok(found)
-}
-
-fn begin_at(config: &Config, arguments: &Arguments, before: &Checkpoint, second: i64) -> Checkpoint {
-    let settings = config.collectors.get(&arguments.collector);
-    let search = settings.is_some_and(|settings| matches!(settings.source, Source::ChatCompletions { .. }));
-    Checkpoint {
-        identity: before.identity.clone(),
-        start: second,
-        walks: vec![collectors::Cursor::begin(second, None, search)],
-        delivered: 0,
-        last_record: None,
-    }
-}
-
-fn outlook(config: &Config, arguments: &Arguments) -> String {
-    match (&arguments.to, config.collectors.get(&arguments.collector)) {
-        (Some(to), _) => {
-            format!("the next run begins at {}", shown(to.second(chrono::Utc::now().timestamp())))
-        }
+fn outlook(config: &Config, arguments: &Arguments, to: Option<i64>) -> String {
+    match (to, config.collectors.get(&arguments.collector)) {
+        (Some(to), _) => format!("the next run begins at {}", shown(to)),
         (None, Some(settings)) => {
             format!("the next run begins at the collector's start: {}", start_in_words(&settings.start))
         }
@@ -145,12 +103,4 @@ fn start_in_words(start: &Start) -> String {
         Start::All => "the oldest record".to_owned(),
         Start::At(time) => shown(time.timestamp()),
     }
-}
-
-fn asked() -> io::Result<bool> {
-    eprint!("remove? [y/N] ");
-    io::stderr().flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

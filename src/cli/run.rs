@@ -5,23 +5,25 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use clap::Args;
 use state::Store;
-use tokio::{signal::unix::SignalKind, task::JoinSet};
-use tracing::Instrument;
 
 use super::{
-    Context,
-    assembly::{Assembly, Wanted, begin},
+    Context, UsageError,
     exit::{Exit, exit_of},
-    logging, notify, runtime,
-    store::{name_orphans, open, route_name},
+    logging, runtime,
+    store::{name_orphans, open},
 };
 use crate::{
+    admin::{keep::Admin, pages::Daemon},
     config::Config,
+    daemon::{
+        assembly::Assembly,
+        control::{Orders, control},
+        notify,
+        signals::{watch_reload, watch_stop},
+        supervisor::{Mode, Outcome, Supervisor},
+    },
     pipeline::{
-        plan::Plan,
-        progress::Progress,
-        route::{Ended, Route},
-        shutdown::{Shutdown, ShutdownSender, shutdown},
+        shutdown::{Shutdown, shutdown},
         status_file::{StatusFile, keep_status_file},
     },
 };
@@ -47,162 +49,69 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
 
 async fn serve(config: Config, context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let (sender, stop) = shutdown();
-    let signals = watch_signals(sender).context("cannot watch for signals")?;
+    watch_stop(sender).context("cannot watch for signals")?;
     let command = if arguments.once { "ccfd run --once" } else { "ccfd run" };
     let store = open(&config.state, command)?;
     name_orphans(&store, &config)?;
+    let mode =
+        Mode { once: arguments.once, timeout: arguments.timeout, accept_change: arguments.accept_change };
     let assembly = Assembly::new(config, context.environment.clone());
-    let routes = routes(&assembly, &store, arguments.once, arguments.accept_change);
-    collect(&assembly, store, routes, stop, signals, arguments.timeout).await
-}
-
-/// Runs the routes to their end, with status.json beside them, and closes the store.
-pub async fn collect(
-    assembly: &Assembly,
-    store: Store,
-    routes: Vec<Route>,
-    stop: Shutdown,
-    stopper: Arc<ShutdownSender>,
-    timeout: Option<Duration>,
-) -> anyhow::Result<Exit> {
-    let dir = &assembly.config.state.dir;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), routes = routes.len(), state = %dir.display(), "started");
-    let progress: Vec<Progress> = routes.iter().map(|route| route.progress.clone()).collect();
-    let (ended, watch) = shutdown();
-    let status = keep_status_file(dir.clone(), progress.clone(), assembly.changed(), watch.clone());
-    let status = tokio::spawn(status);
-    let notes = tokio::spawn(notify::keep(progress.clone(), watch));
-    let exit = drive(routes, stop, stopper, &assembly.config, timeout).await;
-    assembly.close_sinks(assembly.config.pipeline.stop_timeout).await;
-    ended.request();
-    _ = tokio::join!(status, notes);
-    StatusFile::of(&progress).write(dir).context("cannot write status.json")?;
-    store.close().await?;
-    tracing::info!("stopped");
-    Ok(exit)
-}
-
-/// Every configured route, not yet running.
-pub fn routes(assembly: &Arc<Assembly>, store: &Store, once: bool, accept_change: bool) -> Vec<Route> {
-    let mut routes = Vec::new();
-    for (collector, settings) in &assembly.config.collectors {
-        for sink in &settings.sinks {
-            let wanted = Wanted {
-                collector: collector.clone(),
-                sink: sink.clone(),
-                checkpoint: route_name(collector, sink),
-                plan: Plan::Follow { begin: begin(&settings.start), once },
-                accept_change,
-            };
-            routes.extend(assembly.route(store, wanted));
-        }
-    }
-    routes
-}
-
-/// Runs the routes side by side. A stop leaves them a bounded time to end what is in flight.
-async fn drive(
-    routes: Vec<Route>,
-    mut stop: Shutdown,
-    stopper: Arc<ShutdownSender>,
-    config: &Config,
-    timeout: Option<Duration>,
-) -> Exit {
-    let mut running = JoinSet::new();
-    for route in routes {
-        let span = tracing::error_span!("route", route = route.name);
-        running.spawn(route.run(stop.clone()).instrument(span));
-    }
-    notify::ready();
-    let mut exit = Exit::Done;
-    let late = async {
-        match timeout {
-            Some(timeout) => tokio::time::sleep(timeout).await,
-            None => std::future::pending().await,
-        }
+    let (control, orders) = control();
+    let (admin_ends, admin_stop) = shutdown();
+    let admin = if arguments.once {
+        None
+    } else {
+        watch_reload(control.clone()).context("cannot watch for signals")?;
+        let daemon = Daemon { board: assembly.board.clone(), store: store.clone(), control };
+        let (settings, dir) = (assembly.config.admin.clone(), assembly.config.state.dir.clone());
+        let admin = Admin::new(settings, dir, daemon, &context.environment)
+            .map_err(|error| UsageError(format!("[admin]: {error}")))?;
+        Some(tokio::spawn(admin.keep(admin_stop)))
     };
-    tokio::pin!(late);
-    loop {
-        tokio::select! {
-            ended = running.join_next() => match ended {
-                None => return exit,
-                Some(ended) => exit = worse(exit, end_of(ended, &stopper)),
-            },
-            () = &mut late => {
-                tracing::warn!("not everything was read in time; the next run goes on");
-                stopper.request();
-                exit = worse(exit, Exit::Failed);
-                break;
-            }
-            () = stop.requested() => break,
-        }
-    }
-    tracing::info!("stopping");
-    notify::stopping();
-    let drained = tokio::time::timeout(config.pipeline.stop_timeout, async {
-        while let Some(ended) = running.join_next().await {
-            exit = worse(exit, end_of(ended, &stopper));
-        }
-    });
-    if drained.await.is_err() {
-        tracing::warn!(
-            routes = running.len(),
-            "still busy, cut off: what was not committed is read again at the next start"
-        );
-        running.shutdown().await;
+    let context = context.clone();
+    let supervisor =
+        Supervisor::new(assembly.clone(), store.clone()).reloads_by(Box::new(move || context.config()));
+    let exit = collect(&assembly, store, supervisor, mode, orders, stop).await;
+    admin_ends.request();
+    if let Some(admin) = admin {
+        admin.await.context("admin interface")?;
     }
     exit
 }
 
-fn end_of(ended: Result<Ended, tokio::task::JoinError>, stopper: &ShutdownSender) -> Exit {
-    match ended {
-        Ok(Ended::ReadAll | Ended::Stopped) => Exit::Done,
-        Ok(Ended::Failed(failure)) => {
-            let exit = exit_of(&failure);
-            if matches!(
-                crate::pipeline::policy::judge(&failure).action,
-                crate::pipeline::policy::Action::Stop
-            ) {
-                stopper.request();
-            }
-            exit
-        }
-        Err(error) => {
-            tracing::error!(%error, "route ended by a fault in ccfd, stopping: please report this");
-            stopper.request();
-            Exit::Failed
-        }
-    }
+/// Runs the routes to their end, with status.json beside them, and closes the store.
+pub async fn collect(
+    assembly: &Arc<Assembly>,
+    store: Store,
+    supervisor: Supervisor,
+    mode: Mode,
+    orders: Orders,
+    stop: Shutdown,
+) -> anyhow::Result<Exit> {
+    let (dir, board) = (&assembly.config.state.dir, &assembly.board);
+    let routes = assembly.wanted(mode.once, mode.accept_change).len();
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), routes, state = %dir.display(), "started");
+    let (ended, watch) = shutdown();
+    let status = tokio::spawn(keep_status_file(dir.clone(), board.clone(), watch.clone()));
+    let notes = tokio::spawn(notify::keep(board.clone(), watch));
+    let outcome = supervisor.run(mode, orders, stop).await;
+    assembly.close_sinks(None, assembly.config.pipeline.stop_timeout).await;
+    ended.request();
+    _ = tokio::join!(status, notes);
+    StatusFile::of(board).write(dir).context("cannot write status.json")?;
+    store.close().await?;
+    tracing::info!("stopped");
+    Ok(exit_after(&outcome))
 }
 
-/// The exit that says more: an operator must act, or it failed, or it is done.
-fn worse(one: Exit, other: Exit) -> Exit {
-    let rank = |exit| match exit {
+/// The exit that says most: an operator must act, or it failed, or it is done.
+fn exit_after(outcome: &Outcome) -> Exit {
+    let rank = |exit: &Exit| match exit {
         Exit::Done => 0,
         Exit::Failed => 1,
         Exit::Usage => 2,
         Exit::Operator => 3,
     };
-    if rank(one) >= rank(other) { one } else { other }
-}
-
-/// SIGTERM and SIGINT ask for the stop; a second one ends the process at once.
-pub fn watch_signals(sender: ShutdownSender) -> std::io::Result<Arc<ShutdownSender>> {
-    let sender = Arc::new(sender);
-    let mut terminate = tokio::signal::unix::signal(SignalKind::terminate())?;
-    let mut interrupt = tokio::signal::unix::signal(SignalKind::interrupt())?;
-    let stopper = sender.clone();
-    tokio::spawn(async move {
-        for times in 0.. {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if times > 0 {
-                std::process::exit(1);
-            }
-            stopper.request();
-        }
-    });
-    Ok(sender)
+    let of_process = if outcome.faulty || outcome.late { Exit::Failed } else { Exit::Done };
+    outcome.failures.iter().map(exit_of).chain([of_process]).max_by_key(rank).unwrap_or(Exit::Done)
 }

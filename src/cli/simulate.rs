@@ -8,8 +8,9 @@ use clap::Args;
 use collectors::Clock;
 use tokio::net::TcpListener;
 
-use super::{UsageError, exit::Exit, run::watch_signals, runtime, text};
+use super::{UsageError, exit::Exit, runtime, text};
 use crate::{
+    daemon::signals::watch_stop,
     pipeline::shutdown::shutdown,
     simulator::{Habits, Options, Simulator, serve},
 };
@@ -83,7 +84,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     simulator.date_offset(arguments.date_offset);
     runtime()?.block_on(async {
         let (sender, mut stop) = shutdown();
-        watch_signals(sender)?;
+        watch_stop(sender)?;
         let listener =
             TcpListener::bind(arguments.listen).await.with_context(|| arguments.listen.to_string())?;
         text::print(&format!("http://{}/v1\n", listener.local_addr()?))?;

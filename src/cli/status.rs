@@ -31,7 +31,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         let found = gather::daemon(gather::file(&config.state.dir).as_ref(), Utc::now().timestamp());
         return running(found);
     }
-    let report = runtime()?.block_on(gather::gather(&config, Utc::now().timestamp()))?;
+    let report =
+        runtime()?.block_on(gather::gather(&config, &context.environment, Utc::now().timestamp()))?;
     if arguments.json {
         text::print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
     } else {

@@ -6,11 +6,8 @@ use state::{Opened, Options, StateError, Store};
 
 use crate::{
     config::{Config, StateSettings},
-    pipeline::checkpoint::Checkpoint,
+    daemon::parts_of,
 };
-
-/// Below the state directory: records that no sink takes.
-pub const REJECTS_DIR: &str = "rejects";
 
 /// Opens the store. `command` is what others are told who find it in use.
 pub fn open(settings: &StateSettings, command: &str) -> Result<Store, StateError> {
@@ -28,26 +25,10 @@ pub fn open(settings: &StateSettings, command: &str) -> Result<Store, StateError
     Ok(store)
 }
 
-/// The name of a route's checkpoint.
-pub fn route_name(collector: &str, sink: &str) -> String {
-    format!("{collector}/{sink}")
-}
-
-/// The name of a backfill's checkpoint, by the words it was asked for with: the same command goes on where it ended.
-pub fn backfill_name(route: &str, from: &str, to: &str) -> String {
-    format!("{route}/backfill/{from}..{to}")
-}
-
-/// Whether a checkpoint is a route's own, and not a backfill's.
-pub fn is_route_name(name: &str) -> bool {
-    name.split('/').count() == 2
-}
-
 /// Names checkpoints that belong to no configured route.
 pub fn name_orphans(store: &Store, config: &Config) -> Result<(), StateError> {
     for name in store.names()? {
-        let mut parts = name.split('/');
-        let (collector, sink) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let (collector, sink) = parts_of(&name);
         let configured =
             config.collectors.get(collector).is_some_and(|found| found.sinks.iter().any(|one| one == sink));
         if !configured {
@@ -58,9 +39,4 @@ pub fn name_orphans(store: &Store, config: &Config) -> Result<(), StateError> {
         }
     }
     Ok(())
-}
-
-/// Loads a checkpoint.
-pub async fn load(store: &Store, name: &str) -> Result<Option<Checkpoint>, StateError> {
-    Ok(store.cursor::<Checkpoint>(name).load().await?.map(|saved| saved.cursor))
 }

@@ -1,6 +1,6 @@
 //! How the commands write for people: tables, numbers, ages, and a standard output that may close early.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 
 /// The widest line that is written on purpose.
 pub const WIDTH: usize = 110;
@@ -12,6 +12,15 @@ pub fn print(text: &str) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done,
     }
+}
+
+/// Asks on the terminal. Anything but yes is no.
+pub fn asked(question: &str) -> io::Result<bool> {
+    eprint!("{question} [y/N] ");
+    io::stderr().flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// The side on which a column's values stand in line.

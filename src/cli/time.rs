@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate};
 use collectors::LAST_SECOND;
+
+use crate::moment::Moment;
 
 /// A point in time as it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,11 @@ impl Time {
         }
     }
 
+    /// The words, and the second that is meant at this moment.
+    pub fn moment(&self, now: i64) -> Moment {
+        Moment { text: self.text.clone(), second: self.second(now) }
+    }
+
     /// Reads an RFC 3339 time, a UTC day, a look-back such as "30d", or "beginning".
     pub fn parse(text: &str) -> Result<Self, String> {
         let kind = if text == "beginning" {
@@ -50,12 +57,6 @@ impl Time {
             Kind::At(_) | Kind::Ago(_) => Ok(Self { text: text.to_owned(), kind }),
         }
     }
-}
-
-/// A second as people read it.
-pub fn shown(second: i64) -> String {
-    DateTime::<Utc>::from_timestamp(second, 0)
-        .map_or_else(|| second.to_string(), |time| time.format("%FT%TZ").to_string())
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 //!
 //! Nothing here opens what the settings name: a configuration is valid or not wherever it is looked at.
 
+mod admin;
 mod auth;
 mod checks;
 mod collector;
 mod connection;
 mod environment;
 mod error;
+mod files;
 mod find;
 mod layer;
 mod layers;
@@ -33,6 +35,7 @@ use std::path::Path;
 
 use ::config::{Map, Value};
 
+pub use admin::{AdminSettings, Listen};
 pub use auth::HttpAuth;
 pub use collector::CollectorSettings;
 pub use connection::ConnectionSettings;
@@ -67,13 +70,15 @@ pub struct Config {
     pub pipeline: PipelineSettings,
     /// What the daemon says.
     pub log: LogSettings,
+    /// Where the daemon can be asked and told.
+    pub admin: AdminSettings,
     /// The collectors, by name. The name is the records' `ConnectorName`.
     pub collectors: BTreeMap<String, CollectorSettings>,
     /// The sinks, by name.
     pub sinks: BTreeMap<String, SinkSettings>,
 }
 
-const SECTIONS: [&str; 6] = ["state", "pipeline", "log", "collector", "sink", "default"];
+const SECTIONS: [&str; 7] = ["state", "pipeline", "log", "admin", "collector", "sink", "default"];
 
 const NO_COLLECTOR: &str = "no collector is configured: add a section [collector.NAME]";
 const NOTHING_TO_DO: &str = "no configuration file, and neither OPENAI_ADMIN_KEY nor OPENAI_API_KEY is set: nothing to collect\n\
@@ -108,11 +113,12 @@ impl Config {
         let state = StateSettings::read(Section::open(root, &["state"], report));
         let pipeline = PipelineSettings::read(Section::open(root, &["pipeline"], report));
         let log = LogSettings::read(Section::open(root, &["log"], report));
+        let admin = AdminSettings::read(Section::open(root, &["admin"], report));
         read_defaults(root, report);
         let sinks = read_sinks(root, report);
         let collectors = read_collectors(root, report);
         checks::places(state.as_ref(), &sinks, report);
-        Some(Self { state: state?, pipeline, log: log?, collectors, sinks })
+        Some(Self { state: state?, pipeline, log: log?, admin, collectors, sinks })
     }
 }
 

@@ -21,7 +21,7 @@ const READ_BY_OTHERS: u32 = 0o004;
 
 /// Container runtimes put secrets here with whatever mode they choose.
 const RUN_SECRETS: &str = "/run/secrets";
-const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+pub(super) const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 const ADVICE: &str = "a key is named, never written down: { env = \"NAME\" }, { file = \"/path\" } or \
                       { credential = \"name\" }";

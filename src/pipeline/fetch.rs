@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use collectors::{Page, Reader, Step, Task};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::{Instant, sleep_until},
+    time::Instant,
 };
 
 use super::{
     backoff::Delays,
     policy::{Action, Failure, Judgement, judge},
+    poll_now::{PollNow, Waited},
     progress::{Half, Progress, RouteState, ShownError},
     shutdown::Shutdown,
 };
@@ -91,6 +92,7 @@ pub async fn fetch(
     mut reader: Reader,
     outlet: Outlet,
     progress: Progress,
+    poll_now: PollNow,
     mut shutdown: Shutdown,
     once: bool,
 ) -> Fetching {
@@ -112,9 +114,11 @@ pub async fn fetch(
             Ok(Step::Finished) => return Fetching::ReadAll,
             Ok(Step::Idle(_)) if once => return Fetching::ReadAll,
             Ok(Step::Idle(at)) => {
-                tokio::select! {
-                    () = shutdown.requested() => return Fetching::Stopped,
-                    () = sleep_until(at.max(Instant::now())) => {}
+                let wait = at.saturating_duration_since(Instant::now());
+                match poll_now.or_sleep(wait, &mut shutdown).await {
+                    Waited::Out => {}
+                    Waited::PollNow => reader.poll_now(),
+                    Waited::Stop => return Fetching::Stopped,
                 }
             }
             Err(error) => {
@@ -127,8 +131,9 @@ pub async fn fetch(
                 let Some(wait) = pause(&failure, &mut delays, &progress) else {
                     return Fetching::Failed(failure);
                 };
-                if shutdown.or_sleep(wait).await {
-                    return Fetching::Stopped;
+                match poll_now.or_sleep(wait, &mut shutdown).await {
+                    Waited::Out | Waited::PollNow => {}
+                    Waited::Stop => return Fetching::Stopped,
                 }
             }
         }

@@ -1,12 +1,14 @@
 //! Routes: what is fetched is delivered, what is delivered is committed, in that order and never another.
 
 pub mod backoff;
+pub mod board;
 pub mod checkpoint;
 pub mod deliver;
 pub mod fetch;
 pub mod gather;
 pub mod plan;
 pub mod policy;
+pub mod poll_now;
 pub mod progress;
 pub mod rejects;
 pub mod route;

@@ -25,6 +25,8 @@ pub enum RouteState {
     BackingOff,
     /// A person must act; tried again rarely.
     Parked,
+    /// An operator has paused its collector.
+    Paused,
     /// Not running.
     Stopped,
 }
@@ -38,6 +40,7 @@ impl fmt::Display for RouteState {
             Self::Live => "live",
             Self::BackingOff => "backing off",
             Self::Parked => "parked",
+            Self::Paused => "paused",
             Self::Stopped => "stopped",
         })
     }
@@ -71,6 +74,9 @@ pub struct RouteStatus {
     pub table: String,
     /// What it is doing.
     pub state: RouteState,
+    /// Whether a checkpoint says where it goes on.
+    #[serde(default)]
+    pub has_checkpoint: bool,
     /// The latest second of a delivered record.
     pub last_record: Option<i64>,
     /// Everything earlier is delivered.
@@ -100,6 +106,13 @@ pub struct RouteStatus {
     pub last_read: Option<i64>,
     /// The last failure that is not mended yet.
     pub error: Option<ShownError>,
+}
+
+impl RouteStatus {
+    /// Whether it is a backfill, whose name holds its window, too.
+    pub fn is_backfill(&self) -> bool {
+        self.route.split('/').count() > 2
+    }
 }
 
 /// The halves of a route, which fail and mend apart from each other.

@@ -26,6 +26,7 @@ use super::{
     gather::{Gatherer, Gathering},
     plan::Plan,
     policy::{Action, Failure, judge},
+    poll_now::{PollNow, Waited},
     progress::{Progress, RouteState},
     rejects::{Rejects, RejectsError},
     shutdown::Shutdown,
@@ -69,6 +70,8 @@ pub struct Route {
     pub bytes_in_flight: usize,
     /// Where it is shown.
     pub progress: Progress,
+    /// Lets an operator cut its waits short.
+    pub poll_now: PollNow,
     /// Goes on although the checkpoint was written for something else.
     pub accept_change: bool,
 }
@@ -107,11 +110,10 @@ impl Route {
             match pause(&failure, &mut delays, &self.progress) {
                 None => return Ended::Failed(failure),
                 Some(_) if self.plan.ends() && action == Action::Park => return Ended::Failed(failure),
-                Some(wait) => {
-                    if shutdown.or_sleep(wait).await {
-                        return self.ended(Ended::Stopped);
-                    }
-                }
+                Some(wait) => match self.poll_now.or_sleep(wait, &mut shutdown).await {
+                    Waited::Out | Waited::PollNow => {}
+                    Waited::Stop => return self.ended(Ended::Stopped),
+                },
             }
         }
     }
@@ -153,6 +155,7 @@ impl Route {
         drop(parts);
         self.progress.update(|status| {
             status.state = RouteState::CatchingUp;
+            status.has_checkpoint = true;
             status.newest_listed = hello.newest;
             status.delivered = checkpoint.delivered;
             status.last_record = checkpoint.last_record;
@@ -232,11 +235,13 @@ impl Route {
         let mut fetching = JoinSet::new();
         for _ in 0..tasks {
             let (readers, outlet) = (readers.clone(), outlet.clone());
-            let (progress, shutdown, once) = (self.progress.clone(), shutdown.clone(), self.plan.ends());
+            let (progress, poll_now) = (self.progress.clone(), self.poll_now.clone());
+            let (shutdown, once) = (shutdown.clone(), self.plan.ends());
             let span = tracing::Span::current();
             let task = async move {
                 while let Some(reader) = next(&readers) {
-                    match fetch(reader, outlet.clone(), progress.clone(), shutdown.clone(), once).await {
+                    let (outlet, progress, shutdown) = (outlet.clone(), progress.clone(), shutdown.clone());
+                    match fetch(reader, outlet, progress, poll_now.clone(), shutdown, once).await {
                         Fetching::ReadAll => {}
                         end @ (Fetching::Stopped | Fetching::Failed(_)) => return end,
                     }

@@ -4,17 +4,12 @@ use std::{
     collections::BTreeMap,
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
 
-use super::{
-    progress::{Progress, RouteStatus},
-    shutdown::Shutdown,
-};
+use super::{board::Board, progress::RouteStatus, shutdown::Shutdown};
 use crate::tables::{self, Table};
 
 /// The file's name below the state directory.
@@ -33,6 +28,9 @@ pub struct StatusFile {
     pub written: i64,
     /// The routes.
     pub routes: Vec<RouteStatus>,
+    /// The backfills that this process reads or has read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backfills: Vec<RouteStatus>,
     /// By table: top-level fields that no column holds, and in how many records they were met by this process.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown_fields: BTreeMap<String, BTreeMap<String, u64>>,
@@ -40,12 +38,14 @@ pub struct StatusFile {
 
 impl StatusFile {
     /// The status of this process's routes, now.
-    pub fn of(routes: &[Progress]) -> Self {
+    pub fn of(board: &Board) -> Self {
+        let (backfills, routes) = board.statuses().into_iter().partition(RouteStatus::is_backfill);
         Self {
             version: 1,
             pid: std::process::id(),
             written: chrono::Utc::now().timestamp(),
-            routes: routes.iter().map(Progress::status).collect(),
+            routes,
+            backfills,
             unknown_fields: unknown_fields(),
         }
     }
@@ -79,15 +79,10 @@ fn unknown_fields() -> BTreeMap<String, BTreeMap<String, u64>> {
 }
 
 /// Writes the file at every change of a route's state and every few seconds, until the stop.
-pub async fn keep_status_file(
-    dir: PathBuf,
-    routes: Vec<Progress>,
-    changed: Arc<Notify>,
-    mut shutdown: Shutdown,
-) {
+pub async fn keep_status_file(dir: PathBuf, board: Board, mut shutdown: Shutdown) {
     let mut failing = false;
     loop {
-        let (status, place) = (StatusFile::of(&routes), dir.clone());
+        let (status, place) = (StatusFile::of(&board), dir.clone());
         let written = tokio::task::spawn_blocking(move || status.write(&place)).await;
         match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
             Ok(()) => failing = false,
@@ -99,7 +94,7 @@ pub async fn keep_status_file(
         }
         tokio::select! {
             () = shutdown.requested() => return,
-            () = changed.notified() => {}
+            () = board.changed() => {}
             () = tokio::time::sleep(STATUS_INTERVAL) => {}
         }
     }

@@ -78,9 +78,9 @@ fn what_cannot_be_backfilled_is_a_usage_error() {
 }
 
 #[test]
-fn commands_that_write_refuse_beside_a_daemon_and_name_it() {
+fn commands_that_write_refuse_beside_a_daemon_that_cannot_be_asked_and_name_it() {
     let api = Simulated::start(&MANY);
-    let place = Place::new(&api.base_url);
+    let place = Place::new(&api.base_url).with("CCFD__ADMIN__LISTEN", "");
     let _daemon = place.start(&["run"]);
     wait_until("the daemon's status", || place.path("state/status.json").exists());
     let from = ["--collector", "acme-audit"];

@@ -48,6 +48,8 @@ impl Place {
         Self { dir: TempDir::new().unwrap(), environment: Vec::new() }
             .with("OPENAI_ADMIN_KEY", ADMIN_SECRET)
             .with("OPENAI_API_KEY", PROJECT_SECRET)
+            // Daemons of other tests run beside this one.
+            .with("CCFD__ADMIN__LISTEN", "127.0.0.1:0")
     }
 
     /// A directory with a ccfd.toml: both collectors, an SQLite sink, the API at `base_url`.

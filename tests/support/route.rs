@@ -16,6 +16,7 @@ use ccfd::{
         gather::Gathering,
         plan::{Begin, Plan},
         policy::Failure,
+        poll_now::PollNow,
         progress::{Progress, RouteStatus},
         rejects::Rejects,
         route::{Ended, Route},
@@ -207,6 +208,7 @@ impl RouteRig {
             gathering: self.gathering,
             bytes_in_flight: self.bytes_in_flight,
             progress: self.progress.clone(),
+            poll_now: PollNow::default(),
             accept_change: self.accept_change,
         }
     }

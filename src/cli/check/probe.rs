@@ -10,13 +10,12 @@ use state::{Opened, Options, StateError, Store};
 use super::Finding;
 use crate::{
     cli::{
-        assembly::Assembly,
         places::{dir_bytes, free_near},
-        store::REJECTS_DIR,
         text::{counted, size, span},
-        time::shown,
     },
     config::{CollectorSettings, Source},
+    daemon::{REJECTS_DIR, assembly::Assembly},
+    moment::shown,
     pipeline::policy::Failure,
     redact::Action,
     sinks::{Sink, SinkError},

@@ -12,7 +12,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::{
     cli::text::grouped,
     pipeline::{
-        progress::{Progress, RouteState},
+        board::Board,
+        progress::{RouteState, RouteStatus},
         shutdown::Shutdown,
     },
     simulator::{List, Simulator},
@@ -32,7 +33,7 @@ pub struct Watch<'a> {
     pub simulator: &'a Simulator,
     /// Stops the simulator's time.
     pub stop_time: &'a (dyn Fn() + Sync),
-    pub progress: Vec<Progress>,
+    pub board: Board,
     pub tables: PathBuf,
     /// How long new records go on to appear.
     pub traffic: Duration,
@@ -62,8 +63,8 @@ impl Watch<'_> {
                 display.end();
                 return Ok(None);
             }
-            let delivered: u64 = self.progress.iter().map(|one| one.status().delivered).sum();
-            display.show(&self.progress, self.issued(), delivered);
+            let delivered: u64 = self.board.statuses().iter().map(|one| one.delivered).sum();
+            display.show(&self.board.statuses(), self.issued(), delivered);
             match deadline {
                 None if began.elapsed() >= self.traffic && self.caught_up() => {
                     (self.stop_time)();
@@ -85,7 +86,7 @@ impl Watch<'_> {
     }
 
     fn caught_up(&self) -> bool {
-        self.progress.iter().all(|one| one.status().state == RouteState::Live)
+        self.board.statuses().iter().all(|one| one.state == RouteState::Live)
     }
 
     fn issued(&self) -> u64 {
@@ -103,8 +104,7 @@ impl Watch<'_> {
             seen.doubled += rows.total - rows.ids.len() as u64;
             seen.missing += issued.iter().filter(|id| !rows.ids.contains(*id)).count() as u64;
         }
-        let repeated = self.progress.iter().map(|one| one.status().already_there);
-        seen.doubled += repeated.sum::<u64>();
+        seen.doubled += self.board.statuses().iter().map(|one| one.already_there).sum::<u64>();
         Ok(seen)
     }
 }
@@ -154,12 +154,9 @@ impl Display {
         Self::Bar(bar)
     }
 
-    fn show(&self, progress: &[Progress], issued: u64, delivered: u64) {
-        let states: Vec<String> = progress
-            .iter()
-            .map(|one| one.status())
-            .map(|status| format!("{} {}", status.source, status.state))
-            .collect();
+    fn show(&self, routes: &[RouteStatus], issued: u64, delivered: u64) {
+        let states: Vec<String> =
+            routes.iter().map(|status| format!("{} {}", status.source, status.state)).collect();
         let states = states.join(", ");
         match self {
             Self::Bar(bar) => {

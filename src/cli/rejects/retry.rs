@@ -16,13 +16,12 @@ use super::{Filter, files, is_gone};
 use crate::{
     cli::{
         Context,
-        assembly::Assembly,
         exit::{Exit, exit_of},
-        logging, run, runtime,
-        store::REJECTS_DIR,
+        logging, runtime,
         text::{counted, print},
     },
     config::Config,
+    daemon::{REJECTS_DIR, assembly::Assembly, signals::watch_stop},
     pipeline::{
         policy::{Failure, judge},
         progress::{Progress, RouteStatus},
@@ -64,7 +63,7 @@ pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::
     logging::start(&config.log);
     let runtime = runtime()?;
     let (sender, stop) = shutdown();
-    let _signals = runtime.block_on(async { run::watch_signals(sender) })?;
+    let _signals = runtime.block_on(async { watch_stop(sender) })?;
     let paths = files(&config)?;
     let assembly = Assembly::new(config, context.environment.clone());
     let mut retry = Retry {

@@ -1,4 +1,4 @@
-//! Where the figures come from: the living daemon's status.json, or else the checkpoints themselves.
+//! Where the figures come from: the living daemon, by its admin interface or its status.json, or else the checkpoints themselves.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -11,12 +11,13 @@ use state::{StateError, Store};
 
 use super::{BackfillLine, Daemon, Report, RouteLine, SinkLine};
 use crate::{
+    admin::client::AdminClient,
     cli::{
-        assembly::Assembly,
         places::{Place, dir_bytes},
-        store::{self, REJECTS_DIR, is_route_name, route_name},
+        store,
     },
-    config::{Config, StateSettings},
+    config::{Config, Environment, StateSettings},
+    daemon::{REJECTS_DIR, assembly::Assembly, is_route_name, route_name},
     pipeline::{
         checkpoint::Checkpoint,
         progress::{RouteState, RouteStatus},
@@ -29,14 +30,20 @@ const LOCK_WAIT: Duration = Duration::from_millis(500);
 /// A living daemon's file is never older than this, unless its disk is stuck.
 const FRESH_SECONDS: i64 = 3 * STATUS_INTERVAL.as_secs().cast_signed();
 
-pub(super) async fn gather(config: &Config, now: i64) -> anyhow::Result<Report> {
+pub(super) async fn gather(config: &Config, environment: &Environment, now: i64) -> anyhow::Result<Report> {
     let dir = &config.state.dir;
-    let file = file(dir);
+    let asked = match AdminClient::find(dir, &config.admin, environment).await {
+        Some(daemon) => daemon.status().await.ok(),
+        None => None,
+    };
+    let file = asked.or_else(|| file(dir));
     let daemon = daemon(file.as_ref(), now);
     let running = daemon.as_ref().is_some_and(|daemon| daemon.running);
+    let (routes_shown, backfills_shown) = file.map(|file| (file.routes, file.backfills)).unwrap_or_default();
     let mut known: BTreeMap<String, RouteStatus> =
-        file.into_iter().flat_map(|file| file.routes).map(|status| (status.route.clone(), status)).collect();
-    let (mut held_by, mut backfills) = (None, Vec::new());
+        routes_shown.into_iter().map(|status| (status.route.clone(), status)).collect();
+    let mut backfills = backfills_shown.into_iter().map(BackfillLine::from).collect();
+    let mut held_by = None;
     if !running && dir.exists() {
         let settings = StateSettings { lock_wait: LOCK_WAIT, ..config.state.clone() };
         match store::open(&settings, "ccfd status") {
@@ -85,8 +92,8 @@ async fn take_checkpoints(
     known: &mut BTreeMap<String, RouteStatus>,
 ) -> Result<Vec<BackfillLine>, StateError> {
     for status in known.values_mut() {
-        // What a route parked for is still there for a person to mend; any other state ended with the daemon.
-        if status.state != RouteState::Parked {
+        // These are still there for a person to mend or undo; any other state ended with the daemon.
+        if !matches!(status.state, RouteState::Parked | RouteState::Paused) {
             status.state = RouteState::Stopped;
         }
     }
@@ -114,6 +121,16 @@ async fn take_checkpoints(
     }
     store.close().await?;
     Ok(backfills)
+}
+
+impl From<RouteStatus> for BackfillLine {
+    fn from(status: RouteStatus) -> Self {
+        Self {
+            remaining_seconds: status.remaining_seconds.unwrap_or(0),
+            name: status.route,
+            delivered: status.delivered,
+        }
+    }
 }
 
 /// The configured routes, whether they ran or not, and then those that ran and are configured no more.

@@ -1,13 +1,15 @@
 //! The report as a person reads it.
 
 use super::{Report, RouteLine};
-use crate::cli::{
-    places::Place,
-    text::{
-        Align::{Left, Right},
-        grouped, size, span, table, tame, wrap,
+use crate::{
+    cli::{
+        places::Place,
+        text::{
+            Align::{Left, Right},
+            grouped, size, span, table, tame, wrap,
+        },
     },
-    time::shown,
+    moment::shown,
 };
 
 pub(super) fn text(report: &Report) -> String {

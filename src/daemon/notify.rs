@@ -6,9 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use sd_notify::NotifyState;
 
 use crate::pipeline::{
-    progress::{Progress, RouteStatus},
-    shutdown::Shutdown,
-    status_file::STATUS_INTERVAL,
+    board::Board, progress::RouteStatus, shutdown::Shutdown, status_file::STATUS_INTERVAL,
 };
 
 /// A watchdog with a shorter limit than twice this would be fed in vain.
@@ -26,12 +24,12 @@ pub fn stopping() {
 
 /// Feeds the watchdog and keeps the line current until the stop. It must run on the thread that runs the routes: when that one
 /// is stuck, systemd hears nothing more and starts the service again.
-pub async fn keep(routes: Vec<Progress>, mut stop: Shutdown) {
+pub async fn keep(board: Board, mut stop: Shutdown) {
     let watchdog = sd_notify::watchdog_enabled();
     let interval = watchdog.map_or(STATUS_INTERVAL, interval);
     let mut told = String::new();
     loop {
-        let line = line(routes.iter().map(Progress::status));
+        let line = line(board.statuses().into_iter());
         let mut news = Vec::new();
         if watchdog.is_some() {
             news.push(NotifyState::Watchdog);

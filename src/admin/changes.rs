@@ -1,0 +1,89 @@
+//! What an operator changes, and what only an operator may see.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use serde::{Deserialize, Serialize};
+
+use super::pages::{Daemon, refusal};
+use crate::daemon::{
+    backfill::{BackfillReport, BackfillWanted, Window},
+    checkpoints::{Named, ResetWanted},
+    control::{OrderError, Reloaded},
+    export::{Export, export},
+};
+
+/// The routes that an order was about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Routes {
+    /// Their names.
+    pub routes: Vec<String>,
+}
+
+/// The name of a backfill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackfillName {
+    /// Its checkpoint's name.
+    pub name: String,
+}
+
+type Answer<T> = Result<Json<T>, OrderError>;
+
+pub(super) async fn pause(
+    State(daemon): State<Arc<Daemon>>,
+    Path(collector): Path<String>,
+) -> Answer<Routes> {
+    Ok(Json(Routes { routes: daemon.control.pause(&collector).await? }))
+}
+
+pub(super) async fn resume(
+    State(daemon): State<Arc<Daemon>>,
+    Path(collector): Path<String>,
+) -> Answer<Routes> {
+    Ok(Json(Routes { routes: daemon.control.resume(&collector).await? }))
+}
+
+pub(super) async fn poll(State(daemon): State<Arc<Daemon>>, Path(collector): Path<String>) -> Answer<Routes> {
+    Ok(Json(Routes { routes: daemon.control.poll(&collector).await? }))
+}
+
+pub(super) async fn reset(
+    State(daemon): State<Arc<Daemon>>,
+    Json(wanted): Json<ResetWanted>,
+) -> Answer<Vec<Named>> {
+    Ok(Json(daemon.control.reset(wanted).await?))
+}
+
+pub(super) async fn reload(State(daemon): State<Arc<Daemon>>) -> Answer<Reloaded> {
+    Ok(Json(daemon.control.reload().await?))
+}
+
+pub(super) async fn backfill(
+    State(daemon): State<Arc<Daemon>>,
+    Json(wanted): Json<BackfillWanted>,
+) -> Answer<Window> {
+    Ok(Json(daemon.control.backfill(wanted).await?))
+}
+
+pub(super) async fn backfills(State(daemon): State<Arc<Daemon>>) -> Answer<Vec<BackfillReport>> {
+    Ok(Json(daemon.control.backfills().await?))
+}
+
+pub(super) async fn stop_backfill(
+    State(daemon): State<Arc<Daemon>>,
+    Json(wanted): Json<BackfillName>,
+) -> Answer<()> {
+    Ok(Json(daemon.control.stop_backfill(&wanted.name).await?))
+}
+
+pub(super) async fn checkpoints(State(daemon): State<Arc<Daemon>>) -> Response {
+    match export(&daemon.store).await {
+        Ok(export) => Json::<Export>(export).into_response(),
+        Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

@@ -1,0 +1,168 @@
+//! The side of the commands: asks the daemon that runs on the same state directory.
+
+use std::{path::Path, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    access::Access,
+    changes::{BackfillName, Routes},
+};
+use crate::{
+    config::{AdminSettings, Environment, Listen},
+    daemon::{
+        backfill::{BackfillReport, BackfillWanted, Window},
+        checkpoints::{Named, ResetWanted},
+        control::Reloaded,
+        export::Export,
+    },
+    pipeline::status_file::StatusFile,
+};
+
+/// How long an answer may take: an order may have to wait until routes have ended, and others before it.
+const TIMEOUT: Duration = Duration::from_secs(100);
+/// How long a look may take whether anybody is there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A daemon that answers.
+#[derive(Debug)]
+pub struct AdminClient {
+    http: reqwest::Client,
+    base: String,
+    token: Option<SecretString>,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// Why a daemon did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// It cannot be reached, or its answer is none.
+    #[error("the daemon (process {pid}) does not answer: {reason}")]
+    Unreachable {
+        /// Its process.
+        pid: u32,
+        /// What happened.
+        reason: String,
+    },
+    /// It does not take the order as it was given.
+    #[error("{0}")]
+    Usage(String),
+    /// It tried and failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+}
+
+impl AdminClient {
+    /// The daemon that left `admin.json` in the state directory, if it answers. `None` when there is none.
+    pub async fn find(dir: &Path, settings: &AdminSettings, environment: &Environment) -> Option<Self> {
+        let access = match Access::read(dir) {
+            Ok(access) => access?,
+            Err(error) => {
+                tracing::debug!(%error, "admin.json cannot be read");
+                return None;
+            }
+        };
+        let listen: Listen = access.listen.parse().ok()?;
+        let builder = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
+        let (builder, base) = match &listen {
+            Listen::Tcp(address) if address.ip().is_unspecified() => {
+                (builder, format!("http://127.0.0.1:{}", address.port()))
+            }
+            Listen::Tcp(address) => (builder, format!("http://{address}")),
+            Listen::Unix(path) => (builder.unix_socket(path.as_path()), "http://localhost".to_owned()),
+        };
+        let from_settings = || settings.token.as_ref().and_then(|token| token.resolve(environment).ok());
+        let token = access.token.or_else(from_settings);
+        let client = Self { http: builder.build().ok()?, base, token, pid: access.pid };
+        let answers =
+            client.http.get(format!("{}/healthz", client.base)).timeout(CONNECT_TIMEOUT).send().await;
+        answers.is_ok_and(|answer| answer.status().is_success()).then_some(client)
+    }
+
+    /// What its routes are doing.
+    pub async fn status(&self) -> Result<StatusFile, AdminError> {
+        self.get("status").await
+    }
+
+    /// Its checkpoints.
+    pub async fn checkpoints(&self) -> Result<Export, AdminError> {
+        self.get("checkpoints").await
+    }
+
+    /// Its backfills, those that ended too.
+    pub async fn backfills(&self) -> Result<Vec<BackfillReport>, AdminError> {
+        self.get("backfills").await
+    }
+
+    /// `pause`, `resume` or `poll`, to the routes of a collector. Answers their names.
+    pub async fn collectors(&self, order: &str, collector: &str) -> Result<Vec<String>, AdminError> {
+        let routes: Routes = self.post(&format!("collectors/{collector}/{order}"), &()).await?;
+        Ok(routes.routes)
+    }
+
+    /// Forgets checkpoints, or with `dry_run` looks at them.
+    pub async fn reset(&self, wanted: &ResetWanted) -> Result<Vec<Named>, AdminError> {
+        self.post("reset", wanted).await
+    }
+
+    /// Lets it read its configuration again.
+    pub async fn reload(&self) -> Result<Reloaded, AdminError> {
+        self.post("reload", &()).await
+    }
+
+    /// Begins a backfill.
+    pub async fn backfill(&self, wanted: &BackfillWanted) -> Result<Window, AdminError> {
+        self.post("backfills", wanted).await
+    }
+
+    /// Ends a backfill where it is.
+    pub async fn stop_backfill(&self, name: &str) -> Result<(), AdminError> {
+        self.post("backfills/stop", &BackfillName { name: name.to_owned() }).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, AdminError> {
+        self.send(self.http.get(self.url(path))).await
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, AdminError> {
+        let body = serde_json::to_vec(body).map_err(|error| self.unreachable(&error))?;
+        self.send(self.http.post(self.url(path)).header("content-type", "application/json").body(body)).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/api/v1/{path}", self.base)
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, AdminError> {
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token.expose_secret()),
+            None => request,
+        };
+        let answer = request.send().await.map_err(|error| self.unreachable(&error.without_url()))?;
+        let status = answer.status();
+        let body = answer.bytes().await.map_err(|error| self.unreachable(&error.without_url()))?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| self.unreachable(&error));
+        }
+        let reason =
+            serde_json::from_slice(&body).map_or_else(|_| status.to_string(), |Refusal { error }| error);
+        Err(if status.is_client_error() { AdminError::Usage(reason) } else { AdminError::Failed(reason) })
+    }
+
+    fn unreachable(&self, reason: &dyn std::error::Error) -> AdminError {
+        let mut text = reason.to_string();
+        let mut cause = reason.source();
+        while let Some(inner) = cause {
+            text = format!("{text}: {inner}");
+            cause = inner.source();
+        }
+        AdminError::Unreachable { pid: self.pid, reason: text }
+    }
+}

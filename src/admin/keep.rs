@@ -1,0 +1,109 @@
+//! Keeps the admin interface there while the daemon runs.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use axum::Router;
+use secrecy::SecretString;
+
+use super::{access::Access, guard::Guard, pages::Daemon, server};
+use crate::{
+    config::{AdminSettings, Environment, Listen, SecretError, SecretSource},
+    pipeline::shutdown::Shutdown,
+};
+
+/// Between two tries to listen.
+const RETRY: Duration = Duration::from_secs(5);
+const ADVICE: &str = "collecting goes on without it; free the address, or choose another one in [admin]";
+
+/// The admin interface of one process.
+#[derive(Debug)]
+pub struct Admin {
+    /// Its settings.
+    pub settings: AdminSettings,
+    /// Where `admin.json` is left.
+    pub state_dir: PathBuf,
+    /// What it shows and tells.
+    pub daemon: Daemon,
+    token: Option<SecretString>,
+    metrics_token: Option<SecretString>,
+}
+
+impl Admin {
+    /// Takes the settings. Fails when a token that they name cannot be had: an interface with another one would be of no use.
+    pub fn new(
+        settings: AdminSettings,
+        state_dir: PathBuf,
+        daemon: Daemon,
+        environment: &Environment,
+    ) -> Result<Self, SecretError> {
+        let resolve = |source: &Option<SecretSource>| {
+            source.as_ref().map(|source| source.resolve(environment)).transpose()
+        };
+        let (token, metrics_token) = (resolve(&settings.token)?, resolve(&settings.metrics_token)?);
+        Ok(Self { settings, state_dir, daemon, token, metrics_token })
+    }
+
+    /// Listens where the settings say, until the stop. An address that cannot be had is tried again: collecting does not depend on it.
+    pub async fn keep(self, stop: Shutdown) {
+        let daemon = Arc::new(self.daemon.clone());
+        let metrics = self.settings.metrics_listen.as_ref().map(|listen| {
+            let guard = Guard { token: self.metrics_token.clone(), strict: listen.is_open(), hosts: None };
+            listening(listen.clone(), server::metrics(daemon.clone(), guard), stop.clone(), |_| ())
+        });
+        let admin = self.settings.listen.as_ref().and_then(|listen| {
+            let made = self.token.is_none().then(Access::make_token).transpose();
+            let Ok(made) = made else {
+                tracing::error!(advice = ADVICE, "no token can be made: the system has no random numbers");
+                return None;
+            };
+            let token = made.clone().or_else(|| self.token.clone());
+            let hosts = Some(self.settings.allowed_hosts.clone());
+            let guard = Guard { token, strict: listen.is_open(), hosts };
+            let state_dir = self.state_dir.clone();
+            let announce = move |place: &Listen| {
+                let access =
+                    Access { pid: std::process::id(), listen: place.to_string(), token: made.clone() };
+                if let Err(error) = access.write(&state_dir) {
+                    let advice = "without it commands cannot reach the daemon; check permissions and space";
+                    tracing::error!(%error, advice, "admin.json cannot be written");
+                }
+            };
+            Some(listening(listen.clone(), server::admin(daemon, guard), stop.clone(), announce))
+        });
+        match (admin, metrics) {
+            (Some(admin), Some(metrics)) => _ = tokio::join!(admin, metrics),
+            (Some(admin), None) => admin.await,
+            (None, Some(metrics)) => metrics.await,
+            (None, None) => {}
+        }
+        Access::remove(&self.state_dir);
+    }
+}
+
+/// Listens in one place until the stop.
+async fn listening(listen: Listen, router: Router, mut stop: Shutdown, announce: impl FnOnce(&Listen)) {
+    let mut said = false;
+    let listener = loop {
+        match server::Listener::bind(&listen).await {
+            Ok(listener) => break listener,
+            Err(error) if !said => {
+                said = true;
+                tracing::warn!(%listen, %error, advice = ADVICE, "cannot listen, trying again");
+            }
+            Err(_) => {}
+        }
+        if stop.or_sleep(RETRY).await {
+            return;
+        }
+    };
+    let place = listener.place(&listen);
+    if listen.is_open() {
+        tracing::warn!(listen = %place, "others can reach this address; what it shows needs the token");
+    }
+    tracing::info!(listen = %place, "listening");
+    announce(&place);
+    listener.serve(router, stop).await;
+    if let Listen::Unix(path) = &listen {
+        _ = std::fs::remove_file(path);
+    }
+}

@@ -1,0 +1,19 @@
+//! A running daemon, asked and told over HTTP: health, status, and the changes that an operator makes.
+//!
+//! ```text
+//! GET  /healthz   GET /readyz                        for whoever asks
+//! GET  /api/v1/status                                for this machine
+//! GET  /api/v1/checkpoints   GET /api/v1/backfills   with the token
+//! POST /api/v1/…                                     with the token
+//! ```
+
+pub mod access;
+mod changes;
+pub mod client;
+mod guard;
+pub mod keep;
+pub mod pages;
+mod server;
+
+/// The largest request body that is read: an order is some hundred bytes.
+const BODY_BYTES_MAX: usize = 64 * 1024;

@@ -1,0 +1,118 @@
+//! What is shown: health, readiness, status.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::json;
+use state::Store;
+
+use crate::{
+    daemon::control::{Control, OrderError},
+    pipeline::{
+        board::Board,
+        progress::{RouteState, RouteStatus},
+        status_file::StatusFile,
+    },
+};
+
+/// What the pages are made of.
+#[derive(Debug, Clone)]
+pub struct Daemon {
+    /// Its routes.
+    pub board: Board,
+    /// Its checkpoints.
+    pub store: Store,
+    /// Takes its orders.
+    pub control: Control,
+}
+
+/// Whether it does its work at all.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+struct Readiness {
+    ready: bool,
+    /// Routes that have neither a checkpoint nor polled yet.
+    waiting: Vec<String>,
+    /// Routes that wait for a person.
+    parked: Vec<String>,
+    /// Routes that an operator has paused.
+    paused: Vec<String>,
+}
+
+/// An answer that says why not.
+pub(super) fn refusal(status: StatusCode, text: impl Into<String>) -> (StatusCode, Json<serde_json::Value>) {
+    (status, Json(json!({ "error": text.into() })))
+}
+
+/// The process answers: no more, so that nothing that restarting does not mend leads to a restart.
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+pub(super) async fn readyz(State(daemon): State<Arc<Daemon>>) -> Response {
+    let readiness = Readiness::of(&daemon.board.statuses());
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness)).into_response()
+}
+
+pub(super) async fn status(State(daemon): State<Arc<Daemon>>) -> Json<StatusFile> {
+    Json(StatusFile::of(&daemon.board))
+}
+
+impl Readiness {
+    fn of(routes: &[RouteStatus]) -> Self {
+        let names = |wanted: &dyn Fn(&RouteStatus) -> bool| {
+            routes.iter().filter(|route| wanted(route)).map(|route| route.route.clone()).collect::<Vec<_>>()
+        };
+        let waiting = names(&|route| {
+            !route.has_checkpoint && route.last_read.is_none() && route.state != RouteState::Paused
+        });
+        Self {
+            ready: waiting.is_empty(),
+            waiting,
+            parked: names(&|route| route.state == RouteState::Parked),
+            paused: names(&|route| route.state == RouteState::Paused),
+        }
+    }
+}
+
+impl IntoResponse for OrderError {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::Usage(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        refusal(status, self.to_string()).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(name: &str, state: RouteState, has_checkpoint: bool) -> RouteStatus {
+        RouteStatus { route: name.to_owned(), state, has_checkpoint, ..RouteStatus::default() }
+    }
+
+    #[test]
+    fn it_is_ready_once_every_route_knows_where_it_stands() {
+        let new = route("a/x", RouteState::Starting, false);
+        let readiness = Readiness::of(&[new, route("b/x", RouteState::Live, true)]);
+        assert!(!readiness.ready);
+        assert_eq!(readiness.waiting, ["a/x"]);
+        let parked = route("a/x", RouteState::Parked, true);
+        let paused = route("c/x", RouteState::Paused, false);
+        let readiness = Readiness::of(&[parked, paused]);
+        assert!(readiness.ready, "neither is mended by sending the traffic elsewhere");
+        assert_eq!(
+            (readiness.parked.as_slice(), readiness.paused.as_slice()),
+            (&["a/x".to_owned()][..], &["c/x".to_owned()][..])
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! The listeners: the admin interface, and the address that only shows metrics and health.
+
+use std::{
+    io,
+    os::unix::fs::{FileTypeExt, PermissionsExt},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener},
+    sync::Semaphore,
+};
+
+use super::{
+    BODY_BYTES_MAX, changes,
+    guard::{Guard, for_known_hosts, for_token},
+    pages::{self, Daemon},
+};
+use crate::{config::Listen, pipeline::shutdown::Shutdown};
+
+/// Connections that are answered at a time; others wait.
+const CONNECTIONS_MAX: usize = 64;
+/// How long the head of a request may take, and a connection may be idle.
+const HEAD_MAX: Duration = Duration::from_secs(10);
+/// How long a connection lives at most, with everything that it asks.
+const CONNECTION_MAX: Duration = Duration::from_secs(120);
+/// How long a listener waits after an error, such as too many open files.
+const ERROR_PAUSE: Duration = Duration::from_secs(1);
+
+/// Something that listens.
+#[derive(Debug)]
+pub enum Listener {
+    /// On TCP.
+    Tcp(TcpListener),
+    /// On a Unix socket, for the user of this process alone.
+    Unix(UnixListener),
+}
+
+impl Listener {
+    /// Begins to listen.
+    pub async fn bind(listen: &Listen) -> io::Result<Self> {
+        match listen {
+            Listen::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp),
+            Listen::Unix(path) => bind_unix(path).await.map(Self::Unix),
+        }
+    }
+
+    /// Where it listens, with the port that it was given.
+    pub fn place(&self, listen: &Listen) -> Listen {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map_or_else(|_| listen.clone(), Listen::Tcp),
+            Self::Unix(_) => listen.clone(),
+        }
+    }
+
+    /// Answers until the stop. Requests under way then are cut off: a change is carried out or not by itself.
+    pub async fn serve(self, router: Router, mut stop: Shutdown) {
+        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        loop {
+            let Ok(permit) = room.clone().acquire_owned().await else { return };
+            let accepted = tokio::select! {
+                () = stop.requested() => return,
+                accepted = self.accept() => accepted,
+            };
+            match accepted {
+                Ok(connection) => {
+                    let (router, mut stop) = (router.clone(), stop.clone());
+                    tokio::spawn(async move {
+                        tokio::select! {
+                            () = stop.requested() => {}
+                            () = answer(connection, router) => {}
+                        }
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "admin connection cannot be taken");
+                    if stop.or_sleep(ERROR_PAUSE).await {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Box<dyn Connection>> {
+        Ok(match self {
+            Self::Tcp(listener) => Box::new(listener.accept().await?.0),
+            Self::Unix(listener) => Box::new(listener.accept().await?.0),
+        })
+    }
+}
+
+trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+
+async fn answer(connection: Box<dyn Connection>, router: Router) {
+    let serving = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        .serve_connection(TokioIo::new(connection), TowerToHyperService::new(router));
+    // What ends a connection early is the other side's affair.
+    _ = tokio::time::timeout(CONNECTION_MAX, serving).await;
+}
+
+/// A socket that nobody listens on any more is left by a process that was killed, and stands in the way.
+async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    let is_socket = path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket());
+    if is_socket && tokio::net::UnixStream::connect(path).await.is_err() {
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Everything, on `[admin] listen`.
+pub(super) fn admin(daemon: Arc<Daemon>, guard: Guard) -> Router {
+    let guard = Arc::new(guard);
+    let with_token = Router::new()
+        .route("/api/v1/collectors/{name}/pause", post(changes::pause))
+        .route("/api/v1/collectors/{name}/resume", post(changes::resume))
+        .route("/api/v1/collectors/{name}/poll", post(changes::poll))
+        .route("/api/v1/reset", post(changes::reset))
+        .route("/api/v1/reload", post(changes::reload))
+        .route("/api/v1/checkpoints", get(changes::checkpoints))
+        .route("/api/v1/backfills", get(changes::backfills).post(changes::backfill))
+        .route("/api/v1/backfills/stop", post(changes::stop_backfill))
+        .route_layer(from_fn_with_state(guard.clone(), for_token));
+    let shown = Router::new().route("/api/v1/status", get(pages::status));
+    let guarded = with_token.merge(shown).route_layer(from_fn_with_state(guard, for_known_hosts));
+    health().merge(guarded).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(daemon)
+}
+
+/// Metrics and health, on `[admin] metrics_listen`.
+pub(super) fn metrics(daemon: Arc<Daemon>, _guard: Guard) -> Router {
+    health().with_state(daemon)
+}
+
+fn health() -> Router<Arc<Daemon>> {
+    Router::new().route("/healthz", get(pages::healthz)).route("/readyz", get(pages::readyz))
+}

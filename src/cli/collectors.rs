@@ -1,0 +1,79 @@
+//! `ccfd collectors`: lets one rest, go on, or poll at once.
+
+use clap::{Args, Subcommand};
+
+use super::{Context, UsageError, exit::Exit, keeper::Keeper, logging, runtime, text::print};
+use crate::{config::Config, daemon::Pauses};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// End the routes of a collector until it is resumed, over restarts too. What is in flight is delivered first
+    Pause(Name),
+    /// Let a paused collector go on where it stood
+    Resume(Name),
+    /// Do not wait for the next poll, nor for the end of a delay; a parked route tries again
+    Poll(Name),
+}
+
+#[derive(Debug, Args)]
+struct Name {
+    /// The collector
+    #[arg(value_name = "NAME")]
+    collector: String,
+}
+
+pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let mut config = context.config()?;
+    config.log.level = config.log.level.min(tracing::Level::WARN);
+    logging::start(&config.log);
+    let (order, Name { collector }) = match &arguments.command {
+        Command::Pause(name) => ("pause", name),
+        Command::Resume(name) => ("resume", name),
+        Command::Poll(name) => ("poll", name),
+    };
+    runtime()?.block_on(give(&config, context, order, collector))
+}
+
+async fn give(config: &Config, context: &Context, order: &str, collector: &str) -> anyhow::Result<Exit> {
+    let command = format!("ccfd collectors {order}");
+    let said = match Keeper::find(config, context, &command).await? {
+        Keeper::Daemon(daemon) => {
+            let routes = daemon.collectors(order, collector).await?;
+            format!("{}: {}\n", done(order), routes.join(", "))
+        }
+        Keeper::Own(store) => {
+            let said = alone(config, order, collector);
+            store.close().await?;
+            said?
+        }
+    };
+    print(&said)?;
+    Ok(Exit::Done)
+}
+
+/// Without a daemon: what holds from its next start on.
+fn alone(config: &Config, order: &str, collector: &str) -> anyhow::Result<String> {
+    if !config.collectors.contains_key(collector) {
+        return Err(UsageError(format!("no collector `{collector}` is configured")).into());
+    }
+    if order == "poll" {
+        return Err(UsageError("no daemon runs here: there is nothing to be hurried".to_owned()).into());
+    }
+    let changed = Pauses::load(&config.state.dir).set(collector, order == "pause")?;
+    let how = if changed { "from the next start on" } else { "as before" };
+    Ok(format!("{} {how}: {collector}\n", done(order)))
+}
+
+fn done(order: &str) -> &'static str {
+    match order {
+        "pause" => "paused",
+        "resume" => "resumed",
+        _ => "polling now",
+    }
+}

@@ -1,0 +1,53 @@
+//! `ccfd reload`: lets the daemon take up a changed configuration.
+
+use clap::Args;
+
+use super::{Context, UsageError, exit::Exit, logging, runtime, text::print};
+use crate::{admin::client::AdminClient, config::Config, daemon::control::Reloaded};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// One JSON object: started, restarted, ended, unchanged, at_next_start
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    // Read here only to find the daemon; it reads its own, and says what is wrong with it.
+    let config = context.config()?;
+    logging::start(&config.log);
+    runtime()?.block_on(reload(&config, context, arguments))
+}
+
+async fn reload(config: &Config, context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let found = AdminClient::find(&config.state.dir, &config.admin, &context.environment).await;
+    let Some(daemon) = found else {
+        let text = format!(
+            "no daemon answers for the state directory {}; without an admin interface it is told by SIGHUP",
+            config.state.dir.display()
+        );
+        return Err(UsageError(text).into());
+    };
+    let reloaded = daemon.reload().await?;
+    if arguments.json {
+        print(&(serde_json::to_string_pretty(&reloaded)? + "\n"))?;
+    } else {
+        print(&in_words(&reloaded))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn in_words(reloaded: &Reloaded) -> String {
+    let mut text = String::new();
+    for (what, names) in [
+        ("started", &reloaded.started),
+        ("restarted", &reloaded.restarted),
+        ("ended", &reloaded.ended),
+        ("at next start", &reloaded.at_next_start),
+    ] {
+        if !names.is_empty() {
+            text += &format!("{what}: {}\n", names.join(", "));
+        }
+    }
+    text + &format!("unchanged: {}\n", reloaded.unchanged)
+}

@@ -1,0 +1,184 @@
+//! `ccfd state`: the checkpoints, to look at, to keep, to bring to another machine.
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{
+    Context, UsageError,
+    exit::Exit,
+    keeper::Keeper,
+    logging, runtime,
+    text::{
+        Align::{Left, Right},
+        grouped, print, table,
+    },
+};
+use crate::{
+    config::Config,
+    daemon::export::{Export, ImportError, export},
+    moment::shown,
+};
+
+/// The largest file that is read: a million held ids are some 30 MiB.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Where each route and each backfill stands
+    Show(Show),
+    /// Write all checkpoints with the ids that they hold to a file
+    Export(File),
+    /// Put the checkpoints of such a file in place of those of the same names. No daemon may run
+    Import(Import),
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    /// Only the checkpoints whose names begin with this
+    #[arg(value_name = "NAME", default_value = "")]
+    name: String,
+    /// One JSON object, the checkpoints by name, without the ids that they hold
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct File {
+    /// The file; `-` for standard output
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Import {
+    /// The file; `-` for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let mut config = context.config()?;
+    config.log.level = config.log.level.min(tracing::Level::WARN);
+    logging::start(&config.log);
+    let runtime = runtime()?;
+    match &arguments.command {
+        Command::Show(show) => {
+            let found = runtime.block_on(read(&config, context, "ccfd state show"))?;
+            show_some(found, show)
+        }
+        Command::Export(to) => {
+            let found = runtime.block_on(read(&config, context, "ccfd state export"))?;
+            write(&found, &to.file)
+        }
+        Command::Import(import) => runtime.block_on(take_in(&config, context, import)),
+    }
+}
+
+async fn read(config: &Config, context: &Context, command: &str) -> anyhow::Result<Export> {
+    match Keeper::find(config, context, command).await? {
+        Keeper::Daemon(daemon) => Ok(daemon.checkpoints().await?),
+        Keeper::Own(store) => {
+            let found = export(&store).await;
+            store.close().await?;
+            Ok(found?)
+        }
+    }
+}
+
+fn show_some(found: Export, show: &Show) -> anyhow::Result<Exit> {
+    let meant = found.checkpoints.into_iter().filter(|(name, _)| name.starts_with(&show.name));
+    if show.json {
+        let heads: serde_json::Map<_, _> =
+            meant.map(|(name, whole)| (name, json!(whole.checkpoint))).collect();
+        print(&(serde_json::to_string_pretty(&heads)? + "\n"))?;
+        return Ok(Exit::Done);
+    }
+    let mut rows =
+        vec![["CHECKPOINT", "FROM", "SETTLED", "LAST RECORD", "DELIVERED"].map(str::to_owned).to_vec()];
+    for (name, whole) in meant {
+        let checkpoint = whole.checkpoint;
+        rows.push(vec![
+            name,
+            shown(checkpoint.start),
+            checkpoint.walks.first().map_or_else(|| "-".to_owned(), |walk| shown(walk.settled)),
+            checkpoint.last_record.map_or_else(|| "-".to_owned(), shown),
+            grouped(checkpoint.delivered),
+        ]);
+    }
+    print(&table(&[Left, Left, Left, Left, Right], &rows))?;
+    Ok(Exit::Done)
+}
+
+fn write(found: &Export, file: &Path) -> anyhow::Result<Exit> {
+    let text = serde_json::to_string_pretty(found)? + "\n";
+    if file == Path::new("-") {
+        print(&text)?;
+    } else {
+        let named = || file.display().to_string();
+        let mut out = fs::File::create_new(file).with_context(named)?;
+        out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).with_context(named)?;
+        eprintln!("{} checkpoints in {}", found.checkpoints.len(), file.display());
+    }
+    Ok(Exit::Done)
+}
+
+async fn take_in(config: &Config, context: &Context, import: &Import) -> anyhow::Result<Exit> {
+    let named = || import.file.display().to_string();
+    let mut text = String::new();
+    let from: Box<dyn Read> = if import.file == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        Box::new(fs::File::open(&import.file).with_context(named)?)
+    };
+    from.take(FILE_BYTES_MAX).read_to_string(&mut text).with_context(named)?;
+    let wanted: Export = serde_json::from_str(&text)
+        .map_err(|error| UsageError(format!("{}: not an export of checkpoints: {error}", named())))?;
+    let store = match Keeper::find(config, context, "ccfd state import").await? {
+        Keeper::Own(store) => store,
+        Keeper::Daemon(daemon) => {
+            let text = format!("the daemon (process {}) uses these checkpoints: stop it first", daemon.pid);
+            return Err(UsageError(text).into());
+        }
+    };
+    let there = store.names()?;
+    for name in wanted.checkpoints.keys() {
+        let how = if there.contains(name) { "in place of the one that is there" } else { "new" };
+        eprintln!("{name}: {how}");
+    }
+    let count = wanted.checkpoints.len();
+    let agreed = import.yes || asked(&import.file)?;
+    let done = if agreed { wanted.import(&store).await } else { Ok(()) };
+    store.close().await?;
+    match done {
+        Ok(()) if agreed => eprintln!("{count} checkpoints taken in"),
+        Ok(()) => eprintln!("nothing was changed"),
+        Err(error @ (ImportError::Newer(_) | ImportError::Damaged(_))) => {
+            return Err(UsageError(format!("{}: {error}", named())).into());
+        }
+        Err(ImportError::State(error)) => return Err(error.into()),
+    }
+    Ok(Exit::Done)
+}
+
+fn asked(file: &Path) -> anyhow::Result<bool> {
+    if file == Path::new("-") || !io::stdin().is_terminal() {
+        return Err(UsageError("there is no terminal to ask on: give --yes".to_owned()).into());
+    }
+    Ok(super::text::asked("take them in?")?)
+}

@@ -1,0 +1,158 @@
+//! From the settings to what routes and commands need of them: clients, redaction, sinks.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use collectors::{
+    AuditLogs, ChatCompletions, Client, ClientSettings, Clock, IdHash, Source, TenantWalk, check_key_class,
+};
+use secrecy::ExposeSecret;
+
+use super::shared::Shared;
+use crate::{
+    config::{self, CollectorSettings, Config, Environment, SecretSource, SinkSettings},
+    pipeline::{board::Board, policy::Failure},
+    redact::{Hasher, Redaction},
+    sinks::{
+        Sink, elasticsearch::ElasticsearchSink, kibana_index::KibanaIndexSink,
+        logs_ingestion::LogsIngestionSink, ndjson::NdjsonSink, sqlite::SqliteSink,
+    },
+    tables::{self, Table},
+};
+
+/// Builds what the commands run, sharing what is to be shared: connections, one budget a key, one sink a section.
+pub struct Assembly {
+    /// The settings.
+    pub config: Config,
+    /// Where its routes are shown.
+    pub board: Board,
+    pub(super) environment: Environment,
+    pub(super) clock: Clock,
+    shared: Arc<Shared>,
+}
+
+impl Assembly {
+    /// Takes the settings.
+    pub fn new(config: Config, environment: Environment) -> Arc<Self> {
+        Arc::new(Self {
+            config,
+            board: Board::default(),
+            environment,
+            clock: Clock::system(),
+            shared: Arc::default(),
+        })
+    }
+
+    /// Takes other settings in their stead. What is shared stays, and so do the sinks.
+    pub(super) fn with_config(&self, config: Config) -> Arc<Self> {
+        Arc::new(Self {
+            config,
+            board: self.board.clone(),
+            environment: self.environment.clone(),
+            clock: self.clock.clone(),
+            shared: self.shared.clone(),
+        })
+    }
+
+    /// The list that a collector reads, and whether its tenant events are read.
+    pub fn source(settings: &CollectorSettings) -> (Source, TenantWalk) {
+        match &settings.source {
+            config::Source::AuditLogs { tenant_walk, filters } => {
+                let filters = filters.clone();
+                let list = AuditLogs {
+                    project_ids: filters.project_ids,
+                    event_types: filters.event_types,
+                    actor_ids: filters.actor_ids,
+                    actor_emails: filters.actor_emails,
+                    resource_ids: filters.resource_ids,
+                    tenant_only: false,
+                };
+                let tenant_walk = match tenant_walk {
+                    config::TenantWalk::Auto => TenantWalk::Auto,
+                    config::TenantWalk::On => TenantWalk::On,
+                    config::TenantWalk::Off => TenantWalk::Off,
+                };
+                (Source::AuditLogs(list), tenant_walk)
+            }
+            config::Source::ChatCompletions { filters } => {
+                let metadata = filters.metadata.clone().into_iter().collect();
+                let list = ChatCompletions { model: filters.model.clone(), metadata };
+                (Source::ChatCompletions(list), TenantWalk::Off)
+            }
+        }
+    }
+
+    /// The table of a collector.
+    pub fn table(settings: &CollectorSettings) -> &'static Table {
+        match settings.source {
+            config::Source::AuditLogs { .. } => &tables::AUDIT_LOGS,
+            config::Source::ChatCompletions { .. } => &tables::CHAT_COMPLETIONS,
+        }
+    }
+
+    /// A client for a collector; its key is read anew, pool and budget are shared with others of the same key.
+    pub fn client(&self, settings: &CollectorSettings) -> Result<Arc<Client>, Failure> {
+        let api_key = settings
+            .api_key
+            .resolve(&self.environment)
+            .map_err(|error| Failure::Secret(error.to_string()))?;
+        let collect = |kind| Failure::Collect(collectors::CollectError::new(kind));
+        let admin = matches!(settings.source, config::Source::AuditLogs { .. });
+        check_key_class(&api_key, admin).map_err(collect)?;
+        let key = IdHash::of(api_key.expose_secret());
+        let http = settings.connection.http(settings.body_max);
+        let pool = self.shared.pool(&http).map_err(collect)?;
+        let budget = self.shared.budget(key, self.requests_a_second(settings));
+        let settings = ClientSettings {
+            api_key,
+            base_url: settings.base_url.clone(),
+            organization: settings.organization.clone(),
+            project: settings.project.clone(),
+            retry_after_max: settings.connection.retry_after_max,
+        };
+        Client::new(pool, budget, settings, self.clock.clone()).map(Arc::new).map_err(collect)
+    }
+
+    /// What a collector does to its records; the key is read anew.
+    pub fn redaction(&self, settings: &CollectorSettings) -> Result<Option<Redaction>, Failure> {
+        let Some(redact) = &settings.redact else { return Ok(None) };
+        let hasher = |place: &SecretSource| {
+            let key =
+                place.resolve(&self.environment).map_err(|error| Failure::HashKey(error.to_string()))?;
+            Hasher::new(&key).map_err(|error| Failure::HashKey(format!("{place}: {error}")))
+        };
+        let hasher = redact.hash_key.as_ref().map(hasher).transpose()?;
+        Ok(Some(Redaction::new(redact.rules.clone(), hasher)))
+    }
+
+    /// The lowest rate of all collectors that use the same key.
+    pub(super) fn requests_a_second(&self, settings: &CollectorSettings) -> NonZeroU32 {
+        let same_key = self.config.collectors.values().filter(|other| other.api_key == settings.api_key);
+        let lowest = same_key.map(|other| other.rate_limit_qps).min().unwrap_or(settings.rate_limit_qps);
+        NonZeroU32::new(lowest).unwrap_or(NonZeroU32::MIN)
+    }
+
+    /// A sink by name: one for all routes that write to it.
+    pub fn sink(&self, name: &str) -> Option<Arc<dyn Sink>> {
+        let settings = self.config.sinks.get(name)?;
+        Some(self.shared.sink(name, || build_sink(settings, &self.environment, self.clock.clone())))
+    }
+
+    /// Ends these sinks, all of them with `None`: another use builds them anew.
+    pub async fn close_sinks(&self, names: Option<&[String]>, within: Duration) {
+        self.shared.close_sinks(names, within).await;
+    }
+}
+
+fn build_sink(settings: &SinkSettings, environment: &Environment, clock: Clock) -> Arc<dyn Sink> {
+    match settings.clone() {
+        SinkSettings::Sqlite(settings) => Arc::new(SqliteSink::new(settings, clock)),
+        SinkSettings::Ndjson(settings) => Arc::new(NdjsonSink::new(settings, clock)),
+        SinkSettings::LogsIngestion(settings) => {
+            Arc::new(LogsIngestionSink::new(*settings, environment.clone(), clock))
+        }
+        SinkSettings::Elasticsearch(settings) => {
+            Arc::new(ElasticsearchSink::new(settings, environment.clone(), clock))
+        }
+        SinkSettings::KibanaIndex(settings) => Arc::new(KibanaIndexSink::new(settings, environment.clone())),
+    }
+}

@@ -1,0 +1,180 @@
+//! A backfill: a past window, read once under a checkpoint of its own. What is asked for, what there is to do, how it ended.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use state::{StateError, Store};
+
+use super::{
+    checkpoints::load,
+    names::{backfill_name, route_name},
+    routes::Wanted,
+};
+use crate::{
+    moment::{Moment, shown},
+    pipeline::{
+        checkpoint::Checkpoint,
+        plan::Plan,
+        policy::{Action, Failure, judge},
+        progress::RouteStatus,
+        route::Ended,
+    },
+};
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackfillWanted {
+    /// The collector.
+    pub collector: String,
+    /// The sink.
+    pub sink: String,
+    /// First time. The checkpoint's name is made of its words, so that the same words go on with the same backfill.
+    pub from: Moment,
+    /// The time before which it ends; without it, where the route's own coverage begins, else now.
+    #[serde(default)]
+    pub to: Option<Moment>,
+    /// How many slices are read at the same time.
+    pub parallel: usize,
+    /// Begins anew, although it was begun or finished before.
+    #[serde(default)]
+    pub again: bool,
+}
+
+/// A window as it was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// The checkpoint's name.
+    pub name: String,
+    /// First second.
+    pub from: i64,
+    /// The second before which it ends.
+    pub end: i64,
+    /// Whether an earlier run had begun it.
+    pub resumed: bool,
+    /// Records delivered by earlier runs.
+    pub delivered: u64,
+    /// Whether nothing of it is left.
+    pub finished: bool,
+}
+
+/// How a backfill ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub enum HowEnded {
+    /// All of it is read.
+    Finished,
+    /// It was asked to stop; the same command goes on.
+    Stopped,
+    /// Something failed; the same command goes on.
+    Failed {
+        /// What.
+        text: String,
+        /// What to do.
+        advice: String,
+        /// Whether a person must act before it can go on.
+        operator: bool,
+    },
+}
+
+/// A backfill of a daemon, running or ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackfillReport {
+    /// What it reads.
+    pub window: Window,
+    /// What it is doing.
+    pub status: RouteStatus,
+    /// How it ended; `None` while it runs.
+    pub ended: Option<HowEnded>,
+}
+
+/// Why there is nothing to begin.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The window is empty.
+    #[error("{0}")]
+    Empty(String),
+    /// The store.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Looks what there is to do: where an earlier run of the same backfill ended, and how far the route itself has come. With `again`
+/// the earlier run's checkpoint is forgotten.
+pub async fn plan(store: &Store, wanted: &BackfillWanted, now: i64) -> Result<Window, PlanError> {
+    let own = load(store, &route_name(&wanted.collector, &wanted.sink)).await?;
+    let name = wanted.name();
+    if wanted.again {
+        store.cursor::<Checkpoint>(&name).remove().await?;
+    }
+    if let Some(begun) = load(store, &name).await? {
+        let end = begun.walks.last().and_then(|walk| walk.until).map_or(now, |until| until + 1);
+        let finished = begun.walks.iter().all(|walk| walk.finished);
+        let (from, delivered) = (begun.start, begun.delivered);
+        return Ok(Window { name, from, end, resumed: true, delivered, finished });
+    }
+    let from = wanted.from.second;
+    let end = match (&wanted.to, &own) {
+        (Some(to), _) => to.second,
+        (None, Some(own)) => own.start,
+        (None, None) => now,
+    };
+    if from >= end {
+        let text = format!("nothing lies between --from {} and --to {}", shown(from), shown(end));
+        let covered = own.filter(|own| wanted.to.is_none() && own.start <= from);
+        let hint = covered.map_or("", |_| ": the route itself covers that time; give --to to read it again");
+        return Err(PlanError::Empty(text + hint));
+    }
+    Ok(Window { name, from, end, resumed: false, delivered: 0, finished: false })
+}
+
+impl BackfillWanted {
+    /// The name of its checkpoint.
+    pub fn name(&self) -> String {
+        let to = self.to.as_ref().map_or("", |to| to.text.as_str());
+        backfill_name(&route_name(&self.collector, &self.sink), &self.from.text, to)
+    }
+}
+
+impl fmt::Display for HowEnded {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Finished => out.write_str("finished"),
+            Self::Stopped => out.write_str("stopped"),
+            Self::Failed { text, .. } => write!(out, "failed: {text}"),
+        }
+    }
+}
+
+impl Window {
+    /// The route that reads it.
+    pub fn wanted(&self, asked: &BackfillWanted) -> Wanted {
+        Wanted {
+            collector: asked.collector.clone(),
+            sink: asked.sink.clone(),
+            checkpoint: self.name.clone(),
+            plan: Plan::Past { from: self.from, to: self.end - 1, parallel: asked.parallel },
+            accept_change: false,
+        }
+    }
+}
+
+impl From<&Ended> for HowEnded {
+    fn from(ended: &Ended) -> Self {
+        match ended {
+            Ended::ReadAll => Self::Finished,
+            Ended::Stopped => Self::Stopped,
+            Ended::Failed(failure) => Self::from(failure),
+        }
+    }
+}
+
+impl From<&Failure> for HowEnded {
+    fn from(failure: &Failure) -> Self {
+        let judgement = judge(failure);
+        Self::Failed {
+            text: failure.to_string(),
+            advice: judgement.advice.to_owned(),
+            operator: matches!(judgement.action, Action::Park),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Checkpoints as operators handle them: looked at, and forgotten.
+
+use serde::{Deserialize, Serialize};
+use state::{StateError, Store};
+
+use super::names::{is_route_name, parts_of};
+use crate::pipeline::checkpoint::Checkpoint;
+
+/// A checkpoint and its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// `collector/sink`, or that of a backfill.
+    pub name: String,
+    /// Where it stands.
+    pub checkpoint: Checkpoint,
+}
+
+/// Which checkpoints are to be forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResetWanted {
+    /// The collector; one that is not configured will do.
+    pub collector: String,
+    /// Only the routes to this sink.
+    #[serde(default)]
+    pub sink: Option<String>,
+    /// The second at which its routes begin again; without it, where the settings say.
+    #[serde(default)]
+    pub to: Option<i64>,
+    /// Only looks.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// Loads a checkpoint.
+pub async fn load(store: &Store, name: &str) -> Result<Option<Checkpoint>, StateError> {
+    Ok(store.cursor::<Checkpoint>(name).load().await?.map(|saved| saved.cursor))
+}
+
+/// The checkpoints that a reset is about: those of routes and of backfills.
+pub async fn meant_by(store: &Store, wanted: &ResetWanted) -> Result<Vec<Named>, StateError> {
+    let mut found = Vec::new();
+    for name in store.names()? {
+        let (collector, sink) = parts_of(&name);
+        let meant =
+            collector == wanted.collector && wanted.sink.as_deref().is_none_or(|wanted| wanted == sink);
+        if meant && let Some(checkpoint) = load(store, &name).await? {
+            found.push(Named { name, checkpoint });
+        }
+    }
+    Ok(found)
+}
+
+/// Forgets checkpoints. With `to` a route has a fresh one that begins there; `search` where its list can only be searched for the
+/// place.
+pub async fn forget(store: &Store, found: &[Named], to: Option<i64>, search: bool) -> Result<(), StateError> {
+    for Named { name, checkpoint } in found {
+        let mut cursor = store.cursor::<Checkpoint>(name);
+        cursor.remove().await?;
+        if let (Some(start), true) = (to, is_route_name(name)) {
+            let fresh = Checkpoint {
+                identity: checkpoint.identity.clone(),
+                start,
+                walks: vec![collectors::Cursor::begin(start, None, search)],
+                delivered: 0,
+                last_record: None,
+            };
+            cursor.load().await?;
+            cursor.commit(&fresh, Vec::new()).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! Everything that runs: clients, sinks and routes made of the settings, the supervisor that keeps the routes, and the orders that it
+//! takes while they run.
+
+pub mod assembly;
+pub mod backfill;
+pub mod checkpoints;
+pub mod control;
+pub mod export;
+mod names;
+pub mod notify;
+mod orders;
+mod pauses;
+mod reload;
+mod routes;
+mod secrets;
+mod shared;
+pub mod signals;
+pub mod supervisor;
+
+pub use names::{REJECTS_DIR, backfill_name, is_route_name, parts_of, route_name};
+pub use pauses::Pauses;

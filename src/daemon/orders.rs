@@ -1,0 +1,147 @@
+//! What each order does.
+
+use super::{
+    backfill::{BackfillReport, BackfillWanted, PlanError, Window, plan},
+    checkpoints::{self, Named, ResetWanted},
+    control::OrderError,
+    routes::Wanted,
+    supervisor::{Backfill, Supervisor},
+};
+use crate::{config::Source, pipeline::progress::RouteStatus};
+
+/// Ended backfills that are remembered.
+const ENDED_MAX: usize = 100;
+
+impl Supervisor {
+    /// The routes of a collector that is configured.
+    fn routes_of(&self, collector: &str) -> Result<Vec<Wanted>, OrderError> {
+        if !self.assembly.config.collectors.contains_key(collector) {
+            let names: Vec<&str> = self.assembly.config.collectors.keys().map(String::as_str).collect();
+            let text = format!("no collector `{collector}` is configured (there are: {})", names.join(", "));
+            return Err(OrderError::Usage(text));
+        }
+        let wanted = self.assembly.wanted(false, false);
+        Ok(wanted.into_iter().filter(|wanted| wanted.collector == collector).collect())
+    }
+
+    pub(super) async fn set_paused(
+        &mut self,
+        collector: &str,
+        paused: bool,
+    ) -> Result<Vec<String>, OrderError> {
+        let routes = self.routes_of(collector)?;
+        let names: Vec<String> = routes.iter().map(|wanted| wanted.checkpoint.clone()).collect();
+        let stored = self.pauses.set(collector, paused);
+        let changed =
+            stored.map_err(|error| OrderError::Failed(format!("paused.json cannot be written: {error}")))?;
+        match (changed, paused) {
+            (false, _) => {}
+            (true, true) => {
+                self.stop(&names).await;
+                routes.iter().for_each(|wanted| self.show_paused(wanted));
+                tracing::warn!(collector, "paused by an operator");
+            }
+            (true, false) => {
+                tracing::info!(collector, "resumed by an operator");
+                for wanted in routes {
+                    self.start(wanted);
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    pub(super) fn poll_now(&mut self, collector: &str) -> Result<Vec<String>, OrderError> {
+        let routes = self.routes_of(collector)?;
+        if self.pauses.since(collector).is_some() {
+            let text =
+                format!("collector `{collector}` is paused: `ccfd collectors resume {collector}` first");
+            return Err(OrderError::Usage(text));
+        }
+        let running = routes.iter().filter_map(|wanted| self.running.get(&wanted.checkpoint));
+        running.clone().for_each(|one| one.poll_now.request());
+        Ok(running.map(|one| one.wanted.checkpoint.clone()).collect())
+    }
+
+    pub(super) async fn reset(&mut self, wanted: &ResetWanted) -> Result<Vec<Named>, OrderError> {
+        let found = checkpoints::meant_by(&self.store, wanted).await.map_err(failed)?;
+        if wanted.dry_run || found.is_empty() {
+            return Ok(found);
+        }
+        let names: Vec<String> = found.iter().map(|one| one.name.clone()).collect();
+        let running = names.iter().filter_map(|name| self.running.get(name));
+        let routes: Vec<Wanted> = running.filter(|one| one.follows()).map(|one| one.wanted.clone()).collect();
+        self.stop(&names).await;
+        // What they delivered while they ended belongs to what is forgotten.
+        let found = checkpoints::meant_by(&self.store, wanted).await.map_err(failed)?;
+        let settings = self.assembly.config.collectors.get(&wanted.collector);
+        let search =
+            settings.is_some_and(|settings| matches!(settings.source, Source::ChatCompletions { .. }));
+        let forgotten = checkpoints::forget(&self.store, &found, wanted.to, search).await.map_err(failed);
+        if forgotten.is_ok() {
+            tracing::warn!(checkpoints = names.join(", "), "reset by an operator");
+        }
+        for wanted in routes {
+            self.start(wanted);
+        }
+        forgotten.map(|()| found)
+    }
+
+    pub(super) async fn begin_backfill(&mut self, asked: &BackfillWanted) -> Result<Window, OrderError> {
+        let routes = self.routes_of(&asked.collector)?;
+        if !routes.iter().any(|wanted| wanted.sink == asked.sink) {
+            let text = format!("collector `{}` has no sink `{}`", asked.collector, asked.sink);
+            return Err(OrderError::Usage(text));
+        }
+        let name = asked.name();
+        if self.running.contains_key(&name) {
+            return Err(OrderError::Usage(format!("the backfill {name} is running already")));
+        }
+        let now = chrono::Utc::now().timestamp();
+        let window = plan(&self.store, asked, now).await.map_err(|error| match error {
+            PlanError::Empty(text) => OrderError::Usage(text),
+            PlanError::State(error) => failed(error),
+        })?;
+        if !window.finished {
+            tracing::info!(backfill = window.name, resumed = window.resumed, "backfill started");
+            self.start(window.wanted(asked));
+            self.remember(window.clone());
+        }
+        Ok(window)
+    }
+
+    fn remember(&mut self, window: Window) {
+        let ended: Vec<String> = self
+            .backfills
+            .iter()
+            .filter(|(_, backfill)| backfill.ended.is_some())
+            .map(|(name, _)| name.clone())
+            .collect();
+        if let (true, Some(first)) = (ended.len() >= ENDED_MAX, ended.first()) {
+            self.backfills.remove(first);
+            self.assembly.board.remove(first);
+        }
+        self.backfills.insert(window.name.clone(), Backfill { window, ended: None });
+    }
+
+    pub(super) fn backfill_reports(&self) -> Vec<BackfillReport> {
+        let report = |(name, backfill): (&String, &Backfill)| BackfillReport {
+            window: backfill.window.clone(),
+            status: self.assembly.board.get(name).map_or_else(RouteStatus::default, |shown| shown.status()),
+            ended: backfill.ended.clone(),
+        };
+        self.backfills.iter().map(report).collect()
+    }
+
+    pub(super) async fn stop_backfill(&mut self, name: &str) -> Result<(), OrderError> {
+        if !self.backfills.contains_key(name) {
+            return Err(OrderError::Usage(format!("no backfill {name} was begun by this daemon")));
+        }
+        self.stop(&[name.to_owned()]).await;
+        Ok(())
+    }
+}
+
+fn failed(error: state::StateError) -> OrderError {
+    OrderError::Failed(error.to_string())
+}

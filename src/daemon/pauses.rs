@@ -1,0 +1,120 @@
+//! Which collectors an operator has paused. Kept in a file of its own, so that a restart does not undo what a person decided.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// The file's name below the state directory.
+const PAUSES_FILE: &str = "paused.json";
+
+/// The paused collectors, and since when.
+#[derive(Debug)]
+pub struct Pauses {
+    path: PathBuf,
+    content: Content,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Content {
+    /// Version of this format.
+    version: u32,
+    /// By collector: since when, in Unix seconds.
+    collectors: BTreeMap<String, i64>,
+}
+
+impl Pauses {
+    /// Reads the file of a state directory. One that cannot be read pauses nothing: collecting what was to be paused can be undone,
+    /// not collecting what was not cannot always.
+    pub fn load(dir: &Path) -> Self {
+        let path = dir.join(PAUSES_FILE);
+        let empty = Content { version: 1, collectors: BTreeMap::new() };
+        let content = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(empty.clone()),
+            Err(error) => Err(error),
+        };
+        let content = content.unwrap_or_else(|error| {
+            let advice = "remove the file, and pause again what is to be paused: ccfd collectors pause NAME";
+            tracing::error!(%error, file = %path.display(), advice, "pauses cannot be read, nothing is paused");
+            empty
+        });
+        Self { path, content }
+    }
+
+    /// Since when a collector is paused, in Unix seconds.
+    pub fn since(&self, collector: &str) -> Option<i64> {
+        self.content.collectors.get(collector).copied()
+    }
+
+    /// The paused collectors.
+    pub fn collectors(&self) -> impl Iterator<Item = &str> {
+        self.content.collectors.keys().map(String::as_str)
+    }
+
+    /// Pauses a collector, or lets it go on. Durable when this returns; after an error nothing has changed. False when it was so
+    /// before.
+    pub fn set(&mut self, collector: &str, paused: bool) -> io::Result<bool> {
+        let mut content = self.content.clone();
+        if paused == content.collectors.contains_key(collector) {
+            return Ok(false);
+        }
+        if paused {
+            content.collectors.insert(collector.to_owned(), chrono::Utc::now().timestamp());
+        } else {
+            content.collectors.remove(collector);
+        }
+        self.write(&content)?;
+        self.content = content;
+        Ok(true)
+    }
+
+    fn write(&self, content: &Content) -> io::Result<()> {
+        let dir = self.path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        serde_json::to_writer_pretty(&mut file, content)?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist(&self.path).map_err(|error| error.error)?;
+        std::fs::File::open(dir)?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_holds_over_a_restart_until_it_is_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut pauses = Pauses::load(dir.path());
+        assert!(pauses.set("acme-audit", true).unwrap());
+        assert!(!pauses.set("acme-audit", true).unwrap(), "it is paused already");
+        let mut again = Pauses::load(dir.path());
+        assert!(again.since("acme-audit").is_some());
+        assert!(again.since("acme-chat").is_none());
+        assert!(again.set("acme-audit", false).unwrap());
+        assert_eq!(Pauses::load(dir.path()).collectors().count(), 0);
+    }
+
+    #[test]
+    fn a_damaged_file_pauses_nothing_and_can_be_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(PAUSES_FILE), "{").unwrap();
+        let mut pauses = Pauses::load(dir.path());
+        assert_eq!(pauses.collectors().count(), 0);
+        assert!(pauses.set("acme-audit", true).unwrap());
+        assert!(Pauses::load(dir.path()).since("acme-audit").is_some());
+    }
+
+    #[test]
+    fn a_pause_that_cannot_be_stored_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut pauses = Pauses::load(&dir.path().join("gone"));
+        assert!(pauses.set("acme-audit", true).is_err());
+        assert!(pauses.since("acme-audit").is_none());
+    }
+}

@@ -1,0 +1,143 @@
+//! Another configuration while the routes run: only what it changes is restarted.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    assembly::Assembly,
+    control::{OrderError, Reloaded},
+    routes::Wanted,
+    secrets::{Secrets, Touched},
+    supervisor::Supervisor,
+};
+use crate::config::{CollectorSettings, Config, ConfigError};
+
+/// Reads the configuration from where it was read at the start.
+pub type Reload = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
+
+impl Supervisor {
+    pub(super) async fn reload_settings(&mut self) -> Result<Reloaded, OrderError> {
+        let Some(reload) = &self.reload else {
+            return Err(OrderError::Usage("this command does not read its configuration again".to_owned()));
+        };
+        let advice = "everything goes on as before; mend it, try it with `ccfd check`, and reload again";
+        let config = reload().map_err(|error| {
+            tracing::error!(%error, advice, "configuration not taken");
+            OrderError::Usage(format!("{error}\n{advice}"))
+        })?;
+        let now = &self.assembly.config;
+        if config.state.dir != now.state.dir {
+            let text = format!(
+                "state.dir cannot change from {} to {} while ccfd runs: stop it, move the directory, start it again",
+                now.state.dir.display(),
+                config.state.dir.display()
+            );
+            tracing::error!(advice, "configuration not taken: {text}");
+            return Err(OrderError::Usage(text));
+        }
+        let at_next_start = at_next_start(now, &config);
+        let reloaded = Reloaded { at_next_start, ..self.take_up(config, &Touched::default()).await };
+        tracing::info!(
+            started = reloaded.started.len(),
+            restarted = reloaded.restarted.len(),
+            ended = reloaded.ended.len(),
+            unchanged = reloaded.unchanged,
+            at_next_start = reloaded.at_next_start.join(", "),
+            "configuration taken"
+        );
+        Ok(reloaded)
+    }
+
+    /// Opens anew whatever uses a file that has changed.
+    pub(super) async fn take_up_secrets(&mut self, touched: Touched) {
+        let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+        let (collectors, sinks) = (names(&touched.collectors), names(&touched.sinks));
+        tracing::info!(collectors, sinks, "secret or certificate has changed, opening anew");
+        let config = self.assembly.config.clone();
+        self.take_up(config, &touched).await;
+    }
+
+    async fn take_up(&mut self, config: Config, touched: &Touched) -> Reloaded {
+        let before = self.assembly.clone();
+        let after = before.with_config(config);
+        let wanted = after.wanted(false, false);
+        let goes_on = |one: &Wanted| {
+            !touched.collectors.contains(&one.collector)
+                && !touched.sinks.contains(&one.sink)
+                && is_same(&before, &after, &one.collector, &one.sink)
+        };
+        let ending: Vec<String> = self
+            .running
+            .iter()
+            .filter(|(name, running)| {
+                let still = !running.follows() || wanted.iter().any(|one| one.checkpoint == **name);
+                !still || !goes_on(&running.wanted)
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        let backfills: Vec<Wanted> = ending
+            .iter()
+            .filter_map(|name| self.running.get(name))
+            .filter(|running| !running.follows())
+            .map(|running| running.wanted.clone())
+            .collect();
+        let had: BTreeSet<String> =
+            before.wanted(false, false).into_iter().map(|one| one.checkpoint).collect();
+        self.stop(&ending).await;
+        let sinks = changed_sinks(&before.config, &after.config, touched);
+        before.close_sinks(Some(&sinks), before.config.pipeline.stop_timeout).await;
+
+        self.secrets = Secrets::of(&after.config, &after.environment);
+        self.assembly = after;
+        let mut reloaded = Reloaded::default();
+        for name in had.iter().filter(|name| wanted.iter().all(|one| one.checkpoint != **name)) {
+            self.assembly.board.remove(name);
+            reloaded.ended.push(name.clone());
+        }
+        for one in wanted {
+            match (had.contains(&one.checkpoint), ending.contains(&one.checkpoint)) {
+                (false, _) => reloaded.started.push(one.checkpoint.clone()),
+                (true, true) => reloaded.restarted.push(one.checkpoint.clone()),
+                (true, false) => {
+                    reloaded.unchanged += 1;
+                    continue;
+                }
+            }
+            self.start_unless_paused(one);
+        }
+        for one in backfills {
+            let name = one.checkpoint.clone();
+            if self.start(one)
+                && let Some(backfill) = self.backfills.get_mut(&name)
+            {
+                backfill.ended = None;
+            }
+        }
+        reloaded
+    }
+}
+
+/// Whether a route means the same with both settings.
+fn is_same(before: &Arc<Assembly>, after: &Arc<Assembly>, collector: &str, sink: &str) -> bool {
+    // Another list of sinks concerns the other sinks.
+    let alone = |settings: &CollectorSettings| CollectorSettings { sinks: Vec::new(), ..settings.clone() };
+    let (old, new) = (&before.config, &after.config);
+    let (Some(was), Some(is)) = (old.collectors.get(collector), new.collectors.get(collector)) else {
+        return false;
+    };
+    old.pipeline == new.pipeline
+        && old.sinks.get(sink) == new.sinks.get(sink)
+        && alone(was) == alone(is)
+        && before.requests_a_second(was) == after.requests_a_second(is)
+}
+
+/// Sinks that must be built anew, or not at all.
+fn changed_sinks(old: &Config, new: &Config, touched: &Touched) -> Vec<String> {
+    let changed = |name: &String| touched.sinks.contains(name) || old.sinks.get(name) != new.sinks.get(name);
+    old.sinks.keys().filter(|name| changed(name)).cloned().collect()
+}
+
+fn at_next_start(old: &Config, new: &Config) -> Vec<String> {
+    let sections =
+        [("state", old.state != new.state), ("log", old.log != new.log), ("admin", old.admin != new.admin)];
+    sections.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name.to_owned()).collect()
+}

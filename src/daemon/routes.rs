@@ -1,0 +1,140 @@
+//! Routes as the settings want them.
+
+use std::{sync::Arc, time::Duration};
+
+use collectors::Timing;
+use state::Store;
+
+use super::{
+    assembly::Assembly,
+    names::{REJECTS_DIR, route_name},
+};
+use crate::{
+    config::Start,
+    pipeline::{
+        gather::Gathering,
+        plan::{Begin, Plan},
+        policy::Failure,
+        poll_now::PollNow,
+        progress::RouteStatus,
+        rejects::Rejects,
+        route::Route,
+    },
+};
+
+/// How a route is to run.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The collector's name.
+    pub collector: String,
+    /// The sink's name.
+    pub sink: String,
+    /// The checkpoint's name.
+    pub checkpoint: String,
+    /// How far it reads.
+    pub plan: Plan,
+    /// Goes on although the checkpoint was written for something else.
+    pub accept_change: bool,
+}
+
+impl Assembly {
+    /// Every configured route.
+    pub fn wanted(&self, once: bool, accept_change: bool) -> Vec<Wanted> {
+        let routes = self.config.collectors.iter().flat_map(|(collector, settings)| {
+            settings.sinks.iter().map(move |sink| Wanted {
+                collector: collector.clone(),
+                sink: sink.clone(),
+                checkpoint: route_name(collector, sink),
+                plan: Plan::Follow { begin: begin(&settings.start), once },
+                accept_change,
+            })
+        });
+        routes.collect()
+    }
+
+    /// What a route shows before it runs. `None` when its collector or sink is not configured.
+    pub fn status(&self, wanted: &Wanted) -> Option<RouteStatus> {
+        let settings = self.config.collectors.get(&wanted.collector)?;
+        let sink = self.config.sinks.get(&wanted.sink)?;
+        Some(RouteStatus {
+            route: wanted.checkpoint.clone(),
+            collector: wanted.collector.clone(),
+            source: settings.source.name().to_owned(),
+            sink: wanted.sink.clone(),
+            sink_type: sink.type_name().to_owned(),
+            table: Self::table(settings).name.to_owned(),
+            ..RouteStatus::default()
+        })
+    }
+
+    /// A route, not yet running. `None` when its collector or sink is not configured.
+    pub fn route(self: &Arc<Self>, store: &Store, wanted: Wanted) -> Option<Route> {
+        let settings = self.config.collectors.get(&wanted.collector)?.clone();
+        let sink = self.sink(&wanted.sink)?;
+        let (source, tenant_walk) = Self::source(&settings);
+        let table = Self::table(&settings);
+        let progress = self.board.put(self.status(&wanted)?);
+        let pipeline = &self.config.pipeline;
+        let bytes_in_flight = usize::try_from(pipeline.bytes_in_flight).unwrap_or(usize::MAX);
+        let rejects = {
+            let (dir, name) = (self.config.state.dir.join(REJECTS_DIR), wanted.checkpoint.clone());
+            let (clock, rejects_max) = (self.clock.clone(), pipeline.rejects_max);
+            move || Rejects::open(&dir, &name, rejects_max, clock.clone()).map_err(Failure::from)
+        };
+        let client = {
+            let (assembly, settings) = (self.clone(), settings.clone());
+            move || assembly.client(&settings)
+        };
+        let redaction = {
+            let (assembly, settings) = (self.clone(), settings.clone());
+            move || assembly.redaction(&settings)
+        };
+        let checkpoint = {
+            let (store, name) = (store.clone(), wanted.checkpoint.clone());
+            move || store.cursor(&name)
+        };
+        Some(Route {
+            name: wanted.checkpoint,
+            collector: wanted.collector,
+            filters: source.digest(),
+            source,
+            timing: Timing {
+                poll_interval: settings.poll_interval,
+                sweep_interval: settings.sweep_interval,
+                overlap: settings.overlap,
+                held_max: settings.held_max,
+            },
+            tenant_walk,
+            plan: wanted.plan,
+            client: Box::new(client),
+            redaction: Box::new(redaction),
+            base_url: settings.base_url.to_string(),
+            table,
+            sink,
+            store: Box::new(checkpoint),
+            rejects: Arc::new(rejects),
+            gathering: Gathering {
+                batch_wait: pipeline.batch_wait,
+                commit_interval: pipeline.commit_interval,
+                batch_bytes_max: bytes_in_flight,
+            },
+            bytes_in_flight,
+            progress,
+            poll_now: PollNow::default(),
+            accept_change: wanted.accept_change,
+        })
+    }
+}
+
+/// The second at which a collector begins without a checkpoint.
+fn begin(start: &Start) -> Begin {
+    match start {
+        Start::LookBack(back) => Begin::LookBack(seconds(*back)),
+        Start::All => Begin::At(0),
+        Start::At(time) => Begin::At(time.timestamp().max(0)),
+    }
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}

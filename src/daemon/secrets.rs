@@ -1,0 +1,146 @@
+//! Looks at the files that hold secrets and certificates: a route whose files have changed is to be opened anew.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::config::{Config, Environment};
+
+/// Between two looks. A file must be the same at two of them before it is taken up: it may be still being written.
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What tells one content from another without reading it: device, inode, size, modification time to the nanosecond. `None` while
+/// there is no such file.
+type Trace = Option<(u64, u64, u64, i64, i64)>;
+
+/// Whose files have changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Names of collectors.
+    pub collectors: BTreeSet<String>,
+    /// Names of sinks.
+    pub sinks: BTreeSet<String>,
+}
+
+/// The files of a configuration, as they were when they were taken up.
+#[derive(Debug)]
+pub struct Secrets {
+    owners: BTreeMap<PathBuf, Touched>,
+    taken: BTreeMap<PathBuf, Trace>,
+    seen: BTreeMap<PathBuf, Trace>,
+    look_at: Instant,
+}
+
+impl Secrets {
+    /// Begins with the files as they are.
+    pub fn of(config: &Config, environment: &Environment) -> Self {
+        let mut owners = BTreeMap::<PathBuf, Touched>::new();
+        for (name, settings) in &config.collectors {
+            for file in settings.files(environment) {
+                owners.entry(file).or_default().collectors.insert(name.clone());
+            }
+        }
+        for (name, settings) in &config.sinks {
+            for file in settings.files(environment) {
+                owners.entry(file).or_default().sinks.insert(name.clone());
+            }
+        }
+        let taken = traces(owners.keys());
+        Self { owners, seen: taken.clone(), taken, look_at: Instant::now() + LOOK_INTERVAL }
+    }
+
+    /// Waits until files have changed and rest; those count as taken up then. Dropped while it waits, nothing is missed.
+    pub async fn changed(&mut self) -> Touched {
+        if self.owners.is_empty() {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep_until(self.look_at).await;
+            let files: Vec<PathBuf> = self.owners.keys().cloned().collect();
+            // A network file system may keep the thread that asks it.
+            let Ok(now) = tokio::task::spawn_blocking(move || traces(files.iter())).await else {
+                return std::future::pending().await;
+            };
+            self.look_at = Instant::now() + LOOK_INTERVAL;
+            let touched = self.look(now);
+            if touched != Touched::default() {
+                return touched;
+            }
+        }
+    }
+
+    fn look(&mut self, now: BTreeMap<PathBuf, Trace>) -> Touched {
+        let mut touched = Touched::default();
+        for (file, trace) in &now {
+            let rests = self.seen.get(file) == Some(trace);
+            // A file that is gone may come again in a moment; until then the key that is known will do.
+            if rests && trace.is_some() && self.taken.get(file) != Some(trace) {
+                self.taken.insert(file.clone(), *trace);
+                if let Some(owners) = self.owners.get(file) {
+                    touched.collectors.extend(owners.collectors.iter().cloned());
+                    touched.sinks.extend(owners.sinks.iter().cloned());
+                }
+            }
+        }
+        self.seen = now;
+        touched
+    }
+}
+
+fn traces<'a>(files: impl Iterator<Item = &'a PathBuf>) -> BTreeMap<PathBuf, Trace> {
+    files.map(|file| (file.clone(), trace(file))).collect()
+}
+
+fn trace(file: &Path) -> Trace {
+    let found = file.metadata().ok()?;
+    Some((found.dev(), found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(file: &Path) -> Secrets {
+        let of_key = Touched { collectors: ["acme".to_owned()].into(), sinks: BTreeSet::new() };
+        let owners = BTreeMap::from([(file.to_owned(), of_key)]);
+        let taken = traces(owners.keys());
+        Secrets { owners, seen: taken.clone(), taken, look_at: Instant::now() }
+    }
+
+    fn look(secrets: &mut Secrets) -> Touched {
+        let now = traces(secrets.owners.keys());
+        secrets.look(now)
+    }
+
+    #[test]
+    fn a_key_that_was_replaced_is_taken_up_once_it_rests() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("key");
+        std::fs::write(&file, "one").unwrap();
+        let mut secrets = secrets(&file);
+        assert_eq!(look(&mut secrets), Touched::default());
+        std::fs::write(&file, "another").unwrap();
+        assert_eq!(look(&mut secrets), Touched::default(), "it may be still being written");
+        assert!(look(&mut secrets).collectors.contains("acme"));
+        assert_eq!(look(&mut secrets), Touched::default(), "it is taken up");
+    }
+
+    #[test]
+    fn a_key_that_goes_away_changes_nothing_until_another_one_comes() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("key");
+        std::fs::write(&file, "one").unwrap();
+        let mut secrets = secrets(&file);
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(look(&mut secrets), Touched::default());
+        assert_eq!(look(&mut secrets), Touched::default());
+        std::fs::write(&file, "another one").unwrap();
+        look(&mut secrets);
+        assert!(look(&mut secrets).collectors.contains("acme"));
+    }
+}

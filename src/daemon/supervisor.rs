@@ -1,0 +1,271 @@
+//! Keeps the routes: starts them, notes how each ends, stops them together, and takes orders meanwhile.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use state::Store;
+use tokio::{
+    task::{AbortHandle, Id, JoinError, JoinSet},
+    time::Instant,
+};
+use tracing::Instrument;
+
+use super::{
+    assembly::Assembly,
+    backfill::{HowEnded, Window},
+    control::{Order, Orders},
+    notify,
+    pauses::Pauses,
+    reload::Reload,
+    routes::Wanted,
+    secrets::Secrets,
+};
+use crate::pipeline::{
+    plan::Plan,
+    policy::{Action, Failure, judge},
+    poll_now::PollNow,
+    progress::{RouteState, RouteStatus},
+    route::Ended,
+    shutdown::{Shutdown, ShutdownSender, shutdown},
+};
+
+/// The routes of one process.
+pub struct Supervisor {
+    pub(super) assembly: Arc<Assembly>,
+    pub(super) store: Store,
+    pub(super) pauses: Pauses,
+    pub(super) running: BTreeMap<String, Running>,
+    pub(super) backfills: BTreeMap<String, Backfill>,
+    pub(super) secrets: Secrets,
+    pub(super) reload: Option<Reload>,
+    tasks: JoinSet<Ended>,
+    outcome: Outcome,
+    /// Something ended that no route can go on after.
+    fatal: bool,
+}
+
+/// A route that runs.
+pub(super) struct Running {
+    pub(super) wanted: Wanted,
+    pub(super) poll_now: PollNow,
+    stop: ShutdownSender,
+    task: AbortHandle,
+}
+
+/// A backfill that was begun by order.
+pub(super) struct Backfill {
+    pub(super) window: Window,
+    pub(super) ended: Option<HowEnded>,
+}
+
+/// How it all ended.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Why routes ended that did not read to their end.
+    pub failures: Vec<Failure>,
+    /// A route ended by a fault in ccfd.
+    pub faulty: bool,
+    /// The time was over before everything was read.
+    pub late: bool,
+}
+
+/// How the routes are to run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Mode {
+    /// Each ends when it has read to now.
+    pub once: bool,
+    /// All end after this time at the latest.
+    pub timeout: Option<Duration>,
+    /// Goes on although a checkpoint was written for something else.
+    pub accept_change: bool,
+}
+
+impl Supervisor {
+    /// Makes the configured routes. Nothing runs yet.
+    pub fn new(assembly: Arc<Assembly>, store: Store) -> Self {
+        let secrets = Secrets::of(&assembly.config, &assembly.environment);
+        let pauses = Pauses::load(&assembly.config.state.dir);
+        Self {
+            assembly,
+            store,
+            pauses,
+            running: BTreeMap::new(),
+            backfills: BTreeMap::new(),
+            secrets,
+            reload: None,
+            tasks: JoinSet::new(),
+            outcome: Outcome::default(),
+            fatal: false,
+        }
+    }
+
+    /// Lets the configuration be read again while the routes run.
+    pub fn reloads_by(mut self, reload: Reload) -> Self {
+        self.reload = Some(reload);
+        self
+    }
+
+    /// Runs the routes until the stop, or to their end with `once`. A stop leaves them a bounded time to end what is in flight.
+    pub async fn run(mut self, mode: Mode, mut orders: Orders, mut stop: Shutdown) -> Outcome {
+        let deadline = mode.timeout.map(|timeout| Instant::now() + timeout);
+        for wanted in self.assembly.wanted(mode.once, mode.accept_change) {
+            self.start_unless_paused(wanted);
+        }
+        notify::ready();
+        let done = |supervisor: &Self| mode.once && supervisor.running.is_empty();
+        while !self.fatal && !done(&self) {
+            tokio::select! {
+                Some(ended) = self.tasks.join_next_with_id() => self.note_end(ended),
+                order = orders.next() => self.obey(order).await,
+                touched = self.secrets.changed(), if !mode.once => self.take_up_secrets(touched).await,
+                () = until(deadline) => {
+                    tracing::warn!("not everything was read in time; the next run goes on");
+                    self.outcome.late = true;
+                    break;
+                }
+                () = stop.requested() => break,
+            }
+        }
+        self.end().await;
+        self.outcome
+    }
+
+    async fn end(&mut self) {
+        if !self.running.is_empty() {
+            tracing::info!("stopping");
+        }
+        notify::stopping();
+        let names: Vec<String> = self.running.keys().cloned().collect();
+        self.stop(&names).await;
+    }
+
+    /// Starts a route, or shows that it is paused.
+    pub(super) fn start_unless_paused(&mut self, wanted: Wanted) {
+        if let Some(since) = self.pauses.since(&wanted.collector) {
+            let advice = "`ccfd collectors resume` lets it go on";
+            tracing::warn!(route = wanted.checkpoint, since, advice, "paused by an operator, not started");
+            self.show_paused(&wanted);
+        } else {
+            self.start(wanted);
+        }
+    }
+
+    /// Starts a route. False when its collector or sink is not configured.
+    pub(super) fn start(&mut self, wanted: Wanted) -> bool {
+        let Some(route) = self.assembly.route(&self.store, wanted.clone()) else { return false };
+        if self.has_checkpoint(&wanted.checkpoint) {
+            route.progress.update(|status| status.has_checkpoint = true);
+        }
+        let (sender, stop) = shutdown();
+        let poll_now = route.poll_now.clone();
+        let span = tracing::error_span!("route", route = route.name);
+        let task = self.tasks.spawn(route.run(stop).instrument(span));
+        self.running.insert(wanted.checkpoint.clone(), Running { wanted, poll_now, stop: sender, task });
+        true
+    }
+
+    /// Shows a route that does not run as paused, with what it had done.
+    pub(super) fn show_paused(&self, wanted: &Wanted) {
+        let known = self.assembly.board.get(&wanted.checkpoint).map(|progress| progress.status());
+        let Some(fresh) = self.assembly.status(wanted) else { return };
+        let has_checkpoint = self.has_checkpoint(&wanted.checkpoint);
+        let paused =
+            RouteStatus { state: RouteState::Paused, has_checkpoint, error: None, ..known.unwrap_or(fresh) };
+        self.assembly.board.put(paused);
+    }
+
+    fn has_checkpoint(&self, name: &str) -> bool {
+        self.store.names().is_ok_and(|names| names.iter().any(|one| one == name))
+    }
+
+    /// Ends routes, and waits until they have: what is in flight is delivered, as long as that takes no longer than a stop may.
+    pub(super) async fn stop(&mut self, names: &[String]) {
+        for name in names {
+            if let Some(running) = self.running.get(name) {
+                running.stop.request();
+            }
+        }
+        let within = self.assembly.config.pipeline.stop_timeout;
+        let drained = tokio::time::timeout(within, self.drain(names)).await;
+        if drained.is_err() {
+            let busy: Vec<&String> = names.iter().filter(|name| self.running.contains_key(*name)).collect();
+            tracing::warn!(
+                routes = busy.len(),
+                "still busy, cut off: what was not committed is read again at the next start"
+            );
+            for name in names {
+                if let Some(running) = self.running.get(name) {
+                    running.task.abort();
+                }
+            }
+            self.drain(names).await;
+        }
+    }
+
+    async fn drain(&mut self, names: &[String]) {
+        while names.iter().any(|name| self.running.contains_key(name)) {
+            match self.tasks.join_next_with_id().await {
+                Some(ended) => self.note_end(ended),
+                None => return,
+            }
+        }
+    }
+
+    fn note_end(&mut self, ended: Result<(Id, Ended), JoinError>) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let name = self.running.iter().find(|(_, one)| one.task.id() == id).map(|(name, _)| name.clone());
+        let Some(name) = name else { return };
+        self.running.remove(&name);
+        let how = match &ended {
+            Ok((_, ended)) => HowEnded::from(ended),
+            Err(_) => HowEnded::Stopped,
+        };
+        let is_backfill = self.backfills.contains_key(&name);
+        if let Some(backfill) = self.backfills.get_mut(&name) {
+            tracing::info!(backfill = name, how = %how, "backfill ended");
+            backfill.ended = Some(how);
+        }
+        match ended {
+            Ok((_, Ended::ReadAll | Ended::Stopped)) => {}
+            Ok((_, Ended::Failed(failure))) => {
+                self.fatal |= judge(&failure).action == Action::Stop;
+                if self.fatal || !is_backfill {
+                    self.outcome.failures.push(failure);
+                }
+            }
+            Err(error) if error.is_panic() => {
+                tracing::error!(%error, "route ended by a fault in ccfd, stopping: please report this");
+                (self.outcome.faulty, self.fatal) = (true, true);
+            }
+            // Cut off.
+            Err(_) => {}
+        }
+    }
+
+    async fn obey(&mut self, order: Order) {
+        match order {
+            Order::Pause { collector, paused, answer } => {
+                _ = answer.send(self.set_paused(&collector, paused).await);
+            }
+            Order::Poll { collector, answer } => _ = answer.send(self.poll_now(&collector)),
+            Order::Reset { wanted, answer } => _ = answer.send(self.reset(&wanted).await),
+            Order::Reload { answer } => _ = answer.send(self.reload_settings().await),
+            Order::Backfill { wanted, answer } => _ = answer.send(self.begin_backfill(&wanted).await),
+            Order::Backfills { answer } => _ = answer.send(Ok(self.backfill_reports())),
+            Order::StopBackfill { name, answer } => _ = answer.send(self.stop_backfill(&name).await),
+        }
+    }
+}
+
+impl Running {
+    /// Whether it follows the list, as opposed to a backfill.
+    pub(super) fn follows(&self) -> bool {
+        matches!(self.wanted.plan, Plan::Follow { .. })
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

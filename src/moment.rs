@@ -1,0 +1,19 @@
+//! Points in time, as people give and read them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A time as it was given, and the second that it means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// As given.
+    pub text: String,
+    /// In Unix seconds.
+    pub second: i64,
+}
+
+/// A second as people read it.
+pub fn shown(second: i64) -> String {
+    DateTime::<Utc>::from_timestamp(second, 0)
+        .map_or_else(|| second.to_string(), |time| time.format("%FT%TZ").to_string())
+}
