@@ -1,6 +1,7 @@
 //! Behaviour of the whole, in sentences. One binary: one link, shared support.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod admin;
 mod cli;
 mod collecting;
 mod deploy;

@@ -1,8 +1,8 @@
 //! The real binary in a directory of its own, and a simulator as its OpenAI. Whatever is started ends with the test.
 
 use std::{
-    fs::{self, File},
-    os::unix::process::ExitStatusExt,
+    fs::{self, File, Permissions},
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -78,9 +78,19 @@ impl Place {
         fs::write(self.path(name), content).unwrap();
     }
 
+    /// A file for its owner alone, as a secret must be.
+    pub fn write_secret(&self, name: &str, content: &str) {
+        self.write(name, content);
+        fs::set_permissions(self.path(name), Permissions::from_mode(0o600)).unwrap();
+    }
+
+    pub fn config(&self) -> String {
+        fs::read_to_string(self.path("ccfd.toml")).unwrap()
+    }
+
     /// Changes the configuration.
     pub fn replace(&self, from: &str, to: &str) {
-        let text = fs::read_to_string(self.path("ccfd.toml")).unwrap();
+        let text = self.config();
         assert!(text.contains(from), "{from} is not in the configuration");
         self.write("ccfd.toml", &text.replace(from, to));
     }
@@ -163,6 +173,10 @@ impl Running {
             assert!(found || ended.is_none(), "ended before it said {text:?}: {}", self.stderr());
             found
         });
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn signal(&self, signal: Signal) {
