@@ -10,6 +10,7 @@ mod judges;
 mod kibana_index;
 mod kill;
 mod logs_ingestion;
+mod metrics;
 mod pipeline;
 mod service;
 mod sinks;

@@ -23,6 +23,7 @@ use crate::{
     error::{CollectError, CollectErrorKind, WrongKeyClass},
     page::ListPage,
     refusal,
+    tally::{Anomaly, Outcome, Tally},
     transport::{Transport, TransportError},
 };
 
@@ -111,7 +112,7 @@ pub struct Client {
     retry_after_max: Duration,
     clock: Clock,
     date: Mutex<Option<(i64, Instant)>>,
-    requests: std::sync::atomic::AtomicU64,
+    tally: Mutex<Tally>,
 }
 
 /// What a client needs beside its transport.
@@ -173,7 +174,7 @@ impl Client {
             retry_after_max: settings.retry_after_max,
             clock,
             date: Mutex::new(None),
-            requests: std::sync::atomic::AtomicU64::new(0),
+            tally: Mutex::default(),
         })
     }
 
@@ -197,17 +198,18 @@ impl Client {
         lock(&self.date).is_some()
     }
 
-    /// How many requests were sent.
-    pub fn requests(&self) -> u64 {
-        self.requests.load(std::sync::atomic::Ordering::Relaxed)
+    /// What was counted since this was last asked.
+    pub fn take_tally(&self) -> Tally {
+        std::mem::take(&mut *lock(&self.tally))
     }
 
     /// Asks a list for one page. `path_and_query` begins with `/`; `scope` is the permission that the list needs.
     pub async fn list(&self, path_and_query: &str, scope: &str, lane: Lane) -> Result<Answer, CollectError> {
         self.budget.admit(lane).await;
-        self.requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let url = format!("{}{path_and_query}", self.base_url);
-        let response = self.transport.get(&url, self.headers.clone()).await.map_err(|error| match error {
+        let sent = self.transport.get(&url, self.headers.clone()).await;
+        lock(&self.tally).count(Outcome::of(&sent));
+        let response = sent.map_err(|error| match error {
             TransportError::Unreachable(reason) => CollectErrorKind::Unreachable(reason),
             TransportError::TooLarge { bytes_max } => CollectErrorKind::TooLarge { bytes_max },
         })?;
@@ -220,9 +222,10 @@ impl Client {
             }
             return Err(error);
         }
-        let page = ListPage::parse(&response.body).map_err(|malformed| CollectError {
-            kind: CollectErrorKind::Malformed(malformed),
-            request_id: refusal::request_id(&response.headers),
+        let page = ListPage::parse(&response.body).map_err(|malformed| {
+            lock(&self.tally).note(Anomaly::Malformed);
+            let request_id = refusal::request_id(&response.headers);
+            CollectError { kind: CollectErrorKind::Malformed(malformed), request_id }
         })?;
         let named =
             |name| response.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);

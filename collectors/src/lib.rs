@@ -21,6 +21,7 @@ mod error;
 mod head;
 mod held;
 mod last_page;
+mod late;
 mod page;
 mod reader;
 mod reading;
@@ -28,6 +29,8 @@ mod record;
 mod refusal;
 mod sifted;
 mod step;
+mod strange;
+mod tally;
 mod transport;
 mod walk;
 
@@ -46,6 +49,7 @@ pub use reading::Reading;
 pub use record::{IdHash, Record, Unusable};
 pub use refusal::retry_after;
 pub use step::{Change, Page};
+pub use tally::{Anomaly, Outcome, Outcomes, Tally};
 pub use transport::{ClientIdentity, Http, HttpSettings, Response, Transport, TransportError, Verification};
 pub use walk::{Task, Timing};
 

@@ -13,6 +13,7 @@ use crate::{
     held::Held,
     reading::Reading,
     step::Page,
+    tally::Tally,
     walk::{List, Task, Timing, Walk},
 };
 
@@ -237,9 +238,14 @@ impl Reader {
         self.walks.iter().any(Walk::is_sweep_late)
     }
 
-    /// How many requests were sent with this client.
-    pub fn requests(&self) -> u64 {
-        self.client.requests()
+    /// What was counted since this was last asked, by everything that uses this client.
+    pub fn take_tally(&mut self) -> Tally {
+        let mut tally = self.client.take_tally();
+        let tenant = self.tenant.iter_mut().map(|tenant| &mut tenant.walk);
+        for walk in self.walks.iter_mut().chain(tenant) {
+            tally.add(std::mem::take(&mut walk.tally));
+        }
+        tally
     }
 
     /// Polls at the next step, whenever it would have been due.

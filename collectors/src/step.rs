@@ -15,6 +15,7 @@ use crate::{
     reading::{Reading, Seen, Turn},
     record::{IdHash, Record, Unusable},
     sifted::Sifted,
+    tally::Anomaly,
     walk::{List, Task, Walk},
 };
 
@@ -23,6 +24,8 @@ use crate::{
 pub struct Page {
     /// New records, by second.
     pub records: Vec<Record>,
+    /// Of those that an earlier poll or sweep would have found, had they shown then: how many seconds late each one is.
+    pub late: Vec<i64>,
     /// New records without usable id or time.
     pub unusable: Vec<Unusable>,
     /// Bytes of memory that the records keep alive.
@@ -61,7 +64,10 @@ impl Walk {
                 if let Some(sweep) = self.cursor.sweep.as_mut().filter(|_| !dated) {
                     sweep.began = sweep.began.min(client.now());
                 }
-                self.last_page.check(&query, &answer.page)?;
+                if let Err(repeated) = self.last_page.check(&query, &answer.page) {
+                    self.tally.note(Anomaly::RepeatedPage);
+                    return Err(repeated.into());
+                }
                 self.take(task, reading, answer, client.now())
             }
             Err(error) => self.refused(task, reading, error, now),
@@ -91,6 +97,7 @@ impl Walk {
         }
         if about_cursor && reading.anchor.is_some() {
             self.crowds[task as usize] = None;
+            self.tally.note(Anomaly::CursorLost);
             chat_completions::fall_back(&mut reading, &mut self.cursor.anchors, "the API does not know it");
             return Ok(self.page(task, reading, Turn::Discard, Sifted::default(), now));
         }
@@ -102,6 +109,7 @@ impl Walk {
         let (records, unusable) = (answer.page.records.len(), answer.page.unusable.len());
         tracing::debug!(?task, ?seen, records, unusable, from = before.from, to = before.to, "page");
         let mut reading = before.clone();
+        self.note_page(task, &before, &answer.page, seen);
         self.leave_lost_crowd(task, &answer.page);
         if self.crowds[task as usize].is_some() {
             let sifted = self.sift(task, &answer, &before, now);
@@ -111,7 +119,10 @@ impl Walk {
         if task == Task::Sweep && self.cut_slice(&mut reading, seen, now) {
             return Ok(self.page(task, reading, Turn::Discard, Sifted::default(), now));
         }
-        let mut turn = self.advance(&mut reading, &answer.page, seen, now)?;
+        let direction = self.cursor.direction;
+        let advanced = self.advance(&mut reading, &answer.page, seen, now);
+        self.note_turn(direction, &advanced);
+        let mut turn = advanced?;
         reading.pages += 1;
         if turn == Turn::Discard {
             // A search needs the newest record first; without that the walk starts at the list's beginning instead.
@@ -220,7 +231,11 @@ impl Walk {
         // A list whose `has_more` never ends makes a crowd of any second.
         let is_crowded = found >= LIMIT as u64;
         if is_crowded && self.cursor.crowded.insert(second, found).is_none_or(|before| before < found) {
-            let complete = if complete { "likely" } else { "unknown" };
+            let (complete, anomaly) = match complete {
+                true => ("likely", Anomaly::CrowdedSecond),
+                false => ("unknown", Anomaly::CrowdedSecondUnsure),
+            };
+            self.tally.note(anomaly);
             tracing::warn!(second, found, complete, "crowded second: more records than a page holds");
         }
         self.pass(reading, anchor, second)
@@ -258,6 +273,7 @@ impl Walk {
     /// Settles the books of a page: holds, lets go, moves the cursor.
     fn page(&mut self, task: Task, reading: Reading, turn: Turn, sifted: Sifted, now: i64) -> Page {
         let done = turn == Turn::Done;
+        let late = self.lateness(task, &sifted.records, now);
         let floor = self.cursor.floor(self.began(now), self.overlap());
         for (second, id) in &sifted.marks {
             let unread = !done && !reading.covers(*second);
@@ -280,6 +296,7 @@ impl Walk {
         let (cursor, held) = (self.cursor.clone(), self.held.len());
         Page {
             records: sifted.records,
+            late,
             unusable: sifted.unusable,
             bytes: sifted.bytes,
             change: Change { walk: self.index, cursor, parts, held },

@@ -13,6 +13,7 @@ use crate::{
     held::Held,
     last_page::LastPage,
     reading::Reading,
+    tally::Tally,
 };
 
 /// A list and its filters, with what this process has learned of its habits.
@@ -59,6 +60,9 @@ pub struct Walk {
     pub(crate) crowds: [Option<CrowdedSecond>; 3],
     pub(crate) held_warned: bool,
     pub(crate) last_page: LastPage,
+    /// Up to which second everything was seen that showed then; `None` while that cannot be told.
+    pub(crate) read_to: Option<i64>,
+    pub(crate) tally: Tally,
     polls: bool,
     next_poll: Instant,
     next_sweep: Instant,
@@ -80,6 +84,8 @@ impl Walk {
         let since = cursor.swept.map(|swept| now - swept).filter(|since| *since >= 0);
         let rested = since.map(|since| Duration::from_secs(since.unsigned_abs()));
         let wait = rested.map_or(Duration::ZERO, |rested| timing.sweep_interval.saturating_sub(rested));
+        // What a sweep had not come to when the process ended is not late.
+        let read_to = cursor.newest.zip(cursor.swept).map(|(newest, swept)| newest.min(swept));
         Self {
             index,
             list,
@@ -89,6 +95,8 @@ impl Walk {
             crowds: [None, None, None],
             held_warned: false,
             last_page: LastPage::default(),
+            read_to,
+            tally: Tally::default(),
             polls,
             next_poll: at,
             next_sweep: at + wait,
@@ -210,6 +218,7 @@ impl Walk {
         match task {
             Task::Search => self.cursor.search = None,
             Task::Tail => {
+                self.has_read(task, reading);
                 self.cursor.tail = None;
                 self.next_poll = Instant::now() + self.timing.poll_interval;
             }
@@ -235,6 +244,7 @@ impl Walk {
         } else {
             self.cursor.settle(floor);
             self.cursor.swept = Some(sweep.began);
+            self.has_read(Task::Sweep, slice);
             if slice.pages <= 1 && slice.lo <= self.cursor.settled {
                 // One request has just read everything up to now: that was a poll, too.
                 self.next_poll = self.next_poll.max(Instant::now() + self.timing.poll_interval);

@@ -1,6 +1,6 @@
 //! The half of a route that writes: hands batches over, and commits the cursor of each, in order, once it is acknowledged.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use collectors::{Change, Record, Unusable};
@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     checkpoint::Checkpoint,
     gather::{Gathered, Gatherer},
+    meters::Settled,
     policy::Failure,
     progress::{Half, Progress},
     rejects::{Reject, Rejects, Side},
@@ -90,8 +91,10 @@ impl Delivery {
     async fn settle(&mut self, written: Written) -> Result<(), Failure> {
         let Written { records, receipt, unusable: mut rejects, changes, bytes, room } = written;
         let (already_there, cut) = (receipt.already_there, receipt.cut.len() as u64);
+        let refused = receipt.refused.len() as u64;
         rejects.extend(self.refused(receipt.refused, &records));
         let rejected = rejects.len() as u64;
+        let words = rejects.iter().map(|reject| reject.kind).collect();
         rejects.extend(self.cut(receipt.cut, &records));
         if !rejects.is_empty() {
             self.rejects.keep(rejects).await?;
@@ -105,10 +108,8 @@ impl Delivery {
         }
         let last = records.iter().map(|record| record.second).max();
         self.commit(changes, records.len() as u64, last).await?;
-        self.progress.update(|status| {
-            status.already_there += already_there;
-            status.rejected += rejected;
-        });
+        let settled = Settled { records: records.len() as u64, already_there, cut, rejected: words, refused };
+        self.progress.count(|meters| meters.settle(settled));
         drop(room);
         if !records.is_empty() {
             tracing::info!(records = records.len(), already_there, rejected, bytes, "delivered");
@@ -171,7 +172,9 @@ impl Delivery {
         checkpoint.delivered += delivered;
         checkpoint.last_record = checkpoint.last_record.max(last);
         if checkpoint != self.checkpoint || !parts.is_empty() {
+            let begun = Instant::now();
             self.store.commit(&checkpoint, parts.into_iter().collect()).await?;
+            self.progress.count(|meters| meters.commit(begun.elapsed()));
             self.checkpoint = checkpoint;
         }
         self.progress.mended(Half::Writing);

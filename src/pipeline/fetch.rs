@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use collectors::{Page, Reader, Step, Task};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, mpsc},
     time::Instant,
 };
 
@@ -13,14 +13,13 @@ use super::{
     policy::{Action, Failure, Judgement, judge},
     poll_now::{PollNow, Waited},
     progress::{Half, Progress, RouteState, ShownError},
+    room::Room,
     shutdown::Shutdown,
 };
 use crate::redact::Redaction;
 
 /// How long a parked route waits before it tries again.
 pub const PARKED_RETRY: Duration = Duration::from_secs(300);
-/// What a page costs beside its records: its cursor and the ids that change.
-const PAGE_OVERHEAD_BYTES: usize = 4096;
 /// The most pages between fetching and delivering, however small they are.
 pub const PAGES_MAX: usize = 1024;
 
@@ -31,27 +30,6 @@ pub struct Fetched {
     pub page: Page,
     /// Given back when the page is committed.
     pub room: OwnedSemaphorePermit,
-}
-
-/// The room for the pages of one route.
-#[derive(Debug, Clone)]
-pub struct Room {
-    bytes: Arc<Semaphore>,
-    bytes_max: usize,
-}
-
-impl Room {
-    /// Room for so many bytes.
-    pub fn new(bytes_max: usize) -> Self {
-        let bytes_max = bytes_max.clamp(PAGE_OVERHEAD_BYTES, Semaphore::MAX_PERMITS);
-        Self { bytes: Arc::new(Semaphore::new(bytes_max)), bytes_max }
-    }
-
-    /// Waits for room. A page larger than all of it is admitted alone.
-    async fn admit(&self, page: &Page) -> Option<OwnedSemaphorePermit> {
-        let bytes = (page.bytes + PAGE_OVERHEAD_BYTES).min(self.bytes_max);
-        self.bytes.clone().acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX)).await.ok()
-    }
 }
 
 /// The way of pages to delivery. Nothing leaves the reading half but through here.
@@ -103,6 +81,7 @@ pub async fn fetch(
             () = shutdown.requested() => return Fetching::Stopped,
             step = reader.next() => step,
         };
+        progress.count(|meters| meters.source.add(reader.take_tally()));
         match step {
             Ok(Step::Page(page)) => {
                 delays.reset();
@@ -157,6 +136,7 @@ pub fn pause(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Opt
     let said = progress.failed(failure.half(), state, error);
     match action {
         Action::Wait(_) | Action::BackOff => {
+            progress.count(|meters| meters.retry(failure.half(), failure.word()));
             let wait_seconds = wait.unwrap_or_default().as_secs_f64();
             tracing::warn!(error = %failure, advice, wait_seconds, "trying again, nothing is lost")
         }
@@ -177,9 +157,9 @@ fn show(progress: &Progress, reader: &Reader, page: &Page) {
         Task::Sweep => RouteState::Live,
     };
     progress.mended(Half::Reading);
+    progress.count(|meters| meters.page(page));
     progress.update(|status| {
         status.state = state;
-        status.requests = reader.requests();
         status.sweep_late = reader.is_sweep_late();
         status.tenant_walk = reader.tenant_walk();
         status.held = page.change.held;
@@ -209,7 +189,8 @@ mod tests {
         ];
         let cursor = Cursor::begin(0, None, false);
         let change = Change { walk: 0, cursor, parts: Vec::new(), held: 0 };
-        Page { records: vec![record], unusable, bytes: 1000, change, task: Task::Tail, more: false }
+        let (records, late) = (vec![record], Vec::new());
+        Page { records, late, unusable, bytes: 1000, change, task: Task::Tail, more: false }
     }
 
     async fn sent(redaction: Option<Arc<Redaction>>, record: &Record) -> Fetched {

@@ -3,6 +3,7 @@
 //! No arm is a wildcard: a new kind of failure does not compile until somebody has decided what it means.
 
 mod remote;
+mod word;
 
 use std::time::Duration;
 

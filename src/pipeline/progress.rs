@@ -1,12 +1,15 @@
-//! What a route is doing, for whoever asks: `status.json`, `ccfd status`, progress bars.
+//! What a route is doing, for whoever asks: `status.json`, `ccfd status`, metrics, progress bars.
 
 use std::{
     fmt,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+
+use super::{meters::Meters, room::Room};
 
 /// What a route is busy with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +32,19 @@ pub enum RouteState {
     Paused,
     /// Not running.
     Stopped,
+}
+
+impl RouteState {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Starting,
+        Self::Searching,
+        Self::CatchingUp,
+        Self::Live,
+        Self::BackingOff,
+        Self::Parked,
+        Self::Stopped,
+    ];
 }
 
 impl fmt::Display for RouteState {
@@ -113,15 +129,48 @@ impl RouteStatus {
     pub fn is_backfill(&self) -> bool {
         self.route.split('/').count() > 2
     }
+
+    /// Seconds of which there may be records that were not asked for: since the last reading that left nothing over,
+    /// or since the place that the reading of history has come to.
+    pub fn lag_seconds(&self, now: i64) -> Option<i64> {
+        let since = self.last_read.or(self.read_to).or(self.settled)?;
+        Some((now - since).max(0))
+    }
 }
 
 /// The halves of a route, which fail and mend apart from each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Half {
     /// From the source to the page.
     Reading,
     /// From the page to the commit.
     Writing,
+}
+
+impl Half {
+    /// Both, in the order of their numbers.
+    pub const ALL: [Self; 2] = [Self::Reading, Self::Writing];
+
+    /// A fixed word to count by.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Reading => "reading",
+            Self::Writing => "writing",
+        }
+    }
+}
+
+/// What is measured of a route, at one moment.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// What it is doing.
+    pub status: RouteStatus,
+    /// What it has counted.
+    pub meters: Meters,
+    /// The room for its pages; `None` while it never got so far.
+    pub room: Option<Room>,
+    /// The file of its rejects, which may not be there.
+    pub rejects: Option<PathBuf>,
 }
 
 /// A route's status, shared between the route and its watchers.
@@ -133,8 +182,11 @@ pub struct Progress {
 
 #[derive(Debug)]
 struct Shared {
-    /// Without what is wrong.
+    /// Without what is wrong, and without what is counted.
     status: RouteStatus,
+    meters: Meters,
+    room: Option<Room>,
+    rejects: Option<PathBuf>,
     /// What is wrong with each half.
     troubles: [Option<Trouble>; 2],
 }
@@ -148,15 +200,33 @@ struct Trouble {
 impl Progress {
     /// Begins with what never changes; `changed` is told when the state changes.
     pub fn new(status: RouteStatus, changed: Arc<Notify>) -> Self {
-        let shared = Shared { status, troubles: [None, None] };
+        let shared =
+            Shared { status, meters: Meters::default(), room: None, rejects: None, troubles: [None, None] };
         Self { shared: Arc::new(Mutex::new(shared)), changed }
     }
 
     /// The status now.
     pub fn status(&self) -> RouteStatus {
+        self.lock().status()
+    }
+
+    /// All that is measured now.
+    pub fn measured(&self) -> Measured {
         let shared = self.lock();
-        let (state, error) = shared.shown();
-        RouteStatus { state, error: error.cloned(), ..shared.status.clone() }
+        let Shared { meters, room, rejects, .. } = &*shared;
+        let (meters, room, rejects) = (meters.clone(), room.clone(), rejects.clone());
+        Measured { status: shared.status(), meters, room, rejects }
+    }
+
+    /// Counts something.
+    pub fn count(&self, count: impl FnOnce(&mut Meters)) {
+        count(&mut self.lock().meters);
+    }
+
+    /// What can be looked at when somebody asks: the room for pages, the file of the rejects.
+    pub fn watch(&self, room: Room, rejects: PathBuf) {
+        let mut shared = self.lock();
+        (shared.room, shared.rejects) = (Some(room), Some(rejects));
     }
 
     /// Changes it. What is wrong is shown by [`Self::failed`] until [`Self::mended`].
@@ -174,13 +244,17 @@ impl Progress {
                     && known.error.advice == error.advice
             });
             *trouble = Some(Trouble { state, error });
+            shared.meters.parks[half as usize] += u64::from(state == RouteState::Parked && !known);
             known
         })
     }
 
     /// One half has done its work again.
     pub fn mended(&self, half: Half) {
-        self.change(|shared| shared.troubles[half as usize] = None);
+        self.change(|shared| {
+            shared.troubles[half as usize] = None;
+            shared.meters.succeeded[half as usize] = Some(chrono::Utc::now().timestamp());
+        });
     }
 
     /// Wakes the watchers when the route does something else after the change.
@@ -200,6 +274,18 @@ impl Progress {
 }
 
 impl Shared {
+    fn status(&self) -> RouteStatus {
+        let (state, error) = self.shown();
+        RouteStatus {
+            state,
+            error: error.cloned(),
+            already_there: self.meters.already_there,
+            rejected: self.meters.rejected.values().sum(),
+            requests: self.meters.source.requests(),
+            ..self.status.clone()
+        }
+    }
+
     /// The state, and the error that explains it: being parked says more than trying again.
     fn shown(&self) -> (RouteState, Option<&ShownError>) {
         let troubles = self.troubles.iter().flatten();

@@ -22,13 +22,14 @@ use super::{
     backoff::Delays,
     checkpoint::{Checkpoint, Identity},
     deliver::Delivery,
-    fetch::{Fetching, Outlet, PAGES_MAX, Room, fetch, pause},
+    fetch::{Fetching, Outlet, PAGES_MAX, fetch, pause},
     gather::{Gatherer, Gathering},
     plan::Plan,
     policy::{Action, Failure, judge},
     poll_now::{PollNow, Waited},
     progress::{Progress, RouteState},
     rejects::{Rejects, RejectsError},
+    room::Room,
     shutdown::Shutdown,
     write::Writer,
 };
@@ -134,8 +135,10 @@ impl Route {
         let mut stop = shutdown.clone();
         let hello = tokio::select! {
             () = stop.requested() => return Ok(Ended::Stopped),
-            hello = self.source.hello(&client) => hello?,
+            hello = self.source.hello(&client) => hello,
         };
+        self.progress.count(|meters| meters.source.add(client.take_tally()));
+        let hello = hello?;
         let mut store = (self.store)();
         let saved = store.load().await?;
         let before = saved.as_ref().map(|saved| saved.cursor.clone());
@@ -175,6 +178,7 @@ impl Route {
         };
         let (pages, receiver) = mpsc::channel(PAGES_MAX);
         let outlet = Outlet { redaction, room: self.room(), pages };
+        self.progress.watch(outlet.room.clone(), delivery.rejects.path().to_owned());
         let mut fetching = self.fetch_all(readers, outlet, shutdown);
         delivery.run(Gatherer::new(receiver, self.gathering()), shutdown.clone()).await?;
         while let Some(end) = fetching.join_next().await {

@@ -1,6 +1,6 @@
 //! One batch on its way to the sink: written until all of it is settled, or until a person must act.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use collectors::Record;
 
@@ -41,8 +41,10 @@ impl Writer {
         let mut delays = Delays::new();
         while !left.is_empty() {
             let batch = Batch { table: self.table, connector: self.connector.clone(), records: left.clone() };
+            let begun = Instant::now();
             let Unfinished { error, partly } = match self.sink.write(batch).await {
                 Ok(receipt) => {
+                    self.progress.count(|meters| meters.write(begun.elapsed()));
                     settled.add(receipt, &places);
                     return Ok(settled);
                 }

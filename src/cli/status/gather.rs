@@ -149,11 +149,16 @@ fn routes(config: &Config, mut known: BTreeMap<String, RouteStatus>, now: i64) -
             if let Some(sink) = config.sinks.get(sink) {
                 status.sink_type = sink.type_name().to_owned();
             }
-            lines.push(RouteLine { lag_seconds: lag(&status, now), status, never_run, configured: true });
+            lines.push(RouteLine {
+                lag_seconds: status.lag_seconds(now),
+                status,
+                never_run,
+                configured: true,
+            });
         }
     }
     lines.extend(known.into_values().map(|status| RouteLine {
-        lag_seconds: lag(&status, now),
+        lag_seconds: status.lag_seconds(now),
         status,
         never_run: false,
         configured: false,
@@ -169,13 +174,6 @@ fn named(route: &str) -> RouteStatus {
         sink: sink.to_owned(),
         ..RouteStatus::default()
     }
-}
-
-/// Since when there may be records that were not asked for: since the last reading that left nothing over, or since
-/// the place that the reading of history has come to.
-fn lag(status: &RouteStatus, now: i64) -> Option<i64> {
-    let since = status.last_read.or(status.read_to).or(status.settled)?;
-    Some((now - since).max(0))
 }
 
 fn is_alive(pid: u32) -> bool {

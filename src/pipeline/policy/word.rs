@@ -1,0 +1,96 @@
+//! A fixed word for each kind of failure, to count by. It holds nothing that the other side sent.
+
+use collectors::CollectErrorKind;
+use state::StateError;
+
+use super::{Failure, RejectsError, SinkError};
+use crate::sinks::remote::RemoteErrorKind;
+
+impl Failure {
+    /// The word for its kind.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Collect(error) => collect(&error.kind),
+            Self::Sink(error) => sink(error),
+            Self::State(error) => state(error),
+            Self::Rejects(RejectsError::Full { .. }) => "rejects_full",
+            Self::Rejects(RejectsError::Io { .. }) => "rejects_io",
+            Self::Changed(_) => "changed",
+            Self::Secret(_) => "secret",
+            Self::HashKey(_) => "hash_key",
+        }
+    }
+}
+
+fn collect(kind: &CollectErrorKind) -> &'static str {
+    match kind {
+        CollectErrorKind::Unreachable(_) => "unreachable",
+        CollectErrorKind::Overloaded { .. } => "overloaded",
+        CollectErrorKind::Throttled { .. } => "throttled",
+        CollectErrorKind::OutOfMoney { .. } => "out_of_money",
+        CollectErrorKind::Unauthorized => "unauthorized",
+        CollectErrorKind::MissingScope { .. } => "missing_scope",
+        CollectErrorKind::WrongKeyClass(_) => "wrong_key_class",
+        CollectErrorKind::NotAMember => "not_a_member",
+        CollectErrorKind::AddressNotAllowed => "address_not_allowed",
+        CollectErrorKind::WrongHost => "wrong_host",
+        CollectErrorKind::UnsupportedCountry => "unsupported_country",
+        CollectErrorKind::MethodNotAllowed => "method_not_allowed",
+        CollectErrorKind::Forbidden => "forbidden",
+        CollectErrorKind::NotFound => "not_found",
+        CollectErrorKind::ParameterRefused { .. } => "parameter_refused",
+        CollectErrorKind::Refused { .. } => "refused",
+        CollectErrorKind::CursorExpired => "cursor_expired",
+        CollectErrorKind::Malformed(_) => "malformed",
+        CollectErrorKind::TooLarge { .. } => "too_large",
+        CollectErrorKind::WindowIgnored => "window_ignored",
+        CollectErrorKind::CursorIgnored => "cursor_ignored",
+        CollectErrorKind::Unordered => "unordered",
+        CollectErrorKind::Settings(_) => "settings",
+    }
+}
+
+fn sink(error: &SinkError) -> &'static str {
+    match error {
+        SinkError::DiskFull { .. } => "disk_full",
+        SinkError::Busy { .. } => "busy",
+        SinkError::Misplaced { .. } => "misplaced",
+        SinkError::Io { .. } => "io",
+        SinkError::Remote(error) => remote(&error.kind),
+    }
+}
+
+fn remote(kind: &RemoteErrorKind) -> &'static str {
+    match kind {
+        RemoteErrorKind::Unreachable(_) => "unreachable",
+        RemoteErrorKind::Throttled { .. } => "throttled",
+        RemoteErrorKind::Overloaded { .. } => "overloaded",
+        RemoteErrorKind::StorageFull { .. } => "storage_full",
+        RemoteErrorKind::Unauthorized { .. } => "unauthorized",
+        RemoteErrorKind::Forbidden { .. } => "forbidden",
+        RemoteErrorKind::NotFound { .. } => "not_found",
+        RemoteErrorKind::PlaceAtFault { .. } => "place_at_fault",
+        RemoteErrorKind::RunFailed { .. } => "run_failed",
+        RemoteErrorKind::Refused { .. } => "refused",
+        RemoteErrorKind::NotUnderstood(_) => "not_understood",
+        RemoteErrorKind::Secret(_) => "secret",
+        RemoteErrorKind::Settings(_) => "settings",
+    }
+}
+
+fn state(error: &StateError) -> &'static str {
+    match error {
+        StateError::Locked { .. } => "state_locked",
+        StateError::Newer { .. } => "state_newer",
+        StateError::Unrecoverable { .. } => "state_unrecoverable",
+        StateError::Foreign { .. } => "state_foreign",
+        StateError::Damaged(_) => "state_damaged",
+        StateError::Conflict { .. } => "state_conflict",
+        StateError::NotUnderstood { .. } => "state_not_understood",
+        StateError::TooLarge { .. } => "state_too_large",
+        StateError::InvalidName(_) => "state_invalid_name",
+        StateError::TimedOut { .. } => "state_timed_out",
+        StateError::Io { .. } => "state_io",
+        StateError::Closed => "state_closed",
+    }
+}

@@ -1,0 +1,4 @@
+//! What ccfd shows of itself: every number by the behaviour that it counts.
+
+mod counting;
+mod strange;
