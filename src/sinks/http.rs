@@ -10,6 +10,7 @@ use collectors::{Http, HttpSettings, Response, TransportError};
 use http::{HeaderMap, HeaderValue, Method, header};
 use secrecy::ExposeSecret;
 
+use super::meters::{SinkMeter, SinkMeters};
 use super::remote::{RemoteError, RemoteErrorKind, Service, plain};
 use crate::config::{Environment, HttpAuth, SecretSource};
 
@@ -24,6 +25,7 @@ pub struct Remote {
     environment: Environment,
     retry_after_max: Duration,
     http: Mutex<Option<Arc<Http>>>,
+    meter: SinkMeter,
 }
 
 impl Remote {
@@ -35,7 +37,8 @@ impl Remote {
         environment: Environment,
         retry_after_max: Duration,
     ) -> Self {
-        Self { service, settings, auth, environment, retry_after_max, http: Mutex::default() }
+        let (http, meter) = (Mutex::default(), SinkMeter::default());
+        Self { service, settings, auth, environment, retry_after_max, http, meter }
     }
 
     /// Sends a request. `Ok` is any answer that arrived whole, whatever its status.
@@ -50,7 +53,9 @@ impl Remote {
         if let Some(authorization) = self.authorization()? {
             headers.insert(header::AUTHORIZATION, authorization);
         }
-        http.send(method, url, headers, body).await.map_err(|error| {
+        let sent = http.send(method, url, headers, body).await;
+        self.meter.request(&sent);
+        sent.map_err(|error| {
             let kind = match error {
                 TransportError::Unreachable(reason) => RemoteErrorKind::Unreachable(reason),
                 TransportError::TooLarge { bytes_max } => {
@@ -59,6 +64,11 @@ impl Remote {
             };
             kind.of(self.service)
         })
+    }
+
+    /// What was counted so far.
+    pub fn meters(&self) -> SinkMeters {
+        self.meter.read()
     }
 
     /// How long an answer asks to wait, bounded.

@@ -7,6 +7,7 @@ pub mod http;
 pub mod kibana_index;
 pub mod line_file;
 pub mod logs_ingestion;
+pub mod meters;
 pub mod ndjson;
 pub mod remote;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use collectors::Record;
 
+use self::meters::SinkMeters;
 use self::remote::RemoteError;
 use crate::tables::Table;
 
@@ -187,6 +189,11 @@ pub trait Sink: Send + Sync {
     ///
     /// When the future is dropped the write may still happen: a batch may be handed in again.
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished>;
+
+    /// What was counted since the sink was made. Nothing, where nothing is sent to another machine.
+    fn meters(&self) -> SinkMeters {
+        SinkMeters::default()
+    }
 
     /// Takes back what was made for this process alone. Called once, after the last write of an orderly end.
     async fn close(&self) -> Result<(), SinkError> {

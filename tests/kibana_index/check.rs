@@ -97,3 +97,12 @@ fn the_command_shows_what_was_found_and_what_to_do() {
     let ill = place.run_to(3, &["check"]);
     assert!(ill.stdout.contains("-> enable what is named"), "{}", ill.stdout);
 }
+
+#[tokio::test]
+async fn its_requests_are_counted() {
+    let kibana = Kibana::plain();
+    let sink = sink(&kibana, "");
+    sink.check().await.unwrap();
+    let requests = sink.meters().requests;
+    assert_eq!(requests.values().sum::<u64>(), kibana.server.requests().len() as u64);
+}

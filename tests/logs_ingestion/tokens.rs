@@ -1,6 +1,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use ccfd::sinks::remote::{RemoteErrorKind, Service};
+use ccfd::sinks::{
+    Sink,
+    meters::{SinkMeters, TokenMeters},
+    remote::{RemoteErrorKind, Service},
+};
+use collectors::Outcome;
 use futures::future::join_all;
 
 use super::{Rig, failure};
@@ -146,4 +151,19 @@ async fn answers_that_are_no_token_are_told_apart() {
     let kind = asked(Fate::Lost.into()).await.kind;
     assert!(matches!(kind, RemoteErrorKind::Unreachable(_)), "{kind}");
     assert_eq!(rig.arrived(), <[&str; 0]>::default());
+}
+
+#[tokio::test]
+async fn requests_and_tokens_are_counted_by_what_came_of_them() {
+    let rig = Rig::new();
+    assert_eq!(rig.sink.meters().tokens, Some(TokenMeters::default()), "zero is shown before the first one");
+    rig.azure.entra.server.script([entra_error(400, "invalid_client", 7_000_215).into()]);
+    rig.azure.ingestion.server.script([unauthorized(), Fate::Lost.into()]);
+    rig.sink.write(rig.events(["a"])).await.unwrap_err();
+    rig.sink.write(rig.events(["a"])).await.unwrap_err();
+    rig.sink_is_warm().await;
+    let SinkMeters { requests, tokens } = rig.sink.meters();
+    let wanted = [(Outcome::Answered(204), 1), (Outcome::Answered(401), 1), (Outcome::Unreachable, 1)];
+    assert_eq!(requests.into_iter().collect::<Vec<_>>(), wanted);
+    assert_eq!(tokens, Some(TokenMeters { issued: 2, failed: 1 }));
 }

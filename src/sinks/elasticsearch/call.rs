@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::answer::{self, Error};
 use crate::sinks::http::Remote;
+use crate::sinks::meters::SinkMeters;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, plain};
 
 /// A cluster that can be reached at several addresses.
@@ -75,6 +76,11 @@ impl Cluster {
     pub(super) fn url(&self) -> &str {
         let current = self.current.load(Ordering::Relaxed);
         self.urls.get(current).map(String::as_str).unwrap_or_default()
+    }
+
+    /// What was counted so far.
+    pub(super) fn meters(&self) -> SinkMeters {
+        self.remote.meters()
     }
 
     /// Sends to one address after the other until one answers for itself; then to that one first.

@@ -24,6 +24,7 @@ use self::call::{Cluster, Request};
 use self::server::Server;
 use super::buffers::Buffers;
 use super::http::Remote;
+use super::meters::SinkMeters;
 use super::remote::Service;
 use super::sink_thread::SinkThread;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished};
@@ -172,5 +173,9 @@ impl Sink for ElasticsearchSink {
 
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
         write::write(&self.state, batch).await
+    }
+
+    fn meters(&self) -> SinkMeters {
+        self.state.cluster.meters()
     }
 }

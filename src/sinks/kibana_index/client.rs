@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::config::{Environment, KibanaIndexSettings};
 use crate::sinks::http::Remote;
+use crate::sinks::meters::SinkMeters;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
 
 /// Bytes of an answer that are read at most: a run answers some 250 for each of at most 10,000 documents, and a list of
@@ -39,6 +40,11 @@ impl Client {
         let (root, space) = (settings.url.as_str().trim_end_matches('/').to_owned(), settings.space.clone());
         let base = if space == DEFAULT_SPACE { root.clone() } else { format!("{root}/s/{space}") };
         Self { remote, root, base, space }
+    }
+
+    /// What was counted so far.
+    pub(super) fn meters(&self) -> SinkMeters {
+        self.remote.meters()
     }
 
     /// The space in the words of the settings.

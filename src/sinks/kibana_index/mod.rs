@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use self::client::Client;
 use self::connector::Wanted;
 use self::execute::Run;
+use super::meters::SinkMeters;
 use super::remote::RemoteError;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished};
 use crate::config::{Environment, KibanaIndexSettings};
@@ -82,6 +83,10 @@ impl Sink for KibanaIndexSink {
 
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
         Run::new(self, batch).all().await
+    }
+
+    fn meters(&self) -> SinkMeters {
+        self.client.meters()
     }
 
     async fn close(&self) -> Result<(), SinkError> {

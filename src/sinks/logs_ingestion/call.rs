@@ -21,6 +21,7 @@ use super::{
 };
 use crate::sinks::{
     SinkError,
+    meters::SinkMeter,
     remote::{RemoteError, RemoteErrorKind, Service, plain},
     sink_thread::SinkThread,
 };
@@ -40,6 +41,8 @@ pub(super) struct Api {
     pub streams: String,
     /// Where tokens come from.
     pub tokens: Arc<Tokens>,
+    /// Where requests are counted.
+    pub meter: Arc<SinkMeter>,
     /// The longest wait that an answer may ask for.
     pub retry_after_max: Duration,
     /// Where rows are compressed, one call after the other: that is done long before the calls before it are answered.
@@ -113,7 +116,9 @@ impl Api {
             (header::HeaderName::from_static(CLIENT_REQUEST_ID), header_value(&client_request_id)?),
         ]);
         let url = format!("{}/{stream}?api-version={API_VERSION}", self.streams);
-        self.http.send(Method::POST, &url, headers, body).await.map_err(|error| match error {
+        let sent = self.http.send(Method::POST, &url, headers, body).await;
+        self.meter.request(&sent);
+        sent.map_err(|error| match error {
             TransportError::Unreachable(why) => failed(RemoteErrorKind::Unreachable(why)),
             TransportError::TooLarge { bytes_max } => {
                 failed(RemoteErrorKind::NotUnderstood(format!("more than {bytes_max} bytes")))

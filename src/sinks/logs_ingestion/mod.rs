@@ -22,6 +22,7 @@ use futures::future::join_all;
 use self::{body::Encoder, call::Api, credential::Credential, deliver::Delivery, token::Tokens};
 use super::{
     Batch, Receipt, Redelivery, Sink, SinkError, Unfinished,
+    meters::{SinkMeter, SinkMeters},
     remote::{RemoteError, RemoteErrorKind, Service},
     sink_thread::SinkThread,
 };
@@ -46,6 +47,7 @@ pub struct LogsIngestionSink {
     clock: Clock,
     environment: Environment,
     api: Mutex<Option<Arc<Api>>>,
+    meter: Arc<SinkMeter>,
     /// Sources of which it was told that old records are dated anew.
     told_of_old: Mutex<Vec<Source>>,
 }
@@ -55,7 +57,8 @@ impl LogsIngestionSink {
     /// looked up in the environment.
     pub fn new(settings: LogsIngestionSettings, environment: Environment, clock: Clock) -> Self {
         let (api, told_of_old) = (Mutex::default(), Mutex::default());
-        Self { settings, clock, environment, api, told_of_old }
+        let meter = Arc::new(SinkMeter::with_tokens());
+        Self { settings, clock, environment, api, meter, told_of_old }
     }
 
     /// Made when they are first needed, and again after a fault in the settings: a file that was missing may be there.
@@ -93,7 +96,8 @@ impl LogsIngestionSink {
         Ok(Api {
             http,
             streams: format!("{endpoint}dataCollectionRules/{dcr_immutable_id}/streams"),
-            tokens: Arc::new(Tokens::new(credential, self.clock.clone())),
+            tokens: Arc::new(Tokens::new(credential, self.clock.clone(), self.meter.clone())),
+            meter: self.meter.clone(),
             retry_after_max: connection.retry_after_max,
             encoding: SinkThread::default(),
             surprised: AtomicBool::new(false),
@@ -179,5 +183,9 @@ impl Sink for LogsIngestionSink {
         let stream = self.settings.streams.of(batch.table.source);
         let since = self.since(&batch);
         Delivery { api: &api, encoder, batch, stream, since }.run().await
+    }
+
+    fn meters(&self) -> SinkMeters {
+        self.meter.read()
     }
 }

@@ -9,7 +9,7 @@ use collectors::Clock;
 use secrecy::SecretString;
 
 use super::credential::Credential;
-use crate::sinks::remote::RemoteError;
+use crate::sinks::{meters::SinkMeter, remote::RemoteError};
 
 /// How long after an attempt to replace a token that still works the next one is made, in seconds.
 const RETRY: i64 = 60;
@@ -27,6 +27,7 @@ pub(super) struct Token {
 pub(super) struct Tokens {
     credential: Credential,
     clock: Clock,
+    meter: Arc<SinkMeter>,
     held: Mutex<Option<Held>>,
     /// Held by whoever asks for a new one.
     asking: tokio::sync::Mutex<()>,
@@ -40,8 +41,8 @@ struct Held {
 
 impl Tokens {
     /// Tokens of this identity; none is asked for yet.
-    pub(super) fn new(credential: Credential, clock: Clock) -> Self {
-        Self { credential, clock, held: Mutex::default(), asking: tokio::sync::Mutex::default() }
+    pub(super) fn new(credential: Credential, clock: Clock, meter: Arc<SinkMeter>) -> Self {
+        Self { credential, clock, meter, held: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
     /// A token that has not expired. Whoever finds it due for replacement has that done beside, and waits only when
@@ -83,7 +84,9 @@ impl Tokens {
     }
 
     async fn ask(&self) -> Result<Token, RemoteError> {
-        let token = self.credential.token().await?;
+        let asked = self.credential.token().await;
+        self.meter.token(asked.is_ok());
+        let token = asked?;
         let now = self.clock.now();
         // With a quarter of its life left there is time to try again. Some issuers answer with the same token for a while.
         let due = (now + RETRY).max(token.end - (token.end - now) / 4);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ccfd::sinks::{Sink, remote::RemoteErrorKind};
+use collectors::Outcome;
 
 use super::{INDEX, batch, failure, failure_of_all, sink, sink_at};
 use crate::support::{
@@ -133,4 +134,18 @@ async fn what_is_left_after_a_failed_half_is_all_that_was_not_settled() {
     let (error, left) = failure(&sink_at(elastic.server.url()), batch(&["a", "b", "c", "d"])).await;
     assert!(matches!(error.kind, RemoteErrorKind::Overloaded { status: 503, .. }));
     assert_eq!(left, Some(vec![2, 3]));
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_what_came_of_them() {
+    let elastic = Elastic::plain();
+    let sink = sink_at(elastic.server.url());
+    elastic.server.script_for("_bulk", [Reply::status(503).into(), Fate::Lost.into()]);
+    failure_of_all(&sink, batch(&["a"])).await;
+    failure_of_all(&sink, batch(&["a"])).await;
+    sink.write(batch(&["a"])).await.unwrap();
+    let requests = sink.meters().requests;
+    assert_eq!(requests.values().sum::<u64>(), elastic.server.requests().len() as u64);
+    let of = |outcome| requests.get(&outcome).copied();
+    assert_eq!((of(Outcome::Answered(503)), of(Outcome::Unreachable)), (Some(1), Some(1)));
 }

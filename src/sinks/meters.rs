@@ -1,0 +1,56 @@
+//! What a sink that speaks to another machine has counted since it was made.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use collectors::{Outcome, Outcomes, Response, TransportError};
+
+/// The counters of a sink.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SinkMeters {
+    /// Requests with rows, and those that look or prepare; not those for tokens.
+    pub requests: Outcomes,
+    /// New tokens; `None` where the sink needs none.
+    pub tokens: Option<TokenMeters>,
+}
+
+/// How often a new token was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TokenMeters {
+    /// It was issued.
+    pub issued: u64,
+    /// It was not.
+    pub failed: u64,
+}
+
+/// Counts for one sink, from wherever it is at work.
+#[derive(Debug, Default)]
+pub struct SinkMeter(Mutex<SinkMeters>);
+
+impl SinkMeter {
+    /// For a sink that needs tokens.
+    pub fn with_tokens() -> Self {
+        Self(Mutex::new(SinkMeters { tokens: Some(TokenMeters::default()), ..SinkMeters::default() }))
+    }
+
+    /// Counts a request.
+    pub fn request(&self, sent: &Result<Response, TransportError>) {
+        *self.held().requests.entry(Outcome::of(sent)).or_default() += 1;
+    }
+
+    /// Counts a token that was asked for.
+    pub fn token(&self, is_issued: bool) {
+        let mut held = self.held();
+        let tokens = held.tokens.get_or_insert_default();
+        let times = if is_issued { &mut tokens.issued } else { &mut tokens.failed };
+        *times += 1;
+    }
+
+    /// What was counted so far.
+    pub fn read(&self) -> SinkMeters {
+        self.held().clone()
+    }
+
+    fn held(&self) -> MutexGuard<'_, SinkMeters> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
