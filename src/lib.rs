@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod deploy;
+pub mod metrics;
 pub mod moment;
 pub mod pipeline;
 pub mod redact;

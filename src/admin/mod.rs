@@ -12,6 +12,7 @@ mod changes;
 pub mod client;
 mod guard;
 pub mod keep;
+mod metrics;
 pub mod pages;
 mod server;
 

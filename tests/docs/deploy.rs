@@ -6,10 +6,7 @@ use ccfd::{
 };
 use clap_complete::{Shell, generate_to};
 
-use super::path;
-
-/// Set, the tests write the files instead of comparing them.
-const WRITE: &str = "CCFD_WRITE_DOCS";
+use super::{WRITE, path};
 
 fn is_rendered(dir: &str, files: &[File]) {
     let dir = path(dir);

@@ -2,14 +2,18 @@
 
 mod commands;
 mod deploy;
+mod metrics;
 mod settings;
 mod tables;
 
-use std::{fs, path::PathBuf};
+use std::{env, fs, path::PathBuf};
 
 /// Every document with commands or settings in it.
 const DOCUMENTS: [&str; 5] =
     ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "deploy/README.md", "deploy/RELEASE.md"];
+
+/// Set, the tests write what is generated instead of comparing it.
+const WRITE: &str = "CCFD_WRITE_DOCS";
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -31,4 +35,19 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
         }
     }
     blocks
+}
+
+/// Compares what stands between two comments, `<!-- subject: … -->` and `<!-- /subject -->`, or writes it.
+fn is_written(name: &str, subject: &str, wanted: &str) {
+    let text = document(name);
+    let (begin, end) = (format!("<!-- {subject}: "), format!("<!-- /{subject} -->"));
+    let (before, rest) = text.split_once(&begin).expect("the section's begin");
+    let (head, rest) = rest.split_once('\n').expect("the begin stands on its own line");
+    let (found, after) = rest.split_once(&end).expect("the section's end");
+    let wanted = format!("{wanted}\n");
+    if env::var_os(WRITE).is_some() {
+        fs::write(path(name), format!("{before}{begin}{head}\n{wanted}{end}{after}")).unwrap();
+    } else {
+        assert!(found == wanted, "{name} is behind in `{subject}`; {WRITE}=1 writes the section anew");
+    }
 }

@@ -5,4 +5,5 @@ mod elastic;
 mod fake;
 mod kibana;
 mod opensearch;
+mod promtool;
 mod python;

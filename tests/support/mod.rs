@@ -9,6 +9,7 @@ pub mod judge;
 pub mod opensearch;
 pub mod process;
 pub mod process_kill;
+pub mod promtool;
 pub mod python;
 pub mod rig;
 pub mod route;

@@ -1,0 +1,110 @@
+//! Where the numbers come from: everything that is measured, at one moment.
+
+use std::collections::HashSet;
+
+use super::Labelled;
+use crate::{
+    pipeline::{
+        histogram::Histogram,
+        meters::{Meters, WRITE_BOUNDS},
+        progress::{Measured, Progress, RouteStatus},
+        room::Room,
+    },
+    sinks::meters::SinkMeters,
+};
+
+/// Everything that is measured.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    /// The version of this program.
+    pub version: &'static str,
+    /// The routes.
+    pub routes: Vec<RouteFigures>,
+    /// The sinks that they write to.
+    pub sinks: Vec<SinkFigures>,
+}
+
+/// What is measured of a route.
+#[derive(Debug, Clone)]
+pub struct RouteFigures {
+    /// What it is doing.
+    pub status: RouteStatus,
+    /// What it has counted.
+    pub meters: Meters,
+    /// The room for its pages; `None` while it never got so far.
+    pub room: Option<Room>,
+    /// Bytes in the file of its rejects.
+    pub rejects_bytes: u64,
+    /// When, in Unix seconds.
+    pub now: i64,
+}
+
+/// What is measured of a sink.
+#[derive(Debug, Clone)]
+pub struct SinkFigures {
+    /// Its name in the settings.
+    pub name: String,
+    /// Its type in the settings.
+    pub type_name: &'static str,
+    /// By the sink itself.
+    pub meters: SinkMeters,
+    /// How long writes took, by all routes together.
+    writes: Histogram,
+}
+
+impl Figures {
+    /// Looks at the routes, at the sinks that they write to, and at the files of the rejects: call it where that may block for
+    /// a moment. A backfill beside the route of the same collector and sink would have the same labels, and is left out:
+    /// routes that follow come first.
+    pub fn of(routes: &[Progress], mut sinks: Vec<SinkFigures>, now: i64) -> Self {
+        let mut known = HashSet::new();
+        let mut figures = Vec::new();
+        for Measured { status, meters, room, rejects } in routes.iter().map(Progress::measured) {
+            if let Some(sink) = sinks.iter_mut().find(|sink| sink.name == status.sink) {
+                sink.writes.add(&meters.writes);
+            }
+            if known.insert((status.collector.clone(), status.sink.clone())) {
+                let file = rejects.and_then(|path| path.metadata().ok());
+                let rejects_bytes = file.map_or(0, |file| file.len());
+                figures.push(RouteFigures { status, meters, room, rejects_bytes, now });
+            }
+        }
+        Self { version: env!("CARGO_PKG_VERSION"), routes: figures, sinks }
+    }
+}
+
+impl SinkFigures {
+    /// What a sink has counted.
+    pub fn new(name: impl Into<String>, type_name: &'static str, meters: SinkMeters) -> Self {
+        Self { name: name.into(), type_name, meters, writes: Histogram::new(WRITE_BOUNDS) }
+    }
+
+    /// How long writes took that the sink acknowledged, by all routes together.
+    pub fn writes(&self) -> &Histogram {
+        &self.writes
+    }
+}
+
+impl Labelled for Figures {
+    const LABELS: &'static [&'static str] = &[];
+
+    fn label_values(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+impl Labelled for RouteFigures {
+    const LABELS: &'static [&'static str] = &["collector", "sink", "source"];
+
+    fn label_values(&self) -> Vec<&str> {
+        vec![&self.status.collector, &self.status.sink, &self.status.source]
+    }
+}
+
+impl Labelled for SinkFigures {
+    const LABELS: &'static [&'static str] = &["sink", "type"];
+
+    fn label_values(&self) -> Vec<&str> {
+        vec![&self.name, self.type_name]
+    }
+}

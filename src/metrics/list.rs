@@ -1,0 +1,242 @@
+//! The list. Names that were shown once are in somebody's alert rules: they are not changed.
+
+use std::borrow::Cow;
+
+use collectors::{Anomaly, Outcome, Outcomes};
+
+use super::{
+    Figures, Metric,
+    Read::{self, Count, Counts, Level, Levels, Ranges},
+    RouteFigures, Samples, SinkFigures,
+};
+use crate::pipeline::{
+    histogram::Histogram,
+    meters::COMMIT_BOUNDS,
+    progress::{Half, RouteState},
+};
+
+/// Of the process as a whole.
+pub(super) const PROCESS: &[Metric<Figures>] = &[
+    metric(
+        "ccfd_build_info",
+        "1",
+        "1, with the version of the running program.",
+        Levels(&["version"], |figures| vec![(vec![figures.version.into()], 1)]),
+    ),
+    metric(
+        "ccfd_state_commit_duration_seconds",
+        "s",
+        "How long commits took until they were safe in the state directory.",
+        Ranges(|figures| {
+            let mut commits = Histogram::new(COMMIT_BOUNDS);
+            figures.routes.iter().for_each(|route| commits.add(&route.meters.commits));
+            commits
+        }),
+    ),
+];
+
+/// Of each route.
+pub(super) const ROUTES: &[Metric<RouteFigures>] = &[
+    metric(
+        "ccfd_route_state",
+        "1",
+        "1 for what the route is doing, 0 for everything else.",
+        Levels(&["state"], |route| {
+            let is_now = |state: &RouteState| i64::from(*state == route.status.state);
+            by(RouteState::ALL.iter().map(|state| (state.to_string().replace(' ', "_"), is_now(state))))
+        }),
+    ),
+    metric(
+        "ccfd_records_fetched_total",
+        "{record}",
+        "New records read from the source.",
+        Count(|route| route.meters.fetched),
+    ),
+    metric(
+        "ccfd_records_delivered_total",
+        "{record}",
+        "Records that the sink took, and whose delivery is committed.",
+        Count(|route| route.meters.delivered),
+    ),
+    metric(
+        "ccfd_records_already_there_total",
+        "{record}",
+        "Records that the sink had from an earlier delivery.",
+        Count(|route| route.meters.already_there),
+    ),
+    metric(
+        "ccfd_records_rejected_total",
+        "{record}",
+        "Records put into the rejects, by why.",
+        Counts(&["reason"], |route| by(route.meters.rejected.iter().map(|(word, count)| (*word, *count)))),
+    ),
+    metric(
+        "ccfd_records_cut_total",
+        "{record}",
+        "Delivered records of which the sink got shortened fields.",
+        Count(|route| route.meters.cut),
+    ),
+    metric(
+        "ccfd_batches_delivered_total",
+        "{batch}",
+        "Batches of records that were delivered and committed.",
+        Count(|route| route.meters.batches),
+    ),
+    metric(
+        "ccfd_record_lateness_seconds",
+        "s",
+        "How old late records were when a sweep found them: an earlier poll would have, had they shown in time.",
+        Ranges(|route| route.meters.late.clone()),
+    ),
+    metric(
+        "ccfd_newest_record_timestamp_seconds",
+        "s",
+        "The latest second of a delivered record.",
+        Level(|route| route.status.last_record),
+    ),
+    metric(
+        "ccfd_newest_record_lag_seconds",
+        "s",
+        "Now less the latest second of a delivered record; grows while nothing happens, too.",
+        Level(|route| Some(route.now - route.status.last_record?)),
+    ),
+    metric(
+        "ccfd_settled_timestamp_seconds",
+        "s",
+        "The second before which everything is delivered.",
+        Level(|route| route.status.settled),
+    ),
+    metric(
+        "ccfd_settled_lag_seconds",
+        "s",
+        "Now less the second before which everything is delivered; grows while nothing happens, too.",
+        Level(|route| Some(route.now - route.status.settled?)),
+    ),
+    metric(
+        "ccfd_read_lag_seconds",
+        "s",
+        "Seconds of which there may be records that were not asked for yet; small while all is well.",
+        Level(|route| route.status.lag_seconds(route.now)),
+    ),
+    metric(
+        "ccfd_last_success_timestamp_seconds",
+        "s",
+        "When each half of the route last did its work: a page was read, or progress was committed.",
+        Levels(&["half"], |route| succeeded(route, |at| at)),
+    ),
+    metric(
+        "ccfd_last_success_age_seconds",
+        "s",
+        "Seconds since each half of the route last did its work, with or without records.",
+        Levels(&["half"], |route| succeeded(route, |at| (route.now - at).max(0))),
+    ),
+    metric(
+        "ccfd_held_ids",
+        "{id}",
+        "Remembered ids of records that were delivered ahead of settled.",
+        Level(|route| i64::try_from(route.status.held).ok()),
+    ),
+    metric(
+        "ccfd_in_flight_bytes",
+        "By",
+        "Bytes of pages between fetching and the commit.",
+        Level(|route| i64::try_from(route.room.as_ref()?.taken()).ok()),
+    ),
+    metric(
+        "ccfd_in_flight_limit_bytes",
+        "By",
+        "Bytes of pages at which fetching waits for delivery.",
+        Level(|route| i64::try_from(route.room.as_ref()?.bytes_max()).ok()),
+    ),
+    metric(
+        "ccfd_rejects_bytes",
+        "By",
+        "Bytes of the rejects that wait for a person.",
+        Level(|route| i64::try_from(route.rejects_bytes).ok()),
+    ),
+    metric(
+        "ccfd_sweep_is_late",
+        "1",
+        "1 while sweeps take longer than their interval, else 0.",
+        Level(|route| Some(i64::from(route.status.sweep_late))),
+    ),
+    metric(
+        "ccfd_source_requests_total",
+        "{request}",
+        "Requests to the source, by the HTTP status of the answer or by why there is none.",
+        Counts(&["status"], |route| requests(&route.meters.source.outcomes)),
+    ),
+    metric(
+        "ccfd_source_anomalies_total",
+        "{answer}",
+        "Answers of the source that a well-behaved list does not give, by what is strange about them.",
+        Counts(&["kind"], |route| {
+            let times = |kind| route.meters.source.anomalies.get(kind).copied().unwrap_or(0);
+            by(Anomaly::ALL.iter().map(|kind| (kind.word(), times(kind))))
+        }),
+    ),
+    metric(
+        "ccfd_retries_total",
+        "{try}",
+        "Failures that pass by themselves and were tried again, by the half of the route that failed and why.",
+        Counts(&["half", "reason"], |route| {
+            let retries = route.meters.retries.iter();
+            retries.map(|((half, word), times)| (vec![half.word().into(), (*word).into()], *times)).collect()
+        }),
+    ),
+    metric(
+        "ccfd_parks_total",
+        "{park}",
+        "How often the route was parked until a person acts, by the half that failed.",
+        Counts(&["half"], |route| by(Half::ALL.map(|half| (half.word(), route.meters.parks[half as usize])))),
+    ),
+];
+
+/// Of each sink, over all routes that write to it.
+pub(super) const SINKS: &[Metric<SinkFigures>] = &[
+    metric(
+        "ccfd_sink_write_duration_seconds",
+        "s",
+        "How long writes of a batch took that the sink acknowledged.",
+        Ranges(|sink| sink.writes().clone()),
+    ),
+    metric(
+        "ccfd_sink_requests_total",
+        "{request}",
+        "Requests to the service, by the HTTP status of the answer or by why there is none.",
+        Counts(&["status"], |sink| requests(&sink.meters.requests)),
+    ),
+    metric(
+        "ccfd_token_refreshes_total",
+        "{token}",
+        "New tokens that were asked for, by whether one was issued.",
+        Counts(&["result"], |sink| {
+            let results =
+                sink.meters.tokens.map(|tokens| [("issued", tokens.issued), ("failed", tokens.failed)]);
+            by(results.into_iter().flatten())
+        }),
+    ),
+];
+
+const fn metric<T>(name: &'static str, unit: &'static str, help: &'static str, read: Read<T>) -> Metric<T> {
+    Metric { name, unit, help, read }
+}
+
+/// Samples with one label.
+fn by<W: Into<Cow<'static, str>>, N>(samples: impl IntoIterator<Item = (W, N)>) -> Samples<N> {
+    samples.into_iter().map(|(word, number)| (vec![word.into()], number)).collect()
+}
+
+fn requests(outcomes: &Outcomes) -> Samples<u64> {
+    let word = |outcome: &Outcome| match outcome {
+        Outcome::Answered(status) => Cow::Owned(status.to_string()),
+        Outcome::Unreachable => Cow::Borrowed("unreachable"),
+        Outcome::TooLarge => Cow::Borrowed("too_large"),
+    };
+    by(outcomes.iter().map(|(outcome, times)| (word(outcome), *times)))
+}
+
+fn succeeded(route: &RouteFigures, show: impl Fn(i64) -> i64) -> Samples<i64> {
+    let at = |half: Half| Some((half.word(), show(route.meters.succeeded[half as usize]?)));
+    by(Half::ALL.into_iter().filter_map(at))
+}

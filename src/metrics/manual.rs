@@ -1,0 +1,24 @@
+//! The manual of the metrics: a table in Markdown.
+
+use super::{Figures, Kind, Labelled, Metric, RouteFigures, SinkFigures, list};
+
+/// A row for each metric, in the order of the list.
+pub fn markdown() -> String {
+    let process = list::PROCESS.iter().map(row::<Figures>);
+    let routes = list::ROUTES.iter().map(row::<RouteFigures>);
+    let sinks = list::SINKS.iter().map(row::<SinkFigures>);
+    let head = "| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n";
+    head.to_owned() + &process.chain(routes).chain(sinks).collect::<String>()
+}
+
+fn row<T: Labelled>(metric: &Metric<T>) -> String {
+    let Metric { name, help, read, .. } = metric;
+    let kind = match read.kind() {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram => "histogram",
+    };
+    let labels: Vec<String> =
+        T::LABELS.iter().chain(read.labels()).map(|label| format!("`{label}`")).collect();
+    format!("| `{name}` | {kind} | {} | {help} |\n", labels.join(", "))
+}

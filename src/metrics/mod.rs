@@ -1,0 +1,150 @@
+//! What ccfd shows of itself as numbers: data, one line a metric. In which format, and to whom, is not known here.
+
+mod figures;
+mod list;
+mod manual;
+
+use std::borrow::Cow;
+
+pub use figures::{Figures, RouteFigures, SinkFigures};
+pub use manual::markdown;
+
+use crate::pipeline::histogram::Histogram;
+
+/// What a metric's numbers do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// They grow, from zero at the start of the process.
+    Counter,
+    /// They go up and down.
+    Gauge,
+    /// They count how often values fell into ranges.
+    Histogram,
+}
+
+/// One number, or all of a histogram.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Of a counter or a gauge.
+    Number(f64),
+    /// Of a histogram.
+    Histogram(Histogram),
+}
+
+/// A line of the list: a metric of each `T`.
+struct Metric<T> {
+    name: &'static str,
+    /// In the notation of UCUM, which OpenTelemetry uses.
+    unit: &'static str,
+    help: &'static str,
+    read: Read<T>,
+}
+
+/// How a metric's values are had from a `T`.
+enum Read<T> {
+    /// A counter.
+    Count(fn(&T) -> u64),
+    /// A counter with labels of its own.
+    Counts(&'static [&'static str], fn(&T) -> Samples<u64>),
+    /// A gauge, which may not be known.
+    Level(fn(&T) -> Option<i64>),
+    /// A gauge with labels of its own.
+    Levels(&'static [&'static str], fn(&T) -> Samples<i64>),
+    /// A histogram.
+    Ranges(fn(&T) -> Histogram),
+}
+
+/// A number for each combination of a metric's own labels.
+type Samples<N> = Vec<(Vec<Cow<'static, str>>, N)>;
+
+/// A metric with all that it shows at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Family<'a> {
+    /// The name by the conventions of Prometheus: prefix, base unit, `_total` on counters.
+    pub name: &'static str,
+    /// What its numbers do.
+    pub kind: Kind,
+    /// The unit in the notation of UCUM.
+    pub unit: &'static str,
+    /// What it says, in one sentence.
+    pub help: &'static str,
+    /// Its values. No two have the same labels.
+    pub series: Vec<Series<'a>>,
+}
+
+/// One value of a metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series<'a> {
+    /// Names and values. Values are names from the settings and fixed words, so there is a bounded number of them.
+    pub labels: Vec<(&'static str, Cow<'a, str>)>,
+    /// The value.
+    pub value: Value,
+}
+
+/// Everything that is shown, one metric after the other: with a thousand routes, all at once would take much memory.
+pub fn families(figures: &Figures) -> impl Iterator<Item = Family<'_>> {
+    let process = list::PROCESS.iter().map(move |metric| metric.family([figures]));
+    let routes = list::ROUTES.iter().map(move |metric| metric.family(&figures.routes));
+    let sinks = list::SINKS.iter().map(move |metric| metric.family(&figures.sinks));
+    process.chain(routes).chain(sinks)
+}
+
+/// Something that is measured, and the labels that tell it from others of its kind.
+trait Labelled {
+    const LABELS: &'static [&'static str];
+
+    /// Their values, in the same order.
+    fn label_values(&self) -> Vec<&str>;
+}
+
+impl<T: Labelled> Metric<T> {
+    fn family<'a>(&self, all: impl IntoIterator<Item = &'a T>) -> Family<'a>
+    where
+        T: 'a,
+    {
+        let series = all.into_iter().flat_map(|one| {
+            let common: Vec<(&str, Cow<'a, str>)> =
+                T::LABELS.iter().copied().zip(one.label_values().into_iter().map(Cow::Borrowed)).collect();
+            let own = self.read.labels().iter().copied();
+            self.read.values(one).into_iter().map(move |(values, value)| Series {
+                labels: common.iter().cloned().chain(own.clone().zip(values)).collect(),
+                value,
+            })
+        });
+        let Self { name, unit, help, ref read } = *self;
+        Family { name, kind: read.kind(), unit, help, series: series.collect() }
+    }
+}
+
+impl<T> Read<T> {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Count(_) | Self::Counts(..) => Kind::Counter,
+            Self::Level(_) | Self::Levels(..) => Kind::Gauge,
+            Self::Ranges(_) => Kind::Histogram,
+        }
+    }
+
+    fn labels(&self) -> &'static [&'static str] {
+        match self {
+            Self::Counts(labels, _) | Self::Levels(labels, _) => labels,
+            Self::Count(_) | Self::Level(_) | Self::Ranges(_) => &[],
+        }
+    }
+
+    fn values(&self, of: &T) -> Samples<Value> {
+        match self {
+            Self::Count(read) => vec![(Vec::new(), Value::Number(read(of) as f64))],
+            Self::Counts(_, read) => {
+                read(of).into_iter().map(|(labels, count)| (labels, Value::Number(count as f64))).collect()
+            }
+            Self::Level(read) => {
+                read(of).into_iter().map(|level| (Vec::new(), Value::Number(level as f64))).collect()
+            }
+            Self::Levels(_, read) => {
+                read(of).into_iter().map(|(labels, level)| (labels, Value::Number(level as f64))).collect()
+            }
+            Self::Ranges(read) => vec![(Vec::new(), Value::Histogram(read(of)))],
+        }
+    }
+}

@@ -1,0 +1,118 @@
+use std::{collections::BTreeSet, fs, sync::Arc};
+
+use ccfd::{
+    admin::metrics::render,
+    metrics::{Figures, SinkFigures, families, markdown},
+    pipeline::{
+        meters::Settled,
+        progress::{Half, Progress, RouteState, RouteStatus},
+        room::Room,
+    },
+    sinks::meters::{SinkMeters, TokenMeters},
+};
+use collectors::{Anomaly, Outcome};
+use tempfile::TempDir;
+
+use crate::support::promtool::Promtool;
+
+const NOW: i64 = 1_770_979_925;
+
+fn route(collector: &str, dir: &TempDir) -> Progress {
+    let status = RouteStatus {
+        route: format!("{collector}/sentinel"),
+        collector: collector.to_owned(),
+        source: "audit_logs".to_owned(),
+        sink: "sentinel".to_owned(),
+        state: RouteState::Live,
+        last_record: Some(NOW - 45),
+        settled: Some(NOW - 1_900),
+        last_read: Some(NOW - 20),
+        held: 17,
+        ..RouteStatus::default()
+    };
+    let progress = Progress::new(status, Arc::default());
+    progress.count(|meters| {
+        meters.source.count(Outcome::Answered(200));
+        meters.source.count(Outcome::Unreachable);
+        meters.source.note(Anomaly::RepeatedPage);
+        meters.fetched = 1_003;
+        meters.late.observe(420.0);
+        meters.settle(Settled {
+            records: 1_000,
+            already_there: 100,
+            cut: 2,
+            rejected: vec!["unusable", "refused"],
+            refused: 1,
+        });
+        meters.writes.observe(0.3);
+        meters.commits.observe(0.004);
+        meters.retry(Half::Writing, "throttled");
+        meters.parks = [0, 1];
+        meters.succeeded = [Some(NOW - 20), Some(NOW - 25)];
+    });
+    let rejects = dir.path().join("rejects.ndjson");
+    fs::write(&rejects, "x".repeat(512)).unwrap();
+    progress.watch(Room::new(16 << 20), rejects);
+    progress
+}
+
+fn sink() -> SinkFigures {
+    let requests = [(Outcome::Answered(204), 12), (Outcome::Answered(429), 1), (Outcome::TooLarge, 1)];
+    let tokens = Some(TokenMeters { issued: 3, failed: 1 });
+    SinkFigures::new("sentinel", "logs_ingestion", SinkMeters { requests: requests.into(), tokens })
+}
+
+fn figures(collectors: &[&str]) -> Figures {
+    let dir = TempDir::new().unwrap();
+    let routes: Vec<Progress> = collectors.iter().map(|name| route(name, &dir)).collect();
+    Figures { version: "1.2.3", ..Figures::of(&routes, vec![sink()], NOW) }
+}
+
+/// The samples of a page, without their values.
+fn samples(page: &str) -> Vec<&str> {
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.rsplit_once(' ').unwrap().0).collect()
+}
+
+#[test]
+fn the_page_of_a_busy_route_reads_like_this() {
+    assert_eq!(render(&figures(&["acme-audit"])).unwrap(), include_str!("page.txt"));
+}
+
+#[test]
+fn the_manual_has_a_row_for_every_metric_that_a_busy_route_shows() {
+    let figures = figures(&["acme-audit"]);
+    let manual = markdown();
+    let rows: Vec<&str> = manual.lines().skip(2).filter_map(|row| row.split('`').nth(1)).collect();
+    let shown = families(&figures).filter(|family| !family.series.is_empty());
+    assert_eq!(rows, shown.map(|family| family.name).collect::<Vec<_>>());
+}
+
+#[test]
+fn prometheus_finds_nothing_to_complain_about() {
+    let Some(promtool) = Promtool::shared() else { return };
+    // The second name needs every kind of escape.
+    let page = render(&figures(&["acme-audit", "a\"b\\c\nd"])).unwrap();
+    assert_eq!(promtool.run(&["check", "metrics"], &page), Ok(String::new()));
+}
+
+#[test]
+fn a_route_that_has_not_begun_shows_what_it_knows() {
+    let route = Progress::new(RouteStatus::default(), Arc::default());
+    let page = render(&Figures::of(&[route], Vec::new(), NOW)).unwrap();
+    assert!(
+        page.contains(r#"ccfd_route_state{collector="",sink="",source="",state="starting"} 1"#),
+        "{page}"
+    );
+    assert!(page.contains("ccfd_records_delivered_total") && !page.contains("_lag_seconds"), "{page}");
+}
+
+#[test]
+fn no_two_samples_have_the_same_name_and_labels_although_a_backfill_runs_beside_its_route() {
+    let page = render(&figures(&["acme-audit", "acme-audit", "other"])).unwrap();
+    let samples = samples(&page);
+    assert_eq!(samples.iter().collect::<BTreeSet<_>>().len(), samples.len());
+    assert!(
+        page.contains(r#"ccfd_sink_write_duration_seconds_count{sink="sentinel",type="logs_ingestion"} 3"#)
+    );
+}
