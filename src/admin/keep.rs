@@ -16,7 +16,6 @@ const RETRY: Duration = Duration::from_secs(5);
 const ADVICE: &str = "collecting goes on without it; free the address, or choose another one in [admin]";
 
 /// The admin interface of one process.
-#[derive(Debug)]
 pub struct Admin {
     /// Its settings.
     pub settings: AdminSettings,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! GET  /healthz   GET /readyz                        for whoever asks
-//! GET  /api/v1/status                                for this machine
+//! GET  /metrics   GET /api/v1/status                 for this machine
 //! GET  /api/v1/checkpoints   GET /api/v1/backfills   with the token
 //! POST /api/v1/…                                     with the token
 //! ```
@@ -12,7 +12,7 @@ mod changes;
 pub mod client;
 mod guard;
 pub mod keep;
-mod metrics;
+pub mod metrics;
 pub mod pages;
 mod server;
 

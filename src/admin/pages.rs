@@ -5,15 +5,19 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::State,
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use serde_json::json;
 use state::Store;
 
+use super::metrics::{CONTENT_TYPE, render};
 use crate::{
-    daemon::control::{Control, OrderError},
+    daemon::{
+        control::{Control, OrderError},
+        readings::Readings,
+    },
     pipeline::{
         board::Board,
         progress::{RouteState, RouteStatus},
@@ -22,7 +26,7 @@ use crate::{
 };
 
 /// What the pages are made of.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Daemon {
     /// Its routes.
     pub board: Board,
@@ -30,6 +34,8 @@ pub struct Daemon {
     pub store: Store,
     /// Takes its orders.
     pub control: Control,
+    /// What it measures.
+    pub readings: Readings,
 }
 
 /// Whether it does its work at all.
@@ -62,6 +68,15 @@ pub(super) async fn readyz(State(daemon): State<Arc<Daemon>>) -> Response {
 
 pub(super) async fn status(State(daemon): State<Arc<Daemon>>) -> Json<StatusFile> {
     Json(StatusFile::of(&daemon.board))
+}
+
+pub(super) async fn metrics(State(daemon): State<Arc<Daemon>>) -> Response {
+    let readings = daemon.readings.clone();
+    match tokio::task::spawn_blocking(move || render(&readings.take())).await {
+        Ok(Ok(page)) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response(),
+        Ok(Err(error)) => refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
 impl Readiness {

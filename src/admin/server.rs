@@ -140,14 +140,18 @@ pub(super) fn admin(daemon: Arc<Daemon>, guard: Guard) -> Router {
         .route("/api/v1/backfills", get(changes::backfills).post(changes::backfill))
         .route("/api/v1/backfills/stop", post(changes::stop_backfill))
         .route_layer(from_fn_with_state(guard.clone(), for_token));
-    let shown = Router::new().route("/api/v1/status", get(pages::status));
+    let shown =
+        Router::new().route("/api/v1/status", get(pages::status)).route("/metrics", get(pages::metrics));
     let guarded = with_token.merge(shown).route_layer(from_fn_with_state(guard, for_known_hosts));
     health().merge(guarded).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(daemon)
 }
 
 /// Metrics and health, on `[admin] metrics_listen`.
-pub(super) fn metrics(daemon: Arc<Daemon>, _guard: Guard) -> Router {
-    health().with_state(daemon)
+pub(super) fn metrics(daemon: Arc<Daemon>, guard: Guard) -> Router {
+    let guarded = Router::new()
+        .route("/metrics", get(pages::metrics))
+        .route_layer(from_fn_with_state(Arc::new(guard), for_known_hosts));
+    health().merge(guarded).with_state(daemon)
 }
 
 fn health() -> Router<Arc<Daemon>> {

@@ -62,7 +62,12 @@ async fn serve(config: Config, context: &Context, arguments: &Arguments) -> anyh
         None
     } else {
         watch_reload(control.clone()).context("cannot watch for signals")?;
-        let daemon = Daemon { board: assembly.board.clone(), store: store.clone(), control };
+        let daemon = Daemon {
+            board: assembly.board.clone(),
+            store: store.clone(),
+            control,
+            readings: assembly.readings(),
+        };
         let (settings, dir) = (assembly.config.admin.clone(), assembly.config.state.dir.clone());
         let admin = Admin::new(settings, dir, daemon, &context.environment)
             .map_err(|error| UsageError(format!("[admin]: {error}")))?;

@@ -7,7 +7,7 @@ use collectors::{
 };
 use secrecy::ExposeSecret;
 
-use super::shared::Shared;
+use super::{readings::Readings, shared::Shared};
 use crate::{
     config::{self, CollectorSettings, Config, Environment, SecretSource, SinkSettings},
     pipeline::{board::Board, policy::Failure},
@@ -51,6 +51,11 @@ impl Assembly {
             clock: self.clock.clone(),
             shared: self.shared.clone(),
         })
+    }
+
+    /// Reads what its routes and sinks count.
+    pub fn readings(&self) -> Readings {
+        Readings { board: self.board.clone(), shared: self.shared.clone() }
     }
 
     /// The list that a collector reads, and whether its tenant events are read.
@@ -134,7 +139,11 @@ impl Assembly {
     /// A sink by name: one for all routes that write to it.
     pub fn sink(&self, name: &str) -> Option<Arc<dyn Sink>> {
         let settings = self.config.sinks.get(name)?;
-        Some(self.shared.sink(name, || build_sink(settings, &self.environment, self.clock.clone())))
+        Some(
+            self.shared.sink(name, settings.type_name(), || {
+                build_sink(settings, &self.environment, self.clock.clone())
+            }),
+        )
     }
 
     /// Ends these sinks, all of them with `None`: another use builds them anew.

@@ -10,6 +10,7 @@ mod names;
 pub mod notify;
 mod orders;
 mod pauses;
+pub mod readings;
 mod reload;
 mod routes;
 mod secrets;

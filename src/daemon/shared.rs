@@ -10,16 +10,23 @@ use std::{
 use collectors::{CollectErrorKind, Http, HttpSettings, IdHash, KeyBudget};
 
 use crate::{
+    metrics::SinkFigures,
     pipeline::policy::{Failure, judge},
     sinks::Sink,
 };
+
+/// A sink, and the word behind its `type`.
+struct Built {
+    sink: Arc<dyn Sink>,
+    type_name: &'static str,
+}
 
 /// One pool for requests with the same settings, one budget a key and rate, one sink a section.
 #[derive(Default)]
 pub struct Shared {
     pools: Mutex<HashMap<HttpSettings, Weak<Http>>>,
     budgets: Mutex<HashMap<(IdHash, NonZeroU32), Arc<KeyBudget>>>,
-    sinks: Mutex<HashMap<String, Arc<dyn Sink>>>,
+    sinks: Mutex<HashMap<String, Built>>,
 }
 
 impl Shared {
@@ -41,8 +48,24 @@ impl Shared {
     }
 
     /// A sink by name, built when it is first asked for.
-    pub fn sink(&self, name: &str, build: impl FnOnce() -> Arc<dyn Sink>) -> Arc<dyn Sink> {
-        lock(&self.sinks).entry(name.to_owned()).or_insert_with(build).clone()
+    pub fn sink(
+        &self,
+        name: &str,
+        type_name: &'static str,
+        build: impl FnOnce() -> Arc<dyn Sink>,
+    ) -> Arc<dyn Sink> {
+        let mut sinks = lock(&self.sinks);
+        sinks.entry(name.to_owned()).or_insert_with(|| Built { sink: build(), type_name }).sink.clone()
+    }
+
+    /// What the sinks have counted.
+    pub fn figures(&self) -> Vec<SinkFigures> {
+        let figures = |(name, built): (&String, &Built)| {
+            SinkFigures::new(name.clone(), built.type_name, built.sink.meters())
+        };
+        let mut all: Vec<SinkFigures> = lock(&self.sinks).iter().map(figures).collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
     }
 
     /// Lets these sinks take back what they made for this process alone; all of them with `None`. That cannot keep the process from
@@ -51,7 +74,7 @@ impl Shared {
         let closing: Vec<_> =
             lock(&self.sinks).extract_if(|name, _| names.is_none_or(|names| names.contains(name))).collect();
         for (sink, closing) in closing {
-            match tokio::time::timeout(within, closing.close()).await {
+            match tokio::time::timeout(within, closing.sink.close()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     let failure = Failure::Sink(error);

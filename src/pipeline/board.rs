@@ -17,11 +17,15 @@ pub struct Board {
 }
 
 impl Board {
-    /// A route's place on the board, in the stead of an earlier one of the same name.
+    /// A route's place on the board, in the stead of an earlier one of the same name. A route goes on counting where the earlier
+    /// one ended; a backfill that is begun again does not.
     pub fn put(&self, status: RouteStatus) -> Progress {
-        let name = status.route.clone();
+        let (name, is_backfill) = (status.route.clone(), status.is_backfill());
         let progress = Progress::new(status, self.changed.clone());
-        self.lock().insert(name, progress.clone());
+        let before = self.lock().insert(name, progress.clone());
+        if let Some(before) = before.filter(|_| !is_backfill) {
+            progress.count(|meters| *meters = before.measured().meters);
+        }
         self.changed.notify_one();
         progress
     }

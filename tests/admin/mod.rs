@@ -4,6 +4,7 @@ mod access;
 mod backfill;
 mod collectors;
 mod listening;
+mod metrics;
 mod reload;
 mod state;
 

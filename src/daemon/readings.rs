@@ -1,0 +1,23 @@
+//! Everything that is measured, read when somebody asks.
+
+use std::sync::Arc;
+
+use super::shared::Shared;
+use crate::{metrics::Figures, pipeline::board::Board};
+
+/// Reads what routes and sinks have counted. Cheap to clone, and good for every configuration of the process.
+#[derive(Clone)]
+pub struct Readings {
+    pub(super) board: Board,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Readings {
+    /// Takes them all. Blocks for as long as it takes to look at the size of each route's rejects.
+    pub fn take(&self) -> Figures {
+        let mut routes = self.board.routes();
+        // Of those with the same labels the first one is shown: not the backfill beside the route.
+        routes.sort_by_key(|route| route.status().is_backfill());
+        Figures::of(&routes, self.shared.figures(), chrono::Utc::now().timestamp())
+    }
+}
