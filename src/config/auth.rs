@@ -1,8 +1,9 @@
 //! `auth` of the sinks that speak to Elasticsearch and Kibana.
 
-use config::{Value, ValueKind};
+use config::Value;
 
 use super::SecretSource;
+use super::tree::{as_table, single_entry};
 use super::values::{Refusal, text};
 
 const ADVICE: &str = "wanted { api_key = { env = \"NAME\" } } or { basic = { user = \"…\", password = { env = \"NAME\" } } }; \
@@ -28,20 +29,16 @@ impl HttpAuth {
     }
 
     fn of_table(value: &Value) -> Option<Self> {
-        let ValueKind::Table(table) = &value.kind else {
-            return None;
-        };
-        let mut entries = table.iter();
-        let (Some((form, inner)), None) = (entries.next(), entries.next()) else {
-            return None;
-        };
-        match (form.as_str(), &inner.kind) {
-            ("api_key", _) => SecretSource::read(inner).ok().map(Self::ApiKey),
-            ("basic", ValueKind::Table(basic)) if basic.len() == 2 => Some(Self::Basic {
-                // A colon would end the name: everything after it would be taken for the password.
-                user: text(basic.get("user")?).ok().filter(|user| !user.contains(':'))?,
-                password: SecretSource::read(basic.get("password")?).ok()?,
-            }),
+        match single_entry(value)? {
+            ("api_key", key) => SecretSource::read(key).ok().map(Self::ApiKey),
+            ("basic", basic) => {
+                let basic = as_table(basic).filter(|basic| basic.len() == 2)?;
+                Some(Self::Basic {
+                    // A colon would end the name: everything after it would be taken for the password.
+                    user: text(basic.get("user")?).ok().filter(|user| !user.contains(':'))?,
+                    password: SecretSource::read(basic.get("password")?).ok()?,
+                })
+            }
             _ => None,
         }
     }

@@ -6,11 +6,12 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use config::{Value, ValueKind};
+use config::Value;
 use secrecy::SecretString;
 use thiserror::Error;
 
 use super::Environment;
+use super::tree::single_entry;
 use super::values::{Refusal, as_text, is_key};
 
 /// Keys have some hundred bytes; more is a wrong file.
@@ -77,16 +78,10 @@ impl SecretSource {
     }
 
     fn of_table(value: &Value) -> Option<Self> {
-        let ValueKind::Table(table) = &value.kind else {
-            return None;
-        };
-        let mut entries = table.iter();
-        let (Some((form, place)), None) = (entries.next(), entries.next()) else {
-            return None;
-        };
+        let (form, place) = single_entry(value)?;
         // A key that was pasted as the name of its place would be printed by every later error.
         let place = as_text(place).filter(|place| !is_key(place))?;
-        match form.as_str() {
+        match form {
             "env" if is_variable(place) => Some(Self::Env(place.to_owned())),
             "file" if !place.is_empty() && !place.contains('\0') => Some(Self::File(place.into())),
             "credential" if is_file_name(place) => Some(Self::Credential(place.to_owned())),

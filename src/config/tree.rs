@@ -77,6 +77,12 @@ pub(super) fn as_table(value: &Value) -> Option<&Map<String, Value>> {
     }
 }
 
+/// The key and the value of a table that has no other ones.
+pub(super) fn single_entry(value: &Value) -> Option<(&str, &Value)> {
+    let (key, value) = as_table(value).filter(|table| table.len() == 1)?.iter().next()?;
+    Some((key, value))
+}
+
 fn value_at<'a>(root: &'a Map<String, Value>, path: &[&str]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
     rest.iter().try_fold(root.get(*first)?, |value, key| as_table(value)?.get(*key))
