@@ -108,6 +108,19 @@ pub enum Kind {
     DateTime,
 }
 
+impl Kind {
+    /// The word itself.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Long => "long",
+            Self::Real => "real",
+            Self::Dynamic => "dynamic",
+            Self::DateTime => "datetime",
+        }
+    }
+}
+
 /// Where a column's value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {

@@ -61,19 +61,9 @@ pub fn markdown(table: &Table) -> String {
             Origin::Connector => "the collector's name".to_owned(),
             Origin::Constant(text) => format!("always `{text}`"),
         };
-        let kind = kind_name(*kind);
+        let kind = kind.name();
         // Writing to a string cannot fail.
         let _ = writeln!(text, "| `{name}` | {kind} | {from} | {about} |");
     }
     text
-}
-
-const fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::String => "string",
-        Kind::Long => "long",
-        Kind::Real => "real",
-        Kind::Dynamic => "dynamic",
-        Kind::DateTime => "datetime",
-    }
 }

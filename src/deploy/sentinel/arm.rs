@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::resources::{
     CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, Type,
-    column_type, field_type, fields, output_stream, stream, tables,
+    column_type, fields, output_stream, stream, tables,
 };
 use super::{Profile, functions, kql};
 use crate::tables::{ALL, Table};
@@ -112,7 +112,7 @@ fn endpoint() -> Value {
 fn rule(profile: Profile) -> Value {
     let declaration = |table: &'static Table| {
         let fields = fields(profile, table);
-        let fields = fields.map(|field| json!({ "name": field.name, "type": field_type(field.kind) }));
+        let fields = fields.map(|field| json!({ "name": field.name, "type": field.kind.name() }));
         (stream(table), json!({ "columns": fields.collect::<Vec<_>>() }))
     };
     let flow = |table: &'static Table| {

@@ -2,7 +2,7 @@
 
 use super::resources::{
     CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, column_type,
-    field_type, fields, output_stream, stream, symbol, tables,
+    fields, output_stream, stream, symbol, tables,
 };
 use super::{Profile, functions, kql};
 use crate::tables::{ALL, Table};
@@ -63,7 +63,7 @@ resource {symbol} '{kind}' = {{
 
 fn declaration(profile: Profile, table: &Table) -> String {
     let line = |(name, kind): (&str, &str)| format!("          {{ name: '{name}', type: '{kind}' }}");
-    let fields = fields(profile, table).map(|field| line((field.name, field_type(field.kind))));
+    let fields = fields(profile, table).map(|field| line((field.name, field.kind.name())));
     format!(
         "      '{}': {{\n        columns: [\n{}\n        ]\n      }}",
         stream(table),

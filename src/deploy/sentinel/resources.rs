@@ -62,22 +62,11 @@ pub(super) fn fields(profile: Profile, table: &Table) -> impl Iterator<Item = &'
     table.stream.iter().chain(constants)
 }
 
-/// The type of a field of a stream.
-pub(super) const fn field_type(kind: Kind) -> &'static str {
-    match kind {
-        Kind::String => "string",
-        Kind::Long => "long",
-        Kind::Real => "real",
-        Kind::Dynamic => "dynamic",
-        Kind::DateTime => "datetime",
-    }
-}
-
-/// The type of a column of a table: as of a field, but for the letter in which the two APIs differ.
+/// The type of a column of a table: as of a field of a stream, but for the letter in which the two APIs differ.
 pub(super) const fn column_type(kind: Kind) -> &'static str {
     match kind {
         Kind::DateTime => "dateTime",
-        Kind::String | Kind::Long | Kind::Real | Kind::Dynamic => field_type(kind),
+        Kind::String | Kind::Long | Kind::Real | Kind::Dynamic => kind.name(),
     }
 }
 
