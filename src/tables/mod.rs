@@ -4,17 +4,20 @@
 mod audit_logs;
 mod chat_completions;
 mod json;
+mod members;
 pub mod object;
 mod oddities;
 pub mod render;
 pub mod row;
+mod steps;
 mod time;
 
 pub use audit_logs::AUDIT_LOGS;
 pub use chat_completions::CHAT_COMPLETIONS;
-pub use json::{Steps, compact, one_line, text};
+pub use json::{compact, one_line, text};
 pub use oddities::{Oddities, unknown_fields};
 pub use row::Value;
+pub use steps::Steps;
 pub use time::{Iso8601, iso8601, utc_day};
 
 /// Every table there is.

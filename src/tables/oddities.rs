@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::Table;
-use super::json::{Members, text};
+use super::json::text;
+use super::members::Members;
 use super::row::holds;
 
 /// How many unknown names are remembered a table.

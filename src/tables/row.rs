@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::json::{Members, compact, text};
+use super::json::{compact, text};
+use super::members::Members;
 use super::oddities::Oddities;
 use super::time::SECOND_MAX;
 use super::{Column, Kind, Origin, Table};

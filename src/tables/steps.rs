@@ -1,0 +1,176 @@
+//! JSON text without a tree: values are stepped over.
+//!
+//! A record was found to be valid JSON when its page came. Here values are only stepped over, which costs a fraction of
+//! reading them again; text that is not valid JSON ends the steps early, and nothing breaks.
+
+use std::borrow::Cow;
+
+use super::json::{text, unescaped};
+
+/// Steps over JSON text, value by value.
+pub struct Steps<'a> {
+    json: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Steps<'a> {
+    /// Stands before the first value of `json`.
+    pub fn of(json: &'a [u8]) -> Self {
+        Self { json, at: 0 }
+    }
+
+    /// Steps over an object; `each` gets every name, and must step over its value. `None` when it is no object, or as
+    /// soon as `each` answers that. A name that cannot be decoded is given as it stands, with its quotes.
+    pub fn members(&mut self, mut each: impl FnMut(&mut Self, Cow<'a, [u8]>) -> Option<()>) -> Option<()> {
+        self.next_is(b'{').then_some(())?;
+        if self.next_is(b'}') {
+            return Some(());
+        }
+        loop {
+            let key = self.comes(b'"').then(|| self.value())??;
+            self.next_is(b':').then_some(())?;
+            each(self, name(key))?;
+            if !self.next_is(b',') {
+                return self.next_is(b'}').then_some(());
+            }
+        }
+    }
+
+    /// Steps over a value; `each` must step over what is no array: the value itself, or the elements of the array that it
+    /// is, and of arrays in it. However deep they are, the stack does not grow.
+    pub fn elements(&mut self, mut each: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        let mut depth = 0_usize;
+        loop {
+            if self.next_is(b'[') {
+                depth += 1;
+                if !self.next_is(b']') {
+                    continue;
+                }
+                depth -= 1;
+            } else {
+                each(self)?;
+            }
+            while depth > 0 && !self.next_is(b',') {
+                self.next_is(b']').then_some(())?;
+                depth -= 1;
+            }
+            if depth == 0 {
+                return Some(());
+            }
+        }
+    }
+
+    /// Where it stands: so many bytes are stepped over.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What was stepped over since it stood there.
+    pub(super) fn since(&self, start: usize) -> Option<&'a [u8]> {
+        self.json.get(start..self.at)
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.json.get(self.at).copied()
+    }
+
+    /// Whether this mark comes next.
+    pub fn comes(&mut self, mark: u8) -> bool {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+        self.peek() == Some(mark)
+    }
+
+    /// Steps over this mark, if it comes next.
+    fn next_is(&mut self, mark: u8) -> bool {
+        let found = self.comes(mark);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Steps over a whole value.
+    pub fn value(&mut self) -> Option<&'a [u8]> {
+        let is_text = self.comes(b'"');
+        let start = self.at;
+        match self.peek()? {
+            _ if is_text => self.string()?,
+            b'{' | b'[' => self.nested()?,
+            _ => {
+                while !matches!(self.peek(), None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')) {
+                    self.at += 1;
+                }
+            }
+        }
+        self.since(start).filter(|value| !value.is_empty())
+    }
+
+    /// Steps over a string: to behind the next quote that no backslash stands before.
+    fn string(&mut self) -> Option<()> {
+        self.at += 1;
+        loop {
+            let rest = self.json.get(self.at..)?;
+            let found = memchr::memchr2(b'"', b'\\', rest)?;
+            self.at += found + 1;
+            if rest.get(found) == Some(&b'"') {
+                return Some(());
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Steps over an object or an array: to behind the bracket that closes it.
+    fn nested(&mut self) -> Option<()> {
+        let mut depth = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.string()?;
+                    continue;
+                }
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth -= 1,
+                _ => {}
+            }
+            self.at += 1;
+            if depth == 0 {
+                return Some(());
+            }
+        }
+    }
+}
+
+/// The name that a key stands for; one that cannot be decoded stands for itself.
+fn name(key: &[u8]) -> Cow<'_, [u8]> {
+    match unescaped(key) {
+        Some(name) => Cow::Borrowed(name),
+        None => text(key).map_or(Cow::Borrowed(key), |text| Cow::Owned(text.into_owned().into_bytes())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_those_of_arrays_of_any_depth_and_a_value_that_is_none_stands_for_itself() {
+        let elements = |json: &str| {
+            let mut found = Vec::new();
+            let mut steps = Steps::of(json.as_bytes());
+            steps.elements(|steps| {
+                found.push(String::from_utf8_lossy(steps.value()?).into_owned());
+                Some(())
+            })?;
+            Some((found, steps.at()))
+        };
+        let of = |found: &[&str], at| Some((found.iter().map(ToString::to_string).collect::<Vec<_>>(), at));
+        assert_eq!(
+            elements("[1, [[], \"a,]\"],[ ] ,{\"b\":[2]}] ,3"),
+            of(&["1", "\"a,]\"", "{\"b\":[2]}"], 31)
+        );
+        assert_eq!(elements(" 5,6"), of(&["5"], 2));
+        assert_eq!(elements("[1"), None);
+        assert_eq!(elements("[1}"), None);
+        assert!(elements(&("[".repeat(200_000) + &"]".repeat(200_000))).is_some());
+    }
+}
