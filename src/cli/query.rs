@@ -10,12 +10,12 @@ use clap::Args;
 use super::{
     Context, UsageError,
     exit::Exit,
-    rows::{CsvRows, JsonRows, TableRows},
+    rows::{CsvRows, Finish, JsonRows, TableRows},
     text,
 };
 use crate::{
     config::{Config, SinkSettings},
-    sinks::sqlite::query::{self, QueryError, Rows},
+    sinks::sqlite::query::{self, QueryError},
 };
 
 #[derive(Debug, Args)]
@@ -56,12 +56,6 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         Err(QueryError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
         Err(error) => Ok(explain(&error)),
     }
-}
-
-/// Rows that have an end.
-pub trait Finish: Rows {
-    /// Writes what is still held back.
-    fn finish(&mut self) -> io::Result<()>;
 }
 
 fn collect(path: &Path, sql: &str, mut rows: impl Finish) -> Result<u64, QueryError> {

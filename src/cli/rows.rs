@@ -2,16 +2,19 @@
 
 use std::io::{self, Write};
 
-use super::{
-    query::Finish,
-    text::{self, Align},
-};
+use super::text::{self, Align};
 use crate::sinks::sqlite::query::{Cell, Rows};
 
 /// Rows by which the widths of a table are measured; later ones are written as they come.
 const MEASURED_ROWS: usize = 100;
 /// The widest value of a table: a record would push everything else off the screen.
 const CELL_CHARS_MAX: usize = 60;
+
+/// Rows that have an end.
+pub trait Finish: Rows {
+    /// Writes what is still held back.
+    fn finish(&mut self) -> io::Result<()>;
+}
 
 /// A table for people. Long values are cut; `--json` and `--csv` give all of them.
 pub struct TableRows<W> {

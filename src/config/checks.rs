@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use super::section::Report;
+use super::report::Report;
 use super::tree::dotted;
 use super::unknown::proposal;
 use super::{CollectorSettings, SinkSettings, StateSettings};

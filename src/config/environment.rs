@@ -7,7 +7,7 @@ use std::fmt;
 use config::{Map, Value};
 
 use super::layer::{Layer, value_of_text};
-use super::section::Report;
+use super::report::Report;
 use super::tree::table_at;
 
 const PREFIX: &str = "CCFD__";

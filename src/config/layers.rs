@@ -7,7 +7,7 @@ use std::path::Path;
 use config::{Map, Source, Value};
 
 use super::layer::{Layer, value_of_text};
-use super::section::Report;
+use super::report::Report;
 use super::{ConfigError, Environment};
 
 /// Every key with its default and its reason: the manual.

@@ -17,6 +17,7 @@ mod log;
 mod per_source;
 mod pipeline;
 mod redact;
+mod report;
 mod secret;
 mod section;
 mod sink;
@@ -57,7 +58,8 @@ pub use start::Start;
 pub use state::StateSettings;
 pub use urls::Proxy;
 
-use section::{Report, Section};
+use report::Report;
+use section::Section;
 use tree::{names, refuse_unknown, table_at};
 use values::{one_of, text};
 

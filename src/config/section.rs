@@ -2,32 +2,15 @@
 //!
 //! A problem does not end the reading: all of them are told at once.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use config::{Map, Value, ValueKind};
 
+use super::report::Report;
 use super::tree::{as_table, dotted, expect_table, origin, refuse_unknown, table_at};
 use super::values::{Refusal, describe, duration, number, size};
-
-/// What was found while reading: the problems, and the keys that each section knows.
-#[derive(Debug, Default)]
-pub(super) struct Report {
-    pub(super) problems: Vec<String>,
-    /// Keys asked for, by the path of the section.
-    pub(super) keys: BTreeMap<String, BTreeSet<&'static str>>,
-}
-
-impl Report {
-    /// Notes a problem, once: a fault in `[default.collector]` is met again with every collector.
-    pub(super) fn problem(&mut self, problem: String) {
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
-        }
-    }
-}
 
 /// One table, over the table that holds its defaults.
 pub(super) struct Section<'a> {

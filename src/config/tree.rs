@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use config::{Map, Value, ValueKind};
 
-use super::section::Report;
+use super::report::Report;
 use super::unknown::proposal;
 use super::values::describe;
 

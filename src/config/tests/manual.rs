@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::section::Report;
+use super::super::report::Report;
 use super::super::tree::{sorted, table_at};
 use super::super::{DEFAULTS, layers};
 use super::*;
