@@ -3,9 +3,11 @@
 //! Functions from bytes to bytes. Paths and rules are read in `config`; the pages go through here in `pipeline`.
 
 mod hash;
+mod level;
 mod pass;
 mod path;
 mod preset;
+mod rule;
 mod rules;
 
 use bytes::Bytes;
@@ -15,7 +17,8 @@ use pass::Seen;
 pub use hash::{Hasher, WeakKey};
 pub use path::{KEPT, Path, PathError};
 pub use preset::Preset;
-pub use rules::{Action, Covered, Rule, Rules};
+pub use rule::{Action, Rule};
+pub use rules::{Covered, Rules};
 
 /// What is done to every record of one collector.
 #[derive(Clone, Debug)]

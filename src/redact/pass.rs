@@ -3,7 +3,8 @@
 use std::mem;
 
 use super::hash::{Hasher, is_hash};
-use super::rules::{Action, Level, Node};
+use super::level::{Level, Node};
+use super::rule::Action;
 use crate::tables::{Steps, Table};
 
 /// What stands in place of a masked value.

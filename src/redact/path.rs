@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::tables::Table;
+
 /// Top-level fields that tell records apart and place them in time. Without them nothing can be delivered once.
 pub const KEPT: [&str; 4] = ["id", "type", "created", "effective_at"];
 
@@ -19,6 +21,11 @@ pub(super) enum Name {
     Other,
     /// The member of this name.
     Member(String),
+}
+
+/// Whether `@other` means this top-level field.
+pub(super) fn is_other(name: &str, table: &Table) -> bool {
+    !KEPT.contains(&name) && !table.holds(name)
 }
 
 /// The place of a value in a record: names from the outside in. Arrays on the way have none; the path goes through

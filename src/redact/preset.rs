@@ -1,6 +1,6 @@
 //! Ready-made lists of paths, each path with its reason.
 
-use super::rules::Action;
+use super::rule::Action;
 
 /// A ready-made list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,41 +1,12 @@
-//! What is to happen to which values: checked once, and kept as a tree of names.
+//! Rules that fit together: checked once against each other and against a preset.
 
 use std::fmt;
 
-use super::path::{KEPT, Name, Path};
+use super::level::Level;
+use super::path::{Name, Path, is_other};
 use super::preset::Preset;
+use super::rule::{Action, Rule};
 use crate::tables::{Source, Table};
-
-/// What happens to a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// It goes, and its name with it.
-    Drop,
-    /// A fixed text stands in its place.
-    Mask,
-    /// A keyed hash stands in its place, the same for the same value.
-    Hash,
-}
-
-impl Action {
-    /// The key of the list that names its paths.
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::Drop => "drop",
-            Self::Mask => "mask",
-            Self::Hash => "hash",
-        }
-    }
-}
-
-/// What happens to the values at one path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// Where they stand.
-    pub path: Path,
-    /// What happens to them.
-    pub action: Action,
-}
 
 /// Two paths of which one holds what the other names: one of the two has no effect, and nobody can tell which was meant.
 #[derive(Debug, PartialEq, Eq)]
@@ -134,87 +105,9 @@ fn covers(above: &Path, path: &Path, table: &Table) -> bool {
     above.names.len() <= path.names.len() && above.names.iter().zip(&path.names).all(meet)
 }
 
-/// Whether `@other` means this top-level field.
-fn is_other(name: &str, table: &Table) -> bool {
-    !KEPT.contains(&name) && !table.holds(name)
-}
-
-/// What happens to a value, or to values inside of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node {
-    Act(Action),
-    Inside(Level),
-}
-
-/// The members of an object to which something happens.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Level {
-    named: Vec<(String, Node)>,
-    /// What happens to the others; only of the record itself.
-    other: Option<Box<Node>>,
-}
-
-impl Level {
-    fn of(rules: &[Rule], table: &Table) -> Self {
-        let mut top = Self::default();
-        let begins = |rule: &&Rule| rule.path.names.first() == Some(&Name::Other);
-        for rule in rules.iter().filter(begins) {
-            match (&rule.path.names[1..], top.other.as_deref_mut()) {
-                ([], _) => top.other = Some(Box::new(Node::Act(rule.action))),
-                (names, Some(Node::Inside(level))) => level.insert(names, rule.action),
-                (_, Some(Node::Act(_))) => {}
-                (names, None) => {
-                    let mut level = Self::default();
-                    level.insert(names, rule.action);
-                    top.other = Some(Box::new(Node::Inside(level)));
-                }
-            }
-        }
-        for rule in rules.iter().filter(|rule| !begins(rule)) {
-            top.inherit(&rule.path, table);
-            top.insert(&rule.path.names, rule.action);
-        }
-        top
-    }
-
-    /// What holds for all unknown fields holds for one that has rules of its own as well.
-    fn inherit(&mut self, path: &Path, table: &Table) {
-        if let (Some(Name::Member(name)), Some(Node::Inside(level))) =
-            (path.names.first(), self.other.as_deref())
-            && is_other(name, table)
-            && !self.named.iter().any(|(named, _)| named == name)
-        {
-            let level = level.clone();
-            self.named.push((name.clone(), Node::Inside(level)));
-        }
-    }
-
-    fn insert(&mut self, names: &[Name], action: Action) {
-        let Some((Name::Member(name), rest)) = names.split_first() else { return };
-        let place = self.named.iter().position(|(named, _)| named == name).unwrap_or_else(|| {
-            self.named.push((name.clone(), Node::Inside(Self::default())));
-            self.named.len() - 1
-        });
-        match (&mut self.named[place].1, rest) {
-            (node, []) => *node = Node::Act(action),
-            (Node::Inside(level), rest) => level.insert(rest, action),
-            // Covered by what stands there, which was found out before.
-            (Node::Act(_), _) => {}
-        }
-    }
-
-    /// What happens to the member of this name, or inside of it.
-    pub(super) fn find(&self, name: &[u8], table: &Table) -> Option<&Node> {
-        let named = self.named.iter().find(|(named, _)| named.as_bytes() == name).map(|(_, node)| node);
-        named.or_else(|| {
-            let other = self.other.as_deref()?;
-            std::str::from_utf8(name).map_or(true, |name| is_other(name, table)).then_some(other)
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::level::Node;
     use super::*;
 
     fn rules(lists: &[(Action, &[&str])]) -> Vec<Rule> {
@@ -269,24 +162,5 @@ mod tests {
             ),
             ["`choices.message` has no effect: it lies in `choices`, which `preset` names"]
         );
-    }
-
-    #[test]
-    fn what_holds_for_all_unknown_fields_holds_for_one_with_rules_of_its_own() {
-        let own: &[(Action, &[&str])] =
-            &[(Action::Drop, &["\"user.added\".data"]), (Action::Hash, &["@other.id", "@other.data.email"])];
-        let made = Rules::new(rules(own), None, Source::AuditLogs).unwrap();
-        let table = Source::AuditLogs.table();
-        let Some(Node::Inside(added)) = made.top.find(b"user.added", table) else { panic!("no rules") };
-        assert_eq!(added.find(b"data", table), Some(&Node::Act(Action::Drop)));
-        let find = |name: &[u8]| match made.top.find(name, table) {
-            Some(Node::Inside(level)) => level.named.iter().map(|(name, _)| name.as_str()).collect(),
-            Some(Node::Act(_)) | None => Vec::new(),
-        };
-        assert_eq!(find(b"user.added"), ["id", "data"]);
-        assert_eq!(find(b"user.deleted"), ["id", "data"]);
-        for known in [b"actor".as_slice(), b"object", b"id", b"type", b"created", b"effective_at"] {
-            assert!(find(known).is_empty());
-        }
     }
 }
