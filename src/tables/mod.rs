@@ -72,7 +72,17 @@ impl Table {
     /// Whether a column holds this top-level field, or none is meant to. What an audit event carries under the name of
     /// its type does not count.
     pub fn holds(&self, field: &str) -> bool {
-        row::holds(self, field, None)
+        self.holds_beside(field, None)
+    }
+
+    /// As [`Table::holds`], in a record that carries details under this name.
+    fn holds_beside(&self, field: &str, details: Option<&str>) -> bool {
+        let by_column = |from: &Origin| match *from {
+            Origin::Field(name) | Origin::Time(name) | Origin::Inner(name, _) => name == field,
+            Origin::Details => details == Some(field),
+            Origin::Connector | Origin::Constant(_) => false,
+        };
+        self.columns.iter().any(|column| by_column(&column.from)) || self.omitted.contains(&field)
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 use super::Table;
 use super::json::text;
 use super::members::Members;
-use super::row::holds;
 
 /// How many unknown names are remembered a table.
 const NAMES_MAX: usize = 100;
@@ -29,7 +28,7 @@ impl Oddities {
     pub fn look(&mut self, table: &Table, record: &[u8]) {
         let members = Members::of(record, None);
         let details = members.get(b"type").and_then(text);
-        for key in members.keys().filter(|key| !holds(table, key, details.as_deref())) {
+        for key in members.keys().filter(|key| !table.holds_beside(key, details.as_deref())) {
             self.unknown(&key);
         }
     }

@@ -96,16 +96,6 @@ fn opened(columns: impl IntoIterator<Item = &'static [Column]>) -> Option<&'stat
     })
 }
 
-/// Whether a column holds the top-level field `key`, or none is meant to.
-pub(super) fn holds(table: &Table, key: &str, details: Option<&str>) -> bool {
-    let by_column = |from: &Origin| match *from {
-        Origin::Field(name) | Origin::Time(name) | Origin::Inner(name, _) => name == key,
-        Origin::Details => details == Some(key),
-        Origin::Connector | Origin::Constant(_) => false,
-    };
-    table.columns.iter().any(|column| by_column(&column.from)) || table.omitted.contains(&key)
-}
-
 /// Reads JSON text other than `null` as a value of this kind; `None` when it does not fit.
 fn value(kind: Kind, json: &[u8]) -> Option<Value<'_>> {
     match kind {

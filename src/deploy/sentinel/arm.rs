@@ -6,7 +6,7 @@ use super::resources::{
     CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, Type,
     column_type, fields, output_stream, stream, tables,
 };
-use super::{Profile, functions, kql};
+use super::{Profile, functions, transform::transform};
 use crate::tables::{ALL, Table};
 
 const WORKSPACE_ID: &str =
@@ -120,7 +120,7 @@ fn rule(profile: Profile) -> Value {
             "streams": [stream(table)],
             "destinations": ["workspace"],
             "outputStream": output_stream(profile, table),
-            "transformKql": kql::transform(table, profile),
+            "transformKql": transform(table, profile),
         })
     };
     let depends = tables(profile).map(table_id).chain([format!("[{ENDPOINT_ID}]")]);

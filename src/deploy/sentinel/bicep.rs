@@ -4,7 +4,7 @@ use super::resources::{
     CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, column_type,
     fields, output_stream, stream, symbol, tables,
 };
-use super::{Profile, functions, kql};
+use super::{Profile, functions, transform::transform};
 use crate::tables::{ALL, Table};
 
 const TEMPLATE: &str = include_str!("main.bicep");
@@ -82,7 +82,7 @@ fn flow(profile: Profile, table: &Table) -> String {
       }}",
         stream = stream(table),
         output = output_stream(profile, table),
-        transform = kql::transform(table, profile),
+        transform = transform(table, profile),
     )
 }
 

@@ -7,11 +7,12 @@ mod bicep;
 mod functions;
 mod kql;
 mod resources;
+mod transform;
 
 use super::File;
 use crate::tables::{ALL, Source, Table};
 
-pub use kql::transform;
+pub use transform::transform;
 
 /// Where chat completions go. Audit logs go to `OpenAIAuditLogs_CL` either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::fields;
 use crate::{
-    sinks::{Batch, Cut, Receipt, Refused},
+    sinks::{Batch, Cut, Receipt, Refused, SinkError},
     tables::{
         Oddities, Table,
         object::{Nulls, Objects},
@@ -189,6 +189,11 @@ impl Array {
 /// The array without a row: asks whether a write would be accepted.
 pub(super) fn nothing() -> io::Result<Bytes> {
     Array::begin().finish()
+}
+
+/// Compression into memory has no way to fail that is known; should there be one, it is told.
+pub(super) fn broken(error: io::Error) -> SinkError {
+    SinkError::Io { path: "compression".to_owned(), source: error }
 }
 
 #[cfg(test)]

@@ -15,9 +15,9 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::{
-    body::nothing,
-    deliver::broken,
-    token::{Token, Tokens},
+    body::{broken, nothing},
+    credential::Token,
+    token::Tokens,
 };
 use crate::sinks::{
     SinkError,

@@ -3,7 +3,7 @@
 //! The library keeps tokens, too, but gives none out when asking for the next one fails, and cannot be told to forget
 //! one. So a credential is made anew for each token, with its secret read anew, and `token.rs` keeps the tokens.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use azure_core::{
     cloud::{CloudConfiguration, CustomConfiguration},
@@ -18,7 +18,7 @@ use azure_identity::{
 use collectors::Http;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{authority::Authority, azure_cli, token::Token};
+use super::{authority::Authority, azure_cli};
 use crate::{
     config::{AzureIdentity, Environment},
     sinks::remote::{RemoteError, RemoteErrorKind, Service},
@@ -27,6 +27,21 @@ use crate::{
 const TENANT: &str = "AZURE_TENANT_ID";
 const CLIENT: &str = "AZURE_CLIENT_ID";
 const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+
+/// A token of Entra ID.
+#[derive(Clone)]
+pub(super) struct Token {
+    /// The bearer token.
+    pub text: Arc<SecretString>,
+    /// When it ends, in Unix seconds.
+    pub end: i64,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Token(ends {})", self.end)
+    }
+}
 
 /// An identity, and the way to where its tokens are issued.
 pub(super) struct Credential {

@@ -1,14 +1,12 @@
 //! A batch becomes calls, one after the other, and smaller ones around whatever is not accepted.
 
-use std::{io, ops::Range};
+use std::ops::Range;
 
 use super::{
-    body::{Call, Encoder},
+    body::{Call, Encoder, broken},
     call::{Answer, Api},
 };
 use crate::sinks::{Batch, Partly, Receipt, Refused, SinkError, Unfinished, remote::RemoteError};
-
-const COMPRESSION: &str = "compression";
 
 /// After so many records refused one by one, and none accepted, as many others are tried before it goes on.
 const ALONE_MAX: usize = 8;
@@ -131,9 +129,4 @@ fn without(receipt: Receipt, index: usize, kind: &'static str, reason: String) -
 fn unfinished(error: SinkError, settled: Receipt, left: Range<usize>) -> Unfinished {
     let partly = (left.start > 0).then(|| Box::new(Partly { receipt: settled, left: left.collect() }));
     Unfinished { error, partly }
-}
-
-/// Compression into memory has no way to fail that is known; should there be one, it is told.
-pub(super) fn broken(error: io::Error) -> SinkError {
-    SinkError::Io { path: COMPRESSION.to_owned(), source: error }
 }

@@ -1,27 +1,14 @@
 //! The token in use. It is replaced early, and used until it really expires when that fails.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use collectors::Clock;
-use secrecy::SecretString;
 
-use super::credential::Credential;
+use super::credential::{Credential, Token};
 use crate::sinks::{meters::SinkMeter, remote::RemoteError};
 
 /// How long after an attempt to replace a token that still works the next one is made, in seconds.
 const RETRY: i64 = 60;
-
-/// A token of Entra ID.
-#[derive(Clone)]
-pub(super) struct Token {
-    /// The bearer token.
-    pub text: Arc<SecretString>,
-    /// When it ends, in Unix seconds.
-    pub end: i64,
-}
 
 /// Hands out tokens for one identity.
 pub(super) struct Tokens {
@@ -115,11 +102,5 @@ impl Tokens {
 
     fn held(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Token(ends {})", self.end)
     }
 }

@@ -1,11 +1,11 @@
 //! The directory of files: which file a table is written to now.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::name::Name;
+use super::name::{self, Name};
 use super::retain::Keeper;
 use crate::config::NdjsonSettings;
 use crate::sinks::disk::Inode;
@@ -46,7 +46,7 @@ impl Dir {
             keeper: Keeper::new(settings),
             _lock: lock,
         };
-        let names = names(path)?;
+        let names = name::all(path)?;
         for table in ALL {
             if let Some(newest) = names.iter().filter(|name| name.table == table.name).max() {
                 dir.file(*newest)?;
@@ -99,7 +99,7 @@ impl Dir {
     /// The newest file of the day if the lines fit into it, or else the one after it.
     fn file_of_the_day(&self, first: Name, adding: u64) -> Result<(Name, LineFile), SinkError> {
         let of_the_day = |name: &Name| name.table == first.table && name.day == first.day;
-        let newest = names(&self.path)?.into_iter().filter(of_the_day).max().unwrap_or(first);
+        let newest = name::all(&self.path)?.into_iter().filter(of_the_day).max().unwrap_or(first);
         let file = self.file(newest)?;
         if self.fits(&file, adding) {
             return Ok((newest, file));
@@ -112,14 +112,4 @@ impl Dir {
         let path = self.path.join(name.text());
         LineFile::open(&path).map_err(|error| disk::failed(&path, error))
     }
-}
-
-/// The names of all files of ours in the directory.
-pub(super) fn names(path: &Path) -> Result<Vec<Name>, SinkError> {
-    let failed = |error| disk::failed(path, error);
-    let mut names = Vec::new();
-    for entry in fs::read_dir(path).map_err(failed)? {
-        names.extend(entry.map_err(failed)?.file_name().to_str().and_then(Name::parse));
-    }
-    Ok(names)
 }

@@ -1,7 +1,10 @@
 //! The names of the files: `<table>-<day>.ndjson`, then `<table>-<day>.1.ndjson` and so on.
 
+use std::{fs, path::Path};
+
 use chrono::NaiveDate;
 
+use crate::sinks::{SinkError, disk};
 use crate::tables::{ALL, Table};
 
 /// What the name of a file says. Ordered by age.
@@ -47,6 +50,16 @@ impl Name {
         // Only what we would write ourselves is ours: no `+1`, no `01`, no other spelling of a day.
         (name.text() == text).then_some(name)
     }
+}
+
+/// The names of all files of ours in a directory.
+pub(super) fn all(path: &Path) -> Result<Vec<Name>, SinkError> {
+    let failed = |error| disk::failed(path, error);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed)? {
+        names.extend(entry.map_err(failed)?.file_name().to_str().and_then(Name::parse));
+    }
+    Ok(names)
 }
 
 #[cfg(test)]

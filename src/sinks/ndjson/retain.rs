@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::dir::names;
-use super::name::Name;
+use super::name::{self, Name};
 use crate::config::NdjsonSettings;
 use crate::sinks::SinkError;
 use crate::sinks::disk;
@@ -41,7 +40,7 @@ impl Keeper {
 
     fn remove(&self, path: &Path, current: &[Name], now: i64) -> Result<(), SinkError> {
         let mut files = Vec::new();
-        for name in names(path)? {
+        for name in name::all(path)? {
             let file = path.join(name.text());
             let size = fs::metadata(&file).map_err(|error| disk::failed(&file, error))?.len();
             files.push((name, size));

@@ -1,0 +1,44 @@
+//! The transforms of the data collection rule: from what the stream carries to the columns of the table.
+
+use super::{
+    Output, Profile, asim,
+    kql::{self, Assignment},
+};
+use crate::tables::{Column, Kind, Origin, Table, render::TIME};
+
+/// The transform from a table's stream to where its rows go. To a table of its own, it does to the stream what
+/// `tables::row` does to a record.
+pub fn transform(table: &Table, profile: Profile) -> String {
+    match profile.output(table) {
+        Output::Own => kql::project(assignments(table)),
+        Output::Asim => kql::project(asim::assignments(table)),
+    }
+}
+
+/// The columns of a table of its own, and how each is taken from the stream.
+fn assignments(table: &Table) -> impl Iterator<Item = Assignment> {
+    table.columns.iter().filter_map(|column| assignment(table, column))
+}
+
+/// How a column's value is taken from the stream; `None` where no field of the stream has it.
+fn assignment(table: &Table, column: &Column) -> Option<Assignment> {
+    let (from, member) = match column.from {
+        Origin::Time(field) => (Origin::Field(field), None),
+        Origin::Inner(field, member) => (Origin::Field(field), Some(member)),
+        Origin::Field(_) | Origin::Details | Origin::Connector | Origin::Constant(_) => (column.from, None),
+    };
+    let field = kql::name(table.stream.iter().find(|field| field.from == from)?.name);
+    let value = match (column.kind, member) {
+        (Kind::DateTime, _) if column.name == TIME => {
+            // A row without this time is refused by the table.
+            format!("iff(isnull({field}), now(), {})", kql::time(&field))
+        }
+        (Kind::DateTime, _) => kql::time(&field),
+        (Kind::String, Some(member)) => format!("tostring({field}.{member})"),
+        (Kind::Long, Some(member)) => format!("tolong({field}.{member})"),
+        (Kind::Real, Some(member)) => format!("todouble({field}.{member})"),
+        (Kind::Dynamic, Some(member)) => format!("{field}.{member}"),
+        (Kind::String | Kind::Long | Kind::Real | Kind::Dynamic, None) => field,
+    };
+    Some(Assignment { name: column.name, value })
+}
