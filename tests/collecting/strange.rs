@@ -36,19 +36,9 @@ async fn dense_then_down(list: List) {
     rig.assert_conserved(list);
 }
 
-async fn pages_of_earlier_requests(list: List) {
-    for seed in 0..6 {
-        let options = options(list, 3000, "ties,shuffle,same-page", seed);
-        let mut rig = Rig::new(list, options, BEGIN - 8 * DAY);
-        let mut reader = rig.reader().await;
-        rig.run_for(&mut reader, Duration::from_secs(1000)).await;
-        rig.assert_conserved(list);
-    }
-}
-
-async fn empty_pages_among_crowds(list: List) {
-    for seed in 0..4 {
-        let options = options(list, 3000, "ties,shuffle,crowded,empty-pages", seed);
+async fn conserved_with(list: List, habits: &str, seeds: u64) {
+    for seed in 0..seeds {
+        let options = options(list, 3000, habits, seed);
         let mut rig = Rig::new(list, options, BEGIN - 8 * DAY);
         let mut reader = rig.reader().await;
         rig.run_for(&mut reader, Duration::from_secs(1000)).await;
@@ -117,8 +107,8 @@ async fn no_date_yet(list: List) {
 
 for_both_lists! {
     a_slice_cut_short_keeps_what_is_held_beyond_its_new_end = dense_then_down();
-    a_page_of_an_earlier_request_ends_nothing = pages_of_earlier_requests();
-    an_empty_page_does_not_end_the_search_of_a_crowded_second = empty_pages_among_crowds();
+    a_page_of_an_earlier_request_ends_nothing = conserved_with("ties,shuffle,same-page", 6);
+    an_empty_page_does_not_end_the_search_of_a_crowded_second = conserved_with("ties,shuffle,crowded,empty-pages", 4);
     late_records_of_a_crowded_second_arrive = late_in_a_crowd();
     an_unusable_record_is_rejected_a_bounded_number_of_times = unusable_records();
     a_clock_ahead_before_the_first_date_settles_nothing_too_early = no_date_yet();

@@ -58,12 +58,7 @@ async fn deaths_with_several_writes_under_way_lose_nothing() {
         let slow = Answer::Slow(Duration::from_millis(700));
         rig.sink.otherwise(slow);
         rig.sink.script([vec![slow; place], vec![Answer::Die]].concat());
-        let running = rig.start();
-        rig.sink.died.notified().await;
-        running.kill().await;
-        rig.restart().await;
-        assert!(matches!(rig.run().await, Ended::ReadAll));
-        rig.assert_all_arrived();
+        rig.run_through_a_death().await;
     }
 }
 

@@ -96,12 +96,7 @@ async fn a_death_between_write_and_commit_doubles_that_batch_alone() {
         for place in 0..4 {
             let mut rig = rig(list);
             rig.sink.script([vec![Answer::Accept; place], vec![Answer::Die]].concat());
-            let running = rig.start();
-            rig.sink.died.notified().await;
-            running.kill().await;
-            rig.restart().await;
-            assert!(matches!(rig.run().await, Ended::ReadAll));
-            rig.assert_all_arrived();
+            rig.run_through_a_death().await;
             let seen = rig.sink.seen();
             assert!(seen.doubled() <= seen.writes[place].0.len(), "{} doubled", seen.doubled());
         }

@@ -236,6 +236,16 @@ impl RouteRig {
         self.progress = Progress::new(RouteStatus::default(), Arc::default());
     }
 
+    /// Runs until the sink dies, and the process with it; then the next one reads everything.
+    pub async fn run_through_a_death(&mut self) {
+        let running = self.start();
+        self.sink.died.notified().await;
+        running.kill().await;
+        self.restart().await;
+        assert!(matches!(self.run().await, Ended::ReadAll));
+        self.assert_all_arrived();
+    }
+
     pub async fn checkpoint(&self) -> Option<Checkpoint> {
         let saved = self.store.cursor::<Checkpoint>(NAME).load().await;
         saved.expect("a store").map(|saved| saved.cursor)
