@@ -43,6 +43,7 @@ fn every_key_that_is_read_stands_in_the_manual() {
         .collect();
     assert_eq!(written, report.keys);
     let sections = [
+        "admin",
         "default.collector",
         "default.sink.elasticsearch",
         "default.sink.elasticsearch.index",
