@@ -21,10 +21,10 @@ use url::Url;
 use crate::{
     clock::Clock,
     error::{CollectError, CollectErrorKind, WrongKeyClass},
-    page::ListPage,
+    page::{ListPage, Malformed},
     refusal,
     tally::{Anomaly, Outcome, Tally},
-    transport::{Transport, TransportError},
+    transport::{Response, Transport, TransportError},
 };
 
 /// Which share of the key's rate a request may use.
@@ -34,6 +34,8 @@ pub enum Lane {
     Full,
     /// At most half, so that polls never wait for a long sweep.
     Half,
+    /// At most half, counted apart: the messages of completions are a request for each, and a sweep is not to wait for them.
+    Messages,
 }
 
 /// What is shared by everything that uses one API key: the rate and the pause that a throttled request imposes.
@@ -41,6 +43,7 @@ pub enum Lane {
 pub struct KeyBudget {
     full: Limiter,
     half: Limiter,
+    messages: Limiter,
     paused_until: Mutex<Option<Instant>>,
 }
 
@@ -65,17 +68,21 @@ impl KeyBudget {
         // Half of one request a second is one in two seconds.
         let half = half
             .map_or_else(|| governor::Quota::with_period(Duration::from_secs(2)), |half| Some(quota(half)));
+        let half = half.unwrap_or_else(|| quota(qps));
         let limiter = |quota| RateLimiter::direct_with_clock(quota, Ticks(Instant::now()));
         Self {
             full: limiter(quota(qps)),
-            half: limiter(half.unwrap_or_else(|| quota(qps))),
+            half: limiter(half),
+            messages: limiter(half),
             paused_until: Mutex::new(None),
         }
     }
 
     async fn admit(&self, lane: Lane) {
-        if lane == Lane::Half {
-            wait_for(&self.half).await;
+        match lane {
+            Lane::Full => {}
+            Lane::Half => wait_for(&self.half).await,
+            Lane::Messages => wait_for(&self.messages).await,
         }
         wait_for(&self.full).await;
         let until = *lock(&self.paused_until);
@@ -205,9 +212,32 @@ impl Client {
 
     /// Asks a list for one page. `path_and_query` begins with `/`; `scope` is the permission that the list needs.
     pub async fn list(&self, path_and_query: &str, scope: &str, lane: Lane) -> Result<Answer, CollectError> {
+        let response = self.get(path_and_query, scope, lane, usize::MAX).await?;
+        let page = ListPage::parse(&response.body).map_err(|malformed| {
+            lock(&self.tally).note(Anomaly::Malformed);
+            malformed_in(&response, malformed)
+        })?;
+        let named =
+            |name| response.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(Answer {
+            page,
+            bytes: response.body.len(),
+            organization: named("openai-organization"),
+            project: named("openai-project"),
+        })
+    }
+
+    /// Sends one request and takes its good answer, of which at most `body_max` bytes are read.
+    pub(crate) async fn get(
+        &self,
+        path_and_query: &str,
+        scope: &str,
+        lane: Lane,
+        body_max: usize,
+    ) -> Result<Response, CollectError> {
         self.budget.admit(lane).await;
         let url = format!("{}{path_and_query}", self.base_url);
-        let sent = self.transport.get(&url, self.headers.clone()).await;
+        let sent = self.transport.get(&url, self.headers.clone(), body_max).await;
         lock(&self.tally).count(Outcome::of(&sent));
         let response = sent.map_err(|error| match error {
             TransportError::Unreachable(reason) => CollectErrorKind::Unreachable(reason),
@@ -222,19 +252,7 @@ impl Client {
             }
             return Err(error);
         }
-        let page = ListPage::parse(&response.body).map_err(|malformed| {
-            lock(&self.tally).note(Anomaly::Malformed);
-            let request_id = refusal::request_id(&response.headers);
-            CollectError { kind: CollectErrorKind::Malformed(malformed), request_id }
-        })?;
-        let named =
-            |name| response.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Answer {
-            page,
-            bytes: response.body.len(),
-            organization: named("openai-organization"),
-            project: named("openai-project"),
-        })
+        Ok(response)
     }
 
     fn observe_date(&self, headers: &HeaderMap) {
@@ -245,6 +263,12 @@ impl Client {
             *lock(&self.date) = Some((second, Instant::now()));
         }
     }
+}
+
+/// The error of an answer whose body is not what was asked for.
+pub(crate) fn malformed_in(response: &Response, malformed: Malformed) -> CollectError {
+    let request_id = refusal::request_id(&response.headers);
+    CollectError { kind: CollectErrorKind::Malformed(malformed), request_id }
 }
 
 /// Shows where requests go; never the key.
@@ -261,5 +285,47 @@ pub fn check_key_class(api_key: &SecretString, admin_wanted: bool) -> Result<(),
         (false, true, true) => Err(CollectErrorKind::WrongKeyClass(WrongKeyClass::ProjectForAdmin)),
         (true, _, false) => Err(CollectErrorKind::WrongKeyClass(WrongKeyClass::AdminForProject)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_backlog_of_messages_leaves_a_poll_and_a_sweep_their_share_of_the_rate() {
+        let budget = Arc::new(KeyBudget::new(NonZeroU32::new(4).expect("not zero")));
+        let backlog = tokio::spawn({
+            let budget = budget.clone();
+            async move {
+                for _ in 0..1_000 {
+                    budget.admit(Lane::Messages).await;
+                }
+            }
+        });
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            for lane in [Lane::Full, Lane::Half] {
+                let asked = Instant::now();
+                budget.admit(lane).await;
+                assert!(
+                    asked.elapsed() < Duration::from_millis(600),
+                    "{lane:?} waited {:?}",
+                    asked.elapsed()
+                );
+            }
+        }
+        assert!(!backlog.is_finished(), "two a second: a thousand take more than eight minutes");
+        backlog.await.expect("no panic");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_take_at_most_half_of_the_rate() {
+        let (budget, begun) = (KeyBudget::new(NonZeroU32::new(10).expect("not zero")), Instant::now());
+        for _ in 0..105 {
+            budget.admit(Lane::Messages).await;
+        }
+        let rate = 100.0 / begun.elapsed().as_secs_f64();
+        assert!((4.9..=5.1).contains(&rate), "{rate}");
     }
 }

@@ -207,7 +207,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Where in `text` an error was met; serde_json counts lines and columns.
-fn offset_of(text: &[u8], error: &serde_json::Error) -> usize {
+pub(crate) fn offset_of(text: &[u8], error: &serde_json::Error) -> usize {
     let line_start = match error.line() {
         0 | 1 => 0,
         line => memchr::memchr_iter(b'\n', text).nth(line - 2).map_or(0, |at| at + 1),

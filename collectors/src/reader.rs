@@ -1,6 +1,6 @@
 //! All walks of one collector, read one request at a time.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -46,6 +46,8 @@ pub struct Hello {
     pub project: Option<String>,
     /// The newest second that is listed; `None` when the list is empty.
     pub newest: Option<i64>,
+    /// The id of a record of that second.
+    pub newest_id: Option<String>,
     /// The server's time, or the local one if that is earlier.
     pub now: i64,
 }
@@ -152,8 +154,14 @@ impl Source {
     /// Asks for the newest page, to learn whose list it is and what time it is there.
     pub async fn hello(&self, client: &Client) -> Result<Hello, CollectError> {
         let answer = ask(client, &self.list()).await?;
-        let newest = answer.page.records.iter().map(|record| record.second).max();
-        Ok(Hello { organization: answer.organization, project: answer.project, newest, now: client.now() })
+        let newest = answer.page.records.iter().max_by_key(|record| record.second);
+        Ok(Hello {
+            organization: answer.organization,
+            project: answer.project,
+            newest: newest.map(|record| record.second),
+            newest_id: newest.and_then(|record| record.id_text()).map(Cow::into_owned),
+            now: client.now(),
+        })
     }
 }
 

@@ -36,8 +36,9 @@ pub struct Response {
 /// Sends GET requests.
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Fetches `url`. `Ok` is any answer that arrived whole, whatever its status.
-    async fn get(&self, url: &str, headers: HeaderMap) -> Result<Response, TransportError>;
+    /// Fetches `url`; a body of more than `body_max` bytes is refused, and where the transport has a lower limit of its own,
+    /// that holds. `Ok` is any answer that arrived whole, whatever its status.
+    async fn get(&self, url: &str, headers: HeaderMap, body_max: usize) -> Result<Response, TransportError>;
 }
 
 /// What the connections to one host need.
@@ -162,18 +163,29 @@ impl Http {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response, TransportError> {
+        self.send_within(method, url, headers, body, self.body_max).await
+    }
+
+    async fn send_within(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Bytes,
+        body_max: usize,
+    ) -> Result<Response, TransportError> {
         let unreachable = |error: reqwest::Error| TransportError::Unreachable(chain(&error.without_url()));
         let request = self.client.request(method, url).headers(headers).body(body);
         let mut response = request.send().await.map_err(unreachable)?;
-        let too_large = TransportError::TooLarge { bytes_max: self.body_max };
+        let too_large = TransportError::TooLarge { bytes_max: body_max };
         let announced =
             response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        if announced > self.body_max {
+        if announced > body_max {
             return Err(too_large);
         }
         let mut body = BytesMut::with_capacity(announced);
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if body.len() + chunk.len() > self.body_max {
+            if body.len() + chunk.len() > body_max {
                 return Err(too_large);
             }
             body.extend_from_slice(&chunk);
@@ -185,8 +197,8 @@ impl Http {
 
 #[async_trait]
 impl Transport for Http {
-    async fn get(&self, url: &str, headers: HeaderMap) -> Result<Response, TransportError> {
-        self.send(Method::GET, url, headers, Bytes::new()).await
+    async fn get(&self, url: &str, headers: HeaderMap, body_max: usize) -> Result<Response, TransportError> {
+        self.send_within(Method::GET, url, headers, Bytes::new(), body_max.min(self.body_max)).await
     }
 }
 

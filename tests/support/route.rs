@@ -76,14 +76,14 @@ impl FlakyWire {
 
 #[async_trait]
 impl Transport for FlakyWire {
-    async fn get(&self, url: &str, headers: HeaderMap) -> Result<Response, TransportError> {
+    async fn get(&self, url: &str, headers: HeaderMap, body_max: usize) -> Result<Response, TransportError> {
         let key = headers[header::AUTHORIZATION].to_str().unwrap();
         *self.last_key.lock().unwrap() = key.to_owned();
         let mishap = (self.mishap)(self.sent.fetch_add(1, Ordering::Relaxed));
         if let Some(Mishap::Refused) = mishap {
             return Err(TransportError::Unreachable("connection refused".to_owned()));
         }
-        let answer = self.wire.get(url, headers).await;
+        let answer = self.wire.get(url, headers, body_max).await;
         match mishap {
             Some(_) => Err(TransportError::Unreachable("connection reset".to_owned())),
             None => answer,

@@ -26,7 +26,7 @@ pub struct Wire {
 
 #[async_trait]
 impl Transport for Wire {
-    async fn get(&self, url: &str, headers: HeaderMap) -> Result<Response, TransportError> {
+    async fn get(&self, url: &str, headers: HeaderMap, body_max: usize) -> Result<Response, TransportError> {
         tokio::time::sleep(self.latency).await;
         let target = url.strip_prefix("http://127.0.0.1:1").expect("a URL of the simulator");
         let target = match self.tamper.lock().unwrap().as_mut() {
@@ -38,6 +38,9 @@ impl Transport for Wire {
         let cut = reply.cut.map(|cut| cut.min(reply.body.len()));
         if cut.is_some() {
             return Err(TransportError::Unreachable("connection closed".to_owned()));
+        }
+        if reply.body.len() > body_max {
+            return Err(TransportError::TooLarge { bytes_max: body_max });
         }
         let mut headers = HeaderMap::new();
         for (name, value) in reply.headers {
