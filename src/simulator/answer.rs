@@ -123,11 +123,6 @@ impl State {
 /// Keys are told apart by their class only; any key of the right class is good.
 fn authorize(key: Option<&str>, endpoint: Endpoint) -> Result<(), Refusal> {
     let after = |prefix: &str| key.and_then(|key| key.strip_prefix(prefix)).filter(|rest| !rest.is_empty());
-    let missing = |scope: &str| {
-        let message =
-            format!("You have insufficient permissions for this operation. Missing scopes: {scope}.");
-        Err(Refusal::new(401, Some("missing_scope"), message))
-    };
     let (admin, any) = (after("sk-admin-").is_some(), after("sk-").is_some());
     if !any || key == Some("sk-admin-") {
         let message = match key {
@@ -137,9 +132,9 @@ fn authorize(key: Option<&str>, endpoint: Endpoint) -> Result<(), Refusal> {
         return Err(Refusal::new(401, Some("invalid_api_key"), message));
     }
     match endpoint {
-        Endpoint::AuditLogs if !admin => missing("api.audit_logs.read"),
+        Endpoint::AuditLogs if !admin => Err(Refusal::missing_scope("api.audit_logs.read")),
         Endpoint::Completions | Endpoint::Completion | Endpoint::Messages if admin => {
-            missing("model.request")
+            Err(Refusal::missing_scope("model.request"))
         }
         Endpoint::AuditLogs
         | Endpoint::Completions

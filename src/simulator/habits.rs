@@ -48,12 +48,18 @@ pub enum Habit {
     SamePage,
     /// `effective_at[lt]` and `effective_at[lte]` are ignored.
     LteIgnored,
+    /// The messages of one completion in five answer 404, as if it had been deleted after it was listed.
+    MessagesGone,
+    /// The key lists completions, and its messages are refused for a missing scope.
+    MessagesForbidden,
+    /// The messages of one completion in five always answer 500.
+    MessagesBroken,
 }
 
 use Habit::*;
 
 /// Every habit with its name on the command line.
-const NAMES: [(&str, Habit); 21] = [
+const NAMES: [(&str, Habit); 24] = [
     ("ties", Ties),
     ("shuffle", Shuffle),
     ("newest", Newest),
@@ -75,11 +81,18 @@ const NAMES: [(&str, Habit); 21] = [
     ("empty-pages", EmptyPages),
     ("same-page", SamePage),
     ("lte-ignored", LteIgnored),
+    ("messages-gone", MessagesGone),
+    ("messages-forbidden", MessagesForbidden),
+    ("messages-broken", MessagesBroken),
 ];
 
 /// Habits of which only one can hold: the last one named wins.
-const EXCLUSIVE: [&[Habit]; 3] =
-    [&[Newest, Oldest], &[DeletedNotFound, DeletedEmpty, DeletedIgnored], &[TenantIgnore, TenantRefuse]];
+const EXCLUSIVE: [&[Habit]; 4] = [
+    &[Newest, Oldest],
+    &[DeletedNotFound, DeletedEmpty, DeletedIgnored],
+    &[TenantIgnore, TenantRefuse],
+    &[MessagesGone, MessagesForbidden, MessagesBroken],
+];
 
 /// What `all` stands for: every recorded habit that leaves a patient client able to collect everything.
 const ALL: [Habit; 11] =

@@ -3,11 +3,25 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use super::{envelope, habits::Habit, query, state::State, wire::Refusal, world::Head};
+use super::{envelope, habits::Habit, query, state::State, stored, wire::Refusal, world::Head};
+
+/// One completion in so many is hit by each habit that concerns some of them.
+const ONE_IN: u32 = 5;
 
 /// Answers `GET /v1/chat/completions/{id}/messages`.
 pub(super) fn list(state: &State, id: &str, query: &str, now: i64) -> Result<Bytes, Refusal> {
     let number = state.completion(id, now)?;
+    let is_hit = number.is_multiple_of(ONE_IN);
+    if state.habits.has(Habit::MessagesForbidden) {
+        return Err(Refusal::missing_scope("api.model.read"));
+    }
+    if is_hit && state.habits.has(Habit::MessagesGone) {
+        return Err(stored::not_found(id));
+    }
+    if is_hit && state.habits.has(Habit::MessagesBroken) {
+        let message = "The server had an error while processing your request.";
+        return Err(Refusal { kind: "server_error", ..Refusal::new(500, Some("server_error"), message) });
+    }
     let (mut limit, mut ascending, mut after) = (20, true, None);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {

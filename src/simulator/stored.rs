@@ -59,10 +59,15 @@ impl State {
             let entry = self.world.entry(*number);
             entry.list == List::Completions && entry.visible_at <= now
         });
-        visible.ok_or_else(|| Refusal {
-            param: Some("completion_id".to_owned()),
-            ..Refusal::new(404, Some("not_found"), format!("Completion {id} not found"))
-        })
+        visible.ok_or_else(|| not_found(id))
+    }
+}
+
+/// The 404 of a completion that is gone.
+pub(super) fn not_found(id: &str) -> Refusal {
+    Refusal {
+        param: Some("completion_id".to_owned()),
+        ..Refusal::new(404, Some("not_found"), format!("Completion {id} not found"))
     }
 }
 

@@ -132,6 +132,13 @@ impl Refusal {
         Self { status, message: message.into(), kind: "invalid_request_error", param: None, code }
     }
 
+    /// A 401 of a key that may not do this.
+    pub fn missing_scope(scope: &str) -> Self {
+        let message =
+            format!("You have insufficient permissions for this operation. Missing scopes: {scope}.");
+        Self::new(401, Some("missing_scope"), message)
+    }
+
     /// A 400 about one parameter.
     pub fn parameter(name: &str, message: impl Into<String>) -> Self {
         Self { param: Some(name.to_owned()), ..Self::new(400, None, message) }

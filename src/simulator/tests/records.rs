@@ -95,6 +95,21 @@ fn messages_are_paged_in_either_order() {
 }
 
 #[test]
+fn messages_can_be_gone_or_forbidden_or_broken_while_the_list_shows_their_completions() {
+    for (habit, statuses) in [
+        ("messages-gone", [404, 200, 200, 200, 200]),
+        ("messages-broken", [500, 200, 200, 200, 200]),
+        ("messages-forbidden", [401; 5]),
+    ] {
+        let simulator = simulator(Options { completions: 5, ..options(habit) });
+        let ids: Vec<_> = simulator.issued(List::Completions).into_iter().map(|(id, _)| id).collect();
+        let status = |id: &String| get(&simulator, &format!("{CHAT}/{id}/messages")).status;
+        assert_eq!(ids.iter().map(status).collect::<Vec<_>>(), statuses, "{habit}");
+        assert_eq!(super::ids(&page(&simulator, CHAT)).len(), 5);
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_records_of_the_recorded_shape() {
     let make = |seed| {
         let simulator = simulator(Options { audit_logs: 2_000, completions: 500, seed, ..options("all") });
