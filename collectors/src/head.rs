@@ -27,9 +27,9 @@ pub(crate) struct Id<'a> {
     pub text: Option<&'a str>,
 }
 
-/// The other top-level fields that are known, of audit events and of stored completions. The payload of an audit event
-/// stands under the key that its `type` names.
-pub const KNOWN_FIELDS: [&str; 20] = [
+/// The other top-level fields that are known, of audit events and of stored completions, with the one that ccfd itself
+/// adds to these. The payload of an audit event stands under the key that its `type` names.
+pub const KNOWN_FIELDS: [&str; 21] = [
     "object",
     "actor",
     "project",
@@ -49,6 +49,7 @@ pub const KNOWN_FIELDS: [&str; 20] = [
     "seed",
     "input_user",
     "response_format",
+    "ccfd_messages",
     "type",
 ];
 

@@ -8,7 +8,7 @@ use url::Url;
 use super::section::Section;
 use super::urls::base_url;
 use super::values::{DAY, SECOND, header_text, texts};
-use super::{ConnectionSettings, RedactSettings, SecretSource, Source, Start};
+use super::{ConnectionSettings, MessagesSettings, RedactSettings, SecretSource, Source, Start};
 
 /// A collector: what it reads, how it gets there, and where the records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,9 @@ pub struct CollectorSettings {
     /// Bytes of an answer that are read at most.
     pub body_max: u64,
 
+    /// Whether completions are collected with what they were asked, and how much of it.
+    pub messages: Option<MessagesSettings>,
+
     /// What of its records nobody else gets to see; `None` when they are passed on as received.
     pub redact: Option<RedactSettings>,
 }
@@ -65,6 +68,7 @@ impl CollectorSettings {
             rate_limit_qps: section.number("rate_limit_qps", 1..=1_000_000),
             connection: ConnectionSettings::read(section),
             body_max: section.size("body_max", ByteSize::kib(64)..=ByteSize::gib(4)),
+            messages: MessagesSettings::read(section, source.as_ref()),
             redact: RedactSettings::read(section, source.as_ref()),
             // Last, so that every key has been read before one that is missing ends the reading.
             source: source?,

@@ -13,6 +13,7 @@ use crate::{
     config::Start,
     pipeline::{
         gather::Gathering,
+        messages::Limits,
         plan::{Begin, Plan},
         policy::Failure,
         poll_now::PollNow,
@@ -106,6 +107,10 @@ impl Assembly {
             },
             tenant_walk,
             plan: wanted.plan,
+            messages: settings.messages.map(|messages| Limits {
+                bytes_max: usize::try_from(messages.bytes_max).unwrap_or(usize::MAX),
+                include_images: messages.include_images,
+            }),
             client: Box::new(client),
             redaction: Box::new(redaction),
             base_url: settings.base_url.to_string(),

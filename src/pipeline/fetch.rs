@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use collectors::{Page, Reader, Step, Task};
+use collectors::{CollectError, Page, Reader, Step, Task};
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
     time::Instant,
@@ -10,6 +10,7 @@ use tokio::{
 
 use super::{
     backoff::Delays,
+    messages::Messages,
     policy::{Action, Failure, Judgement, judge},
     poll_now::{PollNow, Waited},
     progress::{Half, Progress, RouteState, ShownError},
@@ -44,12 +45,19 @@ pub struct Outlet {
 }
 
 impl Outlet {
-    /// Lets a page through, once there is room for it. `None` when nobody takes pages any more.
-    async fn send(&self, mut page: Page) -> Option<()> {
+    /// Lets a page through, once there is room for it; some of it may be taken already. `None` when nobody takes pages any
+    /// more.
+    async fn send(&self, mut page: Page, taken: Option<OwnedSemaphorePermit>) -> Option<()> {
         if let Some(redaction) = &self.redaction {
             redaction.page(&mut page);
         }
-        let room = self.room.admit(&page).await?;
+        let room = match taken {
+            Some(mut taken) => {
+                self.room.resize(&mut taken, page.bytes).await?;
+                taken
+            }
+            None => self.room.admit(page.bytes).await?,
+        };
         self.pages.send(Fetched { page, room }).await.ok()
     }
 }
@@ -65,16 +73,61 @@ pub enum Fetching {
     Failed(Failure),
 }
 
-/// Reads until nothing is due (`once`) or for ever. A request whose failure passes is repeated at its own place.
+/// Waits for what passes, with delays that grow, and shows what is the matter.
+pub struct Patience {
+    delays: Delays,
+    /// Where it is shown.
+    pub progress: Progress,
+    poll_now: PollNow,
+    shutdown: Shutdown,
+    tried: bool,
+}
+
+impl Patience {
+    /// Nothing has failed yet.
+    pub fn new(progress: Progress, poll_now: PollNow, shutdown: Shutdown) -> Self {
+        Self { delays: Delays::new(), progress, poll_now, shutdown, tried: false }
+    }
+
+    /// Waits until the request can be sent again. Fails with what ends the reading instead.
+    pub async fn wait_out(&mut self, error: CollectError) -> Result<(), Fetching> {
+        self.tried = true;
+        let failure = Failure::Collect(error);
+        match judge(&failure).action {
+            // What a person mends, a new key most often, is taken up when the route is opened anew.
+            Action::Park | Action::Stop => return Err(Fetching::Failed(failure)),
+            Action::Wait(_) | Action::BackOff => {}
+        }
+        let Some(wait) = pause(&failure, &mut self.delays, &self.progress) else {
+            return Err(Fetching::Failed(failure));
+        };
+        match self.poll_now.or_sleep(wait, &mut self.shutdown).await {
+            Waited::Out | Waited::PollNow => Ok(()),
+            Waited::Stop => Err(Fetching::Stopped),
+        }
+    }
+
+    /// A request was answered: the next failure waits the shortest delay again.
+    pub fn went_well(&mut self) {
+        if std::mem::take(&mut self.tried) {
+            self.delays.reset();
+            self.progress.mended(Half::Reading);
+        }
+    }
+}
+
+/// Reads until nothing is due (`once`) or for ever. A request whose failure passes is repeated at its own place. With
+/// `messages`, each completion is passed on with its own.
 pub async fn fetch(
     mut reader: Reader,
+    mut messages: Option<Messages>,
     outlet: Outlet,
     progress: Progress,
     poll_now: PollNow,
     mut shutdown: Shutdown,
     once: bool,
 ) -> Fetching {
-    let mut delays = Delays::new();
+    let mut patience = Patience::new(progress.clone(), poll_now.clone(), shutdown.clone());
     loop {
         let step = tokio::select! {
             biased;
@@ -83,10 +136,23 @@ pub async fn fetch(
         };
         progress.count(|meters| meters.source.add(reader.take_tally()));
         match step {
-            Ok(Step::Page(page)) => {
-                delays.reset();
+            Ok(Step::Page(mut page)) => {
+                patience.went_well();
                 show(&progress, &reader, &page);
-                if outlet.send(*page).await.is_none() {
+                let mut taken = None;
+                if let Some(messages) = messages.as_mut().filter(|_| !page.records.is_empty()) {
+                    // Nothing of the page is committed yet, so it may be dropped at any moment.
+                    let filled = tokio::select! {
+                        biased;
+                        () = shutdown.requested() => return Fetching::Stopped,
+                        filled = fill(messages, &mut page, &outlet.room, &mut patience) => filled,
+                    };
+                    match filled {
+                        Ok(room) => taken = Some(room),
+                        Err(end) => return end,
+                    }
+                }
+                if outlet.send(*page, taken).await.is_none() {
                     return Fetching::Stopped;
                 }
             }
@@ -101,22 +167,24 @@ pub async fn fetch(
                 }
             }
             Err(error) => {
-                let failure = Failure::Collect(error);
-                match judge(&failure).action {
-                    // What a person mends, a new key most often, is taken up when the route is opened anew.
-                    Action::Park | Action::Stop => return Fetching::Failed(failure),
-                    Action::Wait(_) | Action::BackOff => {}
-                }
-                let Some(wait) = pause(&failure, &mut delays, &progress) else {
-                    return Fetching::Failed(failure);
-                };
-                match poll_now.or_sleep(wait, &mut shutdown).await {
-                    Waited::Out | Waited::PollNow => {}
-                    Waited::Stop => return Fetching::Stopped,
+                if let Err(end) = patience.wait_out(error).await {
+                    return end;
                 }
             }
         }
     }
+}
+
+/// Takes room for a page and fills in its messages.
+async fn fill(
+    messages: &mut Messages,
+    page: &mut Page,
+    room: &Room,
+    patience: &mut Patience,
+) -> Result<OwnedSemaphorePermit, Fetching> {
+    let mut taken = room.admit(page.bytes).await.ok_or(Fetching::Stopped)?;
+    messages.fill(page, room, &mut taken, patience).await?;
+    Ok(taken)
 }
 
 /// Says what failed, shows it, and answers how long to wait; `None` when there is nothing to wait for.
@@ -196,8 +264,25 @@ mod tests {
     async fn sent(redaction: Option<Arc<Redaction>>, record: &Record) -> Fetched {
         let (pages, mut taken) = mpsc::channel(1);
         let outlet = Outlet { redaction, room: Room::new(1 << 20), pages };
-        outlet.send(page(record.clone())).await.unwrap();
+        outlet.send(page(record.clone()), None).await.unwrap();
         taken.recv().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn room_follows_a_page_that_grows_and_shrinks_and_one_larger_than_all_of_it_waits_for_nothing_more()
+    {
+        let room = Room::new(100_000);
+        let left = || room.bytes.available_permits();
+        let mut taken = room.admit(10_000).await.unwrap();
+        room.resize(&mut taken, 50_000).await.unwrap();
+        assert_eq!(left(), 100_000 - 50_000 - PAGE_OVERHEAD_BYTES);
+        room.resize(&mut taken, 1_000_000).await.unwrap();
+        room.resize(&mut taken, 2_000_000).await.unwrap();
+        assert_eq!(left(), 0);
+        room.resize(&mut taken, 5_000).await.unwrap();
+        assert_eq!(left(), 100_000 - 5_000 - PAGE_OVERHEAD_BYTES);
+        drop(taken);
+        assert_eq!(left(), 100_000);
     }
 
     fn record() -> Record {

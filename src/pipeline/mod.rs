@@ -7,6 +7,7 @@ pub mod deliver;
 pub mod fetch;
 pub mod gather;
 pub mod histogram;
+pub mod messages;
 pub mod meters;
 pub mod plan;
 pub mod policy;

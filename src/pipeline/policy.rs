@@ -2,6 +2,7 @@
 //!
 //! No arm is a wildcard: a new kind of failure does not compile until somebody has decided what it means.
 
+mod messages;
 mod remote;
 mod word;
 
@@ -9,6 +10,8 @@ use std::time::Duration;
 
 use collectors::{CollectError, CollectErrorKind, WrongKeyClass};
 use state::StateError;
+
+pub use messages::{Meaning, advice, meaning};
 
 use super::{checkpoint::Changed, progress::Half, rejects::RejectsError};
 use crate::sinks::SinkError;

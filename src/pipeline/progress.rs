@@ -1,6 +1,7 @@
 //! What a route is doing, for whoever asks: `status.json`, `ccfd status`, metrics, progress bars.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -112,6 +113,12 @@ pub struct RouteStatus {
     pub held: usize,
     /// Requests sent in this run.
     pub requests: u64,
+    /// Of these, requests for the messages of completions.
+    #[serde(default)]
+    pub messages_requests: u64,
+    /// Completions of this run that went without their messages, by the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub messages_missing: BTreeMap<String, u64>,
     /// Whether tenant-scoped audit events are read by a walk of their own; `None` while unknown, or where there are none.
     pub tenant_walk: Option<bool>,
     /// Whether sweeps take longer than their interval.

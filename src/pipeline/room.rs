@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use collectors::Page;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a page costs beside its records: its cursor and the ids that change.
@@ -22,10 +21,19 @@ impl Room {
         Self { bytes: Arc::new(Semaphore::new(bytes_max)), bytes_max }
     }
 
-    /// Waits for room. A page larger than all of it is admitted alone.
-    pub async fn admit(&self, page: &Page) -> Option<OwnedSemaphorePermit> {
-        let bytes = (page.bytes + PAGE_OVERHEAD_BYTES).min(self.bytes_max);
-        self.bytes.clone().acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX)).await.ok()
+    /// Waits for room for a page of so many bytes. A page larger than all of it is admitted alone.
+    pub async fn admit(&self, page_bytes: usize) -> Option<OwnedSemaphorePermit> {
+        self.bytes.clone().acquire_many_owned(self.permits(page_bytes)).await.ok()
+    }
+
+    /// Waits for what a page needs that has grown to so many bytes, or gives back what it does not need any more.
+    pub async fn resize(&self, taken: &mut OwnedSemaphorePermit, page_bytes: usize) -> Option<()> {
+        let (held, wanted) = (taken.num_permits(), self.permits(page_bytes));
+        match u32::try_from(held).ok().and_then(|held| wanted.checked_sub(held)) {
+            Some(more) => taken.merge(self.bytes.clone().acquire_many_owned(more).await.ok()?),
+            None => drop(taken.split(held.saturating_sub(wanted as usize))),
+        }
+        Some(())
     }
 
     /// Bytes that are taken now.
@@ -36,5 +44,9 @@ impl Room {
     /// All of it, in bytes.
     pub fn bytes_max(&self) -> usize {
         self.bytes_max
+    }
+
+    fn permits(&self, page_bytes: usize) -> u32 {
+        u32::try_from((page_bytes + PAGE_OVERHEAD_BYTES).min(self.bytes_max)).unwrap_or(u32::MAX)
     }
 }

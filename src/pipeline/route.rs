@@ -24,6 +24,7 @@ use super::{
     deliver::Delivery,
     fetch::{Fetching, Outlet, PAGES_MAX, fetch, pause},
     gather::{Gatherer, Gathering},
+    messages::{Limits, Messages},
     plan::Plan,
     policy::{Action, Failure, judge},
     poll_now::{PollNow, Waited},
@@ -49,6 +50,8 @@ pub struct Route {
     pub tenant_walk: TenantWalk,
     /// How far.
     pub plan: Plan,
+    /// Whether each completion is delivered with its messages, and how much of them.
+    pub messages: Option<Limits>,
     /// With which client; asked for at each start, so that a key may come later.
     pub client: Box<dyn Fn() -> Result<Arc<Client>, Failure> + Send + Sync>,
     /// What is done to each record before anything else sees it; asked for at each start, because it may have a key.
@@ -179,7 +182,7 @@ impl Route {
         let (pages, receiver) = mpsc::channel(PAGES_MAX);
         let outlet = Outlet { redaction, room: self.room(), pages };
         self.progress.watch(outlet.room.clone(), delivery.rejects.path().to_owned());
-        let mut fetching = self.fetch_all(readers, outlet, shutdown);
+        let mut fetching = self.fetch_all(readers, &client, outlet, shutdown);
         delivery.run(Gatherer::new(receiver, self.gathering()), shutdown.clone()).await?;
         while let Some(end) = fetching.join_next().await {
             match end {
@@ -230,7 +233,13 @@ impl Route {
     }
 
     /// Starts the tasks that read. They end with the returned set.
-    fn fetch_all(&self, readers: VecDeque<Reader>, outlet: Outlet, shutdown: &Shutdown) -> JoinSet<Fetching> {
+    fn fetch_all(
+        &self,
+        readers: VecDeque<Reader>,
+        client: &Arc<Client>,
+        outlet: Outlet,
+        shutdown: &Shutdown,
+    ) -> JoinSet<Fetching> {
         let tasks = match self.plan {
             Plan::Follow { .. } => 1,
             Plan::Past { parallel, .. } => parallel,
@@ -241,11 +250,13 @@ impl Route {
             let (readers, outlet) = (readers.clone(), outlet.clone());
             let (progress, poll_now) = (self.progress.clone(), self.poll_now.clone());
             let (shutdown, once) = (shutdown.clone(), self.plan.ends());
+            let (client, source, limits) = (client.clone(), self.source.clone(), self.messages);
             let span = tracing::Span::current();
             let task = async move {
                 while let Some(reader) = next(&readers) {
+                    let messages = limits.map(|limits| Messages::new(client.clone(), source.clone(), limits));
                     let (outlet, progress, shutdown) = (outlet.clone(), progress.clone(), shutdown.clone());
-                    match fetch(reader, outlet, progress, poll_now.clone(), shutdown, once).await {
+                    match fetch(reader, messages, outlet, progress, poll_now.clone(), shutdown, once).await {
                         Fetching::ReadAll => {}
                         end @ (Fetching::Stopped | Fetching::Failed(_)) => return end,
                     }

@@ -38,6 +38,7 @@ const NO_CONTENT: &[(&str, &str)] = &[
         "choices",
         "the answers: text, calls of tools, log probabilities that spell the text out, and what may be added",
     ),
+    ("ccfd_messages", "the prompts, read with `include_messages`"),
     ("messages", "the prompts, wherever a gateway lists them with the completion"),
     ("tools", "part of the prompt: names, descriptions and schemas that the caller wrote"),
     ("tool_choice", "may hold the tools once more"),

@@ -150,7 +150,10 @@ mod tests {
         let made = Rules::new(rules(own), Some(Preset::NoContent), Source::ChatCompletions).unwrap();
         let of = |action| made.paths(action).map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(of(Action::Mask), ["choices"]);
-        assert_eq!(of(Action::Drop), ["messages", "tools", "tool_choice", "response_format", "@other"]);
+        assert_eq!(
+            of(Action::Drop),
+            ["ccfd_messages", "messages", "tools", "tool_choice", "response_format", "@other"]
+        );
         let table = Source::ChatCompletions.table();
         assert_eq!(made.top.find(b"moderation", table), Some(&Node::Act(Action::Hash)));
         assert_eq!(made.top.find(b"news", table), Some(&Node::Act(Action::Drop)));

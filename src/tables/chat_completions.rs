@@ -2,9 +2,12 @@
 
 use super::Kind::{DateTime, Dynamic, Long, Real, String};
 use super::Origin::{Connector, Constant, Field, Time};
-use super::{Column, Source, Table};
+use super::{Column, MESSAGES, Source, Table};
 
-/// Stored chat completions, with the columns of the published Sentinel table. Prompts are not among them.
+const ABOUT_MESSAGES: &str =
+    "What the model was asked, with `include_messages`; an object says why it is missing";
+
+/// Stored chat completions, with the columns of the published Sentinel table and, last, what was asked.
 pub static CHAT_COMPLETIONS: Table = Table {
     name: "OpenAIChatCompletions_CL",
     source: Source::ChatCompletions,
@@ -36,6 +39,7 @@ pub static CHAT_COMPLETIONS: Table = Table {
         Column::new("InputUser", String, Field("input_user"), "The end user named by the caller"),
         Column::new("ResponseFormat", Dynamic, Field("response_format"), "The format that was asked for"),
         Column::new("ConnectorName", String, Connector, "Name of the collector that read the completion"),
+        Column::new("Messages", Dynamic, Field(MESSAGES), ABOUT_MESSAGES),
     ],
     stream: &[
         Column::new("id", String, Field("id"), "Id of the completion, unique"),
@@ -63,6 +67,8 @@ pub static CHAT_COMPLETIONS: Table = Table {
         Column::new("input_user", String, Field("input_user"), "The end user named by the caller"),
         Column::new("response_format", Dynamic, Field("response_format"), "The format that was asked for"),
         Column::new("friendlyName", String, Connector, "Name of the collector that read the completion"),
+        // The published rule does not know it, and Azure drops what a rule does not know.
+        Column::new(MESSAGES, Dynamic, Field(MESSAGES), ABOUT_MESSAGES),
     ],
     stream_asim: &[
         Column::new("eventVendor", String, Constant("OpenAI"), "Who made the product"),

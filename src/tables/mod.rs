@@ -20,6 +20,10 @@ pub use row::Value;
 pub use steps::Steps;
 pub use time::{Iso8601, iso8601, utc_day};
 
+/// The top-level field of a completion in which ccfd puts its messages. OpenAI has none of this name, so that nobody takes
+/// one for the other.
+pub const MESSAGES: &str = "ccfd_messages";
+
 /// Every table there is.
 pub static ALL: [&Table; 2] = [&AUDIT_LOGS, &CHAT_COMPLETIONS];
 

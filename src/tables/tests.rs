@@ -26,14 +26,14 @@ fn the_audit_log_has_exactly_the_published_columns() {
 }
 
 #[test]
-fn chat_completions_have_exactly_the_published_columns() {
+fn chat_completions_have_the_published_columns_and_the_messages_behind_them() {
     assert_eq!(
         shape(&CHAT_COMPLETIONS),
         "TimeGenerated DateTime, Id String, ObjectType String, CreatedAt DateTime, Model String, \
          RequestId String, ServiceTier String, SystemFingerprint String, Choices Dynamic, Usage Dynamic, \
          Metadata Dynamic, ToolChoice String, Tools Dynamic, Temperature Real, TopProbability Real, \
          FrequencyPenalty Real, PresencePenalty Real, Seed Long, InputUser String, ResponseFormat Dynamic, \
-         ConnectorName String"
+         ConnectorName String, Messages Dynamic"
     );
 }
 
@@ -66,7 +66,8 @@ fn a_completion_fills_its_columns() {
             "request_id":"req_1","tool_choice":null,"usage":{"total_tokens":3},"seed":-1971541699951901963,
             "top_p":0.25,"temperature":1,"presence_penalty":0.0,"frequency_penalty":-1e-2,
             "system_fingerprint":"fp","input_user":null,"service_tier":"default","tools":null,"metadata":{},
-            "choices":[{"index":0}],"response_format":null}"#,
+            "choices":[{"index":0}],"response_format":null,"messages":"of a gateway",
+            "ccfd_messages":{"missing":"deleted"}}"#,
     );
     assert_eq!(at("CreatedAt"), Value::Time(1_756_317_555));
     assert_eq!(at("Seed"), Value::Long(-1_971_541_699_951_901_963));
@@ -77,6 +78,7 @@ fn a_completion_fills_its_columns() {
     assert_eq!(at("ObjectType"), string("chat.completion"));
     assert_eq!(at("Choices"), Value::Json(r#"[{"index":0}]"#));
     assert_eq!(at("Metadata"), Value::Json("{}"));
+    assert_eq!(at("Messages"), Value::Json(r#"{"missing":"deleted"}"#));
 }
 
 #[test]

@@ -197,5 +197,5 @@ fn check_says_what_is_redacted_by_the_names_of_the_paths() {
         ),
         "{text}"
     );
-    assert!(text.contains("ok redact acme-chat drops choices, messages, tools"), "{text}");
+    assert!(text.contains("ok redact acme-chat drops choices, ccfd_messages, messages, tools"), "{text}");
 }

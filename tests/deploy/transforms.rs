@@ -27,8 +27,9 @@ const COMPLETIONS: [&str; 3] = [
         "seed":-1971541699951901963,"top_p":0.25,"temperature":1,"presence_penalty":0.0,"frequency_penalty":-1e-2,
         "system_fingerprint":"fp","input_user":"u","service_tier":"default","tools":[{"type":"function"}],
         "metadata":{"k":"v"},"choices":[{"index":0,"finish_reason":"stop"},{"index":1}],
-        "response_format":{"type":"text"}}"#,
-    r#"{"object":"chat.completion","id":"c-2","created":7,"tool_choice":"auto","tools":null,"choices":[],"seed":null}"#,
+        "response_format":{"type":"text"},"ccfd_messages":[{"id":"c-1-0","role":"user","content":"Why?"}]}"#,
+    r#"{"object":"chat.completion","id":"c-2","created":7,"tool_choice":"auto","tools":null,"choices":[],"seed":null,
+        "ccfd_messages":{"missing":"deleted"}}"#,
     r#"{"id":"c-3","created":7}"#,
 ];
 

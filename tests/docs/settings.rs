@@ -63,8 +63,9 @@ fn the_defaults_in_the_readme_are_those_of_the_manual() {
 /// A value as the README writes it: without quotes.
 fn plain(value: &toml::Value) -> String {
     let number = || value.as_integer().map(|number| number.to_string());
+    let flag = || value.as_bool().map(|flag| flag.to_string());
     let text = value.as_str().map(str::to_owned);
-    text.or_else(number).expect("a text or a whole number")
+    text.or_else(number).or_else(flag).expect("a text, a whole number, or yes or no")
 }
 
 /// A second key of a row may be written with its section or without it.

@@ -3,6 +3,8 @@
 mod conservation;
 mod identity;
 mod in_flight;
+mod messages;
+mod messages_missing;
 mod once;
 mod order;
 mod parking;

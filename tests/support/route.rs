@@ -14,6 +14,7 @@ use ccfd::{
     pipeline::{
         checkpoint::Checkpoint,
         gather::Gathering,
+        messages::Limits,
         plan::{Begin, Plan},
         policy::Failure,
         poll_now::PollNow,
@@ -68,6 +69,11 @@ impl FlakyWire {
         self.sent.load(Ordering::Relaxed)
     }
 
+    /// From now on every request goes through `tamper`.
+    pub fn tamper(&self, tamper: impl FnMut(&str) -> Result<String, TransportError> + Send + 'static) {
+        *self.wire.tamper.lock().unwrap() = Some(Box::new(tamper));
+    }
+
     /// The `Authorization` of the last request.
     pub fn last_key(&self) -> String {
         self.last_key.lock().unwrap().clone()
@@ -105,6 +111,7 @@ pub struct RouteRig {
     pub source: Source,
     pub timing: Timing,
     pub plan: Plan,
+    pub messages: Option<Limits>,
     pub gathering: Gathering,
     pub bytes_in_flight: usize,
     pub rejects_max: u64,
@@ -138,6 +145,7 @@ impl RouteRig {
                 held_max: 1_000_000,
             },
             plan: Plan::Follow { begin: Begin::At(START), once: true },
+            messages: None,
             gathering: Gathering {
                 batch_wait: Duration::from_secs(1),
                 commit_interval: Duration::from_secs(5),
@@ -195,6 +203,7 @@ impl RouteRig {
             timing: self.timing,
             tenant_walk: TenantWalk::Auto,
             plan: self.plan,
+            messages: self.messages,
             client: Box::new(client),
             redaction: Box::new(|| Ok(None)),
             base_url: BASE_URL.to_owned(),

@@ -11,6 +11,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use ccfd::{
     sinks::{Batch, Partly, Receipt, Redelivery, Refused, Sink, SinkError, Unfinished},
     tables::Table,
@@ -59,6 +60,8 @@ pub struct Seen {
     /// How often each record stands in the destination.
     pub rows: HashMap<IdHash, u32>,
     pub bytes: usize,
+    /// The records themselves, where a test wants them.
+    pub records: Option<HashMap<IdHash, Bytes>>,
 }
 
 impl Seen {
@@ -97,6 +100,11 @@ impl SpySink {
         *self.otherwise.lock().unwrap() = answer;
     }
 
+    /// From now on the records themselves are kept, too.
+    pub fn keep_records(&self) {
+        self.seen.lock().unwrap().records = Some(HashMap::new());
+    }
+
     /// Lets so many writes of a route go on at the same time.
     pub fn allow_writes(&self, number: usize) {
         self.writes_in_flight.store(number, Ordering::Relaxed);
@@ -125,6 +133,9 @@ impl SpySink {
         for (_, record) in batch.records.iter().enumerate().filter(|(place, _)| taken(*place)) {
             *seen.rows.entry(record.id).or_default() += 1;
             seen.bytes += record.raw.len();
+            if let Some(records) = &mut seen.records {
+                records.insert(record.id, record.raw.clone());
+            }
         }
     }
 }

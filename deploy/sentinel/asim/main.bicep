@@ -105,6 +105,7 @@ resource rule 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {
           { name: 'input_user', type: 'string' }
           { name: 'response_format', type: 'dynamic' }
           { name: 'friendlyName', type: 'string' }
+          { name: 'ccfd_messages', type: 'dynamic' }
           { name: 'eventVendor', type: 'string' }
           { name: 'eventProduct', type: 'string' }
           { name: 'eventSchema', type: 'string' }

@@ -82,6 +82,7 @@ resource chatCompletions 'Microsoft.OperationalInsights/workspaces/tables@2022-1
         { name: 'InputUser', type: 'string', description: 'The end user named by the caller' }
         { name: 'ResponseFormat', type: 'dynamic', description: 'The format that was asked for' }
         { name: 'ConnectorName', type: 'string', description: 'Name of the collector that read the completion' }
+        { name: 'Messages', type: 'dynamic', description: 'What the model was asked, with `include_messages`; an object says why it is missing' }
       ]
     }
   }
@@ -138,6 +139,7 @@ resource rule 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {
           { name: 'input_user', type: 'string' }
           { name: 'response_format', type: 'dynamic' }
           { name: 'friendlyName', type: 'string' }
+          { name: 'ccfd_messages', type: 'dynamic' }
         ]
       }
     }
@@ -195,7 +197,8 @@ source
     Seed = seed,
     InputUser = input_user,
     ResponseFormat = response_format,
-    ConnectorName = friendlyName'''
+    ConnectorName = friendlyName,
+    Messages = ccfd_messages'''
       }
     ]
   }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use collectors::CollectErrorKind;
+use collectors::{AskMessages, Client, CollectError, CollectErrorKind};
 use futures::future::join_all;
 use state::{Opened, Options, StateError, Store};
 
@@ -16,9 +16,10 @@ use crate::{
     config::{CollectorSettings, Source},
     daemon::{REJECTS_DIR, assembly::Assembly},
     moment::shown,
-    pipeline::policy::Failure,
-    redact::Action,
+    pipeline::policy::{Failure, Meaning, advice, meaning},
+    redact::{Action, Path},
     sinks::{Sink, SinkError},
+    tables::MESSAGES,
 };
 
 /// How long one look may take.
@@ -61,18 +62,18 @@ async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings)
             return findings;
         }
         Err(_) => {
-            let reason = format!("no answer within {}s", LOOK_MAX.as_secs());
-            let error = CollectErrorKind::Unreachable(reason);
-            findings.push(Finding::of(what, &Failure::Collect(error.into())).at(&settings.base_url));
+            findings.push(Finding::of(what, &Failure::Collect(no_answer())).at(&settings.base_url));
             return findings;
         }
     };
+    let prompts = messages(&client, name, settings, hello.newest_id.as_deref()).await;
     let owner: Vec<String> = [hello.organization, hello.project].into_iter().flatten().collect();
     let place = [vec![settings.base_url.to_string()], owner].concat().join(", ");
     findings.push(match hello.newest {
         Some(newest) => Finding::ok(&what, format!("{place}: newest record {}", shown(newest))),
         None => Finding::warn(&what, format!("{place}: no record ever seen"), why_empty(&settings.source)),
     });
+    findings.extend(prompts);
     let difference = client.clock_difference().unwrap_or(0);
     if difference.abs() > CLOCK_DIFFERENCE_MAX {
         let by = span(difference.abs());
@@ -81,6 +82,47 @@ async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings)
         findings.push(Finding::warn(format!("clock {name}"), text, "set the clock, or start a time service"));
     }
     findings
+}
+
+/// Where completions are collected with their messages: whether those of the newest one can be read.
+async fn messages(
+    client: &Client,
+    name: &str,
+    settings: &CollectorSettings,
+    newest: Option<&str>,
+) -> Option<Finding> {
+    settings.messages?;
+    let what = format!("messages {name}");
+    let dropped = |path: &Path| path.to_string() == MESSAGES;
+    if settings.redact.as_ref().is_some_and(|redact| redact.rules.paths(Action::Drop).any(dropped)) {
+        let text = format!("every message is read, and dropped as {MESSAGES}");
+        return Some(Finding::warn(what, text, "set include_messages = false, or drop less"));
+    }
+    let Some(completion) = newest else {
+        return Some(Finding::ok(what, "no completion to try it with"));
+    };
+    // One message is enough to know, however long the conversation is.
+    let ask = AskMessages { completion, after: None, limit: 1, body_max: usize::MAX };
+    let refused = match tokio::time::timeout(LOOK_MAX, client.messages(ask)).await {
+        Ok(Ok(_)) => return Some(Finding::ok(what, "those of the newest completion can be read")),
+        Ok(Err(error)) => error,
+        Err(_) => no_answer(),
+    };
+    Some(match meaning(&refused.kind) {
+        Meaning::OfTheRoute | Meaning::Passing => {
+            Finding::of(what, &Failure::Collect(refused)).at(&settings.base_url)
+        }
+        Meaning::IfListed { missing, .. } => Finding::fail(what, refused.to_string(), Some(advice(&missing))),
+        Meaning::OfTheCompletion(missing) => {
+            let text = format!("those of the newest completion are missing: {missing}");
+            Finding::warn(what, text, advice(&missing))
+        }
+    })
+}
+
+/// The failure of a look that takes too long.
+fn no_answer() -> CollectError {
+    CollectErrorKind::Unreachable(format!("no answer within {}s", LOOK_MAX.as_secs())).into()
 }
 
 /// What a collector does to its records, by the names of the paths; and whether the key can be had.

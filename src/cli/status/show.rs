@@ -87,6 +87,12 @@ fn trouble(line: &RouteLine) -> String {
         let count = grouped(status.rejected);
         say(&format!("{count} records of this run are in the rejects"));
     }
+    if !status.messages_missing.is_empty() {
+        let reasons = status.messages_missing.iter();
+        let reasons: Vec<String> =
+            reasons.map(|(reason, completions)| format!("{} {reason}", grouped(*completions))).collect();
+        say(&format!("completions of this run went without their messages: {}", reasons.join(", ")));
+    }
     if let Some(error) = &status.error {
         say(&format!("{} (since {})", tame(&error.text), shown(error.at)));
         text += &wrap("    ", &tame(&error.advice));

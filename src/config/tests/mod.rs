@@ -9,6 +9,7 @@ mod kibana_index;
 mod layers;
 mod logs_ingestion;
 mod manual;
+mod messages;
 mod redact;
 mod secret;
 mod unknown_keys;

@@ -46,7 +46,7 @@ const TOKENS: Field = Field::Number("long");
 const USER: Field = Field::Object(&[("id", Field::Text), ("email", Field::Text)]);
 
 /// The dynamic columns; one that is not listed is an object of any shape.
-const DYNAMIC: [(&str, Field); 8] = [
+const DYNAMIC: [(&str, Field); 9] = [
     ("ActorSession", Field::Object(&[("user", USER), ("ip_address", Field::Address)])),
     (
         "ActorApiKey",
@@ -66,6 +66,7 @@ const DYNAMIC: [(&str, Field); 8] = [
     ("Choices", Field::Kept),
     ("Tools", Field::Kept),
     ("ResponseFormat", Field::Kept),
+    ("Messages", Field::Kept),
 ];
 
 /// How the column is indexed.

@@ -1,0 +1,274 @@
+//! What completions were asked: their messages, put into each record before anything else sees it.
+//!
+//! The list shows answers only; the messages of a completion are a request of their own. A page is passed on once every
+//! completion of it has its messages, or the reason why it has none. What passes is waited out here, at its own place; what
+//! does not pass is a reason, and never holds up the list.
+
+mod inline;
+mod missing;
+mod read;
+mod record;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use collectors::{Client, CollectError, Page, Source};
+use futures::future::join_all;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub use missing::Missing;
+
+use super::{
+    fetch::{Fetching, Patience},
+    policy::{self, Meaning},
+    room::Room,
+};
+use read::{Read, Reading};
+
+/// Completions whose messages are asked for at the same time: so that the key's rate and not the latency is the bound.
+const AT_ONCE: usize = 8;
+/// How often in a row the messages of one completion may fail while the list answers: with the delays between them about
+/// ten minutes.
+const TRIES_MAX: u32 = 20;
+/// A completion may be listed a few seconds before it can be read. So one this young, in seconds since its request began...
+const YOUNG_SECONDS: i64 = 3600;
+/// ...that the API does not know is asked for once more, after this.
+const YOUNG_WAIT: Duration = Duration::from_secs(5);
+
+/// How much is kept of one completion's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most bytes of all of them, as JSON.
+    pub bytes_max: usize,
+    /// Whether images, sounds and documents in them are kept.
+    pub include_images: bool,
+}
+
+/// Puts messages into the records of one reader's pages.
+pub struct Messages {
+    client: Arc<Client>,
+    source: Source,
+    limits: Limits,
+    large: Semaphore,
+    requests: AtomicU64,
+    /// Reasons that were logged: what stays wrong is not said again and again.
+    said: BTreeSet<&'static str>,
+}
+
+/// A completion of a page whose messages are not there yet.
+struct Open {
+    place: usize,
+    id: String,
+    tries: u32,
+    /// The API did not know it, which is not believed at once.
+    unknown: bool,
+}
+
+/// A page on its way through here.
+struct Filling<'a> {
+    page: &'a mut Page,
+    open: VecDeque<Open>,
+    /// To be asked for once more when the others are done.
+    unknown: Vec<Open>,
+    /// Whether the list was seen to answer although messages are refused.
+    list_answers: bool,
+    /// Why nothing more is asked for.
+    refused: Option<Missing>,
+    missing: BTreeMap<&'static str, (Missing, u64)>,
+    /// Records that were made, and their bytes.
+    made: (usize, usize),
+}
+
+impl Messages {
+    /// Asks with this client, for the completions that this source lists.
+    pub fn new(client: Arc<Client>, source: Source, limits: Limits) -> Self {
+        let (large, requests) = (Semaphore::new(1), AtomicU64::new(0));
+        Self { client, source, limits, large, requests, said: BTreeSet::new() }
+    }
+
+    /// Fills in the messages of every completion of a page, and takes room for them as they come. Fails with what ends the
+    /// reading; the page must then be dropped.
+    pub async fn fill(
+        &mut self,
+        page: &mut Page,
+        room: &Room,
+        taken: &mut OwnedSemaphorePermit,
+        patience: &mut Patience,
+    ) -> Result<(), Fetching> {
+        let came = page.bytes;
+        let mut filling = Filling::of(page);
+        while let Some(round) = filling.next_round().await {
+            let reads = self.read(&round, filling.refused).await;
+            let mut failure = None;
+            for (one, read) in round.into_iter().zip(reads) {
+                if let Err(error) = self.take(&mut filling, one, read).await {
+                    failure.get_or_insert(error);
+                }
+            }
+            room.resize(taken, came + filling.made.1).await.ok_or(Fetching::Stopped)?;
+            match failure {
+                Some(error) => patience.wait_out(error).await?,
+                None => patience.went_well(),
+            }
+        }
+        let missing = std::mem::take(&mut filling.missing);
+        filling.settle(came);
+        self.tell(missing, patience);
+        Ok(())
+    }
+
+    async fn read(&self, round: &[Open], refused: Option<Missing>) -> Vec<Result<Read, CollectError>> {
+        if let Some(missing) = refused {
+            return round.iter().map(|_| Ok(Read::Missing(missing))).collect();
+        }
+        let Self { client, limits, large, requests, .. } = self;
+        let reading = Reading { client, limits: *limits, large, requests };
+        join_all(round.iter().map(|one| reading.completion(&one.id))).await
+    }
+
+    /// Takes in what became of one completion. Fails with what must be waited for before it is asked for again.
+    async fn take(
+        &self,
+        filling: &mut Filling<'_>,
+        mut one: Open,
+        read: Result<Read, CollectError>,
+    ) -> Result<(), CollectError> {
+        let error = match read {
+            Ok(Read::All(json)) => {
+                filling.put(&one, &json);
+                return Ok(());
+            }
+            Ok(Read::Missing(missing)) => {
+                filling.leave(&one, missing);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let failure = match policy::meaning(&error.kind) {
+            Meaning::OfTheRoute => error,
+            Meaning::Passing if one.tries + 1 < TRIES_MAX => {
+                one.tries += 1;
+                error
+            }
+            // Is it this completion, or is it everything?
+            Meaning::Passing => match self.source.hello(&self.client).await {
+                Ok(_) => {
+                    filling.leave(&one, Missing::Unavailable);
+                    return Ok(());
+                }
+                Err(error) => error,
+            },
+            Meaning::OfTheCompletion(Missing::Deleted) if filling.doubts(&one, self.client.now()) => {
+                filling.unknown.push(Open { unknown: true, ..one });
+                return Ok(());
+            }
+            Meaning::OfTheCompletion(missing) => {
+                filling.leave(&one, missing);
+                return Ok(());
+            }
+            Meaning::IfListed { missing, all } => match filling.see_list(&self.source, &self.client).await {
+                Ok(()) => {
+                    filling.refused = filling.refused.or(all.then_some(missing));
+                    filling.leave(&one, missing);
+                    return Ok(());
+                }
+                Err(error) => error,
+            },
+        };
+        filling.open.push_back(one);
+        Err(failure)
+    }
+
+    /// Counts what is missing, and says each reason once.
+    fn tell(&mut self, missing: BTreeMap<&'static str, (Missing, u64)>, patience: &Patience) {
+        let requests = self.requests.swap(0, Ordering::Relaxed);
+        patience.progress.update(|status| {
+            status.messages_requests += requests;
+            for (reason, (_, completions)) in &missing {
+                *status.messages_missing.entry((*reason).to_owned()).or_default() += completions;
+            }
+        });
+        for (reason, (missing, completions)) in missing {
+            let advice = policy::advice(&missing);
+            if self.said.insert(reason) {
+                tracing::warn!(
+                    completions,
+                    reason,
+                    advice,
+                    "completions are delivered without their messages"
+                );
+            } else {
+                tracing::debug!(completions, reason, "completions are delivered without their messages");
+            }
+        }
+    }
+}
+
+impl<'a> Filling<'a> {
+    fn of(page: &'a mut Page) -> Self {
+        let records = page.records.iter().enumerate().filter(|(_, record)| !record::has_own(&record.raw));
+        let open = records.filter_map(|(place, record)| {
+            let id = record.id_text()?.into_owned();
+            Some(Open { place, id, tries: 0, unknown: false })
+        });
+        Self {
+            open: open.collect(),
+            page,
+            unknown: Vec::new(),
+            list_answers: false,
+            refused: None,
+            missing: BTreeMap::new(),
+            made: (0, 0),
+        }
+    }
+
+    /// The completions to ask for next; `None` when there are none left.
+    async fn next_round(&mut self) -> Option<Vec<Open>> {
+        if self.open.is_empty() && !self.unknown.is_empty() {
+            tokio::time::sleep(YOUNG_WAIT).await;
+            self.open.extend(self.unknown.drain(..));
+        }
+        let round: Vec<Open> = self.open.drain(..self.open.len().min(AT_ONCE)).collect();
+        (!round.is_empty()).then_some(round)
+    }
+
+    fn doubts(&self, one: &Open, now: i64) -> bool {
+        let second = self.page.records.get(one.place).map_or(0, |record| record.second);
+        !one.unknown && second > now - YOUNG_SECONDS
+    }
+
+    /// Looks once a page whether the list still answers to this key.
+    async fn see_list(&mut self, source: &Source, client: &Client) -> Result<(), CollectError> {
+        if !self.list_answers {
+            source.hello(client).await?;
+            self.list_answers = true;
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, one: &Open, missing: Missing) {
+        self.missing.entry(missing.name()).or_insert((missing, 0)).1 += 1;
+        self.put(one, missing.json().as_bytes());
+    }
+
+    fn put(&mut self, one: &Open, json: &[u8]) {
+        let Some(record) = self.page.records.get_mut(one.place) else { return };
+        if let Some(raw) = record::with_messages(&record.raw, json) {
+            self.made = (self.made.0 + 1, self.made.1 + raw.len());
+            *record = record.clone().with_raw(raw);
+        }
+    }
+
+    /// Counts what the page keeps alive: its body as well, where a part of it was passed on as it came.
+    fn settle(self, came: usize) {
+        let (records, bytes) = self.made;
+        let as_it_came = records < self.page.records.len() || !self.page.unusable.is_empty();
+        self.page.bytes = bytes + if as_it_came { came } else { 0 };
+    }
+}

@@ -1,0 +1,106 @@
+//! The messages of one completion: page after page, within a bound of bytes.
+
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use collectors::{AskMessages, Client, CollectError, CollectErrorKind, LIMIT, MessagesPage};
+use tokio::sync::Semaphore;
+
+use super::{Limits, inline::without_files, missing::Missing};
+
+/// Bytes of an answer that are read at first, for several requests are on their way at once. A prompt of a hundred messages
+/// is seldom a tenth of it, but each may hold images of 8 MB.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
+
+/// More pages of messages than any model takes as a prompt.
+const PAGES_MAX: usize = 1000;
+
+/// What became of the messages of one completion.
+pub(super) enum Read {
+    /// All of them, as a JSON array.
+    All(Vec<u8>),
+    /// None, for this reason.
+    Missing(Missing),
+}
+
+/// Asks for messages.
+pub(super) struct Reading<'a> {
+    pub client: &'a Client,
+    pub limits: Limits,
+    /// Held by the one request whose answer may be as large as the collector allows.
+    pub large: &'a Semaphore,
+    /// Counts what is asked.
+    pub requests: &'a AtomicU64,
+}
+
+impl Reading<'_> {
+    /// Reads the messages of a completion from the first to the last.
+    pub(super) async fn completion(&self, id: &str) -> Result<Read, CollectError> {
+        let mut json = vec![b'['];
+        let mut passed: HashSet<String> = HashSet::new();
+        let (mut after, mut limit) = (None, LIMIT);
+        for _ in 0..PAGES_MAX {
+            let page = match self.page(id, after.as_deref(), &mut limit).await? {
+                Some(page) => page,
+                // Even a single message is larger than what is read of an answer.
+                None => continue,
+            };
+            for message in &page.messages {
+                self.add(message, &mut json);
+                if json.len() >= self.limits.bytes_max {
+                    return Ok(Read::Missing(Missing::TooLarge { bytes_max: self.limits.bytes_max }));
+                }
+            }
+            if !page.has_more || page.messages.is_empty() {
+                json.push(b']');
+                return Ok(Read::All(json));
+            }
+            limit = (limit * 2).min(LIMIT);
+            match page.last_id {
+                Some(last) if passed.insert(last.clone()) => after = Some(last),
+                // The cursor leads back, or there is none.
+                Some(_) | None => return Ok(Read::Missing(Missing::Unending)),
+            }
+        }
+        Ok(Read::Missing(Missing::Unending))
+    }
+
+    /// One page; `None` when it is to be asked for again with the smaller limit.
+    async fn page(
+        &self,
+        id: &str,
+        after: Option<&str>,
+        limit: &mut usize,
+    ) -> Result<Option<MessagesPage>, CollectError> {
+        let ask = AskMessages { completion: id, after, limit: *limit, body_max: ANSWER_BYTES_MAX };
+        match self.ask(ask).await {
+            Err(error) if matches!(error.kind, CollectErrorKind::TooLarge { .. }) => {}
+            answer => return answer.map(Some),
+        }
+        if *limit > 1 {
+            *limit = (*limit / 4).max(1);
+            return Ok(None);
+        }
+        let _alone = self.large.acquire().await;
+        self.ask(AskMessages { body_max: usize::MAX, ..ask }).await.map(Some)
+    }
+
+    async fn ask(&self, ask: AskMessages<'_>) -> Result<MessagesPage, CollectError> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.client.messages(ask).await
+    }
+
+    fn add(&self, message: &Bytes, json: &mut Vec<u8>) {
+        if json.len() > 1 {
+            json.push(b',');
+        }
+        if self.limits.include_images {
+            json.extend_from_slice(message);
+        } else {
+            without_files(message, json);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What follows when the messages of a completion cannot be had: nothing of it may hold up the list for good.
+
+use collectors::CollectErrorKind;
+
+use crate::pipeline::messages::Missing;
+
+/// What a failed request for messages means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// It passes, or it is the route's own: judged as any other failure.
+    OfTheRoute,
+    /// It passes as a rule; where it comes again and again for one completion only, it is that completion's.
+    Passing,
+    /// This completion's messages cannot be had.
+    OfTheCompletion(Missing),
+    /// Messages are refused to this key, unless the list is refused as well: then it is the route's own.
+    IfListed {
+        /// Why there are none.
+        missing: Missing,
+        /// Whether that holds for every completion.
+        all: bool,
+    },
+}
+
+/// Judges a failed request for messages.
+pub fn meaning(kind: &CollectErrorKind) -> Meaning {
+    use Meaning::{IfListed, OfTheCompletion, OfTheRoute, Passing};
+    match kind {
+        CollectErrorKind::Unreachable(_)
+        | CollectErrorKind::Overloaded { .. }
+        | CollectErrorKind::Malformed(_)
+        | CollectErrorKind::CursorExpired => Passing,
+        // What is known of the key or the account holds for the list as well.
+        CollectErrorKind::Throttled { .. }
+        | CollectErrorKind::OutOfMoney { .. }
+        | CollectErrorKind::Unauthorized
+        | CollectErrorKind::WrongKeyClass(_)
+        | CollectErrorKind::NotAMember
+        | CollectErrorKind::AddressNotAllowed
+        | CollectErrorKind::WrongHost
+        | CollectErrorKind::UnsupportedCountry
+        | CollectErrorKind::Settings(_) => OfTheRoute,
+        CollectErrorKind::MissingScope { .. } => IfListed { missing: Missing::Forbidden, all: true },
+        CollectErrorKind::Forbidden => IfListed { missing: Missing::Forbidden, all: false },
+        CollectErrorKind::MethodNotAllowed => {
+            IfListed { missing: Missing::Refused { status: 405 }, all: true }
+        }
+        CollectErrorKind::NotFound | CollectErrorKind::ParameterRefused { status: 404, .. } => {
+            OfTheCompletion(Missing::Deleted)
+        }
+        CollectErrorKind::ParameterRefused { status, .. } | CollectErrorKind::Refused { status, .. } => {
+            OfTheCompletion(Missing::Refused { status: *status })
+        }
+        CollectErrorKind::TooLarge { bytes_max } => {
+            OfTheCompletion(Missing::TooLarge { bytes_max: *bytes_max })
+        }
+        CollectErrorKind::WindowIgnored | CollectErrorKind::CursorIgnored | CollectErrorKind::Unordered => {
+            OfTheCompletion(Missing::Unending)
+        }
+    }
+}
+
+/// What an operator should know or do when messages are missing for this reason.
+pub fn advice(missing: &Missing) -> &'static str {
+    match missing {
+        Missing::Deleted => "these completions were deleted, or have expired, since they were listed",
+        Missing::Forbidden => {
+            "give the key the permission to read the messages of stored completions, or set include_messages = false"
+        }
+        Missing::Refused { .. } => {
+            "the API refuses the messages of these completions; where it refuses all, set include_messages = false"
+        }
+        Missing::TooLarge { .. } => {
+            "raise messages_max of the collector, or body_max where an answer is larger than that"
+        }
+        Missing::Unavailable => {
+            "the API has failed on these completions again and again while it listed others; see its status page"
+        }
+        Missing::Unending => "the list of these messages has no end: a gateway may drop query parameters",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_revoked_is_no_reason_of_a_completion() {
+        for kind in [
+            CollectErrorKind::Unauthorized,
+            CollectErrorKind::OutOfMoney { code: "insufficient_quota".into() },
+            CollectErrorKind::AddressNotAllowed,
+        ] {
+            assert_eq!(meaning(&kind), Meaning::OfTheRoute, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_404_is_a_deleted_completion_whether_it_names_the_parameter_or_not() {
+        let named = CollectErrorKind::ParameterRefused { status: 404, param: "completion_id".into() };
+        for kind in [CollectErrorKind::NotFound, named] {
+            assert_eq!(meaning(&kind), Meaning::OfTheCompletion(Missing::Deleted));
+        }
+    }
+}
