@@ -7,6 +7,7 @@ mod deploy;
 mod messages;
 mod query;
 mod redact;
+mod redact_services;
 mod rejects;
 mod reset_state;
 mod run;

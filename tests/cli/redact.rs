@@ -11,13 +11,14 @@ use serde_json::Value;
 use crate::support::process::{Place, Simulated, wait_until};
 
 /// Stands in every value that is redacted, and nowhere else.
-const SECRET: &str = "marker-that-nobody-may-see";
+pub(super) const SECRET: &str = "marker-that-nobody-may-see";
 /// Stands beside each of them.
-const NEIGHBOUR: &str = "neighbour-that-must-arrive";
+pub(super) const NEIGHBOUR: &str = "neighbour-that-must-arrive";
 const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
 
-/// Two events of one person, of which a trigger refuses the second, one without usable id, and a completion.
-const RECORDS: [&str; 4] = [
+/// Two events of one person, of which a trigger refuses the second, one without usable id, a completion and what it was
+/// asked.
+const RECORDS: [&str; 5] = [
     r#"{"id":"audit_log-1","type":"user.added","effective_at":1770979925,
         "actor":{"type":"SECRET","session":{"user_agent":"SECRET","ip_address":"NEIGHBOUR","user":{"email":"SECRET@x"}}},
         "actor":{"type":"session","session":{"user_agent":["SECRET"],"ip_address":"NEIGHBOUR","user":{"email":"SECRET@x"}}},
@@ -32,6 +33,9 @@ const RECORDS: [&str; 4] = [
         "choices":[{"index":0,"message":{"content":"SECRET"}}],"tools":[{"name":"SECRET"}],"tool_choice":{"name":"SECRET"},
         "response_format":{"schema":"SECRET"},"messages":[{"content":"SECRET"}],"news":"SECRET","choices":"SECRET",
         "input_user":"SECRET","metadata":{"team":"NEIGHBOUR","note":"SECRET"}}"#,
+    r#"{"completion_id":"chatcmpl-1","id":"chatcmpl-1-0","role":"user","content":"SECRET","name":"SECRET",
+        "content_parts":[{"type":"text","text":"SECRET","note":"NEIGHBOUR"},
+        {"type":"image_url","image_url":{"url":"data:image/png;base64,SECRET"}}]}"#,
 ];
 
 const REDACT_AUDIT: &str = r#"
@@ -40,13 +44,30 @@ mask = ["project.name", "actor.type"]
 hash = ["actor.session.user.email"]
 hash_key = { env = "HASH_KEY" }
 "#;
+/// The same completion for a sink of its own: without what is dropped above, and with what it was asked.
+const PROMPTS: &str = r#"
+[collector.acme-prompts]
+source = "chat_completions"
+api_key = { env = "OPENAI_API_KEY" }
+sinks = ["prompts"]
+include_messages = true
+drop = ["choices", "tools", "tool_choice", "response_format", "@other"]
+mask = ["metadata.note", "ccfd_messages.content", "ccfd_messages.content_parts.text"]
+hash = ["input_user", "ccfd_messages.name"]
+hash_key = { env = "HASH_KEY" }
+"#;
 const REDACT_CHAT: &str = r#"
+include_messages = true
 preset = "no-content"
 mask = ["metadata.note"]
 hash = ["input_user"]
 hash_key = { env = "HASH_KEY" }
 "#;
 const MORE_SINKS: &str = r#"
+[sink.prompts]
+type = "sqlite"
+path = "./prompts.db"
+
 [sink.lines]
 type = "ndjson"
 dir = "./lines"
@@ -60,18 +81,26 @@ shape = "table"
 level = "trace"
 "#;
 
-fn simulated(dir: &Path) -> Simulated {
+pub(super) fn simulated(dir: &Path) -> Simulated {
     let file = dir.join("records.ndjson");
     let lines = RECORDS.map(|record| record.replace('\n', "") + "\n").concat();
     fs::write(&file, lines.replace("SECRET", SECRET).replace("NEIGHBOUR", NEIGHBOUR)).unwrap();
     Simulated::start(&["--audit-logs", "0", "--completions", "0", "--records", file.to_str().unwrap()])
 }
 
+/// The collectors of both lists.
 fn place(api: &Simulated) -> Place {
     let place = Place::new(&api.base_url).with("HASH_KEY", HASH_KEY);
     place.replace("start = \"8d\"", "start = \"all\"");
     place.replace("[collector.acme-audit]", &format!("[collector.acme-audit]{REDACT_AUDIT}"));
     place.replace("[collector.acme-chat]", &format!("[collector.acme-chat]{REDACT_CHAT}"));
+    place
+}
+
+/// A third one beside them, which keeps what was asked, and more sinks.
+pub(super) fn larger_place(api: &Simulated) -> Place {
+    let place = place(api);
+    place.replace("[sink.local]", &format!("{PROMPTS}{MORE_SINKS}\n[sink.local]"));
     place
 }
 
@@ -89,6 +118,15 @@ fn files(dir: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
+/// How many rows both tables of a database hold together; 0 while there are none, or another process is at work on them.
+fn rows(place: &Place, name: &str) -> i64 {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let Ok(database) = rusqlite::Connection::open_with_flags(place.path(name), flags) else { return 0 };
+    let sql =
+        "SELECT (SELECT count(*) FROM OpenAIAuditLogs_CL) + (SELECT count(*) FROM OpenAIChatCompletions_CL)";
+    database.query_row(sql, [], |row| row.get(0)).unwrap_or(0)
+}
+
 fn lines(place: &Place, dir: &str, word: &str) -> Vec<Value> {
     let found = if place.path(dir).exists() { files(&place.path(dir)) } else { Vec::new() };
     let lines = found.iter().filter(|(path, _)| path.to_string_lossy().contains(word));
@@ -96,7 +134,7 @@ fn lines(place: &Place, dir: &str, word: &str) -> Vec<Value> {
 }
 
 /// No file holds what is not to be seen, and each of these holds what stands beside it.
-fn search(place: &Place) {
+pub(super) fn search(place: &Place, words: &[&str]) {
     let found = files(&place.path("."));
     for (path, text) in &found {
         assert!(!text.contains(SECRET), "{}", path.display());
@@ -105,7 +143,7 @@ fn search(place: &Place) {
         let mut files = found.iter().filter(|(path, _)| path.to_string_lossy().contains(word));
         assert!(files.any(|(_, text)| text.contains(NEIGHBOUR)), "{word}");
     };
-    for word in ["tables.db", "lines/", "columns/", "rejects/acme-audit+local", "rejects/acme-audit+lines"] {
+    for word in words {
         with_neighbour(word);
     }
 }
@@ -114,9 +152,16 @@ fn search(place: &Place) {
 fn what_is_redacted_is_in_no_byte_that_is_left_behind_and_what_stands_beside_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let api = simulated(dir.path());
-    let place = place(&api);
+    let place = larger_place(&api);
     place.replace("sinks = [\"local\"]", "sinks = [\"local\", \"lines\", \"columns\"]");
-    place.replace("[sink.local]", &format!("{MORE_SINKS}\n[sink.local]"));
+    let left = [
+        "tables.db",
+        "prompts.db",
+        "lines/",
+        "columns/",
+        "rejects/acme-audit+local",
+        "rejects/acme-audit+lines",
+    ];
     // Makes the table.
     place.run_to(0, &["check"]);
     let database = rusqlite::Connection::open(place.path("tables.db")).unwrap();
@@ -127,12 +172,13 @@ fn what_is_redacted_is_in_no_byte_that_is_left_behind_and_what_stands_beside_it_
 
     let daemon = place.start(&["run"]);
     wait_until("every record", || {
-        place.rows() == (1, 1)
+        rows(&place, "tables.db") == 2
+            && rows(&place, "prompts.db") == 1
             && ["lines", "columns"].iter().all(|dir| lines(&place, dir, "").len() == 3)
             && lines(&place, "state/rejects", "").len() == 4
     });
     assert!(place.path("tables.db-wal").exists());
-    search(&place);
+    search(&place, &left);
     let text = place.run_to(0, &["rejects", "list"]).stdout + &place.run(&["status"]).stdout;
     assert!(!text.contains(SECRET), "{text}");
     daemon.signal(Signal::TERM);
@@ -140,7 +186,7 @@ fn what_is_redacted_is_in_no_byte_that_is_left_behind_and_what_stands_beside_it_
     assert_eq!(ended.code, Some(0));
     assert!(ended.stderr.contains("\"delivered\"") && !ended.stderr.contains(SECRET), "{}", ended.stderr);
     assert!(!ended.stderr.contains(HASH_KEY));
-    search(&place);
+    search(&place, &left);
 
     let audit = lines(&place, "lines", "OpenAIAuditLogs");
     let email = |event: &Value| event["actor"]["session"]["user"]["email"].as_str().unwrap().to_owned();
@@ -149,6 +195,16 @@ fn what_is_redacted_is_in_no_byte_that_is_left_behind_and_what_stands_beside_it_
     let chat = &lines(&place, "lines", "OpenAIChatCompletions")[0];
     assert_eq!((&chat["model"], &chat["usage"]["total_tokens"]), (&"gpt-5".into(), &7.into()));
     assert_eq!(chat["metadata"]["note"], "[masked]");
+    assert_eq!(chat.get("ccfd_messages"), None);
+
+    let prompts = rusqlite::Connection::open(place.path("prompts.db")).unwrap();
+    let sql = "SELECT Messages, Record FROM OpenAIChatCompletions_CL";
+    let (column, record): (String, String) =
+        prompts.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let asked: Value = serde_json::from_str(&column).unwrap();
+    assert_eq!((&asked[0]["content"], &asked[0]["role"]), (&"[masked]".into(), &"user".into()));
+    assert_eq!(asked[0]["content_parts"][0]["note"], NEIGHBOUR);
+    assert!(record.contains(&column), "{record}");
 }
 
 #[test]
