@@ -268,23 +268,6 @@ mod tests {
         taken.recv().await.unwrap()
     }
 
-    #[tokio::test]
-    async fn room_follows_a_page_that_grows_and_shrinks_and_one_larger_than_all_of_it_waits_for_nothing_more()
-    {
-        let room = Room::new(100_000);
-        let left = || room.bytes.available_permits();
-        let mut taken = room.admit(10_000).await.unwrap();
-        room.resize(&mut taken, 50_000).await.unwrap();
-        assert_eq!(left(), 100_000 - 50_000 - PAGE_OVERHEAD_BYTES);
-        room.resize(&mut taken, 1_000_000).await.unwrap();
-        room.resize(&mut taken, 2_000_000).await.unwrap();
-        assert_eq!(left(), 0);
-        room.resize(&mut taken, 5_000).await.unwrap();
-        assert_eq!(left(), 100_000 - 5_000 - PAGE_OVERHEAD_BYTES);
-        drop(taken);
-        assert_eq!(left(), 100_000);
-    }
-
     fn record() -> Record {
         Record::read(br#"{"id":"a","effective_at":1,"actor":"secret","x":1}"#).unwrap()
     }
