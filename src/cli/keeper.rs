@@ -5,7 +5,7 @@ use state::{StateError, Store};
 use super::{Context, store};
 use crate::{
     admin::client::{AdminClient, AdminError},
-    config::{Config, Source},
+    config::Config,
     daemon::checkpoints::{self, Named, ResetWanted},
 };
 
@@ -41,16 +41,7 @@ impl Keeper {
     pub async fn reset(&self, config: &Config, wanted: &ResetWanted) -> Result<Vec<Named>, KeeperError> {
         match self {
             Self::Daemon(daemon) => Ok(daemon.reset(wanted).await?),
-            Self::Own(store) => {
-                let found = checkpoints::meant_by(store, wanted).await?;
-                if !wanted.dry_run {
-                    let settings = config.collectors.get(&wanted.collector);
-                    let search = settings
-                        .is_some_and(|settings| matches!(settings.source, Source::ChatCompletions { .. }));
-                    checkpoints::forget(store, &found, wanted.to, search).await?;
-                }
-                Ok(found)
-            }
+            Self::Own(store) => Ok(checkpoints::reset(store, config, wanted).await?),
         }
     }
 

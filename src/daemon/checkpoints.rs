@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use state::{StateError, Store};
 
 use super::names::{is_route_name, parts_of};
-use crate::pipeline::checkpoint::Checkpoint;
+use crate::{
+    config::{Config, Source},
+    pipeline::checkpoint::Checkpoint,
+};
 
 /// A checkpoint and its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,13 +53,20 @@ pub async fn meant_by(store: &Store, wanted: &ResetWanted) -> Result<Vec<Named>,
     Ok(found)
 }
 
-/// Forgets checkpoints. With `to` a route has a fresh one that begins there; `search` where its list can only be searched for the
-/// place.
-pub async fn forget(store: &Store, found: &[Named], to: Option<i64>, search: bool) -> Result<(), StateError> {
-    for Named { name, checkpoint } in found {
+/// Forgets checkpoints, unless it only looks; answers what they were. With `to` a route has a fresh one that begins there. No route
+/// that writes them may run meanwhile.
+pub async fn reset(store: &Store, config: &Config, wanted: &ResetWanted) -> Result<Vec<Named>, StateError> {
+    let found = meant_by(store, wanted).await?;
+    if wanted.dry_run {
+        return Ok(found);
+    }
+    let settings = config.collectors.get(&wanted.collector);
+    // Where a list has no filter by time, the place must be searched for.
+    let search = settings.is_some_and(|settings| matches!(settings.source, Source::ChatCompletions { .. }));
+    for Named { name, checkpoint } in &found {
         let mut cursor = store.cursor::<Checkpoint>(name);
         cursor.remove().await?;
-        if let (Some(start), true) = (to, is_route_name(name)) {
+        if let (Some(start), true) = (wanted.to, is_route_name(name)) {
             let fresh = Checkpoint {
                 identity: checkpoint.identity.clone(),
                 start,
@@ -68,5 +78,5 @@ pub async fn forget(store: &Store, found: &[Named], to: Option<i64>, search: boo
             cursor.commit(&fresh, Vec::new()).await?;
         }
     }
-    Ok(())
+    Ok(found)
 }

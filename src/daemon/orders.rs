@@ -7,7 +7,7 @@ use super::{
     routes::Wanted,
     supervisor::{Backfill, Supervisor},
 };
-use crate::{config::Source, pipeline::progress::RouteStatus};
+use crate::pipeline::progress::RouteStatus;
 
 /// Ended backfills that are remembered.
 const ENDED_MAX: usize = 100;
@@ -72,19 +72,20 @@ impl Supervisor {
         let running = names.iter().filter_map(|name| self.running.get(name));
         let routes: Vec<Wanted> = running.filter(|one| one.follows()).map(|one| one.wanted.clone()).collect();
         self.stop(&names).await;
-        // What they delivered while they ended belongs to what is forgotten.
-        let found = checkpoints::meant_by(&self.store, wanted).await.map_err(failed)?;
-        let settings = self.assembly.config.collectors.get(&wanted.collector);
-        let search =
-            settings.is_some_and(|settings| matches!(settings.source, Source::ChatCompletions { .. }));
-        let forgotten = checkpoints::forget(&self.store, &found, wanted.to, search).await.map_err(failed);
+        let forgotten = checkpoints::reset(&self.store, &self.assembly.config, wanted).await;
         if forgotten.is_ok() {
             tracing::warn!(checkpoints = names.join(", "), "reset by an operator");
+            names.iter().for_each(|name| self.assembly.board.remove(name));
         }
         for wanted in routes {
             self.start(wanted);
         }
-        forgotten.map(|()| found)
+        for wanted in self.routes_of(&wanted.collector).unwrap_or_default() {
+            if !self.running.contains_key(&wanted.checkpoint) {
+                self.show_paused(&wanted);
+            }
+        }
+        forgotten.map_err(failed)
     }
 
     pub(super) async fn begin_backfill(&mut self, asked: &BackfillWanted) -> Result<Window, OrderError> {

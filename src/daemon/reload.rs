@@ -86,7 +86,7 @@ impl Supervisor {
         let sinks = changed_sinks(&before.config, &after.config, touched);
         before.close_sinks(Some(&sinks), before.config.pipeline.stop_timeout).await;
 
-        self.secrets = Secrets::of(&after.config, &after.environment);
+        self.secrets = Secrets::of(&after.config, &after.environment).after(&self.secrets);
         self.assembly = after;
         let mut reloaded = Reloaded::default();
         for name in had.iter().filter(|name| wanted.iter().all(|one| one.checkpoint != **name)) {

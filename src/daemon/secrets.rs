@@ -54,6 +54,17 @@ impl Secrets {
         Self { owners, seen: taken.clone(), taken, look_at: Instant::now() + LOOK_INTERVAL }
     }
 
+    /// Begins with what was taken up by an earlier configuration: a change that nobody has noticed yet is still one.
+    pub fn after(self, earlier: &Self) -> Self {
+        let mut taken = self.taken;
+        for (file, trace) in &mut taken {
+            if let Some(known) = earlier.taken.get(file) {
+                *trace = *known;
+            }
+        }
+        Self { taken, ..self }
+    }
+
     /// Waits until files have changed and rest; those count as taken up then. Dropped while it waits, nothing is missed.
     pub async fn changed(&mut self) -> Touched {
         if self.owners.is_empty() {
