@@ -9,10 +9,7 @@ use super::{
     secrets::{Secrets, Touched},
     supervisor::Supervisor,
 };
-use crate::config::{CollectorSettings, Config, ConfigError};
-
-/// Reads the configuration from where it was read at the start.
-pub type Reload = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
+use crate::config::{CollectorSettings, Config};
 
 impl Supervisor {
     pub(super) async fn reload_settings(&mut self) -> Result<Reloaded, OrderError> {

@@ -15,18 +15,23 @@ use super::{
     control::{Order, Orders},
     notify,
     pauses::Pauses,
-    reload::Reload,
     routes::Wanted,
     secrets::Secrets,
 };
-use crate::pipeline::{
-    plan::Plan,
-    policy::{Action, Failure, judge},
-    poll_now::PollNow,
-    progress::{RouteState, RouteStatus},
-    route::Ended,
-    shutdown::{Shutdown, ShutdownSender, shutdown},
+use crate::{
+    config::{Config, ConfigError},
+    pipeline::{
+        plan::Plan,
+        policy::{Action, Failure, judge},
+        poll_now::PollNow,
+        progress::{RouteState, RouteStatus},
+        route::Ended,
+        shutdown::{Shutdown, ShutdownSender, shutdown},
+    },
 };
+
+/// Reads the configuration from where it was read at the start.
+pub type Reload = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
 
 /// The routes of one process.
 pub struct Supervisor {
