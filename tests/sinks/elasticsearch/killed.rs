@@ -29,10 +29,7 @@ fn nothing_is_lost_or_doubled_however_often_the_process_is_killed() {
         let ended = site.start(&["run"]).kill_after(Duration::from_millis(15 + 37 * kill));
         ended.assert_nothing_for_a_person();
     }
-    // What shows late has shown, and the next sweep is due.
-    std::thread::sleep(Duration::from_secs(2));
-    let ended = site.start(&["run", "--once"]).wait();
-    assert!(ended.status.success(), "{}", ended.log);
+    site.read_the_rest();
     for (list, index) in [(List::AuditLogs, "ccfd-kill-audit"), (List::Completions, "ccfd-kill-chat")] {
         let issued: BTreeSet<String> = site.simulator.issued(list).into_iter().map(|(id, _)| id).collect();
         assert_eq!(node.count(index), issued.len() as u64, "{index}");
