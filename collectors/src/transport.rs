@@ -191,7 +191,7 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         let headers = std::mem::take(response.headers_mut());
-        Ok(Response { status: response.status(), headers, body: body.freeze() })
+        Ok(Response { status: response.status(), headers, body: fitted(body) })
     }
 }
 
@@ -200,6 +200,13 @@ impl Transport for Http {
     async fn get(&self, url: &str, headers: HeaderMap, body_max: usize) -> Result<Response, TransportError> {
         self.send_within(Method::GET, url, headers, Bytes::new(), body_max.min(self.body_max)).await
     }
+}
+
+/// The body in no more memory than it has bytes: one of a length that was not announced has grown by doubling, and would
+/// be counted for half of what it holds as long as it waits.
+fn fitted(body: BytesMut) -> Bytes {
+    let spare = body.capacity() - body.len();
+    if spare > body.len() / 8 { Bytes::copy_from_slice(&body) } else { body.freeze() }
 }
 
 /// An error with its causes: reqwest's own text names only the outermost step.
@@ -212,4 +219,20 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_grew_keeps_no_more_than_its_bytes() {
+        let mut grown = BytesMut::new();
+        while grown.len() < 70_000 {
+            grown.extend_from_slice(&[b' '; 7_000]);
+        }
+        let bytes = grown.len();
+        assert!(grown.capacity() > bytes + bytes / 8, "the buffer grows by doubling");
+        assert_eq!(fitted(grown).try_into_mut().map(|body| body.capacity()), Ok(bytes));
+    }
 }
