@@ -202,7 +202,8 @@ fn flat(reading: &mut Reading, second: i64, direction: Option<Direction>) -> Tur
 
 fn found(direction: &mut Option<Direction>, now: Direction) {
     if *direction != Some(now) {
-        tracing::info!(list = "audit_logs", direction = ?now, before = ?direction, "direction of the list found");
+        let before = direction.map(Direction::word);
+        tracing::info!(list = "audit_logs", order = now.word(), before, "order of the list found");
         *direction = Some(now);
     }
 }

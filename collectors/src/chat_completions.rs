@@ -246,7 +246,11 @@ fn starts_elsewhere(reading: &Reading, seen: Seen, direction: Option<Direction>)
 
 /// What was read stays read: before a direction is known nothing counts as read.
 fn turn_round(reading: &mut Reading, direction: &mut Option<Direction>, anchors: &Anchors, found: Direction) {
-    tracing::warn!(list = "chat_completions", direction = ?found, "the asked order is not honoured, reading the other way");
+    tracing::warn!(
+        list = "chat_completions",
+        order = found.word(),
+        "the asked order is not honoured, reading the other way"
+    );
     *direction = Some(found);
     let down = found == Direction::Descending;
     *reading = Reading {

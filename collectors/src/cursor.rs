@@ -16,6 +16,16 @@ pub enum Direction {
     Ascending,
 }
 
+impl Direction {
+    /// The word for it in the log.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Descending => "newest first",
+            Self::Ascending => "oldest first",
+        }
+    }
+}
+
 /// One walk: one list read with one cursor. Seconds are whole Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {

@@ -329,7 +329,7 @@ impl Tenant {
             }
         };
         if on != self.on || on.is_none() {
-            tracing::info!(tenant_walk = ?on, "tenant walk looked at");
+            tracing::info!(tenant_walk = on, "tenant walk looked at");
         }
         self.on = on;
         self.failed_looks = 0;
