@@ -13,7 +13,7 @@ use reqwest::{Certificate, ClientBuilder, Identity, Proxy, redirect};
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransportError {
-    /// Nothing, or only a part, came back. The text names no URL: its query may hold addresses.
+    /// Nothing, or only a part, came back. The text names the host, and no more of the URL: its query may hold addresses.
     Unreachable(String),
     /// The body outgrew the limit.
     TooLarge {
@@ -174,7 +174,9 @@ impl Http {
         body: Bytes,
         body_max: usize,
     ) -> Result<Response, TransportError> {
-        let unreachable = |error: reqwest::Error| TransportError::Unreachable(chain(&error.without_url()));
+        let unreachable = |error: reqwest::Error| {
+            TransportError::Unreachable(format!("{}: {}", authority(url), chain(&error.without_url())))
+        };
         let request = self.client.request(method, url).headers(headers).body(body);
         let mut response = request.send().await.map_err(unreachable)?;
         let too_large = TransportError::TooLarge { bytes_max: body_max };
@@ -207,6 +209,17 @@ impl Transport for Http {
 fn fitted(body: BytesMut) -> Bytes {
     let spare = body.capacity() - body.len();
     if spare > body.len() / 8 { Bytes::copy_from_slice(&body) } else { body.freeze() }
+}
+
+/// Who was asked: of a URL the host, and its port where that is named.
+fn authority(url: &str) -> String {
+    let url = reqwest::Url::parse(url).ok();
+    let named = url.as_ref().and_then(|url| Some((url.host_str()?, url.port())));
+    match named {
+        Some((host, Some(port))) => format!("{host}:{port}"),
+        Some((host, None)) => host.to_owned(),
+        None => "no host".to_owned(),
+    }
 }
 
 /// An error with its causes: reqwest's own text names only the outermost step.

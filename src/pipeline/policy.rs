@@ -118,7 +118,7 @@ pub fn judge(failure: &Failure) -> Judgement {
 fn collect(kind: &CollectErrorKind) -> Judgement {
     match kind {
         CollectErrorKind::Unreachable(_) => {
-            back_off("check network, DNS, proxy and firewall to the base URL")
+            back_off("check network, DNS, proxy, firewall and certificates to the base URL")
         }
         CollectErrorKind::Overloaded { retry_after, .. } => {
             wait(*retry_after, "the service recovers by itself")

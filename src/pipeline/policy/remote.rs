@@ -40,12 +40,12 @@ pub(super) fn judge(error: &RemoteError) -> Judgement {
 
 fn unreachable(service: Service) -> Judgement {
     match service {
-        Service::LogsIngestion => {
-            back_off("check network, DNS, proxy and firewall to the endpoint (*.ingest.monitor.azure.com)")
-        }
-        Service::Entra => {
-            back_off("check network, DNS, proxy and firewall to the authority (login.microsoftonline.com)")
-        }
+        Service::LogsIngestion => back_off(
+            "check network, DNS, proxy, firewall and certificates to the endpoint (*.ingest.monitor.azure.com)",
+        ),
+        Service::Entra => back_off(
+            "check network, DNS, proxy, firewall and certificates to the authority (login.microsoftonline.com)",
+        ),
         Service::Elasticsearch => back_off("check network, DNS, proxy, firewall and certificates to `urls`"),
         Service::Kibana => back_off("check network, DNS, proxy, firewall and certificates to `url`"),
     }
