@@ -1,23 +1,21 @@
-//! A server on loopback that takes every request down and answers as it is told. It has a thread and a runtime of its
-//! own, so that it serves other processes as well as the test's, and ends when it is dropped.
+//! A server on loopback that takes every request down and answers as it is told. It ends when it is dropped.
 
 mod message;
 mod serve;
 mod tls;
 
 use std::{
-    net::TcpListener,
     sync::{Arc, Mutex},
-    thread::{self, JoinHandle},
     time::Duration,
 };
 
 pub use message::{Fate, Reply, Request, Step};
 pub use tls::Ca;
-use tokio::sync::{oneshot, watch};
-use tokio_rustls::rustls::ServerConfig;
+use tokio::sync::watch;
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 use self::serve::Shared;
+use super::background::Background;
 
 /// How long [`Fake::requested`] waits. Real time: the requests come from another thread or process.
 const REQUEST_WAIT: Duration = Duration::from_secs(30);
@@ -26,9 +24,7 @@ const REQUEST_WAIT: Duration = Duration::from_secs(30);
 pub struct Fake {
     url: String,
     shared: Arc<Shared>,
-    // Both are taken by `drop`.
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _background: Background,
 }
 
 impl Fake {
@@ -48,9 +44,6 @@ impl Fake {
         handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared {
             handler: Box::new(handler),
             requests: Mutex::default(),
@@ -58,10 +51,11 @@ impl Fake {
             taken: watch::Sender::new(0),
             holding: watch::Sender::new(false),
         });
-        let (stop, stopped) = oneshot::channel();
+        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
         let serving = shared.clone();
-        let thread = thread::spawn(move || serve::run(listener, tls, serving, stopped));
-        Self { url, shared, stop: Some(stop), thread: Some(thread) }
+        let background = Background::serve(move |listener| serve::accept(listener, tls, serving));
+        let url = format!("{scheme}://{}", background.address);
+        Self { url, shared, _background: background }
     }
 
     /// `http://127.0.0.1:port`, without a slash behind it.
@@ -113,12 +107,5 @@ impl Fake {
         let enough = taken.wait_for(|taken| *taken >= count);
         let waited = tokio::time::timeout(REQUEST_WAIT, enough).await;
         assert!(waited.is_ok(), "waited in vain for {count} requests");
-    }
-}
-
-impl Drop for Fake {
-    fn drop(&mut self) {
-        _ = self.stop.take().map(|stop| stop.send(()));
-        _ = self.thread.take().map(JoinHandle::join);
     }
 }

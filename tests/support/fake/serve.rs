@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     io,
-    net::TcpListener,
     sync::{Arc, Mutex},
 };
 
@@ -15,10 +14,10 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    runtime,
-    sync::{oneshot, watch},
+    net::TcpListener,
+    sync::watch,
 };
-use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+use tokio_rustls::TlsAcceptor;
 
 use super::message::{Fate, Reply, Request, Step};
 
@@ -38,29 +37,8 @@ pub struct Shared {
     pub holding: watch::Sender<bool>,
 }
 
-/// Serves until `stopped`; then every connection is closed.
-pub fn run(
-    listener: TcpListener,
-    tls: Option<ServerConfig>,
-    shared: Arc<Shared>,
-    stopped: oneshot::Receiver<()>,
-) {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-        tokio::select! {
-            _ = stopped => {}
-            never = accept(listener, tls, shared) => match never {},
-        }
-    });
-}
-
-async fn accept(
-    listener: tokio::net::TcpListener,
-    tls: Option<TlsAcceptor>,
-    shared: Arc<Shared>,
-) -> Infallible {
+/// Serves every connection that comes.
+pub async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) -> Infallible {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();

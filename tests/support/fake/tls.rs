@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, date_time_ymd,
 };
 use tempfile::TempDir;
 use tokio_rustls::rustls::{
@@ -13,6 +13,9 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
+
+/// What a server on loopback is called by.
+const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 
 /// Signs the certificates of servers and clients; its own is in a file.
 pub struct Ca {
@@ -29,9 +32,13 @@ pub struct ClientFiles {
 
 impl Ca {
     pub fn new() -> Self {
+        Self::named("the tests' authority")
+    }
+
+    pub fn named(name: &str) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         // OpenSSL takes a certificate for self-signed whose subject is its issuer's, and unnamed ones share a name.
-        params.distinguished_name.push(DnType::CommonName, "the tests' authority");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().unwrap();
@@ -52,12 +59,19 @@ impl Ca {
 
     /// A server for 127.0.0.1 and localhost.
     pub fn server(&self) -> ServerConfig {
-        self.server_named(&["127.0.0.1", "localhost"])
+        self.server_named(&NAMES)
     }
 
     /// A server whose certificate is for these names, to be told from the one that was called.
     pub fn server_named(&self, names: &[&str]) -> ServerConfig {
         self.config(names, WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// A server whose certificate was good once.
+    pub fn server_expired(&self) -> ServerConfig {
+        let mut params = server_params(&NAMES);
+        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+        self.config_of(params, WebPkiClientVerifier::no_client_auth())
     }
 
     /// A server that serves only clients with a certificate of [`Ca::client`].
@@ -67,11 +81,11 @@ impl Ca {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier =
             WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
-        self.config(&["127.0.0.1", "localhost"], verifier)
+        self.config(&NAMES, verifier)
     }
 
     pub fn client(&self) -> ClientFiles {
-        let (certificate, key) = self.sign(&["client"], ExtendedKeyUsagePurpose::ClientAuth);
+        let (certificate, key) = self.sign(params(&["client"], ExtendedKeyUsagePurpose::ClientAuth));
         let place = |name| self.dir.path().join(name);
         let files = ClientFiles { certificate: place("client.pem"), key: place("client.key") };
         fs::write(&files.certificate, certificate.pem()).unwrap();
@@ -80,7 +94,11 @@ impl Ca {
     }
 
     fn config(&self, names: &[&str], clients: Arc<dyn ClientCertVerifier>) -> ServerConfig {
-        let (certificate, key) = self.sign(names, ExtendedKeyUsagePurpose::ServerAuth);
+        self.config_of(server_params(names), clients)
+    }
+
+    fn config_of(&self, params: CertificateParams, clients: Arc<dyn ClientCertVerifier>) -> ServerConfig {
+        let (certificate, key) = self.sign(params);
         let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -91,15 +109,23 @@ impl Ca {
             .unwrap()
     }
 
-    fn sign(&self, names: &[&str], usage: ExtendedKeyUsagePurpose) -> (Certificate, KeyPair) {
-        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "signed by the tests' authority");
-        params.extended_key_usages = vec![usage];
-        // Python's ssl wants to know who signed a certificate.
-        params.use_authority_key_identifier_extension = true;
+    fn sign(&self, params: CertificateParams) -> (Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         (certificate, key)
     }
+}
+
+fn server_params(names: &[&str]) -> CertificateParams {
+    params(names, ExtendedKeyUsagePurpose::ServerAuth)
+}
+
+fn params(names: &[&str], usage: ExtendedKeyUsagePurpose) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.distinguished_name.push(DnType::CommonName, "signed by the tests' authority");
+    params.extended_key_usages = vec![usage];
+    // Python's ssl wants to know who signed a certificate.
+    params.use_authority_key_identifier_extension = true;
+    params
 }
