@@ -6,6 +6,7 @@ mod cli;
 mod collecting;
 mod deploy;
 mod docs;
+mod faults;
 mod judges;
 mod kibana_index;
 mod kill;

@@ -1,15 +1,18 @@
 //! What the tests share: a clock that moves with tokio's, a simulator in the network's place, the real binary.
 
+pub mod background;
 pub mod fake;
 pub mod fake_azure;
 pub mod fake_elastic;
 pub mod fake_kibana;
 pub mod http;
 pub mod judge;
+pub mod openai;
 pub mod opensearch;
 pub mod process;
 pub mod process_kill;
 pub mod promtool;
+pub mod proxy;
 pub mod python;
 pub mod rig;
 pub mod route;

@@ -21,6 +21,21 @@ use super::wire::{ADMIN_KEY, PROJECT_KEY};
 pub const LISTS: [(List, &str); 2] =
     [(List::AuditLogs, "OpenAIAuditLogs_CL"), (List::Completions, "OpenAIChatCompletions_CL")];
 
+/// The names and the sections of both embedded sinks.
+pub const EMBEDDED: (&[&str], &str) = (
+    &["tables", "lines"],
+    r#"
+    [sink.tables]
+    type = "sqlite"
+    path = "tables.db"
+    free_min = "0B"
+    [sink.lines]
+    type = "ndjson"
+    dir = "lines"
+    free_min = "0B"
+    "#,
+);
+
 /// A simulator that listens, a directory with a configuration, and the processes that are started in it.
 pub struct Site {
     pub simulator: Simulator,
@@ -31,21 +46,17 @@ pub struct Site {
 impl Site {
     /// Both lists into both embedded sinks, all in a hurry.
     pub fn new(options: Options) -> Self {
-        let sinks = r#"
-            [sink.tables]
-            type = "sqlite"
-            path = "tables.db"
-            free_min = "0B"
-            [sink.lines]
-            type = "ndjson"
-            dir = "lines"
-            free_min = "0B"
-            "#;
-        Self::into(options, &["tables", "lines"], sinks)
+        let (names, sinks) = EMBEDDED;
+        Self::into(options, names, sinks)
     }
 
     /// Both lists into the sinks of these names, whose sections are given.
     pub fn into(options: Options, names: &[&str], sinks: &str) -> Self {
+        Self::configured(options, |url| hurried(url, names, sinks))
+    }
+
+    /// With the configuration that is made of the simulator's base URL.
+    pub fn configured(options: Options, config: impl FnOnce(&str) -> String) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -56,33 +67,7 @@ impl Site {
         let address = listener.local_addr().expect("an address");
         runtime.spawn(serve(listener, simulator.clone(), std::future::pending()));
         let dir = tempfile::tempdir().expect("a directory");
-        let config = format!(
-            r#"
-            [state]
-            dir = "state"
-            [pipeline]
-            batch_wait = "20ms"
-            commit_interval = "100ms"
-            [log]
-            format = "json"
-            [default.collector]
-            base_url = "http://{address}/v1"
-            start = "all"
-            poll_interval = "1s"
-            sweep_interval = "1s"
-            overlap = "20s"
-            rate_limit_qps = 25
-            sinks = {names:?}
-            [collector.audit]
-            source = "audit_logs"
-            api_key = {{ env = "ADMIN_KEY" }}
-            [collector.chat]
-            source = "chat_completions"
-            api_key = {{ env = "PROJECT_KEY" }}
-            {sinks}
-            "#
-        );
-        fs::write(dir.path().join("ccfd.toml"), config).expect("a file");
+        fs::write(dir.path().join("ccfd.toml"), config(&format!("http://{address}/v1"))).expect("a file");
         Self { simulator, dir, _runtime: runtime }
     }
 
@@ -91,12 +76,18 @@ impl Site {
     }
 
     pub fn start(&self, arguments: &[&str]) -> Process {
+        self.start_with(arguments, &[])
+    }
+
+    /// With more variables in its environment than the two keys.
+    pub fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ccfd"))
             .args(arguments)
             .current_dir(self.dir.path())
             .env_clear()
             .env("ADMIN_KEY", ADMIN_KEY)
             .env("PROJECT_KEY", PROJECT_KEY)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -119,6 +110,10 @@ impl Site {
             self.simulator.push_audit(second, visible_at);
             self.simulator.push_completion(second, visible_at);
         }
+    }
+
+    pub fn write(&self, name: &str, content: &str) {
+        fs::write(self.path(name), content).expect("a file");
     }
 
     /// How many rows the table of a list holds.
@@ -175,6 +170,36 @@ impl Site {
         }
         repeats
     }
+}
+
+/// Both lists, all in a hurry, into the sinks of these names.
+pub fn hurried(base_url: &str, names: &[&str], sinks: &str) -> String {
+    format!(
+        r#"
+        [state]
+        dir = "state"
+        [pipeline]
+        batch_wait = "20ms"
+        commit_interval = "100ms"
+        [log]
+        format = "json"
+        [default.collector]
+        base_url = "{base_url}"
+        start = "all"
+        poll_interval = "1s"
+        sweep_interval = "1s"
+        overlap = "20s"
+        rate_limit_qps = 25
+        sinks = {names:?}
+        [collector.audit]
+        source = "audit_logs"
+        api_key = {{ env = "ADMIN_KEY" }}
+        [collector.chat]
+        source = "chat_completions"
+        api_key = {{ env = "PROJECT_KEY" }}
+        {sinks}
+        "#
+    )
 }
 
 /// The lines of all files of one table.
