@@ -2,10 +2,12 @@
 //!
 //! Every measured run is a process of its own, so that CPU seconds and peak memory are its own. The simulator is another one.
 //! `cargo bench --bench catch_up -- --events 100000` for a shorter run; `-- throughput`, `-- sinks`, `-- held`
-//! or `-- latency` for one part. `-- opensearch` wants Java and Maven, and runs only when it is asked for.
+//! or `-- latency` for one part. `-- opensearch` wants Java and Maven, and `-- idle` takes minutes: each runs only when it is
+//! asked for.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod floor;
+mod idle;
 mod measure;
 mod node;
 mod receiver;
@@ -27,7 +29,7 @@ fn main() {
     }
     let events: u64 = value("--events").map_or(500_000, |count| count.parse().expect("--events N"));
     let only = |part: &str| arguments.iter().any(|argument| argument == part);
-    let all = !["throughput", "sinks", "opensearch", "held", "latency"].into_iter().any(only);
+    let all = !["throughput", "sinks", "opensearch", "held", "latency", "idle"].into_iter().any(only);
     if all || only("throughput") {
         runs::throughput(events);
     }
@@ -42,5 +44,8 @@ fn main() {
     }
     if all || only("latency") {
         runs::latency(20_000);
+    }
+    if only("idle") {
+        idle::idle();
     }
 }

@@ -1,9 +1,15 @@
-//! A process, measured from outside: wall, CPU and peak memory as the kernel counts them.
+//! A process, measured from outside: wall, CPU and memory as the kernel counts them.
 
 use std::{
-    process::Command,
+    fs,
+    path::PathBuf,
+    process::{Child, Command},
+    thread,
     time::{Duration, Instant},
 };
+
+/// Of `/proc`: hundredths of a second, whatever the kernel's own clock.
+const TICKS_A_SECOND: f64 = 100.0;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Measured {
@@ -12,27 +18,57 @@ pub struct Measured {
     pub peak_mib: f64,
 }
 
+/// What the kernel says of a child that was not waited for yet.
+pub struct Process {
+    place: PathBuf,
+}
+
+impl Process {
+    pub fn of(child: &Child) -> Self {
+        Self { place: PathBuf::from(format!("/proc/{}", child.id())) }
+    }
+
+    fn stat(&self) -> Vec<String> {
+        let stat = fs::read_to_string(self.place.join("stat")).unwrap();
+        stat.rsplit(") ").next().unwrap().split(' ').map(str::to_owned).collect()
+    }
+
+    /// A process that ended keeps its CPU times until it is waited for, but not its memory.
+    pub fn has_ended(&self) -> bool {
+        self.stat()[0] == "Z"
+    }
+
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = self.stat();
+        let ticks = |place: usize| stat[place].parse::<f64>().unwrap();
+        (ticks(11) + ticks(12)) / TICKS_A_SECOND
+    }
+
+    /// A line of `status`: `VmRSS`, `VmHWM`. 0 once the process has ended.
+    pub fn mib(&self, name: &str) -> f64 {
+        let status = fs::read_to_string(self.place.join("status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+        kib.unwrap_or(0.0) / 1024.0
+    }
+
+    /// 0 once the process has ended.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(self.place.join("fd")).map_or(0, Iterator::count)
+    }
+}
+
 /// Runs a command to its end. It must succeed.
 pub fn measure(command: &mut Command) -> Measured {
     let began = Instant::now();
     let mut child = command.spawn().expect("the command starts");
-    let place = format!("/proc/{}", child.id());
-    let mut peak = 0;
-    // A process that ended keeps its CPU times until it is waited for, but not its memory: that is looked at while it runs.
-    let cpu = loop {
-        let stat = std::fs::read_to_string(format!("{place}/stat")).unwrap();
-        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-        if fields[0] == "Z" {
-            let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-            break ticks / 100.0;
-        }
-        let status = std::fs::read_to_string(format!("{place}/status")).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        peak =
-            line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(peak).max(peak);
-        std::thread::sleep(Duration::from_millis(4));
-    };
-    let wall = began.elapsed().as_secs_f64();
+    let process = Process::of(&child);
+    let mut peak_mib: f64 = 0.0;
+    while !process.has_ended() {
+        peak_mib = peak_mib.max(process.mib("VmHWM"));
+        thread::sleep(Duration::from_millis(4));
+    }
+    let (wall, cpu) = (began.elapsed().as_secs_f64(), process.cpu_seconds());
     assert!(child.wait().unwrap().success(), "{command:?} failed");
-    Measured { wall, cpu, peak_mib: f64::from(peak) / 1024.0 }
+    Measured { wall, cpu, peak_mib }
 }
