@@ -10,6 +10,10 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Certificate, ClientBuilder, Identity, Proxy, redirect};
 
+/// Connections to one host that are kept for the next request. Each holds the buffers of the largest answer it has seen, and a
+/// thousand collectors that share a pool seldom ask at the same moment.
+const IDLE_CONNECTIONS_MAX: usize = 16;
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransportError {
@@ -98,6 +102,7 @@ impl HttpSettings {
             .timeout(self.timeout)
             // A redirect would carry the key to a host that nobody configured.
             .redirect(redirect::Policy::none())
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .tcp_nodelay(true);
         builder = self.verifying(builder)?;
         if let Some(ClientIdentity { cert_file, key_file }) = &self.identity {

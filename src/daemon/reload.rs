@@ -90,6 +90,7 @@ impl Supervisor {
             self.assembly.board.remove(name);
             reloaded.ended.push(name.clone());
         }
+        let mut starting = Vec::new();
         for one in wanted {
             match (had.contains(&one.checkpoint), ending.contains(&one.checkpoint)) {
                 (false, _) => reloaded.started.push(one.checkpoint.clone()),
@@ -99,8 +100,9 @@ impl Supervisor {
                     continue;
                 }
             }
-            self.start_unless_paused(one);
+            starting.push(one);
         }
+        self.start_unless_paused(starting);
         for one in backfills {
             let name = one.checkpoint.clone();
             if self.start(one)

@@ -30,6 +30,9 @@ use crate::{
     },
 };
 
+/// Time between the starts of two routes. All at once, a thousand would hold a page each, and poll together ever after.
+const START_GAP: Duration = Duration::from_millis(20);
+
 /// Reads the configuration from where it was read at the start.
 pub type Reload = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
 
@@ -112,9 +115,8 @@ impl Supervisor {
     /// Runs the routes until the stop, or to their end with `once`. A stop leaves them a bounded time to end what is in flight.
     pub async fn run(mut self, mode: Mode, mut orders: Orders, mut stop: Shutdown) -> Outcome {
         let deadline = mode.timeout.map(|timeout| Instant::now() + timeout);
-        for wanted in self.assembly.wanted(mode.once, mode.accept_change) {
-            self.start_unless_paused(wanted);
-        }
+        let wanted = self.assembly.wanted(mode.once, mode.accept_change);
+        self.start_unless_paused(wanted);
         notify::ready();
         let done = |supervisor: &Self| mode.once && supervisor.running.is_empty();
         while !self.fatal && !done(&self) {
@@ -143,27 +145,43 @@ impl Supervisor {
         self.stop(&names).await;
     }
 
-    /// Starts a route, or shows that it is paused.
-    pub(super) fn start_unless_paused(&mut self, wanted: Wanted) {
-        if let Some(since) = self.pauses.since(&wanted.collector) {
-            let advice = "`ccfd collectors resume` lets it go on";
-            tracing::warn!(route = wanted.checkpoint, since, advice, "paused by an operator, not started");
-            self.show_paused(&wanted);
-        } else {
-            self.start(wanted);
+    /// Starts routes a little apart, or shows that they are paused.
+    pub(super) fn start_unless_paused(&mut self, routes: Vec<Wanted>) {
+        for (place, wanted) in (0..).zip(routes) {
+            if let Some(since) = self.pauses.since(&wanted.collector) {
+                let advice = "`ccfd collectors resume` lets it go on";
+                tracing::warn!(
+                    route = wanted.checkpoint,
+                    since,
+                    advice,
+                    "paused by an operator, not started"
+                );
+                self.show_paused(&wanted);
+            } else {
+                self.start_after(START_GAP * place, wanted);
+            }
         }
     }
 
     /// Starts a route. False when its collector or sink is not configured.
     pub(super) fn start(&mut self, wanted: Wanted) -> bool {
+        self.start_after(Duration::ZERO, wanted)
+    }
+
+    fn start_after(&mut self, wait: Duration, wanted: Wanted) -> bool {
         let Some(route) = self.assembly.route(&self.store, wanted.clone()) else { return false };
         if self.has_checkpoint(&wanted.checkpoint) {
             route.progress.update(|status| status.has_checkpoint = true);
         }
-        let (sender, stop) = shutdown();
+        let (sender, mut stop) = shutdown();
         let poll_now = route.poll_now.clone();
         let span = tracing::error_span!("route", route = route.name);
-        let task = self.tasks.spawn(route.run(stop).instrument(span));
+        let run = async move {
+            // A stop is the route's own business, also before it has begun.
+            _ = stop.or_sleep(wait).await;
+            route.run(stop).await
+        };
+        let task = self.tasks.spawn(run.instrument(span));
         self.running.insert(wanted.checkpoint.clone(), Running { wanted, poll_now, stop: sender, task });
         true
     }

@@ -27,8 +27,8 @@ pub const PAGES_MAX: usize = 1024;
 /// A page on its way, with the room that it takes.
 #[derive(Debug)]
 pub struct Fetched {
-    /// The page.
-    pub page: Page,
+    /// The page; apart, because a channel keeps room for dozens of what goes through it.
+    pub page: Box<Page>,
     /// Given back when the page is committed.
     pub room: OwnedSemaphorePermit,
 }
@@ -47,7 +47,7 @@ pub struct Outlet {
 impl Outlet {
     /// Lets a page through, once there is room for it; some of it may be taken already. `None` when nobody takes pages any
     /// more.
-    async fn send(&self, mut page: Page, taken: Option<OwnedSemaphorePermit>) -> Option<()> {
+    async fn send(&self, mut page: Box<Page>, taken: Option<OwnedSemaphorePermit>) -> Option<()> {
         if let Some(redaction) = &self.redaction {
             redaction.page(&mut page);
         }
@@ -152,7 +152,7 @@ pub async fn fetch(
                         Err(end) => return end,
                     }
                 }
-                if outlet.send(*page, taken).await.is_none() {
+                if outlet.send(page, taken).await.is_none() {
                     return Fetching::Stopped;
                 }
             }
@@ -264,7 +264,7 @@ mod tests {
     async fn sent(redaction: Option<Arc<Redaction>>, record: &Record) -> Fetched {
         let (pages, mut taken) = mpsc::channel(1);
         let outlet = Outlet { redaction, room: Room::new(1 << 20), pages };
-        outlet.send(page(record.clone()), None).await.unwrap();
+        outlet.send(Box::new(page(record.clone())), None).await.unwrap();
         taken.recv().await.unwrap()
     }
 

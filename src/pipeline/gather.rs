@@ -39,7 +39,7 @@ pub struct Gathered {
 
 impl Gathered {
     fn add(&mut self, fetched: Fetched) {
-        let page = fetched.page;
+        let page = *fetched.page;
         self.bytes += page.bytes;
         self.more = page.more;
         self.records.extend(page.records);
