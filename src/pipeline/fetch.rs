@@ -220,18 +220,21 @@ fn show(progress: &Progress, reader: &Reader, page: &Page) {
     let read_to = cursor.sweep.as_ref().map(|sweep| sweep.slice.from).or(cursor.swept).or(cursor.newest);
     let state = match page.task {
         Task::Search => RouteState::Searching,
-        Task::Tail => RouteState::Live,
-        Task::Sweep if cursor.swept.is_none() => RouteState::CatchingUp,
-        Task::Sweep => RouteState::Live,
+        Task::Tail | Task::Sweep if cursor.swept.is_none() => RouteState::CatchingUp,
+        Task::Tail | Task::Sweep => RouteState::Live,
     };
+    // The few events of the tenant are read through while most of the others may still be to come.
+    let aside = cursor.tenant_only && cursor.until.is_none();
     progress.mended(Half::Reading);
     progress.count(|meters| meters.page(page));
     progress.update(|status| {
-        status.state = state;
+        if !aside {
+            status.state = state;
+            status.read_to = read_to;
+        }
         status.sweep_late = reader.is_sweep_late();
         status.tenant_walk = reader.tenant_walk();
         status.held = page.change.held;
-        status.read_to = read_to;
         if !page.more {
             status.last_read = Some(chrono::Utc::now().timestamp());
         }

@@ -1,10 +1,14 @@
 //! Progress that brings no records is progress.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use ccfd::{
     pipeline::{
         plan::{Begin, Plan},
+        progress::RouteState,
         route::Ended,
     },
     simulator::List,
@@ -71,4 +75,21 @@ async fn a_search_for_the_start_goes_on_where_it_was() {
     let wanted = wanted.iter().filter(|(_, second)| *second >= START + 2 * 86_400).count();
     let seen = rig.sink.seen();
     assert_eq!(seen.rows.len(), wanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_is_live_once_its_own_list_is_read_whatever_the_list_of_the_tenant_is_at() {
+    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 5_000)).for_ever();
+    let (states, progress) = (Arc::new(Mutex::new(Vec::new())), rig.progress.clone());
+    let seen = states.clone();
+    let rig = rig.with_mishaps(move |_| {
+        seen.lock().unwrap().push(progress.status().state);
+        None
+    });
+    let running = rig.start();
+    pass(600).await;
+    running.stop().await;
+    let mut states = states.lock().unwrap().clone();
+    states.dedup();
+    assert_eq!(states, [RouteState::Starting, RouteState::CatchingUp, RouteState::Live]);
 }
