@@ -8,7 +8,7 @@ use super::keeper::KeeperError;
 use crate::{
     admin::client::AdminError,
     config::ConfigError,
-    pipeline::policy::{Action, Failure, judge},
+    pipeline::policy::{Action, Failure, judge, judge_state},
 };
 
 /// How a command ended.
@@ -81,6 +81,7 @@ pub fn report(result: anyhow::Result<Exit>) -> Exit {
     };
     eprintln!("ccfd: {error:#}");
     if let Some(error) = state_error(&error) {
+        eprintln!("      {}", judge_state(error).advice);
         return exit_of_state(error);
     }
     if let Some(failure) = error.downcast_ref::<Failure>() {

@@ -95,7 +95,7 @@ pub fn judge(failure: &Failure) -> Judgement {
     match failure {
         Failure::Collect(error) => collect(&error.kind),
         Failure::Sink(error) => sink(error),
-        Failure::State(error) => state(error),
+        Failure::State(error) => judge_state(error),
         Failure::Rejects(RejectsError::Full { .. }) => park(
             "see `ccfd rejects list`; `ccfd rejects retry`, or move the file away: the route goes on by itself",
         ),
@@ -190,7 +190,8 @@ fn sink(error: &SinkError) -> Judgement {
     }
 }
 
-fn state(error: &StateError) -> Judgement {
+/// Judges a failure of the checkpoint store, which may come before there is a route.
+pub fn judge_state(error: &StateError) -> Judgement {
     match error {
         StateError::Conflict { .. } => back_off("another writer changed the checkpoint; it is loaded anew"),
         StateError::TimedOut { .. } => back_off("the disk of the state directory is slow or stuck"),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     ONE_IN, ONE_IN_OF_TLS, PLAIN, TIMEOUTS, all_delivered, heals, hurried_to_elastic, impatient, issued,
-    options, stop, wait_for_trouble,
+    options, routes, stop, wait_for_trouble,
 };
 use crate::support::{
     fake::Ca,
@@ -153,12 +153,12 @@ fn a_cluster_that_is_gone_for_a_while_holds_up_no_other_route_and_gets_everythin
     let process = site.start(&["run"]);
     wait_for_trouble(&site, "backing_off", &["Elasticsearch: no answer"], "`urls`");
     wait_until("the files to hold everything", || {
-        let lines = |route: &Value| route["sink"] == "lines";
-        all_delivered(&site, lines)
+        let lines: Vec<_> = routes(&site).into_iter().filter(|route| route["sink"] == "lines").collect();
+        all_delivered(&site, &lines)
     });
     assert!(elastic.documents("openai-audit-logs").is_empty());
     proxy.heal();
-    wait_until("the cluster to hold everything", || all_delivered(&site, |_| true));
+    wait_until("the cluster to hold everything", || all_delivered(&site, &routes(&site)));
     stop(process);
     assert_indexed_once(&site, &elastic);
     assert_eq!(site.repeats_in_lines(), 0);

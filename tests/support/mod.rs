@@ -7,6 +7,7 @@ pub mod fake_elastic;
 pub mod fake_kibana;
 pub mod http;
 pub mod judge;
+pub mod mounts;
 pub mod openai;
 pub mod opensearch;
 pub mod process;

@@ -75,24 +75,27 @@ impl Site {
         self.dir.path().join(name)
     }
 
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ccfd"));
+        command
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("ADMIN_KEY", ADMIN_KEY)
+            .env("PROJECT_KEY", PROJECT_KEY)
+            .stdin(Stdio::null());
+        command
+    }
+
     pub fn start(&self, arguments: &[&str]) -> Process {
         self.start_with(arguments, &[])
     }
 
     /// With more variables in its environment than the two keys.
     pub fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ccfd"))
-            .args(arguments)
-            .current_dir(self.dir.path())
-            .env_clear()
-            .env("ADMIN_KEY", ADMIN_KEY)
-            .env("PROJECT_KEY", PROJECT_KEY)
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary");
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary");
         let mut stderr = child.stderr.take().expect("piped");
         let log = std::thread::spawn(move || {
             let mut log = String::new();
