@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod deploy;
 pub mod metrics;
 pub mod moment;
+pub mod paced;
 pub mod pipeline;
 pub mod redact;
 pub mod simulator;

@@ -16,6 +16,7 @@ use super::{
     progress::{Half, Progress},
     rejects::{Reject, Rejects, Side},
     shutdown::Shutdown,
+    told::{Delivered, Told},
     write::Writer,
 };
 use crate::{
@@ -35,6 +36,8 @@ pub struct Delivery {
     pub rejects: Rejects,
     /// Where it is shown.
     pub progress: Progress,
+    /// What is said of it.
+    pub told: Told,
 }
 
 /// A batch that is settled at the sink and waits for its commit.
@@ -63,6 +66,7 @@ impl Delivery {
                     Some(gathered) => writing.push_back(self.begin(gathered, shutdown.clone()).await?),
                     None => more = false,
                 },
+                () = self.told.in_time() => {}
             }
         }
         Ok(())
@@ -98,13 +102,8 @@ impl Delivery {
         rejects.extend(self.cut(receipt.cut, &records));
         if !rejects.is_empty() {
             self.rejects.keep(rejects).await?;
-            let file = self.rejects.path().display();
-            if rejected > 0 {
-                tracing::error!(records = rejected, %file, "records set aside in the rejects");
-            }
-            if cut > 0 {
-                tracing::warn!(records = cut, %file, "records delivered with fields cut, kept whole in the rejects");
-            }
+            self.told.rejected(rejected);
+            self.told.cut(cut);
         }
         let last = records.iter().map(|record| record.second).max();
         self.commit(changes, records.len() as u64, last).await?;
@@ -112,7 +111,8 @@ impl Delivery {
         self.progress.count(|meters| meters.settle(settled));
         drop(room);
         if !records.is_empty() {
-            tracing::info!(records = records.len(), already_there, rejected, bytes, "delivered");
+            let records = records.len() as u64;
+            self.told.delivered(Delivered { batches: 1, records, already_there, rejected, bytes });
         }
         Ok(())
     }

@@ -18,4 +18,5 @@ pub mod room;
 pub mod route;
 pub mod shutdown;
 pub mod status_file;
+pub mod told;
 pub mod write;

@@ -32,6 +32,7 @@ use super::{
     rejects::{Rejects, RejectsError},
     room::Room,
     shutdown::Shutdown,
+    told::Told,
     write::Writer,
 };
 use crate::{redact::Redaction, sinks::Sink, tables::Table};
@@ -166,6 +167,7 @@ impl Route {
             status.delivered = checkpoint.delivered;
             status.last_record = checkpoint.last_record;
         });
+        let rejects = self.open_rejects().await?;
         let mut delivery = Delivery {
             writer: Writer {
                 connector: Arc::from(self.collector.as_str()),
@@ -176,7 +178,8 @@ impl Route {
             },
             store,
             checkpoint,
-            rejects: self.open_rejects().await?,
+            told: Told::new(rejects.path().to_owned()),
+            rejects,
             progress: self.progress.clone(),
         };
         let (pages, receiver) = mpsc::channel(PAGES_MAX);

@@ -4,6 +4,7 @@ mod backfill;
 mod check;
 mod demo;
 mod deploy;
+mod logs;
 mod messages;
 mod query;
 mod redact;

@@ -1,0 +1,29 @@
+//! What the daemon says: enough to know what happens, and not more.
+
+use serde_json::Value;
+
+use crate::support::process::{Place, Simulated};
+
+/// The lines with this text.
+fn lines(log: &str, text: &str) -> Vec<Value> {
+    let all = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    all.filter(|line| line["message"] == text).collect()
+}
+
+fn sum(lines: &[Value], field: &str) -> u64 {
+    lines.iter().map(|line| line[field].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn many_batches_are_told_in_few_lines_that_add_up() {
+    let api = Simulated::start(&["--audit-logs", "3000", "--completions", "0"]);
+    let place = Place::new(&api.base_url);
+    place.replace("batch_wait = \"100ms\"", "batch_wait = \"0s\"\nbytes_in_flight = \"64KiB\"");
+    let log = place.run_to(0, &["run", "--once"]).stderr;
+    let told = lines(&log, "delivered");
+    assert!((2..=8).contains(&told.len()), "{} lines: {log}", told.len());
+    assert_eq!(told[0]["batches"], 1, "the first batch is told at once");
+    assert!(sum(&told, "batches") > 20, "{told:?}");
+    assert_eq!((sum(&told, "records"), sum(&told, "rejected")), (place.rows().0, 0));
+    assert!(told.iter().all(|line| line["span"]["route"] == "acme-audit/local"), "{told:?}");
+}
