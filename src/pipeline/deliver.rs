@@ -10,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     checkpoint::Checkpoint,
+    fetch::mended,
     gather::{Gathered, Gatherer},
     meters::Settled,
     policy::Failure,
@@ -177,7 +178,7 @@ impl Delivery {
             self.progress.count(|meters| meters.commit(begun.elapsed()));
             self.checkpoint = checkpoint;
         }
-        self.progress.mended(Half::Writing);
+        mended(Half::Writing, &self.progress);
         self.progress.update(|status| {
             status.delivered = self.checkpoint.delivered;
             status.last_record = self.checkpoint.last_record;

@@ -111,7 +111,7 @@ impl Patience {
     pub fn went_well(&mut self) {
         if std::mem::take(&mut self.tried) {
             self.delays.reset();
-            self.progress.mended(Half::Reading);
+            mended(Half::Reading, &self.progress);
         }
     }
 }
@@ -201,18 +201,34 @@ pub fn pause(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Opt
         text: failure.to_string(),
         advice: advice.to_owned(),
     };
-    let said = progress.failed(failure.half(), state, error);
-    match action {
-        Action::Wait(_) | Action::BackOff => {
-            progress.count(|meters| meters.retry(failure.half(), failure.word()));
+    let told = progress.failed(failure.half(), state, error);
+    if state == RouteState::BackingOff {
+        progress.count(|meters| meters.retry(failure.half(), failure.word()));
+    }
+    match (action, told) {
+        (Action::Wait(_) | Action::BackOff, Some(failures)) => {
             let wait_seconds = wait.unwrap_or_default().as_secs_f64();
-            tracing::warn!(error = %failure, advice, wait_seconds, "trying again, nothing is lost")
+            tracing::warn!(error = %failure, advice, wait_seconds, failures, "trying again, nothing is lost");
         }
-        Action::Park if said => tracing::debug!(error = %failure, advice, "still parked"),
-        Action::Park => tracing::error!(error = %failure, advice, "parked"),
-        Action::Stop => tracing::error!(error = %failure, advice, "stopping"),
+        (Action::Wait(_) | Action::BackOff, None) => {
+            tracing::debug!(error = %failure, advice, "trying again, nothing is lost");
+        }
+        (Action::Park, Some(_)) => tracing::error!(error = %failure, advice, "parked"),
+        (Action::Park, None) => tracing::debug!(error = %failure, advice, "still parked"),
+        (Action::Stop, _) => tracing::error!(error = %failure, advice, "stopping"),
     }
     wait
+}
+
+/// Shows that one half works again, and says so when it did not for long.
+pub fn mended(half: Half, progress: &Progress) {
+    if let Some(after) = progress.mended(half) {
+        let half = match half {
+            Half::Reading => "reading",
+            Half::Writing => "writing",
+        };
+        tracing::info!(half, after_seconds = after.as_secs(), "working again");
+    }
 }
 
 fn show(progress: &Progress, reader: &Reader, page: &Page) {
@@ -225,7 +241,7 @@ fn show(progress: &Progress, reader: &Reader, page: &Page) {
     };
     // The few events of the tenant are read through while most of the others may still be to come.
     let aside = cursor.tenant_only && cursor.until.is_none();
-    progress.mended(Half::Reading);
+    mended(Half::Reading, progress);
     progress.count(|meters| meters.page(page));
     progress.update(|status| {
         if !aside {

@@ -5,12 +5,19 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{meters::Meters, room::Room};
+use crate::paced::Paced;
+
+/// The time between two lines about failures that pass and are of one kind.
+const FAILURES_INTERVAL: Duration = Duration::from_secs(300);
+/// A failure that passes sooner is not worth a line when it has passed.
+const LASTING: Duration = Duration::from_secs(60);
 
 /// What a route is busy with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,19 +203,28 @@ struct Shared {
     rejects: Option<PathBuf>,
     /// What is wrong with each half.
     troubles: [Option<Trouble>; 2],
+    /// Failures not told yet, by their advice. Kept when they pass: what comes and goes is told as seldom as what stays.
+    untold: BTreeMap<String, Paced<u64>>,
 }
 
 #[derive(Debug)]
 struct Trouble {
     state: RouteState,
     error: ShownError,
+    since: Instant,
 }
 
 impl Progress {
     /// Begins with what never changes; `changed` is told when the state changes.
     pub fn new(status: RouteStatus, changed: Arc<Notify>) -> Self {
-        let shared =
-            Shared { status, meters: Meters::default(), room: None, rejects: None, troubles: [None, None] };
+        let shared = Shared {
+            status,
+            meters: Meters::default(),
+            room: None,
+            rejects: None,
+            troubles: [None, None],
+            untold: BTreeMap::new(),
+        };
         Self { shared: Arc::new(Mutex::new(shared)), changed }
     }
 
@@ -241,27 +257,43 @@ impl Progress {
         self.change(|shared| change(&mut shared.status));
     }
 
-    /// Shows what is wrong with one half. True when it is parked for this reason already.
-    pub fn failed(&self, half: Half, state: RouteState, error: ShownError) -> bool {
+    /// Shows what is wrong with one half. Answers how many failures a line about it would tell of; `None` when it was told
+    /// already: of what passes a while ago, of what is parked for the same reason ever since.
+    pub fn failed(&self, half: Half, state: RouteState, error: ShownError) -> Option<u64> {
         self.change(|shared| {
             let trouble = &mut shared.troubles[half as usize];
-            let known = trouble.as_ref().is_some_and(|known| {
-                known.state == RouteState::Parked
-                    && state == RouteState::Parked
-                    && known.error.advice == error.advice
-            });
-            *trouble = Some(Trouble { state, error });
-            shared.meters.parks[half as usize] += u64::from(state == RouteState::Parked && !known);
-            known
+            let parked = |trouble: &Trouble| {
+                trouble.state == RouteState::Parked && trouble.error.advice == error.advice
+            };
+            let told = match state {
+                RouteState::BackingOff => {
+                    let fresh = || Paced::new(FAILURES_INTERVAL);
+                    let untold = shared.untold.entry(error.advice.clone()).or_insert_with(fresh);
+                    untold.add(|failures| *failures += 1)
+                }
+                RouteState::Parked => (!trouble.as_ref().is_some_and(parked)).then_some(1),
+                RouteState::Starting
+                | RouteState::Searching
+                | RouteState::CatchingUp
+                | RouteState::Live
+                | RouteState::Paused
+                | RouteState::Stopped => Some(1),
+            };
+            let since = trouble.as_ref().map_or_else(Instant::now, |trouble| trouble.since);
+            *trouble = Some(Trouble { state, error, since });
+            shared.meters.parks[half as usize] += u64::from(state == RouteState::Parked && told.is_some());
+            told
         })
     }
 
-    /// One half has done its work again.
-    pub fn mended(&self, half: Half) {
-        self.change(|shared| {
-            shared.troubles[half as usize] = None;
+    /// One half has done its work again. Answers how long it did not, if that was long enough for a line.
+    pub fn mended(&self, half: Half) -> Option<Duration> {
+        let trouble = self.change(|shared| {
             shared.meters.succeeded[half as usize] = Some(chrono::Utc::now().timestamp());
-        });
+            shared.troubles[half as usize].take()
+        })?;
+        let lasted = trouble.since.elapsed();
+        (trouble.state == RouteState::Parked || lasted >= LASTING).then_some(lasted)
     }
 
     /// Wakes the watchers when the route does something else after the change.

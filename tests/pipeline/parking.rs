@@ -159,8 +159,25 @@ fn what_is_wrong_is_said_once_for_each_half_of_a_route() {
         advice: judge(&failure(free)).advice.to_owned(),
     };
     let half = failure(1).half();
-    assert!(!progress.failed(half, RouteState::Parked, shown(1)));
-    assert!(progress.failed(half, RouteState::Parked, shown(2)), "the same trouble with other numbers");
-    progress.mended(half);
-    assert!(!progress.failed(half, RouteState::Parked, shown(3)));
+    assert_eq!(progress.failed(half, RouteState::Parked, shown(1)), Some(1));
+    assert_eq!(progress.failed(half, RouteState::Parked, shown(2)), None, "the same trouble, other numbers");
+    assert!(progress.mended(half).is_some(), "that it goes on is worth a line");
+    assert_eq!(progress.failed(half, RouteState::Parked, shown(3)), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_comes_and_goes_is_told_at_first_and_then_summed() {
+    let progress = Progress::new(RouteStatus::default(), Arc::default());
+    let failure = Failure::Sink(SinkError::Busy { path: "/tables.db".to_owned() });
+    let fail = || {
+        let advice = judge(&failure).advice.to_owned();
+        let error = ShownError { at: 0, text: failure.to_string(), advice };
+        progress.failed(failure.half(), RouteState::BackingOff, error)
+    };
+    assert_eq!((fail(), fail()), (Some(1), None));
+    assert_eq!(progress.mended(failure.half()), None, "what passed soon is not worth a line");
+    assert_eq!(fail(), None);
+    pass(400).await;
+    assert_eq!(fail(), Some(3));
+    assert!(progress.mended(failure.half()).is_some_and(|lasted| lasted.as_secs() == 400));
 }
