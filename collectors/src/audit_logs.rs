@@ -105,6 +105,8 @@ pub struct Doubts {
     strikes: u32,
     /// `has_more` was seen on an empty page of a single second: an empty page is the end, whatever it says.
     empty_is_end: bool,
+    /// It was said that pages cannot be placed.
+    told: bool,
 }
 
 /// Takes from the unread stretch what a page has shown. `now` is the newest second that a record may have.
@@ -128,7 +130,9 @@ pub fn advance(
             Ok(done_or_more(reading.finish_window()))
         }
         Order::Empty | Order::Mixed => {
-            tracing::warn!(order = ?seen.order, from, to, "page cannot be placed in time, halving the window");
+            if !std::mem::replace(&mut doubts.told, true) {
+                tracing::warn!(order = ?seen.order, from, to, "pages cannot be placed in time, halving their windows");
+            }
             if !reading.halve(now.max(seen.max)) {
                 if seen.order == Order::Mixed {
                     return contradiction(doubts);

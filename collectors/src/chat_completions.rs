@@ -66,6 +66,8 @@ impl ChatCompletions {
 #[derive(Debug, Default)]
 pub struct Doubts {
     strikes: u32,
+    /// It was said that empty pages are followed by more.
+    told_of_empty: bool,
 }
 
 impl Doubts {
@@ -101,7 +103,7 @@ pub fn advance(
         Some(_) | None => seen.order,
     };
     match order {
-        Order::Empty if page.unusable.is_empty() => return Ok(empty(reading, seen, anchors)),
+        Order::Empty if page.unusable.is_empty() => return Ok(empty(reading, seen, anchors, doubts)),
         Order::Empty if seen.has_more => {
             return Err(CollectErrorKind::Malformed(Malformed {
                 offset: 0,
@@ -209,12 +211,14 @@ pub fn fall_back(reading: &mut Reading, anchors: &mut Anchors, why: &'static str
     tracing::warn!(second = gone.second, older, why, "anchor is gone, falling back to an older one");
 }
 
-fn empty(reading: &mut Reading, seen: Seen, anchors: &mut Anchors) -> Turn {
+fn empty(reading: &mut Reading, seen: Seen, anchors: &mut Anchors, doubts: &mut Doubts) -> Turn {
     if seen.has_more {
         if reading.empty < STRIKES {
             return Turn::More;
         }
-        tracing::warn!("has_more on an empty page again and again: it counts as the end");
+        if !std::mem::replace(&mut doubts.told_of_empty, true) {
+            tracing::warn!("has_more on an empty page again and again: it counts as the end");
+        }
     }
     reading.empty = 0;
     // An empty answer may mean "no such cursor", also behind a record that was read a moment ago. An older one confirms it.

@@ -231,12 +231,17 @@ impl Walk {
         // A list whose `has_more` never ends makes a crowd of any second.
         let is_crowded = found >= LIMIT as u64;
         if is_crowded && self.cursor.crowded.insert(second, found).is_none_or(|before| before < found) {
-            let (complete, anomaly) = match complete {
-                true => ("likely", Anomaly::CrowdedSecond),
-                false => ("unknown", Anomaly::CrowdedSecondUnsure),
-            };
-            self.tally.note(anomaly);
-            tracing::warn!(second, found, complete, "crowded second: more records than a page holds");
+            if complete {
+                self.tally.note(Anomaly::CrowdedSecond);
+                tracing::debug!(second, found, "crowded second: more than a page holds, likely all found");
+            } else {
+                self.tally.note(Anomaly::CrowdedSecondUnsure);
+                tracing::warn!(
+                    second,
+                    found,
+                    "crowded second: more than a page holds, perhaps not all found"
+                );
+            }
         }
         self.pass(reading, anchor, second)
     }

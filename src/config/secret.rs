@@ -1,10 +1,12 @@
 //! Where a key comes from, and getting it. The key itself never stands in the settings.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use config::Value;
 use secrecy::SecretString;
@@ -128,7 +130,7 @@ impl SecretSource {
             if !is_handed_over(path, environment) {
                 return Err(SecretError::Exposed(self.clone(), mode));
             }
-            tracing::warn!(secret = %self, "secret file can be read by everyone");
+            self.warn_once();
         }
         let mut bytes = Vec::new();
         file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -136,6 +138,15 @@ impl SecretSource {
             return Err(SecretError::TooLarge(self.clone()));
         }
         Ok(bytes)
+    }
+
+    /// Secrets are read anew with each request; that everyone can read them is news only once.
+    fn warn_once(&self) {
+        static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+        let is_news = TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(self.name());
+        if is_news {
+            tracing::warn!(secret = %self, "secret file can be read by everyone: let the runtime give it mode 0400");
+        }
     }
 
     fn name(&self) -> String {

@@ -3,7 +3,10 @@
 use std::{
     fmt, fs, io, mem,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, Weak},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -60,6 +63,8 @@ pub(crate) struct Shared {
     inner: Mutex<Inner>,
     /// The heads that are durable. Its lock is held for moments only, never across a disk access.
     heads: Mutex<Heads>,
+    /// The last copy failed, which was said.
+    copy_failing: AtomicBool,
 }
 
 /// What one operation at a time may use.
@@ -100,6 +105,7 @@ impl Store {
             lock_wait: options.lock_wait,
             inner: Mutex::new(inner),
             heads: Mutex::new(heads),
+            copy_failing: AtomicBool::new(false),
         });
         Ok(Opened { store: Self { shared }, recovery })
     }
@@ -187,8 +193,16 @@ impl Shared {
     fn copy_now(&self) {
         let inner = self.inner.lock().map_err(|_| broke_before());
         match inner.and_then(|mut inner| inner.copy(self)) {
-            Ok(()) | Err(StateError::Closed) => {}
-            Err(error) => tracing::warn!(%error, "the copy of the checkpoints could not be written"),
+            Ok(()) => self.copy_failing.store(false, Ordering::Relaxed),
+            Err(StateError::Closed) => {}
+            Err(error) => {
+                if !self.copy_failing.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        %error,
+                        "the copy of the checkpoints cannot be written, trying again: check space and permissions"
+                    );
+                }
+            }
         }
     }
 }

@@ -9,8 +9,9 @@ mod server;
 mod setup;
 mod write;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -29,6 +30,7 @@ use super::remote::Service;
 use super::sink_thread::SinkThread;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished};
 use crate::config::{ElasticsearchSettings, Environment, Refresh};
+use crate::paced::Paced;
 use crate::tables::Table;
 
 /// Bytes of an answer that are read at most: some 60 for each row of the largest request, and errors with their reasons.
@@ -36,6 +38,9 @@ const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
 /// Bytes of records that make a good request: 50 pages and more, and several of them within the daemon's memory.
 const BATCH_BYTES: usize = 11 << 18;
+
+/// The time between two lines about records in a failure store.
+const FAILURE_STORE_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The sink. Connects at the first check or write.
 pub struct ElasticsearchSink {
@@ -52,6 +57,8 @@ struct State {
     bytes_max: AtomicUsize,
     encoding: SinkThread,
     buffers: Buffers,
+    /// Records that went to a failure store, not told yet.
+    in_failure_store: Mutex<Paced<u64>>,
 }
 
 impl ElasticsearchSink {
@@ -79,6 +86,7 @@ impl ElasticsearchSink {
             bytes_max: AtomicUsize::new(bytes_max),
             encoding: SinkThread::default(),
             buffers: Buffers::default(),
+            in_failure_store: Mutex::new(Paced::new(FAILURE_STORE_INTERVAL)),
             settings,
             clock,
         };
@@ -101,6 +109,15 @@ impl State {
     fn shrink(&self, rows: usize, bytes: usize) {
         if rows > 1 && self.bytes_max.fetch_min(bytes / 2, Ordering::Relaxed) > bytes / 2 {
             tracing::warn!(bytes, "a request was too large: smaller ones are sent from now on");
+        }
+    }
+
+    /// Says that records are in the failure store, which somebody must look into.
+    fn tell_of_failure_store(&self, index: &str, records: u64) {
+        let mut untold = self.in_failure_store.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(records) = untold.add(|sum| *sum += records) {
+            let advice = "see the failure store (GET INDEX::failures/_search) for what the mapping refuses";
+            tracing::warn!(index, records, advice, "records went to the failure store of the data stream");
         }
     }
 

@@ -82,6 +82,7 @@ impl Writing {
                         Ok(answered) => answered,
                         Err(error) => return self.leave(bulk.rows, error),
                     };
+                    state.tell_of_failure_store(&self.index, answered.in_failure_store);
                     self.take(bulk.rows, answered).map_err(|kind| {
                         let error = state.cluster.error(kind, &response.headers);
                         SinkError::Remote(error)
@@ -132,18 +133,10 @@ impl Writing {
     /// Takes what is settled out of the rows of one request; the fault of the others, if there are any.
     fn take(&mut self, rows: Range<usize>, answered: Answered) -> Result<(), RemoteErrorKind> {
         self.taken = true;
-        let Answered { receipt, left, fault, in_failure_store } = answered;
+        let Answered { receipt, left, fault, in_failure_store: _ } = answered;
         let places = &self.rows[rows];
         self.settled.add(receipt, places);
         self.left.extend(left.into_iter().filter_map(|row| places.get(row)));
-        if in_failure_store > 0 {
-            let index = &self.index;
-            tracing::warn!(
-                index,
-                records = in_failure_store,
-                "records went to the failure store of the data stream"
-            );
-        }
         fault.map_or(Ok(()), |fault| Err(fault.kind(&self.index)))
     }
 

@@ -3,6 +3,8 @@
 //! A failed run keeps its good documents and does not say which they are, so sending them again repeats them where the
 //! index has no pipeline that sets ids. Runs are therefore split only when documents are at fault.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use collectors::Response;
 use http::{Method, StatusCode};
@@ -22,8 +24,6 @@ pub(super) struct Run<'s> {
     receipt: Receipt,
     /// Whether a missing connector was looked for during this batch.
     looked_again: bool,
-    /// Whether it was said that documents of this batch are sent again.
-    split: bool,
 }
 
 /// What one request did to its documents.
@@ -36,7 +36,7 @@ enum Step {
 impl<'s> Run<'s> {
     pub(super) fn new(sink: &'s KibanaIndexSink, batch: Batch) -> Self {
         let documents = Documents::of(&batch, sink.settings.execution_time_field.as_deref());
-        Self { sink, batch, documents, receipt: Receipt::default(), looked_again: false, split: false }
+        Self { sink, batch, documents, receipt: Receipt::default(), looked_again: false }
     }
 
     /// Sends everything. What was settled before a failure is told with it.
@@ -93,11 +93,11 @@ impl<'s> Run<'s> {
             }
             Verdict::Failed(kind) => Err(self.sink.client.error(kind, answer)),
             Verdict::Documents { reasons } => {
-                if places.len() > 1 && !std::mem::replace(&mut self.split, true) {
+                if places.len() > 1 && !self.sink.told_of_parts.swap(true, Ordering::Relaxed) {
                     let documents = places.len();
                     tracing::warn!(
                         documents,
-                        "a run failed for some of its documents: they are sent again in parts"
+                        "a run failed for some of its documents: they are sent again in parts, each time that it happens"
                     );
                 }
                 // Those that are there already are asked for together: one request shows that they are.

@@ -10,6 +10,7 @@ mod execute;
 mod fault;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -33,13 +34,15 @@ pub struct KibanaIndexSink {
     /// The ids of the connectors in use, by the key of the source. Held while one is looked for, so that no other route
     /// looks at the same time.
     connectors: Mutex<BTreeMap<&'static str, String>>,
+    /// Whether it was said that documents are sent again.
+    told_of_parts: AtomicBool,
 }
 
 impl KibanaIndexSink {
     /// A sink with these settings; the environment may hold its secret. Touches nothing yet.
     pub fn new(settings: KibanaIndexSettings, environment: Environment) -> Self {
         let client = Client::new(&settings, environment);
-        Self { settings, client, connectors: Mutex::default() }
+        Self { settings, client, connectors: Mutex::default(), told_of_parts: AtomicBool::new(false) }
     }
 
     /// The id of the connector for a source, found or made at the first call.

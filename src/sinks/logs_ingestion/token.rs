@@ -24,6 +24,8 @@ struct Held {
     token: Token,
     /// When it is to be replaced, in Unix seconds.
     due: i64,
+    /// An attempt to replace it failed, which was said.
+    told: bool,
 }
 
 impl Tokens {
@@ -64,8 +66,10 @@ impl Tokens {
         if !self.is_due() {
             return;
         }
-        if let Err(error) = self.ask().await {
-            let seconds_left = self.put_off() - self.clock.now();
+        if let Err(error) = self.ask().await
+            && let Some(end) = self.put_off()
+        {
+            let seconds_left = end - self.clock.now();
             tracing::warn!(%error, seconds_left, "no new token yet: the old one serves until it expires");
         }
     }
@@ -77,7 +81,7 @@ impl Tokens {
         let now = self.clock.now();
         // With a quarter of its life left there is time to try again. Some issuers answer with the same token for a while.
         let due = (now + RETRY).max(token.end - (token.end - now) / 4);
-        *self.held() = Some(Held { token: token.clone(), due });
+        *self.held() = Some(Held { token: token.clone(), due, told: false });
         tracing::debug!(lifetime_seconds = token.end - now, "new token");
         Ok(token)
     }
@@ -91,13 +95,13 @@ impl Tokens {
         self.held().as_ref().is_none_or(|held| held.due <= self.clock.now())
     }
 
-    /// Lets the next attempt wait; tells when the token ends.
-    fn put_off(&self) -> i64 {
+    /// Lets the next attempt wait. Answers when the token ends, the first time.
+    fn put_off(&self) -> Option<i64> {
         let next = self.clock.now() + RETRY;
-        self.held().as_mut().map_or(0, |held| {
-            held.due = next;
-            held.token.end
-        })
+        let mut held = self.held();
+        let held = held.as_mut()?;
+        held.due = next;
+        (!std::mem::replace(&mut held.told, true)).then_some(held.token.end)
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Option<Held>> {

@@ -17,11 +17,13 @@ pub(super) struct Keeper {
     retention: Option<Duration>,
     size_max: Option<u64>,
     next: i64,
+    /// The last look failed, which was said.
+    failing: bool,
 }
 
 impl Keeper {
     pub(super) fn new(settings: &NdjsonSettings) -> Self {
-        Self { retention: settings.retention, size_max: settings.size_max, next: 0 }
+        Self { retention: settings.retention, size_max: settings.size_max, next: 0, failing: false }
     }
 
     /// Removes old files, if it is time; never one of the `current` ones. A failure is logged and tried again a
@@ -33,9 +35,16 @@ impl Keeper {
             return;
         }
         self.next = now + EVERY;
-        if let Err(error) = self.remove(path, current, now) {
-            tracing::warn!(%error, "removing old files failed; trying again in a minute");
-        }
+        let failing = match self.remove(path, current, now) {
+            Ok(()) => false,
+            Err(error) => {
+                if !self.failing {
+                    tracing::warn!(%error, "removing old files failed; trying again every minute");
+                }
+                true
+            }
+        };
+        self.failing = failing;
     }
 
     fn remove(&self, path: &Path, current: &[Name], now: i64) -> Result<(), SinkError> {

@@ -21,6 +21,8 @@ const CHUNK_PAGES: u64 = 1000;
 #[derive(Debug, Default)]
 pub(super) struct Keeper {
     next: i64,
+    /// The last look failed, which was said.
+    failing: bool,
 }
 
 impl Keeper {
@@ -33,12 +35,16 @@ impl Keeper {
             return;
         }
         match remove(&database.connection, settings, now) {
-            Ok(Progress::Done) => self.next = now + EVERY,
-            Ok(Progress::More) => self.next = now,
+            Ok(progress) => {
+                self.next = now + if progress == Progress::Done { EVERY } else { 0 };
+                self.failing = false;
+            }
             Err(error) => {
                 self.next = now + EVERY;
-                let path = database.path.display();
-                tracing::warn!(%path, %error, "removing old rows failed; trying again in a minute");
+                if !std::mem::replace(&mut self.failing, true) {
+                    let path = database.path.display();
+                    tracing::warn!(%path, %error, "removing old rows failed; trying again every minute");
+                }
             }
         }
     }
