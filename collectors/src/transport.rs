@@ -10,6 +10,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Certificate, ClientBuilder, Identity, Proxy, redirect};
 
+use crate::observed::Watched;
+
 /// Connections to one host that are kept for the next request. Each holds the buffers of the largest answer it has seen, and a
 /// thousand collectors that share a pool seldom ask at the same moment.
 const IDLE_CONNECTIONS_MAX: usize = 16;
@@ -179,24 +181,31 @@ impl Http {
         body: Bytes,
         body_max: usize,
     ) -> Result<Response, TransportError> {
-        let unreachable = |error: reqwest::Error| {
+        let mut watched = Watched::begin(&method, url, &headers, body.len());
+        let unreachable = |watched: &mut Watched, error: reqwest::Error| {
+            watched.failed(&error);
             TransportError::Unreachable(format!("{}: {}", authority(url), chain(&error.without_url())))
         };
         let request = self.client.request(method, url).headers(headers).body(body);
-        let mut response = request.send().await.map_err(unreachable)?;
+        let mut response = request.send().await.map_err(|error| unreachable(&mut watched, error))?;
+        watched.answered(response.status(), response.headers());
         let too_large = TransportError::TooLarge { bytes_max: body_max };
         let announced =
             response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         if announced > body_max {
+            watched.outgrew();
             return Err(too_large);
         }
         let mut body = BytesMut::with_capacity(announced);
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&mut watched, error))? {
+            watched.received(chunk.len());
             if body.len() + chunk.len() > body_max {
+                watched.outgrew();
                 return Err(too_large);
             }
             body.extend_from_slice(&chunk);
         }
+        watched.done();
         let headers = std::mem::take(response.headers_mut());
         Ok(Response { status: response.status(), headers, body: fitted(body) })
     }
