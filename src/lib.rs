@@ -10,6 +10,7 @@ pub mod moment;
 pub mod paced;
 pub mod pipeline;
 pub mod redact;
+pub mod request_trace;
 pub mod simulator;
 pub mod sinks;
 pub mod tables;

@@ -239,7 +239,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__backfill)
-            opts="-h --collector --sink --from --to --parallel --again --config --help"
+            opts="-h --collector --sink --from --to --parallel --again --trace-requests --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -262,6 +262,10 @@ _ccfd() {
                     return 0
                     ;;
                 --parallel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trace-requests)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1123,13 +1127,17 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__run)
-            opts="-h --once --timeout --accept-change --config --help"
+            opts="-h --once --timeout --accept-change --trace-requests --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trace-requests)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

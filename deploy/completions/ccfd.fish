@@ -42,6 +42,7 @@ complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "simulate" -d 'Serve an Op
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "demo" -d 'Show it all at work against the simulator, in a fresh directory'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ccfd -n "__fish_ccfd_using_subcommand run" -l timeout -d 'With --once: end after this time at the latest, with exit code 1' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand run" -l trace-requests -d 'Write a line about every request to FILE, for support: no bodies, no keys; removed after an hour' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand run" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand run" -l once -d 'End when each route has read to now and finished a sweep if one is due'
 complete -c ccfd -n "__fish_ccfd_using_subcommand run" -l accept-change -d 'Go on from the old place although a checkpoint was written for another source, filter or sink'
@@ -51,6 +52,7 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l sink -d 'The sink
 complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l from -d 'First time: RFC 3339, a UTC day, a look-back such as 30d, or beginning' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l to -d 'Time before which it ends [default: where the route\'s own coverage begins, else now]' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l parallel -d 'How many slices are read at the same time (audit logs only; the key\'s rate still holds)' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l trace-requests -d 'Write a line about every request to FILE, for support: no bodies, no keys; removed after an hour' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l again -d 'Begin anew, although this backfill was begun or finished before'
 complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -s h -l help -d 'Print help'

@@ -4,6 +4,7 @@ mod show;
 
 use std::{
     io::{self, IsTerminal},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -32,6 +33,7 @@ use crate::{
         route::Ended,
         shutdown::{Shutdown, shutdown},
     },
+    request_trace::RequestTrace,
 };
 use show::Display;
 
@@ -60,6 +62,9 @@ pub struct Arguments {
     /// Begin anew, although this backfill was begun or finished before
     #[arg(long)]
     again: bool,
+    /// Write a line about every request to FILE, for support: no bodies, no keys; removed after an hour
+    #[arg(long, value_name = "FILE")]
+    trace_requests: Option<PathBuf>,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -84,7 +89,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         parallel: usize::try_from(arguments.parallel).unwrap_or(1),
         again: arguments.again,
     };
-    runtime()?.block_on(backfill(config, context, &wanted))
+    runtime()?.block_on(backfill(config, context, &wanted, arguments.trace_requests.as_deref()))
 }
 
 /// The sink that is meant: the named one, or the collector's only one.
@@ -104,14 +109,24 @@ pub fn pick_sink(config: &Config, collector: &str, sink: Option<&str>) -> Result
     }
 }
 
-async fn backfill(config: Config, context: &Context, wanted: &BackfillWanted) -> anyhow::Result<Exit> {
+async fn backfill(
+    config: Config,
+    context: &Context,
+    wanted: &BackfillWanted,
+    trace: Option<&Path>,
+) -> anyhow::Result<Exit> {
     let (sender, stop) = shutdown();
     watch_stop(sender)?;
     match Keeper::find(&config, context, "ccfd backfill").await? {
         Keeper::Own(store) => {
+            let _trace = RequestTrace::begin(&config.state.dir, trace)?;
             let done = read(config, context, wanted, &store, stop).await;
             store.close().await?;
             done
+        }
+        Keeper::Daemon(_) if trace.is_some() => {
+            let text = "--trace-requests: the daemon sends the requests; start it with `ccfd run --trace-requests FILE`";
+            Err(UsageError(text.to_owned()).into())
         }
         Keeper::Daemon(daemon) => follow(&daemon, wanted, stop).await,
     }

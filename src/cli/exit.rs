@@ -9,6 +9,7 @@ use crate::{
     admin::client::AdminError,
     config::ConfigError,
     pipeline::policy::{Action, Failure, judge, judge_state},
+    request_trace::TraceError,
 };
 
 /// How a command ended.
@@ -91,7 +92,11 @@ pub fn report(result: anyhow::Result<Exit>) -> Exit {
     if let Some(AdminError::Usage(_)) = admin_error(&error) {
         return Exit::Usage;
     }
-    if error.is::<ConfigError>() || error.is::<UsageError>() { Exit::Usage } else { Exit::Failed }
+    if error.is::<ConfigError>() || error.is::<UsageError>() || error.is::<TraceError>() {
+        Exit::Usage
+    } else {
+        Exit::Failed
+    }
 }
 
 fn state_error(error: &anyhow::Error) -> Option<&StateError> {

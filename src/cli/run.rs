@@ -1,6 +1,6 @@
 //! `ccfd run`: every configured route, until told to stop; with `--once`, until everything is read.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -26,6 +26,7 @@ use crate::{
         shutdown::{Shutdown, shutdown},
         status_file::{StatusFile, keep_status_file},
     },
+    request_trace::RequestTrace,
 };
 
 #[derive(Debug, Args)]
@@ -39,6 +40,9 @@ pub struct Arguments {
     /// Go on from the old place although a checkpoint was written for another source, filter or sink
     #[arg(long)]
     accept_change: bool,
+    /// Write a line about every request to FILE, for support: no bodies, no keys; removed after an hour
+    #[arg(long, value_name = "FILE")]
+    trace_requests: Option<PathBuf>,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -52,6 +56,7 @@ async fn serve(config: Config, context: &Context, arguments: &Arguments) -> anyh
     watch_stop(sender).context("cannot watch for signals")?;
     let command = if arguments.once { "ccfd run --once" } else { "ccfd run" };
     let store = open(&config.state, command)?;
+    let _trace = RequestTrace::begin(&config.state.dir, arguments.trace_requests.as_deref())?;
     name_orphans(&store, &config)?;
     let mode =
         Mode { once: arguments.once, timeout: arguments.timeout, accept_change: arguments.accept_change };

@@ -15,3 +15,4 @@ mod run;
 mod settings;
 mod simulate;
 mod status;
+mod trace_requests;

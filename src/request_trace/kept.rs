@@ -1,0 +1,139 @@
+//! The traces that are still to be removed, also by a later start: what is to go within the hour must not stay because the
+//! daemon ended meanwhile. They are listed in the state directory.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// How long a trace is kept.
+pub(super) const KEPT_FOR: Duration = Duration::from_secs(3600);
+/// The list's name below the state directory.
+const LIST: &str = "request-traces.json";
+/// The first line is some hundred bytes.
+const FIRST_LINE_BYTES_MAX: u64 = 4096;
+
+/// The first line of a trace, by which it is known.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Head {
+    /// Version of this format.
+    pub request_trace: u32,
+    /// Whose requests.
+    pub ccfd: String,
+    /// When it was begun.
+    pub began: String,
+    /// When it goes, in Unix seconds.
+    pub remove_at: i64,
+}
+
+/// A trace, and when it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Trace {
+    file: PathBuf,
+    /// In Unix seconds.
+    remove_at: i64,
+}
+
+/// All that are to be removed.
+pub(super) struct Kept {
+    list: PathBuf,
+    traces: Vec<(Trace, Instant)>,
+}
+
+impl Kept {
+    /// As the list says. A list that cannot be read is none.
+    pub(super) fn load(state_dir: &Path, now: i64) -> Self {
+        let list = state_dir.join(LIST);
+        let traces: Vec<Trace> = match fs::read(&list) {
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        let traces = traces.into_iter().map(|trace| {
+            let due = due(trace.remove_at, now);
+            (trace, due)
+        });
+        Self { traces: traces.collect(), list }
+    }
+
+    /// Whether nothing is to be removed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.traces.is_empty()
+    }
+
+    /// When the next one goes.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.traces.iter().map(|(_, due)| *due).min()
+    }
+
+    /// Adds one.
+    pub(super) fn add(&mut self, file: PathBuf, remove_at: i64, now: i64) -> io::Result<()> {
+        self.traces.push((Trace { file, remove_at }, due(remove_at, now)));
+        self.store()
+    }
+
+    /// Removes those whose time has come; answers which files they were.
+    pub(super) fn remove_due(&mut self) -> Vec<PathBuf> {
+        let now = Instant::now();
+        let traces = std::mem::take(&mut self.traces);
+        let (gone, left): (Vec<_>, Vec<_>) = traces.into_iter().partition(|(_, due)| *due <= now);
+        self.traces = left;
+        if gone.is_empty() {
+            return Vec::new();
+        }
+        for (trace, _) in &gone {
+            remove(trace);
+        }
+        if let Err(error) = self.store() {
+            tracing::warn!(list = %self.list.display(), %error, "the list of request traces cannot be written");
+        }
+        gone.into_iter().map(|(trace, _)| trace.file).collect()
+    }
+
+    fn store(&self) -> io::Result<()> {
+        if self.traces.is_empty() {
+            return match fs::remove_file(&self.list) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                Ok(()) | Err(_) => Ok(()),
+            };
+        }
+        let traces: Vec<&Trace> = self.traces.iter().map(|(trace, _)| trace).collect();
+        let mut file = tempfile::NamedTempFile::new_in(self.list.parent().unwrap_or(Path::new(".")))?;
+        serde_json::to_writer(&mut file, &traces)?;
+        file.write_all(b"\n")?;
+        file.persist(&self.list).map(drop).map_err(|error| error.error)
+    }
+}
+
+/// At the latest an hour from now: a clock that jumps does not make it later.
+fn due(remove_at: i64, now: i64) -> Instant {
+    let left = Duration::from_secs(u64::try_from(remove_at.saturating_sub(now)).unwrap_or(0));
+    Instant::now() + left.min(KEPT_FOR)
+}
+
+/// Removes a trace, but nothing else that stands in its place by now.
+fn remove(trace: &Trace) {
+    let file = trace.file.display();
+    if !is_still(trace) {
+        tracing::debug!(%file, "the request trace is not there any more");
+        return;
+    }
+    match fs::remove_file(&trace.file) {
+        Ok(()) => tracing::info!(%file, "request trace removed"),
+        Err(error) => tracing::warn!(%file, %error, "the request trace cannot be removed: remove it by hand"),
+    }
+}
+
+fn is_still(trace: &Trace) -> bool {
+    let is_file = fs::symlink_metadata(&trace.file).is_ok_and(|found| found.is_file());
+    is_file && read_head(&trace.file).is_ok_and(|head| head.remove_at == trace.remove_at)
+}
+
+fn read_head(path: &Path) -> io::Result<Head> {
+    let mut line = String::new();
+    BufReader::new(File::open(path)?.take(FIRST_LINE_BYTES_MAX)).read_line(&mut line)?;
+    serde_json::from_str(&line).map_err(io::Error::other)
+}
