@@ -14,3 +14,4 @@ pub mod request_trace;
 pub mod simulator;
 pub mod sinks;
 pub mod tables;
+pub mod telemetry;

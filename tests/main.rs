@@ -16,3 +16,5 @@ mod pipeline;
 mod service;
 mod sinks;
 mod support;
+#[cfg(feature = "otel")]
+mod telemetry;

@@ -8,6 +8,8 @@ use std::{
 };
 
 use http::{HeaderMap, Method, StatusCode};
+use tracing::{Span, field::Empty};
+use url::Url;
 
 static OBSERVER: OnceLock<Arc<dyn RequestObserver>> = OnceLock::new();
 
@@ -92,12 +94,15 @@ impl fmt::Debug for Exchange {
 }
 
 /// One request under observation; shown when it is dropped, so that one that nobody waits for is shown, too.
-pub(crate) struct Watched(Option<(Instant, Exchange)>);
+pub(crate) struct Watched {
+    span: Span,
+    exchange: Option<(Instant, Exchange)>,
+}
 
 impl Watched {
     /// Begins to watch, if anybody wants to see.
     pub(crate) fn begin(method: &Method, url: &str, headers: &HeaderMap, request_bytes: usize) -> Self {
-        Self(OBSERVER.get().map(|_| {
+        let exchange = OBSERVER.get().map(|_| {
             let exchange = Exchange {
                 at: SystemTime::now(),
                 took: Duration::ZERO,
@@ -110,10 +115,12 @@ impl Watched {
                 failed: Some(Failed::GivenUp),
             };
             (Instant::now(), exchange)
-        }))
+        });
+        Self { span: span(method, url, request_bytes), exchange }
     }
 
     pub(crate) fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.span.record("http.response.status_code", i64::from(status.as_u16()));
         self.note(|exchange| exchange.answer = Some((status, headers.clone())));
     }
 
@@ -122,19 +129,25 @@ impl Watched {
     }
 
     pub(crate) fn failed(&mut self, error: &reqwest::Error) {
-        self.note(|exchange| exchange.failed = Some(Failed::of(error)));
+        self.fail(Failed::of(error));
     }
 
     pub(crate) fn outgrew(&mut self) {
-        self.note(|exchange| exchange.failed = Some(Failed::TooLarge));
+        self.fail(Failed::TooLarge);
     }
 
-    pub(crate) fn done(&mut self) {
+    pub(crate) fn done(&mut self, bytes: usize) {
+        self.span.record("http.response.body.size", bytes as i64);
         self.note(|exchange| exchange.failed = None);
     }
 
+    fn fail(&mut self, failed: Failed) {
+        self.span.record("error.type", failed.as_str());
+        self.note(|exchange| exchange.failed = Some(failed));
+    }
+
     fn note(&mut self, note: impl FnOnce(&mut Exchange)) {
-        if let Some((_, exchange)) = &mut self.0 {
+        if let Some((_, exchange)) = &mut self.exchange {
             note(exchange);
         }
     }
@@ -142,9 +155,30 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        if let (Some((since, mut exchange)), Some(observer)) = (self.0.take(), OBSERVER.get()) {
+        if let (Some((since, mut exchange)), Some(observer)) = (self.exchange.take(), OBSERVER.get()) {
             exchange.took = since.elapsed();
             observer.observe(&exchange);
         }
     }
+}
+
+/// For whoever follows the way of a page, by the words of OpenTelemetry, whose numbers have a sign. The query is left out: it
+/// may name people.
+fn span(method: &Method, url: &str, request_bytes: usize) -> Span {
+    let span = tracing::debug_span!(
+        target: "telemetry",
+        "request",
+        otel.kind = "client",
+        http.request.method = method.as_str(),
+        http.request.body.size = request_bytes as i64,
+        server.address = Empty,
+        url.path = Empty,
+        http.response.status_code = Empty,
+        http.response.body.size = Empty,
+        error.type = Empty,
+    );
+    if let (false, Ok(url)) = (span.is_disabled(), Url::parse(url)) {
+        span.record("server.address", url.host_str()).record("url.path", url.path());
+    }
+    span
 }

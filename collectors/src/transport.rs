@@ -205,7 +205,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        watched.done();
+        watched.done(body.len());
         let headers = std::mem::take(response.headers_mut());
         Ok(Response { status: response.status(), headers, body: fitted(body) })
     }

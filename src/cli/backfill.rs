@@ -34,6 +34,7 @@ use crate::{
         shutdown::{Shutdown, shutdown},
     },
     request_trace::RequestTrace,
+    telemetry::Telemetry,
 };
 use show::Display;
 
@@ -79,7 +80,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         // The bar tells what is delivered.
         config.log.level = config.log.level.min(tracing::Level::WARN);
     }
-    logging::start(&config.log);
+    let mut telemetry = Telemetry::begin(&config.telemetry);
+    logging::start_with(&config.log, telemetry.listener());
     let now = chrono::Utc::now().timestamp();
     let wanted = BackfillWanted {
         collector: arguments.collector.clone(),
@@ -89,7 +91,16 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         parallel: usize::try_from(arguments.parallel).unwrap_or(1),
         again: arguments.again,
     };
-    runtime()?.block_on(backfill(config, context, &wanted, arguments.trace_requests.as_deref()))
+    let watching = Watching { trace: arguments.trace_requests.as_deref(), telemetry: &telemetry };
+    let exit = runtime()?.block_on(backfill(config, context, &wanted, watching));
+    telemetry.end();
+    exit
+}
+
+/// What looks on beside the reading.
+struct Watching<'a> {
+    trace: Option<&'a Path>,
+    telemetry: &'a Telemetry,
 }
 
 /// The sink that is meant: the named one, or the collector's only one.
@@ -113,18 +124,18 @@ async fn backfill(
     config: Config,
     context: &Context,
     wanted: &BackfillWanted,
-    trace: Option<&Path>,
+    watching: Watching<'_>,
 ) -> anyhow::Result<Exit> {
     let (sender, stop) = shutdown();
     watch_stop(sender)?;
     match Keeper::find(&config, context, "ccfd backfill").await? {
         Keeper::Own(store) => {
-            let _trace = RequestTrace::begin(&config.state.dir, trace)?;
-            let done = read(config, context, wanted, &store, stop).await;
+            let _trace = RequestTrace::begin(&config.state.dir, watching.trace)?;
+            let done = read(config, context, wanted, watching.telemetry, &store, stop).await;
             store.close().await?;
             done
         }
-        Keeper::Daemon(_) if trace.is_some() => {
+        Keeper::Daemon(_) if watching.trace.is_some() => {
             let text = "--trace-requests: the daemon sends the requests; start it with `ccfd run --trace-requests FILE`";
             Err(UsageError(text.to_owned()).into())
         }
@@ -137,6 +148,7 @@ async fn read(
     config: Config,
     context: &Context,
     wanted: &BackfillWanted,
+    telemetry: &Telemetry,
     store: &Store,
     stop: Shutdown,
 ) -> anyhow::Result<Exit> {
@@ -155,6 +167,8 @@ async fn read(
     let (from, to) = (shown(window.from), shown(window.end));
     tracing::info!(from, to, resumed = window.resumed, "backfill started");
     let progress = route.progress.clone();
+    let readings = assembly.readings();
+    telemetry.measure(move || readings.take());
     let mut display = Display::new(window.end - window.from, window.delivered);
     let running = route.run(stop);
     tokio::pin!(running);

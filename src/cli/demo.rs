@@ -36,6 +36,7 @@ use crate::{
     pipeline::shutdown::shutdown,
     simulator::{Options, Simulator, serve},
     tables,
+    telemetry::Telemetry,
 };
 use place::DemoPlace;
 use watch::{Seen, Watch};
@@ -96,7 +97,8 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
         stopper.request();
         seen
     };
-    let collecting = collect(&assembly, store, supervisor, Mode::default(), orders, stop.clone());
+    let telemetry = Telemetry::default();
+    let collecting = collect(&assembly, store, supervisor, Mode::default(), orders, stop.clone(), &telemetry);
     let (collected, seen) = tokio::join!(collecting, watching);
     collected?;
     match seen? {

@@ -27,6 +27,7 @@ use crate::{
         status_file::{StatusFile, keep_status_file},
     },
     request_trace::RequestTrace,
+    telemetry::Telemetry,
 };
 
 #[derive(Debug, Args)]
@@ -47,11 +48,19 @@ pub struct Arguments {
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let config = context.config()?;
-    logging::start(&config.log);
-    runtime()?.block_on(serve(config, context, arguments))
+    let mut telemetry = Telemetry::begin(&config.telemetry);
+    logging::start_with(&config.log, telemetry.listener());
+    let exit = runtime()?.block_on(serve(config, context, arguments, &telemetry));
+    telemetry.end();
+    exit
 }
 
-async fn serve(config: Config, context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+async fn serve(
+    config: Config,
+    context: &Context,
+    arguments: &Arguments,
+    telemetry: &Telemetry,
+) -> anyhow::Result<Exit> {
     let (sender, stop) = shutdown();
     watch_stop(sender).context("cannot watch for signals")?;
     let command = if arguments.once { "ccfd run --once" } else { "ccfd run" };
@@ -81,7 +90,7 @@ async fn serve(config: Config, context: &Context, arguments: &Arguments) -> anyh
     let context = context.clone();
     let supervisor =
         Supervisor::new(assembly.clone(), store.clone()).reloads_by(Box::new(move || context.config()));
-    let exit = collect(&assembly, store, supervisor, mode, orders, stop).await;
+    let exit = collect(&assembly, store, supervisor, mode, orders, stop, telemetry).await;
     admin_ends.request();
     if let Some(admin) = admin {
         admin.await.context("admin interface")?;
@@ -97,7 +106,10 @@ pub async fn collect(
     mode: Mode,
     orders: Orders,
     stop: Shutdown,
+    telemetry: &Telemetry,
 ) -> anyhow::Result<Exit> {
+    let readings = assembly.readings();
+    telemetry.measure(move || readings.take());
     let (dir, board) = (&assembly.config.state.dir, &assembly.board);
     let routes = assembly.wanted(mode.once, mode.accept_change).len();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), routes, state = %dir.display(), "started");
@@ -105,6 +117,8 @@ pub async fn collect(
     let status = tokio::spawn(keep_status_file(dir.clone(), board.clone(), watch.clone()));
     let notes = tokio::spawn(notify::keep(board.clone(), watch));
     let outcome = supervisor.run(mode, orders, stop).await;
+    // The sinks' own figures go with them.
+    telemetry.remember();
     assembly.close_sinks(None, assembly.config.pipeline.stop_timeout).await;
     ended.request();
     _ = tokio::join!(status, notes);

@@ -25,6 +25,7 @@ mod sink;
 mod source;
 mod start;
 mod state;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -58,6 +59,7 @@ pub use sink::{
 pub use source::{AuditLogFilters, CompletionFilters, Source, TenantWalk};
 pub use start::Start;
 pub use state::StateSettings;
+pub use telemetry::TelemetrySettings;
 pub use urls::Proxy;
 
 use report::Report;
@@ -76,13 +78,16 @@ pub struct Config {
     pub log: LogSettings,
     /// Where the daemon can be asked and told.
     pub admin: AdminSettings,
+    /// Where traces and metrics go.
+    pub telemetry: TelemetrySettings,
     /// The collectors, by name. The name is the records' `ConnectorName`.
     pub collectors: BTreeMap<String, CollectorSettings>,
     /// The sinks, by name.
     pub sinks: BTreeMap<String, SinkSettings>,
 }
 
-const SECTIONS: [&str; 7] = ["state", "pipeline", "log", "admin", "collector", "sink", "default"];
+const SECTIONS: [&str; 8] =
+    ["state", "pipeline", "log", "admin", "telemetry", "collector", "sink", "default"];
 
 const NO_COLLECTOR: &str = "no collector is configured: add a section [collector.NAME]";
 const NOTHING_TO_DO: &str = "no configuration file, and neither OPENAI_ADMIN_KEY nor OPENAI_API_KEY is set: nothing to collect\n\
@@ -118,11 +123,12 @@ impl Config {
         let pipeline = PipelineSettings::read(Section::open(root, &["pipeline"], report));
         let log = LogSettings::read(Section::open(root, &["log"], report));
         let admin = AdminSettings::read(Section::open(root, &["admin"], report));
+        let telemetry = TelemetrySettings::read(Section::open(root, &["telemetry"], report));
         read_defaults(root, report);
         let sinks = read_sinks(root, report);
         let collectors = read_collectors(root, report);
         checks::places(state.as_ref(), &sinks, report);
-        Some(Self { state: state?, pipeline, log: log?, admin, collectors, sinks })
+        Some(Self { state: state?, pipeline, log: log?, admin, telemetry, collectors, sinks })
     }
 }
 

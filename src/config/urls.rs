@@ -15,6 +15,20 @@ pub(super) fn base_url(value: &Value) -> Result<Url, Refusal> {
 
 /// As [`base_url`], of another service; `form` says what is wanted.
 pub(super) fn address(value: &Value, form: &str) -> Result<Url, Refusal> {
+    let url = plain_address(value, form)?;
+    if url.scheme() == "http" && !is_loopback(&url) {
+        let reason = "http is only allowed to this machine (localhost, 127.0.0.0/8, ::1); use https";
+        return Err(Refusal::Because(reason.to_owned()));
+    }
+    Ok(url)
+}
+
+/// A base URL of a service that is sent no secret, so http will do.
+pub(super) fn receiver(value: &Value) -> Result<Url, Refusal> {
+    plain_address(value, "a URL such as \"http://127.0.0.1:4318\"")
+}
+
+fn plain_address(value: &Value, form: &str) -> Result<Url, Refusal> {
     let mut url = http_url(value, form)?;
     let because = |reason: &str| Err(Refusal::Because(reason.to_owned()));
     if !url.username().is_empty() || url.password().is_some() {
@@ -22,9 +36,6 @@ pub(super) fn address(value: &Value, form: &str) -> Result<Url, Refusal> {
     }
     if url.query().is_some() || url.fragment().is_some() {
         return because("a base URL ends with its path, without `?` or `#`");
-    }
-    if url.scheme() == "http" && !is_loopback(&url) {
-        return because("http is only allowed to this machine (localhost, 127.0.0.0/8, ::1); use https");
     }
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);

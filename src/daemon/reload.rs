@@ -136,7 +136,11 @@ fn changed_sinks(old: &Config, new: &Config, touched: &Touched) -> Vec<String> {
 }
 
 fn at_next_start(old: &Config, new: &Config) -> Vec<String> {
-    let sections =
-        [("state", old.state != new.state), ("log", old.log != new.log), ("admin", old.admin != new.admin)];
+    let sections = [
+        ("state", old.state != new.state),
+        ("log", old.log != new.log),
+        ("admin", old.admin != new.admin),
+        ("telemetry", old.telemetry != new.telemetry),
+    ];
     sections.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name.to_owned()).collect()
 }

@@ -7,6 +7,7 @@ use collectors::{Change, Record, Unusable};
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesOrdered};
 use state::CursorStore;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::{Instrument as _, Span};
 
 use super::{
     checkpoint::Checkpoint,
@@ -50,6 +51,7 @@ struct Written {
     changes: Vec<Change>,
     bytes: usize,
     room: Vec<OwnedSemaphorePermit>,
+    span: Span,
 }
 
 impl Delivery {
@@ -84,17 +86,25 @@ impl Delivery {
         self.rejects.ensure_room(unusable.clone()).await?;
         let records: Arc<[Record]> = gathered.records.into();
         self.name_unknown_fields(&records);
+        let span = tracing::debug_span!(
+            target: "telemetry",
+            "batch",
+            route = self.progress.status().route,
+            records = records.len() as i64,
+            bytes = gathered.bytes as i64
+        );
         let (writer, changes, bytes, room) =
             (self.writer.clone(), gathered.changes, gathered.bytes, gathered.room);
         Ok(Box::pin(async move {
-            let receipt = writer.write(records.clone(), shutdown).await?;
-            Ok(Written { records, receipt, unusable, changes, bytes, room })
+            let write = tracing::debug_span!(target: "telemetry", parent: &span, "write");
+            let receipt = writer.write(records.clone(), shutdown).instrument(write).await?;
+            Ok(Written { records, receipt, unusable, changes, bytes, room, span })
         }))
     }
 
     /// Keeps what was refused or cut, and commits.
     async fn settle(&mut self, written: Written) -> Result<(), Failure> {
-        let Written { records, receipt, unusable: mut rejects, changes, bytes, room } = written;
+        let Written { records, receipt, unusable: mut rejects, changes, bytes, room, span } = written;
         let (already_there, cut) = (receipt.already_there, receipt.cut.len() as u64);
         let refused = receipt.refused.len() as u64;
         rejects.extend(self.refused(receipt.refused, &records));
@@ -107,7 +117,8 @@ impl Delivery {
             self.told.cut(cut);
         }
         let last = records.iter().map(|record| record.second).max();
-        self.commit(changes, records.len() as u64, last).await?;
+        let commit = tracing::debug_span!(target: "telemetry", parent: &span, "commit");
+        self.commit(changes, records.len() as u64, last).instrument(commit).await?;
         let settled = Settled { records: records.len() as u64, already_there, cut, rejected: words, refused };
         self.progress.count(|meters| meters.settle(settled));
         drop(room);

@@ -7,6 +7,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
     time::Instant,
 };
+use tracing::{Instrument as _, field::Empty};
 
 use super::{
     backoff::Delays,
@@ -132,7 +133,7 @@ pub async fn fetch(
         let step = tokio::select! {
             biased;
             () = shutdown.requested() => return Fetching::Stopped,
-            step = reader.next() => step,
+            step = traced(&mut reader, &progress) => step,
         };
         progress.count(|meters| meters.source.add(reader.take_tally()));
         match step {
@@ -141,11 +142,12 @@ pub async fn fetch(
                 show(&progress, &reader, &page);
                 let mut taken = None;
                 if let Some(messages) = messages.as_mut().filter(|_| !page.records.is_empty()) {
+                    let asking = tracing::debug_span!(target: "telemetry", "messages", route = progress.status().route);
                     // Nothing of the page is committed yet, so it may be dropped at any moment.
                     let filled = tokio::select! {
                         biased;
                         () = shutdown.requested() => return Fetching::Stopped,
-                        filled = fill(messages, &mut page, &outlet.room, &mut patience) => filled,
+                        filled = fill(messages, &mut page, &outlet.room, &mut patience).instrument(asking) => filled,
                     };
                     match filled {
                         Ok(room) => taken = Some(room),
@@ -185,6 +187,22 @@ async fn fill(
     let mut taken = room.admit(page.bytes).await.ok_or(Fetching::Stopped)?;
     messages.fill(page, room, &mut taken, patience).await?;
     Ok(taken)
+}
+
+/// The next step, which is one request at most.
+async fn traced(reader: &mut Reader, progress: &Progress) -> Result<Step, CollectError> {
+    let span = tracing::debug_span!(
+        target: "telemetry",
+        "read",
+        route = progress.status().route,
+        records = Empty,
+        bytes = Empty
+    );
+    let step = reader.next().instrument(span.clone()).await;
+    if let Ok(Step::Page(page)) = &step {
+        span.record("records", page.records.len() as i64).record("bytes", page.bytes as i64);
+    }
+    step
 }
 
 /// Says what failed, shows it, and answers how long to wait; `None` when there is nothing to wait for.

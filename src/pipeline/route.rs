@@ -137,9 +137,10 @@ impl Route {
         let client = (self.client)()?;
         let redaction = (self.redaction)()?.map(Arc::new);
         let mut stop = shutdown.clone();
+        let opening = tracing::debug_span!(target: "telemetry", "open", route = self.name);
         let hello = tokio::select! {
             () = stop.requested() => return Ok(Ended::Stopped),
-            hello = self.source.hello(&client) => hello,
+            hello = self.source.hello(&client).instrument(opening) => hello,
         };
         self.progress.count(|meters| meters.source.add(client.take_tally()));
         let hello = hello?;

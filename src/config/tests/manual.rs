@@ -58,6 +58,7 @@ fn every_key_that_is_read_stands_in_the_manual() {
         "log",
         "pipeline",
         "state",
+        "telemetry",
     ];
     assert_eq!(written.into_keys().collect::<Vec<_>>(), sections);
 }

@@ -1,0 +1,135 @@
+//! The list of metrics as instruments of OpenTelemetry, under the names that Prometheus sees: who has both finds the same.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use opentelemetry::{
+    KeyValue,
+    metrics::{AsyncInstrument, Meter},
+};
+
+use crate::metrics::{Family, Figures, Kind, Series, Value, families};
+
+/// The values of one instrument, each with its labels.
+type Points = Vec<(f64, Vec<KeyValue>)>;
+
+/// One look at the figures for all instruments: each takes its own points, and who finds none looks anew.
+pub(super) struct Look {
+    figures: Box<dyn Fn() -> Figures + Send + Sync>,
+    points: Mutex<HashMap<String, Points>>,
+}
+
+impl Look {
+    /// Looks now: these points are taken next.
+    pub(super) fn anew(&self) {
+        *self.lock() = self.all();
+    }
+
+    fn take(&self, name: &str) -> Points {
+        let mut points = self.lock();
+        if let Some(own) = points.remove(name) {
+            return own;
+        }
+        *points = self.all();
+        points.remove(name).unwrap_or_default()
+    }
+
+    fn all(&self) -> HashMap<String, Points> {
+        families(&(self.figures)()).flat_map(parts).map(|part| (part.name, part.points)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Points>> {
+        self.points.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes an instrument of each metric.
+pub(super) fn register(meter: &Meter, figures: impl Fn() -> Figures + Send + Sync + 'static) -> Arc<Look> {
+    let look = Arc::new(Look { figures: Box::new(figures), points: Mutex::default() });
+    for Part { name, is_counter, unit, help, .. } in families(&(look.figures)()).flat_map(parts) {
+        let (look, own) = (look.clone(), name.clone());
+        let tell = move |observer: &dyn AsyncInstrument<f64>| {
+            for (value, labels) in look.take(&own) {
+                observer.observe(value, &labels);
+            }
+        };
+        if is_counter {
+            let counter = meter.f64_observable_counter(name).with_unit(unit).with_description(help);
+            counter.with_callback(tell).build();
+        } else {
+            let gauge = meter.f64_observable_gauge(name).with_unit(unit).with_description(help);
+            gauge.with_callback(tell).build();
+        }
+    }
+    look
+}
+
+/// What one instrument shows of a metric.
+struct Part {
+    name: String,
+    is_counter: bool,
+    unit: &'static str,
+    help: &'static str,
+    points: Points,
+}
+
+/// A metric as it is; a histogram, which no instrument can look at, as the three counters that it is for Prometheus.
+fn parts(family: Family<'_>) -> Vec<Part> {
+    let Family { name, kind, unit, help, series } = family;
+    let part = |suffix: &str, is_counter, unit, points| Part {
+        name: format!("{name}{suffix}"),
+        is_counter,
+        unit,
+        help,
+        points,
+    };
+    let points = |of: &dyn Fn(&Series<'_>) -> Points| series.iter().flat_map(of).collect();
+    match kind {
+        Kind::Counter => vec![part("", true, unit, points(&numbers))],
+        Kind::Gauge => vec![part("", false, unit, points(&numbers))],
+        Kind::Histogram => vec![
+            part("_bucket", true, "1", points(&buckets)),
+            part("_sum", true, unit, points(&sums)),
+            part("_count", true, "1", points(&counts)),
+        ],
+    }
+}
+
+fn numbers(series: &Series<'_>) -> Points {
+    match &series.value {
+        Value::Number(number) => vec![(*number, labels(series))],
+        Value::Histogram(_) => Vec::new(),
+    }
+}
+
+fn buckets(series: &Series<'_>) -> Points {
+    let Value::Histogram(histogram) = &series.value else { return Vec::new() };
+    let all = [("+Inf".to_owned(), histogram.count())];
+    let bounds = histogram.cumulative().map(|(bound, count)| (bound.to_string(), count)).chain(all);
+    let point = |(bound, count): (String, u64)| {
+        let mut labels = labels(series);
+        labels.push(KeyValue::new("le", bound));
+        (count as f64, labels)
+    };
+    bounds.map(point).collect()
+}
+
+fn sums(series: &Series<'_>) -> Points {
+    match &series.value {
+        Value::Number(_) => Vec::new(),
+        Value::Histogram(histogram) => vec![(histogram.sum(), labels(series))],
+    }
+}
+
+fn counts(series: &Series<'_>) -> Points {
+    match &series.value {
+        Value::Number(_) => Vec::new(),
+        Value::Histogram(histogram) => vec![(histogram.count() as f64, labels(series))],
+    }
+}
+
+fn labels(series: &Series<'_>) -> Vec<KeyValue> {
+    series.labels.iter().map(|(name, value)| KeyValue::new(*name, value.clone().into_owned())).collect()
+}

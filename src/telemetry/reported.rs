@@ -1,0 +1,93 @@
+//! An exporter whose failures are told in the log: the first at once, the next ones summed.
+
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use opentelemetry_sdk::{
+    Resource,
+    error::OTelSdkResult,
+    metrics::{Temporality, data::ResourceMetrics, exporter::PushMetricExporter},
+    trace::{SpanData, SpanExporter},
+};
+
+use crate::paced::Paced;
+
+/// The time between two lines about what could not be sent.
+const FAILURES_INTERVAL: Duration = Duration::from_secs(300);
+
+/// An exporter, and what is not told yet.
+pub(super) struct Reported<E> {
+    exporter: E,
+    signal: &'static str,
+    untold: Mutex<Paced<u64>>,
+}
+
+impl<E> Reported<E> {
+    /// Tells of failures of this exporter.
+    pub(super) fn new(exporter: E, signal: &'static str) -> Self {
+        Self { exporter, signal, untold: Mutex::new(Paced::new(FAILURES_INTERVAL)) }
+    }
+
+    fn report(&self, done: OTelSdkResult) -> OTelSdkResult {
+        if done.is_err() {
+            let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(failures) = untold.add(|failures| *failures += 1) {
+                // The library's own text may hold what the receiver said.
+                let (signal, advice) =
+                    (self.signal, "check telemetry.endpoint and that it takes OTLP over HTTP");
+                tracing::warn!(
+                    signal,
+                    failures,
+                    advice,
+                    "telemetry could not be sent; records are not affected"
+                );
+            }
+        }
+        done
+    }
+}
+
+impl<E> fmt::Debug for Reported<E> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Reported({})", self.signal)
+    }
+}
+
+impl<E: SpanExporter> SpanExporter for Reported<E> {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        self.report(self.exporter.export(batch).await)
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
+
+impl<E: PushMetricExporter> PushMetricExporter for Reported<E> {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        self.report(self.exporter.export(metrics).await)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn temporality(&self) -> Temporality {
+        self.exporter.temporality()
+    }
+}
