@@ -9,11 +9,7 @@ use super::{
     Read::{self, Count, Counts, Level, Levels, Ranges},
     RouteFigures, Samples, SinkFigures,
 };
-use crate::pipeline::{
-    histogram::Histogram,
-    meters::COMMIT_BOUNDS,
-    progress::{Half, RouteState},
-};
+use crate::pipeline::{half::Half, histogram::Histogram, meters::COMMIT_BOUNDS, progress::RouteState};
 
 /// Of the process as a whole.
 pub(super) const PROCESS: &[Metric<Figures>] = &[

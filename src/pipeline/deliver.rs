@@ -11,11 +11,12 @@ use tracing::{Instrument as _, Span};
 
 use super::{
     checkpoint::Checkpoint,
-    fetch::mended,
     gather::{Gathered, Gatherer},
+    half::Half,
     meters::Settled,
+    patience::mended,
     policy::Failure,
-    progress::{Half, Progress},
+    progress::Progress,
     rejects::{Reject, Rejects, Side},
     shutdown::Shutdown,
     told::{Delivered, Told},

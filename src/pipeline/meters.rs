@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use collectors::{Page, Tally};
 
-use super::{histogram::Histogram, progress::Half};
+use super::{half::Half, histogram::Histogram};
 
 /// In seconds: up to a day, around the half hour that `overlap` is by default.
 const LATE_BOUNDS: &[f64] =

@@ -13,7 +13,7 @@ use state::StateError;
 
 pub use messages::{Meaning, advice, meaning};
 
-use super::{checkpoint::Changed, progress::Half, rejects::RejectsError};
+use super::{checkpoint::Changed, half::Half, rejects::RejectsError};
 use crate::sinks::SinkError;
 
 /// Anything that stops a route for now.

@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{meters::Meters, room::Room};
+use super::{half::Half, meters::Meters, room::Room};
 use crate::paced::Paced;
 
 /// The time between two lines about failures that pass and are of one kind.
@@ -149,28 +149,6 @@ impl RouteStatus {
     pub fn lag_seconds(&self, now: i64) -> Option<i64> {
         let since = self.last_read.or(self.read_to).or(self.settled)?;
         Some((now - since).max(0))
-    }
-}
-
-/// The halves of a route, which fail and mend apart from each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Half {
-    /// From the source to the page.
-    Reading,
-    /// From the page to the commit.
-    Writing,
-}
-
-impl Half {
-    /// Both, in the order of their numbers.
-    pub const ALL: [Self; 2] = [Self::Reading, Self::Writing];
-
-    /// A fixed word to count by.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Reading => "reading",
-            Self::Writing => "writing",
-        }
     }
 }
 

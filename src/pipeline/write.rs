@@ -6,7 +6,7 @@ use collectors::Record;
 
 use super::{
     backoff::Delays,
-    fetch::pause,
+    patience::pause,
     policy::{Action, Failure, judge},
     progress::Progress,
     shutdown::Shutdown,

@@ -2,12 +2,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use ccfd::{
-    pipeline::{
-        fetch::PARKED_RETRY,
-        meters::Meters,
-        progress::{Half, RouteState},
-        route::Ended,
-    },
+    pipeline::{half::Half, meters::Meters, patience::PARKED_RETRY, progress::RouteState, route::Ended},
     simulator::{Fault, List, NewRecord},
 };
 use collectors::Outcome;

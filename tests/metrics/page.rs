@@ -4,8 +4,9 @@ use ccfd::{
     admin::metrics::render,
     metrics::{Figures, SinkFigures, families, markdown},
     pipeline::{
+        half::Half,
         meters::Settled,
-        progress::{Half, Progress, RouteState, RouteStatus},
+        progress::{Progress, RouteState, RouteStatus},
         room::Room,
     },
     sinks::meters::{SinkMeters, TokenMeters},

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ccfd::{
     pipeline::{
-        fetch::PARKED_RETRY,
+        patience::PARKED_RETRY,
         plan::{Begin, Plan},
         policy::{Failure, judge},
         progress::{Progress, RouteState, RouteStatus, ShownError},

@@ -4,7 +4,7 @@ use std::fs;
 
 use bytes::Bytes;
 use ccfd::{
-    pipeline::{fetch::PARKED_RETRY, progress::RouteState, route::Ended},
+    pipeline::{patience::PARKED_RETRY, progress::RouteState, route::Ended},
     simulator::{List, NewRecord},
 };
 

@@ -25,7 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use missing::Missing;
 
 use super::{
-    fetch::{Fetching, Patience},
+    patience::{Fetching, Patience},
     policy::{self, Meaning},
     room::Room,
 };

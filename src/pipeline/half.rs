@@ -1,0 +1,23 @@
+//! The two halves of a route.
+
+/// The halves of a route, which fail and mend apart from each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Half {
+    /// From the source to the page.
+    Reading,
+    /// From the page to the commit.
+    Writing,
+}
+
+impl Half {
+    /// Both, in the order of their numbers.
+    pub const ALL: [Self; 2] = [Self::Reading, Self::Writing];
+
+    /// A fixed word to count by.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Reading => "reading",
+            Self::Writing => "writing",
+        }
+    }
+}

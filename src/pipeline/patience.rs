@@ -1,0 +1,115 @@
+//! Waiting for what passes: how long, what is shown meanwhile, and when there is nothing to wait for.
+
+use std::time::Duration;
+
+use collectors::CollectError;
+
+use super::{
+    backoff::Delays,
+    half::Half,
+    policy::{Action, Failure, Judgement, judge},
+    poll_now::{PollNow, Waited},
+    progress::{Progress, RouteState, ShownError},
+    shutdown::Shutdown,
+};
+
+/// How long a parked route waits before it tries again.
+pub const PARKED_RETRY: Duration = Duration::from_secs(300);
+
+/// Why reading ended.
+#[derive(Debug)]
+pub enum Fetching {
+    /// Everything that was due is read (`--once`), or a past window is.
+    ReadAll,
+    /// The stop was asked for, or nobody takes the pages any more.
+    Stopped,
+    /// A failure that does not pass by waiting alone.
+    Failed(Failure),
+}
+
+/// Waits for what passes, with delays that grow, and shows what is the matter.
+pub struct Patience {
+    delays: Delays,
+    /// Where it is shown.
+    pub progress: Progress,
+    poll_now: PollNow,
+    shutdown: Shutdown,
+    tried: bool,
+}
+
+impl Patience {
+    /// Nothing has failed yet.
+    pub fn new(progress: Progress, poll_now: PollNow, shutdown: Shutdown) -> Self {
+        Self { delays: Delays::new(), progress, poll_now, shutdown, tried: false }
+    }
+
+    /// Waits until the request can be sent again. Fails with what ends the reading instead.
+    pub async fn wait_out(&mut self, error: CollectError) -> Result<(), Fetching> {
+        self.tried = true;
+        let failure = Failure::Collect(error);
+        match judge(&failure).action {
+            // What a person mends, a new key most often, is taken up when the route is opened anew.
+            Action::Park | Action::Stop => return Err(Fetching::Failed(failure)),
+            Action::Wait(_) | Action::BackOff => {}
+        }
+        let Some(wait) = pause(&failure, &mut self.delays, &self.progress) else {
+            return Err(Fetching::Failed(failure));
+        };
+        match self.poll_now.or_sleep(wait, &mut self.shutdown).await {
+            Waited::Out | Waited::PollNow => Ok(()),
+            Waited::Stop => Err(Fetching::Stopped),
+        }
+    }
+
+    /// A request was answered: the next failure waits the shortest delay again.
+    pub fn went_well(&mut self) {
+        if std::mem::take(&mut self.tried) {
+            self.delays.reset();
+            mended(Half::Reading, &self.progress);
+        }
+    }
+}
+
+/// Says what failed, shows it, and answers how long to wait; `None` when there is nothing to wait for.
+pub fn pause(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Option<Duration> {
+    let Judgement { action, advice } = judge(failure);
+    let (state, wait) = match action {
+        Action::Wait(asked) => (RouteState::BackingOff, Some(asked)),
+        Action::BackOff => (RouteState::BackingOff, Some(delays.after_failure())),
+        Action::Park => (RouteState::Parked, Some(PARKED_RETRY)),
+        Action::Stop => (RouteState::Stopped, None),
+    };
+    let error = ShownError {
+        at: chrono::Utc::now().timestamp(),
+        text: failure.to_string(),
+        advice: advice.to_owned(),
+    };
+    let told = progress.failed(failure.half(), state, error);
+    if state == RouteState::BackingOff {
+        progress.count(|meters| meters.retry(failure.half(), failure.word()));
+    }
+    match (action, told) {
+        (Action::Wait(_) | Action::BackOff, Some(failures)) => {
+            let wait_seconds = wait.unwrap_or_default().as_secs_f64();
+            tracing::warn!(error = %failure, advice, wait_seconds, failures, "trying again, nothing is lost");
+        }
+        (Action::Wait(_) | Action::BackOff, None) => {
+            tracing::debug!(error = %failure, advice, "trying again, nothing is lost");
+        }
+        (Action::Park, Some(_)) => tracing::error!(error = %failure, advice, "parked"),
+        (Action::Park, None) => tracing::debug!(error = %failure, advice, "still parked"),
+        (Action::Stop, _) => tracing::error!(error = %failure, advice, "stopping"),
+    }
+    wait
+}
+
+/// Shows that one half works again, and says so when it did not for long.
+pub fn mended(half: Half, progress: &Progress) {
+    if let Some(after) = progress.mended(half) {
+        let half = match half {
+            Half::Reading => "reading",
+            Half::Writing => "writing",
+        };
+        tracing::info!(half, after_seconds = after.as_secs(), "working again");
+    }
+}
