@@ -78,7 +78,10 @@ impl AdminClient {
             Listen::Tcp(address) => (builder, format!("http://{address}")),
             Listen::Unix(path) => (builder.unix_socket(path.as_path()), "http://localhost".to_owned()),
         };
-        let from_settings = || settings.token.as_ref().and_then(|token| token.resolve(environment).ok());
+        let from_settings = || {
+            let resolved = settings.token.as_ref()?.resolve(environment);
+            resolved.inspect_err(|error| tracing::warn!(%error, "token of [admin] cannot be read")).ok()
+        };
         let token = access.token.or_else(from_settings);
         let client = Self { http: builder.build().ok()?, base, token, pid: access.pid };
         let answers =

@@ -50,7 +50,7 @@ fn analyze(arguments: &[&str], path: &Path) -> Option<Output> {
 fn systemd_knows_every_key_of_the_units() {
     let dir = TempDir::new().unwrap();
     for name in SERVICES.into_iter().chain([TIMER]) {
-        let text = unit(name).replace("ExecStart=ccfd", concat!("ExecStart=", env!("CARGO_BIN_EXE_ccfd")));
+        let text = unit(name).replace("=ccfd ", concat!("=", env!("CARGO_BIN_EXE_ccfd"), " "));
         fs::write(dir.path().join(name), text).unwrap();
     }
     for name in SERVICES.into_iter().chain([TIMER]) {
@@ -88,9 +88,9 @@ fn both_services_run_under_the_same_user_with_the_same_rights() {
 #[test]
 fn the_commands_of_the_services_are_commands_of_ccfd() {
     let place = Place::bare();
-    for name in SERVICES {
+    for (name, key) in [(SERVICES[0], "ExecStart"), (SERVICES[0], "ExecReload"), (SERVICES[1], "ExecStart")] {
         let lines = section(&unit(name), "Service");
-        let words: Vec<&str> = value(&lines, "ExecStart").split(' ').collect();
+        let words: Vec<&str> = value(&lines, key).split(' ').collect();
         assert_eq!(words[..3], ["ccfd", "--config", "/etc/ccfd/ccfd.toml"]);
         let ended = place.run_to(2, &[&["--config", "missing.toml"], &words[3..]].concat());
         assert!(ended.stderr.contains("missing.toml"), "{name}: {}", ended.stderr);
@@ -102,7 +102,10 @@ fn the_settings_of_the_service_write_where_the_units_let_them_and_take_keys_from
     let text = unit("ccfd.toml");
     let (head, rest) = text.split_once("# [collector.").expect("a collector that is commented out");
     let (commented, tail) = rest.split_once("\n\n").unwrap();
-    let uncommented = format!("{head}[collector.{}\n\n{tail}", commented.replace("\n# ", "\n"));
+    let (sinks, admin) = tail.split_once("# [admin]").expect("an interface that is commented out");
+    let uncommented = |text: &str| text.replace("\n# ", "\n");
+    let uncommented =
+        format!("{head}[collector.{}\n\n{sinks}[admin]{}", uncommented(commented), uncommented(admin));
     let dir = TempDir::new().unwrap();
     for (text, collectors) in [(&text, 1), (&uncommented, 2)] {
         let path = dir.path().join("ccfd.toml");
@@ -115,6 +118,11 @@ fn the_settings_of_the_service_write_where_the_units_let_them_and_take_keys_from
         for collector in config.collectors.values() {
             let SecretSource::Credential(name) = &collector.api_key else { panic!("no credential") };
             assert!(name.starts_with("key_openai-"), "{name}");
+        }
+        if collectors == 2 {
+            assert!(config.admin.metrics_listen.is_some_and(|listen| listen.is_open()));
+            let credential = SecretSource::Credential("key_metrics".to_owned());
+            assert_eq!(config.admin.metrics_token, Some(credential));
         }
     }
     let lines = section(&unit(SERVICES[0]), "Service");
