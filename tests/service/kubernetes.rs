@@ -1,14 +1,17 @@
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use ccfd::config::{Config, Environment, SecretSource};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{file, path};
-use crate::support::{process::Place, python::Python};
+use crate::support::python::Python;
 
-const CHART: &str = "deploy/kubernetes/chart";
-const MANIFESTS: &str = "deploy/kubernetes/ccfd.yaml";
+pub(super) const CHART: &str = "deploy/kubernetes/chart";
+pub(super) const MANIFESTS: &str = "deploy/kubernetes/ccfd.yaml";
+pub(super) const MONITOR: &str = "deploy/kubernetes/servicemonitor.yaml";
+/// Where the keys are mounted.
+pub(super) const SECRETS: &str = "/run/secrets/ccfd/";
 
 fn render(arguments: &[&str]) -> String {
     let output = Command::new(path("deploy/kubernetes/render")).args(arguments).output().unwrap();
@@ -25,59 +28,81 @@ fn block(text: &str, key: &str) -> String {
     inside.collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
+/// What stands in a file of manifests, and what Kubernetes thinks of it.
+fn judged(python: &Python, manifests: &Path) -> Value {
+    python.run("kubernetes.py", &[manifests.to_str().unwrap()])
+}
+
+/// The one object of that kind in a file of manifests.
+pub(super) fn object(python: &Python, name: &str, kind: &str) -> Value {
+    let objects = judged(python, &path(name))["objects"].take();
+    let mut found = objects.as_array().unwrap().iter().filter(|one| one["kind"] == kind);
+    let one = found.next().unwrap_or_else(|| panic!("no {kind}")).clone();
+    assert!(found.next().is_none(), "more than one {kind}");
+    one
+}
+
+/// The container of the Pod.
+pub(super) fn container(python: &Python) -> Value {
+    object(python, MANIFESTS, "StatefulSet")["spec"]["template"]["spec"]["containers"][0].take()
+}
+
+/// The environment of the container.
+pub(super) fn environment(container: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let pairs = container["env"].as_array().unwrap().iter();
+    pairs.map(|pair| (text(&pair["name"]), text(&pair["value"]))).collect()
+}
+
 #[test]
 fn the_manifests_are_those_of_the_chart() {
-    let text = file(MANIFESTS);
     let sum = render(&["--sum"]);
-    assert!(text.contains(&format!("\n# chart: {sum}")), "deploy/kubernetes/render writes them anew");
-    assert_eq!(block(&text, "ccfd.toml"), block(&file(&format!("{CHART}/values.yaml")), "config"));
+    for name in [MANIFESTS, MONITOR] {
+        let begin = format!("\n# chart: {sum}");
+        assert!(file(name).contains(&begin), "deploy/kubernetes/render writes {name} anew");
+    }
+    let settings = block(&file(MANIFESTS), "ccfd.toml");
+    assert_eq!(settings, block(&file(&format!("{CHART}/values.yaml")), "config"));
 }
 
 #[test]
 fn kubernetes_knows_every_key_of_the_manifests() {
     let Some(python) = Python::shared() else { return };
-    let kinds = json!(["ConfigMap", "NetworkPolicy", "Service", "StatefulSet"]);
-    let said = python.run("kubernetes.py", &[path(MANIFESTS).to_str().unwrap()]);
-    assert_eq!(said, json!({ "kinds": kinds, "faults": [] }));
-
     let dir = TempDir::new().unwrap();
-    let manifests = dir.path().join("manifests.yaml");
-    let judged = |text: &str| {
-        fs::write(&manifests, text).unwrap();
-        python.run("kubernetes.py", &[manifests.to_str().unwrap()])["faults"].clone()
-    };
-    assert_ne!(judged(&file(MANIFESTS).replace("replicas:", "replikas:")), json!([]));
-}
-
-#[test]
-fn the_settings_in_the_chart_load_and_take_their_key_from_where_it_is_mounted() {
-    let dir = TempDir::new().unwrap();
-    let (settings, manifests) = (dir.path().join("ccfd.toml"), file(MANIFESTS));
-    fs::write(&settings, block(&manifests, "ccfd.toml")).unwrap();
-    let config = Config::load(Some(&settings), &Environment::default(), &[]).unwrap();
-    assert!(config.state.dir.starts_with("/var/lib/ccfd"));
-    for collector in config.collectors.values() {
-        let SecretSource::File(key) = &collector.api_key else { panic!("no file") };
-        let key = key.strip_prefix("/run/secrets/ccfd/").unwrap().display().to_string();
-        assert!(manifests.contains(&format!("path: {key}\n")), "{key} is not mounted");
+    let changed = dir.path().join("manifests.yaml");
+    for (name, kinds, from, to) in [
+        (
+            MANIFESTS,
+            json!(["ConfigMap", "NetworkPolicy", "Service", "StatefulSet"]),
+            "replicas:",
+            "replikas:",
+        ),
+        (MONITOR, json!(["ServiceMonitor"]), "authorization:", "authorisation:"),
+    ] {
+        let said = judged(python, &path(name));
+        assert_eq!((&said["kinds"], &said["faults"]), (&kinds, &json!([])), "{name}");
+        let text = file(name);
+        assert!(text.contains(from), "{name}");
+        fs::write(&changed, text.replace(from, to)).unwrap();
+        assert_ne!(judged(python, &changed)["faults"], json!([]), "{to} in {name}");
     }
 }
 
 #[test]
-fn the_probes_are_commands_of_ccfd() {
-    let place = Place::bare();
-    let text = file(MANIFESTS);
-    let probes: Vec<Vec<String>> = text
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("command: "))
-        .map(|list| serde_json::from_str(list).unwrap())
-        .collect();
-    assert_eq!(probes.len(), 3);
-    for probe in probes {
-        let words: Vec<&str> = probe.iter().map(String::as_str).collect();
-        assert_eq!(words[..3], ["/usr/bin/ccfd", "--config", "/etc/ccfd/ccfd.toml"]);
-        let ended = place.run_to(2, &[&["--config", "missing.toml"], &words[3..]].concat());
-        assert!(ended.stderr.contains("missing.toml"), "{}", ended.stderr);
+fn the_settings_in_the_chart_load_and_take_their_secrets_from_where_they_are_mounted() {
+    let Some(python) = Python::shared() else { return };
+    let dir = TempDir::new().unwrap();
+    let (settings, manifests) = (dir.path().join("ccfd.toml"), file(MANIFESTS));
+    fs::write(&settings, block(&manifests, "ccfd.toml")).unwrap();
+    let environment = Environment::from_iter(environment(&container(python)));
+    let config = Config::load(Some(&settings), &environment, &[]).unwrap();
+    assert!(config.state.dir.starts_with("/var/lib/ccfd"));
+    assert!(config.admin.metrics_listen.is_some_and(|listen| listen.is_open()), "probes come from elsewhere");
+    let keys = config.collectors.values().map(|collector| &collector.api_key);
+    for source in keys.chain(&config.admin.metrics_token) {
+        let SecretSource::File(file) = source else { panic!("no file") };
+        let name = file.strip_prefix(SECRETS).unwrap().display().to_string();
+        assert!(manifests.contains(&format!("path: {name}\n")), "{name} is not mounted");
     }
 }
 

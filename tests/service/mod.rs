@@ -2,6 +2,7 @@
 
 mod container;
 mod kubernetes;
+mod kubernetes_watching;
 mod notify;
 mod package;
 mod units;
