@@ -5,6 +5,8 @@ use std::{
     process::{Command, Output},
 };
 
+use ccfd::config::{Config, Environment, Listen};
+use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::{file, path};
@@ -72,6 +74,26 @@ fn the_containerfile_copies_what_is_not_ignored_and_starts_commands_of_ccfd() {
         let member = member.as_str().unwrap();
         assert!(sent.contains(&path(member)), "{member} is not sent to the engine");
     }
+}
+
+#[test]
+fn the_trial_publishes_metrics_on_loopback_and_nothing_else() {
+    let compose = file("deploy/container/compose.yaml");
+    assert_eq!(list(&compose, "ports: "), ["127.0.0.1:9750:9750"]);
+    assert_eq!(compose.matches("ports:").count(), 1);
+    assert!(!file("deploy/container/Containerfile").contains("EXPOSE"));
+    let token = compose.lines().find_map(|line| line.trim().strip_prefix("CCFD_METRICS_TOKEN: ")).unwrap();
+    assert!(compose.contains(&format!("Bearer {token}' http://127.0.0.1:9750/metrics")));
+    let environment: Environment =
+        [("OPENAI_ADMIN_KEY", "sk-admin-trial"), ("CCFD_METRICS_TOKEN", token)].into_iter().collect();
+    let config = Config::load(Some(&path("deploy/container/trial.toml")), &environment, &[]).unwrap();
+    assert_eq!(config.admin.metrics_listen, Some(Listen::Tcp(([0, 0, 0, 0], 9750).into())));
+    let found = config.admin.metrics_token.unwrap().resolve(&environment).unwrap();
+    assert_eq!(found.expose_secret(), token);
+    assert!(
+        config.admin.listen.is_some_and(|listen| !listen.is_open()),
+        "changes are for the container alone"
+    );
 }
 
 #[test]
