@@ -1,6 +1,7 @@
 //! What the documents say is so: their tables are the program's tables, their commands parse, their settings load.
 
 mod commands;
+mod complaints;
 mod deploy;
 mod metrics;
 mod settings;
