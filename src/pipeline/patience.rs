@@ -79,8 +79,11 @@ pub fn pause(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Opt
         Action::Park => (RouteState::Parked, Some(PARKED_RETRY)),
         Action::Stop => (RouteState::Stopped, None),
     };
+    let at = chrono::Utc::now().timestamp();
     let error = ShownError {
-        at: chrono::Utc::now().timestamp(),
+        at,
+        since: at,
+        reason: failure.word().to_owned(),
         text: failure.to_string(),
         advice: advice.to_owned(),
     };

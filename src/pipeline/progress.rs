@@ -1,6 +1,7 @@
 //! What a route is doing, for whoever asks: `status.json`, `ccfd status`, metrics, progress bars.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     fmt,
     path::PathBuf,
@@ -75,6 +76,12 @@ impl fmt::Display for RouteState {
 pub struct ShownError {
     /// When, in Unix seconds.
     pub at: i64,
+    /// When the half of the route that it holds up first failed after it had last worked.
+    #[serde(default)]
+    pub since: i64,
+    /// A fixed word for what happened.
+    #[serde(default)]
+    pub reason: String,
     /// What happened.
     pub text: String,
     /// What to do.
@@ -236,10 +243,12 @@ impl Progress {
     }
 
     /// Shows what is wrong with one half. Answers how many failures a line about it would tell of; `None` when it was told
-    /// already: of what passes a while ago, of what is parked for the same reason ever since.
-    pub fn failed(&self, half: Half, state: RouteState, error: ShownError) -> Option<u64> {
+    /// already: of what passes a while ago, of what is parked for the same reason ever since. What was wrong with that half
+    /// before says since when.
+    pub fn failed(&self, half: Half, state: RouteState, mut error: ShownError) -> Option<u64> {
         self.change(|shared| {
             let trouble = &mut shared.troubles[half as usize];
+            error.since = trouble.as_ref().map_or(error.at, |known| known.error.since);
             let parked = |trouble: &Trouble| {
                 trouble.state == RouteState::Parked && trouble.error.advice == error.advice
             };
@@ -303,10 +312,11 @@ impl Shared {
         }
     }
 
-    /// The state, and the error that explains it: being parked says more than trying again.
+    /// The state, and the error that explains it: being parked says more than trying again, and what began earlier more than what
+    /// followed.
     fn shown(&self) -> (RouteState, Option<&ShownError>) {
         let troubles = self.troubles.iter().flatten();
-        let worst = troubles.max_by_key(|trouble| trouble.state == RouteState::Parked);
+        let worst = troubles.max_by_key(|one| (one.state == RouteState::Parked, Reverse(one.error.since)));
         match worst {
             Some(trouble) if self.status.state == RouteState::Stopped => {
                 (RouteState::Stopped, Some(&trouble.error))

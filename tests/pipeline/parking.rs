@@ -155,6 +155,8 @@ fn what_is_wrong_is_said_once_for_each_half_of_a_route() {
         |free| Failure::Sink(SinkError::DiskFull { path: "/tables.db".to_owned(), free, wanted: 10 });
     let shown = |free: u64| ShownError {
         at: 0,
+        since: 0,
+        reason: failure(free).word().to_owned(),
         text: failure(free).to_string(),
         advice: judge(&failure(free)).advice.to_owned(),
     };
@@ -171,7 +173,8 @@ async fn a_failure_that_comes_and_goes_is_told_at_first_and_then_summed() {
     let failure = Failure::Sink(SinkError::Busy { path: "/tables.db".to_owned() });
     let fail = || {
         let advice = judge(&failure).advice.to_owned();
-        let error = ShownError { at: 0, text: failure.to_string(), advice };
+        let (reason, text) = (failure.word().to_owned(), failure.to_string());
+        let error = ShownError { at: 0, since: 0, reason, text, advice };
         progress.failed(failure.half(), RouteState::BackingOff, error)
     };
     assert_eq!((fail(), fail()), (Some(1), None));
