@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::report::Report;
 use super::tree::dotted;
 use super::unknown::proposal;
-use super::{CollectorSettings, SinkSettings, StateSettings};
+use super::{CollectorSettings, HealthTableSettings, SinkSettings, StateSettings};
 
 const NAME_CHARS_MAX: usize = 64;
 
@@ -39,10 +39,22 @@ pub(super) fn collector(
         if !seen.insert(sink) {
             report.problem(format!("`{path}.sinks` names `{sink}` twice"));
         } else if !sinks.contains(sink.as_str()) {
-            let proposal = proposal(sink, sinks.iter().copied());
-            report.problem(format!("`{path}.sinks` names `{sink}`, but there is no [sink.{sink}]{proposal}"));
+            no_such_sink(&format!("{path}.sinks"), sink, sinks.iter().copied(), report);
         }
     }
+}
+
+/// The rows of health against the names of all sinks.
+pub(super) fn health_table(settings: Option<&HealthTableSettings>, sinks: &[&str], report: &mut Report) {
+    let sink = settings.map(|settings| settings.sink.as_str()).filter(|sink| !sinks.contains(sink));
+    if let Some(sink) = sink {
+        no_such_sink("health_table.sink", sink, sinks.iter().copied(), report);
+    }
+}
+
+fn no_such_sink<'a>(key: &str, sink: &str, sinks: impl Iterator<Item = &'a str>, report: &mut Report) {
+    let proposal = proposal(sink, sinks);
+    report.problem(format!("`{key}` names `{sink}`, but there is no [sink.{sink}]{proposal}"));
 }
 
 /// No two sinks, and no sink and the state, may write to one place.

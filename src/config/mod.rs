@@ -11,6 +11,7 @@ mod environment;
 mod error;
 mod files;
 mod find;
+mod health_table;
 mod layer;
 mod layers;
 mod log;
@@ -45,6 +46,7 @@ pub use connection::ConnectionSettings;
 pub use environment::Environment;
 pub use error::ConfigError;
 pub use find::find_file;
+pub use health_table::HealthTableSettings;
 pub use layers::DEFAULTS;
 pub use log::{LogFormat, LogSettings};
 pub use messages::MessagesSettings;
@@ -67,6 +69,8 @@ use section::Section;
 use tree::{names, refuse_unknown, table_at};
 use values::{one_of, text};
 
+use crate::tables::{self, Table};
+
 /// Everything that can be set. At least one collector, and each has a sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -80,14 +84,16 @@ pub struct Config {
     pub admin: AdminSettings,
     /// Where traces and metrics go.
     pub telemetry: TelemetrySettings,
+    /// Where it is written down how the routes are doing; `None`: nowhere.
+    pub health_table: Option<HealthTableSettings>,
     /// The collectors, by name. The name is the records' `ConnectorName`.
     pub collectors: BTreeMap<String, CollectorSettings>,
     /// The sinks, by name.
     pub sinks: BTreeMap<String, SinkSettings>,
 }
 
-const SECTIONS: [&str; 8] =
-    ["state", "pipeline", "log", "admin", "telemetry", "collector", "sink", "default"];
+const SECTIONS: [&str; 9] =
+    ["state", "pipeline", "log", "admin", "telemetry", "health_table", "collector", "sink", "default"];
 
 const NO_COLLECTOR: &str = "no collector is configured: add a section [collector.NAME]";
 const NOTHING_TO_DO: &str = "no configuration file, and neither OPENAI_ADMIN_KEY nor OPENAI_API_KEY is set: nothing to collect\n\
@@ -117,6 +123,12 @@ impl Config {
         }
     }
 
+    /// The tables that a sink may be given.
+    pub fn tables_of(&self, sink: &str) -> Vec<&'static Table> {
+        let with_health = self.health_table.as_ref().is_some_and(|settings| settings.sink == sink);
+        tables::OF_RECORDS.into_iter().chain(with_health.then_some(&tables::HEALTH)).collect()
+    }
+
     fn read(root: &Map<String, Value>, report: &mut Report) -> Option<Self> {
         refuse_unknown("", root, SECTIONS, report);
         let state = StateSettings::read(Section::open(root, &["state"], report));
@@ -124,11 +136,13 @@ impl Config {
         let log = LogSettings::read(Section::open(root, &["log"], report));
         let admin = AdminSettings::read(Section::open(root, &["admin"], report));
         let telemetry = TelemetrySettings::read(Section::open(root, &["telemetry"], report));
+        let health_table = HealthTableSettings::read(Section::open(root, &["health_table"], report));
         read_defaults(root, report);
         let sinks = read_sinks(root, report);
         let collectors = read_collectors(root, report);
         checks::places(state.as_ref(), &sinks, report);
-        Some(Self { state: state?, pipeline, log: log?, admin, telemetry, collectors, sinks })
+        checks::health_table(health_table.as_ref(), &names(root, &["sink"], report), report);
+        Some(Self { state: state?, pipeline, log: log?, admin, telemetry, health_table, collectors, sinks })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Keys that have a value for each source, such as `index = { audit_logs = "…", chat_completions = "…" }`.
+//! Keys that have a value for each source, such as `index = { audit_logs = "…", chat_completions = "…", health = "…" }`.
 
 use config::Value;
 
@@ -6,13 +6,15 @@ use super::section::Section;
 use super::values::Refusal;
 use crate::tables::Source;
 
-/// One value for each list of the API.
+/// One value for each list of the API, and one for what ccfd says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PerSource<T> {
     /// For `audit_logs`.
     pub audit_logs: T,
     /// For `chat_completions`.
     pub chat_completions: T,
+    /// For the rows of `[health_table]`.
+    pub health: T,
 }
 
 impl<T> PerSource<T> {
@@ -25,7 +27,8 @@ impl<T> PerSource<T> {
         section.nested(key, |section| {
             let audit_logs = section.required("audit_logs", &reader);
             let chat_completions = section.required("chat_completions", &reader);
-            Some(Self { audit_logs: audit_logs?, chat_completions: chat_completions? })
+            let health = section.required("health", &reader);
+            Some(Self { audit_logs: audit_logs?, chat_completions: chat_completions?, health: health? })
         })
     }
 
@@ -34,6 +37,7 @@ impl<T> PerSource<T> {
         match source {
             Source::AuditLogs => &self.audit_logs,
             Source::ChatCompletions => &self.chat_completions,
+            Source::Health => &self.health,
         }
     }
 }

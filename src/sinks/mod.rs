@@ -174,13 +174,14 @@ pub trait Sink: Send + Sync {
     /// of what the checkpoint speaks about.
     fn identity(&self, table: &Table) -> String;
 
-    /// Proves that a write would work, without writing a row; makes what is missing and ours to make (a directory, an
+    /// Proves that a write to these tables would work, without writing a row; makes what is missing and ours to make (a directory, an
     /// empty table). Returns what was found, a line each.
-    async fn check(&self) -> Result<String, SinkError>;
+    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError>;
 
-    /// Puts in place what the destination needs and what is not made by a write (index templates). Returns what was
+    /// Puts in place what the destination needs for these tables and what is not made by a write (index templates). Returns what was
     /// done, a line each; `None` when there is nothing of the kind.
-    async fn install(&self) -> Result<Option<String>, SinkError> {
+    async fn install(&self, tables: &[&'static Table]) -> Result<Option<String>, SinkError> {
+        _ = tables;
         Ok(None)
     }
 

@@ -8,6 +8,7 @@ use super::{Column, Source, Table};
 pub static AUDIT_LOGS: Table = Table {
     name: "OpenAIAuditLogs_CL",
     source: Source::AuditLogs,
+    key: "Id",
     omitted: &["object"],
     columns: &[
         Column::new("TimeGenerated", DateTime, Time("effective_at"), "When the event took effect"),

@@ -11,6 +11,7 @@ const ABOUT_MESSAGES: &str =
 pub static CHAT_COMPLETIONS: Table = Table {
     name: "OpenAIChatCompletions_CL",
     source: Source::ChatCompletions,
+    key: "Id",
     omitted: &[],
     columns: &[
         Column::new("TimeGenerated", DateTime, Time("created"), "When the request began"),

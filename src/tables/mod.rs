@@ -3,6 +3,7 @@
 
 mod audit_logs;
 mod chat_completions;
+mod health;
 mod json;
 mod members;
 pub mod object;
@@ -14,6 +15,7 @@ mod time;
 
 pub use audit_logs::AUDIT_LOGS;
 pub use chat_completions::CHAT_COMPLETIONS;
+pub use health::HEALTH;
 pub use json::{compact, one_line, text};
 pub use oddities::{Oddities, unknown_fields};
 pub use row::Value;
@@ -25,15 +27,20 @@ pub use time::{Iso8601, iso8601, utc_day};
 pub const MESSAGES: &str = "ccfd_messages";
 
 /// Every table there is.
-pub static ALL: [&Table; 2] = [&AUDIT_LOGS, &CHAT_COMPLETIONS];
+pub static ALL: [&Table; 3] = [&AUDIT_LOGS, &CHAT_COMPLETIONS, &HEALTH];
 
-/// A list of the OpenAI API that records come from.
+/// The tables of records, which every sink may be given.
+pub static OF_RECORDS: [&Table; 2] = [&AUDIT_LOGS, &CHAT_COMPLETIONS];
+
+/// Where the rows of a table come from: a list of the OpenAI API, or ccfd itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// `GET /organization/audit_logs`.
     AuditLogs,
     /// `GET /chat/completions`: the stored ones.
     ChatCompletions,
+    /// What ccfd has to say of its routes. No collector reads it.
+    Health,
 }
 
 impl Source {
@@ -42,14 +49,16 @@ impl Source {
         match self {
             Self::AuditLogs => "audit_logs",
             Self::ChatCompletions => "chat_completions",
+            Self::Health => "health",
         }
     }
 
-    /// The table that its records go to.
+    /// The table that it fills.
     pub const fn table(self) -> &'static Table {
         match self {
             Self::AuditLogs => &AUDIT_LOGS,
             Self::ChatCompletions => &CHAT_COMPLETIONS,
+            Self::Health => &HEALTH,
         }
     }
 }
@@ -59,8 +68,10 @@ impl Source {
 pub struct Table {
     /// Its name at every destination, such as `OpenAIAuditLogs_CL`.
     pub name: &'static str,
-    /// The list whose records become its rows.
+    /// Where its rows come from.
     pub source: Source,
+    /// The column by which a row is known: the primary key where there is one.
+    pub key: &'static str,
     /// Its columns, in order.
     pub columns: &'static [Column],
     /// The fields of the stream that the published data collection rule of Sentinel's OpenAI solution takes and

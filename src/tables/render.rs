@@ -4,8 +4,6 @@ use std::fmt::Write as _;
 
 use super::{Column, Kind, Origin, Table};
 
-/// The column that is the primary key: the id that OpenAI gave the record.
-pub const KEY: &str = "Id";
 /// The column by which rows age.
 pub const TIME: &str = "TimeGenerated";
 /// The column of the embedded tables that holds the record as received; no Sentinel table has it.
@@ -29,7 +27,7 @@ pub fn sqlite_columns(table: &Table) -> Vec<(&'static str, &'static str)> {
 /// The statement that creates the SQLite table.
 pub fn sqlite_create(table: &Table) -> String {
     let line = |(name, kind): (&str, &str)| match name {
-        KEY => format!("  \"{name}\" {kind} NOT NULL PRIMARY KEY"),
+        _ if name == table.key => format!("  \"{name}\" {kind} NOT NULL PRIMARY KEY"),
         RECORD => format!("  \"{name}\" {kind} NOT NULL"),
         _ => format!("  \"{name}\" {kind}"),
     };
@@ -47,7 +45,8 @@ pub fn sqlite_insert(table: &Table) -> String {
     let names: Vec<String> = sqlite_columns(table).iter().map(|(name, _)| format!("\"{name}\"")).collect();
     let places = vec!["?"; names.len()].join(", ");
     let names = names.join(", ");
-    format!("INSERT INTO \"{}\" ({names}) VALUES ({places}) ON CONFLICT(\"{KEY}\") DO NOTHING", table.name)
+    let Table { name, key, .. } = table;
+    format!("INSERT INTO \"{name}\" ({names}) VALUES ({places}) ON CONFLICT(\"{key}\") DO NOTHING")
 }
 
 /// The table's columns as a Markdown table.

@@ -38,6 +38,24 @@ fn chat_completions_have_the_published_columns_and_the_messages_behind_them() {
 }
 
 #[test]
+fn health_has_the_columns_of_sentinels_own_table() {
+    assert_eq!(
+        shape(&HEALTH),
+        "TimeGenerated DateTime, OperationName String, SentinelResourceId String, SentinelResourceName String, \
+         SentinelResourceType String, SentinelResourceKind String, Status String, Description String, Reason String, \
+         WorkspaceId String, RecordId String, ExtendedProperties Dynamic"
+    );
+}
+
+#[test]
+fn every_table_has_the_column_by_which_its_rows_are_known() {
+    for table in ALL {
+        let key = table.columns.iter().find(|column| column.name == table.key);
+        assert!(key.is_some_and(|key| key.from == Origin::Field("id")), "{}", table.name);
+    }
+}
+
+#[test]
 fn an_audit_event_fills_its_columns() {
     let at = row(
         &AUDIT_LOGS,
@@ -144,9 +162,9 @@ fn the_manual_has_a_line_for_each_column() {
 
 #[test]
 fn the_fields_that_collecting_knows_are_those_that_the_tables_hold() {
-    let held = |field: &str| ALL.iter().any(|table| table.holds(field));
+    let held = |field: &str| OF_RECORDS.iter().any(|table| table.holds(field));
     assert!(collectors::KNOWN_FIELDS.into_iter().all(held));
-    for column in ALL.iter().flat_map(|table| table.columns) {
+    for column in OF_RECORDS.iter().flat_map(|table| table.columns) {
         if let Origin::Field(field) | Origin::Inner(field, _) = column.from {
             assert!(field == "id" || collectors::KNOWN_FIELDS.contains(&field), "{field}");
         }

@@ -1,7 +1,7 @@
 use ccfd::{
     deploy::sentinel::{Profile, transform},
     tables::{
-        self, AUDIT_LOGS, CHAT_COMPLETIONS, Column, Kind, Oddities, Table,
+        self, AUDIT_LOGS, CHAT_COMPLETIONS, Column, HEALTH, Kind, Oddities, Table,
         object::{Nulls, Objects},
         row,
     },
@@ -31,6 +31,12 @@ const COMPLETIONS: [&str; 3] = [
     r#"{"object":"chat.completion","id":"c-2","created":7,"tool_choice":"auto","tools":null,"choices":[],"seed":null,
         "ccfd_messages":{"missing":"deleted"}}"#,
     r#"{"id":"c-3","created":7}"#,
+];
+
+const ROWS: [&str; 2] = [
+    r#"{"id":"r-1","at":1770979925,"route":"acme/sentinel","collector":"acme","kind":"audit_logs","status":"Failure",
+        "description":"parked: 401; provide a new key","reason":"unauthorized","details":{"Delivered":3}}"#,
+    r#"{"id":"r-2","at":7,"route":"acme/sentinel","collector":"acme","kind":"audit_logs","status":"Success"}"#,
 ];
 
 /// The row that the rule receives: every declared field, null where nothing was sent.
@@ -85,6 +91,11 @@ fn the_audit_transform_makes_of_the_stream_the_row_that_other_sinks_get() {
 #[test]
 fn the_completions_transform_makes_of_the_stream_the_row_that_other_sinks_get() {
     agree(&CHAT_COMPLETIONS, &COMPLETIONS);
+}
+
+#[test]
+fn the_transform_of_health_makes_of_the_stream_the_row_that_other_sinks_get() {
+    agree(&HEALTH, &ROWS);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use ccfd::{
     sinks::{Sink, remote::RemoteErrorKind},
-    tables::CHAT_COMPLETIONS,
+    tables::{CHAT_COMPLETIONS, HEALTH},
 };
 use serde_json::json;
 
@@ -24,6 +24,14 @@ async fn a_connector_of_the_name_is_taken_and_none_is_made() {
     assert_eq!(connector_ids(&kibana, "default"), [id]);
     assert_eq!(ids(&kibana, INDEX), ["a"]);
     assert_eq!(kibana.connectors("default")[0]["config"]["refresh"], true, "left as it was");
+}
+
+#[tokio::test]
+async fn rows_of_health_have_a_connector_of_their_own() {
+    let kibana = Kibana::plain();
+    sink(&kibana, "").write(batch_of(&HEALTH, &["r-1"], "")).await.unwrap();
+    assert_eq!(kibana.connectors("default")[0]["name"], "OpenAI collector health");
+    assert_eq!(kibana.documents("openai-collector-health")[0]["RecordId"], "r-1");
 }
 
 #[tokio::test]

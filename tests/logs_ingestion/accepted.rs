@@ -1,6 +1,6 @@
 use ccfd::{
     sinks::{Receipt, Redelivery, Sink, remote::RemoteErrorKind},
-    tables::CHAT_COMPLETIONS,
+    tables::{CHAT_COMPLETIONS, HEALTH},
 };
 use serde_json::json;
 
@@ -39,6 +39,21 @@ async fn every_record_arrives_in_the_shape_of_its_stream() {
         "tool_choice": "{\"type\":\"auto\"}", "friendlyName": "acme",
     });
     assert_eq!(rig.azure.ingestion.rows(CHAT), [row]);
+    assert_eq!(rig.azure.ingestion.losses(), []);
+}
+
+#[tokio::test]
+async fn a_row_of_health_arrives_in_a_stream_of_its_own() {
+    let rig = Rig::new();
+    let fields: Vec<&str> = HEALTH.stream.iter().map(|field| field.name).collect();
+    rig.azure.ingestion.declare("Custom-CcfdHealth_CL", &fields);
+    let row = r#"{"id":"r","at":7,"route":"acme/sentinel","status":"Success","details":{"Delivered":3}}"#;
+    rig.sink.write(batch(&HEALTH, [(row.to_owned(), rig.now())])).await.unwrap();
+    let row = json!({
+        "at": 7, "operation": "Data fetch status change", "route": "acme/sentinel", "status": "Success",
+        "resource_type": "Data connector", "id": "r", "details": { "Delivered": 3 },
+    });
+    assert_eq!(rig.azure.ingestion.rows("Custom-CcfdHealth_CL"), [row]);
     assert_eq!(rig.azure.ingestion.losses(), []);
 }
 

@@ -47,8 +47,8 @@ impl Sink for Auditor {
         self.sink.identity(table)
     }
 
-    async fn check(&self) -> Result<String, SinkError> {
-        self.sink.check().await
+    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
+        self.sink.check(tables).await
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {

@@ -167,7 +167,7 @@ impl Sink for SpySink {
         format!("memory {}", self.name)
     }
 
-    async fn check(&self) -> Result<String, SinkError> {
+    async fn check(&self, _: &[&'static Table]) -> Result<String, SinkError> {
         Ok(self.name.to_owned())
     }
 

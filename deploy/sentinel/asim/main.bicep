@@ -53,6 +53,31 @@ resource auditLogs 'Microsoft.OperationalInsights/workspaces/tables@2022-10-01' 
   }
 }
 
+resource health 'Microsoft.OperationalInsights/workspaces/tables@2022-10-01' = {
+  parent: workspace
+  name: 'CcfdHealth_CL'
+  properties: {
+    retentionInDays: retentionInDays
+    schema: {
+      name: 'CcfdHealth_CL'
+      columns: [
+        { name: 'TimeGenerated', type: 'dateTime', description: 'When the row was made' }
+        { name: 'OperationName', type: 'string', description: 'As Sentinel calls it, each hour while nothing changes, too' }
+        { name: 'SentinelResourceId', type: 'string', description: 'The route: collector and sink' }
+        { name: 'SentinelResourceName', type: 'string', description: 'The collector' }
+        { name: 'SentinelResourceType', type: 'string', description: 'As Sentinel calls it' }
+        { name: 'SentinelResourceKind', type: 'string', description: 'The list that the collector reads' }
+        { name: 'Status', type: 'string', description: '`Success`, `Failure`, or `Informational` of a route that was paused' }
+        { name: 'Description', type: 'string', description: 'What the route is doing, what is wrong with it, and what to do' }
+        { name: 'Reason', type: 'string', description: 'A fixed word for what is wrong' }
+        { name: 'WorkspaceId', type: 'string', description: 'Always empty: ccfd does not know the workspace' }
+        { name: 'RecordId', type: 'string', description: 'Id of the row, unique' }
+        { name: 'ExtendedProperties', type: 'dynamic', description: 'The table written to, what was counted since the row before, how far the route is behind' }
+      ]
+    }
+  }
+}
+
 resource collectionEndpoint 'Microsoft.Insights/dataCollectionEndpoints@2023-03-11' = if (withEndpoint) {
   name: ruleName
   location: location
@@ -116,6 +141,22 @@ resource rule 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {
           { name: 'aliasName', type: 'string' }
         ]
       }
+      'Custom-CcfdHealth_CL': {
+        columns: [
+          { name: 'at', type: 'long' }
+          { name: 'operation', type: 'string' }
+          { name: 'route', type: 'string' }
+          { name: 'collector', type: 'string' }
+          { name: 'resource_type', type: 'string' }
+          { name: 'kind', type: 'string' }
+          { name: 'status', type: 'string' }
+          { name: 'description', type: 'string' }
+          { name: 'reason', type: 'string' }
+          { name: 'workspace_id', type: 'string' }
+          { name: 'id', type: 'string' }
+          { name: 'details', type: 'dynamic' }
+        ]
+      }
     }
     destinations: {
       logAnalytics: [
@@ -177,10 +218,31 @@ source
     EventOriginalResultDetails = tostring(choices),
     AdditionalFields = bag_pack("service_tier", service_tier, "system_fingerprint", system_fingerprint, "response_format", response_format, "tools", tools, "metadata", metadata, "input_user", input_user, "connector_name", friendlyName)'''
       }
+      {
+        streams: ['Custom-CcfdHealth_CL']
+        destinations: ['workspace']
+        outputStream: 'Custom-CcfdHealth_CL'
+        transformKql: '''
+source
+| project
+    TimeGenerated = iff(isnull(at), now(), datetime(1970-01-01) + at * 1s),
+    OperationName = operation,
+    SentinelResourceId = route,
+    SentinelResourceName = collector,
+    SentinelResourceType = resource_type,
+    SentinelResourceKind = kind,
+    Status = status,
+    Description = description,
+    Reason = reason,
+    WorkspaceId = workspace_id,
+    RecordId = id,
+    ExtendedProperties = details'''
+      }
     ]
   }
   dependsOn: [
     auditLogs
+    health
   ]
 }
 
@@ -236,6 +298,29 @@ ASimAgentEventLogs
 | summarize arg_min(TimeGenerated, *) by EventUid
 '''
   }
+}
+
+resource healthFunction 'Microsoft.OperationalInsights/workspaces/savedSearches@2020-08-01' = if (withFunctions) {
+  parent: workspace
+  name: 'CcfdHealth'
+  etag: '*'
+  properties: {
+    category: 'OpenAI'
+    displayName: 'CcfdHealth'
+    functionAlias: 'CcfdHealth'
+    version: 2
+    query: '''
+// Logs Ingestion delivers at least once: after a crash or a lost answer a record can stand here twice, equal but for its
+// TimeGenerated, which Azure replaces by the time of receipt when it is older than two days. So the earliest copy is the
+// true one: arg_min finds it in one pass and keeps one row for each id. (take_any would be a little cheaper, and would
+// at times show an old record as a new one.)
+CcfdHealth_CL
+| summarize arg_min(TimeGenerated, *) by RecordId
+'''
+  }
+  dependsOn: [
+    health
+  ]
 }
 
 @description('For `endpoint` in ccfd.toml.')

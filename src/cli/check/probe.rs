@@ -19,7 +19,7 @@ use crate::{
     pipeline::policy::{Failure, Meaning, advice, meaning},
     redact::{Action, Path},
     sinks::{Sink, SinkError},
-    tables::MESSAGES,
+    tables::{MESSAGES, Table},
 };
 
 /// How long one look may take.
@@ -155,12 +155,13 @@ fn why_empty(source: &Source) -> &'static str {
 
 async fn sink(assembly: &Assembly, name: &str, state_in_use: bool, install: bool) -> Vec<Finding> {
     let Some(sink) = assembly.sink(name) else { return Vec::new() };
+    let tables = assembly.config.tables_of(name);
     let installed = match install {
-        true => put_in_place(name, sink.as_ref()).await,
+        true => put_in_place(name, sink.as_ref(), &tables).await,
         false => None,
     };
     let what = format!("sink {name}");
-    let looked = match within(name, sink.check()).await {
+    let looked = match within(name, sink.check(&tables)).await {
         Ok(text) => Finding::ok(what, text),
         Err(SinkError::Busy { path }) if state_in_use => {
             Finding::ok(what, format!("{path}: in use, as the state is"))
@@ -171,9 +172,9 @@ async fn sink(assembly: &Assembly, name: &str, state_in_use: bool, install: bool
 }
 
 /// What a sink put in place; `None` where it has nothing of the kind.
-async fn put_in_place(name: &str, sink: &dyn Sink) -> Option<Finding> {
+async fn put_in_place(name: &str, sink: &dyn Sink, tables: &[&'static Table]) -> Option<Finding> {
     let what = format!("install {name}");
-    match within(name, sink.install()).await {
+    match within(name, sink.install(tables)).await {
         Ok(text) => Some(Finding::ok(what, text?)),
         Err(error) => Some(Finding::of(what, &Failure::Sink(error))),
     }

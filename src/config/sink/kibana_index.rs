@@ -9,6 +9,7 @@ use crate::config::section::Section;
 use crate::config::urls::base_url;
 use crate::config::values::{Refusal, as_text, flag, text, wanted};
 use crate::config::{ConnectionSettings, HttpAuth, PerSource};
+use crate::tables;
 
 /// Documents through an index connector of Kibana.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +52,12 @@ impl KibanaIndexSettings {
         let delete_on_exit = section.required("delete_on_exit", flag);
         let connection = ConnectionSettings::read(section);
         if let (true, Some(names), Some(index)) = (section.is_settled(), &connectors, &index) {
-            let one_name = names.audit_logs == names.chat_completions;
-            if one_name && index.audit_logs != index.chat_completions {
-                let reason = "one connector writes to one index: give the two indices a connector each";
+            let targets = tables::ALL.map(|table| (names.of(table.source), index.of(table.source)));
+            let differ = |(name, index): &(&String, &String)| {
+                targets.iter().any(|(other, elsewhere)| name == other && index != elsewhere)
+            };
+            if targets.iter().any(differ) {
+                let reason = "one connector writes to one index: give each index a connector of its own";
                 section.problem("connectors", reason);
             }
         }

@@ -60,7 +60,7 @@ fn one_connector_for_two_indices_is_refused() {
     assert_eq!(
         problems(&with_sink(one)),
         [
-            "`sink.local.connectors` in ccfd.toml: one connector writes to one index: give the two indices a connector each"
+            "`sink.local.connectors` in ccfd.toml: one connector writes to one index: give each index a connector of its own"
         ]
     );
     settings(&format!("{one}\nindex = {{ audit_logs = \"b\", chat_completions = \"b\" }}"));

@@ -5,6 +5,7 @@ mod cross_checks;
 mod elasticsearch;
 mod environment;
 mod find;
+mod health_table;
 mod kibana_index;
 mod layers;
 mod logs_ingestion;

@@ -45,8 +45,31 @@ const TOKENS: Field = Field::Number("long");
 /// A user, as an actor has it.
 const USER: Field = Field::Object(&[("id", Field::Text), ("email", Field::Text)]);
 
+/// Seconds, or things that were counted.
+const NUMBER: Field = Field::Number("long");
+/// What is said of a route's hour.
+pub(super) const HEALTH: Members = &[
+    ("DestinationTable", Field::Text),
+    ("Sink", Field::Text),
+    ("SinkType", Field::Text),
+    ("State", Field::Text),
+    ("From", Field::Moment),
+    ("To", Field::Moment),
+    ("Fetched", NUMBER),
+    ("Delivered", NUMBER),
+    ("AlreadyThere", NUMBER),
+    ("Rejected", NUMBER),
+    ("Late", NUMBER),
+    ("Requests", NUMBER),
+    ("Retries", NUMBER),
+    ("Parks", NUMBER),
+    ("ReadLagSeconds", NUMBER),
+    ("SettledLagSeconds", NUMBER),
+    ("Version", Field::Text),
+];
+
 /// The dynamic columns; one that is not listed is an object of any shape.
-const DYNAMIC: [(&str, Field); 9] = [
+const DYNAMIC: [(&str, Field); 10] = [
     ("ActorSession", Field::Object(&[("user", USER), ("ip_address", Field::Address)])),
     (
         "ActorApiKey",
@@ -67,6 +90,7 @@ const DYNAMIC: [(&str, Field); 9] = [
     ("Tools", Field::Kept),
     ("ResponseFormat", Field::Kept),
     ("Messages", Field::Kept),
+    ("ExtendedProperties", Field::Object(HEALTH)),
 ];
 
 /// How the column is indexed.

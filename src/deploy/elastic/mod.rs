@@ -70,6 +70,7 @@ pub const fn default_index(source: Source) -> &'static str {
     match source {
         Source::AuditLogs => "openai-audit-logs",
         Source::ChatCompletions => "openai-chat-completions",
+        Source::Health => "openai-collector-health",
     }
 }
 

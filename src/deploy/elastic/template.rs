@@ -1,9 +1,11 @@
 //! The templates and the pipeline.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{Install, Product, Shape, default_index, field};
-use crate::tables::{Table, render::KEY};
+use crate::tables::{ALL, Table};
 
 /// Above the built-in templates of both products (at most 200), below what an operator sets to overrule everything.
 const PRIORITY: u32 = 500;
@@ -59,13 +61,20 @@ pub(super) fn pipeline(shape: Shape) -> Option<Install> {
             path: format!("_ingest/pipeline/{PIPELINE}"),
             body: json!({
                 "description": "makes the id that OpenAI gave a record the id of its document",
-                // A document without one keeps the id that the index gives it.
-                "processors": [{
-                    "set": { "field": "_id", "value": format!("{{{{{{{KEY}}}}}}}"), "ignore_empty_value": true },
-                }],
+                "processors": keys().map(set_id).collect::<Vec<_>>(),
             }),
         }),
     }
+}
+
+/// The columns by which rows of any table are known, each once.
+fn keys() -> impl Iterator<Item = &'static str> {
+    BTreeSet::from(ALL.map(|table| table.key)).into_iter()
+}
+
+/// A document without this column keeps the id that it has.
+fn set_id(column: &str) -> Value {
+    json!({ "set": { "field": "_id", "value": format!("{{{{{{{column}}}}}}}"), "ignore_empty_value": true } })
 }
 
 /// Template names are lower case, so the table's own name will not do.

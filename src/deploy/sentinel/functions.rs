@@ -1,16 +1,14 @@
 //! Functions by which people and rules ask for records, each record once.
 
 use super::{Output, asim};
-use crate::tables::{
-    Source, Table,
-    render::{KEY, TIME},
-};
+use crate::tables::{Source, Table, render::TIME};
 
-/// The name of a table's function; the one that the OpenAI solution of Sentinel uses.
+/// The name of a table's function; of the tables of records, the one that the OpenAI solution of Sentinel uses.
 pub(super) const fn alias(source: Source) -> &'static str {
     match source {
         Source::AuditLogs => "OpenAIAuditLogs",
         Source::ChatCompletions => "OpenAIChatCompletions",
+        Source::Health => "CcfdHealth",
     }
 }
 
@@ -25,7 +23,7 @@ const WHY: &str = "\
 /// The function's text.
 pub(super) fn query(table: &Table, output: Output) -> String {
     match output {
-        Output::Own => format!("{WHY}{}\n| summarize arg_min({TIME}, *) by {KEY}\n", table.name),
+        Output::Own => format!("{WHY}{}\n| summarize arg_min({TIME}, *) by {}\n", table.name, table.key),
         Output::Asim => {
             let condition = |(column, field): (&str, &str)| {
                 asim::constant(table, field).map(|text| format!("{column} == \"{text}\""))

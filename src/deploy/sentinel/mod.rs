@@ -14,7 +14,7 @@ use crate::tables::{ALL, Source, Table};
 
 pub use transform::transform;
 
-/// Where chat completions go. Audit logs go to `OpenAIAuditLogs_CL` either way.
+/// Where chat completions go. Everything else goes to tables of its own either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// To `OpenAIChatCompletions_CL`.
@@ -35,7 +35,7 @@ impl Profile {
     /// Where the rows of a table go.
     fn output(self, table: &Table) -> Output {
         match (self, table.source) {
-            (Self::Table, _) | (Self::Asim, Source::AuditLogs) => Output::Own,
+            (Self::Table, _) | (Self::Asim, Source::AuditLogs | Source::Health) => Output::Own,
             (Self::Asim, Source::ChatCompletions) => Output::Asim,
         }
     }

@@ -75,5 +75,6 @@ pub(super) const fn symbol(source: Source) -> &'static str {
     match source {
         Source::AuditLogs => "auditLogs",
         Source::ChatCompletions => "chatCompletions",
+        Source::Health => "health",
     }
 }

@@ -72,10 +72,11 @@ fn a_rule_declares_what_is_sent_and_writes_where_its_profile_says() {
         (outputs, fields.as_array().unwrap().len())
     };
     let (own, agents) = (CHAT_COMPLETIONS.stream.len(), CHAT_COMPLETIONS.stream_asim.len());
-    let tables = ["Custom-OpenAIAuditLogs_CL", "Custom-OpenAIChatCompletions_CL"].map(str::to_owned).to_vec();
-    assert_eq!(outputs(Profile::Table), (tables, own));
-    let asim = ["Custom-OpenAIAuditLogs_CL", "Microsoft-ASimAgentEventLogs"].map(str::to_owned).to_vec();
-    assert_eq!(outputs(Profile::Asim), (asim, own + agents));
+    let with = |completions: &str| {
+        ["Custom-OpenAIAuditLogs_CL", completions, "Custom-CcfdHealth_CL"].map(str::to_owned).to_vec()
+    };
+    assert_eq!(outputs(Profile::Table), (with("Custom-OpenAIChatCompletions_CL"), own));
+    assert_eq!(outputs(Profile::Asim), (with("Microsoft-ASimAgentEventLogs"), own + agents));
 }
 
 #[test]

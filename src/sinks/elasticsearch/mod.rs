@@ -145,9 +145,9 @@ impl State {
     }
 
     /// The tables' names at the cluster, each once.
-    fn indices(&self) -> Vec<&str> {
-        let mut names: Vec<&str> =
-            crate::tables::ALL.iter().map(|table| self.settings.index.of(table.source).as_str()).collect();
+    fn indices(&self, tables: &[&'static Table]) -> Vec<&str> {
+        let name = |table: &&Table| self.settings.index.of(table.source).as_str();
+        let mut names: Vec<&str> = tables.iter().map(name).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -180,12 +180,12 @@ impl Sink for ElasticsearchSink {
         format!("elasticsearch {} {}", url.trim_end_matches('/'), index.of(table.source))
     }
 
-    async fn check(&self) -> Result<String, SinkError> {
-        Ok(setup::check(&self.state).await?)
+    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
+        Ok(setup::check(&self.state, tables).await?)
     }
 
-    async fn install(&self) -> Result<Option<String>, SinkError> {
-        Ok(Some(setup::install(&self.state).await?))
+    async fn install(&self, tables: &[&'static Table]) -> Result<Option<String>, SinkError> {
+        Ok(Some(setup::install(&self.state, tables).await?))
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {

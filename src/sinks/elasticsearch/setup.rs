@@ -10,7 +10,7 @@ use super::{State, segment};
 use crate::config::{OpType, Refresh};
 use crate::deploy::elastic::{Product, Shape, installs};
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
-use crate::tables::{ALL, Table};
+use crate::tables::Table;
 
 /// What stands at the cluster under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ enum Found {
 }
 
 /// Looks at the cluster, the names, and what the key may do. A line each.
-pub(super) async fn check(state: &State) -> Result<String, RemoteError> {
+pub(super) async fn check(state: &State, tables: &[&'static Table]) -> Result<String, RemoteError> {
     let url = state.cluster.url().to_owned();
     let mut lines = vec![match state.greet().await? {
         Some(server) => {
@@ -32,28 +32,28 @@ pub(super) async fn check(state: &State) -> Result<String, RemoteError> {
         }
         None => format!("{url}: answers, and does not tell this key its version"),
     }];
-    for index in state.indices() {
+    for index in state.indices(tables) {
         let found = look(state, index).await?;
-        lines.push(format!("{index}: {}", described(state, index, found).await?));
+        lines.push(format!("{index}: {}", described(state, tables, index, found).await?));
     }
-    lines.extend(privileges(state).await?);
+    lines.extend(privileges(state, tables).await?);
     Ok(lines.join("\n"))
 }
 
 /// Puts the index templates in place. A line each, and one for each name at which they come too late.
-pub(super) async fn install(state: &State) -> Result<String, RemoteError> {
+pub(super) async fn install(state: &State, tables: &[&'static Table]) -> Result<String, RemoteError> {
     let server = state.greet().await?.ok_or_else(|| {
         RemoteErrorKind::Forbidden { code: "monitor".to_owned() }.of(Service::Elasticsearch)
     })?;
     let mut lines = Vec::new();
-    for index in state.indices() {
+    for index in state.indices(tables) {
         let found = look(state, index).await?;
         let shape = match found {
             Found::DataStream => Shape::DataStream,
             Found::Nothing | Found::Hidden if is_named_as_stream(index) => Shape::DataStream,
             Found::Index | Found::Alias | Found::Nothing | Found::Hidden => Shape::Index,
         };
-        for put in installs(server.product, shape, &tables_of(state, index)) {
+        for put in installs(server.product, shape, &tables_of(state, tables, index)) {
             let request = Request::json(Method::PUT, format!("/{}", put.path), &put.body);
             let response = state.cluster.send(&request).await?;
             if !response.status.is_success() {
@@ -75,9 +75,9 @@ pub(super) async fn install(state: &State) -> Result<String, RemoteError> {
 }
 
 /// The tables whose rows go to this index.
-fn tables_of<'i>(state: &State, index: &'i str) -> Vec<(&'static Table, &'i str)> {
+fn tables_of<'i>(state: &State, tables: &[&'static Table], index: &'i str) -> Vec<(&'static Table, &'i str)> {
     let is_of = |table: &&Table| state.settings.index.of(table.source) == index;
-    ALL.into_iter().filter(is_of).map(|table| (table, index)).collect()
+    tables.iter().copied().filter(is_of).map(|table| (table, index)).collect()
 }
 
 /// `<type>-<dataset>-<namespace>`: Elastic's scheme of names, under which everything is a data stream.
@@ -123,7 +123,12 @@ async fn look(state: &State, index: &str) -> Result<Found, RemoteError> {
     })
 }
 
-async fn described(state: &State, index: &str, found: Found) -> Result<&'static str, RemoteError> {
+async fn described(
+    state: &State,
+    tables: &[&'static Table],
+    index: &str,
+    found: Found,
+) -> Result<&'static str, RemoteError> {
     Ok(match found {
         Found::Index => "an index",
         Found::Alias => "an alias",
@@ -133,7 +138,7 @@ async fn described(state: &State, index: &str, found: Found) -> Result<&'static 
         }
         Found::DataStream => "a data stream",
         Found::Hidden => "not shown to this key",
-        Found::Nothing => match template(state, index).await? {
+        Found::Nothing => match template(state, tables, index).await? {
             Some(true) => "not there yet; the first record makes it by its template",
             Some(false) => "not there yet, and has no template: see `ccfd check --install`",
             None => "not there yet; the first record makes it, if the key may",
@@ -142,8 +147,12 @@ async fn described(state: &State, index: &str, found: Found) -> Result<&'static 
 }
 
 /// Whether our template of this name is there, if that is told.
-async fn template(state: &State, index: &str) -> Result<Option<bool>, RemoteError> {
-    let puts = installs(Product::Elasticsearch, Shape::Index, &tables_of(state, index));
+async fn template(
+    state: &State,
+    tables: &[&'static Table],
+    index: &str,
+) -> Result<Option<bool>, RemoteError> {
+    let puts = installs(Product::Elasticsearch, Shape::Index, &tables_of(state, tables, index));
     let Some(template) = puts.last() else { return Ok(None) };
     let response = state.cluster.send(&Request::get(format!("/{}", template.path))).await?;
     if response.status == StatusCode::NOT_FOUND {
@@ -153,7 +162,7 @@ async fn template(state: &State, index: &str) -> Result<Option<bool>, RemoteErro
 }
 
 /// What the key may do, where the cluster tells: Elasticsearch with security does. Without what a write needs, an error.
-async fn privileges(state: &State) -> Result<Option<String>, RemoteError> {
+async fn privileges(state: &State, tables: &[&'static Table]) -> Result<Option<String>, RemoteError> {
     #[derive(Deserialize)]
     struct Held {
         #[serde(default)]
@@ -168,7 +177,7 @@ async fn privileges(state: &State) -> Result<Option<String>, RemoteError> {
         Refresh::Later | Refresh::WaitFor => None,
     };
     let asked: Vec<&str> = [writes, "auto_configure"].into_iter().chain(refreshes).collect();
-    let body = json!({ "index": [{ "names": state.indices(), "privileges": asked }] });
+    let body = json!({ "index": [{ "names": state.indices(tables), "privileges": asked }] });
     let request = Request::json(Method::POST, "/_security/user/_has_privileges", &body);
     let response = state.cluster.send(&request).await?;
     let Some(Held { index }) = answer::<Held>(state, &response)? else { return Ok(None) };

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::KibanaIndexSink;
 use super::connector::{INDEX_TYPE, Wanted};
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
-use crate::tables::Source;
+use crate::tables::{Source, Table};
 
 /// A type of connector, as Kibana shows it.
 #[derive(Deserialize)]
@@ -19,13 +19,13 @@ struct ConnectorType {
 
 impl KibanaIndexSink {
     /// Looks for the space, the type of connector and the connectors; a line for each.
-    pub(super) async fn look(&self) -> Result<String, RemoteError> {
+    pub(super) async fn look(&self, tables: &[&'static Table]) -> Result<String, RemoteError> {
         self.client.find_space().await?;
         let mut lines = vec![format!("{}, {} is there", self.settings.url, self.client.space())];
         let types: Vec<ConnectorType> = self.client.get("/api/actions/connector_types").await?;
         lines.push(enabled(&types, self.client.space())?);
-        for source in [Source::AuditLogs, Source::ChatCompletions] {
-            lines.push(self.look_for(source).await?);
+        for table in tables {
+            lines.push(self.look_for(table.source).await?);
         }
         Ok(lines.join("\n"))
     }

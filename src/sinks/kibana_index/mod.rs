@@ -22,7 +22,7 @@ use super::meters::SinkMeters;
 use super::remote::RemoteError;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished};
 use crate::config::{Environment, KibanaIndexSettings};
-use crate::tables::{Source, Table};
+use crate::tables::{ALL, Source, Table};
 
 /// Requests that make a good batch: the last of them is not full, which then hardly counts.
 const REQUESTS_PER_BATCH: usize = 4;
@@ -80,8 +80,8 @@ impl Sink for KibanaIndexSink {
         format!("kibana_index {url} {space} {}", index.of(table.source))
     }
 
-    async fn check(&self) -> Result<String, SinkError> {
-        Ok(self.look().await?)
+    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
+        Ok(self.look(tables).await?)
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
@@ -97,7 +97,7 @@ impl Sink for KibanaIndexSink {
             return Ok(());
         }
         let mut known = self.connectors.lock().await;
-        for source in [Source::AuditLogs, Source::ChatCompletions] {
+        for source in ALL.map(|table| table.source) {
             let wanted = Wanted::of(&self.settings, source);
             if let Some(id) = known.remove(source.key()).filter(|id| wanted.is_own(id)) {
                 connector::delete(&self.client, &id).await?;

@@ -162,7 +162,7 @@ impl Sink for NdjsonSink {
         }
     }
 
-    async fn check(&self) -> Result<String, SinkError> {
+    async fn check(&self, _: &[&'static Table]) -> Result<String, SinkError> {
         let state = Arc::clone(&self.state);
         disk::blocking(self.path(), move || state.check()).await
     }

@@ -14,7 +14,7 @@ use super::schema;
 use crate::config::SqliteSettings;
 use crate::sinks::disk::Inode;
 use crate::sinks::{Batch, Receipt, Refused, SinkError, disk};
-use crate::tables::{Oddities, Value, iso8601, render, row};
+use crate::tables::{Oddities, Table, Value, iso8601, render, row};
 
 /// How long to wait for another process that is writing.
 const BUSY: Duration = Duration::from_secs(5);
@@ -80,12 +80,12 @@ impl Database {
     }
 
     /// Proves that a transaction can begin, and says what is there.
-    pub(super) fn look(&mut self) -> Result<String, SinkError> {
+    pub(super) fn look(&mut self, tables: &[&Table]) -> Result<String, SinkError> {
         let failed = |error| of_database(&self.path, error);
         let begun =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let mut newest = Vec::new();
-        for table in crate::tables::ALL {
+        for table in tables {
             let sql = format!("SELECT max(\"{}\") FROM \"{}\"", render::TIME, table.name);
             let time: Option<String> = begun.query_row(&sql, [], |row| row.get(0)).map_err(failed)?;
             newest.push(format!("{} {}", table.name, time.as_deref().unwrap_or("empty")));

@@ -93,8 +93,9 @@ impl Sink for SqliteSink {
         format!("sqlite {}", disk::absolute(&self.state.settings.path))
     }
 
-    async fn check(&self) -> Result<String, SinkError> {
-        self.run(|_, database, _| database.look()).await
+    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
+        let tables = tables.to_vec();
+        self.run(move |_, database, _| database.look(&tables)).await
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {

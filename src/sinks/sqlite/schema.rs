@@ -58,8 +58,8 @@ fn stranger(connection: &Connection, table: &Table, found: &[Found]) -> rusqlite
     }
     let keys: Vec<&str> =
         found.iter().filter(|column| column.key).map(|column| column.name.as_str()).collect();
-    if keys != [render::KEY] {
-        return Ok(Some(format!("the primary key of table {name} is not {}", render::KEY)));
+    if keys != [table.key] {
+        return Ok(Some(format!("the primary key of table {name} is not {}", table.key)));
     }
     let wanted = render::sqlite_columns(table);
     for column in found {

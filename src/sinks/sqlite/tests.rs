@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::*;
 use crate::sinks::Refused;
 use crate::sinks::samples::{DAY, NOW, batch, clock, event};
-use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
+use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS, OF_RECORDS};
 
 /// A directory for a database, and a clock that a test moves.
 struct Bench {
@@ -51,15 +51,15 @@ fn events(ids: &[&str]) -> Batch {
 }
 
 #[tokio::test]
-async fn both_tables_are_there_from_the_first_open_and_only_the_owner_reads_them() {
+async fn every_table_is_there_from_the_first_open_and_only_the_owner_reads_them() {
     let bench = Bench::new();
-    let line = bench.sink(bench.settings()).check().await.unwrap();
+    let line = bench.sink(bench.settings()).check(&OF_RECORDS).await.unwrap();
     assert!(
         line.ends_with("newest rows: OpenAIAuditLogs_CL empty, OpenAIChatCompletions_CL empty"),
         "{line}"
     );
     let tables = bench.texts("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name");
-    assert_eq!(tables, ["OpenAIAuditLogs_CL", "OpenAIChatCompletions_CL"]);
+    assert_eq!(tables, ["CcfdHealth_CL", "OpenAIAuditLogs_CL", "OpenAIChatCompletions_CL"]);
     let path = bench.settings().path;
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
@@ -99,7 +99,7 @@ async fn of_a_repeated_record_the_first_version_stays() {
 async fn a_refused_row_is_named_and_its_neighbours_are_stored() {
     let bench = Bench::new();
     let sink = bench.sink(bench.settings());
-    sink.check().await.unwrap();
+    sink.check(&OF_RECORDS).await.unwrap();
     bench
         .other()
         .execute_batch(
@@ -128,7 +128,7 @@ async fn a_refused_row_is_named_and_its_neighbours_are_stored() {
 async fn a_trigger_that_rolls_back_everything_fails_the_batch_and_not_the_rows() {
     let bench = Bench::new();
     let sink = bench.sink(bench.settings());
-    sink.check().await.unwrap();
+    sink.check(&OF_RECORDS).await.unwrap();
     let trigger = "CREATE TRIGGER harsh BEFORE INSERT ON OpenAIAuditLogs_CL WHEN NEW.Id = 'b'
                    BEGIN SELECT RAISE(ROLLBACK, 'all of it'); END;";
     bench.other().execute_batch(trigger).unwrap();
@@ -207,7 +207,7 @@ async fn a_file_that_is_no_database_and_a_directory_are_misplaced() {
     fs::write(&file, "x".repeat(5000)).unwrap();
     for path in [file, bench.dir.path().to_owned()] {
         let sink = bench.sink(SqliteSettings { path, ..bench.settings() });
-        let failed = sink.check().await;
+        let failed = sink.check(&OF_RECORDS).await;
         assert!(matches!(failed, Err(SinkError::Misplaced { .. })), "{failed:?}");
     }
 }
@@ -228,7 +228,7 @@ async fn with_too_little_space_room_is_made_that_the_settings_allow() {
     let bench = Bench::new();
     bench.sink(bench.settings()).write(events(&["a"])).await.unwrap();
     let settings = SqliteSettings { free_min: u64::MAX, size_max: Some(1), ..bench.settings() };
-    bench.sink(settings).check().await.unwrap_err();
+    bench.sink(settings).check(&OF_RECORDS).await.unwrap_err();
     assert_eq!(bench.texts("SELECT Id FROM OpenAIAuditLogs_CL"), Vec::<String>::new());
 }
 

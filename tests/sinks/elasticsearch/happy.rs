@@ -1,9 +1,12 @@
 //! What a cluster that is well gets, and what it is asked.
 
-use ccfd::sinks::Sink;
+use ccfd::{
+    sinks::{Batch, Sink},
+    tables::HEALTH,
+};
 use serde_json::json;
 
-use super::{INDEX, KEY, batch, failure_of_all, sink, sink_at};
+use super::{INDEX, KEY, batch, batch_of, failure_of_all, sink, sink_at};
 use crate::support::{fake::Reply, fake_elastic::Elastic};
 
 #[tokio::test]
@@ -24,6 +27,19 @@ async fn a_batch_is_one_compressed_request_of_documents_under_their_own_ids() {
     assert_eq!(
         (&document["ConnectorName"], &document["@timestamp"]),
         (&json!("acme"), &json!("2026-02-13T10:52:05Z"))
+    );
+}
+
+#[tokio::test]
+async fn a_row_of_health_is_a_document_under_its_own_id() {
+    let elastic = Elastic::plain();
+    let row = r#"{"id":"r-1","at":7,"route":"acme/es","status":"Success","details":{"Delivered":3}}"#;
+    let rows = Batch { table: &HEALTH, ..batch_of([row.to_owned()]) };
+    assert_eq!(sink_at(elastic.server.url()).write(rows).await.unwrap().accepted, 1);
+    let document = &elastic.documents("openai-collector-health")["r-1"];
+    assert_eq!(
+        (&document["RecordId"], &document["SentinelResourceId"], &document["ExtendedProperties"]),
+        (&json!("r-1"), &json!("acme/es"), &json!({ "Delivered": 3 }))
     );
 }
 

@@ -1,6 +1,6 @@
 //! `check` and `install`.
 
-use ccfd::sinks::Sink;
+use ccfd::{sinks::Sink, tables::OF_RECORDS};
 use serde_json::json;
 
 use super::{KEY, sink, sink_at};
@@ -12,7 +12,7 @@ use crate::support::{
 #[tokio::test]
 async fn a_check_says_who_answers_and_what_is_there_and_writes_nothing() {
     let elastic = Elastic::plain();
-    let text = sink_at(elastic.server.url()).check().await.unwrap();
+    let text = sink_at(elastic.server.url()).check(&OF_RECORDS).await.unwrap();
     assert!(
         text.starts_with(&format!("{}: Elasticsearch 9.1.0, cluster fake", elastic.server.url())),
         "{text}"
@@ -24,7 +24,7 @@ async fn a_check_says_who_answers_and_what_is_there_and_writes_nothing() {
 #[tokio::test]
 async fn a_check_tells_wrong_credentials_and_missing_privileges() {
     let elastic = Elastic::plain();
-    let told = async |sink: &dyn Sink| sink.check().await.unwrap_err().to_string();
+    let told = async |sink: &dyn Sink| sink.check(&OF_RECORDS).await.unwrap_err().to_string();
     let lacking =
         json!({ "index": { "openai-audit-logs": { "create_doc": false, "auto_configure": true } } });
     elastic.server.script_for("_has_privileges", [Reply::json(200, &lacking).into()]);
@@ -45,18 +45,18 @@ async fn a_check_knows_a_closed_index_and_a_data_stream_that_cannot_be_overwritt
     elastic
         .server
         .script_for("_resolve", [resolved(json!([{ "attributes": ["closed"] }]), json!([])).into()]);
-    let error = sink_at(elastic.server.url()).check().await.unwrap_err().to_string();
+    let error = sink_at(elastic.server.url()).check(&OF_RECORDS).await.unwrap_err().to_string();
     assert!(error.contains("takes no rows: closed"), "{error}");
     elastic.server.script_for("_resolve", [resolved(json!([]), json!([{ "name": "x" }])).into()]);
     let overwriting = sink(&format!("urls = [\"{}\"]\nop_type = \"index\"", elastic.server.url()));
-    let error = overwriting.check().await.unwrap_err().to_string();
+    let error = overwriting.check(&OF_RECORDS).await.unwrap_err().to_string();
     assert!(error.contains("is a data stream"), "{error}");
 }
 
 #[tokio::test]
 async fn an_install_puts_the_templates_of_the_product_that_answers() {
     let elastic = Elastic::plain();
-    let text = sink_at(elastic.server.url()).install().await.unwrap().unwrap();
+    let text = sink_at(elastic.server.url()).install(&OF_RECORDS).await.unwrap().unwrap();
     assert!(text.contains("_index_template/ccfd-openai-audit-logs: put"), "{text}");
     let columns = elastic.template("_component_template/ccfd-openai-audit-logs-columns").unwrap();
     assert!(columns.to_string().contains("\"flattened\""), "{columns}");
@@ -67,7 +67,7 @@ async fn an_install_puts_the_templates_of_the_product_that_answers() {
 async fn names_of_elastics_scheme_are_made_data_streams() {
     let elastic = Elastic::plain();
     let keys = "index = { audit_logs = \"logs-openai.audit-default\" }";
-    sink(&format!("urls = [\"{}\"]\n{keys}", elastic.server.url())).install().await.unwrap();
+    sink(&format!("urls = [\"{}\"]\n{keys}", elastic.server.url())).install(&OF_RECORDS).await.unwrap();
     let template = elastic.template("_index_template/ccfd-logs-openai.audit-default").unwrap();
     assert!(template["data_stream"].is_object());
     let other = elastic.template("_index_template/ccfd-openai-chat-completions").unwrap();
@@ -79,6 +79,6 @@ async fn an_install_that_is_not_allowed_is_told() {
     let elastic = Elastic::plain();
     let refusal = elastic_error(403, "security_exception", "secret");
     elastic.server.script_for("_component_template", [refusal.into()]);
-    let error = sink_at(elastic.server.url()).install().await.unwrap_err().to_string();
+    let error = sink_at(elastic.server.url()).install(&OF_RECORDS).await.unwrap_err().to_string();
     assert!(error.contains("not allowed") && !error.contains("secret"), "{error}");
 }
