@@ -18,6 +18,7 @@ use crate::{
     daemon::{
         assembly::Assembly,
         control::{Orders, control},
+        health::Health,
         notify,
         signals::{watch_reload, watch_stop},
         supervisor::{Mode, Outcome, Supervisor},
@@ -116,7 +117,9 @@ pub async fn collect(
     let (ended, watch) = shutdown();
     let status = tokio::spawn(keep_status_file(dir.clone(), board.clone(), watch.clone()));
     let notes = tokio::spawn(notify::keep(board.clone(), watch));
+    let health = Health::begin(&supervisor, mode.once, stop.clone());
     let outcome = supervisor.run(mode, orders, stop).await;
+    health.end().await;
     // The sinks' own figures go with them.
     telemetry.remember();
     assembly.close_sinks(None, assembly.config.pipeline.stop_timeout).await;

@@ -6,6 +6,7 @@ pub mod backfill;
 pub mod checkpoints;
 pub mod control;
 pub mod export;
+pub mod health;
 mod names;
 pub mod notify;
 mod orders;

@@ -81,6 +81,8 @@ impl Supervisor {
             before.wanted(false, false).into_iter().map(|one| one.checkpoint).collect();
         self.stop(&ending).await;
         let sinks = changed_sinks(&before.config, &after.config, touched);
+        // Nobody may build a sink of the old settings after this.
+        self.current.send_replace(after.clone());
         before.close_sinks(Some(&sinks), before.config.pipeline.stop_timeout).await;
 
         self.secrets = Secrets::of(&after.config, &after.environment).after(&self.secrets);

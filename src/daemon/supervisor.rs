@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use state::Store;
 use tokio::{
+    sync::watch,
     task::{AbortHandle, Id, JoinError, JoinSet},
     time::Instant,
 };
@@ -39,6 +40,8 @@ pub type Reload = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
 /// The routes of one process.
 pub struct Supervisor {
     pub(super) assembly: Arc<Assembly>,
+    /// The same, for those beside the routes that outlive a configuration.
+    pub(super) current: watch::Sender<Arc<Assembly>>,
     pub(super) store: Store,
     pub(super) pauses: Pauses,
     pub(super) running: BTreeMap<String, Running>,
@@ -93,6 +96,7 @@ impl Supervisor {
         let secrets = Secrets::of(&assembly.config, &assembly.environment);
         let pauses = Pauses::load(&assembly.config.state.dir);
         Self {
+            current: watch::Sender::new(assembly.clone()),
             assembly,
             store,
             pauses,

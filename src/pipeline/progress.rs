@@ -45,13 +45,14 @@ pub enum RouteState {
 
 impl RouteState {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Starting,
         Self::Searching,
         Self::CatchingUp,
         Self::Live,
         Self::BackingOff,
         Self::Parked,
+        Self::Paused,
         Self::Stopped,
     ];
 }

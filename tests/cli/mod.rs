@@ -4,6 +4,7 @@ mod backfill;
 mod check;
 mod demo;
 mod deploy;
+mod health_table;
 mod logs;
 mod messages;
 mod query;

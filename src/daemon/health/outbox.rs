@@ -1,0 +1,122 @@
+//! Rows on their way to the sink: in memory, as many as are worth keeping.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use collectors::Record;
+use tokio::sync::Notify;
+
+use super::Target;
+use crate::{
+    pipeline::{
+        backoff::Delays,
+        patience::PARKED_RETRY,
+        policy::{Action, Failure, Judgement, judge},
+    },
+    sinks::Batch,
+    tables::HEALTH,
+};
+
+/// Rows that are kept of each route while the sink takes none: two days of them.
+const ROWS_PER_ROUTE_MAX: usize = 48;
+/// Rows of one write.
+const BATCH_ROWS: usize = 500;
+
+/// Rows that are not delivered yet, the oldest first.
+#[derive(Default)]
+pub(super) struct Outbox {
+    rows: Mutex<VecDeque<Record>>,
+    filled: Notify,
+}
+
+impl Outbox {
+    /// Puts rows behind those that wait. Beyond what is worth keeping of so many routes, the oldest go.
+    pub(super) fn put(&self, rows: Vec<Record>, routes: usize) {
+        if rows.is_empty() {
+            return;
+        }
+        let mut waiting = self.lock();
+        waiting.extend(rows);
+        let dropped = waiting.len().saturating_sub(ROWS_PER_ROUTE_MAX * routes.max(1));
+        waiting.drain(..dropped);
+        drop(waiting);
+        if dropped > 0 {
+            tracing::warn!(dropped, "the oldest rows of health are dropped: their sink takes none");
+        }
+        self.filled.notify_one();
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Delivers what there is and what comes, for ever.
+    pub(super) async fn deliver(&self, target: &impl Fn() -> Option<Target>) {
+        let (mut delays, mut failing) = (Delays::new(), false);
+        loop {
+            match self.drain(target).await {
+                Ok(()) => {
+                    delays.reset();
+                    failing = false;
+                    self.filled.notified().await;
+                }
+                Err(failure) => {
+                    let Judgement { action, advice } = judge(&failure);
+                    if !failing {
+                        let rows = self.len();
+                        tracing::warn!(error = %failure, advice, rows, "rows of health wait, and nothing else");
+                    }
+                    failing = true;
+                    tokio::time::sleep(match action {
+                        Action::Wait(asked) => asked,
+                        Action::BackOff => delays.after_failure(),
+                        Action::Park | Action::Stop => PARKED_RETRY,
+                    })
+                    .await;
+                }
+            }
+        }
+    }
+
+    /// Delivers what there is.
+    pub(super) async fn drain(&self, target: &impl Fn() -> Option<Target>) -> Result<(), Failure> {
+        loop {
+            let rows: Arc<[Record]> = self.lock().iter().take(BATCH_ROWS).cloned().collect();
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let Some(Target { sink, .. }) = target() else {
+                self.lock().clear();
+                return Ok(());
+            };
+            let batch = Batch { table: &HEALTH, connector: "ccfd".into(), records: rows.clone() };
+            let (receipt, left, error) = match sink.write(batch).await {
+                Ok(receipt) => (receipt, Vec::new(), None),
+                Err(unfinished) => match unfinished.partly {
+                    Some(partly) => (partly.receipt, partly.left, Some(unfinished.error)),
+                    None => return Err(Failure::Sink(unfinished.error)),
+                },
+            };
+            let mut settled: HashSet<_> = rows.iter().map(|row| row.id).collect();
+            for row in left.into_iter().filter_map(|place| rows.get(place)) {
+                settled.remove(&row.id);
+            }
+            self.lock().retain(|row| !settled.contains(&row.id));
+            if let Some(refused) = receipt.refused.first() {
+                let (rows, reason) = (receipt.refused.len(), refused.kind);
+                tracing::error!(rows, reason, "the sink refuses rows of health, which are dropped");
+            }
+            tracing::debug!(rows = settled.len(), "rows of health delivered");
+            if let Some(error) = error {
+                return Err(Failure::Sink(error));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Record>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

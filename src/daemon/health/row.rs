@@ -1,0 +1,154 @@
+//! A row, as a record of the table `CcfdHealth_CL`.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use collectors::{IdHash, Record};
+use serde::Serialize;
+
+use super::status::Status;
+use crate::{
+    moment::shown,
+    pipeline::{meters::Meters, progress::RouteStatus},
+};
+
+/// What a route has counted since the process began, or between two rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Counted {
+    fetched: u64,
+    delivered: u64,
+    already_there: u64,
+    rejected: u64,
+    late: u64,
+    requests: u64,
+    retries: u64,
+    parks: u64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    retries_by_reason: BTreeMap<&'static str, u64>,
+}
+
+impl Counted {
+    pub(super) fn of(meters: &Meters) -> Self {
+        let mut retries_by_reason = BTreeMap::new();
+        for ((_, reason), times) in &meters.retries {
+            *retries_by_reason.entry(*reason).or_default() += times;
+        }
+        Self {
+            fetched: meters.fetched,
+            delivered: meters.delivered,
+            already_there: meters.already_there,
+            rejected: meters.rejected.values().sum(),
+            late: meters.late.count(),
+            requests: meters.source.requests(),
+            retries: meters.retries.values().sum(),
+            parks: meters.parks.iter().sum(),
+            retries_by_reason,
+        }
+    }
+
+    /// What was counted after that.
+    pub(super) fn after(&self, before: &Self) -> Self {
+        let since = |reason: &str, times: u64| {
+            times.saturating_sub(before.retries_by_reason.get(reason).copied().unwrap_or(0))
+        };
+        let reasons = self.retries_by_reason.iter().map(|(reason, times)| (*reason, since(reason, *times)));
+        Self {
+            fetched: self.fetched.saturating_sub(before.fetched),
+            delivered: self.delivered.saturating_sub(before.delivered),
+            already_there: self.already_there.saturating_sub(before.already_there),
+            rejected: self.rejected.saturating_sub(before.rejected),
+            late: self.late.saturating_sub(before.late),
+            requests: self.requests.saturating_sub(before.requests),
+            retries: self.retries.saturating_sub(before.retries),
+            parks: self.parks.saturating_sub(before.parks),
+            retries_by_reason: reasons.filter(|(_, times)| *times > 0).collect(),
+        }
+    }
+}
+
+/// What a row says.
+pub(super) struct Row<'a> {
+    /// Unlike that of any other row, of another process too.
+    pub(super) id: String,
+    /// The second from which on it counts.
+    pub(super) from: i64,
+    /// The second at which it is made.
+    pub(super) at: i64,
+    pub(super) status: Status,
+    pub(super) route: &'a RouteStatus,
+    pub(super) counted: Counted,
+}
+
+/// The fields that the columns of the table name.
+#[derive(Serialize)]
+struct Fields<'a> {
+    id: &'a str,
+    at: i64,
+    route: &'a str,
+    collector: &'a str,
+    kind: &'a str,
+    status: &'static str,
+    description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    details: Details<'a>,
+}
+
+/// As in `SentinelHealth`, names of its properties begin with a capital.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Details<'a> {
+    destination_table: &'a str,
+    sink: &'a str,
+    sink_type: &'a str,
+    state: String,
+    from: String,
+    to: String,
+    #[serde(flatten)]
+    counted: &'a Counted,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_lag_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_lag_seconds: Option<i64>,
+    version: &'static str,
+}
+
+impl Row<'_> {
+    /// The row as the sinks take it; an error where JSON cannot express it, of which no case is known.
+    pub(super) fn record(&self) -> serde_json::Result<Record> {
+        let Self { id, from, at, status, route, counted } = self;
+        let fields = Fields {
+            id,
+            at: *at,
+            route: &route.route,
+            collector: &route.collector,
+            kind: &route.source,
+            status: status.word(),
+            description: description(route),
+            reason: route.error.as_ref().map(|error| error.reason.as_str()),
+            details: Details {
+                destination_table: &route.table,
+                sink: &route.sink,
+                sink_type: &route.sink_type,
+                state: route.state.to_string(),
+                from: shown(*from),
+                to: shown(*at),
+                counted,
+                read_lag_seconds: route.lag_seconds(*at),
+                settled_lag_seconds: route.settled.map(|settled| (at - settled).max(0)),
+                version: env!("CARGO_PKG_VERSION"),
+            },
+        };
+        let raw = Bytes::from(serde_json::to_vec(&fields)?);
+        Ok(Record::new(raw, *at, IdHash::of(id), None))
+    }
+}
+
+/// The texts of a status hold nothing that is secret: they are shown to whoever asks the daemon.
+fn description(route: &RouteStatus) -> String {
+    match &route.error {
+        Some(error) => format!("{}: {}; {}", route.state, error.text, error.advice),
+        None => route.state.to_string(),
+    }
+}

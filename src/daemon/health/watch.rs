@@ -1,0 +1,120 @@
+//! Looks at the routes, and says which rows are due.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use collectors::{IdHash, Record};
+
+use super::{
+    row::{Counted, Row},
+    status::{PATIENCE, Status},
+};
+use crate::pipeline::{
+    board::Board,
+    progress::{Measured, Progress},
+};
+
+/// What is known of the routes that follow a list; backfills have no rows.
+pub(super) struct Watch {
+    /// The second at which it began.
+    begun: i64,
+    /// Tells the rows of this process from those of others.
+    process: String,
+    rows: u64,
+    known: BTreeMap<String, Known>,
+}
+
+/// What is known of a route.
+struct Known {
+    /// As of the last look.
+    status: Option<Status>,
+    /// Up to when its rows say what was counted, and that.
+    told_to: i64,
+    told: Counted,
+}
+
+impl Watch {
+    /// Knows no route. What routes have counted before `now` belongs to their first rows.
+    pub(super) fn new(now: i64) -> Self {
+        let process = format!("{} {:?}", std::process::id(), std::time::SystemTime::now());
+        Self { begun: now, process, rows: 0, known: BTreeMap::new() }
+    }
+
+    /// How many routes there are.
+    pub(super) fn routes(&self) -> usize {
+        self.known.len()
+    }
+
+    /// The rows that are due: of routes whose status is another one, and of those that had none since the interval began.
+    pub(super) fn look(&mut self, board: &Board, now: i64, interval: Duration) -> Vec<Record> {
+        let routes = following(board);
+        self.known.retain(|name, _| routes.iter().any(|route| route.status.route == *name));
+        let mut rows = Vec::new();
+        for route in routes {
+            let Some(status) = Status::of(&route, now, PATIENCE) else { continue };
+            let known = self.known(&route);
+            let is_new = known.status.replace(status) != Some(status);
+            if is_new || number(known.told_to, interval) != number(now, interval) {
+                rows.extend(self.row(&route, status, now));
+            }
+        }
+        rows
+    }
+
+    /// The last row of each route. Of routes that were stopped it says what was so before; where they ended by themselves, what
+    /// fails at the end has failed.
+    pub(super) fn last(&mut self, board: &Board, now: i64, stopped: bool) -> Vec<Record> {
+        let mut rows = Vec::new();
+        for route in following(board) {
+            let before = self.known(&route).status.filter(|_| stopped);
+            let patience = if stopped { PATIENCE } else { 0 };
+            if let Some(status) = before.or_else(|| Status::of(&route, now, patience)) {
+                rows.extend(self.row(&route, status, now));
+            }
+        }
+        rows
+    }
+
+    fn known(&mut self, route: &Measured) -> &mut Known {
+        let nothing = Known { status: None, told_to: self.begun, told: Counted::default() };
+        self.known.entry(route.status.route.clone()).or_insert(nothing)
+    }
+
+    fn row(&mut self, route: &Measured, status: Status, now: i64) -> Option<Record> {
+        self.rows += 1;
+        let id = IdHash::of(&format!("{} {} {}", self.process, route.status.route, self.rows));
+        let id = format!("{:032x}", u128::from_be_bytes(id.0));
+        let known = self.known(route);
+        let counted = Counted::of(&route.meters);
+        let row = Row {
+            id,
+            from: known.told_to,
+            at: now,
+            status,
+            route: &route.status,
+            counted: counted.after(&known.told),
+        };
+        (known.told_to, known.told) = (now, counted);
+        row.record().inspect_err(|error| tracing::error!(%error, "a row of health is not made")).ok()
+    }
+}
+
+/// The routes without the backfills.
+fn following(board: &Board) -> Vec<Measured> {
+    let measured = board.routes().into_iter().map(|route: Progress| route.measured());
+    measured.filter(|route| !route.status.is_backfill()).collect()
+}
+
+/// Which interval it is since 1970, so that rows of an hour begin at the full hour.
+fn number(second: i64, interval: Duration) -> i64 {
+    second.div_euclid(seconds(interval))
+}
+
+/// How long it is until the next one begins.
+pub(super) fn until_next(now: i64, interval: Duration) -> Duration {
+    let interval = seconds(interval);
+    Duration::from_secs((interval - now.rem_euclid(interval)).unsigned_abs())
+}
+
+fn seconds(interval: Duration) -> i64 {
+    i64::try_from(interval.as_secs()).unwrap_or(i64::MAX).max(1)
+}
