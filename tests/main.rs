@@ -16,6 +16,7 @@ mod metrics;
 mod pipeline;
 mod service;
 mod sinks;
+mod soak;
 mod support;
 #[cfg(feature = "otel")]
 mod telemetry;

@@ -61,8 +61,8 @@ impl CollectorSettings {
         let settings = Self {
             organization: section.optional("organization", header_text),
             project: section.optional("project", header_text),
-            poll_interval: section.duration("poll_interval", SECOND..=DAY),
-            sweep_interval: section.duration("sweep_interval", SECOND..=DAY),
+            poll_interval: section.duration("poll_interval", SECOND / 20..=DAY),
+            sweep_interval: section.duration("sweep_interval", SECOND / 20..=DAY),
             overlap: section.duration("overlap", Duration::ZERO..=30 * DAY),
             held_max: section.number("held_max", 1..=100_000_000) as usize,
             rate_limit_qps: section.number("rate_limit_qps", 1..=1_000_000),

@@ -11,7 +11,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{measure::Process, runs::Simulator};
+use crate::{runs::Simulator, support::observed::Observed};
 
 const COLLECTORS: usize = 1000;
 /// How long the start may take: every route asks, reads the list once and commits.
@@ -34,7 +34,7 @@ pub fn idle() {
         let mut daemon = start(dir.path(), &simulator.url, keys);
         wait_until_live(dir.path(), &mut daemon);
         let start = began.elapsed().as_secs_f64();
-        let process = Process::of(&daemon);
+        let process = Observed::of(daemon.id());
         let before = process.cpu_seconds();
         thread::sleep(WINDOW);
         let share = (process.cpu_seconds() - before) / WINDOW.as_secs_f64() * 100.0;

@@ -5,5 +5,7 @@
 pub mod http;
 #[path = "../support/judge.rs"]
 pub mod judge;
+#[path = "../support/observed.rs"]
+pub mod observed;
 #[path = "../support/opensearch.rs"]
 pub mod opensearch;

@@ -206,7 +206,7 @@ pub fn hurried(base_url: &str, names: &[&str], sinks: &str) -> String {
 }
 
 /// The lines of all files of one table.
-fn lines_below(dir: &Path, table: &str) -> Vec<String> {
+pub fn lines_below(dir: &Path, table: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for entry in fs::read_dir(dir).expect("a directory") {
         let path = entry.expect("an entry").path();
@@ -234,6 +234,10 @@ pub struct Ended {
 }
 
 impl Process {
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Lets it run for a moment, which is what the test is about: at any instant, not at a known one.
     pub fn kill_after(mut self, moment: Duration) -> Ended {
         std::thread::sleep(moment);

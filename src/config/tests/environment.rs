@@ -85,7 +85,7 @@ fn a_wrong_value_names_its_variable() {
         problems_with(MINIMAL, &[("CCFD__COLLECTOR__ACME_AUDIT__POLL_INTERVAL", "60")], &[]),
         [
             "`collector.acme-audit.poll_interval` in the environment variable CCFD__COLLECTOR__ACME_AUDIT__POLL_INTERVAL: \
-          wanted a duration with its unit, 1s to 1day, found \"60\""
+          wanted a duration with its unit, 50ms to 1day, found \"60\""
         ]
     );
 }

@@ -68,7 +68,7 @@ type = "sqlit"
             "`collector.one.api_key` is missing (the section stands in ccfd.toml); a key is named, never written down: \
              { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }",
             "`collector.one.sinks` in ccfd.toml: wanted a list of texts, none of them empty, found \"local\"",
-            "`collector.one.poll_interval` in ccfd.toml: wanted a duration with its unit, 1s to 1day, found \"0s\"",
+            "`collector.one.poll_interval` in ccfd.toml: wanted a duration with its unit, 50ms to 1day, found \"0s\"",
             "`collector.one.overlap` in ccfd.toml: wanted a duration with its unit, 0s to 30days, found true",
             "`collector.two.source` is missing (the section stands in ccfd.toml); wanted \"audit_logs\" or \
              \"chat_completions\"",

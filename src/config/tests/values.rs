@@ -7,8 +7,8 @@ use super::*;
 fn durations_and_sizes_outside_their_bounds_are_refused_with_the_bounds() {
     let duration = "wanted a duration with its unit";
     let cases = [
-        ("poll_interval = \"25h\"", format!("{duration}, 1s to 1day, found \"25h\"")),
-        ("poll_interval = 60", format!("{duration}, 1s to 1day, found the number 60")),
+        ("poll_interval = \"25h\"", format!("{duration}, 50ms to 1day, found \"25h\"")),
+        ("poll_interval = 60", format!("{duration}, 50ms to 1day, found the number 60")),
         ("overlap = \"31d\"", format!("{duration}, 0s to 30days, found \"31d\"")),
         ("rate_limit_qps = 0", "wanted a whole number, 1 to 1000000, found the number 0".to_owned()),
         ("rate_limit_qps = -1", "wanted a whole number, 1 to 1000000, found the number -1".to_owned()),
