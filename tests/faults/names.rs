@@ -28,8 +28,11 @@ fn a_name_that_is_gone_is_told_holds_up_no_other_route_and_is_taken_up_once_it_i
     let text = std::fs::read_to_string(site.path("ccfd.toml")).unwrap();
     site.write("ccfd.toml", &text.replace("[collector.audit]", &audit));
     site.write("hosts", "127.0.0.1 localhost\n");
+    // Whatever this machine asks for names might not answer at all, which is another fault.
+    site.write("resolv.conf", "nameserver 127.0.0.1\n");
     let dir = site.path("");
-    let Some(mounts) = Mounts::new(&dir, "mount --bind hosts /etc/hosts") else { return };
+    let script = "mount --bind hosts /etc/hosts\nmount --bind resolv.conf /etc/resolv.conf";
+    let Some(mounts) = Mounts::new(&dir, script) else { return };
 
     let mut running = Running::start(mounts.within(&dir, &site.command(&["run"])));
     running.wait_for_log(&format!("no answer: {NAME}:{port}: "));
