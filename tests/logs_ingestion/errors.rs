@@ -87,7 +87,8 @@ async fn without_an_answer_an_error_names_the_request_as_we_did() {
     let error = failure(&*rig.sink, rig.events(["a"])).await;
     let requests = rig.azure.ingestion.server.requests();
     assert_eq!(error.request_id.as_deref(), requests[1].header("x-ms-client-request-id"));
-    assert!(!error.to_string().contains("127.0.0.1"), "{error}");
+    assert!(error.to_string().contains("127.0.0.1"), "{error}");
+    assert!(!error.to_string().contains("streams"), "{error}");
 }
 
 #[tokio::test]
