@@ -26,12 +26,11 @@ fn is_told(impostor: impl FnOnce(&Ca) -> ServerConfig, reason: &str) {
         proxy.spoil(&[Fault::Certificate], 1);
     }
     let process = site.start(&["run"]);
-    let told = wait_for_trouble(&site, "backing_off", &[reason], "check");
+    let told = wait_for_trouble(&site, &[reason], "check");
     assert!(told.contains(&format!("127.0.0.1:{}", before.port())), "{told}");
     before.heal();
     let told = wait_for_trouble(
         &site,
-        "backing_off",
         &[&format!("Elasticsearch: no answer: 127.0.0.1:{}", behind.port())],
         "certificates",
     );

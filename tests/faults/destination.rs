@@ -32,7 +32,7 @@ fn writes_through(fault: Fault, reasons: &[&str]) {
         impatient(url, "", &["es"], &sink)
     });
     let process = site.start(&["run"]);
-    wait_for_trouble(&site, "backing_off", reasons, "check");
+    wait_for_trouble(&site, reasons, "check");
     proxy.spoil(&[fault], ONE_IN);
     heals(&site, &proxy, &[fault]);
     assert!(stop(process).contains("trying again, nothing is lost"));
@@ -151,7 +151,7 @@ fn a_cluster_that_is_gone_for_a_while_holds_up_no_other_route_and_gets_everythin
         impatient(url, "", &["lines", "es"], &sinks)
     });
     let process = site.start(&["run"]);
-    wait_for_trouble(&site, "backing_off", &["Elasticsearch: no answer"], "`urls`");
+    wait_for_trouble(&site, &["Elasticsearch: no answer"], "`urls`");
     wait_until("the files to hold everything", || {
         let lines: Vec<_> = routes(&site).into_iter().filter(|route| route["sink"] == "lines").collect();
         all_delivered(&site, &lines)

@@ -63,14 +63,14 @@ fn routes_at(state_dir: &Path) -> Vec<Value> {
     status["routes"].as_array().cloned().unwrap_or_default()
 }
 
-/// Waits until a route is in this state for a reason that holds one of these texts, with advice that holds another. Answers the
+/// Waits until a route is backing off for a reason that holds one of these texts, with advice that holds another. Answers the
 /// reason.
-fn wait_for_trouble(site: &Site, state: &str, reasons: &[&str], advice: &str) -> String {
+fn wait_for_trouble(site: &Site, reasons: &[&str], advice: &str) -> String {
     let mut found = None;
-    wait_until(&format!("{state} because of one of {reasons:?}"), || {
+    wait_until(&format!("trouble because of one of {reasons:?}"), || {
         found = routes(site).into_iter().find_map(|route| {
             let text = route["error"]["text"].as_str()?.to_owned();
-            let fits = route["state"] == state && reasons.iter().any(|reason| text.contains(reason));
+            let fits = route["state"] == "backing_off" && reasons.iter().any(|reason| text.contains(reason));
             (fits && route["error"]["advice"].as_str()?.contains(advice)).then_some(text)
         });
         found.is_some()

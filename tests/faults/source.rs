@@ -18,7 +18,7 @@ fn reads_through(fault: Fault, reasons: &[&str]) {
     });
     let proxy = proxy.unwrap();
     let process = site.start(&["run"]);
-    wait_for_trouble(&site, "backing_off", reasons, "check network");
+    wait_for_trouble(&site, reasons, "check network");
     proxy.spoil(&[fault], ONE_IN);
     heals(&site, &proxy, &[fault]);
     assert!(stop(process).contains("trying again, nothing is lost"));
