@@ -3,7 +3,10 @@
 use std::{
     fmt,
     num::NonZeroU32,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -120,7 +123,12 @@ pub struct Client {
     clock: Clock,
     date: Mutex<Option<(i64, Instant)>>,
     tally: Mutex<Tally>,
+    /// Answers in a row whose `data` is null.
+    nulls: AtomicU32,
 }
+
+/// So many answers in a row with `null` for their records are an empty list.
+const NULLS_BELIEVED: u32 = 3;
 
 /// What a client needs beside its transport.
 pub struct ClientSettings {
@@ -182,6 +190,7 @@ impl Client {
             clock,
             date: Mutex::new(None),
             tally: Mutex::default(),
+            nulls: AtomicU32::new(0),
         })
     }
 
@@ -213,10 +222,11 @@ impl Client {
     /// Asks a list for one page. `path_and_query` begins with `/`; `scope` is the permission that the list needs.
     pub async fn list(&self, path_and_query: &str, scope: &str, lane: Lane) -> Result<Answer, CollectError> {
         let response = self.get(path_and_query, scope, lane, usize::MAX).await?;
-        let page = ListPage::parse(&response.body).map_err(|malformed| {
-            lock(&self.tally).note(Anomaly::Malformed);
-            malformed_in(&response, malformed)
-        })?;
+        let page =
+            ListPage::parse(&response.body).and_then(|page| self.doubt(page)).map_err(|malformed| {
+                lock(&self.tally).note(Anomaly::Malformed);
+                malformed_in(&response, malformed)
+            })?;
         let named =
             |name| response.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Ok(Answer {
@@ -225,6 +235,25 @@ impl Client {
             organization: named("openai-organization"),
             project: named("openai-project"),
         })
+    }
+
+    /// An answer with `null` for its records may stand for an empty list, or for a fault behind the API; taken for empty at once,
+    /// it would end a stretch of time unread. It is believed when it is all that comes.
+    fn doubt(&self, page: ListPage) -> Result<ListPage, Malformed> {
+        let nulls = if page.is_null && page.records.is_empty() {
+            self.nulls.fetch_add(1, Ordering::Relaxed) + 1
+        } else {
+            self.nulls.store(0, Ordering::Relaxed);
+            return Ok(page);
+        };
+        match nulls {
+            ..NULLS_BELIEVED => Err(Malformed { offset: 0, reason: "`data` is null" }),
+            NULLS_BELIEVED => {
+                tracing::warn!("`data` is null again and again: taken for an empty list");
+                Ok(page)
+            }
+            _ => Ok(page),
+        }
     }
 
     /// Sends one request and takes its good answer, of which at most `body_max` bytes are read.

@@ -23,6 +23,8 @@ pub struct ListPage {
     pub unusable: Vec<Unusable>,
     /// Whether the answer says that more follows; `None` when it does not say.
     pub has_more: Option<bool>,
+    /// There is no array where the records should be, but `null`.
+    pub is_null: bool,
 }
 
 /// A body that is not what a list answers: cut short, followed by garbage, or something else altogether.
@@ -105,6 +107,7 @@ impl<'a> Reader<'a> {
     fn data(&mut self, page: &mut ListPage) -> Result<(), Malformed> {
         self.skip_space();
         if self.peek() == Some(b'n') {
+            page.is_null = true;
             return self.value::<()>().map(drop);
         }
         self.expect(b'[', "`data` is not an array")?;

@@ -3,6 +3,7 @@
 mod bounds;
 mod conservation;
 mod model;
+mod nulls;
 mod restarts;
 mod sequences;
 mod strange;
