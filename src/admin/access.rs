@@ -6,6 +6,10 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use rustix::{
+    io::Errno,
+    process::{Pid, test_kill_process},
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +76,15 @@ impl Access {
     pub fn remove(dir: &Path) {
         _ = std::fs::remove_file(path_in(dir));
     }
+}
+
+/// Whether there is a process of this number.
+pub fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| match test_kill_process(pid) {
+        Ok(()) => true,
+        Err(error) => error == Errno::PERM,
+    })
 }
 
 fn path_in(dir: &Path) -> PathBuf {

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    access::Access,
+    access::{Access, is_alive},
     changes::{BackfillName, Routes},
 };
 use crate::{
@@ -63,7 +63,8 @@ impl AdminClient {
     /// The daemon that left `admin.json` in the state directory, if it answers. `None` when there is none.
     pub async fn find(dir: &Path, settings: &AdminSettings, environment: &Environment) -> Option<Self> {
         let access = match Access::read(dir) {
-            Ok(access) => access?,
+            // What a killed daemon left may lead to one of another state directory by now.
+            Ok(access) => access.filter(|access| is_alive(access.pid))?,
             Err(error) => {
                 tracing::debug!(%error, "admin.json cannot be read");
                 return None;

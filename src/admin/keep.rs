@@ -44,6 +44,7 @@ impl Admin {
 
     /// Listens where the settings say, until the stop. An address that cannot be had is tried again: collecting does not depend on it.
     pub async fn keep(self, stop: Shutdown) {
+        Access::remove(&self.state_dir);
         let daemon = Arc::new(self.daemon.clone());
         let metrics = self.settings.metrics_listen.as_ref().map(|listen| {
             let guard = Guard { token: self.metrics_token.clone(), strict: listen.is_open(), hosts: None };

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use super::{Daemon, json};
 use crate::support::{
     http::send,
-    process::{Place, Simulated},
+    process::{Place, Simulated, wait_until},
 };
 
 const NOBODY: &str = "http://127.0.0.1:9/v1";
@@ -106,4 +106,23 @@ fn what_a_killed_daemon_left_does_not_keep_a_command_from_its_work() {
     assert!(place.path("state/admin.json").exists());
     place.run_to(0, &["reset-state", "--collector", "acme-audit", "--yes"]);
     assert_eq!(place.status()["daemon"]["running"], false);
+}
+
+#[test]
+fn what_a_killed_daemon_left_does_not_lead_to_the_daemon_of_another_directory() {
+    let api = Simulated::start(&["--audit-logs", "20", "--completions", "20"]);
+    let (place, other) = (Place::new(&api.base_url), Place::new(&api.base_url));
+    other.replace("acme-audit", "other-audit");
+    let killed = Daemon::start(&place);
+    wait_until("a commit", || killed.route("acme-audit/local")["delivered"] == 20);
+    killed.running.signal(Signal::KILL);
+    killed.running.wait();
+    // It has the address that the killed one had.
+    let address = killed.url.strip_prefix("http://").unwrap();
+    let other = other.with("CCFD__ADMIN__LISTEN", address);
+    let _other = Daemon::start(&other);
+    let routes = place.status()["routes"].clone();
+    assert_eq!((&routes[0]["route"], routes.as_array().unwrap().len()), (&"acme-audit/local".into(), 2));
+    assert_eq!(routes[0]["delivered"], 20);
+    place.run_to(0, &["collectors", "pause", "acme-audit"]);
 }

@@ -3,15 +3,11 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use collectors::held_ids;
-use rustix::{
-    io::Errno,
-    process::{Pid, test_kill_process},
-};
 use state::{StateError, Store};
 
 use super::{BackfillLine, Daemon, Report, RouteLine, SinkLine};
 use crate::{
-    admin::client::AdminClient,
+    admin::{access::is_alive, client::AdminClient},
     cli::{
         places::{Place, dir_bytes},
         store,
@@ -174,12 +170,4 @@ fn named(route: &str) -> RouteStatus {
         sink: sink.to_owned(),
         ..RouteStatus::default()
     }
-}
-
-fn is_alive(pid: u32) -> bool {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    pid.is_some_and(|pid| match test_kill_process(pid) {
-        Ok(()) => true,
-        Err(error) => error == Errno::PERM,
-    })
 }
