@@ -62,7 +62,7 @@ mod tests {
         "service_tier",
         "system_fingerprint",
         "usage",
-        // The caller's labels, by which cost is told apart; README says so.
+        // The caller's labels, by which cost is told apart; docs/privacy.md says so.
         "metadata",
         "temperature",
         "top_p",

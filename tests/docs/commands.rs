@@ -3,7 +3,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use super::{DOCUMENTS, blocks, document};
+use super::{DOCUMENTS, blocks, document, without_blocks};
 
 /// Commands that read no settings, and would begin their work at once.
 const WITHOUT_SETTINGS: [&str; 2] = ["demo", "simulate"];
@@ -119,11 +119,6 @@ fn the_readme_names_every_command_and_no_other() {
     let named: BTreeSet<String> =
         inline.chain(in_blocks.map(|(_, words)| words)).filter_map(|words| subcommand(&words)).collect();
     assert_eq!(named, help());
-}
-
-fn without_blocks(text: &str) -> String {
-    let pieces = text.split("\n```").step_by(2);
-    pieces.collect::<Vec<_>>().join("\n")
 }
 
 /// The first word that is neither a flag nor the file behind `--config`, nor the word that stands for any command.

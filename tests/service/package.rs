@@ -31,6 +31,8 @@ fn the_package_holds_every_file_that_was_made_for_it() {
         };
         assert!(there, "{source}");
     }
+    // The links between them hold where they are installed, too.
+    assert!(assets.contains(&vec!["docs/*.md", "usr/share/doc/ccfd/docs/", "644"]));
     for name in names("deploy/completions") {
         assert!(sources.contains(&format!("deploy/completions/{name}").as_str()), "{name}");
     }
