@@ -21,6 +21,7 @@ impl<'a> Steps<'a> {
 
     /// Steps over an object; `each` gets every name, and must step over its value. `None` when it is no object, or as
     /// soon as `each` answers that. A name that cannot be decoded is given as it stands, with its quotes.
+    #[inline]
     pub fn members(&mut self, mut each: impl FnMut(&mut Self, Cow<'a, [u8]>) -> Option<()>) -> Option<()> {
         self.next_is(b'{').then_some(())?;
         if self.next_is(b'}') {
@@ -70,11 +71,13 @@ impl<'a> Steps<'a> {
         self.json.get(start..self.at)
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.json.get(self.at).copied()
     }
 
     /// Whether this mark comes next.
+    #[inline]
     pub fn comes(&mut self, mark: u8) -> bool {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
@@ -83,6 +86,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Steps over this mark, if it comes next.
+    #[inline]
     fn next_is(&mut self, mark: u8) -> bool {
         let found = self.comes(mark);
         self.at += usize::from(found);
@@ -90,6 +94,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Steps over a whole value.
+    #[inline]
     pub fn value(&mut self) -> Option<&'a [u8]> {
         let is_text = self.comes(b'"');
         let start = self.at;
@@ -106,6 +111,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Steps over a string: to behind the next quote that no backslash stands before.
+    #[inline]
     fn string(&mut self) -> Option<()> {
         self.at += 1;
         loop {
