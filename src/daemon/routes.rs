@@ -70,7 +70,8 @@ impl Assembly {
 
     /// A route, not yet running. `None` when its collector or sink is not configured.
     pub fn route(self: &Arc<Self>, store: &Store, wanted: Wanted) -> Option<Route> {
-        let settings = self.config.collectors.get(&wanted.collector)?.clone();
+        // Shared by all that asks for them again: there may be a thousand routes.
+        let settings = Arc::new(self.config.collectors.get(&wanted.collector)?.clone());
         let sink = self.sink(&wanted.sink)?;
         let (source, tenant_walk) = Self::source(&settings);
         let table = Self::table(&settings);
