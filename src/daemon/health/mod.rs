@@ -96,6 +96,8 @@ pub async fn keep(
         }
     };
     tokio::select! {
+        // Before a look that is due just then: what a route shows while it is being stopped is no news.
+        biased;
         () = stop.requested() => {}
         () = end.requested() => {}
         () = looking => {}
