@@ -12,8 +12,10 @@ use clap::{Args, Subcommand};
 use super::{Context, exit::Exit};
 use crate::{
     config::Config,
-    daemon::REJECTS_DIR,
-    pipeline::rejects::kept::{self, Kept, Key},
+    pipeline::{
+        names::REJECTS_DIR,
+        rejects::kept::{self, Kept, Key},
+    },
 };
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use state::{Opened, Options, StateError, Store};
 
 use crate::{
     config::{Config, StateSettings},
-    daemon::parts_of,
+    pipeline::names::parts_of,
 };
 
 /// Opens the store. `command` is what others are told who find it in use.

@@ -5,15 +5,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use state::{StateError, Store};
 
-use super::{
-    checkpoints::load,
-    names::{backfill_name, route_name},
-    routes::Wanted,
-};
+use super::{checkpoints::load, routes::Wanted};
 use crate::{
     moment::{Moment, shown},
     pipeline::{
         checkpoint::Checkpoint,
+        names::{backfill_name, route_name},
         plan::Plan,
         policy::{Action, Failure, judge},
         progress::RouteStatus,

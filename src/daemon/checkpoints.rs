@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 use state::{StateError, Store};
 
-use super::names::{is_route_name, parts_of};
 use crate::{
     config::{Config, Source},
-    pipeline::checkpoint::Checkpoint,
+    pipeline::{
+        checkpoint::Checkpoint,
+        names::{is_route_name, parts_of},
+    },
 };
 
 /// A checkpoint and its name.

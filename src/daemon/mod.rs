@@ -7,7 +7,6 @@ pub mod checkpoints;
 pub mod control;
 pub mod export;
 pub mod health;
-mod names;
 pub mod notify;
 mod orders;
 mod pauses;
@@ -19,5 +18,4 @@ mod shared;
 pub mod signals;
 pub mod supervisor;
 
-pub use names::{REJECTS_DIR, backfill_name, is_route_name, parts_of, route_name};
 pub use pauses::Pauses;

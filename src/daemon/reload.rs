@@ -23,13 +23,12 @@ impl Supervisor {
         })?;
         let now = &self.assembly.config;
         if config.state.dir != now.state.dir {
-            let text = format!(
-                "state.dir cannot change from {} to {} while ccfd runs: stop it, move the directory, start it again",
-                now.state.dir.display(),
-                config.state.dir.display()
-            );
-            tracing::error!(advice, "configuration not taken: {text}");
-            return Err(OrderError::Usage(text));
+            let (is, wanted) = (now.state.dir.display(), config.state.dir.display());
+            let error = format!("state.dir cannot change from {is} to {wanted} while ccfd runs");
+            let advice =
+                "everything goes on as before; to change it, stop ccfd, move the directory, start it again";
+            tracing::error!(error, advice, "configuration not taken");
+            return Err(OrderError::Usage(format!("{error}\n{advice}")));
         }
         let at_next_start = at_next_start(now, &config);
         let reloaded = Reloaded { at_next_start, ..self.take_up(config, &Touched::default()).await };

@@ -5,15 +5,13 @@ use std::{sync::Arc, time::Duration};
 use collectors::Timing;
 use state::Store;
 
-use super::{
-    assembly::Assembly,
-    names::{REJECTS_DIR, route_name},
-};
+use super::assembly::Assembly;
 use crate::{
     config::Start,
     pipeline::{
         gather::Gathering,
         messages::Limits,
+        names::{REJECTS_DIR, route_name},
         plan::{Begin, Plan},
         policy::Failure,
         poll_now::PollNow,

@@ -10,6 +10,7 @@ pub mod half;
 pub mod histogram;
 pub mod messages;
 pub mod meters;
+pub mod names;
 pub mod patience;
 pub mod plan;
 pub mod policy;

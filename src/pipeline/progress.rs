@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{half::Half, meters::Meters, room::Room};
+use super::{half::Half, meters::Meters, names::is_route_name, room::Room};
 use crate::paced::Paced;
 
 /// The time between two lines about failures that pass and are of one kind.
@@ -149,7 +149,7 @@ pub struct RouteStatus {
 impl RouteStatus {
     /// Whether it is a backfill, whose name holds its window, too.
     pub fn is_backfill(&self) -> bool {
-        self.route.split('/').count() > 2
+        !is_route_name(&self.route)
     }
 
     /// Seconds of which there may be records that were not asked for: since the last reading that left nothing over,

@@ -21,8 +21,9 @@ use crate::{
         text::{counted, print},
     },
     config::Config,
-    daemon::{REJECTS_DIR, assembly::Assembly, signals::watch_stop},
+    daemon::{assembly::Assembly, signals::watch_stop},
     pipeline::{
+        names::REJECTS_DIR,
         policy::{Failure, judge},
         progress::{Progress, RouteStatus},
         rejects::{

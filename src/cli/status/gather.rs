@@ -13,9 +13,10 @@ use crate::{
         store,
     },
     config::{Config, Environment, StateSettings},
-    daemon::{REJECTS_DIR, assembly::Assembly, is_route_name, route_name},
+    daemon::assembly::Assembly,
     pipeline::{
         checkpoint::Checkpoint,
+        names::{REJECTS_DIR, is_route_name, route_name},
         progress::{RouteState, RouteStatus},
         status_file::{STATUS_INTERVAL, StatusFile},
     },

@@ -1,4 +1,4 @@
-//! The names of checkpoints, and with them of routes.
+//! The names of routes, which are those of their checkpoints.
 
 /// Below the state directory: records that no sink takes.
 pub const REJECTS_DIR: &str = "rejects";
@@ -15,7 +15,7 @@ pub fn backfill_name(route: &str, from: &str, to: &str) -> String {
 
 /// Whether a checkpoint is a route's own, and not a backfill's.
 pub fn is_route_name(name: &str) -> bool {
-    name.split('/').count() == 2
+    name.split('/').count() <= 2
 }
 
 /// The collector and the sink that a checkpoint belongs to.
