@@ -12,6 +12,8 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use sled::{Batch, Db, Mode};
@@ -26,11 +28,16 @@ const CACHE_BYTES: u64 = 4 << 20;
 /// once it is larger than a quarter of this: values of at most 1,600 bytes stay clear of that.
 const SEGMENT_BYTES: usize = 128 << 10;
 
+/// How long sled's own lock is waited for. Whoever opens a sled holds the lock of the state directory, so this
+/// one is held only by a sled that was closed: it lets go once other threads have passed on.
+const ENDING: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_millis(20);
+
 /// Why sled did not do what it was told.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// sled's own lock is held.
-    Locked,
+    /// sled's own lock is held, and was for all of this time.
+    Locked { waited: Duration },
     /// sled found its files damaged.
     Damaged(String),
     /// The files were made by another sled, or with other settings.
@@ -48,19 +55,13 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Opens the sled in `dir`, which must exist.
+    /// Opens the sled in `dir`, which must exist; blocks the thread while one that was closed there is ending.
     pub(crate) fn open(dir: &Path) -> Result<Self, Fault> {
         let removed = remove_torn_snapshots(dir)?;
         if removed > 0 {
             tracing::debug!(removed, "removed snapshots torn by a kill");
         }
-        let db = sled::Config::new()
-            .path(dir)
-            .mode(Mode::LowSpace)
-            .cache_capacity(CACHE_BYTES)
-            .segment_size(SEGMENT_BYTES)
-            .flush_every_ms(None)
-            .open()?;
+        let db = open_sled(dir)?;
         let log = File::open(dir.join("db"))?;
         let mut engine = Self { db, log, dir: dir.to_owned(), synced_blobs: HashSet::new() };
         engine.sync()?;
@@ -125,6 +126,32 @@ impl Engine {
     }
 }
 
+fn open_sled(dir: &Path) -> Result<Db, Fault> {
+    let config = sled::Config::new()
+        .path(dir)
+        .mode(Mode::LowSpace)
+        .cache_capacity(CACHE_BYTES)
+        .segment_size(SEGMENT_BYTES)
+        .flush_every_ms(None);
+    let start = Instant::now();
+    loop {
+        match config.open() {
+            Err(sled::Error::Io(error)) if is_locked(&error) => {
+                let waited = start.elapsed();
+                if waited >= ENDING {
+                    return Err(Fault::Locked { waited });
+                }
+                thread::sleep(RETRY);
+            }
+            ended => return Ok(ended?),
+        }
+    }
+}
+
+fn is_locked(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Other && error.to_string().contains("could not acquire lock")
+}
+
 impl From<sled::Error> for Fault {
     fn from(error: sled::Error) -> Self {
         match error {
@@ -141,7 +168,6 @@ impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind as Kind;
         match error.kind() {
-            Kind::Other if error.to_string().contains("could not acquire lock") => Self::Locked,
             // sled reports much damage as made-up I/O errors, and a blob that is gone as one not found.
             Kind::Other | Kind::UnexpectedEof | Kind::InvalidData | Kind::InvalidInput | Kind::NotFound => {
                 Self::Damaged(error.to_string())

@@ -4,8 +4,7 @@ use std::{
     fmt, fs,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::{
@@ -16,8 +15,6 @@ use crate::{
     layout::{self, Trouble, Verified},
     sidecar::{self, Found, Heads, Sidecar},
 };
-
-const RETRY: Duration = Duration::from_millis(20);
 
 /// What had to be done to open a store that was not as it was left. Its text is one sentence for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,21 +63,19 @@ pub(crate) fn sled_dir(dir: &Path) -> PathBuf {
 }
 
 /// Opens, creates or recovers the store in `dir`, whose lock the caller holds.
-pub(crate) fn open(dir: &Path, lock_wait: Duration) -> Result<Sound, StateError> {
-    Opening { dir, store: sled_dir(dir), fresh: dir.join("cursors.new"), lock_wait }.run()
+pub(crate) fn open(dir: &Path) -> Result<Sound, StateError> {
+    Opening { dir, store: sled_dir(dir), fresh: dir.join("cursors.new") }.run()
 }
 
 /// Opens a store that was sound a moment ago: no recovery, damage is an error.
-pub(crate) fn reopen(dir: &Path, lock_wait: Duration) -> Result<Sound, StateError> {
-    let opening = Opening { dir, store: sled_dir(dir), fresh: dir.join("cursors.new"), lock_wait };
-    opening.attempt(None)
+pub(crate) fn reopen(dir: &Path) -> Result<Sound, StateError> {
+    Opening { dir, store: sled_dir(dir), fresh: dir.join("cursors.new") }.attempt(None)
 }
 
 struct Opening<'a> {
     dir: &'a Path,
     store: PathBuf,
     fresh: PathBuf,
-    lock_wait: Duration,
 }
 
 impl Opening<'_> {
@@ -161,7 +156,7 @@ impl Opening<'_> {
         let format = (layout::FORMAT.to_vec(), Some(envelope::VERSION.to_string().into_bytes()));
         let heads = heads.iter().map(|(name, head)| (layout::head_key(name), Some(head.clone())));
         let entries: Vec<_> = heads.chain([format]).collect();
-        self.guarded(&self.fresh, |mut engine| Ok(engine.write(entries.clone())?))?;
+        self.guarded(&self.fresh, |mut engine| Ok(engine.write(entries)?))?;
         files::sync_all_in(&self.fresh)
     }
 
@@ -184,23 +179,19 @@ impl Opening<'_> {
     }
 
     /// Opens sled in `store` and takes one step with it, both of which may panic on damaged files.
-    fn guarded<T>(&self, store: &Path, step: impl Fn(Engine) -> Result<T, Trouble>) -> Result<T, StateError> {
-        let start = Instant::now();
-        let trouble = loop {
-            let ended = catch_unwind(AssertUnwindSafe(|| step(Engine::open(store)?)));
-            match ended {
-                Ok(Ok(value)) => return Ok(value),
-                // Our own lock is held, so this is a sled of this process that is still ending.
-                Ok(Err(Trouble::Engine(Fault::Locked))) if start.elapsed() < self.lock_wait => {
-                    thread::sleep(RETRY);
-                }
-                Ok(Err(trouble)) => break trouble,
-                Err(panic) => return Err(StateError::Damaged(panic_text(panic.as_ref()))),
-            }
+    fn guarded<T>(
+        &self,
+        store: &Path,
+        step: impl FnOnce(Engine) -> Result<T, Trouble>,
+    ) -> Result<T, StateError> {
+        let trouble = match catch_unwind(AssertUnwindSafe(|| step(Engine::open(store)?))) {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(trouble)) => trouble,
+            Err(panic) => return Err(StateError::Damaged(panic_text(panic.as_ref()))),
         };
         Err(match trouble {
             Trouble::Content(error) => error,
-            Trouble::Engine(Fault::Locked) => holder::locked(self.dir, self.lock_wait),
+            Trouble::Engine(Fault::Locked { waited }) => holder::locked(self.dir, waited),
             Trouble::Engine(Fault::Damaged(reason)) => StateError::Damaged(reason),
             Trouble::Engine(Fault::Foreign(reason)) => StateError::Foreign { reason, kept: store.to_owned() },
             Trouble::Engine(Fault::Io(source)) => {

@@ -59,7 +59,6 @@ pub struct Store {
 /// What all clones share.
 pub(crate) struct Shared {
     dir: PathBuf,
-    lock_wait: Duration,
     inner: Mutex<Inner>,
     /// The heads that are durable. Its lock is held for moments only, never across a disk access.
     heads: Mutex<Heads>,
@@ -90,7 +89,7 @@ impl Store {
     pub fn open(dir: &Path, options: Options) -> Result<Opened, StateError> {
         files::create_dir(dir)?;
         let held = Held::take(dir, &options.holder, options.lock_wait)?;
-        let Sound { engine, heads, recovery } = open::open(dir, options.lock_wait)?;
+        let Sound { engine, heads, recovery } = open::open(dir)?;
         // What was just verified is the best copy there is.
         sidecar::write(dir, &heads)?;
         let inner = Inner {
@@ -102,7 +101,6 @@ impl Store {
         };
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
-            lock_wait: options.lock_wait,
             inner: Mutex::new(inner),
             heads: Mutex::new(heads),
             copy_failing: AtomicBool::new(false),
@@ -215,7 +213,7 @@ impl Inner {
         step: impl FnOnce(&mut Engine) -> Result<T, Fault>,
     ) -> Result<T, StateError> {
         if let State::Down = self.engine {
-            let Sound { engine, heads, .. } = open::reopen(&shared.dir, shared.lock_wait)?;
+            let Sound { engine, heads, .. } = open::reopen(&shared.dir)?;
             *shared.lock_heads()? = heads;
             self.engine = State::Open(engine);
         }
@@ -228,7 +226,7 @@ impl Inner {
             match fault {
                 Fault::Io(source) => StateError::Io { what: "the checkpoint store".to_owned(), source },
                 Fault::Damaged(reason) | Fault::Foreign(reason) => StateError::Damaged(reason),
-                Fault::Locked => StateError::Damaged("sled lost its lock".to_owned()),
+                Fault::Locked { .. } => StateError::Damaged("sled lost its lock".to_owned()),
             }
         })
     }
