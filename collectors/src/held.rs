@@ -4,12 +4,12 @@
 //! commit depends on what it adds and never on what is held. A part is removed when settled has passed all of it: until then
 //! the store may hold ids that memory has let go, which is harmless, for each of them was delivered.
 
-use std::{
-    collections::BTreeSet,
-    ops::{Bound, Range},
-};
+use std::{collections::BTreeSet, ops::Range};
 
-use crate::record::IdHash;
+use crate::{
+    ids::{Entry, Ids},
+    record::IdHash,
+};
 
 /// A change of one stored part: its key, and its new value or `None` to remove it.
 pub type PartChange = (Vec<u8>, Option<Vec<u8>>);
@@ -18,15 +18,13 @@ const SECOND_BYTES: usize = 8;
 const ID_BYTES: usize = SECOND_BYTES + 16;
 /// The most ids of one part: the store takes values of up to 1,600 bytes fastest.
 const PART_IDS_MAX: usize = 66;
-const FIRST_ID: IdHash = IdHash([0; 16]);
-const LAST_ID: IdHash = IdHash([255; 16]);
 
 /// Ids of one walk.
 #[derive(Debug)]
 pub struct Held {
     walk: u8,
-    ids: BTreeSet<(i64, IdHash)>,
-    fresh: Vec<(i64, IdHash)>,
+    ids: Ids,
+    fresh: Vec<Entry>,
     /// Every part in the store: its last second, and a number that tells parts of the same second apart.
     parts: BTreeSet<(i64, u32)>,
     passed: Vec<(i64, u32)>,
@@ -38,7 +36,7 @@ impl Held {
     pub fn new(walk: u8) -> Self {
         Self {
             walk,
-            ids: BTreeSet::new(),
+            ids: Ids::default(),
             fresh: Vec::new(),
             parts: BTreeSet::new(),
             passed: Vec::new(),
@@ -51,7 +49,9 @@ impl Held {
         let mut held = Self::new(walk);
         for (key, value) in parts {
             let Some(part) = part_of(walk, key) else { continue };
-            held.ids.extend(value.chunks_exact(ID_BYTES).filter_map(id_of));
+            for entry in value.chunks_exact(ID_BYTES).filter_map(entry_of) {
+                held.ids.insert(entry);
+            }
             held.parts.insert(part);
             held.next_part = held.next_part.max(part.1.wrapping_add(1));
         }
@@ -70,7 +70,7 @@ impl Held {
 
     /// The ids held of one second.
     pub fn of_second(&self, second: i64) -> impl Iterator<Item = IdHash> + '_ {
-        self.ids.range((second, FIRST_ID)..=(second, LAST_ID)).map(|(_, id)| *id)
+        self.ids.of_second(second)
     }
 
     /// Holds an id.
@@ -85,20 +85,14 @@ impl Held {
         if seconds.is_empty() {
             return;
         }
-        let range = (Bound::Included((seconds.start, FIRST_ID)), Bound::Excluded((seconds.end, FIRST_ID)));
-        let gone: Vec<_> = self.ids.range(range).copied().collect();
-        for id in gone {
-            self.ids.remove(&id);
-        }
+        self.ids.remove_seconds(&seconds);
         self.fresh.retain(|(second, _)| !seconds.contains(second));
     }
 
     /// Forgets everything earlier than `settled`.
     pub fn settle(&mut self, settled: i64) {
-        if self.ids.first().is_some_and(|(second, _)| *second < settled) {
-            self.ids = self.ids.split_off(&(settled, FIRST_ID));
-            self.fresh.retain(|(second, _)| *second >= settled);
-        }
+        self.ids.remove_before(settled);
+        self.fresh.retain(|(second, _)| *second >= settled);
         if self.parts.first().is_some_and(|(last, _)| *last < settled) {
             let kept = self.parts.split_off(&(settled, 0));
             self.passed.extend(std::mem::replace(&mut self.parts, kept));
@@ -136,7 +130,7 @@ fn part_of(walk: u8, key: &[u8]) -> Option<(i64, u32)> {
     (of == walk).then_some(part)
 }
 
-fn id_of(bytes: &[u8]) -> Option<(i64, IdHash)> {
+fn entry_of(bytes: &[u8]) -> Option<Entry> {
     let (second, hash) = bytes.split_at_checked(SECOND_BYTES)?;
     Some((i64::from_be_bytes(second.try_into().ok()?), IdHash(hash.try_into().ok()?)))
 }
@@ -191,8 +185,9 @@ mod tests {
                         apply(&mut store, held.take_changes());
                         held = restored(&store);
                         held.settle(settled);
-                        prop_assert!(held.ids.is_superset(&plain) && held.ids.is_subset(&ever));
-                        plain.clone_from(&held.ids);
+                        let kept: BTreeSet<_> = held.ids.all().into_iter().collect();
+                        prop_assert!(kept.is_superset(&plain) && kept.is_subset(&ever));
+                        plain = kept;
                     }
                     _ => {
                         let second = second.max(settled);
@@ -201,7 +196,7 @@ mod tests {
                         ever.insert((second, id(n)));
                     }
                 }
-                prop_assert_eq!(&held.ids, &plain);
+                prop_assert!(held.ids.all().iter().eq(&plain));
             }
         }
     }

@@ -20,6 +20,7 @@ mod cursor;
 mod error;
 mod head;
 mod held;
+mod ids;
 mod last_page;
 mod late;
 mod messages;

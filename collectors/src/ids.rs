@@ -1,0 +1,163 @@
+//! An ordered set of (second, id) for a hundred thousand of them: sorted pieces, one after the other.
+//!
+//! Ids come in the order of their time, nearly always. The nodes of `BTreeSet` stay half empty then, which costs twice the
+//! memory; here a piece is filled before the next one is begun.
+
+use std::ops::Range;
+
+use crate::record::IdHash;
+
+/// The most ids of one piece: 12 KiB.
+const PIECE_MAX: usize = 512;
+
+/// One id, and the second of its record.
+pub type Entry = (i64, IdHash);
+
+/// The set.
+#[derive(Debug, Default)]
+pub struct Ids {
+    /// None is empty, each is sorted, and the next one begins after its end.
+    pieces: Vec<Vec<Entry>>,
+    len: usize,
+}
+
+impl Ids {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it is there.
+    pub fn contains(&self, entry: &Entry) -> bool {
+        self.pieces.get(self.place(entry)).is_some_and(|piece| piece.binary_search(entry).is_ok())
+    }
+
+    /// Those of one second.
+    pub fn of_second(&self, second: i64) -> impl Iterator<Item = IdHash> + '_ {
+        let from = self.pieces.partition_point(|piece| ends_before(piece, second));
+        let entries = self.pieces[from..].iter().flatten().skip_while(move |entry| entry.0 < second);
+        entries.take_while(move |entry| entry.0 == second).map(|entry| entry.1)
+    }
+
+    /// Adds it; answers whether it was not there.
+    pub fn insert(&mut self, entry: Entry) -> bool {
+        // What is later than all of them goes to the end of the last piece.
+        let at = self.place(&entry).min(self.pieces.len().saturating_sub(1));
+        let Some(piece) = self.pieces.get_mut(at) else {
+            self.pieces.push(vec![entry]);
+            self.len += 1;
+            return true;
+        };
+        let Err(place) = piece.binary_search(&entry) else { return false };
+        if piece.len() < PIECE_MAX {
+            piece.insert(place, entry);
+        } else if place == PIECE_MAX {
+            self.pieces.insert(at + 1, vec![entry]);
+        } else {
+            let mut upper = piece.split_off(PIECE_MAX / 2);
+            piece.shrink_to_fit();
+            match place.checked_sub(PIECE_MAX / 2) {
+                Some(place) => upper.insert(place, entry),
+                None => piece.insert(place, entry),
+            }
+            self.pieces.insert(at + 1, upper);
+        }
+        self.len += 1;
+        true
+    }
+
+    /// Removes those of some seconds.
+    pub fn remove_seconds(&mut self, seconds: &Range<i64>) {
+        let from = self.pieces.partition_point(|piece| ends_before(piece, seconds.start));
+        let until = self.pieces.partition_point(|piece| begins_before(piece, seconds.end));
+        for piece in self.pieces.get_mut(from..until).into_iter().flatten() {
+            let before = piece.len();
+            piece.retain(|(second, _)| !seconds.contains(second));
+            self.len -= before - piece.len();
+        }
+        self.pieces.retain(|piece| !piece.is_empty());
+    }
+
+    /// Removes those of all earlier seconds.
+    pub fn remove_before(&mut self, second: i64) {
+        let passed = self.pieces.partition_point(|piece| ends_before(piece, second));
+        self.len -= self.pieces.drain(..passed).map(|piece| piece.len()).sum::<usize>();
+        if let Some(piece) = self.pieces.first_mut() {
+            let passed = piece.partition_point(|entry| entry.0 < second);
+            self.len -= piece.drain(..passed).len();
+        }
+    }
+
+    /// The first piece that does not end before the entry.
+    fn place(&self, entry: &Entry) -> usize {
+        self.pieces.partition_point(|piece| piece.last() < Some(entry))
+    }
+}
+
+fn ends_before(piece: &[Entry], second: i64) -> bool {
+    piece.last().is_some_and(|entry| entry.0 < second)
+}
+
+fn begins_before(piece: &[Entry], second: i64) -> bool {
+    piece.first().is_some_and(|entry| entry.0 < second)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    impl Ids {
+        /// All of them, in order.
+        pub fn all(&self) -> Vec<Entry> {
+            self.pieces.concat()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_an_ordered_set(
+            steps in proptest::collection::vec((0_i64..400, 1_i64..500, 1_i64..5, 0_u8..12), 1..60),
+        ) {
+            let (mut ids, mut plain) = (Ids::default(), BTreeSet::new());
+            for (number, (start, count, stride, act)) in steps.into_iter().enumerate() {
+                match act {
+                    0 => {
+                        ids.remove_before(start);
+                        plain.retain(|(second, _)| *second >= start);
+                    }
+                    1 => {
+                        let seconds = start..start + count;
+                        ids.remove_seconds(&seconds);
+                        plain.retain(|(second, _)| !seconds.contains(second));
+                    }
+                    // Ascending, descending, or the same ids again.
+                    _ => for step in 0..count {
+                        let place = if act % 2 == 0 { step } else { count - step };
+                        let id = IdHash::of(&(if act < 10 { number } else { 0 }).to_string());
+                        let entry = (start + place / stride, id);
+                        prop_assert_eq!(ids.contains(&entry), plain.contains(&entry));
+                        prop_assert_eq!(ids.insert(entry), plain.insert(entry));
+                    },
+                }
+                prop_assert!(ids.pieces.iter().all(|piece| (1..=PIECE_MAX).contains(&piece.len())));
+                prop_assert_eq!(ids.len(), plain.len());
+                prop_assert!(ids.all().iter().eq(&plain));
+                let of_start: Vec<_> = plain.iter().filter(|entry| entry.0 == start).map(|entry| entry.1).collect();
+                prop_assert_eq!(ids.of_second(start).collect::<Vec<_>>(), of_start);
+            }
+        }
+    }
+
+    #[test]
+    fn ids_that_come_in_order_fill_their_pieces() {
+        let mut ids = Ids::default();
+        for second in 0..10_000 {
+            ids.insert((second, IdHash([0; 16])));
+        }
+        assert_eq!(ids.pieces.len(), 10_000_usize.div_ceil(PIECE_MAX));
+    }
+}
