@@ -1,7 +1,7 @@
 //! A file of lines that grows by whole lines only, each safe on disk before anyone is told.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,25 @@ pub struct LineFile {
     len: u64,
     /// Whether something unacknowledged may stand behind `len`.
     torn: bool,
+}
+
+/// The end of a file of lines, and how much was written to it.
+#[derive(Debug)]
+pub struct Appending<'a> {
+    file: &'a File,
+    bytes: u64,
+}
+
+impl Write for Appending<'_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(piece)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// An exclusive advisory lock on a file, given back when dropped.
@@ -67,19 +86,21 @@ impl LineFile {
         Ok(lines)
     }
 
-    /// Appends whole lines and returns once they are safe. After an error nothing of them stands in the file, or it
-    /// is removed before anything else is written.
-    pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    /// Appends the whole lines that `write` writes, and returns once they are safe. After an error nothing of them
+    /// stands in the file, or it is removed before anything else is written.
+    pub fn append(&mut self, write: impl FnOnce(&mut Appending<'_>) -> io::Result<()>) -> io::Result<()> {
         self.settle()?;
         self.torn = true;
-        let written = self.file.write_all(lines).and_then(|()| self.file.sync_data());
+        let mut out = Appending { file: &self.file, bytes: 0 };
+        let written = write(&mut out).and_then(|()| self.file.sync_data());
+        let bytes = out.bytes;
         if let Err(error) = written {
             // Readers should not have to wait for the next write to get rid of half a line.
             let _ = self.settle();
             return Err(error);
         }
         self.torn = false;
-        self.len += lines.len() as u64;
+        self.len += bytes;
         Ok(())
     }
 
@@ -160,6 +181,10 @@ mod tests {
 
     use super::*;
 
+    fn append(file: &mut LineFile, lines: &[u8]) -> io::Result<()> {
+        file.append(|out| out.write_all(lines))
+    }
+
     #[test]
     fn a_torn_last_line_is_cut_when_the_file_is_opened() {
         let dir = tempfile::tempdir().unwrap();
@@ -179,15 +204,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lines");
         let mut lines = LineFile::open(&path).unwrap();
-        lines.append(b"one\n").unwrap();
+        append(&mut lines, b"one\n").unwrap();
 
         // Writes fail, and so does clearing up after them: this handle may only read.
         let good = std::mem::replace(&mut lines.file, File::open(&path).unwrap());
-        lines.append(b"two\n").unwrap_err();
+        append(&mut lines, b"two\n").unwrap_err();
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"tw").unwrap();
 
         lines.file = good;
-        lines.append(b"two\n").unwrap();
+        append(&mut lines, b"two\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         assert_eq!((lines.size(), lines.count_lines().unwrap()), (8, 2));
     }

@@ -153,7 +153,7 @@ impl Shared {
         let lines = self.lines(rejects)?;
         self.with_room(&lines, |open| {
             let before = open.file.size();
-            open.file.append(&lines)?;
+            open.file.append(|out| out.write_all(&lines))?;
             open.lines += rejects.len() as u64;
             let warned_at = self.bytes_max / 4 * 3;
             if before < warned_at && open.file.size() >= warned_at {

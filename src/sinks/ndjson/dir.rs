@@ -5,13 +5,14 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use super::line::Lines;
 use super::name::{self, Name};
 use super::retain::Keeper;
 use crate::config::NdjsonSettings;
 use crate::sinks::disk::Inode;
 use crate::sinks::line_file::LineFile;
 use crate::sinks::{SinkError, disk};
-use crate::tables::{ALL, Table, utc_day};
+use crate::tables::{ALL, utc_day};
 
 /// The directory, locked for this process as long as this value lives.
 pub(super) struct Dir {
@@ -55,10 +56,11 @@ impl Dir {
         Ok(dir)
     }
 
-    /// Appends lines to the table's file of the day; returns once they are safe.
-    pub(super) fn append(&mut self, table: &Table, lines: &[u8], now: i64) -> Result<(), SinkError> {
+    /// Appends lines to their table's file of the day; returns once they are safe.
+    pub(super) fn append(&mut self, lines: Lines<'_>, now: i64) -> Result<(), SinkError> {
+        let table = lines.batch.table;
         let first = Name::first(table, utc_day(now));
-        let adding = lines.len() as u64;
+        let adding = lines.bytes();
         if let Some((_, file)) = self.current.get_mut(table.name) {
             file.settle().map_err(|error| disk::failed(file.path(), error))?;
         }
@@ -66,7 +68,7 @@ impl Dir {
             Some((name, file)) if name.day == first.day && self.fits(&file, adding) => (name, file),
             Some(_) | None => self.file_of_the_day(first, adding)?,
         };
-        let done = file.append(lines).map_err(|error| disk::failed(file.path(), error));
+        let done = file.append(|out| lines.write_to(out)).map_err(|error| disk::failed(file.path(), error));
         // Kept after a failure as well: it knows how much of it is acknowledged.
         self.current.insert(table.name, (name, file));
         done?;

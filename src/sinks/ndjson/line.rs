@@ -1,27 +1,53 @@
 //! The two shapes of a line.
 
+use std::io::{self, BufWriter, Write};
+
 use crate::config::Shape;
 use crate::sinks::Batch;
 use crate::tables::object::{Nulls, Objects};
 use crate::tables::{Oddities, one_line};
 
-/// Appends a line for each record of the batch.
-pub(super) fn encode(shape: Shape, batch: &Batch, lines: &mut Vec<u8>) {
-    match shape {
-        Shape::Record => {
-            for record in batch.records.iter() {
-                lines.extend_from_slice(&one_line(&record.raw));
-                lines.push(b'\n');
+/// What is written at a time: a whole batch of lines would be as much memory again as its records.
+const PIECE_BYTES: usize = 128 << 10;
+
+/// The lines of a batch, made while they are written.
+#[derive(Clone, Copy)]
+pub(super) struct Lines<'a> {
+    pub(super) shape: Shape,
+    pub(super) batch: &'a Batch,
+}
+
+impl Lines<'_> {
+    /// Bytes of the records as received, each with a line break: what the lines take or a little less in the shape of
+    /// records, about what they take in the shape of the table.
+    pub(super) fn bytes(&self) -> u64 {
+        self.batch.records.iter().map(|record| record.raw.len() as u64 + 1).sum()
+    }
+
+    /// Writes a line for each record of the batch.
+    pub(super) fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut out = BufWriter::with_capacity(PIECE_BYTES, out);
+        match self.shape {
+            Shape::Record => {
+                for record in self.batch.records.iter() {
+                    out.write_all(&one_line(&record.raw))?;
+                    out.write_all(b"\n")?;
+                }
+            }
+            Shape::Table => {
+                let table = self.batch.table;
+                let objects = Objects::new([table.columns], &self.batch.connector, Nulls::Written);
+                let mut oddities = Oddities::default();
+                let mut line = Vec::new();
+                for record in self.batch.records.iter() {
+                    line.clear();
+                    objects.write(&record.raw, &mut oddities, &mut line);
+                    line.push(b'\n');
+                    out.write_all(&line)?;
+                }
+                oddities.report(table);
             }
         }
-        Shape::Table => {
-            let objects = Objects::new([batch.table.columns], &batch.connector, Nulls::Written);
-            let mut oddities = Oddities::default();
-            for record in batch.records.iter() {
-                objects.write(&record.raw, &mut oddities, lines);
-                lines.push(b'\n');
-            }
-            oddities.report(batch.table);
-        }
+        out.flush()
     }
 }

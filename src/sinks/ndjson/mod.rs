@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use collectors::Clock;
 
 use self::dir::Dir;
+use self::line::Lines;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished, disk};
 use crate::config::{NdjsonDir, NdjsonSettings};
 use crate::tables::Table;
@@ -37,8 +38,6 @@ struct State {
 struct Open {
     dir: Option<Dir>,
     stdout: Option<Stdout>,
-    /// The lines of one batch; kept to be filled again.
-    lines: Vec<u8>,
 }
 
 struct Stdout {
@@ -67,24 +66,18 @@ const STDOUT: &str = "standard output";
 impl State {
     fn write(&self, batch: &Batch) -> Result<Receipt, SinkError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let Open { dir, stdout, lines } = &mut *open;
-        lines.clear();
-        line::encode(self.settings.shape, batch, lines);
+        let Open { dir, stdout } = &mut *open;
+        let lines = Lines { shape: self.settings.shape, batch };
         match &self.settings.dir {
-            NdjsonDir::Dir(path) => {
-                self.with_dir(path, dir, |dir, now| dir.append(batch.table, lines, now))?
-            }
-            NdjsonDir::Stdout => self.with_stdout(stdout, |out| out.append(lines))?,
-        }
-        if lines.capacity() > 2 * BATCH_BYTES {
-            *lines = Vec::new();
+            NdjsonDir::Dir(path) => self.with_dir(path, dir, |dir, now| dir.append(lines, now))?,
+            NdjsonDir::Stdout => self.with_stdout(stdout, |out| out.append(|file| lines.write_to(file)))?,
         }
         Ok(Receipt { accepted: batch.records.len() as u64, ..Receipt::default() })
     }
 
     fn check(&self) -> Result<String, SinkError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let Open { dir, stdout, .. } = &mut *open;
+        let Open { dir, stdout } = &mut *open;
         match &self.settings.dir {
             NdjsonDir::Dir(path) => {
                 self.with_dir(path, dir, |dir, _| dir.look())?;
@@ -133,13 +126,13 @@ impl State {
 }
 
 impl Stdout {
-    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn append(&mut self, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
         if self.torn {
             // What was written cannot be taken back; an empty line keeps it from spoiling the next one.
             self.file.write_all(b"\n")?;
         }
         self.torn = true;
-        self.file.write_all(lines)?;
+        write(&mut self.file)?;
         self.torn = false;
         Ok(())
     }

@@ -73,6 +73,27 @@ async fn a_line_is_the_record_as_received_without_its_line_breaks() {
 }
 
 #[tokio::test]
+async fn a_batch_larger_than_what_is_written_at_a_time_stands_whole_and_counts_whole() {
+    for (shape, file_size_max) in [(Shape::Record, 100_000), (Shape::Table, 300_000)] {
+        let bench = Bench::new();
+        let sink = bench.sink(NdjsonSettings { shape, file_size_max, ..bench.settings() });
+        let records: Vec<String> =
+            (0..1000).map(|number| event(&format!("audit_log-{number}"), NOW)).collect();
+        sink.write(batch(&AUDIT_LOGS, &records)).await.unwrap();
+        // The first file counts as full: all of its pieces are known.
+        sink.write(batch(&AUDIT_LOGS, &records[..1])).await.unwrap();
+
+        let lines: Vec<usize> = bench.files().values().map(|text| text.lines().count()).collect();
+        assert_eq!(lines, [1, 1000], "{shape:?}");
+        let first = &bench.files()["OpenAIAuditLogs_CL-2026-02-13.ndjson"];
+        assert!(first.len() > 1 << 17, "{shape:?}");
+        assert!(
+            first.lines().zip(0..).all(|(line, number)| line.contains(&format!("\"audit_log-{number}\"")))
+        );
+    }
+}
+
+#[tokio::test]
 async fn in_the_shape_of_the_table_a_line_has_every_column() {
     let bench = Bench::new();
     let sink = bench.sink(NdjsonSettings { shape: Shape::Table, ..bench.settings() });
@@ -240,13 +261,13 @@ async fn the_oldest_files_go_when_all_are_too_large_but_never_the_current_one() 
 fn half_a_line_on_standard_output_does_not_spoil_the_next_one() {
     let path = tempfile::NamedTempFile::new().unwrap();
     let mut out = Stdout { file: path.reopen().unwrap(), torn: false };
-    out.append(b"one\n").unwrap();
+    out.append(|file| file.write_all(b"one\n")).unwrap();
 
     // Like a pipe that took half a line before it failed.
     out.file.write_all(b"tw").unwrap();
     let good = std::mem::replace(&mut out.file, File::open(path.path()).unwrap());
-    out.append(b"two\n").unwrap_err();
+    out.append(|file| file.write_all(b"two\n")).unwrap_err();
     out.file = good;
-    out.append(b"two\n").unwrap();
+    out.append(|file| file.write_all(b"two\n")).unwrap();
     assert_eq!(fs::read_to_string(path.path()).unwrap(), "one\ntw\ntwo\n");
 }
