@@ -93,8 +93,11 @@ impl Engine {
             }
         }
         self.db.apply_batch(batch)?;
-        // sled frees replaced pages lazily, and would keep up to 64 of them, some 8 MiB, for each thread.
-        crossbeam_epoch::pin().flush();
+        // sled frees replaced pages lazily, and would keep up to 64 of them, some 8 MiB, for each thread. They are free once
+        // two epochs have passed, each of which takes a call.
+        for _ in 0..3 {
+            crossbeam_epoch::pin().flush();
+        }
         self.sync()
     }
 

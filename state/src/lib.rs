@@ -22,6 +22,7 @@ mod layout;
 mod open;
 mod sidecar;
 mod store;
+mod worker;
 
 pub use checkpoint::{CursorStore, Part, PartChange, Saved};
 pub use error::StateError;

@@ -19,6 +19,7 @@ use crate::{
     holder::Held,
     open::{self, Sound},
     sidecar::{self, Heads},
+    worker::Worker,
 };
 
 /// The bound of every operation: a disk that takes longer is as good as gone.
@@ -59,6 +60,7 @@ pub struct Store {
 /// What all clones share.
 pub(crate) struct Shared {
     dir: PathBuf,
+    worker: Worker,
     inner: Mutex<Inner>,
     /// The heads that are durable. Its lock is held for moments only, never across a disk access.
     heads: Mutex<Heads>,
@@ -101,6 +103,7 @@ impl Store {
         };
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
+            worker: Worker::start().map_err(StateError::io("the thread of the checkpoint store"))?,
             inner: Mutex::new(inner),
             heads: Mutex::new(heads),
             copy_failing: AtomicBool::new(false),
@@ -150,24 +153,23 @@ impl fmt::Debug for Store {
 }
 
 impl Shared {
-    /// Runs `step` on a thread that may block, alone, within the time bound. sled's panics end here as
+    /// Runs `step` on the thread of the store, within the time bound. sled's panics end here as
     /// errors: they poison the lock, and all that comes later is told that the store is damaged.
     pub(crate) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         what: &'static str,
         step: impl FnOnce(&mut Inner) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, StateError> {
-        let shared = self.clone();
-        let task = tokio::task::spawn_blocking(move || {
+        let (outer, shared) = (self.clone(), self.clone());
+        let work = move || {
             let mut inner = shared.inner.lock().map_err(|_| broke_before())?;
             step(&mut inner)
-        });
+        };
+        let task = tokio::task::spawn_blocking(move || outer.worker.run(work));
         match tokio::time::timeout(TIMEOUT, task).await {
-            Ok(Ok(done)) => done,
-            Ok(Err(ended)) => Err(match ended.try_into_panic() {
-                Ok(panic) => StateError::Damaged(open::panic_text(panic.as_ref())),
-                Err(_) => StateError::Closed,
-            }),
+            Ok(Ok(Ok(done))) => done,
+            Ok(Ok(Err(panic))) => Err(StateError::Damaged(open::panic_text(panic.as_ref()))),
+            Ok(Err(_)) => Err(StateError::Closed),
             Err(_) => Err(StateError::TimedOut { what, after: TIMEOUT }),
         }
     }
@@ -183,7 +185,10 @@ impl Shared {
         tokio::spawn(async move {
             tokio::time::sleep(wait).await;
             if let Some(shared) = shared.upgrade() {
-                tokio::task::spawn_blocking(move || shared.copy_now());
+                tokio::task::spawn_blocking(move || {
+                    let worked_on = shared.clone();
+                    shared.worker.run(move || worked_on.copy_now())
+                });
             }
         });
     }
