@@ -1,10 +1,13 @@
 //! Log lines on standard error: text on a terminal, JSON elsewhere.
 
-use std::io::{self, IsTerminal};
+use std::{
+    env,
+    io::{self, IsTerminal},
+};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
-    EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, registry, util::SubscriberInitExt as _,
+    Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, registry, util::SubscriberInitExt as _,
 };
 
 use crate::{
@@ -12,30 +15,16 @@ use crate::{
     telemetry::Listener,
 };
 
-/// Starts logging. `RUST_LOG` wins over the configured level. A second call has no effect.
+/// Starts logging. `RUST_LOG`, levels by target, wins over the configured level. A second call has no effect.
 pub fn start(settings: &LogSettings) {
     start_with(settings, None);
 }
 
 /// Starts logging, and lets another one listen to what is said for it.
 pub fn start_with(settings: &LogSettings, listener: Option<Listener>) {
-    let level = LevelFilter::from_level(settings.level);
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    // The embedded store, the HTTP client and Azure's libraries speak of their own affairs below warnings.
-    let own_affairs = [
-        "sled=warn",
-        "hyper=warn",
-        "reqwest=warn",
-        "azure_core=warn",
-        "azure_identity=warn",
-        "typespec_client_core=warn",
-        // Spans that are meant for the listener.
-        "telemetry=off",
-    ];
-    let filter = own_affairs
-        .iter()
-        .filter_map(|directive| directive.parse().ok())
-        .fold(filter, EnvFilter::add_directive);
+    let asked = env::var("RUST_LOG").ok().map(|asked| asked.parse::<Targets>());
+    let filter =
+        filter(LevelFilter::from_level(settings.level), asked.as_ref().and_then(|asked| asked.as_ref().ok()));
     let json = match settings.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -49,4 +38,44 @@ pub fn start_with(settings: &LogSettings, listener: Option<Listener>) {
     };
     let started = registry().with(listener).with(lines.with_filter(filter)).try_init();
     drop(started);
+    if let Some(Err(error)) = asked {
+        tracing::warn!(%error, "RUST_LOG is ignored: wanted levels such as info,ccfd=debug");
+    }
+}
+
+/// What is let through: everything from `level` on, unless other levels are asked for.
+fn filter(level: LevelFilter, asked: Option<&Targets>) -> Targets {
+    // The embedded store, the HTTP client and Azure's libraries speak of their own affairs below warnings, whatever is asked
+    // for: some of it is headers.
+    let libraries = ["sled", "hyper", "reqwest", "azure_core", "azure_identity", "typespec_client_core"];
+    Targets::new()
+        .with_default(asked.and_then(Targets::default_level).unwrap_or(level))
+        .with_targets(asked.cloned().unwrap_or_default())
+        .with_targets(libraries.map(|library| (library, LevelFilter::WARN)))
+        // Spans that are meant for the listener.
+        .with_target("telemetry", LevelFilter::OFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn libraries_are_heard_from_warnings_on_whatever_is_asked_for() {
+        let quiet = filter(LevelFilter::DEBUG, None);
+        assert!(quiet.would_enable("ccfd", &Level::DEBUG) && !quiet.would_enable("ccfd", &Level::TRACE));
+        assert!(quiet.would_enable("hyper::client", &Level::WARN));
+        assert!(!quiet.would_enable("hyper::client", &Level::INFO));
+        assert!(!quiet.would_enable("telemetry", &Level::ERROR));
+
+        let asked = "warn,hyper=trace,ccfd::state=debug,telemetry=info".parse().unwrap();
+        let asked = filter(LevelFilter::TRACE, Some(&asked));
+        assert!(!asked.would_enable("hyper::client", &Level::INFO));
+        assert!(
+            asked.would_enable("ccfd::state", &Level::DEBUG) && !asked.would_enable("ccfd", &Level::INFO)
+        );
+        assert!(!asked.would_enable("telemetry", &Level::ERROR));
+    }
 }
