@@ -20,7 +20,7 @@ use crate::tables::Table;
 
 /// Bytes of records that make a good transaction: large enough that a page of the index of ids takes several rows,
 /// small enough to stay within the daemon's memory.
-const BATCH_BYTES: usize = 5 << 20;
+const BATCH_BYTES: usize = 5 << 19;
 
 /// The sink. Opens the database at the first check or write, and again after a failure.
 pub struct SqliteSink {

@@ -125,6 +125,24 @@ async fn a_refused_row_is_named_and_its_neighbours_are_stored() {
 }
 
 #[tokio::test]
+async fn each_row_of_a_large_batch_stands_beside_its_own_record_and_the_bad_ones_are_named() {
+    let bench = Bench::new();
+    let sink = bench.sink(bench.settings());
+    let mut records: Vec<String> =
+        (0..1000_i64).map(|n| event(&format!("{}", n * 7919 % 1000), NOW + n)).collect();
+    records[500] = r#"{"effective_at":1}"#.to_owned();
+    let receipt = sink.write(batch(&AUDIT_LOGS, &records)).await.unwrap();
+
+    assert_eq!(receipt.accepted, 999);
+    assert_eq!(receipt.refused.iter().map(|refused| refused.index).collect::<Vec<_>>(), [500]);
+    let astray = "SELECT Id FROM OpenAIAuditLogs_CL
+                  WHERE Record ->> 'id' <> Id OR unixepoch(TimeGenerated) <> Record ->> 'effective_at'";
+    assert_eq!(bench.texts(astray), Vec::<String>::new());
+    let unwritten = format!("SELECT '{}' EXCEPT SELECT Record FROM OpenAIAuditLogs_CL", records[999]);
+    assert_eq!(bench.texts(&unwritten), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_trigger_that_rolls_back_everything_fails_the_batch_and_not_the_rows() {
     let bench = Bench::new();
     let sink = bench.sink(bench.settings());
@@ -132,8 +150,11 @@ async fn a_trigger_that_rolls_back_everything_fails_the_batch_and_not_the_rows()
     let trigger = "CREATE TRIGGER harsh BEFORE INSERT ON OpenAIAuditLogs_CL WHEN NEW.Id = 'b'
                    BEGIN SELECT RAISE(ROLLBACK, 'all of it'); END;";
     bench.other().execute_batch(trigger).unwrap();
-    let failed = sink.write(events(&["a", "b", "c"])).await;
-    assert!(matches!(failed, Err(Unfinished { error: SinkError::Misplaced { .. }, .. })), "{failed:?}");
+    let many: Vec<String> = (0..1000).map(|n| event(&format!("b{n}").replace("b0", "b"), NOW)).collect();
+    for doomed in [events(&["a", "b", "c"]), batch(&AUDIT_LOGS, &many)] {
+        let failed = sink.write(doomed).await;
+        assert!(matches!(failed, Err(Unfinished { error: SinkError::Misplaced { .. }, .. })), "{failed:?}");
+    }
     assert_eq!(bench.texts("SELECT Id FROM OpenAIAuditLogs_CL"), Vec::<String>::new());
 }
 
