@@ -150,11 +150,8 @@ async fn a_trigger_that_rolls_back_everything_fails_the_batch_and_not_the_rows()
     let trigger = "CREATE TRIGGER harsh BEFORE INSERT ON OpenAIAuditLogs_CL WHEN NEW.Id = 'b'
                    BEGIN SELECT RAISE(ROLLBACK, 'all of it'); END;";
     bench.other().execute_batch(trigger).unwrap();
-    let many: Vec<String> = (0..1000).map(|n| event(&format!("b{n}").replace("b0", "b"), NOW)).collect();
-    for doomed in [events(&["a", "b", "c"]), batch(&AUDIT_LOGS, &many)] {
-        let failed = sink.write(doomed).await;
-        assert!(matches!(failed, Err(Unfinished { error: SinkError::Misplaced { .. }, .. })), "{failed:?}");
-    }
+    let failed = sink.write(events(&["a", "b", "c"])).await;
+    assert!(matches!(failed, Err(Unfinished { error: SinkError::Misplaced { .. }, .. })), "{failed:?}");
     assert_eq!(bench.texts("SELECT Id FROM OpenAIAuditLogs_CL"), Vec::<String>::new());
 }
 
