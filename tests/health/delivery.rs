@@ -56,7 +56,8 @@ async fn rows_wait_for_a_sink_that_is_down_and_each_arrives_once() {
     assert_eq!(bench.rows().len(), 0);
     bench.sink.script([Answer::Partly(3)]);
     bench.sink.otherwise(Answer::Accept);
-    pass(120).await;
+    // Two delays, each up to a minute and a half by chance.
+    pass(600).await;
     assert_eq!(bench.rows().len(), 2 * 11);
     assert_eq!(bench.sink.seen().doubled(), 0);
 }
