@@ -100,8 +100,9 @@ async fn listening(listen: Listen, router: Router, mut stop: Shutdown, announce:
     if listen.is_open() {
         tracing::warn!(listen = %place, "others can reach this address; what it shows needs the token");
     }
-    tracing::info!(listen = %place, "listening");
     announce(&place);
+    // Said last: whoever reads it may give an order at once.
+    tracing::info!(listen = %place, "listening");
     listener.serve(router, stop).await;
     if let Listen::Unix(path) = &listen {
         _ = std::fs::remove_file(path);
