@@ -100,7 +100,8 @@ impl Finding {
 
 fn found_config(context: &Context, config: &Config) -> Result<Finding, ConfigError> {
     let file = find_file(context.file.as_deref(), &context.environment)?;
-    let place = file.map_or("no file, keys in the environment".to_owned(), |file| file.display().to_string());
+    let place =
+        file.map_or("no file, keys in the environment".to_owned(), |file| file.path().display().to_string());
     let (collectors, sinks) = (config.collectors.len(), config.sinks.len());
     let text = format!("{place}: {}, {}", counted(collectors, "collector"), counted(sinks, "sink"));
     Ok(Finding::ok("configuration", text))

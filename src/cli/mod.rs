@@ -89,7 +89,7 @@ struct Context {
 impl Context {
     fn config(&self) -> Result<Config, ConfigError> {
         let file = find_file(self.file.as_deref(), &self.environment)?;
-        Config::load(file.as_deref(), &self.environment, &[])
+        Config::load_found(file.as_ref(), &self.environment, &[])
     }
 }
 

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use collectors::{HttpSettings, Verification};
 
+use secrecy::ExposeSecret;
+
 use super::section::Section;
 use super::urls::Proxy;
 use super::values::{DAY, HOUR, MINUTE, SECOND, path};
+use super::{Environment, SecretError};
 
 /// How another machine is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,16 +39,21 @@ impl ConnectionSettings {
     }
 
     /// What the HTTP client is made from; of an answer at most `body_max` bytes are read.
-    pub fn http(&self, body_max: u64) -> HttpSettings {
-        HttpSettings {
+    ///
+    /// # Errors
+    ///
+    /// When the proxy's URL is kept as a secret that cannot be had.
+    pub fn http(&self, body_max: u64, environment: &Environment) -> Result<HttpSettings, SecretError> {
+        let proxy = self.proxy.as_ref().map(|proxy| proxy.url(environment)).transpose()?;
+        Ok(HttpSettings {
             connect_timeout: self.connect_timeout,
             timeout: self.timeout,
             body_max: usize::try_from(body_max).unwrap_or(usize::MAX),
             ca_file: self.ca_file.clone(),
-            proxy: self.proxy.as_ref().map(|proxy| proxy.url().to_string()),
+            proxy: proxy.map(|url| url.expose_secret().to_owned()),
             direct: false,
             verification: Verification::Full,
             identity: None,
-        }
+        })
     }
 }

@@ -23,6 +23,26 @@ pub enum ConfigError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// A file lay in the current directory, and others may have written it.
+    #[error(
+        "{path}: {why}: a file that nobody named is taken from the current directory only when it belongs to the user or to \
+         root and nobody else can write it; if it is meant, name it with --config",
+        path = path.display()
+    )]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// What speaks against it.
+        why: String,
+    },
+    /// A file is in another encoding.
+    #[error("{path}: not UTF-8{hint}; save it as UTF-8", path = path.display(), hint = utf_16_hint(*.utf_16))]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// Whether it begins as UTF-16 does.
+        utf_16: bool,
+    },
     /// A file is not TOML. The text of the line is left out: it may hold a key.
     #[error("{path}:{line}:{column}: {reason}", path = path.display())]
     Syntax {
@@ -41,4 +61,9 @@ pub enum ConfigError {
     /// Everything that is wrong with the settings, each problem in a line of its own.
     #[error("{}", .0.join("\n"))]
     Invalid(Vec<String>),
+}
+
+/// What most probably wrote a text that is not UTF-8.
+pub(super) fn utf_16_hint(is_utf_16: bool) -> &'static str {
+    if is_utf_16 { " but UTF-16, as PowerShell and some editors write it" } else { "" }
 }

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{AzureIdentity, CollectorSettings, Environment, HttpAuth, SecretSource, SinkSettings};
+use super::{
+    AzureIdentity, CollectorSettings, ConnectionSettings, Environment, HttpAuth, Proxy, SecretSource,
+    SinkSettings,
+};
 
 impl SecretSource {
     /// Where it lies, when that is a file.
@@ -17,12 +20,26 @@ impl SecretSource {
     }
 }
 
+impl ConnectionSettings {
+    /// Certificates, and the proxy's URL where that is a secret.
+    fn files(&self, environment: &Environment) -> impl Iterator<Item = PathBuf> {
+        let proxy = match &self.proxy {
+            Some(Proxy::Secret(place)) => place.file(environment),
+            Some(Proxy::Url(_)) | None => None,
+        };
+        self.ca_file.clone().into_iter().chain(proxy)
+    }
+}
+
 impl CollectorSettings {
     /// Its secrets and certificates.
     pub fn files(&self, environment: &Environment) -> Vec<PathBuf> {
         let hash_key = self.redact.as_ref().and_then(|redact| redact.hash_key.as_ref());
         let secrets = [Some(&self.api_key), hash_key].into_iter().flatten();
-        secrets.filter_map(|secret| secret.file(environment)).chain(self.connection.ca_file.clone()).collect()
+        secrets
+            .filter_map(|secret| secret.file(environment))
+            .chain(self.connection.files(environment))
+            .collect()
     }
 }
 
@@ -39,7 +56,7 @@ impl SinkSettings {
         };
         let identity = identity.into_iter().flat_map(|of| [of.cert_file.clone(), of.key_file.clone()]);
         let secret = secret.and_then(|secret| secret.file(environment));
-        connection.ca_file.clone().into_iter().chain(identity).chain(secret).collect()
+        connection.files(environment).chain(identity).chain(secret).collect()
     }
 }
 

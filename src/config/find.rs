@@ -1,11 +1,56 @@
 //! Finds the configuration file.
 
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
 
 use super::{ConfigError, Environment};
 
 /// Where a file is looked for when none is named, in this order.
 const PLACES: [&str; 2] = ["ccfd.toml", "/etc/ccfd/ccfd.toml"];
+
+/// Permission of everyone to write.
+const WRITTEN_BY_OTHERS: u32 = 0o002;
+
+const ROOT: u32 = 0;
+
+/// A file of settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFile {
+    path: PathBuf,
+    /// Nobody named it: it lay where ccfd was started, which may be anyone's directory.
+    lay_there: bool,
+}
+
+impl ConfigFile {
+    /// One that somebody named.
+    pub fn named(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), lay_there: false }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Refuses a file that others put into the current directory, by what was opened: settings say where keys are sent.
+    pub(super) fn check(&self, opened: &Metadata) -> Result<(), ConfigError> {
+        let distrust =
+            if self.lay_there { distrust(opened.uid(), opened.mode(), geteuid().as_raw()) } else { None };
+        distrust.map_or(Ok(()), |why| Err(ConfigError::NotOurs { path: self.path.clone(), why }))
+    }
+}
+
+/// What is wrong with a file of this owner and mode for a process of the user `us`.
+pub(super) fn distrust(owner: u32, mode: u32, us: u32) -> Option<String> {
+    if owner != us && owner != ROOT {
+        return Some(format!("belongs to user {owner}, and ccfd runs as user {us}"));
+    }
+    (mode & WRITTEN_BY_OTHERS != 0)
+        .then(|| format!("can be written by everyone (mode {:04o})", mode & 0o7777))
+}
 
 /// The file to load: `named` (from `--config`), else the one in `CCFD_CONFIG`, else `./ccfd.toml`, else
 /// `/etc/ccfd/ccfd.toml`, else none.
@@ -14,7 +59,7 @@ const PLACES: [&str; 2] = ["ccfd.toml", "/etc/ccfd/ccfd.toml"];
 ///
 /// `Missing` when a named file is not there, `Unreadable` when a place cannot be looked at: a file that may exist is
 /// never passed over in silence.
-pub fn find_file(named: Option<&Path>, environment: &Environment) -> Result<Option<PathBuf>, ConfigError> {
+pub fn find_file(named: Option<&Path>, environment: &Environment) -> Result<Option<ConfigFile>, ConfigError> {
     find_among(named, environment, &PLACES)
 }
 
@@ -22,7 +67,7 @@ pub(super) fn find_among(
     named: Option<&Path>,
     environment: &Environment,
     places: &[impl AsRef<Path>],
-) -> Result<Option<PathBuf>, ConfigError> {
+) -> Result<Option<ConfigFile>, ConfigError> {
     let variable = environment.get("CCFD_CONFIG").filter(|path| !path.is_empty());
     let named = match (named, variable) {
         (Some(path), _) => Some((path, "--config")),
@@ -31,13 +76,13 @@ pub(super) fn find_among(
     };
     if let Some((path, named_by)) = named {
         return match exists(path)? {
-            true => Ok(Some(path.to_owned())),
+            true => Ok(Some(ConfigFile::named(path))),
             false => Err(ConfigError::Missing { path: path.to_owned(), named_by }),
         };
     }
-    for place in places {
-        if exists(place.as_ref())? {
-            return Ok(Some(place.as_ref().to_owned()));
+    for place in places.iter().map(AsRef::as_ref) {
+        if exists(place)? {
+            return Ok(Some(ConfigFile { path: place.to_owned(), lay_there: place.is_relative() }));
         }
     }
     Ok(None)

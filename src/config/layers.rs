@@ -6,9 +6,10 @@ use std::path::Path;
 
 use config::{Map, Source, Value};
 
+use super::encoding::{is_utf_16, text_of};
 use super::layer::{Layer, value_of_text};
 use super::report::Report;
-use super::{ConfigError, Environment};
+use super::{ConfigError, ConfigFile, Environment};
 
 /// Every key with its default and its reason: the manual.
 pub const DEFAULTS: &str = include_str!("default.toml");
@@ -44,13 +45,13 @@ sinks = ["local"]
 
 /// All layers as one tree. Problems of single variables and flags are noted in the report.
 pub(super) fn merge(
-    file: Option<&Path>,
+    file: Option<&ConfigFile>,
     environment: &Environment,
     flags: &[(String, String)],
     report: &mut Report,
 ) -> Result<Map<String, Value>, ConfigError> {
     let below = match file {
-        Some(path) => layer_of_file(path)?,
+        Some(file) => layer_of_file(file)?,
         None => layer_without_file(environment)?,
     };
     let variables = environment.layer(below.tables(), report);
@@ -59,15 +60,19 @@ pub(super) fn merge(
     Ok(vec![defaults, below, variables, layer_of_flags(flags, report)].collect()?)
 }
 
-fn layer_of_file(path: &Path) -> Result<Layer, ConfigError> {
+fn layer_of_file(found: &ConfigFile) -> Result<Layer, ConfigError> {
+    let path = found.path();
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    let mut text = String::new();
     let file = File::open(path).map_err(unreadable)?;
-    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
+    found.check(&file.metadata().map_err(unreadable)?)?;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(unreadable(std::io::Error::other("larger than 1 MiB: not a configuration file")));
     }
-    Layer::of_toml(&text, &format!("in {}", path.display())).map_err(|error| syntax(path, &text, &error))
+    let other = || ConfigError::Encoding { path: path.to_owned(), utf_16: is_utf_16(&bytes) };
+    let text = text_of(&bytes).ok_or_else(other)?;
+    Layer::of_toml(text, &format!("in {}", path.display())).map_err(|error| syntax(path, text, &error))
 }
 
 fn layer_without_file(environment: &Environment) -> Result<Layer, ConfigError> {

@@ -7,6 +7,7 @@ mod auth;
 mod checks;
 mod collector;
 mod connection;
+mod encoding;
 mod environment;
 mod error;
 mod files;
@@ -45,7 +46,7 @@ pub use collector::CollectorSettings;
 pub use connection::ConnectionSettings;
 pub use environment::Environment;
 pub use error::ConfigError;
-pub use find::find_file;
+pub use find::{ConfigFile, find_file};
 pub use health_table::HealthTableSettings;
 pub use layers::DEFAULTS;
 pub use log::{LogFormat, LogSettings};
@@ -53,7 +54,7 @@ pub use messages::MessagesSettings;
 pub use per_source::PerSource;
 pub use pipeline::PipelineSettings;
 pub use redact::RedactSettings;
-pub use secret::{SecretError, SecretSource};
+pub use secret::{SecretError, SecretSource, check_secret_file};
 pub use sink::{
     AzureAuth, AzureIdentity, Cloud, ElasticsearchSettings, KibanaIndexSettings, LogsIngestionSettings,
     NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, Refresh, Shape, SinkSettings, SqliteSettings,
@@ -67,7 +68,7 @@ pub use urls::Proxy;
 use report::Report;
 use section::Section;
 use tree::{names, refuse_unknown, table_at};
-use values::{one_of, text};
+use values::one_of;
 
 use crate::tables::{self, Table};
 
@@ -100,14 +101,27 @@ const NOTHING_TO_DO: &str = "no configuration file, and neither OPENAI_ADMIN_KEY
                              set one of the two, or write ./ccfd.toml (see README), or try it without an account: ccfd demo";
 
 impl Config {
+    /// Loads the settings as [`Config::load_found`] does, of a file that somebody named.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn load(
+        file: Option<&Path>,
+        environment: &Environment,
+        flags: &[(String, String)],
+    ) -> Result<Self, ConfigError> {
+        Self::load_found(file.map(ConfigFile::named).as_ref(), environment, flags)
+    }
+
     /// Loads the settings: default.toml, then `file` (from `find_file`; without one, a collector for each OpenAI key in
     /// the environment), then the environment's `CCFD__…`, then `flags`, pairs of a dotted path and a value.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or is not TOML, else every problem of the settings at once.
-    pub fn load(
-        file: Option<&Path>,
+    /// When the file cannot be read, may be somebody else's or is not TOML, else every problem of the settings at once.
+    pub fn load_found(
+        file: Option<&ConfigFile>,
         environment: &Environment,
         flags: &[(String, String)],
     ) -> Result<Self, ConfigError> {
@@ -182,7 +196,7 @@ fn read_sinks(root: &Map<String, Value>, report: &mut Report) -> BTreeMap<String
     let mut sinks = BTreeMap::new();
     for name in checked_names(root, "sink", report) {
         let mut section = Section::open(root, &["sink", name], report);
-        let kind = section.required("type", |value| Ok((one_of(sink::TYPES)(value)?, text(value)?)));
+        let kind = section.required("type", |value| Ok((one_of(sink::TYPES)(value)?, values::text(value)?)));
         let Some((read, kind)) = kind else { continue };
         let mut section = section.over(root, &["default", "sink", &kind]);
         let settings = read(&mut section);

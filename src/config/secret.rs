@@ -1,6 +1,7 @@
 //! Where a key comes from, and getting it. The key itself never stands in the settings.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -9,10 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use config::Value;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
 use super::Environment;
+use super::encoding::{is_utf_16, text_of};
+use super::error::utf_16_hint;
 use super::tree::single_entry;
 use super::values::{Refusal, as_text, is_key};
 
@@ -22,8 +25,8 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 /// Permission of everyone to read.
 const READ_BY_OTHERS: u32 = 0o004;
 
-/// Container runtimes put secrets here with whatever mode they choose.
-const RUN_SECRETS: &str = "/run/secrets";
+/// Container runtimes put secrets here with whatever mode they choose. The second is the first wherever `/var/run` is a link.
+const RUN_SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 pub(super) const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 const ADVICE: &str = "a key is named, never written down: { env = \"NAME\" }, { file = \"/path\" } or \
@@ -72,9 +75,21 @@ pub enum SecretError {
     /// A character cannot stand in an HTTP header.
     #[error("{0} holds a space, a control character or a non-ASCII one: not a key")]
     Unprintable(SecretSource),
+    /// A character cannot stand in a password.
+    #[error("{0} holds a control character, such as a line break: not a password")]
+    Control(SecretSource),
+    /// The text is in another encoding.
+    #[error("{0} is not UTF-8{hint}; save it as UTF-8", hint = utf_16_hint(*.1))]
+    Encoding(SecretSource, bool),
+    /// The text is no address of a proxy.
+    #[error("{0} holds no proxy URL such as http://user:password@proxy.example.com:3128")]
+    NotAProxy(SecretSource),
 }
 
 impl SecretSource {
+    /// The keys under which a place is named.
+    pub(super) const FORMS: [&str; 3] = ["env", "file", "credential"];
+
     pub(super) fn read(value: &Value) -> Result<Self, Refusal> {
         Self::of_table(value).ok_or_else(|| Refusal::Because(ADVICE.to_owned()))
     }
@@ -97,28 +112,61 @@ impl SecretSource {
     ///
     /// When it is not there, cannot be read, can be read by everyone, or cannot be a key.
     pub fn resolve(&self, environment: &Environment) -> Result<SecretString, SecretError> {
-        let bytes = match self {
-            Self::Env(name) => match environment.get(name) {
-                Some(value) => value.as_encoded_bytes().to_vec(),
-                None => return Err(SecretError::Unset(self.clone())),
-            },
-            Self::File(path) => self.read_file(path, environment)?,
-            Self::Credential(name) => match environment.get(CREDENTIALS_DIRECTORY) {
-                Some(directory) => self.read_file(&Path::new(directory).join(name), environment)?,
-                None => return Err(SecretError::NoCredentials(self.clone())),
-            },
-        };
-        let key = bytes.trim_ascii_end();
-        if key.is_empty() {
-            return Err(SecretError::Empty(self.clone()));
-        }
-        match std::str::from_utf8(key) {
-            Ok(text) if key.iter().all(u8::is_ascii_graphic) => Ok(SecretString::from(text)),
+        let text = self.text(environment)?;
+        match text.expose_secret().trim_ascii_end() {
+            "" => Err(SecretError::Empty(self.clone())),
+            key if key.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(SecretString::from(key)),
             _ => Err(SecretError::Unprintable(self.clone())),
         }
     }
 
+    /// Fetches a password: any text, with the spaces that it has, without the line break at its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretSource::resolve`], but only a control character makes it none.
+    pub fn resolve_password(&self, environment: &Environment) -> Result<SecretString, SecretError> {
+        let text = self.text(environment)?;
+        match text.expose_secret().trim_end_matches(['\r', '\n']) {
+            "" => Err(SecretError::Empty(self.clone())),
+            password if password.contains(char::is_control) => Err(SecretError::Control(self.clone())),
+            password => Ok(SecretString::from(password)),
+        }
+    }
+
+    /// What stands there, as text.
+    fn text(&self, environment: &Environment) -> Result<SecretString, SecretError> {
+        let bytes = self.bytes(environment)?;
+        let text = text_of(&bytes).ok_or_else(|| SecretError::Encoding(self.clone(), is_utf_16(&bytes)))?;
+        Ok(SecretString::from(text))
+    }
+
+    fn bytes(&self, environment: &Environment) -> Result<Vec<u8>, SecretError> {
+        match self {
+            Self::Env(name) => match environment.get(name) {
+                Some(value) => Ok(value.as_encoded_bytes().to_vec()),
+                None => Err(SecretError::Unset(self.clone())),
+            },
+            Self::File(path) => self.read_file(path, environment),
+            Self::Credential(name) => match environment.get(CREDENTIALS_DIRECTORY) {
+                Some(directory) => self.read_file(&Path::new(directory).join(name), environment),
+                None => Err(SecretError::NoCredentials(self.clone())),
+            },
+        }
+    }
+
     fn read_file(&self, path: &Path, environment: &Environment) -> Result<Vec<u8>, SecretError> {
+        let file = self.open(path, environment)?;
+        let unreadable = |source| SecretError::Unreadable { place: self.clone(), source };
+        let mut bytes = Vec::new();
+        file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > SECRET_BYTES_MAX {
+            return Err(SecretError::TooLarge(self.clone()));
+        }
+        Ok(bytes)
+    }
+
+    fn open(&self, path: &Path, environment: &Environment) -> Result<File, SecretError> {
         let unreadable = |source| SecretError::Unreadable { place: self.clone(), source };
         // Before opening: opening a pipe that nobody writes to would wait for ever.
         if !path.metadata().map_err(unreadable)?.is_file() {
@@ -132,12 +180,7 @@ impl SecretSource {
             }
             self.warn_once();
         }
-        let mut bytes = Vec::new();
-        file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > SECRET_BYTES_MAX {
-            return Err(SecretError::TooLarge(self.clone()));
-        }
-        Ok(bytes)
+        Ok(file)
     }
 
     /// Secrets are read anew with each request; that everyone can read them is news only once.
@@ -168,13 +211,22 @@ impl fmt::Display for SecretSource {
     }
 }
 
+/// Looks at a file that holds a secret and that somebody else reads, as at one that is read here.
+///
+/// # Errors
+///
+/// When it cannot be read, is no regular file, or can be read by everyone.
+pub fn check_secret_file(path: &Path, environment: &Environment) -> Result<(), SecretError> {
+    SecretSource::File(path.to_owned()).open(path, environment).map(drop)
+}
+
 /// Whether the file lies where a container runtime or systemd puts secrets. Links and `..` are followed first.
 fn is_handed_over(path: &Path, environment: &Environment) -> bool {
-    let places = [Some(RUN_SECRETS.as_ref()), environment.get(CREDENTIALS_DIRECTORY)];
+    let places = RUN_SECRETS.map(OsStr::new).into_iter().chain(environment.get(CREDENTIALS_DIRECTORY));
     let Ok(path) = path.canonicalize() else {
         return false;
     };
-    let mut places = places.into_iter().flatten().filter_map(|place| Path::new(place).canonicalize().ok());
+    let mut places = places.filter_map(|place| Path::new(place).canonicalize().ok());
     places.any(|place| path.starts_with(place))
 }
 

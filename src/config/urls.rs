@@ -3,9 +3,15 @@
 use std::fmt;
 
 use config::{Value, ValueKind};
+use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
+use super::tree::as_table;
 use super::values::{Refusal, as_text, wanted};
+use super::{Environment, SecretError, SecretSource};
+
+const PROXY_PASSWORD: &str = "a password is never written down: keep the whole URL elsewhere and say where, as with a key: \
+                              { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }";
 
 /// A base URL: https, or http to this machine only, so that a key never travels in the clear. A trailing slash makes
 /// no difference and is taken off.
@@ -50,36 +56,68 @@ pub(super) fn base_urls(value: &Value) -> Result<Vec<Url>, Refusal> {
     }
 }
 
-/// A proxy for the API's requests. `Debug` shows neither user name nor password.
+/// A proxy for requests. `Debug` shows no user name.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Proxy(Url);
+pub enum Proxy {
+    /// Its URL, without a password.
+    Url(Url),
+    /// Where its URL is kept, because it holds a password.
+    Secret(SecretSource),
+}
 
 impl Proxy {
     /// The whole URL, with user name and password if there are any: for the HTTP client only.
-    pub fn url(&self) -> &Url {
-        &self.0
+    ///
+    /// # Errors
+    ///
+    /// When it is kept as a secret that cannot be had, or is none.
+    pub fn url(&self, environment: &Environment) -> Result<SecretString, SecretError> {
+        match self {
+            Self::Url(url) => Ok(SecretString::from(url.as_str())),
+            Self::Secret(place) => {
+                let kept = place.resolve(environment)?;
+                let url =
+                    parsed(kept.expose_secret()).ok_or_else(|| SecretError::NotAProxy(place.clone()))?;
+                Ok(SecretString::from(url.as_str()))
+            }
+        }
     }
 
     pub(super) fn read(value: &Value) -> Result<Self, Refusal> {
-        http_url(value, "a proxy URL such as \"http://proxy.example.com:3128\"").map(Self)
+        if as_table(value).is_some() {
+            return SecretSource::read(value).map(Self::Secret);
+        }
+        let url = http_url(value, "a proxy URL such as \"http://proxy.example.com:3128\"")?;
+        match url.password() {
+            None => Ok(Self::Url(url)),
+            Some(_) => Err(Refusal::Because(PROXY_PASSWORD.to_owned())),
+        }
     }
 }
 
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = self.0.host_str().unwrap_or_default();
-        write!(
-            f,
-            "Proxy({}://{host}:{})",
-            self.0.scheme(),
-            self.0.port_or_known_default().unwrap_or_default()
-        )
+        match self {
+            Self::Url(url) => {
+                let host = url.host_str().unwrap_or_default();
+                write!(
+                    f,
+                    "Proxy({}://{host}:{})",
+                    url.scheme(),
+                    url.port_or_known_default().unwrap_or_default()
+                )
+            }
+            Self::Secret(place) => write!(f, "Proxy({place})"),
+        }
     }
 }
 
 fn http_url(value: &Value, form: &str) -> Result<Url, Refusal> {
-    let url = as_text(value).and_then(|text| Url::parse(text).ok());
-    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()).ok_or_else(|| wanted(form))
+    as_text(value).and_then(parsed).ok_or_else(|| wanted(form))
+}
+
+fn parsed(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 fn is_loopback(url: &Url) -> bool {

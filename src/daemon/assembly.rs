@@ -104,7 +104,10 @@ impl Assembly {
         let admin = matches!(settings.source, config::Source::AuditLogs { .. });
         check_key_class(&api_key, admin).map_err(collect)?;
         let key = IdHash::of(api_key.expose_secret());
-        let http = settings.connection.http(settings.body_max);
+        let http = settings
+            .connection
+            .http(settings.body_max, &self.environment)
+            .map_err(|error| Failure::Secret(error.to_string()))?;
         let pool = self.shared.pool(&http).map_err(collect)?;
         let budget = self.shared.budget(key, self.requests_a_second(settings));
         let settings = ClientSettings {

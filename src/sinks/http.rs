@@ -12,15 +12,18 @@ use secrecy::ExposeSecret;
 
 use super::meters::{SinkMeter, SinkMeters};
 use super::remote::{RemoteError, RemoteErrorKind, Service, plain};
-use crate::config::{Environment, HttpAuth, SecretSource};
+use crate::config::{Environment, HttpAuth, SecretError};
 
 /// Where a service calls a request by a name, it is in one of these.
 const REQUEST_ID: [&str; 2] = ["x-request-id", "x-cloud-request-id"];
 
+/// How a service is reached, found out when it is: what that needs may lie in files.
+pub type Reach = dyn Fn(&Environment) -> Result<HttpSettings, SecretError> + Send + Sync;
+
 /// One service, and who sends to it.
 pub struct Remote {
     service: Service,
-    settings: HttpSettings,
+    reach: Box<Reach>,
     auth: Option<HttpAuth>,
     environment: Environment,
     retry_after_max: Duration,
@@ -32,13 +35,13 @@ impl Remote {
     /// Keeps what is needed; opens nothing yet.
     pub fn new(
         service: Service,
-        settings: HttpSettings,
+        reach: Box<Reach>,
         auth: Option<HttpAuth>,
         environment: Environment,
         retry_after_max: Duration,
     ) -> Self {
         let (http, meter) = (Mutex::default(), SinkMeter::default());
-        Self { service, settings, auth, environment, retry_after_max, http, meter }
+        Self { service, reach, auth, environment, retry_after_max, http, meter }
     }
 
     /// Sends a request. `Ok` is any answer that arrived whole, whatever its status.
@@ -87,22 +90,22 @@ impl Remote {
         if let Some(http) = &*held {
             return Ok(http.clone());
         }
-        let http =
-            Http::new(&self.settings).map_err(|why| RemoteErrorKind::Settings(why).of(self.service))?;
+        let secret = |error: SecretError| RemoteErrorKind::Secret(error.to_string()).of(self.service);
+        let settings = (self.reach)(&self.environment).map_err(secret)?;
+        let http = Http::new(&settings).map_err(|why| RemoteErrorKind::Settings(why).of(self.service))?;
         Ok(held.insert(Arc::new(http)).clone())
     }
 
     fn authorization(&self) -> Result<Option<HeaderValue>, RemoteError> {
-        let secret = |source: &SecretSource| {
-            let secret = source.resolve(&self.environment);
-            secret.map_err(|error| RemoteErrorKind::Secret(error.to_string()).of(self.service))
-        };
+        let secret = |error: SecretError| RemoteErrorKind::Secret(error.to_string()).of(self.service);
         let text = match &self.auth {
             None => return Ok(None),
-            Some(HttpAuth::ApiKey(source)) => format!("ApiKey {}", secret(source)?.expose_secret()),
+            Some(HttpAuth::ApiKey(source)) => {
+                format!("ApiKey {}", source.resolve(&self.environment).map_err(secret)?.expose_secret())
+            }
             Some(HttpAuth::Basic { user, password }) => {
-                let both = format!("{user}:{}", secret(password)?.expose_secret());
-                format!("Basic {}", STANDARD.encode(both))
+                let password = password.resolve_password(&self.environment).map_err(secret)?;
+                format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose_secret())))
             }
         };
         let unsendable = |_| {

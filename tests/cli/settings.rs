@@ -58,6 +58,59 @@ fn a_secret_file_that_everyone_can_read_is_refused() {
     place.run_to(0, &["run", "--once"]);
 }
 
+/// What `ccfd status` says of the file in the current directory, with and without its name.
+fn taken_when_named_alone(place: &Place, why: &str) {
+    let ended = place.run_to(2, &["status"]);
+    assert!(ended.stderr.contains(why) && ended.stderr.contains("name it with --config"), "{}", ended.stderr);
+    place.run_to(0, &["status", "--config", "ccfd.toml"]);
+}
+
+#[test]
+fn settings_that_everyone_can_write_are_not_taken_from_the_current_directory() {
+    let place = Place::new("http://127.0.0.1:9/v1");
+    set_mode(&place.path("ccfd.toml"), 0o666);
+    taken_when_named_alone(&place, "can be written by everyone (mode 0666)");
+}
+
+#[test]
+fn settings_of_another_user_are_not_taken_from_the_current_directory() {
+    let place = Place::new("http://127.0.0.1:9/v1");
+    // Only root can give a file away; to everybody else the rule is tried where it is made.
+    if std::os::unix::fs::chown(place.path("ccfd.toml"), Some(12_345), None).is_ok() {
+        taken_when_named_alone(&place, "belongs to user 12345, and ccfd runs as user 0");
+    }
+}
+
+#[test]
+fn what_windows_editors_make_of_settings_and_keys_is_read_or_named() {
+    let api = Simulated::start(&["--audit-logs", "10", "--completions", "10"]);
+    let place = Place::new(&api.base_url);
+    place.replace("{ env = \"OPENAI_ADMIN_KEY\" }", "{ file = \"./key\" }");
+    let settings = place.config().replace('\n', "\r\n");
+    place.write("ccfd.toml", &format!("\u{feff}{settings}"));
+    place.write_secret("key", &format!("\u{feff}{ADMIN_SECRET}\r\n"));
+    place.run_to(0, &["run", "--once"]);
+
+    let utf_16 = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    fs::write(place.path("key"), utf_16(&format!("\u{feff}{ADMIN_SECRET}"))).unwrap();
+    let ended = place.run_to(3, &["run", "--once"]);
+    assert!(ended.stderr.contains("secret file ./key is not UTF-8 but UTF-16"), "{}", ended.stderr);
+    fs::write(place.path("ccfd.toml"), utf_16(&settings)).unwrap();
+    let ended = place.run_to(2, &["run", "--once"]);
+    assert!(ended.stderr.contains("ccfd.toml: not UTF-8 but UTF-16"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_variable_may_name_another_place_for_a_key_than_the_file() {
+    let api = Simulated::start(&["--audit-logs", "10", "--completions", "10"]);
+    let place =
+        Place::new(&api.base_url).with("CCFD__COLLECTOR__ACME_AUDIT__HASH_KEY", "{ file = \"./hash\" }");
+    let hashed = "hash = [\"actor.session.user.email\"]\nhash_key = { env = \"NOWHERE\" }\n";
+    place.replace("source = \"audit_logs\"\n", &format!("source = \"audit_logs\"\n{hashed}"));
+    place.write_secret("hash", &"0123456789abcdef".repeat(2));
+    place.run_to(0, &["run", "--once"]);
+}
+
 #[test]
 fn what_is_written_is_for_its_owner_alone() {
     let api = Simulated::start(&["--audit-logs", "10", "--completions", "10"]);

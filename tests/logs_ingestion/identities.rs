@@ -1,6 +1,10 @@
 //! Who asks for tokens. Those that only a process as a whole can be are asked for by the real binary.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 use ccfd::sinks::remote::RemoteErrorKind;
 use serde_json::Value;
@@ -14,6 +18,11 @@ use crate::support::{
 
 const WORKLOAD: &str = "kind = \"workload_identity\"";
 
+fn write_private(file: &Path, content: &str) {
+    fs::write(file, content).unwrap();
+    fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
+}
+
 fn workload(auth: &str, variables: &[(&str, &str)]) -> Rig {
     let azure = Azure::start();
     let endpoint = azure.ingestion.server.url().to_owned();
@@ -24,7 +33,7 @@ fn workload(auth: &str, variables: &[(&str, &str)]) -> Rig {
 async fn a_workload_is_known_by_the_file_that_its_environment_names() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("token");
-    fs::write(&file, "an old one").unwrap();
+    write_private(&file, "an old one");
     let rig = workload(
         WORKLOAD,
         &[
@@ -44,12 +53,16 @@ async fn a_workload_is_known_by_the_file_that_its_environment_names() {
 async fn a_workload_may_be_named_in_the_settings() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("token");
-    fs::write(&file, ASSERTION).unwrap();
+    write_private(&file, ASSERTION);
     let auth = format!(
         "{WORKLOAD}\ntenant_id = \"{TENANT}\"\nclient_id = \"{CLIENT_ID}\"\ntoken_file = \"{}\"",
         file.display()
     );
     workload(&auth, &[]).sink_is_warm().await;
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    let rig = workload(&auth, &[]);
+    let error = failure(&*rig.sink, rig.events(["a"])).await;
+    assert!(error.to_string().contains("can be read by everyone (mode 0644)"), "{error}");
 }
 
 #[tokio::test]
@@ -60,7 +73,7 @@ async fn what_a_workload_lacks_is_named() {
     let ids = [("AZURE_TENANT_ID", TENANT), ("AZURE_CLIENT_ID", CLIENT_ID)];
     let rig = workload(&format!("{WORKLOAD}\ntoken_file = \"/nowhere/token\""), &ids);
     let error = failure(&*rig.sink, rig.events(["a"])).await;
-    assert!(error.to_string().starts_with("Entra ID: token file /nowhere/token: "), "{error}");
+    assert!(error.to_string().starts_with("Entra ID: `token_file`: secret file /nowhere/token: "), "{error}");
 }
 
 /// What `ccfd check` finds out about the sink: its level, and all that was said.

@@ -10,7 +10,7 @@ use super::documents::{index_name, time_field};
 use crate::config::section::Section;
 use crate::config::urls::base_urls;
 use crate::config::values::{Refusal, as_text, flag, one_of, path, wanted};
-use crate::config::{ConnectionSettings, HttpAuth, PerSource};
+use crate::config::{ConnectionSettings, Environment, HttpAuth, PerSource, SecretError, check_secret_file};
 
 /// Documents of Elasticsearch or OpenSearch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,12 +106,19 @@ impl ElasticsearchSettings {
     }
 
     /// What the HTTP client is made from; of an answer at most `body_max` bytes are read.
-    pub fn http(&self, body_max: u64) -> HttpSettings {
-        HttpSettings {
+    ///
+    /// # Errors
+    ///
+    /// When the proxy's URL is kept as a secret that cannot be had, or everyone can read the key of our certificate.
+    pub fn http(&self, body_max: u64, environment: &Environment) -> Result<HttpSettings, SecretError> {
+        if let Some(identity) = &self.identity {
+            check_secret_file(&identity.key_file, environment)?;
+        }
+        Ok(HttpSettings {
             verification: self.verification,
             identity: self.identity.clone(),
-            ..self.connection.http(body_max)
-        }
+            ..self.connection.http(body_max, environment)?
+        })
     }
 }
 

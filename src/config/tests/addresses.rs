@@ -1,3 +1,5 @@
+use secrecy::ExposeSecret;
+
 use super::*;
 
 fn base_url(url: &str) -> Result<String, Vec<String>> {
@@ -67,15 +69,39 @@ fn something_that_is_no_web_address_is_refused() {
 
 #[test]
 fn the_debug_form_of_the_settings_shows_no_password_and_no_address() {
-    let keys = "proxy = \"http://bob:hunter2@proxy.example.com:3128\"\nactor_emails = [\"eve@example.com\"]";
+    let keys = "proxy = \"http://bob@proxy.example.com:3128\"\nactor_emails = [\"eve@example.com\"]";
     let config = load(&with_keys(keys)).unwrap();
     let shown = format!("{config:?}");
-    for private in ["bob", "hunter2", "eve@example.com"] {
+    for private in ["bob", "eve@example.com"] {
         assert!(!shown.contains(private), "{shown}");
     }
     assert!(shown.contains("Proxy(http://proxy.example.com:3128)"), "{shown}");
+}
+
+#[test]
+fn the_password_of_a_proxy_comes_from_where_secrets_are_kept() {
+    let config = load(&with_keys("proxy = { env = \"PROXY\" }")).unwrap();
     let proxy = config.collectors["acme-audit"].connection.proxy.as_ref().unwrap();
-    assert_eq!(proxy.url().password(), Some("hunter2"));
+    let url = "http://bob:hunter2@proxy.example.com:3128/";
+    let resolved = proxy.url(&environment(&[("PROXY", url)])).unwrap();
+    assert_eq!(resolved.expose_secret(), url);
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let error = proxy.url(&environment(&[("PROXY", "bob:hunter2@proxy.example.com:3128")])).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "environment variable PROXY holds no proxy URL such as http://user:password@proxy.example.com:3128"
+    );
+}
+
+#[test]
+fn a_password_of_a_proxy_that_is_written_down_is_refused_and_not_repeated() {
+    assert_eq!(
+        problems(&with_keys("proxy = \"http://bob:hunter2@proxy.example.com:3128\"")),
+        [
+            "`collector.acme-audit.proxy` in ccfd.toml: a password is never written down: keep the whole URL elsewhere and say \
+             where, as with a key: { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }"
+        ]
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use super::super::find::find_among;
+use super::super::find::{distrust, find_among};
 use super::*;
 
 #[test]
@@ -9,7 +9,9 @@ fn a_named_file_wins_over_the_variable_and_that_over_the_usual_places() {
     let environment: Environment = [("CCFD_CONFIG", variable.as_os_str())].into_iter().collect();
     let absent = place.with_extension("absent");
     let places = [&absent, &place];
-    let find = |named, environment| find_among(named, environment, &places).unwrap();
+    let find = |named, environment| {
+        find_among(named, environment, &places).unwrap().map(|found| found.path().to_owned())
+    };
     assert_eq!(find(Some(flag.as_path()), &environment), Some(flag.clone()));
     assert_eq!(find(None, &environment), Some(variable));
     assert_eq!(find(None, &Environment::default()), Some(place.clone()));
@@ -26,4 +28,12 @@ fn a_named_file_that_is_missing_is_an_error() {
     let environment = [("CCFD_CONFIG", path.as_os_str())].into_iter().collect();
     let error = super::super::find_file(None, &environment).unwrap_err();
     assert_eq!(error.to_string(), format!("{shown}: there is no such file, but CCFD_CONFIG names it"));
+}
+
+#[test]
+fn a_file_that_nobody_named_must_be_our_own_or_roots_and_closed_to_others() {
+    assert_eq!(distrust(1000, 0o644, 1000), None);
+    assert_eq!(distrust(0, 0o100_664, 1000), None);
+    assert_eq!(distrust(1001, 0o600, 0).as_deref(), Some("belongs to user 1001, and ccfd runs as user 0"));
+    assert_eq!(distrust(0, 0o100_646, 0).as_deref(), Some("can be written by everyone (mode 0646)"));
 }

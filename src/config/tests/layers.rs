@@ -117,6 +117,25 @@ fn a_fault_in_the_toml_names_its_place_and_shows_nothing_of_the_line() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_the_settings_and_another_encoding_is_named() {
+    let written = |bytes: &[u8]| {
+        let (_directory, path) = file("");
+        std::fs::write(&path, bytes).unwrap();
+        Config::load(Some(&path), &Environment::default(), &[])
+            .map_err(|error| without_directory(&error.to_string()))
+    };
+    assert_eq!(written(format!("\u{feff}{MINIMAL}").as_bytes()), load(MINIMAL).map_err(|_| String::new()));
+    let utf_16 = "ccfd.toml: not UTF-8 but UTF-16, as PowerShell and some editors write it; save it as UTF-8";
+    for (mark, unit) in [(0xfeff_u16, u16::to_le_bytes as fn(u16) -> [u8; 2]), (0xfeff, u16::to_be_bytes)] {
+        let units = [mark].into_iter().chain(MINIMAL.encode_utf16());
+        assert_eq!(written(&units.flat_map(unit).collect::<Vec<_>>()).unwrap_err(), utf_16);
+    }
+    let units = MINIMAL.encode_utf16().flat_map(u16::to_le_bytes);
+    assert_eq!(written(&units.collect::<Vec<_>>()).unwrap_err(), utf_16);
+    assert_eq!(written(b"[state] # caf\xe9\n").unwrap_err(), "ccfd.toml: not UTF-8; save it as UTF-8");
+}
+
+#[test]
 fn an_unreadable_file_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let error = Config::load(Some(directory.path()), &Environment::default(), &[]).unwrap_err();

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::report::Report;
 use super::super::tree::{sorted, table_at};
-use super::super::{DEFAULTS, layers};
+use super::super::{ConfigFile, DEFAULTS, layers};
 use super::*;
 
 /// default.toml with its example lines as keys.
@@ -29,7 +29,8 @@ fn every_key_that_is_read_stands_in_the_manual() {
     let text = with_examples();
     let (_directory, path) = file(&text);
     let mut report = Report::default();
-    let root = layers::merge(Some(&path), &Environment::default(), &[], &mut report).unwrap();
+    let root =
+        layers::merge(Some(&ConfigFile::named(path)), &Environment::default(), &[], &mut report).unwrap();
     Config::read(&root, &mut report);
     // The manual has no sink of its own for the example to name.
     assert_eq!(report.problems, ["`health_table.sink` names `local`, but there is no [sink.local]"]);

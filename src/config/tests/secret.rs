@@ -4,7 +4,7 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::super::{SecretError, SecretSource};
+use super::super::{SecretError, SecretSource, check_secret_file};
 use super::*;
 
 fn resolve(source: &SecretSource, variables: &[(&str, &str)]) -> Result<SecretString, String> {
@@ -86,6 +86,54 @@ fn what_cannot_be_a_key_is_refused_by_the_name_of_its_place() {
         resolve(&SecretSource::Env("KEY".into()), &[]).unwrap_err(),
         "environment variable KEY is not set"
     );
+}
+
+#[test]
+fn a_password_may_have_spaces_and_letters_of_any_language() {
+    let source = SecretSource::Env("KEY".into());
+    let password = |value: &str| source.resolve_password(&environment(&[("KEY", value)]));
+    for (value, meant) in [("größer als 5 ", "größer als 5 "), ("a b\r\n", "a b"), ("\u{feff}x", "x")] {
+        assert_eq!(password(value).unwrap().expose_secret(), meant);
+    }
+    let control = "environment variable KEY holds a control character, such as a line break: not a password";
+    for value in ["a\nb", "a\u{1b}[2J", "a\u{85}b"] {
+        assert_eq!(password(value).unwrap_err().to_string(), control);
+    }
+    assert_eq!(password("\n").unwrap_err().to_string(), "environment variable KEY is empty");
+}
+
+#[test]
+fn a_byte_order_mark_is_not_part_of_a_key_and_another_encoding_is_named() {
+    let (_directory, source) = secret_file(b"\xef\xbb\xbfsk-1\r\n", 0o600);
+    assert_eq!(resolve(&source, &[]).unwrap().expose_secret(), "sk-1");
+    let of_utf_16 = |mark: &[u8], unit: fn(u16) -> [u8; 2]| {
+        [mark, &"sk-1".encode_utf16().flat_map(unit).collect::<Vec<_>>()].concat()
+    };
+    let utf_16 = "not UTF-8 but UTF-16, as PowerShell and some editors write it; save it as UTF-8";
+    for (content, why) in [
+        (of_utf_16(b"\xff\xfe", u16::to_le_bytes), utf_16),
+        (of_utf_16(b"\xfe\xff", u16::to_be_bytes), utf_16),
+        (of_utf_16(b"", u16::to_le_bytes), utf_16),
+        (b"sk-\xe9".to_vec(), "not UTF-8; save it as UTF-8"),
+    ] {
+        let (directory, source) = secret_file(&content, 0o600);
+        let place = format!("secret file {}/key", directory.path().display());
+        assert_eq!(resolve(&source, &[]).unwrap_err(), format!("{place} is {why}"));
+        let password = source.resolve_password(&environment(&[])).unwrap_err().to_string();
+        assert_eq!(password, format!("{place} is {why}"));
+    }
+}
+
+#[test]
+fn a_secret_file_that_a_library_reads_is_looked_at_as_any_other() {
+    let (directory, _) = secret_file(b"key", 0o644);
+    let path = directory.path().join("key");
+    let error = check_secret_file(&path, &environment(&[])).unwrap_err();
+    assert!(matches!(error, SecretError::Exposed(_, 0o644)), "{error}");
+    let handed_over = environment(&[("CREDENTIALS_DIRECTORY", directory.path().to_str().unwrap())]);
+    assert!(check_secret_file(&path, &handed_over).is_ok());
+    let error = check_secret_file(directory.path(), &environment(&[])).unwrap_err();
+    assert!(matches!(error, SecretError::NotAFile(_)), "{error}");
 }
 
 #[test]

@@ -71,9 +71,10 @@ impl ElasticsearchSink {
                 "certificates are not verified: whoever is in between can read and change everything"
             );
         }
+        let reach = settings.clone();
         let remote = Remote::new(
             Service::Elasticsearch,
-            settings.http(ANSWER_BYTES_MAX),
+            Box::new(move |environment| reach.http(ANSWER_BYTES_MAX, environment)),
             settings.auth.clone(),
             environment,
             settings.connection.retry_after_max,

@@ -30,9 +30,10 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(settings: &KibanaIndexSettings, environment: Environment) -> Self {
+        let connection = settings.connection.clone();
         let remote = Remote::new(
             Service::Kibana,
-            settings.connection.http(ANSWER_MAX),
+            Box::new(move |environment| connection.http(ANSWER_MAX, environment)),
             settings.auth.clone(),
             environment,
             settings.connection.retry_after_max,

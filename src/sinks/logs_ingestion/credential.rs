@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{authority::Authority, azure_cli};
 use crate::{
-    config::{AzureIdentity, Environment},
+    config::{AzureIdentity, Environment, SecretError, check_secret_file},
     sinks::remote::{RemoteError, RemoteErrorKind, Service},
 };
 
@@ -120,7 +120,7 @@ impl Credential {
                     credential_options: ClientAssertionCredentialOptions { client_options },
                     client_id: Some(found(client_id, CLIENT)?),
                     tenant_id: Some(found(tenant_id, TENANT)?),
-                    token_file_path: Some(readable(file)?),
+                    token_file_path: Some(self.readable(file)?),
                 };
                 WorkloadIdentityCredential::new(Some(options))
                     .map(|credential| credential as Arc<dyn TokenCredential>)
@@ -149,17 +149,14 @@ impl Credential {
         let missing = || RemoteErrorKind::Secret(format!("environment variable {name} is not set"));
         value.map(str::to_owned).ok_or_else(missing)
     }
-}
 
-/// The file, once it is known that it can be read: the library's own words for that are lost among others.
-fn readable(file: PathBuf) -> Result<PathBuf, RemoteErrorKind> {
-    let failed = |why| RemoteErrorKind::Secret(format!("token file {}: {why}", file.display()));
-    let found = file.metadata().map_err(|error| failed(error.to_string()))?;
-    if !found.is_file() {
-        return Err(failed("not a regular file".to_owned()));
+    /// The file, once it is known that it can be read, and not by everyone: the library's own words for that are lost among
+    /// others.
+    fn readable(&self, file: PathBuf) -> Result<PathBuf, RemoteErrorKind> {
+        let unusable = |error: SecretError| RemoteErrorKind::Secret(format!("`token_file`: {error}"));
+        check_secret_file(&file, &self.environment).map_err(unusable)?;
+        Ok(file)
     }
-    std::fs::File::open(&file).map_err(|error| failed(error.to_string()))?;
-    Ok(file)
 }
 
 fn unusable(key: &str) -> RemoteErrorKind {

@@ -67,19 +67,21 @@ impl LogsIngestionSink {
         if let Some(api) = &*api {
             return Ok(api.clone());
         }
-        let unusable = |why| RemoteErrorKind::Settings(why).of(Service::LogsIngestion);
+        let unusable = |kind: RemoteErrorKind| kind.of(Service::LogsIngestion);
         Ok(api.insert(Arc::new(self.connect().map_err(unusable)?)).clone())
     }
 
-    fn connect(&self) -> Result<Api, String> {
+    fn connect(&self) -> Result<Api, RemoteErrorKind> {
+        let connected =
+            |settings: &HttpSettings| Http::new(settings).map(Arc::new).map_err(RemoteErrorKind::Settings);
         let LogsIngestionSettings { endpoint, dcr_immutable_id, auth, connection, .. } = &self.settings;
-        let settings = connection.http(ANSWER_BYTES_MAX);
-        let http = Arc::new(Http::new(&settings)?);
+        let settings = connection
+            .http(ANSWER_BYTES_MAX, &self.environment)
+            .map_err(|error| RemoteErrorKind::Secret(error.to_string()))?;
+        let http = connected(&settings)?;
         let issuer = match &auth.identity {
             // A machine's own issuer answers on an address that no proxy reaches.
-            AzureIdentity::ManagedIdentity { .. } => {
-                Arc::new(Http::new(&HttpSettings { direct: true, ..settings })?)
-            }
+            AzureIdentity::ManagedIdentity { .. } => connected(&HttpSettings { direct: true, ..settings })?,
             AzureIdentity::ClientSecret { .. }
             | AzureIdentity::WorkloadIdentity { .. }
             | AzureIdentity::AzureCli { .. } => http.clone(),

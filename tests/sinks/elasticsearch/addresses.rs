@@ -1,5 +1,7 @@
 //! Several addresses, and certificates.
 
+use std::{fs, os::unix::fs::PermissionsExt};
+
 use ccfd::sinks::{Sink, remote::RemoteErrorKind};
 
 use super::{INDEX, batch, failure_of_all, sink};
@@ -63,6 +65,12 @@ async fn a_cluster_that_asks_for_a_certificate_gets_ours() {
     let refused = failure_of_all(&sink(&trusting), batch(&["a"])).await;
     assert!(matches!(refused, RemoteErrorKind::Unreachable(_)), "{refused:?}");
     sink(&named).write(batch(&["a"])).await.unwrap();
+    fs::set_permissions(&files.key, fs::Permissions::from_mode(0o644)).unwrap();
+    let exposed = failure_of_all(&sink(&named), batch(&["a"])).await;
+    assert!(
+        matches!(&exposed, RemoteErrorKind::Secret(why) if why.contains("client.key can be read by everyone"))
+    );
+    fs::set_permissions(ca.path(), fs::Permissions::from_mode(0o600)).unwrap();
     let swapped = sink(&named.replace("client.key", "ca.pem"));
     let kind = failure_of_all(&swapped, batch(&["a"])).await;
     assert!(kind.to_string().contains("client_key_file"), "{kind}");

@@ -1,5 +1,7 @@
 //! What a cluster that is well gets, and what it is asked.
 
+use std::fs;
+
 use ccfd::{
     sinks::{Batch, Sink},
     tables::HEALTH,
@@ -106,6 +108,13 @@ async fn whoever_sends_is_named_by_a_key_or_a_password() {
     elastic.require("Basic Y2NmZDpkR1Z6ZERwclpYaz0=");
     let basic = with(r#"{ basic = { user = "ccfd", password = { env = "ES_KEY" } } }"#);
     basic.write(batch(&["b"])).await.unwrap();
+    // "ccfd:Pfad zur Tür " in UTF-8.
+    elastic.require("Basic Y2NmZDpQZmFkIHp1ciBUw7xyIA==");
+    let password = tempfile::NamedTempFile::new().unwrap();
+    fs::write(password.path(), "Pfad zur Tür \n").unwrap();
+    let place = password.path().display();
+    let of_people = with(&format!(r#"{{ basic = {{ user = "ccfd", password = {{ file = "{place}" }} }} }}"#));
+    of_people.write(batch(&["c"])).await.unwrap();
     let missing = failure_of_all(&with(r#"{ api_key = { env = "NO_KEY" } }"#), batch(&["c"])).await;
     assert!(missing.to_string().contains("NO_KEY is not set"), "{missing}");
 }

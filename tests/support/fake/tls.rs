@@ -1,6 +1,6 @@
 //! A certificate authority that lives as long as its test.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc};
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -90,6 +90,7 @@ impl Ca {
         let files = ClientFiles { certificate: place("client.pem"), key: place("client.key") };
         fs::write(&files.certificate, certificate.pem()).unwrap();
         fs::write(&files.key, key.serialize_pem()).unwrap();
+        fs::set_permissions(&files.key, fs::Permissions::from_mode(0o600)).unwrap();
         files
     }
 
