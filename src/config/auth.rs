@@ -24,6 +24,9 @@ pub enum HttpAuth {
 }
 
 impl HttpAuth {
+    /// The keys under which a sender is named.
+    pub(super) const FORMS: [&str; 2] = ["api_key", "basic"];
+
     pub(super) fn read(value: &Value) -> Result<Self, Refusal> {
         Self::of_table(value).ok_or_else(|| Refusal::Because(ADVICE.to_owned()))
     }

@@ -4,11 +4,16 @@ use std::fmt;
 
 use config::{Map, Source, Value, ValueKind};
 
-/// Settings that are one value although they are written as a table: a later layer replaces them whole, so that
-/// `{ file = … }` in the environment does not meet `{ env = … }` of the file.
-const WHOLE: [&str; 2] = ["api_key", "metadata"];
+use super::{HttpAuth, SecretSource};
 
-/// How deep keys of a collector or sink stand: `collector`, its name, the key.
+/// A setting that is one value although it is written as a table of any keys: a later layer replaces it whole.
+const WHOLE: &str = "metadata";
+
+/// Keys of which a setting has one: with it a later layer puts the others out, so that `{ file = … }` in the environment does
+/// not meet `{ env = … }` of the file. They need no list of the settings that have such a value.
+const ALTERNATIVES: [&[&str]; 2] = [&SecretSource::FORMS, &HttpAuth::FORMS];
+
+/// How deep keys of a collector or sink stand: `collector`, its name, the key. Above it a key may be a name of the user's.
 const KEY_DEPTH: usize = 3;
 
 /// One layer: a tree of values, each with the place where it stands. `Debug` shows no value.
@@ -74,8 +79,15 @@ impl Source for Layer {
 }
 
 fn lay_over(below: &mut Map<String, Value>, above: &Map<String, Value>, depth: usize) {
+    if depth >= KEY_DEPTH {
+        for forms in ALTERNATIVES {
+            if forms.iter().any(|form| above.contains_key(*form)) {
+                below.retain(|key, _| !forms.contains(&key.as_str()) || above.contains_key(key));
+            }
+        }
+    }
     for (key, value) in above {
-        let whole = depth >= KEY_DEPTH && WHOLE.contains(&key.as_str());
+        let whole = depth >= KEY_DEPTH && key == WHOLE;
         match (below.get_mut(key).map(|there| &mut there.kind), &value.kind) {
             (Some(ValueKind::Table(there)), ValueKind::Table(table)) if !whole => {
                 lay_over(there, table, depth + 1);

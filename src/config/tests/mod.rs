@@ -13,6 +13,7 @@ mod manual;
 mod messages;
 mod redact;
 mod secret;
+mod secret_layers;
 mod unknown_keys;
 mod values;
 
