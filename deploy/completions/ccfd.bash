@@ -899,7 +899,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__query)
-            opts="-h --json --csv --sink --config --help"
+            opts="-h --json --csv --raw --sink --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -134,7 +134,8 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subco
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l sink -d 'The sink, where several are of type sqlite' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l json -d 'One JSON object a line, a member for each column; dynamic columns are JSON text'
-complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l csv -d 'CSV (RFC 4180) with a line of names; NULL is an empty field'
+complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l csv -d 'CSV (RFC 4180) with a line of names; NULL is an empty field. For people and spreadsheets: control characters are replaced, and a text that a spreadsheet would calculate has a `\'` in front'
+complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l raw -d 'CSV with every text as it is stored'
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and not __fish_seen_subcommand_from render help" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and not __fish_seen_subcommand_from render help" -s h -l help -d 'Print help'

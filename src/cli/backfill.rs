@@ -16,7 +16,7 @@ use super::{
     exit::{Exit, exit_of},
     keeper::Keeper,
     logging, runtime,
-    text::{grouped, print},
+    text::{grouped, print, say},
     time::Time,
 };
 use crate::{
@@ -243,7 +243,7 @@ fn summary(ended: &HowEnded, status: &RouteStatus, window: &Window, took: Durati
         took.as_secs_f64()
     ))?;
     if let HowEnded::Failed { text, advice, .. } = ended {
-        eprintln!("ccfd: {text}\n      {advice}");
+        say(format_args!("ccfd: {text}\n      {advice}"));
     }
     Ok(())
 }

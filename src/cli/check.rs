@@ -109,7 +109,7 @@ fn found_config(context: &Context, config: &Config) -> Result<Finding, ConfigErr
 
 fn show(findings: &[Finding], arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.json {
-        text::print(&(serde_json::to_string_pretty(findings)? + "\n"))?;
+        text::print_json(&findings)?;
         return Ok(());
     }
     let row = |finding: &Finding| vec![finding.level.to_string(), finding.what.clone()];

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use state::StateError;
 
-use super::keeper::KeeperError;
+use super::{keeper::KeeperError, text::say};
 use crate::{
     admin::client::AdminError,
     config::ConfigError,
@@ -80,13 +80,13 @@ pub fn report(result: anyhow::Result<Exit>) -> Exit {
         Ok(exit) => return exit,
         Err(error) => error,
     };
-    eprintln!("ccfd: {error:#}");
+    say(format_args!("ccfd: {error:#}"));
     if let Some(error) = state_error(&error) {
-        eprintln!("      {}", judge_state(error).advice);
+        say(format_args!("      {}", judge_state(error).advice));
         return exit_of_state(error);
     }
     if let Some(failure) = error.downcast_ref::<Failure>() {
-        eprintln!("      {}", judge(failure).advice);
+        say(format_args!("      {}", judge(failure).advice));
         return exit_of(failure);
     }
     if let Some(AdminError::Usage(_)) = admin_error(&error) {

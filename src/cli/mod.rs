@@ -1,5 +1,8 @@
 //! The command line: one file a subcommand, named after it.
 
+// What is written goes through `text.rs`, which lets nothing of a record or a server order a terminal about.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod backfill;
 mod check;
 mod collectors;

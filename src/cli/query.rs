@@ -11,7 +11,7 @@ use super::{
     Context, UsageError,
     exit::Exit,
     rows::{CsvRows, Finish, JsonRows, TableRows},
-    text,
+    text::{self, say},
 };
 use crate::{
     config::{Config, SinkSettings},
@@ -26,9 +26,13 @@ pub struct Arguments {
     /// One JSON object a line, a member for each column; dynamic columns are JSON text
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// CSV (RFC 4180) with a line of names; NULL is an empty field
+    /// CSV (RFC 4180) with a line of names; NULL is an empty field. For people and spreadsheets: control characters are replaced,
+    /// and a text that a spreadsheet would calculate has a `'` in front
     #[arg(long)]
     csv: bool,
+    /// CSV with every text as it is stored
+    #[arg(long, requires = "csv")]
+    raw: bool,
     /// The sink, where several are of type sqlite
     #[arg(long, value_name = "NAME")]
     sink: Option<String>,
@@ -41,14 +45,14 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let done = if arguments.json {
         collect(path, &arguments.sql, JsonRows::new(out))
     } else if arguments.csv {
-        collect(path, &arguments.sql, CsvRows::new(out))
+        collect(path, &arguments.sql, CsvRows::new(out, arguments.raw))
     } else {
         collect(path, &arguments.sql, TableRows::new(out))
     };
     match done {
         Ok(rows) => {
             if !arguments.json && !arguments.csv && io::stdout().is_terminal() {
-                eprintln!("{}", text::counted(usize::try_from(rows)?, "row"));
+                say(format_args!("{}", text::counted(usize::try_from(rows)?, "row")));
             }
             Ok(Exit::Done)
         }
@@ -70,10 +74,12 @@ pub fn as_table(path: &Path, sql: &str, out: impl Write) -> Result<u64, QueryErr
 }
 
 fn explain(error: &QueryError) -> Exit {
-    eprintln!("ccfd: {error}");
+    say(format_args!("ccfd: {error}"));
     match error {
         QueryError::Missing { .. } => {
-            eprintln!("      nothing was collected yet, or from another directory: see `ccfd status`");
+            say(format_args!(
+                "      nothing was collected yet, or from another directory: see `ccfd status`"
+            ));
             Exit::Failed
         }
         QueryError::Writes => Exit::Usage,

@@ -9,7 +9,7 @@ use std::{io, path::PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::{Context, exit::Exit};
+use super::{Context, exit::Exit, text::say};
 use crate::{
     config::Config,
     pipeline::{
@@ -72,7 +72,10 @@ fn each(config: &Config, mut each: impl FnMut(Key, Kept<'_>) -> anyhow::Result<(
         match kept::read(&path, &mut each) {
             Ok(0) => {}
             Ok(strange) => {
-                eprintln!("ccfd: {}: {strange} lines are not rejects of ccfd, passed over", path.display());
+                say(format_args!(
+                    "ccfd: {}: {strange} lines are not rejects of ccfd, passed over",
+                    path.display()
+                ));
             }
             Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error.context(format!("cannot read {}", path.display()))),

@@ -2,7 +2,12 @@
 
 use clap::Args;
 
-use super::{Context, UsageError, exit::Exit, logging, runtime, text::print};
+use super::{
+    Context, UsageError,
+    exit::Exit,
+    logging, runtime,
+    text::{print, print_json},
+};
 use crate::{admin::client::AdminClient, config::Config, daemon::control::Reloaded};
 
 #[derive(Debug, Args)]
@@ -30,7 +35,7 @@ async fn reload(config: &Config, context: &Context, arguments: &Arguments) -> an
     };
     let reloaded = daemon.reload().await?;
     if arguments.json {
-        print(&(serde_json::to_string_pretty(&reloaded)? + "\n"))?;
+        print_json(&reloaded)?;
     } else {
         print(&in_words(&reloaded))?;
     }

@@ -9,7 +9,7 @@ use super::{
     exit::Exit,
     keeper::Keeper,
     logging, runtime,
-    text::{asked, grouped, print},
+    text::{asked, grouped, print_json, say},
     time::Time,
 };
 use crate::{
@@ -66,24 +66,24 @@ async fn reset_with(keeper: &Keeper, config: &Config, arguments: &Arguments) -> 
             let text = format!("no checkpoint, and no collector `{}` is configured", arguments.collector);
             return Err(UsageError(text).into());
         }
-        eprintln!("nothing to remove: there is no checkpoint yet");
+        say(format_args!("nothing to remove: there is no checkpoint yet"));
         return Ok(Exit::Done);
     }
     for Named { name, checkpoint } in &found {
         let settled = checkpoint.walks.first().map_or(checkpoint.start, |walk| walk.settled);
-        eprintln!(
+        say(format_args!(
             "{name}: everything before {} is delivered, {} records so far",
             shown(settled),
             grouped(checkpoint.delivered)
-        );
+        ));
     }
-    eprintln!("then: {}", outlook(config, arguments, to));
+    say(format_args!("then: {}", outlook(config, arguments, to)));
     if arguments.dry_run || !(arguments.yes || asked("remove?")?) {
-        eprintln!("nothing was changed");
+        say(format_args!("nothing was changed"));
         return Ok(Exit::Done);
     }
     let removed = keeper.reset(config, &ResetWanted { dry_run: false, ..look }).await?;
-    print(&(serde_json::to_string_pretty(&removed)? + "\n"))?;
+    print_json(&removed)?;
     Ok(Exit::Done)
 }
 

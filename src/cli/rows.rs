@@ -1,5 +1,6 @@
 //! The rows of a query as they are written: a table, JSON, CSV.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::text::{self, Align};
@@ -114,7 +115,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// One JSON object a line.
+/// One JSON object a line, for programs: every value is what it was.
 pub struct JsonRows<W> {
     out: W,
     names: Vec<String>,
@@ -130,7 +131,7 @@ impl<W: Write> JsonRows<W> {
 impl<W: Write> Rows for JsonRows<W> {
     fn columns(&mut self, names: &[&str]) -> io::Result<()> {
         let quoted: Result<Vec<String>, _> = names.iter().map(serde_json::to_string).collect();
-        self.names = quoted?;
+        self.names = quoted?.iter().map(|name| text::inert_json(name).into_owned()).collect();
         Ok(())
     }
 
@@ -143,7 +144,10 @@ impl<W: Write> Rows for JsonRows<W> {
                 Cell::Integer(number) => write!(self.out, "{number}")?,
                 // Not a number and the infinities have no word in JSON: they become null.
                 Cell::Real(number) => serde_json::to_writer(&mut self.out, number)?,
-                Cell::Text(text) => serde_json::to_writer(&mut self.out, text)?,
+                Cell::Text(text) => {
+                    let quoted = serde_json::to_string(text)?;
+                    self.out.write_all(text::inert_json(&quoted).as_bytes())?;
+                }
                 Cell::Bytes(bytes) => serde_json::to_writer(&mut self.out, &hex(bytes))?,
             }
         }
@@ -158,39 +162,64 @@ impl<W: Write> Finish for JsonRows<W> {
 }
 
 /// CSV with a line of names.
-pub struct CsvRows<W: Write>(csv::Writer<W>);
+pub struct CsvRows<W: Write> {
+    out: csv::Writer<W>,
+    raw: bool,
+}
 
 impl<W: Write> CsvRows<W> {
-    /// Writes to `out`.
-    pub fn new(out: W) -> Self {
+    /// Writes to `out`; unless `raw`, texts so that neither a terminal nor a spreadsheet obeys them.
+    pub fn new(out: W, raw: bool) -> Self {
         let mut builder = csv::WriterBuilder::new();
-        Self(builder.terminator(csv::Terminator::CRLF).from_writer(out))
+        Self { out: builder.terminator(csv::Terminator::CRLF).from_writer(out), raw }
     }
+
+    fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.raw {
+            return Cow::Borrowed(text);
+        }
+        let text = text::lines(text);
+        if is_formula(&text) { Cow::Owned(format!("'{text}")) } else { text }
+    }
+}
+
+/// Whether a spreadsheet would calculate this text (by OWASP's list on CSV injection), which a number does no harm in.
+fn is_formula(text: &str) -> bool {
+    const BEGINNINGS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    let is_number = || {
+        let of_digits = text.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E'));
+        of_digits && text.parse::<f64>().is_ok()
+    };
+    text.starts_with(BEGINNINGS) && !is_number()
 }
 
 impl<W: Write> Rows for CsvRows<W> {
     fn columns(&mut self, names: &[&str]) -> io::Result<()> {
-        self.0.write_record(names).map_err(io_error)
+        let names: Vec<_> = names.iter().map(|name| self.text(name)).collect();
+        self.out.write_record(names.iter().map(AsRef::<str>::as_ref)).map_err(io_error)
     }
 
     fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()> {
         for value in values {
             let written = match value {
-                Cell::Null => self.0.write_field(""),
-                Cell::Integer(number) => self.0.write_field(number.to_string()),
-                Cell::Real(number) => self.0.write_field(number.to_string()),
-                Cell::Text(text) => self.0.write_field(text),
-                Cell::Bytes(bytes) => self.0.write_field(hex(bytes)),
+                Cell::Null => self.out.write_field(""),
+                Cell::Integer(number) => self.out.write_field(number.to_string()),
+                Cell::Real(number) => self.out.write_field(number.to_string()),
+                Cell::Text(text) => {
+                    let text = self.text(text);
+                    self.out.write_field(text.as_ref())
+                }
+                Cell::Bytes(bytes) => self.out.write_field(hex(bytes)),
             };
             written.map_err(io_error)?;
         }
-        self.0.write_record(None::<&[u8]>).map_err(io_error)
+        self.out.write_record(None::<&[u8]>).map_err(io_error)
     }
 }
 
 impl<W: Write> Finish for CsvRows<W> {
     fn finish(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.out.flush()
     }
 }
 
@@ -227,8 +256,52 @@ mod tests {
     #[test]
     fn csv_quotes_what_would_break_a_line() {
         let mut out = Vec::new();
-        written(CsvRows::new, &mut out);
+        written(|out| CsvRows::new(out, false), &mut out);
         assert_eq!(String::from_utf8_lossy(&out), "Id,n\r\n\"a\"\"b,\nc\",7\r\n,NaN\r\n");
+    }
+
+    /// How one text stands in CSV.
+    fn in_csv(text: &str, raw: bool) -> String {
+        let mut out = Vec::new();
+        let mut rows = CsvRows::new(&mut out, raw);
+        rows.columns(&["a", "b"]).expect("in memory");
+        rows.row(&[Cell::Text(text), Cell::Integer(-1)]).expect("in memory");
+        rows.finish().expect("in memory");
+        drop(rows);
+        let out = String::from_utf8(out).expect("text");
+        out.strip_prefix("a,b\r\n").and_then(|out| out.strip_suffix(",-1\r\n")).expect("one row").to_owned()
+    }
+
+    #[test]
+    fn what_a_spreadsheet_would_calculate_is_text_in_csv_unless_it_is_asked_for_as_it_is() {
+        for formula in ["=1+1", "+1 555", "-2+3", "@SUM(A1)", "\t=1", "＝1", "-", "+inf", "=HYPERLINK(\"x\")"]
+        {
+            let quoted =
+                |text: &str| text.contains('"').then(|| format!("\"{}\"", text.replace('"', "\"\"")));
+            let guarded = format!("'{formula}");
+            assert_eq!(in_csv(formula, false), quoted(&guarded).unwrap_or(guarded));
+            assert_eq!(in_csv(formula, true), quoted(formula).unwrap_or(formula.to_owned()));
+        }
+        assert_eq!(in_csv("\r\n=1", false), "\"'\r\n=1\"");
+        for harmless in ["-1", "+1.5", "-2.5e-3", "2026-01-01", "a=b", ""] {
+            assert_eq!(in_csv(harmless, false), harmless);
+        }
+    }
+
+    #[test]
+    fn no_order_to_a_terminal_is_in_csv_unless_it_is_asked_for_as_it_is() {
+        assert_eq!(in_csv("a\u{1b}[2Jb\rc\u{9b}1m", false), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}1m");
+        assert_eq!(in_csv("a\u{1b}[2Jb", true), "a\u{1b}[2Jb");
+    }
+
+    #[test]
+    fn no_order_to_a_terminal_is_in_json_and_it_means_the_same() {
+        let mut out = Vec::new();
+        let mut rows = JsonRows::new(&mut out);
+        rows.columns(&["a"]).expect("in memory");
+        rows.row(&[Cell::Text("\u{1b}[2J\u{9b}1m\u{7f}")]).expect("in memory");
+        rows.finish().expect("in memory");
+        assert_eq!(String::from_utf8_lossy(&out), "{\"a\":\"\\u001b[2J\\u009b1m\\u007f\"}\n");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::{
     logging, runtime,
     text::{
         Align::{Left, Right},
-        grouped, print, table,
+        grouped, print, print_json, say, table,
     },
 };
 use crate::{
@@ -106,7 +106,7 @@ fn show_some(found: Export, show: &Show) -> anyhow::Result<Exit> {
     if show.json {
         let heads: serde_json::Map<_, _> =
             meant.map(|(name, whole)| (name, json!(whole.checkpoint))).collect();
-        print(&(serde_json::to_string_pretty(&heads)? + "\n"))?;
+        print_json(&heads)?;
         return Ok(Exit::Done);
     }
     let mut rows =
@@ -126,14 +126,14 @@ fn show_some(found: Export, show: &Show) -> anyhow::Result<Exit> {
 }
 
 fn write(found: &Export, file: &Path) -> anyhow::Result<Exit> {
-    let text = serde_json::to_string_pretty(found)? + "\n";
     if file == Path::new("-") {
-        print(&text)?;
+        print_json(found)?;
     } else {
+        let text = serde_json::to_string_pretty(found)? + "\n";
         let named = || file.display().to_string();
         let mut out = fs::File::create_new(file).with_context(named)?;
         out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).with_context(named)?;
-        eprintln!("{} checkpoints in {}", found.checkpoints.len(), file.display());
+        say(format_args!("{} checkpoints in {}", found.checkpoints.len(), file.display()));
     }
     Ok(Exit::Done)
 }
@@ -159,15 +159,15 @@ async fn take_in(config: &Config, context: &Context, import: &Import) -> anyhow:
     let there = store.names()?;
     for name in wanted.checkpoints.keys() {
         let how = if there.contains(name) { "in place of the one that is there" } else { "new" };
-        eprintln!("{name}: {how}");
+        say(format_args!("{name}: {how}"));
     }
     let count = wanted.checkpoints.len();
     let agreed = import.yes || asked(&import.file)?;
     let done = if agreed { wanted.import(&store).await } else { Ok(()) };
     store.close().await?;
     match done {
-        Ok(()) if agreed => eprintln!("{count} checkpoints taken in"),
-        Ok(()) => eprintln!("nothing was changed"),
+        Ok(()) if agreed => say(format_args!("{count} checkpoints taken in")),
+        Ok(()) => say(format_args!("nothing was changed")),
         Err(error @ (ImportError::Newer(_) | ImportError::Damaged(_))) => {
             return Err(UsageError(format!("{}: {error}", named())).into());
         }

@@ -34,7 +34,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let report =
         runtime()?.block_on(gather::gather(&config, &context.environment, Utc::now().timestamp()))?;
     if arguments.json {
-        text::print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
+        text::print_json(&report)?;
     } else {
         text::print(&show::text(&report))?;
     }

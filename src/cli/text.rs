@@ -1,12 +1,33 @@
-//! How the commands write for people: tables, numbers, ages, and a standard output that may close early.
+//! How the commands write: tables, numbers, ages, and a standard output that may close early. Whatever records or servers
+//! say, nothing in it reaches a terminal as an order.
 
-use std::io::{self, BufRead, Write};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+    io::{self, BufRead, Write},
+};
+
+use serde::Serialize;
 
 /// The widest line that is written on purpose.
 pub const WIDTH: usize = 110;
 
-/// Writes to standard output. A reader that has seen enough (`| head`) is no error.
+/// Writes text for people to standard output. A reader that has seen enough (`| head`) is no error.
 pub fn print(text: &str) -> io::Result<()> {
+    write_out(&lines(text))
+}
+
+/// Writes a JSON document for programs, and for people who look at it.
+pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    Ok(write_out(&(inert_json(&serde_json::to_string_pretty(value)?).into_owned() + "\n"))?)
+}
+
+/// Writes a JSON document as one line.
+pub fn print_json_line(value: &impl Serialize) -> anyhow::Result<()> {
+    Ok(write_out(&(inert_json(&serde_json::to_string(value)?).into_owned() + "\n"))?)
+}
+
+fn write_out(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -14,10 +35,18 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// Says something beside the result, on standard error. When nobody can hear it, that is no reason to fail.
+pub fn say(text: fmt::Arguments<'_>) {
+    let text = text.to_string();
+    _ = writeln!(io::stderr().lock(), "{}", lines(&text));
+}
+
 /// Asks on the terminal. Anything but yes is no.
 pub fn asked(question: &str) -> io::Result<bool> {
-    eprint!("{question} [y/N] ");
-    io::stderr().flush()?;
+    let mut err = io::stderr().lock();
+    write!(err, "{} [y/N] ", lines(question))?;
+    err.flush()?;
+    drop(err);
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
@@ -117,15 +146,53 @@ pub fn size(bytes: u64) -> String {
 pub fn tame(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' | '\r' | '\t' => ' ',
-        c if c.is_control() || is_direction_mark(c) => '\u{fffd}',
-        c => c,
+        c => inert(c),
     };
     text.chars().map(shown).collect()
 }
 
-/// Characters that turn the direction of writing around: they let one text look like another.
-fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Text that came from elsewhere, with its line breaks and tabs, and nothing else that a terminal would obey.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c| is_order(c) && !matches!(c, '\n' | '\t')) {
+        return Cow::Borrowed(text);
+    }
+    let mut chars = text.chars().peekable();
+    let mut shown = String::with_capacity(text.len());
+    while let Some(c) = chars.next() {
+        // Alone, it would write over the line.
+        let ends_a_line = c == '\r' && chars.peek() == Some(&'\n');
+        shown.push(if ends_a_line || matches!(c, '\n' | '\t') { c } else { inert(c) });
+    }
+    Cow::Owned(shown)
+}
+
+/// JSON as it is, but for characters inside of texts that a terminal would obey: those are written as numbers, which means
+/// the same.
+pub fn inert_json(json: &str) -> Cow<'_, str> {
+    let is_loose = |c: char| !matches!(c, '\n') && is_order(c);
+    if !json.contains(is_loose) {
+        return Cow::Borrowed(json);
+    }
+    let mut shown = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_loose(c) {
+            _ = write!(shown, "\\u{:04x}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+fn inert(c: char) -> char {
+    if is_order(c) { '\u{fffd}' } else { c }
+}
+
+/// What a terminal obeys, and characters that turn the direction of writing around: they let one text look like another.
+fn is_order(c: char) -> bool {
+    let turns_around =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns_around
 }
 
 #[cfg(test)]
@@ -156,5 +223,15 @@ mod tests {
     #[test]
     fn text_of_others_cannot_move_the_cursor() {
         assert_eq!(tame("a\n\u{1b}[2Jb\u{202e}"), "a \u{fffd}[2Jb\u{fffd}");
+        assert_eq!(lines("a\r\n\tb\rc\u{9b}2J"), "a\r\n\tb\u{fffd}c\u{fffd}2J");
+    }
+
+    #[test]
+    fn json_means_the_same_when_a_terminal_cannot_obey_it() {
+        let value = serde_json::json!({ "a": "\u{9b}2J\u{7f}\u{202e}\u{1b}é" });
+        let text = serde_json::to_string_pretty(&value).expect("a value");
+        let inert = inert_json(&text);
+        assert!(!inert.contains(|c: char| c != '\n' && is_order(c)), "{inert}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&inert).expect("still JSON"), value);
     }
 }

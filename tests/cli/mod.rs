@@ -16,4 +16,5 @@ mod run;
 mod settings;
 mod simulate;
 mod status;
+mod terminal;
 mod trace_requests;

@@ -10,7 +10,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    cli::text::grouped,
+    cli::text::{grouped, say},
     pipeline::{
         board::Board,
         progress::{RouteState, RouteStatus},
@@ -166,7 +166,7 @@ impl Display {
             }
             Self::Lines(last) if last.get().is_none_or(|last| last.elapsed() >= LINE_INTERVAL) => {
                 last.set(Some(Instant::now()));
-                eprintln!("{} of {} records ({states})", grouped(delivered), grouped(issued));
+                say(format_args!("{} of {} records ({states})", grouped(delivered), grouped(issued)));
             }
             Self::Lines(_) => {}
         }

@@ -9,7 +9,7 @@ use super::{Filter, each};
 use crate::{
     cli::{
         exit::Exit,
-        text::{Align, counted, grouped, print, table, tame},
+        text::{Align, counted, grouped, print, print_json_line, say, table, tame},
     },
     config::Config,
 };
@@ -42,7 +42,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
                 "table": kept.table, "side": kept.side, "kind": kept.kind, "id": kept.id(),
                 "bytes": kept.record.get().len(),
             });
-            return Ok(print(&format!("{line}\n"))?);
+            return print_json_line(&line);
         }
         let id = kept.id().map_or_else(|| "-".to_owned(), |id| tame(&id));
         let row = [key.to_string(), kept.time.to_owned(), kept.connector.to_owned(), kept.sink().to_owned()];
@@ -57,12 +57,16 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if count == 0 {
-        eprintln!("nothing is kept aside");
+        say(format_args!("nothing is kept aside"));
         return Ok(Exit::Done);
     }
     print(&table(&[Align::Left; HEADS.len()], &rows))?;
     let kinds: Vec<String> =
         kinds.iter().map(|(kind, count)| format!("{} {kind}", grouped(*count))).collect();
-    eprintln!("{}: {}; see one with `ccfd rejects show REJECT`", counted(count, "record"), kinds.join(", "));
+    say(format_args!(
+        "{}: {}; see one with `ccfd rejects show REJECT`",
+        counted(count, "record"),
+        kinds.join(", ")
+    ));
     Ok(Exit::Done)
 }

@@ -18,7 +18,7 @@ use crate::{
         Context,
         exit::{Exit, exit_of},
         logging, runtime,
-        text::{counted, print},
+        text::{counted, print_json_line, say},
     },
     config::Config,
     daemon::{assembly::Assembly, signals::watch_stop},
@@ -251,20 +251,23 @@ impl Retry<'_> {
         if self.arguments.json {
             let counts =
                 json!({ "sent": sent, "taken": taken, "refused": refused, "not_sendable": not_sendable });
-            print(&format!("{counts}\n"))?;
+            print_json_line(&counts)?;
         } else {
             let count = |count: u64| counted(usize::try_from(count).unwrap_or(usize::MAX), "record");
-            eprintln!("{} sent: {taken} taken and removed, {refused} refused again and left", count(sent));
+            say(format_args!(
+                "{} sent: {taken} taken and removed, {refused} refused again and left",
+                count(sent)
+            ));
             if not_sendable > 0 {
-                eprintln!(
+                say(format_args!(
                     "{} left alone: never usable, delivered with fields cut, or meant for a sink that is not configured",
                     count(not_sendable)
-                );
+                ));
             }
         }
         Ok(match failure {
             Some(failure) => {
-                eprintln!("ccfd: {failure}\n      -> {}", judge(failure).advice);
+                say(format_args!("ccfd: {failure}\n      -> {}", judge(failure).advice));
                 exit_of(failure)
             }
             None if refused > 0 => Exit::Operator,

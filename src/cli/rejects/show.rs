@@ -8,7 +8,7 @@ use crate::{
     cli::{
         UsageError,
         exit::Exit,
-        text::{print, tame},
+        text::{print, print_json_line, tame},
     },
     config::Config,
 };
@@ -44,7 +44,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
                 "sink": kept.sink(), "table": kept.table, "side": kept.side, "kind": kept.kind,
                 "reason": kept.reason, "record": record,
             });
-            return Ok(print(&format!("{line}\n"))?);
+            return print_json_line(&line);
         }
         let facts = [
             ("reject", key.as_str()),
