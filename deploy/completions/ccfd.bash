@@ -527,13 +527,17 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__deploy__subcmd__render)
-            opts="-h --dir --force --config --help sentinel elastic"
+            opts="-h --dir --force --retention --config --help sentinel elastic"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retention)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

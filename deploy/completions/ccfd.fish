@@ -142,6 +142,7 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and not __fish_seen_su
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and not __fish_seen_subcommand_from render help" -f -a "render" -d 'Write the files of a destination: tables, rules and functions, or templates and roles'
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and not __fish_seen_subcommand_from render help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from render" -l dir -d 'Where to [default: ./deploy/TARGET]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from render" -l retention -d 'How long data streams with a life cycle keep documents: days such as 90d or 2y, or forever [default: 365d]' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from render" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from render" -l force -d 'Overwrite files that are there and differ'
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from render" -s h -l help -d 'Print help (see more with \'--help\')'

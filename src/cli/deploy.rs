@@ -3,13 +3,22 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{UsageError, exit::Exit, text};
-use crate::deploy::{File, elastic, sentinel};
+use crate::deploy::{
+    File,
+    elastic::{self, Retention},
+    sentinel,
+};
+
+const DAY_SECONDS: u64 = 86_400;
+/// A hundred years.
+const DAYS_MAX: u32 = 36_525;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -32,28 +41,59 @@ struct Render {
     /// Overwrite files that are there and differ
     #[arg(long)]
     force: bool,
+    /// How long data streams with a life cycle keep documents: days such as 90d or 2y, or forever [default: 365d]
+    #[arg(long, value_name = "AGE")]
+    retention: Option<Keep>,
+}
+
+/// A retention as it is written on the command line.
+#[derive(Debug, Clone, Copy)]
+struct Keep(Retention);
+
+impl FromStr for Keep {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "forever" {
+            return Ok(Self(Retention::Forever));
+        }
+        let age = humantime::parse_duration(text).map_err(|_| "wanted days such as 90d, or forever")?;
+        let days = u32::try_from(age.as_secs() / DAY_SECONDS).unwrap_or(u32::MAX);
+        if (1..=DAYS_MAX).contains(&days) {
+            Ok(Self(Retention::Days(days)))
+        } else {
+            Err("wanted 1d to 100y, or forever")
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Target {
     /// Azure Monitor and Microsoft Sentinel: Bicep, ARM templates, KQL functions
     Sentinel,
-    /// Elasticsearch and OpenSearch: index templates, a pipeline, roles
+    /// Elasticsearch and OpenSearch: index templates, life cycles, a pipeline, roles
     Elastic,
 }
 
-impl Target {
-    fn files(self) -> (&'static str, Vec<File>) {
-        match self {
-            Self::Sentinel => ("./deploy/sentinel", sentinel::files()),
-            Self::Elastic => ("./deploy/elastic", elastic::files()),
+impl Render {
+    fn files(&self) -> Result<(&'static str, Vec<File>), UsageError> {
+        match (self.target, self.retention) {
+            (Target::Sentinel, None) => Ok(("./deploy/sentinel", sentinel::files())),
+            (Target::Sentinel, Some(_)) => {
+                let why = "--retention is for elastic; for Sentinel it is the parameter retentionInDays of the deployment";
+                Err(UsageError(why.to_owned()))
+            }
+            (Target::Elastic, retention) => {
+                let retention = retention.map_or_else(Retention::default, |Keep(retention)| retention);
+                Ok(("./deploy/elastic", elastic::files(retention)))
+            }
         }
     }
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let What::Render(render) = &arguments.what;
-    let (default, files) = render.target.files();
+    let (default, files) = render.files()?;
     let dir = render.dir.clone().unwrap_or_else(|| PathBuf::from(default));
     let mut found = Vec::with_capacity(files.len());
     for file in &files {

@@ -43,3 +43,21 @@ fn force_overwrites_and_says_which() {
     assert!(overwritten.len() == 1 && overwritten[0].ends_with(FILE), "{said}");
     assert_ne!(fs::read_to_string(place.path(FILE)).unwrap(), "mine");
 }
+
+#[test]
+fn how_long_documents_are_kept_can_be_said() {
+    let place = Place::bare();
+    let policy = "out/elasticsearch/data-stream-ilm/_ilm/policy/ccfd-openai.json";
+    let elastic = ["deploy", "render", "elastic", "--dir", "out", "--force", "--retention"];
+    for (age, delete) in [("90d", Some("\"90d\"")), ("2years", Some("\"730d\"")), ("forever", None)] {
+        place.run_to(0, &[&elastic[..], &[age]].concat());
+        let text = fs::read_to_string(place.path(policy)).unwrap();
+        assert_eq!(text.contains("delete"), delete.is_some(), "{text}");
+        assert!(delete.is_none_or(|age| text.contains(age)), "{text}");
+    }
+    for wrong in ["12h", "soon", "200y"] {
+        place.run_to(2, &[&elastic[..], &[wrong]].concat());
+    }
+    let ended = place.run_to(2, &[&RENDER[..], &["--retention", "90d"]].concat());
+    assert!(ended.stderr.contains("retentionInDays"), "{}", ended.stderr);
+}

@@ -49,7 +49,7 @@ fn the_files_for_sentinel_are_those_of_the_tables() {
 
 #[test]
 fn the_files_for_elastic_are_those_of_the_tables() {
-    is_rendered("deploy/elastic", &elastic::files());
+    is_rendered("deploy/elastic", &elastic::files(elastic::Retention::default()));
 }
 
 /// What a generator of clap writes into a directory.

@@ -4,10 +4,12 @@
 mod access;
 mod aside;
 mod field;
+mod life_cycle;
 mod template;
 
 pub use access::{api_key, opensearch_role};
 pub use aside::set_aside;
+pub use life_cycle::Retention;
 
 use serde_json::Value;
 
@@ -94,13 +96,14 @@ pub fn installs(product: Product, shape: Shape, indices: &[(&'static Table, &str
     installs.extend(template::pipeline(shape));
     installs.extend(names.into_iter().map(|name| {
         let tables = indices.iter().filter(|(_, of)| *of == name).map(|(table, _)| *table);
-        template::index(shape, name, tables)
+        template::index(product, shape, name, tables)
     }));
     installs
 }
 
-/// The files of `deploy/elastic`, for the default names: `<product>/<shape>/<path of the PUT>.json`.
-pub fn files() -> Vec<File> {
+/// The files of `deploy/elastic`, for the default names: `<product>/<shape>/<path of the PUT>.json`, and beside the shape of a
+/// data stream the ways to give it a life cycle.
+pub fn files(retention: Retention) -> Vec<File> {
     let indices = ALL.map(|table| (table, default_index(table.source)));
     let names = indices.map(|(_, name)| name);
     let uses = [
@@ -126,6 +129,7 @@ pub fn files() -> Vec<File> {
             }
         });
     }
+    files.extend(life_cycle::files(retention, &names));
     files
 }
 

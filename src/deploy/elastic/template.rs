@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Install, Product, Shape, default_index, field};
+use super::{Install, Product, Shape, default_index, field, life_cycle};
 use crate::tables::{ALL, Table};
 
 /// Above the built-in templates of both products (at most 200), below what an operator sets to overrule everything.
-const PRIORITY: u32 = 500;
+pub(super) const PRIORITY: u32 = 500;
 
 /// The pipeline that gives a document its id.
 const PIPELINE: &str = "ccfd-openai-id";
@@ -35,7 +35,12 @@ pub(super) fn columns(product: Product, table: &Table) -> Install {
 }
 
 /// The template of the index or data stream of this name, which holds the rows of these tables.
-pub(super) fn index(shape: Shape, name: &str, tables: impl Iterator<Item = &'static Table>) -> Install {
+pub(super) fn index(
+    product: Product,
+    shape: Shape,
+    name: &str,
+    tables: impl Iterator<Item = &'static Table>,
+) -> Install {
     let composed_of: Vec<String> = tables.map(columns_name).collect();
     let mut body = json!({
         "index_patterns": [name],
@@ -45,7 +50,20 @@ pub(super) fn index(shape: Shape, name: &str, tables: impl Iterator<Item = &'sta
     });
     match shape {
         Shape::Index => {}
-        Shape::DataStream => body["data_stream"] = json!({}),
+        Shape::DataStream => {
+            body["data_stream"] = json!({});
+            match product {
+                // Put or not, and whatever it says: putting the template again changes no life cycle.
+                Product::Elasticsearch => {
+                    if let Some(parts) = body["composed_of"].as_array_mut() {
+                        parts.push(json!(life_cycle::COMPONENT));
+                    }
+                    body["ignore_missing_component_templates"] = json!([life_cycle::COMPONENT]);
+                }
+                // Its policy names the streams.
+                Product::OpenSearch => {}
+            }
+        }
         Shape::KibanaIndex => {
             body["template"] = json!({ "settings": { "index.default_pipeline": PIPELINE } })
         }
@@ -82,6 +100,6 @@ fn columns_name(table: &Table) -> String {
     format!("ccfd-{}-columns", default_index(table.source))
 }
 
-fn meta(description: &str) -> Value {
+pub(super) fn meta(description: &str) -> Value {
     json!({ "managed_by": "ccfd", "description": description })
 }

@@ -40,6 +40,52 @@ fn tables_that_share_an_index_share_its_template() {
 }
 
 #[test]
+fn a_data_stream_has_room_for_a_life_cycle_that_no_install_decides() {
+    let installs = |product| installs(product, Shape::DataStream, &BOTH);
+    let elasticsearch = installs(Product::Elasticsearch);
+    let template = &elasticsearch.last().unwrap().body;
+    let component = "ccfd-openai-life-cycle";
+    assert_eq!(
+        template["composed_of"],
+        serde_json::json!(["ccfd-openai-chat-completions-columns", component])
+    );
+    assert_eq!(template["ignore_missing_component_templates"], serde_json::json!([component]));
+    let opensearch = installs(Product::OpenSearch);
+    assert!(opensearch.last().unwrap().body.get("ignore_missing_component_templates").is_none());
+    for install in elasticsearch.iter().chain(&opensearch) {
+        assert!(!install.path.contains("life-cycle") && !install.path.contains("policy"), "{}", install.path);
+    }
+}
+
+#[test]
+fn documents_are_kept_as_long_as_was_said_in_all_three_ways() {
+    let file = |retention, path: &str| -> Value {
+        let files = files(retention);
+        serde_json::from_str(&files.iter().find(|file| file.path == path).unwrap().content).unwrap()
+    };
+    let ilm = |retention| file(retention, "elasticsearch/data-stream-ilm/_ilm/policy/ccfd-openai.json");
+    let own = |retention| {
+        let path = "elasticsearch/data-stream-lifecycle/_component_template/ccfd-openai-life-cycle.json";
+        file(retention, path)["template"]["lifecycle"].clone()
+    };
+    let ism =
+        |retention| file(retention, "opensearch/data-stream-ism/_plugins/_ism/policies/ccfd-openai.json");
+    let days = Retention::Days(90);
+    assert_eq!(ilm(days)["policy"]["phases"]["delete"]["min_age"], "90d");
+    assert_eq!(own(days)["data_retention"], "90d");
+    assert_eq!(ism(days)["policy"]["states"][0]["transitions"][0]["conditions"]["min_rollover_age"], "90d");
+    assert!(ilm(Retention::Forever)["policy"]["phases"].get("delete").is_none());
+    assert_eq!(own(Retention::Forever), serde_json::json!({}));
+    let states = ism(Retention::Forever)["policy"]["states"].clone();
+    assert_eq!((states.as_array().unwrap().len(), &states[0]["transitions"]), (1, &serde_json::json!([])));
+    // The component names the policy that is put, and the policy the streams.
+    let component = "elasticsearch/data-stream-ilm/_component_template/ccfd-openai-life-cycle.json";
+    assert_eq!(file(days, component)["template"]["settings"]["index.lifecycle.name"], "ccfd-openai");
+    let names = ["openai-audit-logs", "openai-chat-completions", "openai-collector-health"];
+    assert_eq!(ism(days)["policy"]["ism_template"][0]["index_patterns"], serde_json::json!(names));
+}
+
+#[test]
 fn every_column_is_mapped_and_nothing_else_is_indexed() {
     for product in [Product::Elasticsearch, Product::OpenSearch] {
         for table in ALL {
