@@ -53,6 +53,54 @@ fn the_script_leaves_a_root_alone_that_is_there_and_says_when_there_is_no_binary
     assert!(!root.exists());
 }
 
+/// The minor number of a version of Rust: 93 of `1.93`.
+fn minor(version: &str) -> u32 {
+    version.strip_prefix("1.").unwrap().split('.').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_static_binary_comes_of_a_compiler_whose_musl_asks_name_servers_over_tcp() {
+    const KNOWS_TCP: u32 = 93;
+    let text = file("deploy/container/Containerfile");
+    let builder =
+        text.lines().find_map(|line| line.strip_prefix("ARG RUST=docker.io/library/rust:")).unwrap();
+    assert!(minor(builder.split('-').next().unwrap()) >= KNOWS_TCP, "{builder}");
+
+    let dir = TempDir::new().unwrap();
+    let built_with = |version: &str| {
+        // What the compiler says, and a build that goes no further.
+        for (name, does) in
+            [("rustc", format!("echo 'rustc {version} (0 2025-01-01)'")), ("rustup", "exit 7".to_owned())]
+        {
+            fs::write(dir.path().join(name), format!("#!/bin/sh\n{does}\n")).unwrap();
+            fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let path_with = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+        Command::new(path("deploy/container/build"))
+            .arg(dir.path().join("image"))
+            .env("PATH", path_with)
+            .output()
+            .unwrap()
+    };
+    let old = built_with("1.92.0");
+    assert_eq!(old.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&old.stderr).contains("1.92.0 (0 2025-01-01) is too old"), "{old:?}");
+    assert_eq!(built_with("1.93.0").status.code(), Some(7));
+}
+
+#[test]
+fn the_licences_are_looked_at_for_every_system_that_is_built_for() {
+    let deny: toml::Table = file("deny.toml").parse().unwrap();
+    let targets: Vec<&str> =
+        deny["graph"]["targets"].as_array().unwrap().iter().map(|target| target.as_str().unwrap()).collect();
+    for machine in ["x86_64", "aarch64"] {
+        for library in ["gnu", "musl"] {
+            let target = format!("{machine}-unknown-linux-{library}");
+            assert!(targets.contains(&target.as_str()), "{target}");
+        }
+    }
+}
+
 #[test]
 fn the_containerfile_copies_what_is_not_ignored_and_starts_commands_of_ccfd() {
     let text = file("deploy/container/Containerfile");
@@ -68,8 +116,10 @@ fn the_containerfile_copies_what_is_not_ignored_and_starts_commands_of_ccfd() {
     let sent: Vec<PathBuf> = wanted.lines().filter_map(|line| line.strip_prefix('!')).map(path).collect();
     assert!(sent.len() >= 8 && sent.iter().all(|place| place.exists()), "{sent:?}");
     let manifest: toml::Table = file("Cargo.toml").parse().unwrap();
-    let rust = manifest["workspace"]["package"]["rust-version"].as_str().unwrap();
-    assert!(text.contains(&format!("/rust:{rust}-")), "another compiler than {rust}");
+    let oldest = manifest["workspace"]["package"]["rust-version"].as_str().unwrap();
+    let builder =
+        text.lines().find_map(|line| line.strip_prefix("ARG RUST=docker.io/library/rust:")).unwrap();
+    assert!(minor(builder.split('-').next().unwrap()) >= minor(oldest), "an older compiler than {oldest}");
     for member in manifest["workspace"]["members"].as_array().unwrap() {
         let member = member.as_str().unwrap();
         assert!(sent.contains(&path(member)), "{member} is not sent to the engine");
