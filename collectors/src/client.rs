@@ -1,8 +1,7 @@
-//! Requests with one API key: the key, the rate, shared pauses, the server's clock, and the errors of an answer.
+//! Requests with one API key: the key, the server's clock, and the errors of an answer.
 
 use std::{
     fmt,
-    num::NonZeroU32,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -10,108 +9,22 @@ use std::{
     time::Duration,
 };
 
-use governor::{
-    RateLimiter,
-    clock::Clock as _,
-    nanos::Nanos,
-    state::{InMemoryState, NotKeyed},
-};
 use http::{HeaderMap, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
 use crate::{
+    again::{Again, KnownDamage},
+    budget::{KeyBudget, Lane},
     clock::Clock,
-    error::{CollectError, CollectErrorKind, WrongKeyClass},
+    error::{CollectError, CollectErrorKind},
+    head::TimeField,
     page::{ListPage, Malformed},
     refusal,
     tally::{Anomaly, Outcome, Tally},
     transport::{Response, Transport, TransportError},
 };
-
-/// Which share of the key's rate a request may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
-    /// All of it.
-    Full,
-    /// At most half, so that polls never wait for a long sweep.
-    Half,
-    /// At most half, counted apart: the messages of completions are a request for each, and a sweep is not to wait for them.
-    Messages,
-}
-
-/// What is shared by everything that uses one API key: the rate and the pause that a throttled request imposes.
-#[derive(Debug)]
-pub struct KeyBudget {
-    full: Limiter,
-    half: Limiter,
-    messages: Limiter,
-    paused_until: Mutex<Option<Instant>>,
-}
-
-type Limiter = RateLimiter<NotKeyed, InMemoryState, Ticks, governor::middleware::NoOpMiddleware<Nanos>>;
-
-/// governor's clock on tokio's, so that a paused test moves both.
-#[derive(Debug, Clone)]
-struct Ticks(Instant);
-
-impl governor::clock::Clock for Ticks {
-    type Instant = Nanos;
-    fn now(&self) -> Nanos {
-        Nanos::from(self.0.elapsed())
-    }
-}
-
-impl KeyBudget {
-    /// A budget of `qps` requests a second.
-    pub fn new(qps: NonZeroU32) -> Self {
-        let half = NonZeroU32::new(qps.get() / 2);
-        let quota = governor::Quota::per_second;
-        // Half of one request a second is one in two seconds.
-        let half = half
-            .map_or_else(|| governor::Quota::with_period(Duration::from_secs(2)), |half| Some(quota(half)));
-        let half = half.unwrap_or_else(|| quota(qps));
-        let limiter = |quota| RateLimiter::direct_with_clock(quota, Ticks(Instant::now()));
-        Self {
-            full: limiter(quota(qps)),
-            half: limiter(half),
-            messages: limiter(half),
-            paused_until: Mutex::new(None),
-        }
-    }
-
-    async fn admit(&self, lane: Lane) {
-        match lane {
-            Lane::Full => {}
-            Lane::Half => wait_for(&self.half).await,
-            Lane::Messages => wait_for(&self.messages).await,
-        }
-        wait_for(&self.full).await;
-        let until = *lock(&self.paused_until);
-        if let Some(until) = until {
-            tokio::time::sleep_until(until).await;
-        }
-    }
-
-    fn pause(&self, wait: Duration) {
-        let until = Instant::now() + wait;
-        let mut paused = lock(&self.paused_until);
-        if paused.is_none_or(|other| other < until) {
-            *paused = Some(until);
-        }
-    }
-}
-
-async fn wait_for(limiter: &Limiter) {
-    while let Err(early) = limiter.check() {
-        tokio::time::sleep(early.wait_time_from(limiter.clock().now())).await;
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Where requests go, with which headers.
 pub struct Client {
@@ -123,12 +36,16 @@ pub struct Client {
     clock: Clock,
     date: Mutex<Option<(i64, Instant)>>,
     tally: Mutex<Tally>,
+    damage: Mutex<KnownDamage>,
     /// Answers in a row whose `data` is null.
     nulls: AtomicU32,
 }
 
 /// So many answers in a row with `null` for their records are an empty list.
 const NULLS_BELIEVED: u32 = 3;
+
+/// The longest name of an organization or project that is believed: it is kept in a checkpoint.
+const NAME_BYTES_MAX: usize = 256;
 
 /// What a client needs beside its transport.
 pub struct ClientSettings {
@@ -190,6 +107,7 @@ impl Client {
             clock,
             date: Mutex::new(None),
             tally: Mutex::default(),
+            damage: Mutex::default(),
             nulls: AtomicU32::new(0),
         })
     }
@@ -219,16 +137,36 @@ impl Client {
         std::mem::take(&mut *lock(&self.tally))
     }
 
-    /// Asks a list for one page. `path_and_query` begins with `/`; `scope` is the permission that the list needs.
-    pub async fn list(&self, path_and_query: &str, scope: &str, lane: Lane) -> Result<Answer, CollectError> {
-        let response = self.get(path_and_query, scope, lane, usize::MAX).await?;
-        let page =
-            ListPage::parse(&response.body).and_then(|page| self.doubt(page)).map_err(|malformed| {
-                lock(&self.tally).note(Anomaly::Malformed);
-                malformed_in(&response, malformed)
-            })?;
-        let named =
-            |name| response.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    /// Asks a list for one page. `path_and_query` begins with `/`; `scope` is the permission that the list needs, `time` the field
+    /// that dates its records. An answer that is not understood is asked for again at once, a few times.
+    pub async fn list(
+        &self,
+        path_and_query: &str,
+        scope: &str,
+        time: TimeField,
+        lane: Lane,
+    ) -> Result<Answer, CollectError> {
+        let mut again = Again::default();
+        let (response, page) = loop {
+            let response = self.get(path_and_query, scope, lane, usize::MAX).await?;
+            match again.read(&response.body, time, &mut lock(&self.damage)) {
+                Ok(page) => break (response, page),
+                Err(malformed) => {
+                    lock(&self.tally).note(Anomaly::Malformed);
+                    if again.is_over() {
+                        return Err(malformed_in(&response, malformed));
+                    }
+                }
+            }
+        };
+        let page = self.doubt(page).map_err(|malformed| {
+            lock(&self.tally).note(Anomaly::Malformed);
+            malformed_in(&response, malformed)
+        })?;
+        let named = |name| {
+            let name = response.headers.get(name).and_then(|value| value.to_str().ok());
+            name.filter(|name| name.len() <= NAME_BYTES_MAX).map(str::to_owned)
+        };
         Ok(Answer {
             page,
             bytes: response.body.len(),
@@ -307,54 +245,6 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Tells from its prefix that a key cannot belong to this list. Keys of other shapes (a gateway's own) pass.
-pub fn check_key_class(api_key: &SecretString, admin_wanted: bool) -> Result<(), CollectErrorKind> {
-    let key = api_key.expose_secret();
-    match (key.starts_with("sk-admin-"), key.starts_with("sk-"), admin_wanted) {
-        (false, true, true) => Err(CollectErrorKind::WrongKeyClass(WrongKeyClass::ProjectForAdmin)),
-        (true, _, false) => Err(CollectErrorKind::WrongKeyClass(WrongKeyClass::AdminForProject)),
-        _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_backlog_of_messages_leaves_a_poll_and_a_sweep_their_share_of_the_rate() {
-        let budget = Arc::new(KeyBudget::new(NonZeroU32::new(4).expect("not zero")));
-        let backlog = tokio::spawn({
-            let budget = budget.clone();
-            async move {
-                for _ in 0..1_000 {
-                    budget.admit(Lane::Messages).await;
-                }
-            }
-        });
-        for _ in 0..20 {
-            tokio::time::sleep(Duration::from_secs(2)).await;
-            for lane in [Lane::Full, Lane::Half] {
-                let asked = Instant::now();
-                budget.admit(lane).await;
-                assert!(
-                    asked.elapsed() < Duration::from_millis(600),
-                    "{lane:?} waited {:?}",
-                    asked.elapsed()
-                );
-            }
-        }
-        assert!(!backlog.is_finished(), "two a second: a thousand take more than eight minutes");
-        backlog.await.expect("no panic");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn messages_take_at_most_half_of_the_rate() {
-        let (budget, begun) = (KeyBudget::new(NonZeroU32::new(10).expect("not zero")), Instant::now());
-        for _ in 0..105 {
-            budget.admit(Lane::Messages).await;
-        }
-        let rate = 100.0 / begun.elapsed().as_secs_f64();
-        assert!((4.9..=5.1).contains(&rate), "{rate}");
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

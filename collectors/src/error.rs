@@ -49,6 +49,9 @@ pub enum CollectErrorKind {
     /// An admin key where a project key belongs, or the reverse.
     #[error("{0}")]
     WrongKeyClass(WrongKeyClass),
+    /// The key is wrapped in something, as a file for a shell or a manifest would have it.
+    #[error("{0}")]
+    KeyShape(KeyShape),
     /// The key's owner is not a member of the organization or project.
     #[error("the key is not a member of this organization or project")]
     NotAMember,
@@ -78,6 +81,21 @@ pub enum CollectErrorKind {
         /// `error.param`, or the parameter that the message names.
         param: String,
     },
+    /// 30x: the address leads elsewhere, where a key must not follow.
+    #[error("the address redirects (status {status})")]
+    Redirected {
+        /// HTTP status.
+        status: u16,
+    },
+    /// 407: a proxy wants to know who asks.
+    #[error("the proxy asks for a user name and password (status 407)")]
+    ProxyAuthentication,
+    /// A refusal with a web page: whatever stands in between answers, not the API.
+    #[error("something between here and the API refuses the request (status {status}, with a web page)")]
+    Intercepted {
+        /// HTTP status.
+        status: u16,
+    },
     /// Any other refusal that repeating does not mend.
     #[error("refused with status {status} ({code})")]
     Refused {
@@ -92,6 +110,9 @@ pub enum CollectErrorKind {
     /// The body is cut or is no list.
     #[error("{0}")]
     Malformed(crate::page::Malformed),
+    /// The body is cut or is no list, however often it is asked for.
+    #[error("the same answer stays unreadable: {0}")]
+    Unreadable(crate::page::Malformed),
     /// The body is larger than the limit.
     #[error("the answer is larger than {bytes_max} bytes")]
     TooLarge {
@@ -121,6 +142,20 @@ pub enum WrongKeyClass {
     /// `chat_completions` with an admin key.
     #[error("chat_completions needs a project key, and this is an admin key (sk-admin-…)")]
     AdminForProject,
+}
+
+/// What a key is wrapped in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyShape {
+    /// `"sk-…"`
+    #[error("the API key stands in quotes, which belong to no key")]
+    Quoted,
+    /// `OPENAI_API_KEY=sk-…`
+    #[error("the API key is written as NAME=key, as in a file for a shell")]
+    Assignment,
+    /// The key in base64.
+    #[error("the API key is written in base64, as in a secret of Kubernetes")]
+    Encoded,
 }
 
 impl CollectError {

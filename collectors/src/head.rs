@@ -9,11 +9,31 @@ use crate::record::IdHash;
 /// The last second that a four-digit year can write: 9999-12-31T23:59:59Z.
 pub const LAST_SECOND: i64 = 253_402_300_799;
 
-/// What is read of a record: enough to know it again and to place it in time.
+/// The field by which a list dates its records. A record may carry the other name as well, as any other field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeField {
+    /// `effective_at`, of audit events.
+    EffectiveAt,
+    /// `created`, of stored completions.
+    Created,
+}
+
+impl TimeField {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EffectiveAt => "effective_at",
+            Self::Created => "created",
+        }
+    }
+}
+
+/// What is read of a record: enough to know it again and to place it in time. Of a name that comes twice the last value
+/// counts, as for whoever reads the record into a map.
 pub(crate) enum Head<'a> {
     Object {
         id: Option<Id<'a>>,
-        second: Option<i64>,
+        times: Times,
         odd: bool,
     },
     /// JSON that has no value: never built by the reading itself.
@@ -21,10 +41,30 @@ pub(crate) enum Head<'a> {
     Other,
 }
 
+/// What stands under each name of a time: nothing, or a value, which may be no time.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Times {
+    effective_at: Option<Option<i64>>,
+    created: Option<Option<i64>>,
+}
+
+impl Times {
+    /// The second, by the field of the list, and whether the other list's field is there too.
+    pub fn of(self, field: TimeField) -> (Option<i64>, bool) {
+        let (own, other) = match field {
+            TimeField::EffectiveAt => (self.effective_at, self.created),
+            TimeField::Created => (self.created, self.effective_at),
+        };
+        (own.flatten(), other.is_some())
+    }
+}
+
 /// An id as it stands in the body; its text is borrowed unless it was written with escapes.
 pub(crate) struct Id<'a> {
     pub hash: IdHash,
     pub text: Option<&'a str>,
+    /// Bytes of the text.
+    pub bytes: usize,
 }
 
 /// The other top-level fields that are known, of audit events and of stored completions, with the one that ccfd itself
@@ -55,7 +95,7 @@ pub const KNOWN_FIELDS: [&str; 21] = [
 
 enum Key<'a> {
     Id,
-    Time,
+    Time(TimeField),
     Type,
     Known,
     /// Not among the known ones; its text, unless it was written with escapes.
@@ -79,7 +119,8 @@ impl<'de> Deserialize<'de> for Key<'de> {
             fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
                 Ok(match key {
                     "id" => Key::Id,
-                    "effective_at" | "created" => Key::Time,
+                    "effective_at" => Key::Time(TimeField::EffectiveAt),
+                    "created" => Key::Time(TimeField::Created),
                     "type" => Key::Type,
                     key if KNOWN_FIELDS.contains(&key) => Key::Known,
                     _ => Key::Other(None),
@@ -99,12 +140,18 @@ impl<'de> Deserialize<'de> for Head<'de> {
                 out.write_str("a record")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let (mut id, mut second, mut kind) = (None, None, None);
+                let (mut id, mut times, mut kind) = (None, Times::default(), None);
                 let (mut payload, mut odd) = (None, false);
                 while let Some(key) = map.next_key()? {
                     match key {
                         Key::Id => id = map.next_value::<Scalar<'de>>()?.id(),
-                        Key::Time => second = map.next_value::<Scalar<'de>>()?.second(),
+                        Key::Time(field) => {
+                            let second = Some(map.next_value::<Scalar<'de>>()?.second());
+                            match field {
+                                TimeField::EffectiveAt => times.effective_at = second,
+                                TimeField::Created => times.created = second,
+                            }
+                        }
                         Key::Type => kind = map.next_value::<Scalar<'de>>()?.borrowed(),
                         Key::Known => drop(map.next_value::<IgnoredAny>()?),
                         Key::Other(name) => {
@@ -114,7 +161,7 @@ impl<'de> Deserialize<'de> for Head<'de> {
                     }
                 }
                 odd |= payload.is_some_and(|name| name != kind);
-                Ok(Head::Object { id, second, odd })
+                Ok(Head::Object { id, times, odd })
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
@@ -160,7 +207,7 @@ impl<'a> Scalar<'a> {
                     Cow::Borrowed(text) => Some(*text),
                     Cow::Owned(_) => None,
                 };
-                Some(Id { hash: IdHash::of(text), text: borrowed })
+                Some(Id { hash: IdHash::of(text), text: borrowed, bytes: text.len() })
             }
             Self::Text(_) | Self::Whole(_) | Self::Real(_) | Self::Bool(_) | Self::Other => None,
         }

@@ -10,17 +10,21 @@
 //!
 //! The crate knows HTTP and OpenAI. It does not know where records go, nor how a cursor is kept.
 
+mod again;
 mod anchors;
 mod audit_logs;
+mod budget;
 mod chat_completions;
 mod client;
 mod clock;
 mod crowded;
 mod cursor;
+mod damaged;
 mod error;
 mod head;
 mod held;
 mod ids;
+mod key;
 mod last_page;
 mod late;
 mod messages;
@@ -39,13 +43,15 @@ mod walk;
 
 pub use anchors::{Anchor, Anchors};
 pub use audit_logs::AuditLogs;
+pub use budget::{KeyBudget, Lane};
 pub use chat_completions::ChatCompletions;
-pub use client::{Answer, Client, ClientSettings, KeyBudget, Lane, check_key_class};
+pub use client::{Answer, Client, ClientSettings};
 pub use clock::Clock;
 pub use cursor::{Cursor, Direction, Sweep};
-pub use error::{CollectError, CollectErrorKind, WrongKeyClass};
-pub use head::{KNOWN_FIELDS, LAST_SECOND};
+pub use error::{CollectError, CollectErrorKind, KeyShape, WrongKeyClass};
+pub use head::{KNOWN_FIELDS, LAST_SECOND, TimeField};
 pub use held::PartChange;
+pub use key::check_key;
 pub use messages::{AskMessages, MessagesPage};
 pub use observed::{Exchange, Failed, RequestObserver, observe_requests};
 pub use page::{ListPage, Malformed};

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use crate::{
+    budget::Lane,
     chat_completions::{PATH, SCOPE},
-    client::{Client, Lane, malformed_in},
+    client::{Client, malformed_in},
     error::CollectError,
     page::Malformed,
 };

@@ -10,9 +10,16 @@ use bytes::Bytes;
 use serde::de::{Deserialize, IgnoredAny};
 
 use crate::{
-    head::{Head, Id, Scalar},
-    record::{Record, Unusable},
+    damaged::NOT_JSON,
+    head::{Head, Id, Scalar, TimeField},
+    record::{IdHash, Record, Unusable},
 };
+
+/// The longest id of a record. Those of the API have some 40 bytes; one is kept in a checkpoint, and sent in a URL.
+const ID_BYTES_MAX: usize = 512;
+
+/// Why a record is unusable that is no text.
+const NOT_UTF8: &str = "not UTF-8";
 
 /// What one list document (or several in one body) holds.
 #[derive(Debug, Default)]
@@ -38,11 +45,33 @@ pub struct Malformed {
 }
 
 impl ListPage {
-    /// Reads a body. Several complete list documents one after another count as one page.
-    pub fn parse(body: &Bytes) -> Result<Self, Malformed> {
+    /// Reads a body, whose records are dated by this field. Several complete list documents one after another count as one
+    /// page.
+    pub fn parse(body: &Bytes, time: TimeField) -> Result<Self, Malformed> {
+        Self::read(body, time, false)
+    }
+
+    /// Reads a body that [`Self::parse`] refuses because records in it are not JSON: these are unusable, the others good.
+    /// A body that is cut, or in which the end of such a record cannot be found, is refused all the same.
+    pub fn parse_damaged(body: &Bytes, time: TimeField) -> Result<Self, Malformed> {
+        Self::read(body, time, true)
+    }
+
+    /// What of it the API cannot have meant to send: JSON that is none, text that is none.
+    pub(crate) fn damage(&self) -> impl Iterator<Item = IdHash> {
+        let damaged = self.unusable.iter().filter(|one| matches!(one.reason, NOT_JSON | NOT_UTF8));
+        damaged.map(|one| IdHash::of_bytes(&one.raw))
+    }
+
+    /// Whether nothing stands where a record should.
+    pub(crate) fn has_gap(&self) -> bool {
+        self.unusable.iter().any(|one| one.reason == NOT_JSON && one.raw == ",")
+    }
+
+    fn read(body: &Bytes, time: TimeField, damaged: bool) -> Result<Self, Malformed> {
         let valid = std::str::from_utf8(body).is_ok();
         let mut page = Self::default();
-        let mut reader = Reader { body, at: 0, valid };
+        let mut reader = Reader { body, at: 0, valid, time, damaged };
         reader.skip_space();
         loop {
             reader.document(&mut page)?;
@@ -56,9 +85,9 @@ impl ListPage {
 
 impl Record {
     /// Reads one record that stands alone, as when it was kept aside. The error says why it is unusable.
-    pub fn read(raw: &[u8]) -> Result<Self, &'static str> {
+    pub fn read(raw: &[u8], time: TimeField) -> Result<Self, &'static str> {
         let body = Bytes::from([br#"{"data":["#, raw, b"]}"].concat());
-        let page = ListPage::parse(&body).map_err(|malformed| malformed.reason)?;
+        let page = ListPage::parse(&body, time).map_err(|malformed| malformed.reason)?;
         match (page.records.into_iter().next(), page.unusable.first()) {
             (Some(record), None) => Ok(record),
             (_, Some(unusable)) => Err(unusable.reason),
@@ -67,10 +96,15 @@ impl Record {
     }
 }
 
-struct Reader<'a> {
-    body: &'a Bytes,
-    at: usize,
-    valid: bool,
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub body: &'a Bytes,
+    pub at: usize,
+    /// The whole body is UTF-8.
+    pub valid: bool,
+    pub time: TimeField,
+    /// Goes on behind a record that is not JSON.
+    pub damaged: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -115,21 +149,11 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         loop {
-            let (head, place) = self.head()?;
-            let raw = self.body.slice(place);
-            match self.usable(&head, &raw) {
-                Ok((id, second, odd)) => {
-                    let record = Record::new(raw, second, id.hash, id.text);
-                    page.records.push(Record { odd, ..record });
-                }
-                Err(reason) => {
-                    let own = match head {
-                        Head::Object { second, .. } => second,
-                        Head::Undecodable | Head::Other => None,
-                    };
-                    let near = own.or(page.records.last().map(|record| record.second));
-                    page.unusable.push(Unusable { raw, reason, near });
-                }
+            if self.damaged {
+                self.element_or_damage(page)?;
+            } else {
+                let (head, place) = self.head()?;
+                self.keep(page, &head, place);
             }
             if !self.accept(b',') {
                 return self.expect(b']', "a comma or the end of `data` was expected");
@@ -137,9 +161,28 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Puts an element where it belongs.
+    pub(crate) fn keep(&self, page: &mut ListPage, head: &Head<'a>, place: Range<usize>) {
+        let raw = self.body.slice(place);
+        match self.usable(head, &raw) {
+            Ok((id, second, odd)) => {
+                let record = Record::new(raw, second, id.hash, id.text);
+                page.records.push(Record { odd, ..record });
+            }
+            Err(reason) => {
+                let own = match head {
+                    Head::Object { times, .. } => times.of(self.time).0,
+                    Head::Undecodable | Head::Other => None,
+                };
+                let near = own.or(page.records.last().map(|record| record.second));
+                page.unusable.push(Unusable { raw, reason, near });
+            }
+        }
+    }
+
     /// A record's head, and its place. One that is JSON and cannot be decoded (half of a surrogate pair as its id, a time beyond all
     /// numbers) must not take its page with it.
-    fn head(&mut self) -> Result<(Head<'a>, Range<usize>), Malformed> {
+    pub(crate) fn head(&mut self) -> Result<(Head<'a>, Range<usize>), Malformed> {
         let start = self.at;
         self.value::<Head<'a>>().or_else(|_| {
             self.at = start;
@@ -147,21 +190,28 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn usable<'h>(&self, head: &'h Head<'a>, raw: &[u8]) -> Result<(&'h Id<'a>, i64, bool), &'static str> {
-        let (id, second, odd) = match head {
-            Head::Object { id, second, odd } => (id, second, *odd),
+    pub(crate) fn usable<'h>(
+        &self,
+        head: &'h Head<'a>,
+        raw: &[u8],
+    ) -> Result<(&'h Id<'a>, i64, bool), &'static str> {
+        let (id, (second, other), odd) = match head {
+            Head::Object { id, times, odd } => (id, times.of(self.time), *odd),
             Head::Undecodable => return Err("cannot be decoded"),
             Head::Other => return Err("not an object"),
         };
         if !self.valid && std::str::from_utf8(raw).is_err() {
-            return Err("not UTF-8");
+            return Err(NOT_UTF8);
         }
         let id = id.as_ref().ok_or("no usable id")?;
+        if id.bytes > ID_BYTES_MAX {
+            return Err("an id of more than 512 bytes");
+        }
         let second = second.ok_or("no usable time")?;
-        Ok((id, second, odd))
+        Ok((id, second, odd || other))
     }
 
-    fn value<T: Deserialize<'a>>(&mut self) -> Result<(T, Range<usize>), Malformed> {
+    pub(crate) fn value<T: Deserialize<'a>>(&mut self) -> Result<(T, Range<usize>), Malformed> {
         self.skip_space();
         let rest = &self.body[self.at..];
         let mut stream = serde_json::Deserializer::from_slice(rest).into_iter::<T>();
@@ -179,24 +229,24 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn skip_space(&mut self) {
+    pub(crate) fn skip_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.body.get(self.at).copied()
     }
 
-    fn accept(&mut self, wanted: u8) -> bool {
+    pub(crate) fn accept(&mut self, wanted: u8) -> bool {
         self.skip_space();
         let found = self.peek() == Some(wanted);
         self.at += usize::from(found);
         found
     }
 
-    fn expect(&mut self, wanted: u8, otherwise: &'static str) -> Result<(), Malformed> {
+    pub(crate) fn expect(&mut self, wanted: u8, otherwise: &'static str) -> Result<(), Malformed> {
         if self.accept(wanted) {
             return Ok(());
         }
@@ -204,7 +254,7 @@ impl<'a> Reader<'a> {
         Err(self.malformed(if ended { "the body ends too early" } else { otherwise }))
     }
 
-    fn malformed(&self, reason: &'static str) -> Malformed {
+    pub(crate) fn malformed(&self, reason: &'static str) -> Malformed {
         Malformed { offset: self.at.min(self.body.len()), reason }
     }
 }
@@ -219,127 +269,4 @@ pub(crate) fn offset_of(text: &[u8], error: &serde_json::Error) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::IdHash;
-
-    fn parse(body: &str) -> Result<ListPage, Malformed> {
-        ListPage::parse(&Bytes::copy_from_slice(body.as_bytes()))
-    }
-
-    #[test]
-    fn a_record_is_the_very_bytes_that_were_received() {
-        let page = parse(
-            r#"{"data":[ {"id" : "a", "created": 5,"x":[1, 2]} ,{"created":6,"id":"b"}],"has_more":true}"#,
-        )
-        .expect("a list");
-        assert_eq!(page.records[0].raw, r#"{"id" : "a", "created": 5,"x":[1, 2]}"#);
-        assert_eq!(page.records[0].second, 5);
-        assert_eq!(page.records[1].id, IdHash::of("b"));
-        assert_eq!(page.has_more, Some(true));
-    }
-
-    #[test]
-    fn the_text_of_an_id_is_told_with_and_without_escapes() {
-        let page =
-            parse(r#"{"data":[{"x":"id","id":"chatcmpl-1","created":5},{"id":"a\u0062","created":6}]}"#)
-                .expect("a list");
-        assert_eq!(page.records[0].id_text().as_deref(), Some("chatcmpl-1"));
-        assert_eq!(page.records[1].id_text().as_deref(), Some("ab"));
-        assert_eq!(page.records[1].id, IdHash::of("ab"));
-    }
-
-    #[test]
-    fn keys_of_the_envelope_may_come_in_any_order_and_be_null() {
-        let page = parse(r#"{"has_more":false,"first_id":null,"data":null,"last_id":null,"new":{"a":[]}}"#)
-            .expect("a list");
-        assert!(page.records.is_empty());
-        assert_eq!(page.has_more, Some(false));
-    }
-
-    #[test]
-    fn records_without_usable_id_or_time_leave_their_neighbours_alone() {
-        let body = r#"{"data":[{"id":"a","effective_at":1},{"id":7,"effective_at":1},{"id":"c"},{"id":"d","created":"9"},
-            {"id":"","created":1},{"id":"e","created":-1},5,null,[],"x",{"id":"z","effective_at":2.0}]}"#;
-        let page = parse(body).expect("a list");
-        assert_eq!(page.records.len(), 2);
-        assert_eq!(page.unusable.len(), 9);
-        assert_eq!(page.unusable[0].reason, "no usable id");
-        assert_eq!(page.unusable[5].reason, "not an object");
-    }
-
-    #[test]
-    fn text_that_is_not_utf8_spoils_only_its_own_record() {
-        let mut body = br#"{"data":[{"id":"a","created":1,"x":""#.to_vec();
-        body.push(0xff);
-        body.extend_from_slice(br#""},{"id":"b","created":1}],"has_more":false}"#);
-        let page = ListPage::parse(&Bytes::from(body)).expect("a list");
-        assert_eq!(page.unusable[0].reason, "not UTF-8");
-        assert_eq!(page.records[0].id, IdHash::of("b"));
-    }
-
-    #[test]
-    fn a_record_that_cannot_be_decoded_spoils_only_itself() {
-        let odd = [
-            r#"{"id":"\ud800","created":1}"#,
-            r#"{"id":"a","created":1e999}"#,
-            r#"{"\ud800":0,"id":"a","created":1}"#,
-        ];
-        for odd in odd {
-            let page = parse(&format!(r#"{{"data":[{odd},{{"id":"b","created":2}}]}}"#)).expect("a list");
-            assert_eq!(page.unusable.len(), 1, "{odd}");
-            assert_eq!(page.unusable[0].raw, odd);
-            assert_eq!(page.records[0].id, IdHash::of("b"));
-        }
-    }
-
-    #[test]
-    fn a_record_with_a_field_that_nobody_knows_is_told_from_others() {
-        let odd = |record: &str| {
-            let page = parse(&format!(r#"{{"data":[{record}]}}"#)).expect("a list");
-            page.records[0].odd
-        };
-        assert!(!odd(r#"{"id":"a","type":"user.added","user.added":{},"created":1,"actor":null}"#));
-        assert!(!odd(r#"{"id":"a","user.added":{},"type":"user.added","created":1,"top_p":1}"#));
-        assert!(odd(r#"{"id":"a","type":"user.added","user.deleted":{},"created":1}"#));
-        assert!(odd(r#"{"id":"a","type":"user.added","user.added":{},"created":1,"news":1}"#));
-        assert!(odd(r#"{"id":"a","created":1,"news":1}"#));
-    }
-
-    #[test]
-    fn a_record_is_read_alone_as_it_is_in_a_page() {
-        let record = Record::read(br#"{"id":"a","created":5,"x":1}"#).expect("a record");
-        assert_eq!((record.raw.as_ref(), record.second), (br#"{"id":"a","created":5,"x":1}"#.as_slice(), 5));
-        assert_eq!(Record::read(br#"{"id":"a"}"#).err(), Some("no usable time"));
-        assert!(Record::read(br#""text""#).is_err());
-        assert!(Record::read(b"{").is_err());
-    }
-
-    #[test]
-    fn several_documents_in_one_body_are_one_page() {
-        let page = parse("{\"data\":[{\"id\":\"a\",\"created\":1}],\"has_more\":true}\n{\"data\":[{\"id\":\"b\",\"created\":2}],\"has_more\":false}\n")
-            .expect("two lists");
-        assert_eq!(page.records.len(), 2);
-        assert_eq!(page.has_more, Some(true));
-    }
-
-    #[test]
-    fn every_cut_of_a_body_is_an_error_that_names_a_place_in_it() {
-        let body = r#"{"object":"list","data":[{"id":"a","created":1,"n":[1,{"b":"c"}]}],"first_id":null,"has_more":false}"#;
-        for cut in 0..body.len() {
-            let error = parse(&body[..cut]).expect_err("a cut body");
-            assert!(error.offset <= cut, "{error} in {cut} bytes");
-        }
-    }
-
-    #[test]
-    fn garbage_behind_the_document_is_told_by_its_offset() {
-        let body = "{\"data\":[]}<html>";
-        assert_eq!(parse(body).expect_err("garbage").offset, 11);
-    }
-
-    #[test]
-    fn a_document_without_data_is_not_a_list() {
-        assert_eq!(parse(r#"{"error":{}}"#).expect_err("no list").reason, "the document has no `data`");
-    }
-}
+mod tests;

@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 use crate::{
     audit_logs::AuditLogs,
+    budget::Lane,
     chat_completions::ChatCompletions,
-    client::{Answer, Client, Lane},
+    client::{Answer, Client},
     cursor::Cursor,
     error::{CollectError, CollectErrorKind},
     held::Held,
@@ -174,7 +175,7 @@ pub fn held_ids(parts: &[(Vec<u8>, Vec<u8>)], walks: usize) -> usize {
 /// The newest page of a list.
 async fn ask(client: &Client, list: &List) -> Result<Answer, CollectError> {
     let query = list.query(&Reading::new(0, None), Task::Search, None);
-    client.list(&query, list.scope(), Lane::Full).await
+    client.list(&query, list.scope(), list.time(), Lane::Full).await
 }
 
 impl Reader {

@@ -37,9 +37,25 @@ pub fn refusal(
     scope: &str,
     retry_after_max: Duration,
 ) -> CollectError {
-    let told = serde_json::from_slice::<Envelope>(body).unwrap_or_default().error.unwrap_or_default();
-    let kind = kind_of(status, headers, &told, scope, retry_after_max);
+    let told = serde_json::from_slice::<Envelope>(body).ok().and_then(|envelope| envelope.error);
+    let is_page = told.is_none() && is_web_page(headers, body);
+    let kind = kind_of(status, headers, &told.unwrap_or_default(), scope, retry_after_max);
+    let kind = match kind {
+        CollectErrorKind::Unauthorized | CollectErrorKind::Forbidden | CollectErrorKind::Refused { .. }
+            if is_page =>
+        {
+            CollectErrorKind::Intercepted { status: status.as_u16() }
+        }
+        kind => kind,
+    };
     CollectError { kind, request_id: request_id(headers) }
+}
+
+/// Whether a body is made for people: the API never answers so.
+fn is_web_page(headers: &HeaderMap, body: &[u8]) -> bool {
+    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
+        || body.trim_ascii_start().starts_with(b"<")
 }
 
 /// `x-request-id`, when it is one that can be logged.
@@ -77,6 +93,8 @@ fn kind_of(
         return kind;
     }
     match status {
+        status if status.is_redirection() => CollectErrorKind::Redirected { status: status.as_u16() },
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => CollectErrorKind::ProxyAuthentication,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => keyed(status, code, message, scope),
         StatusCode::METHOD_NOT_ALLOWED => CollectErrorKind::MethodNotAllowed,
         StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => {
@@ -135,12 +153,35 @@ fn keyed(status: StatusCode, code: &str, message: &str, scope: &str) -> CollectE
     }
 }
 
-/// The query parameter that an answer complains about: `param`, or a known name in its message.
+/// The query parameter that an answer complains about: `param`, or a name that its message gives as one.
 fn parameter(told: &Told, message: &str) -> Option<String> {
     let known = ["tenant_only", "effective_at", "event_types", "order", "limit", "after", "before"];
     told.param.as_deref().map(plain).filter(|param| !param.is_empty()).or_else(|| {
-        let mut words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        words.find(|word| known.contains(word)).map(str::to_owned)
+        let mut named = known.into_iter().filter_map(|name| Some((place_of(name, message)?, name)));
+        named.by_ref().min().map(|(_, name)| name.to_owned())
+    })
+}
+
+/// Where a message speaks of the parameter of this name. Most names are English words, which any message may hold ("rate limit",
+/// "try again after"): these count only in quotes, with a value, or next to a word for what they are.
+fn place_of(name: &str, message: &str) -> Option<usize> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let for_parameter = |word: &str| {
+        let word = word.trim_matches(|c: char| !is_word(c)).to_ascii_lowercase();
+        matches!(word.as_str(), "parameter" | "parameters" | "param" | "argument" | "field")
+    };
+    let quote = |c: char| matches!(c, '"' | '\'' | '`' | '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}');
+    message.match_indices(name).map(|(place, _)| place).find(|place| {
+        let (before, behind) = (&message[..*place], &message[place + name.len()..]);
+        let (last, next) = (before.chars().next_back(), behind.chars().next());
+        if last.is_some_and(is_word) || next.is_some_and(is_word) {
+            return false;
+        }
+        name.contains('_')
+            || (last.is_some_and(quote) && next.is_some_and(|c| quote(c) || c == '['))
+            || matches!(next, Some('=' | '['))
+            || before.split_whitespace().next_back().is_some_and(for_parameter)
+            || behind.split_whitespace().next().is_some_and(for_parameter)
     })
 }
 
@@ -239,7 +280,8 @@ mod tests {
         let body =
             r#"{"error":{"message":"Incorrect API key provided: sk-abc***","code":"invalid_api_key"}}"#;
         assert_eq!(kind(401, &[], body), CollectErrorKind::Unauthorized);
-        assert_eq!(kind(403, &[], "<html>"), CollectErrorKind::Forbidden);
+        assert_eq!(kind(401, &[], ""), CollectErrorKind::Unauthorized);
+        assert_eq!(kind(403, &[], "{}"), CollectErrorKind::Forbidden);
         assert_eq!(kind(405, &[], ""), CollectErrorKind::MethodNotAllowed);
     }
 
@@ -251,6 +293,55 @@ mod tests {
             CollectErrorKind::ParameterRefused { status: 400, param: "after".into() }
         );
         assert_eq!(kind(404, &[], ""), CollectErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_word_of_english_is_no_parameter() {
+        let named = |message: &str| {
+            let body = serde_json::json!({"error": {"message": message, "type": "invalid_request_error"}});
+            match kind(400, &[], &body.to_string()) {
+                CollectErrorKind::ParameterRefused { param, .. } => Some(param),
+                CollectErrorKind::Refused { .. } => None,
+                other => panic!("{other:?}"),
+            }
+        };
+        for message in [
+            "You have reached your rate limit.",
+            "Please try again after 20 seconds.",
+            "Your order of requests is wrong. Contact us before retrying.",
+            "The hereafter, \u{e9}after and limitless",
+            "Limit exceeded after 3 tries, in order",
+        ] {
+            assert_eq!(named(message), None, "{message}");
+        }
+        for (message, param) in [
+            ("Invalid 'limit': integer above maximum value.", "limit"),
+            ("Unknown parameter: order", "order"),
+            ("The after parameter names no object.", "after"),
+            ("Invalid cursor: before=audit_log-1", "before"),
+            ("\u{201c}after\u{201d} is not known", "after"),
+            ("tenant_only is not supported", "tenant_only"),
+            ("effective_at[gte] must be a number; see the rate limit", "effective_at"),
+        ] {
+            assert_eq!(named(message).as_deref(), Some(param), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_says_is_not_taken_for_what_the_api_says() {
+        let html = [("content-type", "text/html; charset=utf-8")];
+        for status in [401, 403, 400, 451] {
+            let intercepted = CollectErrorKind::Intercepted { status };
+            assert_eq!(kind(status, &html, "Access denied"), intercepted);
+            assert_eq!(kind(status, &[], " <!DOCTYPE html><html>"), intercepted);
+        }
+        for status in [301, 302, 307, 308] {
+            assert_eq!(kind(status, &html, "<html>"), CollectErrorKind::Redirected { status });
+        }
+        assert_eq!(kind(407, &html, "<html>"), CollectErrorKind::ProxyAuthentication);
+        assert_eq!(kind(404, &html, "<html>"), CollectErrorKind::NotFound);
+        let body = r#"{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}"#;
+        assert_eq!(kind(401, &html, body), CollectErrorKind::Unauthorized, "it speaks as the API");
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Walk {
         let reading = self.begin(task, now);
         let dated = client.is_dated();
         let query = self.list.query(&reading, task, self.crowds[task as usize].as_ref());
-        match client.list(&query, self.list.scope(), self.lane(task, now)).await {
+        match client.list(&query, self.list.scope(), self.list.time(), self.lane(task, now)).await {
             Ok(answer) => {
                 // Before the first `Date` only a local clock that may be years ahead told when the sweep began.
                 if let Some(sweep) = self.cursor.sweep.as_mut().filter(|_| !dated) {

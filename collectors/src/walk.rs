@@ -6,10 +6,11 @@ use tokio::time::Instant;
 
 use crate::{
     audit_logs::{self, AuditLogs},
+    budget::Lane,
     chat_completions::{self, ChatCompletions},
-    client::Lane,
     crowded::{CrowdedSecond, Probe},
     cursor::{Cursor, Direction, Sweep},
+    head::TimeField,
     held::Held,
     last_page::LastPage,
     reading::Reading,
@@ -301,6 +302,14 @@ impl List {
         match self {
             Self::AuditLogs(..) => audit_logs::SCOPE,
             Self::ChatCompletions(..) => chat_completions::SCOPE,
+        }
+    }
+
+    /// The field that dates the records of the list.
+    pub(crate) fn time(&self) -> TimeField {
+        match self {
+            Self::AuditLogs(..) => TimeField::EffectiveAt,
+            Self::ChatCompletions(..) => TimeField::Created,
         }
     }
 }

@@ -52,6 +52,7 @@ pub fn exit_of(failure: &Failure) -> Exit {
             | Failure::Sink(_)
             | Failure::Rejects(_)
             | Failure::Changed(_)
+            | Failure::Clocks(_)
             | Failure::Secret(_)
             | Failure::HashKey(_) => Exit::Operator,
         },

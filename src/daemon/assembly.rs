@@ -3,11 +3,14 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use collectors::{
-    AuditLogs, ChatCompletions, Client, ClientSettings, Clock, IdHash, Source, TenantWalk, check_key_class,
+    AuditLogs, ChatCompletions, Client, ClientSettings, Clock, IdHash, Source, TenantWalk, check_key,
 };
 use secrecy::ExposeSecret;
 
-use super::{readings::Readings, shared::Shared};
+use super::{
+    readings::Readings,
+    shared::{Rates, Shared},
+};
 use crate::{
     config::{self, CollectorSettings, Config, Environment, SecretSource, SinkSettings},
     pipeline::{board::Board, policy::Failure},
@@ -44,6 +47,7 @@ impl Assembly {
 
     /// Takes other settings in their stead. What is shared stays, and so do the sinks.
     pub(super) fn with_config(&self, config: Config) -> Arc<Self> {
+        self.shared.keep_places(config.collectors.values().map(|settings| &settings.api_key));
         Arc::new(Self {
             config,
             board: self.board.clone(),
@@ -102,14 +106,14 @@ impl Assembly {
             .map_err(|error| Failure::Secret(error.to_string()))?;
         let collect = |kind| Failure::Collect(collectors::CollectError::new(kind));
         let admin = matches!(settings.source, config::Source::AuditLogs { .. });
-        check_key_class(&api_key, admin).map_err(collect)?;
+        check_key(&api_key, admin).map_err(collect)?;
         let key = IdHash::of(api_key.expose_secret());
         let http = settings
             .connection
             .http(settings.body_max, &self.environment)
             .map_err(|error| Failure::Secret(error.to_string()))?;
         let pool = self.shared.pool(&http).map_err(collect)?;
-        let budget = self.shared.budget(key, self.requests_a_second(settings));
+        let budget = self.shared.budget(key, &settings.api_key, self.rates(settings));
         let settings = ClientSettings {
             api_key,
             base_url: settings.base_url.clone(),
@@ -132,11 +136,14 @@ impl Assembly {
         Ok(Some(Redaction::new(redact.rules.clone(), hasher)))
     }
 
-    /// The lowest rate of all collectors that use the same key.
-    pub(super) fn requests_a_second(&self, settings: &CollectorSettings) -> NonZeroU32 {
+    /// The rates of all collectors whose key stands in the same place.
+    pub(super) fn rates(&self, settings: &CollectorSettings) -> Rates {
         let same_key = self.config.collectors.values().filter(|other| other.api_key == settings.api_key);
-        let lowest = same_key.map(|other| other.rate_limit_qps).min().unwrap_or(settings.rate_limit_qps);
-        NonZeroU32::new(lowest).unwrap_or(NonZeroU32::MIN)
+        let rates = same_key.map(|other| other.rate_limit_qps).chain([settings.rate_limit_qps]);
+        let (lowest, highest) =
+            rates.fold((u32::MAX, 1), |(low, high), rate| (low.min(rate), high.max(rate)));
+        let rate = |qps| NonZeroU32::new(qps).unwrap_or(NonZeroU32::MIN);
+        Rates { lowest: rate(lowest), highest: rate(highest) }
     }
 
     /// A sink by name: one for all routes that write to it.

@@ -127,7 +127,7 @@ fn is_same(before: &Arc<Assembly>, after: &Arc<Assembly>, collector: &str, sink:
     old.pipeline == new.pipeline
         && old.sinks.get(sink) == new.sinks.get(sink)
         && alone(was) == alone(is)
-        && before.requests_a_second(was) == after.requests_a_second(is)
+        && before.rates(was) == after.rates(is)
 }
 
 /// Sinks that must be built anew, or not at all.

@@ -10,6 +10,7 @@ use std::{
 use collectors::{CollectErrorKind, Http, HttpSettings, IdHash, KeyBudget};
 
 use crate::{
+    config::SecretSource,
     metrics::SinkFigures,
     pipeline::policy::{Failure, judge},
     sinks::Sink,
@@ -21,11 +22,28 @@ struct Built {
     type_name: &'static str,
 }
 
-/// One pool for requests with the same settings, one budget a key and rate, one sink a section.
+/// A key in use: what may be sent with it, and what the settings say of that where they name the key.
+struct KeyInUse {
+    budget: Arc<KeyBudget>,
+    rates: Vec<(SecretSource, Rates)>,
+    /// The last difference that was told.
+    told: Option<Rates>,
+}
+
+/// The lowest and the highest rate that collectors are given for one key, in requests a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// The one that holds.
+    pub lowest: NonZeroU32,
+    /// Told where it is another one.
+    pub highest: NonZeroU32,
+}
+
+/// One pool for requests with the same settings, one budget a key, one sink a section.
 #[derive(Default)]
 pub struct Shared {
     pools: Mutex<HashMap<HttpSettings, Weak<Http>>>,
-    budgets: Mutex<HashMap<(IdHash, NonZeroU32), Arc<KeyBudget>>>,
+    keys: Mutex<HashMap<IdHash, KeyInUse>>,
     sinks: Mutex<HashMap<String, Built>>,
 }
 
@@ -42,9 +60,29 @@ impl Shared {
         Ok(pool)
     }
 
-    /// The budget of a key. It outlives its clients, because it knows until when the key must rest.
-    pub fn budget(&self, key: IdHash, qps: NonZeroU32) -> Arc<KeyBudget> {
-        lock(&self.budgets).entry((key, qps)).or_insert_with(|| Arc::new(KeyBudget::new(qps))).clone()
+    /// The budget of a key, which stands in this place and is given these rates there. There is one however often the key is
+    /// named, with the lowest of all rates. It outlives its clients, because it knows until when the key must rest.
+    pub fn budget(&self, key: IdHash, place: &SecretSource, rates: Rates) -> Arc<KeyBudget> {
+        let mut keys = lock(&self.keys);
+        // Another key may have stood there before.
+        keys.values_mut().for_each(|known| known.rates.retain(|(known, _)| known != place));
+        let fresh =
+            || KeyInUse { budget: Arc::new(KeyBudget::new(rates.lowest)), rates: Vec::new(), told: None };
+        let known = keys.entry(key).or_insert_with(fresh);
+        known.rates.push((place.clone(), rates));
+        let budget = known.budget.clone();
+        keys.values_mut().for_each(KeyInUse::settle);
+        budget
+    }
+
+    /// Forgets what was said of keys in places that are not named any more.
+    pub fn keep_places<'a>(&self, places: impl Iterator<Item = &'a SecretSource>) {
+        let places: Vec<&SecretSource> = places.collect();
+        let mut keys = lock(&self.keys);
+        for known in keys.values_mut() {
+            known.rates.retain(|(place, _)| places.contains(&place));
+            known.settle();
+        }
     }
 
     /// A sink by name, built when it is first asked for.
@@ -87,6 +125,62 @@ impl Shared {
     }
 }
 
+impl KeyInUse {
+    /// Lets the lowest rate hold, and says so where there are several.
+    fn settle(&mut self) {
+        let lowest = self.rates.iter().map(|(_, rates)| rates.lowest).min();
+        let highest = self.rates.iter().map(|(_, rates)| rates.highest).max();
+        let (Some(lowest), Some(highest)) = (lowest, highest) else { return };
+        self.budget.set_rate(lowest);
+        let rates = Rates { lowest, highest };
+        if lowest != highest && self.told != Some(rates) {
+            let places: Vec<String> = self.rates.iter().map(|(place, _)| place.to_string()).collect();
+            tracing::warn!(
+                lowest = lowest.get(),
+                highest = highest.get(),
+                places = places.join(", "),
+                "one key has several rates: the lowest rate_limit_qps holds for all that use it"
+            );
+            self.told = Some(rates);
+        }
+    }
+}
+
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rates(lowest: u32, highest: u32) -> Rates {
+        let rate = |qps| NonZeroU32::new(qps).unwrap();
+        Rates { lowest: rate(lowest), highest: rate(highest) }
+    }
+
+    #[test]
+    fn a_key_has_one_budget_wherever_it_stands_and_whatever_its_rates() {
+        let (shared, key) = (Shared::default(), IdHash::of("sk-1"));
+        let [one, two] = ["ONE", "TWO"].map(|name| SecretSource::Env(name.to_owned()));
+        let first = shared.budget(key, &one, rates(10, 10));
+        let second = shared.budget(key, &two, rates(4, 20));
+        assert!(Arc::ptr_eq(&first, &second));
+        assert_eq!(first.rate(), NonZeroU32::new(4).unwrap());
+        assert!(!Arc::ptr_eq(&first, &shared.budget(IdHash::of("sk-2"), &two, rates(3, 3))));
+        assert_eq!(first.rate(), NonZeroU32::new(10).unwrap(), "another key stands there now");
+    }
+
+    #[test]
+    fn a_rate_holds_as_long_as_it_is_configured() {
+        let (shared, key) = (Shared::default(), IdHash::of("sk-1"));
+        let [one, two] = ["ONE", "TWO"].map(|name| SecretSource::Env(name.to_owned()));
+        let budget = shared.budget(key, &one, rates(10, 10));
+        shared.budget(key, &two, rates(4, 4));
+        shared.keep_places([&one].into_iter());
+        assert_eq!(budget.rate(), NonZeroU32::new(10).unwrap());
+        let again = shared.budget(key, &one, rates(7, 7));
+        assert!(Arc::ptr_eq(&budget, &again), "a pause would be forgotten");
+        assert_eq!(budget.rate(), NonZeroU32::new(7).unwrap());
+    }
 }

@@ -9,13 +9,20 @@ const FIRST: Duration = Duration::from_millis(500);
 /// The longest delay.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// So many failures in a row to read an answer pass by themselves: some five minutes of them.
+const UNREADABLE_MAX: u32 = 15;
+
 /// Delays of one task, longer with each failure in a row.
-pub struct Delays(ExponentialBackoff);
+pub struct Delays {
+    backoff: ExponentialBackoff,
+    /// Answers in a row that could not be read.
+    unreadable: u32,
+}
 
 impl Delays {
     /// Begins with the shortest delay.
     pub fn new() -> Self {
-        Self(ExponentialBackoff {
+        let backoff = ExponentialBackoff {
             current_interval: FIRST,
             initial_interval: FIRST,
             multiplier: 1.5,
@@ -24,17 +31,25 @@ impl Delays {
             // A daemon never gives up.
             max_elapsed_time: None,
             ..ExponentialBackoff::default()
-        })
+        };
+        Self { backoff, unreadable: 0 }
     }
 
     /// How long to wait after another failure.
     pub fn after_failure(&mut self) -> Duration {
-        self.0.next_backoff().unwrap_or(LONGEST)
+        self.backoff.next_backoff().unwrap_or(LONGEST)
+    }
+
+    /// Counts failures that are an answer that cannot be read. Answers whether there were so many in a row that it stays so.
+    pub fn stays_unreadable(&mut self, is_unreadable: bool) -> bool {
+        self.unreadable = if is_unreadable { self.unreadable + 1 } else { 0 };
+        self.unreadable > UNREADABLE_MAX
     }
 
     /// A success: the next failure waits the shortest delay again.
     pub fn reset(&mut self) {
-        self.0.reset();
+        self.backoff.reset();
+        self.unreadable = 0;
     }
 }
 

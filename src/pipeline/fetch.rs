@@ -178,7 +178,7 @@ fn show(progress: &Progress, reader: &Reader, page: &Page) {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use collectors::{Change, Cursor, Record, Unusable};
+    use collectors::{Change, Cursor, Record, TimeField, Unusable};
 
     use super::*;
     use crate::{
@@ -206,7 +206,8 @@ mod tests {
     }
 
     fn record() -> Record {
-        Record::read(br#"{"id":"a","effective_at":1,"actor":"secret","x":1}"#).unwrap()
+        Record::read(br#"{"id":"a","effective_at":1,"actor":"secret","x":1}"#, TimeField::EffectiveAt)
+            .unwrap()
     }
 
     #[tokio::test]

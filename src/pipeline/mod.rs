@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod board;
 pub mod checkpoint;
+pub mod clocks;
 pub mod deliver;
 pub mod fetch;
 pub mod gather;

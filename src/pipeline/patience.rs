@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use collectors::CollectError;
+use collectors::{CollectError, CollectErrorKind};
 
 use super::{
     backoff::Delays,
@@ -46,7 +46,7 @@ impl Patience {
     /// Waits until the request can be sent again. Fails with what ends the reading instead.
     pub async fn wait_out(&mut self, error: CollectError) -> Result<(), Fetching> {
         self.tried = true;
-        let failure = Failure::Collect(error);
+        let failure = lasting(Failure::Collect(error), &mut self.delays);
         match judge(&failure).action {
             // What a person mends, a new key most often, is taken up when the route is opened anew.
             Action::Park | Action::Stop => return Err(Fetching::Failed(failure)),
@@ -70,11 +70,30 @@ impl Patience {
     }
 }
 
+/// The failure as it is to be judged: an answer that cannot be read passes, until it has not for long.
+pub fn lasting(failure: Failure, delays: &mut Delays) -> Failure {
+    match failure {
+        Failure::Collect(CollectError { kind: CollectErrorKind::Malformed(malformed), request_id }) => {
+            let kind = if delays.stays_unreadable(true) {
+                CollectErrorKind::Unreadable(malformed)
+            } else {
+                CollectErrorKind::Malformed(malformed)
+            };
+            Failure::Collect(CollectError { kind, request_id })
+        }
+        failure => {
+            delays.stays_unreadable(false);
+            failure
+        }
+    }
+}
+
 /// Says what failed, shows it, and answers how long to wait; `None` when there is nothing to wait for.
 pub fn pause(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Option<Duration> {
     let Judgement { action, advice } = judge(failure);
     let (state, wait) = match action {
-        Action::Wait(asked) => (RouteState::BackingOff, Some(asked)),
+        // Whoever asks for no delay, or one that is over, does not mean to be asked again without end.
+        Action::Wait(asked) => (RouteState::BackingOff, Some(asked.max(delays.after_failure()))),
         Action::BackOff => (RouteState::BackingOff, Some(delays.after_failure())),
         Action::Park => (RouteState::Parked, Some(PARKED_RETRY)),
         Action::Stop => (RouteState::Stopped, None),
@@ -87,7 +106,7 @@ pub fn pause(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Opt
         text: failure.to_string(),
         advice: advice.to_owned(),
     };
-    let told = progress.failed(failure.half(), state, error);
+    let told = progress.failed(failure.half(), state, error, failure.cause());
     if state == RouteState::BackingOff {
         progress.count(|meters| meters.retry(failure.half(), failure.word()));
     }

@@ -13,7 +13,7 @@ use state::StateError;
 
 pub use messages::{Meaning, advice, meaning};
 
-use super::{checkpoint::Changed, half::Half, rejects::RejectsError};
+use super::{checkpoint::Changed, clocks::Clocks, half::Half, rejects::RejectsError};
 use crate::sinks::SinkError;
 
 /// Anything that stops a route for now.
@@ -34,6 +34,9 @@ pub enum Failure {
     /// The checkpoint belongs to something else.
     #[error("{0}")]
     Changed(#[from] Changed),
+    /// Which day it is cannot be told.
+    #[error("{0}")]
+    Clocks(#[from] Clocks),
     /// The collector's key cannot be had.
     #[error("{0}")]
     Secret(String),
@@ -46,7 +49,9 @@ impl Failure {
     /// Which half of a route it holds up.
     pub fn half(&self) -> Half {
         match self {
-            Self::Collect(_) | Self::Changed(_) | Self::Secret(_) | Self::HashKey(_) => Half::Reading,
+            Self::Collect(_) | Self::Changed(_) | Self::Clocks(_) | Self::Secret(_) | Self::HashKey(_) => {
+                Half::Reading
+            }
             Self::Sink(_) | Self::State(_) | Self::Rejects(_) => Half::Writing,
         }
     }
@@ -106,6 +111,10 @@ pub fn judge(failure: &Failure) -> Judgement {
             "nothing was read: give the new source a collector name of its own, or `ccfd reset-state` to begin anew, \
              or `ccfd run --accept-change` to go on from the old place",
         ),
+        Failure::Clocks(_) => park(
+            "nothing was read, for `start` counts from now: set this machine's clock, or look why the API's is wrong, or give \
+             `start` as a time",
+        ),
         Failure::Secret(_) => {
             park("provide the key where `api_key` points to; it is read again at the next try")
         }
@@ -139,6 +148,9 @@ fn collect(kind: &CollectErrorKind) -> Judgement {
         CollectErrorKind::WrongKeyClass(WrongKeyClass::AdminForProject) => {
             park("create a key in the project whose completions are wanted")
         }
+        CollectErrorKind::KeyShape(_) => {
+            park("write the key alone where `api_key` points to: no quotes, no name before it, not in base64")
+        }
         CollectErrorKind::NotAMember => {
             park("check `organization` and `project` of the collector, and whose key it is")
         }
@@ -159,6 +171,17 @@ fn collect(kind: &CollectErrorKind) -> Judgement {
         CollectErrorKind::ParameterRefused { .. } => {
             park("check the collector's filters; without filters, please report this")
         }
+        CollectErrorKind::Redirected { .. } => park(
+            "check base_url: a gateway or a log-in page leads elsewhere, and a key does not follow; name the address that \
+             answers",
+        ),
+        CollectErrorKind::ProxyAuthentication => {
+            park("give `proxy` (or HTTPS_PROXY) a user name and a password, or let this machine through")
+        }
+        CollectErrorKind::Intercepted { .. } => park(
+            "a proxy, a gateway or a firewall answers in place of the API, and says nothing of the key: look into its log, \
+             let GET requests to base_url through",
+        ),
         CollectErrorKind::Refused { .. } => {
             park("the request itself is refused; see the API's status page, and the request id")
         }
@@ -166,6 +189,10 @@ fn collect(kind: &CollectErrorKind) -> Judgement {
         CollectErrorKind::Malformed(_) => {
             back_off("a proxy may cut or change answers; it is asked for again")
         }
+        CollectErrorKind::Unreadable(_) => park(
+            "something in this answer is not JSON, and where it ends cannot be told: look at it with curl; a proxy may change \
+             answers, else please report this",
+        ),
         CollectErrorKind::TooLarge { .. } => park("raise body_max of the collector"),
         CollectErrorKind::WindowIgnored => {
             park("the time filter has no effect: a gateway may drop query parameters")

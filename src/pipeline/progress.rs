@@ -17,6 +17,8 @@ use crate::paced::Paced;
 
 /// The time between two lines about failures that pass and are of one kind.
 const FAILURES_INTERVAL: Duration = Duration::from_secs(300);
+/// Causes that are told apart; beyond that they are told together that have the same advice.
+const CAUSES_MAX: usize = 64;
 /// A failure that passes sooner is not worth a line when it has passed.
 const LASTING: Duration = Duration::from_secs(60);
 
@@ -189,13 +191,14 @@ struct Shared {
     rejects: Option<PathBuf>,
     /// What is wrong with each half.
     troubles: [Option<Trouble>; 2],
-    /// Failures not told yet, by their advice. Kept when they pass: what comes and goes is told as seldom as what stays.
+    /// Failures not told yet, by their cause. Kept when they pass: what comes and goes is told as seldom as what stays.
     untold: BTreeMap<String, Paced<u64>>,
 }
 
 #[derive(Debug)]
 struct Trouble {
     state: RouteState,
+    cause: String,
     error: ShownError,
     since: Instant,
 }
@@ -244,19 +247,19 @@ impl Progress {
     }
 
     /// Shows what is wrong with one half. Answers how many failures a line about it would tell of; `None` when it was told
-    /// already: of what passes a while ago, of what is parked for the same reason ever since. What was wrong with that half
+    /// already: of what passes a while ago, of what is parked for the same cause ever since. What was wrong with that half
     /// before says since when.
-    pub fn failed(&self, half: Half, state: RouteState, mut error: ShownError) -> Option<u64> {
+    pub fn failed(&self, half: Half, state: RouteState, mut error: ShownError, cause: String) -> Option<u64> {
         self.change(|shared| {
             let trouble = &mut shared.troubles[half as usize];
             error.since = trouble.as_ref().map_or(error.at, |known| known.error.since);
-            let parked = |trouble: &Trouble| {
-                trouble.state == RouteState::Parked && trouble.error.advice == error.advice
-            };
+            let parked = |trouble: &Trouble| trouble.state == RouteState::Parked && trouble.cause == cause;
             let told = match state {
                 RouteState::BackingOff => {
                     let fresh = || Paced::new(FAILURES_INTERVAL);
-                    let untold = shared.untold.entry(error.advice.clone()).or_insert_with(fresh);
+                    let is_known = shared.untold.contains_key(&cause) || shared.untold.len() < CAUSES_MAX;
+                    let of = if is_known { &cause } else { &error.advice };
+                    let untold = shared.untold.entry(of.clone()).or_insert_with(fresh);
                     untold.add(|failures| *failures += 1)
                 }
                 RouteState::Parked => (!trouble.as_ref().is_some_and(parked)).then_some(1),
@@ -268,7 +271,7 @@ impl Progress {
                 | RouteState::Stopped => Some(1),
             };
             let since = trouble.as_ref().map_or_else(Instant::now, |trouble| trouble.since);
-            *trouble = Some(Trouble { state, error, since });
+            *trouble = Some(Trouble { state, cause, error, since });
             shared.meters.parks[half as usize] += u64::from(state == RouteState::Parked && told.is_some());
             told
         })

@@ -21,12 +21,13 @@ use tracing::Instrument;
 use super::{
     backoff::Delays,
     checkpoint::{Checkpoint, Identity},
+    clocks::Clocks,
     deliver::Delivery,
     fetch::{Outlet, PAGES_MAX, fetch},
     gather::{Gatherer, Gathering},
     messages::{Limits, Messages},
-    patience::{Fetching, pause},
-    plan::Plan,
+    patience::{Fetching, lasting, pause},
+    plan::{Begin, Plan},
     policy::{Action, Failure, judge},
     poll_now::{PollNow, Waited},
     progress::{Progress, RouteState},
@@ -109,6 +110,7 @@ impl Route {
             if self.progress.status().delivered > before {
                 delays.reset();
             }
+            let failure = lasting(failure, &mut delays);
             let action = judge(&failure).action;
             if shutdown.is_requested() {
                 return self.ended(Ended::Stopped);
@@ -155,7 +157,8 @@ impl Route {
             }
             (Some(_), _) | (None, Plan::Follow { .. }) => false,
         };
-        let (checkpoint, parts) = self.take_up(saved, &hello, tenant)?;
+        let clocks = Clocks::of(hello.now, client.clock_difference());
+        let (checkpoint, parts) = self.take_up(saved, &hello, clocks, tenant)?;
         if before.as_ref() != Some(&checkpoint) {
             // Where a route begins must not move with each start, however long nothing can be delivered.
             store.commit(&checkpoint, Vec::new()).await?;
@@ -303,6 +306,7 @@ impl Route {
         &self,
         saved: Option<Saved<Checkpoint>>,
         hello: &Hello,
+        clocks: Clocks,
         tenant: bool,
     ) -> Result<(Checkpoint, Vec<Part>), Failure> {
         let now = Identity {
@@ -323,7 +327,12 @@ impl Route {
             self.tell_of_expired(&checkpoint, hello.now);
             return Ok((checkpoint, parts));
         }
-        let (start, walks) = self.plan.fresh(&self.source, hello.now, tenant);
+        let begins_by_clock = matches!(self.plan, Plan::Follow { begin: Begin::LookBack(_), .. });
+        let begun = if begins_by_clock { clocks.now()? } else { hello.now };
+        if begun != hello.now {
+            tracing::warn!(clocks = %clocks, "one clock is plainly wrong, `start` counts by the other one");
+        }
+        let (start, walks) = self.plan.fresh(&self.source, begun, tenant);
         tracing::info!(start, "no checkpoint yet, starting anew");
         Ok((Checkpoint { identity: now, start, walks, delivered: 0, last_record: None }, Vec::new()))
     }

@@ -1,4 +1,4 @@
-use collectors::Record;
+use collectors::{Record, TimeField};
 
 use super::*;
 use crate::tables::Source;
@@ -104,7 +104,11 @@ fn a_record_without_any_of_the_fields_is_not_copied() {
 
 #[test]
 fn a_redacted_record_still_knows_its_id() {
-    let record = Record::read(br#"{"actor":"audit_log-1","id":"audit_log-1","effective_at":5}"#).unwrap();
+    let record = Record::read(
+        br#"{"actor":"audit_log-1","id":"audit_log-1","effective_at":5}"#,
+        TimeField::EffectiveAt,
+    )
+    .unwrap();
     let raw = redaction(&[(Action::Drop, &["actor"])]).record(&record.raw).unwrap();
     let record = record.with_raw(raw);
     assert_eq!(record.id_text().as_deref(), Some("audit_log-1"));

@@ -75,7 +75,8 @@ impl Bench {
     fn fails(&self, route: &Progress, state: RouteState) {
         let at = self.world.now();
         let [reason, text, advice] = ["unauthorized", "401", "provide a new key"].map(str::to_owned);
-        route.failed(Half::Reading, state, ShownError { at, since: at, reason, text, advice });
+        let cause = reason.clone();
+        route.failed(Half::Reading, state, ShownError { at, since: at, reason, text, advice }, cause);
     }
 
     /// What was delivered, in the order in which it was made.

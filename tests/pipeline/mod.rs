@@ -13,3 +13,4 @@ mod rejects;
 mod retrying;
 mod stopping;
 mod sweep;
+mod unreadable;

@@ -13,7 +13,7 @@ use ccfd::{
     simulator::{Fault, List},
     sinks::SinkError,
 };
-use collectors::IdHash;
+use collectors::{CollectErrorKind, IdHash};
 
 use crate::support::{
     route::{RouteRig, Running, pass, records},
@@ -161,10 +161,11 @@ fn what_is_wrong_is_said_once_for_each_half_of_a_route() {
         advice: judge(&failure(free)).advice.to_owned(),
     };
     let half = failure(1).half();
-    assert_eq!(progress.failed(half, RouteState::Parked, shown(1)), Some(1));
-    assert_eq!(progress.failed(half, RouteState::Parked, shown(2)), None, "the same trouble, other numbers");
+    let park = |free| progress.failed(half, RouteState::Parked, shown(free), failure(free).cause());
+    assert_eq!(park(1), Some(1));
+    assert_eq!(park(2), None, "the same trouble, other numbers");
     assert!(progress.mended(half).is_some(), "that it goes on is worth a line");
-    assert_eq!(progress.failed(half, RouteState::Parked, shown(3)), Some(1));
+    assert_eq!(park(3), Some(1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,7 +176,7 @@ async fn a_failure_that_comes_and_goes_is_told_at_first_and_then_summed() {
         let advice = judge(&failure).advice.to_owned();
         let (reason, text) = (failure.word().to_owned(), failure.to_string());
         let error = ShownError { at: 0, since: 0, reason, text, advice };
-        progress.failed(failure.half(), RouteState::BackingOff, error)
+        progress.failed(failure.half(), RouteState::BackingOff, error, failure.cause())
     };
     assert_eq!((fail(), fail()), (Some(1), None));
     assert_eq!(progress.mended(failure.half()), None, "what passed soon is not worth a line");
@@ -183,4 +184,22 @@ async fn a_failure_that_comes_and_goes_is_told_at_first_and_then_summed() {
     pass(400).await;
     assert_eq!(fail(), Some(3));
     assert!(progress.mended(failure.half()).is_some_and(|lasted| lasted.as_secs() == 400));
+}
+
+#[test]
+fn another_cause_is_told_although_the_advice_is_the_same() {
+    let progress = Progress::new(RouteStatus::default(), Arc::default());
+    let fail = |state, offset, reason| {
+        let malformed = collectors::Malformed { offset, reason };
+        let failure = Failure::Collect(CollectErrorKind::Malformed(malformed).into());
+        let advice = judge(&failure).advice.to_owned();
+        let (word, text) = (failure.word().to_owned(), failure.to_string());
+        let error = ShownError { at: 0, since: 0, reason: word, text, advice };
+        progress.failed(failure.half(), state, error, failure.cause())
+    };
+    for state in [RouteState::BackingOff, RouteState::Parked] {
+        assert_eq!(fail(state, 0, "`data` is null"), Some(1));
+        assert_eq!(fail(state, 417, "not JSON"), Some(1), "an older line hides it");
+        assert_eq!(fail(state, 2_000, "not JSON"), None, "the same at another byte");
+    }
 }

@@ -13,7 +13,10 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use ccfd::{
-    sinks::{Batch, Partly, Receipt, Redelivery, Refused, Sink, SinkError, Unfinished},
+    sinks::{
+        Batch, Partly, Receipt, Redelivery, Refused, Sink, SinkError, Unfinished,
+        remote::{RemoteErrorKind, Service},
+    },
     tables::Table,
 };
 use collectors::IdHash;
@@ -27,6 +30,8 @@ pub enum Answer {
     Refuse(usize),
     /// Fails in a way that passes, before anything is written.
     Fail,
+    /// Asks for this delay, before anything is written.
+    Throttle(Duration),
     /// Takes this many of the rows, and fails at the next one in a way that passes.
     Partly(usize),
     /// Takes this many of the rows, and has no room for more.
@@ -191,6 +196,10 @@ impl Sink for SpySink {
                 None
             }
             Answer::Fail => return Err(failed().into()),
+            Answer::Throttle(wait) => {
+                let kind = RemoteErrorKind::Throttled { retry_after: Some(wait) };
+                return Err(SinkError::Remote(kind.of(Service::Elasticsearch)).into());
+            }
             Answer::DiskFull => {
                 let (free, wanted) = (1, 2);
                 return Err(SinkError::DiskFull { path: path(), free, wanted }.into());

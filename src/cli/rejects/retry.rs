@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
-use collectors::{Clock, Record};
+use collectors::{Clock, Record, TimeField};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -151,7 +151,7 @@ impl Retry<'_> {
         }
         let table = tables::ALL.into_iter().find(|table| table.name == kept.table);
         let sink = self.assembly.sink(kept.sink());
-        let record = self.record(kept)?;
+        let record = table.map(|table| self.record(kept, table)).transpose()?.flatten();
         let (Some(table), Some(sink), Some(record), true) = (table, sink, record, kept.can_be_sent()) else {
             self.counts.not_sendable += 1;
             return Ok(());
@@ -181,8 +181,13 @@ impl Retry<'_> {
 
     /// The record as its collector would send it today: when it was kept, other fields may have been redacted, or none.
     /// `None` where it never was one.
-    fn record(&mut self, kept: &Kept<'_>) -> Result<Option<Record>, Break> {
-        let Ok(record) = Record::read(kept.record.get().as_bytes()) else { return Ok(None) };
+    fn record(&mut self, kept: &Kept<'_>, table: &Table) -> Result<Option<Record>, Break> {
+        let time = match table.source {
+            tables::Source::AuditLogs => TimeField::EffectiveAt,
+            tables::Source::ChatCompletions => TimeField::Created,
+            tables::Source::Health => return Ok(None),
+        };
+        let Ok(record) = Record::read(kept.record.get().as_bytes(), time) else { return Ok(None) };
         if !self.redactions.contains_key(kept.connector) {
             let settings = self.assembly.config.collectors.get(kept.connector);
             let redaction = settings.map(|settings| self.assembly.redaction(settings)).transpose();

@@ -29,19 +29,25 @@ pub fn meaning(kind: &CollectErrorKind) -> Meaning {
         CollectErrorKind::Unreachable(_)
         | CollectErrorKind::Overloaded { .. }
         | CollectErrorKind::Malformed(_)
+        | CollectErrorKind::Unreadable(_)
         | CollectErrorKind::CursorExpired => Passing,
         // What is known of the key or the account holds for the list as well.
         CollectErrorKind::Throttled { .. }
         | CollectErrorKind::OutOfMoney { .. }
         | CollectErrorKind::Unauthorized
         | CollectErrorKind::WrongKeyClass(_)
+        | CollectErrorKind::KeyShape(_)
+        | CollectErrorKind::Redirected { .. }
+        | CollectErrorKind::ProxyAuthentication
         | CollectErrorKind::NotAMember
         | CollectErrorKind::AddressNotAllowed
         | CollectErrorKind::WrongHost
         | CollectErrorKind::UnsupportedCountry
         | CollectErrorKind::Settings(_) => OfTheRoute,
         CollectErrorKind::MissingScope { .. } => IfListed { missing: Missing::Forbidden, all: true },
-        CollectErrorKind::Forbidden => IfListed { missing: Missing::Forbidden, all: false },
+        CollectErrorKind::Forbidden | CollectErrorKind::Intercepted { .. } => {
+            IfListed { missing: Missing::Forbidden, all: false }
+        }
         CollectErrorKind::MethodNotAllowed => {
             IfListed { missing: Missing::Refused { status: 405 }, all: true }
         }

@@ -6,6 +6,9 @@ use state::StateError;
 use super::{Failure, RejectsError, SinkError};
 use crate::sinks::remote::RemoteErrorKind;
 
+/// Causes are kept, to know them again.
+const CAUSE_CHARS_MAX: usize = 200;
+
 impl Failure {
     /// The word for its kind.
     pub fn word(&self) -> &'static str {
@@ -16,9 +19,29 @@ impl Failure {
             Self::Rejects(RejectsError::Full { .. }) => "rejects_full",
             Self::Rejects(RejectsError::Io { .. }) => "rejects_io",
             Self::Changed(_) => "changed",
+            Self::Clocks(_) => "clocks",
             Self::Secret(_) => "secret",
             Self::HashKey(_) => "hash_key",
         }
+    }
+}
+
+impl Failure {
+    /// What it says, without what differs each time: a line about another cause is news, one about the same at another byte is
+    /// not.
+    pub fn cause(&self) -> String {
+        let text = match self {
+            Self::Collect(error) => error.kind.to_string(),
+            Self::Sink(SinkError::Remote(error)) => error.kind.to_string(),
+            Self::Sink(error) => error.to_string(),
+            Self::State(_)
+            | Self::Rejects(_)
+            | Self::Changed(_)
+            | Self::Clocks(_)
+            | Self::Secret(_)
+            | Self::HashKey(_) => self.to_string(),
+        };
+        text.chars().filter(|c| !c.is_ascii_digit()).take(CAUSE_CHARS_MAX).collect()
     }
 }
 
@@ -31,6 +54,7 @@ fn collect(kind: &CollectErrorKind) -> &'static str {
         CollectErrorKind::Unauthorized => "unauthorized",
         CollectErrorKind::MissingScope { .. } => "missing_scope",
         CollectErrorKind::WrongKeyClass(_) => "wrong_key_class",
+        CollectErrorKind::KeyShape(_) => "key_shape",
         CollectErrorKind::NotAMember => "not_a_member",
         CollectErrorKind::AddressNotAllowed => "address_not_allowed",
         CollectErrorKind::WrongHost => "wrong_host",
@@ -39,9 +63,13 @@ fn collect(kind: &CollectErrorKind) -> &'static str {
         CollectErrorKind::Forbidden => "forbidden",
         CollectErrorKind::NotFound => "not_found",
         CollectErrorKind::ParameterRefused { .. } => "parameter_refused",
+        CollectErrorKind::Redirected { .. } => "redirected",
+        CollectErrorKind::ProxyAuthentication => "proxy_authentication",
+        CollectErrorKind::Intercepted { .. } => "intercepted",
         CollectErrorKind::Refused { .. } => "refused",
         CollectErrorKind::CursorExpired => "cursor_expired",
         CollectErrorKind::Malformed(_) => "malformed",
+        CollectErrorKind::Unreadable(_) => "unreadable",
         CollectErrorKind::TooLarge { .. } => "too_large",
         CollectErrorKind::WindowIgnored => "window_ignored",
         CollectErrorKind::CursorIgnored => "cursor_ignored",
