@@ -13,6 +13,7 @@ mod kibana_index;
 mod kill;
 mod logs_ingestion;
 mod metrics;
+mod network;
 mod pipeline;
 mod service;
 mod sinks;

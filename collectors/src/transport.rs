@@ -1,20 +1,26 @@
 //! Bytes over HTTP, and nothing else: the seam at which a simulation takes the network's place.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::OnceLock, time::Duration};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, StatusCode};
-use reqwest::{Certificate, ClientBuilder, Identity, Proxy, redirect};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use reqwest::{ClientBuilder, Identity, Proxy, redirect};
+use url::Url;
 
-use crate::observed::Watched;
+use crate::{
+    decoded::{Undecodable, decoded},
+    observed::Watched,
+    proxied::{environment_has_proxy, exposes_key, is_local},
+    tls,
+};
 
 /// Connections to one host that are kept for the next request. Each holds the buffers of the largest answer it has seen, and a
 /// thousand collectors that share a pool seldom ask at the same moment.
 const IDLE_CONNECTIONS_MAX: usize = 16;
+
+/// Headers of an answer. Gateways add theirs, one a step; the usual limit of a hundred is met in practice.
+const HEADERS_MAX: usize = 512;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +45,17 @@ pub struct Response {
     pub body: Bytes,
 }
 
+impl Response {
+    /// The answer with its body taken out of any compression, asked for or not. Beyond `body_max` bytes it is refused.
+    pub fn decoded(mut self, body_max: usize) -> Result<Self, TransportError> {
+        self.body = decoded(&mut self.headers, self.body, body_max).map_err(|why| match why {
+            Undecodable::TooLarge => TransportError::TooLarge { bytes_max: body_max },
+            Undecodable::Broken(why) => TransportError::Unreachable(format!("the answer is {why}")),
+        })?;
+        Ok(self)
+    }
+}
+
 /// Sends GET requests.
 #[async_trait]
 pub trait Transport: Send + Sync {
@@ -58,7 +75,7 @@ pub struct HttpSettings {
     pub body_max: usize,
     /// PEM file with certificate authorities that are trusted beside the system's.
     pub ca_file: Option<PathBuf>,
-    /// Proxy for every request; without it `HTTPS_PROXY` and `NO_PROXY` are honoured.
+    /// Proxy for every request beyond this machine; without it `HTTPS_PROXY` and `NO_PROXY` are honoured.
     pub proxy: Option<String>,
     /// Goes past every proxy, the environment's too: for what answers on this very machine.
     pub direct: bool,
@@ -92,12 +109,14 @@ pub struct ClientIdentity {
 #[derive(Debug)]
 pub struct Http {
     client: reqwest::Client,
-    body_max: usize,
+    /// Goes past every proxy; made when it is first needed.
+    direct: OnceLock<reqwest::Client>,
+    settings: HttpSettings,
 }
 
 impl HttpSettings {
     /// A client with these settings; no network yet. The error names the setting that is wrong.
-    pub fn client(&self) -> Result<reqwest::Client, String> {
+    fn client(&self) -> Result<reqwest::Client, String> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("ccfd/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.connect_timeout)
@@ -105,18 +124,9 @@ impl HttpSettings {
             // A redirect would carry the key to a host that nobody configured.
             .redirect(redirect::Policy::none())
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .http1_max_headers(HEADERS_MAX)
             .tcp_nodelay(true);
         builder = self.verifying(builder)?;
-        if let Some(ClientIdentity { cert_file, key_file }) = &self.identity {
-            let pem = [read("client_cert_file", cert_file)?, read("client_key_file", key_file)?].join(&b'\n');
-            let refuse = |_| {
-                let (cert, key) = (cert_file.display(), key_file.display());
-                format!(
-                    "client_cert_file {cert}, client_key_file {key}: not a certificate and its key in PEM"
-                )
-            };
-            builder = builder.identity(Identity::from_pem(&pem).map_err(refuse)?);
-        }
         if self.direct {
             builder = builder.no_proxy();
         } else if let Some(address) = &self.proxy {
@@ -127,38 +137,45 @@ impl HttpSettings {
     }
 
     fn verifying(&self, builder: ClientBuilder) -> Result<ClientBuilder, String> {
-        let authorities = self.ca_file.as_deref().map(authorities).transpose()?;
-        Ok(match (self.verification, authorities) {
-            (Verification::Full, None) => builder,
-            (Verification::Full, Some(authorities)) => builder.tls_certs_merge(authorities),
-            (Verification::Certificate, Some(authorities)) => {
-                builder.tls_certs_only(authorities).tls_danger_accept_invalid_hostnames(true)
+        let identity = self.identity.as_ref();
+        let builder = match (self.verification, &self.ca_file) {
+            (Verification::Full | Verification::Certificate, Some(ca_file)) => {
+                let tls = tls::trusting(ca_file, self.verification, identity)?;
+                return Ok(builder.tls_backend_preconfigured(tls));
             }
+            (Verification::Full, None) => builder,
             (Verification::Certificate, None) => return Err("verification: needs ca_file".to_owned()),
             (Verification::None, _) => builder.tls_danger_accept_invalid_certs(true),
-        })
+        };
+        let Some(identity) = identity else { return Ok(builder) };
+        let files = [("client_cert_file", &identity.cert_file), ("client_key_file", &identity.key_file)];
+        let [cert, key] = files.map(|(setting, file)| tls::read(setting, file));
+        let pem = [cert?, key?].join(&b'\n');
+        Ok(builder.identity(Identity::from_pem(&pem).map_err(|_| identity.unusable())?))
     }
-}
 
-/// The certificates of `ca_file`, at least one.
-fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
-    let refuse = |why: String| format!("ca_file {}: {why}", path.display());
-    let pem = read("ca_file", path)?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| refuse(chain(&error)))?;
-    if certificates.is_empty() {
-        return Err(refuse("holds no certificate".to_owned()));
+    fn uses_proxy(&self) -> bool {
+        !self.direct && (self.proxy.is_some() || environment_has_proxy())
     }
-    Ok(certificates)
-}
-
-fn read(setting: &str, path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| format!("{setting} {}: {error}", path.display()))
 }
 
 impl Http {
     /// Prepares the connection pool; no network yet. The error names the setting that is wrong.
     pub fn new(settings: &HttpSettings) -> Result<Self, String> {
-        Ok(Self { client: settings.client()?, body_max: settings.body_max })
+        let (client, settings) = (settings.client()?, settings.clone());
+        Ok(Self { client, direct: OnceLock::new(), settings })
+    }
+
+    /// The client for a request: what this machine answers itself is asked past every proxy.
+    fn client(&self, url: &Url) -> Result<&reqwest::Client, String> {
+        if !is_local(url) || !self.settings.uses_proxy() {
+            return Ok(&self.client);
+        }
+        if let Some(direct) = self.direct.get() {
+            return Ok(direct);
+        }
+        let direct = HttpSettings { direct: true, ..self.settings.clone() }.client()?;
+        Ok(self.direct.get_or_init(|| direct))
     }
 
     /// Sends a request. `Ok` is any answer that arrived whole, whatever its status; without one, the request may have
@@ -170,51 +187,88 @@ impl Http {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response, TransportError> {
-        self.send_within(method, url, headers, body, self.body_max).await
+        self.attempt(method, url, headers, body, self.settings.body_max).await.map_err(|failed| failed.error)
     }
 
-    async fn send_within(
+    async fn attempt(
         &self,
         method: Method,
         url: &str,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
         body: Bytes,
         body_max: usize,
-    ) -> Result<Response, TransportError> {
+    ) -> Result<Response, Failed> {
+        let host = authority(url);
+        let unreachable = |why: &str| TransportError::Unreachable(format!("{host}: {why}"));
+        let parsed = Url::parse(url).map_err(|_| unreachable("not a URL"))?;
+        if exposes_key(&parsed, &headers) {
+            return Err(unreachable("no key is sent over plain http beyond this machine; use https").into());
+        }
+        let client = self.client(&parsed).map_err(|why| unreachable(&why))?;
+        // Said on purpose: without a word a proxy may choose, and what is not packed need not be unpacked.
+        headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         let mut watched = Watched::begin(&method, url, &headers, body.len());
-        let unreachable = |watched: &mut Watched, error: reqwest::Error| {
+        let failed = |watched: &mut Watched, error: reqwest::Error| {
             watched.failed(&error);
-            TransportError::Unreachable(format!("{}: {}", authority(url), chain(&error.without_url())))
+            unreachable(&chain(&error.without_url()))
         };
-        let request = self.client.request(method, url).headers(headers).body(body);
-        let mut response = request.send().await.map_err(|error| unreachable(&mut watched, error))?;
+        let request = client.request(method, parsed).headers(headers).body(body);
+        let mut response = request.send().await.map_err(|error| {
+            let hung_up = !error.is_timeout() && !error.is_connect();
+            Failed { error: failed(&mut watched, error), hung_up }
+        })?;
         watched.answered(response.status(), response.headers());
         let too_large = TransportError::TooLarge { bytes_max: body_max };
         let announced =
             response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         if announced > body_max {
             watched.outgrew();
-            return Err(too_large);
+            return Err(too_large.into());
         }
         let mut body = BytesMut::with_capacity(announced);
-        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&mut watched, error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| failed(&mut watched, error))? {
             watched.received(chunk.len());
             if body.len() + chunk.len() > body_max {
                 watched.outgrew();
-                return Err(too_large);
+                return Err(too_large.into());
             }
             body.extend_from_slice(&chunk);
         }
         watched.done(body.len());
         let headers = std::mem::take(response.headers_mut());
-        Ok(Response { status: response.status(), headers, body: fitted(body) })
+        let response = Response { status: response.status(), headers, body: fitted(body) };
+        Ok(response.decoded(body_max).map_err(|error| match error {
+            TransportError::Unreachable(why) => unreachable(&why),
+            TransportError::TooLarge { .. } => error,
+        })?)
+    }
+}
+
+/// Why an attempt brought nothing.
+struct Failed {
+    error: TransportError,
+    /// The connection was there, and ended before anything came back: most often it was kept from before, and closed at this
+    /// very moment.
+    hung_up: bool,
+}
+
+impl From<TransportError> for Failed {
+    fn from(error: TransportError) -> Self {
+        Self { error, hung_up: false }
     }
 }
 
 #[async_trait]
 impl Transport for Http {
     async fn get(&self, url: &str, headers: HeaderMap, body_max: usize) -> Result<Response, TransportError> {
-        self.send_within(Method::GET, url, headers, Bytes::new(), body_max.min(self.body_max)).await
+        let body_max = body_max.min(self.settings.body_max);
+        let ask = |headers| self.attempt(Method::GET, url, headers, Bytes::new(), body_max);
+        match ask(headers.clone()).await {
+            // Asking changes nothing at the other side, so it may be asked once more.
+            Err(Failed { hung_up: true, .. }) => ask(headers).await,
+            asked => asked,
+        }
+        .map_err(|failed| failed.error)
     }
 }
 
@@ -227,7 +281,7 @@ fn fitted(body: BytesMut) -> Bytes {
 
 /// Who was asked: of a URL the host, and its port where that is named.
 fn authority(url: &str) -> String {
-    let url = reqwest::Url::parse(url).ok();
+    let url = Url::parse(url).ok();
     let named = url.as_ref().and_then(|url| Some((url.host_str()?, url.port())));
     match named {
         Some((host, Some(port))) => format!("{host}:{port}"),

@@ -16,6 +16,7 @@ pub mod process_kill;
 pub mod promtool;
 pub mod proxy;
 pub mod python;
+pub mod raw;
 pub mod rig;
 pub mod route;
 pub mod sink;

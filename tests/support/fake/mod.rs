@@ -10,7 +10,7 @@ use std::{
 };
 
 pub use message::{Fate, Reply, Request, Step};
-pub use tls::Ca;
+pub use tls::{Ca, server_of};
 use tokio::sync::watch;
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 

@@ -100,14 +100,7 @@ impl Ca {
 
     fn config_of(&self, params: CertificateParams, clients: Arc<dyn ClientCertVerifier>) -> ServerConfig {
         let (certificate, key) = self.sign(params);
-        let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_client_cert_verifier(clients)
-            .with_single_cert(chain, key)
-            .unwrap()
+        config_of(&certificate, &key, clients)
     }
 
     fn sign(&self, params: CertificateParams) -> (Certificate, KeyPair) {
@@ -115,6 +108,22 @@ impl Ca {
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         (certificate, key)
     }
+}
+
+/// A server that shows this certificate.
+pub fn server_of(certificate: &Certificate, key: &KeyPair) -> ServerConfig {
+    config_of(certificate, key, WebPkiClientVerifier::no_client_auth())
+}
+
+fn config_of(certificate: &Certificate, key: &KeyPair, clients: Arc<dyn ClientCertVerifier>) -> ServerConfig {
+    let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(clients)
+        .with_single_cert(chain, key)
+        .unwrap()
 }
 
 fn server_params(names: &[&str]) -> CertificateParams {

@@ -1,0 +1,101 @@
+//! `ca_file` in the forms in which people have one.
+
+use std::fs;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+use tempfile::TempDir;
+use tokio_rustls::rustls::ServerConfig;
+
+use super::{ask, refusal, trusting};
+use crate::support::fake::{Ca, Fake, Reply, server_of};
+
+/// A certificate that is its own authority, as `openssl req -x509` makes it, and a server that shows it.
+struct Own {
+    pem: String,
+    server: ServerConfig,
+}
+
+fn own(change: impl FnOnce(&mut CertificateParams)) -> Own {
+    let mut params = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    Own { pem: certificate.pem(), server: server_of(&certificate, &key) }
+}
+
+fn file(content: &[u8]) -> (TempDir, std::path::PathBuf) {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("ca.pem");
+    fs::write(&path, content).unwrap();
+    (dir, path)
+}
+
+#[tokio::test]
+async fn a_server_s_own_certificate_is_trusted_when_it_is_the_one_in_the_file() {
+    let (mine, other) = (own(|_| {}), own(|_| {}));
+    let server = Fake::tls(mine.server, |_| Reply::status(204));
+    let (_dir, path) = file(mine.pem.as_bytes());
+    assert_eq!(ask(&trusting(path), server.url()).await.unwrap().status, 204);
+    let (_dir, path) = file(other.pem.as_bytes());
+    let why = refusal(ask(&trusting(path), server.url()).await);
+    assert!(why.contains("CaUsedAsEndEntity") || why.contains("UnknownIssuer"), "{why}");
+}
+
+#[tokio::test]
+async fn dates_and_name_of_a_server_s_own_certificate_are_looked_at_all_the_same() {
+    let expired = own(|params| {
+        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+    });
+    let misnamed = own(|params| {
+        params.subject_alt_names =
+            CertificateParams::new(["other.example".to_owned()]).unwrap().subject_alt_names;
+    });
+    for (Own { pem, server }, said) in [(expired, "expired"), (misnamed, "not valid for name")] {
+        let server = Fake::tls(server, |_| Reply::status(204));
+        let (_dir, path) = file(pem.as_bytes());
+        let why = refusal(ask(&trusting(path), server.url()).await);
+        assert!(why.contains(said), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_authorities_is_read_however_it_was_written() {
+    let (ca, other) = (Ca::new(), Ca::named("another"));
+    let server = Fake::tls(ca.server(), |_| Reply::status(204));
+    let pem = ca.pem();
+    for (form, content) in [
+        ("as it is", pem.clone()),
+        ("with a byte order mark", format!("\u{feff}{pem}")),
+        ("with the line ends of Windows", pem.replace('\n', "\r\n")),
+        ("with words before it", format!("subject=CN = the tests' authority\n\n{pem}\n# end\n")),
+        ("among others", format!("{}{pem}", other.pem())),
+        ("without a line break at its end", pem.trim_end().to_owned()),
+        ("twice", format!("{pem}{pem}")),
+    ] {
+        let (_dir, path) = file(content.as_bytes());
+        let asked = ask(&trusting(path), server.url()).await;
+        assert!(asked.is_ok(), "{form}: {asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_without_authorities_is_named_with_what_to_do() {
+    let ca = Ca::new();
+    let der = pem_to_der(&ca.pem());
+    for (content, said) in [
+        (&b""[..], "holds no certificate"),
+        (b"hello", "holds no certificate"),
+        (&der, "openssl x509 -inform der"),
+    ] {
+        let (_dir, path) = file(content);
+        let why = refusal(ask(&trusting(path.clone()), "https://127.0.0.1:1/").await);
+        assert!(why.contains(said) && why.contains(path.to_str().unwrap()), "{why}");
+    }
+}
+
+fn pem_to_der(pem: &str) -> Vec<u8> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let lines: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    STANDARD.decode(lines).unwrap()
+}
