@@ -167,3 +167,18 @@ async fn requests_and_tokens_are_counted_by_what_came_of_them() {
     assert_eq!(requests.into_iter().collect::<Vec<_>>(), wanted);
     assert_eq!(tokens, Some(TokenMeters { issued: 2, failed: 1 }));
 }
+
+#[tokio::test]
+async fn one_token_serves_many_writes_whatever_day_the_local_clock_shows() {
+    for hours in [3, -3, 24 * 365] {
+        let rig = Rig::new();
+        rig.pass(hours * 3_600);
+        for _ in 0..20 {
+            rig.sink_is_warm().await;
+        }
+        assert_eq!(rig.azure.entra.server.requests().len(), 1, "with a clock {hours} hours off");
+        rig.pass(LIFE + 1);
+        rig.sink_is_warm().await;
+        assert_eq!(rig.azure.entra.server.requests().len(), 2, "it ends all the same");
+    }
+}

@@ -9,8 +9,9 @@ use std::{
 
 use azure_core::http::{AsyncRawResponse, Body, HttpClient, Request, headers::Headers};
 use collectors::{Http, Response, TransportError, retry_after};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service, plain};
 
@@ -25,6 +26,19 @@ impl Authority {
     /// Reached by these connections.
     pub(super) fn new(http: Arc<Http>, retry_after_max: Duration) -> Self {
         Self { http, retry_after_max, last: Mutex::default() }
+    }
+
+    /// How many seconds the token lives that was handed out last, by the issuer's own word and clock.
+    pub(super) fn lifetime(&self) -> Option<i64> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Ok(response)) = last.as_ref() else { return None };
+        let life: Life = serde_json::from_slice(&response.body).ok()?;
+        if let Some(seconds) = whole(&life.expires_in) {
+            return Some(seconds);
+        }
+        let date = response.headers.get(header::DATE).and_then(|value| value.to_str().ok());
+        let date = httpdate::parse_http_date(date?).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Some(whole(&life.expires_on)? - i64::try_from(date.as_secs()).ok()?)
     }
 
     /// Why there is no token.
@@ -115,6 +129,18 @@ struct Said {
     error: Option<String>,
     error_codes: Vec<u64>,
     correlation_id: Option<String>,
+}
+
+/// What an issuer says of a token's end. Some write numbers as texts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Life {
+    expires_in: Value,
+    expires_on: Value,
+}
+
+fn whole(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 impl Said {

@@ -15,7 +15,7 @@ use azure_identity::{
     ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
     UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
-use collectors::Http;
+use collectors::{Clock, Http};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{authority::Authority, azure_cli};
@@ -28,18 +28,21 @@ const TENANT: &str = "AZURE_TENANT_ID";
 const CLIENT: &str = "AZURE_CLIENT_ID";
 const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 
+/// Every token lives at least so long, in seconds: one that has ended sooner is refused, and replaced then.
+const LIFETIME_MIN: i64 = 60;
+
 /// A token of Entra ID.
 #[derive(Clone)]
 pub(super) struct Token {
     /// The bearer token.
     pub text: Arc<SecretString>,
-    /// When it ends, in Unix seconds.
-    pub end: i64,
+    /// How many seconds after it was handed out it ends.
+    pub lifetime: i64,
 }
 
 impl fmt::Debug for Token {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Token(ends {})", self.end)
+        write!(out, "Token(lives {} s)", self.lifetime)
     }
 }
 
@@ -74,13 +77,13 @@ impl Credential {
             let credential =
                 AzureCliCredential::new(Some(options)).map_err(|_| entra(unusable("tenant_id")))?;
             let token = credential.get_token(&[&self.scope], None).await;
-            return token.map(kept).map_err(|error| entra(azure_cli::explain(&error)));
+            return token.map(|token| kept(token, None)).map_err(|error| entra(azure_cli::explain(&error)));
         }
         let authority = Arc::new(Authority::new(self.http.clone(), self.retry_after_max));
         let credential = self.over_http(&authority).map_err(entra)?;
         // A machine's own issuer is tried again and again by the library, for more than a minute.
         match tokio::time::timeout(self.timeout, credential.get_token(&[&self.scope], None)).await {
-            Ok(Ok(token)) => Ok(kept(token)),
+            Ok(Ok(token)) => Ok(kept(token, authority.lifetime())),
             // The library's own words hold those of the authority. What it answered was seen on the way.
             Ok(Err(_)) => Err(authority.explain()),
             Err(_) => Err(authority.explain_silence(self.timeout)),
@@ -163,6 +166,10 @@ fn unusable(key: &str) -> RemoteErrorKind {
     RemoteErrorKind::Settings(format!("`{key}` cannot be used as it is"))
 }
 
-fn kept(token: AccessToken) -> Token {
-    Token { text: Arc::new(SecretString::from(token.token.secret())), end: token.expires_on.unix_timestamp() }
+/// How long a token lives is what its issuer says. Its end alone would have to be held against this machine's clock, which may be
+/// hours off: then one that was just handed out would have ended already.
+fn kept(token: AccessToken, lifetime: Option<i64>) -> Token {
+    let by_clock = || token.expires_on.unix_timestamp() - Clock::system().now();
+    let lifetime = lifetime.unwrap_or_else(by_clock).max(LIFETIME_MIN);
+    Token { text: Arc::new(SecretString::from(token.token.secret())), lifetime }
 }

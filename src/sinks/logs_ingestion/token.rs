@@ -1,4 +1,5 @@
-//! The token in use. It is replaced early, and used until it really expires when that fails.
+//! The token in use. It is replaced early, and used until it really expires when that fails. Of the clock only differences
+//! count: it may show any day.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,7 +23,9 @@ pub(super) struct Tokens {
 
 struct Held {
     token: Token,
-    /// When it is to be replaced, in Unix seconds.
+    /// When it was handed out, by the local clock.
+    since: i64,
+    /// When it is to be replaced, by the same.
     due: i64,
     /// An attempt to replace it failed, which was said.
     told: bool,
@@ -67,9 +70,8 @@ impl Tokens {
             return;
         }
         if let Err(error) = self.ask().await
-            && let Some(end) = self.put_off()
+            && let Some(seconds_left) = self.put_off()
         {
-            let seconds_left = end - self.clock.now();
             tracing::warn!(%error, seconds_left, "no new token yet: the old one serves until it expires");
         }
     }
@@ -80,31 +82,39 @@ impl Tokens {
         let token = asked?;
         let now = self.clock.now();
         // With a quarter of its life left there is time to try again. Some issuers answer with the same token for a while.
-        let due = (now + RETRY).max(token.end - (token.end - now) / 4);
-        *self.held() = Some(Held { token: token.clone(), due, told: false });
-        tracing::debug!(lifetime_seconds = token.end - now, "new token");
+        let due = now + RETRY.max(token.lifetime - token.lifetime / 4);
+        *self.held() = Some(Held { token: token.clone(), since: now, due, told: false });
+        tracing::debug!(lifetime_seconds = token.lifetime, "new token");
         Ok(token)
     }
 
     fn working(&self) -> Option<Token> {
         let now = self.clock.now();
-        self.held().as_ref().map(|held| held.token.clone()).filter(|token| now < token.end)
+        let held = self.held();
+        held.as_ref().filter(|held| held.left(now) > 0).map(|held| held.token.clone())
     }
 
     fn is_due(&self) -> bool {
         self.held().as_ref().is_none_or(|held| held.due <= self.clock.now())
     }
 
-    /// Lets the next attempt wait. Answers when the token ends, the first time.
+    /// Lets the next attempt wait. Answers how long the token still lives, the first time.
     fn put_off(&self) -> Option<i64> {
-        let next = self.clock.now() + RETRY;
+        let now = self.clock.now();
         let mut held = self.held();
         let held = held.as_mut()?;
-        held.due = next;
-        (!std::mem::replace(&mut held.told, true)).then_some(held.token.end)
+        held.due = now + RETRY;
+        (!std::mem::replace(&mut held.told, true)).then(|| held.left(now))
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    /// How many seconds the token still lives: none, where the clock was set back and that cannot be told.
+    fn left(&self, now: i64) -> i64 {
+        if now < self.since { 0 } else { self.since + self.token.lifetime - now }
     }
 }
