@@ -1,11 +1,12 @@
 //! `cargo bench --bench catch_up`: what a catch-up costs, beside a floor that makes the same requests and parses nothing.
 //!
 //! Every measured run is a process of its own, so that CPU seconds and peak memory are its own. The simulator is another one.
-//! `cargo bench --bench catch_up -- --events 100000` for a shorter run; `-- throughput`, `-- sinks`, `-- held`
-//! or `-- latency` for one part. `-- opensearch` wants Java and Maven, and `-- idle` takes minutes: each runs only when it is
-//! asked for.
+//! `cargo bench --bench catch_up -- --events 100000` for a shorter run; `-- throughput`, `-- sinks`, `-- held`, `-- latency`,
+//! `-- bodies` or `-- slow_receiver` for one part. `-- opensearch` wants Java and Maven, and `-- idle` takes minutes: each runs
+//! only when it is asked for.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod bodies;
 mod floor;
 mod idle;
 mod measure;
@@ -13,6 +14,7 @@ mod node;
 mod receiver;
 mod runs;
 mod sinks;
+mod source;
 mod support;
 
 fn main() {
@@ -25,11 +27,15 @@ fn main() {
         return floor::run(&arguments[1], &arguments[2]);
     }
     if arguments.first().is_some_and(|first| first == "receiver") {
-        return receiver::run();
+        return receiver::run(&arguments[1]);
+    }
+    if arguments.first().is_some_and(|first| first == "source") {
+        return source::run(&arguments[1]);
     }
     let events: u64 = value("--events").map_or(500_000, |count| count.parse().expect("--events N"));
     let only = |part: &str| arguments.iter().any(|argument| argument == part);
-    let all = !["throughput", "sinks", "opensearch", "held", "latency", "idle"].into_iter().any(only);
+    let parts = ["throughput", "sinks", "opensearch", "held", "latency", "bodies", "slow_receiver", "idle"];
+    let all = !parts.into_iter().any(only);
     if all || only("throughput") {
         runs::throughput(events);
     }
@@ -44,6 +50,12 @@ fn main() {
     }
     if all || only("latency") {
         runs::latency(20_000);
+    }
+    if all || only("bodies") {
+        bodies::bodies();
+    }
+    if all || only("slow_receiver") {
+        bodies::slow_receiver(100_000);
     }
     if only("idle") {
         idle::idle();

@@ -4,9 +4,11 @@ use std::{
     convert::Infallible,
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, Command, Stdio},
+    time::Duration,
 };
 
 use bytes::Bytes;
+use flate2::write::GzDecoder;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -18,6 +20,20 @@ struct Taken {
     calls: u64,
     bytes: u64,
     rows: u64,
+}
+
+/// Counts lines and keeps nothing.
+struct Lines(u64);
+
+impl Write for Lines {
+    fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
+        self.0 += memchr::memchr_iter(b'\n', data).count() as u64;
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A receiver in a process of its own, as long as this lives.
@@ -36,8 +52,16 @@ pub struct Told {
 
 impl Receiver {
     pub fn start() -> Self {
+        Self::slow(Duration::ZERO)
+    }
+
+    /// One that answers each request so late.
+    pub fn slow(kept: Duration) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.arg("receiver").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .args(["receiver", &kept.as_millis().to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut url = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut url).unwrap();
@@ -56,15 +80,16 @@ impl Receiver {
 }
 
 /// Serves until its standard input is closed, then says what it has taken.
-pub fn run() {
+pub fn run(kept_ms: &str) {
+    let kept = Duration::from_millis(kept_ms.parse().unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let taken = std::rc::Rc::new(std::cell::RefCell::new(Taken::default()));
-    tokio::task::LocalSet::new().block_on(&runtime, serve(taken.clone()));
+    tokio::task::LocalSet::new().block_on(&runtime, serve(taken.clone(), kept));
     let Taken { calls, bytes, rows } = *taken.borrow();
     println!("{calls} {bytes} {rows}");
 }
 
-async fn serve(taken: std::rc::Rc<std::cell::RefCell<Taken>>) {
+async fn serve(taken: std::rc::Rc<std::cell::RefCell<Taken>>, kept: Duration) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("http://{}", listener.local_addr().unwrap());
     std::io::stdout().flush().unwrap();
@@ -76,7 +101,7 @@ async fn serve(taken: std::rc::Rc<std::cell::RefCell<Taken>>) {
             _ = &mut closed => return,
         };
         let taken = taken.clone();
-        let answer = service_fn(move |request| answer(request, taken.clone()));
+        let answer = service_fn(move |request| answer(request, taken.clone(), kept));
         tokio::task::spawn_local(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
     }
 }
@@ -85,19 +110,30 @@ async fn serve(taken: std::rc::Rc<std::cell::RefCell<Taken>>) {
 async fn answer(
     request: Request<Incoming>,
     taken: std::rc::Rc<std::cell::RefCell<Taken>>,
+    kept: Duration,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     if request.method() == hyper::Method::GET {
         let version = r#"{"version":{"number":"9.0.0"},"tagline":"You Know, for Search"}"#;
         return Ok(Response::new(Full::from(version)));
     }
     let bulk = request.uri().path().ends_with("/_bulk");
-    let (mut bytes, mut lines, mut body) = (0, 0, request.into_body());
+    let mut unpacked = request.headers().contains_key("content-encoding").then(|| GzDecoder::new(Lines(0)));
+    let (mut bytes, mut lines, mut body) = (0, Lines(0), request.into_body());
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.unwrap().into_data() else { continue };
         bytes += data.len() as u64;
-        if bulk {
-            lines += memchr::memchr_iter(b'\n', &data).count() as u64;
+        match (bulk, &mut unpacked) {
+            (true, Some(unpacked)) => unpacked.write_all(&data).unwrap(),
+            (true, None) => lines.write_all(&data).unwrap(),
+            (false, _) => {}
         }
+    }
+    let Lines(lines) = match unpacked {
+        Some(unpacked) if bulk => unpacked.finish().unwrap(),
+        Some(_) | None => lines,
+    };
+    if !kept.is_zero() {
+        tokio::time::sleep(kept).await;
     }
     {
         let mut taken = taken.borrow_mut();

@@ -36,14 +36,23 @@ impl Drop for Simulator {
 }
 
 pub fn ccfd(dir: &Path, url: &str, sink: &str, arguments: &[&str]) -> Command {
+    ccfd_of(dir, "audit_logs", url, sink, arguments)
+}
+
+/// A run with one collector of this list.
+pub fn ccfd_of(dir: &Path, list: &str, url: &str, sink: &str, arguments: &[&str]) -> Command {
+    let (key, own) = match list {
+        "audit_logs" => ("sk-admin-bench", "tenant_walk = \"off\"\n"),
+        _ => ("sk-proj-bench", ""),
+    };
     let settings = format!(
-        "[state]\ndir = \"state\"\n[log]\nlevel = \"warn\"\n[collector.bench]\nsource = \"audit_logs\"\n\
+        "[state]\ndir = \"state\"\n[log]\nlevel = \"warn\"\n[collector.bench]\nsource = \"{list}\"\n\
          api_key = {{ env = \"BENCH_KEY\" }}\nbase_url = \"{url}\"\nrate_limit_qps = 1000000\nstart = \"30d\"\n\
-         tenant_walk = \"off\"\nsinks = [\"out\"]\n[sink.out]\n{sink}\n"
+         {own}sinks = [\"out\"]\n[sink.out]\n{sink}\n"
     );
     std::fs::write(dir.join("ccfd.toml"), settings).unwrap();
     let mut command = Command::new(CCFD);
-    command.current_dir(dir).env("BENCH_KEY", "sk-admin-bench").args(arguments).stdout(Stdio::null());
+    command.current_dir(dir).env("BENCH_KEY", key).args(arguments).stdout(Stdio::null());
     command
 }
 
@@ -72,7 +81,7 @@ pub fn head(title: &str) {
     );
 }
 
-const NDJSON: &str = "type = \"ndjson\"\ndir = \"archive\"";
+pub const NDJSON: &str = "type = \"ndjson\"\ndir = \"archive\"";
 const SQLITE: &str = "type = \"sqlite\"\npath = \"tables.db\"";
 
 /// Everything at full speed.
