@@ -11,6 +11,7 @@ use crate::{
         room::Room,
     },
     sinks::meters::SinkMeters,
+    tables::unfit_values,
 };
 
 /// Everything that is measured.
@@ -18,6 +19,8 @@ use crate::{
 pub struct Figures {
     /// The version of this program.
     pub version: &'static str,
+    /// Values that fitted no column: table, column, number.
+    pub unfit: Vec<(&'static str, &'static str, u64)>,
     /// The routes.
     pub routes: Vec<RouteFigures>,
     /// The sinks that they write to.
@@ -69,7 +72,7 @@ impl Figures {
                 figures.push(RouteFigures { status, meters, room, rejects_bytes, now });
             }
         }
-        Self { version: env!("CARGO_PKG_VERSION"), routes: figures, sinks }
+        Self { version: env!("CARGO_PKG_VERSION"), unfit: unfit_values(), routes: figures, sinks }
     }
 }
 

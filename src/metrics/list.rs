@@ -29,6 +29,15 @@ pub(super) const PROCESS: &[Metric<Figures>] = &[
             commits
         }),
     ),
+    metric(
+        "ccfd_values_unfit_total",
+        "{value}",
+        "Values that their column could not hold, and are null there; each time that a row is made.",
+        Counts(&["table", "column"], |figures| {
+            let values = figures.unfit.iter();
+            values.map(|(table, column, count)| (vec![(*table).into(), (*column).into()], *count)).collect()
+        }),
+    ),
 ];
 
 /// Of each route.

@@ -38,7 +38,7 @@ pub static AUDIT_LOGS: Table = Table {
         Column::new(
             "effective_at",
             Long,
-            Field("effective_at"),
+            Time("effective_at"),
             "When the event took effect, in Unix seconds",
         ),
         Column::new("project", Dynamic, Field("project"), "Id and name of the project concerned"),

@@ -45,7 +45,7 @@ pub static CHAT_COMPLETIONS: Table = Table {
     stream: &[
         Column::new("id", String, Field("id"), "Id of the completion, unique"),
         Column::new("object", String, Field("object"), "Always `chat.completion`"),
-        Column::new("created", Long, Field("created"), "When the request began, in Unix seconds"),
+        Column::new("created", Long, Time("created"), "When the request began, in Unix seconds"),
         Column::new("model", String, Field("model"), "The model snapshot that answered"),
         Column::new("request_id", String, Field("request_id"), "Id of the HTTP request"),
         Column::new("service_tier", String, Field("service_tier"), "The service tier that was used"),

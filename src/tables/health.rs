@@ -54,7 +54,7 @@ pub static HEALTH: Table = Table {
         ),
     ],
     stream: &[
-        Column::new("at", Long, Field("at"), "When the row was made, in Unix seconds"),
+        Column::new("at", Long, Time("at"), "When the row was made, in Unix seconds"),
         Column { name: "operation", ..OPERATION },
         Column::new("route", String, Field("route"), "The route: collector and sink"),
         Column::new("collector", String, Field("collector"), "The collector"),

@@ -17,7 +17,7 @@ pub use audit_logs::AUDIT_LOGS;
 pub use chat_completions::CHAT_COMPLETIONS;
 pub use health::HEALTH;
 pub use json::{compact, one_line, text};
-pub use oddities::{Oddities, unknown_fields};
+pub use oddities::{Oddities, unfit_values, unknown_fields};
 pub use row::Value;
 pub use steps::Steps;
 pub use time::{Iso8601, iso8601, utc_day};

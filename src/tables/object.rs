@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::json::{compact, is_text, one_line};
 use super::row::{Cell, cells, number, second, whole};
-use super::{Column, Iso8601, Kind, Oddities, iso8601};
+use super::{Column, Iso8601, Kind, Oddities, Origin, iso8601};
 
 /// Members that are `null`: written, or left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Objects {
                 Cell::Null => Some(Member::Null),
                 Cell::Connector => Some(Member::Json(Cow::Borrowed(self.connector.as_bytes()))),
                 Cell::Constant(text) => Some(Member::Json(Cow::Owned(quoted(text).into_bytes()))),
-                Cell::Json(json) => fitting(column.kind, json),
+                Cell::Json(json) => fitting(column, json),
             };
             let fits = member.is_some();
             let member = member.unwrap_or(Member::Null);
@@ -87,13 +87,17 @@ enum Member<'a> {
     Time(Iso8601),
 }
 
-/// JSON text other than `null` as a column of this kind holds it; `None` when it does not fit.
-fn fitting(kind: Kind, json: &[u8]) -> Option<Member<'_>> {
+/// JSON text other than `null` as a column holds it; `None` when it does not fit.
+fn fitting<'a>(column: &Column, json: &'a [u8]) -> Option<Member<'a>> {
     let as_received = Member::Json(Cow::Borrowed(json));
-    match kind {
+    let whole_number = |number: i64| Member::Json(Cow::Owned(number.to_string().into_bytes()));
+    match column.kind {
         Kind::String if json.starts_with(b"\"") => is_text(json).then_some(as_received),
         Kind::String => Some(Member::Json(Cow::Owned(quoted(&compact(json)).into_bytes()))),
-        Kind::Long => whole(json).map(|_| as_received),
+        Kind::Long if whole(json).is_some() => Some(as_received),
+        // A time with a fraction is the second in which it lies, for every sink alike.
+        Kind::Long if matches!(column.from, Origin::Time(_)) => second(json).map(whole_number),
+        Kind::Long => None,
         Kind::Real => number(json).map(|_| as_received),
         Kind::Dynamic => Some(as_received),
         Kind::DateTime => second(json).map(|second| Member::Time(iso8601(second))),
@@ -142,6 +146,17 @@ mod tests {
             object(&[CHAT_COMPLETIONS.stream], Nulls::LeftOut, record),
             r#"{"tool_choice":"{\"type\":\"auto\"}","top_p":0.10000000000000000555,"seed":-1971541699951901963,"friendlyName":"acme"}"#
         );
+    }
+
+    #[test]
+    fn a_time_with_a_fraction_is_the_second_in_which_it_lies_in_the_stream_as_in_the_table() {
+        for table in [&AUDIT_LOGS, &CHAT_COMPLETIONS] {
+            let record = r#"{"effective_at":1770979925.75,"created":1770979925.75}"#;
+            let stream = object(&[table.stream], Nulls::LeftOut, record);
+            assert!(stream.contains(":1770979925,"), "{stream}");
+            let own = object(&[table.columns], Nulls::LeftOut, record);
+            assert!(own.contains(r#""TimeGenerated":"2026-02-13T10:52:05Z""#), "{own}");
+        }
     }
 
     #[test]

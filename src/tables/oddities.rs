@@ -95,6 +95,17 @@ pub fn unknown_fields(table: &Table) -> Vec<(String, u64)> {
     fields.into_iter().flatten().map(|(name, count)| (name.clone(), *count)).collect()
 }
 
+/// Values that their columns could not hold, as met by this process: table, column, number. A row that is made again, for
+/// another sink or another try, counts again.
+pub fn unfit_values() -> Vec<(&'static str, &'static str, u64)> {
+    let met = MET.lock().unwrap_or_else(PoisonError::into_inner);
+    let of = |(table, oddities): (&&'static str, &Oddities)| {
+        let table = *table;
+        oddities.unfit.iter().map(move |(column, count)| (table, *column, *count)).collect::<Vec<_>>()
+    };
+    met.iter().flat_map(of).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::AUDIT_LOGS;
@@ -137,5 +148,16 @@ mod tests {
             found.report(&OWN);
         }
         assert_eq!(unknown_fields(&OWN), [("mystery".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn what_did_not_fit_is_counted_by_table_and_column() {
+        static OWN: Table = Table { name: "Other_CL", columns: &[], ..AUDIT_LOGS };
+        for _ in 0..2 {
+            let mut found = Oddities::default();
+            found.unfit("Seed");
+            found.report(&OWN);
+        }
+        assert!(unfit_values().contains(&("Other_CL", "Seed", 2)));
     }
 }

@@ -181,3 +181,20 @@ fn no_table_opens_more_than_one_field() {
         assert!(fields.collect::<std::collections::BTreeSet<_>>().len() <= 1, "{}", table.name);
     }
 }
+
+#[test]
+fn a_value_may_be_nested_however_deep() {
+    let deep = format!("{}1{}", r#"{"a":["#.repeat(100_000), "]}".repeat(100_000));
+    let record = format!(
+        r#"{{"id":"i\u0064","type":"a.b","a.b":{deep},"project":{deep},"odd":{deep},"actor":{{"x":{deep}}}}}"#
+    );
+    let mut oddities = Oddities::default();
+    oddities.look(&AUDIT_LOGS, record.as_bytes());
+    let row = row::map(&AUDIT_LOGS, "acme", record.as_bytes(), &mut oddities);
+    assert!(row.contains(&Value::Json(&deep)) && row.contains(&Value::Text("id".into())));
+    let mut out = Vec::new();
+    let objects = object::Objects::new([AUDIT_LOGS.stream], "acme", object::Nulls::LeftOut);
+    objects.write(record.as_bytes(), &mut oddities, &mut out);
+    assert!(out.len() > 2 * deep.len());
+    assert_eq!(compact(deep.as_bytes()), deep);
+}

@@ -66,7 +66,8 @@ fn sink() -> SinkFigures {
 fn figures(collectors: &[&str]) -> Figures {
     let dir = TempDir::new().unwrap();
     let routes: Vec<Progress> = collectors.iter().map(|name| route(name, &dir)).collect();
-    Figures { version: "1.2.3", ..Figures::of(&routes, vec![sink()], NOW) }
+    let unfit = vec![("OpenAIAuditLogs_CL", "EffectiveAt", 3)];
+    Figures { version: "1.2.3", unfit, ..Figures::of(&routes, vec![sink()], NOW) }
 }
 
 /// The samples of a page, without their values.

@@ -23,9 +23,10 @@ fn assignments(table: &Table) -> impl Iterator<Item = Assignment> {
 /// How a column's value is taken from the stream; `None` where no field of the stream has it.
 fn assignment(table: &Table, column: &Column) -> Option<Assignment> {
     let (from, member) = match column.from {
-        Origin::Time(field) => (Origin::Field(field), None),
         Origin::Inner(field, member) => (Origin::Field(field), Some(member)),
-        Origin::Field(_) | Origin::Details | Origin::Connector | Origin::Constant(_) => (column.from, None),
+        Origin::Field(_) | Origin::Time(_) | Origin::Details | Origin::Connector | Origin::Constant(_) => {
+            (column.from, None)
+        }
     };
     let field = kql::name(table.stream.iter().find(|field| field.from == from)?.name);
     let value = match (column.kind, member) {
