@@ -159,3 +159,15 @@ fn every_cut_and_every_change_of_a_byte_is_survived() {
         }
     }
 }
+
+#[test]
+fn a_value_may_be_nested_however_deep() {
+    let redaction = redaction(&[(Action::Drop, &["a"]), (Action::Hash, &["b"]), (Action::Mask, &["c.d.e"])]);
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+    let (objects, arrays) = (deep(r#"{"x":"#, "}"), deep("[", "]"));
+    for value in [&objects, &arrays] {
+        let record = format!(r#"{{"a":{value},"b":{value},"c":{value},"d":{value}}}"#);
+        let redacted = redaction.record(&Bytes::from(record)).unwrap();
+        assert!(redacted.len() > 2 * value.len() && redacted.ends_with(b"}"));
+    }
+}

@@ -130,6 +130,15 @@ fn a_record_is_read_alone_as_it_is_in_a_page() {
 }
 
 #[test]
+fn a_record_may_be_nested_however_deep() {
+    let deep = format!("{}1{}", r#"{"a":["#.repeat(100_000), "]}".repeat(100_000));
+    let record = format!(r#"{{"x":{deep},"id":"\u0061","created":5,"type":"x","actor":{deep}}}"#);
+    let page = parse(&format!(r#"{{"odd":{deep},"data":[{record}],"has_more":false}}"#)).expect("a list");
+    assert_eq!(page.records[0].id_text().as_deref(), Some("a"));
+    assert_eq!(Record::read(record.as_bytes(), TimeField::Created).expect("a record").second, 5);
+}
+
+#[test]
 fn several_documents_in_one_body_are_one_page() {
     let page = parse("{\"data\":[{\"id\":\"a\",\"created\":1}],\"has_more\":true}\n{\"data\":[{\"id\":\"b\",\"created\":2}],\"has_more\":false}\n")
         .expect("two lists");

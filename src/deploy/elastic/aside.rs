@@ -11,17 +11,58 @@ const SUFFIX: &[u8] = b"Unindexed";
 /// The longest object whose values and paths surely are terms that an index takes (32,766 bytes with the column's name).
 const OBJECT_BYTES_MAX: usize = 32_000;
 
+/// Brackets within each other in a column that is indexed. With the document itself and the column it stays below 20, the
+/// default of `index.mapping.depth.limit`. OpenAI sends five at most.
+const NESTED_MAX: usize = 18;
+
+/// The same in a column that is only kept, such as the JSON schema of an answer. A node reads what is kept, too: one that
+/// meets some thousand levels overflows its stack, and never answers.
+const KEPT_NESTED_MAX: usize = 100;
+
 /// Renames the member of a document that was just written, if the templates could not index its value:
 /// `"EventDetails":[1]` becomes `"EventDetailsUnindexed":[1]`. A record is worth more than its shape: without this,
-/// OpenSearch refuses the document whose details are a list, and the one with a text of 32 KiB in them. `out` ends with
-/// the member, and its value begins at `begin`: made to be handed to
-/// [`Objects::write_with`](crate::tables::object::Objects::write_with).
+/// OpenSearch refuses the document whose details are a list, and the one with a text of 32 KiB in them. What is nested so
+/// deep that a node may break down is there as a text. `out` ends with the member, and its value begins at `begin`: made to
+/// be handed to [`Objects::write_with`](crate::tables::object::Objects::write_with).
 pub fn set_aside(column: &'static Column, out: &mut Vec<u8>, begin: usize) {
-    if !fits(field(column), &out[begin..]) {
-        // The value follows `":`.
-        let end_of_name = begin.saturating_sub(2);
-        out.splice(end_of_name..end_of_name, SUFFIX.iter().copied());
+    let field = field(column);
+    let nested = nested(&out[begin..]);
+    let nested_max = if field == Field::Kept { KEPT_NESTED_MAX } else { NESTED_MAX };
+    if nested <= nested_max && fits(field, &out[begin..]) {
+        return;
     }
+    if nested > nested_max {
+        let text = serde_json::Value::from(String::from_utf8_lossy(&out[begin..]).as_ref()).to_string();
+        out.truncate(begin);
+        out.extend_from_slice(text.as_bytes());
+    }
+    // The value follows `":`.
+    let end_of_name = begin.saturating_sub(2);
+    out.splice(end_of_name..end_of_name, SUFFIX.iter().copied());
+}
+
+/// How deep objects and arrays stand within each other.
+fn nested(json: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut at = 0;
+    // Most bytes are those of texts.
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'"' => {
+                let end = Steps::of(&json[at..]).value().map_or(json.len(), <[u8]>::len);
+                at += end;
+                continue;
+            }
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    deepest
 }
 
 fn fits(field: Field, json: &[u8]) -> bool {
@@ -132,6 +173,28 @@ mod tests {
             usage(r#"{"total_tokens":3,"prompt_tokens_details":{"cached_tokens":0}}"#).contains("\"Usage\":")
         );
         assert!(usage(r#"{"total_tokens":{"a":1}}"#).contains("\"UsageUnindexed\":"));
+    }
+
+    #[test]
+    fn what_is_nested_so_deep_that_a_node_breaks_down_is_kept_as_text() {
+        for deep in [NESTED_MAX, NESTED_MAX + 1, 5_000, 100_000] {
+            let json = format!("{}1{}", r#"{"a":"#.repeat(deep), "}".repeat(deep));
+            let text = document(&AUDIT_LOGS, "a.b", &json);
+            let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let kept = &document["EventDetailsUnindexed"];
+            assert_eq!(kept.as_str(), (deep > NESTED_MAX).then_some(json.as_str()));
+            assert_eq!(document.get("EventDetails").is_some(), deep == NESTED_MAX);
+        }
+    }
+
+    #[test]
+    fn a_column_that_is_only_kept_may_be_deeper() {
+        let choices = |deep: usize| {
+            let json = format!("{}\"[{{\"{}", "[".repeat(deep), "]".repeat(deep));
+            let text = document(&CHAT_COMPLETIONS, "choices", &json);
+            text.contains("\"Choices\":")
+        };
+        assert!(choices(KEPT_NESTED_MAX) && !choices(KEPT_NESTED_MAX + 1));
     }
 
     #[test]
