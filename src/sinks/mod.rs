@@ -9,7 +9,9 @@ pub mod line_file;
 pub mod logs_ingestion;
 pub mod meters;
 pub mod ndjson;
+pub mod original;
 pub mod remote;
+pub mod request_size;
 #[cfg(test)]
 mod samples;
 pub mod sink_thread;

@@ -97,6 +97,12 @@ pub enum RemoteErrorKind {
     /// The answer is not what this service answers.
     #[error("an answer that cannot be understood: {0}")]
     NotUnderstood(String),
+    /// Writes were sent, and their answers are not what this service answers: each of them may have been carried out.
+    #[error("the answers to {writes} writes in a row cannot be understood")]
+    Unconfirmed {
+        /// So many in a row.
+        writes: u32,
+    },
     /// The credentials cannot be had on this machine.
     #[error("{0}")]
     Secret(String),
@@ -109,6 +115,26 @@ impl RemoteErrorKind {
     /// The error of a service, without the id of a request.
     pub fn of(self, service: Service) -> RemoteError {
         RemoteError { service, kind: self, request_id: None }
+    }
+
+    /// Whether a smaller request might have passed.
+    pub fn may_be_the_size(&self) -> bool {
+        match self {
+            Self::Unreachable(_)
+            | Self::Throttled { .. }
+            | Self::Overloaded { .. }
+            | Self::RunFailed { .. }
+            | Self::NotUnderstood(_)
+            | Self::Unconfirmed { .. } => true,
+            Self::StorageFull { .. }
+            | Self::Unauthorized { .. }
+            | Self::Forbidden { .. }
+            | Self::NotFound { .. }
+            | Self::PlaceAtFault { .. }
+            | Self::Refused { .. }
+            | Self::Secret(_)
+            | Self::Settings(_) => false,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use ccfd::{
 };
 use serde_json::Value;
 
-use super::{Rig, batch, event, failure, named};
+use super::{Rig, batch, event, failure, named, part};
 use crate::support::{
     fake::{Fake, Reply, Request},
     fake_azure::{Azure, ingestion_error},
@@ -73,10 +73,39 @@ async fn a_record_that_is_too_large_alone_is_set_aside() {
         true => ingestion_error(413, "ContentLengthLimitExceeded", ""),
         false => Reply::status(204),
     });
-    let receipt = rig.sink.write(rig.events(["0", "1", "2"])).await.unwrap();
+    let long = "x".repeat(20_000);
+    let record = |id| event(id, rig.now(), if id == "1" { &long } else { "" });
+    let receipt = rig.sink.write(batch(&AUDIT_LOGS, ["0", "1", "2"].map(record))).await.unwrap();
     assert_eq!((receipt.accepted, receipt.refused[0].index), (2, 1));
     assert_eq!(receipt.refused[0].kind, "too_large");
     assert_eq!(accepted(&server, |rows| rows.iter().all(|row| row["id"] != "1")), ["0", "2"]);
+}
+
+#[tokio::test]
+async fn a_record_that_is_smaller_than_what_passed_is_not_set_aside_for_a_413() {
+    let (rig, server) = gateway(|_, _| Reply::status(204));
+    rig.sink.write(batch(&AUDIT_LOGS, [event("0", rig.now(), &"x".repeat(20_000))])).await.unwrap();
+    server.script([ingestion_error(413, "ContentLengthLimitExceeded", "").into()]);
+    let error = failure(&*rig.sink, rig.events(["1"])).await;
+    assert_eq!(error.kind, RemoteErrorKind::Overloaded { status: 413, retry_after: None });
+    assert_eq!(rig.sink.write(rig.events(["1"])).await.unwrap().accepted, 1);
+}
+
+#[tokio::test]
+async fn what_only_large_calls_meet_ends_with_smaller_ones_and_passes() {
+    let (rig, server) = gateway(|rows, _| match rows.len() {
+        0..=3 => Reply::status(204),
+        _ => Reply::status(429),
+    });
+    let ids: Vec<_> = (0..40).map(|number| number.to_string()).collect();
+    let mut left = rig.events(ids.clone());
+    for _ in 0..100 {
+        let Err(unfinished) = rig.sink.write(left.clone()).await else { break };
+        if let Some(partly) = unfinished.partly {
+            left = part(&left, &partly.left);
+        }
+    }
+    assert_eq!(accepted(&server, |rows| rows.len() <= 3), ids);
 }
 
 #[tokio::test]

@@ -4,8 +4,19 @@
 use super::kql::{Assignment, time};
 use crate::tables::{Origin, Table};
 
+/// What no column of the events is for: the name in `AdditionalFields`, and the field of the stream.
+const PACKED: [(&str, &str); 7] = [
+    ("service_tier", "service_tier"),
+    ("system_fingerprint", "system_fingerprint"),
+    ("response_format", "response_format"),
+    ("tools", "tools"),
+    ("metadata", "metadata"),
+    ("input_user", "input_user"),
+    ("connector_name", "friendlyName"),
+];
+
 /// Columns of the events, each with its value.
-const COLUMNS: [(&str, &str); 15] = [
+const COLUMNS: [(&str, &str); 14] = [
     ("EventUid", "id"),
     ("EventOriginalType", "object"),
     ("EventRequestId", "request_id"),
@@ -21,13 +32,6 @@ const COLUMNS: [(&str, &str); 15] = [
     // Transforms have no loop over an array, so of several choices the first one counts.
     ("EventFinishReasons", "pack_array(choices[0].finish_reason)"),
     ("EventOriginalResultDetails", "tostring(choices)"),
-    // What no column of the events is for.
-    (
-        "AdditionalFields",
-        "bag_pack(\"service_tier\", service_tier, \"system_fingerprint\", system_fingerprint, \
-         \"response_format\", response_format, \"tools\", tools, \"metadata\", metadata, \"input_user\", input_user, \
-         \"connector_name\", friendlyName)",
-    ),
 ];
 
 /// Times of the events: all of them when the request began.
@@ -58,7 +62,17 @@ pub(super) fn assignments(table: &Table) -> Vec<Assignment> {
         };
         Some(Assignment { name, value })
     });
-    times.chain(constants).chain(columns).collect()
+    times.chain(constants).chain(columns).chain([additional_fields()]).collect()
+}
+
+fn additional_fields() -> Assignment {
+    let members = PACKED.map(|(name, field)| format!("\"{name}\", {field}"));
+    Assignment { name: "AdditionalFields", value: format!("bag_pack({})", members.join(", ")) }
+}
+
+/// Whether this field of the stream is packed into one column with others.
+pub fn is_packed(field: &str) -> bool {
+    PACKED.iter().any(|(_, packed)| *packed == field)
 }
 
 /// The text that the stream carries in this field of every row.

@@ -12,6 +12,7 @@ mod transform;
 use super::File;
 use crate::tables::{ALL, Source, Table};
 
+pub use asim::is_packed;
 pub use transform::transform;
 
 /// Where chat completions go. Everything else goes to tables of its own either way.

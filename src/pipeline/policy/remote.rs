@@ -28,9 +28,11 @@ pub(super) fn judge(error: &RemoteError) -> Judgement {
             "what stands behind the service may be down or busy; nothing is lost, see the service's log",
         ),
         RemoteErrorKind::Refused { .. } => refused(error.service),
-        RemoteErrorKind::NotUnderstood(_) => {
-            back_off("is it the right URL? a proxy or a log-in page may answer in its place")
-        }
+        RemoteErrorKind::NotUnderstood(_) => not_understood(error.service),
+        RemoteErrorKind::Unconfirmed { .. } => park(
+            "a proxy changes the answers to writes: let it pass them as they are; each try may write the same again, so \
+             tries are rare until then",
+        ),
         RemoteErrorKind::Secret(_) => {
             park("provide the secret where the sink's settings point to; it is read again at the next try")
         }
@@ -48,6 +50,18 @@ fn unreachable(service: Service) -> Judgement {
         ),
         Service::Elasticsearch => back_off("check network, DNS, proxy, firewall and certificates to `urls`"),
         Service::Kibana => back_off("check network, DNS, proxy, firewall and certificates to `url`"),
+    }
+}
+
+fn not_understood(service: Service) -> Judgement {
+    match service {
+        Service::LogsIngestion | Service::Entra | Service::Kibana => {
+            back_off("is it the right URL? a proxy or a log-in page may answer in its place")
+        }
+        Service::Elasticsearch => back_off(
+            "is it the right URL? a proxy or a log-in page may answer in its place; documents carry their ids, so that \
+             trying again doubles nothing",
+        ),
     }
 }
 

@@ -101,6 +101,7 @@ fn remote(kind: &RemoteErrorKind) -> &'static str {
         RemoteErrorKind::RunFailed { .. } => "run_failed",
         RemoteErrorKind::Refused { .. } => "refused",
         RemoteErrorKind::NotUnderstood(_) => "not_understood",
+        RemoteErrorKind::Unconfirmed { .. } => "unconfirmed",
         RemoteErrorKind::Secret(_) => "secret",
         RemoteErrorKind::Settings(_) => "settings",
     }

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use collectors::Record;
 use flate2::{Compression, write::GzEncoder};
 
-use super::fields;
+use super::{fields, packed::Packed};
 use crate::{
+    deploy::sentinel,
     sinks::{Batch, Cut, Receipt, Refused, SinkError},
     tables::{
         Oddities, Table,
@@ -52,6 +53,8 @@ pub(super) struct Call {
     pub first: usize,
     /// The place in the batch behind the last record that it covers.
     pub end: usize,
+    /// Bytes of the array before it was compressed.
+    pub inflated: usize,
     /// What becomes of the records covered once the call is accepted.
     pub receipt: Receipt,
 }
@@ -70,7 +73,7 @@ impl Encoder {
                 continue;
             }
             let row = array.begin_row();
-            let cut = write_row(&objects, record, &mut oddities, &mut array.chunk);
+            let cut = write_row(&objects, self.asim, record, &mut oddities, &mut array.chunk);
             if !array.end_row(row, self.inflated_max)? {
                 end = index;
                 break;
@@ -83,7 +86,8 @@ impl Encoder {
         oddities.report(batch.table);
         let rows = array.rows;
         receipt.accepted = rows as u64;
-        Ok(Call { body: array.finish()?, rows, first, end, receipt })
+        let inflated = array.inflated + array.chunk.len() + END.len();
+        Ok(Call { body: array.finish()?, rows, first, end, inflated, receipt })
     }
 
     fn columns(&self, table: &'static Table) -> impl Iterator<Item = &'static [crate::tables::Column]> {
@@ -94,16 +98,22 @@ impl Encoder {
 /// Writes the row of a record; says what was cut from it.
 fn write_row(
     objects: &Objects,
+    asim: bool,
     record: &Record,
     oddities: &mut Oddities,
     row: &mut Vec<u8>,
 ) -> Option<String> {
     let mut cuts: Vec<String> = Vec::new();
+    let mut packed = Packed::default();
     objects.write_with(&record.raw, oddities, row, |column, out, begin| {
         if let Some(bytes) = fields::fit(out, begin) {
             cuts.push(format!("{} from {bytes} to {} bytes", column.name, out.len() - begin));
         }
+        if asim && sentinel::is_packed(column.name) {
+            packed.note(column.name, begin, out.len());
+        }
     });
+    cuts.extend(packed.fit(row));
     (!cuts.is_empty()).then(|| cuts.join(", "))
 }
 

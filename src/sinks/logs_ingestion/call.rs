@@ -23,6 +23,7 @@ use crate::sinks::{
     SinkError,
     meters::SinkMeter,
     remote::{RemoteError, RemoteErrorKind, Service, plain},
+    request_size::RequestSize,
     sink_thread::SinkThread,
 };
 
@@ -43,6 +44,8 @@ pub(super) struct Api {
     pub tokens: Arc<Tokens>,
     /// Where requests are counted.
     pub meter: Arc<SinkMeter>,
+    /// How much one call may carry.
+    pub size: RequestSize,
     /// The longest wait that an answer may ask for.
     pub retry_after_max: Duration,
     /// Where rows are compressed, one call after the other: that is done long before the calls before it are answered.

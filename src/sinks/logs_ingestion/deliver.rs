@@ -2,11 +2,17 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use super::{
     body::{Call, Encoder, broken},
     call::{Answer, Api},
 };
-use crate::sinks::{Batch, Partly, Receipt, Refused, SinkError, Unfinished, remote::RemoteError};
+use crate::sinks::{
+    Batch, Partly, Receipt, Refused, SinkError, Unfinished,
+    remote::{RemoteError, RemoteErrorKind},
+    request_size::{TooLarge, Weight},
+};
 
 /// After so many records refused one by one, and none accepted, as many others are tried before it goes on.
 const ALONE_MAX: usize = 8;
@@ -82,11 +88,12 @@ impl Delivery<'_> {
 
     /// Sends as many records from the first of `places` on as one call takes.
     async fn send(&self, places: Range<usize>) -> Result<Sent, SinkError> {
-        let Call { body, rows, first, end, receipt } = self.encode(places).await?;
+        let Call { body, rows, first, end, inflated, receipt } = self.encode(places).await?;
         if rows == 0 {
             return Ok(Sent::Settled { receipt, end });
         }
-        match self.api.post(self.stream, body).await? {
+        let weight = Weight { bytes: inflated, wire: body.len() };
+        match self.post(body, weight, rows).await? {
             Answer::Accepted => Ok(Sent::Settled { receipt, end }),
             Answer::TooLarge(_) | Answer::Malformed(_) if rows > 1 => Ok(Sent::TooMuch { end }),
             Answer::TooLarge(refusal) => {
@@ -102,8 +109,31 @@ impl Delivery<'_> {
         }
     }
 
+    /// One call, from which is learnt how much the next one may carry.
+    async fn post(&self, body: Bytes, weight: Weight, rows: usize) -> Result<Answer, SinkError> {
+        let size = &self.api.size;
+        match self.api.post(self.stream, body).await {
+            Ok(Answer::TooLarge(refusal)) if size.too_large(weight, rows) == TooLarge::Incredible => {
+                let kind = RemoteErrorKind::Overloaded { status: refusal.status.as_u16(), retry_after: None };
+                Err(RemoteError { kind, ..refusal.into_error() }.into())
+            }
+            Ok(Answer::Accepted) => {
+                size.passed(weight);
+                Ok(Answer::Accepted)
+            }
+            Ok(other) => Ok(other),
+            Err(error) => {
+                if error.kind.may_be_the_size() {
+                    size.failed(weight);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
     async fn encode(&self, places: Range<usize>) -> Result<Call, SinkError> {
-        let (encoder, batch, since) = (self.encoder.clone(), self.batch.clone(), self.since);
+        let (mut encoder, batch, since) = (self.encoder.clone(), self.batch.clone(), self.since);
+        encoder.inflated_max = encoder.inflated_max.min(self.api.size.bytes());
         let encoded = self.api.encoding.run(move || encoder.encode(&batch, places, since)).await;
         encoded.and_then(|call| call).map_err(broken)
     }

@@ -8,6 +8,7 @@ mod call;
 mod credential;
 mod deliver;
 mod fields;
+mod packed;
 mod token;
 
 use std::{
@@ -24,6 +25,7 @@ use super::{
     Batch, Receipt, Redelivery, Sink, SinkError, Unfinished,
     meters::{SinkMeter, SinkMeters},
     remote::{RemoteError, RemoteErrorKind, Service},
+    request_size::RequestSize,
     sink_thread::SinkThread,
 };
 use crate::{
@@ -100,10 +102,16 @@ impl LogsIngestionSink {
             streams: format!("{endpoint}dataCollectionRules/{dcr_immutable_id}/streams"),
             tokens: Arc::new(Tokens::new(credential, self.clock.clone(), self.meter.clone())),
             meter: self.meter.clone(),
+            size: RequestSize::new(self.inflated_max(), self.writes_in_flight()),
             retry_after_max: connection.retry_after_max,
             encoding: SinkThread::default(),
             surprised: AtomicBool::new(false),
         })
+    }
+
+    /// Bytes of the rows of one call at most, as set.
+    fn inflated_max(&self) -> usize {
+        usize::try_from(self.settings.inflated_max).unwrap_or(usize::MAX)
     }
 
     /// The second before which records are refused.
@@ -140,7 +148,7 @@ impl Sink for LogsIngestionSink {
     }
 
     fn batch_bytes(&self) -> usize {
-        usize::try_from(self.settings.inflated_max).map_or(BATCH_BYTES, |bytes| bytes.min(BATCH_BYTES))
+        self.inflated_max().min(BATCH_BYTES)
     }
 
     fn writes_in_flight(&self) -> usize {
@@ -178,10 +186,8 @@ impl Sink for LogsIngestionSink {
 
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
         let api = self.api()?;
-        let encoder = Encoder {
-            asim: self.settings.profile == Profile::Asim,
-            inflated_max: usize::try_from(self.settings.inflated_max).unwrap_or(usize::MAX),
-        };
+        let encoder =
+            Encoder { asim: self.settings.profile == Profile::Asim, inflated_max: self.inflated_max() };
         let stream = self.settings.streams.of(batch.table.source);
         let since = self.since(&batch);
         Delivery { api: &api, encoder, batch, stream, since }.run().await
