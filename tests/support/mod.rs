@@ -1,6 +1,7 @@
 //! What the tests share: a clock that moves with tokio's, a simulator in the network's place, the real binary.
 
 pub mod background;
+pub mod chaos;
 pub mod fake;
 pub mod fake_azure;
 pub mod fake_elastic;

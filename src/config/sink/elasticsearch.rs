@@ -27,6 +27,8 @@ pub struct ElasticsearchSettings {
     pub refresh: Refresh,
     /// The member in which each document carries the time of its sending.
     pub execution_time_field: Option<String>,
+    /// Whether each document carries the record as received.
+    pub raw_record: bool,
     /// The ingest pipeline that documents pass.
     pub pipeline: Option<String>,
     /// Bytes of one request at most, before they are compressed.
@@ -76,6 +78,7 @@ impl ElasticsearchSettings {
         let op_type = section.required("op_type", one_of(OP_TYPES));
         let refresh = section.required("refresh", Refresh::read);
         let execution_time_field = section.required("execution_time_field", time_field);
+        let raw_record = section.required("raw_record", flag);
         let pipeline = section.required("pipeline", pipeline);
         let bulk_bytes_max = section.size("bulk_bytes_max", ByteSize::kib(64)..=ByteSize::mib(90));
         let gzip = section.required("gzip", flag);
@@ -95,6 +98,7 @@ impl ElasticsearchSettings {
             op_type: op_type?,
             refresh: refresh?,
             execution_time_field: execution_time_field?,
+            raw_record: raw_record?,
             pipeline: pipeline?,
             bulk_bytes_max,
             gzip: gzip?,

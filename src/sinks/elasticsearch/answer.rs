@@ -1,12 +1,15 @@
 //! The answer to a `_bulk` request: which rows are there, which never will be, and which must be sent again.
 //!
 //! The status of an item does not tell whether the row or the place is at fault: a closed index answers 400 to every
-//! row. `error.type` does. What is not known to be the row's fault is the place's, so that nothing is rejected by mistake.
+//! row. `error.type` does for what is known. Where it does not, the neighbours do: what one row meets while others of the
+//! same request pass is that row's. Only the number of items and their status are relied on: everything else may be
+//! missing or `null`.
 
 use std::borrow::Cow;
 
 use memchr::memmem;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde_json::value::RawValue;
 
 use crate::config::OpType;
 use crate::sinks::remote::{RemoteErrorKind, plain};
@@ -25,8 +28,23 @@ pub(super) struct Answered {
     pub(super) left: Vec<usize>,
     /// The gravest reason for that.
     pub(super) fault: Option<Fault>,
+    /// The rows of which the words do not tell whether they are at fault.
+    pub(super) doubts: Vec<Doubt>,
+    /// Whether the row in front of them, which was sent as their witness, is there.
+    pub(super) witnessed: bool,
     /// Rows that the data stream could not index, and kept in its failure store.
     pub(super) in_failure_store: u64,
+}
+
+/// A row that failed by itself or by its place: the neighbours tell.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Doubt {
+    pub(super) row: usize,
+    /// Whether one such answer says enough. One that may pass (500) must come again and again.
+    pub(super) is_final: bool,
+    pub(super) reason: String,
+    /// What is at fault if it is not the row.
+    pub(super) fault: Fault,
 }
 
 /// Why a row is left, the gravest last.
@@ -36,6 +54,8 @@ pub(super) enum Fault {
     Throttled,
     /// The node, or the shard, is not well.
     Overloaded(u16),
+    /// Nothing is said of the row.
+    Silent,
     /// There is no disk space left.
     StorageFull(String),
     /// The index takes nothing, or the cluster does not for a reason that is not known.
@@ -53,6 +73,7 @@ impl Fault {
         match self {
             Self::Throttled => RemoteErrorKind::Throttled { retry_after: None },
             Self::Overloaded(status) => RemoteErrorKind::Overloaded { status, retry_after: None },
+            Self::Silent => RemoteErrorKind::NotUnderstood("items without a status".to_owned()),
             Self::StorageFull(code) => RemoteErrorKind::StorageFull { code },
             Self::Place(code) => RemoteErrorKind::PlaceAtFault { place: place(), code },
             Self::Missing => RemoteErrorKind::NotFound { what: place() },
@@ -61,19 +82,33 @@ impl Fault {
     }
 }
 
-/// The error that a request or an item is answered with.
+/// The error that a request or an item is answered with. Anything of it may be missing.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Error<'a> {
-    #[serde(rename = "type", borrow, default)]
+    #[serde(rename = "type", borrow, default, deserialize_with = "text_or_nothing")]
     pub(super) kind: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text_or_nothing")]
     pub(super) reason: Cow<'a, str>,
+}
+
+/// A text; empty in place of anything else.
+fn text_or_nothing<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'a, str>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Found<'a> {
+        Text(#[serde(borrow)] Cow<'a, str>),
+        Other(IgnoredAny),
+    }
+    Ok(match Found::deserialize(deserializer)? {
+        Found::Text(text) => text,
+        Found::Other(IgnoredAny) => Cow::default(),
+    })
 }
 
 #[derive(Deserialize)]
 struct Answer<'a> {
     #[serde(borrow)]
-    items: Vec<Item<'a>>,
+    items: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -85,28 +120,39 @@ struct Item<'a> {
 #[derive(Deserialize)]
 struct Outcome<'a> {
     status: u16,
-    #[serde(borrow)]
-    failure_store: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    error: Option<Error<'a>>,
+    #[serde(borrow, default, deserialize_with = "text_or_nothing")]
+    failure_store: Cow<'a, str>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
 }
 
-/// Reads the answer to a request of so many rows; why it is not one otherwise.
-pub(super) fn read(body: &[u8], rows: usize, op_type: OpType) -> Result<Answered, String> {
-    if let Some(all_taken) = at_a_glance(body, rows) {
+/// The error in JSON; empty where it is none in the cluster's own form.
+pub(super) fn error(json: &str) -> Error<'_> {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+/// Reads the answer to a request of so many rows, with a witness in front of them or without; why it is not one
+/// otherwise.
+pub(super) fn read(body: &[u8], rows: usize, witness: bool, op_type: OpType) -> Result<Answered, String> {
+    if !witness && let Some(all_taken) = at_a_glance(body, rows) {
         return Ok(all_taken);
     }
     // The parser's own text could repeat content.
     let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| {
         format!("not an answer to _bulk (line {}, column {})", error.line(), error.column())
     })?;
-    if answer.items.len() != rows {
-        return Err(format!("{} items for {rows} rows", answer.items.len()));
+    let sent = rows + usize::from(witness);
+    if answer.items.len() != sent {
+        return Err(format!("{} items for {sent} rows", answer.items.len()));
     }
+    let mut items = answer.items.into_iter();
     let mut answered = Answered::default();
-    for (index, item) in answer.items.into_iter().enumerate() {
-        answered.add(index, item.create, op_type);
+    if witness && let Some(item) = items.next() {
+        let mut its = Answered::default();
+        its.add(0, item, op_type);
+        answered.witnessed = its.passed();
     }
+    items.enumerate().for_each(|(row, item)| answered.add(row, item, op_type));
     Ok(answered)
 }
 
@@ -124,48 +170,91 @@ fn at_a_glance(body: &[u8], rows: usize) -> Option<Answered> {
 }
 
 impl Answered {
-    fn add(&mut self, index: usize, outcome: Outcome<'_>, op_type: OpType) {
-        let Outcome { status, failure_store, error } = outcome;
-        let error = error.unwrap_or_default();
-        let fault = match (status, op_type) {
+    /// Whether any row is there.
+    pub(super) fn passed(&self) -> bool {
+        self.receipt.accepted + self.receipt.already_there > 0
+    }
+
+    /// Whether less might have passed whole.
+    pub(super) fn is_throttled(&self) -> bool {
+        matches!(self.fault, Some(Fault::Throttled | Fault::Silent))
+    }
+
+    /// The row is to be sent again, for this reason.
+    pub(super) fn leave(&mut self, row: usize, fault: Fault) {
+        self.left.push(row);
+        self.fault = self.fault.take().max(Some(fault));
+    }
+
+    fn add(&mut self, row: usize, item: &RawValue, op_type: OpType) {
+        let Ok(Item { create: Outcome { status, failure_store, error: json } }) =
+            serde_json::from_str(item.get())
+        else {
+            return self.leave(row, Fault::Silent);
+        };
+        let error = json.map(|json| error(json.get())).unwrap_or_default();
+        let reason = || format!("{}: {}", error.kind, error.reason);
+        match (status, op_type) {
             // With `create` only what is new is stored; with `index` 200 says that an older version was replaced.
-            (200, OpType::Index) => {
-                self.receipt.already_there += 1;
-                return;
-            }
+            (200, OpType::Index) => self.receipt.already_there += 1,
             (200..=299, _) => {
                 self.receipt.accepted += 1;
-                self.in_failure_store += u64::from(failure_store.is_some_and(|state| state == "used"));
-                return;
+                self.in_failure_store += u64::from(failure_store == "used");
             }
             (409, OpType::Create) if error.kind == "version_conflict_engine_exception" => {
                 self.receipt.already_there += 1;
-                return;
             }
-            _ if is_of_the_row(status, &error) => {
-                let reason = format!("{}: {}", error.kind, error.reason);
-                self.receipt.refused.push(Refused { index, kind: "refused", reason });
-                return;
-            }
-            _ => fault(status, &error),
-        };
-        self.left.push(index);
-        self.fault = self.fault.take().max(Some(fault));
+            _ => match blame(status, &error) {
+                Blame::Row => {
+                    self.receipt.refused.push(Refused { index: row, kind: "refused", reason: reason() });
+                }
+                Blame::Place => self.leave(row, fault(status, &error)),
+                Blame::Unknown { is_final } => {
+                    let (reason, fault) = (format!("status {status}, {}", reason()), fault(status, &error));
+                    self.doubts.push(Doubt { row, is_final, reason, fault });
+                }
+            },
+        }
     }
 }
 
-/// Whether no other row would be refused for this, and this one always.
-fn is_of_the_row(status: u16, error: &Error<'_>) -> bool {
+/// Who is at fault, as far as the words tell.
+enum Blame {
+    /// The row: no other one would be refused for this, and this one always.
+    Row,
+    /// The place, or the moment.
+    Place,
+    /// One of the two.
+    Unknown { is_final: bool },
+}
+
+fn blame(status: u16, error: &Error<'_>) -> Blame {
     /// What an `illegal_argument_exception` about a row says; others speak of pipelines, aliases, data streams.
     const OF_THE_ROW: [&str; 4] =
         ["Limit of total fields", "immense term", "bytes can be at most", "number of nested documents"];
-    match &*error.kind {
-        _ if status != 400 => false,
-        "mapper_parsing_exception" | "document_parsing_exception" | "strict_dynamic_mapping_exception" => {
-            true
+    /// A row may meet these although one before it in its request did not.
+    const OF_THE_PLACE: [&str; 5] = [
+        "index_closed_exception",
+        "index_not_found_exception",
+        "invalid_index_name_exception",
+        "cluster_block_exception",
+        "security_exception",
+    ];
+    match (status, &*error.kind) {
+        (
+            400,
+            "mapper_parsing_exception" | "document_parsing_exception" | "strict_dynamic_mapping_exception",
+        ) => Blame::Row,
+        (400, "illegal_argument_exception") if OF_THE_ROW.iter().any(|text| error.reason.contains(text)) => {
+            Blame::Row
         }
-        "illegal_argument_exception" => OF_THE_ROW.iter().any(|text| error.reason.contains(text)),
-        _ => false,
+        (_, "circuit_breaking_exception") => Blame::Place,
+        (_, kind) if OF_THE_PLACE.contains(&kind) => Blame::Place,
+        (401 | 403 | 404 | 408 | 409 | 429, _) => Blame::Place,
+        (400..=499, _) => Blame::Unknown { is_final: true },
+        // A pipeline that fails for a row, or a shard that is not well.
+        (500, _) => Blame::Unknown { is_final: false },
+        _ => Blame::Place,
     }
 }
 
@@ -175,7 +264,7 @@ pub(super) fn fault(status: u16, error: &Error<'_>) -> Fault {
     match (status, &*error.kind) {
         // Only the flood stage of the disk blocks with this status.
         (429, "cluster_block_exception") => Fault::StorageFull(code()),
-        (429, _) => Fault::Throttled,
+        (429, _) | (_, "circuit_breaking_exception") => Fault::Throttled,
         // A conflict other than that of a repeated `create` is between two writers, and passes.
         (409 | 500.., _) => Fault::Overloaded(status),
         (_, "index_not_found_exception") => Fault::Missing,

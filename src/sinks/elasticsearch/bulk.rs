@@ -10,7 +10,7 @@ use flate2::{Compression, write::GzEncoder};
 
 use crate::config::OpType;
 use crate::deploy::elastic::set_aside;
-use crate::sinks::{Batch, Refused};
+use crate::sinks::{Batch, Refused, original};
 use crate::tables::object::{Nulls, Objects};
 use crate::tables::{Oddities, iso8601};
 
@@ -27,6 +27,8 @@ const TIMESTAMP: &str = "@timestamp";
 pub(super) struct Form {
     pub(super) op_type: OpType,
     pub(super) gzip: bool,
+    /// Whether the record as received is a member.
+    pub(super) original: bool,
     /// Members beside the columns and `@timestamp`: the field, and the present second.
     pub(super) stamp: Option<(String, i64)>,
 }
@@ -65,19 +67,28 @@ pub(super) fn estimate(batch: &Batch, rows: &[usize]) -> usize {
         .sum()
 }
 
-/// Writes as many of the rows in `range` as fit into `bytes_max`, and one in any case, into the buffer.
+/// Writes as many of the rows in `range` as fit into `bytes_max`, and one in any case, into the buffer; in front of them
+/// the witness, a batch of one, if there is any.
 pub(super) fn encode(
     form: &Form,
     batch: &Batch,
     rows: &[usize],
     range: Range<usize>,
+    witness: Option<&Batch>,
     bytes_max: usize,
     buffer: Vec<u8>,
 ) -> io::Result<Bulk> {
-    let mut documents = Documents::new(form, batch);
     let mut body = Body::new(form.gzip, buffer);
+    if let Some(witness) = witness {
+        let mut documents = Documents::new(form, witness);
+        for record in witness.records.iter() {
+            body.add(usize::MAX, |out| documents.write(record, out))?;
+        }
+    }
+    let mut documents = Documents::new(form, batch);
     let mut end = range.start;
     for record in rows[range.clone()].iter().filter_map(|place| batch.records.get(*place)) {
+        let bytes_max = if end == range.start { usize::MAX } else { bytes_max };
         if !body.add(bytes_max, |out| documents.write(record, out))? {
             break;
         }
@@ -129,6 +140,9 @@ impl<'f> Documents<'f> {
         // The object has a member at least, the collector's name: what follows is one more.
         out.pop();
         out.extend_from_slice(self.stamp.as_bytes());
+        if self.form.original {
+            original::append(record, out)?;
+        }
         if self.form.stamp.as_ref().is_none_or(|(field, _)| field != TIMESTAMP) {
             out.extend_from_slice(b",\"@timestamp\":\"");
             out.extend_from_slice(iso8601(record.second).as_bytes());
@@ -166,7 +180,7 @@ impl Body {
         let begin = self.plain.len();
         write(&mut self.plain)?;
         let added = self.plain.len() - begin;
-        if self.bytes > 0 && self.bytes + added > bytes_max {
+        if self.bytes + added > bytes_max {
             self.plain.truncate(begin);
             return Ok(false);
         }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use collectors::Response;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::answer::{self, Error};
 use crate::sinks::http::Remote;
@@ -27,8 +28,8 @@ pub(super) enum Reply {
     Items(Response),
     /// Something in it is refused, and so all of it.
     Refused(RemoteError, String),
-    /// It is larger than what is taken.
-    TooLarge,
+    /// It is larger than what is taken, or said to be; the error is for when that cannot be.
+    TooLarge(RemoteError),
 }
 
 /// What is sent.
@@ -111,7 +112,13 @@ impl Cluster {
         let response = self.send(request).await?;
         match response.status {
             StatusCode::OK => Ok(Reply::Items(response)),
-            StatusCode::PAYLOAD_TOO_LARGE => Ok(Reply::TooLarge),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let kind = RemoteErrorKind::Overloaded {
+                    status: response.status.as_u16(),
+                    retry_after: self.remote.retry_after(&response.headers),
+                };
+                Ok(Reply::TooLarge(self.remote.error(kind, &response.headers)))
+            }
             StatusCode::BAD_REQUEST => {
                 let reason = told(&response.body).reason.into_owned();
                 Ok(Reply::Refused(self.refusal(&response, index), reason))
@@ -160,7 +167,7 @@ fn told(body: &[u8]) -> Error<'_> {
     #[derive(Deserialize)]
     struct Told<'a> {
         #[serde(borrow)]
-        error: Error<'a>,
+        error: &'a RawValue,
     }
-    serde_json::from_slice::<Told<'_>>(body).map(|told| told.error).unwrap_or_default()
+    serde_json::from_slice::<Told<'_>>(body).map(|told| answer::error(told.error.get())).unwrap_or_default()
 }

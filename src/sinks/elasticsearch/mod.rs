@@ -7,9 +7,9 @@ mod bulk;
 mod call;
 mod server;
 mod setup;
+mod witness;
 mod write;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,10 +23,12 @@ use url::{Url, form_urlencoded};
 use self::bulk::Form;
 use self::call::{Cluster, Request};
 use self::server::Server;
+use self::witness::{Strikes, Witnesses};
 use super::buffers::Buffers;
 use super::http::Remote;
 use super::meters::SinkMeters;
 use super::remote::Service;
+use super::request_size::RequestSize;
 use super::sink_thread::SinkThread;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished};
 use crate::config::{ElasticsearchSettings, Environment, Refresh};
@@ -53,8 +55,9 @@ struct State {
     cluster: Cluster,
     /// Who answers; not yet known while nobody did.
     server: OnceCell<Option<Server>>,
-    /// Bytes of a request at most: as set, or less where a request was too large.
-    bytes_max: AtomicUsize,
+    size: RequestSize,
+    witnesses: Witnesses,
+    strikes: Strikes,
     encoding: SinkThread,
     buffers: Buffers,
     /// Records that went to a failure store, not told yet.
@@ -80,11 +83,13 @@ impl ElasticsearchSink {
             settings.connection.retry_after_max,
         );
         let urls = settings.urls.iter().map(|url| url.as_str().trim_end_matches('/').to_owned()).collect();
-        let bytes_max = usize::try_from(settings.bulk_bytes_max).unwrap_or(usize::MAX);
+        let in_flight = usize::try_from(settings.calls_in_flight).unwrap_or(usize::MAX);
         let state = State {
             cluster: Cluster::new(remote, urls),
             server: OnceCell::new(),
-            bytes_max: AtomicUsize::new(bytes_max),
+            size: RequestSize::new(bulk_bytes_max(&settings), in_flight),
+            witnesses: Witnesses::default(),
+            strikes: Strikes::default(),
             encoding: SinkThread::default(),
             buffers: Buffers::default(),
             in_failure_store: Mutex::new(Paced::new(FAILURE_STORE_INTERVAL)),
@@ -97,20 +102,9 @@ impl ElasticsearchSink {
 
 impl State {
     fn form(&self) -> Form {
-        let ElasticsearchSettings { op_type, gzip, execution_time_field, .. } = &self.settings;
+        let ElasticsearchSettings { op_type, gzip, raw_record, execution_time_field, .. } = &self.settings;
         let stamp = execution_time_field.clone().map(|field| (field, self.clock.now()));
-        Form { op_type: *op_type, gzip: *gzip, stamp }
-    }
-
-    fn bytes_max(&self) -> usize {
-        self.bytes_max.load(Ordering::Relaxed)
-    }
-
-    /// From now on requests are smaller than one that was too large, unless it was of a single row.
-    fn shrink(&self, rows: usize, bytes: usize) {
-        if rows > 1 && self.bytes_max.fetch_min(bytes / 2, Ordering::Relaxed) > bytes / 2 {
-            tracing::warn!(bytes, "a request was too large: smaller ones are sent from now on");
-        }
+        Form { op_type: *op_type, gzip: *gzip, original: *raw_record, stamp }
     }
 
     /// Says that records are in the failure store, which somebody must look into.
@@ -155,6 +149,11 @@ impl State {
     }
 }
 
+/// Bytes of a request at most, as set.
+fn bulk_bytes_max(settings: &ElasticsearchSettings) -> usize {
+    usize::try_from(settings.bulk_bytes_max).unwrap_or(usize::MAX)
+}
+
 /// A name as a part of a path.
 fn segment(name: &str) -> String {
     form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
@@ -166,8 +165,9 @@ impl Sink for ElasticsearchSink {
         Redelivery::Harmless
     }
 
+    /// As set, not as learnt: routes plan with it, and what is learnt is soon another size.
     fn batch_bytes(&self) -> usize {
-        BATCH_BYTES.min(self.state.bytes_max())
+        BATCH_BYTES.min(bulk_bytes_max(&self.state.settings))
     }
 
     fn writes_in_flight(&self) -> usize {

@@ -1,12 +1,15 @@
 //! `elasticsearch`: against a fake for what a healthy node will not do, against a real node for everything else.
 
 mod addresses;
+mod blame;
+mod chaos;
 mod happy;
 mod killed;
 mod node;
 mod refusals;
 mod requests;
 mod setup;
+mod sizes;
 
 use std::fs;
 

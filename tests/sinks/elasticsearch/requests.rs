@@ -5,7 +5,7 @@ use std::time::Duration;
 use ccfd::sinks::{Sink, remote::RemoteErrorKind};
 use collectors::Outcome;
 
-use super::{INDEX, batch, failure, failure_of_all, sink, sink_at};
+use super::{INDEX, batch, batch_of, event, failure, failure_of_all, sink, sink_at};
 use crate::support::{
     fake::{Fate, Reply, Step},
     fake_elastic::{Elastic, elastic_error},
@@ -87,7 +87,8 @@ async fn a_row_that_is_too_large_alone_is_refused_and_the_others_pass() {
     let elastic = Elastic::plain();
     let too_large = || Step::from(Reply::status(413));
     elastic.server.script_for("_bulk", [too_large(), too_large()]);
-    let receipt = sink_at(elastic.server.url()).write(batch(&["a", "b"])).await.unwrap();
+    let large = event("a").replace("owner", &"x".repeat(2 << 20));
+    let receipt = sink_at(elastic.server.url()).write(batch_of([large, event("b")])).await.unwrap();
     let refused = &receipt.refused[0];
     assert_eq!((receipt.accepted, refused.index, refused.kind), (1, 0, "too_large"));
 }

@@ -46,11 +46,8 @@ impl Node {
         let fault = self.faults.iter_mut().find(|fault| fault.times > 0 && ["*", &id].contains(&&*fault.id));
         if let Some(fault) = fault {
             fault.times -= 1;
-            return failed(
-                fault.status,
-                &fault.error_type,
-                "fails on demand; a preview: 'somebody@example.com'",
-            );
+            let error = json!({ "type": fault.error_type, "reason": fault.reason, "index": index });
+            return json!({ verb: { "_index": index, "_id": id, "status": fault.status, "error": error } });
         }
         let document = match document {
             Ok(document @ Value::Object(_)) => document,

@@ -11,8 +11,13 @@ use std::{
 use serde_json::{Value, json};
 use tokio_rustls::rustls::ServerConfig;
 
-use super::fake::{Fake, Reply, Request};
+use super::{
+    chaos::{Chaos, Whim},
+    fake::{Fake, Fate, Reply, Request},
+};
 
+/// Levels of JSON at which the stack of a node overflows. It never answers then.
+const STACK_LEVELS: usize = 1_000;
 /// `http.max_content_length` of a node that nobody has configured.
 const BODY_MAX: usize = 100 << 20;
 
@@ -28,6 +33,9 @@ struct Node {
     /// Index to id to document.
     documents: BTreeMap<String, BTreeMap<String, Value>>,
     faults: Vec<Fault>,
+    /// What larger `_bulk` requests meet, and from which size on.
+    limit: Option<(usize, Whim)>,
+    chaos: Option<Chaos>,
     /// Path to body: index and component templates.
     templates: BTreeMap<String, Value>,
     auto_ids: usize,
@@ -39,6 +47,8 @@ struct Fault {
     times: usize,
     status: u16,
     error_type: String,
+    /// `null` for none.
+    reason: Value,
 }
 
 impl Elastic {
@@ -50,7 +60,8 @@ impl Elastic {
         let node = Arc::new(Mutex::new(Node::default()));
         let state = node.clone();
         let server = Fake::start(tls, move |request| {
-            let reply = state.lock().unwrap().answer(request);
+            let whim = state.lock().unwrap().whim(request);
+            let reply = whim.answer(|| state.lock().unwrap().answer(request));
             // Clients of Elastic refuse a server that does not say this.
             reply.with_header("x-elastic-product", "Elasticsearch")
         });
@@ -65,8 +76,29 @@ impl Elastic {
     /// Answers so for the next documents with this id (`*`: any), as many times; `usize::MAX` is for ever.
     /// `fail("audit_log-1", 1, 429, "es_rejected_execution_exception")`
     pub fn fail(&self, id: &str, times: usize, status: u16, error_type: &str) {
+        self.fail_saying(
+            id,
+            times,
+            status,
+            error_type,
+            "fails on demand; a preview: 'somebody@example.com'".into(),
+        );
+    }
+
+    /// The same, for this reason.
+    pub fn fail_saying(&self, id: &str, times: usize, status: u16, error_type: &str, reason: Value) {
         let (id, error_type) = (id.to_owned(), error_type.to_owned());
-        self.node.lock().unwrap().faults.push(Fault { id, times, status, error_type });
+        self.node.lock().unwrap().faults.push(Fault { id, times, status, error_type, reason });
+    }
+
+    /// From now on `_bulk` requests that are larger, as sent, meet this; `None` lets all through.
+    pub fn limit(&self, limit: Option<(usize, Whim)>) {
+        self.node.lock().unwrap().limit = limit;
+    }
+
+    /// From now on writes meet what is drawn from this seed.
+    pub fn unleash(&self, seed: u64) {
+        self.node.lock().unwrap().chaos = Some(Chaos::new(seed));
     }
 
     /// Takes back every [`Elastic::fail`].
@@ -86,12 +118,27 @@ impl Elastic {
 }
 
 impl Node {
+    /// What becomes of a request, whatever it asks for.
+    fn whim(&mut self, request: &Request) -> Whim {
+        if !request.path.ends_with("_bulk") {
+            return Whim::Well;
+        }
+        match (self.limit, &mut self.chaos) {
+            (Some((bytes, whim)), _) if request.body.len() > bytes => whim,
+            (_, Some(chaos)) => chaos.draw(request.body.len()),
+            (_, None) => Whim::Well,
+        }
+    }
+
     fn answer(&mut self, request: &Request) -> Reply {
         if self.authorization.is_some() && self.authorization.as_deref() != request.header("authorization") {
             return elastic_error(401, "security_exception", "unable to authenticate user");
         }
         if request.body.len() > BODY_MAX {
             return Reply::status(413);
+        }
+        if request.content().is_ok_and(|content| levels(&content) > STACK_LEVELS) {
+            return Reply::status(200).with_fate(Fate::Lost);
         }
         let segments = request.segments();
         let path: Vec<_> = segments.iter().map(String::as_str).collect();
@@ -140,6 +187,22 @@ pub fn elastic_error(status: u16, error_type: &str, reason: &str) -> Reply {
     let error = json!({ "type": error_type, "reason": reason });
     let root = json!({ "root_cause": [error.clone()], "type": error_type, "reason": reason });
     Reply::json(status, &json!({ "error": root, "status": status }))
+}
+
+/// How deep brackets stand within each other anywhere in it, outside of texts.
+fn levels(json: &[u8]) -> usize {
+    let (mut level, mut deepest, mut inside, mut escaped) = (0_usize, 0, false, false);
+    for byte in json {
+        match byte {
+            b'"' if !escaped => inside = !inside,
+            b'{' | b'[' if !inside => level += 1,
+            b'}' | b']' if !inside => level = level.saturating_sub(1),
+            _ => {}
+        }
+        escaped = inside && *byte == b'\\' && !escaped;
+        deepest = deepest.max(level);
+    }
+    deepest
 }
 
 fn greeting() -> Value {

@@ -14,7 +14,10 @@ use serde_json::{Value, json};
 use tokio_rustls::rustls::ServerConfig;
 
 use self::{connectors::Connector, execute::Index};
-use super::fake::{Fake, Reply, Request};
+use super::{
+    chaos::{Chaos, Whim},
+    fake::{Fake, Reply, Request},
+};
 
 /// `server.maxPayload` of a Kibana that nobody has configured.
 const BODY_MAX: usize = 1_048_576;
@@ -35,6 +38,9 @@ struct State {
     /// A document's `Id` and what Elasticsearch says about it: the reason, and the cause of that.
     refused: BTreeMap<String, (String, Option<String>)>,
     connectors_made: usize,
+    /// What larger runs meet, and from which size on.
+    limit: Option<(usize, Whim)>,
+    chaos: Option<Chaos>,
 }
 
 impl Kibana {
@@ -50,9 +56,14 @@ impl Kibana {
             indices: BTreeMap::new(),
             refused: BTreeMap::new(),
             connectors_made: 0,
+            limit: None,
+            chaos: None,
         }));
         let answering = state.clone();
-        let server = Fake::start(tls, move |request| answering.lock().unwrap().answer(request));
+        let server = Fake::start(tls, move |request| {
+            let whim = answering.lock().unwrap().whim(request);
+            whim.answer(|| answering.lock().unwrap().answer(request))
+        });
         Self { server, state }
     }
 
@@ -87,6 +98,16 @@ impl Kibana {
         state.indices.get(index).map(Index::documents).unwrap_or_default()
     }
 
+    /// From now on runs whose request is larger meet this; `None` lets all through.
+    pub fn limit(&self, limit: Option<(usize, Whim)>) {
+        self.state.lock().unwrap().limit = limit;
+    }
+
+    /// From now on runs meet what is drawn from this seed.
+    pub fn unleash(&self, seed: u64) {
+        self.state.lock().unwrap().chaos = Some(Chaos::new(seed));
+    }
+
     /// Gives an index a `default_pipeline` that sets `_id` from this field. As with the real one, a document that is
     /// there already fails its run.
     pub fn set_ids_from(&self, index: &str, field: &str) {
@@ -108,6 +129,18 @@ impl Kibana {
 }
 
 impl State {
+    /// What becomes of a request, whatever it asks for.
+    fn whim(&mut self, request: &Request) -> Whim {
+        if !request.path.ends_with("_execute") {
+            return Whim::Well;
+        }
+        match (self.limit, &mut self.chaos) {
+            (Some((bytes, whim)), _) if request.body.len() > bytes => whim,
+            (_, Some(chaos)) => chaos.draw(request.body.len()),
+            (_, None) => Whim::Well,
+        }
+    }
+
     fn answer(&mut self, request: &Request) -> Reply {
         if request.header("authorization") != Some(&*self.authorization) {
             return boom(401, "[security_exception]: unable to authenticate user for REST request");
@@ -190,10 +223,26 @@ pub fn thrown(connector: &str, service_message: &str) -> Reply {
 fn body(request: &Request) -> Result<Value, Reply> {
     let refused = || boom(400, "Invalid request payload JSON format");
     let content = request.content().map_err(|_| refused())?;
-    match serde_json::from_slice(&content).map_err(|_| refused())? {
+    match serde_json::from_slice(&content).map(as_javascript).map_err(|_| refused())? {
         body @ Value::Object(_) => Ok(body),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             Err(refused())
         }
+    }
+}
+
+/// Kibana's numbers are JavaScript's, doubles one and all: a whole number beyond 2^53 becomes one of its neighbours.
+fn as_javascript(value: Value) -> Value {
+    match value {
+        Value::Number(number) => {
+            let double = number.as_f64().unwrap_or_default();
+            // JavaScript writes these without a fraction.
+            if double.fract() == 0.0 && double.abs() < 9e18 { json!(double as i64) } else { json!(double) }
+        }
+        Value::Array(values) => values.into_iter().map(as_javascript).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (name, as_javascript(value))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => value,
     }
 }

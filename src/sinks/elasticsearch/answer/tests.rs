@@ -14,7 +14,7 @@ fn body(items: &[(u16, &str, &str)]) -> String {
 }
 
 fn of(items: &[(u16, &str, &str)]) -> Answered {
-    read(body(items).as_bytes(), items.len(), OpType::Create).unwrap()
+    read(body(items).as_bytes(), items.len(), false, OpType::Create).unwrap()
 }
 
 /// What becomes of a lone row.
@@ -50,13 +50,6 @@ fn nothing_is_rejected_when_the_index_or_the_cluster_is_at_fault() {
         (404, "index_not_found_exception", "", Fault::Missing),
         (403, "security_exception", "", Fault::Forbidden("security_exception".into())),
         (
-            400,
-            "illegal_argument_exception",
-            "pipeline with id [x] does not exist",
-            Fault::Place("illegal_argument_exception".into()),
-        ),
-        (400, "never_heard_of_exception", "", Fault::Place("never_heard_of_exception".into())),
-        (
             429,
             "cluster_block_exception",
             "TOO_MANY_REQUESTS/12",
@@ -64,11 +57,32 @@ fn nothing_is_rejected_when_the_index_or_the_cluster_is_at_fault() {
         ),
         (429, "es_rejected_execution_exception", "", Fault::Throttled),
         (503, "unavailable_shards_exception", "", Fault::Overloaded(503)),
-        (500, "mapper_parsing_exception", "", Fault::Overloaded(500)),
+        (503, "circuit_breaking_exception", "", Fault::Throttled),
     ] {
         let answered = verdict(status, kind, reason);
         assert_eq!((&answered.receipt, &answered.left), (&Receipt::default(), &vec![0]), "{kind}");
         assert_eq!(answered.fault, Some(wanted));
+    }
+}
+
+#[test]
+fn where_the_words_do_not_tell_the_row_is_in_doubt() {
+    let place = |kind: &str| Fault::Place(kind.to_owned());
+    for (status, kind, reason, is_final, fault) in [
+        (
+            400,
+            "illegal_argument_exception",
+            "pipeline with id [x] does not exist",
+            true,
+            place("illegal_argument_exception"),
+        ),
+        (400, "never_heard_of_exception", "", true, place("never_heard_of_exception")),
+        (500, "fail_processor_exception", "", false, Fault::Overloaded(500)),
+    ] {
+        let answered = verdict(status, kind, reason);
+        assert_eq!((&answered.receipt, &answered.left), (&Receipt::default(), &vec![]), "{kind}");
+        let reason = format!("status {status}, {kind}: {reason}");
+        assert_eq!(answered.doubts, [Doubt { row: 0, is_final, reason, fault }]);
     }
 }
 
@@ -85,14 +99,14 @@ fn of_several_faults_the_one_that_needs_a_person_is_told() {
 fn an_id_that_is_there_is_no_failure_when_creating() {
     let conflict = (409, "version_conflict_engine_exception", "document already exists");
     assert_eq!(of(&[conflict]).receipt, Receipt { already_there: 1, ..Receipt::default() });
-    let answered = read(body(&[conflict]).as_bytes(), 1, OpType::Index).unwrap();
+    let answered = read(body(&[conflict]).as_bytes(), 1, false, OpType::Index).unwrap();
     assert_eq!((answered.left, answered.fault), (vec![0], Some(Fault::Overloaded(409))));
 }
 
 #[test]
 fn replaced_documents_were_there_already() {
     let body = r#"{"errors":false,"items":[{"index":{"status":200}},{"index":{"status":201}}]}"#;
-    let receipt = read(body.as_bytes(), 2, OpType::Index).unwrap().receipt;
+    let receipt = read(body.as_bytes(), 2, false, OpType::Index).unwrap().receipt;
     assert_eq!((receipt.accepted, receipt.already_there), (1, 1));
 }
 
@@ -104,22 +118,22 @@ fn all_taken_is_told_at_a_glance_and_means_the_same() {
     assert_eq!(at_a_glance(timed.as_bytes(), 2).unwrap(), glance);
     let spread = taken.replace("]}", "] }");
     assert!(at_a_glance(spread.as_bytes(), 2).is_none());
-    assert_eq!(glance, read(spread.as_bytes(), 2, OpType::Create).unwrap());
+    assert_eq!(glance, read(spread.as_bytes(), 2, false, OpType::Create).unwrap());
 }
 
 #[test]
 fn a_document_in_the_failure_store_is_counted() {
     let body = r#"{"errors":false,"items":[{"create":{"status":201,"failure_store":"used"}},{"create":{"status":201}}]}"#;
-    let answered = read(body.as_bytes(), 2, OpType::Create).unwrap();
+    let answered = read(body.as_bytes(), 2, false, OpType::Create).unwrap();
     assert_eq!((answered.receipt.accepted, answered.in_failure_store), (2, 1));
 }
 
 #[test]
 fn an_answer_that_does_not_speak_of_every_row_is_none() {
     let one = body(&[(201, "", "")]);
-    assert_eq!(read(one.as_bytes(), 2, OpType::Create).unwrap_err(), "1 items for 2 rows");
+    assert_eq!(read(one.as_bytes(), 2, false, OpType::Create).unwrap_err(), "1 items for 2 rows");
     for cut in ["", "{}", "<html>secret</html>", r#"{"errors":false,"items":[{"create":{"status":201}}"#] {
-        let why = read(cut.as_bytes(), 1, OpType::Create).unwrap_err();
+        let why = read(cut.as_bytes(), 1, false, OpType::Create).unwrap_err();
         assert!(why.starts_with("not an answer to _bulk") && !why.contains("secret"), "{why}");
     }
 }

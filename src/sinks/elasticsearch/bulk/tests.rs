@@ -8,7 +8,7 @@ use super::*;
 use crate::sinks::samples::{NOW, event};
 use crate::tables::AUDIT_LOGS;
 
-const PLAIN: Form = Form { op_type: OpType::Create, gzip: false, stamp: None };
+const PLAIN: Form = Form { op_type: OpType::Create, gzip: false, original: false, stamp: None };
 
 /// A batch of audit events with these ids.
 fn batch(ids: &[&str]) -> Batch {
@@ -20,7 +20,7 @@ fn batch(ids: &[&str]) -> Batch {
 }
 
 fn encoded(form: &Form, batch: &Batch, range: Range<usize>, bytes_max: usize) -> Bulk {
-    encode(form, batch, &admit(&batch.records).0, range, bytes_max, Vec::new()).unwrap()
+    encode(form, batch, &admit(&batch.records).0, range, None, bytes_max, Vec::new()).unwrap()
 }
 
 /// The lines of a body that is not compressed.
@@ -99,4 +99,12 @@ fn documents_are_stamped_in_a_field_of_their_own_or_in_place_of_their_time() {
 fn the_operation_is_the_one_that_is_set() {
     let form = Form { op_type: OpType::Index, ..PLAIN };
     assert_eq!(lines(&encoded(&form, &batch(&["a"]), 0..1, usize::MAX))[0]["index"]["_id"], "a");
+}
+
+#[test]
+fn the_record_as_received_is_a_member_where_that_is_wanted() {
+    let batch = batch(&["a"]);
+    let document = lines(&encoded(&Form { original: true, ..PLAIN }, &batch, 0..1, usize::MAX)).remove(1);
+    let raw = std::str::from_utf8(&batch.records[0].raw).unwrap();
+    assert_eq!((&document["event.original"], &document["Id"]), (&Value::from(raw), &Value::from("a")));
 }

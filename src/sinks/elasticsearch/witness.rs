@@ -1,0 +1,97 @@
+//! What tells the fault of a row from that of its place, where no neighbour does: a row that passed before, sent once
+//! more in the same request, and a count of failures that come again.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use collectors::IdHash;
+use tokio::time::Instant;
+
+use crate::sinks::Batch;
+
+/// The longest record that is kept as a witness: it is copied for every request.
+const BYTES_MAX: usize = 16 << 10;
+/// A failure that may pass is a row's own after so many, over so long, each of them while another row passed. A shard
+/// that moves is back by then.
+const STRIKES: u32 = 8;
+const STRIKES_OVER: Duration = Duration::from_secs(60);
+/// Rows that are counted at most, and how long one is remembered that did not fail again.
+const COUNTED_MAX: usize = 10_000;
+const COUNTED_FOR: Duration = Duration::from_secs(3600);
+
+/// By index, a row that passed last.
+#[derive(Default)]
+pub(super) struct Witnesses(Mutex<HashMap<String, Batch>>);
+
+impl Witnesses {
+    /// The witness for an index: a batch of one.
+    pub(super) fn of(&self, index: &str) -> Option<Batch> {
+        self.held().get(index).cloned()
+    }
+
+    /// Keeps the row at this place of a batch, which has passed just now. A recent one is best: in a data stream an id
+    /// is known as long as its backing index is written to.
+    pub(super) fn keep(&self, index: &str, batch: &Batch, place: usize) {
+        let Some(record) = batch.records.get(place).filter(|record| record.raw.len() <= BYTES_MAX) else {
+            return;
+        };
+        // A copy: the record is a slice of its page, which is to go.
+        let copy = record.clone().with_raw(Bytes::copy_from_slice(&record.raw));
+        let witness = Batch { records: [copy].into(), ..batch.clone() };
+        self.held().insert(index.to_owned(), witness);
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<String, Batch>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How often rows failed in a way that may pass, while others passed.
+#[derive(Default)]
+pub(super) struct Strikes(Mutex<HashMap<IdHash, Struck>>);
+
+struct Struck {
+    times: u32,
+    first: Instant,
+    last: Instant,
+}
+
+impl Strikes {
+    /// Counts one more; whether it is the row's own fault by now.
+    pub(super) fn add(&self, id: IdHash) -> bool {
+        let now = Instant::now();
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|_, struck| now - struck.last < COUNTED_FOR);
+        if held.len() >= COUNTED_MAX && !held.contains_key(&id) {
+            return false;
+        }
+        let struck = held.entry(id).or_insert(Struck { times: 0, first: now, last: now });
+        struck.times += 1;
+        struck.last = now;
+        let is_own = struck.times >= STRIKES && now - struck.first >= STRIKES_OVER;
+        if is_own {
+            held.remove(&id);
+        }
+        is_own
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_is_the_rows_own_after_many_over_a_while() {
+        let strikes = Strikes::default();
+        let (often, slowly) = (IdHash::of("often"), IdHash::of("slowly"));
+        assert!((0..100).all(|_| !strikes.add(often)), "all of them at once");
+        for _ in 1..STRIKES {
+            assert!(!strikes.add(slowly));
+            tokio::time::advance(STRIKES_OVER).await;
+        }
+        assert!(strikes.add(slowly) && strikes.add(often));
+        assert!(!strikes.add(often), "counted anew once it was refused");
+    }
+}
