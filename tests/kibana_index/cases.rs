@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use ccfd::{
     pipeline::policy::Action,
-    sinks::{Receipt, Redelivery, Sink, remote::RemoteErrorKind},
+    sinks::{Batch, Receipt, Redelivery, Sink, remote::RemoteErrorKind},
     tables::CHAT_COMPLETIONS,
 };
+use collectors::{IdHash, Record};
 use serde_json::json;
 
-use super::{INDEX, NAME, action, batch, batch_of, failed, ids, kind, runs, sink, times};
+use super::{INDEX, NAME, SECOND, action, batch, batch_of, failed, ids, kind, runs, sink, times};
 use crate::support::{
-    fake::{Ca, Fate, Step},
+    chaos::Whim,
+    fake::{Ca, Fate, Reply, Step},
     fake_kibana::{Kibana, boom, thrown},
 };
 
@@ -173,12 +176,67 @@ async fn what_is_no_answer_of_kibana_is_not_believed() {
     let kibana = Kibana::plain();
     let sink = sink(&kibana, "");
     sink.write(batch(&["a"])).await.unwrap();
-    let page = crate::support::fake::Reply::status(200).with_body("<html>Welcome</html>");
-    let moved = crate::support::fake::Reply::status(302).with_header("location", "/login");
-    for reply in [page, moved, crate::support::fake::Reply::json(200, &json!({ "status": "queued" }))] {
+    let page = Reply::status(200).with_body("<html>Welcome</html>");
+    let moved = Reply::status(302).with_header("location", "/login");
+    let queued = Reply::json(200, &json!({ "status": "queued" }));
+    let silent = Reply::json(200, &json!({ "status": "error", "service_message": null }));
+    for reply in [page, moved, queued, silent] {
         kibana.server.script_for("_execute", [reply.into()]);
         let kind = failed(sink.write(batch(&["b"])).await.unwrap_err());
-        assert!(matches!(kind, RemoteErrorKind::NotUnderstood(_)), "{kind}");
+        assert!(
+            matches!(kind, RemoteErrorKind::NotUnderstood(_) | RemoteErrorKind::Unconfirmed { .. }),
+            "{kind}"
+        );
     }
     assert_eq!(times(&kibana, &["a", "b"]), [1, 0]);
+}
+
+#[tokio::test]
+async fn words_that_are_missing_do_not_make_a_good_answer_unreadable() {
+    let kibana = Kibana::plain();
+    let bare =
+        json!({ "status": "ok", "message": null, "service_message": null, "retry": null, "data": null });
+    kibana.server.script_for("_execute", [Reply::json(200, &bare).into()]);
+    assert_eq!(sink(&kibana, "").write(batch(&["a"])).await.unwrap(), accepted(1));
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_not_understood_is_not_repeated_while_no_answer_can_be_read() {
+    let kibana = Kibana::plain();
+    let sink = sink(&kibana, "");
+    sink.write(batch(&["a"])).await.unwrap();
+    // A proxy begins to change every answer.
+    let page = || Step::from(Reply::status(200).with_body("<html>Welcome</html>"));
+    kibana.limit(Some((0, Whim::PageAfter)));
+    for _ in 0..2 {
+        let kind = failed(sink.write(batch(&["b"])).await.unwrap_err());
+        assert_eq!(action(kind), Action::BackOff);
+    }
+    // The third time a person is asked, and the answer to a look that cannot be read keeps it from a fourth.
+    let kind = failed(sink.write(batch(&["b"])).await.unwrap_err());
+    assert_eq!((kind.clone(), action(kind)), (RemoteErrorKind::Unconfirmed { writes: 3 }, Action::Park));
+    kibana.server.script_for("/connector/", [page()]);
+    let looked = failed(sink.write(batch(&["b"])).await.unwrap_err());
+    assert!(matches!(looked, RemoteErrorKind::NotUnderstood(_)), "{looked}");
+    assert_eq!(times(&kibana, &["b"]), [3]);
+    kibana.limit(None);
+    assert_eq!(sink.write(batch(&["c"])).await.unwrap(), accepted(1));
+}
+
+#[tokio::test]
+async fn whole_numbers_that_javascript_would_change_arrive_as_they_are() {
+    let kibana = Kibana::plain();
+    let number = "9007199254740993";
+    let raw = format!(
+        r#"{{"id":"a","created":{SECOND},"seed":-{number},"metadata":{{"n":[{{"m":{number}}}],"f":0.5}}}}"#
+    );
+    let record = Record::new(Bytes::from(raw), SECOND, IdHash::of("a"), None);
+    let batch = Batch { records: [record].into(), ..batch_of(&CHAT_COMPLETIONS, &["a"], "") };
+    sink(&kibana, "").write(batch).await.unwrap();
+    let document = kibana.documents("openai-chat-completions").remove(0);
+    assert_eq!(document["Seed"], format!("-{number}"));
+    assert_eq!(
+        (&document["Metadata"]["n"][0]["m"], &document["Metadata"]["f"]),
+        (&json!(number), &json!(0.5))
+    );
 }

@@ -1,12 +1,15 @@
 //! The sink `kibana_index` against a fake Kibana, the client of others, a real node behind it, and kills.
 
 mod cases;
+mod chaos;
 mod check;
 mod connectors;
+mod edited;
 mod judge;
 mod kill;
 mod node;
 mod refused;
+mod sizes;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 

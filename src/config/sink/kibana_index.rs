@@ -28,6 +28,8 @@ pub struct KibanaIndexSettings {
     pub refresh: bool,
     /// The member in which a connector that is made stamps each document with the time of its writing.
     pub execution_time_field: Option<String>,
+    /// Whether each document carries the record as received.
+    pub raw_record: bool,
     /// Documents of one request at most.
     pub documents_max: u32,
     /// Bytes of one request at most; a single document may have more.
@@ -47,6 +49,7 @@ impl KibanaIndexSettings {
         let index = PerSource::read(section, "index", index_name);
         let refresh = section.required("refresh", flag);
         let execution_time_field = section.required("execution_time_field", time_field);
+        let raw_record = section.required("raw_record", flag);
         let documents_max = section.number("documents_max", 1..=10_000);
         let body_max = section.size("body_max", ByteSize::kib(16)..=ByteSize::mib(90));
         let delete_on_exit = section.required("delete_on_exit", flag);
@@ -69,6 +72,7 @@ impl KibanaIndexSettings {
             index: index?,
             refresh: refresh?,
             execution_time_field: execution_time_field?,
+            raw_record: raw_record?,
             documents_max,
             body_max,
             delete_on_exit: delete_on_exit?,

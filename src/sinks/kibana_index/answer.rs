@@ -1,7 +1,7 @@
 //! What the answer to a run says about its documents. 200 alone says nothing: a run that failed is answered so, too.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::fault::Fault;
 use crate::sinks::remote::RemoteErrorKind;
@@ -11,25 +11,26 @@ use crate::sinks::remote::RemoteErrorKind;
 const CONFLICT: &str = "]: version conflict, document already exists (current version [";
 const CONFLICT_END: &str = "])";
 
-/// The result of a run, as Kibana writes it.
+/// The result of a run, as Kibana writes it. Only its status is relied on: anything else may be missing or `null`.
 #[derive(Debug, Deserialize)]
-pub(super) struct Outcome {
+pub(super) struct Outcome<'a> {
     status: String,
     #[serde(default)]
-    message: String,
+    message: Option<String>,
     #[serde(default)]
-    service_message: String,
+    service_message: Option<String>,
     /// `false`, `true`, or the time from which on it may be tried again.
     #[serde(default)]
     retry: Option<serde_json::Value>,
-    #[serde(default)]
-    data: Option<Data>,
+    #[serde(borrow, default)]
+    data: Option<Data<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Data {
+struct Data<'a> {
     errors: Option<bool>,
-    items: Option<Vec<IgnoredAny>>,
+    #[serde(borrow)]
+    items: Option<Vec<&'a RawValue>>,
 }
 
 /// What became of the documents of one run.
@@ -49,7 +50,24 @@ pub(super) enum Verdict {
     Failed(RemoteErrorKind),
 }
 
-impl Outcome {
+impl Outcome<'_> {
+    /// The index in which the first document is by this account: all of a run go to one. A data stream has another name
+    /// than its indices, and an alias, too.
+    pub(super) fn index(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Item {
+            #[serde(alias = "index")]
+            create: Placed,
+        }
+        #[derive(Deserialize)]
+        struct Placed {
+            #[serde(rename = "_index")]
+            index: String,
+        }
+        let first = self.data.as_ref()?.items.as_ref()?.first()?;
+        serde_json::from_str::<Item>(first.get()).ok().map(|item| item.create.index)
+    }
+
     /// Judges the run of so many documents through the connector of this name.
     pub(super) fn judge(self, documents: usize, connector: &str) -> Verdict {
         if self.status == "ok" {
@@ -59,22 +77,27 @@ impl Outcome {
             let reason = "a run that is neither ok nor an error".to_owned();
             return Verdict::Failed(RemoteErrorKind::NotUnderstood(reason));
         }
-        if let Some(conflicts) = only_conflicts(&self.service_message).filter(|found| *found <= documents) {
+        let service_message = self.service_message.unwrap_or_default();
+        if let Some(conflicts) = only_conflicts(&service_message).filter(|found| *found <= documents) {
             return Verdict::There { already: conflicts };
         }
         let retry = self.retry.is_some_and(|retry| retry == true || retry.is_string());
-        if !retry && self.message.starts_with("error validating") {
+        if !retry && self.message.is_some_and(|message| message.starts_with("error validating")) {
             let code = "invalid_parameters".to_owned();
             return Verdict::Failed(RemoteErrorKind::Refused { status: 200, code });
         }
-        let fault = match Fault::of(&self.service_message) {
+        if !retry && service_message.is_empty() {
+            let reason = "a run that failed without a word".to_owned();
+            return Verdict::Failed(RemoteErrorKind::NotUnderstood(reason));
+        }
+        let fault = match Fault::of(&service_message) {
             // Kibana itself says that trying again may help: no document is at fault.
             Fault::Documents | Fault::Index(_) | Fault::Unknown if retry => Fault::Passing("run_threw"),
             fault => fault,
         };
         match fault.kind(connector) {
             Some(kind) => Verdict::Failed(kind),
-            None => Verdict::Documents { reasons: self.service_message },
+            None => Verdict::Documents { reasons: service_message },
         }
     }
 
@@ -125,7 +148,8 @@ mod tests {
     use super::*;
 
     fn judge(outcome: serde_json::Value) -> Verdict {
-        let outcome: Outcome = serde_json::from_value(outcome).unwrap();
+        let text = outcome.to_string();
+        let outcome: Outcome<'_> = serde_json::from_str(&text).unwrap();
         outcome.judge(2, "audit")
     }
 

@@ -1,5 +1,7 @@
 //! Kibana's routes: where they are, and what a refusal means.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use collectors::Response;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -80,7 +82,7 @@ impl Client {
     }
 
     /// The body of an answer. What it holds never reaches the error.
-    pub(super) fn read<T: DeserializeOwned>(&self, answer: &Response) -> Result<T, RemoteError> {
+    pub(super) fn read<'a, T: Deserialize<'a>>(&self, answer: &'a Response) -> Result<T, RemoteError> {
         serde_json::from_slice(&answer.body).map_err(|_| {
             let kind =
                 RemoteErrorKind::NotUnderstood(format!("status {}, another body", answer.status.as_u16()));
@@ -105,6 +107,11 @@ impl Client {
             _ => RemoteErrorKind::Refused { status, code },
         };
         self.error(kind, answer)
+    }
+
+    /// How long an answer asks to wait, bounded.
+    pub(super) fn retry_after(&self, answer: &Response) -> Option<Duration> {
+        self.remote.retry_after(&answer.headers)
     }
 
     /// An error with the name that Kibana gave the request.

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::client::Client;
 use crate::config::KibanaIndexSettings;
-use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
+use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service, plain};
 use crate::tables::Source;
 
 /// The type of connector that writes documents.
@@ -101,8 +101,28 @@ impl<'s> Wanted<'s> {
         Ok(found)
     }
 
-    /// Fails when the connector writes to another index.
+    /// The connector of this id, if it is still there. `Ok` only if it still writes to the index of the settings.
+    pub(super) async fn look_at(&self, client: &Client, id: &str) -> Result<Option<Connector>, RemoteError> {
+        let answer =
+            client.request(Method::GET, &format!("/api/actions/connector/{id}"), Bytes::new()).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        if !answer.status.is_success() {
+            return Err(client.refusal(&answer, &client.space()));
+        }
+        let found: Connector = client.read(&answer)?;
+        self.check_index(&found)?;
+        Ok(Some(found))
+    }
+
+    /// Fails when the connector writes to another index, or is of another type.
     pub(super) fn check_index(&self, found: &Connector) -> Result<(), RemoteError> {
+        if found.connector_type_id != INDEX_TYPE {
+            let (name, other) = (self.name, plain(&found.connector_type_id));
+            let why = format!("connector `{name}` is of type {other}, not {INDEX_TYPE}");
+            return Err(RemoteErrorKind::Settings(why).of(Service::Kibana));
+        }
         let index = found.config.as_ref().and_then(|config| config.get("index")).and_then(Value::as_str);
         match index.filter(|index| *index != self.index) {
             None => Ok(()),

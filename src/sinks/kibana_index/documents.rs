@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
+use super::numbers::quote_unsafe;
 use crate::deploy::elastic::set_aside;
-use crate::sinks::Batch;
+use crate::sinks::{Batch, original};
 use crate::tables::object::{Nulls, Objects};
 use crate::tables::{Oddities, iso8601};
 
@@ -21,44 +22,43 @@ pub(super) struct Documents {
 
 impl Documents {
     /// Documents with the columns of the table, and with the record's time as `@timestamp` unless the connector stamps
-    /// that (`stamped`).
-    pub(super) fn of(batch: &Batch, stamped: Option<&str>) -> Self {
+    /// that (`stamped`); with the record as received where that is wanted (`original`).
+    pub(super) fn of(batch: &Batch, stamped: Option<&str>, original: bool) -> Self {
         let timed = stamped != Some(TIMESTAMP);
         let objects = Objects::new([batch.table.columns], &batch.connector, Nulls::LeftOut);
         let (mut json, mut ends) = (Vec::new(), Vec::with_capacity(batch.records.len()));
         let mut oddities = Oddities::default();
         for record in batch.records.iter() {
+            let begin = json.len();
             objects.write_with(&record.raw, &mut oddities, &mut json, set_aside);
+            quote_unsafe(&mut json, begin);
+            // The object has a member at least, the collector's name.
+            json.pop();
+            if original {
+                // Into memory: there is no way to fail.
+                let _ = original::append(record, &mut json);
+            }
             if timed {
-                // The object has a member at least, the collector's name.
-                json.pop();
                 json.extend_from_slice(
-                    format!(",\"{TIMESTAMP}\":\"{}\"}}", iso8601(record.second).as_str()).as_bytes(),
+                    format!(",\"{TIMESTAMP}\":\"{}\"", iso8601(record.second).as_str()).as_bytes(),
                 );
             }
+            json.push(b'}');
             ends.push(json.len());
         }
         oddities.report(batch.table);
         Self { json, ends }
     }
 
-    /// The places of all documents in order, cut into requests.
-    pub(super) fn requests(&self, documents_max: usize, body_max: usize) -> Vec<Vec<usize>> {
-        let mut requests: Vec<Vec<usize>> = Vec::new();
-        let mut bytes = 0;
-        for place in 0..self.ends.len() {
+    /// How many of the documents at these places fit into one request: one at least.
+    pub(super) fn fitting(&self, places: &[usize], documents_max: usize, body_max: usize) -> usize {
+        let mut bytes = BEGIN.len() + END.len();
+        let fits = |place: &&usize| {
             // One byte is the comma.
-            let more = self.at(place).len() + 1;
-            match requests.last_mut() {
-                Some(last) if last.len() < documents_max && bytes + more <= body_max => last.push(place),
-                Some(_) | None => {
-                    requests.push(vec![place]);
-                    bytes = BEGIN.len() + END.len();
-                }
-            }
-            bytes += more;
-        }
-        requests
+            bytes += self.at(**place).len() + 1;
+            bytes <= body_max
+        };
+        places.iter().take(documents_max).take_while(fits).count().max(1)
     }
 
     /// The body of a request with the documents at these places.
@@ -87,11 +87,11 @@ impl Documents {
 mod tests {
     use super::*;
     use crate::sinks::samples::{NOW, batch, event};
-    use crate::tables::AUDIT_LOGS;
+    use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
 
     fn documents(stamped: Option<&str>) -> Documents {
         let events: Vec<_> = ["a", "b", "c"].iter().map(|id| event(id, NOW)).collect();
-        Documents::of(&batch(&AUDIT_LOGS, &events), stamped)
+        Documents::of(&batch(&AUDIT_LOGS, &events), stamped, false)
     }
 
     fn json(body: &Bytes) -> serde_json::Value {
@@ -119,21 +119,35 @@ mod tests {
     #[test]
     fn requests_are_cut_by_number_and_by_size() {
         let documents = documents(None);
-        assert_eq!(documents.requests(2, 1 << 20), [vec![0, 1], vec![2]]);
+        let fitting = |documents_max, body_max| documents.fitting(&[0, 1, 2], documents_max, body_max);
+        assert_eq!((fitting(2, 1 << 20), fitting(500, 1 << 20)), (2, 3));
         let two = documents.body(&[0, 1]).len() + 1;
-        assert_eq!(documents.requests(500, two), [vec![0, 1], vec![2]]);
-        assert_eq!(documents.requests(500, two - 2), [vec![0], vec![1], vec![2]]);
+        assert_eq!((fitting(500, two), fitting(500, two - 2)), (2, 1));
     }
 
     #[test]
     fn a_document_larger_than_a_request_goes_alone() {
-        assert_eq!(documents(None).requests(500, 10), [vec![0], vec![1], vec![2]]);
+        assert_eq!(documents(None).fitting(&[0, 1, 2], 500, 10), 1);
+    }
+
+    #[test]
+    fn a_number_that_javascript_would_change_is_sent_as_text_in_columns_and_in_objects() {
+        let record = r#"{"id":"a","type":"x.y","effective_at":1,"x.y":{"n":[9007199254740993]}}"#.to_owned();
+        let completion = r#"{"id":"c","created":1,"seed":-9007199254740993}"#.to_owned();
+        let first = |table, record| {
+            let documents = Documents::of(&batch(table, &[record]), None, true);
+            json(&documents.body(&[0]))["params"]["documents"][0].clone()
+        };
+        let (event, completion) = (first(&AUDIT_LOGS, record.clone()), first(&CHAT_COMPLETIONS, completion));
+        assert_eq!(event["EventDetails"]["n"][0], "9007199254740993");
+        assert_eq!(completion["Seed"], "-9007199254740993");
+        assert_eq!(event["event.original"], record.as_str());
     }
 
     #[test]
     fn what_a_flat_field_would_refuse_is_put_beside() {
         let record = r#"{"id":"a","type":"x.y","effective_at":1,"x.y":[1]}"#.to_owned();
-        let documents = Documents::of(&batch(&AUDIT_LOGS, &[record]), None);
+        let documents = Documents::of(&batch(&AUDIT_LOGS, &[record]), None, false);
         let body = json(&documents.body(&[0]));
         assert_eq!(body["params"]["documents"][0]["EventDetailsUnindexed"], serde_json::json!([1]));
     }

@@ -13,7 +13,9 @@ use super::KibanaIndexSink;
 use super::answer::{Outcome, Verdict, names_as_there};
 use super::client::said;
 use super::documents::Documents;
+use crate::config::KibanaIndexSettings;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind};
+use crate::sinks::request_size::{TooLarge, Weight};
 use crate::sinks::{Batch, Partly, Receipt, Refused, Unfinished};
 
 /// A batch on its way.
@@ -35,18 +37,25 @@ enum Step {
 
 impl<'s> Run<'s> {
     pub(super) fn new(sink: &'s KibanaIndexSink, batch: Batch) -> Self {
-        let documents = Documents::of(&batch, sink.settings.execution_time_field.as_deref());
+        let KibanaIndexSettings { execution_time_field, raw_record, .. } = &sink.settings;
+        let documents = Documents::of(&batch, execution_time_field.as_deref(), *raw_record);
         Self { sink, batch, documents, receipt: Receipt::default(), looked_again: false }
     }
 
     /// Sends everything. What was settled before a failure is told with it.
     pub(super) async fn all(mut self) -> Result<Receipt, Unfinished> {
-        let settings = &self.sink.settings;
-        let documents_max = usize::try_from(settings.documents_max).unwrap_or(usize::MAX);
-        let body_max = usize::try_from(settings.body_max).unwrap_or(usize::MAX);
-        let mut waiting = self.documents.requests(documents_max, body_max);
-        waiting.reverse();
-        while let Some(places) = waiting.pop() {
+        let documents_max = usize::try_from(self.sink.settings.documents_max).unwrap_or(usize::MAX);
+        // What is to be sent, the next last.
+        let mut waiting: Vec<Vec<usize>> = vec![(0..self.batch.records.len()).collect()];
+        while let Some(mut places) = waiting.pop() {
+            let fitting = self.documents.fitting(&places, documents_max, self.sink.size.bytes());
+            let rest = places.split_off(fitting.min(places.len()));
+            if !rest.is_empty() {
+                waiting.push(rest);
+            }
+            if places.is_empty() {
+                continue;
+            }
             match self.one(&places).await {
                 Ok(Step::Settled) => {}
                 Ok(Step::Apart(parts)) => waiting.extend(parts.into_iter().rev()),
@@ -63,30 +72,80 @@ impl<'s> Run<'s> {
         Ok(self.receipt)
     }
 
-    /// Sends the documents at these places, never none.
+    /// Sends the documents at these places, never none, and learns what a request may carry.
     async fn one(&mut self, places: &[usize]) -> Result<Step, RemoteError> {
-        let answer = self.execute(self.documents.body(places)).await?;
-        match answer.status {
-            StatusCode::OK => self.judge(places, &answer),
-            StatusCode::PAYLOAD_TOO_LARGE => {
+        let body = self.documents.body(places);
+        let weight = Weight::plain(body.len());
+        let answer = match self.execute(body).await {
+            Ok(answer) if answer.status == StatusCode::PAYLOAD_TOO_LARGE => {
+                return self.too_large(places, weight, &answer);
+            }
+            sent => sent,
+        };
+        let step = match answer {
+            Ok(answer) => self.step(places, &answer).await,
+            Err(error) => Err(error),
+        };
+        match &step {
+            Ok(_) => self.sink.size.passed(weight),
+            Err(error) if error.kind.may_be_the_size() => self.sink.size.failed(weight),
+            Err(_) => {}
+        }
+        step
+    }
+
+    fn too_large(
+        &mut self,
+        places: &[usize],
+        weight: Weight,
+        answer: &Response,
+    ) -> Result<Step, RemoteError> {
+        match self.sink.size.too_large(weight, places.len()) {
+            TooLarge::Incredible => {
+                let kind = RemoteErrorKind::Overloaded {
+                    status: answer.status.as_u16(),
+                    retry_after: self.sink.client.retry_after(answer),
+                };
+                Err(self.sink.client.error(kind, answer))
+            }
+            TooLarge::Credible => {
                 let reason = "larger than Kibana takes in one request (server.maxPayload)";
                 Ok(self.halve(places, "too_large", || reason.to_owned()))
             }
-            // Nothing of it was carried out. A name such as `__proto__` in one document is reason enough.
-            StatusCode::BAD_REQUEST => {
-                if let [_] = places {
-                    self.prove_taking(&answer).await?;
-                }
-                Ok(self.halve(places, "refused", || said(&answer.body)))
-            }
-            _ => Err(self.refusal(&answer)),
         }
     }
 
-    fn judge(&mut self, places: &[usize], answer: &Response) -> Result<Step, RemoteError> {
-        let outcome: Outcome = self.sink.client.read(answer)?;
+    async fn step(&mut self, places: &[usize], answer: &Response) -> Result<Step, RemoteError> {
+        let step = match answer.status {
+            StatusCode::OK => self.judge(places, answer).await,
+            // Nothing of it was carried out. A name such as `__proto__` in one document is reason enough.
+            StatusCode::BAD_REQUEST => {
+                if let [_] = places {
+                    self.prove_taking(answer).await?;
+                }
+                Ok(self.halve(places, "refused", || said(&answer.body)))
+            }
+            _ => Err(self.refusal(answer)),
+        };
+        match step {
+            Err(error) if matches!(error.kind, RemoteErrorKind::NotUnderstood(_)) => {
+                Err(self.sink.unconfirmed(self.batch.table.source, error).await)
+            }
+            step => {
+                self.sink.unconfirmed.store(0, Ordering::Relaxed);
+                step
+            }
+        }
+    }
+
+    async fn judge(&mut self, places: &[usize], answer: &Response) -> Result<Step, RemoteError> {
+        let outcome: Outcome<'_> = self.sink.client.read(answer)?;
+        let index = outcome.index();
         match outcome.judge(places.len(), self.name()) {
             Verdict::There { already } => {
+                if let Some(index) = index {
+                    self.sink.went_to(self.batch.table.source, index).await?;
+                }
                 self.receipt.already_there += already as u64;
                 self.receipt.accepted += (places.len() - already) as u64;
                 Ok(Step::Settled)
