@@ -3,6 +3,8 @@
 
 #[path = "../support/background.rs"]
 pub mod background;
+#[path = "../support/chaos.rs"]
+pub mod chaos;
 #[path = "../support/fake/mod.rs"]
 pub mod fake;
 #[path = "../support/fake_elastic/mod.rs"]
