@@ -1,6 +1,6 @@
 //! Bytes over HTTP, and nothing else: the seam at which a simulation takes the network's place.
 
-use std::{path::PathBuf, sync::OnceLock, time::Duration};
+use std::{fmt, path::PathBuf, sync::OnceLock, time::Duration};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -64,8 +64,8 @@ pub trait Transport: Send + Sync {
     async fn get(&self, url: &str, headers: HeaderMap, body_max: usize) -> Result<Response, TransportError>;
 }
 
-/// What the connections to one host need.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// What the connections to one host need. `Debug` shows no proxy: its URL may hold a password.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct HttpSettings {
     /// Bound on connecting, TLS included.
     pub connect_timeout: Duration,
@@ -112,6 +112,23 @@ pub struct Http {
     /// Goes past every proxy; made when it is first needed.
     direct: OnceLock<reqwest::Client>,
     settings: HttpSettings,
+}
+
+impl fmt::Debug for HttpSettings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { connect_timeout, timeout, body_max, ca_file, proxy, direct, verification, identity } =
+            self;
+        out.debug_struct("HttpSettings")
+            .field("connect_timeout", connect_timeout)
+            .field("timeout", timeout)
+            .field("body_max", body_max)
+            .field("ca_file", ca_file)
+            .field("has_proxy", &proxy.is_some())
+            .field("direct", direct)
+            .field("verification", verification)
+            .field("identity", identity)
+            .finish()
+    }
 }
 
 impl HttpSettings {

@@ -92,6 +92,13 @@ async fn a_file_without_authorities_is_named_with_what_to_do() {
         let why = refusal(ask(&trusting(path.clone()), "https://127.0.0.1:1/").await);
         assert!(why.contains(said) && why.contains(path.to_str().unwrap()), "{why}");
     }
+    let dir = TempDir::new().unwrap();
+    for (path, said) in
+        [(dir.path().to_owned(), "Is a directory"), (dir.path().join("none"), "No such file or directory")]
+    {
+        let why = refusal(ask(&trusting(path.clone()), "https://127.0.0.1:1/").await);
+        assert!(why.contains(said) && why.contains(path.to_str().unwrap()), "{why}");
+    }
 }
 
 fn pem_to_der(pem: &str) -> Vec<u8> {

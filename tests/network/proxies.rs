@@ -1,5 +1,10 @@
 //! Proxies, from the settings and from the environment: what never reaches them, and what they may answer.
 
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+};
+
 use collectors::HttpSettings;
 
 use super::{ask, refusal, settings};
@@ -118,4 +123,24 @@ fn nothing_that_a_proxy_can_read_of_the_real_binary_holds_a_key() {
     let seen = proxy.seen().concat();
     assert!(seen.contains("CONNECT api.example.com:443"), "{seen}");
     assert!(!seen.contains(ADMIN_SECRET) && !seen.contains(PROJECT_SECRET) && !seen.contains("Bearer"));
+}
+
+#[test]
+fn a_proxy_gets_the_password_from_where_it_is_kept_and_nobody_else_does() {
+    let proxy = says("403 Forbidden");
+    let place = Place::new("https://api.example.com/v1");
+    place.write_secret("proxy", &format!("{}\n", proxy.url().replace("//", "//bob:hunter%202@")));
+    place.replace("rate_limit_qps", "proxy = { file = \"./proxy\" }\nrate_limit_qps");
+    let ended = place.run(&["check"]);
+    let shown = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(shown.contains("tunnel error") && !shown.contains("hunter"), "{shown}");
+    // "bob:hunter 2"
+    assert!(
+        proxy.seen().concat().to_lowercase().contains("\r\nproxy-authorization: basic ym9iomh1bnrlciay\r\n")
+    );
+    assert!(!format!("{:?}", by_way_of(&proxy)).contains("http://"));
+
+    fs::set_permissions(place.path("proxy"), Permissions::from_mode(0o644)).unwrap();
+    let ended = place.run_to(3, &["check"]);
+    assert!(ended.stdout.contains("secret file ./proxy can be read by everyone"), "{}", ended.stdout);
 }
