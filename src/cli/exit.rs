@@ -45,7 +45,7 @@ pub struct UsageError(pub String);
 pub fn exit_of(failure: &Failure) -> Exit {
     match judge(failure).action {
         Action::Park => Exit::Operator,
-        Action::Wait(_) | Action::BackOff => Exit::Failed,
+        Action::Wait(_) | Action::BackOff | Action::End => Exit::Failed,
         Action::Stop => match failure {
             Failure::State(error) => exit_of_state(error),
             Failure::Collect(_)
@@ -67,7 +67,8 @@ fn exit_of_state(error: &StateError) -> Exit {
         | StateError::Conflict { .. }
         | StateError::TimedOut { .. }
         | StateError::Io { .. } => Exit::Failed,
-        StateError::Newer { .. }
+        StateError::NoLocks { .. }
+        | StateError::Newer { .. }
         | StateError::Unrecoverable { .. }
         | StateError::Foreign { .. }
         | StateError::NotUnderstood { .. }

@@ -12,6 +12,7 @@ use tracing_subscriber::{
 
 use crate::{
     config::{LogFormat, LogSettings},
+    stderr,
     telemetry::Listener,
 };
 
@@ -30,7 +31,7 @@ pub fn start_with(settings: &LogSettings, listener: Option<Listener>) {
         LogFormat::Text => false,
         LogFormat::Auto => !io::stderr().is_terminal(),
     };
-    let lines = fmt::layer().with_target(false).with_writer(io::stderr);
+    let lines = fmt::layer().with_target(false).with_writer(stderr::lines());
     let lines = if json {
         lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
     } else {

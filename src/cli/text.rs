@@ -9,6 +9,8 @@ use std::{
 
 use serde::Serialize;
 
+use crate::stderr;
+
 /// The widest line that is written on purpose.
 pub const WIDTH: usize = 110;
 
@@ -38,7 +40,7 @@ fn write_out(text: &str) -> io::Result<()> {
 /// Says something beside the result, on standard error. When nobody can hear it, that is no reason to fail.
 pub fn say(text: fmt::Arguments<'_>) {
     let text = text.to_string();
-    _ = writeln!(io::stderr().lock(), "{}", lines(&text));
+    stderr::say(&lines(&text));
 }
 
 /// Asks on the terminal. Anything but yes is no.
