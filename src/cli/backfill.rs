@@ -12,10 +12,10 @@ use clap::Args;
 use state::Store;
 
 use super::{
-    Context, UsageError,
+    Context, UsageError, block_on,
     exit::{Exit, exit_of},
     keeper::Keeper,
-    logging, runtime,
+    logging,
     text::{grouped, print, say},
     time::Time,
 };
@@ -23,9 +23,10 @@ use crate::{
     admin::client::AdminClient,
     config::{Config, Source},
     daemon::{
+        Pauses,
         assembly::Assembly,
         backfill::{BackfillWanted, HowEnded, PlanError, Window, plan},
-        signals::watch_stop,
+        signals::watch_stop_within,
     },
     moment::shown,
     pipeline::{
@@ -40,6 +41,8 @@ use show::Display;
 
 /// The most windows that are read at the same time.
 const PARALLEL_MAX: u64 = 64;
+/// How long the end waits for what is sent to a receiver of telemetry.
+const TELEMETRY_END_MAX: Duration = Duration::from_secs(3);
 /// How often progress is shown.
 const SHOW_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -92,8 +95,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         again: arguments.again,
     };
     let watching = Watching { trace: arguments.trace_requests.as_deref(), telemetry: &telemetry };
-    let exit = runtime()?.block_on(backfill(config, context, &wanted, watching));
-    telemetry.end();
+    let exit = block_on(backfill(config, context, &wanted, watching));
+    telemetry.end(TELEMETRY_END_MAX);
     exit
 }
 
@@ -127,11 +130,14 @@ async fn backfill(
     watching: Watching<'_>,
 ) -> anyhow::Result<Exit> {
     let (sender, stop) = shutdown();
-    watch_stop(sender)?;
+    let stopper = watch_stop_within(sender, config.pipeline.stop_timeout)?;
     match Keeper::find(&config, context, "ccfd backfill").await? {
         Keeper::Own(store) => {
+            store.hold_until_exit();
+            Pauses::load(&config.state.dir).ensure_not_paused(&wanted.collector).map_err(UsageError)?;
             let _trace = RequestTrace::begin(&config.state.dir, watching.trace)?;
             let done = read(config, context, wanted, watching.telemetry, &store, stop).await;
+            stopper.end_within(Duration::ZERO);
             store.close().await?;
             done
         }
@@ -157,6 +163,7 @@ async fn read(
         Err(PlanError::Empty(text)) => return Err(UsageError(text).into()),
         Err(PlanError::State(error)) => return Err(error.into()),
     };
+    tell_cut_short(&window, wanted);
     if window.finished {
         return Ok(tell_finished(&window)?);
     }
@@ -190,6 +197,7 @@ async fn read(
 /// Lets the daemon read it, and shows how far it is. Told to stop, it stops the daemon's backfill, too.
 async fn follow(daemon: &AdminClient, wanted: &BackfillWanted, mut stop: Shutdown) -> anyhow::Result<Exit> {
     let window = daemon.backfill(wanted).await?;
+    tell_cut_short(&window, wanted);
     if window.finished {
         return Ok(tell_finished(&window)?);
     }
@@ -213,6 +221,12 @@ async fn follow(daemon: &AdminClient, wanted: &BackfillWanted, mut stop: Shutdow
                 HowEnded::Stopped | HowEnded::Failed { operator: false, .. } => Exit::Failed,
             });
         }
+    }
+}
+
+fn tell_cut_short(window: &Window, wanted: &BackfillWanted) {
+    if let Some(text) = window.cut_short(wanted) {
+        tracing::warn!("{text}");
     }
 }
 

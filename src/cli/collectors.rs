@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Context, UsageError, exit::Exit, keeper::Keeper, logging, runtime, text::print};
+use super::{Context, UsageError, block_on, exit::Exit, keeper::Keeper, logging, text::print};
 use crate::{config::Config, daemon::Pauses};
 
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Resume(name) => ("resume", name),
         Command::Poll(name) => ("poll", name),
     };
-    runtime()?.block_on(give(&config, context, order, collector))
+    block_on(give(&config, context, order, collector))
 }
 
 async fn give(config: &Config, context: &Context, order: &str, collector: &str) -> anyhow::Result<Exit> {

@@ -18,11 +18,11 @@ use collectors::Clock;
 use tokio::net::TcpListener;
 
 use super::{
-    Context,
+    Context, block_on,
     exit::Exit,
     logging, query,
     run::collect,
-    runtime, store,
+    store,
     text::{grouped, print},
 };
 use crate::{
@@ -63,7 +63,7 @@ const ROWS_SHOWN: usize = 3;
 
 pub fn run(_: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let place = DemoPlace::prepare(arguments.dir.as_deref())?;
-    runtime()?.block_on(demo(&place, arguments.traffic))
+    block_on(demo(&place, arguments.traffic))
 }
 
 async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
@@ -98,7 +98,8 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
         seen
     };
     let telemetry = Telemetry::default();
-    let collecting = collect(&assembly, store, supervisor, Mode::default(), orders, stop.clone(), &telemetry);
+    let ends = (&telemetry, &*stopper);
+    let collecting = collect(&assembly, store, supervisor, Mode::default(), orders, stop.clone(), ends);
     let (collected, seen) = tokio::join!(collecting, watching);
     collected?;
     match seen? {

@@ -25,13 +25,21 @@ mod store;
 mod text;
 mod time;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use clap::{CommandFactory, Parser, Subcommand};
 use rustix::{fs::Mode, process::umask};
 
-use crate::config::{Config, ConfigError, Environment, find_file};
+use crate::{
+    config::{Config, ConfigError, Environment, find_file},
+    stderr,
+};
 use exit::{Exit, UsageError};
 
 /// Brings OpenAI audit logs and stored chat completions into a SIEM: every record, once.
@@ -96,12 +104,50 @@ impl Context {
     }
 }
 
-/// The runtime of every command. One thread reads, gathers and decides; writing and committing block on threads of their own. More
+/// How long the end of a command waits for its last log lines.
+const LAST_LINES_MAX: Duration = Duration::from_secs(1);
+
+/// Runs a command's work to its end. What is left beside it then, a thread that waits for a disk or for a reader, ends with the process.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    done
+}
+
+/// The runtime of every command. One thread reads, gathers and decides; sinks and the store work on threads of their own. More
 /// threads would not read faster than the API allows, and each would keep an arena of freed pages.
+///
+/// What waits on the threads of the pool is bounded at its place, so that nothing takes them all: names of hosts (8), rejects (4), pages
+/// of metrics (2), the store and its copy (2), the status file, the look at secrets.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    const BLOCKING_MAX: usize = 16;
+    const BLOCKING_MAX: usize = 24;
+    // The pool panics where there is no thread for it at all. One that there is does the work of those that cannot be had.
+    ensure_threads(1)?;
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.max_blocking_threads(BLOCKING_MAX).enable_all().build().context("cannot start the runtime")
+    let runtime = builder.max_blocking_threads(BLOCKING_MAX).enable_all().build();
+    let runtime = runtime.context("cannot start the runtime")?;
+    runtime.spawn_blocking(|| {});
+    Ok(runtime)
+}
+
+/// Fails when this process may not have so many threads more.
+fn ensure_threads(wanted: usize) -> anyhow::Result<()> {
+    let together = Arc::new(Mutex::new(()));
+    let held = together.lock().unwrap_or_else(PoisonError::into_inner);
+    let started: std::io::Result<Vec<_>> = (0..wanted)
+        .map(|_| {
+            let together = together.clone();
+            std::thread::Builder::new().spawn(move || drop(together.lock()))
+        })
+        .collect();
+    drop(held);
+    let advice = "raise the limit (`ulimit -u`, TasksMax of a unit, pids of a container)";
+    let threads = started.with_context(|| format!("cannot start {wanted} threads, {advice}"))?;
+    for thread in threads {
+        _ = thread.join();
+    }
+    Ok(())
 }
 
 /// The command line as clap knows it: manual pages and completions are made of it.
@@ -136,7 +182,9 @@ pub fn main() -> ExitCode {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments),
     };
-    exit::report(result).into()
+    let exit = exit::report(result);
+    stderr::flush(LAST_LINES_MAX);
+    exit.into()
 }
 
 #[cfg(test)]

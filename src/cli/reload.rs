@@ -3,9 +3,9 @@
 use clap::Args;
 
 use super::{
-    Context, UsageError,
+    Context, UsageError, block_on,
     exit::Exit,
-    logging, runtime,
+    logging,
     text::{print, print_json},
 };
 use crate::{admin::client::AdminClient, config::Config, daemon::control::Reloaded};
@@ -21,7 +21,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     // Read here only to find the daemon; it reads its own, and says what is wrong with it.
     let config = context.config()?;
     logging::start(&config.log);
-    runtime()?.block_on(reload(&config, context, arguments))
+    block_on(reload(&config, context, arguments))
 }
 
 async fn reload(config: &Config, context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {

@@ -5,10 +5,10 @@ use std::io::{self, IsTerminal};
 use clap::Args;
 
 use super::{
-    Context, UsageError,
+    Context, UsageError, block_on,
     exit::Exit,
     keeper::Keeper,
-    logging, runtime,
+    logging,
     text::{asked, grouped, print_json, say},
     time::Time,
 };
@@ -46,7 +46,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         .into());
     }
     logging::start(&config.log);
-    runtime()?.block_on(reset(&config, context, arguments))
+    block_on(reset(&config, context, arguments))
 }
 
 async fn reset(config: &Config, context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {

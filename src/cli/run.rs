@@ -5,31 +5,47 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use clap::Args;
 use state::Store;
+use tokio::time::timeout;
 
 use super::{
-    Context, UsageError,
+    Context, UsageError, block_on, ensure_threads,
     exit::{Exit, exit_of},
-    logging, runtime,
+    logging,
     store::{name_orphans, open},
 };
 use crate::{
     admin::{keep::Admin, pages::Daemon},
-    config::Config,
+    config::{Config, ConfigError, find_file},
     daemon::{
         assembly::Assembly,
         control::{Orders, control},
         health::Health,
         notify,
-        signals::{watch_reload, watch_stop},
+        signals::{Stopper, watch_reload, watch_stop_within},
         supervisor::{Mode, Outcome, Supervisor},
     },
+    files,
     pipeline::{
         shutdown::{Shutdown, shutdown},
-        status_file::{StatusFile, keep_status_file},
+        status_file::keep_status_file,
     },
     request_trace::RequestTrace,
     telemetry::Telemetry,
 };
+
+/// Threads that a daemon has need of: the store has nine, each sink one, and there are some for what is short.
+const THREADS: usize = 16;
+
+/// What each part of the end may take. Together they may take longer than a stop: each leaves something to those that follow.
+const HEALTH_END_MAX: Duration = Duration::from_secs(6);
+const STATUS_END_MAX: Duration = Duration::from_secs(2);
+const STORE_END_MAX: Duration = Duration::from_secs(30);
+const ADMIN_END_MAX: Duration = Duration::from_secs(1);
+const TELEMETRY_END_MAX: Duration = Duration::from_secs(3);
+/// What is left for closing sinks, status and store when all else takes too long.
+const CLOSING: Duration = Duration::from_secs(3);
+/// What is left for the last lines.
+const LAST_LINES: Duration = Duration::from_millis(300);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -51,8 +67,12 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let config = context.config()?;
     let mut telemetry = Telemetry::begin(&config.telemetry);
     logging::start_with(&config.log, telemetry.listener());
-    let exit = runtime()?.block_on(serve(config, context, arguments, &telemetry));
-    telemetry.end();
+    ensure_threads(THREADS)?;
+    let (sender, stop) = shutdown();
+    let stopper =
+        watch_stop_within(sender, config.pipeline.stop_timeout).context("cannot watch for signals")?;
+    let exit = block_on(serve(config, context, arguments, &telemetry, &stopper, stop));
+    telemetry.end(stopper.share(TELEMETRY_END_MAX, LAST_LINES));
     exit
 }
 
@@ -61,11 +81,15 @@ async fn serve(
     context: &Context,
     arguments: &Arguments,
     telemetry: &Telemetry,
+    stopper: &Arc<Stopper>,
+    stop: Shutdown,
 ) -> anyhow::Result<Exit> {
-    let (sender, stop) = shutdown();
-    watch_stop(sender).context("cannot watch for signals")?;
+    if let Some(timeout) = arguments.timeout {
+        stopper.end_within(timeout);
+    }
     let command = if arguments.once { "ccfd run --once" } else { "ccfd run" };
     let store = open(&config.state, command)?;
+    store.hold_until_exit();
     let _trace = RequestTrace::begin(&config.state.dir, arguments.trace_requests.as_deref())?;
     name_orphans(&store, &config)?;
     let mode =
@@ -88,13 +112,24 @@ async fn serve(
             .map_err(|error| UsageError(format!("[admin]: {error}")))?;
         Some(tokio::spawn(admin.keep(admin_stop)))
     };
-    let context = context.clone();
-    let supervisor =
-        Supervisor::new(assembly.clone(), store.clone()).reloads_by(Box::new(move || context.config()));
-    let exit = collect(&assembly, store, supervisor, mode, orders, stop, telemetry).await;
+    let (context, allowing) = (context.clone(), stopper.clone());
+    let reload = move || {
+        // A pipe, which was good for the start, would keep all of the daemon waiting for somebody to write.
+        if let Some(path) = find_file(context.file.as_deref(), &context.environment)? {
+            files::ensure_regular(&path).map_err(|source| ConfigError::Unreadable { path, source })?;
+        }
+        let config = context.config()?;
+        allowing.allow(config.pipeline.stop_timeout);
+        Ok(config)
+    };
+    let supervisor = Supervisor::new(assembly.clone(), store.clone()).reloads_by(Box::new(reload));
+    let exit = collect(&assembly, store, supervisor, mode, orders, stop, (telemetry, stopper)).await;
     admin_ends.request();
     if let Some(admin) = admin {
-        admin.await.context("admin interface")?;
+        let within = stopper.share(ADMIN_END_MAX, LAST_LINES);
+        if let Ok(ended) = timeout(within, admin).await {
+            ended.context("admin interface")?;
+        }
     }
     exit
 }
@@ -107,7 +142,7 @@ pub async fn collect(
     mode: Mode,
     orders: Orders,
     stop: Shutdown,
-    telemetry: &Telemetry,
+    (telemetry, stopper): (&Telemetry, &Stopper),
 ) -> anyhow::Result<Exit> {
     let readings = assembly.readings();
     telemetry.measure(move || readings.take());
@@ -119,14 +154,20 @@ pub async fn collect(
     let notes = tokio::spawn(notify::keep(board.clone(), watch));
     let health = Health::begin(&supervisor, mode.once, stop.clone());
     let outcome = supervisor.run(mode, orders, stop).await;
-    health.end().await;
+    stopper.end_within(Duration::ZERO);
+    _ = timeout(stopper.share(HEALTH_END_MAX, CLOSING), health.end()).await;
     // The sinks' own figures go with them.
     telemetry.remember();
-    assembly.close_sinks(None, assembly.config.pipeline.stop_timeout).await;
+    let closing = stopper.share(assembly.config.pipeline.stop_timeout, CLOSING / 2);
+    _ = timeout(closing, assembly.close_sinks(None, closing)).await;
     ended.request();
-    _ = tokio::join!(status, notes);
-    StatusFile::of(board).write(dir).context("cannot write status.json")?;
-    store.close().await?;
+    let shown = timeout(stopper.share(STATUS_END_MAX, CLOSING / 4), async { tokio::join!(status, notes) });
+    if shown.await.is_err() {
+        tracing::warn!("status.json cannot be written in time");
+    }
+    timeout(stopper.share(STORE_END_MAX, LAST_LINES), store.close()).await.context(
+        "the checkpoint store cannot be closed in time; the next start goes on from what is committed",
+    )??;
     tracing::info!("stopped");
     Ok(exit_after(&outcome))
 }

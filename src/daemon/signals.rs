@@ -1,31 +1,147 @@
-//! Signals: SIGTERM and SIGINT ask for the stop, SIGHUP for a reload.
+//! Signals: SIGTERM and SIGINT ask for the stop, SIGHUP for a reload. A thread of its own sees to it that the end comes, whatever
+//! holds up the others: it needs neither the runtime nor anybody who reads the log.
 
-use std::{io, sync::Arc};
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    os::unix::net::UnixStream,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
+use signal_hook::{
+    consts::{SIGINT, SIGTERM, SIGXFSZ},
+    flag,
+    low_level::{exit, pipe},
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::control::Control;
-use crate::pipeline::shutdown::ShutdownSender;
+use crate::{pipeline::shutdown::ShutdownSender, stderr};
+
+/// How long a stop may take beyond what routes are given to end: closing sinks and the store, last lines. The process has ended
+/// before five seconds are over.
+const END_MAX: Duration = Duration::from_millis(4500);
+/// What commands give their work to end that have no setting for it.
+const STOP_DEFAULT: Duration = Duration::from_secs(10);
+/// How long the last lines may take that are said before the process is ended by force.
+const LAST_LINES_MAX: Duration = Duration::from_millis(300);
+/// The exit code of an end by force: what was not committed is read again.
+const FORCED: i32 = 1;
+
+/// Asks for the stop, and bounds how long it takes.
+#[derive(Debug)]
+pub struct Stopper {
+    sender: ShutdownSender,
+    /// How long the work is given to end, in milliseconds.
+    stop_timeout: AtomicU64,
+    deadline: Mutex<Option<Instant>>,
+    /// Wakes the thread that ends the process.
+    wake: UnixStream,
+}
+
+impl Stopper {
+    /// Asks every task to come to an end.
+    pub fn request(&self) {
+        self.end_within(Duration::ZERO);
+        self.sender.request();
+    }
+
+    /// From now on the work is given this time to end.
+    pub fn allow(&self, stop_timeout: Duration) {
+        let milliseconds = u64::try_from(stop_timeout.as_millis()).unwrap_or(u64::MAX);
+        self.stop_timeout.store(milliseconds, Ordering::Relaxed);
+    }
+
+    /// The process ends after this time and what a stop may take, unless it is to end sooner.
+    pub fn end_within(&self, wait: Duration) {
+        let stop_timeout = Duration::from_millis(self.stop_timeout.load(Ordering::Relaxed));
+        let wanted = Instant::now() + wait + stop_timeout + END_MAX;
+        let mut deadline = self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        if deadline.is_none_or(|deadline| wanted < deadline) {
+            *deadline = Some(wanted);
+            // Full, it wakes anyway.
+            _ = (&self.wake).write(b"d");
+        }
+    }
+
+    /// The time for something on the way to the end: as long as it may take, but so that `rest` is left for what follows.
+    pub fn share(&self, at_most: Duration, rest: Duration) -> Duration {
+        let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        left.map_or(at_most, |left| left.saturating_sub(rest).min(at_most))
+    }
+
+    /// Waits for signals and for the deadline.
+    fn watch(&self, mut signals: UnixStream) -> io::Error {
+        let mut asked = false;
+        loop {
+            let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                end_by_force("the stop takes too long: ended by force, what was not committed is read again");
+            }
+            if let Err(error) = signals.set_read_timeout(left) {
+                return error;
+            }
+            let mut byte = [0];
+            match signals.read(&mut byte) {
+                Ok(_) if byte == *b"d" => {}
+                Ok(0) => return ErrorKind::UnexpectedEof.into(),
+                Ok(_) if asked => end_by_force("told to stop again: ended by force"),
+                Ok(_) => {
+                    asked = true;
+                    self.request();
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
+                    _ => return error,
+                },
+            }
+        }
+    }
+}
+
+/// Without any more ado: not what the language or the C library do at an end, for that may wait for whoever is stuck. The lock of the
+/// state directory goes with the process.
+fn end_by_force(why: &'static str) -> ! {
+    let said = thread::Builder::new().spawn(move || {
+        tracing::warn!("{why}");
+        stderr::flush(LAST_LINES_MAX);
+    });
+    let deadline = Instant::now() + LAST_LINES_MAX;
+    while said.as_ref().is_ok_and(|said| !said.is_finished()) && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(5));
+    }
+    exit(FORCED)
+}
 
 /// SIGTERM and SIGINT ask for the stop; a second one ends the process at once.
-pub fn watch_stop(sender: ShutdownSender) -> io::Result<Arc<ShutdownSender>> {
-    let sender = Arc::new(sender);
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let stopper = sender.clone();
-    tokio::spawn(async move {
-        for times in 0.. {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if times > 0 {
-                std::process::exit(1);
-            }
-            stopper.request();
-        }
-    });
-    Ok(sender)
+pub fn watch_stop(sender: ShutdownSender) -> io::Result<Arc<Stopper>> {
+    watch_stop_within(sender, STOP_DEFAULT)
+}
+
+/// The same, with the time that the work is given to end.
+pub fn watch_stop_within(sender: ShutdownSender, stop_timeout: Duration) -> io::Result<Arc<Stopper>> {
+    // A limit on the size of files is an error of the write then, and not the end of the process.
+    flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
+    let (signals, wake) = UnixStream::pair()?;
+    wake.set_nonblocking(true)?;
+    let stopper =
+        Arc::new(Stopper { sender, stop_timeout: AtomicU64::new(0), deadline: Mutex::new(None), wake });
+    stopper.allow(stop_timeout);
+    let watching = stopper.clone();
+    thread::Builder::new().name("stop".to_owned()).spawn(move || {
+        let error = watching.watch(signals);
+        tracing::error!(%error, "signals cannot be watched any more");
+    })?;
+    for asking in [SIGTERM, SIGINT] {
+        pipe::register(asking, stopper.wake.try_clone()?)?;
+    }
+    Ok(stopper)
 }
 
 /// SIGHUP reads the configuration again. What came of it is in the log.

@@ -1,5 +1,7 @@
 //! In a build without OpenTelemetry: nothing leaves, and a configuration that wants it hears why.
 
+use std::time::Duration;
+
 use super::Listener;
 use crate::{config::TelemetrySettings, metrics::Figures};
 
@@ -33,5 +35,5 @@ impl Telemetry {
     pub fn remember(&self) {}
 
     /// Ends nothing.
-    pub fn end(self) {}
+    pub fn end(self, _: Duration) {}
 }

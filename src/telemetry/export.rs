@@ -94,18 +94,19 @@ impl Telemetry {
         self.look.get().into_iter().for_each(|look| look.anew());
     }
 
-    /// Lets go what is left, for a bounded time.
-    pub fn end(self) {
+    /// Lets go what is left, for a bounded time, and no longer than this.
+    pub fn end(self, within: Duration) {
+        let within = within.min(END_WAIT);
         let (end, ended) = sync_channel::<()>(0);
         let flush = move || {
             // What went wrong was told when it was sent.
-            _ = self.traces.map(|traces| traces.shutdown_with_timeout(END_WAIT));
-            _ = self.metrics.map(|metrics| metrics.shutdown_with_timeout(END_WAIT));
+            _ = self.traces.map(|traces| traces.shutdown_with_timeout(within));
+            _ = self.metrics.map(|metrics| metrics.shutdown_with_timeout(within));
             drop(end);
         };
         if thread::Builder::new().spawn(flush).is_ok() {
             // Answered by the end of the thread.
-            _ = ended.recv_timeout(END_WAIT);
+            _ = ended.recv_timeout(within);
         }
     }
 }

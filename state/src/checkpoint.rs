@@ -121,16 +121,14 @@ impl<C: Serialize + DeserializeOwned> CursorStore<C> {
                 inner.copy_of(&rest)?;
                 inner.with_engine(&shared, |engine| layout::remove(engine, &name))?;
                 shared.lock_heads()?.remove(&name);
-                return Ok(None);
+                return Ok(());
             };
             inner.with_engine(&shared, |engine| engine.write(changes))?;
             shared.lock_heads()?.insert(name, head);
-            Ok(inner.copy_due())
+            shared.copy_after(inner.copy_wait());
+            Ok(())
         };
-        if let Some(wait) = self.shared.blocking("writing a checkpoint", step).await? {
-            self.shared.copy_after(wait);
-        }
-        Ok(())
+        self.shared.blocking("writing a checkpoint", step).await
     }
 
     async fn read(&self) -> Result<Option<Stored>, StateError> {

@@ -38,6 +38,8 @@ const RETRY: Duration = Duration::from_millis(20);
 pub(crate) enum Fault {
     /// sled's own lock is held, and was for all of this time.
     Locked { waited: Duration },
+    /// The file system has no locks.
+    NoLocks,
     /// sled found its files damaged.
     Damaged(String),
     /// The files were made by another sled, or with other settings.
@@ -146,12 +148,20 @@ fn open_sled(dir: &Path) -> Result<Db, Fault> {
                 }
                 thread::sleep(RETRY);
             }
+            Err(sled::Error::Io(error)) if is_without_locks(&error) => return Err(Fault::NoLocks),
             ended => return Ok(ended?),
         }
     }
 }
 
+/// Whether somebody else has the lock. A file system without locks says something else in the same words.
 fn is_locked(error: &io::Error) -> bool {
+    let text = error.to_string();
+    let asked = error.kind() == io::ErrorKind::Other && text.contains("could not acquire lock");
+    asked && text.contains("WouldBlock")
+}
+
+fn is_without_locks(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Other && error.to_string().contains("could not acquire lock")
 }
 

@@ -16,6 +16,14 @@ pub enum StateError {
         /// How long was waited for it.
         waited: Duration,
     },
+    /// The file system lets nobody lock a file.
+    #[error(
+        "{path} cannot be locked: the file system has no locks (a network file system without a lock manager?)"
+    )]
+    NoLocks {
+        /// The file.
+        path: PathBuf,
+    },
     /// Written by a later version of this program; nothing was touched.
     #[error("{what} has format version {found}, this program knows up to {known}: use the newer program")]
     Newer {

@@ -6,12 +6,13 @@
 
 use std::{
     fs::{File, TryLockError},
-    io::{Read, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::{StateError, files};
@@ -40,9 +41,7 @@ impl Held {
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::Error(error)) => {
-                    return Err(StateError::io(path.display().to_string())(error));
-                }
+                Err(TryLockError::Error(error)) => return Err(not_locked(&path, error)),
                 Err(TryLockError::WouldBlock) if start.elapsed() < wait => thread::sleep(RETRY),
                 Err(TryLockError::WouldBlock) => return Err(locked(dir, wait)),
             }
@@ -70,6 +69,15 @@ impl Drop for Held {
     }
 }
 
+/// The error for a lock that could not even be asked for.
+fn not_locked(path: &Path, error: io::Error) -> StateError {
+    let code = error.raw_os_error().map(Errno::from_raw_os_error);
+    if code.is_some_and(|code| code == Errno::NOLCK || code == Errno::OPNOTSUPP) {
+        return StateError::NoLocks { path: path.to_owned() };
+    }
+    StateError::io(path.display().to_string())(error)
+}
+
 /// The error for a directory that someone else has had open for all of `waited`.
 pub(crate) fn locked(dir: &Path, waited: Duration) -> StateError {
     StateError::Locked { dir: dir.to_owned(), holder: read(dir), waited }
@@ -86,4 +94,19 @@ fn read(dir: &Path) -> String {
 
 fn path_in(dir: &Path) -> PathBuf {
     dir.join("holder.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_without_locks_is_not_called_another_process() {
+        for code in [Errno::NOLCK, Errno::OPNOTSUPP] {
+            let error = not_locked(Path::new("state/holder.json"), code.into());
+            assert!(matches!(error, StateError::NoLocks { .. }), "{error}");
+        }
+        let error = not_locked(Path::new("state/holder.json"), Errno::IO.into());
+        assert!(matches!(error, StateError::Io { .. }), "{error}");
+    }
 }

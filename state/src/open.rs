@@ -192,6 +192,7 @@ impl Opening<'_> {
         Err(match trouble {
             Trouble::Content(error) => error,
             Trouble::Engine(Fault::Locked { waited }) => holder::locked(self.dir, waited),
+            Trouble::Engine(Fault::NoLocks) => StateError::NoLocks { path: store.to_owned() },
             Trouble::Engine(Fault::Damaged(reason)) => StateError::Damaged(reason),
             Trouble::Engine(Fault::Foreign(reason)) => StateError::Foreign { reason, kept: store.to_owned() },
             Trouble::Engine(Fault::Io(source)) => {

@@ -4,13 +4,13 @@ use std::{
     fmt, fs, io, mem,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     CursorStore, Recovery, StateError,
@@ -61,11 +61,18 @@ pub struct Store {
 pub(crate) struct Shared {
     dir: PathBuf,
     worker: Worker,
+    /// One place among the threads on which others wait, too: only one operation runs at a time, and a disk that is stuck must not
+    /// take all of them.
+    turn: Arc<Semaphore>,
     inner: Mutex<Inner>,
     /// The heads that are durable. Its lock is held for moments only, never across a disk access.
     heads: Mutex<Heads>,
     /// The last copy failed, which was said.
     copy_failing: AtomicBool,
+    /// A copy waits for its time.
+    copy_waits: AtomicBool,
+    /// Released when the store and whoever else holds it are gone: the next process must not be let in before sled has ended.
+    held: Mutex<Option<Arc<Held>>>,
 }
 
 /// What one operation at a time may use.
@@ -73,9 +80,6 @@ pub(crate) struct Inner {
     dir: PathBuf,
     engine: State,
     copied: Option<Instant>,
-    copy_due: bool,
-    // Dropped after the engine: the next process must not be let in before sled has ended.
-    held: Option<Held>,
 }
 
 enum State {
@@ -94,19 +98,16 @@ impl Store {
         let Sound { engine, heads, recovery } = open::open(dir)?;
         // What was just verified is the best copy there is.
         sidecar::write(dir, &heads)?;
-        let inner = Inner {
-            dir: dir.to_owned(),
-            engine: State::Open(engine),
-            copied: None,
-            copy_due: false,
-            held: Some(held),
-        };
+        let inner = Inner { dir: dir.to_owned(), engine: State::Open(engine), copied: None };
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
             worker: Worker::start().map_err(StateError::io("the thread of the checkpoint store"))?,
+            turn: Arc::new(Semaphore::new(1)),
             inner: Mutex::new(inner),
             heads: Mutex::new(heads),
             copy_failing: AtomicBool::new(false),
+            copy_waits: AtomicBool::new(false),
+            held: Mutex::new(Some(Arc::new(held))),
         });
         Ok(Opened { store: Self { shared }, recovery })
     }
@@ -114,6 +115,18 @@ impl Store {
     /// The names of all stored checkpoints, in order.
     pub fn names(&self) -> Result<Vec<String>, StateError> {
         Ok(self.shared.lock_heads()?.keys().cloned().collect())
+    }
+
+    /// Whether there is a checkpoint of this name.
+    pub fn contains(&self, name: &str) -> Result<bool, StateError> {
+        Ok(self.shared.lock_heads()?.contains_key(name))
+    }
+
+    /// Keeps the lock of the directory until the process has ended, whenever the store is closed: what works beside the store, and
+    /// may be stuck in a write, ends with the process and no sooner.
+    pub fn hold_until_exit(&self) {
+        // The kernel releases it.
+        mem::forget(self.shared.lock_held().clone());
     }
 
     /// Access to checkpoint `name`, which may or may not exist. Nothing is read yet.
@@ -129,7 +142,7 @@ impl Store {
             .blocking("closing the checkpoint store", move |inner| {
                 inner.copy(&shared)?;
                 inner.engine = State::Closed;
-                inner.held = None;
+                *shared.lock_held() = None;
                 Ok(())
             })
             .await
@@ -165,7 +178,15 @@ impl Shared {
             let mut inner = shared.inner.lock().map_err(|_| broke_before())?;
             step(&mut inner)
         };
-        let task = tokio::task::spawn_blocking(move || outer.worker.run(work));
+        let task = async {
+            let turn = self.turn.clone().acquire_owned().await;
+            tokio::task::spawn_blocking(move || {
+                // Given back when the work is done, also when nobody waits for it any more.
+                let _turn = turn;
+                outer.worker.run(work)
+            })
+            .await
+        };
         match tokio::time::timeout(TIMEOUT, task).await {
             Ok(Ok(Ok(done))) => done,
             Ok(Ok(Err(panic))) => Err(StateError::Damaged(open::panic_text(panic.as_ref()))),
@@ -178,16 +199,27 @@ impl Shared {
         self.heads.lock().map_err(|_| broke_before())
     }
 
-    /// Writes the copy once it is due. It waits beside the commits, so that none of them pays for it, and it
-    /// does not keep the store open.
+    fn lock_held(&self) -> std::sync::MutexGuard<'_, Option<Arc<Held>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the copy written after this time, unless that is under way. It waits beside the commits, so that none of them pays for
+    /// it, and it does not keep the store open. Call it where the change is made: whoever waits for the change may be gone.
     pub(crate) fn copy_after(self: &Arc<Self>, wait: Duration) {
-        let shared: Weak<Self> = Arc::downgrade(self);
+        if self.copy_waits.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let waiting = CopyWaits(Arc::downgrade(self));
         tokio::spawn(async move {
             tokio::time::sleep(wait).await;
-            if let Some(shared) = shared.upgrade() {
+            if let Some(shared) = waiting.0.upgrade() {
                 tokio::task::spawn_blocking(move || {
                     let worked_on = shared.clone();
-                    shared.worker.run(move || worked_on.copy_now())
+                    shared.worker.run(move || {
+                        // The change after this one wants a copy of its own.
+                        drop(waiting);
+                        worked_on.copy_now();
+                    })
                 });
             }
         });
@@ -231,18 +263,16 @@ impl Inner {
             match fault {
                 Fault::Io(source) => StateError::Io { what: "the checkpoint store".to_owned(), source },
                 Fault::Damaged(reason) | Fault::Foreign(reason) => StateError::Damaged(reason),
+                Fault::NoLocks => StateError::NoLocks { path: shared.dir.clone() },
                 Fault::Locked { .. } => StateError::Damaged("sled lost its lock".to_owned()),
             }
         })
     }
 
-    /// Says in how long the copy is to be written after a change; `None` if that is under way.
-    pub(crate) fn copy_due(&mut self) -> Option<Duration> {
-        if mem::replace(&mut self.copy_due, true) {
-            return None;
-        }
+    /// In how long the copy may be written after a change.
+    pub(crate) fn copy_wait(&self) -> Duration {
         let due = self.copied.map_or_else(Instant::now, |copied| copied + COPY_INTERVAL);
-        Some(due.saturating_duration_since(Instant::now()))
+        due.saturating_duration_since(Instant::now())
     }
 
     /// Writes the copy of the heads now.
@@ -256,9 +286,19 @@ impl Inner {
         if let State::Closed = self.engine {
             return Err(StateError::Closed);
         }
-        self.copy_due = false;
         self.copied = Some(Instant::now());
         sidecar::write(&self.dir, heads)
+    }
+}
+
+/// The mark that a copy waits, taken back however the waiting ends.
+struct CopyWaits(Weak<Shared>);
+
+impl Drop for CopyWaits {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.copy_waits.store(false, Ordering::Relaxed);
+        }
     }
 }
 

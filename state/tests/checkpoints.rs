@@ -127,6 +127,29 @@ async fn the_copy_follows_within_its_interval_without_a_further_commit() {
 }
 
 #[tokio::test]
+async fn a_commit_that_nobody_waited_for_keeps_no_later_one_out_of_the_copy() {
+    let dir = fresh_dir();
+    let store = open_sound(dir.path());
+    tokio::time::pause();
+    let mut given_up = cursor(&store, "a");
+    let first = Cursor::at(111);
+    let commit = given_up.commit(&first, Vec::new());
+    tokio::select! {
+        biased;
+        done = commit => panic!("it was to take a moment: {done:?}"),
+        () = std::future::ready(()) => {}
+    }
+    let mut checkpoint = cursor(&store, "b");
+    checkpoint.commit(&Cursor::at(222), Vec::new()).await.unwrap();
+    let copied = || fs::read_to_string(dir.path().join("checkpoints.json")).unwrap().contains("chatcmpl-222");
+    for _ in 0..600 {
+        tokio::time::advance(std::time::Duration::from_millis(10)).await;
+        cursor(&store, "other").load().await.unwrap();
+    }
+    assert!(copied());
+}
+
+#[tokio::test]
 async fn files_are_for_this_user_alone() {
     let parent = fresh_dir();
     let dir = parent.path().join("state");

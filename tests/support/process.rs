@@ -149,10 +149,16 @@ impl Place {
 }
 
 impl Running {
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        Self::start_into(command, None, None)
+    }
+
+    /// With something else than a file as its standard output or standard error.
+    pub fn start_into(mut command: Command, out: Option<Stdio>, err: Option<Stdio>) -> Self {
         let output = TempDir::new().unwrap();
         let (stdout, stderr) = (output.path().join("out"), output.path().join("err"));
-        command.stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
+        let (out_file, err_file) = (File::create(&stdout).unwrap(), File::create(&stderr).unwrap());
+        command.stdout(out.unwrap_or_else(|| out_file.into())).stderr(err.unwrap_or_else(|| err_file.into()));
         let child = command.spawn().unwrap();
         Self { child, stdout, stderr, _output: output }
     }
@@ -173,6 +179,10 @@ impl Running {
             assert!(found || ended.is_none(), "ended before it said {text:?}: {}", self.stderr());
             found
         });
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     pub fn id(&self) -> u32 {
