@@ -29,6 +29,7 @@ mod key;
 mod last_page;
 mod late;
 mod messages;
+mod names;
 mod observed;
 mod page;
 mod proxied;

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::{
     decoded::{Undecodable, decoded},
+    names::Names,
     observed::Watched,
     proxied::{environment_has_proxy, exposes_key, is_local},
     tls,
@@ -142,6 +143,7 @@ impl HttpSettings {
             .redirect(redirect::Policy::none())
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .http1_max_headers(HEADERS_MAX)
+            .dns_resolver(Names::shared())
             .tcp_nodelay(true);
         builder = self.verifying(builder)?;
         if self.direct {

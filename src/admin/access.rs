@@ -62,7 +62,7 @@ impl Access {
 
     /// Reads the file; `None` when there is none.
     pub fn read(dir: &Path) -> io::Result<Option<Self>> {
-        let bytes = match std::fs::read(path_in(dir)) {
+        let bytes = match crate::files::read(&path_in(dir)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),

@@ -11,6 +11,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::json;
 use state::Store;
+use tokio::sync::Semaphore;
 
 use super::metrics::{CONTENT_TYPE, render};
 use crate::{
@@ -60,6 +61,11 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
+/// Pages of metrics that are made at the same time: each looks at the files of rejects, on a disk that may be stuck.
+const SCRAPES_MAX: usize = 2;
+
+static SCRAPES: Semaphore = Semaphore::const_new(SCRAPES_MAX);
+
 pub(super) async fn readyz(State(daemon): State<Arc<Daemon>>) -> Response {
     let readiness = Readiness::of(&daemon.board.statuses());
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -72,7 +78,13 @@ pub(super) async fn status(State(daemon): State<Arc<Daemon>>) -> Json<StatusFile
 
 pub(super) async fn metrics(State(daemon): State<Arc<Daemon>>) -> Response {
     let readings = daemon.readings.clone();
-    match tokio::task::spawn_blocking(move || render(&readings.take())).await {
+    let place = SCRAPES.acquire().await;
+    let rendered = tokio::task::spawn_blocking(move || {
+        // Given back when the page is done, also when nobody waits for it any more.
+        let _place = place;
+        render(&readings.take())
+    });
+    match rendered.await {
         Ok(Ok(page)) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response(),
         Ok(Err(error)) => refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
         Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

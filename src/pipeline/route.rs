@@ -31,7 +31,7 @@ use super::{
     policy::{Action, Failure, judge},
     poll_now::{PollNow, Waited},
     progress::{Progress, RouteState},
-    rejects::{Rejects, RejectsError},
+    rejects::{Rejects, RejectsError, work_aside},
     room::Room,
     shutdown::Shutdown,
     told::Told,
@@ -292,7 +292,7 @@ impl Route {
     /// Opening reads through what is there, which may take a while.
     async fn open_rejects(&self) -> Result<Rejects, Failure> {
         let open = self.rejects.clone();
-        match tokio::task::spawn_blocking(move || open()).await {
+        match work_aside(move || open()).await {
             Ok(opened) => opened,
             Err(source) => {
                 Err(RejectsError::Io { path: self.name.clone().into(), source: io::Error::other(source) }

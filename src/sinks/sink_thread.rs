@@ -1,4 +1,4 @@
-//! A thread of its own for a sink whose work needs much memory or a core: encoding bodies, a database.
+//! A thread of its own for a sink whose work waits for a disk, or needs much memory or a core: files, a database, encoding bodies.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 type Job = Box<dyn FnOnce() + Send>;
 
 /// A thread that does one piece of work after the other. The system's allocator keeps for each thread what its last
-/// large allocations took; on threads that change, that would be several batches' worth.
+/// large allocations took; on threads that change, that would be several batches' worth. And a disk or a reader that does not answer
+/// keeps this thread, and none that others need.
 #[derive(Default)]
 pub struct SinkThread(Mutex<Option<mpsc::Sender<Job>>>);
 
@@ -20,8 +21,10 @@ impl SinkThread {
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         let (sender, done) = oneshot::channel();
         let job = Box::new(move || {
-            // Nobody waits for it any more when this fails.
-            let _ = sender.send(work());
+            // Given up while it waited for its turn, it is not begun: behind a disk that is stuck, each try would be done at last.
+            if !sender.is_closed() {
+                let _ = sender.send(work());
+            }
         });
         let jobs = self.jobs()?;
         jobs.send(job).map_err(|_| io::Error::other("the sink's thread has ended"))?;
@@ -56,6 +59,22 @@ mod tests {
         let here = || std::thread::current().id();
         let (one, two) = tokio::join!(thread.run(here), thread.run(here));
         assert_eq!(one.unwrap(), two.unwrap());
+    }
+
+    #[tokio::test]
+    async fn work_that_was_given_up_before_its_turn_is_not_begun() {
+        let thread = SinkThread::default();
+        let (release, held) = mpsc::channel::<()>();
+        let first = thread.run(move || held.recv());
+        let given_up = thread.run(|| panic!("begun, although nobody waits for it"));
+        tokio::pin!(first);
+        {
+            tokio::pin!(given_up);
+            assert!(futures::poll!(&mut first).is_pending() && futures::poll!(&mut given_up).is_pending());
+        }
+        drop(release);
+        _ = first.await.unwrap();
+        assert_eq!(thread.run(|| 7).await.unwrap(), 7);
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use collectors::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::{sync::Semaphore, task::JoinError};
 
 use crate::sinks::line_file::{LineFile, Lock};
 use crate::tables::{Table, iso8601, one_line};
@@ -130,7 +131,7 @@ impl Rejects {
         work: impl FnOnce(&Shared) -> Result<T, RejectsError> + Send + 'static,
     ) -> Result<T, RejectsError> {
         let shared = Arc::clone(&self.shared);
-        let done = tokio::task::spawn_blocking(move || work(&shared)).await;
+        let done = work_aside(move || work(&shared)).await;
         done.unwrap_or_else(|stopped| {
             Err(RejectsError::Io { path: self.path().to_owned(), source: io::Error::other(stopped) })
         })
@@ -145,6 +146,25 @@ impl Rejects {
     pub fn path(&self) -> &Path {
         &self.shared.path
     }
+}
+
+/// Of all routes together, the files of rejects that are worked on at the same time. They lie on one disk, and one that is stuck must
+/// not take all the threads on which others wait, too.
+const AT_ONCE_MAX: usize = 4;
+
+static PLACES: Semaphore = Semaphore::const_new(AT_ONCE_MAX);
+
+/// Does work on the rejects off the async threads.
+pub async fn work_aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    let place = PLACES.acquire().await;
+    tokio::task::spawn_blocking(move || {
+        // Given back when the work is done, also when nobody waits for it any more.
+        let _place = place;
+        work()
+    })
+    .await
 }
 
 impl Shared {

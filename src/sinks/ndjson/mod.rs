@@ -16,6 +16,7 @@ use collectors::Clock;
 
 use self::dir::Dir;
 use self::line::Lines;
+use super::sink_thread::SinkThread;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished, disk};
 use crate::config::{NdjsonDir, NdjsonSettings};
 use crate::tables::Table;
@@ -26,6 +27,7 @@ const BATCH_BYTES: usize = 2 << 20;
 /// The sink. Opens its target at the first check or write.
 pub struct NdjsonSink {
     state: Arc<State>,
+    thread: SinkThread,
 }
 
 struct State {
@@ -49,7 +51,8 @@ struct Stdout {
 impl NdjsonSink {
     /// A sink with these settings; touches nothing yet. The clock tells the day of writing.
     pub fn new(settings: NdjsonSettings, clock: Clock) -> Self {
-        Self { state: Arc::new(State { settings, clock, open: Mutex::default() }) }
+        let state = Arc::new(State { settings, clock, open: Mutex::default() });
+        Self { state, thread: SinkThread::default() }
     }
 
     fn path(&self) -> &Path {
@@ -57,6 +60,15 @@ impl NdjsonSink {
             NdjsonDir::Dir(path) => path,
             NdjsonDir::Stdout => Path::new(STDOUT),
         }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&State) -> Result<T, SinkError> + Send + 'static,
+    ) -> Result<T, SinkError> {
+        let state = Arc::clone(&self.state);
+        let done = self.thread.run(move || work(&state)).await;
+        done.map_err(|error| disk::failed(self.path(), error)).and_then(|done| done)
     }
 }
 
@@ -156,13 +168,11 @@ impl Sink for NdjsonSink {
     }
 
     async fn check(&self, _: &[&'static Table]) -> Result<String, SinkError> {
-        let state = Arc::clone(&self.state);
-        disk::blocking(self.path(), move || state.check()).await
+        self.run(State::check).await
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
-        let state = Arc::clone(&self.state);
-        Ok(disk::blocking(self.path(), move || state.write(&batch)).await?)
+        Ok(self.run(move |state| state.write(&batch)).await?)
     }
 }
 
