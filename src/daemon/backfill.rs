@@ -111,7 +111,8 @@ pub async fn plan(store: &Store, wanted: &BackfillWanted, now: i64) -> Result<Wi
     }
     let from = wanted.from.second;
     let end = match (&wanted.to, &own) {
-        (Some(to), _) => to.second,
+        // What has not happened yet cannot be read, nor called finished.
+        (Some(to), _) => to.second.min(now),
         (None, Some(own)) => own.start,
         (None, None) => now,
     };
@@ -129,6 +130,17 @@ impl BackfillWanted {
     pub fn name(&self) -> String {
         let to = self.to.as_ref().map_or("", |to| to.text.as_str());
         backfill_name(&route_name(&self.collector, &self.sink), &self.from.text, to)
+    }
+}
+
+impl Window {
+    /// What to say of a window that was asked for beyond the moment at which it was begun; `None` for any other.
+    pub fn cut_short(&self, asked: &BackfillWanted) -> Option<String> {
+        let to = asked.to.as_ref().filter(|to| to.second > self.end)?;
+        let (to, end) = (shown(to.second), shown(self.end));
+        Some(format!(
+            "--to {to} had not come yet: the window ends at {end}; what comes after it is for --from {end}"
+        ))
     }
 }
 

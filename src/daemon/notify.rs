@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, time::Duration};
 use sd_notify::NotifyState;
 
 use crate::pipeline::{
-    board::Board, progress::RouteStatus, shutdown::Shutdown, status_file::STATUS_INTERVAL,
+    board::Board,
+    progress::{Progress, RouteState},
+    shutdown::Shutdown,
+    status_file::STATUS_INTERVAL,
 };
 
 /// A watchdog with a shorter limit than twice this would be fed in vain.
@@ -25,11 +28,14 @@ pub fn stopping() {
 /// Feeds the watchdog and keeps the line current until the stop. It must run on the thread that runs the routes: when that one
 /// is stuck, systemd hears nothing more and starts the service again.
 pub async fn keep(board: Board, mut stop: Shutdown) {
+    if std::env::var_os("NOTIFY_SOCKET").is_none() {
+        return;
+    }
     let watchdog = sd_notify::watchdog_enabled();
     let interval = watchdog.map_or(STATUS_INTERVAL, interval);
     let mut told = String::new();
     loop {
-        let line = line(board.statuses().into_iter());
+        let line = line(board.routes().iter().map(Progress::state));
         let mut news = Vec::new();
         if watchdog.is_some() {
             news.push(NotifyState::Watchdog);
@@ -53,10 +59,10 @@ fn interval(limit: Duration) -> Duration {
 }
 
 /// Counts and no names: systemd takes no more than 4,096 bytes, and there may be many routes.
-fn line(routes: impl Iterator<Item = RouteStatus>) -> String {
+fn line(routes: impl Iterator<Item = RouteState>) -> String {
     let mut counts = BTreeMap::<String, usize>::new();
-    for route in routes {
-        *counts.entry(route.state.to_string()).or_default() += 1;
+    for state in routes {
+        *counts.entry(state.to_string()).or_default() += 1;
     }
     let total: usize = counts.values().sum();
     let noun = if total == 1 { "route" } else { "routes" };
@@ -73,14 +79,12 @@ fn tell(news: &[NotifyState<'_>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::progress::RouteState;
 
     #[test]
     fn the_line_counts_routes_by_what_they_do() {
-        let of = |state| RouteStatus { state, ..RouteStatus::default() };
-        assert_eq!(line([of(RouteState::Live)].into_iter()), "1 route: 1 live");
+        assert_eq!(line([RouteState::Live].into_iter()), "1 route: 1 live");
         let states = [RouteState::Live, RouteState::Parked, RouteState::CatchingUp, RouteState::Live];
-        assert_eq!(line(states.map(of).into_iter()), "4 routes: 1 catching up, 2 live, 1 parked");
+        assert_eq!(line(states.into_iter()), "4 routes: 1 catching up, 2 live, 1 parked");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     checkpoints::{self, Named, ResetWanted},
     control::OrderError,
     routes::Wanted,
-    supervisor::{Backfill, Supervisor},
+    supervisor::{Backfill, Running, Supervisor},
 };
 use crate::pipeline::progress::RouteStatus;
 
@@ -24,6 +24,16 @@ impl Supervisor {
         Ok(wanted.into_iter().filter(|wanted| wanted.collector == collector).collect())
     }
 
+    /// The backfills of a collector that run.
+    fn backfills_of(&self, collector: &str) -> Vec<String> {
+        let is_meant = |one: &Running| !one.follows() && one.wanted.collector == collector;
+        self.running.iter().filter(|(_, one)| is_meant(one)).map(|(name, _)| name.clone()).collect()
+    }
+
+    fn ensure_not_paused(&self, collector: &str) -> Result<(), OrderError> {
+        self.pauses.ensure_not_paused(collector).map_err(OrderError::Usage)
+    }
+
     pub(super) async fn set_paused(
         &mut self,
         collector: &str,
@@ -37,9 +47,16 @@ impl Supervisor {
         match (changed, paused) {
             (false, _) => {}
             (true, true) => {
-                self.stop(&names).await;
+                let backfills = self.backfills_of(collector);
+                self.stop(&[names.as_slice(), backfills.as_slice()].concat()).await;
                 routes.iter().for_each(|wanted| self.show_paused(wanted));
                 tracing::warn!(collector, "paused by an operator");
+                for backfill in backfills {
+                    tracing::warn!(
+                        backfill,
+                        "stopped with its collector; once that is resumed, the same command goes on"
+                    );
+                }
             }
             (true, false) => {
                 tracing::info!(collector, "resumed by an operator");
@@ -53,11 +70,7 @@ impl Supervisor {
 
     pub(super) fn poll_now(&mut self, collector: &str) -> Result<Vec<String>, OrderError> {
         let routes = self.routes_of(collector)?;
-        if self.pauses.since(collector).is_some() {
-            let text =
-                format!("collector `{collector}` is paused: `ccfd collectors resume {collector}` first");
-            return Err(OrderError::Usage(text));
-        }
+        self.ensure_not_paused(collector)?;
         let running = routes.iter().filter_map(|wanted| self.running.get(&wanted.checkpoint));
         running.clone().for_each(|one| one.poll_now.request());
         Ok(running.map(|one| one.wanted.checkpoint.clone()).collect())
@@ -94,6 +107,7 @@ impl Supervisor {
             let text = format!("collector `{}` has no sink `{}`", asked.collector, asked.sink);
             return Err(OrderError::Usage(text));
         }
+        self.ensure_not_paused(&asked.collector)?;
         let name = asked.name();
         if self.running.contains_key(&name) {
             return Err(OrderError::Usage(format!("the backfill {name} is running already")));
@@ -103,6 +117,9 @@ impl Supervisor {
             PlanError::Empty(text) => OrderError::Usage(text),
             PlanError::State(error) => failed(error),
         })?;
+        if let Some(text) = window.cut_short(asked) {
+            tracing::warn!(backfill = window.name, "{text}");
+        }
         if !window.finished {
             tracing::info!(backfill = window.name, resumed = window.resumed, "backfill started");
             self.start(window.wanted(asked));

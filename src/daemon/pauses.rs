@@ -8,6 +8,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::files;
+
 /// The file's name below the state directory.
 const PAUSES_FILE: &str = "paused.json";
 
@@ -32,7 +34,7 @@ impl Pauses {
     pub fn load(dir: &Path) -> Self {
         let path = dir.join(PAUSES_FILE);
         let empty = Content { version: 1, collectors: BTreeMap::new() };
-        let content = match std::fs::read(&path) {
+        let content = match files::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(empty.clone()),
             Err(error) => Err(error),
@@ -48,6 +50,16 @@ impl Pauses {
     /// Since when a collector is paused, in Unix seconds.
     pub fn since(&self, collector: &str) -> Option<i64> {
         self.content.collectors.get(collector).copied()
+    }
+
+    /// Fails for a paused collector, with what to do first.
+    pub fn ensure_not_paused(&self, collector: &str) -> Result<(), String> {
+        match self.since(collector) {
+            Some(_) => {
+                Err(format!("collector `{collector}` is paused: `ccfd collectors resume {collector}` first"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The paused collectors.

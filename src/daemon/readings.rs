@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::shared::Shared;
-use crate::{metrics::Figures, pipeline::board::Board};
+use crate::{
+    metrics::Figures,
+    pipeline::{board::Board, progress::Progress},
+};
 
 /// Reads what routes and sinks have counted. Cheap to clone, and good for every configuration of the process.
 #[derive(Clone)]
@@ -17,7 +20,7 @@ impl Readings {
     pub fn take(&self) -> Figures {
         let mut routes = self.board.routes();
         // Of those with the same labels the first one is shown: not the backfill beside the route.
-        routes.sort_by_key(|route| route.status().is_backfill());
+        routes.sort_by_key(Progress::is_backfill);
         Figures::of(&routes, self.shared.figures(), chrono::Utc::now().timestamp())
     }
 }

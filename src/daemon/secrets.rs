@@ -14,6 +14,9 @@ use crate::config::{Config, Environment};
 /// Between two looks. A file must be the same at two of them before it is taken up: it may be still being written.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Files that are looked at in a second: with many of them the looks are rarer.
+const LOOKED_AT_MAX: usize = 1000;
+
 /// What tells one content from another without reading it: device, inode, size, modification time to the nanosecond. `None` while
 /// there is no such file.
 type Trace = Option<(u64, u64, u64, i64, i64)>;
@@ -51,7 +54,8 @@ impl Secrets {
             }
         }
         let taken = traces(owners.keys());
-        Self { owners, seen: taken.clone(), taken, look_at: Instant::now() + LOOK_INTERVAL }
+        let look_at = Instant::now() + interval(owners.len());
+        Self { owners, seen: taken.clone(), taken, look_at }
     }
 
     /// Begins with what was taken up by an earlier configuration: a change that nobody has noticed yet is still one.
@@ -77,7 +81,7 @@ impl Secrets {
             let Ok(now) = tokio::task::spawn_blocking(move || traces(files.iter())).await else {
                 return std::future::pending().await;
             };
-            self.look_at = Instant::now() + LOOK_INTERVAL;
+            self.look_at = Instant::now() + interval(self.owners.len());
             let touched = self.look(now);
             if touched != Touched::default() {
                 return touched;
@@ -101,6 +105,10 @@ impl Secrets {
         self.seen = now;
         touched
     }
+}
+
+fn interval(files: usize) -> Duration {
+    LOOK_INTERVAL.max(Duration::from_secs((files / LOOKED_AT_MAX) as u64))
 }
 
 fn traces<'a>(files: impl Iterator<Item = &'a PathBuf>) -> BTreeMap<PathBuf, Trace> {

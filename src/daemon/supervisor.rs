@@ -52,6 +52,8 @@ pub struct Supervisor {
     outcome: Outcome,
     /// Something ended that no route can go on after.
     fatal: bool,
+    /// A route has ended for good.
+    ended: bool,
 }
 
 /// A route that runs.
@@ -107,6 +109,7 @@ impl Supervisor {
             tasks: JoinSet::new(),
             outcome: Outcome::default(),
             fatal: false,
+            ended: false,
         }
     }
 
@@ -122,7 +125,10 @@ impl Supervisor {
         let wanted = self.assembly.wanted(mode.once, mode.accept_change);
         self.start_unless_paused(wanted);
         notify::ready();
-        let done = |supervisor: &Self| mode.once && supervisor.running.is_empty();
+        let done = |supervisor: &Self| {
+            let is_left = supervisor.pauses.collectors().next().is_some();
+            supervisor.running.is_empty() && (mode.once || supervisor.ended && !is_left)
+        };
         while !self.fatal && !done(&self) {
             tokio::select! {
                 Some(ended) = self.tasks.join_next_with_id() => self.note_end(ended),
@@ -201,7 +207,7 @@ impl Supervisor {
     }
 
     fn has_checkpoint(&self, name: &str) -> bool {
-        self.store.names().is_ok_and(|names| names.iter().any(|one| one == name))
+        self.store.contains(name).unwrap_or(false)
     }
 
     /// Ends routes, and waits until they have: what is in flight is delivered, as long as that takes no longer than a stop may.
@@ -254,7 +260,9 @@ impl Supervisor {
         match ended {
             Ok((_, Ended::ReadAll | Ended::Stopped)) => {}
             Ok((_, Ended::Failed(failure))) => {
-                self.fatal |= judge(&failure).action == Action::Stop;
+                let action = judge(&failure).action;
+                self.fatal |= action == Action::Stop;
+                self.ended |= action == Action::End;
                 if self.fatal || !is_backfill {
                     self.outcome.failures.push(failure);
                 }

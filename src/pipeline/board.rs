@@ -24,7 +24,8 @@ impl Board {
         let progress = Progress::new(status, self.changed.clone());
         let before = self.lock().insert(name, progress.clone());
         if let Some(before) = before.filter(|_| !is_backfill) {
-            progress.count(|meters| *meters = before.measured().meters);
+            let counted = before.measured().meters;
+            progress.count(|meters| *meters = counted);
         }
         self.changed.notify_one();
         progress

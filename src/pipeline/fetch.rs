@@ -74,6 +74,9 @@ pub async fn fetch(
 ) -> Fetching {
     let mut patience = Patience::new(progress.clone(), poll_now.clone(), shutdown.clone());
     loop {
+        if patience.take_poll() {
+            reader.poll_now();
+        }
         let step = tokio::select! {
             biased;
             () = shutdown.requested() => return Fetching::Stopped,

@@ -35,12 +35,14 @@ pub struct Patience {
     poll_now: PollNow,
     shutdown: Shutdown,
     tried: bool,
+    /// A poll was asked for during a wait.
+    poll_asked: bool,
 }
 
 impl Patience {
     /// Nothing has failed yet.
     pub fn new(progress: Progress, poll_now: PollNow, shutdown: Shutdown) -> Self {
-        Self { delays: Delays::new(), progress, poll_now, shutdown, tried: false }
+        Self { delays: Delays::new(), progress, poll_now, shutdown, tried: false, poll_asked: false }
     }
 
     /// Waits until the request can be sent again. Fails with what ends the reading instead.
@@ -49,16 +51,25 @@ impl Patience {
         let failure = lasting(Failure::Collect(error), &mut self.delays);
         match judge(&failure).action {
             // What a person mends, a new key most often, is taken up when the route is opened anew.
-            Action::Park | Action::Stop => return Err(Fetching::Failed(failure)),
+            Action::Park | Action::End | Action::Stop => return Err(Fetching::Failed(failure)),
             Action::Wait(_) | Action::BackOff => {}
         }
         let Some(wait) = pause(&failure, &mut self.delays, &self.progress) else {
             return Err(Fetching::Failed(failure));
         };
         match self.poll_now.or_sleep(wait, &mut self.shutdown).await {
-            Waited::Out | Waited::PollNow => Ok(()),
+            Waited::Out => Ok(()),
+            Waited::PollNow => {
+                self.poll_asked = true;
+                Ok(())
+            }
             Waited::Stop => Err(Fetching::Stopped),
         }
+    }
+
+    /// Whether a poll was asked for during a wait: the wait is over then, and the poll still due.
+    pub fn take_poll(&mut self) -> bool {
+        std::mem::take(&mut self.poll_asked)
     }
 
     /// A request was answered: the next failure waits the shortest delay again.
@@ -96,7 +107,7 @@ pub fn pause(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Opt
         Action::Wait(asked) => (RouteState::BackingOff, Some(asked.max(delays.after_failure()))),
         Action::BackOff => (RouteState::BackingOff, Some(delays.after_failure())),
         Action::Park => (RouteState::Parked, Some(PARKED_RETRY)),
-        Action::Stop => (RouteState::Stopped, None),
+        Action::End | Action::Stop => (RouteState::Stopped, None),
     };
     let at = chrono::Utc::now().timestamp();
     let error = ShownError {
@@ -120,6 +131,7 @@ pub fn pause(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Opt
         }
         (Action::Park, Some(_)) => tracing::error!(error = %failure, advice, "parked"),
         (Action::Park, None) => tracing::debug!(error = %failure, advice, "still parked"),
+        (Action::End, _) => tracing::error!(error = %failure, advice, "the route has ended"),
         (Action::Stop, _) => tracing::error!(error = %failure, advice, "stopping"),
     }
     wait

@@ -6,7 +6,7 @@ mod messages;
 mod remote;
 mod word;
 
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 
 use collectors::{CollectError, CollectErrorKind, WrongKeyClass};
 use state::StateError;
@@ -66,6 +66,8 @@ pub enum Action {
     BackOff,
     /// Keep the route, say so once, try again rarely: a person must act, and then it heals by itself.
     Park,
+    /// End the route for good, and no other: nothing brings it back but a start.
+    End,
     /// End the process: going on could lose records.
     Stop,
 }
@@ -83,6 +85,10 @@ const fn park(advice: &'static str) -> Judgement {
     Judgement { action: Action::Park, advice }
 }
 
+const fn end(advice: &'static str) -> Judgement {
+    Judgement { action: Action::End, advice }
+}
+
 const fn back_off(advice: &'static str) -> Judgement {
     Judgement { action: Action::BackOff, advice }
 }
@@ -95,6 +101,9 @@ fn wait(asked: Option<Duration>, advice: &'static str) -> Judgement {
     Judgement { action: asked.map_or(Action::BackOff, Action::Wait), advice }
 }
 
+/// The size of a file has a limit, which nothing but a setting of the process lifts.
+const SIZE_LIMIT: &str = "raise the limit on the size of files (`ulimit -f`, LimitFSIZE of a unit) and start again; of files                           of lines, file_size_max below the limit will do";
+
 /// Judges a failure.
 pub fn judge(failure: &Failure) -> Judgement {
     match failure {
@@ -104,6 +113,9 @@ pub fn judge(failure: &Failure) -> Judgement {
         Failure::Rejects(RejectsError::Full { .. }) => park(
             "see `ccfd rejects list`; `ccfd rejects retry`, or move the file away: the route goes on by itself",
         ),
+        Failure::Rejects(RejectsError::Io { source, .. }) if source.kind() == ErrorKind::FileTooLarge => {
+            park(SIZE_LIMIT)
+        }
         Failure::Rejects(RejectsError::Io { .. }) => {
             back_off("check permissions and space of the state directory")
         }
@@ -212,6 +224,10 @@ fn sink(error: &SinkError) -> Judgement {
         SinkError::DiskFull { .. } => park("free disk space, or set retention or size_max on the sink"),
         SinkError::Busy { .. } => back_off("another process uses the destination"),
         SinkError::Misplaced { .. } => park("check the sink's path and its permissions"),
+        SinkError::Closed { .. } => end(
+            "start ccfd again with a reader that stays; what was not acknowledged is delivered then, nothing is lost",
+        ),
+        SinkError::SizeLimit { .. } => park(SIZE_LIMIT),
         SinkError::Io { .. } => back_off("check the disk; nothing was acknowledged, nothing is lost"),
         SinkError::Remote(error) => remote::judge(error),
     }
@@ -222,10 +238,14 @@ pub fn judge_state(error: &StateError) -> Judgement {
     match error {
         StateError::Conflict { .. } => back_off("another writer changed the checkpoint; it is loaded anew"),
         StateError::TimedOut { .. } => back_off("the disk of the state directory is slow or stuck"),
+        StateError::Io { source, .. } if source.kind() == ErrorKind::FileTooLarge => park(SIZE_LIMIT),
         StateError::Io { .. } => back_off("check space and permissions of the state directory"),
         StateError::Damaged(_) => stop("start again: what can be recovered is recovered then, and said"),
         StateError::Closed => stop("start again"),
         StateError::Locked { .. } => stop("another ccfd uses this state directory: stop it first"),
+        StateError::NoLocks { .. } => {
+            stop("put state.dir on a local disk: without a lock two daemons could write to it")
+        }
         StateError::Newer { .. } => stop("use the newer ccfd that wrote it"),
         StateError::Foreign { .. } => {
             stop("move the named directory aside to begin anew, or use the ccfd that made it")

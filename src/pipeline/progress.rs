@@ -180,6 +180,7 @@ pub struct Measured {
 pub struct Progress {
     shared: Arc<Mutex<Shared>>,
     changed: Arc<Notify>,
+    is_backfill: bool,
 }
 
 #[derive(Debug)]
@@ -193,6 +194,8 @@ struct Shared {
     troubles: [Option<Trouble>; 2],
     /// Failures not told yet, by their cause. Kept when they pass: what comes and goes is told as seldom as what stays.
     untold: BTreeMap<String, Paced<u64>>,
+    /// The status as JSON, as long as nothing has changed in it.
+    written: Option<Arc<[u8]>>,
 }
 
 #[derive(Debug)]
@@ -206,6 +209,7 @@ struct Trouble {
 impl Progress {
     /// Begins with what never changes; `changed` is told when the state changes.
     pub fn new(status: RouteStatus, changed: Arc<Notify>) -> Self {
+        let is_backfill = status.is_backfill();
         let shared = Shared {
             status,
             meters: Meters::default(),
@@ -213,8 +217,30 @@ impl Progress {
             rejects: None,
             troubles: [None, None],
             untold: BTreeMap::new(),
+            written: None,
         };
-        Self { shared: Arc::new(Mutex::new(shared)), changed }
+        Self { shared: Arc::new(Mutex::new(shared)), changed, is_backfill }
+    }
+
+    /// Whether it is that of a backfill.
+    pub fn is_backfill(&self) -> bool {
+        self.is_backfill
+    }
+
+    /// What the route is doing now.
+    pub fn state(&self) -> RouteState {
+        self.lock().shown().0
+    }
+
+    /// The status as one line of JSON. It costs something only after a change: there may be ten thousand routes, and most of them
+    /// wait.
+    pub fn as_json(&self) -> serde_json::Result<Arc<[u8]>> {
+        let mut shared = self.lock();
+        if let Some(written) = &shared.written {
+            return Ok(written.clone());
+        }
+        let written: Arc<[u8]> = serde_json::to_vec(&shared.status())?.into();
+        Ok(shared.written.insert(written).clone())
     }
 
     /// The status now.
@@ -232,7 +258,9 @@ impl Progress {
 
     /// Counts something.
     pub fn count(&self, count: impl FnOnce(&mut Meters)) {
-        count(&mut self.lock().meters);
+        let mut shared = self.lock();
+        shared.written = None;
+        count(&mut shared.meters);
     }
 
     /// What can be looked at when somebody asks: the room for pages, the file of the rejects.
@@ -290,6 +318,7 @@ impl Progress {
     /// Wakes the watchers when the route does something else after the change.
     fn change<T>(&self, change: impl FnOnce(&mut Shared) -> T) -> T {
         let mut shared = self.lock();
+        shared.written = None;
         let before = shared.outline();
         let done = change(&mut shared);
         if shared.outline() != before {

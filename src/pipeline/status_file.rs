@@ -2,20 +2,34 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, Write},
+    io::{self, BufWriter, IntoInnerError, Write},
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{board::Board, progress::RouteStatus, shutdown::Shutdown};
-use crate::tables::{self, Table};
+use super::{
+    board::Board,
+    progress::{Progress, RouteStatus},
+    shutdown::Shutdown,
+};
+use crate::{
+    files,
+    tables::{self, Table},
+};
 
 /// The file's name below the state directory.
 pub const STATUS_FILE: &str = "status.json";
 /// How old the file gets at most while the daemon runs.
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Between two files that only a change of state asks for: when a thousand routes start, each of them changes several times.
+const GAP_MIN: Duration = Duration::from_millis(100);
+/// Of the time, no more than one part in so many is spent on writing the file.
+const WRITTEN_SHARE: u32 = 200;
+/// What is written at a time.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,24 +64,46 @@ impl StatusFile {
         }
     }
 
-    /// Replaces the file as a whole: a reader sees the old or the new one.
-    pub fn write(&self, dir: &Path) -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(self)?;
-        text.push(b'\n');
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        // At once: written bit by bit, a thousand routes would be a quarter of a million calls of the system.
-        file.write_all(&text)?;
-        file.persist(dir.join(STATUS_FILE)).map(drop).map_err(|error| error.error)
-    }
-
     /// The file as it lies there; `None` when there is none.
     pub fn read(dir: &Path) -> io::Result<Option<Self>> {
-        match std::fs::read(dir.join(STATUS_FILE)) {
+        match files::read(&dir.join(STATUS_FILE)) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
+}
+
+/// Replaces the file as a whole: a reader sees the old or the new one. A line for each route; those of routes that have not changed
+/// are known.
+fn write(board: &Board, dir: &Path) -> io::Result<()> {
+    let file = tempfile::NamedTempFile::new_in(dir)?;
+    // Written bit by bit, a thousand routes would be many thousand calls of the system.
+    let mut out = BufWriter::with_capacity(PIECE_BYTES, file);
+    let (backfills, routes): (Vec<_>, Vec<_>) = board.routes().into_iter().partition(Progress::is_backfill);
+    let (pid, written) = (std::process::id(), chrono::Utc::now().timestamp());
+    write!(out, "{{\"version\":1,\"pid\":{pid},\"written\":{written},\"routes\":")?;
+    lines(&mut out, &routes)?;
+    if !backfills.is_empty() {
+        write!(out, ",\"backfills\":")?;
+        lines(&mut out, &backfills)?;
+    }
+    let unknown_fields = unknown_fields();
+    if !unknown_fields.is_empty() {
+        write!(out, ",\"unknown_fields\":")?;
+        serde_json::to_writer(&mut out, &unknown_fields)?;
+    }
+    out.write_all(b"}\n")?;
+    let file = out.into_inner().map_err(IntoInnerError::into_error)?;
+    file.persist(dir.join(STATUS_FILE)).map(drop).map_err(|error| error.error)
+}
+
+fn lines(out: &mut impl Write, routes: &[Progress]) -> io::Result<()> {
+    for (number, route) in routes.iter().enumerate() {
+        out.write_all(if number == 0 { b"[\n" } else { b",\n" })?;
+        out.write_all(&route.as_json()?)?;
+    }
+    out.write_all(if routes.is_empty() { b"[]" } else { b"\n]" })
 }
 
 fn unknown_fields() -> BTreeMap<String, BTreeMap<String, u64>> {
@@ -80,12 +116,13 @@ fn unknown_fields() -> BTreeMap<String, BTreeMap<String, u64>> {
         .collect()
 }
 
-/// Writes the file at every change of a route's state and every few seconds, until the stop.
+/// Writes the file at every change of a route's state and every few seconds, and once more at the stop.
 pub async fn keep_status_file(dir: PathBuf, board: Board, mut shutdown: Shutdown) {
     let mut failing = false;
     loop {
-        let (status, place) = (StatusFile::of(&board), dir.clone());
-        let written = tokio::task::spawn_blocking(move || status.write(&place)).await;
+        let is_last = shutdown.is_requested();
+        let (shown, place, begun) = (board.clone(), dir.clone(), Instant::now());
+        let written = tokio::task::spawn_blocking(move || write(&shown, &place)).await;
         match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
             Ok(()) => failing = false,
             Err(error) if !failing => {
@@ -94,9 +131,17 @@ pub async fn keep_status_file(dir: PathBuf, board: Board, mut shutdown: Shutdown
             }
             Err(_) => {}
         }
+        if is_last {
+            return;
+        }
+        let soonest = (begun.elapsed() * WRITTEN_SHARE).clamp(GAP_MIN, STATUS_INTERVAL);
+        let due = async {
+            tokio::time::sleep(soonest).await;
+            board.changed().await;
+        };
         tokio::select! {
-            () = shutdown.requested() => return,
-            () = board.changed() => {}
+            () = shutdown.requested() => {}
+            () = due => {}
             () = tokio::time::sleep(STATUS_INTERVAL) => {}
         }
     }

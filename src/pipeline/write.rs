@@ -61,7 +61,7 @@ impl Writer {
                 Action::Wait(_) | Action::BackOff => true,
                 // Given up, the part that is settled would be written again.
                 Action::Park => !self.ends && left.len() < records.len(),
-                Action::Stop => false,
+                Action::End | Action::Stop => false,
             };
             if !stays || shutdown.is_requested() {
                 return Err(failure);

@@ -10,6 +10,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::files;
+
 /// How long a trace is kept.
 pub(super) const KEPT_FOR: Duration = Duration::from_secs(3600);
 /// The list's name below the state directory.
@@ -48,7 +50,7 @@ impl Kept {
     /// As the list says. A list that cannot be read is none.
     pub(super) fn load(state_dir: &Path, now: i64) -> Self {
         let list = state_dir.join(LIST);
-        let traces: Vec<Trace> = match fs::read(&list) {
+        let traces: Vec<Trace> = match files::read(&list) {
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
             Err(_) => Vec::new(),
         };

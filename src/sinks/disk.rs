@@ -1,11 +1,18 @@
-//! What the sinks that write files share: free space, the meaning of the system's errors, work off the async threads.
+//! What the sinks that write files share: free space, and the meaning of the system's errors.
 
 use std::fs::Metadata;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
+
 use super::SinkError;
+
+/// A write of so many bytes less than the limit fails on it.
+const NEAR_LIMIT: u64 = 64 << 10;
 
 /// Bytes that an ordinary user may still write to the file system of `path`.
 pub fn free_bytes(path: &Path) -> io::Result<u64> {
@@ -46,11 +53,43 @@ pub(super) fn failed(path: &Path, source: io::Error) -> SinkError {
         | ErrorKind::NotADirectory
         | ErrorKind::IsADirectory
         | ErrorKind::InvalidFilename
+        | ErrorKind::NotSeekable
         | ErrorKind::ReadOnlyFilesystem => {
             SinkError::Misplaced { path: shown(path), reason: source.to_string() }
         }
+        ErrorKind::BrokenPipe => SinkError::Closed { path: shown(path) },
+        ErrorKind::FileTooLarge => SinkError::SizeLimit { path: shown(path) },
+        _ if has_no_locks(&source) => no_locks(path),
         _ => SinkError::Io { path: shown(path), source },
     }
+}
+
+/// Whether it says that there are no locks: on a network file system without a lock manager, most often.
+pub(super) fn has_no_locks(error: &io::Error) -> bool {
+    let code = error.raw_os_error().map(Errno::from_raw_os_error);
+    code.is_some_and(|code| code == Errno::NOLCK || code == Errno::OPNOTSUPP)
+}
+
+/// The error for a file system without locks.
+pub(super) fn no_locks(path: &Path) -> SinkError {
+    let reason = "the file system has no locks (a network file system without a lock manager?)";
+    SinkError::Misplaced { path: shown(path), reason: reason.to_owned() }
+}
+
+/// Whether the lock that a database takes on its file can be had at all where `path` stands. Tried on a file without a name: a lock
+/// of a process is given back when it closes any descriptor of the same file.
+pub(super) fn lets_lock(path: &Path) -> bool {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let locked = tempfile::tempfile_in(dir)
+        .and_then(|file| Ok(fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)?));
+    !locked.is_err_and(|error| has_no_locks(&error))
+}
+
+/// Whether a file has come to the limit that this process has on the size of one.
+pub(super) fn at_size_limit(path: &Path) -> bool {
+    let limit = getrlimit(Resource::Fsize).current;
+    let size = std::fs::metadata(path).map_or(0, |found| found.len());
+    limit.is_some_and(|limit| size.saturating_add(NEAR_LIMIT) >= limit)
 }
 
 /// The error for a write that ran out of space although enough was free just before.
@@ -67,15 +106,4 @@ pub(super) fn shown(path: &Path) -> String {
 /// The path from the root, so that a sink's identity does not depend on the working directory.
 pub(super) fn absolute(path: &Path) -> String {
     shown(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
-}
-
-/// Runs blocking work off the async threads.
-pub(super) async fn blocking<T: Send + 'static>(
-    path: &Path,
-    work: impl FnOnce() -> Result<T, SinkError> + Send + 'static,
-) -> Result<T, SinkError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(stopped) => Err(SinkError::Io { path: shown(path), source: io::Error::other(stopped) }),
-    }
 }

@@ -76,6 +76,10 @@ impl LineFile {
             Err(error) => return Err(error),
         };
         let found = file.metadata()?;
+        if !found.is_file() {
+            // A pipe would take lines until it is full, and keep none of them safe.
+            return Err(io::Error::new(ErrorKind::InvalidFilename, "not a regular file"));
+        }
         let size = found.len();
         let len = end_of_lines(&file, size)?;
         let mut lines = Self { file, inode: Inode::of(&found), path: path.to_owned(), len, torn: len < size };
@@ -106,7 +110,21 @@ impl LineFile {
 
     /// Makes sure that nothing unacknowledged stands in the file; to be called before it is left for another one.
     pub fn settle(&mut self) -> io::Result<()> {
+        self.notice_cut()?;
         if self.torn { self.cut() } else { Ok(()) }
+    }
+
+    /// Takes up that somebody has made the file shorter, as `copytruncate` of logrotate does: filled up to its old length again it
+    /// would have a hole.
+    fn notice_cut(&mut self) -> io::Result<()> {
+        let size = self.file.metadata()?.len();
+        if size < self.len {
+            let (before, path) = (self.len, self.path.display());
+            tracing::warn!(%path, before, bytes = size, "cut by somebody else: what stood behind is gone");
+            self.len = end_of_lines(&self.file, size)?;
+            self.torn = self.len < size;
+        }
+        Ok(())
     }
 
     /// Removes what stands behind the acknowledged lines.
@@ -215,6 +233,39 @@ mod tests {
         append(&mut lines, b"two\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         assert_eq!((lines.size(), lines.count_lines().unwrap()), (8, 2));
+    }
+
+    #[test]
+    fn a_file_that_was_cut_by_somebody_else_gets_no_hole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        let mut lines = LineFile::open(&path).unwrap();
+        append(&mut lines, b"one\ntwo\n").unwrap();
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+
+        // The next write fails half way: what it left is taken away, and nothing else.
+        let failed = lines.append(|out| {
+            out.write_all(b"thr")?;
+            Err(io::Error::other("broken on purpose"))
+        });
+        failed.unwrap_err();
+        assert_eq!(fs::read(&path).unwrap(), b"");
+        append(&mut lines, b"three\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "three\n");
+        assert_eq!(lines.size(), 6);
+
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(2).unwrap();
+        append(&mut lines, b"four\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "four\n", "half a line is none");
+    }
+
+    #[test]
+    fn a_pipe_in_place_of_the_file_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        assert_eq!(LineFile::open(&path).unwrap_err().kind(), ErrorKind::InvalidFilename);
     }
 
     #[test]

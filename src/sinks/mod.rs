@@ -144,6 +144,18 @@ pub enum SinkError {
         /// What is wrong, from the operating system or the database.
         reason: String,
     },
+    /// Whoever read what is written has gone, and does not come again.
+    #[error("{path}: closed by its reader")]
+    Closed {
+        /// What it was.
+        path: String,
+    },
+    /// The process may not write larger files; nothing was written.
+    #[error("{path}: at the limit that this process has on the size of a file")]
+    SizeLimit {
+        /// The file.
+        path: String,
+    },
     /// Reading or writing failed in a way that may pass.
     #[error("{path}: {source}")]
     Io {

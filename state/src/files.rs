@@ -18,8 +18,19 @@ pub(crate) fn create_dir(dir: &Path) -> Result<(), StateError> {
         .map_err(StateError::io(dir.display().to_string()))
 }
 
+/// Fails for what is no file. Looks before anything is opened: opening a pipe waits for whoever is at its other end.
+pub(crate) fn ensure_regular(path: &Path) -> io::Result<()> {
+    match path.metadata() {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidFilename, "not a regular file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Opens `path` for reading and writing, created for this user alone, its content kept.
 pub(crate) fn open_private(path: &Path) -> io::Result<File> {
+    ensure_regular(path)?;
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 

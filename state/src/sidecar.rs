@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     StateError,
     envelope::{self, Head},
+    files,
 };
 
 /// Heads as stored, by the name of their checkpoint.
@@ -51,7 +52,7 @@ struct Document {
 /// Reads the copy in `dir`.
 pub(crate) fn read(dir: &Path) -> Result<Found, StateError> {
     let path = path_in(dir);
-    let document = match fs::read(&path) {
+    let document = match files::ensure_regular(&path).and_then(|()| fs::read(&path)) {
         Ok(document) => document,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(error) => return Err(StateError::io(path.display().to_string())(error)),
@@ -68,7 +69,7 @@ pub(crate) fn write(dir: &Path, heads: &Heads) -> Result<(), StateError> {
     let path = path_in(dir);
     let document = document(heads)
         .map_err(|source| StateError::Io { what: path.display().to_string(), source: source.into() })?;
-    crate::files::replace(&path, &document)
+    files::replace(&path, &document)
 }
 
 /// Where the copy of the store in `dir` lies.

@@ -74,3 +74,24 @@ fn a_reset_beside_the_daemon_begins_anew_without_a_restart() {
     });
     assert_eq!(place.rows(), (150, 30));
 }
+
+#[test]
+fn a_pause_stops_the_backfills_of_its_collector_and_lets_none_begin() {
+    let api = Simulated::start(&[&OLD[..], &["--latency", "100ms"]].concat());
+    let place = Place::new(&api.base_url);
+    place.replace("start = \"8d\"", "start = \"1h\"");
+    let daemon = Daemon::start(&place);
+    daemon.wait_for_state("acme-audit/local", "live");
+    let words = ["backfill", "--collector", "acme-audit", "--from", "beginning"];
+    let mut stopped = place.start(&words);
+    stopped.wait_for_log("backfill started by the daemon");
+    place.run_to(0, &["collectors", "pause", "acme-audit"]);
+    let ended = stopped.wait();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stdout.contains("stopped; the same command goes on from here"), "{}", ended.stdout);
+    let refused = place.run_to(2, &words);
+    assert!(refused.stderr.contains("collector `acme-audit` is paused"), "{}", refused.stderr);
+    place.run_to(0, &["collectors", "resume", "acme-audit"]);
+    place.run_to(0, &words);
+    wait_until("all of it", || place.rows().0 == 3000);
+}

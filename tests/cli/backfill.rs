@@ -93,3 +93,27 @@ fn commands_that_write_refuse_beside_a_daemon_that_cannot_be_asked_and_name_it()
         assert!(ended.stderr.contains("`ccfd run` (process "), "{}", ended.stderr);
     }
 }
+
+#[test]
+fn a_window_that_is_not_over_yet_ends_now_and_says_so_each_time() {
+    let api = Simulated::start(&["--audit-logs", "50", "--completions", "0"]);
+    let place = Place::new(&api.base_url);
+    for how in ["backfill finished", "already finished"] {
+        let said = run(&place, 0, &audit(&["30d", "--to", "2999-01-01"]));
+        assert!(said.contains(how) && said.contains("--to 2999-01-01T00:00:00Z had not come yet"), "{said}");
+        assert!(!said.contains("to 2999-01-01T00:00:00Z\n"), "no window reaches beyond now: {said}");
+    }
+    assert_eq!(place.rows().0, 50);
+}
+
+#[test]
+fn a_paused_collector_is_not_read_by_a_backfill_either() {
+    let api = Simulated::start(&["--audit-logs", "50", "--completions", "0"]);
+    let place = Place::new(&api.base_url);
+    place.run_to(0, &["collectors", "pause", "acme-audit"]);
+    let refused = run(&place, 2, &audit(&["30d"]));
+    assert!(refused.contains("collector `acme-audit` is paused"), "{refused}");
+    place.run_to(0, &["collectors", "resume", "acme-audit"]);
+    run(&place, 0, &audit(&["30d"]));
+    assert_eq!(place.rows().0, 50);
+}

@@ -4,9 +4,12 @@ mod certificates;
 mod clock;
 mod destination;
 mod disk;
+mod limits;
 mod names;
+mod not_files;
 mod source;
 mod state;
+mod stuck;
 
 use std::{path::Path, time::Duration};
 

@@ -1,6 +1,12 @@
 //! What passes by itself: it is tried again at its own place, and what was fetched meanwhile stays good.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use ccfd::{
     pipeline::{progress::RouteState, route::Ended},
@@ -8,7 +14,7 @@ use ccfd::{
 };
 
 use crate::support::{
-    route::{Mishap, RouteRig, pass, records},
+    route::{Mishap, RouteRig, Running, pass, records},
     sink::Answer,
 };
 
@@ -72,4 +78,39 @@ async fn a_failing_source_is_shown_although_writing_goes_on() {
     }
     assert!(rig.sink.seen().writes.len() > 3, "what was fetched is delivered meanwhile");
     running.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_is_ordered_while_something_else_is_tried_again_is_a_poll() {
+    let sent = async |ordered: bool| {
+        let failing = Arc::new(AtomicBool::new(false));
+        let fails = failing.clone();
+        let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 50))
+            .for_ever()
+            .with_mishaps(move |_| fails.load(Ordering::Relaxed).then_some(Mishap::Refused));
+        // Within the test only sweeps are due by themselves.
+        rig.timing.poll_interval = Duration::from_secs(36_000);
+        rig.timing.sweep_interval = Duration::from_secs(600);
+        let route = rig.route();
+        let poll_now = route.poll_now.clone();
+        let running = Running::new(route);
+        pass(500).await;
+        // A sweep of one request would be a poll by itself.
+        let now = rig.world.right_clock().now();
+        for number in 0..150 {
+            rig.simulator.push_audit(now - number, now);
+        }
+        failing.store(true, Ordering::Relaxed);
+        pass(120).await;
+        assert_eq!(rig.progress.status().state, RouteState::BackingOff);
+        let before = rig.wire.sent();
+        failing.store(false, Ordering::Relaxed);
+        if ordered {
+            poll_now.request();
+        }
+        pass(300).await;
+        running.stop().await;
+        rig.wire.sent() - before
+    };
+    assert_eq!(sent(true).await, sent(false).await + 1);
 }

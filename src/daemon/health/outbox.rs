@@ -73,7 +73,7 @@ impl Outbox {
                     tokio::time::sleep(match action {
                         Action::Wait(asked) => asked,
                         Action::BackOff => delays.after_failure(),
-                        Action::Park | Action::Stop => PARKED_RETRY,
+                        Action::Park | Action::End | Action::Stop => PARKED_RETRY,
                     })
                     .await;
                 }

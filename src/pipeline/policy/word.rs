@@ -83,6 +83,8 @@ fn sink(error: &SinkError) -> &'static str {
         SinkError::DiskFull { .. } => "disk_full",
         SinkError::Busy { .. } => "busy",
         SinkError::Misplaced { .. } => "misplaced",
+        SinkError::Closed { .. } => "closed",
+        SinkError::SizeLimit { .. } => "size_limit",
         SinkError::Io { .. } => "io",
         SinkError::Remote(error) => remote(&error.kind),
     }
@@ -110,6 +112,7 @@ fn remote(kind: &RemoteErrorKind) -> &'static str {
 fn state(error: &StateError) -> &'static str {
     match error {
         StateError::Locked { .. } => "state_locked",
+        StateError::NoLocks { .. } => "state_no_locks",
         StateError::Newer { .. } => "state_newer",
         StateError::Unrecoverable { .. } => "state_unrecoverable",
         StateError::Foreign { .. } => "state_foreign",

@@ -1,7 +1,7 @@
 //! What the database's error codes mean for a batch.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Error, ErrorCode};
 
@@ -26,12 +26,28 @@ pub(super) fn of_row(path: &Path, error: Error) -> Fault {
     }
 }
 
+/// A file that the database keeps beside its own.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// Judges the failure of anything else: opening, beginning, committing, clearing up.
 pub(super) fn of_database(path: &Path, error: Error) -> SinkError {
     let shown = disk::shown(path);
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => disk::full(path),
+        // SQLite calls it busy as well where there are no locks.
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) if !disk::lets_lock(path) => {
+            disk::no_locks(path)
+        }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SinkError::Busy { path: shown },
+        Some(ErrorCode::SystemIoFailure)
+            if disk::at_size_limit(path) || disk::at_size_limit(&beside(path, "-wal")) =>
+        {
+            SinkError::SizeLimit { path: shown }
+        }
         Some(
             ErrorCode::SystemIoFailure
             | ErrorCode::OutOfMemory
