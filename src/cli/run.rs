@@ -115,7 +115,8 @@ async fn serve(
     let (context, allowing) = (context.clone(), stopper.clone());
     let reload = move || {
         // A pipe, which was good for the start, would keep all of the daemon waiting for somebody to write.
-        if let Some(path) = find_file(context.file.as_deref(), &context.environment)? {
+        if let Some(file) = find_file(context.file.as_deref(), &context.environment)? {
+            let path = file.path().to_owned();
             files::ensure_regular(&path).map_err(|source| ConfigError::Unreadable { path, source })?;
         }
         let config = context.config()?;
