@@ -10,6 +10,8 @@ use crate::support::python::Python;
 pub(super) const CHART: &str = "deploy/kubernetes/chart";
 pub(super) const MANIFESTS: &str = "deploy/kubernetes/ccfd.yaml";
 pub(super) const MONITOR: &str = "deploy/kubernetes/servicemonitor.yaml";
+/// What the chart makes of values that reach each of its branches.
+const MUCH: &str = "tests/service/much.yaml";
 /// Where the keys are mounted.
 pub(super) const SECRETS: &str = "/run/secrets/ccfd/";
 
@@ -57,7 +59,7 @@ pub(super) fn environment(container: &Value) -> Vec<(String, String)> {
 #[test]
 fn the_manifests_are_those_of_the_chart() {
     let sum = render(&["--sum"]);
-    for name in [MANIFESTS, MONITOR] {
+    for name in [MANIFESTS, MONITOR, MUCH] {
         let begin = format!("\n# chart: {sum}");
         assert!(file(name).contains(&begin), "deploy/kubernetes/render writes {name} anew");
     }
@@ -78,6 +80,19 @@ fn kubernetes_knows_every_key_of_the_manifests() {
             "replikas:",
         ),
         (MONITOR, json!(["ServiceMonitor"]), "authorization:", "authorisation:"),
+        (
+            MUCH,
+            json!([
+                "ConfigMap",
+                "NetworkPolicy",
+                "Service",
+                "ServiceAccount",
+                "ServiceMonitor",
+                "StatefulSet"
+            ]),
+            "serviceAccountName:",
+            "serviceAcountName:",
+        ),
     ] {
         let said = judged(python, &path(name));
         assert_eq!((&said["kinds"], &said["faults"]), (&kinds, &json!([])), "{name}");
@@ -86,6 +101,26 @@ fn kubernetes_knows_every_key_of_the_manifests() {
         fs::write(&changed, text.replace(from, to)).unwrap();
         assert_ne!(judged(python, &changed)["faults"], json!([]), "{to} in {name}");
     }
+}
+
+#[test]
+fn a_pod_is_who_the_values_say_and_has_what_they_mount() {
+    let Some(python) = Python::shared() else { return };
+    let account = object(python, MUCH, "ServiceAccount");
+    let set = object(python, MUCH, "StatefulSet");
+    let pod = &set["spec"]["template"];
+    assert_eq!(pod["spec"]["serviceAccountName"], account["metadata"]["name"]);
+    assert!(account["metadata"]["annotations"]["azure.workload.identity/client-id"].is_string());
+    assert_eq!(
+        (&set["metadata"]["annotations"]["three"], &pod["metadata"]["annotations"]["one"]),
+        (&"3".into(), &"1".into())
+    );
+    let container = &pod["spec"]["containers"][0];
+    let named = |list: &Value, name: &str| list.as_array().unwrap().iter().any(|one| one["name"] == name);
+    assert!(
+        named(&container["volumeMounts"], "authorities") && named(&pod["spec"]["volumes"], "authorities")
+    );
+    assert_eq!(container["envFrom"][0]["secretRef"]["name"], "more");
 }
 
 #[test]
