@@ -17,8 +17,10 @@ use crate::tables::{Oddities, iso8601};
 /// The longest id that an index takes; one that is longer has the whole request refused.
 const ID_BYTES_MAX: usize = 512;
 
-/// What an action line and `@timestamp` add to a record, at most: for the size of the buffer, which may be wrong.
-const LINE_BYTES: usize = 160;
+/// What an action line, names and `@timestamp` add to a record: for the size of the buffer, which may be wrong.
+const LINE_BYTES: usize = 256;
+/// A buffer that was too small grows by this part of what it is: doubled, it would be as large as a second one.
+const GROWTH: usize = 8;
 
 const TIMESTAMP: &str = "@timestamp";
 
@@ -60,11 +62,13 @@ pub(super) fn admit(records: &[Record]) -> (Vec<usize>, Vec<Refused>) {
 }
 
 /// About how many bytes these rows take, before compression.
-pub(super) fn estimate(batch: &Batch, rows: &[usize]) -> usize {
-    rows.iter()
-        .filter_map(|place| batch.records.get(*place))
-        .map(|record| record.raw.len() + LINE_BYTES)
-        .sum()
+pub(super) fn estimate(form: &Form, batch: &Batch, rows: &[usize]) -> usize {
+    rows.iter().filter_map(|place| batch.records.get(*place)).map(|record| document_bytes(form, record)).sum()
+}
+
+fn document_bytes(form: &Form, record: &Record) -> usize {
+    let original = if form.original { record.raw.len() + record.raw.len() / 8 } else { 0 };
+    record.raw.len() + LINE_BYTES + original
 }
 
 /// Writes as many of the rows in `range` as fit into `bytes_max`, and one in any case, into the buffer; in front of them
@@ -89,6 +93,7 @@ pub(super) fn encode(
     let mut end = range.start;
     for record in rows[range.clone()].iter().filter_map(|place| batch.records.get(*place)) {
         let bytes_max = if end == range.start { usize::MAX } else { bytes_max };
+        body.make_room(document_bytes(form, record));
         if !body.add(bytes_max, |out| documents.write(record, out))? {
             break;
         }
@@ -169,6 +174,14 @@ impl Body {
             return Self { plain: Vec::new(), gzip, bytes: 0 };
         }
         Self { plain: buffer, gzip: None, bytes: 0 }
+    }
+
+    /// Room for so many bytes more, as sent.
+    fn make_room(&mut self, bytes: usize) {
+        let buffer = self.gzip.as_mut().map_or(&mut self.plain, GzEncoder::get_mut);
+        if buffer.capacity() - buffer.len() < bytes {
+            buffer.reserve_exact(bytes.max(buffer.capacity() / GROWTH));
+        }
     }
 
     /// Adds what `write` writes; false when it does not fit behind what is there.

@@ -38,8 +38,9 @@ use crate::tables::Table;
 /// Bytes of an answer that are read at most: some 60 for each row of the largest request, and errors with their reasons.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
-/// Bytes of records that make a good request: 50 pages and more, and several of them within the daemon's memory.
-const BATCH_BYTES: usize = 11 << 18;
+/// Bytes of records that make a good request: some 40 pages, and several of them within the daemon's memory, where a node
+/// is slower than the source, too: each is there twice, as it was read and as it is sent.
+const BATCH_BYTES: usize = 2 << 20;
 
 /// The time between two lines about records in a failure store.
 const FAILURE_STORE_INTERVAL: Duration = Duration::from_secs(300);

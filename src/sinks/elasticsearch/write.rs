@@ -139,7 +139,7 @@ impl Writing {
     ) -> Result<Bulk, SinkError> {
         let (form, bytes_max) = (state.form(), state.size.bytes());
         let (batch, rows) = (self.batch.clone(), self.rows.clone());
-        let wanted = bulk::estimate(&batch, &rows[range.clone()]).min(bytes_max);
+        let wanted = bulk::estimate(&form, &batch, &rows[range.clone()]).min(bytes_max);
         // Audit events shrink to a tenth.
         let buffer = state.buffers.take(if form.gzip { wanted / 8 } else { wanted });
         let work = move || bulk::encode(&form, &batch, &rows, range, witness.as_ref(), bytes_max, buffer);
