@@ -108,3 +108,17 @@ fn the_record_as_received_is_a_member_where_that_is_wanted() {
     let raw = std::str::from_utf8(&batch.records[0].raw).unwrap();
     assert_eq!((&document["event.original"], &document["Id"]), (&Value::from(raw), &Value::from("a")));
 }
+
+#[test]
+fn a_buffer_that_is_too_small_does_not_double() {
+    // Everything about these records is longer as a document than they are.
+    let ids: Vec<String> = (0..2_000).map(|number| format!("audit_log-{number}")).collect();
+    let batch = batch(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    for form in [PLAIN, Form { original: true, ..PLAIN }] {
+        let rows = admit(&batch.records).0;
+        let buffer = Vec::with_capacity(estimate(&form, &batch, &rows) / 2);
+        let bulk = encode(&form, &batch, &rows, 0..2_000, None, usize::MAX, buffer).unwrap();
+        let capacity = Vec::from(bulk.body.try_into_mut().unwrap()).capacity();
+        assert!(capacity < bulk.bytes * 5 / 4, "{capacity} for {}", bulk.bytes);
+    }
+}

@@ -117,3 +117,32 @@ fn wide_noise(letters: usize, seed: u64) -> String {
     let mut rng = StdRng::seed_from_u64(seed);
     (0..letters).map(|_| char::from_u32(rng.random_range(0x20000..0x2a000)).unwrap_or('x')).collect()
 }
+
+#[test]
+fn what_the_asim_rule_packs_into_one_column_fits_into_it() {
+    let (large, text) = (noise(60_000, 1), noise(50_000, 2));
+    let completion = format!(
+        r#"{{"id":"c","created":{NOW},"service_tier":"default","tools":[{{"a":"{large}"}}],"metadata":{{"b":"{text}"}},"response_format":{{"c":"{large}"}},"input_user":"u"}}"#
+    );
+    let batch = batch(&CHAT_COMPLETIONS, &[completion]);
+    let row = |asim| {
+        let call = Encoder { asim, ..ENCODER }.encode(&batch, 0..1, None).unwrap();
+        (rows(&call).remove(0), call.receipt.cut)
+    };
+    let packed = ["service_tier", "tools", "metadata", "response_format", "input_user"];
+    let (own, cut) = row(false);
+    assert!(packed.iter().all(|name| own[*name].to_string().len() > 2) && cut.is_empty());
+    let (asim, cut) = row(true);
+    let bytes: usize = packed.iter().map(|name| asim[*name].to_string().len()).sum();
+    assert!(bytes < 64_000, "{bytes}");
+    assert_eq!((&asim["metadata"]["b"], &asim["input_user"]), (&Value::from(text), &Value::from("u")));
+    assert!(asim["tools"]["ccfd_cut"].is_string() && asim["response_format"]["ccfd_cut"].is_string());
+    assert_eq!(cut.len(), 1, "told once of the record");
+}
+
+#[test]
+fn a_call_tells_its_size_before_it_was_compressed() {
+    let batch = batch(&AUDIT_LOGS, &[event("1", NOW), event("2", NOW)]);
+    let call = ENCODER.encode(&batch, 0..2, None).unwrap();
+    assert_eq!(call.inflated, inflated(&call.body).len());
+}
