@@ -1,6 +1,10 @@
 //! Keeps the routes: starts them, notes how each ends, stops them together, and takes orders meanwhile.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use state::Store;
 use tokio::{
@@ -33,6 +37,8 @@ use crate::{
 
 /// Time between the starts of two routes. All at once, a thousand would hold a page each, and poll together ever after.
 const START_GAP: Duration = Duration::from_millis(20);
+/// How long it takes at most until the last of them starts.
+const STARTS_MAX: Duration = Duration::from_secs(40);
 
 /// Reads the configuration from where it was read at the start.
 pub type Reload = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
@@ -49,6 +55,8 @@ pub struct Supervisor {
     pub(super) secrets: Secrets,
     pub(super) reload: Option<Reload>,
     tasks: JoinSet<Ended>,
+    /// Whose task it is.
+    names: HashMap<Id, String>,
     outcome: Outcome,
     /// Something ended that no route can go on after.
     fatal: bool,
@@ -107,6 +115,7 @@ impl Supervisor {
             secrets,
             reload: None,
             tasks: JoinSet::new(),
+            names: HashMap::new(),
             outcome: Outcome::default(),
             fatal: false,
             ended: false,
@@ -131,7 +140,7 @@ impl Supervisor {
         };
         while !self.fatal && !done(&self) {
             tokio::select! {
-                Some(ended) = self.tasks.join_next_with_id() => self.note_end(ended),
+                Some(ended) = self.tasks.join_next_with_id() => drop(self.note_end(ended)),
                 order = orders.next() => self.obey(order).await,
                 touched = self.secrets.changed(), if !mode.once => self.take_up_secrets(touched).await,
                 () = until(deadline) => {
@@ -157,6 +166,8 @@ impl Supervisor {
 
     /// Starts routes a little apart, or shows that they are paused.
     pub(super) fn start_unless_paused(&mut self, routes: Vec<Wanted>) {
+        let gap = STARTS_MAX.checked_div(u32::try_from(routes.len()).unwrap_or(u32::MAX));
+        let gap = gap.unwrap_or_default().min(START_GAP);
         for (place, wanted) in (0..).zip(routes) {
             if let Some(since) = self.pauses.since(&wanted.collector) {
                 let advice = "`ccfd collectors resume` lets it go on";
@@ -168,7 +179,7 @@ impl Supervisor {
                 );
                 self.show_paused(&wanted);
             } else {
-                self.start_after(START_GAP * place, wanted);
+                self.start_after(gap * place, wanted);
             }
         }
     }
@@ -192,6 +203,7 @@ impl Supervisor {
             route.run(stop).await
         };
         let task = self.tasks.spawn(run.instrument(span));
+        self.names.insert(task.id(), wanted.checkpoint.clone());
         self.running.insert(wanted.checkpoint.clone(), Running { wanted, poll_now, stop: sender, task });
         true
     }
@@ -235,18 +247,20 @@ impl Supervisor {
     }
 
     async fn drain(&mut self, names: &[String]) {
-        while names.iter().any(|name| self.running.contains_key(name)) {
+        let running = names.iter().filter(|name| self.running.contains_key(*name));
+        let mut left: HashSet<String> = running.cloned().collect();
+        while !left.is_empty() {
             match self.tasks.join_next_with_id().await {
-                Some(ended) => self.note_end(ended),
+                Some(ended) => drop(self.note_end(ended).map(|name| left.remove(&name))),
                 None => return,
             }
         }
     }
 
-    fn note_end(&mut self, ended: Result<(Id, Ended), JoinError>) {
+    /// Answers which route has ended.
+    fn note_end(&mut self, ended: Result<(Id, Ended), JoinError>) -> Option<String> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-        let name = self.running.iter().find(|(_, one)| one.task.id() == id).map(|(name, _)| name.clone());
-        let Some(name) = name else { return };
+        let name = self.names.remove(&id)?;
         self.running.remove(&name);
         let how = match &ended {
             Ok((_, ended)) => HowEnded::from(ended),
@@ -274,6 +288,7 @@ impl Supervisor {
             // Cut off.
             Err(_) => {}
         }
+        Some(name)
     }
 
     async fn obey(&mut self, order: Order) {

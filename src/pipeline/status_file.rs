@@ -146,3 +146,43 @@ pub async fn keep_status_file(dir: PathBuf, board: Board, mut shutdown: Shutdown
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::pipeline::progress::RouteState;
+
+    fn board() -> (Board, Vec<Progress>) {
+        let board = Board::default();
+        let names = ["a/x", "b/x", "b/x/backfill/30d.."];
+        let put = |name: &str| board.put(RouteStatus { route: name.to_owned(), ..RouteStatus::default() });
+        let routes = names.map(put).into();
+        (board, routes)
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let (board, routes) = board();
+        routes[1].update(|status| status.state = RouteState::Live);
+        routes[1].count(|meters| meters.already_there = 7);
+        write(&board, dir.path()).unwrap();
+        let read = StatusFile::read(dir.path()).unwrap().unwrap();
+        assert_eq!(read, StatusFile { written: read.written, ..StatusFile::of(&board) });
+        assert_eq!((read.routes.len(), read.backfills.len(), read.routes[1].already_there), (2, 1, 7));
+        write(&Board::default(), dir.path()).unwrap();
+        assert_eq!(StatusFile::read(dir.path()).unwrap().unwrap().routes, []);
+    }
+
+    #[test]
+    fn a_route_that_waits_is_not_rendered_again() {
+        let (_, routes) = board();
+        let before = routes.iter().map(|route| route.as_json().unwrap()).collect::<Vec<_>>();
+        routes[0].count(|meters| meters.fetched += 1);
+        let is_known =
+            |(route, before): (&Progress, &Arc<[u8]>)| Arc::ptr_eq(&route.as_json().unwrap(), before);
+        assert_eq!(routes.iter().zip(&before).map(is_known).collect::<Vec<_>>(), [false, true, true]);
+    }
+}

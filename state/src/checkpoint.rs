@@ -8,6 +8,7 @@ use crate::{
     StateError,
     envelope::{self, Head, PART_CHECKSUM_BYTES},
     layout::{self, HEAD_BYTES_MAX, KEY_BYTES_MAX, PART_BYTES_MAX},
+    sidecar,
     store::{Inner, Shared},
 };
 
@@ -118,7 +119,7 @@ impl<C: Serialize + DeserializeOwned> CursorStore<C> {
                 // The copy first: it must never hold more than the store, or the removed would come back.
                 let mut rest = shared.lock_heads()?.clone();
                 rest.remove(&name);
-                inner.copy_of(&rest)?;
+                inner.copy_of(&sidecar::document(&rest))?;
                 inner.with_engine(&shared, |engine| layout::remove(engine, &name))?;
                 shared.lock_heads()?.remove(&name);
                 return Ok(());

@@ -8,9 +8,9 @@ use std::{
 };
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
     StateError,
@@ -41,9 +41,9 @@ pub(crate) enum Found {
     Broken(String),
 }
 
-#[derive(Serialize, Deserialize)]
+/// Its version is looked at before.
+#[derive(Deserialize)]
 struct Document {
-    version: u64,
     written: DateTime<Utc>,
     checksum: String,
     heads: Box<RawValue>,
@@ -65,11 +65,8 @@ pub(crate) fn read(dir: &Path) -> Result<Found, StateError> {
 }
 
 /// Replaces the copy in `dir`.
-pub(crate) fn write(dir: &Path, heads: &Heads) -> Result<(), StateError> {
-    let path = path_in(dir);
-    let document = document(heads)
-        .map_err(|source| StateError::Io { what: path.display().to_string(), source: source.into() })?;
-    files::replace(&path, &document)
+pub(crate) fn write(dir: &Path, document: &[u8]) -> Result<(), StateError> {
+    files::replace(&path_in(dir), document)
 }
 
 /// Where the copy of the store in `dir` lies.
@@ -77,22 +74,29 @@ pub(crate) fn path_in(dir: &Path) -> PathBuf {
     dir.join("checkpoints.json")
 }
 
-fn document(heads: &Heads) -> Result<Vec<u8>, serde_json::Error> {
-    let heads: BTreeMap<&str, &RawValue> = heads
-        .iter()
-        .map(|(name, head)| Ok((name.as_str(), serde_json::from_slice(head)?)))
-        .collect::<Result<_, serde_json::Error>>()?;
-    let heads = RawValue::from_string(serde_json::to_string(&heads)?)?;
+/// The text of a copy. Heads are JSON as they are stored: with ten thousand of them it would be felt to read each one again.
+pub(crate) fn document(heads: &Heads) -> Vec<u8> {
     let written = Utc::now();
-    let checksum = checksum(&written, &heads);
-    serde_json::to_vec(&Document { version: envelope::VERSION, written, checksum, heads })
+    let mut text = String::with_capacity(heads.iter().map(|(name, head)| name.len() + head.len() + 8).sum());
+    text.push('{');
+    for (number, (name, head)) in heads.iter().enumerate() {
+        text.push_str(if number == 0 { "" } else { "," });
+        text.push_str(&serde_json::Value::from(name.as_str()).to_string());
+        text.push(':');
+        text.push_str(&String::from_utf8_lossy(head));
+    }
+    text.push('}');
+    let (version, checksum) = (envelope::VERSION, checksum(&written, &text));
+    let written = written.to_rfc3339_opts(SecondsFormat::Nanos, true);
+    let head = format!(r#"{{"version":{version},"written":"{written}","checksum":"{checksum}","heads":"#);
+    [head.as_bytes(), text.as_bytes(), b"}"].concat()
 }
 
 fn parse(document: &[u8]) -> Result<Sidecar, StateError> {
     let damaged = |what: &str| StateError::Damaged(format!("checkpoints.json {what}"));
     envelope::known_version(document, || "checkpoints.json".to_owned())?;
     let document: Document = serde_json::from_slice(document).map_err(|_| damaged("is not whole"))?;
-    if document.checksum != checksum(&document.written, &document.heads) {
+    if document.checksum != checksum(&document.written, document.heads.get()) {
         return Err(damaged("fails its checksum"));
     }
     let raw: BTreeMap<String, Box<RawValue>> =
@@ -106,7 +110,9 @@ fn parse(document: &[u8]) -> Result<Sidecar, StateError> {
     Ok(Sidecar { heads, written: document.written })
 }
 
-fn checksum(written: &DateTime<Utc>, heads: &RawValue) -> String {
-    let text = format!("{}{}", written.to_rfc3339_opts(SecondsFormat::Nanos, true), heads.get());
-    format!("{:016x}", xxh3_64(text.as_bytes()))
+fn checksum(written: &DateTime<Utc>, heads: &str) -> String {
+    let mut sum = Xxh3::new();
+    sum.update(written.to_rfc3339_opts(SecondsFormat::Nanos, true).as_bytes());
+    sum.update(heads.as_bytes());
+    format!("{:016x}", sum.digest())
 }

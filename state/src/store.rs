@@ -5,12 +5,15 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 use crate::{
     CursorStore, Recovery, StateError,
@@ -64,6 +67,8 @@ pub(crate) struct Shared {
     /// One place among the threads on which others wait, too: only one operation runs at a time, and a disk that is stuck must not
     /// take all of them.
     turn: Arc<Semaphore>,
+    /// Operations that have ended.
+    done: AtomicU64,
     inner: Mutex<Inner>,
     /// The heads that are durable. Its lock is held for moments only, never across a disk access.
     heads: Mutex<Heads>,
@@ -97,12 +102,14 @@ impl Store {
         let held = Held::take(dir, &options.holder, options.lock_wait)?;
         let Sound { engine, heads, recovery } = open::open(dir)?;
         // What was just verified is the best copy there is.
-        sidecar::write(dir, &heads)?;
-        let inner = Inner { dir: dir.to_owned(), engine: State::Open(engine), copied: None };
+        sidecar::write(dir, &sidecar::document(&heads))?;
+        let engine = State::Open(engine);
+        let inner = Inner { dir: dir.to_owned(), engine, copied: None };
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
             worker: Worker::start().map_err(StateError::io("the thread of the checkpoint store"))?,
             turn: Arc::new(Semaphore::new(1)),
+            done: AtomicU64::new(0),
             inner: Mutex::new(inner),
             heads: Mutex::new(heads),
             copy_failing: AtomicBool::new(false),
@@ -178,12 +185,14 @@ impl Shared {
             let mut inner = shared.inner.lock().map_err(|_| broke_before())?;
             step(&mut inner)
         };
+        let turn = self.turn(what).await?;
         let task = async {
-            let turn = self.turn.clone().acquire_owned().await;
             tokio::task::spawn_blocking(move || {
                 // Given back when the work is done, also when nobody waits for it any more.
                 let _turn = turn;
-                outer.worker.run(work)
+                let done = outer.worker.run(work);
+                outer.done.fetch_add(1, Ordering::Relaxed);
+                done
             })
             .await
         };
@@ -192,6 +201,20 @@ impl Shared {
             Ok(Ok(Err(panic))) => Err(StateError::Damaged(open::panic_text(panic.as_ref()))),
             Ok(Err(_)) => Err(StateError::Closed),
             Err(_) => Err(StateError::TimedOut { what, after: TIMEOUT }),
+        }
+    }
+
+    /// Waits for the turn: as long as it takes when there are many before, but not for a disk that does not answer.
+    async fn turn(&self, what: &'static str) -> Result<OwnedSemaphorePermit, StateError> {
+        let turn = self.turn.clone().acquire_owned();
+        tokio::pin!(turn);
+        loop {
+            let done = self.done.load(Ordering::Relaxed);
+            match tokio::time::timeout(TIMEOUT, &mut turn).await {
+                Ok(turn) => return turn.map_err(|_| StateError::Closed),
+                Err(_) if self.done.load(Ordering::Relaxed) != done => {}
+                Err(_) => return Err(StateError::TimedOut { what, after: TIMEOUT }),
+            }
         }
     }
 
@@ -277,17 +300,17 @@ impl Inner {
 
     /// Writes the copy of the heads now.
     pub(crate) fn copy(&mut self, shared: &Shared) -> Result<(), StateError> {
-        let heads = shared.lock_heads()?.clone();
-        self.copy_of(&heads)
+        let document = sidecar::document(&*shared.lock_heads()?);
+        self.copy_of(&document)
     }
 
-    /// Writes `heads` as the copy now.
-    pub(crate) fn copy_of(&mut self, heads: &Heads) -> Result<(), StateError> {
+    /// Writes `document` as the copy now.
+    pub(crate) fn copy_of(&mut self, document: &[u8]) -> Result<(), StateError> {
         if let State::Closed = self.engine {
             return Err(StateError::Closed);
         }
         self.copied = Some(Instant::now());
-        sidecar::write(&self.dir, heads)
+        sidecar::write(&self.dir, document)
     }
 }
 

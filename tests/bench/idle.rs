@@ -1,4 +1,4 @@
-//! What a thousand collectors cost that have nothing to do: each polls a simulator on loopback every minute.
+//! What many collectors cost that have nothing to do: each polls a simulator on loopback every minute.
 
 use std::{
     fmt::Write as _,
@@ -13,7 +13,6 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{runs::Simulator, support::observed::Observed};
 
-const COLLECTORS: usize = 1000;
 /// How long the start may take: every route asks, reads the list once and commits.
 const START_MAX: Duration = Duration::from_secs(300);
 /// Two polls of each collector.
@@ -21,17 +20,17 @@ const WINDOW: Duration = Duration::from_secs(120);
 /// Few, so that what is measured is the waiting.
 const EVENTS: u64 = 100;
 
-pub fn idle() {
+pub fn idle(collectors: usize) {
     let simulator = Simulator::start(EVENTS, "0s");
-    println!("\n{COLLECTORS} collectors that poll every 60 s and find nothing new");
+    println!("\n{collectors} collectors that poll every 60 s and find nothing new");
     println!(
         "{:<28} {:>8} {:>14} {:>12} {:>10} {:>12}",
         "", "start s", "% of one core", "idle MiB", "peak MiB", "descriptors"
     );
-    for (name, keys) in [("one key for all", 1), ("a key for each", COLLECTORS)] {
+    for (name, keys) in [("one key for all", 1), ("a key for each", collectors)] {
         let dir = tempfile::tempdir().unwrap();
         let began = Instant::now();
-        let mut daemon = start(dir.path(), &simulator.url, keys);
+        let mut daemon = start(dir.path(), &simulator.url, collectors, keys);
         wait_until_live(dir.path(), &mut daemon);
         let start = began.elapsed().as_secs_f64();
         let process = Observed::of(daemon.id());
@@ -46,13 +45,13 @@ pub fn idle() {
     }
 }
 
-fn start(dir: &Path, url: &str, keys: usize) -> Child {
+fn start(dir: &Path, url: &str, collectors: usize, keys: usize) -> Child {
     let mut settings = format!(
         "[state]\ndir = \"state\"\n[log]\nlevel = \"warn\"\n[default.collector]\nbase_url = \"{url}\"\n\
          rate_limit_qps = 1000\nsinks = [\"out\"]\n[sink.out]\ntype = \"sqlite\"\npath = \"tables.db\"\n"
     );
     let mut command = Command::new(env!("CARGO_BIN_EXE_ccfd"));
-    for number in 0..COLLECTORS {
+    for number in 0..collectors {
         let key = number % keys;
         _ = writeln!(
             settings,

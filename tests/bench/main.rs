@@ -58,6 +58,6 @@ fn main() {
         bodies::slow_receiver(100_000);
     }
     if only("idle") {
-        idle::idle();
+        idle::idle(value("--collectors").map_or(1000, |count| count.parse().expect("--collectors N")));
     }
 }
