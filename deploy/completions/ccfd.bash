@@ -151,6 +151,9 @@ _ccfd() {
             ccfd__subcmd__help__subcmd__rejects,list)
                 cmd="ccfd__subcmd__help__subcmd__rejects__subcmd__list"
                 ;;
+            ccfd__subcmd__help__subcmd__rejects,prune)
+                cmd="ccfd__subcmd__help__subcmd__rejects__subcmd__prune"
+                ;;
             ccfd__subcmd__help__subcmd__rejects,retry)
                 cmd="ccfd__subcmd__help__subcmd__rejects__subcmd__retry"
                 ;;
@@ -172,6 +175,9 @@ _ccfd() {
             ccfd__subcmd__rejects,list)
                 cmd="ccfd__subcmd__rejects__subcmd__list"
                 ;;
+            ccfd__subcmd__rejects,prune)
+                cmd="ccfd__subcmd__rejects__subcmd__prune"
+                ;;
             ccfd__subcmd__rejects,retry)
                 cmd="ccfd__subcmd__rejects__subcmd__retry"
                 ;;
@@ -183,6 +189,9 @@ _ccfd() {
                 ;;
             ccfd__subcmd__rejects__subcmd__help,list)
                 cmd="ccfd__subcmd__rejects__subcmd__help__subcmd__list"
+                ;;
+            ccfd__subcmd__rejects__subcmd__help,prune)
+                cmd="ccfd__subcmd__rejects__subcmd__help__subcmd__prune"
                 ;;
             ccfd__subcmd__rejects__subcmd__help,retry)
                 cmd="ccfd__subcmd__rejects__subcmd__help__subcmd__retry"
@@ -721,7 +730,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help__subcmd__rejects)
-            opts="list show retry"
+            opts="list show retry prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -735,6 +744,20 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help__subcmd__rejects__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__rejects__subcmd__prune)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -925,7 +948,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__rejects)
-            opts="-h --config --help list show retry help"
+            opts="-h --config --help list show retry prune help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -943,7 +966,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__rejects__subcmd__help)
-            opts="list show retry help"
+            opts="list show retry prune help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -971,6 +994,20 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__rejects__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__rejects__subcmd__help__subcmd__prune)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1019,6 +1056,44 @@ _ccfd() {
                 return 0
             fi
             case "${prev}" in
+                --collector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__rejects__subcmd__prune)
+            opts="-h --id --older-than --reason --collector --sink --all --dry-run --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --collector)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

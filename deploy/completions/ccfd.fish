@@ -108,12 +108,13 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand check" -l config -d 'Configura
 complete -c ccfd -n "__fish_ccfd_using_subcommand check" -l json -d 'One JSON array: an object with level (ok, warn, fail), what, text and advice for each line'
 complete -c ccfd -n "__fish_ccfd_using_subcommand check" -l install -d 'First put in place what the sinks need and no write makes, such as index templates'
 complete -c ccfd -n "__fish_ccfd_using_subcommand check" -s h -l help -d 'Print help'
-complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_subcommand_from list show retry help" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
-complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_subcommand_from list show retry help" -s h -l help -d 'Print help'
-complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_subcommand_from list show retry help" -f -a "list" -d 'What is kept, when and why; shows no content'
-complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_subcommand_from list show retry help" -f -a "show" -d 'One of them in full: the reason in the destination\'s words, and the record'
-complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_subcommand_from list show retry help" -f -a "retry" -d 'Send to the sink again; what it takes is removed. A running daemon need not be stopped'
-complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_subcommand_from list show retry help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_subcommand_from list show retry prune help" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_subcommand_from list show retry prune help" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_subcommand_from list show retry prune help" -f -a "list" -d 'What is kept, when and why; shows no content'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_subcommand_from list show retry prune help" -f -a "show" -d 'One of them in full: the reason in the destination\'s words, and the record'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_subcommand_from list show retry prune help" -f -a "retry" -d 'Send to the sink again; what it takes is removed. A running daemon need not be stopped'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_subcommand_from list show retry prune help" -f -a "prune" -d 'Remove for good what nobody will send. A running daemon need not be stopped'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_subcommand_from list show retry prune help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from list" -l collector -d 'Only those of this collector' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from list" -l sink -d 'Only those meant for this sink' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
@@ -127,9 +128,20 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subco
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from retry" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from retry" -l json -d 'One JSON object: sent, taken, refused, not_sendable'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l id -d 'Only records with this id' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l older-than -d 'Only those kept for longer than this, such as 30d' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l reason -d 'Only those of this kind, as `list` shows it' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l collector -d 'Only those of this collector' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l sink -d 'Only those meant for this sink' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l all -d 'All of them, where nothing else says which'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l dry-run -d 'Count them, and remove nothing'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l json -d 'One JSON object: removed, or matching with --dry-run'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from help" -f -a "list" -d 'What is kept, when and why; shows no content'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from help" -f -a "show" -d 'One of them in full: the reason in the destination\'s words, and the record'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from help" -f -a "retry" -d 'Send to the sink again; what it takes is removed. A running daemon need not be stopped'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from help" -f -a "prune" -d 'Remove for good what nobody will send. A running daemon need not be stopped'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l sink -d 'The sink, where several are of type sqlite' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
@@ -188,4 +200,5 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcomma
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from rejects" -f -a "list" -d 'What is kept, when and why; shows no content'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from rejects" -f -a "show" -d 'One of them in full: the reason in the destination\'s words, and the record'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from rejects" -f -a "retry" -d 'Send to the sink again; what it takes is removed. A running daemon need not be stopped'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from rejects" -f -a "prune" -d 'Remove for good what nobody will send. A running daemon need not be stopped'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from deploy" -f -a "render" -d 'Write the files of a destination: tables, rules and functions, or templates and roles'

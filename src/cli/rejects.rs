@@ -1,6 +1,7 @@
-//! `ccfd rejects`: what could not be delivered, and sending it again.
+//! `ccfd rejects`: what could not be delivered, sending it again, and giving it up.
 
 mod list;
+mod prune;
 mod retry;
 mod show;
 
@@ -13,7 +14,7 @@ use super::{Context, exit::Exit, text::say};
 use crate::{
     config::Config,
     pipeline::{
-        names::REJECTS_DIR,
+        names::{CUT_DIR, REJECTS_DIR},
         rejects::kept::{self, Kept, Key},
     },
 };
@@ -32,6 +33,8 @@ enum Command {
     Show(show::Arguments),
     /// Send to the sink again; what it takes is removed. A running daemon need not be stopped
     Retry(retry::Arguments),
+    /// Remove for good what nobody will send. A running daemon need not be stopped
+    Prune(prune::Arguments),
 }
 
 /// Which of them.
@@ -46,6 +49,10 @@ struct Filter {
 }
 
 impl Filter {
+    fn is_given(&self) -> bool {
+        self.collector.is_some() || self.sink.is_some()
+    }
+
     fn admits(&self, kept: &Kept<'_>) -> bool {
         let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
         is(&self.collector, kept.connector) && is(&self.sink, kept.sink())
@@ -58,17 +65,30 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::List(arguments) => list::run(&config, arguments),
         Command::Show(arguments) => show::run(&config, arguments),
         Command::Retry(arguments) => retry::run(context, config, arguments),
+        Command::Prune(arguments) => prune::run(&config, arguments),
     }
 }
 
+/// The files of what waits for a person.
 fn files(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
-    let dir = config.state.dir.join(REJECTS_DIR);
+    files_below(config, REJECTS_DIR)
+}
+
+/// And those of copies of what was delivered with fields cut.
+fn all_files(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
+    let mut all = files(config)?;
+    all.extend(files_below(config, CUT_DIR)?);
+    Ok(all)
+}
+
+fn files_below(config: &Config, name: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let dir = config.state.dir.join(name);
     kept::files(&dir).with_context(|| format!("cannot read {}", dir.display()))
 }
 
 /// Hands out everything that is kept. A file that is taken away meanwhile is passed over.
 fn each(config: &Config, mut each: impl FnMut(Key, Kept<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    for path in files(config)? {
+    for path in all_files(config)? {
         match kept::read(&path, &mut each) {
             Ok(0) => {}
             Ok(strange) => {

@@ -20,6 +20,8 @@ pub struct PipelineSettings {
     pub commit_interval: Duration,
     /// Bytes of rejects that one route keeps before it parks.
     pub rejects_max: u64,
+    /// Bytes of copies of records delivered with fields cut that one route keeps before the oldest go.
+    pub cut_max: u64,
 }
 
 impl PipelineSettings {
@@ -30,6 +32,7 @@ impl PipelineSettings {
             stop_timeout: section.duration("stop_timeout", SECOND..=10 * MINUTE),
             commit_interval: section.duration("commit_interval", SECOND / 10..=MINUTE),
             rejects_max: section.size("rejects_max", ByteSize::kib(1)..=ByteSize::tib(1)),
+            cut_max: section.size("cut_max", ByteSize::b(0)..=ByteSize::tib(1)),
         };
         section.finish();
         settings

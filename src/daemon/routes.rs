@@ -11,12 +11,12 @@ use crate::{
     pipeline::{
         gather::Gathering,
         messages::Limits,
-        names::{REJECTS_DIR, route_name},
+        names::route_name,
         plan::{Begin, Plan},
         policy::Failure,
         poll_now::PollNow,
         progress::RouteStatus,
-        rejects::Rejects,
+        rejects::{Bounds, Rejects},
         route::Route,
     },
 };
@@ -66,6 +66,12 @@ impl Assembly {
         })
     }
 
+    /// How much each route may keep of what was not delivered, or not whole.
+    pub fn rejects_bounds(&self) -> Bounds {
+        let pipeline = &self.config.pipeline;
+        Bounds { rejects_max: pipeline.rejects_max, cut_max: pipeline.cut_max }
+    }
+
     /// A route, not yet running. `None` when its collector or sink is not configured.
     pub fn route(self: &Arc<Self>, store: &Store, wanted: Wanted) -> Option<Route> {
         // Shared by all that asks for them again: there may be a thousand routes.
@@ -77,9 +83,9 @@ impl Assembly {
         let pipeline = &self.config.pipeline;
         let bytes_in_flight = usize::try_from(pipeline.bytes_in_flight).unwrap_or(usize::MAX);
         let rejects = {
-            let (dir, name) = (self.config.state.dir.join(REJECTS_DIR), wanted.checkpoint.clone());
-            let (clock, rejects_max) = (self.clock.clone(), pipeline.rejects_max);
-            move || Rejects::open(&dir, &name, rejects_max, clock.clone()).map_err(Failure::from)
+            let (dir, name) = (self.config.state.dir.clone(), wanted.checkpoint.clone());
+            let (clock, bounds) = (self.clock.clone(), self.rejects_bounds());
+            move || Rejects::open(&dir, &name, bounds, clock.clone()).map_err(Failure::from)
         };
         let client = {
             let (assembly, settings) = (self.clone(), settings.clone());

@@ -82,6 +82,12 @@ pub(super) const ROUTES: &[Metric<RouteFigures>] = &[
         Count(|route| route.meters.cut),
     ),
     metric(
+        "ccfd_cut_copies_removed_total",
+        "{record}",
+        "Whole copies of such records that have gone because `cut_max` was reached.",
+        Count(|route| route.meters.cut_gone),
+    ),
+    metric(
         "ccfd_batches_delivered_total",
         "{batch}",
         "Batches of records that were delivered and committed.",

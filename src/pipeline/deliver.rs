@@ -1,31 +1,33 @@
 //! The half of a route that writes: hands batches over, and commits the cursor of each, in order, once it is acknowledged.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    pin::pin,
+    sync::Arc,
+    time::Instant,
+};
 
-use bytes::Bytes;
-use collectors::{Change, Record, Unusable};
+use collectors::{Change, Record};
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesOrdered};
-use state::CursorStore;
+use state::{CursorStore, StateError};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument as _, Span};
 
 use super::{
     checkpoint::Checkpoint,
+    flight::{Flight, Place},
     gather::{Gathered, Gatherer},
     half::Half,
-    meters::Settled,
     patience::mended,
     policy::Failure,
     progress::Progress,
-    rejects::{Reject, Rejects, Side},
+    rejects::Rejects,
+    settling::{Settling, Taken},
     shutdown::Shutdown,
     told::{Delivered, Told},
     write::Writer,
 };
-use crate::{
-    sinks::{Cut, Receipt, Refused},
-    tables::Oddities,
-};
+use crate::tables::Oddities;
 
 /// What one route delivers, and where to.
 pub struct Delivery {
@@ -41,18 +43,58 @@ pub struct Delivery {
     pub progress: Progress,
     /// What is said of it.
     pub told: Told,
+    /// The batches that are on their way.
+    pub flight: Flight,
 }
 
-/// A batch that is settled at the sink and waits for its commit.
+/// A batch that is settled at the sink, with what is not in it kept, and waits for its commit.
 struct Written {
-    records: Arc<[Record]>,
-    receipt: Receipt,
-    /// Records without usable id or time, which no sink saw.
-    unusable: Vec<Reject>,
+    place: Place,
+    taken: Taken,
     changes: Vec<Change>,
     bytes: usize,
     room: Vec<OwnedSemaphorePermit>,
     span: Span,
+}
+
+/// A batch that was given up. What is behind it in the same walks must not be committed.
+struct GivenUp {
+    failure: Failure,
+    walks: BTreeSet<u8>,
+}
+
+/// Batches on their way, in their order.
+#[derive(Default)]
+struct InFlight {
+    writing: FuturesOrdered<BoxFuture<'static, Result<Written, GivenUp>>>,
+    /// Those that ended while something else was waited for.
+    ended: VecDeque<Result<Written, GivenUp>>,
+}
+
+impl InFlight {
+    fn len(&self) -> usize {
+        self.writing.len() + self.ended.len()
+    }
+
+    /// The next one, in their order. Dropped while it waits, it has lost nothing.
+    async fn next(&mut self) -> Option<Result<Written, GivenUp>> {
+        match self.ended.pop_front() {
+            Some(ended) => Some(ended),
+            None => self.writing.next().await,
+        }
+    }
+
+    /// Lets them go on while something else is waited for.
+    async fn go_on<T>(&mut self, meanwhile: impl Future<Output = T>) -> T {
+        let mut meanwhile = pin!(meanwhile);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut meanwhile => return done,
+                Some(ended) = self.writing.next() => self.ended.push_back(ended),
+            }
+        }
+    }
 }
 
 impl Delivery {
@@ -60,14 +102,18 @@ impl Delivery {
     /// committed cursor.
     pub async fn run(&mut self, mut gatherer: Gatherer, shutdown: Shutdown) -> Result<(), Failure> {
         let writes_max = self.writer.sink.writes_in_flight().max(1);
-        let mut writing: FuturesOrdered<BoxFuture<'static, Result<Written, Failure>>> = FuturesOrdered::new();
+        let mut in_flight = InFlight::default();
         let mut more = true;
-        while more || !writing.is_empty() {
+        while more || in_flight.len() > 0 {
+            let takes_more = more && in_flight.len() < writes_max && !self.flight.has_given_up();
             tokio::select! {
                 biased;
-                Some(written) = writing.next() => self.settle(written?).await?,
-                gathered = gatherer.next(), if more && writing.len() < writes_max => match gathered {
-                    Some(gathered) => writing.push_back(self.begin(gathered, shutdown.clone()).await?),
+                Some(ended) = in_flight.next() => match ended {
+                    Ok(written) => self.settle(written, &mut in_flight, &shutdown).await?,
+                    Err(given_up) => return Err(self.settle_rest(given_up, in_flight, &shutdown).await),
+                },
+                gathered = gatherer.next(), if takes_more => match gathered {
+                    Some(gathered) => in_flight.writing.push_back(self.begin(gathered, shutdown.clone())),
                     None => more = false,
                 },
                 () = self.told.in_time() => {}
@@ -76,16 +122,31 @@ impl Delivery {
         Ok(())
     }
 
+    /// Commits what is behind a batch that was given up and does not depend on it: pages of other windows of a backfill.
+    async fn settle_rest(&mut self, first: GivenUp, mut in_flight: InFlight, shutdown: &Shutdown) -> Failure {
+        let GivenUp { failure, mut walks } = first;
+        while let Some(ended) = in_flight.next().await {
+            match ended {
+                Ok(written) if written.changes.iter().all(|change| !walks.contains(&change.walk)) => {
+                    if self.settle(written, &mut in_flight, shutdown).await.is_err() {
+                        break;
+                    }
+                }
+                Ok(written) => walks.extend(written.changes.iter().map(|change| change.walk)),
+                Err(given_up) => walks.extend(given_up.walks),
+            }
+        }
+        failure
+    }
+
     /// Begins to write a batch.
-    async fn begin(
+    fn begin(
         &self,
         gathered: Gathered,
         shutdown: Shutdown,
-    ) -> Result<BoxFuture<'static, Result<Written, Failure>>, Failure> {
-        let unusable = self.unusable(gathered.unusable);
-        // Found out after the write, it would write the batch again with each try.
-        self.rejects.ensure_room(unusable.clone()).await?;
-        let records: Arc<[Record]> = gathered.records.into();
+    ) -> BoxFuture<'static, Result<Written, GivenUp>> {
+        let mut gathered = gathered;
+        let records: Arc<[Record]> = std::mem::take(&mut gathered.records).into();
         self.name_unknown_fields(&records);
         let span = tracing::debug_span!(
             target: "telemetry",
@@ -94,37 +155,41 @@ impl Delivery {
             records = records.len() as i64,
             bytes = gathered.bytes as i64
         );
-        let (writer, changes, bytes, room) =
-            (self.writer.clone(), gathered.changes, gathered.bytes, gathered.room);
-        Ok(Box::pin(async move {
-            let write = tracing::debug_span!(target: "telemetry", parent: &span, "write");
-            let receipt = writer.write(records.clone(), shutdown).instrument(write).await?;
-            Ok(Written { records, receipt, unusable, changes, bytes, room, span })
-        }))
+        let settling = Settling { writer: self.writer.clone(), rejects: self.rejects.clone(), shutdown };
+        let Gathered { unusable, changes, bytes, room, .. } = gathered;
+        let mut place = self.flight.begin();
+        Box::pin(async move {
+            match settling.run(records, unusable, bytes, &mut place, &span).await {
+                Ok(taken) => Ok(Written { place, taken, changes, bytes, room, span }),
+                Err(failure) => {
+                    Err(GivenUp { failure, walks: changes.iter().map(|change| change.walk).collect() })
+                }
+            }
+        })
     }
 
-    /// Keeps what was refused or cut, and commits.
-    async fn settle(&mut self, written: Written) -> Result<(), Failure> {
-        let Written { records, receipt, unusable: mut rejects, changes, bytes, room, span } = written;
-        let (already_there, cut) = (receipt.already_there, receipt.cut.len() as u64);
-        let refused = receipt.refused.len() as u64;
-        rejects.extend(self.refused(receipt.refused, &records));
-        let rejected = rejects.len() as u64;
-        let words = rejects.iter().map(|reject| reject.kind).collect();
-        rejects.extend(self.cut(receipt.cut, &records));
-        if !rejects.is_empty() {
-            self.rejects.keep(rejects).await?;
-            self.told.rejected(rejected);
-            self.told.cut(cut);
-        }
-        let last = records.iter().map(|record| record.second).max();
+    /// Commits.
+    async fn settle(
+        &mut self,
+        written: Written,
+        in_flight: &mut InFlight,
+        shutdown: &Shutdown,
+    ) -> Result<(), Failure> {
+        let Written { mut place, taken, changes, bytes, room, span } = written;
+        let Taken { records, last, settled } = taken;
+        let (already_there, rejected) = (settled.already_there, settled.rejected.len() as u64);
+        self.told.rejected(rejected);
+        self.told.cut(settled.cut);
         let commit = tracing::debug_span!(target: "telemetry", parent: &span, "commit");
-        self.commit(changes, records.len() as u64, last).instrument(commit).await?;
-        let settled = Settled { records: records.len() as u64, already_there, cut, rejected: words, refused };
+        let committed = self.commit(changes, records, last, &mut place, shutdown);
+        in_flight.go_on(committed.instrument(commit)).await?;
+        drop(place);
+        if !self.flight.is_troubled() {
+            mended(Half::Writing, &self.progress);
+        }
         self.progress.count(|meters| meters.settle(settled));
         drop(room);
-        if !records.is_empty() {
-            let records = records.len() as u64;
+        if records > 0 {
             self.told.delivered(Delivered { batches: 1, records, already_there, rejected, bytes });
         }
         Ok(())
@@ -139,35 +204,13 @@ impl Delivery {
         oddities.report(self.writer.table);
     }
 
-    fn unusable(&self, unusable: Vec<Unusable>) -> Vec<Reject> {
-        let reject = |one: Unusable| self.reject(Side::Source, "unusable", one.reason.to_owned(), one.raw);
-        unusable.into_iter().map(reject).collect()
-    }
-
-    fn refused(&self, refused: Vec<Refused>, records: &[Record]) -> impl Iterator<Item = Reject> {
-        refused.into_iter().filter_map(|one| {
-            let record = records.get(one.index)?;
-            Some(self.reject(Side::Sink, one.kind, one.reason, record.raw.clone()))
-        })
-    }
-
-    fn cut(&self, cut: Vec<Cut>, records: &[Record]) -> impl Iterator<Item = Reject> {
-        cut.into_iter().filter_map(|one| {
-            let record = records.get(one.index)?;
-            Some(self.reject(Side::Sink, "cut", one.reason, record.raw.clone()))
-        })
-    }
-
-    fn reject(&self, side: Side, kind: &'static str, reason: String, record: Bytes) -> Reject {
-        let Writer { connector, table, .. } = &self.writer;
-        Reject { connector: connector.clone(), table, side, kind, reason, record }
-    }
-
     async fn commit(
         &mut self,
         changes: Vec<Change>,
         delivered: u64,
         last: Option<i64>,
+        place: &mut Place,
+        shutdown: &Shutdown,
     ) -> Result<(), Failure> {
         let mut checkpoint = self.checkpoint.clone();
         let mut parts = BTreeMap::new();
@@ -186,11 +229,15 @@ impl Delivery {
         checkpoint.last_record = checkpoint.last_record.max(last);
         if checkpoint != self.checkpoint || !parts.is_empty() {
             let begun = Instant::now();
-            self.store.commit(&checkpoint, parts.into_iter().collect()).await?;
+            let mut tries = self.writer.trying.begin(place, shutdown);
+            let mut again = false;
+            while let Err(error) = self.commit_once(&checkpoint, &parts, again).await {
+                tries.wait_out(Failure::State(error), true).await?;
+                again = true;
+            }
             self.progress.count(|meters| meters.commit(begun.elapsed()));
             self.checkpoint = checkpoint;
         }
-        mended(Half::Writing, &self.progress);
         self.progress.update(|status| {
             status.delivered = self.checkpoint.delivered;
             status.last_record = self.checkpoint.last_record;
@@ -199,5 +246,24 @@ impl Delivery {
             status.remaining_seconds = self.checkpoint.remaining_seconds();
         });
         Ok(())
+    }
+
+    /// One try of a commit. `again` after one that failed: it may have been made all the same.
+    async fn commit_once(
+        &mut self,
+        checkpoint: &Checkpoint,
+        parts: &BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+        again: bool,
+    ) -> Result<(), StateError> {
+        if again {
+            let saved = self.store.load().await?.map(|saved| saved.cursor);
+            if saved.as_ref() == Some(checkpoint) {
+                return Ok(());
+            }
+            if saved.as_ref() != Some(&self.checkpoint) {
+                return Err(StateError::Conflict { name: self.store.name().to_owned() });
+            }
+        }
+        self.store.commit(checkpoint, parts.clone().into_iter().collect()).await
     }
 }

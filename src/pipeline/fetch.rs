@@ -68,7 +68,7 @@ pub async fn fetch(
     mut messages: Option<Messages>,
     outlet: Outlet,
     progress: Progress,
-    poll_now: PollNow,
+    mut poll_now: PollNow,
     mut shutdown: Shutdown,
     once: bool,
 ) -> Fetching {

@@ -31,6 +31,8 @@ pub struct Meters {
     pub rejected: BTreeMap<&'static str, u64>,
     /// Records delivered with fields cut.
     pub cut: u64,
+    /// Whole copies of such records that have gone to make room for newer ones.
+    pub cut_gone: u64,
     /// Batches that were delivered.
     pub batches: u64,
     /// Seconds that a write took which the sink acknowledged.
@@ -55,6 +57,7 @@ impl Default for Meters {
             already_there: 0,
             rejected: BTreeMap::new(),
             cut: 0,
+            cut_gone: 0,
             batches: 0,
             writes: Histogram::new(WRITE_BOUNDS),
             commits: Histogram::new(COMMIT_BOUNDS),
@@ -74,6 +77,8 @@ pub struct Settled {
     pub already_there: u64,
     /// Of those: records that were shortened.
     pub cut: u64,
+    /// Copies of shortened records that have gone to make room.
+    pub cut_gone: u64,
     /// The words for why records are in the rejects, one each.
     pub rejected: Vec<&'static str>,
     /// Of those: records that the sink refused.
@@ -91,10 +96,11 @@ impl Meters {
 
     /// Counts a batch.
     pub fn settle(&mut self, settled: Settled) {
-        let Settled { records, already_there, cut, rejected, refused } = settled;
+        let Settled { records, already_there, cut, cut_gone, rejected, refused } = settled;
         self.delivered += records.saturating_sub(already_there + refused);
         self.already_there += already_there;
         self.cut += cut;
+        self.cut_gone += cut_gone;
         self.batches += u64::from(records > 0);
         for word in rejected {
             *self.rejected.entry(word).or_default() += 1;

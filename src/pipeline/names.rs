@@ -3,6 +3,9 @@
 /// Below the state directory: records that no sink takes.
 pub const REJECTS_DIR: &str = "rejects";
 
+/// Below the state directory: copies of records that were delivered with fields cut.
+pub const CUT_DIR: &str = "cut";
+
 /// The name of a route's checkpoint.
 pub fn route_name(collector: &str, sink: &str) -> String {
     format!("{collector}/{sink}")

@@ -1,14 +1,17 @@
 //! The request of an operator not to wait: for the next poll, for the end of a delay, for the next try of a parked route.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::shutdown::Shutdown;
 
-/// Made once a route; all clones are the one request. Asked for while nobody waits, it holds for the next wait.
-#[derive(Debug, Clone, Default)]
-pub struct PollNow(Arc<Notify>);
+/// Made once a route. Each clone sees each request once: asked for while one does not wait, it holds for its next wait.
+#[derive(Debug, Clone)]
+pub struct PollNow {
+    sender: watch::Sender<()>,
+    seen: watch::Receiver<()>,
+}
 
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,18 +24,26 @@ pub enum Waited {
     Stop,
 }
 
+impl Default for PollNow {
+    fn default() -> Self {
+        let (sender, seen) = watch::channel(());
+        Self { sender, seen }
+    }
+}
+
 impl PollNow {
     /// Asks for it.
     pub fn request(&self) {
-        self.0.notify_one();
+        self.sender.send_replace(());
     }
 
     /// Waits, but no longer than until a poll or the stop is asked for.
-    pub async fn or_sleep(&self, wait: Duration, shutdown: &mut Shutdown) -> Waited {
+    pub async fn or_sleep(&mut self, wait: Duration, shutdown: &mut Shutdown) -> Waited {
         tokio::select! {
             biased;
             () = shutdown.requested() => Waited::Stop,
-            () = self.0.notified() => Waited::PollNow,
+            // The sender is held here, too.
+            _ = self.seen.changed() => Waited::PollNow,
             () = tokio::time::sleep(wait) => Waited::Out,
         }
     }

@@ -24,6 +24,7 @@ use super::{
     clocks::Clocks,
     deliver::Delivery,
     fetch::{Outlet, PAGES_MAX, fetch},
+    flight::{Flight, Trying},
     gather::{Gatherer, Gathering},
     messages::{Limits, Messages},
     patience::{Fetching, lasting, pause},
@@ -99,7 +100,7 @@ pub enum Ended {
 
 impl Route {
     /// Runs until the stop is asked for; with `once`, until everything is read.
-    pub async fn run(self, mut shutdown: Shutdown) -> Ended {
+    pub async fn run(mut self, mut shutdown: Shutdown) -> Ended {
         let mut delays = Delays::new();
         loop {
             let before = self.progress.status().delivered;
@@ -178,14 +179,18 @@ impl Route {
                 connector: Arc::from(self.collector.as_str()),
                 table: self.table,
                 sink: self.sink.clone(),
-                progress: self.progress.clone(),
-                ends: self.plan.ends(),
+                trying: Trying {
+                    progress: self.progress.clone(),
+                    poll_now: self.poll_now.clone(),
+                    ends: self.plan.ends(),
+                },
             },
             store,
             checkpoint,
-            told: Told::new(rejects.path().to_owned()),
+            told: Told::new(rejects.path().to_owned(), rejects.cut_path().to_owned()),
             rejects,
             progress: self.progress.clone(),
+            flight: Flight::default(),
         };
         let (pages, receiver) = mpsc::channel(PAGES_MAX);
         let outlet = Outlet { redaction, room: self.room(), pages };

@@ -35,16 +35,19 @@ pub struct Delivered {
 #[derive(Debug)]
 pub struct Told {
     rejects: PathBuf,
+    copies: PathBuf,
     delivered: Paced<Delivered>,
     rejected: Paced<u64>,
     cut: Paced<u64>,
 }
 
 impl Told {
-    /// Nothing is told yet. `rejects` is the file that is named with what was set aside.
-    pub fn new(rejects: PathBuf) -> Self {
+    /// Nothing is told yet. `rejects` is the file that is named with what was set aside, `copies` the one with copies of
+    /// what was cut.
+    pub fn new(rejects: PathBuf, copies: PathBuf) -> Self {
         Self {
             rejects,
+            copies,
             delivered: Paced::new(DELIVERED_INTERVAL),
             rejected: Paced::new(REJECTED_INTERVAL),
             cut: Paced::new(REJECTED_INTERVAL),
@@ -65,14 +68,18 @@ impl Told {
 
     /// So many records lie in the rejects because nobody takes them.
     pub fn rejected(&mut self, records: u64) {
-        let sum = self.rejected.add(|sum| *sum += records);
-        tell_rejected(sum, &self.rejects);
+        if records > 0 {
+            let sum = self.rejected.add(|sum| *sum += records);
+            tell_rejected(sum, &self.rejects);
+        }
     }
 
     /// So many records were delivered with fields cut.
     pub fn cut(&mut self, records: u64) {
-        let sum = self.cut.add(|sum| *sum += records);
-        tell_cut(sum, &self.rejects);
+        if records > 0 {
+            let sum = self.cut.add(|sum| *sum += records);
+            tell_cut(sum, &self.copies);
+        }
     }
 
     /// Waits until something may be told, and tells it; for ever while there is nothing. Dropped, it has lost nothing.
@@ -83,7 +90,7 @@ impl Told {
             None => pending().await,
         }
         tell_rejected(self.rejected.due_now(), &self.rejects);
-        tell_cut(self.cut.due_now(), &self.rejects);
+        tell_cut(self.cut.due_now(), &self.copies);
         tell_delivered(self.delivered.due_now());
     }
 }
@@ -91,7 +98,7 @@ impl Told {
 impl Drop for Told {
     fn drop(&mut self) {
         tell_rejected(self.rejected.rest(), &self.rejects);
-        tell_cut(self.cut.rest(), &self.rejects);
+        tell_cut(self.cut.rest(), &self.copies);
         tell_delivered(self.delivered.rest());
     }
 }
@@ -106,7 +113,7 @@ fn tell_rejected(records: Option<u64>, file: &Path) {
 fn tell_cut(records: Option<u64>, file: &Path) {
     if let Some(records) = records {
         let file = file.display();
-        tracing::warn!(records, %file, "records delivered with fields cut, kept whole in the rejects");
+        tracing::warn!(records, %file, "records delivered with fields cut: whole copies are kept for a while");
     }
 }
 

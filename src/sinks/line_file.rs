@@ -20,6 +20,8 @@ pub struct LineFile {
     len: u64,
     /// Whether something unacknowledged may stand behind `len`.
     torn: bool,
+    /// The size of the file as it was left here; when it has another one, another process has written to it.
+    left: Option<u64>,
 }
 
 /// The end of a file of lines, and how much was written to it.
@@ -62,8 +64,17 @@ impl Drop for Lock {
 }
 
 impl LineFile {
-    /// Opens the file, made if missing. A last line without its end, left by a crash, is cut off.
+    /// Opens a file that no other process writes to, made if missing. A last line without its end, left by a crash, is
+    /// cut off.
     pub fn open(path: &Path) -> io::Result<Self> {
+        let mut lines = Self::open_shared(path)?;
+        lines.take_up()?;
+        Ok(lines)
+    }
+
+    /// Opens a file that other processes may write to, made if missing, and leaves it as it is: what looks like half a
+    /// line may be one that is just being written. Lock it, and then take it up.
+    pub fn open_shared(path: &Path) -> io::Result<Self> {
         let options = || OpenOptions::new().read(true).append(true).mode(0o600).clone();
         let file = match options().create_new(true).open(path) {
             Ok(file) => {
@@ -80,14 +91,25 @@ impl LineFile {
             // A pipe would take lines until it is full, and keep none of them safe.
             return Err(io::Error::new(ErrorKind::InvalidFilename, "not a regular file"));
         }
-        let size = found.len();
-        let len = end_of_lines(&file, size)?;
-        let mut lines = Self { file, inode: Inode::of(&found), path: path.to_owned(), len, torn: len < size };
-        if lines.torn {
-            lines.cut()?;
-            tracing::warn!(path = %path.display(), bytes = size - len, "cut a torn last line");
+        let inode = Inode::of(&found);
+        Ok(Self { file, inode, path: path.to_owned(), len: 0, torn: false, left: None })
+    }
+
+    /// Looks where the lines end, and cuts half a line behind them, unless the file is as it was left here. True when it
+    /// was not. Nobody else may be writing to it meanwhile.
+    pub fn take_up(&mut self) -> io::Result<bool> {
+        let size = self.file.metadata()?.len();
+        if self.left == Some(size) {
+            return Ok(false);
         }
-        Ok(lines)
+        self.len = end_of_lines(&self.file, size)?;
+        self.torn = self.len < size;
+        if self.torn {
+            self.cut()?;
+            tracing::warn!(path = %self.path.display(), bytes = size - self.len, "cut a torn last line");
+        }
+        self.left = Some(self.len);
+        Ok(true)
     }
 
     /// Appends the whole lines that `write` writes, and returns once they are safe. After an error nothing of them
@@ -100,11 +122,14 @@ impl LineFile {
         let bytes = out.bytes;
         if let Err(error) = written {
             // Readers should not have to wait for the next write to get rid of half a line.
-            let _ = self.settle();
+            if self.settle().is_err() {
+                self.left = self.file.metadata().ok().map(|found| found.len());
+            }
             return Err(error);
         }
         self.torn = false;
         self.len += bytes;
+        self.left = Some(self.len);
         Ok(())
     }
 
@@ -132,11 +157,12 @@ impl LineFile {
         self.file.set_len(self.len)?;
         self.file.sync_data()?;
         self.torn = false;
+        self.left = Some(self.len);
         Ok(())
     }
 
     /// Keeps other processes from writing to the file until the answer is dropped; waits while one of them does. The
-    /// file may have been replaced meanwhile: ask `in_place` afterwards.
+    /// file may have been replaced or added to meanwhile: ask `in_place`, and `take_up`, afterwards.
     pub fn lock(&self) -> io::Result<Lock> {
         Lock::of(&self.file)
     }

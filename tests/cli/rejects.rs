@@ -145,3 +145,38 @@ fn without_rejects_there_is_nothing_to_do() {
     assert!(place.run_to(0, &["rejects", "list"]).stderr.contains("nothing is kept aside"));
     place.run_to(0, &["rejects", "retry"]);
 }
+
+/// How many are left after `ccfd rejects prune`, and how many it says it removed.
+fn pruned(place: &Place, arguments: &[&str]) -> (usize, Value) {
+    let ended = place.run_to(0, &[&["rejects", "prune", "--json"], arguments].concat());
+    (listed(place, &[]).len(), serde_json::from_str(&ended.stdout).unwrap())
+}
+
+#[test]
+fn a_person_removes_by_name_id_age_and_reason_what_nobody_will_send() {
+    let place = place();
+    let young = line("sink", "refused", &event("audit_log-5")).replace("2026-02-13", "2999-01-01");
+    fs::create_dir_all(place.path("state/cut")).unwrap();
+    place.write("state/cut/acme-audit+local.ndjson", &line("sink", "cut", &event("audit_log-4")));
+    place.write(FILE, &(fs::read_to_string(place.path(FILE)).unwrap() + &young));
+    assert_eq!(listed(&place, &[]).len(), 6);
+    let nothing = json!({ "matching": 1 });
+    assert_eq!(pruned(&place, &["--dry-run", "--reason", "unusable"]), (6, nothing));
+    let one = json!({ "removed": 1 });
+    assert_eq!(pruned(&place, &["--reason", "unusable", "--collector", "acme-audit"]), (5, one.clone()));
+    assert_eq!(pruned(&place, &["--id", "audit_log-2"]), (4, one.clone()));
+    let name = listed(&place, &[])[0]["reject"].as_str().unwrap().to_owned();
+    assert_eq!(pruned(&place, &[&name]), (3, one.clone()));
+    assert_eq!(pruned(&place, &["--older-than", "1h", "--sink", "other"]), (3, json!({ "removed": 0 })));
+    assert_eq!(pruned(&place, &["--older-than", "1h"]), (1, json!({ "removed": 2 })));
+    assert_eq!(pruned(&place, &["--all"]), (0, one));
+}
+
+#[test]
+fn nothing_is_removed_unless_it_is_said_what() {
+    let place = place();
+    for arguments in [&["rejects", "prune"][..], &["rejects", "prune", ""], &["rejects", "prune", "--all", "x"]] {
+        place.run_to(2, arguments);
+    }
+    assert_eq!(listed(&place, &[]).len(), 4);
+}

@@ -42,6 +42,7 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
             records: 1_000,
             already_there: 100,
             cut: 2,
+            cut_gone: 1,
             rejected: vec!["unusable", "refused"],
             refused: 1,
         });

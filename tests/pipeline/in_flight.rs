@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ccfd::{
-    pipeline::{progress::RouteState, route::Ended},
+    pipeline::{plan::Plan, progress::RouteState, route::Ended},
     simulator::{List, NewRecord},
     tables,
 };
 
 use crate::support::{
-    route::{RouteRig, pass, records},
+    route::{RouteRig, START, pass, records},
     sink::Answer,
     time::BEGIN,
 };
@@ -112,4 +112,41 @@ async fn a_field_that_no_column_holds_is_counted_whatever_the_sink_looks_at() {
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let unknown = tables::unknown_fields(&tables::AUDIT_LOGS);
     assert!(unknown.contains(&("in_flight_news".to_owned(), 1)), "{unknown:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_waits_for_a_person_costs_those_behind_it_nothing() {
+    let rig = rig(2_000).for_ever();
+    rig.sink.allow_writes(4);
+    rig.sink.script([Answer::Accept, Answer::DiskFull, Answer::Accept, Answer::DiskFull, Answer::Accept]);
+    rig.sink.hold();
+    let running = rig.start();
+    pass(10).await;
+    assert_eq!(rig.sink.seen().writes.len(), 4);
+    rig.sink.release();
+    pass(60).await;
+    assert_eq!(rig.progress.status().state, RouteState::Parked);
+    pass(1_200).await;
+    assert_eq!(rig.progress.status().state, RouteState::Live);
+    running.stop().await;
+    rig.assert_conserved();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_depend_on_a_batch_that_is_given_up_is_committed() {
+    let mut rig = rig(4_000);
+    rig.plan = Plan::Past { from: START, to: BEGIN, parallel: 4 };
+    rig.sink.allow_writes(4);
+    rig.sink.otherwise(Answer::Slow(Duration::from_secs(5)));
+    rig.sink.script([Answer::DiskFull]);
+    rig.sink.hold();
+    let running = rig.start();
+    pass(5).await;
+    rig.sink.release();
+    assert!(matches!(running.end().await, Ended::Failed(_)));
+    let written = rig.sink.seen().rows.len() as u64;
+    assert!(written > 0);
+    assert_eq!(rig.checkpoint().await.map(|checkpoint| checkpoint.delivered), Some(written));
+    assert!(matches!(rig.run().await, Ended::ReadAll));
+    assert_eq!(rig.sink.seen().doubled(), 0);
 }

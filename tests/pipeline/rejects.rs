@@ -94,3 +94,58 @@ async fn full_rejects_park_the_route_before_it_writes_and_emptying_them_heals_it
     // The records beside the unusable ones were not written again with each try.
     rig.assert_conserved();
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_write_would_refuse_has_room_before_it_is_written() {
+    let mut rig = rig(300).for_ever();
+    rig.rejects_max = 6 << 10;
+    rig.sink.otherwise(Answer::Refuse(0));
+    fs::create_dir_all(rig.rejects_dir()).unwrap();
+    fs::write(rejects_file(&rig), "x".repeat((6 << 10) - 100) + "\n").unwrap();
+    let running = rig.start();
+    pass(4 * PARKED_RETRY.as_secs()).await;
+    assert_eq!(rig.progress.status().state, RouteState::Parked);
+    assert!(rig.sink.seen().writes.is_empty(), "nothing is written that cannot be settled");
+    fs::rename(rejects_file(&rig), rig.dir.path().join("looked-at")).unwrap();
+    pass(2 * PARKED_RETRY.as_secs()).await;
+    running.stop().await;
+    let seen = rig.sink.seen();
+    assert_eq!((kept(&rig).len(), seen.rows.len(), seen.doubled()), (1, 299, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejects_that_cannot_be_kept_after_a_write_write_nothing_twice() {
+    let rig = rig(1_000).page_by_page();
+    rig.sink.allow_writes(3);
+    rig.sink.otherwise(Answer::Refuse(0));
+    rig.sink.hold();
+    let running = rig.start();
+    pass(20).await;
+    // Nothing can be written where a directory stands.
+    fs::create_dir_all(rejects_file(&rig)).unwrap();
+    rig.sink.release();
+    pass(300).await;
+    assert_eq!(rig.progress.status().state, RouteState::BackingOff);
+    assert_eq!(rig.checkpoint().await.expect("a checkpoint").delivered, 0);
+    fs::remove_dir(rejects_file(&rig)).unwrap();
+    assert!(matches!(running.end().await, Ended::ReadAll));
+    let (seen, kept) = (rig.sink.seen(), kept(&rig));
+    assert_eq!((seen.doubled(), seen.writes.len()), (0, kept.len()));
+    assert_eq!(seen.rows.len() + kept.len(), 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_delivered_cut_fills_no_rejects_however_much_it_is() {
+    let mut rig = rig(2_000).page_by_page();
+    (rig.rejects_max, rig.cut_max) = (1 << 10, 64 << 10);
+    rig.sink.otherwise(Answer::Cut);
+    assert!(matches!(rig.run().await, Ended::ReadAll));
+    rig.assert_conserved();
+    assert!(!rejects_file(&rig).exists());
+    let meters = rig.progress.measured().meters;
+    assert_eq!(meters.cut, 2_000);
+    assert!(meters.cut_gone > 0 && meters.cut_gone < 2_000, "{}", meters.cut_gone);
+    let files = fs::read_dir(rig.dir.path().join("cut")).unwrap();
+    let bytes: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    assert!(bytes <= 64 << 10, "{bytes}");
+}

@@ -19,7 +19,7 @@ use ccfd::{
         policy::Failure,
         poll_now::PollNow,
         progress::{Progress, RouteStatus},
-        rejects::Rejects,
+        rejects::{Bounds, Rejects},
         route::{Ended, Route},
         shutdown::{Shutdown, ShutdownSender, shutdown},
     },
@@ -115,6 +115,7 @@ pub struct RouteRig {
     pub gathering: Gathering,
     pub bytes_in_flight: usize,
     pub rejects_max: u64,
+    pub cut_max: u64,
     pub accept_change: bool,
 }
 
@@ -153,6 +154,7 @@ impl RouteRig {
             },
             bytes_in_flight: 16 << 20,
             rejects_max: 1 << 30,
+            cut_max: 1 << 20,
             accept_change: false,
         }
     }
@@ -192,8 +194,9 @@ impl RouteRig {
             let client = Client::new(wire.clone(), budget.clone(), settings, clock.clone());
             Ok(Arc::new(client.expect("settings")))
         };
-        let (place, bytes_max, clock) = (self.rejects_dir(), self.rejects_max, self.world.right_clock());
-        let rejects = move || Rejects::open(&place, NAME, bytes_max, clock.clone()).map_err(Failure::from);
+        let bounds = Bounds { rejects_max: self.rejects_max, cut_max: self.cut_max };
+        let (place, clock) = (self.dir.path().to_owned(), self.world.right_clock());
+        let rejects = move || Rejects::open(&place, NAME, bounds, clock.clone()).map_err(Failure::from);
         let store = self.store.clone();
         Route {
             name: NAME.to_owned(),

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ccfd::{
     sinks::{
-        Batch, Partly, Receipt, Redelivery, Refused, Sink, SinkError, Unfinished,
+        Batch, Cut, Partly, Receipt, Redelivery, Refused, Sink, SinkError, Unfinished,
         remote::{RemoteErrorKind, Service},
     },
     tables::Table,
@@ -28,6 +28,8 @@ pub enum Answer {
     Accept,
     /// Takes all but the row at this place.
     Refuse(usize),
+    /// Takes all, and each of them shortened.
+    Cut,
     /// Fails in a way that passes, before anything is written.
     Fail,
     /// Asks for this delay, before anything is written.
@@ -189,7 +191,7 @@ impl Sink for SpySink {
         let answer = self.answer();
         _ = self.held.subscribe().wait_for(|held| !held).await;
         let refused = match answer {
-            Answer::Accept => None,
+            Answer::Accept | Answer::Cut => None,
             Answer::Refuse(place) => Some(place),
             Answer::Slow(time) => {
                 tokio::time::sleep(time).await;
@@ -225,6 +227,9 @@ impl Sink for SpySink {
             .map(|index| Refused { index, kind: "refused", reason: "scripted".to_owned() })
             .into_iter()
             .collect();
-        Ok(Receipt { accepted: (batch.records.len() - refused.len()) as u64, refused, ..Receipt::default() })
+        let accepted = (batch.records.len() - refused.len()) as u64;
+        let cut = |index| Cut { index, reason: "scripted".to_owned() };
+        let places = if answer == Answer::Cut { 0..batch.records.len() } else { 0..0 };
+        Ok(Receipt { accepted, refused, cut: places.map(cut).collect(), ..Receipt::default() })
     }
 }

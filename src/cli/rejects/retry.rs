@@ -23,8 +23,9 @@ use crate::{
     config::Config,
     daemon::{assembly::Assembly, signals::watch_stop},
     pipeline::{
-        names::REJECTS_DIR,
+        flight::{Flight, Trying},
         policy::{Failure, judge},
+        poll_now::PollNow,
         progress::{Progress, RouteStatus},
         rejects::{
             Reject, Rejects, Side,
@@ -207,10 +208,14 @@ impl Retry<'_> {
             connector: batch.connector.clone(),
             table: batch.table,
             sink,
-            progress: Progress::new(RouteStatus::default(), Arc::default()),
-            ends: true,
+            trying: Trying {
+                progress: Progress::new(RouteStatus::default(), Arc::default()),
+                poll_now: PollNow::default(),
+                ends: true,
+            },
         };
-        let written = self.runtime.block_on(writer.write(records.clone(), self.stop.clone()));
+        let mut place = Flight::default().begin();
+        let written = self.runtime.block_on(writer.write(records.clone(), &mut place, &self.stop));
         let Receipt { refused, cut, .. } = written.map_err(Break::Failed)?;
         let refused: BTreeMap<usize, String> =
             refused.into_iter().map(|one| (one.index, one.reason)).collect();
@@ -223,9 +228,9 @@ impl Retry<'_> {
         Ok(())
     }
 
-    /// What is cut now was not cut before: the whole record stays, under that name.
+    /// What is cut now was not cut before: a whole copy goes where a route would put it.
     fn keep_cut(&self, route: &str, writer: &Writer, cut: Vec<Cut>, records: &[Record]) -> Result<(), Break> {
-        let rejects: Vec<Reject> = cut
+        let rejects: Arc<[Reject]> = cut
             .into_iter()
             .filter_map(|one| {
                 Some(Reject {
@@ -241,14 +246,12 @@ impl Retry<'_> {
         if rejects.is_empty() {
             return Ok(());
         }
-        let config = &self.assembly.config;
-        let dir = config.state.dir.join(REJECTS_DIR);
         let kept = self.runtime.block_on(async {
-            // Beside what is there already: the bound is for what a route adds by itself.
-            let mut file = Rejects::open(&dir, route, u64::MAX, Clock::system())?;
-            file.keep(rejects).await
+            let (dir, bounds) = (&self.assembly.config.state.dir, self.assembly.rejects_bounds());
+            let file = Rejects::open(dir, route, bounds, Clock::system())?;
+            file.keep_cut(rejects).await
         });
-        kept.map_err(|error| Break::Failed(error.into()))
+        kept.map(drop).map_err(|error| Break::Failed(error.into()))
     }
 
     fn conclude(self, failure: Option<&Failure>) -> anyhow::Result<Exit> {

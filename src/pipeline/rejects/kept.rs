@@ -112,17 +112,18 @@ pub fn read<E: From<io::Error>>(
 }
 
 /// Takes lines out of a file. The daemon may go on writing to it: what it adds is kept, and it waits while the file is
-/// replaced. A crash leaves either all lines or those that were to be left.
-pub fn remove(path: &Path, taken: &HashSet<Key>) -> io::Result<()> {
+/// replaced. A crash leaves either all lines or those that were to be left. Answers how many lines were taken out.
+pub fn remove(path: &Path, taken: &HashSet<Key>) -> io::Result<u64> {
     if taken.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let (file, _lock) = locked(path)?;
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut left = BufWriter::new(NamedTempFile::new_in(dir)?);
-    let mut lines = 0_u64;
+    let (mut lines, mut removed) = (0_u64, 0);
     each_line(&file, |line| {
         if taken.contains(&Key::of(line)) {
+            removed += 1;
             return Ok(());
         }
         lines += 1;
@@ -136,7 +137,8 @@ pub fn remove(path: &Path, taken: &HashSet<Key>) -> io::Result<()> {
         left.as_file().sync_all()?;
         left.persist(path).map_err(|failed| failed.error)?;
     }
-    File::open(dir)?.sync_all()
+    File::open(dir)?.sync_all()?;
+    Ok(removed)
 }
 
 /// The file that stands at the path, and keeps standing there.

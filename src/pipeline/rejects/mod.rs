@@ -1,25 +1,41 @@
 //! What cannot be delivered and must not be lost: one file a route, one JSON object a line. Only a person removes from
-//! it, by `ccfd rejects retry` or by moving the file away; at its bound the route parks.
+//! it, by `ccfd rejects retry` and `prune` or by moving the file away; at its bound the route parks. Copies of what was
+//! delivered with fields cut lie apart, where they fill nothing.
 
+mod cut;
 pub mod kept;
+mod line;
+mod shared_file;
 
 use std::fs::DirBuilder;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
 
 use bytes::Bytes;
 use collectors::Clock;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use tokio::{sync::Semaphore, task::JoinError};
 
-use crate::sinks::line_file::{LineFile, Lock};
-use crate::tables::{Table, iso8601, one_line};
+use self::{cut::Cuts, shared_file::SharedFile};
+use super::names::{CUT_DIR, REJECTS_DIR};
+use crate::tables::{Table, iso8601};
 
-/// Bytes that the rejects of one route may take unless the caller says otherwise: 1 GiB.
-pub const BYTES_MAX: u64 = 1 << 30;
+/// What a line holds beside its record, at most: names, a time, a reason of a thousand letters.
+const LINE_OVERHEAD_BYTES: u64 = 2 << 10;
+
+/// How much one route may keep.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes of what waits for a person. At this the route parks.
+    pub rejects_max: u64,
+    /// Bytes of copies of what was delivered with fields cut. At this the oldest go.
+    pub cut_max: u64,
+}
 
 /// Which side of the pipeline a record failed at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,61 +85,101 @@ pub enum RejectsError {
     },
 }
 
-/// The rejects of one route. Its file is made with the first of them.
+/// The rejects of one route. Its files are made with the first of them. All clones are the same.
+#[derive(Clone)]
 pub struct Rejects {
     shared: Arc<Shared>,
-    kept: u64,
 }
 
 struct Shared {
-    path: PathBuf,
+    file: SharedFile,
+    cut: Cuts,
     route: String,
     bytes_max: u64,
     clock: Clock,
-    open: Mutex<Option<Open>>,
+    kept: AtomicU64,
+    /// The file was no larger than this when it was last looked at; only this process adds to it.
+    bytes: AtomicU64,
+    /// What batches on their way may come to take.
+    reserved: AtomicU64,
+    told_of_gone: AtomicBool,
 }
 
-struct Open {
-    file: LineFile,
-    lines: u64,
+/// Room in the rejects for a batch that is on its way, given back when dropped.
+pub struct Reserved {
+    shared: Arc<Shared>,
+    bytes: u64,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.shared.reserved.fetch_sub(self.bytes, Relaxed);
+    }
 }
 
 impl Rejects {
-    /// Opens the rejects of a route below `dir` (made when missing), cuts a torn last line, and counts the lines that
-    /// are there. Blocks while it reads through the file.
-    pub fn open(dir: &Path, route: &str, bytes_max: u64, clock: Clock) -> Result<Self, RejectsError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        made.map_err(|source| RejectsError::Io { path: dir.to_owned(), source })?;
+    /// Opens the rejects of a route below a state directory (made when missing), cuts a torn last line, and counts the
+    /// lines that are there. Blocks while it reads through the file.
+    pub fn open(state_dir: &Path, route: &str, bounds: Bounds, clock: Clock) -> Result<Self, RejectsError> {
+        let dir = state_dir.join(REJECTS_DIR);
+        make_dir(&dir)?;
         let shared = Shared {
-            path: dir.join(file_name(route)),
+            file: SharedFile::at(dir.join(line::stem(route) + ".ndjson")),
+            cut: Cuts::new(&state_dir.join(CUT_DIR), route, bounds.cut_max),
             route: route.to_owned(),
-            bytes_max,
+            bytes_max: bounds.rejects_max,
             clock,
-            open: Mutex::default(),
+            kept: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            reserved: AtomicU64::new(0),
+            told_of_gone: AtomicBool::new(false),
         };
-        let kept = if shared.path.exists() { shared.with_file(|open| Ok(open.lines))? } else { 0 };
-        Ok(Self { shared: Arc::new(shared), kept })
+        if shared.file.path().exists() {
+            shared.look()?;
+        }
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Keeps records: returns once all of them are safe on disk, or none is kept. When the future is dropped they may
     /// be kept all the same.
-    pub async fn keep(&mut self, rejects: Vec<Reject>) -> Result<(), RejectsError> {
-        if !rejects.is_empty() {
-            self.kept = self.blocking(move |shared| shared.keep(&rejects)).await?;
-        }
-        Ok(())
-    }
-
-    /// Fails when there is no place for these, so that a batch need not be written of which not all can be kept.
-    pub async fn ensure_room(&self, rejects: Vec<Reject>) -> Result<(), RejectsError> {
+    pub async fn keep(&self, rejects: impl Into<Arc<[Reject]>>) -> Result<(), RejectsError> {
+        let rejects = rejects.into();
         if rejects.is_empty() {
             return Ok(());
         }
-        self.blocking(move |shared| {
-            let lines = shared.lines(&rejects)?;
-            shared.with_room(&lines, |_| Ok(()))
-        })
-        .await
+        self.blocking(move |shared| shared.keep(&rejects)).await
+    }
+
+    /// Keeps copies of records that were delivered with fields cut, once all of them are safe on disk; answers how many
+    /// copies have gone for them.
+    pub async fn keep_cut(&self, copies: Arc<[Reject]>) -> Result<u64, RejectsError> {
+        if copies.is_empty() {
+            return Ok(0);
+        }
+        let keep = move |shared: &Shared| {
+            let time = iso8601(shared.clock.now());
+            shared.cut.keep(&copies, time.as_str(), &shared.route)
+        };
+        self.blocking(keep).await
+    }
+
+    /// Makes sure, before a batch is written, that there is room for those of its records which no sink sees, and for
+    /// those that the sink may refuse: found out afterwards, it would have to wait for a person with all of it written.
+    /// A batch may be larger than small rejects are; an eighth of them is enough.
+    pub async fn reserve(&self, unusable: Arc<[Reject]>, count: usize, bytes: usize) -> Result<Reserved, RejectsError> {
+        let overhead = LINE_OVERHEAD_BYTES * (count + unusable.len()) as u64;
+        let unusable_bytes: usize = unusable.iter().map(|reject| reject.record.len()).sum();
+        let wanted = overhead + bytes as u64;
+        let shared = &self.shared;
+        let on_their_way = shared.reserved.fetch_add(wanted, Relaxed);
+        let reserved = Reserved { shared: shared.clone(), bytes: wanted };
+        let all = on_their_way + wanted + 6 * unusable_bytes as u64;
+        if shared.bytes.load(Relaxed) + all <= shared.bytes_max {
+            return Ok(reserved);
+        }
+        let open = (on_their_way + wanted).min(shared.bytes_max / 8);
+        self.blocking(move |shared| shared.ensure_room(&unusable, open)).await?;
+        Ok(reserved)
     }
 
     async fn blocking<T: Send + 'static>(
@@ -139,12 +195,22 @@ impl Rejects {
 
     /// How many records the file holds.
     pub fn kept(&self) -> u64 {
-        self.kept
+        self.shared.kept.load(Relaxed)
     }
 
-    /// The file, whether it is there yet or not.
+    /// The file of what waits for a person, whether it is there yet or not.
     pub fn path(&self) -> &Path {
-        &self.shared.path
+        self.shared.file.path()
+    }
+
+    /// Whether this was asked before, which is once copies have gone.
+    pub fn told_of_gone(&self) -> bool {
+        self.shared.told_of_gone.swap(true, Relaxed)
+    }
+
+    /// Where copies are of what was delivered with fields cut.
+    pub fn cut_path(&self) -> &Path {
+        self.shared.cut.path()
     }
 }
 
@@ -168,126 +234,74 @@ pub async fn work_aside<T: Send + 'static>(
 }
 
 impl Shared {
-    /// Appends a line for each record; answers how many lines there are now.
-    fn keep(&self, rejects: &[Reject]) -> Result<u64, RejectsError> {
-        let lines = self.lines(rejects)?;
-        self.with_room(&lines, |open| {
+    /// Appends a line for each record.
+    fn keep(&self, rejects: &[Reject]) -> Result<(), RejectsError> {
+        let records = line::on_one_line(rejects);
+        let time = iso8601(self.clock.now());
+        let lines = self.lines(rejects, &records, time.as_str())?;
+        self.with_room(lines.bytes().iter().sum(), |open| {
             let before = open.file.size();
-            open.file.append(|out| out.write_all(&lines))?;
+            open.file.append(|out| lines.write_to(0..rejects.len(), out))?;
             open.lines += rejects.len() as u64;
             let warned_at = self.bytes_max / 4 * 3;
             if before < warned_at && open.file.size() >= warned_at {
-                let (file, bytes_max) = (self.path.display(), self.bytes_max);
+                let (file, bytes_max) = (self.file.path().display(), self.bytes_max);
                 tracing::warn!(%file, bytes_max, "rejects are three quarters full; see `ccfd rejects list`");
             }
-            Ok(open.lines)
+            Ok(())
         })
     }
 
-    fn lines(&self, rejects: &[Reject]) -> Result<Vec<u8>, RejectsError> {
+    /// Fails when there is no room for these and so many bytes more.
+    fn ensure_room(&self, rejects: &[Reject], more: u64) -> Result<(), RejectsError> {
+        let records = line::on_one_line(rejects);
         let time = iso8601(self.clock.now());
-        let mut lines = Vec::new();
-        for reject in rejects {
-            line(&mut lines, time.as_str(), &self.route, reject)
-                .map_err(|source| RejectsError::Io { path: self.path.clone(), source })?;
+        let lines = self.lines(rejects, &records, time.as_str())?;
+        if rejects.is_empty() && !self.file.path().exists() {
+            self.bytes.store(0, Relaxed);
+            return Ok(());
         }
-        Ok(lines)
+        self.with_room(lines.bytes().iter().sum::<u64>() + more, |_| Ok(()))
     }
 
-    /// Works on the file if these lines do not lead beyond its bound.
+    fn lines<'a>(
+        &'a self,
+        rejects: &'a [Reject],
+        records: &'a [std::borrow::Cow<'a, [u8]>],
+        time: &'a str,
+    ) -> Result<line::Lines<'a>, RejectsError> {
+        line::Lines::of(rejects, records, time, &self.route)
+            .map_err(|source| RejectsError::Io { path: self.file.path().to_owned(), source })
+    }
+
+    fn look(&self) -> Result<(), RejectsError> {
+        self.with_room(0, |_| Ok(())).or_else(|error| match error {
+            RejectsError::Full { .. } => Ok(()),
+            RejectsError::Io { .. } => Err(error),
+        })
+    }
+
+    /// Works on the file if so many bytes more do not lead beyond its bound.
     fn with_room<T>(
         &self,
-        lines: &[u8],
-        work: impl FnOnce(&mut Open) -> io::Result<T>,
+        bytes: u64,
+        work: impl FnOnce(&mut shared_file::Open) -> io::Result<T>,
     ) -> Result<T, RejectsError> {
-        self.with_file(|open| {
-            let size = open.file.size().saturating_add(lines.len() as u64);
-            (size <= self.bytes_max).then(|| work(open)).transpose()
-        })?
-        .ok_or_else(|| RejectsError::Full { path: self.path.clone(), bytes_max: self.bytes_max })
-    }
-
-    /// Works on the file, opened if need be, or when it was moved away or rewritten: that is how a person empties it.
-    fn with_file<T>(&self, work: impl FnOnce(&mut Open) -> io::Result<T>) -> Result<T, RejectsError> {
-        let mut held = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let worked = self.in_place(&mut held).and_then(|(open, _lock)| work(open));
-        worked.map_err(|source| RejectsError::Io { path: self.path.clone(), source })
-    }
-
-    /// The file that stands at the path, locked so that it stays there.
-    fn in_place<'h>(&self, held: &'h mut Option<Open>) -> io::Result<(&'h mut Open, Lock)> {
-        let mut open = held.take();
-        loop {
-            let next = match open.take() {
-                Some(open) => open,
-                None => Open::at(&self.path)?,
-            };
-            let lock = next.file.lock()?;
-            if next.file.in_place() {
-                return Ok((held.insert(next), lock));
-            }
-        }
+        let worked = self.file.with(|open| {
+            let fits = open.file.size().saturating_add(bytes) <= self.bytes_max;
+            let worked = fits.then(|| work(open)).transpose();
+            self.kept.store(open.lines, Relaxed);
+            self.bytes.store(open.file.size(), Relaxed);
+            worked
+        })?;
+        let full = || RejectsError::Full { path: self.file.path().to_owned(), bytes_max: self.bytes_max };
+        worked.ok_or_else(full)
     }
 }
 
-impl Open {
-    fn at(path: &Path) -> io::Result<Self> {
-        let file = LineFile::open(path)?;
-        let lines = file.count_lines()?;
-        Ok(Self { file, lines })
-    }
-}
-
-/// A line of the file.
-#[derive(Serialize)]
-struct Line<'a> {
-    time: &'a str,
-    route: &'a str,
-    connector: &'a str,
-    table: &'a str,
-    side: Side,
-    kind: &'a str,
-    reason: &'a str,
-    record: Embedded<'a>,
-}
-
-/// The record: as it is when it is JSON, or else as a string.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Embedded<'a> {
-    Json(&'a RawValue),
-    Text(&'a str),
-}
-
-fn line(lines: &mut Vec<u8>, time: &str, route: &str, reject: &Reject) -> io::Result<()> {
-    let record = one_line(&reject.record);
-    let lossy = String::from_utf8_lossy(&record);
-    let line = Line {
-        time,
-        route,
-        connector: &reject.connector,
-        table: reject.table.name,
-        side: reject.side,
-        kind: reject.kind,
-        reason: &reject.reason,
-        record: serde_json::from_slice(&record).map_or(Embedded::Text(&lossy), Embedded::Json),
-    };
-    serde_json::to_writer(&mut *lines, &line)?;
-    lines.write_all(b"\n")
-}
-
-/// The name of a route's file: `/` becomes `+`, and what is not plain becomes `%` and two digits a byte, so that no
-/// two routes share a file and none leaves the directory.
-fn file_name(route: &str) -> String {
-    let mut name = String::with_capacity(route.len() + 7);
-    for byte in route.bytes() {
-        match byte {
-            b'/' => name.push('+'),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => name.push(char::from(byte)),
-            _ => name.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    name + ".ndjson"
+fn make_dir(dir: &Path) -> Result<(), RejectsError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|source| RejectsError::Io { path: dir.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -1,9 +1,14 @@
-use std::fs;
+use std::{
+    fs,
+    io::Write as _,
+    sync::mpsc::{RecvTimeoutError, channel},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
 use super::*;
-use crate::tables::AUDIT_LOGS;
+use crate::{sinks::line_file::Lock, tables::AUDIT_LOGS};
 
 fn reject(record: &'static [u8]) -> Reject {
     Reject {
@@ -16,8 +21,11 @@ fn reject(record: &'static [u8]) -> Reject {
     }
 }
 
+const BYTES_MAX: u64 = 1 << 30;
+
 fn open(dir: &Path, bytes_max: u64) -> Rejects {
-    Rejects::open(dir, "acme-audit/local", bytes_max, Clock::from_fn(|| 1_770_979_925)).unwrap()
+    let bounds = Bounds { rejects_max: bytes_max, cut_max: 4 << 10 };
+    Rejects::open(dir, "acme-audit/local", bounds, Clock::from_fn(|| 1_770_979_925)).unwrap()
 }
 
 fn lines(rejects: &Rejects) -> Vec<Value> {
@@ -28,7 +36,7 @@ fn lines(rejects: &Rejects) -> Vec<Value> {
 #[tokio::test]
 async fn a_record_is_kept_whole_with_its_reason_on_one_line() {
     let dir = tempfile::tempdir().unwrap();
-    let mut rejects = open(dir.path(), BYTES_MAX);
+    let rejects = open(dir.path(), BYTES_MAX);
     rejects.keep(vec![reject(b"{\n  \"id\": \"a\"\r\n}"), reject(b"{\"id\":\xff")]).await.unwrap();
 
     let expected = json!({
@@ -44,13 +52,13 @@ async fn a_record_is_kept_whole_with_its_reason_on_one_line() {
 #[tokio::test]
 async fn a_torn_line_is_cut_and_the_count_goes_on_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
-    let mut rejects = open(dir.path(), BYTES_MAX);
+    let rejects = open(dir.path(), BYTES_MAX);
     rejects.keep(vec![reject(b"1")]).await.unwrap();
     let whole = fs::read_to_string(rejects.path()).unwrap();
     fs::write(rejects.path(), format!("{whole}{{\"time\":\"20")).unwrap();
     drop(rejects);
 
-    let mut rejects = open(dir.path(), BYTES_MAX);
+    let rejects = open(dir.path(), BYTES_MAX);
     assert_eq!(rejects.kept(), 1);
     rejects.keep(vec![reject(b"2")]).await.unwrap();
     assert_eq!(lines(&rejects).len(), 2);
@@ -60,7 +68,7 @@ async fn a_torn_line_is_cut_and_the_count_goes_on_at_the_next_start() {
 #[tokio::test]
 async fn at_the_bound_nothing_is_written_until_the_file_is_moved_away() {
     let dir = tempfile::tempdir().unwrap();
-    let mut rejects = open(dir.path(), 400);
+    let rejects = open(dir.path(), 400);
     rejects.keep(vec![reject(b"1")]).await.unwrap();
     let before = fs::read(rejects.path()).unwrap();
 
@@ -78,18 +86,12 @@ async fn at_the_bound_nothing_is_written_until_the_file_is_moved_away() {
 async fn a_directory_that_is_gone_is_an_error_and_no_loss() {
     let dir = tempfile::tempdir().unwrap();
     let below = dir.path().join("rejects");
-    let mut rejects = open(&below, BYTES_MAX);
+    let rejects = open(dir.path(), BYTES_MAX);
     fs::remove_dir(&below).unwrap();
     assert!(matches!(rejects.keep(vec![reject(b"1")]).await, Err(RejectsError::Io { .. })));
     fs::create_dir(&below).unwrap();
     rejects.keep(vec![reject(b"1")]).await.unwrap();
     assert_eq!(rejects.kept(), 1);
-}
-
-#[test]
-fn each_route_has_a_file_of_its_own_below_the_directory() {
-    assert_eq!(file_name("acme-audit/local"), "acme-audit+local.ndjson");
-    assert_eq!(file_name("../a+b"), "%2E%2E+a%2Bb.ndjson");
 }
 
 fn keys(path: &Path) -> Vec<(kept::Key, Option<String>)> {
@@ -105,7 +107,7 @@ fn keys(path: &Path) -> Vec<(kept::Key, Option<String>)> {
 #[tokio::test]
 async fn what_is_taken_out_is_gone_and_the_daemon_goes_on_behind_the_rest() {
     let dir = tempfile::tempdir().unwrap();
-    let mut rejects = open(dir.path(), BYTES_MAX);
+    let rejects = open(dir.path(), BYTES_MAX);
     let three = [br#"{"id":"a"}"#, br#"{"id":"b"}"#, br#"{"id":"c"}"#].map(|record| reject(record));
     rejects.keep(three.to_vec()).await.unwrap();
     let taken = keys(rejects.path());
@@ -121,11 +123,11 @@ async fn what_is_taken_out_is_gone_and_the_daemon_goes_on_behind_the_rest() {
 #[tokio::test]
 async fn a_file_from_which_all_is_taken_is_no_longer_there() {
     let dir = tempfile::tempdir().unwrap();
-    let mut rejects = open(dir.path(), BYTES_MAX);
+    let rejects = open(dir.path(), BYTES_MAX);
     rejects.keep(vec![reject(b"1")]).await.unwrap();
     let all = keys(rejects.path()).into_iter().map(|(key, _)| key).collect();
     kept::remove(rejects.path(), &all).unwrap();
-    assert!(kept::files(dir.path()).unwrap().is_empty());
+    assert!(kept::files(&dir.path().join(REJECTS_DIR)).unwrap().is_empty());
     rejects.keep(vec![reject(b"2")]).await.unwrap();
     assert_eq!(rejects.kept(), 1);
 }
@@ -133,12 +135,12 @@ async fn a_file_from_which_all_is_taken_is_no_longer_there() {
 #[test]
 fn lines_that_come_while_others_are_taken_out_are_never_lost() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("acme-audit+local.ndjson");
+    let path = dir.path().join("rejects/acme-audit+local.ndjson");
     let writer = std::thread::spawn({
         let dir = dir.path().to_owned();
         move || {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            let mut rejects = open(&dir, BYTES_MAX);
+            let rejects = open(&dir, BYTES_MAX);
             for number in 0..200 {
                 let record = Bytes::from(format!(r#"{{"id":"{number}"}}"#));
                 let kept = rejects.keep(vec![Reject { record, ..reject(b"") }]);
@@ -160,4 +162,60 @@ fn lines_that_come_while_others_are_taken_out_are_never_lost() {
     }
     writer.join().unwrap();
     assert_eq!(seen.len(), 200);
+}
+
+#[tokio::test]
+async fn half_a_line_that_another_process_is_writing_is_left_until_it_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let rejects = open(dir.path(), BYTES_MAX);
+    rejects.keep(vec![reject(b"1")]).await.unwrap();
+    let path = rejects.path().to_owned();
+    let whole = fs::read_to_string(&path).unwrap();
+    let (half, rest) = whole.split_at(20);
+    let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    let lock = Lock::of(&file).unwrap();
+    file.write_all(half.as_bytes()).unwrap();
+
+    let (sender, opened) = channel();
+    let dir_path = dir.path().to_owned();
+    std::thread::spawn(move || sender.send(open(&dir_path, BYTES_MAX).kept()));
+    assert_eq!(opened.recv_timeout(Duration::from_millis(100)), Err(RecvTimeoutError::Timeout));
+    file.write_all(rest.as_bytes()).unwrap();
+    drop(lock);
+    assert_eq!(opened.recv().unwrap(), 2);
+    assert_eq!(fs::read_to_string(&path).unwrap(), whole.repeat(2));
+}
+
+#[tokio::test]
+async fn lines_of_another_process_are_counted_and_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (open(dir.path(), 700), open(dir.path(), 700));
+    one.keep(vec![reject(b"1")]).await.unwrap();
+    other.keep(vec![reject(b"2")]).await.unwrap();
+    one.keep(vec![reject(b"3")]).await.unwrap();
+    assert_eq!((one.kept(), lines(&one).len()), (3, 3));
+    other.keep(vec![reject(b"4")]).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn the_oldest_copies_of_what_was_cut_go_and_what_waits_for_a_person_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let rejects = open(dir.path(), BYTES_MAX);
+    rejects.keep(vec![reject(b"1")]).await.unwrap();
+    let mut gone = 0;
+    for number in 0..40 {
+        let record = Bytes::from(format!(r#"{{"id":"{number}"}}"#));
+        let copies = [Reject { kind: "cut", record, ..reject(b"") }, Reject { kind: "cut", ..reject(b"2") }];
+        gone += rejects.keep_cut(copies.into()).await.unwrap();
+    }
+    let files = kept::files(&dir.path().join(CUT_DIR)).unwrap();
+    let bytes: u64 = files.iter().map(|file| file.metadata().unwrap().len()).sum();
+    let left: Vec<_> = files.iter().flat_map(|file| keys(file)).collect();
+    assert!(bytes <= 4 << 10 && bytes > 2 << 10, "{bytes}");
+    assert_eq!(left.len() as u64 + gone, 80);
+    assert!(left.iter().any(|(_, id)| id.as_deref() == Some("39")), "the newest are there");
+    assert_eq!((rejects.kept(), lines(&rejects).len()), (1, 1));
+
+    let huge = Reject { record: Bytes::from(format!("\"{}\"", "x".repeat(5_000))), ..reject(b"") };
+    assert_eq!(rejects.keep_cut([huge].into()).await.unwrap(), 1);
 }

@@ -1,0 +1,71 @@
+//! Whole copies of records that were delivered with fields cut: a bounded place for each route, from which the oldest go
+//! by themselves. What waits for its delivery is never among them.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{Reject, RejectsError, line, make_dir, shared_file::SharedFile};
+use crate::sinks::line_file::LineFile;
+
+/// The copies of one route: two files, each of at most half the bound. When one is full it takes the place of the other.
+pub(super) struct Cuts {
+    newer: SharedFile,
+    older: PathBuf,
+    file_bytes_max: u64,
+}
+
+impl Cuts {
+    /// Those of a route below `dir`, which is made with the first of them.
+    pub(super) fn new(dir: &Path, route: &str, bytes_max: u64) -> Self {
+        let stem = line::stem(route);
+        let newer = SharedFile::at(dir.join(format!("{stem}.ndjson")));
+        Self { newer, older: dir.join(format!("{stem}.older.ndjson")), file_bytes_max: bytes_max / 2 }
+    }
+
+    /// Where the newest are.
+    pub(super) fn path(&self) -> &Path {
+        self.newer.path()
+    }
+
+    /// Keeps copies; answers how many have gone: older ones, or such as are larger than a file may be.
+    pub(super) fn keep(&self, copies: &[Reject], time: &str, route: &str) -> Result<u64, RejectsError> {
+        let path = self.newer.path();
+        make_dir(path.parent().unwrap_or(Path::new(".")))?;
+        let records = line::on_one_line(copies);
+        let lines = line::Lines::of(copies, &records, time, route)
+            .map_err(|source| RejectsError::Io { path: path.to_owned(), source })?;
+        let (mut at, mut gone) = (0, 0);
+        while let Some(first) = lines.bytes().get(at) {
+            if *first > self.file_bytes_max {
+                (at, gone) = (at + 1, gone + 1);
+                continue;
+            }
+            let kept = self.newer.with(|open| {
+                let mut size = open.file.size();
+                let fits = |bytes: &&u64| {
+                    size += **bytes;
+                    size <= self.file_bytes_max
+                };
+                let count = lines.bytes()[at..].iter().take_while(fits).count();
+                if count == 0 {
+                    gone += self.turn_over()?;
+                    return Ok(0);
+                }
+                open.file.append(|out| lines.write_to(at..at + count, out))?;
+                open.lines += count as u64;
+                Ok(count)
+            })?;
+            at += kept;
+        }
+        Ok(gone)
+    }
+
+    /// Puts the newer file in the place of the older one; answers how many copies that one held.
+    fn turn_over(&self) -> io::Result<u64> {
+        let gone = if self.older.exists() { LineFile::open_shared(&self.older)?.count_lines()? } else { 0 };
+        fs::rename(self.newer.path(), &self.older)?;
+        Ok(gone)
+    }
+}

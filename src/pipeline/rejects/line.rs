@@ -1,0 +1,137 @@
+//! A line of a file of rejects.
+
+use std::{
+    borrow::Cow,
+    io::{self, BufWriter, Write},
+    ops::Range,
+};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{Reject, Side};
+use crate::tables::one_line;
+
+/// How much is handed to the file at a time: a record may be as large as a page.
+const PIECE_BYTES: usize = 128 << 10;
+
+/// A line of the file.
+#[derive(Serialize)]
+struct Line<'a> {
+    time: &'a str,
+    route: &'a str,
+    connector: &'a str,
+    table: &'a str,
+    side: Side,
+    kind: &'a str,
+    reason: &'a str,
+    record: Embedded<'a>,
+}
+
+/// The record: as it is when it is JSON, or else as a string.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Embedded<'a> {
+    Json(&'a RawValue),
+    Text(Cow<'a, str>),
+}
+
+/// Lines that are to be written, which borrow the records.
+pub(super) struct Lines<'a> {
+    lines: Vec<Line<'a>>,
+    /// Of each.
+    bytes: Vec<u64>,
+}
+
+/// The records of rejects without their line breaks.
+pub(super) fn on_one_line(rejects: &[Reject]) -> Vec<Cow<'_, [u8]>> {
+    rejects.iter().map(|reject| one_line(&reject.record)).collect()
+}
+
+impl<'a> Lines<'a> {
+    /// A line for each record; `records` are theirs, [`on_one_line`].
+    pub(super) fn of(
+        rejects: &'a [Reject],
+        records: &'a [Cow<'a, [u8]>],
+        time: &'a str,
+        route: &'a str,
+    ) -> io::Result<Self> {
+        let line = |(reject, record): (&'a Reject, &'a Cow<'a, [u8]>)| Line {
+            time,
+            route,
+            connector: &reject.connector,
+            table: reject.table.name,
+            side: reject.side,
+            kind: reject.kind,
+            reason: &reject.reason,
+            record: serde_json::from_slice(record)
+                .map_or_else(|_| Embedded::Text(String::from_utf8_lossy(record)), Embedded::Json),
+        };
+        let lines: Vec<Line<'_>> = rejects.iter().zip(records).map(line).collect();
+        let bytes = lines.iter().map(|line| {
+            let mut counted = Counted(0);
+            line.write_to(&mut counted).map(|()| counted.0)
+        });
+        Ok(Self { bytes: bytes.collect::<io::Result<_>>()?, lines })
+    }
+
+    /// How many bytes each takes.
+    pub(super) fn bytes(&self) -> &[u64] {
+        &self.bytes
+    }
+
+    /// Writes some of them, piece by piece.
+    pub(super) fn write_to(&self, places: Range<usize>, out: &mut impl Write) -> io::Result<()> {
+        let mut out = BufWriter::with_capacity(PIECE_BYTES, out);
+        for line in self.lines.get(places).unwrap_or_default() {
+            line.write_to(&mut out)?;
+        }
+        out.flush()
+    }
+}
+
+impl Line<'_> {
+    fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *out, self)?;
+        out.write_all(b"\n")
+    }
+}
+
+/// Counts what is written, and keeps nothing of it.
+struct Counted(u64);
+
+impl Write for Counted {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.0 += piece.len() as u64;
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The name of a route's file without its ending: `/` becomes `+`, and what is not plain becomes `%` and two digits a
+/// byte, so that no two routes share a file and none leaves the directory.
+pub(super) fn stem(route: &str) -> String {
+    let mut name = String::with_capacity(route.len());
+    for byte in route.bytes() {
+        match byte {
+            b'/' => name.push('+'),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => name.push(char::from(byte)),
+            _ => name.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_route_has_a_file_of_its_own_below_the_directory() {
+        assert_eq!(stem("acme-audit/local"), "acme-audit+local");
+        assert_eq!(stem("../a+b"), "%2E%2E+a%2Bb");
+    }
+}
