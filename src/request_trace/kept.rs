@@ -2,20 +2,23 @@
 //! daemon ended meanwhile. They are listed in the state directory.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::files;
+use crate::{files, sinks::line_file::Lock};
 
 /// How long a trace is kept.
 pub(super) const KEPT_FOR: Duration = Duration::from_secs(3600);
 /// The list's name below the state directory.
 const LIST: &str = "request-traces.json";
+/// Held while the list is changed.
+const LOCK: &str = "request-traces.lock";
 /// The first line is some hundred bytes.
 const FIRST_LINE_BYTES_MAX: u64 = 4096;
 
@@ -50,10 +53,7 @@ impl Kept {
     /// As the list says. A list that cannot be read is none.
     pub(super) fn load(state_dir: &Path, now: i64) -> Self {
         let list = state_dir.join(LIST);
-        let traces: Vec<Trace> = match files::read(&list) {
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
+        let traces = listed(&list);
         let traces = traces.into_iter().map(|trace| {
             let due = due(trace.remove_at, now);
             (trace, due)
@@ -73,8 +73,10 @@ impl Kept {
 
     /// Adds one.
     pub(super) fn add(&mut self, file: PathBuf, remove_at: i64, now: i64) -> io::Result<()> {
-        self.traces.push((Trace { file, remove_at }, due(remove_at, now)));
-        self.store()
+        let trace = Trace { file, remove_at };
+        change(&self.list, |traces| traces.push(trace.clone()))?;
+        self.traces.push((trace, due(remove_at, now)));
+        Ok(())
     }
 
     /// Removes those whose time has come; answers which files they were.
@@ -89,25 +91,37 @@ impl Kept {
         for (trace, _) in &gone {
             remove(trace);
         }
-        if let Err(error) = self.store() {
+        let is_gone = |trace: &Trace| gone.iter().any(|(one, _)| one == trace);
+        if let Err(error) = change(&self.list, |traces| traces.retain(|trace| !is_gone(trace))) {
             tracing::warn!(list = %self.list.display(), %error, "the list of request traces cannot be written");
         }
         gone.into_iter().map(|(trace, _)| trace.file).collect()
     }
+}
 
-    fn store(&self) -> io::Result<()> {
-        if self.traces.is_empty() {
-            return match fs::remove_file(&self.list) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                Ok(()) | Err(_) => Ok(()),
-            };
-        }
-        let traces: Vec<&Trace> = self.traces.iter().map(|(trace, _)| trace).collect();
-        let mut file = tempfile::NamedTempFile::new_in(self.list.parent().unwrap_or(Path::new(".")))?;
-        serde_json::to_writer(&mut file, &traces)?;
-        file.write_all(b"\n")?;
-        file.persist(&self.list).map(drop).map_err(|error| error.error)
+fn listed(list: &Path) -> Vec<Trace> {
+    files::read(list).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+/// Changes the list as it is now: another command may have added a trace of its own since it was read here. The
+/// locked file is another one, because the list is replaced.
+fn change(list: &Path, change: impl FnOnce(&mut Vec<Trace>)) -> io::Result<()> {
+    let dir = list.parent().unwrap_or(Path::new("."));
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join(LOCK))?;
+    let _lock = Lock::of(&lock)?;
+    let mut traces = listed(list);
+    change(&mut traces);
+    if traces.is_empty() {
+        return match fs::remove_file(list) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        };
     }
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    serde_json::to_writer(&mut file, &traces)?;
+    file.write_all(b"
+")?;
+    file.persist(list).map(drop).map_err(|error| error.error)
 }
 
 /// At the latest an hour from now: a clock that jumps does not make it later.

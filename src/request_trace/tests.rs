@@ -114,3 +114,16 @@ fn a_trace_whose_time_has_come_is_removed_and_what_took_its_place_is_not() {
     assert_eq!(kept.remove_due(), [later]);
     assert!(Kept::load(dir.path(), 300).is_empty());
 }
+
+#[test]
+fn what_another_command_has_added_to_the_list_stays_on_it() {
+    let dir = TempDir::new().unwrap();
+    let (mut daemon, mut check) = (Kept::load(dir.path(), 100), Kept::load(dir.path(), 100));
+    daemon.add(dir.path().join("due"), 50, 100).unwrap();
+    check.add(dir.path().join("later"), 200, 100).unwrap();
+    assert_eq!(Kept::load(dir.path(), 300).remove_due().len(), 2);
+    daemon.add(dir.path().join("due"), 50, 100).unwrap();
+    check.add(dir.path().join("later"), 200, 100).unwrap();
+    daemon.remove_due();
+    assert_eq!(Kept::load(dir.path(), 300).remove_due(), [dir.path().join("later")]);
+}
