@@ -65,20 +65,99 @@ pub async fn reset(store: &Store, config: &Config, wanted: &ResetWanted) -> Resu
     let settings = config.collectors.get(&wanted.collector);
     // Where a list has no filter by time, the place must be searched for.
     let search = settings.is_some_and(|settings| matches!(settings.source, Source::ChatCompletions { .. }));
-    for Named { name, checkpoint } in &found {
+    for Named { name, .. } in &found {
         let mut cursor = store.cursor::<Checkpoint>(name);
-        cursor.remove().await?;
-        if let (Some(start), true) = (wanted.to, is_route_name(name)) {
-            let fresh = Checkpoint {
-                identity: checkpoint.identity.clone(),
-                start,
-                walks: vec![collectors::Cursor::begin(start, None, search)],
-                delivered: 0,
-                last_record: None,
-            };
-            cursor.load().await?;
-            cursor.commit(&fresh, Vec::new()).await?;
-        }
+        let (Some(start), true) = (wanted.to, is_route_name(name)) else {
+            cursor.remove().await?;
+            continue;
+        };
+        let Some(saved) = cursor.load().await? else { continue };
+        let fresh = Checkpoint {
+            identity: saved.cursor.identity,
+            start,
+            walks: vec![collectors::Cursor::begin(start, None, search)],
+            delivered: 0,
+            last_record: None,
+        };
+        // In one step: a checkpoint that is gone for a moment is one that begins where the settings say.
+        let parts = saved.parts.into_iter().map(|(key, _)| (key, None)).collect();
+        cursor.commit(&fresh, parts).await?;
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::pin, task::Poll};
+
+    use super::*;
+    use crate::{config::Environment, pipeline::checkpoint::Identity};
+
+    const NAME: &str = "acme/local";
+
+    fn checkpoint() -> Checkpoint {
+        Checkpoint {
+            identity: Identity {
+                base_url: "https://api.example.com/v1".to_owned(),
+                organization: None,
+                project: None,
+                filters: String::new(),
+                sink: "memory".to_owned(),
+            },
+            start: 7,
+            walks: vec![collectors::Cursor::begin(7, None, false)],
+            delivered: 3,
+            last_record: Some(9),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reset_to_a_time_leaves_the_old_place_or_the_new_one_wherever_it_is_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ccfd.toml");
+        let text = r#"
+            [collector.acme]
+            source = "audit_logs"
+            api_key = { env = "KEY" }
+            sinks = ["local"]
+            [sink.local]
+            type = "sqlite"
+            path = "tables.db"
+        "#;
+        std::fs::write(&file, text).unwrap();
+        let config = Config::load(Some(&file), &Environment::default(), &[]).unwrap();
+        let wanted =
+            ResetWanted { collector: "acme".to_owned(), sink: None, to: Some(50), dry_run: false };
+        for polls in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            let store = Store::open(dir.path(), state::Options::default()).unwrap().store;
+            let part = (b"part".to_vec(), Some(b"held".to_vec()));
+            store.cursor(NAME).commit(&checkpoint(), vec![part]).await.unwrap();
+            let mut left = polls;
+            let done = {
+                let mut resetting = pin!(reset(&store, &config, &wanted));
+                std::future::poll_fn(|context| match resetting.as_mut().poll(context) {
+                    Poll::Ready(done) => Poll::Ready(Some(done)),
+                    Poll::Pending if left == 0 => Poll::Ready(None),
+                    Poll::Pending => {
+                        left -= 1;
+                        Poll::Pending
+                    }
+                })
+                .await
+            };
+            // What was begun when it was cut off has ended when this is answered: the store does one thing at a time.
+            let mut cursor = store.cursor::<Checkpoint>(NAME);
+            let saved = cursor.load().await.unwrap().expect("a checkpoint");
+            match saved.cursor.start {
+                7 => assert_eq!(saved.parts.len(), 1),
+                start => assert_eq!((start, saved.cursor.delivered, saved.parts.len()), (50, 0, 0)),
+            }
+            if let Some(done) = done {
+                assert_eq!(done.unwrap()[0].checkpoint, checkpoint());
+                assert_eq!(saved.cursor.start, 50);
+                return;
+            }
+        }
+    }
 }
