@@ -107,3 +107,12 @@ async fn its_requests_are_counted() {
     let requests = sink.meters().requests;
     assert_eq!(requests.values().sum::<u64>(), kibana.server.requests().len() as u64);
 }
+
+#[tokio::test]
+async fn a_page_of_a_proxy_is_no_space() {
+    let kibana = Kibana::plain();
+    let page = Reply::status(200).with_header("content-type", "text/html").with_body("<html>log in</html>");
+    kibana.server.script_for("spaces/space", [page.into()]);
+    let error = sink(&kibana, "").check(&OF_RECORDS).await.unwrap_err();
+    assert_eq!(action(kind(error)), Action::BackOff);
+}

@@ -1,12 +1,12 @@
 use ccfd::{
     sinks::{Receipt, Redelivery, Sink, remote::RemoteErrorKind},
-    tables::{CHAT_COMPLETIONS, HEALTH},
+    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, HEALTH},
 };
 use serde_json::json;
 
 use super::{AUDIT, CHAT, Rig, batch, event, failure, noise, part, remote};
 use crate::support::{
-    fake::{Fate, Request, Step},
+    fake::{Fate, Reply, Request, Step},
     fake_azure::{DCR, ingestion_error},
 };
 
@@ -142,4 +142,28 @@ async fn a_call_whose_answer_is_lost_fails_and_may_have_worked() {
     let error = failure(&*rig.sink, rig.events(["a"])).await;
     assert!(matches!(error.kind, RemoteErrorKind::Unreachable(_)), "{error}");
     assert_eq!(rig.arrived(), ["a"]);
+}
+
+#[tokio::test]
+async fn only_azure_acknowledges() {
+    let html = || Reply::status(200).with_header("content-type", "text/html; charset=utf-8").with_body("<html>log in</html>");
+    let named = |reply: Reply| reply.with_header("x-ms-request-id", "r-1");
+    let error = || ingestion_error(200, "Oops", "secret words");
+    for reply in [html(), named(html()), error(), named(error()), Reply::status(200), Reply::status(202), named(Reply::status(200).with_body("OK"))] {
+        let rig = Rig::new();
+        rig.sink_is_warm().await;
+        rig.azure.ingestion.server.script([Step::from(reply.clone()), Step::from(reply.clone())]);
+        let error = failure(&*rig.sink, rig.events(["a"])).await;
+        assert!(matches!(&error.kind, RemoteErrorKind::NotUnderstood(_)), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("status 20") && text.contains("bytes") && !text.contains("secret"), "{text}");
+        let checked = rig.sink.check(&[&AUDIT_LOGS]).await.unwrap_err();
+        assert!(matches!(remote(checked).kind, RemoteErrorKind::NotUnderstood(_)));
+        assert_eq!(rig.sink.write(rig.events(["a"])).await.unwrap().accepted, 1);
+    }
+    for reply in [named(Reply::status(200)), named(Reply::json(202, &json!({})))] {
+        let rig = Rig::new();
+        rig.azure.ingestion.server.script([Step::from(reply)]);
+        assert_eq!(rig.sink.write(rig.events(["a"])).await.unwrap().accepted, 1);
+    }
 }

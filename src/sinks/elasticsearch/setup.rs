@@ -59,6 +59,10 @@ pub(super) async fn install(state: &State, tables: &[&'static Table]) -> Result<
             if !response.status.is_success() {
                 return Err(state.cluster.refusal(&response, index));
             }
+            // A page of a proxy has put nothing.
+            if !understood::<Put>(state, &response)?.acknowledged {
+                return Err(state.cluster.error(RemoteErrorKind::Overloaded { status: 200, retry_after: None }, &response.headers));
+            }
             lines.push(format!("{}: put", put.path));
         }
         match found {
@@ -158,14 +162,13 @@ async fn template(
     if response.status == StatusCode::NOT_FOUND {
         return Ok(Some(false));
     }
-    Ok(answer::<serde::de::IgnoredAny>(state, &response)?.map(|_| true))
+    Ok(answer::<Templates>(state, &response)?.map(|_| true))
 }
 
 /// What the key may do, where the cluster tells: Elasticsearch with security does. Without what a write needs, an error.
 async fn privileges(state: &State, tables: &[&'static Table]) -> Result<Option<String>, RemoteError> {
     #[derive(Deserialize)]
     struct Held {
-        #[serde(default)]
         index: std::collections::BTreeMap<String, std::collections::BTreeMap<String, bool>>,
     }
     let writes = match state.settings.op_type {
@@ -195,11 +198,31 @@ async fn privileges(state: &State, tables: &[&'static Table]) -> Result<Option<S
     }
 }
 
+#[derive(Deserialize)]
+struct Put {
+    acknowledged: bool,
+}
+
+#[derive(Deserialize)]
+struct Templates {
+    #[serde(alias = "component_templates", rename = "index_templates")]
+    _found: Vec<serde::de::IgnoredAny>,
+}
+
+/// What a success says. Another success than the cluster's own is a page of somebody in between.
+fn understood<'a, T: Deserialize<'a>>(state: &State, response: &'a Response) -> Result<T, RemoteError> {
+    serde_json::from_slice(&response.body).map_err(|_| {
+        let (status, bytes) = (response.status.as_u16(), response.body.len());
+        let why = format!("status {status}, {bytes} bytes that are no answer of a cluster");
+        state.cluster.error(RemoteErrorKind::NotUnderstood(why), &response.headers)
+    })
+}
+
 /// A good answer. `None` where this cluster does not know the question, or does not answer it to this key; wrong
 /// credentials are an error everywhere.
 fn answer<'a, T: Deserialize<'a>>(state: &State, response: &'a Response) -> Result<Option<T>, RemoteError> {
     match response.status {
-        StatusCode::OK => Ok(serde_json::from_slice(&response.body).ok()),
+        StatusCode::OK => understood(state, response).map(Some),
         StatusCode::UNAUTHORIZED => Err(state.cluster.refusal(response, "")),
         status if status.is_server_error() => Err(state.cluster.refusal(response, "")),
         _ => Ok(None),

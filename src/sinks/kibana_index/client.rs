@@ -30,6 +30,13 @@ pub(super) struct Client {
     space: String,
 }
 
+/// A space, as Kibana shows it.
+#[derive(Deserialize)]
+struct Space {
+    #[serde(rename = "id")]
+    _id: String,
+}
+
 impl Client {
     pub(super) fn new(settings: &KibanaIndexSettings, environment: Environment) -> Self {
         let connection = settings.connection.clone();
@@ -59,7 +66,10 @@ impl Client {
     pub(super) async fn find_space(&self) -> Result<(), RemoteError> {
         let url = format!("{}/api/spaces/space/{}", self.root, self.space);
         let answer = self.send(Method::GET, &url, Bytes::new()).await?;
-        if answer.status.is_success() { Ok(()) } else { Err(self.refusal(&answer, &self.space())) }
+        if !answer.status.is_success() {
+            return Err(self.refusal(&answer, &self.space()));
+        }
+        self.read::<Space>(&answer).map(drop)
     }
 
     /// What stands at a path of the space, such as `/api/actions/connectors`.
@@ -103,6 +113,9 @@ impl Client {
             // To the page where people log in, most often.
             _ if answer.status.is_redirection() => {
                 RemoteErrorKind::NotUnderstood(format!("status {status}, a redirection"))
+            }
+            _ if answer.status.is_success() => {
+                RemoteErrorKind::NotUnderstood(format!("status {status}, which Kibana does not answer here"))
             }
             _ => RemoteErrorKind::Refused { status, code },
         };

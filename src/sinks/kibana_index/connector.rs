@@ -179,7 +179,7 @@ impl<'s> Wanted<'s> {
 pub(super) async fn delete(client: &Client, id: &str) -> Result<(), RemoteError> {
     let answer =
         client.request(Method::DELETE, &format!("/api/actions/connector/{id}"), Bytes::new()).await?;
-    if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND {
+    if answer.status == StatusCode::NO_CONTENT || answer.status == StatusCode::NOT_FOUND {
         return Ok(());
     }
     Err(client.refusal(&answer, &client.space()))

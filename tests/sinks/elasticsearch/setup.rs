@@ -1,6 +1,9 @@
 //! `check` and `install`.
 
-use ccfd::{sinks::Sink, tables::OF_RECORDS};
+use ccfd::{
+    sinks::{Sink, SinkError},
+    tables::OF_RECORDS,
+};
 use serde_json::json;
 
 use super::{KEY, sink, sink_at};
@@ -81,4 +84,23 @@ async fn an_install_that_is_not_allowed_is_told() {
     elastic.server.script_for("_component_template", [refusal.into()]);
     let error = sink_at(elastic.server.url()).install(&OF_RECORDS).await.unwrap_err().to_string();
     assert!(error.contains("not allowed") && !error.contains("secret"), "{error}");
+}
+
+#[tokio::test]
+async fn a_page_of_a_proxy_is_neither_a_finding_nor_a_template_that_was_put() {
+    let page = || Reply::status(200).with_header("content-type", "text/html").with_body("<html>log in</html>");
+    let not_understood = |error: SinkError| {
+        let text = error.to_string();
+        assert!(text.contains("cannot be understood") && !text.contains("log in"), "{text}");
+    };
+    for path in ["_component_template", "_index_template", "_resolve"] {
+        let elastic = Elastic::plain();
+        elastic.server.script_for(path, [page().into()]);
+        not_understood(sink_at(elastic.server.url()).install(&OF_RECORDS).await.unwrap_err());
+    }
+    for path in ["_resolve", "_index_template", "_has_privileges"] {
+        let elastic = Elastic::plain();
+        elastic.server.script_for(path, [page().into()]);
+        not_understood(sink_at(elastic.server.url()).check(&OF_RECORDS).await.unwrap_err());
+    }
 }

@@ -150,7 +150,8 @@ impl Node {
             ("PUT" | "POST", [of, _]) if kind(of) => self.put_template(&segments.join("/"), request),
             ("GET" | "HEAD", [of, name]) if kind(of) => self.get_template(of, name),
             ("POST", ["_security", "user", "_has_privileges"]) => {
-                Reply::json(200, &json!({ "username": "ccfd", "has_all_requested": true }))
+                let held = json!({ "username": "ccfd", "has_all_requested": true, "cluster": {}, "index": {} });
+                Reply::json(200, &held)
             }
             (method, _) => {
                 let reason = format!("no handler found for uri [{}] and method [{method}]", request.path);
