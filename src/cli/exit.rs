@@ -51,6 +51,7 @@ pub fn exit_of(failure: &Failure) -> Exit {
             Failure::Collect(_)
             | Failure::Sink(_)
             | Failure::Rejects(_)
+            | Failure::RefusesAll { .. }
             | Failure::Changed(_)
             | Failure::Clocks(_)
             | Failure::Secret(_)

@@ -15,6 +15,7 @@ use tracing::{Instrument as _, Span};
 
 use super::{
     checkpoint::Checkpoint,
+    doubt::Doubt,
     flight::{Flight, Place},
     gather::{Gathered, Gatherer},
     half::Half,
@@ -45,6 +46,8 @@ pub struct Delivery {
     pub told: Told,
     /// The batches that are on their way.
     pub flight: Flight,
+    /// Whether the destination takes records at all.
+    pub doubt: Doubt,
 }
 
 /// A batch that is settled at the sink, with what is not in it kept, and waits for its commit.
@@ -155,7 +158,8 @@ impl Delivery {
             records = records.len() as i64,
             bytes = gathered.bytes as i64
         );
-        let settling = Settling { writer: self.writer.clone(), rejects: self.rejects.clone(), shutdown };
+        let (writer, rejects, doubt) = (self.writer.clone(), self.rejects.clone(), self.doubt.clone());
+        let settling = Settling { writer, rejects, doubt, shutdown };
         let Gathered { unusable, changes, bytes, room, .. } = gathered;
         let mut place = self.flight.begin();
         Box::pin(async move {

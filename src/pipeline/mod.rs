@@ -5,6 +5,7 @@ pub mod board;
 pub mod checkpoint;
 pub mod clocks;
 pub mod deliver;
+pub mod doubt;
 pub mod fetch;
 pub mod flight;
 pub mod gather;

@@ -31,6 +31,12 @@ pub enum Failure {
     /// A record that no sink takes could not be kept.
     #[error("{0}")]
     Rejects(#[from] RejectsError),
+    /// The destination refuses one record after the other, all alike.
+    #[error("the destination refuses every record alike, the last {records}")]
+    RefusesAll {
+        /// How many in a row, of this batch and those before it.
+        records: u64,
+    },
     /// The checkpoint belongs to something else.
     #[error("{0}")]
     Changed(#[from] Changed),
@@ -52,7 +58,7 @@ impl Failure {
             Self::Collect(_) | Self::Changed(_) | Self::Clocks(_) | Self::Secret(_) | Self::HashKey(_) => {
                 Half::Reading
             }
-            Self::Sink(_) | Self::State(_) | Self::Rejects(_) => Half::Writing,
+            Self::Sink(_) | Self::State(_) | Self::Rejects(_) | Self::RefusesAll { .. } => Half::Writing,
         }
     }
 }
@@ -119,6 +125,10 @@ pub fn judge(failure: &Failure) -> Judgement {
         Failure::Rejects(RejectsError::Io { .. }) => {
             back_off("check permissions and space of the state directory")
         }
+        Failure::RefusesAll { .. } => park(
+            "look at what the destination says of it (a rule, a mapping, a constraint); nothing of it was set aside, and \
+             the route goes on by itself once something is taken",
+        ),
         Failure::Changed(_) => park(
             "nothing was read: give the new source a collector name of its own, or `ccfd reset-state` to begin anew, \
              or `ccfd run --accept-change` to go on from the old place",

@@ -23,6 +23,7 @@ use super::{
     checkpoint::{Checkpoint, Identity},
     clocks::Clocks,
     deliver::Delivery,
+    doubt::Doubt,
     fetch::{Outlet, PAGES_MAX, fetch},
     flight::{Flight, Trying},
     gather::{Gatherer, Gathering},
@@ -102,9 +103,10 @@ impl Route {
     /// Runs until the stop is asked for; with `once`, until everything is read.
     pub async fn run(mut self, mut shutdown: Shutdown) -> Ended {
         let mut delays = Delays::new();
+        let doubt = Doubt::default();
         loop {
             let before = self.progress.status().delivered;
-            let failure = match self.attempt(&shutdown).await {
+            let failure = match self.attempt(&shutdown, &doubt).await {
                 Ok(ended) => return self.ended(ended),
                 Err(failure) => failure,
             };
@@ -137,7 +139,7 @@ impl Route {
         ended
     }
 
-    async fn attempt(&self, shutdown: &Shutdown) -> Result<Ended, Failure> {
+    async fn attempt(&self, shutdown: &Shutdown, doubt: &Doubt) -> Result<Ended, Failure> {
         let client = (self.client)()?;
         let redaction = (self.redaction)()?.map(Arc::new);
         let mut stop = shutdown.clone();
@@ -191,6 +193,7 @@ impl Route {
             rejects,
             progress: self.progress.clone(),
             flight: Flight::default(),
+            doubt: doubt.clone(),
         };
         let (pages, receiver) = mpsc::channel(PAGES_MAX);
         let outlet = Outlet { redaction, room: self.room(), pages };

@@ -8,6 +8,7 @@ use collectors::{Record, Unusable};
 use tracing::{Instrument as _, Span};
 
 use super::{
+    doubt::Doubt,
     flight::Place,
     meters::Settled,
     policy::Failure,
@@ -23,6 +24,8 @@ pub struct Settling {
     pub writer: Writer,
     /// Where records go that the sink does not take.
     pub rejects: Rejects,
+    /// Whether the destination takes records at all.
+    pub doubt: Doubt,
     /// Sees the stop.
     pub shutdown: Shutdown,
 }
@@ -59,7 +62,7 @@ impl Settling {
             }
         };
         let write = tracing::debug_span!(target: "telemetry", parent: span, "write");
-        let written = self.writer.write(records.clone(), place, &self.shutdown).instrument(write).await?;
+        let written = self.write(&records, place).instrument(write).await?;
         let Receipt { already_there, refused, cut, accepted: _ } = written;
         let mut settled = Settled {
             records: records.len() as u64,
@@ -91,6 +94,19 @@ impl Settling {
             tracing::warn!(%file, "cut_max is reached: the oldest copies of records delivered with fields cut are removed");
         }
         Ok(Taken { records: settled.records, last, settled })
+    }
+
+    /// Writes them, until the destination shows that it takes some records, if not these.
+    async fn write(&self, records: &Arc<[Record]>, place: &mut Place) -> Result<Receipt, Failure> {
+        loop {
+            let receipt = self.writer.write(records.clone(), place, &self.shutdown).await?;
+            match self.doubt.look(&receipt) {
+                Ok(()) => return Ok(receipt),
+                Err(failure) => {
+                    self.writer.trying.begin(place, &self.shutdown).wait_out(failure, false).await?;
+                }
+            }
+        }
     }
 
     fn unusable(&self, one: Unusable) -> Reject {

@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use ccfd::{
     sinks::{Sink, remote::RemoteErrorKind},
     tables::AUDIT_LOGS,
@@ -140,8 +138,12 @@ async fn many_poisonous_rows_in_front_are_no_fault_of_the_rule() {
         .collect();
     let receipt = rig.sink.write(rig.events(ids.clone())).await.unwrap();
     assert_eq!((receipt.accepted, receipt.refused.len()), (80, 20));
-    let arrived: BTreeSet<_> = accepted(&server, |rows| !is_poisoned(rows)).into_iter().collect();
-    assert_eq!(arrived, ids[20..].iter().cloned().collect());
+    // One that was tried ahead of its turn stands there once.
+    let mut arrived = accepted(&server, |rows| !is_poisoned(rows));
+    arrived.sort();
+    let mut good = ids[20..].to_vec();
+    good.sort();
+    assert_eq!(arrived, good);
 }
 
 #[tokio::test]

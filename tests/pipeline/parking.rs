@@ -203,3 +203,20 @@ fn another_cause_is_told_although_the_advice_is_the_same() {
         assert_eq!(fail(state, 2_000, "not JSON"), None, "the same at another byte");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_refuses_all_of_small_batches_parks_the_route_and_fills_no_rejects() {
+    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 12)).for_ever();
+    rig.sink.otherwise(Answer::RefuseAll);
+    let running = rig.start();
+    pass(600).await;
+    let status = rig.progress.status();
+    assert_eq!(status.state, RouteState::Parked);
+    assert!(status.error.is_some_and(|error| error.reason == "refuses_all"));
+    assert_eq!(rig.checkpoint().await.expect("a checkpoint").delivered, 0);
+    assert!(!rig.rejects_dir().join("collector+sink.ndjson").exists());
+    rig.sink.otherwise(Answer::Accept);
+    pass(600).await;
+    running.stop().await;
+    rig.assert_conserved();
+}

@@ -28,6 +28,8 @@ pub enum Answer {
     Accept,
     /// Takes all but the row at this place.
     Refuse(usize),
+    /// Takes none of the rows.
+    RefuseAll,
     /// Takes all, and each of them shortened.
     Cut,
     /// Fails in a way that passes, before anything is written.
@@ -191,6 +193,12 @@ impl Sink for SpySink {
         let answer = self.answer();
         _ = self.held.subscribe().wait_for(|held| !held).await;
         let refused = match answer {
+            Answer::RefuseAll => {
+                let refused = |index| Refused { index, kind: "refused", reason: "scripted".to_owned() };
+                self.seen.lock().unwrap().writes[place].1 = true;
+                let refused = (0..batch.records.len()).map(refused).collect();
+                return Ok(Receipt { refused, ..Receipt::default() });
+            }
             Answer::Accept | Answer::Cut => None,
             Answer::Refuse(place) => Some(place),
             Answer::Slow(time) => {

@@ -18,6 +18,7 @@ impl Failure {
             Self::State(error) => state(error),
             Self::Rejects(RejectsError::Full { .. }) => "rejects_full",
             Self::Rejects(RejectsError::Io { .. }) => "rejects_io",
+            Self::RefusesAll { .. } => "refuses_all",
             Self::Changed(_) => "changed",
             Self::Clocks(_) => "clocks",
             Self::Secret(_) => "secret",
@@ -36,6 +37,7 @@ impl Failure {
             Self::Sink(error) => error.to_string(),
             Self::State(_)
             | Self::Rejects(_)
+            | Self::RefusesAll { .. }
             | Self::Changed(_)
             | Self::Clocks(_)
             | Self::Secret(_)

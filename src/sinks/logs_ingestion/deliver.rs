@@ -1,6 +1,6 @@
 //! A batch becomes calls, one after the other, and smaller ones around whatever is not accepted.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use bytes::Bytes;
 
@@ -40,14 +40,22 @@ impl Delivery<'_> {
         // Where calls must end, the next one last: a call that is not accepted is halved.
         let mut ends = vec![count];
         let mut alone = 0;
+        // What was tried ahead and is settled.
+        let mut taken = BTreeMap::new();
         while let Some(&end) = ends.last() {
             if at == end {
                 ends.pop();
                 continue;
             }
+            if let Some(receipt) = taken.remove(&at) {
+                settled.add(receipt, &[]);
+                at += 1;
+                continue;
+            }
+            let end = taken.range(at..end).next().map_or(end, |(place, _)| *place);
             let sent = match self.send(at..end).await {
                 Ok(sent) => sent,
-                Err(error) => return Err(unfinished(error, settled, at..count)),
+                Err(error) => return Err(unfinished(error, settled, at..count, taken)),
             };
             match sent {
                 Sent::Settled { receipt, end } => {
@@ -61,7 +69,7 @@ impl Delivery<'_> {
                     alone += 1;
                     if alone == ALONE_MAX
                         && settled.accepted == 0
-                        && self.is_refused_throughout(at..count).await?
+                        && self.is_refused_throughout(at..count, &mut taken).await?
                     {
                         return Err(SinkError::from(fault).into());
                     }
@@ -72,14 +80,19 @@ impl Delivery<'_> {
     }
 
     /// Whether records from all over these places are refused one by one: then the rule is at fault, or the streams
-    /// are, and the rejects are no place for all of them. One that is accepted is sent again in its turn.
-    async fn is_refused_throughout(&self, places: Range<usize>) -> Result<bool, SinkError> {
+    /// are, and the rejects are no place for all of them. One that is accepted is `taken`.
+    async fn is_refused_throughout(
+        &self,
+        places: Range<usize>,
+        taken: &mut BTreeMap<usize, Receipt>,
+    ) -> Result<bool, SinkError> {
         if places.len() < ALONE_MAX {
             return Ok(false);
         }
         for place in places.clone().step_by(places.len() / ALONE_MAX) {
             let call = self.encode(place..place + 1).await?;
             if call.rows > 0 && matches!(self.api.post(self.stream, call.body).await?, Answer::Accepted) {
+                taken.insert(place, call.receipt);
                 return Ok(false);
             }
         }
@@ -156,7 +169,15 @@ fn without(receipt: Receipt, index: usize, kind: &'static str, reason: String) -
     Receipt { accepted: 0, cut: Vec::new(), refused, already_there: 0 }
 }
 
-fn unfinished(error: SinkError, settled: Receipt, left: Range<usize>) -> Unfinished {
-    let partly = (left.start > 0).then(|| Box::new(Partly { receipt: settled, left: left.collect() }));
+fn unfinished(
+    error: SinkError,
+    mut settled: Receipt,
+    left: Range<usize>,
+    taken: BTreeMap<usize, Receipt>,
+) -> Unfinished {
+    let is_partly = left.start > 0 || !taken.is_empty();
+    let left = left.filter(|place| !taken.contains_key(place)).collect();
+    taken.into_values().for_each(|receipt| settled.add(receipt, &[]));
+    let partly = is_partly.then(|| Box::new(Partly { receipt: settled, left }));
     Unfinished { error, partly }
 }
