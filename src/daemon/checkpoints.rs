@@ -126,8 +126,7 @@ mod tests {
         "#;
         std::fs::write(&file, text).unwrap();
         let config = Config::load(Some(&file), &Environment::default(), &[]).unwrap();
-        let wanted =
-            ResetWanted { collector: "acme".to_owned(), sink: None, to: Some(50), dry_run: false };
+        let wanted = ResetWanted { collector: "acme".to_owned(), sink: None, to: Some(50), dry_run: false };
         for polls in 0.. {
             let dir = tempfile::tempdir().unwrap();
             let store = Store::open(dir.path(), state::Options::default()).unwrap().store;

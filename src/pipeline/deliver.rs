@@ -143,11 +143,7 @@ impl Delivery {
     }
 
     /// Begins to write a batch.
-    fn begin(
-        &self,
-        gathered: Gathered,
-        shutdown: Shutdown,
-    ) -> BoxFuture<'static, Result<Written, GivenUp>> {
+    fn begin(&self, gathered: Gathered, shutdown: Shutdown) -> BoxFuture<'static, Result<Written, GivenUp>> {
         let mut gathered = gathered;
         let records: Arc<[Record]> = std::mem::take(&mut gathered.records).into();
         self.name_unknown_fields(&records);

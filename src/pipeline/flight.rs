@@ -33,11 +33,7 @@ struct Shared {
 
 impl Default for Shared {
     fn default() -> Self {
-        Self {
-            begun: AtomicU64::new(0),
-            troubled: AtomicU64::new(0),
-            given_up: watch::Sender::new(u64::MAX),
-        }
+        Self { begun: AtomicU64::new(0), troubled: AtomicU64::new(0), given_up: watch::Sender::new(u64::MAX) }
     }
 }
 

@@ -107,7 +107,8 @@ fn listed(list: &Path) -> Vec<Trace> {
 /// locked file is another one, because the list is replaced.
 fn change(list: &Path, change: impl FnOnce(&mut Vec<Trace>)) -> io::Result<()> {
     let dir = list.parent().unwrap_or(Path::new("."));
-    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join(LOCK))?;
+    let lock =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join(LOCK))?;
     let _lock = Lock::of(&lock)?;
     let mut traces = listed(list);
     change(&mut traces);
@@ -119,8 +120,10 @@ fn change(list: &Path, change: impl FnOnce(&mut Vec<Trace>)) -> io::Result<()> {
     }
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     serde_json::to_writer(&mut file, &traces)?;
-    file.write_all(b"
-")?;
+    file.write_all(
+        b"
+",
+    )?;
     file.persist(list).map(drop).map_err(|error| error.error)
 }
 

@@ -31,7 +31,7 @@ impl Objects {
     /// Appends the object of a record, on one line. Cannot fail: what does not fit its column is null, and counted in
     /// `oddities`.
     pub fn write(&self, record: &[u8], oddities: &mut Oddities, out: &mut Vec<u8>) {
-        self.write_with(record, oddities, out, |_, _, _| {});
+        self.write_replacing(record, oddities, out, |_, _| None, |_, _, _| {});
     }
 
     /// As [`Objects::write`]; `amend` sees each member after it is written, as the output and the place in it where
@@ -41,6 +41,19 @@ impl Objects {
         record: &[u8],
         oddities: &mut Oddities,
         out: &mut Vec<u8>,
+        amend: impl FnMut(&'static Column, &mut Vec<u8>, usize),
+    ) {
+        self.write_replacing(record, oddities, out, |_, _| None, amend);
+    }
+
+    /// As [`Objects::write_with`]; `replace` sees the value of each member before it is written, and may answer another
+    /// one. So one that is much too large is never copied.
+    pub fn write_replacing(
+        &self,
+        record: &[u8],
+        oddities: &mut Oddities,
+        out: &mut Vec<u8>,
+        mut replace: impl FnMut(&'static Column, &[u8]) -> Option<Vec<u8>>,
         mut amend: impl FnMut(&'static Column, &mut Vec<u8>, usize),
     ) {
         let mut separator = b'{';
@@ -63,7 +76,10 @@ impl Objects {
             let begin = out.len();
             match member {
                 Member::Null => out.extend_from_slice(b"null"),
-                Member::Json(json) => out.extend_from_slice(&one_line(&json)),
+                Member::Json(json) => match replace(column, &json) {
+                    Some(replaced) => out.extend_from_slice(&replaced),
+                    None => out.extend_from_slice(&one_line(&json)),
+                },
                 Member::Time(time) => {
                     out.push(b'"');
                     out.extend_from_slice(time.as_bytes());
@@ -105,7 +121,8 @@ fn fitting<'a>(column: &Column, json: &'a [u8]) -> Option<Member<'a>> {
 }
 
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    // A text in memory has no way to fail.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -169,20 +186,22 @@ mod tests {
     }
 
     #[test]
-    fn a_member_may_be_amended_after_it_is_written() {
+    fn a_member_may_be_replaced_before_and_amended_after_it_is_written() {
         let objects = Objects::new([AUDIT_LOGS.stream], "acme", Nulls::LeftOut);
+        let (record, mut oddities) = (br#"{"id":"audit-1"}"#, Oddities::default());
         let mut out = Vec::new();
-        objects.write_with(
-            br#"{"id":"audit-1"}"#,
-            &mut Oddities::default(),
-            &mut out,
-            |column, out, begin| {
-                if column.name == "id" {
-                    out.truncate(begin);
-                    out.extend_from_slice(b"0");
-                }
-            },
-        );
+        let replace = |column: &Column, json: &[u8]| {
+            (column.name == "id" && json == b"\"audit-1\"").then(|| b"0".to_vec())
+        };
+        objects.write_replacing(record, &mut oddities, &mut out, replace, |_, _, _| {});
         assert_eq!(out, br#"{"id":0,"friendlyName":"acme"}"#);
+        out.clear();
+        objects.write_with(record, &mut oddities, &mut out, |column, out, begin| {
+            if column.name == "id" {
+                out.truncate(begin);
+                out.extend_from_slice(b"1");
+            }
+        });
+        assert_eq!(out, br#"{"id":1,"friendlyName":"acme"}"#);
     }
 }

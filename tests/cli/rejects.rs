@@ -175,7 +175,9 @@ fn a_person_removes_by_name_id_age_and_reason_what_nobody_will_send() {
 #[test]
 fn nothing_is_removed_unless_it_is_said_what() {
     let place = place();
-    for arguments in [&["rejects", "prune"][..], &["rejects", "prune", ""], &["rejects", "prune", "--all", "x"]] {
+    for arguments in
+        [&["rejects", "prune"][..], &["rejects", "prune", ""], &["rejects", "prune", "--all", "x"]]
+    {
         place.run_to(2, arguments);
     }
     assert_eq!(listed(&place, &[]).len(), 4);

@@ -146,10 +146,22 @@ async fn a_call_whose_answer_is_lost_fails_and_may_have_worked() {
 
 #[tokio::test]
 async fn only_azure_acknowledges() {
-    let html = || Reply::status(200).with_header("content-type", "text/html; charset=utf-8").with_body("<html>log in</html>");
+    let html = || {
+        Reply::status(200)
+            .with_header("content-type", "text/html; charset=utf-8")
+            .with_body("<html>log in</html>")
+    };
     let named = |reply: Reply| reply.with_header("x-ms-request-id", "r-1");
     let error = || ingestion_error(200, "Oops", "secret words");
-    for reply in [html(), named(html()), error(), named(error()), Reply::status(200), Reply::status(202), named(Reply::status(200).with_body("OK"))] {
+    for reply in [
+        html(),
+        named(html()),
+        error(),
+        named(error()),
+        Reply::status(200),
+        Reply::status(202),
+        named(Reply::status(200).with_body("OK")),
+    ] {
         let rig = Rig::new();
         rig.sink_is_warm().await;
         rig.azure.ingestion.server.script([Step::from(reply.clone()), Step::from(reply.clone())]);

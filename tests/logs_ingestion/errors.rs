@@ -94,7 +94,9 @@ async fn without_an_answer_an_error_names_the_request_as_we_did() {
 #[tokio::test]
 async fn another_success_than_204_counts_as_one() {
     let rig = Rig::new();
-    rig.azure.ingestion.server.script([200, 202].map(|status| Step::from(Reply::status(status).with_header("x-ms-request-id", "r-1"))));
+    rig.azure.ingestion.server.script(
+        [200, 202].map(|status| Step::from(Reply::status(status).with_header("x-ms-request-id", "r-1"))),
+    );
     for _ in 0..2 {
         rig.sink_is_warm().await;
     }

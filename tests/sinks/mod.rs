@@ -1,3 +1,4 @@
 //! Sinks over the network, against services that fail on demand and against real ones.
 
 mod elasticsearch;
+mod memory;

@@ -109,9 +109,8 @@ impl<'a> Which<'a> {
     fn admits(&self, key: Key, kept: &Kept<'_>) -> bool {
         let Arguments { rejects, id, reason, filter, .. } = self.arguments;
         let key = key.to_string();
-        let is_old = |before: &DateTime<Utc>| {
-            DateTime::parse_from_rfc3339(kept.time).is_ok_and(|time| time < *before)
-        };
+        let is_old =
+            |before: &DateTime<Utc>| DateTime::parse_from_rfc3339(kept.time).is_ok_and(|time| time < *before);
         (rejects.is_empty() || rejects.iter().any(|one| key.starts_with(one.as_str())))
             && (id.is_empty() || kept.id().is_some_and(|own| id.contains(&own)))
             && (reason.is_empty() || reason.contains(&kept.kind))

@@ -1,7 +1,6 @@
 //! A line of a file of rejects.
 
 use std::{
-    borrow::Cow,
     io::{self, BufWriter, Write},
     ops::Range,
 };
@@ -15,9 +14,9 @@ use crate::tables::one_line;
 /// How much is handed to the file at a time: a record may be as large as a page.
 const PIECE_BYTES: usize = 128 << 10;
 
-/// A line of the file.
+/// A line of the file but for its record, which is the last member.
 #[derive(Serialize)]
-struct Line<'a> {
+struct Head<'a> {
     time: &'a str,
     route: &'a str,
     connector: &'a str,
@@ -25,49 +24,45 @@ struct Line<'a> {
     side: Side,
     kind: &'a str,
     reason: &'a str,
-    record: Embedded<'a>,
 }
 
 /// The record: as it is when it is JSON, or else as a string.
-#[derive(Serialize)]
-#[serde(untagged)]
 enum Embedded<'a> {
     Json(&'a RawValue),
-    Text(Cow<'a, str>),
+    Text(String),
 }
 
-/// Lines that are to be written, which borrow the records.
+struct Line<'a> {
+    head: Head<'a>,
+    record: Embedded<'a>,
+}
+
+/// Lines that are to be written, which borrow the records: one may be as large as a page, and there may be many.
 pub(super) struct Lines<'a> {
     lines: Vec<Line<'a>>,
     /// Of each.
     bytes: Vec<u64>,
 }
 
-/// The records of rejects without their line breaks.
-pub(super) fn on_one_line(rejects: &[Reject]) -> Vec<Cow<'_, [u8]>> {
-    rejects.iter().map(|reject| one_line(&reject.record)).collect()
-}
-
 impl<'a> Lines<'a> {
-    /// A line for each record; `records` are theirs, [`on_one_line`].
-    pub(super) fn of(
-        rejects: &'a [Reject],
-        records: &'a [Cow<'a, [u8]>],
-        time: &'a str,
-        route: &'a str,
-    ) -> io::Result<Self> {
-        let line = |(reject, record): (&'a Reject, &'a Cow<'a, [u8]>)| Line {
-            time,
-            route,
-            connector: &reject.connector,
-            table: reject.table.name,
-            side: reject.side,
-            kind: reject.kind,
-            reason: &reject.reason,
-            record: serde_json::from_slice(record)
-                .map_or_else(|_| Embedded::Text(String::from_utf8_lossy(record)), Embedded::Json),
+    /// A line for each record.
+    pub(super) fn of(rejects: &'a [Reject], time: &'a str, route: &'a str) -> io::Result<Self> {
+        let line = |reject: &'a Reject| Line {
+            head: Head {
+                time,
+                route,
+                connector: &reject.connector,
+                table: reject.table.name,
+                side: reject.side,
+                kind: reject.kind,
+                reason: &reject.reason,
+            },
+            record: serde_json::from_slice(&reject.record).map_or_else(
+                |_| Embedded::Text(String::from_utf8_lossy(&one_line(&reject.record)).into_owned()),
+                Embedded::Json,
+            ),
         };
-        let lines: Vec<Line<'_>> = rejects.iter().zip(records).map(line).collect();
+        let lines: Vec<Line<'_>> = rejects.iter().map(line).collect();
         let bytes = lines.iter().map(|line| {
             let mut counted = Counted(0);
             line.write_to(&mut counted).map(|()| counted.0)
@@ -92,8 +87,21 @@ impl<'a> Lines<'a> {
 
 impl Line<'_> {
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
-        serde_json::to_writer(&mut *out, self)?;
-        out.write_all(b"\n")
+        let mut head = serde_json::to_vec(&self.head)?;
+        // Open for one more member.
+        head.pop();
+        out.write_all(&head)?;
+        out.write_all(b",\"record\":")?;
+        match &self.record {
+            // Its line breaks stand between its tokens.
+            Embedded::Json(json) => {
+                for piece in json.get().split(['\n', '\r']) {
+                    out.write_all(piece.as_bytes())?;
+                }
+            }
+            Embedded::Text(text) => serde_json::to_writer(&mut *out, text)?,
+        }
+        out.write_all(b"}\n")
     }
 }
 

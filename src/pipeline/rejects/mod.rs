@@ -166,7 +166,12 @@ impl Rejects {
     /// Makes sure, before a batch is written, that there is room for those of its records which no sink sees, and for
     /// those that the sink may refuse: found out afterwards, it would have to wait for a person with all of it written.
     /// A batch may be larger than small rejects are; an eighth of them is enough.
-    pub async fn reserve(&self, unusable: Arc<[Reject]>, count: usize, bytes: usize) -> Result<Reserved, RejectsError> {
+    pub async fn reserve(
+        &self,
+        unusable: Arc<[Reject]>,
+        count: usize,
+        bytes: usize,
+    ) -> Result<Reserved, RejectsError> {
         let overhead = LINE_OVERHEAD_BYTES * (count + unusable.len()) as u64;
         let unusable_bytes: usize = unusable.iter().map(|reject| reject.record.len()).sum();
         let wanted = overhead + bytes as u64;
@@ -236,9 +241,8 @@ pub async fn work_aside<T: Send + 'static>(
 impl Shared {
     /// Appends a line for each record.
     fn keep(&self, rejects: &[Reject]) -> Result<(), RejectsError> {
-        let records = line::on_one_line(rejects);
         let time = iso8601(self.clock.now());
-        let lines = self.lines(rejects, &records, time.as_str())?;
+        let lines = self.lines(rejects, time.as_str())?;
         self.with_room(lines.bytes().iter().sum(), |open| {
             let before = open.file.size();
             open.file.append(|out| lines.write_to(0..rejects.len(), out))?;
@@ -254,9 +258,8 @@ impl Shared {
 
     /// Fails when there is no room for these and so many bytes more.
     fn ensure_room(&self, rejects: &[Reject], more: u64) -> Result<(), RejectsError> {
-        let records = line::on_one_line(rejects);
         let time = iso8601(self.clock.now());
-        let lines = self.lines(rejects, &records, time.as_str())?;
+        let lines = self.lines(rejects, time.as_str())?;
         if rejects.is_empty() && !self.file.path().exists() {
             self.bytes.store(0, Relaxed);
             return Ok(());
@@ -264,13 +267,8 @@ impl Shared {
         self.with_room(lines.bytes().iter().sum::<u64>() + more, |_| Ok(()))
     }
 
-    fn lines<'a>(
-        &'a self,
-        rejects: &'a [Reject],
-        records: &'a [std::borrow::Cow<'a, [u8]>],
-        time: &'a str,
-    ) -> Result<line::Lines<'a>, RejectsError> {
-        line::Lines::of(rejects, records, time, &self.route)
+    fn lines<'a>(&'a self, rejects: &'a [Reject], time: &'a str) -> Result<line::Lines<'a>, RejectsError> {
+        line::Lines::of(rejects, time, &self.route)
             .map_err(|source| RejectsError::Io { path: self.file.path().to_owned(), source })
     }
 

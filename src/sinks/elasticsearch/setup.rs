@@ -61,7 +61,10 @@ pub(super) async fn install(state: &State, tables: &[&'static Table]) -> Result<
             }
             // A page of a proxy has put nothing.
             if !understood::<Put>(state, &response)?.acknowledged {
-                return Err(state.cluster.error(RemoteErrorKind::Overloaded { status: 200, retry_after: None }, &response.headers));
+                return Err(state.cluster.error(
+                    RemoteErrorKind::Overloaded { status: 200, retry_after: None },
+                    &response.headers,
+                ));
             }
             lines.push(format!("{}: put", put.path));
         }

@@ -9,12 +9,15 @@ use bytes::Bytes;
 use collectors::Record;
 use flate2::{Compression, write::GzEncoder};
 
-use super::{fields, packed::Packed};
+use super::{
+    fields::{self, Fitted},
+    packed::Packed,
+};
 use crate::{
     deploy::sentinel,
     sinks::{Batch, Cut, Receipt, Refused, SinkError},
     tables::{
-        Oddities, Table,
+        Column, Oddities, Table,
         object::{Nulls, Objects},
     },
 };
@@ -90,7 +93,7 @@ impl Encoder {
         Ok(Call { body: array.finish()?, rows, first, end, inflated, receipt })
     }
 
-    fn columns(&self, table: &'static Table) -> impl Iterator<Item = &'static [crate::tables::Column]> {
+    fn columns(&self, table: &'static Table) -> impl Iterator<Item = &'static [Column]> {
         [table.stream].into_iter().chain(self.asim.then_some(table.stream_asim))
     }
 }
@@ -105,10 +108,14 @@ fn write_row(
 ) -> Option<String> {
     let mut cuts: Vec<String> = Vec::new();
     let mut packed = Packed::default();
-    objects.write_with(&record.raw, oddities, row, |column, out, begin| {
-        if let Some(bytes) = fields::fit(out, begin) {
-            cuts.push(format!("{} from {bytes} to {} bytes", column.name, out.len() - begin));
+    let fit = |column: &Column, json: &[u8]| {
+        let Fitted { json: fitted, cut } = fields::fit(json)?;
+        if cut {
+            cuts.push(format!("{} from {} to {} bytes", column.name, json.len(), fitted.len()));
         }
+        Some(fitted)
+    };
+    objects.write_replacing(&record.raw, oddities, row, fit, |column, out, begin| {
         if asim && sentinel::is_packed(column.name) {
             packed.note(column.name, begin, out.len());
         }

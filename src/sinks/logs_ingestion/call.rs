@@ -136,7 +136,10 @@ impl Api {
                 accepted_otherwise(response)?;
                 // Documented in two ways; a surprise is told of once, and changes nothing.
                 if !self.surprised.swap(true, Ordering::Relaxed) {
-                    tracing::info!(status = status.as_u16(), "rows are accepted with another status than 204");
+                    tracing::info!(
+                        status = status.as_u16(),
+                        "rows are accepted with another status than 204"
+                    );
                 }
             }
             return Ok(Answer::Accepted);
@@ -176,14 +179,16 @@ impl Api {
 /// error in it.
 fn accepted_otherwise(response: &Response) -> Result<(), RemoteError> {
     let Response { status, headers, body } = response;
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("none");
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("none");
     let said: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body).ok();
     let is_clean = body.trim_ascii().is_empty() || said.is_some_and(|said| !said.contains_key("error"));
     if headers.contains_key(REQUEST_ID) && is_clean && !content_type.contains("html") {
         return Ok(());
     }
     let (status, content_type, bytes) = (status.as_u16(), plain(content_type), body.len());
-    let came = format!("status {status}, content type {content_type}, {bytes} bytes: no acknowledgement of Azure's");
+    let came =
+        format!("status {status}, content type {content_type}, {bytes} bytes: no acknowledgement of Azure's");
     let request_id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(plain);
     Err(RemoteError { request_id, ..RemoteErrorKind::NotUnderstood(came).of(Service::LogsIngestion) })
 }

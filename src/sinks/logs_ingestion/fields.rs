@@ -1,6 +1,9 @@
 //! Fields that Azure would cut. It cuts without a word, and whatever stands at the limit: half of a JSON value is none.
+//!
+//! A field may be as large as a page. It is read where it stands, from its beginning, and no further than what is kept of
+//! it: never as a tree, and never as a whole copy.
 
-use serde_json::{Value, json};
+use super::tokens::{Token, Tokens};
 
 /// The most bytes of one field. Azure names "64 KB" and nothing more exact, so this is the smaller reading of it.
 pub(super) const FIELD_BYTES_MAX: usize = 64_000;
@@ -11,137 +14,143 @@ const MARK: &str = " …[cut by ccfd]";
 /// Text inside a value is not cut shorter than this; a value that is still too long then is no longer one of its form.
 const TEXT_BYTES_MIN: usize = 64;
 
-/// Makes the JSON value that begins at `begin` and ends the output fit. Gives how long it was when something of it is
-/// lost.
-pub(super) fn fit(out: &mut Vec<u8>, begin: usize) -> Option<usize> {
-    let bytes = out.len() - begin;
-    if bytes <= FIELD_BYTES_MAX {
-        return None;
-    }
-    let raw = &out[begin..];
-    // What is JSON and yet no value here (half of a surrogate pair, a hundred levels) is cut as text.
-    let value =
-        serde_json::from_slice(raw).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(raw).as_ref()));
-    let (json, cut) = fitting(value);
-    out.truncate(begin);
-    out.extend_from_slice(json.as_bytes());
-    cut.then_some(bytes)
+/// The most bytes that JSON takes for one byte of a text: `\u0041`.
+const ESCAPE_BYTES_MAX: usize = 6;
+
+/// A JSON value that fits, in place of one that is too long as it was received.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fitted {
+    /// As JSON.
+    pub json: Vec<u8>,
+    /// Whether something of it is lost.
+    pub cut: bool,
 }
 
-/// The value as JSON, and whether something of it was cut. What counts of a text is the text and not how JSON writes it.
-fn fitting(mut value: Value) -> (String, bool) {
-    if let Value::String(text) = &mut value {
-        let cut = text.len() > FIELD_BYTES_MAX;
-        if cut {
-            shorten(text, FIELD_BYTES_MAX - MARK.len());
-        }
-        return (value.to_string(), cut);
+/// The JSON value as it fits into a field. `None` when it does as it is.
+pub(super) fn fit(json: &[u8]) -> Option<Fitted> {
+    if json.len() <= FIELD_BYTES_MAX {
+        return None;
     }
-    let whole = value.to_string();
-    if whole.len() <= FIELD_BYTES_MAX {
-        return (whole, false);
+    // What is JSON and yet has no text that Unicode can express (half of a surrogate pair) is cut as text.
+    Some(fitting(json).unwrap_or_else(|_| as_text(&String::from_utf8_lossy(begin_of(json)))))
+}
+
+fn begin_of(json: &[u8]) -> &[u8] {
+    &json[..json.len().min(2 * FIELD_BYTES_MAX)]
+}
+
+/// The value is no JSON that has a text.
+#[derive(Debug)]
+struct NoText;
+
+fn fitting(json: &[u8]) -> Result<Fitted, NoText> {
+    if json.starts_with(b"\"") {
+        // What counts of a text is the text and not how JSON writes it.
+        let (mut text, is_whole) = text_of(json, FIELD_BYTES_MAX)?;
+        let cut = !is_whole || text.len() > FIELD_BYTES_MAX;
+        if cut {
+            shorten(&mut text, FIELD_BYTES_MAX - MARK.len());
+        }
+        return Ok(Fitted { json: quoted(&text), cut });
+    }
+    let (whole, is_whole) = write(json, usize::MAX)?;
+    if is_whole {
+        return Ok(Fitted { json: whole, cut: false });
     }
     // The longest texts give way first, so that what can be asked for by name stays where it is.
     let mut text_bytes_max = FIELD_BYTES_MAX / 2;
     while text_bytes_max >= TEXT_BYTES_MIN {
-        shorten_texts(&mut value, text_bytes_max);
-        let json = value.to_string();
-        if json.len() <= FIELD_BYTES_MAX {
-            return (json, true);
+        let (json, is_whole) = write(json, text_bytes_max)?;
+        if is_whole {
+            return Ok(Fitted { json, cut: true });
         }
         text_bytes_max /= 2;
     }
-    let mut text = whole;
     // Written as a text within JSON, quotes take twice the room.
+    let mut text = String::from_utf8_lossy(&whole).into_owned();
     shorten(&mut text, FIELD_BYTES_MAX / 2 - 2 * MARK.len());
-    (json!({ "ccfd_cut": text }).to_string(), true)
+    Ok(Fitted { json: [b"{\"ccfd_cut\":", &quoted(&text)[..], b"}"].concat(), cut: true })
 }
 
-fn shorten_texts(value: &mut Value, bytes_max: usize) {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        Value::String(text) if text.len() > bytes_max + MARK.len() => shorten(text, bytes_max),
-        Value::String(_) => {}
-        Value::Array(values) => values.iter_mut().for_each(|value| shorten_texts(value, bytes_max)),
-        Value::Object(members) => members.values_mut().for_each(|value| shorten_texts(value, bytes_max)),
+/// A value that is none here, as a text.
+fn as_text(json: &str) -> Fitted {
+    let mut text = json.to_owned();
+    shorten(&mut text, FIELD_BYTES_MAX - MARK.len());
+    Fitted { json: quoted(&text), cut: true }
+}
+
+/// The value without white space, its texts no longer than so many bytes, and whether that is all of it: no more is
+/// written than a field takes.
+fn write(json: &[u8], text_bytes_max: usize) -> Result<(Vec<u8>, bool), NoText> {
+    let mut out = Vec::with_capacity(FIELD_BYTES_MAX);
+    for token in Tokens::of(json) {
+        match token {
+            Token::Name(name) => out.extend_from_slice(&name[..name.len().min(FIELD_BYTES_MAX)]),
+            Token::Other(bytes) => out.extend_from_slice(&bytes[..bytes.len().min(FIELD_BYTES_MAX)]),
+            Token::Text(text) => {
+                let bytes_max = text_bytes_max.saturating_add(MARK.len()).min(FIELD_BYTES_MAX);
+                let (mut text, is_whole) = text_of(text, bytes_max)?;
+                if text_bytes_max < FIELD_BYTES_MAX && (!is_whole || text.len() > bytes_max) {
+                    shorten(&mut text, text_bytes_max);
+                }
+                out.extend_from_slice(&quoted(&text));
+            }
+        }
+        if out.len() > FIELD_BYTES_MAX {
+            return Ok((out, false));
+        }
     }
+    Ok((out, true))
+}
+
+/// The text of a JSON string, of which a little more than so many bytes are read, and whether that is all of it.
+fn text_of(json: &[u8], bytes_max: usize) -> Result<(String, bool), NoText> {
+    let most = ESCAPE_BYTES_MAX * (bytes_max + 4);
+    if json.len() <= most {
+        return serde_json::from_slice(json).map(|text| (text, true)).map_err(|_| NoText);
+    }
+    // Cut before whatever may be half there: an escape, two that belong together, a letter of several bytes.
+    let mut end = most;
+    let tail = &json[end - 2 * ESCAPE_BYTES_MAX..end];
+    if let Some(at) = memchr::memchr(b'\\', tail) {
+        end -= tail.len() - at;
+        // An even number of them before it would have made it a letter.
+        let before = json[..end].iter().rev().take_while(|byte| **byte == b'\\').count();
+        end -= before % 2;
+        if is_second_half(&json[..end], &json[end..]) {
+            end -= ESCAPE_BYTES_MAX;
+        }
+    }
+    while end > 0 && json[end] & 0b1100_0000 == 0b1000_0000 {
+        end -= 1;
+    }
+    let begin = [&json[..end], b"\""].concat();
+    serde_json::from_slice(&begin).map(|text| (text, false)).map_err(|_| NoText)
+}
+
+/// Whether an escape is the second half of a pair of which the first stands before it.
+fn is_second_half(before: &[u8], escape: &[u8]) -> bool {
+    let is_half = |escape: &[u8], halves: &[u8]| {
+        escape.len() >= ESCAPE_BYTES_MAX
+            && escape.starts_with(b"\\u")
+            && escape[2].eq_ignore_ascii_case(&b'd')
+            && halves.contains(&escape[3].to_ascii_lowercase())
+    };
+    let first = before.len().checked_sub(ESCAPE_BYTES_MAX).map(|at| &before[at..]);
+    is_half(escape, b"cdef") && first.is_some_and(|first| is_half(first, b"89ab"))
+}
+
+fn quoted(text: &str) -> Vec<u8> {
+    // A text in memory has no way to fail.
+    serde_json::to_vec(text).unwrap_or_default()
 }
 
 /// Keeps at most so many bytes, and marks the place.
 fn shorten(text: &mut String, bytes_max: usize) {
-    let boundary = (0..=bytes_max).rev().find(|place| text.is_char_boundary(*place));
+    let boundary = (0..=bytes_max.min(text.len())).rev().find(|place| text.is_char_boundary(*place));
     text.truncate(boundary.unwrap_or(0));
     text.push_str(MARK);
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fitted(value: &str) -> (Value, Option<usize>) {
-        let mut out = b"{\"x\":".to_vec();
-        let begin = out.len();
-        out.extend_from_slice(value.as_bytes());
-        let cut = fit(&mut out, begin);
-        assert!(out.starts_with(b"{\"x\":"));
-        (serde_json::from_slice(&out[begin..]).unwrap(), cut)
-    }
-
-    #[test]
-    fn what_is_short_enough_is_left_byte_for_byte() {
-        let value = format!("{{ \"n\": 1.50, \"t\": \"{}\" }}", "x".repeat(FIELD_BYTES_MAX - 25));
-        let mut out = value.clone().into_bytes();
-        assert_eq!((fit(&mut out, 0), out.len()), (None, value.len()));
-        assert_eq!(out, value.as_bytes());
-    }
-
-    #[test]
-    fn a_text_is_cut_between_letters_and_marked() {
-        let (value, cut) = fitted(&format!("\"{}\"", "é".repeat(40_000)));
-        let text = value.as_str().unwrap();
-        assert_eq!(cut, Some(80_002));
-        assert!(text.ends_with(MARK) && text.starts_with("éé"));
-        assert!(text.len() <= FIELD_BYTES_MAX && text.len() > FIELD_BYTES_MAX - 4);
-    }
-
-    #[test]
-    fn a_text_that_only_json_makes_long_is_not_cut() {
-        let (value, cut) = fitted(&format!("\"{}\"", "\\u00e9".repeat(20_000)));
-        assert_eq!((value.as_str().unwrap().len(), cut), (40_000, None));
-    }
-
-    #[test]
-    fn a_value_that_only_white_space_makes_long_is_not_cut() {
-        let (value, cut) = fitted(&format!("[1,{}2]", " ".repeat(FIELD_BYTES_MAX)));
-        assert_eq!((value, cut), (json!([1, 2]), None));
-    }
-
-    #[test]
-    fn a_long_text_inside_gives_way_and_its_neighbours_stay() {
-        let content = "a \"quoted\" answer ".repeat(6_000);
-        let choices = json!([{ "index": 0, "message": { "content": content, "refusal": null }, "finish_reason": "stop" }]);
-        let (value, cut) = fitted(&choices.to_string());
-        assert_eq!(cut, Some(choices.to_string().len()));
-        assert_eq!((&value[0]["finish_reason"], &value[0]["index"]), (&json!("stop"), &json!(0)));
-        let text = value[0]["message"]["content"].as_str().unwrap();
-        assert!(text.starts_with("a \"quoted\"") && text.ends_with(MARK) && text.len() > 30_000);
-        assert!(value.to_string().len() <= FIELD_BYTES_MAX);
-    }
-
-    #[test]
-    fn a_value_without_long_texts_becomes_one_marked_text() {
-        let numbers = Value::from((0..20_000).collect::<Vec<_>>());
-        let (value, cut) = fitted(&numbers.to_string());
-        assert_eq!(cut, Some(numbers.to_string().len()));
-        let text = value["ccfd_cut"].as_str().unwrap();
-        assert!(text.starts_with("[0,1,2,") && text.ends_with(MARK));
-        assert!(value.to_string().len() <= FIELD_BYTES_MAX);
-    }
-
-    #[test]
-    fn half_of_a_surrogate_pair_does_not_keep_a_value_from_being_cut() {
-        let (value, cut) = fitted(&format!("[\"\\ud83d\",\"{}\"]", "x".repeat(70_000)));
-        assert_eq!(cut, Some(70_013));
-        assert!(value.as_str().unwrap().starts_with("[\"\\ud83d\","));
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ mod deliver;
 mod fields;
 mod packed;
 mod token;
+mod tokens;
 
 use std::{
     sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},

@@ -88,7 +88,8 @@ async fn an_install_that_is_not_allowed_is_told() {
 
 #[tokio::test]
 async fn a_page_of_a_proxy_is_neither_a_finding_nor_a_template_that_was_put() {
-    let page = || Reply::status(200).with_header("content-type", "text/html").with_body("<html>log in</html>");
+    let page =
+        || Reply::status(200).with_header("content-type", "text/html").with_body("<html>log in</html>");
     let not_understood = |error: SinkError| {
         let text = error.to_string();
         assert!(text.contains("cannot be understood") && !text.contains("log in"), "{text}");

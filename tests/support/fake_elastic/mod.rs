@@ -150,7 +150,8 @@ impl Node {
             ("PUT" | "POST", [of, _]) if kind(of) => self.put_template(&segments.join("/"), request),
             ("GET" | "HEAD", [of, name]) if kind(of) => self.get_template(of, name),
             ("POST", ["_security", "user", "_has_privileges"]) => {
-                let held = json!({ "username": "ccfd", "has_all_requested": true, "cluster": {}, "index": {} });
+                let held =
+                    json!({ "username": "ccfd", "has_all_requested": true, "cluster": {}, "index": {} });
                 Reply::json(200, &held)
             }
             (method, _) => {

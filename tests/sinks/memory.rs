@@ -1,0 +1,107 @@
+//! What very large records cost: the real binary, and the most memory that it ever had.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use ccfd::simulator::{Options, Simulator};
+use collectors::Clock;
+
+use crate::support::{
+    fake_azure::{Azure, CLIENT_ID, CLIENT_SECRET, DCR, TENANT},
+    fake_elastic::Elastic,
+    observed::Observed,
+    openai,
+    process::{Place, Running},
+};
+
+/// As many as come in one page of three, with `top_logprobs` of 20 for each of 13,000 tokens.
+const RECORDS: u64 = 3;
+const TOKENS: u32 = 13_000;
+
+/// Completions of 18 MB each.
+fn completions(now: i64) -> Bytes {
+    let mut top = String::new();
+    for place in 0..20 {
+        write!(top, r#"{{"token":" word{place}","logprob":-12.3456789,"bytes":[32,119,111,114,100]}},"#)
+            .unwrap();
+    }
+    let top = top.trim_end_matches(',');
+    let mut records = String::new();
+    for number in 0..RECORDS {
+        let created = now - 7_200 + i64::try_from(number).unwrap();
+        write!(
+            records,
+            r#"{{"id":"chatcmpl-large-{number}","object":"chat.completion","created":{created},"model":"gpt-4.1","choices":[{{"index":0,"message":{{"role":"assistant","content":"short"}},"logprobs":{{"content":["#
+        )
+        .unwrap();
+        for token in 0..TOKENS {
+            let comma = if token == 0 { "" } else { "," };
+            write!(
+                records,
+                r#"{comma}{{"token":" word","logprob":-0.1,"bytes":[32],"top_logprobs":[{top}]}}"#
+            )
+            .unwrap();
+        }
+        records.push_str("]}}],\"usage\":{\"total_tokens\":13000}}\n");
+    }
+    assert!(records.len() as u64 > RECORDS * 18_000_000, "{}", records.len());
+    Bytes::from(records)
+}
+
+/// Delivers them with this sink, and answers the peak of resident memory in MiB.
+fn peak_mib(sink: &str) -> f64 {
+    let clock = Clock::system();
+    let options = Options { records: vec![completions(clock.now())], ..Options::default() };
+    let server = openai::serve(None, Simulator::new(options, clock).unwrap());
+    let place = Place::bare().with("AZURE_CLIENT_SECRET", CLIENT_SECRET);
+    let collector = format!(
+        "[collector.chat]\nsource = \"chat_completions\"\napi_key = {{ env = \"OPENAI_API_KEY\" }}\n\
+         base_url = \"{}/v1\"\nstart = \"all\"\nsinks = [\"there\"]\nbody_max = \"64MiB\"\n[sink.there]\n",
+        server.url()
+    );
+    place.write("ccfd.toml", &(collector + sink));
+    let running: Running = place.start(&["run", "--once"]);
+    let process = Observed::of(running.id());
+    let mut peak: f64 = 0.0;
+    while !process.has_ended() {
+        // It only grows, and the end of a run is long enough to see the last of it.
+        peak = peak.max(process.mib("VmHWM"));
+        std::thread::yield_now();
+    }
+    let ended = running.wait();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    eprintln!("peak {peak:.0} MiB");
+    peak
+}
+
+#[test]
+fn very_large_completions_reach_azure_in_the_memory_of_their_page_and_a_bound() {
+    let azure = Azure::start();
+    let mib = peak_mib(&format!(
+        "type = \"logs_ingestion\"\nendpoint = \"{}\"\ndcr_immutable_id = \"{DCR}\"\nca_file = \"{}\"\n\
+         [sink.there.auth]\nkind = \"client_secret\"\ntenant_id = \"{TENANT}\"\nclient_id = \"{CLIENT_ID}\"\n\
+         client_secret = {{ env = \"AZURE_CLIENT_SECRET\" }}\nauthority_host = \"{}\"\n",
+        azure.ingestion.server.url(),
+        azure.ca.path().display(),
+        azure.entra.server.url()
+    ));
+    let rows = azure.ingestion.rows("Custom-OpenAIChatCompletions_CL");
+    assert_eq!((rows.len() as u64, azure.ingestion.losses()), (RECORDS, Vec::new()));
+    assert!(mib <= 160.0, "{mib} MiB");
+}
+
+#[test]
+fn very_large_completions_reach_files_and_tables_in_the_memory_of_their_page_and_a_bound() {
+    for sink in ["type = \"ndjson\"\ndir = \"archive\"\n", "type = \"sqlite\"\npath = \"tables.db\"\n"] {
+        let mib = peak_mib(sink);
+        assert!(mib <= 160.0, "{sink}: {mib} MiB");
+    }
+}
+
+#[test]
+fn very_large_completions_reach_elasticsearch_in_the_memory_of_their_page_and_a_bound() {
+    let elastic = Elastic::plain();
+    let mib = peak_mib(&format!("type = \"elasticsearch\"\nurls = [\"{}\"]\n", elastic.server.url()));
+    assert_eq!(elastic.documents("openai-chat-completions").len() as u64, RECORDS);
+    assert!(mib <= 240.0, "{mib} MiB");
+}
