@@ -92,9 +92,13 @@ fn very_large_completions_reach_azure_in_the_memory_of_their_page_and_a_bound() 
 
 #[test]
 fn very_large_completions_reach_files_and_tables_in_the_memory_of_their_page_and_a_bound() {
-    for sink in ["type = \"ndjson\"\ndir = \"archive\"\n", "type = \"sqlite\"\npath = \"tables.db\"\n"] {
+    // SQLite copies what is bound to a statement, and makes of it a row.
+    for (sink, mib_max) in [
+        ("type = \"ndjson\"\ndir = \"archive\"\n", 128.0),
+        ("type = \"sqlite\"\npath = \"tables.db\"\n", 192.0),
+    ] {
         let mib = peak_mib(sink);
-        assert!(mib <= 160.0, "{sink}: {mib} MiB");
+        assert!(mib <= mib_max, "{sink}: {mib} MiB");
     }
 }
 
@@ -103,5 +107,5 @@ fn very_large_completions_reach_elasticsearch_in_the_memory_of_their_page_and_a_
     let elastic = Elastic::plain();
     let mib = peak_mib(&format!("type = \"elasticsearch\"\nurls = [\"{}\"]\n", elastic.server.url()));
     assert_eq!(elastic.documents("openai-chat-completions").len() as u64, RECORDS);
-    assert!(mib <= 240.0, "{mib} MiB");
+    assert!(mib <= 160.0, "{mib} MiB");
 }

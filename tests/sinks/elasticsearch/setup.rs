@@ -99,8 +99,12 @@ async fn a_page_of_a_proxy_is_neither_a_finding_nor_a_template_that_was_put() {
         elastic.server.script_for(path, [page().into()]);
         not_understood(sink_at(elastic.server.url()).install(&OF_RECORDS).await.unwrap_err());
     }
+    let nothing = || Reply::json(200, &json!({ "indices": [], "aliases": [], "data_streams": [] }));
     for path in ["_resolve", "_index_template", "_has_privileges"] {
         let elastic = Elastic::plain();
+        if path == "_index_template" {
+            elastic.server.script_for("_resolve", [nothing().into()]);
+        }
         elastic.server.script_for(path, [page().into()]);
         not_understood(sink_at(elastic.server.url()).check(&OF_RECORDS).await.unwrap_err());
     }
