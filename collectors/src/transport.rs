@@ -11,6 +11,7 @@ use url::Url;
 use crate::{
     decoded::{Undecodable, decoded},
     names::Names,
+    newest_date,
     observed::Watched,
     proxied::{environment_has_proxy, exposes_key, is_local},
     tls,
@@ -237,6 +238,7 @@ impl Http {
             Failed { error: failed(&mut watched, error), hung_up }
         })?;
         watched.answered(response.status(), response.headers());
+        newest_date::observe(response.headers());
         let too_large = TransportError::TooLarge { bytes_max: body_max };
         let announced =
             response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);

@@ -926,12 +926,16 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__query)
-            opts="-h --json --csv --raw --sink --config --help"
+            opts="-h --backup --json --csv --raw --sink --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --backup)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sink)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -143,6 +143,7 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subco
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from help" -f -a "retry" -d 'Send to the sink again; what it takes is removed. A running daemon need not be stopped'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from help" -f -a "prune" -d 'Remove for good what nobody will send. A running daemon need not be stopped'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l backup -d 'Copy the whole database into a new file, as it is now; also beside a running daemon' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l sink -d 'The sink, where several are of type sqlite' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l json -d 'One JSON object a line, a member for each column; dynamic columns are JSON text'

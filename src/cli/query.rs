@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use clap::Args;
@@ -21,8 +21,11 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// One statement that reads, such as "SELECT EventType, count(*) FROM OpenAIAuditLogs_CL GROUP BY 1"
-    #[arg(value_name = "SQL")]
-    sql: String,
+    #[arg(value_name = "SQL", required_unless_present = "backup")]
+    sql: Option<String>,
+    /// Copy the whole database into a new file, as it is now; also beside a running daemon
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sql", "json", "csv"])]
+    backup: Option<PathBuf>,
     /// One JSON object a line, a member for each column; dynamic columns are JSON text
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -41,13 +44,23 @@ pub struct Arguments {
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let config = context.config()?;
     let path = database(&config, arguments.sink.as_deref())?;
+    if let Some(copy) = &arguments.backup {
+        return Ok(match query::backup(path, copy) {
+            Ok(bytes) => {
+                text::say(format_args!("{}: {}", copy.display(), text::size(bytes)));
+                Exit::Done
+            }
+            Err(error) => explain(&error),
+        });
+    }
+    let sql = arguments.sql.as_deref().unwrap_or_default();
     let out = io::BufWriter::new(io::stdout().lock());
     let done = if arguments.json {
-        collect(path, &arguments.sql, JsonRows::new(out))
+        collect(path, sql, JsonRows::new(out))
     } else if arguments.csv {
-        collect(path, &arguments.sql, CsvRows::new(out, arguments.raw))
+        collect(path, sql, CsvRows::new(out, arguments.raw))
     } else {
-        collect(path, &arguments.sql, TableRows::new(out))
+        collect(path, sql, TableRows::new(out))
     };
     match done {
         Ok(rows) => {
@@ -82,13 +95,13 @@ fn explain(error: &QueryError) -> Exit {
             ));
             Exit::Failed
         }
-        QueryError::Writes => Exit::Usage,
+        QueryError::Writes | QueryError::Exists { .. } => Exit::Usage,
         QueryError::Sql(error) => match error.sqlite_error_code() {
             // The text of the statement: syntax, a table or column that is not there, two statements in one.
             None | Some(rusqlite::ErrorCode::Unknown) => Exit::Usage,
             Some(_) => Exit::Failed,
         },
-        QueryError::Output(_) => Exit::Failed,
+        QueryError::Output(_) | QueryError::Copy { .. } => Exit::Failed,
     }
 }
 

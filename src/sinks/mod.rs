@@ -1,5 +1,6 @@
 //! Destinations. A sink takes a batch of records of one table and answers once all of them are safe.
 
+mod age;
 pub mod buffers;
 pub mod disk;
 pub mod elasticsearch;

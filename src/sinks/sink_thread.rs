@@ -2,20 +2,59 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// When nothing is waiting to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lull {
+    /// A piece of work has just been done and answered; more may come at once.
+    AfterWork,
+    /// Nothing came for a while.
+    Idle,
+}
+
+/// What the thread does by itself, between the pieces of work.
+struct Chores {
+    /// How long nothing must have come, the first time and after that.
+    first: Duration,
+    every: Duration,
+    work: Box<dyn Fn(Lull) + Send + Sync>,
+}
+
 /// A thread that does one piece of work after the other. The system's allocator keeps for each thread what its last
 /// large allocations took; on threads that change, that would be several batches' worth. And a disk or a reader that does not answer
 /// keeps this thread, and none that others need.
 #[derive(Default)]
-pub struct SinkThread(Mutex<Option<mpsc::Sender<Job>>>);
+pub struct SinkThread {
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    chores: Option<Arc<Chores>>,
+}
 
 impl SinkThread {
+    /// A thread that does something by itself as well: after each piece of work, and when none came for so long.
+    pub fn with_chores(
+        first: Duration,
+        every: Duration,
+        work: impl Fn(Lull) + Send + Sync + 'static,
+    ) -> Self {
+        let chores = Chores { first, every, work: Box::new(work) };
+        Self { jobs: Mutex::default(), chores: Some(Arc::new(chores)) }
+    }
+
+    /// Starts it before there is work, for what it does by itself. When no thread can be had, the first work tries again.
+    pub fn start(&self) {
+        if let Err(error) = self.jobs() {
+            tracing::warn!(%error, "no thread for a sink yet");
+        }
+    }
+
     /// Runs the work there, after what was handed in before. Fails when no thread can be had, or when the work
     /// breaks down; that of others goes on.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
@@ -33,19 +72,43 @@ impl SinkThread {
 
     /// The way to the thread, which is started with the first work and ends with this.
     fn jobs(&self) -> io::Result<mpsc::Sender<Job>> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(jobs) = &*held {
             return Ok(jobs.clone());
         }
         let (sender, jobs) = mpsc::channel::<Job>();
-        let work = move || {
-            for job in jobs {
+        let chores = self.chores.clone();
+        thread::Builder::new().name("sink".to_owned()).spawn(move || work(&jobs, chores.as_deref()))?;
+        Ok(held.insert(sender).clone())
+    }
+}
+
+/// Works until nobody hands in anything any more.
+fn work(jobs: &mpsc::Receiver<Job>, chores: Option<&Chores>) {
+    let do_chores = |lull| {
+        if let Some(chores) = chores {
+            let _ = catch_unwind(AssertUnwindSafe(|| (chores.work)(lull)));
+        }
+    };
+    let mut wait = chores.map(|chores| chores.first);
+    loop {
+        let job = match wait {
+            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(wait) => jobs.recv_timeout(wait),
+        };
+        match job {
+            Ok(job) => {
                 // What a job holds is dropped with it, and whoever waits for it is told.
                 let _ = catch_unwind(AssertUnwindSafe(job));
+                do_chores(Lull::AfterWork);
+                wait = chores.map(|chores| chores.first);
             }
-        };
-        thread::Builder::new().name("sink".to_owned()).spawn(work)?;
-        Ok(held.insert(sender).clone())
+            Err(RecvTimeoutError::Timeout) => {
+                do_chores(Lull::Idle);
+                wait = chores.map(|chores| chores.every);
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
     }
 }
 
@@ -83,5 +146,21 @@ mod tests {
         let broken = thread.run(|| panic!("broken on purpose")).await;
         assert_eq!(broken.map_err(|error| error.to_string()), Err::<(), _>("the work broke down".to_owned()));
         assert_eq!(thread.run(|| 7).await.unwrap(), 7);
+    }
+
+    #[test]
+    fn chores_are_done_after_work_and_when_there_is_none_without_any_having_come() {
+        let (sender, lulls) = mpsc::channel();
+        let sender = Mutex::new(sender);
+        let soon = Duration::from_millis(5);
+        let thread = SinkThread::with_chores(soon, soon, move |lull| {
+            let _ = sender.lock().map(|sender| sender.send(lull));
+            panic!("broken on purpose");
+        });
+        thread.start();
+        assert_eq!([lulls.recv(), lulls.recv()], [Ok(Lull::Idle), Ok(Lull::Idle)]);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(thread.run(|| ())).unwrap();
+        assert!(lulls.iter().take(3).any(|lull| lull == Lull::AfterWork));
     }
 }

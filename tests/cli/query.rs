@@ -1,9 +1,11 @@
 use std::{
+    fs,
     io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt as _,
     process::Stdio,
 };
 
-use crate::support::process::{Place, Simulated};
+use crate::support::process::{Place, Simulated, wait_until};
 
 fn collected() -> Place {
     let api = Simulated::start(&["--audit-logs", "200", "--completions", "150"]);
@@ -92,4 +94,35 @@ fn a_query_that_cannot_be_answered_says_why() {
     place.replace("type = \"sqlite\"\npath = \"./tables.db\"", "type = \"ndjson\"\ndir = \"./a\"");
     let none = place.run_to(2, &["query", "SELECT 1"]);
     assert!(none.stderr.contains("no sink of type sqlite"), "{none:?}");
+}
+
+#[test]
+fn a_backup_holds_every_row_beside_a_running_daemon_and_overwrites_nothing() {
+    let api = Simulated::start(&["--audit-logs", "200", "--completions", "150"]);
+    let place = Place::new(&api.base_url);
+    let daemon = place.start(&["run"]);
+    wait_until("all rows", || place.rows() == (200, 150));
+    place.run_to(0, &["query", "--backup", "copy.db"]);
+    let copy = place.path("copy.db");
+    assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    let copied = rusqlite::Connection::open(&copy).unwrap();
+    let count = |table: &str| {
+        let sql = format!("SELECT count(*) FROM {table}");
+        copied.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!((count("OpenAIAuditLogs_CL"), count("OpenAIChatCompletions_CL")), (200, 150));
+    let before = fs::read(&copy).unwrap();
+    assert!(place.run_to(2, &["query", "--backup", "copy.db"]).stderr.contains("is there already"));
+    assert_eq!(fs::read(&copy).unwrap(), before);
+    place.run_to(2, &["query", "--backup", "other.db", "SELECT 1"]);
+    place.run_to(2, &["query"]);
+    place.run_to(1, &["query", "--backup", "missing/copy.db"]);
+    drop(daemon);
+}
+
+#[test]
+fn after_a_run_the_database_is_one_file() {
+    let place = collected();
+    assert!(!place.path("tables.db-wal").exists());
+    assert_eq!(place.rows(), (200, 150));
 }

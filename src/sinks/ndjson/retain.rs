@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::name::{self, Name};
 use crate::config::NdjsonSettings;
 use crate::sinks::SinkError;
+use crate::sinks::age::Age;
 use crate::sinks::disk;
 
 /// Seconds between two looks.
@@ -16,6 +17,7 @@ const EVERY: i64 = 60;
 pub(super) struct Keeper {
     retention: Option<Duration>,
     size_max: Option<u64>,
+    age: Age,
     next: i64,
     /// The last look failed, which was said.
     failing: bool,
@@ -23,7 +25,8 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub(super) fn new(settings: &NdjsonSettings) -> Self {
-        Self { retention: settings.retention, size_max: settings.size_max, next: 0, failing: false }
+        let (retention, size_max) = (settings.retention, settings.size_max);
+        Self { retention, size_max, age: Age::default(), next: 0, failing: false }
     }
 
     /// Removes old files, if it is time; never one of the `current` ones. A failure is logged and tried again a
@@ -35,7 +38,7 @@ impl Keeper {
             return;
         }
         self.next = now + EVERY;
-        let failing = match self.remove(path, current, now) {
+        let failing = match self.remove(path, current, self.age.now(now, None)) {
             Ok(()) => false,
             Err(error) => {
                 if !self.failing {

@@ -7,13 +7,15 @@ mod retain;
 mod schema;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use collectors::Clock;
 
 use self::database::Database;
 use self::retain::Keeper;
-use super::sink_thread::SinkThread;
+use super::age::Age;
+use super::sink_thread::{Lull, SinkThread};
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished, disk};
 use crate::config::SqliteSettings;
 use crate::tables::Table;
@@ -21,6 +23,11 @@ use crate::tables::Table;
 /// Bytes of records that make a good transaction: large enough that a page of the index of ids takes several rows,
 /// small enough to stay within the daemon's memory.
 const BATCH_BYTES: usize = 5 << 19;
+
+/// How long nothing must have come until the write-ahead log is emptied, so that the database alone holds everything; and
+/// the time between two looks for what is too old while nothing comes.
+const IDLE: Duration = Duration::from_secs(1);
+const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The sink. Opens the database at the first check or write, and again after a failure.
 pub struct SqliteSink {
@@ -32,15 +39,30 @@ struct State {
     settings: SqliteSettings,
     clock: Clock,
     open: Mutex<Option<(Database, Keeper)>>,
+    age: Age,
 }
 
 impl SqliteSink {
     /// A sink with these settings; touches nothing yet. The clock decides what is too old.
     pub fn new(settings: SqliteSettings, clock: Clock) -> Self {
-        Self {
-            state: Arc::new(State { settings, clock, open: Mutex::new(None) }),
-            thread: SinkThread::default(),
+        Self::looking(settings, clock, IDLE, LOOK_INTERVAL)
+    }
+
+    fn looking(settings: SqliteSettings, clock: Clock, idle: Duration, every: Duration) -> Self {
+        let keeps_small = settings.retention.is_some() || settings.size_max.is_some();
+        let state = Arc::new(State { settings, clock, open: Mutex::new(None), age: Age::default() });
+        let chores = Arc::downgrade(&state);
+        let tidy = move |lull| {
+            if let Some(state) = chores.upgrade() {
+                state.tidy(lull);
+            }
+        };
+        let thread = SinkThread::with_chores(idle, every, tidy);
+        if keeps_small {
+            // What expires does so whether or not anything new comes.
+            thread.start();
         }
+        Self { state, thread }
     }
 
     async fn run<T: Send + 'static>(
@@ -67,15 +89,39 @@ impl State {
             Some(open) => open,
             None => (Database::open(&self.settings)?, Keeper::default()),
         };
-        let Self { settings, clock, .. } = self;
+        let settings = &self.settings;
         if disk::ensure_free(&settings.path, settings.free_min).is_err() {
             // No write comes to make room after it, so it is made now.
-            keeper.clear_up(&database, settings, clock.now());
+            self.clear_up(&database, &mut keeper);
             disk::ensure_free(&settings.path, settings.free_min)?;
         }
         let done = work(self, &mut database, &mut keeper)?;
         *open = Some((database, keeper));
         Ok(done)
+    }
+
+    /// What is done between batches.
+    fn tidy(&self, lull: Lull) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if lull == Lull::AfterWork {
+            if let Some((database, _)) = &*open {
+                database.keep_log_small();
+            }
+            return;
+        }
+        let keeps_small = self.settings.retention.is_some() || self.settings.size_max.is_some();
+        if open.is_none() && keeps_small && self.settings.path.exists() {
+            // A failure is shown by the next write.
+            *open = Database::open(&self.settings).ok().map(|database| (database, Keeper::default()));
+        }
+        if let Some((database, keeper)) = open.as_mut().filter(|(database, _)| database.in_place()) {
+            self.clear_up(database, keeper);
+            database.empty_log();
+        }
+    }
+
+    fn clear_up(&self, database: &Database, keeper: &mut Keeper) {
+        keeper.clear_up(database, &self.settings, self.clock.now(), &self.age);
     }
 }
 
@@ -101,10 +147,17 @@ impl Sink for SqliteSink {
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
         let written = self.run(move |state, database, keeper| {
             let receipt = database.store(&batch)?;
-            keeper.clear_up(database, &state.settings, state.clock.now());
+            state.clear_up(database, keeper);
             Ok(receipt)
         });
         Ok(written.await?)
+    }
+
+    /// Closed, the database is one file.
+    async fn close(&self) -> Result<(), SinkError> {
+        let state = Arc::clone(&self.state);
+        let close = move || drop(state.open.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.thread.run(close).await.map_err(|error| disk::failed(&self.state.settings.path, error))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Reading the embedded tables, beside a daemon that writes to them.
 
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,18 +54,26 @@ pub enum QueryError {
     /// The rows could not be passed on.
     #[error("{0}")]
     Output(#[source] io::Error),
+    /// There is something where the copy is to be.
+    #[error("{path}: is there already; name a file that is not")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The copy could not be made.
+    #[error("{path}: {source}")]
+    Copy {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
 }
 
 /// Runs one SQL statement that reads, and hands its rows to `rows` as they come; answers how many there were. Makes no
 /// file, changes nothing, and does not disturb a daemon that is writing.
 pub fn run(path: &Path, sql: &str, rows: &mut dyn Rows) -> Result<u64, QueryError> {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    if !path.exists() {
-        return Err(QueryError::Missing { path });
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&path, flags)?;
-    connection.busy_timeout(BUSY)?;
+    let connection = open(path)?;
     let mut statement = connection.prepare(sql)?;
     if !statement.readonly() {
         return Err(QueryError::Writes);
@@ -82,6 +92,44 @@ pub fn run(path: &Path, sql: &str, rows: &mut dyn Rows) -> Result<u64, QueryErro
         count += 1;
     }
     Ok(count)
+}
+
+/// Copies the database into a new file for its owner alone, as it is at this moment, and answers how large the copy is. A
+/// daemon may go on writing meanwhile. What fails leaves no file.
+pub fn backup(path: &Path, copy: &Path) -> Result<u64, QueryError> {
+    let connection = open(path)?;
+    let copy = std::path::absolute(copy).unwrap_or_else(|_| copy.to_owned());
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AlreadyExists => QueryError::Exists { path: copy.clone() },
+        _ => QueryError::Copy { path: copy.clone(), source },
+    };
+    // An empty file is filled; SQLite itself would make one that everybody may read.
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy).map_err(failed)?;
+    let copied = fill(&connection, &copy, &file).and_then(|()| file.metadata().map_err(failed));
+    if copied.is_err() {
+        let _ = std::fs::remove_file(&copy);
+    }
+    Ok(copied?.len())
+}
+
+fn fill(connection: &Connection, copy: &Path, file: &File) -> Result<(), QueryError> {
+    let failed = |source| QueryError::Copy { path: copy.to_owned(), source };
+    let name = copy.to_str().ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
+    connection.execute("VACUUM INTO ?1", [name])?;
+    file.sync_all().map_err(failed)?;
+    let dir = copy.parent().unwrap_or(Path::new("/"));
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
+}
+
+fn open(path: &Path) -> Result<Connection, QueryError> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if !path.exists() {
+        return Err(QueryError::Missing { path });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    Ok(connection)
 }
 
 fn cell(value: ValueRef<'_>) -> Cell<'_> {

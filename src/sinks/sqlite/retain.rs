@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::database::Database;
 use crate::config::SqliteSettings;
+use crate::sinks::age::Age;
 use crate::tables::{ALL, Table, iso8601, render};
 
 /// Seconds between two looks.
@@ -28,13 +29,15 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Removes what the settings say, if it is time. A failure is logged and tried again a minute later: the batch
     /// before it is stored all the same.
-    pub(super) fn clear_up(&mut self, database: &Database, settings: &SqliteSettings, now: i64) {
+    pub(super) fn clear_up(&mut self, database: &Database, settings: &SqliteSettings, now: i64, age: &Age) {
         // A clock that jumped back must not put the next look off for as long as it jumped.
         let due = now >= self.next || self.next - now > EVERY;
         if !due || (settings.retention.is_none() && settings.size_max.is_none()) {
             return;
         }
-        match remove(&database.connection, settings, now) {
+        let removed =
+            database.newest().and_then(|newest| remove(&database.connection, settings, age.now(now, newest)));
+        match removed {
             Ok(progress) => {
                 self.next = now + if progress == Progress::Done { EVERY } else { 0 };
                 self.failing = false;

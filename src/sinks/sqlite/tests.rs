@@ -276,15 +276,110 @@ async fn the_oldest_rows_go_when_the_tables_are_too_large_and_the_file_shrinks()
     let path = bench.settings().path;
     let sink = bench.sink(bench.settings());
     sink.write(batch(&AUDIT_LOGS, &many(0))).await.unwrap();
-    drop(sink);
+    sink.close().await.unwrap();
     let before = fs::metadata(&path).unwrap().len();
 
     let size_max = 1 << 20;
     let sink = bench.sink(SqliteSettings { size_max: Some(size_max), ..bench.settings() });
     sink.write(batch(&CHAT_COMPLETIONS, &[r#"{"id":"old","created":1}"#.to_owned()])).await.unwrap();
-    drop(sink);
+    sink.close().await.unwrap();
     let after = fs::metadata(&path).unwrap().len();
     assert!(before > 2 * size_max && after <= size_max, "{before} -> {after}");
     assert_eq!(bench.texts("SELECT max(Id) FROM OpenAIAuditLogs_CL"), ["05999"]);
     assert_eq!(bench.texts("SELECT Id FROM OpenAIChatCompletions_CL"), Vec::<String>::new());
+}
+
+fn wal_bytes(bench: &Bench) -> u64 {
+    let wal = bench.settings().path.with_extension("db-wal");
+    fs::metadata(wal).map_or(0, |found| found.len())
+}
+
+/// Waits for what the sink's thread does by itself.
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "waited in vain");
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn the_log_stays_small_and_is_emptied_when_nothing_comes_so_that_the_file_alone_holds_everything() {
+    let bench = Bench::new();
+    let soon = Duration::from_millis(20);
+    let sink = SqliteSink::looking(bench.settings(), clock(&bench.now), soon, soon);
+    for batch_number in 0..8 {
+        let many: Vec<String> = (0..4_000)
+            .map(|n| event(&format!("{batch_number}-{n:05}-{}", "x".repeat(400)), NOW + n))
+            .collect();
+        sink.write(batch(&AUDIT_LOGS, &many)).await.unwrap();
+        // The batch after it is written once the thread has done its own work.
+        sink.check(&OF_RECORDS).await.unwrap();
+        assert!(wal_bytes(&bench) <= 8 << 20, "{}", wal_bytes(&bench));
+    }
+    wait_until(|| wal_bytes(&bench) == 0);
+    let copy = bench.dir.path().join("copy.db");
+    fs::copy(bench.settings().path, &copy).unwrap();
+    let copied = Connection::open(copy).unwrap();
+    let rows: i64 =
+        copied.query_row("SELECT count(*) FROM OpenAIAuditLogs_CL", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 32_000);
+}
+
+#[tokio::test]
+async fn a_sink_that_is_closed_leaves_one_file() {
+    let bench = Bench::new();
+    let sink = bench.sink(bench.settings());
+    sink.write(events(&["a"])).await.unwrap();
+    sink.close().await.unwrap();
+    let names: Vec<_> = fs::read_dir(bench.settings().path.parent().unwrap()).unwrap().collect();
+    assert_eq!(names.len(), 1);
+    sink.write(events(&["b"])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reader_that_holds_on_to_what_it_reads_delays_no_write() {
+    let bench = Bench::new();
+    let sink = bench.sink(bench.settings());
+    sink.write(events(&["a"])).await.unwrap();
+    let reader = bench.other();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM OpenAIAuditLogs_CL").unwrap();
+    let begun = std::time::Instant::now();
+    for batch_number in 0..4 {
+        let many: Vec<String> = (0..4_000)
+            .map(|n| event(&format!("{batch_number}-{n:05}-{}", "x".repeat(400)), NOW + n))
+            .collect();
+        sink.write(batch(&AUDIT_LOGS, &many)).await.unwrap();
+    }
+    assert!(wal_bytes(&bench) > 8 << 20, "the reader holds it");
+    drop(reader);
+    sink.write(events(&["b"])).await.unwrap();
+    sink.check(&OF_RECORDS).await.unwrap();
+    assert!(wal_bytes(&bench) <= 8 << 20);
+    assert!(begun.elapsed() < Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn what_expires_goes_although_nothing_new_comes() {
+    let bench = Bench::new();
+    let rows = [event("old", NOW), event("new", NOW + 8 * DAY)];
+    bench.sink(bench.settings()).write(batch(&AUDIT_LOGS, &rows)).await.unwrap();
+    bench.now.fetch_add(8 * DAY, Ordering::SeqCst);
+    let retention = Some(Duration::from_secs(7 * 24 * 60 * 60));
+    let settings = SqliteSettings { retention, ..bench.settings() };
+    let soon = Duration::from_millis(20);
+    let _sink = SqliteSink::looking(settings, clock(&bench.now), soon, soon);
+    wait_until(|| bench.texts("SELECT Id FROM OpenAIAuditLogs_CL") == ["new"]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_years_ahead_removes_only_what_the_newest_row_shows_to_be_old() {
+    let bench = Bench::new();
+    let years = |years: i64| years * 365 * DAY;
+    let retention = Some(Duration::from_secs(u64::try_from(years(5)).unwrap()));
+    let sink = bench.sink(SqliteSettings { retention, ..bench.settings() });
+    bench.now.fetch_add(years(20), Ordering::SeqCst);
+    let rows = [event("new", NOW), event("young", NOW - years(4)), event("old", NOW - years(6))];
+    sink.write(batch(&AUDIT_LOGS, &rows)).await.unwrap();
+    assert_eq!(bench.texts("SELECT Id FROM OpenAIAuditLogs_CL ORDER BY Id"), ["new", "young"]);
 }
