@@ -1,6 +1,7 @@
 //! The sink `logs_ingestion` against an Azure on loopback, behind TLS with a test authority.
 
 mod accepted;
+mod chaos;
 mod checks;
 mod errors;
 mod identities;

@@ -107,7 +107,7 @@ impl Whim {
             Self::Status(status) => Reply::status(status),
             Self::Reset => Reply::status(200).with_fate(Fate::Lost),
             Self::Lost => carry_out().with_fate(Fate::Lost),
-            Self::Cut => carry_out().with_fate(Fate::CutAfter(15)),
+            Self::Cut => cut(carry_out()),
             Self::Gzip => gzip(carry_out()),
             Self::Slow => {
                 std::thread::sleep(SLOW);
@@ -121,7 +121,16 @@ fn page() -> Reply {
     Reply::status(200).with_header("content-type", "text/html").with_body("<html>somebody@example.com</html>")
 }
 
+/// An answer without a body is lost.
+fn cut(reply: Reply) -> Reply {
+    let fate = if reply.body.is_empty() { Fate::Lost } else { Fate::CutAfter(15) };
+    reply.with_fate(fate)
+}
+
 fn gzip(reply: Reply) -> Reply {
+    if reply.body.is_empty() {
+        return reply;
+    }
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(&reply.body).unwrap();
     reply.with_header("content-encoding", "gzip").with_body(packed.finish().unwrap())

@@ -13,7 +13,10 @@ use super::{
     entra::{Entra, Tokens},
     ingestion_error,
 };
-use crate::support::fake::{Fake, Reply, Request};
+use crate::support::{
+    chaos::{Chaos, Whim},
+    fake::{Fake, Reply, Request},
+};
 
 /// As sent, compressed or not.
 const CONTENT_LENGTH_MAX: usize = 1_048_576;
@@ -58,6 +61,7 @@ struct Rule {
     streams: BTreeMap<String, Stream>,
     losses: Vec<Loss>,
     request: usize,
+    chaos: Option<Chaos>,
 }
 
 #[derive(Default)]
@@ -75,9 +79,18 @@ impl Ingestion {
             streams: BTreeMap::new(),
             losses: Vec::new(),
             request: 0,
+            chaos: None,
         }));
         let state = rule.clone();
-        let server = Fake::start(tls, move |request| state.lock().unwrap().answer(request));
+        let server = Fake::start(tls, move |request| {
+            let whim = state
+                .lock()
+                .unwrap()
+                .chaos
+                .as_mut()
+                .map_or(Whim::Well, |chaos| chaos.draw(request.body.len()));
+            whim.answer(|| state.lock().unwrap().answer(request))
+        });
         let ingestion = Self { server, rule };
         for (stream, columns) in STREAMS {
             ingestion.declare(stream, &columns.split_whitespace().collect::<Vec<_>>());
@@ -100,6 +113,11 @@ impl Ingestion {
     /// Whether good tokens are answered 403, as while a role assignment is on its way.
     pub fn set_denied(&self, denied: bool) {
         self.rule.lock().unwrap().denied = denied;
+    }
+
+    /// From now on calls meet what is drawn from this seed.
+    pub fn unleash(&self, seed: u64) {
+        self.rule.lock().unwrap().chaos = Some(Chaos::new(seed));
     }
 
     /// The rows that arrived, cut and stripped as the losses say.

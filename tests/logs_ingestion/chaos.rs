@@ -1,0 +1,49 @@
+//! Everything at once, by seed: whatever Azure answers, each record is among the rows, or in the rejects.
+
+use std::collections::BTreeSet;
+
+use ccfd::{sinks::Sink, tables::AUDIT_LOGS};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::{AUDIT, Rig, batch, event, ids, part};
+use crate::support::chaos::seeds;
+
+const BATCHES: usize = 6;
+/// Tries after which a batch would never end.
+const TRIES_MAX: usize = 2_000;
+
+#[tokio::test]
+async fn every_record_is_there_or_rejected_and_every_run_ends() {
+    for seed in seeds() {
+        let rig = Rig::new();
+        rig.sink_is_warm().await;
+        rig.azure.ingestion.unleash(seed);
+        let mut rng = StdRng::seed_from_u64(seed);
+        let (mut issued, mut rejected) = (BTreeSet::new(), BTreeSet::new());
+        for number in 0..BATCHES {
+            let names: Vec<String> =
+                (0..rng.random_range(1..80)).map(|place| format!("audit_log-{number}-{place}")).collect();
+            let padding = "x".repeat(if rng.random_ratio(1, 3) { 2_000 } else { 10 });
+            let mut left = batch(&AUDIT_LOGS, names.iter().map(|id| event(id, rig.now(), &padding)));
+            let mut tries = 0;
+            while !left.records.is_empty() {
+                tries += 1;
+                assert!(tries < TRIES_MAX, "seed {seed}: batch {number} never ends");
+                let (receipt, places) = match rig.sink.write(left.clone()).await {
+                    Ok(receipt) => (receipt, Vec::new()),
+                    Err(unfinished) => match unfinished.partly {
+                        Some(partly) => (partly.receipt, partly.left),
+                        None => continue,
+                    },
+                };
+                let id = |index: usize| left.records[index].id_text().unwrap().into_owned();
+                rejected.extend(receipt.refused.iter().map(|one| id(one.index)));
+                left = part(&left, &places);
+            }
+            issued.extend(names);
+        }
+        let there: BTreeSet<String> = ids(&rig.azure.ingestion.rows(AUDIT)).into_iter().collect();
+        let missing = issued.iter().filter(|id| !there.contains(*id) && !rejected.contains(*id)).count();
+        assert_eq!(missing, 0, "seed {seed}");
+    }
+}
