@@ -1,4 +1,6 @@
-use crate::support::process::{Place, Simulated, wait_until};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::support::process::{ADMIN_SECRET, Place, Simulated, wait_until};
 
 const SOME: [&str; 4] = ["--audit-logs", "30", "--completions", "20"];
 
@@ -51,6 +53,19 @@ fn a_key_of_the_wrong_class_is_told_before_it_is_sent() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url).with("OPENAI_ADMIN_KEY", "sk-proj-wrong");
     fails(&place, "key acme-audit", "", "create an admin key");
+}
+
+#[test]
+fn a_key_that_is_wrapped_in_something_is_told_before_it_is_sent() {
+    let api = Simulated::start(&SOME);
+    for (key, text) in [
+        (format!("\"{ADMIN_SECRET}\""), "stands in quotes"),
+        (format!("OPENAI_ADMIN_KEY={ADMIN_SECRET}"), "NAME=key"),
+        (STANDARD.encode(ADMIN_SECRET), "base64"),
+    ] {
+        let place = Place::new(&api.base_url).with("OPENAI_ADMIN_KEY", &key);
+        fails(&place, "key acme-audit", text, "write the key alone");
+    }
 }
 
 #[test]

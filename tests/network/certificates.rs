@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use collectors::{HttpSettings, Verification};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 use tokio_rustls::rustls::ServerConfig;
@@ -40,6 +41,20 @@ async fn a_server_s_own_certificate_is_trusted_when_it_is_the_one_in_the_file() 
     let (_dir, path) = file(other.pem.as_bytes());
     let why = refusal(ask(&trusting(path), server.url()).await);
     assert!(why.contains("CaUsedAsEndEntity") || why.contains("UnknownIssuer"), "{why}");
+}
+
+#[tokio::test]
+async fn a_server_s_own_certificate_is_trusted_without_its_name_where_names_are_not_looked_at() {
+    let mine = own(|params| {
+        params.subject_alt_names =
+            CertificateParams::new(["other.example".to_owned()]).unwrap().subject_alt_names;
+    });
+    let server = Fake::tls(mine.server, |_| Reply::status(204));
+    for (pem, trusted) in [(mine.pem, true), (own(|_| {}).pem, false)] {
+        let (_dir, path) = file(pem.as_bytes());
+        let settings = HttpSettings { verification: Verification::Certificate, ..trusting(path) };
+        assert_eq!(ask(&settings, server.url()).await.is_ok(), trusted);
+    }
 }
 
 #[tokio::test]

@@ -65,6 +65,24 @@ async fn a_completion_that_is_not_json_is_set_aside_by_its_bytes_and_its_neighbo
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_id_that_no_checkpoint_can_hold_is_set_aside_and_the_route_goes_on() {
+    let list = List::Completions;
+    let mut rig = RouteRig::new(list, records(list, 300)).for_ever();
+    rig.rejects_max = 8 << 20;
+    let (second, id) = (BEGIN + 30, "x".repeat(2 << 20));
+    let body = Some(Bytes::from(format!(r#"{{"id":"{id}","created":{second}}}"#)));
+    let running = rig.start();
+    pass(60).await;
+    rig.simulator.add(vec![NewRecord { list, second, visible_at: second, body }]);
+    rig.simulator.push_completion(BEGIN + 70, BEGIN + 70);
+    pass(600).await;
+    assert_eq!(rig.progress.status().state, RouteState::Live);
+    running.stop().await;
+    let kept = kept(&rig);
+    assert_eq!((kept.len(), &kept[0]["reason"]), (1, &"an id of more than 512 bytes".into()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_stays_unreadable_calls_a_person_and_heals_by_itself() {
     let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 300)).for_ever();
     rig.simulator.script(vec![Fault::Garbage; 60]);

@@ -46,6 +46,7 @@ impl Transport for Wire {
         for (name, value) in reply.headers {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value).unwrap());
         }
-        Ok(Response { status: StatusCode::from_u16(reply.status).unwrap(), headers, body: reply.body })
+        let status = StatusCode::from_u16(reply.status).unwrap();
+        Response { status, headers, body: reply.body }.decoded(body_max)
     }
 }
