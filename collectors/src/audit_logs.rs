@@ -7,11 +7,9 @@
 use url::form_urlencoded::Serializer;
 
 use crate::{
-    LIMIT,
     crowded::Probe,
     cursor::Direction,
     error::CollectErrorKind,
-    page::Malformed,
     reading::{Order, Reading, Seen, Turn},
 };
 
@@ -25,8 +23,6 @@ const SLICE_PAGES: i64 = 50;
 const SLICE_PAGES_MAX: i64 = 150;
 /// The most that a slice is cut down at once.
 const CUT_MAX: i64 = 4;
-/// How often an answer that contradicts its request is asked for again before it is taken for the list's habit.
-const STRIKES: u32 = 3;
 
 /// Which events to list. Every list of values narrows it; an empty one does not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,10 +53,10 @@ impl AuditLogs {
         Some(Self { event_types, tenant_only: true, ..self.clone() })
     }
 
-    /// Path and query of a page of `window`. A probe of a crowded second adds its cursor or filter.
-    pub fn query(&self, window: (i64, Option<i64>), probe: Option<&Probe>) -> String {
+    /// Path and query of a page of `window` with at most `limit` records. A probe of a crowded second adds its cursor or filter.
+    pub fn query(&self, window: (i64, Option<i64>), probe: Option<&Probe>, limit: usize) -> String {
         let mut query = Serializer::new(format!("{PATH}?"));
-        query.append_pair("limit", &LIMIT.to_string());
+        query.append_pair("limit", &limit.to_string());
         if window.0 > 0 {
             query.append_pair("effective_at[gte]", &window.0.to_string());
         }
@@ -94,86 +90,62 @@ fn append_all(query: &mut Serializer<'_, String>, name: &str, values: &[String])
 }
 
 /// Whether events of this type are listed with `tenant_only=true` alone.
-fn is_tenant_scoped(event_type: &str) -> bool {
+pub fn is_tenant_scoped(event_type: &str) -> bool {
     event_type.starts_with("tenant.")
         || matches!(event_type, "role.bound_to_resource" | "role.unbound_from_resource")
 }
 
-/// What is learned while a walk goes on, and forgotten with the process.
-#[derive(Debug, Default)]
-pub struct Doubts {
-    strikes: u32,
-    /// `has_more` was seen on an empty page of a single second: an empty page is the end, whatever it says.
-    empty_is_end: bool,
-    /// It was said that pages cannot be placed.
-    told: bool,
-}
-
-/// Takes from the unread stretch what a page has shown. `now` is the newest second that a record may have.
+/// Takes from the unread stretch what a page has shown. A page that contradicts its request comes here only when it is all that the
+/// request is answered with. `now` is the newest second that a record may have.
 pub fn advance(
     reading: &mut Reading,
     seen: Seen,
     direction: &mut Option<Direction>,
-    doubts: &mut Doubts,
+    empty_is_end: &mut bool,
     now: i64,
 ) -> Result<Turn, CollectErrorKind> {
-    reading.empty = if seen.order == Order::Empty { reading.empty + 1 } else { 0 };
-    if !seen.has_more {
-        doubts.strikes = 0;
+    if !seen.has_more || (seen.order == Order::Empty && *empty_is_end) {
         return Ok(done_or_more(reading.finish_window()));
     }
     let (from, to) = reading.window();
     match seen.order {
-        Order::Empty if reading.empty < STRIKES => Ok(Turn::More),
-        Order::Empty if doubts.empty_is_end => {
-            reading.empty = 0;
-            Ok(done_or_more(reading.finish_window()))
-        }
         Order::Empty | Order::Mixed => {
-            if !std::mem::replace(&mut doubts.told, true) {
-                tracing::warn!(order = ?seen.order, from, to, "pages cannot be placed in time, halving their windows");
+            if reading.halve(now.max(seen.max)) {
+                return Ok(Turn::More);
             }
-            if !reading.halve(now.max(seen.max)) {
-                if seen.order == Order::Mixed {
-                    return contradiction(doubts);
-                }
-                tracing::warn!(
-                    second = from,
-                    "has_more on an empty page of one second: an empty page counts as the end"
-                );
-                doubts.empty_is_end = true;
-                reading.upper = None;
+            if seen.order == Order::Mixed {
+                return Err(CollectErrorKind::WindowIgnored);
             }
-            reading.empty = 0;
+            // A single second stays empty: `has_more` says nothing here, and the whole window can be asked for again.
+            *empty_is_end = true;
+            reading.upper = None;
             Ok(Turn::More)
         }
-        Order::Flat if reading.covers(seen.max) => contradiction(doubts),
+        Order::Flat if reading.covers(seen.max) => Err(CollectErrorKind::WindowIgnored),
         Order::Flat => Ok(flat(reading, seen.max, *direction)),
         Order::Descending => {
             found(direction, Direction::Descending);
             if to.is_some_and(|to| seen.max > to) {
-                return contradiction(doubts);
+                return Err(CollectErrorKind::WindowIgnored);
             }
             if seen.min < from {
-                return beyond(reading, doubts);
+                return Ok(done_or_more(reading.finish_window()));
             }
-            doubts.strikes = 0;
             reading.lower_to(seen.min);
             Ok(Turn::More)
         }
         Order::Ascending => {
             found(direction, Direction::Ascending);
             if seen.min < from {
-                return contradiction(doubts);
+                return Err(CollectErrorKind::WindowIgnored);
             }
             if to.is_some_and(|to| seen.max > to) {
-                return beyond(reading, doubts);
+                return Ok(done_or_more(reading.finish_window()));
             }
-            doubts.strikes = 0;
             if reading.upper.is_none() {
                 reading.raise_to(seen.max);
             } else if !reading.halve(now.max(seen.max)) {
-                return contradiction(doubts);
+                return Err(CollectErrorKind::WindowIgnored);
             }
             Ok(Turn::More)
         }
@@ -210,25 +182,6 @@ fn found(direction: &mut Option<Direction>, now: Direction) {
         tracing::info!(list = "audit_logs", order = now.word(), before, "order of the list found");
         *direction = Some(now);
     }
-}
-
-/// Records past the far end of the window. Believed at once, a page that answers an earlier request would end the window unread.
-fn beyond(reading: &mut Reading, doubts: &mut Doubts) -> Result<Turn, CollectErrorKind> {
-    match contradiction(doubts) {
-        Err(CollectErrorKind::WindowIgnored) => Ok(done_or_more(reading.finish_window())),
-        early => early,
-    }
-}
-
-/// Records on the wrong side of the window: a stale answer at first, a list without a time filter when it stays so.
-fn contradiction(doubts: &mut Doubts) -> Result<Turn, CollectErrorKind> {
-    doubts.strikes += 1;
-    if doubts.strikes < STRIKES {
-        let reason = "records outside of the window that was asked for";
-        return Err(CollectErrorKind::Malformed(Malformed { offset: 0, reason }));
-    }
-    doubts.strikes = 0;
-    Err(CollectErrorKind::WindowIgnored)
 }
 
 /// A shorter end for a slice that its first page shows to be far too long. It is not cut below a part of its planned length: what

@@ -14,6 +14,8 @@ use governor::{
 };
 use tokio::time::Instant;
 
+use crate::repeated_page::RecentPages;
+
 /// Which share of the key's rate a request may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
@@ -30,6 +32,8 @@ pub enum Lane {
 pub struct KeyBudget {
     limits: Mutex<Arc<Limits>>,
     paused_until: Mutex<Option<Instant>>,
+    /// A gateway that answers with the page of the request before does so over all that uses the key.
+    recent_pages: Mutex<RecentPages>,
 }
 
 #[derive(Debug)]
@@ -74,7 +78,11 @@ impl Limits {
 impl KeyBudget {
     /// A budget of `qps` requests a second.
     pub fn new(qps: NonZeroU32) -> Self {
-        Self { limits: Mutex::new(Arc::new(Limits::new(qps))), paused_until: Mutex::new(None) }
+        Self {
+            limits: Mutex::new(Arc::new(Limits::new(qps))),
+            paused_until: Mutex::new(None),
+            recent_pages: Mutex::default(),
+        }
     }
 
     /// From now on `qps` requests a second. A pause goes on.
@@ -90,6 +98,11 @@ impl KeyBudget {
     /// Requests a second.
     pub fn rate(&self) -> NonZeroU32 {
         lock(&self.limits).qps
+    }
+
+    /// The pages that were taken as answers lately.
+    pub(crate) fn recent_pages(&self) -> MutexGuard<'_, RecentPages> {
+        lock(&self.recent_pages)
     }
 
     pub(crate) async fn admit(&self, lane: Lane) {

@@ -8,7 +8,6 @@ use std::cmp::Ordering;
 use url::form_urlencoded::Serializer;
 
 use crate::{
-    LIMIT,
     anchors::{Anchor, Anchors},
     crowded::Probe,
     cursor::Direction,
@@ -21,8 +20,8 @@ use crate::{
 pub const PATH: &str = "/chat/completions";
 /// The permission it needs, as errors of the inference endpoints name it; unverified for this list.
 pub const SCOPE: &str = "api.model.read, model.request";
-/// How often a strange answer is asked for again before it is believed.
-const STRIKES: u32 = 3;
+/// After so many cursors in a row that were read a moment ago and have no effect, no cursor of this list has any.
+const IGNORED_MAX: u32 = 3;
 
 /// Which completions to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,15 +33,14 @@ pub struct ChatCompletions {
 }
 
 impl ChatCompletions {
-    /// Path and query of the page that follows the reading's anchor. `search` reads newest first.
-    pub fn query(&self, reading: &Reading, search: bool, probe: Option<&Probe>) -> String {
+    /// Path and query of the page after a record, with at most `limit` records. `search` reads newest first.
+    pub fn query(&self, after: Option<&str>, search: bool, probe: Option<&Probe>, limit: usize) -> String {
         let mut query = Serializer::new(format!("{PATH}?"));
-        query.append_pair("limit", &LIMIT.to_string());
+        query.append_pair("limit", &limit.to_string());
         query.append_pair("order", if search { "desc" } else { "asc" });
-        let anchor = reading.anchor.as_ref().map(|anchor| anchor.id.as_str());
         let after = match probe {
             Some(Probe::After(id) | Probe::Before(id)) => Some(id.as_str()),
-            Some(Probe::Again | Probe::Only(_)) | None => anchor,
+            Some(Probe::Again | Probe::Only(_)) | None => after,
         };
         if let Some(after) = after {
             query.append_pair("after", after);
@@ -62,37 +60,9 @@ impl ChatCompletions {
     }
 }
 
-/// What is learned while a walk goes on, and forgotten with the process.
-#[derive(Debug, Default)]
-pub struct Doubts {
-    strikes: u32,
-    /// It was said that empty pages are followed by more.
-    told_of_empty: bool,
-}
-
-impl Doubts {
-    fn strike(&mut self) -> bool {
-        self.strikes += 1;
-        let out = self.strikes >= STRIKES;
-        if out {
-            self.strikes = 0;
-        }
-        out
-    }
-}
-
-/// Moves a reading along a page.
-pub fn advance(
-    reading: &mut Reading,
-    page: &ListPage,
-    seen: Seen,
-    direction: &mut Option<Direction>,
-    anchors: &mut Anchors,
-    doubts: &mut Doubts,
-) -> Result<Turn, CollectErrorKind> {
-    reading.empty = if seen.order == Order::Empty { reading.empty + 1 } else { 0 };
-    let order = match &reading.anchor {
-        // Only the page before tells on which side of it a page of one second lies.
+/// What of a page is seen of the order of its records: only the page before tells on which side of it a page of one second lies.
+pub fn order(reading: &Reading, seen: Seen, direction: Option<Direction>) -> Order {
+    match &reading.anchor {
         Some(anchor) if seen.order == Order::Flat && direction.is_none() && !reading.down => {
             match seen.max.cmp(&anchor.second) {
                 Ordering::Less => Order::Descending,
@@ -101,19 +71,29 @@ pub fn advance(
             }
         }
         Some(_) | None => seen.order,
-    };
+    }
+}
+
+/// Moves a reading along a page. A page that contradicts its request comes here only when it is all that the request is answered
+/// with. `ignored` counts the cursors in a row that had no effect.
+pub fn advance(
+    reading: &mut Reading,
+    page: &ListPage,
+    seen: Seen,
+    direction: &mut Option<Direction>,
+    anchors: &mut Anchors,
+    ignored: &mut u32,
+) -> Result<Turn, CollectErrorKind> {
+    let order = order(reading, seen, *direction);
     match order {
-        Order::Empty if page.unusable.is_empty() => return Ok(empty(reading, seen, anchors, doubts)),
+        Order::Empty if page.unusable.is_empty() => return Ok(empty(reading, anchors)),
         Order::Empty if seen.has_more => {
             return Err(CollectErrorKind::Malformed(Malformed {
                 offset: 0,
                 reason: "a full page without one usable record",
             }));
         }
-        Order::Mixed if doubts.strike() => return Err(CollectErrorKind::Unordered),
-        Order::Mixed => {
-            return Err(CollectErrorKind::Malformed(Malformed { offset: 0, reason: "records in no order" }));
-        }
+        Order::Mixed => return Err(CollectErrorKind::Unordered),
         Order::Descending if !reading.down => {
             turn_round(reading, direction, anchors, Direction::Descending);
             return Ok(Turn::Discard);
@@ -125,9 +105,14 @@ pub fn advance(
         Order::Empty | Order::Flat | Order::Descending | Order::Ascending => {}
     }
     if starts_elsewhere(reading, seen, *direction) {
-        if reading.fresh && doubts.strike() {
-            return Err(CollectErrorKind::CursorIgnored);
+        if reading.fresh {
+            *ignored += 1;
+            if *ignored >= IGNORED_MAX {
+                *ignored = 0;
+                return Err(CollectErrorKind::CursorIgnored);
+            }
         }
+        warn_gone(reading, "the list starts elsewhere");
         fall_back(reading, anchors, "the list starts elsewhere");
         return Ok(Turn::Discard);
     }
@@ -138,7 +123,7 @@ pub fn advance(
     let unread = (reading.from, reading.to);
     let turn = if reading.down { down(reading, page, seen) } else { up(reading, page, seen, *direction) };
     if turn == Turn::Done || unread != (reading.from, reading.to) {
-        doubts.strikes = 0;
+        *ignored = 0;
     }
     Ok(turn)
 }
@@ -208,30 +193,29 @@ pub fn fall_back(reading: &mut Reading, anchors: &mut Anchors, why: &'static str
     reading.at = None;
     reading.fresh = false;
     let older = reading.anchor.as_ref().map(|anchor| anchor.second);
-    tracing::warn!(second = gone.second, older, why, "anchor is gone, falling back to an older one");
+    tracing::debug!(second = gone.second, older, why, "going back to an older anchor");
 }
 
-fn empty(reading: &mut Reading, seen: Seen, anchors: &mut Anchors, doubts: &mut Doubts) -> Turn {
-    if seen.has_more {
-        if reading.empty < STRIKES {
-            return Turn::More;
-        }
-        if !std::mem::replace(&mut doubts.told_of_empty, true) {
-            tracing::warn!("has_more on an empty page again and again: it counts as the end");
-        }
-    }
-    reading.empty = 0;
-    // An empty answer may mean "no such cursor", also behind a record that was read a moment ago. An older one confirms it.
+/// Says that the record behind the cursor is gone.
+pub fn warn_gone(reading: &Reading, why: &'static str) {
+    let second = reading.anchor.as_ref().map(|anchor| anchor.second);
+    tracing::warn!(second, why, "anchor is gone, falling back to an older one");
+}
+
+/// An empty answer may mean "no such cursor", also behind a record that was read a moment ago. An older one confirms it.
+fn empty(reading: &mut Reading, anchors: &mut Anchors) -> Turn {
     let second = reading.anchor.as_ref().map(|anchor| anchor.second);
     if second.is_none() || (reading.fresh && second == reading.doubted) {
         return Turn::Done;
     }
     reading.doubted = second;
+    // Behind the newest record of a list that is in order, too, there is nothing.
     fall_back(reading, anchors, "the answer is empty");
     Turn::Discard
 }
 
-fn starts_elsewhere(reading: &Reading, seen: Seen, direction: Option<Direction>) -> bool {
+/// Whether a page behind an anchor shows what lies before it.
+pub fn starts_elsewhere(reading: &Reading, seen: Seen, direction: Option<Direction>) -> bool {
     let Some(anchor) = &reading.anchor else {
         return false;
     };

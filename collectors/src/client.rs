@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -22,6 +19,7 @@ use crate::{
     head::TimeField,
     page::{ListPage, Malformed},
     refusal,
+    repeated_page::Span,
     tally::{Anomaly, Outcome, Tally},
     transport::{Response, Transport, TransportError},
 };
@@ -37,12 +35,7 @@ pub struct Client {
     date: Mutex<Option<(i64, Instant)>>,
     tally: Mutex<Tally>,
     damage: Mutex<KnownDamage>,
-    /// Answers in a row whose `data` is null.
-    nulls: AtomicU32,
 }
-
-/// So many answers in a row with `null` for their records are an empty list.
-const NULLS_BELIEVED: u32 = 3;
 
 /// The longest name of an organization or project that is believed: it is kept in a checkpoint.
 const NAME_BYTES_MAX: usize = 256;
@@ -108,7 +101,6 @@ impl Client {
             date: Mutex::new(None),
             tally: Mutex::default(),
             damage: Mutex::default(),
-            nulls: AtomicU32::new(0),
         })
     }
 
@@ -159,10 +151,6 @@ impl Client {
                 }
             }
         };
-        let page = self.doubt(page).map_err(|malformed| {
-            lock(&self.tally).note(Anomaly::Malformed);
-            malformed_in(&response, malformed)
-        })?;
         let named = |name| {
             let name = response.headers.get(name).and_then(|value| value.to_str().ok());
             name.filter(|name| name.len() <= NAME_BYTES_MAX).map(str::to_owned)
@@ -175,23 +163,14 @@ impl Client {
         })
     }
 
-    /// An answer with `null` for its records may stand for an empty list, or for a fault behind the API; taken for empty at once,
-    /// it would end a stretch of time unread. It is believed when it is all that comes.
-    fn doubt(&self, page: ListPage) -> Result<ListPage, Malformed> {
-        let nulls = if page.is_null && page.records.is_empty() {
-            self.nulls.fetch_add(1, Ordering::Relaxed) + 1
-        } else {
-            self.nulls.store(0, Ordering::Relaxed);
-            return Ok(page);
-        };
-        match nulls {
-            ..NULLS_BELIEVED => Err(Malformed { offset: 0, reason: "`data` is null" }),
-            NULLS_BELIEVED => {
-                tracing::warn!("`data` is null again and again: taken for an empty list");
-                Ok(page)
-            }
-            _ => Ok(page),
-        }
+    /// Whether this page is known as the answer to other requests alone, which asked for less.
+    pub(crate) fn answers_another(&self, page: &ListPage, span: &Span) -> bool {
+        self.budget.recent_pages().answers_another(page, span)
+    }
+
+    /// Remembers a page as the answer to a request.
+    pub(crate) fn accept(&self, page: &ListPage, span: Span) {
+        self.budget.recent_pages().accept(page, span);
     }
 
     /// Sends one request and takes its good answer, of which at most `body_max` bytes are read.

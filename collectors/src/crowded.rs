@@ -1,13 +1,12 @@
 //! A second that holds more records than a page.
 //!
-//! Where the order inside a second is random for each request, reading it again and again brings up the rest: a read misses a
-//! given record with probability 1 - 100/n, so after k reads in a row without a new id the chance that one is still hidden is
-//! about (1 - 100/n)^k. Where the order is stable, cursors inside the second and filters are tried.
+//! Where the order inside a second is random for each request, reading it again and again brings up the rest: a read of m records
+//! out of n misses a given one with probability 1 - m/n, so after several reads in a row without a new id the chance that one is
+//! still hidden is about the product of these. Where the order is stable, cursors inside the second and filters are tried.
 
 use std::collections::{BTreeSet, HashSet};
 
 use crate::{
-    LIMIT,
     page::ListPage,
     record::{IdHash, Record},
 };
@@ -17,11 +16,8 @@ const MISS: f64 = 1e-6;
 /// The most reads of one second.
 const READS_MAX: u32 = 500;
 
-/// So many reads that show the same set again prove a stable order. One may be chance, or an answer that came twice.
+/// So many reads that show the same records in the same order prove that it is stable. One may be chance, or an answer that came twice.
 const STABLE_AFTER: u32 = 3;
-
-/// So often an empty page is asked for again.
-const EMPTY_AGAIN: u32 = 2;
 
 /// How the second is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +44,19 @@ pub enum Verdict {
     },
 }
 
+/// A page of the second, as the walk sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Read<'a> {
+    /// The page.
+    pub page: &'a ListPage,
+    /// Whether it shows the end of the second.
+    pub whole: bool,
+    /// Whether it says that more follows.
+    pub says_more: bool,
+    /// How many of its records were new to the walk.
+    pub brought: usize,
+}
+
 /// The search through one crowded second.
 #[derive(Debug)]
 pub struct CrowdedSecond {
@@ -56,33 +65,40 @@ pub struct CrowdedSecond {
     /// How to ask next.
     pub probe: Probe,
     ids: HashSet<IdHash>,
-    last: BTreeSet<IdHash>,
+    last: Vec<IdHash>,
     same: u32,
     shown: HashSet<IdHash>,
-    empty: u32,
     edges: Option<(String, String)>,
     values: BTreeSet<String>,
     searched_before: bool,
-    dry: u32,
+    /// Whether nothing shows in it any more, so that it need not be searched in full again.
+    pub is_last: bool,
+    said_more: bool,
+    /// Whether a cursor has shown more of the second.
+    is_cursor_known: bool,
+    /// How sure the reads in a row that brought nothing new make it that nothing is hidden, in nats.
+    evidence: f64,
     reads: u32,
 }
 
 impl CrowdedSecond {
-    /// Begins with what is already held of the second. One that was searched before is left at the first dry read.
-    /// `dry` is how many reads in a row had brought nothing new when a restart broke the search off.
+    /// Begins with what is already held of the second. One that was searched before is left at the first read without anything
+    /// new. `dry` is the evidence that there was when a restart broke the search off, in thousandths of a nat.
     pub fn new(second: i64, held: impl Iterator<Item = IdHash>, searched_before: bool, dry: u32) -> Self {
         Self {
             second,
             probe: Probe::Again,
             ids: held.collect(),
-            last: BTreeSet::new(),
+            last: Vec::new(),
             same: 0,
             shown: HashSet::new(),
-            empty: 0,
             edges: None,
             values: BTreeSet::new(),
             searched_before,
-            dry,
+            is_last: false,
+            said_more: false,
+            is_cursor_known: false,
+            evidence: f64::from(dry) / 1000.0,
             reads: 0,
         }
     }
@@ -94,9 +110,9 @@ impl CrowdedSecond {
         self.probe == Probe::Again && !asks_again && !is_shown
     }
 
-    /// How many reads in a row brought nothing new.
+    /// How sure the last reads make it that nothing is hidden, in thousandths of a nat.
     pub fn dry(&self) -> u32 {
-        self.dry
+        (self.evidence * 1000.0) as u32
     }
 
     /// How many different records were seen.
@@ -104,71 +120,79 @@ impl CrowdedSecond {
         self.ids.len() as u64
     }
 
-    /// Takes in a page. `whole` says that it shows the end of the second; `brought` is how many of its records were new to the
-    /// walk; `kind_of` reads the field that [`Probe::Only`] filters by.
-    pub fn read(
-        &mut self,
-        page: &ListPage,
-        whole: bool,
-        brought: usize,
-        kind_of: impl Fn(&Record) -> Option<String>,
-    ) -> Verdict {
+    /// Whether a read said that there is more than it showed.
+    pub fn said_more(&self) -> bool {
+        self.said_more
+    }
+
+    /// Takes in a page. `kind_of` reads the field that [`Probe::Only`] filters by.
+    pub fn read(&mut self, read: Read<'_>, kind_of: impl Fn(&Record) -> Option<String>) -> Verdict {
         self.reads += 1;
-        // An empty page that says that more follows tells nothing until it comes again.
-        if page.records.is_empty() && !whole && self.empty < EMPTY_AGAIN {
-            self.empty += 1;
-            return Verdict::Again;
-        }
-        self.empty = 0;
-        let mine: Vec<&Record> = page.records.iter().filter(|record| record.second == self.second).collect();
-        self.ids.extend(mine.iter().map(|record| record.id));
+        let of_second = |record: &&Record| record.second == self.second;
+        let mine: Vec<&Record> = read.page.records.iter().filter(of_second).collect();
         let shown_before = self.shown.len();
+        self.ids.extend(mine.iter().map(|record| record.id));
         self.shown.extend(mine.iter().map(|record| record.id));
         let advanced = self.shown.len() > shown_before;
         if !matches!(self.probe, Probe::Only(_)) {
             self.values.extend(mine.iter().filter_map(|record| kind_of(record)));
         }
-        if brought > 0 {
-            self.dry = 0;
-        } else if !mine.is_empty() {
-            self.dry += 1;
-        }
-        let finished = Verdict::Finished { complete: whole };
-        match &self.probe {
-            Probe::Again if whole => return finished,
-            Probe::Again if self.searched_before && self.dry > 0 => {
-                return Verdict::Finished { complete: true };
-            }
-            // Only where different reads show different records does a dry read say anything about the rest.
-            Probe::Again
-                if self.dry >= self.dry_reads_wanted()
-                    && (mine.len() < LIMIT || self.shown.len() > LIMIT) =>
-            {
-                return Verdict::Finished { complete: true };
-            }
-            Probe::Again => {
-                let set: BTreeSet<IdHash> = mine.iter().map(|record| record.id).collect();
-                self.same = if set == self.last { self.same + 1 } else { 0 };
-                if self.same >= STABLE_AFTER && !self.searched_before {
-                    self.edges = edges(&mine);
-                    self.probe = self.edges.clone().map_or(Probe::Again, |(_, last)| Probe::After(last));
-                }
-                self.last = set;
-            }
-            Probe::After(_) if whole && advanced => return finished,
-            Probe::After(_) if advanced => {
-                self.probe = edges(&mine).map_or(Probe::Again, |(_, last)| Probe::After(last))
-            }
-            Probe::After(_) => {
-                let first = self.edges.take().map(|(first, _)| first);
-                self.probe = first.map_or(Probe::Again, Probe::Before);
-            }
+        let verdict = match &self.probe {
+            Probe::Again => self.read_again(&mine, read),
+            Probe::After(_) => self.read_after(&mine, read, advanced),
             Probe::Before(_) if advanced => {
                 self.probe = edges(&mine).map_or(Probe::Again, |(first, _)| Probe::Before(first));
+                Verdict::Again
             }
-            Probe::Before(_) | Probe::Only(_) => return self.next_filter(),
+            Probe::Before(_) | Probe::Only(_) => self.next_filter(),
+        };
+        match verdict {
+            Verdict::Again if self.reads >= READS_MAX => Verdict::Finished { complete: false },
+            verdict => verdict,
         }
-        if self.reads >= READS_MAX { Verdict::Finished { complete: false } } else { Verdict::Again }
+    }
+
+    fn read_again(&mut self, mine: &[&Record], read: Read<'_>) -> Verdict {
+        self.said_more |= read.says_more && !read.whole;
+        if read.whole || mine.is_empty() {
+            return Verdict::Finished { complete: read.whole };
+        }
+        let shown: Vec<IdHash> = mine.iter().map(|record| record.id).collect();
+        let is_first = self.last.is_empty();
+        let is_same = shown == self.last;
+        self.same = if is_same { self.same + 1 } else { 0 };
+        self.last = shown;
+        if read.brought > 0 {
+            self.evidence = 0.0;
+        } else if self.searched_before {
+            return Verdict::Finished { complete: true };
+        } else if !is_first && !is_same {
+            // Only a read in another order than the one before it was drawn anew, and says something about the rest.
+            self.evidence += evidence(mine.len(), self.ids.len());
+        }
+        if self.evidence >= -MISS.ln() {
+            return Verdict::Finished { complete: true };
+        }
+        if self.same >= STABLE_AFTER && !self.searched_before {
+            self.edges = edges(mine);
+            self.probe = self.edges.clone().map_or(Probe::Again, |(_, last)| Probe::After(last));
+        }
+        Verdict::Again
+    }
+
+    fn read_after(&mut self, mine: &[&Record], read: Read<'_>, advanced: bool) -> Verdict {
+        if advanced {
+            self.is_cursor_known = true;
+            self.probe = edges(mine).map_or(Probe::Again, |(_, last)| Probe::After(last));
+            return if read.whole { Verdict::Finished { complete: true } } else { Verdict::Again };
+        }
+        if (read.whole || !read.says_more) && (self.is_cursor_known || !self.said_more) {
+            // The end behind cursors that work, or behind full pages that say they are all.
+            return Verdict::Finished { complete: true };
+        }
+        let first = self.edges.take().map(|(first, _)| first);
+        self.probe = first.map_or(Probe::Again, Probe::Before);
+        Verdict::Again
     }
 
     /// Whether the next request carries a cursor inside the second.
@@ -191,11 +215,13 @@ impl CrowdedSecond {
             Some(_) | None => Verdict::Finished { complete: false },
         }
     }
+}
 
-    fn dry_reads_wanted(&self) -> u32 {
-        let hidden = 1.0 - LIMIT as f64 / self.ids.len().max(1) as f64;
-        if hidden <= 0.0 { 1 } else { (MISS.ln() / hidden.ln()).ceil() as u32 }
-    }
+/// What a read of `shown` records that brings nothing new says about the rest, of which `known` are known: the chance that it would
+/// have missed a single one that is not, in nats.
+fn evidence(shown: usize, known: usize) -> f64 {
+    let hidden = 1.0 - shown as f64 / (known.max(shown) + 1) as f64;
+    -hidden.ln()
 }
 
 fn edges(records: &[&Record]) -> Option<(String, String)> {

@@ -60,6 +60,9 @@ pub struct Cursor {
     /// Seconds not yet settled that hold more records than a page, with the number found.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub crowded: BTreeMap<i64, u64>,
+    /// The crowded second that a sweep has searched in full last: while nothing newer comes it is not searched again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<i64>,
     /// Records of stored completions from which reading can go on.
     #[serde(default, skip_serializing_if = "Anchors::is_empty")]
     pub anchors: Anchors,
@@ -96,6 +99,7 @@ impl Cursor {
             slice_seconds: FIRST_SLICE_SECONDS,
             direction: None,
             crowded: BTreeMap::new(),
+            searched: None,
             anchors: Anchors::default(),
             finished: false,
         }

@@ -68,6 +68,11 @@ impl Held {
         self.ids.contains(&(second, id))
     }
 
+    /// Whether this id is held of whatever second. Looks at every one of them.
+    pub fn contains_id(&self, id: IdHash) -> bool {
+        self.ids.contains_id(id)
+    }
+
     /// The ids held of one second.
     pub fn of_second(&self, second: i64) -> impl Iterator<Item = IdHash> + '_ {
         self.ids.of_second(second)

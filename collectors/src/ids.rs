@@ -32,6 +32,11 @@ impl Ids {
         self.pieces.get(self.place(entry)).is_some_and(|piece| piece.binary_search(entry).is_ok())
     }
 
+    /// Whether this id is there with whatever second.
+    pub fn contains_id(&self, id: IdHash) -> bool {
+        self.pieces.iter().flatten().any(|entry| entry.1 == id)
+    }
+
     /// Those of one second.
     pub fn of_second(&self, second: i64) -> impl Iterator<Item = IdHash> + '_ {
         let from = self.pieces.partition_point(|piece| ends_before(piece, second));

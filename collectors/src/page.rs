@@ -45,6 +45,28 @@ pub struct Malformed {
 }
 
 impl ListPage {
+    /// How many records it shows, usable or not.
+    pub fn len(&self) -> usize {
+        self.records.len() + self.unusable.len()
+    }
+
+    /// Whether it shows none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Drops what it shows a second time; answers whether there was any.
+    pub fn drop_repeats(&mut self) -> bool {
+        let mut ids: Vec<_> = self.records.iter().map(|record| record.id).collect();
+        ids.sort_unstable();
+        let repeats = ids.windows(2).any(|pair| pair[0] == pair[1]);
+        if repeats {
+            let mut shown = std::collections::HashSet::with_capacity(ids.len());
+            self.records.retain(|record| shown.insert(record.id));
+        }
+        repeats
+    }
+
     /// Reads a body, whose records are dated by this field. Several complete list documents one after another count as one
     /// page.
     pub fn parse(body: &Bytes, time: TimeField) -> Result<Self, Malformed> {

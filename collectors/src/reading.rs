@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{anchors::Anchor, head::LAST_SECOND, page::ListPage};
+use crate::{anchors::Anchor, head::LAST_SECOND, page::ListPage, page_size::PageSize};
 
 /// A stretch of time of which `from ..= to` is not read yet. Pages take away from its upper or lower end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub struct Reading {
     /// The second at which the list is being walked: behind `from` after a fall back to an older anchor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<i64>,
-    /// A crowded second under search, and how many reads of it in a row brought nothing new.
+    /// A crowded second under search, and how sure its reads make it that nothing of it is hidden: in thousandths of a nat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dry: Option<(i64, u32)>,
     /// Pages read so far.
@@ -41,9 +41,6 @@ pub struct Reading {
     /// The second of the anchor behind which the list looked empty: believed when it looks so once more after reading up to it.
     #[serde(skip)]
     pub doubted: Option<i64>,
-    /// Empty pages with `has_more` that came one after the other.
-    #[serde(skip)]
-    pub empty: u32,
 }
 
 impl Reading {
@@ -62,7 +59,6 @@ impl Reading {
             pages: 0,
             fresh: false,
             doubted: None,
-            empty: 0,
         }
     }
 
@@ -153,14 +149,16 @@ pub struct Seen {
     pub min: i64,
     /// Latest second, 0 without records.
     pub max: i64,
-    /// Whether more follows.
+    /// Whether more may follow.
     pub has_more: bool,
+    /// Whether the page says so itself. One that is as full as pages are may be cut, whatever it says.
+    pub says_more: bool,
 }
 
 impl Seen {
-    /// Looks at a page that was asked for with this limit. A page that does not say whether more follows is the last one
-    /// only if it is not full.
-    pub fn of(page: &ListPage, limit: usize) -> Self {
+    /// Looks at a page. One that does not say whether more follows is the last one only if it shows fewer records than it was
+    /// asked for.
+    pub fn of(page: &ListPage, size: &PageSize) -> Self {
         let seconds = || page.records.iter().map(|record| record.second);
         let (min, max) = (seconds().min(), seconds().max());
         let order = match (min, max) {
@@ -170,8 +168,11 @@ impl Seen {
             _ if seconds().is_sorted_by(|a, b| a >= b) => Order::Descending,
             _ => Order::Mixed,
         };
-        let has_more = page.has_more.unwrap_or(page.records.len() + page.unusable.len() >= limit);
-        Self { order, min: min.unwrap_or(0), max: max.unwrap_or(0), has_more }
+        let count = page.records.len() + page.unusable.len();
+        let says_more = page.has_more.unwrap_or(count >= size.limit());
+        let may_be_cut = size.is_full(count) || (order != Order::Flat && size.is_default(count));
+        let has_more = says_more || may_be_cut;
+        Self { order, min: min.unwrap_or(0), max: max.unwrap_or(0), has_more, says_more }
     }
 }
 

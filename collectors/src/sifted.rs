@@ -4,11 +4,15 @@ use crate::{
     client::Answer,
     reading::Reading,
     record::{IdHash, Record, Unusable},
+    tally::Anomaly,
     walk::{Task, Walk},
 };
 
 /// Records smaller than this part of their page are copied out, so that a re-read page does not stay in memory for one new record.
 const COPY_BELOW: usize = 4;
+
+/// The most comparisons with which records of another second are looked for, in one page: a millisecond.
+const REDATED_LOOKS_MAX: usize = 1_000_000;
 
 /// What a page brought.
 #[derive(Debug, Default)]
@@ -54,23 +58,34 @@ impl Walk {
         }
         sifted.records.sort_unstable_by_key(|record| (record.second, record.id));
         sifted.records.dedup_by_key(|record| (record.second, record.id));
-        let records = &answer.page.records;
         for unusable in &answer.page.unusable {
             let second = unusable
                 .near
                 .unwrap_or(answer.page.records.first().map_or(before.from, |first| first.second));
             let id = IdHash::of_bytes(&unusable.raw);
-            // Its neighbours change from read to read, and with them the guess at its second.
-            let mut guesses = records.iter().map(|record| record.second).chain([second]);
-            let is_held = guesses.any(|guess| self.held.contains(guess, id));
+            let is_held = self.is_known(&answer.page, unusable) || self.held.contains(second, id);
             let is_new = second >= self.cursor.settled && !is_held;
             if wanted(second) && is_new && !sifted.marks.contains(&(second, id)) {
                 sifted.marks.push((second, id));
                 sifted.unusable.push(unusable.clone());
             }
         }
+        self.count_redated(&sifted.records);
         sifted.marks.extend(sifted.records.iter().map(|record| (record.second, record.id)));
         sifted.release_page();
         sifted
+    }
+
+    /// Counts new records that were delivered under another second already. They are delivered again: nothing but the id says that
+    /// they are the same, and ids are kept by their seconds.
+    fn count_redated(&mut self, records: &[Record]) {
+        if records.len().saturating_mul(self.held.len()) > REDATED_LOOKS_MAX {
+            return;
+        }
+        for record in records {
+            if self.held.contains_id(record.id) {
+                self.tally.note(Anomaly::Redated);
+            }
+        }
     }
 }

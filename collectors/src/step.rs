@@ -1,13 +1,8 @@
 //! One request of a walk, and what follows from its answer: which records are new, which ids are held, where the walk stands.
 
-use serde::Deserialize;
-
 use crate::{
-    LIMIT,
-    anchors::Anchor,
     audit_logs, chat_completions,
-    client::{Answer, Client},
-    crowded::{CrowdedSecond, Verdict},
+    client::Answer,
     cursor::Cursor,
     error::{CollectError, CollectErrorKind},
     held::PartChange,
@@ -15,7 +10,6 @@ use crate::{
     reading::{Reading, Seen, Turn},
     record::{IdHash, Record, Unusable},
     sifted::Sifted,
-    tally::Anomaly,
     walk::{List, Task, Walk},
 };
 
@@ -52,68 +46,22 @@ pub struct Change {
 }
 
 impl Walk {
-    /// Sends one request. After an error the walk stands where it stood, and can be asked again.
-    pub async fn step(&mut self, client: &Client, task: Task) -> Result<Page, CollectError> {
-        let now = client.now();
-        let reading = self.begin(task, now);
-        let dated = client.is_dated();
-        let query = self.list.query(&reading, task, self.crowds[task as usize].as_ref());
-        match client.list(&query, self.list.scope(), self.list.time(), self.lane(task, now)).await {
-            Ok(answer) => {
-                // Before the first `Date` only a local clock that may be years ahead told when the sweep began.
-                if let Some(sweep) = self.cursor.sweep.as_mut().filter(|_| !dated) {
-                    sweep.began = sweep.began.min(client.now());
-                }
-                if let Err(repeated) = self.last_page.check(&query, &answer.page) {
-                    self.tally.note(Anomaly::RepeatedPage);
-                    return Err(repeated.into());
-                }
-                self.take(task, reading, answer, client.now())
-            }
-            Err(error) => self.refused(task, reading, error, now),
-        }
-    }
-
-    fn refused(
+    /// Takes a page in that is believed.
+    pub(crate) fn take(
         &mut self,
         task: Task,
-        mut reading: Reading,
-        error: CollectError,
+        before: Reading,
+        answer: Answer,
+        seen: Seen,
         now: i64,
     ) -> Result<Page, CollectError> {
-        let about_cursor = match &error.kind {
-            CollectErrorKind::ParameterRefused { status, param } => {
-                *status == 404 || param.starts_with("after") || param.starts_with("before")
-            }
-            CollectErrorKind::NotFound => true,
-            _ => false,
-        };
-        if about_cursor
-            && let Some(crowd) = self.crowds[task as usize].as_mut().filter(|crowd| crowd.asks_with_cursor())
-        {
-            let verdict = crowd.refused();
-            let turn = self.leave_crowd(task, &mut reading, verdict, None);
-            return Ok(self.page(task, reading, turn, Sifted::default(), now));
-        }
-        if about_cursor && reading.anchor.is_some() {
-            self.crowds[task as usize] = None;
-            self.tally.note(Anomaly::CursorLost);
-            chat_completions::fall_back(&mut reading, &mut self.cursor.anchors, "the API does not know it");
-            return Ok(self.page(task, reading, Turn::Discard, Sifted::default(), now));
-        }
-        Err(error)
-    }
-
-    fn take(&mut self, task: Task, before: Reading, answer: Answer, now: i64) -> Result<Page, CollectError> {
-        let seen = Seen::of(&answer.page, LIMIT);
         let (records, unusable) = (answer.page.records.len(), answer.page.unusable.len());
         tracing::debug!(?task, ?seen, records, unusable, from = before.from, to = before.to, "page");
         let mut reading = before.clone();
-        self.note_page(task, &before, &answer.page, seen);
         self.leave_lost_crowd(task, &answer.page);
         if self.crowds[task as usize].is_some() {
             let sifted = self.sift(task, &answer, &before, now);
-            let turn = self.read_crowd(task, &mut reading, &answer.page, seen, sifted.records.len());
+            let turn = self.read_crowd(task, &mut reading, &answer.page, seen, sifted.records.len(), true);
             return Ok(self.page(task, reading, turn, sifted, now));
         }
         if task == Task::Sweep && self.cut_slice(&mut reading, seen, now) {
@@ -140,14 +88,9 @@ impl Walk {
                 let anchor = answer.page.records.iter().rev().find_map(chat_completions::anchor_of);
                 self.pass(&mut reading, anchor, second)
             } else {
-                // The last sweep before it is settled searches it once more: it may have got late records.
-                let dry = reading.dry.filter(|(of, _)| *of == second).map_or(0, |(_, dry)| dry);
-                let horizon = self.cursor.horizon(self.began(now), self.overlap());
-                let is_last = task == Task::Sweep && second < horizon;
-                let searched_before = !is_last && self.cursor.crowded.contains_key(&second);
-                let crowd = CrowdedSecond::new(second, self.held.of_second(second), searched_before, dry);
+                let crowd = self.begin_crowd(task, &reading, second, now);
                 self.crowds[task as usize] = Some(crowd);
-                self.read_crowd(task, &mut reading, &answer.page, seen, sifted.records.len())
+                self.read_crowd(task, &mut reading, &answer.page, seen, sifted.records.len(), false)
             };
         }
         Ok(self.page(task, reading, turn, sifted, now))
@@ -161,16 +104,17 @@ impl Walk {
         now: i64,
     ) -> Result<Turn, CollectErrorKind> {
         let Cursor { direction, anchors, .. } = &mut self.cursor;
-        match &mut self.list {
-            List::AuditLogs(_, doubts) => audit_logs::advance(reading, seen, direction, doubts, now),
-            List::ChatCompletions(_, doubts) => {
-                chat_completions::advance(reading, page, seen, direction, anchors, doubts)
+        match &self.list {
+            List::AuditLogs(_) => audit_logs::advance(reading, seen, direction, &mut self.empty_is_end, now),
+            List::ChatCompletions(_) => {
+                let ignored = &mut self.ignored_cursors;
+                chat_completions::advance(reading, page, seen, direction, anchors, ignored)
             }
         }
     }
 
     fn cut_slice(&mut self, reading: &mut Reading, seen: Seen, now: i64) -> bool {
-        if !matches!(self.list, List::AuditLogs(..)) {
+        if !matches!(self.list, List::AuditLogs(_)) {
             return false;
         }
         let shorter = audit_logs::shorter_slice(reading, seen, now, self.cursor.slice_seconds)
@@ -181,83 +125,8 @@ impl Walk {
         shorter.is_some()
     }
 
-    /// A page of completions that does not show the second under search was asked for with a gone anchor, or is an answer to
-    /// something else. What was found is held, so that the search begins anew when the second is met again.
-    fn leave_lost_crowd(&mut self, task: Task, page: &ListPage) {
-        let crowd = &mut self.crowds[task as usize];
-        if matches!(self.list, List::ChatCompletions(..))
-            && crowd.as_ref().is_some_and(|crowd| crowd.is_lost(page))
-        {
-            *crowd = None;
-        }
-    }
-
-    fn read_crowd(
-        &mut self,
-        task: Task,
-        reading: &mut Reading,
-        page: &ListPage,
-        seen: Seen,
-        brought: usize,
-    ) -> Turn {
-        let kind_of = kind_field(&self.list);
-        let Some(crowd) = self.crowds[task as usize].as_mut() else {
-            return Turn::More;
-        };
-        let second = crowd.second;
-        let beyond = if reading.down { seen.min < second } else { seen.max > second };
-        let whole = !seen.has_more || (beyond && !page.records.is_empty());
-        let verdict = crowd.read(page, whole, brought, kind_of);
-        reading.dry = Some((second, crowd.dry()));
-        let mine = page.records.iter().rfind(|record| record.second == second);
-        self.leave_crowd(task, reading, verdict, mine.and_then(chat_completions::anchor_of))
-    }
-
-    fn leave_crowd(
-        &mut self,
-        task: Task,
-        reading: &mut Reading,
-        verdict: Verdict,
-        anchor: Option<Anchor>,
-    ) -> Turn {
-        let Verdict::Finished { complete } = verdict else {
-            return Turn::More;
-        };
-        let Some(crowd) = self.crowds[task as usize].take() else {
-            return Turn::More;
-        };
-        reading.dry = None;
-        let (second, found) = (crowd.second, crowd.found());
-        // A list whose `has_more` never ends makes a crowd of any second.
-        let is_crowded = found >= LIMIT as u64;
-        if is_crowded && self.cursor.crowded.insert(second, found).is_none_or(|before| before < found) {
-            if complete {
-                self.tally.note(Anomaly::CrowdedSecond);
-                tracing::debug!(second, found, "crowded second: more than a page holds, likely all found");
-            } else {
-                self.tally.note(Anomaly::CrowdedSecondUnsure);
-                tracing::warn!(
-                    second,
-                    found,
-                    "crowded second: more than a page holds, perhaps not all found"
-                );
-            }
-        }
-        self.pass(reading, anchor, second)
-    }
-
-    fn pass(&mut self, reading: &mut Reading, anchor: Option<Anchor>, second: i64) -> Turn {
-        let done = match &mut self.list {
-            List::AuditLogs(..) => reading.pass(second),
-            List::ChatCompletions(..) => {
-                chat_completions::pass(reading, anchor, second, self.cursor.direction)
-            }
-        };
-        if done { Turn::Done } else { Turn::More }
-    }
-
     fn offer_anchors(&mut self, page: &ListPage, now: i64) {
-        if !matches!(self.list, List::ChatCompletions(..)) {
+        if !matches!(self.list, List::ChatCompletions(_)) {
             return;
         }
         // First and last of the page are enough: the list thins itself out anyway, and the last second may be cut.
@@ -276,7 +145,14 @@ impl Walk {
     }
 
     /// Settles the books of a page: holds, lets go, moves the cursor.
-    fn page(&mut self, task: Task, reading: Reading, turn: Turn, sifted: Sifted, now: i64) -> Page {
+    pub(crate) fn page(
+        &mut self,
+        task: Task,
+        reading: Reading,
+        turn: Turn,
+        sifted: Sifted,
+        now: i64,
+    ) -> Page {
         let done = turn == Turn::Done;
         let late = self.lateness(task, &sifted.records, now);
         let floor = self.cursor.floor(self.began(now), self.overlap());
@@ -339,24 +215,4 @@ impl Walk {
             self.held.let_go(below);
         }
     }
-}
-
-/// Reads the field of a record by which the list can be filtered inside a second.
-fn kind_field(list: &List) -> fn(&Record) -> Option<String> {
-    match list {
-        List::AuditLogs(..) => |record| kinds(record).event_type,
-        List::ChatCompletions(..) => |record| kinds(record).model,
-    }
-}
-
-#[derive(Default, Deserialize)]
-struct Kinds {
-    #[serde(default, rename = "type")]
-    event_type: Option<String>,
-    #[serde(default)]
-    model: Option<String>,
-}
-
-fn kinds(record: &Record) -> Kinds {
-    serde_json::from_slice(&record.raw).unwrap_or_default()
 }

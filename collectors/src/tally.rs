@@ -44,6 +44,12 @@ pub enum Anomaly {
     OutsideWindow,
     /// The same page as for another request.
     RepeatedPage,
+    /// Records that the filter leaves out.
+    Unfiltered,
+    /// A page with a record that it shows twice.
+    DoubledInPage,
+    /// A record that was delivered before under another second.
+    Redated,
     /// The record behind the cursor is gone, or the cursor has no effect.
     CursorLost,
     /// A second with more records than a page, all of them found as far as can be told.
@@ -54,13 +60,16 @@ pub enum Anomaly {
 
 impl Anomaly {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Malformed,
         Self::Unordered,
         Self::Reversed,
         Self::EmptyWithMore,
         Self::OutsideWindow,
         Self::RepeatedPage,
+        Self::Unfiltered,
+        Self::DoubledInPage,
+        Self::Redated,
         Self::CursorLost,
         Self::CrowdedSecond,
         Self::CrowdedSecondUnsure,
@@ -75,6 +84,9 @@ impl Anomaly {
             Self::EmptyWithMore => "empty_with_more",
             Self::OutsideWindow => "outside_window",
             Self::RepeatedPage => "repeated_page",
+            Self::Unfiltered => "unfiltered",
+            Self::DoubledInPage => "doubled_in_page",
+            Self::Redated => "redated",
             Self::CursorLost => "cursor_lost",
             Self::CrowdedSecond => "crowded_second",
             Self::CrowdedSecondUnsure => "crowded_second_unsure",

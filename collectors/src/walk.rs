@@ -7,23 +7,23 @@ use tokio::time::Instant;
 use crate::{
     audit_logs::{self, AuditLogs},
     budget::Lane,
-    chat_completions::{self, ChatCompletions},
-    crowded::{CrowdedSecond, Probe},
+    chat_completions::ChatCompletions,
+    crowded::CrowdedSecond,
     cursor::{Cursor, Direction, Sweep},
-    head::TimeField,
+    doubt::Doubts,
     held::Held,
-    last_page::LastPage,
+    page_size::PageSize,
     reading::Reading,
     tally::Tally,
 };
 
-/// A list and its filters, with what this process has learned of its habits.
-#[derive(Debug)]
+/// A list and its filters.
+#[derive(Debug, Clone)]
 pub enum List {
     /// Audit logs.
-    AuditLogs(AuditLogs, audit_logs::Doubts),
+    AuditLogs(AuditLogs),
     /// Stored chat completions.
-    ChatCompletions(ChatCompletions, chat_completions::Doubts),
+    ChatCompletions(ChatCompletions),
 }
 
 /// How often, and how far back, a walk reads.
@@ -60,7 +60,12 @@ pub struct Walk {
     pub(crate) timing: Timing,
     pub(crate) crowds: [Option<CrowdedSecond>; 3],
     pub(crate) held_warned: bool,
-    pub(crate) last_page: LastPage,
+    pub(crate) doubts: Doubts,
+    pub(crate) size: PageSize,
+    /// Whether `has_more` was found to say nothing on an empty page. Like what follows, learned by this process.
+    pub(crate) empty_is_end: bool,
+    /// Cursors in a row that were read a moment ago and had no effect.
+    pub(crate) ignored_cursors: u32,
     /// Up to which second everything was seen that showed then; `None` while that cannot be told.
     pub(crate) read_to: Option<i64>,
     pub(crate) tally: Tally,
@@ -95,7 +100,10 @@ impl Walk {
             timing,
             crowds: [None, None, None],
             held_warned: false,
-            last_page: LastPage::default(),
+            doubts: Doubts::default(),
+            size: PageSize::default(),
+            empty_is_end: false,
+            ignored_cursors: 0,
             read_to,
             tally: Tally::default(),
             polls,
@@ -190,7 +198,7 @@ impl Walk {
             let reading = reading.clone();
             // Another task may have found meanwhile in which direction the list answers.
             let turned = match (&self.list, task, self.cursor.direction) {
-                (List::AuditLogs(..), _, _) | (_, Task::Search, _) | (_, _, None) => false,
+                (List::AuditLogs(_), _, _) | (_, Task::Search, _) | (_, _, None) => false,
                 (_, _, Some(direction)) => reading.down != (direction == Direction::Descending),
             };
             return if turned { self.turned(reading) } else { reading };
@@ -257,14 +265,14 @@ impl Walk {
     /// The next stretch of a sweep, from `lo`.
     fn slice(&self, lo: i64, now: i64) -> Reading {
         match &self.list {
-            List::AuditLogs(..) => {
+            List::AuditLogs(_) => {
                 let hi = lo.saturating_add(self.cursor.slice_seconds - 1);
                 match self.cursor.until {
                     Some(until) => Reading::new(lo, Some(hi.min(until))),
                     None => Reading::new(lo, (hi < now).then_some(hi)),
                 }
             }
-            List::ChatCompletions(..) => self.start_at(lo, self.cursor.until),
+            List::ChatCompletions(_) => self.start_at(lo, self.cursor.until),
         }
     }
 
@@ -279,37 +287,9 @@ impl Walk {
     }
 
     fn start_at(&self, lo: i64, hi: Option<i64>) -> Reading {
-        let chat = matches!(self.list, List::ChatCompletions(..));
+        let chat = matches!(self.list, List::ChatCompletions(_));
         let down = chat && self.cursor.direction == Some(Direction::Descending);
         let anchor = if chat && !down { self.cursor.anchors.before(lo).cloned() } else { None };
         Reading { down, anchor, ..Reading::new(lo, hi) }
-    }
-}
-
-impl List {
-    pub(crate) fn query(&self, reading: &Reading, task: Task, crowd: Option<&CrowdedSecond>) -> String {
-        let probe: Option<&Probe> = crowd.map(|crowd| &crowd.probe);
-        match self {
-            Self::AuditLogs(filters, _) => {
-                let window = crowd.map_or(reading.window(), |crowd| (crowd.second, Some(crowd.second)));
-                filters.query(window, probe)
-            }
-            Self::ChatCompletions(filters, _) => filters.query(reading, task == Task::Search, probe),
-        }
-    }
-
-    pub(crate) fn scope(&self) -> &'static str {
-        match self {
-            Self::AuditLogs(..) => audit_logs::SCOPE,
-            Self::ChatCompletions(..) => chat_completions::SCOPE,
-        }
-    }
-
-    /// The field that dates the records of the list.
-    pub(crate) fn time(&self) -> TimeField {
-        match self {
-            Self::AuditLogs(..) => TimeField::EffectiveAt,
-            Self::ChatCompletions(..) => TimeField::Created,
-        }
     }
 }

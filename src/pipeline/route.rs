@@ -155,9 +155,7 @@ impl Route {
         let before = saved.as_ref().map(|saved| saved.cursor.clone());
         let tenant = match (&saved, self.plan) {
             // A window that is read once must know from the start what there is to read.
-            (None, Plan::Past { .. }) => {
-                self.source.has_tenant_walk(&client, self.tenant_walk).await? == Some(true)
-            }
+            (None, Plan::Past { .. }) => self.has_tenant_walk(&client).await?,
             (Some(_), _) | (None, Plan::Follow { .. }) => false,
         };
         let clocks = Clocks::of(hello.now, client.clock_difference());
@@ -210,6 +208,21 @@ impl Route {
             }
         }
         Ok(Ended::ReadAll)
+    }
+
+    /// A look that keeps failing does not stop what reads the main list.
+    async fn has_tenant_walk(&self, client: &Client) -> Result<bool, Failure> {
+        let failure = match self.source.has_tenant_walk(client, self.tenant_walk).await {
+            Ok(found) => return Ok(found == Some(true)),
+            Err(error) => Failure::from(error),
+        };
+        match judge(&failure).action {
+            Action::Wait(_) | Action::BackOff => Err(failure),
+            Action::Park | Action::End | Action::Stop => {
+                tracing::warn!(error = %failure, "tenant-scoped events cannot be looked for and are left out of this window");
+                Ok(false)
+            }
+        }
     }
 
     /// Batches that there are at a time: those on their way and one being gathered. More would only fill memory.

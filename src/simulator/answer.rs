@@ -1,10 +1,12 @@
 //! From a request to its reply: which endpoint, which key, which answer.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use rand::RngExt;
 
 use super::{
-    envelope,
+    chaos, envelope,
     faults::{self, Fault},
     habits::Habit,
     list::{Page, Picked},
@@ -15,6 +17,9 @@ use super::{
     wire::{Endpoint, Refusal, Reply, Request},
     world::List,
 };
+
+/// What stands for an empty list in some of the API's answers.
+const NULL: &[u8] = br#"{"object":"list","data":null,"first_id":null,"last_id":null,"has_more":false}"#;
 
 /// So many of the last requests are kept.
 const SEEN_MAX: usize = 10_000;
@@ -32,11 +37,12 @@ impl Simulator {
             Ok(body) => Reply::json(200, body),
             Err(refusal) => refusal.reply(),
         };
+        let slow = if let Some(Fault::Slow(time)) = fault { time } else { Duration::ZERO };
         if let Some(fault) = fault {
             faults::apply(fault, &mut reply);
         }
         state.add_headers(&mut reply, now);
-        reply.latency = state.options.latency;
+        reply.latency = state.options.latency + slow;
         *state.counters.entry((endpoint, reply.status)).or_default() += 1;
         if state.seen.len() == SEEN_MAX {
             state.seen.pop_front();
@@ -72,23 +78,51 @@ impl State {
         if request.method != "GET" {
             return Err(stored::not_allowed("GET"));
         }
-        let ask = Ask::read(list, &request.query, self.habits)?;
-        self.page(&ask, fault, now)
+        let mut ask = match fault {
+            Some(Fault::Unfiltered) => Ask { limit: 100, ..Ask::read(list, "", self.habits)? },
+            Some(_) | None => Ask::read(list, &request.query, self.habits)?,
+        };
+        let habit = self.habits.has(Habit::Capped).then_some(chaos::CAP);
+        let cap = if let Some(Fault::Capped(cap)) = fault { Some(*cap) } else { habit };
+        ask.limit = ask.limit.min(cap.unwrap_or(usize::MAX));
+        let (page, shows) = self.page(&ask, fault, now)?;
+        let before = self.last_answer.insert(endpoint, Some(page.clone()).filter(|_| shows));
+        match (fault, before.flatten()) {
+            (Some(Fault::Earlier), Some(before)) => Ok(before),
+            (Some(_) | None, _) => Ok(page),
+        }
     }
 
-    fn page(&mut self, ask: &Ask, fault: Option<&Fault>, now: i64) -> Result<Bytes, Refusal> {
+    /// A page, and whether it shows a record.
+    fn page(&mut self, ask: &Ask, fault: Option<&Fault>, now: i64) -> Result<(Bytes, bool), Refusal> {
         if let Some(Fault::SamePage) = fault
             && let Some(page) = self.last_page.get(&ask.scope)
         {
-            return Ok(page.clone());
+            return Ok((page.clone(), true));
         }
         let page = Page { world: &self.world, ask, habits: self.habits, now };
         let mut picked = page.pick(&mut self.rng)?;
-        if let Some(Fault::EmptyPage) = fault {
-            picked = Picked { numbers: Vec::new(), has_more: true };
+        if self.habits.has(Habit::FullEnds) && picked.numbers.len() >= ask.limit {
+            picked.has_more = false;
         }
-        let bodies: Vec<_> = picked.numbers.iter().map(|number| self.world.body(*number)).collect();
-        let null_edges = self.habits.has(Habit::NullEdges);
+        match fault {
+            Some(Fault::EmptyPage) => picked = Picked { numbers: Vec::new(), has_more: true },
+            Some(Fault::Twice) => {
+                picked.numbers = picked.numbers.iter().flat_map(|number| [*number; 2]).collect();
+            }
+            Some(Fault::Null) => return Ok((Bytes::from_static(NULL), false)),
+            Some(_) | None => {}
+        }
+        let mut bodies: Vec<_> = picked.numbers.iter().map(|number| self.world.body(*number)).collect();
+        let damaged;
+        if let Some(Fault::Damaged) = fault
+            && !bodies.is_empty()
+        {
+            let at = self.rng.random_range(0..bodies.len());
+            damaged = chaos::damaged(bodies[at], &mut self.rng);
+            bodies[at] = &damaged;
+        }
+        let null_edges = self.habits.has(Habit::NullEdges) || matches!(fault, Some(Fault::Damaged));
         let mut body = if let Some(Fault::Documents(count)) = fault {
             envelope::documents(&bodies, *count, picked.has_more, null_edges)
         } else {
@@ -97,11 +131,11 @@ impl State {
         if self.habits.has(Habit::Pretty) {
             body = envelope::pretty(&body);
         }
-        let body = Bytes::from(body);
-        if picked.has_more && !bodies.is_empty() {
+        let (body, shows) = (Bytes::from(body), !bodies.is_empty());
+        if shows {
             self.last_page.insert(ask.scope, body.clone());
         }
-        Ok(body)
+        Ok((body, shows))
     }
 
     /// The headers of every reply; whom a key belongs to is not told to a wrong one.

@@ -1,11 +1,15 @@
 //! What goes wrong on the way: by habit, or by a test's script.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use rand::{RngExt, rngs::StdRng};
 
 use super::{
+    chaos,
     habits::{Habit, Habits},
     wire::{Endpoint, Refusal, Reply},
 };
@@ -39,8 +43,26 @@ pub enum Fault {
     Documents(usize),
     /// A list answers an empty page with `has_more`.
     EmptyPage,
-    /// A list answers its last page with `has_more` once more.
+    /// A list answers its last page that was not empty once more.
     SamePage,
+    /// The answer to the request before, of whichever list of the endpoint, unless that was empty.
+    Earlier,
+    /// `null` where the records should be.
+    Null,
+    /// The newest page of the list, whatever was asked for.
+    Unfiltered,
+    /// A page of at most so many records.
+    Capped(usize),
+    /// Each record twice.
+    Twice,
+    /// One record that is not JSON.
+    Damaged,
+    /// A byte order mark before the body.
+    Mark,
+    /// The body as gzip, asked for or not.
+    Gzip,
+    /// The right answer, after a while.
+    Slow(Duration),
 }
 
 impl Fault {
@@ -78,6 +100,12 @@ impl Faults {
             return Some(fault);
         }
         let list = matches!(endpoint, Endpoint::AuditLogs | Endpoint::Completions);
+        if list
+            && habits.has(Habit::Chaos)
+            && let Some(fault) = chaos::next(now, rng)
+        {
+            return Some(fault);
+        }
         let mut hit = |habit| habits.has(habit) && rng.random_ratio(1, ONE_IN);
         let fault = if hit(Habit::Throttle) {
             throttled(now, rng)
@@ -110,7 +138,7 @@ impl Faults {
 }
 
 /// The time to wait in each of its spellings, and left out.
-fn throttled(now: i64, rng: &mut StdRng) -> Fault {
+pub(super) fn throttled(now: i64, rng: &mut StdRng) -> Fault {
     let headers = match rng.random_range(0..4) {
         0 => vec![("retry-after", "1".to_owned())],
         1 => vec![("retry-after", http_date(now.saturating_add(2)))],
@@ -162,7 +190,21 @@ pub(super) fn apply(fault: Fault, reply: &mut Reply) {
         Fault::CutAt(bytes) => reply.cut = Some(bytes.min(reply.body.len().saturating_sub(1))),
         Fault::Close => reply.cut = Some(0),
         Fault::Garbage => reply.body = [&reply.body[..], b"\n<!-- upstream"].concat().into(),
-        Fault::Documents(_) | Fault::EmptyPage | Fault::SamePage => {}
+        Fault::Mark => reply.body = [b"\xef\xbb\xbf", &reply.body[..]].concat().into(),
+        Fault::Gzip => {
+            reply.body = chaos::gzip(&reply.body);
+            reply.headers.push(("content-encoding", "gzip".to_owned()));
+        }
+        Fault::Slow(_) => {}
+        Fault::Documents(_)
+        | Fault::EmptyPage
+        | Fault::SamePage
+        | Fault::Earlier
+        | Fault::Null
+        | Fault::Unfiltered
+        | Fault::Capped(_)
+        | Fault::Twice
+        | Fault::Damaged => {}
     }
 }
 

@@ -46,6 +46,12 @@ pub enum Habit {
     EmptyPages,
     /// Some requests are answered with the page before.
     SamePage,
+    /// One answer of a list in eight is what a bad gateway makes of it.
+    Chaos,
+    /// Pages hold at most 20 records, whatever the limit.
+    Capped,
+    /// A full page says that nothing follows.
+    FullEnds,
     /// `effective_at[lt]` and `effective_at[lte]` are ignored.
     LteIgnored,
     /// The messages of one completion in five answer 404, as if it had been deleted after it was listed.
@@ -59,7 +65,7 @@ pub enum Habit {
 use Habit::*;
 
 /// Every habit with its name on the command line.
-const NAMES: [(&str, Habit); 24] = [
+const NAMES: [(&str, Habit); 27] = [
     ("ties", Ties),
     ("shuffle", Shuffle),
     ("newest", Newest),
@@ -80,6 +86,9 @@ const NAMES: [(&str, Habit); 24] = [
     ("has-more-forever", HasMoreForever),
     ("empty-pages", EmptyPages),
     ("same-page", SamePage),
+    ("chaos", Chaos),
+    ("capped", Capped),
+    ("full-ends", FullEnds),
     ("lte-ignored", LteIgnored),
     ("messages-gone", MessagesGone),
     ("messages-forbidden", MessagesForbidden),
@@ -95,8 +104,8 @@ const EXCLUSIVE: [&[Habit]; 4] = [
 ];
 
 /// What `all` stands for: every recorded habit that leaves a patient client able to collect everything.
-const ALL: [Habit; 11] =
-    [Ties, Shuffle, Newest, Late, DeletedNotFound, Crowded, Throttle, Errors, Cut, NullEdges, Pretty];
+const ALL: [Habit; 12] =
+    [Ties, Shuffle, Newest, Late, DeletedNotFound, Crowded, Throttle, Errors, Cut, NullEdges, Pretty, Chaos];
 
 /// A set of habits. Parsed from a comma list of names, in which `all` stands for every one that can be
 /// combined and a later name takes the place of an earlier one that it excludes. The default is

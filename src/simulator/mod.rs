@@ -11,6 +11,7 @@
 
 mod answer;
 mod arena;
+mod chaos;
 mod envelope;
 mod faults;
 mod generate;

@@ -54,8 +54,10 @@ pub(super) struct State {
     pub date_offset: i64,
     pub counters: Counters,
     pub seen: VecDeque<Seen>,
-    /// The last page of each list that said `has_more`.
+    /// The last page of each list that showed a record.
     pub last_page: HashMap<Scope, Bytes>,
+    /// The last answer of each endpoint, unless it was empty.
+    pub last_answer: HashMap<Endpoint, Option<Bytes>>,
     live: Live,
 }
 
@@ -89,6 +91,7 @@ impl Simulator {
             counters: Counters::new(),
             seen: VecDeque::new(),
             last_page: HashMap::new(),
+            last_answer: HashMap::new(),
             live,
             options,
         };

@@ -72,5 +72,7 @@ habit_cases! {
     every_record_arrives_once_when_has_more_never_ends: "ties,shuffle,has-more-forever";
     every_record_arrives_once_past_empty_pages: "ties,shuffle,empty-pages";
     every_record_arrives_once_when_pages_come_twice: "ties,shuffle,same-page";
+    every_record_arrives_once_through_chaos: "ties,shuffle,chaos";
+    every_record_arrives_once_through_chaos_in_a_stable_order: "chaos";
     every_record_arrives_once_with_all_habits_at_once: "all";
 }

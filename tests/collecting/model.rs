@@ -134,3 +134,10 @@ fn a_flat_page_beyond_the_window_is_no_end_before_the_direction_is_known() {
     let habits = "ties,shuffle,order-ignored";
     on_paused_time(read_window(List::Completions, habits, &seconds, 36, 163, 16));
 }
+
+/// Found by chance: exactly a page in one second, and a process that does not live long enough to try every filter.
+#[test]
+fn a_second_of_exactly_a_page_is_read_however_short_the_process_lives() {
+    let seconds = BTreeMap::from([(38, 51), (99, 2), (100, 100), (116, 95)]);
+    on_paused_time(read_window(List::AuditLogs, "ties,shuffle", &seconds, 28, 108, 6));
+}

@@ -125,3 +125,15 @@ async fn windows_that_are_read_side_by_side_bring_every_record_once() {
     let checkpoint = rig.checkpoint().await.expect("a checkpoint");
     assert!(checkpoint.walks.iter().all(|walk| walk.finished));
 }
+
+/// An API that has no other word for an empty list, from the first answer on.
+#[tokio::test(start_paused = true)]
+async fn a_run_ends_on_a_list_that_is_null() {
+    for list in [List::AuditLogs, List::Completions] {
+        let rig = RouteRig::new(list, records(list, 0));
+        rig.simulator.script((0..1000).map(|_| Fault::Null).collect());
+        let began = tokio::time::Instant::now();
+        assert!(matches!(rig.run().await, Ended::ReadAll));
+        assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+    }
+}

@@ -8,6 +8,7 @@ pub mod fake_elastic;
 pub mod fake_kibana;
 pub mod http;
 pub mod judge;
+pub mod logs;
 pub mod mounts;
 pub mod observed;
 pub mod openai;

@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, HashMap},
     num::NonZeroU32,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -36,6 +39,7 @@ pub struct Rig {
     pub simulator: Simulator,
     pub client: Arc<Client>,
     tamper: Arc<Mutex<Option<Tamper>>>,
+    body_max: Arc<AtomicUsize>,
     pub source: Source,
     pub tenant_walk: TenantWalk,
     pub timing: Timing,
@@ -63,10 +67,12 @@ impl Rig {
             List::Completions => (Source::ChatCompletions(ChatCompletions::default()), PROJECT_KEY),
         };
         let tamper = Arc::default();
+        let body_max = Arc::new(AtomicUsize::new(usize::MAX));
         let wire = Wire {
             simulator: simulator.clone(),
             tamper: Arc::clone(&tamper),
             latency: Duration::from_millis(20),
+            body_max: Arc::clone(&body_max),
         };
         let budget = KeyBudget::new(NonZeroU32::new(requests_per_second).unwrap());
         let settings = ClientSettings {
@@ -88,6 +94,7 @@ impl Rig {
             simulator,
             client: Arc::new(client),
             tamper,
+            body_max,
             source,
             tenant_walk: TenantWalk::Auto,
             timing,
@@ -103,6 +110,11 @@ impl Rig {
     /// From now on every request goes through `tamper`.
     pub fn tamper(&self, tamper: impl FnMut(&str) -> Result<String, TransportError> + Send + 'static) {
         *self.tamper.lock().unwrap() = Some(Box::new(tamper));
+    }
+
+    /// From now on no larger body is taken.
+    pub fn body_max(&self, bytes: usize) {
+        self.body_max.store(bytes, Ordering::Relaxed);
     }
 
     /// A reader as after a restart: from what was committed.

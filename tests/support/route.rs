@@ -330,6 +330,7 @@ fn wire(
         wire: Wire {
             simulator: simulator.clone(),
             tamper: Arc::default(),
+            body_max: Arc::new(AtomicUsize::new(usize::MAX)),
             latency: Duration::from_millis(20),
         },
         sent: AtomicUsize::new(0),

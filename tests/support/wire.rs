@@ -1,7 +1,10 @@
 //! The simulator as a transport: requests without sockets.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,8 @@ pub struct Wire {
     pub tamper: Arc<Mutex<Option<Tamper>>>,
     /// How long each answer takes.
     pub latency: Duration,
+    /// The largest body that is taken, as the real transport's own bound.
+    pub body_max: Arc<AtomicUsize>,
 }
 
 #[async_trait]
@@ -35,10 +40,12 @@ impl Transport for Wire {
         };
         let key = headers[header::AUTHORIZATION].to_str().unwrap().trim_start_matches("Bearer ").to_owned();
         let reply = self.simulator.answer(&Request::get(&target, &key));
+        tokio::time::sleep(reply.latency).await;
         let cut = reply.cut.map(|cut| cut.min(reply.body.len()));
         if cut.is_some() {
             return Err(TransportError::Unreachable("connection closed".to_owned()));
         }
+        let body_max = body_max.min(self.body_max.load(Ordering::Relaxed));
         if reply.body.len() > body_max {
             return Err(TransportError::TooLarge { bytes_max: body_max });
         }

@@ -1,0 +1,134 @@
+//! Whether a page can be the answer to its request. Nothing follows from one that cannot, least of all that a stretch of time is read.
+
+use crate::{
+    audit_logs, chat_completions,
+    client::Client,
+    crowd_search::kinds,
+    cursor::Direction,
+    doubt::Doubt,
+    page::ListPage,
+    reading::{Order, Reading, Seen},
+    record::{IdHash, Record, Unusable},
+    request::Request,
+    walk::{List, Task, Walk},
+};
+
+impl Walk {
+    /// What looks wrong about a page.
+    pub(crate) fn doubt(
+        &self,
+        task: Task,
+        reading: &Reading,
+        request: &Request,
+        page: &ListPage,
+        seen: Seen,
+        client: &Client,
+    ) -> Option<Doubt> {
+        if seen.order == Order::Empty {
+            return self.doubt_empty(page, seen);
+        }
+        let misplaced = match &self.list {
+            List::AuditLogs(_) => self.is_outside_window(task, reading, seen).then_some(Doubt::OutsideWindow),
+            List::ChatCompletions(_) => {
+                self.is_before_cursor(task, reading, page, seen).then_some(Doubt::BeforeCursor)
+            }
+        };
+        let found = if misplaced.is_some() {
+            misplaced
+        } else if seen.order == Order::Mixed {
+            Some(Doubt::Unordered)
+        } else if self.is_reversed(reading, seen) {
+            Some(Doubt::Reversed)
+        } else if self.is_unfiltered(task, page) {
+            Some(Doubt::Unfiltered)
+        } else {
+            None
+        };
+        found.or_else(|| client.answers_another(page, &request.span).then_some(Doubt::RepeatedPage))
+    }
+
+    fn doubt_empty(&self, page: &ListPage, seen: Seen) -> Option<Doubt> {
+        if page.is_null {
+            Some(Doubt::Null)
+        } else {
+            (seen.says_more && page.unusable.is_empty()).then_some(Doubt::EmptyWithMore)
+        }
+    }
+
+    /// Whether believing this wrongly only costs requests: a stretch of time that shows nothing is read again in two halves.
+    pub(crate) fn is_harmless(&self, task: Task, reading: &Reading, doubt: Doubt) -> bool {
+        doubt == Doubt::EmptyWithMore && !self.empty_is_end && !self.asks_for_one_second(task, reading)
+    }
+
+    /// Whether an empty page is the whole answer that can be had: nothing smaller can be asked for.
+    pub(crate) fn asks_for_one_second(&self, task: Task, reading: &Reading) -> bool {
+        let (from, to) = reading.window();
+        match &self.list {
+            List::AuditLogs(_) => self.crowds[task as usize].is_some() || to == Some(from),
+            List::ChatCompletions(_) => true,
+        }
+    }
+
+    fn is_outside_window(&self, task: Task, reading: &Reading, seen: Seen) -> bool {
+        let crowd = self.crowds[task as usize].as_ref().map(|crowd| crowd.second);
+        let (from, to) = crowd.map_or(reading.window(), |second| (second, Some(second)));
+        seen.min < from || to.is_some_and(|to| seen.max > to)
+    }
+
+    fn is_before_cursor(&self, task: Task, reading: &Reading, page: &ListPage, seen: Seen) -> bool {
+        let crowd = self.crowds[task as usize].as_ref();
+        if let Some(crowd) = crowd.filter(|crowd| crowd.asks_with_cursor()) {
+            return if reading.down { seen.max > crowd.second } else { seen.min < crowd.second };
+        }
+        let anchor = reading.anchor.as_ref().map(|anchor| IdHash::of(&anchor.id));
+        let shows_it = anchor.is_some_and(|anchor| page.records.iter().any(|record| record.id == anchor));
+        shows_it || chat_completions::starts_elsewhere(reading, seen, self.cursor.direction)
+    }
+
+    fn is_reversed(&self, reading: &Reading, seen: Seen) -> bool {
+        let known = self.cursor.direction;
+        match &self.list {
+            List::AuditLogs(_) => match seen.order {
+                Order::Descending => known == Some(Direction::Ascending),
+                Order::Ascending => known == Some(Direction::Descending),
+                Order::Empty | Order::Flat | Order::Mixed => false,
+            },
+            List::ChatCompletions(_) => match chat_completions::order(reading, seen, known) {
+                Order::Descending => !reading.down,
+                Order::Ascending => reading.down,
+                Order::Empty | Order::Flat | Order::Mixed => false,
+            },
+        }
+    }
+
+    /// Whether a record is of a kind that was not asked for. Where that has been believed once, the list knows better.
+    fn is_unfiltered(&self, task: Task, page: &ListPage) -> bool {
+        let probe = self.crowds[task as usize].as_ref().map(|crowd| &crowd.probe);
+        let wanted = |of: fn(&Record) -> Option<String>, is_wanted: &dyn Fn(&str) -> bool| {
+            let mut kinds = page.records.iter().filter_map(of);
+            !self.doubts.has_believed(Doubt::Unfiltered) && kinds.any(|kind| !is_wanted(&kind))
+        };
+        match &self.list {
+            List::AuditLogs(filters) if filters.tenant_only => {
+                wanted(|record| kinds(record).event_type, &audit_logs::is_tenant_scoped)
+            }
+            List::AuditLogs(filters) if !filters.event_types.is_empty() && probe.is_none() => {
+                wanted(|record| kinds(record).event_type, &|kind| {
+                    filters.event_types.iter().any(|of| of == kind)
+                })
+            }
+            List::ChatCompletions(filters) if filters.model.is_some() && probe.is_none() => {
+                wanted(|record| kinds(record).model, &|kind| filters.model.as_deref() == Some(kind))
+            }
+            List::AuditLogs(_) | List::ChatCompletions(_) => false,
+        }
+    }
+
+    /// Whether a record without usable id or time was set aside before. Its neighbours change from read to read, and with them the
+    /// guess at its second.
+    pub(crate) fn is_known(&self, page: &ListPage, unusable: &Unusable) -> bool {
+        let id = IdHash::of_bytes(&unusable.raw);
+        let mut guesses = page.records.iter().map(|record| record.second).chain(unusable.near);
+        guesses.any(|guess| self.held.contains(guess, id))
+    }
+}

@@ -1,0 +1,231 @@
+//! One request of a walk: what it asks for, and whether its answer is taken.
+
+use crate::{
+    LIMIT, audit_logs, chat_completions,
+    client::Client,
+    crowded::{CrowdedSecond, Probe},
+    doubt::{Belief, Doubt},
+    error::{CollectError, CollectErrorKind},
+    head::TimeField,
+    page::ListPage,
+    reading::{Reading, Seen, Turn},
+    repeated_page::Span,
+    sifted::Sifted,
+    step::Page,
+    tally::Anomaly,
+    walk::{List, Task, Walk},
+};
+
+/// One request of a walk.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// Path and query.
+    pub query: String,
+    /// What it asks for.
+    pub span: Span,
+}
+
+impl List {
+    /// The request for the next page of a reading.
+    pub(crate) fn request(
+        &self,
+        reading: &Reading,
+        task: Task,
+        crowd: Option<&CrowdedSecond>,
+        limit: usize,
+    ) -> Request {
+        let probe: Option<&Probe> = crowd.map(|crowd| &crowd.probe);
+        match self {
+            Self::AuditLogs(filters) => {
+                let window = crowd.map_or(reading.window(), |crowd| (crowd.second, Some(crowd.second)));
+                let list = filters.query((0, None), probe, LIMIT);
+                let span = Span::new(&list, window.0, window.1.unwrap_or(i64::MAX));
+                Request { query: filters.query(window, probe, limit), span }
+            }
+            Self::ChatCompletions(filters) => {
+                let search = task == Task::Search;
+                let list = filters.query(None, search, probe, LIMIT);
+                let anchor = reading.anchor.as_ref();
+                let second = anchor.map(|anchor| anchor.second);
+                // What a cursor leaves out lies before it in the order of the list.
+                let span = if reading.down {
+                    Span::new(&list, i64::MIN, second.unwrap_or(i64::MAX))
+                } else {
+                    Span::new(&list, second.unwrap_or(i64::MIN), i64::MAX)
+                };
+                let after = anchor.map(|anchor| anchor.id.as_str());
+                Request { query: filters.query(after, search, probe, limit), span }
+            }
+        }
+    }
+
+    /// The request for the newest page of the list, or for the page that it takes for that.
+    pub(crate) fn newest(&self, limit: usize) -> Request {
+        self.request(&Reading::new(0, None), Task::Search, None, limit)
+    }
+
+    /// The field that dates the records of the list.
+    pub(crate) fn time(&self) -> TimeField {
+        match self {
+            Self::AuditLogs(_) => TimeField::EffectiveAt,
+            Self::ChatCompletions(_) => TimeField::Created,
+        }
+    }
+
+    pub(crate) fn scope(&self) -> &'static str {
+        match self {
+            Self::AuditLogs(_) => audit_logs::SCOPE,
+            Self::ChatCompletions(_) => chat_completions::SCOPE,
+        }
+    }
+}
+
+impl Walk {
+    /// Sends one request, again where the answer looks wrong. After an error the walk stands where it stood, and can be asked again.
+    pub async fn step(&mut self, client: &Client, task: Task) -> Result<Page, CollectError> {
+        loop {
+            let now = client.now();
+            let reading = self.begin(task, now);
+            let dated = client.is_dated();
+            let crowd = self.crowds[task as usize].as_ref();
+            let request = self.list.request(&reading, task, crowd, self.size.limit());
+            match client.list(&request.query, self.list.scope(), self.list.time(), self.lane(task, now)).await
+            {
+                Ok(mut answer) => {
+                    // Before the first `Date` only a local clock that may be years ahead told when the sweep began.
+                    if let Some(sweep) = self.cursor.sweep.as_mut().filter(|_| !dated) {
+                        sweep.began = sweep.began.min(client.now());
+                    }
+                    if answer.page.drop_repeats() {
+                        self.tally.note(Anomaly::DoubledInPage);
+                    }
+                    let seen = Seen::of(&answer.page, &self.size);
+                    if self.believes(client, task, &reading, &request, &answer.page, seen)? {
+                        self.size.observe(answer.page.len(), seen.says_more);
+                        return self.take(task, reading, answer, seen, client.now());
+                    }
+                }
+                Err(error) => {
+                    if let Some(page) = self.refused(client, task, reading, &request, error, now).await? {
+                        return Ok(page);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a page is taken as the answer; otherwise the request is to be sent again.
+    fn believes(
+        &mut self,
+        client: &Client,
+        task: Task,
+        reading: &Reading,
+        request: &Request,
+        page: &ListPage,
+        seen: Seen,
+    ) -> Result<bool, CollectError> {
+        let doubt = self.doubt(task, reading, request, page, seen, client);
+        if let Some(doubt) = doubt {
+            if let Some(anomaly) = doubt.anomaly() {
+                self.tally.note(anomaly);
+            }
+            let harmless = self.is_harmless(task, reading, doubt);
+            match self.doubts.strike(&request.query, doubt, harmless) {
+                Belief::AskAgain => return Ok(false),
+                Belief::Report => return Err(doubt.error().into()),
+                Belief::Believe => {}
+            }
+            self.empty_is_end |= doubt == Doubt::EmptyWithMore && self.asks_for_one_second(task, reading);
+        } else {
+            self.doubts.settle();
+        }
+        if doubt.is_none_or(|doubt| doubt == Doubt::RepeatedPage) {
+            client.accept(page, request.span);
+        }
+        Ok(true)
+    }
+
+    /// What follows from an answer that is an error; `None` when the request is to be sent again.
+    async fn refused(
+        &mut self,
+        client: &Client,
+        task: Task,
+        mut reading: Reading,
+        request: &Request,
+        error: CollectError,
+        now: i64,
+    ) -> Result<Option<Page>, CollectError> {
+        let repeats = match &error.kind {
+            CollectErrorKind::TooLarge { bytes_max } => {
+                let halved = self.size.halve();
+                if halved {
+                    let limit = self.size.limit();
+                    tracing::info!(
+                        limit,
+                        bytes_max,
+                        "answer larger than a body may be, asking for fewer records"
+                    );
+                }
+                halved
+            }
+            kind if is_about_cursor(kind) && self.asks_with_cursor(task, &reading) => {
+                // Gateways answer 404, too: only where the list answers without the cursor is it about the cursor.
+                let witness = self.list.newest(1);
+                let answered = client
+                    .list(&witness.query, self.list.scope(), self.list.time(), self.lane(task, now))
+                    .await;
+                answered.map_err(passing)?;
+                if self.doubts.strike(&request.query, Doubt::CursorRefused, true) == Belief::Believe {
+                    return Ok(Some(self.leave_cursor(task, &mut reading, now)));
+                }
+                true
+            }
+            CollectErrorKind::NotFound => self.doubts.repeats_at_once(&request.query, Doubt::NotFound),
+            _ => false,
+        };
+        if repeats { Ok(None) } else { Err(passing(error)) }
+    }
+
+    fn asks_with_cursor(&self, task: Task, reading: &Reading) -> bool {
+        let crowd = self.crowds[task as usize].as_ref();
+        reading.anchor.is_some() || crowd.is_some_and(CrowdedSecond::asks_with_cursor)
+    }
+
+    /// Goes on without a cursor that the list does not know.
+    fn leave_cursor(&mut self, task: Task, reading: &mut Reading, now: i64) -> Page {
+        let crowd = self.crowds[task as usize].as_mut().filter(|crowd| crowd.asks_with_cursor());
+        let turn = if let Some(crowd) = crowd {
+            let verdict = crowd.refused();
+            self.leave_crowd(task, reading, verdict, None)
+        } else {
+            self.crowds[task as usize] = None;
+            self.tally.note(Anomaly::CursorLost);
+            chat_completions::warn_gone(reading, "the API does not know it");
+            chat_completions::fall_back(reading, &mut self.cursor.anchors, "the API does not know it");
+            Turn::Discard
+        };
+        self.page(task, reading.clone(), turn, Sifted::default(), now)
+    }
+}
+
+/// Whether a refusal may be about the cursor.
+fn is_about_cursor(kind: &CollectErrorKind) -> bool {
+    match kind {
+        CollectErrorKind::ParameterRefused { status, param } => {
+            *status == 404 || param.starts_with("after") || param.starts_with("before")
+        }
+        CollectErrorKind::NotFound => true,
+        _ => false,
+    }
+}
+
+/// A list that has answered before does not cease to exist: a 404 of it comes from something on the way.
+fn passing(error: CollectError) -> CollectError {
+    match error.kind {
+        CollectErrorKind::NotFound => {
+            let kind = CollectErrorKind::Overloaded { status: 404, retry_after: None };
+            CollectError { kind, ..error }
+        }
+        _ => error,
+    }
+}
