@@ -38,6 +38,8 @@ pub enum Doubt {
     CursorRefused,
     /// 404 for a list.
     NotFound,
+    /// No answer, or that of a server in trouble.
+    Failed,
 }
 
 impl Doubt {
@@ -54,6 +56,7 @@ impl Doubt {
             Self::Unfiltered => "records that the filter leaves out",
             Self::CursorRefused => "the cursor is refused",
             Self::NotFound => "404",
+            Self::Failed => "no answer",
         }
     }
 
@@ -67,7 +70,7 @@ impl Doubt {
             Self::Unfiltered => Some(Anomaly::Unfiltered),
             Self::Null => Some(Anomaly::Malformed),
             // Counted when they are believed.
-            Self::BeforeCursor | Self::Reversed | Self::CursorRefused | Self::NotFound => None,
+            Self::BeforeCursor | Self::Reversed | Self::CursorRefused | Self::NotFound | Self::Failed => None,
         }
     }
 
@@ -82,7 +85,8 @@ impl Doubt {
             | Self::RepeatedPage
             | Self::Reversed
             | Self::CursorRefused
-            | Self::NotFound => false,
+            | Self::NotFound
+            | Self::Failed => false,
         }
     }
 
@@ -131,6 +135,12 @@ impl Doubts {
     pub fn repeats_at_once(&mut self, query: &str, doubt: Doubt) -> bool {
         self.count(query, doubt);
         self.in_a_row <= REPEATED_AT_ONCE
+    }
+
+    /// Counts a request that failed. True when it is to be repeated at once, which is the first time.
+    pub fn repeats_once(&mut self, query: &str, doubt: Doubt) -> bool {
+        self.count(query, doubt);
+        self.in_a_row == 1
     }
 
     /// The request has got an answer that is taken: whatever was seen before says nothing about the next one.

@@ -181,6 +181,10 @@ impl Walk {
                 true
             }
             CollectErrorKind::NotFound => self.doubts.repeats_at_once(&request.query, Doubt::NotFound),
+            // A connection that was cut, a server that had a bad moment: worth a wait and a line only when it comes again.
+            CollectErrorKind::Unreachable(_) | CollectErrorKind::Overloaded { retry_after: None, .. } => {
+                self.doubts.repeats_once(&request.query, Doubt::Failed)
+            }
             _ => false,
         };
         if repeats { Ok(None) } else { Err(passing(error)) }

@@ -75,6 +75,7 @@ pub async fn fetch(
     let mut patience = Patience::new(progress.clone(), poll_now.clone(), shutdown.clone());
     loop {
         if patience.take_poll() {
+            poll_now.forget();
             reader.poll_now();
         }
         let step = tokio::select! {

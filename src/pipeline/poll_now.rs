@@ -37,6 +37,11 @@ impl PollNow {
         self.sender.send_replace(());
     }
 
+    /// Takes what was asked for so far as seen: another clone has seen to it.
+    pub fn forget(&mut self) {
+        self.seen.mark_unchanged();
+    }
+
     /// Waits, but no longer than until a poll or the stop is asked for.
     pub async fn or_sleep(&mut self, wait: Duration, shutdown: &mut Shutdown) -> Waited {
         tokio::select! {
