@@ -132,6 +132,7 @@ pub fn advance(
                 return Ok(done_or_more(reading.finish_window()));
             }
             reading.lower_to(seen.min);
+            reading.again = Some(seen.min);
             Ok(Turn::More)
         }
         Order::Ascending => {
@@ -144,6 +145,7 @@ pub fn advance(
             }
             if reading.upper.is_none() {
                 reading.raise_to(seen.max);
+                reading.again = Some(seen.max);
             } else if !reading.halve(now.max(seen.max)) {
                 return Err(CollectErrorKind::WindowIgnored);
             }

@@ -145,7 +145,7 @@ fn up(reading: &mut Reading, page: &ListPage, seen: Seen, direction: Option<Dire
     if stuck {
         return Turn::Crowded(seen.max);
     }
-    move_to(reading, next.and_then(anchor_of));
+    move_to(reading, next.and_then(anchor_of), Some(seen.max));
     Turn::More
 }
 
@@ -162,7 +162,7 @@ fn down(reading: &mut Reading, page: &ListPage, seen: Seen) -> Turn {
     if stuck {
         return Turn::Crowded(seen.min);
     }
-    move_to(reading, next.and_then(anchor_of));
+    move_to(reading, next.and_then(anchor_of), Some(seen.min));
     Turn::More
 }
 
@@ -179,7 +179,7 @@ pub fn pass(
     } else if direction.is_some() {
         reading.raise_to(second + 1);
     }
-    move_to(reading, anchor);
+    move_to(reading, anchor, None);
     reading.down && second <= reading.from
 }
 
@@ -191,6 +191,7 @@ pub fn fall_back(reading: &mut Reading, anchors: &mut Anchors, why: &'static str
         reading.anchor = anchors.before(gone.second).cloned();
     }
     reading.at = None;
+    reading.again = None;
     reading.fresh = false;
     let older = reading.anchor.as_ref().map(|anchor| anchor.second);
     tracing::debug!(second = gone.second, older, why, "going back to an older anchor");
@@ -251,9 +252,11 @@ fn turn_round(reading: &mut Reading, direction: &mut Option<Direction>, anchors:
     };
 }
 
-fn move_to(reading: &mut Reading, anchor: Option<Anchor>) {
+/// Goes on from this record; `again` is the second that the next page must show again.
+fn move_to(reading: &mut Reading, anchor: Option<Anchor>, again: Option<i64>) {
     if anchor.is_some() {
         reading.anchor = anchor;
+        reading.again = again;
         reading.fresh = true;
     }
 }

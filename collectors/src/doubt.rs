@@ -28,6 +28,8 @@ pub enum Doubt {
     BeforeCursor,
     /// The page has answered another request, which did not ask for all that this one asks for.
     RepeatedPage,
+    /// A record that was shown a moment ago, and lies in what was asked for, is not shown again.
+    Gap,
     /// Records in no order of time.
     Unordered,
     /// Records in the other direction than before, or than was asked for.
@@ -51,6 +53,7 @@ impl Doubt {
             Self::OutsideWindow => "records outside of the window that was asked for",
             Self::BeforeCursor => "records before the cursor",
             Self::RepeatedPage => "the same page as for another request",
+            Self::Gap => "what was shown before is missing",
             Self::Unordered => "records in no order",
             Self::Reversed => "records in the other direction",
             Self::Unfiltered => "records that the filter leaves out",
@@ -66,6 +69,7 @@ impl Doubt {
             Self::EmptyWithMore => Some(Anomaly::EmptyWithMore),
             Self::OutsideWindow => Some(Anomaly::OutsideWindow),
             Self::RepeatedPage => Some(Anomaly::RepeatedPage),
+            Self::Gap => Some(Anomaly::Gap),
             Self::Unordered => Some(Anomaly::Unordered),
             Self::Unfiltered => Some(Anomaly::Unfiltered),
             Self::Null => Some(Anomaly::Malformed),
@@ -83,6 +87,7 @@ impl Doubt {
             }
             Self::BeforeCursor
             | Self::RepeatedPage
+            | Self::Gap
             | Self::Reversed
             | Self::CursorRefused
             | Self::NotFound

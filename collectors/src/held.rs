@@ -73,6 +73,11 @@ impl Held {
         self.ids.contains_id(id)
     }
 
+    /// The first second after this one of which an id is held.
+    pub fn first_after(&self, second: i64) -> Option<i64> {
+        self.ids.first_after(second)
+    }
+
     /// The ids held of one second.
     pub fn of_second(&self, second: i64) -> impl Iterator<Item = IdHash> + '_ {
         self.ids.of_second(second)

@@ -37,6 +37,14 @@ impl Ids {
         self.pieces.iter().flatten().any(|entry| entry.1 == id)
     }
 
+    /// The first second after this one that has any.
+    pub fn first_after(&self, second: i64) -> Option<i64> {
+        let after = second.checked_add(1)?;
+        let from = self.pieces.partition_point(|piece| ends_before(piece, after));
+        let piece = self.pieces.get(from)?;
+        piece.get(piece.partition_point(|entry| entry.0 < after)).map(|entry| entry.0)
+    }
+
     /// Those of one second.
     pub fn of_second(&self, second: i64) -> impl Iterator<Item = IdHash> + '_ {
         let from = self.pieces.partition_point(|piece| ends_before(piece, second));

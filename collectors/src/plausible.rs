@@ -4,6 +4,7 @@ use crate::{
     audit_logs, chat_completions,
     client::Client,
     crowd_search::kinds,
+    crowded::Probe,
     cursor::Direction,
     doubt::Doubt,
     page::ListPage,
@@ -25,7 +26,7 @@ impl Walk {
         client: &Client,
     ) -> Option<Doubt> {
         if seen.order == Order::Empty {
-            return self.doubt_empty(page, seen);
+            return self.doubt_empty(task, reading, page, seen);
         }
         let misplaced = match &self.list {
             List::AuditLogs(_) => self.is_outside_window(task, reading, seen).then_some(Doubt::OutsideWindow),
@@ -35,6 +36,8 @@ impl Walk {
         };
         let found = if misplaced.is_some() {
             misplaced
+        } else if self.leaves_gap(task, reading, seen) {
+            Some(Doubt::Gap)
         } else if seen.order == Order::Mixed {
             Some(Doubt::Unordered)
         } else if self.is_reversed(reading, seen) {
@@ -47,12 +50,43 @@ impl Walk {
         found.or_else(|| client.answers_another(page, &request.span).then_some(Doubt::RepeatedPage))
     }
 
-    fn doubt_empty(&self, page: &ListPage, seen: Seen) -> Option<Doubt> {
+    fn doubt_empty(&self, task: Task, reading: &Reading, page: &ListPage, seen: Seen) -> Option<Doubt> {
+        let shows_nothing = page.unusable.is_empty();
         if page.is_null {
             Some(Doubt::Null)
+        } else if seen.says_more && shows_nothing {
+            Some(Doubt::EmptyWithMore)
         } else {
-            (seen.says_more && page.unusable.is_empty()).then_some(Doubt::EmptyWithMore)
+            let expected = reading.again.is_some() && self.crowds[task as usize].is_none();
+            (expected && shows_nothing).then_some(Doubt::Gap)
         }
+    }
+
+    /// Whether a page begins behind a record that was delivered, or seen a moment ago, and lies in what was asked for. The newest
+    /// records of a list, sent in place of the next ones, do.
+    fn leaves_gap(&self, task: Task, reading: &Reading, seen: Seen) -> bool {
+        let probes = self.crowds[task as usize].as_ref().is_some_and(|crowd| crowd.probe != Probe::Again);
+        if task == Task::Search || probes {
+            return false;
+        }
+        let up = match &self.list {
+            List::AuditLogs(_) if self.crowds[task as usize].is_some() => return false,
+            List::AuditLogs(_) => match self.cursor.direction {
+                None => return false,
+                Some(direction) => direction == Direction::Ascending,
+            },
+            List::ChatCompletions(_) => !reading.down,
+        };
+        let known = match reading.again {
+            Some(again) => Some(again),
+            // Nothing is asked for by time here, so it is from the cursor on that what is held must show.
+            None if up && matches!(self.list, List::ChatCompletions(_)) => {
+                let cursor = reading.anchor.as_ref().map_or(i64::MIN, |anchor| anchor.second);
+                self.held.first_after(cursor)
+            }
+            None => None,
+        };
+        known.is_some_and(|known| if up { seen.min > known } else { seen.max < known })
     }
 
     /// Whether believing this wrongly only costs requests: a stretch of time that shows nothing is read again in two halves.

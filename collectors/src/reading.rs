@@ -29,6 +29,9 @@ pub struct Reading {
     /// The second at which the list is being walked: behind `from` after a fall back to an older anchor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<i64>,
+    /// The last second of the page before: what was asked for next begins with it, so that it is shown again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<i64>,
     /// A crowded second under search, and how sure its reads make it that nothing of it is hidden: in thousandths of a nat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dry: Option<(i64, u32)>,
@@ -55,6 +58,7 @@ impl Reading {
             down: false,
             anchor: None,
             at: None,
+            again: None,
             dry: None,
             pages: 0,
             fresh: false,
@@ -79,6 +83,7 @@ impl Reading {
 
     /// Takes the window as read. True when nothing is left.
     pub fn finish_window(&mut self) -> bool {
+        self.again = None;
         match self.upper.take() {
             Some(upper) if upper > self.from => {
                 self.to = Some(upper - 1);
@@ -100,6 +105,7 @@ impl Reading {
 
     /// Takes one second at the end of the window as read. True when nothing is left.
     pub fn pass(&mut self, second: i64) -> bool {
+        self.again = None;
         if self.to == Some(second) {
             self.to = Some(second - 1);
         } else {

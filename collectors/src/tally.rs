@@ -44,6 +44,8 @@ pub enum Anomaly {
     OutsideWindow,
     /// The same page as for another request.
     RepeatedPage,
+    /// A page that leaves out what was shown before and lies in what was asked for.
+    Gap,
     /// Records that the filter leaves out.
     Unfiltered,
     /// A page with a record that it shows twice.
@@ -60,13 +62,14 @@ pub enum Anomaly {
 
 impl Anomaly {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Malformed,
         Self::Unordered,
         Self::Reversed,
         Self::EmptyWithMore,
         Self::OutsideWindow,
         Self::RepeatedPage,
+        Self::Gap,
         Self::Unfiltered,
         Self::DoubledInPage,
         Self::Redated,
@@ -84,6 +87,7 @@ impl Anomaly {
             Self::EmptyWithMore => "empty_with_more",
             Self::OutsideWindow => "outside_window",
             Self::RepeatedPage => "repeated_page",
+            Self::Gap => "gap",
             Self::Unfiltered => "unfiltered",
             Self::DoubledInPage => "doubled_in_page",
             Self::Redated => "redated",

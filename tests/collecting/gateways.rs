@@ -368,3 +368,32 @@ async fn a_record_whose_second_changes_is_counted() {
     assert_eq!(rig.delivered.values().copied().collect::<Vec<_>>(), [2]);
     assert_eq!(reader.take_tally().anomalies.get(&collectors::Anomaly::Redated), Some(&1));
 }
+
+/// The newest page of all, which shows one crowded second, comes in the middle of a history: nothing in it lies before the cursor.
+#[tokio::test(start_paused = true)]
+async fn the_newest_second_alone_does_not_stand_for_the_history_before_it() {
+    let list = List::Completions;
+    let mut rig = rig(list, 1500, "ties,shuffle");
+    for _ in 0..150 {
+        rig.issue(list, BEGIN - 10, BEGIN - 10);
+    }
+    let mut reader = rig.reader().await;
+    for n in 0..60 {
+        if n % 4 == 3 {
+            rig.simulator.script(vec![Fault::Unfiltered]);
+        }
+        match reader.next().await {
+            Ok(Step::Page(page)) => {
+                rig.deliver(&page);
+                rig.commit(*page);
+                if n % 8 == 7 {
+                    reader = rig.take_up();
+                }
+            }
+            Ok(Step::Idle(_) | Step::Finished) => break,
+            Err(error) => rig.failed(error).await,
+        }
+    }
+    rig.run_for(&mut reader, Duration::from_secs(900)).await;
+    rig.assert_conserved(list);
+}
