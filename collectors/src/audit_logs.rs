@@ -96,12 +96,13 @@ pub fn is_tenant_scoped(event_type: &str) -> bool {
 }
 
 /// Takes from the unread stretch what a page has shown. A page that contradicts its request comes here only when it is all that the
-/// request is answered with. `now` is the newest second that a record may have.
+/// request is answered with. `is_turned` where pages were found to be turned round. `now` is the newest second that a record may have.
 pub fn advance(
     reading: &mut Reading,
     seen: Seen,
     direction: &mut Option<Direction>,
     empty_is_end: &mut bool,
+    is_turned: bool,
     now: i64,
 ) -> Result<Turn, CollectErrorKind> {
     if !seen.has_more || (seen.order == Order::Empty && *empty_is_end) {
@@ -136,19 +137,25 @@ pub fn advance(
             Ok(Turn::More)
         }
         Order::Ascending => {
-            found(direction, Direction::Ascending);
             if seen.min < from {
                 return Err(CollectErrorKind::WindowIgnored);
             }
             if to.is_some_and(|to| seen.max > to) {
                 return Ok(done_or_more(reading.finish_window()));
             }
-            if reading.upper.is_none() {
-                reading.raise_to(seen.max);
-                reading.again = Some(seen.max);
-            } else if !reading.halve(now.max(seen.max)) {
-                return Err(CollectErrorKind::WindowIgnored);
+            if is_turned || reading.upper.is_some() {
+                // Halves need no order.
+                let halved = reading.halve(now.max(seen.max));
+                return if halved { Ok(Turn::More) } else { Err(CollectErrorKind::WindowIgnored) };
             }
+            if *direction != Some(Direction::Ascending) && seen.min > from {
+                // A page may be turned round on its way: first what lies before it must be seen to be empty.
+                reading.proof = Some(seen.min);
+                return Ok(Turn::Discard);
+            }
+            found(direction, Direction::Ascending);
+            reading.raise_to(seen.max);
+            reading.again = Some(seen.max);
             Ok(Turn::More)
         }
     }

@@ -134,9 +134,6 @@ fn up(reading: &mut Reading, page: &ListPage, seen: Seen, direction: Option<Dire
     if !seen.has_more || (is_known && reading.to.is_some_and(|to| seen.max > to)) {
         return Turn::Done;
     }
-    if is_known {
-        reading.raise_to(seen.max);
-    }
     let next = page.records.iter().rev().find(|record| record.second < seen.max);
     let behind =
         reading.anchor.as_ref().is_some_and(|anchor| next.is_none_or(|next| next.second <= anchor.second));
@@ -144,6 +141,9 @@ fn up(reading: &mut Reading, page: &ListPage, seen: Seen, direction: Option<Dire
     reading.at = Some(seen.max);
     if stuck {
         return Turn::Crowded(seen.max);
+    }
+    if is_known {
+        reading.raise_to(seen.max);
     }
     move_to(reading, next.and_then(anchor_of), Some(seen.max));
     Turn::More

@@ -16,7 +16,7 @@ const MISS: f64 = 1e-6;
 /// The most reads of one second.
 const READS_MAX: u32 = 500;
 
-/// So many reads that show the same records in the same order prove that it is stable. One may be chance, or an answer that came twice.
+/// So many reads in a row that show the same records prove a stable order. One may be chance, or an answer that came twice.
 const STABLE_AFTER: u32 = 3;
 
 /// How the second is asked for.
@@ -65,7 +65,7 @@ pub struct CrowdedSecond {
     /// How to ask next.
     pub probe: Probe,
     ids: HashSet<IdHash>,
-    last: Vec<IdHash>,
+    last: BTreeSet<IdHash>,
     same: u32,
     shown: HashSet<IdHash>,
     edges: Option<(String, String)>,
@@ -89,7 +89,7 @@ impl CrowdedSecond {
             second,
             probe: Probe::Again,
             ids: held.collect(),
-            last: Vec::new(),
+            last: BTreeSet::new(),
             same: 0,
             shown: HashSet::new(),
             edges: None,
@@ -157,17 +157,18 @@ impl CrowdedSecond {
         if read.whole || mine.is_empty() {
             return Verdict::Finished { complete: read.whole };
         }
-        let shown: Vec<IdHash> = mine.iter().map(|record| record.id).collect();
+        let shown: BTreeSet<IdHash> = mine.iter().map(|record| record.id).collect();
         let is_first = self.last.is_empty();
-        let is_same = shown == self.last;
-        self.same = if is_same { self.same + 1 } else { 0 };
+        // The same records in another order, or fewer or more of them, may be the same page as before.
+        let is_same = shown.is_subset(&self.last) || shown.is_superset(&self.last);
+        self.same = if is_same && !is_first { self.same + 1 } else { 0 };
         self.last = shown;
         if read.brought > 0 {
             self.evidence = 0.0;
         } else if self.searched_before {
             return Verdict::Finished { complete: true };
         } else if !is_first && !is_same {
-            // Only a read in another order than the one before it was drawn anew, and says something about the rest.
+            // Only a read that shows one record and leaves out another was drawn anew, and says something about the rest.
             self.evidence += evidence(mine.len(), self.ids.len());
         }
         if self.evidence >= -MISS.ln() {
@@ -186,7 +187,8 @@ impl CrowdedSecond {
             self.probe = edges(mine).map_or(Probe::Again, |(_, last)| Probe::After(last));
             return if read.whole { Verdict::Finished { complete: true } } else { Verdict::Again };
         }
-        if (read.whole || !read.says_more) && (self.is_cursor_known || !self.said_more) {
+        let ends = mine.is_empty() && (read.whole || !read.says_more);
+        if ends && (self.is_cursor_known || !self.said_more) {
             // The end behind cursors that work, or behind full pages that say they are all.
             return Verdict::Finished { complete: true };
         }

@@ -4,10 +4,20 @@
 //! complete and well formed, so nothing but a second one can tell it from the truth. Doubts are counted for one request alone: what
 //! eight readers saw during one short fault says nothing about the window of any of them.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use crate::{error::CollectErrorKind, page::Malformed, tally::Anomaly};
 
 /// So often in a row the same request must be answered in the same odd way before that is taken for the list's habit.
 const BELIEVED_AFTER: u32 = 5;
+/// So long nothing but such answers must have come, unless the list has shown this habit before: a fault passes.
+const FAULT_LASTS: Duration = Duration::from_secs(20);
+/// So many answers are asked for at once; after that the waits grow.
+const AT_ONCE: u32 = 3;
+/// The longest of these waits.
+const WAIT_MAX: Duration = Duration::from_secs(8);
 /// The same for what may be believed wrongly without a loss.
 const HARMLESS_BELIEVED_AFTER: u32 = 2;
 /// So often a request is repeated at once after an answer that cannot be used at all.
@@ -30,6 +40,8 @@ pub enum Doubt {
     RepeatedPage,
     /// A record that was shown a moment ago, and lies in what was asked for, is not shown again.
     Gap,
+    /// The first page that shows a direction, or a beginning: another answer must show the same.
+    Unproven,
     /// Records in no order of time.
     Unordered,
     /// Records in the other direction than before, or than was asked for.
@@ -42,6 +54,8 @@ pub enum Doubt {
     NotFound,
     /// No answer, or that of a server in trouble.
     Failed,
+    /// A refusal of a request like those that were answered.
+    Refused,
 }
 
 impl Doubt {
@@ -60,6 +74,8 @@ impl Doubt {
             Self::CursorRefused => "the cursor is refused",
             Self::NotFound => "404",
             Self::Failed => "no answer",
+            Self::Refused => "refused",
+            Self::Unproven => "not seen twice yet",
         }
     }
 
@@ -74,7 +90,34 @@ impl Doubt {
             Self::Unfiltered => Some(Anomaly::Unfiltered),
             Self::Null => Some(Anomaly::Malformed),
             // Counted when they are believed.
-            Self::BeforeCursor | Self::Reversed | Self::CursorRefused | Self::NotFound | Self::Failed => None,
+            Self::BeforeCursor
+            | Self::Reversed
+            | Self::CursorRefused
+            | Self::NotFound
+            | Self::Failed
+            | Self::Refused
+            | Self::Unproven => None,
+        }
+    }
+
+    /// Whether a list that has shown it for long shows it always, so that it need not last again. An empty list that says `null` may
+    /// fill up, and then `null` is a fault.
+    fn is_of_the_list(self) -> bool {
+        match self {
+            Self::EmptyWithMore
+            | Self::OutsideWindow
+            | Self::BeforeCursor
+            | Self::Unordered
+            | Self::Reversed
+            | Self::Unfiltered => true,
+            Self::Null
+            | Self::RepeatedPage
+            | Self::Gap
+            | Self::Unproven
+            | Self::CursorRefused
+            | Self::NotFound
+            | Self::Failed
+            | Self::Refused => false,
         }
     }
 
@@ -88,6 +131,8 @@ impl Doubt {
             Self::BeforeCursor
             | Self::RepeatedPage
             | Self::Gap
+            | Self::Unproven
+            | Self::Refused
             | Self::Reversed
             | Self::CursorRefused
             | Self::NotFound
@@ -104,8 +149,8 @@ impl Doubt {
 /// What follows from an odd answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Belief {
-    /// Send the same request again at once.
-    AskAgain,
+    /// Send the same request again, after this long.
+    AskAgain(Duration),
     /// Wait before it is sent again, and say why.
     Report,
     /// Take the answer as it is.
@@ -119,21 +164,40 @@ pub struct Doubts {
     last: Option<Doubt>,
     in_a_row: u32,
     total: u32,
-    warned: Vec<Doubt>,
+    /// Since when nothing but such answers came, whatever was asked.
+    since: Option<(Doubt, Instant)>,
+    /// What has been believed, and so is this list's habit.
+    habits: Vec<Doubt>,
 }
 
 impl Doubts {
     /// Counts an odd answer to the request with this query. `harmless` where believing it leaves nothing unread: it costs requests.
     pub fn strike(&mut self, query: &str, doubt: Doubt, harmless: bool) -> Belief {
         self.count(query, doubt);
+        let since = match self.since {
+            Some((of, since)) if of == doubt => since,
+            Some(_) | None => Instant::now(),
+        };
+        self.since = Some((doubt, since));
         let wanted = if harmless { HARMLESS_BELIEVED_AFTER } else { BELIEVED_AFTER };
-        if self.in_a_row >= wanted {
-            self.settle();
-            self.warn_once(doubt);
+        let lasts = harmless
+            || since.elapsed() >= FAULT_LASTS
+            || (doubt.is_of_the_list() && self.has_believed(doubt));
+        if self.in_a_row >= wanted && lasts {
+            self.forget();
+            if !harmless {
+                self.believed(doubt);
+            }
             return Belief::Believe;
         }
         tracing::debug!(reason = doubt.reason(), times = self.in_a_row, "answer looks wrong, asking again");
-        if self.total.is_multiple_of(REPORTED_AFTER) { Belief::Report } else { Belief::AskAgain }
+        let exponent = self.in_a_row.checked_sub(AT_ONCE).filter(|_| !harmless && !lasts);
+        let wait = exponent.map_or(Duration::ZERO, |exponent| Duration::from_secs(1 << exponent.min(3)));
+        if self.total.is_multiple_of(REPORTED_AFTER) {
+            Belief::Report
+        } else {
+            Belief::AskAgain(wait.min(WAIT_MAX))
+        }
     }
 
     /// Counts an answer that cannot be used at all. True when the request is to be repeated at once.
@@ -150,18 +214,23 @@ impl Doubts {
 
     /// The request has got an answer that is taken: whatever was seen before says nothing about the next one.
     pub fn settle(&mut self) {
+        self.since = None;
+        self.forget();
+    }
+
+    fn forget(&mut self) {
         (self.request, self.last, self.in_a_row, self.total) = (0, None, 0, 0);
     }
 
     /// Whether this has been taken for the list's habit before.
     pub fn has_believed(&self, doubt: Doubt) -> bool {
-        self.warned.contains(&doubt)
+        self.habits.contains(&doubt)
     }
 
     fn count(&mut self, query: &str, doubt: Doubt) {
         let request = xxhash_rust::xxh3::xxh3_64(query.as_bytes());
         if self.request != request {
-            self.settle();
+            self.forget();
             self.request = request;
         }
         self.in_a_row = if self.last == Some(doubt) { self.in_a_row + 1 } else { 1 };
@@ -169,9 +238,12 @@ impl Doubts {
         self.total += 1;
     }
 
-    fn warn_once(&mut self, doubt: Doubt) {
-        if doubt.is_warned_of() && !self.warned.contains(&doubt) {
-            self.warned.push(doubt);
+    fn believed(&mut self, doubt: Doubt) {
+        if self.habits.contains(&doubt) {
+            return;
+        }
+        self.habits.push(doubt);
+        if doubt.is_warned_of() {
             tracing::warn!(reason = doubt.reason(), "the list keeps answering like this: taken as it is");
         }
     }
@@ -181,27 +253,52 @@ impl Doubts {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_odd_answer_is_believed_when_the_same_request_gets_nothing_else() {
-        let mut doubts = Doubts::default();
-        for _ in 1..BELIEVED_AFTER {
-            assert_eq!(doubts.strike("/a", Doubt::Null, false), Belief::AskAgain);
+    /// What follows from the same odd answer again and again, with the time that is waited between.
+    async fn until_believed(doubts: &mut Doubts, query: &str, doubt: Doubt) -> (u32, Duration) {
+        let begun = Instant::now();
+        for times in 1..100 {
+            match doubts.strike(query, doubt, false) {
+                Belief::AskAgain(wait) => tokio::time::sleep(wait).await,
+                Belief::Report => tokio::time::sleep(Duration::from_secs(1)).await,
+                Belief::Believe => return (times, begun.elapsed()),
+            }
         }
-        assert_eq!(doubts.strike("/a", Doubt::Null, false), Belief::Believe);
-        assert_eq!(doubts.strike("/a", Doubt::Null, false), Belief::AskAgain, "forgotten once believed");
+        panic!("never believed");
     }
 
-    #[test]
-    fn what_another_request_was_answered_does_not_count() {
+    #[tokio::test(start_paused = true)]
+    async fn an_odd_answer_is_believed_when_the_same_request_gets_nothing_else_for_long() {
         let mut doubts = Doubts::default();
-        for _ in 0..20 {
-            assert_eq!(doubts.strike("/a", Doubt::Null, false), Belief::AskAgain);
-            assert_eq!(doubts.strike("/b", Doubt::Null, false), Belief::AskAgain);
+        let (times, took) = until_believed(&mut doubts, "/a", Doubt::Null).await;
+        assert!(times > BELIEVED_AFTER && took >= FAULT_LASTS, "{times} in {took:?}");
+        assert!(took < Duration::from_secs(35), "{took:?}");
+        let (times, took) = until_believed(&mut doubts, "/b", Doubt::Null).await;
+        assert_eq!((times, took), (BELIEVED_AFTER, Duration::ZERO), "nothing else came since");
+        doubts.settle();
+        let (_, took) = until_believed(&mut doubts, "/a", Doubt::Null).await;
+        assert!(took >= FAULT_LASTS, "after a good answer it is a fault again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_habit_of_the_list_need_not_last_again() {
+        let mut doubts = Doubts::default();
+        until_believed(&mut doubts, "/a", Doubt::EmptyWithMore).await;
+        doubts.settle();
+        let (times, took) = until_believed(&mut doubts, "/a", Doubt::EmptyWithMore).await;
+        assert_eq!((times, took), (BELIEVED_AFTER, Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_another_request_was_answered_does_not_count() {
+        let mut doubts = Doubts::default();
+        for _ in 0..5 {
+            assert_eq!(doubts.strike("/a", Doubt::Null, false), Belief::AskAgain(Duration::ZERO));
+            assert_eq!(doubts.strike("/b", Doubt::Null, false), Belief::AskAgain(Duration::ZERO));
         }
     }
 
-    #[test]
-    fn odd_answers_of_changing_kinds_are_never_believed_and_reported_now_and_then() {
+    #[tokio::test(start_paused = true)]
+    async fn odd_answers_of_changing_kinds_are_never_believed_and_reported_now_and_then() {
         let mut doubts = Doubts::default();
         let kinds = [Doubt::Null, Doubt::OutsideWindow];
         let beliefs: Vec<_> = (0..60).map(|n| doubts.strike("/a", kinds[n % 2], false)).collect();

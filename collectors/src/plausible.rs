@@ -44,10 +44,14 @@ impl Walk {
             Some(Doubt::Reversed)
         } else if self.is_unfiltered(task, page) {
             Some(Doubt::Unfiltered)
+        } else if self.is_unproven(task, reading, seen) {
+            Some(Doubt::Unproven)
         } else {
             None
         };
-        found.or_else(|| client.answers_another(page, &request.span).then_some(Doubt::RepeatedPage))
+        // A poll that is answered for another request finds less; the next sweep finds the rest.
+        let repeated = || task != Task::Tail && client.answers_another(page, &request.span);
+        found.or_else(|| repeated().then_some(Doubt::RepeatedPage))
     }
 
     fn doubt_empty(&self, task: Task, reading: &Reading, page: &ListPage, seen: Seen) -> Option<Doubt> {
@@ -77,21 +81,32 @@ impl Walk {
             },
             List::ChatCompletions(_) => !reading.down,
         };
-        let known = match reading.again {
-            Some(again) => Some(again),
-            // Nothing is asked for by time here, so it is from the cursor on that what is held must show.
-            None if up && matches!(self.list, List::ChatCompletions(_)) => {
-                let cursor = reading.anchor.as_ref().map_or(i64::MIN, |anchor| anchor.second);
-                self.held.first_after(cursor)
-            }
-            None => None,
-        };
+        let known = self.must_show(reading);
         known.is_some_and(|known| if up { seen.min > known } else { seen.max < known })
     }
 
     /// Whether believing this wrongly only costs requests: a stretch of time that shows nothing is read again in two halves.
     pub(crate) fn is_harmless(&self, task: Task, reading: &Reading, doubt: Doubt) -> bool {
-        doubt == Doubt::EmptyWithMore && !self.empty_is_end && !self.asks_for_one_second(task, reading)
+        let is_audit = matches!(self.list, List::AuditLogs(_));
+        match doubt {
+            Doubt::EmptyWithMore => !self.empty_is_end && !self.asks_for_one_second(task, reading),
+            // In a quiet list two requests may well have the same answer.
+            Doubt::RepeatedPage => true,
+            // What follows is an older cursor.
+            Doubt::BeforeCursor => true,
+            // What follows is the same stretch in two halves.
+            Doubt::Unproven | Doubt::Unordered => is_audit,
+            // What follows is the same stretch the other way.
+            Doubt::Reversed => !is_audit,
+            Doubt::Null
+            | Doubt::OutsideWindow
+            | Doubt::Gap
+            | Doubt::Unfiltered
+            | Doubt::CursorRefused
+            | Doubt::NotFound
+            | Doubt::Failed
+            | Doubt::Refused => false,
+        }
     }
 
     /// Whether an empty page is the whole answer that can be had: nothing smaller can be asked for.
@@ -100,6 +115,38 @@ impl Walk {
         match &self.list {
             List::AuditLogs(_) => self.crowds[task as usize].is_some() || to == Some(from),
             List::ChatCompletions(_) => true,
+        }
+    }
+
+    /// A second of which a record must show again in what is asked for now.
+    fn must_show(&self, reading: &Reading) -> Option<i64> {
+        match &self.list {
+            _ if reading.again.is_some() => reading.again,
+            // Nothing is asked for by time here, so it is from the cursor on that what is held must show.
+            List::ChatCompletions(_) if !reading.down => {
+                let cursor = reading.anchor.as_ref().map_or(i64::MIN, |anchor| anchor.second);
+                self.held.first_after(cursor)
+            }
+            List::AuditLogs(_) | List::ChatCompletions(_) => None,
+        }
+    }
+
+    /// Whether a single answer is all that says in which direction the list answers, or where it goes on.
+    fn is_unproven(&self, task: Task, reading: &Reading, seen: Seen) -> bool {
+        if task == Task::Tail || self.crowds[task as usize].is_some() {
+            return false;
+        }
+        match &self.list {
+            List::AuditLogs(_) => {
+                self.cursor.direction.is_none()
+                    && !self.is_turned
+                    && seen.order != Order::Flat
+                    && seen.has_more
+            }
+            List::ChatCompletions(_) => {
+                let continues = task == Task::Search || self.must_show(reading).is_some();
+                !continues && seen.has_more && self.begins_at != Some(seen.min)
+            }
         }
     }
 

@@ -35,6 +35,9 @@ pub struct Reading {
     /// A crowded second under search, and how sure its reads make it that nothing of it is hidden: in thousandths of a nat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dry: Option<(i64, u32)>,
+    /// The first second of a page oldest first, before which there must be nothing if the list is in that order.
+    #[serde(skip)]
+    pub proof: Option<i64>,
     /// Pages read so far.
     #[serde(default)]
     pub pages: u32,
@@ -59,6 +62,7 @@ impl Reading {
             anchor: None,
             at: None,
             again: None,
+            proof: None,
             dry: None,
             pages: 0,
             fresh: false,
@@ -73,6 +77,9 @@ impl Reading {
 
     /// The seconds that the next request asks for.
     pub fn window(&self) -> (i64, Option<i64>) {
+        if let Some(proof) = self.proof {
+            return (self.from, Some(proof - 1));
+        }
         (self.upper.unwrap_or(self.from), self.to)
     }
 
@@ -176,7 +183,7 @@ impl Seen {
         };
         let count = page.records.len() + page.unusable.len();
         let says_more = page.has_more.unwrap_or(count >= size.limit());
-        let may_be_cut = size.is_full(count) || (order != Order::Flat && size.is_default(count));
+        let may_be_cut = size.is_full(count) || size.is_default(count);
         let has_more = says_more || may_be_cut;
         Self { order, min: min.unwrap_or(0), max: max.unwrap_or(0), has_more, says_more }
     }

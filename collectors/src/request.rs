@@ -1,5 +1,7 @@
 //! One request of a walk: what it asks for, and whether its answer is taken.
 
+use std::time::Duration;
+
 use crate::{
     LIMIT, audit_logs, chat_completions,
     client::Client,
@@ -15,6 +17,9 @@ use crate::{
     tally::Anomaly,
     walk::{List, Task, Walk},
 };
+
+/// How long a request waits that was refused although others like it were answered.
+const REFUSED_WAIT: Duration = Duration::from_secs(2);
 
 /// One request of a walk.
 #[derive(Debug)]
@@ -100,7 +105,7 @@ impl Walk {
                         self.tally.note(Anomaly::DoubledInPage);
                     }
                     let seen = Seen::of(&answer.page, &self.size);
-                    if self.believes(client, task, &reading, &request, &answer.page, seen)? {
+                    if self.believes(client, task, &reading, &request, &answer.page, seen).await? {
                         self.size.observe(answer.page.len(), seen.says_more);
                         return self.take(task, reading, answer, seen, client.now());
                     }
@@ -115,7 +120,7 @@ impl Walk {
     }
 
     /// Whether a page is taken as the answer; otherwise the request is to be sent again.
-    fn believes(
+    async fn believes(
         &mut self,
         client: &Client,
         task: Task,
@@ -131,7 +136,11 @@ impl Walk {
             }
             let harmless = self.is_harmless(task, reading, doubt);
             match self.doubts.strike(&request.query, doubt, harmless) {
-                Belief::AskAgain => return Ok(false),
+                Belief::AskAgain(wait) => {
+                    self.begins_at = Some(seen.min).filter(|_| doubt == Doubt::Unproven);
+                    tokio::time::sleep(wait).await;
+                    return Ok(false);
+                }
                 Belief::Report => return Err(doubt.error().into()),
                 Belief::Believe => {}
             }
@@ -139,7 +148,8 @@ impl Walk {
         } else {
             self.doubts.settle();
         }
-        if doubt.is_none_or(|doubt| doubt == Doubt::RepeatedPage) {
+        self.begins_at = None;
+        if doubt.is_none_or(|doubt| matches!(doubt, Doubt::RepeatedPage | Doubt::Unproven)) {
             client.accept(page, request.span);
         }
         Ok(true)
@@ -174,7 +184,7 @@ impl Walk {
                 let answered = client
                     .list(&witness.query, self.list.scope(), self.list.time(), self.lane(task, now))
                     .await;
-                answered.map_err(passing)?;
+                client.accept(&answered.map_err(passing)?.page, witness.span);
                 if self.doubts.strike(&request.query, Doubt::CursorRefused, true) == Belief::Believe {
                     return Ok(Some(self.leave_cursor(task, &mut reading, now)));
                 }
@@ -184,6 +194,20 @@ impl Walk {
             // A connection that was cut, a server that had a bad moment: worth a wait and a line only when it comes again.
             CollectErrorKind::Unreachable(_) | CollectErrorKind::Overloaded { retry_after: None, .. } => {
                 self.doubts.repeats_once(&request.query, Doubt::Failed)
+            }
+            // What stands between may refuse for a moment what has been answered so far.
+            CollectErrorKind::Refused { .. }
+            | CollectErrorKind::Intercepted { .. }
+            | CollectErrorKind::Unauthorized
+            | CollectErrorKind::Forbidden
+            | CollectErrorKind::MethodNotAllowed
+            | CollectErrorKind::Redirected { .. }
+            | CollectErrorKind::ProxyAuthentication => {
+                let repeats = self.doubts.repeats_at_once(&request.query, Doubt::Refused);
+                if repeats {
+                    tokio::time::sleep(REFUSED_WAIT).await;
+                }
+                repeats
             }
             _ => false,
         };

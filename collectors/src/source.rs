@@ -89,7 +89,10 @@ pub(crate) async fn ask(client: &Client, list: &List) -> Result<Answer, CollectE
     loop {
         let request = list.newest(size.limit());
         let error = match client.list(&request.query, list.scope(), list.time(), Lane::Full).await {
-            Ok(answer) => return Ok(answer),
+            Ok(answer) => {
+                client.accept(&answer.page, request.span);
+                return Ok(answer);
+            }
             Err(error) => error,
         };
         repeats += 1;

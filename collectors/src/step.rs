@@ -3,7 +3,7 @@
 use crate::{
     audit_logs, chat_completions,
     client::Answer,
-    cursor::Cursor,
+    cursor::{Cursor, Direction},
     error::{CollectError, CollectErrorKind},
     held::PartChange,
     page::ListPage,
@@ -67,6 +67,10 @@ impl Walk {
         if task == Task::Sweep && self.cut_slice(&mut reading, seen, now) {
             return Ok(self.page(task, reading, Turn::Discard, Sifted::default(), now));
         }
+        if reading.proof.take().is_some() {
+            self.prove_direction(&answer.page);
+            return Ok(self.page(task, reading, Turn::Discard, Sifted::default(), now));
+        }
         let direction = self.cursor.direction;
         let advanced = self.advance(&mut reading, &answer.page, seen, now);
         self.note_turn(direction, &advanced);
@@ -96,6 +100,21 @@ impl Walk {
         Ok(self.page(task, reading, turn, sifted, now))
     }
 
+    /// Takes in what lies before the first page that came oldest first: nothing, if the list is in that order.
+    fn prove_direction(&mut self, before: &ListPage) {
+        if before.is_empty() {
+            self.cursor.direction = Some(Direction::Ascending);
+            tracing::info!(
+                list = "audit_logs",
+                order = Direction::Ascending.word(),
+                "order of the list found"
+            );
+        } else {
+            self.is_turned = true;
+            tracing::warn!(list = "audit_logs", "pages are turned round, reading without their order");
+        }
+    }
+
     fn advance(
         &mut self,
         reading: &mut Reading,
@@ -105,7 +124,9 @@ impl Walk {
     ) -> Result<Turn, CollectErrorKind> {
         let Cursor { direction, anchors, .. } = &mut self.cursor;
         match &self.list {
-            List::AuditLogs(_) => audit_logs::advance(reading, seen, direction, &mut self.empty_is_end, now),
+            List::AuditLogs(_) => {
+                audit_logs::advance(reading, seen, direction, &mut self.empty_is_end, self.is_turned, now)
+            }
             List::ChatCompletions(_) => {
                 let ignored = &mut self.ignored_cursors;
                 chat_completions::advance(reading, page, seen, direction, anchors, ignored)

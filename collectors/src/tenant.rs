@@ -39,6 +39,8 @@ pub struct Tenant {
 
 /// How often it is looked at whether `tenant_only` is honoured.
 const TENANT_LOOK_INTERVAL: Duration = Duration::from_secs(86_400);
+/// The time between two comparisons that find no list apart.
+const COMPARISON_WAIT: Duration = Duration::from_secs(3);
 /// The most comparisons of one look.
 const COMPARISONS_MAX: u32 = 9;
 /// After so many failed looks in a row an operator is told, and a process that reads once goes on without the tenant walk.
@@ -65,8 +67,12 @@ impl Source {
         loop {
             let found = self.tells_tenant_apart(client, &list).await?;
             if let Some(agreed) = agreement.add(found) {
+                if agreed != Some(true) {
+                    tracing::info!(tenant_walk = agreed, "no tenant-scoped events are listed apart");
+                }
                 return Ok(agreed);
             }
+            tokio::time::sleep(agreement.wait()).await;
         }
     }
 
@@ -109,6 +115,11 @@ impl Agreement {
         let agreed = self.in_a_row >= wanted || self.comparisons >= COMPARISONS_MAX;
         agreed.then(|| std::mem::take(self).found)
     }
+
+    /// How long to wait before the next comparison: what makes them agree that there is no list apart may be one fault.
+    fn wait(&self) -> Duration {
+        if self.found == Some(false) { COMPARISON_WAIT } else { Duration::ZERO }
+    }
 }
 
 impl Tenant {
@@ -134,7 +145,10 @@ impl Tenant {
         let on = match self.source.tells_tenant_apart(client, &self.walk.list).await {
             Ok(found) => match self.agreement.add(found) {
                 Some(agreed) => agreed,
-                None => return,
+                None => {
+                    self.look_at = Instant::now() + self.agreement.wait();
+                    return;
+                }
             },
             Err(error) => return self.failed(&error),
         };
@@ -162,7 +176,8 @@ impl Tenant {
 
     /// When a look that failed for the moment is repeated.
     pub fn repeats_at(&self) -> Option<Instant> {
-        (1..FAILED_LOOKS_MAX).contains(&self.failed_looks).then_some(self.look_at)
+        let is_under_way = self.agreement.comparisons > 0 || self.failed_looks > 0;
+        (is_under_way && self.failed_looks < FAILED_LOOKS_MAX).then_some(self.look_at)
     }
 }
 

@@ -64,6 +64,10 @@ pub struct Walk {
     pub(crate) size: PageSize,
     /// Whether `has_more` was found to say nothing on an empty page. Like what follows, learned by this process.
     pub(crate) empty_is_end: bool,
+    /// Whether pages of a list newest first were found to be turned round.
+    pub(crate) is_turned: bool,
+    /// The earliest second of the last page of which nothing else said that it goes on where reading stands.
+    pub(crate) begins_at: Option<i64>,
     /// Cursors in a row that were read a moment ago and had no effect.
     pub(crate) ignored_cursors: u32,
     /// Up to which second everything was seen that showed then; `None` while that cannot be told.
@@ -103,6 +107,8 @@ impl Walk {
             doubts: Doubts::default(),
             size: PageSize::default(),
             empty_is_end: false,
+            is_turned: false,
+            begins_at: None,
             ignored_cursors: 0,
             read_to,
             tally: Tally::default(),

@@ -105,6 +105,9 @@ impl State {
         if self.habits.has(Habit::FullEnds) && picked.numbers.len() >= ask.limit {
             picked.has_more = false;
         }
+        if self.habits.has(Habit::Turned) {
+            picked.numbers.reverse();
+        }
         match fault {
             Some(Fault::EmptyPage) => picked = Picked { numbers: Vec::new(), has_more: true },
             Some(Fault::Twice) => {

@@ -52,6 +52,8 @@ pub enum Habit {
     Capped,
     /// A full page says that nothing follows.
     FullEnds,
+    /// Each page shows its records in reverse.
+    Turned,
     /// `effective_at[lt]` and `effective_at[lte]` are ignored.
     LteIgnored,
     /// The messages of one completion in five answer 404, as if it had been deleted after it was listed.
@@ -65,7 +67,7 @@ pub enum Habit {
 use Habit::*;
 
 /// Every habit with its name on the command line.
-const NAMES: [(&str, Habit); 27] = [
+const NAMES: [(&str, Habit); 28] = [
     ("ties", Ties),
     ("shuffle", Shuffle),
     ("newest", Newest),
@@ -89,6 +91,7 @@ const NAMES: [(&str, Habit); 27] = [
     ("chaos", Chaos),
     ("capped", Capped),
     ("full-ends", FullEnds),
+    ("turned", Turned),
     ("lte-ignored", LteIgnored),
     ("messages-gone", MessagesGone),
     ("messages-forbidden", MessagesForbidden),

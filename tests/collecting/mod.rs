@@ -7,6 +7,7 @@ mod model;
 mod nulls;
 mod restarts;
 mod sequences;
+mod spoilt;
 mod strange;
 mod windows;
 

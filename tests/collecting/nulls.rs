@@ -44,7 +44,7 @@ async fn null_for_ever(list: List) {
         *asked.entry(request.target).or_default() += 1;
     }
     assert!(rig.errors.is_empty(), "{:?}", rig.errors);
-    assert!(asked.values().all(|times| times % 5 == 0), "counted for each request: {asked:?}");
+    assert!(asked.values().all(|times| *times >= 5), "counted for each request: {asked:?}");
 }
 
 /// Eight readers see `null` at the same time, for less long than any of them asks again.

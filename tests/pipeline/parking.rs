@@ -102,8 +102,8 @@ async fn a_key_that_is_replaced_while_the_route_runs_is_taken_up_without_a_resta
     assert_eq!(rig.progress.status().state, RouteState::Live);
     // The old key is revoked, and the new one stands in its file.
     *rig.key.lock().unwrap() = "sk-admin-new".to_owned();
-    rig.simulator.script(vec![Fault::status(401, "invalid_api_key", &[])]);
-    pass(60).await;
+    rig.simulator.script(vec![Fault::status(401, "invalid_api_key", &[]); 3]);
+    pass(100).await;
     assert_eq!(rig.progress.status().state, RouteState::Parked);
     pass(PARKED_RETRY.as_secs()).await;
     assert_eq!(rig.progress.status().state, RouteState::Live);
