@@ -98,9 +98,21 @@ fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     Ok(certificates)
 }
 
-/// A file in PEM, whose setting is named in the error.
+/// The largest file in PEM that is read: all authorities of a system take a quarter of it.
+const PEM_BYTES_MAX: u64 = 1 << 20;
+
+/// A file in PEM, whose setting is named in the error. What is no file is not opened: a pipe would hold up all that runs on this
+/// thread for as long as nobody writes into it.
 pub(crate) fn read(setting: &str, path: &Path) -> Result<Vec<u8>, String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("{setting} {}: {error}", path.display()))?;
+    let refuse = |why: String| format!("{setting} {}: {why}", path.display());
+    let found = path.metadata().map_err(|error| refuse(error.to_string()))?;
+    if !found.is_file() && !found.is_dir() {
+        return Err(refuse("not a regular file".to_owned()));
+    }
+    if found.len() > PEM_BYTES_MAX {
+        return Err(refuse(format!("larger than {PEM_BYTES_MAX} bytes")));
+    }
+    let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
     Ok(bytes.strip_prefix(BYTE_ORDER_MARK).map(<[u8]>::to_vec).unwrap_or(bytes))
 }
 

@@ -108,7 +108,8 @@ fn wait(asked: Option<Duration>, advice: &'static str) -> Judgement {
 }
 
 /// The size of a file has a limit, which nothing but a setting of the process lifts.
-const SIZE_LIMIT: &str = "raise the limit on the size of files (`ulimit -f`, LimitFSIZE of a unit) and start again; of files                           of lines, file_size_max below the limit will do";
+const SIZE_LIMIT: &str = "raise the limit on the size of files (`ulimit -f`, LimitFSIZE of a unit) and start again; \
+                          for files of lines, a file_size_max below the limit will do, too";
 
 /// Judges a failure.
 pub fn judge(failure: &Failure) -> Judgement {

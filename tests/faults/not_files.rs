@@ -65,3 +65,16 @@ fn a_configuration_that_has_become_a_pipe_is_not_waited_for() {
     running.signal(Signal::TERM);
     assert_eq!(running.wait().code, Some(0));
 }
+
+#[test]
+fn a_pipe_in_place_of_the_authorities_parks_its_routes_and_no_other() {
+    let api = Simulated::start(&["--audit-logs", "5", "--completions", "5", "--live", "5"]);
+    let place = Place::new(&api.base_url);
+    pipe_at(&place.path("ca.pem"));
+    place.replace("source = \"audit_logs\"", "source = \"audit_logs\"\nca_file = \"./ca.pem\"");
+    let mut running = place.start(&["run"]);
+    running.wait_for_log("not a regular file");
+    running.wait_for_log("\"delivered\"");
+    running.signal(Signal::TERM);
+    running.wait();
+}
