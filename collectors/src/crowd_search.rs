@@ -33,7 +33,7 @@ impl Walk {
     }
 
     /// A page of completions that does not show the second under search was asked for with a gone anchor, or is an answer to
-    /// something else. What was found is held, so that the search begins anew when the second is met again.
+    /// something else. The ids found so far are kept, and the search restarts when the walk reaches the second again.
     pub(crate) fn leave_lost_crowd(&mut self, task: Task, page: &ListPage) {
         let crowd = &mut self.crowds[task as usize];
         if matches!(self.list, List::ChatCompletions(_))

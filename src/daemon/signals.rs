@@ -105,8 +105,8 @@ impl Stopper {
     }
 }
 
-/// Without any more ado: not what the language or the C library do at an end, for that may wait for whoever is stuck. The lock of the
-/// state directory goes with the process.
+/// Ends the process without running exit handlers, which may block on a stuck thread. The kernel releases the lock of the state
+/// directory.
 fn end_by_force(why: &'static str) -> ! {
     let said = thread::Builder::new().spawn(move || {
         tracing::warn!("{why}");
