@@ -12,11 +12,12 @@ mod tables;
 use std::{env, fs, path::PathBuf};
 
 /// Every document.
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "SECURITY.md",
     "deploy/README.md",
     "deploy/RELEASE.md",
     "docs/destinations.md",
