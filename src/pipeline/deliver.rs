@@ -116,6 +116,8 @@ impl Delivery {
                     Err(given_up) => return Err(self.settle_rest(given_up, in_flight, &shutdown).await),
                 },
                 gathered = gatherer.next(), if takes_more => match gathered {
+                    // One was given up while this was waited for. It would be written, and then read once more.
+                    Some(_) if self.flight.has_given_up() => {}
                     Some(gathered) => in_flight.writing.push_back(self.begin(gathered, shutdown.clone())),
                     None => more = false,
                 },

@@ -10,7 +10,7 @@ use ccfd::{
 };
 
 use crate::support::{
-    route::{RouteRig, START, pass, records},
+    route::{RouteRig, Running, START, pass, records},
     sink::Answer,
     time::BEGIN,
 };
@@ -87,17 +87,22 @@ async fn a_row_that_is_refused_after_a_part_was_settled_is_kept_by_its_own_name(
     assert!(kept.contains(&format!("{:?}", missing[0])), "the missing record is the one that is kept");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_batch_that_is_partly_settled_waits_for_the_person_and_doubles_nothing() {
-    let rig = rig(500).for_ever();
-    rig.sink.script([Answer::PartlyFull(40), Answer::DiskFull, Answer::DiskFull]);
-    let running = rig.start();
+/// It waits for a person, goes on by itself, and doubles nothing.
+async fn parks_and_heals(rig: &RouteRig, running: Running) {
     pass(60).await;
     assert_eq!(rig.progress.status().state, RouteState::Parked);
     pass(1_200).await;
     assert_eq!(rig.progress.status().state, RouteState::Live);
     running.stop().await;
     rig.assert_conserved();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_partly_settled_waits_for_the_person_and_doubles_nothing() {
+    let rig = rig(500).for_ever();
+    rig.sink.script([Answer::PartlyFull(40), Answer::DiskFull, Answer::DiskFull]);
+    let running = rig.start();
+    parks_and_heals(&rig, running).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,10 +129,21 @@ async fn a_batch_that_waits_for_a_person_costs_those_behind_it_nothing() {
     pass(10).await;
     assert_eq!(rig.sink.seen().writes.len(), 4);
     rig.sink.release();
-    pass(60).await;
-    assert_eq!(rig.progress.status().state, RouteState::Parked);
-    pass(1_200).await;
-    assert_eq!(rig.progress.status().state, RouteState::Live);
+    parks_and_heals(&rig, running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_batch_is_begun_behind_one_that_was_given_up_while_an_earlier_one_was_on_its_way() {
+    let rig = rig(0).for_ever();
+    rig.sink.allow_writes(4);
+    rig.sink.script([Answer::Slow(Duration::from_secs(600)), Answer::DiskFull]);
+    let running = rig.start();
+    // A poll each: one is written slowly, one is given up, one comes too late.
+    for _ in 0..3 {
+        pass(60).await;
+        rig.simulator.push_audit(rig.world.now(), rig.world.now());
+    }
+    pass(3_000).await;
     running.stop().await;
     rig.assert_conserved();
 }
