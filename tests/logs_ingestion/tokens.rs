@@ -107,6 +107,27 @@ async fn a_token_serves_until_it_expires_while_no_new_one_is_to_be_had() {
     assert_eq!(used(&rig).into_iter().collect::<BTreeSet<_>>().len(), 1);
 }
 
+/// More failures in a row than any size of a call is given.
+const OUTAGE: usize = 20;
+
+#[tokio::test]
+async fn an_outage_of_the_issuer_sends_no_rows_in_vain_and_makes_no_call_smaller() {
+    let rig = Rig::new();
+    rig.sink_is_warm().await;
+    rig.azure.entra.revoke();
+    rig.azure.entra.server.script(vec![Reply::status(503).into(); OUTAGE]);
+    rig.azure.ingestion.server.forget();
+    let ids: Vec<String> = (0..50).map(|number| format!("audit_log-{number}")).collect();
+    for _ in 0..OUTAGE {
+        let error = failure(&*rig.sink, rig.events(ids.clone())).await;
+        assert_eq!(error.service, Service::Entra);
+    }
+    let calls = rig.azure.ingestion.server.requests().len();
+    assert_eq!(calls, 1, "the first one shows that the token is worth nothing");
+    assert_eq!(rig.sink.write(rig.events(ids)).await.unwrap().accepted, 50);
+    assert_eq!(rig.azure.ingestion.server.requests().len(), calls + 1, "all of it in one call");
+}
+
 #[tokio::test]
 async fn a_wrong_secret_is_told_by_number_and_nothing_that_was_said_is_repeated() {
     let azure = Azure::start();

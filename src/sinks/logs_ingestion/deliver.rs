@@ -10,7 +10,7 @@ use super::{
 };
 use crate::sinks::{
     Batch, Partly, Receipt, Refused, SinkError, Unfinished,
-    remote::{RemoteError, RemoteErrorKind},
+    remote::{RemoteError, RemoteErrorKind, Service},
     request_size::{TooLarge, Weight},
 };
 
@@ -136,7 +136,8 @@ impl Delivery<'_> {
             }
             Ok(other) => Ok(other),
             Err(error) => {
-                if error.kind.may_be_the_size() {
+                // What fails before the call, for want of a token, says nothing of its size.
+                if error.service == Service::LogsIngestion && error.kind.may_be_the_size() {
                     size.failed(weight);
                 }
                 Err(error.into())

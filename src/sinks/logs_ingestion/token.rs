@@ -59,7 +59,11 @@ impl Tokens {
         let _asking = self.asking.lock().await;
         match self.working() {
             Some(token) if !Arc::ptr_eq(&token.text, &refused.text) => Ok(token),
-            Some(_) | None => self.ask().await,
+            Some(_) | None => {
+                // Until there is another one, no call is made: its rows would be sent in vain.
+                *self.held() = None;
+                self.ask().await
+            }
         }
     }
 
