@@ -7,6 +7,7 @@ mod collecting;
 mod deploy;
 mod docs;
 mod faults;
+mod gateway;
 mod health;
 mod judges;
 mod kibana_index;

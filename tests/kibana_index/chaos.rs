@@ -3,11 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use ccfd::sinks::{Batch, Sink};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{INDEX, batch_of, ids, sink};
-use crate::support::{chaos::seeds, fake_kibana::Kibana};
+use crate::support::{chaos::seeds, fake_kibana::Kibana, sink::settle};
 
 const BATCHES: usize = 6;
 /// Tries after which a batch would never end.
@@ -30,23 +29,9 @@ async fn every_record_is_there_or_rejected_and_every_run_ends() {
                 (0..rng.random_range(1..80)).map(|place| format!("audit_log-{number}-{place}")).collect();
             let borrowed: Vec<&str> = ids.iter().map(String::as_str).collect();
             let padding = "x".repeat(if rng.random_ratio(1, 3) { 2_000 } else { 10 });
-            let mut left = batch_of(&ccfd::tables::AUDIT_LOGS, &borrowed, &padding);
-            let mut tries = 0;
-            while !left.records.is_empty() {
-                tries += 1;
-                assert!(tries < TRIES_MAX, "seed {seed}: batch {number} never ends");
-                let (receipt, places) = match sink.write(left.clone()).await {
-                    Ok(receipt) => (receipt, Vec::new()),
-                    Err(unfinished) => match unfinished.partly {
-                        Some(partly) => (partly.receipt, partly.left),
-                        None => continue,
-                    },
-                };
-                let id = |index: usize| left.records[index].id_text().unwrap().into_owned();
-                rejected.extend(receipt.refused.iter().map(|one| id(one.index)));
-                let rest = places.iter().map(|place| left.records[*place].clone()).collect();
-                left = Batch { records: rest, ..left };
-            }
+            let batch = batch_of(&ccfd::tables::AUDIT_LOGS, &borrowed, &padding);
+            let became = settle(&sink, batch, TRIES_MAX).await;
+            rejected.extend(became.refused);
             issued.extend(ids);
         }
         let found = ids(&kibana, INDEX);

@@ -1,5 +1,7 @@
 //! Runs that fail for their size: less is sent, nothing is given up, and more is sent again later.
 
+use std::collections::BTreeSet;
+
 use ccfd::{
     sinks::{Batch, Sink, kibana_index::KibanaIndexSink, remote::RemoteErrorKind},
     tables::AUDIT_LOGS,
@@ -9,6 +11,7 @@ use super::{INDEX, batch, batch_of, failed, ids, sink};
 use crate::support::{
     chaos::Whim,
     fake_kibana::{Kibana, boom},
+    sink::settle,
 };
 
 const RECORDS: usize = 60;
@@ -20,19 +23,8 @@ fn records(from: usize) -> Batch {
 }
 
 /// Writes until all of it is settled, as a route does.
-async fn deliver(sink: &KibanaIndexSink, mut left: Batch) {
-    for _ in 0..200 {
-        match sink.write(left.clone()).await {
-            Ok(receipt) => return assert_eq!(receipt.refused, []),
-            Err(unfinished) => {
-                let Some(partly) = unfinished.partly else { continue };
-                assert_eq!(partly.receipt.refused, []);
-                let rest = partly.left.iter().map(|place| left.records[*place].clone()).collect();
-                left = Batch { records: rest, ..left };
-            }
-        }
-    }
-    panic!("never settled");
+async fn deliver(sink: &KibanaIndexSink, batch: Batch) {
+    assert_eq!(settle(sink, batch, 200).await.refused, BTreeSet::new());
 }
 
 #[tokio::test]

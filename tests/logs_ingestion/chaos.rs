@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use ccfd::{sinks::Sink, tables::AUDIT_LOGS};
+use ccfd::tables::AUDIT_LOGS;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::{AUDIT, Rig, batch, event, ids, part};
-use crate::support::chaos::seeds;
+use super::{AUDIT, Rig, batch, event, ids};
+use crate::support::{chaos::seeds, sink::settle};
 
 const BATCHES: usize = 6;
 /// Tries after which a batch would never end.
@@ -24,22 +24,9 @@ async fn every_record_is_there_or_rejected_and_every_run_ends() {
             let names: Vec<String> =
                 (0..rng.random_range(1..80)).map(|place| format!("audit_log-{number}-{place}")).collect();
             let padding = "x".repeat(if rng.random_ratio(1, 3) { 2_000 } else { 10 });
-            let mut left = batch(&AUDIT_LOGS, names.iter().map(|id| event(id, rig.now(), &padding)));
-            let mut tries = 0;
-            while !left.records.is_empty() {
-                tries += 1;
-                assert!(tries < TRIES_MAX, "seed {seed}: batch {number} never ends");
-                let (receipt, places) = match rig.sink.write(left.clone()).await {
-                    Ok(receipt) => (receipt, Vec::new()),
-                    Err(unfinished) => match unfinished.partly {
-                        Some(partly) => (partly.receipt, partly.left),
-                        None => continue,
-                    },
-                };
-                let id = |index: usize| left.records[index].id_text().unwrap().into_owned();
-                rejected.extend(receipt.refused.iter().map(|one| id(one.index)));
-                left = part(&left, &places);
-            }
+            let batch = batch(&AUDIT_LOGS, names.iter().map(|id| event(id, rig.now(), &padding)));
+            let became = settle(&*rig.sink, batch, TRIES_MAX).await;
+            rejected.extend(became.refused);
             issued.extend(names);
         }
         let there: BTreeSet<String> = ids(&rig.azure.ingestion.rows(AUDIT)).into_iter().collect();

@@ -1,5 +1,7 @@
-//! What stands between a sink and its service, or is wrong with the service, drawn from a seed: one write in three is
-//! answered in one of these ways. A faulty spell lasts, as those do that come with a size.
+//! What is between a sink and its service, or wrong with the service, drawn from a seed: one request in so many is answered
+//! in one of these ways. A faulty spell lasts, as those do that come with a size.
+//!
+//! Nothing of it says that a write was carried out which was not: that cannot be told from the truth.
 
 use std::{env, io::Write as _, time::Duration};
 
@@ -14,6 +16,7 @@ const SPELL_MAX: u32 = 12;
 /// What fails in a spell is as large as this at least, and at most.
 const SIZES: std::ops::Range<usize> = 500..60_000;
 const SLOW: Duration = Duration::from_millis(10);
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// `CCFD_SEEDS=200` runs so many, `CCFD_SEED=17` that one alone.
 pub fn seeds() -> std::ops::Range<u64> {
@@ -27,42 +30,95 @@ pub fn seeds() -> std::ops::Range<u64> {
 /// `Chaos::new(seed)`
 pub struct Chaos {
     rng: StdRng,
+    one_in: u32,
     /// What larger requests meet, from which size on, and for how many requests more.
     spell: Option<(Whim, usize, u32)>,
+}
+
+/// What the writes of a fake meet.
+#[derive(Default)]
+pub struct Faults {
+    /// What larger ones meet, and from which size on.
+    pub limit: Option<(usize, Whim)>,
+    chaos: Option<Chaos>,
+}
+
+impl Faults {
+    /// From now on what is drawn from this seed.
+    pub fn unleash(&mut self, seed: u64) {
+        self.chaos = Some(Chaos::new(seed));
+    }
+
+    /// What becomes of the next write, which has so many bytes.
+    pub fn draw(&mut self, bytes: usize) -> Whim {
+        match (self.limit, &mut self.chaos) {
+            (Some((bytes_max, whim)), _) if bytes > bytes_max => whim,
+            (_, Some(chaos)) => chaos.draw(bytes),
+            (_, None) => Whim::Well,
+        }
+    }
 }
 
 /// What becomes of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whim {
     Well,
-    /// A page of somebody else; nothing is carried out.
-    Page,
-    /// The same, and it is carried out.
+    /// A page of somebody else with this status; nothing is carried out.
+    Page(u16),
+    /// The same with 200, and it is carried out.
     PageAfter,
+    /// An error of somebody else in JSON, with 200; nothing is carried out.
+    Error,
     /// It is carried out, and the answer has holes.
     Wordless,
+    /// It is carried out, and the answer has no items: none, `null`, or an empty list.
+    Itemless(Option<bool>),
     /// This status; nothing is carried out.
     Status(u16),
+    /// 429, with this wait asked for; nothing is carried out.
+    Throttled(&'static str),
+    /// The connection is closed; nothing is carried out.
+    Closed,
     /// The connection is reset; nothing is carried out.
     Reset,
     /// It is carried out, and the answer is lost.
     Lost,
+    /// The same, by a reset.
+    LostByReset,
     /// It is carried out, and the answer is cut.
     Cut,
     /// The answer is compressed, unasked.
     Gzip,
+    /// The answer begins with a byte order mark.
+    Mark,
     Slow,
 }
 
-const AT_ONCE: [Whim; 9] = [
-    Whim::Page,
+const AT_ONCE: [Whim; 25] = [
+    Whim::Page(200),
+    Whim::Page(401),
+    Whim::Page(403),
+    Whim::Page(404),
+    Whim::Page(502),
+    Whim::Page(503),
+    Whim::Page(504),
     Whim::PageAfter,
+    Whim::Error,
     Whim::Wordless,
+    Whim::Itemless(None),
+    Whim::Itemless(Some(false)),
+    Whim::Itemless(Some(true)),
     Whim::Status(503),
+    Whim::Status(429),
+    Whim::Throttled("1"),
+    Whim::Throttled("0"),
+    Whim::Closed,
     Whim::Reset,
     Whim::Lost,
+    Whim::LostByReset,
     Whim::Cut,
     Whim::Gzip,
+    Whim::Mark,
     Whim::Slow,
 ];
 /// What comes with a size.
@@ -70,10 +126,15 @@ const SPELLS: [Whim; 4] = [Whim::Status(413), Whim::Status(429), Whim::Status(50
 
 impl Chaos {
     pub fn new(seed: u64) -> Self {
-        Self { rng: StdRng::seed_from_u64(seed), spell: None }
+        Self { rng: StdRng::seed_from_u64(seed), one_in: 3, spell: None }
     }
 
-    /// What becomes of the next write, which has so many bytes.
+    /// One in eight, as of a gateway that is not well.
+    pub fn gateway(seed: u64) -> Self {
+        Self { one_in: 8, ..Self::new(seed) }
+    }
+
+    /// What becomes of the next request, which has so many bytes.
     pub fn draw(&mut self, bytes: usize) -> Whim {
         match &mut self.spell {
             Some((_, _, 0)) => self.spell = None,
@@ -85,11 +146,15 @@ impl Chaos {
             }
             None => {}
         }
-        if self.spell.is_none() && self.rng.random_ratio(1, 12) {
+        if self.spell.is_none() && self.rng.random_ratio(1, 4 * self.one_in) {
             let whim = *SPELLS.choose(&mut self.rng).unwrap();
             self.spell = Some((whim, self.rng.random_range(SIZES), self.rng.random_range(1..=SPELL_MAX)));
         }
-        if self.rng.random_ratio(1, 3) { *AT_ONCE.choose(&mut self.rng).unwrap() } else { Whim::Well }
+        if self.rng.random_ratio(1, self.one_in) {
+            *AT_ONCE.choose(&mut self.rng).unwrap()
+        } else {
+            Whim::Well
+        }
     }
 }
 
@@ -98,27 +163,45 @@ impl Whim {
     pub fn answer(self, carry_out: impl FnOnce() -> Reply) -> Reply {
         match self {
             Self::Well => carry_out(),
-            Self::Page => page(),
+            Self::Page(status) => page(status),
             Self::PageAfter => {
                 carry_out();
-                page()
+                page(200)
+            }
+            Self::Error => {
+                Reply::json(200, &json!({ "error": { "code": "UpstreamFailure", "message": "" } }))
             }
             Self::Wordless => wordless(carry_out()),
+            Self::Itemless(instead) => itemless(carry_out(), instead),
             Self::Status(status) => Reply::status(status),
-            Self::Reset => Reply::status(200).with_fate(Fate::Lost),
+            Self::Throttled(wait) => Reply::status(429).with_header("retry-after", wait),
+            Self::Closed => Reply::status(200).with_fate(Fate::Lost),
+            Self::Reset => Reply::status(200).with_fate(Fate::Reset),
             Self::Lost => carry_out().with_fate(Fate::Lost),
+            Self::LostByReset => carry_out().with_fate(Fate::Reset),
             Self::Cut => cut(carry_out()),
             Self::Gzip => gzip(carry_out()),
+            Self::Mark => mark(carry_out()),
             Self::Slow => {
                 std::thread::sleep(SLOW);
                 carry_out()
             }
         }
     }
+
+    /// Whether whoever gets this answer cannot know the true one.
+    pub fn hides(self, truth: &Reply, answer: &Reply) -> bool {
+        // Some say the same in another form.
+        let is_true = matches!(self, Self::Well | Self::Gzip | Self::Mark | Self::Slow);
+        !is_true
+            && (answer.fate != Fate::Arrives || (answer.status, &answer.body) != (truth.status, &truth.body))
+    }
 }
 
-fn page() -> Reply {
-    Reply::status(200).with_header("content-type", "text/html").with_body("<html>somebody@example.com</html>")
+fn page(status: u16) -> Reply {
+    Reply::status(status)
+        .with_header("content-type", "text/html")
+        .with_body("<html>somebody@example.com</html>")
 }
 
 /// An answer without a body is lost.
@@ -134,6 +217,30 @@ fn gzip(reply: Reply) -> Reply {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(&reply.body).unwrap();
     reply.with_header("content-encoding", "gzip").with_body(packed.finish().unwrap())
+}
+
+fn mark(reply: Reply) -> Reply {
+    if reply.body.is_empty() {
+        return reply;
+    }
+    let body = [BYTE_ORDER_MARK, &reply.body].concat();
+    reply.with_body(body)
+}
+
+/// The list of items is gone, `null`, or empty: Elasticsearch's, and Kibana's.
+fn itemless(reply: Reply, instead: Option<bool>) -> Reply {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body) else { return reply };
+    let around = if body["data"].is_object() { &mut body["data"] } else { &mut body };
+    let Some(members) = around.as_object_mut().filter(|members| members.contains_key("items")) else {
+        return reply;
+    };
+    match instead {
+        None => _ = members.remove("items"),
+        Some(is_null) => {
+            _ = members.insert("items".to_owned(), if is_null { Value::Null } else { json!([]) })
+        }
+    }
+    reply.with_body(body.to_string())
 }
 
 /// Every second item says nothing, and what is no item has no word.

@@ -1,7 +1,7 @@
 //! A sink in memory that answers as a test's script says, and remembers what was handed in.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     io,
     sync::{
         Mutex,
@@ -240,4 +240,35 @@ impl Sink for SpySink {
         let places = if answer == Answer::Cut { 0..batch.records.len() } else { 0..0 };
         Ok(Receipt { accepted, refused, cut: places.map(cut).collect(), ..Receipt::default() })
     }
+}
+
+/// What became of a batch that was written until all of it was settled.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Records that are there.
+    pub there: u64,
+    /// The ids of those that are refused.
+    pub refused: BTreeSet<String>,
+    pub tries: usize,
+}
+
+/// Writes until all of it is settled, as a route does; at most so often.
+pub async fn settle(sink: &dyn Sink, batch: Batch, tries_max: usize) -> Settled {
+    let mut settled = Settled::default();
+    let mut left = batch;
+    while !left.records.is_empty() {
+        settled.tries += 1;
+        assert!(settled.tries <= tries_max, "never settled");
+        let (receipt, places) = match sink.write(left.clone()).await {
+            Ok(receipt) => (receipt, Vec::new()),
+            Err(Unfinished { partly: Some(partly), .. }) => (partly.receipt, partly.left),
+            Err(Unfinished { partly: None, .. }) => continue,
+        };
+        settled.there += receipt.accepted + receipt.already_there;
+        let id = |one: &Refused| left.records[one.index].id_text().unwrap().into_owned();
+        settled.refused.extend(receipt.refused.iter().map(id));
+        let rest = places.iter().map(|place| left.records[*place].clone()).collect();
+        left = Batch { records: rest, ..left };
+    }
+    settled
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ccfd::sinks::{Batch, Sink};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{INDEX, batch_of, event, sink};
-use crate::support::{chaos::seeds, fake_elastic::Elastic};
+use crate::support::{chaos::seeds, fake_elastic::Elastic, sink::settle};
 
 const BATCHES: usize = 8;
 /// Tries after which a batch would never end.
@@ -28,24 +27,10 @@ async fn every_record_is_there_once_or_rejected_and_every_run_ends() {
                 let bytes = if rng.random_ratio(1, 15) { 40_000 } else { 10 };
                 event(id).replace("\"owner\"", &format!("\"{}\"", "x".repeat(bytes)))
             };
-            let mut left = batch_of(ids.iter().map(text));
-            let mut tries = 0;
-            while !left.records.is_empty() {
-                tries += 1;
-                assert!(tries < TRIES_MAX, "seed {seed}: batch {number} never ends");
-                let (receipt, places) = match sink.write(left.clone()).await {
-                    Ok(receipt) => (receipt, Vec::new()),
-                    Err(unfinished) => match unfinished.partly {
-                        Some(partly) => (partly.receipt, partly.left),
-                        None => continue,
-                    },
-                };
-                settled += receipt.accepted + receipt.already_there;
-                let id = |index: usize| left.records[index].id_text().unwrap().into_owned();
-                rejected.extend(receipt.refused.iter().map(|one| id(one.index)));
-                let rest = places.iter().map(|place| left.records[*place].clone()).collect();
-                left = Batch { records: rest, ..left };
-            }
+            let batch = batch_of(ids.iter().map(text));
+            let became = settle(&sink, batch, TRIES_MAX).await;
+            settled += became.there;
+            rejected.extend(became.refused);
             issued.extend(ids);
         }
         let there: BTreeSet<String> = elastic.documents(INDEX).into_keys().collect();

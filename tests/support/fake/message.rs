@@ -90,6 +90,8 @@ pub enum Fate {
     Arrives,
     /// The connection is cut without a byte of it.
     Lost,
+    /// The same, by a RST.
+    Reset,
     /// The connection is cut behind so many bytes of the body.
     CutAfter(usize),
 }

@@ -1,5 +1,6 @@
 //! A server on loopback that takes every request down and answers as it is told. It ends when it is dropped.
 
+mod ending;
 mod message;
 mod serve;
 mod tls;
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 use self::serve::Shared;
-use super::background::Background;
+use super::{background::Background, chaos::Chaos};
 
 /// How long [`Fake::requested`] waits. Real time: the requests come from another thread or process.
 const REQUEST_WAIT: Duration = Duration::from_secs(30);
@@ -50,6 +51,8 @@ impl Fake {
             script: Mutex::default(),
             taken: watch::Sender::new(0),
             holding: watch::Sender::new(false),
+            gateway: Mutex::default(),
+            unheard: Mutex::default(),
         });
         let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
         let serving = shared.clone();
@@ -89,6 +92,16 @@ impl Fake {
     pub fn script_for(&self, path: &str, steps: impl IntoIterator<Item = Step>) {
         let mut script = self.shared.script.lock().unwrap();
         script.extend(steps.into_iter().map(|step| (path.to_owned(), step)));
+    }
+
+    /// From now on a gateway is in front of it, which does what is drawn to any request.
+    pub fn put_behind(&self, gateway: Chaos) {
+        *self.shared.gateway.lock().unwrap() = Some(gateway);
+    }
+
+    /// The requests that were carried out, of which the gateway kept the true answer from the client.
+    pub fn unheard(&self) -> Vec<Request> {
+        self.shared.unheard.lock().unwrap().clone()
     }
 
     /// Takes and handles requests, and keeps the answers back until [`Fake::release`].

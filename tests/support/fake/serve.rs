@@ -3,7 +3,10 @@
 use std::{
     convert::Infallible,
     io,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::body::{self, Body};
@@ -19,7 +22,11 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::message::{Fate, Reply, Request, Step};
+use super::{
+    ending::Ending,
+    message::{Fate, Reply, Request, Step},
+};
+use crate::support::chaos::Chaos;
 
 /// The largest request that is taken: far above what any judged service takes, so that the limits under test are
 /// those of the handlers.
@@ -35,6 +42,10 @@ pub struct Shared {
     pub script: Mutex<Vec<(String, Step)>>,
     pub taken: watch::Sender<usize>,
     pub holding: watch::Sender<bool>,
+    /// What is in front of the handler, if anything is.
+    pub gateway: Mutex<Option<Chaos>>,
+    /// What was carried out while the gateway kept the true answer back.
+    pub unheard: Mutex<Vec<Request>>,
 }
 
 /// Serves every connection that comes.
@@ -42,14 +53,15 @@ pub async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
-        let (tls, shared) = (tls.clone(), shared.clone());
+        let (tls, shared, reset) = (tls.clone(), shared.clone(), Arc::<AtomicBool>::default());
+        let stream = Ending { stream, reset: reset.clone() };
         tokio::spawn(async move {
             match tls {
-                None => serve(stream, shared).await,
+                None => serve(stream, shared, reset).await,
                 // A client that refuses the certificate is what some tests are about.
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
-                        serve(stream, shared).await;
+                        serve(stream, shared, reset).await;
                     }
                 }
             }
@@ -57,13 +69,17 @@ pub async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
-    let service = service_fn(move |request| answer(request, shared.clone()));
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>, reset: Arc<AtomicBool>) {
+    let service = service_fn(move |request| answer(request, shared.clone(), reset.clone()));
     // An error is a connection that was cut, by us on purpose or by a client that went away.
     _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(request: hyper::Request<Incoming>, shared: Arc<Shared>) -> io::Result<Response<Body>> {
+async fn answer(
+    request: hyper::Request<Incoming>,
+    shared: Arc<Shared>,
+    reset: Arc<AtomicBool>,
+) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let body = body::to_bytes(Body::new(body), REQUEST_BYTES_MAX).await.map_err(io::Error::other)?;
     let reply = shared.take(Request {
@@ -75,6 +91,7 @@ async fn answer(request: hyper::Request<Incoming>, shared: Arc<Shared>) -> io::R
     });
     let mut holding = shared.holding.subscribe();
     holding.wait_for(|holding| !holding).await.map_err(io::Error::other)?;
+    reset.store(reply.fate == Fate::Reset, Ordering::Relaxed);
     respond(reply)
 }
 
@@ -84,9 +101,20 @@ impl Shared {
         let reply = match self.step(&request.path) {
             Some(Step::Reply(reply)) => reply,
             Some(Step::Handled(fate)) => (self.handler)(&request).with_fate(fate),
-            None => (self.handler)(&request),
+            None => self.through_the_gateway(&request),
         };
         self.taken.send_modify(|taken| *taken += 1);
+        reply
+    }
+
+    fn through_the_gateway(&self, request: &Request) -> Reply {
+        let drawn = self.gateway.lock().unwrap().as_mut().map(|gateway| gateway.draw(request.body.len()));
+        let Some(whim) = drawn else { return (self.handler)(request) };
+        let mut carried_out = None;
+        let reply = whim.answer(|| carried_out.insert((self.handler)(request)).clone());
+        if carried_out.is_some_and(|truth| whim.hides(&truth, &reply)) {
+            self.unheard.lock().unwrap().push(request.clone());
+        }
         reply
     }
 
@@ -101,7 +129,7 @@ fn respond(reply: Reply) -> io::Result<Response<Body>> {
     let bytes = reply.body.len();
     let body = match reply.fate {
         Fate::Arrives => Body::from(reply.body),
-        Fate::Lost => return Err(cut()),
+        Fate::Lost | Fate::Reset => return Err(cut()),
         Fate::CutAfter(count) => cut_short(reply.body.slice(..count.min(bytes))),
     };
     let mut response = Response::new(body);

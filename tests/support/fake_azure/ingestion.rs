@@ -1,7 +1,7 @@
 //! The Logs Ingestion endpoint: what it takes, what it refuses, and what it loses without a word.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
@@ -60,6 +60,8 @@ struct Rule {
     denied: bool,
     streams: BTreeMap<String, Stream>,
     losses: Vec<Loss>,
+    /// The ids of rows that the rule takes no call with.
+    refused: BTreeSet<String>,
     request: usize,
     chaos: Option<Chaos>,
 }
@@ -78,6 +80,7 @@ impl Ingestion {
             denied: false,
             streams: BTreeMap::new(),
             losses: Vec::new(),
+            refused: BTreeSet::new(),
             request: 0,
             chaos: None,
         }));
@@ -113,6 +116,11 @@ impl Ingestion {
     /// Whether good tokens are answered 403, as while a role assignment is on its way.
     pub fn set_denied(&self, denied: bool) {
         self.rule.lock().unwrap().denied = denied;
+    }
+
+    /// Answers 400 to every call that holds the row with this id.
+    pub fn refuse(&self, id: &str) {
+        self.rule.lock().unwrap().refused.insert(id.to_owned());
     }
 
     /// From now on calls meet what is drawn from this seed.
@@ -184,6 +192,9 @@ impl Rule {
         }
         let malformed = || ingestion_error(400, "InvalidPayload", "Malformed JSON.");
         match serde_json::from_slice(&content).map_err(|_| malformed())? {
+            Value::Array(rows) if rows.iter().any(|row| self.is_refused(row)) => {
+                return Err(ingestion_error(400, "InvalidTransformOutput", "A row cannot be transformed."));
+            }
             Value::Array(rows) if rows.iter().all(Value::is_object) => {
                 for row in rows {
                     self.keep(stream, row);
@@ -193,6 +204,10 @@ impl Rule {
             _ => return Err(malformed()),
         }
         Ok(())
+    }
+
+    fn is_refused(&self, row: &Value) -> bool {
+        row["id"].as_str().is_some_and(|id| self.refused.contains(id))
     }
 
     fn keep(&mut self, name: &str, row: Value) {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio_rustls::rustls::ServerConfig;
 
 use super::{
-    chaos::{Chaos, Whim},
+    chaos::{Faults, Whim},
     fake::{Fake, Fate, Reply, Request},
 };
 
@@ -33,9 +33,8 @@ struct Node {
     /// Index to id to document.
     documents: BTreeMap<String, BTreeMap<String, Value>>,
     faults: Vec<Fault>,
-    /// What larger `_bulk` requests meet, and from which size on.
-    limit: Option<(usize, Whim)>,
-    chaos: Option<Chaos>,
+    /// What `_bulk` requests meet.
+    faults_of_writes: Faults,
     /// Path to body: index and component templates.
     templates: BTreeMap<String, Value>,
     auto_ids: usize,
@@ -93,12 +92,12 @@ impl Elastic {
 
     /// From now on `_bulk` requests that are larger, as sent, meet this; `None` lets all through.
     pub fn limit(&self, limit: Option<(usize, Whim)>) {
-        self.node.lock().unwrap().limit = limit;
+        self.node.lock().unwrap().faults_of_writes.limit = limit;
     }
 
     /// From now on writes meet what is drawn from this seed.
     pub fn unleash(&self, seed: u64) {
-        self.node.lock().unwrap().chaos = Some(Chaos::new(seed));
+        self.node.lock().unwrap().faults_of_writes.unleash(seed);
     }
 
     /// Takes back every [`Elastic::fail`].
@@ -123,11 +122,7 @@ impl Node {
         if !request.path.ends_with("_bulk") {
             return Whim::Well;
         }
-        match (self.limit, &mut self.chaos) {
-            (Some((bytes, whim)), _) if request.body.len() > bytes => whim,
-            (_, Some(chaos)) => chaos.draw(request.body.len()),
-            (_, None) => Whim::Well,
-        }
+        self.faults_of_writes.draw(request.body.len())
     }
 
     fn answer(&mut self, request: &Request) -> Reply {

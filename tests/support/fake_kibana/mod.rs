@@ -15,7 +15,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use self::{connectors::Connector, execute::Index};
 use super::{
-    chaos::{Chaos, Whim},
+    chaos::{Faults, Whim},
     fake::{Fake, Reply, Request},
 };
 
@@ -38,9 +38,8 @@ struct State {
     /// A document's `Id` and what Elasticsearch says about it: the reason, and the cause of that.
     refused: BTreeMap<String, (String, Option<String>)>,
     connectors_made: usize,
-    /// What larger runs meet, and from which size on.
-    limit: Option<(usize, Whim)>,
-    chaos: Option<Chaos>,
+    /// What runs meet.
+    faults_of_writes: Faults,
 }
 
 impl Kibana {
@@ -56,8 +55,7 @@ impl Kibana {
             indices: BTreeMap::new(),
             refused: BTreeMap::new(),
             connectors_made: 0,
-            limit: None,
-            chaos: None,
+            faults_of_writes: Faults::default(),
         }));
         let answering = state.clone();
         let server = Fake::start(tls, move |request| {
@@ -100,12 +98,12 @@ impl Kibana {
 
     /// From now on runs whose request is larger meet this; `None` lets all through.
     pub fn limit(&self, limit: Option<(usize, Whim)>) {
-        self.state.lock().unwrap().limit = limit;
+        self.state.lock().unwrap().faults_of_writes.limit = limit;
     }
 
     /// From now on runs meet what is drawn from this seed.
     pub fn unleash(&self, seed: u64) {
-        self.state.lock().unwrap().chaos = Some(Chaos::new(seed));
+        self.state.lock().unwrap().faults_of_writes.unleash(seed);
     }
 
     /// Gives an index a `default_pipeline` that sets `_id` from this field. As with the real one, a document that is
@@ -134,11 +132,7 @@ impl State {
         if !request.path.ends_with("_execute") {
             return Whim::Well;
         }
-        match (self.limit, &mut self.chaos) {
-            (Some((bytes, whim)), _) if request.body.len() > bytes => whim,
-            (_, Some(chaos)) => chaos.draw(request.body.len()),
-            (_, None) => Whim::Well,
-        }
+        self.faults_of_writes.draw(request.body.len())
     }
 
     fn answer(&mut self, request: &Request) -> Reply {
