@@ -33,22 +33,7 @@ async fn stale_last_pages(habits: &str) {
         rig.issue(list, BEGIN - 8 * DAY + n * 4000, BEGIN);
     }
     let mut reader = rig.reader().await;
-    let mut lo = 0;
-    for _ in 0..200 {
-        match reader.next().await {
-            Ok(Step::Page(page)) => {
-                let sweep = page.change.cursor.sweep.clone();
-                rig.deliver(&page);
-                rig.commit(*page);
-                if let Some(sweep) = sweep.filter(|sweep| sweep.slice.lo != lo) {
-                    lo = sweep.slice.lo;
-                    rig.simulator.script(vec![Fault::Earlier]);
-                }
-            }
-            Ok(Step::Idle(_) | Step::Finished) => break,
-            Err(error) => rig.failed(error).await,
-        }
-    }
+    rig.read_slices(&mut reader, 200, |rig, _| rig.simulator.script(vec![Fault::Earlier])).await;
     rig.assert_conserved(list);
 }
 

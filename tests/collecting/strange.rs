@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ccfd::simulator::{Fault, List, NewRecord};
-use collectors::{Anomaly, CollectErrorKind, IdHash, Step, Task, TenantWalk, TransportError};
+use collectors::{
+    Anchor, Anomaly, CollectErrorKind, IdHash, Reader, Reading, Step, Task, TenantWalk, TransportError,
+};
 
 use super::for_both_lists;
 use crate::support::{
@@ -114,6 +116,28 @@ for_both_lists! {
     a_clock_ahead_before_the_first_date_settles_nothing_too_early = no_date_yet();
 }
 
+/// Reads at most 400 pages; the first two anchors of the kind are deleted as soon as they are used.
+async fn delete_two_anchors(
+    rig: &mut Rig,
+    reader: &mut Reader,
+    is_wanted: impl Fn(&Reading, &Anchor) -> bool,
+) {
+    let mut deleted = 0;
+    for _ in 0..400 {
+        let Ok(Step::Page(page)) = reader.next().await else { break };
+        if let Some(sweep) = &page.change.cursor.sweep
+            && let Some(anchor) = &sweep.slice.anchor
+            && deleted < 2
+            && is_wanted(&sweep.slice, anchor)
+        {
+            deleted += usize::from(rig.simulator.delete(&anchor.id));
+        }
+        rig.deliver(&page);
+        rig.commit(*page);
+    }
+    assert_eq!(deleted, 2);
+}
+
 /// The anchor behind which a crowded second is searched is deleted in the middle of the search.
 #[tokio::test(start_paused = true)]
 async fn a_gone_anchor_does_not_end_the_search_of_a_crowded_second() {
@@ -124,23 +148,10 @@ async fn a_gone_anchor_does_not_end_the_search_of_a_crowded_second() {
             rig.issue(list, BEGIN - 3 * 3600, BEGIN - 3 * 3600);
         }
         let mut reader = rig.reader().await;
-        let mut deleted = 0;
-        for _ in 0..400 {
-            let Ok(Step::Page(page)) = reader.next().await else {
-                break;
-            };
-            let sweep = page.change.cursor.sweep.as_ref();
-            let searched = sweep.filter(|sweep| sweep.slice.at == Some(BEGIN - 3 * 3600));
-            if let Some(anchor) = searched.and_then(|sweep| sweep.slice.anchor.as_ref())
-                && deleted < 2
-                && anchor.second < BEGIN - 3 * 3600
-            {
-                deleted += usize::from(rig.simulator.delete(&anchor.id));
-            }
-            rig.deliver(&page);
-            rig.commit(*page);
-        }
-        assert_eq!(deleted, 2);
+        let crowded = BEGIN - 3 * 3600;
+        let is_passed =
+            |slice: &Reading, anchor: &Anchor| slice.at == Some(crowded) && anchor.second < crowded;
+        delete_two_anchors(&mut rig, &mut reader, is_passed).await;
         rig.run_for(&mut reader, Duration::from_secs(700)).await;
         rig.assert_conserved(list);
     }
@@ -162,18 +173,7 @@ async fn an_empty_answer_behind_a_record_read_a_moment_ago_is_not_the_end() {
     }
     tokio::time::sleep(Duration::from_secs(1790)).await;
     rig.issue(list, rig.world.now(), rig.world.now());
-    let mut deleted = 0;
-    while let Ok(Step::Page(page)) = reader.next().await {
-        let sweep = page.change.cursor.sweep.as_ref();
-        if let Some(anchor) = sweep.and_then(|sweep| sweep.slice.anchor.as_ref())
-            && deleted < 2
-        {
-            deleted += usize::from(rig.simulator.delete(&anchor.id));
-        }
-        rig.deliver(&page);
-        rig.commit(*page);
-    }
-    assert_eq!(deleted, 2);
+    delete_two_anchors(&mut rig, &mut reader, |_, _| true).await;
     rig.run_for(&mut reader, Duration::from_secs(700)).await;
     rig.assert_conserved(list);
 }
@@ -278,23 +278,11 @@ async fn a_page_of_the_slice_before_does_not_end_a_slice_unread() {
         let mut rig = rig(list, 12_000, habits);
         rig.tenant_walk = TenantWalk::Off;
         let mut reader = rig.reader().await;
-        let mut lo = 0;
-        for _ in 0..1000 {
-            match reader.next().await {
-                Ok(Step::Page(page)) => {
-                    let sweep = page.change.cursor.sweep.clone();
-                    rig.deliver(&page);
-                    rig.commit(*page);
-                    if let Some(sweep) = sweep.filter(|sweep| sweep.slice.lo != lo) {
-                        lo = sweep.slice.lo;
-                        reader = rig.take_up();
-                        rig.simulator.script(vec![Fault::SamePage]);
-                    }
-                }
-                Ok(Step::Idle(_) | Step::Finished) => break,
-                Err(error) => rig.failed(error).await,
-            }
-        }
+        let restart = |rig: &Rig, reader: &mut Reader| {
+            *reader = rig.take_up();
+            rig.simulator.script(vec![Fault::SamePage]);
+        };
+        rig.read_slices(&mut reader, 1000, restart).await;
         assert!(rig.errors.is_empty(), "asked again at once: {:?}", rig.errors);
         let doubted = reader.take_tally().anomalies.contains_key(&Anomaly::OutsideWindow);
         // Oldest first the list is read in halves, of which the last one is empty.

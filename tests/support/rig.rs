@@ -178,6 +178,32 @@ impl Rig {
         }
     }
 
+    /// Reads, delivers and commits at most so many pages, until nothing is due; whenever another slice of a sweep has begun,
+    /// something is done.
+    pub async fn read_slices(
+        &mut self,
+        reader: &mut Reader,
+        pages_max: usize,
+        mut at_slice: impl FnMut(&Self, &mut Reader),
+    ) {
+        let mut lo = 0;
+        for _ in 0..pages_max {
+            match reader.next().await {
+                Ok(Step::Page(page)) => {
+                    let sweep = page.change.cursor.sweep.clone();
+                    self.deliver(&page);
+                    self.commit(*page);
+                    if let Some(sweep) = sweep.filter(|sweep| sweep.slice.lo != lo) {
+                        lo = sweep.slice.lo;
+                        at_slice(self, reader);
+                    }
+                }
+                Ok(Step::Idle(_) | Step::Finished) => break,
+                Err(error) => self.failed(error).await,
+            }
+        }
+    }
+
     /// Runs for a while, as the daemon does, without a restart.
     pub async fn run_for(&mut self, reader: &mut Reader, time: Duration) {
         let end = tokio::time::Instant::now() + time;
