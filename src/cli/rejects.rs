@@ -4,6 +4,7 @@ mod list;
 mod prune;
 mod retry;
 mod show;
+mod turn;
 
 use std::{io, path::PathBuf};
 
@@ -15,7 +16,7 @@ use crate::{
     config::Config,
     pipeline::{
         names::{CUT_DIR, REJECTS_DIR},
-        rejects::kept::{self, Kept, Key},
+        rejects::kept::{self, Kept, Key, Seen},
     },
 };
 
@@ -90,8 +91,8 @@ fn files_below(config: &Config, name: &str) -> anyhow::Result<Vec<PathBuf>> {
 fn each(config: &Config, mut each: impl FnMut(Key, Kept<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
     for path in all_files(config)? {
         match kept::read(&path, &mut each) {
-            Ok(0) => {}
-            Ok(strange) => {
+            Ok(Seen { strange: 0, .. }) => {}
+            Ok(Seen { strange, .. }) => {
                 say(format_args!(
                     "ccfd: {}: {strange} lines are not rejects of ccfd, passed over",
                     path.display()

@@ -10,9 +10,24 @@ use super::{
     shutdown::Shutdown,
 };
 use crate::{
-    sinks::{Batch, Receipt, Sink, Unfinished},
+    sinks::{Batch, Partly, Receipt, Sink, Unfinished},
     tables::Table,
 };
+
+/// A batch that was given up.
+#[derive(Debug)]
+pub struct GivenUp {
+    /// Why.
+    pub failure: Failure,
+    /// What of it was settled before; `None` when nothing was.
+    pub partly: Option<Box<Partly>>,
+}
+
+impl From<GivenUp> for Failure {
+    fn from(given_up: GivenUp) -> Self {
+        given_up.failure
+    }
+}
 
 /// Writes batches of one route.
 #[derive(Clone)]
@@ -35,7 +50,7 @@ impl Writer {
         records: Arc<[Record]>,
         place: &mut Place,
         shutdown: &Shutdown,
-    ) -> Result<Receipt, Failure> {
+    ) -> Result<Receipt, GivenUp> {
         let mut settled = Receipt::default();
         let mut places: Vec<usize> = (0..records.len()).collect();
         let mut left = records.clone();
@@ -57,7 +72,11 @@ impl Writer {
                 left = places.iter().filter_map(|place| records.get(*place).cloned()).collect();
                 tries.went_well();
             }
-            tries.wait_out(Failure::Sink(error), left.len() < records.len()).await?;
+            let is_settled = left.len() < records.len();
+            if let Err(failure) = tries.wait_out(Failure::Sink(error), is_settled).await {
+                let partly = is_settled.then(|| Box::new(Partly { receipt: settled, left: places }));
+                return Err(GivenUp { failure, partly });
+            }
         }
         Ok(settled)
     }

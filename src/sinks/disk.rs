@@ -1,6 +1,6 @@
 //! What the sinks that write files share: free space, and the meaning of the system's errors.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -31,16 +31,16 @@ pub(super) fn ensure_free(path: &Path, free_min: u64) -> Result<(), SinkError> {
 
 /// What tells one file or directory from another, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Inode(u64, u64);
+pub(crate) struct Inode(u64, u64);
 
 impl Inode {
     /// That of what `found` describes.
-    pub(super) fn of(found: &Metadata) -> Self {
+    pub(crate) fn of(found: &Metadata) -> Self {
         Self(found.dev(), found.ino())
     }
 
     /// Whether `path` still leads to it. When somebody moved or removed it, what is written there is lost to them.
-    pub(super) fn stands_at(self, path: &Path) -> bool {
+    pub(crate) fn stands_at(self, path: &Path) -> bool {
         std::fs::metadata(path).is_ok_and(|found| Self::of(&found) == self)
     }
 }
@@ -90,6 +90,18 @@ pub(super) fn at_size_limit(path: &Path) -> bool {
     let limit = getrlimit(Resource::Fsize).current;
     let size = std::fs::metadata(path).map_or(0, |found| found.len());
     limit.is_some_and(|limit| size.saturating_add(NEAR_LIMIT) >= limit)
+}
+
+/// The error of the system when no file can be opened any more. SQLite keeps it to itself and says that it cannot open the
+/// database; so what certainly is there is opened, and closed again.
+pub(super) fn no_descriptors() -> Option<io::Error> {
+    File::open("/").err().filter(lacks_descriptors)
+}
+
+/// Whether it says that this process, or the machine, has as many files open as it may.
+pub fn lacks_descriptors(error: &io::Error) -> bool {
+    let code = error.raw_os_error().map(Errno::from_raw_os_error);
+    code.is_some_and(|code| code == Errno::MFILE || code == Errno::NFILE)
 }
 
 /// The error for a write that ran out of space although enough was free just before.

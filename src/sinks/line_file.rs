@@ -184,14 +184,19 @@ impl LineFile {
 
     /// Counts the lines by reading through the file.
     pub fn count_lines(&self) -> io::Result<u64> {
-        let mut file = File::open(&self.path)?;
-        let mut piece = vec![0; STEP as usize];
-        let mut count = 0;
-        loop {
-            match file.read(&mut piece)? {
-                0 => return Ok(count),
-                read => count += memchr::memchr_iter(b'\n', &piece[..read]).count() as u64,
-            }
+        count_lines(&self.file)
+    }
+}
+
+/// Counts the lines of a file by reading through it.
+pub fn count_lines(mut file: &File) -> io::Result<u64> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut piece = vec![0; STEP as usize];
+    let mut count = 0;
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(count),
+            read => count += memchr::memchr_iter(b'\n', &piece[..read]).count() as u64,
         }
     }
 }

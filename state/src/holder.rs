@@ -1,4 +1,4 @@
-//! One process at a time: a locked file that tells others who has the state directory open.
+//! One process at a time: a locked file that tells others who has the state directory open, or works on what lies in it.
 //!
 //! sled has a lock of its own, but it is taken after sled touched its files, and clearing up before an open
 //! would pull files from under a running daemon. This lock comes first. The kernel drops it with the process,
@@ -28,27 +28,45 @@ struct Holder {
 
 /// The lock, held until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub struct Held {
     file: File,
 }
 
+/// Why a lock was not had.
+#[derive(Debug)]
+pub enum NotHeld {
+    /// Who holds it: command, process id, since when.
+    ByOther(String),
+    /// It could not be asked for, or not be signed.
+    Failed(io::Error),
+}
+
 impl Held {
-    /// Takes the lock of `dir`, waiting at most `wait`; blocks the thread.
-    pub(crate) fn take(dir: &Path, command: &str, wait: Duration) -> Result<Self, StateError> {
-        let path = path_in(dir);
-        let file = files::open_private(&path).map_err(StateError::io(path.display().to_string()))?;
+    /// Locks the file at a path, made if missing, and says in it who has it; waits at most `wait` for another process,
+    /// and blocks the thread.
+    pub fn at(path: &Path, command: &str, wait: Duration) -> Result<Self, NotHeld> {
+        let file = files::open_private(path).map_err(NotHeld::Failed)?;
         let start = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::Error(error)) => return Err(not_locked(&path, error)),
+                Err(TryLockError::Error(error)) => return Err(NotHeld::Failed(error)),
                 Err(TryLockError::WouldBlock) if start.elapsed() < wait => thread::sleep(RETRY),
-                Err(TryLockError::WouldBlock) => return Err(locked(dir, wait)),
+                Err(TryLockError::WouldBlock) => return Err(NotHeld::ByOther(read(path))),
             }
         }
         let mut held = Self { file };
-        held.sign(command).map_err(StateError::io(path.display().to_string()))?;
+        held.sign(command).map_err(NotHeld::Failed)?;
         Ok(held)
+    }
+
+    /// Takes the lock of `dir`, waiting at most `wait`; blocks the thread.
+    pub(crate) fn take(dir: &Path, command: &str, wait: Duration) -> Result<Self, StateError> {
+        let path = path_in(dir);
+        Self::at(&path, command, wait).map_err(|why| match why {
+            NotHeld::ByOther(holder) => StateError::Locked { dir: dir.to_owned(), holder, waited: wait },
+            NotHeld::Failed(error) => not_locked(&path, error),
+        })
     }
 
     fn sign(&mut self, command: &str) -> std::io::Result<()> {
@@ -80,12 +98,12 @@ fn not_locked(path: &Path, error: io::Error) -> StateError {
 
 /// The error for a directory that someone else has had open for all of `waited`.
 pub(crate) fn locked(dir: &Path, waited: Duration) -> StateError {
-    StateError::Locked { dir: dir.to_owned(), holder: read(dir), waited }
+    StateError::Locked { dir: dir.to_owned(), holder: read(&path_in(dir)), waited }
 }
 
-fn read(dir: &Path) -> String {
+fn read(path: &Path) -> String {
     let mut text = String::new();
-    let read = File::open(path_in(dir)).and_then(|mut file| file.read_to_string(&mut text));
+    let read = File::open(path).and_then(|mut file| file.read_to_string(&mut text));
     match read.ok().and_then(|_| serde_json::from_str::<Holder>(&text).ok()) {
         Some(Holder { pid, command, since }) => format!("`{command}` (process {pid}, since {since})"),
         None => "another process".to_owned(),

@@ -11,6 +11,7 @@ mod query;
 mod redact;
 mod redact_services;
 mod rejects;
+mod rejects_retry;
 mod reset_state;
 mod run;
 mod settings;

@@ -149,3 +149,21 @@ async fn what_is_delivered_cut_fills_no_rejects_however_much_it_is() {
     let bytes: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
     assert!(bytes <= 64 << 10, "{bytes}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn small_rejects_that_are_full_are_written_beyond_their_bound_and_no_restart_delivers_anything_twice() {
+    let mut rig = rig(1_000).page_by_page();
+    rig.rejects_max = 1 << 10;
+    rig.sink.otherwise(Answer::Refuse(0));
+    for _ in 0..3 {
+        assert!(matches!(rig.run().await, Ended::Failed(_)), "no room before the next write");
+        let (seen, kept) = (rig.sink.seen(), kept(&rig));
+        assert_eq!((seen.doubled(), seen.writes.len()), (0, kept.len()));
+        assert!(kept.len() > 1 && seen.rows.len() < 999);
+        rig.restart().await;
+    }
+    rig.rejects_max = 1 << 20;
+    assert!(matches!(rig.run().await, Ended::ReadAll));
+    let (seen, kept) = (rig.sink.seen(), kept(&rig));
+    assert_eq!((seen.doubled(), seen.rows.len() + kept.len()), (0, 1_000));
+}

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::json;
 
-use super::{Filter, all_files, is_gone};
+use super::{Filter, all_files, is_gone, turn::Turn};
 use crate::{
     cli::{
         UsageError,
@@ -47,6 +47,10 @@ pub struct Arguments {
 
 pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
     let which = Which::of(arguments)?;
+    let _turn = match arguments.dry_run {
+        true => None,
+        false => Turn::take(config, "ccfd rejects prune")?,
+    };
     let mut count = 0;
     for path in all_files(config)? {
         count += which.file(&path, arguments.dry_run).or_else(|error| {
@@ -96,14 +100,17 @@ impl<'a> Which<'a> {
     fn file(&self, path: &Path, dry_run: bool) -> anyhow::Result<u64> {
         let mut chosen = HashSet::new();
         let mut count = 0;
-        kept::read(path, |key, kept| {
+        let seen = kept::read(path, |key, kept| {
             if self.admits(key, &kept) {
                 count += 1;
                 chosen.insert(key);
             }
             Ok::<(), anyhow::Error>(())
         })?;
-        if dry_run { Ok(count) } else { Ok(kept::remove(path, &chosen)?) }
+        if dry_run || (chosen.is_empty() && seen.taken == 0) {
+            return Ok(count);
+        }
+        Ok(kept::remove(path, &chosen)?)
     }
 
     fn admits(&self, key: Key, kept: &Kept<'_>) -> bool {

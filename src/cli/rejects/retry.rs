@@ -1,18 +1,17 @@
 //! `ccfd rejects retry`
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     path::Path,
     sync::Arc,
 };
 
-use anyhow::Context as _;
 use clap::Args;
 use collectors::{Clock, Record, TimeField};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::{Filter, files, is_gone};
+use super::{Filter, files, turn::Turn};
 use crate::{
     cli::{
         Context,
@@ -30,12 +29,13 @@ use crate::{
         rejects::{
             Reject, Rejects, Side,
             kept::{self, Kept, Key},
+            taken::{Place, Taking},
         },
         shutdown::{Shutdown, shutdown},
-        write::Writer,
+        write::{GivenUp, Writer},
     },
     redact::Redaction,
-    sinks::{Cut, Receipt},
+    sinks::{Cut, Partly, Receipt, Redelivery, Sink},
     tables::{self, Table},
 };
 
@@ -50,6 +50,10 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+/// Records and bytes of one write to a sink that does not know what it has: so much may stand there twice after a kill.
+const REPEATABLE_RECORDS: usize = 100;
+const REPEATABLE_BYTES: usize = 256 << 10;
 
 /// What became of them.
 #[derive(Default)]
@@ -66,6 +70,7 @@ pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::
     let runtime = runtime()?;
     let (sender, stop) = shutdown();
     let _signals = runtime.block_on(async { watch_stop(sender) })?;
+    let _turn = Turn::take(&config, "ccfd rejects retry")?;
     let paths = files(&config)?;
     let assembly = Assembly::new(config, context.environment.clone());
     let mut retry = Retry {
@@ -76,16 +81,22 @@ pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::
         counts: Counts::default(),
         redactions: HashMap::new(),
         batch: None,
-        taken: HashSet::new(),
+        taking: None,
+        has_taken: false,
     };
-    let mut failure = None;
     for path in paths {
-        failure = retry.file(&path)?;
-        if failure.is_some() {
-            break;
+        match retry.file(&path) {
+            Ok(()) => {}
+            Err(Break::Failed(failure)) => return retry.conclude(Some(&failure)),
+            Err(Break::Stopped) => return retry.conclude(None),
+            Err(Break::Unreadable(error)) => {
+                // What was taken before is marked, and what of it was said before is lost otherwise.
+                retry.conclude(None)?;
+                return Err(error.context(format!("cannot work on {}", path.display())));
+            }
         }
     }
-    retry.conclude(failure.as_ref())
+    retry.conclude(None)
 }
 
 /// Records of one route that go into one write.
@@ -94,9 +105,21 @@ struct Batch {
     sink: String,
     connector: Arc<str>,
     table: &'static Table,
-    keys: Vec<Key>,
+    places: Vec<Place>,
     records: Vec<Record>,
     bytes: usize,
+}
+
+impl Batch {
+    fn is_full(&self, sink: &dyn Sink) -> bool {
+        let full = sink.batch_bytes();
+        match sink.redelivery() {
+            Redelivery::Harmless => self.bytes >= full,
+            Redelivery::Repeats => {
+                self.records.len() >= REPEATABLE_RECORDS || self.bytes >= full.min(REPEATABLE_BYTES)
+            }
+        }
+    }
 }
 
 struct Retry<'a> {
@@ -108,13 +131,17 @@ struct Retry<'a> {
     /// What is done to the records of each collector met so far.
     redactions: HashMap<String, Option<Redaction>>,
     batch: Option<Batch>,
-    /// What the sink has taken of the file that is being read.
-    taken: HashSet<Key>,
+    /// The file that is being read.
+    taking: Option<Arc<Taking>>,
+    /// Whether lines of it are marked as taken.
+    has_taken: bool,
 }
 
 /// Why a file is not read to its end.
 enum Break {
     Failed(Failure),
+    /// Somebody asked for it.
+    Stopped,
     Unreadable(anyhow::Error),
 }
 
@@ -125,24 +152,29 @@ impl From<std::io::Error> for Break {
 }
 
 impl Retry<'_> {
-    /// Sends what a file holds, and takes out of it what was taken, also when the sending fails in the midst.
-    fn file(&mut self, path: &Path) -> anyhow::Result<Option<Failure>> {
-        let mut done = kept::read(path, |key, kept| self.gather(key, &kept)).map(drop);
+    /// Sends what a file holds. What a write has taken is marked before the next one begins, for this may end at any
+    /// time; the file is written anew without it once, at the end.
+    fn file(&mut self, path: &Path) -> Result<(), Break> {
+        let Some(taking) = Taking::open(path)?.map(Arc::new) else { return Ok(()) };
+        (self.taking, self.has_taken) = (Some(taking.clone()), false);
+        let mut done = taking.read(|key, place, kept| self.gather(key, place, &kept)).map(|seen| {
+            self.has_taken |= seen.taken > 0;
+        });
         if done.is_ok() {
             done = self.write();
         }
-        self.batch = None;
-        let cannot = || format!("cannot work on {}", path.display());
-        kept::remove(path, &std::mem::take(&mut self.taken)).with_context(cannot)?;
-        match done {
-            Ok(()) => Ok(None),
-            Err(Break::Failed(failure)) => Ok(Some(failure)),
-            Err(Break::Unreadable(error)) if is_gone(&error) => Ok(None),
-            Err(Break::Unreadable(error)) => Err(error.context(cannot())),
+        (self.batch, self.taking) = (None, None);
+        if !self.has_taken {
+            return done;
         }
+        let removed = kept::remove(path, &HashSet::new()).map(drop);
+        done.and(removed.map_err(|error| {
+            let left = "what was taken is marked there, and goes with the next retry or prune";
+            Break::Unreadable(anyhow::Error::from(error).context(left))
+        }))
     }
 
-    fn gather(&mut self, key: Key, kept: &Kept<'_>) -> Result<(), Break> {
+    fn gather(&mut self, key: Key, place: Place, kept: &Kept<'_>) -> Result<(), Break> {
         let named = |key: &Key| {
             let (key, rejects) = (key.to_string(), &self.arguments.rejects);
             rejects.is_empty() || rejects.iter().any(|one| key.starts_with(one.as_str()))
@@ -162,7 +194,7 @@ impl Retry<'_> {
                 && batch.connector.as_ref() == kept.connector
                 && batch.table.name == table.name
         };
-        if self.batch.as_ref().is_some_and(|batch| !fits(batch) || batch.bytes >= sink.batch_bytes()) {
+        if self.batch.as_ref().is_some_and(|batch| !fits(batch) || batch.is_full(&*sink)) {
             self.write()?;
         }
         let batch = self.batch.get_or_insert_with(|| Batch {
@@ -170,12 +202,12 @@ impl Retry<'_> {
             sink: kept.sink().to_owned(),
             connector: kept.connector.into(),
             table,
-            keys: Vec::new(),
+            places: Vec::new(),
             records: Vec::new(),
             bytes: 0,
         });
         batch.bytes += record.raw.len();
-        batch.keys.push(key);
+        batch.places.push(place);
         batch.records.push(record);
         Ok(())
     }
@@ -216,16 +248,40 @@ impl Retry<'_> {
         };
         let mut place = Flight::default().begin();
         let written = self.runtime.block_on(writer.write(records.clone(), &mut place, &self.stop));
-        let Receipt { refused, cut, .. } = written.map_err(Break::Failed)?;
-        let refused: BTreeMap<usize, String> =
-            refused.into_iter().map(|one| (one.index, one.reason)).collect();
-        self.counts.sent += records.len() as u64;
+        let (receipt, left, failure) = match written {
+            Ok(receipt) => (receipt, Vec::new(), None),
+            Err(GivenUp { failure, partly: None }) => return Err(Break::Failed(failure)),
+            Err(GivenUp { failure, partly: Some(partly) }) => {
+                let Partly { receipt, left } = *partly;
+                (receipt, left, Some(failure))
+            }
+        };
+        let Receipt { refused, cut, .. } = receipt;
+        let refused: BTreeSet<usize> = refused.into_iter().map(|one| one.index).collect();
+        let mut not_taken: BTreeSet<usize> = left.into_iter().collect();
+        let sent = records.len() - not_taken.len();
+        not_taken.extend(&refused);
+        self.counts.sent += sent as u64;
         self.counts.refused += refused.len() as u64;
-        self.counts.taken += (records.len() - refused.len()) as u64;
-        self.keep_cut(&batch.route, &writer, cut, &records)?;
-        let taken = batch.keys.iter().enumerate().filter(|(place, _)| !refused.contains_key(place));
-        self.taken.extend(taken.map(|(_, key)| *key));
-        Ok(())
+        self.counts.taken += (sent - refused.len()) as u64;
+        let were_cut: Vec<usize> = cut.iter().map(|one| one.index).collect();
+        let copied = self.keep_cut(&batch.route, &writer, cut, &records);
+        if copied.is_err() {
+            // Nothing else holds them whole.
+            not_taken.extend(were_cut);
+        }
+        let taken = batch.places.iter().enumerate().filter(|(place, _)| !not_taken.contains(place));
+        let taken: Vec<Place> = taken.map(|(_, place)| *place).collect();
+        if let Some(taking) = &self.taking {
+            self.has_taken |= !taken.is_empty();
+            taking.take(&taken)?;
+        }
+        copied?;
+        match failure {
+            Some(failure) => Err(Break::Failed(failure)),
+            None if self.stop.is_requested() => Err(Break::Stopped),
+            None => Ok(()),
+        }
     }
 
     /// What is cut now was not cut before: a whole copy goes where a route would put it.
@@ -277,6 +333,10 @@ impl Retry<'_> {
             Some(failure) => {
                 say(format_args!("ccfd: {failure}\n      -> {}", judge(failure).advice));
                 exit_of(failure)
+            }
+            None if self.stop.is_requested() => {
+                say(format_args!("stopped: the rest was not sent"));
+                Exit::Failed
             }
             None if refused > 0 => Exit::Operator,
             None => Exit::Done,

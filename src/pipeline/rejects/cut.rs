@@ -2,12 +2,13 @@
 //! by themselves. What waits for its delivery is never among them.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
-use super::{Reject, RejectsError, line, make_dir, shared_file::SharedFile};
-use crate::sinks::line_file::LineFile;
+use super::{Reject, RejectsError, kept, line, make_dir, shared_file::SharedFile};
+use crate::sinks::line_file::count_lines;
 
 /// The copies of one route: two files, each of at most half the bound. When one is full it takes the place of the other.
 pub(super) struct Cuts {
@@ -61,9 +62,16 @@ impl Cuts {
         Ok(gone)
     }
 
-    /// Puts the newer file in the place of the older one; answers how many copies that one held.
+    /// Puts the newer file, which is locked, in the place of the older one; answers how many copies that one held. It is
+    /// locked, too: whoever is writing it anew would put it back in the place of the newer one.
     fn turn_over(&self) -> io::Result<u64> {
-        let gone = if self.older.exists() { LineFile::open_shared(&self.older)?.count_lines()? } else { 0 };
+        let locked = match kept::locked(&self.older) {
+            Ok(locked) => Some(locked),
+            // Only a holder of the newer file's lock makes one.
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let gone = locked.as_ref().map_or(Ok(0), |(older, _lock)| count_lines(older))?;
         fs::rename(self.newer.path(), &self.older)?;
         Ok(gone)
     }

@@ -2,18 +2,18 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, BufWriter, ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use collectors::IdHash;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tempfile::NamedTempFile;
 
 use super::Side;
-use crate::sinks::line_file::Lock;
+use super::taken::{Place, is_taken};
+use crate::sinks::{disk::Inode, line_file::Lock};
 
 /// What names a line: the beginning of its hash, so that it stays the same when others are taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,89 +79,155 @@ impl Kept<'_> {
 
 /// The files of rejects below a directory, in order. None when there is no such directory.
 pub fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "ndjson") {
-            files.push(path);
-        }
-    }
+    let mut files = paths(dir)?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "ndjson"));
     files.sort();
     Ok(files)
 }
 
+fn paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.map(|entry| Ok(entry?.path())).collect(),
+    }
+}
+
+/// What a file holds beside what was handed out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Lines that are not ours.
+    pub strange: u64,
+    /// Lines that were taken out, and stand there until the file is written anew.
+    pub taken: u64,
+}
+
 /// Hands out each whole line of a file, in order, until `each` breaks off by an error. A line that is not one of ours
-/// is passed over and counted in the answer.
+/// is passed over, and one that was taken out.
 pub fn read<E: From<io::Error>>(
     path: &Path,
     mut each: impl FnMut(Key, Kept<'_>) -> Result<(), E>,
-) -> Result<u64, E> {
-    let mut strange = 0;
-    each_line(&File::open(path)?, |line| match serde_json::from_slice(line) {
-        Ok(kept) => each(Key::of(line), kept),
-        Err(_) => {
-            strange += 1;
-            Ok(())
-        }
-    })?;
-    Ok(strange)
+) -> Result<Seen, E> {
+    read_from(&File::open(path)?, |key, _, kept| each(key, kept))
 }
 
-/// Takes lines out of a file. The daemon may go on writing to it: what it adds is kept, and it waits while the file is
-/// replaced. A crash leaves either all lines or those that were to be left. Answers how many lines were taken out.
-pub fn remove(path: &Path, taken: &HashSet<Key>) -> io::Result<u64> {
-    if taken.is_empty() {
-        return Ok(0);
-    }
-    let (file, _lock) = locked(path)?;
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let mut left = BufWriter::new(NamedTempFile::new_in(dir)?);
-    let (mut lines, mut removed) = (0_u64, 0);
-    each_line(&file, |line| {
-        if taken.contains(&Key::of(line)) {
-            removed += 1;
+pub(super) fn read_from<E: From<io::Error>>(
+    file: &File,
+    mut each: impl FnMut(Key, Place, Kept<'_>) -> Result<(), E>,
+) -> Result<Seen, E> {
+    let mut seen = Seen::default();
+    each_line(file, |start, line| {
+        if is_taken(line) {
+            seen.taken += 1;
             return Ok(());
         }
-        lines += 1;
+        match (Place::of(line, start), serde_json::from_slice(line)) {
+            (Some(place), Ok(kept)) => each(Key::of(line), place, kept),
+            (None, _) | (Some(_), Err(_)) => {
+                seen.strange += 1;
+                Ok(())
+            }
+        }
+    })?;
+    Ok(seen)
+}
+
+/// Writes a file anew without the chosen lines, and without those that were taken before. The daemon may go on writing to
+/// it: what it adds is kept, and it waits while the file is replaced. A crash leaves either all lines or those that were
+/// to be left. Answers how many of the chosen lines were there: none, when the file is not.
+pub fn remove(path: &Path, chosen: &HashSet<Key>) -> io::Result<u64> {
+    match locked(path) {
+        Ok((file, _lock)) => write_anew(path, &file, chosen),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+fn write_anew(path: &Path, file: &File, chosen: &HashSet<Key>) -> io::Result<u64> {
+    let new = unfinished(path);
+    let written = write_left(&new, file, chosen);
+    let replaced = written.and_then(|Written { lines, removed }| {
+        if lines == 0 {
+            fs::remove_file(&new)?;
+            fs::remove_file(path)?;
+        } else {
+            fs::rename(&new, path)?;
+        }
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok(removed)
+    });
+    if replaced.is_err() {
+        // Where it has taken the place of the other one, there is none of this name.
+        let _ = fs::remove_file(&new);
+    }
+    replaced
+}
+
+struct Written {
+    lines: u64,
+    removed: u64,
+}
+
+fn write_left(new: &Path, file: &File, chosen: &HashSet<Key>) -> io::Result<Written> {
+    let mut options = OpenOptions::new();
+    let mut left = BufWriter::new(options.write(true).create(true).truncate(true).mode(0o600).open(new)?);
+    let mut written = Written { lines: 0, removed: 0 };
+    each_line(file, |_, line| {
+        if is_taken(line) {
+            return Ok(());
+        }
+        if chosen.contains(&Key::of(line)) {
+            written.removed += 1;
+            return Ok(());
+        }
+        written.lines += 1;
         left.write_all(line)?;
         left.write_all(b"\n")
     })?;
-    let left = left.into_inner().map_err(io::IntoInnerError::into_error)?;
-    if lines == 0 {
-        fs::remove_file(path)?;
-    } else {
-        left.as_file().sync_all()?;
-        left.persist(path).map_err(|failed| failed.error)?;
-    }
-    File::open(dir)?.sync_all()?;
-    Ok(removed)
+    left.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    Ok(written)
 }
 
-/// The file that stands at the path, and keeps standing there.
-fn locked(path: &Path) -> io::Result<(File, Lock)> {
+/// The name of a file that is being written anew. A kill leaves it behind; the next one to do so begins it again.
+fn unfinished(path: &Path) -> PathBuf {
+    path.with_extension("ndjson.new")
+}
+
+/// Removes what a kill left of files that were being written anew. Nobody may be doing so meanwhile.
+pub fn remove_unfinished(dir: &Path) -> io::Result<()> {
+    for path in paths(dir)? {
+        if path.extension().is_some_and(|extension| extension == "new") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// The file that stands at the path, and keeps standing there as long as it is locked.
+pub(super) fn locked(path: &Path) -> io::Result<(File, Lock)> {
     loop {
         let file = File::open(path)?;
         let lock = Lock::of(&file)?;
-        if file.metadata()?.ino() == fs::metadata(path)?.ino() {
+        if Inode::of(&file.metadata()?).stands_at(path) {
             return Ok((file, lock));
         }
     }
 }
 
-fn each_line<E: From<io::Error>>(file: &File, mut each: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+/// Hands out each whole line with the place where it begins.
+fn each_line<E: From<io::Error>>(
+    file: &File,
+    mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     let mut reader = BufReader::with_capacity(256 * 1024, file);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line)? > 0 {
+    let (mut line, mut start) = (Vec::new(), 0);
+    loop {
+        let read = reader.read_until(b'\n', &mut line)? as u64;
         // A last line without its end was never acknowledged, or is just being written.
-        if line.pop() != Some(b'\n') {
-            break;
+        if read == 0 || line.pop() != Some(b'\n') {
+            return Ok(());
         }
-        each(&line)?;
+        each(start, &line)?;
+        start += read;
         line.clear();
     }
-    Ok(())
 }

@@ -6,6 +6,7 @@ mod cut;
 pub mod kept;
 mod line;
 mod shared_file;
+pub mod taken;
 
 use std::fs::DirBuilder;
 use std::io;
@@ -135,13 +136,14 @@ impl Rejects {
             told_of_gone: AtomicBool::new(false),
         };
         if shared.file.path().exists() {
-            shared.look()?;
+            shared.with_file(|_| Ok(()))?;
         }
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Keeps records: returns once all of them are safe on disk, or none is kept. When the future is dropped they may
-    /// be kept all the same.
+    /// be kept all the same. What a write has brought is kept whole, whatever the bound, for the sink has the rest of the
+    /// batch: it would get it once more after the next start. The bound is looked at before the write, by `reserve`.
     pub async fn keep(&self, rejects: impl Into<Arc<[Reject]>>) -> Result<(), RejectsError> {
         let rejects = rejects.into();
         if rejects.is_empty() {
@@ -164,8 +166,8 @@ impl Rejects {
     }
 
     /// Makes sure, before a batch is written, that there is room for those of its records which no sink sees, and for
-    /// those that the sink may refuse: found out afterwards, it would have to wait for a person with all of it written.
-    /// A batch may be larger than small rejects are; an eighth of them is enough.
+    /// those that the sink may refuse. A batch may be larger than small rejects are; an eighth of them is enough. So they
+    /// may come to hold what the batches on their way bring on top of their bound.
     pub async fn reserve(
         &self,
         unusable: Arc<[Reject]>,
@@ -243,7 +245,7 @@ impl Shared {
     fn keep(&self, rejects: &[Reject]) -> Result<(), RejectsError> {
         let time = iso8601(self.clock.now());
         let lines = self.lines(rejects, time.as_str())?;
-        self.with_room(lines.bytes().iter().sum(), |open| {
+        self.with_file(|open| {
             let before = open.file.size();
             open.file.append(|out| lines.write_to(0..rejects.len(), out))?;
             open.lines += rejects.len() as u64;
@@ -264,7 +266,12 @@ impl Shared {
             self.bytes.store(0, Relaxed);
             return Ok(());
         }
-        self.with_room(lines.bytes().iter().sum::<u64>() + more, |_| Ok(()))
+        let wanted = lines.bytes().iter().sum::<u64>() + more;
+        let size = self.with_file(|open| Ok(open.file.size()))?;
+        if size.saturating_add(wanted) <= self.bytes_max {
+            return Ok(());
+        }
+        Err(RejectsError::Full { path: self.file.path().to_owned(), bytes_max: self.bytes_max })
     }
 
     fn lines<'a>(&'a self, rejects: &'a [Reject], time: &'a str) -> Result<line::Lines<'a>, RejectsError> {
@@ -272,28 +279,17 @@ impl Shared {
             .map_err(|source| RejectsError::Io { path: self.file.path().to_owned(), source })
     }
 
-    fn look(&self) -> Result<(), RejectsError> {
-        self.with_room(0, |_| Ok(())).or_else(|error| match error {
-            RejectsError::Full { .. } => Ok(()),
-            RejectsError::Io { .. } => Err(error),
-        })
-    }
-
-    /// Works on the file if so many bytes more do not lead beyond its bound.
-    fn with_room<T>(
+    /// Works on the file, and takes up what it holds afterwards.
+    fn with_file<T>(
         &self,
-        bytes: u64,
         work: impl FnOnce(&mut shared_file::Open) -> io::Result<T>,
     ) -> Result<T, RejectsError> {
-        let worked = self.file.with(|open| {
-            let fits = open.file.size().saturating_add(bytes) <= self.bytes_max;
-            let worked = fits.then(|| work(open)).transpose();
+        self.file.with(|open| {
+            let worked = work(open);
             self.kept.store(open.lines, Relaxed);
             self.bytes.store(open.file.size(), Relaxed);
             worked
-        })?;
-        let full = || RejectsError::Full { path: self.file.path().to_owned(), bytes_max: self.bytes_max };
-        worked.ok_or_else(full)
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::{taken::Taking, *};
 use crate::{sinks::line_file::Lock, tables::AUDIT_LOGS};
 
 fn reject(record: &'static [u8]) -> Reject {
@@ -65,19 +65,23 @@ async fn a_torn_line_is_cut_and_the_count_goes_on_at_the_next_start() {
     assert_eq!(rejects.kept(), 2);
 }
 
+/// Why there is no room for a small batch, if there is none.
+async fn refusal(rejects: &Rejects) -> Option<RejectsError> {
+    rejects.reserve(Arc::new([]), 1, 100).await.err()
+}
+
 #[tokio::test]
-async fn at_the_bound_nothing_is_written_until_the_file_is_moved_away() {
+async fn at_the_bound_no_write_begins_until_the_file_is_moved_away_and_what_one_brought_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     let rejects = open(dir.path(), 400);
-    rejects.keep(vec![reject(b"1")]).await.unwrap();
-    let before = fs::read(rejects.path()).unwrap();
+    assert!(refusal(&rejects).await.is_none());
+    rejects.keep(vec![reject(b"1"), reject(b"2"), reject(b"3")]).await.unwrap();
+    assert_eq!(rejects.kept(), 3);
 
-    let full = rejects.keep(vec![reject(b"2"), reject(b"3")]).await.unwrap_err();
+    let full = refusal(&rejects).await.unwrap();
     assert!(matches!(full, RejectsError::Full { bytes_max: 400, .. }), "{full}");
-    assert_eq!(fs::read(rejects.path()).unwrap(), before);
-    assert_eq!(rejects.kept(), 1);
-
     fs::rename(rejects.path(), dir.path().join("looked-at")).unwrap();
+    assert!(refusal(&rejects).await.is_none());
     rejects.keep(vec![reject(b"2")]).await.unwrap();
     assert_eq!(rejects.kept(), 1);
 }
@@ -100,8 +104,22 @@ fn keys(path: &Path) -> Vec<(kept::Key, Option<String>)> {
         found.push((key, kept.id()));
         Ok::<(), io::Error>(())
     });
-    assert_eq!(read.unwrap(), 0);
+    assert_eq!(read.unwrap().strange, 0);
     found
+}
+
+/// Takes out all that a file holds by marking it, as one batch.
+fn take_all(path: &Path) -> Vec<String> {
+    let Some(taking) = Taking::open(path).unwrap() else { return Vec::new() };
+    let (mut places, mut ids) = (Vec::new(), Vec::new());
+    let read = taking.read(|_, place, kept| {
+        places.push(place);
+        ids.extend(kept.id());
+        Ok::<(), io::Error>(())
+    });
+    assert_eq!(read.unwrap().strange, 0);
+    taking.take(&places).unwrap();
+    ids
 }
 
 #[tokio::test]
@@ -132,6 +150,87 @@ async fn a_file_from_which_all_is_taken_is_no_longer_there() {
     assert_eq!(rejects.kept(), 1);
 }
 
+#[tokio::test]
+async fn what_is_taken_is_read_no_more_wherever_the_work_ends_and_goes_when_the_file_is_written_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let rejects = open(dir.path(), BYTES_MAX);
+    rejects.keep(vec![reject(br#"{"id":"a"}"#), reject(br#"{"id":"b"}"#)]).await.unwrap();
+    let size = fs::metadata(rejects.path()).unwrap().len();
+    assert_eq!(take_all(rejects.path()), ["a", "b"]);
+    rejects.keep(vec![reject(br#"{"id":"c"}"#)]).await.unwrap();
+
+    // A kill here leaves the file as it is.
+    let left = |path: &Path| keys(path).into_iter().filter_map(|(_, id)| id).collect::<Vec<_>>();
+    assert!(fs::metadata(rejects.path()).unwrap().len() > size, "not written anew yet");
+    assert!(lines(&rejects).iter().all(Value::is_object), "still JSON, line by line");
+    assert_eq!(left(rejects.path()), ["c"]);
+    assert_eq!(kept::remove(rejects.path(), &[].into()).unwrap(), 0);
+    assert_eq!((left(rejects.path()), lines(&rejects).len()), (vec!["c".to_owned()], 1));
+    rejects.keep(vec![reject(b"2")]).await.unwrap();
+    assert_eq!(rejects.kept(), 2);
+}
+
+#[tokio::test]
+async fn from_a_file_that_is_gone_nothing_is_removed_and_what_a_kill_left_beside_it_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let rejects = open(dir.path(), BYTES_MAX);
+    rejects.keep(vec![reject(b"1"), reject(b"2")]).await.unwrap();
+    let all = keys(rejects.path());
+    let unfinished = rejects.path().with_extension("ndjson.new");
+    fs::write(&unfinished, "left by a kill, in the midst of a li").unwrap();
+    assert_eq!(kept::remove(rejects.path(), &[all[0].0].into()).unwrap(), 1);
+    assert_eq!(lines(&rejects).len(), 1);
+
+    fs::remove_file(rejects.path()).unwrap();
+    assert_eq!(kept::remove(rejects.path(), &[all[1].0].into()).unwrap(), 0);
+    fs::write(&unfinished, "left").unwrap();
+    kept::remove_unfinished(&dir.path().join(REJECTS_DIR)).unwrap();
+    assert!(!unfinished.exists());
+}
+
+#[tokio::test]
+async fn copies_wait_with_their_turn_over_for_whoever_writes_the_older_ones_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let rejects = open(dir.path(), BYTES_MAX);
+    let copy = |number: usize| {
+        let record = Bytes::from(format!(r#"{{"id":"{number}"}}"#));
+        Arc::from([Reject { kind: "cut", record, ..reject(b"") }])
+    };
+    let older = dir.path().join(CUT_DIR).join("acme-audit+local.older.ndjson");
+    let mut count = 0;
+    while !older.exists() {
+        rejects.keep_cut(copy(count)).await.unwrap();
+        count += 1;
+    }
+    // The older ones are being written anew, as `ccfd rejects prune` does it: read, and not yet in their place.
+    let (file, lock) = kept::locked(&older).unwrap();
+    let of_prune = keys(&older);
+    let turned = std::thread::spawn({
+        let rejects = rejects.clone();
+        move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let copies = (count..2 * count).map(copy);
+            copies.map(|copy| runtime.block_on(rejects.keep_cut(copy)).unwrap()).sum::<u64>()
+        }
+    });
+    let newer = rejects.cut_path().to_owned();
+    let full = || fs::metadata(&newer).is_ok_and(|found| found.len() > (2 << 10) - 300);
+    while !full() && !turned.is_finished() {
+        std::thread::yield_now();
+    }
+    // Given the time to go wrong.
+    std::thread::sleep(Duration::from_millis(100));
+    let new = older.with_extension("new");
+    fs::copy(&older, &new).unwrap();
+    fs::rename(&new, &older).unwrap();
+    drop((file, lock));
+    let gone = turned.join().unwrap();
+    let left =
+        kept::files(&dir.path().join(CUT_DIR)).unwrap().iter().map(|file| keys(file).len()).sum::<usize>();
+    assert_eq!(gone, of_prune.len() as u64, "those that were older, and no others");
+    assert_eq!(left as u64 + gone, 2 * count as u64);
+}
+
 #[test]
 fn lines_that_come_while_others_are_taken_out_are_never_lost() {
     let dir = tempfile::tempdir().unwrap();
@@ -156,6 +255,9 @@ fn lines_that_come_while_others_are_taken_out_are_never_lost() {
             kept::remove(&path, &found.iter().map(|(key, _)| *key).collect()).unwrap();
             seen.extend(found.into_iter().filter_map(|(_, id)| id));
         }
+        let taken = take_all(&path);
+        let fresh = taken.into_iter().filter(|id| !seen.insert(id.clone())).count();
+        assert_eq!(fresh, 0, "taken twice");
         if last {
             break;
         }
@@ -189,12 +291,12 @@ async fn half_a_line_that_another_process_is_writing_is_left_until_it_is_whole()
 #[tokio::test]
 async fn lines_of_another_process_are_counted_and_stay() {
     let dir = tempfile::tempdir().unwrap();
-    let (one, other) = (open(dir.path(), 700), open(dir.path(), 700));
+    let (one, other) = (open(dir.path(), 500), open(dir.path(), 500));
     one.keep(vec![reject(b"1")]).await.unwrap();
     other.keep(vec![reject(b"2")]).await.unwrap();
     one.keep(vec![reject(b"3")]).await.unwrap();
     assert_eq!((one.kept(), lines(&one).len()), (3, 3));
-    other.keep(vec![reject(b"4")]).await.unwrap_err();
+    assert!(refusal(&other).await.is_some());
 }
 
 #[tokio::test]
