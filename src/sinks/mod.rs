@@ -17,6 +17,7 @@ pub mod request_size;
 mod samples;
 pub mod sink_thread;
 pub mod sqlite;
+mod upkeep;
 
 use std::sync::Arc;
 

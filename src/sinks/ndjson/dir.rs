@@ -76,10 +76,12 @@ impl Dir {
         Ok(())
     }
 
-    /// Removes old files, if the settings say so and it is time.
+    /// Removes old files, if the settings say so and it is time: while nothing comes also the one that was written to last.
     pub(super) fn clear_up(&mut self, now: i64) {
         let current: Vec<Name> = self.current.values().map(|(name, _)| *name).collect();
         self.keeper.clear_up(&self.path, &current, now);
+        // Held open it would keep its space.
+        self.current.retain(|_, (_, file)| file.in_place());
     }
 
     /// Proves that files can be made here, without leaving one behind.

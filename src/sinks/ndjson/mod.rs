@@ -16,7 +16,8 @@ use collectors::Clock;
 
 use self::dir::Dir;
 use self::line::Lines;
-use super::sink_thread::SinkThread;
+use super::sink_thread::{Lull, SinkThread};
+use super::upkeep::{self, Pace};
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished, disk};
 use crate::config::{NdjsonDir, NdjsonSettings};
 use crate::tables::Table;
@@ -51,8 +52,17 @@ struct Stdout {
 impl NdjsonSink {
     /// A sink with these settings; touches nothing yet. The clock tells the day of writing.
     pub fn new(settings: NdjsonSettings, clock: Clock) -> Self {
+        Self::paced(settings, clock, Pace::USUAL)
+    }
+
+    fn paced(settings: NdjsonSettings, clock: Clock, pace: Pace) -> Self {
+        let keeps_small = settings.retention.is_some() || settings.size_max.is_some();
         let state = Arc::new(State { settings, clock, open: Mutex::default() });
-        Self { state, thread: SinkThread::default() }
+        let thread = match keeps_small {
+            true => upkeep::thread(&state, pace, keeps_small, State::tidy),
+            false => SinkThread::default(),
+        };
+        Self { state, thread }
     }
 
     fn path(&self) -> &Path {
@@ -96,6 +106,19 @@ impl State {
                 Ok(format!("{}: writable", path.display()))
             }
             NdjsonDir::Stdout => self.with_stdout(stdout, |_| Ok(())).map(|()| format!("{STDOUT}: open")),
+        }
+    }
+
+    /// What is done while nothing comes: what is too old goes.
+    fn tidy(&self, lull: Lull) {
+        let (NdjsonDir::Dir(path), Lull::Idle) = (&self.settings.dir, lull) else { return };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = open.dir.take().filter(Dir::in_place);
+        // A failure is shown by the next write.
+        let opened = || if path.exists() { Dir::open(path, &self.settings).ok() } else { None };
+        open.dir = held.or_else(opened);
+        if let Some(dir) = &mut open.dir {
+            dir.clear_up(self.clock.now());
         }
     }
 

@@ -235,6 +235,54 @@ async fn old_files_go_by_age_and_those_of_others_stay() {
     );
 }
 
+/// A look every few milliseconds.
+const SOON: Pace = Pace { first: Duration::from_millis(20), every: Duration::from_millis(20) };
+
+/// Waits for what the sink's thread does by itself.
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "waited in vain");
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn what_expires_goes_although_nothing_new_comes_even_the_file_that_was_written_to_last() {
+    let bench = Bench::new();
+    let retention = Some(Duration::from_secs(60 * 60));
+    let sink = NdjsonSink::paced(NdjsonSettings { retention, ..bench.settings() }, clock(&bench.now), SOON);
+    sink.write(batch(&AUDIT_LOGS, &[event("a", NOW)])).await.unwrap();
+    let first = "OpenAIAuditLogs_CL-2026-02-13.ndjson";
+    assert_eq!(bench.names(), [first]);
+    bench.pass(DAY);
+    wait_until(|| bench.names().is_empty());
+    sink.write(batch(&AUDIT_LOGS, &[event("b", NOW)])).await.unwrap();
+    assert_eq!(bench.names(), ["OpenAIAuditLogs_CL-2026-02-14.ndjson"]);
+    drop(sink);
+
+    // A start to which nothing new comes.
+    fs::write(bench.dir.path().join(first), "{}\n").unwrap();
+    let _sink = NdjsonSink::paced(NdjsonSettings { retention, ..bench.settings() }, clock(&bench.now), SOON);
+    wait_until(|| bench.names() == ["OpenAIAuditLogs_CL-2026-02-14.ndjson"]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_years_ahead_removes_only_what_the_newest_file_shows_to_be_old() {
+    let bench = Bench::new();
+    for day in ["2026-02-01", "2026-02-11", "2026-02-13"] {
+        fs::write(bench.dir.path().join(format!("OpenAIAuditLogs_CL-{day}.ndjson")), "{}\n").unwrap();
+    }
+    bench.pass(5 * 365 * DAY);
+    let retention = Some(Duration::from_secs(7 * 24 * 60 * 60));
+    let _sink = NdjsonSink::paced(NdjsonSettings { retention, ..bench.settings() }, clock(&bench.now), SOON);
+    wait_until(|| bench.names().len() < 3);
+    assert_eq!(
+        bench.names(),
+        ["OpenAIAuditLogs_CL-2026-02-11.ndjson", "OpenAIAuditLogs_CL-2026-02-13.ndjson"]
+    );
+}
+
 #[tokio::test]
 async fn the_oldest_files_go_when_all_are_too_large_but_never_the_current_one() {
     let bench = Bench::new();

@@ -17,7 +17,7 @@ use crate::sinks::{Batch, Receipt, Refused, SinkError, disk};
 use crate::tables::{ALL, Oddities, Table, Value, iso8601, render, row};
 
 /// How long to wait for another process that is writing.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// `FULL` makes each commit survive a loss of power: the cursor moves right after it. The page size and `auto_vacuum`
 /// count only before the first table; with the largest pages a batch takes the fewest calls of the system for the index
@@ -31,10 +31,6 @@ const PRAGMAS: &str = "
     PRAGMA wal_autocheckpoint = 0;
     PRAGMA cache_size = -1024;
 ";
-
-/// Bytes of the write-ahead log above which it is copied back and emptied after a batch, which adds some more: together
-/// below 8 MiB, as long as no reader holds on to what it has read.
-const WAL_BYTES_MAX: u64 = 4 << 20;
 
 /// An open database with all tables in place.
 pub(super) struct Database {
@@ -67,36 +63,6 @@ impl Database {
     /// Whether the path still leads to this database.
     pub(super) fn in_place(&self) -> bool {
         self.inode.stands_at(&self.path)
-    }
-
-    /// Copies the write-ahead log into the database and empties it, if it is larger than it is to be.
-    pub(super) fn keep_log_small(&self) {
-        if self.log_bytes() > WAL_BYTES_MAX {
-            self.empty_log();
-        }
-    }
-
-    /// Copies the write-ahead log into the database and empties it, unless readers hold on to it: then it is tried again.
-    /// What was stored is safe all the same.
-    pub(super) fn empty_log(&self) {
-        if self.log_bytes() == 0 {
-            return;
-        }
-        let at_once = |connection: &Connection| {
-            connection.busy_timeout(Duration::ZERO)?;
-            let done = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-            connection.busy_timeout(BUSY)?;
-            done
-        };
-        if let Err(error) = at_once(&self.connection) {
-            tracing::debug!(path = %self.path.display(), %error, "the write-ahead log could not be copied back");
-        }
-    }
-
-    fn log_bytes(&self) -> u64 {
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        std::fs::metadata(log).map_or(0, |found| found.len())
     }
 
     /// The newest time of a row, in Unix seconds.

@@ -27,7 +27,7 @@ pub(super) fn of_row(path: &Path, error: Error) -> Fault {
 }
 
 /// A file that the database keeps beside its own.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -36,7 +36,13 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// Judges the failure of anything else: opening, beginning, committing, clearing up.
 pub(super) fn of_database(path: &Path, error: Error) -> SinkError {
     let shown = disk::shown(path);
-    match error.sqlite_error_code() {
+    let code = error.sqlite_error_code();
+    if matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure))
+        && let Some(source) = disk::no_descriptors()
+    {
+        return SinkError::Io { path: shown, source };
+    }
+    match code {
         Some(ErrorCode::DiskFull) => disk::full(path),
         // SQLite calls it busy as well where there are no locks.
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) if !disk::lets_lock(path) => {

@@ -2,20 +2,21 @@
 
 mod database;
 mod error;
+mod log;
 pub mod query;
 mod retain;
 mod schema;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use collectors::Clock;
 
 use self::database::Database;
-use self::retain::Keeper;
+use self::log::LogWatch;
 use super::age::Age;
 use super::sink_thread::{Lull, SinkThread};
+use super::upkeep::{self, Looks, Pace};
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished, disk};
 use crate::config::SqliteSettings;
 use crate::tables::Table;
@@ -23,11 +24,6 @@ use crate::tables::Table;
 /// Bytes of records that make a good transaction: large enough that a page of the index of ids takes several rows,
 /// small enough to stay within the daemon's memory.
 const BATCH_BYTES: usize = 5 << 19;
-
-/// How long nothing must have come until the write-ahead log is emptied, so that the database alone holds everything; and
-/// the time between two looks for what is too old while nothing comes.
-const IDLE: Duration = Duration::from_secs(1);
-const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The sink. Opens the database at the first check or write, and again after a failure.
 pub struct SqliteSink {
@@ -38,36 +34,34 @@ pub struct SqliteSink {
 struct State {
     settings: SqliteSettings,
     clock: Clock,
-    open: Mutex<Option<(Database, Keeper)>>,
+    open: Mutex<Option<(Database, Looks)>>,
     age: Age,
+    log: Mutex<LogWatch>,
 }
 
 impl SqliteSink {
     /// A sink with these settings; touches nothing yet. The clock decides what is too old.
     pub fn new(settings: SqliteSettings, clock: Clock) -> Self {
-        Self::looking(settings, clock, IDLE, LOOK_INTERVAL)
+        Self::paced(settings, clock, Pace::USUAL)
     }
 
-    fn looking(settings: SqliteSettings, clock: Clock, idle: Duration, every: Duration) -> Self {
+    fn paced(settings: SqliteSettings, clock: Clock, pace: Pace) -> Self {
         let keeps_small = settings.retention.is_some() || settings.size_max.is_some();
-        let state = Arc::new(State { settings, clock, open: Mutex::new(None), age: Age::default() });
-        let chores = Arc::downgrade(&state);
-        let tidy = move |lull| {
-            if let Some(state) = chores.upgrade() {
-                state.tidy(lull);
-            }
-        };
-        let thread = SinkThread::with_chores(idle, every, tidy);
-        if keeps_small {
-            // What expires does so whether or not anything new comes.
-            thread.start();
-        }
+        let state = Arc::new(State {
+            settings,
+            clock,
+            open: Mutex::new(None),
+            age: Age::default(),
+            log: Mutex::default(),
+        });
+        // While nothing comes the write-ahead log is emptied as well, so that the database alone holds everything.
+        let thread = upkeep::thread(&state, pace, keeps_small, State::tidy);
         Self { state, thread }
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&State, &mut Database, &mut Keeper) -> Result<T, SinkError> + Send + 'static,
+        work: impl FnOnce(&State, &mut Database, &mut Looks) -> Result<T, SinkError> + Send + 'static,
     ) -> Result<T, SinkError> {
         let state = Arc::clone(&self.state);
         let done = self.thread.run(move || state.with_database(work)).await;
@@ -81,22 +75,22 @@ impl State {
     /// file was moved or removed, because what is written to the old one would be lost.
     fn with_database<T>(
         &self,
-        work: impl FnOnce(&Self, &mut Database, &mut Keeper) -> Result<T, SinkError>,
+        work: impl FnOnce(&Self, &mut Database, &mut Looks) -> Result<T, SinkError>,
     ) -> Result<T, SinkError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let held = open.take().filter(|(database, _)| database.in_place());
-        let (mut database, mut keeper) = match held {
+        let (mut database, mut looks) = match held {
             Some(open) => open,
-            None => (Database::open(&self.settings)?, Keeper::default()),
+            None => (Database::open(&self.settings)?, Looks::default()),
         };
         let settings = &self.settings;
         if disk::ensure_free(&settings.path, settings.free_min).is_err() {
             // No write comes to make room after it, so it is made now.
-            self.clear_up(&database, &mut keeper);
+            self.clear_up(&database, &mut looks);
             disk::ensure_free(&settings.path, settings.free_min)?;
         }
-        let done = work(self, &mut database, &mut keeper)?;
-        *open = Some((database, keeper));
+        let done = work(self, &mut database, &mut looks)?;
+        *open = Some((database, looks));
         Ok(done)
     }
 
@@ -106,22 +100,28 @@ impl State {
         if lull == Lull::AfterWork {
             if let Some((database, _)) = &*open {
                 database.keep_log_small();
+                self.watch_log(database);
             }
             return;
         }
         let keeps_small = self.settings.retention.is_some() || self.settings.size_max.is_some();
         if open.is_none() && keeps_small && self.settings.path.exists() {
             // A failure is shown by the next write.
-            *open = Database::open(&self.settings).ok().map(|database| (database, Keeper::default()));
+            *open = Database::open(&self.settings).ok().map(|database| (database, Looks::default()));
         }
-        if let Some((database, keeper)) = open.as_mut().filter(|(database, _)| database.in_place()) {
-            self.clear_up(database, keeper);
+        if let Some((database, looks)) = open.as_mut().filter(|(database, _)| database.in_place()) {
+            self.clear_up(database, looks);
             database.empty_log();
+            self.watch_log(database);
         }
     }
 
-    fn clear_up(&self, database: &Database, keeper: &mut Keeper) {
-        keeper.clear_up(database, &self.settings, self.clock.now(), &self.age);
+    fn watch_log(&self, database: &Database) {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).look(&database.path, database.log_bytes());
+    }
+
+    fn clear_up(&self, database: &Database, looks: &mut Looks) {
+        retain::clear_up(looks, database, &self.settings, self.clock.now(), &self.age);
     }
 }
 
@@ -145,9 +145,9 @@ impl Sink for SqliteSink {
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
-        let written = self.run(move |state, database, keeper| {
+        let written = self.run(move |state, database, looks| {
             let receipt = database.store(&batch)?;
-            state.clear_up(database, keeper);
+            state.clear_up(database, looks);
             Ok(receipt)
         });
         Ok(written.await?)

@@ -5,10 +5,9 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::database::Database;
 use crate::config::SqliteSettings;
 use crate::sinks::age::Age;
+use crate::sinks::upkeep::Looks;
 use crate::tables::{ALL, Table, iso8601, render};
 
-/// Seconds between two looks.
-const EVERY: i64 = 60;
 /// Rows removed in one transaction, so that no lock is held for long.
 const CHUNK_ROWS: u64 = 500;
 /// Transactions in one go; what remains waits for the next write.
@@ -18,36 +17,25 @@ const EVERYTHING: &str = "A";
 /// Pages given back to the file system in one transaction.
 const CHUNK_PAGES: u64 = 1000;
 
-/// Remembers when to look again.
-#[derive(Debug, Default)]
-pub(super) struct Keeper {
-    next: i64,
-    /// The last look failed, which was said.
-    failing: bool,
-}
-
-impl Keeper {
-    /// Removes what the settings say, if it is time. A failure is logged and tried again a minute later: the batch
-    /// before it is stored all the same.
-    pub(super) fn clear_up(&mut self, database: &Database, settings: &SqliteSettings, now: i64, age: &Age) {
-        // A clock that jumped back must not put the next look off for as long as it jumped.
-        let due = now >= self.next || self.next - now > EVERY;
-        if !due || (settings.retention.is_none() && settings.size_max.is_none()) {
-            return;
-        }
-        let removed =
-            database.newest().and_then(|newest| remove(&database.connection, settings, age.now(now, newest)));
-        match removed {
-            Ok(progress) => {
-                self.next = now + if progress == Progress::Done { EVERY } else { 0 };
-                self.failing = false;
-            }
-            Err(error) => {
-                self.next = now + EVERY;
-                if !std::mem::replace(&mut self.failing, true) {
-                    let path = database.path.display();
-                    tracing::warn!(%path, %error, "removing old rows failed; trying again every minute");
-                }
+/// Removes what the settings say, if it is time. A failure is logged and tried again a minute later: the batch before it is
+/// stored all the same.
+pub(super) fn clear_up(
+    looks: &mut Looks,
+    database: &Database,
+    settings: &SqliteSettings,
+    now: i64,
+    age: &Age,
+) {
+    if !looks.is_due(now) || (settings.retention.is_none() && settings.size_max.is_none()) {
+        return;
+    }
+    let removed = database.newest().and_then(|newest| remove(database, settings, age.now(now, newest)));
+    match removed {
+        Ok(progress) => looks.done(now, progress == Progress::More),
+        Err(error) => {
+            if looks.failed(now) {
+                let path = database.path.display();
+                tracing::warn!(%path, %error, "removing old rows failed; trying again every minute");
             }
         }
     }
@@ -60,7 +48,8 @@ enum Progress {
 }
 
 /// One look: first what is too old, then what is too much, then the pages that this freed.
-fn remove(connection: &Connection, settings: &SqliteSettings, now: i64) -> rusqlite::Result<Progress> {
+fn remove(database: &Database, settings: &SqliteSettings, now: i64) -> rusqlite::Result<Progress> {
+    let connection = &database.connection;
     let mut left = CHUNKS_MAX;
     if let Some(retention) = settings.retention {
         let age = i64::try_from(retention.as_secs()).unwrap_or(i64::MAX);
@@ -80,7 +69,8 @@ fn remove(connection: &Connection, settings: &SqliteSettings, now: i64) -> rusql
     }
     if let Some(size_max) = settings.size_max {
         let mut gone = [0; ALL.len()];
-        while left > 0 && bytes_used(connection)? > size_max {
+        let rows_max = size_max - log_share(database, size_max)?;
+        while left > 0 && bytes_used(connection)? > rows_max {
             let Some(table) = holder_of_oldest(connection)? else {
                 break;
             };
@@ -93,6 +83,15 @@ fn remove(connection: &Connection, settings: &SqliteSettings, now: i64) -> rusql
     }
     give_back(connection)?;
     Ok(if left == 0 { Progress::More } else { Progress::Done })
+}
+
+/// What the write-ahead log takes of a bound. No more than half of it: a reader that holds on to the log would have all rows
+/// removed, and it would not get smaller by that.
+fn log_share(database: &Database, size_max: u64) -> rusqlite::Result<u64> {
+    if bytes_used(&database.connection)?.saturating_add(database.log_bytes()) > size_max {
+        database.empty_log();
+    }
+    Ok(database.log_bytes().min(size_max / 2))
 }
 
 fn tell(table: &Table, rows: u64, why: &str) {
