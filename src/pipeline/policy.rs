@@ -14,7 +14,7 @@ use state::StateError;
 pub use messages::{Meaning, advice, meaning};
 
 use super::{checkpoint::Changed, clocks::Clocks, half::Half, rejects::RejectsError};
-use crate::sinks::SinkError;
+use crate::sinks::{SinkError, disk::lacks_descriptors};
 
 /// Anything that stops a route for now.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +111,10 @@ fn wait(asked: Option<Duration>, advice: &'static str) -> Judgement {
 const SIZE_LIMIT: &str = "raise the limit on the size of files (`ulimit -f`, LimitFSIZE of a unit) and start again; \
                           for files of lines, a file_size_max below the limit will do, too";
 
+/// Descriptors have a limit, too; some may come free by themselves.
+const DESCRIPTORS: &str = "raise the limit on open files (`ulimit -n`, LimitNOFILE of a unit) and start again; nothing is \
+                           lost, and it goes on once some are closed";
+
 /// Judges a failure.
 pub fn judge(failure: &Failure) -> Judgement {
     match failure {
@@ -122,6 +126,9 @@ pub fn judge(failure: &Failure) -> Judgement {
         ),
         Failure::Rejects(RejectsError::Io { source, .. }) if source.kind() == ErrorKind::FileTooLarge => {
             park(SIZE_LIMIT)
+        }
+        Failure::Rejects(RejectsError::Io { source, .. }) if lacks_descriptors(source) => {
+            back_off(DESCRIPTORS)
         }
         Failure::Rejects(RejectsError::Io { .. }) => {
             back_off("check permissions and space of the state directory")
@@ -239,6 +246,7 @@ fn sink(error: &SinkError) -> Judgement {
             "start ccfd again with a reader that stays; what was not acknowledged is delivered then, nothing is lost",
         ),
         SinkError::SizeLimit { .. } => park(SIZE_LIMIT),
+        SinkError::Io { source, .. } if lacks_descriptors(source) => back_off(DESCRIPTORS),
         SinkError::Io { .. } => back_off("check the disk; nothing was acknowledged, nothing is lost"),
         SinkError::Remote(error) => remote::judge(error),
     }
@@ -250,6 +258,7 @@ pub fn judge_state(error: &StateError) -> Judgement {
         StateError::Conflict { .. } => back_off("another writer changed the checkpoint; it is loaded anew"),
         StateError::TimedOut { .. } => back_off("the disk of the state directory is slow or stuck"),
         StateError::Io { source, .. } if source.kind() == ErrorKind::FileTooLarge => park(SIZE_LIMIT),
+        StateError::Io { source, .. } if lacks_descriptors(source) => back_off(DESCRIPTORS),
         StateError::Io { .. } => back_off("check space and permissions of the state directory"),
         StateError::Damaged(_) => stop("start again: what can be recovered is recovered then, and said"),
         StateError::Closed => stop("start again"),

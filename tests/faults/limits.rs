@@ -72,6 +72,35 @@ fn descriptors_that_cannot_be_had_are_waited_for() {
 }
 
 #[test]
+fn a_sink_or_a_store_that_can_open_no_file_says_that_the_limit_is_too_low() {
+    let api = Simulated::start(&["--audit-logs", "50", "--completions", "30", "--live", "10"]);
+    for sink in ["type = \"sqlite\"\npath = \"./tables.db\"", "type = \"ndjson\"\ndir = \"./lines\""] {
+        let place = Place::new(&api.base_url);
+        place.replace("type = \"sqlite\"\npath = \"./tables.db\"", sink);
+        let mut running = place.start(&["run"]);
+        running.wait_for_log("\"delivered\"");
+        // What is open stays so, and the sink must open its file once more.
+        let pid = Pid::from_raw(running.id().cast_signed());
+        let descriptors = |limit| {
+            prlimit(pid, Resource::Nofile, Rlimit { current: Some(limit), maximum: Some(4096) }).unwrap();
+        };
+        descriptors(3);
+        for name in ["tables.db", "lines"] {
+            _ = std::fs::rename(place.path(name), place.path("moved"));
+        }
+        wait_until("the advice", || {
+            let status = std::fs::read_to_string(place.path("state/status.json")).unwrap_or_default();
+            running.stderr().contains("LimitNOFILE") || status.contains("LimitNOFILE")
+        });
+        let said = running.stderr();
+        assert!(!said.contains("unable to open database file"), "{said}");
+        descriptors(1024);
+        running.signal(Signal::TERM);
+        assert_eq!(running.wait().code, Some(0));
+    }
+}
+
+#[test]
 fn a_process_that_stood_still_for_longer_than_its_timeouts_goes_on() {
     let api = Simulated::start(&[
         "--audit-logs",
