@@ -4,7 +4,7 @@ use std::fmt;
 
 use config::{Map, Source, Value, ValueKind};
 
-use super::{HttpAuth, SecretSource};
+use super::{HttpAuth, SecretSource, tree::as_table};
 
 /// A setting that is one value although it is written as a table of any keys: a later layer replaces it whole.
 const WHOLE: &str = "metadata";
@@ -88,15 +88,39 @@ fn lay_over(below: &mut Map<String, Value>, above: &Map<String, Value>, depth: u
     }
     for (key, value) in above {
         let whole = depth >= KEY_DEPTH && key == WHOLE;
-        match (below.get_mut(key).map(|there| &mut there.kind), &value.kind) {
-            (Some(ValueKind::Table(there)), ValueKind::Table(table)) if !whole => {
-                lay_over(there, table, depth + 1);
+        match below.get_mut(key) {
+            Some(there) if !whole && is_table(there) && is_table(value) => {
+                lay_over_table(there, value, depth)
             }
-            _ => {
-                below.insert(key.clone(), value.clone());
-            }
+            Some(_) | None => _ = below.insert(key.clone(), value.clone()),
         }
     }
+}
+
+fn lay_over_table(there: &mut Value, value: &Value, depth: usize) {
+    let origin = origin_of_both(there, value, depth);
+    if let (ValueKind::Table(below), ValueKind::Table(above)) = (&mut there.kind, &value.kind) {
+        lay_over(below, above, depth + 1);
+    }
+    *there = Value::new(origin.as_ref(), std::mem::replace(&mut there.kind, ValueKind::Nil));
+}
+
+/// Where a table stands to which a later layer adds. One of alternatives is read as a whole, so what is wrong with it is wrong in the
+/// layer that gives it, or in one of the two where both give the same.
+fn origin_of_both(below: &Value, above: &Value, depth: usize) -> Option<String> {
+    let origin = |value: &Value| value.origin().map(str::to_owned);
+    let (Some(inner), Some(table)) = (as_table(below), as_table(above)) else { return origin(below) };
+    let given = |form: &&&str| depth + 1 >= KEY_DEPTH && table.contains_key(**form);
+    let Some(form) = ALTERNATIVES.into_iter().flatten().find(given) else { return origin(below) };
+    let is_added_to = [inner, table].iter().all(|table| table.get(*form).is_some_and(is_table));
+    match (origin(below), origin(above)) {
+        (Some(below), Some(above)) if is_added_to => Some(format!("{below} and {above}")),
+        (_, above) => above,
+    }
+}
+
+fn is_table(value: &Value) -> bool {
+    as_table(value).is_some()
 }
 
 /// The value of a variable or flag. Lists, inline tables and quoted text are TOML; anything else stays the text it is,

@@ -98,6 +98,26 @@ fn a_place_in_a_later_layer_puts_out_the_one_before_whatever_the_setting() {
 }
 
 #[test]
+fn a_place_that_is_wrong_is_named_with_the_layer_that_gives_it() {
+    for secret in &secrets() {
+        for below in ["{ env = \"A\" }", "{ file = \"/a\" }"] {
+            let (variable, value) = secret.variable("{ file = \"\" }");
+            let problems = problems_with(&secret.in_file(below), &[(&variable, &value)], &[]);
+            assert!(problems.len() == 1 && problems[0].contains(&variable), "{below}: {problems:?}");
+            let both = format!("in ccfd.toml and in the environment variable {variable}");
+            assert!(
+                !problems[0].contains("ccfd.toml") || problems[0].contains(&both),
+                "{below}: {problems:?}"
+            );
+        }
+    }
+    let variable = ("CCFD__COLLECTOR__ACME_AUDIT__API_KEY__FILE", "");
+    let problems = problems_with(MINIMAL, &[variable], &[]);
+    assert!(problems[0].contains("in the environment variable CCFD__COLLECTOR"), "{problems:?}");
+    assert!(!problems[0].contains("in ccfd.toml"), "{problems:?}");
+}
+
+#[test]
 fn one_way_to_say_who_sends_puts_out_the_other() {
     let sink = "[sink.es]\ntype = \"elasticsearch\"\nurls = [\"https://es.example.com\"]\nauth = ";
     let (key, password) = (as_api_key("{ env = \"A\" }"), as_password("{ env = \"B\" }"));
