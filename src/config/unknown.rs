@@ -1,9 +1,18 @@
 //! Finds the name that a misspelt one was meant to be.
 
-/// The candidate most like `name`; `None` only when there are no candidates.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let likeness = |candidate: &str| strsim::normalized_damerau_levenshtein(name, candidate);
-    candidates.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+/// From so many characters on, the beginning of a name is taken for the name.
+const BEGINNING_CHARS_MIN: usize = 3;
+
+/// The candidate that `name` was most probably meant to be: the nearest one of those that differ in at most a third of its
+/// characters or begin with it. Any other would be a guess.
+fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = candidates.into_iter().filter_map(|candidate| {
+        let distance = strsim::damerau_levenshtein(name, candidate);
+        let chars = name.chars().count();
+        let is_begun = chars >= BEGINNING_CHARS_MIN && candidate.starts_with(name);
+        (distance * 3 <= chars || is_begun).then_some((distance, candidate))
+    });
+    near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
 /// The end of an error line about `name`: `; did you mean …?`, or nothing when there is nothing to propose.
@@ -26,6 +35,15 @@ mod tests {
         {
             assert_eq!(nearest(slip, keys), Some(meant));
         }
+    }
+
+    #[test]
+    fn what_is_like_no_key_is_not_guessed_at() {
+        let keys = ["dir", "free_min", "path", "retention", "type"];
+        for name in ["colour", "pathology", "odd[9999999999].key", "t", "", "x"] {
+            assert_eq!(nearest(name, keys), None, "{name}");
+        }
+        assert_eq!(nearest("ret", keys), Some("retention"), "its beginning");
     }
 
     #[test]

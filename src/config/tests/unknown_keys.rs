@@ -7,10 +7,7 @@ fn an_unknown_key_is_named_with_its_path_its_file_and_the_nearest_valid_key() {
             with_keys("pol_interval = \"60s\""),
             "unknown key `collector.acme-audit.pol_interval` in ccfd.toml; did you mean `poll_interval`?",
         ),
-        (
-            MINIMAL.replace("path =", "dri = \"x\"\npath ="),
-            "unknown key `sink.local.dri` in ccfd.toml; did you mean `free_min`?",
-        ),
+        (MINIMAL.replace("path =", "dri = \"x\"\npath ="), "unknown key `sink.local.dri` in ccfd.toml"),
         (
             format!("{MINIMAL}[pipeline]\nbatchwait = \"1s\""),
             "unknown key `pipeline.batchwait` in ccfd.toml; did you mean `batch_wait`?",
@@ -30,11 +27,11 @@ fn an_unknown_key_is_named_with_its_path_its_file_and_the_nearest_valid_key() {
         ),
         (
             format!("{MINIMAL}\"odd[9999999999].key\" = 1"),
-            "unknown key `sink.local.\"odd[9999999999].key\"` in ccfd.toml; did you mean `type`?",
+            "unknown key `sink.local.\"odd[9999999999].key\"` in ccfd.toml",
         ),
         (
             format!("\"odd[9999999999].key\" = 1\n{MINIMAL}"),
-            "unknown key `\"odd[9999999999].key\"` in ccfd.toml; did you mean `default`?",
+            "unknown key `\"odd[9999999999].key\"` in ccfd.toml",
         ),
     ];
     for (text, line) in cases {
