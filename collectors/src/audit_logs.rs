@@ -70,7 +70,8 @@ impl AuditLogs {
             Some(Probe::After(id)) => _ = query.append_pair("after", id),
             Some(Probe::Before(id)) => _ = query.append_pair("before", id),
             Some(Probe::Only(event_type)) => _ = query.append_pair("event_types[]", event_type),
-            Some(Probe::Again) | None => {}
+            // There is `before` for that.
+            Some(Probe::FarEnd(_) | Probe::Again) | None => {}
         }
         if !matches!(probe, Some(Probe::Only(_))) {
             append_all(&mut query, "event_types[]", &self.event_types);

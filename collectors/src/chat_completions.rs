@@ -33,13 +33,16 @@ pub struct ChatCompletions {
 }
 
 impl ChatCompletions {
-    /// Path and query of the page after a record, with at most `limit` records. `search` reads newest first.
+    /// Path and query of the page after a record, with at most `limit` records. `search` reads newest first, as does a look from the
+    /// far end.
     pub fn query(&self, after: Option<&str>, search: bool, probe: Option<&Probe>, limit: usize) -> String {
         let mut query = Serializer::new(format!("{PATH}?"));
         query.append_pair("limit", &limit.to_string());
-        query.append_pair("order", if search { "desc" } else { "asc" });
+        let newest_first = search || matches!(probe, Some(Probe::FarEnd(_)));
+        query.append_pair("order", if newest_first { "desc" } else { "asc" });
         let after = match probe {
             Some(Probe::After(id) | Probe::Before(id)) => Some(id.as_str()),
+            Some(Probe::FarEnd(anchor)) => anchor.as_ref().map(|anchor| anchor.id.as_str()),
             Some(Probe::Again | Probe::Only(_)) | None => after,
         };
         if let Some(after) = after {
@@ -47,7 +50,7 @@ impl ChatCompletions {
         }
         match probe {
             Some(Probe::Only(model)) => _ = query.append_pair("model", model),
-            Some(Probe::Again | Probe::After(_) | Probe::Before(_)) | None => {
+            Some(Probe::Again | Probe::After(_) | Probe::Before(_) | Probe::FarEnd(_)) | None => {
                 if let Some(model) = &self.model {
                     query.append_pair("model", model);
                 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::{
     anchors::Anchor,
     chat_completions,
-    crowded::{CrowdedSecond, Read, Verdict},
+    crowded::{CrowdedSecond, Probe, Read, Verdict},
     page::ListPage,
     reading::{Reading, Seen, Turn},
     record::Record,
@@ -29,6 +29,7 @@ impl Walk {
         let searched_before = !is_last && self.cursor.crowded.contains_key(&second);
         let mut crowd = CrowdedSecond::new(second, self.held.of_second(second), searched_before, dry);
         crowd.is_last = is_last;
+        crowd.turns = matches!(self.list, List::ChatCompletions(_)) && !reading.down;
         crowd
     }
 
@@ -62,9 +63,11 @@ impl Walk {
         let empty = page.records.is_empty();
         let whole = !seen.has_more || (beyond && !empty) || (empty && self.empty_is_end);
         let read = Read { page, whole, says_more: seen.says_more && asked, brought };
+        let is_turned = matches!(crowd.probe, Probe::FarEnd(_));
         let verdict = crowd.read(read, kind_of);
         reading.dry = Some((second, crowd.dry()));
-        let mine = page.records.iter().rfind(|record| record.second == second);
+        let mut mine = page.records.iter().filter(|record| record.second == second);
+        let mine = if is_turned { mine.next() } else { mine.next_back() };
         self.leave_crowd(task, reading, verdict, mine.and_then(chat_completions::anchor_of))
     }
 

@@ -2,11 +2,14 @@
 //!
 //! Where the order inside a second is random for each request, reading it again and again brings up the rest: a read of m records
 //! out of n misses a given one with probability 1 - m/n, so after several reads in a row without a new id the chance that one is
-//! still hidden is about the product of these. Where the order is stable, cursors inside the second and filters are tried.
+//! still hidden is about the product of these. Where the order is stable, cursors inside the second, the list from its other end, and
+//! filters are tried.
 
 use std::collections::{BTreeSet, HashSet};
 
 use crate::{
+    anchors::Anchor,
+    chat_completions::anchor_of,
     page::ListPage,
     record::{IdHash, Record},
 };
@@ -28,6 +31,8 @@ pub enum Probe {
     After(String),
     /// Before a record of this second.
     Before(String),
+    /// From the other end of the list, behind a record of a second on the far side (stored completions, which know no `before`).
+    FarEnd(Option<Anchor>),
     /// Only records with this event type or model.
     Only(String),
 }
@@ -69,6 +74,10 @@ pub struct CrowdedSecond {
     same: u32,
     shown: HashSet<IdHash>,
     edges: Option<(String, String)>,
+    /// What shows again and again of the second in a stable order, first to last.
+    beginning: Vec<IdHash>,
+    /// Whether the list can be asked for from its other end, and not `before` a record.
+    pub turns: bool,
     values: BTreeSet<String>,
     searched_before: bool,
     /// Whether nothing shows in it any more, so that it need not be searched in full again.
@@ -93,6 +102,8 @@ impl CrowdedSecond {
             same: 0,
             shown: HashSet::new(),
             edges: None,
+            beginning: Vec::new(),
+            turns: false,
             values: BTreeSet::new(),
             searched_before,
             is_last: false,
@@ -144,7 +155,9 @@ impl CrowdedSecond {
                 self.probe = edges(&mine).map_or(Probe::Again, |(first, _)| Probe::Before(first));
                 Verdict::Again
             }
-            Probe::Before(_) | Probe::Only(_) => self.next_filter(),
+            // Nothing can lie between a beginning and an end that overlap.
+            Probe::FarEnd(_) if self.meets_beginning(&mine) => Verdict::Finished { complete: true },
+            Probe::FarEnd(_) | Probe::Before(_) | Probe::Only(_) => self.next_filter(),
         };
         match verdict {
             Verdict::Again if self.reads >= READS_MAX => Verdict::Finished { complete: false },
@@ -176,6 +189,7 @@ impl CrowdedSecond {
         }
         if self.same >= STABLE_AFTER && !self.searched_before {
             self.edges = edges(mine);
+            self.beginning = mine.iter().map(|record| record.id).collect();
             self.probe = self.edges.clone().map_or(Probe::Again, |(_, last)| Probe::After(last));
         }
         Verdict::Again
@@ -193,13 +207,32 @@ impl CrowdedSecond {
             return Verdict::Finished { complete: true };
         }
         let first = self.edges.take().map(|(first, _)| first);
-        self.probe = first.map_or(Probe::Again, Probe::Before);
+        self.probe = if self.turns {
+            let behind = read.page.records.iter().find(|record| record.second > self.second);
+            Probe::FarEnd(behind.and_then(anchor_of))
+        } else {
+            first.map_or(Probe::Again, Probe::Before)
+        };
         Verdict::Again
+    }
+
+    /// Whether a page from the other end goes on where the beginning ends, or before that: then both together are the second. In a list
+    /// that does not turn round what lies inside a second, the same records show once more, and prove nothing.
+    fn meets_beginning(&self, mine: &[&Record]) -> bool {
+        let end: Vec<IdHash> = mine.iter().rev().map(|record| record.id).collect();
+        let met = end.first().and_then(|first| self.beginning.iter().position(|known| known == first));
+        let Some((common, rest)) = met.and_then(|at| {
+            let common = &self.beginning[at..];
+            Some((common, end.strip_prefix(common)?))
+        }) else {
+            return false;
+        };
+        end.len() > 1 && !common.is_empty() && rest.iter().all(|id| !self.beginning.contains(id))
     }
 
     /// Whether the next request carries a cursor inside the second.
     pub fn asks_with_cursor(&self) -> bool {
-        matches!(self.probe, Probe::After(_) | Probe::Before(_))
+        matches!(self.probe, Probe::After(_) | Probe::Before(_) | Probe::FarEnd(Some(_)))
     }
 
     /// A cursor inside the second was refused: goes on to the next way of asking.
@@ -228,4 +261,65 @@ fn evidence(shown: usize, known: usize) -> f64 {
 
 fn edges(records: &[&Record]) -> Option<(String, String)> {
     Some((records.first()?.id_text()?.into_owned(), records.last()?.id_text()?.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    const SECOND: i64 = 50;
+
+    fn page(numbers: impl Iterator<Item = u32>) -> ListPage {
+        let record = |number: u32| {
+            let id = format!("{number:03}");
+            Record::new(Bytes::from(format!("{{\"id\":\"{id}\"}}")), SECOND, IdHash::of(&id), None)
+        };
+        ListPage { records: numbers.map(record).collect(), has_more: Some(true), ..ListPage::default() }
+    }
+
+    /// A search that has seen the first hundred of a second in a stable order, and whose cursors show nothing more.
+    fn at_the_far_end() -> CrowdedSecond {
+        let mut crowd = CrowdedSecond::new(SECOND, std::iter::empty(), false, 0);
+        crowd.turns = true;
+        for _ in 0..=STABLE_AFTER {
+            read(&mut crowd, page(0..100), false);
+        }
+        assert_eq!(crowd.probe, Probe::After("099".to_owned()));
+        read(&mut crowd, page(0..0), true);
+        assert_eq!(crowd.probe, Probe::FarEnd(None));
+        crowd
+    }
+
+    fn read(crowd: &mut CrowdedSecond, page: ListPage, whole: bool) -> Verdict {
+        crowd.read(Read { page: &page, whole, says_more: !whole, brought: 0 }, |_| None)
+    }
+
+    #[test]
+    fn a_beginning_and_an_end_that_overlap_are_all_of_a_second() {
+        for count in [100, 101, 150, 199] {
+            let mut crowd = at_the_far_end();
+            let verdict = read(&mut crowd, page((count - 100..count).rev()), false);
+            assert_eq!((verdict, crowd.found()), (Verdict::Finished { complete: true }, u64::from(count)));
+        }
+    }
+
+    #[test]
+    fn an_end_that_does_not_reach_the_beginning_leaves_the_rest_unknown() {
+        for count in [200, 300] {
+            let mut crowd = at_the_far_end();
+            let verdict = read(&mut crowd, page((count - 100..count).rev()), false);
+            assert_eq!(verdict, Verdict::Finished { complete: false });
+        }
+    }
+
+    #[test]
+    fn the_same_records_in_the_same_order_are_no_other_end() {
+        for numbers in [(0..100).collect::<Vec<_>>(), (50..100).chain(0..50).collect(), vec![0], vec![]] {
+            let mut crowd = at_the_far_end();
+            let verdict = read(&mut crowd, page(numbers.into_iter()), false);
+            assert_eq!(verdict, Verdict::Finished { complete: false });
+        }
+    }
 }

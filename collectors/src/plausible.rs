@@ -40,7 +40,7 @@ impl Walk {
             Some(Doubt::Gap)
         } else if seen.order == Order::Mixed {
             Some(Doubt::Unordered)
-        } else if self.is_reversed(reading, seen) {
+        } else if self.is_reversed(task, reading, seen) {
             Some(Doubt::Reversed)
         } else if self.is_unfiltered(task, page) {
             Some(Doubt::Unfiltered)
@@ -158,6 +158,9 @@ impl Walk {
 
     fn is_before_cursor(&self, task: Task, reading: &Reading, page: &ListPage, seen: Seen) -> bool {
         let crowd = self.crowds[task as usize].as_ref();
+        if let Some(Probe::FarEnd(anchor)) = crowd.map(|crowd| &crowd.probe) {
+            return anchor.as_ref().is_some_and(|anchor| seen.max > anchor.second);
+        }
         if let Some(crowd) = crowd.filter(|crowd| crowd.asks_with_cursor()) {
             return if reading.down { seen.max > crowd.second } else { seen.min < crowd.second };
         }
@@ -166,8 +169,12 @@ impl Walk {
         shows_it || chat_completions::starts_elsewhere(reading, seen, self.cursor.direction)
     }
 
-    fn is_reversed(&self, reading: &Reading, seen: Seen) -> bool {
+    fn is_reversed(&self, task: Task, reading: &Reading, seen: Seen) -> bool {
         let known = self.cursor.direction;
+        let crowd = self.crowds[task as usize].as_ref();
+        if crowd.is_some_and(|crowd| matches!(crowd.probe, Probe::FarEnd(_))) {
+            return seen.order == Order::Ascending;
+        }
         match &self.list {
             List::AuditLogs(_) => match seen.order {
                 Order::Descending => known == Some(Direction::Ascending),

@@ -48,6 +48,11 @@ impl List {
                 Request { query: filters.query(window, probe, limit), span }
             }
             Self::ChatCompletions(filters) => {
+                if let Some(Probe::FarEnd(anchor)) = probe {
+                    let to = anchor.as_ref().map_or(i64::MAX, |anchor| anchor.second);
+                    let span = Span::new(&filters.query(None, true, None, LIMIT), i64::MIN, to);
+                    return Request { query: filters.query(None, true, probe, limit), span };
+                }
                 let search = task == Task::Search;
                 let list = filters.query(None, search, probe, LIMIT);
                 let anchor = reading.anchor.as_ref();
@@ -192,7 +197,9 @@ impl Walk {
             }
             CollectErrorKind::NotFound => self.doubts.repeats_at_once(&request.query, Doubt::NotFound),
             // A connection that was cut, a server that had a bad moment: worth a wait and a line only when it comes again.
-            CollectErrorKind::Unreachable(_) | CollectErrorKind::Overloaded { retry_after: None, .. } => {
+            CollectErrorKind::Unreachable(_)
+            | CollectErrorKind::Untrusted(_)
+            | CollectErrorKind::Overloaded { retry_after: None, .. } => {
                 self.doubts.repeats_once(&request.query, Doubt::Failed)
             }
             // What stands between may refuse for a moment what has been answered so far.

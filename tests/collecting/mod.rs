@@ -2,6 +2,7 @@
 
 mod bounds;
 mod conservation;
+mod crowds;
 mod gateways;
 mod model;
 mod nulls;
