@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod moment;
 pub mod paced;
 pub mod pipeline;
+mod reasons;
 pub mod redact;
 pub mod request_trace;
 pub mod simulator;

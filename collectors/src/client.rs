@@ -187,6 +187,7 @@ impl Client {
         lock(&self.tally).count(Outcome::of(&sent));
         let response = sent.map_err(|error| match error {
             TransportError::Unreachable(reason) => CollectErrorKind::Unreachable(reason),
+            TransportError::Untrusted(reason) => CollectErrorKind::Untrusted(reason),
             TransportError::TooLarge { bytes_max } => CollectErrorKind::TooLarge { bytes_max },
         })?;
         self.observe_date(&response.headers);

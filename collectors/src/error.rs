@@ -17,6 +17,9 @@ pub enum CollectErrorKind {
     /// No answer: connection refused, reset or cut, name not found, TLS failure, timeout.
     #[error("no answer: {0}")]
     Unreachable(String),
+    /// The certificate that the other side shows is signed by nobody who is trusted.
+    #[error("no answer: {0}")]
+    Untrusted(String),
     /// The service cannot answer now (408, 409, 5xx, or any status with `x-should-retry: true`).
     #[error("the service cannot answer now (status {status})")]
     Overloaded {

@@ -20,7 +20,7 @@ impl Outcome {
     pub fn of(sent: &Result<Response, TransportError>) -> Self {
         match sent {
             Ok(response) => Self::Answered(response.status.as_u16()),
-            Err(TransportError::Unreachable(_)) => Self::Unreachable,
+            Err(TransportError::Unreachable(_) | TransportError::Untrusted(_)) => Self::Unreachable,
             Err(TransportError::TooLarge { .. }) => Self::TooLarge,
         }
     }

@@ -3,7 +3,7 @@
 //! A certificate of `ca_file` that a server itself presents is trusted as it is: `openssl req -x509` makes certificates that
 //! are their own authority, which no chain may end in. Its dates and its name are checked all the same.
 
-use std::{path::Path, sync::Arc};
+use std::{error::Error as StdError, io, path::Path, sync::Arc};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -174,12 +174,73 @@ impl ServerCertVerifier for Pinning {
     }
 }
 
-/// Whether a certificate is in order but for who vouches for it: its dates are looked at before either of these is said.
+/// What is said of a certificate of which nothing more is wrong: the library has several names for it.
+pub(crate) const UNTRUSTED: &str =
+    "unknown issuer: its certificate is signed by no authority that is trusted here";
+
+/// Whether a request failed because nobody who is trusted vouches for the certificate of the other side.
+pub(crate) fn is_untrusted(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        // An `io::Error` that wraps another one has no source but that one's.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let found = wrapped.and_then(|inner| inner.downcast_ref()).or_else(|| error.downcast_ref::<Error>());
+        if let Some(Error::InvalidCertificate(why)) = found {
+            return lacks_only_a_chain(why);
+        }
+        cause = wrapped.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source());
+    }
+    false
+}
+
+/// Whether a certificate is in order but for who vouches for it: its dates are looked at before any of these is said.
 fn lacks_only_a_chain(why: &CertificateError) -> bool {
     match why {
-        CertificateError::UnknownIssuer => true,
+        // A bad signature: an authority that is trusted has the issuer's name, and another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => true,
         // The library has no variant for it.
         CertificateError::Other(other) => other.to_string().contains("CaUsedAsEndEntity"),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A certificate of localhost that is its own authority, and good until 2126: made by `openssl req -x509`, its key is lost.
+    const OWN_AUTHORITY: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBlDCCATugAwIBAgIUG8qQGN0GlvOAcbZHTjDUgo5GN+cwCgYIKoZIzj0EAwIw\n\
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyODE3NTY0M1oYDzIxMjYxMTA0\n\
+MTc1NjQzWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO\n\
+PQMBBwNCAASpqqiRibtzEhdnx7499414Y0WGTBLAD4JzIJ9DQgdCFv5dVa9XLWBk\n\
+3hYwk1/wsHXDElcNyiKbOTFda4D2T7ALo2kwZzAdBgNVHQ4EFgQUtui28lGlgaEA\n\
+Vah5Pi7SKfG/2VgwHwYDVR0jBBgwFoAUtui28lGlgaEAVah5Pi7SKfG/2VgwDwYD\n\
+VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID\n\
+RwAwRAIga3ocAUsTRoCWmXwtjiM3Z5e0ELpI8xhufa8D5YKsi/wCIGobZQ4PZDOo\n\
+8e2unNhClJds8ErAMYfvpANzSrgwyMpB\n\
+-----END CERTIFICATE-----\n\
+";
+
+    #[test]
+    fn what_the_library_says_of_a_certificate_that_is_its_own_authority_is_known() {
+        let certificate = CertificateDer::from_pem_slice(OWN_AUTHORITY.as_bytes()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(2_600_000_000));
+        let verified = verifier.verify_server_cert(&certificate, &[], &name, &[], now);
+        let Err(Error::InvalidCertificate(why)) = verified else { panic!("{verified:?}") };
+        assert!(why != CertificateError::UnknownIssuer && lacks_only_a_chain(&why), "{why:?}");
+        let before = UnixTime::since_unix_epoch(Duration::from_secs(1_600_000_000));
+        let verified = verifier.verify_server_cert(&certificate, &[], &name, &[], before);
+        let Err(Error::InvalidCertificate(why)) = verified else { panic!("{verified:?}") };
+        assert!(!lacks_only_a_chain(&why), "its dates come first: {why:?}");
     }
 }

@@ -29,6 +29,8 @@ const HEADERS_MAX: usize = 512;
 pub enum TransportError {
     /// Nothing, or only a part, came back. The text names the host, and no more of the URL: its query may hold addresses.
     Unreachable(String),
+    /// Nobody who is trusted has signed the certificate of the other side. The text names the host.
+    Untrusted(String),
     /// The body outgrew the limit.
     TooLarge {
         /// The limit.
@@ -230,7 +232,11 @@ impl Http {
         let mut watched = Watched::begin(&method, url, &headers, body.len());
         let failed = |watched: &mut Watched, error: reqwest::Error| {
             watched.failed(&error);
-            unreachable(&chain(&error.without_url()))
+            let error = error.without_url();
+            match tls::is_untrusted(&error) {
+                true => TransportError::Untrusted(format!("{host}: {}", tls::UNTRUSTED)),
+                false => unreachable(&chain(&error)),
+            }
         };
         let request = client.request(method, parsed).headers(headers).body(body);
         let mut response = request.send().await.map_err(|error| {
@@ -260,7 +266,7 @@ impl Http {
         let response = Response { status: response.status(), headers, body: fitted(body) };
         Ok(response.decoded(body_max).map_err(|error| match error {
             TransportError::Unreachable(why) => unreachable(&why),
-            TransportError::TooLarge { .. } => error,
+            TransportError::Untrusted(_) | TransportError::TooLarge { .. } => error,
         })?)
     }
 }

@@ -11,11 +11,14 @@ use axum::{
 use serde::{Deserialize, Serialize};
 
 use super::pages::{Daemon, refusal};
-use crate::daemon::{
-    backfill::{BackfillReport, BackfillWanted, Window},
-    checkpoints::{Named, ResetWanted},
-    control::{OrderError, Reloaded},
-    export::{Export, export},
+use crate::{
+    daemon::{
+        backfill::{BackfillReport, BackfillWanted, Window},
+        checkpoints::{Named, ResetWanted},
+        control::{OrderError, Reloaded},
+        export::{Export, export},
+    },
+    reasons::with_reasons,
 };
 
 /// The routes that an order was about.
@@ -84,6 +87,6 @@ pub(super) async fn stop_backfill(
 pub(super) async fn checkpoints(State(daemon): State<Arc<Daemon>>) -> Response {
     match export(&daemon.store).await {
         Ok(export) => Json::<Export>(export).into_response(),
-        Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, with_reasons(&error)).into_response(),
     }
 }

@@ -10,7 +10,7 @@ use super::{
     changes::{BackfillName, Routes},
 };
 use crate::{
-    config::{AdminSettings, Environment, Listen},
+    config::{AdminSettings, Environment, Listen, SecretError},
     daemon::{
         backfill::{BackfillReport, BackfillWanted, Window},
         checkpoints::{Named, ResetWanted},
@@ -18,6 +18,7 @@ use crate::{
         export::Export,
     },
     pipeline::status_file::StatusFile,
+    reasons::with_reasons,
 };
 
 /// How long an answer may take: an order may have to wait until routes have ended, and others before it.
@@ -81,7 +82,10 @@ impl AdminClient {
         };
         let from_settings = || {
             let resolved = settings.token.as_ref()?.resolve(environment);
-            resolved.inspect_err(|error| tracing::warn!(%error, "token of [admin] cannot be read")).ok()
+            let unreadable = |error: &SecretError| {
+                tracing::warn!(error = with_reasons(error), "token of [admin] cannot be read");
+            };
+            resolved.inspect_err(unreadable).ok()
         };
         let token = access.token.or_else(from_settings);
         let client = Self { http: builder.build().ok()?, base, token, pid: access.pid };
@@ -161,12 +165,6 @@ impl AdminClient {
     }
 
     fn unreachable(&self, reason: &dyn std::error::Error) -> AdminError {
-        let mut text = reason.to_string();
-        let mut cause = reason.source();
-        while let Some(inner) = cause {
-            text = format!("{text}: {inner}");
-            cause = inner.source();
-        }
-        AdminError::Unreachable { pid: self.pid, reason: text }
+        AdminError::Unreachable { pid: self.pid, reason: with_reasons(reason) }
     }
 }

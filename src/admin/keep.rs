@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::{access::Access, guard::Guard, pages::Daemon, server};
 use crate::{
-    config::{AdminSettings, Environment, Listen, SecretError, SecretSource},
+    config::{AdminSettings, Environment, Listen, SecretError, SecretSource, SettingError},
     pipeline::shutdown::Shutdown,
 };
 
@@ -34,11 +34,13 @@ impl Admin {
         state_dir: PathBuf,
         daemon: Daemon,
         environment: &Environment,
-    ) -> Result<Self, SecretError> {
-        let resolve = |source: &Option<SecretSource>| {
-            source.as_ref().map(|source| source.resolve(environment)).transpose()
+    ) -> Result<Self, SettingError> {
+        let resolve = |setting, source: &Option<SecretSource>| {
+            let resolved = source.as_ref().map(|source| source.resolve(environment)).transpose();
+            resolved.map_err(SecretError::of(setting))
         };
-        let (token, metrics_token) = (resolve(&settings.token)?, resolve(&settings.metrics_token)?);
+        let token = resolve("token", &settings.token)?;
+        let metrics_token = resolve("metrics_token", &settings.metrics_token)?;
         Ok(Self { settings, state_dir, daemon, token, metrics_token })
     }
 

@@ -17,6 +17,7 @@ use crate::{
     config::{Config, ConfigError, find_file},
     daemon::assembly::Assembly,
     pipeline::policy::{Failure, judge},
+    reasons::with_reasons,
 };
 
 #[derive(Debug, Args)]
@@ -33,7 +34,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let config = match context.config() {
         Ok(config) => config,
         Err(error) => {
-            show(&[Finding::fail("configuration", error.to_string(), None)], arguments)?;
+            show(&[Finding::fail("configuration", with_reasons(&error), None)], arguments)?;
             return Ok(Exit::Usage);
         }
     };

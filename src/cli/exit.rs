@@ -55,6 +55,7 @@ pub fn exit_of(failure: &Failure) -> Exit {
             | Failure::Changed(_)
             | Failure::Clocks(_)
             | Failure::Secret(_)
+            | Failure::Proxy(_)
             | Failure::HashKey(_) => Exit::Operator,
         },
     }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     config::{Config, SinkSettings},
+    reasons::with_reasons,
     sinks::sqlite::query::{self, QueryError},
 };
 
@@ -87,7 +88,7 @@ pub fn as_table(path: &Path, sql: &str, out: impl Write) -> Result<u64, QueryErr
 }
 
 fn explain(error: &QueryError) -> Exit {
-    say(format_args!("ccfd: {error}"));
+    say(format_args!("ccfd: {}", with_reasons(error)));
     match error {
         QueryError::Missing { .. } => {
             say(format_args!(

@@ -29,6 +29,7 @@ use crate::{
         shutdown::{Shutdown, shutdown},
         status_file::keep_status_file,
     },
+    reasons::with_reasons,
     request_trace::RequestTrace,
     telemetry::Telemetry,
 };
@@ -109,7 +110,7 @@ async fn serve(
         };
         let (settings, dir) = (assembly.config.admin.clone(), assembly.config.state.dir.clone());
         let admin = Admin::new(settings, dir, daemon, &context.environment)
-            .map_err(|error| UsageError(format!("[admin]: {error}")))?;
+            .map_err(|error| UsageError(format!("[admin]: {}", with_reasons(&error))))?;
         Some(tokio::spawn(admin.keep(admin_stop)))
     };
     let (context, allowing) = (context.clone(), stopper.clone());

@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use super::section::Section;
 use super::urls::Proxy;
 use super::values::{DAY, HOUR, MINUTE, SECOND, path};
-use super::{Environment, SecretError};
+use super::{Environment, SecretError, SettingError};
 
 /// How another machine is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +43,9 @@ impl ConnectionSettings {
     /// # Errors
     ///
     /// When the proxy's URL is kept as a secret that cannot be had.
-    pub fn http(&self, body_max: u64, environment: &Environment) -> Result<HttpSettings, SecretError> {
-        let proxy = self.proxy.as_ref().map(|proxy| proxy.url(environment)).transpose()?;
+    pub fn http(&self, body_max: u64, environment: &Environment) -> Result<HttpSettings, SettingError> {
+        let proxy = self.proxy.as_ref().map(|proxy| proxy.url(environment)).transpose();
+        let proxy = proxy.map_err(SecretError::of("proxy"))?;
         Ok(HttpSettings {
             connect_timeout: self.connect_timeout,
             timeout: self.timeout,

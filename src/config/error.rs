@@ -16,7 +16,7 @@ pub enum ConfigError {
         named_by: &'static str,
     },
     /// A file is there but cannot be read.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}", path = path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -56,7 +56,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// The layers could not be joined.
-    #[error("the settings could not be joined: {0}")]
+    #[error("the settings could not be joined")]
     Layers(#[from] config::ConfigError),
     /// Everything that is wrong with the settings, each problem in a line of its own.
     #[error("{}", .0.join("\n"))]

@@ -54,7 +54,7 @@ pub use messages::MessagesSettings;
 pub use per_source::PerSource;
 pub use pipeline::PipelineSettings;
 pub use redact::RedactSettings;
-pub use secret::{SecretError, SecretSource, check_secret_file};
+pub use secret::{SecretError, SecretSource, SettingError, check_secret_file};
 pub use sink::{
     AzureAuth, AzureIdentity, Cloud, ElasticsearchSettings, KibanaIndexSettings, LogsIngestionSettings,
     NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, Refresh, Shape, SinkSettings, SqliteSettings,

@@ -53,7 +53,7 @@ pub enum SecretError {
     #[error("{0}: CREDENTIALS_DIRECTORY is not set; give the unit a line LoadCredential={name}:/path", name = .0.name())]
     NoCredentials(SecretSource),
     /// The file cannot be read.
-    #[error("{place}: {source}")]
+    #[error("{place}")]
     Unreadable {
         /// Where the key was looked for.
         place: SecretSource,
@@ -84,6 +84,23 @@ pub enum SecretError {
     /// The text is no address of a proxy.
     #[error("{0} holds no proxy URL such as http://user:password@proxy.example.com:3128")]
     NotAProxy(SecretSource),
+}
+
+/// A secret that cannot be had, with the setting that says where it is kept.
+#[derive(Debug, Error)]
+#[error("`{setting}`")]
+pub struct SettingError {
+    /// The setting.
+    pub setting: &'static str,
+    /// What is wrong with what it names.
+    pub source: SecretError,
+}
+
+impl SecretError {
+    /// Names the setting that says where the secret is kept.
+    pub fn of(setting: &'static str) -> impl Fn(Self) -> SettingError + Copy {
+        move |source| SettingError { setting, source }
+    }
 }
 
 impl SecretSource {

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     config::{self, CollectorSettings, Config, Environment, SecretSource, SinkSettings},
     pipeline::{board::Board, policy::Failure},
+    reasons::with_reasons,
     redact::{Hasher, Redaction},
     sinks::{
         Sink, elasticsearch::ElasticsearchSink, kibana_index::KibanaIndexSink,
@@ -103,7 +104,7 @@ impl Assembly {
         let api_key = settings
             .api_key
             .resolve(&self.environment)
-            .map_err(|error| Failure::Secret(error.to_string()))?;
+            .map_err(|error| Failure::Secret(with_reasons(&error)))?;
         let collect = |kind| Failure::Collect(collectors::CollectError::new(kind));
         let admin = matches!(settings.source, config::Source::AuditLogs { .. });
         check_key(&api_key, admin).map_err(collect)?;
@@ -111,7 +112,7 @@ impl Assembly {
         let http = settings
             .connection
             .http(settings.body_max, &self.environment)
-            .map_err(|error| Failure::Secret(error.to_string()))?;
+            .map_err(|error| Failure::Proxy(with_reasons(&error)))?;
         let pool = self.shared.pool(&http).map_err(collect)?;
         let budget = self.shared.budget(key, &settings.api_key, self.rates(settings));
         let settings = ClientSettings {
@@ -129,7 +130,7 @@ impl Assembly {
         let Some(redact) = &settings.redact else { return Ok(None) };
         let hasher = |place: &SecretSource| {
             let key =
-                place.resolve(&self.environment).map_err(|error| Failure::HashKey(error.to_string()))?;
+                place.resolve(&self.environment).map_err(|error| Failure::HashKey(with_reasons(&error)))?;
             Hasher::new(&key).map_err(|error| Failure::HashKey(format!("{place}: {error}")))
         };
         let hasher = redact.hash_key.as_ref().map(hasher).transpose()?;

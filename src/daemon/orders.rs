@@ -7,7 +7,7 @@ use super::{
     routes::Wanted,
     supervisor::{Backfill, Running, Supervisor},
 };
-use crate::pipeline::progress::RouteStatus;
+use crate::{pipeline::progress::RouteStatus, reasons::with_reasons};
 
 /// Ended backfills that are remembered.
 const ENDED_MAX: usize = 100;
@@ -161,5 +161,5 @@ impl Supervisor {
 }
 
 fn failed(error: state::StateError) -> OrderError {
-    OrderError::Failed(error.to_string())
+    OrderError::Failed(with_reasons(&error))
 }

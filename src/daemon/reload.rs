@@ -9,7 +9,10 @@ use super::{
     secrets::{Secrets, Touched},
     supervisor::Supervisor,
 };
-use crate::config::{CollectorSettings, Config};
+use crate::{
+    config::{CollectorSettings, Config},
+    reasons::with_reasons,
+};
 
 impl Supervisor {
     pub(super) async fn reload_settings(&mut self) -> Result<Reloaded, OrderError> {
@@ -18,7 +21,8 @@ impl Supervisor {
         };
         let advice = "everything goes on as before; mend it, try it with `ccfd check`, and reload again";
         let config = reload().map_err(|error| {
-            tracing::error!(%error, advice, "configuration not taken");
+            let error = with_reasons(&error);
+            tracing::error!(error, advice, "configuration not taken");
             OrderError::Usage(format!("{error}\n{advice}"))
         })?;
         let now = &self.assembly.config;

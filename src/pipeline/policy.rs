@@ -14,23 +14,26 @@ use state::StateError;
 pub use messages::{Meaning, advice, meaning};
 
 use super::{checkpoint::Changed, clocks::Clocks, half::Half, rejects::RejectsError};
-use crate::sinks::{SinkError, disk::lacks_descriptors};
+use crate::{
+    reasons::with_reasons,
+    sinks::{SinkError, disk::lacks_descriptors},
+};
 
-/// Anything that stops a route for now.
+/// Anything that stops a route for now. Its text is whole: what the inner error says, with the reasons, which no `source` repeats.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// Reading the source failed.
-    #[error("{0}")]
-    Collect(#[from] CollectError),
+    #[error("{}", with_reasons(.0))]
+    Collect(CollectError),
     /// Writing to the sink failed.
-    #[error("{0}")]
-    Sink(#[from] SinkError),
+    #[error("{}", with_reasons(.0))]
+    Sink(SinkError),
     /// The checkpoint could not be read or written.
-    #[error("{0}")]
-    State(#[from] StateError),
+    #[error("{}", with_reasons(.0))]
+    State(StateError),
     /// A record that no sink takes could not be kept.
-    #[error("{0}")]
-    Rejects(#[from] RejectsError),
+    #[error("{}", with_reasons(.0))]
+    Rejects(RejectsError),
     /// The destination refuses one record after the other, all alike.
     #[error("the destination refuses every record alike, the last {records}")]
     RefusesAll {
@@ -39,25 +42,50 @@ pub enum Failure {
     },
     /// The checkpoint belongs to something else.
     #[error("{0}")]
-    Changed(#[from] Changed),
+    Changed(Changed),
     /// Which day it is cannot be told.
     #[error("{0}")]
-    Clocks(#[from] Clocks),
+    Clocks(Clocks),
     /// The collector's key cannot be had.
     #[error("{0}")]
     Secret(String),
+    /// The address of the collector's proxy, which is kept as a secret, cannot be had.
+    #[error("{0}")]
+    Proxy(String),
     /// The key with which the collector hashes values cannot be had, or is none.
     #[error("{0}")]
     HashKey(String),
 }
 
+macro_rules! failures {
+    ($($variant:ident($error:ty)),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        }
+    )*};
+}
+
+failures!(
+    Collect(CollectError),
+    Sink(SinkError),
+    State(StateError),
+    Rejects(RejectsError),
+    Changed(Changed),
+    Clocks(Clocks)
+);
+
 impl Failure {
     /// Which half of a route it holds up.
     pub fn half(&self) -> Half {
         match self {
-            Self::Collect(_) | Self::Changed(_) | Self::Clocks(_) | Self::Secret(_) | Self::HashKey(_) => {
-                Half::Reading
-            }
+            Self::Collect(_)
+            | Self::Changed(_)
+            | Self::Clocks(_)
+            | Self::Secret(_)
+            | Self::Proxy(_)
+            | Self::HashKey(_) => Half::Reading,
             Self::Sink(_) | Self::State(_) | Self::Rejects(_) | Self::RefusesAll { .. } => Half::Writing,
         }
     }
@@ -115,6 +143,10 @@ const SIZE_LIMIT: &str = "raise the limit on the size of files (`ulimit -f`, Lim
 const DESCRIPTORS: &str = "raise the limit on open files (`ulimit -n`, LimitNOFILE of a unit) and start again; nothing is \
                            lost, and it goes on once some are closed";
 
+/// Nobody who is trusted has signed the certificate that the other side shows.
+const UNTRUSTED: &str = "name in `ca_file` the authority that signed the certificate of the server, or of a proxy that opens TLS; \
+                         was the connection led elsewhere?";
+
 /// Judges a failure.
 pub fn judge(failure: &Failure) -> Judgement {
     match failure {
@@ -148,6 +180,9 @@ pub fn judge(failure: &Failure) -> Judgement {
         Failure::Secret(_) => {
             park("provide the key where `api_key` points to; it is read again at the next try")
         }
+        Failure::Proxy(_) => {
+            park("provide the proxy's URL where `proxy` points to; it is read again at the next try")
+        }
         Failure::HashKey(_) => park(
             "provide the key where `hash_key` points to; nothing is read until then, for nothing may leave unhashed",
         ),
@@ -159,6 +194,7 @@ fn collect(kind: &CollectErrorKind) -> Judgement {
         CollectErrorKind::Unreachable(_) => {
             back_off("check network, DNS, proxy, firewall and certificates to the base URL")
         }
+        CollectErrorKind::Untrusted(_) => back_off(UNTRUSTED),
         CollectErrorKind::Overloaded { retry_after, .. } => {
             wait(*retry_after, "the service recovers by itself")
         }
@@ -284,6 +320,7 @@ pub fn judge_state(error: &StateError) -> Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sinks::remote::{RemoteErrorKind, Service};
 
     #[test]
     fn what_the_server_asks_to_wait_wins_over_our_own_delay() {
@@ -291,6 +328,18 @@ mod tests {
         let throttled = |retry_after| Failure::Collect(CollectErrorKind::Throttled { retry_after }.into());
         assert_eq!(judge(&throttled(Some(asked))).action, Action::Wait(asked));
         assert_eq!(judge(&throttled(None)).action, Action::BackOff);
+    }
+
+    #[test]
+    fn of_a_certificate_that_nobody_vouches_for_the_advice_names_ca_file() {
+        let why = || "example.com: unknown issuer".to_owned();
+        let failures = [Failure::Collect(CollectErrorKind::Untrusted(why()).into())].into_iter().chain(
+            [Service::LogsIngestion, Service::Entra, Service::Elasticsearch, Service::Kibana]
+                .map(|service| Failure::Sink(RemoteErrorKind::Untrusted(why()).of(service).into())),
+        );
+        for failure in failures {
+            assert!(judge(&failure).advice.contains("`ca_file`"), "{failure}");
+        }
     }
 
     #[test]

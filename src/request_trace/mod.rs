@@ -40,7 +40,7 @@ pub enum TraceError {
     #[error("--trace-requests: {0} is there already; name a file that is not, or remove it")]
     Exists(PathBuf),
     /// The file, or the list of those that are to be removed, cannot be written.
-    #[error("--trace-requests: {path}: {source}")]
+    #[error("--trace-requests: {path}")]
     Io {
         /// Which file.
         path: PathBuf,

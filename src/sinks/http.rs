@@ -12,13 +12,16 @@ use secrecy::ExposeSecret;
 
 use super::meters::{SinkMeter, SinkMeters};
 use super::remote::{RemoteError, RemoteErrorKind, Service, plain};
-use crate::config::{Environment, HttpAuth, SecretError};
+use crate::{
+    config::{Environment, HttpAuth, SecretError, SettingError},
+    reasons::with_reasons,
+};
 
 /// Where a service calls a request by a name, it is in one of these.
 const REQUEST_ID: [&str; 2] = ["x-request-id", "x-cloud-request-id"];
 
 /// How a service is reached, found out when it is: what that needs may lie in files.
-pub type Reach = dyn Fn(&Environment) -> Result<HttpSettings, SecretError> + Send + Sync;
+pub type Reach = dyn Fn(&Environment) -> Result<HttpSettings, SettingError> + Send + Sync;
 
 /// One service, and who sends to it.
 pub struct Remote {
@@ -61,6 +64,7 @@ impl Remote {
         sent.map_err(|error| {
             let kind = match error {
                 TransportError::Unreachable(reason) => RemoteErrorKind::Unreachable(reason),
+                TransportError::Untrusted(reason) => RemoteErrorKind::Untrusted(reason),
                 TransportError::TooLarge { bytes_max } => {
                     RemoteErrorKind::NotUnderstood(format!("more than {bytes_max} bytes"))
                 }
@@ -90,14 +94,17 @@ impl Remote {
         if let Some(http) = &*held {
             return Ok(http.clone());
         }
-        let secret = |error: SecretError| RemoteErrorKind::Secret(error.to_string()).of(self.service);
+        let secret = |error: SettingError| RemoteErrorKind::Secret(with_reasons(&error)).of(self.service);
         let settings = (self.reach)(&self.environment).map_err(secret)?;
         let http = Http::new(&settings).map_err(|why| RemoteErrorKind::Settings(why).of(self.service))?;
         Ok(held.insert(Arc::new(http)).clone())
     }
 
     fn authorization(&self) -> Result<Option<HeaderValue>, RemoteError> {
-        let secret = |error: SecretError| RemoteErrorKind::Secret(error.to_string()).of(self.service);
+        let secret = |error| {
+            let error = SecretError::of("auth")(error);
+            RemoteErrorKind::Secret(with_reasons(&error)).of(self.service)
+        };
         let text = match &self.auth {
             None => return Ok(None),
             Some(HttpAuth::ApiKey(source)) => {

@@ -159,7 +159,7 @@ pub enum SinkError {
         path: String,
     },
     /// Reading or writing failed in a way that may pass.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Io {
         /// The file or directory.
         path: String,
@@ -167,7 +167,7 @@ pub enum SinkError {
         source: std::io::Error,
     },
     /// The service at the other end did not do what was asked.
-    #[error("{0}")]
+    #[error(transparent)]
     Remote(#[from] RemoteError),
 }
 

@@ -34,6 +34,9 @@ pub enum RemoteErrorKind {
     /// No whole answer came; what was sent may have been carried out.
     #[error("no answer: {0}")]
     Unreachable(String),
+    /// The certificate that the service shows is signed by nobody who is trusted; nothing was sent.
+    #[error("no answer: {0}")]
+    Untrusted(String),
     /// The service asks to send less.
     #[error("throttled")]
     Throttled {
@@ -126,7 +129,8 @@ impl RemoteErrorKind {
             | Self::RunFailed { .. }
             | Self::NotUnderstood(_)
             | Self::Unconfirmed { .. } => true,
-            Self::StorageFull { .. }
+            Self::Untrusted(_)
+            | Self::StorageFull { .. }
             | Self::Unauthorized { .. }
             | Self::Forbidden { .. }
             | Self::NotFound { .. }

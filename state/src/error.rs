@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, time::Duration};
 
 /// Why a checkpoint could not be read or written. After an error from a commit the stored checkpoint is
-/// either the old or the new one, never a mixture; loading again tells which.
+/// either the old or the new one, never a mixture; loading again tells which. Its text leaves out what `source` returns.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// Another process (or another store in this one) has the directory open.
@@ -60,7 +60,7 @@ pub enum StateError {
         name: String,
     },
     /// The checkpoint is sound but is not of the type asked for.
-    #[error("checkpoint {name} cannot be understood: {source}")]
+    #[error("checkpoint {name} cannot be understood")]
     NotUnderstood {
         /// The checkpoint.
         name: String,
@@ -91,7 +91,7 @@ pub enum StateError {
         after: Duration,
     },
     /// The operating system refused.
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     Io {
         /// The file, or what was being done.
         what: String,

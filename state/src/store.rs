@@ -1,6 +1,7 @@
 //! The store as callers see it: one directory, one writer, its work done off the async threads.
 
 use std::{
+    error::Error as _,
     fmt, fs, io, mem,
     path::{Path, PathBuf},
     sync::{
@@ -257,6 +258,7 @@ impl Shared {
                 if !self.copy_failing.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
                         %error,
+                        reason = error.source().map(tracing::field::display),
                         "the copy of the checkpoints cannot be written, trying again: check space and permissions"
                     );
                 }

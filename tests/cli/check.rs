@@ -76,6 +76,49 @@ fn a_key_that_is_not_there_is_named_by_its_place() {
 }
 
 #[test]
+fn a_proxy_that_cannot_be_had_is_not_blamed_on_the_key() {
+    let api = Simulated::start(&SOME);
+    let place = Place::new(&api.base_url).with("CCFD__COLLECTOR__ACME_CHAT__PROXY__ENV", "THE_PROXY");
+    fails(
+        &place,
+        "proxy acme-chat",
+        "`proxy`: environment variable THE_PROXY is not set",
+        "where `proxy` points",
+    );
+    let ended = place.run_to(3, &["run", "--once"]);
+    assert!(ended.stderr.contains("THE_PROXY is not set"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("api_key"), "{}", ended.stderr);
+    let place = place.with("THE_PROXY", "nowhere");
+    fails(&place, "proxy acme-chat", "THE_PROXY holds no proxy URL", "where `proxy` points");
+}
+
+#[test]
+fn a_missing_ca_file_is_not_blamed_on_the_key() {
+    let api = Simulated::start(&SOME);
+    let place = Place::new(&api.base_url).with("CCFD__COLLECTOR__ACME_CHAT__CA_FILE", "/none.pem");
+    fails(&place, "connection acme-chat", "ca_file /none.pem: No such file", "correct the setting");
+}
+
+#[test]
+fn a_secret_of_a_sink_that_cannot_be_had_is_named_by_its_setting() {
+    let api = Simulated::start(&SOME);
+    let sink = "\n[sink.es]\ntype = \"elasticsearch\"\nurls = [\"https://127.0.0.1:1\"]\n";
+    for (keys, setting) in [
+        ("auth = { api_key = { env = \"MISSING\" } }", "auth"),
+        ("auth = { basic = { user = \"u\", password = { env = \"MISSING\" } } }", "auth"),
+        ("proxy = { env = \"MISSING\" }", "proxy"),
+    ] {
+        let place = Place::new(&api.base_url);
+        let text = std::fs::read_to_string(place.path("ccfd.toml")).unwrap();
+        place.write("ccfd.toml", &text.replace("[\"local\"]", "[\"local\", \"es\"]"));
+        let text = std::fs::read_to_string(place.path("ccfd.toml")).unwrap();
+        place.write("ccfd.toml", &format!("{text}{sink}{keys}\n"));
+        let said = format!("`{setting}`: environment variable MISSING is not set");
+        fails(&place, "sink es", &said, "provide the secret");
+    }
+}
+
+#[test]
 fn a_key_that_the_api_refuses_is_told() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url).with("OPENAI_API_KEY", "not-of-openai");

@@ -46,6 +46,30 @@ fn a_daemon_delivers_what_appears_while_it_runs() {
 }
 
 #[test]
+fn a_reason_is_printed_once() {
+    let api = Simulated::start(&SOME);
+    let missing_key = |place: Place| place.with("CCFD__COLLECTOR__ACME_CHAT__API_KEY__FILE", "/none");
+    let blocked_state = |place: Place| place.with("CCFD__STATE__DIR", "blocked");
+    for (arguments, place) in [
+        (vec!["check"], missing_key(Place::new(&api.base_url))),
+        (vec!["run", "--once"], missing_key(Place::new(&api.base_url))),
+        (vec!["check"], blocked_state(Place::new(&api.base_url))),
+        (vec!["run", "--once"], blocked_state(Place::new(&api.base_url))),
+        (vec!["run", "--once", "--trace-requests", "blocked/trace"], Place::new(&api.base_url)),
+        (vec!["--config", "blocked/ccfd.toml", "check"], Place::new(&api.base_url)),
+        (vec!["--config", "blocked/ccfd.toml", "run"], Place::new(&api.base_url)),
+    ] {
+        place.write("blocked", "");
+        let ended = place.run(&arguments);
+        let lines = ended.stdout.lines().chain(ended.stderr.lines());
+        let counted = lines.map(|line| (line.matches("(os error").count(), line));
+        let reasons: Vec<(usize, &str)> = counted.filter(|(times, _)| *times > 0).collect();
+        assert!(!reasons.is_empty(), "{arguments:?} says no reason: {}", ended.stderr);
+        assert!(reasons.iter().all(|(times, _)| *times == 1), "{arguments:?}: {reasons:?}");
+    }
+}
+
+#[test]
 fn a_parked_route_does_not_hold_up_its_neighbour() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url).without("OPENAI_API_KEY");

@@ -47,7 +47,7 @@ async fn behind_tls_the_authority_of_ca_file_is_trusted() {
     sink(&kibana, &keys).write(batch(&["a"])).await.unwrap();
     assert_eq!(ids(&kibana, INDEX), ["a"]);
     let stranger = failed(sink(&kibana, "").write(batch(&["b"])).await.unwrap_err());
-    assert!(matches!(stranger, RemoteErrorKind::Unreachable(_)), "{stranger}");
+    assert!(matches!(stranger, RemoteErrorKind::Untrusted(_)), "{stranger}");
 }
 
 #[tokio::test]

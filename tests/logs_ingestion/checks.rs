@@ -56,6 +56,6 @@ async fn a_certificate_of_an_unknown_authority_is_not_trusted() {
         crate::support::fake::Fake::tls(stranger.server(), |_| crate::support::fake::Reply::status(204));
     let rig = Rig::at(azure, server.url(), "");
     let error = remote(rig.sink.check(&OF_RECORDS).await.unwrap_err());
-    assert!(matches!(error.kind, RemoteErrorKind::Unreachable(_)), "{error}");
+    assert!(matches!(error.kind, RemoteErrorKind::Untrusted(_)), "{error}");
     assert_eq!(server.requests().len(), 0);
 }

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use collectors::{HttpSettings, Verification};
+use collectors::{HttpSettings, Response, TransportError, Verification};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 use tokio_rustls::rustls::ServerConfig;
 
-use super::{ask, refusal, trusting};
+use super::{ask, refusal, settings, trusting};
 use crate::support::fake::{Ca, Fake, Reply, server_of};
 
 /// A certificate that is its own authority, as `openssl req -x509` makes it, and a server that shows it.
@@ -39,8 +39,39 @@ async fn a_server_s_own_certificate_is_trusted_when_it_is_the_one_in_the_file() 
     let (_dir, path) = file(mine.pem.as_bytes());
     assert_eq!(ask(&trusting(path), server.url()).await.unwrap().status, 204);
     let (_dir, path) = file(other.pem.as_bytes());
-    let why = refusal(ask(&trusting(path), server.url()).await);
-    assert!(why.contains("CaUsedAsEndEntity") || why.contains("UnknownIssuer"), "{why}");
+    untrusted(ask(&trusting(path), server.url()).await);
+}
+
+fn untrusted(asked: Result<Response, TransportError>) {
+    match asked {
+        Err(TransportError::Untrusted(why)) => {
+            assert!(why.starts_with("127.0.0.1:") && why.contains("unknown issuer"), "{why}");
+        }
+        asked => panic!("{asked:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_authority_that_signed_nothing_here_reads_as_an_unknown_issuer_whatever_is_wrong_with_it() {
+    let signed = Fake::tls(Ca::named("one").server(), |_| Reply::status(204));
+    let own = Fake::tls(own(|_| {}).server, |_| Reply::status(204));
+    for (server, ca_file, case) in [
+        (&signed, Some(Ca::named("another")), "another authority"),
+        (&signed, Some(Ca::named("one")), "an authority of the same name with another key"),
+        (&signed, None, "those of the system"),
+        (&own, Some(Ca::named("another")), "another authority than the certificate itself"),
+        (&own, None, "those of the system, and a certificate that is its own authority"),
+    ] {
+        for verification in [Verification::Full, Verification::Certificate] {
+            let path = ca_file.as_ref().map(Ca::path);
+            if path.is_none() && verification == Verification::Certificate {
+                continue;
+            }
+            let settings = HttpSettings { ca_file: path, verification, ..settings() };
+            println!("{case}, {verification:?}");
+            untrusted(ask(&settings, server.url()).await);
+        }
+    }
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings)
     let key = format!("key {name}");
     let client = match assembly.client(settings) {
         Ok(client) => client,
-        Err(failure) => return vec![Finding::of(key, &failure)],
+        Err(failure) => return vec![Finding::of(format!("{} {name}", concern(&failure)), &failure)],
     };
     let mut findings = vec![Finding::ok(key, settings.api_key.to_string())];
     let what = format!("upstream {name}");
@@ -85,6 +85,24 @@ async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings)
         findings.push(Finding::warn(format!("clock {name}"), text, "set the clock, or start a time service"));
     }
     findings
+}
+
+/// What of a collector keeps it from being asked.
+fn concern(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Proxy(_) => "proxy",
+        // `ca_file`, or what a header cannot carry: the text names the setting.
+        Failure::Collect(CollectError { kind: CollectErrorKind::Settings(_), .. }) => "connection",
+        Failure::Collect(_)
+        | Failure::Sink(_)
+        | Failure::State(_)
+        | Failure::Rejects(_)
+        | Failure::RefusesAll { .. }
+        | Failure::Changed(_)
+        | Failure::Clocks(_)
+        | Failure::Secret(_)
+        | Failure::HashKey(_) => "key",
+    }
 }
 
 /// Where completions are collected with their messages: whether those of the newest one can be read.

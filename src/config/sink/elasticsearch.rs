@@ -10,7 +10,9 @@ use super::documents::{index_name, time_field};
 use crate::config::section::Section;
 use crate::config::urls::base_urls;
 use crate::config::values::{Refusal, as_text, flag, one_of, path, wanted};
-use crate::config::{ConnectionSettings, Environment, HttpAuth, PerSource, SecretError, check_secret_file};
+use crate::config::{
+    ConnectionSettings, Environment, HttpAuth, PerSource, SecretError, SettingError, check_secret_file,
+};
 
 /// Documents of Elasticsearch or OpenSearch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,9 +116,9 @@ impl ElasticsearchSettings {
     /// # Errors
     ///
     /// When the proxy's URL is kept as a secret that cannot be had, or everyone can read the key of our certificate.
-    pub fn http(&self, body_max: u64, environment: &Environment) -> Result<HttpSettings, SecretError> {
+    pub fn http(&self, body_max: u64, environment: &Environment) -> Result<HttpSettings, SettingError> {
         if let Some(identity) = &self.identity {
-            check_secret_file(&identity.key_file, environment)?;
+            check_secret_file(&identity.key_file, environment).map_err(SecretError::of("client_key_file"))?;
         }
         Ok(HttpSettings {
             verification: self.verification,

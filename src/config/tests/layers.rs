@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::super::{NdjsonDir, SecretSource, SinkSettings, Source, Start, TenantWalk};
 use super::*;
+use crate::reasons::with_reasons;
 
 /// The example of the documentation, word for word.
 const EXAMPLE: &str = r#"
@@ -141,7 +142,7 @@ fn an_unreadable_file_is_named() {
     let error = Config::load(Some(directory.path()), &Environment::default(), &[]).unwrap_err();
     assert!(error.to_string().starts_with(&directory.path().display().to_string()), "{error}");
     let (_directory, path) = file(&"#".repeat(1024 * 1024 + 1));
-    let error = Config::load(Some(&path), &Environment::default(), &[]).unwrap_err().to_string();
+    let error = with_reasons(&Config::load(Some(&path), &Environment::default(), &[]).unwrap_err());
     assert!(error.ends_with("ccfd.toml: larger than 1 MiB: not a configuration file"), "{error}");
 }
 

@@ -6,9 +6,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::super::{SecretError, SecretSource, check_secret_file};
 use super::*;
+use crate::reasons::with_reasons;
 
 fn resolve(source: &SecretSource, variables: &[(&str, &str)]) -> Result<SecretString, String> {
-    source.resolve(&environment(variables)).map_err(|error| error.to_string())
+    source.resolve(&environment(variables)).map_err(|error| with_reasons(&error))
 }
 
 fn of_variable(value: &str) -> Result<String, String> {

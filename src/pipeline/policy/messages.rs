@@ -27,6 +27,7 @@ pub fn meaning(kind: &CollectErrorKind) -> Meaning {
     use Meaning::{IfListed, OfTheCompletion, OfTheRoute, Passing};
     match kind {
         CollectErrorKind::Unreachable(_)
+        | CollectErrorKind::Untrusted(_)
         | CollectErrorKind::Overloaded { .. }
         | CollectErrorKind::Malformed(_)
         | CollectErrorKind::Unreadable(_)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Judgement, back_off, park, wait};
+use super::{Judgement, UNTRUSTED, back_off, park, wait};
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
 
 /// A full disk is not emptied within seconds; asking often only adds to the load.
@@ -11,6 +11,7 @@ const STORAGE_FULL_WAIT: Duration = Duration::from_secs(60);
 pub(super) fn judge(error: &RemoteError) -> Judgement {
     match &error.kind {
         RemoteErrorKind::Unreachable(_) => unreachable(error.service),
+        RemoteErrorKind::Untrusted(_) => back_off(UNTRUSTED),
         RemoteErrorKind::Throttled { retry_after } => {
             wait(*retry_after, "the service takes no more for now; nothing is lost")
         }

@@ -22,6 +22,7 @@ impl Failure {
             Self::Changed(_) => "changed",
             Self::Clocks(_) => "clocks",
             Self::Secret(_) => "secret",
+            Self::Proxy(_) => "proxy",
             Self::HashKey(_) => "hash_key",
         }
     }
@@ -34,13 +35,14 @@ impl Failure {
         let text = match self {
             Self::Collect(error) => error.kind.to_string(),
             Self::Sink(SinkError::Remote(error)) => error.kind.to_string(),
-            Self::Sink(error) => error.to_string(),
-            Self::State(_)
+            Self::Sink(_)
+            | Self::State(_)
             | Self::Rejects(_)
             | Self::RefusesAll { .. }
             | Self::Changed(_)
             | Self::Clocks(_)
             | Self::Secret(_)
+            | Self::Proxy(_)
             | Self::HashKey(_) => self.to_string(),
         };
         text.chars().filter(|c| !c.is_ascii_digit()).take(CAUSE_CHARS_MAX).collect()
@@ -50,6 +52,7 @@ impl Failure {
 fn collect(kind: &CollectErrorKind) -> &'static str {
     match kind {
         CollectErrorKind::Unreachable(_) => "unreachable",
+        CollectErrorKind::Untrusted(_) => "untrusted",
         CollectErrorKind::Overloaded { .. } => "overloaded",
         CollectErrorKind::Throttled { .. } => "throttled",
         CollectErrorKind::OutOfMoney { .. } => "out_of_money",
@@ -95,6 +98,7 @@ fn sink(error: &SinkError) -> &'static str {
 fn remote(kind: &RemoteErrorKind) -> &'static str {
     match kind {
         RemoteErrorKind::Unreachable(_) => "unreachable",
+        RemoteErrorKind::Untrusted(_) => "untrusted",
         RemoteErrorKind::Throttled { .. } => "throttled",
         RemoteErrorKind::Overloaded { .. } => "overloaded",
         RemoteErrorKind::StorageFull { .. } => "storage_full",

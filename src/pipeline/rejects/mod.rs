@@ -77,7 +77,7 @@ pub enum RejectsError {
         bytes_max: u64,
     },
     /// Reading or writing failed.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Io {
         /// The file or directory.
         path: PathBuf,

@@ -158,7 +158,9 @@ impl Cluster {
 fn is_of_the_address(sent: &Result<Response, RemoteError>) -> bool {
     match sent {
         Ok(response) => matches!(response.status.as_u16(), 502..=504),
-        Err(error) => matches!(error.kind, RemoteErrorKind::Unreachable(_)),
+        Err(error) => {
+            matches!(error.kind, RemoteErrorKind::Unreachable(_) | RemoteErrorKind::Untrusted(_))
+        }
     }
 }
 

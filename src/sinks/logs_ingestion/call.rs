@@ -123,6 +123,7 @@ impl Api {
         self.meter.request(&sent);
         sent.map_err(|error| match error {
             TransportError::Unreachable(why) => failed(RemoteErrorKind::Unreachable(why)),
+            TransportError::Untrusted(why) => failed(RemoteErrorKind::Untrusted(why)),
             TransportError::TooLarge { bytes_max } => {
                 failed(RemoteErrorKind::NotUnderstood(format!("more than {bytes_max} bytes")))
             }

@@ -21,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{authority::Authority, azure_cli};
 use crate::{
     config::{AzureIdentity, Environment, SecretError, check_secret_file},
+    reasons::with_reasons,
     sinks::remote::{RemoteError, RemoteErrorKind, Service},
 };
 
@@ -105,7 +106,8 @@ impl Credential {
             AzureIdentity::ClientSecret { tenant_id, client_id, client_secret } => {
                 let secret = client_secret
                     .resolve(&self.environment)
-                    .map_err(|error| RemoteErrorKind::Secret(error.to_string()))?;
+                    .map_err(SecretError::of("client_secret"))
+                    .map_err(|error| RemoteErrorKind::Secret(with_reasons(&error)))?;
                 let secret = Secret::new(secret.expose_secret().to_owned());
                 let options = ClientSecretCredentialOptions { client_options };
                 ClientSecretCredential::new(tenant_id, client_id.clone(), secret, Some(options))
@@ -156,8 +158,9 @@ impl Credential {
     /// The file, once it is known that it can be read, and not by everyone: the library's own words for that are lost among
     /// others.
     fn readable(&self, file: PathBuf) -> Result<PathBuf, RemoteErrorKind> {
-        let unusable = |error: SecretError| RemoteErrorKind::Secret(format!("`token_file`: {error}"));
-        check_secret_file(&file, &self.environment).map_err(unusable)?;
+        check_secret_file(&file, &self.environment)
+            .map_err(SecretError::of("token_file"))
+            .map_err(|error| RemoteErrorKind::Secret(with_reasons(&error)))?;
         Ok(file)
     }
 }

@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     config::{AzureIdentity, Environment, LogsIngestionSettings, OldRecords, Profile},
+    reasons::with_reasons,
     tables::{Source, Table},
 };
 
@@ -80,7 +81,7 @@ impl LogsIngestionSink {
         let LogsIngestionSettings { endpoint, dcr_immutable_id, auth, connection, .. } = &self.settings;
         let settings = connection
             .http(ANSWER_BYTES_MAX, &self.environment)
-            .map_err(|error| RemoteErrorKind::Secret(error.to_string()))?;
+            .map_err(|error| RemoteErrorKind::Secret(with_reasons(&error)))?;
         let http = connected(&settings)?;
         let issuer = match &auth.identity {
             // A machine's own issuer answers on an address that no proxy reaches.

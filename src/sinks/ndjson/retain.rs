@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::name::{self, Name};
 use crate::config::NdjsonSettings;
+use crate::reasons::with_reasons;
 use crate::sinks::SinkError;
 use crate::sinks::age::Age;
 use crate::sinks::disk;
@@ -35,7 +36,10 @@ impl Keeper {
             Ok(()) => self.looks.done(now, false),
             Err(error) => {
                 if self.looks.failed(now) {
-                    tracing::warn!(%error, "removing old files failed; trying again every minute");
+                    tracing::warn!(
+                        error = with_reasons(&error),
+                        "removing old files failed; trying again every minute"
+                    );
                 }
             }
         }

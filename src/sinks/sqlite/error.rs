@@ -61,7 +61,7 @@ pub(super) fn of_database(path: &Path, error: Error) -> SinkError {
             | ErrorCode::OperationAborted
             | ErrorCode::FileLockingProtocolFailed
             | ErrorCode::SchemaChanged,
-        ) => SinkError::Io { path: shown, source: io::Error::other(error) },
+        ) => SinkError::Io { path: shown, source: io::Error::other(error.to_string()) },
         _ => SinkError::Misplaced { path: shown, reason: error.to_string() },
     }
 }

@@ -50,10 +50,10 @@ pub enum QueryError {
     Writes,
     /// The database, or the text of the query, is at fault.
     #[error("{0}")]
-    Sql(#[from] rusqlite::Error),
+    Sql(rusqlite::Error),
     /// The rows could not be passed on.
-    #[error("{0}")]
-    Output(#[source] io::Error),
+    #[error(transparent)]
+    Output(io::Error),
     /// There is something where the copy is to be.
     #[error("{path}: is there already; name a file that is not")]
     Exists {
@@ -61,13 +61,20 @@ pub enum QueryError {
         path: PathBuf,
     },
     /// The copy could not be made.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Copy {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
         source: io::Error,
     },
+}
+
+/// SQLite's text says what its `source`, the bare error code, says.
+impl From<rusqlite::Error> for QueryError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
 }
 
 /// Runs one SQL statement that reads, and hands its rows to `rows` as they come; answers how many there were. Makes no

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::database::Database;
 use crate::config::SqliteSettings;
+use crate::reasons::with_reasons;
 use crate::sinks::age::Age;
 use crate::sinks::upkeep::Looks;
 use crate::tables::{ALL, Table, iso8601, render};
@@ -35,7 +36,7 @@ pub(super) fn clear_up(
         Err(error) => {
             if looks.failed(now) {
                 let path = database.path.display();
-                tracing::warn!(%path, %error, "removing old rows failed; trying again every minute");
+                tracing::warn!(%path, error = with_reasons(&error), "removing old rows failed; trying again every minute");
             }
         }
     }
