@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use url::Url;
 
 use crate::{
     config::{NdjsonDir, SinkSettings},
@@ -29,30 +30,71 @@ impl Place {
         Self { path: path.to_owned(), bytes: dir_bytes(path), free_bytes: free_near(path) }
     }
 
-    /// What a sink writes to; `None` for standard output and for what lies on another machine.
-    pub fn of_sink(settings: &SinkSettings) -> Option<Self> {
+    /// A database, with the log and the index that SQLite keeps beside it.
+    fn of_database(path: &Path) -> Self {
+        let files = ["", "-wal", "-shm"].map(|end| {
+            let mut path = path.as_os_str().to_owned();
+            path.push(end);
+            file_bytes(Path::new(&path))
+        });
+        Self { path: path.to_owned(), bytes: files.iter().sum(), free_bytes: free_near(path) }
+    }
+}
+
+/// Where a sink writes to.
+#[derive(Debug)]
+pub enum Destination {
+    /// A file or directory of this machine.
+    Disk(Place),
+    /// The standard output of the daemon.
+    StandardOutput,
+    /// A service, by the addresses of the configuration.
+    Service(Vec<String>),
+}
+
+impl Destination {
+    /// What the settings of a sink name.
+    pub fn of(settings: &SinkSettings) -> Self {
         match settings {
-            SinkSettings::LogsIngestion(_)
-            | SinkSettings::Elasticsearch(_)
-            | SinkSettings::KibanaIndex(_) => None,
+            SinkSettings::Elasticsearch(elastic) => Self::service(&elastic.urls),
+            SinkSettings::KibanaIndex(kibana) => Self::service([&kibana.url]),
+            SinkSettings::LogsIngestion(azure) => Self::service([&azure.endpoint]),
             SinkSettings::Ndjson(ndjson) => match &ndjson.dir {
-                NdjsonDir::Stdout => None,
-                NdjsonDir::Dir(dir) => Some(Self::of_dir(dir)),
+                NdjsonDir::Stdout => Self::StandardOutput,
+                NdjsonDir::Dir(dir) => Self::Disk(Place::of_dir(dir)),
             },
-            SinkSettings::Sqlite(sqlite) => {
-                // SQLite keeps a log and an index of it beside the database.
-                let beside = ["", "-wal", "-shm"].map(|end| {
-                    let mut path = sqlite.path.clone().into_os_string();
-                    path.push(end);
-                    file_bytes(Path::new(&path))
-                });
-                Some(Self {
-                    path: sqlite.path.clone(),
-                    bytes: beside.iter().sum(),
-                    free_bytes: free_near(&sqlite.path),
-                })
-            }
+            SinkSettings::Sqlite(sqlite) => Self::Disk(Place::of_database(&sqlite.path)),
         }
+    }
+
+    fn service<'u>(urls: impl IntoIterator<Item = &'u Url>) -> Self {
+        Self::Service(urls.into_iter().map(Url::to_string).collect())
+    }
+
+    /// The file or directory, if it is one.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Disk(place) => Some(place),
+            Self::StandardOutput | Self::Service(_) => None,
+        }
+    }
+
+    /// The addresses of a service; empty for what is on this machine.
+    pub fn addresses(&self) -> &[String] {
+        match self {
+            Self::Service(addresses) => addresses,
+            Self::Disk(_) | Self::StandardOutput => &[],
+        }
+    }
+}
+
+/// `place` is null unless it is on disk; `addresses` is empty unless it is a service.
+impl Serialize for Destination {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut fields = to.serialize_map(Some(2))?;
+        fields.serialize_entry("place", &self.place())?;
+        fields.serialize_entry("addresses", self.addresses())?;
+        fields.end()
     }
 }
 

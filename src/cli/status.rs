@@ -7,7 +7,13 @@ use chrono::Utc;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Context, exit::Exit, logging, places::Place, runtime, text};
+use super::{
+    Context,
+    exit::Exit,
+    logging,
+    places::{Destination, Place},
+    runtime, text,
+};
 use crate::pipeline::progress::{RouteState, RouteStatus};
 
 #[derive(Debug, Args)]
@@ -100,6 +106,6 @@ struct SinkLine {
     name: String,
     #[serde(rename = "type")]
     type_name: &'static str,
-    /// `None` for standard output.
-    place: Option<Place>,
+    #[serde(flatten)]
+    destination: Destination,
 }

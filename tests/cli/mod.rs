@@ -16,6 +16,7 @@ mod reset_state;
 mod run;
 mod settings;
 mod simulate;
+mod snapshots;
 mod status;
 mod terminal;
 mod trace_requests;

@@ -9,7 +9,7 @@ use super::{BackfillLine, Daemon, Report, RouteLine, SinkLine};
 use crate::{
     admin::{access::is_alive, client::AdminClient},
     cli::{
-        places::{Place, dir_bytes},
+        places::{Destination, Place, dir_bytes},
         store,
     },
     config::{Config, Environment, StateSettings},
@@ -63,7 +63,7 @@ pub(super) async fn gather(config: &Config, environment: &Environment, now: i64)
             .map(|(name, settings)| SinkLine {
                 name: name.clone(),
                 type_name: settings.type_name(),
-                place: Place::of_sink(settings),
+                destination: Destination::of(settings),
             })
             .collect(),
     })

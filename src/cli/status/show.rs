@@ -3,7 +3,7 @@
 use super::{Report, RouteLine};
 use crate::{
     cli::{
-        places::Place,
+        places::{Destination, Place},
         text::{
             Align::{Left, Right},
             grouped, size, span, table, tame, wrap,
@@ -117,10 +117,12 @@ fn place_rows(report: &Report) -> Vec<Vec<String>> {
     };
     let mut rows = vec![row("state", "", &report.state, rejects)];
     for sink in &report.sinks {
-        match &sink.place {
-            Some(place) => rows.push(row("sink", &sink.name, place, String::new())),
-            None => rows.push(vec!["sink".to_owned(), sink.name.clone(), "standard output".to_owned()]),
-        }
+        let elsewhere = |to: String| vec!["sink".to_owned(), sink.name.clone(), to];
+        rows.push(match &sink.destination {
+            Destination::Disk(place) => row("sink", &sink.name, place, String::new()),
+            Destination::StandardOutput => elsewhere("standard output".to_owned()),
+            Destination::Service(addresses) => elsewhere(tame(&addresses.join(", "))),
+        });
     }
     rows
 }
