@@ -6,8 +6,10 @@ mod complaints;
 mod deploy;
 mod links;
 mod metrics;
+mod names;
 mod settings;
 mod tables;
+mod words;
 
 use std::{env, fs, path::PathBuf};
 
