@@ -11,11 +11,17 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// While there is much to do the next piece of work comes within this time: between two batches lies a commit, which takes a
+/// busy disk some tens of milliseconds.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// When nothing is waiting to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lull {
     /// A piece of work has just been done and answered; more may come at once.
     AfterWork,
+    /// No more came at once.
+    Pause,
     /// Nothing came for a while.
     Idle,
 }
@@ -38,7 +44,7 @@ pub struct SinkThread {
 }
 
 impl SinkThread {
-    /// A thread that does something by itself as well: after each piece of work, and when none came for so long.
+    /// A thread that does something by itself as well: after each piece of work, when no more comes at once, and when none came for so long.
     pub fn with_chores(
         first: Duration,
         every: Duration,
@@ -90,6 +96,7 @@ fn work(jobs: &mpsc::Receiver<Job>, chores: Option<&Chores>) {
             let _ = catch_unwind(AssertUnwindSafe(|| (chores.work)(lull)));
         }
     };
+    let mut next = Lull::Idle;
     let mut wait = chores.map(|chores| chores.first);
     loop {
         let job = match wait {
@@ -101,11 +108,13 @@ fn work(jobs: &mpsc::Receiver<Job>, chores: Option<&Chores>) {
                 // What a job holds is dropped with it, and whoever waits for it is told.
                 let _ = catch_unwind(AssertUnwindSafe(job));
                 do_chores(Lull::AfterWork);
-                wait = chores.map(|chores| chores.first);
+                next = Lull::Pause;
+                wait = chores.map(|_| PAUSE);
             }
             Err(RecvTimeoutError::Timeout) => {
-                do_chores(Lull::Idle);
-                wait = chores.map(|chores| chores.every);
+                do_chores(next);
+                wait = chores.map(|chores| if next == Lull::Pause { chores.first } else { chores.every });
+                next = Lull::Idle;
             }
             Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -161,6 +170,7 @@ mod tests {
         assert_eq!([lulls.recv(), lulls.recv()], [Ok(Lull::Idle), Ok(Lull::Idle)]);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(thread.run(|| ())).unwrap();
-        assert!(lulls.iter().take(3).any(|lull| lull == Lull::AfterWork));
+        let after: Vec<_> = lulls.iter().skip_while(|lull| *lull != Lull::AfterWork).take(3).collect();
+        assert_eq!(after, [Lull::AfterWork, Lull::Pause, Lull::Idle]);
     }
 }

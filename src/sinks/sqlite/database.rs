@@ -37,6 +37,8 @@ pub(super) struct Database {
     inode: Inode,
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
+    /// Those of a database that was made by others may differ from ours.
+    pub(super) page_bytes: u64,
 }
 
 impl Database {
@@ -55,7 +57,11 @@ impl Database {
         let inode =
             path.metadata().map(|found| Inode::of(&found)).map_err(|error| disk::failed(&path, error))?;
         match schema::prepare(&mut connection).map_err(failed)? {
-            Ok(()) => Ok(Self { inode, connection, path }),
+            Ok(()) => {
+                let bytes = connection.query_row("PRAGMA page_size", [], |row| row.get(0));
+                let page_bytes = bytes.map(|bytes: u32| bytes.into()).map_err(failed)?;
+                Ok(Self { inode, connection, path, page_bytes })
+            }
             Err(reason) => Err(SinkError::Misplaced { path: disk::shown(&path), reason }),
         }
     }

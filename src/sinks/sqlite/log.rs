@@ -1,51 +1,108 @@
 //! The write-ahead log: copied back and emptied, unless a reader holds on to it, which is said.
+//!
+//! Copied back as a whole, the log begins again at the start of its file. To write over a file costs little; one that was cut is
+//! given its place on the disk again, with each batch, and a fifth of all the time of a catch-up went there. So nothing is cut
+//! while one batch follows another.
 
 use std::path::Path;
 use std::time::Duration;
-
-use rusqlite::Connection;
 
 use super::database::{BUSY, Database};
 use super::error::beside;
 use crate::paced::Paced;
 
-/// Bytes of the write-ahead log above which it is copied back and emptied after a batch, which adds some more: together
-/// below 8 MiB, as long as no reader holds on to what it has read.
-const WAL_BYTES_MAX: u64 = 4 << 20;
+/// Bytes that are not copied back yet, above which they are after a batch.
+const UNCOPIED_BYTES_MAX: u64 = 4 << 20;
 
-/// Bytes of a log above which somebody must have forgotten to end what he reads: eight times what it comes to by itself.
+/// What the file may keep once no batch follows at once. One batch may need more: it touches each page of the index of ids.
+const FILE_BYTES_MAX: u64 = 8 << 20;
+
+/// The log says of each page which one it is.
+const FRAME_HEAD_BYTES: u64 = 24;
+
+/// Bytes of a log above which somebody must have forgotten to end what he reads: by itself it comes to what one batch takes, and that is copied back.
 const HELD_BYTES: u64 = 64 << 20;
 /// The time between two lines about it.
 const TOLD_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
+/// Pages in the log since it last began, and how many of them are copied back.
+struct Frames {
+    all: u64,
+    copied: u64,
+}
+
+/// What was stored is safe whatever fails here, and is tried again.
 impl Database {
-    /// Copies the write-ahead log into the database and empties it, if it is larger than it is to be.
-    pub(super) fn keep_log_small(&self) {
-        if self.log_bytes() > WAL_BYTES_MAX {
-            self.empty_log();
+    /// After a batch: copies the write-ahead log into the database, as far as readers let it, if it has become too much.
+    pub(super) fn copy_log_back(&self) {
+        if self.uncopied_bytes() > UNCOPIED_BYTES_MAX {
+            self.tried(self.checkpoint("PASSIVE"));
         }
     }
 
-    /// Copies the write-ahead log into the database and empties it, unless readers hold on to it: then it is tried again.
-    /// What was stored is safe all the same.
-    pub(super) fn empty_log(&self) {
-        if self.log_bytes() == 0 {
-            return;
+    /// When no batch follows at once: empties a log whose file is larger than it is to be, unless readers hold on to it.
+    pub(super) fn cut_log(&self) {
+        if self.log_file_bytes() > FILE_BYTES_MAX {
+            self.truncate_log();
         }
-        let at_once = |connection: &Connection| {
-            connection.busy_timeout(Duration::ZERO)?;
-            let done = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-            connection.busy_timeout(BUSY)?;
+    }
+
+    /// Copies the write-ahead log into the database and empties it, unless readers hold on to it.
+    pub(super) fn empty_log(&self) {
+        if self.log_file_bytes() > 0 {
+            self.truncate_log();
+        }
+    }
+
+    /// Bytes that stand in the write-ahead log since it last began; its file may be larger.
+    pub(super) fn log_bytes(&self) -> u64 {
+        self.checkpoint("NOOP").map_or(0, |frames| self.bytes_of(frames.all))
+    }
+
+    /// Bytes of the write-ahead log as long as not all of it is copied back.
+    pub(super) fn held_log_bytes(&self) -> u64 {
+        let held =
+            self.checkpoint("NOOP").map(|frames| if frames.copied < frames.all { frames.all } else { 0 });
+        held.map_or(0, |frames| self.bytes_of(frames))
+    }
+
+    fn uncopied_bytes(&self) -> u64 {
+        self.checkpoint("NOOP").map_or(0, |frames| self.bytes_of(frames.all - frames.copied))
+    }
+
+    fn bytes_of(&self, frames: u64) -> u64 {
+        frames * (self.page_bytes + FRAME_HEAD_BYTES)
+    }
+
+    fn log_file_bytes(&self) -> u64 {
+        std::fs::metadata(beside(&self.path, "-wal")).map_or(0, |found| found.len())
+    }
+
+    /// Waits for no reader.
+    fn truncate_log(&self) {
+        let at_once = || {
+            self.connection.busy_timeout(Duration::ZERO)?;
+            let done = self.checkpoint("TRUNCATE");
+            self.connection.busy_timeout(BUSY)?;
             done
         };
-        if let Err(error) = at_once(&self.connection) {
-            tracing::debug!(path = %self.path.display(), %error, "the write-ahead log could not be copied back");
-        }
+        self.tried(at_once());
     }
 
-    /// Bytes of the write-ahead log.
-    pub(super) fn log_bytes(&self) -> u64 {
-        std::fs::metadata(beside(&self.path, "-wal")).map_or(0, |found| found.len())
+    /// `NOOP` only looks, `PASSIVE` copies back what readers allow, `TRUNCATE` cuts the file as well.
+    fn checkpoint(&self, how: &str) -> rusqlite::Result<Frames> {
+        self.connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| {
+            // -1 where there is no log.
+            let count = |column| row.get(column).map(|count: i64| u64::try_from(count).unwrap_or(0));
+            let (all, copied) = (count(1)?, count(2)?);
+            Ok(Frames { all, copied: copied.min(all) })
+        })
+    }
+
+    fn tried(&self, done: rusqlite::Result<Frames>) {
+        if let Err(error) = done {
+            tracing::debug!(path = %self.path.display(), %error, "the write-ahead log could not be copied back");
+        }
     }
 }
 
@@ -62,7 +119,7 @@ impl Default for LogWatch {
 }
 
 impl LogWatch {
-    /// Looks at a log that was emptied just before, as far as its readers let it.
+    /// Looks at what is left of a log that was copied back just before, as far as its readers let it.
     pub(super) fn look(&mut self, path: &Path, bytes: u64) {
         let was_held = std::mem::replace(&mut self.is_held, bytes > HELD_BYTES);
         let log = beside(path, "-wal");

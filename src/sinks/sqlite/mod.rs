@@ -97,12 +97,15 @@ impl State {
     /// What is done between batches.
     fn tidy(&self, lull: Lull) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if lull == Lull::AfterWork {
-            if let Some((database, _)) = &*open {
-                database.keep_log_small();
+        match (lull, &*open) {
+            (Lull::AfterWork, Some((database, _))) => {
+                database.copy_log_back();
                 self.watch_log(database);
+                return;
             }
-            return;
+            (Lull::Pause, Some((database, _))) => return database.cut_log(),
+            (Lull::AfterWork | Lull::Pause, None) => return,
+            (Lull::Idle, _) => {}
         }
         let keeps_small = self.settings.retention.is_some() || self.settings.size_max.is_some();
         if open.is_none() && keeps_small && self.settings.path.exists() {
@@ -117,7 +120,10 @@ impl State {
     }
 
     fn watch_log(&self, database: &Database) {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).look(&database.path, database.log_bytes());
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .look(&database.path, database.held_log_bytes());
     }
 
     fn clear_up(&self, database: &Database, looks: &mut Looks) {
@@ -141,7 +147,11 @@ impl Sink for SqliteSink {
 
     async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
         let tables = tables.to_vec();
-        self.run(move |_, database, _| database.look(&tables)).await
+        let look = move |_: &State, database: &mut Database, _: &mut Looks| {
+            database.cut_log();
+            database.look(&tables)
+        };
+        self.run(look).await
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {

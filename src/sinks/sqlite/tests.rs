@@ -1,3 +1,5 @@
+mod log;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -289,11 +291,6 @@ async fn the_oldest_rows_go_when_the_tables_are_too_large_and_the_file_shrinks()
     assert_eq!(bench.texts("SELECT Id FROM OpenAIChatCompletions_CL"), Vec::<String>::new());
 }
 
-fn wal_bytes(bench: &Bench) -> u64 {
-    let wal = bench.settings().path.with_extension("db-wal");
-    fs::metadata(wal).map_or(0, |found| found.len())
-}
-
 /// A look every few milliseconds.
 const SOON: Pace = Pace { first: Duration::from_millis(20), every: Duration::from_millis(20) };
 
@@ -307,28 +304,6 @@ fn wait_until(mut is_so: impl FnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn the_log_stays_small_and_is_emptied_when_nothing_comes_so_that_the_file_alone_holds_everything() {
-    let bench = Bench::new();
-    let sink = SqliteSink::paced(bench.settings(), clock(&bench.now), SOON);
-    for batch_number in 0..8 {
-        let many: Vec<String> = (0..4_000)
-            .map(|n| event(&format!("{batch_number}-{n:05}-{}", "x".repeat(400)), NOW + n))
-            .collect();
-        sink.write(batch(&AUDIT_LOGS, &many)).await.unwrap();
-        // The batch after it is written once the thread has done its own work.
-        sink.check(&OF_RECORDS).await.unwrap();
-        assert!(wal_bytes(&bench) <= 8 << 20, "{}", wal_bytes(&bench));
-    }
-    wait_until(|| wal_bytes(&bench) == 0);
-    let copy = bench.dir.path().join("copy.db");
-    fs::copy(bench.settings().path, &copy).unwrap();
-    let copied = Connection::open(copy).unwrap();
-    let rows: i64 =
-        copied.query_row("SELECT count(*) FROM OpenAIAuditLogs_CL", [], |row| row.get(0)).unwrap();
-    assert_eq!(rows, 32_000);
-}
-
-#[tokio::test]
 async fn a_sink_that_is_closed_leaves_one_file() {
     let bench = Bench::new();
     let sink = bench.sink(bench.settings());
@@ -337,73 +312,6 @@ async fn a_sink_that_is_closed_leaves_one_file() {
     let names: Vec<_> = fs::read_dir(bench.settings().path.parent().unwrap()).unwrap().collect();
     assert_eq!(names.len(), 1);
     sink.write(events(&["b"])).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_reader_that_holds_on_to_what_it_reads_delays_no_write() {
-    let bench = Bench::new();
-    let sink = bench.sink(bench.settings());
-    sink.write(events(&["a"])).await.unwrap();
-    let reader = bench.other();
-    reader.execute_batch("BEGIN; SELECT count(*) FROM OpenAIAuditLogs_CL").unwrap();
-    let begun = std::time::Instant::now();
-    for batch_number in 0..4 {
-        let many: Vec<String> = (0..4_000)
-            .map(|n| event(&format!("{batch_number}-{n:05}-{}", "x".repeat(400)), NOW + n))
-            .collect();
-        sink.write(batch(&AUDIT_LOGS, &many)).await.unwrap();
-    }
-    assert!(wal_bytes(&bench) > 8 << 20, "the reader holds it");
-    let is_said = || sink.state.log.lock().unwrap().is_held;
-    assert!(!is_said(), "so much may come by itself");
-    let mut batch_number = 4;
-    while wal_bytes(&bench) <= 64 << 20 {
-        sink.write(batch(&AUDIT_LOGS, &[event(&format!("{batch_number}-{}", "x".repeat(900_000)), NOW)]))
-            .await
-            .unwrap();
-        batch_number += 1;
-    }
-    wait_until(is_said);
-    drop(reader);
-    sink.write(events(&["b"])).await.unwrap();
-    sink.check(&OF_RECORDS).await.unwrap();
-    assert!(wal_bytes(&bench) <= 8 << 20);
-    assert!(!is_said() && begun.elapsed() < Duration::from_secs(60));
-}
-
-#[tokio::test]
-async fn what_a_reader_holds_of_the_log_counts_for_the_size_and_costs_at_most_half_of_the_rows() {
-    let bench = Bench::new();
-    let size_max = 24 << 20;
-    let settings = SqliteSettings { size_max: Some(size_max), ..bench.settings() };
-    let sink = SqliteSink::paced(settings, clock(&bench.now), SOON);
-    let write = async |batch_number: i64| {
-        let many: Vec<String> = (0..4_000)
-            .map(|n| event(&format!("{batch_number}-{n:05}-{}", "x".repeat(400)), NOW + batch_number))
-            .collect();
-        bench.now.fetch_add(100, Ordering::SeqCst);
-        sink.write(batch(&AUDIT_LOGS, &many)).await.unwrap();
-        let rows = bench.texts("SELECT Id FROM OpenAIAuditLogs_CL").len();
-        (wal_bytes(&bench) > size_max, rows)
-    };
-    write(0).await;
-    let reader = bench.other();
-    reader.execute_batch("BEGIN; SELECT count(*) FROM OpenAIAuditLogs_CL").unwrap();
-    let mut batch_number = 1;
-    let held = loop {
-        let (is_large, rows) = write(batch_number).await;
-        batch_number += 1;
-        if is_large && batch_number > 12 {
-            break rows;
-        }
-    };
-    drop(reader);
-    for more in 0..8 {
-        write(batch_number + more).await;
-    }
-    let (_, free) = write(batch_number + 8).await;
-    assert!(held > 1_000, "the reader costs all rows: {held}");
-    assert!(free > held * 5 / 4, "{free} rows when nobody holds the log, {held} before");
 }
 
 #[tokio::test]
