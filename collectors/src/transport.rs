@@ -115,6 +115,8 @@ pub struct Http {
     client: reqwest::Client,
     /// Goes past every proxy; made when it is first needed.
     direct: OnceLock<reqwest::Client>,
+    /// Looked at once, as `client` does: the environment may hold ten thousand keys, and each look goes through them all.
+    uses_proxy: bool,
     settings: HttpSettings,
 }
 
@@ -184,13 +186,13 @@ impl HttpSettings {
 impl Http {
     /// Prepares the connection pool; no network yet. The error names the setting that is wrong.
     pub fn new(settings: &HttpSettings) -> Result<Self, String> {
-        let (client, settings) = (settings.client()?, settings.clone());
-        Ok(Self { client, direct: OnceLock::new(), settings })
+        let (client, uses_proxy) = (settings.client()?, settings.uses_proxy());
+        Ok(Self { client, direct: OnceLock::new(), uses_proxy, settings: settings.clone() })
     }
 
     /// The client for a request: what this machine answers itself is asked past every proxy.
     fn client(&self, url: &Url) -> Result<&reqwest::Client, String> {
-        if !is_local(url) || !self.settings.uses_proxy() {
+        if !self.uses_proxy || !is_local(url) {
             return Ok(&self.client);
         }
         if let Some(direct) = self.direct.get() {

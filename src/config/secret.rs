@@ -33,7 +33,7 @@ const ADVICE: &str = "a key is named, never written down: { env = \"NAME\" }, { 
                       { credential = \"name\" }";
 
 /// Where a key is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SecretSource {
     /// In an environment variable of this name.
     Env(String),

@@ -1,6 +1,6 @@
 //! From the settings to what routes and commands need of them: clients, redaction, sinks.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use collectors::{
     AuditLogs, ChatCompletions, Client, ClientSettings, Clock, IdHash, Source, TenantWalk, check_key,
@@ -31,6 +31,8 @@ pub struct Assembly {
     pub board: Board,
     pub(super) environment: Environment,
     pub(super) clock: Clock,
+    /// The rates of all collectors whose key stands in the same place.
+    rates: HashMap<SecretSource, Rates>,
     shared: Arc<Shared>,
 }
 
@@ -38,6 +40,7 @@ impl Assembly {
     /// Takes the settings.
     pub fn new(config: Config, environment: Environment) -> Arc<Self> {
         Arc::new(Self {
+            rates: rates(&config),
             config,
             board: Board::default(),
             environment,
@@ -50,6 +53,7 @@ impl Assembly {
     pub(super) fn with_config(&self, config: Config) -> Arc<Self> {
         self.shared.keep_places(config.collectors.values().map(|settings| &settings.api_key));
         Arc::new(Self {
+            rates: rates(&config),
             config,
             board: self.board.clone(),
             environment: self.environment.clone(),
@@ -139,12 +143,8 @@ impl Assembly {
 
     /// The rates of all collectors whose key stands in the same place.
     pub(super) fn rates(&self, settings: &CollectorSettings) -> Rates {
-        let same_key = self.config.collectors.values().filter(|other| other.api_key == settings.api_key);
-        let rates = same_key.map(|other| other.rate_limit_qps).chain([settings.rate_limit_qps]);
-        let (lowest, highest) =
-            rates.fold((u32::MAX, 1), |(low, high), rate| (low.min(rate), high.max(rate)));
-        let rate = |qps| NonZeroU32::new(qps).unwrap_or(NonZeroU32::MIN);
-        Rates { lowest: rate(lowest), highest: rate(highest) }
+        let own = Rates::of(settings.rate_limit_qps);
+        self.rates.get(&settings.api_key).map_or(own, |others| others.with(own))
     }
 
     /// A sink by name: one for all routes that write to it.
@@ -161,6 +161,16 @@ impl Assembly {
     pub async fn close_sinks(&self, names: Option<&[String]>, within: Duration) {
         self.shared.close_sinks(names, within).await;
     }
+}
+
+/// Put together once: there may be ten thousand collectors, and each of them asks.
+fn rates(config: &Config) -> HashMap<SecretSource, Rates> {
+    let mut all: HashMap<SecretSource, Rates> = HashMap::new();
+    for settings in config.collectors.values() {
+        let own = Rates::of(settings.rate_limit_qps);
+        all.entry(settings.api_key.clone()).and_modify(|others| *others = others.with(own)).or_insert(own);
+    }
+    all
 }
 
 fn build_sink(settings: &SinkSettings, environment: &Environment, clock: Clock) -> Arc<dyn Sink> {

@@ -1,7 +1,7 @@
 //! What routes share, and what outlives another configuration: connections, the rate of each key, the sinks.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
@@ -39,11 +39,33 @@ pub struct Rates {
     pub highest: NonZeroU32,
 }
 
+impl Rates {
+    /// Those of one collector.
+    pub(super) fn of(rate_limit_qps: u32) -> Self {
+        let rate = NonZeroU32::new(rate_limit_qps).unwrap_or(NonZeroU32::MIN);
+        Self { lowest: rate, highest: rate }
+    }
+
+    /// Those of several.
+    pub(super) fn with(self, other: Self) -> Self {
+        Self { lowest: self.lowest.min(other.lowest), highest: self.highest.max(other.highest) }
+    }
+}
+
+/// Every key in use, and where each stands.
+#[derive(Default)]
+struct Keys {
+    in_use: HashMap<IdHash, KeyInUse>,
+    /// Which key stands in a place: each of ten thousand collectors may name one of its own, and none of them looks through
+    /// those of all others.
+    by_place: HashMap<SecretSource, IdHash>,
+}
+
 /// One pool for requests with the same settings, one budget a key, one sink a section.
 #[derive(Default)]
 pub struct Shared {
     pools: Mutex<HashMap<HttpSettings, Weak<Http>>>,
-    keys: Mutex<HashMap<IdHash, KeyInUse>>,
+    keys: Mutex<Keys>,
     sinks: Mutex<HashMap<String, Built>>,
 }
 
@@ -64,23 +86,29 @@ impl Shared {
     /// named, with the lowest of all rates. It outlives its clients, because it knows until when the key must rest.
     pub fn budget(&self, key: IdHash, place: &SecretSource, rates: Rates) -> Arc<KeyBudget> {
         let mut keys = lock(&self.keys);
-        // Another key may have stood there before.
-        keys.values_mut().for_each(|known| known.rates.retain(|(known, _)| known != place));
+        if let Some(before) = keys.by_place.insert(place.clone(), key)
+            && let Some(known) = keys.in_use.get_mut(&before)
+        {
+            known.rates.retain(|(known, _)| known != place);
+            if before != key {
+                known.settle();
+            }
+        }
         let fresh =
             || KeyInUse { budget: Arc::new(KeyBudget::new(rates.lowest)), rates: Vec::new(), told: None };
-        let known = keys.entry(key).or_insert_with(fresh);
+        let known = keys.in_use.entry(key).or_insert_with(fresh);
         known.rates.push((place.clone(), rates));
-        let budget = known.budget.clone();
-        keys.values_mut().for_each(KeyInUse::settle);
-        budget
+        known.settle();
+        known.budget.clone()
     }
 
     /// Forgets what was said of keys in places that are not named any more.
     pub fn keep_places<'a>(&self, places: impl Iterator<Item = &'a SecretSource>) {
-        let places: Vec<&SecretSource> = places.collect();
+        let places: HashSet<&SecretSource> = places.collect();
         let mut keys = lock(&self.keys);
-        for known in keys.values_mut() {
-            known.rates.retain(|(place, _)| places.contains(&place));
+        keys.by_place.retain(|place, _| places.contains(place));
+        for known in keys.in_use.values_mut() {
+            known.rates.retain(|(place, _)| places.contains(place));
             known.settle();
         }
     }
@@ -182,5 +210,23 @@ mod tests {
         let again = shared.budget(key, &one, rates(7, 7));
         assert!(Arc::ptr_eq(&budget, &again), "a pause would be forgotten");
         assert_eq!(budget.rate(), NonZeroU32::new(7).unwrap());
+    }
+    #[test]
+    fn a_collector_does_not_pay_for_the_keys_of_all_others() {
+        let shared = Shared::default();
+        let keys: Vec<_> = (0..10_000).map(|number| format!("KEY_{number}")).collect();
+        let places: Vec<_> = keys.iter().map(|key| SecretSource::Env(key.clone())).collect();
+        // The time of this thread alone: others on the machine do not count.
+        let cpu = || -> u64 {
+            let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+            told.split(' ').next().unwrap().parse::<u64>().unwrap() / 1_000_000
+        };
+        let begun = cpu();
+        for (key, place) in keys.iter().zip(&places) {
+            shared.budget(IdHash::of(key), place, rates(10, 10));
+        }
+        shared.keep_places(places.iter());
+        let took = cpu() - begun;
+        assert!(took < 2_000, "{took} ms");
     }
 }
