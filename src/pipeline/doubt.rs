@@ -7,10 +7,16 @@ use crate::sinks::{Receipt, Refused};
 
 /// What a sink calls a record which the destination itself refused.
 const BY_DESTINATION: &str = "refused";
-/// So many records refused in a row are the destination's fault while nothing was taken since the route began,
-const FRESH: u64 = 3;
+/// So many records refused in a row are the destination's fault while nothing was taken since the route began: in the
+/// same words, and in whatever words;
+const FRESH: Limits = Limits { alike: 3, all: 32 };
 /// and so many when something was.
-const KNOWN: u64 = 8;
+const KNOWN: Limits = Limits { alike: 8, all: 256 };
+
+struct Limits {
+    alike: u64,
+    all: u64,
+}
 
 /// What one route remembers of its destination. All clones are the same.
 #[derive(Debug, Clone, Default)]
@@ -19,31 +25,41 @@ pub struct Doubt(Arc<Mutex<Memory>>);
 #[derive(Debug, Default)]
 struct Memory {
     has_taken: bool,
-    /// Records refused since one was taken, for the same reason.
+    /// Records refused since one was taken,
     refused: u64,
+    /// and the last of them, as many as were refused for the same reason.
+    alike: u64,
     reason: String,
 }
 
 impl Doubt {
-    /// Looks at what became of a batch. Fails when the destination refuses everything alike: then the rejects are no place
-    /// for it, and the route waits until the destination takes something.
+    /// Looks at what became of a batch. Fails when the destination refuses everything: then the rejects are no place for it,
+    /// and the route waits until the destination takes something. Records that the sink refuses by itself, because they are
+    /// old or too large, say nothing of the destination.
     pub fn look(&self, receipt: &Receipt) -> Result<(), Failure> {
         let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if receipt.accepted + receipt.already_there > 0 {
             *memory = Memory { has_taken: true, ..Memory::default() };
             return Ok(());
         }
-        for refused in receipt.refused.iter().filter(|one| one.kind == BY_DESTINATION) {
-            let reason = gist(refused);
+        let mut gists = receipt.refused.iter().filter(|one| one.kind == BY_DESTINATION).map(gist).peekable();
+        let Some(first) = gists.peek().copied() else {
+            return Ok(());
+        };
+        let mut all_alike = true;
+        for reason in gists {
+            all_alike &= reason == first;
             if memory.reason != reason {
-                (memory.reason, memory.refused) = (reason.to_owned(), 0);
+                (memory.reason, memory.alike) = (reason.to_owned(), 0);
             }
+            memory.alike += 1;
             memory.refused += 1;
         }
-        let limit = if memory.has_taken { KNOWN } else { FRESH };
-        // Records that the sink refuses by itself, because they are old or too large, say nothing of the destination.
-        let all = receipt.refused.iter().all(|one| one.kind == BY_DESTINATION && gist(one) == memory.reason);
-        if all && !receipt.refused.is_empty() && memory.refused >= limit {
+        let limits = if memory.has_taken { KNOWN } else { FRESH };
+        if all_alike && memory.alike >= limits.alike {
+            return Err(Failure::RefusesAll { records: memory.alike });
+        }
+        if memory.refused >= limits.all {
             return Err(Failure::RefusesAll { records: memory.refused });
         }
         Ok(())
@@ -84,12 +100,29 @@ mod tests {
         }
     }
 
+    /// How many batches like this are looked at before the destination is doubted.
+    fn passed(doubt: &Doubt, receipt: &Receipt) -> usize {
+        (0..1_000).take_while(|_| doubt.look(receipt).is_ok()).count()
+    }
+
     #[test]
-    fn what_is_refused_for_many_reasons_or_by_the_sink_itself_is_the_records_fault() {
-        let doubt = Doubt::default();
-        for _ in 0..20 {
-            doubt.look(&refused(&[("old", "older"), ("too_large", "large")])).unwrap();
-            doubt.look(&refused(&[("refused", "a"), ("refused", "b"), ("refused", "c")])).unwrap();
+    fn what_is_refused_for_many_reasons_is_the_records_fault_until_it_is_too_much() {
+        let three = refused(&[("refused", "a"), ("refused", "b"), ("refused", "c")]);
+        for (first, batches) in [(None, 10), (Some(taken()), 85)] {
+            let doubt = Doubt::default();
+            first.iter().for_each(|receipt| doubt.look(receipt).unwrap());
+            assert_eq!(passed(&doubt, &three), batches);
+            doubt.look(&taken()).unwrap();
+            assert_eq!(passed(&doubt, &three), 85, "counted from the last that was taken");
         }
+    }
+
+    #[test]
+    fn what_the_sink_refuses_by_itself_neither_counts_nor_hides_what_the_destination_refuses() {
+        let doubt = Doubt::default();
+        assert_eq!(passed(&doubt, &refused(&[("old", "older"), ("too_large", "large")])), 1_000);
+        let mixed =
+            refused(&[("old", "older"), ("refused", "status 400, Bad: row 7"), ("too_large", "large")]);
+        assert_eq!(passed(&doubt, &mixed), 2);
     }
 }

@@ -34,8 +34,8 @@ pub enum Failure {
     /// A record that no sink takes could not be kept.
     #[error("{}", with_reasons(.0))]
     Rejects(RejectsError),
-    /// The destination refuses one record after the other, all alike.
-    #[error("the destination refuses every record alike, the last {records}")]
+    /// The destination refuses one record after the other.
+    #[error("the destination refuses every record, the last {records}")]
     RefusesAll {
         /// How many in a row, of this batch and those before it.
         records: u64,
@@ -166,8 +166,8 @@ pub fn judge(failure: &Failure) -> Judgement {
             back_off("check permissions and space of the state directory")
         }
         Failure::RefusesAll { .. } => park(
-            "look at what the destination says of it (a rule, a mapping, a constraint); nothing of it was set aside, and \
-             the route goes on by itself once something is taken",
+            "look at what the destination says of it (a rule, a mapping, a constraint), or a proxy or firewall that answers \
+             in its place; nothing of it was set aside, and the route goes on by itself once something is taken",
         ),
         Failure::Changed(_) => park(
             "nothing was read: give the new source a collector name of its own, or `ccfd reset-state` to begin anew, \

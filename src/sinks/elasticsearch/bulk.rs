@@ -56,7 +56,7 @@ pub(super) fn admit(records: &[Record]) -> (Vec<usize>, Vec<Refused>) {
             Some(bytes) => format!("the id has {bytes} bytes; 1 to {ID_BYTES_MAX} are taken"),
             None => "the id cannot be read".to_owned(),
         };
-        refused.push(Refused { index, kind: "refused", reason });
+        refused.push(Refused { index, kind: "unusable_id", reason });
     }
     (rows, refused)
 }

@@ -59,7 +59,7 @@ fn an_id_that_the_cluster_would_refuse_is_refused_alone() {
     let (rows, refused) = admit(&batch(&["a", &long, &longest, ""]).records);
     assert_eq!(rows, [0, 2]);
     let told: Vec<_> = refused.iter().map(|one| (one.index, one.kind)).collect();
-    assert_eq!(told, [(1, "refused"), (3, "refused")]);
+    assert_eq!(told, [(1, "unusable_id"), (3, "unusable_id")]);
     assert!(refused[0].reason.contains("513 bytes"));
 }
 
