@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use collectors::{Http, HttpSettings, Response, TransportError};
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use secrecy::ExposeSecret;
 
 use super::meters::{SinkMeter, SinkMeters};
@@ -19,6 +19,17 @@ use crate::{
 
 /// Where a service calls a request by a name, it is in one of these.
 const REQUEST_ID: [&str; 2] = ["x-request-id", "x-cloud-request-id"];
+
+/// Whether an answer that refuses asks for credentials by the header that HTTP has for it, as some do without a word in
+/// their own form.
+pub fn asks_for_credentials(response: &Response) -> bool {
+    response.status == StatusCode::UNAUTHORIZED && response.headers.contains_key(header::WWW_AUTHENTICATE)
+}
+
+/// What the rejects say of a record that something in between refused.
+pub fn intercepted(status: StatusCode) -> String {
+    format!("status {}, answered by a proxy or firewall in place of the service", status.as_u16())
+}
 
 /// How a service is reached, found out when it is: what that needs may lie in files.
 pub type Reach = dyn Fn(&Environment) -> Result<HttpSettings, SettingError> + Send + Sync;

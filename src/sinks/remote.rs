@@ -97,6 +97,12 @@ pub enum RemoteErrorKind {
         /// The service's word for it.
         code: String,
     },
+    /// The request is refused, and not in the words of the service: something in between has answered.
+    #[error("refused (status {status}) by something in between, in words that are not the service's")]
+    Intercepted {
+        /// The HTTP status.
+        status: u16,
+    },
     /// The answer is not what this service answers.
     #[error("an answer that cannot be understood: {0}")]
     NotUnderstood(String),
@@ -136,6 +142,7 @@ impl RemoteErrorKind {
             | Self::NotFound { .. }
             | Self::PlaceAtFault { .. }
             | Self::Refused { .. }
+            | Self::Intercepted { .. }
             | Self::Secret(_)
             | Self::Settings(_) => false,
         }

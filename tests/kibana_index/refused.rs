@@ -115,3 +115,43 @@ async fn where_every_request_is_refused_no_document_is() {
     assert_eq!(kind, RemoteErrorKind::Refused { status: 400, code: "words_withheld".to_owned() });
     assert_eq!(action(kind), Action::Park);
 }
+
+#[tokio::test]
+async fn a_document_that_trips_a_rule_of_a_firewall_is_refused_and_the_others_arrive_once() {
+    let kibana = Kibana::plain();
+    kibana.forbid("evil");
+    let sink = sink(&kibana, "");
+    let receipt = sink.write(batch(&["a", "b", "evil", "c"])).await.unwrap();
+    let reason = "status 403, answered by a proxy or firewall in place of the service".to_owned();
+    assert_eq!(receipt.refused, [Refused { index: 2, kind: "refused", reason }]);
+    assert_eq!((receipt.accepted, times(&kibana, &["a", "b", "evil", "c"])), (3, vec![1, 1, 0, 1]));
+    assert_eq!(
+        sink.write(batch(&["evil"])).await.unwrap().refused.len(),
+        1,
+        "an empty request is its witness"
+    );
+}
+
+#[tokio::test]
+async fn where_a_firewall_answers_everything_or_every_document_none_is_refused() {
+    for text in ["documents", "many"] {
+        let kibana = Kibana::plain();
+        kibana.forbid(text);
+        let ids: Vec<String> = (0..40).map(|number| format!("many-{number}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let kind = failed(sink(&kibana, "").write(batch(&ids)).await.unwrap_err());
+        assert_eq!(kind, RemoteErrorKind::Intercepted { status: 403 }, "{text}");
+        assert_eq!(action(kind), Action::Park);
+        assert!(runs(&kibana) < 50, "{} runs", runs(&kibana));
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_a_firewall_that_comes_once_refuses_no_document() {
+    let kibana = Kibana::plain();
+    let sink = sink(&kibana, "");
+    let page = crate::support::fake::Reply::status(403).with_body("<html>blocked</html>");
+    kibana.server.script_for("_execute", [page.into()]);
+    let receipt = sink.write(batch(&["a"])).await.unwrap();
+    assert_eq!((receipt.accepted, receipt.refused.len(), times(&kibana, &["a"])), (1, 0, vec![1]));
+}

@@ -157,6 +157,41 @@ async fn a_few_poisonous_rows_and_no_other_are_set_aside() {
 }
 
 #[tokio::test]
+async fn a_row_that_trips_a_rule_of_a_firewall_is_set_aside_and_the_others_arrive() {
+    let rig = Rig::new();
+    rig.azure.ingestion.forbid("evil");
+    let receipt = rig.sink.write(rig.events(["a", "evil", "b", "c"])).await.unwrap();
+    assert_eq!((receipt.accepted, receipt.refused.len()), (3, 1));
+    let refused = &receipt.refused[0];
+    assert_eq!((refused.index, refused.kind), (1, "refused"));
+    assert_eq!(refused.reason, "status 403, answered by a proxy or firewall in place of the service");
+    assert_eq!(rig.arrived(), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn where_a_firewall_answers_everything_or_every_row_nothing_is_set_aside() {
+    for text in ["[", "many"] {
+        let rig = Rig::new();
+        rig.azure.ingestion.forbid(text);
+        let kind =
+            failure(&*rig.sink, rig.events((0..100).map(|number| format!("many-{number}")))).await.kind;
+        assert_eq!(kind, RemoteErrorKind::Intercepted { status: 403 }, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_a_firewall_that_comes_once_sets_no_row_aside() {
+    let rig = Rig::new();
+    rig.sink_is_warm().await;
+    rig.azure.ingestion.server.script([Reply::status(403).with_body("<html>blocked</html>").into()]);
+    let receipt = rig.sink.write(rig.events(["a"])).await.unwrap();
+    assert_eq!(
+        (receipt.accepted, receipt.refused.len(), rig.arrived()),
+        (1, 0, vec!["warm".into(), "a".into()])
+    );
+}
+
+#[tokio::test]
 async fn old_records_are_sent_or_set_aside_as_the_settings_say() {
     const DAY: i64 = 24 * 60 * 60;
     for (setting, kept) in [("send", 2), ("reject", 1)] {

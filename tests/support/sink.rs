@@ -254,6 +254,16 @@ pub struct Settled {
 
 /// Writes until all of it is settled, as a route does; at most so often.
 pub async fn settle(sink: &dyn Sink, batch: Batch, tries_max: usize) -> Settled {
+    settle_between(sink, batch, tries_max, async || {}).await
+}
+
+/// The same, with something that happens after each try that fails.
+pub async fn settle_between(
+    sink: &dyn Sink,
+    batch: Batch,
+    tries_max: usize,
+    between: impl AsyncFn(),
+) -> Settled {
     let mut settled = Settled::default();
     let mut left = batch;
     while !left.records.is_empty() {
@@ -261,8 +271,13 @@ pub async fn settle(sink: &dyn Sink, batch: Batch, tries_max: usize) -> Settled 
         assert!(settled.tries <= tries_max, "never settled");
         let (receipt, places) = match sink.write(left.clone()).await {
             Ok(receipt) => (receipt, Vec::new()),
-            Err(Unfinished { partly: Some(partly), .. }) => (partly.receipt, partly.left),
-            Err(Unfinished { partly: None, .. }) => continue,
+            Err(Unfinished { partly, .. }) => {
+                between().await;
+                match partly {
+                    Some(partly) => (partly.receipt, partly.left),
+                    None => continue,
+                }
+            }
         };
         settled.there += receipt.accepted + receipt.already_there;
         let id = |one: &Refused| left.records[one.index].id_text().unwrap().into_owned();

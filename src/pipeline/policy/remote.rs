@@ -29,6 +29,10 @@ pub(super) fn judge(error: &RemoteError) -> Judgement {
             "what stands behind the service may be down or busy; nothing is lost, see the service's log",
         ),
         RemoteErrorKind::Refused { .. } => refused(error.service),
+        RemoteErrorKind::Intercepted { .. } => park(
+            "a proxy or firewall answers in its place: look into its log for the rule or the access policy that refuses; \
+             nothing was rejected, the route goes on by itself",
+        ),
         RemoteErrorKind::NotUnderstood(_) => not_understood(error.service),
         RemoteErrorKind::Unconfirmed { .. } => park(
             "a proxy changes the answers to writes: let it pass them as they are; each try may write the same again, so \

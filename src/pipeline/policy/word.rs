@@ -108,6 +108,7 @@ fn remote(kind: &RemoteErrorKind) -> &'static str {
         RemoteErrorKind::PlaceAtFault { .. } => "place_at_fault",
         RemoteErrorKind::RunFailed { .. } => "run_failed",
         RemoteErrorKind::Refused { .. } => "refused",
+        RemoteErrorKind::Intercepted { .. } => "intercepted",
         RemoteErrorKind::NotUnderstood(_) => "not_understood",
         RemoteErrorKind::Unconfirmed { .. } => "unconfirmed",
         RemoteErrorKind::Secret(_) => "secret",

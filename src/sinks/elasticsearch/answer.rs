@@ -40,7 +40,7 @@ pub(super) struct Answered {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Doubt {
     pub(super) row: usize,
-    /// Whether one such answer says enough. One that may pass (500) must come again and again.
+    /// Whether one such answer says enough. One that may pass (429, 500) must come again and again.
     pub(super) is_final: bool,
     pub(super) reason: String,
     /// What is at fault if it is not the row.
@@ -232,13 +232,25 @@ fn blame(status: u16, error: &Error<'_>) -> Blame {
     /// What an `illegal_argument_exception` about a row says; others speak of pipelines, aliases, data streams.
     const OF_THE_ROW: [&str; 4] =
         ["Limit of total fields", "immense term", "bytes can be at most", "number of nested documents"];
-    /// A row may meet these although one before it in its request did not.
-    const OF_THE_PLACE: [&str; 5] = [
+    /// A row may meet these although one before it in its request did not: they are of the index, the key, a shard or a
+    /// node. What both products call otherwise stands twice.
+    const OF_THE_PLACE: [&str; 16] = [
         "index_closed_exception",
         "index_not_found_exception",
         "invalid_index_name_exception",
         "cluster_block_exception",
         "security_exception",
+        "circuit_breaking_exception",
+        "es_rejected_execution_exception",
+        "rejected_execution_exception",
+        "unavailable_shards_exception",
+        "no_shard_available_action_exception",
+        "process_cluster_event_timeout_exception",
+        "master_not_discovered_exception",
+        "cluster_manager_not_discovered_exception",
+        "node_closed_exception",
+        "node_not_connected_exception",
+        "node_disconnected_exception",
     ];
     match (status, &*error.kind) {
         (
@@ -248,12 +260,11 @@ fn blame(status: u16, error: &Error<'_>) -> Blame {
         (400, "illegal_argument_exception") if OF_THE_ROW.iter().any(|text| error.reason.contains(text)) => {
             Blame::Row
         }
-        (_, "circuit_breaking_exception") => Blame::Place,
         (_, kind) if OF_THE_PLACE.contains(&kind) => Blame::Place,
-        (401 | 403 | 404 | 408 | 409 | 429, _) => Blame::Place,
+        // A pipeline that fails for a row, or a node that is not well.
+        (408 | 429 | 500.., _) => Blame::Unknown { is_final: false },
+        (401 | 403 | 404 | 409, _) => Blame::Place,
         (400..=499, _) => Blame::Unknown { is_final: true },
-        // A pipeline that fails for a row, or a shard that is not well.
-        (500, _) => Blame::Unknown { is_final: false },
         _ => Blame::Place,
     }
 }
@@ -266,7 +277,7 @@ pub(super) fn fault(status: u16, error: &Error<'_>) -> Fault {
         (429, "cluster_block_exception") => Fault::StorageFull(code()),
         (429, _) | (_, "circuit_breaking_exception") => Fault::Throttled,
         // A conflict other than that of a repeated `create` is between two writers, and passes.
-        (409 | 500.., _) => Fault::Overloaded(status),
+        (408 | 409 | 500.., _) => Fault::Overloaded(status),
         (_, "index_not_found_exception") => Fault::Missing,
         (_, "security_exception") => Fault::Forbidden(code()),
         (_, _) => Fault::Place(code()),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::{self, Error};
-use crate::sinks::http::Remote;
+use crate::sinks::http::{Remote, asks_for_credentials, intercepted};
 use crate::sinks::meters::SinkMeters;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, plain};
 
@@ -120,20 +120,30 @@ impl Cluster {
                 Ok(Reply::TooLarge(self.remote.error(kind, &response.headers)))
             }
             StatusCode::BAD_REQUEST => {
-                let reason = told(&response.body).reason.into_owned();
+                let reason = told(&response.body).unwrap_or_default().reason.into_owned();
                 Ok(Reply::Refused(self.refusal(&response, index), reason))
             }
-            _ => Err(self.refusal(&response, index)),
+            _ => {
+                let error = self.refusal(&response, index);
+                // A rule of a firewall that one row meets.
+                if matches!(error.kind, RemoteErrorKind::Intercepted { .. }) {
+                    return Ok(Reply::Refused(error, intercepted(response.status)));
+                }
+                Err(error)
+            }
         }
     }
 
     /// The failure behind a status other than 2xx.
     pub(super) fn refusal(&self, response: &Response, index: &str) -> RemoteError {
-        let error = told(&response.body);
+        let told = told(&response.body);
+        let is_own = told.is_some() || asks_for_credentials(response);
+        let error = told.unwrap_or_default();
         let code = || plain(&error.kind);
         let retry_after = self.remote.retry_after(&response.headers);
         let status = response.status.as_u16();
         let kind = match status {
+            401 | 403 if !is_own => RemoteErrorKind::Intercepted { status },
             401 => RemoteErrorKind::Unauthorized { code: code() },
             // A block of the index or the cluster is no matter of the key.
             403 if error.kind != "cluster_block_exception" => RemoteErrorKind::Forbidden { code: code() },
@@ -164,12 +174,12 @@ fn is_of_the_address(sent: &Result<Response, RemoteError>) -> bool {
     }
 }
 
-/// The error in the body of an answer; empty where there is none in the cluster's own form.
-fn told(body: &[u8]) -> Error<'_> {
+/// The error in the body of an answer, if it has one as the cluster's own answers do; empty where that is but a text.
+fn told(body: &[u8]) -> Option<Error<'_>> {
     #[derive(Deserialize)]
     struct Told<'a> {
         #[serde(borrow)]
         error: &'a RawValue,
     }
-    serde_json::from_slice::<Told<'_>>(body).map(|told| answer::error(told.error.get())).unwrap_or_default()
+    serde_json::from_slice::<Told<'_>>(body).ok().map(|told| answer::error(told.error.get()))
 }

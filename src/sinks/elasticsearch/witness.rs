@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use crate::sinks::Batch;
 
-/// The longest record that is kept as a witness: it is copied for every request.
-const BYTES_MAX: usize = 16 << 10;
+/// The longest record that is kept as a witness: it is copied for every request. Long prompts are to have one, too.
+const BYTES_MAX: usize = 256 << 10;
 /// A failure that may pass is a row's own after so many, over so long, each of them while another row passed. A shard
 /// that moves is back by then.
 const STRIKES: u32 = 8;
@@ -31,10 +31,12 @@ impl Witnesses {
         self.held().get(index).cloned()
     }
 
-    /// Keeps the row at this place of a batch, which has passed just now. A recent one is best: in a data stream an id
-    /// is known as long as its backing index is written to.
-    pub(super) fn keep(&self, index: &str, batch: &Batch, place: usize) {
-        let Some(record) = batch.records.get(place).filter(|record| record.raw.len() <= BYTES_MAX) else {
+    /// Keeps the shortest of the rows at these places of a batch, which have passed just now. A recent one is best: in a
+    /// data stream an id is known as long as its backing index is written to.
+    pub(super) fn keep(&self, index: &str, batch: &Batch, places: impl Iterator<Item = usize>) {
+        let shortest =
+            places.filter_map(|place| batch.records.get(place)).min_by_key(|record| record.raw.len());
+        let Some(record) = shortest.filter(|record| record.raw.len() <= BYTES_MAX) else {
             return;
         };
         // A copy: the record is a slice of its page, which is to go.

@@ -1,33 +1,37 @@
 //! One batch on its way: request by request, in halves where a request as a whole is refused.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use http::HeaderMap;
+
 use super::State;
-use super::answer::{self, Answered};
+use super::answer::{self, Answered, Fault};
 use super::bulk::{self, Bulk};
 use super::call::Reply;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind};
 use crate::sinks::request_size::{TooLarge, Weight};
 use crate::sinks::{Batch, Partly, Receipt, Refused, SinkError, Unfinished};
 
-/// So many rows refused one by one, while not one was taken: it is not them. Nor is it more rows than this which fail
-/// together while a lone witness passes.
+/// So many rows refused one by one, while not one was taken: it is not them. With a witness it is shown by so many
+/// first whether the place is at fault.
 const SUSPECTS_MAX: usize = 8;
 
 /// The state of a batch.
 struct Writing {
     batch: Batch,
     index: String,
-    /// Places in the batch of what can be sent. Everything below counts these rows from 0.
-    rows: Arc<[usize]>,
-    /// What is still to be sent, the next last.
+    /// What is still to be sent, the next last. What has a witness lies on top.
     todo: Vec<Part>,
-    /// Places in the batch of what was sent in vain.
+    /// Places in the batch of what was sent in vain, and the gravest reason for that, with the headers of its answer.
     left: Vec<usize>,
+    fault: Option<(Fault, HeaderMap)>,
     /// Rows that were refused alone, each as the whole of a request; and the last refusal.
     suspects: Vec<Refused>,
     suspicion: Option<RemoteError>,
+    /// Rows that something in between refused alone, and that were sent once more.
+    again: HashSet<usize>,
     /// Whether some request was carried out.
     taken: bool,
     settled: Receipt,
@@ -35,26 +39,40 @@ struct Writing {
 
 /// Rows to be sent, behind a witness or without.
 struct Part {
+    /// Places in the batch, and those of them that are meant.
+    places: Arc<[usize]>,
     rows: Range<usize>,
     witness: Option<Batch>,
+}
+
+impl Part {
+    /// The same, with other rows.
+    fn with(&self, rows: Range<usize>) -> Self {
+        Self { places: self.places.clone(), rows, witness: self.witness.clone() }
+    }
+
+    fn places(&self) -> &[usize] {
+        self.places.get(self.rows.clone()).unwrap_or_default()
+    }
 }
 
 /// Writes a batch.
 pub(super) async fn write(state: &Arc<State>, batch: Batch) -> Result<Receipt, Unfinished> {
     let index = state.settings.index.of(batch.table.source).clone();
-    let (rows, refused) = bulk::admit(&batch.records);
+    let (places, refused) = bulk::admit(&batch.records);
+    let all = Part { rows: 0..places.len(), places: places.into(), witness: None };
     let mut writing = Writing {
         batch,
         index,
-        todo: Vec::new(),
-        rows: rows.into(),
+        todo: vec![all],
         left: Vec::new(),
+        fault: None,
         suspects: Vec::new(),
         suspicion: None,
+        again: HashSet::new(),
         taken: false,
         settled: Receipt { refused, ..Receipt::default() },
     };
-    writing.put(0..writing.rows.len());
     let ended = writing.send_all(state).await;
     match ended.and(writing.judge_suspects()) {
         Ok(()) => Ok(writing.settled),
@@ -64,19 +82,24 @@ pub(super) async fn write(state: &Arc<State>, batch: Batch) -> Result<Receipt, U
 
 impl Writing {
     async fn send_all(&mut self, state: &Arc<State>) -> Result<(), SinkError> {
-        while let Some(Part { rows: range, witness }) = self.todo.pop() {
-            if range.is_empty() {
+        // After a fault only rows in doubt are asked for: their judgement waits for nothing else.
+        while let Some(part) = self.todo.pop() {
+            if part.rows.is_empty() {
                 continue;
             }
-            let end = range.end;
-            let mut bulk = match self.encode(state, range.clone(), witness.clone()).await {
+            if self.fault.is_some() && part.witness.is_none() {
+                self.todo.push(part);
+                break;
+            }
+            let mut bulk = match self.encode(state, &part).await {
                 Ok(bulk) => bulk,
                 Err(error) => {
-                    self.put(range);
+                    self.todo.push(part);
                     return Err(error);
                 }
             };
-            self.put(bulk.rows.end..end);
+            self.todo.push(part.with(bulk.rows.end..part.rows.end));
+            let part = part.with(bulk.rows.clone());
             let weight = Weight { bytes: bulk.bytes, wire: bulk.body.len() };
             let request = state.bulk_request(&self.index, std::mem::take(&mut bulk.body)).await;
             let reply = state.cluster.bulk(&request, &self.index).await;
@@ -84,39 +107,33 @@ impl Writing {
             match reply {
                 Ok(Reply::Items(response)) => {
                     let (rows, op_type) = (bulk.rows.len(), state.settings.op_type);
-                    let read = answer::read(&response.body, rows, witness.is_some(), op_type);
+                    let read = answer::read(&response.body, rows, part.witness.is_some(), op_type);
                     let answered = match read {
                         Ok(answered) => answered,
                         Err(why) => {
                             state.size.failed(weight);
                             let kind = RemoteErrorKind::NotUnderstood(why);
-                            return self.leave(bulk.rows, state.cluster.error(kind, &response.headers));
+                            return self.leave(part, state.cluster.error(kind, &response.headers));
                         }
                     };
-                    if answered.is_throttled() {
-                        state.size.failed(weight);
-                    } else {
-                        state.size.passed(weight);
-                    }
                     state.tell_of_failure_store(&self.index, answered.in_failure_store);
-                    self.take(state, bulk.rows, witness.is_some(), answered).map_err(|kind| {
-                        let error = state.cluster.error(kind, &response.headers);
-                        SinkError::Remote(error)
-                    })?;
+                    if !self.take(state, &part, weight, answered, response.headers) {
+                        break;
+                    }
                 }
                 Ok(Reply::TooLarge(error)) => match state.size.too_large(weight, bulk.rows.len()) {
-                    TooLarge::Incredible => return self.leave(bulk.rows, error),
-                    TooLarge::Credible => self.halve_or(bulk.rows, |writing, row| {
-                        let reason = format!("{} bytes are more than one request may have", bulk.bytes);
-                        writing.settled.refused.push(writing.refused(row, "too_large", reason));
-                    }),
+                    TooLarge::Incredible => return self.leave(part, error),
+                    TooLarge::Credible => {
+                        if let Some(row) = self.halve(&part) {
+                            let reason = format!("{} bytes are more than one request may have", bulk.bytes);
+                            self.settled.refused.push(Refused { index: row, kind: "too_large", reason });
+                        }
+                    }
                 },
                 Ok(Reply::Refused(error, reason)) => {
-                    self.halve_or(bulk.rows, |writing, row| {
-                        writing.suspects.push(writing.refused(row, "refused", reason));
-                        writing.suspicion = Some(error);
-                    });
-                    if self.suspects.len() >= SUSPECTS_MAX && !self.taken {
+                    let Some(row) = self.halve(&part) else { continue };
+                    let refused = Refused { index: row, kind: "refused", reason };
+                    if !self.suspect(state, refused, error).await? {
                         break;
                     }
                 }
@@ -124,80 +141,94 @@ impl Writing {
                     if error.kind.may_be_the_size() {
                         state.size.failed(weight);
                     }
-                    return self.leave(bulk.rows, error);
+                    return self.leave(part, error);
                 }
             }
         }
-        Ok(())
+        self.fault.take().map_or(Ok(()), |(fault, headers)| {
+            let kind = fault.kind(&self.index);
+            Err(state.cluster.error(kind, &headers).into())
+        })
     }
 
-    async fn encode(
-        &self,
-        state: &Arc<State>,
-        range: Range<usize>,
-        witness: Option<Batch>,
-    ) -> Result<Bulk, SinkError> {
+    async fn encode(&self, state: &Arc<State>, part: &Part) -> Result<Bulk, SinkError> {
         let (form, bytes_max) = (state.form(), state.size.bytes());
-        let (batch, rows) = (self.batch.clone(), self.rows.clone());
-        let wanted = bulk::estimate(&form, &batch, &rows[range.clone()]).min(bytes_max);
+        let (batch, places) = (self.batch.clone(), part.places.clone());
+        let (range, witness) = (part.rows.clone(), part.witness.clone());
+        let wanted = bulk::estimate(&form, &batch, part.places()).min(bytes_max);
         // Audit events shrink to a tenth.
         let buffer = state.buffers.take(if form.gzip { wanted / 8 } else { wanted });
-        let work = move || bulk::encode(&form, &batch, &rows, range, witness.as_ref(), bytes_max, buffer);
+        let work = move || bulk::encode(&form, &batch, &places, range, witness.as_ref(), bytes_max, buffer);
         let failed = |source| SinkError::Io { path: "a request for Elasticsearch".to_owned(), source };
         state.encoding.run(work).await.and_then(|encoded| encoded).map_err(failed)
     }
 
-    fn put(&mut self, rows: Range<usize>) {
-        self.todo.push(Part { rows, witness: None });
-    }
-
-    fn refused(&self, row: usize, kind: &'static str, reason: String) -> Refused {
-        Refused { index: self.rows.get(row).copied().unwrap_or(row), kind, reason }
-    }
-
-    fn leave(&mut self, rows: Range<usize>, error: RemoteError) -> Result<(), SinkError> {
-        self.put(rows);
+    fn leave(&mut self, part: Part, error: RemoteError) -> Result<(), SinkError> {
+        self.todo.push(part);
         Err(error.into())
     }
 
-    /// Takes what is settled out of the rows of one request; the fault of the others, if there are any.
+    /// Takes what is settled out of the rows of one request. False when not even the witness passed: nothing does then.
     fn take(
         &mut self,
         state: &State,
-        rows: Range<usize>,
-        witnessed: bool,
+        part: &Part,
+        weight: Weight,
         mut answered: Answered,
-    ) -> Result<(), RemoteErrorKind> {
+        headers: HeaderMap,
+    ) -> bool {
         self.taken = true;
-        let all_doubtful = answered.doubts.len() == rows.len();
-        if all_doubtful
-            && !witnessed
-            && rows.len() <= SUSPECTS_MAX
+        let places = part.places();
+        if !answered.passed()
+            && part.witness.is_none()
+            && !answered.doubts.is_empty()
             && let Some(witness) = state.witnesses.of(&self.index)
         {
-            self.todo.push(Part { rows, witness: Some(witness) });
-            return Ok(());
+            let doubtful = std::mem::take(&mut answered.doubts).into_iter();
+            self.send_behind(witness, doubtful.filter_map(|doubt| places.get(doubt.row).copied()).collect());
         }
-        let places: Arc<[usize]> = self.rows[rows].into();
-        self.resolve(state, &places, &mut answered);
+        let others_passed = answered.passed() || answered.witnessed;
+        let mut is_throttled = answered.is_throttled();
+        self.resolve(state, places, others_passed, &mut answered);
+        // What one row meets where others pass is no matter of the size.
+        is_throttled |= !others_passed && answered.is_throttled();
+        if is_throttled {
+            state.size.failed(weight);
+        } else {
+            state.size.passed(weight);
+        }
         if answered.passed() {
-            let failed = |row: &usize| {
-                answered.left.contains(row) || answered.receipt.refused.iter().any(|one| one.index == *row)
-            };
-            if let Some(row) = (0..places.len()).find(|row| !failed(row)) {
-                state.witnesses.keep(&self.index, &self.batch, places[row]);
-            }
+            let failed: HashSet<usize> = answered
+                .left
+                .iter()
+                .copied()
+                .chain(answered.receipt.refused.iter().map(|one| one.index))
+                .collect();
+            let passed = (0..places.len()).filter(|row| !failed.contains(row));
+            state.witnesses.keep(&self.index, &self.batch, passed.filter_map(|row| places.get(row).copied()));
         }
         let Answered { receipt, left, fault, .. } = answered;
-        self.settled.add(receipt, &places);
+        self.settled.add(receipt, places);
         self.left.extend(left.into_iter().filter_map(|row| places.get(row)));
-        fault.map_or(Ok(()), |fault| Err(fault.kind(&self.index)))
+        if let Some(fault) = fault
+            && self.fault.as_ref().is_none_or(|(known, _)| *known < fault)
+        {
+            self.fault = Some((fault, headers));
+        }
+        others_passed || part.witness.is_none()
+    }
+
+    /// The rows are to be sent again behind a witness: a few first, which show whether it passes.
+    fn send_behind(&mut self, witness: Batch, places: Arc<[usize]>) {
+        let first = places.len().min(SUSPECTS_MAX);
+        let some = Part { places, rows: 0..first, witness: Some(witness) };
+        self.todo.push(some.with(first..some.places.len()));
+        self.todo.push(some);
     }
 
     /// Where others passed in the same request, a row of which the words do not tell is at fault, at once or after it
     /// failed again and again. Where none did, it is not the rows.
-    fn resolve(&self, state: &State, places: &[usize], answered: &mut Answered) {
-        let others_passed = answered.passed() || answered.witnessed;
+    fn resolve(&self, state: &State, places: &[usize], others_passed: bool, answered: &mut Answered) {
         for doubt in std::mem::take(&mut answered.doubts) {
             let struck = || {
                 let record = places.get(doubt.row).and_then(|place| self.batch.records.get(*place));
@@ -212,14 +243,65 @@ impl Writing {
         }
     }
 
-    /// Sends the rows again in two requests; what is one row is up to `lone`.
-    fn halve_or(&mut self, rows: Range<usize>, lone: impl FnOnce(&mut Self, usize)) {
-        if rows.len() == 1 {
-            return lone(self, rows.start);
+    /// Sends the rows again in two requests; the place of what is one row.
+    fn halve(&mut self, part: &Part) -> Option<usize> {
+        if let [place] = part.places() {
+            return Some(*place);
         }
-        let middle = rows.start + rows.len() / 2;
-        self.put(middle..rows.end);
-        self.put(rows.start..middle);
+        let middle = part.rows.start + part.rows.len() / 2;
+        self.todo.push(part.with(middle..part.rows.end));
+        self.todo.push(part.with(part.rows.start..middle));
+        None
+    }
+
+    /// A row was refused as the whole of a request. It is at fault if its witness passes alone; without one, if others
+    /// pass. False when it is not the rows.
+    async fn suspect(
+        &mut self,
+        state: &Arc<State>,
+        refused: Refused,
+        error: RemoteError,
+    ) -> Result<bool, SinkError> {
+        // What stands in between may refuse for a moment, or for a while, whatever is sent.
+        let is_intercepted = matches!(error.kind, RemoteErrorKind::Intercepted { .. });
+        if is_intercepted && self.again.insert(refused.index) {
+            self.todo.push(Part { places: [refused.index].into(), rows: 0..1, witness: None });
+            return Ok(true);
+        }
+        if (!self.taken || is_intercepted)
+            && let Some(witness) = state.witnesses.of(&self.index)
+        {
+            let part = Part { places: [].into(), rows: 0..0, witness: Some(witness) };
+            let passed = match self.encode(state, &part).await {
+                Ok(bulk) => self.passes(state, bulk).await,
+                Err(error) => Err(error),
+            };
+            match passed {
+                Ok(true) => self.settled.refused.push(refused),
+                Ok(false) => {
+                    self.left.push(refused.index);
+                    return Err(error.into());
+                }
+                Err(error) => {
+                    self.left.push(refused.index);
+                    return Err(error);
+                }
+            }
+            return Ok(true);
+        }
+        self.suspects.push(refused);
+        self.suspicion = Some(error);
+        Ok(self.taken || self.suspects.len() < SUSPECTS_MAX)
+    }
+
+    /// Whether this request, a witness alone, passes.
+    async fn passes(&self, state: &Arc<State>, bulk: Bulk) -> Result<bool, SinkError> {
+        let request = state.bulk_request(&self.index, bulk.body).await;
+        Ok(match state.cluster.bulk(&request, &self.index).await? {
+            Reply::Items(response) => answer::read(&response.body, 0, true, state.settings.op_type)
+                .is_ok_and(|answered| answered.witnessed),
+            Reply::Refused(..) | Reply::TooLarge(_) => false,
+        })
     }
 
     /// Where others passed, it is the rows that did not. Where none did, it is not them.
@@ -235,9 +317,7 @@ impl Writing {
     fn partly(self) -> Option<Box<Partly>> {
         let mut left = self.left;
         left.extend(self.suspects.iter().map(|suspect| suspect.index));
-        for part in self.todo {
-            left.extend_from_slice(&self.rows[part.rows]);
-        }
+        self.todo.iter().for_each(|part| left.extend_from_slice(part.places()));
         left.sort_unstable();
         let some = left.len() < self.batch.records.len();
         some.then(|| Box::new(Partly { receipt: self.settled, left }))

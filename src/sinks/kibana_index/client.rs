@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use collectors::Response;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::config::{Environment, KibanaIndexSettings};
-use crate::sinks::http::Remote;
+use crate::sinks::http::{Remote, asks_for_credentials};
 use crate::sinks::meters::SinkMeters;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
 
@@ -105,6 +105,7 @@ impl Client {
         let (status, code) = (answer.status.as_u16(), said(&answer.body));
         let retry_after = self.remote.retry_after(&answer.headers);
         let kind = match answer.status {
+            _ if is_intercepted(answer) => RemoteErrorKind::Intercepted { status },
             StatusCode::UNAUTHORIZED => RemoteErrorKind::Unauthorized { code },
             StatusCode::FORBIDDEN => RemoteErrorKind::Forbidden { code },
             StatusCode::NOT_FOUND => RemoteErrorKind::NotFound { what: what.to_owned() },
@@ -141,6 +142,18 @@ impl Client {
         }
         self.remote.send(method, url, headers, body).await
     }
+}
+
+/// Whether a 401 or 403 is that of something in between: Kibana repeats the status in its own.
+pub(super) fn is_intercepted(answer: &Response) -> bool {
+    #[derive(Deserialize)]
+    struct Own {
+        #[serde(rename = "statusCode")]
+        _status: IgnoredAny,
+    }
+    matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        && !asks_for_credentials(answer)
+        && serde_json::from_slice::<Own>(&answer.body).is_err()
 }
 
 /// Kibana's own words in an answer that refuses. Not for an answer to documents: those words may repeat them.

@@ -11,9 +11,10 @@ use http::{Method, StatusCode};
 
 use super::KibanaIndexSink;
 use super::answer::{Outcome, Verdict, names_as_there};
-use super::client::said;
+use super::client::{is_intercepted, said};
 use super::documents::Documents;
 use crate::config::KibanaIndexSettings;
+use crate::sinks::http::intercepted;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind};
 use crate::sinks::request_size::{TooLarge, Weight};
 use crate::sinks::{Batch, Partly, Receipt, Refused, Unfinished};
@@ -26,7 +27,13 @@ pub(super) struct Run<'s> {
     receipt: Receipt,
     /// Whether a missing connector was looked for during this batch.
     looked_again: bool,
+    /// Documents that something in between refused, each alone; and the last such refusal.
+    intercepted: Vec<Refused>,
+    interception: Option<RemoteError>,
 }
+
+/// So many documents refused by something in between, while none was taken: it refuses whatever is sent.
+const INTERCEPTED_MAX: usize = 8;
 
 /// What one request did to its documents.
 enum Step {
@@ -39,7 +46,15 @@ impl<'s> Run<'s> {
     pub(super) fn new(sink: &'s KibanaIndexSink, batch: Batch) -> Self {
         let KibanaIndexSettings { execution_time_field, raw_record, .. } = &sink.settings;
         let documents = Documents::of(&batch, execution_time_field.as_deref(), *raw_record);
-        Self { sink, batch, documents, receipt: Receipt::default(), looked_again: false }
+        Self {
+            sink,
+            batch,
+            documents,
+            receipt: Receipt::default(),
+            looked_again: false,
+            intercepted: Vec::new(),
+            interception: None,
+        }
     }
 
     /// Sends everything. What was settled before a failure is told with it.
@@ -61,15 +76,35 @@ impl<'s> Run<'s> {
                 Ok(Step::Apart(parts)) => waiting.extend(parts.into_iter().rev()),
                 Err(error) => {
                     waiting.push(places);
-                    let mut left = waiting.concat();
-                    left.sort_unstable();
-                    let settled = self.receipt != Receipt::default();
-                    let partly = settled.then(|| Box::new(Partly { receipt: self.receipt, left }));
-                    return Err(Unfinished { error: error.into(), partly });
+                    return Err(self.unfinished(error, waiting));
                 }
             }
+            if !self.has_taken()
+                && self.intercepted.len() >= INTERCEPTED_MAX
+                && let Some(error) = self.interception.take()
+            {
+                return Err(self.unfinished(error, waiting));
+            }
         }
+        self.receipt.refused.append(&mut self.intercepted);
         Ok(self.receipt)
+    }
+
+    fn has_taken(&self) -> bool {
+        self.receipt.accepted + self.receipt.already_there > 0
+    }
+
+    /// A failure with all that is still to be sent.
+    fn unfinished(mut self, error: RemoteError, waiting: Vec<Vec<usize>>) -> Unfinished {
+        let mut left = waiting.concat();
+        if self.has_taken() {
+            self.receipt.refused.append(&mut self.intercepted);
+        }
+        left.extend(self.intercepted.iter().map(|one| one.index));
+        left.sort_unstable();
+        let settled = self.receipt != Receipt::default();
+        let partly = settled.then(|| Box::new(Partly { receipt: self.receipt, left }));
+        Unfinished { error: error.into(), partly }
     }
 
     /// Sends the documents at these places, never none, and learns what a request may carry.
@@ -124,6 +159,24 @@ impl<'s> Run<'s> {
                     self.prove_taking(answer).await?;
                 }
                 Ok(self.halve(places, "refused", || said(&answer.body)))
+            }
+            // A rule of a firewall that one document meets.
+            status if is_intercepted(answer) => {
+                let [index] = *places else {
+                    return Ok(self.halve(places, "refused", String::new));
+                };
+                self.prove_taking(answer).await?;
+                // It may refuse for a moment.
+                let again = self.execute(self.documents.body(places)).await?;
+                if again.status == StatusCode::OK {
+                    self.judge(places, &again).await
+                } else if is_intercepted(&again) {
+                    self.intercepted.push(Refused { index, kind: "refused", reason: intercepted(status) });
+                    self.interception = Some(self.refusal(answer));
+                    Ok(Step::Settled)
+                } else {
+                    Err(self.refusal(&again))
+                }
             }
             _ => Err(self.refusal(answer)),
         };
@@ -186,7 +239,9 @@ impl<'s> Run<'s> {
         let empty = self.execute(self.documents.body(&[])).await?;
         match empty.status {
             StatusCode::OK => Ok(()),
-            StatusCode::BAD_REQUEST => Err(self.refusal(refused)),
+            StatusCode::BAD_REQUEST if refused.status == StatusCode::BAD_REQUEST => {
+                Err(self.refusal(refused))
+            }
             _ => Err(self.refusal(&empty)),
         }
     }

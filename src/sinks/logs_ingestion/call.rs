@@ -12,7 +12,7 @@ use bytes::Bytes;
 use collectors::{Http, Response, TransportError, retry_after};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     body::{broken, nothing},
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::sinks::{
     SinkError,
+    http::{asks_for_credentials, intercepted},
     meters::SinkMeter,
     remote::{RemoteError, RemoteErrorKind, Service, plain},
     request_size::RequestSize,
@@ -76,6 +77,8 @@ pub(super) struct Refusal {
     pub reason: String,
     /// The gateway's name for the request.
     pub request_id: Option<String>,
+    /// Whether it is not the gateway's own, but that of something in between.
+    pub is_intercepted: bool,
 }
 
 impl Api {
@@ -83,7 +86,7 @@ impl Api {
     pub(super) async fn post(&self, stream: &str, body: Bytes) -> Result<Answer, RemoteError> {
         let token = self.tokens.get().await?;
         let response = self.send(stream, &token, body.clone()).await?;
-        if response.status != StatusCode::UNAUTHORIZED {
+        if response.status != StatusCode::UNAUTHORIZED || is_intercepted(&response) {
             return self.judge(&response);
         }
         tracing::debug!(stream, "the token is refused: asking for another");
@@ -148,16 +151,20 @@ impl Api {
         let request_id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(plain);
         let envelope = Envelope::of(body);
         let code = plain(&envelope.code);
+        let is_intercepted = is_intercepted(response);
         let wait = || retry_after(headers, SystemTime::now(), self.retry_after_max);
         let refusal = |code| Refusal {
             status: *status,
-            reason: envelope.reason(*status),
+            reason: if is_intercepted { intercepted(*status) } else { envelope.reason(*status) },
+            is_intercepted,
             request_id: request_id.clone(),
             code,
         };
         let kind = match *status {
             StatusCode::BAD_REQUEST => return Ok(Answer::Malformed(refusal(code))),
             StatusCode::PAYLOAD_TOO_LARGE => return Ok(Answer::TooLarge(refusal(code))),
+            // A rule of a firewall that one row meets.
+            _ if is_intercepted => return Ok(Answer::Malformed(refusal(code))),
             StatusCode::UNAUTHORIZED => RemoteErrorKind::Unauthorized { code },
             StatusCode::FORBIDDEN => RemoteErrorKind::Forbidden { code },
             StatusCode::NOT_FOUND => RemoteErrorKind::NotFound {
@@ -173,6 +180,20 @@ impl Api {
         };
         Err(RemoteError { request_id, ..kind.of(Service::LogsIngestion) })
     }
+}
+
+/// Whether a 401 or 403 is that of something in between: what the gateway of Azure answers has an error in it, or its
+/// name for the request.
+fn is_intercepted(response: &Response) -> bool {
+    #[derive(Deserialize)]
+    struct Own {
+        #[serde(rename = "error")]
+        _error: IgnoredAny,
+    }
+    matches!(response.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        && !response.headers.contains_key(REQUEST_ID)
+        && !asks_for_credentials(response)
+        && serde_json::from_slice::<Own>(&response.body).is_err()
 }
 
 /// Whether another success than 204 is Azure's. A proxy or a gateway in between may answer with a page of its own, and
@@ -197,14 +218,21 @@ fn accepted_otherwise(response: &Response) -> Result<(), RemoteError> {
 impl Refusal {
     /// As the failure of any call, with whatever rows.
     pub(super) fn into_error(self) -> RemoteError {
-        let kind = RemoteErrorKind::Refused { status: self.status.as_u16(), code: self.code };
+        let status = self.status.as_u16();
+        let kind = match self.is_intercepted {
+            true => RemoteErrorKind::Intercepted { status },
+            false => RemoteErrorKind::Refused { status, code: self.code },
+        };
         RemoteError { request_id: self.request_id, ..kind.of(Service::LogsIngestion) }
     }
 
-    /// As the fault of the rule, which takes no record.
+    /// As the fault of the rule, which takes no record, or of what stands in front of it.
     pub(super) fn fault_of_rule(&self) -> RemoteError {
         let place = "the data collection rule".to_owned();
-        let kind = RemoteErrorKind::PlaceAtFault { place, code: self.code.clone() };
+        let kind = match self.is_intercepted {
+            true => RemoteErrorKind::Intercepted { status: self.status.as_u16() },
+            false => RemoteErrorKind::PlaceAtFault { place, code: self.code.clone() },
+        };
         RemoteError { request_id: self.request_id.clone(), ..kind.of(Service::LogsIngestion) }
     }
 }

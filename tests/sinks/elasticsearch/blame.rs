@@ -1,14 +1,16 @@
 //! Whose fault a failure is that the words do not tell: the neighbours do.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use ccfd::sinks::{
-    Batch, Partly, Receipt, Sink, SinkError, elasticsearch::ElasticsearchSink, remote::RemoteErrorKind,
-};
+use ccfd::sinks::{Receipt, Sink, elasticsearch::ElasticsearchSink, remote::RemoteErrorKind};
 use serde_json::{Value, json};
 
 use super::{INDEX, batch, batch_of, event, failure, failure_of_all, sink_at};
-use crate::support::{fake::Reply, fake_elastic::Elastic};
+use crate::support::{
+    fake::{Reply, Request},
+    fake_elastic::Elastic,
+    sink::settle_between,
+};
 
 const FOR_EVER: usize = usize::MAX;
 
@@ -67,15 +69,94 @@ async fn an_index_that_takes_not_even_what_it_took_before_is_at_fault() {
 }
 
 #[tokio::test]
-async fn many_rows_that_fail_together_are_not_refused_for_a_lone_witness() {
+async fn many_rows_that_fail_together_are_refused_where_one_that_passed_before_passes_beside_them() {
     let elastic = Elastic::plain();
     let sink = sink_at(elastic.server.url());
     witness(&sink).await;
-    let ids: Vec<String> = (0..30).map(|number| format!("odd-{number}")).collect();
-    ids.iter().for_each(|id| elastic.fail(id, FOR_EVER, 400, "illegal_argument_exception"));
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let kind = failure_of_all(&sink, batch(&ids)).await;
+    fail_all(&elastic, 30, 400, "illegal_argument_exception");
+    let receipt = sink.write(batch_of((0..30).map(|number| event(&odd(number))))).await.unwrap();
+    assert_eq!((receipt.accepted + receipt.already_there, receipt.refused.len()), (0, 30));
+    // Whether all are refused is for the route to judge; that the place is well was asked with a few of them.
+    elastic.fail("*", FOR_EVER, 400, "illegal_argument_exception");
+    let asked = elastic.server.requests_to("_bulk").len();
+    let kind = failure_of_all(&sink, batch_of((0..30).map(|number| event(&format!("other-{number}"))))).await;
     assert!(matches!(kind, RemoteErrorKind::PlaceAtFault { .. }), "{kind}");
+    let lines = elastic.server.requests_to("_bulk")[asked..].iter().map(lines).collect::<Vec<_>>();
+    assert_eq!(lines, [60, 2 * (8 + 1)]);
+}
+
+fn odd(number: usize) -> String {
+    format!("odd-{number}")
+}
+
+fn fail_all(elastic: &Elastic, count: usize, status: u16, error_type: &str) {
+    (0..count).for_each(|number| elastic.fail(&odd(number), FOR_EVER, status, error_type));
+}
+
+fn lines(request: &Request) -> usize {
+    request.content().unwrap().iter().filter(|byte| **byte == b'\n').count()
+}
+
+#[tokio::test]
+async fn however_many_rows_keep_failing_with_a_status_that_may_pass_the_batch_ends_without_them() {
+    for (status, error_type) in
+        [(500, "fail_processor_exception"), (503, "exception"), (408, ""), (429, "http_exception")]
+    {
+        let elastic = Elastic::plain();
+        let sink = sink_at(elastic.server.url());
+        fail_all(&elastic, 12, status, error_type);
+        let good = (0..88).map(|number| event(&format!("good-{number}")));
+        let all = batch_of((0..12).map(|number| event(&odd(number))).chain(good));
+        let became = settle_between(&sink, all, 20, async || pass(5).await).await;
+        let odd: BTreeSet<String> = (0..12).map(odd).collect();
+        assert_eq!((became.there, &became.refused), (88, &odd), "{status}");
+        assert_eq!(elastic.documents(INDEX).len(), 88);
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_may_pass_is_no_rows_fault_where_its_type_is_the_places_own() {
+    for (status, error_type) in [
+        (503, "unavailable_shards_exception"),
+        (503, "process_cluster_event_timeout_exception"),
+        (429, "es_rejected_execution_exception"),
+        (429, "rejected_execution_exception"),
+        (429, "circuit_breaking_exception"),
+        (429, "cluster_block_exception"),
+    ] {
+        let elastic = Elastic::plain();
+        let sink = sink_at(elastic.server.url());
+        elastic.fail("b", FOR_EVER, status, error_type);
+        assert_eq!(failure(&sink, batch(&["a", "b"])).await.1, Some(vec![1]));
+        for _ in 0..20 {
+            pass(20).await;
+            failure_of_all(&sink, batch(&["b"])).await;
+        }
+        elastic.heal();
+        assert_eq!(sink.write(batch(&["b"])).await.unwrap().accepted, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_row_in_doubt_is_refused_beside_one_that_waits_for_its_place() {
+    let elastic = Elastic::plain();
+    let sink = sink_at(elastic.server.url());
+    witness(&sink).await;
+    elastic.fail("waits", FOR_EVER, 503, "unavailable_shards_exception");
+    elastic.fail("bad", FOR_EVER, 400, "never_heard_of_exception");
+    let unfinished = sink.write(batch(&["waits", "bad"])).await.unwrap_err();
+    let partly = unfinished.partly.unwrap();
+    assert_eq!((refused(&partly.receipt), partly.left), (vec![1], vec![0]));
+}
+
+#[tokio::test]
+async fn a_row_longer_than_a_page_is_a_witness_where_no_shorter_one_passed() {
+    let elastic = Elastic::plain();
+    let sink = sink_at(elastic.server.url());
+    let long = event("long").replace("owner", &"x".repeat(100 << 10));
+    sink.write(batch_of([long])).await.unwrap();
+    elastic.fail("b", FOR_EVER, 400, "never_heard_of_exception");
+    assert_eq!(refused(&sink.write(batch(&["b"])).await.unwrap()), [0]);
 }
 
 #[tokio::test]
@@ -84,28 +165,12 @@ async fn a_500_that_lasts_while_others_pass_is_the_rows_and_one_that_ends_is_not
     let sink = sink_at(elastic.server.url());
     elastic.fail("lasts", FOR_EVER, 500, "fail_processor_exception");
     elastic.fail("ends", 9, 500, "fail_processor_exception");
-    let mut left: Batch = batch(&["a", "lasts", "ends", "b"]);
-    let mut refusals = 0;
-    for _ in 0..20 {
-        match sink.write(left.clone()).await {
-            Ok(receipt) => {
-                refusals += receipt.refused.len();
-                break;
-            }
-            Err(unfinished) => {
-                let SinkError::Remote(error) = unfinished.error else { panic!("another error") };
-                assert_eq!(error.kind, RemoteErrorKind::Overloaded { status: 500, retry_after: None });
-                if let Some(Partly { receipt, left: places }) = unfinished.partly.map(|partly| *partly) {
-                    refusals += receipt.refused.len();
-                    let rest = places.iter().map(|place| left.records[*place].clone()).collect();
-                    left = Batch { records: rest, ..left };
-                }
-            }
-        }
-        pass(5).await;
-    }
+    let (error, left) = failure(&sink, batch(&["a", "lasts", "ends", "b"])).await;
+    assert_eq!(error.kind, RemoteErrorKind::Overloaded { status: 500, retry_after: None });
+    assert_eq!(left, Some(vec![1, 2]));
+    let became = settle_between(&sink, batch(&["lasts", "ends"]), 20, async || pass(5).await).await;
     let ids: Vec<String> = elastic.documents(INDEX).into_keys().collect();
-    assert_eq!((refusals, ids.join(" ")), (1, "a b ends".to_owned()));
+    assert_eq!((became.refused.len(), ids.join(" ")), (1, "a b ends".to_owned()));
 }
 
 #[tokio::test]

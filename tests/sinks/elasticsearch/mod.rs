@@ -3,6 +3,7 @@
 mod addresses;
 mod blame;
 mod chaos;
+mod firewall;
 mod happy;
 mod killed;
 mod node;

@@ -64,6 +64,8 @@ struct Rule {
     refused: BTreeSet<String>,
     request: usize,
     chaos: Option<Chaos>,
+    /// What a firewall in front refuses: calls that hold any of these texts.
+    forbidden: Vec<String>,
 }
 
 #[derive(Default)]
@@ -83,15 +85,11 @@ impl Ingestion {
             refused: BTreeSet::new(),
             request: 0,
             chaos: None,
+            forbidden: Vec::new(),
         }));
         let state = rule.clone();
         let server = Fake::start(tls, move |request| {
-            let whim = state
-                .lock()
-                .unwrap()
-                .chaos
-                .as_mut()
-                .map_or(Whim::Well, |chaos| chaos.draw(request.body.len()));
+            let whim = state.lock().unwrap().whim(request);
             whim.answer(|| state.lock().unwrap().answer(request))
         });
         let ingestion = Self { server, rule };
@@ -123,6 +121,11 @@ impl Ingestion {
         self.rule.lock().unwrap().refused.insert(id.to_owned());
     }
 
+    /// A firewall in front answers calls that hold this text with a page of its own and 403.
+    pub fn forbid(&self, text: &str) {
+        self.rule.lock().unwrap().forbidden.push(text.to_owned());
+    }
+
     /// From now on calls meet what is drawn from this seed.
     pub fn unleash(&self, seed: u64) {
         self.rule.lock().unwrap().chaos = Some(Chaos::new(seed));
@@ -139,6 +142,15 @@ impl Ingestion {
 }
 
 impl Rule {
+    /// What becomes of a call, whatever it holds.
+    fn whim(&mut self, request: &Request) -> Whim {
+        let content = request.content().unwrap_or_default();
+        if self.forbidden.iter().any(|text| memchr::memmem::find(&content, text.as_bytes()).is_some()) {
+            return Whim::Page(403);
+        }
+        self.chaos.as_mut().map_or(Whim::Well, |chaos| chaos.draw(request.body.len()))
+    }
+
     fn answer(&mut self, request: &Request) -> Reply {
         self.request += 1;
         let id = format!("00000000-0000-0000-0000-{:012}", self.request);

@@ -35,6 +35,8 @@ struct Node {
     faults: Vec<Fault>,
     /// What `_bulk` requests meet.
     faults_of_writes: Faults,
+    /// What a firewall in front refuses: requests that hold any of these texts.
+    forbidden: Vec<String>,
     /// Path to body: index and component templates.
     templates: BTreeMap<String, Value>,
     auto_ids: usize,
@@ -90,6 +92,11 @@ impl Elastic {
         self.node.lock().unwrap().faults.push(Fault { id, times, status, error_type, reason });
     }
 
+    /// A firewall in front answers `_bulk` requests that hold this text with a page of its own and 403.
+    pub fn forbid(&self, text: &str) {
+        self.node.lock().unwrap().forbidden.push(text.to_owned());
+    }
+
     /// From now on `_bulk` requests that are larger, as sent, meet this; `None` lets all through.
     pub fn limit(&self, limit: Option<(usize, Whim)>) {
         self.node.lock().unwrap().faults_of_writes.limit = limit;
@@ -121,6 +128,10 @@ impl Node {
     fn whim(&mut self, request: &Request) -> Whim {
         if !request.path.ends_with("_bulk") {
             return Whim::Well;
+        }
+        let content = request.content().unwrap_or_default();
+        if self.forbidden.iter().any(|text| memchr::memmem::find(&content, text.as_bytes()).is_some()) {
+            return Whim::Page(403);
         }
         self.faults_of_writes.draw(request.body.len())
     }

@@ -40,6 +40,8 @@ struct State {
     connectors_made: usize,
     /// What runs meet.
     faults_of_writes: Faults,
+    /// What a firewall in front refuses: requests that hold any of these texts.
+    forbidden: Vec<String>,
 }
 
 impl Kibana {
@@ -56,6 +58,7 @@ impl Kibana {
             refused: BTreeMap::new(),
             connectors_made: 0,
             faults_of_writes: Faults::default(),
+            forbidden: Vec::new(),
         }));
         let answering = state.clone();
         let server = Fake::start(tls, move |request| {
@@ -96,6 +99,11 @@ impl Kibana {
         state.indices.get(index).map(Index::documents).unwrap_or_default()
     }
 
+    /// A firewall in front answers runs that hold this text with a page of its own and 403.
+    pub fn forbid(&self, text: &str) {
+        self.state.lock().unwrap().forbidden.push(text.to_owned());
+    }
+
     /// From now on runs whose request is larger meet this; `None` lets all through.
     pub fn limit(&self, limit: Option<(usize, Whim)>) {
         self.state.lock().unwrap().faults_of_writes.limit = limit;
@@ -119,6 +127,12 @@ impl Kibana {
         self.state.lock().unwrap().refused.insert(id.to_owned(), said);
     }
 
+    /// Lets an index go by another name in answers, as the one behind a data stream does once it has rolled over.
+    pub fn roll_over(&self, index: &str, shown: &str) {
+        self.state.lock().unwrap().indices.entry(index.to_owned()).or_default().shown =
+            Some(shown.to_owned());
+    }
+
     /// Refuses every document of an index for this reason (`closed`), or none any more.
     pub fn set_index_fault(&self, index: &str, reason: Option<&str>) {
         self.state.lock().unwrap().indices.entry(index.to_owned()).or_default().fault =
@@ -131,6 +145,10 @@ impl State {
     fn whim(&mut self, request: &Request) -> Whim {
         if !request.path.ends_with("_execute") {
             return Whim::Well;
+        }
+        let content = request.content().unwrap_or_default();
+        if self.forbidden.iter().any(|text| memchr::memmem::find(&content, text.as_bytes()).is_some()) {
+            return Whim::Page(403);
         }
         self.faults_of_writes.draw(request.body.len())
     }

@@ -58,6 +58,8 @@ fn nothing_is_rejected_when_the_index_or_the_cluster_is_at_fault() {
         (429, "es_rejected_execution_exception", "", Fault::Throttled),
         (503, "unavailable_shards_exception", "", Fault::Overloaded(503)),
         (503, "circuit_breaking_exception", "", Fault::Throttled),
+        (429, "rejected_execution_exception", "", Fault::Throttled),
+        (503, "process_cluster_event_timeout_exception", "", Fault::Overloaded(503)),
     ] {
         let answered = verdict(status, kind, reason);
         assert_eq!((&answered.receipt, &answered.left), (&Receipt::default(), &vec![0]), "{kind}");
@@ -78,6 +80,9 @@ fn where_the_words_do_not_tell_the_row_is_in_doubt() {
         ),
         (400, "never_heard_of_exception", "", true, place("never_heard_of_exception")),
         (500, "fail_processor_exception", "", false, Fault::Overloaded(500)),
+        (503, "exception", "", false, Fault::Overloaded(503)),
+        (408, "", "", false, Fault::Overloaded(408)),
+        (429, "http_exception", "", false, Fault::Throttled),
     ] {
         let answered = verdict(status, kind, reason);
         assert_eq!((&answered.receipt, &answered.left), (&Receipt::default(), &vec![]), "{kind}");
