@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use ccfd::{pipeline::policy::Action, sinks::Sink};
+use ccfd::{
+    pipeline::policy::Action,
+    sinks::{Sink, remote::RemoteErrorKind},
+};
 use reqwest::Method;
 use serde_json::json;
 
 use super::{INDEX, NAME, action, batch, failed, ids, runs, sink};
 use crate::support::{
-    fake::Reply,
-    fake_kibana::{AUTHORIZATION, Kibana},
+    fake::{Fate, Reply},
+    fake_kibana::{AUTHORIZATION, Kibana, boom},
     http,
 };
 
@@ -68,6 +71,42 @@ async fn an_index_that_rolls_over_behind_its_name_is_no_edit() {
         json!({ "status": "ok", "connector_id": "c", "data": { "errors": false, "items": [rolled] } });
     kibana.server.script_for("_execute", [Reply::json(200, &answer).into()]);
     assert_eq!(sink.write(batch(&["b"])).await.unwrap().accepted, 1);
+}
+
+/// The next run is carried out, and the look at the connector that follows it fails.
+fn fail_the_look(kibana: &Kibana) {
+    kibana.server.script_for("/connector/", [Fate::Arrives.into(), boom(503, "busy").into()]);
+}
+
+#[tokio::test]
+async fn documents_that_were_taken_are_not_sent_again_when_the_look_after_them_fails() {
+    let kibana = Kibana::plain();
+    let sink = sink(&kibana, "");
+    sink.write(batch(&["a"])).await.unwrap();
+    kibana.roll_over(INDEX, ".ds-openai-audit-logs-000002");
+    fail_the_look(&kibana);
+    let kind = failed(sink.write(batch(&["b", "c"])).await.unwrap_err());
+    assert!(matches!(kind, RemoteErrorKind::Overloaded { status: 503, .. }), "{kind}");
+    // It fails once more, and then shows that they went where they should.
+    kibana.server.script_for("/connector/", [boom(503, "busy").into()]);
+    failed(sink.write(batch(&["b", "c", "d"])).await.unwrap_err());
+    assert_eq!(sink.write(batch(&["b", "c", "d"])).await.unwrap().accepted, 3);
+    assert_eq!(ids(&kibana, INDEX), ["a", "b", "c", "d"]);
+}
+
+#[tokio::test]
+async fn documents_that_went_elsewhere_are_sent_again_even_if_the_look_after_them_failed() {
+    let kibana = Kibana::plain();
+    let sink = sink(&kibana, "");
+    sink.write(batch(&["a"])).await.unwrap();
+    edit(&kibana, "other");
+    fail_the_look(&kibana);
+    failed(sink.write(batch(&["b"])).await.unwrap_err());
+    let kind = failed(sink.write(batch(&["b"])).await.unwrap_err());
+    assert!(kind.to_string().contains("writes to other"), "{kind}");
+    edit(&kibana, INDEX);
+    assert_eq!(sink.write(batch(&["b"])).await.unwrap().accepted, 1);
+    assert_eq!(ids(&kibana, INDEX), ["a", "b"]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use collectors::Response;
+use collectors::{IdHash, Response};
 use http::{Method, StatusCode};
 
 use super::KibanaIndexSink;
@@ -61,7 +61,7 @@ impl<'s> Run<'s> {
     pub(super) async fn all(mut self) -> Result<Receipt, Unfinished> {
         let documents_max = usize::try_from(self.sink.settings.documents_max).unwrap_or(usize::MAX);
         // What is to be sent, the next last.
-        let mut waiting: Vec<Vec<usize>> = vec![(0..self.batch.records.len()).collect()];
+        let mut waiting: Vec<Vec<usize>> = vec![self.unsent().await?];
         while let Some(mut places) = waiting.pop() {
             let fitting = self.documents.fitting(&places, documents_max, self.sink.size.bytes());
             let rest = places.split_off(fitting.min(places.len()));
@@ -88,6 +88,38 @@ impl<'s> Run<'s> {
         }
         self.receipt.refused.append(&mut self.intercepted);
         Ok(self.receipt)
+    }
+
+    /// The places of what is to be sent: all but what an earlier try has sent, if a look at the connector now shows that
+    /// it went where it should.
+    async fn unsent(&mut self) -> Result<Vec<usize>, RemoteError> {
+        let all: Vec<usize> = (0..self.batch.records.len()).collect();
+        let (sent, unsent): (Vec<_>, Vec<_>) = {
+            let unproven = self.sink.unproven();
+            all.into_iter().partition(|place| self.ids(&[*place]).any(|id| unproven.contains(&id)))
+        };
+        if sent.is_empty() {
+            return Ok(unsent);
+        }
+        let looked = self.sink.connector(self.batch.table.source).await;
+        let is_known = match &looked {
+            Ok(_) => {
+                self.receipt.accepted += sent.len() as u64;
+                true
+            }
+            Err(error) => matches!(error.kind, RemoteErrorKind::Settings(_)),
+        };
+        if is_known {
+            let mut unproven = self.sink.unproven();
+            self.ids(&sent).for_each(|id| {
+                unproven.remove(&id);
+            });
+        }
+        looked.map(|_| unsent)
+    }
+
+    fn ids(&self, places: &[usize]) -> impl Iterator<Item = IdHash> {
+        places.iter().filter_map(|place| self.batch.records.get(*place)).map(|record| record.id)
     }
 
     fn has_taken(&self) -> bool {
@@ -196,8 +228,14 @@ impl<'s> Run<'s> {
         let index = outcome.index();
         match outcome.judge(places.len(), self.name()) {
             Verdict::There { already } => {
-                if let Some(index) = index {
-                    self.sink.went_to(self.batch.table.source, index).await?;
+                if let Some(index) = index
+                    && let Err(error) = self.sink.went_to(self.batch.table.source, index).await
+                {
+                    // Elsewhere they are not there; where the look itself failed, another one is to show it.
+                    if !matches!(error.kind, RemoteErrorKind::Settings(_)) {
+                        self.sink.unproven().extend(self.ids(places));
+                    }
+                    return Err(error);
                 }
                 self.receipt.already_there += already as u64;
                 self.receipt.accepted += (places.len() - already) as u64;

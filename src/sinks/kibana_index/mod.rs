@@ -10,11 +10,13 @@ mod execute;
 mod fault;
 mod numbers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use collectors::IdHash;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -46,6 +48,9 @@ pub struct KibanaIndexSink {
     size: RequestSize,
     /// Writes in a row whose answers were not understood.
     unconfirmed: AtomicU32,
+    /// Documents that were written, while it is not known whether their connector writes where it should: the look that
+    /// follows a write from time to time has failed.
+    unproven: std::sync::Mutex<HashSet<IdHash>>,
     /// Whether it was said that documents are sent again.
     told_of_parts: AtomicBool,
 }
@@ -70,6 +75,7 @@ impl KibanaIndexSink {
             connectors: Mutex::default(),
             size: RequestSize::new(body_max, 1),
             unconfirmed: AtomicU32::new(0),
+            unproven: std::sync::Mutex::default(),
             told_of_parts: AtomicBool::new(false),
         }
     }
@@ -115,6 +121,10 @@ impl KibanaIndexSink {
             known.looked = None;
         }
         self.connector(source).await.map(drop)
+    }
+
+    fn unproven(&self) -> MutexGuard<'_, HashSet<IdHash>> {
+        self.unproven.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The answer to a write is not understood. It is no reason to write again at once: first the connector is looked at,

@@ -14,6 +14,8 @@ pub struct Index {
     kept: Vec<(String, Value)>,
     pub id_field: Option<String>,
     pub fault: Option<String>,
+    /// What answers call it, if that is another name.
+    pub shown: Option<String>,
 }
 
 impl Index {
@@ -90,7 +92,8 @@ impl State {
             let reason = format!("[{id}]: version conflict, document already exists (current version [1])");
             return failed(409, json!({ "type": "version_conflict_engine_exception", "reason": reason }));
         }
-        let created = json!({ "create": { "_index": name, "_id": id, "status": 201, "result": "created" } });
+        let shown = index.shown.as_deref().unwrap_or(name);
+        let created = json!({ "create": { "_index": shown, "_id": id, "status": 201, "result": "created" } });
         index.kept.push((id, document));
         created
     }
