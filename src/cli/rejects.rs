@@ -1,5 +1,6 @@
 //! `ccfd rejects`: what could not be delivered, sending it again, and giving it up.
 
+mod batch;
 mod list;
 mod prune;
 mod retry;

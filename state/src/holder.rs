@@ -37,7 +37,7 @@ pub struct Held {
 pub enum NotHeld {
     /// Who holds it: command, process id, since when.
     ByOther(String),
-    /// It could not be asked for, or not be signed.
+    /// It could not be asked for.
     Failed(io::Error),
 }
 
@@ -56,8 +56,14 @@ impl Held {
             }
         }
         let mut held = Self { file };
-        held.sign(command).map_err(NotHeld::Failed)?;
+        // Best effort: on a full disk others do not learn by whom it is held, only that it is.
+        let _ = held.sign(command);
         Ok(held)
+    }
+
+    /// The locked file.
+    pub fn file(&self) -> &File {
+        &self.file
     }
 
     /// Takes the lock of `dir`, waiting at most `wait`; blocks the thread.

@@ -98,3 +98,16 @@ fn one_command_at_a_time_takes_out_of_the_rejects_and_a_stop_ends_it() {
     assert_eq!(listed(&place), ROWS);
     place.run_to(0, &["rejects", "prune", "--all"]);
 }
+
+#[test]
+fn a_record_that_a_kill_had_kept_twice_is_sent_once() {
+    let kibana = Kibana::plain();
+    let place = place(kibana.server.url());
+    let lines: String = (0..250).map(line).collect();
+    // In the same write, and in another one.
+    let again: String = [249, 0].into_iter().map(line).collect();
+    place.write(FILE, &(lines + &again.replace("10:52:05Z", "10:52:06Z")));
+    let ended = place.run_to(0, &["rejects", "retry"]);
+    assert!(ended.stderr.contains("250 records sent: 250 taken and removed"), "{ended:?}");
+    assert_eq!((kibana.documents(INDEX).len(), listed(&place)), (250, 0));
+}

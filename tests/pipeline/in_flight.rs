@@ -1,17 +1,27 @@
 //! Several batches on their way at once, and batches of which a part is settled.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use ccfd::{
-    pipeline::{plan::Plan, progress::RouteState, route::Ended},
+    pipeline::{
+        flight::{Flight, Trying},
+        plan::Plan,
+        poll_now::PollNow,
+        progress::{Progress, RouteState, RouteStatus},
+        route::Ended,
+        shutdown::shutdown,
+        write::Writer,
+    },
     simulator::{List, NewRecord},
+    sinks::Partly,
     tables,
 };
+use collectors::{IdHash, Record};
 
 use crate::support::{
     route::{RouteRig, Running, START, pass, records},
-    sink::Answer,
+    sink::{Answer, SpySink},
     time::BEGIN,
 };
 
@@ -165,4 +175,25 @@ async fn what_does_not_depend_on_a_batch_that_is_given_up_is_committed() {
     assert_eq!(rig.checkpoint().await.map(|checkpoint| checkpoint.delivered), Some(written));
     assert!(matches!(rig.run().await, Ended::ReadAll));
     assert_eq!(rig.sink.seen().doubled(), 0);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_given_up_says_what_of_it_is_settled() {
+    let sink = Arc::new(SpySink::new("a"));
+    sink.script([Answer::PartlyFull(3)]);
+    let trying = Trying {
+        progress: Progress::new(RouteStatus::default(), Arc::default()),
+        poll_now: PollNow::default(),
+        ends: true,
+    };
+    let writer = Writer { connector: "acme".into(), table: &tables::AUDIT_LOGS, sink, trying };
+    let record = |number: i64| {
+        let id = format!("audit_log-{number}");
+        let raw = format!(r#"{{"id":"{id}","effective_at":{BEGIN}}}"#);
+        Record::new(Bytes::from(raw), BEGIN, IdHash::of(&id), None)
+    };
+    let (_sender, stop) = shutdown();
+    let written = writer.write((0..5).map(record).collect(), &mut Flight::default().begin(), &stop).await;
+    let Partly { receipt, left } = *written.unwrap_err().partly.unwrap();
+    assert_eq!((receipt.accepted, left), (3, vec![3, 4]));
 }

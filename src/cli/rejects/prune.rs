@@ -52,11 +52,14 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
         false => Turn::take(config, "ccfd rejects prune")?,
     };
     let mut count = 0;
-    for path in all_files(config)? {
+    let mut seen = HashSet::new();
+    // A file may have got another name meanwhile: the newer copies take the place of the older ones.
+    while let Some(path) = all_files(config)?.into_iter().find(|path| !seen.contains(path)) {
         count += which.file(&path, arguments.dry_run).or_else(|error| {
             let gone = is_gone(&error).then_some(0);
             gone.ok_or_else(|| error.context(format!("cannot work on {}", path.display())))
         })?;
+        seen.insert(path);
     }
     if arguments.json {
         let name = if arguments.dry_run { "matching" } else { "removed" };

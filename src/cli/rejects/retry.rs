@@ -7,11 +7,16 @@ use std::{
 };
 
 use clap::Args;
-use collectors::{Clock, Record, TimeField};
+use collectors::{Clock, IdHash, Record, TimeField};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::{Filter, files, turn::Turn};
+use super::{
+    Filter,
+    batch::{self, Batch},
+    files,
+    turn::Turn,
+};
 use crate::{
     cli::{
         Context,
@@ -35,7 +40,7 @@ use crate::{
         write::{GivenUp, Writer},
     },
     redact::Redaction,
-    sinks::{Cut, Partly, Receipt, Redelivery, Sink},
+    sinks::{Cut, Partly, Receipt},
     tables::{self, Table},
 };
 
@@ -51,9 +56,8 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Records and bytes of one write to a sink that does not know what it has: so much may stand there twice after a kill.
-const REPEATABLE_RECORDS: usize = 100;
-const REPEATABLE_BYTES: usize = 256 << 10;
+/// Records of which it is remembered that they were taken: 16 bytes each, and what a set takes.
+const REMEMBERED_MAX: usize = 500_000;
 
 /// What became of them.
 #[derive(Default)]
@@ -83,6 +87,7 @@ pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::
         batch: None,
         taking: None,
         has_taken: false,
+        taken: HashSet::new(),
     };
     for path in paths {
         match retry.file(&path) {
@@ -99,29 +104,6 @@ pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::
     retry.conclude(None)
 }
 
-/// Records of one route that go into one write.
-struct Batch {
-    route: String,
-    sink: String,
-    connector: Arc<str>,
-    table: &'static Table,
-    places: Vec<Place>,
-    records: Vec<Record>,
-    bytes: usize,
-}
-
-impl Batch {
-    fn is_full(&self, sink: &dyn Sink) -> bool {
-        let full = sink.batch_bytes();
-        match sink.redelivery() {
-            Redelivery::Harmless => self.bytes >= full,
-            Redelivery::Repeats => {
-                self.records.len() >= REPEATABLE_RECORDS || self.bytes >= full.min(REPEATABLE_BYTES)
-            }
-        }
-    }
-}
-
 struct Retry<'a> {
     runtime: Runtime,
     assembly: Arc<Assembly>,
@@ -135,6 +117,8 @@ struct Retry<'a> {
     taking: Option<Arc<Taking>>,
     /// Whether lines of it are marked as taken.
     has_taken: bool,
+    /// What was taken of it. A kill between keeping a record and the commit has it kept twice.
+    taken: HashSet<IdHash>,
 }
 
 /// Why a file is not read to its end.
@@ -157,6 +141,7 @@ impl Retry<'_> {
     fn file(&mut self, path: &Path) -> Result<(), Break> {
         let Some(taking) = Taking::open(path)?.map(Arc::new) else { return Ok(()) };
         (self.taking, self.has_taken) = (Some(taking.clone()), false);
+        self.taken.clear();
         let mut done = taking.read(|key, place, kept| self.gather(key, place, &kept)).map(|seen| {
             self.has_taken |= seen.taken > 0;
         });
@@ -189,26 +174,17 @@ impl Retry<'_> {
             self.counts.not_sendable += 1;
             return Ok(());
         };
-        let fits = |batch: &Batch| {
-            batch.route == kept.route
-                && batch.connector.as_ref() == kept.connector
-                && batch.table.name == table.name
-        };
-        if self.batch.as_ref().is_some_and(|batch| !fits(batch) || batch.is_full(&*sink)) {
+        let name = batch::named_by(kept);
+        if self.taken.contains(&name) {
+            return self.mark(&[place]);
+        }
+        if self.batch.as_mut().is_some_and(|batch| batch.has(name, place)) {
+            return Ok(());
+        }
+        if self.batch.as_ref().is_some_and(|batch| !batch.is_for(kept) || batch.is_full(&*sink)) {
             self.write()?;
         }
-        let batch = self.batch.get_or_insert_with(|| Batch {
-            route: kept.route.to_owned(),
-            sink: kept.sink().to_owned(),
-            connector: kept.connector.into(),
-            table,
-            places: Vec::new(),
-            records: Vec::new(),
-            bytes: 0,
-        });
-        batch.bytes += record.raw.len();
-        batch.places.push(place);
-        batch.records.push(record);
+        self.batch.get_or_insert_with(|| Batch::of(kept, table)).add(name, record, place);
         Ok(())
     }
 
@@ -271,17 +247,27 @@ impl Retry<'_> {
             not_taken.extend(were_cut);
         }
         let taken = batch.places.iter().enumerate().filter(|(place, _)| !not_taken.contains(place));
-        let taken: Vec<Place> = taken.map(|(_, place)| *place).collect();
-        if let Some(taking) = &self.taking {
-            self.has_taken |= !taken.is_empty();
-            taking.take(&taken)?;
+        let taken: Vec<Place> = taken.flat_map(|(_, places)| places).copied().collect();
+        self.mark(&taken)?;
+        if self.taken.len() > REMEMBERED_MAX {
+            self.taken.clear();
         }
+        self.taken
+            .extend(batch.known.iter().filter(|(_, at)| !not_taken.contains(at)).map(|(name, _)| *name));
         copied?;
         match failure {
             Some(failure) => Err(Break::Failed(failure)),
             None if self.stop.is_requested() => Err(Break::Stopped),
             None => Ok(()),
         }
+    }
+
+    fn mark(&mut self, places: &[Place]) -> Result<(), Break> {
+        if let Some(taking) = &self.taking {
+            taking.take(places)?;
+            self.has_taken |= !places.is_empty();
+        }
+        Ok(())
     }
 
     /// What is cut now was not cut before: a whole copy goes where a route would put it.

@@ -37,6 +37,8 @@ impl Turn {
             NotHeld::ByOther(holder) => anyhow!("{holder} works on the rejects: wait until it has ended"),
             NotHeld::Failed(error) => anyhow!(error).context(format!("cannot lock {}", path.display())),
         })?;
+        let given = rejects.metadata().and_then(|owned| kept::give_to_owner_of(held.file(), &owned));
+        given.with_context(|| format!("cannot give {} to its owner", path.display()))?;
         for dir in &dirs {
             kept::remove_unfinished(dir).with_context(|| format!("cannot clear up {}", dir.display()))?;
         }

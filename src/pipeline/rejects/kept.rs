@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, BufWriter, ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use collectors::IdHash;
@@ -169,7 +169,9 @@ struct Written {
 
 fn write_left(new: &Path, file: &File, chosen: &HashSet<Key>) -> io::Result<Written> {
     let mut options = OpenOptions::new();
-    let mut left = BufWriter::new(options.write(true).create(true).truncate(true).mode(0o600).open(new)?);
+    let out = options.write(true).create(true).truncate(true).mode(0o600).open(new)?;
+    give_to_owner_of(&out, &file.metadata()?)?;
+    let mut left = BufWriter::new(out);
     let mut written = Written { lines: 0, removed: 0 };
     each_line(file, |_, line| {
         if is_taken(line) {
@@ -185,6 +187,15 @@ fn write_left(new: &Path, file: &File, chosen: &HashSet<Key>) -> io::Result<Writ
     })?;
     left.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     Ok(written)
+}
+
+/// Gives a new file to whom another one belongs: what root wrote anew the daemon could not open any more.
+pub fn give_to_owner_of(new: &File, other: &Metadata) -> io::Result<()> {
+    let own = new.metadata()?;
+    if (own.uid(), own.gid()) == (other.uid(), other.gid()) {
+        return Ok(());
+    }
+    fchown(new, Some(other.uid()), Some(other.gid()))
 }
 
 /// The name of a file that is being written anew. A kill leaves it behind; the next one to do so begins it again.

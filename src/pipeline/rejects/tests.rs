@@ -1,6 +1,7 @@
 use std::{
     fs,
     io::Write as _,
+    os::unix::fs::{MetadataExt as _, chown},
     sync::mpsc::{RecvTimeoutError, channel},
     time::Duration,
 };
@@ -189,6 +190,20 @@ async fn from_a_file_that_is_gone_nothing_is_removed_and_what_a_kill_left_beside
 }
 
 #[tokio::test]
+async fn a_file_that_root_writes_anew_stays_its_owners() {
+    let dir = tempfile::tempdir().unwrap();
+    let rejects = open(dir.path(), BYTES_MAX);
+    rejects.keep(vec![reject(b"1"), reject(b"2")]).await.unwrap();
+    if chown(rejects.path(), Some(12_345), Some(12_346)).is_err() {
+        eprintln!("left out: only root gives a file away");
+        return;
+    }
+    kept::remove(rejects.path(), &[keys(rejects.path())[0].0].into()).unwrap();
+    let found = fs::metadata(rejects.path()).unwrap();
+    assert_eq!((found.uid(), found.gid(), found.mode() & 0o777), (12_345, 12_346, 0o600));
+}
+
+#[tokio::test]
 async fn copies_wait_with_their_turn_over_for_whoever_writes_the_older_ones_anew() {
     let dir = tempfile::tempdir().unwrap();
     let rejects = open(dir.path(), BYTES_MAX);
@@ -204,7 +219,7 @@ async fn copies_wait_with_their_turn_over_for_whoever_writes_the_older_ones_anew
     }
     // The older ones are being written anew, as `ccfd rejects prune` does it: read, and not yet in their place.
     let (file, lock) = kept::locked(&older).unwrap();
-    let of_prune = keys(&older);
+    let (of_prune, written) = (keys(&older), fs::read(&older).unwrap());
     let turned = std::thread::spawn({
         let rejects = rejects.clone();
         move || {
@@ -221,7 +236,7 @@ async fn copies_wait_with_their_turn_over_for_whoever_writes_the_older_ones_anew
     // Given the time to go wrong.
     std::thread::sleep(Duration::from_millis(100));
     let new = older.with_extension("new");
-    fs::copy(&older, &new).unwrap();
+    fs::write(&new, written).unwrap();
     fs::rename(&new, &older).unwrap();
     drop((file, lock));
     let gone = turned.join().unwrap();
