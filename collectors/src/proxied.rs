@@ -15,6 +15,31 @@ pub(crate) fn environment_has_proxy() -> bool {
     cfg!(not(target_os = "linux")) || VARIABLES.iter().any(named)
 }
 
+/// Whether the environment keeps requests to a host from its proxies in one of the forms that other programs know and the
+/// library does not: `*` for addresses, too, `*.example.com`, `example.com:443`.
+pub(crate) fn is_excepted(url: &Url) -> bool {
+    let list = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy"));
+    list.is_ok_and(|list| excepts(&list, url))
+}
+
+fn excepts(list: &str, url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    list.split([',', ' ']).any(|entry| {
+        let (name, port) = match entry.rsplit_once(':') {
+            // The colons of an IPv6 address are in brackets where a port follows.
+            Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
+            Some(_) | None => (entry, None),
+        };
+        let is_port = port.is_none_or(|port| port.parse().ok() == url.port_or_known_default());
+        if name == "*" {
+            return is_port;
+        }
+        let name = name.strip_prefix('*').unwrap_or(name).trim_start_matches('.').to_ascii_lowercase();
+        let is_below = |host: &str| host.strip_suffix(&*name).is_some_and(|rest| rest.ends_with('.'));
+        is_port && !name.is_empty() && (host == name || is_below(host))
+    })
+}
+
 /// Whether a host is this very machine, or answers for it on its own link, as a cloud's metadata service does: what is sent
 /// there reaches nobody else, and through a proxy it would.
 pub(crate) fn is_local(url: &Url) -> bool {
@@ -44,6 +69,33 @@ mod tests {
 
     fn local(url: &str) -> bool {
         is_local(&url.parse().expect("a URL"))
+    }
+
+    #[test]
+    fn a_host_is_kept_from_proxies_in_every_form_that_is_in_use() {
+        let excepted = |list: &str, url: &str| excepts(list, &url.parse().expect("a URL"));
+        let url = "https://api.example.com/v1";
+        for list in [
+            "*",
+            "api.example.com",
+            "API.Example.com",
+            ".example.com",
+            "*.example.com",
+            "example.com:443",
+            "other.example, *.example.com",
+            "other.example api.example.com",
+        ] {
+            assert!(excepted(list, url), "{list}");
+        }
+        for list in
+            ["", ",", "*.", ".", "ample.com", "api.example.com:8443", "*.api.example.com", "10.0.0.0/8"]
+        {
+            assert!(!excepted(list, url), "{list}");
+        }
+        for list in ["*", "10.1.2.3", "10.1.2.3:9200"] {
+            assert!(excepted(list, "https://10.1.2.3:9200/"), "{list}");
+        }
+        assert!(excepted("[fd00::1]:9200", "https://[fd00::1]:9200/"));
     }
 
     #[test]

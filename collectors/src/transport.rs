@@ -13,7 +13,7 @@ use crate::{
     names::Names,
     newest_date,
     observed::Watched,
-    proxied::{environment_has_proxy, exposes_key, is_local},
+    proxied::{environment_has_proxy, exposes_key, is_excepted, is_local},
     tls,
 };
 
@@ -31,6 +31,9 @@ pub enum TransportError {
     Unreachable(String),
     /// Nobody who is trusted has signed the certificate of the other side. The text names the host.
     Untrusted(String),
+    /// An answer had begun, and its body took longer than a request may: that of a shorter one might have been whole. The text
+    /// is as above.
+    TooSlow(String),
     /// The body outgrew the limit.
     TooLarge {
         /// The limit.
@@ -190,9 +193,11 @@ impl Http {
         Ok(Self { client, direct: OnceLock::new(), uses_proxy, settings: settings.clone() })
     }
 
-    /// The client for a request: what this machine answers itself is asked past every proxy.
+    /// The client for a request: what this machine answers itself is asked past every proxy, and past those of the
+    /// environment what that excepts.
     fn client(&self, url: &Url) -> Result<&reqwest::Client, String> {
-        if !self.uses_proxy || !is_local(url) {
+        let is_direct = || is_local(url) || (self.settings.proxy.is_none() && is_excepted(url));
+        if !self.uses_proxy || !is_direct() {
             return Ok(&self.client);
         }
         if let Some(direct) = self.direct.get() {
@@ -255,7 +260,13 @@ impl Http {
             return Err(too_large.into());
         }
         let mut body = BytesMut::with_capacity(announced);
-        while let Some(chunk) = response.chunk().await.map_err(|error| failed(&mut watched, error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| {
+            let is_slow = error.is_timeout() && !body.is_empty();
+            match failed(&mut watched, error) {
+                TransportError::Unreachable(why) if is_slow => TransportError::TooSlow(why),
+                other => other,
+            }
+        })? {
             watched.received(chunk.len());
             if body.len() + chunk.len() > body_max {
                 watched.outgrew();
@@ -268,7 +279,9 @@ impl Http {
         let response = Response { status: response.status(), headers, body: fitted(body) };
         Ok(response.decoded(body_max).map_err(|error| match error {
             TransportError::Unreachable(why) => unreachable(&why),
-            TransportError::Untrusted(_) | TransportError::TooLarge { .. } => error,
+            TransportError::Untrusted(_) | TransportError::TooSlow(_) | TransportError::TooLarge { .. } => {
+                error
+            }
         })?)
     }
 }

@@ -144,3 +144,20 @@ fn a_proxy_gets_the_password_from_where_it_is_kept_and_nobody_else_does() {
     let ended = place.run_to(3, &["check"]);
     assert!(ended.stdout.contains("secret file ./proxy can be read by everyone"), "{}", ended.stdout);
 }
+
+/// Of a name that nobody has: who is not asked by way of the proxy is not reached.
+#[test]
+fn what_the_environment_excepts_in_any_usual_form_reaches_no_proxy() {
+    let asked = |excepted: &str| {
+        let proxy = says("502 Bad Gateway");
+        let place = Place::new("https://api.example.invalid/v1")
+            .with("HTTPS_PROXY", &proxy.url())
+            .with("NO_PROXY", excepted);
+        place.run(&["check"]);
+        !proxy.seen().is_empty()
+    };
+    assert!(asked("*.other.invalid") && asked("api.example.invalid:8443"));
+    for excepted in ["*.example.invalid", "api.example.invalid:443", "*"] {
+        assert!(!asked(excepted), "{excepted}");
+    }
+}
