@@ -188,6 +188,7 @@ impl Client {
         let response = sent.map_err(|error| match error {
             TransportError::Unreachable(reason) => CollectErrorKind::Unreachable(reason),
             TransportError::Untrusted(reason) => CollectErrorKind::Untrusted(reason),
+            TransportError::TooSlow(reason) => CollectErrorKind::TooSlow(reason),
             TransportError::TooLarge { bytes_max } => CollectErrorKind::TooLarge { bytes_max },
         })?;
         self.observe_date(&response.headers);

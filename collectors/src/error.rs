@@ -20,6 +20,9 @@ pub enum CollectErrorKind {
     /// The certificate that the other side shows is signed by nobody who is trusted.
     #[error("no answer: {0}")]
     Untrusted(String),
+    /// An answer that came so slowly that the time for a request ended within its body.
+    #[error("an answer that was not whole in time: {0}")]
+    TooSlow(String),
     /// The service cannot answer now (408, 409, 5xx, or any status with `x-should-retry: true`).
     #[error("the service cannot answer now (status {status})")]
     Overloaded {

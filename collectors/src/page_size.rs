@@ -27,7 +27,7 @@ impl PageSize {
         self.limit
     }
 
-    /// An answer was larger than a body may be: half as many are asked for. False when it was a single record.
+    /// An answer was larger than a body may be, or slower than a request: half as many are asked for. False when it was a single record.
     pub fn halve(&mut self) -> bool {
         self.answered = 0;
         let can = self.limit > 1;

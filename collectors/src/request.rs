@@ -183,6 +183,20 @@ impl Walk {
                 }
                 halved
             }
+            // A bad moment of the network, or a page that never comes whole in time: with the same limit it would not for ever.
+            CollectErrorKind::TooSlow(_) => {
+                self.doubts.repeats_once(&request.query, Doubt::Failed) || {
+                    let halved = self.size.halve();
+                    if halved {
+                        let limit = self.size.limit();
+                        tracing::info!(
+                            limit,
+                            "answers take longer than the timeout, asking for fewer records"
+                        );
+                    }
+                    halved
+                }
+            }
             kind if is_about_cursor(kind) && self.asks_with_cursor(task, &reading) => {
                 // Gateways answer 404, too: only where the list answers without the cursor is it about the cursor.
                 let witness = self.list.newest(1);

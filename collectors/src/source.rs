@@ -83,7 +83,7 @@ impl Source {
     }
 }
 
-/// The newest page of a list; of fewer records where a full one is larger than a body may be.
+/// The newest page of a list; of fewer records where a full one is larger than a body may be, or too slow.
 pub(crate) async fn ask(client: &Client, list: &List) -> Result<Answer, CollectError> {
     let (mut size, mut repeats) = (PageSize::default(), 0);
     loop {
@@ -97,7 +97,7 @@ pub(crate) async fn ask(client: &Client, list: &List) -> Result<Answer, CollectE
         };
         repeats += 1;
         let again = match error.kind {
-            CollectErrorKind::TooLarge { .. } => size.halve(),
+            CollectErrorKind::TooLarge { .. } | CollectErrorKind::TooSlow(_) => size.halve(),
             // What stands between may answer like this for a moment.
             CollectErrorKind::NotFound => repeats <= REPEATED_AT_ONCE,
             _ => false,

@@ -20,7 +20,9 @@ impl Outcome {
     pub fn of(sent: &Result<Response, TransportError>) -> Self {
         match sent {
             Ok(response) => Self::Answered(response.status.as_u16()),
-            Err(TransportError::Unreachable(_) | TransportError::Untrusted(_)) => Self::Unreachable,
+            Err(
+                TransportError::Unreachable(_) | TransportError::TooSlow(_) | TransportError::Untrusted(_),
+            ) => Self::Unreachable,
             Err(TransportError::TooLarge { .. }) => Self::TooLarge,
         }
     }

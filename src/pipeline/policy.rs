@@ -195,6 +195,9 @@ fn collect(kind: &CollectErrorKind) -> Judgement {
             back_off("check network, DNS, proxy, firewall and certificates to the base URL")
         }
         CollectErrorKind::Untrusted(_) => back_off(UNTRUSTED),
+        CollectErrorKind::TooSlow(_) => back_off(
+            "even a short answer takes longer than the collector's timeout: raise it, or look why the way is slow",
+        ),
         CollectErrorKind::Overloaded { retry_after, .. } => {
             wait(*retry_after, "the service recovers by itself")
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ccfd::simulator::List;
-use collectors::{Cursor, Step, Task};
+use collectors::{Cursor, Step, Task, TransportError};
 
 use super::for_both_lists;
 use crate::support::{
@@ -31,6 +31,22 @@ async fn history_holds_little(list: List) {
         rig.commit(*page);
     }
     assert!(pages > 150, "{pages} pages");
+    rig.assert_conserved(list);
+}
+
+/// No page of more than 25 records is whole in time, as on a slow line.
+async fn slow_line(list: List) {
+    let mut rig = Rig::new(list, options(list, 1_000, "ties,shuffle", 4), BEGIN - 8 * DAY);
+    rig.tamper(|target| {
+        let limit = target.split("limit=").nth(1).and_then(|rest| rest.split('&').next());
+        match limit.and_then(|limit| limit.parse::<usize>().ok()) {
+            Some(limit) if limit > 25 => Err(TransportError::TooSlow("operation timed out".to_owned())),
+            Some(_) | None => Ok(target.to_owned()),
+        }
+    });
+    let mut reader = rig.reader().await;
+    rig.read_to_idle(&mut reader).await;
+    assert!(rig.errors.is_empty(), "{:?}", rig.errors);
     rig.assert_conserved(list);
 }
 
@@ -82,6 +98,7 @@ async fn long_run(list: List) {
 }
 
 for_both_lists! {
+    pages_that_are_never_whole_in_time_are_asked_for_in_smaller_ones = slow_line();
     reading_history_holds_no_more_than_the_boundary_second = history_holds_little();
     a_long_run_keeps_a_small_cursor_and_never_unsettles = long_run();
 }

@@ -1,9 +1,9 @@
 //! Answers as HTTP allows them and few servers send them.
 
-use std::io::Write;
+use std::{io::Write, time::Duration};
 
 use bytes::Bytes;
-use collectors::{Http, Transport};
+use collectors::{Http, HttpSettings, Transport, TransportError};
 use flate2::{Compression, write::GzEncoder};
 use http::{HeaderMap, Method};
 
@@ -105,4 +105,19 @@ async fn a_write_whose_connection_breaks_is_left_to_the_sink_to_repeat() {
         assert!(refusal(sent).contains("closed before message completed"));
     }
     assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_whole_in_time_is_told_from_none() {
+    let cut = |bytes: usize| {
+        let whole = answer("", BODY.as_bytes());
+        let part = whole[..whole.len() - BODY.len() + bytes].to_vec();
+        Raw::start(move |_| Answer::Bytes(part.clone()))
+    };
+    let settings = HttpSettings { timeout: Duration::from_millis(200), ..settings() };
+    let (slow, silent) = (cut(9), cut(0));
+    let asked = ask(&settings, &slow.url()).await;
+    assert!(matches!(asked, Err(TransportError::TooSlow(_))), "{asked:?}");
+    let asked = ask(&settings, &silent.url()).await;
+    assert!(matches!(asked, Err(TransportError::Unreachable(_))), "{asked:?}");
 }

@@ -28,6 +28,7 @@ pub fn meaning(kind: &CollectErrorKind) -> Meaning {
     match kind {
         CollectErrorKind::Unreachable(_)
         | CollectErrorKind::Untrusted(_)
+        | CollectErrorKind::TooSlow(_)
         | CollectErrorKind::Overloaded { .. }
         | CollectErrorKind::Malformed(_)
         | CollectErrorKind::Unreadable(_)

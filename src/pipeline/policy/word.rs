@@ -53,6 +53,7 @@ fn collect(kind: &CollectErrorKind) -> &'static str {
     match kind {
         CollectErrorKind::Unreachable(_) => "unreachable",
         CollectErrorKind::Untrusted(_) => "untrusted",
+        CollectErrorKind::TooSlow(_) => "too_slow",
         CollectErrorKind::Overloaded { .. } => "overloaded",
         CollectErrorKind::Throttled { .. } => "throttled",
         CollectErrorKind::OutOfMoney { .. } => "out_of_money",

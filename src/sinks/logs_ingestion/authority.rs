@@ -47,7 +47,9 @@ impl Authority {
         let response = match last {
             // Nothing came back, nor was anything sent: the library does not take the settings.
             None => return entra(RemoteErrorKind::Settings("`auth` cannot be used as it is".to_owned())),
-            Some(Err(TransportError::Unreachable(why))) => return entra(RemoteErrorKind::Unreachable(why)),
+            Some(Err(TransportError::Unreachable(why) | TransportError::TooSlow(why))) => {
+                return entra(RemoteErrorKind::Unreachable(why));
+            }
             Some(Err(TransportError::Untrusted(why))) => return entra(RemoteErrorKind::Untrusted(why)),
             Some(Err(TransportError::TooLarge { bytes_max })) => {
                 return entra(RemoteErrorKind::NotUnderstood(format!("more than {bytes_max} bytes")));
