@@ -36,7 +36,8 @@ fn excepts(list: &str, url: &Url) -> bool {
         }
         let name = name.strip_prefix('*').unwrap_or(name).trim_start_matches('.').to_ascii_lowercase();
         let is_below = |host: &str| host.strip_suffix(&*name).is_some_and(|rest| rest.ends_with('.'));
-        is_port && !name.is_empty() && (host == name || is_below(host))
+        let is_itself = host == name && !entry.starts_with("*.");
+        is_port && !name.is_empty() && (is_itself || is_below(host))
     })
 }
 
