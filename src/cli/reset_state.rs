@@ -9,13 +9,14 @@ use super::{
     exit::Exit,
     keeper::Keeper,
     logging,
-    text::{asked, grouped, print_json, say},
+    text::{asked, grouped, print_json, say, span},
     time::Time,
 };
 use crate::{
     config::{Config, Start},
     daemon::checkpoints::{Named, ResetWanted},
     moment::shown,
+    pipeline::checkpoint::Checkpoint,
 };
 
 #[derive(Debug, Args)]
@@ -70,12 +71,8 @@ async fn reset_with(keeper: &Keeper, config: &Config, arguments: &Arguments) -> 
         return Ok(Exit::Done);
     }
     for Named { name, checkpoint } in &found {
-        let settled = checkpoint.walks.first().map_or(checkpoint.start, |walk| walk.settled);
-        say(format_args!(
-            "{name}: everything before {} is delivered, {} records so far",
-            shown(settled),
-            grouped(checkpoint.delivered)
-        ));
+        let records = grouped(checkpoint.delivered);
+        say(format_args!("{name}: {}, {records} records so far", standing(checkpoint)));
     }
     say(format_args!("then: {}", outlook(config, arguments, to)));
     if arguments.dry_run || !(arguments.yes || asked("remove?")?) {
@@ -85,6 +82,18 @@ async fn reset_with(keeper: &Keeper, config: &Config, arguments: &Arguments) -> 
     let removed = keeper.reset(config, &ResetWanted { dry_run: false, ..look }).await?;
     print_json(&removed)?;
     Ok(Exit::Done)
+}
+
+/// How far a route has come, or a backfill, whose windows are not read one after the other.
+fn standing(checkpoint: &Checkpoint) -> String {
+    match checkpoint.remaining_seconds().filter(|_| !checkpoint.walks.is_empty()) {
+        Some(0) => "finished".to_owned(),
+        Some(left) => format!("{} of its window still to read", span(left)),
+        None => {
+            let settled = checkpoint.walks.first().map_or(checkpoint.start, |walk| walk.settled);
+            format!("everything before {} is delivered", shown(settled))
+        }
+    }
 }
 
 fn outlook(config: &Config, arguments: &Arguments, to: Option<i64>) -> String {
@@ -99,7 +108,10 @@ fn outlook(config: &Config, arguments: &Arguments, to: Option<i64>) -> String {
 
 fn start_in_words(start: &Start) -> String {
     match start {
-        Start::LookBack(back) => format!("{} before it", humantime::format_duration(*back)),
+        Start::LookBack(back) => {
+            let back = humantime::format_duration(*back).to_string();
+            format!("{} before it", back.replace("days", "d").replace("day", "d"))
+        }
         Start::All => "the oldest record".to_owned(),
         Start::At(time) => shown(time.timestamp()),
     }

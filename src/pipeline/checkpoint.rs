@@ -21,11 +21,14 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Of windows that are read once: how many seconds are not settled yet.
+    /// Of windows that are read once: how many seconds are not settled yet. Where tenant-scoped events are read besides, a second
+    /// counts half for each list.
     pub fn remaining_seconds(&self) -> Option<i64> {
         let left =
             |walk: &Cursor| walk.until.map(|until| if walk.finished { 0 } else { until + 1 - walk.settled });
-        self.walks.iter().map(left).sum()
+        let left: i64 = self.walks.iter().map(left).sum::<Option<_>>()?;
+        let has_tenant_events = self.walks.iter().any(|walk| walk.tenant_only);
+        Some(if has_tenant_events { (left + 1) / 2 } else { left })
     }
 }
 
@@ -103,6 +106,25 @@ mod tests {
         assert_eq!((changed.what, changed.now.as_str()), ("project", "proj_b"));
         assert_eq!(identity(None).change_to(&identity(Some("proj_b"))), None);
         assert_eq!(identity(Some("proj_a")).change_to(&identity(None)), None);
+    }
+
+    #[test]
+    fn tenant_scoped_events_do_not_make_a_window_longer() {
+        let window = |tenant_only| Cursor { tenant_only, ..Cursor::begin(1_000, Some(1_099), false) };
+        let mut checkpoint = Checkpoint {
+            identity: identity(None),
+            start: 1_000,
+            walks: vec![window(false), window(true)],
+            delivered: 0,
+            last_record: None,
+        };
+        assert_eq!(checkpoint.remaining_seconds(), Some(100));
+        checkpoint.walks[0].finished = true;
+        assert_eq!(checkpoint.remaining_seconds(), Some(50));
+        checkpoint.walks[1].settled = 1_099;
+        assert_eq!(checkpoint.remaining_seconds(), Some(1), "until nothing is left");
+        checkpoint.walks[1].finished = true;
+        assert_eq!(checkpoint.remaining_seconds(), Some(0));
     }
 
     #[test]

@@ -23,6 +23,16 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
+fn a_finished_backfill_is_named_as_one() {
+    let (_api, place) = collected();
+    place.run_to(0, &["backfill", "--collector", "acme-audit", "--sink", "local", "--from", "30d"]);
+    let ended = place.run_to(0, &[&WORDS[..], &["--dry-run"]].concat());
+    let said = |line: &str, words: &str| line.contains("/backfill/") && line.contains(words);
+    assert!(ended.stderr.lines().any(|line| said(line, ": finished, 0 records")), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the collector's start: 7d before it"), "{}", ended.stderr);
+}
+
+#[test]
 fn without_a_terminal_nobody_can_be_asked() {
     let (_api, place) = collected();
     let ended = place.run_to(2, &WORDS);
