@@ -20,7 +20,7 @@ pub struct Anchors(Vec<Anchor>);
 
 /// How many of the newest are kept however close they lie.
 const NEWEST_KEPT: usize = 3;
-/// How many older than the settled point are kept however close they lie.
+/// How many older than the watermark are kept however close they lie.
 const SETTLED_KEPT: usize = 3;
 /// The gap that dropping an anchor leaves is at most this part of its age.
 const GAP_OF_AGE: i64 = 2;
@@ -54,9 +54,9 @@ impl Anchors {
         self.0.retain(|anchor| anchor != gone);
     }
 
-    /// Thins the list out: all of the newest, some just before `settled`, and of the rest as few as leave no wide gap. An anchor
+    /// Thins the list out: all of the newest, some just before `watermark`, and of the rest as few as leave no wide gap. An anchor
     /// may go only if its neighbours stay close for their age, so that there are always some of every age.
-    pub fn thin(&mut self, settled: i64) {
+    pub fn thin(&mut self, watermark: i64) {
         let Some(newest) = self.0.first().map(|anchor| anchor.second) else {
             return;
         };
@@ -64,13 +64,13 @@ impl Anchors {
         let mut of_settled = 0;
         let mut anchors = self.0.drain(..).peekable();
         while let Some(anchor) = anchors.next() {
-            let is_settled = anchor.second < settled;
+            let is_before_watermark = anchor.second < watermark;
             let neighbours = kept.last().zip(anchors.peek());
             let is_spare = neighbours.is_some_and(|(later, older)| {
                 (later.second - older.second).saturating_mul(GAP_OF_AGE) <= newest - older.second
             });
-            if !is_spare || kept.len() < NEWEST_KEPT || (is_settled && of_settled < SETTLED_KEPT) {
-                of_settled += usize::from(is_settled);
+            if !is_spare || kept.len() < NEWEST_KEPT || (is_before_watermark && of_settled < SETTLED_KEPT) {
+                of_settled += usize::from(is_before_watermark);
                 kept.push(anchor);
             }
         }
@@ -95,10 +95,10 @@ mod tests {
             anchors.thin(second - 1800);
             assert!(anchors.len() < 80, "{} anchors", anchors.len());
         }
-        let settled = 199_999 - 1800;
-        assert!(anchors.0.iter().filter(|anchor| anchor.second < settled).count() >= 3);
+        let watermark = 199_999 - 1800;
+        assert!(anchors.0.iter().filter(|anchor| anchor.second < watermark).count() >= 3);
         assert_eq!(anchors.before(199_999).map(|anchor| anchor.second), Some(199_998));
-        assert!(anchors.before(settled).is_some_and(|anchor| anchor.second > settled - 1800));
+        assert!(anchors.before(watermark).is_some_and(|anchor| anchor.second > watermark - 1800));
     }
 
     #[test]

@@ -30,7 +30,8 @@ impl Direction {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// Everything earlier than this second is delivered.
-    pub settled: i64,
+    #[serde(rename = "watermark")]
+    pub watermark: i64,
     /// The last second to read, for a walk that reads a past window once; a walk without it goes on for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
@@ -57,7 +58,7 @@ pub struct Cursor {
     /// The direction that the list was found to answer in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
-    /// Seconds not yet settled that hold more records than a page, with the number found.
+    /// Seconds after the watermark that hold more records than a page, with the number found.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub crowded: BTreeMap<i64, u64>,
     /// The crowded second that a sweep has searched in full last: while nothing newer comes it is not searched again.
@@ -71,7 +72,7 @@ pub struct Cursor {
     pub finished: bool,
 }
 
-/// The slower reading again of everything that is not settled.
+/// The slower reading again of everything after the watermark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sweep {
     /// The time before its first request.
@@ -88,7 +89,7 @@ impl Cursor {
     /// so that the start has to be looked for.
     pub fn begin(start: i64, until: Option<i64>, search: bool) -> Self {
         Self {
-            settled: start,
+            watermark: start,
             until,
             tenant_only: false,
             newest: None,
@@ -105,12 +106,12 @@ impl Cursor {
         }
     }
 
-    /// The second up to which settled may move at most: what is delivered after it may still be missing neighbours.
+    /// The second up to which the watermark may move at most: what is delivered after it may still be missing neighbours.
     pub fn floor(&self, began: i64, overlap: i64) -> i64 {
         let horizon = self.horizon(began, overlap);
         match self.until {
             Some(_) => horizon,
-            None => horizon.min(self.newest.unwrap_or(self.settled)),
+            None => horizon.min(self.newest.unwrap_or(self.watermark)),
         }
     }
 
@@ -122,9 +123,9 @@ impl Cursor {
         }
     }
 
-    /// Moves settled forward, never backward.
-    pub fn settle(&mut self, second: i64) {
-        self.settled = self.settled.max(second);
-        self.crowded = self.crowded.split_off(&self.settled);
+    /// Moves the watermark forward, never backward.
+    pub fn raise_watermark(&mut self, second: i64) {
+        self.watermark = self.watermark.max(second);
+        self.crowded = self.crowded.split_off(&self.watermark);
     }
 }

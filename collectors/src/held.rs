@@ -1,7 +1,7 @@
-//! The ids that are delivered ahead of the settled point, and what of them must be written when they change.
+//! The ids that are delivered ahead of the watermark, and what of them must be written when they change.
 //!
 //! In memory one ordered set of (second, hash). In the store one small part for each page that added to it, so that the cost of a
-//! commit depends on what it adds and never on what is held. A part is removed when settled has passed all of it: until then
+//! commit depends on what it adds and never on what is held. A part is removed when the watermark has passed all of it: until then
 //! the store may hold ids that memory has let go, which is harmless, for each of them was delivered.
 
 use std::{collections::BTreeSet, ops::Range};
@@ -90,7 +90,7 @@ impl Held {
         }
     }
 
-    /// Lets go of the ids of some seconds, which this walk does not look at again before they are settled.
+    /// Lets go of the ids of some seconds, which this walk does not look at again before the watermark passes them.
     pub fn let_go(&mut self, seconds: Range<i64>) {
         if seconds.is_empty() {
             return;
@@ -99,12 +99,12 @@ impl Held {
         self.fresh.retain(|(second, _)| !seconds.contains(second));
     }
 
-    /// Forgets everything earlier than `settled`.
-    pub fn settle(&mut self, settled: i64) {
-        self.ids.remove_before(settled);
-        self.fresh.retain(|(second, _)| *second >= settled);
-        if self.parts.first().is_some_and(|(last, _)| *last < settled) {
-            let kept = self.parts.split_off(&(settled, 0));
+    /// Forgets everything earlier than `watermark`.
+    pub fn forget_before(&mut self, watermark: i64) {
+        self.ids.remove_before(watermark);
+        self.fresh.retain(|(second, _)| *second >= watermark);
+        if self.parts.first().is_some_and(|(last, _)| *last < watermark) {
+            let kept = self.parts.split_off(&(watermark, 0));
             self.passed.extend(std::mem::replace(&mut self.parts, kept));
         }
     }
@@ -178,13 +178,13 @@ mod tests {
             steps in proptest::collection::vec((0_i64..12, 0_u16..400, 0_u8..10), 1..300),
         ) {
             let (mut held, mut store) = (Held::new(3), BTreeMap::new());
-            let (mut plain, mut ever, mut settled) = (BTreeSet::new(), BTreeSet::new(), 0);
+            let (mut plain, mut ever, mut watermark) = (BTreeSet::new(), BTreeSet::new(), 0);
             for (second, n, act) in steps {
                 match act {
-                    0 if second > settled => {
-                        settled = second;
-                        held.settle(settled);
-                        plain.retain(|(at, _)| *at >= settled);
+                    0 if second > watermark => {
+                        watermark = second;
+                        held.forget_before(watermark);
+                        plain.retain(|(at, _)| *at >= watermark);
                     }
                     1 => {
                         held.let_go(second..second + 2);
@@ -194,13 +194,13 @@ mod tests {
                     3 => {
                         apply(&mut store, held.take_changes());
                         held = restored(&store);
-                        held.settle(settled);
+                        held.forget_before(watermark);
                         let kept: BTreeSet<_> = held.ids.all().into_iter().collect();
                         prop_assert!(kept.is_superset(&plain) && kept.is_subset(&ever));
                         plain = kept;
                     }
                     _ => {
-                        let second = second.max(settled);
+                        let second = second.max(watermark);
                         held.insert(second, id(n));
                         plain.insert((second, id(n)));
                         ever.insert((second, id(n)));
@@ -220,7 +220,7 @@ mod tests {
                 apply(&mut store, held.take_changes());
             }
         }
-        held.settle(10_000);
+        held.forget_before(10_000);
         apply(&mut store, held.take_changes());
         assert!(store.is_empty() && held.len() == 0);
     }

@@ -1,10 +1,10 @@
 //! Cursor in, page out: reads OpenAI's lists so that no record is lost although the lists are hostile.
 //!
 //! The lists drop records that share a second with a cursor, answer in an undocumented order, and show records late. So no list
-//! cursor is ever trusted. A [`Cursor`] keeps a *settled* second, before which everything is delivered; the ids delivered
-//! *ahead* of it are held. A record is skipped only if its second is earlier than settled, or its id is held, or this very
-//! reading has covered its second. A *tail* polls for what is new; a *sweep* reads again everything that is not settled, and only
-//! then may settled move: to the time before the sweep's first request less the overlap, or to the newest second delivered if
+//! cursor is ever trusted. A [`Cursor`] keeps a *watermark*, a second, before which everything is delivered; the ids delivered
+//! *ahead* of it are held. A record is skipped only if its second is earlier than the watermark, or its id is held, or this very
+//! reading has covered its second. A *tail* polls for what is new; a *sweep* reads again everything after the watermark, and only
+//! then may the watermark move: to the time before the sweep's first request less the overlap, or to the newest second delivered if
 //! that is earlier. From this follows the guarantee: a record that shows no later than the overlap after its second is delivered,
 //! whatever the order, the ties, the restarts and the clocks.
 //!

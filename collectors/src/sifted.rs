@@ -40,7 +40,7 @@ impl Sifted {
 }
 
 impl Walk {
-    /// What of a page is new. Rule: skip only what is earlier than settled, held, or already covered by this very reading.
+    /// What of a page is new. Rule: skip only what is earlier than the watermark, held, or already covered by this very reading.
     pub(crate) fn sift(&mut self, task: Task, answer: &Answer, before: &Reading, now: i64) -> Sifted {
         let only = self.crowds[task as usize].as_ref().map(|crowd| crowd.second);
         let wanted = |second: i64| only.is_none_or(|only| only == second) && !before.covers(second);
@@ -52,7 +52,7 @@ impl Walk {
             if record.second <= now {
                 self.cursor.newest = self.cursor.newest.max(Some(record.second));
             }
-            if record.second >= self.cursor.settled && !self.held.contains(record.second, record.id) {
+            if record.second >= self.cursor.watermark && !self.held.contains(record.second, record.id) {
                 sifted.records.push(record.clone());
             }
         }
@@ -64,7 +64,7 @@ impl Walk {
                 .unwrap_or(answer.page.records.first().map_or(before.from, |first| first.second));
             let id = IdHash::of_bytes(&unusable.raw);
             let is_held = self.is_known(&answer.page, unusable) || self.held.contains(second, id);
-            let is_new = second >= self.cursor.settled && !is_held;
+            let is_new = second >= self.cursor.watermark && !is_held;
             if wanted(second) && is_new && !sifted.marks.contains(&(second, id)) {
                 sifted.marks.push((second, id));
                 sifted.unusable.push(unusable.clone());

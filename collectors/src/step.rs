@@ -162,7 +162,7 @@ impl Walk {
                 self.cursor.anchors.offer(anchor);
             }
         }
-        self.cursor.anchors.thin(self.cursor.settled);
+        self.cursor.anchors.thin(self.cursor.watermark);
     }
 
     /// Settles the books of a page: holds, lets go, moves the cursor.
@@ -186,13 +186,13 @@ impl Walk {
         // A discarded page has read nothing: where it leaves less to read, a slice was cut.
         if task == Task::Sweep && turn != Turn::Discard {
             self.let_go(&reading, floor);
-            self.cursor.settle(floor.min(reading.from));
+            self.cursor.raise_watermark(floor.min(reading.from));
         }
         self.set_reading(task, reading.clone());
         if done {
             self.finish(task, &reading);
         }
-        self.held.settle(self.cursor.settled);
+        self.held.forget_before(self.cursor.watermark);
         self.forget_crowds(task, &reading, floor);
         let parts = self.held.take_changes();
         let (cursor, held) = (self.cursor.clone(), self.held.len());
@@ -226,7 +226,7 @@ impl Walk {
         }
     }
 
-    /// Ids of seconds that the slice has read are not needed any more, unless settled may stop before them.
+    /// Ids of seconds that the slice has read are not needed any more, unless the watermark may stop before them.
     fn let_go(&mut self, reading: &Reading, floor: i64) {
         if let Some(before) = self.reading(Task::Sweep) {
             let above = reading.to.map_or(i64::MAX, |to| to.saturating_add(1))

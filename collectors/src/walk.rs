@@ -46,7 +46,7 @@ pub enum Task {
     Search,
     /// The poll for new records.
     Tail,
-    /// The reading again of everything that is not settled.
+    /// The reading again of everything after the watermark.
     Sweep,
 }
 
@@ -154,7 +154,7 @@ impl Walk {
 
     /// Whether the newest delivered record is older than the overlap: history is being read, or nothing happens.
     pub fn is_behind(&self, now: i64) -> bool {
-        self.cursor.newest.unwrap_or(self.cursor.settled).min(now) < now - self.overlap()
+        self.cursor.newest.unwrap_or(self.cursor.watermark).min(now) < now - self.overlap()
     }
 
     /// Whether the sweep under way should have been followed by the next one already.
@@ -210,15 +210,15 @@ impl Walk {
             return if turned { self.turned(reading) } else { reading };
         }
         let reading = match task {
-            Task::Search => Reading::downward(self.cursor.settled),
+            Task::Search => Reading::downward(self.cursor.watermark),
             Task::Tail => {
-                let newest = self.cursor.newest.unwrap_or(self.cursor.settled).min(now);
+                let newest = self.cursor.newest.unwrap_or(self.cursor.watermark).min(now);
                 let swept =
                     self.cursor.sweep.as_ref().map(|sweep| self.cursor.floor(sweep.began, self.overlap()));
-                self.start_at(newest.max(self.cursor.settled).max(swept.unwrap_or(i64::MIN)), None)
+                self.start_at(newest.max(self.cursor.watermark).max(swept.unwrap_or(i64::MIN)), None)
             }
             Task::Sweep => {
-                let slice = self.slice(self.cursor.settled, now);
+                let slice = self.slice(self.cursor.watermark, now);
                 self.cursor.sweep = Some(Sweep { began: now, slice: slice.clone() });
                 self.next_sweep = Instant::now() + self.timing.sweep_interval;
                 slice
@@ -249,23 +249,23 @@ impl Walk {
         if slice.hi != self.cursor.until {
             // A slice in the middle: `hi` is some.
             let next = slice.hi.map_or(slice.lo, |hi| hi + 1);
-            self.cursor.settle(floor.min(next));
+            self.cursor.raise_watermark(floor.min(next));
             self.cursor.slice_seconds = audit_logs::next_slice_seconds(next - slice.lo, slice.pages);
             let slice = self.slice(next, sweep.began);
             self.cursor.sweep = Some(Sweep { began: sweep.began, slice });
         } else if let Some(until) = self.cursor.until {
-            self.cursor.settle(until + 1);
+            self.cursor.raise_watermark(until + 1);
             self.cursor.finished = true;
         } else {
-            self.cursor.settle(floor);
+            self.cursor.raise_watermark(floor);
             self.cursor.swept = Some(sweep.began);
             self.has_read(Task::Sweep, slice);
-            if slice.pages <= 1 && slice.lo <= self.cursor.settled {
+            if slice.pages <= 1 && slice.lo <= self.cursor.watermark {
                 // One request has just read everything up to now: that was a poll, too.
                 self.next_poll = self.next_poll.max(Instant::now() + self.timing.poll_interval);
             }
         }
-        self.held.settle(self.cursor.settled);
+        self.held.forget_before(self.cursor.watermark);
     }
 
     /// The next stretch of a sweep, from `lo`.

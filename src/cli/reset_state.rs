@@ -90,8 +90,8 @@ fn standing(checkpoint: &Checkpoint) -> String {
         Some(0) => "finished".to_owned(),
         Some(left) => format!("{} of its window still to read", span(left)),
         None => {
-            let settled = checkpoint.walks.first().map_or(checkpoint.start, |walk| walk.settled);
-            format!("everything before {} is delivered", shown(settled))
+            let watermark = checkpoint.walks.first().map_or(checkpoint.start, |walk| walk.watermark);
+            format!("everything before {} is delivered", shown(watermark))
         }
     }
 }

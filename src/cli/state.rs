@@ -110,13 +110,13 @@ fn show_some(found: Export, show: &Show) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let mut rows =
-        vec![["CHECKPOINT", "FROM", "SETTLED", "LAST RECORD", "DELIVERED"].map(str::to_owned).to_vec()];
+        vec![["CHECKPOINT", "FROM", "WATERMARK", "LAST RECORD", "DELIVERED"].map(str::to_owned).to_vec()];
     for (name, whole) in meant {
         let checkpoint = whole.checkpoint;
         rows.push(vec![
             name,
             shown(checkpoint.start),
-            checkpoint.walks.first().map_or_else(|| "-".to_owned(), |walk| shown(walk.settled)),
+            checkpoint.walks.first().map_or_else(|| "-".to_owned(), |walk| shown(walk.watermark)),
             checkpoint.last_record.map_or_else(|| "-".to_owned(), shown),
             grouped(checkpoint.delivered),
         ]);

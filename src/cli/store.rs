@@ -20,7 +20,7 @@ pub fn open(settings: &StateSettings, command: &str) -> Result<Store, StateError
             recovered = recovery.from_copy.join(", "),
             copy_age_seconds = recovery.copy_age.map(|age| age.as_secs()),
             advice = "look for the cause (a full or failing disk); what was kept aside is for a report, and can be deleted",
-            "checkpoints recovered: records newer than the settled point of these routes may be delivered once more"
+            "checkpoints recovered: records newer than the watermark of these routes may be delivered once more"
         );
     }
     Ok(store)

@@ -32,7 +32,7 @@ pub struct CollectorSettings {
     pub sweep_interval: Duration,
     /// How late a record may become visible and still be found.
     pub overlap: Duration,
-    /// Ids delivered ahead of the settled point that are remembered at most.
+    /// Ids delivered ahead of the watermark that are remembered at most.
     pub held_max: usize,
 
     /// The API below which the lists lie, without a slash at its end.

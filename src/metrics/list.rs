@@ -112,16 +112,16 @@ pub(super) const ROUTES: &[Metric<RouteFigures>] = &[
         Level(|route| Some(route.now - route.status.last_record?)),
     ),
     metric(
-        "ccfd_settled_timestamp_seconds",
+        "ccfd_watermark_timestamp_seconds",
         "s",
         "The second before which everything is delivered.",
-        Level(|route| route.status.settled),
+        Level(|route| route.status.watermark),
     ),
     metric(
-        "ccfd_settled_lag_seconds",
+        "ccfd_watermark_lag_seconds",
         "s",
         "Now less the second before which everything is delivered; grows while nothing happens, too.",
-        Level(|route| Some(route.now - route.status.settled?)),
+        Level(|route| Some(route.now - route.status.watermark?)),
     ),
     metric(
         "ccfd_read_lag_seconds",
@@ -144,7 +144,7 @@ pub(super) const ROUTES: &[Metric<RouteFigures>] = &[
     metric(
         "ccfd_held_ids",
         "{id}",
-        "Remembered ids of records that were delivered ahead of settled.",
+        "Remembered ids of records that were delivered ahead of the watermark.",
         Level(|route| i64::try_from(route.status.held).ok()),
     ),
     metric(

@@ -21,11 +21,12 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Of windows that are read once: how many seconds are not settled yet. Where tenant-scoped events are read besides, a second
+    /// Of windows that are read once: how many seconds are after the watermark. Where tenant-scoped events are read besides, a second
     /// counts half for each list.
     pub fn remaining_seconds(&self) -> Option<i64> {
-        let left =
-            |walk: &Cursor| walk.until.map(|until| if walk.finished { 0 } else { until + 1 - walk.settled });
+        let left = |walk: &Cursor| {
+            walk.until.map(|until| if walk.finished { 0 } else { until + 1 - walk.watermark })
+        };
         let left: i64 = self.walks.iter().map(left).sum::<Option<_>>()?;
         let has_tenant_events = self.walks.iter().any(|walk| walk.tenant_only);
         Some(if has_tenant_events { (left + 1) / 2 } else { left })
@@ -121,7 +122,7 @@ mod tests {
         assert_eq!(checkpoint.remaining_seconds(), Some(100));
         checkpoint.walks[0].finished = true;
         assert_eq!(checkpoint.remaining_seconds(), Some(50));
-        checkpoint.walks[1].settled = 1_099;
+        checkpoint.walks[1].watermark = 1_099;
         assert_eq!(checkpoint.remaining_seconds(), Some(1), "until nothing is left");
         checkpoint.walks[1].finished = true;
         assert_eq!(checkpoint.remaining_seconds(), Some(0));

@@ -243,7 +243,7 @@ impl Delivery {
         self.progress.update(|status| {
             status.delivered = self.checkpoint.delivered;
             status.last_record = self.checkpoint.last_record;
-            status.settled = self.checkpoint.walks.first().map(|walk| walk.settled);
+            status.watermark = self.checkpoint.walks.first().map(|walk| walk.watermark);
             status.held = held;
             status.remaining_seconds = self.checkpoint.remaining_seconds();
         });

@@ -114,10 +114,10 @@ pub struct RouteStatus {
     /// The latest second of a delivered record.
     pub last_record: Option<i64>,
     /// Everything earlier is delivered.
-    pub settled: Option<i64>,
+    pub watermark: Option<i64>,
     /// The second up to which history is read.
     pub read_to: Option<i64>,
-    /// Of a past window that is read once: seconds not settled yet.
+    /// Of a past window that is read once: seconds after the watermark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remaining_seconds: Option<i64>,
     /// Records handed to the sink, over all runs.
@@ -126,7 +126,7 @@ pub struct RouteStatus {
     pub already_there: u64,
     /// Records put into the rejects in this run.
     pub rejected: u64,
-    /// Ids held ahead of settled.
+    /// Ids held ahead of the watermark.
     pub held: usize,
     /// Requests sent in this run.
     pub requests: u64,
@@ -157,7 +157,7 @@ impl RouteStatus {
     /// Seconds of which there may be records that were not asked for: since the last reading that left nothing over,
     /// or since the place that the reading of history has come to.
     pub fn lag_seconds(&self, now: i64) -> Option<i64> {
-        let since = self.last_read.or(self.read_to).or(self.settled)?;
+        let since = self.last_read.or(self.read_to).or(self.watermark)?;
         Some((now - since).max(0))
     }
 }

@@ -1,4 +1,4 @@
-//! What a walk keeps stays small, and settled never moves backward.
+//! What a walk keeps stays small, and the watermark never moves backward.
 
 use std::time::Duration;
 
@@ -62,11 +62,11 @@ async fn long_run(list: List) {
                 let bytes = serde_json::to_vec(&page.change.cursor).unwrap().len();
                 assert!(bytes <= CURSOR_BYTES_MAX, "a cursor of {bytes} bytes");
                 if page.change.walk == 0 {
-                    let settled = page.change.cursor.settled;
-                    assert!(last.as_ref().is_none_or(|last| last.settled <= settled));
+                    let watermark = page.change.cursor.watermark;
+                    assert!(last.as_ref().is_none_or(|last| last.watermark <= watermark));
                     last = Some(page.change.cursor.clone());
-                    // Two records a minute, three overlaps at most before they are settled.
-                    let ahead = usize::try_from((now - settled).max(0) / 30).unwrap();
+                    // Two records a minute, three overlaps at most before the watermark passes them.
+                    let ahead = usize::try_from((now - watermark).max(0) / 30).unwrap();
                     assert!(page.change.held <= ahead + 1300, "{} ids held", page.change.held);
                 }
                 rig.deliver(&page);
@@ -84,15 +84,15 @@ async fn long_run(list: List) {
     }
     rig.run_for(&mut reader, Duration::from_secs(400)).await;
     let cursor = &rig.cursors[0];
-    assert!(cursor.settled > end - 2 * OVERLAP.as_secs() as i64, "settled stands still");
+    assert!(cursor.watermark > end - 2 * OVERLAP.as_secs() as i64, "the watermark does not move");
     assert!(cursor.crowded.is_empty());
     if list == List::Completions {
         let mut older = 0;
-        let mut before = cursor.settled;
+        let mut before = cursor.watermark;
         while let Some(anchor) = cursor.anchors.before(before) {
             (older, before) = (older + 1, anchor.second);
         }
-        assert!(older >= 3, "{older} anchors before settled");
+        assert!(older >= 3, "{older} anchors before the watermark");
     }
     rig.assert_conserved(list);
 }
@@ -100,10 +100,10 @@ async fn long_run(list: List) {
 for_both_lists! {
     pages_that_are_never_whole_in_time_are_asked_for_in_smaller_ones = slow_line();
     reading_history_holds_no_more_than_the_boundary_second = history_holds_little();
-    a_long_run_keeps_a_small_cursor_and_never_unsettles = long_run();
+    a_long_run_keeps_a_small_cursor_and_never_moves_its_watermark_back = long_run();
 }
 
-/// Newest first, nothing settles before the end: what is known of crowded seconds must not pile up till then.
+/// Newest first, the watermark does not move before the end: what is known of crowded seconds must not pile up till then.
 #[tokio::test(start_paused = true)]
 async fn crowded_seconds_that_are_read_are_forgotten() {
     let list = List::Completions;

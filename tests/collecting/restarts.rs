@@ -149,11 +149,11 @@ impl Run {
             Ok(Step::Page(page)) => {
                 if std::env::var("CCFD_SEED").is_ok() {
                     eprintln!(
-                        "{:?} n={} more={} settled={} tail={:?} sweep={:?} dir={:?}",
+                        "{:?} n={} more={} watermark={} tail={:?} sweep={:?} dir={:?}",
                         page.task,
                         page.records.len(),
                         page.more,
-                        page.change.cursor.settled,
+                        page.change.cursor.watermark,
                         page.change.cursor.tail,
                         page.change.cursor.sweep,
                         page.change.cursor.direction

@@ -113,7 +113,7 @@ for_both_lists! {
     an_empty_page_does_not_end_the_search_of_a_crowded_second = conserved_with("ties,shuffle,crowded,empty-pages", 4);
     late_records_of_a_crowded_second_arrive = late_in_a_crowd();
     an_unusable_record_is_rejected_a_bounded_number_of_times = unusable_records();
-    a_clock_ahead_before_the_first_date_settles_nothing_too_early = no_date_yet();
+    a_clock_ahead_before_the_first_date_does_not_raise_the_watermark_too_early = no_date_yet();
 }
 
 /// Reads at most 400 pages; the first two anchors of the kind are deleted as soon as they are used.

@@ -142,7 +142,7 @@ async fn a_run_that_ends_by_itself_has_one_row_and_what_fails_at_its_end_has_fai
 async fn what_a_row_tells_of_its_hour_is_what_the_templates_can_sum_up() {
     let bench = Bench::daemon();
     let route = bench.live("acme/local");
-    route.update(|status| (status.settled, status.last_read) = (Some(BEGIN), Some(BEGIN)));
+    route.update(|status| (status.watermark, status.last_read) = (Some(BEGIN), Some(BEGIN)));
     route.count(|meters| meters.retry(Half::Reading, "unreachable"));
     pass(10).await;
     let rows = bench.rows();

@@ -255,7 +255,7 @@ async fn found_store(store: Store, recovery: Option<state::Recovery>, place: &st
         (Ok(_), Ok(()), Some(recovery)) => Finding::warn(
             "state",
             format!("{place}: {recovery}"),
-            "records newer than the settled point of these routes may be delivered once more",
+            "records newer than the watermark of these routes may be delivered once more",
         ),
         (Ok(names), Ok(()), None) => {
             Finding::ok("state", format!("{place}: writable, {}", counted(names.len(), "checkpoint")))

@@ -114,7 +114,7 @@ async fn take_checkpoints(
         status.held = held_ids(&saved.parts, checkpoint.walks.len());
         status.delivered = checkpoint.delivered;
         status.last_record = checkpoint.last_record;
-        status.settled = checkpoint.walks.first().map(|walk| walk.settled);
+        status.watermark = checkpoint.walks.first().map(|walk| walk.watermark);
     }
     store.close().await?;
     Ok(backfills)

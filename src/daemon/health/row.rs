@@ -110,7 +110,7 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     read_lag_seconds: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    settled_lag_seconds: Option<i64>,
+    watermark_lag_seconds: Option<i64>,
     version: &'static str,
 }
 
@@ -136,7 +136,7 @@ impl Row<'_> {
                 to: shown(*at),
                 counted,
                 read_lag_seconds: route.lag_seconds(*at),
-                settled_lag_seconds: route.settled.map(|settled| (at - settled).max(0)),
+                watermark_lag_seconds: route.watermark.map(|watermark| (at - watermark).max(0)),
                 version: env!("CARGO_PKG_VERSION"),
             },
         };

@@ -64,7 +64,7 @@ pub(super) const HEALTH: Members = &[
     ("Retries", NUMBER),
     ("Parks", NUMBER),
     ("ReadLagSeconds", NUMBER),
-    ("SettledLagSeconds", NUMBER),
+    ("WatermarkLagSeconds", NUMBER),
     ("Version", Field::Text),
 ];
 
