@@ -27,7 +27,7 @@ impl Walk {
         let horizon = self.cursor.horizon(self.began(now), self.overlap());
         let is_last = task == Task::Sweep && second < horizon && self.cursor.searched != Some(second);
         let searched_before = !is_last && self.cursor.crowded.contains_key(&second);
-        let mut crowd = CrowdedSecond::new(second, self.held.of_second(second), searched_before, dry);
+        let mut crowd = CrowdedSecond::new(second, self.dedup.of_second(second), searched_before, dry);
         crowd.is_last = is_last;
         crowd.turns = matches!(self.list, List::ChatCompletions(_)) && !reading.down;
         crowd

@@ -1,4 +1,4 @@
-//! Where a walk stands: what the store keeps of it besides the held ids.
+//! Where a walk stands: what the store keeps of it besides the dedup ids.
 
 use std::collections::BTreeMap;
 

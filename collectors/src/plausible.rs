@@ -125,7 +125,7 @@ impl Walk {
             // Nothing is asked for by time here, so it is from the cursor on that what is held must show.
             List::ChatCompletions(_) if !reading.down => {
                 let cursor = reading.anchor.as_ref().map_or(i64::MIN, |anchor| anchor.second);
-                self.held.first_after(cursor)
+                self.dedup.first_after(cursor)
             }
             List::AuditLogs(_) | List::ChatCompletions(_) => None,
         }
@@ -217,6 +217,6 @@ impl Walk {
     pub(crate) fn is_known(&self, page: &ListPage, unusable: &Unusable) -> bool {
         let id = IdHash::of_bytes(&unusable.raw);
         let mut guesses = page.records.iter().map(|record| record.second).chain(unusable.near);
-        guesses.any(|guess| self.held.contains(guess, id))
+        guesses.any(|guess| self.dedup.contains(guess, id))
     }
 }

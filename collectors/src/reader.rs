@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use crate::{
     client::Client,
     cursor::Cursor,
+    dedup::DedupSet,
     error::CollectError,
-    held::Held,
     source::Source,
     step::Page,
     tally::Tally,
@@ -43,13 +43,13 @@ const NOT_AGAIN: Duration = Duration::from_secs(10 * 365 * 86_400);
 const TENANT_WALK: u8 = 1;
 
 /// How many ids the stored parts of so many walks hold.
-pub fn held_ids(parts: &[(Vec<u8>, Vec<u8>)], walks: usize) -> usize {
+pub fn dedup_ids(parts: &[(Vec<u8>, Vec<u8>)], walks: usize) -> usize {
     let walks = (0..=u8::MAX).take(walks);
-    walks.map(|walk| Held::restore(walk, parts.iter()).len()).sum()
+    walks.map(|walk| DedupSet::restore(walk, parts.iter()).len()).sum()
 }
 
 impl Reader {
-    /// Takes up the walks of a route. `cursors` are those of the checkpoint, or one fresh one; `parts` their held ids.
+    /// Takes up the walks of a route. `cursors` are those of the checkpoint, or one fresh one; `parts` their dedup ids.
     /// `start` is where a tenant walk begins that the checkpoint does not know yet.
     pub fn new(
         client: Arc<Client>,
@@ -64,7 +64,7 @@ impl Reader {
         let mut cursors = cursors.into_iter();
         let main = cursors.next().unwrap_or_else(|| source.begin(start, None));
         let walk = |index: u8, list: List, cursor: Cursor, polls: bool| {
-            Walk::new(index, list, cursor, Held::restore(index, parts.iter()), timing, polls, now)
+            Walk::new(index, list, cursor, DedupSet::restore(index, parts.iter()), timing, polls, now)
         };
         let wanted = tenant_walk != TenantWalk::Off;
         let tenant = source.tenant_list().filter(|_| wanted).map(|list| {
@@ -84,9 +84,9 @@ impl Reader {
         cursor: Cursor,
         parts: &[(Vec<u8>, Vec<u8>)],
     ) -> Self {
-        let held = Held::restore(index, parts.iter());
+        let dedup = DedupSet::restore(index, parts.iter());
         let list = source.tenant_list().filter(|_| cursor.tenant_only).unwrap_or_else(|| source.list());
-        let walk = Walk::new(index, list, cursor, held, timing, false, client.now());
+        let walk = Walk::new(index, list, cursor, dedup, timing, false, client.now());
         Self { client, walks: vec![walk], tenant: None, turn: 0, once: false }
     }
 

@@ -52,7 +52,7 @@ impl Walk {
             if record.second <= now {
                 self.cursor.newest = self.cursor.newest.max(Some(record.second));
             }
-            if record.second >= self.cursor.watermark && !self.held.contains(record.second, record.id) {
+            if record.second >= self.cursor.watermark && !self.dedup.contains(record.second, record.id) {
                 sifted.records.push(record.clone());
             }
         }
@@ -63,7 +63,7 @@ impl Walk {
                 .near
                 .unwrap_or(answer.page.records.first().map_or(before.from, |first| first.second));
             let id = IdHash::of_bytes(&unusable.raw);
-            let is_held = self.is_known(&answer.page, unusable) || self.held.contains(second, id);
+            let is_held = self.is_known(&answer.page, unusable) || self.dedup.contains(second, id);
             let is_new = second >= self.cursor.watermark && !is_held;
             if wanted(second) && is_new && !sifted.marks.contains(&(second, id)) {
                 sifted.marks.push((second, id));
@@ -79,11 +79,11 @@ impl Walk {
     /// Counts new records that were delivered under another second already. They are delivered again: nothing but the id says that
     /// they are the same, and ids are kept by their seconds.
     fn count_redated(&mut self, records: &[Record]) {
-        if records.len().saturating_mul(self.held.len()) > REDATED_LOOKS_MAX {
+        if records.len().saturating_mul(self.dedup.len()) > REDATED_LOOKS_MAX {
             return;
         }
         for record in records {
-            if self.held.contains_id(record.id) {
+            if self.dedup.contains_id(record.id) {
                 self.tally.note(Anomaly::Redated);
             }
         }

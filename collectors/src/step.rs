@@ -4,8 +4,8 @@ use crate::{
     audit_logs, chat_completions,
     client::Answer,
     cursor::{Cursor, Direction},
+    dedup::PartChange,
     error::{CollectError, CollectErrorKind},
-    held::PartChange,
     page::ListPage,
     reading::{Reading, Seen, Turn},
     record::{IdHash, Record, Unusable},
@@ -39,10 +39,10 @@ pub struct Change {
     pub walk: u8,
     /// Where it stands.
     pub cursor: Cursor,
-    /// Held ids that came or went.
+    /// DedupSet ids that came or went.
     pub parts: Vec<PartChange>,
     /// How many ids are held now.
-    pub held: usize,
+    pub dedup_ids: usize,
 }
 
 impl Walk {
@@ -192,16 +192,16 @@ impl Walk {
         if done {
             self.finish(task, &reading);
         }
-        self.held.forget_before(self.cursor.watermark);
+        self.dedup.forget_before(self.cursor.watermark);
         self.forget_crowds(task, &reading, floor);
-        let parts = self.held.take_changes();
-        let (cursor, held) = (self.cursor.clone(), self.held.len());
+        let parts = self.dedup.take_changes();
+        let (cursor, dedup_ids) = (self.cursor.clone(), self.dedup.len());
         Page {
             records: sifted.records,
             late,
             unusable: sifted.unusable,
             bytes: sifted.bytes,
-            change: Change { walk: self.index, cursor, parts, held },
+            change: Change { walk: self.index, cursor, parts, dedup_ids },
             task,
             more: self.due(now).is_some(),
         }
@@ -215,12 +215,12 @@ impl Walk {
     }
 
     fn hold(&mut self, second: i64, id: IdHash) {
-        if self.held.len() < self.timing.held_max {
-            self.held.insert(second, id);
-        } else if !self.held_warned {
-            self.held_warned = true;
+        if self.dedup.len() < self.timing.dedup_ids_max {
+            self.dedup.insert(second, id);
+        } else if !self.dedup_warned {
+            self.dedup_warned = true;
             tracing::warn!(
-                held = self.held.len(),
+                dedup_ids = self.dedup.len(),
                 "too many ids to hold: some records may be delivered twice"
             );
         }
@@ -232,8 +232,8 @@ impl Walk {
             let above = reading.to.map_or(i64::MAX, |to| to.saturating_add(1))
                 ..before.to.map_or(floor, |to| floor.min(to.saturating_add(1)));
             let below = before.from..floor.min(reading.from);
-            self.held.let_go(above);
-            self.held.let_go(below);
+            self.dedup.let_go(above);
+            self.dedup.let_go(below);
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::{
     chat_completions::ChatCompletions,
     crowded::CrowdedSecond,
     cursor::{Cursor, Direction, Sweep},
+    dedup::DedupSet,
     doubt::Doubts,
-    held::Held,
     page_size::PageSize,
     reading::Reading,
     tally::Tally,
@@ -36,7 +36,7 @@ pub struct Timing {
     /// How late a record may show and still be found.
     pub overlap: Duration,
     /// The most ids that are held.
-    pub held_max: usize,
+    pub dedup_ids_max: usize,
 }
 
 /// What a walk can be busy with.
@@ -56,10 +56,10 @@ pub struct Walk {
     pub(crate) index: u8,
     pub(crate) list: List,
     pub(crate) cursor: Cursor,
-    pub(crate) held: Held,
+    pub(crate) dedup: DedupSet,
     pub(crate) timing: Timing,
     pub(crate) crowds: [Option<CrowdedSecond>; 3],
-    pub(crate) held_warned: bool,
+    pub(crate) dedup_warned: bool,
     pub(crate) doubts: Doubts,
     pub(crate) size: PageSize,
     /// Whether `has_more` was found to say nothing on an empty page. Like what follows, learned by this process.
@@ -84,7 +84,7 @@ impl Walk {
         index: u8,
         list: List,
         cursor: Cursor,
-        held: Held,
+        dedup: DedupSet,
         timing: Timing,
         polls: bool,
         now: i64,
@@ -100,10 +100,10 @@ impl Walk {
             index,
             list,
             cursor,
-            held,
+            dedup,
             timing,
             crowds: [None, None, None],
-            held_warned: false,
+            dedup_warned: false,
             doubts: Doubts::default(),
             size: PageSize::default(),
             empty_is_end: false,
@@ -265,7 +265,7 @@ impl Walk {
                 self.next_poll = self.next_poll.max(Instant::now() + self.timing.poll_interval);
             }
         }
-        self.held.forget_before(self.cursor.watermark);
+        self.dedup.forget_before(self.cursor.watermark);
     }
 
     /// The next stretch of a sweep, from `lo`.

@@ -33,7 +33,7 @@ pub struct CollectorSettings {
     /// How late a record may become visible and still be found.
     pub overlap: Duration,
     /// Ids delivered ahead of the watermark that are remembered at most.
-    pub held_max: usize,
+    pub dedup_ids_max: usize,
 
     /// The API below which the lists lie, without a slash at its end.
     pub base_url: Url,
@@ -64,7 +64,7 @@ impl CollectorSettings {
             poll_interval: section.duration("poll_interval", SECOND / 20..=DAY),
             sweep_interval: section.duration("sweep_interval", SECOND / 20..=DAY),
             overlap: section.duration("overlap", Duration::ZERO..=30 * DAY),
-            held_max: section.number("held_max", 1..=100_000_000) as usize,
+            dedup_ids_max: section.number("dedup_ids_max", 1..=100_000_000) as usize,
             rate_limit_qps: section.number("rate_limit_qps", 1..=1_000_000),
             connection: ConnectionSettings::read(section),
             body_max: section.size("body_max", ByteSize::kib(64)..=ByteSize::gib(4)),

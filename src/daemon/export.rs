@@ -27,7 +27,7 @@ pub struct Export {
 pub struct Whole {
     /// Where it stands.
     pub checkpoint: Checkpoint,
-    /// The parts of the held ids, keys and values in base64.
+    /// The parts of the dedup ids, keys and values in base64.
     pub held: Vec<(String, String)>,
 }
 
@@ -39,8 +39,8 @@ pub enum ImportError {
         "the file has version {0}; this ccfd reads version {VERSION}: use the ccfd that wrote it, or a later one"
     )]
     Newer(u32),
-    /// A part of the held ids is damaged.
-    #[error("checkpoint {0}: its held ids are not base64: the file is damaged")]
+    /// A part of the dedup ids is damaged.
+    #[error("checkpoint {0}: its dedup ids are not base64: the file is damaged")]
     Damaged(String),
     /// The store.
     #[error(transparent)]

@@ -108,7 +108,7 @@ impl Assembly {
                 poll_interval: settings.poll_interval,
                 sweep_interval: settings.sweep_interval,
                 overlap: settings.overlap,
-                held_max: settings.held_max,
+                dedup_ids_max: settings.dedup_ids_max,
             },
             tenant_walk,
             plan: wanted.plan,

@@ -142,10 +142,10 @@ pub(super) const ROUTES: &[Metric<RouteFigures>] = &[
         Levels(&["half"], |route| succeeded(route, |at| (route.now - at).max(0))),
     ),
     metric(
-        "ccfd_held_ids",
+        "ccfd_dedup_ids",
         "{id}",
         "Remembered ids of records that were delivered ahead of the watermark.",
-        Level(|route| i64::try_from(route.status.held).ok()),
+        Level(|route| i64::try_from(route.status.dedup_ids).ok()),
     ),
     metric(
         "ccfd_in_flight_bytes",

@@ -216,7 +216,7 @@ impl Delivery {
     ) -> Result<(), Failure> {
         let mut checkpoint = self.checkpoint.clone();
         let mut parts = BTreeMap::new();
-        let mut held = 0;
+        let mut dedup_ids = 0;
         for change in changes {
             let place = usize::from(change.walk);
             while checkpoint.walks.len() <= place {
@@ -225,7 +225,7 @@ impl Delivery {
             }
             checkpoint.walks[place] = change.cursor;
             parts.extend(change.parts);
-            held = change.held;
+            dedup_ids = change.dedup_ids;
         }
         checkpoint.delivered += delivered;
         checkpoint.last_record = checkpoint.last_record.max(last);
@@ -244,7 +244,7 @@ impl Delivery {
             status.delivered = self.checkpoint.delivered;
             status.last_record = self.checkpoint.last_record;
             status.watermark = self.checkpoint.walks.first().map(|walk| walk.watermark);
-            status.held = held;
+            status.dedup_ids = dedup_ids;
             status.remaining_seconds = self.checkpoint.remaining_seconds();
         });
         Ok(())

@@ -172,7 +172,7 @@ fn show(progress: &Progress, reader: &Reader, page: &Page) {
         }
         status.sweep_late = reader.is_sweep_late();
         status.tenant_walk = reader.tenant_walk();
-        status.held = page.change.held;
+        status.dedup_ids = page.change.dedup_ids;
         if !page.more {
             status.last_read = Some(chrono::Utc::now().timestamp());
         }
@@ -197,7 +197,7 @@ mod tests {
             Unusable { raw: Bytes::from_static(b"\"secret\""), reason: "not an object", near: None },
         ];
         let cursor = Cursor::begin(0, None, false);
-        let change = Change { walk: 0, cursor, parts: Vec::new(), held: 0 };
+        let change = Change { walk: 0, cursor, parts: Vec::new(), dedup_ids: 0 };
         let (records, late) = (vec![record], Vec::new());
         Page { records, late, unusable, bytes: 1000, change, task: Task::Tail, more: false }
     }

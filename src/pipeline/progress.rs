@@ -127,7 +127,7 @@ pub struct RouteStatus {
     /// Records put into the rejects in this run.
     pub rejected: u64,
     /// Ids held ahead of the watermark.
-    pub held: usize,
+    pub dedup_ids: usize,
     /// Requests sent in this run.
     pub requests: u64,
     /// Of these, requests for the messages of completions.

@@ -25,7 +25,7 @@ async fn history_holds_little(list: List) {
         let newest = page.change.cursor.newest.unwrap_or(0);
         if page.task == Task::Sweep && newest < BEGIN - OVERLAP.as_secs() as i64 {
             pages += 1;
-            assert!(page.change.held <= BOUNDARY_MAX, "{} ids held in history", page.change.held);
+            assert!(page.change.dedup_ids <= BOUNDARY_MAX, "{} ids held in history", page.change.dedup_ids);
         }
         rig.deliver(&page);
         rig.commit(*page);
@@ -67,7 +67,7 @@ async fn long_run(list: List) {
                     last = Some(page.change.cursor.clone());
                     // Two records a minute, three overlaps at most before the watermark passes them.
                     let ahead = usize::try_from((now - watermark).max(0) / 30).unwrap();
-                    assert!(page.change.held <= ahead + 1300, "{} ids held", page.change.held);
+                    assert!(page.change.dedup_ids <= ahead + 1300, "{} ids held", page.change.dedup_ids);
                 }
                 rig.deliver(&page);
                 rig.commit(*page);

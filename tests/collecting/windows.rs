@@ -101,7 +101,7 @@ async fn windows(list: List, habits: &str) {
         for _ in 0..4 {
             match reader.next().await {
                 Ok(Step::Page(page)) => {
-                    assert!(page.change.held <= 1200, "{} ids held in a window", page.change.held);
+                    assert!(page.change.dedup_ids <= 1200, "{} ids held in a window", page.change.dedup_ids);
                     rig.deliver(&page);
                     rig.commit(*page);
                 }

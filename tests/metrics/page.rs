@@ -26,9 +26,9 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
         sink: "sentinel".to_owned(),
         state: RouteState::Live,
         last_record: Some(NOW - 45),
-        settled: Some(NOW - 1_900),
+        watermark: Some(NOW - 1_900),
         last_read: Some(NOW - 20),
-        held: 17,
+        dedup_ids: 17,
         ..RouteStatus::default()
     };
     let progress = Progress::new(status, Arc::default());

@@ -87,7 +87,7 @@ impl Rig {
             poll_interval: POLL,
             sweep_interval: Duration::from_secs(300),
             overlap: OVERLAP,
-            held_max: 1_000_000,
+            dedup_ids_max: 1_000_000,
         };
         Self {
             world,

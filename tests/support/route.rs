@@ -144,7 +144,7 @@ impl RouteRig {
                 poll_interval: POLL,
                 sweep_interval: Duration::from_secs(300),
                 overlap: OVERLAP,
-                held_max: 1_000_000,
+                dedup_ids_max: 1_000_000,
             },
             plan: Plan::Follow { begin: Begin::At(START), once: true },
             tenant_walk: TenantWalk::Auto,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use collectors::held_ids;
+use collectors::dedup_ids;
 use state::{StateError, Store};
 
 use super::{BackfillLine, Daemon, Report, RouteLine, SinkLine};
@@ -111,7 +111,7 @@ async fn take_checkpoints(
         let status = known
             .entry(name.clone())
             .or_insert_with(|| RouteStatus { state: RouteState::Stopped, ..named(&name) });
-        status.held = held_ids(&saved.parts, checkpoint.walks.len());
+        status.dedup_ids = dedup_ids(&saved.parts, checkpoint.walks.len());
         status.delivered = checkpoint.delivered;
         status.last_record = checkpoint.last_record;
         status.watermark = checkpoint.walks.first().map(|walk| walk.watermark);

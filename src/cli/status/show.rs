@@ -51,7 +51,7 @@ fn who(report: &Report) -> String {
 }
 
 fn route_rows(report: &Report) -> Vec<Vec<String>> {
-    let heads = ["ROUTE", "SOURCE", "STATE", "LAST RECORD", "LAG", "DELIVERED", "WATERMARK", "HELD"];
+    let heads = ["ROUTE", "SOURCE", "STATE", "LAST RECORD", "LAG", "DELIVERED", "WATERMARK", "DEDUP IDS"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(report.routes.iter().map(|line| route_row(line, report.now)));
     rows
@@ -69,7 +69,7 @@ fn route_row(line: &RouteLine, now: i64) -> Vec<String> {
         or_dash(line.lag_seconds.map(span)),
         grouped(status.delivered),
         or_dash(status.watermark.map(|watermark| format!("{} ago", span(now - watermark)))),
-        grouped(status.held as u64),
+        grouped(status.dedup_ids as u64),
     ]
 }
 

@@ -34,7 +34,7 @@ fn the_documented_example_loads_and_says_nothing_but_defaults() {
     assert!(matches!(&collector.source, Source::AuditLogs { tenant_walk: TenantWalk::Auto, .. }));
     assert_eq!(collector.start, Start::LookBack(Duration::from_secs(7 * 24 * 60 * 60)));
     assert_eq!(collector.base_url.as_str(), "https://api.openai.com/v1");
-    assert_eq!((collector.held_max, collector.body_max), (1_000_000, 64 << 20));
+    assert_eq!((collector.dedup_ids_max, collector.body_max), (1_000_000, 64 << 20));
     assert_eq!(example.pipeline.bytes_in_flight, 16 << 20);
 }
 

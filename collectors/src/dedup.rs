@@ -21,7 +21,7 @@ const PART_IDS_MAX: usize = 66;
 
 /// Ids of one walk.
 #[derive(Debug)]
-pub struct Held {
+pub struct DedupSet {
     walk: u8,
     ids: Ids,
     fresh: Vec<Entry>,
@@ -31,7 +31,7 @@ pub struct Held {
     next_part: u32,
 }
 
-impl Held {
+impl DedupSet {
     /// Nothing held. `walk` tells the parts of several walks in one checkpoint apart.
     pub fn new(walk: u8) -> Self {
         Self {
@@ -46,16 +46,16 @@ impl Held {
 
     /// Takes in what the store kept; parts of other walks or of an unknown shape are passed over.
     pub fn restore<'a>(walk: u8, parts: impl Iterator<Item = &'a (Vec<u8>, Vec<u8>)>) -> Self {
-        let mut held = Self::new(walk);
+        let mut dedup = Self::new(walk);
         for (key, value) in parts {
             let Some(part) = part_of(walk, key) else { continue };
             for entry in value.chunks_exact(ID_BYTES).filter_map(entry_of) {
-                held.ids.insert(entry);
+                dedup.ids.insert(entry);
             }
-            held.parts.insert(part);
-            held.next_part = held.next_part.max(part.1.wrapping_add(1));
+            dedup.parts.insert(part);
+            dedup.next_part = dedup.next_part.max(part.1.wrapping_add(1));
         }
-        held
+        dedup
     }
 
     /// How many ids are held.
@@ -78,7 +78,7 @@ impl Held {
         self.ids.first_after(second)
     }
 
-    /// The ids held of one second.
+    /// The dedup ids of one second.
     pub fn of_second(&self, second: i64) -> impl Iterator<Item = IdHash> + '_ {
         self.ids.of_second(second)
     }
@@ -166,10 +166,10 @@ mod tests {
         IdHash::of(&n.to_string())
     }
 
-    fn restored(store: &BTreeMap<Vec<u8>, Vec<u8>>) -> Held {
+    fn restored(store: &BTreeMap<Vec<u8>, Vec<u8>>) -> DedupSet {
         let parts: Vec<_> = store.clone().into_iter().collect();
-        assert_eq!(Held::restore(4, parts.iter()).len(), 0, "another walk's parts");
-        Held::restore(3, parts.iter())
+        assert_eq!(DedupSet::restore(4, parts.iter()).len(), 0, "another walk's parts");
+        DedupSet::restore(3, parts.iter())
     }
 
     proptest! {
@@ -177,51 +177,51 @@ mod tests {
         fn the_store_holds_all_that_is_held_and_nothing_that_never_was(
             steps in proptest::collection::vec((0_i64..12, 0_u16..400, 0_u8..10), 1..300),
         ) {
-            let (mut held, mut store) = (Held::new(3), BTreeMap::new());
+            let (mut dedup, mut store) = (DedupSet::new(3), BTreeMap::new());
             let (mut plain, mut ever, mut watermark) = (BTreeSet::new(), BTreeSet::new(), 0);
             for (second, n, act) in steps {
                 match act {
                     0 if second > watermark => {
                         watermark = second;
-                        held.forget_before(watermark);
+                        dedup.forget_before(watermark);
                         plain.retain(|(at, _)| *at >= watermark);
                     }
                     1 => {
-                        held.let_go(second..second + 2);
+                        dedup.let_go(second..second + 2);
                         plain.retain(|(at, _)| !(second..second + 2).contains(at));
                     }
-                    2 => apply(&mut store, held.take_changes()),
+                    2 => apply(&mut store, dedup.take_changes()),
                     3 => {
-                        apply(&mut store, held.take_changes());
-                        held = restored(&store);
-                        held.forget_before(watermark);
-                        let kept: BTreeSet<_> = held.ids.all().into_iter().collect();
+                        apply(&mut store, dedup.take_changes());
+                        dedup = restored(&store);
+                        dedup.forget_before(watermark);
+                        let kept: BTreeSet<_> = dedup.ids.all().into_iter().collect();
                         prop_assert!(kept.is_superset(&plain) && kept.is_subset(&ever));
                         plain = kept;
                     }
                     _ => {
                         let second = second.max(watermark);
-                        held.insert(second, id(n));
+                        dedup.insert(second, id(n));
                         plain.insert((second, id(n)));
                         ever.insert((second, id(n)));
                     }
                 }
-                prop_assert!(held.ids.all().iter().eq(&plain));
+                prop_assert!(dedup.ids.all().iter().eq(&plain));
             }
         }
     }
 
     #[test]
     fn settling_leaves_nothing_behind_in_the_store() {
-        let (mut held, mut store) = (Held::new(3), BTreeMap::new());
+        let (mut dedup, mut store) = (DedupSet::new(3), BTreeMap::new());
         for n in 0..1000 {
-            held.insert(i64::from(n / 3), id(n));
+            dedup.insert(i64::from(n / 3), id(n));
             if n % 100 == 0 {
-                apply(&mut store, held.take_changes());
+                apply(&mut store, dedup.take_changes());
             }
         }
-        held.forget_before(10_000);
-        apply(&mut store, held.take_changes());
-        assert!(store.is_empty() && held.len() == 0);
+        dedup.forget_before(10_000);
+        apply(&mut store, dedup.take_changes());
+        assert!(store.is_empty() && dedup.len() == 0);
     }
 }
