@@ -9,10 +9,10 @@ use crate::{
     doubt::{Belief, Doubt},
     error::{CollectError, CollectErrorKind},
     head::TimeField,
+    new_records::NewRecords,
     page::ListPage,
     reading::{Reading, Seen, Turn},
     repeated_page::Span,
-    sifted::Sifted,
     step::Page,
     tally::Anomaly,
     walk::{List, Task, Walk},
@@ -253,7 +253,7 @@ impl Walk {
             chat_completions::fall_back(reading, &mut self.cursor.anchors, "the API does not know it");
             Turn::Discard
         };
-        self.page(task, reading.clone(), turn, Sifted::default(), now)
+        self.page(task, reading.clone(), turn, NewRecords::default(), now)
     }
 }
 

@@ -6,10 +6,10 @@ use crate::{
     cursor::{Cursor, Direction},
     dedup::PartChange,
     error::{CollectError, CollectErrorKind},
+    new_records::NewRecords,
     page::ListPage,
     reading::{Reading, Seen, Turn},
     record::{IdHash, Record, Unusable},
-    sifted::Sifted,
     walk::{List, Task, Walk},
 };
 
@@ -60,16 +60,16 @@ impl Walk {
         let mut reading = before.clone();
         self.leave_lost_crowd(task, &answer.page);
         if self.crowds[task as usize].is_some() {
-            let sifted = self.sift(task, &answer, &before, now);
-            let turn = self.read_crowd(task, &mut reading, &answer.page, seen, sifted.records.len(), true);
-            return Ok(self.page(task, reading, turn, sifted, now));
+            let new = self.select_new(task, &answer, &before, now);
+            let turn = self.read_crowd(task, &mut reading, &answer.page, seen, new.records.len(), true);
+            return Ok(self.page(task, reading, turn, new, now));
         }
         if task == Task::Sweep && self.cut_slice(&mut reading, seen, now) {
-            return Ok(self.page(task, reading, Turn::Discard, Sifted::default(), now));
+            return Ok(self.page(task, reading, Turn::Discard, NewRecords::default(), now));
         }
         if reading.proof.take().is_some() {
             self.prove_direction(&answer.page);
-            return Ok(self.page(task, reading, Turn::Discard, Sifted::default(), now));
+            return Ok(self.page(task, reading, Turn::Discard, NewRecords::default(), now));
         }
         let direction = self.cursor.direction;
         let advanced = self.advance(&mut reading, &answer.page, seen, now);
@@ -81,11 +81,14 @@ impl Walk {
             if task == Task::Search && !reading.down {
                 turn = Turn::Done;
             }
-            return Ok(self.page(task, reading, turn, Sifted::default(), now));
+            return Ok(self.page(task, reading, turn, NewRecords::default(), now));
         }
         self.offer_anchors(&answer.page, now);
-        let sifted =
-            if task == Task::Search { Sifted::default() } else { self.sift(task, &answer, &before, now) };
+        let new = if task == Task::Search {
+            NewRecords::default()
+        } else {
+            self.select_new(task, &answer, &before, now)
+        };
         if let Turn::Crowded(second) = turn {
             let known = task == Task::Search || before.covers(second);
             turn = if known {
@@ -94,10 +97,10 @@ impl Walk {
             } else {
                 let crowd = self.begin_crowd(task, &reading, second, now);
                 self.crowds[task as usize] = Some(crowd);
-                self.read_crowd(task, &mut reading, &answer.page, seen, sifted.records.len(), false)
+                self.read_crowd(task, &mut reading, &answer.page, seen, new.records.len(), false)
             };
         }
-        Ok(self.page(task, reading, turn, sifted, now))
+        Ok(self.page(task, reading, turn, new, now))
     }
 
     /// Takes in what lies before the first page that came oldest first: nothing, if the list is in that order.
@@ -171,13 +174,13 @@ impl Walk {
         task: Task,
         reading: Reading,
         turn: Turn,
-        sifted: Sifted,
+        new: NewRecords,
         now: i64,
     ) -> Page {
         let done = turn == Turn::Done;
-        let late = self.lateness(task, &sifted.records, now);
+        let late = self.lateness(task, &new.records, now);
         let floor = self.cursor.floor(self.began(now), self.overlap());
-        for (second, id) in &sifted.marks {
+        for (second, id) in &new.marks {
             let unread = !done && !reading.covers(*second);
             if task == Task::Tail || *second >= floor || unread {
                 self.hold(*second, *id);
@@ -197,10 +200,10 @@ impl Walk {
         let parts = self.dedup.take_changes();
         let (cursor, dedup_ids) = (self.cursor.clone(), self.dedup.len());
         Page {
-            records: sifted.records,
+            records: new.records,
             late,
-            unusable: sifted.unusable,
-            bytes: sifted.bytes,
+            unusable: new.unusable,
+            bytes: new.bytes,
             change: Change { walk: self.index, cursor, parts, dedup_ids },
             task,
             more: self.due(now).is_some(),

@@ -16,7 +16,7 @@ const REDATED_LOOKS_MAX: usize = 1_000_000;
 
 /// What a page brought.
 #[derive(Debug, Default)]
-pub(crate) struct Sifted {
+pub(crate) struct NewRecords {
     pub records: Vec<Record>,
     pub unusable: Vec<Unusable>,
     /// Second and id of each of them.
@@ -24,7 +24,7 @@ pub(crate) struct Sifted {
     pub bytes: usize,
 }
 
-impl Sifted {
+impl NewRecords {
     /// Copies a few records out of a large page.
     fn release_page(&mut self) {
         let raws =
@@ -41,10 +41,16 @@ impl Sifted {
 
 impl Walk {
     /// What of a page is new. Rule: skip only what is earlier than the watermark, held, or already covered by this very reading.
-    pub(crate) fn sift(&mut self, task: Task, answer: &Answer, before: &Reading, now: i64) -> Sifted {
+    pub(crate) fn select_new(
+        &mut self,
+        task: Task,
+        answer: &Answer,
+        before: &Reading,
+        now: i64,
+    ) -> NewRecords {
         let only = self.crowds[task as usize].as_ref().map(|crowd| crowd.second);
         let wanted = |second: i64| only.is_none_or(|only| only == second) && !before.covers(second);
-        let mut sifted = Sifted { bytes: answer.bytes, ..Sifted::default() };
+        let mut new = NewRecords { bytes: answer.bytes, ..NewRecords::default() };
         for record in &answer.page.records {
             if !wanted(record.second) {
                 continue;
@@ -53,11 +59,11 @@ impl Walk {
                 self.cursor.newest = self.cursor.newest.max(Some(record.second));
             }
             if record.second >= self.cursor.watermark && !self.dedup.contains(record.second, record.id) {
-                sifted.records.push(record.clone());
+                new.records.push(record.clone());
             }
         }
-        sifted.records.sort_unstable_by_key(|record| (record.second, record.id));
-        sifted.records.dedup_by_key(|record| (record.second, record.id));
+        new.records.sort_unstable_by_key(|record| (record.second, record.id));
+        new.records.dedup_by_key(|record| (record.second, record.id));
         for unusable in &answer.page.unusable {
             let second = unusable
                 .near
@@ -65,15 +71,15 @@ impl Walk {
             let id = IdHash::of_bytes(&unusable.raw);
             let is_held = self.is_known(&answer.page, unusable) || self.dedup.contains(second, id);
             let is_new = second >= self.cursor.watermark && !is_held;
-            if wanted(second) && is_new && !sifted.marks.contains(&(second, id)) {
-                sifted.marks.push((second, id));
-                sifted.unusable.push(unusable.clone());
+            if wanted(second) && is_new && !new.marks.contains(&(second, id)) {
+                new.marks.push((second, id));
+                new.unusable.push(unusable.clone());
             }
         }
-        self.count_redated(&sifted.records);
-        sifted.marks.extend(sifted.records.iter().map(|record| (record.second, record.id)));
-        sifted.release_page();
-        sifted
+        self.count_redated(&new.records);
+        new.marks.extend(new.records.iter().map(|record| (record.second, record.id)));
+        new.release_page();
+        new
     }
 
     /// Counts new records that were delivered under another second already. They are delivered again: nothing but the id says that
