@@ -10,7 +10,7 @@ use crate::{
     crowded::Probe,
     cursor::Direction,
     error::CollectErrorKind,
-    reading::{Order, Reading, Seen, Turn},
+    time_slice::{Order, Seen, TimeSlice, Turn},
 };
 
 /// Path of the list, below the base URL.
@@ -99,7 +99,7 @@ pub fn is_tenant_scoped(event_type: &str) -> bool {
 /// Takes from the unread stretch what a page has shown. A page that contradicts its request comes here only when it is all that the
 /// request is answered with. `is_turned` where pages were found to be turned round. `now` is the newest second that a record may have.
 pub fn advance(
-    reading: &mut Reading,
+    slice: &mut TimeSlice,
     seen: Seen,
     direction: &mut Option<Direction>,
     empty_is_end: &mut bool,
@@ -107,12 +107,12 @@ pub fn advance(
     now: i64,
 ) -> Result<Turn, CollectErrorKind> {
     if !seen.has_more || (seen.order == Order::Empty && *empty_is_end) {
-        return Ok(done_or_more(reading.finish_window()));
+        return Ok(done_or_more(slice.finish_window()));
     }
-    let (from, to) = reading.window();
+    let (from, to) = slice.window();
     match seen.order {
         Order::Empty | Order::Mixed => {
-            if reading.halve(now.max(seen.max)) {
+            if slice.halve(now.max(seen.max)) {
                 return Ok(Turn::More);
             }
             if seen.order == Order::Mixed {
@@ -120,21 +120,21 @@ pub fn advance(
             }
             // A single second stays empty: `has_more` says nothing here, and the whole window can be asked for again.
             *empty_is_end = true;
-            reading.upper = None;
+            slice.upper = None;
             Ok(Turn::More)
         }
-        Order::Flat if reading.covers(seen.max) => Err(CollectErrorKind::WindowIgnored),
-        Order::Flat => Ok(flat(reading, seen.max, *direction)),
+        Order::Flat if slice.covers(seen.max) => Err(CollectErrorKind::WindowIgnored),
+        Order::Flat => Ok(flat(slice, seen.max, *direction)),
         Order::Descending => {
             found(direction, Direction::Descending);
             if to.is_some_and(|to| seen.max > to) {
                 return Err(CollectErrorKind::WindowIgnored);
             }
             if seen.min < from {
-                return Ok(done_or_more(reading.finish_window()));
+                return Ok(done_or_more(slice.finish_window()));
             }
-            reading.lower_to(seen.min);
-            reading.again = Some(seen.min);
+            slice.lower_to(seen.min);
+            slice.again = Some(seen.min);
             Ok(Turn::More)
         }
         Order::Ascending => {
@@ -142,21 +142,21 @@ pub fn advance(
                 return Err(CollectErrorKind::WindowIgnored);
             }
             if to.is_some_and(|to| seen.max > to) {
-                return Ok(done_or_more(reading.finish_window()));
+                return Ok(done_or_more(slice.finish_window()));
             }
-            if is_turned || reading.upper.is_some() {
+            if is_turned || slice.upper.is_some() {
                 // Halves need no order.
-                let halved = reading.halve(now.max(seen.max));
+                let halved = slice.halve(now.max(seen.max));
                 return if halved { Ok(Turn::More) } else { Err(CollectErrorKind::WindowIgnored) };
             }
             if *direction != Some(Direction::Ascending) && seen.min > from {
                 // A page may be turned round on its way: first what lies before it must be seen to be empty.
-                reading.proof = Some(seen.min);
+                slice.proof = Some(seen.min);
                 return Ok(Turn::Discard);
             }
             found(direction, Direction::Ascending);
-            reading.raise_to(seen.max);
-            reading.again = Some(seen.max);
+            slice.raise_to(seen.max);
+            slice.again = Some(seen.max);
             Ok(Turn::More)
         }
     }
@@ -167,20 +167,20 @@ fn done_or_more(done: bool) -> Turn {
 }
 
 /// A full page of one second. Only a known direction tells which side of that second is read.
-fn flat(reading: &mut Reading, second: i64, direction: Option<Direction>) -> Turn {
-    let (from, to) = reading.window();
+fn flat(slice: &mut TimeSlice, second: i64, direction: Option<Direction>) -> Turn {
+    let (from, to) = slice.window();
     match direction {
         _ if to == Some(second) || from == second && to == Some(from) => Turn::Crowded(second),
         Some(Direction::Descending) => {
-            reading.lower_to(second);
+            slice.lower_to(second);
             Turn::Crowded(second)
         }
-        Some(Direction::Ascending) if reading.upper.is_none() => {
-            reading.raise_to(second);
+        Some(Direction::Ascending) if slice.upper.is_none() => {
+            slice.raise_to(second);
             Turn::Crowded(second)
         }
         Some(Direction::Ascending) | None => {
-            reading.upper = Some(second + 1);
+            slice.upper = Some(second + 1);
             Turn::More
         }
     }
@@ -196,15 +196,15 @@ fn found(direction: &mut Option<Direction>, now: Direction) {
 
 /// A shorter end for a slice that its first page shows to be far too long. It is not cut below a part of its planned length: what
 /// is dense at the slice's end may follow a long silence, which would be crossed in tiny steps.
-pub fn shorter_slice(reading: &Reading, seen: Seen, now: i64, planned_seconds: i64) -> Option<i64> {
+pub fn shorter_slice(slice: &TimeSlice, seen: Seen, now: i64, planned_seconds: i64) -> Option<i64> {
     let ordered = matches!(seen.order, Order::Descending | Order::Ascending);
-    if reading.pages > 0 || !seen.has_more || !ordered {
+    if slice.pages > 0 || !seen.has_more || !ordered {
         return None;
     }
     let seconds_a_page = seen.max - seen.min + 1;
-    let length = reading.to.unwrap_or(now.max(seen.max)) - reading.lo + 1;
+    let length = slice.to.unwrap_or(now.max(seen.max)) - slice.lo + 1;
     let shorter = (seconds_a_page * SLICE_PAGES).max(planned_seconds / CUT_MAX);
-    (length / seconds_a_page > SLICE_PAGES_MAX).then(|| reading.lo + shorter - 1)
+    (length / seconds_a_page > SLICE_PAGES_MAX).then(|| slice.lo + shorter - 1)
 }
 
 /// How long the next slice should be, after one of `seconds` that took `pages`.

@@ -7,9 +7,9 @@ use crate::{
     chat_completions,
     crowded::{CrowdedSecond, Probe, Read, Verdict},
     page::ListPage,
-    reading::{Reading, Seen, Turn},
     record::Record,
     tally::Anomaly,
+    time_slice::{Seen, TimeSlice, Turn},
     walk::{List, Task, Walk},
 };
 
@@ -19,17 +19,17 @@ impl Walk {
     pub(crate) fn begin_crowd(
         &mut self,
         task: Task,
-        reading: &Reading,
+        slice: &TimeSlice,
         second: i64,
         now: i64,
     ) -> CrowdedSecond {
-        let dry = reading.dry.filter(|(of, _)| *of == second).map_or(0, |(_, dry)| dry);
+        let dry = slice.dry.filter(|(of, _)| *of == second).map_or(0, |(_, dry)| dry);
         let horizon = self.cursor.horizon(self.began(now), self.overlap());
         let is_last = task == Task::Sweep && second < horizon && self.cursor.searched != Some(second);
         let searched_before = !is_last && self.cursor.crowded.contains_key(&second);
         let mut crowd = CrowdedSecond::new(second, self.dedup.of_second(second), searched_before, dry);
         crowd.is_last = is_last;
-        crowd.turns = matches!(self.list, List::ChatCompletions(_)) && !reading.down;
+        crowd.turns = matches!(self.list, List::ChatCompletions(_)) && !slice.down;
         crowd
     }
 
@@ -48,7 +48,7 @@ impl Walk {
     pub(crate) fn read_crowd(
         &mut self,
         task: Task,
-        reading: &mut Reading,
+        slice: &mut TimeSlice,
         page: &ListPage,
         seen: Seen,
         brought: usize,
@@ -59,23 +59,23 @@ impl Walk {
             return Turn::More;
         };
         let second = crowd.second;
-        let beyond = if reading.down { seen.min < second } else { seen.max > second };
+        let beyond = if slice.down { seen.min < second } else { seen.max > second };
         let empty = page.records.is_empty();
         let whole = !seen.has_more || (beyond && !empty) || (empty && self.empty_is_end);
         let read = Read { page, whole, says_more: seen.says_more && asked, brought };
         let is_turned = matches!(crowd.probe, Probe::FarEnd(_));
         let verdict = crowd.read(read, kind_of);
-        reading.dry = Some((second, crowd.dry()));
+        slice.dry = Some((second, crowd.dry()));
         let mut mine = page.records.iter().filter(|record| record.second == second);
         let mine = if is_turned { mine.next() } else { mine.next_back() };
-        self.leave_crowd(task, reading, verdict, mine.and_then(chat_completions::anchor_of))
+        self.leave_crowd(task, slice, verdict, mine.and_then(chat_completions::anchor_of))
     }
 
     /// Goes on past the second, if its search is finished.
     pub(crate) fn leave_crowd(
         &mut self,
         task: Task,
-        reading: &mut Reading,
+        slice: &mut TimeSlice,
         verdict: Verdict,
         anchor: Option<Anchor>,
     ) -> Turn {
@@ -85,7 +85,7 @@ impl Walk {
         let Some(crowd) = self.crowds[task as usize].take() else {
             return Turn::More;
         };
-        reading.dry = None;
+        slice.dry = None;
         let (second, found) = (crowd.second, crowd.found());
         if crowd.is_last {
             self.cursor.searched = Some(second);
@@ -114,16 +114,14 @@ impl Walk {
                 );
             }
         }
-        self.pass(reading, anchor, second)
+        self.pass(slice, anchor, second)
     }
 
     /// Takes a second as read.
-    pub(crate) fn pass(&mut self, reading: &mut Reading, anchor: Option<Anchor>, second: i64) -> Turn {
+    pub(crate) fn pass(&mut self, slice: &mut TimeSlice, anchor: Option<Anchor>, second: i64) -> Turn {
         let done = match &mut self.list {
-            List::AuditLogs(_) => reading.pass(second),
-            List::ChatCompletions(_) => {
-                chat_completions::pass(reading, anchor, second, self.cursor.direction)
-            }
+            List::AuditLogs(_) => slice.pass(second),
+            List::ChatCompletions(_) => chat_completions::pass(slice, anchor, second, self.cursor.direction),
         };
         if done { Turn::Done } else { Turn::More }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{anchors::Anchors, reading::Reading};
+use crate::{anchors::Anchors, time_slice::TimeSlice};
 
 /// In which direction a list answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,10 +46,10 @@ pub struct Cursor {
     pub swept: Option<i64>,
     /// The unfinished search for the record before which a walk of stored completions starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub search: Option<Reading>,
+    pub search: Option<TimeSlice>,
     /// The unfinished poll for new records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tail: Option<Reading>,
+    pub tail: Option<TimeSlice>,
     /// The unfinished sweep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<Sweep>,
@@ -78,7 +78,7 @@ pub struct Sweep {
     /// The time before its first request.
     pub began: i64,
     /// The part that is being read now.
-    pub slice: Reading,
+    pub slice: TimeSlice,
 }
 
 /// The first guess at a slice: a day of a quiet organization is one page.
@@ -94,7 +94,7 @@ impl Cursor {
             tenant_only: false,
             newest: None,
             swept: None,
-            search: (search && start > 0).then(|| Reading::downward(start)),
+            search: (search && start > 0).then(|| TimeSlice::downward(start)),
             tail: None,
             sweep: None,
             slice_seconds: FIRST_SLICE_SECONDS,

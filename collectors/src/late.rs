@@ -1,18 +1,18 @@
 //! Records that show late: behind the point up to which an earlier reading has seen everything there was.
 
 use crate::{
-    reading::Reading,
     record::Record,
+    time_slice::TimeSlice,
     walk::{Task, Walk},
 };
 
 impl Walk {
     /// Takes note of a poll or sweep that is finished. A poll tells nothing of what lies before it, so it counts only where
     /// it goes on from what was read already; while history is read nothing is late.
-    pub(crate) fn has_read(&mut self, task: Task, reading: &Reading) {
+    pub(crate) fn has_read(&mut self, task: Task, slice: &TimeSlice) {
         let goes_on = match task {
             Task::Search => false,
-            Task::Tail => self.read_to.is_some_and(|read_to| reading.lo <= read_to),
+            Task::Tail => self.read_to.is_some_and(|read_to| slice.lo <= read_to),
             Task::Sweep => true,
         };
         if goes_on {

@@ -2,9 +2,9 @@
 
 use crate::{
     client::Answer,
-    reading::Reading,
     record::{IdHash, Record, Unusable},
     tally::Anomaly,
+    time_slice::TimeSlice,
     walk::{Task, Walk},
 };
 
@@ -40,12 +40,12 @@ impl NewRecords {
 }
 
 impl Walk {
-    /// What of a page is new. Rule: skip only what is earlier than the watermark, held, or already covered by this very reading.
+    /// What of a page is new. Rule: skip only what is earlier than the watermark, held, or already covered by this very slice.
     pub(crate) fn select_new(
         &mut self,
         task: Task,
         answer: &Answer,
-        before: &Reading,
+        before: &TimeSlice,
         now: i64,
     ) -> NewRecords {
         let only = self.crowds[task as usize].as_ref().map(|crowd| crowd.second);

@@ -8,9 +8,9 @@ use crate::{
     cursor::Direction,
     doubt::Doubt,
     page::ListPage,
-    reading::{Order, Reading, Seen},
     record::{IdHash, Record, Unusable},
     request::Request,
+    time_slice::{Order, Seen, TimeSlice},
     walk::{List, Task, Walk},
 };
 
@@ -19,32 +19,32 @@ impl Walk {
     pub(crate) fn doubt(
         &self,
         task: Task,
-        reading: &Reading,
+        slice: &TimeSlice,
         request: &Request,
         page: &ListPage,
         seen: Seen,
         client: &Client,
     ) -> Option<Doubt> {
         if seen.order == Order::Empty {
-            return self.doubt_empty(task, reading, page, seen);
+            return self.doubt_empty(task, slice, page, seen);
         }
         let misplaced = match &self.list {
-            List::AuditLogs(_) => self.is_outside_window(task, reading, seen).then_some(Doubt::OutsideWindow),
+            List::AuditLogs(_) => self.is_outside_window(task, slice, seen).then_some(Doubt::OutsideWindow),
             List::ChatCompletions(_) => {
-                self.is_before_cursor(task, reading, page, seen).then_some(Doubt::BeforeCursor)
+                self.is_before_cursor(task, slice, page, seen).then_some(Doubt::BeforeCursor)
             }
         };
         let found = if misplaced.is_some() {
             misplaced
-        } else if self.leaves_gap(task, reading, seen) {
+        } else if self.leaves_gap(task, slice, seen) {
             Some(Doubt::Gap)
         } else if seen.order == Order::Mixed {
             Some(Doubt::Unordered)
-        } else if self.is_reversed(task, reading, seen) {
+        } else if self.is_reversed(task, slice, seen) {
             Some(Doubt::Reversed)
         } else if self.is_unfiltered(task, page) {
             Some(Doubt::Unfiltered)
-        } else if self.is_unproven(task, reading, seen) {
+        } else if self.is_unproven(task, slice, seen) {
             Some(Doubt::Unproven)
         } else {
             None
@@ -54,21 +54,21 @@ impl Walk {
         found.or_else(|| repeated().then_some(Doubt::RepeatedPage))
     }
 
-    fn doubt_empty(&self, task: Task, reading: &Reading, page: &ListPage, seen: Seen) -> Option<Doubt> {
+    fn doubt_empty(&self, task: Task, slice: &TimeSlice, page: &ListPage, seen: Seen) -> Option<Doubt> {
         let shows_nothing = page.unusable.is_empty();
         if page.is_null {
             Some(Doubt::Null)
         } else if seen.says_more && shows_nothing {
             Some(Doubt::EmptyWithMore)
         } else {
-            let expected = reading.again.is_some() && self.crowds[task as usize].is_none();
+            let expected = slice.again.is_some() && self.crowds[task as usize].is_none();
             (expected && shows_nothing).then_some(Doubt::Gap)
         }
     }
 
     /// Whether a page begins behind a record that was delivered, or seen a moment ago, and lies in what was asked for. The newest
     /// records of a list, sent in place of the next ones, do.
-    fn leaves_gap(&self, task: Task, reading: &Reading, seen: Seen) -> bool {
+    fn leaves_gap(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
         let probes = self.crowds[task as usize].as_ref().is_some_and(|crowd| crowd.probe != Probe::Again);
         if task == Task::Search || probes {
             return false;
@@ -79,17 +79,17 @@ impl Walk {
                 None => return false,
                 Some(direction) => direction == Direction::Ascending,
             },
-            List::ChatCompletions(_) => !reading.down,
+            List::ChatCompletions(_) => !slice.down,
         };
-        let known = self.must_show(reading);
+        let known = self.must_show(slice);
         known.is_some_and(|known| if up { seen.min > known } else { seen.max < known })
     }
 
     /// Whether believing this wrongly only costs requests: a stretch of time that shows nothing is read again in two halves.
-    pub(crate) fn is_harmless(&self, task: Task, reading: &Reading, doubt: Doubt) -> bool {
+    pub(crate) fn is_harmless(&self, task: Task, slice: &TimeSlice, doubt: Doubt) -> bool {
         let is_audit = matches!(self.list, List::AuditLogs(_));
         match doubt {
-            Doubt::EmptyWithMore => !self.empty_is_end && !self.asks_for_one_second(task, reading),
+            Doubt::EmptyWithMore => !self.empty_is_end && !self.asks_for_one_second(task, slice),
             // In a quiet list two requests may well have the same answer.
             Doubt::RepeatedPage => true,
             // What follows is an older cursor.
@@ -110,8 +110,8 @@ impl Walk {
     }
 
     /// Whether an empty page is the whole answer that can be had: nothing smaller can be asked for.
-    pub(crate) fn asks_for_one_second(&self, task: Task, reading: &Reading) -> bool {
-        let (from, to) = reading.window();
+    pub(crate) fn asks_for_one_second(&self, task: Task, slice: &TimeSlice) -> bool {
+        let (from, to) = slice.window();
         match &self.list {
             List::AuditLogs(_) => self.crowds[task as usize].is_some() || to == Some(from),
             List::ChatCompletions(_) => true,
@@ -119,12 +119,12 @@ impl Walk {
     }
 
     /// A second of which a record must show again in what is asked for now.
-    fn must_show(&self, reading: &Reading) -> Option<i64> {
+    fn must_show(&self, slice: &TimeSlice) -> Option<i64> {
         match &self.list {
-            _ if reading.again.is_some() => reading.again,
+            _ if slice.again.is_some() => slice.again,
             // Nothing is asked for by time here, so it is from the cursor on that what is held must show.
-            List::ChatCompletions(_) if !reading.down => {
-                let cursor = reading.anchor.as_ref().map_or(i64::MIN, |anchor| anchor.second);
+            List::ChatCompletions(_) if !slice.down => {
+                let cursor = slice.anchor.as_ref().map_or(i64::MIN, |anchor| anchor.second);
                 self.dedup.first_after(cursor)
             }
             List::AuditLogs(_) | List::ChatCompletions(_) => None,
@@ -132,7 +132,7 @@ impl Walk {
     }
 
     /// Whether a single answer is all that says in which direction the list answers, or where it goes on.
-    fn is_unproven(&self, task: Task, reading: &Reading, seen: Seen) -> bool {
+    fn is_unproven(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
         if task == Task::Tail || self.crowds[task as usize].is_some() {
             return false;
         }
@@ -144,32 +144,32 @@ impl Walk {
                     && seen.has_more
             }
             List::ChatCompletions(_) => {
-                let continues = task == Task::Search || self.must_show(reading).is_some();
+                let continues = task == Task::Search || self.must_show(slice).is_some();
                 !continues && seen.has_more && self.begins_at != Some(seen.min)
             }
         }
     }
 
-    fn is_outside_window(&self, task: Task, reading: &Reading, seen: Seen) -> bool {
+    fn is_outside_window(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
         let crowd = self.crowds[task as usize].as_ref().map(|crowd| crowd.second);
-        let (from, to) = crowd.map_or(reading.window(), |second| (second, Some(second)));
+        let (from, to) = crowd.map_or(slice.window(), |second| (second, Some(second)));
         seen.min < from || to.is_some_and(|to| seen.max > to)
     }
 
-    fn is_before_cursor(&self, task: Task, reading: &Reading, page: &ListPage, seen: Seen) -> bool {
+    fn is_before_cursor(&self, task: Task, slice: &TimeSlice, page: &ListPage, seen: Seen) -> bool {
         let crowd = self.crowds[task as usize].as_ref();
         if let Some(Probe::FarEnd(anchor)) = crowd.map(|crowd| &crowd.probe) {
             return anchor.as_ref().is_some_and(|anchor| seen.max > anchor.second);
         }
         if let Some(crowd) = crowd.filter(|crowd| crowd.asks_with_cursor()) {
-            return if reading.down { seen.max > crowd.second } else { seen.min < crowd.second };
+            return if slice.down { seen.max > crowd.second } else { seen.min < crowd.second };
         }
-        let anchor = reading.anchor.as_ref().map(|anchor| IdHash::of(&anchor.id));
+        let anchor = slice.anchor.as_ref().map(|anchor| IdHash::of(&anchor.id));
         let shows_it = anchor.is_some_and(|anchor| page.records.iter().any(|record| record.id == anchor));
-        shows_it || chat_completions::starts_elsewhere(reading, seen, self.cursor.direction)
+        shows_it || chat_completions::starts_elsewhere(slice, seen, self.cursor.direction)
     }
 
-    fn is_reversed(&self, task: Task, reading: &Reading, seen: Seen) -> bool {
+    fn is_reversed(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
         let known = self.cursor.direction;
         let crowd = self.crowds[task as usize].as_ref();
         if crowd.is_some_and(|crowd| matches!(crowd.probe, Probe::FarEnd(_))) {
@@ -181,9 +181,9 @@ impl Walk {
                 Order::Ascending => known == Some(Direction::Descending),
                 Order::Empty | Order::Flat | Order::Mixed => false,
             },
-            List::ChatCompletions(_) => match chat_completions::order(reading, seen, known) {
-                Order::Descending => !reading.down,
-                Order::Ascending => reading.down,
+            List::ChatCompletions(_) => match chat_completions::order(slice, seen, known) {
+                Order::Descending => !slice.down,
+                Order::Ascending => slice.down,
                 Order::Empty | Order::Flat | Order::Mixed => false,
             },
         }

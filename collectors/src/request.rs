@@ -11,10 +11,10 @@ use crate::{
     head::TimeField,
     new_records::NewRecords,
     page::ListPage,
-    reading::{Reading, Seen, Turn},
     repeated_page::Span,
     step::Page,
     tally::Anomaly,
+    time_slice::{Seen, TimeSlice, Turn},
     walk::{List, Task, Walk},
 };
 
@@ -31,10 +31,10 @@ pub(crate) struct Request {
 }
 
 impl List {
-    /// The request for the next page of a reading.
+    /// The request for the next page of a slice.
     pub(crate) fn request(
         &self,
-        reading: &Reading,
+        slice: &TimeSlice,
         task: Task,
         crowd: Option<&CrowdedSecond>,
         limit: usize,
@@ -42,7 +42,7 @@ impl List {
         let probe: Option<&Probe> = crowd.map(|crowd| &crowd.probe);
         match self {
             Self::AuditLogs(filters) => {
-                let window = crowd.map_or(reading.window(), |crowd| (crowd.second, Some(crowd.second)));
+                let window = crowd.map_or(slice.window(), |crowd| (crowd.second, Some(crowd.second)));
                 let list = filters.query((0, None), probe, LIMIT);
                 let span = Span::new(&list, window.0, window.1.unwrap_or(i64::MAX));
                 Request { query: filters.query(window, probe, limit), span }
@@ -55,10 +55,10 @@ impl List {
                 }
                 let search = task == Task::Search;
                 let list = filters.query(None, search, probe, LIMIT);
-                let anchor = reading.anchor.as_ref();
+                let anchor = slice.anchor.as_ref();
                 let second = anchor.map(|anchor| anchor.second);
                 // What a cursor leaves out lies before it in the order of the list.
-                let span = if reading.down {
+                let span = if slice.down {
                     Span::new(&list, i64::MIN, second.unwrap_or(i64::MAX))
                 } else {
                     Span::new(&list, second.unwrap_or(i64::MIN), i64::MAX)
@@ -71,7 +71,7 @@ impl List {
 
     /// The request for the newest page of the list, or for the page that it takes for that.
     pub(crate) fn newest(&self, limit: usize) -> Request {
-        self.request(&Reading::new(0, None), Task::Search, None, limit)
+        self.request(&TimeSlice::new(0, None), Task::Search, None, limit)
     }
 
     /// The field that dates the records of the list.
@@ -95,10 +95,10 @@ impl Walk {
     pub async fn step(&mut self, client: &Client, task: Task) -> Result<Page, CollectError> {
         loop {
             let now = client.now();
-            let reading = self.begin(task, now);
+            let slice = self.begin(task, now);
             let dated = client.is_dated();
             let crowd = self.crowds[task as usize].as_ref();
-            let request = self.list.request(&reading, task, crowd, self.size.limit());
+            let request = self.list.request(&slice, task, crowd, self.size.limit());
             match client.list(&request.query, self.list.scope(), self.list.time(), self.lane(task, now)).await
             {
                 Ok(mut answer) => {
@@ -110,13 +110,13 @@ impl Walk {
                         self.tally.note(Anomaly::DoubledInPage);
                     }
                     let seen = Seen::of(&answer.page, &self.size);
-                    if self.believes(client, task, &reading, &request, &answer.page, seen).await? {
+                    if self.believes(client, task, &slice, &request, &answer.page, seen).await? {
                         self.size.observe(answer.page.len(), seen.says_more);
-                        return self.take(task, reading, answer, seen, client.now());
+                        return self.take(task, slice, answer, seen, client.now());
                     }
                 }
                 Err(error) => {
-                    if let Some(page) = self.refused(client, task, reading, &request, error, now).await? {
+                    if let Some(page) = self.refused(client, task, slice, &request, error, now).await? {
                         return Ok(page);
                     }
                 }
@@ -129,17 +129,17 @@ impl Walk {
         &mut self,
         client: &Client,
         task: Task,
-        reading: &Reading,
+        slice: &TimeSlice,
         request: &Request,
         page: &ListPage,
         seen: Seen,
     ) -> Result<bool, CollectError> {
-        let doubt = self.doubt(task, reading, request, page, seen, client);
+        let doubt = self.doubt(task, slice, request, page, seen, client);
         if let Some(doubt) = doubt {
             if let Some(anomaly) = doubt.anomaly() {
                 self.tally.note(anomaly);
             }
-            let harmless = self.is_harmless(task, reading, doubt);
+            let harmless = self.is_harmless(task, slice, doubt);
             match self.doubts.strike(&request.query, doubt, harmless) {
                 Belief::AskAgain(wait) => {
                     self.begins_at = Some(seen.min).filter(|_| doubt == Doubt::Unproven);
@@ -149,7 +149,7 @@ impl Walk {
                 Belief::Report => return Err(doubt.error().into()),
                 Belief::Believe => {}
             }
-            self.empty_is_end |= doubt == Doubt::EmptyWithMore && self.asks_for_one_second(task, reading);
+            self.empty_is_end |= doubt == Doubt::EmptyWithMore && self.asks_for_one_second(task, slice);
         } else {
             self.doubts.settle();
         }
@@ -165,7 +165,7 @@ impl Walk {
         &mut self,
         client: &Client,
         task: Task,
-        mut reading: Reading,
+        mut slice: TimeSlice,
         request: &Request,
         error: CollectError,
         now: i64,
@@ -197,7 +197,7 @@ impl Walk {
                     halved
                 }
             }
-            kind if is_about_cursor(kind) && self.asks_with_cursor(task, &reading) => {
+            kind if is_about_cursor(kind) && self.asks_with_cursor(task, &slice) => {
                 // Gateways answer 404, too: only where the list answers without the cursor is it about the cursor.
                 let witness = self.list.newest(1);
                 let answered = client
@@ -205,7 +205,7 @@ impl Walk {
                     .await;
                 client.accept(&answered.map_err(passing)?.page, witness.span);
                 if self.doubts.strike(&request.query, Doubt::CursorRefused, true) == Belief::Believe {
-                    return Ok(Some(self.leave_cursor(task, &mut reading, now)));
+                    return Ok(Some(self.leave_cursor(task, &mut slice, now)));
                 }
                 true
             }
@@ -235,25 +235,25 @@ impl Walk {
         if repeats { Ok(None) } else { Err(passing(error)) }
     }
 
-    fn asks_with_cursor(&self, task: Task, reading: &Reading) -> bool {
+    fn asks_with_cursor(&self, task: Task, slice: &TimeSlice) -> bool {
         let crowd = self.crowds[task as usize].as_ref();
-        reading.anchor.is_some() || crowd.is_some_and(CrowdedSecond::asks_with_cursor)
+        slice.anchor.is_some() || crowd.is_some_and(CrowdedSecond::asks_with_cursor)
     }
 
     /// Goes on without a cursor that the list does not know.
-    fn leave_cursor(&mut self, task: Task, reading: &mut Reading, now: i64) -> Page {
+    fn leave_cursor(&mut self, task: Task, slice: &mut TimeSlice, now: i64) -> Page {
         let crowd = self.crowds[task as usize].as_mut().filter(|crowd| crowd.asks_with_cursor());
         let turn = if let Some(crowd) = crowd {
             let verdict = crowd.refused();
-            self.leave_crowd(task, reading, verdict, None)
+            self.leave_crowd(task, slice, verdict, None)
         } else {
             self.crowds[task as usize] = None;
             self.tally.note(Anomaly::CursorLost);
-            chat_completions::warn_gone(reading, "the API does not know it");
-            chat_completions::fall_back(reading, &mut self.cursor.anchors, "the API does not know it");
+            chat_completions::warn_gone(slice, "the API does not know it");
+            chat_completions::fall_back(slice, &mut self.cursor.anchors, "the API does not know it");
             Turn::Discard
         };
-        self.page(task, reading.clone(), turn, NewRecords::default(), now)
+        self.page(task, slice.clone(), turn, NewRecords::default(), now)
     }
 }
 

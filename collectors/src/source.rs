@@ -12,7 +12,7 @@ use crate::{
     doubt::REPEATED_AT_ONCE,
     error::{CollectError, CollectErrorKind},
     page_size::PageSize,
-    reading::Reading,
+    time_slice::TimeSlice,
     walk::{List, Task},
 };
 
@@ -64,7 +64,7 @@ impl Source {
 
     /// A digest of the list and its filters: another one means that a cursor speaks of other records.
     pub fn digest(&self) -> String {
-        let query = self.list().request(&Reading::new(0, None), Task::Sweep, None, LIMIT).query;
+        let query = self.list().request(&TimeSlice::new(0, None), Task::Sweep, None, LIMIT).query;
         let hash = xxhash_rust::xxh3::xxh3_128(query.as_bytes());
         format!("{hash:032x}")
     }

@@ -8,8 +8,8 @@ use crate::{
     error::{CollectError, CollectErrorKind},
     new_records::NewRecords,
     page::ListPage,
-    reading::{Reading, Seen, Turn},
     record::{IdHash, Record, Unusable},
+    time_slice::{Seen, TimeSlice, Turn},
     walk::{List, Task, Walk},
 };
 
@@ -50,38 +50,38 @@ impl Walk {
     pub(crate) fn take(
         &mut self,
         task: Task,
-        before: Reading,
+        before: TimeSlice,
         answer: Answer,
         seen: Seen,
         now: i64,
     ) -> Result<Page, CollectError> {
         let (records, unusable) = (answer.page.records.len(), answer.page.unusable.len());
         tracing::debug!(?task, ?seen, records, unusable, from = before.from, to = before.to, "page");
-        let mut reading = before.clone();
+        let mut slice = before.clone();
         self.leave_lost_crowd(task, &answer.page);
         if self.crowds[task as usize].is_some() {
             let new = self.select_new(task, &answer, &before, now);
-            let turn = self.read_crowd(task, &mut reading, &answer.page, seen, new.records.len(), true);
-            return Ok(self.page(task, reading, turn, new, now));
+            let turn = self.read_crowd(task, &mut slice, &answer.page, seen, new.records.len(), true);
+            return Ok(self.page(task, slice, turn, new, now));
         }
-        if task == Task::Sweep && self.cut_slice(&mut reading, seen, now) {
-            return Ok(self.page(task, reading, Turn::Discard, NewRecords::default(), now));
+        if task == Task::Sweep && self.cut_slice(&mut slice, seen, now) {
+            return Ok(self.page(task, slice, Turn::Discard, NewRecords::default(), now));
         }
-        if reading.proof.take().is_some() {
+        if slice.proof.take().is_some() {
             self.prove_direction(&answer.page);
-            return Ok(self.page(task, reading, Turn::Discard, NewRecords::default(), now));
+            return Ok(self.page(task, slice, Turn::Discard, NewRecords::default(), now));
         }
         let direction = self.cursor.direction;
-        let advanced = self.advance(&mut reading, &answer.page, seen, now);
+        let advanced = self.advance(&mut slice, &answer.page, seen, now);
         self.note_turn(direction, &advanced);
         let mut turn = advanced?;
-        reading.pages += 1;
+        slice.pages += 1;
         if turn == Turn::Discard {
             // A search needs the newest record first; without that the walk starts at the list's beginning instead.
-            if task == Task::Search && !reading.down {
+            if task == Task::Search && !slice.down {
                 turn = Turn::Done;
             }
-            return Ok(self.page(task, reading, turn, NewRecords::default(), now));
+            return Ok(self.page(task, slice, turn, NewRecords::default(), now));
         }
         self.offer_anchors(&answer.page, now);
         let new = if task == Task::Search {
@@ -93,14 +93,14 @@ impl Walk {
             let known = task == Task::Search || before.covers(second);
             turn = if known {
                 let anchor = answer.page.records.iter().rev().find_map(chat_completions::anchor_of);
-                self.pass(&mut reading, anchor, second)
+                self.pass(&mut slice, anchor, second)
             } else {
-                let crowd = self.begin_crowd(task, &reading, second, now);
+                let crowd = self.begin_crowd(task, &slice, second, now);
                 self.crowds[task as usize] = Some(crowd);
-                self.read_crowd(task, &mut reading, &answer.page, seen, new.records.len(), false)
+                self.read_crowd(task, &mut slice, &answer.page, seen, new.records.len(), false)
             };
         }
-        Ok(self.page(task, reading, turn, new, now))
+        Ok(self.page(task, slice, turn, new, now))
     }
 
     /// Takes in what lies before the first page that came oldest first: nothing, if the list is in that order.
@@ -120,7 +120,7 @@ impl Walk {
 
     fn advance(
         &mut self,
-        reading: &mut Reading,
+        slice: &mut TimeSlice,
         page: &ListPage,
         seen: Seen,
         now: i64,
@@ -128,23 +128,23 @@ impl Walk {
         let Cursor { direction, anchors, .. } = &mut self.cursor;
         match &self.list {
             List::AuditLogs(_) => {
-                audit_logs::advance(reading, seen, direction, &mut self.empty_is_end, self.is_turned, now)
+                audit_logs::advance(slice, seen, direction, &mut self.empty_is_end, self.is_turned, now)
             }
             List::ChatCompletions(_) => {
                 let ignored = &mut self.ignored_cursors;
-                chat_completions::advance(reading, page, seen, direction, anchors, ignored)
+                chat_completions::advance(slice, page, seen, direction, anchors, ignored)
             }
         }
     }
 
-    fn cut_slice(&mut self, reading: &mut Reading, seen: Seen, now: i64) -> bool {
+    fn cut_slice(&mut self, slice: &mut TimeSlice, seen: Seen, now: i64) -> bool {
         if !matches!(self.list, List::AuditLogs(_)) {
             return false;
         }
-        let shorter = audit_logs::shorter_slice(reading, seen, now, self.cursor.slice_seconds)
-            .filter(|hi| reading.hi.is_none_or(|old| *hi < old));
+        let shorter = audit_logs::shorter_slice(slice, seen, now, self.cursor.slice_seconds)
+            .filter(|hi| slice.hi.is_none_or(|old| *hi < old));
         if let Some(hi) = shorter {
-            *reading = Reading::new(reading.lo, Some(hi));
+            *slice = TimeSlice::new(slice.lo, Some(hi));
         }
         shorter.is_some()
     }
@@ -172,7 +172,7 @@ impl Walk {
     pub(crate) fn page(
         &mut self,
         task: Task,
-        reading: Reading,
+        slice: TimeSlice,
         turn: Turn,
         new: NewRecords,
         now: i64,
@@ -181,22 +181,22 @@ impl Walk {
         let late = self.lateness(task, &new.records, now);
         let floor = self.cursor.floor(self.began(now), self.overlap());
         for (second, id) in &new.marks {
-            let unread = !done && !reading.covers(*second);
+            let unread = !done && !slice.covers(*second);
             if task == Task::Tail || *second >= floor || unread {
                 self.hold(*second, *id);
             }
         }
         // A discarded page has read nothing: where it leaves less to read, a slice was cut.
         if task == Task::Sweep && turn != Turn::Discard {
-            self.let_go(&reading, floor);
-            self.cursor.raise_watermark(floor.min(reading.from));
+            self.let_go(&slice, floor);
+            self.cursor.raise_watermark(floor.min(slice.from));
         }
-        self.set_reading(task, reading.clone());
+        self.set_slice(task, slice.clone());
         if done {
-            self.finish(task, &reading);
+            self.finish(task, &slice);
         }
         self.dedup.forget_before(self.cursor.watermark);
-        self.forget_crowds(task, &reading, floor);
+        self.forget_crowds(task, &slice, floor);
         let parts = self.dedup.take_changes();
         let (cursor, dedup_ids) = (self.cursor.clone(), self.dedup.len());
         Page {
@@ -211,9 +211,9 @@ impl Walk {
     }
 
     /// A crowded second that is read and will not be read again need not be known; a month of them would fill the cursor.
-    fn forget_crowds(&mut self, task: Task, reading: &Reading, floor: i64) {
+    fn forget_crowds(&mut self, task: Task, slice: &TimeSlice, floor: i64) {
         if task == Task::Sweep {
-            self.cursor.crowded.retain(|second, _| *second >= floor || !reading.covers(*second));
+            self.cursor.crowded.retain(|second, _| *second >= floor || !slice.covers(*second));
         }
     }
 
@@ -230,11 +230,11 @@ impl Walk {
     }
 
     /// Ids of seconds that the slice has read are not needed any more, unless the watermark may stop before them.
-    fn let_go(&mut self, reading: &Reading, floor: i64) {
-        if let Some(before) = self.reading(Task::Sweep) {
-            let above = reading.to.map_or(i64::MAX, |to| to.saturating_add(1))
+    fn let_go(&mut self, slice: &TimeSlice, floor: i64) {
+        if let Some(before) = self.slice_of(Task::Sweep) {
+            let above = slice.to.map_or(i64::MAX, |to| to.saturating_add(1))
                 ..before.to.map_or(floor, |to| floor.min(to.saturating_add(1)));
-            let below = before.from..floor.min(reading.from);
+            let below = before.from..floor.min(slice.from);
             self.dedup.let_go(above);
             self.dedup.let_go(below);
         }

@@ -3,8 +3,8 @@
 use crate::{
     cursor::Direction,
     error::CollectErrorKind,
-    reading::Turn,
     tally::Anomaly,
+    time_slice::Turn,
     walk::{List, Walk},
 };
 

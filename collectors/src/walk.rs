@@ -13,8 +13,8 @@ use crate::{
     dedup::DedupSet,
     doubt::Doubts,
     page_size::PageSize,
-    reading::Reading,
     tally::Tally,
+    time_slice::TimeSlice,
 };
 
 /// A list and its filters.
@@ -178,7 +178,7 @@ impl Walk {
         }
     }
 
-    pub(crate) fn reading(&self, task: Task) -> Option<&Reading> {
+    pub(crate) fn slice_of(&self, task: Task) -> Option<&TimeSlice> {
         match task {
             Task::Search => self.cursor.search.as_ref(),
             Task::Tail => self.cursor.tail.as_ref(),
@@ -186,31 +186,31 @@ impl Walk {
         }
     }
 
-    pub(crate) fn set_reading(&mut self, task: Task, reading: Reading) {
+    pub(crate) fn set_slice(&mut self, task: Task, slice: TimeSlice) {
         match task {
-            Task::Search => self.cursor.search = Some(reading),
-            Task::Tail => self.cursor.tail = Some(reading),
+            Task::Search => self.cursor.search = Some(slice),
+            Task::Tail => self.cursor.tail = Some(slice),
             Task::Sweep => {
                 if let Some(sweep) = &mut self.cursor.sweep {
-                    sweep.slice = reading;
+                    sweep.slice = slice;
                 }
             }
         }
     }
 
     /// Begins what is not under way yet, and tells where it stands.
-    pub(crate) fn begin(&mut self, task: Task, now: i64) -> Reading {
-        if let Some(reading) = self.reading(task) {
-            let reading = reading.clone();
+    pub(crate) fn begin(&mut self, task: Task, now: i64) -> TimeSlice {
+        if let Some(slice) = self.slice_of(task) {
+            let slice = slice.clone();
             // Another task may have found meanwhile in which direction the list answers.
             let turned = match (&self.list, task, self.cursor.direction) {
                 (List::AuditLogs(_), _, _) | (_, Task::Search, _) | (_, _, None) => false,
-                (_, _, Some(direction)) => reading.down != (direction == Direction::Descending),
+                (_, _, Some(direction)) => slice.down != (direction == Direction::Descending),
             };
-            return if turned { self.turned(reading) } else { reading };
+            return if turned { self.turned(slice) } else { slice };
         }
-        let reading = match task {
-            Task::Search => Reading::downward(self.cursor.watermark),
+        let slice = match task {
+            Task::Search => TimeSlice::downward(self.cursor.watermark),
             Task::Tail => {
                 let newest = self.cursor.newest.unwrap_or(self.cursor.watermark).min(now);
                 let swept =
@@ -224,24 +224,24 @@ impl Walk {
                 slice
             }
         };
-        self.set_reading(task, reading.clone());
-        reading
+        self.set_slice(task, slice.clone());
+        slice
     }
 
     /// Ends a task; a sweep goes on with its next slice. `began` is the time before the sweep's first request.
-    pub(crate) fn finish(&mut self, task: Task, reading: &Reading) {
+    pub(crate) fn finish(&mut self, task: Task, slice: &TimeSlice) {
         match task {
             Task::Search => self.cursor.search = None,
             Task::Tail => {
-                self.has_read(task, reading);
+                self.has_read(task, slice);
                 self.cursor.tail = None;
                 self.next_poll = Instant::now() + self.timing.poll_interval;
             }
-            Task::Sweep => self.finish_slice(reading),
+            Task::Sweep => self.finish_slice(slice),
         }
     }
 
-    fn finish_slice(&mut self, slice: &Reading) {
+    fn finish_slice(&mut self, slice: &TimeSlice) {
         let Some(sweep) = self.cursor.sweep.take() else {
             return;
         };
@@ -269,33 +269,28 @@ impl Walk {
     }
 
     /// The next stretch of a sweep, from `lo`.
-    fn slice(&self, lo: i64, now: i64) -> Reading {
+    fn slice(&self, lo: i64, now: i64) -> TimeSlice {
         match &self.list {
             List::AuditLogs(_) => {
                 let hi = lo.saturating_add(self.cursor.slice_seconds - 1);
                 match self.cursor.until {
-                    Some(until) => Reading::new(lo, Some(hi.min(until))),
-                    None => Reading::new(lo, (hi < now).then_some(hi)),
+                    Some(until) => TimeSlice::new(lo, Some(hi.min(until))),
+                    None => TimeSlice::new(lo, (hi < now).then_some(hi)),
                 }
             }
             List::ChatCompletions(_) => self.start_at(lo, self.cursor.until),
         }
     }
 
-    /// A reading of the same rest in the direction that is known now.
-    fn turned(&self, reading: Reading) -> Reading {
-        Reading {
-            lo: reading.lo,
-            hi: reading.hi,
-            pages: reading.pages,
-            ..self.start_at(reading.from, reading.to)
-        }
+    /// A slice of the same rest in the direction that is known now.
+    fn turned(&self, slice: TimeSlice) -> TimeSlice {
+        TimeSlice { lo: slice.lo, hi: slice.hi, pages: slice.pages, ..self.start_at(slice.from, slice.to) }
     }
 
-    fn start_at(&self, lo: i64, hi: Option<i64>) -> Reading {
+    fn start_at(&self, lo: i64, hi: Option<i64>) -> TimeSlice {
         let chat = matches!(self.list, List::ChatCompletions(_));
         let down = chat && self.cursor.direction == Some(Direction::Descending);
         let anchor = if chat && !down { self.cursor.anchors.before(lo).cloned() } else { None };
-        Reading { down, anchor, ..Reading::new(lo, hi) }
+        TimeSlice { down, anchor, ..TimeSlice::new(lo, hi) }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ccfd::simulator::{Fault, List, NewRecord};
 use collectors::{
-    Anchor, Anomaly, CollectErrorKind, IdHash, Reader, Reading, Step, Task, TenantWalk, TransportError,
+    Anchor, Anomaly, CollectErrorKind, IdHash, Reader, Step, Task, TenantWalk, TimeSlice, TransportError,
 };
 
 use super::for_both_lists;
@@ -120,7 +120,7 @@ for_both_lists! {
 async fn delete_two_anchors(
     rig: &mut Rig,
     reader: &mut Reader,
-    is_wanted: impl Fn(&Reading, &Anchor) -> bool,
+    is_wanted: impl Fn(&TimeSlice, &Anchor) -> bool,
 ) {
     let mut deleted = 0;
     for _ in 0..400 {
@@ -150,7 +150,7 @@ async fn a_gone_anchor_does_not_end_the_search_of_a_crowded_second() {
         let mut reader = rig.reader().await;
         let crowded = BEGIN - 3 * 3600;
         let is_passed =
-            |slice: &Reading, anchor: &Anchor| slice.at == Some(crowded) && anchor.second < crowded;
+            |slice: &TimeSlice, anchor: &Anchor| slice.at == Some(crowded) && anchor.second < crowded;
         delete_two_anchors(&mut rig, &mut reader, is_passed).await;
         rig.run_for(&mut reader, Duration::from_secs(700)).await;
         rig.assert_conserved(list);

@@ -6,7 +6,7 @@ use crate::{anchors::Anchor, head::LAST_SECOND, page::ListPage, page_size::PageS
 
 /// A stretch of time of which `from ..= to` is not read yet. Pages take away from its upper or lower end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reading {
+pub struct TimeSlice {
     /// First second of the whole stretch; records before it are not its business.
     pub lo: i64,
     /// Last second of the whole stretch; `None` reads on to whatever is newest.
@@ -49,7 +49,7 @@ pub struct Reading {
     pub doubted: Option<i64>,
 }
 
-impl Reading {
+impl TimeSlice {
     /// All of `lo ..= hi`.
     pub fn new(lo: i64, hi: Option<i64>) -> Self {
         Self {
