@@ -12,6 +12,7 @@
 
 mod again;
 mod anchors;
+mod anomalies;
 mod audit_logs;
 mod budget;
 mod chat_completions;
@@ -45,7 +46,6 @@ mod repeated_page;
 mod request;
 mod source;
 mod step;
-mod strange;
 mod tally;
 mod tenant;
 mod time_slice;

@@ -1,5 +1,6 @@
 //! Collecting alone: a reader, a map as the store, the simulator in the network's place.
 
+mod anomalies;
 mod bounds;
 mod conservation;
 mod crowds;
@@ -9,7 +10,6 @@ mod nulls;
 mod restarts;
 mod sequences;
 mod spoilt;
-mod strange;
 mod windows;
 
 /// A test for each of the two lists.

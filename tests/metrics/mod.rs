@@ -1,6 +1,6 @@
 //! What ccfd shows of itself: every number by the behaviour that it counts, and the page by Prometheus' own tool.
 
+mod anomalies;
 mod counting;
 mod page;
 mod rules;
-mod strange;
