@@ -3,7 +3,7 @@
 use crate::{
     cursor::Direction,
     error::CollectErrorKind,
-    tally::Anomaly,
+    source_counters::Anomaly,
     time_slice::Turn,
     walk::{List, Walk},
 };
@@ -19,9 +19,9 @@ impl Walk {
             (List::AuditLogs(_), None) => false,
         };
         if is_reversed {
-            self.tally.note(Anomaly::Reversed);
+            self.counters.note(Anomaly::Reversed);
         } else if matches!(turn, Ok(Turn::Discard) | Err(CollectErrorKind::CursorIgnored)) {
-            self.tally.note(Anomaly::CursorLost);
+            self.counters.note(Anomaly::CursorLost);
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     page::{ListPage, Malformed},
     refusal,
     repeated_page::Span,
-    tally::{Anomaly, Outcome, Tally},
+    source_counters::{Anomaly, Outcome, SourceCounters},
     transport::{Response, Transport, TransportError},
 };
 
@@ -33,7 +33,7 @@ pub struct Client {
     retry_after_max: Duration,
     clock: Clock,
     date: Mutex<Option<(i64, Instant)>>,
-    tally: Mutex<Tally>,
+    counters: Mutex<SourceCounters>,
     damage: Mutex<KnownDamage>,
 }
 
@@ -99,7 +99,7 @@ impl Client {
             retry_after_max: settings.retry_after_max,
             clock,
             date: Mutex::new(None),
-            tally: Mutex::default(),
+            counters: Mutex::default(),
             damage: Mutex::default(),
         })
     }
@@ -125,8 +125,8 @@ impl Client {
     }
 
     /// What was counted since this was last asked.
-    pub fn take_tally(&self) -> Tally {
-        std::mem::take(&mut *lock(&self.tally))
+    pub fn take_counters(&self) -> SourceCounters {
+        std::mem::take(&mut *lock(&self.counters))
     }
 
     /// Asks a list for one page. `path_and_query` begins with `/`; `scope` is the permission that the list needs, `time` the field
@@ -144,7 +144,7 @@ impl Client {
             match again.read(&response.body, time, &mut lock(&self.damage)) {
                 Ok(page) => break (response, page),
                 Err(malformed) => {
-                    lock(&self.tally).note(Anomaly::Malformed);
+                    lock(&self.counters).note(Anomaly::Malformed);
                     if again.is_over() {
                         return Err(malformed_in(&response, malformed));
                     }
@@ -184,7 +184,7 @@ impl Client {
         self.budget.admit(lane).await;
         let url = format!("{}{path_and_query}", self.base_url);
         let sent = self.transport.get(&url, self.headers.clone(), body_max).await;
-        lock(&self.tally).count(Outcome::of(&sent));
+        lock(&self.counters).count(Outcome::of(&sent));
         let response = sent.map_err(|error| match error {
             TransportError::Unreachable(reason) => CollectErrorKind::Unreachable(reason),
             TransportError::Untrusted(reason) => CollectErrorKind::Untrusted(reason),

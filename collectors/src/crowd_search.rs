@@ -8,7 +8,7 @@ use crate::{
     crowded::{CrowdedSecond, Probe, Read, Verdict},
     page::ListPage,
     record::Record,
-    tally::Anomaly,
+    source_counters::Anomaly,
     time_slice::{Seen, TimeSlice, Turn},
     walk::{List, Task, Walk},
 };
@@ -95,7 +95,7 @@ impl Walk {
             if complete { self.size.is_full_of(found) } else { crowd.said_more() && !self.empty_is_end };
         if is_crowded && self.cursor.crowded.insert(second, found).is_none_or(|before| before < found) {
             if complete {
-                self.tally.note(Anomaly::CrowdedSecond);
+                self.counters.note(Anomaly::CrowdedSecond);
                 tracing::debug!(
                     second,
                     found,
@@ -103,7 +103,7 @@ impl Walk {
                     "crowded second: more records than a page"
                 );
             } else {
-                self.tally.note(Anomaly::CrowdedSecondUnsure);
+                self.counters.note(Anomaly::CrowdedSecondUnsure);
                 let page_size = self.size.shown();
                 tracing::warn!(
                     second,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{error::CollectErrorKind, page::Malformed, tally::Anomaly};
+use crate::{error::CollectErrorKind, page::Malformed, source_counters::Anomaly};
 
 /// So often in a row the same request must be answered in the same odd way before that is taken for the list's habit.
 const BELIEVED_AFTER: u32 = 5;

@@ -3,7 +3,7 @@
 use crate::{
     client::Answer,
     record::{IdHash, Record, Unusable},
-    tally::Anomaly,
+    source_counters::Anomaly,
     time_slice::TimeSlice,
     walk::{Task, Walk},
 };
@@ -90,7 +90,7 @@ impl Walk {
         }
         for record in records {
             if self.dedup.contains_id(record.id) {
-                self.tally.note(Anomaly::Redated);
+                self.counters.note(Anomaly::Redated);
             }
         }
     }

@@ -10,8 +10,8 @@ use crate::{
     dedup::DedupSet,
     error::CollectError,
     source::Source,
+    source_counters::SourceCounters,
     step::Page,
-    tally::Tally,
     tenant::{Tenant, TenantWalk},
     walk::{List, Task, Timing, Walk},
 };
@@ -111,13 +111,13 @@ impl Reader {
     }
 
     /// What was counted since this was last asked, by everything that uses this client.
-    pub fn take_tally(&mut self) -> Tally {
-        let mut tally = self.client.take_tally();
+    pub fn take_counters(&mut self) -> SourceCounters {
+        let mut counters = self.client.take_counters();
         let tenant = self.tenant.iter_mut().map(|tenant| &mut tenant.walk);
         for walk in self.walks.iter_mut().chain(tenant) {
-            tally.add(std::mem::take(&mut walk.tally));
+            counters.add(std::mem::take(&mut walk.counters));
         }
-        tally
+        counters
     }
 
     /// Polls at the next step, whenever it would have been due.

@@ -12,8 +12,8 @@ use crate::{
     new_records::NewRecords,
     page::ListPage,
     repeated_page::Span,
+    source_counters::Anomaly,
     step::Page,
-    tally::Anomaly,
     time_slice::{Seen, TimeSlice, Turn},
     walk::{List, Task, Walk},
 };
@@ -107,7 +107,7 @@ impl Walk {
                         sweep.began = sweep.began.min(client.now());
                     }
                     if answer.page.drop_repeats() {
-                        self.tally.note(Anomaly::DoubledInPage);
+                        self.counters.note(Anomaly::DoubledInPage);
                     }
                     let seen = Seen::of(&answer.page, &self.size);
                     if self.believes(client, task, &slice, &request, &answer.page, seen).await? {
@@ -137,7 +137,7 @@ impl Walk {
         let doubt = self.doubt(task, slice, request, page, seen, client);
         if let Some(doubt) = doubt {
             if let Some(anomaly) = doubt.anomaly() {
-                self.tally.note(anomaly);
+                self.counters.note(anomaly);
             }
             let harmless = self.is_harmless(task, slice, doubt);
             match self.doubts.strike(&request.query, doubt, harmless) {
@@ -248,7 +248,7 @@ impl Walk {
             self.leave_crowd(task, slice, verdict, None)
         } else {
             self.crowds[task as usize] = None;
-            self.tally.note(Anomaly::CursorLost);
+            self.counters.note(Anomaly::CursorLost);
             chat_completions::warn_gone(slice, "the API does not know it");
             chat_completions::fall_back(slice, &mut self.cursor.anchors, "the API does not know it");
             Turn::Discard

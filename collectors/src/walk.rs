@@ -13,7 +13,7 @@ use crate::{
     dedup::DedupSet,
     doubt::Doubts,
     page_size::PageSize,
-    tally::Tally,
+    source_counters::SourceCounters,
     time_slice::TimeSlice,
 };
 
@@ -72,7 +72,7 @@ pub struct Walk {
     pub(crate) ignored_cursors: u32,
     /// Up to which second everything was seen that showed then; `None` while that cannot be told.
     pub(crate) read_to: Option<i64>,
-    pub(crate) tally: Tally,
+    pub(crate) counters: SourceCounters,
     polls: bool,
     next_poll: Instant,
     next_sweep: Instant,
@@ -111,7 +111,7 @@ impl Walk {
             begins_at: None,
             ignored_cursors: 0,
             read_to,
-            tally: Tally::default(),
+            counters: SourceCounters::default(),
             polls,
             next_poll: at,
             next_sweep: at + wait,

@@ -127,7 +127,7 @@ impl Shared {
     /// What the sinks have counted.
     pub fn figures(&self) -> Vec<SinkFigures> {
         let figures = |(name, built): (&String, &Built)| {
-            SinkFigures::new(name.clone(), built.type_name, built.sink.meters())
+            SinkFigures::new(name.clone(), built.type_name, built.sink.counters())
         };
         let mut all: Vec<SinkFigures> = lock(&self.sinks).iter().map(figures).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));

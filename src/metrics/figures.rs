@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use super::Labelled;
 use crate::{
     pipeline::{
+        counters::{RouteCounters, WRITE_BOUNDS},
         histogram::Histogram,
-        meters::{Meters, WRITE_BOUNDS},
         progress::{Measured, Progress, RouteStatus},
         room::Room,
     },
-    sinks::meters::SinkMeters,
+    sinks::counters::SinkCounters,
     tables::unfit_values,
 };
 
@@ -33,7 +33,7 @@ pub struct RouteFigures {
     /// What it is doing.
     pub status: RouteStatus,
     /// What it has counted.
-    pub meters: Meters,
+    pub counters: RouteCounters,
     /// The room for its pages; `None` while it never got so far.
     pub room: Option<Room>,
     /// Bytes in the file of its rejects.
@@ -50,7 +50,7 @@ pub struct SinkFigures {
     /// Its type in the settings.
     pub type_name: &'static str,
     /// By the sink itself.
-    pub meters: SinkMeters,
+    pub counters: SinkCounters,
     /// How long writes took, by all routes together.
     writes: Histogram,
 }
@@ -62,14 +62,14 @@ impl Figures {
     pub fn of(routes: &[Progress], mut sinks: Vec<SinkFigures>, now: i64) -> Self {
         let mut known = HashSet::new();
         let mut figures = Vec::new();
-        for Measured { status, meters, room, rejects } in routes.iter().map(Progress::measured) {
+        for Measured { status, counters, room, rejects } in routes.iter().map(Progress::measured) {
             if let Some(sink) = sinks.iter_mut().find(|sink| sink.name == status.sink) {
-                sink.writes.add(&meters.writes);
+                sink.writes.add(&counters.writes);
             }
             if known.insert((status.collector.clone(), status.sink.clone())) {
                 let file = rejects.and_then(|path| path.metadata().ok());
                 let rejects_bytes = file.map_or(0, |file| file.len());
-                figures.push(RouteFigures { status, meters, room, rejects_bytes, now });
+                figures.push(RouteFigures { status, counters, room, rejects_bytes, now });
             }
         }
         Self { version: env!("CARGO_PKG_VERSION"), unfit: unfit_values(), routes: figures, sinks }
@@ -78,8 +78,8 @@ impl Figures {
 
 impl SinkFigures {
     /// What a sink has counted.
-    pub fn new(name: impl Into<String>, type_name: &'static str, meters: SinkMeters) -> Self {
-        Self { name: name.into(), type_name, meters, writes: Histogram::new(WRITE_BOUNDS) }
+    pub fn new(name: impl Into<String>, type_name: &'static str, counters: SinkCounters) -> Self {
+        Self { name: name.into(), type_name, counters, writes: Histogram::new(WRITE_BOUNDS) }
     }
 
     /// How long writes took that the sink acknowledged, by all routes together.

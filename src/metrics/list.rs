@@ -9,7 +9,7 @@ use super::{
     Read::{self, Count, Counts, Level, Levels, Ranges},
     RouteFigures, Samples, SinkFigures,
 };
-use crate::pipeline::{half::Half, histogram::Histogram, meters::COMMIT_BOUNDS, progress::RouteState};
+use crate::pipeline::{counters::COMMIT_BOUNDS, half::Half, histogram::Histogram, progress::RouteState};
 
 /// Of the process as a whole.
 pub(super) const PROCESS: &[Metric<Figures>] = &[
@@ -25,7 +25,7 @@ pub(super) const PROCESS: &[Metric<Figures>] = &[
         "How long commits took until they were safe in the state directory.",
         Ranges(|figures| {
             let mut commits = Histogram::new(COMMIT_BOUNDS);
-            figures.routes.iter().for_each(|route| commits.add(&route.meters.commits));
+            figures.routes.iter().for_each(|route| commits.add(&route.counters.commits));
             commits
         }),
     ),
@@ -55,49 +55,49 @@ pub(super) const ROUTES: &[Metric<RouteFigures>] = &[
         "ccfd_records_fetched_total",
         "{record}",
         "New records read from the source.",
-        Count(|route| route.meters.fetched),
+        Count(|route| route.counters.fetched),
     ),
     metric(
         "ccfd_records_delivered_total",
         "{record}",
         "Records that the sink took, and whose delivery is committed.",
-        Count(|route| route.meters.delivered),
+        Count(|route| route.counters.delivered),
     ),
     metric(
         "ccfd_records_already_there_total",
         "{record}",
         "Records that the sink had from an earlier delivery.",
-        Count(|route| route.meters.already_there),
+        Count(|route| route.counters.already_there),
     ),
     metric(
         "ccfd_records_rejected_total",
         "{record}",
         "Records put into the rejects, by why.",
-        Counts(&["reason"], |route| by(route.meters.rejected.iter().map(|(word, count)| (*word, *count)))),
+        Counts(&["reason"], |route| by(route.counters.rejected.iter().map(|(word, count)| (*word, *count)))),
     ),
     metric(
         "ccfd_records_cut_total",
         "{record}",
         "Delivered records of which the sink got shortened fields.",
-        Count(|route| route.meters.cut),
+        Count(|route| route.counters.cut),
     ),
     metric(
         "ccfd_cut_copies_removed_total",
         "{record}",
         "Whole copies of such records that have gone because `cut_max` was reached.",
-        Count(|route| route.meters.cut_gone),
+        Count(|route| route.counters.cut_gone),
     ),
     metric(
         "ccfd_batches_delivered_total",
         "{batch}",
         "Batches of records that were delivered and committed.",
-        Count(|route| route.meters.batches),
+        Count(|route| route.counters.batches),
     ),
     metric(
         "ccfd_record_lateness_seconds",
         "s",
         "How old late records were when a sweep found them: an earlier poll would have, had they shown in time.",
-        Ranges(|route| route.meters.late.clone()),
+        Ranges(|route| route.counters.late.clone()),
     ),
     metric(
         "ccfd_newest_record_timestamp_seconds",
@@ -175,14 +175,14 @@ pub(super) const ROUTES: &[Metric<RouteFigures>] = &[
         "ccfd_source_requests_total",
         "{request}",
         "Requests to the source, by the HTTP status of the answer or by why there is none.",
-        Counts(&["status"], |route| requests(&route.meters.source.outcomes)),
+        Counts(&["status"], |route| requests(&route.counters.source.outcomes)),
     ),
     metric(
         "ccfd_source_anomalies_total",
         "{answer}",
         "Answers of the source that a well-behaved list does not give, by what is strange about them.",
         Counts(&["kind"], |route| {
-            let times = |kind| route.meters.source.anomalies.get(kind).copied().unwrap_or(0);
+            let times = |kind| route.counters.source.anomalies.get(kind).copied().unwrap_or(0);
             by(Anomaly::ALL.iter().map(|kind| (kind.word(), times(kind))))
         }),
     ),
@@ -191,7 +191,7 @@ pub(super) const ROUTES: &[Metric<RouteFigures>] = &[
         "{try}",
         "Failures that pass by themselves and were tried again, by the half of the route that failed and why.",
         Counts(&["half", "reason"], |route| {
-            let retries = route.meters.retries.iter();
+            let retries = route.counters.retries.iter();
             retries.map(|((half, word), times)| (vec![half.word().into(), (*word).into()], *times)).collect()
         }),
     ),
@@ -199,7 +199,9 @@ pub(super) const ROUTES: &[Metric<RouteFigures>] = &[
         "ccfd_parks_total",
         "{park}",
         "How often the route was parked until a person acts, by the half that failed.",
-        Counts(&["half"], |route| by(Half::ALL.map(|half| (half.word(), route.meters.parks[half as usize])))),
+        Counts(&["half"], |route| {
+            by(Half::ALL.map(|half| (half.word(), route.counters.parks[half as usize])))
+        }),
     ),
 ];
 
@@ -215,7 +217,7 @@ pub(super) const SINKS: &[Metric<SinkFigures>] = &[
         "ccfd_sink_requests_total",
         "{request}",
         "Requests to the service, by the HTTP status of the answer or by why there is none.",
-        Counts(&["status"], |sink| requests(&sink.meters.requests)),
+        Counts(&["status"], |sink| requests(&sink.counters.requests)),
     ),
     metric(
         "ccfd_token_refreshes_total",
@@ -223,7 +225,7 @@ pub(super) const SINKS: &[Metric<SinkFigures>] = &[
         "New tokens that were asked for, by whether one was issued.",
         Counts(&["result"], |sink| {
             let results =
-                sink.meters.tokens.map(|tokens| [("issued", tokens.issued), ("failed", tokens.failed)]);
+                sink.counters.tokens.map(|tokens| [("issued", tokens.issued), ("failed", tokens.failed)]);
             by(results.into_iter().flatten())
         }),
     ),
@@ -248,6 +250,6 @@ fn requests(outcomes: &Outcomes) -> Samples<u64> {
 }
 
 fn succeeded(route: &RouteFigures, show: impl Fn(i64) -> i64) -> Samples<i64> {
-    let at = |half: Half| Some((half.word(), show(route.meters.succeeded[half as usize]?)));
+    let at = |half: Half| Some((half.word(), show(route.counters.succeeded[half as usize]?)));
     by(Half::ALL.into_iter().filter_map(at))
 }

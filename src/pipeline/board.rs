@@ -24,8 +24,8 @@ impl Board {
         let progress = Progress::new(status, self.changed.clone());
         let before = self.lock().insert(name, progress.clone());
         if let Some(before) = before.filter(|_| !is_backfill) {
-            let counted = before.measured().meters;
-            progress.count(|meters| *meters = counted);
+            let counted = before.measured().counters;
+            progress.count(|counters| *counters = counted);
         }
         self.changed.notify_one();
         progress

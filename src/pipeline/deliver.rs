@@ -189,7 +189,7 @@ impl Delivery {
         if !self.flight.is_troubled() {
             mended(Half::Writing, &self.progress);
         }
-        self.progress.count(|meters| meters.settle(settled));
+        self.progress.count(|counters| counters.settle(settled));
         drop(room);
         if records > 0 {
             self.told.delivered(Delivered { batches: 1, records, already_there, rejected, bytes });
@@ -237,7 +237,7 @@ impl Delivery {
                 tries.wait_out(Failure::State(error), true).await?;
                 again = true;
             }
-            self.progress.count(|meters| meters.commit(begun.elapsed()));
+            self.progress.count(|counters| counters.commit(begun.elapsed()));
             self.checkpoint = checkpoint;
         }
         self.progress.update(|status| {

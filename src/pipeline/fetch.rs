@@ -83,7 +83,7 @@ pub async fn fetch(
             () = shutdown.requested() => return Fetching::Stopped,
             step = traced(&mut reader, &progress) => step,
         };
-        progress.count(|meters| meters.source.add(reader.take_tally()));
+        progress.count(|counters| counters.source.add(reader.take_counters()));
         match step {
             Ok(Step::Page(mut page)) => {
                 patience.went_well();
@@ -164,7 +164,7 @@ fn show(progress: &Progress, reader: &Reader, page: &Page) {
     // The few events of the tenant are read through while most of the others may still be to come.
     let aside = cursor.tenant_only && cursor.until.is_none();
     mended(Half::Reading, progress);
-    progress.count(|meters| meters.page(page));
+    progress.count(|counters| counters.page(page));
     progress.update(|status| {
         if !aside {
             status.state = state;

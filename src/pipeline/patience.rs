@@ -119,7 +119,7 @@ pub fn pause(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Opt
     };
     let told = progress.failed(failure.half(), state, error, failure.cause());
     if state == RouteState::BackingOff {
-        progress.count(|meters| meters.retry(failure.half(), failure.word()));
+        progress.count(|counters| counters.retry(failure.half(), failure.word()));
     }
     match (action, told) {
         (Action::Wait(_) | Action::BackOff, Some(failures)) => {

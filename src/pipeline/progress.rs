@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{half::Half, meters::Meters, names::is_route_name, room::Room};
+use super::{counters::RouteCounters, half::Half, names::is_route_name, room::Room};
 use crate::paced::Paced;
 
 /// The time between two lines about failures that pass and are of one kind.
@@ -168,7 +168,7 @@ pub struct Measured {
     /// What it is doing.
     pub status: RouteStatus,
     /// What it has counted.
-    pub meters: Meters,
+    pub counters: RouteCounters,
     /// The room for its pages; `None` while it never got so far.
     pub room: Option<Room>,
     /// The file of its rejects, which may not be there.
@@ -187,7 +187,7 @@ pub struct Progress {
 struct Shared {
     /// Without what is wrong, and without what is counted.
     status: RouteStatus,
-    meters: Meters,
+    counters: RouteCounters,
     room: Option<Room>,
     rejects: Option<PathBuf>,
     /// What is wrong with each half.
@@ -212,7 +212,7 @@ impl Progress {
         let is_backfill = status.is_backfill();
         let shared = Shared {
             status,
-            meters: Meters::default(),
+            counters: RouteCounters::default(),
             room: None,
             rejects: None,
             troubles: [None, None],
@@ -251,16 +251,16 @@ impl Progress {
     /// All that is measured now.
     pub fn measured(&self) -> Measured {
         let shared = self.lock();
-        let Shared { meters, room, rejects, .. } = &*shared;
-        let (meters, room, rejects) = (meters.clone(), room.clone(), rejects.clone());
-        Measured { status: shared.status(), meters, room, rejects }
+        let Shared { counters, room, rejects, .. } = &*shared;
+        let (counters, room, rejects) = (counters.clone(), room.clone(), rejects.clone());
+        Measured { status: shared.status(), counters, room, rejects }
     }
 
     /// Counts something.
-    pub fn count(&self, count: impl FnOnce(&mut Meters)) {
+    pub fn count(&self, count: impl FnOnce(&mut RouteCounters)) {
         let mut shared = self.lock();
         shared.written = None;
-        count(&mut shared.meters);
+        count(&mut shared.counters);
     }
 
     /// What can be looked at when somebody asks: the room for pages, the file of the rejects.
@@ -300,7 +300,7 @@ impl Progress {
             };
             let since = trouble.as_ref().map_or_else(Instant::now, |trouble| trouble.since);
             *trouble = Some(Trouble { state, cause, error, since });
-            shared.meters.parks[half as usize] += u64::from(state == RouteState::Parked && told.is_some());
+            shared.counters.parks[half as usize] += u64::from(state == RouteState::Parked && told.is_some());
             told
         })
     }
@@ -308,7 +308,7 @@ impl Progress {
     /// One half has done its work again. Answers how long it did not, if that was long enough for a line.
     pub fn mended(&self, half: Half) -> Option<Duration> {
         let trouble = self.change(|shared| {
-            shared.meters.succeeded[half as usize] = Some(chrono::Utc::now().timestamp());
+            shared.counters.succeeded[half as usize] = Some(chrono::Utc::now().timestamp());
             shared.troubles[half as usize].take()
         })?;
         let lasted = trouble.since.elapsed();
@@ -338,9 +338,9 @@ impl Shared {
         RouteStatus {
             state,
             error: error.cloned(),
-            already_there: self.meters.already_there,
-            rejected: self.meters.rejected.values().sum(),
-            requests: self.meters.source.requests(),
+            already_there: self.counters.already_there,
+            rejected: self.counters.rejected.values().sum(),
+            requests: self.counters.source.requests(),
             ..self.status.clone()
         }
     }

@@ -148,7 +148,7 @@ impl Route {
             () = stop.requested() => return Ok(Ended::Stopped),
             hello = self.source.hello(&client).instrument(opening) => hello,
         };
-        self.progress.count(|meters| meters.source.add(client.take_tally()));
+        self.progress.count(|counters| counters.source.add(client.take_counters()));
         let hello = hello?;
         let mut store = (self.store)();
         let saved = store.load().await?;

@@ -8,9 +8,9 @@ use collectors::{Record, Unusable};
 use tracing::{Instrument as _, Span};
 
 use super::{
+    counters::Settled,
     doubt::Doubt,
     flight::Place,
-    meters::Settled,
     policy::Failure,
     rejects::{Reject, Rejects, Side},
     shutdown::Shutdown,

@@ -167,7 +167,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (board, routes) = board();
         routes[1].update(|status| status.state = RouteState::Live);
-        routes[1].count(|meters| meters.already_there = 7);
+        routes[1].count(|counters| counters.already_there = 7);
         write(&board, dir.path()).unwrap();
         let read = StatusFile::read(dir.path()).unwrap().unwrap();
         assert_eq!(read, StatusFile { written: read.written, ..StatusFile::of(&board) });
@@ -180,7 +180,7 @@ mod tests {
     fn a_route_that_waits_is_not_rendered_again() {
         let (_, routes) = board();
         let before = routes.iter().map(|route| route.as_json().unwrap()).collect::<Vec<_>>();
-        routes[0].count(|meters| meters.fetched += 1);
+        routes[0].count(|counters| counters.fetched += 1);
         let is_known =
             |(route, before): (&Progress, &Arc<[u8]>)| Arc::ptr_eq(&route.as_json().unwrap(), before);
         assert_eq!(routes.iter().zip(&before).map(is_known).collect::<Vec<_>>(), [false, true, true]);

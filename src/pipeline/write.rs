@@ -60,7 +60,7 @@ impl Writer {
             let begun = Instant::now();
             let Unfinished { error, partly } = match self.sink.write(batch).await {
                 Ok(receipt) => {
-                    self.trying.progress.count(|meters| meters.write(begun.elapsed()));
+                    self.trying.progress.count(|counters| counters.write(begun.elapsed()));
                     settled.add(receipt, &places);
                     return Ok(settled);
                 }

@@ -10,7 +10,7 @@ use collectors::{Http, HttpSettings, Response, TransportError};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use secrecy::ExposeSecret;
 
-use super::meters::{SinkMeter, SinkMeters};
+use super::counters::{SinkCounter, SinkCounters};
 use super::remote::{RemoteError, RemoteErrorKind, Service, plain};
 use crate::{
     config::{Environment, HttpAuth, SecretError, SettingError},
@@ -42,7 +42,7 @@ pub struct Remote {
     environment: Environment,
     retry_after_max: Duration,
     http: Mutex<Option<Arc<Http>>>,
-    meter: SinkMeter,
+    meter: SinkCounter,
 }
 
 impl Remote {
@@ -54,7 +54,7 @@ impl Remote {
         environment: Environment,
         retry_after_max: Duration,
     ) -> Self {
-        let (http, meter) = (Mutex::default(), SinkMeter::default());
+        let (http, meter) = (Mutex::default(), SinkCounter::default());
         Self { service, reach, auth, environment, retry_after_max, http, meter }
     }
 
@@ -87,7 +87,7 @@ impl Remote {
     }
 
     /// What was counted so far.
-    pub fn meters(&self) -> SinkMeters {
+    pub fn counters(&self) -> SinkCounters {
         self.meter.read()
     }
 

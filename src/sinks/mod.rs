@@ -2,13 +2,13 @@
 
 mod age;
 pub mod buffers;
+pub mod counters;
 pub mod disk;
 pub mod elasticsearch;
 pub mod http;
 pub mod kibana_index;
 pub mod line_file;
 pub mod logs_ingestion;
-pub mod meters;
 pub mod ndjson;
 pub mod original;
 pub mod remote;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use collectors::Record;
 
-use self::meters::SinkMeters;
+use self::counters::SinkCounters;
 use self::remote::RemoteError;
 use crate::tables::Table;
 
@@ -208,8 +208,8 @@ pub trait Sink: Send + Sync {
     async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished>;
 
     /// What was counted since the sink was made. Nothing, where nothing is sent to another machine.
-    fn meters(&self) -> SinkMeters {
-        SinkMeters::default()
+    fn counters(&self) -> SinkCounters {
+        SinkCounters::default()
     }
 
     /// Takes back what was made for this process alone. Called once, after the last write of an orderly end.

@@ -284,7 +284,7 @@ async fn a_page_of_the_slice_before_does_not_end_a_slice_unread() {
         };
         rig.read_slices(&mut reader, 1000, restart).await;
         assert!(rig.errors.is_empty(), "asked again at once: {:?}", rig.errors);
-        let doubted = reader.take_tally().anomalies.contains_key(&Anomaly::OutsideWindow);
+        let doubted = reader.take_counters().anomalies.contains_key(&Anomaly::OutsideWindow);
         // Oldest first the list is read in halves, of which the last one is empty.
         assert!(doubted || habits.contains("oldest"), "no page came twice");
         rig.assert_conserved(list);

@@ -316,7 +316,7 @@ async fn a_record_whose_second_changes_is_counted() {
     add(&rig, BEGIN + 30);
     rig.read_to_idle(&mut reader).await;
     assert_eq!(rig.delivered.values().copied().collect::<Vec<_>>(), [2]);
-    assert_eq!(reader.take_tally().anomalies.get(&collectors::Anomaly::Redated), Some(&1));
+    assert_eq!(reader.take_counters().anomalies.get(&collectors::Anomaly::Redated), Some(&1));
 }
 
 /// The newest page of all, which shows one crowded second, comes in the middle of a history: nothing in it lies before the cursor.

@@ -36,11 +36,11 @@ async fn what_the_rows_of_a_route_count_adds_up_to_what_it_has_done() {
     let bench = Bench::daemon();
     let route = bench.live("acme/local");
     for _ in 0..30 {
-        route.count(|meters| {
-            meters.fetched += 7;
-            meters.delivered += 5;
-            meters.already_there += 2;
-            meters.retry(Half::Writing, "io");
+        route.count(|counters| {
+            counters.fetched += 7;
+            counters.delivered += 5;
+            counters.already_there += 2;
+            counters.retry(Half::Writing, "io");
         });
         pass(601).await;
     }
@@ -143,7 +143,7 @@ async fn what_a_row_tells_of_its_hour_is_what_the_templates_can_sum_up() {
     let bench = Bench::daemon();
     let route = bench.live("acme/local");
     route.update(|status| (status.watermark, status.last_read) = (Some(BEGIN), Some(BEGIN)));
-    route.count(|meters| meters.retry(Half::Reading, "unreachable"));
+    route.count(|counters| counters.retry(Half::Reading, "unreachable"));
     pass(10).await;
     let rows = bench.rows();
     let mut told: BTreeSet<&str> =

@@ -104,7 +104,7 @@ async fn its_requests_are_counted() {
     let kibana = Kibana::plain();
     let sink = sink(&kibana, "");
     sink.check(&OF_RECORDS).await.unwrap();
-    let requests = sink.meters().requests;
+    let requests = sink.counters().requests;
     assert_eq!(requests.values().sum::<u64>(), kibana.server.requests().len() as u64);
 }
 

@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use ccfd::sinks::{
     Sink,
-    meters::{SinkMeters, TokenMeters},
+    counters::{SinkCounters, TokenCounters},
     remote::{RemoteErrorKind, Service},
 };
 use collectors::Outcome;
@@ -177,16 +177,20 @@ async fn answers_that_are_no_token_are_told_apart() {
 #[tokio::test]
 async fn requests_and_tokens_are_counted_by_what_came_of_them() {
     let rig = Rig::new();
-    assert_eq!(rig.sink.meters().tokens, Some(TokenMeters::default()), "zero is shown before the first one");
+    assert_eq!(
+        rig.sink.counters().tokens,
+        Some(TokenCounters::default()),
+        "zero is shown before the first one"
+    );
     rig.azure.entra.server.script([entra_error(400, "invalid_client", 7_000_215).into()]);
     rig.azure.ingestion.server.script([unauthorized(), Fate::Lost.into()]);
     rig.sink.write(rig.events(["a"])).await.unwrap_err();
     rig.sink.write(rig.events(["a"])).await.unwrap_err();
     rig.sink_is_warm().await;
-    let SinkMeters { requests, tokens } = rig.sink.meters();
+    let SinkCounters { requests, tokens } = rig.sink.counters();
     let wanted = [(Outcome::Answered(204), 1), (Outcome::Answered(401), 1), (Outcome::Unreachable, 1)];
     assert_eq!(requests.into_iter().collect::<Vec<_>>(), wanted);
-    assert_eq!(tokens, Some(TokenMeters { issued: 2, failed: 1 }));
+    assert_eq!(tokens, Some(TokenCounters { issued: 2, failed: 1 }));
 }
 
 #[tokio::test]

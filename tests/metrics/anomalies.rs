@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use ccfd::simulator::{Fault, List};
-use collectors::{Anomaly, Tally};
+use collectors::{Anomaly, SourceCounters};
 
 use crate::support::{
     rig::{Rig, options},
@@ -9,13 +9,13 @@ use crate::support::{
 };
 
 /// What is counted while a list with these habits is read for an hour.
-async fn counted(list: List, habits: &str, script: Vec<Fault>) -> Tally {
+async fn counted(list: List, habits: &str, script: Vec<Fault>) -> SourceCounters {
     let mut rig = Rig::new(list, options(list, 1_000, habits, 5), BEGIN - 9 * 86_400);
     let mut reader = rig.reader().await;
     rig.simulator.script(script);
     rig.run_for(&mut reader, Duration::from_secs(3_600)).await;
     rig.assert_conserved(list);
-    reader.take_tally()
+    reader.take_counters()
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,12 +48,12 @@ async fn a_cursor_whose_record_is_gone_is_counted() {
     let mut rig = Rig::new(list, options(list, 2_000, "ties,deleted-404", 5), BEGIN - 9 * 86_400);
     let mut reader = rig.reader().await;
     rig.run_for(&mut reader, Duration::from_secs(600)).await;
-    assert_eq!(reader.take_tally().anomalies.get(&Anomaly::CursorLost), None);
+    assert_eq!(reader.take_counters().anomalies.get(&Anomaly::CursorLost), None);
     for (id, _) in rig.simulator.issued(list) {
         rig.simulator.delete(&id);
     }
     rig.run_for(&mut reader, Duration::from_secs(600)).await;
-    assert!(reader.take_tally().anomalies.contains_key(&Anomaly::CursorLost));
+    assert!(reader.take_counters().anomalies.contains_key(&Anomaly::CursorLost));
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,7 +68,7 @@ async fn records_outside_of_the_window_are_counted() {
         Ok(format!("{path}?{}", kept.collect::<Vec<_>>().join("&")))
     });
     rig.run_for(&mut reader, Duration::from_secs(3_600)).await;
-    assert!(reader.take_tally().anomalies.contains_key(&Anomaly::OutsideWindow));
+    assert!(reader.take_counters().anomalies.contains_key(&Anomaly::OutsideWindow));
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,6 +77,6 @@ async fn what_was_taken_is_not_counted_again() {
     let mut rig = Rig::new(list, options(list, 300, "ties", 5), BEGIN - 9 * 86_400);
     let mut reader = rig.reader().await;
     rig.read_to_idle(&mut reader).await;
-    assert_eq!(reader.take_tally().requests(), rig.requests());
-    assert_eq!(reader.take_tally(), Tally::default());
+    assert_eq!(reader.take_counters().requests(), rig.requests());
+    assert_eq!(reader.take_counters(), SourceCounters::default());
 }

@@ -2,7 +2,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use ccfd::{
-    pipeline::{half::Half, meters::Meters, patience::PARKED_RETRY, progress::RouteState, route::Ended},
+    pipeline::{
+        counters::RouteCounters, half::Half, patience::PARKED_RETRY, progress::RouteState, route::Ended,
+    },
     simulator::{Fault, List, NewRecord},
 };
 use collectors::Outcome;
@@ -17,8 +19,8 @@ fn rig(count: u64) -> RouteRig {
     RouteRig::new(List::AuditLogs, records(List::AuditLogs, count))
 }
 
-fn meters(rig: &RouteRig) -> Meters {
-    rig.progress.measured().meters
+fn counters(rig: &RouteRig) -> RouteCounters {
+    rig.progress.measured().counters
 }
 
 fn unusable(note: &str) -> NewRecord {
@@ -32,12 +34,16 @@ async fn of_what_is_fetched_each_record_is_counted_where_it_went() {
     rig.simulator.add(vec![unusable("one"), unusable("two")]);
     rig.sink.script([Answer::Partly(10), Answer::Refuse(7)]);
     assert!(matches!(rig.run().await, Ended::ReadAll));
-    let meters = meters(&rig);
-    assert_eq!((meters.fetched, meters.delivered, meters.already_there), (502, 499, 0));
-    assert_eq!(meters.rejected, BTreeMap::from([("refused", 1), ("unusable", 2)]));
+    let counters = counters(&rig);
+    assert_eq!((counters.fetched, counters.delivered, counters.already_there), (502, 499, 0));
+    assert_eq!(counters.rejected, BTreeMap::from([("refused", 1), ("unusable", 2)]));
     let batches = rig.sink.seen().writes.len() as u64 - 1;
-    assert_eq!((meters.batches, meters.writes.count()), (batches, batches), "one write was not acknowledged");
-    assert!(meters.commits.count() >= batches, "{:?}", meters.commits);
+    assert_eq!(
+        (counters.batches, counters.writes.count()),
+        (batches, batches),
+        "one write was not acknowledged"
+    );
+    assert!(counters.commits.count() >= batches, "{:?}", counters.commits);
     let status = rig.progress.status();
     assert_eq!((status.rejected, status.requests), (3, rig.wire.sent() as u64));
 }
@@ -49,11 +55,11 @@ async fn every_request_is_counted_by_what_came_of_it() {
     // A route that does not even learn whose list it is has sent a request all the same.
     let running = rig.start();
     assert!(matches!(running.end().await, Ended::ReadAll));
-    let outcomes = meters(&rig).source.outcomes;
+    let outcomes = counters(&rig).source.outcomes;
     assert_eq!(outcomes.get(&Outcome::Answered(503)), Some(&1));
     assert_eq!(outcomes.get(&Outcome::Unreachable), Some(&1));
     assert_eq!(outcomes.values().sum::<u64>(), rig.wire.sent() as u64);
-    assert_eq!(meters(&rig).retries.get(&(Half::Reading, "overloaded")), Some(&1));
+    assert_eq!(counters(&rig).retries.get(&(Half::Reading, "overloaded")), Some(&1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -61,9 +67,9 @@ async fn a_refused_write_counts_each_try_that_is_repeated() {
     let rig = rig(300);
     rig.sink.script([Answer::Fail, Answer::Fail, Answer::Fail]);
     assert!(matches!(rig.run().await, Ended::ReadAll));
-    let meters = meters(&rig);
-    assert_eq!(meters.retries, BTreeMap::from([((Half::Writing, "io"), 3)]));
-    assert_eq!(meters.parks, [0, 0]);
+    let counters = counters(&rig);
+    assert_eq!(counters.retries, BTreeMap::from([((Half::Writing, "io"), 3)]));
+    assert_eq!(counters.parks, [0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,15 +78,15 @@ async fn a_park_counts_once_however_long_it_lasts_and_again_after_it_was_mended(
     rig.sink.otherwise(Answer::DiskFull);
     let running = rig.start();
     pass(4 * PARKED_RETRY.as_secs()).await;
-    assert_eq!(meters(&rig).parks[Half::Writing as usize], 1);
+    assert_eq!(counters(&rig).parks[Half::Writing as usize], 1);
     rig.sink.otherwise(Answer::Accept);
     pass(PARKED_RETRY.as_secs()).await;
     assert_eq!(rig.progress.status().state, RouteState::Live);
     rig.sink.otherwise(Answer::DiskFull);
     rig.simulator.push_audit(rig.world.now(), rig.world.now());
     pass(2 * PARKED_RETRY.as_secs()).await;
-    assert_eq!(meters(&rig).parks, [0, 2]);
-    assert!(meters(&rig).retries.is_empty(), "what a person must mend is no retry");
+    assert_eq!(counters(&rig).parks, [0, 2]);
+    assert!(counters(&rig).retries.is_empty(), "what a person must mend is no retry");
     running.stop().await;
 }
 
@@ -103,14 +109,14 @@ async fn a_record_that_shows_behind_the_polls_is_late_by_its_age() {
     let rig = rig(300).for_ever();
     let running = rig.start();
     pass(400).await;
-    assert_eq!(meters(&rig).late.count(), 0, "history is not late");
+    assert_eq!(counters(&rig).late.count(), 0, "history is not late");
     rig.simulator.push_audit(BEGIN + 400, BEGIN + 400);
     pass(100).await;
-    assert_eq!(meters(&rig).late.count(), 0, "a poll found it");
+    assert_eq!(counters(&rig).late.count(), 0, "a poll found it");
     rig.simulator.push_audit(BEGIN + 380, BEGIN + 600);
     pass(500).await;
-    let late = meters(&rig).late;
-    assert_eq!((late.count(), meters(&rig).fetched), (1, 302));
+    let late = counters(&rig).late;
+    assert_eq!((late.count(), counters(&rig).fetched), (1, 302));
     assert!((220.0..=520.0).contains(&late.sum()), "{late:?}");
     running.stop().await;
 }
@@ -132,8 +138,8 @@ async fn what_came_while_ccfd_was_down_is_not_late_however_often_it_is_restarted
         let running = rig.start();
         tokio::time::sleep(Duration::from_millis(life)).await;
         running.kill().await;
-        assert_eq!(meters(&rig).late.count(), 0, "after {fetched:?} records");
-        fetched.push(meters(&rig).fetched);
+        assert_eq!(counters(&rig).late.count(), 0, "after {fetched:?} records");
+        fetched.push(counters(&rig).fetched);
     }
     assert!(fetched[0] > 0 && fetched[1] > 0, "no restart was on the way: {fetched:?}");
     rig.assert_all_arrived();
@@ -152,6 +158,6 @@ async fn what_came_between_two_polls_and_fills_pages_is_not_late() {
     }
     pass(1_800).await;
     rig.assert_all_arrived();
-    assert_eq!(meters(&rig).late.count(), 0);
+    assert_eq!(counters(&rig).late.count(), 0);
     running.stop().await;
 }

@@ -4,12 +4,12 @@ use ccfd::{
     admin::metrics::render,
     metrics::{Figures, SinkFigures, families, markdown},
     pipeline::{
+        counters::Settled,
         half::Half,
-        meters::Settled,
         progress::{Progress, RouteState, RouteStatus},
         room::Room,
     },
-    sinks::meters::{SinkMeters, TokenMeters},
+    sinks::counters::{SinkCounters, TokenCounters},
 };
 use collectors::{Anomaly, Outcome};
 use tempfile::TempDir;
@@ -32,13 +32,13 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
         ..RouteStatus::default()
     };
     let progress = Progress::new(status, Arc::default());
-    progress.count(|meters| {
-        meters.source.count(Outcome::Answered(200));
-        meters.source.count(Outcome::Unreachable);
-        meters.source.note(Anomaly::RepeatedPage);
-        meters.fetched = 1_003;
-        meters.late.observe(420.0);
-        meters.settle(Settled {
+    progress.count(|counters| {
+        counters.source.count(Outcome::Answered(200));
+        counters.source.count(Outcome::Unreachable);
+        counters.source.note(Anomaly::RepeatedPage);
+        counters.fetched = 1_003;
+        counters.late.observe(420.0);
+        counters.settle(Settled {
             records: 1_000,
             already_there: 100,
             cut: 2,
@@ -46,11 +46,11 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
             rejected: vec!["unusable", "refused"],
             refused: 1,
         });
-        meters.writes.observe(0.3);
-        meters.commits.observe(0.004);
-        meters.retry(Half::Writing, "throttled");
-        meters.parks = [0, 1];
-        meters.succeeded = [Some(NOW - 20), Some(NOW - 25)];
+        counters.writes.observe(0.3);
+        counters.commits.observe(0.004);
+        counters.retry(Half::Writing, "throttled");
+        counters.parks = [0, 1];
+        counters.succeeded = [Some(NOW - 20), Some(NOW - 25)];
     });
     let rejects = dir.path().join("rejects.ndjson");
     fs::write(&rejects, "x".repeat(512)).unwrap();
@@ -60,8 +60,8 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
 
 fn sink() -> SinkFigures {
     let requests = [(Outcome::Answered(204), 12), (Outcome::Answered(429), 1), (Outcome::TooLarge, 1)];
-    let tokens = Some(TokenMeters { issued: 3, failed: 1 });
-    SinkFigures::new("sentinel", "logs_ingestion", SinkMeters { requests: requests.into(), tokens })
+    let tokens = Some(TokenCounters { issued: 3, failed: 1 });
+    SinkFigures::new("sentinel", "logs_ingestion", SinkCounters { requests: requests.into(), tokens })
 }
 
 fn figures(collectors: &[&str]) -> Figures {

@@ -142,9 +142,9 @@ async fn what_is_delivered_cut_fills_no_rejects_however_much_it_is() {
     assert!(matches!(rig.run().await, Ended::ReadAll));
     rig.assert_conserved();
     assert!(!rejects_file(&rig).exists());
-    let meters = rig.progress.measured().meters;
-    assert_eq!(meters.cut, 2_000);
-    assert!(meters.cut_gone > 0 && meters.cut_gone < 2_000, "{}", meters.cut_gone);
+    let counters = rig.progress.measured().counters;
+    assert_eq!(counters.cut, 2_000);
+    assert!(counters.cut_gone > 0 && counters.cut_gone < 2_000, "{}", counters.cut_gone);
     let files = fs::read_dir(rig.dir.path().join("cut")).unwrap();
     let bytes: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
     assert!(bytes <= 64 << 10, "{bytes}");

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::status::Status;
 use crate::{
     moment::shown,
-    pipeline::{meters::Meters, progress::RouteStatus},
+    pipeline::{counters::RouteCounters, progress::RouteStatus},
 };
 
 /// What a route has counted since the process began, or between two rows.
@@ -29,20 +29,20 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub(super) fn of(meters: &Meters) -> Self {
+    pub(super) fn of(counters: &RouteCounters) -> Self {
         let mut retries_by_reason = BTreeMap::new();
-        for ((_, reason), times) in &meters.retries {
+        for ((_, reason), times) in &counters.retries {
             *retries_by_reason.entry(*reason).or_default() += times;
         }
         Self {
-            fetched: meters.fetched,
-            delivered: meters.delivered,
-            already_there: meters.already_there,
-            rejected: meters.rejected.values().sum(),
-            late: meters.late.count(),
-            requests: meters.source.requests(),
-            retries: meters.retries.values().sum(),
-            parks: meters.parks.iter().sum(),
+            fetched: counters.fetched,
+            delivered: counters.delivered,
+            already_there: counters.already_there,
+            rejected: counters.rejected.values().sum(),
+            late: counters.late.count(),
+            requests: counters.source.requests(),
+            retries: counters.retries.values().sum(),
+            parks: counters.parks.iter().sum(),
             retries_by_reason,
         }
     }

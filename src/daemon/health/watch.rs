@@ -84,7 +84,7 @@ impl Watch {
         let id = IdHash::of(&format!("{} {} {}", self.process, route.status.route, self.rows));
         let id = format!("{:032x}", u128::from_be_bytes(id.0));
         let known = self.known(route);
-        let counted = Counted::of(&route.meters);
+        let counted = Counted::of(&route.counters);
         let row = Row {
             id,
             from: known.told_to,

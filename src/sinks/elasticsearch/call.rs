@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::{self, Error};
+use crate::sinks::counters::SinkCounters;
 use crate::sinks::http::{Remote, asks_for_credentials, intercepted};
-use crate::sinks::meters::SinkMeters;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, plain};
 
 /// A cluster that can be reached at several addresses.
@@ -80,8 +80,8 @@ impl Cluster {
     }
 
     /// What was counted so far.
-    pub(super) fn meters(&self) -> SinkMeters {
-        self.remote.meters()
+    pub(super) fn counters(&self) -> SinkCounters {
+        self.remote.counters()
     }
 
     /// Sends to one address after the other until one answers for itself; then to that one first.

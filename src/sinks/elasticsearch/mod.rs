@@ -25,8 +25,8 @@ use self::call::{Cluster, Request};
 use self::server::Server;
 use self::witness::{Strikes, Witnesses};
 use super::buffers::Buffers;
+use super::counters::SinkCounters;
 use super::http::Remote;
-use super::meters::SinkMeters;
 use super::remote::Service;
 use super::request_size::RequestSize;
 use super::sink_thread::SinkThread;
@@ -194,7 +194,7 @@ impl Sink for ElasticsearchSink {
         write::write(&self.state, batch).await
     }
 
-    fn meters(&self) -> SinkMeters {
-        self.state.cluster.meters()
+    fn counters(&self) -> SinkCounters {
+        self.state.cluster.counters()
     }
 }

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, de::IgnoredAny};
 
 use crate::config::{Environment, KibanaIndexSettings};
+use crate::sinks::counters::SinkCounters;
 use crate::sinks::http::{Remote, asks_for_credentials};
-use crate::sinks::meters::SinkMeters;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
 
 /// Bytes of an answer that are read at most: a run answers some 250 for each of at most 10,000 documents, and a list of
@@ -53,8 +53,8 @@ impl Client {
     }
 
     /// What was counted so far.
-    pub(super) fn meters(&self) -> SinkMeters {
-        self.remote.meters()
+    pub(super) fn counters(&self) -> SinkCounters {
+        self.remote.counters()
     }
 
     /// The space in the words of the settings.

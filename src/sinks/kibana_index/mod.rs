@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use self::client::Client;
 use self::connector::Wanted;
 use self::execute::Run;
-use super::meters::SinkMeters;
+use super::counters::SinkCounters;
 use super::remote::{RemoteError, RemoteErrorKind};
 use super::request_size::RequestSize;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished};
@@ -163,8 +163,8 @@ impl Sink for KibanaIndexSink {
         Run::new(self, batch).all().await
     }
 
-    fn meters(&self) -> SinkMeters {
-        self.client.meters()
+    fn counters(&self) -> SinkCounters {
+        self.client.counters()
     }
 
     async fn close(&self) -> Result<(), SinkError> {

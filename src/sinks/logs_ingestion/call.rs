@@ -21,8 +21,8 @@ use super::{
 };
 use crate::sinks::{
     SinkError,
+    counters::SinkCounter,
     http::{asks_for_credentials, intercepted},
-    meters::SinkMeter,
     remote::{RemoteError, RemoteErrorKind, Service, plain},
     request_size::RequestSize,
     sink_thread::SinkThread,
@@ -44,7 +44,7 @@ pub(super) struct Api {
     /// Where tokens come from.
     pub tokens: Arc<Tokens>,
     /// Where requests are counted.
-    pub meter: Arc<SinkMeter>,
+    pub meter: Arc<SinkCounter>,
     /// How much one call may carry.
     pub size: RequestSize,
     /// The longest wait that an answer may ask for.

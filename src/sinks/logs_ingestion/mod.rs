@@ -24,7 +24,7 @@ use futures::future::join_all;
 use self::{body::Encoder, call::Api, credential::Credential, deliver::Delivery, token::Tokens};
 use super::{
     Batch, Receipt, Redelivery, Sink, SinkError, Unfinished,
-    meters::{SinkMeter, SinkMeters},
+    counters::{SinkCounter, SinkCounters},
     remote::{RemoteError, RemoteErrorKind, Service},
     request_size::RequestSize,
     sink_thread::SinkThread,
@@ -51,7 +51,7 @@ pub struct LogsIngestionSink {
     clock: Clock,
     environment: Environment,
     api: Mutex<Option<Arc<Api>>>,
-    meter: Arc<SinkMeter>,
+    meter: Arc<SinkCounter>,
     /// Sources of which it was told that old records are dated anew.
     told_of_old: Mutex<Vec<Source>>,
 }
@@ -61,7 +61,7 @@ impl LogsIngestionSink {
     /// looked up in the environment.
     pub fn new(settings: LogsIngestionSettings, environment: Environment, clock: Clock) -> Self {
         let (api, told_of_old) = (Mutex::default(), Mutex::default());
-        let meter = Arc::new(SinkMeter::with_tokens());
+        let meter = Arc::new(SinkCounter::with_tokens());
         Self { settings, clock, environment, api, meter, told_of_old }
     }
 
@@ -195,7 +195,7 @@ impl Sink for LogsIngestionSink {
         Delivery { api: &api, encoder, batch, stream, since }.run().await
     }
 
-    fn meters(&self) -> SinkMeters {
+    fn counters(&self) -> SinkCounters {
         self.meter.read()
     }
 }

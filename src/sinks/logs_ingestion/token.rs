@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use collectors::Clock;
 
 use super::credential::{Credential, Token};
-use crate::sinks::{meters::SinkMeter, remote::RemoteError};
+use crate::sinks::{counters::SinkCounter, remote::RemoteError};
 
 /// How long after an attempt to replace a token that still works the next one is made, in seconds.
 const RETRY: i64 = 60;
@@ -15,7 +15,7 @@ const RETRY: i64 = 60;
 pub(super) struct Tokens {
     credential: Credential,
     clock: Clock,
-    meter: Arc<SinkMeter>,
+    meter: Arc<SinkCounter>,
     held: Mutex<Option<Held>>,
     /// Held by whoever asks for a new one.
     asking: tokio::sync::Mutex<()>,
@@ -33,7 +33,7 @@ struct Held {
 
 impl Tokens {
     /// Tokens of this identity; none is asked for yet.
-    pub(super) fn new(credential: Credential, clock: Clock, meter: Arc<SinkMeter>) -> Self {
+    pub(super) fn new(credential: Credential, clock: Clock, meter: Arc<SinkCounter>) -> Self {
         Self { credential, clock, meter, held: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 

@@ -145,7 +145,7 @@ async fn requests_are_counted_by_what_came_of_them() {
     failure_of_all(&sink, batch(&["a"])).await;
     failure_of_all(&sink, batch(&["a"])).await;
     sink.write(batch(&["a"])).await.unwrap();
-    let requests = sink.meters().requests;
+    let requests = sink.counters().requests;
     assert_eq!(requests.values().sum::<u64>(), elastic.server.requests().len() as u64);
     let of = |outcome| requests.get(&outcome).copied();
     assert_eq!((of(Outcome::Answered(503)), of(Outcome::Unreachable)), (Some(1), Some(1)));

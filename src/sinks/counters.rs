@@ -6,16 +6,16 @@ use collectors::{Outcome, Outcomes, Response, TransportError};
 
 /// The counters of a sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SinkMeters {
+pub struct SinkCounters {
     /// Requests with rows, and those that look or prepare; not those for tokens.
     pub requests: Outcomes,
     /// New tokens; `None` where the sink needs none.
-    pub tokens: Option<TokenMeters>,
+    pub tokens: Option<TokenCounters>,
 }
 
 /// How often a new token was asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TokenMeters {
+pub struct TokenCounters {
     /// It was issued.
     pub issued: u64,
     /// It was not.
@@ -24,12 +24,12 @@ pub struct TokenMeters {
 
 /// Counts for one sink, from wherever it is at work.
 #[derive(Debug, Default)]
-pub struct SinkMeter(Mutex<SinkMeters>);
+pub struct SinkCounter(Mutex<SinkCounters>);
 
-impl SinkMeter {
+impl SinkCounter {
     /// For a sink that needs tokens.
     pub fn with_tokens() -> Self {
-        Self(Mutex::new(SinkMeters { tokens: Some(TokenMeters::default()), ..SinkMeters::default() }))
+        Self(Mutex::new(SinkCounters { tokens: Some(TokenCounters::default()), ..SinkCounters::default() }))
     }
 
     /// Counts a request.
@@ -46,11 +46,11 @@ impl SinkMeter {
     }
 
     /// What was counted so far.
-    pub fn read(&self) -> SinkMeters {
+    pub fn read(&self) -> SinkCounters {
         self.held().clone()
     }
 
-    fn held(&self) -> MutexGuard<'_, SinkMeters> {
+    fn held(&self) -> MutexGuard<'_, SinkCounters> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

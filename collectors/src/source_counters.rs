@@ -102,14 +102,14 @@ impl Anomaly {
 
 /// What was counted since it was last taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct SourceCounters {
     /// Requests.
     pub outcomes: Outcomes,
     /// Strange answers.
     pub anomalies: BTreeMap<Anomaly, u64>,
 }
 
-impl Tally {
+impl SourceCounters {
     /// Counts a request.
     pub fn count(&mut self, outcome: Outcome) {
         *self.outcomes.entry(outcome).or_default() += 1;

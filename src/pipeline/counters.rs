@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use collectors::{Page, Tally};
+use collectors::{Page, SourceCounters};
 
 use super::{half::Half, histogram::Histogram};
 
@@ -16,9 +16,9 @@ pub const WRITE_BOUNDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 
 /// The counters of a route. Of `fetched` each record becomes delivered, already there or rejected.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Meters {
+pub struct RouteCounters {
     /// Requests to the source, and what was strange about their answers.
-    pub source: Tally,
+    pub source: SourceCounters,
     /// New records that were read, unusable ones included.
     pub fetched: u64,
     /// Seconds by which records showed late.
@@ -47,10 +47,10 @@ pub struct Meters {
     pub succeeded: [Option<i64>; 2],
 }
 
-impl Default for Meters {
+impl Default for RouteCounters {
     fn default() -> Self {
         Self {
-            source: Tally::default(),
+            source: SourceCounters::default(),
             fetched: 0,
             late: Histogram::new(LATE_BOUNDS),
             delivered: 0,
@@ -85,7 +85,7 @@ pub struct Settled {
     pub refused: u64,
 }
 
-impl Meters {
+impl RouteCounters {
     /// Counts a page.
     pub fn page(&mut self, page: &Page) {
         self.fetched += (page.records.len() + page.unusable.len()) as u64;
