@@ -5,16 +5,16 @@ use prometheus::{
     proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType},
 };
 
-use crate::metrics::{Family, Figures, Kind, Series, Value, families};
+use crate::metrics::{Family, Kind, MetricsSnapshot, Series, Value, families};
 
 /// The type of the answer.
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
 /// The page. Metrics that have no value yet are left out. Fails on a metric that the format cannot carry, which would be a
 /// mistake in the list.
-pub fn render(figures: &Figures) -> Result<String, Error> {
+pub fn render(snapshot: &MetricsSnapshot) -> Result<String, Error> {
     let mut page = String::new();
-    for family in families(figures).filter(|family| !family.series.is_empty()) {
+    for family in families(snapshot).filter(|family| !family.series.is_empty()) {
         TextEncoder.encode_utf8(&[translated(family)], &mut page)?;
     }
     Ok(page)

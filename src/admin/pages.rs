@@ -17,7 +17,7 @@ use super::metrics::{CONTENT_TYPE, render};
 use crate::{
     daemon::{
         control::{Control, OrderError},
-        readings::Readings,
+        metrics_reader::MetricsReader,
     },
     pipeline::{
         board::Board,
@@ -36,7 +36,7 @@ pub struct Daemon {
     /// Takes its orders.
     pub control: Control,
     /// What it measures.
-    pub readings: Readings,
+    pub metrics: MetricsReader,
 }
 
 /// Whether it does its work at all.
@@ -77,12 +77,12 @@ pub(super) async fn status(State(daemon): State<Arc<Daemon>>) -> Json<StatusFile
 }
 
 pub(super) async fn metrics(State(daemon): State<Arc<Daemon>>) -> Response {
-    let readings = daemon.readings.clone();
+    let metrics = daemon.metrics.clone();
     let place = SCRAPES.acquire().await;
     let rendered = tokio::task::spawn_blocking(move || {
         // Given back when the page is done, also when nobody waits for it any more.
         let _place = place;
-        render(&readings.take())
+        render(&metrics.snapshot())
     });
     match rendered.await {
         Ok(Ok(page)) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response(),

@@ -174,8 +174,8 @@ async fn read(
     let (from, to) = (shown(window.from), shown(window.end));
     tracing::info!(from, to, resumed = window.resumed, "backfill started");
     let progress = route.progress.clone();
-    let readings = assembly.readings();
-    telemetry.measure(move || readings.take());
+    let metrics = assembly.metrics_reader();
+    telemetry.measure(move || metrics.snapshot());
     let mut display = Display::new(window.end - window.from, window.delivered);
     let running = route.run(stop);
     tokio::pin!(running);

@@ -106,7 +106,7 @@ async fn serve(
             board: assembly.board.clone(),
             store: store.clone(),
             control,
-            readings: assembly.readings(),
+            metrics: assembly.metrics_reader(),
         };
         let (settings, dir) = (assembly.config.admin.clone(), assembly.config.state.dir.clone());
         let admin = Admin::new(settings, dir, daemon, &context.environment)
@@ -146,8 +146,8 @@ pub async fn collect(
     stop: Shutdown,
     (telemetry, stopper): (&Telemetry, &Stopper),
 ) -> anyhow::Result<Exit> {
-    let readings = assembly.readings();
-    telemetry.measure(move || readings.take());
+    let metrics = assembly.metrics_reader();
+    telemetry.measure(move || metrics.snapshot());
     let (dir, board) = (&assembly.config.state.dir, &assembly.board);
     let routes = assembly.wanted(mode.once, mode.accept_change).len();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), routes, state = %dir.display(), "started");

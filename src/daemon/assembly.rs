@@ -8,7 +8,7 @@ use collectors::{
 use secrecy::ExposeSecret;
 
 use super::{
-    readings::Readings,
+    metrics_reader::MetricsReader,
     shared::{Rates, Shared},
 };
 use crate::{
@@ -63,8 +63,8 @@ impl Assembly {
     }
 
     /// Reads what its routes and sinks count.
-    pub fn readings(&self) -> Readings {
-        Readings { board: self.board.clone(), shared: self.shared.clone() }
+    pub fn metrics_reader(&self) -> MetricsReader {
+        MetricsReader { board: self.board.clone(), shared: self.shared.clone() }
     }
 
     /// The list that a collector reads, and whether its tenant events are read.

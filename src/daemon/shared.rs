@@ -11,7 +11,7 @@ use collectors::{CollectErrorKind, Http, HttpSettings, IdHash, KeyBudget};
 
 use crate::{
     config::SecretSource,
-    metrics::SinkFigures,
+    metrics::SinkMetrics,
     pipeline::policy::{Failure, judge},
     sinks::Sink,
 };
@@ -125,11 +125,11 @@ impl Shared {
     }
 
     /// What the sinks have counted.
-    pub fn figures(&self) -> Vec<SinkFigures> {
-        let figures = |(name, built): (&String, &Built)| {
-            SinkFigures::new(name.clone(), built.type_name, built.sink.counters())
+    pub fn sink_metrics(&self) -> Vec<SinkMetrics> {
+        let metrics = |(name, built): (&String, &Built)| {
+            SinkMetrics::new(name.clone(), built.type_name, built.sink.counters())
         };
-        let mut all: Vec<SinkFigures> = lock(&self.sinks).iter().map(figures).collect();
+        let mut all: Vec<SinkMetrics> = lock(&self.sinks).iter().map(metrics).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
         all
     }

@@ -5,27 +5,27 @@ use std::borrow::Cow;
 use collectors::{Anomaly, Outcome, Outcomes};
 
 use super::{
-    Figures, Metric,
+    Metric, MetricsSnapshot,
     Read::{self, Count, Counts, Level, Levels, Ranges},
-    RouteFigures, Samples, SinkFigures,
+    RouteMetrics, Samples, SinkMetrics,
 };
 use crate::pipeline::{counters::COMMIT_BOUNDS, half::Half, histogram::Histogram, progress::RouteState};
 
 /// Of the process as a whole.
-pub(super) const PROCESS: &[Metric<Figures>] = &[
+pub(super) const PROCESS: &[Metric<MetricsSnapshot>] = &[
     metric(
         "ccfd_build_info",
         "1",
         "1, with the version of the running program.",
-        Levels(&["version"], |figures| vec![(vec![figures.version.into()], 1)]),
+        Levels(&["version"], |snapshot| vec![(vec![snapshot.version.into()], 1)]),
     ),
     metric(
         "ccfd_state_commit_duration_seconds",
         "s",
         "How long commits took until they were safe in the state directory.",
-        Ranges(|figures| {
+        Ranges(|snapshot| {
             let mut commits = Histogram::new(COMMIT_BOUNDS);
-            figures.routes.iter().for_each(|route| commits.add(&route.counters.commits));
+            snapshot.routes.iter().for_each(|route| commits.add(&route.counters.commits));
             commits
         }),
     ),
@@ -33,15 +33,15 @@ pub(super) const PROCESS: &[Metric<Figures>] = &[
         "ccfd_values_unfit_total",
         "{value}",
         "Values that their column could not hold, and are null there; each time that a row is made.",
-        Counts(&["table", "column"], |figures| {
-            let values = figures.unfit.iter();
+        Counts(&["table", "column"], |snapshot| {
+            let values = snapshot.unfit.iter();
             values.map(|(table, column, count)| (vec![(*table).into(), (*column).into()], *count)).collect()
         }),
     ),
 ];
 
 /// Of each route.
-pub(super) const ROUTES: &[Metric<RouteFigures>] = &[
+pub(super) const ROUTES: &[Metric<RouteMetrics>] = &[
     metric(
         "ccfd_route_state",
         "1",
@@ -206,7 +206,7 @@ pub(super) const ROUTES: &[Metric<RouteFigures>] = &[
 ];
 
 /// Of each sink, over all routes that write to it.
-pub(super) const SINKS: &[Metric<SinkFigures>] = &[
+pub(super) const SINKS: &[Metric<SinkMetrics>] = &[
     metric(
         "ccfd_sink_write_duration_seconds",
         "s",
@@ -249,7 +249,7 @@ fn requests(outcomes: &Outcomes) -> Samples<u64> {
     by(outcomes.iter().map(|(outcome, times)| (word(outcome), *times)))
 }
 
-fn succeeded(route: &RouteFigures, show: impl Fn(i64) -> i64) -> Samples<i64> {
+fn succeeded(route: &RouteMetrics, show: impl Fn(i64) -> i64) -> Samples<i64> {
     let at = |half: Half| Some((half.word(), show(route.counters.succeeded[half as usize]?)));
     by(Half::ALL.into_iter().filter_map(at))
 }

@@ -1,12 +1,12 @@
 //! The manual of the metrics: a table in Markdown.
 
-use super::{Figures, Kind, Labelled, Metric, RouteFigures, SinkFigures, list};
+use super::{Kind, Labelled, Metric, MetricsSnapshot, RouteMetrics, SinkMetrics, list};
 
 /// A row for each metric, in the order of the list.
 pub fn markdown() -> String {
-    let process = list::PROCESS.iter().map(row::<Figures>);
-    let routes = list::ROUTES.iter().map(row::<RouteFigures>);
-    let sinks = list::SINKS.iter().map(row::<SinkFigures>);
+    let process = list::PROCESS.iter().map(row::<MetricsSnapshot>);
+    let routes = list::ROUTES.iter().map(row::<RouteMetrics>);
+    let sinks = list::SINKS.iter().map(row::<SinkMetrics>);
     let head = "| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n";
     head.to_owned() + &process.chain(routes).chain(sinks).collect::<String>()
 }

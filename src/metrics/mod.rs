@@ -1,13 +1,13 @@
 //! What ccfd shows of itself as numbers: data, one line a metric. In which format, and to whom, is not known here.
 
-mod figures;
 mod list;
 mod manual;
+mod snapshot;
 
 use std::borrow::Cow;
 
-pub use figures::{Figures, RouteFigures, SinkFigures};
 pub use manual::markdown;
+pub use snapshot::{MetricsSnapshot, RouteMetrics, SinkMetrics};
 
 use crate::pipeline::histogram::Histogram;
 
@@ -82,10 +82,10 @@ pub struct Series<'a> {
 }
 
 /// Everything that is shown, one metric after the other: with a thousand routes, all at once would take much memory.
-pub fn families(figures: &Figures) -> impl Iterator<Item = Family<'_>> {
-    let process = list::PROCESS.iter().map(move |metric| metric.family([figures]));
-    let routes = list::ROUTES.iter().map(move |metric| metric.family(&figures.routes));
-    let sinks = list::SINKS.iter().map(move |metric| metric.family(&figures.sinks));
+pub fn families(snapshot: &MetricsSnapshot) -> impl Iterator<Item = Family<'_>> {
+    let process = list::PROCESS.iter().map(move |metric| metric.family([snapshot]));
+    let routes = list::ROUTES.iter().map(move |metric| metric.family(&snapshot.routes));
+    let sinks = list::SINKS.iter().map(move |metric| metric.family(&snapshot.sinks));
     process.chain(routes).chain(sinks)
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Listener;
-use crate::{config::TelemetrySettings, metrics::Figures};
+use crate::{config::TelemetrySettings, metrics::MetricsSnapshot};
 
 /// Nothing, but whether it was wanted.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Telemetry {
     }
 
     /// Measures nothing; says so if somebody expects it.
-    pub fn measure(&self, _: impl Fn() -> Figures + Send + Sync + 'static) {
+    pub fn measure(&self, _: impl Fn() -> MetricsSnapshot + Send + Sync + 'static) {
         if self.is_wanted {
             tracing::warn!(
                 "telemetry.endpoint has no effect: this ccfd is built without OpenTelemetry (cargo build --features otel)"

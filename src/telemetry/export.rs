@@ -22,7 +22,7 @@ use super::{
     instruments::{self, Look},
     reported::Reported,
 };
-use crate::{config::TelemetrySettings, metrics::Figures};
+use crate::{config::TelemetrySettings, metrics::MetricsSnapshot};
 
 /// How long the end of the process waits for what has not left yet.
 const END_WAIT: Duration = Duration::from_secs(3);
@@ -74,8 +74,8 @@ impl Telemetry {
         Some(Box::new(layer.with_filter(is_ours)))
     }
 
-    /// Looks at the figures whenever metrics are sent. Says what is sent, and what is not.
-    pub fn measure(&self, figures: impl Fn() -> Figures + Send + Sync + 'static) {
+    /// Looks at the snapshot whenever metrics are sent. Says what is sent, and what is not.
+    pub fn measure(&self, snapshot: impl Fn() -> MetricsSnapshot + Send + Sync + 'static) {
         for error in &self.wrong {
             let advice = "correct telemetry.endpoint, or the variables OTEL_EXPORTER_OTLP_…";
             tracing::error!(error, advice, "no telemetry is sent");
@@ -85,11 +85,11 @@ impl Telemetry {
             tracing::info!(traces, metrics, "telemetry is sent");
         }
         if let Some(provider) = &self.metrics {
-            _ = self.look.set(instruments::register(&provider.meter("ccfd"), figures));
+            _ = self.look.set(instruments::register(&provider.meter("ccfd"), snapshot));
         }
     }
 
-    /// The figures of now are those that are sent next: soon they will not all be there.
+    /// The snapshot of now are those that are sent next: soon they will not all be there.
     pub fn remember(&self) {
         self.look.get().into_iter().for_each(|look| look.anew());
     }

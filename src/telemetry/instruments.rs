@@ -10,14 +10,14 @@ use opentelemetry::{
     metrics::{AsyncInstrument, Meter},
 };
 
-use crate::metrics::{Family, Figures, Kind, Series, Value, families};
+use crate::metrics::{Family, Kind, MetricsSnapshot, Series, Value, families};
 
 /// The values of one instrument, each with its labels.
 type Points = Vec<(f64, Vec<KeyValue>)>;
 
-/// One look at the figures for all instruments: each takes its own points, and who finds none looks anew.
+/// One look at the snapshot for all instruments: each takes its own points, and who finds none looks anew.
 pub(super) struct Look {
-    figures: Box<dyn Fn() -> Figures + Send + Sync>,
+    snapshot: Box<dyn Fn() -> MetricsSnapshot + Send + Sync>,
     points: Mutex<HashMap<String, Points>>,
 }
 
@@ -37,7 +37,7 @@ impl Look {
     }
 
     fn all(&self) -> HashMap<String, Points> {
-        families(&(self.figures)()).flat_map(parts).map(|part| (part.name, part.points)).collect()
+        families(&(self.snapshot)()).flat_map(parts).map(|part| (part.name, part.points)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Points>> {
@@ -46,9 +46,12 @@ impl Look {
 }
 
 /// Makes an instrument of each metric.
-pub(super) fn register(meter: &Meter, figures: impl Fn() -> Figures + Send + Sync + 'static) -> Arc<Look> {
-    let look = Arc::new(Look { figures: Box::new(figures), points: Mutex::default() });
-    for Part { name, is_counter, unit, help, .. } in families(&(look.figures)()).flat_map(parts) {
+pub(super) fn register(
+    meter: &Meter,
+    snapshot: impl Fn() -> MetricsSnapshot + Send + Sync + 'static,
+) -> Arc<Look> {
+    let look = Arc::new(Look { snapshot: Box::new(snapshot), points: Mutex::default() });
+    for Part { name, is_counter, unit, help, .. } in families(&(look.snapshot)()).flat_map(parts) {
         let (look, own) = (look.clone(), name.clone());
         let tell = move |observer: &dyn AsyncInstrument<f64>| {
             for (value, labels) in look.take(&own) {

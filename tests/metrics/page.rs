@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, fs, sync::Arc};
 
 use ccfd::{
     admin::metrics::render,
-    metrics::{Figures, SinkFigures, families, markdown},
+    metrics::{MetricsSnapshot, SinkMetrics, families, markdown},
     pipeline::{
         counters::Settled,
         half::Half,
@@ -58,17 +58,17 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
     progress
 }
 
-fn sink() -> SinkFigures {
+fn sink() -> SinkMetrics {
     let requests = [(Outcome::Answered(204), 12), (Outcome::Answered(429), 1), (Outcome::TooLarge, 1)];
     let tokens = Some(TokenCounters { issued: 3, failed: 1 });
-    SinkFigures::new("sentinel", "logs_ingestion", SinkCounters { requests: requests.into(), tokens })
+    SinkMetrics::new("sentinel", "logs_ingestion", SinkCounters { requests: requests.into(), tokens })
 }
 
-fn figures(collectors: &[&str]) -> Figures {
+fn snapshot(collectors: &[&str]) -> MetricsSnapshot {
     let dir = TempDir::new().unwrap();
     let routes: Vec<Progress> = collectors.iter().map(|name| route(name, &dir)).collect();
     let unfit = vec![("OpenAIAuditLogs_CL", "EffectiveAt", 3)];
-    Figures { version: "1.2.3", unfit, ..Figures::of(&routes, vec![sink()], NOW) }
+    MetricsSnapshot { version: "1.2.3", unfit, ..MetricsSnapshot::of(&routes, vec![sink()], NOW) }
 }
 
 /// The samples of a page, without their values.
@@ -79,15 +79,15 @@ fn samples(page: &str) -> Vec<&str> {
 
 #[test]
 fn the_page_of_a_busy_route_reads_like_this() {
-    assert_eq!(render(&figures(&["acme-audit"])).unwrap(), include_str!("page.txt"));
+    assert_eq!(render(&snapshot(&["acme-audit"])).unwrap(), include_str!("page.txt"));
 }
 
 #[test]
 fn the_manual_has_a_row_for_every_metric_that_a_busy_route_shows() {
-    let figures = figures(&["acme-audit"]);
+    let snapshot = snapshot(&["acme-audit"]);
     let manual = markdown();
     let rows: Vec<&str> = manual.lines().skip(2).filter_map(|row| row.split('`').nth(1)).collect();
-    let shown = families(&figures).filter(|family| !family.series.is_empty());
+    let shown = families(&snapshot).filter(|family| !family.series.is_empty());
     assert_eq!(rows, shown.map(|family| family.name).collect::<Vec<_>>());
 }
 
@@ -95,14 +95,14 @@ fn the_manual_has_a_row_for_every_metric_that_a_busy_route_shows() {
 fn prometheus_finds_nothing_to_complain_about() {
     let Some(promtool) = Promtool::shared() else { return };
     // The second name needs every kind of escape.
-    let page = render(&figures(&["acme-audit", "a\"b\\c\nd"])).unwrap();
+    let page = render(&snapshot(&["acme-audit", "a\"b\\c\nd"])).unwrap();
     assert_eq!(promtool.run(&["check", "metrics"], &page), Ok(String::new()));
 }
 
 #[test]
 fn a_route_that_has_not_begun_shows_what_it_knows() {
     let route = Progress::new(RouteStatus::default(), Arc::default());
-    let page = render(&Figures::of(&[route], Vec::new(), NOW)).unwrap();
+    let page = render(&MetricsSnapshot::of(&[route], Vec::new(), NOW)).unwrap();
     assert!(
         page.contains(r#"ccfd_route_state{collector="",sink="",source="",state="starting"} 1"#),
         "{page}"
@@ -112,7 +112,7 @@ fn a_route_that_has_not_begun_shows_what_it_knows() {
 
 #[test]
 fn no_two_samples_have_the_same_name_and_labels_although_a_backfill_runs_beside_its_route() {
-    let page = render(&figures(&["acme-audit", "acme-audit", "other"])).unwrap();
+    let page = render(&snapshot(&["acme-audit", "acme-audit", "other"])).unwrap();
     let samples = samples(&page);
     assert_eq!(samples.iter().collect::<BTreeSet<_>>().len(), samples.len());
     assert!(

@@ -16,20 +16,20 @@ use crate::{
 
 /// Everything that is measured.
 #[derive(Debug, Clone)]
-pub struct Figures {
+pub struct MetricsSnapshot {
     /// The version of this program.
     pub version: &'static str,
     /// Values that fitted no column: table, column, number.
     pub unfit: Vec<(&'static str, &'static str, u64)>,
     /// The routes.
-    pub routes: Vec<RouteFigures>,
+    pub routes: Vec<RouteMetrics>,
     /// The sinks that they write to.
-    pub sinks: Vec<SinkFigures>,
+    pub sinks: Vec<SinkMetrics>,
 }
 
 /// What is measured of a route.
 #[derive(Debug, Clone)]
-pub struct RouteFigures {
+pub struct RouteMetrics {
     /// What it is doing.
     pub status: RouteStatus,
     /// What it has counted.
@@ -44,7 +44,7 @@ pub struct RouteFigures {
 
 /// What is measured of a sink.
 #[derive(Debug, Clone)]
-pub struct SinkFigures {
+pub struct SinkMetrics {
     /// Its name in the settings.
     pub name: String,
     /// Its type in the settings.
@@ -55,13 +55,13 @@ pub struct SinkFigures {
     writes: Histogram,
 }
 
-impl Figures {
+impl MetricsSnapshot {
     /// Looks at the routes, at the sinks that they write to, and at the files of the rejects: call it where that may block for
     /// a moment. A backfill beside the route of the same collector and sink would have the same labels, and is left out:
     /// routes that follow come first.
-    pub fn of(routes: &[Progress], mut sinks: Vec<SinkFigures>, now: i64) -> Self {
+    pub fn of(routes: &[Progress], mut sinks: Vec<SinkMetrics>, now: i64) -> Self {
         let mut known = HashSet::new();
-        let mut figures = Vec::new();
+        let mut snapshot = Vec::new();
         for Measured { status, counters, room, rejects } in routes.iter().map(Progress::measured) {
             if let Some(sink) = sinks.iter_mut().find(|sink| sink.name == status.sink) {
                 sink.writes.add(&counters.writes);
@@ -69,14 +69,14 @@ impl Figures {
             if known.insert((status.collector.clone(), status.sink.clone())) {
                 let file = rejects.and_then(|path| path.metadata().ok());
                 let rejects_bytes = file.map_or(0, |file| file.len());
-                figures.push(RouteFigures { status, counters, room, rejects_bytes, now });
+                snapshot.push(RouteMetrics { status, counters, room, rejects_bytes, now });
             }
         }
-        Self { version: env!("CARGO_PKG_VERSION"), unfit: unfit_values(), routes: figures, sinks }
+        Self { version: env!("CARGO_PKG_VERSION"), unfit: unfit_values(), routes: snapshot, sinks }
     }
 }
 
-impl SinkFigures {
+impl SinkMetrics {
     /// What a sink has counted.
     pub fn new(name: impl Into<String>, type_name: &'static str, counters: SinkCounters) -> Self {
         Self { name: name.into(), type_name, counters, writes: Histogram::new(WRITE_BOUNDS) }
@@ -88,7 +88,7 @@ impl SinkFigures {
     }
 }
 
-impl Labelled for Figures {
+impl Labelled for MetricsSnapshot {
     const LABELS: &'static [&'static str] = &[];
 
     fn label_values(&self) -> Vec<&str> {
@@ -96,7 +96,7 @@ impl Labelled for Figures {
     }
 }
 
-impl Labelled for RouteFigures {
+impl Labelled for RouteMetrics {
     const LABELS: &'static [&'static str] = &["collector", "sink", "source"];
 
     fn label_values(&self) -> Vec<&str> {
@@ -104,7 +104,7 @@ impl Labelled for RouteFigures {
     }
 }
 
-impl Labelled for SinkFigures {
+impl Labelled for SinkMetrics {
     const LABELS: &'static [&'static str] = &["sink", "type"];
 
     fn label_values(&self) -> Vec<&str> {

@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use super::shared::Shared;
 use crate::{
-    metrics::Figures,
+    metrics::MetricsSnapshot,
     pipeline::{board::Board, progress::Progress},
 };
 
 /// Reads what routes and sinks have counted. Cheap to clone, and good for every configuration of the process.
 #[derive(Clone)]
-pub struct Readings {
+pub struct MetricsReader {
     pub(super) board: Board,
     pub(super) shared: Arc<Shared>,
 }
 
-impl Readings {
+impl MetricsReader {
     /// Takes them all. Blocks for as long as it takes to look at the size of each route's rejects.
-    pub fn take(&self) -> Figures {
+    pub fn snapshot(&self) -> MetricsSnapshot {
         let mut routes = self.board.routes();
         // Of those with the same labels the first one is shown: not the backfill beside the route.
         routes.sort_by_key(Progress::is_backfill);
-        Figures::of(&routes, self.shared.figures(), chrono::Utc::now().timestamp())
+        MetricsSnapshot::of(&routes, self.shared.sink_metrics(), chrono::Utc::now().timestamp())
     }
 }
