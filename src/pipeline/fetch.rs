@@ -12,9 +12,9 @@ use tracing::{Instrument as _, field::Empty};
 use super::{
     half::Half,
     messages::Messages,
-    patience::{Fetching, Patience, mended},
     poll_now::{PollNow, Waited},
     progress::{Progress, RouteState},
+    retry::{FetchRetry, Fetching, mended},
     room::Room,
     shutdown::Shutdown,
 };
@@ -72,9 +72,9 @@ pub async fn fetch(
     mut shutdown: Shutdown,
     once: bool,
 ) -> Fetching {
-    let mut patience = Patience::new(progress.clone(), poll_now.clone(), shutdown.clone());
+    let mut retry = FetchRetry::new(progress.clone(), poll_now.clone(), shutdown.clone());
     loop {
-        if patience.take_poll() {
+        if retry.take_poll() {
             poll_now.forget();
             reader.poll_now();
         }
@@ -86,7 +86,7 @@ pub async fn fetch(
         progress.count(|counters| counters.source.add(reader.take_counters()));
         match step {
             Ok(Step::Page(mut page)) => {
-                patience.went_well();
+                retry.went_well();
                 show(&progress, &reader, &page);
                 let mut taken = None;
                 if let Some(messages) = messages.as_mut().filter(|_| !page.records.is_empty()) {
@@ -95,7 +95,7 @@ pub async fn fetch(
                     let filled = tokio::select! {
                         biased;
                         () = shutdown.requested() => return Fetching::Stopped,
-                        filled = fill(messages, &mut page, &outlet.room, &mut patience).instrument(asking) => filled,
+                        filled = fill(messages, &mut page, &outlet.room, &mut retry).instrument(asking) => filled,
                     };
                     match filled {
                         Ok(room) => taken = Some(room),
@@ -117,7 +117,7 @@ pub async fn fetch(
                 }
             }
             Err(error) => {
-                if let Err(end) = patience.wait_out(error).await {
+                if let Err(end) = retry.wait_out(error).await {
                     return end;
                 }
             }
@@ -130,10 +130,10 @@ async fn fill(
     messages: &mut Messages,
     page: &mut Page,
     room: &Room,
-    patience: &mut Patience,
+    retry: &mut FetchRetry,
 ) -> Result<OwnedSemaphorePermit, Fetching> {
     let mut taken = room.admit(page.bytes).await.ok_or(Fetching::Stopped)?;
-    messages.fill(page, room, &mut taken, patience).await?;
+    messages.fill(page, room, &mut taken, retry).await?;
     Ok(taken)
 }
 

@@ -10,10 +10,10 @@ use tokio::sync::watch;
 
 use super::{
     backoff::Delays,
-    patience::pause,
     policy::{Action, Failure, judge},
     poll_now::PollNow,
     progress::Progress,
+    retry::report_and_delay,
     shutdown::Shutdown,
 };
 
@@ -142,7 +142,7 @@ impl Tries<'_> {
             self.place.give_up();
             return Err(failure);
         }
-        let Some(wait) = pause(&failure, &mut self.delays, &self.trying.progress) else {
+        let Some(wait) = report_and_delay(&failure, &mut self.delays, &self.trying.progress) else {
             self.place.give_up();
             return Err(failure);
         };

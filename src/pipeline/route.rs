@@ -28,12 +28,12 @@ use super::{
     flight::{Flight, Trying},
     gather::{Gatherer, Gathering},
     messages::{Limits, Messages},
-    patience::{Fetching, lasting, pause},
     plan::{Begin, Plan},
     policy::{Action, Failure, judge},
     poll_now::{PollNow, Waited},
     progress::{Progress, RouteState},
     rejects::{Rejects, RejectsError, work_aside},
+    retry::{Fetching, lasting, report_and_delay},
     room::Room,
     shutdown::Shutdown,
     told::Told,
@@ -118,7 +118,7 @@ impl Route {
             if shutdown.is_requested() {
                 return self.ended(Ended::Stopped);
             }
-            match pause(&failure, &mut delays, &self.progress) {
+            match report_and_delay(&failure, &mut delays, &self.progress) {
                 None => return Ended::Failed(failure),
                 Some(_) if self.plan.ends() && action == Action::Park => return Ended::Failed(failure),
                 Some(wait) => match self.poll_now.or_sleep(wait, &mut shutdown).await {

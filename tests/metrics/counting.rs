@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use ccfd::{
     pipeline::{
-        counters::RouteCounters, half::Half, patience::PARKED_RETRY, progress::RouteState, route::Ended,
+        counters::RouteCounters, half::Half, progress::RouteState, retry::PARKED_RETRY, route::Ended,
     },
     simulator::{Fault, List, NewRecord},
 };

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use ccfd::{
-    pipeline::{messages::Limits, patience::PARKED_RETRY, progress::RouteState, route::Ended},
+    pipeline::{messages::Limits, progress::RouteState, retry::PARKED_RETRY, route::Ended},
     simulator::{Endpoint, Fault, List, NewRecord, Options},
 };
 use collectors::{IdHash, TransportError};

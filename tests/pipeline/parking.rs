@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use ccfd::{
     pipeline::{
-        patience::PARKED_RETRY,
         plan::{Begin, Plan},
         policy::{Failure, judge},
         progress::{Progress, RouteState, RouteStatus, ShownError},
+        retry::PARKED_RETRY,
         route::Ended,
     },
     simulator::{Fault, List},

@@ -4,7 +4,7 @@ use std::fs;
 
 use bytes::Bytes;
 use ccfd::{
-    pipeline::{patience::PARKED_RETRY, progress::RouteState, route::Ended},
+    pipeline::{progress::RouteState, retry::PARKED_RETRY, route::Ended},
     simulator::{List, NewRecord},
 };
 

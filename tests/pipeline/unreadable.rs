@@ -5,10 +5,10 @@ use std::fs;
 use bytes::Bytes;
 use ccfd::{
     pipeline::{
-        patience::PARKED_RETRY,
         plan::{Begin, Plan},
         policy::Failure,
         progress::RouteState,
+        retry::PARKED_RETRY,
         route::Ended,
     },
     simulator::{Fault, List, NewRecord},

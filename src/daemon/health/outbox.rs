@@ -12,8 +12,8 @@ use super::Target;
 use crate::{
     pipeline::{
         backoff::Delays,
-        patience::PARKED_RETRY,
         policy::{Action, Failure, Judgement, judge},
+        retry::PARKED_RETRY,
     },
     sinks::Batch,
     tables::HEALTH,

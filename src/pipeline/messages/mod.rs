@@ -25,8 +25,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use missing::Missing;
 
 use super::{
-    patience::{Fetching, Patience},
     policy::{self, Meaning},
+    retry::{FetchRetry, Fetching},
     room::Room,
 };
 use read::{Read, Reading};
@@ -99,7 +99,7 @@ impl Messages {
         page: &mut Page,
         room: &Room,
         taken: &mut OwnedSemaphorePermit,
-        patience: &mut Patience,
+        retry: &mut FetchRetry,
     ) -> Result<(), Fetching> {
         let came = page.bytes;
         let mut filling = Filling::of(page);
@@ -113,13 +113,13 @@ impl Messages {
             }
             room.resize(taken, came + filling.made.1).await.ok_or(Fetching::Stopped)?;
             match failure {
-                Some(error) => patience.wait_out(error).await?,
-                None => patience.went_well(),
+                Some(error) => retry.wait_out(error).await?,
+                None => retry.went_well(),
             }
         }
         let missing = std::mem::take(&mut filling.missing);
         filling.settle(came);
-        self.tell(missing, patience);
+        self.tell(missing, retry);
         Ok(())
     }
 
@@ -186,9 +186,9 @@ impl Messages {
     }
 
     /// Counts what is missing, and says each reason once.
-    fn tell(&mut self, missing: BTreeMap<&'static str, (Missing, u64)>, patience: &Patience) {
+    fn tell(&mut self, missing: BTreeMap<&'static str, (Missing, u64)>, retry: &FetchRetry) {
         let requests = self.requests.swap(0, Ordering::Relaxed);
-        patience.progress.update(|status| {
+        retry.progress.update(|status| {
             status.messages_requests += requests;
             for (reason, (_, completions)) in &missing {
                 *status.messages_missing.entry((*reason).to_owned()).or_default() += completions;

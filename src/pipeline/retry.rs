@@ -28,7 +28,7 @@ pub enum Fetching {
 }
 
 /// Waits for what passes, with delays that grow, and shows what is the matter.
-pub struct Patience {
+pub struct FetchRetry {
     delays: Delays,
     /// Where it is shown.
     pub progress: Progress,
@@ -39,7 +39,7 @@ pub struct Patience {
     poll_asked: bool,
 }
 
-impl Patience {
+impl FetchRetry {
     /// Nothing has failed yet.
     pub fn new(progress: Progress, poll_now: PollNow, shutdown: Shutdown) -> Self {
         Self { delays: Delays::new(), progress, poll_now, shutdown, tried: false, poll_asked: false }
@@ -54,7 +54,7 @@ impl Patience {
             Action::Park | Action::End | Action::Stop => return Err(Fetching::Failed(failure)),
             Action::Wait(_) | Action::BackOff => {}
         }
-        let Some(wait) = pause(&failure, &mut self.delays, &self.progress) else {
+        let Some(wait) = report_and_delay(&failure, &mut self.delays, &self.progress) else {
             return Err(Fetching::Failed(failure));
         };
         match self.poll_now.or_sleep(wait, &mut self.shutdown).await {
@@ -100,7 +100,7 @@ pub fn lasting(failure: Failure, delays: &mut Delays) -> Failure {
 }
 
 /// Says what failed, shows it, and answers how long to wait; `None` when there is nothing to wait for.
-pub fn pause(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Option<Duration> {
+pub fn report_and_delay(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Option<Duration> {
     let Judgement { action, advice } = judge(failure);
     let (state, wait) = match action {
         // Whoever asks for no delay, or one that is over, does not mean to be asked again without end.
