@@ -53,7 +53,7 @@ pub async fn keep(board: Board, mut stop: Shutdown) {
     }
 }
 
-/// Half of the watchdog's limit, as systemd advises; no longer than the line may be behind.
+/// Stage of the watchdog's limit, as systemd advises; no longer than the line may be behind.
 fn interval(limit: Duration) -> Duration {
     (limit / 2).clamp(INTERVAL_MIN, STATUS_INTERVAL)
 }

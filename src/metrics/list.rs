@@ -9,7 +9,7 @@ use super::{
     Read::{self, Count, Counts, Level, Levels, Ranges},
     RouteMetrics, Samples, SinkMetrics,
 };
-use crate::pipeline::{counters::COMMIT_BOUNDS, half::Half, histogram::Histogram, progress::RouteState};
+use crate::pipeline::{counters::COMMIT_BOUNDS, histogram::Histogram, progress::RouteState, stage::Stage};
 
 /// Of the process as a whole.
 pub(super) const PROCESS: &[Metric<MetricsSnapshot>] = &[
@@ -132,14 +132,14 @@ pub(super) const ROUTES: &[Metric<RouteMetrics>] = &[
     metric(
         "ccfd_last_success_timestamp_seconds",
         "s",
-        "When each half of the route last did its work: a page was read, or progress was committed.",
-        Levels(&["half"], |route| succeeded(route, |at| at)),
+        "When each stage of the route last did its work: a page was read, or progress was committed.",
+        Levels(&["stage"], |route| succeeded(route, |at| at)),
     ),
     metric(
         "ccfd_last_success_age_seconds",
         "s",
-        "Seconds since each half of the route last did its work, with or without records.",
-        Levels(&["half"], |route| succeeded(route, |at| (route.now - at).max(0))),
+        "Seconds since each stage of the route last did its work, with or without records.",
+        Levels(&["stage"], |route| succeeded(route, |at| (route.now - at).max(0))),
     ),
     metric(
         "ccfd_dedup_ids",
@@ -189,18 +189,20 @@ pub(super) const ROUTES: &[Metric<RouteMetrics>] = &[
     metric(
         "ccfd_retries_total",
         "{try}",
-        "Failures that pass by themselves and were tried again, by the half of the route that failed and why.",
-        Counts(&["half", "reason"], |route| {
+        "Failures that pass by themselves and were tried again, by the stage of the route that failed and why.",
+        Counts(&["stage", "reason"], |route| {
             let retries = route.counters.retries.iter();
-            retries.map(|((half, word), times)| (vec![half.word().into(), (*word).into()], *times)).collect()
+            retries
+                .map(|((stage, word), times)| (vec![stage.word().into(), (*word).into()], *times))
+                .collect()
         }),
     ),
     metric(
         "ccfd_parks_total",
         "{park}",
-        "How often the route was parked until a person acts, by the half that failed.",
-        Counts(&["half"], |route| {
-            by(Half::ALL.map(|half| (half.word(), route.counters.parks[half as usize])))
+        "How often the route was parked until a person acts, by the stage that failed.",
+        Counts(&["stage"], |route| {
+            by(Stage::ALL.map(|stage| (stage.word(), route.counters.parks[stage as usize])))
         }),
     ),
 ];
@@ -250,6 +252,6 @@ fn requests(outcomes: &Outcomes) -> Samples<u64> {
 }
 
 fn succeeded(route: &RouteMetrics, show: impl Fn(i64) -> i64) -> Samples<i64> {
-    let at = |half: Half| Some((half.word(), show(route.counters.succeeded[half as usize]?)));
-    by(Half::ALL.into_iter().filter_map(at))
+    let at = |stage: Stage| Some((stage.word(), show(route.counters.succeeded[stage as usize]?)));
+    by(Stage::ALL.into_iter().filter_map(at))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backoff::{ExponentialBackoff, backoff::Backoff};
 
-/// The first delay; each further one is longer by half, give or take a quarter.
+/// The first delay; each further one is longer by stage, give or take a quarter.
 const FIRST: Duration = Duration::from_millis(500);
 /// The longest delay.
 const LONGEST: Duration = Duration::from_secs(60);

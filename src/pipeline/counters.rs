@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use collectors::{Page, SourceCounters};
 
-use super::{half::Half, histogram::Histogram};
+use super::{histogram::Histogram, stage::Stage};
 
-/// In seconds: up to a day, around the half hour that `overlap` is by default.
+/// In seconds: up to a day, around the stage hour that `overlap` is by default.
 const LATE_BOUNDS: &[f64] =
     &[30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_200.0, 1_800.0, 3_600.0, 10_800.0, 86_400.0];
 /// In seconds: a commit takes as long as the disk takes to sync: some milliseconds, or seconds when it is stuck.
@@ -39,11 +39,11 @@ pub struct RouteCounters {
     pub writes: Histogram,
     /// Seconds that a commit took.
     pub commits: Histogram,
-    /// Tries that failed and were repeated, by half and the fixed word for why.
-    pub retries: BTreeMap<(Half, &'static str), u64>,
-    /// How often each half was parked.
+    /// Tries that failed and were repeated, by stage and the fixed word for why.
+    pub retries: BTreeMap<(Stage, &'static str), u64>,
+    /// How often each stage was parked.
     pub parks: [u64; 2],
-    /// When each half last did its work, in Unix seconds.
+    /// When each stage last did its work, in Unix seconds.
     pub succeeded: [Option<i64>; 2],
 }
 
@@ -108,8 +108,8 @@ impl RouteCounters {
     }
 
     /// Counts a try that is repeated.
-    pub fn retry(&mut self, half: Half, word: &'static str) {
-        *self.retries.entry((half, word)).or_default() += 1;
+    pub fn retry(&mut self, stage: Stage, word: &'static str) {
+        *self.retries.entry((stage, word)).or_default() += 1;
     }
 
     /// Counts a write that the sink acknowledged.

@@ -1,4 +1,4 @@
-//! The half of a route that writes: hands batches over, and commits the cursor of each, in order, once it is acknowledged.
+//! The stage of a route that writes: hands batches over, and commits the cursor of each, in order, once it is acknowledged.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -18,13 +18,13 @@ use super::{
     doubt::Doubt,
     flight::{Flight, Place},
     gather::{Gathered, Gatherer},
-    half::Half,
     policy::Failure,
     progress::Progress,
     rejects::Rejects,
     retry::mended,
     settling::{Settling, Taken},
     shutdown::Shutdown,
+    stage::Stage,
     told::{Delivered, Told},
     write::Writer,
 };
@@ -187,7 +187,7 @@ impl Delivery {
         in_flight.go_on(committed.instrument(commit)).await?;
         drop(place);
         if !self.flight.is_troubled() {
-            mended(Half::Writing, &self.progress);
+            mended(Stage::Writing, &self.progress);
         }
         self.progress.count(|counters| counters.settle(settled));
         drop(room);

@@ -1,4 +1,4 @@
-//! The half of a route that reads: page after page, ahead of delivery, within a bound of bytes.
+//! The stage of a route that reads: page after page, ahead of delivery, within a bound of bytes.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use tokio::{
 use tracing::{Instrument as _, field::Empty};
 
 use super::{
-    half::Half,
     messages::Messages,
     poll_now::{PollNow, Waited},
     progress::{Progress, RouteState},
     retry::{FetchRetry, Fetching, mended},
     room::Room,
     shutdown::Shutdown,
+    stage::Stage,
 };
 use crate::redact::Redaction;
 
@@ -32,7 +32,7 @@ pub struct Fetched {
     pub room: OwnedSemaphorePermit,
 }
 
-/// The way of pages to delivery. Nothing leaves the reading half but through here.
+/// The way of pages to delivery. Nothing leaves the reading stage but through here.
 #[derive(Debug, Clone)]
 pub struct Outlet {
     /// What is done to every record first; `None` when they are delivered as received.
@@ -163,7 +163,7 @@ fn show(progress: &Progress, reader: &Reader, page: &Page) {
     };
     // The few events of the tenant are read through while most of the others may still be to come.
     let aside = cursor.tenant_only && cursor.until.is_none();
-    mended(Half::Reading, progress);
+    mended(Stage::Reading, progress);
     progress.count(|counters| counters.page(page));
     progress.update(|status| {
         if !aside {

@@ -13,7 +13,7 @@ use state::StateError;
 
 pub use messages::{Meaning, advice, meaning};
 
-use super::{checkpoint::Changed, clocks::Clocks, half::Half, rejects::RejectsError};
+use super::{checkpoint::Changed, clocks::Clocks, rejects::RejectsError, stage::Stage};
 use crate::{
     reasons::with_reasons,
     sinks::{SinkError, disk::lacks_descriptors},
@@ -78,15 +78,15 @@ failures!(
 
 impl Failure {
     /// Which half of a route it holds up.
-    pub fn half(&self) -> Half {
+    pub fn stage(&self) -> Stage {
         match self {
             Self::Collect(_)
             | Self::Changed(_)
             | Self::Clocks(_)
             | Self::Secret(_)
             | Self::Proxy(_)
-            | Self::HashKey(_) => Half::Reading,
-            Self::Sink(_) | Self::State(_) | Self::Rejects(_) | Self::RefusesAll { .. } => Half::Writing,
+            | Self::HashKey(_) => Stage::Reading,
+            Self::Sink(_) | Self::State(_) | Self::Rejects(_) | Self::RefusesAll { .. } => Stage::Writing,
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{counters::RouteCounters, half::Half, names::is_route_name, room::Room};
+use super::{counters::RouteCounters, names::is_route_name, room::Room, stage::Stage};
 use crate::paced::Paced;
 
 /// The time between two lines about failures that pass and are of one kind.
@@ -79,7 +79,7 @@ impl fmt::Display for RouteState {
 pub struct ShownError {
     /// When, in Unix seconds.
     pub at: i64,
-    /// When the half of the route that it holds up first failed after it had last worked.
+    /// When the stage of the route that it holds up first failed after it had last worked.
     #[serde(default)]
     pub since: i64,
     /// A fixed word for what happened.
@@ -190,7 +190,7 @@ struct Shared {
     counters: RouteCounters,
     room: Option<Room>,
     rejects: Option<PathBuf>,
-    /// What is wrong with each half.
+    /// What is wrong with each stage.
     troubles: [Option<Trouble>; 2],
     /// Failures not told yet, by their cause. Kept when they pass: what comes and goes is told as seldom as what stays.
     untold: BTreeMap<String, Paced<u64>>,
@@ -274,12 +274,18 @@ impl Progress {
         self.change(|shared| change(&mut shared.status));
     }
 
-    /// Shows what is wrong with one half. Answers how many failures a line about it would tell of; `None` when it was told
+    /// Shows what is wrong with one stage. Answers how many failures a line about it would tell of; `None` when it was told
     /// already: of what passes a while ago, of what is parked for the same cause ever since. What was wrong with that half
     /// before says since when.
-    pub fn failed(&self, half: Half, state: RouteState, mut error: ShownError, cause: String) -> Option<u64> {
+    pub fn failed(
+        &self,
+        stage: Stage,
+        state: RouteState,
+        mut error: ShownError,
+        cause: String,
+    ) -> Option<u64> {
         self.change(|shared| {
-            let trouble = &mut shared.troubles[half as usize];
+            let trouble = &mut shared.troubles[stage as usize];
             error.since = trouble.as_ref().map_or(error.at, |known| known.error.since);
             let parked = |trouble: &Trouble| trouble.state == RouteState::Parked && trouble.cause == cause;
             let told = match state {
@@ -300,16 +306,16 @@ impl Progress {
             };
             let since = trouble.as_ref().map_or_else(Instant::now, |trouble| trouble.since);
             *trouble = Some(Trouble { state, cause, error, since });
-            shared.counters.parks[half as usize] += u64::from(state == RouteState::Parked && told.is_some());
+            shared.counters.parks[stage as usize] += u64::from(state == RouteState::Parked && told.is_some());
             told
         })
     }
 
     /// One half has done its work again. Answers how long it did not, if that was long enough for a line.
-    pub fn mended(&self, half: Half) -> Option<Duration> {
+    pub fn mended(&self, stage: Stage) -> Option<Duration> {
         let trouble = self.change(|shared| {
-            shared.counters.succeeded[half as usize] = Some(chrono::Utc::now().timestamp());
-            shared.troubles[half as usize].take()
+            shared.counters.succeeded[stage as usize] = Some(chrono::Utc::now().timestamp());
+            shared.troubles[stage as usize].take()
         })?;
         let lasted = trouble.since.elapsed();
         (trouble.state == RouteState::Parked || lasted >= LASTING).then_some(lasted)

@@ -6,11 +6,11 @@ use collectors::{CollectError, CollectErrorKind};
 
 use super::{
     backoff::Delays,
-    half::Half,
     policy::{Action, Failure, Judgement, judge},
     poll_now::{PollNow, Waited},
     progress::{Progress, RouteState, ShownError},
     shutdown::Shutdown,
+    stage::Stage,
 };
 
 /// How long a parked route waits before it tries again.
@@ -76,7 +76,7 @@ impl FetchRetry {
     pub fn went_well(&mut self) {
         if std::mem::take(&mut self.tried) {
             self.delays.reset();
-            mended(Half::Reading, &self.progress);
+            mended(Stage::Reading, &self.progress);
         }
     }
 }
@@ -117,9 +117,9 @@ pub fn report_and_delay(failure: &Failure, delays: &mut Delays, progress: &Progr
         text: failure.to_string(),
         advice: advice.to_owned(),
     };
-    let told = progress.failed(failure.half(), state, error, failure.cause());
+    let told = progress.failed(failure.stage(), state, error, failure.cause());
     if state == RouteState::BackingOff {
-        progress.count(|counters| counters.retry(failure.half(), failure.word()));
+        progress.count(|counters| counters.retry(failure.stage(), failure.word()));
     }
     match (action, told) {
         (Action::Wait(_) | Action::BackOff, Some(failures)) => {
@@ -137,13 +137,13 @@ pub fn report_and_delay(failure: &Failure, delays: &mut Delays, progress: &Progr
     wait
 }
 
-/// Shows that one half works again, and says so when it did not for long.
-pub fn mended(half: Half, progress: &Progress) {
-    if let Some(after) = progress.mended(half) {
-        let half = match half {
-            Half::Reading => "reading",
-            Half::Writing => "writing",
+/// Shows that one stage works again, and says so when it did not for long.
+pub fn mended(stage: Stage, progress: &Progress) {
+    if let Some(after) = progress.mended(stage) {
+        let stage = match stage {
+            Stage::Reading => "reading",
+            Stage::Writing => "writing",
         };
-        tracing::info!(half, after_seconds = after.as_secs(), "working again");
+        tracing::info!(stage, after_seconds = after.as_secs(), "working again");
     }
 }

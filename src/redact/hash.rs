@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::tables::{compact, text};
 
-/// Half of what the hash has: 128 bits as hexadecimal digits. Values like addresses are few, and whoever can guess the
+/// Stage of what the hash has: 128 bits as hexadecimal digits. Values like addresses are few, and whoever can guess the
 /// key can find them by trying.
 const KEY_CHARS_MIN: usize = 32;
 

@@ -9,9 +9,9 @@ use ccfd::{
     daemon::health::{Target, keep},
     pipeline::{
         board::Board,
-        half::Half,
         progress::{Progress, RouteState, RouteStatus, ShownError},
         shutdown::{ShutdownSender, shutdown},
+        stage::Stage,
     },
 };
 use serde_json::Value;
@@ -68,7 +68,7 @@ impl Bench {
     fn live(&self, name: &str) -> Progress {
         let route = self.route(name);
         route.update(|status| status.state = RouteState::Live);
-        route.mended(Half::Reading);
+        route.mended(Stage::Reading);
         route
     }
 
@@ -76,7 +76,7 @@ impl Bench {
         let at = self.world.now();
         let [reason, text, advice] = ["unauthorized", "401", "provide a new key"].map(str::to_owned);
         let cause = reason.clone();
-        route.failed(Half::Reading, state, ShownError { at, since: at, reason, text, advice }, cause);
+        route.failed(Stage::Reading, state, ShownError { at, since: at, reason, text, advice }, cause);
     }
 
     /// What was delivered, in the order in which it was made.

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use ccfd::{
     deploy::elastic::{Product, Shape, installs},
-    pipeline::{half::Half, progress::RouteState},
+    pipeline::{progress::RouteState, stage::Stage},
     tables::HEALTH,
 };
 use serde_json::Value;
@@ -20,7 +20,7 @@ async fn a_route_has_a_row_once_it_works_and_one_at_each_full_hour() {
     let route = bench.route("acme/local");
     pass(600).await;
     assert_eq!(bench.rows().len(), 0, "nothing is known of it");
-    route.mended(Half::Reading);
+    route.mended(Stage::Reading);
     pass(3 * HOUR + 1).await;
     let rows = bench.rows();
     let seconds: Vec<i64> = rows.iter().map(|row| row["at"].as_i64().unwrap() - BEGIN).collect();
@@ -40,7 +40,7 @@ async fn what_the_rows_of_a_route_count_adds_up_to_what_it_has_done() {
             counters.fetched += 7;
             counters.delivered += 5;
             counters.already_there += 2;
-            counters.retry(Half::Writing, "io");
+            counters.retry(Stage::Writing, "io");
         });
         pass(601).await;
     }
@@ -64,7 +64,7 @@ async fn what_a_person_must_mend_is_a_failure_at_once_and_so_is_its_end() {
     pass(10).await;
     bench.fails(&route, RouteState::Parked);
     pass(10).await;
-    route.mended(Half::Reading);
+    route.mended(Stage::Reading);
     pass(10).await;
     assert_eq!(bench.statuses(), ["Success", "Failure", "Success"]);
     let rows = bench.rows();
@@ -88,7 +88,7 @@ async fn what_passes_by_itself_is_a_failure_after_an_hour_of_it() {
     bench.fails(&route, RouteState::BackingOff);
     pass(70).await;
     assert_eq!(bench.statuses(), ["Success", "Success", "Failure"]);
-    route.mended(Half::Reading);
+    route.mended(Stage::Reading);
     bench.fails(&route, RouteState::BackingOff);
     pass(60).await;
     assert_eq!(bench.statuses()[3..], ["Success"], "it worked for a moment, and its hour begins anew");
@@ -143,7 +143,7 @@ async fn what_a_row_tells_of_its_hour_is_what_the_templates_can_sum_up() {
     let bench = Bench::daemon();
     let route = bench.live("acme/local");
     route.update(|status| (status.watermark, status.last_read) = (Some(BEGIN), Some(BEGIN)));
-    route.count(|counters| counters.retry(Half::Reading, "unreachable"));
+    route.count(|counters| counters.retry(Stage::Reading, "unreachable"));
     pass(10).await;
     let rows = bench.rows();
     let mut told: BTreeSet<&str> =

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use ccfd::{
     pipeline::{
-        counters::RouteCounters, half::Half, progress::RouteState, retry::PARKED_RETRY, route::Ended,
+        counters::RouteCounters, progress::RouteState, retry::PARKED_RETRY, route::Ended, stage::Stage,
     },
     simulator::{Fault, List, NewRecord},
 };
@@ -59,7 +59,7 @@ async fn every_request_is_counted_by_what_came_of_it() {
     assert_eq!(outcomes.get(&Outcome::Answered(503)), Some(&1));
     assert_eq!(outcomes.get(&Outcome::Unreachable), Some(&1));
     assert_eq!(outcomes.values().sum::<u64>(), rig.wire.sent() as u64);
-    assert_eq!(counters(&rig).retries.get(&(Half::Reading, "overloaded")), Some(&1));
+    assert_eq!(counters(&rig).retries.get(&(Stage::Reading, "overloaded")), Some(&1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,7 +68,7 @@ async fn a_refused_write_counts_each_try_that_is_repeated() {
     rig.sink.script([Answer::Fail, Answer::Fail, Answer::Fail]);
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let counters = counters(&rig);
-    assert_eq!(counters.retries, BTreeMap::from([((Half::Writing, "io"), 3)]));
+    assert_eq!(counters.retries, BTreeMap::from([((Stage::Writing, "io"), 3)]));
     assert_eq!(counters.parks, [0, 0]);
 }
 
@@ -78,7 +78,7 @@ async fn a_park_counts_once_however_long_it_lasts_and_again_after_it_was_mended(
     rig.sink.otherwise(Answer::DiskFull);
     let running = rig.start();
     pass(4 * PARKED_RETRY.as_secs()).await;
-    assert_eq!(counters(&rig).parks[Half::Writing as usize], 1);
+    assert_eq!(counters(&rig).parks[Stage::Writing as usize], 1);
     rig.sink.otherwise(Answer::Accept);
     pass(PARKED_RETRY.as_secs()).await;
     assert_eq!(rig.progress.status().state, RouteState::Live);

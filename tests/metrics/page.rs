@@ -5,9 +5,9 @@ use ccfd::{
     metrics::{MetricsSnapshot, SinkMetrics, families, markdown},
     pipeline::{
         counters::Settled,
-        half::Half,
         progress::{Progress, RouteState, RouteStatus},
         room::Room,
+        stage::Stage,
     },
     sinks::counters::{SinkCounters, TokenCounters},
 };
@@ -48,7 +48,7 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
         });
         counters.writes.observe(0.3);
         counters.commits.observe(0.004);
-        counters.retry(Half::Writing, "throttled");
+        counters.retry(Stage::Writing, "throttled");
         counters.parks = [0, 1];
         counters.succeeded = [Some(NOW - 20), Some(NOW - 25)];
     });

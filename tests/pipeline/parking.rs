@@ -160,11 +160,11 @@ fn what_is_wrong_is_said_once_for_each_half_of_a_route() {
         text: failure(free).to_string(),
         advice: judge(&failure(free)).advice.to_owned(),
     };
-    let half = failure(1).half();
-    let park = |free| progress.failed(half, RouteState::Parked, shown(free), failure(free).cause());
+    let stage = failure(1).stage();
+    let park = |free| progress.failed(stage, RouteState::Parked, shown(free), failure(free).cause());
     assert_eq!(park(1), Some(1));
     assert_eq!(park(2), None, "the same trouble, other numbers");
-    assert!(progress.mended(half).is_some(), "that it goes on is worth a line");
+    assert!(progress.mended(stage).is_some(), "that it goes on is worth a line");
     assert_eq!(park(3), Some(1));
 }
 
@@ -176,14 +176,14 @@ async fn a_failure_that_comes_and_goes_is_told_at_first_and_then_summed() {
         let advice = judge(&failure).advice.to_owned();
         let (reason, text) = (failure.word().to_owned(), failure.to_string());
         let error = ShownError { at: 0, since: 0, reason, text, advice };
-        progress.failed(failure.half(), RouteState::BackingOff, error, failure.cause())
+        progress.failed(failure.stage(), RouteState::BackingOff, error, failure.cause())
     };
     assert_eq!((fail(), fail()), (Some(1), None));
-    assert_eq!(progress.mended(failure.half()), None, "what passed soon is not worth a line");
+    assert_eq!(progress.mended(failure.stage()), None, "what passed soon is not worth a line");
     assert_eq!(fail(), None);
     pass(400).await;
     assert_eq!(fail(), Some(3));
-    assert!(progress.mended(failure.half()).is_some_and(|lasted| lasted.as_secs() == 400));
+    assert!(progress.mended(failure.stage()).is_some_and(|lasted| lasted.as_secs() == 400));
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn another_cause_is_told_although_the_advice_is_the_same() {
         let advice = judge(&failure).advice.to_owned();
         let (word, text) = (failure.word().to_owned(), failure.to_string());
         let error = ShownError { at: 0, since: 0, reason: word, text, advice };
-        progress.failed(failure.half(), state, error, failure.cause())
+        progress.failed(failure.stage(), state, error, failure.cause())
     };
     for state in [RouteState::BackingOff, RouteState::Parked] {
         assert_eq!(fail(state, 0, "`data` is null"), Some(1));

@@ -1,8 +1,8 @@
 //! How a route is doing, in the words of Sentinel's health.
 
 use crate::pipeline::{
-    half::Half,
     progress::{Measured, RouteState},
+    stage::Stage,
 };
 
 /// What passes by itself counts as a failure after so many seconds of it, as with Sentinel's own connectors.
@@ -31,7 +31,7 @@ impl Status {
 
     /// Judges what passes by itself after so many seconds of it. `None` while the route has neither worked nor failed.
     pub(super) fn of(route: &Measured, now: i64, patience: i64) -> Option<Self> {
-        let has_worked = route.counters.succeeded[Half::Reading as usize].is_some();
+        let has_worked = route.counters.succeeded[Stage::Reading as usize].is_some();
         let is_failing = route.status.error.as_ref().is_some_and(|error| match route.status.state {
             RouteState::Parked | RouteState::Stopped => true,
             RouteState::Starting

@@ -1,15 +1,15 @@
-//! The two halves of a route.
+//! The two stages of a route.
 
-/// The halves of a route, which fail and mend apart from each other.
+/// The stages of a route, which fail and mend apart from each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Half {
+pub enum Stage {
     /// From the source to the page.
     Reading,
     /// From the page to the commit.
     Writing,
 }
 
-impl Half {
+impl Stage {
     /// Both, in the order of their numbers.
     pub const ALL: [Self; 2] = [Self::Reading, Self::Writing];
 
