@@ -15,6 +15,7 @@ use tracing::{Instrument as _, Span};
 
 use super::{
     checkpoint::Checkpoint,
+    delivery_log::{Delivered, DeliveryLog},
     doubt::Doubt,
     flight::{Flight, Place},
     gather::{Gathered, Gatherer},
@@ -25,7 +26,6 @@ use super::{
     settling::{Settling, Taken},
     shutdown::Shutdown,
     stage::Stage,
-    told::{Delivered, Told},
     write::Writer,
 };
 use crate::tables::Oddities;
@@ -43,7 +43,7 @@ pub struct Delivery {
     /// Where it is shown.
     pub progress: Progress,
     /// What is said of it.
-    pub told: Told,
+    pub log: DeliveryLog,
     /// The batches that are on their way.
     pub flight: Flight,
     /// Whether the destination takes records at all.
@@ -121,7 +121,7 @@ impl Delivery {
                     Some(gathered) => in_flight.writing.push_back(self.begin(gathered, shutdown.clone())),
                     None => more = false,
                 },
-                () = self.told.in_time() => {}
+                () = self.log.in_time() => {}
             }
         }
         Ok(())
@@ -180,8 +180,8 @@ impl Delivery {
         let Written { mut place, taken, changes, bytes, room, span } = written;
         let Taken { records, last, settled } = taken;
         let (already_there, rejected) = (settled.already_there, settled.rejected.len() as u64);
-        self.told.rejected(rejected);
-        self.told.cut(settled.cut);
+        self.log.rejected(rejected);
+        self.log.cut(settled.cut);
         let commit = tracing::debug_span!(target: "telemetry", parent: &span, "commit");
         let committed = self.commit(changes, records, last, &mut place, shutdown);
         in_flight.go_on(committed.instrument(commit)).await?;
@@ -192,7 +192,7 @@ impl Delivery {
         self.progress.count(|counters| counters.settle(settled));
         drop(room);
         if records > 0 {
-            self.told.delivered(Delivered { batches: 1, records, already_there, rejected, bytes });
+            self.log.delivered(Delivered { batches: 1, records, already_there, rejected, bytes });
         }
         Ok(())
     }

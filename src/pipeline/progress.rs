@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{counters::RouteCounters, names::is_route_name, room::Room, stage::Stage};
-use crate::paced::Paced;
+use crate::log_throttle::LogThrottle;
 
 /// The time between two lines about failures that pass and are of one kind.
 const FAILURES_INTERVAL: Duration = Duration::from_secs(300);
@@ -193,7 +193,7 @@ struct Shared {
     /// What is wrong with each stage.
     troubles: [Option<Trouble>; 2],
     /// Failures not told yet, by their cause. Kept when they pass: what comes and goes is told as seldom as what stays.
-    untold: BTreeMap<String, Paced<u64>>,
+    unlogged: BTreeMap<String, LogThrottle<u64>>,
     /// The status as JSON, as long as nothing has changed in it.
     written: Option<Arc<[u8]>>,
 }
@@ -216,7 +216,7 @@ impl Progress {
             room: None,
             rejects: None,
             troubles: [None, None],
-            untold: BTreeMap::new(),
+            unlogged: BTreeMap::new(),
             written: None,
         };
         Self { shared: Arc::new(Mutex::new(shared)), changed, is_backfill }
@@ -290,11 +290,11 @@ impl Progress {
             let parked = |trouble: &Trouble| trouble.state == RouteState::Parked && trouble.cause == cause;
             let told = match state {
                 RouteState::BackingOff => {
-                    let fresh = || Paced::new(FAILURES_INTERVAL);
-                    let is_known = shared.untold.contains_key(&cause) || shared.untold.len() < CAUSES_MAX;
+                    let fresh = || LogThrottle::new(FAILURES_INTERVAL);
+                    let is_known = shared.unlogged.contains_key(&cause) || shared.unlogged.len() < CAUSES_MAX;
                     let of = if is_known { &cause } else { &error.advice };
-                    let untold = shared.untold.entry(of.clone()).or_insert_with(fresh);
-                    untold.add(|failures| *failures += 1)
+                    let unlogged = shared.unlogged.entry(of.clone()).or_insert_with(fresh);
+                    unlogged.add(|failures| *failures += 1)
                 }
                 RouteState::Parked => (!trouble.as_ref().is_some_and(parked)).then_some(1),
                 RouteState::Starting

@@ -23,6 +23,7 @@ use super::{
     checkpoint::{Checkpoint, Identity},
     clocks::Clocks,
     deliver::Delivery,
+    delivery_log::DeliveryLog,
     doubt::Doubt,
     fetch::{Outlet, PAGES_MAX, fetch},
     flight::{Flight, Trying},
@@ -36,7 +37,6 @@ use super::{
     retry::{Fetching, lasting, report_and_delay},
     room::Room,
     shutdown::Shutdown,
-    told::Told,
     write::Writer,
 };
 use crate::{redact::Redaction, sinks::Sink, tables::Table};
@@ -187,7 +187,7 @@ impl Route {
             },
             store,
             checkpoint,
-            told: Told::new(rejects.path().to_owned(), rejects.cut_path().to_owned()),
+            log: DeliveryLog::new(rejects.path().to_owned(), rejects.cut_path().to_owned()),
             rejects,
             progress: self.progress.clone(),
             flight: Flight::default(),

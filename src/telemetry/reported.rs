@@ -13,7 +13,7 @@ use opentelemetry_sdk::{
     trace::{SpanData, SpanExporter},
 };
 
-use crate::paced::Paced;
+use crate::log_throttle::LogThrottle;
 
 /// The time between two lines about what could not be sent.
 const FAILURES_INTERVAL: Duration = Duration::from_secs(300);
@@ -22,19 +22,19 @@ const FAILURES_INTERVAL: Duration = Duration::from_secs(300);
 pub(super) struct Reported<E> {
     exporter: E,
     signal: &'static str,
-    untold: Mutex<Paced<u64>>,
+    unlogged: Mutex<LogThrottle<u64>>,
 }
 
 impl<E> Reported<E> {
     /// Tells of failures of this exporter.
     pub(super) fn new(exporter: E, signal: &'static str) -> Self {
-        Self { exporter, signal, untold: Mutex::new(Paced::new(FAILURES_INTERVAL)) }
+        Self { exporter, signal, unlogged: Mutex::new(LogThrottle::new(FAILURES_INTERVAL)) }
     }
 
     fn report(&self, done: OTelSdkResult) -> OTelSdkResult {
         if done.is_err() {
-            let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(failures) = untold.add(|failures| *failures += 1) {
+            let mut unlogged = self.unlogged.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(failures) = unlogged.add(|failures| *failures += 1) {
                 // The library's own text may hold what the receiver said.
                 let (signal, advice) =
                     (self.signal, "check telemetry.endpoint and that it takes OTLP over HTTP");

@@ -32,7 +32,7 @@ use super::request_size::RequestSize;
 use super::sink_thread::SinkThread;
 use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished};
 use crate::config::{ElasticsearchSettings, Environment, Refresh};
-use crate::paced::Paced;
+use crate::log_throttle::LogThrottle;
 use crate::tables::Table;
 
 /// Bytes of an answer that are read at most: some 60 for each row of the largest request, and errors with their reasons.
@@ -62,7 +62,7 @@ struct State {
     encoding: SinkThread,
     buffers: Buffers,
     /// Records that went to a failure store, not told yet.
-    in_failure_store: Mutex<Paced<u64>>,
+    in_failure_store: Mutex<LogThrottle<u64>>,
 }
 
 impl ElasticsearchSink {
@@ -93,7 +93,7 @@ impl ElasticsearchSink {
             strikes: Strikes::default(),
             encoding: SinkThread::default(),
             buffers: Buffers::default(),
-            in_failure_store: Mutex::new(Paced::new(FAILURE_STORE_INTERVAL)),
+            in_failure_store: Mutex::new(LogThrottle::new(FAILURE_STORE_INTERVAL)),
             settings,
             clock,
         };
@@ -110,8 +110,8 @@ impl State {
 
     /// Says that records are in the failure store, which somebody must look into.
     fn tell_of_failure_store(&self, index: &str, records: u64) {
-        let mut untold = self.in_failure_store.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(records) = untold.add(|sum| *sum += records) {
+        let mut unlogged = self.in_failure_store.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(records) = unlogged.add(|sum| *sum += records) {
             let advice = "see the failure store (GET INDEX::failures/_search) for what the mapping refuses";
             tracing::warn!(index, records, advice, "records went to the failure store of the data stream");
         }

@@ -52,10 +52,10 @@ struct Stdout {
 impl NdjsonSink {
     /// A sink with these settings; touches nothing yet. The clock tells the day of writing.
     pub fn new(settings: NdjsonSettings, clock: Clock) -> Self {
-        Self::paced(settings, clock, Pace::USUAL)
+        Self::throttle(settings, clock, Pace::USUAL)
     }
 
-    fn paced(settings: NdjsonSettings, clock: Clock, pace: Pace) -> Self {
+    fn throttle(settings: NdjsonSettings, clock: Clock, pace: Pace) -> Self {
         let keeps_small = settings.retention.is_some() || settings.size_max.is_some();
         let state = Arc::new(State { settings, clock, open: Mutex::default() });
         let thread = match keeps_small {

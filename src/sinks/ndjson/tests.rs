@@ -256,7 +256,8 @@ fn wait_until(mut is_so: impl FnMut() -> bool) {
 async fn what_expires_goes_although_nothing_new_comes_even_the_file_that_was_written_to_last() {
     let bench = Bench::new();
     let retention = Some(Duration::from_secs(60 * 60));
-    let sink = NdjsonSink::paced(NdjsonSettings { retention, ..bench.settings() }, clock(&bench.now), SOON);
+    let sink =
+        NdjsonSink::throttle(NdjsonSettings { retention, ..bench.settings() }, clock(&bench.now), SOON);
     sink.write(batch(&AUDIT_LOGS, &[event("a", NOW)])).await.unwrap();
     let first = "OpenAIAuditLogs_CL-2026-02-13.ndjson";
     assert_eq!(bench.names(), [first]);
@@ -268,7 +269,8 @@ async fn what_expires_goes_although_nothing_new_comes_even_the_file_that_was_wri
 
     // A start to which nothing new comes.
     fs::write(bench.dir.path().join(first), "{}\n").unwrap();
-    let _sink = NdjsonSink::paced(NdjsonSettings { retention, ..bench.settings() }, clock(&bench.now), SOON);
+    let _sink =
+        NdjsonSink::throttle(NdjsonSettings { retention, ..bench.settings() }, clock(&bench.now), SOON);
     wait_until(|| bench.names() == ["OpenAIAuditLogs_CL-2026-02-14.ndjson"]);
 }
 
@@ -280,7 +282,8 @@ async fn a_clock_that_is_years_ahead_removes_only_what_the_newest_file_shows_to_
     }
     bench.pass(5 * 365 * DAY);
     let retention = Some(Duration::from_secs(7 * 24 * 60 * 60));
-    let _sink = NdjsonSink::paced(NdjsonSettings { retention, ..bench.settings() }, clock(&bench.now), SOON);
+    let _sink =
+        NdjsonSink::throttle(NdjsonSettings { retention, ..bench.settings() }, clock(&bench.now), SOON);
     wait_until(|| bench.names().len() < 3);
     assert_eq!(
         bench.names(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::database::{BUSY, Database};
 use super::error::beside;
-use crate::paced::Paced;
+use crate::log_throttle::LogThrottle;
 
 /// Bytes that are not copied back yet, above which they are after a batch.
 const UNCOPIED_BYTES_MAX: u64 = 4 << 20;
@@ -108,13 +108,13 @@ impl Database {
 
 /// Says that the log grows, and that it does no more.
 pub(super) struct LogWatch {
-    held: Paced<u64>,
+    held: LogThrottle<u64>,
     pub(super) is_held: bool,
 }
 
 impl Default for LogWatch {
     fn default() -> Self {
-        Self { held: Paced::new(TOLD_INTERVAL), is_held: false }
+        Self { held: LogThrottle::new(TOLD_INTERVAL), is_held: false }
     }
 }
 

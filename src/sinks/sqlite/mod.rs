@@ -42,10 +42,10 @@ struct State {
 impl SqliteSink {
     /// A sink with these settings; touches nothing yet. The clock decides what is too old.
     pub fn new(settings: SqliteSettings, clock: Clock) -> Self {
-        Self::paced(settings, clock, Pace::USUAL)
+        Self::throttle(settings, clock, Pace::USUAL)
     }
 
-    fn paced(settings: SqliteSettings, clock: Clock, pace: Pace) -> Self {
+    fn throttle(settings: SqliteSettings, clock: Clock, pace: Pace) -> Self {
         let keeps_small = settings.retention.is_some() || settings.size_max.is_some();
         let state = Arc::new(State {
             settings,

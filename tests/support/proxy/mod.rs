@@ -52,7 +52,7 @@ struct Shared {
     spoilt: Mutex<BTreeMap<Fault, u64>>,
     /// Whether nobody is let through.
     down: watch::Sender<bool>,
-    /// Told when every connection is to end.
+    /// DeliveryLog when every connection is to end.
     hang_up: watch::Sender<()>,
 }
 

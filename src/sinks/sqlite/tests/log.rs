@@ -27,7 +27,7 @@ fn rows_of_the_file_alone(bench: &Bench) -> i64 {
 #[tokio::test]
 async fn the_log_stays_small_and_is_emptied_when_nothing_comes_so_that_the_file_alone_holds_everything() {
     let bench = Bench::new();
-    let sink = SqliteSink::paced(bench.settings(), clock(&bench.now), SOON);
+    let sink = SqliteSink::throttle(bench.settings(), clock(&bench.now), SOON);
     for batch_number in 0..8 {
         sink.write(large(batch_number, 4_000)).await.unwrap();
         // The batch after it is written once the thread has done its own work.
@@ -72,7 +72,7 @@ async fn what_a_reader_holds_of_the_log_counts_for_the_size_and_costs_at_most_ha
     let bench = Bench::new();
     let size_max = 24 << 20;
     let settings = SqliteSettings { size_max: Some(size_max), ..bench.settings() };
-    let sink = SqliteSink::paced(settings, clock(&bench.now), SOON);
+    let sink = SqliteSink::throttle(settings, clock(&bench.now), SOON);
     let write = async |batch_number: i64| {
         let many: Vec<String> = (0..4_000)
             .map(|n| event(&format!("{batch_number}-{n:05}-{}", "x".repeat(400)), NOW + batch_number))
@@ -105,7 +105,7 @@ async fn what_a_reader_holds_of_the_log_counts_for_the_size_and_costs_at_most_ha
 #[tokio::test]
 async fn between_batches_the_log_is_copied_back_but_keeps_its_place_on_the_disk_for_the_next_one() {
     let bench = Bench::new();
-    let sink = SqliteSink::paced(bench.settings(), clock(&bench.now), NEVER);
+    let sink = SqliteSink::throttle(bench.settings(), clock(&bench.now), NEVER);
     for number in 0..3 {
         sink.write(large(number, 3_000)).await.unwrap();
         // What is asked now is answered once the thread has done its own work.
@@ -119,7 +119,7 @@ async fn between_batches_the_log_is_copied_back_but_keeps_its_place_on_the_disk_
 #[tokio::test]
 async fn a_log_that_one_batch_has_made_large_is_cut_once_no_other_follows() {
     let bench = Bench::new();
-    let sink = SqliteSink::paced(bench.settings(), clock(&bench.now), NEVER);
+    let sink = SqliteSink::throttle(bench.settings(), clock(&bench.now), NEVER);
     let long = (0..8).map(|n| {
         format!(r#"{{"id":"{n}","created":{NOW},"effective_at":{NOW},"x":"{}"}}"#, "x".repeat(2 << 20))
     });

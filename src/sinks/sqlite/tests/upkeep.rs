@@ -21,7 +21,7 @@ async fn what_expires_goes_although_nothing_new_comes() {
     bench.now.fetch_add(8 * DAY, Ordering::SeqCst);
     let retention = Some(Duration::from_secs(7 * 24 * 60 * 60));
     let settings = SqliteSettings { retention, ..bench.settings() };
-    let _sink = SqliteSink::paced(settings, clock(&bench.now), SOON);
+    let _sink = SqliteSink::throttle(settings, clock(&bench.now), SOON);
     wait_until(|| bench.texts("SELECT Id FROM OpenAIAuditLogs_CL") == ["new"]);
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::sleep_until;
 
-use crate::paced::Paced;
+use crate::log_throttle::LogThrottle;
 
 /// The time between two lines about batches.
 const DELIVERED_INTERVAL: Duration = Duration::from_secs(10);
@@ -33,24 +33,24 @@ pub struct Delivered {
 
 /// Tells of batches, in the span of the route.
 #[derive(Debug)]
-pub struct Told {
+pub struct DeliveryLog {
     rejects: PathBuf,
     copies: PathBuf,
-    delivered: Paced<Delivered>,
-    rejected: Paced<u64>,
-    cut: Paced<u64>,
+    delivered: LogThrottle<Delivered>,
+    rejected: LogThrottle<u64>,
+    cut: LogThrottle<u64>,
 }
 
-impl Told {
+impl DeliveryLog {
     /// Nothing is told yet. `rejects` is the file that is named with what was set aside, `copies` the one with copies of
     /// what was cut.
     pub fn new(rejects: PathBuf, copies: PathBuf) -> Self {
         Self {
             rejects,
             copies,
-            delivered: Paced::new(DELIVERED_INTERVAL),
-            rejected: Paced::new(REJECTED_INTERVAL),
-            cut: Paced::new(REJECTED_INTERVAL),
+            delivered: LogThrottle::new(DELIVERED_INTERVAL),
+            rejected: LogThrottle::new(REJECTED_INTERVAL),
+            cut: LogThrottle::new(REJECTED_INTERVAL),
         }
     }
 
@@ -95,7 +95,7 @@ impl Told {
     }
 }
 
-impl Drop for Told {
+impl Drop for DeliveryLog {
     fn drop(&mut self) {
         tell_rejected(self.rejected.rest(), &self.rejects);
         tell_cut(self.cut.rest(), &self.copies);
