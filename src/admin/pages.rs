@@ -20,8 +20,8 @@ use crate::{
         metrics_reader::MetricsReader,
     },
     pipeline::{
-        board::Board,
         progress::{RouteState, RouteStatus},
+        route_registry::RouteRegistry,
         status_file::StatusFile,
     },
 };
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Daemon {
     /// Its routes.
-    pub board: Board,
+    pub registry: RouteRegistry,
     /// Its checkpoints.
     pub store: Store,
     /// Takes its orders.
@@ -67,13 +67,13 @@ const SCRAPES_MAX: usize = 2;
 static SCRAPES: Semaphore = Semaphore::const_new(SCRAPES_MAX);
 
 pub(super) async fn readyz(State(daemon): State<Arc<Daemon>>) -> Response {
-    let readiness = Readiness::of(&daemon.board.statuses());
+    let readiness = Readiness::of(&daemon.registry.statuses());
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness)).into_response()
 }
 
 pub(super) async fn status(State(daemon): State<Arc<Daemon>>) -> Json<StatusFile> {
-    Json(StatusFile::of(&daemon.board))
+    Json(StatusFile::of(&daemon.registry))
 }
 
 pub(super) async fn metrics(State(daemon): State<Arc<Daemon>>) -> Response {

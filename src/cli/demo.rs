@@ -88,7 +88,7 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
     let watch = Watch {
         simulator: &api.simulator,
         stop_time: &|| api.stop_time(),
-        board: assembly.board.clone(),
+        registry: assembly.registry.clone(),
         tables: place.tables(),
         traffic,
     };

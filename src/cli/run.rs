@@ -103,7 +103,7 @@ async fn serve(
     } else {
         watch_reload(control.clone()).context("cannot watch for signals")?;
         let daemon = Daemon {
-            board: assembly.board.clone(),
+            registry: assembly.registry.clone(),
             store: store.clone(),
             control,
             metrics: assembly.metrics_reader(),
@@ -148,12 +148,12 @@ pub async fn collect(
 ) -> anyhow::Result<Exit> {
     let metrics = assembly.metrics_reader();
     telemetry.measure(move || metrics.snapshot());
-    let (dir, board) = (&assembly.config.state.dir, &assembly.board);
+    let (dir, registry) = (&assembly.config.state.dir, &assembly.registry);
     let routes = assembly.wanted(mode.once, mode.accept_change).len();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), routes, state = %dir.display(), "started");
     let (ended, watch) = shutdown();
-    let status = tokio::spawn(keep_status_file(dir.clone(), board.clone(), watch.clone()));
-    let notes = tokio::spawn(notify::keep(board.clone(), watch));
+    let status = tokio::spawn(keep_status_file(dir.clone(), registry.clone(), watch.clone()));
+    let notes = tokio::spawn(notify::keep(registry.clone(), watch));
     let health = Health::begin(&supervisor, mode.once, stop.clone());
     let outcome = supervisor.run(mode, orders, stop).await;
     stopper.end_within(Duration::ZERO);

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{self, CollectorSettings, Config, Environment, SecretSource, SinkSettings},
-    pipeline::{board::Board, policy::Failure},
+    pipeline::{policy::Failure, route_registry::RouteRegistry},
     reasons::with_reasons,
     redact::{Hasher, Redaction},
     sinks::{
@@ -28,7 +28,7 @@ pub struct Assembly {
     /// The settings.
     pub config: Config,
     /// Where its routes are shown.
-    pub board: Board,
+    pub registry: RouteRegistry,
     pub(super) environment: Environment,
     pub(super) clock: Clock,
     /// The rates of all collectors whose key stands in the same place.
@@ -42,7 +42,7 @@ impl Assembly {
         Arc::new(Self {
             rates: rates(&config),
             config,
-            board: Board::default(),
+            registry: RouteRegistry::default(),
             environment,
             clock: Clock::system(),
             shared: Arc::default(),
@@ -55,7 +55,7 @@ impl Assembly {
         Arc::new(Self {
             rates: rates(&config),
             config,
-            board: self.board.clone(),
+            registry: self.registry.clone(),
             environment: self.environment.clone(),
             clock: self.clock.clone(),
             shared: self.shared.clone(),
@@ -64,7 +64,7 @@ impl Assembly {
 
     /// Reads what its routes and sinks count.
     pub fn metrics_reader(&self) -> MetricsReader {
-        MetricsReader { board: self.board.clone(), shared: self.shared.clone() }
+        MetricsReader { registry: self.registry.clone(), shared: self.shared.clone() }
     }
 
     /// The list that a collector reads, and whether its tenant events are read.

@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, time::Duration};
 use sd_notify::NotifyState;
 
 use crate::pipeline::{
-    board::Board,
     progress::{Progress, RouteState},
+    route_registry::RouteRegistry,
     shutdown::Shutdown,
     status_file::STATUS_INTERVAL,
 };
@@ -27,7 +27,7 @@ pub fn stopping() {
 
 /// Feeds the watchdog and keeps the line current until the stop. It must run on the thread that runs the routes: when that one
 /// is stuck, systemd hears nothing more and starts the service again.
-pub async fn keep(board: Board, mut stop: Shutdown) {
+pub async fn keep(registry: RouteRegistry, mut stop: Shutdown) {
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return;
     }
@@ -35,7 +35,7 @@ pub async fn keep(board: Board, mut stop: Shutdown) {
     let interval = watchdog.map_or(STATUS_INTERVAL, interval);
     let mut told = String::new();
     loop {
-        let line = line(board.routes().iter().map(Progress::state));
+        let line = line(registry.routes().iter().map(Progress::state));
         let mut news = Vec::new();
         if watchdog.is_some() {
             news.push(NotifyState::Watchdog);

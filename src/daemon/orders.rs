@@ -88,7 +88,7 @@ impl Supervisor {
         let forgotten = checkpoints::reset(&self.store, &self.assembly.config, wanted).await;
         if forgotten.is_ok() {
             tracing::warn!(checkpoints = names.join(", "), "reset by an operator");
-            names.iter().for_each(|name| self.assembly.board.remove(name));
+            names.iter().for_each(|name| self.assembly.registry.remove(name));
         }
         for wanted in routes {
             self.start(wanted);
@@ -137,7 +137,7 @@ impl Supervisor {
             .collect();
         if let (true, Some(first)) = (ended.len() >= ENDED_MAX, ended.first()) {
             self.backfills.remove(first);
-            self.assembly.board.remove(first);
+            self.assembly.registry.remove(first);
         }
         self.backfills.insert(window.name.clone(), Backfill { window, ended: None });
     }
@@ -145,7 +145,11 @@ impl Supervisor {
     pub(super) fn backfill_reports(&self) -> Vec<BackfillReport> {
         let report = |(name, backfill): (&String, &Backfill)| BackfillReport {
             window: backfill.window.clone(),
-            status: self.assembly.board.get(name).map_or_else(RouteStatus::default, |shown| shown.status()),
+            status: self
+                .assembly
+                .registry
+                .get(name)
+                .map_or_else(RouteStatus::default, |shown| shown.status()),
             ended: backfill.ended.clone(),
         };
         self.backfills.iter().map(report).collect()

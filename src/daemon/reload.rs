@@ -92,7 +92,7 @@ impl Supervisor {
         self.assembly = after;
         let mut reloaded = Reloaded::default();
         for name in had.iter().filter(|name| wanted.iter().all(|one| one.checkpoint != **name)) {
-            self.assembly.board.remove(name);
+            self.assembly.registry.remove(name);
             reloaded.ended.push(name.clone());
         }
         let mut starting = Vec::new();

@@ -9,7 +9,7 @@ use super::assembly::Assembly;
 use crate::{
     config::Start,
     pipeline::{
-        gather::Gathering,
+        batcher::BatchLimits,
         messages::Limits,
         names::route_name,
         plan::{Begin, Plan},
@@ -79,7 +79,7 @@ impl Assembly {
         let sink = self.sink(&wanted.sink)?;
         let (source, tenant_walk) = Self::source(&settings);
         let table = Self::table(&settings);
-        let progress = self.board.put(self.status(&wanted)?);
+        let progress = self.registry.put(self.status(&wanted)?);
         let pipeline = &self.config.pipeline;
         let bytes_in_flight = usize::try_from(pipeline.bytes_in_flight).unwrap_or(usize::MAX);
         let rejects = {
@@ -123,7 +123,7 @@ impl Assembly {
             sink,
             store: Box::new(checkpoint),
             rejects: Arc::new(rejects),
-            gathering: Gathering {
+            gathering: BatchLimits {
                 batch_wait: pipeline.batch_wait,
                 commit_interval: pipeline.commit_interval,
                 batch_bytes_max: bytes_in_flight,

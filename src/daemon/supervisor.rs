@@ -210,12 +210,12 @@ impl Supervisor {
 
     /// Shows a route that does not run as paused, with what it had done.
     pub(super) fn show_paused(&self, wanted: &Wanted) {
-        let known = self.assembly.board.get(&wanted.checkpoint).map(|progress| progress.status());
+        let known = self.assembly.registry.get(&wanted.checkpoint).map(|progress| progress.status());
         let Some(fresh) = self.assembly.status(wanted) else { return };
         let has_checkpoint = self.has_checkpoint(&wanted.checkpoint);
         let paused =
             RouteStatus { state: RouteState::Paused, has_checkpoint, error: None, ..known.unwrap_or(fresh) };
-        self.assembly.board.put(paused);
+        self.assembly.registry.put(paused);
     }
 
     fn has_checkpoint(&self, name: &str) -> bool {

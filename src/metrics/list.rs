@@ -151,13 +151,13 @@ pub(super) const ROUTES: &[Metric<RouteMetrics>] = &[
         "ccfd_in_flight_bytes",
         "By",
         "Bytes of pages between fetching and the commit.",
-        Level(|route| i64::try_from(route.room.as_ref()?.taken()).ok()),
+        Level(|route| i64::try_from(route.budget.as_ref()?.taken()).ok()),
     ),
     metric(
         "ccfd_in_flight_limit_bytes",
         "By",
         "Bytes of pages at which fetching waits for delivery.",
-        Level(|route| i64::try_from(route.room.as_ref()?.bytes_max()).ok()),
+        Level(|route| i64::try_from(route.budget.as_ref()?.bytes_max()).ok()),
     ),
     metric(
         "ccfd_rejects_bytes",

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use super::Labelled;
 use crate::{
     pipeline::{
+        byte_budget::ByteBudget,
         counters::{RouteCounters, WRITE_BOUNDS},
         histogram::Histogram,
         progress::{Measured, Progress, RouteStatus},
-        room::Room,
     },
     sinks::counters::SinkCounters,
     tables::unfit_values,
@@ -35,7 +35,7 @@ pub struct RouteMetrics {
     /// What it has counted.
     pub counters: RouteCounters,
     /// The room for its pages; `None` while it never got so far.
-    pub room: Option<Room>,
+    pub budget: Option<ByteBudget>,
     /// Bytes in the file of its rejects.
     pub rejects_bytes: u64,
     /// When, in Unix seconds.
@@ -62,14 +62,14 @@ impl MetricsSnapshot {
     pub fn of(routes: &[Progress], mut sinks: Vec<SinkMetrics>, now: i64) -> Self {
         let mut known = HashSet::new();
         let mut snapshot = Vec::new();
-        for Measured { status, counters, room, rejects } in routes.iter().map(Progress::measured) {
+        for Measured { status, counters, budget, rejects } in routes.iter().map(Progress::measured) {
             if let Some(sink) = sinks.iter_mut().find(|sink| sink.name == status.sink) {
                 sink.writes.add(&counters.writes);
             }
             if known.insert((status.collector.clone(), status.sink.clone())) {
                 let file = rejects.and_then(|path| path.metadata().ok());
                 let rejects_bytes = file.map_or(0, |file| file.len());
-                snapshot.push(RouteMetrics { status, counters, room, rejects_bytes, now });
+                snapshot.push(RouteMetrics { status, counters, budget, rejects_bytes, now });
             }
         }
         Self { version: env!("CARGO_PKG_VERSION"), unfit: unfit_values(), routes: snapshot, sinks }

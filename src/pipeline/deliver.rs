@@ -14,11 +14,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument as _, Span};
 
 use super::{
+    batcher::{Batcher, Gathered},
     checkpoint::Checkpoint,
     delivery_log::{Delivered, DeliveryLog},
     doubt::Doubt,
     flight::{Flight, Place},
-    gather::{Gathered, Gatherer},
     policy::Failure,
     progress::Progress,
     rejects::Rejects,
@@ -56,7 +56,7 @@ struct Written {
     taken: Taken,
     changes: Vec<Change>,
     bytes: usize,
-    room: Vec<OwnedSemaphorePermit>,
+    permits: Vec<OwnedSemaphorePermit>,
     span: Span,
 }
 
@@ -103,7 +103,7 @@ impl InFlight {
 impl Delivery {
     /// Delivers until no page comes any more. After an error nothing is in flight, and the walk must start again from the
     /// committed cursor.
-    pub async fn run(&mut self, mut gatherer: Gatherer, shutdown: Shutdown) -> Result<(), Failure> {
+    pub async fn run(&mut self, mut batcher: Batcher, shutdown: Shutdown) -> Result<(), Failure> {
         let writes_max = self.writer.sink.writes_in_flight().max(1);
         let mut in_flight = InFlight::default();
         let mut more = true;
@@ -115,7 +115,7 @@ impl Delivery {
                     Ok(written) => self.settle(written, &mut in_flight, &shutdown).await?,
                     Err(given_up) => return Err(self.settle_rest(given_up, in_flight, &shutdown).await),
                 },
-                gathered = gatherer.next(), if takes_more => match gathered {
+                gathered = batcher.next(), if takes_more => match gathered {
                     // One was given up while this was waited for. It would be written, and then read once more.
                     Some(_) if self.flight.has_given_up() => {}
                     Some(gathered) => in_flight.writing.push_back(self.begin(gathered, shutdown.clone())),
@@ -158,11 +158,11 @@ impl Delivery {
         );
         let (writer, rejects, doubt) = (self.writer.clone(), self.rejects.clone(), self.doubt.clone());
         let settling = Settling { writer, rejects, doubt, shutdown };
-        let Gathered { unusable, changes, bytes, room, .. } = gathered;
+        let Gathered { unusable, changes, bytes, permits, .. } = gathered;
         let mut place = self.flight.begin();
         Box::pin(async move {
             match settling.run(records, unusable, bytes, &mut place, &span).await {
-                Ok(taken) => Ok(Written { place, taken, changes, bytes, room, span }),
+                Ok(taken) => Ok(Written { place, taken, changes, bytes, permits, span }),
                 Err(failure) => {
                     Err(GivenUp { failure, walks: changes.iter().map(|change| change.walk).collect() })
                 }
@@ -177,7 +177,7 @@ impl Delivery {
         in_flight: &mut InFlight,
         shutdown: &Shutdown,
     ) -> Result<(), Failure> {
-        let Written { mut place, taken, changes, bytes, room, span } = written;
+        let Written { mut place, taken, changes, bytes, permits, span } = written;
         let Taken { records, last, settled } = taken;
         let (already_there, rejected) = (settled.already_there, settled.rejected.len() as u64);
         self.log.rejected(rejected);
@@ -190,7 +190,7 @@ impl Delivery {
             mended(Stage::Writing, &self.progress);
         }
         self.progress.count(|counters| counters.settle(settled));
-        drop(room);
+        drop(permits);
         if records > 0 {
             self.log.delivered(Delivered { batches: 1, records, already_there, rejected, bytes });
         }

@@ -10,11 +10,11 @@ use tokio::{
 use tracing::{Instrument as _, field::Empty};
 
 use super::{
+    byte_budget::ByteBudget,
     messages::Messages,
     poll_now::{PollNow, Waited},
     progress::{Progress, RouteState},
     retry::{FetchRetry, Fetching, mended},
-    room::Room,
     shutdown::Shutdown,
     stage::Stage,
 };
@@ -29,7 +29,7 @@ pub struct Fetched {
     /// The page; apart, because a channel keeps room for dozens of what goes through it.
     pub page: Box<Page>,
     /// Given back when the page is committed.
-    pub room: OwnedSemaphorePermit,
+    pub permit: OwnedSemaphorePermit,
 }
 
 /// The way of pages to delivery. Nothing leaves the reading stage but through here.
@@ -38,7 +38,7 @@ pub struct Outlet {
     /// What is done to every record first; `None` when they are delivered as received.
     pub redaction: Option<Arc<Redaction>>,
     /// The room for what is on its way.
-    pub room: Room,
+    pub budget: ByteBudget,
     /// Where delivery takes the pages from.
     pub pages: mpsc::Sender<Fetched>,
 }
@@ -50,14 +50,14 @@ impl Outlet {
         if let Some(redaction) = &self.redaction {
             redaction.page(&mut page);
         }
-        let room = match taken {
+        let permit = match taken {
             Some(mut taken) => {
-                self.room.resize(&mut taken, page.bytes).await?;
+                self.budget.resize(&mut taken, page.bytes).await?;
                 taken
             }
-            None => self.room.admit(page.bytes).await?,
+            None => self.budget.admit(page.bytes).await?,
         };
-        self.pages.send(Fetched { page, room }).await.ok()
+        self.pages.send(Fetched { page, permit }).await.ok()
     }
 }
 
@@ -95,10 +95,10 @@ pub async fn fetch(
                     let filled = tokio::select! {
                         biased;
                         () = shutdown.requested() => return Fetching::Stopped,
-                        filled = fill(messages, &mut page, &outlet.room, &mut retry).instrument(asking) => filled,
+                        filled = fill(messages, &mut page, &outlet.budget, &mut retry).instrument(asking) => filled,
                     };
                     match filled {
-                        Ok(room) => taken = Some(room),
+                        Ok(permit) => taken = Some(permit),
                         Err(end) => return end,
                     }
                 }
@@ -129,11 +129,11 @@ pub async fn fetch(
 async fn fill(
     messages: &mut Messages,
     page: &mut Page,
-    room: &Room,
+    budget: &ByteBudget,
     retry: &mut FetchRetry,
 ) -> Result<OwnedSemaphorePermit, Fetching> {
-    let mut taken = room.admit(page.bytes).await.ok_or(Fetching::Stopped)?;
-    messages.fill(page, room, &mut taken, retry).await?;
+    let mut taken = budget.admit(page.bytes).await.ok_or(Fetching::Stopped)?;
+    messages.fill(page, budget, &mut taken, retry).await?;
     Ok(taken)
 }
 
@@ -204,7 +204,7 @@ mod tests {
 
     async fn sent(redaction: Option<Arc<Redaction>>, record: &Record) -> Fetched {
         let (pages, mut taken) = mpsc::channel(1);
-        let outlet = Outlet { redaction, room: Room::new(1 << 20), pages };
+        let outlet = Outlet { redaction, budget: ByteBudget::new(1 << 20), pages };
         outlet.send(Box::new(page(record.clone())), None).await.unwrap();
         taken.recv().await.unwrap()
     }

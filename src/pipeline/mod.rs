@@ -1,7 +1,8 @@
 //! Routes: what is fetched is delivered, what is delivered is committed, in that order and never another.
 
 pub mod backoff;
-pub mod board;
+pub mod batcher;
+pub mod byte_budget;
 pub mod checkpoint;
 pub mod clocks;
 pub mod counters;
@@ -10,7 +11,6 @@ pub mod delivery_log;
 pub mod doubt;
 pub mod fetch;
 pub mod flight;
-pub mod gather;
 pub mod histogram;
 pub mod messages;
 pub mod names;
@@ -20,8 +20,8 @@ pub mod poll_now;
 pub mod progress;
 pub mod rejects;
 pub mod retry;
-pub mod room;
 pub mod route;
+pub mod route_registry;
 pub mod settling;
 pub mod shutdown;
 pub mod stage;

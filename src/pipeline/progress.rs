@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{counters::RouteCounters, names::is_route_name, room::Room, stage::Stage};
+use super::{byte_budget::ByteBudget, counters::RouteCounters, names::is_route_name, stage::Stage};
 use crate::log_throttle::LogThrottle;
 
 /// The time between two lines about failures that pass and are of one kind.
@@ -170,7 +170,7 @@ pub struct Measured {
     /// What it has counted.
     pub counters: RouteCounters,
     /// The room for its pages; `None` while it never got so far.
-    pub room: Option<Room>,
+    pub budget: Option<ByteBudget>,
     /// The file of its rejects, which may not be there.
     pub rejects: Option<PathBuf>,
 }
@@ -188,7 +188,7 @@ struct Shared {
     /// Without what is wrong, and without what is counted.
     status: RouteStatus,
     counters: RouteCounters,
-    room: Option<Room>,
+    budget: Option<ByteBudget>,
     rejects: Option<PathBuf>,
     /// What is wrong with each stage.
     troubles: [Option<Trouble>; 2],
@@ -213,7 +213,7 @@ impl Progress {
         let shared = Shared {
             status,
             counters: RouteCounters::default(),
-            room: None,
+            budget: None,
             rejects: None,
             troubles: [None, None],
             unlogged: BTreeMap::new(),
@@ -251,9 +251,9 @@ impl Progress {
     /// All that is measured now.
     pub fn measured(&self) -> Measured {
         let shared = self.lock();
-        let Shared { counters, room, rejects, .. } = &*shared;
-        let (counters, room, rejects) = (counters.clone(), room.clone(), rejects.clone());
-        Measured { status: shared.status(), counters, room, rejects }
+        let Shared { counters, budget, rejects, .. } = &*shared;
+        let (counters, budget, rejects) = (counters.clone(), budget.clone(), rejects.clone());
+        Measured { status: shared.status(), counters, budget, rejects }
     }
 
     /// Counts something.
@@ -264,9 +264,9 @@ impl Progress {
     }
 
     /// What can be looked at when somebody asks: the room for pages, the file of the rejects.
-    pub fn watch(&self, room: Room, rejects: PathBuf) {
+    pub fn watch(&self, budget: ByteBudget, rejects: PathBuf) {
         let mut shared = self.lock();
-        (shared.room, shared.rejects) = (Some(room), Some(rejects));
+        (shared.budget, shared.rejects) = (Some(budget), Some(rejects));
     }
 
     /// Changes it. What is wrong is shown by [`Self::failed`] until [`Self::mended`].

@@ -20,6 +20,8 @@ use tracing::Instrument;
 
 use super::{
     backoff::Delays,
+    batcher::{BatchLimits, Batcher},
+    byte_budget::ByteBudget,
     checkpoint::{Checkpoint, Identity},
     clocks::Clocks,
     deliver::Delivery,
@@ -27,7 +29,6 @@ use super::{
     doubt::Doubt,
     fetch::{Outlet, PAGES_MAX, fetch},
     flight::{Flight, Trying},
-    gather::{Gatherer, Gathering},
     messages::{Limits, Messages},
     plan::{Begin, Plan},
     policy::{Action, Failure, judge},
@@ -35,7 +36,6 @@ use super::{
     progress::{Progress, RouteState},
     rejects::{Rejects, RejectsError, work_aside},
     retry::{Fetching, lasting, report_and_delay},
-    room::Room,
     shutdown::Shutdown,
     write::Writer,
 };
@@ -74,7 +74,7 @@ pub struct Route {
     /// Opens the rejects.
     pub rejects: Arc<dyn Fn() -> Result<Rejects, Failure> + Send + Sync>,
     /// When to write.
-    pub gathering: Gathering,
+    pub gathering: BatchLimits,
     /// Bytes between fetching and the commit.
     pub bytes_in_flight: usize,
     /// Where it is shown.
@@ -194,10 +194,10 @@ impl Route {
             doubt: doubt.clone(),
         };
         let (pages, receiver) = mpsc::channel(PAGES_MAX);
-        let outlet = Outlet { redaction, room: self.room(), pages };
-        self.progress.watch(outlet.room.clone(), delivery.rejects.path().to_owned());
+        let outlet = Outlet { redaction, budget: self.byte_budget(), pages };
+        self.progress.watch(outlet.budget.clone(), delivery.rejects.path().to_owned());
         let mut fetching = self.fetch_all(readers, &client, outlet, shutdown);
-        delivery.run(Gatherer::new(receiver, self.gathering()), shutdown.clone()).await?;
+        delivery.run(Batcher::new(receiver, self.gathering()), shutdown.clone()).await?;
         while let Some(end) = fetching.join_next().await {
             match end {
                 Ok(Fetching::ReadAll) => {}
@@ -231,14 +231,14 @@ impl Route {
     }
 
     /// As the settings say, with batches that fit in the room together.
-    fn gathering(&self) -> Gathering {
+    fn gathering(&self) -> BatchLimits {
         let fitting = (self.bytes_in_flight / self.batches()).min(self.sink.batch_bytes());
-        Gathering { batch_bytes_max: self.gathering.batch_bytes_max.min(fitting), ..self.gathering }
+        BatchLimits { batch_bytes_max: self.gathering.batch_bytes_max.min(fitting), ..self.gathering }
     }
 
     /// For the pages on their way.
-    fn room(&self) -> Room {
-        Room::new(self.bytes_in_flight.min(self.batches() * self.sink.batch_bytes()))
+    fn byte_budget(&self) -> ByteBudget {
+        ByteBudget::new(self.bytes_in_flight.min(self.batches() * self.sink.batch_bytes()))
     }
 
     /// The readers whose pages this route delivers: one that follows the list, or one for each unfinished window.

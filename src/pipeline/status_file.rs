@@ -10,8 +10,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    board::Board,
     progress::{Progress, RouteStatus},
+    route_registry::RouteRegistry,
     shutdown::Shutdown,
 };
 use crate::{
@@ -52,8 +52,8 @@ pub struct StatusFile {
 
 impl StatusFile {
     /// The status of this process's routes, now.
-    pub fn of(board: &Board) -> Self {
-        let (backfills, routes) = board.statuses().into_iter().partition(RouteStatus::is_backfill);
+    pub fn of(registry: &RouteRegistry) -> Self {
+        let (backfills, routes) = registry.statuses().into_iter().partition(RouteStatus::is_backfill);
         Self {
             version: 1,
             pid: std::process::id(),
@@ -76,11 +76,12 @@ impl StatusFile {
 
 /// Replaces the file as a whole: a reader sees the old or the new one. A line for each route; those of routes that have not changed
 /// are known.
-fn write(board: &Board, dir: &Path) -> io::Result<()> {
+fn write(registry: &RouteRegistry, dir: &Path) -> io::Result<()> {
     let file = tempfile::NamedTempFile::new_in(dir)?;
     // Written bit by bit, a thousand routes would be many thousand calls of the system.
     let mut out = BufWriter::with_capacity(PIECE_BYTES, file);
-    let (backfills, routes): (Vec<_>, Vec<_>) = board.routes().into_iter().partition(Progress::is_backfill);
+    let (backfills, routes): (Vec<_>, Vec<_>) =
+        registry.routes().into_iter().partition(Progress::is_backfill);
     let (pid, written) = (std::process::id(), chrono::Utc::now().timestamp());
     write!(out, "{{\"version\":1,\"pid\":{pid},\"written\":{written},\"routes\":")?;
     lines(&mut out, &routes)?;
@@ -117,11 +118,11 @@ fn unknown_fields() -> BTreeMap<String, BTreeMap<String, u64>> {
 }
 
 /// Writes the file at every change of a route's state and every few seconds, and once more at the stop.
-pub async fn keep_status_file(dir: PathBuf, board: Board, mut shutdown: Shutdown) {
+pub async fn keep_status_file(dir: PathBuf, registry: RouteRegistry, mut shutdown: Shutdown) {
     let mut failing = false;
     loop {
         let is_last = shutdown.is_requested();
-        let (shown, place, begun) = (board.clone(), dir.clone(), Instant::now());
+        let (shown, place, begun) = (registry.clone(), dir.clone(), Instant::now());
         let written = tokio::task::spawn_blocking(move || write(&shown, &place)).await;
         match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
             Ok(()) => failing = false,
@@ -137,7 +138,7 @@ pub async fn keep_status_file(dir: PathBuf, board: Board, mut shutdown: Shutdown
         let soonest = (begun.elapsed() * WRITTEN_SHARE).clamp(GAP_MIN, STATUS_INTERVAL);
         let due = async {
             tokio::time::sleep(soonest).await;
-            board.changed().await;
+            registry.changed().await;
         };
         tokio::select! {
             () = shutdown.requested() => {}
@@ -154,31 +155,31 @@ mod tests {
     use super::*;
     use crate::pipeline::progress::RouteState;
 
-    fn board() -> (Board, Vec<Progress>) {
-        let board = Board::default();
+    fn registry() -> (RouteRegistry, Vec<Progress>) {
+        let registry = RouteRegistry::default();
         let names = ["a/x", "b/x", "b/x/backfill/30d.."];
-        let put = |name: &str| board.put(RouteStatus { route: name.to_owned(), ..RouteStatus::default() });
+        let put = |name: &str| registry.put(RouteStatus { route: name.to_owned(), ..RouteStatus::default() });
         let routes = names.map(put).into();
-        (board, routes)
+        (registry, routes)
     }
 
     #[test]
     fn what_is_written_is_what_is_read() {
         let dir = tempfile::tempdir().unwrap();
-        let (board, routes) = board();
+        let (registry, routes) = registry();
         routes[1].update(|status| status.state = RouteState::Live);
         routes[1].count(|counters| counters.already_there = 7);
-        write(&board, dir.path()).unwrap();
+        write(&registry, dir.path()).unwrap();
         let read = StatusFile::read(dir.path()).unwrap().unwrap();
-        assert_eq!(read, StatusFile { written: read.written, ..StatusFile::of(&board) });
+        assert_eq!(read, StatusFile { written: read.written, ..StatusFile::of(&registry) });
         assert_eq!((read.routes.len(), read.backfills.len(), read.routes[1].already_there), (2, 1, 7));
-        write(&Board::default(), dir.path()).unwrap();
+        write(&RouteRegistry::default(), dir.path()).unwrap();
         assert_eq!(StatusFile::read(dir.path()).unwrap().unwrap().routes, []);
     }
 
     #[test]
     fn a_route_that_waits_is_not_rendered_again() {
-        let (_, routes) = board();
+        let (_, routes) = registry();
         let before = routes.iter().map(|route| route.as_json().unwrap()).collect::<Vec<_>>();
         routes[0].count(|counters| counters.fetched += 1);
         let is_known =

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use ccfd::{
     daemon::health::{Target, keep},
-    pipeline::{board::Board, progress::RouteState, route::Ended, shutdown::shutdown},
+    pipeline::{progress::RouteState, route::Ended, route_registry::RouteRegistry, shutdown::shutdown},
     simulator::List,
 };
 use tokio::time::Instant;
@@ -25,15 +25,15 @@ fn stuck() -> Arc<SpySink> {
 async fn a_sink_that_never_answers_holds_up_neither_the_route_nor_the_end() {
     let sink = stuck();
     let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 500));
-    let board = Board::default();
-    rig.progress = board.put(rig.progress.status());
+    let registry = RouteRegistry::default();
+    rig.progress = registry.put(rig.progress.status());
     let (_stops, stop) = shutdown();
     let (ends, end) = shutdown();
     let target = {
         let sink = sink.clone();
         move || Some(Target { sink: sink.clone(), interval: Duration::from_secs(1) })
     };
-    let keeping = tokio::spawn(keep(board, rig.world.right_clock(), target, false, stop, end));
+    let keeping = tokio::spawn(keep(registry, rig.world.right_clock(), target, false, stop, end));
     let begun = Instant::now();
     assert!(matches!(rig.run().await, Ended::ReadAll));
     rig.assert_conserved();

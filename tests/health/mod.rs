@@ -8,8 +8,8 @@ use std::{sync::Arc, time::Duration};
 use ccfd::{
     daemon::health::{Target, keep},
     pipeline::{
-        board::Board,
         progress::{Progress, RouteState, RouteStatus, ShownError},
+        route_registry::RouteRegistry,
         shutdown::{ShutdownSender, shutdown},
         stage::Stage,
     },
@@ -24,7 +24,7 @@ const HOUR: u64 = 3_600;
 /// Routes without anything behind them, and the rows that are made of what they show.
 struct Bench {
     world: World,
-    board: Board,
+    registry: RouteRegistry,
     sink: Arc<SpySink>,
     stops: ShutdownSender,
     ends: ShutdownSender,
@@ -34,7 +34,8 @@ struct Bench {
 impl Bench {
     /// Rows each hour; with `once` one, at the end.
     fn begin(once: bool) -> Self {
-        let (world, board, sink) = (World::new(), Board::default(), Arc::new(SpySink::new("health")));
+        let (world, registry, sink) =
+            (World::new(), RouteRegistry::default(), Arc::new(SpySink::new("health")));
         sink.keep_records();
         let (stops, stop) = shutdown();
         let (ends, end) = shutdown();
@@ -42,8 +43,8 @@ impl Bench {
             let sink = sink.clone();
             move || Some(Target { sink: sink.clone(), interval: Duration::from_secs(HOUR) })
         };
-        let task = tokio::spawn(keep(board.clone(), world.right_clock(), target, once, stop, end));
-        Self { world, board, sink, stops, ends, task }
+        let task = tokio::spawn(keep(registry.clone(), world.right_clock(), target, once, stop, end));
+        Self { world, registry, sink, stops, ends, task }
     }
 
     fn daemon() -> Self {
@@ -53,7 +54,7 @@ impl Bench {
     /// A route that has not done anything yet.
     fn route(&self, name: &str) -> Progress {
         let (collector, sink) = name.split_once('/').unwrap();
-        self.board.put(RouteStatus {
+        self.registry.put(RouteStatus {
             route: name.to_owned(),
             collector: collector.to_owned(),
             source: "audit_logs".to_owned(),

@@ -96,7 +96,7 @@ async fn what_is_on_its_way_takes_room_until_it_is_committed() {
     rig.sink.hold();
     let running = rig.start();
     pass(30).await;
-    let taken = || rig.progress.measured().room.map(|room| room.taken());
+    let taken = || rig.progress.measured().budget.map(|budget| budget.taken());
     assert!(taken().is_some_and(|taken| taken > 50_000), "{:?}", taken());
     rig.sink.release();
     pass(30).await;

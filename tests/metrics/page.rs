@@ -4,9 +4,9 @@ use ccfd::{
     admin::metrics::render,
     metrics::{MetricsSnapshot, SinkMetrics, families, markdown},
     pipeline::{
+        byte_budget::ByteBudget,
         counters::Settled,
         progress::{Progress, RouteState, RouteStatus},
-        room::Room,
         stage::Stage,
     },
     sinks::counters::{SinkCounters, TokenCounters},
@@ -54,7 +54,7 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
     });
     let rejects = dir.path().join("rejects.ndjson");
     fs::write(&rejects, "x".repeat(512)).unwrap();
-    progress.watch(Room::new(16 << 20), rejects);
+    progress.watch(ByteBudget::new(16 << 20), rejects);
     progress
 }
 

@@ -12,8 +12,8 @@ use std::{
 use async_trait::async_trait;
 use ccfd::{
     pipeline::{
+        batcher::BatchLimits,
         checkpoint::Checkpoint,
-        gather::Gathering,
         messages::Limits,
         plan::{Begin, Plan},
         policy::Failure,
@@ -113,7 +113,7 @@ pub struct RouteRig {
     pub plan: Plan,
     pub tenant_walk: TenantWalk,
     pub messages: Option<Limits>,
-    pub gathering: Gathering,
+    pub gathering: BatchLimits,
     pub bytes_in_flight: usize,
     pub rejects_max: u64,
     pub cut_max: u64,
@@ -149,7 +149,7 @@ impl RouteRig {
             plan: Plan::Follow { begin: Begin::At(START), once: true },
             tenant_walk: TenantWalk::Auto,
             messages: None,
-            gathering: Gathering {
+            gathering: BatchLimits {
                 batch_wait: Duration::from_secs(1),
                 commit_interval: Duration::from_secs(5),
                 batch_bytes_max: 8 << 20,

@@ -12,8 +12,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::{
     cli::text::{grouped, say},
     pipeline::{
-        board::Board,
         progress::{RouteState, RouteStatus},
+        route_registry::RouteRegistry,
         shutdown::Shutdown,
     },
     simulator::{List, Simulator},
@@ -33,7 +33,7 @@ pub struct Watch<'a> {
     pub simulator: &'a Simulator,
     /// Stops the simulator's time.
     pub stop_time: &'a (dyn Fn() + Sync),
-    pub board: Board,
+    pub registry: RouteRegistry,
     pub tables: PathBuf,
     /// How long new records go on to appear.
     pub traffic: Duration,
@@ -63,8 +63,8 @@ impl Watch<'_> {
                 display.end();
                 return Ok(None);
             }
-            let delivered: u64 = self.board.statuses().iter().map(|one| one.delivered).sum();
-            display.show(&self.board.statuses(), self.issued(), delivered);
+            let delivered: u64 = self.registry.statuses().iter().map(|one| one.delivered).sum();
+            display.show(&self.registry.statuses(), self.issued(), delivered);
             match deadline {
                 None if began.elapsed() >= self.traffic && self.caught_up() => {
                     (self.stop_time)();
@@ -86,7 +86,7 @@ impl Watch<'_> {
     }
 
     fn caught_up(&self) -> bool {
-        self.board.statuses().iter().all(|one| one.state == RouteState::Live)
+        self.registry.statuses().iter().all(|one| one.state == RouteState::Live)
     }
 
     fn issued(&self) -> u64 {
@@ -104,7 +104,7 @@ impl Watch<'_> {
             seen.doubled += rows.total - rows.ids.len() as u64;
             seen.missing += issued.iter().filter(|id| !rows.ids.contains(*id)).count() as u64;
         }
-        seen.doubled += self.board.statuses().iter().map(|one| one.already_there).sum::<u64>();
+        seen.doubled += self.registry.statuses().iter().map(|one| one.already_there).sum::<u64>();
         Ok(seen)
     }
 }

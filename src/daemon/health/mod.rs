@@ -15,7 +15,7 @@ use self::{outbox::Outbox, watch::Watch};
 use super::{assembly::Assembly, supervisor::Supervisor};
 use crate::{
     pipeline::{
-        board::Board,
+        route_registry::RouteRegistry,
         shutdown::{Shutdown, ShutdownSender, shutdown},
     },
     sinks::Sink,
@@ -45,13 +45,13 @@ impl Health {
     /// one row, at the end.
     pub fn begin(supervisor: &Supervisor, once: bool, stop: Shutdown) -> Self {
         let current = supervisor.current.subscribe();
-        let (board, clock) = (supervisor.assembly.board.clone(), supervisor.assembly.clock.clone());
+        let (registry, clock) = (supervisor.assembly.registry.clone(), supervisor.assembly.clock.clone());
         let target = move || {
             let assembly = current.borrow().clone();
             assembly.health_target()
         };
         let (ends, end) = shutdown();
-        Self { ends, task: tokio::spawn(keep(board, clock, target, once, stop, end)) }
+        Self { ends, task: tokio::spawn(keep(registry, clock, target, once, stop, end)) }
     }
 
     /// Writes the last rows, for a bounded time. Call it once the routes have ended, while the sinks are open.
@@ -73,7 +73,7 @@ impl Assembly {
 /// Makes rows and ships them until the stop; at the end, which comes once the routes have ended, the last ones. `target` is asked
 /// each time, for it may change; without one there are no rows.
 pub async fn keep(
-    board: Board,
+    registry: RouteRegistry,
     clock: Clock,
     target: impl Fn() -> Option<Target> + Send,
     once: bool,
@@ -86,7 +86,7 @@ pub async fn keep(
         loop {
             let mut pause = LOOK_INTERVAL;
             if let Some(Target { interval, .. }) = target() {
-                let rows = watch.look(&board, clock.now(), interval);
+                let rows = watch.look(&registry, clock.now(), interval);
                 if !once {
                     outbox.put(rows, watch.routes());
                     pause = pause.min(watch::until_next(clock.now(), interval));
@@ -107,7 +107,7 @@ pub async fn keep(
     if target().is_none() {
         return;
     }
-    outbox.put(watch.last(&board, clock.now(), stop.is_requested()), watch.routes());
+    outbox.put(watch.last(&registry, clock.now(), stop.is_requested()), watch.routes());
     // Whether it was the sink or the time, what is left is what counts.
     _ = tokio::time::timeout(END_MAX, outbox.drain(&target)).await;
     let rows = outbox.len();

@@ -9,8 +9,8 @@ use super::{
     status::{PATIENCE, Status},
 };
 use crate::pipeline::{
-    board::Board,
     progress::{Measured, Progress},
+    route_registry::RouteRegistry,
 };
 
 /// What is known of the routes that follow a list; backfills have no rows.
@@ -45,8 +45,8 @@ impl Watch {
     }
 
     /// The rows that are due: of routes whose status is another one, and of those that had none since the interval began.
-    pub(super) fn look(&mut self, board: &Board, now: i64, interval: Duration) -> Vec<Record> {
-        let routes = following(board);
+    pub(super) fn look(&mut self, registry: &RouteRegistry, now: i64, interval: Duration) -> Vec<Record> {
+        let routes = following(registry);
         self.known.retain(|name, _| routes.iter().any(|route| route.status.route == *name));
         let mut rows = Vec::new();
         for route in routes {
@@ -62,9 +62,9 @@ impl Watch {
 
     /// The last row of each route. Of routes that were stopped it says what was so before; where they ended by themselves, what
     /// fails at the end has failed.
-    pub(super) fn last(&mut self, board: &Board, now: i64, stopped: bool) -> Vec<Record> {
+    pub(super) fn last(&mut self, registry: &RouteRegistry, now: i64, stopped: bool) -> Vec<Record> {
         let mut rows = Vec::new();
-        for route in following(board) {
+        for route in following(registry) {
             let before = self.known(&route).status.filter(|_| stopped);
             let patience = if stopped { PATIENCE } else { 0 };
             if let Some(status) = before.or_else(|| Status::of(&route, now, patience)) {
@@ -99,8 +99,8 @@ impl Watch {
 }
 
 /// The routes without the backfills.
-fn following(board: &Board) -> Vec<Measured> {
-    let measured = board.routes().into_iter().map(|route: Progress| route.measured());
+fn following(registry: &RouteRegistry) -> Vec<Measured> {
+    let measured = registry.routes().into_iter().map(|route: Progress| route.measured());
     measured.filter(|route| !route.status.is_backfill()).collect()
 }
 

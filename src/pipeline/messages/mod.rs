@@ -25,9 +25,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use missing::Missing;
 
 use super::{
+    byte_budget::ByteBudget,
     policy::{self, Meaning},
     retry::{FetchRetry, Fetching},
-    room::Room,
 };
 use read::{Read, Reading};
 
@@ -97,7 +97,7 @@ impl Messages {
     pub async fn fill(
         &mut self,
         page: &mut Page,
-        room: &Room,
+        budget: &ByteBudget,
         taken: &mut OwnedSemaphorePermit,
         retry: &mut FetchRetry,
     ) -> Result<(), Fetching> {
@@ -111,7 +111,7 @@ impl Messages {
                     failure.get_or_insert(error);
                 }
             }
-            room.resize(taken, came + filling.made.1).await.ok_or(Fetching::Stopped)?;
+            budget.resize(taken, came + filling.made.1).await.ok_or(Fetching::Stopped)?;
             match failure {
                 Some(error) => retry.wait_out(error).await?,
                 None => retry.went_well(),

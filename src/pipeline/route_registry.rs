@@ -9,15 +9,15 @@ use tokio::sync::Notify;
 
 use super::progress::{Progress, RouteStatus};
 
-/// The progress of every route, by its name. Cheap to clone; all clones are the one board.
+/// The progress of every route, by its name. Cheap to clone; all clones are the one registry.
 #[derive(Debug, Clone, Default)]
-pub struct Board {
+pub struct RouteRegistry {
     routes: Arc<Mutex<BTreeMap<String, Progress>>>,
     changed: Arc<Notify>,
 }
 
-impl Board {
-    /// A route's place on the board, in the stead of an earlier one of the same name. A route goes on counting where the earlier
+impl RouteRegistry {
+    /// A route's place on the registry, in the stead of an earlier one of the same name. A route goes on counting where the earlier
     /// one ended; a backfill that is begun again does not.
     pub fn put(&self, status: RouteStatus) -> Progress {
         let (name, is_backfill) = (status.route.clone(), status.is_backfill());
@@ -31,7 +31,7 @@ impl Board {
         progress
     }
 
-    /// Takes a route off the board.
+    /// Takes a route off the registry.
     pub fn remove(&self, route: &str) {
         self.lock().remove(route);
         self.changed.notify_one();
@@ -52,7 +52,7 @@ impl Board {
         self.routes().iter().map(Progress::status).collect()
     }
 
-    /// Waits until a route does something else, or the board is another one.
+    /// Waits until a route does something else, or the registry is another one.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }

@@ -12,7 +12,7 @@ use super::fetch::Fetched;
 
 /// When a batch is full, and when progress is written that brought no records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gathering {
+pub struct BatchLimits {
     /// How long a batch waits for more while more is coming.
     pub batch_wait: Duration,
     /// How long progress without new records may stay uncommitted.
@@ -33,7 +33,7 @@ pub struct Gathered {
     /// Bytes of the records.
     pub bytes: usize,
     /// Given back after the commit.
-    pub room: Vec<OwnedSemaphorePermit>,
+    pub permits: Vec<OwnedSemaphorePermit>,
     more: bool,
 }
 
@@ -45,7 +45,7 @@ impl Gathered {
         self.records.extend(page.records);
         self.unusable.extend(page.unusable);
         self.changes.push(page.change);
-        self.room.push(fetched.room);
+        self.permits.push(fetched.permit);
     }
 
     fn is_bare(&self) -> bool {
@@ -54,16 +54,16 @@ impl Gathered {
 }
 
 /// Gathers the pages of one channel.
-pub struct Gatherer {
+pub struct Batcher {
     pages: mpsc::Receiver<Fetched>,
-    gathering: Gathering,
+    gathering: BatchLimits,
     /// What is gathered so far, and since when.
     begun: Option<(Instant, Gathered)>,
 }
 
-impl Gatherer {
+impl Batcher {
     /// Takes pages from here.
-    pub fn new(pages: mpsc::Receiver<Fetched>, gathering: Gathering) -> Self {
+    pub fn new(pages: mpsc::Receiver<Fetched>, gathering: BatchLimits) -> Self {
         Self { pages, gathering, begun: None }
     }
 

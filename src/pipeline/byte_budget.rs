@@ -9,12 +9,12 @@ const PAGE_OVERHEAD_BYTES: usize = 4096;
 
 /// The room for the pages of one route.
 #[derive(Debug, Clone)]
-pub struct Room {
+pub struct ByteBudget {
     bytes: Arc<Semaphore>,
     bytes_max: usize,
 }
 
-impl Room {
+impl ByteBudget {
     /// Room for so many bytes.
     pub fn new(bytes_max: usize) -> Self {
         let bytes_max = bytes_max.clamp(PAGE_OVERHEAD_BYTES, Semaphore::MAX_PERMITS);
@@ -58,15 +58,15 @@ mod tests {
     #[tokio::test]
     async fn room_follows_a_page_that_grows_and_shrinks_and_one_larger_than_all_of_it_waits_for_nothing_more()
     {
-        let room = Room::new(100_000);
-        let left = || room.bytes.available_permits();
-        let mut taken = room.admit(10_000).await.unwrap();
-        room.resize(&mut taken, 50_000).await.unwrap();
+        let budget = ByteBudget::new(100_000);
+        let left = || budget.bytes.available_permits();
+        let mut taken = budget.admit(10_000).await.unwrap();
+        budget.resize(&mut taken, 50_000).await.unwrap();
         assert_eq!(left(), 100_000 - 50_000 - PAGE_OVERHEAD_BYTES);
-        room.resize(&mut taken, 1_000_000).await.unwrap();
-        room.resize(&mut taken, 2_000_000).await.unwrap();
+        budget.resize(&mut taken, 1_000_000).await.unwrap();
+        budget.resize(&mut taken, 2_000_000).await.unwrap();
         assert_eq!(left(), 0);
-        room.resize(&mut taken, 5_000).await.unwrap();
+        budget.resize(&mut taken, 5_000).await.unwrap();
         assert_eq!(left(), 100_000 - 5_000 - PAGE_OVERHEAD_BYTES);
         drop(taken);
         assert_eq!(left(), 100_000);
