@@ -10,7 +10,7 @@ use super::{
     shutdown::Shutdown,
 };
 use crate::{
-    sinks::{Batch, Partly, Receipt, Sink, Unfinished},
+    sinks::{Batch, PartialWrite, Receipt, Sink, WriteFailure},
     tables::Table,
 };
 
@@ -20,7 +20,7 @@ pub struct GivenUp {
     /// Why.
     pub failure: Failure,
     /// What of it was settled before; `None` when nothing was.
-    pub partly: Option<Box<Partly>>,
+    pub partial: Option<Box<PartialWrite>>,
 }
 
 impl From<GivenUp> for Failure {
@@ -58,24 +58,24 @@ impl Writer {
         while !left.is_empty() {
             let batch = Batch { table: self.table, connector: self.connector.clone(), records: left.clone() };
             let begun = Instant::now();
-            let Unfinished { error, partly } = match self.sink.write(batch).await {
+            let WriteFailure { error, partial } = match self.sink.write(batch).await {
                 Ok(receipt) => {
                     self.trying.progress.count(|counters| counters.write(begun.elapsed()));
                     settled.add(receipt, &places);
                     return Ok(settled);
                 }
-                Err(unfinished) => unfinished,
+                Err(failed) => failed,
             };
-            if let Some(partly) = partly {
-                settled.add(partly.receipt, &places);
-                places = partly.left.iter().filter_map(|place| places.get(*place).copied()).collect();
+            if let Some(partial) = partial {
+                settled.add(partial.receipt, &places);
+                places = partial.left.iter().filter_map(|place| places.get(*place).copied()).collect();
                 left = places.iter().filter_map(|place| records.get(*place).cloned()).collect();
                 tries.went_well();
             }
             let is_settled = left.len() < records.len();
             if let Err(failure) = tries.wait_out(Failure::Sink(error), is_settled).await {
-                let partly = is_settled.then(|| Box::new(Partly { receipt: settled, left: places }));
-                return Err(GivenUp { failure, partly });
+                let partial = is_settled.then(|| Box::new(PartialWrite { receipt: settled, left: places }));
+                return Err(GivenUp { failure, partial });
             }
         }
         Ok(settled)

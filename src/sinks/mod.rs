@@ -88,25 +88,25 @@ pub struct Cut {
 
 /// A write that failed.
 #[derive(Debug)]
-pub struct Unfinished {
+pub struct WriteFailure {
     /// Why.
     pub error: SinkError,
     /// What was settled before; `None` when nothing was.
-    pub partly: Option<Box<Partly>>,
+    pub partial: Option<Box<PartialWrite>>,
 }
 
 /// The part of a batch that is settled although the write failed.
 #[derive(Debug)]
-pub struct Partly {
+pub struct PartialWrite {
     /// What became of it.
     pub receipt: Receipt,
     /// The places in the batch of all other records, in order: these must be written again.
     pub left: Vec<usize>,
 }
 
-impl<E: Into<SinkError>> From<E> for Unfinished {
+impl<E: Into<SinkError>> From<E> for WriteFailure {
     fn from(error: E) -> Self {
-        Self { error: error.into(), partly: None }
+        Self { error: error.into(), partial: None }
     }
 }
 
@@ -205,7 +205,7 @@ pub trait Sink: Send + Sync {
     /// fails.
     ///
     /// When the future is dropped the write may still happen: a batch may be handed in again.
-    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished>;
+    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure>;
 
     /// What was counted since the sink was made. Nothing, where nothing is sent to another machine.
     fn counters(&self) -> SinkCounters {

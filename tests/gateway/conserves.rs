@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use ccfd::{
     pipeline::route::Ended,
     simulator::{List, Options},
-    sinks::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished},
+    sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure},
     tables::Table,
 };
 
@@ -56,7 +56,7 @@ impl Sink for Unhurried {
         self.0.check(tables).await
     }
 
-    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
+    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
         // The paused clock stands still as long as something blocks.
         let (done, blocking) = mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || blocking.recv());

@@ -71,11 +71,11 @@ async fn a_throttled_write_waits_as_asked_and_keeps_what_was_settled() {
     let throttled =
         |after: &str| Step::from(boom(429, "Too Many Requests").with_header("retry-after", after));
     kibana.server.script_for("_execute", [Fate::Arrives.into(), throttled("7")]);
-    let unfinished = sink.write(batch(&["a", "b", "c", "d", "e"])).await.unwrap_err();
+    let failure = sink.write(batch(&["a", "b", "c", "d", "e"])).await.unwrap_err();
     let retry_after = Some(Duration::from_secs(7));
-    assert_eq!(kind(unfinished.error), RemoteErrorKind::Throttled { retry_after });
-    let partly = unfinished.partly.unwrap();
-    assert_eq!((partly.receipt, partly.left), (accepted(2), vec![2, 3, 4]));
+    assert_eq!(kind(failure.error), RemoteErrorKind::Throttled { retry_after });
+    let partial = failure.partial.unwrap();
+    assert_eq!((partial.receipt, partial.left), (accepted(2), vec![2, 3, 4]));
     kibana.server.script_for("_execute", [throttled("3600")]);
     let bounded = failed(sink.write(batch(&["c"])).await.unwrap_err());
     assert_eq!(action(bounded), Action::Wait(Duration::from_secs(9)));

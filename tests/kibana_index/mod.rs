@@ -18,7 +18,7 @@ use ccfd::{
     config::{Config, Environment, KibanaIndexSettings, SinkSettings},
     pipeline::policy::{Action, Failure, judge as judged},
     sinks::{
-        Batch, SinkError, Unfinished,
+        Batch, SinkError, WriteFailure,
         kibana_index::KibanaIndexSink,
         remote::{RemoteError, RemoteErrorKind},
     },
@@ -110,9 +110,9 @@ fn kind(error: SinkError) -> RemoteErrorKind {
 }
 
 /// What went wrong, where nothing of the batch was settled.
-fn failed(unfinished: Unfinished) -> RemoteErrorKind {
-    assert!(unfinished.partly.is_none(), "{unfinished:?}");
-    kind(unfinished.error)
+fn failed(failed: WriteFailure) -> RemoteErrorKind {
+    assert!(failed.partial.is_none(), "{failed:?}");
+    kind(failed.error)
 }
 
 /// What the route does about it.

@@ -75,9 +75,9 @@ async fn what_fails_between_two_halves_leaves_the_rest_to_be_written_again() {
     let fate = || crate::support::fake::Fate::Arrives.into();
     // All, then the first half and both of its parts; the second half meets the failure.
     kibana.server.script_for("_execute", [fate(), fate(), fate(), fate(), boom(503, "busy").into()]);
-    let unfinished = sink.write(batch(&ALL[..4])).await.unwrap_err();
-    let partly = unfinished.partly.unwrap();
-    assert_eq!((partly.receipt.accepted, partly.receipt.refused.len(), partly.left), (1, 1, vec![2, 3]));
+    let failed = sink.write(batch(&ALL[..4])).await.unwrap_err();
+    let partial = failed.partial.unwrap();
+    assert_eq!((partial.receipt.accepted, partial.receipt.refused.len(), partial.left), (1, 1, vec![2, 3]));
 }
 
 #[tokio::test]

@@ -115,13 +115,13 @@ async fn calls_before_the_one_that_fails_are_settled() {
     let batch = rig.events(ids.clone());
     let busy = Step::from(ingestion_error(503, "ServerBusy", ""));
     rig.azure.ingestion.server.script([Step::from(Fate::Arrives), Step::from(Fate::Arrives), busy]);
-    let unfinished = rig.sink.write(batch.clone()).await.unwrap_err();
-    assert!(matches!(remote(unfinished.error).kind, RemoteErrorKind::Overloaded { status: 503, .. }));
-    let partly = unfinished.partly.unwrap();
+    let failed = rig.sink.write(batch.clone()).await.unwrap_err();
+    assert!(matches!(remote(failed.error).kind, RemoteErrorKind::Overloaded { status: 503, .. }));
+    let partial = failed.partial.unwrap();
     let settled = rig.arrived().len();
-    assert_eq!(partly.receipt.accepted, settled as u64);
-    assert_eq!(partly.left, (settled..1_000).collect::<Vec<_>>());
-    rig.sink.write(part(&batch, &partly.left)).await.unwrap();
+    assert_eq!(partial.receipt.accepted, settled as u64);
+    assert_eq!(partial.left, (settled..1_000).collect::<Vec<_>>());
+    rig.sink.write(part(&batch, &partial.left)).await.unwrap();
     assert_eq!(rig.arrived(), ids);
 }
 

@@ -23,7 +23,7 @@ use bytes::Bytes;
 use ccfd::{
     config::{Config, Environment, SinkSettings},
     sinks::{
-        Batch, Sink, SinkError, Unfinished,
+        Batch, Sink, SinkError, WriteFailure,
         logs_ingestion::LogsIngestionSink,
         remote::{RemoteError, RemoteErrorKind},
     },
@@ -179,8 +179,8 @@ fn remote(error: SinkError) -> RemoteError {
 
 /// Why a write failed of which nothing is settled.
 async fn failure(sink: &impl Sink, batch: Batch) -> RemoteError {
-    let Unfinished { error, partly } = sink.write(batch).await.unwrap_err();
-    assert!(partly.is_none(), "{partly:?}");
+    let WriteFailure { error, partial } = sink.write(batch).await.unwrap_err();
+    assert!(partial.is_none(), "{partial:?}");
     remote(error)
 }
 

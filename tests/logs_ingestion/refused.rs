@@ -98,9 +98,9 @@ async fn what_only_large_calls_meet_ends_with_smaller_ones_and_passes() {
     let ids: Vec<_> = (0..40).map(|number| number.to_string()).collect();
     let mut left = rig.events(ids.clone());
     for _ in 0..100 {
-        let Err(unfinished) = rig.sink.write(left.clone()).await else { break };
-        if let Some(partly) = unfinished.partly {
-            left = part(&left, &partly.left);
+        let Err(failed) = rig.sink.write(left.clone()).await else { break };
+        if let Some(partial) = failed.partial {
+            left = part(&left, &partial.left);
         }
     }
     assert_eq!(accepted(&server, |rows| rows.len() <= 3), ids);

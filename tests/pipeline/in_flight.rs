@@ -14,7 +14,7 @@ use ccfd::{
         write::Writer,
     },
     simulator::{List, NewRecord},
-    sinks::Partly,
+    sinks::PartialWrite,
     tables,
 };
 use collectors::{IdHash, Record};
@@ -194,6 +194,6 @@ async fn a_batch_that_is_given_up_says_what_of_it_is_settled() {
     };
     let (_sender, stop) = shutdown();
     let written = writer.write((0..5).map(record).collect(), &mut Flight::default().begin(), &stop).await;
-    let Partly { receipt, left } = *written.unwrap_err().partly.unwrap();
+    let PartialWrite { receipt, left } = *written.unwrap_err().partial.unwrap();
     assert_eq!((receipt.accepted, left), (3, vec![3, 4]));
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ccfd::{
     pipeline::{checkpoint::Checkpoint, route::Ended},
     simulator::List,
-    sinks::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished},
+    sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure},
     tables::Table,
 };
 use state::Store;
@@ -51,7 +51,7 @@ impl Sink for Auditor {
         self.sink.check(tables).await
     }
 
-    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
+    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
         self.compare().await;
         // Fetching runs ahead during this time, and must take no commit with it.
         pass(1).await;

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ccfd::{
     sinks::{
-        Batch, Cut, Partly, Receipt, Redelivery, Refused, Sink, SinkError, Unfinished,
+        Batch, Cut, PartialWrite, Receipt, Redelivery, Refused, Sink, SinkError, WriteFailure,
         remote::{RemoteErrorKind, Service},
     },
     tables::Table,
@@ -150,11 +150,11 @@ impl SpySink {
 }
 
 impl SpySink {
-    fn partly(&self, batch: &Batch, taken: usize, error: SinkError) -> Unfinished {
+    fn partial(&self, batch: &Batch, taken: usize, error: SinkError) -> WriteFailure {
         self.write_down(batch, |place| place < taken);
         let receipt = Receipt { accepted: taken as u64, ..Receipt::default() };
         let left = (taken..batch.records.len()).collect();
-        Unfinished { error, partly: Some(Box::new(Partly { receipt, left })) }
+        WriteFailure { error, partial: Some(Box::new(PartialWrite { receipt, left })) }
     }
 }
 
@@ -180,7 +180,7 @@ impl Sink for SpySink {
         Ok(self.name.to_owned())
     }
 
-    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
+    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
         let path = || format!("memory {}", self.name);
         let failed = || SinkError::Io { path: path(), source: io::Error::other("scripted") };
         let place = {
@@ -214,10 +214,10 @@ impl Sink for SpySink {
                 let (free, wanted) = (1, 2);
                 return Err(SinkError::DiskFull { path: path(), free, wanted }.into());
             }
-            Answer::Partly(taken) => return Err(self.partly(&batch, taken, failed())),
+            Answer::Partly(taken) => return Err(self.partial(&batch, taken, failed())),
             Answer::PartlyFull(taken) => {
                 let full = SinkError::DiskFull { path: path(), free: 1, wanted: 2 };
-                return Err(self.partly(&batch, taken, full));
+                return Err(self.partial(&batch, taken, full));
             }
             Answer::Lose => {
                 self.write_down(&batch, |_| true);
@@ -271,10 +271,10 @@ pub async fn settle_between(
         assert!(settled.tries <= tries_max, "never settled");
         let (receipt, places) = match sink.write(left.clone()).await {
             Ok(receipt) => (receipt, Vec::new()),
-            Err(Unfinished { partly, .. }) => {
+            Err(WriteFailure { partial, .. }) => {
                 between().await;
-                match partly {
-                    Some(partly) => (partly.receipt, partly.left),
+                match partial {
+                    Some(partial) => (partial.receipt, partial.left),
                     None => continue,
                 }
             }

@@ -40,7 +40,7 @@ use crate::{
         write::{GivenUp, Writer},
     },
     redact::Redaction,
-    sinks::{Cut, Partly, Receipt},
+    sinks::{Cut, PartialWrite, Receipt},
     tables::{self, Table},
 };
 
@@ -226,9 +226,9 @@ impl Retry<'_> {
         let written = self.runtime.block_on(writer.write(records.clone(), &mut place, &self.stop));
         let (receipt, left, failure) = match written {
             Ok(receipt) => (receipt, Vec::new(), None),
-            Err(GivenUp { failure, partly: None }) => return Err(Break::Failed(failure)),
-            Err(GivenUp { failure, partly: Some(partly) }) => {
-                let Partly { receipt, left } = *partly;
+            Err(GivenUp { failure, partial: None }) => return Err(Break::Failed(failure)),
+            Err(GivenUp { failure, partial: Some(partial) }) => {
+                let PartialWrite { receipt, left } = *partial;
                 (receipt, left, Some(failure))
             }
         };

@@ -95,9 +95,9 @@ impl Outbox {
             let batch = Batch { table: &HEALTH, connector: "ccfd".into(), records: rows.clone() };
             let (receipt, left, error) = match sink.write(batch).await {
                 Ok(receipt) => (receipt, Vec::new(), None),
-                Err(unfinished) => match unfinished.partly {
-                    Some(partly) => (partly.receipt, partly.left, Some(unfinished.error)),
-                    None => return Err(Failure::Sink(unfinished.error)),
+                Err(failed) => match failed.partial {
+                    Some(partial) => (partial.receipt, partial.left, Some(failed.error)),
+                    None => return Err(Failure::Sink(failed.error)),
                 },
             };
             let mut settled: HashSet<_> = rows.iter().map(|row| row.id).collect();

@@ -30,7 +30,7 @@ use super::http::Remote;
 use super::remote::Service;
 use super::request_size::RequestSize;
 use super::sink_thread::SinkThread;
-use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished};
+use super::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure};
 use crate::config::{ElasticsearchSettings, Environment, Refresh};
 use crate::log_throttle::LogThrottle;
 use crate::tables::Table;
@@ -190,7 +190,7 @@ impl Sink for ElasticsearchSink {
         Ok(Some(setup::install(&self.state, tables).await?))
     }
 
-    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
+    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
         write::write(&self.state, batch).await
     }
 

@@ -12,7 +12,7 @@ use super::bulk::{self, Bulk};
 use super::call::Reply;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind};
 use crate::sinks::request_size::{TooLarge, Weight};
-use crate::sinks::{Batch, Partly, Receipt, Refused, SinkError, Unfinished};
+use crate::sinks::{Batch, PartialWrite, Receipt, Refused, SinkError, WriteFailure};
 
 /// So many rows refused one by one, while not one was taken: it is not them. With a witness it is shown by so many
 /// first whether the place is at fault.
@@ -57,7 +57,7 @@ impl Part {
 }
 
 /// Writes a batch.
-pub(super) async fn write(state: &Arc<State>, batch: Batch) -> Result<Receipt, Unfinished> {
+pub(super) async fn write(state: &Arc<State>, batch: Batch) -> Result<Receipt, WriteFailure> {
     let index = state.settings.index.of(batch.table.source).clone();
     let (places, refused) = bulk::admit(&batch.records);
     let all = Part { rows: 0..places.len(), places: places.into(), witness: None };
@@ -76,7 +76,7 @@ pub(super) async fn write(state: &Arc<State>, batch: Batch) -> Result<Receipt, U
     let ended = writing.send_all(state).await;
     match ended.and(writing.judge_suspects()) {
         Ok(()) => Ok(writing.settled),
-        Err(error) => Err(Unfinished { error, partly: writing.partly() }),
+        Err(error) => Err(WriteFailure { error, partial: writing.partial() }),
     }
 }
 
@@ -314,12 +314,12 @@ impl Writing {
     }
 
     /// What is settled of a batch that failed, if anything is.
-    fn partly(self) -> Option<Box<Partly>> {
+    fn partial(self) -> Option<Box<PartialWrite>> {
         let mut left = self.left;
         left.extend(self.suspects.iter().map(|suspect| suspect.index));
         self.todo.iter().for_each(|part| left.extend_from_slice(part.places()));
         left.sort_unstable();
         let some = left.len() < self.batch.records.len();
-        some.then(|| Box::new(Partly { receipt: self.settled, left }))
+        some.then(|| Box::new(PartialWrite { receipt: self.settled, left }))
     }
 }

@@ -17,7 +17,7 @@ use crate::config::KibanaIndexSettings;
 use crate::sinks::http::intercepted;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind};
 use crate::sinks::request_size::{TooLarge, Weight};
-use crate::sinks::{Batch, Partly, Receipt, Refused, Unfinished};
+use crate::sinks::{Batch, PartialWrite, Receipt, Refused, WriteFailure};
 
 /// A batch on its way.
 pub(super) struct Run<'s> {
@@ -58,7 +58,7 @@ impl<'s> Run<'s> {
     }
 
     /// Sends everything. What was settled before a failure is told with it.
-    pub(super) async fn all(mut self) -> Result<Receipt, Unfinished> {
+    pub(super) async fn all(mut self) -> Result<Receipt, WriteFailure> {
         let documents_max = usize::try_from(self.sink.settings.documents_max).unwrap_or(usize::MAX);
         // What is to be sent, the next last.
         let mut waiting: Vec<Vec<usize>> = vec![self.unsent().await?];
@@ -76,14 +76,14 @@ impl<'s> Run<'s> {
                 Ok(Step::Apart(parts)) => waiting.extend(parts.into_iter().rev()),
                 Err(error) => {
                     waiting.push(places);
-                    return Err(self.unfinished(error, waiting));
+                    return Err(self.failure(error, waiting));
                 }
             }
             if !self.has_taken()
                 && self.intercepted.len() >= INTERCEPTED_MAX
                 && let Some(error) = self.interception.take()
             {
-                return Err(self.unfinished(error, waiting));
+                return Err(self.failure(error, waiting));
             }
         }
         self.receipt.refused.append(&mut self.intercepted);
@@ -127,7 +127,7 @@ impl<'s> Run<'s> {
     }
 
     /// A failure with all that is still to be sent.
-    fn unfinished(mut self, error: RemoteError, waiting: Vec<Vec<usize>>) -> Unfinished {
+    fn failure(mut self, error: RemoteError, waiting: Vec<Vec<usize>>) -> WriteFailure {
         let mut left = waiting.concat();
         if self.has_taken() {
             self.receipt.refused.append(&mut self.intercepted);
@@ -135,8 +135,8 @@ impl<'s> Run<'s> {
         left.extend(self.intercepted.iter().map(|one| one.index));
         left.sort_unstable();
         let settled = self.receipt != Receipt::default();
-        let partly = settled.then(|| Box::new(Partly { receipt: self.receipt, left }));
-        Unfinished { error: error.into(), partly }
+        let partial = settled.then(|| Box::new(PartialWrite { receipt: self.receipt, left }));
+        WriteFailure { error: error.into(), partial }
     }
 
     /// Sends the documents at these places, never none, and learns what a request may carry.

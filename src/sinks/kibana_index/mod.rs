@@ -26,7 +26,7 @@ use self::execute::Run;
 use super::counters::SinkCounters;
 use super::remote::{RemoteError, RemoteErrorKind};
 use super::request_size::RequestSize;
-use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished};
+use super::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure};
 use crate::config::{Environment, KibanaIndexSettings};
 use crate::tables::{ALL, Source, Table};
 
@@ -159,7 +159,7 @@ impl Sink for KibanaIndexSink {
         Ok(self.look(tables).await?)
     }
 
-    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
+    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
         Run::new(self, batch).all().await
     }
 

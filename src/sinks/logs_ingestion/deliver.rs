@@ -9,7 +9,7 @@ use super::{
     call::{Answer, Api},
 };
 use crate::sinks::{
-    Batch, Partly, Receipt, Refused, SinkError, Unfinished,
+    Batch, PartialWrite, Receipt, Refused, SinkError, WriteFailure,
     remote::{RemoteError, RemoteErrorKind, Service},
     request_size::{TooLarge, Weight},
 };
@@ -33,7 +33,7 @@ pub(super) struct Delivery<'a> {
 
 impl Delivery<'_> {
     /// Sends all of it. Everything before the call that fails is settled.
-    pub(super) async fn run(&self) -> Result<Receipt, Unfinished> {
+    pub(super) async fn run(&self) -> Result<Receipt, WriteFailure> {
         let count = self.batch.records.len();
         let mut settled = Receipt::default();
         let mut at = 0;
@@ -55,7 +55,7 @@ impl Delivery<'_> {
             let end = taken.range(at..end).next().map_or(end, |(place, _)| *place);
             let sent = match self.send(at..end).await {
                 Ok(sent) => sent,
-                Err(error) => return Err(unfinished(error, settled, at..count, taken)),
+                Err(error) => return Err(failure(error, settled, at..count, taken)),
             };
             match sent {
                 Sent::Settled { receipt, end } => {
@@ -175,15 +175,15 @@ fn without(receipt: Receipt, index: usize, kind: &'static str, reason: String) -
     Receipt { accepted: 0, cut: Vec::new(), refused, already_there: 0 }
 }
 
-fn unfinished(
+fn failure(
     error: SinkError,
     mut settled: Receipt,
     left: Range<usize>,
     taken: BTreeMap<usize, Receipt>,
-) -> Unfinished {
-    let is_partly = left.start > 0 || !taken.is_empty();
+) -> WriteFailure {
+    let is_partial = left.start > 0 || !taken.is_empty();
     let left = left.filter(|place| !taken.contains_key(place)).collect();
     taken.into_values().for_each(|receipt| settled.add(receipt, &[]));
-    let partly = is_partly.then(|| Box::new(Partly { receipt: settled, left }));
-    Unfinished { error, partly }
+    let partial = is_partial.then(|| Box::new(PartialWrite { receipt: settled, left }));
+    WriteFailure { error, partial }
 }

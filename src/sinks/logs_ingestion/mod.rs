@@ -23,7 +23,7 @@ use futures::future::join_all;
 
 use self::{body::Encoder, call::Api, credential::Credential, deliver::Delivery, token::Tokens};
 use super::{
-    Batch, Receipt, Redelivery, Sink, SinkError, Unfinished,
+    Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure,
     counters::{SinkCounter, SinkCounters},
     remote::{RemoteError, RemoteErrorKind, Service},
     request_size::RequestSize,
@@ -186,7 +186,7 @@ impl Sink for LogsIngestionSink {
         Ok(lines.join("\n"))
     }
 
-    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
+    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
         let api = self.api()?;
         let encoder =
             Encoder { asim: self.settings.profile == Profile::Asim, inflated_max: self.inflated_max() };

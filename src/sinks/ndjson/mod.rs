@@ -18,7 +18,7 @@ use self::dir::Dir;
 use self::line::Lines;
 use super::sink_thread::{Lull, SinkThread};
 use super::upkeep::{self, Pace};
-use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished, disk};
+use super::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure, disk};
 use crate::config::{NdjsonDir, NdjsonSettings};
 use crate::tables::Table;
 
@@ -194,7 +194,7 @@ impl Sink for NdjsonSink {
         self.run(State::check).await
     }
 
-    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
+    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
         Ok(self.run(move |state| state.write(&batch)).await?)
     }
 }

@@ -174,7 +174,7 @@ async fn with_too_little_space_nothing_is_written() {
     let sink = bench.sink(NdjsonSettings { free_min: u64::MAX, ..bench.settings() });
     let refused = sink.write(batch(&AUDIT_LOGS, &[event("a", NOW)])).await;
     assert!(
-        matches!(refused, Err(Unfinished { error: SinkError::DiskFull { wanted: u64::MAX, .. }, .. })),
+        matches!(refused, Err(WriteFailure { error: SinkError::DiskFull { wanted: u64::MAX, .. }, .. })),
         "{refused:?}"
     );
     assert_eq!(bench.names(), Vec::<String>::new());

@@ -17,7 +17,7 @@ use self::log::LogWatch;
 use super::age::Age;
 use super::sink_thread::{Lull, SinkThread};
 use super::upkeep::{self, Looks, Pace};
-use super::{Batch, Receipt, Redelivery, Sink, SinkError, Unfinished, disk};
+use super::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure, disk};
 use crate::config::SqliteSettings;
 use crate::tables::Table;
 
@@ -154,7 +154,7 @@ impl Sink for SqliteSink {
         self.run(look).await
     }
 
-    async fn write(&self, batch: Batch) -> Result<Receipt, Unfinished> {
+    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
         let written = self.run(move |state, database, looks| {
             let receipt = database.store(&batch)?;
             state.clear_up(database, looks);

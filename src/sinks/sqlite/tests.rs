@@ -154,7 +154,7 @@ async fn a_trigger_that_rolls_back_everything_fails_the_batch_and_not_the_rows()
                    BEGIN SELECT RAISE(ROLLBACK, 'all of it'); END;";
     bench.other().execute_batch(trigger).unwrap();
     let failed = sink.write(events(&["a", "b", "c"])).await;
-    assert!(matches!(failed, Err(Unfinished { error: SinkError::Misplaced { .. }, .. })), "{failed:?}");
+    assert!(matches!(failed, Err(WriteFailure { error: SinkError::Misplaced { .. }, .. })), "{failed:?}");
     assert_eq!(bench.texts("SELECT Id FROM OpenAIAuditLogs_CL"), Vec::<String>::new());
 }
 
@@ -166,7 +166,7 @@ async fn a_dropped_table_fails_the_batch_and_is_made_again() {
     bench.other().execute_batch("DROP TABLE OpenAIAuditLogs_CL").unwrap();
     assert!(matches!(
         sink.write(events(&["b"])).await,
-        Err(Unfinished { error: SinkError::Misplaced { .. }, .. })
+        Err(WriteFailure { error: SinkError::Misplaced { .. }, .. })
     ));
     assert_eq!(sink.write(events(&["b"])).await.unwrap().accepted, 1);
 }
@@ -213,7 +213,7 @@ async fn what_is_not_ours_is_refused_with_the_reason() {
         let bench = Bench::new();
         bench.other().execute_batch(sql).unwrap();
         match bench.sink(bench.settings()).write(events(&["a"])).await {
-            Err(Unfinished { error: SinkError::Misplaced { reason: found, .. }, .. }) => {
+            Err(WriteFailure { error: SinkError::Misplaced { reason: found, .. }, .. }) => {
                 assert!(found.starts_with(reason), "{found}")
             }
             other => panic!("{sql}: {other:?}"),
@@ -239,7 +239,7 @@ async fn with_too_little_space_nothing_is_stored() {
     let sink = bench.sink(SqliteSettings { free_min: u64::MAX, ..bench.settings() });
     let failed = sink.write(events(&["a"])).await;
     assert!(
-        matches!(failed, Err(Unfinished { error: SinkError::DiskFull { wanted: u64::MAX, .. }, .. })),
+        matches!(failed, Err(WriteFailure { error: SinkError::DiskFull { wanted: u64::MAX, .. }, .. })),
         "{failed:?}"
     );
 }

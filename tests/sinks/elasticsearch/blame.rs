@@ -144,9 +144,9 @@ async fn a_row_in_doubt_is_refused_beside_one_that_waits_for_its_place() {
     witness(&sink).await;
     elastic.fail("waits", FOR_EVER, 503, "unavailable_shards_exception");
     elastic.fail("bad", FOR_EVER, 400, "never_heard_of_exception");
-    let unfinished = sink.write(batch(&["waits", "bad"])).await.unwrap_err();
-    let partly = unfinished.partly.unwrap();
-    assert_eq!((refused(&partly.receipt), partly.left), (vec![1], vec![0]));
+    let failed = sink.write(batch(&["waits", "bad"])).await.unwrap_err();
+    let partial = failed.partial.unwrap();
+    assert_eq!((refused(&partial.receipt), partial.left), (vec![1], vec![0]));
 }
 
 #[tokio::test]

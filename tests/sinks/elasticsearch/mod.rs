@@ -78,9 +78,9 @@ fn rest(batch: &Batch, places: &[usize]) -> Batch {
 
 /// How a write failed, and the places of what is to be written again, if something else was settled.
 async fn failure(sink: &ElasticsearchSink, batch: Batch) -> (RemoteError, Option<Vec<usize>>) {
-    let unfinished = sink.write(batch).await.unwrap_err();
-    let SinkError::Remote(error) = unfinished.error else { panic!("{:?}", unfinished.error) };
-    (error, unfinished.partly.map(|partly| partly.left))
+    let failed = sink.write(batch).await.unwrap_err();
+    let SinkError::Remote(error) = failed.error else { panic!("{:?}", failed.error) };
+    (error, failed.partial.map(|partial| partial.left))
 }
 
 /// As [`failure`], where nothing was settled.

@@ -73,10 +73,10 @@ async fn what_is_settled_stays_settled_when_the_index_is_closed_in_between() {
     let elastic = Elastic::plain();
     elastic.fail("c", 1, 400, "index_closed_exception");
     elastic.fail("b", 1, 400, "mapper_parsing_exception");
-    let unfinished = sink_at(elastic.server.url()).write(batch(&["a", "b", "c"])).await.unwrap_err();
-    let partly = unfinished.partly.unwrap();
-    assert_eq!(partly.left, [2]);
-    assert_eq!((partly.receipt.accepted, partly.receipt.refused[0].index), (1, 1));
+    let failed = sink_at(elastic.server.url()).write(batch(&["a", "b", "c"])).await.unwrap_err();
+    let partial = failed.partial.unwrap();
+    assert_eq!(partial.left, [2]);
+    assert_eq!((partial.receipt.accepted, partial.receipt.refused[0].index), (1, 1));
 }
 
 #[tokio::test]
