@@ -13,7 +13,7 @@ pub struct Moment {
 }
 
 /// A second as people read it.
-pub fn shown(second: i64) -> String {
+pub fn format_utc(second: i64) -> String {
     DateTime::<Utc>::from_timestamp(second, 0)
         .map_or_else(|| second.to_string(), |time| time.format("%FT%TZ").to_string())
 }

@@ -11,7 +11,7 @@ pub mod access;
 mod changes;
 pub mod client;
 mod guard;
-pub mod keep;
+pub mod listener;
 pub mod metrics;
 pub mod pages;
 mod server;

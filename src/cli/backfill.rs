@@ -14,8 +14,8 @@ use state::Store;
 use super::{
     Context, UsageError, block_on,
     exit::{Exit, exit_of},
-    keeper::Keeper,
     logging,
+    state_access::StateAccess,
     text::{grouped, print, say},
     time::Time,
 };
@@ -28,7 +28,7 @@ use crate::{
         backfill::{BackfillWanted, HowEnded, PlanError, Window, plan},
         signals::watch_stop_within,
     },
-    moment::shown,
+    moment::format_utc,
     pipeline::{
         progress::RouteStatus,
         route::Ended,
@@ -131,8 +131,8 @@ async fn backfill(
 ) -> anyhow::Result<Exit> {
     let (sender, stop) = shutdown();
     let stopper = watch_stop_within(sender, config.pipeline.stop_timeout)?;
-    match Keeper::find(&config, context, "ccfd backfill").await? {
-        Keeper::Own(store) => {
+    match StateAccess::find(&config, context, "ccfd backfill").await? {
+        StateAccess::Own(store) => {
             store.hold_until_exit();
             Pauses::load(&config.state.dir).ensure_not_paused(&wanted.collector).map_err(UsageError)?;
             let _trace = RequestTrace::begin(&config.state.dir, watching.trace)?;
@@ -141,11 +141,11 @@ async fn backfill(
             store.close().await?;
             done
         }
-        Keeper::Daemon(_) if watching.trace.is_some() => {
+        StateAccess::Daemon(_) if watching.trace.is_some() => {
             let text = "--trace-requests: the daemon sends the requests; start it with `ccfd run --trace-requests FILE`";
             Err(UsageError(text.to_owned()).into())
         }
-        Keeper::Daemon(daemon) => follow(&daemon, wanted, stop).await,
+        StateAccess::Daemon(daemon) => follow(&daemon, wanted, stop).await,
     }
 }
 
@@ -171,7 +171,7 @@ async fn read(
     let Some(route) = assembly.route(store, window.wanted(wanted)) else {
         return Err(UsageError("the collector's sink is not configured".to_owned()).into());
     };
-    let (from, to) = (shown(window.from), shown(window.end));
+    let (from, to) = (format_utc(window.from), format_utc(window.end));
     tracing::info!(from, to, resumed = window.resumed, "backfill started");
     let progress = route.progress.clone();
     let metrics = assembly.metrics_reader();
@@ -201,7 +201,7 @@ async fn follow(daemon: &AdminClient, wanted: &BackfillWanted, mut stop: Shutdow
     if window.finished {
         return Ok(tell_finished(&window)?);
     }
-    let (from, to) = (shown(window.from), shown(window.end));
+    let (from, to) = (format_utc(window.from), format_utc(window.end));
     tracing::info!(from, to, resumed = window.resumed, daemon = daemon.pid, "backfill started by the daemon");
     let mut display = Display::new(window.end - window.from, window.delivered);
     loop {
@@ -233,8 +233,8 @@ fn tell_cut_short(window: &Window, wanted: &BackfillWanted) {
 fn tell_finished(window: &Window) -> io::Result<Exit> {
     print(&format!(
         "already finished: {} to {}, {} records; --again reads it once more\n",
-        shown(window.from),
-        shown(window.end),
+        format_utc(window.from),
+        format_utc(window.end),
         grouped(window.delivered)
     ))?;
     Ok(Exit::Done)
@@ -248,8 +248,8 @@ fn summary(ended: &HowEnded, status: &RouteStatus, window: &Window, took: Durati
     };
     print(&format!(
         "backfill {how}\n  window     {} to {}\n  records    {} ({} already there, {} rejected)\n  requests   {}\n  time       {:.1} s\n",
-        shown(window.from),
-        shown(window.end),
+        format_utc(window.from),
+        format_utc(window.end),
         grouped(status.delivered),
         grouped(status.already_there),
         grouped(status.rejected),

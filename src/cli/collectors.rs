@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Context, UsageError, block_on, exit::Exit, keeper::Keeper, logging, text::print};
+use super::{Context, UsageError, block_on, exit::Exit, logging, state_access::StateAccess, text::print};
 use crate::{config::Config, daemon::Pauses};
 
 #[derive(Debug, Args)]
@@ -42,12 +42,12 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
 
 async fn give(config: &Config, context: &Context, order: &str, collector: &str) -> anyhow::Result<Exit> {
     let command = format!("ccfd collectors {order}");
-    let said = match Keeper::find(config, context, &command).await? {
-        Keeper::Daemon(daemon) => {
+    let said = match StateAccess::find(config, context, &command).await? {
+        StateAccess::Daemon(daemon) => {
             let routes = daemon.collectors(order, collector).await?;
             format!("{}: {}\n", done(order), routes.join(", "))
         }
-        Keeper::Own(store) => {
+        StateAccess::Own(store) => {
             let said = alone(config, order, collector);
             store.close().await?;
             said?

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use state::StateError;
 
-use super::{keeper::KeeperError, text::say};
+use super::{state_access::StateAccessError, text::say};
 use crate::{
     admin::client::AdminError,
     config::ConfigError,
@@ -104,15 +104,15 @@ pub fn report(result: anyhow::Result<Exit>) -> Exit {
 }
 
 fn state_error(error: &anyhow::Error) -> Option<&StateError> {
-    match error.downcast_ref::<KeeperError>() {
-        Some(KeeperError::State(error)) => Some(error),
-        Some(KeeperError::Admin(_)) | None => error.downcast_ref(),
+    match error.downcast_ref::<StateAccessError>() {
+        Some(StateAccessError::State(error)) => Some(error),
+        Some(StateAccessError::Admin(_)) | None => error.downcast_ref(),
     }
 }
 
 fn admin_error(error: &anyhow::Error) -> Option<&AdminError> {
-    match error.downcast_ref::<KeeperError>() {
-        Some(KeeperError::Admin(error)) => Some(error),
-        Some(KeeperError::State(_)) | None => error.downcast_ref(),
+    match error.downcast_ref::<StateAccessError>() {
+        Some(StateAccessError::Admin(error)) => Some(error),
+        Some(StateAccessError::State(_)) | None => error.downcast_ref(),
     }
 }

@@ -7,15 +7,15 @@ use clap::Args;
 use super::{
     Context, UsageError, block_on,
     exit::Exit,
-    keeper::Keeper,
     logging,
+    state_access::StateAccess,
     text::{asked, grouped, print_json, say, span},
     time::Time,
 };
 use crate::{
     config::{Config, Start},
     daemon::checkpoints::{Named, ResetWanted},
-    moment::shown,
+    moment::format_utc,
     pipeline::checkpoint::Checkpoint,
 };
 
@@ -51,17 +51,17 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
 }
 
 async fn reset(config: &Config, context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let keeper = Keeper::find(config, context, "ccfd reset-state").await?;
-    let done = reset_with(&keeper, config, arguments).await;
-    keeper.close().await?;
+    let access = StateAccess::find(config, context, "ccfd reset-state").await?;
+    let done = reset_with(&access, config, arguments).await;
+    access.close().await?;
     done
 }
 
-async fn reset_with(keeper: &Keeper, config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
+async fn reset_with(access: &StateAccess, config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
     let to = arguments.to.as_ref().map(|to| to.second(chrono::Utc::now().timestamp()));
     let (collector, sink) = (arguments.collector.clone(), arguments.sink.clone());
     let look = ResetWanted { collector, sink, to, dry_run: true };
-    let found = keeper.reset(config, &look).await?;
+    let found = access.reset(config, &look).await?;
     if found.is_empty() {
         if !config.collectors.contains_key(&arguments.collector) {
             let text = format!("no checkpoint, and no collector `{}` is configured", arguments.collector);
@@ -79,7 +79,7 @@ async fn reset_with(keeper: &Keeper, config: &Config, arguments: &Arguments) -> 
         say(format_args!("nothing was changed"));
         return Ok(Exit::Done);
     }
-    let removed = keeper.reset(config, &ResetWanted { dry_run: false, ..look }).await?;
+    let removed = access.reset(config, &ResetWanted { dry_run: false, ..look }).await?;
     print_json(&removed)?;
     Ok(Exit::Done)
 }
@@ -91,14 +91,14 @@ fn standing(checkpoint: &Checkpoint) -> String {
         Some(left) => format!("{} of its window still to read", span(left)),
         None => {
             let watermark = checkpoint.walks.first().map_or(checkpoint.start, |walk| walk.watermark);
-            format!("everything before {} is delivered", shown(watermark))
+            format!("everything before {} is delivered", format_utc(watermark))
         }
     }
 }
 
 fn outlook(config: &Config, arguments: &Arguments, to: Option<i64>) -> String {
     match (to, config.collectors.get(&arguments.collector)) {
-        (Some(to), _) => format!("the next run begins at {}", shown(to)),
+        (Some(to), _) => format!("the next run begins at {}", format_utc(to)),
         (None, Some(settings)) => {
             format!("the next run begins at the collector's start: {}", start_in_words(&settings.start))
         }
@@ -113,6 +113,6 @@ fn start_in_words(start: &Start) -> String {
             format!("{} before it", back.replace("days", "d").replace("day", "d"))
         }
         Start::All => "the oldest record".to_owned(),
-        Start::At(time) => shown(time.timestamp()),
+        Start::At(time) => format_utc(time.timestamp()),
     }
 }

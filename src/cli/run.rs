@@ -14,7 +14,7 @@ use super::{
     store::{name_orphans, open},
 };
 use crate::{
-    admin::{keep::Admin, pages::Daemon},
+    admin::{listener::Admin, pages::Daemon},
     config::{Config, ConfigError, find_file},
     daemon::{
         assembly::Assembly,

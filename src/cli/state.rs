@@ -13,8 +13,8 @@ use serde_json::json;
 use super::{
     Context, UsageError,
     exit::Exit,
-    keeper::Keeper,
     logging, runtime,
+    state_access::StateAccess,
     text::{
         Align::{Left, Right},
         grouped, print, print_json, say, table,
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     config::Config,
     daemon::export::{Export, ImportError, export},
-    moment::shown,
+    moment::format_utc,
 };
 
 /// The largest file that is read: a million held ids are some 30 MiB.
@@ -91,9 +91,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
 }
 
 async fn read(config: &Config, context: &Context, command: &str) -> anyhow::Result<Export> {
-    match Keeper::find(config, context, command).await? {
-        Keeper::Daemon(daemon) => Ok(daemon.checkpoints().await?),
-        Keeper::Own(store) => {
+    match StateAccess::find(config, context, command).await? {
+        StateAccess::Daemon(daemon) => Ok(daemon.checkpoints().await?),
+        StateAccess::Own(store) => {
             let found = export(&store).await;
             store.close().await?;
             Ok(found?)
@@ -115,9 +115,9 @@ fn show_some(found: Export, show: &Show) -> anyhow::Result<Exit> {
         let checkpoint = whole.checkpoint;
         rows.push(vec![
             name,
-            shown(checkpoint.start),
-            checkpoint.walks.first().map_or_else(|| "-".to_owned(), |walk| shown(walk.watermark)),
-            checkpoint.last_record.map_or_else(|| "-".to_owned(), shown),
+            format_utc(checkpoint.start),
+            checkpoint.walks.first().map_or_else(|| "-".to_owned(), |walk| format_utc(walk.watermark)),
+            checkpoint.last_record.map_or_else(|| "-".to_owned(), format_utc),
             grouped(checkpoint.delivered),
         ]);
     }
@@ -149,9 +149,9 @@ async fn take_in(config: &Config, context: &Context, import: &Import) -> anyhow:
     from.take(FILE_BYTES_MAX).read_to_string(&mut text).with_context(named)?;
     let wanted: Export = serde_json::from_str(&text)
         .map_err(|error| UsageError(format!("{}: not an export of checkpoints: {error}", named())))?;
-    let store = match Keeper::find(config, context, "ccfd state import").await? {
-        Keeper::Own(store) => store,
-        Keeper::Daemon(daemon) => {
+    let store = match StateAccess::find(config, context, "ccfd state import").await? {
+        StateAccess::Own(store) => store,
+        StateAccess::Daemon(daemon) => {
             let text = format!("the daemon (process {}) uses these checkpoints: stop it first", daemon.pid);
             return Err(UsageError(text).into());
         }

@@ -9,10 +9,9 @@ use serde::Serialize;
 
 use super::{
     Context,
+    disk_usage::{Destination, DiskUsage},
     exit::Exit,
-    logging,
-    places::{Destination, Place},
-    runtime, text,
+    logging, runtime, text,
 };
 use crate::pipeline::progress::{RouteState, RouteStatus};
 
@@ -69,7 +68,7 @@ struct Report {
     routes: Vec<RouteLine>,
     /// Backfills that were begun; known only while nobody else uses the state directory.
     backfills: Vec<BackfillLine>,
-    state: Place,
+    state: DiskUsage,
     /// Bytes of records that no sink takes, over all routes.
     rejects_bytes: u64,
     sinks: Vec<SinkLine>,

@@ -7,7 +7,7 @@ use state::{StateError, Store};
 
 use super::{checkpoints::load, routes::Wanted};
 use crate::{
-    moment::{Moment, shown},
+    moment::{Moment, format_utc},
     pipeline::{
         checkpoint::Checkpoint,
         names::{backfill_name, route_name},
@@ -117,7 +117,7 @@ pub async fn plan(store: &Store, wanted: &BackfillWanted, now: i64) -> Result<Wi
         (None, None) => now,
     };
     if from >= end {
-        let text = format!("nothing lies between --from {} and --to {}", shown(from), shown(end));
+        let text = format!("nothing lies between --from {} and --to {}", format_utc(from), format_utc(end));
         let covered = own.filter(|own| wanted.to.is_none() && own.start <= from);
         let hint = covered.map_or("", |_| ": the route itself covers that time; give --to to read it again");
         return Err(PlanError::Empty(text + hint));
@@ -137,7 +137,7 @@ impl Window {
     /// What to say of a window that was asked for beyond the moment at which it was begun; `None` for any other.
     pub fn cut_short(&self, asked: &BackfillWanted) -> Option<String> {
         let to = asked.to.as_ref().filter(|to| to.second > self.end)?;
-        let (to, end) = (shown(to.second), shown(self.end));
+        let (to, end) = (format_utc(to.second), format_utc(self.end));
         Some(format!(
             "--to {to} had not come yet: the window ends at {end}; what comes after it is for --from {end}"
         ))

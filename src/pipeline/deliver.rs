@@ -28,7 +28,7 @@ use super::{
     stage::Stage,
     write::Writer,
 };
-use crate::tables::Oddities;
+use crate::tables::SchemaDrift;
 
 /// What one route delivers, and where to.
 pub struct Delivery {
@@ -199,11 +199,11 @@ impl Delivery {
 
     /// Here, before any sink, because not every sink looks at fields.
     fn name_unknown_fields(&self, records: &[Record]) {
-        let mut oddities = Oddities::default();
+        let mut drift = SchemaDrift::default();
         for record in records.iter().filter(|record| record.odd) {
-            oddities.look(self.writer.table, &record.raw);
+            drift.look(self.writer.table, &record.raw);
         }
-        oddities.report(self.writer.table);
+        drift.report(self.writer.table);
     }
 
     async fn commit(

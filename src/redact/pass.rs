@@ -5,7 +5,7 @@ use std::mem;
 use super::hash::{Hasher, is_hash};
 use super::level::{Level, Node};
 use super::rule::Action;
-use crate::tables::{Steps, Table};
+use crate::tables::{JsonScanner, Table};
 
 /// What stands in place of a masked value.
 const MASK: &[u8] = br#""[masked]""#;
@@ -27,7 +27,7 @@ pub(super) fn redacted(
     hasher: Option<&Hasher>,
     seen: Seen,
 ) -> Option<Vec<u8>> {
-    let mut steps = Steps::of(record);
+    let mut steps = JsonScanner::of(record);
     steps.comes(b'{').then_some(())?;
     let mut pass = Pass { record, table, hasher, seen, copied: 0, out: Vec::new() };
     pass.members(&mut steps, level)?;
@@ -51,7 +51,7 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     /// Steps over an object. As deep as the longest path calls it again: what is nested further is stepped over whole.
-    fn members(&mut self, steps: &mut Steps<'a>, level: &Level) -> Option<()> {
+    fn members(&mut self, steps: &mut JsonScanner<'a>, level: &Level) -> Option<()> {
         steps.comes(b'{').then_some(())?;
         // Behind the member before, or behind the brace: a comma goes with the member that follows it.
         let mut end = steps.at() + 1;
@@ -77,7 +77,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Steps over the objects that a value is or that stand in it as an array. Anything else has no members.
-    fn inside(&mut self, steps: &mut Steps<'a>, level: &Level) -> Option<()> {
+    fn inside(&mut self, steps: &mut JsonScanner<'a>, level: &Level) -> Option<()> {
         steps.elements(
             |steps| {
                 if steps.comes(b'{') { self.members(steps, level) } else { steps.value().map(drop) }
@@ -85,7 +85,7 @@ impl<'a> Pass<'a> {
         )
     }
 
-    fn act(&mut self, steps: &mut Steps<'a>, action: Action) -> Option<()> {
+    fn act(&mut self, steps: &mut JsonScanner<'a>, action: Action) -> Option<()> {
         match action {
             // A member that is dropped goes with its name, before this is asked.
             Action::Drop | Action::Mask => {

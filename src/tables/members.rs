@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::steps::Steps;
+use super::json_scanner::JsonScanner;
 
 /// Members of an object: name and value, in their order, repeated keys included.
 type Found<'a> = Vec<(Cow<'a, [u8]>, &'a [u8])>;
@@ -19,11 +19,11 @@ impl<'a> Members<'a> {
     pub(super) fn of(json: &'a [u8], open: Option<&str>) -> Self {
         let mut members = Self { own: Vec::with_capacity(24), opened: Vec::with_capacity(8) };
         // A fault is not an error here: mapping cannot fail, and what is missing becomes null.
-        let _ = members.collect(&mut Steps::of(json), open);
+        let _ = members.collect(&mut JsonScanner::of(json), open);
         members
     }
 
-    fn collect(&mut self, steps: &mut Steps<'a>, open: Option<&str>) -> Option<()> {
+    fn collect(&mut self, steps: &mut JsonScanner<'a>, open: Option<&str>) -> Option<()> {
         let opened = &mut self.opened;
         let own = &mut self.own;
         steps.members(|steps, name| {

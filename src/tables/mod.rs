@@ -5,21 +5,21 @@ mod audit_logs;
 mod chat_completions;
 mod health;
 mod json;
+mod json_scanner;
 mod members;
 pub mod object;
-mod oddities;
 pub mod render;
 pub mod row;
-mod steps;
+mod schema_drift;
 mod time;
 
 pub use audit_logs::AUDIT_LOGS;
 pub use chat_completions::CHAT_COMPLETIONS;
 pub use health::HEALTH;
 pub use json::{compact, one_line, text};
-pub use oddities::{Oddities, unfit_values, unknown_fields};
+pub use json_scanner::JsonScanner;
 pub use row::Value;
-pub use steps::Steps;
+pub use schema_drift::{SchemaDrift, unfit_values, unknown_fields};
 pub use time::{Iso8601, iso8601, utc_day};
 
 /// The top-level field of a completion in which ccfd puts its messages. OpenAI has none of this name, so that nobody takes

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::json::{compact, is_text, one_line};
 use super::row::{Cell, cells, number, second, whole};
-use super::{Column, Iso8601, Kind, Oddities, Origin, iso8601};
+use super::{Column, Iso8601, Kind, Origin, SchemaDrift, iso8601};
 
 /// Members that are `null`: written, or left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +29,9 @@ impl Objects {
     }
 
     /// Appends the object of a record, on one line. Cannot fail: what does not fit its column is null, and counted in
-    /// `oddities`.
-    pub fn write(&self, record: &[u8], oddities: &mut Oddities, out: &mut Vec<u8>) {
-        self.write_replacing(record, oddities, out, |_, _| None, |_, _, _| {});
+    /// `drift`.
+    pub fn write(&self, record: &[u8], drift: &mut SchemaDrift, out: &mut Vec<u8>) {
+        self.write_replacing(record, drift, out, |_, _| None, |_, _, _| {});
     }
 
     /// As [`Objects::write`]; `amend` sees each member after it is written, as the output and the place in it where
@@ -39,11 +39,11 @@ impl Objects {
     pub fn write_with(
         &self,
         record: &[u8],
-        oddities: &mut Oddities,
+        drift: &mut SchemaDrift,
         out: &mut Vec<u8>,
         amend: impl FnMut(&'static Column, &mut Vec<u8>, usize),
     ) {
-        self.write_replacing(record, oddities, out, |_, _| None, amend);
+        self.write_replacing(record, drift, out, |_, _| None, amend);
     }
 
     /// As [`Objects::write_with`]; `replace` sees the value of each member before it is written, and may answer another
@@ -51,13 +51,13 @@ impl Objects {
     pub fn write_replacing(
         &self,
         record: &[u8],
-        oddities: &mut Oddities,
+        drift: &mut SchemaDrift,
         out: &mut Vec<u8>,
         mut replace: impl FnMut(&'static Column, &[u8]) -> Option<Vec<u8>>,
         mut amend: impl FnMut(&'static Column, &mut Vec<u8>, usize),
     ) {
         let mut separator = b'{';
-        cells(self.columns.iter().copied(), record, oddities, |column, cell| {
+        cells(self.columns.iter().copied(), record, drift, |column, cell| {
             let member = match cell {
                 Cell::Null => Some(Member::Null),
                 Cell::Connector => Some(Member::Json(Cow::Borrowed(self.connector.as_bytes()))),
@@ -133,7 +133,7 @@ mod tests {
     fn object(columns: &[&'static [Column]], nulls: Nulls, record: &str) -> String {
         let objects = Objects::new(columns.iter().copied(), "acme", nulls);
         let mut out = Vec::new();
-        objects.write(record.as_bytes(), &mut Oddities::default(), &mut out);
+        objects.write(record.as_bytes(), &mut SchemaDrift::default(), &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -179,24 +179,24 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_null_and_counted() {
         let objects = Objects::new([CHAT_COMPLETIONS.stream], "acme", Nulls::LeftOut);
-        let (mut out, mut oddities) = (Vec::new(), Oddities::default());
-        objects.write(br#"{"created":"soon","model":"\ud83d"}"#, &mut oddities, &mut out);
+        let (mut out, mut drift) = (Vec::new(), SchemaDrift::default());
+        objects.write(br#"{"created":"soon","model":"\ud83d"}"#, &mut drift, &mut out);
         assert_eq!(out, br#"{"friendlyName":"acme"}"#);
-        assert_eq!(oddities.unfit_columns(), ["created", "model"]);
+        assert_eq!(drift.unfit_columns(), ["created", "model"]);
     }
 
     #[test]
     fn a_member_may_be_replaced_before_and_amended_after_it_is_written() {
         let objects = Objects::new([AUDIT_LOGS.stream], "acme", Nulls::LeftOut);
-        let (record, mut oddities) = (br#"{"id":"audit-1"}"#, Oddities::default());
+        let (record, mut drift) = (br#"{"id":"audit-1"}"#, SchemaDrift::default());
         let mut out = Vec::new();
         let replace = |column: &Column, json: &[u8]| {
             (column.name == "id" && json == b"\"audit-1\"").then(|| b"0".to_vec())
         };
-        objects.write_replacing(record, &mut oddities, &mut out, replace, |_, _, _| {});
+        objects.write_replacing(record, &mut drift, &mut out, replace, |_, _, _| {});
         assert_eq!(out, br#"{"id":0,"friendlyName":"acme"}"#);
         out.clear();
-        objects.write_with(record, &mut oddities, &mut out, |column, out, begin| {
+        objects.write_with(record, &mut drift, &mut out, |column, out, begin| {
             if column.name == "id" {
                 out.truncate(begin);
                 out.extend_from_slice(b"1");

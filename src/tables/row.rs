@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::json::{compact, text};
 use super::members::Members;
-use super::oddities::Oddities;
+use super::schema_drift::SchemaDrift;
 use super::time::SECOND_MAX;
 use super::{Column, Kind, Origin, Table};
 
@@ -26,15 +26,15 @@ pub enum Value<'a> {
 }
 
 /// Maps a record to the values of the table's columns, in their order. Cannot fail: what is missing is null; what is
-/// there but does not fit is null and counted in `oddities`.
+/// there but does not fit is null and counted in `drift`.
 pub fn map<'a>(
     table: &Table,
     connector: &'a str,
     record: &'a [u8],
-    oddities: &mut Oddities,
+    drift: &mut SchemaDrift,
 ) -> Vec<Value<'a>> {
     let mut row = Vec::with_capacity(table.columns.len());
-    cells([table.columns], record, oddities, |column, cell| {
+    cells([table.columns], record, drift, |column, cell| {
         let (value, fits) = match cell {
             Cell::Null => (Value::Null, true),
             Cell::Connector => (Value::Text(Cow::Borrowed(connector)), true),
@@ -59,11 +59,11 @@ pub(super) enum Cell<'a> {
     Json(&'a [u8]),
 }
 
-/// Hands out the cell of each column in order; `each` says whether it fits. What does not is counted in `oddities`.
+/// Hands out the cell of each column in order; `each` says whether it fits. What does not is counted in `drift`.
 pub(super) fn cells<'a>(
     columns: impl IntoIterator<Item = &'static [Column]> + Clone,
     record: &'a [u8],
-    oddities: &mut Oddities,
+    drift: &mut SchemaDrift,
     mut each: impl FnMut(&'static Column, Cell<'a>) -> bool,
 ) {
     let members = Members::of(record, opened(columns.clone()));
@@ -81,7 +81,7 @@ pub(super) fn cells<'a>(
             Some(cell) => cell,
         };
         if !each(column, cell) {
-            oddities.unfit(column.name);
+            drift.unfit(column.name);
         }
     }
 }

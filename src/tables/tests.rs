@@ -8,7 +8,7 @@ fn shape(table: &Table) -> String {
 /// The row of a record, by column name.
 fn row<'a>(table: &Table, record: &'a str) -> impl Fn(&str) -> Value<'a> {
     let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
-    let row = row::map(table, "acme", record.as_bytes(), &mut Oddities::default());
+    let row = row::map(table, "acme", record.as_bytes(), &mut SchemaDrift::default());
     move |name| row[names.iter().position(|own| *own == name).unwrap()].clone()
 }
 
@@ -188,13 +188,13 @@ fn a_value_may_be_nested_however_deep() {
     let record = format!(
         r#"{{"id":"i\u0064","type":"a.b","a.b":{deep},"project":{deep},"odd":{deep},"actor":{{"x":{deep}}}}}"#
     );
-    let mut oddities = Oddities::default();
-    oddities.look(&AUDIT_LOGS, record.as_bytes());
-    let row = row::map(&AUDIT_LOGS, "acme", record.as_bytes(), &mut oddities);
+    let mut drift = SchemaDrift::default();
+    drift.look(&AUDIT_LOGS, record.as_bytes());
+    let row = row::map(&AUDIT_LOGS, "acme", record.as_bytes(), &mut drift);
     assert!(row.contains(&Value::Json(&deep)) && row.contains(&Value::Text("id".into())));
     let mut out = Vec::new();
     let objects = object::Objects::new([AUDIT_LOGS.stream], "acme", object::Nulls::LeftOut);
-    objects.write(record.as_bytes(), &mut oddities, &mut out);
+    objects.write(record.as_bytes(), &mut drift, &mut out);
     assert!(out.len() > 2 * deep.len());
     assert_eq!(compact(deep.as_bytes()), deep);
 }

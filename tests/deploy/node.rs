@@ -3,7 +3,7 @@
 use ccfd::{
     deploy::elastic::{Product, Shape, installs, set_aside},
     tables::{
-        AUDIT_LOGS, CHAT_COMPLETIONS, Oddities, Table,
+        AUDIT_LOGS, CHAT_COMPLETIONS, SchemaDrift, Table,
         object::{Nulls, Objects},
     },
 };
@@ -20,7 +20,7 @@ fn install(node: &Node, shape: Shape, indices: &[(&'static Table, &str)]) {
 fn document(table: &'static Table, record: &Value) -> Value {
     let mut out = Vec::new();
     let objects = Objects::new([table.columns], "acme", Nulls::Written);
-    objects.write_with(record.to_string().as_bytes(), &mut Oddities::default(), &mut out, set_aside);
+    objects.write_with(record.to_string().as_bytes(), &mut SchemaDrift::default(), &mut out, set_aside);
     let mut document: Value = serde_json::from_slice(&out).unwrap();
     document["@timestamp"] = document["TimeGenerated"].clone();
     document

@@ -1,7 +1,7 @@
 use ccfd::{
     deploy::sentinel::{Profile, transform},
     tables::{
-        self, AUDIT_LOGS, CHAT_COMPLETIONS, Column, HEALTH, Kind, Oddities, Table,
+        self, AUDIT_LOGS, CHAT_COMPLETIONS, Column, HEALTH, Kind, SchemaDrift, Table,
         object::{Nulls, Objects},
         row,
     },
@@ -43,7 +43,7 @@ const ROWS: [&str; 2] = [
 fn received(fields: &[&'static [Column]], record: &str) -> Json {
     let mut sent = Vec::new();
     let objects = Objects::new(fields.iter().copied(), "acme", Nulls::LeftOut);
-    objects.write(record.as_bytes(), &mut Oddities::default(), &mut sent);
+    objects.write(record.as_bytes(), &mut SchemaDrift::default(), &mut sent);
     let sent: Json = serde_json::from_slice(&sent).unwrap();
     let declared = fields.iter().copied().flatten();
     declared.map(|field| (field.name.to_owned(), sent.get(field.name).cloned().unwrap_or_default())).collect()
@@ -73,7 +73,7 @@ fn typed(column: &Column, value: Value) -> Value {
 
 fn agree(table: &'static Table, records: &[&str]) {
     for record in records {
-        let mapped = row::map(table, "acme", record.as_bytes(), &mut Oddities::default());
+        let mapped = row::map(table, "acme", record.as_bytes(), &mut SchemaDrift::default());
         let made = project(&transform(table, Profile::Table), &received(&[table.stream], record));
         assert_eq!(made.len(), table.columns.len());
         for ((column, mapped), (name, made)) in table.columns.iter().zip(&mapped).zip(made) {

@@ -10,12 +10,12 @@ use state::{Opened, Options, StateError, Store};
 use super::Finding;
 use crate::{
     cli::{
-        places::{dir_bytes, free_near},
+        disk_usage::{dir_bytes, free_near},
         text::{counted, size, span},
     },
     config::{CollectorSettings, Source},
     daemon::assembly::Assembly,
-    moment::shown,
+    moment::format_utc,
     pipeline::{
         names::REJECTS_DIR,
         policy::{Failure, Meaning, advice, meaning},
@@ -73,7 +73,7 @@ async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings)
     let owner: Vec<String> = [hello.organization, hello.project].into_iter().flatten().collect();
     let place = [vec![settings.base_url.to_string()], owner].concat().join(", ");
     findings.push(match hello.newest {
-        Some(newest) => Finding::ok(&what, format!("{place}: newest record {}", shown(newest))),
+        Some(newest) => Finding::ok(&what, format!("{place}: newest record {}", format_utc(newest))),
         None => Finding::warn(&what, format!("{place}: no record ever seen"), why_empty(&settings.source)),
     });
     findings.extend(prompts);

@@ -9,7 +9,7 @@ use super::{BackfillLine, Daemon, Report, RouteLine, SinkLine};
 use crate::{
     admin::{access::is_alive, client::AdminClient},
     cli::{
-        places::{Destination, Place, dir_bytes},
+        disk_usage::{Destination, DiskUsage, dir_bytes},
         store,
     },
     config::{Config, Environment, StateSettings},
@@ -55,7 +55,7 @@ pub(super) async fn gather(config: &Config, environment: &Environment, now: i64)
         held_by,
         routes: routes(config, known, now),
         backfills,
-        state: Place::of_dir(dir),
+        state: DiskUsage::of_dir(dir),
         rejects_bytes: dir_bytes(&dir.join(REJECTS_DIR)),
         sinks: config
             .sinks

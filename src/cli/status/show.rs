@@ -3,13 +3,13 @@
 use super::{Report, RouteLine};
 use crate::{
     cli::{
-        places::{Destination, Place},
+        disk_usage::{Destination, DiskUsage},
         text::{
             Align::{Left, Right},
             grouped, size, span, table, tame, wrap,
         },
     },
-    moment::shown,
+    moment::format_utc,
 };
 
 pub(super) fn text(report: &Report) -> String {
@@ -35,7 +35,7 @@ pub(super) fn text(report: &Report) -> String {
 fn who(report: &Report) -> String {
     let wrote = report.daemon.as_ref().map(|daemon| {
         let ago = span(report.now - daemon.written);
-        (daemon, format!("{} ({ago} ago)", shown(daemon.written)))
+        (daemon, format!("{} ({ago} ago)", format_utc(daemon.written)))
     });
     match (wrote, &report.held_by) {
         (Some((daemon, wrote)), _) if daemon.running => {
@@ -65,7 +65,7 @@ fn route_row(line: &RouteLine, now: i64) -> Vec<String> {
         status.route.clone(),
         status.source.clone(),
         state,
-        or_dash(status.last_record.map(shown)),
+        or_dash(status.last_record.map(format_utc)),
         or_dash(line.lag_seconds.map(span)),
         grouped(status.delivered),
         or_dash(status.watermark.map(|watermark| format!("{} ago", span(now - watermark)))),
@@ -94,14 +94,14 @@ fn trouble(line: &RouteLine) -> String {
         say(&format!("completions of this run went without their messages: {}", reasons.join(", ")));
     }
     if let Some(error) = &status.error {
-        say(&format!("{} (since {})", tame(&error.text), shown(error.at)));
+        say(&format!("{} (since {})", tame(&error.text), format_utc(error.at)));
         text += &wrap("    ", &tame(&error.advice));
     }
     text
 }
 
 fn place_rows(report: &Report) -> Vec<Vec<String>> {
-    let row = |what: &str, name: &str, place: &Place, more: String| {
+    let row = |what: &str, name: &str, place: &DiskUsage, more: String| {
         let free = place.free_bytes.map_or(String::new(), |free| format!("{} free", size(free)));
         vec![
             what.to_owned(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::status::Status;
 use crate::{
-    moment::shown,
+    moment::format_utc,
     pipeline::{counters::RouteCounters, progress::RouteStatus},
 };
 
@@ -132,8 +132,8 @@ impl Row<'_> {
                 sink: &route.sink,
                 sink_type: &route.sink_type,
                 state: route.state.to_string(),
-                from: shown(*from),
-                to: shown(*at),
+                from: format_utc(*from),
+                to: format_utc(*at),
                 counted,
                 read_lag_seconds: route.lag_seconds(*at),
                 watermark_lag_seconds: route.watermark.map(|watermark| (at - watermark).max(0)),

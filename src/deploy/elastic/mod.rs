@@ -2,14 +2,14 @@
 //! with a row: few fields are indexed, and none comes up by itself.
 
 mod access;
-mod aside;
 mod field;
 mod life_cycle;
 mod template;
+mod unindexable;
 
 pub use access::{api_key, opensearch_role};
-pub use aside::set_aside;
 pub use life_cycle::Retention;
+pub use unindexable::set_aside;
 
 use serde_json::Value;
 

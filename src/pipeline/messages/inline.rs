@@ -3,7 +3,7 @@
 //! A marker with type and size takes their place. What a person or a program wrote is never touched, even if it looks like
 //! such a file.
 
-use crate::tables::Steps;
+use crate::tables::JsonScanner;
 
 /// Members whose value is text of the conversation.
 const WRITTEN: [&[u8]; 4] = [b"content", b"text", b"arguments", b"refusal"];
@@ -18,7 +18,7 @@ const HEAD_BYTES_MAX: usize = 200;
 pub(super) fn without_files(message: &[u8], out: &mut Vec<u8>) {
     let begin = out.len();
     let mut pass = Pass { message, copied: 0, out };
-    if pass.value(&mut Steps::of(message), b"", b"", 0).is_none() {
+    if pass.value(&mut JsonScanner::of(message), b"", b"", 0).is_none() {
         out.truncate(begin);
         out.extend_from_slice(message);
         return;
@@ -36,7 +36,7 @@ struct Pass<'a, 'o> {
 
 impl<'a> Pass<'a, '_> {
     /// Steps over the value of the member `name` of the member `parent`.
-    fn value(&mut self, steps: &mut Steps<'a>, parent: &[u8], name: &[u8], depth: usize) -> Option<()> {
+    fn value(&mut self, steps: &mut JsonScanner<'a>, parent: &[u8], name: &[u8], depth: usize) -> Option<()> {
         steps.elements(|steps| {
             if steps.comes(b'{') && depth < DEPTH_MAX {
                 return steps.members(|steps, inner| self.value(steps, name, &inner, depth + 1));

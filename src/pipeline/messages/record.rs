@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 
-use crate::tables::{MESSAGES, Steps};
+use crate::tables::{JsonScanner, MESSAGES};
 
 /// Whether a record came with a member of this name. What stands there is not ours to change.
 pub(super) fn has_own(record: &[u8]) -> bool {
     let mut found = false;
     // A fault ends the search: what is not JSON has no members.
-    let _ = Steps::of(record).members(|steps, name| {
+    let _ = JsonScanner::of(record).members(|steps, name| {
         found |= name.as_ref() == MESSAGES.as_bytes();
         steps.value().map(drop)
     });

@@ -12,7 +12,7 @@ use crate::config::OpType;
 use crate::deploy::elastic::set_aside;
 use crate::sinks::{Batch, Refused, original};
 use crate::tables::object::{Nulls, Objects};
-use crate::tables::{Oddities, iso8601};
+use crate::tables::{SchemaDrift, iso8601};
 
 /// The longest id that an index takes; one that is longer has the whole request refused.
 const ID_BYTES_MAX: usize = 512;
@@ -99,7 +99,7 @@ pub(super) fn encode(
         }
         end += 1;
     }
-    documents.oddities.report(batch.table);
+    documents.drift.report(batch.table);
     let bytes = body.bytes;
     Ok(Bulk { body: body.finish()?, rows: range.start..end, bytes })
 }
@@ -108,7 +108,7 @@ pub(super) fn encode(
 struct Documents<'f> {
     form: &'f Form,
     objects: Objects,
-    oddities: Oddities,
+    drift: SchemaDrift,
     /// What follows the columns, up to the time of the record.
     stamp: String,
 }
@@ -122,7 +122,7 @@ impl<'f> Documents<'f> {
         Self {
             form,
             objects: Objects::new([batch.table.columns], &batch.connector, Nulls::LeftOut),
-            oddities: Oddities::default(),
+            drift: SchemaDrift::default(),
             stamp: stamp.unwrap_or_default(),
         }
     }
@@ -141,7 +141,7 @@ impl<'f> Documents<'f> {
             Cow::Owned(id) => serde_json::to_writer(&mut *out, &id)?,
         }
         out.extend_from_slice(b"}}\n");
-        self.objects.write_with(&record.raw, &mut self.oddities, out, set_aside);
+        self.objects.write_with(&record.raw, &mut self.drift, out, set_aside);
         // The object has a member at least, the collector's name: what follows is one more.
         out.pop();
         out.extend_from_slice(self.stamp.as_bytes());

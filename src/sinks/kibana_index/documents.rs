@@ -6,7 +6,7 @@ use super::numbers::quote_unsafe;
 use crate::deploy::elastic::set_aside;
 use crate::sinks::{Batch, original};
 use crate::tables::object::{Nulls, Objects};
-use crate::tables::{Oddities, iso8601};
+use crate::tables::{SchemaDrift, iso8601};
 
 /// The member by which Kibana shows documents in time.
 const TIMESTAMP: &str = "@timestamp";
@@ -27,10 +27,10 @@ impl Documents {
         let timed = stamped != Some(TIMESTAMP);
         let objects = Objects::new([batch.table.columns], &batch.connector, Nulls::LeftOut);
         let (mut json, mut ends) = (Vec::new(), Vec::with_capacity(batch.records.len()));
-        let mut oddities = Oddities::default();
+        let mut drift = SchemaDrift::default();
         for record in batch.records.iter() {
             let begin = json.len();
-            objects.write_with(&record.raw, &mut oddities, &mut json, set_aside);
+            objects.write_with(&record.raw, &mut drift, &mut json, set_aside);
             quote_unsafe(&mut json, begin);
             // The object has a member at least, the collector's name.
             json.pop();
@@ -46,7 +46,7 @@ impl Documents {
             json.push(b'}');
             ends.push(json.len());
         }
-        oddities.report(batch.table);
+        drift.report(batch.table);
         Self { json, ends }
     }
 

@@ -17,7 +17,7 @@ use crate::{
     deploy::sentinel,
     sinks::{Batch, Cut, Receipt, Refused, SinkError},
     tables::{
-        Column, Oddities, Table,
+        Column, SchemaDrift, Table,
         object::{Nulls, Objects},
     },
 };
@@ -66,7 +66,7 @@ impl Encoder {
     /// Encodes records from the first of `places` on, as many as one call takes. Those older than `since` are refused.
     pub(super) fn encode(&self, batch: &Batch, places: Range<usize>, since: Option<i64>) -> io::Result<Call> {
         let objects = Objects::new(self.columns(batch.table), &batch.connector, Nulls::LeftOut);
-        let (mut oddities, mut receipt) = (Oddities::default(), Receipt::default());
+        let (mut drift, mut receipt) = (SchemaDrift::default(), Receipt::default());
         let mut array = Array::begin();
         let (mut first, mut end) = (places.start, places.end);
         for index in places {
@@ -76,7 +76,7 @@ impl Encoder {
                 continue;
             }
             let row = array.begin_row();
-            let cut = write_row(&objects, self.asim, record, &mut oddities, &mut array.chunk);
+            let cut = write_row(&objects, self.asim, record, &mut drift, &mut array.chunk);
             if !array.end_row(row, self.inflated_max)? {
                 end = index;
                 break;
@@ -86,7 +86,7 @@ impl Encoder {
             }
             receipt.cut.extend(cut.map(|reason| Cut { index, reason }));
         }
-        oddities.report(batch.table);
+        drift.report(batch.table);
         let rows = array.rows;
         receipt.accepted = rows as u64;
         let inflated = array.inflated + array.chunk.len() + END.len();
@@ -103,7 +103,7 @@ fn write_row(
     objects: &Objects,
     asim: bool,
     record: &Record,
-    oddities: &mut Oddities,
+    drift: &mut SchemaDrift,
     row: &mut Vec<u8>,
 ) -> Option<String> {
     let mut cuts: Vec<String> = Vec::new();
@@ -115,7 +115,7 @@ fn write_row(
         }
         Some(fitted)
     };
-    objects.write_replacing(&record.raw, oddities, row, fit, |column, out, begin| {
+    objects.write_replacing(&record.raw, drift, row, fit, |column, out, begin| {
         if asim && sentinel::is_packed(column.name) {
             packed.note(column.name, begin, out.len());
         }

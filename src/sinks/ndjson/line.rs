@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use crate::config::Shape;
 use crate::sinks::Batch;
 use crate::tables::object::{Nulls, Objects};
-use crate::tables::{Oddities, one_line};
+use crate::tables::{SchemaDrift, one_line};
 
 /// What is written at a time: a whole batch of lines would be as much memory again as its records.
 const PIECE_BYTES: usize = 128 << 10;
@@ -37,15 +37,15 @@ impl Lines<'_> {
             Shape::Table => {
                 let table = self.batch.table;
                 let objects = Objects::new([table.columns], &self.batch.connector, Nulls::Written);
-                let mut oddities = Oddities::default();
+                let mut drift = SchemaDrift::default();
                 let mut line = Vec::new();
                 for record in self.batch.records.iter() {
                     line.clear();
-                    objects.write(&record.raw, &mut oddities, &mut line);
+                    objects.write(&record.raw, &mut drift, &mut line);
                     line.push(b'\n');
                     out.write_all(&line)?;
                 }
-                oddities.report(table);
+                drift.report(table);
             }
         }
         out.flush()

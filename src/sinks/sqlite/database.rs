@@ -14,7 +14,7 @@ use super::schema;
 use crate::config::SqliteSettings;
 use crate::sinks::disk::Inode;
 use crate::sinks::{Batch, Receipt, Refused, SinkError, disk};
-use crate::tables::{ALL, Oddities, Table, Value, iso8601, render, row};
+use crate::tables::{ALL, SchemaDrift, Table, Value, iso8601, render, row};
 
 /// How long to wait for another process that is writing.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -85,12 +85,12 @@ impl Database {
     pub(super) fn store(&mut self, batch: &Batch) -> Result<Receipt, SinkError> {
         let path = &self.path;
         let failed = |error| of_database(path, error);
-        let mut oddities = Oddities::default();
+        let mut drift = SchemaDrift::default();
         let begun =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        let receipt = insert(&begun, path, batch, &mut oddities)?;
+        let receipt = insert(&begun, path, batch, &mut drift)?;
         begun.commit().map_err(failed)?;
-        oddities.report(batch.table);
+        drift.report(batch.table);
         Ok(receipt)
     }
 
@@ -142,7 +142,7 @@ fn insert(
     begun: &Transaction<'_>,
     path: &Path,
     batch: &Batch,
-    oddities: &mut Oddities,
+    drift: &mut SchemaDrift,
 ) -> Result<Receipt, SinkError> {
     let failed = |error| of_database(path, error);
     begun.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
@@ -150,7 +150,7 @@ fn insert(
     let mut receipt = Receipt::default();
     for index in in_order_of_ids(batch) {
         let record = &batch.records[index].raw;
-        let row = row::map(batch.table, &batch.connector, record, oddities);
+        let row = row::map(batch.table, &batch.connector, record, drift);
         let done = bind(&mut statement, &row, record).and_then(|()| statement.raw_execute());
         match done {
             Ok(0) => receipt.already_there += 1,

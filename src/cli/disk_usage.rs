@@ -15,7 +15,7 @@ use crate::{
 
 /// A file or directory with its size.
 #[derive(Debug, Serialize)]
-pub struct Place {
+pub struct DiskUsage {
     /// As it is configured.
     pub path: PathBuf,
     /// What it takes; 0 while it is not there.
@@ -24,7 +24,7 @@ pub struct Place {
     pub free_bytes: Option<u64>,
 }
 
-impl Place {
+impl DiskUsage {
     /// A directory and everything in it.
     pub fn of_dir(path: &Path) -> Self {
         Self { path: path.to_owned(), bytes: dir_bytes(path), free_bytes: free_near(path) }
@@ -45,7 +45,7 @@ impl Place {
 #[derive(Debug)]
 pub enum Destination {
     /// A file or directory of this machine.
-    Disk(Place),
+    Disk(DiskUsage),
     /// The standard output of the daemon.
     StandardOutput,
     /// A service, by the addresses of the configuration.
@@ -61,9 +61,9 @@ impl Destination {
             SinkSettings::LogsIngestion(azure) => Self::service([&azure.endpoint]),
             SinkSettings::Ndjson(ndjson) => match &ndjson.dir {
                 NdjsonDir::Stdout => Self::StandardOutput,
-                NdjsonDir::Dir(dir) => Self::Disk(Place::of_dir(dir)),
+                NdjsonDir::Dir(dir) => Self::Disk(DiskUsage::of_dir(dir)),
             },
-            SinkSettings::Sqlite(sqlite) => Self::Disk(Place::of_database(&sqlite.path)),
+            SinkSettings::Sqlite(sqlite) => Self::Disk(DiskUsage::of_database(&sqlite.path)),
         }
     }
 
@@ -72,7 +72,7 @@ impl Destination {
     }
 
     /// The file or directory, if it is one.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&DiskUsage> {
         match self {
             Self::Disk(place) => Some(place),
             Self::StandardOutput | Self::Service(_) => None,

@@ -10,16 +10,16 @@ use crate::{
 };
 
 /// Who has the store open.
-pub enum Keeper {
+pub enum StateAccess {
     /// This command.
     Own(Store),
     /// A daemon, which is asked.
     Daemon(AdminClient),
 }
 
-/// Why a keeper did not do what it was asked.
+/// Why a access did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum KeeperError {
+pub enum StateAccessError {
     /// The store.
     #[error(transparent)]
     State(#[from] StateError),
@@ -28,7 +28,7 @@ pub enum KeeperError {
     Admin(#[from] AdminError),
 }
 
-impl Keeper {
+impl StateAccess {
     /// Asks the daemon if one answers, and opens the store if none does. `command` is what others are told meanwhile.
     pub async fn find(config: &Config, context: &Context, command: &str) -> Result<Self, StateError> {
         match AdminClient::find(&config.state.dir, &config.admin, &context.environment).await {
@@ -38,7 +38,7 @@ impl Keeper {
     }
 
     /// Forgets checkpoints, or with `dry_run` looks at them.
-    pub async fn reset(&self, config: &Config, wanted: &ResetWanted) -> Result<Vec<Named>, KeeperError> {
+    pub async fn reset(&self, config: &Config, wanted: &ResetWanted) -> Result<Vec<Named>, StateAccessError> {
         match self {
             Self::Daemon(daemon) => Ok(daemon.reset(wanted).await?),
             Self::Own(store) => Ok(checkpoints::reset(store, config, wanted).await?),

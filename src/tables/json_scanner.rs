@@ -8,12 +8,12 @@ use std::borrow::Cow;
 use super::json::{text, unescaped};
 
 /// Steps over JSON text, value by value.
-pub struct Steps<'a> {
+pub struct JsonScanner<'a> {
     json: &'a [u8],
     at: usize,
 }
 
-impl<'a> Steps<'a> {
+impl<'a> JsonScanner<'a> {
     /// Stands before the first value of `json`.
     pub fn of(json: &'a [u8]) -> Self {
         Self { json, at: 0 }
@@ -162,7 +162,7 @@ mod tests {
     fn elements_are_those_of_arrays_of_any_depth_and_a_value_that_is_none_stands_for_itself() {
         let elements = |json: &str| {
             let mut found = Vec::new();
-            let mut steps = Steps::of(json.as_bytes());
+            let mut steps = JsonScanner::of(json.as_bytes());
             steps.elements(|steps| {
                 found.push(String::from_utf8_lossy(steps.value()?).into_owned());
                 Some(())

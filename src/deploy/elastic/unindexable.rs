@@ -3,7 +3,7 @@
 use memchr::memmem;
 
 use super::field::{Field, Members, field};
-use crate::tables::{Column, Steps};
+use crate::tables::{Column, JsonScanner};
 
 /// What is added to a column's name where its value is kept and not indexed. No template maps such a name.
 const SUFFIX: &[u8] = b"Unindexed";
@@ -49,7 +49,7 @@ fn nested(json: &[u8]) -> usize {
     while let Some(byte) = json.get(at) {
         match byte {
             b'"' => {
-                let end = Steps::of(&json[at..]).value().map_or(json.len(), <[u8]>::len);
+                let end = JsonScanner::of(&json[at..]).value().map_or(json.len(), <[u8]>::len);
                 at += end;
                 continue;
             }
@@ -74,12 +74,12 @@ fn fits(field: Field, json: &[u8]) -> bool {
             let indexed = || json.len() <= OBJECT_BYTES_MAX && memmem::find(json, b"\\u0000").is_none();
             json == b"null" || json.starts_with(b"{") && indexed()
         }
-        Field::Object(members) => json == b"null" || object(members, &mut Steps::of(json)).is_some(),
+        Field::Object(members) => json == b"null" || object(members, &mut JsonScanner::of(json)).is_some(),
     }
 }
 
 /// Steps over an object whose members fit theirs; `None` when one does not.
-fn object(members: Members, steps: &mut Steps<'_>) -> Option<()> {
+fn object(members: Members, steps: &mut JsonScanner<'_>) -> Option<()> {
     steps.members(|steps, name| {
         // What could be taken for a path.
         if name.is_empty() || name.contains(&b'.') {
@@ -102,7 +102,7 @@ fn object(members: Members, steps: &mut Steps<'_>) -> Option<()> {
 mod tests {
     use super::*;
     use crate::tables::{
-        ALL, AUDIT_LOGS, CHAT_COMPLETIONS, Oddities, Table,
+        ALL, AUDIT_LOGS, CHAT_COMPLETIONS, SchemaDrift, Table,
         object::{Nulls, Objects},
     };
 
@@ -111,7 +111,7 @@ mod tests {
         let record = format!(r#"{{"type":"a.b","{field}":{json}}}"#);
         let mut out = Vec::new();
         let objects = Objects::new([table.columns], "acme", Nulls::LeftOut);
-        objects.write_with(record.as_bytes(), &mut Oddities::default(), &mut out, set_aside);
+        objects.write_with(record.as_bytes(), &mut SchemaDrift::default(), &mut out, set_aside);
         String::from_utf8(out).unwrap()
     }
 

@@ -13,17 +13,17 @@ const NAMES_MAX: usize = 100;
 /// How much of a name is remembered, in characters.
 const NAME_CHARS_MAX: usize = 100;
 
-/// Gathers what is odd in a batch. Empty, it costs nothing; [`Oddities::report`] hands it in.
+/// Gathers what is odd in a batch. Empty, it costs nothing; [`SchemaDrift::report`] hands it in.
 #[derive(Debug, Default)]
-pub struct Oddities {
+pub struct SchemaDrift {
     unknown: BTreeMap<String, u64>,
     unfit: BTreeMap<&'static str, u64>,
 }
 
 /// What this process has met so far, by table; here so that each name is logged once however many sinks map it.
-static MET: Mutex<BTreeMap<&'static str, Oddities>> = Mutex::new(BTreeMap::new());
+static MET: Mutex<BTreeMap<&'static str, SchemaDrift>> = Mutex::new(BTreeMap::new());
 
-impl Oddities {
+impl SchemaDrift {
     /// Looks for top-level fields of a record that no column holds.
     pub fn look(&mut self, table: &Table, record: &[u8]) {
         let members = Members::of(record, None);
@@ -91,7 +91,7 @@ impl Oddities {
 /// The fields that no column of the table holds, as met by this process, each with its number of records.
 pub fn unknown_fields(table: &Table) -> Vec<(String, u64)> {
     let met = MET.lock().unwrap_or_else(PoisonError::into_inner);
-    let fields = met.get(table.name).map(|oddities| oddities.unknown.iter());
+    let fields = met.get(table.name).map(|drift| drift.unknown.iter());
     fields.into_iter().flatten().map(|(name, count)| (name.clone(), *count)).collect()
 }
 
@@ -99,9 +99,9 @@ pub fn unknown_fields(table: &Table) -> Vec<(String, u64)> {
 /// another sink or another try, counts again.
 pub fn unfit_values() -> Vec<(&'static str, &'static str, u64)> {
     let met = MET.lock().unwrap_or_else(PoisonError::into_inner);
-    let of = |(table, oddities): (&&'static str, &Oddities)| {
+    let of = |(table, drift): (&&'static str, &SchemaDrift)| {
         let table = *table;
-        oddities.unfit.iter().map(move |(column, count)| (table, *column, *count)).collect::<Vec<_>>()
+        drift.unfit.iter().map(move |(column, count)| (table, *column, *count)).collect::<Vec<_>>()
     };
     met.iter().flat_map(of).collect()
 }
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_field_is_new_once_and_counted_always() {
-        let mut met = Oddities::default();
+        let mut met = SchemaDrift::default();
         assert!(met.count_unknown("surprise", 2));
         assert!(!met.count_unknown("surprise", 3));
         assert_eq!(met.unknown["surprise"], 5);
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn remembered_names_are_bounded_in_number_and_length() {
-        let mut met = Oddities::default();
+        let mut met = SchemaDrift::default();
         met.unknown(&"ü".repeat(5000));
         assert_eq!(met.unknown.keys().next().map(|name| name.chars().count()), Some(NAME_CHARS_MAX));
         for number in 0..5000 {
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn looking_finds_the_fields_that_no_column_holds() {
-        let mut found = Oddities::default();
+        let mut found = SchemaDrift::default();
         let record =
             br#"{"object":"x","type":"a.b","a.b":{},"id":"1","actor":null,"glass_source":"s","a.c":1}"#;
         found.look(&AUDIT_LOGS, record);
@@ -143,7 +143,7 @@ mod tests {
     fn what_was_met_can_be_listed_by_table() {
         static OWN: Table = Table { name: "Own_CL", columns: &[], ..AUDIT_LOGS };
         for _ in 0..2 {
-            let mut found = Oddities::default();
+            let mut found = SchemaDrift::default();
             found.unknown("mystery");
             found.report(&OWN);
         }
@@ -154,7 +154,7 @@ mod tests {
     fn what_did_not_fit_is_counted_by_table_and_column() {
         static OWN: Table = Table { name: "Other_CL", columns: &[], ..AUDIT_LOGS };
         for _ in 0..2 {
-            let mut found = Oddities::default();
+            let mut found = SchemaDrift::default();
             found.unfit("Seed");
             found.report(&OWN);
         }
