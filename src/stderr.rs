@@ -41,7 +41,7 @@ pub struct Lines(Arc<Shared>);
 struct Shared {
     /// A descriptor of its own: whoever writes to standard error directly must not wait for this.
     out: Option<File>,
-    state: Mutex<State>,
+    state: Mutex<Pending>,
     filled: Condvar,
     written: Condvar,
     /// No thread could be started: each line is written by whoever has it.
@@ -49,7 +49,7 @@ struct Shared {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Pending {
     waiting: Vec<u8>,
     lost: u64,
     /// The thread is writing.
@@ -113,13 +113,13 @@ impl Lines {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, line: &[u8]) {
         let has_room =
-            |state: &State| state.waiting.is_empty() || state.waiting.len() + line.len() <= WAITING_MAX;
+            |state: &Pending| state.waiting.is_empty() || state.waiting.len() + line.len() <= WAITING_MAX;
         let mut state = self.lock();
         let deadline = Instant::now() + PATIENCE;
         while !has_room(&state) && !state.stuck {

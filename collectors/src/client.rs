@@ -20,7 +20,7 @@ use crate::{
     page::{ListPage, Malformed},
     refusal,
     repeated_page::Span,
-    source_counters::{Anomaly, Outcome, SourceCounters},
+    source_counters::{Anomaly, RequestOutcome, SourceCounters},
     transport::{Response, Transport, TransportError},
 };
 
@@ -56,7 +56,7 @@ pub struct ClientSettings {
 
 /// A good answer of a list.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ListAnswer {
     /// The list.
     pub page: ListPage,
     /// Bytes of the body.
@@ -137,7 +137,7 @@ impl Client {
         scope: &str,
         time: TimeField,
         lane: Lane,
-    ) -> Result<Answer, CollectError> {
+    ) -> Result<ListAnswer, CollectError> {
         let mut again = Again::default();
         let (response, page) = loop {
             let response = self.get(path_and_query, scope, lane, usize::MAX).await?;
@@ -155,7 +155,7 @@ impl Client {
             let name = response.headers.get(name).and_then(|value| value.to_str().ok());
             name.filter(|name| name.len() <= NAME_BYTES_MAX).map(str::to_owned)
         };
-        Ok(Answer {
+        Ok(ListAnswer {
             page,
             bytes: response.body.len(),
             organization: named("openai-organization"),
@@ -184,7 +184,7 @@ impl Client {
         self.budget.admit(lane).await;
         let url = format!("{}{path_and_query}", self.base_url);
         let sent = self.transport.get(&url, self.headers.clone(), body_max).await;
-        lock(&self.counters).count(Outcome::of(&sent));
+        lock(&self.counters).count(RequestOutcome::of(&sent));
         let response = sent.map_err(|error| match error {
             TransportError::Unreachable(reason) => CollectErrorKind::Unreachable(reason),
             TransportError::Untrusted(reason) => CollectErrorKind::Untrusted(reason),

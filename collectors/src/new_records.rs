@@ -1,7 +1,7 @@
 //! What of a page is new to its walk.
 
 use crate::{
-    client::Answer,
+    client::ListAnswer,
     record::{IdHash, Record, Unusable},
     source_counters::Anomaly,
     time_slice::TimeSlice,
@@ -44,7 +44,7 @@ impl Walk {
     pub(crate) fn select_new(
         &mut self,
         task: Task,
-        answer: &Answer,
+        answer: &ListAnswer,
         before: &TimeSlice,
         now: i64,
     ) -> NewRecords {

@@ -14,11 +14,11 @@ use crate::error::{CollectError, CollectErrorKind};
 #[derive(Debug, Default, Deserialize)]
 struct Envelope {
     #[serde(default)]
-    error: Option<Told>,
+    error: Option<ErrorBody>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Told {
+struct ErrorBody {
     #[serde(default)]
     message: Option<String>,
     #[serde(default, rename = "type")]
@@ -66,7 +66,7 @@ pub fn request_id(headers: &HeaderMap) -> Option<String> {
 fn kind_of(
     status: StatusCode,
     headers: &HeaderMap,
-    told: &Told,
+    told: &ErrorBody,
     scope: &str,
     retry_after_max: Duration,
 ) -> CollectErrorKind {
@@ -122,7 +122,7 @@ fn passing(status: StatusCode, retry_after: Option<Duration>) -> Option<CollectE
     }
 }
 
-fn out_of_money(status: StatusCode, told: &Told) -> bool {
+fn out_of_money(status: StatusCode, told: &ErrorBody) -> bool {
     let of_money = |text: &str| {
         matches!(text, "insufficient_quota" | "credit_balance_exhausted" | "billing_hard_limit_reached")
             || text.ends_with("_spend_limit_exceeded")
@@ -154,7 +154,7 @@ fn keyed(status: StatusCode, code: &str, message: &str, scope: &str) -> CollectE
 }
 
 /// The query parameter that an answer complains about: `param`, or a name that its message gives as one.
-fn parameter(told: &Told, message: &str) -> Option<String> {
+fn parameter(told: &ErrorBody, message: &str) -> Option<String> {
     let known = ["tenant_only", "effective_at", "event_types", "order", "limit", "after", "before"];
     told.param.as_deref().map(plain).filter(|param| !param.is_empty()).or_else(|| {
         let mut named = known.into_iter().filter_map(|name| Some((place_of(name, message)?, name)));
@@ -185,7 +185,7 @@ fn place_of(name: &str, message: &str) -> Option<usize> {
     })
 }
 
-fn code_or_type(told: &Told) -> String {
+fn code_or_type(told: &ErrorBody) -> String {
     plain(told.code.as_deref().or(told.kind.as_deref()).unwrap_or("no code"))
 }
 

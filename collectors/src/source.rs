@@ -7,7 +7,7 @@ use crate::{
     audit_logs::AuditLogs,
     budget::Lane,
     chat_completions::ChatCompletions,
-    client::{Answer, Client},
+    client::{Client, ListAnswer},
     cursor::Cursor,
     doubt::REPEATED_AT_ONCE,
     error::{CollectError, CollectErrorKind},
@@ -84,7 +84,7 @@ impl Source {
 }
 
 /// The newest page of a list; of fewer records where a full one is larger than a body may be, or too slow.
-pub(crate) async fn ask(client: &Client, list: &List) -> Result<Answer, CollectError> {
+pub(crate) async fn ask(client: &Client, list: &List) -> Result<ListAnswer, CollectError> {
     let (mut size, mut repeats) = (PageSize::default(), 0);
     loop {
         let request = list.newest(size.limit());

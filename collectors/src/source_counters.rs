@@ -6,7 +6,7 @@ use crate::transport::{Response, TransportError};
 
 /// What came of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum RequestOutcome {
     /// An answer with this HTTP status arrived whole.
     Answered(u16),
     /// No answer came, or only a part of one.
@@ -15,7 +15,7 @@ pub enum Outcome {
     TooLarge,
 }
 
-impl Outcome {
+impl RequestOutcome {
     /// What came of this one.
     pub fn of(sent: &Result<Response, TransportError>) -> Self {
         match sent {
@@ -29,7 +29,7 @@ impl Outcome {
 }
 
 /// Requests by what came of them.
-pub type Outcomes = BTreeMap<Outcome, u64>;
+pub type Outcomes = BTreeMap<RequestOutcome, u64>;
 
 /// Something about an answer that a well-behaved list does not show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,7 +111,7 @@ pub struct SourceCounters {
 
 impl SourceCounters {
     /// Counts a request.
-    pub fn count(&mut self, outcome: Outcome) {
+    pub fn count(&mut self, outcome: RequestOutcome) {
         *self.outcomes.entry(outcome).or_default() += 1;
     }
 

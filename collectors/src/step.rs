@@ -2,7 +2,7 @@
 
 use crate::{
     audit_logs, chat_completions,
-    client::Answer,
+    client::ListAnswer,
     cursor::{Cursor, Direction},
     dedup::PartChange,
     error::{CollectError, CollectErrorKind},
@@ -51,7 +51,7 @@ impl Walk {
         &mut self,
         task: Task,
         before: TimeSlice,
-        answer: Answer,
+        answer: ListAnswer,
         seen: Seen,
         now: i64,
     ) -> Result<Page, CollectError> {

@@ -39,7 +39,7 @@ use crate::{
     telemetry::Telemetry,
 };
 use place::DemoPlace;
-use watch::{Seen, Watch};
+use watch::{Progress, Watch};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -108,7 +108,7 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
     }
 }
 
-fn end(place: &DemoPlace, port: u16, seen: &Seen) -> anyhow::Result<Exit> {
+fn end(place: &DemoPlace, port: u16, seen: &Progress) -> anyhow::Result<Exit> {
     let mut out = format!(
         "issued {} · in the tables {} · missing {} · doubled {}\n",
         grouped(seen.issued),

@@ -98,11 +98,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut found = Vec::with_capacity(files.len());
     for file in &files {
         let path = dir.join(&file.path);
-        found.push((State::of(&path, file)?, path, file));
+        found.push((FileState::of(&path, file)?, path, file));
     }
     let differing: Vec<String> = found
         .iter()
-        .filter(|(state, ..)| *state == State::Differs)
+        .filter(|(state, ..)| *state == FileState::Differs)
         .map(|(_, path, _)| format!("\n  {}", path.display()))
         .collect();
     if !differing.is_empty() && !render.force {
@@ -114,9 +114,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     }
     for (state, path, file) in &found {
         let word = match state {
-            State::Equal => "unchanged",
-            State::Missing => write(path, file, "written")?,
-            State::Differs => write(path, file, "overwritten")?,
+            FileState::Equal => "unchanged",
+            FileState::Missing => write(path, file, "written")?,
+            FileState::Differs => write(path, file, "overwritten")?,
         };
         text::print(&format!("{word:<12}{}\n", path.display()))?;
     }
@@ -125,13 +125,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
 
 /// What stands where a file is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum FileState {
     Missing,
     Equal,
     Differs,
 }
 
-impl State {
+impl FileState {
     fn of(path: &Path, file: &File) -> anyhow::Result<Self> {
         match fs::read(path) {
             Ok(content) if content == file.content.as_bytes() => Ok(Self::Equal),

@@ -22,7 +22,7 @@ use crate::{
         health::Health,
         notify,
         signals::{Stopper, watch_reload, watch_stop_within},
-        supervisor::{Mode, Outcome, Supervisor},
+        supervisor::{Mode, RunOutcome, Supervisor},
     },
     files,
     pipeline::{
@@ -175,7 +175,7 @@ pub async fn collect(
 }
 
 /// The exit that says most: an operator must act, or it failed, or it is done.
-fn exit_after(outcome: &Outcome) -> Exit {
+fn exit_after(outcome: &RunOutcome) -> Exit {
     let rank = |exit: &Exit| match exit {
         Exit::Done => 0,
         Exit::Failed => 1,

@@ -57,7 +57,7 @@ pub struct Supervisor {
     tasks: JoinSet<Ended>,
     /// Whose task it is.
     names: HashMap<Id, String>,
-    outcome: Outcome,
+    outcome: RunOutcome,
     /// Something ended that no route can go on after.
     fatal: bool,
     /// A route has ended for good.
@@ -80,7 +80,7 @@ pub(super) struct Backfill {
 
 /// How it all ended.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// Why routes ended that did not read to their end.
     pub failures: Vec<Failure>,
     /// A route ended by a fault in ccfd.
@@ -116,7 +116,7 @@ impl Supervisor {
             reload: None,
             tasks: JoinSet::new(),
             names: HashMap::new(),
-            outcome: Outcome::default(),
+            outcome: RunOutcome::default(),
             fatal: false,
             ended: false,
         }
@@ -129,7 +129,7 @@ impl Supervisor {
     }
 
     /// Runs the routes until the stop, or to their end with `once`. A stop leaves them a bounded time to end what is in flight.
-    pub async fn run(mut self, mode: Mode, mut orders: Orders, mut stop: Shutdown) -> Outcome {
+    pub async fn run(mut self, mode: Mode, mut orders: Orders, mut stop: Shutdown) -> RunOutcome {
         let deadline = mode.timeout.map(|timeout| Instant::now() + timeout);
         let wanted = self.assembly.wanted(mode.once, mode.accept_change);
         self.start_unless_paused(wanted);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use collectors::{Anomaly, Outcome, Outcomes};
+use collectors::{Anomaly, Outcomes, RequestOutcome};
 
 use super::{
     Metric, MetricsSnapshot,
@@ -243,10 +243,10 @@ fn by<W: Into<Cow<'static, str>>, N>(samples: impl IntoIterator<Item = (W, N)>) 
 }
 
 fn requests(outcomes: &Outcomes) -> Samples<u64> {
-    let word = |outcome: &Outcome| match outcome {
-        Outcome::Answered(status) => Cow::Owned(status.to_string()),
-        Outcome::Unreachable => Cow::Borrowed("unreachable"),
-        Outcome::TooLarge => Cow::Borrowed("too_large"),
+    let word = |outcome: &RequestOutcome| match outcome {
+        RequestOutcome::Answered(status) => Cow::Owned(status.to_string()),
+        RequestOutcome::Unreachable => Cow::Borrowed("unreachable"),
+        RequestOutcome::TooLarge => Cow::Borrowed("too_large"),
     };
     by(outcomes.iter().map(|(outcome, times)| (word(outcome), *times)))
 }

@@ -18,7 +18,7 @@ use super::{
     checkpoint::Checkpoint,
     delivery_log::{Delivered, DeliveryLog},
     doubt::Doubt,
-    flight::{Flight, Place},
+    flight::{Flight, FlightSlot},
     policy::Failure,
     progress::Progress,
     rejects::Rejects,
@@ -52,7 +52,7 @@ pub struct Delivery {
 
 /// A batch that is settled at the sink, with what is not in it kept, and waits for its commit.
 struct Written {
-    place: Place,
+    place: FlightSlot,
     taken: Taken,
     changes: Vec<Change>,
     bytes: usize,
@@ -211,7 +211,7 @@ impl Delivery {
         changes: Vec<Change>,
         delivered: u64,
         last: Option<i64>,
-        place: &mut Place,
+        place: &mut FlightSlot,
         shutdown: &Shutdown,
     ) -> Result<(), Failure> {
         let mut checkpoint = self.checkpoint.clone();

@@ -39,7 +39,7 @@ impl Default for Shared {
 
 /// One of them.
 #[derive(Debug)]
-pub struct Place {
+pub struct FlightSlot {
     shared: Arc<Shared>,
     number: u64,
     is_troubled: bool,
@@ -47,9 +47,9 @@ pub struct Place {
 
 impl Flight {
     /// A batch behind all that were begun so far.
-    pub fn begin(&self) -> Place {
+    pub fn begin(&self) -> FlightSlot {
         let number = self.shared.begun.fetch_add(1, Relaxed) + 1;
-        Place { shared: self.shared.clone(), number, is_troubled: false }
+        FlightSlot { shared: self.shared.clone(), number, is_troubled: false }
     }
 
     /// Whether something that was tried for one of them has failed and was not made good since.
@@ -63,7 +63,7 @@ impl Flight {
     }
 }
 
-impl Place {
+impl FlightSlot {
     fn has_later(&self) -> bool {
         self.shared.begun.load(Relaxed) > self.number
     }
@@ -84,7 +84,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for FlightSlot {
     fn drop(&mut self) {
         if self.is_troubled {
             self.shared.troubled.fetch_sub(1, Relaxed);
@@ -106,14 +106,14 @@ pub struct Trying {
 /// The tries of one batch.
 pub struct Tries<'a> {
     trying: Trying,
-    place: &'a mut Place,
+    place: &'a mut FlightSlot,
     delays: Delays,
     shutdown: Shutdown,
 }
 
 impl Trying {
     /// The first of them is to come.
-    pub fn begin<'a>(&self, place: &'a mut Place, shutdown: &Shutdown) -> Tries<'a> {
+    pub fn begin<'a>(&self, place: &'a mut FlightSlot, shutdown: &Shutdown) -> Tries<'a> {
         Tries { trying: self.clone(), place, delays: Delays::new(), shutdown: shutdown.clone() }
     }
 }

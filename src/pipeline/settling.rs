@@ -10,7 +10,7 @@ use tracing::{Instrument as _, Span};
 use super::{
     counters::Settled,
     doubt::Doubt,
-    flight::Place,
+    flight::FlightSlot,
     policy::Failure,
     rejects::{Reject, Rejects, Side},
     shutdown::Shutdown,
@@ -47,7 +47,7 @@ impl Settling {
         records: Arc<[Record]>,
         unusable: Vec<Unusable>,
         bytes: usize,
-        place: &mut Place,
+        place: &mut FlightSlot,
         span: &Span,
     ) -> Result<Taken, Failure> {
         let mut rejects: Vec<Reject> = unusable.into_iter().map(|one| self.unusable(one)).collect();
@@ -97,7 +97,7 @@ impl Settling {
     }
 
     /// Writes them, until the destination shows that it takes some records, if not these.
-    async fn write(&self, records: &Arc<[Record]>, place: &mut Place) -> Result<Receipt, Failure> {
+    async fn write(&self, records: &Arc<[Record]>, place: &mut FlightSlot) -> Result<Receipt, Failure> {
         loop {
             let receipt = self.writer.write(records.clone(), place, &self.shutdown).await?;
             match self.doubt.look(&receipt) {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use collectors::Record;
 
 use super::{
-    flight::{Place, Trying},
+    flight::{FlightSlot, Trying},
     policy::Failure,
     shutdown::Shutdown,
 };
@@ -48,7 +48,7 @@ impl Writer {
     pub async fn write(
         &self,
         records: Arc<[Record]>,
-        place: &mut Place,
+        place: &mut FlightSlot,
         shutdown: &Shutdown,
     ) -> Result<Receipt, GivenUp> {
         let mut settled = Receipt::default();

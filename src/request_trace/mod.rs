@@ -85,7 +85,7 @@ impl RequestTrace {
         if open.is_some() {
             observe_requests(shared.clone());
         }
-        let keeper = Keeper { shared: shared.clone(), kept, open };
+        let keeper = TraceWriter { shared: shared.clone(), kept, open };
         let failed = |source| TraceError::Io { path: file.unwrap_or(state_dir).to_owned(), source };
         let work = move || {
             keeper.run(&lines);
@@ -165,13 +165,13 @@ impl Open {
 }
 
 /// What the thread has.
-struct Keeper {
+struct TraceWriter {
     shared: Arc<Shared>,
     kept: Kept,
     open: Option<Open>,
 }
 
-impl Keeper {
+impl TraceWriter {
     /// Writes until all traces are removed, or the command ends.
     fn run(mut self, lines: &Receiver<Vec<u8>>) {
         loop {

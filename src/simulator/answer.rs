@@ -12,7 +12,7 @@ use super::{
     list::{Page, Picked},
     messages,
     query::Ask,
-    state::{Seen, Simulator, State},
+    state::{Seen, Simulation, Simulator},
     stored,
     wire::{Endpoint, Refusal, Reply, Request},
     world::List,
@@ -52,7 +52,7 @@ impl Simulator {
     }
 }
 
-impl State {
+impl Simulation {
     fn route(
         &mut self,
         request: &Request,

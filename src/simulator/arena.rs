@@ -4,13 +4,13 @@ const BLOCK_BYTES: usize = 1 << 20;
 
 /// Where one record lies; valid for the arena that gave it.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Slot {
     block: u32,
     start: u32,
     bytes: u32,
 }
 
-impl Place {
+impl Slot {
     pub fn len(self) -> usize {
         self.bytes as usize
     }
@@ -24,7 +24,7 @@ pub(super) struct Arena {
 
 impl Arena {
     /// Copies a record in. A record larger than a block gets a block of its own.
-    pub fn put(&mut self, record: &[u8]) -> Place {
+    pub fn put(&mut self, record: &[u8]) -> Slot {
         let fits = self.blocks.last().is_some_and(|block| block.capacity() - block.len() >= record.len());
         if !fits {
             self.blocks.push(Vec::with_capacity(record.len().max(BLOCK_BYTES)));
@@ -33,10 +33,10 @@ impl Arena {
         let block = &mut self.blocks[index];
         let start = block.len();
         block.extend_from_slice(record);
-        Place { block: index as u32, start: start as u32, bytes: record.len() as u32 }
+        Slot { block: index as u32, start: start as u32, bytes: record.len() as u32 }
     }
 
-    pub fn get(&self, place: Place) -> &[u8] {
+    pub fn get(&self, place: Slot) -> &[u8] {
         let start = place.start as usize;
         &self.blocks[place.block as usize][start..start + place.len()]
     }

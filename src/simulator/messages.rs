@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use super::{envelope, habits::Habit, query, state::State, stored, wire::Refusal, world::Head};
+use super::{envelope, habits::Habit, query, state::Simulation, stored, wire::Refusal, world::Head};
 
 /// One completion in so many is hit by each habit that concerns some of them.
 const ONE_IN: u32 = 5;
 
 /// Answers `GET /v1/chat/completions/{id}/messages`.
-pub(super) fn list(state: &State, id: &str, query: &str, now: i64) -> Result<Bytes, Refusal> {
+pub(super) fn list(state: &Simulation, id: &str, query: &str, now: i64) -> Result<Bytes, Refusal> {
     let number = state.completion(id, now)?;
     let is_hit = number.is_multiple_of(ONE_IN);
     if state.habits.has(Habit::MessagesForbidden) {

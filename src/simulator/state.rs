@@ -27,7 +27,7 @@ const LIVE_MAX: u64 = 100_000;
 #[derive(Clone)]
 pub struct Simulator {
     pub(super) clock: Clock,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<Simulation>>,
 }
 
 /// How many requests were answered, by endpoint and status. A closed connection counts with the status that it
@@ -43,7 +43,7 @@ pub struct Seen {
     pub status: u16,
 }
 
-pub(super) struct State {
+pub(super) struct Simulation {
     pub options: Options,
     pub habits: Habits,
     pub world: World,
@@ -81,7 +81,7 @@ impl Simulator {
             given::load(&mut world, index + 1, input)?;
         }
         let live = Live { per_second: options.live_per_second, since: now, made: 0 };
-        let mut state = State {
+        let mut state = Simulation {
             habits: options.habits,
             world,
             generator: Generator::new(options.seed),
@@ -104,7 +104,7 @@ impl Simulator {
 
     /// The state, with everything in it that has happened by now. A panic elsewhere leaves it usable: no change
     /// of it has steps that could be seen half done.
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, Simulation> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.advance(self.clock.now());
         state
@@ -117,7 +117,7 @@ impl fmt::Debug for Simulator {
     }
 }
 
-impl State {
+impl Simulation {
     fn generate(&mut self, list: List, count: u64, from: i64, to: i64) {
         let crowded = self.habits.has(Habit::Crowded);
         let mut rng = StdRng::seed_from_u64(self.options.seed);

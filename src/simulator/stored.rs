@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use super::{
-    state::State,
+    state::Simulation,
     wire::{Refusal, Request},
     world::List,
 };
@@ -28,7 +28,12 @@ struct Present<'a> {
 }
 
 /// Answers `/v1/chat/completions/{id}`.
-pub(super) fn answer(state: &mut State, request: &Request, id: &str, now: i64) -> Result<Bytes, Refusal> {
+pub(super) fn answer(
+    state: &mut Simulation,
+    request: &Request,
+    id: &str,
+    now: i64,
+) -> Result<Bytes, Refusal> {
     let number = state.completion(id, now)?;
     match request.method.as_str() {
         "GET" => {}
@@ -52,7 +57,7 @@ pub(super) fn not_allowed(methods: &str) -> Refusal {
     Refusal::new(405, Some("method_not_supported"), message)
 }
 
-impl State {
+impl Simulation {
     /// The number of a completion that can be seen now.
     pub(super) fn completion(&self, id: &str, now: i64) -> Result<u32, Refusal> {
         let visible = self.world.find(id).filter(|number| {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::arena::{Arena, Place};
+use super::arena::{Arena, Slot};
 
 /// One of the two lists that the API offers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -52,7 +52,7 @@ impl Head {
 pub(super) struct Entry {
     pub second: i64,
     pub visible_at: i64,
-    pub place: Place,
+    pub place: Slot,
     pub list: List,
     pub deleted: bool,
 }

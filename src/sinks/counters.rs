@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use collectors::{Outcome, Outcomes, Response, TransportError};
+use collectors::{Outcomes, RequestOutcome, Response, TransportError};
 
 /// The counters of a sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl SinkCounter {
 
     /// Counts a request.
     pub fn request(&self, sent: &Result<Response, TransportError>) {
-        *self.held().requests.entry(Outcome::of(sent)).or_default() += 1;
+        *self.held().requests.entry(RequestOutcome::of(sent)).or_default() += 1;
     }
 
     /// Counts a token that was asked for.

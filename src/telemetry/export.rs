@@ -112,22 +112,22 @@ impl Telemetry {
 }
 
 fn traces(settings: &TelemetrySettings) -> Result<Option<SdkTracerProvider>, Box<dyn Error>> {
-    let Some(place) = Place::of("TRACES", "v1/traces", settings) else { return Ok(None) };
+    let Some(place) = Endpoint::of("TRACES", "v1/traces", settings) else { return Ok(None) };
     let exporter = SpanExporter::builder().with_http();
     let exporter = match place {
-        Place::Variables => exporter.build()?,
-        Place::Url(url) => exporter.with_endpoint(url).build()?,
+        Endpoint::Variables => exporter.build()?,
+        Endpoint::Url(url) => exporter.with_endpoint(url).build()?,
     };
     let batches = BatchSpanProcessor::builder(Reported::new(exporter, "traces")).build();
     Ok(Some(SdkTracerProvider::builder().with_span_processor(batches).with_resource(resource()).build()))
 }
 
 fn metrics(settings: &TelemetrySettings) -> Result<Option<SdkMeterProvider>, Box<dyn Error>> {
-    let Some(place) = Place::of("METRICS", "v1/metrics", settings) else { return Ok(None) };
+    let Some(place) = Endpoint::of("METRICS", "v1/metrics", settings) else { return Ok(None) };
     let exporter = MetricExporter::builder().with_http();
     let exporter = match place {
-        Place::Variables => exporter.build()?,
-        Place::Url(url) => exporter.with_endpoint(url).build()?,
+        Endpoint::Variables => exporter.build()?,
+        Endpoint::Url(url) => exporter.with_endpoint(url).build()?,
     };
     let reader = PeriodicReader::builder(Reported::new(exporter, "metrics")).build();
     let boundless = |_: &Instrument| Stream::builder().with_cardinality_limit(SERIES_MAX).build().ok();
@@ -136,14 +136,14 @@ fn metrics(settings: &TelemetrySettings) -> Result<Option<SdkMeterProvider>, Box
 }
 
 /// Where one signal goes.
-enum Place {
+enum Endpoint {
     /// Where OpenTelemetry's own variables say; its library reads them.
     Variables,
     /// Here.
     Url(String),
 }
 
-impl Place {
+impl Endpoint {
     /// `None` when nobody asked for the signal.
     fn of(signal: &str, path: &str, settings: &TelemetrySettings) -> Option<Self> {
         if variable(&format!("OTEL_{signal}_EXPORTER")).is_some_and(|exporter| exporter == "none") {

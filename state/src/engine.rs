@@ -35,7 +35,7 @@ const RETRY: Duration = Duration::from_millis(20);
 
 /// Why sled did not do what it was told.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum EngineFault {
     /// sled's own lock is held, and was for all of this time.
     Locked { waited: Duration },
     /// The file system has no locks.
@@ -58,7 +58,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Opens the sled in `dir`, which must exist; blocks the thread while one that was closed there is ending.
-    pub(crate) fn open(dir: &Path) -> Result<Self, Fault> {
+    pub(crate) fn open(dir: &Path) -> Result<Self, EngineFault> {
         let removed = remove_torn_snapshots(dir)?;
         if removed > 0 {
             tracing::debug!(removed, "removed snapshots torn by a kill");
@@ -73,12 +73,15 @@ impl Engine {
     }
 
     /// The value of `key`.
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineFault> {
         Ok(self.db.get(key)?.map(|value| value.to_vec()))
     }
 
     /// All entries whose key starts with `prefix`, in key order.
-    pub(crate) fn scan(&self, prefix: &[u8]) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), Fault>> {
+    pub(crate) fn scan(
+        &self,
+        prefix: &[u8],
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), EngineFault>> {
         self.db.scan_prefix(prefix).map(|entry| {
             let (key, value) = entry?;
             Ok((key.to_vec(), value.to_vec()))
@@ -86,7 +89,7 @@ impl Engine {
     }
 
     /// Writes all values, or removes where there is none, in one step; they are durable when this returns.
-    pub(crate) fn write(&mut self, changes: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<(), Fault> {
+    pub(crate) fn write(&mut self, changes: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<(), EngineFault> {
         let mut batch = Batch::default();
         for (key, value) in changes {
             match value {
@@ -103,14 +106,14 @@ impl Engine {
         self.sync()
     }
 
-    fn sync(&mut self) -> Result<(), Fault> {
+    fn sync(&mut self) -> Result<(), EngineFault> {
         self.db.flush()?;
         self.sync_blobs()?;
-        self.log.sync_data().map_err(Fault::Io)
+        self.log.sync_data().map_err(EngineFault::Io)
     }
 
     /// sled moves large pages to files below `blobs/` and never syncs those.
-    fn sync_blobs(&mut self) -> Result<(), Fault> {
+    fn sync_blobs(&mut self) -> Result<(), EngineFault> {
         let dir = self.dir.join("blobs");
         let present: HashSet<OsString> =
             fs::read_dir(&dir)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
@@ -131,7 +134,7 @@ impl Engine {
     }
 }
 
-fn open_sled(dir: &Path) -> Result<Db, Fault> {
+fn open_sled(dir: &Path) -> Result<Db, EngineFault> {
     let config = sled::Config::new()
         .path(dir)
         .mode(Mode::LowSpace)
@@ -144,11 +147,11 @@ fn open_sled(dir: &Path) -> Result<Db, Fault> {
             Err(sled::Error::Io(error)) if is_locked(&error) => {
                 let waited = start.elapsed();
                 if waited >= ENDING {
-                    return Err(Fault::Locked { waited });
+                    return Err(EngineFault::Locked { waited });
                 }
                 thread::sleep(RETRY);
             }
-            Err(sled::Error::Io(error)) if is_without_locks(&error) => return Err(Fault::NoLocks),
+            Err(sled::Error::Io(error)) if is_without_locks(&error) => return Err(EngineFault::NoLocks),
             ended => return Ok(ended?),
         }
     }
@@ -165,7 +168,7 @@ fn is_without_locks(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Other && error.to_string().contains("could not acquire lock")
 }
 
-impl From<sled::Error> for Fault {
+impl From<sled::Error> for EngineFault {
     fn from(error: sled::Error) -> Self {
         match error {
             sled::Error::Io(error) => error.into(),
@@ -177,7 +180,7 @@ impl From<sled::Error> for Fault {
     }
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for EngineFault {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind as Kind;
         match error.kind() {

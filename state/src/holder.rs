@@ -28,7 +28,7 @@ struct Holder {
 
 /// The lock, held until it is dropped.
 #[derive(Debug)]
-pub struct Held {
+pub struct LockGuard {
     file: File,
 }
 
@@ -41,7 +41,7 @@ pub enum NotHeld {
     Failed(io::Error),
 }
 
-impl Held {
+impl LockGuard {
     /// Locks the file at a path, made if missing, and says in it who has it; waits at most `wait` for another process,
     /// and blocks the thread.
     pub fn at(path: &Path, command: &str, wait: Duration) -> Result<Self, NotHeld> {
@@ -86,7 +86,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for LockGuard {
     fn drop(&mut self) {
         // Best effort: the kernel releases the lock whatever the file says.
         let _ = self.file.set_len(0);

@@ -4,7 +4,7 @@
 
 use crate::{
     StateError,
-    engine::{Engine, Fault},
+    engine::{Engine, EngineFault},
     envelope::{self, Head},
     sidecar::Heads,
 };
@@ -68,15 +68,15 @@ pub(crate) fn verify(engine: &Engine) -> Result<Verified, Trouble> {
 
 /// Removes the head of `name`, which removes the checkpoint, and then its parts, a few at a time. A kill in
 /// between leaves parts without a head, which the next open clears away.
-pub(crate) fn remove(engine: &mut Engine, name: &str) -> Result<(), Fault> {
+pub(crate) fn remove(engine: &mut Engine, name: &str) -> Result<(), EngineFault> {
     engine.write(vec![(head_key(name), None)])?;
     let parts: Vec<_> =
-        engine.scan(&parts_prefix(name)).map(|part| Ok(part?.0)).collect::<Result<_, Fault>>()?;
+        engine.scan(&parts_prefix(name)).map(|part| Ok(part?.0)).collect::<Result<_, EngineFault>>()?;
     remove_parts(engine, &parts)
 }
 
 /// Removes parts by their keys in the store.
-pub(crate) fn remove_parts(engine: &mut Engine, keys: &[Vec<u8>]) -> Result<(), Fault> {
+pub(crate) fn remove_parts(engine: &mut Engine, keys: &[Vec<u8>]) -> Result<(), EngineFault> {
     for some in keys.chunks(REMOVED_AT_ONCE) {
         engine.write(some.iter().map(|key| (key.clone(), None)).collect())?;
     }
@@ -101,13 +101,13 @@ fn verify_format(engine: &Engine) -> Result<(), Trouble> {
 #[derive(Debug)]
 pub(crate) enum Trouble {
     /// Told by sled.
-    Engine(Fault),
+    Engine(EngineFault),
     /// Told by the content.
     Content(StateError),
 }
 
-impl From<Fault> for Trouble {
-    fn from(fault: Fault) -> Self {
+impl From<EngineFault> for Trouble {
+    fn from(fault: EngineFault) -> Self {
         Self::Engine(fault)
     }
 }

@@ -26,6 +26,6 @@ mod worker;
 
 pub use checkpoint::{CursorStore, Part, PartChange, Saved};
 pub use error::StateError;
-pub use holder::{Held, NotHeld};
+pub use holder::{LockGuard, NotHeld};
 pub use open::Recovery;
 pub use store::{Opened, Options, Store};

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     StateError,
-    engine::{self, Engine, Fault},
+    engine::{self, Engine, EngineFault},
     envelope::{self, Head},
     files, holder,
     layout::{self, Trouble, Verified},
@@ -191,11 +191,13 @@ impl Opening<'_> {
         };
         Err(match trouble {
             Trouble::Content(error) => error,
-            Trouble::Engine(Fault::Locked { waited }) => holder::locked(self.dir, waited),
-            Trouble::Engine(Fault::NoLocks) => StateError::NoLocks { path: store.to_owned() },
-            Trouble::Engine(Fault::Damaged(reason)) => StateError::Damaged(reason),
-            Trouble::Engine(Fault::Foreign(reason)) => StateError::Foreign { reason, kept: store.to_owned() },
-            Trouble::Engine(Fault::Io(source)) => {
+            Trouble::Engine(EngineFault::Locked { waited }) => holder::locked(self.dir, waited),
+            Trouble::Engine(EngineFault::NoLocks) => StateError::NoLocks { path: store.to_owned() },
+            Trouble::Engine(EngineFault::Damaged(reason)) => StateError::Damaged(reason),
+            Trouble::Engine(EngineFault::Foreign(reason)) => {
+                StateError::Foreign { reason, kept: store.to_owned() }
+            }
+            Trouble::Engine(EngineFault::Io(source)) => {
                 StateError::Io { what: store.display().to_string(), source }
             }
         })

@@ -18,9 +18,9 @@ use tokio::{
 
 use crate::{
     CursorStore, Recovery, StateError,
-    engine::{Engine, Fault},
+    engine::{Engine, EngineFault},
     files,
-    holder::Held,
+    holder::LockGuard,
     open::{self, Sound},
     sidecar::{self, Heads},
     worker::Worker,
@@ -78,7 +78,7 @@ pub(crate) struct Shared {
     /// A copy waits for its time.
     copy_waits: AtomicBool,
     /// Released when the store and whoever else holds it are gone: the next process must not be let in before sled has ended.
-    held: Mutex<Option<Arc<Held>>>,
+    held: Mutex<Option<Arc<LockGuard>>>,
 }
 
 /// What one operation at a time may use.
@@ -100,7 +100,7 @@ impl Store {
     /// Opens the store in `dir`, creating both if there is nothing yet. Blocks the thread.
     pub fn open(dir: &Path, options: Options) -> Result<Opened, StateError> {
         files::create_dir(dir)?;
-        let held = Held::take(dir, &options.holder, options.lock_wait)?;
+        let held = LockGuard::take(dir, &options.holder, options.lock_wait)?;
         let Sound { engine, heads, recovery } = open::open(dir)?;
         // What was just verified is the best copy there is.
         sidecar::write(dir, &sidecar::document(&heads))?;
@@ -223,7 +223,7 @@ impl Shared {
         self.heads.lock().map_err(|_| broke_before())
     }
 
-    fn lock_held(&self) -> std::sync::MutexGuard<'_, Option<Arc<Held>>> {
+    fn lock_held(&self) -> std::sync::MutexGuard<'_, Option<Arc<LockGuard>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -272,7 +272,7 @@ impl Inner {
     pub(crate) fn with_engine<T>(
         &mut self,
         shared: &Shared,
-        step: impl FnOnce(&mut Engine) -> Result<T, Fault>,
+        step: impl FnOnce(&mut Engine) -> Result<T, EngineFault>,
     ) -> Result<T, StateError> {
         if let State::Down = self.engine {
             let Sound { engine, heads, .. } = open::reopen(&shared.dir)?;
@@ -286,10 +286,10 @@ impl Inner {
         step(engine).map_err(|fault| {
             drop(mem::replace(&mut self.engine, State::Down));
             match fault {
-                Fault::Io(source) => StateError::Io { what: "the checkpoint store".to_owned(), source },
-                Fault::Damaged(reason) | Fault::Foreign(reason) => StateError::Damaged(reason),
-                Fault::NoLocks => StateError::NoLocks { path: shared.dir.clone() },
-                Fault::Locked { .. } => StateError::Damaged("sled lost its lock".to_owned()),
+                EngineFault::Io(source) => StateError::Io { what: "the checkpoint store".to_owned(), source },
+                EngineFault::Damaged(reason) | EngineFault::Foreign(reason) => StateError::Damaged(reason),
+                EngineFault::NoLocks => StateError::NoLocks { path: shared.dir.clone() },
+                EngineFault::Locked { .. } => StateError::Damaged("sled lost its lock".to_owned()),
             }
         })
     }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Bench, HOUR};
 use crate::support::{
     route::{RouteRig, pass, records},
-    sink::{Answer, SpySink},
+    sink::{SinkAnswer, SpySink},
     time::BEGIN,
 };
 
@@ -49,13 +49,13 @@ async fn a_sink_that_never_answers_holds_up_neither_the_route_nor_the_end() {
 #[tokio::test(start_paused = true)]
 async fn rows_wait_for_a_sink_that_is_down_and_each_arrives_once() {
     let bench = Bench::daemon();
-    bench.sink.otherwise(Answer::Fail);
+    bench.sink.otherwise(SinkAnswer::Fail);
     bench.live("acme/local");
     bench.live("other/local");
     pass(10 * HOUR + 60).await;
     assert_eq!(bench.rows().len(), 0);
-    bench.sink.script([Answer::Partly(3)]);
-    bench.sink.otherwise(Answer::Accept);
+    bench.sink.script([SinkAnswer::Partly(3)]);
+    bench.sink.otherwise(SinkAnswer::Accept);
     // Two delays, each up to a minute and a half by chance.
     pass(600).await;
     assert_eq!(bench.rows().len(), 2 * 11);
@@ -65,10 +65,10 @@ async fn rows_wait_for_a_sink_that_is_down_and_each_arrives_once() {
 #[tokio::test(start_paused = true)]
 async fn of_a_sink_that_is_down_for_long_the_newest_rows_of_two_days_are_kept() {
     let bench = Bench::daemon();
-    bench.sink.otherwise(Answer::DiskFull);
+    bench.sink.otherwise(SinkAnswer::DiskFull);
     bench.live("acme/local");
     pass(100 * HOUR + 1).await;
-    bench.sink.otherwise(Answer::Accept);
+    bench.sink.otherwise(SinkAnswer::Accept);
     pass(600).await;
     let rows = bench.rows();
     assert_eq!(rows.len(), 48);
@@ -79,7 +79,7 @@ async fn of_a_sink_that_is_down_for_long_the_newest_rows_of_two_days_are_kept() 
 #[tokio::test(start_paused = true)]
 async fn a_row_that_the_sink_refuses_goes_and_the_others_arrive() {
     let bench = Bench::daemon();
-    bench.sink.script([Answer::Refuse(0)]);
+    bench.sink.script([SinkAnswer::Refuse(0)]);
     bench.live("acme/local");
     bench.live("other/local");
     pass(60).await;

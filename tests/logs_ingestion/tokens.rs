@@ -5,7 +5,7 @@ use ccfd::sinks::{
     counters::{SinkCounters, TokenCounters},
     remote::{RemoteErrorKind, Service},
 };
-use collectors::Outcome;
+use collectors::RequestOutcome;
 use futures::future::join_all;
 
 use super::{Rig, failure};
@@ -188,7 +188,11 @@ async fn requests_and_tokens_are_counted_by_what_came_of_them() {
     rig.sink.write(rig.events(["a"])).await.unwrap_err();
     rig.sink_is_warm().await;
     let SinkCounters { requests, tokens } = rig.sink.counters();
-    let wanted = [(Outcome::Answered(204), 1), (Outcome::Answered(401), 1), (Outcome::Unreachable, 1)];
+    let wanted = [
+        (RequestOutcome::Answered(204), 1),
+        (RequestOutcome::Answered(401), 1),
+        (RequestOutcome::Unreachable, 1),
+    ];
     assert_eq!(requests.into_iter().collect::<Vec<_>>(), wanted);
     assert_eq!(tokens, Some(TokenCounters { issued: 2, failed: 1 }));
 }

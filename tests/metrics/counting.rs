@@ -7,11 +7,11 @@ use ccfd::{
     },
     simulator::{Fault, List, NewRecord},
 };
-use collectors::Outcome;
+use collectors::RequestOutcome;
 
 use crate::support::{
     route::{Mishap, RouteRig, pass, records},
-    sink::Answer,
+    sink::SinkAnswer,
     time::BEGIN,
 };
 
@@ -32,7 +32,7 @@ fn unusable(note: &str) -> NewRecord {
 async fn of_what_is_fetched_each_record_is_counted_where_it_went() {
     let rig = rig(500);
     rig.simulator.add(vec![unusable("one"), unusable("two")]);
-    rig.sink.script([Answer::Partly(10), Answer::Refuse(7)]);
+    rig.sink.script([SinkAnswer::Partly(10), SinkAnswer::Refuse(7)]);
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let counters = counters(&rig);
     assert_eq!((counters.fetched, counters.delivered, counters.already_there), (502, 499, 0));
@@ -56,8 +56,8 @@ async fn every_request_is_counted_by_what_came_of_it() {
     let running = rig.start();
     assert!(matches!(running.end().await, Ended::ReadAll));
     let outcomes = counters(&rig).source.outcomes;
-    assert_eq!(outcomes.get(&Outcome::Answered(503)), Some(&1));
-    assert_eq!(outcomes.get(&Outcome::Unreachable), Some(&1));
+    assert_eq!(outcomes.get(&RequestOutcome::Answered(503)), Some(&1));
+    assert_eq!(outcomes.get(&RequestOutcome::Unreachable), Some(&1));
     assert_eq!(outcomes.values().sum::<u64>(), rig.wire.sent() as u64);
     assert_eq!(counters(&rig).retries.get(&(Stage::Reading, "overloaded")), Some(&1));
 }
@@ -65,7 +65,7 @@ async fn every_request_is_counted_by_what_came_of_it() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_write_counts_each_try_that_is_repeated() {
     let rig = rig(300);
-    rig.sink.script([Answer::Fail, Answer::Fail, Answer::Fail]);
+    rig.sink.script([SinkAnswer::Fail, SinkAnswer::Fail, SinkAnswer::Fail]);
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let counters = counters(&rig);
     assert_eq!(counters.retries, BTreeMap::from([((Stage::Writing, "io"), 3)]));
@@ -75,14 +75,14 @@ async fn a_refused_write_counts_each_try_that_is_repeated() {
 #[tokio::test(start_paused = true)]
 async fn a_park_counts_once_however_long_it_lasts_and_again_after_it_was_mended() {
     let rig = rig(300).for_ever();
-    rig.sink.otherwise(Answer::DiskFull);
+    rig.sink.otherwise(SinkAnswer::DiskFull);
     let running = rig.start();
     pass(4 * PARKED_RETRY.as_secs()).await;
     assert_eq!(counters(&rig).parks[Stage::Writing as usize], 1);
-    rig.sink.otherwise(Answer::Accept);
+    rig.sink.otherwise(SinkAnswer::Accept);
     pass(PARKED_RETRY.as_secs()).await;
     assert_eq!(rig.progress.status().state, RouteState::Live);
-    rig.sink.otherwise(Answer::DiskFull);
+    rig.sink.otherwise(SinkAnswer::DiskFull);
     rig.simulator.push_audit(rig.world.now(), rig.world.now());
     pass(2 * PARKED_RETRY.as_secs()).await;
     assert_eq!(counters(&rig).parks, [0, 2]);

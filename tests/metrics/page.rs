@@ -11,7 +11,7 @@ use ccfd::{
     },
     sinks::counters::{SinkCounters, TokenCounters},
 };
-use collectors::{Anomaly, Outcome};
+use collectors::{Anomaly, RequestOutcome};
 use tempfile::TempDir;
 
 use crate::support::promtool::Promtool;
@@ -33,8 +33,8 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
     };
     let progress = Progress::new(status, Arc::default());
     progress.count(|counters| {
-        counters.source.count(Outcome::Answered(200));
-        counters.source.count(Outcome::Unreachable);
+        counters.source.count(RequestOutcome::Answered(200));
+        counters.source.count(RequestOutcome::Unreachable);
         counters.source.note(Anomaly::RepeatedPage);
         counters.fetched = 1_003;
         counters.late.observe(420.0);
@@ -59,7 +59,11 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
 }
 
 fn sink() -> SinkMetrics {
-    let requests = [(Outcome::Answered(204), 12), (Outcome::Answered(429), 1), (Outcome::TooLarge, 1)];
+    let requests = [
+        (RequestOutcome::Answered(204), 12),
+        (RequestOutcome::Answered(429), 1),
+        (RequestOutcome::TooLarge, 1),
+    ];
     let tokens = Some(TokenCounters { issued: 3, failed: 1 });
     SinkMetrics::new("sentinel", "logs_ingestion", SinkCounters { requests: requests.into(), tokens })
 }

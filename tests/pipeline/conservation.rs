@@ -11,7 +11,7 @@ use ccfd::{
 
 use crate::support::{
     route::{RouteRig, records},
-    sink::Answer,
+    sink::SinkAnswer,
 };
 
 /// Runs as a daemon does, with records that come late, stops in between, and a destination that has bad moments.
@@ -33,7 +33,7 @@ async fn conserves(list: List, seed: u64) {
                 List::Completions => rig.simulator.push_completion(now - i64::from(number), visible_at),
             };
         }
-        rig.sink.script([Answer::Fail, Answer::Accept, Answer::Slow(Duration::from_secs(3))]);
+        rig.sink.script([SinkAnswer::Fail, SinkAnswer::Accept, SinkAnswer::Slow(Duration::from_secs(3))]);
         let running = rig.start();
         tokio::time::sleep(Duration::from_secs(40 + 31 * (round + seed) % 170)).await;
         assert!(matches!(running.stop().await, Ended::Stopped));

@@ -21,7 +21,7 @@ use collectors::{IdHash, Record};
 
 use crate::support::{
     route::{RouteRig, Running, START, pass, records},
-    sink::{Answer, SpySink},
+    sink::{SinkAnswer, SpySink},
     time::BEGIN,
 };
 
@@ -48,8 +48,8 @@ async fn as_many_writes_are_under_way_as_the_sink_allows() {
 async fn a_write_that_ends_before_an_earlier_one_is_not_committed_before_it() {
     let mut rig = rig(2_000);
     rig.sink.allow_writes(4);
-    let slow = Answer::Slow(Duration::from_secs(600));
-    rig.sink.script([Answer::Accept, slow]);
+    let slow = SinkAnswer::Slow(Duration::from_secs(600));
+    rig.sink.script([SinkAnswer::Accept, slow]);
     let running = rig.start();
     pass(120).await;
     let first = rig.sink.seen().writes[0].0.len() as u64;
@@ -65,9 +65,9 @@ async fn deaths_with_several_writes_under_way_lose_nothing() {
     for place in 0..6 {
         let mut rig = rig(1_500);
         rig.sink.allow_writes(4);
-        let slow = Answer::Slow(Duration::from_millis(700));
+        let slow = SinkAnswer::Slow(Duration::from_millis(700));
         rig.sink.otherwise(slow);
-        rig.sink.script([vec![slow; place], vec![Answer::Die]].concat());
+        rig.sink.script([vec![slow; place], vec![SinkAnswer::Die]].concat());
         rig.run_through_a_death().await;
     }
 }
@@ -76,7 +76,12 @@ async fn deaths_with_several_writes_under_way_lose_nothing() {
 async fn only_what_is_not_settled_is_written_again() {
     for taken in [0, 1, 50, 99] {
         let rig = rig(500);
-        rig.sink.script([Answer::Accept, Answer::Partly(taken), Answer::Partly(0), Answer::Fail]);
+        rig.sink.script([
+            SinkAnswer::Accept,
+            SinkAnswer::Partly(taken),
+            SinkAnswer::Partly(0),
+            SinkAnswer::Fail,
+        ]);
         assert!(matches!(rig.run().await, Ended::ReadAll));
         rig.assert_conserved();
     }
@@ -85,7 +90,7 @@ async fn only_what_is_not_settled_is_written_again() {
 #[tokio::test(start_paused = true)]
 async fn a_row_that_is_refused_after_a_part_was_settled_is_kept_by_its_own_name() {
     let rig = rig(300);
-    rig.sink.script([Answer::Partly(10), Answer::Refuse(3)]);
+    rig.sink.script([SinkAnswer::Partly(10), SinkAnswer::Refuse(3)]);
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let missing: Vec<String> = {
         let rows = rig.sink.seen().rows;
@@ -110,7 +115,7 @@ async fn parks_and_heals(rig: &RouteRig, running: Running) {
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_is_partly_settled_waits_for_the_person_and_doubles_nothing() {
     let rig = rig(500).for_ever();
-    rig.sink.script([Answer::PartlyFull(40), Answer::DiskFull, Answer::DiskFull]);
+    rig.sink.script([SinkAnswer::PartlyFull(40), SinkAnswer::DiskFull, SinkAnswer::DiskFull]);
     let running = rig.start();
     parks_and_heals(&rig, running).await;
 }
@@ -133,7 +138,13 @@ async fn a_field_that_no_column_holds_is_counted_whatever_the_sink_looks_at() {
 async fn a_batch_that_waits_for_a_person_costs_those_behind_it_nothing() {
     let rig = rig(2_000).for_ever();
     rig.sink.allow_writes(4);
-    rig.sink.script([Answer::Accept, Answer::DiskFull, Answer::Accept, Answer::DiskFull, Answer::Accept]);
+    rig.sink.script([
+        SinkAnswer::Accept,
+        SinkAnswer::DiskFull,
+        SinkAnswer::Accept,
+        SinkAnswer::DiskFull,
+        SinkAnswer::Accept,
+    ]);
     rig.sink.hold();
     let running = rig.start();
     pass(10).await;
@@ -146,7 +157,7 @@ async fn a_batch_that_waits_for_a_person_costs_those_behind_it_nothing() {
 async fn no_batch_is_begun_behind_one_that_was_given_up_while_an_earlier_one_was_on_its_way() {
     let rig = rig(0).for_ever();
     rig.sink.allow_writes(4);
-    rig.sink.script([Answer::Slow(Duration::from_secs(600)), Answer::DiskFull]);
+    rig.sink.script([SinkAnswer::Slow(Duration::from_secs(600)), SinkAnswer::DiskFull]);
     let running = rig.start();
     // A poll each: one is written slowly, one is given up, one comes too late.
     for _ in 0..3 {
@@ -163,8 +174,8 @@ async fn what_does_not_depend_on_a_batch_that_is_given_up_is_committed() {
     let mut rig = rig(4_000);
     rig.plan = Plan::Past { from: START, to: BEGIN, parallel: 4 };
     rig.sink.allow_writes(4);
-    rig.sink.otherwise(Answer::Slow(Duration::from_secs(5)));
-    rig.sink.script([Answer::DiskFull]);
+    rig.sink.otherwise(SinkAnswer::Slow(Duration::from_secs(5)));
+    rig.sink.script([SinkAnswer::DiskFull]);
     rig.sink.hold();
     let running = rig.start();
     pass(5).await;
@@ -180,7 +191,7 @@ async fn what_does_not_depend_on_a_batch_that_is_given_up_is_committed() {
 #[tokio::test]
 async fn a_batch_that_is_given_up_says_what_of_it_is_settled() {
     let sink = Arc::new(SpySink::new("a"));
-    sink.script([Answer::PartlyFull(3)]);
+    sink.script([SinkAnswer::PartlyFull(3)]);
     let trying = Trying {
         progress: Progress::new(RouteStatus::default(), Arc::default()),
         poll_now: PollNow::default(),

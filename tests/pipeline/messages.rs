@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::support::{
     route::{RouteRig, pass, records},
-    sink::Answer,
+    sink::SinkAnswer,
     time::BEGIN,
     wire::PROJECT_KEY,
 };
@@ -258,7 +258,7 @@ async fn a_record_that_has_such_a_field_already_is_passed_on_as_it_came() {
 #[tokio::test(start_paused = true)]
 async fn what_a_sink_refuses_is_kept_with_its_messages() {
     let rig = rig(3);
-    rig.sink.script([Answer::Refuse(1)]);
+    rig.sink.script([SinkAnswer::Refuse(1)]);
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let kept = std::fs::read_to_string(rig.rejects_dir().join("collector+sink.ndjson")).unwrap();
     assert!(kept.contains("ccfd_messages") && kept.contains("Answer briefly"), "{kept}");

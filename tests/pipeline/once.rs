@@ -10,7 +10,7 @@ use collectors::{IdHash, TenantWalk};
 
 use crate::support::{
     route::{RouteRig, START, pass, records},
-    sink::Answer,
+    sink::SinkAnswer,
     time::BEGIN,
 };
 
@@ -62,7 +62,7 @@ async fn a_run_waits_out_what_the_api_asks_it_to_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_a_person_must_help_ends_after_its_pages_were_delivered() {
     let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 3_000)).page_by_page();
-    rig.sink.otherwise(Answer::Slow(Duration::from_secs(1)));
+    rig.sink.otherwise(SinkAnswer::Slow(Duration::from_secs(1)));
     let running = rig.start();
     rig.sink.called.notified().await;
     rig.simulator.script(vec![Fault::status(401, "invalid_api_key", &[]); 3]);

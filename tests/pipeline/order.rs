@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::support::{
     route::{RouteRig, pass, records},
-    sink::{Answer, SpySink},
+    sink::{SinkAnswer, SpySink},
     time::BEGIN,
 };
 
@@ -64,7 +64,7 @@ impl Sink for Auditor {
 async fn nothing_is_committed_before_its_write_is_acknowledged() {
     for list in [List::AuditLogs, List::Completions] {
         let rig = RouteRig::new(list, records(list, 2_000)).page_by_page();
-        rig.sink.script([Answer::Accept, Answer::Fail, Answer::Accept, Answer::DiskFull]);
+        rig.sink.script([SinkAnswer::Accept, SinkAnswer::Fail, SinkAnswer::Accept, SinkAnswer::DiskFull]);
         let auditor = Auditor { sink: rig.sink.clone(), store: rig.store.clone() };
         let (_sender, stop) = ccfd::pipeline::shutdown::shutdown();
         let ended = rig.route_to(Arc::new(auditor)).run(stop.clone()).await;

@@ -17,7 +17,7 @@ use collectors::{CollectErrorKind, IdHash};
 
 use crate::support::{
     route::{RouteRig, Running, pass, records},
-    sink::{Answer, SpySink},
+    sink::{SinkAnswer, SpySink},
     time::BEGIN,
     wire::ADMIN_KEY,
 };
@@ -29,7 +29,7 @@ fn rig(count: u64) -> RouteRig {
 #[tokio::test(start_paused = true)]
 async fn a_parked_route_does_not_hold_up_its_neighbour() {
     let parked = rig(3_000);
-    parked.sink.otherwise(Answer::DiskFull);
+    parked.sink.otherwise(SinkAnswer::DiskFull);
     let mut neighbour = rig(3_000);
     // They share what routes of one process share: the store, and here the API, too.
     neighbour.simulator = parked.simulator.clone();
@@ -51,7 +51,7 @@ async fn a_parked_route_does_not_hold_up_its_neighbour() {
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_parks_and_what_was_fetched_comes_again_once_there_is_room() {
     let rig = rig(2_000).page_by_page();
-    rig.sink.script([vec![Answer::Accept; 4], vec![Answer::DiskFull; 3]].concat());
+    rig.sink.script([vec![SinkAnswer::Accept; 4], vec![SinkAnswer::DiskFull; 3]].concat());
     let running = rig.start();
     pass(60).await;
     let status = rig.progress.status();
@@ -71,7 +71,7 @@ async fn a_full_disk_parks_and_what_was_fetched_comes_again_once_there_is_room()
 #[tokio::test(start_paused = true)]
 async fn a_route_stays_parked_in_the_status_until_a_write_went_well() {
     let rig = rig(500);
-    rig.sink.otherwise(Answer::DiskFull);
+    rig.sink.otherwise(SinkAnswer::DiskFull);
     let running = rig.start();
     pass(10).await;
     for _ in 0..100 {
@@ -115,12 +115,12 @@ async fn a_key_that_is_replaced_while_the_route_runs_is_taken_up_without_a_resta
 #[tokio::test(start_paused = true)]
 async fn being_parked_is_not_stored() {
     let mut rig = rig(500);
-    rig.sink.otherwise(Answer::DiskFull);
+    rig.sink.otherwise(SinkAnswer::DiskFull);
     let running = rig.start();
     pass(10).await;
     assert_eq!(rig.progress.status().state, RouteState::Parked);
     running.stop().await;
-    rig.sink.otherwise(Answer::Accept);
+    rig.sink.otherwise(SinkAnswer::Accept);
     rig.restart().await;
     let running = rig.start();
     pass(10).await;
@@ -133,14 +133,14 @@ async fn the_look_back_of_the_first_start_holds_however_long_nothing_can_be_writ
     let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 0));
     let old = rig.simulator.push_audit(BEGIN - 3_000, BEGIN - 3_000);
     rig.plan = Plan::Follow { begin: Begin::LookBack(3_600), once: false };
-    rig.sink.otherwise(Answer::DiskFull);
+    rig.sink.otherwise(SinkAnswer::DiskFull);
     for _ in 0..3 {
         let running = rig.start();
         pass(7_200).await;
         assert!(matches!(running.stop().await, Ended::Stopped));
         rig.restart().await;
     }
-    rig.sink.otherwise(Answer::Accept);
+    rig.sink.otherwise(SinkAnswer::Accept);
     let running = rig.start();
     pass(60).await;
     running.stop().await;
@@ -207,7 +207,7 @@ fn another_cause_is_told_although_the_advice_is_the_same() {
 #[tokio::test(start_paused = true)]
 async fn a_destination_that_refuses_all_of_small_batches_parks_the_route_and_fills_no_rejects() {
     let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 12)).for_ever();
-    rig.sink.otherwise(Answer::RefuseAll);
+    rig.sink.otherwise(SinkAnswer::RefuseAll);
     let running = rig.start();
     pass(600).await;
     let status = rig.progress.status();
@@ -215,7 +215,7 @@ async fn a_destination_that_refuses_all_of_small_batches_parks_the_route_and_fil
     assert!(status.error.is_some_and(|error| error.reason == "refuses_all"));
     assert_eq!(rig.checkpoint().await.expect("a checkpoint").delivered, 0);
     assert!(!rig.rejects_dir().join("collector+sink.ndjson").exists());
-    rig.sink.otherwise(Answer::Accept);
+    rig.sink.otherwise(SinkAnswer::Accept);
     pass(600).await;
     running.stop().await;
     rig.assert_conserved();

@@ -10,7 +10,7 @@ use ccfd::{
 
 use crate::support::{
     route::{RouteRig, pass, records},
-    sink::Answer,
+    sink::SinkAnswer,
     time::BEGIN,
 };
 
@@ -37,7 +37,7 @@ fn rejects_file(rig: &RouteRig) -> std::path::PathBuf {
 async fn refused_rows_and_unusable_records_are_kept_and_their_neighbours_delivered() {
     let rig = rig(500);
     rig.simulator.add(vec![unusable("one"), unusable("two")]);
-    rig.sink.script([Answer::Refuse(7)]);
+    rig.sink.script([SinkAnswer::Refuse(7)]);
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let lines = kept(&rig);
     let of = |side: &str| lines.iter().filter(|line| line.contains(side)).count();
@@ -60,7 +60,7 @@ async fn a_page_of_unusable_records_alone_is_kept_and_passed() {
 async fn rejects_that_cannot_be_kept_hold_up_the_commit() {
     let rig = rig(300);
     rig.simulator.add(vec![unusable("one")]);
-    rig.sink.script([Answer::Refuse(0)]);
+    rig.sink.script([SinkAnswer::Refuse(0)]);
     let running = RouteRig::start(&rig);
     // Nothing can be written where a directory stands.
     fs::create_dir_all(rejects_file(&rig)).unwrap();
@@ -99,7 +99,7 @@ async fn full_rejects_park_the_route_before_it_writes_and_emptying_them_heals_it
 async fn what_a_write_would_refuse_has_room_before_it_is_written() {
     let mut rig = rig(300).for_ever();
     rig.rejects_max = 6 << 10;
-    rig.sink.otherwise(Answer::Refuse(0));
+    rig.sink.otherwise(SinkAnswer::Refuse(0));
     fs::create_dir_all(rig.rejects_dir()).unwrap();
     fs::write(rejects_file(&rig), "x".repeat((6 << 10) - 100) + "\n").unwrap();
     let running = rig.start();
@@ -117,7 +117,7 @@ async fn what_a_write_would_refuse_has_room_before_it_is_written() {
 async fn rejects_that_cannot_be_kept_after_a_write_write_nothing_twice() {
     let rig = rig(1_000).page_by_page();
     rig.sink.allow_writes(3);
-    rig.sink.otherwise(Answer::Refuse(0));
+    rig.sink.otherwise(SinkAnswer::Refuse(0));
     rig.sink.hold();
     let running = rig.start();
     pass(20).await;
@@ -138,7 +138,7 @@ async fn rejects_that_cannot_be_kept_after_a_write_write_nothing_twice() {
 async fn what_is_delivered_cut_fills_no_rejects_however_much_it_is() {
     let mut rig = rig(2_000).page_by_page();
     (rig.rejects_max, rig.cut_max) = (1 << 10, 64 << 10);
-    rig.sink.otherwise(Answer::Cut);
+    rig.sink.otherwise(SinkAnswer::Cut);
     assert!(matches!(rig.run().await, Ended::ReadAll));
     rig.assert_conserved();
     assert!(!rejects_file(&rig).exists());
@@ -154,7 +154,7 @@ async fn what_is_delivered_cut_fills_no_rejects_however_much_it_is() {
 async fn small_rejects_that_are_full_are_written_beyond_their_bound_and_no_restart_delivers_anything_twice() {
     let mut rig = rig(1_000).page_by_page();
     rig.rejects_max = 1 << 10;
-    rig.sink.otherwise(Answer::Refuse(0));
+    rig.sink.otherwise(SinkAnswer::Refuse(0));
     for _ in 0..3 {
         assert!(matches!(rig.run().await, Ended::Failed(_)), "no room before the next write");
         let (seen, kept) = (rig.sink.seen(), kept(&rig));

@@ -15,7 +15,7 @@ use ccfd::{
 
 use crate::support::{
     route::{Mishap, RouteRig, Running, pass, records},
-    sink::Answer,
+    sink::SinkAnswer,
 };
 
 #[tokio::test(start_paused = true)]
@@ -24,7 +24,7 @@ async fn a_route_finishes_although_every_third_request_fails_and_writes_are_slow
         let rig = RouteRig::new(list, records(list, 3_000))
             .page_by_page()
             .with_mishaps(|number| (number % 3 == 2).then_some(Mishap::Lost));
-        rig.sink.otherwise(Answer::Slow(Duration::from_millis(50)));
+        rig.sink.otherwise(SinkAnswer::Slow(Duration::from_millis(50)));
         assert!(matches!(rig.run().await, Ended::ReadAll));
         rig.assert_conserved();
     }
@@ -37,7 +37,7 @@ async fn a_failing_write_repeats_the_same_batch_and_keeps_what_was_fetched_ahead
     let undisturbed = rig.wire.sent();
 
     let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 2_000)).page_by_page();
-    rig.sink.script([vec![Answer::Accept; 3], vec![Answer::Fail; 5]].concat());
+    rig.sink.script([vec![SinkAnswer::Accept; 3], vec![SinkAnswer::Fail; 5]].concat());
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let writes = rig.sink.seen().writes;
     assert!(writes[3..9].iter().all(|(ids, _)| *ids == writes[3].0), "the same batch each time");
@@ -48,7 +48,7 @@ async fn a_failing_write_repeats_the_same_batch_and_keeps_what_was_fetched_ahead
 #[tokio::test(start_paused = true)]
 async fn a_failing_destination_is_shown_although_reading_goes_on() {
     let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 2_000)).for_ever().page_by_page();
-    rig.sink.otherwise(Answer::Fail);
+    rig.sink.otherwise(SinkAnswer::Fail);
     let running = rig.start();
     for _ in 0..20 {
         pass(90).await;
@@ -56,7 +56,7 @@ async fn a_failing_destination_is_shown_although_reading_goes_on() {
         assert_eq!(status.state, RouteState::BackingOff);
         assert!(status.error.is_some_and(|error| error.text.contains("memory a")));
     }
-    rig.sink.otherwise(Answer::Accept);
+    rig.sink.otherwise(SinkAnswer::Accept);
     pass(120).await;
     let status = rig.progress.status();
     assert_eq!((status.state, status.error), (RouteState::Live, None));
@@ -70,7 +70,7 @@ async fn a_failing_source_is_shown_although_writing_goes_on() {
         .for_ever()
         .page_by_page()
         .with_mishaps(|number| (number >= 16).then_some(Mishap::Refused));
-    rig.sink.otherwise(Answer::Slow(Duration::from_secs(9)));
+    rig.sink.otherwise(SinkAnswer::Slow(Duration::from_secs(9)));
     let running = rig.start();
     for _ in 0..10 {
         pass(10).await;

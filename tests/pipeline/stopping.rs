@@ -7,14 +7,14 @@ use tokio::time::Instant;
 
 use crate::support::{
     route::{RouteRig, pass, records},
-    sink::Answer,
+    sink::SinkAnswer,
 };
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_at_any_moment_delivers_what_was_fetched_and_doubles_nothing() {
     for list in [List::AuditLogs, List::Completions] {
         let mut rig = RouteRig::new(list, records(list, 3_000)).page_by_page();
-        rig.sink.otherwise(Answer::Slow(Duration::from_millis(30)));
+        rig.sink.otherwise(SinkAnswer::Slow(Duration::from_millis(30)));
         for stop in 0..25 {
             let running = rig.start();
             tokio::time::sleep(Duration::from_millis(17 * stop)).await;
@@ -33,7 +33,7 @@ async fn a_stop_at_any_moment_delivers_what_was_fetched_and_doubles_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_does_not_wait_for_what_fails() {
     let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 1_000)).for_ever();
-    for answer in [Answer::Fail, Answer::DiskFull] {
+    for answer in [SinkAnswer::Fail, SinkAnswer::DiskFull] {
         rig.sink.otherwise(answer);
         let running = rig.start();
         pass(500).await;
@@ -41,7 +41,7 @@ async fn a_stop_does_not_wait_for_what_fails() {
         assert!(matches!(running.stop().await, Ended::Stopped));
         assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
     }
-    rig.sink.otherwise(Answer::Accept);
+    rig.sink.otherwise(SinkAnswer::Accept);
     let running = rig.start();
     pass(60).await;
     running.stop().await;

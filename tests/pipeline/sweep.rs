@@ -13,7 +13,7 @@ use ccfd::{
 
 use crate::support::{
     route::{Mishap, RouteRig, records},
-    sink::Answer,
+    sink::SinkAnswer,
 };
 
 const LISTS: [List; 2] = [List::AuditLogs, List::Completions];
@@ -69,7 +69,7 @@ async fn a_refused_write_is_repeated_and_doubles_nothing() {
     for list in LISTS {
         for place in 0..4 {
             let rig = rig(list);
-            rig.sink.script([vec![Answer::Accept; place], vec![Answer::Fail; 3]].concat());
+            rig.sink.script([vec![SinkAnswer::Accept; place], vec![SinkAnswer::Fail; 3]].concat());
             assert!(matches!(rig.run().await, Ended::ReadAll));
             rig.assert_conserved();
         }
@@ -81,7 +81,7 @@ async fn a_write_whose_answer_is_lost_doubles_its_own_batch_alone() {
     for list in LISTS {
         for place in 0..4 {
             let rig = rig(list);
-            rig.sink.script([vec![Answer::Accept; place], vec![Answer::Lose]].concat());
+            rig.sink.script([vec![SinkAnswer::Accept; place], vec![SinkAnswer::Lose]].concat());
             assert!(matches!(rig.run().await, Ended::ReadAll));
             rig.assert_all_arrived();
             let seen = rig.sink.seen();
@@ -95,7 +95,7 @@ async fn a_death_between_write_and_commit_doubles_that_batch_alone() {
     for list in LISTS {
         for place in 0..4 {
             let mut rig = rig(list);
-            rig.sink.script([vec![Answer::Accept; place], vec![Answer::Die]].concat());
+            rig.sink.script([vec![SinkAnswer::Accept; place], vec![SinkAnswer::Die]].concat());
             rig.run_through_a_death().await;
             let seen = rig.sink.seen();
             assert!(seen.doubled() <= seen.writes[place].0.len(), "{} doubled", seen.doubled());

@@ -17,7 +17,7 @@ use collectors::CollectErrorKind;
 
 use crate::support::{
     route::{RouteRig, pass, records},
-    sink::Answer,
+    sink::SinkAnswer,
     time::BEGIN,
 };
 
@@ -124,7 +124,7 @@ async fn whoever_asks_for_no_delay_is_asked_ever_more_seldom() {
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_asks_for_no_delay_is_asked_ever_more_seldom() {
     let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 100)).for_ever();
-    rig.sink.otherwise(Answer::Throttle(std::time::Duration::ZERO));
+    rig.sink.otherwise(SinkAnswer::Throttle(std::time::Duration::ZERO));
     let running = rig.start();
     pass(600).await;
     let tries = rig.sink.seen().writes.len();

@@ -24,7 +24,7 @@ use tokio::sync::{Notify, watch};
 
 /// How the sink answers one write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum SinkAnswer {
     Accept,
     /// Takes all but the row at this place.
     Refuse(usize),
@@ -52,8 +52,8 @@ pub enum Answer {
 
 pub struct SpySink {
     name: &'static str,
-    script: Mutex<VecDeque<Answer>>,
-    otherwise: Mutex<Answer>,
+    script: Mutex<VecDeque<SinkAnswer>>,
+    otherwise: Mutex<SinkAnswer>,
     held: watch::Sender<bool>,
     writes_in_flight: AtomicUsize,
     pub called: Notify,
@@ -90,7 +90,7 @@ impl SpySink {
         Self {
             name,
             script: Mutex::default(),
-            otherwise: Mutex::new(Answer::Accept),
+            otherwise: Mutex::new(SinkAnswer::Accept),
             held: watch::Sender::new(false),
             writes_in_flight: AtomicUsize::new(1),
             called: Notify::new(),
@@ -100,12 +100,12 @@ impl SpySink {
     }
 
     /// The next answers, in turn.
-    pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
+    pub fn script(&self, answers: impl IntoIterator<Item = SinkAnswer>) {
         self.script.lock().unwrap().extend(answers);
     }
 
     /// The answer when the script is used up.
-    pub fn otherwise(&self, answer: Answer) {
+    pub fn otherwise(&self, answer: SinkAnswer) {
         *self.otherwise.lock().unwrap() = answer;
     }
 
@@ -132,7 +132,7 @@ impl SpySink {
         self.seen.lock().unwrap().clone()
     }
 
-    fn answer(&self) -> Answer {
+    fn answer(&self) -> SinkAnswer {
         let next = self.script.lock().unwrap().pop_front();
         next.unwrap_or(*self.otherwise.lock().unwrap())
     }
@@ -193,37 +193,37 @@ impl Sink for SpySink {
         let answer = self.answer();
         _ = self.held.subscribe().wait_for(|held| !held).await;
         let refused = match answer {
-            Answer::RefuseAll => {
+            SinkAnswer::RefuseAll => {
                 let refused = |index| Refused { index, kind: "refused", reason: "scripted".to_owned() };
                 self.seen.lock().unwrap().writes[place].1 = true;
                 let refused = (0..batch.records.len()).map(refused).collect();
                 return Ok(Receipt { refused, ..Receipt::default() });
             }
-            Answer::Accept | Answer::Cut => None,
-            Answer::Refuse(place) => Some(place),
-            Answer::Slow(time) => {
+            SinkAnswer::Accept | SinkAnswer::Cut => None,
+            SinkAnswer::Refuse(place) => Some(place),
+            SinkAnswer::Slow(time) => {
                 tokio::time::sleep(time).await;
                 None
             }
-            Answer::Fail => return Err(failed().into()),
-            Answer::Throttle(wait) => {
+            SinkAnswer::Fail => return Err(failed().into()),
+            SinkAnswer::Throttle(wait) => {
                 let kind = RemoteErrorKind::Throttled { retry_after: Some(wait) };
                 return Err(SinkError::Remote(kind.of(Service::Elasticsearch)).into());
             }
-            Answer::DiskFull => {
+            SinkAnswer::DiskFull => {
                 let (free, wanted) = (1, 2);
                 return Err(SinkError::DiskFull { path: path(), free, wanted }.into());
             }
-            Answer::Partly(taken) => return Err(self.partial(&batch, taken, failed())),
-            Answer::PartlyFull(taken) => {
+            SinkAnswer::Partly(taken) => return Err(self.partial(&batch, taken, failed())),
+            SinkAnswer::PartlyFull(taken) => {
                 let full = SinkError::DiskFull { path: path(), free: 1, wanted: 2 };
                 return Err(self.partial(&batch, taken, full));
             }
-            Answer::Lose => {
+            SinkAnswer::Lose => {
                 self.write_down(&batch, |_| true);
                 return Err(failed().into());
             }
-            Answer::Die => {
+            SinkAnswer::Die => {
                 self.write_down(&batch, |_| true);
                 self.died.notify_one();
                 return std::future::pending().await;
@@ -237,7 +237,7 @@ impl Sink for SpySink {
             .collect();
         let accepted = (batch.records.len() - refused.len()) as u64;
         let cut = |index| Cut { index, reason: "scripted".to_owned() };
-        let places = if answer == Answer::Cut { 0..batch.records.len() } else { 0..0 };
+        let places = if answer == SinkAnswer::Cut { 0..batch.records.len() } else { 0..0 };
         Ok(Receipt { accepted, refused, cut: places.map(cut).collect(), ..Receipt::default() })
     }
 }

@@ -41,7 +41,7 @@ pub struct Watch<'a> {
 
 /// What was counted at the end.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct Progress {
     /// Records that the lists showed.
     pub issued: u64,
     /// Rows in the tables.
@@ -54,7 +54,7 @@ pub struct Seen {
 
 impl Watch<'_> {
     /// Ends when everything has arrived or cannot any more; `None` when the stop was asked for before.
-    pub async fn run(&self, mut stop: Shutdown) -> anyhow::Result<Option<Seen>> {
+    pub async fn run(&self, mut stop: Shutdown) -> anyhow::Result<Option<Progress>> {
         let display = Display::new();
         let began = Instant::now();
         let mut deadline: Option<Instant> = None;
@@ -94,8 +94,8 @@ impl Watch<'_> {
         visible(List::AuditLogs) + visible(List::Completions)
     }
 
-    fn count(&self) -> Result<Seen, QueryError> {
-        let mut seen = Seen::default();
+    fn count(&self) -> Result<Progress, QueryError> {
+        let mut seen = Progress::default();
         for (list, table) in [(List::AuditLogs, &AUDIT_LOGS), (List::Completions, &CHAT_COMPLETIONS)] {
             let rows = ids(&self.tables, table.name)?;
             let issued = self.simulator.visible(list);

@@ -3,7 +3,7 @@
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt as _, time::Duration};
 
 use anyhow::{Context as _, anyhow};
-use state::{Held, NotHeld};
+use state::{LockGuard, NotHeld};
 
 use crate::{
     config::Config,
@@ -18,7 +18,7 @@ const LOCK: &str = ".retry.lock";
 
 /// The turn of a command, given back when dropped. The kernel gives it back for a process that is killed.
 pub(super) struct Turn {
-    _held: Held,
+    _held: LockGuard,
 }
 
 impl Turn {
@@ -33,7 +33,7 @@ impl Turn {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(rejects);
         made.with_context(|| format!("cannot make {}", rejects.display()))?;
         let path = rejects.join(LOCK);
-        let held = Held::at(&path, command, Duration::ZERO).map_err(|why| match why {
+        let held = LockGuard::at(&path, command, Duration::ZERO).map_err(|why| match why {
             NotHeld::ByOther(holder) => anyhow!("{holder} works on the rejects: wait until it has ended"),
             NotHeld::Failed(error) => anyhow!(error).context(format!("cannot lock {}", path.display())),
         })?;

@@ -29,7 +29,7 @@ use super::{
     policy::{self, Meaning},
     retry::{FetchRetry, Fetching},
 };
-use read::{Read, Reading};
+use read::{MessageRead, Read};
 
 /// Completions whose messages are asked for at the same time: so that the key's rate and not the latency is the bound.
 const AT_ONCE: usize = 8;
@@ -128,7 +128,7 @@ impl Messages {
             return round.iter().map(|_| Ok(Read::Missing(missing))).collect();
         }
         let Self { client, limits, large, requests, .. } = self;
-        let reading = Reading { client, limits: *limits, large, requests };
+        let reading = MessageRead { client, limits: *limits, large, requests };
         join_all(round.iter().map(|one| reading.completion(&one.id))).await
     }
 

@@ -27,7 +27,7 @@ pub(super) enum Read {
 }
 
 /// Asks for messages.
-pub(super) struct Reading<'a> {
+pub(super) struct MessageRead<'a> {
     pub client: &'a Client,
     pub limits: Limits,
     /// Held by the one request whose answer may be as large as the collector allows.
@@ -36,7 +36,7 @@ pub(super) struct Reading<'a> {
     pub requests: &'a AtomicU64,
 }
 
-impl Reading<'_> {
+impl MessageRead<'_> {
     /// Reads the messages of a completion from the first to the last.
     pub(super) async fn completion(&self, id: &str) -> Result<Read, CollectError> {
         let mut json = vec![b'['];

@@ -27,7 +27,7 @@ pub(super) struct Answered {
     /// The rows to be sent again.
     pub(super) left: Vec<usize>,
     /// The gravest reason for that.
-    pub(super) fault: Option<Fault>,
+    pub(super) fault: Option<ItemFault>,
     /// The rows of which the words do not tell whether they are at fault.
     pub(super) doubts: Vec<Doubt>,
     /// Whether the row in front of them, which was sent as their witness, is there.
@@ -44,12 +44,12 @@ pub(super) struct Doubt {
     pub(super) is_final: bool,
     pub(super) reason: String,
     /// What is at fault if it is not the row.
-    pub(super) fault: Fault,
+    pub(super) fault: ItemFault,
 }
 
 /// Why a row is left, the gravest last.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fault {
+pub(super) enum ItemFault {
     /// The node asks to send less.
     Throttled,
     /// The node, or the shard, is not well.
@@ -66,7 +66,7 @@ pub(super) enum Fault {
     Forbidden(String),
 }
 
-impl Fault {
+impl ItemFault {
     /// The failure that a route meets.
     pub(super) fn kind(self, index: &str) -> RemoteErrorKind {
         let place = || format!("index \"{index}\"");
@@ -106,7 +106,7 @@ fn text_or_nothing<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result
 }
 
 #[derive(Deserialize)]
-struct Answer<'a> {
+struct BulkAnswer<'a> {
     #[serde(borrow)]
     items: Vec<&'a RawValue>,
 }
@@ -114,11 +114,11 @@ struct Answer<'a> {
 #[derive(Deserialize)]
 struct Item<'a> {
     #[serde(borrow, alias = "index")]
-    create: Outcome<'a>,
+    create: ItemOutcome<'a>,
 }
 
 #[derive(Deserialize)]
-struct Outcome<'a> {
+struct ItemOutcome<'a> {
     status: u16,
     #[serde(borrow, default, deserialize_with = "text_or_nothing")]
     failure_store: Cow<'a, str>,
@@ -138,7 +138,7 @@ pub(super) fn read(body: &[u8], rows: usize, witness: bool, op_type: OpType) -> 
         return Ok(all_taken);
     }
     // The parser's own text could repeat content.
-    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| {
+    let answer: BulkAnswer<'_> = serde_json::from_slice(body).map_err(|error| {
         format!("not an answer to _bulk (line {}, column {})", error.line(), error.column())
     })?;
     let sent = rows + usize::from(witness);
@@ -177,20 +177,20 @@ impl Answered {
 
     /// Whether less might have passed whole.
     pub(super) fn is_throttled(&self) -> bool {
-        matches!(self.fault, Some(Fault::Throttled | Fault::Silent))
+        matches!(self.fault, Some(ItemFault::Throttled | ItemFault::Silent))
     }
 
     /// The row is to be sent again, for this reason.
-    pub(super) fn leave(&mut self, row: usize, fault: Fault) {
+    pub(super) fn leave(&mut self, row: usize, fault: ItemFault) {
         self.left.push(row);
         self.fault = self.fault.take().max(Some(fault));
     }
 
     fn add(&mut self, row: usize, item: &RawValue, op_type: OpType) {
-        let Ok(Item { create: Outcome { status, failure_store, error: json } }) =
+        let Ok(Item { create: ItemOutcome { status, failure_store, error: json } }) =
             serde_json::from_str(item.get())
         else {
-            return self.leave(row, Fault::Silent);
+            return self.leave(row, ItemFault::Silent);
         };
         let error = json.map(|json| error(json.get())).unwrap_or_default();
         let reason = || format!("{}: {}", error.kind, error.reason);
@@ -270,17 +270,17 @@ fn blame(status: u16, error: &Error<'_>) -> Blame {
 }
 
 /// What is at fault instead.
-pub(super) fn fault(status: u16, error: &Error<'_>) -> Fault {
+pub(super) fn fault(status: u16, error: &Error<'_>) -> ItemFault {
     let code = || plain(&error.kind);
     match (status, &*error.kind) {
         // Only the flood stage of the disk blocks with this status.
-        (429, "cluster_block_exception") => Fault::StorageFull(code()),
-        (429, _) | (_, "circuit_breaking_exception") => Fault::Throttled,
+        (429, "cluster_block_exception") => ItemFault::StorageFull(code()),
+        (429, _) | (_, "circuit_breaking_exception") => ItemFault::Throttled,
         // A conflict other than that of a repeated `create` is between two writers, and passes.
-        (408 | 409 | 500.., _) => Fault::Overloaded(status),
-        (_, "index_not_found_exception") => Fault::Missing,
-        (_, "security_exception") => Fault::Forbidden(code()),
-        (_, _) => Fault::Place(code()),
+        (408 | 409 | 500.., _) => ItemFault::Overloaded(status),
+        (_, "index_not_found_exception") => ItemFault::Missing,
+        (_, "security_exception") => ItemFault::Forbidden(code()),
+        (_, _) => ItemFault::Place(code()),
     }
 }
 

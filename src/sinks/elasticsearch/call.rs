@@ -177,9 +177,9 @@ fn is_of_the_address(sent: &Result<Response, RemoteError>) -> bool {
 /// The error in the body of an answer, if it has one as the cluster's own answers do; empty where that is but a text.
 fn told(body: &[u8]) -> Option<Error<'_>> {
     #[derive(Deserialize)]
-    struct Told<'a> {
+    struct ErrorBody<'a> {
         #[serde(borrow)]
         error: &'a RawValue,
     }
-    serde_json::from_slice::<Told<'_>>(body).ok().map(|told| answer::error(told.error.get()))
+    serde_json::from_slice::<ErrorBody<'_>>(body).ok().map(|told| answer::error(told.error.get()))
 }

@@ -47,10 +47,10 @@ const FAILURE_STORE_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The sink. Connects at the first check or write.
 pub struct ElasticsearchSink {
-    state: Arc<State>,
+    state: Arc<Shared>,
 }
 
-struct State {
+struct Shared {
     settings: ElasticsearchSettings,
     clock: Clock,
     cluster: Cluster,
@@ -85,7 +85,7 @@ impl ElasticsearchSink {
         );
         let urls = settings.urls.iter().map(|url| url.as_str().trim_end_matches('/').to_owned()).collect();
         let in_flight = usize::try_from(settings.calls_in_flight).unwrap_or(usize::MAX);
-        let state = State {
+        let state = Shared {
             cluster: Cluster::new(remote, urls),
             server: OnceCell::new(),
             size: RequestSize::new(bulk_bytes_max(&settings), in_flight),
@@ -101,7 +101,7 @@ impl ElasticsearchSink {
     }
 }
 
-impl State {
+impl Shared {
     fn form(&self) -> Form {
         let ElasticsearchSettings { op_type, gzip, raw_record, execution_time_field, .. } = &self.settings;
         let stamp = execution_time_field.clone().map(|field| (field, self.clock.now()));

@@ -4,7 +4,7 @@ use collectors::Response;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::State;
+use super::Shared;
 use super::call::Request;
 use crate::deploy::elastic::Product;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, plain};
@@ -58,13 +58,13 @@ impl Server {
     }
 }
 
-impl State {
+impl Shared {
     /// Who answers, asked once; `None` where that is not told, or nobody answers now.
     pub(super) async fn server(&self) -> Option<&Server> {
         self.greet().await.ok().flatten()
     }
 
-    /// As [`State::server`], with why nobody answers.
+    /// As [`Shared::server`], with why nobody answers.
     pub(super) async fn greet(&self) -> Result<Option<&Server>, RemoteError> {
         let greeted = self.server.get_or_try_init(|| async {
             let response = self.cluster.send(&Request::get("/")).await?;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::call::Request;
-use super::{State, segment};
+use super::{Shared, segment};
 use crate::config::{OpType, Refresh};
 use crate::deploy::elastic::{Product, Shape, installs};
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
@@ -24,7 +24,7 @@ enum Found {
 }
 
 /// Looks at the cluster, the names, and what the key may do. A line each.
-pub(super) async fn check(state: &State, tables: &[&'static Table]) -> Result<String, RemoteError> {
+pub(super) async fn check(state: &Shared, tables: &[&'static Table]) -> Result<String, RemoteError> {
     let url = state.cluster.url().to_owned();
     let mut lines = vec![match state.greet().await? {
         Some(server) => {
@@ -41,7 +41,7 @@ pub(super) async fn check(state: &State, tables: &[&'static Table]) -> Result<St
 }
 
 /// Puts the index templates in place. A line each, and one for each name at which they come too late.
-pub(super) async fn install(state: &State, tables: &[&'static Table]) -> Result<String, RemoteError> {
+pub(super) async fn install(state: &Shared, tables: &[&'static Table]) -> Result<String, RemoteError> {
     let server = state.greet().await?.ok_or_else(|| {
         RemoteErrorKind::Forbidden { code: "monitor".to_owned() }.of(Service::Elasticsearch)
     })?;
@@ -82,7 +82,11 @@ pub(super) async fn install(state: &State, tables: &[&'static Table]) -> Result<
 }
 
 /// The tables whose rows go to this index.
-fn tables_of<'i>(state: &State, tables: &[&'static Table], index: &'i str) -> Vec<(&'static Table, &'i str)> {
+fn tables_of<'i>(
+    state: &Shared,
+    tables: &[&'static Table],
+    index: &'i str,
+) -> Vec<(&'static Table, &'i str)> {
     let is_of = |table: &&Table| state.settings.index.of(table.source) == index;
     tables.iter().copied().filter(is_of).map(|table| (table, index)).collect()
 }
@@ -99,7 +103,7 @@ fn name(product: Product) -> &'static str {
     }
 }
 
-async fn look(state: &State, index: &str) -> Result<Found, RemoteError> {
+async fn look(state: &Shared, index: &str) -> Result<Found, RemoteError> {
     #[derive(Deserialize)]
     struct Resolved {
         indices: Vec<ResolvedIndex>,
@@ -131,7 +135,7 @@ async fn look(state: &State, index: &str) -> Result<Found, RemoteError> {
 }
 
 async fn described(
-    state: &State,
+    state: &Shared,
     tables: &[&'static Table],
     index: &str,
     found: Found,
@@ -155,7 +159,7 @@ async fn described(
 
 /// Whether our template of this name is there, if that is told.
 async fn template(
-    state: &State,
+    state: &Shared,
     tables: &[&'static Table],
     index: &str,
 ) -> Result<Option<bool>, RemoteError> {
@@ -169,9 +173,9 @@ async fn template(
 }
 
 /// What the key may do, where the cluster tells: Elasticsearch with security does. Without what a write needs, an error.
-async fn privileges(state: &State, tables: &[&'static Table]) -> Result<Option<String>, RemoteError> {
+async fn privileges(state: &Shared, tables: &[&'static Table]) -> Result<Option<String>, RemoteError> {
     #[derive(Deserialize)]
-    struct Held {
+    struct Privileges {
         index: std::collections::BTreeMap<String, std::collections::BTreeMap<String, bool>>,
     }
     let writes = match state.settings.op_type {
@@ -186,7 +190,7 @@ async fn privileges(state: &State, tables: &[&'static Table]) -> Result<Option<S
     let body = json!({ "index": [{ "names": state.indices(tables), "privileges": asked }] });
     let request = Request::json(Method::POST, "/_security/user/_has_privileges", &body);
     let response = state.cluster.send(&request).await?;
-    let Some(Held { index }) = answer::<Held>(state, &response)? else { return Ok(None) };
+    let Some(Privileges { index }) = answer::<Privileges>(state, &response)? else { return Ok(None) };
     let lacks = |privilege: &str| index.values().any(|held| held.get(privilege) == Some(&false));
     let missing: Vec<&str> = asked.into_iter().filter(|privilege| lacks(privilege)).collect();
     match missing.as_slice() {
@@ -213,7 +217,7 @@ struct Templates {
 }
 
 /// What a success says. Another success than the cluster's own is a page of somebody in between.
-fn understood<'a, T: Deserialize<'a>>(state: &State, response: &'a Response) -> Result<T, RemoteError> {
+fn understood<'a, T: Deserialize<'a>>(state: &Shared, response: &'a Response) -> Result<T, RemoteError> {
     serde_json::from_slice(&response.body).map_err(|_| {
         let (status, bytes) = (response.status.as_u16(), response.body.len());
         let why = format!("status {status}, {bytes} bytes that are no answer of a cluster");
@@ -223,7 +227,7 @@ fn understood<'a, T: Deserialize<'a>>(state: &State, response: &'a Response) -> 
 
 /// A good answer. `None` where this cluster does not know the question, or does not answer it to this key; wrong
 /// credentials are an error everywhere.
-fn answer<'a, T: Deserialize<'a>>(state: &State, response: &'a Response) -> Result<Option<T>, RemoteError> {
+fn answer<'a, T: Deserialize<'a>>(state: &Shared, response: &'a Response) -> Result<Option<T>, RemoteError> {
     match response.status {
         StatusCode::OK => understood(state, response).map(Some),
         StatusCode::UNAUTHORIZED => Err(state.cluster.refusal(response, "")),

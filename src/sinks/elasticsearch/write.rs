@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use super::State;
-use super::answer::{self, Answered, Fault};
+use super::Shared;
+use super::answer::{self, Answered, ItemFault};
 use super::bulk::{self, Bulk};
 use super::call::Reply;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind};
@@ -26,7 +26,7 @@ struct Writing {
     todo: Vec<Part>,
     /// Places in the batch of what was sent in vain, and the gravest reason for that, with the headers of its answer.
     left: Vec<usize>,
-    fault: Option<(Fault, HeaderMap)>,
+    fault: Option<(ItemFault, HeaderMap)>,
     /// Rows that were refused alone, each as the whole of a request; and the last refusal.
     suspects: Vec<Refused>,
     suspicion: Option<RemoteError>,
@@ -57,7 +57,7 @@ impl Part {
 }
 
 /// Writes a batch.
-pub(super) async fn write(state: &Arc<State>, batch: Batch) -> Result<Receipt, WriteFailure> {
+pub(super) async fn write(state: &Arc<Shared>, batch: Batch) -> Result<Receipt, WriteFailure> {
     let index = state.settings.index.of(batch.table.source).clone();
     let (places, refused) = bulk::admit(&batch.records);
     let all = Part { rows: 0..places.len(), places: places.into(), witness: None };
@@ -81,7 +81,7 @@ pub(super) async fn write(state: &Arc<State>, batch: Batch) -> Result<Receipt, W
 }
 
 impl Writing {
-    async fn send_all(&mut self, state: &Arc<State>) -> Result<(), SinkError> {
+    async fn send_all(&mut self, state: &Arc<Shared>) -> Result<(), SinkError> {
         // After a fault only rows in doubt are asked for: their judgement waits for nothing else.
         while let Some(part) = self.todo.pop() {
             if part.rows.is_empty() {
@@ -151,7 +151,7 @@ impl Writing {
         })
     }
 
-    async fn encode(&self, state: &Arc<State>, part: &Part) -> Result<Bulk, SinkError> {
+    async fn encode(&self, state: &Arc<Shared>, part: &Part) -> Result<Bulk, SinkError> {
         let (form, bytes_max) = (state.form(), state.size.bytes());
         let (batch, places) = (self.batch.clone(), part.places.clone());
         let (range, witness) = (part.rows.clone(), part.witness.clone());
@@ -171,7 +171,7 @@ impl Writing {
     /// Takes what is settled out of the rows of one request. False when not even the witness passed: nothing does then.
     fn take(
         &mut self,
-        state: &State,
+        state: &Shared,
         part: &Part,
         weight: Weight,
         mut answered: Answered,
@@ -228,7 +228,7 @@ impl Writing {
 
     /// Where others passed in the same request, a row of which the words do not tell is at fault, at once or after it
     /// failed again and again. Where none did, it is not the rows.
-    fn resolve(&self, state: &State, places: &[usize], others_passed: bool, answered: &mut Answered) {
+    fn resolve(&self, state: &Shared, places: &[usize], others_passed: bool, answered: &mut Answered) {
         for doubt in std::mem::take(&mut answered.doubts) {
             let struck = || {
                 let record = places.get(doubt.row).and_then(|place| self.batch.records.get(*place));
@@ -258,7 +258,7 @@ impl Writing {
     /// pass. False when it is not the rows.
     async fn suspect(
         &mut self,
-        state: &Arc<State>,
+        state: &Arc<Shared>,
         refused: Refused,
         error: RemoteError,
     ) -> Result<bool, SinkError> {
@@ -295,7 +295,7 @@ impl Writing {
     }
 
     /// Whether this request, a witness alone, passes.
-    async fn passes(&self, state: &Arc<State>, bulk: Bulk) -> Result<bool, SinkError> {
+    async fn passes(&self, state: &Arc<Shared>, bulk: Bulk) -> Result<bool, SinkError> {
         let request = state.bulk_request(&self.index, bulk.body).await;
         Ok(match state.cluster.bulk(&request, &self.index).await? {
             Reply::Items(response) => answer::read(&response.body, 0, true, state.settings.op_type)

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::fault::Fault;
+use super::fault::RunFault;
 use crate::sinks::remote::RemoteErrorKind;
 
 /// How the reason of a document begins behind its id when an index has it already. Only a pipeline that sets ids makes
@@ -13,7 +13,7 @@ const CONFLICT_END: &str = "])";
 
 /// The result of a run, as Kibana writes it. Only its status is relied on: anything else may be missing or `null`.
 #[derive(Debug, Deserialize)]
-pub(super) struct Outcome<'a> {
+pub(super) struct RunOutcome<'a> {
     status: String,
     #[serde(default)]
     message: Option<String>,
@@ -50,7 +50,7 @@ pub(super) enum Verdict {
     Failed(RemoteErrorKind),
 }
 
-impl Outcome<'_> {
+impl RunOutcome<'_> {
     /// The index in which the first document is by this account: all of a run go to one. A data stream has another name
     /// than its indices, and an alias, too.
     pub(super) fn index(&self) -> Option<String> {
@@ -90,9 +90,11 @@ impl Outcome<'_> {
             let reason = "a run that failed without a word".to_owned();
             return Verdict::Failed(RemoteErrorKind::NotUnderstood(reason));
         }
-        let fault = match Fault::of(&service_message) {
+        let fault = match RunFault::of(&service_message) {
             // Kibana itself says that trying again may help: no document is at fault.
-            Fault::Documents | Fault::Index(_) | Fault::Unknown if retry => Fault::Passing("run_threw"),
+            RunFault::Documents | RunFault::Index(_) | RunFault::Unknown if retry => {
+                RunFault::Passing("run_threw")
+            }
             fault => fault,
         };
         match fault.kind(connector) {
@@ -149,7 +151,7 @@ mod tests {
 
     fn judge(outcome: serde_json::Value) -> Verdict {
         let text = outcome.to_string();
-        let outcome: Outcome<'_> = serde_json::from_str(&text).unwrap();
+        let outcome: RunOutcome<'_> = serde_json::from_str(&text).unwrap();
         outcome.judge(2, "audit")
     }
 

@@ -10,7 +10,7 @@ use collectors::{IdHash, Response};
 use http::{Method, StatusCode};
 
 use super::KibanaIndexSink;
-use super::answer::{Outcome, Verdict, names_as_there};
+use super::answer::{RunOutcome, Verdict, names_as_there};
 use super::client::{is_intercepted, said};
 use super::documents::Documents;
 use crate::config::KibanaIndexSettings;
@@ -224,7 +224,7 @@ impl<'s> Run<'s> {
     }
 
     async fn judge(&mut self, places: &[usize], answer: &Response) -> Result<Step, RemoteError> {
-        let outcome: Outcome<'_> = self.sink.client.read(answer)?;
+        let outcome: RunOutcome<'_> = self.sink.client.read(answer)?;
         let index = outcome.index();
         match outcome.judge(places.len(), self.name()) {
             Verdict::There { already } => {

@@ -4,7 +4,7 @@ use crate::sinks::remote::RemoteErrorKind;
 
 /// Whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum RunFault {
     /// One of the documents', or several.
     Documents,
     /// Of the index that all of them go to. The word is ours and names no content.
@@ -17,11 +17,11 @@ pub(super) enum Fault {
     Unknown,
 }
 
-use Fault::{Disk, Documents, Index, Passing};
+use RunFault::{Disk, Documents, Index, Passing};
 
 /// Words of which one tells the fault; earlier lines win. Faults of documents stand before all that concern the index:
 /// their reasons repeat content, which may hold any words.
-const SIGNS: &[(&str, Fault)] = &[
+const SIGNS: &[(&str, RunFault)] = &[
     // A template that cannot be applied speaks as a document does that cannot be parsed.
     ("failed to parse mapping", Index("mapping_broken")),
     ("no handler for type", Index("mapping_broken")),
@@ -85,7 +85,7 @@ const SIGNS: &[(&str, Fault)] = &[
 /// All that Elasticsearch says of a document for a closed index.
 const CLOSED: &str = "closed";
 
-impl Fault {
+impl RunFault {
     /// Reads the reasons of a failed run.
     pub(super) fn of(message: &str) -> Self {
         if message.split(';').all(|reason| reason.trim() == CLOSED) {
@@ -172,25 +172,25 @@ mod tests {
             ("rejected execution of coordinating operation", Passing("node_busy")),
             ("[a][0] primary shard is not active Timeout: [1m]", Passing("shard_not_active")),
             ("connect ECONNREFUSED 127.0.0.1:9200", Passing("connection")),
-            ("no word of which was ever seen", Fault::Unknown),
+            ("no word of which was ever seen", RunFault::Unknown),
         ] {
-            assert_eq!(Fault::of(message), fault, "{message}");
+            assert_eq!(RunFault::of(message), fault, "{message}");
         }
     }
 
     #[test]
     fn what_a_document_holds_cannot_blame_the_index() {
         let message = "failed to parse field [n]. Preview of field's value: 'no such index; closed; timeout'";
-        assert_eq!(Fault::of(message), Documents);
+        assert_eq!(RunFault::of(message), Documents);
         assert_ne!(
-            Fault::of("failed to parse field [n]. Preview of field's value: 'x;closed'"),
+            RunFault::of("failed to parse field [n]. Preview of field's value: 'x;closed'"),
             Index("index_closed")
         );
     }
 
     #[test]
     fn an_unknown_reason_parks_and_is_not_shown() {
-        let kind = Fault::of("a reason with somebody@example.com").kind("audit").unwrap();
+        let kind = RunFault::of("a reason with somebody@example.com").kind("audit").unwrap();
         assert_eq!(kind.to_string(), "connector `audit` takes no rows: unknown_reason");
     }
 }

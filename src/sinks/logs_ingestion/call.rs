@@ -57,7 +57,7 @@ pub(super) struct Api {
 
 /// What became of a call that was answered.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum CallAnswer {
     /// All of it is accepted.
     Accepted,
     /// It is too large; a smaller one may be accepted.
@@ -83,7 +83,7 @@ pub(super) struct Refusal {
 
 impl Api {
     /// Sends one compressed array to a stream. A token that is refused is replaced, once.
-    pub(super) async fn post(&self, stream: &str, body: Bytes) -> Result<Answer, RemoteError> {
+    pub(super) async fn post(&self, stream: &str, body: Bytes) -> Result<CallAnswer, RemoteError> {
         let token = self.tokens.get().await?;
         let response = self.send(stream, &token, body.clone()).await?;
         if response.status != StatusCode::UNAUTHORIZED || is_intercepted(&response) {
@@ -97,8 +97,10 @@ impl Api {
     /// Asks whether a write would be accepted, by one without a row.
     pub(super) async fn probe(&self, stream: &str) -> Result<(), SinkError> {
         match self.post(stream, nothing().map_err(broken)?).await? {
-            Answer::Accepted => Ok(()),
-            Answer::TooLarge(refusal) | Answer::Malformed(refusal) => Err(refusal.into_error().into()),
+            CallAnswer::Accepted => Ok(()),
+            CallAnswer::TooLarge(refusal) | CallAnswer::Malformed(refusal) => {
+                Err(refusal.into_error().into())
+            }
         }
     }
 
@@ -135,7 +137,7 @@ impl Api {
         })
     }
 
-    fn judge(&self, response: &Response) -> Result<Answer, RemoteError> {
+    fn judge(&self, response: &Response) -> Result<CallAnswer, RemoteError> {
         let Response { status, headers, body } = response;
         if status.is_success() {
             if *status != StatusCode::NO_CONTENT {
@@ -148,7 +150,7 @@ impl Api {
                     );
                 }
             }
-            return Ok(Answer::Accepted);
+            return Ok(CallAnswer::Accepted);
         }
         let request_id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(plain);
         let envelope = Envelope::of(body);
@@ -163,10 +165,10 @@ impl Api {
             code,
         };
         let kind = match *status {
-            StatusCode::BAD_REQUEST => return Ok(Answer::Malformed(refusal(code))),
-            StatusCode::PAYLOAD_TOO_LARGE => return Ok(Answer::TooLarge(refusal(code))),
+            StatusCode::BAD_REQUEST => return Ok(CallAnswer::Malformed(refusal(code))),
+            StatusCode::PAYLOAD_TOO_LARGE => return Ok(CallAnswer::TooLarge(refusal(code))),
             // A rule of a firewall that one row meets.
-            _ if is_intercepted => return Ok(Answer::Malformed(refusal(code))),
+            _ if is_intercepted => return Ok(CallAnswer::Malformed(refusal(code))),
             StatusCode::UNAUTHORIZED => RemoteErrorKind::Unauthorized { code },
             StatusCode::FORBIDDEN => RemoteErrorKind::Forbidden { code },
             StatusCode::NOT_FOUND => RemoteErrorKind::NotFound {

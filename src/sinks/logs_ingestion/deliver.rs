@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     body::{Call, Encoder, broken},
-    call::{Answer, Api},
+    call::{Api, CallAnswer},
 };
 use crate::sinks::{
     Batch, PartialWrite, Receipt, Refused, SinkError, WriteFailure,
@@ -91,7 +91,7 @@ impl Delivery<'_> {
         }
         for place in places.clone().step_by(places.len() / ALONE_MAX) {
             let call = self.encode(place..place + 1).await?;
-            if call.rows > 0 && matches!(self.api.post(self.stream, call.body).await?, Answer::Accepted) {
+            if call.rows > 0 && matches!(self.api.post(self.stream, call.body).await?, CallAnswer::Accepted) {
                 taken.insert(place, call.receipt);
                 return Ok(false);
             }
@@ -107,16 +107,17 @@ impl Delivery<'_> {
         }
         let weight = Weight { bytes: inflated, wire: body.len() };
         match self.post(body.clone(), weight, rows).await? {
-            Answer::Accepted => Ok(Sent::Settled { receipt, end }),
-            Answer::TooLarge(_) | Answer::Malformed(_) if rows > 1 => Ok(Sent::TooMuch { end }),
-            Answer::TooLarge(refusal) => {
+            CallAnswer::Accepted => Ok(Sent::Settled { receipt, end }),
+            CallAnswer::TooLarge(_) | CallAnswer::Malformed(_) if rows > 1 => Ok(Sent::TooMuch { end }),
+            CallAnswer::TooLarge(refusal) => {
                 let receipt = without(receipt, first, "too_large", refusal.reason);
                 Ok(Sent::Settled { receipt, end })
             }
-            Answer::Malformed(refusal) => {
+            CallAnswer::Malformed(refusal) => {
                 self.api.probe(self.stream).await?;
                 // What stands in between may refuse for a moment.
-                if refusal.is_intercepted && matches!(self.post(body, weight, rows).await?, Answer::Accepted)
+                if refusal.is_intercepted
+                    && matches!(self.post(body, weight, rows).await?, CallAnswer::Accepted)
                 {
                     return Ok(Sent::Settled { receipt, end });
                 }
@@ -128,16 +129,16 @@ impl Delivery<'_> {
     }
 
     /// One call, from which is learnt how much the next one may carry.
-    async fn post(&self, body: Bytes, weight: Weight, rows: usize) -> Result<Answer, SinkError> {
+    async fn post(&self, body: Bytes, weight: Weight, rows: usize) -> Result<CallAnswer, SinkError> {
         let size = &self.api.size;
         match self.api.post(self.stream, body).await {
-            Ok(Answer::TooLarge(refusal)) if size.too_large(weight, rows) == TooLarge::Incredible => {
+            Ok(CallAnswer::TooLarge(refusal)) if size.too_large(weight, rows) == TooLarge::Incredible => {
                 let kind = RemoteErrorKind::Overloaded { status: refusal.status.as_u16(), retry_after: None };
                 Err(RemoteError { kind, ..refusal.into_error() }.into())
             }
-            Ok(Answer::Accepted) => {
+            Ok(CallAnswer::Accepted) => {
                 size.passed(weight);
-                Ok(Answer::Accepted)
+                Ok(CallAnswer::Accepted)
             }
             Ok(other) => Ok(other),
             Err(error) => {

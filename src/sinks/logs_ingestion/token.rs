@@ -16,12 +16,12 @@ pub(super) struct Tokens {
     credential: Credential,
     clock: Clock,
     meter: Arc<SinkCounter>,
-    held: Mutex<Option<Held>>,
+    held: Mutex<Option<CachedToken>>,
     /// Held by whoever asks for a new one.
     asking: tokio::sync::Mutex<()>,
 }
 
-struct Held {
+struct CachedToken {
     token: Token,
     /// When it was handed out, by the local clock.
     since: i64,
@@ -87,7 +87,7 @@ impl Tokens {
         let now = self.clock.now();
         // With a quarter of its life left there is time to try again. Some issuers answer with the same token for a while.
         let due = now + RETRY.max(token.lifetime - token.lifetime / 4);
-        *self.held() = Some(Held { token: token.clone(), since: now, due, told: false });
+        *self.held() = Some(CachedToken { token: token.clone(), since: now, due, told: false });
         tracing::debug!(lifetime_seconds = token.lifetime, "new token");
         Ok(token)
     }
@@ -111,12 +111,12 @@ impl Tokens {
         (!std::mem::replace(&mut held.told, true)).then(|| held.left(now))
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
+    fn held(&self) -> std::sync::MutexGuard<'_, Option<CachedToken>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Held {
+impl CachedToken {
     /// How many seconds the token still lives: none, where the clock was set back and that cannot be told.
     fn left(&self, now: i64) -> i64 {
         if now < self.since { 0 } else { self.since + self.token.lifetime - now }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::line::Lines;
 use super::name::{self, Name};
-use super::retain::Keeper;
+use super::retain::Retention;
 use crate::config::NdjsonSettings;
 use crate::sinks::disk::Inode;
 use crate::sinks::line_file::LineFile;
@@ -21,7 +21,7 @@ pub(super) struct Dir {
     file_size_max: u64,
     /// By table.
     current: BTreeMap<&'static str, (Name, LineFile)>,
-    keeper: Keeper,
+    keeper: Retention,
     /// The lock is on the directory itself: a lock file would be one file more than was promised.
     _lock: File,
 }
@@ -44,7 +44,7 @@ impl Dir {
             inode: Inode::of(&lock.metadata().map_err(failed)?),
             file_size_max: settings.file_size_max,
             current: BTreeMap::new(),
-            keeper: Keeper::new(settings),
+            keeper: Retention::new(settings),
             _lock: lock,
         };
         let names = name::all(path)?;

@@ -27,11 +27,11 @@ const BATCH_BYTES: usize = 2 << 20;
 
 /// The sink. Opens its target at the first check or write.
 pub struct NdjsonSink {
-    state: Arc<State>,
+    state: Arc<Output>,
     thread: SinkThread,
 }
 
-struct State {
+struct Output {
     settings: NdjsonSettings,
     clock: Clock,
     open: Mutex<Open>,
@@ -57,9 +57,9 @@ impl NdjsonSink {
 
     fn throttle(settings: NdjsonSettings, clock: Clock, pace: Pace) -> Self {
         let keeps_small = settings.retention.is_some() || settings.size_max.is_some();
-        let state = Arc::new(State { settings, clock, open: Mutex::default() });
+        let state = Arc::new(Output { settings, clock, open: Mutex::default() });
         let thread = match keeps_small {
-            true => upkeep::thread(&state, pace, keeps_small, State::tidy),
+            true => upkeep::thread(&state, pace, keeps_small, Output::tidy),
             false => SinkThread::default(),
         };
         Self { state, thread }
@@ -74,7 +74,7 @@ impl NdjsonSink {
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&State) -> Result<T, SinkError> + Send + 'static,
+        work: impl FnOnce(&Output) -> Result<T, SinkError> + Send + 'static,
     ) -> Result<T, SinkError> {
         let state = Arc::clone(&self.state);
         let done = self.thread.run(move || work(&state)).await;
@@ -85,7 +85,7 @@ impl NdjsonSink {
 /// Standard output in messages.
 const STDOUT: &str = "standard output";
 
-impl State {
+impl Output {
     fn write(&self, batch: &Batch) -> Result<Receipt, SinkError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let Open { dir, stdout } = &mut *open;
@@ -191,7 +191,7 @@ impl Sink for NdjsonSink {
     }
 
     async fn check(&self, _: &[&'static Table]) -> Result<String, SinkError> {
-        self.run(State::check).await
+        self.run(Output::check).await
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {

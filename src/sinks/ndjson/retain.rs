@@ -13,14 +13,14 @@ use crate::sinks::disk;
 use crate::sinks::upkeep::Looks;
 
 /// Remembers what to keep, and when to look again.
-pub(super) struct Keeper {
+pub(super) struct Retention {
     retention: Option<Duration>,
     size_max: Option<u64>,
     age: Age,
     looks: Looks,
 }
 
-impl Keeper {
+impl Retention {
     pub(super) fn new(settings: &NdjsonSettings) -> Self {
         let (retention, size_max) = (settings.retention, settings.size_max);
         Self { retention, size_max, age: Age::default(), looks: Looks::default() }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::types::{Null, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement, Transaction, TransactionBehavior};
 
-use super::error::{Fault, of_database, of_row};
+use super::error::{DatabaseFault, of_database, of_row};
 use super::schema;
 use crate::config::SqliteSettings;
 use crate::sinks::disk::Inode;
@@ -156,8 +156,10 @@ fn insert(
             Ok(0) => receipt.already_there += 1,
             Ok(_) => receipt.accepted += 1,
             Err(error) => match of_row(path, error) {
-                Fault::Row(reason) => receipt.refused.push(Refused { index, kind: "refused", reason }),
-                Fault::Database(error) => return Err(error),
+                DatabaseFault::Row(reason) => {
+                    receipt.refused.push(Refused { index, kind: "refused", reason })
+                }
+                DatabaseFault::Database(error) => return Err(error),
             },
         }
         if begun.is_autocommit() {

@@ -8,7 +8,7 @@ use rusqlite::{Error, ErrorCode};
 use crate::sinks::{SinkError, disk};
 
 /// Why a statement failed.
-pub(super) enum Fault {
+pub(super) enum DatabaseFault {
     /// The row's own doing: its neighbours can be stored.
     Row(String),
     /// Nothing can be stored now.
@@ -17,12 +17,12 @@ pub(super) enum Fault {
 
 /// Judges the failure of one insertion. The statement was compiled just before, against the present tables, so what
 /// remains of the general error code comes from the row, such as a trigger that reads it as JSON.
-pub(super) fn of_row(path: &Path, error: Error) -> Fault {
+pub(super) fn of_row(path: &Path, error: Error) -> DatabaseFault {
     match error.sqlite_error_code() {
         Some(
             ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch | ErrorCode::Unknown,
-        ) => Fault::Row(error.to_string()),
-        _ => Fault::Database(of_database(path, error)),
+        ) => DatabaseFault::Row(error.to_string()),
+        _ => DatabaseFault::Database(of_database(path, error)),
     }
 }
 
@@ -82,12 +82,12 @@ mod tests {
         for code in
             [ffi::SQLITE_FULL, ffi::SQLITE_IOERR, ffi::SQLITE_BUSY, ffi::SQLITE_CORRUPT, ffi::SQLITE_NOMEM]
         {
-            assert!(matches!(of_row(path, failure(code)), Fault::Database(_)), "{code}");
+            assert!(matches!(of_row(path, failure(code)), DatabaseFault::Database(_)), "{code}");
         }
         for code in
             [ffi::SQLITE_CONSTRAINT_CHECK, ffi::SQLITE_TOOBIG, ffi::SQLITE_ERROR, ffi::SQLITE_MISMATCH]
         {
-            assert!(matches!(of_row(path, failure(code)), Fault::Row(_)), "{code}");
+            assert!(matches!(of_row(path, failure(code)), DatabaseFault::Row(_)), "{code}");
         }
     }
 

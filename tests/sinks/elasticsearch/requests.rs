@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ccfd::sinks::{Sink, remote::RemoteErrorKind};
-use collectors::Outcome;
+use collectors::RequestOutcome;
 
 use super::{INDEX, batch, batch_of, event, failure, failure_of_all, sink, sink_at};
 use crate::support::{
@@ -148,5 +148,5 @@ async fn requests_are_counted_by_what_came_of_them() {
     let requests = sink.counters().requests;
     assert_eq!(requests.values().sum::<u64>(), elastic.server.requests().len() as u64);
     let of = |outcome| requests.get(&outcome).copied();
-    assert_eq!((of(Outcome::Answered(503)), of(Outcome::Unreachable)), (Some(1), Some(1)));
+    assert_eq!((of(RequestOutcome::Answered(503)), of(RequestOutcome::Unreachable)), (Some(1), Some(1)));
 }

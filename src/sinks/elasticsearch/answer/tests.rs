@@ -44,22 +44,22 @@ fn the_rows_fault_is_told_by_the_type_and_refuses_that_row_alone() {
 #[test]
 fn nothing_is_rejected_when_the_index_or_the_cluster_is_at_fault() {
     for (status, kind, reason, wanted) in [
-        (400, "index_closed_exception", "closed", Fault::Place("index_closed_exception".into())),
-        (400, "invalid_index_name_exception", "", Fault::Place("invalid_index_name_exception".into())),
-        (403, "cluster_block_exception", "FORBIDDEN/8", Fault::Place("cluster_block_exception".into())),
-        (404, "index_not_found_exception", "", Fault::Missing),
-        (403, "security_exception", "", Fault::Forbidden("security_exception".into())),
+        (400, "index_closed_exception", "closed", ItemFault::Place("index_closed_exception".into())),
+        (400, "invalid_index_name_exception", "", ItemFault::Place("invalid_index_name_exception".into())),
+        (403, "cluster_block_exception", "FORBIDDEN/8", ItemFault::Place("cluster_block_exception".into())),
+        (404, "index_not_found_exception", "", ItemFault::Missing),
+        (403, "security_exception", "", ItemFault::Forbidden("security_exception".into())),
         (
             429,
             "cluster_block_exception",
             "TOO_MANY_REQUESTS/12",
-            Fault::StorageFull("cluster_block_exception".into()),
+            ItemFault::StorageFull("cluster_block_exception".into()),
         ),
-        (429, "es_rejected_execution_exception", "", Fault::Throttled),
-        (503, "unavailable_shards_exception", "", Fault::Overloaded(503)),
-        (503, "circuit_breaking_exception", "", Fault::Throttled),
-        (429, "rejected_execution_exception", "", Fault::Throttled),
-        (503, "process_cluster_event_timeout_exception", "", Fault::Overloaded(503)),
+        (429, "es_rejected_execution_exception", "", ItemFault::Throttled),
+        (503, "unavailable_shards_exception", "", ItemFault::Overloaded(503)),
+        (503, "circuit_breaking_exception", "", ItemFault::Throttled),
+        (429, "rejected_execution_exception", "", ItemFault::Throttled),
+        (503, "process_cluster_event_timeout_exception", "", ItemFault::Overloaded(503)),
     ] {
         let answered = verdict(status, kind, reason);
         assert_eq!((&answered.receipt, &answered.left), (&Receipt::default(), &vec![0]), "{kind}");
@@ -69,7 +69,7 @@ fn nothing_is_rejected_when_the_index_or_the_cluster_is_at_fault() {
 
 #[test]
 fn where_the_words_do_not_tell_the_row_is_in_doubt() {
-    let place = |kind: &str| Fault::Place(kind.to_owned());
+    let place = |kind: &str| ItemFault::Place(kind.to_owned());
     for (status, kind, reason, is_final, fault) in [
         (
             400,
@@ -79,10 +79,10 @@ fn where_the_words_do_not_tell_the_row_is_in_doubt() {
             place("illegal_argument_exception"),
         ),
         (400, "never_heard_of_exception", "", true, place("never_heard_of_exception")),
-        (500, "fail_processor_exception", "", false, Fault::Overloaded(500)),
-        (503, "exception", "", false, Fault::Overloaded(503)),
-        (408, "", "", false, Fault::Overloaded(408)),
-        (429, "http_exception", "", false, Fault::Throttled),
+        (500, "fail_processor_exception", "", false, ItemFault::Overloaded(500)),
+        (503, "exception", "", false, ItemFault::Overloaded(503)),
+        (408, "", "", false, ItemFault::Overloaded(408)),
+        (429, "http_exception", "", false, ItemFault::Throttled),
     ] {
         let answered = verdict(status, kind, reason);
         assert_eq!((&answered.receipt, &answered.left), (&Receipt::default(), &vec![]), "{kind}");
@@ -96,7 +96,7 @@ fn of_several_faults_the_one_that_needs_a_person_is_told() {
     let throttled = (429, "es_rejected_execution_exception", "");
     let answered = of(&[throttled, (400, "index_closed_exception", ""), throttled, (201, "", "")]);
     assert_eq!(answered.left, [0, 1, 2]);
-    assert_eq!(answered.fault, Some(Fault::Place("index_closed_exception".into())));
+    assert_eq!(answered.fault, Some(ItemFault::Place("index_closed_exception".into())));
     assert_eq!(answered.receipt.accepted, 1);
 }
 
@@ -105,7 +105,7 @@ fn an_id_that_is_there_is_no_failure_when_creating() {
     let conflict = (409, "version_conflict_engine_exception", "document already exists");
     assert_eq!(of(&[conflict]).receipt, Receipt { already_there: 1, ..Receipt::default() });
     let answered = read(body(&[conflict]).as_bytes(), 1, false, OpType::Index).unwrap();
-    assert_eq!((answered.left, answered.fault), (vec![0], Some(Fault::Overloaded(409))));
+    assert_eq!((answered.left, answered.fault), (vec![0], Some(ItemFault::Overloaded(409))));
 }
 
 #[test]
