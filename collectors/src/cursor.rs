@@ -26,6 +26,17 @@ impl Direction {
     }
 }
 
+/// What a walk can be busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Looking for the record before which to start.
+    Search,
+    /// The poll for new records.
+    Tail,
+    /// The reading again of everything after the watermark.
+    Sweep,
+}
+
 /// One walk: one list read with one cursor. Seconds are whole Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
@@ -103,6 +114,27 @@ impl Cursor {
             searched: None,
             anchors: Anchors::default(),
             finished: false,
+        }
+    }
+
+    /// What a task has not read yet; `None` where it is not under way.
+    pub(crate) fn slice_of(&self, task: Task) -> Option<&TimeSlice> {
+        match task {
+            Task::Search => self.search.as_ref(),
+            Task::Tail => self.tail.as_ref(),
+            Task::Sweep => self.sweep.as_ref().map(|sweep| &sweep.slice),
+        }
+    }
+
+    pub(crate) fn set_slice(&mut self, task: Task, slice: TimeSlice) {
+        match task {
+            Task::Search => self.search = Some(slice),
+            Task::Tail => self.tail = Some(slice),
+            Task::Sweep => {
+                if let Some(sweep) = &mut self.sweep {
+                    sweep.slice = slice;
+                }
+            }
         }
     }
 

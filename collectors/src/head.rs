@@ -213,6 +213,14 @@ impl<'a> Scalar<'a> {
         }
     }
 
+    /// Its text, if it is one.
+    pub(crate) fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text.into_owned()),
+            Self::Whole(_) | Self::Real(_) | Self::Bool(_) | Self::Other => None,
+        }
+    }
+
     /// Text that was written without escapes.
     fn borrowed(self) -> Option<&'a str> {
         match self {

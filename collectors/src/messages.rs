@@ -10,9 +10,9 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 
 use crate::{
     budget::Lane,
-    chat_completions::{PATH, SCOPE},
     client::{Client, malformed_in},
     error::CollectError,
+    lists::{COMPLETIONS_PATH as PATH, COMPLETIONS_SCOPE as SCOPE},
     page::Malformed,
 };
 

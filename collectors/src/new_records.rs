@@ -1,11 +1,12 @@
-//! What of a page is new to its walk.
+//! Which records of a page are new to its walk.
 
 use crate::{
     client::ListAnswer,
+    cursor::Cursor,
+    dedup::DedupSet,
+    page::ListPage,
     record::{IdHash, Record, Unusable},
-    source_counters::Anomaly,
     time_slice::TimeSlice,
-    walk::{Task, Walk},
 };
 
 /// Records smaller than this part of their page are copied out, so that a re-read page does not stay in memory for one new record.
@@ -14,7 +15,7 @@ const COPY_BELOW: usize = 4;
 /// The most comparisons with which records of another second are looked for, in one page: a millisecond.
 const REDATED_LOOKS_MAX: usize = 1_000_000;
 
-/// What a page brought.
+/// What of a page is delivered.
 #[derive(Debug, Default)]
 pub(crate) struct NewRecords {
     pub records: Vec<Record>,
@@ -25,6 +26,49 @@ pub(crate) struct NewRecords {
 }
 
 impl NewRecords {
+    /// The skip rule: a record is skipped only if its second is earlier than the watermark, or its id is in the dedup set, or the
+    /// slice has read its second already. `only` is the crowded second that was asked for alone.
+    pub fn of(
+        answer: &ListAnswer,
+        slice: &TimeSlice,
+        only: Option<i64>,
+        cursor: &Cursor,
+        dedup: &DedupSet,
+    ) -> Self {
+        let wanted = |second: i64| only.is_none_or(|only| only == second) && !slice.covers(second);
+        let mut new = Self { bytes: answer.bytes, ..Self::default() };
+        for record in answer.page.records.iter().filter(|record| wanted(record.second)) {
+            if record.second >= cursor.watermark && !dedup.contains(record.second, record.id) {
+                new.records.push(record.clone());
+            }
+        }
+        new.records.sort_unstable_by_key(|record| (record.second, record.id));
+        new.records.dedup_by_key(|record| (record.second, record.id));
+        for unusable in &answer.page.unusable {
+            let first = answer.page.records.first();
+            let second = unusable.near.unwrap_or(first.map_or(slice.from, |first| first.second));
+            let id = IdHash::of_bytes(&unusable.raw);
+            let is_repeated = is_known(&answer.page, unusable, dedup) || dedup.contains(second, id);
+            let is_new = second >= cursor.watermark && !is_repeated;
+            if wanted(second) && is_new && !new.marks.contains(&(second, id)) {
+                new.marks.push((second, id));
+                new.unusable.push(unusable.clone());
+            }
+        }
+        new.marks.extend(new.records.iter().map(|record| (record.second, record.id)));
+        new.release_page();
+        new
+    }
+
+    /// How many of them were delivered under another second already. They are delivered again: only the id says that they are the
+    /// same, and ids are kept by their seconds.
+    pub fn redated(&self, dedup: &DedupSet) -> usize {
+        if self.records.len().saturating_mul(dedup.len()) > REDATED_LOOKS_MAX {
+            return 0;
+        }
+        self.records.iter().filter(|record| dedup.contains_id(record.id)).count()
+    }
+
     /// Copies a few records out of a large page.
     fn release_page(&mut self) {
         let raws =
@@ -39,59 +83,10 @@ impl NewRecords {
     }
 }
 
-impl Walk {
-    /// What of a page is new. Rule: skip only what is earlier than the watermark, held, or already covered by this very slice.
-    pub(crate) fn select_new(
-        &mut self,
-        task: Task,
-        answer: &ListAnswer,
-        before: &TimeSlice,
-        now: i64,
-    ) -> NewRecords {
-        let only = self.crowds[task as usize].as_ref().map(|crowd| crowd.second);
-        let wanted = |second: i64| only.is_none_or(|only| only == second) && !before.covers(second);
-        let mut new = NewRecords { bytes: answer.bytes, ..NewRecords::default() };
-        for record in &answer.page.records {
-            if !wanted(record.second) {
-                continue;
-            }
-            if record.second <= now {
-                self.cursor.newest = self.cursor.newest.max(Some(record.second));
-            }
-            if record.second >= self.cursor.watermark && !self.dedup.contains(record.second, record.id) {
-                new.records.push(record.clone());
-            }
-        }
-        new.records.sort_unstable_by_key(|record| (record.second, record.id));
-        new.records.dedup_by_key(|record| (record.second, record.id));
-        for unusable in &answer.page.unusable {
-            let second = unusable
-                .near
-                .unwrap_or(answer.page.records.first().map_or(before.from, |first| first.second));
-            let id = IdHash::of_bytes(&unusable.raw);
-            let is_held = self.is_known(&answer.page, unusable) || self.dedup.contains(second, id);
-            let is_new = second >= self.cursor.watermark && !is_held;
-            if wanted(second) && is_new && !new.marks.contains(&(second, id)) {
-                new.marks.push((second, id));
-                new.unusable.push(unusable.clone());
-            }
-        }
-        self.count_redated(&new.records);
-        new.marks.extend(new.records.iter().map(|record| (record.second, record.id)));
-        new.release_page();
-        new
-    }
-
-    /// Counts new records that were delivered under another second already. They are delivered again: nothing but the id says that
-    /// they are the same, and ids are kept by their seconds.
-    fn count_redated(&mut self, records: &[Record]) {
-        if records.len().saturating_mul(self.dedup.len()) > REDATED_LOOKS_MAX {
-            return;
-        }
-        for record in records {
-            if self.dedup.contains_id(record.id) {
-                self.counters.note(Anomaly::Redated);
-            }
-        }
-    }
+/// Whether a record without usable id or time was set aside before. Its neighbours change from read to read, and with them the
+/// guess at its second.
+pub(crate) fn is_known(page: &ListPage, unusable: &Unusable, dedup: &DedupSet) -> bool {
+    let id = IdHash::of_bytes(&unusable.raw);
+    let mut guesses = page.records.iter().map(|record| record.second).chain(unusable.near);
+    guesses.any(|guess| dedup.contains(guess, id))
 }

@@ -1,17 +1,17 @@
 //! Whether a page can be the answer to its request. Nothing follows from one that cannot, least of all that a stretch of time is read.
 
 use crate::{
-    audit_logs, chat_completions,
+    by_anchor,
     client::Client,
-    crowd_search::kinds,
-    crowded::Probe,
-    cursor::Direction,
+    crowded::{CrowdedSecond, Probe},
+    cursor::{Direction, Task},
     doubt::Doubt,
+    lists::Paging,
     page::ListPage,
-    record::{IdHash, Record, Unusable},
+    record::IdHash,
     request::Request,
     time_slice::{Order, Seen, TimeSlice},
-    walk::{List, Task, Walk},
+    walk::Walk,
 };
 
 impl Walk {
@@ -28,9 +28,11 @@ impl Walk {
         if seen.order == Order::Empty {
             return self.doubt_empty(task, slice, page, seen);
         }
-        let misplaced = match &self.list {
-            List::AuditLogs(_) => self.is_outside_window(task, slice, seen).then_some(Doubt::OutsideWindow),
-            List::ChatCompletions(_) => {
+        let misplaced = match self.list.paging {
+            Paging::ByTime { .. } => {
+                self.is_outside_window(task, slice, seen).then_some(Doubt::OutsideWindow)
+            }
+            Paging::ByAnchor { .. } => {
                 self.is_before_cursor(task, slice, page, seen).then_some(Doubt::BeforeCursor)
             }
         };
@@ -69,17 +71,17 @@ impl Walk {
     /// Whether a page begins behind a record that was delivered, or seen a moment ago, and lies in what was asked for. The newest
     /// records of a list, sent in place of the next ones, do.
     fn leaves_gap(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
-        let probes = self.crowds[task as usize].as_ref().is_some_and(|crowd| crowd.probe != Probe::Again);
+        let probes = self.crowds[task as usize].as_ref().is_some_and(|crowd| crowd.probe() != Probe::Again);
         if task == Task::Search || probes {
             return false;
         }
-        let up = match &self.list {
-            List::AuditLogs(_) if self.crowds[task as usize].is_some() => return false,
-            List::AuditLogs(_) => match self.cursor.direction {
+        let up = match self.list.paging {
+            Paging::ByTime { .. } if self.crowds[task as usize].is_some() => return false,
+            Paging::ByTime { .. } => match self.cursor.direction {
                 None => return false,
                 Some(direction) => direction == Direction::Ascending,
             },
-            List::ChatCompletions(_) => !slice.down,
+            Paging::ByAnchor { .. } => !slice.down,
         };
         let known = self.must_show(slice);
         known.is_some_and(|known| if up { seen.min > known } else { seen.max < known })
@@ -87,17 +89,17 @@ impl Walk {
 
     /// Whether believing this wrongly only costs requests: a stretch of time that shows nothing is read again in two halves.
     pub(crate) fn is_harmless(&self, task: Task, slice: &TimeSlice, doubt: Doubt) -> bool {
-        let is_audit = matches!(self.list, List::AuditLogs(_));
+        let is_by_time = self.list.has_time_filter();
         match doubt {
-            Doubt::EmptyWithMore => !self.empty_is_end && !self.asks_for_one_second(task, slice),
+            Doubt::EmptyWithMore => !self.learned.empty_is_end && !self.asks_for_one_second(task, slice),
             // In a quiet list two requests may well have the same answer.
             Doubt::RepeatedPage => true,
             // What follows is an older cursor.
             Doubt::BeforeCursor => true,
             // What follows is the same stretch in two halves.
-            Doubt::Unproven | Doubt::Unordered => is_audit,
+            Doubt::Unproven | Doubt::Unordered => is_by_time,
             // What follows is the same stretch the other way.
-            Doubt::Reversed => !is_audit,
+            Doubt::Reversed => !is_by_time,
             Doubt::Null
             | Doubt::OutsideWindow
             | Doubt::Gap
@@ -112,22 +114,22 @@ impl Walk {
     /// Whether an empty page is the whole answer that can be had: nothing smaller can be asked for.
     pub(crate) fn asks_for_one_second(&self, task: Task, slice: &TimeSlice) -> bool {
         let (from, to) = slice.window();
-        match &self.list {
-            List::AuditLogs(_) => self.crowds[task as usize].is_some() || to == Some(from),
-            List::ChatCompletions(_) => true,
+        match self.list.paging {
+            Paging::ByTime { .. } => self.crowds[task as usize].is_some() || to == Some(from),
+            Paging::ByAnchor { .. } => true,
         }
     }
 
     /// A second of which a record must show again in what is asked for now.
     fn must_show(&self, slice: &TimeSlice) -> Option<i64> {
-        match &self.list {
+        match self.list.paging {
             _ if slice.again.is_some() => slice.again,
             // Nothing is asked for by time here, so it is from the cursor on that what is held must show.
-            List::ChatCompletions(_) if !slice.down => {
-                let cursor = slice.anchor.as_ref().map_or(i64::MIN, |anchor| anchor.second);
+            Paging::ByAnchor { .. } if !slice.down => {
+                let cursor = slice.anchor().map_or(i64::MIN, |anchor| anchor.second);
                 self.dedup.first_after(cursor)
             }
-            List::AuditLogs(_) | List::ChatCompletions(_) => None,
+            Paging::ByTime { .. } | Paging::ByAnchor { .. } => None,
         }
     }
 
@@ -136,18 +138,22 @@ impl Walk {
         if task == Task::Tail || self.crowds[task as usize].is_some() {
             return false;
         }
-        match &self.list {
-            List::AuditLogs(_) => {
+        match self.list.paging {
+            Paging::ByTime { .. } => {
                 self.cursor.direction.is_none()
-                    && !self.is_turned
+                    && !self.learned.is_turned
                     && seen.order != Order::Flat
                     && seen.has_more
             }
-            List::ChatCompletions(_) => {
+            Paging::ByAnchor { .. } => {
                 let continues = task == Task::Search || self.must_show(slice).is_some();
                 !continues && seen.has_more && self.begins_at != Some(seen.min)
             }
         }
+    }
+
+    fn probe(&self, task: Task) -> Option<Probe<'_>> {
+        self.crowds[task as usize].as_ref().map(CrowdedSecond::probe)
     }
 
     fn is_outside_window(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
@@ -158,30 +164,29 @@ impl Walk {
 
     fn is_before_cursor(&self, task: Task, slice: &TimeSlice, page: &ListPage, seen: Seen) -> bool {
         let crowd = self.crowds[task as usize].as_ref();
-        if let Some(Probe::FarEnd(anchor)) = crowd.map(|crowd| &crowd.probe) {
-            return anchor.as_ref().is_some_and(|anchor| seen.max > anchor.second);
+        if let Some(Probe::FarEnd(anchor)) = self.probe(task) {
+            return anchor.is_some_and(|anchor| seen.max > anchor.second);
         }
         if let Some(crowd) = crowd.filter(|crowd| crowd.asks_with_cursor()) {
             return if slice.down { seen.max > crowd.second } else { seen.min < crowd.second };
         }
-        let anchor = slice.anchor.as_ref().map(|anchor| IdHash::of(&anchor.id));
+        let anchor = slice.anchor().map(|anchor| IdHash::of(&anchor.id));
         let shows_it = anchor.is_some_and(|anchor| page.records.iter().any(|record| record.id == anchor));
-        shows_it || chat_completions::starts_elsewhere(slice, seen, self.cursor.direction)
+        shows_it || by_anchor::starts_elsewhere(slice, seen, self.cursor.direction)
     }
 
     fn is_reversed(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
         let known = self.cursor.direction;
-        let crowd = self.crowds[task as usize].as_ref();
-        if crowd.is_some_and(|crowd| matches!(crowd.probe, Probe::FarEnd(_))) {
+        if let Some(Probe::FarEnd(_)) = self.probe(task) {
             return seen.order == Order::Ascending;
         }
-        match &self.list {
-            List::AuditLogs(_) => match seen.order {
+        match self.list.paging {
+            Paging::ByTime { .. } => match seen.order {
                 Order::Descending => known == Some(Direction::Ascending),
                 Order::Ascending => known == Some(Direction::Descending),
                 Order::Empty | Order::Flat | Order::Mixed => false,
             },
-            List::ChatCompletions(_) => match chat_completions::order(slice, seen, known) {
+            Paging::ByAnchor { .. } => match by_anchor::order(slice, seen, known) {
                 Order::Descending => !slice.down,
                 Order::Ascending => slice.down,
                 Order::Empty | Order::Flat | Order::Mixed => false,
@@ -191,32 +196,12 @@ impl Walk {
 
     /// Whether a record is of a kind that was not asked for. Where that has been believed once, the list knows better.
     fn is_unfiltered(&self, task: Task, page: &ListPage) -> bool {
-        let probe = self.crowds[task as usize].as_ref().map(|crowd| &crowd.probe);
-        let wanted = |of: fn(&Record) -> Option<String>, is_wanted: &dyn Fn(&str) -> bool| {
-            let mut kinds = page.records.iter().filter_map(of);
-            !self.doubts.has_believed(Doubt::Unfiltered) && kinds.any(|kind| !is_wanted(&kind))
-        };
-        match &self.list {
-            List::AuditLogs(filters) if filters.tenant_only => {
-                wanted(|record| kinds(record).event_type, &audit_logs::is_tenant_scoped)
-            }
-            List::AuditLogs(filters) if !filters.event_types.is_empty() && probe.is_none() => {
-                wanted(|record| kinds(record).event_type, &|kind| {
-                    filters.event_types.iter().any(|of| of == kind)
-                })
-            }
-            List::ChatCompletions(filters) if filters.model.is_some() && probe.is_none() => {
-                wanted(|record| kinds(record).model, &|kind| filters.model.as_deref() == Some(kind))
-            }
-            List::AuditLogs(_) | List::ChatCompletions(_) => false,
+        // A probe asks for kinds of its own.
+        let is_filtered = self.crowds[task as usize].is_none();
+        if !self.list.limits_kinds() || self.doubts.has_believed(Doubt::Unfiltered) {
+            return false;
         }
-    }
-
-    /// Whether a record without usable id or time was set aside before. Its neighbours change from read to read, and with them the
-    /// guess at its second.
-    pub(crate) fn is_known(&self, page: &ListPage, unusable: &Unusable) -> bool {
-        let id = IdHash::of_bytes(&unusable.raw);
-        let mut guesses = page.records.iter().map(|record| record.second).chain(unusable.near);
-        guesses.any(|guess| self.dedup.contains(guess, id))
+        let mut kinds = page.records.iter().filter_map(|record| self.list.kind_of(record));
+        kinds.any(|kind| !self.list.shows(&kind, is_filtered))
     }
 }

@@ -5,15 +5,16 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
+    apply::Page,
     client::Client,
-    cursor::Cursor,
+    cursor::{Cursor, Task},
     dedup::DedupSet,
     error::CollectError,
+    lists::List,
     source::Source,
     source_counters::SourceCounters,
-    step::Page,
     tenant::{Tenant, TenantWalk},
-    walk::{List, Task, Timing, Walk},
+    walk::{Timing, Walk},
 };
 
 /// What a reader does next.
@@ -69,10 +70,10 @@ impl Reader {
         let wanted = tenant_walk != TenantWalk::Off;
         let tenant = source.tenant_list().filter(|_| wanted).map(|list| {
             let fresh = || Cursor { tenant_only: true, ..source.begin(start, None) };
-            let walk = walk(TENANT_WALK, list, cursors.next().unwrap_or_else(fresh), false);
+            let walk = walk(TENANT_WALK, list.clone(), cursors.next().unwrap_or_else(fresh), false);
             Tenant::new(source.clone(), tenant_walk, walk)
         });
-        Self { client, walks: vec![walk(0, source.list(), main, true)], tenant, turn: 0, once: false }
+        Self { client, walks: vec![walk(0, source.list().clone(), main, true)], tenant, turn: 0, once: false }
     }
 
     /// Reads one past window by a walk of its own; `index` is the walk's place in the checkpoint.
@@ -85,7 +86,8 @@ impl Reader {
         parts: &[(Vec<u8>, Vec<u8>)],
     ) -> Self {
         let dedup = DedupSet::restore(index, parts.iter());
-        let list = source.tenant_list().filter(|_| cursor.tenant_only).unwrap_or_else(|| source.list());
+        let tenant = source.tenant_list().filter(|_| cursor.tenant_only);
+        let list = tenant.unwrap_or_else(|| source.list()).clone();
         let walk = Walk::new(index, list, cursor, dedup, timing, false, client.now());
         Self { client, walks: vec![walk], tenant: None, turn: 0, once: false }
     }

@@ -3,19 +3,18 @@
 use std::time::Duration;
 
 use crate::{
-    LIMIT, audit_logs, chat_completions,
+    apply::Page,
     client::Client,
     crowded::{CrowdedSecond, Probe},
+    cursor::Task,
     doubt::{Belief, Doubt},
     error::{CollectError, CollectErrorKind},
-    head::TimeField,
-    new_records::NewRecords,
+    lists::{Asked, List, Paging},
     page::ListPage,
     repeated_page::Span,
     source_counters::Anomaly,
-    step::Page,
-    time_slice::{Seen, TimeSlice, Turn},
-    walk::{List, Task, Walk},
+    time_slice::{Seen, TimeSlice},
+    walk::Walk,
 };
 
 /// How long a request waits that was refused although others like it were answered.
@@ -39,32 +38,40 @@ impl List {
         crowd: Option<&CrowdedSecond>,
         limit: usize,
     ) -> Request {
-        let probe: Option<&Probe> = crowd.map(|crowd| &crowd.probe);
-        match self {
-            Self::AuditLogs(filters) => {
+        let probe = crowd.map(CrowdedSecond::probe);
+        let asked = match self.paging {
+            Paging::ByTime { .. } => {
                 let window = crowd.map_or(slice.window(), |crowd| (crowd.second, Some(crowd.second)));
-                let list = filters.query((0, None), probe, LIMIT);
-                let span = Span::new(&list, window.0, window.1.unwrap_or(i64::MAX));
-                Request { query: filters.query(window, probe, limit), span }
+                Asked { window, probe, ..Asked::default() }
             }
-            Self::ChatCompletions(filters) => {
-                if let Some(Probe::FarEnd(anchor)) = probe {
-                    let to = anchor.as_ref().map_or(i64::MAX, |anchor| anchor.second);
-                    let span = Span::new(&filters.query(None, true, None, LIMIT), i64::MIN, to);
-                    return Request { query: filters.query(None, true, probe, limit), span };
-                }
-                let search = task == Task::Search;
-                let list = filters.query(None, search, probe, LIMIT);
-                let anchor = slice.anchor.as_ref();
-                let second = anchor.map(|anchor| anchor.second);
+            Paging::ByAnchor { .. } => {
+                let after = slice.anchor().map(|anchor| anchor.id.as_str());
+                Asked { after, newest_first: task == Task::Search, probe, ..Asked::default() }
+            }
+        };
+        Request { query: self.query(asked, limit), span: self.span(slice, asked) }
+    }
+
+    /// What a request asks for: the list, and the seconds of which it may show records.
+    fn span(&self, slice: &TimeSlice, asked: Asked<'_>) -> Span {
+        let Asked { window: (from, to), newest_first, probe, .. } = asked;
+        match (self.paging, probe) {
+            (Paging::ByTime { .. }, _) => {
+                Span::new(&self.identity(probe, false), from, to.unwrap_or(i64::MAX))
+            }
+            (Paging::ByAnchor { .. }, Some(Probe::FarEnd(anchor))) => {
+                let to = anchor.map_or(i64::MAX, |anchor| anchor.second);
+                Span::new(&self.identity(None, true), i64::MIN, to)
+            }
+            (Paging::ByAnchor { .. }, _) => {
+                let list = self.identity(probe, newest_first);
+                let second = slice.anchor().map(|anchor| anchor.second);
                 // What a cursor leaves out lies before it in the order of the list.
-                let span = if slice.down {
+                if slice.down {
                     Span::new(&list, i64::MIN, second.unwrap_or(i64::MAX))
                 } else {
                     Span::new(&list, second.unwrap_or(i64::MIN), i64::MAX)
-                };
-                let after = anchor.map(|anchor| anchor.id.as_str());
-                Request { query: filters.query(after, search, probe, limit), span }
+                }
             }
         }
     }
@@ -72,21 +79,6 @@ impl List {
     /// The request for the newest page of the list, or for the page that it takes for that.
     pub(crate) fn newest(&self, limit: usize) -> Request {
         self.request(&TimeSlice::new(0, None), Task::Search, None, limit)
-    }
-
-    /// The field that dates the records of the list.
-    pub(crate) fn time(&self) -> TimeField {
-        match self {
-            Self::AuditLogs(_) => TimeField::EffectiveAt,
-            Self::ChatCompletions(_) => TimeField::Created,
-        }
-    }
-
-    pub(crate) fn scope(&self) -> &'static str {
-        match self {
-            Self::AuditLogs(_) => audit_logs::SCOPE,
-            Self::ChatCompletions(_) => chat_completions::SCOPE,
-        }
     }
 }
 
@@ -99,8 +91,7 @@ impl Walk {
             let dated = client.is_dated();
             let crowd = self.crowds[task as usize].as_ref();
             let request = self.list.request(&slice, task, crowd, self.size.limit());
-            match client.list(&request.query, self.list.scope(), self.list.time(), self.lane(task, now)).await
-            {
+            match client.list(&request.query, self.list.scope, self.list.time, self.lane(task, now)).await {
                 Ok(mut answer) => {
                     // Before the first `Date` only a local clock that may be years ahead told when the sweep began.
                     if let Some(sweep) = self.cursor.sweep.as_mut().filter(|_| !dated) {
@@ -112,11 +103,11 @@ impl Walk {
                     let seen = Seen::of(&answer.page, &self.size);
                     if self.believes(client, task, &slice, &request, &answer.page, seen).await? {
                         self.size.observe(answer.page.len(), seen.says_more);
-                        return self.take(task, slice, answer, seen, client.now());
+                        return self.take(task, &slice, &answer, seen, client.now());
                     }
                 }
                 Err(error) => {
-                    if let Some(page) = self.refused(client, task, slice, &request, error, now).await? {
+                    if let Some(page) = self.refused(client, task, &slice, &request, error, now).await? {
                         return Ok(page);
                     }
                 }
@@ -149,7 +140,8 @@ impl Walk {
                 Belief::Report => return Err(doubt.error().into()),
                 Belief::Believe => {}
             }
-            self.empty_is_end |= doubt == Doubt::EmptyWithMore && self.asks_for_one_second(task, slice);
+            self.learned.empty_is_end |=
+                doubt == Doubt::EmptyWithMore && self.asks_for_one_second(task, slice);
         } else {
             self.doubts.settle();
         }
@@ -165,7 +157,7 @@ impl Walk {
         &mut self,
         client: &Client,
         task: Task,
-        mut slice: TimeSlice,
+        slice: &TimeSlice,
         request: &Request,
         error: CollectError,
         now: i64,
@@ -197,15 +189,16 @@ impl Walk {
                     halved
                 }
             }
-            kind if is_about_cursor(kind) && self.asks_with_cursor(task, &slice) => {
+            kind if is_about_cursor(kind) && self.asks_with_cursor(task, slice) => {
                 // Gateways answer 404, too: only where the list answers without the cursor is it about the cursor.
                 let witness = self.list.newest(1);
-                let answered = client
-                    .list(&witness.query, self.list.scope(), self.list.time(), self.lane(task, now))
-                    .await;
+                let answered =
+                    client.list(&witness.query, self.list.scope, self.list.time, self.lane(task, now)).await;
                 client.accept(&answered.map_err(passing)?.page, witness.span);
                 if self.doubts.strike(&request.query, Doubt::CursorRefused, true) == Belief::Believe {
-                    return Ok(Some(self.leave_cursor(task, &mut slice, now)));
+                    let crowd = self.crowds[task as usize].take();
+                    let decision = self.decide_without_cursor(task, slice, crowd, now);
+                    return Ok(Some(self.apply(task, decision, now)));
                 }
                 true
             }
@@ -237,23 +230,7 @@ impl Walk {
 
     fn asks_with_cursor(&self, task: Task, slice: &TimeSlice) -> bool {
         let crowd = self.crowds[task as usize].as_ref();
-        slice.anchor.is_some() || crowd.is_some_and(CrowdedSecond::asks_with_cursor)
-    }
-
-    /// Goes on without a cursor that the list does not know.
-    fn leave_cursor(&mut self, task: Task, slice: &mut TimeSlice, now: i64) -> Page {
-        let crowd = self.crowds[task as usize].as_mut().filter(|crowd| crowd.asks_with_cursor());
-        let turn = if let Some(crowd) = crowd {
-            let verdict = crowd.refused();
-            self.leave_crowd(task, slice, verdict, None)
-        } else {
-            self.crowds[task as usize] = None;
-            self.counters.note(Anomaly::CursorLost);
-            chat_completions::warn_gone(slice, "the API does not know it");
-            chat_completions::fall_back(slice, &mut self.cursor.anchors, "the API does not know it");
-            Turn::Discard
-        };
-        self.page(task, slice.clone(), turn, NewRecords::default(), now)
+        slice.anchor().is_some() || crowd.is_some_and(CrowdedSecond::asks_with_cursor)
     }
 }
 

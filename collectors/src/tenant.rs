@@ -7,8 +7,9 @@ use tokio::time::Instant;
 use crate::{
     client::Client,
     error::{CollectError, CollectErrorKind},
+    lists::List,
     source::{Source, ask},
-    walk::{List, Walk},
+    walk::Walk,
 };
 
 /// Whether tenant-scoped audit events are read by a second walk.
@@ -65,7 +66,7 @@ impl Source {
         }
         let mut agreement = Agreement::default();
         loop {
-            let found = self.tells_tenant_apart(client, &list).await?;
+            let found = self.tells_tenant_apart(client, list).await?;
             if let Some(agreed) = agreement.add(found) {
                 if agreed != Some(true) {
                     tracing::info!(tenant_walk = agreed, "no tenant-scoped events are listed apart");
@@ -78,7 +79,7 @@ impl Source {
 
     /// Compares the newest pages once.
     async fn tells_tenant_apart(&self, client: &Client, tenant: &List) -> Result<Option<bool>, CollectError> {
-        let all = ask(client, &self.list()).await?.page.records;
+        let all = ask(client, self.list()).await?.page.records;
         let tenant = match ask(client, tenant).await {
             Ok(answer) => answer.page.records,
             Err(error) if is_refusal(&error.kind) => {

@@ -4,6 +4,46 @@ use serde::{Deserialize, Serialize};
 
 use crate::{anchors::Anchor, head::LAST_SECOND, page::ListPage, page_size::PageSize};
 
+/// From where a slice of a list that is read from anchors is asked for next. The stored form is the anchor alone: what a page has
+/// shown a moment ago may be deleted by the time that the process starts again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Option<Anchor>", into = "Option<Anchor>")]
+pub enum Position {
+    /// The first record of the list.
+    #[default]
+    Beginning,
+    /// Behind a record that was read before this process began, or long before: it may be deleted.
+    Stored(Anchor),
+    /// Behind a record of the page before: it exists.
+    Shown(Anchor),
+}
+
+impl Position {
+    /// The record behind which the next page begins.
+    pub fn anchor(&self) -> Option<&Anchor> {
+        match self {
+            Self::Beginning => None,
+            Self::Stored(anchor) | Self::Shown(anchor) => Some(anchor),
+        }
+    }
+
+    fn is_beginning(&self) -> bool {
+        matches!(self, Self::Beginning)
+    }
+}
+
+impl From<Option<Anchor>> for Position {
+    fn from(anchor: Option<Anchor>) -> Self {
+        anchor.map_or(Self::Beginning, Self::Stored)
+    }
+}
+
+impl From<Position> for Option<Anchor> {
+    fn from(position: Position) -> Self {
+        position.anchor().cloned()
+    }
+}
+
 /// A stretch of time of which `from ..= to` is not read yet. Pages take away from its upper or lower end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeSlice {
@@ -20,12 +60,12 @@ pub struct TimeSlice {
     /// Where no order can be relied upon: the lower end of the upper part that is read first, whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upper: Option<i64>,
-    /// Whether it is walked from the newest record down (stored completions only).
+    /// Whether it is walked from the newest record down (lists without a time filter only).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub down: bool,
-    /// The record after which the next page is asked for (stored completions only).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub anchor: Option<Anchor>,
+    /// From where the next page is asked for (lists without a time filter only).
+    #[serde(rename = "anchor", default, skip_serializing_if = "Position::is_beginning")]
+    pub position: Position,
     /// The second at which the list is being walked: behind `from` after a fall back to an older anchor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<i64>,
@@ -41,12 +81,9 @@ pub struct TimeSlice {
     /// Pages read so far.
     #[serde(default)]
     pub pages: u32,
-    /// Whether the anchor was read by this very reading a moment ago, so that it is known to exist. Forgotten with the process.
-    #[serde(skip)]
-    pub fresh: bool,
     /// The second of the anchor behind which the list looked empty: believed when it looks so once more after reading up to it.
     #[serde(skip)]
-    pub doubted: Option<i64>,
+    pub emptied: Option<i64>,
 }
 
 impl TimeSlice {
@@ -59,14 +96,13 @@ impl TimeSlice {
             to: hi,
             upper: None,
             down: false,
-            anchor: None,
+            position: Position::Beginning,
             at: None,
             again: None,
             proof: None,
             dry: None,
             pages: 0,
-            fresh: false,
-            doubted: None,
+            emptied: None,
         }
     }
 
@@ -81,6 +117,11 @@ impl TimeSlice {
             return (self.from, Some(proof - 1));
         }
         (self.upper.unwrap_or(self.from), self.to)
+    }
+
+    /// The record behind which the next page begins.
+    pub fn anchor(&self) -> Option<&Anchor> {
+        self.position.anchor()
     }
 
     /// Whether a second is already read.

@@ -5,26 +5,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::{
-    audit_logs::{self, AuditLogs},
     budget::Lane,
-    chat_completions::ChatCompletions,
     crowded::CrowdedSecond,
-    cursor::{Cursor, Direction, Sweep},
+    cursor::{Cursor, Direction, Sweep, Task},
+    decide::Learned,
     dedup::DedupSet,
     doubt::Doubts,
+    lists::{List, Paging},
     page_size::PageSize,
     source_counters::SourceCounters,
     time_slice::TimeSlice,
 };
-
-/// A list and its filters.
-#[derive(Debug, Clone)]
-pub enum List {
-    /// Audit logs.
-    AuditLogs(AuditLogs),
-    /// Stored chat completions.
-    ChatCompletions(ChatCompletions),
-}
 
 /// How often, and how far back, a walk reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,17 +30,6 @@ pub struct Timing {
     pub dedup_ids_max: usize,
 }
 
-/// What a walk can be busy with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
-    /// Looking for the record before which to start.
-    Search,
-    /// The poll for new records.
-    Tail,
-    /// The reading again of everything after the watermark.
-    Sweep,
-}
-
 /// A walk with its progress.
 #[derive(Debug)]
 pub struct Walk {
@@ -62,16 +42,9 @@ pub struct Walk {
     pub(crate) dedup_warned: bool,
     pub(crate) doubts: Doubts,
     pub(crate) size: PageSize,
-    /// Whether `has_more` was found to say nothing on an empty page. Like what follows, learned by this process.
-    pub(crate) empty_is_end: bool,
-    /// Whether pages of a list newest first were found to be turned round.
-    pub(crate) is_turned: bool,
+    pub(crate) learned: Learned,
     /// The earliest second of the last page of which nothing else said that it goes on where reading stands.
     pub(crate) begins_at: Option<i64>,
-    /// Cursors in a row that were read a moment ago and had no effect.
-    pub(crate) ignored_cursors: u32,
-    /// Up to which second everything was seen that showed then; `None` while that cannot be told.
-    pub(crate) read_to: Option<i64>,
     pub(crate) counters: SourceCounters,
     polls: bool,
     next_poll: Instant,
@@ -106,11 +79,8 @@ impl Walk {
             dedup_warned: false,
             doubts: Doubts::default(),
             size: PageSize::default(),
-            empty_is_end: false,
-            is_turned: false,
+            learned: Learned { read_to, ..Learned::default() },
             begins_at: None,
-            ignored_cursors: 0,
-            read_to,
             counters: SourceCounters::default(),
             polls,
             next_poll: at,
@@ -152,6 +122,11 @@ impl Walk {
         self.next_poll = Instant::now();
     }
 
+    /// The next poll is due one interval from now at the earliest.
+    pub(crate) fn postpone_poll(&mut self) {
+        self.next_poll = self.next_poll.max(Instant::now() + self.timing.poll_interval);
+    }
+
     /// Whether the newest delivered record is older than the overlap: history is being read, or nothing happens.
     pub fn is_behind(&self, now: i64) -> bool {
         self.cursor.newest.unwrap_or(self.cursor.watermark).min(now) < now - self.overlap()
@@ -178,33 +153,13 @@ impl Walk {
         }
     }
 
-    pub(crate) fn slice_of(&self, task: Task) -> Option<&TimeSlice> {
-        match task {
-            Task::Search => self.cursor.search.as_ref(),
-            Task::Tail => self.cursor.tail.as_ref(),
-            Task::Sweep => self.cursor.sweep.as_ref().map(|sweep| &sweep.slice),
-        }
-    }
-
-    pub(crate) fn set_slice(&mut self, task: Task, slice: TimeSlice) {
-        match task {
-            Task::Search => self.cursor.search = Some(slice),
-            Task::Tail => self.cursor.tail = Some(slice),
-            Task::Sweep => {
-                if let Some(sweep) = &mut self.cursor.sweep {
-                    sweep.slice = slice;
-                }
-            }
-        }
-    }
-
     /// Begins what is not under way yet, and tells where it stands.
     pub(crate) fn begin(&mut self, task: Task, now: i64) -> TimeSlice {
-        if let Some(slice) = self.slice_of(task) {
+        if let Some(slice) = self.cursor.slice_of(task) {
             let slice = slice.clone();
             // Another task may have found meanwhile in which direction the list answers.
-            let turned = match (&self.list, task, self.cursor.direction) {
-                (List::AuditLogs(_), _, _) | (_, Task::Search, _) | (_, _, None) => false,
+            let turned = match (self.list.paging, task, self.cursor.direction) {
+                (Paging::ByTime { .. }, _, _) | (_, Task::Search, _) | (_, _, None) => false,
                 (_, _, Some(direction)) => slice.down != (direction == Direction::Descending),
             };
             return if turned { self.turned(slice) } else { slice };
@@ -215,7 +170,8 @@ impl Walk {
                 let newest = self.cursor.newest.unwrap_or(self.cursor.watermark).min(now);
                 let swept =
                     self.cursor.sweep.as_ref().map(|sweep| self.cursor.floor(sweep.began, self.overlap()));
-                self.start_at(newest.max(self.cursor.watermark).max(swept.unwrap_or(i64::MIN)), None)
+                let lo = newest.max(self.cursor.watermark).max(swept.unwrap_or(i64::MIN));
+                start_at(&self.list, &self.cursor, lo, None)
             }
             Task::Sweep => {
                 let slice = self.slice(self.cursor.watermark, now);
@@ -224,73 +180,43 @@ impl Walk {
                 slice
             }
         };
-        self.set_slice(task, slice.clone());
+        self.cursor.set_slice(task, slice.clone());
         slice
-    }
-
-    /// Ends a task; a sweep goes on with its next slice. `began` is the time before the sweep's first request.
-    pub(crate) fn finish(&mut self, task: Task, slice: &TimeSlice) {
-        match task {
-            Task::Search => self.cursor.search = None,
-            Task::Tail => {
-                self.has_read(task, slice);
-                self.cursor.tail = None;
-                self.next_poll = Instant::now() + self.timing.poll_interval;
-            }
-            Task::Sweep => self.finish_slice(slice),
-        }
-    }
-
-    fn finish_slice(&mut self, slice: &TimeSlice) {
-        let Some(sweep) = self.cursor.sweep.take() else {
-            return;
-        };
-        let floor = self.cursor.floor(sweep.began, self.overlap());
-        if slice.hi != self.cursor.until {
-            // A slice in the middle: `hi` is some.
-            let next = slice.hi.map_or(slice.lo, |hi| hi + 1);
-            self.cursor.raise_watermark(floor.min(next));
-            self.cursor.slice_seconds = audit_logs::next_slice_seconds(next - slice.lo, slice.pages);
-            let slice = self.slice(next, sweep.began);
-            self.cursor.sweep = Some(Sweep { began: sweep.began, slice });
-        } else if let Some(until) = self.cursor.until {
-            self.cursor.raise_watermark(until + 1);
-            self.cursor.finished = true;
-        } else {
-            self.cursor.raise_watermark(floor);
-            self.cursor.swept = Some(sweep.began);
-            self.has_read(Task::Sweep, slice);
-            if slice.pages <= 1 && slice.lo <= self.cursor.watermark {
-                // One request has just read everything up to now: that was a poll, too.
-                self.next_poll = self.next_poll.max(Instant::now() + self.timing.poll_interval);
-            }
-        }
-        self.dedup.forget_before(self.cursor.watermark);
     }
 
     /// The next stretch of a sweep, from `lo`.
     fn slice(&self, lo: i64, now: i64) -> TimeSlice {
-        match &self.list {
-            List::AuditLogs(_) => {
-                let hi = lo.saturating_add(self.cursor.slice_seconds - 1);
-                match self.cursor.until {
-                    Some(until) => TimeSlice::new(lo, Some(hi.min(until))),
-                    None => TimeSlice::new(lo, (hi < now).then_some(hi)),
-                }
-            }
-            List::ChatCompletions(_) => self.start_at(lo, self.cursor.until),
-        }
+        next_slice(&self.list, &self.cursor, lo, now)
     }
 
     /// A slice of the same rest in the direction that is known now.
     fn turned(&self, slice: TimeSlice) -> TimeSlice {
-        TimeSlice { lo: slice.lo, hi: slice.hi, pages: slice.pages, ..self.start_at(slice.from, slice.to) }
+        TimeSlice {
+            lo: slice.lo,
+            hi: slice.hi,
+            pages: slice.pages,
+            ..start_at(&self.list, &self.cursor, slice.from, slice.to)
+        }
     }
+}
 
-    fn start_at(&self, lo: i64, hi: Option<i64>) -> TimeSlice {
-        let chat = matches!(self.list, List::ChatCompletions(_));
-        let down = chat && self.cursor.direction == Some(Direction::Descending);
-        let anchor = if chat && !down { self.cursor.anchors.before(lo).cloned() } else { None };
-        TimeSlice { down, anchor, ..TimeSlice::new(lo, hi) }
+/// The stretch of a sweep that begins at `lo`.
+pub(crate) fn next_slice(list: &List, cursor: &Cursor, lo: i64, now: i64) -> TimeSlice {
+    match list.paging {
+        Paging::ByTime { .. } => {
+            let hi = lo.saturating_add(cursor.slice_seconds - 1);
+            match cursor.until {
+                Some(until) => TimeSlice::new(lo, Some(hi.min(until))),
+                None => TimeSlice::new(lo, (hi < now).then_some(hi)),
+            }
+        }
+        Paging::ByAnchor { .. } => start_at(list, cursor, lo, cursor.until),
     }
+}
+
+fn start_at(list: &List, cursor: &Cursor, lo: i64, hi: Option<i64>) -> TimeSlice {
+    let by_anchor = !list.has_time_filter();
+    let down = by_anchor && cursor.direction == Some(Direction::Descending);
+    let anchor = if by_anchor && !down { cursor.anchors.before(lo).cloned() } else { None };
+    TimeSlice { down, position: anchor.into(), ..TimeSlice::new(lo, hi) }
 }

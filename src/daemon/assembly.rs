@@ -78,19 +78,18 @@ impl Assembly {
                     actor_ids: filters.actor_ids,
                     actor_emails: filters.actor_emails,
                     resource_ids: filters.resource_ids,
-                    tenant_only: false,
                 };
                 let tenant_walk = match tenant_walk {
                     config::TenantWalk::Auto => TenantWalk::Auto,
                     config::TenantWalk::On => TenantWalk::On,
                     config::TenantWalk::Off => TenantWalk::Off,
                 };
-                (Source::AuditLogs(list), tenant_walk)
+                (list.into(), tenant_walk)
             }
             config::Source::ChatCompletions { filters } => {
                 let metadata = filters.metadata.clone().into_iter().collect();
                 let list = ChatCompletions { model: filters.model.clone(), metadata };
-                (Source::ChatCompletions(list), TenantWalk::Off)
+                (list.into(), TenantWalk::Off)
             }
         }
     }

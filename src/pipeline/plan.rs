@@ -50,9 +50,11 @@ impl Plan {
                 (start, vec![source.begin(start, None)])
             }
             Self::Past { from, to, parallel } => {
-                let windows = match source {
-                    Source::AuditLogs(_) => windows(from, to, parallel),
-                    Source::ChatCompletions(_) => vec![(from, to)],
+                // Without a time filter each part would read the list from its beginning.
+                let windows = if source.list().has_time_filter() {
+                    windows(from, to, parallel)
+                } else {
+                    vec![(from, to)]
                 };
                 let cursor = |(from, to): (i64, i64)| source.begin(from, Some(to));
                 let apart = tenant.then(|| Cursor { tenant_only: true, ..cursor((from, to)) });

@@ -11,6 +11,7 @@ use std::{
     collections::VecDeque,
     io,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use collectors::{Client, Hello, Reader, Source, TenantWalk, Timing};
@@ -85,8 +86,8 @@ pub struct Route {
     pub accept_change: bool,
 }
 
-/// Stored completions are said to be kept for 30 days (by users, not by OpenAI); a stop of 25 is told.
-const EXPIRY_SECONDS: i64 = 25 * 86_400;
+/// After a stop that is this much shorter than the API keeps records, some may be gone unseen.
+const EXPIRY_MARGIN: Duration = Duration::from_secs(5 * 86_400);
 
 /// How a route ended.
 #[derive(Debug)]
@@ -297,12 +298,14 @@ impl Route {
         fetching
     }
 
-    /// Stored completions are kept for about thirty days: after a long stop some may be gone unseen.
-    fn tell_of_expired(&self, checkpoint: &Checkpoint, now: i64) {
+    /// Warns of a stop that took so long that the API may have deleted records unseen.
+    fn warn_of_expired(&self, checkpoint: &Checkpoint, now: i64) {
         let swept = checkpoint.walks.first().and_then(|walk| walk.swept);
         let stopped = swept.map_or(0, |swept| now - swept);
-        if matches!(self.source, Source::ChatCompletions(_)) && stopped > EXPIRY_SECONDS {
-            let days = stopped / 86_400;
+        let stopped = Duration::from_secs(stopped.max(0).unsigned_abs());
+        let kept_for = self.source.list().kept_for;
+        if kept_for.is_some_and(|kept_for| stopped > kept_for.saturating_sub(EXPIRY_MARGIN)) {
+            let days = stopped.as_secs() / 86_400;
             tracing::warn!(
                 days,
                 "stopped for long: completions that OpenAI has deleted since were never seen"
@@ -345,7 +348,7 @@ impl Route {
                 tracing::warn!(change = %changed, "change accepted, going on from the old place");
             }
             checkpoint.identity.learn(now);
-            self.tell_of_expired(&checkpoint, hello.now);
+            self.warn_of_expired(&checkpoint, hello.now);
             return Ok((checkpoint, parts));
         }
         let begins_by_clock = matches!(self.plan, Plan::Follow { begin: Begin::LookBack(_), .. });

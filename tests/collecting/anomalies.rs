@@ -126,7 +126,7 @@ async fn delete_two_anchors(
     for _ in 0..400 {
         let Ok(Step::Page(page)) = reader.next().await else { break };
         if let Some(sweep) = &page.change.cursor.sweep
-            && let Some(anchor) = &sweep.slice.anchor
+            && let Some(anchor) = sweep.slice.anchor()
             && deleted < 2
             && is_wanted(&sweep.slice, anchor)
         {

@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use bytes::Bytes;
 use ccfd::simulator::{Fault, List, NewRecord};
-use collectors::{AuditLogs, Source, Step, Task, TenantWalk};
+use collectors::{AuditLogs, Step, Task, TenantWalk};
 use tracing::Level;
 
 use super::for_both_lists;
@@ -272,7 +272,7 @@ async fn records_that_the_filter_leaves_out_are_not_delivered_for_an_answer_with
     let mut rig = rig(list, 2000, "ties,shuffle,tenant-ignore");
     rig.tenant_walk = TenantWalk::Off;
     let wanted = vec!["api_key.created".to_owned()];
-    rig.source = Source::AuditLogs(AuditLogs { event_types: wanted, ..AuditLogs::default() });
+    rig.source = AuditLogs { event_types: wanted, ..AuditLogs::default() }.into();
     let mut reader = rig.reader().await;
     let mut types = HashSet::new();
     for n in 0..60 {

@@ -6,7 +6,7 @@ use ccfd::{
     pipeline::{policy::Failure, progress::RouteState, route::Ended},
     simulator::List,
 };
-use collectors::{AuditLogs, Source};
+use collectors::AuditLogs;
 
 use crate::support::{
     route::{RouteRig, pass, records},
@@ -65,8 +65,7 @@ async fn an_accepted_change_is_accepted_for_good_even_if_nothing_new_is_found() 
 #[tokio::test(start_paused = true)]
 async fn other_filters_or_another_sink_park_likewise() {
     let mut rig = settled().await;
-    rig.source =
-        Source::AuditLogs(AuditLogs { event_types: vec!["login.failed".to_owned()], ..AuditLogs::default() });
+    rig.source = AuditLogs { event_types: vec!["login.failed".to_owned()], ..AuditLogs::default() }.into();
     assert_eq!(changed(&rig).await, "filters");
 
     let mut rig = settled().await;

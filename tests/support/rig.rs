@@ -63,8 +63,8 @@ impl Rig {
         let world = World::new();
         let simulator = Simulator::new(options, world.right_clock()).expect("options");
         let (source, key) = match list {
-            List::AuditLogs => (Source::AuditLogs(AuditLogs::default()), ADMIN_KEY),
-            List::Completions => (Source::ChatCompletions(ChatCompletions::default()), PROJECT_KEY),
+            List::AuditLogs => (Source::from(AuditLogs::default()), ADMIN_KEY),
+            List::Completions => (ChatCompletions::default().into(), PROJECT_KEY),
         };
         let tamper = Arc::default();
         let body_max = Arc::new(AtomicUsize::new(usize::MAX));

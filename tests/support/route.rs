@@ -125,8 +125,8 @@ impl RouteRig {
         let world = World::new();
         let simulator = Simulator::new(options, world.right_clock()).expect("options");
         let (source, key) = match list {
-            List::AuditLogs => (Source::AuditLogs(AuditLogs::default()), ADMIN_KEY),
-            List::Completions => (Source::ChatCompletions(ChatCompletions::default()), PROJECT_KEY),
+            List::AuditLogs => (Source::from(AuditLogs::default()), ADMIN_KEY),
+            List::Completions => (ChatCompletions::default().into(), PROJECT_KEY),
         };
         let dir = tempfile::tempdir().expect("a directory");
         Self {

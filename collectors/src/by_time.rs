@@ -1,22 +1,16 @@
-//! `GET /organization/audit_logs`: closed slices of time, walked by time and never by a list cursor.
+//! Lists with a time filter: closed slices of time, read by time and never by a list cursor.
 //!
-//! The list has no `order` parameter and answers newest first, undocumented; so the direction is found from the pages. A page
+//! Audit logs have no `order` parameter and answer newest first, undocumented; so the direction is found from the pages. A page
 //! takes away from the unread stretch what lies strictly beyond its last second: the last second itself is asked for again,
 //! because the page may end in the middle of it.
 
-use url::form_urlencoded::Serializer;
-
 use crate::{
-    crowded::Probe,
     cursor::Direction,
+    decide::Learned,
     error::CollectErrorKind,
     time_slice::{Order, Seen, TimeSlice, Turn},
 };
 
-/// Path of the list, below the base URL.
-pub const PATH: &str = "/organization/audit_logs";
-/// The permission it needs, as the API's own errors name it.
-pub const SCOPE: &str = "api.audit_logs.read";
 /// How many pages a slice aims at: enough to be worth its own bookkeeping, few enough to deliver nearly in order.
 const SLICE_PAGES: i64 = 50;
 /// A slice that looks longer than this on its first page is cut before it is read.
@@ -24,89 +18,17 @@ const SLICE_PAGES_MAX: i64 = 150;
 /// The most that a slice is cut down at once.
 const CUT_MAX: i64 = 4;
 
-/// Which events to list. Every list of values narrows it; an empty one does not.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AuditLogs {
-    /// `project_ids[]`.
-    pub project_ids: Vec<String>,
-    /// `event_types[]`.
-    pub event_types: Vec<String>,
-    /// `actor_ids[]`.
-    pub actor_ids: Vec<String>,
-    /// `actor_emails[]`.
-    pub actor_emails: Vec<String>,
-    /// `resource_ids[]`.
-    pub resource_ids: Vec<String>,
-    /// Lists tenant-scoped events only, which the list leaves out otherwise.
-    pub tenant_only: bool,
-}
-
-impl AuditLogs {
-    /// The same filters for the tenant walk. `None` when none of the wanted event types is tenant-scoped: one other type would
-    /// have the whole call refused.
-    pub fn tenant(&self) -> Option<Self> {
-        let event_types: Vec<String> =
-            self.event_types.iter().filter(|name| is_tenant_scoped(name)).cloned().collect();
-        if event_types.is_empty() && !self.event_types.is_empty() {
-            return None;
-        }
-        Some(Self { event_types, tenant_only: true, ..self.clone() })
-    }
-
-    /// Path and query of a page of `window` with at most `limit` records. A probe of a crowded second adds its cursor or filter.
-    pub fn query(&self, window: (i64, Option<i64>), probe: Option<&Probe>, limit: usize) -> String {
-        let mut query = Serializer::new(format!("{PATH}?"));
-        query.append_pair("limit", &limit.to_string());
-        if window.0 > 0 {
-            query.append_pair("effective_at[gte]", &window.0.to_string());
-        }
-        if let Some(to) = window.1 {
-            query.append_pair("effective_at[lte]", &to.to_string());
-        }
-        if self.tenant_only {
-            query.append_pair("tenant_only", "true");
-        }
-        match probe {
-            Some(Probe::After(id)) => _ = query.append_pair("after", id),
-            Some(Probe::Before(id)) => _ = query.append_pair("before", id),
-            Some(Probe::Only(event_type)) => _ = query.append_pair("event_types[]", event_type),
-            // There is `before` for that.
-            Some(Probe::FarEnd(_) | Probe::Again) | None => {}
-        }
-        if !matches!(probe, Some(Probe::Only(_))) {
-            append_all(&mut query, "event_types[]", &self.event_types);
-        }
-        append_all(&mut query, "project_ids[]", &self.project_ids);
-        append_all(&mut query, "actor_ids[]", &self.actor_ids);
-        append_all(&mut query, "actor_emails[]", &self.actor_emails);
-        append_all(&mut query, "resource_ids[]", &self.resource_ids);
-        query.finish()
-    }
-}
-
-fn append_all(query: &mut Serializer<'_, String>, name: &str, values: &[String]) {
-    for value in values {
-        query.append_pair(name, value);
-    }
-}
-
-/// Whether events of this type are listed with `tenant_only=true` alone.
-pub fn is_tenant_scoped(event_type: &str) -> bool {
-    event_type.starts_with("tenant.")
-        || matches!(event_type, "role.bound_to_resource" | "role.unbound_from_resource")
-}
-
 /// Takes from the unread stretch what a page has shown. A page that contradicts its request comes here only when it is all that the
-/// request is answered with. `is_turned` where pages were found to be turned round. `now` is the newest second that a record may have.
+/// request is answered with. `now` is the newest second that a record may have.
 pub fn advance(
+    list: &'static str,
     slice: &mut TimeSlice,
     seen: Seen,
     direction: &mut Option<Direction>,
-    empty_is_end: &mut bool,
-    is_turned: bool,
+    learned: &mut Learned,
     now: i64,
 ) -> Result<Turn, CollectErrorKind> {
-    if !seen.has_more || (seen.order == Order::Empty && *empty_is_end) {
+    if !seen.has_more || (seen.order == Order::Empty && learned.empty_is_end) {
         return Ok(done_or_more(slice.finish_window()));
     }
     let (from, to) = slice.window();
@@ -119,14 +41,14 @@ pub fn advance(
                 return Err(CollectErrorKind::WindowIgnored);
             }
             // A single second stays empty: `has_more` says nothing here, and the whole window can be asked for again.
-            *empty_is_end = true;
+            learned.empty_is_end = true;
             slice.upper = None;
             Ok(Turn::More)
         }
         Order::Flat if slice.covers(seen.max) => Err(CollectErrorKind::WindowIgnored),
         Order::Flat => Ok(flat(slice, seen.max, *direction)),
         Order::Descending => {
-            found(direction, Direction::Descending);
+            found(list, direction, Direction::Descending);
             if to.is_some_and(|to| seen.max > to) {
                 return Err(CollectErrorKind::WindowIgnored);
             }
@@ -144,7 +66,7 @@ pub fn advance(
             if to.is_some_and(|to| seen.max > to) {
                 return Ok(done_or_more(slice.finish_window()));
             }
-            if is_turned || slice.upper.is_some() {
+            if learned.is_turned || slice.upper.is_some() {
                 // Halves need no order.
                 let halved = slice.halve(now.max(seen.max));
                 return if halved { Ok(Turn::More) } else { Err(CollectErrorKind::WindowIgnored) };
@@ -154,7 +76,7 @@ pub fn advance(
                 slice.proof = Some(seen.min);
                 return Ok(Turn::Discard);
             }
-            found(direction, Direction::Ascending);
+            found(list, direction, Direction::Ascending);
             slice.raise_to(seen.max);
             slice.again = Some(seen.max);
             Ok(Turn::More)
@@ -186,10 +108,10 @@ fn flat(slice: &mut TimeSlice, second: i64, direction: Option<Direction>) -> Tur
     }
 }
 
-fn found(direction: &mut Option<Direction>, now: Direction) {
+fn found(list: &'static str, direction: &mut Option<Direction>, now: Direction) {
     if *direction != Some(now) {
         let before = direction.map(Direction::word);
-        tracing::info!(list = "audit_logs", order = now.word(), before, "order of the list found");
+        tracing::info!(list, order = now.word(), before, "order of the list found");
         *direction = Some(now);
     }
 }

@@ -1,0 +1,68 @@
+//! Cursors inside the second, where its order is stable: after the last record of a page, and before the first.
+
+use super::{Next, Shown, Strategy, edges, far_end::FarEnd};
+use crate::{by_anchor::anchor_of, record::IdHash};
+
+/// Asking after the last record that was shown.
+#[derive(Debug)]
+pub(super) struct AfterLast {
+    pub last: String,
+    /// The first record of the second.
+    first: String,
+    /// What shows again and again of the second, first to last.
+    beginning: Vec<IdHash>,
+    /// Whether a cursor has shown more of the second.
+    works: bool,
+}
+
+impl AfterLast {
+    pub(super) fn new(first: String, last: String, beginning: Vec<IdHash>) -> Self {
+        Self { last, first, beginning, works: false }
+    }
+
+    /// `turns` where the list can be asked for from its other end, and not `before` a record.
+    pub(super) fn read(&mut self, shown: &Shown<'_>, turns: bool) -> Next {
+        let read = &shown.read;
+        if shown.has_advanced {
+            self.works = true;
+            if read.whole {
+                return Next::Finished { complete: true };
+            }
+            match edges(&shown.mine) {
+                Some((_, last)) => self.last = last,
+                None => return Next::Try(Strategy::Repeat),
+            }
+            return Next::Again;
+        }
+        let is_end = shown.mine.is_empty() && (read.whole || !read.says_more);
+        if is_end && (self.works || !shown.said_more) {
+            // The end behind cursors that work, or behind full pages that say they are all.
+            return Next::Finished { complete: true };
+        }
+        let beginning = std::mem::take(&mut self.beginning);
+        Next::Try(if turns {
+            Strategy::FarEnd(FarEnd { anchor: shown.behind.and_then(anchor_of), beginning })
+        } else {
+            Strategy::BeforeFirst(BeforeFirst { first: std::mem::take(&mut self.first) })
+        })
+    }
+}
+
+/// Asking before the first record that was shown.
+#[derive(Debug)]
+pub(super) struct BeforeFirst {
+    pub first: String,
+}
+
+impl BeforeFirst {
+    pub(super) fn read(&mut self, shown: &Shown<'_>) -> Next {
+        match edges(&shown.mine) {
+            Some((first, _)) if shown.has_advanced => {
+                self.first = first;
+                Next::Again
+            }
+            None if shown.has_advanced => Next::Try(Strategy::Repeat),
+            Some(_) | None => Next::TryFilters,
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! A second that holds more records than a page.
+//!
+//! Where the order inside a second is random for each request, reading it again and again brings up the rest. Where the order is
+//! stable, these are tried one after the other: cursors inside the second, the list from its other end, and filters. Each strategy
+//! is a type of its own; what they share is which records were seen.
+
+mod cursors;
+mod far_end;
+mod filters;
+mod repeat;
+
+use std::collections::{BTreeSet, HashSet};
+
+use self::{
+    cursors::{AfterLast, BeforeFirst},
+    far_end::FarEnd,
+    filters::Filters,
+    repeat::Repeat,
+};
+use crate::{
+    anchors::Anchor,
+    page::ListPage,
+    record::{IdHash, Record},
+};
+
+/// The most reads of one second.
+const READS_MAX: u32 = 500;
+
+/// How the second is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe<'a> {
+    /// As before: a random order shows other records.
+    Again,
+    /// After a record of this second.
+    After(&'a str),
+    /// Before a record of this second.
+    Before(&'a str),
+    /// From the other end of the list, behind a record of a second on the far side (lists that know no `before`).
+    FarEnd(Option<&'a Anchor>),
+    /// Only records of this kind.
+    Only(&'a str),
+}
+
+/// What a read of the second says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Read it once more.
+    Again,
+    /// Continue past it.
+    Finished {
+        /// Whether nothing is likely to be missing; otherwise it is unknown.
+        complete: bool,
+    },
+}
+
+/// A page of the second, as the walk sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Read<'a> {
+    /// The page.
+    pub page: &'a ListPage,
+    /// Whether it shows the end of the second.
+    pub whole: bool,
+    /// Whether it says that more follows.
+    pub says_more: bool,
+    /// How many of its records were new to the walk.
+    pub brought: usize,
+}
+
+/// What one read shows of the second, for a strategy to judge.
+struct Shown<'a> {
+    read: Read<'a>,
+    /// The records of the second, in the order of the page.
+    mine: Vec<&'a Record>,
+    /// Whether one of them was not shown before.
+    has_advanced: bool,
+    /// How many records of the second are known, with these.
+    known: usize,
+    /// Whether any read so far said that it did not show all.
+    said_more: bool,
+    /// The first record of a later second on the page.
+    behind: Option<&'a Record>,
+}
+
+/// What a strategy makes of a read.
+enum Next {
+    Again,
+    Finished {
+        complete: bool,
+    },
+    /// This strategy is at its end.
+    Try(Strategy),
+    /// So are all that use cursors.
+    TryFilters,
+}
+
+/// The way in which the second is read at the moment.
+#[derive(Debug)]
+enum Strategy {
+    Repeat,
+    AfterLast(AfterLast),
+    BeforeFirst(BeforeFirst),
+    FarEnd(FarEnd),
+    Filters(Filters),
+}
+
+/// The search through one crowded second.
+#[derive(Debug)]
+pub struct CrowdedSecond {
+    /// The second.
+    pub second: i64,
+    /// Whether no record can show late in it any more, so that it need not be searched in full again.
+    pub is_last: bool,
+    /// Whether the list can be asked for from its other end, and not `before` a record.
+    pub turns: bool,
+    strategy: Strategy,
+    repeat: Repeat,
+    ids: HashSet<IdHash>,
+    shown: HashSet<IdHash>,
+    kinds: BTreeSet<String>,
+    said_more: bool,
+    reads: u32,
+}
+
+impl CrowdedSecond {
+    /// Begins with what is known of the second. One that was searched before is left at the first read without anything new. `dry`
+    /// is the evidence that there was when a restart broke the search off, in thousandths of a nat.
+    pub fn new(second: i64, known: impl Iterator<Item = IdHash>, searched_before: bool, dry: u32) -> Self {
+        Self {
+            second,
+            is_last: false,
+            turns: false,
+            strategy: Strategy::Repeat,
+            repeat: Repeat::new(searched_before, dry),
+            ids: known.collect(),
+            shown: HashSet::new(),
+            kinds: BTreeSet::new(),
+            said_more: false,
+            reads: 0,
+        }
+    }
+
+    /// How to ask next.
+    pub fn probe(&self) -> Probe<'_> {
+        match &self.strategy {
+            Strategy::Repeat => Probe::Again,
+            Strategy::AfterLast(after) => Probe::After(&after.last),
+            Strategy::BeforeFirst(before) => Probe::Before(&before.first),
+            Strategy::FarEnd(far_end) => Probe::FarEnd(far_end.anchor.as_ref()),
+            Strategy::Filters(filters) => Probe::Only(&filters.kind),
+        }
+    }
+
+    /// Whether a page that should show the second again does not. An empty one that says that more follows may yet do.
+    pub fn is_lost(&self, page: &ListPage) -> bool {
+        let asks_again = page.records.is_empty() && page.has_more == Some(true);
+        let is_shown = page.records.iter().any(|record| record.second == self.second);
+        self.probe() == Probe::Again && !asks_again && !is_shown
+    }
+
+    /// How sure the last reads make it that nothing is hidden, in thousandths of a nat.
+    pub fn dry(&self) -> u32 {
+        self.repeat.dry()
+    }
+
+    /// How many different records were seen.
+    pub fn found(&self) -> u64 {
+        self.ids.len() as u64
+    }
+
+    /// Whether a read said that there is more than it showed.
+    pub fn said_more(&self) -> bool {
+        self.said_more
+    }
+
+    /// Whether the next request carries a cursor inside the second.
+    pub fn asks_with_cursor(&self) -> bool {
+        matches!(self.probe(), Probe::After(_) | Probe::Before(_) | Probe::FarEnd(Some(_)))
+    }
+
+    /// Takes in a page. `kind_of` reads the field that [`Probe::Only`] filters by.
+    pub fn read(&mut self, read: Read<'_>, kind_of: impl Fn(&Record) -> Option<String>) -> Verdict {
+        self.reads += 1;
+        let mine: Vec<&Record> =
+            read.page.records.iter().filter(|record| record.second == self.second).collect();
+        let shown_before = self.shown.len();
+        self.ids.extend(mine.iter().map(|record| record.id));
+        self.shown.extend(mine.iter().map(|record| record.id));
+        if !matches!(self.strategy, Strategy::Filters(_)) {
+            self.kinds.extend(mine.iter().filter_map(|record| kind_of(record)));
+        }
+        if matches!(self.strategy, Strategy::Repeat) {
+            self.said_more |= read.says_more && !read.whole;
+        }
+        let shown = Shown {
+            behind: read.page.records.iter().find(|record| record.second > self.second),
+            has_advanced: self.shown.len() > shown_before,
+            known: self.ids.len(),
+            said_more: self.said_more,
+            read,
+            mine,
+        };
+        let next = match &mut self.strategy {
+            Strategy::Repeat => self.repeat.read(&shown),
+            Strategy::AfterLast(after) => after.read(&shown, self.turns),
+            Strategy::BeforeFirst(before) => before.read(&shown),
+            Strategy::FarEnd(far_end) => far_end.read(&shown),
+            Strategy::Filters(_) => Next::TryFilters,
+        };
+        self.follow(next)
+    }
+
+    /// A cursor inside the second was refused: continues with what needs none.
+    pub fn refused(&mut self) -> Verdict {
+        self.reads += 1;
+        self.follow(Next::TryFilters)
+    }
+
+    fn follow(&mut self, next: Next) -> Verdict {
+        match next {
+            Next::Finished { complete } => return Verdict::Finished { complete },
+            Next::Again => {}
+            Next::Try(strategy) => self.strategy = strategy,
+            Next::TryFilters => match self.kinds.pop_first() {
+                Some(kind) => self.strategy = Strategy::Filters(Filters { kind }),
+                None => return Verdict::Finished { complete: false },
+            },
+        }
+        if self.reads >= READS_MAX { Verdict::Finished { complete: false } } else { Verdict::Again }
+    }
+}
+
+/// The ids of the first and the last of some records.
+fn edges(records: &[&Record]) -> Option<(String, String)> {
+    Some((records.first()?.id_text()?.into_owned(), records.last()?.id_text()?.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{repeat::STABLE_AFTER, *};
+
+    const SECOND: i64 = 50;
+
+    fn page(numbers: impl Iterator<Item = u32>) -> ListPage {
+        let record = |number: u32| {
+            let id = format!("{number:03}");
+            Record::new(Bytes::from(format!("{{\"id\":\"{id}\"}}")), SECOND, IdHash::of(&id), None)
+        };
+        ListPage { records: numbers.map(record).collect(), has_more: Some(true), ..ListPage::default() }
+    }
+
+    /// A search that has seen the first hundred of a second in a stable order, and whose cursors show nothing more.
+    fn at_the_far_end() -> CrowdedSecond {
+        let mut crowd = CrowdedSecond::new(SECOND, std::iter::empty(), false, 0);
+        crowd.turns = true;
+        for _ in 0..=STABLE_AFTER {
+            read(&mut crowd, page(0..100), false);
+        }
+        assert_eq!(crowd.probe(), Probe::After("099"));
+        read(&mut crowd, page(0..0), true);
+        assert_eq!(crowd.probe(), Probe::FarEnd(None));
+        crowd
+    }
+
+    fn read(crowd: &mut CrowdedSecond, page: ListPage, whole: bool) -> Verdict {
+        crowd.read(Read { page: &page, whole, says_more: !whole, brought: 0 }, |_| None)
+    }
+
+    #[test]
+    fn a_beginning_and_an_end_that_overlap_are_all_of_a_second() {
+        for count in [100, 101, 150, 199] {
+            let mut crowd = at_the_far_end();
+            let verdict = read(&mut crowd, page((count - 100..count).rev()), false);
+            assert_eq!((verdict, crowd.found()), (Verdict::Finished { complete: true }, u64::from(count)));
+        }
+    }
+
+    #[test]
+    fn an_end_that_does_not_reach_the_beginning_leaves_the_rest_unknown() {
+        for count in [200, 300] {
+            let mut crowd = at_the_far_end();
+            let verdict = read(&mut crowd, page((count - 100..count).rev()), false);
+            assert_eq!(verdict, Verdict::Finished { complete: false });
+        }
+    }
+
+    #[test]
+    fn the_same_records_in_the_same_order_are_no_other_end() {
+        for numbers in [(0..100).collect::<Vec<_>>(), (50..100).chain(0..50).collect(), vec![0], vec![]] {
+            let mut crowd = at_the_far_end();
+            let verdict = read(&mut crowd, page(numbers.into_iter()), false);
+            assert_eq!(verdict, Verdict::Finished { complete: false });
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Reading the second again and again, in the hope of a random order.
+//!
+//! A read of m records out of n misses a given one with probability 1 - m/n, so after several reads in a row without a new id the
+//! chance that one is still hidden is about the product of these.
+
+use std::collections::BTreeSet;
+
+use super::{Next, Shown, Strategy, cursors::AfterLast, edges};
+use crate::record::IdHash;
+
+/// The chance to miss a record that is accepted.
+const MISS: f64 = 1e-6;
+/// So many reads in a row that show the same records prove a stable order. One may be chance, or an answer that came twice.
+pub(super) const STABLE_AFTER: u32 = 3;
+
+/// What the reads so far say about the order and the rest of the second.
+#[derive(Debug)]
+pub(super) struct Repeat {
+    searched_before: bool,
+    last: BTreeSet<IdHash>,
+    /// Reads in a row that showed the same records.
+    same: u32,
+    /// How sure the reads in a row that brought nothing new make it that nothing is hidden, in nats.
+    evidence: f64,
+}
+
+impl Repeat {
+    pub(super) fn new(searched_before: bool, dry: u32) -> Self {
+        Self { searched_before, last: BTreeSet::new(), same: 0, evidence: f64::from(dry) / 1000.0 }
+    }
+
+    /// The evidence, in thousandths of a nat.
+    pub(super) fn dry(&self) -> u32 {
+        (self.evidence * 1000.0) as u32
+    }
+
+    pub(super) fn read(&mut self, shown: &Shown<'_>) -> Next {
+        let Shown { read, mine, .. } = shown;
+        if read.whole || mine.is_empty() {
+            return Next::Finished { complete: read.whole };
+        }
+        let ids: BTreeSet<IdHash> = mine.iter().map(|record| record.id).collect();
+        let is_first = self.last.is_empty();
+        // The same records in another order, or fewer or more of them, may be the same page as before.
+        let is_same = ids.is_subset(&self.last) || ids.is_superset(&self.last);
+        self.same = if is_same && !is_first { self.same + 1 } else { 0 };
+        self.last = ids;
+        if read.brought > 0 {
+            self.evidence = 0.0;
+        } else if self.searched_before {
+            return Next::Finished { complete: true };
+        } else if !is_first && !is_same {
+            // Only a read that shows one record and leaves out another was drawn again, and says something about the rest.
+            self.evidence += evidence(mine.len(), shown.known);
+        }
+        if self.evidence >= -MISS.ln() {
+            return Next::Finished { complete: true };
+        }
+        match edges(mine) {
+            Some((first, last)) if self.same >= STABLE_AFTER && !self.searched_before => {
+                let beginning = mine.iter().map(|record| record.id).collect();
+                Next::Try(Strategy::AfterLast(AfterLast::new(first, last, beginning)))
+            }
+            Some(_) | None => Next::Again,
+        }
+    }
+}
+
+/// What a read of `shown` records that brings nothing new says about the rest, of which `known` are known: the chance that it would
+/// have missed a single one that is not, in nats.
+fn evidence(shown: usize, known: usize) -> f64 {
+    let hidden = 1.0 - shown as f64 / (known.max(shown) + 1) as f64;
+    -hidden.ln()
+}
