@@ -4,6 +4,9 @@
 //! complete and well formed, so nothing but a second one can tell it from the truth. Doubts are counted for one request alone: what
 //! eight readers saw during one short fault says nothing about the window of any of them.
 
+pub(crate) mod plausible;
+pub(crate) mod repeated_page;
+
 use std::time::Duration;
 
 use tokio::time::Instant;

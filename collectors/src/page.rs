@@ -4,15 +4,21 @@
 //! skipped over. The envelope is read by hand because only so the place of each element is known; every JSON value in it
 //! is read by `serde_json`.
 
+pub(crate) mod again;
+pub(crate) mod damaged;
+pub(crate) mod head;
+pub(crate) mod messages;
+pub(crate) mod record;
+
 use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
 use serde::de::{Deserialize, IgnoredAny};
 
 use crate::{
-    damaged::NOT_JSON,
-    head::{Head, Id, Scalar, TimeField},
-    record::{IdHash, Record, Unusable},
+    page::damaged::NOT_JSON,
+    page::head::{Head, Id, Scalar, TimeField},
+    page::record::{IdHash, Record, Unusable},
 };
 
 /// The longest id of a record. Those of the API have some 40 bytes; one is kept in a checkpoint, and sent in a URL.

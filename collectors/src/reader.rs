@@ -5,15 +5,15 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
-    apply::Page,
-    client::Client,
-    cursor::{Cursor, Task},
-    dedup::DedupSet,
     error::CollectError,
+    http::client::Client,
     lists::List,
     source::Source,
     source_counters::SourceCounters,
     tenant::{Tenant, TenantWalk},
+    walk::apply::Page,
+    walk::cursor::{Cursor, Task},
+    walk::dedup::DedupSet,
     walk::{Timing, Walk},
 };
 

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use crate::{
     LIMIT,
-    budget::Lane,
-    client::{Client, ListAnswer},
-    cursor::{Cursor, Task},
     doubt::REPEATED_AT_ONCE,
     error::{CollectError, CollectErrorKind},
+    http::budget::Lane,
+    http::client::{Client, ListAnswer},
     lists::{AuditLogs, ChatCompletions, List},
-    page_size::PageSize,
-    time_slice::TimeSlice,
+    walk::cursor::{Cursor, Task},
+    walk::page_size::PageSize,
+    walk::time_slice::TimeSlice,
 };
 
 /// What a collector reads: one list, and for audit logs the list of tenant-scoped events beside it.

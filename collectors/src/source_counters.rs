@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::transport::{Response, TransportError};
+use crate::http::transport::{Response, TransportError};
 
 /// What came of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::{
-    client::Client,
     error::{CollectError, CollectErrorKind},
+    http::client::Client,
     lists::List,
     source::{Source, ask},
     walk::Walk,

@@ -1,20 +1,35 @@
 //! One list with one cursor: what is due, and what a reading of it begins with.
 
+pub(crate) mod anchors;
+pub(crate) mod apply;
+pub(crate) mod by_anchor;
+pub(crate) mod by_time;
+pub(crate) mod crowd_search;
+pub(crate) mod crowded;
+pub(crate) mod cursor;
+pub(crate) mod decide;
+pub(crate) mod dedup;
+pub(crate) mod ids;
+pub(crate) mod new_records;
+pub(crate) mod page_size;
+pub(crate) mod request;
+pub(crate) mod time_slice;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::{
-    budget::Lane,
-    crowded::CrowdedSecond,
-    cursor::{Cursor, Direction, Sweep, Task},
-    decide::Learned,
-    dedup::DedupSet,
     doubt::Doubts,
+    http::budget::Lane,
     lists::{List, Paging},
-    page_size::PageSize,
     source_counters::SourceCounters,
-    time_slice::TimeSlice,
+    walk::crowded::CrowdedSecond,
+    walk::cursor::{Cursor, Direction, Sweep, Task},
+    walk::decide::Learned,
+    walk::dedup::DedupSet,
+    walk::page_size::PageSize,
+    walk::time_slice::TimeSlice,
 };
 
 /// How often, and how far back, a walk reads.

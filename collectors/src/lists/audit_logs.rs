@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Kind, List, Paging};
-use crate::head::TimeField;
+use crate::page::head::TimeField;
 
 /// Which events to list. Every list of values narrows it; an empty one does not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, time::Duration};
 
 use super::{Kind, List, Paging};
-use crate::head::TimeField;
+use crate::page::head::TimeField;
 
 /// Path of the list, below the base URL.
 pub(crate) const PATH: &str = "/chat/completions";

@@ -16,9 +16,9 @@ pub(crate) use chat_completions::{PATH as COMPLETIONS_PATH, SCOPE as COMPLETIONS
 
 use crate::{
     LIMIT,
-    crowded::Probe,
-    head::{Scalar, TimeField},
-    record::Record,
+    page::head::{Scalar, TimeField},
+    page::record::Record,
+    walk::crowded::Probe,
 };
 
 /// One list with its filters.
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn a_look_from_the_far_end_replaces_the_anchor_and_turns_the_order() {
         let list = ChatCompletions { model: Some("m".to_owned()), metadata: Vec::new() }.list();
-        let anchor = crate::anchors::Anchor { second: 7, id: "b".to_owned() };
+        let anchor = crate::walk::anchors::Anchor { second: 7, id: "b".to_owned() };
         let probe = Some(Probe::FarEnd(Some(&anchor)));
         let asked = Asked { after: Some("a"), probe, ..Asked::default() };
         assert_eq!(list.query(asked, 1), "/chat/completions?limit=1&order=desc&after=b&model=m");

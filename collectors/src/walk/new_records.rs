@@ -1,12 +1,12 @@
 //! Which records of a page are new to its walk.
 
 use crate::{
-    client::ListAnswer,
-    cursor::Cursor,
-    dedup::DedupSet,
+    http::client::ListAnswer,
     page::ListPage,
-    record::{IdHash, Record, Unusable},
-    time_slice::TimeSlice,
+    page::record::{IdHash, Record, Unusable},
+    walk::cursor::Cursor,
+    walk::dedup::DedupSet,
+    walk::time_slice::TimeSlice,
 };
 
 /// Records smaller than this part of their page are copied out, so that a re-read page does not stay in memory for one new record.

@@ -75,7 +75,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::record::{IdHash, Record};
+    use crate::page::record::{IdHash, Record};
 
     fn page(ids: &[&str]) -> ListPage {
         let record = |id: &&str| Record::new(Bytes::new(), 5, IdHash::of(id), None);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{anchors::Anchor, head::LAST_SECOND, page::ListPage, page_size::PageSize};
+use crate::{page::ListPage, page::head::LAST_SECOND, walk::anchors::Anchor, walk::page_size::PageSize};
 
 /// From where a slice of a list that is read from anchors is asked for next. The stored form is the anchor alone: what a page has
 /// shown a moment ago may be deleted by the time that the process starts again.

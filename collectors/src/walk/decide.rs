@@ -14,17 +14,18 @@
 use std::ops::Range;
 
 use crate::{
-    by_anchor, by_time,
-    client::ListAnswer,
-    crowded::CrowdedSecond,
-    cursor::{Cursor, Direction, Sweep, Task},
     error::CollectErrorKind,
+    http::client::ListAnswer,
     lists::Paging,
-    new_records::NewRecords,
     page::ListPage,
-    record::{IdHash, Record},
+    page::record::{IdHash, Record},
     source_counters::Anomaly,
-    time_slice::{Seen, TimeSlice, Turn},
+    walk::by_anchor,
+    walk::by_time,
+    walk::crowded::CrowdedSecond,
+    walk::cursor::{Cursor, Direction, Sweep, Task},
+    walk::new_records::NewRecords,
+    walk::time_slice::{Seen, TimeSlice, Turn},
     walk::{Walk, next_slice},
 };
 

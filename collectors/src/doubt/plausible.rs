@@ -1,17 +1,17 @@
 //! Whether a page can be the answer to its request. Nothing follows from one that cannot, least of all that a stretch of time is read.
 
 use crate::{
-    by_anchor,
-    client::Client,
-    crowded::{CrowdedSecond, Probe},
-    cursor::{Direction, Task},
     doubt::Doubt,
+    http::client::Client,
     lists::Paging,
     page::ListPage,
-    record::IdHash,
-    request::Request,
-    time_slice::{Order, Seen, TimeSlice},
+    page::record::IdHash,
     walk::Walk,
+    walk::by_anchor,
+    walk::crowded::{CrowdedSecond, Probe},
+    walk::cursor::{Direction, Task},
+    walk::request::Request,
+    walk::time_slice::{Order, Seen, TimeSlice},
 };
 
 impl Walk {

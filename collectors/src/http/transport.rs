@@ -9,12 +9,12 @@ use reqwest::{ClientBuilder, Identity, Proxy, redirect};
 use url::Url;
 
 use crate::{
-    decoded::{Undecodable, decoded},
-    names::Names,
-    newest_date,
-    observed::Watched,
-    proxied::{environment_has_proxy, exposes_key, is_excepted, is_local},
-    tls,
+    http::decoded::{Undecodable, decoded},
+    http::names::Names,
+    http::newest_date,
+    http::observed::Watched,
+    http::proxied::{environment_has_proxy, exposes_key, is_excepted, is_local},
+    http::tls,
 };
 
 /// Connections to one host that are kept for the next request. Each holds the buffers of the largest answer it has seen, and a

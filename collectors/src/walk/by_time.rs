@@ -5,10 +5,10 @@
 //! because the page may end in the middle of it.
 
 use crate::{
-    cursor::Direction,
-    decide::Learned,
     error::CollectErrorKind,
-    time_slice::{Order, Seen, TimeSlice, Turn},
+    walk::cursor::Direction,
+    walk::decide::Learned,
+    walk::time_slice::{Order, Seen, TimeSlice, Turn},
 };
 
 /// How many pages a slice aims at: enough to be worth its own bookkeeping, few enough to deliver nearly in order.

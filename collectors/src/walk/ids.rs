@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::record::IdHash;
+use crate::page::record::IdHash;
 
 /// The most ids of one piece: 12 KiB.
 const PIECE_MAX: usize = 512;

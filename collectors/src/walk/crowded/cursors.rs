@@ -1,7 +1,7 @@
 //! Cursors inside the second, where its order is stable: after the last record of a page, and before the first.
 
 use super::{Next, Shown, Strategy, edges, far_end::FarEnd};
-use crate::{by_anchor::anchor_of, record::IdHash};
+use crate::{page::record::IdHash, walk::by_anchor::anchor_of};
 
 /// Asking after the last record that was shown.
 #[derive(Debug)]

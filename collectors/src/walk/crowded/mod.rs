@@ -18,9 +18,9 @@ use self::{
     repeat::Repeat,
 };
 use crate::{
-    anchors::Anchor,
     page::ListPage,
-    record::{IdHash, Record},
+    page::record::{IdHash, Record},
+    walk::anchors::Anchor,
 };
 
 /// The most reads of one second.

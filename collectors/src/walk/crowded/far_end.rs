@@ -2,8 +2,8 @@
 
 use super::{Next, Shown};
 use crate::{
-    anchors::Anchor,
-    record::{IdHash, Record},
+    page::record::{IdHash, Record},
+    walk::anchors::Anchor,
 };
 
 /// Asking newest first, behind a record of a later second.

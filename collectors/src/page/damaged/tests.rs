@@ -2,7 +2,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{head::TimeField, page::ListPage};
+use crate::{page::ListPage, page::head::TimeField};
 
 fn record(n: usize) -> String {
     format!(

@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use crate::{
-    apply::Page,
-    client::Client,
-    crowded::{CrowdedSecond, Probe},
-    cursor::Task,
+    doubt::repeated_page::Span,
     doubt::{Belief, Doubt},
     error::{CollectError, CollectErrorKind},
+    http::client::Client,
     lists::{Asked, List, Paging},
     page::ListPage,
-    repeated_page::Span,
     source_counters::Anomaly,
-    time_slice::{Seen, TimeSlice},
     walk::Walk,
+    walk::apply::Page,
+    walk::crowded::{CrowdedSecond, Probe},
+    walk::cursor::Task,
+    walk::time_slice::{Seen, TimeSlice},
 };
 
 /// How long a request waits that was refused although others like it were answered.

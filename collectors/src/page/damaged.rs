@@ -11,9 +11,9 @@ use memchr::{memchr2, memchr2_iter, memmem};
 use serde::de::IgnoredAny;
 
 use crate::{
-    head::LAST_SECOND,
+    page::head::LAST_SECOND,
+    page::record::Unusable,
     page::{ListPage, Malformed, Reader},
-    record::Unusable,
 };
 
 /// Why such a record is unusable.

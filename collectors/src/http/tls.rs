@@ -18,7 +18,7 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-use crate::transport::{ClientIdentity, Verification};
+use crate::http::transport::{ClientIdentity, Verification};
 
 /// What an editor may put before the text of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -1,15 +1,15 @@
 //! How a walk gets through a second that holds more records than a page.
 
 use crate::{
-    anchors::Anchor,
-    by_anchor,
-    crowded::{CrowdedSecond, Probe, Read, Verdict},
-    cursor::Task,
-    decide::Draft,
     lists::Paging,
     page::ListPage,
     source_counters::Anomaly,
-    time_slice::{Seen, TimeSlice, Turn},
+    walk::anchors::Anchor,
+    walk::by_anchor,
+    walk::crowded::{CrowdedSecond, Probe, Read, Verdict},
+    walk::cursor::Task,
+    walk::decide::Draft,
+    walk::time_slice::{Seen, TimeSlice, Turn},
 };
 
 impl Draft<'_> {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::record::IdHash;
+use crate::page::record::IdHash;
 
 /// The last second that a four-digit year can write: 9999-12-31T23:59:59Z.
 pub const LAST_SECOND: i64 = 253_402_300_799;

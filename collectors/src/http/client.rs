@@ -12,16 +12,16 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::{
-    again::{Again, KnownDamage},
-    budget::{KeyBudget, Lane},
-    clock::Clock,
+    doubt::repeated_page::Span,
     error::{CollectError, CollectErrorKind},
-    head::TimeField,
+    http::budget::{KeyBudget, Lane},
+    http::clock::Clock,
+    http::refusal,
+    http::transport::{Response, Transport, TransportError},
+    page::again::{Again, KnownDamage},
+    page::head::TimeField,
     page::{ListPage, Malformed},
-    refusal,
-    repeated_page::Span,
     source_counters::{Anomaly, RequestOutcome, SourceCounters},
-    transport::{Response, Transport, TransportError},
 };
 
 /// Where requests go, with which headers.

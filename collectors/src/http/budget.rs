@@ -14,7 +14,7 @@ use governor::{
 };
 use tokio::time::Instant;
 
-use crate::repeated_page::RecentPages;
+use crate::doubt::repeated_page::RecentPages;
 
 /// Which share of the key's rate a request may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use crate::{
-    budget::Lane,
-    client::{Client, malformed_in},
     error::CollectError,
+    http::budget::Lane,
+    http::client::{Client, malformed_in},
     lists::{COMPLETIONS_PATH as PATH, COMPLETIONS_SCOPE as SCOPE},
     page::Malformed,
 };

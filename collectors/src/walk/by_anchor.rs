@@ -8,12 +8,12 @@
 use std::cmp::Ordering;
 
 use crate::{
-    anchors::{Anchor, Anchors},
-    cursor::{Cursor, Direction},
     error::CollectErrorKind,
+    page::record::Record,
     page::{ListPage, Malformed},
-    record::Record,
-    time_slice::{Order, Position, Seen, TimeSlice, Turn},
+    walk::anchors::{Anchor, Anchors},
+    walk::cursor::{Cursor, Direction},
+    walk::time_slice::{Order, Position, Seen, TimeSlice, Turn},
 };
 
 /// After so many cursors in a row that were read a moment ago and have no effect, no cursor of this list has any.

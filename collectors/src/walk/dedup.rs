@@ -7,8 +7,8 @@
 use std::{collections::BTreeSet, ops::Range};
 
 use crate::{
-    ids::{Entry, Ids},
-    record::IdHash,
+    page::record::IdHash,
+    walk::ids::{Entry, Ids},
 };
 
 /// A change of one stored part: its key, and its new value or `None` to remove it.

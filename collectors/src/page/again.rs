@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use bytes::Bytes;
 
 use crate::{
-    head::TimeField,
+    page::head::TimeField,
+    page::record::IdHash,
     page::{ListPage, Malformed},
-    record::IdHash,
 };
 
 /// So many answers to one request are looked at.

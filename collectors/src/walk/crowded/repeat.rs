@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{Next, Shown, Strategy, cursors::AfterLast, edges};
-use crate::record::IdHash;
+use crate::page::record::IdHash;
 
 /// The chance to miss a record that is accepted.
 const MISS: f64 = 1e-6;

@@ -1,15 +1,15 @@
 //! One step of a walk: a page comes in, new records and a change of the cursor come out.
 
 use crate::{
-    client::ListAnswer,
-    cursor::{Cursor, Task},
-    decide::Decision,
-    dedup::PartChange,
     error::{CollectError, CollectErrorKind},
-    record::{IdHash, Record, Unusable},
+    http::client::ListAnswer,
+    page::record::{IdHash, Record, Unusable},
     source_counters::Anomaly,
-    time_slice::{Seen, TimeSlice},
     walk::Walk,
+    walk::cursor::{Cursor, Task},
+    walk::decide::Decision,
+    walk::dedup::PartChange,
+    walk::time_slice::{Seen, TimeSlice},
 };
 
 /// What one request brought.
