@@ -4,8 +4,8 @@ use collectors::Response;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::Shared;
-use super::call::Request;
+use super::client::Request;
+use super::sink::Shared;
 use crate::deploy::elastic::Product;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, plain};
 

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::KibanaIndexSink;
 use super::connector::{INDEX_TYPE, Wanted};
+use super::sink::KibanaIndexSink;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
 use crate::tables::{Source, Table};
 

@@ -1,201 +1,22 @@
 //! The Logs Ingestion API of Azure Monitor: rows for a data collection rule, which brings them to Microsoft Sentinel.
-//! It takes rows without looking whether they are there: repeated batches stand there twice.
+//! It takes rows without looking whether they are there: repeated batches are duplicated.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `config/sink/logs_ingestion.rs` | settings |
+//! | `client` | one request and its raw answer |
+//! | `encode` | records to the body of a request; `encode/fields` and `encode/packed` cut what Azure would cut |
+//! | `delivery` | one batch: the loop over its requests |
+//! | `sink` | the `Sink`, and how it is connected |
+//! | `tests` | unit tests |
+//! | `auth/` | the tokens of Entra ID |
 
-mod authority;
-mod azure_cli;
-mod body;
-mod call;
-mod credential;
-mod deliver;
-mod fields;
-mod packed;
-mod token;
-mod tokens;
+mod auth;
+mod client;
+mod delivery;
+mod encode;
+mod sink;
+#[cfg(test)]
+mod tests;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
-    time::Duration,
-};
-
-use async_trait::async_trait;
-use collectors::{Clock, Http, HttpSettings};
-use futures::future::join_all;
-
-use self::{body::Encoder, call::Api, credential::Credential, deliver::Delivery, token::Tokens};
-use super::{
-    Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure,
-    counters::{SinkCounter, SinkCounters},
-    remote::{RemoteError, RemoteErrorKind, Service},
-    request_size::RequestSize,
-    sink_thread::SinkThread,
-};
-use crate::{
-    config::{AzureIdentity, Environment, LogsIngestionSettings, OldRecords, Profile},
-    reasons::with_reasons,
-    tables::{Source, Table},
-};
-
-/// How long Azure keeps a row's own `TimeGenerated`, in seconds.
-const KEPT: i64 = 2 * 24 * 60 * 60;
-/// Answers are a few hundred bytes; a token with many groups has some thousand.
-const ANSWER_BYTES_MAX: u64 = 256 << 10;
-/// Bytes of records that make a good call: 50 pages and more, which compress to nearly what a call takes. More would be cut
-/// into two calls, and several batches on their way would not fit into the daemon's memory.
-const BATCH_BYTES: usize = 11 << 18;
-/// How long one token may take: less than the look that `check` takes.
-const TOKEN_WAIT_MAX: Duration = Duration::from_secs(25);
-
-/// The sink. Connects at the first check or write.
-pub struct LogsIngestionSink {
-    settings: LogsIngestionSettings,
-    clock: Clock,
-    environment: Environment,
-    api: Mutex<Option<Arc<Api>>>,
-    meter: Arc<SinkCounter>,
-    /// Sources of which it was told that old records are dated anew.
-    told_of_old: Mutex<Vec<Source>>,
-}
-
-impl LogsIngestionSink {
-    /// A sink with these settings; sends nothing yet. The clock tells how old records and tokens are; secrets are
-    /// looked up in the environment.
-    pub fn new(settings: LogsIngestionSettings, environment: Environment, clock: Clock) -> Self {
-        let (api, told_of_old) = (Mutex::default(), Mutex::default());
-        let meter = Arc::new(SinkCounter::with_tokens());
-        Self { settings, clock, environment, api, meter, told_of_old }
-    }
-
-    /// Made when they are first needed, and again after a fault in the settings: a file that was missing may be there.
-    fn api(&self) -> Result<Arc<Api>, SinkError> {
-        let mut api = self.api.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(api) = &*api {
-            return Ok(api.clone());
-        }
-        let unusable = |kind: RemoteErrorKind| kind.of(Service::LogsIngestion);
-        Ok(api.insert(Arc::new(self.connect().map_err(unusable)?)).clone())
-    }
-
-    fn connect(&self) -> Result<Api, RemoteErrorKind> {
-        let connected =
-            |settings: &HttpSettings| Http::new(settings).map(Arc::new).map_err(RemoteErrorKind::Settings);
-        let LogsIngestionSettings { endpoint, dcr_immutable_id, auth, connection, .. } = &self.settings;
-        let settings = connection
-            .http(ANSWER_BYTES_MAX, &self.environment)
-            .map_err(|error| RemoteErrorKind::Secret(with_reasons(&error)))?;
-        let http = connected(&settings)?;
-        let issuer = match &auth.identity {
-            // A machine's own issuer answers on an address that no proxy reaches.
-            AzureIdentity::ManagedIdentity { .. } => connected(&HttpSettings { direct: true, ..settings })?,
-            AzureIdentity::ClientSecret { .. }
-            | AzureIdentity::WorkloadIdentity { .. }
-            | AzureIdentity::AzureCli { .. } => http.clone(),
-        };
-        let credential = Credential {
-            identity: auth.identity.clone(),
-            authority_host: self.settings.authority().to_owned(),
-            scope: self.settings.scope().to_owned(),
-            environment: self.environment.clone(),
-            http: issuer,
-            timeout: connection.timeout.min(TOKEN_WAIT_MAX),
-            retry_after_max: connection.retry_after_max,
-        };
-        Ok(Api {
-            http,
-            streams: format!("{endpoint}dataCollectionRules/{dcr_immutable_id}/streams"),
-            tokens: Arc::new(Tokens::new(credential, self.clock.clone(), self.meter.clone())),
-            meter: self.meter.clone(),
-            size: RequestSize::new(self.inflated_max(), self.writes_in_flight()),
-            retry_after_max: connection.retry_after_max,
-            encoding: SinkThread::default(),
-            surprised: AtomicBool::new(false),
-        })
-    }
-
-    /// Bytes of the rows of one call at most, as set.
-    fn inflated_max(&self) -> usize {
-        usize::try_from(self.settings.inflated_max).unwrap_or(usize::MAX)
-    }
-
-    /// The second before which records are refused.
-    fn since(&self, batch: &Batch) -> Option<i64> {
-        let kept_since = self.clock.now() - KEPT;
-        match self.settings.old_records {
-            OldRecords::Reject => Some(kept_since),
-            OldRecords::Send => {
-                if batch.records.iter().any(|record| record.second < kept_since) {
-                    self.tell_of_old(batch.table);
-                }
-                None
-            }
-        }
-    }
-
-    /// Says once of a table that old records are dated anew.
-    fn tell_of_old(&self, table: &Table) {
-        let mut told = self.told_of_old.lock().unwrap_or_else(PoisonError::into_inner);
-        if !told.contains(&table.source) {
-            told.push(table.source);
-            tracing::warn!(
-                table = table.name,
-                "records are older than two days: Azure sets their TimeGenerated to the time of arrival"
-            );
-        }
-    }
-}
-
-#[async_trait]
-impl Sink for LogsIngestionSink {
-    fn redelivery(&self) -> Redelivery {
-        Redelivery::Repeats
-    }
-
-    fn batch_bytes(&self) -> usize {
-        self.inflated_max().min(BATCH_BYTES)
-    }
-
-    fn writes_in_flight(&self) -> usize {
-        usize::try_from(self.settings.calls_in_flight).unwrap_or(usize::MAX)
-    }
-
-    fn identity(&self, table: &Table) -> String {
-        let LogsIngestionSettings { endpoint, dcr_immutable_id, streams, .. } = &self.settings;
-        format!("logs_ingestion {endpoint} {dcr_immutable_id} {}", streams.of(table.source))
-    }
-
-    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
-        let api = self.api()?;
-        let look = async |table: &&'static Table| {
-            let stream = self.settings.streams.of(table.source);
-            (stream, api.probe(stream).await)
-        };
-        let looks = join_all(tables.iter().map(look)).await;
-        let works = looks.iter().any(|(_, look)| look.is_ok());
-        let mut lines = vec![format!("{}, {}", self.settings.endpoint, self.settings.dcr_immutable_id)];
-        for (stream, look) in looks {
-            match look {
-                Ok(()) => lines.push(format!("{stream}: takes rows")),
-                // A rule for one of the two lists is a sound one.
-                Err(SinkError::Remote(RemoteError { kind: RemoteErrorKind::NotFound { .. }, .. }))
-                    if works =>
-                {
-                    lines.push(format!("{stream}: not in this rule, so a route that needs it would park"));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(lines.join("\n"))
-    }
-
-    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
-        let api = self.api()?;
-        let encoder =
-            Encoder { asim: self.settings.profile == Profile::Asim, inflated_max: self.inflated_max() };
-        let stream = self.settings.streams.of(batch.table.source);
-        let since = self.since(&batch);
-        Delivery { api: &api, encoder, batch, stream, since }.run().await
-    }
-
-    fn counters(&self) -> SinkCounters {
-        self.meter.read()
-    }
-}
+pub use sink::LogsIngestionSink;

@@ -5,7 +5,7 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::line::Lines;
+use super::encode::Lines;
 use super::name::{self, Name};
 use super::retain::Retention;
 use crate::config::NdjsonSettings;

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::{Value, json};
@@ -7,9 +9,11 @@ use tempfile::TempDir;
 
 use std::time::Duration;
 
-use super::*;
-use crate::config::Shape;
+use super::sink::{NdjsonSink, Stdout};
+use crate::config::{NdjsonDir, NdjsonSettings, Shape};
 use crate::sinks::samples::{DAY, NOW, batch, clock, event};
+use crate::sinks::upkeep::Pace;
+use crate::sinks::{Receipt, Sink as _, SinkError, WriteFailure};
 use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS, OF_RECORDS};
 
 /// A directory, and a clock that a test moves.

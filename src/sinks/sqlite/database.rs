@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::types::{Null, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement, Transaction, TransactionBehavior};
 
-use super::error::{DatabaseFault, of_database, of_row};
+use super::classify::{DatabaseFault, of_database, of_row};
 use super::schema;
 use crate::config::SqliteSettings;
 use crate::sinks::disk::Inode;

@@ -7,8 +7,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::classify::beside;
 use super::database::{BUSY, Database};
-use super::error::beside;
 use crate::log_throttle::LogThrottle;
 
 /// Bytes that are not copied back yet, above which they are after a batch.

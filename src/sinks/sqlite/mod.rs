@@ -1,175 +1,23 @@
 //! The embedded tables: one SQLite database that holds every table. Repeats are harmless: a row is known by its id.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `config/sink/sqlite.rs` | settings |
+//! | `database` | in the place of a client: the open database, and one transaction |
+//! | `classify` | an error code to its outcome |
+//! | `sink` | the `Sink`, and the thread of its database |
+//! | `tests` | unit tests |
+//! | `schema`, `log`, `retain` | the tables, the write-ahead log, and which rows are removed |
+//! | `query` | `ccfd query` |
 
+mod classify;
 mod database;
-mod error;
 mod log;
 pub mod query;
 mod retain;
 mod schema;
-
-use std::sync::{Arc, Mutex, PoisonError};
-
-use async_trait::async_trait;
-use collectors::Clock;
-
-use self::database::Database;
-use self::log::LogWatch;
-use super::age::Age;
-use super::sink_thread::{Lull, SinkThread};
-use super::upkeep::{self, Looks, Pace};
-use super::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure, disk};
-use crate::config::SqliteSettings;
-use crate::tables::Table;
-
-/// Bytes of records that make a good transaction: large enough that a page of the index of ids takes several rows,
-/// small enough to stay within the daemon's memory.
-const BATCH_BYTES: usize = 5 << 19;
-
-/// The sink. Opens the database at the first check or write, and again after a failure.
-pub struct SqliteSink {
-    state: Arc<State>,
-    thread: SinkThread,
-}
-
-struct State {
-    settings: SqliteSettings,
-    clock: Clock,
-    open: Mutex<Option<(Database, Looks)>>,
-    age: Age,
-    log: Mutex<LogWatch>,
-}
-
-impl SqliteSink {
-    /// A sink with these settings; touches nothing yet. The clock decides what is too old.
-    pub fn new(settings: SqliteSettings, clock: Clock) -> Self {
-        Self::throttle(settings, clock, Pace::USUAL)
-    }
-
-    fn throttle(settings: SqliteSettings, clock: Clock, pace: Pace) -> Self {
-        let keeps_small = settings.retention.is_some() || settings.size_max.is_some();
-        let state = Arc::new(State {
-            settings,
-            clock,
-            open: Mutex::new(None),
-            age: Age::default(),
-            log: Mutex::default(),
-        });
-        // While nothing comes the write-ahead log is emptied as well, so that the database alone holds everything.
-        let thread = upkeep::thread(&state, pace, keeps_small, State::tidy);
-        Self { state, thread }
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&State, &mut Database, &mut Looks) -> Result<T, SinkError> + Send + 'static,
-    ) -> Result<T, SinkError> {
-        let state = Arc::clone(&self.state);
-        let done = self.thread.run(move || state.with_database(work)).await;
-        done.map_err(|error| disk::failed(&self.state.settings.path, error)).and_then(|done| done)
-    }
-}
-
-impl State {
-    /// Runs `work` on the database, opened if need be. After a failure it is closed: the next use finds out anew
-    /// what is there, so that whatever a person repairs is taken up without a restart. So does the first use after the
-    /// file was moved or removed, because what is written to the old one would be lost.
-    fn with_database<T>(
-        &self,
-        work: impl FnOnce(&Self, &mut Database, &mut Looks) -> Result<T, SinkError>,
-    ) -> Result<T, SinkError> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = open.take().filter(|(database, _)| database.in_place());
-        let (mut database, mut looks) = match held {
-            Some(open) => open,
-            None => (Database::open(&self.settings)?, Looks::default()),
-        };
-        let settings = &self.settings;
-        if disk::ensure_free(&settings.path, settings.free_min).is_err() {
-            // No write comes to make room after it, so it is made now.
-            self.clear_up(&database, &mut looks);
-            disk::ensure_free(&settings.path, settings.free_min)?;
-        }
-        let done = work(self, &mut database, &mut looks)?;
-        *open = Some((database, looks));
-        Ok(done)
-    }
-
-    /// What is done between batches.
-    fn tidy(&self, lull: Lull) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        match (lull, &*open) {
-            (Lull::AfterWork, Some((database, _))) => {
-                database.copy_log_back();
-                self.watch_log(database);
-                return;
-            }
-            (Lull::Pause, Some((database, _))) => return database.cut_log(),
-            (Lull::AfterWork | Lull::Pause, None) => return,
-            (Lull::Idle, _) => {}
-        }
-        let keeps_small = self.settings.retention.is_some() || self.settings.size_max.is_some();
-        if open.is_none() && keeps_small && self.settings.path.exists() {
-            // A failure is shown by the next write.
-            *open = Database::open(&self.settings).ok().map(|database| (database, Looks::default()));
-        }
-        if let Some((database, looks)) = open.as_mut().filter(|(database, _)| database.in_place()) {
-            self.clear_up(database, looks);
-            database.empty_log();
-            self.watch_log(database);
-        }
-    }
-
-    fn watch_log(&self, database: &Database) {
-        self.log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .look(&database.path, database.held_log_bytes());
-    }
-
-    fn clear_up(&self, database: &Database, looks: &mut Looks) {
-        retain::clear_up(looks, database, &self.settings, self.clock.now(), &self.age);
-    }
-}
-
-#[async_trait]
-impl Sink for SqliteSink {
-    fn redelivery(&self) -> Redelivery {
-        Redelivery::Harmless
-    }
-
-    fn batch_bytes(&self) -> usize {
-        BATCH_BYTES
-    }
-
-    fn identity(&self, _: &Table) -> String {
-        format!("sqlite {}", disk::absolute(&self.state.settings.path))
-    }
-
-    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
-        let tables = tables.to_vec();
-        let look = move |_: &State, database: &mut Database, _: &mut Looks| {
-            database.cut_log();
-            database.look(&tables)
-        };
-        self.run(look).await
-    }
-
-    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
-        let written = self.run(move |state, database, looks| {
-            let receipt = database.store(&batch)?;
-            state.clear_up(database, looks);
-            Ok(receipt)
-        });
-        Ok(written.await?)
-    }
-
-    /// Closed, the database is one file.
-    async fn close(&self) -> Result<(), SinkError> {
-        let state = Arc::clone(&self.state);
-        let close = move || drop(state.open.lock().unwrap_or_else(PoisonError::into_inner).take());
-        self.thread.run(close).await.map_err(|error| disk::failed(&self.state.settings.path, error))
-    }
-}
-
+mod sink;
 #[cfg(test)]
 mod tests;
+
+pub use sink::SqliteSink;

@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::Connection;
@@ -7,9 +8,12 @@ use tempfile::TempDir;
 
 use std::time::Duration;
 
-use super::*;
+use super::sink::SqliteSink;
+use crate::config::SqliteSettings;
 use crate::sinks::Refused;
 use crate::sinks::samples::{DAY, NOW, batch, clock, event};
+use crate::sinks::upkeep::Pace;
+use crate::sinks::{Batch, Receipt, Sink as _, SinkError, WriteFailure};
 use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS, OF_RECORDS};
 
 mod log;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use super::Shared;
-use super::answer::{self, Answered, ItemFault};
-use super::bulk::{self, Bulk};
-use super::call::Reply;
+use super::classify::{self, Answered, ItemFault};
+use super::client::Reply;
+use super::encode::{self, Bulk};
+use super::sink::Shared;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind};
 use crate::sinks::request_size::{TooLarge, Weight};
 use crate::sinks::{Batch, PartialWrite, Receipt, Refused, SinkError, WriteFailure};
@@ -59,7 +59,7 @@ impl Part {
 /// Writes a batch.
 pub(super) async fn write(state: &Arc<Shared>, batch: Batch) -> Result<Receipt, WriteFailure> {
     let index = state.settings.index.of(batch.table.source).clone();
-    let (places, refused) = bulk::admit(&batch.records);
+    let (places, refused) = encode::admit(&batch.records);
     let all = Part { rows: 0..places.len(), places: places.into(), witness: None };
     let mut writing = Writing {
         batch,
@@ -107,7 +107,7 @@ impl Writing {
             match reply {
                 Ok(Reply::Items(response)) => {
                     let (rows, op_type) = (bulk.rows.len(), state.settings.op_type);
-                    let read = answer::read(&response.body, rows, part.witness.is_some(), op_type);
+                    let read = classify::read(&response.body, rows, part.witness.is_some(), op_type);
                     let answered = match read {
                         Ok(answered) => answered,
                         Err(why) => {
@@ -155,10 +155,10 @@ impl Writing {
         let (form, bytes_max) = (state.form(), state.size.bytes());
         let (batch, places) = (self.batch.clone(), part.places.clone());
         let (range, witness) = (part.rows.clone(), part.witness.clone());
-        let wanted = bulk::estimate(&form, &batch, part.places()).min(bytes_max);
+        let wanted = encode::estimate(&form, &batch, part.places()).min(bytes_max);
         // Audit events shrink to a tenth.
         let buffer = state.buffers.take(if form.gzip { wanted / 8 } else { wanted });
-        let work = move || bulk::encode(&form, &batch, &places, range, witness.as_ref(), bytes_max, buffer);
+        let work = move || encode::encode(&form, &batch, &places, range, witness.as_ref(), bytes_max, buffer);
         let failed = |source| SinkError::Io { path: "a request for Elasticsearch".to_owned(), source };
         state.encoding.run(work).await.and_then(|encoded| encoded).map_err(failed)
     }
@@ -298,7 +298,7 @@ impl Writing {
     async fn passes(&self, state: &Arc<Shared>, bulk: Bulk) -> Result<bool, SinkError> {
         let request = state.bulk_request(&self.index, bulk.body).await;
         Ok(match state.cluster.bulk(&request, &self.index).await? {
-            Reply::Items(response) => answer::read(&response.body, 0, true, state.settings.op_type)
+            Reply::Items(response) => classify::read(&response.body, 0, true, state.settings.op_type)
                 .is_ok_and(|answered| answered.witnessed),
             Reply::Refused(..) | Reply::TooLarge(_) => false,
         })

@@ -3,13 +3,13 @@
 //! A field may be as large as a page. It is read where it stands, from its beginning, and no further than what is kept of
 //! it: never as a tree, and never as a whole copy.
 
-use super::tokens::{Token, Tokens};
+use super::json_tokens::{Token, Tokens};
 
 /// The most bytes of one field. Azure names "64 KB" and nothing more exact, so this is the smaller reading of it.
-pub(super) const FIELD_BYTES_MAX: usize = 64_000;
+pub(in crate::sinks::logs_ingestion) const FIELD_BYTES_MAX: usize = 64_000;
 
 /// Stands where text was cut.
-const MARK: &str = " …[cut by ccfd]";
+pub(in crate::sinks::logs_ingestion) const MARK: &str = " …[cut by ccfd]";
 
 /// Text inside a value is not cut shorter than this; a value that is still too long then is no longer one of its form.
 const TEXT_BYTES_MIN: usize = 64;
@@ -19,7 +19,7 @@ const ESCAPE_BYTES_MAX: usize = 6;
 
 /// A JSON value that fits, in place of one that is too long as it was received.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fitted {
+pub(in crate::sinks::logs_ingestion) struct Fitted {
     /// As JSON.
     pub json: Vec<u8>,
     /// Whether something of it is lost.
@@ -27,7 +27,7 @@ pub(super) struct Fitted {
 }
 
 /// The JSON value as it fits into a field. `None` when it does as it is.
-pub(super) fn fit(json: &[u8]) -> Option<Fitted> {
+pub(in crate::sinks::logs_ingestion) fn fit(json: &[u8]) -> Option<Fitted> {
     if json.len() <= FIELD_BYTES_MAX {
         return None;
     }
@@ -151,6 +151,3 @@ fn shorten(text: &mut String, bytes_max: usize) {
     text.truncate(boundary.unwrap_or(0));
     text.push_str(MARK);
 }
-
-#[cfg(test)]
-mod tests;

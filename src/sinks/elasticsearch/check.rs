@@ -5,8 +5,8 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::call::Request;
-use super::{Shared, segment};
+use super::client::Request;
+use super::sink::{Shared, segment};
 use crate::config::{OpType, Refresh};
 use crate::deploy::elastic::{Product, Shape, installs};
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};

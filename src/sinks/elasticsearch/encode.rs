@@ -212,6 +212,3 @@ impl Body {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

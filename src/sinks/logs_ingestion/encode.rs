@@ -1,5 +1,9 @@
 //! Rows become the body of a call: one JSON array, compressed as it grows, cut before it is larger than Azure takes.
 
+pub(super) mod fields;
+mod json_tokens;
+mod packed;
+
 use std::{
     io::{self, Write},
     ops::Range,
@@ -9,10 +13,7 @@ use bytes::Bytes;
 use collectors::Record;
 use flate2::{Compression, write::GzEncoder};
 
-use super::{
-    fields::{self, Fitted},
-    packed::Packed,
-};
+use self::{fields::Fitted, packed::Packed};
 use crate::{
     deploy::sentinel,
     sinks::{Batch, Cut, Receipt, Refused, SinkError},
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// What Azure takes, as sent: it looks at Content-Length.
-const WIRE_BYTES_MAX: usize = 1_048_576;
+pub(super) const WIRE_BYTES_MAX: usize = 1_048_576;
 
 /// What is kept free of it, should a gateway in between count more than the body.
 const HEAD_ROOM: usize = 4 << 10;
@@ -212,6 +213,3 @@ pub(super) fn nothing() -> io::Result<Bytes> {
 pub(super) fn broken(error: io::Error) -> SinkError {
     SinkError::Io { path: "compression".to_owned(), source: error }
 }
-
-#[cfg(test)]
-mod tests;

@@ -15,9 +15,8 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    body::{broken, nothing},
-    credential::Token,
-    token::Tokens,
+    auth::{Token, Tokens},
+    encode::{broken, nothing},
 };
 use crate::sinks::{
     SinkError,

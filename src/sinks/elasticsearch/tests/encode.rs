@@ -1,10 +1,14 @@
 use std::io::Read as _;
+use std::ops::Range;
 
-use collectors::IdHash;
+use bytes::Bytes;
+use collectors::{IdHash, Record};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use super::*;
+use super::super::encode::*;
+use crate::config::OpType;
+use crate::sinks::Batch;
 use crate::sinks::samples::{NOW, event};
 use crate::tables::AUDIT_LOGS;
 

@@ -1,9 +1,11 @@
 //! What the answer to a run says about its documents. 200 alone says nothing: a run that failed is answered so, too.
 
+mod run_fault;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::fault::RunFault;
+use self::run_fault::RunFault;
 use crate::sinks::remote::RemoteErrorKind;
 
 /// How the reason of a document begins behind its id when an index has it already. Only a pipeline that sets ids makes

@@ -4,7 +4,7 @@ use flate2::read::GzDecoder;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
-use super::*;
+use super::super::encode::*;
 use crate::{
     sinks::samples::{NOW, batch, event},
     tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Column, Kind, Origin},

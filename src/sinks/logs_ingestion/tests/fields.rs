@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::*;
+use super::super::encode::fields::*;
 
 /// What is left of a value, and whether something of it is cut.
 fn fitted(value: &str) -> (Value, bool) {

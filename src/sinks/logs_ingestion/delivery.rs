@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, ops::Range};
 use bytes::Bytes;
 
 use super::{
-    body::{Call, Encoder, broken},
-    call::{Api, CallAnswer},
+    client::{Api, CallAnswer},
+    encode::{Call, Encoder, broken},
 };
 use crate::sinks::{
     Batch, PartialWrite, Receipt, Refused, SinkError, WriteFailure,

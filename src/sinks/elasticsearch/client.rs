@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::answer::{self, Error};
+use super::classify::{self, Error};
 use crate::sinks::counters::SinkCounters;
 use crate::sinks::http::{Remote, asks_for_credentials, intercepted};
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, plain};
@@ -152,7 +152,7 @@ impl Cluster {
             }
             429 if error.kind != "cluster_block_exception" => RemoteErrorKind::Throttled { retry_after },
             408 | 500.. => RemoteErrorKind::Overloaded { status, retry_after },
-            403 | 404 | 429 => answer::fault(status, &error).kind(index),
+            403 | 404 | 429 => classify::fault(status, &error).kind(index),
             _ => RemoteErrorKind::Refused { status, code: code() },
         };
         self.remote.error(kind, &response.headers)
@@ -181,5 +181,5 @@ fn told(body: &[u8]) -> Option<Error<'_>> {
         #[serde(borrow)]
         error: &'a RawValue,
     }
-    serde_json::from_slice::<ErrorBody<'_>>(body).ok().map(|told| answer::error(told.error.get()))
+    serde_json::from_slice::<ErrorBody<'_>>(body).ok().map(|told| classify::error(told.error.get()))
 }

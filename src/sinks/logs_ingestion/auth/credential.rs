@@ -34,7 +34,7 @@ const LIFETIME_MIN: i64 = 60;
 
 /// A token of Entra ID.
 #[derive(Clone)]
-pub(super) struct Token {
+pub(in crate::sinks::logs_ingestion) struct Token {
     /// The bearer token.
     pub text: Arc<SecretString>,
     /// How many seconds after it was handed out it ends.
@@ -48,7 +48,7 @@ impl fmt::Debug for Token {
 }
 
 /// An identity, and the way to where its tokens are issued.
-pub(super) struct Credential {
+pub(in crate::sinks::logs_ingestion) struct Credential {
     /// Who asks.
     pub identity: AzureIdentity,
     /// Whom, without a slash behind it.
@@ -67,7 +67,7 @@ pub(super) struct Credential {
 
 impl Credential {
     /// Asks for a token.
-    pub(super) async fn token(&self) -> Result<Token, RemoteError> {
+    pub(in crate::sinks::logs_ingestion) async fn token(&self) -> Result<Token, RemoteError> {
         let entra = |kind: RemoteErrorKind| kind.of(Service::Entra);
         if let AzureIdentity::AzureCli { tenant_id } = &self.identity {
             let options = AzureCliCredentialOptions {

@@ -1,4 +1,6 @@
-use super::*;
+use super::super::classify::*;
+use crate::config::OpType;
+use crate::sinks::Receipt;
 
 /// An answer with these items, each a status and, for a failure, its type and reason.
 fn body(items: &[(u16, &str, &str)]) -> String {

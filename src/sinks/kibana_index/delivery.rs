@@ -9,10 +9,10 @@ use bytes::Bytes;
 use collectors::{IdHash, Response};
 use http::{Method, StatusCode};
 
-use super::KibanaIndexSink;
-use super::answer::{RunOutcome, Verdict, names_as_there};
+use super::classify::{RunOutcome, Verdict, names_as_there};
 use super::client::{is_intercepted, said};
-use super::documents::Documents;
+use super::encode::Documents;
+use super::sink::KibanaIndexSink;
 use crate::config::KibanaIndexSettings;
 use crate::sinks::http::intercepted;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind};

@@ -1,8 +1,10 @@
 //! The documents of a batch, and requests with some of them.
 
+mod numbers;
+
 use bytes::Bytes;
 
-use super::numbers::quote_unsafe;
+use self::numbers::quote_unsafe;
 use crate::deploy::elastic::set_aside;
 use crate::sinks::{Batch, original};
 use crate::tables::object::{Nulls, Objects};

@@ -12,7 +12,7 @@ use crate::sinks::{counters::SinkCounter, remote::RemoteError};
 const RETRY: i64 = 60;
 
 /// Hands out tokens for one identity.
-pub(super) struct Tokens {
+pub(in crate::sinks::logs_ingestion) struct Tokens {
     credential: Credential,
     clock: Clock,
     meter: Arc<SinkCounter>,
@@ -33,13 +33,17 @@ struct CachedToken {
 
 impl Tokens {
     /// Tokens of this identity; none is asked for yet.
-    pub(super) fn new(credential: Credential, clock: Clock, meter: Arc<SinkCounter>) -> Self {
+    pub(in crate::sinks::logs_ingestion) fn new(
+        credential: Credential,
+        clock: Clock,
+        meter: Arc<SinkCounter>,
+    ) -> Self {
         Self { credential, clock, meter, held: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
     /// A token that has not expired. Whoever finds it due for replacement has that done beside, and waits only when
     /// there is none that works.
-    pub(super) async fn get(self: &Arc<Self>) -> Result<Token, RemoteError> {
+    pub(in crate::sinks::logs_ingestion) async fn get(self: &Arc<Self>) -> Result<Token, RemoteError> {
         if let Some(token) = self.working() {
             if self.is_due() {
                 let tokens = self.clone();
@@ -55,7 +59,10 @@ impl Tokens {
     }
 
     /// Another token than this one, which the service does not accept.
-    pub(super) async fn renew(&self, refused: &Token) -> Result<Token, RemoteError> {
+    pub(in crate::sinks::logs_ingestion) async fn renew(
+        &self,
+        refused: &Token,
+    ) -> Result<Token, RemoteError> {
         let _asking = self.asking.lock().await;
         match self.working() {
             Some(token) if !Arc::ptr_eq(&token.text, &refused.text) => Ok(token),

@@ -1,0 +1,191 @@
+//! The sink itself: how it is built, and what it does when it is asked.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use collectors::{Clock, Verification};
+use http::Method;
+use tokio::sync::OnceCell;
+use url::{Url, form_urlencoded};
+
+use super::client::{Cluster, Request};
+use super::encode::Form;
+use super::server::Server;
+use super::witness::{Strikes, Witnesses};
+use super::{check, classify, delivery};
+use crate::config::{ElasticsearchSettings, Environment, Refresh};
+use crate::log_throttle::LogThrottle;
+use crate::sinks::buffers::Buffers;
+use crate::sinks::counters::SinkCounters;
+use crate::sinks::http::Remote;
+use crate::sinks::remote::Service;
+use crate::sinks::request_size::RequestSize;
+use crate::sinks::sink_thread::SinkThread;
+use crate::sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure};
+use crate::tables::Table;
+
+/// Bytes of an answer that are read at most: some 60 for each row of the largest request, and errors with their reasons.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+
+/// Bytes of records that make a good request: some 40 pages, and several of them within the daemon's memory, where a node
+/// is slower than the source, too: each is there twice, as it was read and as it is sent.
+const BATCH_BYTES: usize = 2 << 20;
+
+/// The time between two lines about records in a failure store.
+const FAILURE_STORE_INTERVAL: Duration = Duration::from_secs(300);
+
+/// The sink. Connects at the first check or write.
+pub struct ElasticsearchSink {
+    state: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) settings: ElasticsearchSettings,
+    pub(super) clock: Clock,
+    pub(super) cluster: Cluster,
+    /// Who answers; not yet known while nobody did.
+    pub(super) server: OnceCell<Option<Server>>,
+    pub(super) size: RequestSize,
+    pub(super) witnesses: Witnesses,
+    pub(super) strikes: Strikes,
+    pub(super) encoding: SinkThread,
+    pub(super) buffers: Buffers,
+    /// Records that went to a failure store, not told yet.
+    pub(super) in_failure_store: Mutex<LogThrottle<u64>>,
+}
+
+impl ElasticsearchSink {
+    /// A sink with these settings; touches nothing yet. The clock tells the time of sending, the environment holds keys.
+    pub fn new(settings: ElasticsearchSettings, environment: Environment, clock: Clock) -> Self {
+        if settings.verification == Verification::None {
+            let url = settings.urls.first().map(Url::as_str).unwrap_or_default();
+            tracing::warn!(
+                url,
+                "certificates are not verified: whoever is in between can read and change everything"
+            );
+        }
+        let reach = settings.clone();
+        let remote = Remote::new(
+            Service::Elasticsearch,
+            Box::new(move |environment| reach.http(ANSWER_BYTES_MAX, environment)),
+            settings.auth.clone(),
+            environment,
+            settings.connection.retry_after_max,
+        );
+        let urls = settings.urls.iter().map(|url| url.as_str().trim_end_matches('/').to_owned()).collect();
+        let in_flight = usize::try_from(settings.calls_in_flight).unwrap_or(usize::MAX);
+        let state = Shared {
+            cluster: Cluster::new(remote, urls),
+            server: OnceCell::new(),
+            size: RequestSize::new(bulk_bytes_max(&settings), in_flight),
+            witnesses: Witnesses::default(),
+            strikes: Strikes::default(),
+            encoding: SinkThread::default(),
+            buffers: Buffers::default(),
+            in_failure_store: Mutex::new(LogThrottle::new(FAILURE_STORE_INTERVAL)),
+            settings,
+            clock,
+        };
+        Self { state: Arc::new(state) }
+    }
+}
+
+impl Shared {
+    pub(super) fn form(&self) -> Form {
+        let ElasticsearchSettings { op_type, gzip, raw_record, execution_time_field, .. } = &self.settings;
+        let stamp = execution_time_field.clone().map(|field| (field, self.clock.now()));
+        Form { op_type: *op_type, gzip: *gzip, original: *raw_record, stamp }
+    }
+
+    /// Says that records are in the failure store, which somebody must look into.
+    pub(super) fn tell_of_failure_store(&self, index: &str, records: u64) {
+        let mut unlogged = self.in_failure_store.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(records) = unlogged.add(|sum| *sum += records) {
+            let advice = "see the failure store (GET INDEX::failures/_search) for what the mapping refuses";
+            tracing::warn!(index, records, advice, "records went to the failure store of the data stream");
+        }
+    }
+
+    pub(super) async fn bulk_request(&self, index: &str, body: Bytes) -> Request {
+        let can_withhold_source = self.server().await.is_some_and(Server::can_withhold_source);
+        let mut query = form_urlencoded::Serializer::new(format!("filter_path={}", classify::FILTER));
+        match self.settings.refresh {
+            Refresh::Later => &mut query,
+            Refresh::AtOnce => query.append_pair("refresh", "true"),
+            Refresh::WaitFor => query.append_pair("refresh", "wait_for"),
+        };
+        if let Some(pipeline) = &self.settings.pipeline {
+            query.append_pair("pipeline", pipeline);
+        }
+        if can_withhold_source {
+            query.append_pair("include_source_on_error", "false");
+        }
+        Request {
+            method: Method::POST,
+            path: format!("/{}/_bulk?{}", segment(index), query.finish()),
+            content_type: Some("application/x-ndjson"),
+            gzip: self.settings.gzip,
+            body,
+        }
+    }
+
+    /// The tables' names at the cluster, each once.
+    pub(super) fn indices(&self, tables: &[&'static Table]) -> Vec<&str> {
+        let name = |table: &&Table| self.settings.index.of(table.source).as_str();
+        let mut names: Vec<&str> = tables.iter().map(name).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// Bytes of a request at most, as set.
+fn bulk_bytes_max(settings: &ElasticsearchSettings) -> usize {
+    usize::try_from(settings.bulk_bytes_max).unwrap_or(usize::MAX)
+}
+
+/// A name as a part of a path.
+pub(super) fn segment(name: &str) -> String {
+    form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+#[async_trait]
+impl Sink for ElasticsearchSink {
+    fn redelivery(&self) -> Redelivery {
+        Redelivery::Harmless
+    }
+
+    /// As set, not as learnt: routes plan with it, and what is learnt is soon another size.
+    fn batch_bytes(&self) -> usize {
+        BATCH_BYTES.min(bulk_bytes_max(&self.state.settings))
+    }
+
+    fn writes_in_flight(&self) -> usize {
+        usize::try_from(self.state.settings.calls_in_flight).unwrap_or(usize::MAX)
+    }
+
+    /// The first address stands for the cluster, so that others can be added.
+    fn identity(&self, table: &Table) -> String {
+        let ElasticsearchSettings { urls, index, .. } = &self.state.settings;
+        let url = urls.first().map(Url::as_str).unwrap_or_default();
+        format!("elasticsearch {} {}", url.trim_end_matches('/'), index.of(table.source))
+    }
+
+    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
+        Ok(check::check(&self.state, tables).await?)
+    }
+
+    async fn install(&self, tables: &[&'static Table]) -> Result<Option<String>, SinkError> {
+        Ok(Some(check::install(&self.state, tables).await?))
+    }
+
+    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
+        delivery::write(&self.state, batch).await
+    }
+
+    fn counters(&self) -> SinkCounters {
+        self.state.cluster.counters()
+    }
+}

@@ -1,0 +1,175 @@
+//! The sink itself: how it is built, and which connectors it uses.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use collectors::IdHash;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::client::Client;
+use super::connector::{self, Wanted};
+use super::delivery::Run;
+use crate::config::{Environment, KibanaIndexSettings};
+use crate::sinks::counters::SinkCounters;
+use crate::sinks::remote::{RemoteError, RemoteErrorKind};
+use crate::sinks::request_size::RequestSize;
+use crate::sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure};
+use crate::tables::{ALL, Source, Table};
+
+/// Requests that make a good batch: the last of them is not full, which then hardly counts.
+const REQUESTS_PER_BATCH: usize = 4;
+
+/// How long a connector is taken for what it was when it was looked at: whoever edits it sends the records elsewhere.
+const LOOKED_FOR: Duration = Duration::from_secs(60);
+/// So many writes in a row whose answers say nothing: from then on each waits for a person, for each may double what is there.
+const UNCONFIRMED: u32 = 3;
+
+/// The sink. Connects at the first check or write.
+pub struct KibanaIndexSink {
+    pub(super) settings: KibanaIndexSettings,
+    pub(super) client: Client,
+    /// The connectors in use, by the key of the source. Held while one is looked for, so that no other route looks at
+    /// the same time.
+    connectors: Mutex<BTreeMap<&'static str, Known>>,
+    pub(super) size: RequestSize,
+    /// Writes in a row whose answers were not understood.
+    pub(super) unconfirmed: AtomicU32,
+    /// Documents that were written, while it is not known whether their connector writes where it should: the look that
+    /// follows a write from time to time has failed.
+    unproven: std::sync::Mutex<HashSet<IdHash>>,
+    /// Whether it was said that documents are sent again.
+    pub(super) told_of_parts: AtomicBool,
+}
+
+/// A connector in use.
+struct Known {
+    id: String,
+    /// When it was looked at; `None` when that is to be done before the next write.
+    looked: Option<Instant>,
+    /// The index in which the last documents were, as the answer called it.
+    index: Option<String>,
+}
+
+impl KibanaIndexSink {
+    /// A sink with these settings; the environment may hold its secret. Touches nothing yet.
+    pub fn new(settings: KibanaIndexSettings, environment: Environment) -> Self {
+        let client = Client::new(&settings, environment);
+        let body_max = usize::try_from(settings.body_max).unwrap_or(usize::MAX);
+        Self {
+            settings,
+            client,
+            connectors: Mutex::default(),
+            size: RequestSize::new(body_max, 1),
+            unconfirmed: AtomicU32::new(0),
+            unproven: std::sync::Mutex::default(),
+            told_of_parts: AtomicBool::new(false),
+        }
+    }
+
+    /// The id of the connector for a source: found or made at the first call, looked at again when that is long ago.
+    pub(super) async fn connector(&self, source: Source) -> Result<String, RemoteError> {
+        let mut connectors = self.connectors.lock().await;
+        let wanted = Wanted::of(&self.settings, source);
+        if let Some(known) = connectors.get_mut(source.key()) {
+            if known.looked.is_some_and(|looked| looked.elapsed() < LOOKED_FOR) {
+                return Ok(known.id.clone());
+            }
+            known.looked = None;
+            if wanted.look_at(&self.client, &known.id).await?.is_some() {
+                known.looked = Some(Instant::now());
+                return Ok(known.id.clone());
+            }
+        }
+        let found = wanted.find_or_make(&self.client).await?;
+        let known = Known { id: found.id.clone(), looked: Some(Instant::now()), index: None };
+        connectors.insert(source.key(), known);
+        Ok(found.id)
+    }
+
+    /// Forgets a connector that is not there any more, unless another one took its place meanwhile.
+    pub(super) async fn forget(&self, source: Source, id: &str) {
+        let mut connectors = self.connectors.lock().await;
+        if connectors.get(source.key()).is_some_and(|known| known.id == id) {
+            connectors.remove(source.key());
+        }
+    }
+
+    /// Documents went into an index of this name. Where it is another than before, the connector is looked at: an index
+    /// behind an alias or a data stream may change, and the connector may not.
+    pub(super) async fn went_to(&self, source: Source, index: String) -> Result<(), RemoteError> {
+        {
+            let mut connectors = self.connectors.lock().await;
+            let Some(known) = connectors.get_mut(source.key()) else { return Ok(()) };
+            let before = known.index.replace(index);
+            if before.is_none() || before == known.index {
+                return Ok(());
+            }
+            known.looked = None;
+        }
+        self.connector(source).await.map(drop)
+    }
+
+    pub(super) fn unproven(&self) -> MutexGuard<'_, HashSet<IdHash>> {
+        self.unproven.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer to a write is not understood. It is no reason to write again at once: first the connector is looked at,
+    /// which shows whether answers can be read at all, and after a few in a row a person is asked.
+    pub(super) async fn unconfirmed(&self, source: Source, error: RemoteError) -> RemoteError {
+        if let Some(known) = self.connectors.lock().await.get_mut(source.key()) {
+            known.looked = None;
+        }
+        match self.unconfirmed.fetch_add(1, Ordering::Relaxed) + 1 {
+            writes @ UNCONFIRMED.. => RemoteError { kind: RemoteErrorKind::Unconfirmed { writes }, ..error },
+            _ => error,
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for KibanaIndexSink {
+    fn redelivery(&self) -> Redelivery {
+        Redelivery::Repeats
+    }
+
+    fn batch_bytes(&self) -> usize {
+        usize::try_from(self.settings.body_max).unwrap_or(usize::MAX).saturating_mul(REQUESTS_PER_BATCH)
+    }
+
+    fn identity(&self, table: &Table) -> String {
+        let KibanaIndexSettings { url, space, index, .. } = &self.settings;
+        format!("kibana_index {url} {space} {}", index.of(table.source))
+    }
+
+    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
+        Ok(self.look(tables).await?)
+    }
+
+    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
+        Run::new(self, batch).all().await
+    }
+
+    fn counters(&self) -> SinkCounters {
+        self.client.counters()
+    }
+
+    async fn close(&self) -> Result<(), SinkError> {
+        if !self.settings.delete_on_exit {
+            return Ok(());
+        }
+        let mut known = self.connectors.lock().await;
+        for source in ALL.map(|table| table.source) {
+            let wanted = Wanted::of(&self.settings, source);
+            let id = known.remove(source.key()).map(|known| known.id);
+            if let Some(id) = id.filter(|id| wanted.is_own(id)) {
+                connector::delete(&self.client, &id).await?;
+                tracing::info!(name = wanted.name, id, "connector deleted from Kibana");
+            }
+        }
+        Ok(())
+    }
+}

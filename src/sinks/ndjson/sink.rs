@@ -1,0 +1,195 @@
+//! The sink itself: the open target, and the thread that writes to it.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use collectors::Clock;
+
+use super::dir::Dir;
+use super::encode::Lines;
+use crate::config::{NdjsonDir, NdjsonSettings};
+use crate::sinks::sink_thread::{Lull, SinkThread};
+use crate::sinks::upkeep::{self, Pace};
+use crate::sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure, disk};
+use crate::tables::Table;
+
+/// Bytes of records that make a good call: enough to make the wait for the disk small beside the writing.
+const BATCH_BYTES: usize = 2 << 20;
+
+/// The sink. Opens its target at the first check or write.
+pub struct NdjsonSink {
+    state: Arc<Output>,
+    thread: SinkThread,
+}
+
+struct Output {
+    settings: NdjsonSettings,
+    clock: Clock,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    dir: Option<Dir>,
+    stdout: Option<Stdout>,
+}
+
+pub(super) struct Stdout {
+    pub(super) file: File,
+    /// A write failed and may have left half a line.
+    pub(super) torn: bool,
+}
+
+impl NdjsonSink {
+    /// A sink with these settings; touches nothing yet. The clock tells the day of writing.
+    pub fn new(settings: NdjsonSettings, clock: Clock) -> Self {
+        Self::throttle(settings, clock, Pace::USUAL)
+    }
+
+    pub(super) fn throttle(settings: NdjsonSettings, clock: Clock, pace: Pace) -> Self {
+        let keeps_small = settings.retention.is_some() || settings.size_max.is_some();
+        let state = Arc::new(Output { settings, clock, open: Mutex::default() });
+        let thread = match keeps_small {
+            true => upkeep::thread(&state, pace, keeps_small, Output::tidy),
+            false => SinkThread::default(),
+        };
+        Self { state, thread }
+    }
+
+    fn path(&self) -> &Path {
+        match &self.state.settings.dir {
+            NdjsonDir::Dir(path) => path,
+            NdjsonDir::Stdout => Path::new(STDOUT),
+        }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Output) -> Result<T, SinkError> + Send + 'static,
+    ) -> Result<T, SinkError> {
+        let state = Arc::clone(&self.state);
+        let done = self.thread.run(move || work(&state)).await;
+        done.map_err(|error| disk::failed(self.path(), error)).and_then(|done| done)
+    }
+}
+
+/// Standard output in messages.
+const STDOUT: &str = "standard output";
+
+impl Output {
+    fn write(&self, batch: &Batch) -> Result<Receipt, SinkError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Open { dir, stdout } = &mut *open;
+        let lines = Lines { shape: self.settings.shape, batch };
+        match &self.settings.dir {
+            NdjsonDir::Dir(path) => self.with_dir(path, dir, |dir, now| dir.append(lines, now))?,
+            NdjsonDir::Stdout => self.with_stdout(stdout, |out| out.append(|file| lines.write_to(file)))?,
+        }
+        Ok(Receipt { accepted: batch.records.len() as u64, ..Receipt::default() })
+    }
+
+    fn check(&self) -> Result<String, SinkError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Open { dir, stdout } = &mut *open;
+        match &self.settings.dir {
+            NdjsonDir::Dir(path) => {
+                self.with_dir(path, dir, |dir, _| dir.look())?;
+                Ok(format!("{}: writable", path.display()))
+            }
+            NdjsonDir::Stdout => self.with_stdout(stdout, |_| Ok(())).map(|()| format!("{STDOUT}: open")),
+        }
+    }
+
+    /// What is done while nothing comes: what is too old goes.
+    fn tidy(&self, lull: Lull) {
+        let (NdjsonDir::Dir(path), Lull::Idle) = (&self.settings.dir, lull) else { return };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = open.dir.take().filter(Dir::in_place);
+        // A failure is shown by the next write.
+        let opened = || if path.exists() { Dir::open(path, &self.settings).ok() } else { None };
+        open.dir = held.or_else(opened);
+        if let Some(dir) = &mut open.dir {
+            dir.clear_up(self.clock.now());
+        }
+    }
+
+    /// Works on the directory, opened if need be, or when another one has taken its place.
+    fn with_dir(
+        &self,
+        path: &Path,
+        held: &mut Option<Dir>,
+        work: impl FnOnce(&mut Dir, i64) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        *held = held.take().filter(Dir::in_place);
+        let dir = match held {
+            Some(dir) => dir,
+            None => held.insert(Dir::open(path, &self.settings)?),
+        };
+        let now = self.clock.now();
+        if disk::ensure_free(path, self.settings.free_min).is_err() {
+            // No write comes to make room after it, so it is made now.
+            dir.clear_up(now);
+            disk::ensure_free(path, self.settings.free_min)?;
+        }
+        work(dir, now)
+    }
+
+    fn with_stdout(
+        &self,
+        held: &mut Option<Stdout>,
+        work: impl FnOnce(&mut Stdout) -> io::Result<()>,
+    ) -> Result<(), SinkError> {
+        let failed = |error| disk::failed(Path::new(STDOUT), error);
+        let out = match held {
+            Some(out) => out,
+            None => {
+                let file = io::stdout().as_fd().try_clone_to_owned().map_err(failed)?.into();
+                held.insert(Stdout { file, torn: false })
+            }
+        };
+        work(out).map_err(failed)
+    }
+}
+
+impl Stdout {
+    pub(super) fn append(&mut self, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+        if self.torn {
+            // What was written cannot be taken back; an empty line keeps it from spoiling the next one.
+            self.file.write_all(b"\n")?;
+        }
+        self.torn = true;
+        write(&mut self.file)?;
+        self.torn = false;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sink for NdjsonSink {
+    fn redelivery(&self) -> Redelivery {
+        Redelivery::Repeats
+    }
+
+    fn batch_bytes(&self) -> usize {
+        BATCH_BYTES
+    }
+
+    fn identity(&self, _: &Table) -> String {
+        match &self.state.settings.dir {
+            NdjsonDir::Dir(path) => format!("ndjson {}", disk::absolute(path)),
+            NdjsonDir::Stdout => "ndjson -".to_owned(),
+        }
+    }
+
+    async fn check(&self, _: &[&'static Table]) -> Result<String, SinkError> {
+        self.run(Output::check).await
+    }
+
+    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
+        Ok(self.run(move |state| state.write(&batch)).await?)
+    }
+}
