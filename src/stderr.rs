@@ -154,7 +154,7 @@ impl Shared {
                 let lines = memchr::memchr_iter(b'\n', &lines).count() as u64;
                 self.lock().lost += lines + lost;
             } else if lost > 0 {
-                tracing::warn!(lost, "log lines lost: standard error did not take them in time");
+                tracing::warn!(lost, "log lines lost: standard error did not accept them in time");
             }
             let mut state = self.lock();
             (state.busy, state.stuck) = (false, false);

@@ -66,17 +66,17 @@ impl Doubt {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Null => "`data` is null",
-            Self::EmptyWithMore => "no record, although more follows",
-            Self::OutsideWindow => "records outside of the window that was asked for",
+            Self::EmptyWithMore => "no records, although more follow",
+            Self::OutsideWindow => "records outside the requested window",
             Self::BeforeCursor => "records before the cursor",
             Self::RepeatedPage => "the same page as for another request",
-            Self::Gap => "what was shown before is missing",
+            Self::Gap => "a record shown before is missing",
             Self::Unordered => "records in no order",
             Self::Reversed => "records in the other direction",
-            Self::Unfiltered => "records that the filter leaves out",
+            Self::Unfiltered => "records that the filter excludes",
             Self::CursorRefused => "the cursor is refused",
             Self::NotFound => "404",
-            Self::Failed => "no answer",
+            Self::Failed => "no response",
             Self::Refused => "refused",
             Self::Unproven => "not seen twice yet",
         }
@@ -193,7 +193,12 @@ impl Doubts {
             }
             return Belief::Believe;
         }
-        tracing::debug!(reason = doubt.reason(), times = self.in_a_row, "answer looks wrong, asking again");
+        tracing::debug!(
+            reason = doubt.reason(),
+            times = self.in_a_row,
+            "response looks wrong, requesting \
+                                                                         it again"
+        );
         let exponent = self.in_a_row.checked_sub(AT_ONCE).filter(|_| !harmless && !lasts);
         let wait = exponent.map_or(Duration::ZERO, |exponent| Duration::from_secs(1 << exponent.min(3)));
         if self.total.is_multiple_of(REPORTED_AFTER) {
@@ -247,7 +252,7 @@ impl Doubts {
         }
         self.habits.push(doubt);
         if doubt.is_warned_of() {
-            tracing::warn!(reason = doubt.reason(), "the list keeps answering like this: taken as it is");
+            tracing::warn!(reason = doubt.reason(), "the list keeps responding like this: accepted as it is");
         }
     }
 }

@@ -15,16 +15,16 @@ pub struct CollectError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CollectErrorKind {
     /// No answer: connection refused, reset or cut, name not found, TLS failure, timeout.
-    #[error("no answer: {0}")]
+    #[error("no response: {0}")]
     Unreachable(String),
     /// The certificate that the other side shows is signed by nobody who is trusted.
-    #[error("no answer: {0}")]
+    #[error("no response: {0}")]
     Untrusted(String),
     /// An answer that came so slowly that the time for a request ended within its body.
-    #[error("an answer that was not whole in time: {0}")]
+    #[error("the response was not complete in time: {0}")]
     TooSlow(String),
     /// The service cannot answer now (408, 409, 5xx, or any status with `x-should-retry: true`).
-    #[error("the service cannot answer now (status {status})")]
+    #[error("the service is unavailable (status {status})")]
     Overloaded {
         /// HTTP status.
         status: u16,
@@ -71,7 +71,7 @@ pub enum CollectErrorKind {
     #[error("the API is not offered in this country, region or territory")]
     UnsupportedCountry,
     /// 405: the address answers, but not to this list.
-    #[error("the address does not list: it answers 405 to GET")]
+    #[error("the address does not support listing: GET returns 405")]
     MethodNotAllowed,
     /// The key is known but may not do this (403 without a better name).
     #[error("the request is forbidden")]
@@ -94,10 +94,10 @@ pub enum CollectErrorKind {
         status: u16,
     },
     /// 407: a proxy wants to know who asks.
-    #[error("the proxy asks for a user name and password (status 407)")]
+    #[error("the proxy requires a user name and password (status 407)")]
     ProxyAuthentication,
     /// A refusal with a web page: whatever stands in between answers, not the API.
-    #[error("something between here and the API refuses the request (status {status}, with a web page)")]
+    #[error("something between ccfd and the API refuses the request (status {status}, with a web page)")]
     Intercepted {
         /// HTTP status.
         status: u16,
@@ -111,28 +111,28 @@ pub enum CollectErrorKind {
         code: String,
     },
     /// The record that a cursor names is gone.
-    #[error("the record behind the cursor is gone")]
+    #[error("the record that the cursor names is gone")]
     CursorExpired,
     /// The body is cut or is no list.
     #[error("{0}")]
     Malformed(crate::page::Malformed),
     /// The body is cut or is no list, however often it is asked for.
-    #[error("the same answer stays unreadable: {0}")]
+    #[error("the response stays unreadable: {0}")]
     Unreadable(crate::page::Malformed),
     /// The body is larger than the limit.
-    #[error("the answer is larger than {bytes_max} bytes")]
+    #[error("the response is larger than {bytes_max} bytes")]
     TooLarge {
         /// The limit.
         bytes_max: usize,
     },
     /// Records outside of the asked window come back again and again: the time filter has no effect.
-    #[error("the list ignores the time window it is asked for")]
+    #[error("the list ignores the requested time window")]
     WindowIgnored,
     /// `after` of a record that was read a moment ago has no effect.
-    #[error("the list ignores its cursor: `after` a record read a moment ago starts elsewhere")]
+    #[error("the list ignores its cursor: `after` a record read a moment ago, it starts elsewhere")]
     CursorIgnored,
     /// The list stays unordered, and has no filter by which it could be read without an order.
-    #[error("the list answers in no order at all")]
+    #[error("the list is in no order at all")]
     Unordered,
     /// The settings cannot work (a certificate file that is none, a proxy address that is none).
     #[error("{0}")]
@@ -154,13 +154,13 @@ pub enum WrongKeyClass {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyShape {
     /// `"sk-…"`
-    #[error("the API key stands in quotes, which belong to no key")]
+    #[error("the API key is in quotes, which are not part of a key")]
     Quoted,
     /// `OPENAI_API_KEY=sk-…`
-    #[error("the API key is written as NAME=key, as in a file for a shell")]
+    #[error("the API key is written as NAME=key, as in a shell file")]
     Assignment,
     /// The key in base64.
-    #[error("the API key is written in base64, as in a secret of Kubernetes")]
+    #[error("the API key is base64-encoded, as in a Kubernetes Secret")]
     Encoded,
 }
 

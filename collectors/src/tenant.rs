@@ -69,7 +69,7 @@ impl Source {
             let found = self.tells_tenant_apart(client, list).await?;
             if let Some(agreed) = agreement.add(found) {
                 if agreed != Some(true) {
-                    tracing::info!(tenant_walk = agreed, "no tenant-scoped events are listed apart");
+                    tracing::info!(tenant_walk = agreed, "no tenant-scoped events are listed separately");
                 }
                 return Ok(agreed);
             }
@@ -83,7 +83,7 @@ impl Source {
         let tenant = match ask(client, tenant).await {
             Ok(answer) => answer.page.records,
             Err(error) if is_refusal(&error.kind) => {
-                tracing::info!(error = %error, "tenant_only is refused: no tenant walk");
+                tracing::info!(error = %error, "tenant_only is refused: no walk of tenant-scoped events");
                 return Ok(Some(false));
             }
             Err(error) => return Err(error),
@@ -154,7 +154,7 @@ impl Tenant {
             Err(error) => return self.failed(&error),
         };
         if on != self.on || on.is_none() {
-            tracing::info!(tenant_walk = on, "tenant walk looked at");
+            tracing::info!(tenant_walk = on, "tenant walk checked");
         }
         self.on = on;
         self.failed_looks = 0;
@@ -169,9 +169,9 @@ impl Tenant {
         self.look_at = Instant::now() + wait;
         let wait_seconds = wait.as_secs();
         if self.failed_looks == FAILED_LOOKS_MAX {
-            tracing::warn!(%error, wait_seconds, "tenant-scoped events cannot be looked for, trying again later");
+            tracing::warn!(%error, wait_seconds, "check for tenant-scoped events failed, trying again later");
         } else {
-            tracing::debug!(%error, wait_seconds, "tenant-scoped events cannot be looked for, trying again");
+            tracing::debug!(%error, wait_seconds, "check for tenant-scoped events failed, trying again");
         }
     }
 

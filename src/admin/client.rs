@@ -40,7 +40,7 @@ pub struct AdminClient {
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     /// It cannot be reached, or its answer is none.
-    #[error("the daemon (process {pid}) does not answer: {reason}")]
+    #[error("the daemon (process {pid}) does not respond: {reason}")]
     Unreachable {
         /// Its process.
         pid: u32,

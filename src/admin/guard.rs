@@ -60,7 +60,7 @@ pub(super) async fn for_known_hosts(
     next: Next,
 ) -> Response {
     if !guard.knows_host(request.headers()) {
-        let text = "this Host is not answered; allowed_hosts in [admin] names more";
+        let text = "requests for this Host are refused; allowed_hosts in [admin] accepts more";
         return refusal(StatusCode::MISDIRECTED_REQUEST, text).into_response();
     }
     if guard.strict && !guard.knows_token(request.headers()) {
@@ -75,8 +75,8 @@ pub(super) async fn for_token(State(guard): State<Arc<Guard>>, request: Request,
 }
 
 fn without_token() -> Response {
-    let text = "wanted: Authorization: Bearer TOKEN, with the token of admin.json in the state directory, \
-                or the one that the settings name";
+    let text = "expected Authorization: Bearer TOKEN, with the token in admin.json in the state directory, \
+                or the configured one";
     let mut response = refusal(StatusCode::UNAUTHORIZED, text).into_response();
     response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
     response

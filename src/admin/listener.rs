@@ -13,7 +13,7 @@ use crate::{
 
 /// Between two tries to listen.
 const RETRY: Duration = Duration::from_secs(5);
-const ADVICE: &str = "collecting goes on without it; free the address, or choose another one in [admin]";
+const ADVICE: &str = "collecting continues without it; free the address, or set another one in [admin]";
 
 /// The admin interface of one process.
 pub struct Admin {
@@ -55,7 +55,7 @@ impl Admin {
         let admin = self.settings.listen.as_ref().and_then(|listen| {
             let made = self.token.is_none().then(Access::make_token).transpose();
             let Ok(made) = made else {
-                tracing::error!(advice = ADVICE, "no token can be made: the system has no random numbers");
+                tracing::error!(advice = ADVICE, "cannot create a token: the system has no random numbers");
                 return None;
             };
             let token = made.clone().or_else(|| self.token.clone());
@@ -100,7 +100,7 @@ async fn listening(listen: Listen, router: Router, mut stop: Shutdown, announce:
     };
     let place = listener.place(&listen);
     if listen.is_open() {
-        tracing::warn!(listen = %place, "others can reach this address; what it shows needs the token");
+        tracing::warn!(listen = %place, "other machines can reach this address; it requires the token");
     }
     announce(&place);
     // Said last: whoever reads it may give an order at once.

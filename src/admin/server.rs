@@ -87,7 +87,7 @@ impl Listener {
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "admin connection cannot be taken");
+                    tracing::warn!(%error, "admin connection cannot be accepted");
                     if stop.or_sleep(ERROR_PAUSE).await {
                         return;
                     }

@@ -54,16 +54,16 @@ pub struct Arguments {
     /// The sink, where the collector has several
     #[arg(long, value_name = "NAME")]
     sink: Option<String>,
-    /// First time: RFC 3339, a UTC day, a look-back such as 30d, or beginning
+    /// Start of the window: RFC 3339, a UTC day, a look-back such as 30d, or beginning
     #[arg(long, value_name = "T", value_parser = Time::parse)]
     from: Time,
-    /// Time before which it ends [default: where the route's own coverage begins, else now]
+    /// End of the window, exclusive [default: where the route's own coverage begins, else now]
     #[arg(long, value_name = "T", value_parser = Time::parse)]
     to: Option<Time>,
-    /// How many slices are read at the same time (audit logs only; the key's rate still holds)
+    /// Number of slices to read in parallel (audit logs only; the key's rate still applies)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=PARALLEL_MAX))]
     parallel: u64,
-    /// Begin anew, although this backfill was begun or finished before
+    /// Start over, even if this backfill was already started or finished
     #[arg(long)]
     again: bool,
     /// Write a line about every request to FILE, for support: no bodies, no keys; removed after an hour
@@ -76,7 +76,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let sink = pick_sink(&config, &arguments.collector, arguments.sink.as_deref())?;
     let is_chat = matches!(config.collectors[&arguments.collector].source, Source::ChatCompletions { .. });
     if is_chat && arguments.parallel > 1 {
-        let text = "--parallel: stored completions cannot be filtered by time, so there are no slices to read side by side";
+        let text = "--parallel: stored completions cannot be filtered by time, so they cannot be read in \
+                    parallel";
         return Err(UsageError(text.to_owned()).into());
     }
     if std::io::stderr().is_terminal() {
@@ -210,7 +211,7 @@ async fn follow(daemon: &AdminClient, wanted: &BackfillWanted, mut stop: Shutdow
         }
         let reports = daemon.backfills().await?;
         let Some(report) = reports.into_iter().find(|report| report.window.name == window.name) else {
-            return Err(anyhow::anyhow!("the daemon was started anew; the same command goes on"));
+            return Err(anyhow::anyhow!("the daemon was restarted; run the same command to continue"));
         };
         display.show(&report.status);
         if let Some(ended) = report.ended {
@@ -243,8 +244,8 @@ fn tell_finished(window: &Window) -> io::Result<Exit> {
 fn summary(ended: &HowEnded, status: &RouteStatus, window: &Window, took: Duration) -> io::Result<()> {
     let how = match ended {
         HowEnded::Finished => "finished",
-        HowEnded::Stopped => "stopped; the same command goes on from here",
-        HowEnded::Failed { .. } => "not finished; the same command goes on from here",
+        HowEnded::Stopped => "stopped; run the same command to continue",
+        HowEnded::Failed { .. } => "not finished; run the same command to continue",
     };
     print(&format!(
         "backfill {how}\n  window     {} to {}\n  records    {} ({} already there, {} rejected)\n  requests   {}\n  time       {:.1} s\n",

@@ -22,10 +22,10 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// One JSON array: an object with level (ok, warn, fail), what, text and advice for each line
+    /// Print one JSON array: for each line an object with level (ok, warn, fail), what, text and advice
     #[arg(long)]
     json: bool,
-    /// First put in place what the sinks need and no write makes, such as index templates
+    /// First install what the sinks need and writes do not create, such as index templates
     #[arg(long)]
     install: bool,
 }

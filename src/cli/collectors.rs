@@ -13,11 +13,11 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// End the routes of a collector until it is resumed, over restarts too. What is in flight is delivered first
+    /// Stop the routes of a collector until it is resumed, also over restarts. Records in flight are delivered first
     Pause(Name),
-    /// Let a paused collector go on where it stood
+    /// Resume a paused collector where it stopped
     Resume(Name),
-    /// Do not wait for the next poll, nor for the end of a delay; a parked route tries again
+    /// Poll now, without waiting for the next poll or the end of a delay; a parked route retries
     Poll(Name),
 }
 
@@ -63,7 +63,7 @@ fn alone(config: &Config, order: &str, collector: &str) -> anyhow::Result<String
         return Err(UsageError(format!("no collector `{collector}` is configured")).into());
     }
     if order == "poll" {
-        return Err(UsageError("no daemon runs here: there is nothing to be hurried".to_owned()).into());
+        return Err(UsageError("no daemon is running here: nothing to poll".to_owned()).into());
     }
     let changed = Pauses::load(&config.state.dir).set(collector, order == "pause")?;
     let how = if changed { "from the next start on" } else { "as before" };

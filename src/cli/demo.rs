@@ -43,10 +43,10 @@ use watch::{Progress, Watch};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// An empty directory, or one to be made [default: a new one in the system's temporary directory]
+    /// An empty or new directory [default: a new one in the system's temporary directory]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// How long new records go on to appear
+    /// How long new records keep appearing
     #[arg(long = "for", value_name = "D", default_value = "4s", value_parser = humantime::parse_duration)]
     traffic: Duration,
 }
@@ -110,7 +110,7 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
 
 fn end(place: &DemoPlace, port: u16, seen: &Progress) -> anyhow::Result<Exit> {
     let mut out = format!(
-        "issued {} · in the tables {} · missing {} · doubled {}\n",
+        "issued {} · in the tables {} · missing {} · duplicated {}\n",
         grouped(seen.issued),
         grouped(seen.in_tables),
         grouped(seen.missing),

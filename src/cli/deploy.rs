@@ -28,20 +28,20 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Write the files of a destination: tables, rules and functions, or templates and roles
+    /// Write the files for a destination: tables, rules and functions, or templates and roles
     Render(Render),
 }
 
 #[derive(Debug, Args)]
 struct Render {
     target: Target,
-    /// Where to [default: ./deploy/TARGET]
+    /// Directory to write to [default: ./deploy/TARGET]
     #[arg(long, value_name = "D")]
     dir: Option<PathBuf>,
-    /// Overwrite files that are there and differ
+    /// Overwrite existing files that differ
     #[arg(long)]
     force: bool,
-    /// How long data streams with a life cycle keep documents: days such as 90d or 2y, or forever [default: 365d]
+    /// How long data streams with a lifecycle keep documents: days such as 90d or 2y, or forever [default: 365d]
     #[arg(long, value_name = "AGE")]
     retention: Option<Keep>,
 }
@@ -57,12 +57,12 @@ impl FromStr for Keep {
         if text == "forever" {
             return Ok(Self(Retention::Forever));
         }
-        let age = humantime::parse_duration(text).map_err(|_| "wanted days such as 90d, or forever")?;
+        let age = humantime::parse_duration(text).map_err(|_| "expected days such as 90d, or forever")?;
         let days = u32::try_from(age.as_secs() / DAY_SECONDS).unwrap_or(u32::MAX);
         if (1..=DAYS_MAX).contains(&days) {
             Ok(Self(Retention::Days(days)))
         } else {
-            Err("wanted 1d to 100y, or forever")
+            Err("expected 1d to 100y, or forever")
         }
     }
 }
@@ -71,7 +71,7 @@ impl FromStr for Keep {
 enum Target {
     /// Azure Monitor and Microsoft Sentinel: Bicep, ARM templates, KQL functions
     Sentinel,
-    /// Elasticsearch and OpenSearch: index templates, life cycles, a pipeline, roles
+    /// Elasticsearch and OpenSearch: index templates, lifecycles, a pipeline, roles
     Elastic,
 }
 
@@ -80,7 +80,8 @@ impl Render {
         match (self.target, self.retention) {
             (Target::Sentinel, None) => Ok(("./deploy/sentinel", sentinel::files())),
             (Target::Sentinel, Some(_)) => {
-                let why = "--retention is for elastic; for Sentinel it is the parameter retentionInDays of the deployment";
+                let why = "--retention applies to elastic; for Sentinel set the deployment parameter \
+                           retentionInDays";
                 Err(UsageError(why.to_owned()))
             }
             (Target::Elastic, retention) => {
@@ -107,7 +108,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         .collect();
     if !differing.is_empty() && !render.force {
         let text = format!(
-            "nothing was written, for these files are there and differ; --force overwrites them, --dir D writes elsewhere:{}",
+            "nothing was written: these files exist and differ; --force overwrites them, --dir D writes \
+             elsewhere:{}",
             differing.concat()
         );
         return Err(UsageError(text).into());

@@ -40,7 +40,7 @@ pub fn start_with(settings: &LogSettings, listener: Option<Listener>) {
     let started = registry().with(listener).with(lines.with_filter(filter)).try_init();
     drop(started);
     if let Some(Err(error)) = asked {
-        tracing::warn!(%error, "RUST_LOG is ignored: wanted levels such as info,ccfd=debug");
+        tracing::warn!(%error, "RUST_LOG is ignored: expected levels such as info,ccfd=debug");
     }
 }
 

@@ -44,12 +44,13 @@ use exit::{Exit, UsageError};
 
 /// Brings OpenAI audit logs and stored chat completions into a SIEM: every record, once.
 ///
-/// Without a configuration file, OPENAI_ADMIN_KEY and OPENAI_API_KEY in the environment give one collector each into an SQLite
-/// file. Try `ccfd demo` first: it needs no account.
+/// Without a configuration file, OPENAI_ADMIN_KEY and OPENAI_API_KEY in the environment configure one collector each, which
+/// write to an SQLite file. Try `ccfd demo` first: it needs no account.
 #[derive(Debug, Parser)]
 #[command(name = "ccfd", version, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 done, also with a warning; 1 failed; 2 usage or configuration; 3 an operator must act."
+    after_help = "Exit codes: 0 done, possibly with warnings; 1 failed; 2 usage or configuration; 3 an \
+                  operator must act."
 )]
 struct Cli {
     /// Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]
@@ -62,31 +63,31 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Collect and deliver: the daemon, or once for cron
+    /// Collect and deliver, as a daemon or once for cron
     Run(run::Arguments),
-    /// Collect a past window once, under a checkpoint of its own
+    /// Collect a past window once, with its own checkpoint
     Backfill(backfill::Arguments),
-    /// Forget where a route stands
+    /// Make a route start over
     ResetState(reset_state::Arguments),
     /// Show what each route is doing
     Status(status::Arguments),
-    /// Pause a collector, resume it, or let it poll at once
+    /// Pause or resume a collector, or make it poll now
     Collectors(collectors::Arguments),
-    /// Let the daemon take up a changed configuration
+    /// Make the daemon load a changed configuration
     Reload(reload::Arguments),
-    /// Show, export or import the checkpoints
+    /// Show, export or import checkpoints
     State(state::Arguments),
     /// Check configuration, keys, upstream, sinks and state without writing a row
     Check(check::Arguments),
-    /// Show what could not be delivered, and send it again
+    /// Show records that could not be delivered, and send them again
     Rejects(rejects::Arguments),
-    /// Ask the SQLite sink a question in SQL
+    /// Query the SQLite sink with SQL
     Query(query::Arguments),
-    /// Write what must stand at a destination, as files to be applied there
+    /// Write the resources a destination needs as files
     Deploy(deploy::Arguments),
-    /// Serve an OpenAI with hostile habits, for tests
+    /// Serve a simulated OpenAI with hostile habits, for tests
     Simulate(simulate::Arguments),
-    /// Show it all at work against the simulator, in a fresh directory
+    /// Show everything at work against the simulator, in a fresh directory
     Demo(demo::Arguments),
 }
 

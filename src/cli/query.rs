@@ -21,23 +21,23 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// One statement that reads, such as "SELECT EventType, count(*) FROM OpenAIAuditLogs_CL GROUP BY 1"
+    /// One read-only statement, such as "SELECT EventType, count(*) FROM OpenAIAuditLogs_CL GROUP BY 1"
     #[arg(value_name = "SQL", required_unless_present = "backup")]
     sql: Option<String>,
-    /// Copy the whole database into a new file, as it is now; also beside a running daemon
+    /// Copy the whole database to a new file; also works while the daemon runs
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sql", "json", "csv"])]
     backup: Option<PathBuf>,
-    /// One JSON object a line, a member for each column; dynamic columns are JSON text
+    /// Print one JSON object per line, with a member for each column; dynamic columns are JSON text
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// CSV (RFC 4180) with a line of names; NULL is an empty field. For people and spreadsheets: control characters are replaced,
-    /// and a text that a spreadsheet would calculate has a `'` in front
+    /// Print CSV (RFC 4180) with a header line; NULL is an empty field. For people and spreadsheets: control characters are
+    /// replaced, and a text that a spreadsheet would calculate gets a `'` in front
     #[arg(long)]
     csv: bool,
-    /// CSV with every text as it is stored
+    /// Print CSV with every text exactly as stored
     #[arg(long, requires = "csv")]
     raw: bool,
-    /// The sink, where several are of type sqlite
+    /// The sink, if several are of type sqlite
     #[arg(long, value_name = "NAME")]
     sink: Option<String>,
 }
@@ -92,7 +92,7 @@ fn explain(error: &QueryError) -> Exit {
     match error {
         QueryError::Missing { .. } => {
             say(format_args!(
-                "      nothing was collected yet, or from another directory: see `ccfd status`"
+                "      nothing has been collected yet, or ccfd ran in another directory: see `ccfd status`"
             ));
             Exit::Failed
         }

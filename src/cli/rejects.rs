@@ -29,13 +29,13 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What is kept, when and why; shows no content
+    /// List rejects, with time and reason but without content
     List(list::Arguments),
-    /// One of them in full: the reason in the destination's words, and the record
+    /// Show one in full: the destination's own reason, and the record
     Show(show::Arguments),
-    /// Send to the sink again; what it takes is removed. A running daemon need not be stopped
+    /// Send rejects to their sink again and remove those it accepts. Works while the daemon runs
     Retry(retry::Arguments),
-    /// Remove for good what nobody will send. A running daemon need not be stopped
+    /// Remove rejects for good. Works while the daemon runs
     Prune(prune::Arguments),
 }
 
@@ -45,7 +45,7 @@ struct Filter {
     /// Only those of this collector
     #[arg(long, value_name = "NAME")]
     collector: Option<String>,
-    /// Only those meant for this sink
+    /// Only those for this sink
     #[arg(long, value_name = "NAME")]
     sink: Option<String>,
 }
@@ -95,7 +95,7 @@ fn each(config: &Config, mut each: impl FnMut(Key, Kept<'_>) -> anyhow::Result<(
             Ok(Seen { strange: 0, .. }) => {}
             Ok(Seen { strange, .. }) => {
                 say(format_args!(
-                    "ccfd: {}: {strange} lines are not rejects of ccfd, passed over",
+                    "ccfd: {}: skipped {strange} lines that are not rejects of ccfd",
                     path.display()
                 ));
             }

@@ -12,7 +12,7 @@ use crate::{admin::client::AdminClient, config::Config, daemon::control::Reloade
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// One JSON object: started, restarted, ended, unchanged, at_next_start
+    /// Print one JSON object: started, restarted, ended, unchanged, at_next_start
     #[arg(long)]
     json: bool,
 }
@@ -28,7 +28,7 @@ async fn reload(config: &Config, context: &Context, arguments: &Arguments) -> an
     let found = AdminClient::find(&config.state.dir, &config.admin, &context.environment).await;
     let Some(daemon) = found else {
         let text = format!(
-            "no daemon answers for the state directory {}; without an admin interface it is told by SIGHUP",
+            "no daemon responds for the state directory {}; if it has no admin interface, send it SIGHUP",
             config.state.dir.display()
         );
         return Err(UsageError(text).into());

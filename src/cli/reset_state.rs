@@ -21,16 +21,16 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The collector; one that is not configured any more will do
+    /// The collector; it need not be configured any longer
     #[arg(long, value_name = "NAME")]
     collector: String,
     /// Only the route to this sink
     #[arg(long, value_name = "NAME")]
     sink: Option<String>,
-    /// Begin there instead of at the collector's `start`: RFC 3339, a UTC day, a look-back such as 30d, or beginning
+    /// Start there instead of at the collector's `start`: RFC 3339, a UTC day, a look-back such as 30d, or beginning
     #[arg(long, value_name = "T", value_parser = Time::parse)]
     to: Option<Time>,
-    /// Show what would be removed, and end
+    /// Only show what would be removed
     #[arg(long)]
     dry_run: bool,
     /// Do not ask
@@ -41,10 +41,9 @@ pub struct Arguments {
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let config = context.config()?;
     if !arguments.dry_run && !arguments.yes && !io::stdin().is_terminal() {
-        return Err(UsageError(
-            "there is no terminal to ask on: give --yes, or --dry-run to look first".to_owned(),
-        )
-        .into());
+        return Err(
+            UsageError("no terminal to ask on: use --yes, or --dry-run to look first".to_owned()).into()
+        );
     }
     logging::start(&config.log);
     block_on(reset(&config, context, arguments))
@@ -102,7 +101,7 @@ fn outlook(config: &Config, arguments: &Arguments, to: Option<i64>) -> String {
         (None, Some(settings)) => {
             format!("the next run begins at the collector's start: {}", start_in_words(&settings.start))
         }
-        (None, None) => "no run follows: the collector is not configured".to_owned(),
+        (None, None) => "no run will follow: the collector is not configured".to_owned(),
     }
 }
 

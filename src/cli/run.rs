@@ -50,13 +50,13 @@ const LAST_LINES: Duration = Duration::from_millis(300);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// End when each route has read to now and finished a sweep if one is due
+    /// End when each route has read up to now, and has swept if a sweep is due
     #[arg(long)]
     once: bool,
     /// With --once: end after this time at the latest, with exit code 1
     #[arg(long, requires = "once", value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
-    /// Go on from the old place although a checkpoint was written for another source, filter or sink
+    /// Continue from a checkpoint that was written for another source, filter or sink
     #[arg(long)]
     accept_change: bool,
     /// Write a line about every request to FILE, for support: no bodies, no keys; removed after an hour
@@ -168,7 +168,7 @@ pub async fn collect(
         tracing::warn!("status.json cannot be written in time");
     }
     timeout(stopper.share(STORE_END_MAX, LAST_LINES), store.close()).await.context(
-        "the checkpoint store cannot be closed in time; the next start goes on from what is committed",
+        "the checkpoint store cannot be closed in time; the next start continues from what is committed",
     )??;
     tracing::info!("stopped");
     Ok(exit_after(&outcome))

@@ -17,7 +17,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Address to listen on; port 0 takes a free one
+    /// Address to listen on; port 0 selects a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// Audit events to generate [default: 1000, none with --records]
@@ -26,20 +26,20 @@ pub struct Arguments {
     /// Stored completions to generate [default: 1000, none with --records]
     #[arg(long, value_name = "N")]
     completions: Option<u64>,
-    /// Serve the records of this NDJSON file; may be given several times
+    /// Serve the records of this NDJSON file; can be repeated
     #[arg(long, value_name = "FILE.ndjson")]
     records: Vec<PathBuf>,
     /// The same seed gives the same records and faults
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
     /// Comma-separated: ties, shuffle, newest|oldest, late, deleted-404|deleted-empty|deleted-ignored, crowded, throttle, errors,
-    /// cut, null-edges, pretty, tenant-ignore|tenant-refuse, all, and a few more that an unknown one lists
+    /// cut, null-edges, pretty, tenant-ignore|tenant-refuse, all, and a few more that an invalid name lists
     #[arg(long, value_name = "LIST", default_value = "ties,shuffle,newest")]
     habits: Habits,
-    /// How long each answer takes
+    /// How long each response takes
     #[arg(long, value_name = "D", default_value = "0s", value_parser = humantime::parse_duration)]
     latency: Duration,
-    /// Records a second that appear as time goes on
+    /// New records per second
     #[arg(long, value_name = "N", default_value_t = 0)]
     live: u32,
     /// Sent as openai-organization
@@ -48,7 +48,7 @@ pub struct Arguments {
     /// Sent as openai-project
     #[arg(long, value_name = "ID", hide = true)]
     project: Option<String>,
-    /// Seconds by which the Date of its answers is wrong
+    /// Seconds by which the Date of its responses is wrong
     #[arg(long, value_name = "SECONDS", hide = true, default_value_t = 0, allow_negative_numbers = true)]
     date_offset: i64,
 }
@@ -59,7 +59,7 @@ const GENERATED: u64 = 1000;
 pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     if !arguments.listen.ip().is_loopback() {
         let text =
-            "--listen: the simulator takes any key and listens on loopback only, such as 127.0.0.1:8080";
+            "--listen: the simulator accepts any key, so it listens only on loopback, such as 127.0.0.1:8080";
         return Err(UsageError(text.to_owned()).into());
     }
     let read =

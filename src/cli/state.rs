@@ -37,20 +37,20 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Where each route and each backfill stands
+    /// Show the checkpoint of each route and backfill
     Show(Show),
-    /// Write all checkpoints with the ids that they hold to a file
+    /// Write all checkpoints, with the ids they remember, to a file
     Export(File),
-    /// Put the checkpoints of such a file in place of those of the same names. No daemon may run
+    /// Replace checkpoints by those of the same names in an exported file. The daemon must be stopped
     Import(Import),
 }
 
 #[derive(Debug, Args)]
 struct Show {
-    /// Only the checkpoints whose names begin with this
+    /// Only checkpoints whose names begin with this
     #[arg(value_name = "NAME", default_value = "")]
     name: String,
-    /// One JSON object, the checkpoints by name, without the ids that they hold
+    /// Print one JSON object of checkpoints by name, without the ids they remember
     #[arg(long)]
     json: bool,
 }
@@ -158,7 +158,7 @@ async fn take_in(config: &Config, context: &Context, import: &Import) -> anyhow:
     };
     let there = store.names()?;
     for name in wanted.checkpoints.keys() {
-        let how = if there.contains(name) { "in place of the one that is there" } else { "new" };
+        let how = if there.contains(name) { "replaces an existing one" } else { "new" };
         say(format_args!("{name}: {how}"));
     }
     let count = wanted.checkpoints.len();
@@ -166,7 +166,7 @@ async fn take_in(config: &Config, context: &Context, import: &Import) -> anyhow:
     let done = if agreed { wanted.import(&store).await } else { Ok(()) };
     store.close().await?;
     match done {
-        Ok(()) if agreed => say(format_args!("{count} checkpoints taken in")),
+        Ok(()) if agreed => say(format_args!("{count} checkpoints imported")),
         Ok(()) => say(format_args!("nothing was changed")),
         Err(error @ (ImportError::Newer(_) | ImportError::Damaged(_))) => {
             return Err(UsageError(format!("{}: {error}", named())).into());
@@ -178,7 +178,7 @@ async fn take_in(config: &Config, context: &Context, import: &Import) -> anyhow:
 
 fn asked(file: &Path) -> anyhow::Result<bool> {
     if file == Path::new("-") || !io::stdin().is_terminal() {
-        return Err(UsageError("there is no terminal to ask on: give --yes".to_owned()).into());
+        return Err(UsageError("no terminal to ask on: use --yes".to_owned()).into());
     }
-    Ok(super::text::asked("take them in?")?)
+    Ok(super::text::asked("import them?")?)
 }

@@ -17,13 +17,13 @@ use crate::pipeline::progress::{RouteState, RouteStatus};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// One JSON object. Times are Unix seconds; `routes` is as in status.json, with `lag_seconds`, `never_run` and
-    /// `configured`; `daemon` says who wrote it and `running` whether that one lives; `held_by` names another command
-    /// that uses the state directory
+    /// Print one JSON object. Times are Unix seconds; `routes` is as in status.json, plus `lag_seconds`, `never_run` and
+    /// `configured`; `daemon` is the process that wrote it, and `running` in it whether that is alive; `held_by` names another
+    /// command that uses the state directory
     #[arg(long)]
     json: bool,
-    /// Only look whether a daemon runs and wrote its status in the last 15 seconds: exit code 0 if so, else 1. For health checks
-    /// that restart it: a parked route is no reason to
+    /// Only test whether a daemon runs and wrote its status in the last 15 seconds: exit code 0 if so, else 1. For health checks
+    /// that restart it: parked routes do not fail this test
     #[arg(long, conflicts_with = "json")]
     running: bool,
 }
@@ -50,8 +50,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
 fn running(found: Option<Daemon>) -> anyhow::Result<Exit> {
     let (said, exit) = match found {
         Some(Daemon { pid, running: true, .. }) => (format!("running as process {pid}"), Exit::Done),
-        Some(_) => ("the last daemon writes its status no more".to_owned(), Exit::Failed),
-        None => ("no daemon ran here yet".to_owned(), Exit::Failed),
+        Some(_) => ("the last daemon no longer writes its status".to_owned(), Exit::Failed),
+        None => ("no daemon has run here yet".to_owned(), Exit::Failed),
     };
     text::print(&(said + "\n"))?;
     Ok(exit)

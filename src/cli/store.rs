@@ -19,8 +19,9 @@ pub fn open(settings: &StateSettings, command: &str) -> Result<Store, StateError
             kept = recovery.kept.as_deref().map(Path::display).map(tracing::field::display),
             recovered = recovery.from_copy.join(", "),
             copy_age_seconds = recovery.copy_age.map(|age| age.as_secs()),
-            advice = "look for the cause (a full or failing disk); what was kept aside is for a report, and can be deleted",
-            "checkpoints recovered: records newer than the watermark of these routes may be delivered once more"
+            advice = "find the cause (a full or failing disk); the files set aside are for a bug report, \
+                      and can be deleted",
+            "checkpoints recovered: recent records of these routes may be delivered once more"
         );
     }
     Ok(store)

@@ -47,12 +47,12 @@ impl Time {
             Kind::Ago(back)
         } else {
             return Err(
-                "wanted: 2026-01-31T00:00:00Z, 2026-01-31, a look-back such as 30d, or beginning".to_owned()
+                "expected 2026-01-31T00:00:00Z, 2026-01-31, a look-back such as 30d, or beginning".to_owned()
             );
         };
         match kind {
             Kind::At(second) if !(0..=LAST_SECOND).contains(&second) => {
-                Err("wanted: a time between 1970 and 9999".to_owned())
+                Err("expected a time between 1970 and 9999".to_owned())
             }
             Kind::At(_) | Kind::Ago(_) => Ok(Self { text: text.to_owned(), kind }),
         }

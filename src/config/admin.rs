@@ -51,7 +51,7 @@ impl AdminSettings {
             ("metrics_listen", &settings.metrics_listen, ("metrics_token", &settings.metrics_token)),
         ] {
             if place.as_ref().is_some_and(Listen::is_open) && token.1.is_none() {
-                let reason = format!("others can reach this address: `{}` is needed, too", token.0);
+                let reason = format!("other machines can reach this address: `{}` is required, too", token.0);
                 section.problem(key, &reason);
             }
         }

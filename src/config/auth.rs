@@ -6,8 +6,9 @@ use super::SecretSource;
 use super::tree::{as_table, single_entry};
 use super::values::{Refusal, text};
 
-const ADVICE: &str = "wanted { api_key = { env = \"NAME\" } } or { basic = { user = \"…\", password = { env = \"NAME\" } } }; \
-                      a secret may also be a { file = \"/path\" } or a { credential = \"name\" }";
+const ADVICE: &str = "expected { api_key = { env = \"NAME\" } } or { basic = { user = \"…\", password = { \
+                      env = \"NAME\" } } }; a secret may also be a { file = \"/path\" } or a { credential = \
+                      \"name\" }";
 
 /// How a request says who sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -71,7 +71,7 @@ fn add(
     let text = value.to_str().ok_or("its value is not UTF-8")?;
     let value = value_of_text(text, &format!("in the environment variable {name}"));
     let is_new = layer.insert(&path(key, below)?, value);
-    is_new.then_some(()).ok_or("another variable has set this already")
+    is_new.then_some(()).ok_or("another variable already sets this")
 }
 
 fn path(key: &str, below: &Map<String, Value>) -> Result<Vec<String>, &'static str> {

@@ -25,8 +25,8 @@ pub enum ConfigError {
     },
     /// A file lay in the current directory, and others may have written it.
     #[error(
-        "{path}: {why}: a file that nobody named is taken from the current directory only when it belongs to the user or to \
-         root and nobody else can write it; if it is meant, name it with --config",
+        "{path}: {why}: unless you name it, a file in the current directory is used only if it belongs to \
+         the user or to root and nobody else can write it; to use it, name it with --config",
         path = path.display()
     )]
     NotOurs {
@@ -56,7 +56,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// The layers could not be joined.
-    #[error("the settings could not be joined")]
+    #[error("the settings cannot be combined")]
     Layers(#[from] config::ConfigError),
     /// Everything that is wrong with the settings, each problem in a line of its own.
     #[error("{}", .0.join("\n"))]

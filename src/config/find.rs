@@ -48,8 +48,7 @@ pub(super) fn distrust(owner: u32, mode: u32, us: u32) -> Option<String> {
     if owner != us && owner != ROOT {
         return Some(format!("belongs to user {owner}, and ccfd runs as user {us}"));
     }
-    (mode & WRITTEN_BY_OTHERS != 0)
-        .then(|| format!("can be written by everyone (mode {:04o})", mode & 0o7777))
+    (mode & WRITTEN_BY_OTHERS != 0).then(|| format!("is writable by everyone (mode {:04o})", mode & 0o7777))
 }
 
 /// The file to load: `named` (from `--config`), else the one in `CCFD_CONFIG`, else `./ccfd.toml`, else

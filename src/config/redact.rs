@@ -48,7 +48,7 @@ impl RedactSettings {
         if hashes && hash_key.is_none() {
             section.problem(
                 "hash",
-                "wants a `hash_key` beside it: whoever has the values could find them by their hashes",
+                "requires `hash_key`: without it, anyone could find known values by their hashes",
             );
         }
         if !hashes && section.gives("hash_key") {

@@ -29,8 +29,8 @@ const READ_BY_OTHERS: u32 = 0o004;
 const RUN_SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 pub(super) const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
-const ADVICE: &str = "a key is named, never written down: { env = \"NAME\" }, { file = \"/path\" } or \
-                      { credential = \"name\" }";
+const ADVICE: &str = "give the place of the key, never the key itself: { env = \"NAME\" }, { file = \
+                      \"/path\" } or { credential = \"name\" }";
 
 /// Where a key is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -64,7 +64,7 @@ pub enum SecretError {
     #[error("{0} is not a regular file")]
     NotAFile(SecretSource),
     /// Everyone on this machine can read the file.
-    #[error("{0} can be read by everyone (mode {mode:04o}); take that away with chmod o-r", mode = .1)]
+    #[error("{0} is readable by everyone (mode {mode:04o}); change that with chmod o-r", mode = .1)]
     Exposed(SecretSource, u32),
     /// The file is far too large for a key.
     #[error("{0} is larger than 64 KiB: not a key")]
@@ -73,16 +73,16 @@ pub enum SecretError {
     #[error("{0} is empty")]
     Empty(SecretSource),
     /// A character cannot stand in an HTTP header.
-    #[error("{0} holds a space, a control character or a non-ASCII one: not a key")]
+    #[error("{0} contains a space, a control character or a non-ASCII one: not a key")]
     Unprintable(SecretSource),
     /// A character cannot stand in a password.
-    #[error("{0} holds a control character, such as a line break: not a password")]
+    #[error("{0} contains a control character, such as a line break: not a password")]
     Control(SecretSource),
     /// The text is in another encoding.
     #[error("{0} is not UTF-8{hint}; save it as UTF-8", hint = utf_16_hint(*.1))]
     Encoding(SecretSource, bool),
     /// The text is no address of a proxy.
-    #[error("{0} holds no proxy URL such as http://user:password@proxy.example.com:3128")]
+    #[error("{0} contains no proxy URL such as http://user:password@proxy.example.com:3128")]
     NotAProxy(SecretSource),
 }
 
@@ -205,7 +205,8 @@ impl SecretSource {
         static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
         let is_news = TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(self.name());
         if is_news {
-            tracing::warn!(secret = %self, "secret file can be read by everyone: let the runtime give it mode 0400");
+            tracing::warn!(secret = %self, "secret file is readable by everyone: make the runtime give it \
+                                            mode 0400");
         }
     }
 

@@ -61,7 +61,7 @@ impl<'a> Section<'a> {
             let nothing = Value::new(None, ValueKind::Nil);
             let wanted = reader(&nothing).err().map(|refusal| format!("; {refusal}")).unwrap_or_default();
             let place = self.table.map(origin).filter(|place| !place.is_empty());
-            let place = place.map(|place| format!(" (the section stands{place})")).unwrap_or_default();
+            let place = place.map(|place| format!(" (the section is{place})")).unwrap_or_default();
             self.report.problem(format!("`{}.{key}` is missing{place}{wanted}", self.path));
         }
         value
@@ -97,7 +97,7 @@ impl<'a> Section<'a> {
         let table = self.own().and_then(|table| table.get(key));
         let path = format!("{}.{key}", self.path);
         if let Some(value) = table.filter(|value| as_table(value).is_none()) {
-            let problem = format!("`{path}`{}: wanted a table, found {}", origin(value), describe(value));
+            let problem = format!("`{path}`{}: expected a table, found {}", origin(value), describe(value));
             self.report.problem(problem);
             self.sound = false;
             return None;

@@ -39,7 +39,7 @@ pub(super) fn expect_table<'a>(
     let value = value_at(root, path)?;
     if as_table(value).is_none() {
         let (path, place) = (dotted(path), origin(value));
-        report.problem(format!("`{path}`{place}: wanted a table, found {}", describe(value)));
+        report.problem(format!("`{path}`{place}: expected a table, found {}", describe(value)));
     }
     Some(value)
 }

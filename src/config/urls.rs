@@ -10,8 +10,9 @@ use super::tree::as_table;
 use super::values::{Refusal, as_text, wanted};
 use super::{Environment, SecretError, SecretSource};
 
-const PROXY_PASSWORD: &str = "a password is never written down: keep the whole URL elsewhere and say where, as with a key: \
-                              { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }";
+const PROXY_PASSWORD: &str = "a password must not be in the settings: keep the whole URL elsewhere and give \
+                              its place, as with a key: { env = \"NAME\" }, { file = \"/path\" } or { \
+                              credential = \"name\" }";
 
 /// A base URL: https, or http to this machine only, so that a key never travels in the clear. A trailing slash makes
 /// no difference and is taken off.
@@ -38,7 +39,7 @@ fn plain_address(value: &Value, form: &str) -> Result<Url, Refusal> {
     let mut url = http_url(value, form)?;
     let because = |reason: &str| Err(Refusal::Because(reason.to_owned()));
     if !url.username().is_empty() || url.password().is_some() {
-        return because("a base URL holds no user name or password; secrets have keys of their own");
+        return because("a base URL contains no user name or password; secrets have their own keys");
     }
     if url.query().is_some() || url.fragment().is_some() {
         return because("a base URL ends with its path, without `?` or `#`");

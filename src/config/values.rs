@@ -33,7 +33,7 @@ pub(super) enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refusal::Wanted(form) => write!(f, "wanted {form}"),
+            Refusal::Wanted(form) => write!(f, "expected {form}"),
             Refusal::Because(reason) => f.write_str(reason),
         }
     }
@@ -67,7 +67,7 @@ pub(super) fn texts(value: &Value) -> Result<Vec<String>, Refusal> {
         ValueKind::Array(list) => list.iter().map(|item| text(item).ok()).collect(),
         _ => None,
     };
-    list.ok_or_else(|| wanted("a list of texts, none of them empty"))
+    list.ok_or_else(|| wanted("a list of non-empty texts"))
 }
 
 /// One of a few words.
@@ -148,7 +148,7 @@ pub(super) fn describe(value: &Value) -> String {
         ValueKind::Boolean(flag) => flag.to_string(),
         ValueKind::Table(_) => "a table".to_owned(),
         ValueKind::Array(_) => "a list".to_owned(),
-        ValueKind::String(text) if is_private(text) => "text that is not shown here".to_owned(),
+        ValueKind::String(text) if is_private(text) => "text (not shown)".to_owned(),
         ValueKind::String(text) => format!("{text:?}"),
         ValueKind::Float(number) => format!("the number {number}"),
         ValueKind::I64(number) => format!("the number {number}"),

@@ -117,7 +117,8 @@ pub async fn plan(store: &Store, wanted: &BackfillWanted, now: i64) -> Result<Wi
         (None, None) => now,
     };
     if from >= end {
-        let text = format!("nothing lies between --from {} and --to {}", format_utc(from), format_utc(end));
+        let text =
+            format!("there is no time between --from {} and --to {}", format_utc(from), format_utc(end));
         let covered = own.filter(|own| wanted.to.is_none() && own.start <= from);
         let hint = covered.map_or("", |_| ": the route itself covers that time; give --to to read it again");
         return Err(PlanError::Empty(text + hint));
@@ -139,7 +140,7 @@ impl Window {
         let to = asked.to.as_ref().filter(|to| to.second > self.end)?;
         let (to, end) = (format_utc(to.second), format_utc(self.end));
         Some(format!(
-            "--to {to} had not come yet: the window ends at {end}; what comes after it is for --from {end}"
+            "--to {to} was in the future: the window ends at {end}; later records are for --from {end}"
         ))
     }
 }

@@ -72,7 +72,7 @@ fn line(routes: impl Iterator<Item = RouteState>) -> String {
 
 fn tell(news: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(news) {
-        tracing::debug!(%error, "service manager cannot be told");
+        tracing::debug!(%error, "service manager cannot be notified");
     }
 }
 

@@ -54,7 +54,7 @@ impl Supervisor {
                 for backfill in backfills {
                     tracing::warn!(
                         backfill,
-                        "stopped with its collector; once that is resumed, the same command goes on"
+                        "stopped with its collector; once that is resumed, run the same command to continue"
                     );
                 }
             }
@@ -110,7 +110,7 @@ impl Supervisor {
         self.ensure_not_paused(&asked.collector)?;
         let name = asked.name();
         if self.running.contains_key(&name) {
-            return Err(OrderError::Usage(format!("the backfill {name} is running already")));
+            return Err(OrderError::Usage(format!("the backfill {name} is already running")));
         }
         let now = chrono::Utc::now().timestamp();
         let window = plan(&self.store, asked, now).await.map_err(|error| match error {
@@ -157,7 +157,7 @@ impl Supervisor {
 
     pub(super) async fn stop_backfill(&mut self, name: &str) -> Result<(), OrderError> {
         if !self.backfills.contains_key(name) {
-            return Err(OrderError::Usage(format!("no backfill {name} was begun by this daemon")));
+            return Err(OrderError::Usage(format!("this daemon has not started a backfill {name}")));
         }
         self.stop(&[name.to_owned()]).await;
         Ok(())

@@ -40,7 +40,7 @@ impl Pauses {
             Err(error) => Err(error),
         };
         let content = content.unwrap_or_else(|error| {
-            let advice = "remove the file, and pause again what is to be paused: ccfd collectors pause NAME";
+            let advice = "remove the file, and pause the collectors again: ccfd collectors pause NAME";
             tracing::error!(%error, file = %path.display(), advice, "pauses cannot be read, nothing is paused");
             empty
         });

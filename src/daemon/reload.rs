@@ -19,19 +19,20 @@ impl Supervisor {
         let Some(reload) = &self.reload else {
             return Err(OrderError::Usage("this command does not read its configuration again".to_owned()));
         };
-        let advice = "everything goes on as before; mend it, try it with `ccfd check`, and reload again";
+        let advice = "ccfd continues with the old settings; fix the file, test it with `ccfd check`, and \
+                      reload again";
         let config = reload().map_err(|error| {
             let error = with_reasons(&error);
-            tracing::error!(error, advice, "configuration not taken");
+            tracing::error!(error, advice, "configuration not loaded");
             OrderError::Usage(format!("{error}\n{advice}"))
         })?;
         let now = &self.assembly.config;
         if config.state.dir != now.state.dir {
             let (is, wanted) = (now.state.dir.display(), config.state.dir.display());
             let error = format!("state.dir cannot change from {is} to {wanted} while ccfd runs");
-            let advice =
-                "everything goes on as before; to change it, stop ccfd, move the directory, start it again";
-            tracing::error!(error, advice, "configuration not taken");
+            let advice = "ccfd continues with the old settings; to change it, stop ccfd, move the directory, start \
+                 it again";
+            tracing::error!(error, advice, "configuration not loaded");
             return Err(OrderError::Usage(format!("{error}\n{advice}")));
         }
         let at_next_start = at_next_start(now, &config);
@@ -42,7 +43,7 @@ impl Supervisor {
             ended = reloaded.ended.len(),
             unchanged = reloaded.unchanged,
             at_next_start = reloaded.at_next_start.join(", "),
-            "configuration taken"
+            "configuration loaded"
         );
         Ok(reloaded)
     }
@@ -51,7 +52,7 @@ impl Supervisor {
     pub(super) async fn take_up_secrets(&mut self, touched: Touched) {
         let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
         let (collectors, sinks) = (names(&touched.collectors), names(&touched.sinks));
-        tracing::info!(collectors, sinks, "secret or certificate has changed, opening anew");
+        tracing::info!(collectors, sinks, "secret or certificate has changed, reopening");
         let config = self.assembly.config.clone();
         self.take_up(config, &touched).await;
     }

@@ -145,9 +145,9 @@ impl Shared {
                 Ok(Err(error)) => {
                     let failure = Failure::Sink(error);
                     let advice = judge(&failure).advice;
-                    tracing::warn!(sink, error = %failure, advice, "not everything was taken back");
+                    tracing::warn!(sink, error = %failure, advice, "sink cleanup failed");
                 }
-                Err(_) => tracing::warn!(sink, "not everything was taken back in time"),
+                Err(_) => tracing::warn!(sink, "sink cleanup timed out"),
             }
         }
     }
@@ -167,7 +167,7 @@ impl KeyInUse {
                 lowest = lowest.get(),
                 highest = highest.get(),
                 places = places.join(", "),
-                "one key has several rates: the lowest rate_limit_qps holds for all that use it"
+                "one key has several rates: the lowest rate_limit_qps applies to all its collectors"
             );
             self.told = Some(rates);
         }
@@ -196,7 +196,7 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &second));
         assert_eq!(first.rate(), NonZeroU32::new(4).unwrap());
         assert!(!Arc::ptr_eq(&first, &shared.budget(IdHash::of("sk-2"), &two, rates(3, 3))));
-        assert_eq!(first.rate(), NonZeroU32::new(10).unwrap(), "another key stands there now");
+        assert_eq!(first.rate(), NonZeroU32::new(10).unwrap(), "another key is there now");
     }
 
     #[test]

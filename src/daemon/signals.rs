@@ -82,7 +82,7 @@ impl Stopper {
             let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                end_by_force("the stop takes too long: ended by force, what was not committed is read again");
+                end_by_force("stop takes too long: forcing exit, uncommitted records are read again");
             }
             if let Err(error) = signals.set_read_timeout(left) {
                 return error;
@@ -91,7 +91,7 @@ impl Stopper {
             match signals.read(&mut byte) {
                 Ok(_) if byte == *b"d" => {}
                 Ok(0) => return ErrorKind::UnexpectedEof.into(),
-                Ok(_) if asked => end_by_force("told to stop again: ended by force"),
+                Ok(_) if asked => end_by_force("second stop signal: forcing exit"),
                 Ok(_) => {
                     asked = true;
                     self.request();
@@ -136,7 +136,7 @@ pub fn watch_stop_within(sender: ShutdownSender, stop_timeout: Duration) -> io::
     let watching = stopper.clone();
     thread::Builder::new().name("stop".to_owned()).spawn(move || {
         let error = watching.watch(signals);
-        tracing::error!(%error, "signals cannot be watched any more");
+        tracing::error!(%error, "signals can no longer be watched");
     })?;
     for asking in [SIGTERM, SIGINT] {
         pipe::register(asking, stopper.wake.try_clone()?)?;

@@ -144,7 +144,7 @@ impl Supervisor {
                 order = orders.next() => self.obey(order).await,
                 touched = self.secrets.changed(), if !mode.once => self.take_up_secrets(touched).await,
                 () = until(deadline) => {
-                    tracing::warn!("not everything was read in time; the next run goes on");
+                    tracing::warn!("not everything was read in time; the next run continues");
                     self.outcome.late = true;
                     break;
                 }
@@ -170,7 +170,7 @@ impl Supervisor {
         let gap = gap.unwrap_or_default().min(START_GAP);
         for (place, wanted) in (0..).zip(routes) {
             if let Some(since) = self.pauses.since(&wanted.collector) {
-                let advice = "`ccfd collectors resume` lets it go on";
+                let advice = "`ccfd collectors resume` starts it";
                 tracing::warn!(
                     route = wanted.checkpoint,
                     since,
@@ -235,7 +235,7 @@ impl Supervisor {
             let busy: Vec<&String> = names.iter().filter(|name| self.running.contains_key(*name)).collect();
             tracing::warn!(
                 routes = busy.len(),
-                "still busy, cut off: what was not committed is read again at the next start"
+                "still busy, cut off: uncommitted records are read again at the next start"
             );
             for name in names {
                 if let Some(running) = self.running.get(name) {
@@ -282,7 +282,7 @@ impl Supervisor {
                 }
             }
             Err(error) if error.is_panic() => {
-                tracing::error!(%error, "route ended by a fault in ccfd, stopping: please report this");
+                tracing::error!(%error, "route ended by a bug in ccfd, stopping: please report this");
                 (self.outcome.faulty, self.fatal) = (true, true);
             }
             // Cut off.

@@ -16,13 +16,13 @@ pub(super) const PROCESS: &[Metric<MetricsSnapshot>] = &[
     metric(
         "ccfd_build_info",
         "1",
-        "1, with the version of the running program.",
+        "Always 1; the label is the version of the running program.",
         Levels(&["version"], |snapshot| vec![(vec![snapshot.version.into()], 1)]),
     ),
     metric(
         "ccfd_state_commit_duration_seconds",
         "s",
-        "How long commits took until they were safe in the state directory.",
+        "Time to commit progress durably to the state directory.",
         Ranges(|snapshot| {
             let mut commits = Histogram::new(COMMIT_BOUNDS);
             snapshot.routes.iter().for_each(|route| commits.add(&route.counters.commits));
@@ -32,7 +32,7 @@ pub(super) const PROCESS: &[Metric<MetricsSnapshot>] = &[
     metric(
         "ccfd_values_unfit_total",
         "{value}",
-        "Values that their column could not hold, and are null there; each time that a row is made.",
+        "Values that did not fit their column and became null, counted each time a row is made.",
         Counts(&["table", "column"], |snapshot| {
             let values = snapshot.unfit.iter();
             values.map(|(table, column, count)| (vec![(*table).into(), (*column).into()], *count)).collect()
@@ -45,7 +45,7 @@ pub(super) const ROUTES: &[Metric<RouteMetrics>] = &[
     metric(
         "ccfd_route_state",
         "1",
-        "1 for what the route is doing, 0 for everything else.",
+        "1 for the current state of the route, 0 for all others.",
         Levels(&["state"], |route| {
             let is_now = |state: &RouteState| i64::from(*state == route.status.state);
             by(RouteState::ALL.iter().map(|state| (state.to_string().replace(' ', "_"), is_now(state))))
@@ -54,133 +54,133 @@ pub(super) const ROUTES: &[Metric<RouteMetrics>] = &[
     metric(
         "ccfd_records_fetched_total",
         "{record}",
-        "New records read from the source.",
+        "New records fetched from the source.",
         Count(|route| route.counters.fetched),
     ),
     metric(
         "ccfd_records_delivered_total",
         "{record}",
-        "Records that the sink took, and whose delivery is committed.",
+        "Records that the sink accepted and whose delivery is committed.",
         Count(|route| route.counters.delivered),
     ),
     metric(
         "ccfd_records_already_there_total",
         "{record}",
-        "Records that the sink had from an earlier delivery.",
+        "Records that the sink already had from an earlier delivery.",
         Count(|route| route.counters.already_there),
     ),
     metric(
         "ccfd_records_rejected_total",
         "{record}",
-        "Records put into the rejects, by why.",
+        "Records put into the rejects, by reason.",
         Counts(&["reason"], |route| by(route.counters.rejected.iter().map(|(word, count)| (*word, *count)))),
     ),
     metric(
         "ccfd_records_cut_total",
         "{record}",
-        "Delivered records of which the sink got shortened fields.",
+        "Records delivered with shortened fields.",
         Count(|route| route.counters.cut),
     ),
     metric(
         "ccfd_cut_copies_removed_total",
         "{record}",
-        "Whole copies of such records that have gone because `cut_max` was reached.",
+        "Whole copies of records with shortened fields, removed because `cut_max` was reached.",
         Count(|route| route.counters.cut_gone),
     ),
     metric(
         "ccfd_batches_delivered_total",
         "{batch}",
-        "Batches of records that were delivered and committed.",
+        "Batches of records delivered and committed.",
         Count(|route| route.counters.batches),
     ),
     metric(
         "ccfd_record_lateness_seconds",
         "s",
-        "How old late records were when a sweep found them: an earlier poll would have, had they shown in time.",
+        "Age of late records when a sweep found them; had they appeared in time, an earlier poll would have.",
         Ranges(|route| route.counters.late.clone()),
     ),
     metric(
         "ccfd_newest_record_timestamp_seconds",
         "s",
-        "The latest second of a delivered record.",
+        "Time of the newest delivered record.",
         Level(|route| route.status.last_record),
     ),
     metric(
         "ccfd_newest_record_lag_seconds",
         "s",
-        "Now less the latest second of a delivered record; grows while nothing happens, too.",
+        "Age of the newest delivered record; also grows while nothing happens.",
         Level(|route| Some(route.now - route.status.last_record?)),
     ),
     metric(
         "ccfd_watermark_timestamp_seconds",
         "s",
-        "The second before which everything is delivered.",
+        "Time before which everything is delivered.",
         Level(|route| route.status.watermark),
     ),
     metric(
         "ccfd_watermark_lag_seconds",
         "s",
-        "Now less the second before which everything is delivered; grows while nothing happens, too.",
+        "Age of the time before which everything is delivered; also grows while nothing happens.",
         Level(|route| Some(route.now - route.status.watermark?)),
     ),
     metric(
         "ccfd_read_lag_seconds",
         "s",
-        "Seconds of which there may be records that were not asked for yet; small while all is well.",
+        "How far reading is behind now: seconds that may contain records not requested yet; small while all is well.",
         Level(|route| route.status.lag_seconds(route.now)),
     ),
     metric(
         "ccfd_last_success_timestamp_seconds",
         "s",
-        "When each stage of the route last did its work: a page was read, or progress was committed.",
+        "When each stage of the route last succeeded: a page was read, or progress was committed.",
         Levels(&["stage"], |route| succeeded(route, |at| at)),
     ),
     metric(
         "ccfd_last_success_age_seconds",
         "s",
-        "Seconds since each stage of the route last did its work, with or without records.",
+        "Seconds since each stage of the route last succeeded, with or without records.",
         Levels(&["stage"], |route| succeeded(route, |at| (route.now - at).max(0))),
     ),
     metric(
         "ccfd_dedup_ids",
         "{id}",
-        "Remembered ids of records that were delivered ahead of the watermark.",
+        "Ids remembered to recognise repeats: records delivered from the watermark on.",
         Level(|route| i64::try_from(route.status.dedup_ids).ok()),
     ),
     metric(
         "ccfd_in_flight_bytes",
         "By",
-        "Bytes of pages between fetching and the commit.",
+        "Bytes of pages fetched and not yet committed.",
         Level(|route| i64::try_from(route.budget.as_ref()?.taken()).ok()),
     ),
     metric(
         "ccfd_in_flight_limit_bytes",
         "By",
-        "Bytes of pages at which fetching waits for delivery.",
+        "Limit of bytes in flight, at which fetching waits for delivery.",
         Level(|route| i64::try_from(route.budget.as_ref()?.bytes_max()).ok()),
     ),
     metric(
         "ccfd_rejects_bytes",
         "By",
-        "Bytes of the rejects that wait for a person.",
+        "Bytes of rejected records on disk.",
         Level(|route| i64::try_from(route.rejects_bytes).ok()),
     ),
     metric(
         "ccfd_sweep_is_late",
         "1",
-        "1 while sweeps take longer than their interval, else 0.",
+        "1 while sweeps take longer than their interval, otherwise 0.",
         Level(|route| Some(i64::from(route.status.sweep_late))),
     ),
     metric(
         "ccfd_source_requests_total",
         "{request}",
-        "Requests to the source, by the HTTP status of the answer or by why there is none.",
+        "Requests to the source, by HTTP status or by why there was no response.",
         Counts(&["status"], |route| requests(&route.counters.source.outcomes)),
     ),
     metric(
         "ccfd_source_anomalies_total",
         "{answer}",
-        "Answers of the source that a well-behaved list does not give, by what is strange about them.",
+        "Responses that a well-behaved list does not give, by kind.",
         Counts(&["kind"], |route| {
             let times = |kind| route.counters.source.anomalies.get(kind).copied().unwrap_or(0);
             by(Anomaly::ALL.iter().map(|kind| (kind.word(), times(kind))))
@@ -189,7 +189,7 @@ pub(super) const ROUTES: &[Metric<RouteMetrics>] = &[
     metric(
         "ccfd_retries_total",
         "{try}",
-        "Failures that pass by themselves and were tried again, by the stage of the route that failed and why.",
+        "Temporary failures that were retried, by the stage that failed and the reason.",
         Counts(&["stage", "reason"], |route| {
             let retries = route.counters.retries.iter();
             retries
@@ -200,7 +200,7 @@ pub(super) const ROUTES: &[Metric<RouteMetrics>] = &[
     metric(
         "ccfd_parks_total",
         "{park}",
-        "How often the route was parked until a person acts, by the stage that failed.",
+        "Times the route was parked until someone acts, by the stage that failed.",
         Counts(&["stage"], |route| {
             by(Stage::ALL.map(|stage| (stage.word(), route.counters.parks[stage as usize])))
         }),
@@ -212,19 +212,19 @@ pub(super) const SINKS: &[Metric<SinkMetrics>] = &[
     metric(
         "ccfd_sink_write_duration_seconds",
         "s",
-        "How long writes of a batch took that the sink acknowledged.",
+        "Duration of batch writes that the sink acknowledged.",
         Ranges(|sink| sink.writes().clone()),
     ),
     metric(
         "ccfd_sink_requests_total",
         "{request}",
-        "Requests to the service, by the HTTP status of the answer or by why there is none.",
+        "Requests to the service, by HTTP status or by why there was no response.",
         Counts(&["status"], |sink| requests(&sink.counters.requests)),
     ),
     metric(
         "ccfd_token_refreshes_total",
         "{token}",
-        "New tokens that were asked for, by whether one was issued.",
+        "Token requests, by result.",
         Counts(&["result"], |sink| {
             let results =
                 sink.counters.tokens.map(|tokens| [("issued", tokens.issued), ("failed", tokens.failed)]);

@@ -52,7 +52,7 @@ pub struct Identity {
 
 /// Something that a checkpoint was written for and that is different now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} was {before} when this checkpoint was written, and is {now}")]
+#[error("{what} was {before} when this checkpoint was written, and is now {now}")]
 pub struct Changed {
     /// Which part.
     pub what: &'static str,

@@ -105,15 +105,17 @@ impl Drop for DeliveryLog {
 
 fn tell_rejected(records: Option<u64>, file: &Path) {
     if let Some(records) = records {
-        let advice = "see `ccfd rejects list`; mended, `ccfd rejects retry` sends them again";
-        tracing::error!(records, file = %file.display(), advice, "records set aside in the rejects");
+        let advice = "see `ccfd rejects list`; once the cause is fixed, `ccfd rejects retry` sends them \
+                      again";
+        tracing::error!(records, file = %file.display(), advice, "records rejected");
     }
 }
 
 fn tell_cut(records: Option<u64>, file: &Path) {
     if let Some(records) = records {
         let file = file.display();
-        tracing::warn!(records, %file, "records delivered with fields cut: whole copies are kept for a while");
+        tracing::warn!(records, %file, "records delivered with shortened fields: whole copies are kept for \
+                                        a while");
     }
 }
 

@@ -35,7 +35,7 @@ pub enum Failure {
     #[error("{}", with_reasons(.0))]
     Rejects(RejectsError),
     /// The destination refuses one record after the other.
-    #[error("the destination refuses every record, the last {records}")]
+    #[error("the destination refuses every record, {records} in a row")]
     RefusesAll {
         /// How many in a row, of this batch and those before it.
         records: u64,
@@ -136,16 +136,16 @@ fn wait(asked: Option<Duration>, advice: &'static str) -> Judgement {
 }
 
 /// The size of a file has a limit, which nothing but a setting of the process lifts.
-const SIZE_LIMIT: &str = "raise the limit on the size of files (`ulimit -f`, LimitFSIZE of a unit) and start again; \
-                          for files of lines, a file_size_max below the limit will do, too";
+const SIZE_LIMIT: &str = "raise the limit on the size of files (`ulimit -f`, LimitFSIZE of a unit) and \
+                          start again; for NDJSON files, a file_size_max below the limit works, too";
 
 /// Descriptors have a limit, too; some may come free by themselves.
-const DESCRIPTORS: &str = "raise the limit on open files (`ulimit -n`, LimitNOFILE of a unit) and start again; nothing is \
-                           lost, and it goes on once some are closed";
+const DESCRIPTORS: &str = "raise the limit on open files (`ulimit -n`, LimitNOFILE of a unit) and start \
+                           again; nothing is lost, and it continues once some are closed";
 
 /// Nobody who is trusted has signed the certificate that the other side shows.
-const UNTRUSTED: &str = "name in `ca_file` the authority that signed the certificate of the server, or of a proxy that opens TLS; \
-                         was the connection led elsewhere?";
+const UNTRUSTED: &str = "name in `ca_file` the authority that signed the certificate of the server, or of a \
+                         proxy that decrypts TLS; or was the connection redirected elsewhere?";
 
 /// Judges a failure.
 pub fn judge(failure: &Failure) -> Judgement {
@@ -154,7 +154,8 @@ pub fn judge(failure: &Failure) -> Judgement {
         Failure::Sink(error) => sink(error),
         Failure::State(error) => judge_state(error),
         Failure::Rejects(RejectsError::Full { .. }) => park(
-            "see `ccfd rejects list`; `ccfd rejects retry`, or move the file away: the route goes on by itself",
+            "see `ccfd rejects list`; run `ccfd rejects retry`, or move the file away: the route resumes by \
+             itself",
         ),
         Failure::Rejects(RejectsError::Io { source, .. }) if source.kind() == ErrorKind::FileTooLarge => {
             park(SIZE_LIMIT)
@@ -166,25 +167,28 @@ pub fn judge(failure: &Failure) -> Judgement {
             back_off("check permissions and space of the state directory")
         }
         Failure::RefusesAll { .. } => park(
-            "look at what the destination says of it (a rule, a mapping, a constraint), or a proxy or firewall that answers \
-             in its place; nothing of it was set aside, and the route goes on by itself once something is taken",
+            "check what the destination reports (a rule, a mapping, a constraint), or a proxy or firewall \
+             that responds instead; nothing of it was rejected, and the route resumes by itself once a \
+             record is accepted",
         ),
         Failure::Changed(_) => park(
-            "nothing was read: give the new source a collector name of its own, or `ccfd reset-state` to begin anew, \
-             or `ccfd run --accept-change` to go on from the old place",
+            "nothing was read: give the new source its own collector name, or run `ccfd reset-state` to \
+             start over, or `ccfd run --accept-change` to continue from the old checkpoint",
         ),
         Failure::Clocks(_) => park(
-            "nothing was read, for `start` counts from now: set this machine's clock, or look why the API's is wrong, or give \
-             `start` as a time",
+            "nothing was read, because `start` counts from now: set this machine's clock, or find out why \
+             the API's is wrong, or give `start` as a time",
         ),
         Failure::Secret(_) => {
-            park("provide the key where `api_key` points to; it is read again at the next try")
+            park("provide the key at the place that `api_key` names; it is read again at the next retry")
         }
-        Failure::Proxy(_) => {
-            park("provide the proxy's URL where `proxy` points to; it is read again at the next try")
-        }
+        Failure::Proxy(_) => park(
+            "provide the proxy's URL at the place that `proxy` names; it is read again at the next \
+                  retry",
+        ),
         Failure::HashKey(_) => park(
-            "provide the key where `hash_key` points to; nothing is read until then, for nothing may leave unhashed",
+            "provide the key at the place that `hash_key` names; nothing is read until then, because no \
+             value may leave unhashed",
         ),
     }
 }
@@ -196,13 +200,14 @@ fn collect(kind: &CollectErrorKind) -> Judgement {
         }
         CollectErrorKind::Untrusted(_) => back_off(UNTRUSTED),
         CollectErrorKind::TooSlow(_) => back_off(
-            "even a short answer takes longer than the collector's timeout: raise it, or look why the way is slow",
+            "even a short response takes longer than the collector's timeout: raise it, or find out why the \
+             connection is slow",
         ),
         CollectErrorKind::Overloaded { retry_after, .. } => {
             wait(*retry_after, "the service recovers by itself")
         }
         CollectErrorKind::Throttled { retry_after } => {
-            wait(*retry_after, "lower rate_limit_qps when something else shares the key")
+            wait(*retry_after, "if something else uses the key, lower rate_limit_qps")
         }
         CollectErrorKind::OutOfMoney { .. } => {
             park("add credit or raise the spending limit of the organization or project")
@@ -215,13 +220,14 @@ fn collect(kind: &CollectErrorKind) -> Judgement {
             park("create an admin key under Organization > Admin keys; only owners can")
         }
         CollectErrorKind::WrongKeyClass(WrongKeyClass::AdminForProject) => {
-            park("create a key in the project whose completions are wanted")
+            park("create a key in the project whose completions you want")
         }
-        CollectErrorKind::KeyShape(_) => {
-            park("write the key alone where `api_key` points to: no quotes, no name before it, not in base64")
-        }
+        CollectErrorKind::KeyShape(_) => park(
+            "store only the key at the place that `api_key` names: no quotes, no name before it, no \
+                  base64",
+        ),
         CollectErrorKind::NotAMember => {
-            park("check `organization` and `project` of the collector, and whose key it is")
+            park("check `organization` and `project` of the collector, and to whom the key belongs")
         }
         CollectErrorKind::AddressNotAllowed => {
             park("add this machine's public address to the organization's IP allow-list")
@@ -238,29 +244,30 @@ fn collect(kind: &CollectErrorKind) -> Judgement {
         }
         CollectErrorKind::NotFound => park("check base_url: it must end in /v1, without the list's own path"),
         CollectErrorKind::ParameterRefused { .. } => {
-            park("check the collector's filters; without filters, please report this")
+            park("check the collector's filters; if it has none, please report this")
         }
         CollectErrorKind::Redirected { .. } => park(
-            "check base_url: a gateway or a log-in page leads elsewhere, and a key does not follow; name the address that \
-             answers",
+            "check base_url: a gateway or a log-in page redirects elsewhere, and ccfd does not send the key \
+             there; set the final address",
         ),
-        CollectErrorKind::ProxyAuthentication => {
-            park("give `proxy` (or HTTPS_PROXY) a user name and a password, or let this machine through")
-        }
+        CollectErrorKind::ProxyAuthentication => park(
+            "give `proxy` (or HTTPS_PROXY) a user name and a password, or allow this machine without \
+                  them",
+        ),
         CollectErrorKind::Intercepted { .. } => park(
-            "a proxy, a gateway or a firewall answers in place of the API, and says nothing of the key: look into its log, \
-             let GET requests to base_url through",
+            "a proxy, a gateway or a firewall responds instead of the API, which says nothing about the \
+             key: check its log, and allow GET requests to base_url",
         ),
         CollectErrorKind::Refused { .. } => {
             park("the request itself is refused; see the API's status page, and the request id")
         }
-        CollectErrorKind::CursorExpired => back_off("reading goes on from an older place"),
+        CollectErrorKind::CursorExpired => back_off("reading continues from an older place"),
         CollectErrorKind::Malformed(_) => {
-            back_off("a proxy may cut or change answers; it is asked for again")
+            back_off("a proxy may truncate or change responses; the request is repeated")
         }
         CollectErrorKind::Unreadable(_) => park(
-            "something in this answer is not JSON, and where it ends cannot be told: look at it with curl; a proxy may change \
-             answers, else please report this",
+            "something in this response is not JSON, and where it ends is unclear: inspect it with curl; if \
+             no proxy changes responses, please report this",
         ),
         CollectErrorKind::TooLarge { .. } => park("raise body_max of the collector"),
         CollectErrorKind::WindowIgnored => {
@@ -270,7 +277,7 @@ fn collect(kind: &CollectErrorKind) -> Judgement {
             park("the cursor has no effect: a gateway may drop query parameters")
         }
         CollectErrorKind::Unordered => {
-            park("without any order completeness cannot be told; please report this")
+            park("without an order ccfd cannot know whether it has every record; please report this")
         }
         CollectErrorKind::Settings(_) => park("correct the setting"),
     }
@@ -282,7 +289,8 @@ fn sink(error: &SinkError) -> Judgement {
         SinkError::Busy { .. } => back_off("another process uses the destination"),
         SinkError::Misplaced { .. } => park("check the sink's path and its permissions"),
         SinkError::Closed { .. } => end(
-            "start ccfd again with a reader that stays; what was not acknowledged is delivered then, nothing is lost",
+            "start ccfd again with a reader that stays; it then delivers what was not acknowledged, nothing \
+             is lost",
         ),
         SinkError::SizeLimit { .. } => park(SIZE_LIMIT),
         SinkError::Io { source, .. } if lacks_descriptors(source) => back_off(DESCRIPTORS),
@@ -294,12 +302,12 @@ fn sink(error: &SinkError) -> Judgement {
 /// Judges a failure of the checkpoint store, which may come before there is a route.
 pub fn judge_state(error: &StateError) -> Judgement {
     match error {
-        StateError::Conflict { .. } => back_off("another writer changed the checkpoint; it is loaded anew"),
+        StateError::Conflict { .. } => back_off("another writer changed the checkpoint; it is loaded again"),
         StateError::TimedOut { .. } => back_off("the disk of the state directory is slow or stuck"),
         StateError::Io { source, .. } if source.kind() == ErrorKind::FileTooLarge => park(SIZE_LIMIT),
         StateError::Io { source, .. } if lacks_descriptors(source) => back_off(DESCRIPTORS),
         StateError::Io { .. } => back_off("check space and permissions of the state directory"),
-        StateError::Damaged(_) => stop("start again: what can be recovered is recovered then, and said"),
+        StateError::Damaged(_) => stop("start again: ccfd then recovers what it can, and logs it"),
         StateError::Closed => stop("start again"),
         StateError::Locked { .. } => stop("another ccfd uses this state directory: stop it first"),
         StateError::NoLocks { .. } => {
@@ -307,14 +315,14 @@ pub fn judge_state(error: &StateError) -> Judgement {
         }
         StateError::Newer { .. } => stop("use the newer ccfd that wrote it"),
         StateError::Foreign { .. } => {
-            stop("move the named directory aside to begin anew, or use the ccfd that made it")
+            stop("move the named directory aside to start over, or use the ccfd that created it")
         }
         StateError::Unrecoverable { .. } => stop(
-            "restore the state directory from a backup; or move it aside and begin anew with a `start` that reaches \
-             back far enough",
+            "restore the state directory from a backup; or move it aside and start over with a `start` that \
+             reaches back far enough",
         ),
         StateError::NotUnderstood { .. } => {
-            stop("`ccfd reset-state` this route, or use the ccfd that wrote it")
+            stop("run `ccfd reset-state` for this route, or use the ccfd that wrote it")
         }
         StateError::TooLarge { .. } | StateError::InvalidName(_) => stop("please report this"),
     }

@@ -220,7 +220,8 @@ impl Route {
         match judge(&failure).action {
             Action::Wait(_) | Action::BackOff => Err(failure),
             Action::Park | Action::End | Action::Stop => {
-                tracing::warn!(error = %failure, "tenant-scoped events cannot be looked for and are left out of this window");
+                tracing::warn!(error = %failure, "check for tenant-scoped events failed: this window omits \
+                                                  them");
                 Ok(false)
             }
         }
@@ -308,7 +309,7 @@ impl Route {
             let days = stopped.as_secs() / 86_400;
             tracing::warn!(
                 days,
-                "stopped for long: completions that OpenAI has deleted since were never seen"
+                "stopped for a long time: completions that OpenAI deleted meanwhile were not collected"
             );
         }
     }
@@ -345,7 +346,7 @@ impl Route {
                 if !self.accept_change {
                     return Err(Failure::Changed(changed));
                 }
-                tracing::warn!(change = %changed, "change accepted, going on from the old place");
+                tracing::warn!(change = %changed, "change accepted, continuing from the old checkpoint");
             }
             checkpoint.identity.learn(now);
             self.warn_of_expired(&checkpoint, hello.now);
@@ -354,10 +355,10 @@ impl Route {
         let begins_by_clock = matches!(self.plan, Plan::Follow { begin: Begin::LookBack(_), .. });
         let begun = if begins_by_clock { clocks.now()? } else { hello.now };
         if begun != hello.now {
-            tracing::warn!(clocks = %clocks, "one clock is plainly wrong, `start` counts by the other one");
+            tracing::warn!(clocks = %clocks, "one clock is clearly wrong, `start` counts by the other one");
         }
         let (start, walks) = self.plan.fresh(&self.source, begun, tenant);
-        tracing::info!(start, "no checkpoint yet, starting anew");
+        tracing::info!(start, "no checkpoint yet, starting");
         Ok((Checkpoint { identity: now, start, walks, delivered: 0, last_record: None }, Vec::new()))
     }
 }

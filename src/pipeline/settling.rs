@@ -91,7 +91,7 @@ impl Settling {
         };
         if settled.cut_gone > 0 && !self.rejects.told_of_gone() {
             let file = self.rejects.cut_path().display();
-            tracing::warn!(%file, "cut_max is reached: the oldest copies of records delivered with fields cut are removed");
+            tracing::warn!(%file, "cut_max reached: oldest copies of records with shortened fields removed");
         }
         Ok(Taken { records: settled.records, last, settled })
     }

@@ -40,8 +40,8 @@ pub struct Path {
 pub enum PathError {
     /// It is not made of names and dots.
     #[error(
-        "a path is names with dots between them; a name of other characters than a-z, A-Z, 0-9, `_` and `-` stands in \
-         double quotes, and `@other` only at the beginning"
+        "a path is names separated by dots; a name with characters other than a-z, A-Z, 0-9, `_` and `-` is \
+         in double quotes, and `@other` only at the beginning"
     )]
     Malformed,
     /// It is longer than any path there is.
@@ -49,7 +49,7 @@ pub enum PathError {
     TooLong,
     /// It begins with a field that must stay.
     #[error(
-        "`id`, `type`, `created` and `effective_at` cannot be redacted: they tell records apart and place them in time"
+        "`id`, `type`, `created` and `effective_at` cannot be redacted: they identify records and their time"
     )]
     Kept,
 }

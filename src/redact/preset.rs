@@ -36,14 +36,14 @@ impl Preset {
 const NO_CONTENT: &[(&str, &str)] = &[
     (
         "choices",
-        "the answers: text, calls of tools, log probabilities that spell the text out, and what may be added",
+        "the answers: text, tool calls, log probabilities that spell out the text, and fields added later",
     ),
     ("ccfd_messages", "the prompts, read with `include_messages`"),
-    ("messages", "the prompts, wherever a gateway lists them with the completion"),
+    ("messages", "the prompts, if a gateway lists them with the completion"),
     ("tools", "part of the prompt: names, descriptions and schemas that the caller wrote"),
-    ("tool_choice", "may hold the tools once more"),
+    ("tool_choice", "may contain the tools again"),
     ("response_format", "part of the prompt: a schema with names and descriptions that the caller wrote"),
-    ("@other", "a field that OpenAI adds tomorrow may hold content, so it goes until it is known"),
+    ("@other", "a field that OpenAI adds later may contain content, so it is dropped until it is known"),
 ];
 
 #[cfg(test)]

@@ -24,9 +24,9 @@ impl fmt::Display for Covered {
         let (path, by) = (&self.rule.path, &self.by.path);
         let key = if self.preset.is_some() { "preset" } else { self.by.action.key() };
         if path == by {
-            write!(out, "`{path}` is named twice, in `{key}` as well")
+            write!(out, "`{path}` is named twice, also in `{key}`")
         } else {
-            write!(out, "`{path}` has no effect: it lies in `{by}`, which `{key}` names")
+            write!(out, "`{path}` has no effect: it is inside `{by}`, which `{key}` names")
         }
     }
 }
@@ -125,19 +125,19 @@ mod tests {
         let audit = |lists| covered(lists, None, Source::AuditLogs);
         assert_eq!(
             audit(&[(Action::Drop, &["actor"]), (Action::Mask, &["actor.session.ip_address"])]),
-            ["`actor.session.ip_address` has no effect: it lies in `actor`, which `drop` names"]
+            ["`actor.session.ip_address` has no effect: it is inside `actor`, which `drop` names"]
         );
         assert_eq!(
             audit(&[(Action::Mask, &["actor.session"]), (Action::Hash, &["actor"])]),
-            ["`actor.session` has no effect: it lies in `actor`, which `hash` names"]
+            ["`actor.session` has no effect: it is inside `actor`, which `hash` names"]
         );
         assert_eq!(
             audit(&[(Action::Drop, &["project"]), (Action::Mask, &["\"project\""])]),
-            ["`project` is named twice, in `drop` as well"]
+            ["`project` is named twice, also in `drop`"]
         );
         assert_eq!(
             audit(&[(Action::Drop, &["@other"]), (Action::Mask, &["\"user.added\".data"])]),
-            ["`\"user.added\".data` has no effect: it lies in `@other`, which `drop` names"]
+            ["`\"user.added\".data` has no effect: it is inside `@other`, which `drop` names"]
         );
         assert!(
             audit(&[(Action::Drop, &["@other", "project", "actor.api_key", "actor.session"])]).is_empty()
@@ -163,7 +163,7 @@ mod tests {
                 Some(Preset::NoContent),
                 Source::ChatCompletions
             ),
-            ["`choices.message` has no effect: it lies in `choices`, which `preset` names"]
+            ["`choices.message` has no effect: it is inside `choices`, which `preset` names"]
         );
     }
 }

@@ -137,7 +137,7 @@ fn due(remove_at: i64, now: i64) -> Instant {
 fn remove(trace: &Trace) {
     let file = trace.file.display();
     if !is_still(trace) {
-        tracing::debug!(%file, "the request trace is not there any more");
+        tracing::debug!(%file, "the request trace no longer exists");
         return;
     }
     match fs::remove_file(&trace.file) {

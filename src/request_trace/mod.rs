@@ -37,7 +37,7 @@ const END_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// Something is there.
-    #[error("--trace-requests: {0} is there already; name a file that is not, or remove it")]
+    #[error("--trace-requests: {0} already exists; name a new file, or remove it")]
     Exists(PathBuf),
     /// The file, or the list of those that are to be removed, cannot be written.
     #[error("--trace-requests: {path}")]
@@ -143,7 +143,8 @@ impl Open {
         };
         file.write_all(&line::whole(&head)).map_err(failed)?;
         kept.add(path.clone(), remove_at, now.timestamp()).map_err(failed)?;
-        tracing::info!(file = %path.display(), remove_at, "every request is traced; the file removes itself in an hour");
+        tracing::info!(file = %path.display(), remove_at, "every request is traced; the file is removed in \
+                                                           an hour");
         Ok(Self { path, file, bytes_left: BYTES_MAX })
     }
 

@@ -26,8 +26,8 @@ impl Age {
             tracing::warn!(
                 local_clock,
                 newest_known,
-                "the local clock is more than a day ahead of the newest record and of every server: what is too old is \
-                 reckoned from those"
+                "the local clock is more than a day ahead of the newest record and of every server: ages \
+                 are computed from those"
             );
         }
         known + AHEAD_MAX

@@ -28,7 +28,7 @@ pub fn asks_for_credentials(response: &Response) -> bool {
 
 /// What the rejects say of a record that something in between refused.
 pub fn intercepted(status: StatusCode) -> String {
-    format!("status {}, answered by a proxy or firewall in place of the service", status.as_u16())
+    format!("status {}, from a proxy or firewall instead of the service", status.as_u16())
 }
 
 /// How a service is reached, found out when it is: what that needs may lie in files.
@@ -129,7 +129,7 @@ impl Remote {
             }
         };
         let unsendable = |_| {
-            let why = "auth holds characters that a header cannot carry".to_owned();
+            let why = "auth contains characters that a header cannot carry".to_owned();
             RemoteErrorKind::Settings(why).of(self.service)
         };
         let mut value = HeaderValue::try_from(text).map_err(unsendable)?;

@@ -145,7 +145,7 @@ impl LineFile {
         let size = self.file.metadata()?.len();
         if size < self.len {
             let (before, path) = (self.len, self.path.display());
-            tracing::warn!(%path, before, bytes = size, "cut by somebody else: what stood behind is gone");
+            tracing::warn!(%path, before, bytes = size, "truncated by another process: what followed is gone");
             self.len = end_of_lines(&self.file, size)?;
             self.torn = self.len < size;
         }

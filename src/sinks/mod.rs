@@ -123,7 +123,7 @@ pub enum Redelivery {
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// Too little disk space is left; nothing was written.
-    #[error("{path}: {free} bytes of disk space free, {wanted} wanted")]
+    #[error("{path}: {free} bytes of disk space free, {wanted} required")]
     DiskFull {
         /// The file or directory written to.
         path: String,
@@ -153,7 +153,7 @@ pub enum SinkError {
         path: String,
     },
     /// The process may not write larger files; nothing was written.
-    #[error("{path}: at the limit that this process has on the size of a file")]
+    #[error("{path}: at this process's limit on the size of a file")]
     SizeLimit {
         /// The file.
         path: String,

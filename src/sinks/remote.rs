@@ -32,10 +32,10 @@ pub enum Service {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteErrorKind {
     /// No whole answer came; what was sent may have been carried out.
-    #[error("no answer: {0}")]
+    #[error("no response: {0}")]
     Unreachable(String),
     /// The certificate that the service shows is signed by nobody who is trusted; nothing was sent.
-    #[error("no answer: {0}")]
+    #[error("no response: {0}")]
     Untrusted(String),
     /// The service asks to send less.
     #[error("throttled")]
@@ -76,7 +76,7 @@ pub enum RemoteErrorKind {
         what: String,
     },
     /// Every row would be refused where it is sent to: the place is at fault, not the rows.
-    #[error("{place} takes no rows: {code}")]
+    #[error("{place} accepts no rows: {code}")]
     PlaceAtFault {
         /// Where rows go: an index, a connector.
         place: String,
@@ -98,16 +98,16 @@ pub enum RemoteErrorKind {
         code: String,
     },
     /// The request is refused, and not in the words of the service: something in between has answered.
-    #[error("refused (status {status}) by something in between, in words that are not the service's")]
+    #[error("refused (status {status}) by something between ccfd and the service")]
     Intercepted {
         /// The HTTP status.
         status: u16,
     },
     /// The answer is not what this service answers.
-    #[error("an answer that cannot be understood: {0}")]
+    #[error("unreadable response: {0}")]
     NotUnderstood(String),
     /// Writes were sent, and their answers are not what this service answers: each of them may have been carried out.
-    #[error("the answers to {writes} writes in a row cannot be understood")]
+    #[error("the responses to {writes} writes in a row are unreadable")]
     Unconfirmed {
         /// So many in a row.
         writes: u32,

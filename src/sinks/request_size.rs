@@ -153,7 +153,7 @@ impl RequestSize {
         learnt.passes += 1;
         let fails = learnt.failed.is_some_and(|failed| next >= failed);
         if learnt.passes >= if fails { learnt.passes_to_failed } else { PASSES } {
-            tracing::debug!(bytes = next, "requests are larger again");
+            tracing::debug!(bytes = next, "sending larger requests again");
             learnt.bytes = next;
             learnt.passes = 0;
         }
@@ -176,7 +176,7 @@ impl Learnt {
             self.passes_to_failed = self.passes_to_failed.saturating_mul(2).min(PASSES_MAX);
         }
         if self.failed.is_none() {
-            tracing::warn!(bytes = half, "requests of this size fail: smaller ones are sent for now");
+            tracing::warn!(bytes = half, "requests of this size fail: sending smaller ones for now");
         }
         self.failed = Some(self.failed.map_or(failed, |known| known.min(failed)));
         self.bytes = half;

@@ -73,7 +73,7 @@ impl SinkThread {
         });
         let jobs = self.jobs()?;
         jobs.send(job).map_err(|_| io::Error::other("the sink's thread has ended"))?;
-        done.await.map_err(|_| io::Error::other("the work broke down"))
+        done.await.map_err(|_| io::Error::other("the work crashed"))
     }
 
     /// The way to the thread, which is started with the first work and ends with this.
@@ -153,7 +153,7 @@ mod tests {
     async fn work_that_breaks_down_fails_alone() {
         let thread = SinkThread::default();
         let broken = thread.run(|| panic!("broken on purpose")).await;
-        assert_eq!(broken.map_err(|error| error.to_string()), Err::<(), _>("the work broke down".to_owned()));
+        assert_eq!(broken.map_err(|error| error.to_string()), Err::<(), _>("the work crashed".to_owned()));
         assert_eq!(thread.run(|| 7).await.unwrap(), 7);
     }
 

@@ -8,10 +8,10 @@ const OPERATION: Column = Column::new(
     "OperationName",
     String,
     Constant("Data fetch status change"),
-    "As Sentinel calls it, each hour while nothing changes, too",
+    "Sentinel's name for it; also used for the hourly row while nothing changes",
 );
 const RESOURCE_TYPE: Column =
-    Column::new("SentinelResourceType", String, Constant("Data connector"), "As Sentinel calls it");
+    Column::new("SentinelResourceType", String, Constant("Data connector"), "Sentinel's name for it");
 
 /// What each route has done, with the columns of Sentinel's own table `SentinelHealth`.
 pub static HEALTH: Table = Table {
@@ -20,7 +20,7 @@ pub static HEALTH: Table = Table {
     key: "RecordId",
     omitted: &[],
     columns: &[
-        Column::new("TimeGenerated", DateTime, Time("at"), "When the row was made"),
+        Column::new("TimeGenerated", DateTime, Time("at"), "When the row was created"),
         OPERATION,
         Column::new("SentinelResourceId", String, Field("route"), "The route: collector and sink"),
         Column::new("SentinelResourceName", String, Field("collector"), "The collector"),
@@ -30,15 +30,15 @@ pub static HEALTH: Table = Table {
             "Status",
             String,
             Field("status"),
-            "`Success`, `Failure`, or `Informational` of a route that was paused",
+            "`Success`, `Failure`, or `Informational` for a paused route",
         ),
         Column::new(
             "Description",
             String,
             Field("description"),
-            "What the route is doing, what is wrong with it, and what to do",
+            "What the route is doing, what is wrong, and what to do",
         ),
-        Column::new("Reason", String, Field("reason"), "A fixed word for what is wrong"),
+        Column::new("Reason", String, Field("reason"), "What is wrong, as a fixed word"),
         Column::new(
             "WorkspaceId",
             String,
@@ -50,11 +50,11 @@ pub static HEALTH: Table = Table {
             "ExtendedProperties",
             Dynamic,
             Field("details"),
-            "The table written to, what was counted since the row before, how far the route is behind",
+            "The table written to, counts since the previous row, how far the route is behind",
         ),
     ],
     stream: &[
-        Column::new("at", Long, Time("at"), "When the row was made, in Unix seconds"),
+        Column::new("at", Long, Time("at"), "When the row was created, in Unix seconds"),
         Column { name: "operation", ..OPERATION },
         Column::new("route", String, Field("route"), "The route: collector and sink"),
         Column::new("collector", String, Field("collector"), "The collector"),
@@ -62,10 +62,10 @@ pub static HEALTH: Table = Table {
         Column::new("kind", String, Field("kind"), "The list that the collector reads"),
         Column::new("status", String, Field("status"), "`Success`, `Failure` or `Informational`"),
         Column::new("description", String, Field("description"), "What the route is doing"),
-        Column::new("reason", String, Field("reason"), "A fixed word for what is wrong"),
+        Column::new("reason", String, Field("reason"), "What is wrong, as a fixed word"),
         Column::new("workspace_id", String, Field("workspace_id"), "Always empty"),
         Column::new("id", String, Field("id"), "Id of the row, unique"),
-        Column::new("details", Dynamic, Field("details"), "What was counted since the row before"),
+        Column::new("details", Dynamic, Field("details"), "Counts since the previous row"),
     ],
     stream_asim: &[],
 };

@@ -75,7 +75,7 @@ impl SchemaDrift {
     fn absorb(&mut self, found: Self, table: &str) {
         for (name, times) in found.unknown {
             if self.count_unknown(&name, times) {
-                tracing::info!(table, field = ?name, "records carry a field that no column holds");
+                tracing::info!(table, field = ?name, "records contain a field that has no column");
             }
         }
         for (column, times) in found.unfit {

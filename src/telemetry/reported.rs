@@ -37,7 +37,7 @@ impl<E> Reported<E> {
             if let Some(failures) = unlogged.add(|failures| *failures += 1) {
                 // The library's own text may hold what the receiver said.
                 let (signal, advice) =
-                    (self.signal, "check telemetry.endpoint and that it takes OTLP over HTTP");
+                    (self.signal, "check telemetry.endpoint and that it accepts OTLP over HTTP");
                 tracing::warn!(
                     signal,
                     failures,

@@ -60,7 +60,7 @@ pub enum StateError {
         name: String,
     },
     /// The checkpoint is sound but is not of the type asked for.
-    #[error("checkpoint {name} cannot be understood")]
+    #[error("checkpoint {name} cannot be parsed")]
     NotUnderstood {
         /// The checkpoint.
         name: String,
@@ -83,7 +83,7 @@ pub enum StateError {
     #[error("{0:?} is not a checkpoint name")]
     InvalidName(String),
     /// The disk did not answer in time; whether the change was made is not known until the next load.
-    #[error("{what} did not end within {}s", after.as_secs())]
+    #[error("{what} did not finish within {}s", after.as_secs())]
     TimedOut {
         /// What was being done.
         what: &'static str,

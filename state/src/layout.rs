@@ -86,7 +86,7 @@ pub(crate) fn remove_parts(engine: &mut Engine, keys: &[Vec<u8>]) -> Result<(), 
 fn verify_format(engine: &Engine) -> Result<(), Trouble> {
     let format = engine.get(FORMAT)?.and_then(|text| String::from_utf8(text).ok());
     match format.and_then(|text| text.parse::<u64>().ok()) {
-        None => Err(StateError::Damaged("the store holds no format version".to_owned()).into()),
+        None => Err(StateError::Damaged("the store has no format version".to_owned()).into()),
         Some(found) if found > envelope::VERSION => Err(StateError::Newer {
             what: "the checkpoint store".to_owned(),
             found,

@@ -328,7 +328,7 @@ impl Drop for CopyWaits {
 }
 
 fn broke_before() -> StateError {
-    StateError::Damaged("an earlier operation broke down".to_owned())
+    StateError::Damaged("an earlier operation crashed".to_owned())
 }
 
 fn files_bytes(dir: &Path) -> io::Result<u64> {

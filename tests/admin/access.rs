@@ -86,7 +86,7 @@ fn an_address_that_others_can_reach_needs_a_chosen_token() {
     );
     let place = place.with("ADMIN_TOKEN", "chosen").with("CCFD__ADMIN__TOKEN", "{ env = \"ADMIN_TOKEN\" }");
     let mut daemon = Daemon::start(&place);
-    daemon.running.wait_for_log("others can reach this address");
+    daemon.running.wait_for_log("other machines can reach this address");
     let url = daemon.url.replace("0.0.0.0", "127.0.0.1");
     let asked = |path: &str, headers: &[(&str, &str)]| {
         send(Method::GET, &format!("{url}{path}"), headers, Vec::new()).0

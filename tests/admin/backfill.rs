@@ -38,8 +38,8 @@ fn a_backfill_that_is_interrupted_stops_in_the_daemon_and_goes_on_later() {
     interrupted.signal(Signal::INT);
     let ended = interrupted.wait();
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stdout.contains("the same command goes on from here"), "{}", ended.stdout);
-    assert_eq!(daemon.route("acme-audit/local")["state"], "live", "the route itself goes on");
+    assert!(ended.stdout.contains("run the same command to continue"), "{}", ended.stdout);
+    assert_eq!(daemon.route("acme-audit/local")["state"], "live", "the route itself continues");
     place.run_to(0, &words);
     wait_until("all of it", || place.rows().0 == 3000);
 }
@@ -52,7 +52,7 @@ fn an_empty_window_and_an_unknown_sink_are_usage_errors_there_too() {
     daemon.wait_for_state("acme-audit/local", "live");
     let words = ["backfill", "--collector", "acme-audit", "--from", "2026-01-02", "--to", "2026-01-01"];
     let ended = place.run_to(2, &words);
-    assert!(ended.stderr.contains("nothing lies between"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("there is no time between"), "{}", ended.stderr);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_pause_stops_the_backfills_of_its_collector_and_lets_none_begin() {
     place.run_to(0, &["collectors", "pause", "acme-audit"]);
     let ended = stopped.wait();
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stdout.contains("stopped; the same command goes on from here"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("stopped; run the same command to continue"), "{}", ended.stdout);
     let refused = place.run_to(2, &words);
     assert!(refused.stderr.contains("collector `acme-audit` is paused"), "{}", refused.stderr);
     place.run_to(0, &["collectors", "resume", "acme-audit"]);

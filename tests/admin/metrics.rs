@@ -51,11 +51,11 @@ fn a_route_goes_on_counting_when_it_is_started_again() {
 fn an_address_for_metrics_that_others_can_reach_wants_a_token_of_its_own() {
     let place = Place::new("http://127.0.0.1:9/v1").with("CCFD__ADMIN__METRICS_LISTEN", "0.0.0.0:0");
     let refused = place.run_to(2, &["run"]);
-    assert!(refused.stderr.contains("`metrics_token` is needed"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("`metrics_token` is required"), "{}", refused.stderr);
     let place =
         place.with("SCRAPER", "of-the-scraper").with("CCFD__ADMIN__METRICS_TOKEN", "{ env = \"SCRAPER\" }");
     let mut daemon = Daemon::start(&place);
-    daemon.running.wait_for_log("others can reach this address");
+    daemon.running.wait_for_log("other machines can reach this address");
     let log = daemon.running.stderr();
     let line = log.lines().find(|line| line.contains("\"listening\"") && line.contains("0.0.0.0:")).unwrap();
     let line: serde_json::Value = serde_json::from_str(line).unwrap();

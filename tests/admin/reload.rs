@@ -73,11 +73,11 @@ fn a_faulty_file_changes_nothing_and_says_what_is_wrong_with_it() {
     let ended = place.run_to(2, &["reload"]);
     assert!(ended.stderr.contains("batch_wait"), "{}", ended.stderr);
     daemon.running.signal(Signal::HUP);
-    daemon.running.wait_for_log("configuration not taken");
+    daemon.running.wait_for_log("configuration not loaded");
     assert_eq!(daemon.route("acme-audit/local")["state"], "live");
     place.replace("batch_wait = \"1 fortnight\"", "batch_wait = \"200ms\"");
     daemon.running.signal(Signal::HUP);
-    daemon.running.wait_for_log("configuration taken");
+    daemon.running.wait_for_log("configuration loaded");
     daemon.wait_for_state("acme-audit/local", "live");
 }
 
@@ -106,7 +106,7 @@ fn a_key_that_was_replaced_is_taken_up_without_being_told() {
     // As a person does it, and as Kubernetes does: another file takes its place.
     place.write_secret("key.new", "sk-not-an-admin-key\n");
     std::fs::rename(place.path("key.new"), place.path("key")).unwrap();
-    daemon.running.wait_for_log("secret or certificate has changed, opening anew");
+    daemon.running.wait_for_log("secret or certificate has changed, reopening");
     daemon.wait_for_state("acme-audit/local", "parked");
     place.write_secret("key", "sk-admin-second-one\n");
     daemon.wait_for_state("acme-audit/local", "live");

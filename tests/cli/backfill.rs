@@ -68,8 +68,8 @@ fn what_cannot_be_backfilled_is_a_usage_error() {
         ("backfill --collector acme-chat --from 30d --parallel 2", "filtered by time"),
         ("backfill --collector nobody --from 30d", "acme-audit, acme-chat"),
         ("backfill --collector acme-audit --sink nowhere --from 30d", "no sink `nowhere`"),
-        ("backfill --collector acme-audit --from yesterday", "wanted:"),
-        ("backfill --collector acme-audit --from 2026-01-02 --to 2026-01-01", "nothing lies between"),
+        ("backfill --collector acme-audit --from yesterday", "expected 2026"),
+        ("backfill --collector acme-audit --from 2026-01-02 --to 2026-01-01", "there is no time between"),
     ] {
         let words: Vec<&str> = words.split(' ').collect();
         let ended = place.run_to(2, &words);
@@ -100,7 +100,7 @@ fn a_window_that_is_not_over_yet_ends_now_and_says_so_each_time() {
     let place = Place::new(&api.base_url);
     for how in ["backfill finished", "already finished"] {
         let said = run(&place, 0, &audit(&["30d", "--to", "2999-01-01"]));
-        assert!(said.contains(how) && said.contains("--to 2999-01-01T00:00:00Z had not come yet"), "{said}");
+        assert!(said.contains(how) && said.contains("--to 2999-01-01T00:00:00Z was in the future"), "{said}");
         assert!(!said.contains("to 2999-01-01T00:00:00Z\n"), "no window reaches beyond now: {said}");
     }
     assert_eq!(place.rows().0, 50);

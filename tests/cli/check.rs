@@ -20,7 +20,7 @@ fn an_empty_list_is_a_warning_with_a_question() {
     let api = Simulated::start(&["--audit-logs", "0", "--completions", "0"]);
     let text = Place::new(&api.base_url).run_to(0, &["check"]).stdout;
     assert!(text.contains("is audit logging enabled?"), "{text}");
-    assert!(text.contains("is `store` on"), "{text}");
+    assert!(text.contains("do the requests set `store`"), "{text}");
 }
 
 #[test]
@@ -59,12 +59,12 @@ fn a_key_of_the_wrong_class_is_told_before_it_is_sent() {
 fn a_key_that_is_wrapped_in_something_is_told_before_it_is_sent() {
     let api = Simulated::start(&SOME);
     for (key, text) in [
-        (format!("\"{ADMIN_SECRET}\""), "stands in quotes"),
+        (format!("\"{ADMIN_SECRET}\""), "is in quotes"),
         (format!("OPENAI_ADMIN_KEY={ADMIN_SECRET}"), "NAME=key"),
         (STANDARD.encode(ADMIN_SECRET), "base64"),
     ] {
         let place = Place::new(&api.base_url).with("OPENAI_ADMIN_KEY", &key);
-        fails(&place, "key acme-audit", text, "write the key alone");
+        fails(&place, "key acme-audit", text, "store only the key");
     }
 }
 
@@ -83,13 +83,13 @@ fn a_proxy_that_cannot_be_had_is_not_blamed_on_the_key() {
         &place,
         "proxy acme-chat",
         "`proxy`: environment variable THE_PROXY is not set",
-        "where `proxy` points",
+        "at the place that `proxy` names",
     );
     let ended = place.run_to(3, &["run", "--once"]);
     assert!(ended.stderr.contains("THE_PROXY is not set"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("api_key"), "{}", ended.stderr);
     let place = place.with("THE_PROXY", "nowhere");
-    fails(&place, "proxy acme-chat", "THE_PROXY holds no proxy URL", "where `proxy` points");
+    fails(&place, "proxy acme-chat", "THE_PROXY contains no proxy URL", "at the place that `proxy` names");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn an_api_that_cannot_be_reached_is_told() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url);
     drop(api);
-    fails(&place, "upstream acme-audit", "no answer", "check network");
+    fails(&place, "upstream acme-audit", "no response", "check network");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::support::process::{Place, Simulated};
 fn a_demo_counts_every_record_and_leaves_commands_that_work() {
     let place = Place::bare().without("OPENAI_API_KEY").without("OPENAI_ADMIN_KEY");
     let ended = place.run_to(0, &["demo", "--dir", "a demo", "--for", "1s"]);
-    assert!(ended.stdout.contains("· missing 0 · doubled 0"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("· missing 0 · duplicated 0"), "{}", ended.stdout);
     let command = |what: &str| {
         let line = ended.stdout.lines().find(|line| line.contains(what));
         line.unwrap_or_else(|| panic!("no command {what}: {}", ended.stdout)).trim().to_owned()

@@ -22,7 +22,7 @@ fn many_batches_are_told_in_few_lines_that_add_up() {
     let log = place.run_to(0, &["run", "--once"]).stderr;
     let told = lines(&log, "delivered");
     assert!((2..=8).contains(&told.len()), "{} lines: {log}", told.len());
-    assert_eq!(told[0]["batches"], 1, "the first batch is told at once");
+    assert_eq!(told[0]["batches"], 1, "the first batch is logged at once");
     assert!(sum(&told, "batches") > 20, "{told:?}");
     assert_eq!((sum(&told, "records"), sum(&told, "rejected")), (place.rows().0, 0));
     assert!(told.iter().all(|line| line["span"]["route"] == "acme-audit/local"), "{told:?}");

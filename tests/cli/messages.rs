@@ -83,7 +83,7 @@ fn what_is_missing_is_said_once_with_a_reason_and_counted() {
     let route = place.status()["routes"][1].clone();
     assert_eq!(route["messages_missing"]["forbidden"], 250);
     let shown = place.run(&["status"]).stdout;
-    assert!(shown.contains("went without their messages: 250 forbidden"), "{shown}");
+    assert!(shown.contains("were delivered without their messages: 250 forbidden"), "{shown}");
 }
 
 #[test]
@@ -104,8 +104,8 @@ fn check_reads_a_message_of_the_newest_completion_and_says_what_keeps_it_from_th
     );
     assert!(text.contains("give the key the permission to read the messages"), "{text}");
     let text = said("ties", 0, "preset = \"no-content\"");
-    assert!(text.contains("warn messages acme-chat every message is read, and dropped"), "{text}");
+    assert!(text.contains("warn messages acme-chat every message is requested, then dropped"), "{text}");
     let api = Simulated::start(&["--audit-logs", "5", "--completions", "0"]);
     let text = with_messages(&api).run_to(0, &["check"]).stdout;
-    assert!(text.contains("no completion to try it with"), "{text}");
+    assert!(text.contains("no completion to test it with"), "{text}");
 }

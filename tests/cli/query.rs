@@ -43,7 +43,7 @@ fn a_record_is_one_line_of_json_that_holds_it_as_received() {
 fn nothing_can_be_changed() {
     let place = collected();
     let ended = place.run_to(2, &["query", "DELETE FROM OpenAIAuditLogs_CL"]);
-    assert!(ended.stderr.contains("only statements that read"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("only read-only statements"), "{}", ended.stderr);
     assert_eq!(place.rows().0, 200);
 }
 
@@ -85,7 +85,7 @@ fn of_several_databases_one_is_named() {
 fn a_query_that_cannot_be_answered_says_why() {
     let place = Place::new("http://127.0.0.1:9/v1");
     let missing = place.run_to(1, &["query", "SELECT 1"]);
-    assert!(missing.stderr.contains("nothing was collected yet"), "{missing:?}");
+    assert!(missing.stderr.contains("nothing has been collected yet"), "{missing:?}");
     let place = collected();
     let sql = place.run_to(2, &["query", "SELECT * FROM unheard_of"]);
     assert!(sql.stderr.contains("no such table"), "{sql:?}");
@@ -112,7 +112,7 @@ fn a_backup_holds_every_row_beside_a_running_daemon_and_overwrites_nothing() {
     };
     assert_eq!((count("OpenAIAuditLogs_CL"), count("OpenAIChatCompletions_CL")), (200, 150));
     let before = fs::read(&copy).unwrap();
-    assert!(place.run_to(2, &["query", "--backup", "copy.db"]).stderr.contains("is there already"));
+    assert!(place.run_to(2, &["query", "--backup", "copy.db"]).stderr.contains("already exists"));
     assert_eq!(fs::read(&copy).unwrap(), before);
     place.run_to(2, &["query", "--backup", "other.db", "SELECT 1"]);
     place.run_to(2, &["query"]);

@@ -234,7 +234,11 @@ fn without_its_hash_key_a_route_reads_nothing_and_says_where_the_key_belongs() {
     ] {
         let ended = place.run_to(3, &["run", "--once"]);
         assert!(ended.stderr.contains(reason), "{}", ended.stderr);
-        assert!(ended.stderr.contains("provide the key where `hash_key` points to"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("provide the key at the place that `hash_key` names"),
+            "{}",
+            ended.stderr
+        );
         assert_eq!(place.rows(), (0, 0));
         let checked = place.run_to(3, &["check"]).stdout;
         assert!(checked.contains("FAIL  redact acme-audit") && checked.contains("hash_key"), "{checked}");

@@ -108,6 +108,6 @@ fn a_record_that_a_kill_had_kept_twice_is_sent_once() {
     let again: String = [249, 0].into_iter().map(line).collect();
     place.write(FILE, &(lines + &again.replace("10:52:05Z", "10:52:06Z")));
     let ended = place.run_to(0, &["rejects", "retry"]);
-    assert!(ended.stderr.contains("250 records sent: 250 taken and removed"), "{ended:?}");
+    assert!(ended.stderr.contains("250 records sent: 250 accepted and removed"), "{ended:?}");
     assert_eq!((kibana.documents(INDEX).len(), listed(&place)), (250, 0));
 }

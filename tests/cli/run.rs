@@ -75,7 +75,7 @@ fn a_parked_route_does_not_hold_up_its_neighbour() {
     let place = Place::new(&api.base_url).without("OPENAI_API_KEY");
     let ended = place.run_to(3, &["run", "--once"]);
     assert!(ended.stderr.contains("OPENAI_API_KEY is not set"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("provide the key where"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("provide the key at the place"), "{}", ended.stderr);
     assert_eq!(place.rows().0, 230);
 }
 

@@ -52,7 +52,7 @@ fn a_secret_file_that_everyone_can_read_is_refused() {
     place.write("key", ADMIN_SECRET);
     set_mode(&place.path("key"), 0o644);
     let ended = place.run_to(3, &["run", "--once"]);
-    assert!(ended.stderr.contains("can be read by everyone"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("is readable by everyone"), "{}", ended.stderr);
     assert!(place.run_to(3, &["check"]).stdout.contains("chmod o-r"));
     set_mode(&place.path("key"), 0o600);
     place.run_to(0, &["run", "--once"]);
@@ -69,7 +69,7 @@ fn taken_when_named_alone(place: &Place, why: &str) {
 fn settings_that_everyone_can_write_are_not_taken_from_the_current_directory() {
     let place = Place::new("http://127.0.0.1:9/v1");
     set_mode(&place.path("ccfd.toml"), 0o666);
-    taken_when_named_alone(&place, "can be written by everyone (mode 0666)");
+    taken_when_named_alone(&place, "is writable by everyone (mode 0666)");
 }
 
 #[test]

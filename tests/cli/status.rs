@@ -39,7 +39,7 @@ fn without_a_daemon_the_checkpoints_are_shown_as_stopped() {
     let route = &status["routes"][0];
     assert_eq!((&route["state"], &route["delivered"]), (&"stopped".into(), &230.into()));
     let text = place.run_to(0, &["status"]).stdout;
-    assert!(text.starts_with("no daemon is running; the last one wrote 20"), "{text}");
+    assert!(text.starts_with("no daemon is running; last status of 20"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
     assert!(text.contains("tables.db"), "{text}");
 
@@ -56,7 +56,7 @@ fn a_parked_route_is_shown_with_what_to_do() {
     let text = place.run_to(3, &["status"]).stdout;
     assert!(text.contains("parked"), "{text}");
     assert!(text.contains("OPENAI_ADMIN_KEY is not set"), "{text}");
-    assert!(text.contains("provide the key where"), "{text}");
+    assert!(text.contains("provide the key at the place"), "{text}");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_health_check_sees_whether_a_daemon_runs_and_does_not_mind_a_parked_route() 
     let place = Place::new(&api.base_url).without("OPENAI_ADMIN_KEY");
     let check = ["status", "--running"];
     let said = place.run_to(1, &check).stdout;
-    assert!(said.contains("no daemon ran here yet") && !place.path("state").exists(), "{said}");
+    assert!(said.contains("no daemon has run here yet") && !place.path("state").exists(), "{said}");
     let daemon = place.start(&["run"]);
     wait_until("a route to be parked", || place.run(&["status"]).code == Some(3));
     assert!(place.run_to(0, &check).stdout.starts_with("running as process "));

@@ -57,7 +57,7 @@ fn a_request_without_an_answer_is_traced_by_its_kind_of_error() {
 fn a_trace_is_not_written_over_what_is_there() {
     let place = Place::new("http://127.0.0.1:9/v1");
     place.write("trace.ndjson", "mine");
-    assert!(place.run_to(2, &ONCE).stderr.contains("is there already"));
+    assert!(place.run_to(2, &ONCE).stderr.contains("already exists"));
     assert_eq!(fs::read_to_string(place.path("trace.ndjson")).unwrap(), "mine");
 }
 

@@ -112,7 +112,7 @@ async fn a_record_of_2030(list: List) {
     for _ in 0..60 {
         let new = rig.issue(list, rig.world.now(), rig.world.now());
         rig.run_for(&mut reader, POLL + Duration::from_secs(1)).await;
-        assert!(has(&rig, &new), "the tail stands still");
+        assert!(has(&rig, &new), "the tail is stuck");
     }
     assert!(rig.requests() - before < 150, "{} requests", rig.requests() - before);
     rig.assert_conserved(list);

@@ -21,10 +21,10 @@ fn is_rendered(dir: &str, files: &[File]) {
         return;
     }
     let wanted: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
-    assert_eq!(below(&dir, ""), wanted, "{WRITE}=1 writes the files anew");
+    assert_eq!(below(&dir, ""), wanted, "{WRITE}=1 writes the files");
     for file in files {
         let found = fs::read_to_string(dir.join(&file.path)).unwrap();
-        assert!(found == file.content, "{} is behind; {WRITE}=1 writes it anew", file.path);
+        assert!(found == file.content, "{} is behind; {WRITE}=1 writes it", file.path);
     }
 }
 

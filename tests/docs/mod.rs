@@ -67,12 +67,12 @@ fn is_written(name: &str, subject: &str, wanted: &str) {
     let text = document(name);
     let (begin, end) = (format!("<!-- {subject}: "), format!("<!-- /{subject} -->"));
     let (before, rest) = text.split_once(&begin).expect("the section's begin");
-    let (head, rest) = rest.split_once('\n').expect("the begin stands on its own line");
+    let (head, rest) = rest.split_once('\n').expect("the begin is on its own line");
     let (found, after) = rest.split_once(&end).expect("the section's end");
     let wanted = format!("{wanted}\n");
     if env::var_os(WRITE).is_some() {
         fs::write(path(name), format!("{before}{begin}{head}\n{wanted}{end}{after}")).unwrap();
     } else {
-        assert!(found == wanted, "{name} is behind in `{subject}`; {WRITE}=1 writes the section anew");
+        assert!(found == wanted, "{name} is behind in `{subject}`; {WRITE}=1 writes the section");
     }
 }

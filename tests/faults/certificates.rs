@@ -38,7 +38,7 @@ fn is_told(impostor: impl FnOnce(&Ca) -> ServerConfig, reason: &str) {
     before.heal();
     let told = wait_for_trouble(
         &site,
-        &[&format!("Elasticsearch: no answer: 127.0.0.1:{}", behind.port())],
+        &[&format!("Elasticsearch: no response: 127.0.0.1:{}", behind.port())],
         "certificates",
     );
     assert!(told.contains(reason), "{told}");

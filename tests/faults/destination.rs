@@ -66,7 +66,7 @@ fn nothing_is_lost_or_doubled_when_a_cluster_answers_in_drops() {
 
 #[test]
 fn nothing_is_lost_or_doubled_when_answers_of_a_cluster_are_garbled() {
-    writes_through(Fault::Garbage, &["invalid HTTP", "cannot be understood"]);
+    writes_through(Fault::Garbage, &["invalid HTTP", "unreadable response"]);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_cluster_that_is_gone_for_a_while_holds_up_no_other_route_and_gets_everythin
         impatient(url, "", &["lines", "es"], &sinks)
     });
     let process = site.start(&["run"]);
-    wait_for_trouble(&site, &["Elasticsearch: no answer"], "`urls`");
+    wait_for_trouble(&site, &["Elasticsearch: no response"], "`urls`");
     wait_until("the files to hold everything", || {
         let lines: Vec<_> = routes(&site).into_iter().filter(|route| route["sink"] == "lines").collect();
         all_delivered(&site, &lines)

@@ -35,7 +35,7 @@ fn a_name_that_is_gone_is_told_holds_up_no_other_route_and_is_taken_up_once_it_i
     let Some(mounts) = Mounts::new(&dir, script) else { return };
 
     let mut running = Running::start(mounts.within(&dir, &site.command(&["run"])));
-    running.wait_for_log(&format!("no answer: {NAME}:{port}: "));
+    running.wait_for_log(&format!("no response: {NAME}:{port}: "));
     running.wait_for_log("dns error");
     running.wait_for_log("check network, DNS");
     let all = site.simulator.issued(List::Completions).len() as u64;

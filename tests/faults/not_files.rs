@@ -58,7 +58,7 @@ fn a_configuration_that_has_become_a_pipe_is_not_waited_for() {
     running.wait_for_log("\"delivered\"");
     pipe_at(&place.path("ccfd.toml"));
     running.signal(Signal::HUP);
-    running.wait_for_log("configuration not taken");
+    running.wait_for_log("configuration not loaded");
     let requests = || fs::read_to_string(place.path("state/status.json")).unwrap_or_default();
     let before = requests();
     wait_until("the routes to go on", || requests() != before);

@@ -77,7 +77,7 @@ fn a_second_signal_ends_it_at_once() {
     assert!(took < Duration::from_secs(2), "{took:?}");
     let ended = running.wait();
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("told to stop again: ended by force"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("second stop signal: forcing exit"), "{}", ended.stderr);
 }
 
 #[test]

@@ -91,7 +91,7 @@ async fn what_passes_by_itself_is_a_failure_after_an_hour_of_it() {
     route.mended(Stage::Reading);
     bench.fails(&route, RouteState::BackingOff);
     pass(60).await;
-    assert_eq!(bench.statuses()[3..], ["Success"], "it worked for a moment, and its hour begins anew");
+    assert_eq!(bench.statuses()[3..], ["Success"], "it worked for a moment, and its hour starts over");
 }
 
 #[tokio::test(start_paused = true)]

@@ -153,7 +153,7 @@ async fn an_index_at_fault_parks_and_refuses_nothing() {
         kibana.set_index_fault(INDEX, Some(reason));
         kibana.server.forget();
         let fault = failed(sink.write(batch(&["a", "b", "c"])).await.unwrap_err());
-        assert_eq!(fault.to_string(), format!("connector `{NAME}` takes no rows: {code}"));
+        assert_eq!(fault.to_string(), format!("connector `{NAME}` accepts no rows: {code}"));
         assert_eq!((action(fault), runs(&kibana)), (Action::Park, 1), "{reason}");
     }
     kibana.set_index_fault(INDEX, None);

@@ -28,7 +28,7 @@ async fn it_tells_space_type_and_connectors_and_makes_nothing() {
     assert!(lines[0].ends_with("space `default` is there"), "{found}");
     assert_eq!(lines[1], "3 connector types, .index is enabled");
     assert!(lines[2].contains("found") && lines[2].contains("refresh is true, not false"), "{found}");
-    assert!(lines[3].contains("the first write makes it"), "{found}");
+    assert!(lines[3].contains("the first write creates it"), "{found}");
     assert!(kibana.server.requests().iter().all(|request| request.method == "GET"));
 }
 

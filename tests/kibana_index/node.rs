@@ -115,7 +115,7 @@ async fn an_index_that_was_closed_or_blocked_parks_until_it_is_mended() {
     let blocked = failed(sink.write(batch(&["a", "b"])).await.unwrap_err()).to_string();
     block(false);
     assert!(
-        closed.ends_with("takes no rows: index_closed") && blocked.ends_with(": index_blocked"),
+        closed.ends_with("accepts no rows: index_closed") && blocked.ends_with(": index_blocked"),
         "{closed} {blocked}"
     );
     assert_eq!(sink.write(batch(&["a", "b"])).await.unwrap().accepted, 2);

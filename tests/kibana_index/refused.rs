@@ -122,7 +122,7 @@ async fn a_document_that_trips_a_rule_of_a_firewall_is_refused_and_the_others_ar
     kibana.forbid("evil");
     let sink = sink(&kibana, "");
     let receipt = sink.write(batch(&["a", "b", "evil", "c"])).await.unwrap();
-    let reason = "status 403, answered by a proxy or firewall in place of the service".to_owned();
+    let reason = "status 403, from a proxy or firewall instead of the service".to_owned();
     assert_eq!(receipt.refused, [Refused { index: 2, kind: "refused", reason }]);
     assert_eq!((receipt.accepted, times(&kibana, &["a", "b", "evil", "c"])), (3, vec![1, 1, 0, 1]));
     assert_eq!(

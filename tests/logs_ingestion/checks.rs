@@ -10,8 +10,8 @@ use super::{AUDIT, CHAT, Rig, remote};
 async fn a_check_proves_each_stream_without_a_row() {
     let rig = Rig::new();
     let said = rig.sink.check(&OF_RECORDS).await.unwrap();
-    assert!(said.contains(&format!("{AUDIT}: takes rows")), "{said}");
-    assert!(said.contains(&format!("{CHAT}: takes rows")), "{said}");
+    assert!(said.contains(&format!("{AUDIT}: accepts rows")), "{said}");
+    assert!(said.contains(&format!("{CHAT}: accepts rows")), "{said}");
     let requests = rig.azure.ingestion.server.requests();
     assert_eq!(requests.len(), 2);
     assert!(requests.iter().all(|request| request.json() == json!([])));

@@ -62,7 +62,7 @@ async fn a_workload_may_be_named_in_the_settings() {
     fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
     let rig = workload(&auth, &[]);
     let error = failure(&*rig.sink, rig.events(["a"])).await;
-    assert!(error.to_string().contains("can be read by everyone (mode 0644)"), "{error}");
+    assert!(error.to_string().contains("is readable by everyone (mode 0644)"), "{error}");
 }
 
 #[tokio::test]

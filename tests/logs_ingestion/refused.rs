@@ -164,7 +164,7 @@ async fn a_row_that_trips_a_rule_of_a_firewall_is_set_aside_and_the_others_arriv
     assert_eq!((receipt.accepted, receipt.refused.len()), (3, 1));
     let refused = &receipt.refused[0];
     assert_eq!((refused.index, refused.kind), (1, "refused"));
-    assert_eq!(refused.reason, "status 403, answered by a proxy or firewall in place of the service");
+    assert_eq!(refused.reason, "status 403, from a proxy or firewall instead of the service");
     assert_eq!(rig.arrived(), ["a", "b", "c"]);
 }
 

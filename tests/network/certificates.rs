@@ -130,8 +130,8 @@ async fn a_file_without_authorities_is_named_with_what_to_do() {
     let ca = Ca::new();
     let der = pem_to_der(&ca.pem());
     for (content, said) in [
-        (&b""[..], "holds no certificate"),
-        (b"hello", "holds no certificate"),
+        (&b""[..], "contains no certificate"),
+        (b"hello", "contains no certificate"),
         (&der, "openssl x509 -inform der"),
     ] {
         let (_dir, path) = file(content);

@@ -142,7 +142,7 @@ fn a_proxy_gets_the_password_from_where_it_is_kept_and_nobody_else_does() {
 
     fs::set_permissions(place.path("proxy"), Permissions::from_mode(0o644)).unwrap();
     let ended = place.run_to(3, &["check"]);
-    assert!(ended.stdout.contains("secret file ./proxy can be read by everyone"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("secret file ./proxy is readable by everyone"), "{}", ended.stdout);
 }
 
 /// Of a name that nobody has: who is not asked by way of the proxy is not reached.

@@ -164,7 +164,7 @@ fn what_is_wrong_is_said_once_for_each_half_of_a_route() {
     let park = |free| progress.failed(stage, RouteState::Parked, shown(free), failure(free).cause());
     assert_eq!(park(1), Some(1));
     assert_eq!(park(2), None, "the same trouble, other numbers");
-    assert!(progress.mended(stage).is_some(), "that it goes on is worth a line");
+    assert!(progress.mended(stage).is_some(), "that it resumes is worth a line");
     assert_eq!(park(3), Some(1));
 }
 

@@ -110,7 +110,7 @@ fn the_containerfile_copies_what_is_not_ignored_and_starts_commands_of_ccfd() {
     let health = list(&text, "--retries=3 CMD ");
     let words: Vec<&str> = health.iter().map(String::as_str).collect();
     assert_eq!([words[0]], [list(&text, "ENTRYPOINT ")[0].as_str()]);
-    assert!(place.run_to(1, &words[1..]).stdout.contains("no daemon ran here yet"));
+    assert!(place.run_to(1, &words[1..]).stdout.contains("no daemon has run here yet"));
 
     let wanted = file(".dockerignore");
     let sent: Vec<PathBuf> = wanted.lines().filter_map(|line| line.strip_prefix('!')).map(path).collect();

@@ -61,7 +61,7 @@ fn the_manifests_are_those_of_the_chart() {
     let sum = render(&["--sum"]);
     for name in [MANIFESTS, MONITOR, MUCH] {
         let begin = format!("\n# chart: {sum}");
-        assert!(file(name).contains(&begin), "deploy/kubernetes/render writes {name} anew");
+        assert!(file(name).contains(&begin), "deploy/kubernetes/render writes {name}");
     }
     let settings = block(&file(MANIFESTS), "ccfd.toml");
     assert_eq!(settings, block(&file(&format!("{CHART}/values.yaml")), "config"));

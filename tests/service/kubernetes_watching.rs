@@ -117,6 +117,6 @@ fn a_secret_that_changes_in_the_cluster_is_taken_up_without_a_restart() {
     daemon.wait_for_log("\"parked\"");
     symlink("..2", place.path("secrets/..data_tmp")).unwrap();
     fs::rename(place.path("secrets/..data_tmp"), place.path("secrets/..data")).unwrap();
-    daemon.wait_for_log("secret or certificate has changed, opening anew");
+    daemon.wait_for_log("secret or certificate has changed, reopening");
     wait_until("the records", || place.rows() == (5, 5));
 }

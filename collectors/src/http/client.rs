@@ -76,7 +76,7 @@ impl Client {
         clock: Clock,
     ) -> Result<Self, CollectErrorKind> {
         let bad = |what: &str| {
-            CollectErrorKind::Settings(format!("{what} holds characters that a header cannot carry"))
+            CollectErrorKind::Settings(format!("{what} contains characters that a header cannot carry"))
         };
         let mut headers = HeaderMap::new();
         let bearer = format!("Bearer {}", settings.api_key.expose_secret());

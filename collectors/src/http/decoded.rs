@@ -29,7 +29,7 @@ pub(crate) fn decoded(
 ) -> Result<Bytes, Undecodable> {
     let encodings = encodings(headers);
     if encodings.len() > LAYERS_MAX {
-        return Err(Undecodable::Broken("compressed again and again".to_owned()));
+        return Err(Undecodable::Broken("compressed too many times".to_owned()));
     }
     for encoding in encodings.iter().rev() {
         if body.is_empty() {
@@ -43,7 +43,7 @@ pub(crate) fn decoded(
             "deflate" => inflated(body, bytes_max)?,
             other => {
                 let name: String = other.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
-                return Err(Undecodable::Broken(format!("compressed by {name}, which was not asked for")));
+                return Err(Undecodable::Broken(format!("compressed with {name}, which was not requested")));
             }
         };
     }
@@ -94,7 +94,9 @@ fn unpacked(packed: impl Read, bytes_max: usize) -> Result<Bytes, Undecodable> {
     }
     read.map_err(|error| {
         let cut = error.kind() == io::ErrorKind::UnexpectedEof;
-        Undecodable::Broken(if cut { "compressed, and cut" } else { "compressed, and damaged" }.to_owned())
+        Undecodable::Broken(
+            if cut { "compressed, and truncated" } else { "compressed, and damaged" }.to_owned(),
+        )
     })?;
     bytes.shrink_to_fit();
     Ok(bytes.into())
@@ -176,6 +178,6 @@ mod tests {
         damaged[packed.len() - 5] ^= 1;
         assert!(read(Some("gzip"), damaged).is_err(), "its checksum is wrong");
         let other = read(Some("br"), b"\x0b\x0d\x80".to_vec()).expect_err("nobody asked for it");
-        assert_eq!(other, Undecodable::Broken("compressed by br, which was not asked for".into()));
+        assert_eq!(other, Undecodable::Broken("compressed with br, which was not requested".into()));
     }
 }

@@ -93,7 +93,7 @@ fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     if certificates.is_empty() {
         let is_der = pem.starts_with(&[0x30, 0x82]);
         let form = if is_der { " in PEM; convert it with `openssl x509 -inform der`" } else { "" };
-        return Err(refuse(format!("holds no certificate{form}")));
+        return Err(refuse(format!("contains no certificate{form}")));
     }
     Ok(certificates)
 }
@@ -176,7 +176,7 @@ impl ServerCertVerifier for Pinning {
 
 /// What is said of a certificate of which nothing more is wrong: the library has several names for it.
 pub(crate) const UNTRUSTED: &str =
-    "unknown issuer: its certificate is signed by no authority that is trusted here";
+    "unknown issuer: no authority that is trusted here has signed its certificate";
 
 /// Whether a request failed because nobody who is trusted vouches for the certificate of the other side.
 pub(crate) fn is_untrusted(error: &(dyn StdError + 'static)) -> bool {

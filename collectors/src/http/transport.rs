@@ -57,7 +57,7 @@ impl Response {
     pub fn decoded(mut self, body_max: usize) -> Result<Self, TransportError> {
         self.body = decoded(&mut self.headers, self.body, body_max).map_err(|why| match why {
             Undecodable::TooLarge => TransportError::TooLarge { bytes_max: body_max },
-            Undecodable::Broken(why) => TransportError::Unreachable(format!("the answer is {why}")),
+            Undecodable::Broken(why) => TransportError::Unreachable(format!("the response is {why}")),
         })?;
         Ok(self)
     }

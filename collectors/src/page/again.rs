@@ -38,7 +38,7 @@ impl Again {
     ) -> Result<ListPage, Malformed> {
         self.answers += 1;
         let (page, malformed) = match ListPage::parse(body, time) {
-            Ok(page) => (page, Malformed { offset: 0, reason: "another record is damaged each time" }),
+            Ok(page) => (page, Malformed { offset: 0, reason: "a different record is damaged each time" }),
             Err(malformed) => {
                 let Ok(page) = ListPage::parse_damaged(body, time) else {
                     self.stays = Some(HashSet::new());

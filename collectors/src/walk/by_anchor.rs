@@ -102,7 +102,11 @@ pub fn advance(
         Situation::Unordered => return Err(CollectErrorKind::Unordered),
         Situation::OtherDirection(found) => {
             let order = found.word();
-            tracing::warn!(list, order, "the asked order is not honoured, reading the other way");
+            tracing::warn!(
+                list,
+                order,
+                "the requested order is not honoured, reading in the other direction"
+            );
             *direction = Some(found);
             turn_round(slice, anchors, found);
             return Ok(Turn::Discard);
@@ -229,7 +233,7 @@ fn empty(slice: &mut TimeSlice, anchors: &mut Anchors) -> Turn {
     }
     slice.emptied = Some(second);
     // Behind the newest record of a list that is in order, too, there is nothing.
-    fall_back(slice, anchors, "the answer is empty");
+    fall_back(slice, anchors, "the response is empty");
     Turn::Discard
 }
 

@@ -111,7 +111,7 @@ fn flat(slice: &mut TimeSlice, second: i64, direction: Option<Direction>) -> Tur
 fn found(list: &'static str, direction: &mut Option<Direction>, now: Direction) {
     if *direction != Some(now) {
         let before = direction.map(Direction::word);
-        tracing::info!(list, order = now.word(), before, "order of the list found");
+        tracing::info!(list, order = now.word(), before, "list order detected");
         *direction = Some(now);
     }
 }

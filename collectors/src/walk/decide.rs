@@ -219,10 +219,10 @@ impl<'w> Draft<'w> {
         let list = self.walk.list.name;
         if before.is_empty() {
             self.cursor.direction = Some(Direction::Ascending);
-            tracing::info!(list, order = Direction::Ascending.word(), "order of the list found");
+            tracing::info!(list, order = Direction::Ascending.word(), "list order detected");
         } else {
             self.learned.is_turned = true;
-            tracing::warn!(list, "pages are turned round, reading without their order");
+            tracing::warn!(list, "pages are reversed, reading without relying on their order");
         }
     }
 

@@ -170,7 +170,7 @@ impl Walk {
                     tracing::info!(
                         limit,
                         bytes_max,
-                        "answer larger than a body may be, asking for fewer records"
+                        "response larger than body_max, requesting fewer records"
                     );
                 }
                 halved
@@ -183,7 +183,7 @@ impl Walk {
                         let limit = self.size.limit();
                         tracing::info!(
                             limit,
-                            "answers take longer than the timeout, asking for fewer records"
+                            "responses take longer than the timeout, requesting fewer records"
                         );
                     }
                     halved

@@ -14,13 +14,13 @@ param location string = resourceGroup().location
 @description('Name of the data collection rule.')
 param ruleName string = 'ccfd-openai'
 
-@description('Makes a data collection endpoint, which private links need. Without it the rule has one of its own.')
+@description('Creates a data collection endpoint, which private links need. Without it the rule has its own.')
 param withEndpoint bool = false
 
-@description('Makes the functions. False where the OpenAI solution of Sentinel has made its own of the same names.')
+@description('Creates the functions. Set false if the OpenAI solution of Sentinel has created functions of the same names.')
 param withFunctions bool = true
 
-@description('Days for which the custom tables are kept, 4 to 730; -1 as the workspace says.')
+@description('Days to keep rows of the custom tables, 4 to 730; -1 for the retention of the workspace.')
 param retentionInDays int = -1
 
 // Monitoring Metrics Publisher: may write through the rule, and read nothing.
@@ -44,9 +44,9 @@ resource auditLogs 'Microsoft.OperationalInsights/workspaces/tables@2022-10-01' 
         { name: 'EffectiveAt', type: 'dateTime', description: 'When the event took effect' }
         { name: 'ActorType', type: 'string', description: 'Who acted: `session` or `api_key`' }
         { name: 'ActorApiKey', type: 'dynamic', description: 'The API key that acted, and its owner' }
-        { name: 'ActorSession', type: 'dynamic', description: 'The user that acted, address and client' }
+        { name: 'ActorSession', type: 'dynamic', description: 'The user that acted, with address and client' }
         { name: 'Project', type: 'dynamic', description: 'Id and name of the project concerned' }
-        { name: 'EventDetails', type: 'dynamic', description: 'What the event carries, by its type' }
+        { name: 'EventDetails', type: 'dynamic', description: 'Payload of the event, by its type' }
         { name: 'ConnectorName', type: 'string', description: 'Name of the collector that read the event' }
       ]
     }
@@ -65,24 +65,24 @@ resource chatCompletions 'Microsoft.OperationalInsights/workspaces/tables@2022-1
         { name: 'Id', type: 'string', description: 'Id of the completion, unique' }
         { name: 'ObjectType', type: 'string', description: 'Always `chat.completion`' }
         { name: 'CreatedAt', type: 'dateTime', description: 'When the request began' }
-        { name: 'Model', type: 'string', description: 'The model snapshot that answered' }
+        { name: 'Model', type: 'string', description: 'Model snapshot that answered' }
         { name: 'RequestId', type: 'string', description: 'Id of the HTTP request' }
-        { name: 'ServiceTier', type: 'string', description: 'The service tier that was used' }
+        { name: 'ServiceTier', type: 'string', description: 'Service tier used' }
         { name: 'SystemFingerprint', type: 'string', description: 'The backend that answered' }
         { name: 'Choices', type: 'dynamic', description: 'What the model answered' }
         { name: 'Usage', type: 'dynamic', description: 'Tokens used' }
-        { name: 'Metadata', type: 'dynamic', description: 'Key-value pairs that the caller attached' }
+        { name: 'Metadata', type: 'dynamic', description: 'Key-value pairs attached by the caller' }
         { name: 'ToolChoice', type: 'string', description: 'How tools were chosen; an object as JSON text' }
-        { name: 'Tools', type: 'dynamic', description: 'The tools on offer' }
+        { name: 'Tools', type: 'dynamic', description: 'Tools offered to the model' }
         { name: 'Temperature', type: 'real', description: 'Sampling temperature' }
         { name: 'TopProbability', type: 'real', description: 'Nucleus sampling mass (`top_p`)' }
         { name: 'FrequencyPenalty', type: 'real', description: 'Penalty on frequent tokens' }
         { name: 'PresencePenalty', type: 'real', description: 'Penalty on tokens already present' }
-        { name: 'Seed', type: 'long', description: 'Sampling seed, all 64 bits of it' }
+        { name: 'Seed', type: 'long', description: 'Sampling seed, 64 bits' }
         { name: 'InputUser', type: 'string', description: 'The end user named by the caller' }
-        { name: 'ResponseFormat', type: 'dynamic', description: 'The format that was asked for' }
+        { name: 'ResponseFormat', type: 'dynamic', description: 'Response format requested' }
         { name: 'ConnectorName', type: 'string', description: 'Name of the collector that read the completion' }
-        { name: 'Messages', type: 'dynamic', description: 'What the model was asked, with `include_messages`; an object says why it is missing' }
+        { name: 'Messages', type: 'dynamic', description: 'Input messages, with `include_messages`; an object says why they are missing' }
       ]
     }
   }
@@ -96,18 +96,18 @@ resource health 'Microsoft.OperationalInsights/workspaces/tables@2022-10-01' = {
     schema: {
       name: 'CcfdHealth_CL'
       columns: [
-        { name: 'TimeGenerated', type: 'dateTime', description: 'When the row was made' }
-        { name: 'OperationName', type: 'string', description: 'As Sentinel calls it, each hour while nothing changes, too' }
+        { name: 'TimeGenerated', type: 'dateTime', description: 'When the row was created' }
+        { name: 'OperationName', type: 'string', description: 'Sentinel\'s name for it; also used for the hourly row while nothing changes' }
         { name: 'SentinelResourceId', type: 'string', description: 'The route: collector and sink' }
         { name: 'SentinelResourceName', type: 'string', description: 'The collector' }
-        { name: 'SentinelResourceType', type: 'string', description: 'As Sentinel calls it' }
+        { name: 'SentinelResourceType', type: 'string', description: 'Sentinel\'s name for it' }
         { name: 'SentinelResourceKind', type: 'string', description: 'The list that the collector reads' }
-        { name: 'Status', type: 'string', description: '`Success`, `Failure`, or `Informational` of a route that was paused' }
-        { name: 'Description', type: 'string', description: 'What the route is doing, what is wrong with it, and what to do' }
-        { name: 'Reason', type: 'string', description: 'A fixed word for what is wrong' }
+        { name: 'Status', type: 'string', description: '`Success`, `Failure`, or `Informational` for a paused route' }
+        { name: 'Description', type: 'string', description: 'What the route is doing, what is wrong, and what to do' }
+        { name: 'Reason', type: 'string', description: 'What is wrong, as a fixed word' }
         { name: 'WorkspaceId', type: 'string', description: 'Always empty: ccfd does not know the workspace' }
         { name: 'RecordId', type: 'string', description: 'Id of the row, unique' }
-        { name: 'ExtendedProperties', type: 'dynamic', description: 'The table written to, what was counted since the row before, how far the route is behind' }
+        { name: 'ExtendedProperties', type: 'dynamic', description: 'The table written to, counts since the previous row, how far the route is behind' }
       ]
     }
   }
@@ -290,10 +290,10 @@ resource auditLogsFunction 'Microsoft.OperationalInsights/workspaces/savedSearch
     functionAlias: 'OpenAIAuditLogs'
     version: 2
     query: '''
-// Logs Ingestion delivers at least once: after a crash or a lost answer a record can stand here twice, equal but for its
+// Logs Ingestion delivers at least once: after a crash or a lost response a record can be here twice, identical except for
 // TimeGenerated, which Azure replaces by the time of receipt when it is older than two days. So the earliest copy is the
-// true one: arg_min finds it in one pass and keeps one row for each id. (take_any would be a little cheaper, and would
-// at times show an old record as a new one.)
+// true one: arg_min finds it in one pass and keeps one row per id. (take_any would be slightly cheaper, and would
+// sometimes return an old record as a new one.)
 OpenAIAuditLogs_CL
 | summarize arg_min(TimeGenerated, *) by Id
 '''
@@ -313,10 +313,10 @@ resource chatCompletionsFunction 'Microsoft.OperationalInsights/workspaces/saved
     functionAlias: 'OpenAIChatCompletions'
     version: 2
     query: '''
-// Logs Ingestion delivers at least once: after a crash or a lost answer a record can stand here twice, equal but for its
+// Logs Ingestion delivers at least once: after a crash or a lost response a record can be here twice, identical except for
 // TimeGenerated, which Azure replaces by the time of receipt when it is older than two days. So the earliest copy is the
-// true one: arg_min finds it in one pass and keeps one row for each id. (take_any would be a little cheaper, and would
-// at times show an old record as a new one.)
+// true one: arg_min finds it in one pass and keeps one row per id. (take_any would be slightly cheaper, and would
+// sometimes return an old record as a new one.)
 OpenAIChatCompletions_CL
 | summarize arg_min(TimeGenerated, *) by Id
 '''
@@ -336,10 +336,10 @@ resource healthFunction 'Microsoft.OperationalInsights/workspaces/savedSearches@
     functionAlias: 'CcfdHealth'
     version: 2
     query: '''
-// Logs Ingestion delivers at least once: after a crash or a lost answer a record can stand here twice, equal but for its
+// Logs Ingestion delivers at least once: after a crash or a lost response a record can be here twice, identical except for
 // TimeGenerated, which Azure replaces by the time of receipt when it is older than two days. So the earliest copy is the
-// true one: arg_min finds it in one pass and keeps one row for each id. (take_any would be a little cheaper, and would
-// at times show an old record as a new one.)
+// true one: arg_min finds it in one pass and keeps one row per id. (take_any would be slightly cheaper, and would
+// sometimes return an old record as a new one.)
 CcfdHealth_CL
 | summarize arg_min(TimeGenerated, *) by RecordId
 '''

@@ -116,11 +116,11 @@ async fn messages(
     let what = format!("messages {name}");
     let dropped = |path: &Path| path.to_string() == MESSAGES;
     if settings.redact.as_ref().is_some_and(|redact| redact.rules.paths(Action::Drop).any(dropped)) {
-        let text = format!("every message is read, and dropped as {MESSAGES}");
+        let text = format!("every message is requested, then dropped as {MESSAGES}");
         return Some(Finding::warn(what, text, "set include_messages = false, or drop less"));
     }
     let Some(completion) = newest else {
-        return Some(Finding::ok(what, "no completion to try it with"));
+        return Some(Finding::ok(what, "no completion to test it with"));
     };
     // One message is enough to know, however long the conversation is.
     let ask = AskMessages { completion, after: None, limit: 1, body_max: usize::MAX };
@@ -143,7 +143,7 @@ async fn messages(
 
 /// The failure of a look that takes too long.
 fn no_answer() -> CollectError {
-    CollectErrorKind::Unreachable(format!("no answer within {}s", LOOK_MAX.as_secs())).into()
+    CollectErrorKind::Unreachable(format!("no response within {}s", LOOK_MAX.as_secs())).into()
 }
 
 /// What a collector does to its records, by the names of the paths; and whether the key can be had.
@@ -165,11 +165,12 @@ fn redaction(assembly: &Assembly, name: &str, settings: &CollectorSettings) -> O
 fn why_empty(source: &Source) -> &'static str {
     match source {
         Source::AuditLogs { .. } => {
-            "is audit logging enabled? (Settings, Organization, Data controls; nothing is logged before) or do the filters \
-             leave nothing?"
+            "is audit logging enabled? (Settings, Organization, Data controls; nothing is logged before) or \
+             do the filters exclude everything?"
         }
         Source::ChatCompletions { .. } => {
-            "is `store` on in the requests, and is the key of their project? or do the filters leave nothing?"
+            "do the requests set `store`, and does the key belong to their project? or do the filters \
+             exclude everything?"
         }
     }
 }
@@ -224,15 +225,14 @@ async fn state(assembly: &Assembly) -> (Vec<Finding>, bool) {
             vec![Finding::ok("state", format!("{place}: in use by {holder}"))]
         }
         Ok(Err(error)) => vec![Finding::of("state", &Failure::State(error))],
-        Err(_) => vec![Finding::of(
-            "state",
-            &Failure::State(StateError::Damaged("opening it broke down".to_owned())),
-        )],
+        Err(_) => {
+            vec![Finding::of("state", &Failure::State(StateError::Damaged("opening it crashed".to_owned())))]
+        }
     };
     if let Some(free) = free_near(&dir) {
         let text = format!("{} free for the state", size(free));
         findings.push(if free < STATE_FREE_MIN {
-            Finding::warn("space", text, "free some space: without any, progress cannot be kept")
+            Finding::warn("space", text, "free some space: without it, progress cannot be stored")
         } else {
             Finding::ok("space", text)
         });
@@ -241,7 +241,7 @@ async fn state(assembly: &Assembly) -> (Vec<Finding>, bool) {
     let bytes = dir_bytes(&rejects);
     if bytes > 0 {
         let text = format!("{} in {}", size(bytes), rejects.display());
-        let advice = "records that could not be delivered wait there for a person: see `ccfd rejects list`";
+        let advice = "undelivered records are kept there until you act: see `ccfd rejects list`";
         findings.push(Finding::warn("rejects", text, advice));
     }
     (findings, in_use)
@@ -255,7 +255,7 @@ async fn found_store(store: Store, recovery: Option<state::Recovery>, place: &st
         (Ok(_), Ok(()), Some(recovery)) => Finding::warn(
             "state",
             format!("{place}: {recovery}"),
-            "records newer than the watermark of these routes may be delivered once more",
+            "recent records of these routes may be delivered once more",
         ),
         (Ok(names), Ok(()), None) => {
             Finding::ok("state", format!("{place}: writable, {}", counted(names.len(), "checkpoint")))

@@ -58,7 +58,7 @@ impl DemoPlace {
         fs::write(
             &file,
             format!(
-                r#"# Written by `ccfd demo`. Against the real API leave out base_url and the intervals, which are short for the show.
+                r#"# Written by `ccfd demo`. For the real API remove base_url and the intervals, which are short for the demo.
 [state]
 dir = {state}
 
@@ -93,7 +93,7 @@ path = {tables}
         let config = shell_word(&format!("{}/ccfd.toml", self.text));
         format!(
             "
-everything stays in {}; to go on:
+everything is in {}; next steps:
 
   {ccfd} --config {config} query \"SELECT EventType, count(*) AS n FROM OpenAIAuditLogs_CL GROUP BY 1 ORDER BY n DESC\"
   {ccfd} --config {config} status

@@ -57,7 +57,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if count == 0 {
-        say(format_args!("nothing is kept aside"));
+        say(format_args!("no rejects"));
         return Ok(Exit::Done);
     }
     print(&table(&[Align::Left; HEADS.len()], &rows))?;

@@ -57,7 +57,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
     while let Some(path) = all_files(config)?.into_iter().find(|path| !seen.contains(path)) {
         count += which.file(&path, arguments.dry_run).or_else(|error| {
             let gone = is_gone(&error).then_some(0);
-            gone.ok_or_else(|| error.context(format!("cannot work on {}", path.display())))
+            gone.ok_or_else(|| error.context(format!("cannot process {}", path.display())))
         })?;
         seen.insert(path);
     }
@@ -90,7 +90,7 @@ impl<'a> Which<'a> {
             || filter.is_given()
             || *all;
         if !is_given || rejects.iter().any(String::is_empty) {
-            let text = "say which: REJECT, --id, --older-than, --reason, --collector, --sink, or --all";
+            let text = "specify which: REJECT, --id, --older-than, --reason, --collector, --sink, or --all";
             return Err(UsageError(text.to_owned()).into());
         }
         let age = older_than.map(chrono::TimeDelta::from_std).transpose().context("--older-than")?;

@@ -97,7 +97,7 @@ pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::
             Err(Break::Unreadable(error)) => {
                 // What was taken before is marked, and what of it was said before is lost otherwise.
                 retry.conclude(None)?;
-                return Err(error.context(format!("cannot work on {}", path.display())));
+                return Err(error.context(format!("cannot process {}", path.display())));
             }
         }
     }
@@ -154,7 +154,7 @@ impl Retry<'_> {
         }
         let removed = kept::remove(path, &HashSet::new()).map(drop);
         done.and(removed.map_err(|error| {
-            let left = "what was taken is marked there, and goes with the next retry or prune";
+            let left = "accepted records are marked there, and removed by the next retry or prune";
             Break::Unreadable(anyhow::Error::from(error).context(left))
         }))
     }
@@ -305,12 +305,13 @@ impl Retry<'_> {
         } else {
             let count = |count: u64| counted(usize::try_from(count).unwrap_or(usize::MAX), "record");
             say(format_args!(
-                "{} sent: {taken} taken and removed, {refused} refused again and left",
+                "{} sent: {taken} accepted and removed, {refused} refused again and kept",
                 count(sent)
             ));
             if not_sendable > 0 {
                 say(format_args!(
-                    "{} left alone: never usable, delivered with fields cut, or meant for a sink that is not configured",
+                    "{} skipped: unusable, delivered with shortened fields, or for a sink that is not \
+                     configured",
                     count(not_sendable)
                 ));
             }

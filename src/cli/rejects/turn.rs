@@ -31,10 +31,13 @@ impl Turn {
         }
         let [rejects, _] = &dirs;
         let made = DirBuilder::new().recursive(true).mode(0o700).create(rejects);
-        made.with_context(|| format!("cannot make {}", rejects.display()))?;
+        made.with_context(|| format!("cannot create {}", rejects.display()))?;
         let path = rejects.join(LOCK);
         let held = LockGuard::at(&path, command, Duration::ZERO).map_err(|why| match why {
-            NotHeld::ByOther(holder) => anyhow!("{holder} works on the rejects: wait until it has ended"),
+            NotHeld::ByOther(holder) => anyhow!(
+                "{holder} is working on the rejects: wait until it has \
+                                                 finished"
+            ),
             NotHeld::Failed(error) => anyhow!(error).context(format!("cannot lock {}", path.display())),
         })?;
         let given = rejects.metadata().and_then(|owned| kept::give_to_owner_of(held.file(), &owned));

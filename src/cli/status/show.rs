@@ -39,14 +39,14 @@ fn who(report: &Report) -> String {
     });
     match (wrote, &report.held_by) {
         (Some((daemon, wrote)), _) if daemon.running => {
-            format!("running as process {}, figures of {wrote}", daemon.pid)
+            format!("running as process {}, status of {wrote}", daemon.pid)
         }
         (Some((_, wrote)), Some(holder)) => {
-            format!("in use by {holder}; figures of {wrote}")
+            format!("in use by {holder}; status of {wrote}")
         }
-        (None, Some(holder)) => format!("in use by {holder}; no figures yet"),
-        (Some((_, wrote)), None) => format!("no daemon is running; the last one wrote {wrote}"),
-        (None, None) => "no daemon is running, and none has written here yet".to_owned(),
+        (None, Some(holder)) => format!("in use by {holder}; no status yet"),
+        (Some((_, wrote)), None) => format!("no daemon is running; last status of {wrote}"),
+        (None, None) => "no daemon is running, and none has written a status yet".to_owned(),
     }
 }
 
@@ -78,7 +78,7 @@ fn trouble(line: &RouteLine) -> String {
     let (status, mut text) = (&line.status, String::new());
     let mut say = |what: &str| text += &format!("\n{}", wrap("", &format!("{}: {what}", status.route)));
     if !line.configured {
-        say("not configured any more; `ccfd reset-state` forgets it");
+        say("no longer configured; `ccfd reset-state` removes it");
     }
     if status.sweep_late {
         say("sweeps take longer than sweep_interval: late records arrive later");
@@ -91,7 +91,10 @@ fn trouble(line: &RouteLine) -> String {
         let reasons = status.messages_missing.iter();
         let reasons: Vec<String> =
             reasons.map(|(reason, completions)| format!("{} {reason}", grouped(*completions))).collect();
-        say(&format!("completions of this run went without their messages: {}", reasons.join(", ")));
+        say(&format!(
+            "completions of this run were delivered without their messages: {}",
+            reasons.join(", ")
+        ));
     }
     if let Some(error) = &status.error {
         say(&format!("{} (since {})", tame(&error.text), format_utc(error.at)));
@@ -113,7 +116,7 @@ fn place_rows(report: &Report) -> Vec<Vec<String>> {
     };
     let rejects = match report.rejects_bytes {
         0 => String::new(),
-        bytes => format!(", of it {} rejects", size(bytes)),
+        bytes => format!(", {} of it rejects", size(bytes)),
     };
     let mut rows = vec![row("state", "", &report.state, rejects)];
     for sink in &report.sinks {

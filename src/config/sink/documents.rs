@@ -19,7 +19,7 @@ pub(super) fn index_name(value: &Value) -> Result<String, Refusal> {
     }
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || "\\/*?\"<>|,#:".contains(c);
     if name.chars().any(forbidden) {
-        return because("the name of an index holds no blank and none of \\ / * ? \" < > | , # :");
+        return because("the name of an index contains no blank and none of \\ / * ? \" < > | , # :");
     }
     if name.len() > BYTES_MAX {
         return Err(Refusal::Because(format!("the name of an index has at most {BYTES_MAX} bytes")));

@@ -90,7 +90,8 @@ impl ElasticsearchSettings {
         let connection = ConnectionSettings::read(section);
         let unnamed = verification == Some(Verification::Certificate);
         if section.is_settled() && unnamed && connection.ca_file.is_none() {
-            let reason = "needs `ca_file`: without the name, a certificate of any public authority would do";
+            let reason = "requires `ca_file`: unless the name is checked, a certificate of any public \
+                          authority would be accepted";
             section.problem("verification", reason);
         }
         Some(Self {
@@ -146,7 +147,11 @@ fn urls(section: &mut Section<'_>) -> Option<Vec<Url>> {
         return section.required("urls", base_urls);
     }
     if section.optional("urls", base_urls).is_some() && section.is_settled() {
-        section.problem("cloud_id", "says where the cluster is, and so does `urls`: give one of them");
+        section.problem(
+            "cloud_id",
+            "conflicts with `urls`, which also says where the cluster is: set one \
+                                     of them",
+        );
     }
     cloud.map(|cloud| vec![cloud])
 }
@@ -183,7 +188,7 @@ fn identity(section: &mut Section<'_>) -> Option<ClientIdentity> {
             Some(_) => ("client_cert_file", "client_key_file"),
             None => ("client_key_file", "client_cert_file"),
         };
-        section.problem(key, &format!("needs `{other}` beside it"));
+        section.problem(key, &format!("requires `{other}`, too"));
     }
     Some(ClientIdentity { cert_file: cert_file?, key_file: key_file? })
 }

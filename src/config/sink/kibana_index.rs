@@ -60,7 +60,7 @@ impl KibanaIndexSettings {
                 targets.iter().any(|(other, elsewhere)| name == other && index != elsewhere)
             };
             if targets.iter().any(differ) {
-                let reason = "one connector writes to one index: give each index a connector of its own";
+                let reason = "one connector writes to one index: give each index its own connector";
                 section.problem("connectors", reason);
             }
         }

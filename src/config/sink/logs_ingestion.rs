@@ -129,7 +129,7 @@ fn endpoint(value: &Value) -> Result<Url, Refusal> {
     let url =
         address(value, "an https URL such as \"https://NAME-x1y2.westeurope-1.ingest.monitor.azure.com\"")?;
     if url.path() != "/" {
-        return Err(Refusal::Because("an endpoint is a host without a path: the rest is known".to_owned()));
+        return Err(Refusal::Because("an endpoint is a host without a path: ccfd adds the rest".to_owned()));
     }
     Ok(url)
 }

@@ -43,7 +43,7 @@ fn a_base_url_with_more_than_a_path_is_refused_without_being_shown() {
     for url in ["https://user:pass@api.openai.com/v1", "https://sk-1@api.openai.com/v1"] {
         assert_eq!(
             base_url(url).unwrap_err(),
-            [format!("{path}: a base URL holds no user name or password; secrets have keys of their own")]
+            [format!("{path}: a base URL contains no user name or password; secrets have their own keys")]
         );
     }
     for url in ["https://api.openai.com/v1?key=secret", "https://api.openai.com/v1#x"] {
@@ -60,7 +60,7 @@ fn something_that_is_no_web_address_is_refused() {
         assert_eq!(
             base_url(url).unwrap_err(),
             [format!(
-                "`collector.acme-audit.base_url` in ccfd.toml: wanted an https URL such as \
+                "`collector.acme-audit.base_url` in ccfd.toml: expected an https URL such as \
                  \"https://api.openai.com/v1\", found {url:?}"
             )]
         );
@@ -89,7 +89,7 @@ fn the_password_of_a_proxy_comes_from_where_secrets_are_kept() {
     let error = proxy.url(&environment(&[("PROXY", "bob:hunter2@proxy.example.com:3128")])).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "environment variable PROXY holds no proxy URL such as http://user:password@proxy.example.com:3128"
+        "environment variable PROXY contains no proxy URL such as http://user:password@proxy.example.com:3128"
     );
 }
 
@@ -98,8 +98,8 @@ fn a_password_of_a_proxy_that_is_written_down_is_refused_and_not_repeated() {
     assert_eq!(
         problems(&with_keys("proxy = \"http://bob:hunter2@proxy.example.com:3128\"")),
         [
-            "`collector.acme-audit.proxy` in ccfd.toml: a password is never written down: keep the whole URL elsewhere and say \
-             where, as with a key: { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }"
+            "`collector.acme-audit.proxy` in ccfd.toml: a password must not be in the settings: keep the whole URL elsewhere \
+             and give its place, as with a key: { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }"
         ]
     );
 }
@@ -109,8 +109,8 @@ fn a_faulty_proxy_is_refused_without_its_password() {
     assert_eq!(
         problems(&with_keys("proxy = \"socks5://bob:hunter2@proxy:1080\"")),
         [
-            "`collector.acme-audit.proxy` in ccfd.toml: wanted a proxy URL such as \"http://proxy.example.com:3128\", \
-          found text that is not shown here"
+            "`collector.acme-audit.proxy` in ccfd.toml: expected a proxy URL such as \"http://proxy.example.com:3128\", \
+          found text (not shown)"
         ]
     );
 }

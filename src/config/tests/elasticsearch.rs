@@ -47,7 +47,7 @@ fn one_index_may_be_named_and_the_other_left() {
 fn a_refresh_is_a_flag_or_a_word() {
     let refresh = |value: &str| settings(&format!("{URLS}\nrefresh = {value}")).refresh;
     assert_eq!([refresh("true"), refresh("\"wait_for\"")], [Refresh::AtOnce, Refresh::WaitFor]);
-    assert!(problem(&format!("{URLS}\nrefresh = \"soon\"")).contains("wanted false, true or \"wait_for\""));
+    assert!(problem(&format!("{URLS}\nrefresh = \"soon\"")).contains("expected false, true or \"wait_for\""));
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn a_cloud_id_is_an_address() {
 fn a_cluster_is_named_in_one_of_two_ways() {
     assert!(problem("").contains("`sink.local.urls` is missing"));
     let both = format!("{URLS}\ncloud_id = \"acme:ZXhhbXBsZS5jb20kYWJjMTIzJGRlZjQ1Ng==\"");
-    assert!(problem(&both).contains("give one of them"));
-    assert!(problem("urls = []").contains("wanted a list of https URLs"));
+    assert!(problem(&both).contains("set one of them"));
+    assert!(problem("urls = []").contains("expected a list of https URLs"));
     assert!(problem("urls = [\"http://es.example.com\"]").contains("http is only allowed to this machine"));
 }
 
@@ -90,8 +90,8 @@ fn a_stamp_may_not_take_a_columns_place() {
 
 #[test]
 fn certificates_without_names_need_an_authority_and_a_certificate_its_key() {
-    assert!(problem(&format!("{URLS}\nverification = \"certificate\"")).contains("needs `ca_file`"));
-    assert!(problem(&format!("{URLS}\nclient_cert_file = \"a.pem\"")).contains("needs `client_key_file`"));
+    assert!(problem(&format!("{URLS}\nverification = \"certificate\"")).contains("requires `ca_file`"));
+    assert!(problem(&format!("{URLS}\nclient_cert_file = \"a.pem\"")).contains("requires `client_key_file`"));
     let identity =
         settings(&format!("{URLS}\nclient_cert_file = \"a.pem\"\nclient_key_file = \"a.key\"")).identity;
     assert_eq!(identity.unwrap().key_file.to_str(), Some("a.key"));

@@ -74,9 +74,9 @@ fn an_unknown_variable_is_named_with_what_was_probably_meant() {
 #[test]
 fn a_misspelt_name_shows_as_an_unfinished_section_and_its_variable() {
     let problems = problems_with(MINIMAL, &[("CCFD__SINK__LOCLA__FREE_MIN", "1GiB")], &[]);
-    let missing = "`sink.locla.type` is missing (the section stands in the environment variable \
+    let missing = "`sink.locla.type` is missing (the section is in the environment variable \
                    CCFD__SINK__LOCLA__FREE_MIN)";
-    assert_eq!(problems, [format!("{missing}; wanted {}", sink_types())]);
+    assert_eq!(problems, [format!("{missing}; expected {}", sink_types())]);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_wrong_value_names_its_variable() {
         problems_with(MINIMAL, &[("CCFD__COLLECTOR__ACME_AUDIT__POLL_INTERVAL", "60")], &[]),
         [
             "`collector.acme-audit.poll_interval` in the environment variable CCFD__COLLECTOR__ACME_AUDIT__POLL_INTERVAL: \
-          wanted a duration with its unit, 50ms to 1day, found \"60\""
+          expected a duration with its unit, 50ms to 1day, found \"60\""
         ]
     );
 }
@@ -102,7 +102,7 @@ fn variables_that_contradict_each_other_or_have_no_clear_name_are_refused() {
         problems_with(MINIMAL, &variables, &[]),
         [
             "the environment variable CCFD__: a level of its name is empty",
-            "the environment variable CCFD__STATE__DIR: another variable has set this already",
+            "the environment variable CCFD__STATE__DIR: another variable already sets this",
             "the environment variable CCFD__STATE____DIR: a level of its name is empty",
         ]
     );
@@ -129,7 +129,7 @@ fn a_wrong_flag_says_that_it_stands_on_the_command_line() {
         [
             "`state.lock_wait` is given twice on the command line",
             "unknown key `state.dirr` on the command line; did you mean `dir`?",
-            "`log.level` on the command line: wanted \"error\" or \"warn\" or \"info\" or \"debug\" or \"trace\", \
+            "`log.level` on the command line: expected \"error\" or \"warn\" or \"info\" or \"debug\" or \"trace\", \
              found \"loud\"",
         ]
     );

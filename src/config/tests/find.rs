@@ -35,5 +35,5 @@ fn a_file_that_nobody_named_must_be_our_own_or_roots_and_closed_to_others() {
     assert_eq!(distrust(1000, 0o644, 1000), None);
     assert_eq!(distrust(0, 0o100_664, 1000), None);
     assert_eq!(distrust(1001, 0o600, 0).as_deref(), Some("belongs to user 1001, and ccfd runs as user 0"));
-    assert_eq!(distrust(0, 0o100_646, 0).as_deref(), Some("can be written by everyone (mode 0646)"));
+    assert_eq!(distrust(0, 0o100_646, 0).as_deref(), Some("is writable by everyone (mode 0646)"));
 }

@@ -48,7 +48,7 @@ fn an_address_in_the_clear_and_what_is_no_space_are_refused() {
         problems(&with_sink(keys)),
         [
             "`sink.local.url` in ccfd.toml: http is only allowed to this machine (localhost, 127.0.0.0/8, ::1); use https",
-            "`sink.local.space` in ccfd.toml: wanted the id of a space: lower-case letters, digits, `_` and `-`, found \
+            "`sink.local.space` in ccfd.toml: expected the id of a space: lower-case letters, digits, `_` and `-`, found \
              \"SOC/x\"",
         ]
     );
@@ -60,7 +60,7 @@ fn one_connector_for_two_indices_is_refused() {
     assert_eq!(
         problems(&with_sink(one)),
         [
-            "`sink.local.connectors` in ccfd.toml: one connector writes to one index: give each index a connector of its own"
+            "`sink.local.connectors` in ccfd.toml: one connector writes to one index: give each index its own connector"
         ]
     );
     settings(&format!("{one}\nindex = {{ audit_logs = \"b\", chat_completions = \"b\" }}"));

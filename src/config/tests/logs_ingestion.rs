@@ -98,10 +98,7 @@ fn what_a_kind_lacks_and_what_it_has_no_use_for_is_named() {
     ));
     let start = "`sink.sentinel.auth.";
     assert_eq!(problems.len(), 3, "{problems:?}");
-    assert_eq!(
-        problems[0],
-        format!("{start}token_file` in ccfd.toml: this kind of `auth` has no use for it")
-    );
+    assert_eq!(problems[0], format!("{start}token_file` in ccfd.toml: this kind of `auth` does not use it"));
     assert!(problems[1].starts_with(&format!("{start}client_id` is missing")), "{}", problems[1]);
     assert!(problems[2].starts_with(&format!("{start}client_secret` is missing")), "{}", problems[2]);
 }

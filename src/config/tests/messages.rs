@@ -37,6 +37,6 @@ fn audit_events_have_no_messages_and_a_collector_that_wants_them_is_told() {
 #[test]
 fn what_is_neither_yes_nor_no_and_sizes_out_of_bounds_are_refused() {
     let problem = |keys: &str| problems(&chat(keys)).join("\n");
-    assert!(problem("include_messages = \"some\"").contains("wanted true or false"));
+    assert!(problem("include_messages = \"some\"").contains("expected true or false"));
     assert!(problem("messages_max = \"1GiB\"").contains("1.0 KiB to 64.0 MiB"));
 }

@@ -29,13 +29,13 @@ hash_key = { file = "/etc/ccfd/hash-key" }"#;
 
 #[test]
 fn what_is_no_path_is_shown_with_the_reason() {
-    let malformed = "a path is names with dots between them";
+    let malformed = "a path is names separated by dots";
     let text = problem("drop = [\"actor\", \"a b\"]");
     assert!(text.starts_with(&format!("drop` in ccfd.toml: path 2, \"a b\": {malformed}")), "{text}");
     let text = problem("drop = [\"ada@example.com\"]");
-    assert!(text.contains("path 1, text that is not shown here"), "{text}");
-    assert_eq!(problem("mask = \"actor\""), "mask` in ccfd.toml: wanted a list of paths, found \"actor\"");
-    assert_eq!(problem("mask = [1]"), "mask` in ccfd.toml: wanted a list of paths, found a list");
+    assert!(text.contains("path 1, text (not shown)"), "{text}");
+    assert_eq!(problem("mask = \"actor\""), "mask` in ccfd.toml: expected a list of paths, found \"actor\"");
+    assert_eq!(problem("mask = [1]"), "mask` in ccfd.toml: expected a list of paths, found a list");
     let many = format!("drop = [{}]", "\"a\",".repeat(1001));
     assert_eq!(problem(&many), "drop` in ccfd.toml: at most 1000 paths");
 }
@@ -44,18 +44,21 @@ fn what_is_no_path_is_shown_with_the_reason() {
 fn what_tells_records_apart_cannot_be_redacted() {
     for (key, field) in [("drop", "id"), ("mask", "type"), ("hash", "created"), ("drop", "effective_at")] {
         let text = problem(&format!("{key} = [\"{field}\"]"));
-        assert!(text.ends_with("they tell records apart and place them in time"), "{text}");
+        assert!(text.ends_with("they identify records and their time"), "{text}");
     }
 }
 
 #[test]
 fn a_hash_wants_a_key_and_a_key_a_hash() {
     let text = problem("hash = [\"actor\"]");
-    assert!(text.starts_with("hash` in ccfd.toml: wants a `hash_key` beside it"), "{text}");
+    assert!(text.starts_with("hash` in ccfd.toml: requires `hash_key`"), "{text}");
     let text = problem("hash_key = { env = \"HASH_KEY\" }");
     assert_eq!(text, "hash_key` in ccfd.toml: has no effect without `hash`");
     let text = problem("hash = [\"actor\"]\nhash_key = \"0123456789abcdef0123456789abcdef\"");
-    assert!(text.starts_with("hash_key` in ccfd.toml: a key is named, never written down"), "{text}");
+    assert!(
+        text.starts_with("hash_key` in ccfd.toml: give the place of the key, never the key itself"),
+        "{text}"
+    );
     let defaults = format!("{MINIMAL}[default.collector]\nhash_key = {{ env = \"HASH_KEY\" }}\n");
     assert!(load(&defaults).is_ok(), "a key for those that hash");
 }
@@ -64,9 +67,9 @@ fn a_hash_wants_a_key_and_a_key_a_hash() {
 fn one_path_inside_another_is_told_where_it_has_no_effect() {
     assert_eq!(
         problem("drop = [\"actor\"]\nmask = [\"actor.session\"]"),
-        "mask` in ccfd.toml: `actor.session` has no effect: it lies in `actor`, which `drop` names"
+        "mask` in ccfd.toml: `actor.session` has no effect: it is inside `actor`, which `drop` names"
     );
-    assert_eq!(problem("mask = [\"a\", \"a\"]"), "mask` in ccfd.toml: `a` is named twice, in `mask` as well");
+    assert_eq!(problem("mask = [\"a\", \"a\"]"), "mask` in ccfd.toml: `a` is named twice, also in `mask`");
 }
 
 #[test]
@@ -80,5 +83,5 @@ fn the_preset_is_for_completions_and_rules_of_ones_own_go_before_it() {
     let settings = load(&chat(keys)).unwrap().collectors["acme-audit"].redact.clone().unwrap();
     assert_eq!(settings.rules.paths(Action::Mask).count(), 2);
     assert!(settings.rules.paths(Action::Drop).all(|path| path.to_string() != "choices"));
-    assert!(problems(&chat("preset = \"no-prompts\""))[0].contains("wanted \"no-content\""));
+    assert!(problems(&chat("preset = \"no-prompts\""))[0].contains("expected \"no-content\""));
 }

@@ -27,7 +27,7 @@ fn secret_file(content: &[u8], mode: u32) -> (tempfile::TempDir, SecretSource) {
 
 #[test]
 fn a_key_written_into_the_settings_is_refused_and_not_repeated() {
-    let advice = "`collector.acme-audit.api_key` in ccfd.toml: a key is named, never written down: \
+    let advice = "`collector.acme-audit.api_key` in ccfd.toml: give the place of the key, never the key itself: \
                   { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }";
     for form in [
         "\"sk-admin-1234\"",
@@ -80,7 +80,7 @@ fn what_cannot_be_a_key_is_refused_by_the_name_of_its_place() {
     for value in ["a b", "\u{e9}", "a\nb", "a\u{7f}"] {
         assert_eq!(
             of_variable(value).unwrap_err(),
-            "environment variable KEY holds a space, a control character or a non-ASCII one: not a key"
+            "environment variable KEY contains a space, a control character or a non-ASCII one: not a key"
         );
     }
     assert_eq!(
@@ -96,7 +96,8 @@ fn a_password_may_have_spaces_and_letters_of_any_language() {
     for (value, meant) in [("größer als 5 ", "größer als 5 "), ("a b\r\n", "a b"), ("\u{feff}x", "x")] {
         assert_eq!(password(value).unwrap().expose_secret(), meant);
     }
-    let control = "environment variable KEY holds a control character, such as a line break: not a password";
+    let control =
+        "environment variable KEY contains a control character, such as a line break: not a password";
     for value in ["a\nb", "a\u{1b}[2J", "a\u{85}b"] {
         assert_eq!(password(value).unwrap_err().to_string(), control);
     }
@@ -161,7 +162,7 @@ fn a_file_that_everyone_can_read_is_refused() {
     assert_eq!(
         resolve(&source, &[]).unwrap_err(),
         format!(
-            "secret file {}/key can be read by everyone (mode 0644); take that away with chmod o-r",
+            "secret file {}/key is readable by everyone (mode 0644); change that with chmod o-r",
             directory.path().display()
         )
     );

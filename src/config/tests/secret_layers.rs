@@ -150,5 +150,5 @@ fn two_places_in_one_layer_are_refused() {
         ("CCFD__COLLECTOR__ACME_AUDIT__API_KEY__ENV", "A"),
     ];
     let problems = problems_with(MINIMAL, &variables, &[]);
-    assert!(problems.len() == 1 && problems[0].contains("a key is named"), "{problems:?}");
+    assert!(problems.len() == 1 && problems[0].contains("give the place of the key"), "{problems:?}");
 }

@@ -59,20 +59,19 @@ type = "sqlit"
     assert_eq!(
         lines,
         [
-            "`state.dir` in ccfd.toml: wanted a path, found the number 5",
-            "`sink.local.type` in ccfd.toml: wanted a type, found \"sqlit\"",
-            "`collector.one.source` in ccfd.toml: wanted \"audit_logs\" or \"chat_completions\", found \"audit_log\"",
-            "`collector.one.api_key` is missing (the section stands in ccfd.toml); a key is named, never written down: \
+            "`state.dir` in ccfd.toml: expected a path, found the number 5",
+            "`sink.local.type` in ccfd.toml: expected a type, found \"sqlit\"",
+            "`collector.one.source` in ccfd.toml: expected \"audit_logs\" or \"chat_completions\", found \"audit_log\"",
+            "`collector.one.api_key` is missing (the section is in ccfd.toml); give the place of the key, never the key itself: \
              { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }",
-            "`collector.one.sinks` in ccfd.toml: wanted a list of texts, none of them empty, found \"local\"",
-            "`collector.one.poll_interval` in ccfd.toml: wanted a duration with its unit, 50ms to 1day, found \"0s\"",
-            "`collector.one.overlap` in ccfd.toml: wanted a duration with its unit, 0s to 30days, found true",
-            "`collector.two.source` is missing (the section stands in ccfd.toml); wanted \"audit_logs\" or \
+            "`collector.one.sinks` in ccfd.toml: expected a list of non-empty texts, found \"local\"",
+            "`collector.one.poll_interval` in ccfd.toml: expected a duration with its unit, 50ms to 1day, found \"0s\"",
+            "`collector.one.overlap` in ccfd.toml: expected a duration with its unit, 0s to 30days, found true",
+            "`collector.two.source` is missing (the section is in ccfd.toml); expected \"audit_logs\" or \
              \"chat_completions\"",
-            "`collector.two.api_key` is missing (the section stands in ccfd.toml); a key is named, never written down: \
+            "`collector.two.api_key` is missing (the section is in ccfd.toml); give the place of the key, never the key itself: \
              { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }",
-            "`collector.two.sinks` is missing (the section stands in ccfd.toml); wanted a list of texts, none of them \
-             empty",
+            "`collector.two.sinks` is missing (the section is in ccfd.toml); expected a list of non-empty texts",
         ]
     );
 }
@@ -86,7 +85,7 @@ fn a_fault_in_the_defaults_is_told_once_and_where_it_stands() {
     assert_eq!(
         problems(&text),
         [
-            "`default.collector.timeout` in ccfd.toml: wanted a duration with its unit, 100ms to 1h, found \"0s\""
+            "`default.collector.timeout` in ccfd.toml: expected a duration with its unit, 100ms to 1h, found \"0s\""
         ]
     );
 }
@@ -95,14 +94,14 @@ fn a_fault_in_the_defaults_is_told_once_and_where_it_stands() {
 fn something_else_in_place_of_a_section_is_refused() {
     assert_eq!(
         problems(&format!("state = 1\n{MINIMAL}")),
-        ["`state` in ccfd.toml: wanted a table, found the number 1"]
+        ["`state` in ccfd.toml: expected a table, found the number 1"]
     );
     assert_eq!(
         problems("collector = 1\nsink = [1]\n"),
         [
             "no collector is configured: add a section [collector.NAME]",
-            "`sink` in ccfd.toml: wanted a table, found a list",
-            "`collector` in ccfd.toml: wanted a table, found the number 1",
+            "`sink` in ccfd.toml: expected a table, found a list",
+            "`collector` in ccfd.toml: expected a table, found the number 1",
         ]
     );
 }

@@ -5,27 +5,27 @@ use super::*;
 
 #[test]
 fn durations_and_sizes_outside_their_bounds_are_refused_with_the_bounds() {
-    let duration = "wanted a duration with its unit";
+    let duration = "expected a duration with its unit";
     let cases = [
         ("poll_interval = \"25h\"", format!("{duration}, 50ms to 1day, found \"25h\"")),
         ("poll_interval = 60", format!("{duration}, 50ms to 1day, found the number 60")),
         ("overlap = \"31d\"", format!("{duration}, 0s to 30days, found \"31d\"")),
-        ("rate_limit_qps = 0", "wanted a whole number, 1 to 1000000, found the number 0".to_owned()),
-        ("rate_limit_qps = -1", "wanted a whole number, 1 to 1000000, found the number -1".to_owned()),
-        ("rate_limit_qps = 2.5", "wanted a whole number, 1 to 1000000, found the number 2.5".to_owned()),
+        ("rate_limit_qps = 0", "expected a whole number, 1 to 1000000, found the number 0".to_owned()),
+        ("rate_limit_qps = -1", "expected a whole number, 1 to 1000000, found the number -1".to_owned()),
+        ("rate_limit_qps = 2.5", "expected a whole number, 1 to 1000000, found the number 2.5".to_owned()),
         (
             "body_max = \"1KiB\"",
-            "wanted a size with its unit, 64.0 KiB to 4.0 GiB, found \"1KiB\"".to_owned(),
+            "expected a size with its unit, 64.0 KiB to 4.0 GiB, found \"1KiB\"".to_owned(),
         ),
         (
             "body_max = \"lots\"",
-            "wanted a size with its unit, 64.0 KiB to 4.0 GiB, found \"lots\"".to_owned(),
+            "expected a size with its unit, 64.0 KiB to 4.0 GiB, found \"lots\"".to_owned(),
         ),
-        ("organization = \"a b\"", "wanted an identifier without spaces, found \"a b\"".to_owned()),
-        ("organization = true", "wanted an identifier without spaces, found true".to_owned()),
-        ("event_types = [\"\"]", "wanted a list of texts, none of them empty, found a list".to_owned()),
-        ("ca_file = \"\"", "wanted a path, found \"\"".to_owned()),
-        ("tenant_walk = \"yes\"", "wanted \"auto\" or \"on\" or \"off\", found \"yes\"".to_owned()),
+        ("organization = \"a b\"", "expected an identifier without spaces, found \"a b\"".to_owned()),
+        ("organization = true", "expected an identifier without spaces, found true".to_owned()),
+        ("event_types = [\"\"]", "expected a list of non-empty texts, found a list".to_owned()),
+        ("ca_file = \"\"", "expected a path, found \"\"".to_owned()),
+        ("tenant_walk = \"yes\"", "expected \"auto\" or \"on\" or \"off\", found \"yes\"".to_owned()),
     ];
     for (line, reason) in cases {
         let key = line.split(' ').next().unwrap();
@@ -52,7 +52,7 @@ fn a_start_is_a_look_back_or_all_or_a_time() {
     assert_eq!(
         problems(&with_keys("start = \"yesterday\"")),
         [
-            "`collector.acme-audit.start` in ccfd.toml: wanted a look-back up to 10years (\"7d\"), \"all\", or a time \
+            "`collector.acme-audit.start` in ccfd.toml: expected a look-back up to 10years (\"7d\"), \"all\", or a time \
           (\"2026-01-31T00:00:00Z\"), found \"yesterday\""
         ]
     );
@@ -63,7 +63,7 @@ fn a_value_that_may_be_private_is_not_shown() {
     for value in ["sk-admin-secret", "someone@example.com", &"x".repeat(61)] {
         let problems = problems(&with_keys(&format!("tenant_walk = \"{value}\"")));
         assert_eq!(problems.len(), 1);
-        assert!(problems[0].ends_with("found text that is not shown here"), "{problems:?}");
+        assert!(problems[0].ends_with("found text (not shown)"), "{problems:?}");
     }
 }
 
@@ -86,7 +86,7 @@ fn metadata_beyond_what_openai_stores_is_refused() {
         let error = chats(&wrong).unwrap_err().to_string();
         assert!(
             error.ends_with(
-                "wanted a table of at most 16 texts, keys up to 64 and values up to 512 characters, found a table"
+                "expected a table of at most 16 texts, keys up to 64 and values up to 512 characters, found a table"
             ),
             "{error}"
         );

@@ -58,7 +58,7 @@ impl Health {
     pub async fn end(self) {
         self.ends.request();
         if let Err(error) = self.task.await {
-            tracing::error!(%error, "rows of health ended by a fault in ccfd: please report this");
+            tracing::error!(%error, "health rows stopped by a bug in ccfd: please report this");
         }
     }
 }
@@ -112,6 +112,6 @@ pub async fn keep(
     _ = tokio::time::timeout(END_MAX, outbox.drain(&target)).await;
     let rows = outbox.len();
     if rows > 0 {
-        tracing::warn!(rows, "rows of health are lost: their sink did not take them before the end");
+        tracing::warn!(rows, "health rows lost: their sink did not accept them before the stop");
     }
 }

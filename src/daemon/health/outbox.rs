@@ -43,7 +43,7 @@ impl Outbox {
         waiting.drain(..dropped);
         drop(waiting);
         if dropped > 0 {
-            tracing::warn!(dropped, "the oldest rows of health are dropped: their sink takes none");
+            tracing::warn!(dropped, "oldest health rows dropped: their sink accepts none");
         }
         self.filled.notify_one();
     }
@@ -67,7 +67,8 @@ impl Outbox {
                     let Judgement { action, advice } = judge(&failure);
                     if !failing {
                         let rows = self.len();
-                        tracing::warn!(error = %failure, advice, rows, "rows of health wait, and nothing else");
+                        tracing::warn!(error = %failure, advice, rows, "health rows delayed; records \
+                                                                        unaffected");
                     }
                     failing = true;
                     tokio::time::sleep(match action {
@@ -107,9 +108,9 @@ impl Outbox {
             self.lock().retain(|row| !settled.contains(&row.id));
             if let Some(refused) = receipt.refused.first() {
                 let (rows, reason) = (receipt.refused.len(), refused.kind);
-                tracing::error!(rows, reason, "the sink refuses rows of health, which are dropped");
+                tracing::error!(rows, reason, "health rows dropped: the sink refuses them");
             }
-            tracing::debug!(rows = settled.len(), "rows of health delivered");
+            tracing::debug!(rows = settled.len(), "health rows delivered");
             if let Some(error) = error {
                 return Err(Failure::Sink(error));
             }

@@ -94,7 +94,7 @@ impl Watch {
             counted: counted.after(&known.told),
         };
         (known.told_to, known.told) = (now, counted);
-        row.record().inspect_err(|error| tracing::error!(%error, "a row of health is not made")).ok()
+        row.record().inspect_err(|error| tracing::error!(%error, "health row not created")).ok()
     }
 }
 

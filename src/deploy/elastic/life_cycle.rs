@@ -69,7 +69,7 @@ fn index_policy(retention: Retention) -> Install {
     if let Some(age) = retention.age() {
         phases["delete"] = json!({ "min_age": age, "actions": { "delete": {} } });
     }
-    let meta = meta("how long documents of OpenAI's records are kept");
+    let meta = meta("retention of documents of OpenAI records");
     Install {
         path: format!("_ilm/policy/{POLICY}"),
         body: json!({ "policy": { "phases": phases, "_meta": meta } }),
@@ -84,7 +84,7 @@ fn own(retention: Retention) -> Value {
 fn component(template: Value) -> Install {
     Install {
         path: format!("_component_template/{COMPONENT}"),
-        body: json!({ "template": template, "_meta": meta("how long documents are kept") }),
+        body: json!({ "template": template, "_meta": meta("retention of documents") }),
     }
 }
 
@@ -101,7 +101,7 @@ fn state_policy(retention: Retention, names: &[&str]) -> Install {
     Install {
         path: format!("_plugins/_ism/policies/{POLICY}"),
         body: json!({ "policy": {
-            "description": "managed by ccfd: how long documents of OpenAI's records are kept",
+            "description": "managed by ccfd: retention of documents of OpenAI records",
             "default_state": "kept",
             "states": states,
             "ism_template": [{ "index_patterns": names, "priority": super::template::PRIORITY }],

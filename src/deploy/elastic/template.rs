@@ -46,7 +46,7 @@ pub(super) fn index(
         "index_patterns": [name],
         "composed_of": composed_of,
         "priority": PRIORITY,
-        "_meta": meta(&format!("what {name} holds")),
+        "_meta": meta(&format!("contents of {name}")),
     });
     match shape {
         Shape::Index => {}
@@ -78,7 +78,7 @@ pub(super) fn pipeline(shape: Shape) -> Option<Install> {
         Shape::KibanaIndex => Some(Install {
             path: format!("_ingest/pipeline/{PIPELINE}"),
             body: json!({
-                "description": "makes the id that OpenAI gave a record the id of its document",
+                "description": "uses the id that OpenAI gave a record as the id of its document",
                 "processors": keys().map(set_id).collect::<Vec<_>>(),
             }),
         }),

@@ -45,19 +45,22 @@ fn parameters() -> Value {
         "withEndpoint": or(
             about(
                 "bool",
-                "Makes a data collection endpoint, which private links need. Without it the rule has one of its own.",
+                "Creates a data collection endpoint, which private links need. Without it the rule has its \
+                 own.",
             ),
             json!(false),
         ),
         "withFunctions": or(
             about(
                 "bool",
-                "Makes the functions. False where the OpenAI solution of Sentinel has made its own of the same names.",
+                "Creates the functions. Set false if the OpenAI solution of Sentinel has created functions \
+                 of the same names.",
             ),
             json!(true),
         ),
         "retentionInDays": or(
-            about("int", "Days for which the custom tables are kept, 4 to 730; -1 as the workspace says."),
+            about("int", "Days to keep rows of the custom tables, 4 to 730; -1 for the retention of the \
+                          workspace."),
             json!(-1),
         ),
     })

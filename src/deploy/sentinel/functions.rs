@@ -14,10 +14,10 @@ pub(super) const fn alias(source: Source) -> &'static str {
 
 /// Why it is this aggregate, for readers of the function.
 const WHY: &str = "\
-// Logs Ingestion delivers at least once: after a crash or a lost answer a record can stand here twice, equal but for its
+// Logs Ingestion delivers at least once: after a crash or a lost response a record can be here twice, identical except for
 // TimeGenerated, which Azure replaces by the time of receipt when it is older than two days. So the earliest copy is the
-// true one: arg_min finds it in one pass and keeps one row for each id. (take_any would be a little cheaper, and would
-// at times show an old record as a new one.)
+// true one: arg_min finds it in one pass and keeps one row per id. (take_any would be slightly cheaper, and would
+// sometimes return an old record as a new one.)
 ";
 
 /// The function's text.

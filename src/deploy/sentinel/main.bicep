@@ -14,13 +14,13 @@ param location string = resourceGroup().location
 @description('Name of the data collection rule.')
 param ruleName string = 'ccfd-openai'
 
-@description('Makes a data collection endpoint, which private links need. Without it the rule has one of its own.')
+@description('Creates a data collection endpoint, which private links need. Without it the rule has its own.')
 param withEndpoint bool = false
 
-@description('Makes the functions. False where the OpenAI solution of Sentinel has made its own of the same names.')
+@description('Creates the functions. Set false if the OpenAI solution of Sentinel has created functions of the same names.')
 param withFunctions bool = true
 
-@description('Days for which the custom tables are kept, 4 to 730; -1 as the workspace says.')
+@description('Days to keep rows of the custom tables, 4 to 730; -1 for the retention of the workspace.')
 param retentionInDays int = -1
 
 // Monitoring Metrics Publisher: may write through the rule, and read nothing.

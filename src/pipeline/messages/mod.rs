@@ -197,14 +197,9 @@ impl Messages {
         for (reason, (missing, completions)) in missing {
             let advice = policy::advice(&missing);
             if self.said.insert(reason) {
-                tracing::warn!(
-                    completions,
-                    reason,
-                    advice,
-                    "completions are delivered without their messages"
-                );
+                tracing::warn!(completions, reason, advice, "completions delivered without their messages");
             } else {
-                tracing::debug!(completions, reason, "completions are delivered without their messages");
+                tracing::debug!(completions, reason, "completions delivered without their messages");
             }
         }
     }

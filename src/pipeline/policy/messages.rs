@@ -71,20 +71,21 @@ pub fn meaning(kind: &CollectErrorKind) -> Meaning {
 /// What an operator should know or do when messages are missing for this reason.
 pub fn advice(missing: &Missing) -> &'static str {
     match missing {
-        Missing::Deleted => "these completions were deleted, or have expired, since they were listed",
+        Missing::Deleted => "these completions were deleted, or expired, after they were listed",
         Missing::Forbidden => {
             "give the key the permission to read the messages of stored completions, or set include_messages = false"
         }
         Missing::Refused { .. } => {
-            "the API refuses the messages of these completions; where it refuses all, set include_messages = false"
+            "the API refuses the messages of these completions; if it refuses all, set include_messages = \
+             false"
         }
         Missing::TooLarge { .. } => {
-            "raise messages_max of the collector, or body_max where an answer is larger than that"
+            "raise messages_max of the collector, or body_max if a response exceeds that"
         }
         Missing::Unavailable => {
-            "the API has failed on these completions again and again while it listed others; see its status page"
+            "the API failed repeatedly on these completions while it listed others; see its status page"
         }
-        Missing::Unending => "the list of these messages has no end: a gateway may drop query parameters",
+        Missing::Unending => "the list of these messages never ends: a gateway may drop query parameters",
     }
 }
 

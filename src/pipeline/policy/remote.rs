@@ -13,7 +13,7 @@ pub(super) fn judge(error: &RemoteError) -> Judgement {
         RemoteErrorKind::Unreachable(_) => unreachable(error.service),
         RemoteErrorKind::Untrusted(_) => back_off(UNTRUSTED),
         RemoteErrorKind::Throttled { retry_after } => {
-            wait(*retry_after, "the service takes no more for now; nothing is lost")
+            wait(*retry_after, "the service accepts no more for now; nothing is lost")
         }
         RemoteErrorKind::Overloaded { retry_after, .. } => {
             wait(*retry_after, "the service recovers by itself; nothing is lost")
@@ -26,21 +26,22 @@ pub(super) fn judge(error: &RemoteError) -> Judgement {
         RemoteErrorKind::NotFound { .. } => not_found(error.service),
         RemoteErrorKind::PlaceAtFault { .. } => place_at_fault(error.service),
         RemoteErrorKind::RunFailed { .. } => back_off(
-            "what stands behind the service may be down or busy; nothing is lost, see the service's log",
+            "the system behind the service may be down or busy; nothing is lost, see the service's log",
         ),
         RemoteErrorKind::Refused { .. } => refused(error.service),
         RemoteErrorKind::Intercepted { .. } => park(
-            "a proxy or firewall answers in its place: look into its log for the rule or the access policy that refuses; \
-             nothing was rejected, the route goes on by itself",
+            "a proxy or firewall responds instead: check its log for the rule or the access policy that \
+             refuses; nothing was rejected, the route resumes by itself",
         ),
         RemoteErrorKind::NotUnderstood(_) => not_understood(error.service),
         RemoteErrorKind::Unconfirmed { .. } => park(
-            "a proxy changes the answers to writes: let it pass them as they are; each try may write the same again, so \
-             tries are rare until then",
+            "a proxy changes the responses to writes: make it pass them unchanged; each retry may write the \
+             same rows again, so retries are rare until then",
         ),
-        RemoteErrorKind::Secret(_) => {
-            park("provide the secret where the sink's settings point to; it is read again at the next try")
-        }
+        RemoteErrorKind::Secret(_) => park(
+            "provide the secret at the place that the sink's settings name; it is read again at the \
+                  next retry",
+        ),
         RemoteErrorKind::Settings(_) => park("correct the setting"),
     }
 }
@@ -61,11 +62,11 @@ fn unreachable(service: Service) -> Judgement {
 fn not_understood(service: Service) -> Judgement {
     match service {
         Service::LogsIngestion | Service::Entra | Service::Kibana => {
-            back_off("is it the right URL? a proxy or a log-in page may answer in its place")
+            back_off("is it the right URL? a proxy or a log-in page may be responding instead")
         }
         Service::Elasticsearch => back_off(
-            "is it the right URL? a proxy or a log-in page may answer in its place; documents carry their ids, so that \
-             trying again doubles nothing",
+            "is it the right URL? a proxy or a log-in page may be responding instead; documents carry their \
+             ids, so a retry duplicates nothing",
         ),
     }
 }
@@ -85,12 +86,10 @@ fn unauthorized(service: Service) -> Judgement {
 fn forbidden(service: Service) -> Judgement {
     match service {
         Service::LogsIngestion => park(
-            "give the identity the role Monitoring Metrics Publisher on the data collection rule; a new assignment takes \
-             up to 30 minutes to be seen",
+            "give the identity the role Monitoring Metrics Publisher on the data collection rule; a new \
+             assignment takes up to 30 minutes to apply",
         ),
-        Service::Entra => {
-            park("the tenant's policies do not let this identity have a token: see conditional access")
-        }
+        Service::Entra => park("the tenant's policies refuse this identity a token: see conditional access"),
         Service::Elasticsearch => {
             park("give the key the privileges create_doc and auto_configure on the index")
         }
@@ -120,10 +119,12 @@ fn place_at_fault(service: Service) -> Judgement {
     match service {
         Service::LogsIngestion | Service::Entra => park("check the data collection rule"),
         Service::Elasticsearch => park(
-            "open the index, lift its block, or correct its name; nothing was rejected, the route goes on by itself",
+            "open the index, lift its block, or correct its name; nothing was rejected, the route resumes \
+             by itself",
         ),
         Service::Kibana => park(
-            "enable what is named, or look at the connector and its index in Kibana; the route goes on by itself",
+            "enable what is named, or check the connector and its index in Kibana; the route resumes by \
+             itself",
         ),
     }
 }
@@ -131,10 +132,10 @@ fn place_at_fault(service: Service) -> Judgement {
 fn refused(service: Service) -> Judgement {
     match service {
         Service::LogsIngestion => {
-            park("look into DCRLogErrors of the data collection rule, and give the request id to support")
+            park("check DCRLogErrors of the data collection rule, and give the request id to support")
         }
         Service::Entra => park("look up the code at https://login.microsoftonline.com/error"),
-        Service::Elasticsearch => park("look into the log of the cluster, or of the proxy in front of it"),
-        Service::Kibana => park("look into the log of Kibana, or of the proxy in front of it"),
+        Service::Elasticsearch => park("check the log of the cluster, or of the proxy in front of it"),
+        Service::Kibana => park("check the log of Kibana, or of the proxy in front of it"),
     }
 }

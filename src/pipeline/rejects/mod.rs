@@ -69,7 +69,7 @@ pub struct Reject {
 #[derive(Debug, thiserror::Error)]
 pub enum RejectsError {
     /// The file would grow beyond its bound.
-    #[error("{path}: full: it may take {bytes_max} bytes")]
+    #[error("{path}: full: at most {bytes_max} bytes are kept")]
     Full {
         /// The file.
         path: PathBuf,

@@ -30,7 +30,7 @@ pub(super) async fn check(state: &Shared, tables: &[&'static Table]) -> Result<S
         Some(server) => {
             format!("{url}: {} {}, cluster {}", name(server.product), server.version, server.cluster)
         }
-        None => format!("{url}: answers, and does not tell this key its version"),
+        None => format!("{url}: responds, but does not show this key its version"),
     }];
     for index in state.indices(tables) {
         let found = look(state, index).await?;
@@ -70,10 +70,10 @@ pub(super) async fn install(state: &Shared, tables: &[&'static Table]) -> Result
         }
         match found {
             Found::Index | Found::DataStream => {
-                lines.push(format!("{index}: is there already, and keeps its mapping until it is made anew"));
+                lines.push(format!("{index}: exists, and keeps its mapping until it is created again"));
             }
             Found::Alias => {
-                lines.push(format!("{index}: is an alias: give its indices the template by hand"))
+                lines.push(format!("{index}: is an alias: apply the template to its indices by hand"))
             }
             Found::Nothing | Found::Hidden => {}
         }
@@ -144,15 +144,15 @@ async fn described(
         Found::Index => "an index",
         Found::Alias => "an alias",
         Found::DataStream if state.settings.op_type == OpType::Index => {
-            let why = format!("op_type: {index} is a data stream, which takes \"create\" alone");
+            let why = format!("op_type: {index} is a data stream, which accepts only \"create\"");
             return Err(RemoteErrorKind::Settings(why).of(Service::Elasticsearch));
         }
         Found::DataStream => "a data stream",
         Found::Hidden => "not shown to this key",
         Found::Nothing => match template(state, tables, index).await? {
-            Some(true) => "not there yet; the first record makes it by its template",
-            Some(false) => "not there yet, and has no template: see `ccfd check --install`",
-            None => "not there yet; the first record makes it, if the key may",
+            Some(true) => "does not exist yet; the first record creates it from its template",
+            Some(false) => "does not exist yet, and has no template: see `ccfd check --install`",
+            None => "does not exist yet; the first record creates it, if the key may",
         },
     })
 }
@@ -196,7 +196,8 @@ async fn privileges(state: &Shared, tables: &[&'static Table]) -> Result<Option<
     match missing.as_slice() {
         [] => Ok(Some(format!("the key has the privilege {writes}"))),
         ["auto_configure"] => Ok(Some(
-            "the key may not make an index (auto_configure): make them before the first record".to_owned(),
+            "the key may not create an index (auto_configure): create them before the first record"
+                .to_owned(),
         )),
         _ => {
             let code = format!("the key lacks {}", missing.join(", "));
@@ -220,7 +221,7 @@ struct Templates {
 fn understood<'a, T: Deserialize<'a>>(state: &Shared, response: &'a Response) -> Result<T, RemoteError> {
     serde_json::from_slice(&response.body).map_err(|_| {
         let (status, bytes) = (response.status.as_u16(), response.body.len());
-        let why = format!("status {status}, {bytes} bytes that are no answer of a cluster");
+        let why = format!("status {status}, {bytes} bytes that are not a cluster's response");
         state.cluster.error(RemoteErrorKind::NotUnderstood(why), &response.headers)
     })
 }

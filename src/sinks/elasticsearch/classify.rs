@@ -139,7 +139,7 @@ pub(super) fn read(body: &[u8], rows: usize, witness: bool, op_type: OpType) -> 
     }
     // The parser's own text could repeat content.
     let answer: BulkAnswer<'_> = serde_json::from_slice(body).map_err(|error| {
-        format!("not an answer to _bulk (line {}, column {})", error.line(), error.column())
+        format!("not a response to _bulk (line {}, column {})", error.line(), error.column())
     })?;
     let sent = rows + usize::from(witness);
     if answer.items.len() != sent {

@@ -125,7 +125,8 @@ impl Writing {
                     TooLarge::Incredible => return self.leave(part, error),
                     TooLarge::Credible => {
                         if let Some(row) = self.halve(&part) {
-                            let reason = format!("{} bytes are more than one request may have", bulk.bytes);
+                            let reason =
+                                format!("{} bytes are more than one request may contain", bulk.bytes);
                             self.settled.refused.push(Refused { index: row, kind: "too_large", reason });
                         }
                     }

@@ -53,7 +53,7 @@ pub(super) fn admit(records: &[Record]) -> (Vec<usize>, Vec<Refused>) {
                 rows.push(index);
                 continue;
             }
-            Some(bytes) => format!("the id has {bytes} bytes; 1 to {ID_BYTES_MAX} are taken"),
+            Some(bytes) => format!("the id has {bytes} bytes; 1 to {ID_BYTES_MAX} are accepted"),
             None => "the id cannot be read".to_owned(),
         };
         refused.push(Refused { index, kind: "unusable_id", reason });

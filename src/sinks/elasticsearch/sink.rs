@@ -63,7 +63,7 @@ impl ElasticsearchSink {
             let url = settings.urls.first().map(Url::as_str).unwrap_or_default();
             tracing::warn!(
                 url,
-                "certificates are not verified: whoever is in between can read and change everything"
+                "certificates are not verified: anyone on the network path can read and change everything"
             );
         }
         let reach = settings.clone();

@@ -94,6 +94,6 @@ mod tests {
             tokio::time::advance(STRIKES_OVER).await;
         }
         assert!(strikes.add(slowly) && strikes.add(often));
-        assert!(!strikes.add(often), "counted anew once it was refused");
+        assert!(!strikes.add(often), "counted again once it was refused");
     }
 }

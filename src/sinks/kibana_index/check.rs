@@ -34,7 +34,7 @@ impl KibanaIndexSink {
         let wanted = Wanted::of(&self.settings, source);
         let (name, index) = (wanted.name, self.settings.index.of(source));
         let Some(found) = wanted.find(&self.client).await? else {
-            return Ok(format!("connector `{name}` to {index}: not there, the first write makes it"));
+            return Ok(format!("connector `{name}` to {index}: does not exist, the first write creates it"));
         };
         wanted.check_index(&found)?;
         let mut line = format!("connector `{name}` to {index}: found ({})", found.id);

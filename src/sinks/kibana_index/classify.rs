@@ -89,7 +89,7 @@ impl RunOutcome<'_> {
             return Verdict::Failed(RemoteErrorKind::Refused { status: 200, code });
         }
         if !retry && service_message.is_empty() {
-            let reason = "a run that failed without a word".to_owned();
+            let reason = "a run that failed without a message".to_owned();
             return Verdict::Failed(RemoteErrorKind::NotUnderstood(reason));
         }
         let fault = match RunFault::of(&service_message) {

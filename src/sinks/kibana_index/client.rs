@@ -113,10 +113,10 @@ impl Client {
             _ if answer.status.is_server_error() => RemoteErrorKind::Overloaded { status, retry_after },
             // To the page where people log in, most often.
             _ if answer.status.is_redirection() => {
-                RemoteErrorKind::NotUnderstood(format!("status {status}, a redirection"))
+                RemoteErrorKind::NotUnderstood(format!("status {status}, a redirect"))
             }
             _ if answer.status.is_success() => {
-                RemoteErrorKind::NotUnderstood(format!("status {status}, which Kibana does not answer here"))
+                RemoteErrorKind::NotUnderstood(format!("status {status}, which Kibana does not return here"))
             }
             _ => RemoteErrorKind::Refused { status, code },
         };

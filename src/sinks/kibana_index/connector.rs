@@ -72,11 +72,7 @@ impl<'s> Wanted<'s> {
             );
         }
         if named == 0 {
-            tracing::warn!(
-                name = self.name,
-                taken = first.id,
-                "the connector was given another name in Kibana"
-            );
+            tracing::warn!(name = self.name, taken = first.id, "the connector was renamed in Kibana");
         }
         Ok(Some(first))
     }
@@ -95,7 +91,7 @@ impl<'s> Wanted<'s> {
             tracing::warn!(
                 name = self.name,
                 differences,
-                "the connector in Kibana is not as the settings say, and left so"
+                "the connector in Kibana differs from the settings, and is left as it is"
             );
         }
         Ok(found)
@@ -163,7 +159,7 @@ impl<'s> Wanted<'s> {
         let answer = client.request(Method::POST, &path, Bytes::from(body.to_string())).await?;
         if answer.status.is_success() {
             let made: Connector = client.read(&answer)?;
-            tracing::info!(name = self.name, id = made.id, index = self.index, "connector made in Kibana");
+            tracing::info!(name = self.name, id = made.id, index = self.index, "connector created in Kibana");
             return Ok(made);
         }
         if answer.status == StatusCode::CONFLICT

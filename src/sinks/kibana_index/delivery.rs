@@ -176,7 +176,7 @@ impl<'s> Run<'s> {
                 Err(self.sink.client.error(kind, answer))
             }
             TooLarge::Credible => {
-                let reason = "larger than Kibana takes in one request (server.maxPayload)";
+                let reason = "larger than Kibana accepts in one request (server.maxPayload)";
                 Ok(self.halve(places, "too_large", || reason.to_owned()))
             }
         }
@@ -247,7 +247,8 @@ impl<'s> Run<'s> {
                     let documents = places.len();
                     tracing::warn!(
                         documents,
-                        "a run failed for some of its documents: they are sent again in parts, each time that it happens"
+                        "a run failed for some of its documents: they are sent again in parts, whenever \
+                         this happens"
                     );
                 }
                 // Those that are there already are asked for together: one request shows that they are.
@@ -300,7 +301,7 @@ impl<'s> Run<'s> {
             tracing::warn!(
                 name = self.name(),
                 id,
-                "the connector is gone from Kibana; it is looked for, or made anew"
+                "the connector is gone from Kibana; it is searched for, or created again"
             );
         }
     }

@@ -88,7 +88,7 @@ impl Api {
         if response.status != StatusCode::UNAUTHORIZED || is_intercepted(&response) {
             return self.judge(&response);
         }
-        tracing::debug!(stream, "the token is refused: asking for another");
+        tracing::debug!(stream, "the token is refused: requesting another");
         let token = self.tokens.renew(&token).await?;
         self.judge(&self.send(stream, &token, body).await?)
     }
@@ -111,7 +111,7 @@ impl Api {
         };
         let header_value = |text: &str| {
             HeaderValue::from_str(text).map_err(|_| {
-                failed(RemoteErrorKind::NotUnderstood("a token with unprintable letters".into()))
+                failed(RemoteErrorKind::NotUnderstood("a token with unprintable characters".into()))
             })
         };
         let mut authorization = header_value(&format!("Bearer {}", token.text.expose_secret()))?;
@@ -145,7 +145,7 @@ impl Api {
                 if !self.surprised.swap(true, Ordering::Relaxed) {
                     tracing::info!(
                         status = status.as_u16(),
-                        "rows are accepted with another status than 204"
+                        "rows are accepted with a status other than 204"
                     );
                 }
             }
@@ -212,8 +212,10 @@ fn accepted_otherwise(response: &Response) -> Result<(), RemoteError> {
         return Ok(());
     }
     let (status, content_type, bytes) = (status.as_u16(), plain(content_type), body.len());
-    let came =
-        format!("status {status}, content type {content_type}, {bytes} bytes: no acknowledgement of Azure's");
+    let came = format!(
+        "status {status}, content type {content_type}, {bytes} bytes: not an acknowledgement from \
+                 Azure"
+    );
     let request_id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(plain);
     Err(RemoteError { request_id, ..RemoteErrorKind::NotUnderstood(came).of(Service::LogsIngestion) })
 }

@@ -166,7 +166,7 @@ impl Sink for LogsIngestionSink {
         let mut lines = vec![format!("{}, {}", self.settings.endpoint, self.settings.dcr_immutable_id)];
         for (stream, look) in looks {
             match look {
-                Ok(()) => lines.push(format!("{stream}: takes rows")),
+                Ok(()) => lines.push(format!("{stream}: accepts rows")),
                 // A rule for one of the two lists is a sound one.
                 Err(SinkError::Remote(RemoteError { kind: RemoteErrorKind::NotFound { .. }, .. }))
                     if works =>

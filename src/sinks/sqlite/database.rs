@@ -163,7 +163,8 @@ fn insert(
             },
         }
         if begun.is_autocommit() {
-            let reason = "a trigger rolls back the whole transaction; let it RAISE(ABORT) instead".to_owned();
+            let reason =
+                "a trigger rolls back the whole transaction; make it RAISE(ABORT) instead".to_owned();
             return Err(SinkError::Misplaced { path: disk::shown(path), reason });
         }
     }

@@ -129,8 +129,9 @@ impl LogWatch {
                 tracing::warn!(
                     %path,
                     bytes,
-                    "a reader of the database keeps its write-ahead log from being emptied, so it grows with each write; \
-                     `fuser -v` with this path names the process: let it end its transaction"
+                    "a reader of the database keeps its write-ahead log from being emptied, so it grows \
+                     with each write; `fuser -v` with this path names the process: make it end its \
+                     transaction"
                 );
             }
         } else if was_held {

@@ -46,7 +46,7 @@ pub enum QueryError {
         path: PathBuf,
     },
     /// The statement would change something.
-    #[error("only statements that read are allowed")]
+    #[error("only read-only statements are allowed")]
     Writes,
     /// The database, or the text of the query, is at fault.
     #[error("{0}")]
@@ -55,7 +55,7 @@ pub enum QueryError {
     #[error(transparent)]
     Output(io::Error),
     /// There is something where the copy is to be.
-    #[error("{path}: is there already; name a file that is not")]
+    #[error("{path}: already exists; name a new file")]
     Exists {
         /// The file.
         path: PathBuf,

@@ -71,7 +71,10 @@ fn stranger(connection: &Connection, table: &Table, found: &[Found]) -> rusqlite
             }
             None if column.demanded => {
                 let column = &column.name;
-                return Ok(Some(format!("column {column} of table {name} is not ours and demands a value")));
+                return Ok(Some(format!(
+                    "column {column} of table {name} is not one of ccfd's and requires a \
+                                        value"
+                )));
             }
             Some(_) | None => {}
         }

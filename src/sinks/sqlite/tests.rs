@@ -211,7 +211,7 @@ async fn what_is_not_ours_is_refused_with_the_reason() {
         ("CREATE VIEW OpenAIAuditLogs_CL AS SELECT 1 AS Id", "OpenAIAuditLogs_CL is not a table"),
         (
             "CREATE TABLE OpenAIAuditLogs_CL (Id TEXT PRIMARY KEY, Own TEXT NOT NULL)",
-            "column Own of table OpenAIAuditLogs_CL is not ours and demands a value",
+            "column Own of table OpenAIAuditLogs_CL is not one of ccfd's and requires a value",
         ),
     ] {
         let bench = Bench::new();

@@ -53,7 +53,7 @@ async fn alone_in_its_request_it_is_refused_where_one_that_passed_before_passes_
     witness(&sink).await;
     let receipt = sink.write(batch(&["b"])).await.unwrap();
     assert_eq!((receipt.accepted + receipt.already_there, refused(&receipt)), (0, vec![0]));
-    assert_eq!(elastic.documents(INDEX).len(), 1, "the witness stands there once");
+    assert_eq!(elastic.documents(INDEX).len(), 1, "the witness is there once");
 }
 
 #[tokio::test]

@@ -27,10 +27,7 @@ async fn a_row_that_trips_a_rule_is_found_and_the_others_arrive() {
     let mut refused: Vec<_> = receipt.refused.iter().map(|one| (one.index, one.kind)).collect();
     refused.sort_unstable();
     assert_eq!((receipt.accepted, refused), (3, vec![(1, "refused"), (4, "refused")]));
-    assert_eq!(
-        receipt.refused[0].reason,
-        "status 403, answered by a proxy or firewall in place of the service"
-    );
+    assert_eq!(receipt.refused[0].reason, "status 403, from a proxy or firewall instead of the service");
     assert_eq!(elastic.documents(INDEX).len(), 3);
 }
 
@@ -60,7 +57,7 @@ async fn where_everything_is_answered_so_the_route_parks_and_nothing_is_refused(
         let error = SinkError::from(kind.of(ccfd::sinks::remote::Service::Elasticsearch));
         let judged = judge(&Failure::Sink(error));
         assert_eq!(judged.action, Action::Park);
-        assert!(judged.advice.contains("a proxy or firewall answers in its place"), "{}", judged.advice);
+        assert!(judged.advice.contains("a proxy or firewall responds instead"), "{}", judged.advice);
     }
     elastic.limit(None);
     assert_eq!(sink.write(batch(&["b", "c", "d"])).await.unwrap().accepted, 3);

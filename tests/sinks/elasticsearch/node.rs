@@ -29,11 +29,12 @@ async fn what_is_installed_maps_what_is_written_and_repeats_change_nothing() {
     let sink = sink(&keys(node, "ccfd-happy"));
     let text = sink.check(&OF_RECORDS).await.unwrap();
     assert!(
-        text.contains("OpenSearch 2.19") && text.contains("ccfd-happy: not there yet, and has no template"),
+        text.contains("OpenSearch 2.19")
+            && text.contains("ccfd-happy: does not exist yet, and has no template"),
         "{text}"
     );
     sink.install(&OF_RECORDS).await.unwrap();
-    assert!(sink.check(&OF_RECORDS).await.unwrap().contains("the first record makes it by its template"));
+    assert!(sink.check(&OF_RECORDS).await.unwrap().contains("the first record creates it from its template"));
 
     assert_eq!(sink.write(batch(&["a", "b"])).await.unwrap().accepted, 2);
     let again = sink.write(batch(&["a", "b", "c"])).await.unwrap();

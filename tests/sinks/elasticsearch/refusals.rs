@@ -60,7 +60,7 @@ async fn nothing_is_rejected_when_the_place_is_at_fault() {
         elastic.fail("*", 2, status, error_type);
         let kind = failure_of_all(&sink, batch(&["a", "b"])).await;
         let told = kind.to_string();
-        assert_eq!(told, format!("index \"{INDEX}\" takes no rows: {error_type}"));
+        assert_eq!(told, format!("index \"{INDEX}\" accepts no rows: {error_type}"));
     }
     elastic.fail("*", 1, 404, "index_not_found_exception");
     assert!(matches!(failure_of_all(&sink, batch(&["a"])).await, RemoteErrorKind::NotFound { .. }));

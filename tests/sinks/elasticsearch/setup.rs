@@ -49,7 +49,7 @@ async fn a_check_knows_a_closed_index_and_a_data_stream_that_cannot_be_overwritt
         .server
         .script_for("_resolve", [resolved(json!([{ "attributes": ["closed"] }]), json!([])).into()]);
     let error = sink_at(elastic.server.url()).check(&OF_RECORDS).await.unwrap_err().to_string();
-    assert!(error.contains("takes no rows: closed"), "{error}");
+    assert!(error.contains("accepts no rows: closed"), "{error}");
     elastic.server.script_for("_resolve", [resolved(json!([]), json!([{ "name": "x" }])).into()]);
     let overwriting = sink(&format!("urls = [\"{}\"]\nop_type = \"index\"", elastic.server.url()));
     let error = overwriting.check(&OF_RECORDS).await.unwrap_err().to_string();
@@ -92,7 +92,7 @@ async fn a_page_of_a_proxy_is_neither_a_finding_nor_a_template_that_was_put() {
         || Reply::status(200).with_header("content-type", "text/html").with_body("<html>log in</html>");
     let not_understood = |error: SinkError| {
         let text = error.to_string();
-        assert!(text.contains("cannot be understood") && !text.contains("log in"), "{text}");
+        assert!(text.contains("unreadable response") && !text.contains("log in"), "{text}");
     };
     for path in ["_component_template", "_index_template", "_resolve"] {
         let elastic = Elastic::plain();

@@ -89,7 +89,7 @@ impl AzureAuth {
         let kind = kind?;
         for (key, kinds) in USES {
             if section.gives(key) && !kinds.contains(&kind) {
-                section.problem(key, "this kind of `auth` has no use for it");
+                section.problem(key, "this kind of `auth` does not use it");
             }
         }
         let identity = match kind {

@@ -141,6 +141,6 @@ fn an_answer_that_does_not_speak_of_every_row_is_none() {
     assert_eq!(read(one.as_bytes(), 2, false, OpType::Create).unwrap_err(), "1 items for 2 rows");
     for cut in ["", "{}", "<html>secret</html>", r#"{"errors":false,"items":[{"create":{"status":201}}"#] {
         let why = read(cut.as_bytes(), 1, false, OpType::Create).unwrap_err();
-        assert!(why.starts_with("not an answer to _bulk") && !why.contains("secret"), "{why}");
+        assert!(why.starts_with("not a response to _bulk") && !why.contains("secret"), "{why}");
     }
 }

@@ -191,6 +191,6 @@ mod tests {
     #[test]
     fn an_unknown_reason_parks_and_is_not_shown() {
         let kind = RunFault::of("a reason with somebody@example.com").kind("audit").unwrap();
-        assert_eq!(kind.to_string(), "connector `audit` takes no rows: unknown_reason");
+        assert_eq!(kind.to_string(), "connector `audit` accepts no rows: unknown_reason");
     }
 }

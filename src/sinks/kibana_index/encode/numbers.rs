@@ -78,7 +78,7 @@ mod tests {
         let mut out = format!("9007199254740993 {json}").into_bytes();
         let begin = out.len() - json.len();
         quote_unsafe(&mut out, begin);
-        assert!(out.starts_with(b"9007199254740993 "), "what stands before is not looked at");
+        assert!(out.starts_with(b"9007199254740993 "), "what comes before is not looked at");
         String::from_utf8(out.split_off(begin)).unwrap()
     }
 

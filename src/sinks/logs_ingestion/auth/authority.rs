@@ -93,12 +93,11 @@ impl HttpClient for Authority {
         let failed =
             |why: &'static str| azure_core::Error::with_message(azure_core::error::ErrorKind::Io, why);
         let method = Method::from_bytes(request.method().as_ref().as_bytes())
-            .map_err(|_| failed("a method that is none"))?;
+            .map_err(|_| failed("an invalid method"))?;
         let mut headers = HeaderMap::new();
         for (name, value) in request.headers().iter() {
-            let name = HeaderName::try_from(name.as_str()).map_err(|_| failed("a header that is none"))?;
-            let mut value =
-                HeaderValue::try_from(value.as_str()).map_err(|_| failed("a header that is none"))?;
+            let name = HeaderName::try_from(name.as_str()).map_err(|_| failed("an invalid header"))?;
+            let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| failed("an invalid header"))?;
             // An identity's own secret travels in a header on App Service.
             value.set_sensitive(true);
             headers.insert(name, value);
@@ -108,7 +107,7 @@ impl HttpClient for Authority {
         };
         let answer = self.http.send(method, request.url().as_str(), headers, body.clone()).await;
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.clone());
-        let Response { status, headers, body } = answer.map_err(|_| failed("no answer"))?;
+        let Response { status, headers, body } = answer.map_err(|_| failed("no response"))?;
         let mut said = Headers::new();
         for (name, value) in &headers {
             if let Ok(value) = value.to_str() {

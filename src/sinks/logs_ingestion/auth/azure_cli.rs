@@ -36,7 +36,7 @@ pub(super) fn explain(error: &Error) -> RemoteErrorKind {
     }
     let said = code(&text).map(|code| format!(" ({code})")).unwrap_or_default();
     RemoteErrorKind::Secret(format!(
-        "the Azure CLI gives no token{said}: run `az login` as the user that ccfd runs as"
+        "the Azure CLI returns no token{said}: run `az login` as the user that ccfd runs as"
     ))
 }
 

@@ -83,7 +83,7 @@ impl Tokens {
         if let Err(error) = self.ask().await
             && let Some(seconds_left) = self.put_off()
         {
-            tracing::warn!(%error, seconds_left, "no new token yet: the old one serves until it expires");
+            tracing::warn!(%error, seconds_left, "no new token yet: the old one is used until it expires");
         }
     }
 

@@ -137,7 +137,7 @@ fn what_the_asim_rule_packs_into_one_column_fits_into_it() {
     assert!(bytes < 64_000, "{bytes}");
     assert_eq!((&asim["metadata"]["b"], &asim["input_user"]), (&Value::from(text), &Value::from("u")));
     assert!(asim["tools"]["ccfd_cut"].is_string() && asim["response_format"]["ccfd_cut"].is_string());
-    assert_eq!(cut.len(), 1, "told once of the record");
+    assert_eq!(cut.len(), 1, "reported once for the record");
 }
 
 #[test]
