@@ -18,8 +18,11 @@ use crate::support::{
     proxy::{Fault, Proxy},
 };
 
+/// Of the source and of the sink.
+const ADVICE: [&str; 2] = ["check", "certificates"];
+
 /// A server with a good certificate, whose place another one takes for a while.
-fn is_told(impostor: impl FnOnce(&Ca) -> ServerConfig, reason: &str) {
+fn is_told(impostor: impl FnOnce(&Ca) -> ServerConfig, reason: &str, advice: [&str; 2]) {
     let ca = Ca::new();
     let site = Site::configured(options(), |_| String::new());
     let (api, elastic) =
@@ -33,13 +36,13 @@ fn is_told(impostor: impl FnOnce(&Ca) -> ServerConfig, reason: &str) {
         proxy.spoil(&[Fault::Certificate], 1);
     }
     let process = site.start(&["run"]);
-    let told = wait_for_trouble(&site, &[reason], "check");
+    let told = wait_for_trouble(&site, &[reason], advice[0]);
     assert!(told.contains(&format!("127.0.0.1:{}", before.port())), "{told}");
     before.heal();
     let told = wait_for_trouble(
         &site,
         &[&format!("Elasticsearch: no response: 127.0.0.1:{}", behind.port())],
-        "certificates",
+        advice[1],
     );
     assert!(told.contains(reason), "{told}");
     behind.heal();
@@ -50,17 +53,17 @@ fn is_told(impostor: impl FnOnce(&Ca) -> ServerConfig, reason: &str) {
 
 #[test]
 fn a_certificate_that_has_expired_is_named_as_such() {
-    is_told(Ca::server_expired, "certificate expired");
+    is_told(Ca::server_expired, "certificate expired", ADVICE);
 }
 
 #[test]
 fn a_certificate_for_another_name_is_named_as_such() {
-    is_told(|ca| ca.server_named(&["other.example"]), "certificate not valid for name");
+    is_told(|ca| ca.server_named(&["other.example"]), "certificate not valid for name", ADVICE);
 }
 
 #[test]
 fn a_certificate_of_an_authority_that_nobody_knows_is_named_as_such() {
-    is_told(|_| Ca::named("somebody else").server(), "UnknownIssuer");
+    is_told(|_| Ca::named("somebody else").server(), "unknown issuer", ["`ca_file`"; 2]);
 }
 
 #[test]
