@@ -1,4 +1,4 @@
-//! What `ccfd check` looks at without writing a row, and what `ccfd check --install` puts in place.
+//! What `ccfd check` looks at, without writing a row.
 
 use collectors::Response;
 use http::{Method, StatusCode};
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::client::Request;
-use super::sink::{Shared, segment};
+use super::sink::{ElasticsearchConnection, segment};
 use crate::config::{OpType, Refresh};
 use crate::deploy::elastic::{Product, Shape, installs};
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
@@ -14,7 +14,7 @@ use crate::tables::Table;
 
 /// What stands at the cluster under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+pub(super) enum Found {
     Index,
     Alias,
     DataStream,
@@ -24,7 +24,10 @@ enum Found {
 }
 
 /// Looks at the cluster, the names, and what the key may do. A line each.
-pub(super) async fn check(state: &Shared, tables: &[&'static Table]) -> Result<String, RemoteError> {
+pub(super) async fn check(
+    state: &ElasticsearchConnection,
+    tables: &[&'static Table],
+) -> Result<String, RemoteError> {
     let url = state.cluster.url().to_owned();
     let mut lines = vec![match state.greet().await? {
         Some(server) => {
@@ -40,60 +43,14 @@ pub(super) async fn check(state: &Shared, tables: &[&'static Table]) -> Result<S
     Ok(lines.join("\n"))
 }
 
-/// Puts the index templates in place. A line each, and one for each name at which they come too late.
-pub(super) async fn install(state: &Shared, tables: &[&'static Table]) -> Result<String, RemoteError> {
-    let server = state.greet().await?.ok_or_else(|| {
-        RemoteErrorKind::Forbidden { code: "monitor".to_owned() }.of(Service::Elasticsearch)
-    })?;
-    let mut lines = Vec::new();
-    for index in state.indices(tables) {
-        let found = look(state, index).await?;
-        let shape = match found {
-            Found::DataStream => Shape::DataStream,
-            Found::Nothing | Found::Hidden if is_named_as_stream(index) => Shape::DataStream,
-            Found::Index | Found::Alias | Found::Nothing | Found::Hidden => Shape::Index,
-        };
-        for put in installs(server.product, shape, &tables_of(state, tables, index)) {
-            let request = Request::json(Method::PUT, format!("/{}", put.path), &put.body);
-            let response = state.cluster.send(&request).await?;
-            if !response.status.is_success() {
-                return Err(state.cluster.refusal(&response, index));
-            }
-            // A page of a proxy has put nothing.
-            if !understood::<Put>(state, &response)?.acknowledged {
-                return Err(state.cluster.error(
-                    RemoteErrorKind::Overloaded { status: 200, retry_after: None },
-                    &response.headers,
-                ));
-            }
-            lines.push(format!("{}: put", put.path));
-        }
-        match found {
-            Found::Index | Found::DataStream => {
-                lines.push(format!("{index}: exists, and keeps its mapping until it is created again"));
-            }
-            Found::Alias => {
-                lines.push(format!("{index}: is an alias: apply the template to its indices by hand"))
-            }
-            Found::Nothing | Found::Hidden => {}
-        }
-    }
-    Ok(lines.join("\n"))
-}
-
 /// The tables whose rows go to this index.
-fn tables_of<'i>(
-    state: &Shared,
+pub(super) fn tables_of<'i>(
+    state: &ElasticsearchConnection,
     tables: &[&'static Table],
     index: &'i str,
 ) -> Vec<(&'static Table, &'i str)> {
     let is_of = |table: &&Table| state.settings.index.of(table.source) == index;
     tables.iter().copied().filter(is_of).map(|table| (table, index)).collect()
-}
-
-/// `<type>-<dataset>-<namespace>`: Elastic's scheme of names, under which everything is a data stream.
-fn is_named_as_stream(index: &str) -> bool {
-    index.starts_with("logs-")
 }
 
 fn name(product: Product) -> &'static str {
@@ -103,7 +60,7 @@ fn name(product: Product) -> &'static str {
     }
 }
 
-async fn look(state: &Shared, index: &str) -> Result<Found, RemoteError> {
+pub(super) async fn look(state: &ElasticsearchConnection, index: &str) -> Result<Found, RemoteError> {
     #[derive(Deserialize)]
     struct Resolved {
         indices: Vec<ResolvedIndex>,
@@ -135,7 +92,7 @@ async fn look(state: &Shared, index: &str) -> Result<Found, RemoteError> {
 }
 
 async fn described(
-    state: &Shared,
+    state: &ElasticsearchConnection,
     tables: &[&'static Table],
     index: &str,
     found: Found,
@@ -159,7 +116,7 @@ async fn described(
 
 /// Whether our template of this name is there, if that is told.
 async fn template(
-    state: &Shared,
+    state: &ElasticsearchConnection,
     tables: &[&'static Table],
     index: &str,
 ) -> Result<Option<bool>, RemoteError> {
@@ -173,7 +130,10 @@ async fn template(
 }
 
 /// What the key may do, where the cluster tells: Elasticsearch with security does. Without what a write needs, an error.
-async fn privileges(state: &Shared, tables: &[&'static Table]) -> Result<Option<String>, RemoteError> {
+async fn privileges(
+    state: &ElasticsearchConnection,
+    tables: &[&'static Table],
+) -> Result<Option<String>, RemoteError> {
     #[derive(Deserialize)]
     struct Privileges {
         index: std::collections::BTreeMap<String, std::collections::BTreeMap<String, bool>>,
@@ -207,18 +167,16 @@ async fn privileges(state: &Shared, tables: &[&'static Table]) -> Result<Option<
 }
 
 #[derive(Deserialize)]
-struct Put {
-    acknowledged: bool,
-}
-
-#[derive(Deserialize)]
 struct Templates {
     #[serde(alias = "component_templates", rename = "index_templates")]
     _found: Vec<serde::de::IgnoredAny>,
 }
 
 /// What a success says. Another success than the cluster's own is a page of somebody in between.
-fn understood<'a, T: Deserialize<'a>>(state: &Shared, response: &'a Response) -> Result<T, RemoteError> {
+pub(super) fn understood<'a, T: Deserialize<'a>>(
+    state: &ElasticsearchConnection,
+    response: &'a Response,
+) -> Result<T, RemoteError> {
     serde_json::from_slice(&response.body).map_err(|_| {
         let (status, bytes) = (response.status.as_u16(), response.body.len());
         let why = format!("status {status}, {bytes} bytes that are not a cluster's response");
@@ -228,7 +186,10 @@ fn understood<'a, T: Deserialize<'a>>(state: &Shared, response: &'a Response) ->
 
 /// A good answer. `None` where this cluster does not know the question, or does not answer it to this key; wrong
 /// credentials are an error everywhere.
-fn answer<'a, T: Deserialize<'a>>(state: &Shared, response: &'a Response) -> Result<Option<T>, RemoteError> {
+fn answer<'a, T: Deserialize<'a>>(
+    state: &ElasticsearchConnection,
+    response: &'a Response,
+) -> Result<Option<T>, RemoteError> {
     match response.status {
         StatusCode::OK => understood(state, response).map(Some),
         StatusCode::UNAUTHORIZED => Err(state.cluster.refusal(response, "")),

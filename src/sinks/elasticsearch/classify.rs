@@ -6,13 +6,18 @@
 //! missing or `null`.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
+use collectors::Response;
+use http::StatusCode;
 use memchr::memmem;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
+use super::client::Cluster;
 use crate::config::OpType;
-use crate::sinks::remote::{RemoteErrorKind, plain};
+use crate::sinks::http::{asks_for_credentials, intercepted};
+use crate::sinks::remote::{RemoteError, RemoteErrorKind, plain};
 use crate::sinks::{Receipt, Refused};
 
 /// What is asked for of an answer. With the status of each item none of them vanishes: they are told apart by place.
@@ -282,4 +287,72 @@ pub(super) fn fault(status: u16, error: &Error<'_>) -> ItemFault {
         (_, "security_exception") => ItemFault::Forbidden(code()),
         (_, _) => ItemFault::Place(code()),
     }
+}
+
+/// What a `_bulk` request as a whole came to.
+pub(super) enum Reply {
+    /// It was carried out; this says what became of each row.
+    Items(Response),
+    /// Something in it is refused, and so all of it.
+    Refused(RemoteError, String),
+    /// It is larger than what is taken, or said to be; the error is for when that cannot be.
+    TooLarge(RemoteError),
+}
+
+/// Reads the status of an answer to rows.
+pub(super) fn reply(cluster: &Cluster, response: Response, index: &str) -> Result<Reply, RemoteError> {
+    match response.status {
+        StatusCode::OK => Ok(Reply::Items(response)),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let kind = RemoteErrorKind::Overloaded {
+                status: response.status.as_u16(),
+                retry_after: cluster.retry_after(&response.headers),
+            };
+            Ok(Reply::TooLarge(cluster.error(kind, &response.headers)))
+        }
+        StatusCode::BAD_REQUEST => {
+            let reason = told(&response.body).unwrap_or_default().reason.into_owned();
+            Ok(Reply::Refused(cluster.refusal(&response, index), reason))
+        }
+        _ => {
+            let error = cluster.refusal(&response, index);
+            // A rule of a firewall that one row meets.
+            if matches!(error.kind, RemoteErrorKind::Intercepted { .. }) {
+                return Ok(Reply::Refused(error, intercepted(response.status)));
+            }
+            Err(error)
+        }
+    }
+}
+
+/// What a status other than 2xx means.
+pub(super) fn refusal(response: &Response, index: &str, retry_after: Option<Duration>) -> RemoteErrorKind {
+    let told = told(&response.body);
+    let is_own = told.is_some() || asks_for_credentials(response);
+    let error = told.unwrap_or_default();
+    let code = || plain(&error.kind);
+    let status = response.status.as_u16();
+    match status {
+        401 | 403 if !is_own => RemoteErrorKind::Intercepted { status },
+        401 => RemoteErrorKind::Unauthorized { code: code() },
+        // A block of the index or the cluster is no matter of the key.
+        403 if error.kind != "cluster_block_exception" => RemoteErrorKind::Forbidden { code: code() },
+        404 if error.kind != "index_not_found_exception" => {
+            RemoteErrorKind::NotFound { what: "_bulk at this address".to_owned() }
+        }
+        429 if error.kind != "cluster_block_exception" => RemoteErrorKind::Throttled { retry_after },
+        408 | 500.. => RemoteErrorKind::Overloaded { status, retry_after },
+        403 | 404 | 429 => fault(status, &error).kind(index),
+        _ => RemoteErrorKind::Refused { status, code: code() },
+    }
+}
+
+/// The error in the body of an answer, if it has one as the cluster's own answers do; empty where that is but a text.
+fn told(body: &[u8]) -> Option<Error<'_>> {
+    #[derive(Deserialize)]
+    struct ErrorBody<'a> {
+        #[serde(borrow)]
+        error: &'a RawValue,
+    }
+    serde_json::from_slice::<ErrorBody<'_>>(body).ok().map(|told| error(told.error.get()))
 }

@@ -1,17 +1,16 @@
-//! Requests to a cluster: its addresses in turn, and what the status of an answer means.
+//! One request to a cluster, at its addresses in turn, and the raw answer.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use collectors::Response;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use http::{HeaderMap, HeaderValue, Method, header};
 
-use super::classify::{self, Error};
+use super::classify::{self, Reply};
 use crate::sinks::counters::SinkCounters;
-use crate::sinks::http::{Remote, asks_for_credentials, intercepted};
-use crate::sinks::remote::{RemoteError, RemoteErrorKind, plain};
+use crate::sinks::http::Remote;
+use crate::sinks::remote::{RemoteError, RemoteErrorKind};
 
 /// A cluster that can be reached at several addresses.
 pub(super) struct Cluster {
@@ -20,16 +19,6 @@ pub(super) struct Cluster {
     urls: Vec<String>,
     /// The one that answered last.
     current: AtomicUsize,
-}
-
-/// What a `_bulk` request as a whole came to.
-pub(super) enum Reply {
-    /// It was carried out; this says what became of each row.
-    Items(Response),
-    /// Something in it is refused, and so all of it.
-    Refused(RemoteError, String),
-    /// It is larger than what is taken, or said to be; the error is for when that cannot be.
-    TooLarge(RemoteError),
 }
 
 /// What is sent.
@@ -110,52 +99,18 @@ impl Cluster {
     /// Sends rows.
     pub(super) async fn bulk(&self, request: &Request, index: &str) -> Result<Reply, RemoteError> {
         let response = self.send(request).await?;
-        match response.status {
-            StatusCode::OK => Ok(Reply::Items(response)),
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                let kind = RemoteErrorKind::Overloaded {
-                    status: response.status.as_u16(),
-                    retry_after: self.remote.retry_after(&response.headers),
-                };
-                Ok(Reply::TooLarge(self.remote.error(kind, &response.headers)))
-            }
-            StatusCode::BAD_REQUEST => {
-                let reason = told(&response.body).unwrap_or_default().reason.into_owned();
-                Ok(Reply::Refused(self.refusal(&response, index), reason))
-            }
-            _ => {
-                let error = self.refusal(&response, index);
-                // A rule of a firewall that one row meets.
-                if matches!(error.kind, RemoteErrorKind::Intercepted { .. }) {
-                    return Ok(Reply::Refused(error, intercepted(response.status)));
-                }
-                Err(error)
-            }
-        }
+        classify::reply(self, response, index)
     }
 
     /// The failure behind a status other than 2xx.
     pub(super) fn refusal(&self, response: &Response, index: &str) -> RemoteError {
-        let told = told(&response.body);
-        let is_own = told.is_some() || asks_for_credentials(response);
-        let error = told.unwrap_or_default();
-        let code = || plain(&error.kind);
-        let retry_after = self.remote.retry_after(&response.headers);
-        let status = response.status.as_u16();
-        let kind = match status {
-            401 | 403 if !is_own => RemoteErrorKind::Intercepted { status },
-            401 => RemoteErrorKind::Unauthorized { code: code() },
-            // A block of the index or the cluster is no matter of the key.
-            403 if error.kind != "cluster_block_exception" => RemoteErrorKind::Forbidden { code: code() },
-            404 if error.kind != "index_not_found_exception" => {
-                RemoteErrorKind::NotFound { what: "_bulk at this address".to_owned() }
-            }
-            429 if error.kind != "cluster_block_exception" => RemoteErrorKind::Throttled { retry_after },
-            408 | 500.. => RemoteErrorKind::Overloaded { status, retry_after },
-            403 | 404 | 429 => classify::fault(status, &error).kind(index),
-            _ => RemoteErrorKind::Refused { status, code: code() },
-        };
-        self.remote.error(kind, &response.headers)
+        let retry_after = self.retry_after(&response.headers);
+        self.error(classify::refusal(response, index, retry_after), &response.headers)
+    }
+
+    /// How long an answer asks to wait, bounded.
+    pub(super) fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
+        self.remote.retry_after(headers)
     }
 
     /// An error of this cluster, for an answer with these headers.
@@ -172,14 +127,4 @@ fn is_of_the_address(sent: &Result<Response, RemoteError>) -> bool {
             matches!(error.kind, RemoteErrorKind::Unreachable(_) | RemoteErrorKind::Untrusted(_))
         }
     }
-}
-
-/// The error in the body of an answer, if it has one as the cluster's own answers do; empty where that is but a text.
-fn told(body: &[u8]) -> Option<Error<'_>> {
-    #[derive(Deserialize)]
-    struct ErrorBody<'a> {
-        #[serde(borrow)]
-        error: &'a RawValue,
-    }
-    serde_json::from_slice::<ErrorBody<'_>>(body).ok().map(|told| classify::error(told.error.get()))
 }

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use super::classify::{self, Answered, ItemFault};
-use super::client::Reply;
+use super::classify::{self, Answered, ItemFault, Reply};
 use super::encode::{self, Bulk};
-use super::sink::Shared;
+use super::sink::ElasticsearchConnection;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind};
 use crate::sinks::request_size::{TooLarge, Weight};
 use crate::sinks::{Batch, PartialWrite, Receipt, Refused, SinkError, WriteFailure};
@@ -57,7 +56,10 @@ impl Part {
 }
 
 /// Writes a batch.
-pub(super) async fn write(state: &Arc<Shared>, batch: Batch) -> Result<Receipt, WriteFailure> {
+pub(super) async fn write(
+    state: &Arc<ElasticsearchConnection>,
+    batch: Batch,
+) -> Result<Receipt, WriteFailure> {
     let index = state.settings.index.of(batch.table.source).clone();
     let (places, refused) = encode::admit(&batch.records);
     let all = Part { rows: 0..places.len(), places: places.into(), witness: None };
@@ -81,7 +83,7 @@ pub(super) async fn write(state: &Arc<Shared>, batch: Batch) -> Result<Receipt, 
 }
 
 impl Writing {
-    async fn send_all(&mut self, state: &Arc<Shared>) -> Result<(), SinkError> {
+    async fn send_all(&mut self, state: &Arc<ElasticsearchConnection>) -> Result<(), SinkError> {
         // After a fault only rows in doubt are asked for: their judgement waits for nothing else.
         while let Some(part) = self.todo.pop() {
             if part.rows.is_empty() {
@@ -152,7 +154,7 @@ impl Writing {
         })
     }
 
-    async fn encode(&self, state: &Arc<Shared>, part: &Part) -> Result<Bulk, SinkError> {
+    async fn encode(&self, state: &Arc<ElasticsearchConnection>, part: &Part) -> Result<Bulk, SinkError> {
         let (form, bytes_max) = (state.form(), state.size.bytes());
         let (batch, places) = (self.batch.clone(), part.places.clone());
         let (range, witness) = (part.rows.clone(), part.witness.clone());
@@ -172,7 +174,7 @@ impl Writing {
     /// Takes what is settled out of the rows of one request. False when not even the witness passed: nothing does then.
     fn take(
         &mut self,
-        state: &Shared,
+        state: &ElasticsearchConnection,
         part: &Part,
         weight: Weight,
         mut answered: Answered,
@@ -229,7 +231,13 @@ impl Writing {
 
     /// Where others passed in the same request, a row of which the words do not tell is at fault, at once or after it
     /// failed again and again. Where none did, it is not the rows.
-    fn resolve(&self, state: &Shared, places: &[usize], others_passed: bool, answered: &mut Answered) {
+    fn resolve(
+        &self,
+        state: &ElasticsearchConnection,
+        places: &[usize],
+        others_passed: bool,
+        answered: &mut Answered,
+    ) {
         for doubt in std::mem::take(&mut answered.doubts) {
             let struck = || {
                 let record = places.get(doubt.row).and_then(|place| self.batch.records.get(*place));
@@ -259,7 +267,7 @@ impl Writing {
     /// pass. False when it is not the rows.
     async fn suspect(
         &mut self,
-        state: &Arc<Shared>,
+        state: &Arc<ElasticsearchConnection>,
         refused: Refused,
         error: RemoteError,
     ) -> Result<bool, SinkError> {
@@ -296,7 +304,7 @@ impl Writing {
     }
 
     /// Whether this request, a witness alone, passes.
-    async fn passes(&self, state: &Arc<Shared>, bulk: Bulk) -> Result<bool, SinkError> {
+    async fn passes(&self, state: &Arc<ElasticsearchConnection>, bulk: Bulk) -> Result<bool, SinkError> {
         let request = state.bulk_request(&self.index, bulk.body).await;
         Ok(match state.cluster.bulk(&request, &self.index).await? {
             Reply::Items(response) => classify::read(&response.body, 0, true, state.settings.op_type)

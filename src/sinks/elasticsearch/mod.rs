@@ -10,8 +10,9 @@
 //! | `classify` | an answer to its outcome, by item and as a whole |
 //! | `delivery` | one batch: the loop over its requests |
 //! | `sink` | the `Sink`, and what its requests share |
-//! | `check` | `ccfd check`, and `--install` |
+//! | `check` | `ccfd check` |
 //! | `tests` | unit tests |
+//! | `install` | `ccfd check --install` |
 //! | `server` | product and version |
 //! | `witness` | a row that passed before, which separates a row's fault from its index's |
 
@@ -20,6 +21,7 @@ mod classify;
 mod client;
 mod delivery;
 mod encode;
+mod install;
 mod server;
 mod sink;
 #[cfg(test)]

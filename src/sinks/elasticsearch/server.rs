@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::client::Request;
-use super::sink::Shared;
+use super::sink::ElasticsearchConnection;
 use crate::deploy::elastic::Product;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, plain};
 
@@ -58,13 +58,13 @@ impl Server {
     }
 }
 
-impl Shared {
+impl ElasticsearchConnection {
     /// Who answers, asked once; `None` where that is not told, or nobody answers now.
     pub(super) async fn server(&self) -> Option<&Server> {
         self.greet().await.ok().flatten()
     }
 
-    /// As [`Shared::server`], with why nobody answers.
+    /// As [`ElasticsearchConnection::server`], with why nobody answers.
     pub(super) async fn greet(&self) -> Result<Option<&Server>, RemoteError> {
         let greeted = self.server.get_or_try_init(|| async {
             let response = self.cluster.send(&Request::get("/")).await?;

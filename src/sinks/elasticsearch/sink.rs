@@ -14,7 +14,7 @@ use super::client::{Cluster, Request};
 use super::encode::Form;
 use super::server::Server;
 use super::witness::{Strikes, Witnesses};
-use super::{check, classify, delivery};
+use super::{check, classify, delivery, install};
 use crate::config::{ElasticsearchSettings, Environment, Refresh};
 use crate::log_throttle::LogThrottle;
 use crate::sinks::buffers::Buffers;
@@ -38,10 +38,10 @@ const FAILURE_STORE_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The sink. Connects at the first check or write.
 pub struct ElasticsearchSink {
-    state: Arc<Shared>,
+    state: Arc<ElasticsearchConnection>,
 }
 
-pub(super) struct Shared {
+pub(super) struct ElasticsearchConnection {
     pub(super) settings: ElasticsearchSettings,
     pub(super) clock: Clock,
     pub(super) cluster: Cluster,
@@ -76,7 +76,7 @@ impl ElasticsearchSink {
         );
         let urls = settings.urls.iter().map(|url| url.as_str().trim_end_matches('/').to_owned()).collect();
         let in_flight = usize::try_from(settings.calls_in_flight).unwrap_or(usize::MAX);
-        let state = Shared {
+        let state = ElasticsearchConnection {
             cluster: Cluster::new(remote, urls),
             server: OnceCell::new(),
             size: RequestSize::new(bulk_bytes_max(&settings), in_flight),
@@ -92,7 +92,7 @@ impl ElasticsearchSink {
     }
 }
 
-impl Shared {
+impl ElasticsearchConnection {
     pub(super) fn form(&self) -> Form {
         let ElasticsearchSettings { op_type, gzip, raw_record, execution_time_field, .. } = &self.settings;
         let stamp = execution_time_field.clone().map(|field| (field, self.clock.now()));
@@ -178,7 +178,7 @@ impl Sink for ElasticsearchSink {
     }
 
     async fn install(&self, tables: &[&'static Table]) -> Result<Option<String>, SinkError> {
-        Ok(Some(check::install(&self.state, tables).await?))
+        Ok(Some(install::install(&self.state, tables).await?))
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {

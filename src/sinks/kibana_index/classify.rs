@@ -1,13 +1,20 @@
-//! What the answer to a run says about its documents. 200 alone says nothing: a run that failed is answered so, too.
+//! What an answer means: a refusal, and what the answer to a run says about its documents. 200 alone says nothing: a run that failed is answered so, too.
 
-mod run_fault;
+pub(super) mod run_fault;
 
-use serde::Deserialize;
+use std::time::Duration;
+
+use collectors::Response;
+use http::StatusCode;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use self::run_fault::RunFault;
+use crate::sinks::http::asks_for_credentials;
 use crate::sinks::remote::RemoteErrorKind;
 
+/// How much of Kibana's own words an error repeats, in characters.
+const SAID_MAX: usize = 160;
 /// How the reason of a document begins behind its id when an index has it already. Only a pipeline that sets ids makes
 /// such reasons, for the connector itself gives none.
 const CONFLICT: &str = "]: version conflict, document already exists (current version [";
@@ -145,90 +152,47 @@ pub(super) fn names_as_there(reasons: &str, id: &str) -> bool {
     reasons.contains(&format!("[{id}{CONFLICT}"))
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn judge(outcome: serde_json::Value) -> Verdict {
-        let text = outcome.to_string();
-        let outcome: RunOutcome<'_> = serde_json::from_str(&text).unwrap();
-        outcome.judge(2, "audit")
-    }
-
-    fn failed(service_message: &str) -> Verdict {
-        judge(json!({
-            "status": "error", "connector_id": "c", "message": "error indexing documents",
-            "service_message": service_message, "errorSource": "user",
-        }))
-    }
-
-    fn conflict(id: &str) -> String {
-        format!("[{id}]: version conflict, document already exists (current version [1])")
-    }
-
-    #[test]
-    fn a_run_that_is_ok_is_believed_unless_its_documents_say_otherwise() {
-        let there = Verdict::There { already: 0 };
-        assert_eq!(judge(json!({ "status": "ok" })), there);
-        assert_eq!(judge(json!({ "status": "ok", "data": { "errors": false, "items": [{}, {}] } })), there);
-        for data in [json!({ "errors": true, "items": [{}, {}] }), json!({ "errors": false, "items": [{}] })]
-        {
-            let verdict = judge(json!({ "status": "ok", "data": data }));
-            assert!(
-                matches!(verdict, Verdict::Failed(RemoteErrorKind::NotUnderstood(_))),
-                "{data}: {verdict:?}"
-            );
+/// What an answer other than 2xx means; `what` was looked for.
+pub(super) fn refusal(answer: &Response, what: &str, retry_after: Option<Duration>) -> RemoteErrorKind {
+    let (status, code) = (answer.status.as_u16(), said(&answer.body));
+    match answer.status {
+        _ if is_intercepted(answer) => RemoteErrorKind::Intercepted { status },
+        StatusCode::UNAUTHORIZED => RemoteErrorKind::Unauthorized { code },
+        StatusCode::FORBIDDEN => RemoteErrorKind::Forbidden { code },
+        StatusCode::NOT_FOUND => RemoteErrorKind::NotFound { what: what.to_owned() },
+        StatusCode::TOO_MANY_REQUESTS => RemoteErrorKind::Throttled { retry_after },
+        _ if answer.status.is_server_error() => RemoteErrorKind::Overloaded { status, retry_after },
+        // To the page where people log in, most often.
+        _ if answer.status.is_redirection() => {
+            RemoteErrorKind::NotUnderstood(format!("status {status}, a redirect"))
         }
-    }
-
-    #[test]
-    fn conflicts_and_nothing_else_mean_that_all_is_there() {
-        assert_eq!(failed(&conflict("a")), Verdict::There { already: 1 });
-        assert_eq!(failed(&format!("{};{}", conflict("a"), conflict("b"))), Verdict::There { already: 2 });
-    }
-
-    #[test]
-    fn what_a_document_holds_cannot_pass_for_a_conflict() {
-        let preview = format!("failed to parse field [n]. Preview of field's value: '{}'", conflict("a"));
-        for message in [
-            preview.clone(),
-            format!("{};{preview}", conflict("a")),
-            format!("{preview};{}", conflict("a")),
-            format!("{} (failed to parse)", conflict("a")),
-        ] {
-            assert!(matches!(failed(&message), Verdict::Documents { .. }), "{message}");
+        _ if answer.status.is_success() => {
+            RemoteErrorKind::NotUnderstood(format!("status {status}, which Kibana does not return here"))
         }
-        let three = [conflict("a"), conflict("b"), conflict("c")].join(";");
-        assert!(matches!(failed(&three), Verdict::Failed(_)), "more conflicts than documents");
+        _ => RemoteErrorKind::Refused { status, code },
     }
+}
 
-    #[test]
-    fn a_mixed_message_names_what_is_there() {
-        let message = format!("failed to parse field [n];{}", conflict("a"));
-        assert!(names_as_there(&message, "a") && !names_as_there(&message, "b"));
+/// Whether a 401 or 403 is that of something in between: Kibana repeats the status in its own.
+pub(super) fn is_intercepted(answer: &Response) -> bool {
+    #[derive(Deserialize)]
+    struct Own {
+        #[serde(rename = "statusCode")]
+        _status: IgnoredAny,
     }
+    matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        && !asks_for_credentials(answer)
+        && serde_json::from_slice::<Own>(&answer.body).is_err()
+}
 
-    #[test]
-    fn a_run_that_kibana_would_try_again_blames_no_document() {
-        for service_message in ["connect ECONNREFUSED", "failed to parse", "closed", ""] {
-            for retry in [json!(true), json!("2026-02-13T10:52:05.000Z")] {
-                let thrown = json!({ "status": "error", "service_message": service_message, "retry": retry });
-                let verdict = judge(thrown);
-                let passes = matches!(verdict, Verdict::Failed(RemoteErrorKind::RunFailed { .. }));
-                assert!(passes, "{service_message}: {verdict:?}");
-            }
-        }
+/// Kibana's own words in an answer that refuses. Not for an answer to documents: those words may repeat them.
+pub(super) fn said(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Refusal {
+        message: String,
     }
-
-    #[test]
-    fn parameters_that_kibana_does_not_take_are_no_documents_fault() {
-        let message = "error validating action params: [documents]: array size is [500]";
-        let verdict = judge(json!({ "status": "error", "message": message, "retry": false }));
-        assert_eq!(
-            verdict,
-            Verdict::Failed(RemoteErrorKind::Refused { status: 200, code: "invalid_parameters".to_owned() })
-        );
-    }
+    let message = serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.message).unwrap_or_default();
+    let plain = |c: &char| c.is_ascii_graphic() || *c == ' ';
+    let said: String = message.chars().filter(plain).take(SAID_MAX).collect();
+    if said.trim().is_empty() { "no message".to_owned() } else { said }
 }

@@ -1,23 +1,22 @@
-//! Kibana's routes: where they are, and what a refusal means.
+//! One request to Kibana, and the raw answer.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use collectors::Response;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, header};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, de::IgnoredAny};
 
+use super::classify;
 use crate::config::{Environment, KibanaIndexSettings};
 use crate::sinks::counters::SinkCounters;
-use crate::sinks::http::{Remote, asks_for_credentials};
+use crate::sinks::http::Remote;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
 
 /// Bytes of an answer that are read at most: a run answers some 250 for each of at most 10,000 documents, and a list of
 /// connectors some hundreds for each.
 const ANSWER_MAX: u64 = 16 << 20;
-/// How much of Kibana's own words an error repeats, in characters.
-const SAID_MAX: usize = 160;
 /// The space that has no path of its own.
 const DEFAULT_SPACE: &str = "default";
 
@@ -102,24 +101,7 @@ impl Client {
 
     /// What an answer other than 2xx means; `what` was looked for.
     pub(super) fn refusal(&self, answer: &Response, what: &str) -> RemoteError {
-        let (status, code) = (answer.status.as_u16(), said(&answer.body));
-        let retry_after = self.remote.retry_after(&answer.headers);
-        let kind = match answer.status {
-            _ if is_intercepted(answer) => RemoteErrorKind::Intercepted { status },
-            StatusCode::UNAUTHORIZED => RemoteErrorKind::Unauthorized { code },
-            StatusCode::FORBIDDEN => RemoteErrorKind::Forbidden { code },
-            StatusCode::NOT_FOUND => RemoteErrorKind::NotFound { what: what.to_owned() },
-            StatusCode::TOO_MANY_REQUESTS => RemoteErrorKind::Throttled { retry_after },
-            _ if answer.status.is_server_error() => RemoteErrorKind::Overloaded { status, retry_after },
-            // To the page where people log in, most often.
-            _ if answer.status.is_redirection() => {
-                RemoteErrorKind::NotUnderstood(format!("status {status}, a redirect"))
-            }
-            _ if answer.status.is_success() => {
-                RemoteErrorKind::NotUnderstood(format!("status {status}, which Kibana does not return here"))
-            }
-            _ => RemoteErrorKind::Refused { status, code },
-        };
+        let kind = classify::refusal(answer, what, self.retry_after(answer));
         self.error(kind, answer)
     }
 
@@ -142,28 +124,4 @@ impl Client {
         }
         self.remote.send(method, url, headers, body).await
     }
-}
-
-/// Whether a 401 or 403 is that of something in between: Kibana repeats the status in its own.
-pub(super) fn is_intercepted(answer: &Response) -> bool {
-    #[derive(Deserialize)]
-    struct Own {
-        #[serde(rename = "statusCode")]
-        _status: IgnoredAny,
-    }
-    matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-        && !asks_for_credentials(answer)
-        && serde_json::from_slice::<Own>(&answer.body).is_err()
-}
-
-/// Kibana's own words in an answer that refuses. Not for an answer to documents: those words may repeat them.
-pub(super) fn said(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Refusal {
-        message: String,
-    }
-    let message = serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.message).unwrap_or_default();
-    let plain = |c: &char| c.is_ascii_graphic() || *c == ' ';
-    let said: String = message.chars().filter(plain).take(SAID_MAX).collect();
-    if said.trim().is_empty() { "no message".to_owned() } else { said }
 }

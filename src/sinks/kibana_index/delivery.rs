@@ -9,8 +9,7 @@ use bytes::Bytes;
 use collectors::{IdHash, Response};
 use http::{Method, StatusCode};
 
-use super::classify::{RunOutcome, Verdict, names_as_there};
-use super::client::{is_intercepted, said};
+use super::classify::{RunOutcome, Verdict, is_intercepted, names_as_there, said};
 use super::encode::Documents;
 use super::sink::KibanaIndexSink;
 use crate::config::KibanaIndexSettings;

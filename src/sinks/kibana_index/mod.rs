@@ -10,6 +10,7 @@
 //! | `delivery` | one batch: the loop over its requests |
 //! | `sink` | the `Sink`, and the connectors that it uses |
 //! | `check` | `ccfd check` |
+//! | `tests` | unit tests |
 //! | `connector` | the connector of a source: found by its name, or made |
 
 mod check;
@@ -19,5 +20,7 @@ mod connector;
 mod delivery;
 mod encode;
 mod sink;
+#[cfg(test)]
+mod tests;
 
 pub use sink::KibanaIndexSink;

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, ops::Range};
 use bytes::Bytes;
 
 use super::{
-    client::{Api, CallAnswer},
+    classify::CallAnswer,
+    client::LogsIngestionConnection,
     encode::{Call, Encoder, broken},
 };
 use crate::sinks::{
@@ -20,7 +21,7 @@ const ALONE_MAX: usize = 8;
 /// One batch on its way to one stream.
 pub(super) struct Delivery<'a> {
     /// Connections and tokens.
-    pub api: &'a Api,
+    pub api: &'a LogsIngestionConnection,
     /// Makes the bodies.
     pub encoder: Encoder,
     /// The batch.

@@ -6,12 +6,16 @@
 //! | `config/sink/logs_ingestion.rs` | settings |
 //! | `client` | one request and its raw answer |
 //! | `encode` | records to the body of a request; `encode/fields` and `encode/packed` cut what Azure would cut |
+//! | `classify` | an answer to its outcome |
 //! | `delivery` | one batch: the loop over its requests |
 //! | `sink` | the `Sink`, and how it is connected |
+//! | `check` | `ccfd check` |
 //! | `tests` | unit tests |
 //! | `auth/` | the tokens of Entra ID |
 
 mod auth;
+mod check;
+mod classify;
 mod client;
 mod delivery;
 mod encode;

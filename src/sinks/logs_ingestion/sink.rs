@@ -7,11 +7,11 @@ use std::{
 
 use async_trait::async_trait;
 use collectors::{Clock, Http, HttpSettings};
-use futures::future::join_all;
 
 use super::{
     auth::{Credential, Tokens},
-    client::Api,
+    check,
+    client::LogsIngestionConnection,
     delivery::Delivery,
     encode::Encoder,
 };
@@ -21,7 +21,7 @@ use crate::{
     sinks::{
         Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure,
         counters::{SinkCounter, SinkCounters},
-        remote::{RemoteError, RemoteErrorKind, Service},
+        remote::{RemoteErrorKind, Service},
         request_size::RequestSize,
         sink_thread::SinkThread,
     },
@@ -43,7 +43,7 @@ pub struct LogsIngestionSink {
     settings: LogsIngestionSettings,
     clock: Clock,
     environment: Environment,
-    api: Mutex<Option<Arc<Api>>>,
+    api: Mutex<Option<Arc<LogsIngestionConnection>>>,
     meter: Arc<SinkCounter>,
     /// Sources of which it was told that old records are dated anew.
     told_of_old: Mutex<Vec<Source>>,
@@ -59,7 +59,7 @@ impl LogsIngestionSink {
     }
 
     /// Made when they are first needed, and again after a fault in the settings: a file that was missing may be there.
-    fn api(&self) -> Result<Arc<Api>, SinkError> {
+    fn api(&self) -> Result<Arc<LogsIngestionConnection>, SinkError> {
         let mut api = self.api.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(api) = &*api {
             return Ok(api.clone());
@@ -68,7 +68,7 @@ impl LogsIngestionSink {
         Ok(api.insert(Arc::new(self.connect().map_err(unusable)?)).clone())
     }
 
-    fn connect(&self) -> Result<Api, RemoteErrorKind> {
+    fn connect(&self) -> Result<LogsIngestionConnection, RemoteErrorKind> {
         let connected =
             |settings: &HttpSettings| Http::new(settings).map(Arc::new).map_err(RemoteErrorKind::Settings);
         let LogsIngestionSettings { endpoint, dcr_immutable_id, auth, connection, .. } = &self.settings;
@@ -92,7 +92,7 @@ impl LogsIngestionSink {
             timeout: connection.timeout.min(TOKEN_WAIT_MAX),
             retry_after_max: connection.retry_after_max,
         };
-        Ok(Api {
+        Ok(LogsIngestionConnection {
             http,
             streams: format!("{endpoint}dataCollectionRules/{dcr_immutable_id}/streams"),
             tokens: Arc::new(Tokens::new(credential, self.clock.clone(), self.meter.clone())),
@@ -157,26 +157,7 @@ impl Sink for LogsIngestionSink {
 
     async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
         let api = self.api()?;
-        let look = async |table: &&'static Table| {
-            let stream = self.settings.streams.of(table.source);
-            (stream, api.probe(stream).await)
-        };
-        let looks = join_all(tables.iter().map(look)).await;
-        let works = looks.iter().any(|(_, look)| look.is_ok());
-        let mut lines = vec![format!("{}, {}", self.settings.endpoint, self.settings.dcr_immutable_id)];
-        for (stream, look) in looks {
-            match look {
-                Ok(()) => lines.push(format!("{stream}: accepts rows")),
-                // A rule for one of the two lists is a sound one.
-                Err(SinkError::Remote(RemoteError { kind: RemoteErrorKind::NotFound { .. }, .. }))
-                    if works =>
-                {
-                    lines.push(format!("{stream}: not in this rule, so a route that needs it would park"));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(lines.join("\n"))
+        check::check(&self.settings, &api, tables).await
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {

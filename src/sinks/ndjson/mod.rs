@@ -7,9 +7,11 @@
 //! | `encode` | records to lines |
 //! | `sinks/disk.rs` | classifies what the operating system answers |
 //! | `sink` | the `Sink`, and its open target |
+//! | `check` | `ccfd check` |
 //! | `tests` | unit tests |
 //! | `name`, `retain` | how files are named, and which of them are removed |
 
+mod check;
 mod dir;
 mod encode;
 mod name;

@@ -22,20 +22,20 @@ const BATCH_BYTES: usize = 2 << 20;
 
 /// The sink. Opens its target at the first check or write.
 pub struct NdjsonSink {
-    state: Arc<Output>,
+    state: Arc<NdjsonOutput>,
     thread: SinkThread,
 }
 
-struct Output {
-    settings: NdjsonSettings,
+pub(super) struct NdjsonOutput {
+    pub(super) settings: NdjsonSettings,
     clock: Clock,
-    open: Mutex<Open>,
+    pub(super) open: Mutex<Open>,
 }
 
 #[derive(Default)]
-struct Open {
-    dir: Option<Dir>,
-    stdout: Option<Stdout>,
+pub(super) struct Open {
+    pub(super) dir: Option<Dir>,
+    pub(super) stdout: Option<Stdout>,
 }
 
 pub(super) struct Stdout {
@@ -52,9 +52,9 @@ impl NdjsonSink {
 
     pub(super) fn throttle(settings: NdjsonSettings, clock: Clock, pace: Pace) -> Self {
         let keeps_small = settings.retention.is_some() || settings.size_max.is_some();
-        let state = Arc::new(Output { settings, clock, open: Mutex::default() });
+        let state = Arc::new(NdjsonOutput { settings, clock, open: Mutex::default() });
         let thread = match keeps_small {
-            true => upkeep::thread(&state, pace, keeps_small, Output::tidy),
+            true => upkeep::thread(&state, pace, keeps_small, NdjsonOutput::tidy),
             false => SinkThread::default(),
         };
         Self { state, thread }
@@ -69,7 +69,7 @@ impl NdjsonSink {
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Output) -> Result<T, SinkError> + Send + 'static,
+        work: impl FnOnce(&NdjsonOutput) -> Result<T, SinkError> + Send + 'static,
     ) -> Result<T, SinkError> {
         let state = Arc::clone(&self.state);
         let done = self.thread.run(move || work(&state)).await;
@@ -78,9 +78,9 @@ impl NdjsonSink {
 }
 
 /// Standard output in messages.
-const STDOUT: &str = "standard output";
+pub(super) const STDOUT: &str = "standard output";
 
-impl Output {
+impl NdjsonOutput {
     fn write(&self, batch: &Batch) -> Result<Receipt, SinkError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let Open { dir, stdout } = &mut *open;
@@ -90,18 +90,6 @@ impl Output {
             NdjsonDir::Stdout => self.with_stdout(stdout, |out| out.append(|file| lines.write_to(file)))?,
         }
         Ok(Receipt { accepted: batch.records.len() as u64, ..Receipt::default() })
-    }
-
-    fn check(&self) -> Result<String, SinkError> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let Open { dir, stdout } = &mut *open;
-        match &self.settings.dir {
-            NdjsonDir::Dir(path) => {
-                self.with_dir(path, dir, |dir, _| dir.look())?;
-                Ok(format!("{}: writable", path.display()))
-            }
-            NdjsonDir::Stdout => self.with_stdout(stdout, |_| Ok(())).map(|()| format!("{STDOUT}: open")),
-        }
     }
 
     /// What is done while nothing comes: what is too old goes.
@@ -118,7 +106,7 @@ impl Output {
     }
 
     /// Works on the directory, opened if need be, or when another one has taken its place.
-    fn with_dir(
+    pub(super) fn with_dir(
         &self,
         path: &Path,
         held: &mut Option<Dir>,
@@ -138,7 +126,7 @@ impl Output {
         work(dir, now)
     }
 
-    fn with_stdout(
+    pub(super) fn with_stdout(
         &self,
         held: &mut Option<Stdout>,
         work: impl FnOnce(&mut Stdout) -> io::Result<()>,
@@ -186,7 +174,7 @@ impl Sink for NdjsonSink {
     }
 
     async fn check(&self, _: &[&'static Table]) -> Result<String, SinkError> {
-        self.run(Output::check).await
+        self.run(NdjsonOutput::check).await
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {

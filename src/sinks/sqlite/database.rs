@@ -6,15 +6,15 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::types::{Null, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, Statement, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::classify::{DatabaseFault, of_database, of_row};
+use super::encode::{bind, in_order_of_ids};
 use super::schema;
 use crate::config::SqliteSettings;
 use crate::sinks::disk::Inode;
 use crate::sinks::{Batch, Receipt, Refused, SinkError, disk};
-use crate::tables::{ALL, SchemaDrift, Table, Value, iso8601, render, row};
+use crate::tables::{ALL, SchemaDrift, render, row};
 
 /// How long to wait for another process that is writing.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -93,21 +93,6 @@ impl Database {
         drift.report(batch.table);
         Ok(receipt)
     }
-
-    /// Proves that a transaction can begin, and says what is there.
-    pub(super) fn look(&mut self, tables: &[&Table]) -> Result<String, SinkError> {
-        let failed = |error| of_database(&self.path, error);
-        let begun =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        let mut newest = Vec::new();
-        for table in tables {
-            let sql = format!("SELECT max(\"{}\") FROM \"{}\"", render::TIME, table.name);
-            let time: Option<String> = begun.query_row(&sql, [], |row| row.get(0)).map_err(failed)?;
-            newest.push(format!("{} {}", table.name, time.as_deref().unwrap_or("empty")));
-        }
-        begun.rollback().map_err(failed)?;
-        Ok(format!("{}: writable; newest rows: {}", self.path.display(), newest.join(", ")))
-    }
 }
 
 /// Makes the file, for its owner only, when there is none: SQLite itself would make it readable by everyone, and
@@ -125,14 +110,6 @@ fn create(path: &Path, free_min: u64) -> Result<(), SinkError> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(disk::failed(path, error)),
     }
-}
-
-/// The places of a batch's records, sorted by id: neighbours in the index of ids are then inserted one after the other, and a
-/// page of it is fetched once a batch. Of equal ids the earlier record stays in front.
-fn in_order_of_ids(batch: &Batch) -> Vec<usize> {
-    let mut ids: Vec<_> = batch.records.iter().map(collectors::Record::id_text).zip(0..).collect();
-    ids.sort_unstable();
-    ids.into_iter().map(|(_, place)| place).collect()
 }
 
 /// Inserts the rows. What another process did to the tables must show before the first row, as a fault of the
@@ -170,19 +147,4 @@ fn insert(
     }
     receipt.refused.sort_by_key(|refused| refused.index);
     Ok(receipt)
-}
-
-fn bind(statement: &mut Statement<'_>, row: &[Value<'_>], record: &[u8]) -> rusqlite::Result<()> {
-    for (index, value) in (1..).zip(row) {
-        match value {
-            Value::Null => statement.raw_bind_parameter(index, Null)?,
-            Value::Text(text) => statement.raw_bind_parameter(index, text.as_ref())?,
-            Value::Long(number) => statement.raw_bind_parameter(index, number)?,
-            Value::Real(number) => statement.raw_bind_parameter(index, number)?,
-            Value::Json(json) => statement.raw_bind_parameter(index, json)?,
-            Value::Time(second) => statement.raw_bind_parameter(index, iso8601(*second).as_str())?,
-        }
-    }
-    let record = ToSqlOutput::Borrowed(ValueRef::Text(record));
-    statement.raw_bind_parameter(row.len() + 1, record)
 }

@@ -4,14 +4,18 @@
 //! | --- | --- |
 //! | `config/sink/sqlite.rs` | settings |
 //! | `database` | in the place of a client: the open database, and one transaction |
+//! | `encode` | records to rows |
 //! | `classify` | an error code to its outcome |
 //! | `sink` | the `Sink`, and the thread of its database |
+//! | `check` | `ccfd check` |
 //! | `tests` | unit tests |
 //! | `schema`, `log`, `retain` | the tables, the write-ahead log, and which rows are removed |
 //! | `query` | `ccfd query` |
 
+mod check;
 mod classify;
 mod database;
+mod encode;
 mod log;
 pub mod query;
 mod retain;

@@ -1,0 +1,65 @@
+//! What `ccfd check --install` puts in place.
+
+use http::Method;
+use serde::Deserialize;
+
+use super::check::{Found, look, tables_of, understood};
+use super::client::Request;
+use super::sink::ElasticsearchConnection;
+use crate::deploy::elastic::{Shape, installs};
+use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
+use crate::tables::Table;
+
+#[derive(Deserialize)]
+struct Put {
+    acknowledged: bool,
+}
+
+/// Puts the index templates in place. A line each, and one for each name at which they come too late.
+pub(super) async fn install(
+    state: &ElasticsearchConnection,
+    tables: &[&'static Table],
+) -> Result<String, RemoteError> {
+    let server = state.greet().await?.ok_or_else(|| {
+        RemoteErrorKind::Forbidden { code: "monitor".to_owned() }.of(Service::Elasticsearch)
+    })?;
+    let mut lines = Vec::new();
+    for index in state.indices(tables) {
+        let found = look(state, index).await?;
+        let shape = match found {
+            Found::DataStream => Shape::DataStream,
+            Found::Nothing | Found::Hidden if is_named_as_stream(index) => Shape::DataStream,
+            Found::Index | Found::Alias | Found::Nothing | Found::Hidden => Shape::Index,
+        };
+        for put in installs(server.product, shape, &tables_of(state, tables, index)) {
+            let request = Request::json(Method::PUT, format!("/{}", put.path), &put.body);
+            let response = state.cluster.send(&request).await?;
+            if !response.status.is_success() {
+                return Err(state.cluster.refusal(&response, index));
+            }
+            // A page of a proxy has put nothing.
+            if !understood::<Put>(state, &response)?.acknowledged {
+                return Err(state.cluster.error(
+                    RemoteErrorKind::Overloaded { status: 200, retry_after: None },
+                    &response.headers,
+                ));
+            }
+            lines.push(format!("{}: put", put.path));
+        }
+        match found {
+            Found::Index | Found::DataStream => {
+                lines.push(format!("{index}: exists, and keeps its mapping until it is created again"));
+            }
+            Found::Alias => {
+                lines.push(format!("{index}: is an alias: apply the template to its indices by hand"))
+            }
+            Found::Nothing | Found::Hidden => {}
+        }
+    }
+    Ok(lines.join("\n"))
+}
+
+/// `<type>-<dataset>-<namespace>`: Elastic's scheme of names, under which everything is a data stream.
+fn is_named_as_stream(index: &str) -> bool {
+    index.starts_with("logs-")
+}

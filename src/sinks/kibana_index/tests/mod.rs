@@ -1,0 +1,3 @@
+mod classify;
+mod encode;
+mod run_fault;

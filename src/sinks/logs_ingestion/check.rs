@@ -1,0 +1,39 @@
+//! What `ccfd check` looks at: whether each stream takes a call without a row.
+
+use futures::future::join_all;
+
+use super::client::LogsIngestionConnection;
+use crate::{
+    config::LogsIngestionSettings,
+    sinks::{
+        SinkError,
+        remote::{RemoteError, RemoteErrorKind},
+    },
+    tables::Table,
+};
+
+/// Asks all streams at once. A line each.
+pub(super) async fn check(
+    settings: &LogsIngestionSettings,
+    api: &LogsIngestionConnection,
+    tables: &[&'static Table],
+) -> Result<String, SinkError> {
+    let look = async |table: &&'static Table| {
+        let stream = settings.streams.of(table.source);
+        (stream, api.probe(stream).await)
+    };
+    let looks = join_all(tables.iter().map(look)).await;
+    let works = looks.iter().any(|(_, look)| look.is_ok());
+    let mut lines = vec![format!("{}, {}", settings.endpoint, settings.dcr_immutable_id)];
+    for (stream, look) in looks {
+        match look {
+            Ok(()) => lines.push(format!("{stream}: accepts rows")),
+            // A rule for one of the two lists is a sound one.
+            Err(SinkError::Remote(RemoteError { kind: RemoteErrorKind::NotFound { .. }, .. })) if works => {
+                lines.push(format!("{stream}: not in this rule, so a route that needs it would park"));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(lines.join("\n"))
+}

@@ -1,0 +1,31 @@
+//! Records to rows: their order, and the parameters of the statement that inserts one.
+
+use rusqlite::Statement;
+use rusqlite::types::{Null, ToSqlOutput, ValueRef};
+
+use crate::sinks::Batch;
+use crate::tables::{Value, iso8601};
+
+/// The places of a batch's records, sorted by id: neighbours in the index of ids are then inserted one after the other, and a
+/// page of it is fetched once a batch. Of equal ids the earlier record stays in front.
+pub(super) fn in_order_of_ids(batch: &Batch) -> Vec<usize> {
+    let mut ids: Vec<_> = batch.records.iter().map(collectors::Record::id_text).zip(0..).collect();
+    ids.sort_unstable();
+    ids.into_iter().map(|(_, place)| place).collect()
+}
+
+/// Hands a row and its record to the statement.
+pub(super) fn bind(statement: &mut Statement<'_>, row: &[Value<'_>], record: &[u8]) -> rusqlite::Result<()> {
+    for (index, value) in (1..).zip(row) {
+        match value {
+            Value::Null => statement.raw_bind_parameter(index, Null)?,
+            Value::Text(text) => statement.raw_bind_parameter(index, text.as_ref())?,
+            Value::Long(number) => statement.raw_bind_parameter(index, number)?,
+            Value::Real(number) => statement.raw_bind_parameter(index, number)?,
+            Value::Json(json) => statement.raw_bind_parameter(index, json)?,
+            Value::Time(second) => statement.raw_bind_parameter(index, iso8601(*second).as_str())?,
+        }
+    }
+    let record = ToSqlOutput::Borrowed(ValueRef::Text(record));
+    statement.raw_bind_parameter(row.len() + 1, record)
+}
