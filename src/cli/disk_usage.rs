@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use url::Url;
 
 use crate::{
-    config::{NdjsonDir, SinkSettings},
+    config::{SinkPlace, SinkSettings},
     sinks::disk::free_bytes,
 };
 
@@ -55,20 +55,12 @@ pub enum Destination {
 impl Destination {
     /// What the settings of a sink name.
     pub fn of(settings: &SinkSettings) -> Self {
-        match settings {
-            SinkSettings::Elasticsearch(elastic) => Self::service(&elastic.urls),
-            SinkSettings::KibanaIndex(kibana) => Self::service([&kibana.url]),
-            SinkSettings::LogsIngestion(azure) => Self::service([&azure.endpoint]),
-            SinkSettings::Ndjson(ndjson) => match &ndjson.dir {
-                NdjsonDir::Stdout => Self::StandardOutput,
-                NdjsonDir::Dir(dir) => Self::Disk(DiskUsage::of_dir(dir)),
-            },
-            SinkSettings::Sqlite(sqlite) => Self::Disk(DiskUsage::of_database(&sqlite.path)),
+        match settings.place() {
+            SinkPlace::Database(path) => Self::Disk(DiskUsage::of_database(path)),
+            SinkPlace::Dir(path) => Self::Disk(DiskUsage::of_dir(path)),
+            SinkPlace::StandardOutput => Self::StandardOutput,
+            SinkPlace::Service(urls) => Self::Service(urls.into_iter().map(Url::to_string).collect()),
         }
-    }
-
-    fn service<'u>(urls: impl IntoIterator<Item = &'u Url>) -> Self {
-        Self::Service(urls.into_iter().map(Url::to_string).collect())
     }
 
     /// The file or directory, if it is one.

@@ -14,7 +14,7 @@ use super::{
     text::{self, say},
 };
 use crate::{
-    config::{Config, SinkSettings},
+    config::{Config, SinkPlace},
     reasons::with_reasons,
     sinks::sqlite::query::{self, QueryError},
 };
@@ -111,12 +111,9 @@ fn database<'a>(config: &'a Config, sink: Option<&str>) -> Result<&'a Path, Usag
     let databases: Vec<(&str, &Path)> = config
         .sinks
         .iter()
-        .filter_map(|(name, settings)| match settings {
-            SinkSettings::Sqlite(sqlite) => Some((name.as_str(), sqlite.path.as_path())),
-            SinkSettings::Ndjson(_)
-            | SinkSettings::LogsIngestion(_)
-            | SinkSettings::Elasticsearch(_)
-            | SinkSettings::KibanaIndex(_) => None,
+        .filter_map(|(name, settings)| match settings.place() {
+            SinkPlace::Database(path) => Some((name.as_str(), path)),
+            SinkPlace::Dir(_) | SinkPlace::StandardOutput | SinkPlace::Service(_) => None,
         })
         .collect();
     let names = || databases.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("|");

@@ -28,6 +28,13 @@ impl HttpAuth {
     /// The keys under which a sender is named.
     pub(super) const FORMS: [&str; 2] = ["api_key", "basic"];
 
+    /// Where the secret is kept.
+    pub(super) fn secret(&self) -> &SecretSource {
+        match self {
+            Self::ApiKey(secret) | Self::Basic { password: secret, .. } => secret,
+        }
+    }
+
     pub(super) fn read(value: &Value) -> Result<Self, Refusal> {
         Self::of_table(value).ok_or_else(|| Refusal::Because(ADVICE.to_owned()))
     }

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::report::Report;
 use super::tree::dotted;
 use super::unknown::proposal;
-use super::{CollectorSettings, HealthTableSettings, SinkSettings, StateSettings};
+use super::{CollectorSettings, HealthTableSettings, SinkPlace, SinkSettings, StateSettings};
 
 const NAME_CHARS_MAX: usize = 64;
 
@@ -68,7 +68,11 @@ pub(super) fn places(
         owners.insert(normalised(&state.dir), "state".to_owned());
     }
     for (name, settings) in sinks {
-        let Some(place) = settings.place() else { continue };
+        let place = match settings.place() {
+            SinkPlace::Database(path) | SinkPlace::Dir(path) => path,
+            SinkPlace::StandardOutput => Path::new("-"),
+            SinkPlace::Service(_) => continue,
+        };
         let owner = dotted(&["sink", name]);
         match owners.get(&normalised(place)) {
             Some(other) => {

@@ -57,7 +57,8 @@ pub use redact::RedactSettings;
 pub use secret::{SecretError, SecretSource, SettingError, check_secret_file};
 pub use sink::{
     AzureAuth, AzureIdentity, Cloud, ElasticsearchSettings, KibanaIndexSettings, LogsIngestionSettings,
-    NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, Refresh, Shape, SinkSettings, SqliteSettings,
+    NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, Refresh, Shape, SinkPlace, SinkSettings,
+    SqliteSettings,
 };
 pub use source::{AuditLogFilters, CompletionFilters, Source, TenantWalk};
 pub use start::Start;

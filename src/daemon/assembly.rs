@@ -12,14 +12,11 @@ use super::{
     shared::{Rates, Shared},
 };
 use crate::{
-    config::{self, CollectorSettings, Config, Environment, SecretSource, SinkSettings},
+    config::{self, CollectorSettings, Config, Environment, SecretSource},
     pipeline::{policy::Failure, route_registry::RouteRegistry},
     reasons::with_reasons,
     redact::{Hasher, Redaction},
-    sinks::{
-        Sink, elasticsearch::ElasticsearchSink, kibana_index::KibanaIndexSink,
-        logs_ingestion::LogsIngestionSink, ndjson::NdjsonSink, sqlite::SqliteSink,
-    },
+    sinks::{Sink, registry},
     tables::{self, Table},
 };
 
@@ -149,11 +146,9 @@ impl Assembly {
     /// A sink by name: one for all routes that write to it.
     pub fn sink(&self, name: &str) -> Option<Arc<dyn Sink>> {
         let settings = self.config.sinks.get(name)?;
-        Some(
-            self.shared.sink(name, settings.type_name(), || {
-                build_sink(settings, &self.environment, self.clock.clone())
-            }),
-        )
+        Some(self.shared.sink(name, settings.type_name(), || {
+            registry::build(settings, &self.environment, self.clock.clone())
+        }))
     }
 
     /// Ends these sinks, all of them with `None`: another use builds them anew.
@@ -170,18 +165,4 @@ fn rates(config: &Config) -> HashMap<SecretSource, Rates> {
         all.entry(settings.api_key.clone()).and_modify(|others| *others = others.with(own)).or_insert(own);
     }
     all
-}
-
-fn build_sink(settings: &SinkSettings, environment: &Environment, clock: Clock) -> Arc<dyn Sink> {
-    match settings.clone() {
-        SinkSettings::Sqlite(settings) => Arc::new(SqliteSink::new(settings, clock)),
-        SinkSettings::Ndjson(settings) => Arc::new(NdjsonSink::new(settings, clock)),
-        SinkSettings::LogsIngestion(settings) => {
-            Arc::new(LogsIngestionSink::new(*settings, environment.clone(), clock))
-        }
-        SinkSettings::Elasticsearch(settings) => {
-            Arc::new(ElasticsearchSink::new(settings, environment.clone(), clock))
-        }
-        SinkSettings::KibanaIndex(settings) => Arc::new(KibanaIndexSink::new(settings, environment.clone())),
-    }
 }

@@ -11,6 +11,7 @@ pub mod line_file;
 pub mod logs_ingestion;
 pub mod ndjson;
 pub mod original;
+pub mod registry;
 pub mod remote;
 pub mod request_size;
 #[cfg(test)]

@@ -3,12 +3,9 @@
 use std::{collections::BTreeMap, fs, sync::Arc};
 
 use ccfd::{
-    config::{Config, Environment, SinkSettings},
+    config::{Config, Environment},
     simulator::List,
-    sinks::{
-        Sink, elasticsearch::ElasticsearchSink, kibana_index::KibanaIndexSink,
-        logs_ingestion::LogsIngestionSink,
-    },
+    sinks::{Sink, registry},
 };
 use collectors::Clock;
 use serde_json::Value;
@@ -112,16 +109,7 @@ impl There {
         fs::write(&file, format!("{collector}{}", self.section(self.server().url(), ""))).unwrap();
         let environment: Environment = Self::variables().into_iter().collect();
         let mut config = Config::load(Some(&file), &environment, &[]).unwrap();
-        match config.sinks.remove("there").unwrap() {
-            SinkSettings::Elasticsearch(settings) => {
-                Arc::new(ElasticsearchSink::new(settings, environment, clock))
-            }
-            SinkSettings::KibanaIndex(settings) => Arc::new(KibanaIndexSink::new(settings, environment)),
-            SinkSettings::LogsIngestion(settings) => {
-                Arc::new(LogsIngestionSink::new(*settings, environment, clock))
-            }
-            SinkSettings::Ndjson(_) | SinkSettings::Sqlite(_) => panic!("another sink"),
-        }
+        registry::build(&config.sinks.remove("there").unwrap(), &environment, clock)
     }
 
     /// How often each record of a list is there, by its id.

@@ -1,5 +1,7 @@
 //! `type = "elasticsearch"`
 
+use std::path::PathBuf;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytesize::ByteSize;
 use collectors::{ClientIdentity, HttpSettings, Verification};
@@ -7,6 +9,7 @@ use config::{Value, ValueKind};
 use url::Url;
 
 use super::documents::{index_name, time_field};
+use super::{SinkPlace, SinkType};
 use crate::config::section::Section;
 use crate::config::urls::base_urls;
 use crate::config::values::{Refusal, as_text, flag, one_of, path, wanted};
@@ -72,8 +75,10 @@ const OP_TYPES: &[(&str, OpType)] = &[("create", OpType::Create), ("index", OpTy
 const VERIFICATIONS: &[(&str, Verification)] =
     &[("full", Verification::Full), ("certificate", Verification::Certificate), ("none", Verification::None)];
 
-impl ElasticsearchSettings {
-    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+impl SinkType for ElasticsearchSettings {
+    const NAME: &'static str = "elasticsearch";
+
+    fn read(section: &mut Section<'_>) -> Option<Self> {
         let urls = urls(section);
         let auth = section.optional("auth", HttpAuth::read);
         let index = PerSource::read(section, "index", index_name);
@@ -112,6 +117,18 @@ impl ElasticsearchSettings {
         })
     }
 
+    fn place(&self) -> SinkPlace<'_> {
+        SinkPlace::Service(self.urls.iter().collect())
+    }
+
+    fn files(&self, environment: &Environment) -> Vec<PathBuf> {
+        let secret = self.auth.as_ref().and_then(|auth| auth.secret().file(environment));
+        let identity = self.identity.iter().flat_map(|of| [of.cert_file.clone(), of.key_file.clone()]);
+        self.connection.files(environment).chain(identity).chain(secret).collect()
+    }
+}
+
+impl ElasticsearchSettings {
     /// What the HTTP client is made from; of an answer at most `body_max` bytes are read.
     ///
     /// # Errors

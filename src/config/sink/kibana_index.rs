@@ -1,14 +1,17 @@
 //! `type = "kibana_index"`
 
+use std::path::PathBuf;
+
 use bytesize::ByteSize;
 use config::Value;
 use url::Url;
 
 use super::documents::{index_name, time_field};
+use super::{SinkPlace, SinkType};
 use crate::config::section::Section;
 use crate::config::urls::base_url;
 use crate::config::values::{Refusal, as_text, flag, text, wanted};
-use crate::config::{ConnectionSettings, HttpAuth, PerSource};
+use crate::config::{ConnectionSettings, Environment, HttpAuth, PerSource};
 use crate::tables;
 
 /// Documents through an index connector of Kibana.
@@ -40,8 +43,10 @@ pub struct KibanaIndexSettings {
     pub connection: ConnectionSettings,
 }
 
-impl KibanaIndexSettings {
-    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+impl SinkType for KibanaIndexSettings {
+    const NAME: &'static str = "kibana_index";
+
+    fn read(section: &mut Section<'_>) -> Option<Self> {
         let url = section.required("url", base_url);
         let space = section.required("space", space_id);
         let auth = section.optional("auth", HttpAuth::read);
@@ -78,6 +83,15 @@ impl KibanaIndexSettings {
             delete_on_exit: delete_on_exit?,
             connection,
         })
+    }
+
+    fn place(&self) -> SinkPlace<'_> {
+        SinkPlace::Service(vec![&self.url])
+    }
+
+    fn files(&self, environment: &Environment) -> Vec<PathBuf> {
+        let secret = self.auth.as_ref().and_then(|auth| auth.secret().file(environment));
+        self.connection.files(environment).chain(secret).collect()
     }
 }
 

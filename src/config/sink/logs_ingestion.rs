@@ -2,16 +2,19 @@
 
 mod auth;
 
+use std::path::PathBuf;
+
 use bytesize::ByteSize;
 use config::Value;
 use url::Url;
 
 pub use auth::{AzureAuth, AzureIdentity};
 
+use super::{SinkPlace, SinkType};
 use crate::config::section::Section;
 use crate::config::urls::address;
 use crate::config::values::{Refusal, as_text, one_of, wanted};
-use crate::config::{ConnectionSettings, PerSource};
+use crate::config::{ConnectionSettings, Environment, PerSource};
 
 /// What every name of an input stream begins with: only those can be written to.
 const STREAM_PREFIX: &str = "Custom-";
@@ -77,8 +80,10 @@ const CLOUDS: &[(&str, Cloud)] =
     &[("public", Cloud::Public), ("usgov", Cloud::UsGov), ("china", Cloud::China)];
 const OLD_RECORDS: &[(&str, OldRecords)] = &[("send", OldRecords::Send), ("reject", OldRecords::Reject)];
 
-impl LogsIngestionSettings {
-    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+impl SinkType for LogsIngestionSettings {
+    const NAME: &'static str = "logs_ingestion";
+
+    fn read(section: &mut Section<'_>) -> Option<Self> {
         let endpoint = section.required("endpoint", endpoint);
         let dcr_immutable_id = section.required("dcr_immutable_id", rule);
         let profile = section.required("profile", one_of(PROFILES));
@@ -104,6 +109,18 @@ impl LogsIngestionSettings {
         })
     }
 
+    fn place(&self) -> SinkPlace<'_> {
+        SinkPlace::Service(vec![&self.endpoint])
+    }
+
+    fn files(&self, environment: &Environment) -> Vec<PathBuf> {
+        // The token of a workload identity is not among them: it is read with each use.
+        let secret = self.auth.identity.secret().and_then(|secret| secret.file(environment));
+        self.connection.files(environment).chain(secret).collect()
+    }
+}
+
+impl LogsIngestionSettings {
     /// Where tokens come from, without a slash behind it.
     pub fn authority(&self) -> &str {
         let of_cloud = match self.cloud {

@@ -1,4 +1,4 @@
-//! `[sink.NAME]`: one destination. Each type has a file here, named after it.
+//! `[sink.NAME]`: one destination. Each type has a file here, named after it, and a line in [`sink_types`].
 
 mod documents;
 mod elasticsearch;
@@ -7,7 +7,9 @@ mod logs_ingestion;
 mod ndjson;
 mod sqlite;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use url::Url;
 
 pub use elasticsearch::{ElasticsearchSettings, OpType, Refresh};
 pub use kibana_index::KibanaIndexSettings;
@@ -15,11 +17,80 @@ pub use logs_ingestion::{AzureAuth, AzureIdentity, Cloud, LogsIngestionSettings,
 pub use ndjson::{NdjsonDir, NdjsonSettings, Shape};
 pub use sqlite::SqliteSettings;
 
+use super::Environment;
 use super::section::Section;
 
-/// A sink, by its type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SinkSettings {
+/// What the settings of each type of sink can say. Nothing has a default, so that a new type decides all of it.
+pub(super) trait SinkType: Sized {
+    /// The word behind `type`.
+    const NAME: &'static str;
+
+    /// Reads the keys of the section.
+    fn read(section: &mut Section<'_>) -> Option<Self>;
+
+    /// Where it writes to.
+    fn place(&self) -> SinkPlace<'_>;
+
+    /// The files with secrets and certificates, which may change while ccfd runs.
+    fn files(&self, environment: &Environment) -> Vec<PathBuf>;
+}
+
+/// Where a sink writes to.
+#[derive(Debug)]
+pub enum SinkPlace<'s> {
+    /// A SQLite database.
+    Database(&'s Path),
+    /// Files below a directory.
+    Dir(&'s Path),
+    /// The standard output of the daemon.
+    StandardOutput,
+    /// A service, by its addresses.
+    Service(Vec<&'s Url>),
+}
+
+/// Reads the settings of one type.
+pub(super) type Reader = fn(&mut Section<'_>) -> Option<SinkSettings>;
+
+macro_rules! sink_types {
+    ($($(#[$doc:meta])* $variant:ident($settings:ty),)*) => {
+        /// A sink, by its type.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum SinkSettings {
+            $($(#[$doc])* $variant($settings),)*
+        }
+
+        /// Every type: its name, and its reader.
+        pub(super) const TYPES: &[(&str, Reader)] = &[$((
+            <$settings as SinkType>::NAME,
+            |section| <$settings as SinkType>::read(section).map(SinkSettings::$variant),
+        ),)*];
+
+        impl SinkSettings {
+            /// The word behind `type`.
+            pub fn type_name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => <$settings as SinkType>::NAME,)*
+                }
+            }
+
+            /// Where it writes to.
+            pub fn place(&self) -> SinkPlace<'_> {
+                match self {
+                    $(Self::$variant(settings) => SinkType::place(settings),)*
+                }
+            }
+
+            /// Its secrets and certificates.
+            pub fn files(&self, environment: &Environment) -> Vec<PathBuf> {
+                match self {
+                    $(Self::$variant(settings) => SinkType::files(settings, environment),)*
+                }
+            }
+        }
+    };
+}
+
+sink_types! {
     /// Tables in an embedded database.
     Sqlite(SqliteSettings),
     /// Files of JSON lines.
@@ -32,40 +103,18 @@ pub enum SinkSettings {
     LogsIngestion(Box<LogsIngestionSettings>),
 }
 
-/// Reads the settings of one type.
-pub(super) type Reader = fn(&mut Section<'_>) -> Option<SinkSettings>;
+impl<T: SinkType> SinkType for Box<T> {
+    const NAME: &'static str = T::NAME;
 
-/// Every type: the word that stands for it, and its reader.
-pub(super) const TYPES: &[(&str, Reader)] = &[
-    ("sqlite", |section| SqliteSettings::read(section).map(SinkSettings::Sqlite)),
-    ("ndjson", |section| NdjsonSettings::read(section).map(SinkSettings::Ndjson)),
-    ("elasticsearch", |section| ElasticsearchSettings::read(section).map(SinkSettings::Elasticsearch)),
-    ("kibana_index", |section| KibanaIndexSettings::read(section).map(SinkSettings::KibanaIndex)),
-    ("logs_ingestion", |section| {
-        LogsIngestionSettings::read(section).map(Box::new).map(SinkSettings::LogsIngestion)
-    }),
-];
-
-impl SinkSettings {
-    /// The word behind `type`.
-    pub fn type_name(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "sqlite",
-            Self::Ndjson(_) => "ndjson",
-            Self::Elasticsearch(_) => "elasticsearch",
-            Self::KibanaIndex(_) => "kibana_index",
-            Self::LogsIngestion(_) => "logs_ingestion",
-        }
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        T::read(section).map(Box::new)
     }
 
-    /// The file or directory that it alone may write; `None` when it writes elsewhere.
-    pub(super) fn place(&self) -> Option<&Path> {
-        match self {
-            SinkSettings::Sqlite(settings) => Some(&settings.path),
-            SinkSettings::Ndjson(settings) => Some(settings.dir.place()),
-            SinkSettings::Elasticsearch(_) => None,
-            SinkSettings::KibanaIndex(_) => None,
-            SinkSettings::LogsIngestion(_) => None,
-        }
+    fn place(&self) -> SinkPlace<'_> {
+        T::place(self)
+    }
+
+    fn files(&self, environment: &Environment) -> Vec<PathBuf> {
+        T::files(self, environment)
     }
 }

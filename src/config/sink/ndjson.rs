@@ -1,10 +1,12 @@
 //! `type = "ndjson"`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use super::{SinkPlace, SinkType};
+use crate::config::Environment;
 use crate::config::section::Section;
 use crate::config::values::{MINUTE, YEAR, duration, one_of, path, size};
 
@@ -47,8 +49,10 @@ pub enum Shape {
 
 const SHAPES: &[(&str, Shape)] = &[("record", Shape::Record), ("table", Shape::Table)];
 
-impl NdjsonSettings {
-    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+impl SinkType for NdjsonSettings {
+    const NAME: &'static str = "ndjson";
+
+    fn read(section: &mut Section<'_>) -> Option<Self> {
         let dir = section.required("dir", |value| path(value).map(NdjsonDir::from));
         let shape = section.required("shape", one_of(SHAPES));
         let file_size_max = section.size("file_size_max", ByteSize::kib(1)..=ByteSize::tib(1));
@@ -66,15 +70,16 @@ impl NdjsonSettings {
         }
         Some(Self { dir: dir?, shape: shape?, file_size_max, retention, size_max, free_min })
     }
-}
 
-impl NdjsonDir {
-    /// What tells one destination from another: the directory, or `-`.
-    pub fn place(&self) -> &Path {
-        match self {
-            NdjsonDir::Stdout => Path::new(STDOUT),
-            NdjsonDir::Dir(dir) => dir,
+    fn place(&self) -> SinkPlace<'_> {
+        match &self.dir {
+            NdjsonDir::Stdout => SinkPlace::StandardOutput,
+            NdjsonDir::Dir(dir) => SinkPlace::Dir(dir),
         }
+    }
+
+    fn files(&self, _: &Environment) -> Vec<PathBuf> {
+        Vec::new()
     }
 }
 

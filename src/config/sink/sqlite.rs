@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use super::{SinkPlace, SinkType};
+use crate::config::Environment;
 use crate::config::section::Section;
 use crate::config::values::{MINUTE, YEAR, duration, path, size};
 
@@ -21,12 +23,22 @@ pub struct SqliteSettings {
     pub free_min: u64,
 }
 
-impl SqliteSettings {
-    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+impl SinkType for SqliteSettings {
+    const NAME: &'static str = "sqlite";
+
+    fn read(section: &mut Section<'_>) -> Option<Self> {
         let path = section.required("path", path);
         let retention = section.optional("retention", duration(MINUTE..=100 * YEAR));
         let size_max = section.optional("size_max", size(ByteSize::mib(1)..=ByteSize::pib(1)));
         let free_min = section.size("free_min", ByteSize::b(0)..=ByteSize::tib(1));
         Some(Self { path: path?, retention, size_max, free_min })
+    }
+
+    fn place(&self) -> SinkPlace<'_> {
+        SinkPlace::Database(&self.path)
+    }
+
+    fn files(&self, _: &Environment) -> Vec<PathBuf> {
+        Vec::new()
     }
 }

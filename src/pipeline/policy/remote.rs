@@ -8,9 +8,76 @@ use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
 /// A full disk is not emptied within seconds; asking often only adds to the load.
 const STORAGE_FULL_WAIT: Duration = Duration::from_secs(60);
 
+/// What an operator can do about a service that does not do what it was asked, by what it answers. One for each service.
+struct Advice {
+    unreachable: &'static str,
+    not_understood: &'static str,
+    unauthorized: &'static str,
+    forbidden: &'static str,
+    not_found: &'static str,
+    place_at_fault: &'static str,
+    refused: &'static str,
+}
+
+const NOT_UNDERSTOOD: &str = "is it the right URL? a proxy or a log-in page may be responding instead";
+const KEY_REFUSED: &str = "check `auth`: the API key may have expired or been invalidated";
+
+const LOGS_INGESTION: Advice = Advice {
+    unreachable: "check network, DNS, proxy, firewall and certificates to the endpoint (*.ingest.monitor.azure.com)",
+    not_understood: NOT_UNDERSTOOD,
+    unauthorized: "the token is not accepted: do `cloud`, `scope` and `tenant_id` belong to the endpoint's cloud and tenant?",
+    forbidden: "give the identity the role Monitoring Metrics Publisher on the data collection rule; a new assignment takes \
+                up to 30 minutes to apply",
+    not_found: "check endpoint, dcr_immutable_id and streams, and that the endpoint and the data collection rule belong together",
+    place_at_fault: "check the data collection rule",
+    refused: "check DCRLogErrors of the data collection rule, and give the request id to support",
+};
+
+const ENTRA: Advice = Advice {
+    unreachable: "check network, DNS, proxy, firewall and certificates to the authority (login.microsoftonline.com)",
+    not_understood: NOT_UNDERSTOOD,
+    unauthorized: "check tenant_id, client_id and the secret: it may have expired",
+    forbidden: "the tenant's policies refuse this identity a token: see conditional access",
+    not_found: "check tenant_id and authority_host; for a managed identity, that the machine has one",
+    place_at_fault: "check the data collection rule",
+    refused: "look up the code at https://login.microsoftonline.com/error",
+};
+
+const ELASTICSEARCH: Advice = Advice {
+    unreachable: "check network, DNS, proxy, firewall and certificates to `urls`",
+    not_understood: "is it the right URL? a proxy or a log-in page may be responding instead; documents carry their ids, so a \
+                     retry duplicates nothing",
+    unauthorized: KEY_REFUSED,
+    forbidden: "give the key the privileges create_doc and auto_configure on the index",
+    not_found: "check `urls` and `index`, or create the index (see `ccfd check --install`)",
+    place_at_fault: "open the index, lift its block, or correct its name; nothing was rejected, the route resumes by itself",
+    refused: "check the log of the cluster, or of the proxy in front of it",
+};
+
+const KIBANA: Advice = Advice {
+    unreachable: "check network, DNS, proxy, firewall and certificates to `url`",
+    not_understood: NOT_UNDERSTOOD,
+    unauthorized: KEY_REFUSED,
+    forbidden: "give the key the Kibana privilege \"Actions and Connectors: All\" in the space; if it is the type of \
+                connector that is refused, enable .index in xpack.actions.enabledActionTypes",
+    not_found: "check `url` and `space`",
+    place_at_fault: "enable what is named, or check the connector and its index in Kibana; the route resumes by itself",
+    refused: "check the log of Kibana, or of the proxy in front of it",
+};
+
+fn advice(service: Service) -> &'static Advice {
+    match service {
+        Service::LogsIngestion => &LOGS_INGESTION,
+        Service::Entra => &ENTRA,
+        Service::Elasticsearch => &ELASTICSEARCH,
+        Service::Kibana => &KIBANA,
+    }
+}
+
 pub(super) fn judge(error: &RemoteError) -> Judgement {
+    let advice = advice(error.service);
     match &error.kind {
-        RemoteErrorKind::Unreachable(_) => unreachable(error.service),
+        RemoteErrorKind::Unreachable(_) => back_off(advice.unreachable),
         RemoteErrorKind::Untrusted(_) => back_off(UNTRUSTED),
         RemoteErrorKind::Throttled { retry_after } => {
             wait(*retry_after, "the service accepts no more for now; nothing is lost")
@@ -21,19 +88,19 @@ pub(super) fn judge(error: &RemoteError) -> Judgement {
         RemoteErrorKind::StorageFull { .. } => {
             wait(Some(STORAGE_FULL_WAIT), "free disk space on the nodes, or delete old indices")
         }
-        RemoteErrorKind::Unauthorized { .. } => unauthorized(error.service),
-        RemoteErrorKind::Forbidden { .. } => forbidden(error.service),
-        RemoteErrorKind::NotFound { .. } => not_found(error.service),
-        RemoteErrorKind::PlaceAtFault { .. } => place_at_fault(error.service),
+        RemoteErrorKind::Unauthorized { .. } => park(advice.unauthorized),
+        RemoteErrorKind::Forbidden { .. } => park(advice.forbidden),
+        RemoteErrorKind::NotFound { .. } => park(advice.not_found),
+        RemoteErrorKind::PlaceAtFault { .. } => park(advice.place_at_fault),
         RemoteErrorKind::RunFailed { .. } => back_off(
             "the system behind the service may be down or busy; nothing is lost, see the service's log",
         ),
-        RemoteErrorKind::Refused { .. } => refused(error.service),
+        RemoteErrorKind::Refused { .. } => park(advice.refused),
         RemoteErrorKind::Intercepted { .. } => park(
             "a proxy or firewall responds instead: check its log for the rule or the access policy that \
              refuses; nothing was rejected, the route resumes by itself",
         ),
-        RemoteErrorKind::NotUnderstood(_) => not_understood(error.service),
+        RemoteErrorKind::NotUnderstood(_) => back_off(advice.not_understood),
         RemoteErrorKind::Unconfirmed { .. } => park(
             "a proxy changes the responses to writes: make it pass them unchanged; each retry may write the \
              same rows again, so retries are rare until then",
@@ -43,99 +110,5 @@ pub(super) fn judge(error: &RemoteError) -> Judgement {
                   next retry",
         ),
         RemoteErrorKind::Settings(_) => park("correct the setting"),
-    }
-}
-
-fn unreachable(service: Service) -> Judgement {
-    match service {
-        Service::LogsIngestion => back_off(
-            "check network, DNS, proxy, firewall and certificates to the endpoint (*.ingest.monitor.azure.com)",
-        ),
-        Service::Entra => back_off(
-            "check network, DNS, proxy, firewall and certificates to the authority (login.microsoftonline.com)",
-        ),
-        Service::Elasticsearch => back_off("check network, DNS, proxy, firewall and certificates to `urls`"),
-        Service::Kibana => back_off("check network, DNS, proxy, firewall and certificates to `url`"),
-    }
-}
-
-fn not_understood(service: Service) -> Judgement {
-    match service {
-        Service::LogsIngestion | Service::Entra | Service::Kibana => {
-            back_off("is it the right URL? a proxy or a log-in page may be responding instead")
-        }
-        Service::Elasticsearch => back_off(
-            "is it the right URL? a proxy or a log-in page may be responding instead; documents carry their \
-             ids, so a retry duplicates nothing",
-        ),
-    }
-}
-
-fn unauthorized(service: Service) -> Judgement {
-    match service {
-        Service::LogsIngestion => park(
-            "the token is not accepted: do `cloud`, `scope` and `tenant_id` belong to the endpoint's cloud and tenant?",
-        ),
-        Service::Entra => park("check tenant_id, client_id and the secret: it may have expired"),
-        Service::Elasticsearch | Service::Kibana => {
-            park("check `auth`: the API key may have expired or been invalidated")
-        }
-    }
-}
-
-fn forbidden(service: Service) -> Judgement {
-    match service {
-        Service::LogsIngestion => park(
-            "give the identity the role Monitoring Metrics Publisher on the data collection rule; a new \
-             assignment takes up to 30 minutes to apply",
-        ),
-        Service::Entra => park("the tenant's policies refuse this identity a token: see conditional access"),
-        Service::Elasticsearch => {
-            park("give the key the privileges create_doc and auto_configure on the index")
-        }
-        Service::Kibana => park(
-            "give the key the Kibana privilege \"Actions and Connectors: All\" in the space; if it is the type of \
-                 connector that is refused, enable .index in xpack.actions.enabledActionTypes",
-        ),
-    }
-}
-
-fn not_found(service: Service) -> Judgement {
-    match service {
-        Service::LogsIngestion => park(
-            "check endpoint, dcr_immutable_id and streams, and that the endpoint and the data collection rule belong together",
-        ),
-        Service::Entra => {
-            park("check tenant_id and authority_host; for a managed identity, that the machine has one")
-        }
-        Service::Elasticsearch => {
-            park("check `urls` and `index`, or create the index (see `ccfd check --install`)")
-        }
-        Service::Kibana => park("check `url` and `space`"),
-    }
-}
-
-fn place_at_fault(service: Service) -> Judgement {
-    match service {
-        Service::LogsIngestion | Service::Entra => park("check the data collection rule"),
-        Service::Elasticsearch => park(
-            "open the index, lift its block, or correct its name; nothing was rejected, the route resumes \
-             by itself",
-        ),
-        Service::Kibana => park(
-            "enable what is named, or check the connector and its index in Kibana; the route resumes by \
-             itself",
-        ),
-    }
-}
-
-fn refused(service: Service) -> Judgement {
-    match service {
-        Service::LogsIngestion => {
-            park("check DCRLogErrors of the data collection rule, and give the request id to support")
-        }
-        Service::Entra => park("look up the code at https://login.microsoftonline.com/error"),
-        Service::Elasticsearch => park("check the log of the cluster, or of the proxy in front of it"),
-        Service::Kibana => park("check the log of Kibana, or of the proxy in front of it"),
     }
 }

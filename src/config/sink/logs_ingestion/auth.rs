@@ -77,6 +77,16 @@ const USES: &[(&str, &[Kind])] = &[
     ("authority_host", &[Kind::ClientSecret, Kind::WorkloadIdentity]),
 ];
 
+impl AzureIdentity {
+    /// Where its secret is kept, when it has one of ours.
+    pub(super) fn secret(&self) -> Option<&SecretSource> {
+        match self {
+            Self::ClientSecret { client_secret, .. } => Some(client_secret),
+            Self::WorkloadIdentity { .. } | Self::ManagedIdentity { .. } | Self::AzureCli { .. } => None,
+        }
+    }
+}
+
 impl AzureAuth {
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
         let kind = section.required("kind", one_of(KINDS));
