@@ -25,20 +25,29 @@ const KEPT_NESTED_MAX: usize = 100;
 /// deep that a node may break down is there as a text. `out` ends with the member, and its value begins at `begin`: made to
 /// be handed to [`Objects::write_with`](crate::tables::object::Objects::write_with).
 pub fn set_aside(column: &'static Column, out: &mut Vec<u8>, begin: usize) {
-    let field = field(column);
-    let nested = nested(&out[begin..]);
-    let nested_max = if field == Field::Kept { KEPT_NESTED_MAX } else { NESTED_MAX };
-    if nested <= nested_max && fits(field, &out[begin..]) {
-        return;
-    }
-    if nested > nested_max {
-        let text = serde_json::Value::from(String::from_utf8_lossy(&out[begin..]).as_ref()).to_string();
+    let (field, json) = (field(column), &out[begin..]);
+    let is_too_deep = match field {
+        // Columns that are not dynamic hold what their kind says.
+        Field::Text | Field::Address | Field::Time | Field::Moment | Field::Number(_) => return,
+        Field::Kept => is_nested_deeper(json, KEPT_NESTED_MAX),
+        Field::Flat | Field::Object(_) => is_nested_deeper(json, NESTED_MAX),
+    };
+    if is_too_deep {
+        let text = serde_json::Value::from(String::from_utf8_lossy(json).as_ref()).to_string();
         out.truncate(begin);
         out.extend_from_slice(text.as_bytes());
+    } else if fits(field, json) {
+        return;
     }
     // The value follows `":`.
     let end_of_name = begin.saturating_sub(2);
     out.splice(end_of_name..end_of_name, SUFFIX.iter().copied());
+}
+
+/// Whether more than so many objects and arrays stand within each other.
+fn is_nested_deeper(json: &[u8], max: usize) -> bool {
+    // Nearly every value has fewer brackets than that, those of its texts included.
+    memchr::memchr2_iter(b'{', b'[', json).nth(max).is_some() && nested(json) > max
 }
 
 /// How deep objects and arrays stand within each other.
@@ -67,7 +76,6 @@ fn nested(json: &[u8]) -> usize {
 
 fn fits(field: Field, json: &[u8]) -> bool {
     match field {
-        // Columns that are not dynamic hold what their kind says.
         Field::Text | Field::Address | Field::Time | Field::Moment | Field::Number(_) | Field::Kept => true,
         Field::Flat => {
             // Elasticsearch takes no NUL in a key.
