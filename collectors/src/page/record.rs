@@ -21,6 +21,34 @@ impl IdHash {
     }
 }
 
+/// Ids by their first two bytes, which tell nearly all of some hundred apart: an id is a hash.
+pub(crate) struct Beginnings([u64; 1 << 10]);
+
+impl Beginnings {
+    /// None of them.
+    pub fn none() -> Self {
+        Self([0; 1 << 10])
+    }
+
+    /// Adds an id; answers whether none was there that begins alike.
+    pub fn add(&mut self, id: IdHash) -> bool {
+        let (word, bit) = Self::place(id);
+        let is_new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        is_new
+    }
+
+    /// Whether an id was added that begins alike.
+    pub fn has(&self, id: IdHash) -> bool {
+        let (word, bit) = Self::place(id);
+        self.0[word] & bit != 0
+    }
+
+    fn place(id: IdHash) -> (usize, u64) {
+        (usize::from(u16::from_le_bytes([id.0[0], id.0[1]]) >> 6), 1 << (id.0[0] & 63))
+    }
+}
+
 /// A record with a usable id and time.
 #[derive(Clone)]
 pub struct Record {

@@ -68,9 +68,9 @@ impl DedupSet {
         self.ids.contains(&(second, id))
     }
 
-    /// Whether this id is held of whatever second. Looks at every one of them.
-    pub fn contains_id(&self, id: IdHash) -> bool {
-        self.ids.contains_id(id)
+    /// How many of these ids are held, of whatever second. Looks at every one that is held.
+    pub fn count_ids(&self, wanted: impl Iterator<Item = IdHash> + Clone) -> usize {
+        self.ids.count_ids(wanted)
     }
 
     /// The first second after this one of which an id is held.

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::page::record::IdHash;
+use crate::page::record::{Beginnings, IdHash};
 
 /// The most ids of one piece: 12 KiB.
 const PIECE_MAX: usize = 512;
@@ -32,9 +32,16 @@ impl Ids {
         self.pieces.get(self.place(entry)).is_some_and(|piece| piece.binary_search(entry).is_ok())
     }
 
-    /// Whether this id is there with whatever second.
-    pub fn contains_id(&self, id: IdHash) -> bool {
-        self.pieces.iter().flatten().any(|entry| entry.1 == id)
+    /// How many of these ids are there, with whatever second. Looks at every one that is there, once.
+    pub fn count_ids(&self, wanted: impl Iterator<Item = IdHash> + Clone) -> usize {
+        if self.len == 0 {
+            return 0;
+        }
+        let mut beginnings = Beginnings::none();
+        wanted.clone().for_each(|id| _ = beginnings.add(id));
+        let all = self.pieces.iter().flatten().map(|entry| entry.1);
+        let likely: Vec<IdHash> = all.filter(|id| beginnings.has(*id)).collect();
+        wanted.filter(|id| likely.contains(id)).count()
     }
 
     /// The first second after this one that has any.
@@ -162,6 +169,10 @@ mod tests {
                 let of_start = plain.iter().filter(|entry| entry.0 == start).map(|entry| entry.1);
                 prop_assert!(ids.of_second(start).eq(of_start));
             }
+            let wanted = (0..80).map(|number: u8| IdHash::of(&number.to_string()));
+            let known: BTreeSet<IdHash> = plain.iter().map(|entry| entry.1).collect();
+            let found = wanted.clone().filter(|id| known.contains(id)).count();
+            prop_assert_eq!(ids.count_ids(wanted), found);
         }
     }
 

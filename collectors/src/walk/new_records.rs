@@ -12,7 +12,8 @@ use crate::{
 /// Records smaller than this part of their page are copied out, so that a re-read page does not stay in memory for one new record.
 const COPY_BELOW: usize = 4;
 
-/// The most comparisons with which records of another second are looked for, in one page: a millisecond.
+/// Records of another second are looked for while the new ones of a page, times the ids to look at, are no more than this: a
+/// history of which every id is kept is not to be looked through once more for each of its pages.
 const REDATED_LOOKS_MAX: usize = 1_000_000;
 
 /// What of a page is delivered.
@@ -66,7 +67,7 @@ impl NewRecords {
         if self.records.len().saturating_mul(dedup.len()) > REDATED_LOOKS_MAX {
             return 0;
         }
-        self.records.iter().filter(|record| dedup.contains_id(record.id)).count()
+        dedup.count_ids(self.records.iter().map(|record| record.id))
     }
 
     /// Copies a few records out of a large page.
