@@ -1,6 +1,10 @@
 //! A start in the past, and windows of the past that are read once.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use ccfd::simulator::List;
 use collectors::{Cursor, IdHash, Reader, Step, Task};
@@ -129,4 +133,32 @@ for_both_lists! {
     windows_hold_where_lists_answer_the_other_way = windows("ties,shuffle,oldest,order-ignored");
     windows_hold_with_crowded_seconds = windows("ties,shuffle,crowded");
     windows_hold_through_errors_and_empty_pages = windows("ties,shuffle,errors,empty-pages");
+}
+
+/// The windows of one list answer in one direction, which a page shown twice proves.
+#[tokio::test(start_paused = true)]
+async fn what_the_first_window_proves_of_the_list_is_not_proven_again_for_each_of_the_others() {
+    let list = List::AuditLogs;
+    let mut rig = Rig::new(list, options(list, 6000, "shuffle", 5), 0);
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&asked);
+    rig.tamper(move |target| {
+        log.lock().unwrap().push(target.to_owned());
+        Ok(target.to_owned())
+    });
+    let edges: Vec<i64> = (0..=8).map(|n| BEGIN - 5 * DAY + n * DAY / 2).collect();
+    rig.cursors = edges.windows(2).map(|edge| rig.source.begin(edge[0], Some(edge[1] - 1))).collect();
+    for (index, cursor) in (0..).zip(rig.cursors.clone()) {
+        let client = Arc::clone(&rig.client);
+        let mut reader = Reader::window(client, &rig.source, rig.timing, index, cursor, &[]);
+        let mut pages = 0;
+        while let Step::Page(page) = reader.next().await.unwrap() {
+            pages += 1;
+            rig.deliver(&page);
+        }
+        assert!(pages > 1, "more than one page in each window");
+    }
+    let asked = asked.lock().unwrap();
+    let different: HashSet<&String> = asked.iter().collect();
+    assert_eq!(asked.len() - different.len(), 1, "requests that were sent twice");
 }

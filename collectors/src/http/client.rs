@@ -1,6 +1,7 @@
 //! Requests with one API key: the key, the server's clock, and the errors of an answer.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -22,6 +23,7 @@ use crate::{
     page::head::TimeField,
     page::{ListPage, Malformed},
     source_counters::{Anomaly, RequestOutcome, SourceCounters},
+    walk::cursor::Direction,
 };
 
 /// Where requests go, with which headers.
@@ -35,6 +37,7 @@ pub struct Client {
     date: Mutex<Option<(i64, Instant)>>,
     counters: Mutex<SourceCounters>,
     damage: Mutex<KnownDamage>,
+    directions: Mutex<BTreeMap<String, Direction>>,
 }
 
 /// The longest name of an organization or project that is believed: it is kept in a checkpoint.
@@ -101,6 +104,7 @@ impl Client {
             date: Mutex::new(None),
             counters: Mutex::default(),
             damage: Mutex::default(),
+            directions: Mutex::default(),
         })
     }
 
@@ -171,6 +175,16 @@ impl Client {
     /// Remembers a page as the answer to a request.
     pub(crate) fn accept(&self, page: &ListPage, span: Span) {
         self.budget.recent_pages().accept(page, span);
+    }
+
+    /// In which direction this list was found to answer by whatever walk found it last.
+    pub(crate) fn direction_of(&self, list: &str) -> Option<Direction> {
+        lock(&self.directions).get(list).copied()
+    }
+
+    /// Remembers the direction of a list for its other walks.
+    pub(crate) fn found_direction(&self, list: String, direction: Direction) {
+        lock(&self.directions).insert(list, direction);
     }
 
     /// Sends one request and takes its good answer, of which at most `body_max` bytes are read.

@@ -13,7 +13,7 @@ use crate::{
     walk::Walk,
     walk::apply::Page,
     walk::crowded::{CrowdedSecond, Probe},
-    walk::cursor::Task,
+    walk::cursor::{Direction, Task},
     walk::time_slice::{Seen, TimeSlice},
 };
 
@@ -86,6 +86,7 @@ impl Walk {
     /// Sends one request, again where the answer looks wrong. After an error the walk stands where it stood, and can be asked again.
     pub async fn step(&mut self, client: &Client, task: Task) -> Result<Page, CollectError> {
         loop {
+            self.take_over_direction(client);
             let now = client.now();
             let slice = self.begin(task, now);
             let dated = client.is_dated();
@@ -103,7 +104,10 @@ impl Walk {
                     let seen = Seen::of(&answer.page, &self.size);
                     if self.believes(client, task, &slice, &request, &answer.page, seen).await? {
                         self.size.observe(answer.page.len(), seen.says_more);
-                        return self.take(task, &slice, &answer, seen, client.now());
+                        let known = self.cursor.direction;
+                        let page = self.take(task, &slice, &answer, seen, client.now());
+                        self.share_direction(known, client);
+                        return page;
                     }
                 }
                 Err(error) => {
@@ -112,6 +116,20 @@ impl Walk {
                     }
                 }
             }
+        }
+    }
+
+    /// The windows of a backfill are one list: what the first ones have proven, the others need not.
+    fn take_over_direction(&mut self, client: &Client) {
+        if self.cursor.direction.is_none() && self.list.has_time_filter() {
+            self.cursor.direction = client.direction_of(&self.list.identity(None, false));
+        }
+    }
+
+    fn share_direction(&self, before: Option<Direction>, client: &Client) {
+        let found = self.cursor.direction.filter(|found| Some(*found) != before);
+        if let Some(found) = found.filter(|_| self.list.has_time_filter()) {
+            client.found_direction(self.list.identity(None, false), found);
         }
     }
 
