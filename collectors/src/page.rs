@@ -18,7 +18,7 @@ use serde::de::{Deserialize, IgnoredAny};
 use crate::{
     page::damaged::NOT_JSON,
     page::head::{Head, Id, Scalar, TimeField},
-    page::record::{IdHash, Record, Unusable},
+    page::record::{Beginnings, IdHash, Record, Unusable},
 };
 
 /// The longest id of a record. Those of the API have some 40 bytes; one is kept in a checkpoint, and sent in a URL.
@@ -63,6 +63,11 @@ impl ListPage {
 
     /// Drops what it shows a second time; answers whether there was any.
     pub fn drop_repeats(&mut self) -> bool {
+        let mut beginnings = Beginnings::none();
+        let differ = self.records.iter().all(|record| beginnings.add(record.id));
+        if differ {
+            return false;
+        }
         let mut ids: Vec<_> = self.records.iter().map(|record| record.id).collect();
         ids.sort_unstable();
         let repeats = ids.windows(2).any(|pair| pair[0] == pair[1]);

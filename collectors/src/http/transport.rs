@@ -227,9 +227,10 @@ impl Http {
         body: Bytes,
         body_max: usize,
     ) -> Result<Response, Failed> {
-        let host = authority(url);
+        let parsed = Url::parse(url).ok();
+        let host = authority(parsed.as_ref());
         let unreachable = |why: &str| TransportError::Unreachable(format!("{host}: {why}"));
-        let parsed = Url::parse(url).map_err(|_| unreachable("not a URL"))?;
+        let parsed = parsed.ok_or_else(|| unreachable("not a URL"))?;
         if exposes_key(&parsed, &headers) {
             return Err(unreachable("no key is sent over plain http beyond this machine; use https").into());
         }
@@ -322,9 +323,8 @@ fn fitted(body: BytesMut) -> Bytes {
 }
 
 /// Who was asked: of a URL the host, and its port where that is named.
-fn authority(url: &str) -> String {
-    let url = Url::parse(url).ok();
-    let named = url.as_ref().and_then(|url| Some((url.host_str()?, url.port())));
+fn authority(url: Option<&Url>) -> String {
+    let named = url.and_then(|url| Some((url.host_str()?, url.port())));
     match named {
         Some((host, Some(port))) => format!("{host}:{port}"),
         Some((host, None)) => host.to_owned(),
