@@ -116,12 +116,16 @@ fn write_row(
         }
         Some(fitted)
     };
+    // JSON within JSON takes six times its bytes at most, so only what is large has to be looked at.
+    let may_be_packed = asim && record.raw.len() > fields::FIELD_BYTES_MAX / 8;
     objects.write_replacing(&record.raw, drift, row, fit, |column, out, begin| {
-        if asim && sentinel::is_packed(column.name) {
+        if may_be_packed && sentinel::is_packed(column.name) {
             packed.note(column.name, begin, out.len());
         }
     });
-    cuts.extend(packed.fit(row));
+    if may_be_packed {
+        cuts.extend(packed.fit(row));
+    }
     (!cuts.is_empty()).then(|| cuts.join(", "))
 }
 
