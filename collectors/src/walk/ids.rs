@@ -34,7 +34,8 @@ impl Ids {
 
     /// How many of these ids are there, with whatever second. Looks at every one that is there, once.
     pub fn count_ids(&self, wanted: impl Iterator<Item = IdHash> + Clone) -> usize {
-        if self.len == 0 {
+        // A page that is read again has nothing new.
+        if self.len == 0 || wanted.clone().next().is_none() {
             return 0;
         }
         let mut beginnings = Beginnings::none();
