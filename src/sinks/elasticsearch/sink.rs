@@ -31,7 +31,7 @@ const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
 /// Bytes of records that make a good request: some 40 pages, and several of them within the daemon's memory, where a node
 /// is slower than the source, too: each is there twice, as it was read and as it is sent.
-const BATCH_BYTES: usize = 2 << 20;
+const BATCH_BYTES: usize = 9 << 18;
 
 /// The time between two lines about records in a failure store.
 const FAILURE_STORE_INTERVAL: Duration = Duration::from_secs(300);
