@@ -1,8 +1,8 @@
-//! Answers that look wrong: the request is sent again, and only what comes again and again is believed.
+//! Answers that look wrong: the request is repeated, and an odd answer is accepted only if it keeps coming.
 //!
-//! Gateways answer with the page of the request before, drop the filter, cut a page short, or say `null`. Such an answer is
-//! complete and well formed, so nothing but a second one can tell it from the truth. Doubts are counted for one request alone: what
-//! eight readers saw during one short fault says nothing about the window of any of them.
+//! Gateways serve the previous request's page, drop the filter, truncate a page, or answer `null`. Each of
+//! these is well-formed JSON, so one answer alone cannot expose it; a second one can. Doubts are counted per
+//! request: eight readers that hit the same short fault are no evidence about the window of any of them.
 
 pub(crate) mod plausible;
 pub(crate) mod repeated_page;
@@ -13,56 +13,59 @@ use tokio::time::Instant;
 
 use crate::{error::CollectErrorKind, page::Malformed, source_counters::Anomaly};
 
-/// So often in a row the same request must be answered in the same odd way before that is taken for the list's habit.
+/// How often in a row the same request must get the same odd answer before the list is assumed to behave like
+/// this.
 const BELIEVED_AFTER: u32 = 5;
-/// So long nothing but such answers must have come, unless the list has shown this habit before: a fault passes.
+/// How long only such answers must have come, unless the list has shown this habit before: faults are
+/// shorter.
 const FAULT_LASTS: Duration = Duration::from_secs(20);
-/// So many answers are asked for at once; after that the waits grow.
+/// How many repeats are sent without a delay; after that the delays grow.
 const AT_ONCE: u32 = 3;
-/// The longest of these waits.
+/// The longest of these delays.
 const WAIT_MAX: Duration = Duration::from_secs(8);
-/// The same for what may be believed wrongly without a loss.
+/// [`BELIEVED_AFTER`] for answers that lose no record if they are accepted by mistake.
 const HARMLESS_BELIEVED_AFTER: u32 = 2;
-/// So often a request is repeated at once after an answer that cannot be used at all.
+/// How often a request is repeated at once after an unusable answer.
 pub const REPEATED_AT_ONCE: u32 = 2;
-/// A request that gets odd answers of changing kinds is an error after so many of them, so that its delay grows.
+/// A request that gets this many odd answers of changing kinds becomes an error, so that its retry delay
+/// grows.
 const REPORTED_AFTER: u32 = 12;
 
 /// What looks wrong about an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Doubt {
-    /// `null` where the records should be.
+    /// `null` instead of the array of records.
     Null,
     /// No record, although more follows.
     EmptyWithMore,
-    /// Records outside of the window that was asked for.
+    /// Records outside the requested window.
     OutsideWindow,
-    /// Records that lie before the cursor.
+    /// Records before the cursor.
     BeforeCursor,
-    /// The page has answered another request, which did not ask for all that this one asks for.
+    /// The same page answered another request before, one that did not cover all of this one.
     RepeatedPage,
-    /// A record that was shown a moment ago, and lies in what was asked for, is not shown again.
+    /// A record that was shown or delivered before, and is within the request, is missing.
     Gap,
-    /// The first page that shows a direction, or a beginning: another answer must show the same.
+    /// The first page that reveals the list's direction or where it begins: a second answer must agree.
     Unproven,
-    /// Records in no order of time.
+    /// Records that are not in order of time.
     Unordered,
-    /// Records in the other direction than before, or than was asked for.
+    /// Records in the opposite direction to before, or to the one requested.
     Reversed,
-    /// Records that the filter leaves out.
+    /// Records that the filter should exclude.
     Unfiltered,
-    /// The record behind the cursor is said to be gone.
+    /// The API says that the record behind the cursor is gone.
     CursorRefused,
-    /// 404 for a list.
+    /// 404 for a list that has answered before.
     NotFound,
-    /// No answer, or that of a server in trouble.
+    /// No answer, or an error that is likely to pass (5xx, 408, 409).
     Failed,
-    /// A refusal of a request like those that were answered.
+    /// A refusal of a request like others that were answered.
     Refused,
 }
 
 impl Doubt {
-    /// The words for it in the log and in errors.
+    /// The wording for logs and errors.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Null => "`data` is null",
@@ -82,7 +85,7 @@ impl Doubt {
         }
     }
 
-    /// What it is counted as, unless that is counted where it is seen.
+    /// The anomaly to count it as; `None` where another place counts it.
     pub fn anomaly(self) -> Option<Anomaly> {
         match self {
             Self::EmptyWithMore => Some(Anomaly::EmptyWithMore),
@@ -92,7 +95,7 @@ impl Doubt {
             Self::Unordered => Some(Anomaly::Unordered),
             Self::Unfiltered => Some(Anomaly::Unfiltered),
             Self::Null => Some(Anomaly::Malformed),
-            // Counted when they are believed.
+            // Counted when it is accepted.
             Self::BeforeCursor
             | Self::Reversed
             | Self::CursorRefused
@@ -103,8 +106,8 @@ impl Doubt {
         }
     }
 
-    /// Whether a list that has shown it for long shows it always, so that it need not last again. An empty list that says `null` may
-    /// fill up, and then `null` is a fault.
+    /// Whether a list that has shown this long enough always shows it, so that the wait is not repeated. Not
+    /// so for an empty list that answers `null`: once it has records, `null` is a fault.
     fn is_of_the_list(self) -> bool {
         match self {
             Self::EmptyWithMore
@@ -124,8 +127,8 @@ impl Doubt {
         }
     }
 
-    /// Whether an operator should know when it is believed. The others have a line of their own, or are no fault: in a quiet list
-    /// two requests may well have the same answer.
+    /// Whether to warn when it is accepted. The others are logged where they occur, or are no fault: in a
+    /// quiet list two requests can well have the same answer.
     fn is_warned_of(self) -> bool {
         match self {
             Self::Null | Self::EmptyWithMore | Self::OutsideWindow | Self::Unordered | Self::Unfiltered => {
@@ -143,7 +146,7 @@ impl Doubt {
         }
     }
 
-    /// The error of a request that gets no other answers.
+    /// The error of a request that gets no other answer.
     pub fn error(self) -> CollectErrorKind {
         CollectErrorKind::Malformed(Malformed { offset: 0, reason: self.reason() })
     }
@@ -152,9 +155,9 @@ impl Doubt {
 /// What follows from an odd answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Belief {
-    /// Send the same request again, after this long.
+    /// Repeat the request after this delay.
     AskAgain(Duration),
-    /// Wait before it is sent again, and say why.
+    /// Return an error: the caller logs it, waits and tries again.
     Report,
     /// Take the answer as it is.
     Believe,
@@ -167,14 +170,15 @@ pub struct Doubts {
     last: Option<Doubt>,
     in_a_row: u32,
     total: u32,
-    /// Since when nothing but such answers came, whatever was asked.
+    /// The kind of the odd answers in an unbroken row, whatever was requested, and when the row began.
     since: Option<(Doubt, Instant)>,
-    /// What has been believed, and so is this list's habit.
+    /// The kinds that were accepted: habits of this list.
     habits: Vec<Doubt>,
 }
 
 impl Doubts {
-    /// Counts an odd answer to the request with this query. `harmless` where believing it leaves nothing unread: it costs requests.
+    /// Counts an odd answer to this query. `harmless` means that accepting it by mistake costs requests but
+    /// no records.
     pub fn strike(&mut self, query: &str, doubt: Doubt, harmless: bool) -> Belief {
         self.count(query, doubt);
         let since = match self.since {
@@ -182,6 +186,8 @@ impl Doubts {
             Some(_) | None => Instant::now(),
         };
         self.since = Some((doubt, since));
+        // Count and duration are both needed: a gateway's fault can return many identical pages within a
+        // second.
         let wanted = if harmless { HARMLESS_BELIEVED_AFTER } else { BELIEVED_AFTER };
         let lasts = harmless
             || since.elapsed() >= FAULT_LASTS
@@ -199,6 +205,7 @@ impl Doubts {
             "response looks wrong, requesting \
                                                                          it again"
         );
+        // Harmless and known kinds are repeated at once: delays exist only to outlast a fault.
         let exponent = self.in_a_row.checked_sub(AT_ONCE).filter(|_| !harmless && !lasts);
         let wait = exponent.map_or(Duration::ZERO, |exponent| Duration::from_secs(1 << exponent.min(3)));
         if self.total.is_multiple_of(REPORTED_AFTER) {
@@ -208,19 +215,19 @@ impl Doubts {
         }
     }
 
-    /// Counts an answer that cannot be used at all. True when the request is to be repeated at once.
+    /// Counts an unusable answer. True if the request is to be repeated at once.
     pub fn repeats_at_once(&mut self, query: &str, doubt: Doubt) -> bool {
         self.count(query, doubt);
         self.in_a_row <= REPEATED_AT_ONCE
     }
 
-    /// Counts a request that failed. True when it is to be repeated at once, which is the first time.
+    /// Counts a failed request. True if it is to be repeated at once, which is only so the first time.
     pub fn repeats_once(&mut self, query: &str, doubt: Doubt) -> bool {
         self.count(query, doubt);
         self.in_a_row == 1
     }
 
-    /// The request has got an answer that is taken: whatever was seen before says nothing about the next one.
+    /// Forgets the odd answers after a good one, but not the habits.
     pub fn settle(&mut self) {
         self.since = None;
         self.forget();
@@ -230,13 +237,14 @@ impl Doubts {
         (self.request, self.last, self.in_a_row, self.total) = (0, None, 0, 0);
     }
 
-    /// Whether this has been taken for the list's habit before.
+    /// Whether this was accepted as the list's habit.
     pub fn has_believed(&self, doubt: Doubt) -> bool {
         self.habits.contains(&doubt)
     }
 
     fn count(&mut self, query: &str, doubt: Doubt) {
         let request = xxhash_rust::xxh3::xxh3_64(query.as_bytes());
+        // Another query is another question: what was seen so far says nothing about it.
         if self.request != request {
             self.forget();
             self.request = request;

@@ -1,26 +1,27 @@
-//! What can go wrong while reading a list, by kind: the pipeline's policy decides what follows from each.
+//! What can fail while a list is read, by kind. The pipeline's policy decides what follows from each kind.
 
 use std::{fmt, time::Duration};
 
-/// A failed request or an answer that cannot be used. Never holds a key, a body or a message of the API (which may quote them).
+/// A failed request or an unusable answer. Never contains a key, a body or a message of the API (which may
+/// quote them).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectError {
-    /// What happened.
+    /// What failed.
     pub kind: CollectErrorKind,
-    /// `x-request-id` of the answer, which the API's support asks for.
+    /// `x-request-id` of the answer, which OpenAI's support asks for.
     pub request_id: Option<String>,
 }
 
-/// The kinds of failure. A new kind must be given a policy: nothing matches it by default.
+/// The kinds of failure. Each needs a policy: nothing matches a kind by default.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CollectErrorKind {
-    /// No answer: connection refused, reset or cut, name not found, TLS failure, timeout.
+    /// No answer: connection refused, reset or cut, unknown host name, TLS failure, timeout.
     #[error("no response: {0}")]
     Unreachable(String),
-    /// The certificate that the other side shows is signed by nobody who is trusted.
+    /// No trusted authority signed the server's certificate.
     #[error("no response: {0}")]
     Untrusted(String),
-    /// An answer that came so slowly that the time for a request ended within its body.
+    /// The request's timeout ended while the body was still arriving.
     #[error("the response was not complete in time: {0}")]
     TooSlow(String),
     /// The service cannot answer now (408, 409, 5xx, or any status with `x-should-retry: true`).
@@ -28,58 +29,58 @@ pub enum CollectErrorKind {
     Overloaded {
         /// HTTP status.
         status: u16,
-        /// What the service asked to wait, already bounded.
+        /// The delay that the service asked for, already limited.
         retry_after: Option<Duration>,
     },
-    /// Too many requests (429 that speaks of a rate).
+    /// Too many requests (429 about a rate).
     #[error("rate limit reached")]
     Throttled {
-        /// What the service asked to wait, already bounded.
+        /// The delay that the service asked for, already limited.
         retry_after: Option<Duration>,
     },
-    /// 429 that speaks of money or a spending limit: waiting does not help.
+    /// 429 about money or a spending limit: waiting does not help.
     #[error("the account has no credit or reached a spending limit ({code})")]
     OutOfMoney {
         /// `error.code` of the answer.
         code: String,
     },
-    /// The key is not valid (401).
+    /// The key is invalid (401).
     #[error("the API key is not valid")]
     Unauthorized,
-    /// The key lacks a permission.
+    /// The key lacks a scope.
     #[error("the API key lacks the permission {scope}")]
     MissingScope {
-        /// The scope as the answer names it, or what the list is known to need.
+        /// The scope named by the answer, or else the one that the list is known to need.
         scope: String,
     },
-    /// An admin key where a project key belongs, or the reverse.
+    /// An admin key where a project key is needed, or the reverse.
     #[error("{0}")]
     WrongKeyClass(WrongKeyClass),
-    /// The key is wrapped in something, as a file for a shell or a manifest would have it.
+    /// The key is wrapped in something, such as an assignment or quotes from a shell or manifest file.
     #[error("{0}")]
     KeyShape(KeyShape),
     /// The key's owner is not a member of the organization or project.
     #[error("the key is not a member of this organization or project")]
     NotAMember,
-    /// The organization's IP allow-list does not hold this machine's address.
+    /// The organization's IP allowlist does not contain this machine's address.
     #[error("this machine's address is not on the organization's IP allow-list")]
     AddressNotAllowed,
-    /// The organization or project lives on another regional host.
+    /// The organization or project is on another regional host.
     #[error("the base URL is not the host of this organization's region")]
     WrongHost,
-    /// The API is not offered where this machine is.
+    /// The API is not available where this machine is.
     #[error("the API is not offered in this country, region or territory")]
     UnsupportedCountry,
-    /// 405: the address answers, but not to this list.
+    /// 405: the host exists, but does not serve this list.
     #[error("the address does not support listing: GET returns 405")]
     MethodNotAllowed,
-    /// The key is known but may not do this (403 without a better name).
+    /// The key is valid but not allowed to do this (403 without a more specific code).
     #[error("the request is forbidden")]
     Forbidden,
-    /// The path does not exist (404 to a request without cursor).
+    /// The path does not exist (404 to a request without a cursor).
     #[error("there is no such list at this base URL (404)")]
     NotFound,
-    /// The list does not know a parameter that was sent.
+    /// The list does not know one of the parameters.
     #[error("the parameter {param} is refused (status {status})")]
     ParameterRefused {
         /// HTTP status.
@@ -87,22 +88,22 @@ pub enum CollectErrorKind {
         /// `error.param`, or the parameter that the message names.
         param: String,
     },
-    /// 30x: the address leads elsewhere, where a key must not follow.
+    /// 3xx: a redirect, which must not be followed with a key.
     #[error("the address redirects (status {status})")]
     Redirected {
         /// HTTP status.
         status: u16,
     },
-    /// 407: a proxy wants to know who asks.
+    /// 407: a proxy requires authentication.
     #[error("the proxy requires a user name and password (status 407)")]
     ProxyAuthentication,
-    /// A refusal with a web page: whatever stands in between answers, not the API.
+    /// A refusal with a web page: it comes from an intermediary, not from the API.
     #[error("something between ccfd and the API refuses the request (status {status}, with a web page)")]
     Intercepted {
         /// HTTP status.
         status: u16,
     },
-    /// Any other refusal that repeating does not mend.
+    /// Any other refusal that a retry does not fix.
     #[error("refused with status {status} ({code})")]
     Refused {
         /// HTTP status.
@@ -113,33 +114,33 @@ pub enum CollectErrorKind {
     /// The record that a cursor names is gone.
     #[error("the record that the cursor names is gone")]
     CursorExpired,
-    /// The body is cut or is no list.
+    /// The body is truncated or is not a list.
     #[error("{0}")]
     Malformed(crate::page::Malformed),
-    /// The body is cut or is no list, however often it is asked for.
+    /// The body is truncated or is not a list, in every one of several answers.
     #[error("the response stays unreadable: {0}")]
     Unreadable(crate::page::Malformed),
-    /// The body is larger than the limit.
+    /// The body exceeds the limit.
     #[error("the response is larger than {bytes_max} bytes")]
     TooLarge {
         /// The limit.
         bytes_max: usize,
     },
-    /// Records outside of the asked window come back again and again: the time filter has no effect.
+    /// Records outside the requested window keep coming: the time filter has no effect.
     #[error("the list ignores the requested time window")]
     WindowIgnored,
-    /// `after` of a record that was read a moment ago has no effect.
+    /// `after` with a record that was just read has no effect.
     #[error("the list ignores its cursor: `after` a record read a moment ago, it starts elsewhere")]
     CursorIgnored,
-    /// The list stays unordered, and has no filter by which it could be read without an order.
+    /// The list stays unordered, and has no filter with which it could be read without an order.
     #[error("the list is in no order at all")]
     Unordered,
-    /// The settings cannot work (a certificate file that is none, a proxy address that is none).
+    /// Settings that cannot work (an invalid certificate file or proxy address).
     #[error("{0}")]
     Settings(String),
 }
 
-/// Which way round the key and the list do not fit.
+/// In which way the key's class and the list do not match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WrongKeyClass {
     /// `audit_logs` with a project or service-account key.
@@ -165,7 +166,7 @@ pub enum KeyShape {
 }
 
 impl CollectError {
-    /// An error that came before any answer.
+    /// An error without an answer.
     pub fn new(kind: CollectErrorKind) -> Self {
         Self { kind, request_id: None }
     }

@@ -2,34 +2,39 @@
 //!
 //! # Terms
 //!
-//! - A *record* has an id and a *second*, the whole second that dates it. Several records may share a second.
-//! - A *walk* reads one list with one [`Cursor`]. The *watermark* of a cursor is a second before which everything is delivered. Its
-//!   *dedup set* holds the ids of delivered records at or after the watermark.
-//! - A *tail* polls for what is new. A *sweep* reads everything after the watermark again, slice by slice. A *time slice* is a
-//!   stretch of time of which a part is not read yet.
-//! - The *overlap* is the longest time that a record may take to show in the list.
-//! - A *crowded second* holds more records than a page shows; an *anchor* is a record behind which a page is asked for.
+//! - A *record* has an id and a *second*: its timestamp in whole Unix seconds. Several records may share a
+//!   second.
+//! - A *walk* reads one list with one [`Cursor`]. Everything before the cursor's *watermark*, a second, is
+//!   delivered. Its *dedup set* holds the ids of delivered records at or after the watermark.
+//! - A *tail* polls for new records. A *sweep* reads everything after the watermark again, one *time slice*
+//!   after another. A time slice is a range of seconds that is not fully read yet.
+//! - The *overlap* is the longest time between a record's second and its appearance in the list.
+//! - A *crowded second* holds more records than a page. An *anchor* is a record that a request names in
+//!   `after`.
 //!
 //! # Guarantee
 //!
-//! A record that shows within the overlap of its second is delivered, and delivered once, if the caller delivers each page before it
-//! commits the page's cursor. After a crash, records of pages that were delivered but not committed are delivered again. This holds
-//! whatever the list does: drop records that share a second with a cursor, answer in another order, show records late, answer
-//! with a page of another request, or with an error.
+//! A record that appears within the overlap of its second is delivered, and delivered once, provided that the
+//! caller delivers each page before it commits the page's cursor. After a crash, pages that were delivered
+//! but not committed are delivered again. This holds even if the list drops records that share a second with
+//! a cursor, changes its order, shows records late, or answers with an error or the page of another request.
 //!
 //! # Proof
 //!
-//! 1. A record is skipped only if its second is before the watermark, if its id is in the dedup set, or if its second is
-//!    outside of what its slice has left to read. (`walk/new_records.rs`)
-//! 2. A page takes from its slice only seconds that it shows whole: the last second of a page is asked for again, and a second that
-//!    fills a page is searched by itself. (`walk/by_time.rs`, `walk/by_anchor.rs`, `walk/crowded/`)
-//! 3. A page counts only if it can be the answer to its request; otherwise the request is repeated. (`doubt/`)
-//! 4. The watermark rises with a sweep alone, to the time before the sweep's first request less the overlap at most: every record
-//!    with an earlier second showed before the sweep asked for it, so by 1 to 3 it was delivered. (`walk/decide.rs`)
-//! 5. Ids leave the dedup set only when their second lies before the watermark or is read for the last time, so nothing is delivered
-//!    twice. (`walk/dedup.rs`)
+//! 1. A record is skipped only if its second is before the watermark, its id is in the dedup set, or its
+//!    second is outside the unread part of its slice. (`walk/new_records.rs`)
+//! 2. A page marks as read only the seconds that it shows whole: its last second is requested again, and a
+//!    second that fills a page is searched separately. (`walk/by_time.rs`, `walk/by_anchor.rs`,
+//!    `walk/crowded/`)
+//! 3. A page counts only if it can be the answer to its request; otherwise the request is repeated.
+//!    (`doubt/`)
+//! 4. Only a sweep raises the watermark, at most to the start of the sweep minus the overlap. Every record of
+//!    an earlier second was visible before the sweep requested it, so by 1 to 3 it was delivered.
+//!    (`walk/decide.rs`)
+//! 5. An id leaves the dedup set only when its second is before the watermark or will not be read again, so
+//!    nothing is delivered twice. (`walk/dedup.rs`)
 //!
-//! The crate knows HTTP and OpenAI. It does not know where records go, or how a cursor is kept.
+//! The crate knows HTTP and OpenAI. It does not know where records go or how a cursor is stored.
 
 mod doubt;
 mod error;
@@ -69,5 +74,5 @@ pub use walk::cursor::{Cursor, Direction, Sweep, Task};
 pub use walk::dedup::PartChange;
 pub use walk::time_slice::TimeSlice;
 
-/// Records asked for in every request: the most that the API is known to answer.
+/// Records per request: the most that the API is known to return.
 pub const LIMIT: usize = 100;

@@ -1,8 +1,8 @@
-//! One answer of a list, read in a single pass: where each record begins and ends, its id and its second.
+//! One answer of a list, parsed in a single pass: the bounds of each record, its id and its second.
 //!
-//! Nothing is built that is not needed: a record stays a slice of the body, fields other than `id` and the time are
-//! skipped over. The envelope is read by hand because only so the place of each element is known; every JSON value in it
-//! is read by `serde_json`.
+//! Only what is needed is built: a record stays a slice of the body, and fields other than `id` and the time
+//! are skipped. The envelope is parsed by hand, because only then the position of each element is known;
+//! every JSON value in it is parsed by `serde_json`.
 
 pub(crate) mod again;
 pub(crate) mod damaged;
@@ -21,32 +21,33 @@ use crate::{
     page::record::{Beginnings, IdHash, Record, Unusable},
 };
 
-/// The longest id of a record. Those of the API have some 40 bytes; one is kept in a checkpoint, and sent in a URL.
+/// The longest id of a record. The API's ids have about 40 bytes; one is stored in a checkpoint and sent in a
+/// URL.
 const ID_BYTES_MAX: usize = 512;
 
-/// Why a record is unusable that is no text.
+/// Reason for a record that is not text.
 const NOT_UTF8: &str = "not UTF-8";
 
-/// What one list document (or several in one body) holds.
+/// The contents of one list document, or of several in one body.
 #[derive(Debug, Default)]
 pub struct ListPage {
-    /// Records with id and time, in the order of the answer.
+    /// Records with an id and a time, in the order of the answer.
     pub records: Vec<Record>,
-    /// The rest of `data`, each with the reason why it is unusable.
+    /// The other elements of `data`, each with the reason why it is unusable.
     pub unusable: Vec<Unusable>,
-    /// Whether the answer says that more follows; `None` when it does not say.
+    /// `has_more`; `None` if the answer does not have it.
     pub has_more: Option<bool>,
-    /// There is no array where the records should be, but `null`.
+    /// Whether `data` is `null` instead of an array.
     pub is_null: bool,
 }
 
-/// A body that is not what a list answers: cut short, followed by garbage, or something else altogether.
+/// A body that is not a list document: truncated, followed by garbage, or something else entirely.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("body is not a list at byte {offset}: {reason}")]
 pub struct Malformed {
-    /// Where reading stopped, from the start of the body.
+    /// Byte offset in the body at which parsing stopped.
     pub offset: usize,
-    /// What was met there, without content.
+    /// What was found there, without content.
     pub reason: &'static str,
 }
 
@@ -56,12 +57,12 @@ impl ListPage {
         self.records.len() + self.unusable.len()
     }
 
-    /// Whether it shows none.
+    /// Whether it shows no records.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Drops what it shows a second time; answers whether there was any.
+    /// Drops duplicates; true if there were any.
     pub fn drop_repeats(&mut self) -> bool {
         let mut beginnings = Beginnings::none();
         let differ = self.records.iter().all(|record| beginnings.add(record.id));
@@ -78,25 +79,26 @@ impl ListPage {
         repeats
     }
 
-    /// Reads a body, whose records are dated by this field. Several complete list documents one after another count as one
+    /// Parses a body whose records are dated by `time`. Several complete list documents in a row count as one
     /// page.
     pub fn parse(body: &Bytes, time: TimeField) -> Result<Self, Malformed> {
         Self::read(body, time, false)
     }
 
-    /// Reads a body that [`Self::parse`] refuses because records in it are not JSON: these are unusable, the others good.
-    /// A body that is cut, or in which the end of such a record cannot be found, is refused all the same.
+    /// Parses a body that [`Self::parse`] refuses because some of its records are not JSON: these become
+    /// unusable, the others are good. A truncated body, or one in which the end of such a record cannot be
+    /// found, is still refused.
     pub fn parse_damaged(body: &Bytes, time: TimeField) -> Result<Self, Malformed> {
         Self::read(body, time, true)
     }
 
-    /// What of it the API cannot have meant to send: JSON that is none, text that is none.
+    /// Hashes of the elements that the API cannot have meant to send: invalid JSON, invalid UTF-8.
     pub(crate) fn damage(&self) -> impl Iterator<Item = IdHash> {
         let damaged = self.unusable.iter().filter(|one| matches!(one.reason, NOT_JSON | NOT_UTF8));
         damaged.map(|one| IdHash::of_bytes(&one.raw))
     }
 
-    /// Whether nothing stands where a record should.
+    /// Whether an element is empty.
     pub(crate) fn has_gap(&self) -> bool {
         self.unusable.iter().any(|one| one.reason == NOT_JSON && one.raw == ",")
     }
@@ -117,7 +119,7 @@ impl ListPage {
 }
 
 impl Record {
-    /// Reads one record that stands alone, as when it was kept aside. The error says why it is unusable.
+    /// Parses a single record, such as one from the rejects. The error says why it is unusable.
     pub fn read(raw: &[u8], time: TimeField) -> Result<Self, &'static str> {
         let body = Bytes::from([br#"{"data":["#, raw, b"]}"].concat());
         let page = ListPage::parse(&body, time).map_err(|malformed| malformed.reason)?;
@@ -133,10 +135,10 @@ impl Record {
 pub(crate) struct Reader<'a> {
     pub body: &'a Bytes,
     pub at: usize,
-    /// The whole body is UTF-8.
+    /// Whether the whole body is UTF-8.
     pub valid: bool,
     pub time: TimeField,
-    /// Goes on behind a record that is not JSON.
+    /// Whether to continue after a record that is not JSON.
     pub damaged: bool,
 }
 
@@ -194,7 +196,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Puts an element where it belongs.
+    /// Adds an element to the records or to the unusable ones.
     pub(crate) fn keep(&self, page: &mut ListPage, head: &Head<'a>, place: Range<usize>) {
         let raw = self.body.slice(place);
         match self.usable(head, &raw) {
@@ -213,8 +215,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A record's head, and its place. One that is JSON and cannot be decoded (half of a surrogate pair as its id, a time beyond all
-    /// numbers) must not take its page with it.
+    /// The fields of the next record, and its bounds. A record that is JSON but cannot be decoded (half a
+    /// surrogate pair in its id, a number out of range) must not make its page fail.
     pub(crate) fn head(&mut self) -> Result<(Head<'a>, Range<usize>), Malformed> {
         let start = self.at;
         self.value::<Head<'a>>().or_else(|_| {
@@ -292,7 +294,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where in `text` an error was met; serde_json counts lines and columns.
+/// The byte offset in `text` of an error, which serde_json gives as line and column.
 pub(crate) fn offset_of(text: &[u8], error: &serde_json::Error) -> usize {
     let line_start = match error.line() {
         0 | 1 => 0,

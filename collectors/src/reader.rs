@@ -20,11 +20,11 @@ use crate::{
 /// What a reader does next.
 #[derive(Debug)]
 pub enum Step {
-    /// A page was read; it may be empty.
+    /// A page was read; it may have no new records.
     Page(Box<Page>),
-    /// Nothing is due before then.
+    /// Nothing is due before this time.
     Idle(Instant),
-    /// Nothing is due ever again: a past window is read.
+    /// The window of a backfill is read; nothing more will be due.
     Finished,
 }
 
@@ -38,20 +38,20 @@ pub struct Reader {
     once: bool,
 }
 
-/// Longer than any process that reads once.
+/// Longer than any process that reads once runs.
 const NOT_AGAIN: Duration = Duration::from_secs(10 * 365 * 86_400);
-/// The place of the tenant walk in a checkpoint.
+/// The tenant walk's index in a checkpoint.
 const TENANT_WALK: u8 = 1;
 
-/// How many ids the stored parts of so many walks hold.
+/// How many ids the stored parts of this many walks hold.
 pub fn dedup_ids(parts: &[(Vec<u8>, Vec<u8>)], walks: usize) -> usize {
     let walks = (0..=u8::MAX).take(walks);
     walks.map(|walk| DedupSet::restore(walk, parts.iter()).len()).sum()
 }
 
 impl Reader {
-    /// Takes up the walks of a route. `cursors` are those of the checkpoint, or one fresh one; `parts` their dedup ids.
-    /// `start` is where a tenant walk begins that the checkpoint does not know yet.
+    /// Restores the walks of a route. `cursors` are those of the checkpoint, or one new cursor; `parts` are
+    /// their dedup ids. A tenant walk that the checkpoint does not have yet begins at `start`.
     pub fn new(
         client: Arc<Client>,
         source: &Source,
@@ -76,7 +76,7 @@ impl Reader {
         Self { client, walks: vec![walk(0, source.list().clone(), main, true)], tenant, turn: 0, once: false }
     }
 
-    /// Reads one past window by a walk of its own; `index` is the walk's place in the checkpoint.
+    /// Reads one past window with a walk of its own; `index` is the walk's index in the checkpoint.
     pub fn window(
         client: Arc<Client>,
         source: &Source,
@@ -92,7 +92,7 @@ impl Reader {
         Self { client, walks: vec![walk], tenant: None, turn: 0, once: false }
     }
 
-    /// Polls and sweeps each walk once at most: what comes due meanwhile is left for another time.
+    /// Limits the reader to one poll and one sweep per walk.
     pub fn once(mut self) -> Self {
         self.once = true;
         let tenant = self.tenant.iter_mut().map(|tenant| &mut tenant.walk);
@@ -102,7 +102,7 @@ impl Reader {
         self
     }
 
-    /// Whether the tenant walk is read: `None` while that is unknown, or where there is none.
+    /// Whether the tenant walk is read: `None` while unknown or if there is none.
     pub fn tenant_walk(&self) -> Option<bool> {
         self.tenant.as_ref().and_then(|tenant| tenant.on)
     }
@@ -112,7 +112,7 @@ impl Reader {
         self.walks.iter().any(Walk::is_sweep_late)
     }
 
-    /// What was counted since this was last asked, by everything that uses this client.
+    /// Takes the counts since the last call, of everything that uses this client.
     pub fn take_counters(&mut self) -> SourceCounters {
         let mut counters = self.client.take_counters();
         let tenant = self.tenant.iter_mut().map(|tenant| &mut tenant.walk);
@@ -122,16 +122,16 @@ impl Reader {
         counters
     }
 
-    /// Polls at the next step, whenever it would have been due.
+    /// Makes the poll due at the next step.
     pub fn poll_now(&mut self) {
         self.walks.iter_mut().for_each(Walk::poll_now);
     }
 
-    /// Sends the next request that is due. After an error it can be asked again, and goes on at the same place.
+    /// Sends the next request that is due. After an error, the next call continues at the same place.
     pub async fn next(&mut self) -> Result<Step, CollectError> {
         loop {
             let step = self.next_due().await?;
-            // Whoever reads once has no later look at the tenant walk.
+            // A process that reads once has no later chance to check for the tenant walk.
             let repeats_at = self.tenant.as_ref().filter(|_| self.once).and_then(Tenant::repeats_at);
             match (&step, repeats_at) {
                 (Step::Idle(_), Some(at)) => tokio::time::sleep_until(at).await,
@@ -151,7 +151,7 @@ impl Reader {
         let tenant =
             self.tenant.as_mut().filter(|tenant| tenant.on == Some(true)).map(|tenant| &mut tenant.walk);
         let tenant_due = tenant.as_ref().and_then(|walk| walk.due(now));
-        // Polls first; sweeps of the two walks take turns.
+        // Polls first, because they are short. Sweeps of the two walks alternate.
         let mains_turn = matches!(main, Some(Task::Tail | Task::Search))
             || tenant_due.is_none()
             || self.turn.is_multiple_of(2);

@@ -1,4 +1,4 @@
-//! Which list is read, and what one question to it shows.
+//! Which list is read, and what a first request to it shows.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::{
     walk::time_slice::TimeSlice,
 };
 
-/// What a collector reads: one list, and for audit logs the list of tenant-scoped events beside it.
+/// What a collector reads: one list, and for audit logs also the list of tenant-scoped events.
 #[derive(Debug, Clone)]
 pub struct Source {
     list: List,
@@ -39,18 +39,18 @@ impl From<ChatCompletions> for Source {
     }
 }
 
-/// What one question to a list shows before anything is read from it.
+/// What one request shows about a list before anything is read from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hello {
-    /// `openai-organization` of the answer.
+    /// Header `openai-organization`.
     pub organization: Option<String>,
-    /// `openai-project` of the answer.
+    /// Header `openai-project`.
     pub project: Option<String>,
-    /// The newest second that is listed; `None` when the list is empty.
+    /// The newest second in the list; `None` if the list is empty.
     pub newest: Option<i64>,
     /// The id of a record of that second.
     pub newest_id: Option<String>,
-    /// The server's time, or the local one if that is earlier.
+    /// The server's time, or the local time if that is earlier.
     pub now: i64,
 }
 
@@ -60,26 +60,27 @@ impl Source {
         &self.list
     }
 
-    /// A fresh cursor that starts at a second; `until` for a window that is read once.
+    /// A new cursor that starts at a second; `until` for a window that is read once.
     pub fn begin(&self, start: i64, until: Option<i64>) -> Cursor {
         Cursor::begin(start, until, !self.list.has_time_filter())
     }
 
-    /// The list of tenant-scoped events beside this one, if there is one and the filters leave something of it.
+    /// The list of tenant-scoped events; `None` if the list has no such part or the filters exclude all of
+    /// it.
     pub(crate) fn tenant_list(&self) -> Option<&List> {
         self.tenant.as_ref()
     }
 
-    /// A digest of the list and its filters: another one means that a cursor speaks of other records.
+    /// A digest of the list and its filters. If it changes, a stored cursor belongs to other records.
     pub fn digest(&self) -> String {
         let query = self.list.request(&TimeSlice::new(0, None), Task::Sweep, None, LIMIT).query;
-        // Queries had an empty first parameter once, and checkpoints keep digests of that form.
+        // Queries used to have an empty first parameter, and existing checkpoints hold digests of that form.
         let query = query.replacen('?', "?&", 1);
         let hash = xxhash_rust::xxh3::xxh3_128(query.as_bytes());
         format!("{hash:032x}")
     }
 
-    /// Asks for the newest page, to learn whose list it is and what time it is there.
+    /// Requests the newest page, to learn the list's organization, project and time.
     pub async fn hello(&self, client: &Client) -> Result<Hello, CollectError> {
         let answer = ask(client, &self.list).await?;
         let newest = answer.page.records.iter().max_by_key(|record| record.second);
@@ -93,7 +94,7 @@ impl Source {
     }
 }
 
-/// The newest page of a list; of fewer records where a full one is larger than a body may be, or too slow.
+/// The newest page of a list, with fewer records if a full page is too large or too slow.
 pub(crate) async fn ask(client: &Client, list: &List) -> Result<ListAnswer, CollectError> {
     let (mut size, mut repeats) = (PageSize::default(), 0);
     loop {
@@ -108,7 +109,7 @@ pub(crate) async fn ask(client: &Client, list: &List) -> Result<ListAnswer, Coll
         repeats += 1;
         let again = match error.kind {
             CollectErrorKind::TooLarge { .. } | CollectErrorKind::TooSlow(_) => size.halve(),
-            // What stands between may answer like this for a moment.
+            // Intermediaries can answer 404 for a moment.
             CollectErrorKind::NotFound => repeats <= REPEATED_AT_ONCE,
             _ => false,
         };

@@ -1,22 +1,22 @@
-//! What is counted while lists are read: plain numbers, for whoever shows them.
+//! What is counted while lists are read: plain numbers, without a metrics library.
 
 use std::collections::BTreeMap;
 
 use crate::http::transport::{Response, TransportError};
 
-/// What came of a request.
+/// Outcome of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RequestOutcome {
-    /// An answer with this HTTP status arrived whole.
+    /// A complete answer with this HTTP status.
     Answered(u16),
-    /// No answer came, or only a part of one.
+    /// No answer, or only a part of one.
     Unreachable,
-    /// The answer outgrew its limit.
+    /// The answer exceeded its size limit.
     TooLarge,
 }
 
 impl RequestOutcome {
-    /// What came of this one.
+    /// The outcome of this request.
     pub fn of(sent: &Result<Response, TransportError>) -> Self {
         match sent {
             Ok(response) => Self::Answered(response.status.as_u16()),
@@ -28,42 +28,42 @@ impl RequestOutcome {
     }
 }
 
-/// Requests by what came of them.
+/// Requests per outcome.
 pub type Outcomes = BTreeMap<RequestOutcome, u64>;
 
-/// Something about an answer that a well-behaved list does not show.
+/// A property of an answer that a well-behaved list does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Anomaly {
-    /// A body that is cut or is no list.
+    /// A body that is truncated or is not a list.
     Malformed,
-    /// Records in no order of time.
+    /// Records that are not in order of time.
     Unordered,
-    /// The list answers in another direction than before, or than it was asked to.
+    /// The list answers in another direction than before or than requested.
     Reversed,
-    /// No record, although more follows.
+    /// No records, although more are said to follow.
     EmptyWithMore,
-    /// Records outside of the window that was asked for.
+    /// Records outside the requested window.
     OutsideWindow,
-    /// The same page as for another request.
+    /// The page of another request.
     RepeatedPage,
-    /// A page that leaves out what was shown before and lies in what was asked for.
+    /// A page that omits a record of its range that was shown before.
     Gap,
-    /// Records that the filter leaves out.
+    /// Records that the filter should exclude.
     Unfiltered,
-    /// A page with a record that it shows twice.
+    /// A page that contains a record twice.
     DoubledInPage,
-    /// A record that was delivered before under another second.
+    /// A record that was delivered before with another second.
     Redated,
-    /// The record behind the cursor is gone, or the cursor has no effect.
+    /// The record behind the cursor is gone, or the list ignores the cursor.
     CursorLost,
-    /// A second with more records than a page, all of them found as far as can be told.
+    /// A second with more records than a page, all of which were probably found.
     CrowdedSecond,
-    /// A second with more records than a page, of which some may be missing.
+    /// A second with more records than a page, some of which may be missing.
     CrowdedSecondUnsure,
 }
 
 impl Anomaly {
-    /// All of them.
+    /// Every variant.
     pub const ALL: [Self; 13] = [
         Self::Malformed,
         Self::Unordered,
@@ -80,7 +80,7 @@ impl Anomaly {
         Self::CrowdedSecondUnsure,
     ];
 
-    /// A fixed word to count by.
+    /// Its fixed name in metrics.
     pub fn word(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -100,12 +100,12 @@ impl Anomaly {
     }
 }
 
-/// What was counted since it was last taken.
+/// Counts since they were last taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceCounters {
-    /// Requests.
+    /// Requests per outcome.
     pub outcomes: Outcomes,
-    /// Strange answers.
+    /// Answers per anomaly.
     pub anomalies: BTreeMap<Anomaly, u64>,
 }
 
@@ -115,12 +115,12 @@ impl SourceCounters {
         *self.outcomes.entry(outcome).or_default() += 1;
     }
 
-    /// Counts a strange answer.
+    /// Counts an anomaly.
     pub fn note(&mut self, anomaly: Anomaly) {
         *self.anomalies.entry(anomaly).or_default() += 1;
     }
 
-    /// Adds what was counted elsewhere.
+    /// Adds the counts of another place.
     pub fn add(&mut self, other: Self) {
         for (outcome, times) in other.outcomes {
             *self.outcomes.entry(outcome).or_default() += times;
@@ -130,7 +130,7 @@ impl SourceCounters {
         }
     }
 
-    /// How many requests there were.
+    /// Requests over all outcomes.
     pub fn requests(&self) -> u64 {
         self.outcomes.values().sum()
     }

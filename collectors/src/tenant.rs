@@ -1,4 +1,4 @@
-//! Tenant-scoped audit events, which are listed apart from all others, or not: that is found by looking.
+//! Tenant-scoped audit events. Whether they are listed separately is found by comparing answers.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::{
     walk::Walk,
 };
 
-/// Whether tenant-scoped audit events are read by a second walk.
+/// Whether a second walk reads tenant-scoped audit events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TenantWalk {
-    /// If the list honours `tenant_only`, which is looked at once a day.
+    /// If the list honours `tenant_only`, which is checked once a day.
     Auto,
     /// Always.
     On,
@@ -23,34 +23,36 @@ pub enum TenantWalk {
     Off,
 }
 
-/// The walk of tenant-scoped events beside the main one.
+/// The walk of tenant-scoped events, next to the main one.
 #[derive(Debug)]
 pub struct Tenant {
     source: Source,
     mode: TenantWalk,
     look_at: Instant,
-    /// Whether the walk is read; `None` while that is not known.
+    /// Whether the walk is read; `None` while unknown.
     pub on: Option<bool>,
     failed_looks: u32,
-    /// What the look under way has found so far, over failures.
+    /// Comparisons of the running check, kept over failed requests.
     agreement: Agreement,
     /// Its progress.
     pub walk: Walk,
 }
 
-/// How often it is looked at whether `tenant_only` is honoured.
+/// How often to check whether `tenant_only` is honoured.
 const TENANT_LOOK_INTERVAL: Duration = Duration::from_secs(86_400);
-/// The time between two comparisons that find no list apart.
+/// The delay between comparisons that find no separate list.
 const COMPARISON_WAIT: Duration = Duration::from_secs(3);
-/// The most comparisons of one look.
+/// The most comparisons of one check.
 const COMPARISONS_MAX: u32 = 9;
-/// After so many failed looks in a row an operator is told, and a process that reads once goes on without the tenant walk.
+/// After this many failed checks in a row a warning is logged, and a process that reads once continues
+/// without the tenant walk.
 const FAILED_LOOKS_MAX: u32 = 4;
-/// The longest time between two looks that fail.
+/// The longest delay between failed checks.
 const TENANT_RETRY_MAX: Duration = Duration::from_secs(600);
 impl Source {
-    /// Whether tenant-scoped events are to be read by a walk of their own: `None` while both lists are empty. In `Auto` the newest
-    /// pages with and without `tenant_only` are compared, until comparisons in a row agree: one may have been given another answer.
+    /// Whether tenant-scoped events need their own walk: `None` while both lists are empty. In `Auto`, the
+    /// newest pages with and without `tenant_only` are compared until several comparisons in a row agree,
+    /// because either page may be the answer to another request.
     pub async fn has_tenant_walk(
         &self,
         client: &Client,
@@ -66,7 +68,7 @@ impl Source {
         }
         let mut agreement = Agreement::default();
         loop {
-            let found = self.tells_tenant_apart(client, list).await?;
+            let found = self.honours_tenant_only(client, list).await?;
             if let Some(agreed) = agreement.add(found) {
                 if agreed != Some(true) {
                     tracing::info!(tenant_walk = agreed, "no tenant-scoped events are listed separately");
@@ -78,7 +80,11 @@ impl Source {
     }
 
     /// Compares the newest pages once.
-    async fn tells_tenant_apart(&self, client: &Client, tenant: &List) -> Result<Option<bool>, CollectError> {
+    async fn honours_tenant_only(
+        &self,
+        client: &Client,
+        tenant: &List,
+    ) -> Result<Option<bool>, CollectError> {
         let all = ask(client, self.list()).await?.page.records;
         let tenant = match ask(client, tenant).await {
             Ok(answer) => answer.page.records,
@@ -94,7 +100,8 @@ impl Source {
     }
 }
 
-/// Comparisons of a list with and without `tenant_only`, until some in a row agree. `None` is found while both are empty.
+/// Comparisons of a list with and without `tenant_only`, until several in a row agree. `None` counts
+/// comparisons while both are empty.
 #[derive(Debug, Default)]
 struct Agreement {
     found: Option<bool>,
@@ -103,12 +110,12 @@ struct Agreement {
 }
 
 impl Agreement {
-    /// Takes in a comparison; answers what is agreed upon.
+    /// Adds a comparison; returns the result once enough agree.
     fn add(&mut self, found: Option<bool>) -> Option<Option<bool>> {
         self.in_a_row = if found == self.found { self.in_a_row + 1 } else { 1 };
         self.found = found;
         self.comparisons += 1;
-        // A list that is read without need costs requests; one that is not read loses its records.
+        // Reading a list without need costs requests; not reading one loses its records.
         let wanted = match found {
             None | Some(true) => 2,
             Some(false) => 3,
@@ -117,33 +124,34 @@ impl Agreement {
         agreed.then(|| std::mem::take(self).found)
     }
 
-    /// How long to wait before the next comparison: what makes them agree that there is no list apart may be one fault.
+    /// The delay before the next comparison: one fault can make several comparisons find no separate list.
     fn wait(&self) -> Duration {
         if self.found == Some(false) { COMPARISON_WAIT } else { Duration::ZERO }
     }
 }
 
 impl Tenant {
-    /// A walk of this list, in a mode that is not `Off`.
+    /// `mode` is not `Off`.
     pub fn new(source: Source, mode: TenantWalk, walk: Walk) -> Self {
         let on = (mode == TenantWalk::On).then_some(true);
         let (failed_looks, agreement) = (0, Agreement::default());
         Self { source, mode, look_at: Instant::now(), on, failed_looks, agreement, walk }
     }
 
-    /// Its walk, if it is read.
+    /// The walk, if it is read.
     pub fn active(&self) -> Option<&Walk> {
         (self.on == Some(true)).then_some(&self.walk)
     }
 
-    /// When it is looked at next whether the list tells tenant-scoped events apart.
+    /// When to check next whether the list honours `tenant_only`.
     pub fn look_at(&self) -> Option<Instant> {
         (self.mode == TenantWalk::Auto).then_some(self.look_at)
     }
 
-    /// Looks whether the list tells tenant-scoped events apart. A look that fails is repeated later, and does not stop the main list.
+    /// Checks whether the list honours `tenant_only`. A failed check is repeated later and does not stop the
+    /// main list.
     pub async fn look(&mut self, client: &Client) {
-        let on = match self.source.tells_tenant_apart(client, &self.walk.list).await {
+        let on = match self.source.honours_tenant_only(client, &self.walk.list).await {
             Ok(found) => match self.agreement.add(found) {
                 Some(agreed) => agreed,
                 None => {
@@ -158,7 +166,7 @@ impl Tenant {
         }
         self.on = on;
         self.failed_looks = 0;
-        // While nothing is listed nothing can be lost by waiting.
+        // While the lists are empty, waiting loses nothing.
         let wait = if on.is_some() { TENANT_LOOK_INTERVAL } else { self.walk.timing.sweep_interval };
         self.look_at = Instant::now() + wait;
     }
@@ -175,14 +183,14 @@ impl Tenant {
         }
     }
 
-    /// When a look that failed for the moment is repeated.
+    /// When a check that failed for a passing reason is repeated.
     pub fn repeats_at(&self) -> Option<Instant> {
         let is_under_way = self.agreement.comparisons > 0 || self.failed_looks > 0;
         (is_under_way && self.failed_looks < FAILED_LOOKS_MAX).then_some(self.look_at)
     }
 }
 
-/// Whether a request was refused for good, as opposed to one that may be answered later.
+/// Whether a request was refused permanently.
 fn is_refusal(kind: &CollectErrorKind) -> bool {
     matches!(
         kind,

@@ -1,4 +1,4 @@
-//! One list with one cursor: what is due, and what a reading of it begins with.
+//! One list with one cursor: what is due, and where a task begins.
 
 pub(crate) mod anchors;
 pub(crate) mod apply;
@@ -39,9 +39,9 @@ pub struct Timing {
     pub poll_interval: Duration,
     /// Between the starts of two sweeps.
     pub sweep_interval: Duration,
-    /// How late a record may show and still be found.
+    /// The longest time between a record's second and its appearance in the list.
     pub overlap: Duration,
-    /// The most ids that are held.
+    /// The most ids in the dedup set.
     pub dedup_ids_max: usize,
 }
 
@@ -58,7 +58,7 @@ pub struct Walk {
     pub(crate) doubts: Doubts,
     pub(crate) size: PageSize,
     pub(crate) learned: Learned,
-    /// The earliest second of the last page of which nothing else said that it goes on where reading stands.
+    /// The earliest second of the last page whose place in the list only the page itself showed.
     pub(crate) begins_at: Option<i64>,
     pub(crate) counters: SourceCounters,
     polls: bool,
@@ -67,7 +67,7 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Takes a walk up at its cursor. Without `polls` it is read by sweeps alone. `now` is the present second.
+    /// Restores a walk from its cursor. Without `polls` it only sweeps. `now` is the current second.
     pub fn new(
         index: u8,
         list: List,
@@ -78,11 +78,11 @@ impl Walk {
         now: i64,
     ) -> Self {
         let at = Instant::now();
-        // A sweep that ended lately, by the stored time, is not due again at once.
+        // A restart soon after a sweep does not make the next one due.
         let since = cursor.swept.map(|swept| now - swept).filter(|since| *since >= 0);
         let rested = since.map(|since| Duration::from_secs(since.unsigned_abs()));
         let wait = rested.map_or(Duration::ZERO, |rested| timing.sweep_interval.saturating_sub(rested));
-        // What a sweep had not come to when the process ended is not late.
+        // Records that the last sweep before the restart had not reached are not late.
         let read_to = cursor.newest.zip(cursor.swept).map(|(newest, swept)| newest.min(swept));
         Self {
             index,
@@ -103,7 +103,7 @@ impl Walk {
         }
     }
 
-    /// What is to be done now, polls first.
+    /// The task that is due now, if any; polls first.
     pub fn due(&self, now: i64) -> Option<Task> {
         let at = Instant::now();
         if self.cursor.finished {
@@ -118,7 +118,8 @@ impl Walk {
         let sweep = self.cursor.sweep.is_some() || self.next_sweep <= at;
         let poll = self.polls && self.next_poll <= at;
         match (poll, sweep) {
-            // What is new would be read twice while history is still being caught up with.
+            // The sweep will read the new records anyway; polling during a long catch-up would read them
+            // twice.
             (true, true) if self.is_behind(now) => Some(Task::Sweep),
             (true, _) => Some(Task::Tail),
             (false, true) => Some(Task::Sweep),
@@ -126,7 +127,7 @@ impl Walk {
         }
     }
 
-    /// When something is due next.
+    /// When the next task is due.
     pub fn wake_at(&self) -> Option<Instant> {
         let sweep = self.next_sweep;
         (!self.cursor.finished).then(|| if self.polls { self.next_poll.min(sweep) } else { sweep })
@@ -137,17 +138,18 @@ impl Walk {
         self.next_poll = Instant::now();
     }
 
-    /// The next poll is due one interval from now at the earliest.
+    /// Makes the next poll due one interval from now at the earliest.
     pub(crate) fn postpone_poll(&mut self) {
         self.next_poll = self.next_poll.max(Instant::now() + self.timing.poll_interval);
     }
 
-    /// Whether the newest delivered record is older than the overlap: history is being read, or nothing happens.
+    /// Whether the newest delivered record is older than the overlap: the walk is catching up, or the list is
+    /// quiet.
     pub fn is_behind(&self, now: i64) -> bool {
         self.cursor.newest.unwrap_or(self.cursor.watermark).min(now) < now - self.overlap()
     }
 
-    /// Whether the sweep under way should have been followed by the next one already.
+    /// Whether the running sweep has taken longer than the interval between sweeps.
     pub fn is_sweep_late(&self) -> bool {
         self.cursor.sweep.is_some() && self.next_sweep + self.timing.sweep_interval < Instant::now()
     }
@@ -156,7 +158,7 @@ impl Walk {
         i64::try_from(self.timing.overlap.as_secs()).unwrap_or(i64::MAX / 4)
     }
 
-    /// The time before the first request of the sweep under way.
+    /// The time before the first request of the running sweep.
     pub(crate) fn began(&self, now: i64) -> i64 {
         self.cursor.sweep.as_ref().map_or(now, |sweep| sweep.began)
     }
@@ -168,11 +170,11 @@ impl Walk {
         }
     }
 
-    /// Begins what is not under way yet, and tells where it stands.
+    /// The unread slice of a task, which is started if it is not running.
     pub(crate) fn begin(&mut self, task: Task, now: i64) -> TimeSlice {
         if let Some(slice) = self.cursor.slice_of(task) {
             let slice = slice.clone();
-            // Another task may have found meanwhile in which direction the list answers.
+            // Another task may have found the list's direction in the meantime.
             let turned = match (self.list.paging, task, self.cursor.direction) {
                 (Paging::ByTime { .. }, _, _) | (_, Task::Search, _) | (_, _, None) => false,
                 (_, _, Some(direction)) => slice.down != (direction == Direction::Descending),
@@ -199,12 +201,12 @@ impl Walk {
         slice
     }
 
-    /// The next stretch of a sweep, from `lo`.
+    /// The slice of a sweep that begins at `lo`.
     fn slice(&self, lo: i64, now: i64) -> TimeSlice {
         next_slice(&self.list, &self.cursor, lo, now)
     }
 
-    /// A slice of the same rest in the direction that is known now.
+    /// A slice of the same unread part in the direction that is now known.
     fn turned(&self, slice: TimeSlice) -> TimeSlice {
         TimeSlice {
             lo: slice.lo,
@@ -215,7 +217,7 @@ impl Walk {
     }
 }
 
-/// The stretch of a sweep that begins at `lo`.
+/// The slice of a sweep that begins at `lo`.
 pub(crate) fn next_slice(list: &List, cursor: &Cursor, lo: i64, now: i64) -> TimeSlice {
     match list.paging {
         Paging::ByTime { .. } => {

@@ -1,4 +1,5 @@
-//! Whether a page can be the answer to its request. Nothing follows from one that cannot, least of all that a stretch of time is read.
+//! Decides whether a page can be the answer to its request. A page that cannot must have no effect; above all
+//! it must not mark time as read.
 
 use crate::{
     doubt::Doubt,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 impl Walk {
-    /// What looks wrong about a page.
+    /// What looks wrong about a page; `None` if it can be the answer.
     pub(crate) fn doubt(
         &self,
         task: Task,
@@ -36,6 +37,8 @@ impl Walk {
                 self.is_before_cursor(task, slice, page, seen).then_some(Doubt::BeforeCursor)
             }
         };
+        // The first doubt that applies decides how often the page must come before it is accepted, and what
+        // that costs.
         let found = if misplaced.is_some() {
             misplaced
         } else if self.leaves_gap(task, slice, seen) {
@@ -51,7 +54,7 @@ impl Walk {
         } else {
             None
         };
-        // A poll that is answered for another request finds less; the next sweep finds the rest.
+        // A poll that gets the page of another request only finds less; the next sweep finds the rest.
         let repeated = || task != Task::Tail && client.answers_another(page, &request.span);
         found.or_else(|| repeated().then_some(Doubt::RepeatedPage))
     }
@@ -63,14 +66,17 @@ impl Walk {
         } else if seen.says_more && shows_nothing {
             Some(Doubt::EmptyWithMore)
         } else {
+            // The previous page ended with `again`, and this request includes that second: it cannot be
+            // empty.
             let expected = slice.again.is_some() && self.crowds[task as usize].is_none();
             (expected && shows_nothing).then_some(Doubt::Gap)
         }
     }
 
-    /// Whether a page begins behind a record that was delivered, or seen a moment ago, and lies in what was asked for. The newest
-    /// records of a list, sent in place of the next ones, do.
+    /// Whether a page starts after a record that is within the request and was delivered or shown before.
+    /// This exposes the newest records of a list served in place of the next ones.
     fn leaves_gap(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
+        // Probes of a crowded second skip records on purpose.
         let probes = self.crowds[task as usize].as_ref().is_some_and(|crowd| crowd.probe() != Probe::Again);
         if task == Task::Search || probes {
             return false;
@@ -78,6 +84,7 @@ impl Walk {
         let up = match self.list.paging {
             Paging::ByTime { .. } if self.crowds[task as usize].is_some() => return false,
             Paging::ByTime { .. } => match self.cursor.direction {
+                // Without a direction, nothing says on which side of the page a record is missing.
                 None => return false,
                 Some(direction) => direction == Direction::Ascending,
             },
@@ -87,18 +94,19 @@ impl Walk {
         known.is_some_and(|known| if up { seen.min > known } else { seen.max < known })
     }
 
-    /// Whether believing this wrongly only costs requests: a stretch of time that shows nothing is read again in two halves.
+    /// Whether accepting this by mistake costs only requests.
     pub(crate) fn is_harmless(&self, task: Task, slice: &TimeSlice, doubt: Doubt) -> bool {
         let is_by_time = self.list.has_time_filter();
         match doubt {
+            // The window is halved and both halves are read.
             Doubt::EmptyWithMore => !self.learned.empty_is_end && !self.asks_for_one_second(task, slice),
-            // In a quiet list two requests may well have the same answer.
+            // In a quiet list two requests can well have the same answer.
             Doubt::RepeatedPage => true,
-            // What follows is an older cursor.
+            // The walk falls back to an older anchor.
             Doubt::BeforeCursor => true,
-            // What follows is the same stretch in two halves.
+            // The window is halved and both halves are read.
             Doubt::Unproven | Doubt::Unordered => is_by_time,
-            // What follows is the same stretch the other way.
+            // The same slice is read in the other direction.
             Doubt::Reversed => !is_by_time,
             Doubt::Null
             | Doubt::OutsideWindow
@@ -111,7 +119,7 @@ impl Walk {
         }
     }
 
-    /// Whether an empty page is the whole answer that can be had: nothing smaller can be asked for.
+    /// Whether no smaller request is possible, so that an empty page is the best answer there is.
     pub(crate) fn asks_for_one_second(&self, task: Task, slice: &TimeSlice) -> bool {
         let (from, to) = slice.window();
         match self.list.paging {
@@ -120,11 +128,12 @@ impl Walk {
         }
     }
 
-    /// A second of which a record must show again in what is asked for now.
+    /// A second whose records the answer must include.
     fn must_show(&self, slice: &TimeSlice) -> Option<i64> {
         match self.list.paging {
             _ if slice.again.is_some() => slice.again,
-            // Nothing is asked for by time here, so it is from the cursor on that what is held must show.
+            // The request has no time filter, so the answer must show the first delivered record after the
+            // cursor.
             Paging::ByAnchor { .. } if !slice.down => {
                 let cursor = slice.anchor().map_or(i64::MIN, |anchor| anchor.second);
                 self.dedup.first_after(cursor)
@@ -133,8 +142,9 @@ impl Walk {
         }
     }
 
-    /// Whether a single answer is all that says in which direction the list answers, or where it goes on.
+    /// Whether this page is the only evidence of the list's direction, or of where the list continues.
     fn is_unproven(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
+        // What a poll misses, the sweep finds; a crowded second has no direction to prove.
         if task == Task::Tail || self.crowds[task as usize].is_some() {
             return false;
         }
@@ -146,6 +156,8 @@ impl Walk {
                     && seen.has_more
             }
             Paging::ByAnchor { .. } => {
+                // A record that must show again proves the place. Without one, two answers must begin with
+                // the same second.
                 let continues = task == Task::Search || self.must_show(slice).is_some();
                 !continues && seen.has_more && self.begins_at != Some(seen.min)
             }
@@ -158,6 +170,7 @@ impl Walk {
 
     fn is_outside_window(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
         let crowd = self.crowds[task as usize].as_ref().map(|crowd| crowd.second);
+        // A crowded second is requested alone, whatever window its slice has.
         let (from, to) = crowd.map_or(slice.window(), |second| (second, Some(second)));
         seen.min < from || to.is_some_and(|to| seen.max > to)
     }
@@ -170,6 +183,7 @@ impl Walk {
         if let Some(crowd) = crowd.filter(|crowd| crowd.asks_with_cursor()) {
             return if slice.down { seen.max > crowd.second } else { seen.min < crowd.second };
         }
+        // `after` is exclusive: a page that shows its anchor has ignored the cursor.
         let anchor = slice.anchor().map(|anchor| IdHash::of(&anchor.id));
         let shows_it = anchor.is_some_and(|anchor| page.records.iter().any(|record| record.id == anchor));
         shows_it || by_anchor::starts_elsewhere(slice, seen, self.cursor.direction)
@@ -194,9 +208,10 @@ impl Walk {
         }
     }
 
-    /// Whether a record is of a kind that was not asked for. Where that has been believed once, the list knows better.
+    /// Whether a record is of a kind that the filter excludes. Once this was accepted, it is the list's
+    /// habit.
     fn is_unfiltered(&self, task: Task, page: &ListPage) -> bool {
-        // A probe asks for kinds of its own.
+        // Probes of a crowded second send their own filter.
         let is_filtered = self.crowds[task as usize].is_none();
         if !self.list.limits_kinds() || self.doubts.has_believed(Doubt::Unfiltered) {
             return false;

@@ -1,19 +1,20 @@
-//! The page that answers another request than the one that was sent.
+//! Detects a page that answers another request than the one that was sent.
 //!
-//! Nothing in a page says what it answers. One that came for a narrower request and comes again for a wider one would have a walk
-//! believe that there is nothing in the rest. A page that came for a wider request, or for this very one, proves as much again.
+//! A page does not say which request it answers. If the page of a narrow request comes back for a wider one,
+//! the walk would take the rest of the wider range as empty. A page of a request at least as wide proves as
+//! much as a new one.
 
 use std::collections::VecDeque;
 
 use crate::page::ListPage;
 
-/// So many pages are remembered: the requests under way at any time, and some more.
+/// How many pages are remembered: more than there are concurrent requests.
 const PAGES_MAX: usize = 64;
 
-/// What a request asks for: a list with its filters, and a stretch of time.
+/// What a request covers: a list with its filters, and a range of seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// Tells lists and filters apart.
+    /// Hash of the list and its filters.
     pub list: u64,
     /// First second.
     pub from: i64,
@@ -22,7 +23,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// A stretch of the list that this query names, by a hash of it.
+    /// `list` names the list and its filters; `from` and `to` are inclusive seconds.
     pub fn new(list: &str, from: i64, to: i64) -> Self {
         Self { list: xxhash_rust::xxh3::xxh3_64(list.as_bytes()), from, to }
     }
@@ -32,12 +33,12 @@ impl Span {
     }
 }
 
-/// The last pages that were taken as answers, over all walks of a key.
+/// The last pages that were accepted, over all walks of a key.
 #[derive(Debug, Default)]
 pub struct RecentPages(VecDeque<(u128, Span)>);
 
 impl RecentPages {
-    /// Whether this very page is known as the answer to other requests alone, none of which asked for all of `span`.
+    /// Whether this page is known only as the answer to requests that did not cover all of `span`.
     pub fn answers_another(&self, page: &ListPage, span: &Span) -> bool {
         let Some(fingerprint) = fingerprint(page) else { return false };
         let mut known = self.0.iter().filter(|(known, _)| *known == fingerprint).peekable();
@@ -47,6 +48,7 @@ impl RecentPages {
     /// Remembers a page as the answer to a request.
     pub fn accept(&mut self, page: &ListPage, span: Span) {
         let Some(fingerprint) = fingerprint(page) else { return };
+        // A narrower span would add nothing, and would push another page out.
         if self.0.iter().any(|(known, seen)| *known == fingerprint && seen.covers(&span)) {
             return;
         }
@@ -57,7 +59,7 @@ impl RecentPages {
     }
 }
 
-/// `None` for a page without records: many requests have that answer.
+/// `None` for a page without records, which answers many requests correctly.
 fn fingerprint(page: &ListPage) -> Option<u128> {
     if page.records.is_empty() {
         return None;

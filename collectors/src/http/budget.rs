@@ -1,4 +1,4 @@
-//! What may be sent with one API key: its rate, and the pause that a throttled request imposes on all who use it.
+//! What one API key may send: its rate, and the pause that a throttled request imposes on all its users.
 
 use std::{
     num::NonZeroU32,
@@ -23,16 +23,17 @@ pub enum Lane {
     Full,
     /// At most half, so that polls never wait for a long sweep.
     Half,
-    /// At most half, counted apart: the messages of completions are a request for each, and a sweep is not to wait for them.
+    /// At most half, counted separately: messages need one request per completion, and a sweep must not wait
+    /// for them.
     Messages,
 }
 
-/// What is shared by everything that uses one API key: the rate and the pause that a throttled request imposes.
+/// Shared by everything that uses one API key: the rate, and the pause after a throttled request.
 #[derive(Debug)]
 pub struct KeyBudget {
     limits: Mutex<Arc<Limits>>,
     paused_until: Mutex<Option<Instant>>,
-    /// A gateway that answers with the page of the request before does so over all that uses the key.
+    /// A gateway that serves the page of an earlier request does so for all users of the key.
     recent_pages: Mutex<RecentPages>,
 }
 
@@ -46,7 +47,7 @@ struct Limits {
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, Ticks, governor::middleware::NoOpMiddleware<Nanos>>;
 
-/// governor's clock on tokio's, so that a paused test moves both.
+/// governor's clock on tokio's, so that both follow paused time in tests.
 #[derive(Debug, Clone)]
 struct Ticks(Instant);
 
@@ -61,7 +62,7 @@ impl Limits {
     fn new(qps: NonZeroU32) -> Self {
         let half = NonZeroU32::new(qps.get() / 2);
         let quota = governor::Quota::per_second;
-        // Half of one request a second is one in two seconds.
+        // Half of one request per second is one in two seconds.
         let half = half
             .map_or_else(|| governor::Quota::with_period(Duration::from_secs(2)), |half| Some(quota(half)));
         let half = half.unwrap_or_else(|| quota(qps));
@@ -69,14 +70,14 @@ impl Limits {
         Self { qps, full: limiter(quota(qps)), half: limiter(half), messages: limiter(half) }
     }
 
-    /// Lets nothing through that was saved up: who waited together does not start together.
+    /// Discards saved-up permits, so that requests that waited together do not start together.
     fn drain(&self) {
         while self.full.check().is_ok() {}
     }
 }
 
 impl KeyBudget {
-    /// A budget of `qps` requests a second.
+    /// A budget of `qps` requests per second.
     pub fn new(qps: NonZeroU32) -> Self {
         Self {
             limits: Mutex::new(Arc::new(Limits::new(qps))),
@@ -85,7 +86,7 @@ impl KeyBudget {
         }
     }
 
-    /// From now on `qps` requests a second. A pause goes on.
+    /// Sets the rate to `qps` requests per second. A pause stays in effect.
     pub fn set_rate(&self, qps: NonZeroU32) {
         let mut limits = lock(&self.limits);
         if limits.qps != qps {
@@ -95,12 +96,12 @@ impl KeyBudget {
         }
     }
 
-    /// Requests a second.
+    /// Requests per second.
     pub fn rate(&self) -> NonZeroU32 {
         lock(&self.limits).qps
     }
 
-    /// The pages that were taken as answers lately.
+    /// The pages that were accepted recently.
     pub(crate) fn recent_pages(&self) -> MutexGuard<'_, RecentPages> {
         lock(&self.recent_pages)
     }
@@ -115,7 +116,7 @@ impl KeyBudget {
                 Lane::Messages => wait_for(&limits.messages).await,
             }
             wait_for(&limits.full).await;
-            // A pause or another rate may have come while this one waited.
+            // A pause or a new rate may have been set while this request waited.
             if lock(&self.paused_until).is_none() && Arc::ptr_eq(&limits, &lock(&self.limits)) {
                 return;
             }
@@ -130,7 +131,7 @@ impl KeyBudget {
         }
     }
 
-    /// Waits until no pause is left.
+    /// Waits until no pause is in effect.
     async fn rest(&self) {
         loop {
             let Some(until) = *lock(&self.paused_until) else { return };
@@ -199,7 +200,7 @@ mod tests {
         assert!((4.9..=5.1).contains(&rate), "{rate}");
     }
 
-    /// When each of so many requests was let through that wait at the same time.
+    /// When each of `requests` concurrent requests was admitted.
     async fn admitted(budget: &Arc<KeyBudget>, requests: usize) -> Vec<Instant> {
         let one = |_| {
             let budget = budget.clone();
@@ -216,7 +217,7 @@ mod tests {
         moments
     }
 
-    /// The most of them in any second.
+    /// The highest number admitted in any second.
     fn most_a_second(moments: &[Instant]) -> usize {
         let in_second = |from: &Instant| {
             moments.iter().filter(|at| *at >= from && **at < *from + Duration::from_secs(1)).count()

@@ -26,7 +26,7 @@ use crate::{
     walk::cursor::Direction,
 };
 
-/// Where requests go, with which headers.
+/// Base URL and headers of all requests of one key.
 pub struct Client {
     transport: Arc<dyn Transport>,
     budget: Arc<KeyBudget>,
@@ -40,10 +40,10 @@ pub struct Client {
     directions: Mutex<BTreeMap<String, Direction>>,
 }
 
-/// The longest name of an organization or project that is believed: it is kept in a checkpoint.
+/// The longest accepted name of an organization or project, because it is stored in a checkpoint.
 const NAME_BYTES_MAX: usize = 256;
 
-/// What a client needs beside its transport.
+/// What a client needs besides its transport.
 pub struct ClientSettings {
     /// The API key.
     pub api_key: SecretString,
@@ -53,25 +53,25 @@ pub struct ClientSettings {
     pub organization: Option<String>,
     /// Sent as `OpenAI-Project`.
     pub project: Option<String>,
-    /// The longest wait that an answer may ask for.
+    /// The longest delay that an answer may ask for.
     pub retry_after_max: Duration,
 }
 
-/// A good answer of a list.
+/// A successful answer of a list.
 #[derive(Debug)]
 pub struct ListAnswer {
     /// The list.
     pub page: ListPage,
     /// Bytes of the body.
     pub bytes: usize,
-    /// `openai-organization`, when the answer names it.
+    /// Header `openai-organization`, if the answer has it.
     pub organization: Option<String>,
-    /// `openai-project`, when the answer names it.
+    /// Header `openai-project`, if the answer has it.
     pub project: Option<String>,
 }
 
 impl Client {
-    /// Joins the parts. Fails when the key or a name cannot be sent as a header.
+    /// Fails if the key or a name cannot be sent in a header.
     pub fn new(
         transport: Arc<dyn Transport>,
         budget: Arc<KeyBudget>,
@@ -108,7 +108,8 @@ impl Client {
         })
     }
 
-    /// The earlier of the local clock and the server's last `Date`, run on: a clock that is wrong in one place moves nothing ahead.
+    /// The earlier of the local clock and the server's last `Date` plus the time since: a single wrong clock
+    /// cannot move anything ahead.
     pub fn now(&self) -> i64 {
         let local = self.clock.now();
         match *lock(&self.date) {
@@ -117,24 +118,25 @@ impl Client {
         }
     }
 
-    /// The server's clock less the local one, in seconds; `None` while no answer had a `Date`.
+    /// The server's clock minus the local one, in seconds; `None` before the first answer with a `Date`.
     pub fn clock_difference(&self) -> Option<i64> {
         let (date, at) = (*lock(&self.date))?;
         Some(date.saturating_add_unsigned(at.elapsed().as_secs()) - self.clock.now())
     }
 
-    /// Whether an answer has told the server's time yet.
+    /// Whether an answer had a `Date` yet.
     pub fn is_dated(&self) -> bool {
         lock(&self.date).is_some()
     }
 
-    /// What was counted since this was last asked.
+    /// Counts since the last call.
     pub fn take_counters(&self) -> SourceCounters {
         std::mem::take(&mut *lock(&self.counters))
     }
 
-    /// Asks a list for one page. `path_and_query` begins with `/`; `scope` is the permission that the list needs, `time` the field
-    /// that dates its records. An answer that is not understood is asked for again at once, a few times.
+    /// Requests one page of a list. `path_and_query` begins with `/`; `scope` is the one that the list needs,
+    /// `time` the field that dates its records. After an answer that cannot be parsed the request is repeated
+    /// at once, a few times.
     pub async fn list(
         &self,
         path_and_query: &str,
@@ -167,7 +169,7 @@ impl Client {
         })
     }
 
-    /// Whether this page is known as the answer to other requests alone, which asked for less.
+    /// Whether this page is known only as the answer to requests that covered less.
     pub(crate) fn answers_another(&self, page: &ListPage, span: &Span) -> bool {
         self.budget.recent_pages().answers_another(page, span)
     }
@@ -177,7 +179,7 @@ impl Client {
         self.budget.recent_pages().accept(page, span);
     }
 
-    /// In which direction this list was found to answer by whatever walk found it last.
+    /// The direction of this list, as last found by any of its walks.
     pub(crate) fn direction_of(&self, list: &str) -> Option<Direction> {
         lock(&self.directions).get(list).copied()
     }
@@ -187,7 +189,8 @@ impl Client {
         lock(&self.directions).insert(list, direction);
     }
 
-    /// Sends one request and takes its good answer, of which at most `body_max` bytes are read.
+    /// Sends one request and returns its answer if successful; a body of more than `body_max` bytes is an
+    /// error.
     pub(crate) async fn get(
         &self,
         path_and_query: &str,
@@ -227,13 +230,13 @@ impl Client {
     }
 }
 
-/// The error of an answer whose body is not what was asked for.
+/// The error of an answer whose body cannot be parsed.
 pub(crate) fn malformed_in(response: &Response, malformed: Malformed) -> CollectError {
     let request_id = refusal::request_id(&response.headers);
     CollectError { kind: CollectErrorKind::Malformed(malformed), request_id }
 }
 
-/// Shows where requests go; never the key.
+/// Shows the base URL, never the key.
 impl fmt::Debug for Client {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Client").field("base_url", &self.base_url).finish_non_exhaustive()

@@ -1,8 +1,8 @@
-//! The one source of wall-clock time, so that tests can move it.
+//! The only source of wall-clock time, so that tests can set it.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
-/// Tells the time in whole Unix seconds.
+/// A clock in whole Unix seconds.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
 
@@ -15,12 +15,12 @@ impl Clock {
         })
     }
 
-    /// A clock that asks `now`; for tests and simulations.
+    /// A clock that calls `now`; for tests and simulations.
     pub fn from_fn(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// The present second.
+    /// The current second.
     pub fn now(&self) -> i64 {
         (self.0)()
     }

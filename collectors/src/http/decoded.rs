@@ -1,5 +1,4 @@
-//! What an answer says, taken out of what it came in: compression, which a proxy may add without being asked, and a byte order
-//! mark.
+//! Decodes an answer's body: removes compression, which a proxy may add unasked, and a byte order mark.
 
 use std::io::{self, Read};
 
@@ -7,21 +6,21 @@ use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::{HeaderMap, header};
 
-/// Encodings in a row that are taken off; one is usual, two are a proxy behind a proxy.
+/// The most encodings that are removed; one is usual, two come from a proxy behind a proxy.
 const LAYERS_MAX: usize = 4;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Why a body cannot be read.
+/// Why a body cannot be decoded.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Undecodable {
-    /// It is more than the limit when it is taken out.
+    /// It exceeds the limit once decompressed.
     TooLarge,
-    /// What it is compressed by is broken, or nothing that we know.
+    /// Its compression is broken or unknown.
     Broken(String),
 }
 
-/// Takes the body out. The headers then speak of what is returned.
+/// Decodes the body. The returned headers describe the decoded body.
 pub(crate) fn decoded(
     headers: &mut HeaderMap,
     mut body: Bytes,
@@ -37,7 +36,7 @@ pub(crate) fn decoded(
         }
         body = match encoding.as_str() {
             "identity" => body,
-            // A proxy that has unpacked it may leave the header as it was.
+            // A proxy that decompressed it may have left the header.
             "gzip" | "x-gzip" if !body.starts_with(&GZIP) => body,
             "gzip" | "x-gzip" => gunzipped(&body, bytes_max)?,
             "deflate" => inflated(body, bytes_max)?,
@@ -70,8 +69,8 @@ fn gunzipped(body: &[u8], bytes_max: usize) -> Result<Bytes, Undecodable> {
     unpacked(MultiGzDecoder::new(body), bytes_max)
 }
 
-/// "deflate" is zlib's format by the standard, and by some servers without its header. A body that is neither was unpacked
-/// on the way.
+/// By the standard "deflate" is zlib's format; some servers omit its header. A body that is neither was
+/// decompressed on the way.
 fn inflated(body: Bytes, bytes_max: usize) -> Result<Bytes, Undecodable> {
     let looks_like_text =
         body.first().is_some_and(|byte| byte.is_ascii_whitespace() || b"{[<".contains(byte));

@@ -1,13 +1,13 @@
-//! What can be seen of a key before it is sent. A key of a shape that nobody knows (a gateway's own) passes.
+//! Checks of a key before it is sent. A key of an unknown shape (such as a gateway's own) passes.
 
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{CollectErrorKind, KeyShape, WrongKeyClass};
 
-/// How `sk-` begins in base64.
+/// `sk-` in base64.
 const ENCODED: &str = "c2st";
 
-/// Tells from its looks that a key cannot belong to this list, or is wrapped in something.
+/// Finds keys that evidently do not belong to this list, or are wrapped in something.
 pub fn check_key(api_key: &SecretString, admin_wanted: bool) -> Result<(), CollectErrorKind> {
     let key = api_key.expose_secret();
     if let Some(shape) = shape(key) {
@@ -20,7 +20,7 @@ pub fn check_key(api_key: &SecretString, admin_wanted: bool) -> Result<(), Colle
     }
 }
 
-/// What a key is wrapped in, as by a file for a shell or by a secret of Kubernetes that was read raw.
+/// What a key is wrapped in, such as a shell assignment or the base64 of a Kubernetes secret.
 fn shape(key: &str) -> Option<KeyShape> {
     let quote = |c: char| matches!(c, '"' | '\'' | '`');
     if key.len() > 1 && (key.starts_with(quote) || key.ends_with(quote)) {

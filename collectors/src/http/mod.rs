@@ -1,4 +1,4 @@
-//! Requests to the API: connections, keys, rates, and what an answer's status says.
+//! Requests to the API: connections, keys, rates, and the meaning of statuses.
 
 pub(crate) mod budget;
 pub(crate) mod client;

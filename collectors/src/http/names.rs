@@ -1,5 +1,5 @@
-//! Names of hosts, looked up by the system, a few at a time: a name server that does not answer holds up connections, and nothing
-//! else that waits on the same threads.
+//! Host name lookups by the system's resolver, a few at a time: a name server that does not answer delays
+//! connections, but not other work on the same threads.
 
 use std::{
     io,
@@ -10,12 +10,13 @@ use std::{
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 
-/// Names that are looked up at the same time by the whole process. An answer takes milliseconds, or else half a minute.
+/// The most concurrent lookups of the process. A lookup takes milliseconds or, without an answer, half a
+/// minute.
 const LOOKUPS_MAX: usize = 8;
 
 static PLACES: Semaphore = Semaphore::const_new(LOOKUPS_MAX);
 
-/// Asks the system.
+/// The system's resolver.
 #[derive(Debug)]
 pub(crate) struct Names;
 
@@ -30,7 +31,7 @@ impl Resolve for Names {
         Box::pin(async move {
             let place = PLACES.acquire().await?;
             let found = tokio::task::spawn_blocking(move || -> io::Result<Vec<SocketAddr>> {
-                // Given back when the system has answered, also when nobody waits for it any more.
+                // Released when the system has answered, even if the caller no longer waits.
                 let _place = place;
                 Ok((name.as_str(), 0).to_socket_addrs()?.collect())
             });

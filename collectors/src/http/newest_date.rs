@@ -1,4 +1,5 @@
-//! The latest time that any server has named to this process: a second clock for whoever must not trust the local one.
+//! The latest time that any server has sent to this process: a second clock for code that must not trust the
+//! local one.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::UNIX_EPOCH;
@@ -7,7 +8,7 @@ use http::{HeaderMap, header};
 
 static NEWEST: AtomicI64 = AtomicI64::new(i64::MIN);
 
-/// Looks at the `Date` of an answer.
+/// Records the `Date` of an answer.
 pub(crate) fn observe(headers: &HeaderMap) {
     let date = headers.get(header::DATE).and_then(|value| value.to_str().ok());
     let date = date.and_then(|text| httpdate::parse_http_date(text).ok());
@@ -17,7 +18,7 @@ pub(crate) fn observe(headers: &HeaderMap) {
     }
 }
 
-/// The latest `Date` of any answer to this process, in Unix seconds; `None` before the first.
+/// The latest `Date` of any answer, in Unix seconds; `None` before the first.
 pub fn newest_date() -> Option<i64> {
     Some(NEWEST.load(Ordering::Relaxed)).filter(|newest| *newest > i64::MIN)
 }

@@ -1,5 +1,5 @@
-//! A look at every request that [`Http`](crate::Http) sends, for whoever has to find out what goes on: when it went, how it
-//! ended, how large it was. Bodies are not shown. Nobody looks unless somebody asked to.
+//! Observation of every request that [`Http`](crate::Http) sends, for troubleshooting: when it was sent, how
+//! it ended, how large it was. Bodies are not shown. Off unless an observer is set.
 
 use std::{
     fmt,
@@ -13,57 +13,57 @@ use url::Url;
 
 static OBSERVER: OnceLock<Arc<dyn RequestObserver>> = OnceLock::new();
 
-/// Is shown every request once it has ended. It is called where requests are sent, so it must not wait for anything.
+/// Receives every request once it has ended. Called where requests are sent, so it must not block.
 pub trait RequestObserver: Send + Sync {
-    /// A request has ended. Its URL and its headers hold what is secret: what of them is kept is up to the observer.
+    /// A request has ended. URL and headers contain secrets; the observer decides what to keep.
     fn observe(&self, exchange: &Exchange);
 }
 
-/// Shows every request of this process to `observer` from now on. There is one for as long as the process lives; `false`
-/// when there was one already.
+/// Sends every request of this process to `observer` from now on. It cannot be replaced; `false` if there is
+/// one already.
 pub fn observe_requests(observer: Arc<dyn RequestObserver>) -> bool {
     OBSERVER.set(observer).is_ok()
 }
 
-/// One request, and what came back.
+/// A request and its answer.
 pub struct Exchange {
     /// When it was sent.
     pub at: SystemTime,
-    /// Until it ended.
+    /// How long it took.
     pub took: Duration,
-    /// How.
+    /// HTTP method.
     pub method: Method,
-    /// Where to, with its query.
+    /// URL, including the query.
     pub url: String,
-    /// With which headers, the key among them.
+    /// Request headers, including the key.
     pub headers: HeaderMap,
-    /// Bytes of the body that was sent.
+    /// Bytes of the request body.
     pub request_bytes: usize,
-    /// Status and headers, if they arrived.
+    /// Status and headers of the answer, if they arrived.
     pub answer: Option<(StatusCode, HeaderMap)>,
-    /// Bytes of the body that arrived.
+    /// Bytes of the answer's body that arrived.
     pub response_bytes: usize,
-    /// Why there is no whole answer; `None` when there is one.
+    /// Why there is no complete answer; `None` if there is one.
     pub failed: Option<Failed>,
 }
 
-/// Why an answer is not there, or not whole.
+/// Why an answer is missing or incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failed {
-    /// No connection: no address, no route, no TLS.
+    /// No connection: name lookup, routing or TLS failed.
     Connect,
-    /// It took too long.
+    /// The timeout ended.
     Timeout,
-    /// The connection broke, or what came back is not HTTP.
+    /// The connection broke, or the answer is not HTTP.
     Broken,
-    /// The body outgrew its limit.
+    /// The body exceeded its limit.
     TooLarge,
-    /// Nobody waited for the end.
+    /// The caller stopped waiting.
     GivenUp,
 }
 
 impl Failed {
-    /// A word to search for.
+    /// Its fixed word in logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Connect => "connect",
@@ -83,7 +83,7 @@ impl Failed {
     }
 }
 
-/// The method and the outcome alone: the rest may hold secrets.
+/// Shows method and outcome only: the rest may contain secrets.
 impl fmt::Debug for Exchange {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let status = self.answer.as_ref().map(|(status, _)| status);
@@ -93,14 +93,14 @@ impl fmt::Debug for Exchange {
     }
 }
 
-/// One request under observation; shown when it is dropped, so that one that nobody waits for is shown, too.
+/// A request under observation. It is reported when dropped, so that cancelled requests are reported too.
 pub(crate) struct Watched {
     span: Span,
     exchange: Option<(Instant, Exchange)>,
 }
 
 impl Watched {
-    /// Begins to watch, if anybody wants to see.
+    /// Begins to observe, if there is an observer.
     pub(crate) fn begin(method: &Method, url: &str, headers: &HeaderMap, request_bytes: usize) -> Self {
         let exchange = OBSERVER.get().map(|_| {
             let exchange = Exchange {
@@ -162,8 +162,8 @@ impl Drop for Watched {
     }
 }
 
-/// For whoever follows the way of a page, by the words of OpenTelemetry, whose numbers have a sign. The query is left out: it
-/// may name people.
+/// A tracing span with OpenTelemetry's attribute names (whose numbers are signed). The query is omitted
+/// because it may contain personal data.
 fn span(method: &Method, url: &str, request_bytes: usize) -> Span {
     let span = tracing::debug_span!(
         target: "telemetry",

@@ -5,18 +5,18 @@ use std::net::IpAddr;
 use http::HeaderMap;
 use url::{Host, Url};
 
-/// Where the environment names proxies.
+/// Environment variables that name proxies.
 const VARIABLES: [&str; 6] =
     ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// Whether the environment or the system may name a proxy.
+/// Whether the environment or the system may define a proxy.
 pub(crate) fn environment_has_proxy() -> bool {
     let named = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     cfg!(not(target_os = "linux")) || VARIABLES.iter().any(named)
 }
 
-/// Whether the environment keeps requests to a host from its proxies in one of the forms that other programs know and the
-/// library does not: `*` for addresses, too, `*.example.com`, `example.com:443`.
+/// Whether the environment excludes a host from its proxies in a form that other programs support and the
+/// library does not: `*` for addresses, `*.example.com`, `example.com:443`.
 pub(crate) fn is_excepted(url: &Url) -> bool {
     let list = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy"));
     list.is_ok_and(|list| excepts(&list, url))
@@ -26,7 +26,7 @@ fn excepts(list: &str, url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
     list.split([',', ' ']).any(|entry| {
         let (name, port) = match entry.rsplit_once(':') {
-            // The colons of an IPv6 address are in brackets where a port follows.
+            // An IPv6 address with a port has its colons in brackets.
             Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
             Some(_) | None => (entry, None),
         };
@@ -41,8 +41,8 @@ fn excepts(list: &str, url: &Url) -> bool {
     })
 }
 
-/// Whether a host is this very machine, or answers for it on its own link, as a cloud's metadata service does: what is sent
-/// there reaches nobody else, and through a proxy it would.
+/// Whether a host is this machine, or a link-local service such as a cloud's metadata endpoint: a direct
+/// request reaches nobody else, one through a proxy would.
 pub(crate) fn is_local(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -59,7 +59,7 @@ fn is_local_address(address: IpAddr) -> bool {
     }
 }
 
-/// Whether a request would show a key to whoever is on its way.
+/// Whether a request would show a key to intermediaries.
 pub(crate) fn exposes_key(url: &Url, headers: &HeaderMap) -> bool {
     url.scheme() == "http" && !is_local(url) && headers.values().any(http::HeaderValue::is_sensitive)
 }

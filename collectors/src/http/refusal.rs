@@ -1,7 +1,8 @@
-//! From a status, headers and an error body to one kind of error.
+//! Maps status, headers and error body of an answer to one kind of error.
 //!
-//! Source of the cases: the API's error envelope and guide, and bodies quoted from live traffic. Codes win over types, types
-//! over statuses, because a 429 may mean "slow down" or "no money", and a 401 any of five things.
+//! The cases come from the API's error envelope and guide, and from bodies quoted from live traffic. Codes
+//! take precedence over types, types over statuses, because a 429 may mean "slow down" or "no money", and a
+//! 401 any of five things.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +11,7 @@ use serde::Deserialize;
 
 use crate::error::{CollectError, CollectErrorKind};
 
-/// What an error body says; every part of it may be missing.
+/// The parts of an error body, each of which may be missing.
 #[derive(Debug, Default, Deserialize)]
 struct Envelope {
     #[serde(default)]
@@ -29,7 +30,8 @@ struct ErrorBody {
     code: Option<String>,
 }
 
-/// The error of an answer that is not 2xx. `scope` is what the list is known to need, for answers that do not name it.
+/// The error of an answer that is not 2xx. `scope` is the one that the list is known to need, for answers
+/// that do not name it.
 pub fn refusal(
     status: StatusCode,
     headers: &HeaderMap,
@@ -37,9 +39,9 @@ pub fn refusal(
     scope: &str,
     retry_after_max: Duration,
 ) -> CollectError {
-    let told = serde_json::from_slice::<Envelope>(body).ok().and_then(|envelope| envelope.error);
-    let is_page = told.is_none() && is_web_page(headers, body);
-    let kind = kind_of(status, headers, &told.unwrap_or_default(), scope, retry_after_max);
+    let sent = serde_json::from_slice::<Envelope>(body).ok().and_then(|envelope| envelope.error);
+    let is_page = sent.is_none() && is_web_page(headers, body);
+    let kind = kind_of(status, headers, &sent.unwrap_or_default(), scope, retry_after_max);
     let kind = match kind {
         CollectErrorKind::Unauthorized | CollectErrorKind::Forbidden | CollectErrorKind::Refused { .. }
             if is_page =>
@@ -51,14 +53,14 @@ pub fn refusal(
     CollectError { kind, request_id: request_id(headers) }
 }
 
-/// Whether a body is made for people: the API never answers so.
+/// Whether the body is a web page, which the API never sends.
 fn is_web_page(headers: &HeaderMap, body: &[u8]) -> bool {
     let kind = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
         || body.trim_ascii_start().starts_with(b"<")
 }
 
-/// `x-request-id`, when it is one that can be logged.
+/// `x-request-id`, if it is safe to log.
 pub fn request_id(headers: &HeaderMap) -> Option<String> {
     headers.get("x-request-id")?.to_str().ok().map(plain)
 }
@@ -66,15 +68,15 @@ pub fn request_id(headers: &HeaderMap) -> Option<String> {
 fn kind_of(
     status: StatusCode,
     headers: &HeaderMap,
-    told: &ErrorBody,
+    sent: &ErrorBody,
     scope: &str,
     retry_after_max: Duration,
 ) -> CollectErrorKind {
-    let code = told.code.as_deref().unwrap_or("");
-    let message = told.message.as_deref().unwrap_or("");
+    let code = sent.code.as_deref().unwrap_or("");
+    let message = sent.message.as_deref().unwrap_or("");
     let retry_after = retry_after(headers, SystemTime::now(), retry_after_max);
     let overloaded = CollectErrorKind::Overloaded { status: status.as_u16(), retry_after };
-    if out_of_money(status, told) {
+    if out_of_money(status, sent) {
         return CollectErrorKind::OutOfMoney {
             code: plain(if code.is_empty() { "insufficient_quota" } else { code }),
         };
@@ -84,7 +86,7 @@ fn kind_of(
         Some(b"false") => {
             if let Some(kind) = passing(status, retry_after) {
                 drop(kind);
-                return CollectErrorKind::Refused { status: status.as_u16(), code: code_or_type(told) };
+                return CollectErrorKind::Refused { status: status.as_u16(), code: code_or_type(sent) };
             }
         }
         _ => {}
@@ -98,17 +100,17 @@ fn kind_of(
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => keyed(status, code, message, scope),
         StatusCode::METHOD_NOT_ALLOWED => CollectErrorKind::MethodNotAllowed,
         StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => {
-            match parameter(told, message) {
+            match parameter(sent, message) {
                 Some(param) => CollectErrorKind::ParameterRefused { status: status.as_u16(), param },
                 None if status == StatusCode::NOT_FOUND => CollectErrorKind::NotFound,
-                None => CollectErrorKind::Refused { status: status.as_u16(), code: code_or_type(told) },
+                None => CollectErrorKind::Refused { status: status.as_u16(), code: code_or_type(sent) },
             }
         }
-        _ => CollectErrorKind::Refused { status: status.as_u16(), code: code_or_type(told) },
+        _ => CollectErrorKind::Refused { status: status.as_u16(), code: code_or_type(sent) },
     }
 }
 
-/// Statuses that the official clients repeat: 408, 409, 429 and 5xx.
+/// Statuses that the official clients retry: 408, 409, 429 and 5xx.
 fn passing(status: StatusCode, retry_after: Option<Duration>) -> Option<CollectErrorKind> {
     match status {
         StatusCode::TOO_MANY_REQUESTS => Some(CollectErrorKind::Throttled { retry_after }),
@@ -122,14 +124,14 @@ fn passing(status: StatusCode, retry_after: Option<Duration>) -> Option<CollectE
     }
 }
 
-fn out_of_money(status: StatusCode, told: &ErrorBody) -> bool {
+fn out_of_money(status: StatusCode, sent: &ErrorBody) -> bool {
     let of_money = |text: &str| {
         matches!(text, "insufficient_quota" | "credit_balance_exhausted" | "billing_hard_limit_reached")
             || text.ends_with("_spend_limit_exceeded")
             || text.ends_with("_usage_limit_exceeded")
     };
-    let by_type = told.code.is_none() && told.kind.as_deref().is_some_and(of_money);
-    status == StatusCode::TOO_MANY_REQUESTS && (told.code.as_deref().is_some_and(of_money) || by_type)
+    let by_type = sent.code.is_none() && sent.kind.as_deref().is_some_and(of_money);
+    status == StatusCode::TOO_MANY_REQUESTS && (sent.code.as_deref().is_some_and(of_money) || by_type)
 }
 
 fn keyed(status: StatusCode, code: &str, message: &str, scope: &str) -> CollectErrorKind {
@@ -153,17 +155,18 @@ fn keyed(status: StatusCode, code: &str, message: &str, scope: &str) -> CollectE
     }
 }
 
-/// The query parameter that an answer complains about: `param`, or a name that its message gives as one.
-fn parameter(told: &ErrorBody, message: &str) -> Option<String> {
+/// The query parameter that an answer rejects: `param`, or one that its message names.
+fn parameter(sent: &ErrorBody, message: &str) -> Option<String> {
     let known = ["tenant_only", "effective_at", "event_types", "order", "limit", "after", "before"];
-    told.param.as_deref().map(plain).filter(|param| !param.is_empty()).or_else(|| {
+    sent.param.as_deref().map(plain).filter(|param| !param.is_empty()).or_else(|| {
         let mut named = known.into_iter().filter_map(|name| Some((place_of(name, message)?, name)));
         named.by_ref().min().map(|(_, name)| name.to_owned())
     })
 }
 
-/// Where a message speaks of the parameter of this name. Most names are English words, which any message may hold ("rate limit",
-/// "try again after"): these count only in quotes, with a value, or next to a word for what they are.
+/// Where a message mentions this parameter. Most names are English words that any message may contain ("rate
+/// limit", "try again after"), so they count only in quotes, with a value, or next to a word such as
+/// "parameter".
 fn place_of(name: &str, message: &str) -> Option<usize> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let for_parameter = |word: &str| {
@@ -185,16 +188,17 @@ fn place_of(name: &str, message: &str) -> Option<usize> {
     })
 }
 
-fn code_or_type(told: &ErrorBody) -> String {
-    plain(told.code.as_deref().or(told.kind.as_deref()).unwrap_or("no code"))
+fn code_or_type(sent: &ErrorBody) -> String {
+    plain(sent.code.as_deref().or(sent.kind.as_deref()).unwrap_or("no code"))
 }
 
-/// A short identifier that is safe in a log, whatever the other side sent.
+/// A short identifier that is safe to log, whatever the server sent.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-. []".contains(*c)).take(80).collect()
 }
 
-/// What a service asks to wait: `retry-after-ms`, else `Retry-After` in seconds or as a date; at most `max`.
+/// The delay that a service asks for: `retry-after-ms`, else `Retry-After` in seconds or as a date; at most
+/// `max`.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime, max: Duration) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let seconds = |text: &str| text.parse::<f64>().ok().filter(|s| s.is_finite() && *s >= 0.0);

@@ -1,7 +1,7 @@
-//! How the other side shows who it is, where `ca_file` says whom to trust.
+//! Server certificates, where `ca_file` names the trusted authorities.
 //!
-//! A certificate of `ca_file` that a server itself presents is trusted as it is: `openssl req -x509` makes certificates that
-//! are their own authority, which no chain may end in. Its dates and its name are checked all the same.
+//! A certificate of `ca_file` that the server itself presents is trusted directly: `openssl req -x509` makes
+//! self-signed CA certificates, which may not end a chain. Its dates and its name are checked all the same.
 
 use std::{error::Error as StdError, io, path::Path, sync::Arc};
 
@@ -20,10 +20,10 @@ use rustls_platform_verifier::Verifier;
 
 use crate::http::transport::{ClientIdentity, Verification};
 
-/// What an editor may put before the text of a file.
+/// Some editors put this before the text of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// TLS by the authorities of this file: beside the system's with [`Verification::Full`], alone with
+/// TLS with the authorities of this file: in addition to the system's with [`Verification::Full`], alone with
 /// [`Verification::Certificate`]. The error names the setting that is wrong.
 pub(crate) fn trusting(
     ca_file: &Path,
@@ -76,7 +76,7 @@ impl ClientIdentity {
         if chain.is_empty() { Err(self.unusable()) } else { Ok((chain, key)) }
     }
 
-    /// That these two files cannot be used.
+    /// The error for these two files.
     pub(crate) fn unusable(&self) -> String {
         let (cert, key) = (self.cert_file.display(), self.key_file.display());
         format!("client_cert_file {cert}, client_key_file {key}: not a certificate and its key in PEM")
@@ -98,11 +98,11 @@ fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     Ok(certificates)
 }
 
-/// The largest file in PEM that is read: all authorities of a system take a quarter of it.
+/// The largest PEM file that is read: all authorities of a system take a quarter of it.
 const PEM_BYTES_MAX: u64 = 1 << 20;
 
-/// A file in PEM, whose setting is named in the error. What is no file is not opened: a pipe would hold up all that runs on this
-/// thread for as long as nobody writes into it.
+/// Reads a PEM file, whose setting is named in errors. Only regular files are opened: a pipe without a writer
+/// would block this thread and everything else on it.
 pub(crate) fn read(setting: &str, path: &Path) -> Result<Vec<u8>, String> {
     let refuse = |why: String| format!("{setting} {}: {why}", path.display());
     let found = path.metadata().map_err(|error| refuse(error.to_string()))?;
@@ -174,15 +174,15 @@ impl ServerCertVerifier for Pinning {
     }
 }
 
-/// What is said of a certificate of which nothing more is wrong: the library has several names for it.
+/// The text for an untrusted certificate without other defects; the library has several names for this.
 pub(crate) const UNTRUSTED: &str =
     "unknown issuer: no authority that is trusted here has signed its certificate";
 
-/// Whether a request failed because nobody who is trusted vouches for the certificate of the other side.
+/// Whether a request failed because no trusted authority signed the server's certificate.
 pub(crate) fn is_untrusted(error: &(dyn StdError + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        // An `io::Error` that wraps another one has no source but that one's.
+        // An `io::Error` that wraps another one has that one's source only.
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         let found = wrapped.and_then(|inner| inner.downcast_ref()).or_else(|| error.downcast_ref::<Error>());
         if let Some(Error::InvalidCertificate(why)) = found {
@@ -193,10 +193,11 @@ pub(crate) fn is_untrusted(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-/// Whether a certificate is in order but for who vouches for it: its dates are looked at before any of these is said.
+/// Whether a certificate is valid except for its issuer: its dates are checked before these errors are
+/// returned.
 fn lacks_only_a_chain(why: &CertificateError) -> bool {
     match why {
-        // A bad signature: an authority that is trusted has the issuer's name, and another key.
+        // For a bad signature: a trusted authority has the issuer's name but another key.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => true,
         // The library has no variant for it.
         CertificateError::Other(other) => other.to_string().contains("CaUsedAsEndEntity"),
@@ -210,7 +211,8 @@ mod tests {
 
     use super::*;
 
-    /// A certificate of localhost that is its own authority, and good until 2126: made by `openssl req -x509`, its key is lost.
+    /// A self-signed CA certificate of localhost, valid until 2126: made by `openssl req -x509`; its key is
+    /// lost.
     const OWN_AUTHORITY: &str = "\
 -----BEGIN CERTIFICATE-----\n\
 MIIBlDCCATugAwIBAgIUG8qQGN0GlvOAcbZHTjDUgo5GN+cwCgYIKoZIzj0EAwIw\n\

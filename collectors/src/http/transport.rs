@@ -1,4 +1,4 @@
-//! Bytes over HTTP, and nothing else: the seam at which a simulation takes the network's place.
+//! Bytes over HTTP: the interface that a simulation implements in place of the network.
 
 use std::{fmt, path::PathBuf, sync::OnceLock, time::Duration};
 
@@ -17,43 +17,46 @@ use crate::{
     http::tls,
 };
 
-/// Connections to one host that are kept for the next request. Each holds the buffers of the largest answer it has seen, and a
-/// thousand collectors that share a pool seldom ask at the same moment.
+/// Idle connections that are kept per host. Each holds buffers as large as the largest answer it has seen,
+/// and a thousand collectors that share a pool rarely send at the same moment.
 const IDLE_CONNECTIONS_MAX: usize = 16;
 
-/// Headers of an answer. Gateways add theirs, one a step; the usual limit of a hundred is met in practice.
+/// The most headers of an answer. Each gateway adds its own; the usual limit of a hundred is reached in
+/// practice.
 const HEADERS_MAX: usize = 512;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransportError {
-    /// Nothing, or only a part, came back. The text names the host, and no more of the URL: its query may hold addresses.
+    /// No answer, or only a part of one. The text names the host, but not the rest of the URL: the query may
+    /// contain e-mail addresses.
     Unreachable(String),
-    /// Nobody who is trusted has signed the certificate of the other side. The text names the host.
+    /// No trusted authority signed the server's certificate. The text names the host.
     Untrusted(String),
-    /// An answer had begun, and its body took longer than a request may: that of a shorter one might have been whole. The text
-    /// is as above.
+    /// The timeout ended while the body was arriving: a shorter body might have been complete. The text names
+    /// the host.
     TooSlow(String),
-    /// The body outgrew the limit.
+    /// The body exceeded the limit.
     TooLarge {
         /// The limit.
         bytes_max: usize,
     },
 }
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Debug, Clone)]
 pub struct Response {
     /// HTTP status.
     pub status: StatusCode,
     /// Headers.
     pub headers: HeaderMap,
-    /// The body, whole.
+    /// The complete body.
     pub body: Bytes,
 }
 
 impl Response {
-    /// The answer with its body taken out of any compression, asked for or not. Beyond `body_max` bytes it is refused.
+    /// The answer with its body decompressed, whether compression was requested or not. Fails above
+    /// `body_max` bytes.
     pub fn decoded(mut self, body_max: usize) -> Result<Self, TransportError> {
         self.body = decoded(&mut self.headers, self.body, body_max).map_err(|why| match why {
             Undecodable::TooLarge => TransportError::TooLarge { bytes_max: body_max },
@@ -66,47 +69,48 @@ impl Response {
 /// Sends GET requests.
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Fetches `url`; a body of more than `body_max` bytes is refused, and where the transport has a lower limit of its own,
-    /// that holds. `Ok` is any answer that arrived whole, whatever its status.
+    /// Fetches `url`. A body of more than `body_max` bytes is an error; so is one above the transport's own
+    /// limit, if that is lower. `Ok` is any complete answer, whatever its status.
     async fn get(&self, url: &str, headers: HeaderMap, body_max: usize) -> Result<Response, TransportError>;
 }
 
-/// What the connections to one host need. `Debug` shows no proxy: its URL may hold a password.
+/// Settings of the connections to one host. `Debug` omits the proxy: its URL may contain a password.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct HttpSettings {
-    /// Bound on connecting, TLS included.
+    /// Limit for connecting, including TLS.
     pub connect_timeout: Duration,
-    /// Bound on a whole request, body included.
+    /// Limit for a whole request, including the body.
     pub timeout: Duration,
-    /// Bound on a body, in bytes.
+    /// Limit for a body, in bytes.
     pub body_max: usize,
-    /// PEM file with certificate authorities that are trusted beside the system's.
+    /// PEM file with certificate authorities that are trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// Proxy for every request beyond this machine; without it `HTTPS_PROXY` and `NO_PROXY` are honoured.
+    /// Proxy for every request that leaves this machine; if unset, `HTTPS_PROXY` and `NO_PROXY` apply.
     pub proxy: Option<String>,
-    /// Goes past every proxy, the environment's too: for what answers on this very machine.
+    /// Bypasses every proxy, including those of the environment: for services on this machine.
     pub direct: bool,
-    /// How the other side must show who it is.
+    /// What is verified of the server's certificate.
     pub verification: Verification,
-    /// How this side shows who it is, where the other side asks for a certificate.
+    /// The client certificate, for servers that ask for one.
     pub identity: Option<ClientIdentity>,
 }
 
-/// What of the other side's certificate is looked at.
+/// What is verified of a server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verification {
-    /// Who signed it, and that it is for the host that was called.
+    /// Issuer and host name.
     Full,
-    /// Who signed it: an authority of `ca_file`, for without the name one of a public authority would prove nothing.
+    /// The issuer only, which must be an authority of `ca_file`: without the name, a certificate of a public
+    /// authority would prove nothing.
     Certificate,
     /// Nothing.
     None,
 }
 
-/// A certificate of our own, each part in a PEM file.
+/// A client certificate, each part in a PEM file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClientIdentity {
-    /// The certificate, and those between it and the authority.
+    /// The certificate, followed by any intermediate certificates.
     pub cert_file: PathBuf,
     /// Its private key.
     pub key_file: PathBuf,
@@ -116,9 +120,10 @@ pub struct ClientIdentity {
 #[derive(Debug)]
 pub struct Http {
     client: reqwest::Client,
-    /// Goes past every proxy; made when it is first needed.
+    /// Bypasses every proxy; built when first needed.
     direct: OnceLock<reqwest::Client>,
-    /// Looked at once, as `client` does: the environment may hold ten thousand keys, and each look goes through them all.
+    /// Read once, as for `client`: the environment may have ten thousand variables, and each lookup scans
+    /// them all.
     uses_proxy: bool,
     settings: HttpSettings,
 }
@@ -141,13 +146,14 @@ impl fmt::Debug for HttpSettings {
 }
 
 impl HttpSettings {
-    /// A client with these settings; no network yet. The error names the setting that is wrong.
+    /// Builds a client with these settings, without network access. The error names the setting that is
+    /// wrong.
     fn client(&self) -> Result<reqwest::Client, String> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("ccfd/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.connect_timeout)
             .timeout(self.timeout)
-            // A redirect would carry the key to a host that nobody configured.
+            // A redirect would send the key to a host that is not configured.
             .redirect(redirect::Policy::none())
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .http1_max_headers(HEADERS_MAX)
@@ -187,14 +193,14 @@ impl HttpSettings {
 }
 
 impl Http {
-    /// Prepares the connection pool; no network yet. The error names the setting that is wrong.
+    /// Builds the connection pool, without network access. The error names the setting that is wrong.
     pub fn new(settings: &HttpSettings) -> Result<Self, String> {
         let (client, uses_proxy) = (settings.client()?, settings.uses_proxy());
         Ok(Self { client, direct: OnceLock::new(), uses_proxy, settings: settings.clone() })
     }
 
-    /// The client for a request: what this machine answers itself is asked past every proxy, and past those of the
-    /// environment what that excepts.
+    /// The client for a request: requests to this machine bypass every proxy, and requests to hosts that the
+    /// environment excludes bypass the proxies of the environment.
     fn client(&self, url: &Url) -> Result<&reqwest::Client, String> {
         let is_direct = || is_local(url) || (self.settings.proxy.is_none() && is_excepted(url));
         if !self.uses_proxy || !is_direct() {
@@ -207,8 +213,8 @@ impl Http {
         Ok(self.direct.get_or_init(|| direct))
     }
 
-    /// Sends a request. `Ok` is any answer that arrived whole, whatever its status; without one, the request may have
-    /// been carried out all the same.
+    /// Sends a request. `Ok` is any complete answer, whatever its status. After an error the server may still
+    /// have executed the request.
     pub async fn send(
         &self,
         method: Method,
@@ -235,7 +241,8 @@ impl Http {
             return Err(unreachable("no key is sent over plain http beyond this machine; use https").into());
         }
         let client = self.client(&parsed).map_err(|why| unreachable(&why))?;
-        // Said on purpose: without a word a proxy may choose, and what is not packed need not be unpacked.
+        // Explicit, because without the header a proxy may choose; and an uncompressed body needs no
+        // decompression.
         headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         let mut watched = Watched::begin(&method, url, &headers, body.len());
         let failed = |watched: &mut Watched, error: reqwest::Error| {
@@ -287,11 +294,11 @@ impl Http {
     }
 }
 
-/// Why an attempt brought nothing.
+/// Why an attempt failed.
 struct Failed {
     error: TransportError,
-    /// The connection was there, and ended before anything came back: most often it was kept from before, and closed at this
-    /// very moment.
+    /// Whether the connection ended before any byte of the answer: usually an idle connection that the server
+    /// was just closing.
     hung_up: bool,
 }
 
@@ -307,7 +314,7 @@ impl Transport for Http {
         let body_max = body_max.min(self.settings.body_max);
         let ask = |headers| self.attempt(Method::GET, url, headers, Bytes::new(), body_max);
         match ask(headers.clone()).await {
-            // Asking changes nothing at the other side, so it may be asked once more.
+            // A GET changes nothing on the server, so it may be repeated.
             Err(Failed { hung_up: true, .. }) => ask(headers).await,
             asked => asked,
         }
@@ -315,14 +322,14 @@ impl Transport for Http {
     }
 }
 
-/// The body in no more memory than it has bytes: one of a length that was not announced has grown by doubling, and would
-/// be counted for half of what it holds as long as it waits.
+/// The body without spare capacity: one without `Content-Length` grew by doubling, and while it waits for
+/// delivery half of its memory would not be counted.
 fn fitted(body: BytesMut) -> Bytes {
     let spare = body.capacity() - body.len();
     if spare > body.len() / 8 { Bytes::copy_from_slice(&body) } else { body.freeze() }
 }
 
-/// Who was asked: of a URL the host, and its port where that is named.
+/// The host of a URL, with its port if it has one.
 fn authority(url: Option<&Url>) -> String {
     let named = url.and_then(|url| Some((url.host_str()?, url.port())));
     match named {
@@ -332,7 +339,7 @@ fn authority(url: Option<&Url>) -> String {
     }
 }
 
-/// An error with its causes: reqwest's own text names only the outermost step.
+/// An error with its causes, because reqwest's own text only names the outermost one.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,11 +1,12 @@
-//! `GET /organization/audit_logs`: has a time filter, no `order`, and answers newest first, undocumented.
+//! `GET /organization/audit_logs`: has a time filter and no `order`. It answers newest first, which is
+//! undocumented.
 
 use std::borrow::Cow;
 
 use super::{Kind, List, Paging};
 use crate::page::head::TimeField;
 
-/// Which events to list. Every list of values narrows it; an empty one does not.
+/// Which events to list. Each non-empty filter narrows the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditLogs {
     /// `project_ids[]`.
@@ -21,7 +22,7 @@ pub struct AuditLogs {
 }
 
 impl AuditLogs {
-    /// The list of all events but the tenant-scoped ones.
+    /// The list of all events except the tenant-scoped ones.
     pub fn list(&self) -> List {
         let values = |name: &'static str, values: &[String]| -> Vec<(Cow<'static, str>, String)> {
             values.iter().map(|value| (Cow::Borrowed(name), value.clone())).collect()
@@ -45,8 +46,8 @@ impl AuditLogs {
         }
     }
 
-    /// The list of tenant-scoped events, which the other one leaves out. `None` when none of the wanted event types is
-    /// tenant-scoped: one other type would have the whole call refused.
+    /// The list of tenant-scoped events, which [`Self::list`] excludes. `None` if none of the configured
+    /// event types is tenant-scoped. Other types are left out of the request, because the API refuses a mix.
     pub fn tenant_list(&self) -> Option<List> {
         let event_types: Vec<String> =
             self.event_types.iter().filter(|name| is_tenant_scoped(name)).cloned().collect();
@@ -60,7 +61,7 @@ impl AuditLogs {
     }
 }
 
-/// Whether events of this type are listed with `tenant_only=true` alone.
+/// Whether events of this type are listed only with `tenant_only=true`.
 fn is_tenant_scoped(event_type: &str) -> bool {
     event_type.starts_with("tenant.")
         || matches!(event_type, "role.bound_to_resource" | "role.unbound_from_resource")

@@ -1,13 +1,13 @@
-//! `GET /chat/completions`: nothing filters by time, and `order=asc` may not be honoured.
+//! `GET /chat/completions`: has no time filter, and may ignore `order=asc`.
 
 use std::{borrow::Cow, time::Duration};
 
 use super::{Kind, List, Paging};
 use crate::page::head::TimeField;
 
-/// Path of the list, below the base URL.
+/// Path of the list, relative to the base URL.
 pub(crate) const PATH: &str = "/chat/completions";
-/// As errors of the inference endpoints name it; unverified for this list.
+/// The scope that errors of the inference endpoints name; unverified for this list.
 pub(crate) const SCOPE: &str = "api.model.read, model.request";
 /// Users report that stored completions are kept for 30 days; OpenAI does not say.
 const KEPT_FOR: Duration = Duration::from_secs(30 * 86_400);

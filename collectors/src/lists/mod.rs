@@ -1,4 +1,4 @@
-//! What makes one list differ from another: data only. How a list is walked follows from its [`Paging`].
+//! What makes one list differ from another, as data only. How a list is walked follows from its [`Paging`].
 //!
 //! A new list is one file here, with one function that makes its [`List`], and one `mod` line.
 
@@ -26,58 +26,59 @@ use crate::{
 pub struct List {
     /// Its name in logs.
     pub name: &'static str,
-    /// Below the base URL.
+    /// Path relative to the base URL.
     pub path: &'static str,
-    /// The permission that a key needs, as the API's errors name it.
+    /// The scope that a key needs, as the API's errors name it.
     pub scope: &'static str,
     /// The field that dates its records.
     pub time: TimeField,
     /// How pages are asked for.
     pub paging: Paging,
-    /// What divides the records of one second.
+    /// The field that divides the records of one second.
     pub kind: Kind,
     /// Parameters of every request.
     pub filters: Vec<(Cow<'static, str>, String)>,
-    /// How long the API is said to keep a record; `None` where it is not limited.
+    /// How long the API is said to keep a record; `None` if unlimited.
     pub kept_for: Option<Duration>,
 }
 
 /// How pages of a list are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paging {
-    /// By a time filter: closed slices of time, without a cursor. The order is not documented and is found from the pages.
+    /// By a time filter: closed ranges of seconds, no cursor. The order is undocumented and detected from the
+    /// pages.
     ByTime {
         /// The parameter for the first second, inclusive.
         from: &'static str,
         /// The parameter for the last second, inclusive.
         to: &'static str,
     },
-    /// After a record (an anchor), in an order that the request asks for; nothing filters by time.
+    /// After a record (an anchor), in the order that the request names. There is no time filter.
     ByAnchor {
         /// The parameter for the order: `asc` or `desc`.
         order: &'static str,
     },
 }
 
-/// The field of a record by which its list can be filtered.
+/// The field by which a list can be filtered.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {
-    /// The member of a record.
+    /// Its name in a record.
     pub member: &'static str,
-    /// The parameter that filters by it.
+    /// Its query parameter.
     pub parameter: &'static str,
-    /// Whether the list shows a record of this kind; `None` where it shows all.
+    /// Whether the list shows records with this value; `None` if it shows all.
     pub is_listed: Option<fn(&str) -> bool>,
 }
 
-/// What one request asks for, besides the filters.
+/// What one request asks for, apart from the list's filters.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Asked<'a> {
-    /// First second, and last second if there is one. Only lists with a time filter can ask for it.
+    /// First second, and last second if there is one. Only for lists with a time filter.
     pub window: (i64, Option<i64>),
-    /// The record after which the page begins. Only lists that are read from anchors ask so.
+    /// The record after which the page begins. Only for lists read from anchors.
     pub after: Option<&'a str>,
-    /// Newest first, where the order can be asked for.
+    /// Newest first, where the list has a parameter for the order.
     pub newest_first: bool,
     /// How a crowded second is searched.
     pub probe: Option<Probe<'a>>,
@@ -126,24 +127,24 @@ impl List {
         query.finish()
     }
 
-    /// The text that names the list with its filters, and nothing of a single request.
+    /// Text that identifies the list and its filters, without the parameters of one page.
     pub(crate) fn identity(&self, probe: Option<Probe<'_>>, newest_first: bool) -> String {
         self.query(Asked { probe, newest_first, ..Asked::default() }, LIMIT)
     }
 
-    /// Whether closed slices of time can be asked for.
+    /// Whether the list can be requested by time.
     pub fn has_time_filter(&self) -> bool {
         matches!(self.paging, Paging::ByTime { .. })
     }
 
-    /// Whether the list with its filters shows a record of this kind. `filtered` where the request carries the filters.
+    /// Whether the list shows a record of this kind. `filtered` if the request carries the list's filters.
     pub(crate) fn shows(&self, kind: &str, filtered: bool) -> bool {
         let mut wanted = self.wanted_kinds().peekable();
         self.kind.is_listed.is_none_or(|is_listed| is_listed(kind))
             && (!filtered || wanted.peek().is_none() || wanted.any(|wanted| wanted == kind))
     }
 
-    /// Whether anything limits the kinds that the list shows.
+    /// Whether the list is limited to some kinds.
     pub(crate) fn limits_kinds(&self) -> bool {
         self.kind.is_listed.is_some() || self.wanted_kinds().next().is_some()
     }
@@ -153,13 +154,14 @@ impl List {
         self.filters.iter().filter(of_kind).map(|(_, value)| value.as_str())
     }
 
-    /// The kind of a record; `None` where it has none.
+    /// The kind of a record; `None` if it has none.
     pub(crate) fn kind_of(&self, record: &Record) -> Option<String> {
         member(&record.raw, self.kind.member)
     }
 }
 
-/// The text of one member of an object, read without building the rest. Of a name that comes twice the last value counts.
+/// The text of one member of an object, parsed without building the rest. Of a duplicate member the last
+/// value counts.
 fn member(json: &[u8], name: &str) -> Option<String> {
     struct Wanted<'n>(&'n str);
     impl<'de> Visitor<'de> for Wanted<'_> {

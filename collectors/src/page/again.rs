@@ -1,5 +1,5 @@
-//! An answer that is not understood is asked for again: what a gateway has spoilt on the way comes whole the next time. Only
-//! damage that is in every answer is the record's own, and then its neighbours go on without it.
+//! Repeats requests whose answer cannot be parsed: damage from a gateway is gone the next time. Only damage
+//! that is in every answer belongs to the record, and then the other records of the page are used without it.
 
 use std::collections::HashSet;
 
@@ -11,12 +11,12 @@ use crate::{
     page::{ListPage, Malformed},
 };
 
-/// So many answers to one request are looked at.
+/// How many answers to one request are compared.
 const ANSWERS: u32 = 3;
-/// Damage that is remembered; beyond that all of it is forgotten, and looked at again.
+/// The most damaged records that are remembered. Beyond this all are forgotten, and compared again.
 const KNOWN_MAX: usize = 4096;
 
-/// Records whose damage has stayed when they were asked for again.
+/// Records whose damage was the same in every answer.
 #[derive(Debug, Default)]
 pub(crate) struct KnownDamage(HashSet<IdHash>);
 
@@ -24,12 +24,13 @@ pub(crate) struct KnownDamage(HashSet<IdHash>);
 #[derive(Debug, Default)]
 pub(crate) struct Again {
     answers: u32,
-    /// The damage that each of them has shown; `None` before the first.
+    /// The damage that all of them have; `None` before the first.
     stays: Option<HashSet<IdHash>>,
 }
 
 impl Again {
-    /// Reads another answer. It is good when it is whole, or when its damage is known, or was there every time.
+    /// Parses another answer. It is accepted if it is whole, or if its damage is known or was in every
+    /// answer.
     pub fn read(
         &mut self,
         body: &Bytes,
@@ -65,7 +66,7 @@ impl Again {
         Ok(page)
     }
 
-    /// Whether it was asked often enough.
+    /// Whether there were enough answers.
     pub fn is_over(&self) -> bool {
         self.answers >= ANSWERS
     }
@@ -80,7 +81,7 @@ mod tests {
     const ELSEWHERE: &str = r#"{"data":[{"id":"a","created":1,"x":NaN},{"id":"b","created":2}]}"#;
     const CUT: &str = r#"{"data":[{"id":"a","created":1},{"id":"b","#;
 
-    /// How many records and how many unusable ones each answer in turn brings; `None` where it is refused.
+    /// How many records and unusable ones each answer contributes; `None` if it is refused.
     fn read(answers: &[&'static str], known: &mut KnownDamage) -> Vec<Option<(usize, usize)>> {
         let mut again = Again::default();
         let mut read = |body: &'static str| {

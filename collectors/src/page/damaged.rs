@@ -1,9 +1,10 @@
-//! Records that are not JSON (`NaN`, a raw control character, a bad escape, a comma too many): where such a record ends, so that
-//! its neighbours can be read.
+//! Finds the end of records that are not JSON (`NaN`, a raw control character, a bad escape, an extra comma),
+//! so that the other records of the page can be read.
 //!
-//! The end is where brackets and strings of the record are balanced, or else the next place at which a record of this list
-//! begins or the list ends. It counts only if the body goes on from there as a list does, and if no second record can lie
-//! before it. So a body that is cut never passes, nor one that was joined from two.
+//! The end is where the brackets and strings of the record are balanced, or else the next place at which a
+//! record of this list begins or the list ends. It counts only if the body continues from there as a list
+//! does, and if no second record can be before it. So a truncated body never passes, nor one that was joined
+//! from two.
 
 use std::borrow::Cow;
 
@@ -16,20 +17,20 @@ use crate::{
     page::{ListPage, Malformed, Reader},
 };
 
-/// Why such a record is unusable.
+/// The reason for such a record.
 pub(crate) const NOT_JSON: &str = "not JSON";
-/// So many damaged records in a row are passed to find one that is sound.
+/// How many damaged records in a row are skipped to find a sound one.
 const IN_A_ROW_MAX: usize = 16;
-/// Keys of the envelope: no record has them at any depth.
+/// Keys of the envelope, which no record has at any depth.
 const ENVELOPE_KEYS: [&str; 3] = ["has_more", "first_id", "last_id"];
 
 impl Reader<'_> {
-    /// Takes the next element of `data`, sound or not.
+    /// Reads the next element of `data`, sound or not.
     pub(crate) fn element_or_damage(&mut self, page: &mut ListPage) -> Result<(), Malformed> {
         self.skip_space();
         let start = self.at;
         if matches!(self.peek(), Some(b',' | b']')) {
-            // Nothing stands here: a comma too many, or a record that was not written.
+            // An empty element: an extra comma, or a record that was not written.
             let comma = if self.peek() == Some(b',') { start } else { self.comma_before(start) };
             self.spoiled(page, comma, comma + 1);
             return Ok(());
@@ -66,7 +67,7 @@ impl Reader<'_> {
         matches!(self.peek(), Some(b',' | b']'))
     }
 
-    /// Where the element that starts here ends, without the white space behind it.
+    /// The end of the element that starts here, without trailing white space.
     fn damage_end(&self, start: usize) -> Option<usize> {
         let trimmed = |end: usize| start + self.body[start..end].trim_ascii_end().len();
         let latest = self.latest_end(start);
@@ -82,7 +83,7 @@ impl Reader<'_> {
             .map(trimmed)
     }
 
-    /// The element ends here at the latest, because a second record, or another document, must have begun.
+    /// The latest possible end of the element, because a second record or another document begins there.
     fn latest_end(&self, start: usize) -> usize {
         let rest = &self.body[start..];
         let second_time = keys(rest, self.time.name()).nth(1);
@@ -99,7 +100,7 @@ impl Reader<'_> {
         Self { at, ..*self }
     }
 
-    /// Behind an element: whether what follows is the end of the list, or elements up to a sound one.
+    /// After an element: whether the list ends here, or continues up to a sound element.
     fn goes_on(mut self) -> bool {
         for _ in 0..IN_A_ROW_MAX {
             if self.moved(self.at).record_follows() {
@@ -134,14 +135,14 @@ impl Reader<'_> {
         self.usable(&head, &self.body[place]).is_ok() && self.at_separator()
     }
 
-    /// The same, or the end of the list. Brackets that a record has of its own look like that end; what tells them apart is
-    /// what a list says behind it, and no record.
+    /// Like `record_follows`, or the end of the list. Brackets inside a record look like that end; but only
+    /// the list has envelope fields after it.
     fn record_or_list_end_follows(mut self) -> bool {
         self.record_follows() || (self.accept(b']') && self.envelope() == Some(true))
     }
 
-    /// Behind `data`: whether the rest of the document says `has_more`; `None` when it does not go on and end as a document
-    /// does.
+    /// After `data`: `has_more` of the rest of the document; `None` if the rest is not that of a list
+    /// document.
     fn envelope(&mut self) -> Option<bool> {
         let mut says_more = false;
         while self.accept(b',') {
@@ -156,8 +157,8 @@ impl Reader<'_> {
     }
 }
 
-/// The comma or bracket behind the element that starts here, by its brackets and strings alone; `None` where these do not
-/// match.
+/// The comma or bracket after the element that starts here, found by its brackets and strings only; `None` if
+/// these do not match.
 fn balanced_end(body: &[u8], start: usize) -> Option<usize> {
     let mut open = Vec::new();
     let mut at = start;
@@ -167,7 +168,7 @@ fn balanced_end(body: &[u8], start: usize) -> Option<usize> {
             (b'{', _) => open.push(b'}'),
             (b'[', _) => open.push(b']'),
             (b',' | b']', None) => return Some(at),
-            // One too many is part of the damage.
+            // An extra one is part of the damage.
             (b'}', None) => {}
             (b'}' | b']', Some(wanted)) => {
                 if wanted != byte {
@@ -182,7 +183,7 @@ fn balanced_end(body: &[u8], start: usize) -> Option<usize> {
     None
 }
 
-/// The quote that ends the string in which `at` lies.
+/// The closing quote of the string that contains `at`.
 fn string_end(body: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += memchr2(b'"', b'\\', body.get(at..)?)?;
@@ -193,7 +194,7 @@ fn string_end(body: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// Where this key stands, at any depth. In the text of a string its quotes are escaped.
+/// Positions of this key at any depth. In a string value its quotes would be escaped.
 fn keys<'a>(text: &'a [u8], name: &str) -> impl Iterator<Item = usize> + 'a {
     let quoted = format!("\"{name}\"").into_bytes();
     let length = quoted.len();
@@ -207,7 +208,7 @@ fn keys<'a>(text: &'a [u8], name: &str) -> impl Iterator<Item = usize> + 'a {
     .filter(move |at| text[at + length..].trim_ascii_start().starts_with(b":"))
 }
 
-/// The second that stands in a record that cannot be read.
+/// The second in a record that cannot be parsed.
 fn second_in(raw: &[u8], name: &str) -> Option<i64> {
     let at = keys(raw, name).next()? + name.len() + 2;
     let value = raw[at..].trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();

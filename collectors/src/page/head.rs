@@ -1,4 +1,4 @@
-//! The few fields of a record that collecting needs, read without building the rest.
+//! The few fields of a record that collecting needs, parsed without building the rest.
 
 use std::{borrow::Cow, fmt};
 
@@ -9,7 +9,8 @@ use crate::page::record::IdHash;
 /// The last second that a four-digit year can write: 9999-12-31T23:59:59Z.
 pub const LAST_SECOND: i64 = 253_402_300_799;
 
-/// The field by which a list dates its records. A record may carry the other name as well, as any other field.
+/// The field by which a list dates its records. A record may also have the other list's field, as an ordinary
+/// one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeField {
     /// `effective_at`, of audit events.
@@ -19,7 +20,7 @@ pub enum TimeField {
 }
 
 impl TimeField {
-    /// As it is written.
+    /// The name in JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Self::EffectiveAt => "effective_at",
@@ -28,20 +29,20 @@ impl TimeField {
     }
 }
 
-/// What is read of a record: enough to know it again and to place it in time. Of a name that comes twice the last value
-/// counts, as for whoever reads the record into a map.
+/// The fields that identify a record and place it in time. Of a duplicate name the last value counts, as in
+/// most JSON parsers.
 pub(crate) enum Head<'a> {
     Object {
         id: Option<Id<'a>>,
         times: Times,
         odd: bool,
     },
-    /// JSON that has no value: never built by the reading itself.
+    /// Valid JSON without a value; never built by the parser itself.
     Undecodable,
     Other,
 }
 
-/// What stands under each name of a time: nothing, or a value, which may be no time.
+/// The value of each time field: missing, or a value that may not be a time.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Times {
     effective_at: Option<Option<i64>>,
@@ -49,7 +50,7 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    /// The second, by the field of the list, and whether the other list's field is there too.
+    /// The second, from the field of this list, and whether the other list's field is present too.
     pub fn of(self, field: TimeField) -> (Option<i64>, bool) {
         let (own, other) = match field {
             TimeField::EffectiveAt => (self.effective_at, self.created),
@@ -59,16 +60,16 @@ impl Times {
     }
 }
 
-/// An id as it stands in the body; its text is borrowed unless it was written with escapes.
+/// An id as written in the body; its text is borrowed unless it has escapes.
 pub(crate) struct Id<'a> {
     pub hash: IdHash,
     pub text: Option<&'a str>,
-    /// Bytes of the text.
+    /// Length of the text in bytes.
     pub bytes: usize,
 }
 
-/// The other top-level fields that are known, of audit events and of stored completions, with the one that ccfd itself
-/// adds to these. The payload of an audit event stands under the key that its `type` names.
+/// The other known top-level fields of audit events and stored completions, including the one that ccfd adds
+/// to completions. The payload of an audit event is under the key that its `type` names.
 pub const KNOWN_FIELDS: [&str; 21] = [
     "object",
     "actor",
@@ -98,7 +99,7 @@ enum Key<'a> {
     Time(TimeField),
     Type,
     Known,
-    /// Not among the known ones; its text, unless it was written with escapes.
+    /// An unknown field; its text, unless it has escapes.
     Other(Option<&'a str>),
 }
 
@@ -190,7 +191,7 @@ impl<'de> Deserialize<'de> for Head<'de> {
     }
 }
 
-/// A value that should be a text, a number or a flag, and may be anything.
+/// A value that should be a string, a number or a boolean, but may be anything.
 pub(crate) enum Scalar<'a> {
     Text(Cow<'a, str>),
     Whole(i64),
@@ -213,7 +214,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// Its text, if it is one.
+    /// Its text, if it is a string.
     pub(crate) fn into_text(self) -> Option<String> {
         match self {
             Self::Text(text) => Some(text.into_owned()),
@@ -221,7 +222,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// Text that was written without escapes.
+    /// Text without escapes.
     fn borrowed(self) -> Option<&'a str> {
         match self {
             Self::Text(Cow::Borrowed(text)) => Some(text),
@@ -229,7 +230,8 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// Whole seconds. A fraction is cut off: no live answer had one, but two collectors of this data accept it.
+    /// Whole seconds. A fraction is cut off: no live answer had one, but two collectors of this data accept
+    /// it.
     fn second(&self) -> Option<i64> {
         let second = match self {
             Self::Whole(second) => *second,

@@ -1,7 +1,7 @@
-//! `GET /chat/completions/{id}/messages`: what a stored completion was asked, one page at a time.
+//! `GET /chat/completions/{id}/messages`: the messages of a stored completion, one page at a time.
 //!
-//! The items have an index and no time, and their list is not known to be hostile: it is short, and nothing is added to it. So
-//! its cursor is used, and only checked.
+//! Messages have an index but no time, and this list is not known to misbehave: it is short and never grows.
+//! So its cursor is used, and only checked.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -16,24 +16,24 @@ use crate::{
     page::Malformed,
 };
 
-/// Which messages to ask for.
+/// Which messages to request.
 #[derive(Clone, Copy)]
 pub struct AskMessages<'a> {
-    /// The completion's id.
+    /// Id of the completion.
     pub completion: &'a str,
-    /// The id of the last message that is known.
+    /// Id of the last known message.
     pub after: Option<&'a str>,
-    /// How many at most, 1 to 100.
+    /// The most messages, 1 to 100.
     pub limit: usize,
-    /// Bytes of the answer that are read at most.
+    /// The most bytes of the answer.
     pub body_max: usize,
 }
 
-/// Some messages of one completion, in the order in which they were sent to the model.
+/// Messages of one completion, in the order in which they were sent to the model.
 pub struct MessagesPage {
     /// Each as received: a slice of the body.
     pub messages: Vec<Bytes>,
-    /// The id of the last one, if it has one.
+    /// Id of the last one, if it has one.
     pub last_id: Option<String>,
     /// Whether more follow.
     pub has_more: bool,
@@ -54,7 +54,7 @@ struct Named {
 
 impl AskMessages<'_> {
     fn path_and_query(&self) -> String {
-        // A form writes a blank as a plus, a path does not.
+        // `byte_serialize` is for forms and writes a space as a plus; a path needs `%20`.
         let id = byte_serialize(self.completion.as_bytes()).collect::<String>().replace('+', "%20");
         let path = format!("{PATH}/{id}/messages?");
         let query_begins = path.len();
@@ -69,7 +69,7 @@ impl AskMessages<'_> {
 }
 
 impl MessagesPage {
-    /// Reads a body, which must be one whole document.
+    /// Parses a body, which must be one complete document.
     fn parse(body: &Bytes) -> Result<Self, Malformed> {
         let refused = |error: serde_json::Error| Malformed {
             offset: crate::page::offset_of(body, &error),
@@ -84,7 +84,7 @@ impl MessagesPage {
 }
 
 impl Client {
-    /// Asks for messages of one completion, by the share of the key's rate that is kept for them.
+    /// Requests messages of one completion, within the share of the key's rate that is reserved for them.
     pub async fn messages(&self, ask: AskMessages<'_>) -> Result<MessagesPage, CollectError> {
         let response = self.get(&ask.path_and_query(), SCOPE, Lane::Messages, ask.body_max).await?;
         MessagesPage::parse(&response.body).map_err(|malformed| malformed_in(&response, malformed))
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_something_else_is_told_by_its_place_and_without_its_content() {
+    fn a_body_that_is_no_list_is_reported_by_its_offset_and_without_its_content() {
         let body = r#"{"data":[{"id":"m-0","content":"secret"}],"has_more":false}"#;
         for cut in 0..body.len() {
             let error = parse(&body[..cut]).err().expect("a cut body");

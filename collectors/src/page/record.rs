@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// A 128-bit hash (XXH3) of a record's `id`: what is kept of an id that was delivered.
+/// A 128-bit hash (XXH3) of a record's `id`: the form in which delivered ids are kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct IdHash(pub [u8; 16]);
 
@@ -15,7 +15,7 @@ impl IdHash {
         Self::of_bytes(id.as_bytes())
     }
 
-    /// Hashes bytes that stand for an id: the whole of a record that has none.
+    /// Hashes bytes in place of an id: the whole of a record that has none.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(xxhash_rust::xxh3::xxh3_128(bytes).to_be_bytes())
     }
@@ -52,21 +52,22 @@ impl Beginnings {
 /// A record with a usable id and time.
 #[derive(Clone)]
 pub struct Record {
-    /// The JSON object as received: a slice of the page's body, not a copy. May hold line breaks (a pretty-printed body).
+    /// The JSON object as received: a slice of the page's body, not a copy. May contain line breaks (a
+    /// pretty-printed body).
     pub raw: Bytes,
     /// `effective_at` or `created`: whole Unix seconds, 0 ..= 253402300799.
     pub second: i64,
     /// Hash of `id`.
     pub id: IdHash,
-    /// Whether there may be top-level fields beside those of [`KNOWN_FIELDS`](crate::KNOWN_FIELDS), the id, the time
-    /// and the payload that `type` names.
+    /// Whether there may be top-level fields other than [`KNOWN_FIELDS`](crate::KNOWN_FIELDS), the id, the
+    /// time and the payload that `type` names.
     pub odd: bool,
-    /// Where in `raw` the text of `id` stands: start and length, when it was written without escapes.
+    /// Start and length of the text of `id` in `raw`, if it has no escapes.
     pub(crate) id_place: Option<(u32, u32)>,
 }
 
 impl Record {
-    /// A record whose id was read. `id_text` is the id as it stands in `raw`, if it stands there as it is.
+    /// A record whose id was parsed. `id_text` is the id as a slice of `raw`, if it has no escapes.
     pub fn new(raw: Bytes, second: i64, id: IdHash, id_text: Option<&str>) -> Self {
         let place = |text: &str| {
             let start = (text.as_ptr() as usize).checked_sub(raw.as_ptr() as usize)?;
@@ -77,13 +78,13 @@ impl Record {
         Self { raw, second, id, odd: false, id_place }
     }
 
-    /// The same record with part of its text changed. Its id and time must stand in `raw` as they did before.
+    /// The same record with part of its text changed. Its id and time must be unchanged in `raw`.
     pub fn with_raw(self, raw: Bytes) -> Self {
         let text = self.id_place.and_then(|(start, length)| {
             let text = self.raw.get(start as usize..(start + length) as usize)?;
             (!text.is_empty()).then_some(text)
         });
-        // Any place will do at which the same text stands.
+        // Any position with the same text will do.
         let id_place = text.and_then(|text| {
             let start = raw.windows(text.len()).position(|here| here == text)?;
             Some((u32::try_from(start).ok()?, u32::try_from(text.len()).ok()?))
@@ -91,7 +92,7 @@ impl Record {
         Self { raw, id_place, ..self }
     }
 
-    /// How many bytes the text of `id` has.
+    /// Length of the text of `id` in bytes.
     pub fn id_len(&self) -> Option<usize> {
         match self.id_place {
             Some((_, length)) => Some(length as usize),
@@ -99,7 +100,7 @@ impl Record {
         }
     }
 
-    /// The text of `id`: borrowed where it stands in `raw` without escapes, read anew where it was written with them.
+    /// The text of `id`: borrowed from `raw` if it has no escapes, otherwise parsed again.
     pub fn id_text(&self) -> Option<Cow<'_, str>> {
         if let Some((start, length)) = self.id_place {
             let text = self.raw.get(start as usize..(start + length) as usize)?;
@@ -121,14 +122,15 @@ impl fmt::Debug for Record {
     }
 }
 
-/// A record without usable id or time. It is kept in the route's rejects, and its page goes on.
+/// A record without a usable id or time. It is written to the route's rejects, and the rest of its page is
+/// used.
 #[derive(Clone)]
 pub struct Unusable {
     /// The JSON value as received.
     pub raw: Bytes,
-    /// What is wrong with it, without any of its content.
+    /// What is wrong with it, without its content.
     pub reason: &'static str,
-    /// Its own second, or else that of the record before it on its page: the best guess at where in time it belongs.
+    /// Its own second, or that of the record before it on its page: the best guess at its place in time.
     pub near: Option<i64>,
 }
 

@@ -16,7 +16,7 @@ fn a_record_is_the_very_bytes_that_were_received() {
 }
 
 #[test]
-fn the_text_of_an_id_is_told_with_and_without_escapes() {
+fn the_text_of_an_id_is_read_with_and_without_escapes() {
     let page = parse(r#"{"data":[{"x":"id","id":"chatcmpl-1","created":5},{"id":"a\u0062","created":6}]}"#)
         .expect("a list");
     assert_eq!(page.records[0].id_text().as_deref(), Some("chatcmpl-1"));
@@ -69,7 +69,7 @@ fn a_record_that_cannot_be_decoded_spoils_only_itself() {
 }
 
 #[test]
-fn a_record_with_a_field_that_nobody_knows_is_told_from_others() {
+fn a_record_with_an_unknown_field_is_marked() {
     let odd = |record: &str| {
         let page = parse(&format!(r#"{{"data":[{record}]}}"#)).expect("a list");
         page.records[0].odd
@@ -156,7 +156,7 @@ fn every_cut_of_a_body_is_an_error_that_names_a_place_in_it() {
 }
 
 #[test]
-fn garbage_behind_the_document_is_told_by_its_offset() {
+fn garbage_after_the_document_is_reported_by_its_offset() {
     let body = "{\"data\":[]}<html>";
     assert_eq!(parse(body).expect_err("garbage").offset, 11);
 }

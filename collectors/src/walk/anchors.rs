@@ -1,28 +1,28 @@
-//! Records of stored completions from which reading can go on, spaced ever wider with age.
+//! Records of stored completions from which reading can continue, spaced more widely with age.
 //!
-//! Any of them may be deleted or expire at any time, so there are always several to fall back to.
+//! Any of them may be deleted or expire at any time, so several are kept to fall back to.
 
 use serde::{Deserialize, Serialize};
 
-/// A record that can stand behind `after`.
+/// A record that a request can name in `after`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Anchor {
     /// Its second.
     pub second: i64,
-    /// Its id, as text: the API wants it back.
+    /// Its id as text, because the API expects it back.
     pub id: String,
 }
 
-/// Anchors of one walk, newest first, no two of the same second.
+/// Anchors of one walk, newest first, at most one per second.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Anchors(Vec<Anchor>);
 
-/// How many of the newest are kept however close they lie.
+/// How many of the newest are kept however close together.
 const NEWEST_KEPT: usize = 3;
-/// How many older than the watermark are kept however close they lie.
-const SETTLED_KEPT: usize = 3;
-/// The gap that dropping an anchor leaves is at most this part of its age.
+/// How many of those before the watermark are kept however close together.
+const BEFORE_WATERMARK_KEPT: usize = 3;
+/// Dropping an anchor may leave a gap of at most its age divided by this.
 const GAP_OF_AGE: i64 = 2;
 
 impl Anchors {
@@ -36,12 +36,12 @@ impl Anchors {
         self.0.len()
     }
 
-    /// The newest one of a second earlier than `second`.
+    /// The newest anchor before `second`.
     pub fn before(&self, second: i64) -> Option<&Anchor> {
         self.0.iter().find(|anchor| anchor.second < second)
     }
 
-    /// Takes one in. A second that already has one keeps it.
+    /// Adds an anchor. A second that already has one keeps it.
     pub fn offer(&mut self, anchor: Anchor) {
         let place = self.0.partition_point(|other| other.second > anchor.second);
         if self.0.get(place).is_none_or(|other| other.second != anchor.second) {
@@ -49,19 +49,19 @@ impl Anchors {
         }
     }
 
-    /// Drops one that is gone.
+    /// Drops an anchor that the list no longer knows.
     pub fn remove(&mut self, gone: &Anchor) {
         self.0.retain(|anchor| anchor != gone);
     }
 
-    /// Thins the list out: all of the newest, some just before `watermark`, and of the rest as few as leave no wide gap. An anchor
-    /// may go only if its neighbours stay close for their age, so that there are always some of every age.
+    /// Thins the anchors out: keeps the newest, the last before `watermark`, and of the rest as few as
+    /// possible without a wide gap. Gaps may grow with age, so anchors of every age remain.
     pub fn thin(&mut self, watermark: i64) {
         let Some(newest) = self.0.first().map(|anchor| anchor.second) else {
             return;
         };
         let mut kept: Vec<Anchor> = Vec::with_capacity(self.0.len());
-        let mut of_settled = 0;
+        let mut kept_before_watermark = 0;
         let mut anchors = self.0.drain(..).peekable();
         while let Some(anchor) = anchors.next() {
             let is_before_watermark = anchor.second < watermark;
@@ -69,8 +69,11 @@ impl Anchors {
             let is_spare = neighbours.is_some_and(|(later, older)| {
                 (later.second - older.second).saturating_mul(GAP_OF_AGE) <= newest - older.second
             });
-            if !is_spare || kept.len() < NEWEST_KEPT || (is_before_watermark && of_settled < SETTLED_KEPT) {
-                of_settled += usize::from(is_before_watermark);
+            if !is_spare
+                || kept.len() < NEWEST_KEPT
+                || (is_before_watermark && kept_before_watermark < BEFORE_WATERMARK_KEPT)
+            {
+                kept_before_watermark += usize::from(is_before_watermark);
                 kept.push(anchor);
             }
         }

@@ -1,4 +1,4 @@
-//! One step of a walk: a page comes in, new records and a change of the cursor come out.
+//! One step of a walk: takes a page, returns new records and a change of the cursor.
 
 use crate::{
     error::{CollectError, CollectErrorKind},
@@ -12,40 +12,41 @@ use crate::{
     walk::time_slice::{Seen, TimeSlice},
 };
 
-/// What one request brought.
+/// The result of one request.
 #[derive(Debug)]
 pub struct Page {
-    /// New records, by second.
+    /// New records, in order of their seconds.
     pub records: Vec<Record>,
-    /// Of those that an earlier poll or sweep would have found, had they shown then: how many seconds late each one is.
+    /// For each new record that an earlier poll or sweep should have seen: how many seconds late it is.
     pub late: Vec<i64>,
-    /// New records without usable id or time.
+    /// New records without a usable id or time.
     pub unusable: Vec<Unusable>,
-    /// Bytes of memory that the records keep alive.
+    /// Bytes of memory that the records keep allocated.
     pub bytes: usize,
     /// What to commit once the records are delivered.
     pub change: Change,
-    /// What the walk is busy with.
+    /// The task that sent the request.
     pub task: Task,
-    /// Whether more can be had at once.
+    /// Whether more is due right now.
     pub more: bool,
 }
 
-/// A walk's new place. Changes of one walk must be committed in the order of their pages; a later cursor replaces an earlier one.
+/// The new position of a walk. Changes of one walk must be committed in the order of their pages; a later one
+/// replaces an earlier one.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Which walk.
+    /// Index of the walk.
     pub walk: u8,
     /// Its cursor.
     pub cursor: Cursor,
-    /// Dedup ids that came or went.
+    /// Added and removed parts of the dedup set.
     pub parts: Vec<PartChange>,
-    /// How many ids are in the dedup set now.
+    /// Size of the dedup set.
     pub dedup_ids: usize,
 }
 
 impl Walk {
-    /// Takes in a page that is believed.
+    /// Applies a page that was accepted.
     pub(crate) fn take(
         &mut self,
         task: Task,
@@ -61,7 +62,7 @@ impl Walk {
             Ok(decision) => Ok(self.apply(task, decision, now)),
             Err(kind) => {
                 if kind == CollectErrorKind::CursorIgnored {
-                    // Reported once; whoever tries again begins to count anew.
+                    // The error is reported once; the next attempt counts from zero.
                     self.learned.ignored_cursors = 0;
                     self.counters.note(Anomaly::CursorLost);
                 }
@@ -70,7 +71,7 @@ impl Walk {
         }
     }
 
-    /// Makes a decision true, and hands out what is to be delivered and then committed.
+    /// Applies a decision, and returns what to deliver and then commit.
     pub(crate) fn apply(&mut self, task: Task, decision: Decision, now: i64) -> Page {
         let Decision { cursor, new, late, remember, forget, crowd, learned, anomalies, has_polled } =
             decision;
@@ -97,6 +98,7 @@ impl Walk {
     }
 
     fn remember(&mut self, second: i64, id: IdHash) {
+        // Above the limit a record may be delivered twice; without one, memory would grow with the backlog.
         if self.dedup.len() < self.timing.dedup_ids_max {
             self.dedup.insert(second, id);
         } else if !self.dedup_warned {

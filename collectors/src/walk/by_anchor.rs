@@ -1,9 +1,10 @@
 //! Lists without a time filter, read from anchors.
 //!
-//! `after` drops the other records of its own second. So the anchor of the next page is a record of an *earlier* second than
-//! the last one seen, and that last second is read again. Where the list does not honour `order=asc` everything is mirrored.
+//! `after` also drops the other records of its own second. So the anchor of the next page is a record of an
+//! *earlier* second than the last one seen, and that last second is read again. If the list does not honour
+//! `order=asc`, everything is mirrored.
 //!
-//! A page puts the walk into one of the [`Situation`]s; each of them has one consequence, in [`advance`].
+//! A page puts the walk into one of the [`Situation`]s; [`advance`] has one consequence for each.
 
 use std::cmp::Ordering;
 
@@ -16,27 +17,28 @@ use crate::{
     walk::time_slice::{Order, Position, Seen, TimeSlice, Turn},
 };
 
-/// After so many cursors in a row that were read a moment ago and have no effect, no cursor of this list has any.
+/// After this many cursors in a row without effect, all of records that were just read, the list ignores
+/// cursors.
 const IGNORED_MAX: u32 = 3;
 
 /// What a page means for the slice that asked for it.
 #[derive(Debug, PartialEq, Eq)]
 enum Situation {
-    /// Nothing is shown: the end of the list, or an anchor that the list does not know.
+    /// No records: the end of the list, or an anchor that the list does not know.
     Empty,
-    /// A full page without one usable record: nothing says how to continue.
+    /// A full page without a usable record, so that nothing says how to continue.
     Unusable,
     /// The records are in no order.
     Unordered,
-    /// The list answers in the other direction than the slice is read.
+    /// The list answers in the opposite direction to the slice.
     OtherDirection(Direction),
     /// The page begins before its anchor: the list does not know it, or ignores cursors.
     Elsewhere,
     /// The last records of the slice, or of the list.
     End,
-    /// No anchor leads past this second: it may hold more records than a page.
+    /// No anchor leads past this second, which may hold more records than a page.
     Stuck(i64),
-    /// More follows behind this record; everything beyond the second is read.
+    /// More follows after this record; everything beyond the second is read.
     More(i64, Option<Anchor>),
 }
 
@@ -56,7 +58,7 @@ impl Situation {
         let is_past_the_slice = if slice.down {
             seen.min < slice.from
         } else {
-            // Records of one second do not tell from which end of the list they are.
+            // Records of a single second do not show from which end of the list they come.
             let is_known = direction.is_some() || proves_ascending(slice, seen, direction);
             is_known && slice.to.is_some_and(|to| seen.max > to)
         };
@@ -65,8 +67,11 @@ impl Situation {
         }
         let last = if slice.down { seen.min } else { seen.max };
         let is_earlier = |a: i64, b: i64| if slice.down { a > b } else { a < b };
+        // Of an earlier second, because `after` would drop the unseen records of the last one.
         let next = page.records.iter().rev().find(|record| is_earlier(record.second, last));
         let is_behind = |anchor: &Anchor| next.is_none_or(|next| !is_earlier(anchor.second, next.second));
+        // The same last second twice, and no anchor beyond the current one: the next request would be this
+        // one again.
         let is_at_a_stop = slice.anchor().is_some_and(is_behind) && slice.at == Some(last);
         if seen.order == Order::Flat || is_at_a_stop {
             return Self::Stuck(last);
@@ -75,8 +80,8 @@ impl Situation {
     }
 }
 
-/// Takes from a slice what a page has shown. A page that contradicts its request comes here only when it is all that the request is
-/// answered with. `ignored` counts the cursors in a row that had no effect.
+/// Shortens a slice by what a page has shown. A page that contradicts its request gets here only if it is the
+/// list's only answer. `ignored` counts the cursors in a row that had no effect.
 pub fn advance(
     list: &'static str,
     slice: &mut TimeSlice,
@@ -92,6 +97,7 @@ pub fn advance(
         tracing::info!(list, "order=asc is honoured");
         *direction = Some(Direction::Ascending);
     }
+    // Compared below: only a page that marks time as read proves that cursors work.
     let unread = (slice.from, slice.to);
     let turn = match situation {
         Situation::Empty => return Ok(empty(slice, anchors)),
@@ -112,7 +118,7 @@ pub fn advance(
             return Ok(Turn::Discard);
         }
         Situation::Elsewhere => {
-            // A record that was shown a moment ago exists: the list pays no heed to cursors at all.
+            // A record that was just shown exists, so the list ignores cursors.
             if matches!(slice.position, Position::Shown(_)) {
                 *ignored += 1;
                 if *ignored >= IGNORED_MAX {
@@ -126,6 +132,7 @@ pub fn advance(
         Situation::End => Turn::Done,
         Situation::Stuck(last) => {
             slice.at = Some(last);
+            // Before the direction is known, nothing says on which side of the page everything is read.
             if slice.down {
                 slice.lower_to(last);
             }
@@ -148,7 +155,8 @@ pub fn advance(
     Ok(turn)
 }
 
-/// What of a page is seen of the order of its records: only the page before tells on which side of it a page of one second lies.
+/// The order that a page shows. For a page of a single second, only its anchor shows in which direction the
+/// list continues.
 pub fn order(slice: &TimeSlice, seen: Seen, direction: Option<Direction>) -> Order {
     match slice.anchor() {
         Some(anchor) if seen.order == Order::Flat && direction.is_none() && !slice.down => {
@@ -162,13 +170,13 @@ pub fn order(slice: &TimeSlice, seen: Seen, direction: Option<Direction>) -> Ord
     }
 }
 
-/// Whether a page shows for the first time that the list honours `order=asc`.
+/// Whether this page is the first to show that the list honours `order=asc`.
 fn proves_ascending(slice: &TimeSlice, seen: Seen, direction: Option<Direction>) -> bool {
     let order = order(slice, seen, direction);
     direction.is_none() && !slice.down && !matches!(order, Order::Flat | Order::Empty)
 }
 
-/// Whether a page behind an anchor shows what lies before it.
+/// Whether a page after an anchor shows records from before it.
 pub fn starts_elsewhere(slice: &TimeSlice, seen: Seen, direction: Option<Direction>) -> bool {
     let Some(anchor) = slice.anchor() else {
         return false;
@@ -179,7 +187,7 @@ pub fn starts_elsewhere(slice: &TimeSlice, seen: Seen, direction: Option<Directi
             seen.max > anchor.second
         }
         Order::Flat | Order::Descending | Order::Ascending | Order::Mixed => {
-            // The rest of the anchor's own second may be the end of a list that answers newest first.
+            // The rest of the anchor's own second can also be the end of a list that answers newest first.
             let is_shown = matches!(slice.position, Position::Shown(_));
             let may_be_the_end = direction.is_none() && !is_shown && seen.max <= anchor.second;
             seen.min < anchor.second || may_be_the_end
@@ -187,8 +195,8 @@ pub fn starts_elsewhere(slice: &TimeSlice, seen: Seen, direction: Option<Directi
     }
 }
 
-/// Continues behind a crowded second, from one of its own records: `after` drops the rest of that second. True when that was the
-/// last second of the slice.
+/// Continues after a crowded second, from one of its own records: `after` drops the rest of that second. True
+/// if it was the last second of the slice.
 pub fn pass(
     slice: &mut TimeSlice,
     anchor: Option<Anchor>,
@@ -205,7 +213,7 @@ pub fn pass(
     slice.down && second <= slice.from
 }
 
-/// Leaves a gone anchor for the next older one, at last for the beginning of the list.
+/// Falls back to the next older anchor, or in the end to the beginning of the list.
 pub fn fall_back(slice: &mut TimeSlice, anchors: &mut Anchors, why: &'static str) {
     let Some(gone) = slice.anchor().cloned() else { return };
     anchors.remove(&gone);
@@ -217,13 +225,14 @@ pub fn fall_back(slice: &mut TimeSlice, anchors: &mut Anchors, why: &'static str
     tracing::debug!(second = gone.second, older = older_second, why, "going back to an older anchor");
 }
 
-/// Says that the record behind the cursor is gone.
+/// Warns that the record behind the cursor is gone.
 pub fn warn_gone(slice: &TimeSlice, why: &'static str) {
     let second = slice.anchor().map(|anchor| anchor.second);
     tracing::warn!(second, why, "anchor is gone, falling back to an older one");
 }
 
-/// An empty answer may mean "no such cursor", also behind a record that was read a moment ago. An older one confirms it.
+/// Handles an empty answer. It can mean "no such cursor", even behind a record that was just read, so an
+/// older anchor must confirm it.
 fn empty(slice: &mut TimeSlice, anchors: &mut Anchors) -> Turn {
     let Some(second) = slice.anchor().map(|anchor| anchor.second) else {
         return Turn::Done;
@@ -232,12 +241,13 @@ fn empty(slice: &mut TimeSlice, anchors: &mut Anchors) -> Turn {
         return Turn::Done;
     }
     slice.emptied = Some(second);
-    // Behind the newest record of a list that is in order, too, there is nothing.
+    // An empty answer is also what a list in order gives behind its newest record.
     fall_back(slice, anchors, "the response is empty");
     Turn::Discard
 }
 
-/// What was read stays read: before a direction is known nothing counts as read.
+/// Restarts the slice in the other direction. What was read stays read, because nothing counts as read before
+/// the direction is known.
 fn turn_round(slice: &mut TimeSlice, anchors: &Anchors, found: Direction) {
     let down = found == Direction::Descending;
     *slice = TimeSlice {

@@ -1,8 +1,8 @@
-//! Lists with a time filter: closed slices of time, read by time and never by a list cursor.
+//! Lists with a time filter: closed ranges of seconds, never a list cursor.
 //!
-//! Audit logs have no `order` parameter and answer newest first, undocumented; so the direction is found from the pages. A page
-//! takes away from the unread stretch what lies strictly beyond its last second: the last second itself is asked for again,
-//! because the page may end in the middle of it.
+//! Audit logs have no `order` parameter and answer newest first, which is undocumented, so the direction is
+//! detected from the pages. A page shortens the unread range by what is strictly beyond its last second. The
+//! last second itself is requested again, because the page may end in the middle of it.
 
 use crate::{
     error::CollectErrorKind,
@@ -11,15 +11,15 @@ use crate::{
     walk::time_slice::{Order, Seen, TimeSlice, Turn},
 };
 
-/// How many pages a slice aims at: enough to be worth its own bookkeeping, few enough to deliver nearly in order.
+/// How many pages a slice aims at: enough to be worth its overhead, few enough to deliver nearly in order.
 const SLICE_PAGES: i64 = 50;
-/// A slice that looks longer than this on its first page is cut before it is read.
+/// A slice that its first page shows to be longer than this is cut before it is read.
 const SLICE_PAGES_MAX: i64 = 150;
-/// The most that a slice is cut down at once.
+/// A cut leaves at least this part of the planned length (1/n).
 const CUT_MAX: i64 = 4;
 
-/// Takes from the unread stretch what a page has shown. A page that contradicts its request comes here only when it is all that the
-/// request is answered with. `now` is the newest second that a record may have.
+/// Shortens the unread range by what a page has shown. A page that contradicts its request gets here only if
+/// it is the list's only answer. `now` is the newest second that a record may have.
 pub fn advance(
     list: &'static str,
     slice: &mut TimeSlice,
@@ -34,13 +34,16 @@ pub fn advance(
     let (from, to) = slice.window();
     match seen.order {
         Order::Empty | Order::Mixed => {
+            // Without an order, only a window that fits on one page can be read; so it is halved until it
+            // does.
             if slice.halve(now.max(seen.max)) {
                 return Ok(Turn::More);
             }
             if seen.order == Order::Mixed {
                 return Err(CollectErrorKind::WindowIgnored);
             }
-            // A single second stays empty: `has_more` says nothing here, and the whole window can be asked for again.
+            // A single second is still empty: `has_more` means nothing here, so the whole window can be
+            // requested again.
             learned.empty_is_end = true;
             slice.upper = None;
             Ok(Turn::More)
@@ -49,6 +52,8 @@ pub fn advance(
         Order::Flat => Ok(flat(slice, seen.max, *direction)),
         Order::Descending => {
             found(list, direction, Direction::Descending);
+            // Newest first, a record above the window means that the filter was ignored; one below it, that
+            // the window was read to its end.
             if to.is_some_and(|to| seen.max > to) {
                 return Err(CollectErrorKind::WindowIgnored);
             }
@@ -67,12 +72,12 @@ pub fn advance(
                 return Ok(done_or_more(slice.finish_window()));
             }
             if learned.is_turned || slice.upper.is_some() {
-                // Halves need no order.
+                // Halves do not depend on the order.
                 let halved = slice.halve(now.max(seen.max));
                 return if halved { Ok(Turn::More) } else { Err(CollectErrorKind::WindowIgnored) };
             }
             if *direction != Some(Direction::Ascending) && seen.min > from {
-                // A page may be turned round on its way: first what lies before it must be seen to be empty.
+                // A gateway may have reversed the page: first the time before it must be seen to be empty.
                 slice.proof = Some(seen.min);
                 return Ok(Turn::Discard);
             }
@@ -88,7 +93,7 @@ fn done_or_more(done: bool) -> Turn {
     if done { Turn::Done } else { Turn::More }
 }
 
-/// A full page of one second. Only a known direction tells which side of that second is read.
+/// A full page of one second. Without a known direction, nothing says which side of that second is read.
 fn flat(slice: &mut TimeSlice, second: i64, direction: Option<Direction>) -> Turn {
     let (from, to) = slice.window();
     match direction {
@@ -102,6 +107,7 @@ fn flat(slice: &mut TimeSlice, second: i64, direction: Option<Direction>) -> Tur
             Turn::Crowded(second)
         }
         Some(Direction::Ascending) | None => {
+            // Reading the part above this second first turns it into the last second of the rest.
             slice.upper = Some(second + 1);
             Turn::More
         }
@@ -116,8 +122,9 @@ fn found(list: &'static str, direction: &mut Option<Direction>, now: Direction) 
     }
 }
 
-/// A shorter end for a slice that its first page shows to be far too long. It is not cut below a part of its planned length: what
-/// is dense at the slice's end may follow a long silence, which would be crossed in tiny steps.
+/// A shorter end for a slice whose first page shows that it is far too long. It is not cut below a part of
+/// its planned length: dense records at its end may follow a long silence, which would then be crossed in
+/// tiny steps.
 pub fn shorter_slice(slice: &TimeSlice, seen: Seen, now: i64, planned_seconds: i64) -> Option<i64> {
     let ordered = matches!(seen.order, Order::Descending | Order::Ascending);
     if slice.pages > 0 || !seen.has_more || !ordered {

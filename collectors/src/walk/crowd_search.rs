@@ -13,29 +13,35 @@ use crate::{
 };
 
 impl Draft<'_> {
-    /// Begins the search of a crowded second. It is done in full when the second is met first, and once more when no record can
-    /// show late in it any more.
+    /// Begins the search of a crowded second. It is searched in full when it is found, and once more when no
+    /// record can appear late in it.
     pub(crate) fn begin_crowd(&mut self, slice: &TimeSlice, second: i64) {
+        // Evidence from before a restart still counts: a long search must not start over with each restart.
         let dry = slice.dry.filter(|(of, _)| *of == second).map_or(0, |(_, dry)| dry);
         let horizon = self.cursor.horizon(self.walk.began(self.now), self.walk.overlap());
         let is_last = self.task == Task::Sweep && second < horizon && self.cursor.searched != Some(second);
         let searched_before = !is_last && self.cursor.crowded.contains_key(&second);
         let mut crowd = CrowdedSecond::new(second, self.walk.dedup.of_second(second), searched_before, dry);
         crowd.is_last = is_last;
+        // Oldest first, the other end of the list can be requested; newest first, the walk already reads from
+        // there.
         crowd.turns = !self.walk.list.has_time_filter() && !slice.down;
         self.crowd = Some(crowd);
     }
 
-    /// A page that does not show the second under search was asked for with a gone anchor, or is an answer to something else. The
-    /// ids found so far are kept, and the search restarts when the walk reaches the second again.
+    /// Leaves a search whose page does not show its second: the anchor is gone, or the page belongs to
+    /// another request. The ids found so far are kept, and the search restarts when the walk reaches the
+    /// second again.
     pub(crate) fn leave_lost_crowd(&mut self, page: &ListPage) {
         let is_lost = self.crowd.as_ref().is_some_and(|crowd| crowd.is_lost(page));
+        // With a time filter the second itself is requested, so no place in the list can be lost.
         if is_lost && !self.walk.list.has_time_filter() {
             self.crowd = None;
         }
     }
 
-    /// Takes in a page that shows the second under search; `asked` where it was the second alone that was asked for.
+    /// Evaluates a page of the crowded second; `asked` if the request was for this second, and not for the
+    /// slice.
     pub(crate) fn read_crowd(
         &mut self,
         slice: &mut TimeSlice,
@@ -48,19 +54,24 @@ impl Draft<'_> {
             return Turn::More;
         };
         let second = crowd.second;
+        // A page that reaches past the second shows its end, however full the page is.
         let beyond = if slice.down { seen.min < second } else { seen.max > second };
         let empty = page.records.is_empty();
         let whole = !seen.has_more || (beyond && !empty) || (empty && self.learned.empty_is_end);
+        // The page that revealed the second was cut by its slice, so its `has_more` says nothing about the
+        // second alone.
         let read = Read { page, whole, says_more: seen.says_more && asked, brought };
         let is_turned = matches!(crowd.probe(), Probe::FarEnd(_));
         let verdict = crowd.read(read, |record| self.walk.list.kind_of(record));
+        // Stored with the cursor, so that a restart does not lose the evidence.
         slice.dry = Some((second, crowd.dry()));
         let mut mine = page.records.iter().filter(|record| record.second == second);
+        // From the far end, the record nearest to where the walk continues comes first on the page.
         let last = if is_turned { mine.next() } else { mine.next_back() };
         self.leave_crowd(slice, verdict, last.and_then(by_anchor::anchor_of))
     }
 
-    /// Continues past the second, if its search is finished.
+    /// Continues past the second if its search is finished.
     pub(crate) fn leave_crowd(
         &mut self,
         slice: &mut TimeSlice,
@@ -77,7 +88,8 @@ impl Draft<'_> {
         if crowd.is_last {
             self.cursor.searched = Some(crowd.second);
         }
-        // A list whose `has_more` never ends makes a crowd of any second, and says so on an empty page, too.
+        // A list that always answers `has_more` makes every second look crowded, and also says so on an empty
+        // page.
         let is_crowded = if complete {
             self.walk.size.is_full_of(crowd.found())
         } else {
@@ -89,7 +101,7 @@ impl Draft<'_> {
         self.pass(slice, anchor, crowd.second)
     }
 
-    /// Logs a crowded second, once for each number of records that is found in it.
+    /// Logs a crowded second, once for each higher number of records found.
     fn report_crowd(&mut self, crowd: &CrowdedSecond, complete: bool) {
         let (second, found) = (crowd.second, crowd.found());
         if self.cursor.crowded.insert(second, found).is_some_and(|before| before >= found) {
@@ -110,7 +122,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Takes a second as read.
+    /// Marks a second as read.
     pub(crate) fn pass(&mut self, slice: &mut TimeSlice, anchor: Option<Anchor>, second: i64) -> Turn {
         let is_read = match self.walk.list.paging {
             Paging::ByTime { .. } => slice.pass(second),

@@ -1,4 +1,4 @@
-//! Where a walk stands: what the store keeps of it besides the dedup ids.
+//! The position of a walk: what is stored besides the dedup ids.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The word for it in the log.
+    /// Its word in logs.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Descending => "newest first",
@@ -26,30 +26,30 @@ impl Direction {
     }
 }
 
-/// What a walk can be busy with.
+/// What a walk can be doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// Looking for the record before which to start.
+    /// Looks for the record before which to start.
     Search,
-    /// The poll for new records.
+    /// Polls for new records.
     Tail,
-    /// The reading again of everything after the watermark.
+    /// Reads everything after the watermark again.
     Sweep,
 }
 
-/// One walk: one list read with one cursor. Seconds are whole Unix seconds.
+/// The stored state of one walk. Seconds are whole Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// Everything earlier than this second is delivered.
     #[serde(rename = "watermark")]
     pub watermark: i64,
-    /// The last second to read, for a walk that reads a past window once; a walk without it goes on for ever.
+    /// The last second to read, for a walk that reads a past window once; `None` for a walk without an end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
-    /// Whether this walk reads the tenant-scoped audit events, which are listed apart.
+    /// Whether this walk reads the tenant-scoped audit events, which are listed separately.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tenant_only: bool,
-    /// The newest second of a delivered record that does not lie in the future.
+    /// The newest second of a delivered record that is not in the future.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest: Option<i64>,
     /// The time before the first request of the last finished sweep.
@@ -64,40 +64,41 @@ pub struct Cursor {
     /// The unfinished sweep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<Sweep>,
-    /// How many seconds the next slice of a sweep of audit logs spans.
+    /// Length in seconds of the next slice of a sweep, for lists with a time filter.
     pub slice_seconds: i64,
-    /// The direction that the list was found to answer in.
+    /// The direction in which the list was found to answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
-    /// Seconds after the watermark that hold more records than a page, with the number found.
+    /// Seconds after the watermark that hold more records than a page, with the number of records found.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub crowded: BTreeMap<i64, u64>,
-    /// The crowded second that a sweep has searched in full last: while nothing newer comes it is not searched again.
+    /// The crowded second that a sweep searched in full most recently; it is not searched again while nothing
+    /// newer appears.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub searched: Option<i64>,
-    /// Records of stored completions from which reading can go on.
+    /// Records of stored completions from which reading can continue.
     #[serde(default, skip_serializing_if = "Anchors::is_empty")]
     pub anchors: Anchors,
-    /// A walk with `until` that has read all of its window.
+    /// Whether a walk with `until` has read its whole window.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub finished: bool,
 }
 
-/// The slower reading again of everything after the watermark.
+/// Progress of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sweep {
     /// The time before its first request.
     pub began: i64,
-    /// The part that is being read now.
+    /// The slice that is being read.
     pub slice: TimeSlice,
 }
 
-/// The first guess at a slice: a day of a quiet organization is one page.
+/// Length of the first slice: a day of a quiet organization fits on one page.
 const FIRST_SLICE_SECONDS: i64 = 86_400;
 
 impl Cursor {
-    /// A walk that starts at a second and goes on for ever, or ends with `until`. `search` where the list has no time filter,
-    /// so that the start has to be looked for.
+    /// A cursor that starts at a second and has no end, or ends at `until`. `search` if the list has no time
+    /// filter, so that the start must be looked for.
     pub fn begin(start: i64, until: Option<i64>, search: bool) -> Self {
         Self {
             watermark: start,
@@ -117,7 +118,7 @@ impl Cursor {
         }
     }
 
-    /// What a task has not read yet; `None` where it is not under way.
+    /// The unread slice of a task; `None` if the task is not running.
     pub(crate) fn slice_of(&self, task: Task) -> Option<&TimeSlice> {
         match task {
             Task::Search => self.search.as_ref(),
@@ -138,7 +139,7 @@ impl Cursor {
         }
     }
 
-    /// The second up to which the watermark may move at most: what is delivered after it may still be missing neighbours.
+    /// The highest allowed watermark: records of the same second or later may still appear.
     pub fn floor(&self, began: i64, overlap: i64) -> i64 {
         let horizon = self.horizon(began, overlap);
         match self.until {
@@ -147,7 +148,7 @@ impl Cursor {
         }
     }
 
-    /// The second before which nothing shows any more after a sweep that began then.
+    /// The second before which nothing can appear any more, for a sweep that began at `began`.
     pub fn horizon(&self, began: i64, overlap: i64) -> i64 {
         match self.until {
             Some(_) => i64::MAX,

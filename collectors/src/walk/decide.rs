@@ -1,15 +1,18 @@
-//! What follows from a page that is believed. Deciding changes nothing: [`Walk::apply`] does, all at once.
+//! What follows from a page that was accepted. Deciding changes nothing; [`Walk::apply`] does, all at once.
 //!
-//! The order of the steps is what the promise rests on. From a cursor, a page and the time:
+//! The guarantee depends on the order of these steps. From a cursor, a page and the time:
 //!
-//! 1. Which records are *new* is read from the cursor, the dedup set and the time slice as they were before the page.
-//! 2. The page takes from the slice only what it proves to be read, never a second that it may have shown in part.
+//! 1. The *new* records are selected with the cursor, the dedup set and the time slice as they were before
+//!    the page.
+//! 2. The page shortens the slice only by what it proves to be read, never by a second that it may show in
+//!    part.
 //! 3. The ids of new records are remembered as long as their second may be read again.
-//! 4. A sweep forgets ids of seconds that are read, and raises the watermark: to the floor at most, and never past the first second
-//!    that is unread. The floor is the time before the sweep's first request less the overlap, or the newest delivered second.
-//! 5. A task whose slice is read ends. A sweep continues with its next slice.
+//! 4. A sweep forgets ids of seconds that are read, and raises the watermark: at most to the floor, and never
+//!    past the first unread second. The floor is the start of the sweep minus the overlap, or the newest
+//!    delivered second.
+//! 5. A task ends when its slice is read. A sweep continues with its next slice.
 //!
-//! The cursor that comes out is committed once the new records are delivered, never before.
+//! The resulting cursor is committed only after the new records are delivered.
 
 use std::ops::Range;
 
@@ -29,42 +32,43 @@ use crate::{
     walk::{Walk, next_slice},
 };
 
-/// What a process has learned of a list. A restart forgets it, and learns it again.
+/// What this process has learned about a list. It is not stored, and learned again after a restart.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Learned {
-    /// Whether `has_more` was found to say nothing on an empty page.
+    /// Whether `has_more` on an empty page was found to be meaningless.
     pub empty_is_end: bool,
-    /// Whether pages of a list newest first were found to be turned round.
+    /// Whether pages of a list that is newest first were found to be reversed.
     pub is_turned: bool,
-    /// Cursors in a row that were read a moment ago and had no effect.
+    /// How many times in a row the cursor of a record that was just read had no effect.
     pub ignored_cursors: u32,
-    /// Up to which second everything was seen that showed then; `None` while that is unknown.
+    /// The second up to which everything visible at the time was read; `None` while unknown.
     pub read_to: Option<i64>,
 }
 
 /// What follows from a page.
 #[derive(Debug)]
 pub(crate) struct Decision {
-    /// Where the walk is once the new records are delivered.
+    /// The cursor to commit once the new records are delivered.
     pub cursor: Cursor,
-    /// What is delivered.
+    /// The records to deliver.
     pub new: NewRecords,
-    /// How late the new records are that an earlier reading would have found, in seconds.
+    /// For each new record that an earlier read should have found: how many seconds late it is.
     pub late: Vec<i64>,
     /// Ids that enter the dedup set.
     pub remember: Vec<(i64, IdHash)>,
-    /// Seconds whose ids leave it.
+    /// Seconds whose ids leave the dedup set.
     pub forget: Vec<Range<i64>>,
-    /// The crowded second that is searched from now on.
+    /// The crowded second to search next.
     pub crowd: Option<CrowdedSecond>,
     pub learned: Learned,
     pub anomalies: Vec<Anomaly>,
-    /// Whether everything up to now has just been read, so that no poll is due for a while.
+    /// Whether everything up to now was just read, so that the next poll can wait.
     pub has_polled: bool,
 }
 
 impl Walk {
-    /// Decides what follows from a page. `before` is the slice that asked for it, `crowd` the crowded second under search.
+    /// Decides what follows from a page. `before` is the slice that requested it, `crowd` the crowded second
+    /// under search.
     pub(crate) fn decide(
         &self,
         task: Task,
@@ -79,13 +83,17 @@ impl Walk {
         let mut slice = before.clone();
         draft.leave_lost_crowd(page);
         if draft.crowd.is_some() {
+            // `before` and not `slice`: what this page marks as read must not make its own records look old.
             let new = draft.select_new(answer, before);
             let turn = draft.read_crowd(&mut slice, page, seen, new.records.len(), true);
             return Ok(draft.finish(slice, turn, new));
         }
+        // The records of this page may belong to a later slice, which shows them again.
         if task == Task::Sweep && draft.shorten(&mut slice, seen) {
             return Ok(draft.finish(slice, Turn::Discard, nothing()));
         }
+        // This page answers for the time before the one that came oldest first; it decides the direction and
+        // nothing else.
         if slice.proof.take().is_some() {
             draft.prove_direction(page);
             return Ok(draft.finish(slice, Turn::Discard, nothing()));
@@ -93,15 +101,19 @@ impl Walk {
         let mut turn = draft.advance(&mut slice, page, seen)?;
         slice.pages += 1;
         if turn == Turn::Discard {
-            // A search needs the newest record first; without that the walk starts at the list's beginning instead.
+            // A search needs the newest record first. If the list cannot do that, the walk starts at the
+            // list's beginning.
             if task == Task::Search && !slice.down {
                 turn = Turn::Done;
             }
             return Ok(draft.finish(slice, turn, nothing()));
         }
+        // After `advance`: a discarded page may belong elsewhere, and its records must not become anchors.
         draft.offer_anchors(page);
         let new = if task == Task::Search { nothing() } else { draft.select_new(answer, before) };
         if let Turn::Crowded(second) = turn {
+            // A search delivers nothing, and a second that was already read needs no second search in this
+            // task.
             let is_read = task == Task::Search || before.covers(second);
             turn = if is_read {
                 let anchor = page.records.iter().rev().find_map(by_anchor::anchor_of);
@@ -114,7 +126,7 @@ impl Walk {
         Ok(draft.finish(slice, turn, new))
     }
 
-    /// Decides how to continue without a cursor that the list does not know.
+    /// Decides how to continue after the list refused the cursor.
     pub(crate) fn decide_without_cursor(
         &self,
         task: Task,
@@ -124,6 +136,7 @@ impl Walk {
     ) -> Decision {
         let mut draft = Draft::new(self, task, crowd, now);
         let mut slice = before.clone();
+        // A refused cursor inside a crowded second says nothing about the slice's anchor.
         let crowd = draft.crowd.as_mut().filter(|crowd| crowd.asks_with_cursor());
         let turn = if let Some(crowd) = crowd {
             let verdict = crowd.refused();
@@ -139,7 +152,7 @@ impl Walk {
     }
 }
 
-/// The walk as it will be, while that is being decided.
+/// The future state of the walk while it is being decided.
 pub(crate) struct Draft<'w> {
     pub walk: &'w Walk,
     pub task: Task,
@@ -163,7 +176,7 @@ impl<'w> Draft<'w> {
         let is_shown = |record: &&Record| {
             only.is_none_or(|only| only == record.second)
                 && !before.covers(record.second)
-                // One of the future is delivered, and moves nothing.
+                // A record of the future is delivered, but must not move the cursor.
                 && record.second <= self.now
         };
         let newest = answer.page.records.iter().filter(is_shown).map(|record| record.second).max();
@@ -172,7 +185,7 @@ impl<'w> Draft<'w> {
         new
     }
 
-    /// Takes from the slice what the page has shown.
+    /// Shortens the slice by what the page has shown.
     fn advance(
         &mut self,
         slice: &mut TimeSlice,
@@ -191,7 +204,7 @@ impl<'w> Draft<'w> {
             }
         }?;
         let found = self.cursor.direction;
-        // Lists that are read from anchors are asked for oldest first.
+        // Lists read from anchors are requested oldest first.
         let asked = if is_by_anchor { Some(Direction::Ascending) } else { None };
         if found != before && before.or(asked).is_some_and(|expected| found != Some(expected)) {
             self.anomalies.push(Anomaly::Reversed);
@@ -201,7 +214,7 @@ impl<'w> Draft<'w> {
         Ok(turn)
     }
 
-    /// Cuts a slice that its first page shows to be far too long.
+    /// Cuts a slice whose first page shows that it is far too long.
     fn shorten(&mut self, slice: &mut TimeSlice, seen: Seen) -> bool {
         if !self.walk.list.has_time_filter() {
             return false;
@@ -214,7 +227,7 @@ impl<'w> Draft<'w> {
         shorter.is_some()
     }
 
-    /// Takes in what lies before the first page that came oldest first: nothing, if the list is in that order.
+    /// Evaluates what is before the first page that came oldest first: nothing, if the list has that order.
     fn prove_direction(&mut self, before: &ListPage) {
         let list = self.walk.list.name;
         if before.is_empty() {
@@ -230,12 +243,14 @@ impl<'w> Draft<'w> {
         if self.walk.list.has_time_filter() {
             return;
         }
-        // First and last of the page are enough: the list thins itself out anyway, and the last second may be cut.
+        // The first, an inner and the last record are enough: anchors are thinned out anyway, and the last
+        // second may be cut.
         let records = &page.records;
         let last_second = records.last().map(|record| record.second);
         let inner = records.iter().rev().find(|record| Some(record.second) != last_second);
         for record in records.first().into_iter().chain(inner).chain(records.last()) {
-            // One of the future would be the newest for ever, and thin out all that are needed.
+            // A record of the future would stay the newest for ever, and the useful ones would be thinned
+            // out.
             if record.second <= self.now
                 && let Some(anchor) = by_anchor::anchor_of(record)
             {
@@ -250,33 +265,36 @@ impl<'w> Draft<'w> {
         let (task, is_read) = (self.task, turn == Turn::Done);
         let late = self.lateness(&new.records);
         let floor = self.cursor.floor(self.walk.began(self.now), self.walk.overlap());
+        // A poll's seconds are read again by the next sweep; a sweep's only above the floor, or while they
+        // are unread.
         let may_be_read_again =
             |second: i64| task == Task::Tail || second >= floor || (!is_read && !slice.covers(second));
         let remember = new.marks.iter().copied().filter(|(second, _)| may_be_read_again(*second)).collect();
         let mut forget = Vec::new();
-        // A discarded page has read nothing: where it leaves less to read, a slice was cut.
+        // A discarded page marks nothing as read: if less is unread, the slice was cut.
         if task == Task::Sweep && turn != Turn::Discard {
             if let Some(before) = self.walk.cursor.slice_of(task) {
                 forget = passed(before, &slice, floor);
             }
+            // Never past the first unread second: a record there is not delivered yet.
             self.cursor.raise_watermark(floor.min(slice.from));
         }
         self.cursor.set_slice(task, slice.clone());
         let has_polled = is_read && self.end_task(&slice);
         if task == Task::Sweep {
-            // A month of crowded seconds that will not be read again would fill the cursor.
+            // Without this, a month of crowded seconds that are not read again would fill the cursor.
             self.cursor.crowded.retain(|second, _| *second >= floor || !slice.covers(*second));
         }
         let Self { cursor, crowd, learned, anomalies, .. } = self;
         Decision { cursor, new, late, remember, forget, crowd, learned, anomalies, has_polled }
     }
 
-    /// Ends a task; a sweep continues with its next slice. True when everything up to now has just been read.
+    /// Ends a task; a sweep continues with its next slice. True if everything up to now was just read.
     fn end_task(&mut self, slice: &TimeSlice) -> bool {
         match self.task {
             Task::Search => self.cursor.search = None,
             Task::Tail => {
-                // A poll shows nothing of what lies before it.
+                // A poll shows nothing before its slice, so it extends `read_to` only where the two meet.
                 if self.learned.read_to.is_some_and(|read_to| slice.lo <= read_to) {
                     self.learned.read_to = self.cursor.newest;
                 }
@@ -294,7 +312,7 @@ impl<'w> Draft<'w> {
         };
         let floor = self.cursor.floor(sweep.began, self.walk.overlap());
         if slice.hi != self.cursor.until {
-            // A slice in the middle: `hi` is some.
+            // A slice before the last one, so `hi` is set.
             let next = slice.hi.map_or(slice.lo, |hi| hi + 1);
             self.cursor.raise_watermark(floor.min(next));
             self.cursor.slice_seconds = by_time::next_slice_seconds(next - slice.lo, slice.pages);
@@ -307,14 +325,14 @@ impl<'w> Draft<'w> {
             self.cursor.raise_watermark(floor);
             self.cursor.swept = Some(sweep.began);
             self.learned.read_to = self.cursor.newest;
-            // One request that has read everything up to now was a poll, too.
+            // A sweep that read everything up to now with one request was also a poll.
             return slice.pages <= 1 && slice.lo <= self.cursor.watermark;
         }
         false
     }
 
-    /// How late each of the new records is that an earlier reading would have found, in seconds. They are in the order of their
-    /// seconds; while history is read nothing is late.
+    /// For each new record that an earlier read should have found: how many seconds late it is. Records are
+    /// in order of their seconds; nothing is late during catch-up.
     fn lateness(&self, records: &[Record]) -> Vec<i64> {
         let Some(read_to) = self.learned.read_to.filter(|_| self.task == Task::Sweep) else {
             return Vec::new();
@@ -324,7 +342,8 @@ impl<'w> Draft<'w> {
     }
 }
 
-/// The seconds that a slice has read since `before`. Their ids are not needed any more, unless the watermark may stop before them.
+/// The ranges of seconds that a slice has read since `before`. Their ids are no longer needed, unless the
+/// watermark may stop before them.
 fn passed(before: &TimeSlice, slice: &TimeSlice, floor: i64) -> Vec<Range<i64>> {
     let above = slice.to.map_or(i64::MAX, |to| to.saturating_add(1))
         ..before.to.map_or(floor, |to| floor.min(to.saturating_add(1)));

@@ -1,8 +1,9 @@
-//! The ids that are delivered ahead of the watermark, and what of them must be written when they change.
+//! Ids that are delivered but not before the watermark, and what to write when they change.
 //!
-//! In memory one ordered set of (second, hash). In the store one small part for each page that added to it, so that the cost of a
-//! commit depends on what it adds and never on what is held. A part is removed when the watermark has passed all of it: until then
-//! the store may hold ids that memory has let go, which is harmless, for each of them was delivered.
+//! In memory this is one ordered set of (second, hash). In the store, each page that adds ids writes one
+//! small part, so that a commit costs what it adds, however many ids there are. A part is removed when the
+//! watermark has passed all of it. Until then the store may contain ids that memory has dropped. This is
+//! harmless, because each of them was delivered.
 
 use std::{collections::BTreeSet, ops::Range};
 
@@ -16,23 +17,23 @@ pub type PartChange = (Vec<u8>, Option<Vec<u8>>);
 
 const SECOND_BYTES: usize = 8;
 const ID_BYTES: usize = SECOND_BYTES + 16;
-/// The most ids of one part: the store takes values of up to 1,600 bytes fastest.
+/// The most ids of one part: the store is fastest with values of up to 1,600 bytes.
 const PART_IDS_MAX: usize = 66;
 
-/// Ids of one walk.
+/// The dedup set of one walk.
 #[derive(Debug)]
 pub struct DedupSet {
     walk: u8,
     ids: Ids,
     fresh: Vec<Entry>,
-    /// Every part in the store: its last second, and a number that tells parts of the same second apart.
+    /// Every stored part: its last second, and a number that distinguishes parts with the same last second.
     parts: BTreeSet<(i64, u32)>,
     passed: Vec<(i64, u32)>,
     next_part: u32,
 }
 
 impl DedupSet {
-    /// Nothing held. `walk` tells the parts of several walks in one checkpoint apart.
+    /// An empty set. `walk` distinguishes the parts of several walks in one checkpoint.
     pub fn new(walk: u8) -> Self {
         Self {
             walk,
@@ -44,7 +45,7 @@ impl DedupSet {
         }
     }
 
-    /// Takes in what the store kept; parts of other walks or of an unknown shape are passed over.
+    /// Restores the set from stored parts; parts of other walks or of an unknown format are ignored.
     pub fn restore<'a>(walk: u8, parts: impl Iterator<Item = &'a (Vec<u8>, Vec<u8>)>) -> Self {
         let mut dedup = Self::new(walk);
         for (key, value) in parts {
@@ -58,39 +59,39 @@ impl DedupSet {
         dedup
     }
 
-    /// How many ids are held.
+    /// How many ids are in the set.
     pub fn len(&self) -> usize {
         self.ids.len()
     }
 
-    /// Whether this id of this second is held.
+    /// Whether this id of this second is in the set.
     pub fn contains(&self, second: i64, id: IdHash) -> bool {
         self.ids.contains(&(second, id))
     }
 
-    /// How many of these ids are held, of whatever second. Looks at every one that is held.
+    /// How many of these ids are in the set, with any second. Scans the whole set.
     pub fn count_ids(&self, wanted: impl Iterator<Item = IdHash> + Clone) -> usize {
         self.ids.count_ids(wanted)
     }
 
-    /// The first second after this one of which an id is held.
+    /// The first second after this one that has an id.
     pub fn first_after(&self, second: i64) -> Option<i64> {
         self.ids.first_after(second)
     }
 
-    /// The dedup ids of one second.
+    /// The ids of one second.
     pub fn of_second(&self, second: i64) -> impl Iterator<Item = IdHash> + '_ {
         self.ids.of_second(second)
     }
 
-    /// Holds an id.
+    /// Adds an id.
     pub fn insert(&mut self, second: i64, id: IdHash) {
         if self.ids.insert((second, id)) {
             self.fresh.push((second, id));
         }
     }
 
-    /// Lets go of the ids of some seconds, which this walk does not look at again before the watermark passes them.
+    /// Drops the ids of seconds that this walk does not read again before the watermark passes them.
     pub fn let_go(&mut self, seconds: Range<i64>) {
         if seconds.is_empty() {
             return;
@@ -99,7 +100,7 @@ impl DedupSet {
         self.fresh.retain(|(second, _)| !seconds.contains(second));
     }
 
-    /// Forgets everything earlier than `watermark`.
+    /// Drops every id before `watermark`.
     pub fn forget_before(&mut self, watermark: i64) {
         self.ids.remove_before(watermark);
         self.fresh.retain(|(second, _)| *second >= watermark);
@@ -109,13 +110,13 @@ impl DedupSet {
         }
     }
 
-    /// What must be written, once, for the store to hold what is held here.
+    /// The changes since the last call that bring the store up to date.
     pub fn take_changes(&mut self) -> Vec<PartChange> {
         let walk = self.walk;
         let mut changes: Vec<PartChange> =
             self.passed.drain(..).map(|part| (key(walk, part), None)).collect();
         let mut fresh = std::mem::take(&mut self.fresh);
-        // By second, so that a part is passed as early as can be.
+        // Sorted, so that the watermark passes each part as early as possible.
         fresh.sort_unstable();
         for ids in fresh.chunks(PART_IDS_MAX) {
             let last = ids.last().map_or(0, |(second, _)| *second);

@@ -1,22 +1,22 @@
-//! An ordered set of (second, id) for a hundred thousand of them: sorted pieces, one after the other.
+//! An ordered set of (second, id) for a hundred thousand entries, as a list of sorted pieces.
 //!
-//! Ids come in the order of their time, nearly always. The nodes of `BTreeSet` stay half empty then, which costs twice the
-//! memory; here a piece is filled before the next one is begun.
+//! Ids nearly always arrive in order of time. That leaves the nodes of a `BTreeSet` half empty, which doubles
+//! its memory; here a piece is filled before the next one is begun.
 
 use std::ops::Range;
 
 use crate::page::record::{Beginnings, IdHash};
 
-/// The most ids of one piece: 12 KiB.
+/// The most entries of one piece: 12 KiB.
 const PIECE_MAX: usize = 512;
 
-/// One id, and the second of its record.
+/// The second of a record, and its id.
 pub type Entry = (i64, IdHash);
 
 /// The set.
 #[derive(Debug, Default)]
 pub struct Ids {
-    /// None is empty, each is sorted, and the next one begins after its end.
+    /// No piece is empty, each is sorted, and each begins after the end of the one before.
     pieces: Vec<Vec<Entry>>,
     len: usize,
 }
@@ -27,12 +27,12 @@ impl Ids {
         self.len
     }
 
-    /// Whether it is there.
+    /// Whether the entry is in the set.
     pub fn contains(&self, entry: &Entry) -> bool {
         self.pieces.get(self.place(entry)).is_some_and(|piece| piece.binary_search(entry).is_ok())
     }
 
-    /// How many of these ids are there, with whatever second. Looks at every one that is there, once.
+    /// How many of these ids are in the set, with any second. Scans the whole set once.
     pub fn count_ids(&self, wanted: impl Iterator<Item = IdHash> + Clone) -> usize {
         // A page that is read again has nothing new.
         if self.len == 0 || wanted.clone().next().is_none() {
@@ -45,7 +45,7 @@ impl Ids {
         wanted.filter(|id| likely.contains(id)).count()
     }
 
-    /// The first second after this one that has any.
+    /// The first second after this one that has an entry.
     pub fn first_after(&self, second: i64) -> Option<i64> {
         let after = second.checked_add(1)?;
         let from = self.pieces.partition_point(|piece| ends_before(piece, after));
@@ -53,16 +53,16 @@ impl Ids {
         piece.get(piece.partition_point(|entry| entry.0 < after)).map(|entry| entry.0)
     }
 
-    /// Those of one second.
+    /// The ids of one second.
     pub fn of_second(&self, second: i64) -> impl Iterator<Item = IdHash> + '_ {
         let from = self.pieces.partition_point(|piece| ends_before(piece, second));
         let entries = self.pieces[from..].iter().flatten().skip_while(move |entry| entry.0 < second);
         entries.take_while(move |entry| entry.0 == second).map(|entry| entry.1)
     }
 
-    /// Adds it; answers whether it was not there.
+    /// Adds an entry. True if it is new.
     pub fn insert(&mut self, entry: Entry) -> bool {
-        // What is later than all of them goes to the end of the last piece.
+        // An entry after all others goes to the end of the last piece.
         let at = self.place(&entry).min(self.pieces.len().saturating_sub(1));
         let Some(piece) = self.pieces.get_mut(at) else {
             self.pieces.push(vec![entry]);
@@ -87,7 +87,7 @@ impl Ids {
         true
     }
 
-    /// Removes those of some seconds.
+    /// Removes the entries of these seconds.
     pub fn remove_seconds(&mut self, seconds: &Range<i64>) {
         let from = self.pieces.partition_point(|piece| ends_before(piece, seconds.start));
         let until = self.pieces.partition_point(|piece| begins_before(piece, seconds.end));
@@ -99,7 +99,7 @@ impl Ids {
         self.pieces.retain(|piece| !piece.is_empty());
     }
 
-    /// Removes those of all earlier seconds.
+    /// Removes the entries of all earlier seconds.
     pub fn remove_before(&mut self, second: i64) {
         let passed = self.pieces.partition_point(|piece| ends_before(piece, second));
         self.len -= self.pieces.drain(..passed).map(|piece| piece.len()).sum::<usize>();

@@ -9,14 +9,15 @@ use crate::{
     walk::time_slice::TimeSlice,
 };
 
-/// Records smaller than this part of their page are copied out, so that a re-read page does not stay in memory for one new record.
+/// Records smaller than this part of their page are copied, so that one new record does not keep a whole page
+/// in memory.
 const COPY_BELOW: usize = 4;
 
-/// Records of another second are looked for while the new ones of a page, times the ids to look at, are no more than this: a
-/// history of which every id is kept is not to be looked through once more for each of its pages.
+/// Redated records are looked for only while the new records of a page times the ids in the set are at most
+/// this: a history whose ids are all kept must not be scanned once more for each of its pages.
 const REDATED_LOOKS_MAX: usize = 1_000_000;
 
-/// What of a page is delivered.
+/// The part of a page that is delivered.
 #[derive(Debug, Default)]
 pub(crate) struct NewRecords {
     pub records: Vec<Record>,
@@ -27,8 +28,9 @@ pub(crate) struct NewRecords {
 }
 
 impl NewRecords {
-    /// The skip rule: a record is skipped only if its second is earlier than the watermark, or its id is in the dedup set, or the
-    /// slice has read its second already. `only` is the crowded second that was asked for alone.
+    /// The skip rule: a record is skipped only if its second is before the watermark, its id is in the dedup
+    /// set, or the slice has already read its second. `only` is the crowded second, if the request was for
+    /// that second alone.
     pub fn of(
         answer: &ListAnswer,
         slice: &TimeSlice,
@@ -61,8 +63,8 @@ impl NewRecords {
         new
     }
 
-    /// How many of them were delivered under another second already. They are delivered again: only the id says that they are the
-    /// same, and ids are kept by their seconds.
+    /// How many records were already delivered with another second. They are delivered again, because ids are
+    /// stored by second and only the id shows that they are the same.
     pub fn redated(&self, dedup: &DedupSet) -> usize {
         if self.records.len().saturating_mul(dedup.len()) > REDATED_LOOKS_MAX {
             return 0;
@@ -70,7 +72,7 @@ impl NewRecords {
         dedup.count_ids(self.records.iter().map(|record| record.id))
     }
 
-    /// Copies a few records out of a large page.
+    /// Copies a few records out of a large page, so that the page is freed.
     fn release_page(&mut self) {
         let raws =
             self.records.iter().map(|record| &record.raw).chain(self.unusable.iter().map(|other| &other.raw));
@@ -84,8 +86,8 @@ impl NewRecords {
     }
 }
 
-/// Whether a record without usable id or time was set aside before. Its neighbours change from read to read, and with them the
-/// guess at its second.
+/// Whether a record without a usable id or time was rejected before. Its neighbours change from read to read,
+/// and with them the guess at its second.
 pub(crate) fn is_known(page: &ListPage, unusable: &Unusable, dedup: &DedupSet) -> bool {
     let id = IdHash::of_bytes(&unusable.raw);
     let mut guesses = page.records.iter().map(|record| record.second).chain(unusable.near);

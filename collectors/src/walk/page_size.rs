@@ -1,10 +1,10 @@
-//! How many records a page is asked for, and how many it shows.
+//! How many records a request asks for, and how many a full page shows.
 
 use crate::LIMIT;
 
-/// What the API answers when no limit is given, and what gateways answer that do not pass the limit on.
+/// Page size of the API without a limit, and of gateways that do not forward the limit.
 const DEFAULT_LIMIT: usize = 20;
-/// After so many answers to a lowered limit it is raised again.
+/// After this many answers a lowered limit is raised again.
 const RAISED_AFTER: u32 = 4;
 
 /// The page size of one walk.
@@ -27,7 +27,7 @@ impl PageSize {
         self.limit
     }
 
-    /// An answer was larger than a body may be, or slower than a request: half as many are asked for. False when it was a single record.
+    /// Halves the limit after an answer that was too large or too slow. False if it was one record.
     pub fn halve(&mut self) -> bool {
         self.answered = 0;
         let can = self.limit > 1;
@@ -35,10 +35,10 @@ impl PageSize {
         can
     }
 
-    /// Takes note of an answer with so many records, after which more are said to follow.
+    /// Learns from an answer with this many records, which `says_more` or does not.
     pub fn observe(&mut self, records: usize, says_more: bool) {
         if says_more && records > 0 {
-            // Fewer than asked for although there are more: somebody between here and the API has a limit of his own.
+            // Fewer records than requested although more follow: something on the way has its own limit.
             self.cap = (records < self.limit).then_some(records);
         }
         self.answered += 1;
@@ -48,12 +48,12 @@ impl PageSize {
         }
     }
 
-    /// Whether a page of so many records may have been cut at its size, whatever it says of more.
+    /// Whether a page of this many records may have been cut at the page size, whatever its `has_more` says.
     pub fn is_full(&self, records: usize) -> bool {
         records >= LIMIT || self.cap == Some(records)
     }
 
-    /// Whether so many records of one second fill a page.
+    /// Whether this many records of one second fill a page.
     pub fn is_full_of(&self, records: u64) -> bool {
         records >= self.shown() as u64
     }
@@ -63,7 +63,7 @@ impl PageSize {
         self.cap.unwrap_or(LIMIT)
     }
 
-    /// Whether a page of so many records has just the size of those that nobody asked a size for.
+    /// Whether a page has exactly the size that lists use without a limit.
     pub fn is_default(&self, records: usize) -> bool {
         records == DEFAULT_LIMIT && self.limit > DEFAULT_LIMIT
     }

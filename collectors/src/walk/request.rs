@@ -1,4 +1,4 @@
-//! One request of a walk: what it asks for, and whether its answer is taken.
+//! One request of a walk: what it asks for, and whether its answer is accepted.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     walk::time_slice::{Seen, TimeSlice},
 };
 
-/// How long a request waits that was refused although others like it were answered.
+/// Delay before a refused request is repeated, if others like it were answered.
 const REFUSED_WAIT: Duration = Duration::from_secs(2);
 
 /// One request of a walk.
@@ -25,7 +25,7 @@ const REFUSED_WAIT: Duration = Duration::from_secs(2);
 pub(crate) struct Request {
     /// Path and query.
     pub query: String,
-    /// What it asks for.
+    /// What it covers.
     pub span: Span,
 }
 
@@ -52,7 +52,7 @@ impl List {
         Request { query: self.query(asked, limit), span: self.span(slice, asked) }
     }
 
-    /// What a request asks for: the list, and the seconds of which it may show records.
+    /// What a request covers: the list, and the seconds whose records it may show.
     fn span(&self, slice: &TimeSlice, asked: Asked<'_>) -> Span {
         let Asked { window: (from, to), newest_first, probe, .. } = asked;
         match (self.paging, probe) {
@@ -66,7 +66,7 @@ impl List {
             (Paging::ByAnchor { .. }, _) => {
                 let list = self.identity(probe, newest_first);
                 let second = slice.anchor().map(|anchor| anchor.second);
-                // What a cursor leaves out lies before it in the order of the list.
+                // Newest first, the cursor excludes later seconds; oldest first, earlier ones.
                 if slice.down {
                     Span::new(&list, i64::MIN, second.unwrap_or(i64::MAX))
                 } else {
@@ -76,14 +76,15 @@ impl List {
         }
     }
 
-    /// The request for the newest page of the list, or for the page that it takes for that.
+    /// The request for the newest page of the list (or for what a list in the wrong order returns as such).
     pub(crate) fn newest(&self, limit: usize) -> Request {
         self.request(&TimeSlice::new(0, None), Task::Search, None, limit)
     }
 }
 
 impl Walk {
-    /// Sends one request, again where the answer looks wrong. After an error the walk stands where it stood, and can be asked again.
+    /// Reads one page, and repeats the request while the answer looks wrong. After an error the walk is
+    /// unchanged and can be called again.
     pub async fn step(&mut self, client: &Client, task: Task) -> Result<Page, CollectError> {
         loop {
             self.take_over_direction(client);
@@ -94,7 +95,8 @@ impl Walk {
             let request = self.list.request(&slice, task, crowd, self.size.limit());
             match client.list(&request.query, self.list.scope, self.list.time, self.lane(task, now)).await {
                 Ok(mut answer) => {
-                    // Before the first `Date` only a local clock that may be years ahead told when the sweep began.
+                    // Until the first `Date` header, the start of the sweep came from the local clock, which
+                    // may be years ahead.
                     if let Some(sweep) = self.cursor.sweep.as_mut().filter(|_| !dated) {
                         sweep.began = sweep.began.min(client.now());
                     }
@@ -119,7 +121,7 @@ impl Walk {
         }
     }
 
-    /// The windows of a backfill are one list: what the first ones have proven, the others need not.
+    /// The windows of a backfill share one list: a direction proven by one of them holds for the others.
     fn take_over_direction(&mut self, client: &Client) {
         if self.cursor.direction.is_none() && self.list.has_time_filter() {
             self.cursor.direction = client.direction_of(&self.list.identity(None, false));
@@ -133,7 +135,7 @@ impl Walk {
         }
     }
 
-    /// Whether a page is taken as the answer; otherwise the request is to be sent again.
+    /// Whether a page is accepted as the answer; if not, the request is repeated.
     async fn believes(
         &mut self,
         client: &Client,
@@ -158,19 +160,22 @@ impl Walk {
                 Belief::Report => return Err(doubt.error().into()),
                 Belief::Believe => {}
             }
+            // Several empty pages for a single second: on this list `has_more` does not mean that records
+            // follow.
             self.learned.empty_is_end |=
                 doubt == Doubt::EmptyWithMore && self.asks_for_one_second(task, slice);
         } else {
             self.doubts.settle();
         }
         self.begins_at = None;
+        // Pages that were accepted despite another doubt may be wrong, and must not vouch for later ones.
         if doubt.is_none_or(|doubt| matches!(doubt, Doubt::RepeatedPage | Doubt::Unproven)) {
             client.accept(page, request.span);
         }
         Ok(true)
     }
 
-    /// What follows from an answer that is an error; `None` when the request is to be sent again.
+    /// Handles an error answer; `None` if the request is to be repeated.
     async fn refused(
         &mut self,
         client: &Client,
@@ -193,7 +198,8 @@ impl Walk {
                 }
                 halved
             }
-            // A bad moment of the network, or a page that never comes whole in time: with the same limit it would not for ever.
+            // Either a passing network fault, or a page too large for the timeout, which would fail for ever
+            // at the same limit.
             CollectErrorKind::TooSlow(_) => {
                 self.doubts.repeats_once(&request.query, Doubt::Failed) || {
                     let halved = self.size.halve();
@@ -208,7 +214,7 @@ impl Walk {
                 }
             }
             kind if is_about_cursor(kind) && self.asks_with_cursor(task, slice) => {
-                // Gateways answer 404, too: only where the list answers without the cursor is it about the cursor.
+                // Gateways also answer 404. It is about the cursor only if the list answers without one.
                 let witness = self.list.newest(1);
                 let answered =
                     client.list(&witness.query, self.list.scope, self.list.time, self.lane(task, now)).await;
@@ -221,13 +227,13 @@ impl Walk {
                 true
             }
             CollectErrorKind::NotFound => self.doubts.repeats_at_once(&request.query, Doubt::NotFound),
-            // A connection that was cut, a server that had a bad moment: worth a wait and a line only when it comes again.
+            // A single cut connection or server error is common: only a second one is logged and delayed.
             CollectErrorKind::Unreachable(_)
             | CollectErrorKind::Untrusted(_)
             | CollectErrorKind::Overloaded { retry_after: None, .. } => {
                 self.doubts.repeats_once(&request.query, Doubt::Failed)
             }
-            // What stands between may refuse for a moment what has been answered so far.
+            // An intermediary may briefly refuse a request that was allowed before.
             CollectErrorKind::Refused { .. }
             | CollectErrorKind::Intercepted { .. }
             | CollectErrorKind::Unauthorized
@@ -263,7 +269,7 @@ fn is_about_cursor(kind: &CollectErrorKind) -> bool {
     }
 }
 
-/// A list that has answered before does not cease to exist: a 404 of it comes from something on the way.
+/// A list that has answered does not disappear: its 404 comes from something on the way.
 fn passing(error: CollectError) -> CollectError {
     match error.kind {
         CollectErrorKind::NotFound => {

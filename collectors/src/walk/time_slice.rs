@@ -1,25 +1,25 @@
-//! A stretch of time that is being read, and what one page teaches about it.
+//! A range of seconds that is being read, and what one page shows of it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{page::ListPage, page::head::LAST_SECOND, walk::anchors::Anchor, walk::page_size::PageSize};
 
-/// From where a slice of a list that is read from anchors is asked for next. The stored form is the anchor alone: what a page has
-/// shown a moment ago may be deleted by the time that the process starts again.
+/// Where the next page of a slice begins, for lists read from anchors. Only the anchor is stored: a record
+/// that was just shown may be deleted before the process starts again.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "Option<Anchor>", into = "Option<Anchor>")]
 pub enum Position {
-    /// The first record of the list.
+    /// At the first record of the list.
     #[default]
     Beginning,
-    /// Behind a record that was read before this process began, or long before: it may be deleted.
+    /// After a record that was read before this process started, or long ago: it may be deleted.
     Stored(Anchor),
-    /// Behind a record of the page before: it exists.
+    /// After a record of the previous page: it exists.
     Shown(Anchor),
 }
 
 impl Position {
-    /// The record behind which the next page begins.
+    /// The record after which the next page begins.
     pub fn anchor(&self) -> Option<&Anchor> {
         match self {
             Self::Beginning => None,
@@ -44,44 +44,46 @@ impl From<Position> for Option<Anchor> {
     }
 }
 
-/// A stretch of time of which `from ..= to` is not read yet. Pages take away from its upper or lower end.
+/// A range of seconds of which `from ..= to` is unread. Pages shorten it at its upper or lower end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeSlice {
-    /// First second of the whole stretch; records before it are not its business.
+    /// First second of the whole slice; earlier records do not belong to it.
     pub lo: i64,
-    /// Last second of the whole stretch; `None` reads on to whatever is newest.
+    /// Last second of the whole slice; `None` has no upper limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hi: Option<i64>,
-    /// First second that is not read.
+    /// First unread second.
     pub from: i64,
-    /// Last second that is not read; `None` is open.
+    /// Last unread second; `None` has no upper limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<i64>,
-    /// Where no order can be relied upon: the lower end of the upper part that is read first, whole.
+    /// If the list's order is unreliable: first second of the upper part, which is read first and as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upper: Option<i64>,
-    /// Whether it is walked from the newest record down (lists without a time filter only).
+    /// Whether it is read from the newest record down (only lists without a time filter).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub down: bool,
-    /// From where the next page is asked for (lists without a time filter only).
+    /// Where the next page begins (only lists without a time filter).
     #[serde(rename = "anchor", default, skip_serializing_if = "Position::is_beginning")]
     pub position: Position,
-    /// The second at which the list is being walked: behind `from` after a fall back to an older anchor.
+    /// The last second that the walk has reached; it is before `from` after a fallback to an older anchor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<i64>,
-    /// The last second of the page before: what was asked for next begins with it, so that it is shown again.
+    /// The last second of the previous page: the next request includes it, so it must be shown again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<i64>,
-    /// A crowded second under search, and how sure its reads make it that nothing of it is hidden: in thousandths of a nat.
+    /// The crowded second under search, and the evidence that nothing of it is hidden, in thousandths of a
+    /// nat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dry: Option<(i64, u32)>,
-    /// The first second of a page oldest first, before which there must be nothing if the list is in that order.
+    /// The first second of a page oldest first: if the list has that order, there is nothing before it.
     #[serde(skip)]
     pub proof: Option<i64>,
     /// Pages read so far.
     #[serde(default)]
     pub pages: u32,
-    /// The second of the anchor behind which the list looked empty: believed when it looks so once more after reading up to it.
+    /// The second of the anchor behind which the list looked empty. This is accepted when it happens again
+    /// after reading up to that anchor once more.
     #[serde(skip)]
     pub emptied: Option<i64>,
 }
@@ -106,12 +108,12 @@ impl TimeSlice {
         }
     }
 
-    /// From the newest record down to `lo`.
+    /// A slice that is read from the newest record down to `lo`.
     pub fn downward(lo: i64) -> Self {
         Self { down: true, ..Self::new(lo, None) }
     }
 
-    /// The seconds that the next request asks for.
+    /// The seconds that the next request covers.
     pub fn window(&self) -> (i64, Option<i64>) {
         if let Some(proof) = self.proof {
             return (self.from, Some(proof - 1));
@@ -119,7 +121,7 @@ impl TimeSlice {
         (self.upper.unwrap_or(self.from), self.to)
     }
 
-    /// The record behind which the next page begins.
+    /// The record after which the next page begins.
     pub fn anchor(&self) -> Option<&Anchor> {
         self.position.anchor()
     }
@@ -129,7 +131,7 @@ impl TimeSlice {
         second < self.from || self.to.is_some_and(|to| second > to)
     }
 
-    /// Takes the window as read. True when nothing is left.
+    /// Marks the window as read. True if nothing is left.
     pub fn finish_window(&mut self) -> bool {
         self.again = None;
         match self.upper.take() {
@@ -141,17 +143,17 @@ impl TimeSlice {
         }
     }
 
-    /// Takes everything above `second` as read.
+    /// Marks everything above `second` as read.
     pub fn lower_to(&mut self, second: i64) {
         self.to = Some(self.to.map_or(second, |to| to.min(second)));
     }
 
-    /// Takes everything below `second` as read.
+    /// Marks everything below `second` as read.
     pub fn raise_to(&mut self, second: i64) {
         self.from = self.from.max(second);
     }
 
-    /// Takes one second at the end of the window as read. True when nothing is left.
+    /// Marks one second at the end of the window as read. True if nothing is left.
     pub fn pass(&mut self, second: i64) -> bool {
         self.again = None;
         if self.to == Some(second) {
@@ -163,7 +165,7 @@ impl TimeSlice {
         to.is_some_and(|to| from > to) && self.finish_window()
     }
 
-    /// Halves the window, to read its upper part alone. False when it is a single second.
+    /// Halves the window, so that its upper part is read alone. False if it is a single second.
     pub fn halve(&mut self, newest: i64) -> bool {
         let (from, to) = self.window();
         let upper = match to {
@@ -179,10 +181,10 @@ impl TimeSlice {
     }
 }
 
-/// How the records of a page lie in time.
+/// Order of the records of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// No record.
+    /// No records.
     Empty,
     /// All of one second.
     Flat,
@@ -190,11 +192,11 @@ pub enum Order {
     Descending,
     /// Oldest first, of at least two seconds.
     Ascending,
-    /// Neither.
+    /// No order of time.
     Mixed,
 }
 
-/// What a page shows at a glance.
+/// Summary of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
     /// Order of its records.
@@ -205,13 +207,13 @@ pub struct Seen {
     pub max: i64,
     /// Whether more may follow.
     pub has_more: bool,
-    /// Whether the page says so itself. One that is as full as pages are may be cut, whatever it says.
+    /// Whether the page itself says so. A full page may be cut whatever it says.
     pub says_more: bool,
 }
 
 impl Seen {
-    /// Looks at a page. One that does not say whether more follows is the last one only if it shows fewer records than it was
-    /// asked for.
+    /// Summarizes a page. A page without `has_more` is the last one only if it has fewer records than were
+    /// requested.
     pub fn of(page: &ListPage, size: &PageSize) -> Self {
         let seconds = || page.records.iter().map(|record| record.second);
         let (min, max) = (seconds().min(), seconds().max());
@@ -233,12 +235,12 @@ impl Seen {
 /// What follows from a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// Read on.
+    /// Continue.
     More,
-    /// Read on; the page's records are to be left for a later page that covers them.
+    /// Continue without delivering the page's records: a later page shows them again.
     Discard,
-    /// The stretch is read.
+    /// The slice is read.
     Done,
-    /// This second holds more records than a page and must be read by itself.
+    /// This second holds more records than a page and must be read separately.
     Crowded(i64),
 }

@@ -25,7 +25,7 @@ fn raws(page: &ListPage) -> Vec<String> {
 
 type Damage = fn(&str) -> String;
 
-/// One kind of damage after another, each done to a record.
+/// Kinds of damage, each of which is done to a record.
 fn damages() -> Vec<(&'static str, Damage)> {
     vec![
         ("NaN", |record| record.replace(":[1,", ":[NaN,")),
@@ -69,7 +69,7 @@ fn one_damaged_record_leaves_all_its_neighbours_alone() {
 }
 
 #[test]
-fn damaged_records_side_by_side_are_told_apart() {
+fn damaged_records_next_to_each_other_are_separated() {
     let mut records: Vec<String> = (0..5).map(record).collect();
     for record in &mut records[1..5] {
         *record = record.replace(":[1,", ":[NaN,");
@@ -153,7 +153,7 @@ proptest! {
         if let Ok(page) = read(&body) {
             records.remove(place);
             let kept = raws(&page);
-            // What is cut out of a record may leave a sound one behind it.
+            // What is cut from a record may leave a sound one after it.
             let strange = kept.iter().filter(|one| !records.contains(one) && !spoilt.contains(one.as_str()));
             prop_assert_eq!(strange.count(), 0);
             prop_assert!(records.iter().all(|one| kept.contains(one)), "a sound record is lost");

@@ -1,15 +1,15 @@
-//! Cursors inside the second, where its order is stable: after the last record of a page, and before the first.
+//! Cursors inside a second whose order is stable: after the last record of a page, and before the first.
 
 use super::{Next, Shown, Strategy, edges, far_end::FarEnd};
 use crate::{page::record::IdHash, walk::by_anchor::anchor_of};
 
-/// Asking after the last record that was shown.
+/// Requests the records after the last one shown.
 #[derive(Debug)]
 pub(super) struct AfterLast {
     pub last: String,
     /// The first record of the second.
     first: String,
-    /// What shows again and again of the second, first to last.
+    /// The records that every plain read shows, first to last.
     beginning: Vec<IdHash>,
     /// Whether a cursor has shown more of the second.
     works: bool,
@@ -20,7 +20,7 @@ impl AfterLast {
         Self { last, first, beginning, works: false }
     }
 
-    /// `turns` where the list can be asked for from its other end, and not `before` a record.
+    /// `turns` if the list can be read from its other end but has no `before`.
     pub(super) fn read(&mut self, shown: &Shown<'_>, turns: bool) -> Next {
         let read = &shown.read;
         if shown.has_advanced {
@@ -36,7 +36,7 @@ impl AfterLast {
         }
         let is_end = shown.mine.is_empty() && (read.whole || !read.says_more);
         if is_end && (self.works || !shown.said_more) {
-            // The end behind cursors that work, or behind full pages that say they are all.
+            // An empty page is the end if cursors have worked, or if full pages said that nothing follows.
             return Next::Finished { complete: true };
         }
         let beginning = std::mem::take(&mut self.beginning);
@@ -48,7 +48,7 @@ impl AfterLast {
     }
 }
 
-/// Asking before the first record that was shown.
+/// Requests the records before the first one shown.
 #[derive(Debug)]
 pub(super) struct BeforeFirst {
     pub first: String,

@@ -1,4 +1,5 @@
-//! The list from its other end: where its order is stable and it knows no `before`, that shows the end of the second.
+//! Reads the list from its other end. Where the order is stable and there is no `before`, this shows the end
+//! of the second.
 
 use super::{Next, Shown};
 use crate::{
@@ -6,23 +7,24 @@ use crate::{
     walk::anchors::Anchor,
 };
 
-/// Asking newest first, behind a record of a later second.
+/// Requests newest first, after a record of a later second.
 #[derive(Debug)]
 pub(super) struct FarEnd {
-    /// The record; `None` where the second is the last of the list.
+    /// That record; `None` if the second is the last of the list.
     pub anchor: Option<Anchor>,
-    /// What shows again and again of the second from the near end, first to last.
+    /// The records that every read from the near end shows, first to last.
     pub beginning: Vec<IdHash>,
 }
 
 impl FarEnd {
     pub(super) fn read(&self, shown: &Shown<'_>) -> Next {
-        // Nothing can lie between a beginning and an end that overlap.
+        // If the beginning and the end overlap, nothing is hidden between them.
         if self.meets_beginning(&shown.mine) { Next::Finished { complete: true } } else { Next::TryFilters }
     }
 
-    /// Whether a page from the other end continues where the beginning ends, or before that: then both together are the second. In
-    /// a list that does not turn round what lies inside a second, the same records show once more, and prove nothing.
+    /// Whether a page from the other end overlaps or adjoins the beginning: then both together are the whole
+    /// second. A list that does not reverse the order inside a second shows the same records again, which
+    /// proves nothing.
     fn meets_beginning(&self, mine: &[&Record]) -> bool {
         let end: Vec<IdHash> = mine.iter().rev().map(|record| record.id).collect();
         let met = end.first().and_then(|first| self.beginning.iter().position(|known| known == first));

@@ -1,6 +1,6 @@
-//! Asking for the second kind by kind: each of them may fit on a page. Nothing proves that all kinds are known.
+//! Reads the second kind by kind: each kind may fit on a page. Nothing proves that all kinds are known.
 
-/// The kind that is asked for at the moment.
+/// The kind that is requested now.
 #[derive(Debug)]
 pub(super) struct Filters {
     pub kind: String,

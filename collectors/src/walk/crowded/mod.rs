@@ -1,8 +1,8 @@
 //! A second that holds more records than a page.
 //!
-//! Where the order inside a second is random for each request, reading it again and again brings up the rest. Where the order is
-//! stable, these are tried one after the other: cursors inside the second, the list from its other end, and filters. Each strategy
-//! is a type of its own; what they share is which records were seen.
+//! If the list returns a second in random order, repeated reads show the rest. If the order is stable, three
+//! strategies follow one another: cursors inside the second, the list from its other end, and filters. Each
+//! strategy is its own type; they share the set of records seen.
 
 mod cursors;
 mod far_end;
@@ -26,7 +26,7 @@ use crate::{
 /// The most reads of one second.
 const READS_MAX: u32 = 500;
 
-/// How the second is asked for.
+/// How the second is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe<'a> {
     /// As before: a random order shows other records.
@@ -35,20 +35,20 @@ pub enum Probe<'a> {
     After(&'a str),
     /// Before a record of this second.
     Before(&'a str),
-    /// From the other end of the list, behind a record of a second on the far side (lists that know no `before`).
+    /// From the other end of the list, after a record of a later second (for lists without `before`).
     FarEnd(Option<&'a Anchor>),
     /// Only records of this kind.
     Only(&'a str),
 }
 
-/// What a read of the second says.
+/// What follows from a read of the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Read it once more.
     Again,
     /// Continue past it.
     Finished {
-        /// Whether nothing is likely to be missing; otherwise it is unknown.
+        /// Whether probably nothing is missing; if false, this is unknown.
         complete: bool,
     },
 }
@@ -66,34 +66,34 @@ pub struct Read<'a> {
     pub brought: usize,
 }
 
-/// What one read shows of the second, for a strategy to judge.
+/// What one read shows of the second: the input of a strategy.
 struct Shown<'a> {
     read: Read<'a>,
     /// The records of the second, in the order of the page.
     mine: Vec<&'a Record>,
-    /// Whether one of them was not shown before.
+    /// Whether it shows a record that this search had not seen.
     has_advanced: bool,
-    /// How many records of the second are known, with these.
+    /// How many records of the second are known, including these.
     known: usize,
-    /// Whether any read so far said that it did not show all.
+    /// Whether any read so far said that more follows.
     said_more: bool,
     /// The first record of a later second on the page.
     behind: Option<&'a Record>,
 }
 
-/// What a strategy makes of a read.
+/// What a strategy decides after a read.
 enum Next {
     Again,
     Finished {
         complete: bool,
     },
-    /// This strategy is at its end.
+    /// Change to this strategy.
     Try(Strategy),
-    /// So are all that use cursors.
+    /// No cursor helps: change to filters.
     TryFilters,
 }
 
-/// The way in which the second is read at the moment.
+/// How the second is read at the moment.
 #[derive(Debug)]
 enum Strategy {
     Repeat,
@@ -108,9 +108,9 @@ enum Strategy {
 pub struct CrowdedSecond {
     /// The second.
     pub second: i64,
-    /// Whether no record can show late in it any more, so that it need not be searched in full again.
+    /// Whether this search is the final one: no record can appear late in the second any more.
     pub is_last: bool,
-    /// Whether the list can be asked for from its other end, and not `before` a record.
+    /// Whether the list can be read from its other end but has no `before`.
     pub turns: bool,
     strategy: Strategy,
     repeat: Repeat,
@@ -122,8 +122,8 @@ pub struct CrowdedSecond {
 }
 
 impl CrowdedSecond {
-    /// Begins with what is known of the second. One that was searched before is left at the first read without anything new. `dry`
-    /// is the evidence that there was when a restart broke the search off, in thousandths of a nat.
+    /// `known` are the ids already delivered. If the second was searched before, the first read without a new
+    /// record ends the search. `dry` is the evidence collected before a restart, in thousandths of a nat.
     pub fn new(second: i64, known: impl Iterator<Item = IdHash>, searched_before: bool, dry: u32) -> Self {
         Self {
             second,
@@ -139,7 +139,7 @@ impl CrowdedSecond {
         }
     }
 
-    /// How to ask next.
+    /// How to send the next request.
     pub fn probe(&self) -> Probe<'_> {
         match &self.strategy {
             Strategy::Repeat => Probe::Again,
@@ -150,14 +150,15 @@ impl CrowdedSecond {
         }
     }
 
-    /// Whether a page that should show the second again does not. An empty one that says that more follows may yet do.
+    /// Whether a plain read no longer shows the second. An empty page that says more follows may still show
+    /// it.
     pub fn is_lost(&self, page: &ListPage) -> bool {
         let asks_again = page.records.is_empty() && page.has_more == Some(true);
         let is_shown = page.records.iter().any(|record| record.second == self.second);
         self.probe() == Probe::Again && !asks_again && !is_shown
     }
 
-    /// How sure the last reads make it that nothing is hidden, in thousandths of a nat.
+    /// The evidence from the last reads that nothing is hidden, in thousandths of a nat.
     pub fn dry(&self) -> u32 {
         self.repeat.dry()
     }
@@ -167,7 +168,7 @@ impl CrowdedSecond {
         self.ids.len() as u64
     }
 
-    /// Whether a read said that there is more than it showed.
+    /// Whether a read said that more follows than it showed.
     pub fn said_more(&self) -> bool {
         self.said_more
     }
@@ -177,7 +178,7 @@ impl CrowdedSecond {
         matches!(self.probe(), Probe::After(_) | Probe::Before(_) | Probe::FarEnd(Some(_)))
     }
 
-    /// Takes in a page. `kind_of` reads the field that [`Probe::Only`] filters by.
+    /// Evaluates a page. `kind_of` reads the field that [`Probe::Only`] filters by.
     pub fn read(&mut self, read: Read<'_>, kind_of: impl Fn(&Record) -> Option<String>) -> Verdict {
         self.reads += 1;
         let mine: Vec<&Record> =
@@ -185,9 +186,11 @@ impl CrowdedSecond {
         let shown_before = self.shown.len();
         self.ids.extend(mine.iter().map(|record| record.id));
         self.shown.extend(mine.iter().map(|record| record.id));
+        // A filtered page shows the kind that was just taken from this set: adding it again would repeat it.
         if !matches!(self.strategy, Strategy::Filters(_)) {
             self.kinds.extend(mine.iter().filter_map(|record| kind_of(record)));
         }
+        // Only a plain read is about the second as a whole.
         if matches!(self.strategy, Strategy::Repeat) {
             self.said_more |= read.says_more && !read.whole;
         }
@@ -209,7 +212,7 @@ impl CrowdedSecond {
         self.follow(next)
     }
 
-    /// A cursor inside the second was refused: continues with what needs none.
+    /// The API refused a cursor inside the second: continues without cursors.
     pub fn refused(&mut self) -> Verdict {
         self.reads += 1;
         self.follow(Next::TryFilters)

@@ -1,26 +1,27 @@
-//! Reading the second again and again, in the hope of a random order.
+//! Reads the second repeatedly, in case its order is random.
 //!
-//! A read of m records out of n misses a given one with probability 1 - m/n, so after several reads in a row without a new id the
-//! chance that one is still hidden is about the product of these.
+//! A read of m records out of n misses a given one with probability 1 - m/n. After several reads in a row
+//! without a new id, the chance that a record is still hidden is about the product of these.
 
 use std::collections::BTreeSet;
 
 use super::{Next, Shown, Strategy, cursors::AfterLast, edges};
 use crate::page::record::IdHash;
 
-/// The chance to miss a record that is accepted.
+/// The accepted chance to miss a record.
 const MISS: f64 = 1e-6;
-/// So many reads in a row that show the same records prove a stable order. One may be chance, or an answer that came twice.
+/// After this many reads in a row with the same records the order counts as stable. One could be chance, or a
+/// cached answer.
 pub(super) const STABLE_AFTER: u32 = 3;
 
-/// What the reads so far say about the order and the rest of the second.
+/// What the reads so far show about the order and the rest of the second.
 #[derive(Debug)]
 pub(super) struct Repeat {
     searched_before: bool,
     last: BTreeSet<IdHash>,
-    /// Reads in a row that showed the same records.
+    /// Reads in a row with the same records.
     same: u32,
-    /// How sure the reads in a row that brought nothing new make it that nothing is hidden, in nats.
+    /// Evidence from the reads in a row without a new record that nothing is hidden, in nats.
     evidence: f64,
 }
 
@@ -41,7 +42,7 @@ impl Repeat {
         }
         let ids: BTreeSet<IdHash> = mine.iter().map(|record| record.id).collect();
         let is_first = self.last.is_empty();
-        // The same records in another order, or fewer or more of them, may be the same page as before.
+        // A reordered page, or one with fewer or more records, may be the previous page again.
         let is_same = ids.is_subset(&self.last) || ids.is_superset(&self.last);
         self.same = if is_same && !is_first { self.same + 1 } else { 0 };
         self.last = ids;
@@ -50,7 +51,8 @@ impl Repeat {
         } else if self.searched_before {
             return Next::Finished { complete: true };
         } else if !is_first && !is_same {
-            // Only a read that shows one record and leaves out another was drawn again, and says something about the rest.
+            // Only a read that adds one record and omits another is a new sample, and so is evidence about
+            // the rest.
             self.evidence += evidence(mine.len(), shown.known);
         }
         if self.evidence >= -MISS.ln() {
@@ -66,8 +68,8 @@ impl Repeat {
     }
 }
 
-/// What a read of `shown` records that brings nothing new says about the rest, of which `known` are known: the chance that it would
-/// have missed a single one that is not, in nats.
+/// Evidence, in nats, of a read of `shown` records without a new one, when `known` are known: minus the
+/// logarithm of the chance that it would have missed one more record.
 fn evidence(shown: usize, known: usize) -> f64 {
     let hidden = 1.0 - shown as f64 / (known.max(shown) + 1) as f64;
     -hidden.ln()
