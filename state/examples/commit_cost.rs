@@ -1,4 +1,4 @@
-//! Measures what commits cost: `commit_cost`. Needs Linux for CPU time and memory; run it in release mode.
+//! Measures the cost of commits: `commit_cost`. Needs Linux for CPU time and memory; run it in release mode.
 
 use std::{error::Error, fs, time::Instant};
 
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// 32 KiB of parts in each commit, of 512 KiB that are held.
+/// Changes 32 KiB of parts per commit, of 512 KiB in the checkpoint.
 async fn commits_of_32_kib(
     checkpoint: &mut CursorStore<serde_json::Value>,
     count: u64,
@@ -44,7 +44,7 @@ async fn commits_of_32_kib(
     report("commit with 32 KiB of parts", count, start, cpu)
 }
 
-/// 100 new ids in each of 10,000 commits: the part in the making is written again until it is full.
+/// Adds 100 new ids in each of 10,000 commits: the current part is rewritten until it is full.
 async fn a_million_ids(store: &Store) -> Result<(), Box<dyn Error>> {
     let mut checkpoint = store.cursor("million");
     let (start, cpu) = (Instant::now(), cpu_seconds()?);
@@ -78,7 +78,7 @@ async fn a_million_ids(store: &Store) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// `ids` hashes that do not compress; more of them start with the same ones.
+/// `ids` hashes that do not compress; a longer sequence begins with the shorter one.
 fn noise(seed: u64, ids: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut bytes = Vec::with_capacity(ids * ID_BYTES);

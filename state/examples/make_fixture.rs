@@ -1,5 +1,4 @@
-//! Writes the store that `tests/fixtures/v<version>` keeps: `make_fixture DIRECTORY`, which must not exist
-//! yet.
+//! Writes the store of `tests/fixtures/v<version>`: `make_fixture DIRECTORY`, which must not exist.
 
 use std::{error::Error, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! One checkpoint: load it, commit to it, remove it.
+//! One checkpoint: load, commit, remove.
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
@@ -12,26 +12,26 @@ use crate::{
     store::{Inner, Shared},
 };
 
-/// The key and the value of a part.
+/// Key and value of a part.
 pub type Part = (Vec<u8>, Vec<u8>);
 
-/// The key of a part and its new value; `None` removes it. Values of at most 1,600 bytes are the cheapest.
+/// Key of a part and its new value; `None` removes it. Values of at most 1,600 bytes are the cheapest.
 pub type PartChange = (Vec<u8>, Option<Vec<u8>>);
 
-/// A checkpoint as it was stored.
+/// A stored checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saved<C> {
     /// The head.
     pub cursor: C,
-    /// The parts, in the order of their keys.
+    /// The parts in order of their keys.
     pub parts: Vec<Part>,
 }
 
-/// One named checkpoint. It remembers the head it read or wrote last, and commits only on top of that one.
+/// One named checkpoint. A commit succeeds only if the stored head is the one this value last read or wrote.
 pub struct CursorStore<C> {
     shared: Arc<Shared>,
     name: String,
-    /// The stored bytes of the head as last seen; `None`: there was none.
+    /// The stored bytes of the head as last seen; `None` if there was none.
     seen: Option<Vec<u8>>,
     sequence: u64,
     cursor: PhantomData<fn() -> C>,
@@ -54,7 +54,7 @@ impl<C> CursorStore<C> {
 }
 
 impl<C: Serialize + DeserializeOwned> CursorStore<C> {
-    /// Reads the checkpoint, and makes it what the next commit builds on. `None`: there is none.
+    /// Reads the checkpoint; the next commit builds on it. `None` if there is none.
     pub async fn load(&mut self) -> Result<Option<Saved<C>>, StateError> {
         let Some(Stored { head, parts }) = self.read().await? else {
             (self.seen, self.sequence) = (None, 0);
@@ -65,11 +65,11 @@ impl<C: Serialize + DeserializeOwned> CursorStore<C> {
         Ok(Some(Saved { cursor, parts }))
     }
 
-    /// Replaces the head and changes the parts, in one step, durable when this returns. The cost follows what
-    /// is changed, not what is held.
+    /// Replaces the head and changes the parts in one step, durable when this returns. The cost depends on
+    /// the change, not on the size of the checkpoint.
     ///
-    /// Without a `load` before, it only creates. If the stored head is not the one last seen here, nothing is
-    /// changed and the answer is [`StateError::Conflict`]. After any other error, or when the future was
+    /// Without a `load` before, it can only create. If the stored head is not the one last seen here, nothing
+    /// changes and the result is [`StateError::Conflict`]. After any other error, or if the future was
     /// dropped, the change may or may not have been made: load again.
     pub async fn commit(&mut self, cursor: &C, parts: Vec<PartChange>) -> Result<(), StateError> {
         let sequence = self.sequence + 1;
@@ -91,8 +91,8 @@ impl<C: Serialize + DeserializeOwned> CursorStore<C> {
         Ok(())
     }
 
-    /// Removes the head and all parts, as one step, also from the copy, and answers what they were. `None`:
-    /// there was no such checkpoint. One that cannot be understood as a `C` is not removed.
+    /// Removes the head and all parts in one step, from the copy too, and returns what they were. `None` if
+    /// there was no such checkpoint. One that does not parse as a `C` is not removed.
     pub async fn remove(&mut self) -> Result<Option<Saved<C>>, StateError> {
         let Some(saved) = self.load().await? else {
             return Ok(None);
@@ -102,12 +102,12 @@ impl<C: Serialize + DeserializeOwned> CursorStore<C> {
         Ok(Some(saved))
     }
 
-    /// Writes the new head and the changes of stored keys that go with it, or removes the checkpoint, if the
-    /// stored head is the one last seen.
+    /// Writes the new head and its changes of stored keys, or removes the checkpoint, if the stored head is
+    /// the one last seen.
     ///
-    /// The check needs no transaction of sled's: the store is locked against other processes, and one
-    /// operation runs at a time in this one. A batch costs less than a transaction, which keeps a second copy
-    /// of all it writes.
+    /// The check needs no sled transaction: the store is locked against other processes, and this process
+    /// runs one operation at a time. A batch costs less than a transaction, which keeps a second copy of all
+    /// it writes.
     async fn replace(&self, new: Option<(Vec<u8>, Vec<PartChange>)>) -> Result<(), StateError> {
         let (shared, name, seen) = (self.shared.clone(), self.name.clone(), self.seen.clone());
         let step = move |inner: &mut Inner| {
@@ -116,7 +116,7 @@ impl<C: Serialize + DeserializeOwned> CursorStore<C> {
                 return Err(StateError::Conflict { name });
             }
             let Some((head, changes)) = new else {
-                // The copy first: it must never hold more than the store, or the removed would come back.
+                // The copy first: if it kept a removed checkpoint, a recovery would bring it back.
                 let mut rest = shared.lock_heads()?.clone();
                 rest.remove(&name);
                 inner.copy_of(&sidecar::document(&rest))?;

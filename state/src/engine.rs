@@ -1,10 +1,10 @@
-//! The one file that knows sled 0.34: a sorted map of bytes whose writes are atomic and durable.
+//! The only file that uses sled 0.34: a sorted map of bytes with atomic, durable writes.
 //!
-//! What sled needs to be trusted, and does not do by itself:
-//! * leftovers of a snapshot torn by a kill make it refuse to open for ever, so they are removed first;
-//! * `flush` only starts writing out (`sync_file_range`), so `fsync` follows it, here and on its blob files;
+//! What a durable store needs and sled does not do:
+//! * leftovers of a snapshot torn by a kill make every later open fail, so they are removed first;
+//! * `flush` only starts the write-out (`sync_file_range`), so `fsync` follows, here and on its blob files;
 //! * `flush_async` can hang, so the blocking one is used, off the async threads;
-//! * it panics on some damaged files, so whoever calls in here must expect a panic.
+//! * it panics on some damaged files, so every caller must expect a panic.
 
 use std::{
     collections::HashSet,
@@ -20,31 +20,31 @@ use sled::{Batch, Db, Mode};
 
 use crate::{StateError, files};
 
-/// Checkpoints are read once and then only written: a large cache would be memory for nothing.
+/// Checkpoints are read once and then only written, so a larger cache would waste memory.
 const CACHE_BYTES: u64 = 4 << 20;
 
-/// Kept for ever: sled refuses to open a store made with another size. Small, because sled keeps several such
-/// buffers. A page holds up to 17 values and goes to a file of its own, at the cost of two more `fsync`s,
-/// once it is larger than a quarter of this: values of at most 1,600 bytes stay clear of that.
+/// Never change this: sled refuses to open a store made with another size. It is small because sled keeps
+/// several such buffers. A page holds up to 17 values and moves to a file of its own, at the cost of two more
+/// `fsync`s, once it exceeds a quarter of this: values of at most 1,600 bytes stay clear of that.
 const SEGMENT_BYTES: usize = 128 << 10;
 
-/// How long sled's own lock is waited for. Whoever opens a sled holds the lock of the state directory, so this
-/// one is held only by a sled that was closed: it lets go once other threads have passed on.
+/// How long to wait for sled's own lock. Callers hold the lock of the state directory, so only a sled that
+/// was closed in this process can have it; it is released when sled's other threads have finished.
 const ENDING: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(20);
 
-/// Why sled did not do what it was told.
+/// Why an operation of sled failed.
 #[derive(Debug)]
 pub(crate) enum EngineFault {
-    /// sled's own lock is held, and was for all of this time.
+    /// sled's own lock was held for all of this time.
     Locked { waited: Duration },
-    /// The file system has no locks.
+    /// The file system does not support locks.
     NoLocks,
     /// sled found its files damaged.
     Damaged(String),
-    /// The files were made by another sled, or with other settings.
+    /// The files were made by another version of sled, or with other settings.
     Foreign(String),
-    /// The operating system refused.
+    /// An error of the operating system.
     Io(io::Error),
 }
 
@@ -57,7 +57,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Opens the sled in `dir`, which must exist; blocks the thread while one that was closed there is ending.
+    /// Opens the sled in `dir`, which must exist. Blocks the thread while a sled that was closed there
+    /// finishes.
     pub(crate) fn open(dir: &Path) -> Result<Self, EngineFault> {
         let removed = remove_torn_snapshots(dir)?;
         if removed > 0 {
@@ -67,7 +68,7 @@ impl Engine {
         let log = File::open(dir.join("db"))?;
         let mut engine = Self { db, log, dir: dir.to_owned(), synced_blobs: HashSet::new() };
         engine.sync()?;
-        // A snapshot renamed by the open is durable only once its directory is.
+        // A snapshot that the open renamed is durable only once its directory is.
         File::open(dir)?.sync_all()?;
         Ok(engine)
     }
@@ -88,7 +89,7 @@ impl Engine {
         })
     }
 
-    /// Writes all values, or removes where there is none, in one step; they are durable when this returns.
+    /// Writes or (for `None`) removes all these values in one step; durable when this returns.
     pub(crate) fn write(&mut self, changes: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<(), EngineFault> {
         let mut batch = Batch::default();
         for (key, value) in changes {
@@ -98,8 +99,8 @@ impl Engine {
             }
         }
         self.db.apply_batch(batch)?;
-        // sled frees replaced pages lazily, and would keep up to 64 of them, some 8 MiB, for each thread. They are free once
-        // two epochs have passed, each of which takes a call.
+        // sled frees replaced pages lazily, and would keep up to 64 of them, some 8 MiB, per thread. They are
+        // freed after two epochs, each of which takes a call.
         for _ in 0..3 {
             crossbeam_epoch::pin().flush();
         }
@@ -112,7 +113,7 @@ impl Engine {
         self.log.sync_data().map_err(EngineFault::Io)
     }
 
-    /// sled moves large pages to files below `blobs/` and never syncs those.
+    /// sled moves large pages to files below `blobs/` and never syncs them.
     fn sync_blobs(&mut self) -> Result<(), EngineFault> {
         let dir = self.dir.join("blobs");
         let present: HashSet<OsString> =
@@ -123,7 +124,7 @@ impl Engine {
         for name in present.difference(&self.synced_blobs) {
             match File::open(dir.join(name)) {
                 Ok(blob) => blob.sync_all()?,
-                // sled removes a blob as soon as nothing points to it.
+                // sled removes a blob as soon as nothing refers to it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error.into()),
             }
@@ -157,7 +158,8 @@ fn open_sled(dir: &Path) -> Result<Db, EngineFault> {
     }
 }
 
-/// Whether somebody else has the lock. A file system without locks says something else in the same words.
+/// Whether another process has the lock. A file system without locks fails with the same error kind and
+/// another text.
 fn is_locked(error: &io::Error) -> bool {
     let text = error.to_string();
     let asked = error.kind() == io::ErrorKind::Other && text.contains("could not acquire lock");
@@ -184,7 +186,7 @@ impl From<io::Error> for EngineFault {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind as Kind;
         match error.kind() {
-            // sled reports much damage as made-up I/O errors, and a blob that is gone as one not found.
+            // sled reports much damage as made-up I/O errors, and a missing blob as a missing file.
             Kind::Other | Kind::UnexpectedEof | Kind::InvalidData | Kind::InvalidInput | Kind::NotFound => {
                 Self::Damaged(error.to_string())
             }
@@ -193,7 +195,7 @@ impl From<io::Error> for EngineFault {
     }
 }
 
-/// Moves sled's snapshots out of `dir`, so that the next open replays the whole log. Answers where they are
+/// Moves sled's snapshots out of `dir`, so that the next open replays the whole log. Returns where they are
 /// kept, or `None` if there were none.
 pub(crate) fn set_snapshots_aside(dir: &Path) -> Result<Option<PathBuf>, StateError> {
     let failed = || StateError::io(dir.display().to_string());

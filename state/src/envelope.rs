@@ -1,4 +1,4 @@
-//! Format version 1: what stands around the values in the store, so that damage is seen and never believed.
+//! Format version 1: the wrapping of stored values, which makes damage detectable.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -6,17 +6,17 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::StateError;
 
-/// The format version written, and the newest one understood.
+/// The format version that is written, and the newest that can be read.
 pub(crate) const VERSION: u64 = 1;
 
-/// How many bytes of a stored part are its checksum.
+/// Length of the checksum at the start of a stored part.
 pub(crate) const PART_CHECKSUM_BYTES: usize = 8;
 
-/// A head as it lies in the store: the caller's cursor in a versioned, numbered, checksummed envelope.
+/// A stored head: the caller's cursor with format version, sequence number and checksum.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Head {
     version: u64,
-    /// Counts the commits of a checkpoint: tells an older head from a newer one.
+    /// Number of the commit, which tells an older head from a newer one.
     pub(crate) sequence: u64,
     checksum: String,
     pub(crate) cursor: Box<RawValue>,
@@ -28,13 +28,13 @@ struct Versioned {
 }
 
 impl Head {
-    /// Wraps the `sequence`-th cursor of checkpoint `name`.
+    /// Wraps the cursor of commit `sequence` of checkpoint `name`.
     pub(crate) fn seal(name: &str, sequence: u64, cursor: Box<RawValue>) -> Self {
         let checksum = checksum(name, sequence, &cursor);
         Self { version: VERSION, sequence, checksum, cursor }
     }
 
-    /// Reads a stored head of checkpoint `name`.
+    /// Parses and verifies a stored head of checkpoint `name`.
     pub(crate) fn open(name: &str, stored: &[u8]) -> Result<Self, StateError> {
         let damaged = || StateError::Damaged(format!("the head of checkpoint {name} fails its checksum"));
         known_version(stored, || format!("checkpoint {name}"))?;
@@ -48,7 +48,7 @@ impl Head {
     }
 }
 
-/// Refuses a JSON document that a later version wrote; `what` names it.
+/// Refuses a JSON document of a later format version; `what` names it.
 pub(crate) fn known_version(document: &[u8], what: impl Fn() -> String) -> Result<(), StateError> {
     let Versioned { version } = serde_json::from_slice(document)
         .map_err(|_| StateError::Damaged(format!("{} is not a versioned JSON document", what())))?;
@@ -58,7 +58,7 @@ pub(crate) fn known_version(document: &[u8], what: impl Fn() -> String) -> Resul
     Ok(())
 }
 
-/// A part as it lies in the store: a checksum over key and value, then the value.
+/// A stored part: a checksum over key and value, then the value.
 pub(crate) fn seal_part(stored_key: &[u8], value: &[u8]) -> Vec<u8> {
     [&part_checksum(stored_key, value), value].concat()
 }
@@ -70,7 +70,7 @@ pub(crate) fn open_part<'a>(stored_key: &[u8], stored: &'a [u8]) -> Option<&'a [
 }
 
 fn part_checksum(stored_key: &[u8], value: &[u8]) -> [u8; PART_CHECKSUM_BYTES] {
-    // The length parts key from value: without it, bytes could move between the two unseen.
+    // The length separates key from value: without it, bytes could move between the two undetected.
     let mut hash = Xxh3::new();
     hash.update(&(stored_key.len() as u64).to_be_bytes());
     hash.update(stored_key);

@@ -1,9 +1,10 @@
-//! What can go wrong with the stored checkpoints.
+//! Errors of stored checkpoints.
 
 use std::{io, path::PathBuf, time::Duration};
 
 /// Why a checkpoint could not be read or written. After an error from a commit the stored checkpoint is
-/// either the old or the new one, never a mixture; loading again tells which. Its text leaves out what `source` returns.
+/// either the old or the new one, never a mixture; load it to find out. `Display` omits what `source`
+/// returns.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// Another process (or another store in this one) has the directory open.
@@ -11,12 +12,12 @@ pub enum StateError {
     Locked {
         /// The state directory.
         dir: PathBuf,
-        /// Who holds it: command, process id, since when.
+        /// Who has it open: command, process id, since when.
         holder: String,
-        /// How long was waited for it.
+        /// How long this process waited for it.
         waited: Duration,
     },
-    /// The file system lets nobody lock a file.
+    /// The file system does not support locks.
     #[error(
         "{path} cannot be locked: the file system has no locks (a network file system without a lock manager?)"
     )]
@@ -24,30 +25,31 @@ pub enum StateError {
         /// The file.
         path: PathBuf,
     },
-    /// Written by a later version of this program; nothing was touched.
+    /// Written by a later version of this program; nothing was changed.
     #[error("{what} has format version {found}, this program knows up to {known}: use the newer program")]
     Newer {
         /// The file or checkpoint.
         what: String,
         /// The version found.
         found: u64,
-        /// The newest version known.
+        /// The newest version that can be read.
         known: u64,
     },
-    /// The store is damaged and there is no copy to recover from; everything was left where it was.
+    /// The store is damaged and there is no copy to recover from; all files were left in place.
     #[error("the checkpoints cannot be read and there is no usable copy of them ({reason}); kept at {kept}")]
     Unrecoverable {
         /// What was found.
         reason: String,
-        /// Where the damaged store lies.
+        /// Where the damaged store is.
         kept: PathBuf,
     },
-    /// The store's files were made by another sled or with other settings; everything was left where it was.
+    /// The store's files were made by another version of sled or with other settings; all files were left in
+    /// place.
     #[error("{kept} cannot be used by this program: {reason}")]
     Foreign {
         /// What differs.
         reason: String,
-        /// Where the store lies.
+        /// Where the store is.
         kept: PathBuf,
     },
     /// The open store was found to be damaged; the next open recovers what it can.
@@ -59,12 +61,12 @@ pub enum StateError {
         /// The checkpoint.
         name: String,
     },
-    /// The checkpoint is sound but is not of the type asked for.
+    /// The checkpoint is sound but does not parse as the requested type.
     #[error("checkpoint {name} cannot be parsed")]
     NotUnderstood {
         /// The checkpoint.
         name: String,
-        /// What does not fit.
+        /// The parse error.
         source: serde_json::Error,
     },
     /// A name, a head, a key or a part is longer than can be stored.
@@ -79,32 +81,32 @@ pub enum StateError {
         /// The largest size allowed.
         bytes_max: usize,
     },
-    /// A checkpoint's name is empty or holds a control character.
+    /// A checkpoint's name is empty or contains a control character.
     #[error("{0:?} is not a checkpoint name")]
     InvalidName(String),
-    /// The disk did not answer in time; whether the change was made is not known until the next load.
+    /// The disk did not answer in time. Whether the change was made is unknown until the next load.
     #[error("{what} did not finish within {}s", after.as_secs())]
     TimedOut {
         /// What was being done.
         what: &'static str,
-        /// The bound.
+        /// The timeout.
         after: Duration,
     },
-    /// The operating system refused.
+    /// An error of the operating system.
     #[error("{what}")]
     Io {
         /// The file, or what was being done.
         what: String,
-        /// Its reason.
+        /// The error.
         source: io::Error,
     },
-    /// The store was closed before.
+    /// The store was closed.
     #[error("the checkpoint store is closed")]
     Closed,
 }
 
 impl StateError {
-    /// Names what an operating-system error was about.
+    /// Adds the subject of an operating-system error.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         |source| Self::Io { what, source }

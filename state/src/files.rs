@@ -1,4 +1,4 @@
-//! Private files that survive a power cut.
+//! Private files that survive a power failure.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -9,7 +9,7 @@ use std::{
 
 use crate::StateError;
 
-/// Creates `dir` and its parents for this user alone; one that exists keeps its mode.
+/// Creates `dir` and its parents with mode 0700; an existing directory keeps its mode.
 pub(crate) fn create_dir(dir: &Path) -> Result<(), StateError> {
     DirBuilder::new()
         .recursive(true)
@@ -18,7 +18,8 @@ pub(crate) fn create_dir(dir: &Path) -> Result<(), StateError> {
         .map_err(StateError::io(dir.display().to_string()))
 }
 
-/// Fails for what is no file. Looks before anything is opened: opening a pipe waits for whoever is at its other end.
+/// Fails for anything but a regular file. Checked before opening, because opening a pipe blocks until its
+/// other end is opened.
 pub(crate) fn ensure_regular(path: &Path) -> io::Result<()> {
     match path.metadata() {
         Ok(found) if found.is_file() => Ok(()),
@@ -28,13 +29,13 @@ pub(crate) fn ensure_regular(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens `path` for reading and writing, created for this user alone, its content kept.
+/// Opens `path` for reading and writing. Creates it with mode 0600, and keeps existing content.
 pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     ensure_regular(path)?;
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-/// Replaces `path` in one step: a reader, or a start after a crash, sees the old content or the new.
+/// Replaces `path` in one step: a reader, or a start after a crash, sees either the old or the new content.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), StateError> {
     let new = path.with_extension("json.new");
     let write = || -> io::Result<()> {
@@ -71,7 +72,7 @@ pub(crate) fn sync_all_in(dir: &Path) -> Result<(), StateError> {
     sync_dir(dir)
 }
 
-/// A name beside `path` that is free: `<path>.<what>-<UTC time>`.
+/// An unused name next to `path`: `<path>.<what>-<UTC time>`.
 pub(crate) fn aside(path: &Path, what: &str) -> PathBuf {
     let time = chrono::Utc::now().format("%Y%m%dT%H%M%SZ");
     let stem = format!("{}.{what}-{time}", path.display());

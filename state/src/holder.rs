@@ -1,8 +1,9 @@
-//! One process at a time: a locked file that tells others who has the state directory open, or works on what lies in it.
+//! One process at a time: a locked file that tells others who has the state directory open, or uses files in
+//! it.
 //!
-//! sled has a lock of its own, but it is taken after sled touched its files, and clearing up before an open
-//! would pull files from under a running daemon. This lock comes first. The kernel drops it with the process,
-//! so what a dead one left in the file means nothing.
+//! sled has its own lock, but takes it only after it has touched its files, and the cleanup before an open
+//! would remove files from under a running daemon. So this lock comes first. The kernel releases it when the
+//! process ends, so the content left by a dead process means nothing.
 
 use std::{
     fs::{File, TryLockError},
@@ -26,24 +27,24 @@ struct Holder {
     since: String,
 }
 
-/// The lock, held until it is dropped.
+/// The lock, released on drop.
 #[derive(Debug)]
 pub struct LockGuard {
     file: File,
 }
 
-/// Why a lock was not had.
+/// Why the lock could not be taken.
 #[derive(Debug)]
 pub enum NotHeld {
-    /// Who holds it: command, process id, since when.
+    /// Who has it: command, process id, since when.
     ByOther(String),
-    /// It could not be asked for.
+    /// The lock call failed.
     Failed(io::Error),
 }
 
 impl LockGuard {
-    /// Locks the file at a path, made if missing, and says in it who has it; waits at most `wait` for another process,
-    /// and blocks the thread.
+    /// Locks the file at a path, created if missing, and writes into it who has it. Waits at most `wait` for
+    /// another process, and blocks the thread.
     pub fn at(path: &Path, command: &str, wait: Duration) -> Result<Self, NotHeld> {
         let file = files::open_private(path).map_err(NotHeld::Failed)?;
         let start = Instant::now();
@@ -56,7 +57,7 @@ impl LockGuard {
             }
         }
         let mut held = Self { file };
-        // Best effort: on a full disk others do not learn by whom it is held, only that it is.
+        // Best effort: on a full disk others learn only that the lock is taken, not by whom.
         let _ = held.sign(command);
         Ok(held)
     }
@@ -88,12 +89,12 @@ impl LockGuard {
 
 impl Drop for LockGuard {
     fn drop(&mut self) {
-        // Best effort: the kernel releases the lock whatever the file says.
+        // Best effort: the kernel releases the lock whatever the file contains.
         let _ = self.file.set_len(0);
     }
 }
 
-/// The error for a lock that could not even be asked for.
+/// The error of a lock call that failed.
 fn not_locked(path: &Path, error: io::Error) -> StateError {
     let code = error.raw_os_error().map(Errno::from_raw_os_error);
     if code.is_some_and(|code| code == Errno::NOLCK || code == Errno::OPNOTSUPP) {
@@ -102,7 +103,7 @@ fn not_locked(path: &Path, error: io::Error) -> StateError {
     StateError::io(path.display().to_string())(error)
 }
 
-/// The error for a directory that someone else has had open for all of `waited`.
+/// The error for a directory that another process had open for all of `waited`.
 pub(crate) fn locked(dir: &Path, waited: Duration) -> StateError {
     StateError::Locked { dir: dir.to_owned(), holder: read(&path_in(dir)), waited }
 }

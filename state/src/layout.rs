@@ -1,4 +1,4 @@
-//! Where things lie in the store's one sorted map, and the proof that all of it is sound.
+//! The keys of the store's sorted map, and the verification of all its content.
 //!
 //! `format` -> the format version, as text; `h/<name>` -> a head; `p/<name>\0<key>` -> a part.
 
@@ -9,7 +9,7 @@ use crate::{
     sidecar::Heads,
 };
 
-/// The key of the format version: a store without it was never finished, or is not ours.
+/// Key of the format version: a store without it was never finished, or is not ours.
 pub(crate) const FORMAT: &[u8] = b"format";
 const HEADS: &[u8] = b"h/";
 const PARTS: &[u8] = b"p/";
@@ -21,27 +21,28 @@ pub(crate) const HEAD_BYTES_MAX: usize = 1 << 20;
 /// The largest value of a part, in bytes.
 pub(crate) const PART_BYTES_MAX: usize = 64 << 10;
 
-/// Where the head of `name` lies.
+/// Key of the head of `name`.
 pub(crate) fn head_key(name: &str) -> Vec<u8> {
     [HEADS, name.as_bytes()].concat()
 }
 
-/// What the keys of all parts of `name` start with. Names hold no zero byte, so parts of two never mix.
+/// Prefix of the keys of all parts of `name`. Names contain no zero byte, so parts of different checkpoints
+/// never mix.
 pub(crate) fn parts_prefix(name: &str) -> Vec<u8> {
     [PARTS, name.as_bytes(), b"\0"].concat()
 }
 
-/// How many parts are removed in one step: sled holds on to all pages that a step replaces.
+/// How many parts are removed in one step: sled keeps all pages that a step replaces.
 const REMOVED_AT_ONCE: usize = 64;
 
-/// What was found in a sound store.
+/// The content of a sound store.
 pub(crate) struct Verified {
     pub(crate) heads: Heads,
-    /// The keys of parts without a head, left by a removal that did not end.
+    /// Keys of parts without a head, left by an interrupted removal.
     pub(crate) leftovers: Vec<Vec<u8>>,
 }
 
-/// Reads everything and believes nothing: answers what is there, or what is wrong with it.
+/// Reads and verifies everything. Returns the content, or the first defect.
 pub(crate) fn verify(engine: &Engine) -> Result<Verified, Trouble> {
     verify_format(engine)?;
     let mut heads = Heads::new();
@@ -67,7 +68,7 @@ pub(crate) fn verify(engine: &Engine) -> Result<Verified, Trouble> {
 }
 
 /// Removes the head of `name`, which removes the checkpoint, and then its parts, a few at a time. A kill in
-/// between leaves parts without a head, which the next open clears away.
+/// between leaves parts without a head, which the next open removes.
 pub(crate) fn remove(engine: &mut Engine, name: &str) -> Result<(), EngineFault> {
     engine.write(vec![(head_key(name), None)])?;
     let parts: Vec<_> =
@@ -75,7 +76,7 @@ pub(crate) fn remove(engine: &mut Engine, name: &str) -> Result<(), EngineFault>
     remove_parts(engine, &parts)
 }
 
-/// Removes parts by their keys in the store.
+/// Removes parts by their stored keys.
 pub(crate) fn remove_parts(engine: &mut Engine, keys: &[Vec<u8>]) -> Result<(), EngineFault> {
     for some in keys.chunks(REMOVED_AT_ONCE) {
         engine.write(some.iter().map(|key| (key.clone(), None)).collect())?;
@@ -97,12 +98,12 @@ fn verify_format(engine: &Engine) -> Result<(), Trouble> {
     }
 }
 
-/// What stands in the way of a sound store: sled, or what lies in it.
+/// Why a store is not sound.
 #[derive(Debug)]
 pub(crate) enum Trouble {
-    /// Told by sled.
+    /// sled reports an error.
     Engine(EngineFault),
-    /// Told by the content.
+    /// The content is wrong.
     Content(StateError),
 }
 

@@ -1,7 +1,7 @@
-//! Durable checkpoints on sled, which does not know what a cursor means.
+//! Durable checkpoints on sled. The crate does not know what a cursor means.
 //!
-//! A [`Store`] is a directory. It holds named checkpoints, each a *head* (one small value of the caller's
-//! type) and *parts* (small values under small keys), changed together in one durable step:
+//! A [`Store`] is a directory. It contains named checkpoints, each a *head* (one small value of the caller's
+//! type) and *parts* (small values under small keys), which change together in one durable step:
 //!
 //! ```text
 //! <dir>/holder.json       locked while the store is open; says by whom
@@ -9,7 +9,7 @@
 //! <dir>/checkpoints.json  a checksummed copy of the heads, at most seconds old, to recover from
 //! ```
 //!
-//! Opening never fails because of a kill, never starts silently empty, and never deletes a damaged store:
+//! Opening never fails because of a kill, never silently starts empty, and never deletes a damaged store:
 //! what was recovered, and from what, is in [`Recovery`].
 
 mod checkpoint;

@@ -1,4 +1,4 @@
-//! Opening: sound, recovered and said so, or refused. Never silently empty.
+//! Opens a store: sound, recovered with a report, or refused. Never silently empty.
 
 use std::{
     fmt, fs,
@@ -16,20 +16,20 @@ use crate::{
     sidecar::{self, Found, Heads, Sidecar},
 };
 
-/// What had to be done to open a store that was not as it was left. Its text is one sentence for a person.
+/// What was done to open a damaged store. Its text is one sentence for an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
     /// What was wrong.
     pub reason: String,
-    /// Where the damaged files are kept, as far as sled, which overwrites what it cannot read, left them;
-    /// `None` if the store was gone, or nothing had to be moved.
+    /// Where the damaged files are kept (as far as sled left them, which overwrites what it cannot read);
+    /// `None` if the store was missing, or nothing had to be moved.
     pub kept: Option<PathBuf>,
-    /// The checkpoints whose heads came from `checkpoints.json`. Their parts are lost: what those remembered
-    /// repeats.
+    /// The checkpoints whose heads came from `checkpoints.json`. Their parts are lost, so records whose ids
+    /// were in them are delivered again.
     pub from_copy: Vec<String>,
-    /// How old that copy was, when it was used.
+    /// Age of the copy when it was used.
     pub copy_age: Option<Duration>,
-    /// The checkpoints that are older than their copy: the disk lost writes that it had confirmed.
+    /// The checkpoints that are older than in the copy: the disk lost writes that it had confirmed.
     pub went_back: Vec<String>,
 }
 
@@ -50,24 +50,24 @@ impl fmt::Display for Recovery {
     }
 }
 
-/// A sound store, and the heads in it.
+/// A sound store, and its heads.
 pub(crate) struct Sound {
     pub(crate) engine: Engine,
     pub(crate) heads: Heads,
     pub(crate) recovery: Option<Recovery>,
 }
 
-/// Where a state directory keeps its sled.
+/// The sled directory of a state directory.
 pub(crate) fn sled_dir(dir: &Path) -> PathBuf {
     dir.join("cursors")
 }
 
-/// Opens, creates or recovers the store in `dir`, whose lock the caller holds.
+/// Opens, creates or recovers the store in `dir`, whose lock the caller has.
 pub(crate) fn open(dir: &Path) -> Result<Sound, StateError> {
     Opening { dir, store: sled_dir(dir), fresh: dir.join("cursors.new") }.run()
 }
 
-/// Opens a store that was sound a moment ago: no recovery, damage is an error.
+/// Reopens a store that was just sound: without recovery, so damage is an error.
 pub(crate) fn reopen(dir: &Path) -> Result<Sound, StateError> {
     Opening { dir, store: sled_dir(dir), fresh: dir.join("cursors.new") }.attempt(None)
 }
@@ -116,7 +116,8 @@ impl Opening<'_> {
         }
         match copy {
             Ok(copy) => self.rebuild(reason, copy),
-            // It stays where it is: moved away, the next start would find nothing and begin anew.
+            // The store stays in place: if it were moved, the next start would find nothing and begin from
+            // scratch.
             Err(no_copy) => Err(StateError::Unrecoverable {
                 reason: format!("{reason}; {no_copy}"),
                 kept: self.store.clone(),
@@ -124,7 +125,7 @@ impl Opening<'_> {
         }
     }
 
-    /// Opens and verifies what is there.
+    /// Opens and verifies the existing store.
     fn attempt(&self, copy: Option<&Sidecar>) -> Result<Sound, StateError> {
         let copied = copy.map(|copy| &copy.heads);
         let (engine, heads) = self.guarded(&self.store, |mut engine| {
@@ -147,7 +148,8 @@ impl Opening<'_> {
         Ok(Sound { engine, heads, recovery })
     }
 
-    /// Makes a whole new store under another name, so that one under its own name is never half made.
+    /// Creates a complete store under another name and renames it, so that no half-made store ever has the
+    /// final name.
     fn create(&self, heads: &Heads) -> Result<(), StateError> {
         if self.fresh.exists() {
             fs::remove_dir_all(&self.fresh).map_err(StateError::io(self.fresh.display().to_string()))?;
@@ -178,7 +180,7 @@ impl Opening<'_> {
         Ok(sound)
     }
 
-    /// Opens sled in `store` and takes one step with it, both of which may panic on damaged files.
+    /// Opens sled in `store` and runs one step with it, either of which may panic on damaged files.
     fn guarded<T>(
         &self,
         store: &Path,
@@ -204,7 +206,7 @@ impl Opening<'_> {
     }
 }
 
-/// The checkpoints in `heads` that were committed before the ones of the same name in `copied`.
+/// The checkpoints in `heads` that are older than those of the same name in `copied`.
 fn older_than(heads: &Heads, copied: &Heads) -> Result<Vec<String>, StateError> {
     let mut older = Vec::new();
     for (name, copied) in copied {
@@ -223,7 +225,7 @@ fn replayed(mut sound: Sound, reason: String, kept: PathBuf) -> Sound {
     sound
 }
 
-/// What a caught panic said.
+/// The message of a caught panic.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "sled panicked".to_owned())

@@ -1,4 +1,4 @@
-//! What only a program of another version, or a kill at one certain moment, leaves behind.
+//! Situations that only another version of the program, or a kill at one certain moment, can cause.
 
 #![allow(clippy::unwrap_used)]
 
@@ -57,7 +57,7 @@ fn a_sled_that_is_still_ending_is_waited_for() {
         while torn.exists() {
             thread::yield_now();
         }
-        // Cleared up just before sled is opened: that one finds the lock held.
+        // Dropped just before sled is opened, which therefore finds its lock taken.
         drop(ending);
         opening.join().unwrap().unwrap();
     });

@@ -18,7 +18,7 @@ use crate::{
     files,
 };
 
-/// Heads as stored, by the name of their checkpoint.
+/// Heads as stored, by checkpoint name.
 pub(crate) type Heads = BTreeMap<String, Vec<u8>>;
 
 /// A usable copy.
@@ -28,20 +28,20 @@ pub(crate) struct Sidecar {
 }
 
 impl Sidecar {
-    /// How long ago it was written; zero if the clock went back since.
+    /// How long ago it was written; zero if the clock has gone back since.
     pub(crate) fn age(&self) -> Duration {
         (Utc::now() - self.written).to_std().unwrap_or_default()
     }
 }
 
-/// What is found where the copy should be.
+/// What was found at the copy's path.
 pub(crate) enum Found {
     Nothing,
     Usable(Sidecar),
     Broken(String),
 }
 
-/// Its version is looked at before.
+/// Parsed only after its version was checked.
 #[derive(Deserialize)]
 struct Document {
     written: DateTime<Utc>,
@@ -69,12 +69,13 @@ pub(crate) fn write(dir: &Path, document: &[u8]) -> Result<(), StateError> {
     files::replace(&path_in(dir), document)
 }
 
-/// Where the copy of the store in `dir` lies.
+/// Path of the copy of the store in `dir`.
 pub(crate) fn path_in(dir: &Path) -> PathBuf {
     dir.join("checkpoints.json")
 }
 
-/// The text of a copy. Heads are JSON as they are stored: with ten thousand of them it would be felt to read each one again.
+/// The text of a copy. Heads are stored as JSON and copied as text: parsing ten thousand of them each time
+/// would be noticeable.
 pub(crate) fn document(heads: &Heads) -> Vec<u8> {
     let written = Utc::now();
     let mut text = String::with_capacity(heads.iter().map(|(name, head)| name.len() + head.len() + 8).sum());

@@ -1,4 +1,4 @@
-//! The store as callers see it: one directory, one writer, its work done off the async threads.
+//! The store's public interface: one directory, one writer, blocking work off the async threads.
 
 use std::{
     error::Error as _,
@@ -26,9 +26,9 @@ use crate::{
     worker::Worker,
 };
 
-/// The bound of every operation: a disk that takes longer is as good as gone.
+/// Timeout of every operation: a slower disk counts as failed.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How far the copy of the heads may lag behind the store.
+/// How old the copy of the heads may become.
 const COPY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How to open a store.
@@ -36,7 +36,7 @@ const COPY_INTERVAL: Duration = Duration::from_secs(5);
 pub struct Options {
     /// How long to wait for another process that has the directory open.
     pub lock_wait: Duration,
-    /// What other processes are told about who has it open, such as `ccfd run`.
+    /// Who has the store open, as shown to other processes, such as `ccfd run`.
     pub holder: String,
 }
 
@@ -46,38 +46,39 @@ impl Default for Options {
     }
 }
 
-/// A store that was opened.
+/// The result of [`Store::open`].
 #[derive(Debug)]
 pub struct Opened {
     /// The store.
     pub store: Store,
-    /// What had to be done to open it; `None` when all was as it was left.
+    /// What was done to open a damaged store; `None` if it was sound.
     pub recovery: Option<Recovery>,
 }
 
-/// Named checkpoints in one directory. Cheap to clone; all clones are the one store.
+/// Named checkpoints in one directory. Cheap to clone; all clones share one store.
 #[derive(Clone)]
 pub struct Store {
     shared: Arc<Shared>,
 }
 
-/// What all clones share.
+/// State shared by all clones.
 pub(crate) struct Shared {
     dir: PathBuf,
     worker: Worker,
-    /// One place among the threads on which others wait, too: only one operation runs at a time, and a disk that is stuck must not
-    /// take all of them.
+    /// Admits one operation at a time to the blocking threads, which others use too: a disk that hangs must
+    /// not occupy all of them.
     turn: Arc<Semaphore>,
-    /// Operations that have ended.
+    /// Number of finished operations.
     done: AtomicU64,
     inner: Mutex<Inner>,
-    /// The heads that are durable. Its lock is held for moments only, never across a disk access.
+    /// The durable heads. The lock is never held across a disk access.
     heads: Mutex<Heads>,
-    /// The last copy failed, which was said.
+    /// Whether the last copy failed and this was logged.
     copy_failing: AtomicBool,
-    /// A copy waits for its time.
+    /// Whether a copy is scheduled.
     copy_waits: AtomicBool,
-    /// Released when the store and whoever else holds it are gone: the next process must not be let in before sled has ended.
+    /// Released when the store and all other owners are gone: the next process must not get in before sled
+    /// has finished.
     held: Mutex<Option<Arc<LockGuard>>>,
 }
 
@@ -90,19 +91,19 @@ pub(crate) struct Inner {
 
 enum State {
     Open(Engine),
-    /// Put down after the operating system refused a write, which sled never forgets; opened again at next
-    /// use.
+    /// Closed after the operating system refused a write, because sled keeps failing after that; reopened at
+    /// the next use.
     Down,
     Closed,
 }
 
 impl Store {
-    /// Opens the store in `dir`, creating both if there is nothing yet. Blocks the thread.
+    /// Opens the store in `dir`, creating both if missing. Blocks the thread.
     pub fn open(dir: &Path, options: Options) -> Result<Opened, StateError> {
         files::create_dir(dir)?;
         let held = LockGuard::take(dir, &options.holder, options.lock_wait)?;
         let Sound { engine, heads, recovery } = open::open(dir)?;
-        // What was just verified is the best copy there is.
+        // The content was just verified, so it is the best copy there is.
         sidecar::write(dir, &sidecar::document(&heads))?;
         let engine = State::Open(engine);
         let inner = Inner { dir: dir.to_owned(), engine, copied: None };
@@ -120,30 +121,30 @@ impl Store {
         Ok(Opened { store: Self { shared }, recovery })
     }
 
-    /// The names of all stored checkpoints, in order.
+    /// The names of all stored checkpoints, sorted.
     pub fn names(&self) -> Result<Vec<String>, StateError> {
         Ok(self.shared.lock_heads()?.keys().cloned().collect())
     }
 
-    /// Whether there is a checkpoint of this name.
+    /// Whether this checkpoint exists.
     pub fn contains(&self, name: &str) -> Result<bool, StateError> {
         Ok(self.shared.lock_heads()?.contains_key(name))
     }
 
-    /// Keeps the lock of the directory until the process has ended, whenever the store is closed: what works beside the store, and
-    /// may be stuck in a write, ends with the process and no sooner.
+    /// Keeps the lock of the directory until the process exits, even after the store is closed: other work on
+    /// the directory may hang in a write, and ends only with the process.
     pub fn hold_until_exit(&self) {
         // The kernel releases it.
         mem::forget(self.shared.lock_held().clone());
     }
 
-    /// Access to checkpoint `name`, which may or may not exist. Nothing is read yet.
+    /// A handle to checkpoint `name`, which may or may not exist. Nothing is read yet.
     pub fn cursor<C>(&self, name: &str) -> CursorStore<C> {
         CursorStore::new(self.shared.clone(), name)
     }
 
-    /// Brings the copy of the heads up to date, closes sled and releases the lock. Every other clone, and
-    /// every cursor of this store, answers [`StateError::Closed`] from then on.
+    /// Writes the copy of the heads, closes sled and releases the lock. All other clones and all cursors of
+    /// this store return [`StateError::Closed`] from then on.
     pub async fn close(self) -> Result<(), StateError> {
         let shared = self.shared.clone();
         self.shared
@@ -156,7 +157,7 @@ impl Store {
             .await
     }
 
-    /// The bytes that the store and its copy take on disk, damaged ones kept aside not counted.
+    /// The disk usage of the store and its copy in bytes, without damaged ones that were kept.
     pub fn size_bytes(&self) -> Result<u64, StateError> {
         let size = || -> io::Result<u64> {
             let copy = sidecar::path_in(&self.shared.dir);
@@ -174,8 +175,8 @@ impl fmt::Debug for Store {
 }
 
 impl Shared {
-    /// Runs `step` on the thread of the store, within the time bound. sled's panics end here as
-    /// errors: they poison the lock, and all that comes later is told that the store is damaged.
+    /// Runs `step` on the store's thread, with a timeout. A panic of sled becomes an error here; it also
+    /// poisons the lock, so that all later operations report a damaged store.
     pub(crate) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         what: &'static str,
@@ -189,7 +190,7 @@ impl Shared {
         let turn = self.turn(what).await?;
         let task = async {
             tokio::task::spawn_blocking(move || {
-                // Given back when the work is done, also when nobody waits for it any more.
+                // Released when the work is done, even if the caller no longer waits.
                 let _turn = turn;
                 let done = outer.worker.run(work);
                 outer.done.fetch_add(1, Ordering::Relaxed);
@@ -205,7 +206,7 @@ impl Shared {
         }
     }
 
-    /// Waits for the turn: as long as it takes when there are many before, but not for a disk that does not answer.
+    /// Waits for its turn: as long as needed behind many others, but not behind a disk that does not answer.
     async fn turn(&self, what: &'static str) -> Result<OwnedSemaphorePermit, StateError> {
         let turn = self.turn.clone().acquire_owned();
         tokio::pin!(turn);
@@ -227,8 +228,9 @@ impl Shared {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the copy written after this time, unless that is under way. It waits beside the commits, so that none of them pays for
-    /// it, and it does not keep the store open. Call it where the change is made: whoever waits for the change may be gone.
+    /// Schedules a copy after this time, unless one is scheduled. It runs independently of the commits, so
+    /// that none of them waits for it, and it does not keep the store open. Call it where the change is made,
+    /// because the caller waiting for the change may be gone.
     pub(crate) fn copy_after(self: &Arc<Self>, wait: Duration) {
         if self.copy_waits.swap(true, Ordering::Relaxed) {
             return;
@@ -240,7 +242,7 @@ impl Shared {
                 tokio::task::spawn_blocking(move || {
                     let worked_on = shared.clone();
                     shared.worker.run(move || {
-                        // The change after this one wants a copy of its own.
+                        // A change after this point needs another copy.
                         drop(waiting);
                         worked_on.copy_now();
                     })
@@ -268,7 +270,7 @@ impl Shared {
 }
 
 impl Inner {
-    /// Takes one step with sled, opening it again if it had to be put down.
+    /// Runs one step with sled, and reopens it first if it was closed after an error.
     pub(crate) fn with_engine<T>(
         &mut self,
         shared: &Shared,
@@ -294,7 +296,7 @@ impl Inner {
         })
     }
 
-    /// In how long the copy may be written after a change.
+    /// How soon after a change the copy may be written.
     pub(crate) fn copy_wait(&self) -> Duration {
         let due = self.copied.map_or_else(Instant::now, |copied| copied + COPY_INTERVAL);
         due.saturating_duration_since(Instant::now())
@@ -316,7 +318,7 @@ impl Inner {
     }
 }
 
-/// The mark that a copy waits, taken back however the waiting ends.
+/// Marks a copy as scheduled; cleared on drop, however the wait ends.
 struct CopyWaits(Weak<Shared>);
 
 impl Drop for CopyWaits {

@@ -1,7 +1,7 @@
-//! The one thread that works on the store.
+//! The single thread that works on the store.
 //!
-//! sled keeps what it replaced for each thread that replaced it, and the system's allocator keeps room for each thread that
-//! took memory. On the threads of tokio's pool, which take turns, that would be several times as much.
+//! sled keeps replaced data per thread that replaced it, and the allocator keeps an arena per thread that
+//! allocated. On tokio's blocking threads, which take turns, this would take several times the memory.
 
 use std::{
     any::Any,
@@ -13,7 +13,7 @@ use std::{
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The thread; it ends with this, after what was handed in before.
+/// The thread; on drop it ends after the work that was already queued.
 pub(crate) struct Worker(mpsc::Sender<Job>);
 
 impl Worker {
@@ -26,8 +26,9 @@ impl Worker {
         Ok(Self(sender))
     }
 
-    /// Has the work done and waits for it; an error is what it panicked with. Blocks a thread of tokio's pool: a runtime that
-    /// ends waits for those. Whatever the work holds is dropped before this returns.
+    /// Runs the work and waits for it; an error is the payload of its panic. Blocks a thread of tokio's
+    /// blocking pool, which the runtime waits for at shutdown. Everything that the work owns is dropped
+    /// before this returns.
     pub(crate) fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -36,7 +37,7 @@ impl Worker {
         let runtime = tokio::runtime::Handle::current();
         let job = Box::new(move || {
             let _clock = runtime.enter();
-            // Somebody waits: this cannot fail.
+            // The receiver is waiting, so this cannot fail.
             let _ = sender.send(catch_unwind(AssertUnwindSafe(work)));
         });
         let ended = self.0.send(job).ok().and_then(|()| done.recv().ok());

@@ -1,4 +1,4 @@
-//! Loading, committing, removing.
+//! Load, commit, remove.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -41,7 +41,7 @@ async fn a_commit_on_top_of_something_else_changes_nothing() {
     first.commit(&Cursor::at(1), vec![put("k", "old")]).await.unwrap();
     let mut second = cursor(&store, "a");
     second.load().await.unwrap();
-    // Equal content is not enough: the second of these two was not built on the first.
+    // Equal content is not enough: the second commit does not build on the first.
     first.commit(&Cursor::at(1), Vec::new()).await.unwrap();
 
     for mut stale in [second, cursor(&store, "a")] {
@@ -120,7 +120,7 @@ async fn the_copy_follows_within_its_interval_without_a_further_commit() {
     let copied = || fs::read_to_string(dir.path().join("checkpoints.json")).unwrap().contains("chatcmpl-222");
     for _ in 0..600 {
         tokio::time::advance(std::time::Duration::from_millis(10)).await;
-        // A pass through the blocking threads lets a copy that is due be written.
+        // One pass through the blocking threads lets a due copy be written.
         cursor(&store, "other").load().await.unwrap();
     }
     assert!(copied());

@@ -1,4 +1,4 @@
-//! Format version 1, kept for ever.
+//! Format version 1, which must stay readable.
 
 use std::{fs, path::Path};
 
@@ -8,8 +8,8 @@ use crate::support::{
     Cursor, copy_dir, cursor, fresh_dir, open, open_sound, part, put, store_with_one_checkpoint,
 };
 
-/// Made by `cargo run -p state --example make_fixture -- state/tests/fixtures/v1`. Never make it again for
-/// version 1: stores like it are out in the world.
+/// Made by `cargo run -p state --example make_fixture -- state/tests/fixtures/v1`. Never regenerate it for
+/// version 1: stores like it are in use.
 fn version_1() -> tempfile::TempDir {
     let dir = fresh_dir();
     copy_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1"), dir.path());

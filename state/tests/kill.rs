@@ -1,5 +1,5 @@
-//! The process is killed at any moment, start-up included, hundreds of times: the store always opens as it
-//! was left, and holds all that was acknowledged.
+//! Kills the process hundreds of times at random moments, including start-up: the store always opens without
+//! recovery and contains everything that was acknowledged.
 
 use std::{
     env,
@@ -14,10 +14,10 @@ use std::{
 use crate::support::{Cursor, cursor, fresh_dir, open};
 
 const DIR: &str = "STATE_KILL_TEST_DIR";
-/// How many kills; thousands on demand.
+/// Number of kills; set it to thousands on demand.
 const CYCLES: &str = "STATE_KILL_TEST_CYCLES";
 
-/// What the killed process does: it commits rising numbers, each also as a part, and tells of each one.
+/// The process to be killed: it commits rising numbers, each also as a part, and prints each one.
 #[tokio::test]
 async fn commits_rising_numbers_when_it_is_run_to_be_killed() {
     let Some(dir) = env::var_os(DIR) else { return };
@@ -38,7 +38,7 @@ async fn commits_rising_numbers_when_it_is_run_to_be_killed() {
     }
 }
 
-/// So large that sled writes some pages to files of their own.
+/// Large enough that sled writes some pages to files of their own.
 fn padded(number: i64) -> Vec<u8> {
     number.to_be_bytes().repeat(1_024)
 }
@@ -65,11 +65,11 @@ fn no_kill_loses_what_was_acknowledged_or_leaves_a_store_that_does_not_open() {
     let cycles = env::var(CYCLES).map_or(240, |cycles| cycles.parse().unwrap());
     for cycle in 0..cycles {
         if cycle % 8 == 0 {
-            // A first start, too, may be killed anywhere.
+            // The first start can be killed anywhere, too.
             (dir, acknowledged) = (fresh_dir(), 0);
         }
         let (mut child, lines) = start(dir.path());
-        // Two kills of three fall into starting, however long this machine takes for that.
+        // Two of three kills hit the start-up, however long it takes on this machine.
         let mut deadline = Instant::now() + start_up.mul_f64(random.below(150) as f64 / 100.0);
         let mut note = |line: String, deadline: &mut Instant| {
             let mut words = line.split(' ');
@@ -102,7 +102,7 @@ fn no_kill_loses_what_was_acknowledged_or_leaves_a_store_that_does_not_open() {
     assert_eq!(open(dir.path()).unwrap().recovery, None);
 }
 
-/// How long a first start takes until it has loaded.
+/// How long the first start takes until it has loaded.
 fn start_up_time() -> Duration {
     let dir = fresh_dir();
     let began = Instant::now();
@@ -114,7 +114,7 @@ fn start_up_time() -> Duration {
     took
 }
 
-/// Repeatable and good enough to spread kills: xorshift.
+/// Repeatable and random enough to spread kills: xorshift.
 struct Random(u64);
 
 impl Random {

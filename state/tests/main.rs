@@ -1,4 +1,4 @@
-//! The store as its callers see it, and what it survives.
+//! The store through its public interface, and what it survives.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Damage: recovered and said so, or refused; never silently empty, never a wrong value.
+//! Damage: recovered with a report, or refused; never silently empty, never a wrong value.
 
 use std::{fs, path::Path};
 

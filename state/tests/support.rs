@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Shared by the tests.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -28,7 +28,7 @@ pub fn open(dir: &Path) -> Result<Opened, StateError> {
     Store::open(dir, options)
 }
 
-/// Opens a store that must be as it was left.
+/// Opens a store that must be sound.
 pub fn open_sound(dir: &Path) -> Store {
     let opened = open(dir).unwrap();
     assert_eq!(opened.recovery, None);
@@ -47,7 +47,7 @@ pub fn put(key: &str, value: &str) -> (Vec<u8>, Option<Vec<u8>>) {
     (key.as_bytes().to_vec(), Some(value.as_bytes().to_vec()))
 }
 
-/// Leaves a closed store with checkpoint `a/local` at 7 and one part.
+/// Creates and closes a store with checkpoint `a/local` at 7 and one part.
 pub async fn store_with_one_checkpoint(dir: &Path) {
     let store = open_sound(dir);
     cursor(&store, "a/local").commit(&Cursor::at(7), vec![put("k", "v")]).await.unwrap();
