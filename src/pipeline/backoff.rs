@@ -1,21 +1,21 @@
-//! Delays between tries. The crate `backoff` is used here and nowhere else.
+//! Delays between attempts. Only this file uses the crate `backoff`.
 
 use std::time::Duration;
 
 use backoff::{ExponentialBackoff, backoff::Backoff};
 
-/// The first delay; each further one is longer by stage, give or take a quarter.
+/// The first delay; each further one is half as long again, plus or minus a quarter.
 const FIRST: Duration = Duration::from_millis(500);
 /// The longest delay.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// So many failures in a row to read an answer pass by themselves: some five minutes of them.
+/// How many unreadable answers in a row count as a passing fault: some five minutes of them.
 const UNREADABLE_MAX: u32 = 15;
 
-/// Delays of one task, longer with each failure in a row.
+/// The delays of one task, which grow with each failure in a row.
 pub struct Delays {
     backoff: ExponentialBackoff,
-    /// Answers in a row that could not be read.
+    /// Unreadable answers in a row.
     unreadable: u32,
 }
 
@@ -35,18 +35,18 @@ impl Delays {
         Self { backoff, unreadable: 0 }
     }
 
-    /// How long to wait after another failure.
+    /// The delay after another failure.
     pub fn after_failure(&mut self) -> Duration {
         self.backoff.next_backoff().unwrap_or(LONGEST)
     }
 
-    /// Counts failures that are an answer that cannot be read. Answers whether there were so many in a row that it stays so.
+    /// Counts unreadable answers in a row. True once there were too many for a passing fault.
     pub fn stays_unreadable(&mut self, is_unreadable: bool) -> bool {
         self.unreadable = if is_unreadable { self.unreadable + 1 } else { 0 };
         self.unreadable > UNREADABLE_MAX
     }
 
-    /// A success: the next failure waits the shortest delay again.
+    /// Resets to the shortest delay after a success.
     pub fn reset(&mut self) {
         self.backoff.reset();
         self.unreadable = 0;

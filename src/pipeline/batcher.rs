@@ -1,4 +1,4 @@
-//! Pages become batches: as large as the sink likes them, as late as `batch_wait` allows.
+//! Gathers pages into batches: as large as the sink prefers, as late as `batch_wait` allows.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tokio::{
 
 use super::fetch::Fetched;
 
-/// When a batch is full, and when progress is written that brought no records.
+/// When a batch is full, and when progress without records is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
-    /// How long a batch waits for more while more is coming.
+    /// How long a batch waits for more records while more are coming.
     pub batch_wait: Duration,
     /// How long progress without new records may stay uncommitted.
     pub commit_interval: Duration,
@@ -21,18 +21,18 @@ pub struct BatchLimits {
     pub batch_bytes_max: usize,
 }
 
-/// Pages gathered for one write and one commit.
+/// Pages for one write and one commit.
 #[derive(Default)]
 pub struct Gathered {
-    /// What is to be delivered.
+    /// The records to deliver.
     pub records: Vec<Record>,
-    /// What cannot be.
+    /// The records that cannot be delivered.
     pub unusable: Vec<Unusable>,
-    /// What to commit afterwards, in order.
+    /// The changes to commit afterwards, in order.
     pub changes: Vec<Change>,
     /// Bytes of the records.
     pub bytes: usize,
-    /// Given back after the commit.
+    /// Byte budget of the pages, released after the commit.
     pub permits: Vec<OwnedSemaphorePermit>,
     more: bool,
 }
@@ -57,17 +57,17 @@ impl Gathered {
 pub struct Batcher {
     pages: mpsc::Receiver<Fetched>,
     gathering: BatchLimits,
-    /// What is gathered so far, and since when.
+    /// The pages gathered so far, and since when.
     begun: Option<(Instant, Gathered)>,
 }
 
 impl Batcher {
-    /// Takes pages from here.
+    /// Receives pages from this channel.
     pub fn new(pages: mpsc::Receiver<Fetched>, gathering: BatchLimits) -> Self {
         Self { pages, gathering, begun: None }
     }
 
-    /// The next batch; `None` when no page comes any more. Dropped while it waits, it has lost nothing.
+    /// The next batch; `None` when the channel is closed. Cancellation-safe.
     pub async fn next(&mut self) -> Option<Gathered> {
         if self.begun.is_none() {
             let mut gathered = Gathered::default();

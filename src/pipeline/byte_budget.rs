@@ -1,13 +1,13 @@
-//! The bound on what a route keeps in memory between fetching and the commit.
+//! Limits the memory that a route uses between fetch and commit.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What a page costs beside its records: its cursor and the ids that change.
+/// The cost of a page besides its records: its cursor and the changed ids.
 const PAGE_OVERHEAD_BYTES: usize = 4096;
 
-/// The room for the pages of one route.
+/// The budget for the pages of one route.
 #[derive(Debug, Clone)]
 pub struct ByteBudget {
     bytes: Arc<Semaphore>,
@@ -15,18 +15,18 @@ pub struct ByteBudget {
 }
 
 impl ByteBudget {
-    /// Room for so many bytes.
+    /// A budget of this many bytes.
     pub fn new(bytes_max: usize) -> Self {
         let bytes_max = bytes_max.clamp(PAGE_OVERHEAD_BYTES, Semaphore::MAX_PERMITS);
         Self { bytes: Arc::new(Semaphore::new(bytes_max)), bytes_max }
     }
 
-    /// Waits for room for a page of so many bytes. A page larger than all of it is admitted alone.
+    /// Waits until a page of this many bytes fits. A page larger than the whole budget is admitted alone.
     pub async fn admit(&self, page_bytes: usize) -> Option<OwnedSemaphorePermit> {
         self.bytes.clone().acquire_many_owned(self.permits(page_bytes)).await.ok()
     }
 
-    /// Waits for what a page needs that has grown to so many bytes, or gives back what it does not need any more.
+    /// Adjusts a permit to a page that is now this large: waits for more, or releases what is not needed.
     pub async fn resize(&self, taken: &mut OwnedSemaphorePermit, page_bytes: usize) -> Option<()> {
         let (held, wanted) = (taken.num_permits(), self.permits(page_bytes));
         match u32::try_from(held).ok().and_then(|held| wanted.checked_sub(held)) {
@@ -36,12 +36,12 @@ impl ByteBudget {
         Some(())
     }
 
-    /// Bytes that are taken now.
+    /// Bytes in use.
     pub fn taken(&self) -> usize {
         self.bytes_max.saturating_sub(self.bytes.available_permits())
     }
 
-    /// All of it, in bytes.
+    /// The whole budget in bytes.
     pub fn bytes_max(&self) -> usize {
         self.bytes_max
     }

@@ -1,4 +1,4 @@
-//! What a route keeps in the store: whose records these are, and where each walk stands.
+//! What a route stores: the identity of its records, and the position of each walk.
 
 use collectors::Cursor;
 use serde::{Deserialize, Serialize};
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 /// The head of a route's checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// Whose records, and where they go.
+    /// Whose records these are, and where they go.
     pub identity: Identity,
     /// The second from which this route covers its source.
     pub start: i64,
-    /// One cursor a walk: the list, then audit logs' tenant walk; or one for each window of a backfill.
+    /// One cursor per walk: the list, then audit logs' tenant walk; or one per window of a backfill.
     pub walks: Vec<Cursor>,
-    /// Records handed to the sink so far.
+    /// Records delivered to the sink so far.
     #[serde(default)]
     pub delivered: u64,
     /// The latest second of a delivered record.
@@ -21,8 +21,8 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Of windows that are read once: how many seconds are after the watermark. Where tenant-scoped events are read besides, a second
-    /// counts half for each list.
+    /// For windows that are read once: how many seconds are after the watermark. If tenant-scoped events are
+    /// read too, a second counts half for each list.
     pub fn remaining_seconds(&self) -> Option<i64> {
         let left = |walk: &Cursor| {
             walk.until.map(|until| if walk.finished { 0 } else { until + 1 - walk.watermark })
@@ -33,37 +33,38 @@ impl Checkpoint {
     }
 }
 
-/// What a checkpoint speaks about. A cursor means nothing for another list, another filter or another destination.
+/// What a checkpoint belongs to. A cursor is meaningless for another list, another filter or another
+/// destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The collector's base URL.
     pub base_url: String,
-    /// `openai-organization` as the API names it; `None` while it names none.
+    /// `openai-organization` as sent by the API; `None` while it sends none.
     #[serde(default)]
     pub organization: Option<String>,
-    /// `openai-project` as the API names it.
+    /// `openai-project` as sent by the API.
     #[serde(default)]
     pub project: Option<String>,
-    /// A digest of source and filters.
+    /// A digest of the source and its filters.
     pub filters: String,
     /// The sink's own identity.
     pub sink: String,
 }
 
-/// Something that a checkpoint was written for and that is different now.
+/// A part of the identity that differs from the checkpoint's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} was {before} when this checkpoint was written, and is now {now}")]
 pub struct Changed {
     /// Which part.
     pub what: &'static str,
-    /// What the checkpoint holds.
+    /// Its value in the checkpoint.
     pub before: String,
-    /// What holds now.
+    /// Its current value.
     pub now: String,
 }
 
 impl Identity {
-    /// The first part that differs. An organization or project that one side does not name is no difference.
+    /// The first part that differs. A missing organization or project on either side is no difference.
     pub fn change_to(&self, now: &Self) -> Option<Changed> {
         let changed = |what, before: &str, now: &str| {
             (before != now).then(|| Changed { what, before: before.to_owned(), now: now.to_owned() })
@@ -79,7 +80,7 @@ impl Identity {
             .or_else(|| changed("sink", &self.sink, &now.sink))
     }
 
-    /// Takes over names that were not known before.
+    /// Adds names that were unknown before.
     pub fn learn(&mut self, now: Self) {
         let (organization, project) = (self.organization.take(), self.project.take());
         *self =

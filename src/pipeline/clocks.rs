@@ -1,32 +1,32 @@
-//! What time it is, where two clocks do not agree: `start = "7d"` must not become everything, or nothing, because one of them is
-//! wrong.
+//! The current time when two clocks disagree: `start = "7d"` must not become everything, or nothing, because
+//! one of them is wrong.
 
 use chrono::DateTime;
 
-/// Clocks that differ by no more than this cost a look-back of days at most a day.
+/// A difference up to this changes a look-back by a day at most.
 const AGREE_SECONDS: i64 = 86_400;
-/// No clock that shows an earlier second is right: 2024-01-01T00:00:00Z, before there were any of these records.
+/// A clock that shows an earlier second is wrong: 2024-01-01T00:00:00Z, when none of these records existed.
 const EARLIEST: i64 = 1_704_067_200;
 
-/// Two clocks of which neither can be believed more than the other.
+/// Two clocks, neither more credible than the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this machine's clock says {}, the API's says {}", shown(Some(*.local)), shown(*.server))]
 pub struct Clocks {
-    /// The local one, in Unix seconds.
+    /// The local clock, in Unix seconds.
     pub local: i64,
-    /// The API's, as its last `Date` told it.
+    /// The API's clock, from its last `Date` header.
     pub server: Option<i64>,
 }
 
 impl Clocks {
-    /// From the time that is reckoned with, which is the earlier one, and how much the API's is ahead.
+    /// From the earlier of the two times, and how far the API's clock is ahead.
     pub fn of(now: i64, difference: Option<i64>) -> Self {
         let ahead = difference.unwrap_or(0);
         Self { local: now - ahead.min(0), server: difference.map(|ahead| now + ahead.max(0)) }
     }
 
-    /// The second from which a look-back counts: the earlier clock where both agree, the plausible one where one of them is
-    /// plainly wrong. Fails where that cannot be told.
+    /// The second from which a look-back counts: the earlier clock if both agree, the plausible one if the
+    /// other is plainly wrong. Fails if neither is the case.
     pub fn now(self) -> Result<i64, Self> {
         let server = self.server.unwrap_or(self.local);
         let (local_is_possible, server_is_possible) = (self.local >= EARLIEST, server >= EARLIEST);
@@ -70,11 +70,11 @@ mod tests {
 
     #[test]
     fn where_either_may_be_right_both_are_named() {
-        let told = "this machine's clock says 2026-01-01T00:00:00Z, the API's says 2025-01-01T00:00:00Z";
-        assert_eq!(now(NOW, Some(NOW - YEAR)), Err(told.to_owned()));
+        let text = "this machine's clock says 2026-01-01T00:00:00Z, the API's says 2025-01-01T00:00:00Z";
+        assert_eq!(now(NOW, Some(NOW - YEAR)), Err(text.to_owned()));
         assert!(now(NOW - YEAR, Some(NOW)).is_err() && now(NOW + 2 * 86_400, Some(NOW)).is_err());
-        let told = "this machine's clock says 1970-01-01T00:00:05Z, the API's says nothing";
-        assert_eq!(now(5, None), Err(told.to_owned()));
+        let text = "this machine's clock says 1970-01-01T00:00:05Z, the API's says nothing";
+        assert_eq!(now(5, None), Err(text.to_owned()));
         assert!(now(5, Some(6)).is_err());
     }
 }

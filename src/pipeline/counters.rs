@@ -1,4 +1,5 @@
-//! What one route has counted since the process began: plain numbers, changed a few times a page and never a record.
+//! What one route has counted since the process started: plain numbers, updated a few times per page and
+//! never per record.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,44 +7,44 @@ use collectors::{Page, SourceCounters};
 
 use super::{histogram::Histogram, stage::Stage};
 
-/// In seconds: up to a day, around the stage hour that `overlap` is by default.
+/// In seconds, up to a day, around the half hour that is the default of `overlap`.
 const LATE_BOUNDS: &[f64] =
     &[30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_200.0, 1_800.0, 3_600.0, 10_800.0, 86_400.0];
-/// In seconds: a commit takes as long as the disk takes to sync: some milliseconds, or seconds when it is stuck.
+/// In seconds: a commit takes as long as a sync of the disk, from milliseconds to seconds.
 pub const COMMIT_BOUNDS: &[f64] = &[0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-/// In seconds: from a file on this machine to a service that waits before it answers.
+/// In seconds: from a local file to a service that delays its answers.
 pub const WRITE_BOUNDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-/// The counters of a route. Of `fetched` each record becomes delivered, already there or rejected.
+/// The counters of a route. Each `fetched` record becomes delivered, already there or rejected.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RouteCounters {
-    /// Requests to the source, and what was strange about their answers.
+    /// Requests to the source, and anomalies of their answers.
     pub source: SourceCounters,
-    /// New records that were read, unusable ones included.
+    /// New records, including unusable ones.
     pub fetched: u64,
-    /// Seconds by which records showed late.
+    /// How many seconds late records appeared.
     pub late: Histogram,
-    /// Records that the sink took, committed.
+    /// Records that the sink took, after the commit.
     pub delivered: u64,
-    /// Records that the sink had already, committed.
+    /// Records that the sink already had, after the commit.
     pub already_there: u64,
-    /// Records in the rejects, by the fixed word for why.
+    /// Records in the rejects, by the fixed word for the reason.
     pub rejected: BTreeMap<&'static str, u64>,
     /// Records delivered with fields cut.
     pub cut: u64,
-    /// Whole copies of such records that have gone to make room for newer ones.
+    /// Copies of such records that were removed for newer ones.
     pub cut_gone: u64,
-    /// Batches that were delivered.
+    /// Delivered batches.
     pub batches: u64,
-    /// Seconds that a write took which the sink acknowledged.
+    /// Duration in seconds of writes that the sink acknowledged.
     pub writes: Histogram,
-    /// Seconds that a commit took.
+    /// Duration of commits in seconds.
     pub commits: Histogram,
-    /// Tries that failed and were repeated, by stage and the fixed word for why.
+    /// Failed attempts that were repeated, by stage and the fixed word for the reason.
     pub retries: BTreeMap<(Stage, &'static str), u64>,
     /// How often each stage was parked.
     pub parks: [u64; 2],
-    /// When each stage last did its work, in Unix seconds.
+    /// When each stage last succeeded, in Unix seconds.
     pub succeeded: [Option<i64>; 2],
 }
 
@@ -68,18 +69,18 @@ impl Default for RouteCounters {
     }
 }
 
-/// What became of a batch that is committed.
+/// The outcome of a committed batch.
 #[derive(Debug)]
 pub struct Settled {
-    /// Records in it, without those that are unusable.
+    /// Records in it, without the unusable ones.
     pub records: u64,
-    /// Of those: records that the sink had.
+    /// Of those: records that the sink already had.
     pub already_there: u64,
-    /// Of those: records that were shortened.
+    /// Of those: records delivered with fields cut.
     pub cut: u64,
-    /// Copies of shortened records that have gone to make room.
+    /// Older copies of such records that were removed to make room.
     pub cut_gone: u64,
-    /// The words for why records are in the rejects, one each.
+    /// The fixed words for the reasons of its rejects, one per record.
     pub rejected: Vec<&'static str>,
     /// Of those: records that the sink refused.
     pub refused: u64,
@@ -94,7 +95,7 @@ impl RouteCounters {
         }
     }
 
-    /// Counts a batch.
+    /// Counts a committed batch.
     pub fn settle(&mut self, settled: Settled) {
         let Settled { records, already_there, cut, cut_gone, rejected, refused } = settled;
         self.delivered += records.saturating_sub(already_there + refused);
@@ -107,7 +108,7 @@ impl RouteCounters {
         }
     }
 
-    /// Counts a try that is repeated.
+    /// Counts an attempt that will be repeated.
     pub fn retry(&mut self, stage: Stage, word: &'static str) {
         *self.retries.entry((stage, word)).or_default() += 1;
     }

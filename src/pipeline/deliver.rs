@@ -1,4 +1,5 @@
-//! The stage of a route that writes: hands batches over, and commits the cursor of each, in order, once it is acknowledged.
+//! The writing stage of a route: writes batches, and commits the cursor of each, in order, once it is
+//! acknowledged.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -30,27 +31,27 @@ use super::{
 };
 use crate::tables::SchemaDrift;
 
-/// What one route delivers, and where to.
+/// Everything that the writing stage of one route uses.
 pub struct Delivery {
     /// Writes its batches.
     pub writer: Writer,
-    /// The checkpoint's place.
+    /// Stores the checkpoint.
     pub store: CursorStore<Checkpoint>,
     /// The checkpoint as last committed.
     pub checkpoint: Checkpoint,
-    /// Where records go that the sink does not take.
+    /// Takes the records that the sink does not.
     pub rejects: Rejects,
-    /// Where it is shown.
+    /// Shows the route's status.
     pub progress: Progress,
-    /// What is said of it.
+    /// Logs deliveries.
     pub log: DeliveryLog,
-    /// The batches that are on their way.
+    /// The batches that are being written.
     pub flight: Flight,
-    /// Whether the destination takes records at all.
+    /// Whether the destination takes any records.
     pub doubt: Doubt,
 }
 
-/// A batch that is settled at the sink, with what is not in it kept, and waits for its commit.
+/// A batch that the sink acknowledged, with its rejects saved. It waits for its commit.
 struct Written {
     place: FlightSlot,
     taken: Taken,
@@ -60,17 +61,17 @@ struct Written {
     span: Span,
 }
 
-/// A batch that was given up. What is behind it in the same walks must not be committed.
+/// A batch that was given up. Later batches of the same walks must not be committed.
 struct GivenUp {
     failure: Failure,
     walks: BTreeSet<u8>,
 }
 
-/// Batches on their way, in their order.
+/// Batches that are being written, in order.
 #[derive(Default)]
 struct InFlight {
     writing: FuturesOrdered<BoxFuture<'static, Result<Written, GivenUp>>>,
-    /// Those that ended while something else was waited for.
+    /// Those that ended while another future was awaited.
     ended: VecDeque<Result<Written, GivenUp>>,
 }
 
@@ -79,7 +80,7 @@ impl InFlight {
         self.writing.len() + self.ended.len()
     }
 
-    /// The next one, in their order. Dropped while it waits, it has lost nothing.
+    /// The next batch in order. Cancellation-safe.
     async fn next(&mut self) -> Option<Result<Written, GivenUp>> {
         match self.ended.pop_front() {
             Some(ended) => Some(ended),
@@ -87,7 +88,7 @@ impl InFlight {
         }
     }
 
-    /// Lets them go on while something else is waited for.
+    /// Awaits something else while the writes continue.
     async fn go_on<T>(&mut self, meanwhile: impl Future<Output = T>) -> T {
         let mut meanwhile = pin!(meanwhile);
         loop {
@@ -101,8 +102,8 @@ impl InFlight {
 }
 
 impl Delivery {
-    /// Delivers until no page comes any more. After an error nothing is in flight, and the walk must start again from the
-    /// committed cursor.
+    /// Delivers until no more pages come. After an error nothing is in flight, and the walk must restart from
+    /// the committed cursor.
     pub async fn run(&mut self, mut batcher: Batcher, shutdown: Shutdown) -> Result<(), Failure> {
         let writes_max = self.writer.sink.writes_in_flight().max(1);
         let mut in_flight = InFlight::default();
@@ -110,13 +111,16 @@ impl Delivery {
         while more || in_flight.len() > 0 {
             let takes_more = more && in_flight.len() < writes_max && !self.flight.has_given_up();
             tokio::select! {
+                // Finished writes first: a commit frees budget and moves the cursor, so it must not wait
+                // behind new batches.
                 biased;
                 Some(ended) = in_flight.next() => match ended {
                     Ok(written) => self.settle(written, &mut in_flight, &shutdown).await?,
                     Err(given_up) => return Err(self.settle_rest(given_up, in_flight, &shutdown).await),
                 },
                 gathered = batcher.next(), if takes_more => match gathered {
-                    // One was given up while this was waited for. It would be written, and then read once more.
+                    // A batch was given up during the wait. This one would be written now and read again
+                    // later.
                     Some(_) if self.flight.has_given_up() => {}
                     Some(gathered) => in_flight.writing.push_back(self.begin(gathered, shutdown.clone())),
                     None => more = false,
@@ -127,7 +131,7 @@ impl Delivery {
         Ok(())
     }
 
-    /// Commits what is behind a batch that was given up and does not depend on it: pages of other windows of a backfill.
+    /// Commits later batches that do not depend on the one given up: those of other windows of a backfill.
     async fn settle_rest(&mut self, first: GivenUp, mut in_flight: InFlight, shutdown: &Shutdown) -> Failure {
         let GivenUp { failure, mut walks } = first;
         while let Some(ended) = in_flight.next().await {
@@ -137,6 +141,8 @@ impl Delivery {
                         break;
                     }
                 }
+                // A walk's cursor includes the page that was given up, so none of its later changes may be
+                // committed either.
                 Ok(written) => walks.extend(written.changes.iter().map(|change| change.walk)),
                 Err(given_up) => walks.extend(given_up.walks),
             }
@@ -144,7 +150,7 @@ impl Delivery {
         failure
     }
 
-    /// Begins to write a batch.
+    /// Starts to write a batch.
     fn begin(&self, gathered: Gathered, shutdown: Shutdown) -> BoxFuture<'static, Result<Written, GivenUp>> {
         let mut gathered = gathered;
         let records: Arc<[Record]> = std::mem::take(&mut gathered.records).into();
@@ -170,7 +176,7 @@ impl Delivery {
         })
     }
 
-    /// Commits.
+    /// Commits a written batch.
     async fn settle(
         &mut self,
         written: Written,
@@ -184,12 +190,15 @@ impl Delivery {
         self.log.cut(settled.cut);
         let commit = tracing::debug_span!(target: "telemetry", parent: &span, "commit");
         let committed = self.commit(changes, records, last, &mut place, shutdown);
+        // The other writes continue: a slow disk must not stall the sink.
         in_flight.go_on(committed.instrument(commit)).await?;
         drop(place);
+        // A later batch may still be failing; then the stage is not working again.
         if !self.flight.is_troubled() {
             mended(Stage::Writing, &self.progress);
         }
         self.progress.count(|counters| counters.settle(settled));
+        // Budget is released only now, because the records were in memory until the commit.
         drop(permits);
         if records > 0 {
             self.log.delivered(Delivered { batches: 1, records, already_there, rejected, bytes });
@@ -197,7 +206,7 @@ impl Delivery {
         Ok(())
     }
 
-    /// Here, before any sink, because not every sink looks at fields.
+    /// Done before any sink, because not every sink looks at fields.
     fn name_unknown_fields(&self, records: &[Record]) {
         let mut drift = SchemaDrift::default();
         for record in records.iter().filter(|record| record.odd) {
@@ -219,6 +228,7 @@ impl Delivery {
         let mut dedup_ids = 0;
         for change in changes {
             let place = usize::from(change.walk);
+            // The tenant walk is added to a checkpoint when it has its first change.
             while checkpoint.walks.len() <= place {
                 let fresh = collectors::Cursor::begin(checkpoint.start, None, false);
                 checkpoint.walks.push(fresh);
@@ -234,6 +244,8 @@ impl Delivery {
             let mut tries = self.writer.trying.begin(place, shutdown);
             let mut again = false;
             while let Err(error) = self.commit_once(&checkpoint, &parts, again).await {
+                // Already written, so the batch is never given up for a failure that passes: it would be
+                // written twice.
                 tries.wait_out(Failure::State(error), true).await?;
                 again = true;
             }
@@ -250,7 +262,7 @@ impl Delivery {
         Ok(())
     }
 
-    /// One try of a commit. `again` after one that failed: it may have been made all the same.
+    /// One attempt at a commit. `again` after a failed one, which may have been made all the same.
     async fn commit_once(
         &mut self,
         checkpoint: &Checkpoint,

@@ -1,5 +1,5 @@
-//! The lines about what was delivered: one a batch, or one for several when batches come fast. Nothing goes untold: what
-//! is left is told when its time comes, and at the latest with the end of the delivery, however it ends.
+//! The log lines about deliveries: one per batch, or one for several when batches come fast. Nothing is left
+//! out: what is not logged yet is logged when its time comes, and at the latest when the delivery ends.
 
 use std::{
     future::pending,
@@ -13,17 +13,17 @@ use crate::log_throttle::LogThrottle;
 
 /// The time between two lines about batches.
 const DELIVERED_INTERVAL: Duration = Duration::from_secs(10);
-/// The time between two lines about records in the rejects: who reads the first one will look at all of them.
+/// The time between two lines about rejects: an operator who reads the first one will look at all of them.
 const REJECTED_INTERVAL: Duration = Duration::from_secs(300);
 
-/// What became of one batch, or of several together.
+/// The outcome of one batch or of several.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Delivered {
-    /// Batches that held records.
+    /// Batches with records.
     pub batches: u64,
-    /// Records handed to the sink.
+    /// Records delivered to the sink.
     pub records: u64,
-    /// Of those: the ones that it had already.
+    /// Of those: records that it already had.
     pub already_there: u64,
     /// Records put into the rejects.
     pub rejected: u64,
@@ -31,7 +31,7 @@ pub struct Delivered {
     pub bytes: usize,
 }
 
-/// Tells of batches, in the span of the route.
+/// Logs batches, in the span of the route.
 #[derive(Debug)]
 pub struct DeliveryLog {
     rejects: PathBuf,
@@ -42,8 +42,8 @@ pub struct DeliveryLog {
 }
 
 impl DeliveryLog {
-    /// Nothing is told yet. `rejects` is the file that is named with what was set aside, `copies` the one with copies of
-    /// what was cut.
+    /// `rejects` and `copies` are the files that the lines name: of rejects, and of copies of records
+    /// delivered with fields cut.
     pub fn new(rejects: PathBuf, copies: PathBuf) -> Self {
         Self {
             rejects,
@@ -54,7 +54,7 @@ impl DeliveryLog {
         }
     }
 
-    /// A batch is committed.
+    /// A batch was committed.
     pub fn delivered(&mut self, batch: Delivered) {
         let sum = self.delivered.add(|sum| {
             sum.batches += batch.batches;
@@ -63,47 +63,47 @@ impl DeliveryLog {
             sum.rejected += batch.rejected;
             sum.bytes += batch.bytes;
         });
-        tell_delivered(sum);
+        log_delivered(sum);
     }
 
-    /// So many records lie in the rejects because nobody takes them.
+    /// This many records were written to the rejects.
     pub fn rejected(&mut self, records: u64) {
         if records > 0 {
             let sum = self.rejected.add(|sum| *sum += records);
-            tell_rejected(sum, &self.rejects);
+            log_rejected(sum, &self.rejects);
         }
     }
 
-    /// So many records were delivered with fields cut.
+    /// This many records were delivered with fields cut.
     pub fn cut(&mut self, records: u64) {
         if records > 0 {
             let sum = self.cut.add(|sum| *sum += records);
-            tell_cut(sum, &self.copies);
+            log_cut(sum, &self.copies);
         }
     }
 
-    /// Waits until something may be told, and tells it; for ever while there is nothing. Dropped, it has lost nothing.
+    /// Waits until a line may be logged, and logs it; waits for ever if there is none. Cancellation-safe.
     pub async fn in_time(&mut self) {
         let dues = [self.rejected.due(), self.cut.due(), self.delivered.due()];
         match dues.into_iter().flatten().min() {
             Some(due) => sleep_until(due).await,
             None => pending().await,
         }
-        tell_rejected(self.rejected.due_now(), &self.rejects);
-        tell_cut(self.cut.due_now(), &self.copies);
-        tell_delivered(self.delivered.due_now());
+        log_rejected(self.rejected.due_now(), &self.rejects);
+        log_cut(self.cut.due_now(), &self.copies);
+        log_delivered(self.delivered.due_now());
     }
 }
 
 impl Drop for DeliveryLog {
     fn drop(&mut self) {
-        tell_rejected(self.rejected.rest(), &self.rejects);
-        tell_cut(self.cut.rest(), &self.copies);
-        tell_delivered(self.delivered.rest());
+        log_rejected(self.rejected.rest(), &self.rejects);
+        log_cut(self.cut.rest(), &self.copies);
+        log_delivered(self.delivered.rest());
     }
 }
 
-fn tell_rejected(records: Option<u64>, file: &Path) {
+fn log_rejected(records: Option<u64>, file: &Path) {
     if let Some(records) = records {
         let advice = "see `ccfd rejects list`; once the cause is fixed, `ccfd rejects retry` sends them \
                       again";
@@ -111,7 +111,7 @@ fn tell_rejected(records: Option<u64>, file: &Path) {
     }
 }
 
-fn tell_cut(records: Option<u64>, file: &Path) {
+fn log_cut(records: Option<u64>, file: &Path) {
     if let Some(records) = records {
         let file = file.display();
         tracing::warn!(records, %file, "records delivered with shortened fields: whole copies are kept for \
@@ -119,7 +119,7 @@ fn tell_cut(records: Option<u64>, file: &Path) {
     }
 }
 
-fn tell_delivered(sum: Option<Delivered>) {
+fn log_delivered(sum: Option<Delivered>) {
     if let Some(Delivered { batches, records, already_there, rejected, bytes }) = sum {
         tracing::info!(records, already_there, rejected, bytes, batches, "delivered");
     }

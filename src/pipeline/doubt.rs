@@ -1,16 +1,16 @@
-//! Who is at fault when record after record is refused: a few are, or the destination is.
+//! Decides who is at fault when record after record is refused: those records, or the destination.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::policy::Failure;
 use crate::sinks::{Receipt, Refused};
 
-/// What a sink calls a record which the destination itself refused.
+/// A sink's word for a record that the destination itself refused.
 const BY_DESTINATION: &str = "refused";
-/// So many records refused in a row are the destination's fault while nothing was taken since the route began: in the
-/// same words, and in whatever words;
+/// After this many refused records in a row the destination is at fault, if it has taken none since the route
+/// started: for the same reason, and for any reason;
 const FRESH: Limits = Limits { alike: 3, all: 32 };
-/// and so many when something was.
+/// and after this many if it has taken some.
 const KNOWN: Limits = Limits { alike: 8, all: 256 };
 
 struct Limits {
@@ -18,7 +18,7 @@ struct Limits {
     all: u64,
 }
 
-/// What one route remembers of its destination. All clones are the same.
+/// What one route remembers about its destination. All clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Doubt(Arc<Mutex<Memory>>);
 
@@ -27,15 +27,15 @@ struct Memory {
     has_taken: bool,
     /// Records refused since one was taken,
     refused: u64,
-    /// and the last of them, as many as were refused for the same reason.
+    /// and how many of the last ones had the same reason.
     alike: u64,
     reason: String,
 }
 
 impl Doubt {
-    /// Looks at what became of a batch. Fails when the destination refuses everything: then the rejects are no place for it,
-    /// and the route waits until the destination takes something. Records that the sink refuses by itself, because they are
-    /// old or too large, say nothing of the destination.
+    /// Evaluates the result of a batch. Fails if the destination refuses everything: the rejects are no place
+    /// for all records, so the route waits until the destination takes some. Records that the sink refuses by
+    /// itself, because they are old or too large, are no evidence about the destination.
     pub fn look(&self, receipt: &Receipt) -> Result<(), Failure> {
         let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if receipt.accepted + receipt.already_there > 0 {
@@ -66,7 +66,7 @@ impl Doubt {
     }
 }
 
-/// What of a reason is the same for other records.
+/// The part of a reason that is the same for other records.
 fn gist(refused: &Refused) -> &str {
     refused.reason.split(':').next().unwrap_or_default()
 }
@@ -100,7 +100,7 @@ mod tests {
         }
     }
 
-    /// How many batches like this are looked at before the destination is doubted.
+    /// How many batches like this pass before the destination is at fault.
     fn passed(doubt: &Doubt, receipt: &Receipt) -> usize {
         (0..1_000).take_while(|_| doubt.look(receipt).is_ok()).count()
     }

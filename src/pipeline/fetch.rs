@@ -1,4 +1,4 @@
-//! The stage of a route that reads: page after page, ahead of delivery, within a bound of bytes.
+//! The reading stage of a route: reads page after page, ahead of delivery, within a byte budget.
 
 use std::sync::Arc;
 
@@ -20,32 +20,32 @@ use super::{
 };
 use crate::redact::Redaction;
 
-/// The most pages between fetching and delivering, however small they are.
+/// The most pages between the two stages, however small they are.
 pub const PAGES_MAX: usize = 1024;
 
-/// A page on its way, with the room that it takes.
+/// A page between the stages, with its share of the byte budget.
 #[derive(Debug)]
 pub struct Fetched {
-    /// The page; apart, because a channel keeps room for dozens of what goes through it.
+    /// Boxed, because a channel reserves space for dozens of messages.
     pub page: Box<Page>,
-    /// Given back when the page is committed.
+    /// Released when the page is committed.
     pub permit: OwnedSemaphorePermit,
 }
 
-/// The way of pages to delivery. Nothing leaves the reading stage but through here.
+/// The only way from the reading stage to the writing stage.
 #[derive(Debug, Clone)]
 pub struct Outlet {
-    /// What is done to every record first; `None` when they are delivered as received.
+    /// Applied to every record first; `None` if records are delivered as received.
     pub redaction: Option<Arc<Redaction>>,
-    /// The room for what is on its way.
+    /// The byte budget.
     pub budget: ByteBudget,
-    /// Where delivery takes the pages from.
+    /// The channel to the writing stage.
     pub pages: mpsc::Sender<Fetched>,
 }
 
 impl Outlet {
-    /// Lets a page through, once there is room for it; some of it may be taken already. `None` when nobody takes pages any
-    /// more.
+    /// Passes a page on once there is budget for it; some may be taken already. `None` if the writing stage
+    /// has ended.
     async fn send(&self, mut page: Box<Page>, taken: Option<OwnedSemaphorePermit>) -> Option<()> {
         if let Some(redaction) = &self.redaction {
             redaction.page(&mut page);
@@ -61,8 +61,8 @@ impl Outlet {
     }
 }
 
-/// Reads until nothing is due (`once`) or for ever. A request whose failure passes is repeated at its own place. With
-/// `messages`, each completion is passed on with its own.
+/// Reads until nothing is due (`once`) or without end. A request whose failure passes is repeated from here.
+/// With `messages`, each completion is passed on with its messages.
 pub async fn fetch(
     mut reader: Reader,
     mut messages: Option<Messages>,
@@ -91,7 +91,7 @@ pub async fn fetch(
                 let mut taken = None;
                 if let Some(messages) = messages.as_mut().filter(|_| !page.records.is_empty()) {
                     let asking = tracing::debug_span!(target: "telemetry", "messages", route = progress.status().route);
-                    // Nothing of the page is committed yet, so it may be dropped at any moment.
+                    // Nothing of the page is committed yet, so it may be dropped at any time.
                     let filled = tokio::select! {
                         biased;
                         () = shutdown.requested() => return Fetching::Stopped,
@@ -125,7 +125,7 @@ pub async fn fetch(
     }
 }
 
-/// Takes room for a page and fills in its messages.
+/// Reserves budget for a page and fills in its messages.
 async fn fill(
     messages: &mut Messages,
     page: &mut Page,
@@ -137,7 +137,7 @@ async fn fill(
     Ok(taken)
 }
 
-/// The next step, which is one request at most.
+/// The next step, which sends one request at most.
 async fn traced(reader: &mut Reader, progress: &Progress) -> Result<Step, CollectError> {
     let span = tracing::debug_span!(
         target: "telemetry",
@@ -161,7 +161,7 @@ fn show(progress: &Progress, reader: &Reader, page: &Page) {
         Task::Tail | Task::Sweep if cursor.swept.is_none() => RouteState::CatchingUp,
         Task::Tail | Task::Sweep => RouteState::Live,
     };
-    // The few events of the tenant are read through while most of the others may still be to come.
+    // The tenant walk's few events may be caught up while the main walk still has history to read.
     let aside = cursor.tenant_only && cursor.until.is_none();
     mended(Stage::Reading, progress);
     progress.count(|counters| counters.page(page));

@@ -1,4 +1,5 @@
-//! The batches of one route that are on their way together: what one of them may do depends on those behind it.
+//! The batches of one route that are in flight together: how a failed batch may be retried depends on those
+//! after it.
 
 use std::sync::{
     Arc,
@@ -17,7 +18,7 @@ use super::{
     shutdown::Shutdown,
 };
 
-/// Counts them. All clones are the same.
+/// Counts the batches in flight. All clones share the counts.
 #[derive(Debug, Clone, Default)]
 pub struct Flight {
     shared: Arc<Shared>,
@@ -27,7 +28,7 @@ pub struct Flight {
 struct Shared {
     begun: AtomicU64,
     troubled: AtomicU64,
-    /// The number of the first one that was given up.
+    /// Number of the first batch that was given up.
     given_up: watch::Sender<u64>,
 }
 
@@ -37,7 +38,7 @@ impl Default for Shared {
     }
 }
 
-/// One of them.
+/// One batch in flight.
 #[derive(Debug)]
 pub struct FlightSlot {
     shared: Arc<Shared>,
@@ -46,18 +47,19 @@ pub struct FlightSlot {
 }
 
 impl Flight {
-    /// A batch behind all that were begun so far.
+    /// A batch after all those started so far.
     pub fn begin(&self) -> FlightSlot {
         let number = self.shared.begun.fetch_add(1, Relaxed) + 1;
         FlightSlot { shared: self.shared.clone(), number, is_troubled: false }
     }
 
-    /// Whether something that was tried for one of them has failed and was not made good since.
+    /// Whether an attempt for any of them has failed and not succeeded since.
     pub fn is_troubled(&self) -> bool {
         self.shared.troubled.load(Relaxed) > 0
     }
 
-    /// Whether one of them was given up. None may be begun after it: its commit could not be made.
+    /// Whether one of them was given up. No batch may be started after that, because it could not be
+    /// committed.
     pub fn has_given_up(&self) -> bool {
         *self.shared.given_up.borrow() < u64::MAX
     }
@@ -73,6 +75,7 @@ impl FlightSlot {
     }
 
     fn give_up(&self) {
+        // The lowest number counts: everything after it is read again.
         let number = self.number;
         self.shared.given_up.send_modify(|given_up| *given_up = number.min(*given_up));
     }
@@ -92,18 +95,18 @@ impl Drop for FlightSlot {
     }
 }
 
-/// How what fails for a batch is tried again.
+/// How failures of a batch are retried.
 #[derive(Clone)]
 pub struct Trying {
-    /// Where failures are shown.
+    /// Shows failures.
     pub progress: Progress,
     /// Lets an operator cut waits short.
     pub poll_now: PollNow,
-    /// Whether the route is to end rather than to wait for a person.
+    /// Whether the route ends instead of waiting for an operator.
     pub ends: bool,
 }
 
-/// The tries of one batch.
+/// The attempts of one batch.
 pub struct Tries<'a> {
     trying: Trying,
     place: &'a mut FlightSlot,
@@ -112,31 +115,32 @@ pub struct Tries<'a> {
 }
 
 impl Trying {
-    /// The first of them is to come.
+    /// Before the first attempt.
     pub fn begin<'a>(&self, place: &'a mut FlightSlot, shutdown: &Shutdown) -> Tries<'a> {
         Tries { trying: self.clone(), place, delays: Delays::new(), shutdown: shutdown.clone() }
     }
 }
 
 impl Tries<'_> {
-    /// Something went well: the next failure waits the shortest delay again.
+    /// Resets to the shortest delay after a success.
     pub fn went_well(&mut self) {
         self.delays.reset();
     }
 
-    /// Waits until it can be tried again. Fails with the failure when the batch is given up: it and all behind it are
-    /// read once more then. So that nothing is written twice for it, a batch stays where it is, and waits there for the
-    /// person too, when a part of it `is_settled`, or when others were begun behind it.
+    /// Waits before the next attempt. Returns the failure if the batch is given up; it and all later ones are
+    /// then read again. So that nothing is written twice, a batch also waits here for an operator if a part
+    /// of it is written (`is_settled`) or if later batches were started.
     pub async fn wait_out(&mut self, failure: Failure, is_settled: bool) -> Result<(), Failure> {
         self.place.be_troubled();
         let stays = match judge(&failure).action {
-            // Another writer: what is known here of the checkpoint does not hold.
+            // After a conflict another process has written the checkpoint, and ours is out of date.
             Action::Wait(_) | Action::BackOff => {
                 !matches!(failure, Failure::State(StateError::Conflict { .. }))
             }
             Action::Park => !self.trying.ends && (is_settled || self.place.has_later()),
             Action::End | Action::Stop => false,
         };
+        // An earlier batch was given up: this one can no longer be committed, so waiting for it is useless.
         let given_up = *self.place.shared.given_up.borrow();
         if !stays || self.shutdown.is_requested() || self.place.is_behind(given_up) {
             self.place.give_up();
@@ -152,6 +156,7 @@ impl Tries<'_> {
             _ = poll_now.or_sleep(wait, &mut self.shutdown) => {}
             _ = given_up.wait_for(|given_up| *given_up < number) => {}
         }
+        // Checked again, because either may have happened during the wait.
         if self.shutdown.is_requested() || self.place.is_behind(*given_up.borrow()) {
             self.place.give_up();
             return Err(failure);

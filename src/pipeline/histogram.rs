@@ -1,16 +1,16 @@
-//! How often values fell into which of some fixed ranges.
+//! Counts values in fixed ranges.
 
-/// Counted values. Bounds are the upper ends of ranges, ascending; what is larger than the last of them is counted, too.
+/// Counted values. Bounds are the upper ends of the ranges, ascending; larger values are counted too.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Histogram {
     bounds: &'static [f64],
-    /// One for each bound, and one for what is larger.
+    /// One per bound, and one for larger values.
     counts: Vec<u64>,
     sum: f64,
 }
 
 impl Histogram {
-    /// Empty.
+    /// An empty histogram.
     pub fn new(bounds: &'static [f64]) -> Self {
         Self { bounds, counts: vec![0; bounds.len() + 1], sum: 0.0 }
     }
@@ -22,13 +22,13 @@ impl Histogram {
         self.sum += value;
     }
 
-    /// Adds what was counted elsewhere within the same bounds.
+    /// Adds the counts of another histogram with the same bounds.
     pub fn add(&mut self, other: &Self) {
         self.counts.iter_mut().zip(&other.counts).for_each(|(count, more)| *count += more);
         self.sum += other.sum;
     }
 
-    /// For each bound, how many values were not larger.
+    /// For each bound, the number of values up to it.
     pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
         let below = self.counts.iter().scan(0, |sum, count| {
             *sum += count;
@@ -42,7 +42,7 @@ impl Histogram {
         self.sum
     }
 
-    /// How many values were counted.
+    /// The number of values.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }

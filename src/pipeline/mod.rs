@@ -1,4 +1,4 @@
-//! Routes: what is fetched is delivered, what is delivered is committed, in that order and never another.
+//! Routes: records are fetched, then delivered, then committed, always in that order.
 
 pub mod backoff;
 pub mod batcher;

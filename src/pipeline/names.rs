@@ -1,9 +1,9 @@
-//! The names of routes, which are those of their checkpoints.
+//! The names of routes, which are also the names of their checkpoints.
 
-/// Below the state directory: records that no sink takes.
+/// Directory below the state directory for records that no sink takes.
 pub const REJECTS_DIR: &str = "rejects";
 
-/// Below the state directory: copies of records that were delivered with fields cut.
+/// Directory below the state directory for copies of records that were delivered with fields cut.
 pub const CUT_DIR: &str = "cut";
 
 /// The name of a route's checkpoint.
@@ -11,12 +11,13 @@ pub fn route_name(collector: &str, sink: &str) -> String {
     format!("{collector}/{sink}")
 }
 
-/// The name of a backfill's checkpoint, by the words it was asked for with: the same command goes on where it ended.
+/// The name of a backfill's checkpoint, from its arguments, so that the same command continues where it
+/// ended.
 pub fn backfill_name(route: &str, from: &str, to: &str) -> String {
     format!("{route}/backfill/{from}..{to}")
 }
 
-/// Whether a checkpoint is a route's own, and not a backfill's.
+/// Whether a checkpoint belongs to a route rather than a backfill.
 pub fn is_route_name(name: &str) -> bool {
     name.split('/').count() <= 2
 }

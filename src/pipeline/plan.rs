@@ -1,11 +1,11 @@
-//! How far a route reads, and the cursors that it begins with.
+//! How far a route reads, and the cursors with which it begins.
 
 use collectors::{Cursor, Source};
 
-/// Where a route begins that has no checkpoint yet.
+/// Where a route without a checkpoint begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begin {
-    /// So many seconds before the first request.
+    /// This many seconds before the first request.
     LookBack(i64),
     /// At this second.
     At(i64),
@@ -14,20 +14,20 @@ pub enum Begin {
 /// How far a route reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plan {
-    /// What is new, for as long as the process lives; with `once`, until everything that is due is read.
+    /// New records, for as long as the process runs; with `once`, until everything due is read.
     Follow {
-        /// From where, the first time.
+        /// Where to begin without a checkpoint.
         begin: Begin,
-        /// Ends when everything that is due is read.
+        /// Whether to end when everything due is read.
         once: bool,
     },
-    /// A past window, once, cut into windows that are read at the same time.
+    /// A past range, once, divided into windows that are read concurrently.
     Past {
         /// First second.
         from: i64,
         /// Last second.
         to: i64,
-        /// How many windows are read at the same time.
+        /// How many windows are read concurrently.
         parallel: usize,
     },
 }
@@ -38,8 +38,8 @@ impl Plan {
         matches!(self, Self::Follow { once: true, .. } | Self::Past { .. })
     }
 
-    /// The second from which a fresh checkpoint covers the source, and its cursors. With `tenant` a past window is read a second
-    /// time, for the events that are listed apart.
+    /// The first second that a new checkpoint covers, and its cursors. With `tenant`, a past range is read a
+    /// second time for the events that are listed separately.
     pub fn fresh(&self, source: &Source, now: i64, tenant: bool) -> (i64, Vec<Cursor>) {
         match *self {
             Self::Follow { begin, .. } => {
@@ -50,7 +50,7 @@ impl Plan {
                 (start, vec![source.begin(start, None)])
             }
             Self::Past { from, to, parallel } => {
-                // Without a time filter each part would read the list from its beginning.
+                // Without a time filter each window would read the list from its beginning.
                 let windows = if source.list().has_time_filter() {
                     windows(from, to, parallel)
                 } else {
@@ -64,14 +64,14 @@ impl Plan {
     }
 }
 
-/// Windows for each task that reads, so that one dense stretch does not keep a single task busy at the end.
+/// Windows per reading task, so that one dense range does not leave a single task busy at the end.
 const WINDOWS_A_TASK: usize = 8;
-/// The most windows: their cursors are written with every commit.
+/// The most windows, because every commit writes all their cursors.
 const WINDOWS_MAX: usize = 128;
 /// The shortest window worth its own cursor.
 const WINDOW_SECONDS_MIN: i64 = 3600;
 
-/// Cuts `from ..= to` into windows of equal length.
+/// Divides `from ..= to` into windows of equal length.
 fn windows(from: i64, to: i64, parallel: usize) -> Vec<(i64, i64)> {
     let wanted = (parallel * WINDOWS_A_TASK).clamp(1, WINDOWS_MAX) as i64;
     let length = ((to - from + 1 + wanted - 1) / wanted).max(WINDOW_SECONDS_MIN);

@@ -1,6 +1,6 @@
-//! What follows from each failure, and the advice an operator reads: here and nowhere else.
+//! What follows from each failure, and the advice for the operator. Only this module decides either.
 //!
-//! No arm is a wildcard: a new kind of failure does not compile until somebody has decided what it means.
+//! No match has a wildcard arm: a new kind of failure does not compile until its policy is written.
 
 mod messages;
 mod remote;
@@ -19,7 +19,8 @@ use crate::{
     sinks::{SinkError, disk::lacks_descriptors},
 };
 
-/// Anything that stops a route for now. Its text is whole: what the inner error says, with the reasons, which no `source` repeats.
+/// Anything that stops a route for now. `Display` is complete: it includes the inner error and its causes,
+/// which `source` does not repeat.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// Reading the source failed.
@@ -31,28 +32,28 @@ pub enum Failure {
     /// The checkpoint could not be read or written.
     #[error("{}", with_reasons(.0))]
     State(StateError),
-    /// A record that no sink takes could not be kept.
+    /// A record that no sink takes could not be saved.
     #[error("{}", with_reasons(.0))]
     Rejects(RejectsError),
-    /// The destination refuses one record after the other.
+    /// The destination refuses every record.
     #[error("the destination refuses every record, {records} in a row")]
     RefusesAll {
-        /// How many in a row, of this batch and those before it.
+        /// How many in a row, in this batch and those before it.
         records: u64,
     },
-    /// The checkpoint belongs to something else.
+    /// The checkpoint was written for another source or destination.
     #[error("{0}")]
     Changed(Changed),
-    /// Which day it is cannot be told.
+    /// The current day is unknown, because two clocks disagree.
     #[error("{0}")]
     Clocks(Clocks),
-    /// The collector's key cannot be had.
+    /// The collector's key cannot be read.
     #[error("{0}")]
     Secret(String),
-    /// The address of the collector's proxy, which is kept as a secret, cannot be had.
+    /// The address of the collector's proxy, which is a secret, cannot be read.
     #[error("{0}")]
     Proxy(String),
-    /// The key with which the collector hashes values cannot be had, or is none.
+    /// The key with which the collector hashes values cannot be read, or is invalid.
     #[error("{0}")]
     HashKey(String),
 }
@@ -77,7 +78,7 @@ failures!(
 );
 
 impl Failure {
-    /// Which half of a route it holds up.
+    /// The stage of the route that it stops.
     pub fn stage(&self) -> Stage {
         match self {
             Self::Collect(_)
@@ -94,19 +95,19 @@ impl Failure {
 /// What to do about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Wait as long as the other side asked, then go on.
+    /// Wait as long as the other side asked, then continue.
     Wait(Duration),
-    /// Try again soon, later each time.
+    /// Try again after a growing delay.
     BackOff,
-    /// Keep the route, say so once, try again rarely: a person must act, and then it heals by itself.
+    /// Keep the route, log once and retry rarely: an operator must act, and then it recovers by itself.
     Park,
-    /// End the route for good, and no other: nothing brings it back but a start.
+    /// End this route only, until the next start.
     End,
-    /// End the process: going on could lose records.
+    /// End the process: continuing could lose records.
     Stop,
 }
 
-/// An action with the sentence that goes with it.
+/// An action and its advice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Judgement {
     /// What the route does.
@@ -135,15 +136,15 @@ fn wait(asked: Option<Duration>, advice: &'static str) -> Judgement {
     Judgement { action: asked.map_or(Action::BackOff, Action::Wait), advice }
 }
 
-/// The size of a file has a limit, which nothing but a setting of the process lifts.
+/// A limit on file size can only be raised by a setting of the process.
 const SIZE_LIMIT: &str = "raise the limit on the size of files (`ulimit -f`, LimitFSIZE of a unit) and \
                           start again; for NDJSON files, a file_size_max below the limit works, too";
 
-/// Descriptors have a limit, too; some may come free by themselves.
+/// Open files are limited too, but some may be closed in time.
 const DESCRIPTORS: &str = "raise the limit on open files (`ulimit -n`, LimitNOFILE of a unit) and start \
                            again; nothing is lost, and it continues once some are closed";
 
-/// Nobody who is trusted has signed the certificate that the other side shows.
+/// No trusted authority signed the server's certificate.
 const UNTRUSTED: &str = "name in `ca_file` the authority that signed the certificate of the server, or of a \
                          proxy that decrypts TLS; or was the connection redirected elsewhere?";
 
@@ -299,7 +300,7 @@ fn sink(error: &SinkError) -> Judgement {
     }
 }
 
-/// Judges a failure of the checkpoint store, which may come before there is a route.
+/// Judges a failure of the checkpoint store, which can occur before there is a route.
 pub fn judge_state(error: &StateError) -> Judgement {
     match error {
         StateError::Conflict { .. } => back_off("another writer changed the checkpoint; it is loaded again"),

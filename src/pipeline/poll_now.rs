@@ -1,4 +1,5 @@
-//! The request of an operator not to wait: for the next poll, for the end of a delay, for the next try of a parked route.
+//! An operator's request not to wait for the next poll, the end of a delay, or the next attempt of a parked
+//! route.
 
 use std::time::Duration;
 
@@ -6,7 +7,8 @@ use tokio::sync::watch;
 
 use super::shutdown::Shutdown;
 
-/// Made once a route. Each clone sees each request once: asked for while one does not wait, it holds for its next wait.
+/// One per route. Each clone sees each request once; a request made while a clone is not waiting ends its
+/// next wait.
 #[derive(Debug, Clone)]
 pub struct PollNow {
     sender: watch::Sender<()>,
@@ -16,11 +18,11 @@ pub struct PollNow {
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waited {
-    /// The time is over.
+    /// The time has passed.
     Out,
-    /// A poll was asked for.
+    /// A poll was requested.
     PollNow,
-    /// The stop was asked for.
+    /// Shutdown was requested.
     Stop,
 }
 
@@ -32,22 +34,22 @@ impl Default for PollNow {
 }
 
 impl PollNow {
-    /// Asks for it.
+    /// Requests a poll.
     pub fn request(&self) {
         self.sender.send_replace(());
     }
 
-    /// Takes what was asked for so far as seen: another clone has seen to it.
+    /// Ignores earlier requests, which another clone has handled.
     pub fn forget(&mut self) {
         self.seen.mark_unchanged();
     }
 
-    /// Waits, but no longer than until a poll or the stop is asked for.
+    /// Waits for this time, or until a poll or shutdown is requested.
     pub async fn or_sleep(&mut self, wait: Duration, shutdown: &mut Shutdown) -> Waited {
         tokio::select! {
             biased;
             () = shutdown.requested() => Waited::Stop,
-            // The sender is held here, too.
+            // This value owns the sender too, so the channel cannot close.
             _ = self.seen.changed() => Waited::PollNow,
             () = tokio::time::sleep(wait) => Waited::Out,
         }

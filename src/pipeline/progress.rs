@@ -1,4 +1,4 @@
-//! What a route is doing, for whoever asks: `status.json`, `ccfd status`, metrics, progress bars.
+//! What a route is doing, for `status.json`, `ccfd status`, metrics and progress bars.
 
 use std::{
     cmp::Reverse,
@@ -15,38 +15,38 @@ use tokio::{sync::Notify, time::Instant};
 use super::{byte_budget::ByteBudget, counters::RouteCounters, names::is_route_name, stage::Stage};
 use crate::log_throttle::LogThrottle;
 
-/// The time between two lines about failures that pass and are of one kind.
+/// The time between two lines about passing failures with the same cause.
 const FAILURES_INTERVAL: Duration = Duration::from_secs(300);
-/// Causes that are told apart; beyond that they are told together that have the same advice.
+/// How many causes are logged separately; beyond that, those with the same advice are logged together.
 const CAUSES_MAX: usize = 64;
-/// A failure that passes sooner is not worth a line when it has passed.
+/// The end of a failure is logged only if it lasted this long.
 const LASTING: Duration = Duration::from_secs(60);
 
 /// What a route is busy with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RouteState {
-    /// Loading its checkpoint, asking the list whose it is.
+    /// Loading its checkpoint, and asking the list for its organization.
     #[default]
     Starting,
     /// Looking for the record before which to start.
     Searching,
     /// Reading history, oldest first.
     CatchingUp,
-    /// Everything is read; polling for what is new.
+    /// Everything is read; polling for new records.
     Live,
-    /// Something failed that passes; trying again.
+    /// Retrying after a failure that passes.
     BackingOff,
-    /// A person must act; tried again rarely.
+    /// An operator must act; retries are rare.
     Parked,
-    /// An operator has paused its collector.
+    /// An operator paused its collector.
     Paused,
     /// Not running.
     Stopped,
 }
 
 impl RouteState {
-    /// All of them.
+    /// Every variant.
     pub const ALL: [Self; 8] = [
         Self::Starting,
         Self::Searching,
@@ -74,12 +74,12 @@ impl fmt::Display for RouteState {
     }
 }
 
-/// A failure as it is shown.
+/// A failure as shown in the status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownError {
     /// When, in Unix seconds.
     pub at: i64,
-    /// When the stage of the route that it holds up first failed after it had last worked.
+    /// Since when the affected stage has not worked.
     #[serde(default)]
     pub since: i64,
     /// A fixed word for what happened.
@@ -91,7 +91,7 @@ pub struct ShownError {
     pub advice: String,
 }
 
-/// A route at a glance. Times are Unix seconds.
+/// The status of a route. Times are Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteStatus {
     /// `collector/sink`.
@@ -108,7 +108,7 @@ pub struct RouteStatus {
     pub table: String,
     /// What it is doing.
     pub state: RouteState,
-    /// Whether a checkpoint says where it goes on.
+    /// Whether there is a checkpoint to continue from.
     #[serde(default)]
     pub has_checkpoint: bool,
     /// The latest second of a delivered record.
@@ -117,61 +117,61 @@ pub struct RouteStatus {
     pub watermark: Option<i64>,
     /// The second up to which history is read.
     pub read_to: Option<i64>,
-    /// Of a past window that is read once: seconds after the watermark.
+    /// For a backfill: seconds after the watermark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remaining_seconds: Option<i64>,
-    /// Records handed to the sink, over all runs.
+    /// Records delivered to the sink, over all runs.
     pub delivered: u64,
-    /// Of those of this run: records that the sink had already.
+    /// Of those of this run: records that the sink already had.
     pub already_there: u64,
-    /// Records put into the rejects in this run.
+    /// Records written to the rejects in this run.
     pub rejected: u64,
-    /// Ids held ahead of the watermark.
+    /// Size of the dedup set.
     pub dedup_ids: usize,
     /// Requests sent in this run.
     pub requests: u64,
     /// Of these, requests for the messages of completions.
     #[serde(default)]
     pub messages_requests: u64,
-    /// Completions of this run that went without their messages, by the reason.
+    /// Completions of this run that were delivered without their messages, by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub messages_missing: BTreeMap<String, u64>,
-    /// Whether tenant-scoped audit events are read by a walk of their own; `None` while unknown, or where there are none.
+    /// Whether a separate walk reads tenant-scoped audit events; `None` while unknown, or for other lists.
     pub tenant_walk: Option<bool>,
     /// Whether sweeps take longer than their interval.
     pub sweep_late: bool,
-    /// The newest record that the list showed when the route started, if any.
+    /// The newest second in the list when the route started, if any.
     pub newest_listed: Option<i64>,
-    /// When the route last ended a poll or a sweep.
+    /// When a poll or a sweep last ended.
     pub last_read: Option<i64>,
-    /// The last failure that is not mended yet.
+    /// The last failure, until the stage works again.
     pub error: Option<ShownError>,
 }
 
 impl RouteStatus {
-    /// Whether it is a backfill, whose name holds its window, too.
+    /// Whether it is a backfill, whose name includes its window.
     pub fn is_backfill(&self) -> bool {
         !is_route_name(&self.route)
     }
 
-    /// Seconds of which there may be records that were not asked for: since the last reading that left nothing over,
-    /// or since the place that the reading of history has come to.
+    /// For how many seconds records may exist that were not requested: since the last complete poll or sweep,
+    /// or since the second up to which history is read.
     pub fn lag_seconds(&self, now: i64) -> Option<i64> {
         let since = self.last_read.or(self.read_to).or(self.watermark)?;
         Some((now - since).max(0))
     }
 }
 
-/// What is measured of a route, at one moment.
+/// Everything that metrics show of a route, at one moment.
 #[derive(Debug, Clone)]
 pub struct Measured {
-    /// What it is doing.
+    /// Its status.
     pub status: RouteStatus,
-    /// What it has counted.
+    /// Its counters.
     pub counters: RouteCounters,
-    /// The room for its pages; `None` while it never got so far.
+    /// Its byte budget; `None` if it never got that far.
     pub budget: Option<ByteBudget>,
-    /// The file of its rejects, which may not be there.
+    /// Its rejects file, which may not exist.
     pub rejects: Option<PathBuf>,
 }
 
@@ -185,16 +185,17 @@ pub struct Progress {
 
 #[derive(Debug)]
 struct Shared {
-    /// Without what is wrong, and without what is counted.
+    /// Without failures and counters.
     status: RouteStatus,
     counters: RouteCounters,
     budget: Option<ByteBudget>,
     rejects: Option<PathBuf>,
-    /// What is wrong with each stage.
+    /// The current failure of each stage.
     troubles: [Option<Trouble>; 2],
-    /// Failures not told yet, by their cause. Kept when they pass: what comes and goes is told as seldom as what stays.
+    /// Failures that are not logged yet, by cause. Kept when a failure passes, so that one that comes and
+    /// goes is logged as rarely as a lasting one.
     unlogged: BTreeMap<String, LogThrottle<u64>>,
-    /// The status as JSON, as long as nothing has changed in it.
+    /// The status as JSON, until it changes.
     written: Option<Arc<[u8]>>,
 }
 
@@ -207,7 +208,7 @@ struct Trouble {
 }
 
 impl Progress {
-    /// Begins with what never changes; `changed` is told when the state changes.
+    /// `status` contains what never changes; `changed` is notified when the state changes.
     pub fn new(status: RouteStatus, changed: Arc<Notify>) -> Self {
         let is_backfill = status.is_backfill();
         let shared = Shared {
@@ -222,7 +223,7 @@ impl Progress {
         Self { shared: Arc::new(Mutex::new(shared)), changed, is_backfill }
     }
 
-    /// Whether it is that of a backfill.
+    /// Whether this is a backfill.
     pub fn is_backfill(&self) -> bool {
         self.is_backfill
     }
@@ -232,8 +233,8 @@ impl Progress {
         self.lock().shown().0
     }
 
-    /// The status as one line of JSON. It costs something only after a change: there may be ten thousand routes, and most of them
-    /// wait.
+    /// The status as one line of JSON. Cached until it changes, because there may be ten thousand routes,
+    /// most of them idle.
     pub fn as_json(&self) -> serde_json::Result<Arc<[u8]>> {
         let mut shared = self.lock();
         if let Some(written) = &shared.written {
@@ -243,12 +244,12 @@ impl Progress {
         Ok(shared.written.insert(written).clone())
     }
 
-    /// The status now.
+    /// The current status.
     pub fn status(&self) -> RouteStatus {
         self.lock().status()
     }
 
-    /// All that is measured now.
+    /// The current measurements.
     pub fn measured(&self) -> Measured {
         let shared = self.lock();
         let Shared { counters, budget, rejects, .. } = &*shared;
@@ -256,27 +257,27 @@ impl Progress {
         Measured { status: shared.status(), counters, budget, rejects }
     }
 
-    /// Counts something.
+    /// Updates the counters.
     pub fn count(&self, count: impl FnOnce(&mut RouteCounters)) {
         let mut shared = self.lock();
         shared.written = None;
         count(&mut shared.counters);
     }
 
-    /// What can be looked at when somebody asks: the room for pages, the file of the rejects.
+    /// Sets what metrics read on demand: the byte budget and the rejects file.
     pub fn watch(&self, budget: ByteBudget, rejects: PathBuf) {
         let mut shared = self.lock();
         (shared.budget, shared.rejects) = (Some(budget), Some(rejects));
     }
 
-    /// Changes it. What is wrong is shown by [`Self::failed`] until [`Self::mended`].
+    /// Updates the status. Failures are set by [`Self::failed`] and cleared by [`Self::mended`].
     pub fn update(&self, change: impl FnOnce(&mut RouteStatus)) {
         self.change(|shared| change(&mut shared.status));
     }
 
-    /// Shows what is wrong with one stage. Answers how many failures a line about it would tell of; `None` when it was told
-    /// already: of what passes a while ago, of what is parked for the same cause ever since. What was wrong with that half
-    /// before says since when.
+    /// Sets the failure of a stage; an earlier failure of the same stage keeps its `since`. Returns how many
+    /// failures to log in one line, or `None` if the cause was logged already: recently for a passing
+    /// failure, ever since it parked for the others.
     pub fn failed(
         &self,
         stage: Stage,
@@ -288,7 +289,7 @@ impl Progress {
             let trouble = &mut shared.troubles[stage as usize];
             error.since = trouble.as_ref().map_or(error.at, |known| known.error.since);
             let parked = |trouble: &Trouble| trouble.state == RouteState::Parked && trouble.cause == cause;
-            let told = match state {
+            let logged = match state {
                 RouteState::BackingOff => {
                     let fresh = || LogThrottle::new(FAILURES_INTERVAL);
                     let is_known = shared.unlogged.contains_key(&cause) || shared.unlogged.len() < CAUSES_MAX;
@@ -306,12 +307,13 @@ impl Progress {
             };
             let since = trouble.as_ref().map_or_else(Instant::now, |trouble| trouble.since);
             *trouble = Some(Trouble { state, cause, error, since });
-            shared.counters.parks[stage as usize] += u64::from(state == RouteState::Parked && told.is_some());
-            told
+            shared.counters.parks[stage as usize] +=
+                u64::from(state == RouteState::Parked && logged.is_some());
+            logged
         })
     }
 
-    /// One half has done its work again. Answers how long it did not, if that was long enough for a line.
+    /// Clears the failure of a stage. Returns how long it lasted, if that is long enough for a log line.
     pub fn mended(&self, stage: Stage) -> Option<Duration> {
         let trouble = self.change(|shared| {
             shared.counters.succeeded[stage as usize] = Some(chrono::Utc::now().timestamp());
@@ -321,7 +323,7 @@ impl Progress {
         (trouble.state == RouteState::Parked || lasted >= LASTING).then_some(lasted)
     }
 
-    /// Wakes the watchers when the route does something else after the change.
+    /// Wakes the watchers if the change affects the state.
     fn change<T>(&self, change: impl FnOnce(&mut Shared) -> T) -> T {
         let mut shared = self.lock();
         shared.written = None;
@@ -351,8 +353,8 @@ impl Shared {
         }
     }
 
-    /// The state, and the error that explains it: being parked says more than trying again, and what began earlier more than what
-    /// followed.
+    /// The state, and the error that explains it: parked takes precedence over backing off, then the earlier
+    /// failure over the later.
     fn shown(&self) -> (RouteState, Option<&ShownError>) {
         let troubles = self.troubles.iter().flatten();
         let worst = troubles.max_by_key(|one| (one.state == RouteState::Parked, Reverse(one.error.since)));

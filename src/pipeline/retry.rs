@@ -1,4 +1,4 @@
-//! Waiting for what passes: how long, what is shown meanwhile, and when there is nothing to wait for.
+//! Waits for failures that pass: how long, what the status shows meanwhile, and when waiting is useless.
 
 use std::time::Duration;
 
@@ -13,44 +13,44 @@ use super::{
     stage::Stage,
 };
 
-/// How long a parked route waits before it tries again.
+/// How long a parked route waits before it retries.
 pub const PARKED_RETRY: Duration = Duration::from_secs(300);
 
 /// Why reading ended.
 #[derive(Debug)]
 pub enum Fetching {
-    /// Everything that was due is read (`--once`), or a past window is.
+    /// Everything due is read (`--once`), or the window of a backfill is.
     ReadAll,
-    /// The stop was asked for, or nobody takes the pages any more.
+    /// Shutdown was requested, or the writing stage ended.
     Stopped,
-    /// A failure that does not pass by waiting alone.
+    /// A failure that waiting alone does not end.
     Failed(Failure),
 }
 
-/// Waits for what passes, with delays that grow, and shows what is the matter.
+/// Waits with growing delays, and shows the failure meanwhile.
 pub struct FetchRetry {
     delays: Delays,
-    /// Where it is shown.
+    /// Shows failures.
     pub progress: Progress,
     poll_now: PollNow,
     shutdown: Shutdown,
     tried: bool,
-    /// A poll was asked for during a wait.
+    /// Whether a poll was requested during a wait.
     poll_asked: bool,
 }
 
 impl FetchRetry {
-    /// Nothing has failed yet.
+    /// Before the first failure.
     pub fn new(progress: Progress, poll_now: PollNow, shutdown: Shutdown) -> Self {
         Self { delays: Delays::new(), progress, poll_now, shutdown, tried: false, poll_asked: false }
     }
 
-    /// Waits until the request can be sent again. Fails with what ends the reading instead.
+    /// Waits until the request can be sent again, or returns why the reading ends.
     pub async fn wait_out(&mut self, error: CollectError) -> Result<(), Fetching> {
         self.tried = true;
         let failure = lasting(Failure::Collect(error), &mut self.delays);
         match judge(&failure).action {
-            // What a person mends, a new key most often, is taken up when the route is opened anew.
+            // What an operator fixes, usually the key, is read again only when the route is reopened.
             Action::Park | Action::End | Action::Stop => return Err(Fetching::Failed(failure)),
             Action::Wait(_) | Action::BackOff => {}
         }
@@ -67,12 +67,12 @@ impl FetchRetry {
         }
     }
 
-    /// Whether a poll was asked for during a wait: the wait is over then, and the poll still due.
+    /// Whether a poll was requested during a wait, which ended the wait; the poll itself is still due.
     pub fn take_poll(&mut self) -> bool {
         std::mem::take(&mut self.poll_asked)
     }
 
-    /// A request was answered: the next failure waits the shortest delay again.
+    /// A request was answered: resets to the shortest delay.
     pub fn went_well(&mut self) {
         if std::mem::take(&mut self.tried) {
             self.delays.reset();
@@ -81,7 +81,7 @@ impl FetchRetry {
     }
 }
 
-/// The failure as it is to be judged: an answer that cannot be read passes, until it has not for long.
+/// The failure to judge: an unreadable answer counts as passing at first, then as lasting.
 pub fn lasting(failure: Failure, delays: &mut Delays) -> Failure {
     match failure {
         Failure::Collect(CollectError { kind: CollectErrorKind::Malformed(malformed), request_id }) => {
@@ -99,11 +99,11 @@ pub fn lasting(failure: Failure, delays: &mut Delays) -> Failure {
     }
 }
 
-/// Says what failed, shows it, and answers how long to wait; `None` when there is nothing to wait for.
+/// Logs and shows a failure, and returns the delay; `None` if waiting is useless.
 pub fn report_and_delay(failure: &Failure, delays: &mut Delays, progress: &Progress) -> Option<Duration> {
     let Judgement { action, advice } = judge(failure);
     let (state, wait) = match action {
-        // Whoever asks for no delay, or one that is over, does not mean to be asked again without end.
+        // An answer that asks for no delay, or for one in the past, must not cause retries in a tight loop.
         Action::Wait(asked) => (RouteState::BackingOff, Some(asked.max(delays.after_failure()))),
         Action::BackOff => (RouteState::BackingOff, Some(delays.after_failure())),
         Action::Park => (RouteState::Parked, Some(PARKED_RETRY)),
@@ -117,11 +117,11 @@ pub fn report_and_delay(failure: &Failure, delays: &mut Delays, progress: &Progr
         text: failure.to_string(),
         advice: advice.to_owned(),
     };
-    let told = progress.failed(failure.stage(), state, error, failure.cause());
+    let logged = progress.failed(failure.stage(), state, error, failure.cause());
     if state == RouteState::BackingOff {
         progress.count(|counters| counters.retry(failure.stage(), failure.word()));
     }
-    match (action, told) {
+    match (action, logged) {
         (Action::Wait(_) | Action::BackOff, Some(failures)) => {
             let wait_seconds = wait.unwrap_or_default().as_secs_f64();
             tracing::warn!(error = %failure, advice, wait_seconds, failures, "trying again, nothing is lost");
@@ -137,7 +137,7 @@ pub fn report_and_delay(failure: &Failure, delays: &mut Delays, progress: &Progr
     wait
 }
 
-/// Shows that one stage works again, and says so when it did not for long.
+/// Shows that a stage works again, and logs it after a long failure.
 pub fn mended(stage: Stage, progress: &Progress) {
     if let Some(after) = progress.mended(stage) {
         let stage = match stage {

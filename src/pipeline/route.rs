@@ -1,10 +1,11 @@
-//! One collector, one table, one sink, one checkpoint: from the source to the destination, for as long as the process lives.
+//! One collector, one table, one sink, one checkpoint: from the source to the destination, for as long as the
+//! process runs.
 //!
 //! ```text
-//! open: load checkpoint, ask whose list it is, compare    -> reader at the committed cursor
-//! fetch (task)   -- pages, bounded in bytes -->  deliver: gather, write, keep rejects, commit
-//! a request or a write whose failure passes waits at its own place;
-//! anything else ends both, waits, and opens again from what is committed
+//! open: load checkpoint, ask the list for its organization, compare -> reader at the committed cursor
+//! fetch (task)   -- pages, limited in bytes -->  deliver: gather, write, save rejects, commit
+//! a request or a write whose failure passes is repeated where it failed;
+//! any other failure ends both, waits, and opens again from the committed cursor
 //! ```
 
 use std::{
@@ -42,7 +43,7 @@ use super::{
 };
 use crate::{redact::Redaction, sinks::Sink, tables::Table};
 
-/// What a route is made of.
+/// Everything that a route consists of.
 pub struct Route {
     /// `collector/sink`, the name of its checkpoint.
     pub name: String,
@@ -54,13 +55,13 @@ pub struct Route {
     pub timing: Timing,
     /// Whether tenant-scoped events are read too.
     pub tenant_walk: TenantWalk,
-    /// How far.
+    /// How far to read.
     pub plan: Plan,
-    /// Whether each completion is delivered with its messages, and how much of them.
+    /// Whether completions are delivered with their messages, and how much of them.
     pub messages: Option<Limits>,
-    /// With which client; asked for at each start, so that a key may come later.
+    /// Makes the client; called at each start, so that a new key is used.
     pub client: Box<dyn Fn() -> Result<Arc<Client>, Failure> + Send + Sync>,
-    /// What is done to each record before anything else sees it; asked for at each start, because it may have a key.
+    /// Makes the redaction that every record passes first; called at each start, because it may need a key.
     pub redaction: Box<dyn Fn() -> Result<Option<Redaction>, Failure> + Send + Sync>,
     /// Base URL and filters, for the checkpoint's identity.
     pub base_url: String,
@@ -70,40 +71,42 @@ pub struct Route {
     pub table: &'static Table,
     /// The destination.
     pub sink: Arc<dyn Sink>,
-    /// The checkpoint's place.
+    /// Opens the checkpoint.
     pub store: Box<dyn Fn() -> CursorStore<Checkpoint> + Send + Sync>,
     /// Opens the rejects.
     pub rejects: Arc<dyn Fn() -> Result<Rejects, Failure> + Send + Sync>,
-    /// When to write.
+    /// When a batch is full.
     pub gathering: BatchLimits,
-    /// Bytes between fetching and the commit.
+    /// Byte budget between fetch and commit.
     pub bytes_in_flight: usize,
-    /// Where it is shown.
+    /// Shows the route's status.
     pub progress: Progress,
     /// Lets an operator cut its waits short.
     pub poll_now: PollNow,
-    /// Goes on although the checkpoint was written for something else.
+    /// Whether to continue although the checkpoint was written for another source or destination.
     pub accept_change: bool,
 }
 
-/// After a stop that is this much shorter than the API keeps records, some may be gone unseen.
+/// Warn after a stop longer than the API keeps records less this margin: records may have expired unseen.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(5 * 86_400);
 
 /// How a route ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// Everything that was due is delivered.
+    /// Everything due is delivered.
     ReadAll,
-    /// The stop was asked for.
+    /// Shutdown was requested.
     Stopped,
-    /// A person must act first (`--once`), or the process must end.
+    /// An operator must act first (`--once`), or the process must end.
     Failed(Failure),
 }
 
 impl Route {
-    /// Runs until the stop is asked for; with `once`, until everything is read.
+    /// Runs until shutdown is requested; with `once`, until everything is read.
     pub async fn run(mut self, mut shutdown: Shutdown) -> Ended {
         let mut delays = Delays::new();
+        // Kept over attempts: each one starts at the committed cursor, and would ask the destination for the
+        // same proof again.
         let doubt = Doubt::default();
         loop {
             let before = self.progress.status().delivered;
@@ -111,6 +114,7 @@ impl Route {
                 Ok(ended) => return self.ended(ended),
                 Err(failure) => failure,
             };
+            // A route that makes progress between failures is not in a loop of them.
             if self.progress.status().delivered > before {
                 delays.reset();
             }
@@ -141,6 +145,7 @@ impl Route {
     }
 
     async fn attempt(&self, shutdown: &Shutdown, doubt: &Doubt) -> Result<Ended, Failure> {
+        // Made again for each attempt, so that a key that was replaced is read.
         let client = (self.client)()?;
         let redaction = (self.redaction)()?.map(Arc::new);
         let mut stop = shutdown.clone();
@@ -151,18 +156,21 @@ impl Route {
         };
         self.progress.count(|counters| counters.source.add(client.take_counters()));
         let hello = hello?;
+        // The checkpoint is loaded for each attempt: after a failed commit only the store knows which cursor
+        // is valid.
         let mut store = (self.store)();
         let saved = store.load().await?;
         let before = saved.as_ref().map(|saved| saved.cursor.clone());
         let tenant = match (&saved, self.plan) {
-            // A window that is read once must know from the start what there is to read.
+            // A backfill must know from the start how much there is to read.
             (None, Plan::Past { .. }) => self.has_tenant_walk(&client).await?,
             (Some(_), _) | (None, Plan::Follow { .. }) => false,
         };
         let clocks = Clocks::of(hello.now, client.clock_difference());
         let (checkpoint, parts) = self.take_up(saved, &hello, clocks, tenant)?;
         if before.as_ref() != Some(&checkpoint) {
-            // Where a route begins must not move with each start, however long nothing can be delivered.
+            // Committed before the first delivery, so that the start of a route does not move with each
+            // restart.
             store.commit(&checkpoint, Vec::new()).await?;
         }
         let readers = self.readers(&client, &checkpoint, &parts);
@@ -204,6 +212,7 @@ impl Route {
                 Ok(Fetching::ReadAll) => {}
                 Ok(Fetching::Stopped) => return Ok(Ended::Stopped),
                 Ok(Fetching::Failed(failure)) => return Err(failure),
+                // A panic of a task must not look like an end of the list.
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 Err(_) => return Ok(Ended::Stopped),
             }
@@ -211,7 +220,7 @@ impl Route {
         Ok(Ended::ReadAll)
     }
 
-    /// A look that keeps failing does not stop what reads the main list.
+    /// A check that keeps failing does not stop the main list.
     async fn has_tenant_walk(&self, client: &Client) -> Result<bool, Failure> {
         let failure = match self.source.has_tenant_walk(client, self.tenant_walk).await {
             Ok(found) => return Ok(found == Some(true)),
@@ -227,23 +236,23 @@ impl Route {
         }
     }
 
-    /// Batches that there are at a time: those on their way and one being gathered. More would only fill memory.
+    /// How many batches exist at a time: those in flight and one being gathered. More would only fill memory.
     fn batches(&self) -> usize {
         self.sink.writes_in_flight().max(1) + 1
     }
 
-    /// As the settings say, with batches that fit in the room together.
+    /// The configured limits, lowered so that these batches fit into the byte budget together.
     fn gathering(&self) -> BatchLimits {
         let fitting = (self.bytes_in_flight / self.batches()).min(self.sink.batch_bytes());
         BatchLimits { batch_bytes_max: self.gathering.batch_bytes_max.min(fitting), ..self.gathering }
     }
 
-    /// For the pages on their way.
+    /// The budget for pages between fetch and commit.
     fn byte_budget(&self) -> ByteBudget {
         ByteBudget::new(self.bytes_in_flight.min(self.batches() * self.sink.batch_bytes()))
     }
 
-    /// The readers whose pages this route delivers: one that follows the list, or one for each unfinished window.
+    /// The readers of this route: one that follows the list, or one per unfinished window.
     fn readers(&self, client: &Arc<Client>, checkpoint: &Checkpoint, parts: &[Part]) -> VecDeque<Reader> {
         match self.plan {
             Plan::Follow { once, .. } => {
@@ -263,7 +272,7 @@ impl Route {
         }
     }
 
-    /// Starts the tasks that read. They end with the returned set.
+    /// Starts the reading tasks, which end when the returned set is dropped.
     fn fetch_all(
         &self,
         readers: VecDeque<Reader>,
@@ -299,7 +308,7 @@ impl Route {
         fetching
     }
 
-    /// Warns of a stop that took so long that the API may have deleted records unseen.
+    /// Warns after a stop so long that the API may have deleted records unseen.
     fn warn_of_expired(&self, checkpoint: &Checkpoint, now: i64) {
         let swept = checkpoint.walks.first().and_then(|walk| walk.swept);
         let stopped = swept.map_or(0, |swept| now - swept);
@@ -314,7 +323,7 @@ impl Route {
         }
     }
 
-    /// Opening reads through what is there, which may take a while.
+    /// Runs off the async threads, because opening reads the whole file.
     async fn open_rejects(&self) -> Result<Rejects, Failure> {
         let open = self.rejects.clone();
         match work_aside(move || open()).await {
@@ -326,7 +335,8 @@ impl Route {
         }
     }
 
-    /// The checkpoint to go on from, or a fresh one. Parks when it was written for another source or destination.
+    /// The checkpoint to continue from, or a new one. Fails if it was written for another source or
+    /// destination.
     fn take_up(
         &self,
         saved: Option<Saved<Checkpoint>>,

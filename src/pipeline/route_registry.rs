@@ -1,4 +1,4 @@
-//! The routes there are at the moment, for whoever shows them: `status.json`, the service manager, the admin interface.
+//! The current routes, for `status.json`, the service manager and the admin interface.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::progress::{Progress, RouteStatus};
 
-/// The progress of every route, by its name. Cheap to clone; all clones are the one registry.
+/// The progress of every route, by name. Cheap to clone; all clones share one registry.
 #[derive(Debug, Clone, Default)]
 pub struct RouteRegistry {
     routes: Arc<Mutex<BTreeMap<String, Progress>>>,
@@ -17,8 +17,8 @@ pub struct RouteRegistry {
 }
 
 impl RouteRegistry {
-    /// A route's place on the registry, in the stead of an earlier one of the same name. A route goes on counting where the earlier
-    /// one ended; a backfill that is begun again does not.
+    /// Adds a route, replacing an earlier one of the same name. A route keeps the earlier one's counters; a
+    /// backfill that is started again does not.
     pub fn put(&self, status: RouteStatus) -> Progress {
         let (name, is_backfill) = (status.route.clone(), status.is_backfill());
         let progress = Progress::new(status, self.changed.clone());
@@ -31,7 +31,7 @@ impl RouteRegistry {
         progress
     }
 
-    /// Takes a route off the registry.
+    /// Removes a route.
     pub fn remove(&self, route: &str) {
         self.lock().remove(route);
         self.changed.notify_one();
@@ -42,17 +42,17 @@ impl RouteRegistry {
         self.lock().get(route).cloned()
     }
 
-    /// The progress of each, in the order of their names.
+    /// The progress of all routes, sorted by name.
     pub fn routes(&self) -> Vec<Progress> {
         self.lock().values().cloned().collect()
     }
 
-    /// What each is doing, in the order of their names.
+    /// The status of all routes, sorted by name.
     pub fn statuses(&self) -> Vec<RouteStatus> {
         self.routes().iter().map(Progress::status).collect()
     }
 
-    /// Waits until a route does something else, or the registry is another one.
+    /// Waits until the state of a route or the set of routes changes.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }

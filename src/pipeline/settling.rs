@@ -1,5 +1,5 @@
-//! A batch until nothing of it is left to do but its commit: written, and what no sink takes kept. Each step is tried
-//! again at its own place, so that a later one that fails repeats no earlier one.
+//! Brings a batch to the point where only its commit is missing: written, and its rejects saved. Each step is
+//! retried by itself, so that a failure of a later step never repeats an earlier one.
 
 use std::sync::Arc;
 
@@ -18,30 +18,31 @@ use super::{
 };
 use crate::sinks::{Cut, Receipt, Refused};
 
-/// What brings batches so far.
+/// What a batch needs until its commit.
 pub struct Settling {
     /// Writes them.
     pub writer: Writer,
-    /// Where records go that the sink does not take.
+    /// Takes the records that the sink does not.
     pub rejects: Rejects,
-    /// Whether the destination takes records at all.
+    /// Whether the destination takes any records.
     pub doubt: Doubt,
-    /// Sees the stop.
+    /// Sees the request to shut down.
     pub shutdown: Shutdown,
 }
 
-/// What became of a batch. Its records are not held any more.
+/// The outcome of a batch, whose records are no longer in memory.
 pub struct Taken {
-    /// Records handed to the sink.
+    /// Records delivered to the sink.
     pub records: u64,
-    /// The latest second of them.
+    /// Their latest second.
     pub last: Option<i64>,
-    /// What is counted once the commit is made.
+    /// Counted once the commit succeeds.
     pub settled: Settled,
 }
 
 impl Settling {
-    /// Settles a batch of so many bytes. What fails before anything is written gives it up when nothing else is on its way.
+    /// Processes a batch of `bytes` bytes. If it fails before anything is written and no later batch is in
+    /// flight, it is given up.
     pub async fn run(
         &self,
         records: Arc<[Record]>,
@@ -51,6 +52,8 @@ impl Settling {
         span: &Span,
     ) -> Result<Taken, Failure> {
         let mut rejects: Vec<Reject> = unusable.into_iter().map(|one| self.unusable(one)).collect();
+        // Reserved before the write: checked after it, a full rejects file would make every retry write the
+        // batch again.
         let _reserved = {
             let unusable: Arc<[Reject]> = rejects.clone().into();
             let mut tries = self.writer.trying.begin(place, &self.shutdown);
@@ -76,9 +79,10 @@ impl Settling {
         settled.rejected = rejects.iter().map(|reject| reject.kind).collect();
         let copies: Arc<[Reject]> = self.cut(cut, &records).collect();
         let last = records.iter().map(|record| record.second).max();
-        // From here on only what is to be kept holds the page.
+        // From here on only the rejects keep the page in memory.
         drop(records);
         let rejects: Arc<[Reject]> = rejects.into();
+        // `true` below: the batch is written, so it waits here however long, and is not written twice.
         let mut tries = self.writer.trying.begin(place, &self.shutdown);
         while let Err(error) = self.rejects.keep(rejects.clone()).await {
             tries.wait_out(error.into(), true).await?;
@@ -89,14 +93,14 @@ impl Settling {
                 Err(error) => tries.wait_out(error.into(), true).await?,
             }
         };
-        if settled.cut_gone > 0 && !self.rejects.told_of_gone() {
+        if settled.cut_gone > 0 && !self.rejects.has_logged_gone() {
             let file = self.rejects.cut_path().display();
             tracing::warn!(%file, "cut_max reached: oldest copies of records with shortened fields removed");
         }
         Ok(Taken { records: settled.records, last, settled })
     }
 
-    /// Writes them, until the destination shows that it takes some records, if not these.
+    /// Writes the records; repeats while the destination refuses so many that it is itself in doubt.
     async fn write(&self, records: &Arc<[Record]>, place: &mut FlightSlot) -> Result<Receipt, Failure> {
         loop {
             let receipt = self.writer.write(records.clone(), place, &self.shutdown).await?;

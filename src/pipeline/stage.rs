@@ -1,6 +1,6 @@
 //! The two stages of a route.
 
-/// The stages of a route, which fail and mend apart from each other.
+/// The stages of a route, which fail and recover independently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// From the source to the page.
@@ -10,10 +10,10 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Both, in the order of their numbers.
+    /// Both, in order of their indexes.
     pub const ALL: [Self; 2] = [Self::Reading, Self::Writing];
 
-    /// A fixed word to count by.
+    /// A fixed word for metrics.
     pub fn word(self) -> &'static str {
         match self {
             Self::Reading => "reading",

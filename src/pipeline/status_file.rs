@@ -19,16 +19,17 @@ use crate::{
     tables::{self, Table},
 };
 
-/// The file's name below the state directory.
+/// File name in the state directory.
 pub const STATUS_FILE: &str = "status.json";
-/// How old the file gets at most while the daemon runs.
+/// The longest time between two writes while the daemon runs.
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Between two files that only a change of state asks for: when a thousand routes start, each of them changes several times.
+/// The shortest time between two writes after changes of state: when a thousand routes start, each of them
+/// changes several times.
 const GAP_MIN: Duration = Duration::from_millis(100);
-/// Of the time, no more than one part in so many is spent on writing the file.
+/// Writing the file takes at most 1/n of the time.
 const WRITTEN_SHARE: u32 = 200;
-/// What is written at a time.
+/// Size of one write.
 const PIECE_BYTES: usize = 64 << 10;
 
 /// The content of the file.
@@ -36,7 +37,7 @@ const PIECE_BYTES: usize = 64 << 10;
 pub struct StatusFile {
     /// Version of this format.
     pub version: u32,
-    /// The daemon's process.
+    /// Process id of the daemon.
     pub pid: u32,
     /// When it was written, in Unix seconds.
     pub written: i64,
@@ -45,13 +46,13 @@ pub struct StatusFile {
     /// The backfills that this process reads or has read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub backfills: Vec<RouteStatus>,
-    /// By table: top-level fields that no column holds, and in how many records they were met by this process.
+    /// By table: top-level fields without a column, and the number of records of this process that had them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown_fields: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 impl StatusFile {
-    /// The status of this process's routes, now.
+    /// The current status of this process's routes.
     pub fn of(registry: &RouteRegistry) -> Self {
         let (backfills, routes) = registry.statuses().into_iter().partition(RouteStatus::is_backfill);
         Self {
@@ -64,7 +65,7 @@ impl StatusFile {
         }
     }
 
-    /// The file as it lies there; `None` when there is none.
+    /// Reads the file; `None` if it does not exist.
     pub fn read(dir: &Path) -> io::Result<Option<Self>> {
         match files::read(&dir.join(STATUS_FILE)) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other),
@@ -74,11 +75,11 @@ impl StatusFile {
     }
 }
 
-/// Replaces the file as a whole: a reader sees the old or the new one. A line for each route; those of routes that have not changed
-/// are known.
+/// Replaces the whole file, so that a reader sees the old or the new one. One line per route; lines of routes
+/// that have not changed are cached.
 fn write(registry: &RouteRegistry, dir: &Path) -> io::Result<()> {
     let file = tempfile::NamedTempFile::new_in(dir)?;
-    // Written bit by bit, a thousand routes would be many thousand calls of the system.
+    // Buffered: unbuffered, a thousand routes would need many thousand system calls.
     let mut out = BufWriter::with_capacity(PIECE_BYTES, file);
     let (backfills, routes): (Vec<_>, Vec<_>) =
         registry.routes().into_iter().partition(Progress::is_backfill);
@@ -117,7 +118,7 @@ fn unknown_fields() -> BTreeMap<String, BTreeMap<String, u64>> {
         .collect()
 }
 
-/// Writes the file at every change of a route's state and every few seconds, and once more at the stop.
+/// Writes the file at every change of a route's state, every few seconds, and once more at shutdown.
 pub async fn keep_status_file(dir: PathBuf, registry: RouteRegistry, mut shutdown: Shutdown) {
     let mut failing = false;
     loop {

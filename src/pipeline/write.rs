@@ -1,4 +1,4 @@
-//! One batch on its way to the sink: written until all of it is settled, or until a person must act.
+//! Writes one batch to the sink: until all of it is acknowledged, or an operator must act.
 
 use std::{sync::Arc, time::Instant};
 
@@ -19,7 +19,7 @@ use crate::{
 pub struct GivenUp {
     /// Why.
     pub failure: Failure,
-    /// What of it was settled before; `None` when nothing was.
+    /// The part that was written before; `None` if nothing was.
     pub partial: Option<Box<PartialWrite>>,
 }
 
@@ -29,7 +29,7 @@ impl From<GivenUp> for Failure {
     }
 }
 
-/// Writes batches of one route.
+/// Writes the batches of one route.
 #[derive(Clone)]
 pub struct Writer {
     /// Name of the collector, stored with each row.
@@ -38,13 +38,13 @@ pub struct Writer {
     pub table: &'static Table,
     /// The destination.
     pub sink: Arc<dyn Sink>,
-    /// How a failure is tried again.
+    /// How failures are retried.
     pub trying: Trying,
 }
 
 impl Writer {
-    /// Writes one batch. A failure that passes is repeated with the records that are not settled yet: what was fetched
-    /// ahead stays good.
+    /// Writes one batch. After a failure that passes, only the records that are not acknowledged yet are
+    /// written again, so pages that were fetched ahead remain valid.
     pub async fn write(
         &self,
         records: Arc<[Record]>,

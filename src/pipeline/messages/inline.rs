@@ -1,20 +1,20 @@
-//! Files inside of messages: images, sounds and documents that the API hands back as base64 text, megabytes of it.
+//! Files in messages: images, audio and documents that the API returns as base64 text, megabytes of it.
 //!
-//! A marker with type and size takes their place. What a person or a program wrote is never touched, even if it looks like
-//! such a file.
+//! A marker with type and size replaces them. Text written by a person or a program is never changed, even if
+//! it looks like such a file.
 
 use crate::tables::JsonScanner;
 
 /// Members whose value is text of the conversation.
 const WRITTEN: [&[u8]; 4] = [b"content", b"text", b"arguments", b"refusal"];
 
-/// Messages nest five deep; what is deeper is passed on unread, which bounds the stack.
+/// Messages nest five levels deep; anything deeper is copied unread, which limits the stack.
 const DEPTH_MAX: usize = 16;
 
-/// The longest head of a data URL that is looked for: `data:image/png;base64,`
+/// The longest recognised prefix of a data URL: `data:image/png;base64,`
 const HEAD_BYTES_MAX: usize = 200;
 
-/// Appends a message to `out`, without the files in it. One that cannot be stepped over is appended as it is.
+/// Appends a message to `out`, without its files. A message that cannot be parsed is appended as it is.
 pub(super) fn without_files(message: &[u8], out: &mut Vec<u8>) {
     let begin = out.len();
     let mut pass = Pass { message, copied: 0, out };
@@ -29,13 +29,13 @@ pub(super) fn without_files(message: &[u8], out: &mut Vec<u8>) {
 
 struct Pass<'a, 'o> {
     message: &'a [u8],
-    /// Up to here the message is copied or replaced.
+    /// Offset up to which the message was copied or replaced.
     copied: usize,
     out: &'o mut Vec<u8>,
 }
 
 impl<'a> Pass<'a, '_> {
-    /// Steps over the value of the member `name` of the member `parent`.
+    /// Skips the value of member `name` of member `parent`.
     fn value(&mut self, steps: &mut JsonScanner<'a>, parent: &[u8], name: &[u8], depth: usize) -> Option<()> {
         steps.elements(|steps| {
             if steps.comes(b'{') && depth < DEPTH_MAX {
@@ -58,7 +58,7 @@ impl<'a> Pass<'a, '_> {
     }
 }
 
-/// What stands in the place of a JSON string that is a file: a data URL, or the bare base64 of a sound.
+/// The marker for a JSON string that is a file: a data URL, or plain base64 audio.
 fn file(value: &[u8], is_sound: bool) -> Option<String> {
     let text = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let head: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'\\').take(HEAD_BYTES_MAX).collect();
@@ -67,7 +67,7 @@ fn file(value: &[u8], is_sound: bool) -> Option<String> {
     let Some(comma) = url else {
         return is_sound.then(|| marker("audio", text.len() / 4 * 3));
     };
-    // In a head there is no white space, or it is a sentence that begins with the word.
+    // The prefix has no white space; otherwise this is a sentence that begins with the word.
     let about = std::str::from_utf8(head.get(5..comma)?).ok()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "/+.-;=_".contains(c);
     about.chars().all(plain).then_some(())?;
@@ -77,7 +77,7 @@ fn file(value: &[u8], is_sound: bool) -> Option<String> {
     Some(marker(media, bytes))
 }
 
-/// The size is that of the file, give or take two bytes.
+/// The size of the decoded file, accurate to two bytes.
 fn marker(media: &str, bytes: usize) -> String {
     format!("\"[{media}, {bytes} bytes, left out]\"")
 }

@@ -2,31 +2,31 @@
 
 use std::fmt;
 
-/// The reason, as it stands in the record in the messages' place.
+/// The reason, as written into the record in place of the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// The API does not know the completion any more.
+    /// The API no longer knows the completion.
     Deleted,
-    /// The key may list completions, and not read their messages.
+    /// The key may list completions but not read their messages.
     Forbidden,
-    /// The API refuses this request for good.
+    /// The API refuses this request permanently.
     Refused {
         /// HTTP status.
         status: u16,
     },
-    /// They are larger than what is kept of one completion, or one answer is larger than what is read of it.
+    /// They exceed the limit for one completion, or one answer exceeds the limit of a body.
     TooLarge {
         /// The limit.
         bytes_max: usize,
     },
-    /// The API failed on them again and again, and on nothing else.
+    /// The API failed repeatedly on them, and on nothing else.
     Unavailable,
-    /// Their list leads back to where it was, or does not end.
+    /// Their list returns to an earlier message, or does not end.
     Unending,
 }
 
 impl Missing {
-    /// Its word in records, logs and figures.
+    /// Its word in records, logs and metrics.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Deleted => "deleted",
@@ -38,7 +38,7 @@ impl Missing {
         }
     }
 
-    /// A JSON object: where there are messages there is an array.
+    /// A JSON object, where messages would be an array.
     pub fn json(&self) -> String {
         let name = self.name();
         match self {

@@ -1,8 +1,8 @@
-//! What completions were asked: their messages, put into each record before anything else sees it.
+//! The messages of completions, which are added to each record before anything else sees it.
 //!
-//! The list shows answers only; the messages of a completion are a request of their own. A page is passed on once every
-//! completion of it has its messages, or the reason why it has none. What passes is waited out here, at its own place; what
-//! does not pass is a reason, and never holds up the list.
+//! The list shows answers only; the messages of a completion need a request of their own. A page is passed on
+//! once every completion in it has its messages, or the reason why it has none. Passing failures are waited
+//! out here; others become a reason and never delay the list.
 
 mod inline;
 mod missing;
@@ -31,69 +31,70 @@ use super::{
 };
 use read::{MessageRead, Read};
 
-/// Completions whose messages are asked for at the same time: so that the key's rate and not the latency is the bound.
+/// How many completions are requested concurrently, so that the key's rate is the limit and not the latency.
 const AT_ONCE: usize = 8;
-/// How often in a row the messages of one completion may fail while the list answers: with the delays between them about
-/// ten minutes.
+/// How often in a row the messages of one completion may fail while the list answers: about ten minutes with
+/// the delays in between.
 const TRIES_MAX: u32 = 20;
-/// A completion may be listed a few seconds before it can be read. So one this young, in seconds since its request began...
+/// A completion may be listed a few seconds before it can be read. So if one this young, in seconds since its
+/// request began,
 const YOUNG_SECONDS: i64 = 3600;
-/// ...that the API does not know is asked for once more, after this.
+/// is unknown to the API, it is requested once more after this delay.
 const YOUNG_WAIT: Duration = Duration::from_secs(5);
 
-/// How much is kept of one completion's messages.
+/// How much of one completion's messages is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The most bytes of all of them, as JSON.
     pub bytes_max: usize,
-    /// Whether images, sounds and documents in them are kept.
+    /// Whether images, audio and documents in them are kept.
     pub include_images: bool,
 }
 
-/// Puts messages into the records of one reader's pages.
+/// Adds messages to the records of one reader's pages.
 pub struct Messages {
     client: Arc<Client>,
     source: Source,
     limits: Limits,
     large: Semaphore,
     requests: AtomicU64,
-    /// Reasons that were logged: what stays wrong is not said again and again.
+    /// Reasons that were logged, so that each is logged once.
     said: BTreeSet<&'static str>,
 }
 
-/// A completion of a page whose messages are not there yet.
+/// A completion of a page whose messages are still missing.
 struct Open {
     place: usize,
     id: String,
     tries: u32,
-    /// The API did not know it, which is not believed at once.
+    /// Whether the API did not know it, which is checked once more.
     unknown: bool,
 }
 
-/// A page on its way through here.
+/// A page that is being filled.
 struct Filling<'a> {
     page: &'a mut Page,
     open: VecDeque<Open>,
-    /// To be asked for once more when the others are done.
+    /// Requested once more when the others are done.
     unknown: Vec<Open>,
     /// Whether the list was seen to answer although messages are refused.
     list_answers: bool,
-    /// Why nothing more is asked for.
+    /// Why no more messages are requested.
     refused: Option<Missing>,
     missing: BTreeMap<&'static str, (Missing, u64)>,
-    /// Records that were made, and their bytes.
+    /// Number and bytes of the records that were rebuilt.
     made: (usize, usize),
 }
 
 impl Messages {
-    /// Asks with this client, for the completions that this source lists.
+    /// Requests messages with this client, for the completions that this source lists.
     pub fn new(client: Arc<Client>, source: Source, limits: Limits) -> Self {
         let (large, requests) = (Semaphore::new(1), AtomicU64::new(0));
         Self { client, source, limits, large, requests, said: BTreeSet::new() }
     }
 
-    /// Fills in the messages of every completion of a page, and takes room for them as they come. Fails with what ends the
-    /// reading; the page must then be dropped.
+    /// Fills in the messages of every completion of a page, and reserves budget for them as they arrive.
+    /// Fails with what ends the reading; the page must then be dropped.
     pub async fn fill(
         &mut self,
         page: &mut Page,
@@ -119,7 +120,7 @@ impl Messages {
         }
         let missing = std::mem::take(&mut filling.missing);
         filling.settle(came);
-        self.tell(missing, retry);
+        self.log_missing(missing, retry);
         Ok(())
     }
 
@@ -132,7 +133,8 @@ impl Messages {
         join_all(round.iter().map(|one| reading.completion(&one.id))).await
     }
 
-    /// Takes in what became of one completion. Fails with what must be waited for before it is asked for again.
+    /// Handles the result for one completion. Fails with an error that must be waited out before it is
+    /// requested again.
     async fn take(
         &self,
         filling: &mut Filling<'_>,
@@ -156,7 +158,7 @@ impl Messages {
                 one.tries += 1;
                 error
             }
-            // Is it this completion, or is it everything?
+            // The list shows whether only this completion fails, or everything.
             Meaning::Passing => match self.source.hello(&self.client).await {
                 Ok(_) => {
                     filling.leave(&one, Missing::Unavailable);
@@ -185,8 +187,8 @@ impl Messages {
         Err(failure)
     }
 
-    /// Counts what is missing, and says each reason once.
-    fn tell(&mut self, missing: BTreeMap<&'static str, (Missing, u64)>, retry: &FetchRetry) {
+    /// Counts what is missing, and logs each reason once.
+    fn log_missing(&mut self, missing: BTreeMap<&'static str, (Missing, u64)>, retry: &FetchRetry) {
         let requests = self.requests.swap(0, Ordering::Relaxed);
         retry.progress.update(|status| {
             status.messages_requests += requests;
@@ -223,7 +225,7 @@ impl<'a> Filling<'a> {
         }
     }
 
-    /// The completions to ask for next; `None` when there are none left.
+    /// The completions to request next; `None` if there are none left.
     async fn next_round(&mut self) -> Option<Vec<Open>> {
         if self.open.is_empty() && !self.unknown.is_empty() {
             tokio::time::sleep(YOUNG_WAIT).await;
@@ -238,7 +240,7 @@ impl<'a> Filling<'a> {
         !one.unknown && second > now - YOUNG_SECONDS
     }
 
-    /// Looks once a page whether the list still answers to this key.
+    /// Checks once per page whether the list still answers to this key.
     async fn see_list(&mut self, source: &Source, client: &Client) -> Result<(), CollectError> {
         if !self.list_answers {
             source.hello(client).await?;
@@ -260,7 +262,7 @@ impl<'a> Filling<'a> {
         }
     }
 
-    /// Counts what the page keeps alive: its body as well, where a part of it was passed on as it came.
+    /// Counts the memory that the page keeps: including its body, if a part of it was passed on unchanged.
     fn settle(self, came: usize) {
         let (records, bytes) = self.made;
         let as_it_came = records < self.page.records.len() || !self.page.unusable.is_empty();

@@ -1,4 +1,4 @@
-//! The messages of one completion: page after page, within a bound of bytes.
+//! Reads the messages of one completion, page after page, within a byte limit.
 
 use std::{
     collections::HashSet,
@@ -11,14 +11,14 @@ use tokio::sync::Semaphore;
 
 use super::{Limits, inline::without_files, missing::Missing};
 
-/// Bytes of an answer that are read at first, for several requests are on their way at once. A prompt of a hundred messages
-/// is seldom a tenth of it, but each may hold images of 8 MB.
+/// The most bytes of an answer at first, because several requests run concurrently. A prompt of a hundred
+/// messages rarely needs a tenth of this, but each may contain images of 8 MB.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 
-/// More pages of messages than any model takes as a prompt.
+/// More pages of messages than any model accepts as a prompt.
 const PAGES_MAX: usize = 1000;
 
-/// What became of the messages of one completion.
+/// The result for one completion.
 pub(super) enum Read {
     /// All of them, as a JSON array.
     All(Vec<u8>),
@@ -26,13 +26,13 @@ pub(super) enum Read {
     Missing(Missing),
 }
 
-/// Asks for messages.
+/// Requests messages.
 pub(super) struct MessageRead<'a> {
     pub client: &'a Client,
     pub limits: Limits,
-    /// Held by the one request whose answer may be as large as the collector allows.
+    /// Taken by the one request whose answer may be as large as the collector allows.
     pub large: &'a Semaphore,
-    /// Counts what is asked.
+    /// Counts requests.
     pub requests: &'a AtomicU64,
 }
 
@@ -61,14 +61,14 @@ impl MessageRead<'_> {
             limit = (limit * 2).min(LIMIT);
             match page.last_id {
                 Some(last) if passed.insert(last.clone()) => after = Some(last),
-                // The cursor leads back, or there is none.
+                // The cursor goes back, or is missing.
                 Some(_) | None => return Ok(Read::Missing(Missing::Unending)),
             }
         }
         Ok(Read::Missing(Missing::Unending))
     }
 
-    /// One page; `None` when it is to be asked for again with the smaller limit.
+    /// One page; `None` if it must be requested again with the smaller limit.
     async fn page(
         &self,
         id: &str,

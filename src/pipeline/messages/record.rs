@@ -1,13 +1,13 @@
-//! A completion's record, with one member more.
+//! Adds a member to the record of a completion.
 
 use bytes::Bytes;
 
 use crate::tables::{JsonScanner, MESSAGES};
 
-/// Whether a record came with a member of this name. What stands there is not ours to change.
+/// Whether the record already has a member of this name, which is then left unchanged.
 pub(super) fn has_own(record: &[u8]) -> bool {
     let mut found = false;
-    // A fault ends the search: what is not JSON has no members.
+    // An error ends the search: what is not JSON has no members.
     let _ = JsonScanner::of(record).members(|steps, name| {
         found |= name.as_ref() == MESSAGES.as_bytes();
         steps.value().map(drop)
@@ -15,7 +15,8 @@ pub(super) fn has_own(record: &[u8]) -> bool {
     found
 }
 
-/// The record with this JSON value as its last member, and every other byte as it was received. `None` when it is no object.
+/// The record with this JSON value as its last member; every other byte is as received. `None` if it is not
+/// an object.
 pub(super) fn with_messages(record: &[u8], json: &[u8]) -> Option<Bytes> {
     let members = record.trim_ascii_end().strip_suffix(b"}")?.trim_ascii_end();
     let separator: &[u8] = if members.ends_with(b"{") { b"" } else { b"," };

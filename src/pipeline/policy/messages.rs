@@ -1,4 +1,4 @@
-//! What follows when the messages of a completion cannot be had: nothing of it may hold up the list for good.
+//! What follows if the messages of a completion cannot be read: they must never delay the list permanently.
 
 use collectors::CollectErrorKind;
 
@@ -7,17 +7,17 @@ use crate::pipeline::messages::Missing;
 /// What a failed request for messages means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {
-    /// It passes, or it is the route's own: judged as any other failure.
+    /// It passes, or it concerns the route: judged like any other failure.
     OfTheRoute,
-    /// It passes as a rule; where it comes again and again for one completion only, it is that completion's.
+    /// It usually passes; if it keeps occurring for one completion only, it concerns that completion.
     Passing,
-    /// This completion's messages cannot be had.
+    /// This completion's messages cannot be read.
     OfTheCompletion(Missing),
-    /// Messages are refused to this key, unless the list is refused as well: then it is the route's own.
+    /// Messages are refused to this key. If the list is refused too, it concerns the route.
     IfListed {
         /// Why there are none.
         missing: Missing,
-        /// Whether that holds for every completion.
+        /// Whether that applies to every completion.
         all: bool,
     },
 }
@@ -33,7 +33,7 @@ pub fn meaning(kind: &CollectErrorKind) -> Meaning {
         | CollectErrorKind::Malformed(_)
         | CollectErrorKind::Unreadable(_)
         | CollectErrorKind::CursorExpired => Passing,
-        // What is known of the key or the account holds for the list as well.
+        // Failures of the key or the account concern the list as well.
         CollectErrorKind::Throttled { .. }
         | CollectErrorKind::OutOfMoney { .. }
         | CollectErrorKind::Unauthorized
@@ -68,7 +68,7 @@ pub fn meaning(kind: &CollectErrorKind) -> Meaning {
     }
 }
 
-/// What an operator should know or do when messages are missing for this reason.
+/// The advice for messages that are missing for this reason.
 pub fn advice(missing: &Missing) -> &'static str {
     match missing {
         Missing::Deleted => "these completions were deleted, or expired, after they were listed",

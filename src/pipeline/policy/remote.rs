@@ -1,11 +1,11 @@
-//! What follows from a failure of a service that a sink speaks to.
+//! What follows from a failure of a sink's service.
 
 use std::time::Duration;
 
 use super::{Judgement, UNTRUSTED, back_off, park, wait};
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
 
-/// A full disk is not emptied within seconds; asking often only adds to the load.
+/// A full disk is not emptied within seconds; frequent retries only add load.
 const STORAGE_FULL_WAIT: Duration = Duration::from_secs(60);
 
 /// What an operator can do about a service that does not do what it was asked, by what it answers. One for each service.

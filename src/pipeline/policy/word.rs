@@ -1,4 +1,4 @@
-//! A fixed word for each kind of failure, to count by. It holds nothing that the other side sent.
+//! A fixed word for each kind of failure, for metrics. It never contains data from the other side.
 
 use collectors::CollectErrorKind;
 use state::StateError;
@@ -6,7 +6,7 @@ use state::StateError;
 use super::{Failure, RejectsError, SinkError};
 use crate::sinks::remote::RemoteErrorKind;
 
-/// Causes are kept, to know them again.
+/// Causes are stored in order to recognise them.
 const CAUSE_CHARS_MAX: usize = 200;
 
 impl Failure {
@@ -29,8 +29,8 @@ impl Failure {
 }
 
 impl Failure {
-    /// What it says, without what differs each time: a line about another cause is news, one about the same at another byte is
-    /// not.
+    /// Its text without the parts that differ each time: another cause is worth a log line, the same cause at
+    /// another byte is not.
     pub fn cause(&self) -> String {
         let text = match self {
             Self::Collect(error) => error.kind.to_string(),

@@ -1,5 +1,5 @@
-//! Whole copies of records that were delivered with fields cut: a bounded place for each route, from which the oldest go
-//! by themselves. What waits for its delivery is never among them.
+//! Copies of records that were delivered with fields cut: limited in size per route, oldest removed
+//! automatically. Records that wait for delivery are never among them.
 
 use std::{
     fs,
@@ -10,7 +10,8 @@ use std::{
 use super::{Reject, RejectsError, kept, line, make_dir, shared_file::SharedFile};
 use crate::sinks::line_file::count_lines;
 
-/// The copies of one route: two files, each of at most half the bound. When one is full it takes the place of the other.
+/// The copies of one route: two files, each of at most half the limit. When the newer is full it replaces the
+/// older.
 pub(super) struct Cuts {
     newer: SharedFile,
     older: PathBuf,
@@ -18,19 +19,20 @@ pub(super) struct Cuts {
 }
 
 impl Cuts {
-    /// Those of a route below `dir`, which is made with the first of them.
+    /// The copies of a route below `dir`, which is created with the first of them.
     pub(super) fn new(dir: &Path, route: &str, bytes_max: u64) -> Self {
         let stem = line::stem(route);
         let newer = SharedFile::at(dir.join(format!("{stem}.ndjson")));
         Self { newer, older: dir.join(format!("{stem}.older.ndjson")), file_bytes_max: bytes_max / 2 }
     }
 
-    /// Where the newest are.
+    /// The newer file.
     pub(super) fn path(&self) -> &Path {
         self.newer.path()
     }
 
-    /// Keeps copies; answers how many have gone: older ones, or such as are larger than a file may be.
+    /// Saves copies. Returns how many were removed or dropped: older ones, and those larger than a file may
+    /// be.
     pub(super) fn keep(&self, copies: &[Reject], time: &str, route: &str) -> Result<u64, RejectsError> {
         let path = self.newer.path();
         make_dir(path.parent().unwrap_or(Path::new(".")))?;
@@ -62,12 +64,13 @@ impl Cuts {
         Ok(gone)
     }
 
-    /// Puts the newer file, which is locked, in the place of the older one; answers how many copies that one held. It is
-    /// locked, too: whoever is writing it anew would put it back in the place of the newer one.
+    /// Replaces the older file with the newer one, which is locked; returns how many copies the older one
+    /// had. The older one is locked too: a process that is rewriting it would otherwise put it back over the
+    /// newer one.
     fn turn_over(&self) -> io::Result<u64> {
         let locked = match kept::locked(&self.older) {
             Ok(locked) => Some(locked),
-            // Only a holder of the newer file's lock makes one.
+            // Only the owner of the newer file's lock creates one.
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };

@@ -1,4 +1,4 @@
-//! Reads the rejects again: what is there, and how some of it is taken out while the daemon runs.
+//! Reads rejects, and removes some of them while the daemon runs.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,7 +15,7 @@ use super::Side;
 use super::taken::{Place, is_taken};
 use crate::sinks::{disk::Inode, line_file::Lock};
 
-/// What names a line: the beginning of its hash, so that it stays the same when others are taken out.
+/// Identifies a line by the beginning of its hash, so that it stays the same when other lines are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key([u8; 6]);
 
@@ -33,12 +33,12 @@ impl fmt::Display for Key {
     }
 }
 
-/// One line of a file of rejects.
+/// One line of a rejects file.
 #[derive(Deserialize)]
 pub struct Kept<'a> {
-    /// When it was kept, RFC 3339.
+    /// When it was written, RFC 3339.
     pub time: &'a str,
-    /// The route: `collector/sink`, and for a backfill its window.
+    /// The route: `collector/sink`, followed by the window for a backfill.
     pub route: &'a str,
     /// The collector that read it.
     pub connector: &'a str,
@@ -48,21 +48,21 @@ pub struct Kept<'a> {
     pub side: Side,
     /// A fixed word for the reason.
     pub kind: String,
-    /// The reason in full. May repeat content.
+    /// The full reason. May contain content.
     pub reason: String,
-    /// The record as received, on one line; a JSON text where it is not JSON.
+    /// The record as received, on one line; a JSON string if it is not JSON.
     #[serde(borrow)]
     pub record: &'a RawValue,
 }
 
 impl Kept<'_> {
-    /// The sink that did not take it (or was not asked).
+    /// The sink that refused it, or that it was meant for.
     pub fn sink(&self) -> &str {
         self.route.split('/').nth(1).unwrap_or_default()
     }
 
-    /// Whether it may be sent again: not when it never was a usable record, and not when all but a few bytes of it
-    /// have been delivered.
+    /// Whether it can be sent again: not if it was never a usable record, and not if it was delivered with
+    /// fields cut.
     pub fn can_be_sent(&self) -> bool {
         self.side == Side::Sink && self.kind != "cut"
     }
@@ -77,7 +77,7 @@ impl Kept<'_> {
     }
 }
 
-/// The files of rejects below a directory, in order. None when there is no such directory.
+/// The rejects files below a directory, sorted. Empty if there is no such directory.
 pub fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = paths(dir)?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "ndjson"));
@@ -92,17 +92,17 @@ fn paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
     }
 }
 
-/// What a file holds beside what was handed out.
+/// The other lines of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Lines that are not ours.
+    /// Lines in an unknown format.
     pub strange: u64,
-    /// Lines that were taken out, and stand there until the file is written anew.
+    /// Lines that were taken and remain until the file is rewritten.
     pub taken: u64,
 }
 
-/// Hands out each whole line of a file, in order, until `each` breaks off by an error. A line that is not one of ours
-/// is passed over, and one that was taken out.
+/// Calls `each` with every complete line of a file, in order, until it returns an error. Skips lines in an
+/// unknown format and lines that were taken.
 pub fn read<E: From<io::Error>>(
     path: &Path,
     mut each: impl FnMut(Key, Kept<'_>) -> Result<(), E>,
@@ -131,9 +131,9 @@ pub(super) fn read_from<E: From<io::Error>>(
     Ok(seen)
 }
 
-/// Writes a file anew without the chosen lines, and without those that were taken before. The daemon may go on writing to
-/// it: what it adds is kept, and it waits while the file is replaced. A crash leaves either all lines or those that were
-/// to be left. Answers how many of the chosen lines were there: none, when the file is not.
+/// Rewrites a file without the chosen lines and those taken before. The daemon may keep writing: lines it
+/// adds are kept, and it waits while the file is replaced. A crash leaves either all lines or only the
+/// remaining ones. Returns how many of the chosen lines were there; 0 if there is no file.
 pub fn remove(path: &Path, chosen: &HashSet<Key>) -> io::Result<u64> {
     match locked(path) {
         Ok((file, _lock)) => write_anew(path, &file, chosen),
@@ -156,7 +156,7 @@ fn write_anew(path: &Path, file: &File, chosen: &HashSet<Key>) -> io::Result<u64
         Ok(removed)
     });
     if replaced.is_err() {
-        // Where it has taken the place of the other one, there is none of this name.
+        // If it replaced the original, this name no longer exists.
         let _ = fs::remove_file(&new);
     }
     replaced
@@ -189,7 +189,8 @@ fn write_left(new: &Path, file: &File, chosen: &HashSet<Key>) -> io::Result<Writ
     Ok(written)
 }
 
-/// Gives a new file to whom another one belongs: what root wrote anew the daemon could not open any more.
+/// Gives a new file the owner of another one: after a rewrite by root, the daemon could otherwise not open
+/// it.
 pub fn give_to_owner_of(new: &File, other: &Metadata) -> io::Result<()> {
     let own = new.metadata()?;
     if (own.uid(), own.gid()) == (other.uid(), other.gid()) {
@@ -198,12 +199,13 @@ pub fn give_to_owner_of(new: &File, other: &Metadata) -> io::Result<()> {
     fchown(new, Some(other.uid()), Some(other.gid()))
 }
 
-/// The name of a file that is being written anew. A kill leaves it behind; the next one to do so begins it again.
+/// The temporary name of a file during a rewrite. A kill leaves it behind, and the next rewrite overwrites
+/// it.
 fn unfinished(path: &Path) -> PathBuf {
     path.with_extension("ndjson.new")
 }
 
-/// Removes what a kill left of files that were being written anew. Nobody may be doing so meanwhile.
+/// Removes temporary files that a kill left behind. No rewrite may be running.
 pub fn remove_unfinished(dir: &Path) -> io::Result<()> {
     for path in paths(dir)? {
         if path.extension().is_some_and(|extension| extension == "new") {
@@ -213,7 +215,7 @@ pub fn remove_unfinished(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The file that stands at the path, and keeps standing there as long as it is locked.
+/// The file at the path, locked so that it is not replaced meanwhile.
 pub(super) fn locked(path: &Path) -> io::Result<(File, Lock)> {
     loop {
         let file = File::open(path)?;
@@ -224,7 +226,7 @@ pub(super) fn locked(path: &Path) -> io::Result<(File, Lock)> {
     }
 }
 
-/// Hands out each whole line with the place where it begins.
+/// Calls `each` with every complete line and its offset.
 fn each_line<E: From<io::Error>>(
     file: &File,
     mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
@@ -233,7 +235,7 @@ fn each_line<E: From<io::Error>>(
     let (mut line, mut start) = (Vec::new(), 0);
     loop {
         let read = reader.read_until(b'\n', &mut line)? as u64;
-        // A last line without its end was never acknowledged, or is just being written.
+        // A last line without a line break was never acknowledged, or is just being written.
         if read == 0 || line.pop() != Some(b'\n') {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! A line of a file of rejects.
+//! One line of a rejects file.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 use super::{Reject, Side};
 use crate::tables::one_line;
 
-/// How much is handed to the file at a time: a record may be as large as a page.
+/// Size of one write: a record may be as large as a page.
 const PIECE_BYTES: usize = 128 << 10;
 
-/// A line of the file but for its record, which is the last member.
+/// The line without its record, which is the last member.
 #[derive(Serialize)]
 struct Head<'a> {
     time: &'a str,
@@ -26,7 +26,7 @@ struct Head<'a> {
     reason: &'a str,
 }
 
-/// The record: as it is when it is JSON, or else as a string.
+/// The record: unchanged if it is JSON, otherwise as a string.
 enum Embedded<'a> {
     Json(&'a RawValue),
     Text(String),
@@ -37,15 +37,15 @@ struct Line<'a> {
     record: Embedded<'a>,
 }
 
-/// Lines that are to be written, which borrow the records: one may be as large as a page, and there may be many.
+/// Lines to write. They borrow the records, which may be as large as a page, and many.
 pub(super) struct Lines<'a> {
     lines: Vec<Line<'a>>,
-    /// Of each.
+    /// The size of each line.
     bytes: Vec<u64>,
 }
 
 impl<'a> Lines<'a> {
-    /// A line for each record.
+    /// One line per record.
     pub(super) fn of(rejects: &'a [Reject], time: &'a str, route: &'a str) -> io::Result<Self> {
         let line = |reject: &'a Reject| Line {
             head: Head {
@@ -70,12 +70,12 @@ impl<'a> Lines<'a> {
         Ok(Self { bytes: bytes.collect::<io::Result<_>>()?, lines })
     }
 
-    /// How many bytes each takes.
+    /// The size of each line in bytes.
     pub(super) fn bytes(&self) -> &[u64] {
         &self.bytes
     }
 
-    /// Writes some of them, piece by piece.
+    /// Writes some of the lines, in pieces.
     pub(super) fn write_to(&self, places: Range<usize>, out: &mut impl Write) -> io::Result<()> {
         let mut out = BufWriter::with_capacity(PIECE_BYTES, out);
         for line in self.lines.get(places).unwrap_or_default() {
@@ -88,12 +88,12 @@ impl<'a> Lines<'a> {
 impl Line<'_> {
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
         let mut head = serde_json::to_vec(&self.head)?;
-        // Open for one more member.
+        // Without its closing brace, for one more member.
         head.pop();
         out.write_all(&head)?;
         out.write_all(b",\"record\":")?;
         match &self.record {
-            // Its line breaks stand between its tokens.
+            // Its line breaks are between tokens.
             Embedded::Json(json) => {
                 for piece in json.get().split(['\n', '\r']) {
                     out.write_all(piece.as_bytes())?;
@@ -105,7 +105,7 @@ impl Line<'_> {
     }
 }
 
-/// Counts what is written, and keeps nothing of it.
+/// Counts the bytes written, and discards them.
 struct Counted(u64);
 
 impl Write for Counted {
@@ -119,8 +119,8 @@ impl Write for Counted {
     }
 }
 
-/// The name of a route's file without its ending: `/` becomes `+`, and what is not plain becomes `%` and two digits a
-/// byte, so that no two routes share a file and none leaves the directory.
+/// The file name of a route, without extension: `/` becomes `+`, and other special characters become `%` and
+/// two hex digits per byte, so that no two routes share a file and none leaves the directory.
 pub(super) fn stem(route: &str) -> String {
     let mut name = String::with_capacity(route.len());
     for byte in route.bytes() {

@@ -1,6 +1,7 @@
-//! What cannot be delivered and must not be lost: one file a route, one JSON object a line. Only a person removes from
-//! it, by `ccfd rejects retry` and `prune` or by moving the file away; at its bound the route parks. Copies of what was
-//! delivered with fields cut lie apart, where they fill nothing.
+//! Records that cannot be delivered but must not be lost: one file per route, one JSON object per line. Lines
+//! are removed only by an operator, with `ccfd rejects retry` and `prune` or by moving the file away; when
+//! the limit is reached the route parks. Copies of records delivered with fields cut are stored separately
+//! and do not count.
 
 mod cut;
 pub mod kept;
@@ -26,15 +27,15 @@ use self::{cut::Cuts, shared_file::SharedFile};
 use super::names::{CUT_DIR, REJECTS_DIR};
 use crate::tables::{Table, iso8601};
 
-/// What a line holds beside its record, at most: names, a time, a reason of a thousand letters.
+/// The most that a line contains besides its record: names, a time, a reason of a thousand characters.
 const LINE_OVERHEAD_BYTES: u64 = 2 << 10;
 
-/// How much one route may keep.
+/// The disk space of one route.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Bytes of what waits for a person. At this the route parks.
+    /// Bytes of rejects. When it is reached the route parks.
     pub rejects_max: u64,
-    /// Bytes of copies of what was delivered with fields cut. At this the oldest go.
+    /// Bytes of copies of records delivered with fields cut. When it is reached the oldest are removed.
     pub cut_max: u64,
 }
 
@@ -42,13 +43,13 @@ pub struct Bounds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// It came without usable id or time.
+    /// It has no usable id or time.
     Source,
     /// The destination will never take it.
     Sink,
 }
 
-/// One record to be kept.
+/// A record to save.
 #[derive(Clone)]
 pub struct Reject {
     /// The collector that read it.
@@ -57,23 +58,23 @@ pub struct Reject {
     pub table: &'static Table,
     /// Where it failed.
     pub side: Side,
-    /// A fixed word for the reason, to count by.
+    /// A fixed word for the reason, for metrics.
     pub kind: &'static str,
-    /// The reason in full. May repeat content, so it goes into the file and nowhere else.
+    /// The full reason. May contain content, so it is written to the file only.
     pub reason: String,
     /// The record as received.
     pub record: Bytes,
 }
 
-/// Why rejects could not be kept. None of them counts as kept.
+/// Why rejects could not be saved. None of them counts as saved.
 #[derive(Debug, thiserror::Error)]
 pub enum RejectsError {
-    /// The file would grow beyond its bound.
+    /// The file would exceed its limit.
     #[error("{path}: full: at most {bytes_max} bytes are kept")]
     Full {
         /// The file.
         path: PathBuf,
-        /// Its bound.
+        /// Its limit.
         bytes_max: u64,
     },
     /// Reading or writing failed.
@@ -81,12 +82,12 @@ pub enum RejectsError {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// The rejects of one route. Its files are made with the first of them. All clones are the same.
+/// The rejects of one route. Files are created with the first record. All clones share them.
 #[derive(Clone)]
 pub struct Rejects {
     shared: Arc<Shared>,
@@ -99,14 +100,14 @@ struct Shared {
     bytes_max: u64,
     clock: Clock,
     kept: AtomicU64,
-    /// The file was no larger than this when it was last looked at; only this process adds to it.
+    /// Size of the file when last checked, or more; only this process adds to it.
     bytes: AtomicU64,
-    /// What batches on their way may come to take.
+    /// Bytes that batches in flight may add.
     reserved: AtomicU64,
-    told_of_gone: AtomicBool,
+    has_logged_gone: AtomicBool,
 }
 
-/// Room in the rejects for a batch that is on its way, given back when dropped.
+/// Space reserved for a batch in flight, released on drop.
 pub struct Reserved {
     shared: Arc<Shared>,
     bytes: u64,
@@ -119,8 +120,8 @@ impl Drop for Reserved {
 }
 
 impl Rejects {
-    /// Opens the rejects of a route below a state directory (made when missing), cuts a torn last line, and counts the
-    /// lines that are there. Blocks while it reads through the file.
+    /// Opens the rejects of a route below a state directory (created if missing), truncates a torn last line,
+    /// and counts the lines. Blocks while it reads the file.
     pub fn open(state_dir: &Path, route: &str, bounds: Bounds, clock: Clock) -> Result<Self, RejectsError> {
         let dir = state_dir.join(REJECTS_DIR);
         make_dir(&dir)?;
@@ -133,7 +134,7 @@ impl Rejects {
             kept: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             reserved: AtomicU64::new(0),
-            told_of_gone: AtomicBool::new(false),
+            has_logged_gone: AtomicBool::new(false),
         };
         if shared.file.path().exists() {
             shared.with_file(|_| Ok(()))?;
@@ -141,9 +142,10 @@ impl Rejects {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Keeps records: returns once all of them are safe on disk, or none is kept. When the future is dropped they may
-    /// be kept all the same. What a write has brought is kept whole, whatever the bound, for the sink has the rest of the
-    /// batch: it would get it once more after the next start. The bound is looked at before the write, by `reserve`.
+    /// Saves records: returns once all of them are durable, or none is saved. If the future is dropped they
+    /// may be saved all the same. The result of a write is saved whole, whatever the limit, because the sink
+    /// has the rest of the batch and would get it again after a restart. `reserve` checks the limit before
+    /// the write.
     pub async fn keep(&self, rejects: impl Into<Arc<[Reject]>>) -> Result<(), RejectsError> {
         let rejects = rejects.into();
         if rejects.is_empty() {
@@ -152,8 +154,8 @@ impl Rejects {
         self.blocking(move |shared| shared.keep(&rejects)).await
     }
 
-    /// Keeps copies of records that were delivered with fields cut, once all of them are safe on disk; answers how many
-    /// copies have gone for them.
+    /// Saves copies of records that were delivered with fields cut, and returns once they are durable: how
+    /// many older copies were removed.
     pub async fn keep_cut(&self, copies: Arc<[Reject]>) -> Result<u64, RejectsError> {
         if copies.is_empty() {
             return Ok(0);
@@ -165,9 +167,9 @@ impl Rejects {
         self.blocking(keep).await
     }
 
-    /// Makes sure, before a batch is written, that there is room for those of its records which no sink sees, and for
-    /// those that the sink may refuse. A batch may be larger than small rejects are; an eighth of them is enough. So they
-    /// may come to hold what the batches on their way bring on top of their bound.
+    /// Checks, before a batch is written, that there is space for those of its records that no sink sees, and
+    /// for those that the sink may refuse. A batch may be larger than a small limit; an eighth of the limit
+    /// is enough. So the rejects may exceed their limit by what the batches in flight add.
     pub async fn reserve(
         &self,
         unusable: Arc<[Reject]>,
@@ -200,40 +202,40 @@ impl Rejects {
         })
     }
 
-    /// How many records the file holds.
+    /// How many records the file contains.
     pub fn kept(&self) -> u64 {
         self.shared.kept.load(Relaxed)
     }
 
-    /// The file of what waits for a person, whether it is there yet or not.
+    /// Path of the rejects file, which may not exist yet.
     pub fn path(&self) -> &Path {
         self.shared.file.path()
     }
 
-    /// Whether this was asked before, which is once copies have gone.
-    pub fn told_of_gone(&self) -> bool {
-        self.shared.told_of_gone.swap(true, Relaxed)
+    /// True from the second call on: the caller logs removed copies once.
+    pub fn has_logged_gone(&self) -> bool {
+        self.shared.has_logged_gone.swap(true, Relaxed)
     }
 
-    /// Where copies are of what was delivered with fields cut.
+    /// Path of the copies of records delivered with fields cut.
     pub fn cut_path(&self) -> &Path {
         self.shared.cut.path()
     }
 }
 
-/// Of all routes together, the files of rejects that are worked on at the same time. They lie on one disk, and one that is stuck must
-/// not take all the threads on which others wait, too.
+/// How many rejects files of all routes are used concurrently. They are on one disk, and a disk that hangs
+/// must not occupy all blocking threads, which others use too.
 const AT_ONCE_MAX: usize = 4;
 
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE_MAX);
 
-/// Does work on the rejects off the async threads.
+/// Runs work on rejects off the async threads.
 pub async fn work_aside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, JoinError> {
     let place = PLACES.acquire().await;
     tokio::task::spawn_blocking(move || {
-        // Given back when the work is done, also when nobody waits for it any more.
+        // Released when the work is done, even if the caller no longer waits.
         let _place = place;
         work()
     })
@@ -241,7 +243,7 @@ pub async fn work_aside<T: Send + 'static>(
 }
 
 impl Shared {
-    /// Appends a line for each record.
+    /// Appends one line per record.
     fn keep(&self, rejects: &[Reject]) -> Result<(), RejectsError> {
         let time = iso8601(self.clock.now());
         let lines = self.lines(rejects, time.as_str())?;
@@ -258,7 +260,7 @@ impl Shared {
         })
     }
 
-    /// Fails when there is no room for these and so many bytes more.
+    /// Fails if there is no space for these and `more` bytes.
     fn ensure_room(&self, rejects: &[Reject], more: u64) -> Result<(), RejectsError> {
         let time = iso8601(self.clock.now());
         let lines = self.lines(rejects, time.as_str())?;
@@ -279,7 +281,7 @@ impl Shared {
             .map_err(|source| RejectsError::Io { path: self.file.path().to_owned(), source })
     }
 
-    /// Works on the file, and takes up what it holds afterwards.
+    /// Uses the file, and updates the size and count afterwards.
     fn with_file<T>(
         &self,
         work: impl FnOnce(&mut shared_file::Open) -> io::Result<T>,

@@ -1,4 +1,4 @@
-//! A file of lines at a path where other processes take lines out, add some, or move the file away.
+//! A file of lines that other processes may add to, remove lines from, or move away.
 
 use std::{
     io,
@@ -9,13 +9,13 @@ use std::{
 use super::RejectsError;
 use crate::sinks::line_file::{LineFile, Lock};
 
-/// The file at a path, made when it is first needed.
+/// The file at a path, created when first needed.
 pub(super) struct SharedFile {
     path: PathBuf,
     open: Mutex<Option<Open>>,
 }
 
-/// The file that stands there now.
+/// The file that is currently at the path.
 pub(super) struct Open {
     /// The file.
     pub file: LineFile,
@@ -24,7 +24,7 @@ pub(super) struct Open {
 }
 
 impl SharedFile {
-    /// The file at this path; opens nothing yet.
+    /// Opens nothing yet.
     pub(super) fn at(path: PathBuf) -> Self {
         Self { path, open: Mutex::default() }
     }
@@ -34,16 +34,16 @@ impl SharedFile {
         &self.path
     }
 
-    /// Works on the file while no other process does. It is opened if need be, and again when it was moved away or
-    /// rewritten: that is how a person empties it.
+    /// Uses the file while no other process does. It is opened if needed, and again after it was moved away
+    /// (which is how an operator empties it) or rewritten.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Open) -> io::Result<T>) -> Result<T, RejectsError> {
         let mut held = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let worked = self.in_place(&mut held).and_then(|(open, _lock)| work(open));
         worked.map_err(|source| RejectsError::Io { path: self.path.clone(), source })
     }
 
-    /// The file that stands at the path, locked so that it stays there. Nothing in it is changed before that: the last
-    /// line may be one that another process is just writing.
+    /// The file at the path, locked so that it stays there. Nothing is changed before the lock, because the
+    /// last line may be one that another process is just writing.
     fn in_place<'h>(&self, held: &'h mut Option<Open>) -> io::Result<(&'h mut Open, Lock)> {
         let mut open = held.take();
         loop {

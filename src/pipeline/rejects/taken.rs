@@ -1,5 +1,5 @@
-//! Lines that were taken out and still stand in their file: to write a large file anew after each batch would cost too
-//! much, so a line that is taken is marked where it stands, and goes when the file is next written anew.
+//! Lines that were taken but are still in their file. Rewriting a large file after each batch would cost too
+//! much, so a taken line is marked in place and removed at the next rewrite.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,41 +10,41 @@ use std::{
 
 use super::kept::{self, Kept, Key, Seen};
 
-/// What the name of a line's first member begins with once the line is taken. One byte, so that a kill leaves no half of
-/// it; and the line is still JSON.
+/// The first character of the name of a taken line's first member. A single byte, so that a kill cannot leave
+/// half of it; and the line stays valid JSON.
 const MARK: u8 = b'-';
 
-/// Where a line is marked, in its file.
+/// Offset in the file at which a line is marked.
 #[derive(Clone, Copy, Debug)]
 pub struct Place(u64);
 
 impl Place {
-    /// That of a line which begins at `start`; `None` for what is no JSON object with a member.
+    /// For a line that begins at `start`; `None` unless it is a JSON object with a member.
     pub(super) fn of(line: &[u8], start: u64) -> Option<Self> {
         Some(Self(start + mark_at(line)? as u64))
     }
 }
 
-/// Whether a line was taken out.
+/// Whether a line was taken.
 pub(super) fn is_taken(line: &[u8]) -> bool {
     mark_at(line).and_then(|at| line.get(at)).is_some_and(|byte| *byte == MARK)
 }
 
-/// The first letter of the name of the first member.
+/// Offset of the first character of the first member's name.
 fn mark_at(line: &[u8]) -> Option<usize> {
     let name = line.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
     Some(line.len() - name.len())
 }
 
-/// A file of rejects out of which lines are taken while it is read. Others may add lines to it or move it away, and none may
-/// write it anew meanwhile.
+/// A rejects file from which lines are taken while it is read. Others may add lines or move it away, but must
+/// not rewrite it meanwhile.
 #[derive(Debug)]
 pub struct Taking {
     file: File,
 }
 
 impl Taking {
-    /// Opens a file; `None` when it is not there.
+    /// Opens a file; `None` if it does not exist.
     pub fn open(path: &Path) -> io::Result<Option<Self>> {
         match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => Ok(Some(Self { file })),
@@ -53,7 +53,7 @@ impl Taking {
         }
     }
 
-    /// Hands out each line that is not taken, in order, until `each` breaks off by an error.
+    /// Calls `each` with every line that is not taken, in order, until it returns an error.
     pub fn read<E: From<io::Error>>(
         &self,
         each: impl FnMut(Key, Place, Kept<'_>) -> Result<(), E>,
@@ -61,7 +61,7 @@ impl Taking {
         kept::read_from(&self.file, each)
     }
 
-    /// Takes lines out, and returns once that is safe: whatever happens afterwards, nobody reads them any more.
+    /// Marks lines as taken, and returns once this is durable: after that nobody reads them again.
     pub fn take(&self, places: &[Place]) -> io::Result<()> {
         if places.is_empty() {
             return Ok(());

@@ -66,7 +66,7 @@ async fn a_torn_line_is_cut_and_the_count_goes_on_at_the_next_start() {
     assert_eq!(rejects.kept(), 2);
 }
 
-/// Why there is no room for a small batch, if there is none.
+/// The error if there is no space for a small batch.
 async fn refusal(rejects: &Rejects) -> Option<RejectsError> {
     rejects.reserve(Arc::new([]), 1, 100).await.err()
 }
@@ -109,7 +109,7 @@ fn keys(path: &Path) -> Vec<(kept::Key, Option<String>)> {
     found
 }
 
-/// Takes out all that a file holds by marking it, as one batch.
+/// Takes all lines of a file, as one batch.
 fn take_all(path: &Path) -> Vec<String> {
     let Some(taking) = Taking::open(path).unwrap() else { return Vec::new() };
     let (mut places, mut ids) = (Vec::new(), Vec::new());
@@ -160,7 +160,7 @@ async fn what_is_taken_is_read_no_more_wherever_the_work_ends_and_goes_when_the_
     assert_eq!(take_all(rejects.path()), ["a", "b"]);
     rejects.keep(vec![reject(br#"{"id":"c"}"#)]).await.unwrap();
 
-    // A kill here leaves the file as it is.
+    // A kill here leaves the file unchanged.
     let left = |path: &Path| keys(path).into_iter().filter_map(|(_, id)| id).collect::<Vec<_>>();
     assert!(fs::metadata(rejects.path()).unwrap().len() > size, "not written anew yet");
     assert!(lines(&rejects).iter().all(Value::is_object), "still JSON, line by line");
@@ -217,7 +217,7 @@ async fn copies_wait_with_their_turn_over_for_whoever_writes_the_older_ones_anew
         rejects.keep_cut(copy(count)).await.unwrap();
         count += 1;
     }
-    // The older ones are being written anew, as `ccfd rejects prune` does it: read, and not yet in their place.
+    // The older file is being rewritten, as by `ccfd rejects prune`: it is read and not yet replaced.
     let (file, lock) = kept::locked(&older).unwrap();
     let (of_prune, written) = (keys(&older), fs::read(&older).unwrap());
     let turned = std::thread::spawn({
@@ -233,7 +233,7 @@ async fn copies_wait_with_their_turn_over_for_whoever_writes_the_older_ones_anew
     while !full() && !turned.is_finished() {
         std::thread::yield_now();
     }
-    // Given the time to go wrong.
+    // Time for the bug to show.
     std::thread::sleep(Duration::from_millis(100));
     let new = older.with_extension("new");
     fs::write(&new, written).unwrap();
