@@ -1,4 +1,5 @@
-//! `ccfd backfill`: a past window, once, under a checkpoint of its own; read by the daemon if one runs, else by this command.
+//! `ccfd backfill`: a past window, once, with its own checkpoint; read by the daemon if one runs, else by
+//! this command.
 
 mod show;
 
@@ -41,7 +42,7 @@ use show::Display;
 
 /// The most windows that are read at the same time.
 const PARALLEL_MAX: u64 = 64;
-/// How long the end waits for what is sent to a receiver of telemetry.
+/// How long the end waits for telemetry that is not sent yet.
 const TELEMETRY_END_MAX: Duration = Duration::from_secs(3);
 /// How often progress is shown.
 const SHOW_INTERVAL: Duration = Duration::from_millis(250);
@@ -81,7 +82,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         return Err(UsageError(text.to_owned()).into());
     }
     if std::io::stderr().is_terminal() {
-        // The bar tells what is delivered.
+        // The progress bar shows what is delivered.
         config.log.level = config.log.level.min(tracing::Level::WARN);
     }
     let mut telemetry = Telemetry::begin(&config.telemetry);
@@ -101,13 +102,13 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     exit
 }
 
-/// What looks on beside the reading.
+/// What runs next to the reading.
 struct Watching<'a> {
     trace: Option<&'a Path>,
     telemetry: &'a Telemetry,
 }
 
-/// The sink that is meant: the named one, or the collector's only one.
+/// The sink: the named one, or the collector's only one.
 pub fn pick_sink(config: &Config, collector: &str, sink: Option<&str>) -> Result<String, UsageError> {
     let names = || config.collectors.keys().cloned().collect::<Vec<_>>().join(", ");
     let settings = config.collectors.get(collector).ok_or_else(|| {
@@ -150,7 +151,7 @@ async fn backfill(
     }
 }
 
-/// Reads it in this process.
+/// Reads the window in this process.
 async fn read(
     config: Config,
     context: &Context,
@@ -195,7 +196,7 @@ async fn read(
     Ok(exit)
 }
 
-/// Lets the daemon read it, and shows how far it is. Told to stop, it stops the daemon's backfill, too.
+/// Lets the daemon read the window, and shows its progress. On a signal it stops the daemon's backfill too.
 async fn follow(daemon: &AdminClient, wanted: &BackfillWanted, mut stop: Shutdown) -> anyhow::Result<Exit> {
     let window = daemon.backfill(wanted).await?;
     tell_cut_short(&window, wanted);

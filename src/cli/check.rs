@@ -1,4 +1,4 @@
-//! `ccfd check`: whether a run would work, and what to do where it would not. No row is written.
+//! `ccfd check`: whether a run would work, and what to do if not. Writes no rows.
 
 mod probe;
 
@@ -47,7 +47,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     Ok(if failed { Exit::Operator } else { Exit::Done })
 }
 
-/// What one look found.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 struct Finding {
     level: Level,
@@ -87,12 +87,12 @@ impl Finding {
         Self { level: Level::Fail, advice: advice.map(str::to_owned), ..Self::ok(what, text) }
     }
 
-    /// A failure as a route would meet it, with the advice that the route would give.
+    /// A failure as a route would meet it, with the route's advice.
     fn of(what: impl Into<String>, failure: &Failure) -> Self {
         Self::fail(what, failure.to_string(), Some(judge(failure).advice))
     }
 
-    /// Puts the place in front that it is about.
+    /// Adds the place that it concerns.
     fn at(mut self, place: &impl fmt::Display) -> Self {
         self.text = format!("{place}: {}", self.text);
         self

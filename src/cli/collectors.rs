@@ -1,4 +1,4 @@
-//! `ccfd collectors`: lets one rest, go on, or poll at once.
+//! `ccfd collectors`: pauses, resumes or polls a collector.
 
 use clap::{Args, Subcommand};
 
@@ -57,7 +57,7 @@ async fn give(config: &Config, context: &Context, order: &str, collector: &str) 
     Ok(Exit::Done)
 }
 
-/// Without a daemon: what holds from its next start on.
+/// Without a daemon: takes effect at its next start.
 fn alone(config: &Config, order: &str, collector: &str) -> anyhow::Result<String> {
     if !config.collectors.contains_key(collector) {
         return Err(UsageError(format!("no collector `{collector}` is configured")).into());

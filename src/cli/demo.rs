@@ -1,4 +1,4 @@
-//! `ccfd demo`: the whole of it at work, against the simulator, in a fresh directory; no account needed.
+//! `ccfd demo`: shows ccfd at work against the simulator, in a new directory; no account needed.
 
 mod place;
 mod watch;
@@ -51,12 +51,12 @@ pub struct Arguments {
     traffic: Duration,
 }
 
-/// Habits of the simulated lists: each of them makes a plain collector lose or double records.
+/// Habits of the simulated lists, each of which makes a plain collector lose or duplicate records.
 const HABITS: &str = "ties,shuffle,newest,late";
 /// Records of each list at the start; one page holds 100.
 const AUDIT_LOGS: u64 = 2000;
 const COMPLETIONS: u64 = 1000;
-/// Records a second that come on top.
+/// Additional records per second.
 const LIVE_PER_SECOND: u32 = 20;
 /// Rows of each table that are shown.
 const ROWS_SHOWN: usize = 3;
@@ -69,7 +69,7 @@ pub fn run(_: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
 async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
     let api = SimulatedApi::start().await?;
     let file = place.write(api.port)?;
-    // The demo is the same everywhere: variables that change settings are for real runs.
+    // The demo must be the same everywhere, so environment variables do not apply.
     let environment = Environment::default();
     let mut config = Config::load(Some(&file), &environment, &[])?;
     config.log.level = tracing::Level::WARN;
@@ -132,11 +132,11 @@ fn end(place: &DemoPlace, port: u16, seen: &Progress) -> anyhow::Result<Exit> {
     Ok(if seen.missing == 0 && seen.doubled == 0 { Exit::Done } else { Exit::Failed })
 }
 
-/// The simulator behind a socket of this process. It ends with the process.
+/// The simulator on a socket of this process, with which it ends.
 struct SimulatedApi {
     simulator: Simulator,
     port: u16,
-    /// The second at which its time stands still; `i64::MAX` while it runs.
+    /// The second at which its clock is stopped; `i64::MAX` while it runs.
     stopped_at: Arc<AtomicI64>,
 }
 
@@ -161,7 +161,7 @@ impl SimulatedApi {
         Ok(Self { simulator, port, stopped_at })
     }
 
-    /// From now on nothing new appears, so that what was issued can be counted.
+    /// Stops its clock: no new records appear, so that the existing ones can be counted.
     fn stop_time(&self) {
         self.stopped_at.store(Clock::system().now(), Ordering::Relaxed);
     }

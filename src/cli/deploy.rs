@@ -1,4 +1,4 @@
-//! `ccfd deploy`: what must stand at a destination, as files to be applied there.
+//! `ccfd deploy`: the resources that a destination needs, as files to apply there.
 
 use std::{
     fs,
@@ -125,7 +125,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What stands where a file is to be written.
+/// What exists at the path of a file to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FileState {
     Missing,
@@ -144,7 +144,7 @@ impl FileState {
     }
 }
 
-/// Writes a file, and the directories above it; answers `word`.
+/// Writes a file and its parent directories; returns `word`.
 fn write(path: &Path, file: &File, word: &'static str) -> anyhow::Result<&'static str> {
     let parent = path.parent().unwrap_or(path);
     fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;

@@ -1,4 +1,4 @@
-//! Exit codes, and how an error reaches the terminal.
+//! Exit codes, and how errors are printed.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ use crate::{
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Done, perhaps with a warning.
+    /// Done, possibly with a warning.
     Done,
     /// Failed; trying again may help.
     Failed,
@@ -36,7 +36,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A command that cannot be carried out as it was given.
+/// A command that cannot be executed as given.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
@@ -78,7 +78,7 @@ fn exit_of_state(error: &StateError) -> Exit {
     }
 }
 
-/// Prints the error of a command, if any, and tells the exit code.
+/// Prints the error of a command, if any, and returns the exit code.
 pub fn report(result: anyhow::Result<Exit>) -> Exit {
     let error = match result {
         Ok(exit) => return exit,

@@ -16,12 +16,13 @@ use crate::{
     telemetry::Listener,
 };
 
-/// Starts logging. `RUST_LOG`, levels by target, wins over the configured level. A second call has no effect.
+/// Starts logging. `RUST_LOG`, levels by target, takes precedence over the configured level. A second call
+/// has no effect.
 pub fn start(settings: &LogSettings) {
     start_with(settings, None);
 }
 
-/// Starts logging, and lets another one listen to what is said for it.
+/// Starts logging, with a second layer for spans meant for it.
 pub fn start_with(settings: &LogSettings, listener: Option<Listener>) {
     let asked = env::var("RUST_LOG").ok().map(|asked| asked.parse::<Targets>());
     let filter =
@@ -44,16 +45,16 @@ pub fn start_with(settings: &LogSettings, listener: Option<Listener>) {
     }
 }
 
-/// What is let through: everything from `level` on, unless other levels are asked for.
+/// The filter: everything from `level` on, unless other levels are requested.
 fn filter(level: LevelFilter, asked: Option<&Targets>) -> Targets {
-    // The embedded store, the HTTP client and Azure's libraries speak of their own affairs below warnings, whatever is asked
-    // for: some of it is headers.
+    // The embedded store, the HTTP client and Azure's libraries log internals below warnings, some of them
+    // headers; these are off whatever is requested.
     let libraries = ["sled", "hyper", "reqwest", "azure_core", "azure_identity", "typespec_client_core"];
     Targets::new()
         .with_default(asked.and_then(Targets::default_level).unwrap_or(level))
         .with_targets(asked.cloned().unwrap_or_default())
         .with_targets(libraries.map(|library| (library, LevelFilter::WARN)))
-        // Spans that are meant for the listener.
+        // Spans meant for the listener.
         .with_target("telemetry", LevelFilter::OFF)
 }
 

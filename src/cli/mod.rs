@@ -1,6 +1,6 @@
-//! The command line: one file a subcommand, named after it.
+//! The command line: one file per subcommand, with the same name.
 
-// What is written goes through `text.rs`, which lets nothing of a record or a server order a terminal about.
+// All output goes through `text.rs`, which removes control sequences of records and servers.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod backfill;
@@ -91,7 +91,7 @@ enum Command {
     Demo(demo::Arguments),
 }
 
-/// What every command gets.
+/// Input of every command.
 #[derive(Debug, Clone)]
 struct Context {
     file: Option<PathBuf>,
@@ -108,7 +108,7 @@ impl Context {
 /// How long the end of a command waits for its last log lines.
 const LAST_LINES_MAX: Duration = Duration::from_secs(1);
 
-/// Runs a command's work to its end. What is left beside it then, a thread that waits for a disk or for a reader, ends with the process.
+/// Runs a command to its end. Threads that still wait for a disk or a reader end with the process.
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = runtime()?;
     let done = runtime.block_on(work);
@@ -116,14 +116,16 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     done
 }
 
-/// The runtime of every command. One thread reads, gathers and decides; sinks and the store work on threads of their own. More
-/// threads would not read faster than the API allows, and each would keep an arena of freed pages.
+/// The runtime of every command. One thread reads, gathers and decides; sinks and the store use their own
+/// threads. More threads would not read faster than the API allows, and each would keep an arena of freed
+/// pages.
 ///
-/// What waits on the threads of the pool is bounded at its place, so that nothing takes them all: names of hosts (8), rejects (4), pages
-/// of metrics (2), the store and its copy (2), the status file, the look at secrets.
+/// Every use of the blocking pool is limited where it occurs, so that none takes all threads: host names (8),
+/// rejects (4), pages of metrics (2), the store and its copy (2), the status file, the watch on secrets.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     const BLOCKING_MAX: usize = 24;
-    // The pool panics where there is no thread for it at all. One that there is does the work of those that cannot be had.
+    // The pool panics if it cannot start any thread at all. With one thread it also does the work of those
+    // that could not be started.
     ensure_threads(1)?;
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.max_blocking_threads(BLOCKING_MAX).enable_all().build();
@@ -132,7 +134,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(runtime)
 }
 
-/// Fails when this process may not have so many threads more.
+/// Fails if this process cannot start this many more threads.
 fn ensure_threads(wanted: usize) -> anyhow::Result<()> {
     let together = Arc::new(Mutex::new(()));
     let held = together.lock().unwrap_or_else(PoisonError::into_inner);
@@ -151,14 +153,14 @@ fn ensure_threads(wanted: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The command line as clap knows it: manual pages and completions are made of it.
+/// The command line as clap knows it, from which manual pages and completions are generated.
 pub fn command_line() -> clap::Command {
     Cli::command()
 }
 
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
-    // What ccfd writes is for its own user: records, cursors, keys in transit.
+    // Files of ccfd are for its own user: records, cursors, keys.
     umask(Mode::from_raw_mode(0o077));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

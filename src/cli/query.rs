@@ -1,4 +1,4 @@
-//! `ccfd query`: SQL that reads, over the SQLite sink.
+//! `ccfd query`: read-only SQL on the SQLite sink.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -70,7 +70,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
             }
             Ok(Exit::Done)
         }
-        // The reader has seen enough, as `head` does.
+        // The reader has closed the pipe, as `head` does.
         Err(QueryError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
         Err(error) => Ok(explain(&error)),
     }
@@ -98,7 +98,7 @@ fn explain(error: &QueryError) -> Exit {
         }
         QueryError::Writes | QueryError::Exists { .. } => Exit::Usage,
         QueryError::Sql(error) => match error.sqlite_error_code() {
-            // The text of the statement: syntax, a table or column that is not there, two statements in one.
+            // An error in the statement: syntax, an unknown table or column, two statements in one.
             None | Some(rusqlite::ErrorCode::Unknown) => Exit::Usage,
             Some(_) => Exit::Failed,
         },
@@ -106,7 +106,7 @@ fn explain(error: &QueryError) -> Exit {
     }
 }
 
-/// The database that is meant: the named sink's, or the only one.
+/// The database: the named sink's, or the only one.
 fn database<'a>(config: &'a Config, sink: Option<&str>) -> Result<&'a Path, UsageError> {
     let databases: Vec<(&str, &Path)> = config
         .sinks

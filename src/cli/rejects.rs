@@ -1,4 +1,4 @@
-//! `ccfd rejects`: what could not be delivered, sending it again, and giving it up.
+//! `ccfd rejects`: lists records that could not be delivered, sends them again, or removes them.
 
 mod batch;
 mod list;
@@ -39,7 +39,7 @@ enum Command {
     Prune(prune::Arguments),
 }
 
-/// Which of them.
+/// Selects rejects.
 #[derive(Debug, Args)]
 struct Filter {
     /// Only those of this collector
@@ -71,12 +71,12 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     }
 }
 
-/// The files of what waits for a person.
+/// The files of rejects.
 fn files(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
     files_below(config, REJECTS_DIR)
 }
 
-/// And those of copies of what was delivered with fields cut.
+/// Those, and the files of copies of records delivered with fields cut.
 fn all_files(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
     let mut all = files(config)?;
     all.extend(files_below(config, CUT_DIR)?);
@@ -88,7 +88,7 @@ fn files_below(config: &Config, name: &str) -> anyhow::Result<Vec<PathBuf>> {
     kept::files(&dir).with_context(|| format!("cannot read {}", dir.display()))
 }
 
-/// Hands out everything that is kept. A file that is taken away meanwhile is passed over.
+/// Calls `each` with every reject. A file that is removed meanwhile is skipped.
 fn each(config: &Config, mut each: impl FnMut(Key, Kept<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
     for path in all_files(config)? {
         match kept::read(&path, &mut each) {

@@ -18,7 +18,7 @@ pub struct Arguments {
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    // Read here only to find the daemon; it reads its own, and says what is wrong with it.
+    // Read only to find the daemon, which reads its own configuration and reports its errors.
     let config = context.config()?;
     logging::start(&config.log);
     block_on(reload(&config, context, arguments))

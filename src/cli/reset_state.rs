@@ -1,4 +1,4 @@
-//! `ccfd reset-state`: forgets where a route stands, after showing it.
+//! `ccfd reset-state`: removes the checkpoint of a route, after showing it.
 
 use std::io::{self, IsTerminal};
 
@@ -83,7 +83,7 @@ async fn reset_with(access: &StateAccess, config: &Config, arguments: &Arguments
     Ok(Exit::Done)
 }
 
-/// How far a route has come, or a backfill, whose windows are not read one after the other.
+/// How far a route has come, or a backfill, whose windows are not read in order.
 fn standing(checkpoint: &Checkpoint) -> String {
     match checkpoint.remaining_seconds().filter(|_| !checkpoint.walks.is_empty()) {
         Some(0) => "finished".to_owned(),

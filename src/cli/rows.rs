@@ -1,4 +1,4 @@
-//! The rows of a query as they are written: a table, JSON, CSV.
+//! Output formats of query results: a table, JSON, CSV.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -6,18 +6,18 @@ use std::io::{self, Write};
 use super::text::{self, Align};
 use crate::sinks::sqlite::query::{Cell, Rows};
 
-/// Rows by which the widths of a table are measured; later ones are written as they come.
+/// How many rows determine the widths of a table; later ones are written as they come.
 const MEASURED_ROWS: usize = 100;
-/// The widest value of a table: a record would push everything else off the screen.
+/// The widest value of a table: a whole record would push everything else off the screen.
 const CELL_CHARS_MAX: usize = 60;
 
-/// Rows that have an end.
+/// An output format that must be finished.
 pub trait Finish: Rows {
-    /// Writes what is still held back.
+    /// Writes what is still buffered.
     fn finish(&mut self) -> io::Result<()>;
 }
 
-/// A table for people. Long values are cut; `--json` and `--csv` give all of them.
+/// A table for people. Long values are cut; `--json` and `--csv` print them whole.
 pub struct TableRows<W> {
     out: W,
     aligns: Vec<Align>,
@@ -95,7 +95,7 @@ fn shown(value: &Cell<'_>) -> String {
         Cell::Null => String::new(),
         Cell::Integer(number) => number.to_string(),
         Cell::Real(number) => number.to_string(),
-        // Of a long text only what can be seen is looked at.
+        // Only the visible part of a long text is processed.
         Cell::Text(text) => {
             let end = text.char_indices().nth(CELL_CHARS_MAX + 1).map_or(text.len(), |(place, _)| place);
             cut(&text::tame(&text[..end]))
@@ -115,7 +115,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// One JSON object a line, for programs: every value is what it was.
+/// One JSON object per line, for programs: every value is exact.
 pub struct JsonRows<W> {
     out: W,
     names: Vec<String>,
@@ -142,7 +142,7 @@ impl<W: Write> Rows for JsonRows<W> {
             match value {
                 Cell::Null => self.out.write_all(b"null")?,
                 Cell::Integer(number) => write!(self.out, "{number}")?,
-                // Not a number and the infinities have no word in JSON: they become null.
+                // JSON has no NaN or infinity: they become null.
                 Cell::Real(number) => serde_json::to_writer(&mut self.out, number)?,
                 Cell::Text(text) => {
                     let quoted = serde_json::to_string(text)?;
@@ -168,7 +168,7 @@ pub struct CsvRows<W: Write> {
 }
 
 impl<W: Write> CsvRows<W> {
-    /// Writes to `out`; unless `raw`, texts so that neither a terminal nor a spreadsheet obeys them.
+    /// Unless `raw`, text is escaped so that neither a terminal nor a spreadsheet interprets it.
     pub fn new(out: W, raw: bool) -> Self {
         let mut builder = csv::WriterBuilder::new();
         Self { out: builder.terminator(csv::Terminator::CRLF).from_writer(out), raw }
@@ -183,7 +183,8 @@ impl<W: Write> CsvRows<W> {
     }
 }
 
-/// Whether a spreadsheet would calculate this text (by OWASP's list on CSV injection), which a number does no harm in.
+/// Whether a spreadsheet would calculate this text (by OWASP's list on CSV injection), other than a plain
+/// number.
 fn is_formula(text: &str) -> bool {
     const BEGINNINGS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
     let is_number = || {
@@ -223,7 +224,7 @@ impl<W: Write> Finish for CsvRows<W> {
     }
 }
 
-/// The kind matters: a closed pipe is told apart by it.
+/// Keeps the error kind, by which a closed pipe is recognised.
 fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -260,7 +261,7 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&out), "Id,n\r\n\"a\"\"b,\nc\",7\r\n,NaN\r\n");
     }
 
-    /// How one text stands in CSV.
+    /// One text as CSV.
     fn in_csv(text: &str, raw: bool) -> String {
         let mut out = Vec::new();
         let mut rows = CsvRows::new(&mut out, raw);

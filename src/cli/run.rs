@@ -1,4 +1,4 @@
-//! `ccfd run`: every configured route, until told to stop; with `--once`, until everything is read.
+//! `ccfd run`: runs every configured route until shutdown; with `--once`, until everything is read.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -34,18 +34,19 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// Threads that a daemon has need of: the store has nine, each sink one, and there are some for what is short.
+/// Threads that a daemon needs: the store has nine, each sink one, and short tasks a few.
 const THREADS: usize = 16;
 
-/// What each part of the end may take. Together they may take longer than a stop: each leaves something to those that follow.
+/// The longest time for each step of the end. Their sum may exceed a shutdown: each step leaves time for
+/// those that follow.
 const HEALTH_END_MAX: Duration = Duration::from_secs(6);
 const STATUS_END_MAX: Duration = Duration::from_secs(2);
 const STORE_END_MAX: Duration = Duration::from_secs(30);
 const ADMIN_END_MAX: Duration = Duration::from_secs(1);
 const TELEMETRY_END_MAX: Duration = Duration::from_secs(3);
-/// What is left for closing sinks, status and store when all else takes too long.
+/// The time that is left for closing sinks, status and store when all else takes too long.
 const CLOSING: Duration = Duration::from_secs(3);
-/// What is left for the last lines.
+/// The time that is left for the last log lines.
 const LAST_LINES: Duration = Duration::from_millis(300);
 
 #[derive(Debug, Args)]
@@ -115,7 +116,8 @@ async fn serve(
     };
     let (context, allowing) = (context.clone(), stopper.clone());
     let reload = move || {
-        // A pipe, which was good for the start, would keep all of the daemon waiting for somebody to write.
+        // A pipe would work at the start, but at a reload it would block the daemon until somebody writes to
+        // it.
         if let Some(file) = find_file(context.file.as_deref(), &context.environment)? {
             let path = file.path().to_owned();
             files::ensure_regular(&path).map_err(|source| ConfigError::Unreadable { path, source })?;
@@ -136,7 +138,7 @@ async fn serve(
     exit
 }
 
-/// Runs the routes to their end, with status.json beside them, and closes the store.
+/// Runs the routes to their end, keeps status.json up to date, and closes the store.
 pub async fn collect(
     assembly: &Arc<Assembly>,
     store: Store,
@@ -158,7 +160,7 @@ pub async fn collect(
     let outcome = supervisor.run(mode, orders, stop).await;
     stopper.end_within(Duration::ZERO);
     _ = timeout(stopper.share(HEALTH_END_MAX, CLOSING), health.end()).await;
-    // The sinks' own figures go with them.
+    // Taken now, because the sinks' counters disappear with them.
     telemetry.remember();
     let closing = stopper.share(assembly.config.pipeline.stop_timeout, CLOSING / 2);
     _ = timeout(closing, assembly.close_sinks(None, closing)).await;
@@ -174,7 +176,7 @@ pub async fn collect(
     Ok(exit_after(&outcome))
 }
 
-/// The exit that says most: an operator must act, or it failed, or it is done.
+/// The most important exit code: an operator must act, else failed, else done.
 fn exit_after(outcome: &RunOutcome) -> Exit {
     let rank = |exit: &Exit| match exit {
         Exit::Done => 0,

@@ -1,4 +1,4 @@
-//! `ccfd state`: the checkpoints, to look at, to keep, to bring to another machine.
+//! `ccfd state`: shows, exports or imports the checkpoints.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ use crate::{
     moment::format_utc,
 };
 
-/// The largest file that is read: a million held ids are some 30 MiB.
+/// The largest file that is read: a million dedup ids take some 30 MiB.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
 #[derive(Debug, Args)]

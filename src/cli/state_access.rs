@@ -1,4 +1,4 @@
-//! Whoever keeps the checkpoints at the moment: the daemon that runs, or else this command itself.
+//! Access to the checkpoints: through the daemon if one runs, else directly.
 
 use state::{StateError, Store};
 
@@ -13,11 +13,11 @@ use crate::{
 pub enum StateAccess {
     /// This command.
     Own(Store),
-    /// A daemon, which is asked.
+    /// A daemon, which gets requests.
     Daemon(AdminClient),
 }
 
-/// Why a access did not do what it was asked.
+/// Why an access failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StateAccessError {
     /// The store.
@@ -29,7 +29,7 @@ pub enum StateAccessError {
 }
 
 impl StateAccess {
-    /// Asks the daemon if one answers, and opens the store if none does. `command` is what others are told meanwhile.
+    /// Finds the daemon, or opens the store if none answers. `command` is shown to other processes meanwhile.
     pub async fn find(config: &Config, context: &Context, command: &str) -> Result<Self, StateError> {
         match AdminClient::find(&config.state.dir, &config.admin, &context.environment).await {
             Some(daemon) => Ok(Self::Daemon(daemon)),
@@ -37,7 +37,7 @@ impl StateAccess {
         }
     }
 
-    /// Forgets checkpoints, or with `dry_run` looks at them.
+    /// Removes checkpoints, or only shows them with `dry_run`.
     pub async fn reset(&self, config: &Config, wanted: &ResetWanted) -> Result<Vec<Named>, StateAccessError> {
         match self {
             Self::Daemon(daemon) => Ok(daemon.reset(wanted).await?),
@@ -45,7 +45,7 @@ impl StateAccess {
         }
     }
 
-    /// Lets go of the store.
+    /// Closes the store.
     pub async fn close(self) -> Result<(), StateError> {
         match self {
             Self::Own(store) => store.close().await,

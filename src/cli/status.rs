@@ -57,7 +57,7 @@ fn running(found: Option<Daemon>) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// Everything that is shown. Times are Unix seconds.
+/// The whole report. Times are Unix seconds.
 #[derive(Debug, Serialize)]
 struct Report {
     now: i64,
@@ -66,7 +66,7 @@ struct Report {
     /// Another command that uses the state directory.
     held_by: Option<String>,
     routes: Vec<RouteLine>,
-    /// Backfills that were begun; known only while nobody else uses the state directory.
+    /// Started backfills; known only while no other process uses the state directory.
     backfills: Vec<BackfillLine>,
     state: DiskUsage,
     /// Bytes of records that no sink takes, over all routes.
@@ -85,7 +85,7 @@ struct Daemon {
 struct RouteLine {
     #[serde(flatten)]
     status: RouteStatus,
-    /// How far behind now what is read is; `None` while nothing is.
+    /// How many seconds the reading is behind now; `None` if nothing is read.
     lag_seconds: Option<i64>,
     never_run: bool,
     configured: bool,
@@ -93,10 +93,10 @@ struct RouteLine {
 
 #[derive(Debug, Serialize)]
 struct BackfillLine {
-    /// The checkpoint's name: the route, and the times as they were given.
+    /// The checkpoint's name: the route, and the times as given.
     name: String,
     delivered: u64,
-    /// Seconds of its window that are not read yet.
+    /// Unread seconds of its window.
     remaining_seconds: i64,
 }
 

@@ -1,4 +1,4 @@
-//! The checkpoint store, opened with everything said that an operator must know.
+//! Opens the checkpoint store, and logs what an operator must know.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::{
     pipeline::names::parts_of,
 };
 
-/// Opens the store. `command` is what others are told who find it in use.
+/// Opens the store. `command` is shown to processes that find it in use.
 pub fn open(settings: &StateSettings, command: &str) -> Result<Store, StateError> {
     let options = Options { lock_wait: settings.lock_wait, holder: command.to_owned() };
     let Opened { store, recovery } = Store::open(&settings.dir, options)?;
@@ -27,7 +27,7 @@ pub fn open(settings: &StateSettings, command: &str) -> Result<Store, StateError
     Ok(store)
 }
 
-/// Names checkpoints that belong to no configured route.
+/// Logs checkpoints that belong to no configured route.
 pub fn name_orphans(store: &Store, config: &Config) -> Result<(), StateError> {
     for name in store.names()? {
         let (collector, sink) = parts_of(&name);

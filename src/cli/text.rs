@@ -1,5 +1,5 @@
-//! How the commands write: tables, numbers, ages, and a standard output that may close early. Whatever records or servers
-//! say, nothing in it reaches a terminal as an order.
+//! Output of the commands: tables, numbers, ages, and a standard output that may close early. Terminal
+//! control sequences in records or server messages are removed.
 
 use std::{
     borrow::Cow,
@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use crate::stderr;
 
-/// The widest line that is written on purpose.
+/// The widest line of our own output.
 pub const WIDTH: usize = 110;
 
-/// Writes text for people to standard output. A reader that has seen enough (`| head`) is no error.
+/// Writes text for people to standard output. A reader that closes the pipe (`| head`) is no error.
 pub fn print(text: &str) -> io::Result<()> {
     write_out(&lines(text))
 }
@@ -37,13 +37,13 @@ fn write_out(text: &str) -> io::Result<()> {
     }
 }
 
-/// Says something beside the result, on standard error. When nobody can hear it, that is no reason to fail.
+/// Writes a remark to standard error. It is no failure if it cannot be written.
 pub fn say(text: fmt::Arguments<'_>) {
     let text = text.to_string();
     stderr::say(&lines(&text));
 }
 
-/// Asks on the terminal. Anything but yes is no.
+/// Asks on the terminal. Anything but yes means no.
 pub fn asked(question: &str) -> io::Result<bool> {
     let mut err = io::stderr().lock();
     write!(err, "{} [y/N] ", lines(question))?;
@@ -54,7 +54,7 @@ pub fn asked(question: &str) -> io::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// The side on which a column's values stand in line.
+/// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     /// Text.
@@ -63,8 +63,7 @@ pub enum Align {
     Right,
 }
 
-/// Lines of equal columns, two spaces apart, each as wide as its widest value. Nothing stands at the end of a line
-/// that is only there to fill it.
+/// Lines of equal columns, two spaces apart, each as wide as its widest value. No trailing spaces.
 pub fn table(aligns: &[Align], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..aligns.len())
         .map(|column| {
@@ -88,7 +87,8 @@ pub fn line(aligns: &[Align], widths: &[usize], row: &[String]) -> String {
     line + "\n"
 }
 
-/// Words in lines that begin with `indent` and are at most `WIDTH` wide, where a single word is not wider.
+/// Wraps words into lines that begin with `indent` and are at most `WIDTH` wide, unless a single word is
+/// wider.
 pub fn wrap(indent: &str, text: &str) -> String {
     let mut lines = String::new();
     let mut width = WIDTH;
@@ -110,7 +110,7 @@ pub fn wrap(indent: &str, text: &str) -> String {
     lines + "\n"
 }
 
-/// A number with its thousands set apart: `1,234,567`.
+/// A number with thousands separators: `1,234,567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -129,7 +129,7 @@ pub fn counted(count: usize, thing: &str) -> String {
     format!("{} {thing}{plural}", grouped(count as u64))
 }
 
-/// A length of time in its largest unit: `4m`, `3d`. Less than nothing is nothing.
+/// A duration in its largest unit: `4m`, `3d`. Negative ones are zero.
 pub fn span(seconds: i64) -> String {
     match seconds.max(0) {
         seconds @ 0..60 => format!("{seconds}s"),
@@ -144,7 +144,7 @@ pub fn size(bytes: u64) -> String {
     bytesize::ByteSize::b(bytes).display().iec().to_string()
 }
 
-/// Text that came from elsewhere, on one line, with nothing in it that a terminal would obey.
+/// Foreign text on one line, without anything that a terminal interprets.
 pub fn tame(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' | '\r' | '\t' => ' ',
@@ -153,7 +153,7 @@ pub fn tame(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Text that came from elsewhere, with its line breaks and tabs, and nothing else that a terminal would obey.
+/// Foreign text with its line breaks and tabs, without anything else that a terminal interprets.
 pub fn lines(text: &str) -> Cow<'_, str> {
     if !text.contains(|c| is_order(c) && !matches!(c, '\n' | '\t')) {
         return Cow::Borrowed(text);
@@ -161,15 +161,14 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     let mut chars = text.chars().peekable();
     let mut shown = String::with_capacity(text.len());
     while let Some(c) = chars.next() {
-        // Alone, it would write over the line.
+        // Alone, it would overwrite the line.
         let ends_a_line = c == '\r' && chars.peek() == Some(&'\n');
         shown.push(if ends_a_line || matches!(c, '\n' | '\t') { c } else { inert(c) });
     }
     Cow::Owned(shown)
 }
 
-/// JSON as it is, but for characters inside of texts that a terminal would obey: those are written as numbers, which means
-/// the same.
+/// The same JSON, with characters in strings that a terminal interprets written as `\u` escapes.
 pub fn inert_json(json: &str) -> Cow<'_, str> {
     let is_loose = |c: char| !matches!(c, '\n') && is_order(c);
     if !json.contains(is_loose) {
@@ -190,7 +189,7 @@ fn inert(c: char) -> char {
     if is_order(c) { '\u{fffd}' } else { c }
 }
 
-/// What a terminal obeys, and characters that turn the direction of writing around: they let one text look like another.
+/// Control characters, and characters that change the writing direction: they let one text look like another.
 fn is_order(c: char) -> bool {
     let turns_around =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -7,10 +7,10 @@ use collectors::LAST_SECOND;
 
 use crate::moment::Moment;
 
-/// A point in time as it was given.
+/// A point in time as given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Time {
-    /// The words of the command line.
+    /// The text on the command line.
     pub text: String,
     kind: Kind,
 }
@@ -22,7 +22,7 @@ enum Kind {
 }
 
 impl Time {
-    /// The second that is meant, at this moment.
+    /// Its second, if it is evaluated at `now`.
     pub fn second(&self, now: i64) -> i64 {
         match self.kind {
             Kind::At(second) => second,
@@ -30,12 +30,12 @@ impl Time {
         }
     }
 
-    /// The words, and the second that is meant at this moment.
+    /// Its text and its second, if it is evaluated at `now`.
     pub fn moment(&self, now: i64) -> Moment {
         Moment { text: self.text.clone(), second: self.second(now) }
     }
 
-    /// Reads an RFC 3339 time, a UTC day, a look-back such as "30d", or "beginning".
+    /// Parses an RFC 3339 time, a UTC day, a look-back such as "30d", or "beginning".
     pub fn parse(text: &str) -> Result<Self, String> {
         let kind = if text == "beginning" {
             Kind::At(0)

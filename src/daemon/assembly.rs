@@ -1,4 +1,4 @@
-//! From the settings to what routes and commands need of them: clients, redaction, sinks.
+//! Builds clients, redaction and sinks from the settings, for routes and commands.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -20,15 +20,16 @@ use crate::{
     tables::{self, Table},
 };
 
-/// Builds what the commands run, sharing what is to be shared: connections, one budget a key, one sink a section.
+/// Builds what the commands run, and shares what can be shared: connections, one budget per key, one sink per
+/// section.
 pub struct Assembly {
     /// The settings.
     pub config: Config,
-    /// Where its routes are shown.
+    /// The registry of its routes.
     pub registry: RouteRegistry,
     pub(super) environment: Environment,
     pub(super) clock: Clock,
-    /// The rates of all collectors whose key stands in the same place.
+    /// The rates of all collectors whose key is read from the same place.
     rates: HashMap<SecretSource, Rates>,
     shared: Arc<Shared>,
 }
@@ -46,7 +47,7 @@ impl Assembly {
         })
     }
 
-    /// Takes other settings in their stead. What is shared stays, and so do the sinks.
+    /// The same with other settings. Shared objects and sinks are kept.
     pub(super) fn with_config(&self, config: Config) -> Arc<Self> {
         self.shared.keep_places(config.collectors.values().map(|settings| &settings.api_key));
         Arc::new(Self {
@@ -59,7 +60,7 @@ impl Assembly {
         })
     }
 
-    /// Reads what its routes and sinks count.
+    /// Reads the counters of its routes and sinks.
     pub fn metrics_reader(&self) -> MetricsReader {
         MetricsReader { registry: self.registry.clone(), shared: self.shared.clone() }
     }
@@ -99,7 +100,8 @@ impl Assembly {
         }
     }
 
-    /// A client for a collector; its key is read anew, pool and budget are shared with others of the same key.
+    /// A client for a collector. Its key is read again; pool and budget are shared with other collectors of
+    /// the same key.
     pub fn client(&self, settings: &CollectorSettings) -> Result<Arc<Client>, Failure> {
         let api_key = settings
             .api_key
@@ -125,7 +127,7 @@ impl Assembly {
         Client::new(pool, budget, settings, self.clock.clone()).map(Arc::new).map_err(collect)
     }
 
-    /// What a collector does to its records; the key is read anew.
+    /// The redaction of a collector. Its hash key is read again.
     pub fn redaction(&self, settings: &CollectorSettings) -> Result<Option<Redaction>, Failure> {
         let Some(redact) = &settings.redact else { return Ok(None) };
         let hasher = |place: &SecretSource| {
@@ -137,13 +139,13 @@ impl Assembly {
         Ok(Some(Redaction::new(redact.rules.clone(), hasher)))
     }
 
-    /// The rates of all collectors whose key stands in the same place.
+    /// The rates of all collectors whose key is read from the same place.
     pub(super) fn rates(&self, settings: &CollectorSettings) -> Rates {
         let own = Rates::of(settings.rate_limit_qps);
         self.rates.get(&settings.api_key).map_or(own, |others| others.with(own))
     }
 
-    /// A sink by name: one for all routes that write to it.
+    /// A sink by name; shared by all routes that write to it.
     pub fn sink(&self, name: &str) -> Option<Arc<dyn Sink>> {
         let settings = self.config.sinks.get(name)?;
         Some(self.shared.sink(name, settings.type_name(), || {
@@ -151,13 +153,13 @@ impl Assembly {
         }))
     }
 
-    /// Ends these sinks, all of them with `None`: another use builds them anew.
+    /// Closes these sinks, or all of them with `None`; the next use builds them again.
     pub async fn close_sinks(&self, names: Option<&[String]>, within: Duration) {
         self.shared.close_sinks(names, within).await;
     }
 }
 
-/// Put together once: there may be ten thousand collectors, and each of them asks.
+/// Computed once, because there may be ten thousand collectors and each of them asks.
 fn rates(config: &Config) -> HashMap<SecretSource, Rates> {
     let mut all: HashMap<SecretSource, Rates> = HashMap::new();
     for settings in config.collectors.values() {

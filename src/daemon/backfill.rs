@@ -1,4 +1,5 @@
-//! A backfill: a past window, read once under a checkpoint of its own. What is asked for, what there is to do, how it ended.
+//! A backfill: a past window, read once with its own checkpoint. The request, the window to read, and the
+//! result.
 
 use std::fmt;
 
@@ -18,26 +19,27 @@ use crate::{
     },
 };
 
-/// What is asked for.
+/// The request for a backfill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackfillWanted {
     /// The collector.
     pub collector: String,
     /// The sink.
     pub sink: String,
-    /// First time. The checkpoint's name is made of its words, so that the same words go on with the same backfill.
+    /// First time. Its text is part of the checkpoint's name, so that the same arguments continue the same
+    /// backfill.
     pub from: Moment,
-    /// The time before which it ends; without it, where the route's own coverage begins, else now.
+    /// The time before which it ends; by default where the route's own coverage begins, else now.
     #[serde(default)]
     pub to: Option<Moment>,
-    /// How many slices are read at the same time.
+    /// How many windows are read concurrently.
     pub parallel: usize,
-    /// Begins anew, although it was begun or finished before.
+    /// Whether to start over if it was started or finished before.
     #[serde(default)]
     pub again: bool,
 }
 
-/// A window as it was begun.
+/// A window of a started backfill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// The checkpoint's name.
@@ -46,11 +48,11 @@ pub struct Window {
     pub from: i64,
     /// The second before which it ends.
     pub end: i64,
-    /// Whether an earlier run had begun it.
+    /// Whether an earlier run started it.
     pub resumed: bool,
     /// Records delivered by earlier runs.
     pub delivered: u64,
-    /// Whether nothing of it is left.
+    /// Whether all of it is read.
     pub finished: bool,
 }
 
@@ -60,15 +62,15 @@ pub struct Window {
 pub enum HowEnded {
     /// All of it is read.
     Finished,
-    /// It was asked to stop; the same command goes on.
+    /// It was stopped; the same command continues it.
     Stopped,
-    /// Something failed; the same command goes on.
+    /// It failed; the same command continues it.
     Failed {
-        /// What.
+        /// What failed.
         text: String,
         /// What to do.
         advice: String,
-        /// Whether a person must act before it can go on.
+        /// Whether an operator must act first.
         operator: bool,
     },
 }
@@ -84,7 +86,7 @@ pub struct BackfillReport {
     pub ended: Option<HowEnded>,
 }
 
-/// Why there is nothing to begin.
+/// Why there is nothing to read.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// The window is empty.
@@ -95,8 +97,8 @@ pub enum PlanError {
     State(#[from] StateError),
 }
 
-/// Looks what there is to do: where an earlier run of the same backfill ended, and how far the route itself has come. With `again`
-/// the earlier run's checkpoint is forgotten.
+/// Finds out what to read: where an earlier run of the same backfill ended, and how far the route itself has
+/// come. With `again` the earlier run's checkpoint is removed.
 pub async fn plan(store: &Store, wanted: &BackfillWanted, now: i64) -> Result<Window, PlanError> {
     let own = load(store, &route_name(&wanted.collector, &wanted.sink)).await?;
     let name = wanted.name();
@@ -111,7 +113,7 @@ pub async fn plan(store: &Store, wanted: &BackfillWanted, now: i64) -> Result<Wi
     }
     let from = wanted.from.second;
     let end = match (&wanted.to, &own) {
-        // What has not happened yet cannot be read, nor called finished.
+        // The future cannot be read, and must not be marked as finished.
         (Some(to), _) => to.second.min(now),
         (None, Some(own)) => own.start,
         (None, None) => now,
@@ -135,7 +137,7 @@ impl BackfillWanted {
 }
 
 impl Window {
-    /// What to say of a window that was asked for beyond the moment at which it was begun; `None` for any other.
+    /// The warning for a window that was requested beyond the time of its start; `None` for any other.
     pub fn cut_short(&self, asked: &BackfillWanted) -> Option<String> {
         let to = asked.to.as_ref().filter(|to| to.second > self.end)?;
         let (to, end) = (format_utc(to.second), format_utc(self.end));

@@ -1,4 +1,4 @@
-//! Checkpoints as operators handle them: looked at, and forgotten.
+//! Checkpoints as operators use them: shown, and reset.
 
 use serde::{Deserialize, Serialize};
 use state::{StateError, Store};
@@ -14,24 +14,24 @@ use crate::{
 /// A checkpoint and its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
-    /// `collector/sink`, or that of a backfill.
+    /// `collector/sink`, or the name of a backfill.
     pub name: String,
-    /// Where it stands.
+    /// Its content.
     pub checkpoint: Checkpoint,
 }
 
-/// Which checkpoints are to be forgotten.
+/// Which checkpoints to remove.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResetWanted {
-    /// The collector; one that is not configured will do.
+    /// The collector, which need not be configured any more.
     pub collector: String,
     /// Only the routes to this sink.
     #[serde(default)]
     pub sink: Option<String>,
-    /// The second at which its routes begin again; without it, where the settings say.
+    /// The second at which its routes begin again; by default as configured.
     #[serde(default)]
     pub to: Option<i64>,
-    /// Only looks.
+    /// Only shows them.
     #[serde(default)]
     pub dry_run: bool,
 }
@@ -41,7 +41,7 @@ pub async fn load(store: &Store, name: &str) -> Result<Option<Checkpoint>, State
     Ok(store.cursor::<Checkpoint>(name).load().await?.map(|saved| saved.cursor))
 }
 
-/// The checkpoints that a reset is about: those of routes and of backfills.
+/// The checkpoints that a reset concerns: of routes and of backfills.
 pub async fn meant_by(store: &Store, wanted: &ResetWanted) -> Result<Vec<Named>, StateError> {
     let mut found = Vec::new();
     for name in store.names()? {
@@ -55,15 +55,15 @@ pub async fn meant_by(store: &Store, wanted: &ResetWanted) -> Result<Vec<Named>,
     Ok(found)
 }
 
-/// Forgets checkpoints, unless it only looks; answers what they were. With `to` a route has a fresh one that begins there. No route
-/// that writes them may run meanwhile.
+/// Removes checkpoints, or only shows them; returns what they were. With `to` a route gets a new one that
+/// begins there. No route that writes them may run meanwhile.
 pub async fn reset(store: &Store, config: &Config, wanted: &ResetWanted) -> Result<Vec<Named>, StateError> {
     let found = meant_by(store, wanted).await?;
     if wanted.dry_run {
         return Ok(found);
     }
     let settings = config.collectors.get(&wanted.collector);
-    // Where a list has no filter by time, the place must be searched for.
+    // Without a time filter, the start must be searched for.
     let search = settings.is_some_and(|settings| matches!(settings.source, Source::ChatCompletions { .. }));
     for Named { name, .. } in &found {
         let mut cursor = store.cursor::<Checkpoint>(name);
@@ -79,7 +79,8 @@ pub async fn reset(store: &Store, config: &Config, wanted: &ResetWanted) -> Resu
             delivered: 0,
             last_record: None,
         };
-        // In one step: a checkpoint that is gone for a moment is one that begins where the settings say.
+        // In one step: if the checkpoint were missing for a moment, a crash would make the route begin where
+        // the settings say.
         let parts = saved.parts.into_iter().map(|(key, _)| (key, None)).collect();
         cursor.commit(&fresh, parts).await?;
     }
@@ -145,7 +146,8 @@ mod tests {
                 })
                 .await
             };
-            // What was begun when it was cut off has ended when this is answered: the store does one thing at a time.
+            // A write that was started before the cut-off has ended when this returns, because the store runs
+            // one operation at a time.
             let mut cursor = store.cursor::<Checkpoint>(NAME);
             let saved = cursor.load().await.unwrap().expect("a checkpoint");
             match saved.cursor.start {

@@ -1,4 +1,4 @@
-//! Orders to a running daemon, and their answers. They are carried out one after the other.
+//! Orders to a running daemon, and their results. They run one at a time.
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
@@ -8,43 +8,43 @@ use super::{
     checkpoints::{Named, ResetWanted},
 };
 
-/// Orders that may wait for their turn.
+/// The most orders that wait.
 const ORDERS_MAX: usize = 64;
 
-/// Gives orders. Cheap to clone.
+/// Sends orders. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Control(mpsc::Sender<Order>);
 
-/// Where the daemon takes its orders from.
+/// Receives orders.
 #[derive(Debug)]
 pub struct Orders(mpsc::Receiver<Order>);
 
-/// Why an order was not carried out.
+/// Why an order was not executed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OrderError {
     /// The order or the configuration is wrong.
     #[error("{0}")]
     Usage(String),
-    /// Something failed; trying again may help.
+    /// It failed; trying again may help.
     #[error("{0}")]
     Failed(String),
-    /// The daemon is coming to its end.
+    /// The daemon is shutting down.
     #[error("the daemon is stopping")]
     Stopping,
 }
 
-/// What a reload did, by the names of routes.
+/// The effect of a reload, as names of routes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
-    /// Not there before.
+    /// New.
     pub started: Vec<String>,
-    /// Ended and started again.
+    /// Stopped and started again.
     pub restarted: Vec<String>,
-    /// Not configured any more.
+    /// No longer configured.
     pub ended: Vec<String>,
-    /// How many go on as they were.
+    /// How many continue unchanged.
     pub unchanged: usize,
-    /// Sections of the settings that hold from the next start on.
+    /// Sections of the settings that take effect at the next start.
     pub at_next_start: Vec<String>,
 }
 
@@ -61,52 +61,53 @@ pub(super) enum Order {
     StopBackfill { name: String, answer: Answer<()> },
 }
 
-/// A pair: who gives orders, and who takes them.
+/// A connected pair.
 pub fn control() -> (Control, Orders) {
     let (sender, receiver) = mpsc::channel(ORDERS_MAX);
     (Control(sender), Orders(receiver))
 }
 
 impl Control {
-    /// Ends the routes of a collector until it is resumed, over restarts too. Answers their names.
+    /// Stops the routes of a collector until it is resumed, also over restarts. Returns their names.
     pub async fn pause(&self, collector: &str) -> Result<Vec<String>, OrderError> {
         let collector = collector.to_owned();
         self.ask(|answer| Order::Pause { collector, paused: true, answer }).await
     }
 
-    /// Starts the routes of a paused collector again. Answers their names.
+    /// Starts the routes of a paused collector again. Returns their names.
     pub async fn resume(&self, collector: &str) -> Result<Vec<String>, OrderError> {
         let collector = collector.to_owned();
         self.ask(|answer| Order::Pause { collector, paused: false, answer }).await
     }
 
-    /// Cuts the waits of a collector's routes short: the next poll is due, a parked one tries again. Answers their names.
+    /// Ends the waits of a collector's routes: the next poll is due, a parked one retries. Returns their
+    /// names.
     pub async fn poll(&self, collector: &str) -> Result<Vec<String>, OrderError> {
         let collector = collector.to_owned();
         self.ask(|answer| Order::Poll { collector, answer }).await
     }
 
-    /// Forgets checkpoints, and starts their routes anew. Answers what they were.
+    /// Removes checkpoints, and restarts their routes. Returns what they were.
     pub async fn reset(&self, wanted: ResetWanted) -> Result<Vec<Named>, OrderError> {
         self.ask(|answer| Order::Reset { wanted, answer }).await
     }
 
-    /// Reads the configuration again and restarts the routes that it changes. A faulty one changes nothing.
+    /// Reads the configuration again and restarts the routes that it changes. An invalid one changes nothing.
     pub async fn reload(&self) -> Result<Reloaded, OrderError> {
         self.ask(|answer| Order::Reload { answer }).await
     }
 
-    /// Begins a backfill, unless nothing of it is left.
+    /// Starts a backfill, unless all of it is read.
     pub async fn backfill(&self, wanted: BackfillWanted) -> Result<Window, OrderError> {
         self.ask(|answer| Order::Backfill { wanted, answer }).await
     }
 
-    /// The backfills of this process, those that ended too.
+    /// The backfills of this process, including those that ended.
     pub async fn backfills(&self) -> Result<Vec<BackfillReport>, OrderError> {
         self.ask(|answer| Order::Backfills { answer }).await
     }
 
-    /// Ends a backfill where it is; the same command goes on from there.
+    /// Stops a backfill; the same command continues it.
     pub async fn stop_backfill(&self, name: &str) -> Result<(), OrderError> {
         let name = name.to_owned();
         self.ask(|answer| Order::StopBackfill { name, answer }).await
@@ -120,7 +121,7 @@ impl Control {
 }
 
 impl Orders {
-    /// The next order; waits for ever when nobody is left who could give one.
+    /// The next order; waits for ever if no sender is left.
     pub(super) async fn next(&mut self) -> Order {
         match self.0.recv().await {
             Some(order) => order,

@@ -1,4 +1,4 @@
-//! Checkpoints as a file: to look at, to keep, to bring to another machine.
+//! Checkpoints as a file, to inspect, back up, or move to another machine.
 
 use std::collections::BTreeMap;
 
@@ -22,16 +22,16 @@ pub struct Export {
     pub checkpoints: BTreeMap<String, Whole>,
 }
 
-/// A checkpoint with the ids that it holds.
+/// A checkpoint with its dedup ids.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Whole {
-    /// Where it stands.
+    /// Its content.
     pub checkpoint: Checkpoint,
     /// The parts of the dedup ids, keys and values in base64.
     pub held: Vec<(String, String)>,
 }
 
-/// Why an export cannot be taken in.
+/// Why an export cannot be imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// Written by a later ccfd.
@@ -47,7 +47,7 @@ pub enum ImportError {
     State(#[from] StateError),
 }
 
-/// Everything in the store. A checkpoint that is removed meanwhile is left out.
+/// Exports the whole store. A checkpoint that is removed meanwhile is left out.
 pub async fn export(store: &Store) -> Result<Export, StateError> {
     let mut checkpoints = BTreeMap::new();
     for name in store.names()? {
@@ -61,8 +61,8 @@ pub async fn export(store: &Store) -> Result<Export, StateError> {
 }
 
 impl Export {
-    /// Writes the checkpoints into a store, each in the place of one of the same name. Others stay. All of them are looked through
-    /// before the first is written.
+    /// Writes the checkpoints into a store, replacing those of the same name. Others are kept. All of them
+    /// are validated before the first is written.
     pub async fn import(self, store: &Store) -> Result<(), ImportError> {
         if self.version > VERSION {
             return Err(ImportError::Newer(self.version));

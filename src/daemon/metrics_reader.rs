@@ -1,4 +1,4 @@
-//! Everything that is measured, read when somebody asks.
+//! Reads all measurements on demand.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::{
     pipeline::{progress::Progress, route_registry::RouteRegistry},
 };
 
-/// Reads what routes and sinks have counted. Cheap to clone, and good for every configuration of the process.
+/// Reads the counters of routes and sinks. Cheap to clone, and valid for every configuration of the process.
 #[derive(Clone)]
 pub struct MetricsReader {
     pub(super) registry: RouteRegistry,
@@ -16,10 +16,10 @@ pub struct MetricsReader {
 }
 
 impl MetricsReader {
-    /// Takes them all. Blocks for as long as it takes to look at the size of each route's rejects.
+    /// Takes a snapshot. Blocks while it looks at the size of each route's rejects.
     pub fn snapshot(&self) -> MetricsSnapshot {
         let mut routes = self.registry.routes();
-        // Of those with the same labels the first one is shown: not the backfill beside the route.
+        // Of several with the same labels the first is shown: the route, not its backfill.
         routes.sort_by_key(Progress::is_backfill);
         MetricsSnapshot::of(&routes, self.shared.sink_metrics(), chrono::Utc::now().timestamp())
     }

@@ -1,5 +1,5 @@
-//! Everything that runs: clients, sinks and routes made of the settings, the supervisor that keeps the routes, and the orders that it
-//! takes while they run.
+//! Everything that runs: clients, sinks and routes built from the settings, the supervisor of the routes, and
+//! the orders that it accepts while they run.
 
 pub mod assembly;
 pub mod backfill;

@@ -1,5 +1,5 @@
-//! What systemd is told by way of `sd_notify`: ready, stopping, one line on the routes, and that the runtime is alive. Without
-//! `$NOTIFY_SOCKET` nothing is sent.
+//! Messages to systemd by `sd_notify`: ready, stopping, one line about the routes, and that the runtime is
+//! alive. Without `$NOTIFY_SOCKET` nothing is sent.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,53 +12,53 @@ use crate::pipeline::{
     status_file::STATUS_INTERVAL,
 };
 
-/// A watchdog with a shorter limit than twice this would be fed in vain.
+/// A watchdog with a limit below twice this cannot be served.
 const INTERVAL_MIN: Duration = Duration::from_millis(10);
 
-/// The routes are started: what waits for the service may go on.
+/// The routes are started: units that wait for the service may start.
 pub fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// The stop has begun.
+/// Shutdown has begun.
 pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// Feeds the watchdog and keeps the line current until the stop. It must run on the thread that runs the routes: when that one
-/// is stuck, systemd hears nothing more and starts the service again.
+/// Notifies the watchdog and updates the line until shutdown. It must run on the thread that runs the routes:
+/// if that thread hangs, systemd gets no more messages and restarts the service.
 pub async fn keep(registry: RouteRegistry, mut stop: Shutdown) {
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return;
     }
     let watchdog = sd_notify::watchdog_enabled();
     let interval = watchdog.map_or(STATUS_INTERVAL, interval);
-    let mut told = String::new();
+    let mut sent = String::new();
     loop {
         let line = line(registry.routes().iter().map(Progress::state));
         let mut news = Vec::new();
         if watchdog.is_some() {
             news.push(NotifyState::Watchdog);
         }
-        if line != told {
+        if line != sent {
             news.push(NotifyState::Status(&line));
         }
         if !news.is_empty() {
             tell(&news);
         }
-        told = line;
+        sent = line;
         if stop.or_sleep(interval).await {
             return;
         }
     }
 }
 
-/// Stage of the watchdog's limit, as systemd advises; no longer than the line may be behind.
+/// Half of the watchdog's limit, as systemd advises, and no longer than the line may be out of date.
 fn interval(limit: Duration) -> Duration {
     (limit / 2).clamp(INTERVAL_MIN, STATUS_INTERVAL)
 }
 
-/// Counts and no names: systemd takes no more than 4,096 bytes, and there may be many routes.
+/// Counts instead of names: systemd accepts at most 4,096 bytes, and there may be many routes.
 fn line(routes: impl Iterator<Item = RouteState>) -> String {
     let mut counts = BTreeMap::<String, usize>::new();
     for state in routes {

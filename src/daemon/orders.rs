@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{pipeline::progress::RouteStatus, reasons::with_reasons};
 
-/// Ended backfills that are remembered.
+/// How many ended backfills are remembered.
 const ENDED_MAX: usize = 100;
 
 impl Supervisor {
@@ -24,7 +24,7 @@ impl Supervisor {
         Ok(wanted.into_iter().filter(|wanted| wanted.collector == collector).collect())
     }
 
-    /// The backfills of a collector that run.
+    /// The running backfills of a collector.
     fn backfills_of(&self, collector: &str) -> Vec<String> {
         let is_meant = |one: &Running| !one.follows() && one.wanted.collector == collector;
         self.running.iter().filter(|(_, one)| is_meant(one)).map(|(name, _)| name.clone()).collect()

@@ -1,4 +1,5 @@
-//! Which collectors an operator has paused. Kept in a file of its own, so that a restart does not undo what a person decided.
+//! The collectors that an operator has paused. Stored in a file, so that a restart does not undo the
+//! operator's decision.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 
-/// The file's name below the state directory.
+/// File name in the state directory.
 const PAUSES_FILE: &str = "paused.json";
 
 /// The paused collectors, and since when.
@@ -29,8 +30,8 @@ struct Content {
 }
 
 impl Pauses {
-    /// Reads the file of a state directory. One that cannot be read pauses nothing: collecting what was to be paused can be undone,
-    /// not collecting what was not cannot always.
+    /// Reads the file of a state directory. An unreadable file pauses nothing: records collected by mistake
+    /// can be deleted, but records that were not collected may be gone.
     pub fn load(dir: &Path) -> Self {
         let path = dir.join(PAUSES_FILE);
         let empty = Content { version: 1, collectors: BTreeMap::new() };
@@ -67,8 +68,8 @@ impl Pauses {
         self.content.collectors.keys().map(String::as_str)
     }
 
-    /// Pauses a collector, or lets it go on. Durable when this returns; after an error nothing has changed. False when it was so
-    /// before.
+    /// Pauses or resumes a collector. Durable when this returns; after an error nothing has changed. False if
+    /// this was already its state.
     pub fn set(&mut self, collector: &str, paused: bool) -> io::Result<bool> {
         let mut content = self.content.clone();
         if paused == content.collectors.contains_key(collector) {

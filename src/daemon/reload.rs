@@ -1,4 +1,4 @@
-//! Another configuration while the routes run: only what it changes is restarted.
+//! Changes the configuration while the routes run: only the affected ones are restarted.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -48,7 +48,7 @@ impl Supervisor {
         Ok(reloaded)
     }
 
-    /// Opens anew whatever uses a file that has changed.
+    /// Reopens everything that uses a file that has changed.
     pub(super) async fn take_up_secrets(&mut self, touched: Touched) {
         let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
         let (collectors, sinks) = (names(&touched.collectors), names(&touched.sinks));
@@ -61,6 +61,7 @@ impl Supervisor {
         let before = self.assembly.clone();
         let after = before.with_config(config);
         let wanted = after.wanted(false, false);
+        // The configuration may be equal while a key file has changed, so both are compared.
         let goes_on = |one: &Wanted| {
             !touched.collectors.contains(&one.collector)
                 && !touched.sinks.contains(&one.sink)
@@ -70,25 +71,31 @@ impl Supervisor {
             .running
             .iter()
             .filter(|(name, running)| {
+                // A backfill is in no configuration; it continues unless its collector or sink changes.
                 let still = !running.follows() || wanted.iter().any(|one| one.checkpoint == **name);
                 !still || !goes_on(&running.wanted)
             })
             .map(|(name, _)| name.clone())
             .collect();
+        // Collected before the stop, which removes them from `running`.
         let backfills: Vec<Wanted> = ending
             .iter()
             .filter_map(|name| self.running.get(name))
             .filter(|running| !running.follows())
             .map(|running| running.wanted.clone())
             .collect();
+        // The configured routes and not the running ones: a paused or ended route is not new.
         let had: BTreeSet<String> =
             before.wanted(false, false).into_iter().map(|one| one.checkpoint).collect();
+        // Routes first, then their sinks: a sink that is closed under a route would fail its batch in flight.
         self.stop(&ending).await;
         let sinks = changed_sinks(&before.config, &after.config, touched);
-        // Nobody may build a sink of the old settings after this.
+        // From here on nobody can build a sink from the old settings.
         self.current.send_replace(after.clone());
         before.close_sinks(Some(&sinks), before.config.pipeline.stop_timeout).await;
 
+        // Keeps what the old configuration knew of the files: a change that was not noticed yet must not get
+        // lost.
         self.secrets = Secrets::of(&after.config, &after.environment).after(&self.secrets);
         self.assembly = after;
         let mut reloaded = Reloaded::default();
@@ -109,6 +116,7 @@ impl Supervisor {
             starting.push(one);
         }
         self.start_unless_paused(starting);
+        // Started directly: a stopped collector is no reason to pause a backfill that an operator started.
         for one in backfills {
             let name = one.checkpoint.clone();
             if self.start(one)
@@ -121,9 +129,9 @@ impl Supervisor {
     }
 }
 
-/// Whether a route means the same with both settings.
+/// Whether a route is the same with both settings.
 fn is_same(before: &Arc<Assembly>, after: &Arc<Assembly>, collector: &str, sink: &str) -> bool {
-    // Another list of sinks concerns the other sinks.
+    // The collector's list of sinks concerns only its other sinks.
     let alone = |settings: &CollectorSettings| CollectorSettings { sinks: Vec::new(), ..settings.clone() };
     let (old, new) = (&before.config, &after.config);
     let (Some(was), Some(is)) = (old.collectors.get(collector), new.collectors.get(collector)) else {
@@ -135,7 +143,7 @@ fn is_same(before: &Arc<Assembly>, after: &Arc<Assembly>, collector: &str, sink:
         && before.rates(was) == after.rates(is)
 }
 
-/// Sinks that must be built anew, or not at all.
+/// Sinks to close: changed ones, which are built again when used, and removed ones.
 fn changed_sinks(old: &Config, new: &Config, touched: &Touched) -> Vec<String> {
     let changed = |name: &String| touched.sinks.contains(name) || old.sinks.get(name) != new.sinks.get(name);
     old.sinks.keys().filter(|name| changed(name)).cloned().collect()

@@ -1,4 +1,4 @@
-//! Routes as the settings want them.
+//! Builds routes from the settings.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// How a route is to run.
+/// A route to run.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// The collector's name.
@@ -30,9 +30,9 @@ pub struct Wanted {
     pub sink: String,
     /// The checkpoint's name.
     pub checkpoint: String,
-    /// How far it reads.
+    /// How far to read.
     pub plan: Plan,
-    /// Goes on although the checkpoint was written for something else.
+    /// Whether to continue although the checkpoint was written for another source or destination.
     pub accept_change: bool,
 }
 
@@ -51,7 +51,7 @@ impl Assembly {
         routes.collect()
     }
 
-    /// What a route shows before it runs. `None` when its collector or sink is not configured.
+    /// The status of a route before it runs. `None` if its collector or sink is not configured.
     pub fn status(&self, wanted: &Wanted) -> Option<RouteStatus> {
         let settings = self.config.collectors.get(&wanted.collector)?;
         let sink = self.config.sinks.get(&wanted.sink)?;
@@ -66,15 +66,15 @@ impl Assembly {
         })
     }
 
-    /// How much each route may keep of what was not delivered, or not whole.
+    /// The limits of each route's rejects and of its copies of cut records.
     pub fn rejects_bounds(&self) -> Bounds {
         let pipeline = &self.config.pipeline;
         Bounds { rejects_max: pipeline.rejects_max, cut_max: pipeline.cut_max }
     }
 
-    /// A route, not yet running. `None` when its collector or sink is not configured.
+    /// Builds a route without running it. `None` if its collector or sink is not configured.
     pub fn route(self: &Arc<Self>, store: &Store, wanted: Wanted) -> Option<Route> {
-        // Shared by all that asks for them again: there may be a thousand routes.
+        // Shared by all closures that need the settings later: there may be a thousand routes.
         let settings = Arc::new(self.config.collectors.get(&wanted.collector)?.clone());
         let sink = self.sink(&wanted.sink)?;
         let (source, tenant_walk) = Self::source(&settings);

@@ -1,4 +1,4 @@
-//! Looks at the files that hold secrets and certificates: a route whose files have changed is to be opened anew.
+//! Watches the files with secrets and certificates: a route whose files have changed must be reopened.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,17 +11,18 @@ use tokio::time::Instant;
 
 use crate::config::{Config, Environment};
 
-/// Between two looks. A file must be the same at two of them before it is taken up: it may be still being written.
+/// The time between two looks. A file must be the same at two of them before it is used, because it may still
+/// be being written.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Files that are looked at in a second: with many of them the looks are rarer.
+/// The most files that are looked at per second; with more of them, looks are rarer.
 const LOOKED_AT_MAX: usize = 1000;
 
-/// What tells one content from another without reading it: device, inode, size, modification time to the nanosecond. `None` while
-/// there is no such file.
+/// Distinguishes two contents without reading them: device, inode, size, modification time to the nanosecond.
+/// `None` if there is no such file.
 type Trace = Option<(u64, u64, u64, i64, i64)>;
 
-/// Whose files have changed.
+/// The users of files that have changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Touched {
     /// Names of collectors.
@@ -30,7 +31,7 @@ pub struct Touched {
     pub sinks: BTreeSet<String>,
 }
 
-/// The files of a configuration, as they were when they were taken up.
+/// The files of a configuration, in the state in which they were read.
 #[derive(Debug)]
 pub struct Secrets {
     owners: BTreeMap<PathBuf, Touched>,
@@ -40,7 +41,7 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Begins with the files as they are.
+    /// Begins with the current state of the files.
     pub fn of(config: &Config, environment: &Environment) -> Self {
         let mut owners = BTreeMap::<PathBuf, Touched>::new();
         for (name, settings) in &config.collectors {
@@ -58,7 +59,8 @@ impl Secrets {
         Self { owners, seen: taken.clone(), taken, look_at }
     }
 
-    /// Begins with what was taken up by an earlier configuration: a change that nobody has noticed yet is still one.
+    /// Begins with the state that an earlier configuration read, so that a change nobody has noticed yet is
+    /// still found.
     pub fn after(self, earlier: &Self) -> Self {
         let mut taken = self.taken;
         for (file, trace) in &mut taken {
@@ -69,7 +71,7 @@ impl Secrets {
         Self { taken, ..self }
     }
 
-    /// Waits until files have changed and rest; those count as taken up then. Dropped while it waits, nothing is missed.
+    /// Waits until files have changed and stay the same; they count as read then. Cancellation-safe.
     pub async fn changed(&mut self) -> Touched {
         if self.owners.is_empty() {
             return std::future::pending().await;
@@ -77,7 +79,7 @@ impl Secrets {
         loop {
             tokio::time::sleep_until(self.look_at).await;
             let files: Vec<PathBuf> = self.owners.keys().cloned().collect();
-            // A network file system may keep the thread that asks it.
+            // A network file system may block the calling thread.
             let Ok(now) = tokio::task::spawn_blocking(move || traces(files.iter())).await else {
                 return std::future::pending().await;
             };
@@ -93,7 +95,7 @@ impl Secrets {
         let mut touched = Touched::default();
         for (file, trace) in &now {
             let rests = self.seen.get(file) == Some(trace);
-            // A file that is gone may come again in a moment; until then the key that is known will do.
+            // A missing file may come back in a moment; until then the known key remains in use.
             if rests && trace.is_some() && self.taken.get(file) != Some(trace) {
                 self.taken.insert(file.clone(), *trace);
                 if let Some(owners) = self.owners.get(file) {

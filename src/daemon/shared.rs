@@ -1,4 +1,5 @@
-//! What routes share, and what outlives another configuration: connections, the rate of each key, the sinks.
+//! Shared by the routes, and kept over a change of configuration: connections, the rate of each key, the
+//! sinks.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -22,20 +23,20 @@ struct Built {
     type_name: &'static str,
 }
 
-/// A key in use: what may be sent with it, and what the settings say of that where they name the key.
+/// A key in use: its budget, and the configured rates wherever the key is used.
 struct KeyInUse {
     budget: Arc<KeyBudget>,
     rates: Vec<(SecretSource, Rates)>,
-    /// The last difference that was told.
-    told: Option<Rates>,
+    /// The last difference that was logged.
+    logged: Option<Rates>,
 }
 
-/// The lowest and the highest rate that collectors are given for one key, in requests a second.
+/// The lowest and the highest rate configured for one key, in requests per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rates {
-    /// The one that holds.
+    /// The one that applies.
     pub lowest: NonZeroU32,
-    /// Told where it is another one.
+    /// Logged if it differs.
     pub highest: NonZeroU32,
 }
 
@@ -52,16 +53,15 @@ impl Rates {
     }
 }
 
-/// Every key in use, and where each stands.
+/// Every key in use, and the places that it is read from.
 #[derive(Default)]
 struct Keys {
     in_use: HashMap<IdHash, KeyInUse>,
-    /// Which key stands in a place: each of ten thousand collectors may name one of its own, and none of them looks through
-    /// those of all others.
+    /// The key in each place: each of ten thousand collectors may have its own, and must not scan all others.
     by_place: HashMap<SecretSource, IdHash>,
 }
 
-/// One pool for requests with the same settings, one budget a key, one sink a section.
+/// One pool per HTTP settings, one budget per key, one sink per section.
 #[derive(Default)]
 pub struct Shared {
     pools: Mutex<HashMap<HttpSettings, Weak<Http>>>,
@@ -70,7 +70,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// The connections for requests with these settings. They end with the last client that uses them.
+    /// The connections for requests with these settings. They are closed with the last client that uses them.
     pub fn pool(&self, settings: &HttpSettings) -> Result<Arc<Http>, CollectErrorKind> {
         let mut pools = lock(&self.pools);
         pools.retain(|_, pool| pool.strong_count() > 0);
@@ -82,8 +82,9 @@ impl Shared {
         Ok(pool)
     }
 
-    /// The budget of a key, which stands in this place and is given these rates there. There is one however often the key is
-    /// named, with the lowest of all rates. It outlives its clients, because it knows until when the key must rest.
+    /// The budget of a key that was read from this place, with the rates configured there. There is one per
+    /// key, however often it is configured, with the lowest of all rates. It is kept without clients, because
+    /// it knows until when the key is throttled.
     pub fn budget(&self, key: IdHash, place: &SecretSource, rates: Rates) -> Arc<KeyBudget> {
         let mut keys = lock(&self.keys);
         if let Some(before) = keys.by_place.insert(place.clone(), key)
@@ -95,14 +96,14 @@ impl Shared {
             }
         }
         let fresh =
-            || KeyInUse { budget: Arc::new(KeyBudget::new(rates.lowest)), rates: Vec::new(), told: None };
+            || KeyInUse { budget: Arc::new(KeyBudget::new(rates.lowest)), rates: Vec::new(), logged: None };
         let known = keys.in_use.entry(key).or_insert_with(fresh);
         known.rates.push((place.clone(), rates));
         known.settle();
         known.budget.clone()
     }
 
-    /// Forgets what was said of keys in places that are not named any more.
+    /// Forgets the rates of places that are no longer configured.
     pub fn keep_places<'a>(&self, places: impl Iterator<Item = &'a SecretSource>) {
         let places: HashSet<&SecretSource> = places.collect();
         let mut keys = lock(&self.keys);
@@ -113,7 +114,7 @@ impl Shared {
         }
     }
 
-    /// A sink by name, built when it is first asked for.
+    /// A sink by name, built at first use.
     pub fn sink(
         &self,
         name: &str,
@@ -124,7 +125,7 @@ impl Shared {
         sinks.entry(name.to_owned()).or_insert_with(|| Built { sink: build(), type_name }).sink.clone()
     }
 
-    /// What the sinks have counted.
+    /// The counters of the sinks.
     pub fn sink_metrics(&self) -> Vec<SinkMetrics> {
         let metrics = |(name, built): (&String, &Built)| {
             SinkMetrics::new(name.clone(), built.type_name, built.sink.counters())
@@ -134,8 +135,8 @@ impl Shared {
         all
     }
 
-    /// Lets these sinks take back what they made for this process alone; all of them with `None`. That cannot keep the process from
-    /// ending.
+    /// Lets these sinks, or all of them with `None`, remove what they created for this process only. Limited
+    /// in time, so that it cannot keep the process from ending.
     pub async fn close_sinks(&self, names: Option<&[String]>, within: Duration) {
         let closing: Vec<_> =
             lock(&self.sinks).extract_if(|name, _| names.is_none_or(|names| names.contains(name))).collect();
@@ -154,14 +155,14 @@ impl Shared {
 }
 
 impl KeyInUse {
-    /// Lets the lowest rate hold, and says so where there are several.
+    /// Applies the lowest rate, and logs if there are several.
     fn settle(&mut self) {
         let lowest = self.rates.iter().map(|(_, rates)| rates.lowest).min();
         let highest = self.rates.iter().map(|(_, rates)| rates.highest).max();
         let (Some(lowest), Some(highest)) = (lowest, highest) else { return };
         self.budget.set_rate(lowest);
         let rates = Rates { lowest, highest };
-        if lowest != highest && self.told != Some(rates) {
+        if lowest != highest && self.logged != Some(rates) {
             let places: Vec<String> = self.rates.iter().map(|(place, _)| place.to_string()).collect();
             tracing::warn!(
                 lowest = lowest.get(),
@@ -169,7 +170,7 @@ impl KeyInUse {
                 places = places.join(", "),
                 "one key has several rates: the lowest rate_limit_qps applies to all its collectors"
             );
-            self.told = Some(rates);
+            self.logged = Some(rates);
         }
     }
 }
@@ -216,10 +217,10 @@ mod tests {
         let shared = Shared::default();
         let keys: Vec<_> = (0..10_000).map(|number| format!("KEY_{number}")).collect();
         let places: Vec<_> = keys.iter().map(|key| SecretSource::Env(key.clone())).collect();
-        // The time of this thread alone: others on the machine do not count.
+        // CPU time of this thread, so that other processes do not matter.
         let cpu = || -> u64 {
-            let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-            told.split(' ').next().unwrap().parse::<u64>().unwrap() / 1_000_000
+            let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+            schedstat.split(' ').next().unwrap().parse::<u64>().unwrap() / 1_000_000
         };
         let begun = cpu();
         for (key, place) in keys.iter().zip(&places) {

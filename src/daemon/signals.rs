@@ -1,5 +1,5 @@
-//! Signals: SIGTERM and SIGINT ask for the stop, SIGHUP for a reload. A thread of its own sees to it that the end comes, whatever
-//! holds up the others: it needs neither the runtime nor anybody who reads the log.
+//! Signals: SIGTERM and SIGINT request shutdown, SIGHUP a reload. A separate thread enforces the end of the
+//! process even if all others hang: it needs neither the runtime nor a reader of the log.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -22,21 +22,21 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::control::Control;
 use crate::{pipeline::shutdown::ShutdownSender, stderr};
 
-/// How long a stop may take beyond what routes are given to end: closing sinks and the store, last lines. The process has ended
-/// before five seconds are over.
+/// How long shutdown may take beyond the time that routes get: closing sinks and the store, last log lines.
+/// Below five seconds.
 const END_MAX: Duration = Duration::from_millis(4500);
-/// What commands give their work to end that have no setting for it.
+/// The time for work to end, in commands without a setting for it.
 const STOP_DEFAULT: Duration = Duration::from_secs(10);
-/// How long the last lines may take that are said before the process is ended by force.
+/// How long the last log lines may take before the process is ended by force.
 const LAST_LINES_MAX: Duration = Duration::from_millis(300);
-/// The exit code of an end by force: what was not committed is read again.
+/// Exit code of an end by force: records that were not committed are read again.
 const FORCED: i32 = 1;
 
-/// Asks for the stop, and bounds how long it takes.
+/// Requests shutdown, and limits its duration.
 #[derive(Debug)]
 pub struct Stopper {
     sender: ShutdownSender,
-    /// How long the work is given to end, in milliseconds.
+    /// The time for work to end, in milliseconds.
     stop_timeout: AtomicU64,
     deadline: Mutex<Option<Instant>>,
     /// Wakes the thread that ends the process.
@@ -44,31 +44,32 @@ pub struct Stopper {
 }
 
 impl Stopper {
-    /// Asks every task to come to an end.
+    /// Asks every task to end.
     pub fn request(&self) {
         self.end_within(Duration::ZERO);
         self.sender.request();
     }
 
-    /// From now on the work is given this time to end.
+    /// Sets the time for work to end.
     pub fn allow(&self, stop_timeout: Duration) {
         let milliseconds = u64::try_from(stop_timeout.as_millis()).unwrap_or(u64::MAX);
         self.stop_timeout.store(milliseconds, Ordering::Relaxed);
     }
 
-    /// The process ends after this time and what a stop may take, unless it is to end sooner.
+    /// Ends the process after this time plus the time for shutdown, unless it is to end sooner.
     pub fn end_within(&self, wait: Duration) {
         let stop_timeout = Duration::from_millis(self.stop_timeout.load(Ordering::Relaxed));
         let wanted = Instant::now() + wait + stop_timeout + END_MAX;
         let mut deadline = self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
         if deadline.is_none_or(|deadline| wanted < deadline) {
             *deadline = Some(wanted);
-            // Full, it wakes anyway.
+            // A full socket wakes the thread too.
             _ = (&self.wake).write(b"d");
         }
     }
 
-    /// The time for something on the way to the end: as long as it may take, but so that `rest` is left for what follows.
+    /// The time for one step of the shutdown: at most `at_most`, and such that `rest` is left for later
+    /// steps.
     pub fn share(&self, at_most: Duration, rest: Duration) -> Duration {
         let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -105,8 +106,8 @@ impl Stopper {
     }
 }
 
-/// Ends the process without running exit handlers, which may block on a stuck thread. The kernel releases the lock of the state
-/// directory.
+/// Ends the process without exit handlers, which may block on a thread that hangs. The kernel releases the
+/// lock of the state directory.
 fn end_by_force(why: &'static str) -> ! {
     let said = thread::Builder::new().spawn(move || {
         tracing::warn!("{why}");
@@ -119,14 +120,14 @@ fn end_by_force(why: &'static str) -> ! {
     exit(FORCED)
 }
 
-/// SIGTERM and SIGINT ask for the stop; a second one ends the process at once.
+/// SIGTERM and SIGINT request shutdown; a second one ends the process at once.
 pub fn watch_stop(sender: ShutdownSender) -> io::Result<Arc<Stopper>> {
     watch_stop_within(sender, STOP_DEFAULT)
 }
 
-/// The same, with the time that the work is given to end.
+/// The same, with the time for work to end.
 pub fn watch_stop_within(sender: ShutdownSender, stop_timeout: Duration) -> io::Result<Arc<Stopper>> {
-    // A limit on the size of files is an error of the write then, and not the end of the process.
+    // With a handler, exceeding the limit on file size is a write error and does not end the process.
     flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     let (signals, wake) = UnixStream::pair()?;
     wake.set_nonblocking(true)?;
@@ -144,7 +145,7 @@ pub fn watch_stop_within(sender: ShutdownSender, stop_timeout: Duration) -> io::
     Ok(stopper)
 }
 
-/// SIGHUP reads the configuration again. What came of it is in the log.
+/// SIGHUP reads the configuration again. The result is logged.
 pub fn watch_reload(control: Control) -> io::Result<()> {
     let mut hangup: Signal = signal(SignalKind::hangup())?;
     tokio::spawn(async move {

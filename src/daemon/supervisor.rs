@@ -1,4 +1,5 @@
-//! Keeps the routes: starts them, notes how each ends, stops them together, and takes orders meanwhile.
+//! Supervises the routes: starts them, records how each ends, stops them together, and accepts orders
+//! meanwhile.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -35,18 +36,19 @@ use crate::{
     },
 };
 
-/// Time between the starts of two routes. All at once, a thousand would hold a page each, and poll together ever after.
+/// The time between the starts of two routes. If all started at once, a thousand would each hold a page, and
+/// poll at the same moments from then on.
 const START_GAP: Duration = Duration::from_millis(20);
-/// How long it takes at most until the last of them starts.
+/// The longest time until the last of them starts.
 const STARTS_MAX: Duration = Duration::from_secs(40);
 
-/// Reads the configuration from where it was read at the start.
+/// Reads the configuration again from the same files.
 pub type Reload = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
 
 /// The routes of one process.
 pub struct Supervisor {
     pub(super) assembly: Arc<Assembly>,
-    /// The same, for those beside the routes that outlive a configuration.
+    /// The current assembly, for tasks other than routes that outlive a configuration.
     pub(super) current: watch::Sender<Arc<Assembly>>,
     pub(super) store: Store,
     pub(super) pauses: Pauses,
@@ -55,16 +57,16 @@ pub struct Supervisor {
     pub(super) secrets: Secrets,
     pub(super) reload: Option<Reload>,
     tasks: JoinSet<Ended>,
-    /// Whose task it is.
+    /// The route of each task.
     names: HashMap<Id, String>,
     outcome: RunOutcome,
-    /// Something ended that no route can go on after.
+    /// Whether something ended without which no route can continue.
     fatal: bool,
-    /// A route has ended for good.
+    /// Whether a route has ended for good.
     ended: bool,
 }
 
-/// A route that runs.
+/// A running route.
 pub(super) struct Running {
     pub(super) wanted: Wanted,
     pub(super) poll_now: PollNow,
@@ -72,36 +74,36 @@ pub(super) struct Running {
     task: AbortHandle,
 }
 
-/// A backfill that was begun by order.
+/// A backfill that was started by an order.
 pub(super) struct Backfill {
     pub(super) window: Window,
     pub(super) ended: Option<HowEnded>,
 }
 
-/// How it all ended.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct RunOutcome {
-    /// Why routes ended that did not read to their end.
+    /// The failures of routes that did not read to their end.
     pub failures: Vec<Failure>,
-    /// A route ended by a fault in ccfd.
+    /// Whether a bug in ccfd ended a route.
     pub faulty: bool,
-    /// The time was over before everything was read.
+    /// Whether the timeout ended before everything was read.
     pub late: bool,
 }
 
 /// How the routes are to run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Mode {
-    /// Each ends when it has read to now.
+    /// Whether each ends when it has read everything due.
     pub once: bool,
-    /// All end after this time at the latest.
+    /// The time after which all end.
     pub timeout: Option<Duration>,
-    /// Goes on although a checkpoint was written for something else.
+    /// Whether to continue although a checkpoint was written for another source or destination.
     pub accept_change: bool,
 }
 
 impl Supervisor {
-    /// Makes the configured routes. Nothing runs yet.
+    /// Creates the configured routes without running them.
     pub fn new(assembly: Arc<Assembly>, store: Store) -> Self {
         let secrets = Secrets::of(&assembly.config, &assembly.environment);
         let pauses = Pauses::load(&assembly.config.state.dir);
@@ -122,13 +124,14 @@ impl Supervisor {
         }
     }
 
-    /// Lets the configuration be read again while the routes run.
+    /// Enables reloads of the configuration.
     pub fn reloads_by(mut self, reload: Reload) -> Self {
         self.reload = Some(reload);
         self
     }
 
-    /// Runs the routes until the stop, or to their end with `once`. A stop leaves them a bounded time to end what is in flight.
+    /// Runs the routes until shutdown, or to their end with `once`. At shutdown they get a limited time to
+    /// deliver what is in flight.
     pub async fn run(mut self, mode: Mode, mut orders: Orders, mut stop: Shutdown) -> RunOutcome {
         let deadline = mode.timeout.map(|timeout| Instant::now() + timeout);
         let wanted = self.assembly.wanted(mode.once, mode.accept_change);
@@ -164,7 +167,7 @@ impl Supervisor {
         self.stop(&names).await;
     }
 
-    /// Starts routes a little apart, or shows that they are paused.
+    /// Starts routes slightly apart, or shows that they are paused.
     pub(super) fn start_unless_paused(&mut self, routes: Vec<Wanted>) {
         let gap = STARTS_MAX.checked_div(u32::try_from(routes.len()).unwrap_or(u32::MAX));
         let gap = gap.unwrap_or_default().min(START_GAP);
@@ -184,7 +187,7 @@ impl Supervisor {
         }
     }
 
-    /// Starts a route. False when its collector or sink is not configured.
+    /// Starts a route. False if its collector or sink is not configured.
     pub(super) fn start(&mut self, wanted: Wanted) -> bool {
         self.start_after(Duration::ZERO, wanted)
     }
@@ -198,7 +201,7 @@ impl Supervisor {
         let poll_now = route.poll_now.clone();
         let span = tracing::error_span!("route", route = route.name);
         let run = async move {
-            // A stop is the route's own business, also before it has begun.
+            // The route itself handles a shutdown, even before it has started.
             _ = stop.or_sleep(wait).await;
             route.run(stop).await
         };
@@ -208,7 +211,7 @@ impl Supervisor {
         true
     }
 
-    /// Shows a route that does not run as paused, with what it had done.
+    /// Shows a route that does not run as paused, with its counts.
     pub(super) fn show_paused(&self, wanted: &Wanted) {
         let known = self.assembly.registry.get(&wanted.checkpoint).map(|progress| progress.status());
         let Some(fresh) = self.assembly.status(wanted) else { return };
@@ -222,7 +225,8 @@ impl Supervisor {
         self.store.contains(name).unwrap_or(false)
     }
 
-    /// Ends routes, and waits until they have: what is in flight is delivered, as long as that takes no longer than a stop may.
+    /// Stops routes and waits for them: what is in flight is delivered, if this takes no longer than a
+    /// shutdown may.
     pub(super) async fn stop(&mut self, names: &[String]) {
         for name in names {
             if let Some(running) = self.running.get(name) {
@@ -257,7 +261,7 @@ impl Supervisor {
         }
     }
 
-    /// Answers which route has ended.
+    /// Returns the name of the route that ended.
     fn note_end(&mut self, ended: Result<(Id, Ended), JoinError>) -> Option<String> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let name = self.names.remove(&id)?;
@@ -285,7 +289,7 @@ impl Supervisor {
                 tracing::error!(%error, "route ended by a bug in ccfd, stopping: please report this");
                 (self.outcome.faulty, self.fatal) = (true, true);
             }
-            // Cut off.
+            // Aborted.
             Err(_) => {}
         }
         Some(name)

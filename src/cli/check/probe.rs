@@ -1,5 +1,5 @@
-//! The looks that `check` takes: keys, upstream, sinks, state. Each has a bound, and those that wait for others wait
-//! side by side.
+//! The checks: keys, upstream, sinks, state. Each has a timeout, and those that wait for others run
+//! concurrently.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,17 +25,17 @@ use crate::{
     tables::{MESSAGES, Table},
 };
 
-/// How long one look may take.
+/// Timeout of one check.
 const LOOK_MAX: Duration = Duration::from_secs(30);
-/// How long another command is waited for that uses the store for a moment.
+/// How long to wait for another command that uses the store briefly.
 const LOCK_WAIT: Duration = Duration::from_millis(500);
-/// A difference between the clocks that is worth a word, in seconds.
+/// A difference between the clocks that is reported, in seconds.
 const CLOCK_DIFFERENCE_MAX: i64 = 60;
-/// Free space of the state directory that is worth a word, in bytes.
+/// Free space of the state directory below which a warning is shown, in bytes.
 const STATE_FREE_MIN: u64 = 256 << 20;
 
-/// All looks, in the order in which a record passes through what they look at. With `install`, what the sinks need is
-/// put in place before it is looked at.
+/// All checks, in the order in which a record passes what they check. With `install`, what the sinks need is
+/// created first.
 pub(super) async fn all(assembly: &Arc<Assembly>, install: bool) -> Vec<Finding> {
     let (state, in_use) = state(assembly).await;
     let collectors = assembly.config.collectors.iter();
@@ -48,7 +48,7 @@ pub(super) async fn all(assembly: &Arc<Assembly>, install: bool) -> Vec<Finding>
     upstream.into_iter().flatten().chain(redacted).chain(sinks.into_iter().flatten()).chain(state).collect()
 }
 
-/// A collector's key, and if that can be had, one request to its list.
+/// Checks a collector's key and, if it can be read, sends one request to its list.
 async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings) -> Vec<Finding> {
     let key = format!("key {name}");
     let client = match assembly.client(settings) {
@@ -87,7 +87,7 @@ async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings)
     findings
 }
 
-/// What of a collector keeps it from being asked.
+/// The part of a collector that prevents a request.
 fn concern(failure: &Failure) -> &'static str {
     match failure {
         Failure::Proxy(_) => "proxy",
@@ -105,7 +105,7 @@ fn concern(failure: &Failure) -> &'static str {
     }
 }
 
-/// Where completions are collected with their messages: whether those of the newest one can be read.
+/// If completions are collected with their messages: whether those of the newest one can be read.
 async fn messages(
     client: &Client,
     name: &str,
@@ -122,7 +122,7 @@ async fn messages(
     let Some(completion) = newest else {
         return Some(Finding::ok(what, "no completion to test it with"));
     };
-    // One message is enough to know, however long the conversation is.
+    // One message is enough, however long the conversation is.
     let ask = AskMessages { completion, after: None, limit: 1, body_max: usize::MAX };
     let refused = match tokio::time::timeout(LOOK_MAX, client.messages(ask)).await {
         Ok(Ok(_)) => return Some(Finding::ok(what, "those of the newest completion can be read")),
@@ -141,12 +141,12 @@ async fn messages(
     })
 }
 
-/// The failure of a look that takes too long.
+/// The failure of a check that times out.
 fn no_answer() -> CollectError {
     CollectErrorKind::Unreachable(format!("no response within {}s", LOOK_MAX.as_secs())).into()
 }
 
-/// What a collector does to its records, by the names of the paths; and whether the key can be had.
+/// The redaction of a collector: its paths, and whether its key can be read.
 fn redaction(assembly: &Assembly, name: &str, settings: &CollectorSettings) -> Option<Finding> {
     let redact = settings.redact.as_ref()?;
     let what = format!("redact {name}");
@@ -193,7 +193,7 @@ async fn sink(assembly: &Assembly, name: &str, state_in_use: bool, install: bool
     installed.into_iter().chain([looked]).collect()
 }
 
-/// What a sink put in place; `None` where it has nothing of the kind.
+/// What a sink created; `None` if it has nothing to create.
 async fn put_in_place(name: &str, sink: &dyn Sink, tables: &[&'static Table]) -> Option<Finding> {
     let what = format!("install {name}");
     match within(name, sink.install(tables)).await {
@@ -202,13 +202,13 @@ async fn put_in_place(name: &str, sink: &dyn Sink, tables: &[&'static Table]) ->
     }
 }
 
-/// Bounds a look at a sink.
+/// Limits the time of a check of a sink.
 async fn within<T>(name: &str, look: impl Future<Output = Result<T, SinkError>>) -> Result<T, SinkError> {
     let busy = |_| SinkError::Busy { path: name.to_owned() };
     tokio::time::timeout(LOOK_MAX, look).await.map_err(busy)?
 }
 
-/// The state directory; and whether another command uses it.
+/// Checks the state directory, and whether another command uses it.
 async fn state(assembly: &Assembly) -> (Vec<Finding>, bool) {
     let dir = assembly.config.state.dir.clone();
     let place = dir.display().to_string();

@@ -1,4 +1,4 @@
-//! The demo's directory: two keys, a configuration, and later the state and the tables. It stays.
+//! The demo's directory: two keys, a configuration, and later the state and the tables. It is not removed.
 
 use std::{
     fs, io,
@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use super::{HABITS, LIVE_PER_SECOND};
 use crate::cli::UsageError;
 
-/// Where the demo lives.
+/// The directory of the demo.
 pub struct DemoPlace {
     dir: PathBuf,
     /// The same as text, for the files and commands that name it.
@@ -18,7 +18,7 @@ pub struct DemoPlace {
 }
 
 impl DemoPlace {
-    /// Takes the given directory if nothing is in it, or a new one.
+    /// Uses the given directory if it is empty, or a new one.
     pub fn prepare(wanted: Option<&Path>) -> anyhow::Result<Self> {
         let dir = match wanted {
             Some(dir) => {
@@ -47,7 +47,7 @@ impl DemoPlace {
         self.dir.join("tables.db")
     }
 
-    /// Writes keys and configuration; answers the configuration's path.
+    /// Writes keys and configuration; returns the path of the configuration.
     pub fn write(&self, port: u16) -> io::Result<PathBuf> {
         fs::write(self.dir.join("admin-key"), "sk-admin-demo\n")?;
         fs::write(self.dir.join("project-key"), "sk-proj-demo\n")?;
@@ -87,7 +87,7 @@ path = {tables}
         Ok(file)
     }
 
-    /// What to try next, each as it can be pasted into a shell.
+    /// Commands to try next, ready to paste into a shell.
     pub fn next_commands(&self, port: u16) -> String {
         let ccfd = shell_word(&std::env::args().next().unwrap_or_else(|| "ccfd".to_owned()));
         let config = shell_word(&format!("{}/ccfd.toml", self.text));

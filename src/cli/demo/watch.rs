@@ -1,4 +1,5 @@
-//! Watches the demo: lets traffic go on for a while, stops time, waits until everything has arrived, and counts.
+//! Watches the demo: lets records appear for a while, stops the clock, waits until everything has arrived,
+//! and counts.
 
 use std::{
     collections::HashSet,
@@ -21,25 +22,25 @@ use crate::{
     tables::{AUDIT_LOGS, CHAT_COMPLETIONS},
 };
 
-/// How often it is looked.
+/// How often to check.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
-/// How often a line is written where there is no terminal.
+/// How often a line is written if there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
-/// How long everything may take to arrive once time stands still.
+/// How long everything may take to arrive once the clock is stopped.
 const ARRIVAL_MAX: Duration = Duration::from_secs(120);
 
-/// What is watched.
+/// What to watch.
 pub struct Watch<'a> {
     pub simulator: &'a Simulator,
-    /// Stops the simulator's time.
+    /// Stops the simulator's clock.
     pub stop_time: &'a (dyn Fn() + Sync),
     pub registry: RouteRegistry,
     pub tables: PathBuf,
-    /// How long new records go on to appear.
+    /// How long new records appear.
     pub traffic: Duration,
 }
 
-/// What was counted at the end.
+/// Counts at the end.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Records that the lists showed.
@@ -48,12 +49,12 @@ pub struct Progress {
     pub in_tables: u64,
     /// Records without a row.
     pub missing: u64,
-    /// Records that were handed to the tables more than once.
+    /// Records that were delivered to the tables more than once.
     pub doubled: u64,
 }
 
 impl Watch<'_> {
-    /// Ends when everything has arrived or cannot any more; `None` when the stop was asked for before.
+    /// Returns when everything has arrived or no longer can; `None` if shutdown was requested before.
     pub async fn run(&self, mut stop: Shutdown) -> anyhow::Result<Option<Progress>> {
         let display = Display::new();
         let began = Instant::now();
@@ -71,7 +72,7 @@ impl Watch<'_> {
                     deadline = Some(Instant::now() + ARRIVAL_MAX);
                 }
                 None => {}
-                // Counting reads both tables: not before it can come out even.
+                // Counting reads both tables, so it waits until the counts can match.
                 Some(deadline) if delivered >= self.issued() || Instant::now() >= deadline => {
                     let seen = self.count()?;
                     if seen.missing == 0 || Instant::now() >= deadline {

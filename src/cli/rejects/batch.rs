@@ -1,4 +1,4 @@
-//! Rejects that are sent together.
+//! Rejects that are sent in one write.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,7 +10,8 @@ use crate::{
     tables::Table,
 };
 
-/// Records and bytes of one write to a sink that does not know what it has: so much may stand there twice after a kill.
+/// The most records and bytes of one write to a sink that does not detect duplicates: a kill can duplicate
+/// this many.
 const REPEATABLE_RECORDS: usize = 100;
 const REPEATABLE_BYTES: usize = 256 << 10;
 
@@ -20,16 +21,16 @@ pub(super) struct Batch {
     pub(super) sink: String,
     pub(super) connector: Arc<str>,
     pub(super) table: &'static Table,
-    /// Of each record, where its lines stand.
+    /// For each record, the places of its lines.
     pub(super) places: Vec<Vec<Place>>,
-    /// The place among the records of each of them.
+    /// The index of each record.
     pub(super) known: HashMap<IdHash, usize>,
     pub(super) records: Vec<Record>,
     pub(super) bytes: usize,
 }
 
 impl Batch {
-    /// Without records, for those like this one.
+    /// An empty batch for rejects like this one.
     pub(super) fn of(kept: &Kept<'_>, table: &'static Table) -> Self {
         Self {
             route: kept.route.to_owned(),
@@ -43,18 +44,18 @@ impl Batch {
         }
     }
 
-    /// Whether this one may go with those that are there.
+    /// Whether this reject belongs to the batch's route.
     pub(super) fn is_for(&self, kept: &Kept<'_>) -> bool {
         self.route == kept.route && self.connector.as_ref() == kept.connector && self.table.name == kept.table
     }
 
-    /// Whether the record is there; then the line at this place is one more of it.
+    /// Whether the record is in the batch; if so, the line at this place is added to it.
     pub(super) fn has(&mut self, name: IdHash, place: Place) -> bool {
         let places = self.known.get(&name).and_then(|at| self.places.get_mut(*at));
         places.map(|places| places.push(place)).is_some()
     }
 
-    /// Adds a record that is not there.
+    /// Adds a record that is not in the batch.
     pub(super) fn add(&mut self, name: IdHash, record: Record, place: Place) {
         self.bytes += record.raw.len();
         self.known.insert(name, self.records.len());
@@ -62,7 +63,7 @@ impl Batch {
         self.records.push(record);
     }
 
-    /// Whether it is to be written before more is added.
+    /// Whether it must be written before more is added.
     pub(super) fn is_full(&self, sink: &dyn Sink) -> bool {
         let full = sink.batch_bytes();
         match sink.redelivery() {
@@ -74,7 +75,7 @@ impl Batch {
     }
 }
 
-/// The same record of the same route, whenever it was kept.
+/// Identifies the same record of the same route, whenever it was saved.
 pub(super) fn named_by(kept: &Kept<'_>) -> IdHash {
     let Kept { route, connector, table, record, .. } = kept;
     IdHash::of_bytes([route, connector, table, record.get()].join("\n").as_bytes())

@@ -23,7 +23,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Lines of the table that are written at a time: of very many rejects the first ones should show at once.
+/// How many lines of the table are written at a time, so that the first of very many rejects appear at once.
 const LINES: usize = 1_000;
 const HEADS: [&str; 6] = ["reject", "time", "collector", "sink", "kind", "id"];
 

@@ -53,7 +53,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
     };
     let mut count = 0;
     let mut seen = HashSet::new();
-    // A file may have got another name meanwhile: the newer copies take the place of the older ones.
+    // A file may be renamed meanwhile: the newer copies replace the older ones.
     while let Some(path) = all_files(config)?.into_iter().find(|path| !seen.contains(path)) {
         count += which.file(&path, arguments.dry_run).or_else(|error| {
             let gone = is_gone(&error).then_some(0);
@@ -74,7 +74,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Which of them go: those that everything given admits.
+/// Which rejects to remove: those that match every filter.
 struct Which<'a> {
     arguments: &'a Arguments,
     before: Option<DateTime<Utc>>,
@@ -94,12 +94,12 @@ impl<'a> Which<'a> {
             return Err(UsageError(text.to_owned()).into());
         }
         let age = older_than.map(chrono::TimeDelta::from_std).transpose().context("--older-than")?;
-        // Older than time can say: there is nothing.
+        // Older than any time: matches nothing.
         let before = age.map(|age| Utc::now().checked_sub_signed(age).unwrap_or(DateTime::UNIX_EPOCH));
         Ok(Self { arguments, before })
     }
 
-    /// Removes those of one file, or counts them.
+    /// Removes the matching rejects of one file, or counts them.
     fn file(&self, path: &Path, dry_run: bool) -> anyhow::Result<u64> {
         let mut chosen = HashSet::new();
         let mut count = 0;

@@ -56,16 +56,16 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Records of which it is remembered that they were taken: 16 bytes each, and what a set takes.
+/// How many taken records are remembered: 16 bytes each, and the overhead of a set.
 const REMEMBERED_MAX: usize = 500_000;
 
-/// What became of them.
+/// Results.
 #[derive(Default)]
 struct Counts {
     sent: u64,
     taken: u64,
     refused: u64,
-    /// Never a usable record, or delivered already but for what was cut; or the sink is not configured any more.
+    /// Never a usable record, or delivered with fields cut, or the sink is no longer configured.
     not_sendable: u64,
 }
 
@@ -95,7 +95,7 @@ pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::
             Err(Break::Failed(failure)) => return retry.conclude(Some(&failure)),
             Err(Break::Stopped) => return retry.conclude(None),
             Err(Break::Unreadable(error)) => {
-                // What was taken before is marked, and what of it was said before is lost otherwise.
+                // Taken records are marked already, and without this their counts would be lost.
                 retry.conclude(None)?;
                 return Err(error.context(format!("cannot process {}", path.display())));
             }
@@ -110,21 +110,21 @@ struct Retry<'a> {
     arguments: &'a Arguments,
     stop: Shutdown,
     counts: Counts,
-    /// What is done to the records of each collector met so far.
+    /// The redaction of each collector seen so far.
     redactions: HashMap<String, Option<Redaction>>,
     batch: Option<Batch>,
-    /// The file that is being read.
+    /// The file being read.
     taking: Option<Arc<Taking>>,
     /// Whether lines of it are marked as taken.
     has_taken: bool,
-    /// What was taken of it. A kill between keeping a record and the commit has it kept twice.
+    /// Records of it that were taken. A kill between saving a record and the commit saves it twice.
     taken: HashSet<IdHash>,
 }
 
 /// Why a file is not read to its end.
 enum Break {
     Failed(Failure),
-    /// Somebody asked for it.
+    /// Shutdown was requested.
     Stopped,
     Unreadable(anyhow::Error),
 }
@@ -136,8 +136,8 @@ impl From<std::io::Error> for Break {
 }
 
 impl Retry<'_> {
-    /// Sends what a file holds. What a write has taken is marked before the next one begins, for this may end at any
-    /// time; the file is written anew without it once, at the end.
+    /// Sends the records of a file. What a write has taken is marked before the next write, because this may
+    /// end at any time; the file is rewritten without marked lines once, at the end.
     fn file(&mut self, path: &Path) -> Result<(), Break> {
         let Some(taking) = Taking::open(path)?.map(Arc::new) else { return Ok(()) };
         (self.taking, self.has_taken) = (Some(taking.clone()), false);
@@ -188,8 +188,8 @@ impl Retry<'_> {
         Ok(())
     }
 
-    /// The record as its collector would send it today: when it was kept, other fields may have been redacted, or none.
-    /// `None` where it never was one.
+    /// The record as its collector would send it today: when it was saved, other fields may have been
+    /// redacted, or none. `None` if it never was a usable record.
     fn record(&mut self, kept: &Kept<'_>, table: &Table) -> Result<Option<Record>, Break> {
         let time = match table.source {
             tables::Source::AuditLogs => TimeField::EffectiveAt,
@@ -207,7 +207,7 @@ impl Retry<'_> {
         Ok(redaction.kept_record(&record.raw).map(|raw| record.with_raw(raw)))
     }
 
-    /// Writes what is gathered.
+    /// Writes the gathered records.
     fn write(&mut self) -> Result<(), Break> {
         let Some(batch) = self.batch.take() else { return Ok(()) };
         let Some(sink) = self.assembly.sink(&batch.sink) else { return Ok(()) };
@@ -243,7 +243,7 @@ impl Retry<'_> {
         let were_cut: Vec<usize> = cut.iter().map(|one| one.index).collect();
         let copied = self.keep_cut(&batch.route, &writer, cut, &records);
         if copied.is_err() {
-            // Nothing else holds them whole.
+            // No other file has them whole.
             not_taken.extend(were_cut);
         }
         let taken = batch.places.iter().enumerate().filter(|(place, _)| !not_taken.contains(place));
@@ -270,7 +270,7 @@ impl Retry<'_> {
         Ok(())
     }
 
-    /// What is cut now was not cut before: a whole copy goes where a route would put it.
+    /// Fields that are cut now were not cut before: saves a whole copy where a route would.
     fn keep_cut(&self, route: &str, writer: &Writer, cut: Vec<Cut>, records: &[Record]) -> Result<(), Break> {
         let rejects: Arc<[Reject]> = cut
             .into_iter()

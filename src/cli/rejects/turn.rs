@@ -1,4 +1,4 @@
-//! One command at a time takes out of the rejects: what two send at once would arrive twice.
+//! One command at a time takes rejects: two that send the same ones would deliver them twice.
 
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt as _, time::Duration};
 
@@ -13,17 +13,17 @@ use crate::{
     },
 };
 
-/// Below the directory of rejects.
+/// File name in the directory of rejects.
 const LOCK: &str = ".retry.lock";
 
-/// The turn of a command, given back when dropped. The kernel gives it back for a process that is killed.
+/// The lock of a command, released on drop, or by the kernel for a process that is killed.
 pub(super) struct Turn {
     _held: LockGuard,
 }
 
 impl Turn {
-    /// Takes it for a command, and clears up after one that was killed; fails at once while another one has it. `None` where
-    /// nothing is kept.
+    /// Takes the lock for a command, and cleans up after one that was killed; fails at once if another
+    /// command has it. `None` if there are no rejects.
     pub(super) fn take(config: &Config, command: &str) -> anyhow::Result<Option<Self>> {
         let dirs = [REJECTS_DIR, CUT_DIR].map(|name| config.state.dir.join(name));
         if !dirs.iter().any(|dir| dir.exists()) {

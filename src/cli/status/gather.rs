@@ -1,4 +1,5 @@
-//! Where the figures come from: the living daemon, by its admin interface or its status.json, or else the checkpoints themselves.
+//! The sources of the report: the running daemon, by its admin interface or its status.json, or else the
+//! checkpoints.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -22,9 +23,9 @@ use crate::{
     },
 };
 
-/// How long another command is waited for that uses the store for a moment.
+/// How long to wait for another command that uses the store briefly.
 const LOCK_WAIT: Duration = Duration::from_millis(500);
-/// A living daemon's file is never older than this, unless its disk is stuck.
+/// The file of a running daemon is never older than this, unless its disk hangs.
 const FRESH_SECONDS: i64 = 3 * STATUS_INTERVAL.as_secs().cast_signed();
 
 pub(super) async fn gather(config: &Config, environment: &Environment, now: i64) -> anyhow::Result<Report> {
@@ -69,7 +70,7 @@ pub(super) async fn gather(config: &Config, environment: &Environment, now: i64)
     })
 }
 
-/// What the last daemon wrote.
+/// The file that the last daemon wrote.
 pub(super) fn file(dir: &Path) -> Option<StatusFile> {
     StatusFile::read(dir).unwrap_or_else(|error| {
         tracing::warn!(%error, "status.json cannot be read");
@@ -77,19 +78,19 @@ pub(super) fn file(dir: &Path) -> Option<StatusFile> {
     })
 }
 
-/// Who wrote it, and whether that one lives.
+/// Who wrote it, and whether that process is running.
 pub(super) fn daemon(file: Option<&StatusFile>, now: i64) -> Option<Daemon> {
     let StatusFile { pid, written, .. } = *file?;
     Some(Daemon { pid, written, running: now - written <= FRESH_SECONDS && is_alive(pid) })
 }
 
-/// Puts what is committed over what the last daemon wrote; answers the backfills among the checkpoints.
+/// Updates the last daemon's report from the checkpoints; returns the backfills among them.
 async fn take_checkpoints(
     store: Store,
     known: &mut BTreeMap<String, RouteStatus>,
 ) -> Result<Vec<BackfillLine>, StateError> {
     for status in known.values_mut() {
-        // These are still there for a person to mend or undo; any other state ended with the daemon.
+        // Only these states outlast the daemon: an operator must still act, or resume the collector.
         if !matches!(status.state, RouteState::Parked | RouteState::Paused) {
             status.state = RouteState::Stopped;
         }
@@ -130,7 +131,7 @@ impl From<RouteStatus> for BackfillLine {
     }
 }
 
-/// The configured routes, whether they ran or not, and then those that ran and are configured no more.
+/// The configured routes, whether they ran or not, and then those that ran but are no longer configured.
 fn routes(config: &Config, mut known: BTreeMap<String, RouteStatus>, now: i64) -> Vec<RouteLine> {
     let mut lines = Vec::new();
     for (collector, settings) in &config.collectors {
@@ -140,7 +141,7 @@ fn routes(config: &Config, mut known: BTreeMap<String, RouteStatus>, now: i64) -
             let never_run = ran.is_none();
             let mut status =
                 ran.unwrap_or_else(|| RouteStatus { state: RouteState::Stopped, ..named(&name) });
-            // A checkpoint alone does not hold these.
+            // A checkpoint alone does not have these.
             status.source = settings.source.name().to_owned();
             status.table = Assembly::table(settings).name.to_owned();
             if let Some(sink) = config.sinks.get(sink) {

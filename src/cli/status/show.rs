@@ -1,4 +1,4 @@
-//! The report as a person reads it.
+//! The report as text.
 
 use super::{Report, RouteLine};
 use crate::{
@@ -73,7 +73,7 @@ fn route_row(line: &RouteLine, now: i64) -> Vec<String> {
     ]
 }
 
-/// What a person should know of a route beside its figures.
+/// What an operator should know of a route besides its numbers.
 fn trouble(line: &RouteLine) -> String {
     let (status, mut text) = (&line.status, String::new());
     let mut say = |what: &str| text += &format!("\n{}", wrap("", &format!("{}: {what}", status.route)));

@@ -1,5 +1,5 @@
-//! Rows that say how each route is doing (`[health_table]`), shipped to a sink beside the records. Nothing waits for them: they
-//! have no checkpoint, and what their sink does not take is kept in bounded memory.
+//! Health rows for each route (`[health_table]`), written to a sink in addition to the records. Records never
+//! wait for them: they have no checkpoint, and rows that their sink does not take are kept in limited memory.
 
 mod outbox;
 mod row;
@@ -21,12 +21,12 @@ use crate::{
     sinks::Sink,
 };
 
-/// How late a change of a route is seen.
+/// The longest delay until a change of a route is noticed.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
-/// How long the last rows may keep the process from ending.
+/// How long the last rows may delay the end of the process.
 const END_MAX: Duration = Duration::from_secs(5);
 
-/// Where rows go, and how often.
+/// Destination and interval of the rows.
 pub struct Target {
     /// The destination.
     pub sink: Arc<dyn Sink>,
@@ -34,15 +34,15 @@ pub struct Target {
     pub interval: Duration,
 }
 
-/// The rows of one process, made in a task of their own.
+/// The health rows of one process, written by a separate task.
 pub struct Health {
     ends: ShutdownSender,
     task: JoinHandle<()>,
 }
 
 impl Health {
-    /// Begins, with the routes of a supervisor that does not run yet; what it reloads holds here, too. With `once` each route has
-    /// one row, at the end.
+    /// Starts with the routes of a supervisor that does not run yet; its reloads apply here too. With `once`
+    /// each route gets one row, at the end.
     pub fn begin(supervisor: &Supervisor, once: bool, stop: Shutdown) -> Self {
         let current = supervisor.current.subscribe();
         let (registry, clock) = (supervisor.assembly.registry.clone(), supervisor.assembly.clock.clone());
@@ -54,7 +54,8 @@ impl Health {
         Self { ends, task: tokio::spawn(keep(registry, clock, target, once, stop, end)) }
     }
 
-    /// Writes the last rows, for a bounded time. Call it once the routes have ended, while the sinks are open.
+    /// Writes the last rows, for a limited time. Call it when the routes have ended and the sinks are still
+    /// open.
     pub async fn end(self) {
         self.ends.request();
         if let Err(error) = self.task.await {
@@ -70,8 +71,8 @@ impl Assembly {
     }
 }
 
-/// Makes rows and ships them until the stop; at the end, which comes once the routes have ended, the last ones. `target` is asked
-/// each time, for it may change; without one there are no rows.
+/// Writes rows until shutdown, and the last ones when the routes have ended. `target` is called each time,
+/// because a reload may change it; without a target there are no rows.
 pub async fn keep(
     registry: RouteRegistry,
     clock: Clock,
@@ -96,7 +97,8 @@ pub async fn keep(
         }
     };
     tokio::select! {
-        // Before a look that is due just then: what a route shows while it is being stopped is no news.
+        // Checked before a look that is due at the same time: what a route shows while it stops is no change
+        // of health.
         biased;
         () = stop.requested() => {}
         () = end.requested() => {}
@@ -108,7 +110,7 @@ pub async fn keep(
         return;
     }
     outbox.put(watch.last(&registry, clock.now(), stop.is_requested()), watch.routes());
-    // Whether it was the sink or the time, what is left is what counts.
+    // On an error as on a timeout, only the number of rows left matters.
     _ = tokio::time::timeout(END_MAX, outbox.drain(&target)).await;
     let rows = outbox.len();
     if rows > 0 {

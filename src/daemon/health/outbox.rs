@@ -1,4 +1,4 @@
-//! Rows on their way to the sink: in memory, as many as are worth keeping.
+//! Rows that wait for the sink, in limited memory.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -19,12 +19,12 @@ use crate::{
     tables::HEALTH,
 };
 
-/// Rows that are kept of each route while the sink takes none: two days of them.
+/// Rows per route that are kept while the sink takes none: two days of them.
 const ROWS_PER_ROUTE_MAX: usize = 48;
-/// Rows of one write.
+/// Rows per write.
 const BATCH_ROWS: usize = 500;
 
-/// Rows that are not delivered yet, the oldest first.
+/// Rows that are not delivered yet, oldest first.
 #[derive(Default)]
 pub(super) struct Outbox {
     rows: Mutex<VecDeque<Record>>,
@@ -32,7 +32,7 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Puts rows behind those that wait. Beyond what is worth keeping of so many routes, the oldest go.
+    /// Appends rows. Beyond the limit for this many routes, the oldest are dropped.
     pub(super) fn put(&self, rows: Vec<Record>, routes: usize) {
         if rows.is_empty() {
             return;
@@ -48,12 +48,12 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// How many wait.
+    /// How many rows wait.
     pub(super) fn len(&self) -> usize {
         self.lock().len()
     }
 
-    /// Delivers what there is and what comes, for ever.
+    /// Delivers all rows, present and future, without end.
     pub(super) async fn deliver(&self, target: &impl Fn() -> Option<Target>) {
         let (mut delays, mut failing) = (Delays::new(), false);
         loop {
@@ -82,7 +82,7 @@ impl Outbox {
         }
     }
 
-    /// Delivers what there is.
+    /// Delivers the rows that wait.
     pub(super) async fn drain(&self, target: &impl Fn() -> Option<Target>) -> Result<(), Failure> {
         loop {
             let rows: Arc<[Record]> = self.lock().iter().take(BATCH_ROWS).cloned().collect();

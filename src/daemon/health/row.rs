@@ -12,7 +12,7 @@ use crate::{
     pipeline::{counters::RouteCounters, progress::RouteStatus},
 };
 
-/// What a route has counted since the process began, or between two rows.
+/// Counts of a route, since the process started or between two rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Counted {
@@ -47,7 +47,7 @@ impl Counted {
         }
     }
 
-    /// What was counted after that.
+    /// The difference to an earlier count.
     pub(super) fn after(&self, before: &Self) -> Self {
         let since = |reason: &str, times: u64| {
             times.saturating_sub(before.retries_by_reason.get(reason).copied().unwrap_or(0))
@@ -67,13 +67,13 @@ impl Counted {
     }
 }
 
-/// What a row says.
+/// The content of a row.
 pub(super) struct Row<'a> {
-    /// Unlike that of any other row, of another process too.
+    /// Unique, also over processes.
     pub(super) id: String,
-    /// The second from which on it counts.
+    /// The second from which it counts.
     pub(super) from: i64,
-    /// The second at which it is made.
+    /// The second at which it is written.
     pub(super) at: i64,
     pub(super) status: Status,
     pub(super) route: &'a RouteStatus,
@@ -95,7 +95,7 @@ struct Fields<'a> {
     details: Details<'a>,
 }
 
-/// As in `SentinelHealth`, names of its properties begin with a capital.
+/// As in `SentinelHealth`, property names begin with a capital letter.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Details<'a> {
@@ -115,7 +115,7 @@ struct Details<'a> {
 }
 
 impl Row<'_> {
-    /// The row as the sinks take it; an error where JSON cannot express it, of which no case is known.
+    /// The row as a record for sinks; an error if JSON cannot express it, for which no case is known.
     pub(super) fn record(&self) -> serde_json::Result<Record> {
         let Self { id, from, at, status, route, counted } = self;
         let fields = Fields {
@@ -145,7 +145,7 @@ impl Row<'_> {
     }
 }
 
-/// The texts of a status hold nothing that is secret: they are shown to whoever asks the daemon.
+/// The texts of a status contain no secrets, because they are shown to anyone who asks the daemon.
 fn description(route: &RouteStatus) -> String {
     match &route.error {
         Some(error) => format!("{}: {}; {}", route.state, error.text, error.advice),

@@ -5,7 +5,7 @@ use crate::pipeline::{
     stage::Stage,
 };
 
-/// What passes by itself counts as a failure after so many seconds of it, as with Sentinel's own connectors.
+/// A passing failure counts as one after this many seconds, as with Sentinel's own connectors.
 pub(super) const PATIENCE: i64 = 60 * 60;
 
 /// How a route is doing.
@@ -29,7 +29,8 @@ impl Status {
         }
     }
 
-    /// Judges what passes by itself after so many seconds of it. `None` while the route has neither worked nor failed.
+    /// Judges a passing failure by its duration in seconds. `None` while the route has neither worked nor
+    /// failed.
     pub(super) fn of(route: &Measured, now: i64, patience: i64) -> Option<Self> {
         let has_worked = route.counters.succeeded[Stage::Reading as usize].is_some();
         let is_failing = route.status.error.as_ref().is_some_and(|error| match route.status.state {

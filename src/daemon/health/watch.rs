@@ -1,4 +1,4 @@
-//! Looks at the routes, and says which rows are due.
+//! Watches the routes, and decides which rows are due.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,11 +13,11 @@ use crate::pipeline::{
     route_registry::RouteRegistry,
 };
 
-/// What is known of the routes that follow a list; backfills have no rows.
+/// The routes that follow a list; backfills have no rows.
 pub(super) struct Watch {
     /// The second at which it began.
     begun: i64,
-    /// Tells the rows of this process from those of others.
+    /// Distinguishes the rows of this process from those of others.
     process: String,
     rows: u64,
     known: BTreeMap<String, Known>,
@@ -25,15 +25,15 @@ pub(super) struct Watch {
 
 /// What is known of a route.
 struct Known {
-    /// As of the last look.
+    /// At the last look.
     status: Option<Status>,
     /// Up to when its rows say what was counted, and that.
-    told_to: i64,
-    told: Counted,
+    counted_to: i64,
+    counted: Counted,
 }
 
 impl Watch {
-    /// Knows no route. What routes have counted before `now` belongs to their first rows.
+    /// Knows no routes. Counts from before `now` belong to their first rows.
     pub(super) fn new(now: i64) -> Self {
         let process = format!("{} {:?}", std::process::id(), std::time::SystemTime::now());
         Self { begun: now, process, rows: 0, known: BTreeMap::new() }
@@ -44,7 +44,8 @@ impl Watch {
         self.known.len()
     }
 
-    /// The rows that are due: of routes whose status is another one, and of those that had none since the interval began.
+    /// The rows that are due: of routes whose status has changed, and of those without a row since the
+    /// interval began.
     pub(super) fn look(&mut self, registry: &RouteRegistry, now: i64, interval: Duration) -> Vec<Record> {
         let routes = following(registry);
         self.known.retain(|name, _| routes.iter().any(|route| route.status.route == *name));
@@ -53,15 +54,15 @@ impl Watch {
             let Some(status) = Status::of(&route, now, PATIENCE) else { continue };
             let known = self.known(&route);
             let is_new = known.status.replace(status) != Some(status);
-            if is_new || number(known.told_to, interval) != number(now, interval) {
+            if is_new || number(known.counted_to, interval) != number(now, interval) {
                 rows.extend(self.row(&route, status, now));
             }
         }
         rows
     }
 
-    /// The last row of each route. Of routes that were stopped it says what was so before; where they ended by themselves, what
-    /// fails at the end has failed.
+    /// The last row of each route. For routes that were stopped it has the status from before; where they
+    /// ended by themselves, a failure at the end counts as one.
     pub(super) fn last(&mut self, registry: &RouteRegistry, now: i64, stopped: bool) -> Vec<Record> {
         let mut rows = Vec::new();
         for route in following(registry) {
@@ -75,7 +76,7 @@ impl Watch {
     }
 
     fn known(&mut self, route: &Measured) -> &mut Known {
-        let nothing = Known { status: None, told_to: self.begun, told: Counted::default() };
+        let nothing = Known { status: None, counted_to: self.begun, counted: Counted::default() };
         self.known.entry(route.status.route.clone()).or_insert(nothing)
     }
 
@@ -87,13 +88,13 @@ impl Watch {
         let counted = Counted::of(&route.counters);
         let row = Row {
             id,
-            from: known.told_to,
+            from: known.counted_to,
             at: now,
             status,
             route: &route.status,
-            counted: counted.after(&known.told),
+            counted: counted.after(&known.counted),
         };
-        (known.told_to, known.told) = (now, counted);
+        (known.counted_to, known.counted) = (now, counted);
         row.record().inspect_err(|error| tracing::error!(%error, "health row not created")).ok()
     }
 }
@@ -104,12 +105,12 @@ fn following(registry: &RouteRegistry) -> Vec<Measured> {
     measured.filter(|route| !route.status.is_backfill()).collect()
 }
 
-/// Which interval it is since 1970, so that rows of an hour begin at the full hour.
+/// The number of the interval since 1970, so that hourly rows begin at the full hour.
 fn number(second: i64, interval: Duration) -> i64 {
     second.div_euclid(seconds(interval))
 }
 
-/// How long it is until the next one begins.
+/// Time until the next interval begins.
 pub(super) fn until_next(now: i64, interval: Duration) -> Duration {
     let interval = seconds(interval);
     Duration::from_secs((interval - now.rem_euclid(interval)).unsigned_abs())
