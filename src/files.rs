@@ -1,4 +1,4 @@
-//! Files that are read whole.
+//! Reads whole files.
 
 use std::{
     fs::File,
@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-/// Reads a file, if it is one. A pipe or a device in its place would keep whoever reads it waiting for as long as nobody writes.
+/// Reads a regular file. A pipe or a device would block the reader until somebody writes to it.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     ensure_regular(path)?;
     let mut content = Vec::new();
@@ -14,7 +14,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Fails for whatever is no file. Looks before anything is opened: opening a pipe waits already.
+/// Fails for anything but a regular file. Checked before opening, because opening a pipe already blocks.
 pub fn ensure_regular(path: &Path) -> io::Result<()> {
     let found = path.metadata()?;
     if found.is_file() {

@@ -1,10 +1,10 @@
-//! Lines that would come too often: the first at once, then one sum of several.
+//! Log lines that would come too often: the first is logged at once, then one sum of several.
 
 use std::{mem, time::Duration};
 
 use tokio::time::Instant;
 
-/// Adds up what is to be logged, and hands it out no more often than once an interval.
+/// Adds up what is to be logged, and returns it at most once per interval.
 #[derive(Debug)]
 pub struct LogThrottle<T> {
     interval: Duration,
@@ -13,18 +13,18 @@ pub struct LogThrottle<T> {
 }
 
 impl<T: Default + PartialEq> LogThrottle<T> {
-    /// Hands out no more often than this.
+    /// Returns sums at most once per interval.
     pub fn new(interval: Duration) -> Self {
         Self { interval, logged_at: None, pending: T::default() }
     }
 
-    /// Adds something with `add`, and hands out the sum if it may be logged now.
+    /// Adds something with `add`, and returns the sum if it may be logged now.
     pub fn add(&mut self, add: impl FnOnce(&mut T)) -> Option<T> {
         add(&mut self.pending);
         self.due_now()
     }
 
-    /// When the sum may be logged; `None` while there is nothing to log.
+    /// When the sum may be logged; `None` if there is nothing to log.
     pub fn due(&self) -> Option<Instant> {
         let now = Instant::now();
         (self.pending != T::default())
@@ -36,7 +36,7 @@ impl<T: Default + PartialEq> LogThrottle<T> {
         self.due().filter(|due| *due <= Instant::now()).and_then(|_| self.rest())
     }
 
-    /// The sum at any time; `None` when there is nothing to log.
+    /// The sum at any time; `None` if there is nothing to log.
     pub fn rest(&mut self) -> Option<T> {
         self.due()?;
         self.logged_at = Some(Instant::now());
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_first_is_told_at_once_and_the_next_together() {
+    async fn the_first_is_logged_at_once_and_the_next_together() {
         let mut throttle = LogThrottle::new(Duration::from_secs(10));
         let one = |sum: &mut u64| *sum += 1;
         assert_eq!(throttle.due(), None, "there is nothing to log yet");

@@ -1,10 +1,11 @@
-//! An error in one line, with its reasons.
+//! An error and its causes in one line.
 //!
-//! An error's own text leaves out what its `source` returns: who prints both would print the reason twice.
+//! `Display` of an error must omit what its `source` returns, or code that prints both would print the cause
+//! twice.
 
 use std::error::Error;
 
-/// What an error says, and behind it what each of its sources says.
+/// The text of an error, followed by that of each of its sources.
 pub fn with_reasons(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -97,7 +98,7 @@ mod tests {
         }
     }
 
-    /// What the tests above cannot know of: a type that is still to be written.
+    /// Covers types that the tests above do not know.
     #[test]
     fn no_error_type_writes_its_source_into_its_own_text() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,5 +1,5 @@
-//! Standard error for log lines: a thread of its own writes, and nobody waits for it. Lines that it does not get to are counted, and
-//! the count is a line once it writes again.
+//! Standard error for log lines: a separate thread writes, and nobody waits for it. Lines that it cannot keep
+//! up with are counted, and the count is logged once it can write again.
 
 use std::{
     cell::Cell,
@@ -14,37 +14,37 @@ use std::{
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes of lines that wait: more than a thousand lines.
+/// The most bytes of waiting lines: more than a thousand lines.
 const WAITING_MAX: usize = 256 << 10;
-/// How long a line waits for room, once; after that lines are dropped until something was written. A burst into a file or a terminal
-/// loses nothing, and a pipe that nobody reads costs this much time.
+/// How long a line waits for space, once; after that lines are dropped until something was written. A burst
+/// into a file or a terminal loses nothing, and a pipe that nobody reads costs this much time.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// Between two tries where the other end is full and does not let a writer wait.
+/// The time between two attempts if the other end is full and does not support waiting.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// How long a command waits for a line that it says to a person.
+/// How long a command waits for a line to the user.
 const SAID_MAX: Duration = Duration::from_secs(1);
 
-/// The one of this process.
+/// The instance of this process.
 static LINES: OnceLock<Lines> = OnceLock::new();
 
 thread_local! {
-    /// Whether this is the thread that writes: its own lines go straight on.
+    /// Whether this is the writing thread: its own lines are written directly.
     static WRITES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Where log lines go.
+/// The destination of log lines.
 #[derive(Debug, Clone)]
 pub struct Lines(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    /// A descriptor of its own: whoever writes to standard error directly must not wait for this.
+    /// A duplicate descriptor, so that direct writers to standard error do not wait for this.
     out: Option<File>,
     state: Mutex<Pending>,
     filled: Condvar,
     written: Condvar,
-    /// No thread could be started: each line is written by whoever has it.
+    /// Whether no thread could be started: then each caller writes its own line.
     direct: bool,
 }
 
@@ -52,13 +52,13 @@ struct Shared {
 struct Pending {
     waiting: Vec<u8>,
     lost: u64,
-    /// The thread is writing.
+    /// Whether the thread is writing.
     busy: bool,
-    /// Nothing was written for as long as anybody waits.
+    /// Whether nothing was written for the longest time that anyone waits.
     stuck: bool,
 }
 
-/// The lines of this process, which are written from the first use on.
+/// The lines of this process; writing starts at first use.
 pub fn lines() -> Lines {
     LINES
         .get_or_init(|| {
@@ -68,13 +68,13 @@ pub fn lines() -> Lines {
         .clone()
 }
 
-/// A line that is none of the log, in its place among those; on its way when this returns, if anybody takes it.
+/// Writes a line that is not a log line, in order with them; waits until it is written, for a limited time.
 pub fn say(line: &str) {
     _ = (&lines()).write_all(format!("{line}\n").as_bytes());
     flush(SAID_MAX);
 }
 
-/// Waits until all lines are written, but no longer than this.
+/// Waits until all lines are written, at most this long.
 pub fn flush(within: Duration) {
     if let Some(lines) = LINES.get() {
         lines.flush(within);
@@ -179,7 +179,7 @@ impl Shared {
 }
 
 impl Write for &Lines {
-    /// Takes a whole line, at once.
+    /// Takes a whole line at once.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.0.direct || WRITES.get() {
             self.0.write(line)?;

@@ -1,4 +1,4 @@
-//! `admin.json`: how the commands of the same user reach a running daemon.
+//! `admin.json`: how commands of the same user reach a running daemon.
 
 use std::{
     io::{self, Write},
@@ -13,19 +13,19 @@ use rustix::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-/// The file's name below the state directory.
+/// File name in the state directory.
 const ACCESS_FILE: &str = "admin.json";
-/// Bytes of a token that the daemon makes.
+/// Length of a generated token in bytes.
 const TOKEN_BYTES: usize = 32;
 
-/// Where a daemon listens, and what it wants to hear before a change.
+/// Where a daemon listens, and its token.
 #[derive(Debug)]
 pub struct Access {
-    /// The daemon's process.
+    /// Process id of the daemon.
     pub pid: u32,
-    /// Where it listens, as in the settings, with the port that it has.
+    /// The configured address, with the actual port.
     pub listen: String,
-    /// The token that it made; `None` when it is kept where the settings say.
+    /// The generated token; `None` if the settings name one.
     pub token: Option<SecretString>,
 }
 
@@ -46,7 +46,7 @@ impl Access {
         Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes).into())
     }
 
-    /// Writes the file, for its owner alone (a temporary file is 0600 from its beginning).
+    /// Writes the file, readable by its owner only (temporary files are created with mode 0600).
     pub fn write(&self, dir: &Path) -> io::Result<()> {
         let content = Content {
             version: 1,
@@ -60,7 +60,7 @@ impl Access {
         file.persist(path_in(dir)).map(drop).map_err(|error| error.error)
     }
 
-    /// Reads the file; `None` when there is none.
+    /// Reads the file; `None` if it does not exist.
     pub fn read(dir: &Path) -> io::Result<Option<Self>> {
         let bytes = match crate::files::read(&path_in(dir)) {
             Ok(bytes) => bytes,
@@ -72,13 +72,13 @@ impl Access {
         Ok(Some(Self { pid, listen, token: token.map(SecretString::from) }))
     }
 
-    /// Takes the file away: the daemon listens no more.
+    /// Removes the file, because the daemon no longer listens.
     pub fn remove(dir: &Path) {
         _ = std::fs::remove_file(path_in(dir));
     }
 }
 
-/// Whether there is a process of this number.
+/// Whether a process with this id exists.
 pub fn is_alive(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| match test_kill_process(pid) {

@@ -1,4 +1,4 @@
-//! What an operator changes, and what only an operator may see.
+//! Requests that need the token: changes, and data that only an operator may see.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::{
     reasons::with_reasons,
 };
 
-/// The routes that an order was about.
+/// The routes that an order concerned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Routes {
     /// Their names.

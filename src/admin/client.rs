@@ -1,4 +1,4 @@
-//! The side of the commands: asks the daemon that runs on the same state directory.
+//! The client for commands: talks to the daemon that runs on the same state directory.
 
 use std::{path::Path, time::Duration};
 
@@ -21,9 +21,9 @@ use crate::{
     reasons::with_reasons,
 };
 
-/// How long an answer may take: an order may have to wait until routes have ended, and others before it.
+/// Timeout of a request: an order may have to wait until routes have ended, and for earlier orders.
 const TIMEOUT: Duration = Duration::from_secs(100);
-/// How long a look may take whether anybody is there.
+/// Timeout of the check whether a daemon listens.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A daemon that answers.
@@ -32,22 +32,22 @@ pub struct AdminClient {
     http: reqwest::Client,
     base: String,
     token: Option<SecretString>,
-    /// Its process.
+    /// Its process id.
     pub pid: u32,
 }
 
-/// Why a daemon did not do what it was asked.
+/// Why a daemon did not execute a request.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// It cannot be reached, or its answer is none.
+    /// It cannot be reached, or its answer cannot be parsed.
     #[error("the daemon (process {pid}) does not respond: {reason}")]
     Unreachable {
-        /// Its process.
+        /// Its process id.
         pid: u32,
         /// What happened.
         reason: String,
     },
-    /// It does not take the order as it was given.
+    /// It rejects the order as given.
     #[error("{0}")]
     Usage(String),
     /// It tried and failed.
@@ -61,10 +61,10 @@ struct Refusal {
 }
 
 impl AdminClient {
-    /// The daemon that left `admin.json` in the state directory, if it answers. `None` when there is none.
+    /// The daemon that wrote `admin.json` in the state directory, if it answers. `None` if there is none.
     pub async fn find(dir: &Path, settings: &AdminSettings, environment: &Environment) -> Option<Self> {
         let access = match Access::read(dir) {
-            // What a killed daemon left may lead to one of another state directory by now.
+            // The address left by a killed daemon may by now belong to one of another state directory.
             Ok(access) => access.filter(|access| is_alive(access.pid))?,
             Err(error) => {
                 tracing::debug!(%error, "admin.json cannot be read");
@@ -104,33 +104,33 @@ impl AdminClient {
         self.get("checkpoints").await
     }
 
-    /// Its backfills, those that ended too.
+    /// Its backfills, including those that ended.
     pub async fn backfills(&self) -> Result<Vec<BackfillReport>, AdminError> {
         self.get("backfills").await
     }
 
-    /// `pause`, `resume` or `poll`, to the routes of a collector. Answers their names.
+    /// Sends `pause`, `resume` or `poll` to the routes of a collector. Returns their names.
     pub async fn collectors(&self, order: &str, collector: &str) -> Result<Vec<String>, AdminError> {
         let routes: Routes = self.post(&format!("collectors/{collector}/{order}"), &()).await?;
         Ok(routes.routes)
     }
 
-    /// Forgets checkpoints, or with `dry_run` looks at them.
+    /// Removes checkpoints, or only shows them with `dry_run`.
     pub async fn reset(&self, wanted: &ResetWanted) -> Result<Vec<Named>, AdminError> {
         self.post("reset", wanted).await
     }
 
-    /// Lets it read its configuration again.
+    /// Makes it read its configuration again.
     pub async fn reload(&self) -> Result<Reloaded, AdminError> {
         self.post("reload", &()).await
     }
 
-    /// Begins a backfill.
+    /// Starts a backfill.
     pub async fn backfill(&self, wanted: &BackfillWanted) -> Result<Window, AdminError> {
         self.post("backfills", wanted).await
     }
 
-    /// Ends a backfill where it is.
+    /// Stops a backfill.
     pub async fn stop_backfill(&self, name: &str) -> Result<(), AdminError> {
         self.post("backfills/stop", &BackfillName { name: name.to_owned() }).await
     }

@@ -1,4 +1,4 @@
-//! Who is answered: by the `Host` that a request is for, and by the token that it brings.
+//! Decides which requests are answered, by their `Host` header and their token.
 
 use std::sync::Arc;
 
@@ -12,21 +12,22 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::pages::refusal;
 
-/// What a listener wants to see.
+/// What a listener requires.
 #[derive(Debug)]
 pub(super) struct Guard {
-    /// Needed for changes, and for everything where `strict`.
+    /// Required for changes, and for everything if `strict`.
     pub(super) token: Option<SecretString>,
-    /// Others can reach the address: nothing is shown without the token.
+    /// Whether other machines can reach the address: then nothing is shown without the token.
     pub(super) strict: bool,
-    /// Hosts that are answered beside this machine's names; `None`: any.
+    /// Allowed hosts in addition to this machine's names; `None` allows any.
     pub(super) hosts: Option<Vec<String>>,
 }
 
 const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 impl Guard {
-    /// A page in a browser that was led here by a name of its own must not read or change anything.
+    /// Prevents DNS rebinding: a web page whose name resolves to this machine must not read or change
+    /// anything.
     fn knows_host(&self, headers: &HeaderMap) -> bool {
         let Some(hosts) = &self.hosts else { return true };
         let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
@@ -53,7 +54,7 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Lets requests for known hosts through.
+/// Passes requests for known hosts.
 pub(super) async fn for_known_hosts(
     State(guard): State<Arc<Guard>>,
     request: Request,
@@ -69,7 +70,7 @@ pub(super) async fn for_known_hosts(
     next.run(request).await
 }
 
-/// Lets requests with the token through.
+/// Passes requests with the token.
 pub(super) async fn for_token(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     if guard.knows_token(request.headers()) { next.run(request).await } else { without_token() }
 }

@@ -1,4 +1,4 @@
-//! Keeps the admin interface there while the daemon runs.
+//! Runs the admin interface while the daemon runs.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     pipeline::shutdown::Shutdown,
 };
 
-/// Between two tries to listen.
+/// The time between two attempts to listen.
 const RETRY: Duration = Duration::from_secs(5);
 const ADVICE: &str = "collecting continues without it; free the address, or set another one in [admin]";
 
@@ -19,16 +19,16 @@ const ADVICE: &str = "collecting continues without it; free the address, or set 
 pub struct Admin {
     /// Its settings.
     pub settings: AdminSettings,
-    /// Where `admin.json` is left.
+    /// Directory of `admin.json`.
     pub state_dir: PathBuf,
-    /// What it shows and tells.
+    /// What it shows, and where it sends orders.
     pub daemon: Daemon,
     token: Option<SecretString>,
     metrics_token: Option<SecretString>,
 }
 
 impl Admin {
-    /// Takes the settings. Fails when a token that they name cannot be had: an interface with another one would be of no use.
+    /// Fails if the configured token cannot be read: an interface with another token would be useless.
     pub fn new(
         settings: AdminSettings,
         state_dir: PathBuf,
@@ -44,7 +44,8 @@ impl Admin {
         Ok(Self { settings, state_dir, daemon, token, metrics_token })
     }
 
-    /// Listens where the settings say, until the stop. An address that cannot be had is tried again: collecting does not depend on it.
+    /// Listens on the configured addresses until shutdown. An address that is not available is tried again,
+    /// because collecting does not depend on it.
     pub async fn keep(self, stop: Shutdown) {
         Access::remove(&self.state_dir);
         let daemon = Arc::new(self.daemon.clone());
@@ -82,7 +83,7 @@ impl Admin {
     }
 }
 
-/// Listens in one place until the stop.
+/// Listens on one address until shutdown.
 async fn listening(listen: Listen, router: Router, mut stop: Shutdown, announce: impl FnOnce(&Listen)) {
     let mut said = false;
     let listener = loop {
@@ -103,7 +104,7 @@ async fn listening(listen: Listen, router: Router, mut stop: Shutdown, announce:
         tracing::warn!(listen = %place, "other machines can reach this address; it requires the token");
     }
     announce(&place);
-    // Said last: whoever reads it may give an order at once.
+    // Logged last, because a reader of this line may send an order at once.
     tracing::info!(listen = %place, "listening");
     listener.serve(router, stop).await;
     if let Listen::Unix(path) = &listen {

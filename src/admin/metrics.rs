@@ -1,4 +1,4 @@
-//! `/metrics`: the list of metrics in the text format of Prometheus.
+//! `/metrics`: the metrics in the text format of Prometheus.
 
 use prometheus::{
     Error, TextEncoder,
@@ -7,11 +7,11 @@ use prometheus::{
 
 use crate::metrics::{Family, Kind, MetricsSnapshot, Series, Value, families};
 
-/// The type of the answer.
+/// Content type of the answer.
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
-/// The page. Metrics that have no value yet are left out. Fails on a metric that the format cannot carry, which would be a
-/// mistake in the list.
+/// The page. Metrics without a value yet are left out. Fails on a metric that the format cannot express,
+/// which would be a bug in the list.
 pub fn render(snapshot: &MetricsSnapshot) -> Result<String, Error> {
     let mut page = String::new();
     for family in families(snapshot).filter(|family| !family.series.is_empty()) {

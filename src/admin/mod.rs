@@ -1,7 +1,7 @@
-//! A running daemon, asked and told over HTTP: health, status, and the changes that an operator makes.
+//! The HTTP interface of a running daemon: health, status, and the changes that an operator makes.
 //!
 //! ```text
-//! GET  /healthz   GET /readyz                        for whoever asks
+//! GET  /healthz   GET /readyz                        for anyone
 //! GET  /metrics   GET /api/v1/status                 for this machine
 //! GET  /api/v1/checkpoints   GET /api/v1/backfills   with the token
 //! POST /api/v1/…                                     with the token
@@ -16,5 +16,5 @@ pub mod metrics;
 pub mod pages;
 mod server;
 
-/// The largest request body that is read: an order is some hundred bytes.
+/// The largest request body: an order has some hundred bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! What is shown: health, readiness, status.
+//! Pages without changes: health, readiness, status.
 
 use std::sync::Arc;
 
@@ -26,42 +26,43 @@ use crate::{
     },
 };
 
-/// What the pages are made of.
+/// What the pages are made from.
 #[derive(Clone)]
 pub struct Daemon {
     /// Its routes.
     pub registry: RouteRegistry,
     /// Its checkpoints.
     pub store: Store,
-    /// Takes its orders.
+    /// Receives its orders.
     pub control: Control,
-    /// What it measures.
+    /// Its metrics.
     pub metrics: MetricsReader,
 }
 
-/// Whether it does its work at all.
+/// Whether all routes do their work.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 struct Readiness {
     ready: bool,
-    /// Routes that have neither a checkpoint nor polled yet.
+    /// Routes without a checkpoint or a poll so far.
     waiting: Vec<String>,
-    /// Routes that wait for a person.
+    /// Routes that wait for an operator.
     parked: Vec<String>,
     /// Routes that an operator has paused.
     paused: Vec<String>,
 }
 
-/// An answer that says why not.
+/// An error with its reason.
 pub(super) fn refusal(status: StatusCode, text: impl Into<String>) -> (StatusCode, Json<serde_json::Value>) {
     (status, Json(json!({ "error": text.into() })))
 }
 
-/// The process answers: no more, so that nothing that restarting does not mend leads to a restart.
+/// Only whether the process answers, so that nothing that a restart cannot fix causes a restart.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Pages of metrics that are made at the same time: each looks at the files of rejects, on a disk that may be stuck.
+/// How many pages of metrics are built concurrently: each looks at the rejects files, on a disk that may
+/// hang.
 const SCRAPES_MAX: usize = 2;
 
 static SCRAPES: Semaphore = Semaphore::const_new(SCRAPES_MAX);
@@ -80,7 +81,7 @@ pub(super) async fn metrics(State(daemon): State<Arc<Daemon>>) -> Response {
     let metrics = daemon.metrics.clone();
     let place = SCRAPES.acquire().await;
     let rendered = tokio::task::spawn_blocking(move || {
-        // Given back when the page is done, also when nobody waits for it any more.
+        // Released when the page is done, even if the caller no longer waits.
         let _place = place;
         render(&metrics.snapshot())
     });

@@ -1,4 +1,4 @@
-//! The listeners: the admin interface, and the address that only shows metrics and health.
+//! The listeners: the admin interface, and the address for metrics and health only.
 
 use std::{
     io,
@@ -31,21 +31,21 @@ use super::{
 };
 use crate::{config::Listen, pipeline::shutdown::Shutdown};
 
-/// Connections that are answered at a time; others wait.
+/// The most concurrent connections; others wait.
 const CONNECTIONS_MAX: usize = 64;
-/// How long the head of a request may take, and a connection may be idle.
+/// Timeout of a request's head, and of an idle connection.
 const HEAD_MAX: Duration = Duration::from_secs(10);
-/// How long a connection lives at most, with everything that it asks.
+/// The longest life of a connection, with all its requests.
 const CONNECTION_MAX: Duration = Duration::from_secs(120);
 /// How long a listener waits after an error, such as too many open files.
 const ERROR_PAUSE: Duration = Duration::from_secs(1);
 
-/// Something that listens.
+/// A listening socket.
 #[derive(Debug)]
 pub enum Listener {
-    /// On TCP.
+    /// A TCP socket.
     Tcp(TcpListener),
-    /// On a Unix socket, for the user of this process alone.
+    /// A Unix socket, for the user of this process only.
     Unix(UnixListener),
 }
 
@@ -58,7 +58,7 @@ impl Listener {
         }
     }
 
-    /// Where it listens, with the port that it was given.
+    /// Its address, with the actual port.
     pub fn place(&self, listen: &Listen) -> Listen {
         match self {
             Self::Tcp(listener) => listener.local_addr().map_or_else(|_| listen.clone(), Listen::Tcp),
@@ -66,7 +66,8 @@ impl Listener {
         }
     }
 
-    /// Answers until the stop. Requests under way then are cut off: a change is carried out or not by itself.
+    /// Serves until shutdown. Requests in progress are then cut off, because a change completes or fails
+    /// independently of them.
     pub async fn serve(self, router: Router, mut stop: Shutdown) {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
@@ -112,11 +113,11 @@ async fn answer(connection: Box<dyn Connection>, router: Router) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)
         .serve_connection(TokioIo::new(connection), TowerToHyperService::new(router));
-    // What ends a connection early is the other side's affair.
+    // It does not matter here why a connection ends early.
     _ = tokio::time::timeout(CONNECTION_MAX, serving).await;
 }
 
-/// A socket that nobody listens on any more is left by a process that was killed, and stands in the way.
+/// A socket without a listener was left by a process that was killed, and prevents a new one.
 async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     let is_socket = path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket());
     if is_socket && tokio::net::UnixStream::connect(path).await.is_err() {
@@ -127,7 +128,7 @@ async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Everything, on `[admin] listen`.
+/// All pages, on `[admin] listen`.
 pub(super) fn admin(daemon: Arc<Daemon>, guard: Guard) -> Router {
     let guard = Arc::new(guard);
     let with_token = Router::new()

@@ -1,4 +1,4 @@
-//! The list. Names that were shown once are in somebody's alert rules: they are not changed.
+//! The list of metrics. Never rename one that was released, because alert rules use it.
 
 use std::borrow::Cow;
 

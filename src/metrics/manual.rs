@@ -1,8 +1,8 @@
-//! The manual of the metrics: a table in Markdown.
+//! The manual of the metrics, as a table in Markdown.
 
 use super::{Kind, Labelled, Metric, MetricsSnapshot, RouteMetrics, SinkMetrics, list};
 
-/// A row for each metric, in the order of the list.
+/// One row per metric, in the order of the list.
 pub fn markdown() -> String {
     let process = list::PROCESS.iter().map(row::<MetricsSnapshot>);
     let routes = list::ROUTES.iter().map(row::<RouteMetrics>);

@@ -1,4 +1,4 @@
-//! What ccfd shows of itself as numbers: data, one line a metric. In which format, and to whom, is not known here.
+//! ccfd's own metrics as data, one line per metric. Formats and receivers are elsewhere.
 
 mod list;
 mod manual;
@@ -11,18 +11,18 @@ pub use snapshot::{MetricsSnapshot, RouteMetrics, SinkMetrics};
 
 use crate::pipeline::histogram::Histogram;
 
-/// What a metric's numbers do.
+/// The type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// They grow, from zero at the start of the process.
+    /// Only grows, from zero at the start of the process.
     Counter,
-    /// They go up and down.
+    /// Goes up and down.
     Gauge,
-    /// They count how often values fell into ranges.
+    /// Counts values in ranges.
     Histogram,
 }
 
-/// One number, or all of a histogram.
+/// A number, or a whole histogram.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// Of a counter or a gauge.
@@ -34,19 +34,19 @@ pub enum Value {
 /// A line of the list: a metric of each `T`.
 struct Metric<T> {
     name: &'static str,
-    /// In the notation of UCUM, which OpenTelemetry uses.
+    /// The unit in UCUM notation, as in OpenTelemetry.
     unit: &'static str,
     help: &'static str,
     read: Read<T>,
 }
 
-/// How a metric's values are had from a `T`.
+/// How to read a metric's values from a `T`.
 enum Read<T> {
     /// A counter.
     Count(fn(&T) -> u64),
     /// A counter with labels of its own.
     Counts(&'static [&'static str], fn(&T) -> Samples<u64>),
-    /// A gauge, which may not be known.
+    /// A gauge that may have no value.
     Level(fn(&T) -> Option<i64>),
     /// A gauge with labels of its own.
     Levels(&'static [&'static str], fn(&T) -> Samples<i64>),
@@ -54,34 +54,34 @@ enum Read<T> {
     Ranges(fn(&T) -> Histogram),
 }
 
-/// A number for each combination of a metric's own labels.
+/// A number per combination of the metric's own labels.
 type Samples<N> = Vec<(Vec<Cow<'static, str>>, N)>;
 
-/// A metric with all that it shows at one moment.
+/// A metric with all its values at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Family<'a> {
-    /// The name by the conventions of Prometheus: prefix, base unit, `_total` on counters.
+    /// The name by Prometheus conventions: prefix, base unit, `_total` for counters.
     pub name: &'static str,
-    /// What its numbers do.
+    /// Its type.
     pub kind: Kind,
-    /// The unit in the notation of UCUM.
+    /// Its unit in UCUM notation.
     pub unit: &'static str,
-    /// What it says, in one sentence.
+    /// One sentence of help.
     pub help: &'static str,
-    /// Its values. No two have the same labels.
+    /// Its values, each with different labels.
     pub series: Vec<Series<'a>>,
 }
 
 /// One value of a metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series<'a> {
-    /// Names and values. Values are names from the settings and fixed words, so there is a bounded number of them.
+    /// Names and values. Values are configured names and fixed words, so their number is limited.
     pub labels: Vec<(&'static str, Cow<'a, str>)>,
     /// The value.
     pub value: Value,
 }
 
-/// Everything that is shown, one metric after the other: with a thousand routes, all at once would take much memory.
+/// All metrics, one at a time: with a thousand routes, all at once would take much memory.
 pub fn families(snapshot: &MetricsSnapshot) -> impl Iterator<Item = Family<'_>> {
     let process = list::PROCESS.iter().map(move |metric| metric.family([snapshot]));
     let routes = list::ROUTES.iter().map(move |metric| metric.family(&snapshot.routes));
@@ -89,7 +89,7 @@ pub fn families(snapshot: &MetricsSnapshot) -> impl Iterator<Item = Family<'_>> 
     process.chain(routes).chain(sinks)
 }
 
-/// Something that is measured, and the labels that tell it from others of its kind.
+/// Something that is measured, and the labels that identify it.
 trait Labelled {
     const LABELS: &'static [&'static str];
 

@@ -1,4 +1,4 @@
-//! Where the numbers come from: everything that is measured, at one moment.
+//! All measurements at one moment.
 
 use std::collections::HashSet;
 
@@ -14,12 +14,12 @@ use crate::{
     tables::unfit_values,
 };
 
-/// Everything that is measured.
+/// All measurements.
 #[derive(Debug, Clone)]
 pub struct MetricsSnapshot {
     /// The version of this program.
     pub version: &'static str,
-    /// Values that fitted no column: table, column, number.
+    /// Values that did not fit their column: table, column, count.
     pub unfit: Vec<(&'static str, &'static str, u64)>,
     /// The routes.
     pub routes: Vec<RouteMetrics>,
@@ -27,38 +27,38 @@ pub struct MetricsSnapshot {
     pub sinks: Vec<SinkMetrics>,
 }
 
-/// What is measured of a route.
+/// The measurements of a route.
 #[derive(Debug, Clone)]
 pub struct RouteMetrics {
-    /// What it is doing.
+    /// Its status.
     pub status: RouteStatus,
-    /// What it has counted.
+    /// Its counters.
     pub counters: RouteCounters,
-    /// The room for its pages; `None` while it never got so far.
+    /// Its byte budget; `None` if it never got that far.
     pub budget: Option<ByteBudget>,
-    /// Bytes in the file of its rejects.
+    /// Size of its rejects file in bytes.
     pub rejects_bytes: u64,
-    /// When, in Unix seconds.
+    /// The time of the snapshot, in Unix seconds.
     pub now: i64,
 }
 
-/// What is measured of a sink.
+/// The measurements of a sink.
 #[derive(Debug, Clone)]
 pub struct SinkMetrics {
     /// Its name in the settings.
     pub name: String,
     /// Its type in the settings.
     pub type_name: &'static str,
-    /// By the sink itself.
+    /// Its own counters.
     pub counters: SinkCounters,
-    /// How long writes took, by all routes together.
+    /// Duration of writes, over all routes.
     writes: Histogram,
 }
 
 impl MetricsSnapshot {
-    /// Looks at the routes, at the sinks that they write to, and at the files of the rejects: call it where that may block for
-    /// a moment. A backfill beside the route of the same collector and sink would have the same labels, and is left out:
-    /// routes that follow come first.
+    /// Reads routes, their sinks and the sizes of the rejects files; call it where that may block briefly. A
+    /// backfill has the same labels as the route of its collector and sink, so it is left out if that route
+    /// exists: routes come first.
     pub fn of(routes: &[Progress], mut sinks: Vec<SinkMetrics>, now: i64) -> Self {
         let mut known = HashSet::new();
         let mut snapshot = Vec::new();
@@ -77,12 +77,12 @@ impl MetricsSnapshot {
 }
 
 impl SinkMetrics {
-    /// What a sink has counted.
+    /// The counters of a sink.
     pub fn new(name: impl Into<String>, type_name: &'static str, counters: SinkCounters) -> Self {
         Self { name: name.into(), type_name, counters, writes: Histogram::new(WRITE_BOUNDS) }
     }
 
-    /// How long writes took that the sink acknowledged, by all routes together.
+    /// Duration of acknowledged writes, over all routes.
     pub fn writes(&self) -> &Histogram {
         &self.writes
     }

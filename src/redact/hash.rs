@@ -1,12 +1,12 @@
-//! The keyed hash that stands in place of a value: HMAC-SHA-256 (RFC 2104), in lower-case hexadecimal digits.
+//! The keyed hash that replaces a value: HMAC-SHA-256 (RFC 2104), in lower-case hexadecimal digits.
 
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::tables::{compact, text};
 
-/// Stage of what the hash has: 128 bits as hexadecimal digits. Values like addresses are few, and whoever can guess the
-/// key can find them by trying.
+/// Half of the hash's length: 128 bits as hexadecimal digits. Values such as addresses are few, so anyone who
+/// can guess the key can find them by trial.
 const KEY_CHARS_MIN: usize = 32;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -21,11 +21,11 @@ pub struct WeakKey;
 pub struct Hasher(hmac::Key);
 
 impl Hasher {
-    /// Takes a key.
+    /// Creates a hasher.
     ///
     /// # Errors
     ///
-    /// When it is too short.
+    /// If the key is too short.
     pub fn new(key: &SecretString) -> Result<Self, WeakKey> {
         let key = key.expose_secret().as_bytes();
         if key.len() < KEY_CHARS_MIN {
@@ -34,8 +34,8 @@ impl Hasher {
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, key)))
     }
 
-    /// The hash of a JSON value, in quotes: of its text when it is a string, so that it does not matter how that was
-    /// written; else of its JSON without white space, members and digits as received.
+    /// The hash of a JSON value, in quotes. A string is hashed by its text, however it was escaped; any other
+    /// value by its JSON without white space, members and digits as received.
     pub(super) fn quoted(&self, json: &[u8]) -> Vec<u8> {
         let string = json.starts_with(b"\"").then(|| text(json)).flatten();
         let tag = match string {
@@ -48,7 +48,7 @@ impl Hasher {
     }
 }
 
-/// Whether a JSON value looks like what [`Hasher`] makes.
+/// Whether a JSON value looks like the output of [`Hasher`].
 pub(super) fn is_hash(json: &[u8]) -> bool {
     let digits = json.strip_prefix(b"\"").and_then(|json| json.strip_suffix(b"\""));
     digits.is_some_and(|digits| digits.len() == 64 && digits.iter().all(|digit| DIGITS.contains(digit)))

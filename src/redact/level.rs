@@ -1,21 +1,21 @@
-//! Rules as a tree of names, by which a record is gone through from the outside in.
+//! Rules as a tree of names, in the order in which a record is traversed.
 
 use super::path::{Name, Path, is_other};
 use super::rule::{Action, Rule};
 use crate::tables::Table;
 
-/// What happens to a value, or to values inside of it.
+/// What happens to a value, or to values inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     Act(Action),
     Inside(Level),
 }
 
-/// The members of an object to which something happens.
+/// The members of an object that have rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Level {
     named: Vec<(String, Node)>,
-    /// What happens to the others; only of the record itself.
+    /// What happens to all other members; only at the top level.
     other: Option<Box<Node>>,
 }
 
@@ -43,7 +43,7 @@ impl Level {
         top
     }
 
-    /// What holds for all unknown fields holds for one that has rules of its own as well.
+    /// A rule for all unknown fields also applies to those that have rules of their own.
     fn inherit(&mut self, path: &Path, table: &Table) {
         if let (Some(Name::Member(name)), Some(Node::Inside(level))) =
             (path.names.first(), self.other.as_deref())
@@ -64,12 +64,12 @@ impl Level {
         match (&mut self.named[place].1, rest) {
             (node, []) => *node = Node::Act(action),
             (Node::Inside(level), rest) => level.insert(rest, action),
-            // Covered by what stands there, which was found out before.
+            // Covered by the existing rule, which was checked before.
             (Node::Act(_), _) => {}
         }
     }
 
-    /// What happens to the member of this name, or inside of it.
+    /// What happens to the member of this name, or inside it.
     pub(super) fn find(&self, name: &[u8], table: &Table) -> Option<&Node> {
         let named = self.named.iter().find(|(named, _)| named.as_bytes() == name).map(|(_, node)| node);
         named.or_else(|| {

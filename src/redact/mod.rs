@@ -1,6 +1,6 @@
-//! What of a record leaves the collector: fields that are dropped, masked or hashed before anything else sees them.
+//! Redaction: fields of a record that are dropped, masked or hashed before anything else sees them.
 //!
-//! Functions from bytes to bytes. Paths and rules are read in `config`; the pages go through here in `pipeline`.
+//! Functions from bytes to bytes. Paths and rules are parsed in `config`; pages are redacted in `pipeline`.
 
 mod hash;
 mod level;
@@ -20,7 +20,7 @@ pub use preset::Preset;
 pub use rule::{Action, Rule};
 pub use rules::{Covered, Rules};
 
-/// What is done to every record of one collector.
+/// The redaction of one collector's records.
 #[derive(Clone, Debug)]
 pub struct Redaction {
     rules: Rules,
@@ -28,12 +28,12 @@ pub struct Redaction {
 }
 
 impl Redaction {
-    /// Rules, and what hashes. Without a hasher the values that are to be hashed are masked.
+    /// Without a hasher, values to hash are masked.
     pub fn new(rules: Rules, hasher: Option<Hasher>) -> Self {
         Self { rules, hasher }
     }
 
-    /// Redacts all that a page brought. What cannot be redacted is withheld: of it only the size stays.
+    /// Redacts all records of a page. A record that cannot be redacted is withheld: only its size remains.
     pub fn page(&self, page: &mut Page) {
         let (mut bytes, mut shared) = (0, false);
         let mut redacted = |raw: &Bytes| {
@@ -55,18 +55,17 @@ impl Redaction {
                 }
             }
         }
-        // A record without any of the fields is the one that came, and keeps the page's body alive.
+        // A record without redacted fields is unchanged, and keeps the page's body in memory.
         page.bytes = if shared { page.bytes + bytes } else { bytes };
     }
 
-    /// A record without what is not to be seen: the very same bytes where nothing of it is named. `None` when it is no
-    /// JSON object.
+    /// The redacted record: the same bytes if no rule applies. `None` if it is not a JSON object.
     pub fn record(&self, raw: &Bytes) -> Option<Bytes> {
         self.pass(raw, Seen::First)
     }
 
-    /// As [`Redaction::record`] for a record that was kept aside, perhaps under other rules or none: what is a hash
-    /// already is not hashed once more.
+    /// Like [`Redaction::record`], for a reject that may have been redacted before, under other rules: a
+    /// value that is already a hash is not hashed again.
     pub fn kept_record(&self, raw: &Bytes) -> Option<Bytes> {
         self.pass(raw, Seen::Again)
     }
@@ -78,7 +77,7 @@ impl Redaction {
     }
 }
 
-/// What stands in place of a record that cannot be redacted.
+/// The replacement for a record that cannot be redacted.
 fn withheld(raw: &Bytes) -> Bytes {
     Bytes::from(format!(r#"{{"withheld_bytes":{}}}"#, raw.len()))
 }

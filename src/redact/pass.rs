@@ -1,4 +1,5 @@
-//! One pass over the bytes of a record: what stays is copied as it was received, and only from the first change on.
+//! Redacts a record in one pass over its bytes: unchanged parts are copied as received, and only from the
+//! first change on.
 
 use std::mem;
 
@@ -7,19 +8,19 @@ use super::level::{Level, Node};
 use super::rule::Action;
 use crate::tables::{JsonScanner, Table};
 
-/// What stands in place of a masked value.
+/// The replacement for a masked value.
 const MASK: &[u8] = br#""[masked]""#;
 
 /// Whether a record may have been redacted before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
-    /// It comes from the source.
+    /// No: it comes from the source.
     First,
-    /// It was kept aside.
+    /// Yes: it was a reject.
     Again,
 }
 
-/// The record redacted; empty when nothing of it is named, `None` when it is no object or cannot be stepped over.
+/// The redacted record; empty if no rule applies, `None` if it is not an object or cannot be parsed.
 pub(super) fn redacted(
     record: &[u8],
     level: &Level,
@@ -44,16 +45,16 @@ struct Pass<'a> {
     table: &'a Table,
     hasher: Option<&'a Hasher>,
     seen: Seen,
-    /// Up to here the record is copied or left out.
+    /// Offset up to which the record is copied or left out.
     copied: usize,
     out: Vec<u8>,
 }
 
 impl<'a> Pass<'a> {
-    /// Steps over an object. As deep as the longest path calls it again: what is nested further is stepped over whole.
+    /// Traverses an object. Recursion is limited by the longest path: deeper values are skipped whole.
     fn members(&mut self, steps: &mut JsonScanner<'a>, level: &Level) -> Option<()> {
         steps.comes(b'{').then_some(())?;
-        // Behind the member before, or behind the brace: a comma goes with the member that follows it.
+        // After the previous member or the brace: a comma belongs to the member that follows it.
         let mut end = steps.at() + 1;
         let mut kept = false;
         steps.members(|steps, name| {
@@ -76,7 +77,7 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// Steps over the objects that a value is or that stand in it as an array. Anything else has no members.
+    /// Traverses a value that is an object, or an array of objects. Any other value has no members.
     fn inside(&mut self, steps: &mut JsonScanner<'a>, level: &Level) -> Option<()> {
         steps.elements(
             |steps| {
@@ -87,7 +88,7 @@ impl<'a> Pass<'a> {
 
     fn act(&mut self, steps: &mut JsonScanner<'a>, action: Action) -> Option<()> {
         match action {
-            // A member that is dropped goes with its name, before this is asked.
+            // A dropped member is removed with its name, before this point.
             Action::Drop | Action::Mask => {
                 let value = steps.value()?;
                 self.replace(steps.at() - value.len(), steps.at(), MASK)
@@ -104,7 +105,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The first member that is kept loses the comma before it when members before it are gone.
+    /// Removes the comma before the first kept member if all members before it were dropped.
     fn skip_comma(&mut self, end: usize) -> Option<()> {
         if self.copied == end {
             self.copied += memchr::memchr(b',', self.record.get(end..)?)? + 1;
@@ -112,7 +113,7 @@ impl<'a> Pass<'a> {
         Some(())
     }
 
-    /// Copies what stands before, and puts other text in the place of `from .. to`.
+    /// Copies what comes before, and replaces `from .. to` with other text.
     fn replace(&mut self, from: usize, to: usize, text: &[u8]) -> Option<()> {
         let before = self.record.get(self.copied..from)?;
         if self.copied == 0 {

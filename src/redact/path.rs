@@ -1,23 +1,24 @@
-//! Where in a record something stands: dotted names, as the record was received.
+//! Places in a record: dotted names, as in the record as received.
 
 use std::fmt;
 
 use crate::tables::Table;
 
-/// Top-level fields that tell records apart and place them in time. Without them nothing can be delivered once.
+/// Top-level fields that identify records and place them in time. Without them a record could not be
+/// delivered exactly once.
 pub const KEPT: [&str; 4] = ["id", "type", "created", "effective_at"];
 
-/// More is no path of a record that OpenAI sends. It bounds the stack of a pass.
+/// No record from OpenAI has longer paths. This limits the stack of a pass.
 const NAMES_MAX: usize = 16;
 const CHARS_MAX: usize = 1000;
 
-/// Stands for every top-level field that no column of the table holds.
+/// Means every top-level field without a column in the table.
 const OTHER: &str = "@other";
 
 /// One name of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Name {
-    /// Every top-level field that no column of the table holds; only at the beginning.
+    /// Every top-level field without a column in the table; only at the beginning.
     Other,
     /// The member of this name.
     Member(String),
@@ -28,26 +29,26 @@ pub(super) fn is_other(name: &str, table: &Table) -> bool {
     !KEPT.contains(&name) && !table.holds(name)
 }
 
-/// The place of a value in a record: names from the outside in. Arrays on the way have none; the path goes through
-/// them, to each of their elements.
+/// The place of a value in a record: names from the outside in. Arrays have no name; the path continues in
+/// each of their elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
     pub(super) names: Vec<Name>,
 }
 
-/// Why a text is no path.
+/// Why a text is not a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// It is not made of names and dots.
+    /// It does not consist of names and dots.
     #[error(
         "a path is names separated by dots; a name with characters other than a-z, A-Z, 0-9, `_` and `-` is \
          in double quotes, and `@other` only at the beginning"
     )]
     Malformed,
-    /// It is longer than any path there is.
+    /// It is longer than any path in a record.
     #[error("a path has at most {NAMES_MAX} names and {CHARS_MAX} characters")]
     TooLong,
-    /// It begins with a field that must stay.
+    /// It begins with a field that must be kept.
     #[error(
         "`id`, `type`, `created` and `effective_at` cannot be redacted: they identify records and their time"
     )]
@@ -55,11 +56,11 @@ pub enum PathError {
 }
 
 impl Path {
-    /// Reads a path such as `actor.session.user_agent` or `"api_key.created".data`.
+    /// Parses a path such as `actor.session.user_agent` or `"api_key.created".data`.
     ///
     /// # Errors
     ///
-    /// When it is malformed or too long, or begins with one of [`KEPT`].
+    /// If it is malformed or too long, or begins with one of [`KEPT`].
     pub fn parse(text: &str) -> Result<Self, PathError> {
         if text.len() > CHARS_MAX {
             return Err(PathError::TooLong);
@@ -85,7 +86,7 @@ impl Path {
     }
 }
 
-/// The first name of a text, and what stands behind it.
+/// The first name of a text, and the rest.
 fn first(text: &str) -> Option<(Name, &str)> {
     if let Some(rest) = text.strip_prefix(OTHER) {
         return Some((Name::Other, rest));
@@ -101,7 +102,7 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
-/// As it is written in the settings.
+/// As written in the settings.
 impl fmt::Display for Path {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, name) in self.names.iter().enumerate() {

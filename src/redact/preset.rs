@@ -1,11 +1,11 @@
-//! Ready-made lists of paths, each path with its reason.
+//! Predefined lists of paths, each path with its reason.
 
 use super::rule::Action;
 
-/// A ready-made list.
+/// A predefined list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
-    /// Stored completions without what was asked and answered.
+    /// Stored completions without their prompts and answers.
     NoContent,
 }
 
@@ -17,7 +17,7 @@ impl Preset {
         }
     }
 
-    /// What it does to each of its paths.
+    /// What happens to each of its paths.
     pub const fn action(self) -> Action {
         match self {
             Self::NoContent => Action::Drop,
@@ -32,7 +32,7 @@ impl Preset {
     }
 }
 
-/// What is kept says who asked when, which model answered, and what it cost; the tests name it.
+/// The kept fields show who sent a request when, which model answered, and the cost; the tests list them.
 const NO_CONTENT: &[(&str, &str)] = &[
     (
         "choices",
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
     use crate::tables::{CHAT_COMPLETIONS, Origin};
 
-    /// What stays of a completion without content. A new column is decided upon here or in the preset.
+    /// What remains of a completion without content. Each new column must be added here or to the preset.
     const KEPT: [&str; 14] = [
         "id",
         "object",
@@ -62,7 +62,7 @@ mod tests {
         "service_tier",
         "system_fingerprint",
         "usage",
-        // The caller's labels, by which cost is told apart; docs/privacy.md says so.
+        // The caller's labels, which cost reports are grouped by; docs/privacy.md says so.
         "metadata",
         "temperature",
         "top_p",

@@ -1,5 +1,5 @@
-//! Redaction against a plain model: trees of any shape, with repeated names and names in escapes, written with any white
-//! space. A tree of our own, because a `serde_json::Value` knows neither repeats nor order.
+//! Redaction against a plain model: trees of any shape, with duplicate and escaped names, written with any
+//! white space. The model has its own tree, because a `serde_json::Value` has neither duplicates nor order.
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use super::*;
 use crate::tables::{Source, compact};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
-/// Few, so that paths lead somewhere.
+/// Few, so that paths often match.
 const NAMES: [&str; 5] = ["a", "b", "c.d", "id", "object"];
 
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ enum Tree {
     /// JSON text of a single value.
     Leaf(String),
     Array(Vec<Tree>),
-    /// Names as they stand in the text, in quotes.
+    /// Names as written in the text, in quotes.
     Object(Vec<(String, Tree)>),
 }
 
@@ -58,7 +58,7 @@ impl Tree {
         out
     }
 
-    /// What the paths say, done in the plainest way: one rule after the other, from the top.
+    /// Applies the rules in the simplest way: one after the other, from the top.
     fn redact(&mut self, names: &[&str], action: Action) {
         match self {
             Self::Leaf(_) => {}
@@ -123,7 +123,7 @@ fn rules() -> impl Strategy<Value = Vec<(Vec<&'static str>, Action)>> {
     prop::collection::vec((names, action), 0..5)
 }
 
-/// The rules that fit together with those before them.
+/// The rules that are compatible with those before them.
 fn fitting(wanted: Vec<(Vec<&'static str>, Action)>) -> (Vec<(Vec<&'static str>, Action)>, Rules) {
     let (mut named, mut list) = (Vec::new(), Vec::new());
     for (names, action) in wanted {

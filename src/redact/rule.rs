@@ -1,20 +1,20 @@
-//! What is to happen to the values at one path.
+//! What happens to the values at one path.
 
 use super::path::Path;
 
 /// What happens to a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// It goes, and its name with it.
+    /// It is removed with its name.
     Drop,
-    /// A fixed text stands in its place.
+    /// A fixed text replaces it.
     Mask,
-    /// A keyed hash stands in its place, the same for the same value.
+    /// A keyed hash replaces it, the same for the same value.
     Hash,
 }
 
 impl Action {
-    /// The key of the list that names its paths.
+    /// The key of the settings that lists its paths.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Drop => "drop",
@@ -27,7 +27,7 @@ impl Action {
 /// What happens to the values at one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Where they stand.
+    /// Their path.
     pub path: Path,
     /// What happens to them.
     pub action: Action,

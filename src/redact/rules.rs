@@ -1,4 +1,4 @@
-//! Rules that fit together: checked once against each other and against a preset.
+//! A set of compatible rules, checked once against each other and against a preset.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use super::preset::Preset;
 use super::rule::{Action, Rule};
 use crate::tables::{Source, Table};
 
-/// Two paths of which one holds what the other names: one of the two has no effect, and nobody can tell which was meant.
+/// Two paths of which one covers the other: one of them has no effect, and it is unclear which was meant.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Covered {
     /// The rule that has no effect.
     pub rule: Rule,
     /// The rule that covers it.
     pub by: Rule,
-    /// The preset to which that rule belongs, unless it is one's own.
+    /// The preset that the covering rule belongs to; `None` for a configured rule.
     pub preset: Option<Preset>,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for Covered {
     }
 }
 
-/// Rules that fit together. Immutable; cheap to look up in.
+/// Compatible rules. Immutable; cheap to look up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     list: Vec<Rule>,
@@ -40,8 +40,8 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Puts rules together, for the records of one list. A rule takes the place of what the preset says of the same
-    /// values, or of values inside them.
+    /// Combines rules for the records of one list. A rule replaces what the preset says about the same
+    /// values, or about values inside them.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl Rules {
         Ok(Self { top: Level::of(&list, table), list, source })
     }
 
-    /// The paths to which this happens, as they are written in the settings.
+    /// The paths with this action, as written in the settings.
     pub fn paths(&self, action: Action) -> impl Iterator<Item = &Path> {
         self.list.iter().filter(move |rule| rule.action == action).map(|rule| &rule.path)
     }
@@ -92,8 +92,8 @@ fn rules_of(preset: Preset) -> Vec<Rule> {
     preset.paths().iter().map(rule).collect()
 }
 
-/// Whether `path` can have no effect beside `above`, because all that it names is at `above` or lies inside of it. A field
-/// that is named goes before `@other`, but what lies inside of a value that is gone for all is gone.
+/// Whether `path` has no effect next to `above`, because everything it names is at `above` or inside it. A
+/// named field takes precedence over `@other`, but nothing remains inside a value that is dropped.
 fn covers(above: &Path, path: &Path, table: &Table) -> bool {
     let is_deeper = above.names.len() < path.names.len();
     let meet = |(above, name): (&Name, &Name)| match (above, name) {

@@ -1,5 +1,5 @@
-//! The traces that are still to be removed, also by a later start: what is to go within the hour must not stay because the
-//! daemon ended meanwhile. They are listed in the state directory.
+//! Traces that must still be removed, possibly by a later start: a trace that expires within the hour must
+//! not stay because the daemon ended meanwhile. They are listed in the state directory.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -15,27 +15,27 @@ use crate::{files, sinks::line_file::Lock};
 
 /// How long a trace is kept.
 pub(super) const KEPT_FOR: Duration = Duration::from_secs(3600);
-/// The list's name below the state directory.
+/// File name of the list in the state directory.
 const LIST: &str = "request-traces.json";
-/// Held while the list is changed.
+/// Locked while the list is changed.
 const LOCK: &str = "request-traces.lock";
-/// The first line is some hundred bytes.
+/// The first line has some hundred bytes.
 const FIRST_LINE_BYTES_MAX: u64 = 4096;
 
-/// The first line of a trace, by which it is known.
+/// The first line of a trace, which identifies it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Head {
     /// Version of this format.
     pub request_trace: u32,
-    /// Whose requests.
+    /// Version of the ccfd that sent the requests.
     pub ccfd: String,
-    /// When it was begun.
+    /// When it was started.
     pub began: String,
-    /// When it goes, in Unix seconds.
+    /// When to remove it, in Unix seconds.
     pub remove_at: i64,
 }
 
-/// A trace, and when it goes.
+/// A trace, and when to remove it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Trace {
     file: PathBuf,
@@ -43,14 +43,14 @@ struct Trace {
     remove_at: i64,
 }
 
-/// All that are to be removed.
+/// All traces to remove.
 pub(super) struct Kept {
     list: PathBuf,
     traces: Vec<(Trace, Instant)>,
 }
 
 impl Kept {
-    /// As the list says. A list that cannot be read is none.
+    /// Reads the list. An unreadable list counts as empty.
     pub(super) fn load(state_dir: &Path, now: i64) -> Self {
         let list = state_dir.join(LIST);
         let traces = listed(&list);
@@ -61,17 +61,17 @@ impl Kept {
         Self { traces: traces.collect(), list }
     }
 
-    /// Whether nothing is to be removed.
+    /// Whether there are no traces to remove.
     pub(super) fn is_empty(&self) -> bool {
         self.traces.is_empty()
     }
 
-    /// When the next one goes.
+    /// When to remove the next one.
     pub(super) fn next(&self) -> Option<Instant> {
         self.traces.iter().map(|(_, due)| *due).min()
     }
 
-    /// Adds one.
+    /// Adds a trace.
     pub(super) fn add(&mut self, file: PathBuf, remove_at: i64, now: i64) -> io::Result<()> {
         let trace = Trace { file, remove_at };
         change(&self.list, |traces| traces.push(trace.clone()))?;
@@ -79,7 +79,7 @@ impl Kept {
         Ok(())
     }
 
-    /// Removes those whose time has come; answers which files they were.
+    /// Removes the expired ones; returns their files.
     pub(super) fn remove_due(&mut self) -> Vec<PathBuf> {
         let now = Instant::now();
         let traces = std::mem::take(&mut self.traces);
@@ -103,8 +103,8 @@ fn listed(list: &Path) -> Vec<Trace> {
     files::read(list).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
-/// Changes the list as it is now: another command may have added a trace of its own since it was read here. The
-/// locked file is another one, because the list is replaced.
+/// Changes the list as it is now: another command may have added a trace since it was read. A separate file
+/// is locked, because the list itself is replaced.
 fn change(list: &Path, change: impl FnOnce(&mut Vec<Trace>)) -> io::Result<()> {
     let dir = list.parent().unwrap_or(Path::new("."));
     let lock =
@@ -127,13 +127,13 @@ fn change(list: &Path, change: impl FnOnce(&mut Vec<Trace>)) -> io::Result<()> {
     file.persist(list).map(drop).map_err(|error| error.error)
 }
 
-/// At the latest an hour from now: a clock that jumps does not make it later.
+/// At most an hour from now, so that a clock that jumps does not delay it.
 fn due(remove_at: i64, now: i64) -> Instant {
     let left = Duration::from_secs(u64::try_from(remove_at.saturating_sub(now)).unwrap_or(0));
     Instant::now() + left.min(KEPT_FOR)
 }
 
-/// Removes a trace, but nothing else that stands in its place by now.
+/// Removes a trace, but no other file that is at its path by now.
 fn remove(trace: &Trace) {
     let file = trace.file.display();
     if !is_still(trace) {

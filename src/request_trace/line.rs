@@ -1,5 +1,5 @@
-//! One line of a trace: what of a request may be shown to others. Everything is left out or masked but what is known to be
-//! harmless, so that what is new on the wire is not shown by mistake.
+//! One line of a trace: the parts of a request that may be shown to others. Everything that is not known to
+//! be harmless is omitted or masked, so that new fields are not shown by mistake.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use collectors::Exchange;
@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 
-/// In place of what is not shown.
+/// Replaces values that are not shown.
 const MASK: &str = "***";
-/// The most characters of one path, query or header that are shown: a line stays a line.
+/// The longest path, query or header that is shown, to limit the length of a line.
 const CHARS_MAX: usize = 1000;
 
-/// Parameters whose values tell of the list and of the call, not of people or of what is looked for.
+/// Parameters whose values describe the list and the call, and no people or search terms.
 const HARMLESS_PARAMETERS: [&str; 14] = [
     "after",
     "api-version",
@@ -33,7 +33,7 @@ const HARMLESS_PARAMETERS: [&str; 14] = [
 
 const REQUEST_HEADERS: [&str; 5] =
     ["accept", "content-encoding", "content-type", "kbn-xsrf", "x-ms-client-request-id"];
-/// Sent to say for whom: that they are sent is shown, not what they name.
+/// Headers that are shown without their values.
 const MASKED_HEADERS: [&str; 3] = ["authorization", "openai-organization", "openai-project"];
 const RESPONSE_HEADERS: [&str; 18] = [
     "age",
@@ -55,7 +55,7 @@ const RESPONSE_HEADERS: [&str; 18] = [
     "x-ms-request-id",
     "x-request-id",
 ];
-/// Header names that begin so are shown as well.
+/// Headers with this prefix are shown too.
 const RESPONSE_PREFIX: &str = "x-ratelimit-";
 
 #[derive(Serialize)]
@@ -75,7 +75,7 @@ struct Line<'a> {
     response_headers: Map<String, Value>,
 }
 
-/// The line about a request, with its line break.
+/// The line for a request, with its line break.
 pub(super) fn of(exchange: &Exchange) -> Vec<u8> {
     let url = Url::parse(&exchange.url).ok();
     let answer = exchange.answer.as_ref();
@@ -96,20 +96,20 @@ pub(super) fn of(exchange: &Exchange) -> Vec<u8> {
     whole(&line)
 }
 
-/// Anything as a line of its own.
+/// Any value as a line.
 pub(super) fn whole(content: &impl Serialize) -> Vec<u8> {
-    // Keys are text and nothing is read on the way, so there is nothing that could fail.
+    // Serialization cannot fail: keys are strings, and no I/O is involved.
     let mut line = serde_json::to_vec(content).unwrap_or_default();
     line.push(b'\n');
     line
 }
 
-/// A time with its milliseconds.
+/// A time with milliseconds.
 pub(super) fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Host and port. What stands before an `@` is a credential.
+/// Host and port, without the credentials before an `@`.
 fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
@@ -120,7 +120,7 @@ fn query(query: &str) -> String {
         if HARMLESS_PARAMETERS.contains(&name.as_ref()) {
             return format!("{name}={value}");
         }
-        // The name of an entry of metadata is the operator's own word.
+        // The operator chose the names of metadata entries.
         let name = name.split_once('[').map_or_else(
             || name.to_string(),
             |(name, rest)| if rest == "]" { format!("{name}[]") } else { format!("{name}[{MASK}]") },

@@ -1,6 +1,6 @@
-//! `--trace-requests FILE`: a line for every request, for whoever is asked to help. No body, no key, no value of a filter; a
-//! bounded size; and it removes itself after an hour. Nothing waits for it: a thread of its own writes, and what it does
-//! not get to is counted.
+//! `--trace-requests FILE`: one line per request, for support. No bodies, no keys, no filter values; limited
+//! in size, and removed after an hour. Nothing waits for it: a separate thread writes, and lines that it
+//! cannot keep up with are counted.
 
 mod kept;
 mod line;
@@ -26,9 +26,9 @@ use serde_json::json;
 
 use self::kept::{Head, KEPT_FOR, Kept};
 
-/// Bytes of a trace: some 60,000 requests.
+/// The largest trace: some 60,000 requests.
 const BYTES_MAX: u64 = 64 << 20;
-/// Lines that wait for the disk.
+/// The most lines that wait for the disk.
 const WAITING_MAX: usize = 1024;
 /// How long the end waits for the last lines.
 const END_WAIT: Duration = Duration::from_secs(1);
@@ -36,26 +36,26 @@ const END_WAIT: Duration = Duration::from_secs(1);
 /// Why there is no trace.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
-    /// Something is there.
+    /// The file exists.
     #[error("--trace-requests: {0} already exists; name a new file, or remove it")]
     Exists(PathBuf),
-    /// The file, or the list of those that are to be removed, cannot be written.
+    /// The file, or the list of traces to remove, cannot be written.
     #[error("--trace-requests: {path}")]
     Io {
         /// Which file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// What goes on beside the routes for a trace; dropped at the end of the command.
+/// A running trace; dropped at the end of the command.
 pub struct RequestTrace {
     shared: Arc<Shared>,
     ended: Receiver<()>,
 }
 
-/// Between those who send requests and the thread that writes.
+/// Shared by the senders of requests and the writing thread.
 struct Shared {
     lines: Mutex<Option<SyncSender<Vec<u8>>>>,
     is_open: AtomicBool,
@@ -63,11 +63,12 @@ struct Shared {
 }
 
 impl RequestTrace {
-    /// Begins a trace, if there is to be one, and takes over the removal of earlier ones. `None` when there is nothing to do.
+    /// Starts a trace, if one is requested, and removes earlier ones when they expire. `None` if there is
+    /// nothing to do.
     ///
     /// # Errors
     ///
-    /// When the file is there already, or cannot be made.
+    /// If the file exists already, or cannot be created.
     pub fn begin(state_dir: &Path, file: Option<&Path>) -> Result<Option<Self>, TraceError> {
         let now = chrono::Utc::now();
         let mut kept = Kept::load(state_dir, now.timestamp());
@@ -99,7 +100,7 @@ impl RequestTrace {
 impl Drop for RequestTrace {
     fn drop(&mut self) {
         drop(self.shared.lines.lock().unwrap_or_else(PoisonError::into_inner).take());
-        // Answered by the end of the thread; a disk that does not answer keeps nobody from ending.
+        // Signalled by the end of the thread; a disk that hangs does not keep the process from ending.
         _ = self.ended.recv_timeout(END_WAIT);
     }
 }
@@ -117,7 +118,7 @@ impl RequestObserver for Shared {
     }
 }
 
-/// A trace that is being written.
+/// An open trace.
 struct Open {
     path: PathBuf,
     file: File,
@@ -128,7 +129,7 @@ impl Open {
     fn create(path: &Path, now: chrono::DateTime<chrono::Utc>, kept: &mut Kept) -> Result<Self, TraceError> {
         let failed = |source| TraceError::Io { path: path.to_owned(), source };
         let path = std::path::absolute(path).map_err(failed)?;
-        // Never through a link, never into what is there.
+        // Never follows a link, never writes to an existing file.
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let mut file = file.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => TraceError::Exists(path.clone()),
@@ -148,7 +149,7 @@ impl Open {
         Ok(Self { path, file, bytes_left: BYTES_MAX })
     }
 
-    /// False when nothing more can be written.
+    /// False if nothing more can be written.
     fn write(&mut self, line: &[u8]) -> bool {
         let (path, bytes) = (self.path.display(), line.len() as u64);
         if bytes > self.bytes_left {
@@ -165,7 +166,7 @@ impl Open {
     }
 }
 
-/// What the thread has.
+/// State of the writing thread.
 struct TraceWriter {
     shared: Arc<Shared>,
     kept: Kept,
@@ -195,8 +196,8 @@ impl TraceWriter {
     fn write(&mut self, line: &[u8]) {
         let Some(open) = &mut self.open else { return };
         let dropped = self.shared.dropped.swap(0, Ordering::Relaxed);
-        let is_told = dropped == 0 || open.write(&line::whole(&json!({ "dropped": dropped })));
-        if !(is_told && open.write(line)) {
+        let is_counted = dropped == 0 || open.write(&line::whole(&json!({ "dropped": dropped })));
+        if !(is_counted && open.write(line)) {
             self.close();
         }
     }

@@ -1,4 +1,4 @@
-//! From a request to its reply: which endpoint, which key, which answer.
+//! From a request to its reply: endpoint, key, answer.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use super::{
     world::List,
 };
 
-/// What stands for an empty list in some of the API's answers.
+/// The form of an empty list in some of the API's answers.
 const NULL: &[u8] = br#"{"object":"list","data":null,"first_id":null,"last_id":null,"has_more":false}"#;
 
-/// So many of the last requests are kept.
+/// How many of the last requests are kept.
 const SEEN_MAX: usize = 10_000;
 
 impl Simulator {
-    /// Answers one request. What is visible is decided by the clock; no time passes.
+    /// Answers one request. The clock decides what is visible; no time passes.
     pub fn answer(&self, request: &Request) -> Reply {
         let now = self.clock.now();
         let mut state = self.state();
@@ -141,7 +141,7 @@ impl Simulation {
         Ok((body, shows))
     }
 
-    /// The headers of every reply; whom a key belongs to is not told to a wrong one.
+    /// The headers of every reply. A wrong key does not learn the organization.
     fn add_headers(&mut self, reply: &mut Reply, now: i64) {
         let date = faults::http_date(now.saturating_add(self.date_offset));
         let request_id = format!("req_{:032x}", self.rng.random::<u128>());
@@ -157,7 +157,7 @@ impl Simulation {
     }
 }
 
-/// Keys are told apart by their class only; any key of the right class is good.
+/// Only a key's class is checked; any key of the right class is valid.
 fn authorize(key: Option<&str>, endpoint: Endpoint) -> Result<(), Refusal> {
     let after = |prefix: &str| key.and_then(|key| key.strip_prefix(prefix)).filter(|rest| !rest.is_empty());
     let (admin, any) = (after("sk-admin-").is_some(), after("sk-").is_some());

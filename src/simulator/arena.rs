@@ -1,8 +1,8 @@
-//! Where the bytes of all records lie: few large blocks instead of one allocation a record.
+//! Storage for the bytes of all records: few large blocks instead of one allocation per record.
 
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// Where one record lies; valid for the arena that gave it.
+/// The place of one record; valid for the arena that returned it.
 #[derive(Clone, Copy)]
 pub(super) struct Slot {
     block: u32,
@@ -16,7 +16,7 @@ impl Slot {
     }
 }
 
-/// Blocks are never grown beyond their first capacity, so that half a gigabyte of records never exists twice.
+/// Blocks never grow beyond their first capacity, so that half a gigabyte of records never exists twice.
 #[derive(Default)]
 pub(super) struct Arena {
     blocks: Vec<Vec<u8>>,

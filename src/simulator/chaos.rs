@@ -1,7 +1,7 @@
 //! The habit `chaos`: what gateways, proxies and caches do to the answers of a list.
 //!
-//! One answer in eight is wrong in one of many ways. None of them is an empty list that claims to be the end: that cannot be told
-//! from the truth by any number of requests that are answered alike.
+//! One answer in eight is wrong in one of many ways. None of them is an empty list that claims to be the end:
+//! no number of identical answers distinguishes that from the truth.
 
 use std::{io::Write, time::Duration};
 
@@ -15,9 +15,9 @@ use super::faults::{Fault, throttled};
 const ONE_IN: u32 = 8;
 /// How long a slow answer takes: longer than a second, shorter than any timeout.
 const SLOW: Duration = Duration::from_millis(1500);
-/// Records in a page of a gateway that does not pass the limit on.
+/// Page size of a gateway that does not forward the limit.
 pub(super) const CAP: usize = 20;
-/// What a gateway says of a path that it does not know at the moment, and with which it answers for a server that is away.
+/// A gateway's answer for an unknown path, or for a server that is down.
 const HTML: &[u8] =
     b"<!DOCTYPE html>\n<html><head><title>Gateway</title></head><body>No upstream.</body></html>\n";
 
@@ -51,7 +51,7 @@ pub(super) fn next(now: i64, rng: &mut StdRng) -> Option<Fault> {
     })
 }
 
-/// A record with something in it that JSON does not know.
+/// A record with something in it that is not JSON.
 pub(super) fn damaged(body: &[u8], rng: &mut StdRng) -> Vec<u8> {
     let inserts: [&[u8]; 4] = [b"\"odd\":NaN,", b"\"odd\":\"a\x01b\",", b"\"odd\":\"\\q\",", b","];
     let insert = inserts[rng.random_range(0..inserts.len())];
@@ -64,7 +64,7 @@ pub(super) fn gzip(body: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     match encoder.write_all(body).and_then(|()| encoder.finish()) {
         Ok(packed) => packed.into(),
-        // A vector takes every byte.
+        // Writing to a vector cannot fail.
         Err(_) => Bytes::new(),
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn document(bodies: &[&[u8]], has_more: bool, null_edges: bool) -> Ve
     out
 }
 
-/// The page as up to `count` list documents, one a line. Each holds a part of the records, its own edges, and
+/// The page as up to `count` list documents, one per line. Each has a part of the records, its own edges, and
 /// `has_more` of the whole page.
 pub(super) fn documents(bodies: &[&[u8]], count: usize, has_more: bool, null_edges: bool) -> Vec<u8> {
     let part = bodies.len().div_ceil(count.max(1)).max(1);
@@ -34,7 +34,7 @@ pub(super) fn documents(bodies: &[&[u8]], count: usize, has_more: bool, null_edg
     if parts.is_empty() { document(bodies, has_more, null_edges) } else { parts.join(&b'\n') }
 }
 
-/// The same JSON over many lines. Works on the text, so that key order and numbers stay as they are.
+/// The same JSON over many lines. Works on the text, so that key order and numbers are unchanged.
 pub(super) fn pretty(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len() * 2);
     let mut depth = 0_usize;

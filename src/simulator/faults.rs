@@ -1,4 +1,4 @@
-//! What goes wrong on the way: by habit, or by a test's script.
+//! What goes wrong with replies: by habit, or by a test's script.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,11 +14,11 @@ use super::{
     wire::{Endpoint, Refusal, Reply},
 };
 
-/// How often in a row the same request may fail by habit: whoever retries gets through.
+/// How often in a row the same request may fail by habit, so that retries succeed.
 const IN_A_ROW_MAX: u8 = 2;
-/// One request in this many is hit by each habit that is on.
+/// Each active habit affects one request in this many.
 const ONE_IN: u32 = 10;
-/// Requests that failed and were not repeated yet; above this many they are forgotten.
+/// Failed requests that were not repeated yet; above this many they are forgotten.
 const FAILING_MAX: usize = 10_000;
 
 /// Something that goes wrong with one reply.
@@ -28,30 +28,30 @@ pub enum Fault {
     Status {
         /// HTTP status.
         status: u16,
-        /// Headers beside the usual ones; names are lower case.
+        /// Additional headers; names are lower case.
         headers: Vec<(&'static str, String)>,
         /// The whole body.
         body: Bytes,
     },
-    /// The right answer, but the connection closes after this many bytes of it, at the latest before its last one.
+    /// The right answer, but the connection closes after this many bytes, at the latest before the last one.
     CutAt(usize),
     /// The connection closes without an answer.
     Close,
-    /// The right answer, followed by bytes that are no JSON.
+    /// The right answer, followed by bytes that are not JSON.
     Garbage,
     /// A list's page in up to this many list documents in one body.
     Documents(usize),
     /// A list answers an empty page with `has_more`.
     EmptyPage,
-    /// A list answers its last page that was not empty once more.
+    /// A list repeats its last page that was not empty.
     SamePage,
-    /// The answer to the request before, of whichever list of the endpoint, unless that was empty.
+    /// The previous answer of any list of the endpoint, unless that was empty.
     Earlier,
-    /// `null` where the records should be.
+    /// `null` instead of the records.
     Null,
-    /// The newest page of the list, whatever was asked for.
+    /// The newest page of the list, whatever was requested.
     Unfiltered,
-    /// A page of at most so many records.
+    /// A page of at most this many records.
     Capped(usize),
     /// Each record twice.
     Twice,
@@ -61,7 +61,7 @@ pub enum Fault {
     Mark,
     /// The body as gzip, asked for or not.
     Gzip,
-    /// The right answer, after a while.
+    /// The right answer, after a delay.
     Slow(Duration),
 }
 
@@ -74,7 +74,7 @@ impl Fault {
     }
 }
 
-/// Decides which request fails how.
+/// Decides how each request fails.
 #[derive(Default)]
 pub(super) struct Faults {
     script: VecDeque<Fault>,
@@ -87,7 +87,7 @@ impl Faults {
         self.script.extend(faults);
     }
 
-    /// The fault of the next reply; the script goes first.
+    /// The fault of the next reply; the script takes precedence.
     pub fn next(
         &mut self,
         target: &str,
@@ -137,7 +137,7 @@ impl Faults {
     }
 }
 
-/// The time to wait in each of its spellings, and left out.
+/// The delay in each of its spellings, or without one.
 pub(super) fn throttled(now: i64, rng: &mut StdRng) -> Fault {
     let headers = match rng.random_range(0..4) {
         0 => vec![("retry-after", "1".to_owned())],
@@ -152,7 +152,7 @@ pub(super) fn throttled(now: i64, rng: &mut StdRng) -> Fault {
     Fault::Status { status: 429, headers, body: refusal.reply().body }
 }
 
-/// The API's own 500, the 503 of the network in front of it, which is no JSON, and a closed connection.
+/// The API's own 500, the 503 of the network in front of it (which is not JSON), or a closed connection.
 fn error(rng: &mut StdRng) -> Fault {
     let refusal = Refusal {
         kind: "server_error",
@@ -177,7 +177,7 @@ fn broken_body(list: bool, rng: &mut StdRng) -> Fault {
     }
 }
 
-/// Does to a finished reply what the fault says; what concerns pages was done when the page was made.
+/// Applies a fault to a finished reply; faults of pages were applied when the page was built.
 pub(super) fn apply(fault: Fault, reply: &mut Reply) {
     match fault {
         Fault::Status { status, headers, body } => {
@@ -208,7 +208,7 @@ pub(super) fn apply(fault: Fault, reply: &mut Reply) {
     }
 }
 
-/// A second as an HTTP date; seconds that have none are clamped to the epoch.
+/// A second as an HTTP date; seconds without one become the epoch.
 pub(super) fn http_date(second: i64) -> String {
     let time = chrono::DateTime::from_timestamp(second, 0).unwrap_or_default();
     time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()

@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 pub enum Habit {
     /// A cursor drops the other records of its own second.
     Ties,
-    /// The order inside one second is drawn anew for each request.
+    /// The order inside one second is random for each request.
     Shuffle,
     /// Lists answer newest first when no order is asked for.
     Newest,
@@ -106,17 +106,17 @@ const EXCLUSIVE: [&[Habit]; 4] = [
     &[MessagesGone, MessagesForbidden, MessagesBroken],
 ];
 
-/// What `all` stands for: every recorded habit that leaves a patient client able to collect everything.
+/// What `all` means: every recorded habit that lets a patient client collect everything.
 const ALL: [Habit; 12] =
     [Ties, Shuffle, Newest, Late, DeletedNotFound, Crowded, Throttle, Errors, Cut, NullEdges, Pretty, Chaos];
 
-/// A set of habits. Parsed from a comma list of names, in which `all` stands for every one that can be
-/// combined and a later name takes the place of an earlier one that it excludes. The default is
-/// `ties,shuffle,newest`; an empty list is a well-behaved API.
+/// A set of habits. Parsed from a comma-separated list of names, in which `all` means every one that can be
+/// combined, and a later name replaces an earlier one that it excludes. The default is `ties,shuffle,newest`;
+/// an empty list is a well-behaved API.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Habits(u32);
 
-/// A name in a list of habits that is none.
+/// An unknown name in a list of habits.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown habit {name:?}; valid are: {}, all", names().join(", "))]
 pub struct UnknownHabit {

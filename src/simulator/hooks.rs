@@ -1,4 +1,4 @@
-//! What a test does behind the API's back, and what it looks at afterwards.
+//! What tests change without a request, and what they check afterwards.
 
 use bytes::Bytes;
 
@@ -14,16 +14,16 @@ use super::{
 pub struct NewRecord {
     /// The list it belongs to.
     pub list: List,
-    /// Its place in the list: Unix seconds.
+    /// Its second.
     pub second: i64,
-    /// The Unix second from which on it can be seen.
+    /// The Unix second from which on it is visible.
     pub visible_at: i64,
-    /// Its body, served as it is; a generated one where there is none (one event in twenty is tenant-scoped).
+    /// Its body, served unchanged; `None` for a generated one (one event in twenty is tenant-scoped).
     pub body: Option<Bytes>,
 }
 
 impl Simulator {
-    /// Adds records. Answers their ids, `None` where a given body has no usable one.
+    /// Adds records. Returns their ids, `None` for a given body without a usable one.
     pub fn add(&self, records: Vec<NewRecord>) -> Vec<Option<String>> {
         let mut state = self.state();
         let mut scratch = Vec::new();
@@ -53,7 +53,7 @@ impl Simulator {
         self.push(List::Completions, false, second, visible_at)
     }
 
-    /// Draws records until one is of the wanted kind: one event in twenty is tenant-scoped.
+    /// Generates records until one is of the wanted kind: one event in twenty is tenant-scoped.
     fn push(&self, list: List, tenant: bool, second: i64, visible_at: i64) -> String {
         let mut state = self.state();
         let state = &mut *state;
@@ -77,8 +77,8 @@ impl Simulator {
         found.is_some()
     }
 
-    /// Id and second of every record of a list that was ever issued and is not deleted, also of those that cannot
-    /// be seen yet. Records without usable id are left out.
+    /// Id and second of every record of a list that was issued and not deleted, including those that are not
+    /// visible yet. Records without a usable id are left out.
     pub fn issued(&self, list: List) -> Vec<(String, i64)> {
         let state = self.state();
         let records = state.world.records(list);
@@ -117,17 +117,17 @@ impl Simulator {
         self.state().habits = habits;
     }
 
-    /// Gives the next replies these faults, one each, in turn.
+    /// Applies these faults to the next replies, one each, in order.
     pub fn script(&self, faults: Vec<Fault>) {
         self.state().faults.script(faults);
     }
 
-    /// Lets `Date` be wrong by so many seconds.
+    /// Makes `Date` wrong by this many seconds.
     pub fn date_offset(&self, seconds: i64) {
         self.state().date_offset = seconds;
     }
 
-    /// What the replies call their organization and project from now on.
+    /// Sets the organization and project of replies.
     pub fn belongs_to(&self, organization: &str, project: &str) {
         let mut state = self.state();
         state.options.organization = organization.to_owned();

@@ -1,4 +1,4 @@
-//! Which records a page holds: window, order, cursor, ties.
+//! Selects the records of a page: window, order, cursor, ties.
 
 use rand::{rngs::StdRng, seq::SliceRandom};
 
@@ -16,13 +16,13 @@ pub(super) struct Picked {
     pub has_more: bool,
 }
 
-/// Where a walk begins: beside this record.
+/// The record before or after which a page begins.
 struct Cursor {
     number: u32,
     second: i64,
 }
 
-/// One reading of a list.
+/// One request to a list.
 pub(super) struct Page<'a> {
     pub world: &'a World,
     pub ask: &'a Ask,
@@ -31,8 +31,8 @@ pub(super) struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// The window is found by binary search; from there only what is answered, and the rest of a second that it
-    /// touches, is looked at.
+    /// The window is found by binary search; after that, only the records of the answer, and of seconds that
+    /// it touches, are looked at.
     pub fn pick(&self, rng: &mut StdRng) -> Result<Picked, Refusal> {
         let ask = self.ask;
         let (name, id) = match (&ask.after, &ask.before) {
@@ -46,7 +46,7 @@ impl Page<'_> {
             Some(None) if self.habits.has(Habit::DeletedIgnored) => None,
             Some(None) => return Err(gone(name)),
         };
-        // A page `before` a cursor is the one that ends there: it is picked from its end.
+        // A page `before` a cursor ends there, so it is selected from its end.
         let backward = name == "before" && cursor.is_some();
         let mut picked = self.walk(cursor, ask.ascending != backward, rng);
         if backward {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{envelope, habits::Habit, query, state::Simulation, stored, wire::Refusal, world::Head};
 
-/// One completion in so many is hit by each habit that concerns some of them.
+/// Each habit that concerns some completions affects one in this many.
 const ONE_IN: u32 = 5;
 
 /// Answers `GET /v1/chat/completions/{id}/messages`.

@@ -1,8 +1,9 @@
-//! An OpenAI with the recorded habits: both lists below `/v1`, hostile in every way that was seen or must be feared.
+//! A simulated OpenAI API with the recorded habits: both lists below `/v1`, with every fault that was seen or
+//! is to be expected.
 //!
 //! It has two layers. [`Simulator::answer`] is a function from [`Request`] to [`Reply`], so that a test needs
-//! neither socket nor sleep; [`serve()`] puts HTTP around it. The clock given at construction tells it what is
-//! visible and which `Date` to send.
+//! neither a socket nor a sleep; [`serve()`] adds HTTP. The clock given at construction decides what is
+//! visible and which `Date` is sent.
 //!
 //! ```text
 //! options -> generate, given -> world (records in order of time)

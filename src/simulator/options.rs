@@ -1,4 +1,4 @@
-//! What a simulator is made of.
+//! The options of a simulator.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub struct Options {
     pub habits: Habits,
     /// Time that passes before each reply is sent.
     pub latency: Duration,
-    /// Records a second that appear as time goes on, audit events and completions in turn.
+    /// Records per second that appear over time, audit events and completions in turn.
     pub live_per_second: f64,
     /// Sent as `openai-organization`.
     pub organization: String,
@@ -53,10 +53,10 @@ impl Default for Options {
     }
 }
 
-/// Options that no simulator can be made of.
+/// Why options are invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
-    /// More generated records are asked for than are held in memory.
+    /// More generated records than fit in memory.
     #[error("at most {RECORDS_MAX} records of a list are generated")]
     TooMany,
     /// A line of the given records cannot be served.

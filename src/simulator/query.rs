@@ -1,4 +1,4 @@
-//! A list request's query, checked as the API checks it.
+//! The query of a list request, validated as the API validates it.
 
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ pub(super) struct Ask {
     pub filters: Vec<Filter>,
 }
 
-/// Keeps the records that have, at one of these places, one of the wanted values.
+/// Selects the records that have one of the wanted values at one of these places.
 pub(super) struct Filter {
     pointers: &'static [&'static str],
     /// A key below each of the pointers, where the place is named by the request or by the record's `type`.

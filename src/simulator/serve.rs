@@ -1,4 +1,4 @@
-//! The simulator behind a socket.
+//! The simulator on a socket.
 
 use std::{future::Future, io};
 
@@ -21,8 +21,8 @@ use super::{
 /// The largest request body that is read: metadata has at most 16 short pairs.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
-/// Serves HTTP/1.1 until `shutdown` is done; requests that are under way are answered first. Fails when the
-/// listener does.
+/// Serves HTTP/1.1 until `shutdown` is done; requests in progress are answered first. Fails if the listener
+/// does.
 pub async fn serve(
     listener: TcpListener,
     simulator: Simulator,
@@ -77,8 +77,8 @@ fn respond(reply: Reply) -> Response<Body> {
     response
 }
 
-/// A body that fails after these bytes, upon which the connection is closed. The pause before the failure lets
-/// them be sent; where there are none, nothing is sent at all.
+/// A body that fails after these bytes, which closes the connection. The delay before the failure lets them
+/// be sent; without any, nothing is sent at all.
 fn cut_short(bytes: Bytes) -> Body {
     let empty = bytes.is_empty();
     let failure = stream::once(async move {

@@ -1,4 +1,4 @@
-//! The simulator itself: everything that changes, behind one lock.
+//! The simulator's mutable state, behind one lock.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -61,7 +61,7 @@ pub(super) struct Simulation {
     live: Live,
 }
 
-/// Traffic that goes on: record `n` appears `n / per_second` seconds after the start.
+/// Continuous traffic: record `n` appears `n / per_second` seconds after the start.
 struct Live {
     per_second: f64,
     since: i64,
@@ -69,7 +69,7 @@ struct Live {
 }
 
 impl Simulator {
-    /// Reads the given records and makes the generated ones; they end at the clock's present second.
+    /// Loads the given records and generates the others, up to the clock's current second.
     pub fn new(mut options: Options, clock: Clock) -> Result<Self, OptionsError> {
         if options.audit_logs.max(options.completions) > RECORDS_MAX {
             return Err(OptionsError::TooMany);
@@ -102,8 +102,8 @@ impl Simulator {
         Ok(Self { clock, state: Arc::new(Mutex::new(state)) })
     }
 
-    /// The state, with everything in it that has happened by now. A panic elsewhere leaves it usable: no change
-    /// of it has steps that could be seen half done.
+    /// The state at the current time. A panic elsewhere leaves it usable, because no change can be seen half
+    /// done.
     pub(super) fn state(&self) -> MutexGuard<'_, Simulation> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.advance(self.clock.now());
@@ -140,7 +140,7 @@ impl Simulation {
         made.head.id
     }
 
-    /// Lets appear what has come into being since the last time.
+    /// Adds the records that have appeared since the last call.
     fn advance(&mut self, now: i64) {
         let passed = now.saturating_sub(self.live.since).max(0);
         let due = (passed as f64 * self.live.per_second) as u64;

@@ -91,7 +91,7 @@ fn update(body: &[u8]) -> Result<BTreeMap<String, String>, Refusal> {
     Ok(update.metadata)
 }
 
-/// The body with other metadata and every other byte as it was. Without metadata it gets some at its end.
+/// The body with other metadata and all other bytes unchanged. Without metadata, it is added at the end.
 fn with_metadata(body: &[u8], metadata: &BTreeMap<String, String>) -> Vec<u8> {
     let value = json!(metadata).to_string();
     let present = serde_json::from_slice::<Present<'_>>(body).ok().and_then(|present| present.metadata);

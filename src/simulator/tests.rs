@@ -83,7 +83,7 @@ fn issued(simulator: &Simulator, list: List) -> BTreeSet<String> {
     simulator.issued(list).into_iter().map(|(id, _)| id).collect()
 }
 
-/// What a client gets that trusts `last_id`.
+/// What a client gets that relies on `last_id`.
 fn walk_by_last_id(simulator: &Simulator, target: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut next = target.to_owned();

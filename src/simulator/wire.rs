@@ -1,4 +1,4 @@
-//! What goes in and what comes out, without HTTP.
+//! Requests and replies without HTTP.
 
 use std::{fmt, time::Duration};
 

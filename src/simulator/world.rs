@@ -1,4 +1,4 @@
-//! Every record there is, in order of time.
+//! All records, in order of time.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ pub(super) enum Scope {
     TenantEvents,
 }
 
-/// The fields of a record by which it is told apart, ordered and found.
+/// The fields that identify and date a record.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct Head {
@@ -38,7 +38,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// What can be read of a body; nothing where it is no JSON object with fields of these types.
+    /// The fields of a body; empty if it is not a JSON object with fields of these types.
     pub fn of(body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_default()
     }
@@ -57,8 +57,8 @@ pub(super) struct Entry {
     pub deleted: bool,
 }
 
-/// Entries stay where they were added; a timeline holds their numbers ordered by second, and inside a
-/// second as they were added. That is 50 bytes a record beside its own.
+/// Entries stay where they were added; a timeline has their numbers ordered by second, and within a second in
+/// the order of addition. That is 50 bytes per record besides its own.
 #[derive(Default)]
 pub(super) struct World {
     arena: Arena,
@@ -123,7 +123,7 @@ impl World {
         self.entries[number as usize].deleted = true;
     }
 
-    /// Puts another body in the place of the present one; the old bytes stay in the arena.
+    /// Replaces the body; the old bytes stay in the arena.
     pub fn replace(&mut self, number: u32, body: &[u8]) {
         self.entries[number as usize].place = self.arena.put(body);
     }

@@ -1,28 +1,28 @@
-//! In a build without OpenTelemetry: nothing leaves, and a configuration that wants it hears why.
+//! Builds without OpenTelemetry: nothing is sent, and a configuration that expects it gets a warning.
 
 use std::time::Duration;
 
 use super::Listener;
 use crate::{config::TelemetrySettings, metrics::MetricsSnapshot};
 
-/// Nothing, but whether it was wanted.
+/// Only whether telemetry is configured.
 #[derive(Debug, Default)]
 pub struct Telemetry {
     is_wanted: bool,
 }
 
 impl Telemetry {
-    /// Takes notice of what is wanted.
+    /// Reads the settings.
     pub fn begin(settings: &TelemetrySettings) -> Self {
         Self { is_wanted: settings.endpoint.is_some() }
     }
 
-    /// Nobody listens.
+    /// There is none.
     pub fn listener(&mut self) -> Option<Listener> {
         None
     }
 
-    /// Measures nothing; says so if somebody expects it.
+    /// Does nothing; warns if telemetry is configured.
     pub fn measure(&self, _: impl Fn() -> MetricsSnapshot + Send + Sync + 'static) {
         if self.is_wanted {
             tracing::warn!(
@@ -31,9 +31,9 @@ impl Telemetry {
         }
     }
 
-    /// Remembers nothing.
+    /// Does nothing.
     pub fn remember(&self) {}
 
-    /// Ends nothing.
+    /// Does nothing.
     pub fn end(self, _: Duration) {}
 }

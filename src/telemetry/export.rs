@@ -1,4 +1,4 @@
-//! Spans and metrics on their way to a receiver.
+//! Sends spans and metrics to a receiver.
 
 use std::{
     env,
@@ -24,10 +24,10 @@ use super::{
 };
 use crate::{config::TelemetrySettings, metrics::MetricsSnapshot};
 
-/// How long the end of the process waits for what has not left yet.
+/// How long the end of the process waits for what is not sent yet.
 const END_WAIT: Duration = Duration::from_secs(3);
 
-/// Series of one metric: those of a few thousand routes. The library would throw those above 2,000 together.
+/// The most series per metric: those of a few thousand routes. The library would merge those above 2,000.
 const SERIES_MAX: usize = 100_000;
 
 /// What is sent, and where to.
@@ -36,12 +36,13 @@ pub struct Telemetry {
     traces: Option<SdkTracerProvider>,
     metrics: Option<SdkMeterProvider>,
     look: OnceLock<Arc<Look>>,
-    /// Why something that was wanted is not sent.
+    /// Why a configured signal is not sent.
     wrong: Vec<String>,
 }
 
 impl Telemetry {
-    /// Prepares what the settings or the variables of OpenTelemetry ask for; the variables win. Nothing is sent yet.
+    /// Prepares what the settings or OpenTelemetry's environment variables request; the variables take
+    /// precedence. Nothing is sent yet.
     pub fn begin(settings: &TelemetrySettings) -> Self {
         let mut telemetry = Self::default();
         if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
@@ -58,7 +59,7 @@ impl Telemetry {
         telemetry
     }
 
-    /// What makes traces of spans.
+    /// The layer that turns spans into traces.
     pub fn listener(&mut self) -> Option<Listener> {
         let tracer = self.traces.as_ref()?.tracer("ccfd");
         let layer = tracing_opentelemetry::layer()
@@ -67,14 +68,14 @@ impl Telemetry {
             .with_threads(false)
             .with_target(false)
             .with_tracked_inactivity(false)
-            // Nobody else here speaks OpenTelemetry.
+            // No other code here uses OpenTelemetry's context.
             .with_context_activation(false);
         let is_ours = filter_fn(|of| of.is_span() && of.target() == "telemetry")
             .with_max_level_hint(tracing::level_filters::LevelFilter::DEBUG);
         Some(Box::new(layer.with_filter(is_ours)))
     }
 
-    /// Looks at the snapshot whenever metrics are sent. Says what is sent, and what is not.
+    /// Calls `snapshot` whenever metrics are sent. Logs what is sent, and what is not.
     pub fn measure(&self, snapshot: impl Fn() -> MetricsSnapshot + Send + Sync + 'static) {
         for error in &self.wrong {
             let advice = "correct telemetry.endpoint, or the variables OTEL_EXPORTER_OTLP_…";
@@ -89,23 +90,23 @@ impl Telemetry {
         }
     }
 
-    /// The snapshot of now are those that are sent next: soon they will not all be there.
+    /// Makes the current snapshot the next one that is sent, because some sources will be gone by then.
     pub fn remember(&self) {
         self.look.get().into_iter().for_each(|look| look.anew());
     }
 
-    /// Lets go what is left, for a bounded time, and no longer than this.
+    /// Sends what is left, within this time at most.
     pub fn end(self, within: Duration) {
         let within = within.min(END_WAIT);
         let (end, ended) = sync_channel::<()>(0);
         let flush = move || {
-            // What went wrong was told when it was sent.
+            // Errors were logged when they occurred.
             _ = self.traces.map(|traces| traces.shutdown_with_timeout(within));
             _ = self.metrics.map(|metrics| metrics.shutdown_with_timeout(within));
             drop(end);
         };
         if thread::Builder::new().spawn(flush).is_ok() {
-            // Answered by the end of the thread.
+            // Signalled by the end of the thread.
             _ = ended.recv_timeout(within);
         }
     }
@@ -135,16 +136,16 @@ fn metrics(settings: &TelemetrySettings) -> Result<Option<SdkMeterProvider>, Box
     Ok(Some(provider.with_resource(resource()).build()))
 }
 
-/// Where one signal goes.
+/// The receiver of one signal.
 enum Endpoint {
-    /// Where OpenTelemetry's own variables say; its library reads them.
+    /// As set by OpenTelemetry's environment variables, which its library reads.
     Variables,
-    /// Here.
+    /// This URL.
     Url(String),
 }
 
 impl Endpoint {
-    /// `None` when nobody asked for the signal.
+    /// `None` if the signal is not configured.
     fn of(signal: &str, path: &str, settings: &TelemetrySettings) -> Option<Self> {
         if variable(&format!("OTEL_{signal}_EXPORTER")).is_some_and(|exporter| exporter == "none") {
             return None;
@@ -162,7 +163,7 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Who sends. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` are read by the library.
+/// The sender's attributes. The library reads `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`.
 fn resource() -> Resource {
     let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
     let named = variable("OTEL_SERVICE_NAME").is_some()

@@ -1,4 +1,4 @@
-//! The list of metrics as instruments of OpenTelemetry, under the names that Prometheus sees: who has both finds the same.
+//! The metrics as OpenTelemetry instruments, with the same names as in Prometheus.
 
 use std::{
     collections::HashMap,
@@ -15,14 +15,14 @@ use crate::metrics::{Family, Kind, MetricsSnapshot, Series, Value, families};
 /// The values of one instrument, each with its labels.
 type Points = Vec<(f64, Vec<KeyValue>)>;
 
-/// One look at the snapshot for all instruments: each takes its own points, and who finds none looks anew.
+/// One snapshot for all instruments: each takes its own points, and one that finds none takes a new snapshot.
 pub(super) struct Look {
     snapshot: Box<dyn Fn() -> MetricsSnapshot + Send + Sync>,
     points: Mutex<HashMap<String, Points>>,
 }
 
 impl Look {
-    /// Looks now: these points are taken next.
+    /// Takes a snapshot now, whose points are used next.
     pub(super) fn anew(&self) {
         *self.lock() = self.all();
     }
@@ -45,7 +45,7 @@ impl Look {
     }
 }
 
-/// Makes an instrument of each metric.
+/// Creates an instrument for each metric.
 pub(super) fn register(
     meter: &Meter,
     snapshot: impl Fn() -> MetricsSnapshot + Send + Sync + 'static,
@@ -69,7 +69,7 @@ pub(super) fn register(
     look
 }
 
-/// What one instrument shows of a metric.
+/// The part of a metric that one instrument shows.
 struct Part {
     name: String,
     is_counter: bool,
@@ -78,7 +78,8 @@ struct Part {
     points: Points,
 }
 
-/// A metric as it is; a histogram, which no instrument can look at, as the three counters that it is for Prometheus.
+/// A metric as it is. A histogram, for which there is no observable instrument, becomes three counters as in
+/// Prometheus.
 fn parts(family: Family<'_>) -> Vec<Part> {
     let Family { name, kind, unit, help, series } = family;
     let part = |suffix: &str, is_counter, unit, points| Part {

@@ -1,8 +1,8 @@
-//! Traces and metrics by OpenTelemetry's protocol, for builds with the cargo feature `otel`. They leave on threads of their
-//! own: a receiver that is slow or away holds nothing up.
+//! Traces and metrics by OpenTelemetry's protocol, for builds with the cargo feature `otel`. They are sent by
+//! separate threads: a receiver that is slow or unreachable delays nothing.
 //!
-//! A span that is to leave has the target `telemetry`. It holds numbers, names of the configuration and paths, never
-//! anything of a record. Its numbers have a sign: others leave as text.
+//! A span that is sent has the target `telemetry`. It contains numbers, configured names and paths, never
+//! data of a record. Its numbers are signed, because unsigned ones are sent as text.
 
 #[cfg(not(feature = "otel"))]
 mod absent;
@@ -20,5 +20,5 @@ pub use absent::Telemetry;
 #[cfg(feature = "otel")]
 pub use export::Telemetry;
 
-/// What listens beside the log.
+/// A second layer next to the log.
 pub type Listener = Box<dyn Layer<Registry> + Send + Sync>;

@@ -1,4 +1,4 @@
-//! An exporter whose failures are told in the log: the first at once, the next ones summed.
+//! An exporter whose failures are logged: the first at once, later ones summed.
 
 use std::{
     fmt,
@@ -15,10 +15,10 @@ use opentelemetry_sdk::{
 
 use crate::log_throttle::LogThrottle;
 
-/// The time between two lines about what could not be sent.
+/// The time between two lines about failures.
 const FAILURES_INTERVAL: Duration = Duration::from_secs(300);
 
-/// An exporter, and what is not told yet.
+/// An exporter, and the failures that are not logged yet.
 pub(super) struct Reported<E> {
     exporter: E,
     signal: &'static str,
@@ -26,7 +26,7 @@ pub(super) struct Reported<E> {
 }
 
 impl<E> Reported<E> {
-    /// Tells of failures of this exporter.
+    /// Logs failures of this exporter.
     pub(super) fn new(exporter: E, signal: &'static str) -> Self {
         Self { exporter, signal, unlogged: Mutex::new(LogThrottle::new(FAILURES_INTERVAL)) }
     }
@@ -35,7 +35,7 @@ impl<E> Reported<E> {
         if done.is_err() {
             let mut unlogged = self.unlogged.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(failures) = unlogged.add(|failures| *failures += 1) {
-                // The library's own text may hold what the receiver said.
+                // The library's own text may contain the receiver's answer.
                 let (signal, advice) =
                     (self.signal, "check telemetry.endpoint and that it accepts OTLP over HTTP");
                 tracing::warn!(

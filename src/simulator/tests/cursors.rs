@@ -45,7 +45,7 @@ fn shuffle_changes_the_order_inside_a_second_only() {
 }
 
 #[test]
-fn lists_answer_newest_first_unless_told_otherwise() {
+fn lists_answer_newest_first_by_default() {
     let first_is_newest = |habits: &str, target: &str, field| {
         let simulator = simulator(Options { audit_logs: 50, completions: 50, ..options(habits) });
         let seconds = seconds(&page(&simulator, target), field);
@@ -90,7 +90,7 @@ fn after_a_deleted_record_each_habit_answers_its_own_way() {
 }
 
 #[test]
-fn null_edges_and_endless_has_more_are_only_told() {
+fn null_edges_and_endless_has_more_change_only_the_envelope() {
     let simulator = completions("null-edges,has-more-forever");
     let page = page(&simulator, &format!("{CHAT}?limit=100&metadata[none]=such"));
     assert!(page["first_id"].is_null() && page["last_id"].is_null());

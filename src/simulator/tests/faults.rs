@@ -1,4 +1,4 @@
-//! What goes wrong, and that it never goes wrong for ever.
+//! Faults, and that they do not last for ever.
 
 use super::*;
 

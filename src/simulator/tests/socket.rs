@@ -20,7 +20,7 @@ async fn start(simulator: &Simulator) -> Served {
 }
 
 #[tokio::test]
-async fn http_carries_the_reply_and_ends_when_told() {
+async fn http_carries_the_reply_and_ends_on_request() {
     let simulator = simulator(Options { audit_logs: 200, ..options("") });
     let served = start(&simulator).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
