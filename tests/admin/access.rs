@@ -1,4 +1,4 @@
-//! Who is answered, and what only the owner of the state directory may do.
+//! Which requests are answered, and what only the owner of the state directory may do.
 
 use std::os::unix::fs::PermissionsExt;
 

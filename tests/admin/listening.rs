@@ -1,4 +1,4 @@
-//! Where it listens: on a port, on a Unix socket, nowhere; and when the place is taken.
+//! Where the daemon listens: on a port, on a Unix socket, nowhere; and when the address is in use.
 
 use std::{
     io::{Read, Write},

@@ -1,4 +1,4 @@
-//! A running daemon, asked and told: over HTTP by whoever may, and by the commands of its own user.
+//! Requests to a running daemon: over HTTP by anyone allowed, and by the commands of its own user.
 
 mod access;
 mod backfill;

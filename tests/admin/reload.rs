@@ -1,4 +1,4 @@
-//! Another configuration, another key, while the daemon runs.
+//! A new configuration or a new key while the daemon runs.
 
 use rustix::process::Signal;
 

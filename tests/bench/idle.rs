@@ -1,4 +1,4 @@
-//! What many collectors cost that have nothing to do: each polls a simulator on loopback every minute.
+//! The cost of many idle collectors: each polls a simulator on loopback every minute.
 
 use std::{
     fmt::Write as _,

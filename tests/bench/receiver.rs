@@ -1,4 +1,4 @@
-//! A destination that takes everything and does as little as it can: what is measured is the sender.
+//! A destination that accepts everything and does as little as possible, so that the sender is measured.
 
 use std::{
     convert::Infallible,

@@ -1,4 +1,4 @@
-//! An OpenAI whose bodies are of other shapes than the simulator's own, in a process of its own.
+//! An API whose bodies have other shapes than the simulator's, in a separate process.
 
 use std::{
     convert::Infallible,
@@ -16,7 +16,7 @@ use hyper::{Response, StatusCode, body::Frame, server::conn::http1, service::ser
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-/// What is sent at a time where the length is not told before.
+/// Size of one write for bodies without `Content-Length`.
 const CHUNK_BYTES: usize = 16 << 10;
 const WEEK_SECONDS: i64 = 7 * 24 * 60 * 60;
 

@@ -1,4 +1,4 @@
-//! What the tests have and a measurement needs, too: the node.
+//! Test support that measurements need too: the node.
 #![allow(dead_code)]
 
 #[path = "../support/http.rs"]

@@ -1,4 +1,4 @@
-//! What the daemon says: enough to know what happens, and not more.
+//! What the daemon logs: enough to know what happens, and no more.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Every command as a person or a service manager starts it.
+//! Every command as a person or a service manager runs it.
 
 mod backfill;
 mod check;

@@ -1,4 +1,4 @@
-//! What is not to be seen is searched for in every byte that ccfd leaves behind.
+//! Searches every byte that ccfd leaves behind for redacted values.
 
 use std::{
     fs,
@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use crate::support::process::{Place, Simulated, wait_until};
 
-/// Stands in every value that is redacted, and nowhere else.
+/// Part of every redacted value, and of nothing else.
 pub(super) const SECRET: &str = "marker-that-nobody-may-see";
-/// Stands beside each of them.
+/// Part of the value next to each of them.
 pub(super) const NEIGHBOUR: &str = "neighbour-that-must-arrive";
 const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -133,7 +133,7 @@ fn lines(place: &Place, dir: &str, word: &str) -> Vec<Value> {
     lines.flat_map(|(_, text)| text.lines()).filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// No file holds what is not to be seen, and each of these holds what stands beside it.
+/// No file contains a redacted value, and each of these contains the value next to it.
 pub(super) fn search(place: &Place, words: &[&str]) {
     let found = files(&place.path("."));
     for (path, text) in &found {

@@ -1,4 +1,4 @@
-//! What is not to be seen is searched for in every byte that ccfd sends to a service.
+//! Searches every byte that ccfd sends to a service for redacted values.
 
 use super::redact::{NEIGHBOUR, SECRET, larger_place, search, simulated};
 use crate::support::{
@@ -51,7 +51,8 @@ fn seen(request: &Request) -> String {
         + &String::from_utf8_lossy(&inflated)
 }
 
-/// No request holds what is not to be seen; together they hold what stands beside it, of events, completions and prompts.
+/// No request contains a redacted value; together they contain the values next to them, of events,
+/// completions and prompts.
 fn search_requests(name: &str, server: &Fake) {
     let requests: Vec<String> = server.requests().iter().map(seen).collect();
     assert!(requests.iter().all(|request| !request.contains(SECRET)), "{name}");

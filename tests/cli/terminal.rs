@@ -1,4 +1,4 @@
-//! Whatever a record or a server says, no command passes an order on to a terminal.
+//! No command passes control sequences from a record or a server to a terminal.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::support::process::{Ended, Place, Simulated};
 /// Clears the screen, by both ways to say it; deletes; turns the direction of writing around; goes back to the line's start.
 const ORDERS: &str = "x\u{1b}[2J\u{9b}2J\u{7f}\u{202e}\ry";
 
-/// Nothing but text, line breaks and tabs came out, and the text around the orders is there.
+/// The output contains only text, line breaks and tabs, including the text around the control sequences.
 fn is_only_text(ended: &Ended) {
     for said in [&ended.stdout, &ended.stderr] {
         let said = said.replace("\r\n", "\n");

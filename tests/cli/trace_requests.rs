@@ -1,4 +1,4 @@
-//! `--trace-requests`: what support gets to see, and when it goes.
+//! `--trace-requests`: its content, and when it is removed.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 

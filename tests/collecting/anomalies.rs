@@ -1,4 +1,4 @@
-//! Strange answers: each of these lost, doubled or looped before it was provided for.
+//! Anomalous answers, each of which once lost records, duplicated them or caused a loop.
 
 use std::time::Duration;
 
@@ -157,7 +157,8 @@ async fn a_gone_anchor_does_not_end_the_search_of_a_crowded_second() {
     }
 }
 
-/// A sweep of several pages; the record it has just read and goes on from is deleted, and the answer is empty.
+/// A sweep of several pages: the record that it has just read and continues from is deleted, and the answer
+/// is empty.
 #[tokio::test(start_paused = true)]
 async fn an_empty_answer_behind_a_record_read_a_moment_ago_is_not_the_end() {
     let list = List::Completions;

@@ -15,7 +15,7 @@ async fn conserves(list: List, count: u64, habits: &str, seed: u64) {
     let mut rig = Rig::new(list, options(list, count, habits, seed), BEGIN - WEEK - 86_400);
     let mut reader = rig.reader().await;
     rig.read_to_idle(&mut reader).await;
-    // What is late becomes visible, what is new comes in, and every so often the process is started anew.
+    // Late records become visible, new ones appear, and from time to time the process restarts.
     for round in 0..30 {
         for n in 0..7 {
             let now = rig.world.now();

@@ -1,4 +1,4 @@
-//! What stands between ccfd and the API: gateways that cap, mix up and invent answers.
+//! Gateways between ccfd and the API that limit, mix up and invent answers.
 
 use std::{collections::HashSet, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Readings against a plain model: a set of records, and which of them must come.
+//! Reading compared with a plain model: a set of records, and which of them must arrive.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Answers with `null` where the records should be.
+//! Answers with `null` instead of the records.
 
 use std::{collections::HashMap, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The sequences that lose, double or loop in the collectors that are in use today.
+//! The sequences that make collectors in use today lose or duplicate records, or loop.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Answers spoilt in ways that a reader of the code found: each lost records without a line.
+//! Corrupted answers, each of which once lost records without a log line.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ async fn reader_steps(rig: &mut Rig, reader: &mut collectors::Reader, steps: usi
     }
 }
 
-/// The process is started anew, and its first request is answered with a page from before.
+/// The process restarts, and its first request is answered with an earlier page.
 async fn stale_across_a_restart(list: List) {
     let mut rig = rig(list, 3000, "ties,shuffle,tenant-ignore");
     for _ in 0..12 {

@@ -89,7 +89,7 @@ async fn a_look_back_reads_from_the_beginning_where_newest_first_cannot_be_had()
     assert_exactly(&rig, &wanted);
 }
 
-/// Windows side by side, each by a reader of its own that is started anew every few pages.
+/// Concurrent windows, each with its own reader that restarts every few pages.
 async fn windows(list: List, habits: &str) {
     let mut rig = Rig::new(list, options(list, 6000, habits, 5), 0);
     let (first, last) = (BEGIN - 5 * DAY, BEGIN - DAY - 1);

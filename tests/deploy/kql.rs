@@ -1,4 +1,4 @@
-//! As much of KQL as the transforms use: one `project` over one row. What it does not know, it refuses loudly.
+//! The part of KQL that the transforms use: one `project` over one row. Anything else is an error.
 
 use serde_json::{Value as Json, json};
 

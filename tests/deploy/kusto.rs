@@ -18,7 +18,7 @@ use crate::support::judge::{self, Missing, available};
 
 const PACKAGE: &str = "@kusto/language-service-next@12.4.1";
 
-/// The folder of the package, fetched by whoever asks first.
+/// The folder of the package, downloaded at first use.
 fn language_service() -> Option<&'static PathBuf> {
     static FOLDER: OnceLock<Result<PathBuf, Missing>> = OnceLock::new();
     available(FOLDER.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! What is rendered for a destination does there what the tables say.
+//! Files rendered for a destination have the effect there that the tables describe.
 
 mod bicep;
 mod kql;

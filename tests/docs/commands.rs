@@ -121,7 +121,7 @@ fn the_readme_names_every_command_and_no_other() {
     assert_eq!(named, help());
 }
 
-/// The first word that is neither a flag nor the file behind `--config`, nor the word that stands for any command.
+/// The first word that is not a flag, the value of `--config`, or the placeholder for any command.
 fn subcommand(words: &[String]) -> Option<String> {
     let skipped = match words {
         [flag, ..] if flag == "--config" => 2,

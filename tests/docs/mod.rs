@@ -1,5 +1,5 @@
-//! What the documents say is so: their tables are the program's tables, their commands parse, their settings load, their
-//! links lead somewhere.
+//! What the documents say is true: their tables are the program's tables, their commands parse, their
+//! settings load, their links resolve.
 
 mod commands;
 mod complaints;
@@ -62,7 +62,7 @@ fn without_blocks(text: &str) -> String {
     pieces.collect::<Vec<_>>().join("\n")
 }
 
-/// Compares what stands between two comments, `<!-- subject: … -->` and `<!-- /subject -->`, or writes it.
+/// Compares the text between two comments, `<!-- subject: … -->` and `<!-- /subject -->`, or writes it.
 fn is_written(name: &str, subject: &str, wanted: &str) {
     let text = document(name);
     let (begin, end) = (format!("<!-- {subject}: "), format!("<!-- /{subject} -->"));

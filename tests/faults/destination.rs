@@ -39,7 +39,7 @@ fn writes_through(fault: Fault, reasons: &[&str]) {
     assert_indexed_once(&site, &elastic);
 }
 
-/// Documents are known by the ids of their records: whatever was sent again stands there once.
+/// Document ids are those of records: a record that is sent again is not duplicated.
 fn assert_indexed_once(site: &Site, elastic: &Elastic) {
     for (list, index) in
         [(List::AuditLogs, "openai-audit-logs"), (List::Completions, "openai-chat-completions")]

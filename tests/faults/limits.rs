@@ -1,4 +1,4 @@
-//! Limits of a process, and a process that stands still: said, waited for, and survived.
+//! Resource limits of a process, and a process that is suspended: logged, waited out, and survived.
 
 use std::{process::Command, thread, time::Duration};
 

@@ -1,4 +1,5 @@
-//! The real binary, with a network, disks and clocks that fail: nothing is lost, what is wrong is said, and it heals by itself.
+//! The real binary with a failing network, disks and clocks: nothing is lost, the fault is reported, and it
+//! recovers by itself.
 
 mod certificates;
 mod clock;

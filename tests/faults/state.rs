@@ -1,4 +1,4 @@
-//! Checkpoints that cannot be read: said in one screen, before the network is used.
+//! Unreadable checkpoints: reported on one screen, before the network is used.
 
 use std::fs;
 

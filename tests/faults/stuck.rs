@@ -1,4 +1,5 @@
-//! Somebody who does not read, or a disk that does not answer: it costs whoever waits for it, and nobody else; and the process ends.
+//! Readers that do not read and disks that do not answer: only those that wait for them are delayed, and the
+//! process still ends.
 
 use std::{
     fs::File,

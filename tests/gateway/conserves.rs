@@ -1,4 +1,5 @@
-//! In one process: every second seed is killed again and again, the others say exactly what may be doubled.
+//! In one process: every second seed is killed repeatedly, the others check exactly what may be delivered
+//! twice.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -57,7 +58,7 @@ impl Sink for Unhurried {
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
-        // The paused clock stands still as long as something blocks.
+        // The paused clock does not advance while something blocks.
         let (done, blocking) = mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || blocking.recv());
         let written = self.0.write(batch).await;

@@ -17,7 +17,7 @@ use crate::support::{
 /// So many runs go on side by side: most of their time they wait.
 const SIDE_BY_SIDE: usize = 5;
 const KILLS: usize = 5;
-/// A run to the end is parked by a 401 or a 403, which says so and ends: the next one goes on.
+/// A 401 or 403 parks a run to the end, which logs it and ends; the next one continues.
 const ENDS_MAX: usize = 40;
 /// One exchange in so many is spoilt on the wire, beside what the gateway does.
 const ONE_IN: u32 = 24;

@@ -1,4 +1,4 @@
-//! The services that records are delivered to, each behind a gateway.
+//! The destinations, each behind a gateway.
 
 use std::{collections::BTreeMap, fs, sync::Arc};
 

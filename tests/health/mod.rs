@@ -1,4 +1,4 @@
-//! Rows that say how the routes are doing: when they are made, what they say, and that nothing waits for them.
+//! Health rows: when they are written, what they contain, and that nothing waits for them.
 
 mod delivery;
 mod rows;

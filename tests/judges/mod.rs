@@ -1,4 +1,4 @@
-//! The tests' own instruments: each does what the tests that use it take for granted.
+//! Tests of the test tools: each does what the tests that use it assume.
 
 mod azure;
 mod elastic;

@@ -1,4 +1,4 @@
-//! `check`: what is found, and what is not; nothing is made.
+//! `check`: what it finds and does not find; it creates nothing.
 
 use ccfd::{
     config::{Environment, KibanaIndexSettings},

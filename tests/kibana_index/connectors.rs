@@ -1,4 +1,4 @@
-//! Found, made once, made anew, deleted.
+//! Connectors: found, created once, created again, deleted.
 
 use ccfd::{
     sinks::{Sink, remote::RemoteErrorKind},

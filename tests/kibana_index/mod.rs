@@ -92,7 +92,7 @@ fn ids(kibana: &Kibana, index: &str) -> Vec<String> {
     kibana.documents(index).iter().map(|document| document["Id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// How often each of these ids stands in the index.
+/// How often each of these ids is in the index.
 fn times(kibana: &Kibana, wanted: &[&str]) -> Vec<usize> {
     let ids = ids(kibana, INDEX);
     wanted.iter().map(|wanted| ids.iter().filter(|id| id == wanted).count()).collect()

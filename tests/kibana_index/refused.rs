@@ -1,4 +1,4 @@
-//! Documents that are not taken, and requests that are not.
+//! Documents and requests that are refused.
 
 use ccfd::{
     pipeline::policy::Action,

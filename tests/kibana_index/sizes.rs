@@ -1,4 +1,4 @@
-//! Runs that fail for their size: less is sent, nothing is given up, and more is sent again later.
+//! Runs that are too large: smaller ones are sent, nothing is lost, and the size grows again later.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! A backfill that is killed goes on where it was.
+//! A backfill that is killed continues where it was.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The real binary behind a gateway that spoils one answer in eight; every other run is killed again and again.
+//! The real binary behind a gateway that corrupts one answer in eight; every other run is killed repeatedly.
 //!
 //! `CCFD_CHAOS_SEEDS=200` runs more of them, `CCFD_CHAOS_SEED=17` one alone.
 

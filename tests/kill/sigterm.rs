@@ -1,4 +1,4 @@
-//! Stopped as a service manager does it, under load.
+//! Stopped as by a service manager, under load.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who asks for tokens. Those that only a process as a whole can be are asked for by the real binary.
+//! Sources of tokens. Those that depend on the whole process are tested with the real binary.
 
 use std::{
     fs::{self, Permissions},

@@ -138,7 +138,7 @@ async fn many_poisonous_rows_in_front_are_no_fault_of_the_rule() {
         .collect();
     let receipt = rig.sink.write(rig.events(ids.clone())).await.unwrap();
     assert_eq!((receipt.accepted, receipt.refused.len()), (80, 20));
-    // One that was tried ahead of its turn stands there once.
+    // A record that was sent ahead of its turn is not duplicated.
     let mut arrived = accepted(&server, |rows| !is_poisoned(rows));
     arrived.sort();
     let mut good = ids[20..].to_vec();

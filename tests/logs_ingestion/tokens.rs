@@ -148,7 +148,7 @@ async fn a_wrong_secret_is_told_by_number_and_nothing_that_was_said_is_repeated(
         "Entra ID: not authenticated (status 401, AADSTS7000215) (request 00000000-0000-0000-0000-000000000002)"
     );
     assert!(!format!("{error:?}").contains("example.com"));
-    // The next write asks anew, with the secret read anew.
+    // The next write requests a new token, with the secret read again.
     rig.sink_is_warm().await;
 }
 

@@ -1,4 +1,4 @@
-//! What ccfd shows of itself: every number by the behaviour that it counts, and the page by Prometheus' own tool.
+//! Every metric by the behaviour that it counts, and the page by Prometheus' own tool.
 
 mod anomalies;
 mod counting;

@@ -1,4 +1,4 @@
-//! Answers as HTTP allows them and few servers send them.
+//! Answers that HTTP allows and few servers send.
 
 use std::{io::Write, time::Duration};
 

@@ -1,4 +1,4 @@
-//! `ca_file` in the forms in which people have one.
+//! `ca_file` in the forms that people use.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Between ccfd and whom it asks: answers that are unusual and right, proxies, certificates.
+//! Unusual but correct answers, proxies, certificates.
 
 mod answers;
 mod certificates;

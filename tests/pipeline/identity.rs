@@ -1,4 +1,4 @@
-//! A checkpoint speaks of one source, one filter and one destination.
+//! A checkpoint belongs to one source, one filter and one destination.
 
 use std::sync::Arc;
 

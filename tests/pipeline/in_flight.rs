@@ -1,4 +1,4 @@
-//! Several batches on their way at once, and batches of which a part is settled.
+//! Several batches in flight at once, and batches that are partly acknowledged.
 
 use std::{sync::Arc, time::Duration};
 
@@ -102,7 +102,7 @@ async fn a_row_that_is_refused_after_a_part_was_settled_is_kept_by_its_own_name(
     assert!(kept.contains(&format!("{:?}", missing[0])), "the missing record is the one that is kept");
 }
 
-/// It waits for a person, goes on by itself, and doubles nothing.
+/// It waits for an operator, continues by itself, and duplicates nothing.
 async fn parks_and_heals(rig: &RouteRig, running: Running) {
     pass(60).await;
     assert_eq!(rig.progress.status().state, RouteState::Parked);

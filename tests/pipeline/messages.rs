@@ -1,4 +1,4 @@
-//! Completions with what they were asked: each is delivered once, and its messages are all there.
+//! Completions with their messages: each is delivered once, with all of its messages.
 
 use std::{
     sync::{

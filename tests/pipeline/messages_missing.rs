@@ -1,4 +1,4 @@
-//! Messages that cannot be had: the completion is delivered with the reason, and nothing waits for it.
+//! Messages that cannot be read: the completion is delivered with the reason, and nothing waits for it.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! What a person must mend: the route waits for that alone, and goes on by itself.
+//! Failures that an operator must fix: the route waits only for that, and continues by itself.
 
 use std::sync::Arc;
 
@@ -100,7 +100,7 @@ async fn a_key_that_is_replaced_while_the_route_runs_is_taken_up_without_a_resta
     let running = rig.start();
     pass(100).await;
     assert_eq!(rig.progress.status().state, RouteState::Live);
-    // The old key is revoked, and the new one stands in its file.
+    // The old key is revoked, and the new one is in its file.
     *rig.key.lock().unwrap() = "sk-admin-new".to_owned();
     rig.simulator.script(vec![Fault::status(401, "invalid_api_key", &[]); 3]);
     pass(100).await;

@@ -1,4 +1,4 @@
-//! Progress that brings no records is progress.
+//! Progress without records is committed too.
 
 use std::{
     sync::{Arc, Mutex},

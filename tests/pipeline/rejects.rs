@@ -1,4 +1,4 @@
-//! Records that cannot be delivered: kept before the commit, and never in the way of their neighbours.
+//! Records that cannot be delivered: saved before the commit, and never in the way of other records.
 
 use std::fs;
 
@@ -62,7 +62,7 @@ async fn rejects_that_cannot_be_kept_hold_up_the_commit() {
     rig.simulator.add(vec![unusable("one")]);
     rig.sink.script([SinkAnswer::Refuse(0)]);
     let running = RouteRig::start(&rig);
-    // Nothing can be written where a directory stands.
+    // A directory at the file's path makes every write fail.
     fs::create_dir_all(rejects_file(&rig)).unwrap();
     pass(20).await;
     assert_eq!(rig.checkpoint().await.expect("a checkpoint").delivered, 0);
@@ -121,7 +121,7 @@ async fn rejects_that_cannot_be_kept_after_a_write_write_nothing_twice() {
     rig.sink.hold();
     let running = rig.start();
     pass(20).await;
-    // Nothing can be written where a directory stands.
+    // A directory at the file's path makes every write fail.
     fs::create_dir_all(rejects_file(&rig)).unwrap();
     rig.sink.release();
     pass(300).await;

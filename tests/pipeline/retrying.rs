@@ -1,4 +1,4 @@
-//! What passes by itself: it is tried again at its own place, and what was fetched meanwhile stays good.
+//! Failures that pass: only the failed step is retried, and pages that were fetched meanwhile remain valid.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! A stop that is asked for: what was fetched is delivered and committed, and the next start repeats nothing.
+//! Shutdown: what was fetched is delivered and committed, and the next start repeats nothing.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Every step of a route, and everything that can happen to it: nothing is missing, and doubled only where it must be.
+//! Every step of a route, and every failure of it: nothing is missing, and duplicates occur only where they
+//! must.
 
 use std::{
     future::Future,

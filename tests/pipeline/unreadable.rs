@@ -28,7 +28,7 @@ fn kept(rig: &RouteRig) -> Vec<serde_json::Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Records in the midst of others that are no JSON, each in its own way.
+/// Records that are not JSON, each in its own way, between others.
 async fn damaged(list: List) {
     let time = match list {
         List::AuditLogs => "effective_at",

@@ -30,7 +30,7 @@ fn block(text: &str, key: &str) -> String {
     inside.collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
-/// What stands in a file of manifests, and what Kubernetes thinks of it.
+/// The content of a manifest file, and Kubernetes' verdict on it.
 fn judged(python: &Python, manifests: &Path) -> Value {
     python.run("kubernetes.py", &[manifests.to_str().unwrap()])
 }

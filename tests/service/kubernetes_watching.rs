@@ -1,4 +1,4 @@
-//! Whoever watches the Pod: probes, scrapers, and ccfd itself, which watches its Secrets.
+//! Everything that watches the Pod: probes, scrapers, and ccfd itself, which watches its Secrets.
 
 use std::{fs, os::unix::fs::symlink};
 

@@ -1,4 +1,4 @@
-//! ccfd as a service: what it tells systemd, and whether the files in `deploy/` that run it are sound.
+//! ccfd as a service: its messages to systemd, and whether the files in `deploy/` that run it are valid.
 
 mod container;
 mod kubernetes;

@@ -1,4 +1,4 @@
-//! What very large records cost: the real binary, and the most memory that it ever had.
+//! The memory that very large records take: peak memory of the real binary.
 
 use std::fmt::Write as _;
 

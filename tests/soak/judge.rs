@@ -1,4 +1,4 @@
-//! What arrived, against what was issued.
+//! Compares what arrived with what was issued.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! The figures of a soak.
+//! The report of a soak.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 

@@ -1,4 +1,5 @@
-//! What stands around ccfd: a simulator and a cluster, each behind a proxy, two embedded sinks, and traffic.
+//! The environment of a soak: a simulator and a cluster, each behind a proxy, two embedded sinks, and
+//! traffic.
 
 use std::{fs, path::Path};
 

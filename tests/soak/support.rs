@@ -1,4 +1,4 @@
-//! What the tests have and a soak needs, too.
+//! Test support that a soak needs too.
 #![allow(dead_code, unused_imports)]
 
 #[path = "../support/background.rs"]

@@ -1,4 +1,4 @@
-//! What goes wrong outside of ccfd, for a while each.
+//! Faults outside ccfd, each for a while.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,8 @@
-//! What is between a sink and its service, or wrong with the service, drawn from a seed: one request in so many is answered
-//! in one of these ways. A faulty spell lasts, as those do that come with a size.
+//! What is between a sink and its service, or wrong with the service, drawn from a seed: one request in so
+//! many is answered in one of these ways. A fault that depends on size lasts for a while.
 //!
-//! Nothing of it says that a write was carried out which was not: that cannot be told from the truth.
+//! No answer claims that a write was executed which was not, because that cannot be distinguished from the
+//! truth.
 
 use std::{env, io::Write as _, time::Duration};
 
@@ -189,7 +190,7 @@ impl Whim {
         }
     }
 
-    /// Whether whoever gets this answer cannot know the true one.
+    /// Whether this answer leaves the true one unknown.
     pub fn hides(self, truth: &Reply, answer: &Reply) -> bool {
         // Some say the same in another form.
         let is_true = matches!(self, Self::Well | Self::Gzip | Self::Mark | Self::Slow);

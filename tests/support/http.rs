@@ -1,4 +1,4 @@
-//! Requests from a test, awaited by nobody: they work in and outside of a runtime.
+//! Blocking requests from a test, which work inside and outside a runtime.
 
 use std::{thread, time::Duration};
 

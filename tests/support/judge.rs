@@ -1,4 +1,4 @@
-//! What is true of every judge: it is a program of somebody else that a machine may not be able to run.
+//! What all judges have in common: each is a third-party program that a machine may not be able to run.
 
 use std::{
     env,

@@ -1,4 +1,4 @@
-//! What the tests share: a clock that moves with tokio's, a simulator in the network's place, the real binary.
+//! Shared by the tests: a clock that follows tokio's, a simulator as the network, the real binary.
 
 pub mod background;
 pub mod chaos;

@@ -31,7 +31,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// The node of this process, started by whoever asks first. Without one the tests were not run, which is said.
+    /// The node of this process, started at first use. Without one the tests are skipped, which is reported.
     pub fn shared() -> Option<&'static Self> {
         static NODE: OnceLock<Result<Node, Missing>> = OnceLock::new();
         available(NODE.get_or_init(Self::start))

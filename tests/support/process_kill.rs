@@ -128,7 +128,7 @@ impl Site {
         usize::try_from(count).expect("a number of rows")
     }
 
-    /// Every issued record stands in the table once, and as it was issued.
+    /// Every issued record is in the table once, and as issued.
     pub fn assert_tables_hold_everything(&self) {
         let tables = rusqlite::Connection::open(self.path("tables.db")).expect("a database");
         for (list, table) in LISTS {
@@ -155,7 +155,7 @@ impl Site {
         assert!(ended.status.success(), "{}", ended.log);
     }
 
-    /// Every line is whole and every issued record stands in one. Answers how many lines repeat another one.
+    /// Every line is whole and every issued record is in one. Returns how many lines repeat another one.
     pub fn repeats_in_lines(&self) -> usize {
         let mut repeats = 0;
         for (list, table) in LISTS {

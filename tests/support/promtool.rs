@@ -18,7 +18,7 @@ pub struct Promtool {
 }
 
 impl Promtool {
-    /// The tool, fetched by whoever asks first. Without it the tests were not run, which is said.
+    /// The tool, downloaded at first use. Without it the tests are skipped, which is reported.
     pub fn shared() -> Option<&'static Self> {
         static PROMTOOL: OnceLock<Result<Promtool, Missing>> = OnceLock::new();
         available(PROMTOOL.get_or_init(Self::fetch))

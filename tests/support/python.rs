@@ -23,7 +23,7 @@ pub struct Python {
 }
 
 impl Python {
-    /// The environment, made by whoever asks first. Without one the tests were not run, which is said.
+    /// The environment, created at first use. Without one the tests are skipped, which is reported.
     pub fn shared() -> Option<&'static Self> {
         static PYTHON: OnceLock<Result<Python, Missing>> = OnceLock::new();
         available(PYTHON.get_or_init(Self::make))
@@ -51,7 +51,7 @@ impl Python {
         let wanted = fs::read(judge::file("judges/requirements.txt")).unwrap();
         let (venv, made) = (cache.join("venv"), cache.join("venv.made"));
         let interpreter = venv.join("bin/python");
-        // The list of what was installed is written last, so that half an environment is made anew.
+        // The list of installed packages is written last, so that an incomplete environment is created again.
         if fs::read(&made).ok().as_ref() != Some(&wanted) {
             _ = fs::remove_dir_all(&venv);
             install(&venv, &interpreter).map_err(|reason| Missing::say("Python", reason))?;

@@ -1,4 +1,4 @@
-//! A server that knows no HTTP: what it sends is written down byte by byte, so that it may be what no library would send.
+//! A server without HTTP: it sends fixed bytes, which may be what no library would send.
 
 use std::{
     convert::Infallible,

@@ -1,4 +1,4 @@
-//! The plainest thing that can stand around a reader: a map as the store, a map as the destination, no pipeline.
+//! The simplest environment of a reader: a map as the store, a map as the destination, no pipeline.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -106,7 +106,7 @@ pub struct RouteRig {
     pub dir: TempDir,
     pub store: Store,
     pub list: List,
-    /// The key, as it stands in its file.
+    /// The content of the key file.
     pub key: Arc<Mutex<String>>,
     pub source: Source,
     pub timing: Timing,

@@ -1,4 +1,4 @@
-//! A sink in memory that answers as a test's script says, and remembers what was handed in.
+//! A sink in memory that answers by a test's script, and remembers what it received.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -66,7 +66,7 @@ pub struct SpySink {
 pub struct Seen {
     /// The ids of each write that was begun, and whether it was acknowledged.
     pub writes: Vec<(Vec<IdHash>, bool)>,
-    /// How often each record stands in the destination.
+    /// How often each record is in the destination.
     pub rows: HashMap<IdHash, u32>,
     pub bytes: usize,
     /// The records themselves, where a test wants them.

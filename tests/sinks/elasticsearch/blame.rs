@@ -1,4 +1,4 @@
-//! Whose fault a failure is that the words do not tell: the neighbours do.
+//! Failures whose text does not show what is at fault: the neighbours do.
 
 use std::{collections::BTreeSet, time::Duration};
 

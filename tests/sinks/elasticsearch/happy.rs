@@ -1,4 +1,4 @@
-//! What a cluster that is well gets, and what it is asked.
+//! What a healthy cluster receives.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A real OpenSearch node is the judge of everything that a healthy node does.
+//! A real OpenSearch node verifies everything that a healthy node does.
 
 use ccfd::{
     sinks::{Sink, remote::RemoteErrorKind},
@@ -156,7 +156,7 @@ async fn an_execution_time_stands_in_each_document() {
     assert_eq!(document(node, "ccfd-stamped", "a")["ingested"], "2026-02-13T10:52:05Z");
 }
 
-/// The whole of it: installed, run, begun anew, counted.
+/// The whole cycle: installed, run, started again, counted.
 #[test]
 fn the_binary_brings_both_lists_into_a_node_once() {
     let Some(node) = Node::shared() else { return };

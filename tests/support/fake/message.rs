@@ -1,4 +1,4 @@
-//! What a fake server takes and gives.
+//! Requests and answers of a fake server.
 
 use std::io::Read;
 

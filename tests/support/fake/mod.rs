@@ -1,4 +1,4 @@
-//! A server on loopback that takes every request down and answers as it is told. It ends when it is dropped.
+//! A server on loopback that records every request and answers by a script. It ends when it is dropped.
 
 mod ending;
 mod message;

@@ -62,7 +62,7 @@ impl Ca {
         self.server_named(&NAMES)
     }
 
-    /// A server whose certificate is for these names, to be told from the one that was called.
+    /// A server whose certificate is for these names, which may differ from its own.
     pub fn server_named(&self, names: &[&str]) -> ServerConfig {
         self.config(names, WebPkiClientVerifier::no_client_auth())
     }

@@ -69,7 +69,7 @@ impl Elastic {
         Self { server, node }
     }
 
-    /// Answers 401 to whoever does not send this: `ApiKey …` or `Basic …`.
+    /// Answers 401 to requests without this: `ApiKey …` or `Basic …`.
     pub fn require(&self, authorization: &str) {
         self.node.lock().unwrap().authorization = Some(authorization.to_owned());
     }

@@ -23,7 +23,7 @@ use super::{
 const BODY_MAX: usize = 1_048_576;
 pub const AUTHORIZATION: &str = "ApiKey verysecretkibanakey";
 
-/// `Kibana::plain()`; it wants [`AUTHORIZATION`] until told otherwise.
+/// `Kibana::plain()`; it requires [`AUTHORIZATION`] unless changed.
 pub struct Kibana {
     pub server: Fake,
     state: Arc<Mutex<State>>,
@@ -68,7 +68,7 @@ impl Kibana {
         Self { server, state }
     }
 
-    /// Answers 401 to whoever does not send this: `ApiKey …` or `Basic …`.
+    /// Answers 401 to requests without this: `ApiKey …` or `Basic …`.
     pub fn require(&self, authorization: &str) {
         self.state.lock().unwrap().authorization = authorization.to_owned();
     }

@@ -1,5 +1,5 @@
-//! What stands between ccfd and a server of a test, and spoils their traffic on purpose. It knows bytes, and no HTTP: so it can
-//! stand before everything, with TLS or without.
+//! A proxy between ccfd and a server of a test that corrupts their traffic on purpose. It forwards bytes and
+//! does not know HTTP, so it works for every server, with TLS or without.
 
 mod chance;
 mod pump;
@@ -39,7 +39,7 @@ pub enum Fault {
     Certificate,
 }
 
-/// `Proxy::before(server.url(), seed)`; it lets everything through until it is told otherwise.
+/// `Proxy::before(server.url(), seed)`; it forwards everything unless changed.
 pub struct Proxy {
     url: Url,
     shared: Arc<Shared>,
@@ -136,7 +136,7 @@ async fn serve(client: TcpStream, shared: &Shared) {
     let impostor = shared.chance.lock().unwrap().impostor();
     if let Some(impostor) = impostor {
         shared.happened(Fault::Certificate);
-        // Whoever looks at the certificate goes away; to whoever does not, nothing is said.
+        // A client that verifies the certificate disconnects; to others nothing is sent.
         _ = impostor.accept(client).await;
         return;
     }
