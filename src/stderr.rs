@@ -212,7 +212,7 @@ mod tests {
         b"a line that is as long as a line of a log is on the whole, give or take some words of it\n";
 
     #[test]
-    fn a_reader_that_stands_still_costs_lines_and_hardly_any_time() {
+    fn a_reader_that_hangs_costs_lines_and_hardly_any_time() {
         let (reader, writer) = pipe().unwrap();
         let lines = Lines::start(Some(File::from(std::os::fd::OwnedFd::from(writer))));
         let began = Instant::now();

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_ready_once_every_route_knows_where_it_stands() {
+    fn it_is_ready_once_every_route_has_a_checkpoint_or_has_polled() {
         let new = route("a/x", RouteState::Starting, false);
         let readiness = Readiness::of(&[new, route("b/x", RouteState::Live, true)]);
         assert!(!readiness.ready);

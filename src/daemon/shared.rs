@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_one_budget_wherever_it_stands_and_whatever_its_rates() {
+    fn a_key_has_one_budget_in_every_place_and_at_every_rate() {
         let (shared, key) = (Shared::default(), IdHash::of("sk-1"));
         let [one, two] = ["ONE", "TWO"].map(|name| SecretSource::Env(name.to_owned()));
         let first = shared.budget(key, &one, rates(10, 10));

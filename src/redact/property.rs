@@ -142,7 +142,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_but_what_the_paths_lead_to_is_changed(
+    fn only_what_the_paths_name_is_changed(
         record in record(),
         wanted in rules(),
         space in prop::sample::select(&["", " ", "\r\n\t"][..]),

@@ -24,7 +24,7 @@ fn dropped(paths: &[&str], record: &str) -> String {
 }
 
 #[test]
-fn a_member_goes_with_its_comma_wherever_it_stands() {
+fn a_member_is_dropped_with_its_comma_at_every_position() {
     let record = r#"{ "a" : 1, "b" : [ 2 ] ,"c":{"d":3} }"#;
     assert_eq!(dropped(&["a"], record), r#"{ "b" : [ 2 ] ,"c":{"d":3} }"#);
     assert_eq!(dropped(&["b"], record), r#"{ "a" : 1 ,"c":{"d":3} }"#);
@@ -44,7 +44,7 @@ fn a_mask_says_nothing_of_what_it_hides() {
 }
 
 #[test]
-fn a_hash_stands_for_each_element_and_leaves_null_alone() {
+fn a_hash_replaces_each_element_and_leaves_null_alone() {
     let hash =
         |json: &str| String::from_utf8(Hasher::new(&KEY.into()).unwrap().quoted(json.as_bytes())).unwrap();
     let record = r#"{"a":["x",[null,{ "y" : 1 }], 2 ],"b":null,"c":[]}"#;

@@ -7,7 +7,7 @@ use state::StateError;
 use crate::support::{fresh_dir, open, open_sound};
 
 #[test]
-fn a_second_opener_is_refused_and_told_who_holds_the_store() {
+fn a_second_opener_is_refused_and_learns_who_has_the_store() {
     let dir = fresh_dir();
     let first = open_sound(dir.path());
     let refused = open(dir.path()).unwrap_err();

@@ -14,7 +14,7 @@ use crate::support::{
 const NOBODY: &str = "http://127.0.0.1:9/v1";
 
 #[test]
-fn health_is_told_to_everyone_and_the_rest_under_known_names() {
+fn health_is_shown_to_everyone_and_the_rest_under_known_names() {
     let place = Place::new(NOBODY);
     place.write(
         "ccfd.toml",
@@ -67,7 +67,7 @@ fn the_token_is_for_its_owner_alone_in_no_log_and_gone_with_the_daemon() {
 }
 
 #[test]
-fn a_chosen_token_stands_in_no_file_and_the_commands_find_it() {
+fn a_configured_token_is_in_no_file_and_the_commands_find_it() {
     let place = Place::new(NOBODY).with("ADMIN_TOKEN", "chosen-token");
     place.write("ccfd.toml", &format!("{}\n[admin]\ntoken = {{ env = \"ADMIN_TOKEN\" }}\n", place.config()));
     let daemon = Daemon::start(&place);

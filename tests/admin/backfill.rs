@@ -26,7 +26,7 @@ fn a_backfill_is_read_by_the_daemon_and_finished_once() {
 }
 
 #[test]
-fn a_backfill_that_is_interrupted_stops_in_the_daemon_and_goes_on_later() {
+fn a_backfill_that_is_interrupted_stops_in_the_daemon_and_continues_later() {
     let api = Simulated::start(&[&OLD[..], &["--latency", "30ms"]].concat());
     let place = Place::new(&api.base_url);
     place.replace("start = \"8d\"", "start = \"1h\"");
@@ -56,7 +56,7 @@ fn an_empty_window_and_an_unknown_sink_are_usage_errors_there_too() {
 }
 
 #[test]
-fn a_reset_beside_the_daemon_begins_anew_without_a_restart() {
+fn a_reset_beside_the_daemon_begins_again_without_a_restart() {
     let api = Simulated::start(&["--audit-logs", "150", "--completions", "30"]);
     let place = Place::new(&api.base_url);
     let daemon = Daemon::start(&place);

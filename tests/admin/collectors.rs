@@ -8,7 +8,7 @@ use crate::support::process::{Place, Simulated, wait_until};
 const FEW: [&str; 4] = ["--audit-logs", "40", "--completions", "30"];
 
 #[test]
-fn a_paused_collector_rests_over_restarts_and_goes_on_where_it_stood() {
+fn a_paused_collector_rests_over_restarts_and_continues_where_it_stood() {
     let live = [&FEW[..], &["--live", "20"]].concat();
     let api = Simulated::start(&live);
     let place = Place::new(&api.base_url);
@@ -63,7 +63,7 @@ fn a_poll_does_not_wait_for_the_interval() {
 }
 
 #[test]
-fn a_parked_route_tries_again_at_once_when_it_is_told_to() {
+fn a_parked_route_retries_at_once_on_request() {
     let api = Simulated::start(&FEW);
     let place = Place::new(&api.base_url).without("OPENAI_ADMIN_KEY");
     place.replace("{ env = \"OPENAI_ADMIN_KEY\" }", "{ file = \"key\" }");

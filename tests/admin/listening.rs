@@ -82,7 +82,7 @@ fn a_second_address_shows_health_and_changes_nothing() {
 }
 
 #[test]
-fn it_is_ready_once_every_route_knows_where_it_stands_and_names_those_that_do_not() {
+fn it_is_ready_once_every_route_has_a_position_and_names_those_that_have_none() {
     let api = Simulated::start(&FEW);
     let place = Place::new("http://127.0.0.1:9/v1");
     let daemon = Daemon::start(&place);

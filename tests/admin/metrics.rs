@@ -36,7 +36,7 @@ fn the_page_of_a_living_daemon_shows_what_it_did_and_promtool_finds_nothing() {
 }
 
 #[test]
-fn a_route_goes_on_counting_when_it_is_started_again() {
+fn a_route_continues_counting_when_it_is_started_again() {
     let api = Simulated::start(&["--audit-logs", "40", "--completions", "30"]);
     let place = Place::new(&api.base_url);
     let daemon = Daemon::start(&place);

@@ -57,7 +57,7 @@ fn collectors_and_sinks_come_and_go() {
 }
 
 #[test]
-fn a_sink_that_changes_is_built_anew_under_all_its_routes() {
+fn a_sink_that_changes_is_built_again_under_all_its_routes() {
     let (_api, place, daemon) = collecting();
     place.replace("path = \"./tables.db\"", "path = \"./tables.db\"\nretention = \"900d\"");
     let told = reload(&place);
@@ -82,7 +82,7 @@ fn a_faulty_file_changes_nothing_and_says_what_is_wrong_with_it() {
 }
 
 #[test]
-fn what_cannot_change_while_it_runs_is_refused_or_told() {
+fn what_cannot_change_while_it_runs_is_refused_or_reported() {
     let (_api, place, daemon) = collecting();
     place.write("ccfd.toml", &format!("{}\n[log]\nlevel = \"warn\"\n", place.config()));
     assert_eq!(reload(&place)["at_next_start"], serde_json::json!(["log"]));
@@ -96,7 +96,7 @@ fn what_cannot_change_while_it_runs_is_refused_or_told() {
 }
 
 #[test]
-fn a_key_that_was_replaced_is_taken_up_without_being_told() {
+fn a_key_that_was_replaced_is_used_without_a_reload() {
     let api = Simulated::start(&FEW);
     let place = Place::new(&api.base_url);
     place.replace("{ env = \"OPENAI_ADMIN_KEY\" }", "{ file = \"key\" }");

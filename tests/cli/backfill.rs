@@ -43,7 +43,7 @@ fn again_reads_a_finished_window_once_more_and_doubles_nothing() {
 }
 
 #[test]
-fn a_killed_backfill_goes_on_where_it_was() {
+fn a_killed_backfill_continues_where_it_was() {
     let api = Simulated::start(&[&MANY[..], &["--latency", "30ms"]].concat());
     let place = Place::new(&api.base_url);
     let words = audit(&["30d"]);

@@ -49,14 +49,14 @@ fn fails(place: &Place, what: &str, text: &str, advice: &str) {
 }
 
 #[test]
-fn a_key_of_the_wrong_class_is_told_before_it_is_sent() {
+fn a_key_of_the_wrong_class_is_reported_before_it_is_sent() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url).with("OPENAI_ADMIN_KEY", "sk-proj-wrong");
     fails(&place, "key acme-audit", "", "create an admin key");
 }
 
 #[test]
-fn a_key_that_is_wrapped_in_something_is_told_before_it_is_sent() {
+fn a_key_that_is_wrapped_in_something_is_reported_before_it_is_sent() {
     let api = Simulated::start(&SOME);
     for (key, text) in [
         (format!("\"{ADMIN_SECRET}\""), "is in quotes"),
@@ -119,14 +119,14 @@ fn a_secret_of_a_sink_that_cannot_be_had_is_named_by_its_setting() {
 }
 
 #[test]
-fn a_key_that_the_api_refuses_is_told() {
+fn a_key_that_the_api_refuses_is_reported() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url).with("OPENAI_API_KEY", "not-of-openai");
     fails(&place, "upstream acme-chat", "the API key is not valid", "provide a new one");
 }
 
 #[test]
-fn an_api_that_cannot_be_reached_is_told() {
+fn an_api_that_cannot_be_reached_is_reported() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url);
     drop(api);
@@ -134,7 +134,7 @@ fn an_api_that_cannot_be_reached_is_told() {
 }
 
 #[test]
-fn a_sink_that_is_a_directory_is_told() {
+fn a_sink_that_is_a_directory_is_reported() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url);
     std::fs::create_dir(place.path("tables.db")).unwrap();
@@ -142,7 +142,7 @@ fn a_sink_that_is_a_directory_is_told() {
 }
 
 #[test]
-fn a_state_directory_that_is_a_file_is_told() {
+fn a_state_directory_that_is_a_file_is_reported() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url);
     place.write("state", "");

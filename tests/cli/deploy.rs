@@ -14,7 +14,7 @@ fn each_file_that_is_written_is_named() {
 }
 
 #[test]
-fn files_lie_below_deploy_unless_told_otherwise() {
+fn files_are_below_deploy_by_default() {
     let place = Place::bare();
     place.run_to(0, &["deploy", "render", "elastic"]);
     let template = "deploy/elastic/opensearch/index/_index_template/ccfd-openai-audit-logs.json";

@@ -15,7 +15,7 @@ fn sum(lines: &[Value], field: &str) -> u64 {
 }
 
 #[test]
-fn many_batches_are_told_in_few_lines_that_add_up() {
+fn many_batches_are_logged_in_few_lines_that_add_up() {
     let api = Simulated::start(&["--audit-logs", "3000", "--completions", "0"]);
     let place = Place::new(&api.base_url);
     place.replace("batch_wait = \"100ms\"", "batch_wait = \"0s\"\nbytes_in_flight = \"64KiB\"");

@@ -46,7 +46,7 @@ fn messages_become_a_column_and_stand_in_the_record_by_their_own_name() {
 }
 
 #[test]
-fn switched_on_later_it_goes_on_where_it_was_and_an_older_database_gets_the_column() {
+fn switched_on_later_it_continues_where_it_was_and_an_older_database_gets_the_column() {
     let dir = tempfile::tempdir().unwrap();
     let api = asked("127.0.0.1:0", dir.path(), &["Which way?"]);
     let place = with_messages(&api);

@@ -149,7 +149,7 @@ pub(super) fn search(place: &Place, words: &[&str]) {
 }
 
 #[test]
-fn what_is_redacted_is_in_no_byte_that_is_left_behind_and_what_stands_beside_it_is() {
+fn what_is_redacted_is_in_no_byte_that_is_left_behind_and_what_is_next_to_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let api = simulated(dir.path());
     let place = larger_place(&api);

@@ -63,7 +63,7 @@ fn search_requests(name: &str, server: &Fake) {
 }
 
 #[test]
-fn what_is_redacted_is_in_no_byte_that_is_sent_to_a_service_and_what_stands_beside_it_is() {
+fn what_is_redacted_is_in_no_byte_that_is_sent_to_a_service_and_what_is_next_to_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let (azure, elastic, kibana) = (Azure::start(), Elastic::plain(), Kibana::plain());
     let api = simulated(dir.path());

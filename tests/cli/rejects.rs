@@ -111,7 +111,7 @@ fn only_those_that_are_named_are_sent() {
 }
 
 #[test]
-fn what_is_refused_again_stays_and_an_operator_is_told() {
+fn what_is_refused_again_stays_and_is_reported() {
     let place = place();
     place.run_to(0, &["rejects", "retry", "--sink", "other"]);
     // The table is there, and will not take one of the two.

@@ -41,7 +41,7 @@ fn without_a_terminal_nobody_can_be_asked() {
 }
 
 #[test]
-fn what_is_removed_is_printed_and_the_next_run_begins_anew() {
+fn what_is_removed_is_printed_and_the_next_run_begins_again() {
     let (_api, place) = collected();
     let ended = place.run_to(0, &[&WORDS[..], &["--yes"]].concat());
     let removed: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();

@@ -18,7 +18,7 @@ fn once_reads_everything_and_ends() {
 }
 
 #[test]
-fn a_daemon_that_is_told_to_end_says_so_in_its_status() {
+fn a_daemon_that_shuts_down_says_so_in_its_status() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url);
     let daemon = place.start(&["run"]);

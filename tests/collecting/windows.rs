@@ -68,7 +68,7 @@ async fn a_look_back_starts_exactly_at_its_second_and_knows_anchors_before_it() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_back_goes_on_where_a_restart_stopped_it() {
+async fn a_look_back_continues_where_a_restart_stopped_it() {
     look_back("ties,shuffle", 3).await;
 }
 

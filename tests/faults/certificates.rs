@@ -22,7 +22,7 @@ use crate::support::{
 const ADVICE: [&str; 2] = ["check", "certificates"];
 
 /// A server with a good certificate, whose place another one takes for a while.
-fn is_told(impostor: impl FnOnce(&Ca) -> ServerConfig, reason: &str, advice: [&str; 2]) {
+fn is_reported(impostor: impl FnOnce(&Ca) -> ServerConfig, reason: &str, advice: [&str; 2]) {
     let ca = Ca::new();
     let site = Site::configured(options(), |_| String::new());
     let (api, elastic) =
@@ -53,17 +53,17 @@ fn is_told(impostor: impl FnOnce(&Ca) -> ServerConfig, reason: &str, advice: [&s
 
 #[test]
 fn a_certificate_that_has_expired_is_named_as_such() {
-    is_told(Ca::server_expired, "certificate expired", ADVICE);
+    is_reported(Ca::server_expired, "certificate expired", ADVICE);
 }
 
 #[test]
 fn a_certificate_for_another_name_is_named_as_such() {
-    is_told(|ca| ca.server_named(&["other.example"]), "certificate not valid for name", ADVICE);
+    is_reported(|ca| ca.server_named(&["other.example"]), "certificate not valid for name", ADVICE);
 }
 
 #[test]
 fn a_certificate_of_an_authority_that_nobody_knows_is_named_as_such() {
-    is_told(|_| Ca::named("somebody else").server(), "unknown issuer", ["`ca_file`"; 2]);
+    is_reported(|_| Ca::named("somebody else").server(), "unknown issuer", ["`ca_file`"; 2]);
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn a_sink_or_a_store_that_can_open_no_file_says_that_the_limit_is_too_low() {
 }
 
 #[test]
-fn a_process_that_stood_still_for_longer_than_its_timeouts_goes_on() {
+fn a_process_that_stood_still_for_longer_than_its_timeouts_continues() {
     let api = Simulated::start(&[
         "--audit-logs",
         "300",

@@ -14,7 +14,7 @@ use crate::support::{
 const NAME: &str = "api.openai.invalid";
 
 #[test]
-fn a_name_that_is_gone_is_told_holds_up_no_other_route_and_is_taken_up_once_it_is_back() {
+fn a_name_that_is_gone_is_reported_delays_no_other_route_and_is_used_once_it_is_back() {
     let ca = Ca::new();
     let site = Site::configured(options(), |url| {
         // The completions come from a server that needs no name.

@@ -9,7 +9,7 @@ use crate::support::process_kill::{EMBEDDED, Site};
 const SCREEN: usize = 24;
 
 #[test]
-fn a_state_that_cannot_be_read_is_told_with_what_to_do_and_nothing_is_asked_for() {
+fn a_state_that_cannot_be_read_is_reported_with_what_to_do_and_nothing_is_asked_for() {
     let (names, sinks) = EMBEDDED;
     let site = Site::configured(options(), |url| impatient(url, "", names, sinks));
     assert!(site.start(&["run", "--once"]).wait().status.success());
@@ -30,7 +30,7 @@ fn a_state_that_cannot_be_read_is_told_with_what_to_do_and_nothing_is_asked_for(
 }
 
 #[test]
-fn a_state_that_was_rebuilt_from_its_copy_is_told_and_loses_nothing() {
+fn a_state_that_was_rebuilt_from_its_copy_is_reported_and_loses_nothing() {
     let (names, sinks) = EMBEDDED;
     let site = Site::configured(options(), |url| impatient(url, "", names, sinks));
     assert!(site.start(&["run", "--once"]).wait().status.success());

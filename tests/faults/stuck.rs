@@ -99,7 +99,7 @@ fn a_log_that_nobody_reads_holds_nothing_up() {
 }
 
 #[test]
-fn a_log_that_is_read_again_goes_on_with_its_lines() {
+fn a_log_that_is_read_again_continues_with_its_lines() {
     let api = Simulated::start(&MANY);
     let place = Place::new(&api.base_url).with("RUST_LOG", "trace");
     let (mut reader, writer) = full_pipe();
@@ -121,7 +121,7 @@ fn a_log_that_is_read_again_goes_on_with_its_lines() {
 }
 
 #[test]
-fn twenty_routes_into_a_sink_that_stands_still_hold_up_no_other_one() {
+fn twenty_routes_into_a_sink_that_hangs_delay_no_other_one() {
     let api = Simulated::start(&["--audit-logs", "400", "--completions", "60", "--live", "5"]);
     let place = divided(&api);
     let more: String = (0..20)

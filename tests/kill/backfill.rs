@@ -11,7 +11,7 @@ const BACKFILL: [&str; 10] =
     ["backfill", "--collector", "audit", "--sink", "tables", "--from", "30d", "--parallel", "4", "--to"];
 
 #[test]
-fn a_killed_backfill_goes_on_and_says_when_it_is_finished() {
+fn a_killed_backfill_continues_and_says_when_it_is_finished() {
     let site = Site::new(Options {
         audit_logs: 6_000,
         latency: Duration::from_millis(2),

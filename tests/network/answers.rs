@@ -108,7 +108,7 @@ async fn a_write_whose_connection_breaks_is_left_to_the_sink_to_repeat() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_whole_in_time_is_told_from_none() {
+async fn an_answer_that_is_not_whole_in_time_is_distinguished_from_none() {
     let cut = |bytes: usize| {
         let whole = answer("", BODY.as_bytes());
         let part = whole[..whole.len() - BODY.len() + bytes].to_vec();

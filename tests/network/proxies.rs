@@ -82,7 +82,7 @@ fn settings_that_would_send_a_key_in_the_clear_are_refused() {
 }
 
 #[tokio::test]
-async fn what_a_proxy_says_to_a_tunnel_is_told_from_what_the_service_says() {
+async fn what_a_proxy_says_to_a_tunnel_is_distinguished_from_what_the_service_says() {
     for (status, said) in [
         ("407 Proxy Authentication Required", "proxy authorization required"),
         ("403 Forbidden", "tunnel error: unsuccessful"),

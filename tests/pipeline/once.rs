@@ -96,7 +96,7 @@ fn past(list: List, parallel: usize) -> RouteRig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_past_window_goes_on_after_each_death_until_it_is_read() {
+async fn a_past_window_continues_after_each_death_until_it_is_read() {
     for (list, parallel) in [(List::AuditLogs, 1), (List::AuditLogs, 8), (List::Completions, 1)] {
         let mut rig = past(list, parallel);
         // A look at tenant-scoped events takes longer than a life.

@@ -169,7 +169,7 @@ fn what_is_wrong_is_said_once_for_each_half_of_a_route() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_that_comes_and_goes_is_told_at_first_and_then_summed() {
+async fn a_failure_that_comes_and_goes_is_logged_at_first_and_then_summed() {
     let progress = Progress::new(RouteStatus::default(), Arc::default());
     let failure = Failure::Sink(SinkError::Busy { path: "/tables.db".to_owned() });
     let fail = || {
@@ -187,7 +187,7 @@ async fn a_failure_that_comes_and_goes_is_told_at_first_and_then_summed() {
 }
 
 #[test]
-fn another_cause_is_told_although_the_advice_is_the_same() {
+fn another_cause_is_logged_although_the_advice_is_the_same() {
     let progress = Progress::new(RouteStatus::default(), Arc::default());
     let fail = |state, offset, reason| {
         let malformed = collectors::Malformed { offset, reason };

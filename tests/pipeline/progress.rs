@@ -52,7 +52,7 @@ async fn a_search_through_deleted_anchors_finishes_although_it_is_restarted_ever
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_search_for_the_start_goes_on_where_it_was() {
+async fn a_search_for_the_start_continues_where_it_was() {
     let mut rig = RouteRig::new(List::Completions, records(List::Completions, 8_000));
     rig.plan = Plan::Follow { begin: Begin::At(START + 2 * 86_400), once: true };
     rig.gathering.commit_interval = Duration::from_millis(300);

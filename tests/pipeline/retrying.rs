@@ -46,7 +46,7 @@ async fn a_failing_write_repeats_the_same_batch_and_keeps_what_was_fetched_ahead
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_destination_is_shown_although_reading_goes_on() {
+async fn a_failing_destination_is_shown_although_reading_continues() {
     let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 2_000)).for_ever().page_by_page();
     rig.sink.otherwise(SinkAnswer::Fail);
     let running = rig.start();
@@ -65,7 +65,7 @@ async fn a_failing_destination_is_shown_although_reading_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_source_is_shown_although_writing_goes_on() {
+async fn a_failing_source_is_shown_although_writing_continues() {
     let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 2_000))
         .for_ever()
         .page_by_page()

@@ -65,7 +65,7 @@ async fn a_completion_that_is_not_json_is_set_aside_by_its_bytes_and_its_neighbo
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_that_no_checkpoint_can_hold_is_set_aside_and_the_route_goes_on() {
+async fn an_id_that_no_checkpoint_can_hold_is_set_aside_and_the_route_continues() {
     let list = List::Completions;
     let mut rig = RouteRig::new(list, records(list, 300)).for_ever();
     rig.rejects_max = 8 << 20;
@@ -108,7 +108,7 @@ async fn a_run_that_ends_by_itself_ends_with_an_answer_that_stays_unreadable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_asks_for_no_delay_is_asked_ever_more_seldom() {
+async fn a_service_that_asks_for_no_delay_is_asked_less_and_less_often() {
     for asked in ["0", "-5", "Thu, 01 Jan 1970 00:00:00 GMT", "0.001"] {
         let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 100)).for_ever();
         let fault = Fault::status(429, "rate_limit_exceeded", &[("retry-after", asked)]);

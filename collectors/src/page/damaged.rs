@@ -73,7 +73,7 @@ impl Reader<'_> {
         let latest = self.latest_end(start);
         let balanced = balanced_end(self.body, start).filter(|end| *end <= latest && *end > start);
         if let Some(end) = balanced
-            && self.moved(end).goes_on()
+            && self.moved(end).continues()
         {
             return Some(trimmed(end));
         }
@@ -101,7 +101,7 @@ impl Reader<'_> {
     }
 
     /// After an element: whether the list ends here, or continues up to a sound element.
-    fn goes_on(mut self) -> bool {
+    fn continues(mut self) -> bool {
         for _ in 0..IN_A_ROW_MAX {
             if self.moved(self.at).record_follows() {
                 return true;

@@ -51,7 +51,7 @@ async fn a_record_is_kept_whole_with_its_reason_on_one_line() {
 }
 
 #[tokio::test]
-async fn a_torn_line_is_cut_and_the_count_goes_on_at_the_next_start() {
+async fn a_torn_line_is_cut_and_the_count_continues_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let rejects = open(dir.path(), BYTES_MAX);
     rejects.keep(vec![reject(b"1")]).await.unwrap();
@@ -124,7 +124,7 @@ fn take_all(path: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_is_taken_out_is_gone_and_the_daemon_goes_on_behind_the_rest() {
+async fn what_is_removed_is_gone_and_the_daemon_continues_after_the_rest() {
     let dir = tempfile::tempdir().unwrap();
     let rejects = open(dir.path(), BYTES_MAX);
     let three = [br#"{"id":"a"}"#, br#"{"id":"b"}"#, br#"{"id":"c"}"#].map(|record| reject(record));
@@ -152,7 +152,7 @@ async fn a_file_from_which_all_is_taken_is_no_longer_there() {
 }
 
 #[tokio::test]
-async fn what_is_taken_is_read_no_more_wherever_the_work_ends_and_goes_when_the_file_is_written_anew() {
+async fn what_is_taken_is_not_read_again_and_is_removed_when_the_file_is_rewritten() {
     let dir = tempfile::tempdir().unwrap();
     let rejects = open(dir.path(), BYTES_MAX);
     rejects.keep(vec![reject(br#"{"id":"a"}"#), reject(br#"{"id":"b"}"#)]).await.unwrap();
@@ -190,7 +190,7 @@ async fn from_a_file_that_is_gone_nothing_is_removed_and_what_a_kill_left_beside
 }
 
 #[tokio::test]
-async fn a_file_that_root_writes_anew_stays_its_owners() {
+async fn a_file_that_root_rewrites_stays_its_owners() {
     let dir = tempfile::tempdir().unwrap();
     let rejects = open(dir.path(), BYTES_MAX);
     rejects.keep(vec![reject(b"1"), reject(b"2")]).await.unwrap();
@@ -204,7 +204,7 @@ async fn a_file_that_root_writes_anew_stays_its_owners() {
 }
 
 #[tokio::test]
-async fn copies_wait_with_their_turn_over_for_whoever_writes_the_older_ones_anew() {
+async fn copies_do_not_replace_the_older_file_while_it_is_rewritten() {
     let dir = tempfile::tempdir().unwrap();
     let rejects = open(dir.path(), BYTES_MAX);
     let copy = |number: usize| {

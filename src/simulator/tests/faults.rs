@@ -59,7 +59,7 @@ fn bodies_are_cut_followed_by_garbage_or_in_several_documents() {
 }
 
 #[test]
-fn whoever_repeats_a_request_gets_through() {
+fn a_repeated_request_gets_through() {
     let simulator = hostile("throttle,errors,cut,empty-pages,same-page");
     for count in 0..200 {
         let good = (0..3).any(|_| {
