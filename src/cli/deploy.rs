@@ -15,6 +15,7 @@ use crate::deploy::{
     elastic::{self, Retention},
     sentinel,
 };
+use crate::tables::Tables;
 
 const DAY_SECONDS: u64 = 86_400;
 /// A hundred years.
@@ -78,7 +79,7 @@ enum Target {
 impl Render {
     fn files(&self) -> Result<(&'static str, Vec<File>), UsageError> {
         match (self.target, self.retention) {
-            (Target::Sentinel, None) => Ok(("./deploy/sentinel", sentinel::files())),
+            (Target::Sentinel, None) => Ok(("./deploy/sentinel", sentinel::files(&Tables::built_in()))),
             (Target::Sentinel, Some(_)) => {
                 let why = "--retention applies to elastic; for Sentinel set the deployment parameter \
                            retentionInDays";
@@ -86,7 +87,7 @@ impl Render {
             }
             (Target::Elastic, retention) => {
                 let retention = retention.map_or_else(Retention::default, |Keep(retention)| retention);
-                Ok(("./deploy/elastic", elastic::files(retention)))
+                Ok(("./deploy/elastic", elastic::files(&Tables::built_in(), retention)))
             }
         }
     }

@@ -17,7 +17,6 @@ mod layer;
 mod layers;
 mod log;
 mod messages;
-mod per_source;
 mod pipeline;
 mod redact;
 mod report;
@@ -27,6 +26,7 @@ mod sink;
 mod source;
 mod start;
 mod state;
+mod table_names;
 mod telemetry;
 #[cfg(test)]
 mod tests;
@@ -37,6 +37,7 @@ mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use ::config::{Map, Value};
 
@@ -51,7 +52,6 @@ pub use health_table::HealthTableSettings;
 pub use layers::DEFAULTS;
 pub use log::{LogFormat, LogSettings};
 pub use messages::MessagesSettings;
-pub use per_source::PerSource;
 pub use pipeline::PipelineSettings;
 pub use redact::RedactSettings;
 pub use secret::{SecretError, SecretSource, SettingError, check_secret_file};
@@ -63,6 +63,7 @@ pub use sink::{
 pub use source::{AuditLogFilters, CompletionFilters, Source, TenantWalk};
 pub use start::Start;
 pub use state::StateSettings;
+pub use table_names::TableNames;
 pub use telemetry::TelemetrySettings;
 pub use urls::Proxy;
 
@@ -71,7 +72,7 @@ use section::Section;
 use tree::{names, refuse_unknown, table_at};
 use values::one_of;
 
-use crate::tables::{self, Table};
+use crate::tables::{HEALTH, Table, Tables};
 
 /// Everything that can be set. At least one collector, and each has a sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +93,8 @@ pub struct Config {
     pub collectors: BTreeMap<String, CollectorSettings>,
     /// The sinks, by name.
     pub sinks: BTreeMap<String, SinkSettings>,
+    /// The tables that sinks are written to.
+    pub tables: Tables,
 }
 
 const SECTIONS: [&str; 9] =
@@ -139,9 +142,9 @@ impl Config {
     }
 
     /// The tables that a sink may be given.
-    pub fn tables_of(&self, sink: &str) -> Vec<&'static Table> {
+    pub fn tables_of(&self, sink: &str) -> Vec<Arc<Table>> {
         let with_health = self.health_table.as_ref().is_some_and(|settings| settings.sink == sink);
-        tables::OF_RECORDS.into_iter().chain(with_health.then_some(&tables::HEALTH)).collect()
+        self.tables.of_records().into_iter().chain(with_health.then(|| HEALTH.clone())).collect()
     }
 
     fn read(root: &Map<String, Value>, report: &mut Report) -> Option<Self> {
@@ -152,17 +155,28 @@ impl Config {
         let admin = AdminSettings::read(Section::open(root, &["admin"], report));
         let telemetry = TelemetrySettings::read(Section::open(root, &["telemetry"], report));
         let health_table = HealthTableSettings::read(Section::open(root, &["health_table"], report));
-        read_defaults(root, report);
-        let sinks = read_sinks(root, report);
+        let tables = Tables::built_in();
+        read_defaults(root, &tables, report);
+        let sinks = read_sinks(root, &tables, report);
         let collectors = read_collectors(root, report);
         checks::places(state.as_ref(), &sinks, report);
         checks::health_table(health_table.as_ref(), &names(root, &["sink"], report), report);
-        Some(Self { state: state?, pipeline, log: log?, admin, telemetry, health_table, collectors, sinks })
+        Some(Self {
+            state: state?,
+            pipeline,
+            log: log?,
+            admin,
+            telemetry,
+            health_table,
+            collectors,
+            sinks,
+            tables,
+        })
     }
 }
 
 /// The defaults are read for their own sake, so that a fault in them is told even where nothing uses them.
-fn read_defaults(root: &Map<String, Value>, report: &mut Report) {
+fn read_defaults(root: &Map<String, Value>, tables: &Tables, report: &mut Report) {
     Section::open(root, &["default"], report).finish_with(&["collector", "sink"]);
     let mut section = Section::open_defaults(root, &["default", "collector"], report);
     CollectorSettings::read(&mut section);
@@ -172,7 +186,7 @@ fn read_defaults(root: &Map<String, Value>, report: &mut Report) {
     Section::open(root, &["default", "sink"], report).finish_with(&types);
     for (name, read) in sink::TYPES {
         let mut section = Section::open_defaults(root, &["default", "sink", name], report);
-        read(&mut section);
+        read(&mut section, tables);
         section.finish();
     }
 }
@@ -193,14 +207,18 @@ fn read_collectors(root: &Map<String, Value>, report: &mut Report) -> BTreeMap<S
     collectors
 }
 
-fn read_sinks(root: &Map<String, Value>, report: &mut Report) -> BTreeMap<String, SinkSettings> {
+fn read_sinks(
+    root: &Map<String, Value>,
+    tables: &Tables,
+    report: &mut Report,
+) -> BTreeMap<String, SinkSettings> {
     let mut sinks = BTreeMap::new();
     for name in checked_names(root, "sink", report) {
         let mut section = Section::open(root, &["sink", name], report);
         let kind = section.required("type", |value| Ok((one_of(sink::TYPES)(value)?, values::text(value)?)));
         let Some((read, kind)) = kind else { continue };
         let mut section = section.over(root, &["default", "sink", &kind]);
-        let settings = read(&mut section);
+        let settings = read(&mut section, tables);
         section.finish();
         sinks.extend(settings.map(|settings| (name.to_owned(), settings)));
     }

@@ -35,14 +35,14 @@ impl RedactSettings {
             own.extend(paths.into_iter().map(|path| Rule { path, action }));
         }
         let source = source.filter(|_| section.is_settled())?;
-        let (source, preset) = match source {
+        let (table, preset): (&std::sync::Arc<tables::Table>, _) = match source {
             Source::AuditLogs { .. } => {
                 if section.gives("preset") {
                     section.problem("preset", "only collectors of chat_completions have this key");
                 }
-                (tables::Source::AuditLogs, None)
+                (&tables::AUDIT_LOGS, None)
             }
-            Source::ChatCompletions { .. } => (tables::Source::ChatCompletions, preset),
+            Source::ChatCompletions { .. } => (&tables::CHAT_COMPLETIONS, preset),
         };
         let hashes = own.iter().any(|rule| rule.action == Action::Hash);
         if hashes && hash_key.is_none() {
@@ -57,7 +57,7 @@ impl RedactSettings {
         if own.is_empty() && preset.is_none() {
             return None;
         }
-        match Rules::new(own, preset, source) {
+        match Rules::new(own, preset, table) {
             Ok(rules) => Some(Self { rules, hash_key: hash_key.filter(|_| hashes) }),
             Err(covered) => {
                 for covered in covered {

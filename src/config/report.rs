@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Report {
     pub(super) problems: Vec<String>,
     /// Keys asked for, by the path of the section.
-    pub(super) keys: BTreeMap<String, BTreeSet<&'static str>>,
+    pub(super) keys: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Report {

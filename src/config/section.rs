@@ -53,7 +53,7 @@ impl<'a> Section<'a> {
     /// The value of a key that must be there; `None` after a problem was noted (or in a section of defaults).
     pub(super) fn required<T>(
         &mut self,
-        key: &'static str,
+        key: &str,
         reader: impl Fn(&Value) -> Result<T, Refusal>,
     ) -> Option<T> {
         let value = self.optional(key, &reader);
@@ -70,7 +70,7 @@ impl<'a> Section<'a> {
     /// The value of a key that may be left out; `None` also after a problem was noted.
     pub(super) fn optional<T>(
         &mut self,
-        key: &'static str,
+        key: &str,
         reader: impl Fn(&Value) -> Result<T, Refusal>,
     ) -> Option<T> {
         self.note(key);
@@ -90,7 +90,7 @@ impl<'a> Section<'a> {
     /// hold is missing.
     pub(super) fn nested<T>(
         &mut self,
-        key: &'static str,
+        key: &str,
         read: impl FnOnce(&mut Section<'_>) -> Option<T>,
     ) -> Option<T> {
         self.note(key);
@@ -116,8 +116,8 @@ impl<'a> Section<'a> {
     }
 
     /// From now on the key is a known one.
-    fn note(&mut self, key: &'static str) {
-        self.report.keys.entry(self.path.clone()).or_default().insert(key);
+    fn note(&mut self, key: &str) {
+        self.report.keys.entry(self.path.clone()).or_default().insert(key.to_owned());
     }
 
     /// A duration within bounds. After a problem the lower bound stands in, so that the reading goes on; the loading
@@ -139,6 +139,11 @@ impl<'a> Section<'a> {
     /// Whether the table itself gives the key. Not so for a set of defaults, which is no collector or sink itself.
     pub(super) fn gives(&self, key: &str) -> bool {
         self.complete && self.own().is_some_and(|table| table.contains_key(key))
+    }
+
+    /// Whether no value was refused so far.
+    pub(super) fn is_sound(&self) -> bool {
+        self.sound
     }
 
     /// Whether values may be held against each other: none is a stand-in, and none is still to be overridden.
@@ -163,7 +168,7 @@ impl<'a> Section<'a> {
     pub(super) fn finish(self) {
         let known = self.report.keys.get(&self.path).cloned().unwrap_or_default();
         if let Some(table) = self.own() {
-            refuse_unknown(&self.path, table, known, self.report);
+            refuse_unknown(&self.path, table, known.iter().map(String::as_str), self.report);
         }
     }
 

@@ -9,10 +9,10 @@ use super::unknown::proposal;
 use super::values::describe;
 
 /// Notes each key of `table`, which stands at `path`, that is not among the known ones.
-pub(super) fn refuse_unknown(
+pub(super) fn refuse_unknown<'k>(
     path: &str,
     table: &Map<String, Value>,
-    known: impl IntoIterator<Item = &'static str> + Clone,
+    known: impl IntoIterator<Item = &'k str> + Clone,
     report: &mut Report,
 ) {
     for (key, value) in sorted(table) {

@@ -93,10 +93,10 @@ impl Assembly {
     }
 
     /// The table of a collector.
-    pub fn table(settings: &CollectorSettings) -> &'static Table {
+    pub fn table(settings: &CollectorSettings) -> Arc<Table> {
         match settings.source {
-            config::Source::AuditLogs { .. } => &tables::AUDIT_LOGS,
-            config::Source::ChatCompletions { .. } => &tables::CHAT_COMPLETIONS,
+            config::Source::AuditLogs { .. } => tables::AUDIT_LOGS.clone(),
+            config::Source::ChatCompletions { .. } => tables::CHAT_COMPLETIONS.clone(),
         }
     }
 

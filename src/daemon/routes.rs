@@ -61,7 +61,7 @@ impl Assembly {
             source: settings.source.name().to_owned(),
             sink: wanted.sink.clone(),
             sink_type: sink.type_name().to_owned(),
-            table: Self::table(settings).name.to_owned(),
+            table: Self::table(settings).name.to_string(),
             ..RouteStatus::default()
         })
     }

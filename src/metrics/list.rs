@@ -35,7 +35,7 @@ pub(super) const PROCESS: &[Metric<MetricsSnapshot>] = &[
         "Values that did not fit their column and became null, counted each time a row is made.",
         Counts(&["table", "column"], |snapshot| {
             let values = snapshot.unfit.iter();
-            values.map(|(table, column, count)| (vec![(*table).into(), (*column).into()], *count)).collect()
+            values.map(|(table, column, count)| (vec![table.clone(), column.clone()], *count)).collect()
         }),
     ),
 ];

@@ -11,7 +11,7 @@ use crate::{
         progress::{Measured, Progress, RouteStatus},
     },
     sinks::counters::SinkCounters,
-    tables::unfit_values,
+    tables::{Text, unfit_values},
 };
 
 /// All measurements.
@@ -20,7 +20,7 @@ pub struct MetricsSnapshot {
     /// The version of this program.
     pub version: &'static str,
     /// Values that did not fit their column: table, column, count.
-    pub unfit: Vec<(&'static str, &'static str, u64)>,
+    pub unfit: Vec<(Text, Text, u64)>,
     /// The routes.
     pub routes: Vec<RouteMetrics>,
     /// The sinks that they write to.

@@ -210,9 +210,9 @@ impl Delivery {
     fn name_unknown_fields(&self, records: &[Record]) {
         let mut drift = SchemaDrift::default();
         for record in records.iter().filter(|record| record.odd) {
-            drift.look(self.writer.table, &record.raw);
+            drift.look(&self.writer.table, &record.raw);
         }
-        drift.report(self.writer.table);
+        drift.report(&self.writer.table);
     }
 
     async fn commit(

@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::{
         redact::{Action, Path, Rule, Rules},
-        tables::Source,
+        tables::AUDIT_LOGS,
     };
 
     fn page(record: Record) -> Page {
@@ -225,7 +225,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_is_let_through_redacted_with_what_is_unusable_in_it() {
         let rule = Rule { path: Path::parse("actor").unwrap(), action: Action::Drop };
-        let rules = Rules::new(vec![rule], None, Source::AuditLogs).unwrap();
+        let rules = Rules::new(vec![rule], None, &AUDIT_LOGS).unwrap();
         let page = sent(Some(Arc::new(Redaction::new(rules, None))), &record()).await.page;
         let raws = [&page.records[0].raw, &page.unusable[0].raw, &page.unusable[1].raw];
         let wanted =

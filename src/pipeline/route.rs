@@ -68,7 +68,7 @@ pub struct Route {
     /// Digest of source and filters.
     pub filters: String,
     /// The table.
-    pub table: &'static Table,
+    pub table: Arc<Table>,
     /// The destination.
     pub sink: Arc<dyn Sink>,
     /// Opens the checkpoint.
@@ -186,7 +186,7 @@ impl Route {
         let mut delivery = Delivery {
             writer: Writer {
                 connector: Arc::from(self.collector.as_str()),
-                table: self.table,
+                table: self.table.clone(),
                 sink: self.sink.clone(),
                 trying: Trying {
                     progress: self.progress.clone(),
@@ -349,7 +349,7 @@ impl Route {
             organization: hello.organization.clone(),
             project: hello.project.clone(),
             filters: self.filters.clone(),
-            sink: self.sink.identity(self.table),
+            sink: self.sink.identity(&self.table),
         };
         if let Some(Saved { cursor: mut checkpoint, parts }) = saved {
             if let Some(changed) = checkpoint.identity.change_to(&now) {

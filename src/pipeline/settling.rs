@@ -133,6 +133,6 @@ impl Settling {
 
     fn reject(&self, side: Side, kind: &'static str, reason: String, record: Bytes) -> Reject {
         let Writer { connector, table, .. } = &self.writer;
-        Reject { connector: connector.clone(), table, side, kind, reason, record }
+        Reject { connector: connector.clone(), table: table.clone(), side, kind, reason, record }
     }
 }

@@ -14,10 +14,7 @@ use super::{
     route_registry::RouteRegistry,
     shutdown::Shutdown,
 };
-use crate::{
-    files,
-    tables::{self, Table},
-};
+use crate::{files, tables};
 
 /// File name in the state directory.
 pub const STATUS_FILE: &str = "status.json";
@@ -109,13 +106,7 @@ fn lines(out: &mut impl Write, routes: &[Progress]) -> io::Result<()> {
 }
 
 fn unknown_fields() -> BTreeMap<String, BTreeMap<String, u64>> {
-    let of_table =
-        |table: &&Table| (table.name.to_owned(), tables::unknown_fields(table).into_iter().collect());
-    tables::ALL
-        .iter()
-        .map(of_table)
-        .filter(|(_, fields): &(String, BTreeMap<_, _>)| !fields.is_empty())
-        .collect()
+    tables::all_unknown_fields()
 }
 
 /// Writes the file at every change of a route's state, every few seconds, and once more at shutdown.

@@ -35,7 +35,7 @@ pub struct Writer {
     /// Name of the collector, stored with each row.
     pub connector: Arc<str>,
     /// The table.
-    pub table: &'static Table,
+    pub table: Arc<Table>,
     /// The destination.
     pub sink: Arc<dyn Sink>,
     /// How failures are retried.
@@ -56,7 +56,8 @@ impl Writer {
         let mut left = records.clone();
         let mut tries = self.trying.begin(place, shutdown);
         while !left.is_empty() {
-            let batch = Batch { table: self.table, connector: self.connector.clone(), records: left.clone() };
+            let batch =
+                Batch { table: self.table.clone(), connector: self.connector.clone(), records: left.clone() };
             let begun = Instant::now();
             let WriteFailure { error, partial } = match self.sink.write(batch).await {
                 Ok(receipt) => {

@@ -82,7 +82,7 @@ impl Level {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::Source;
+    use crate::tables::AUDIT_LOGS;
 
     #[test]
     fn what_holds_for_all_unknown_fields_holds_for_one_with_rules_of_its_own() {
@@ -92,7 +92,7 @@ mod tests {
             rule(Action::Hash, "@other.id"),
             rule(Action::Hash, "@other.data.email"),
         ];
-        let table = Source::AuditLogs.table();
+        let table = &**AUDIT_LOGS;
         let top = Level::of(&rules, table);
         let Some(Node::Inside(added)) = top.find(b"user.added", table) else { panic!("no rules") };
         assert_eq!(added.find(b"data", table), Some(&Node::Act(Action::Drop)));

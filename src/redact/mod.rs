@@ -71,8 +71,7 @@ impl Redaction {
     }
 
     fn pass(&self, raw: &Bytes, seen: Seen) -> Option<Bytes> {
-        let table = self.rules.source.table();
-        let redacted = pass::redacted(raw, &self.rules.top, table, self.hasher.as_ref(), seen)?;
+        let redacted = pass::redacted(raw, &self.rules.top, &self.rules.table, self.hasher.as_ref(), seen)?;
         Some(if redacted.is_empty() { raw.clone() } else { redacted.into() })
     }
 }

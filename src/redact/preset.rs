@@ -76,8 +76,8 @@ mod tests {
     #[test]
     fn every_column_of_a_completion_is_either_content_or_kept_on_purpose() {
         let content: Vec<&str> = Preset::NoContent.paths().iter().map(|(path, _)| *path).collect();
-        for column in CHAT_COMPLETIONS.columns {
-            let field = match column.from {
+        for column in &CHAT_COMPLETIONS.columns {
+            let field: &str = match &column.from {
                 Origin::Field(field) | Origin::Time(field) | Origin::Inner(field, _) => field,
                 Origin::Details | Origin::Connector | Origin::Constant(_) => continue,
             };

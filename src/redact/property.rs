@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::tables::{Source, compact};
+use crate::tables::{AUDIT_LOGS, compact};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// Few, so that paths often match.
@@ -130,12 +130,12 @@ fn fitting(wanted: Vec<(Vec<&'static str>, Action)>) -> (Vec<(Vec<&'static str>,
         let text: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
         let Ok(path) = Path::parse(&text.join(".")) else { continue };
         list.push(Rule { path, action });
-        match Rules::new(list.clone(), None, Source::AuditLogs) {
+        match Rules::new(list.clone(), None, &AUDIT_LOGS) {
             Ok(_) => named.push((names, action)),
             Err(_) => drop(list.pop()),
         }
     }
-    (named, Rules::new(list, None, Source::AuditLogs).unwrap())
+    (named, Rules::new(list, None, &AUDIT_LOGS).unwrap())
 }
 
 proptest! {

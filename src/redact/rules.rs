@@ -1,12 +1,12 @@
 //! A set of compatible rules, checked once against each other and against a preset.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::level::Level;
 use super::path::{Name, Path, is_other};
 use super::preset::Preset;
 use super::rule::{Action, Rule};
-use crate::tables::{Source, Table};
+use crate::tables::Table;
 
 /// Two paths of which one covers the other: one of them has no effect, and it is unclear which was meant.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl fmt::Display for Covered {
 pub struct Rules {
     list: Vec<Rule>,
     pub(super) top: Level,
-    pub(super) source: Source,
+    pub(super) table: Arc<Table>,
 }
 
 impl Rules {
@@ -46,8 +46,7 @@ impl Rules {
     /// # Errors
     ///
     /// Every pair of which one covers the other, and every rule below a path that the preset drops.
-    pub fn new(own: Vec<Rule>, preset: Option<Preset>, source: Source) -> Result<Self, Vec<Covered>> {
-        let table = source.table();
+    pub fn new(own: Vec<Rule>, preset: Option<Preset>, table: &Arc<Table>) -> Result<Self, Vec<Covered>> {
         let mut covered = Vec::new();
         for (place, rule) in own.iter().enumerate() {
             for earlier in &own[..place] {
@@ -75,7 +74,7 @@ impl Rules {
         if !covered.is_empty() {
             return Err(covered);
         }
-        Ok(Self { top: Level::of(&list, table), list, source })
+        Ok(Self { top: Level::of(&list, table), list, table: table.clone() })
     }
 
     /// The paths with this action, as written in the settings.
@@ -109,20 +108,21 @@ fn covers(above: &Path, path: &Path, table: &Table) -> bool {
 mod tests {
     use super::super::level::Node;
     use super::*;
+    use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
 
     fn rules(lists: &[(Action, &[&str])]) -> Vec<Rule> {
         let rule = |action, path: &&str| Rule { path: Path::parse(path).unwrap(), action };
         lists.iter().flat_map(|(action, paths)| paths.iter().map(|path| rule(*action, path))).collect()
     }
 
-    fn covered(lists: &[(Action, &[&str])], preset: Option<Preset>, source: Source) -> Vec<String> {
-        let rules = Rules::new(rules(lists), preset, source);
+    fn covered(lists: &[(Action, &[&str])], preset: Option<Preset>, table: &Arc<Table>) -> Vec<String> {
+        let rules = Rules::new(rules(lists), preset, table);
         rules.map_or_else(|covered| covered.iter().map(ToString::to_string).collect(), |_| Vec::new())
     }
 
     #[test]
     fn a_path_that_another_one_covers_is_refused_with_both_names() {
-        let audit = |lists| covered(lists, None, Source::AuditLogs);
+        let audit = |lists| covered(lists, None, &AUDIT_LOGS);
         assert_eq!(
             audit(&[(Action::Drop, &["actor"]), (Action::Mask, &["actor.session.ip_address"])]),
             ["`actor.session.ip_address` has no effect: it is inside `actor`, which `drop` names"]
@@ -147,22 +147,18 @@ mod tests {
     #[test]
     fn a_rule_of_ones_own_widens_or_replaces_what_the_preset_says_and_cannot_hide_below_it() {
         let own: &[(Action, &[&str])] = &[(Action::Hash, &["moderation"]), (Action::Mask, &["choices"])];
-        let made = Rules::new(rules(own), Some(Preset::NoContent), Source::ChatCompletions).unwrap();
+        let made = Rules::new(rules(own), Some(Preset::NoContent), &CHAT_COMPLETIONS).unwrap();
         let of = |action| made.paths(action).map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(of(Action::Mask), ["choices"]);
         assert_eq!(
             of(Action::Drop),
             ["ccfd_messages", "messages", "tools", "tool_choice", "response_format", "@other"]
         );
-        let table = Source::ChatCompletions.table();
+        let table = &**CHAT_COMPLETIONS;
         assert_eq!(made.top.find(b"moderation", table), Some(&Node::Act(Action::Hash)));
         assert_eq!(made.top.find(b"news", table), Some(&Node::Act(Action::Drop)));
         assert_eq!(
-            covered(
-                &[(Action::Mask, &["choices.message"])],
-                Some(Preset::NoContent),
-                Source::ChatCompletions
-            ),
+            covered(&[(Action::Mask, &["choices.message"])], Some(Preset::NoContent), &CHAT_COMPLETIONS),
             ["`choices.message` has no effect: it is inside `choices`, which `preset` names"]
         );
     }

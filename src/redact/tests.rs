@@ -1,7 +1,7 @@
 use collectors::{Record, TimeField};
 
 use super::*;
-use crate::tables::Source;
+use crate::tables::AUDIT_LOGS;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -10,7 +10,7 @@ type Lists<'a> = &'a [(Action, &'a [&'a str])];
 fn redaction(lists: Lists<'_>) -> Redaction {
     let rule = |action, path: &&str| Rule { path: Path::parse(path).unwrap(), action };
     let rules = lists.iter().flat_map(|(action, paths)| paths.iter().map(|path| rule(*action, path)));
-    let rules = Rules::new(rules.collect(), None, Source::AuditLogs).unwrap();
+    let rules = Rules::new(rules.collect(), None, &AUDIT_LOGS).unwrap();
     Redaction::new(rules, Some(Hasher::new(&KEY.into()).unwrap()))
 }
 

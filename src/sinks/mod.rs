@@ -33,7 +33,7 @@ use crate::tables::Table;
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The table they belong to.
-    pub table: &'static Table,
+    pub table: Arc<Table>,
     /// The collector's name, stored as `ConnectorName`.
     pub connector: Arc<str>,
     /// The records. Never empty.
@@ -193,11 +193,11 @@ pub trait Sink: Send + Sync {
 
     /// Proves that a write to these tables would work, without writing a row; makes what is missing and ours to make (a directory, an
     /// empty table). Returns what was found, a line each.
-    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError>;
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError>;
 
     /// Puts in place what the destination needs for these tables and what is not made by a write (index templates). Returns what was
     /// done, a line each; `None` when there is nothing of the kind.
-    async fn install(&self, tables: &[&'static Table]) -> Result<Option<String>, SinkError> {
+    async fn install(&self, tables: &[Arc<Table>]) -> Result<Option<String>, SinkError> {
         _ = tables;
         Ok(None)
     }

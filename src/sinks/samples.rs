@@ -1,5 +1,7 @@
 //! Batches for the tests of the sinks.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use collectors::{Clock, IdHash, Record};
 
@@ -12,15 +14,15 @@ pub(super) const NOW: i64 = 1_770_979_925;
 pub(super) const DAY: i64 = 24 * 60 * 60;
 
 /// A clock that a test moves.
-pub(super) fn clock(at: &std::sync::Arc<std::sync::atomic::AtomicI64>) -> Clock {
-    let at = std::sync::Arc::clone(at);
+pub(super) fn clock(at: &Arc<std::sync::atomic::AtomicI64>) -> Clock {
+    let at = Arc::clone(at);
     Clock::from_fn(move || at.load(std::sync::atomic::Ordering::SeqCst))
 }
 
 /// A batch of records given as text.
-pub(super) fn batch(table: &'static Table, records: &[String]) -> Batch {
+pub(super) fn batch(table: &Arc<Table>, records: &[String]) -> Batch {
     let record = |text: &String| Record::new(Bytes::from(text.clone()), NOW, IdHash::of(text), None);
-    Batch { table, connector: "acme".into(), records: records.iter().map(record).collect() }
+    Batch { table: table.clone(), connector: "acme".into(), records: records.iter().map(record).collect() }
 }
 
 /// An audit event with this id and time.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Column, Kind, Origin, Table};
 
-/// The column by which rows age.
+/// The column by which the rows of our own tables age, and of every table of Azure Monitor.
 pub const TIME: &str = "TimeGenerated";
 /// The column of the embedded tables that holds the record as received; no Sentinel table has it.
 pub const RECORD: &str = "Record";
@@ -19,8 +19,8 @@ pub const fn sqlite_type(kind: Kind) -> &'static str {
 }
 
 /// The columns of the SQLite table: name and type, the record as received last.
-pub fn sqlite_columns(table: &Table) -> Vec<(&'static str, &'static str)> {
-    let columns = table.columns.iter().map(|column| (column.name, sqlite_type(column.kind)));
+pub fn sqlite_columns(table: &Table) -> Vec<(&str, &'static str)> {
+    let columns = table.columns.iter().map(|column| (&*column.name, sqlite_type(column.kind)));
     columns.chain([(RECORD, "TEXT")]).collect()
 }
 
@@ -37,7 +37,7 @@ pub fn sqlite_create(table: &Table) -> String {
 
 /// The statement that creates the index on time, unless it is there.
 pub fn sqlite_index(table: &Table) -> String {
-    format!("CREATE INDEX IF NOT EXISTS \"{0}_{TIME}\" ON \"{0}\" (\"{TIME}\")", table.name)
+    format!("CREATE INDEX IF NOT EXISTS \"{0}_{1}\" ON \"{0}\" (\"{1}\")", table.name, table.time)
 }
 
 /// The statement that inserts a row: the columns in order, then the record. The first version of a row wins.
@@ -52,7 +52,7 @@ pub fn sqlite_insert(table: &Table) -> String {
 /// The table's columns as a Markdown table.
 pub fn markdown(table: &Table) -> String {
     let mut text = String::from("| column | type | from | meaning |\n| --- | --- | --- | --- |\n");
-    for Column { name, kind, from, about } in table.columns {
+    for Column { name, kind, from, about } in &table.columns {
         let from = match from {
             Origin::Field(field) | Origin::Time(field) => format!("`{field}`"),
             Origin::Inner(field, member) => format!("`{field}.{member}`"),

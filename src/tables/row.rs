@@ -28,13 +28,13 @@ pub enum Value<'a> {
 /// Maps a record to the values of the table's columns, in their order. Cannot fail: what is missing is null; what is
 /// there but does not fit is null and counted in `drift`.
 pub fn map<'a>(
-    table: &Table,
+    table: &'a Table,
     connector: &'a str,
     record: &'a [u8],
     drift: &mut SchemaDrift,
 ) -> Vec<Value<'a>> {
     let mut row = Vec::with_capacity(table.columns.len());
-    cells([table.columns], record, drift, |column, cell| {
+    cells([table.columns.as_slice()], record, drift, |column, cell| {
         let (value, fits) = match cell {
             Cell::Null => (Value::Null, true),
             Cell::Connector => (Value::Text(Cow::Borrowed(connector)), true),
@@ -54,22 +54,22 @@ pub(super) enum Cell<'a> {
     /// The collector's name.
     Connector,
     /// Always this.
-    Constant(&'static str),
+    Constant(&'a str),
     /// JSON text as received, other than `null`.
     Json(&'a [u8]),
 }
 
 /// Hands out the cell of each column in order; `each` says whether it fits. What does not is counted in `drift`.
 pub(super) fn cells<'a>(
-    columns: impl IntoIterator<Item = &'static [Column]> + Clone,
+    columns: impl IntoIterator<Item = &'a [Column]> + Clone,
     record: &'a [u8],
     drift: &mut SchemaDrift,
-    mut each: impl FnMut(&'static Column, Cell<'a>) -> bool,
+    mut each: impl FnMut(&'a Column, Cell<'a>) -> bool,
 ) {
     let members = Members::of(record, opened(columns.clone()));
     let details = members.get(b"type").and_then(text);
     for column in columns.into_iter().flatten() {
-        let found = match column.from {
+        let found = match &column.from {
             Origin::Connector => Some(Cell::Connector),
             Origin::Constant(text) => Some(Cell::Constant(text)),
             Origin::Field(name) | Origin::Time(name) => members.get(name.as_bytes()).map(Cell::Json),
@@ -81,15 +81,15 @@ pub(super) fn cells<'a>(
             Some(cell) => cell,
         };
         if !each(column, cell) {
-            drift.unfit(column.name);
+            drift.unfit(&column.name);
         }
     }
 }
 
-/// The field whose members have columns of their own. No table has two of the kind (see its tests).
-fn opened(columns: impl IntoIterator<Item = &'static [Column]>) -> Option<&'static str> {
-    columns.into_iter().flatten().find_map(|column| match column.from {
-        Origin::Inner(field, _) => Some(field),
+/// The field whose members have columns of their own. No table has two of the kind.
+fn opened<'a>(columns: impl IntoIterator<Item = &'a [Column]>) -> Option<&'a str> {
+    columns.into_iter().flatten().find_map(|column| match &column.from {
+        Origin::Inner(field, _) => Some(&**field),
         Origin::Field(_) | Origin::Time(_) | Origin::Details | Origin::Connector | Origin::Constant(_) => {
             None
         }

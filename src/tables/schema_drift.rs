@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::Table;
 use super::json::text;
 use super::members::Members;
+use super::{Table, Text};
 
 /// How many unknown names are remembered a table.
 const NAMES_MAX: usize = 100;
@@ -17,11 +17,11 @@ const NAME_CHARS_MAX: usize = 100;
 #[derive(Debug, Default)]
 pub struct SchemaDrift {
     unknown: BTreeMap<String, u64>,
-    unfit: BTreeMap<&'static str, u64>,
+    unfit: BTreeMap<Text, u64>,
 }
 
 /// What this process has met so far, by table; here so that each name is logged once however many sinks map it.
-static MET: Mutex<BTreeMap<&'static str, SchemaDrift>> = Mutex::new(BTreeMap::new());
+static MET: Mutex<BTreeMap<Text, SchemaDrift>> = Mutex::new(BTreeMap::new());
 
 impl SchemaDrift {
     /// Looks for top-level fields of a record that no column holds.
@@ -40,14 +40,17 @@ impl SchemaDrift {
     }
 
     /// Counts a value that its column cannot hold.
-    pub(super) fn unfit(&mut self, column: &'static str) {
-        *self.unfit.entry(column).or_default() += 1;
+    pub(super) fn unfit(&mut self, column: &Text) {
+        match self.unfit.get_mut(column) {
+            Some(count) => *count += 1,
+            None => drop(self.unfit.insert(column.clone(), 1)),
+        }
     }
 
     /// The columns whose values did not fit.
     #[cfg(test)]
-    pub(super) fn unfit_columns(&self) -> Vec<&'static str> {
-        self.unfit.keys().copied().collect()
+    pub(super) fn unfit_columns(&self) -> Vec<&str> {
+        self.unfit.keys().map(|column| &**column).collect()
     }
 
     /// Adds to the count of a name; true when the name is new here. Names beyond the bound are not remembered.
@@ -64,12 +67,12 @@ impl SchemaDrift {
     }
 
     /// Adds these to what the process has met, and logs each name that is new for the table.
-    pub fn report(self, table: &'static Table) {
+    pub fn report(self, table: &Table) {
         if self.unknown.is_empty() && self.unfit.is_empty() {
             return;
         }
         let mut met = MET.lock().unwrap_or_else(PoisonError::into_inner);
-        met.entry(table.name).or_default().absorb(self, table.name);
+        met.entry(table.name.clone()).or_default().absorb(self, &table.name);
     }
 
     fn absorb(&mut self, found: Self, table: &str) {
@@ -79,11 +82,11 @@ impl SchemaDrift {
             }
         }
         for (column, times) in found.unfit {
-            let count = self.unfit.entry(column).or_default();
-            if *count == 0 {
+            if !self.unfit.contains_key(&column) {
+                let column = &*column;
                 tracing::warn!(table, column, "a value does not fit its column and is stored as null");
             }
-            *count += times;
+            *self.unfit.entry(column).or_default() += times;
         }
     }
 }
@@ -91,17 +94,25 @@ impl SchemaDrift {
 /// The fields that no column of the table holds, as met by this process, each with its number of records.
 pub fn unknown_fields(table: &Table) -> Vec<(String, u64)> {
     let met = MET.lock().unwrap_or_else(PoisonError::into_inner);
-    let fields = met.get(table.name).map(|drift| drift.unknown.iter());
+    let fields = met.get(&table.name).map(|drift| drift.unknown.iter());
     fields.into_iter().flatten().map(|(name, count)| (name.clone(), *count)).collect()
+}
+
+/// The same of every table that has such fields, by its name.
+pub fn all_unknown_fields() -> BTreeMap<String, BTreeMap<String, u64>> {
+    let met = MET.lock().unwrap_or_else(PoisonError::into_inner);
+    let odd = met.iter().filter(|(_, drift)| !drift.unknown.is_empty());
+    odd.map(|(table, drift)| (table.to_string(), drift.unknown.clone())).collect()
 }
 
 /// Values that their columns could not hold, as met by this process: table, column, number. A row that is made again, for
 /// another sink or another try, counts again.
-pub fn unfit_values() -> Vec<(&'static str, &'static str, u64)> {
+pub fn unfit_values() -> Vec<(Text, Text, u64)> {
     let met = MET.lock().unwrap_or_else(PoisonError::into_inner);
-    let of = |(table, drift): (&&'static str, &SchemaDrift)| {
-        let table = *table;
-        drift.unfit.iter().map(move |(column, count)| (table, *column, *count)).collect::<Vec<_>>()
+    let of = |(table, drift): (&Text, &SchemaDrift)| {
+        let table = table.clone();
+        let of_column = |(column, count): (&Text, &u64)| (table.clone(), column.clone(), *count);
+        drift.unfit.iter().map(of_column).collect::<Vec<_>>()
     };
     met.iter().flat_map(of).collect()
 }
@@ -141,23 +152,23 @@ mod tests {
 
     #[test]
     fn what_was_met_can_be_listed_by_table() {
-        static OWN: Table = Table { name: "Own_CL", columns: &[], ..AUDIT_LOGS };
+        let own = Table { name: "Own_CL".into(), columns: Vec::new(), ..Table::clone(&AUDIT_LOGS) };
         for _ in 0..2 {
             let mut found = SchemaDrift::default();
             found.unknown("mystery");
-            found.report(&OWN);
+            found.report(&own);
         }
-        assert_eq!(unknown_fields(&OWN), [("mystery".to_owned(), 2)]);
+        assert_eq!(unknown_fields(&own), [("mystery".to_owned(), 2)]);
     }
 
     #[test]
     fn what_did_not_fit_is_counted_by_table_and_column() {
-        static OWN: Table = Table { name: "Other_CL", columns: &[], ..AUDIT_LOGS };
+        let own = Table { name: "Other_CL".into(), columns: Vec::new(), ..Table::clone(&AUDIT_LOGS) };
         for _ in 0..2 {
             let mut found = SchemaDrift::default();
-            found.unfit("Seed");
-            found.report(&OWN);
+            found.unfit(&"Seed".into());
+            found.report(&own);
         }
-        assert!(unfit_values().contains(&("Other_CL", "Seed", 2)));
+        assert!(unfit_values().contains(&("Other_CL".into(), "Seed".into(), 2)));
     }
 }

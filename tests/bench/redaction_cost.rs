@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ccfd::{
     redact::{Action, Hasher, Path, Preset, Redaction, Rule, Rules},
     simulator::{List, Options, Simulator},
-    tables::Source,
+    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Table},
 };
 use collectors::Clock;
 
@@ -34,26 +34,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     ];
     println!("{:<44} {:>12} {:>12} {:>10}", "records", "bytes each", "CPU ns each", "MB a CPU s");
     report("events, copied", &events, |raw| Some(Bytes::copy_from_slice(raw)))?;
-    let nothing = redaction(&[(Action::Drop, "choices")], None, Source::AuditLogs)?;
+    let nothing = redaction(&[(Action::Drop, "choices")], None, &AUDIT_LOGS)?;
     report("events, a path that leads nowhere", &events, |raw| nothing.record(raw))?;
     for count in 1..=audit.len() {
-        let redaction = redaction(&audit[..count], None, Source::AuditLogs)?;
+        let redaction = redaction(&audit[..count], None, &AUDIT_LOGS)?;
         let (action, path) = audit[count - 1];
         report(&format!("events, and {} {path}", action.key()), &events, |raw| redaction.record(raw))?;
     }
     report("completions, copied", &completions, |raw| Some(Bytes::copy_from_slice(raw)))?;
-    let redaction = redaction(&[], Some(Preset::NoContent), Source::ChatCompletions)?;
+    let redaction = redaction(&[], Some(Preset::NoContent), &CHAT_COMPLETIONS)?;
     report("completions, no-content", &completions, |raw| redaction.record(raw))
 }
 
 fn redaction(
     rules: &[(Action, &str)],
     preset: Option<Preset>,
-    source: Source,
+    table: &Arc<Table>,
 ) -> Result<Redaction, Box<dyn Error>> {
     let rule = |(action, path): &(Action, &str)| Ok(Rule { path: Path::parse(path)?, action: *action });
     let rules: Result<Vec<Rule>, ccfd::redact::PathError> = rules.iter().map(rule).collect();
-    let rules = Rules::new(rules?, preset, source).map_err(|covered| covered[0].to_string())?;
+    let rules = Rules::new(rules?, preset, table).map_err(|covered| covered[0].to_string())?;
     Ok(Redaction::new(rules, Some(Hasher::new(&KEY.into())?)))
 }
 

@@ -1,6 +1,6 @@
 use std::fs;
 
-use ccfd::deploy::sentinel;
+use ccfd::{deploy::sentinel, tables::Tables};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -10,7 +10,8 @@ use crate::support::python::Python;
 fn the_bicep_files_parse() {
     let Some(python) = Python::shared() else { return };
     let dir = TempDir::new().unwrap();
-    for (name, content) in sentinel::files().iter().map(|file| (&file.path, &file.content)) {
+    for (name, content) in sentinel::files(&Tables::built_in()).iter().map(|file| (&file.path, &file.content))
+    {
         if name.ends_with(".bicep") {
             let path = dir.path().join(name.replace('/', "-"));
             fs::write(&path, content).unwrap();

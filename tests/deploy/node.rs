@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 
 use crate::support::opensearch::Node;
 
-fn install(node: &Node, shape: Shape, indices: &[(&'static Table, &str)]) {
+fn install(node: &Node, shape: Shape, indices: &[(&Table, &str)]) {
     for install in installs(Product::OpenSearch, shape, indices) {
         node.put(&format!("/{}", install.path), &install.body);
     }
 }
 
-fn document(table: &'static Table, record: &Value) -> Value {
+fn document(table: &Table, record: &Value) -> Value {
     let mut out = Vec::new();
-    let objects = Objects::new([table.columns], "acme", Nulls::Written);
+    let objects = Objects::new([table.columns.as_slice()], "acme", Nulls::Written);
     objects.write_with(record.to_string().as_bytes(), &mut SchemaDrift::default(), &mut out, set_aside);
     let mut document: Value = serde_json::from_slice(&out).unwrap();
     document["@timestamp"] = document["TimeGenerated"].clone();

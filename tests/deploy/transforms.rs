@@ -40,13 +40,15 @@ const ROWS: [&str; 2] = [
 ];
 
 /// The row that the rule receives: every declared field, null where nothing was sent.
-fn received(fields: &[&'static [Column]], record: &str) -> Json {
+fn received(fields: &[&[Column]], record: &str) -> Json {
     let mut sent = Vec::new();
     let objects = Objects::new(fields.iter().copied(), "acme", Nulls::LeftOut);
     objects.write(record.as_bytes(), &mut SchemaDrift::default(), &mut sent);
     let sent: Json = serde_json::from_slice(&sent).unwrap();
     let declared = fields.iter().copied().flatten();
-    declared.map(|field| (field.name.to_owned(), sent.get(field.name).cloned().unwrap_or_default())).collect()
+    declared
+        .map(|field| (field.name.to_string(), sent.get(&*field.name).cloned().unwrap_or_default()))
+        .collect()
 }
 
 /// A column of a row as KQL holds it.
@@ -71,10 +73,10 @@ fn typed(column: &Column, value: Value) -> Value {
     }
 }
 
-fn agree(table: &'static Table, records: &[&str]) {
+fn agree(table: &Table, records: &[&str]) {
     for record in records {
         let mapped = row::map(table, "acme", record.as_bytes(), &mut SchemaDrift::default());
-        let made = project(&transform(table, Profile::Table), &received(&[table.stream], record));
+        let made = project(&transform(table, Profile::Table), &received(&[&table.stream], record));
         assert_eq!(made.len(), table.columns.len());
         for ((column, mapped), (name, made)) in table.columns.iter().zip(&mapped).zip(made) {
             assert_eq!(name, column.name);
@@ -100,7 +102,7 @@ fn the_transform_of_health_makes_of_the_stream_the_row_that_other_sinks_get() {
 
 #[test]
 fn a_row_without_time_is_dated_by_its_arrival() {
-    let row = received(&[AUDIT_LOGS.stream], r#"{"id":"a"}"#);
+    let row = received(&[&AUDIT_LOGS.stream], r#"{"id":"a"}"#);
     let made = project(&transform(&AUDIT_LOGS, Profile::Table), &row);
     assert_eq!(made[0], ("TimeGenerated".to_owned(), Value::Time(NOW)));
     assert_eq!(made[3], ("EffectiveAt".to_owned(), Value::Json(Json::Null)));
@@ -108,7 +110,7 @@ fn a_row_without_time_is_dated_by_its_arrival() {
 
 #[test]
 fn an_event_of_an_agent_has_what_the_completion_has() {
-    let fields = [CHAT_COMPLETIONS.stream, CHAT_COMPLETIONS.stream_asim];
+    let fields = [&*CHAT_COMPLETIONS.stream, &CHAT_COMPLETIONS.stream_asim];
     let row = received(&fields, COMPLETIONS[0]);
     let made = project(&transform(&CHAT_COMPLETIONS, Profile::Asim), &row);
     let at = |name: &str| made.iter().find(|(own, _)| own == name).unwrap().1.clone();

@@ -3,6 +3,7 @@ use std::{collections::BTreeSet, env, fs, path::Path};
 use ccfd::{
     cli::command_line,
     deploy::{File, elastic, sentinel},
+    tables::Tables,
 };
 use clap_complete::{Shell, generate_to};
 
@@ -44,12 +45,12 @@ fn below(dir: &Path, prefix: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_files_for_sentinel_are_those_of_the_tables() {
-    is_rendered("deploy/sentinel", &sentinel::files());
+    is_rendered("deploy/sentinel", &sentinel::files(&Tables::built_in()));
 }
 
 #[test]
 fn the_files_for_elastic_are_those_of_the_tables() {
-    is_rendered("deploy/elastic", &elastic::files(elastic::Retention::default()));
+    is_rendered("deploy/elastic", &elastic::files(&Tables::built_in(), elastic::Retention::default()));
 }
 
 /// What a generator of clap writes into a directory.

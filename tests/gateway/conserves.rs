@@ -53,7 +53,7 @@ impl Sink for Unhurried {
         self.0.identity(table)
     }
 
-    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError> {
         self.0.check(tables).await
     }
 

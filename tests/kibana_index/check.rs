@@ -4,7 +4,7 @@ use ccfd::{
     config::{Environment, KibanaIndexSettings},
     pipeline::policy::Action,
     sinks::{Sink, kibana_index::KibanaIndexSink, remote::RemoteErrorKind},
-    tables::OF_RECORDS,
+    tables::Tables,
 };
 use serde_json::json;
 
@@ -22,7 +22,7 @@ async fn it_tells_space_type_and_connectors_and_makes_nothing() {
     let kibana = Kibana::plain();
     make_connector(&kibana, NAME, &json!({ "index": INDEX, "refresh": true }));
     kibana.server.forget();
-    let found = sink(&kibana, "").check(&OF_RECORDS).await.unwrap();
+    let found = sink(&kibana, "").check(&Tables::built_in().of_records()).await.unwrap();
     let lines: Vec<_> = found.lines().collect();
     assert_eq!(lines.len(), 4, "{found}");
     assert!(lines[0].ends_with("space `default` is there"), "{found}");
@@ -35,7 +35,8 @@ async fn it_tells_space_type_and_connectors_and_makes_nothing() {
 #[tokio::test]
 async fn a_space_that_is_not_there_is_named() {
     let kibana = Kibana::plain();
-    let error = sink(&kibana, "space = \"nowhere\"").check(&OF_RECORDS).await.unwrap_err();
+    let error =
+        sink(&kibana, "space = \"nowhere\"").check(&Tables::built_in().of_records()).await.unwrap_err();
     assert_eq!(error.to_string(), "Kibana: space `nowhere` not found");
 }
 
@@ -43,7 +44,7 @@ async fn a_space_that_is_not_there_is_named() {
 async fn a_type_that_is_switched_off_or_not_licensed_is_said() {
     let kibana = Kibana::plain();
     kibana.disable_type(".index");
-    let error = sink(&kibana, "").check(&OF_RECORDS).await.unwrap_err();
+    let error = sink(&kibana, "").check(&Tables::built_in().of_records()).await.unwrap_err();
     assert!(error.to_string().contains("xpack.actions.enabledActionTypes"), "{error}");
     assert_eq!(action(kind(error)), Action::Park);
     let unlicensed = json!([{
@@ -51,7 +52,7 @@ async fn a_type_that_is_switched_off_or_not_licensed_is_said() {
         "minimum_license_required": "gold",
     }]);
     kibana.server.script_for("connector_types", [Reply::json(200, &unlicensed).into()]);
-    let error = sink(&kibana, "").check(&OF_RECORDS).await.unwrap_err();
+    let error = sink(&kibana, "").check(&Tables::built_in().of_records()).await.unwrap_err();
     assert!(error.to_string().contains("needs the licence gold"), "{error}");
 }
 
@@ -59,7 +60,7 @@ async fn a_type_that_is_switched_off_or_not_licensed_is_said() {
 async fn a_connector_to_another_index_is_a_fault() {
     let kibana = Kibana::plain();
     make_connector(&kibana, NAME, &json!({ "index": "other" }));
-    let error = sink(&kibana, "").check(&OF_RECORDS).await.unwrap_err();
+    let error = sink(&kibana, "").check(&Tables::built_in().of_records()).await.unwrap_err();
     assert!(error.to_string().contains("writes to other"), "{error}");
 }
 
@@ -67,10 +68,11 @@ async fn a_connector_to_another_index_is_a_fault() {
 async fn whoever_is_not_known_is_told_so_without_the_key() {
     let kibana = Kibana::plain();
     let anonymous = KibanaIndexSettings { auth: None, ..settings(kibana.server.url(), "") };
-    let anonymous = KibanaIndexSink::new(anonymous, Environment::default()).check(&OF_RECORDS).await;
+    let anonymous =
+        KibanaIndexSink::new(anonymous, Environment::default()).check(&Tables::built_in().of_records()).await;
     assert!(anonymous.unwrap_err().to_string().contains("status 401"));
     kibana.require("ApiKey another");
-    let error = sink(&kibana, "").check(&OF_RECORDS).await.unwrap_err().to_string();
+    let error = sink(&kibana, "").check(&Tables::built_in().of_records()).await.unwrap_err().to_string();
     assert!(error.contains("status 401") && !error.contains("verysecret"), "{error}");
     // The password is read at each request: from now on it is there.
     kibana.require("Basic Y2NmZDpodW50ZXIy");
@@ -79,10 +81,10 @@ async fn whoever_is_not_known_is_told_so_without_the_key() {
     let file = dir.path().join("password");
     let auth = format!("auth = {{ {} }}", basic.replace("PASSWORD", &file.display().to_string()));
     let sink = KibanaIndexSink::new(settings_with(kibana.server.url(), &auth), Environment::default());
-    let missing = kind(sink.check(&OF_RECORDS).await.unwrap_err());
+    let missing = kind(sink.check(&Tables::built_in().of_records()).await.unwrap_err());
     assert!(matches!(missing, RemoteErrorKind::Secret(_)), "{missing}");
     write_secret(&file, "hunter2");
-    sink.check(&OF_RECORDS).await.unwrap();
+    sink.check(&Tables::built_in().of_records()).await.unwrap();
 }
 
 #[test]
@@ -103,7 +105,7 @@ fn the_command_shows_what_was_found_and_what_to_do() {
 async fn its_requests_are_counted() {
     let kibana = Kibana::plain();
     let sink = sink(&kibana, "");
-    sink.check(&OF_RECORDS).await.unwrap();
+    sink.check(&Tables::built_in().of_records()).await.unwrap();
     let requests = sink.counters().requests;
     assert_eq!(requests.values().sum::<u64>(), kibana.server.requests().len() as u64);
 }
@@ -113,6 +115,6 @@ async fn a_page_of_a_proxy_is_no_space() {
     let kibana = Kibana::plain();
     let page = Reply::status(200).with_header("content-type", "text/html").with_body("<html>log in</html>");
     kibana.server.script_for("spaces/space", [page.into()]);
-    let error = sink(&kibana, "").check(&OF_RECORDS).await.unwrap_err();
+    let error = sink(&kibana, "").check(&Tables::built_in().of_records()).await.unwrap_err();
     assert_eq!(action(kind(error)), Action::BackOff);
 }

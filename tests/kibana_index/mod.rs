@@ -11,7 +11,7 @@ mod node;
 mod refused;
 mod sizes;
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use ccfd::{
@@ -79,12 +79,12 @@ fn batch(ids: &[&str]) -> Batch {
     batch_of(&AUDIT_LOGS, ids, "role.created")
 }
 
-fn batch_of(table: &'static Table, ids: &[&str], event_type: &str) -> Batch {
+fn batch_of(table: &Arc<Table>, ids: &[&str], event_type: &str) -> Batch {
     let record = |id: &&str| {
         let raw = json!({ "id": id, "type": event_type, "effective_at": SECOND, "created": SECOND });
         Record::new(Bytes::from(raw.to_string()), SECOND, IdHash::of(id), None)
     };
-    Batch { table, connector: "acme".into(), records: ids.iter().map(record).collect() }
+    Batch { table: table.clone(), connector: "acme".into(), records: ids.iter().map(record).collect() }
 }
 
 /// The ids of the documents of an index, in the order of their arrival.

@@ -45,7 +45,7 @@ async fn every_record_arrives_in_the_shape_of_its_stream() {
 #[tokio::test]
 async fn a_row_of_health_arrives_in_a_stream_of_its_own() {
     let rig = Rig::new();
-    let fields: Vec<&str> = HEALTH.stream.iter().map(|field| field.name).collect();
+    let fields: Vec<&str> = HEALTH.stream.iter().map(|field| &*field.name).collect();
     rig.azure.ingestion.declare("Custom-CcfdHealth_CL", &fields);
     let row = r#"{"id":"r","at":7,"route":"acme/sentinel","status":"Success","details":{"Delivered":3}}"#;
     rig.sink.write(batch(&HEALTH, [(row.to_owned(), rig.now())])).await.unwrap();
@@ -169,7 +169,7 @@ async fn only_azure_acknowledges() {
         assert!(matches!(&error.kind, RemoteErrorKind::NotUnderstood(_)), "{error}");
         let text = error.to_string();
         assert!(text.contains("status 20") && text.contains("bytes") && !text.contains("secret"), "{text}");
-        let checked = rig.sink.check(&[&AUDIT_LOGS]).await.unwrap_err();
+        let checked = rig.sink.check(&[AUDIT_LOGS.clone()]).await.unwrap_err();
         assert!(matches!(remote(checked).kind, RemoteErrorKind::NotUnderstood(_)));
         assert_eq!(rig.sink.write(rig.events(["a"])).await.unwrap().accepted, 1);
     }

@@ -1,6 +1,6 @@
 use ccfd::{
     sinks::{Sink, remote::RemoteErrorKind},
-    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, OF_RECORDS},
+    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Tables},
 };
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::{AUDIT, CHAT, Rig, remote};
 #[tokio::test]
 async fn a_check_proves_each_stream_without_a_row() {
     let rig = Rig::new();
-    let said = rig.sink.check(&OF_RECORDS).await.unwrap();
+    let said = rig.sink.check(&Tables::built_in().of_records()).await.unwrap();
     assert!(said.contains(&format!("{AUDIT}: accepts rows")), "{said}");
     assert!(said.contains(&format!("{CHAT}: accepts rows")), "{said}");
     let requests = rig.azure.ingestion.server.requests();
@@ -22,21 +22,21 @@ async fn a_check_proves_each_stream_without_a_row() {
 async fn a_check_fails_as_a_write_would() {
     let rig = Rig::new();
     rig.azure.ingestion.set_denied(true);
-    let denied = remote(rig.sink.check(&OF_RECORDS).await.unwrap_err()).kind;
+    let denied = remote(rig.sink.check(&Tables::built_in().of_records()).await.unwrap_err()).kind;
     assert_eq!(denied, RemoteErrorKind::Forbidden { code: "OperationFailed".to_owned() });
     rig.azure.ingestion.set_denied(false);
     rig.azure.ingestion.set_audience("https://monitor.azure.us");
-    let other_cloud = remote(rig.sink.check(&OF_RECORDS).await.unwrap_err()).kind;
+    let other_cloud = remote(rig.sink.check(&Tables::built_in().of_records()).await.unwrap_err()).kind;
     assert_eq!(other_cloud, RemoteErrorKind::Unauthorized { code: "InvalidToken".to_owned() });
 }
 
 #[tokio::test]
 async fn a_rule_for_one_of_the_two_lists_is_sound_and_one_for_none_is_not() {
     let one = Rig::with("streams = { chat_completions = \"Custom-Nowhere\" }");
-    let said = one.sink.check(&OF_RECORDS).await.unwrap();
+    let said = one.sink.check(&Tables::built_in().of_records()).await.unwrap();
     assert!(said.contains("Custom-Nowhere: not in this rule"), "{said}");
     let none = Rig::with("streams = { audit_logs = \"Custom-A\", chat_completions = \"Custom-B\" }");
-    let error = remote(none.sink.check(&OF_RECORDS).await.unwrap_err());
+    let error = remote(none.sink.check(&Tables::built_in().of_records()).await.unwrap_err());
     assert!(matches!(error.kind, RemoteErrorKind::NotFound { .. }), "{error}");
 }
 
@@ -55,7 +55,7 @@ async fn a_certificate_of_an_unknown_authority_is_not_trusted() {
     let server =
         crate::support::fake::Fake::tls(stranger.server(), |_| crate::support::fake::Reply::status(204));
     let rig = Rig::at(azure, server.url(), "");
-    let error = remote(rig.sink.check(&OF_RECORDS).await.unwrap_err());
+    let error = remote(rig.sink.check(&Tables::built_in().of_records()).await.unwrap_err());
     assert!(matches!(error.kind, RemoteErrorKind::Untrusted(_)), "{error}");
     assert_eq!(server.requests().len(), 0);
 }

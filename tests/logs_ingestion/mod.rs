@@ -145,11 +145,15 @@ fn event(id: &str, second: i64, text: &str) -> (String, i64) {
     (json, second)
 }
 
-fn batch(table: &'static Table, records: impl IntoIterator<Item = (String, i64)>) -> Batch {
+fn batch(table: &Arc<Table>, records: impl IntoIterator<Item = (String, i64)>) -> Batch {
     let record = |(json, second): (String, i64)| {
         Record::new(Bytes::from(json.clone()), second, IdHash::of(&json), None)
     };
-    Batch { table, connector: "acme".into(), records: records.into_iter().map(record).collect() }
+    Batch {
+        table: table.clone(),
+        connector: "acme".into(),
+        records: records.into_iter().map(record).collect(),
+    }
 }
 
 /// The records at these places.

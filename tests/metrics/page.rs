@@ -71,7 +71,7 @@ fn sink() -> SinkMetrics {
 fn snapshot(collectors: &[&str]) -> MetricsSnapshot {
     let dir = TempDir::new().unwrap();
     let routes: Vec<Progress> = collectors.iter().map(|name| route(name, &dir)).collect();
-    let unfit = vec![("OpenAIAuditLogs_CL", "EffectiveAt", 3)];
+    let unfit = vec![("OpenAIAuditLogs_CL".into(), "EffectiveAt".into(), 3)];
     MetricsSnapshot { version: "1.2.3", unfit, ..MetricsSnapshot::of(&routes, vec![sink()], NOW) }
 }
 

@@ -197,7 +197,7 @@ async fn a_batch_that_is_given_up_says_what_of_it_is_settled() {
         poll_now: PollNow::default(),
         ends: true,
     };
-    let writer = Writer { connector: "acme".into(), table: &tables::AUDIT_LOGS, sink, trying };
+    let writer = Writer { connector: "acme".into(), table: tables::AUDIT_LOGS.clone(), sink, trying };
     let record = |number: i64| {
         let id = format!("audit_log-{number}");
         let raw = format!(r#"{{"id":"{id}","effective_at":{BEGIN}}}"#);

@@ -47,7 +47,7 @@ impl Sink for Auditor {
         self.sink.identity(table)
     }
 
-    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError> {
         self.sink.check(tables).await
     }
 

@@ -213,8 +213,8 @@ impl RouteRig {
             redaction: Box::new(|| Ok(None)),
             base_url: BASE_URL.to_owned(),
             table: match self.list {
-                List::AuditLogs => &tables::AUDIT_LOGS,
-                List::Completions => &tables::CHAT_COMPLETIONS,
+                List::AuditLogs => tables::AUDIT_LOGS.clone(),
+                List::Completions => tables::CHAT_COMPLETIONS.clone(),
             },
             sink,
             store: Box::new(move || store.cursor(NAME)),

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     io,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -176,7 +176,7 @@ impl Sink for SpySink {
         format!("memory {}", self.name)
     }
 
-    async fn check(&self, _: &[&'static Table]) -> Result<String, SinkError> {
+    async fn check(&self, _: &[Arc<Table>]) -> Result<String, SinkError> {
         Ok(self.name.to_owned())
     }
 

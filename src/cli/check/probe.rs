@@ -194,7 +194,7 @@ async fn sink(assembly: &Assembly, name: &str, state_in_use: bool, install: bool
 }
 
 /// What a sink created; `None` if it has nothing to create.
-async fn put_in_place(name: &str, sink: &dyn Sink, tables: &[&'static Table]) -> Option<Finding> {
+async fn put_in_place(name: &str, sink: &dyn Sink, tables: &[Arc<Table>]) -> Option<Finding> {
     let what = format!("install {name}");
     match within(name, sink.install(tables)).await {
         Ok(text) => Some(Finding::ok(what, text?)),

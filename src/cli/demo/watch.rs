@@ -98,7 +98,7 @@ impl Watch<'_> {
     fn count(&self) -> Result<Progress, QueryError> {
         let mut seen = Progress::default();
         for (list, table) in [(List::AuditLogs, &AUDIT_LOGS), (List::Completions, &CHAT_COMPLETIONS)] {
-            let rows = ids(&self.tables, table.name)?;
+            let rows = ids(&self.tables, &table.name)?;
             let issued = self.simulator.visible(list);
             seen.issued += issued.len() as u64;
             seen.in_tables += rows.total;

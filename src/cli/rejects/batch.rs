@@ -20,7 +20,7 @@ pub(super) struct Batch {
     pub(super) route: String,
     pub(super) sink: String,
     pub(super) connector: Arc<str>,
-    pub(super) table: &'static Table,
+    pub(super) table: Arc<Table>,
     /// For each record, the places of its lines.
     pub(super) places: Vec<Vec<Place>>,
     /// The index of each record.
@@ -31,7 +31,7 @@ pub(super) struct Batch {
 
 impl Batch {
     /// An empty batch for rejects like this one.
-    pub(super) fn of(kept: &Kept<'_>, table: &'static Table) -> Self {
+    pub(super) fn of(kept: &Kept<'_>, table: Arc<Table>) -> Self {
         Self {
             route: kept.route.to_owned(),
             sink: kept.sink().to_owned(),

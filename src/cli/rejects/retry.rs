@@ -41,7 +41,7 @@ use crate::{
     },
     redact::Redaction,
     sinks::{Cut, PartialWrite, Receipt},
-    tables::{self, Table},
+    tables::Table,
 };
 
 #[derive(Debug, Args)]
@@ -167,9 +167,9 @@ impl Retry<'_> {
         if !self.arguments.filter.admits(kept) || !named(&key) {
             return Ok(());
         }
-        let table = tables::ALL.into_iter().find(|table| table.name == kept.table);
+        let table = self.assembly.config.tables.named(kept.table).cloned();
         let sink = self.assembly.sink(kept.sink());
-        let record = table.map(|table| self.record(kept, table)).transpose()?.flatten();
+        let record = table.as_ref().map(|table| self.record(kept, table)).transpose()?.flatten();
         let (Some(table), Some(sink), Some(record), true) = (table, sink, record, kept.can_be_sent()) else {
             self.counts.not_sendable += 1;
             return Ok(());
@@ -191,10 +191,10 @@ impl Retry<'_> {
     /// The record as its collector would send it today: when it was saved, other fields may have been
     /// redacted, or none. `None` if it never was a usable record.
     fn record(&mut self, kept: &Kept<'_>, table: &Table) -> Result<Option<Record>, Break> {
-        let time = match table.source {
-            tables::Source::AuditLogs => TimeField::EffectiveAt,
-            tables::Source::ChatCompletions => TimeField::Created,
-            tables::Source::Health => return Ok(None),
+        let time = match &*table.settings_key {
+            "audit_logs" => TimeField::EffectiveAt,
+            "chat_completions" => TimeField::Created,
+            _ => return Ok(None),
         };
         let Ok(record) = Record::read(kept.record.get().as_bytes(), time) else { return Ok(None) };
         if !self.redactions.contains_key(kept.connector) {
@@ -214,7 +214,7 @@ impl Retry<'_> {
         let records: Arc<[Record]> = batch.records.into();
         let writer = Writer {
             connector: batch.connector.clone(),
-            table: batch.table,
+            table: batch.table.clone(),
             sink,
             trying: Trying {
                 progress: Progress::new(RouteStatus::default(), Arc::default()),
@@ -277,7 +277,7 @@ impl Retry<'_> {
             .filter_map(|one| {
                 Some(Reject {
                     connector: writer.connector.clone(),
-                    table: writer.table,
+                    table: writer.table.clone(),
                     side: Side::Sink,
                     kind: "cut",
                     reason: one.reason,

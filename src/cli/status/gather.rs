@@ -143,7 +143,7 @@ fn routes(config: &Config, mut known: BTreeMap<String, RouteStatus>, now: i64) -
                 ran.unwrap_or_else(|| RouteStatus { state: RouteState::Stopped, ..named(&name) });
             // A checkpoint alone does not have these.
             status.source = settings.source.name().to_owned();
-            status.table = Assembly::table(settings).name.to_owned();
+            status.table = Assembly::table(settings).name.to_string();
             if let Some(sink) = config.sinks.get(sink) {
                 status.sink_type = sink.type_name().to_owned();
             }

@@ -3,7 +3,7 @@
 use config::Value;
 
 use crate::config::values::{Refusal, as_text, wanted};
-use crate::tables::ALL;
+use crate::tables::Tables;
 
 /// The name of an index, by the rules of Elasticsearch and OpenSearch.
 pub(super) fn index_name(value: &Value) -> Result<String, Refusal> {
@@ -27,10 +27,14 @@ pub(super) fn index_name(value: &Value) -> Result<String, Refusal> {
     Ok(name.to_owned())
 }
 
-/// A member of our own beside the columns; `None` when it is empty.
-pub(super) fn time_field(value: &Value) -> Result<Option<String>, Refusal> {
+/// Reads the name of a member of our own beside the columns; `None` when it is empty.
+pub(super) fn time_field(tables: &Tables) -> impl Fn(&Value) -> Result<Option<String>, Refusal> {
+    move |value| name_beside(tables, value)
+}
+
+fn name_beside(tables: &Tables, value: &Value) -> Result<Option<String>, Refusal> {
     let name = as_text(value).ok_or_else(|| wanted("the name of a field, or \"\""))?.trim();
-    if ALL.iter().flat_map(|table| table.columns).any(|column| column.name == name) {
+    if tables.iter().flat_map(|table| &table.columns).any(|column| column.name == name) {
         return Err(Refusal::Because(format!("`{name}` is a column of the table: choose another name")));
     }
     Ok(Some(name.to_owned()).filter(|name| !name.is_empty()))

@@ -11,11 +11,13 @@ use url::Url;
 use super::documents::{index_name, time_field};
 use super::{SinkPlace, SinkType};
 use crate::config::section::Section;
+use crate::config::table_names::Named;
 use crate::config::urls::base_urls;
 use crate::config::values::{Refusal, as_text, flag, one_of, path, wanted};
 use crate::config::{
-    ConnectionSettings, Environment, HttpAuth, PerSource, SecretError, SettingError, check_secret_file,
+    ConnectionSettings, Environment, HttpAuth, SecretError, SettingError, TableNames, check_secret_file,
 };
+use crate::tables::Tables;
 
 /// Documents of Elasticsearch or OpenSearch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +26,8 @@ pub struct ElasticsearchSettings {
     pub urls: Vec<Url>,
     /// Who sends; `None` where nobody asks.
     pub auth: Option<HttpAuth>,
-    /// The index, alias or data stream for the records of each source.
-    pub index: PerSource<String>,
+    /// The index, alias or data stream for the records of each table.
+    pub index: TableNames,
     /// What becomes of a record whose id is there already.
     pub op_type: OpType,
     /// When a written record can be found.
@@ -78,13 +80,13 @@ const VERIFICATIONS: &[(&str, Verification)] =
 impl SinkType for ElasticsearchSettings {
     const NAME: &'static str = "elasticsearch";
 
-    fn read(section: &mut Section<'_>) -> Option<Self> {
+    fn read(section: &mut Section<'_>, tables: &Tables) -> Option<Self> {
         let urls = urls(section);
         let auth = section.optional("auth", HttpAuth::read);
-        let index = PerSource::read(section, "index", index_name);
+        let index = TableNames::read(section, "index", Named::Index, tables, index_name);
         let op_type = section.required("op_type", one_of(OP_TYPES));
         let refresh = section.required("refresh", Refresh::read);
-        let execution_time_field = section.required("execution_time_field", time_field);
+        let execution_time_field = section.required("execution_time_field", time_field(tables));
         let raw_record = section.required("raw_record", flag);
         let pipeline = section.required("pipeline", pipeline);
         let bulk_bytes_max = section.size("bulk_bytes_max", ByteSize::kib(64)..=ByteSize::mib(90));

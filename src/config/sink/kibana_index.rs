@@ -9,10 +9,11 @@ use url::Url;
 use super::documents::{index_name, time_field};
 use super::{SinkPlace, SinkType};
 use crate::config::section::Section;
+use crate::config::table_names::Named;
 use crate::config::urls::base_url;
 use crate::config::values::{Refusal, as_text, flag, text, wanted};
-use crate::config::{ConnectionSettings, Environment, HttpAuth, PerSource};
-use crate::tables;
+use crate::config::{ConnectionSettings, Environment, HttpAuth, TableNames};
+use crate::tables::Tables;
 
 /// Documents through an index connector of Kibana.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,10 +24,10 @@ pub struct KibanaIndexSettings {
     pub space: String,
     /// Who sends; `None` where nobody asks.
     pub auth: Option<HttpAuth>,
-    /// The name of the connector for each source: found, or made.
-    pub connectors: PerSource<String>,
+    /// The name of the connector for each table: found, or made.
+    pub connectors: TableNames,
     /// The index, alias or data stream that each connector writes to.
-    pub index: PerSource<String>,
+    pub index: TableNames,
     /// Whether a connector that is made refreshes the index with each request.
     pub refresh: bool,
     /// The member in which a connector that is made stamps each document with the time of its writing.
@@ -46,22 +47,23 @@ pub struct KibanaIndexSettings {
 impl SinkType for KibanaIndexSettings {
     const NAME: &'static str = "kibana_index";
 
-    fn read(section: &mut Section<'_>) -> Option<Self> {
+    fn read(section: &mut Section<'_>, tables: &Tables) -> Option<Self> {
         let url = section.required("url", base_url);
         let space = section.required("space", space_id);
         let auth = section.optional("auth", HttpAuth::read);
-        let connectors = PerSource::read(section, "connectors", text);
-        let index = PerSource::read(section, "index", index_name);
+        let connectors = TableNames::read(section, "connectors", Named::Connector, tables, text);
+        let index = TableNames::read(section, "index", Named::Index, tables, index_name);
         let refresh = section.required("refresh", flag);
-        let execution_time_field = section.required("execution_time_field", time_field);
+        let execution_time_field = section.required("execution_time_field", time_field(tables));
         let raw_record = section.required("raw_record", flag);
         let documents_max = section.number("documents_max", 1..=10_000);
         let body_max = section.size("body_max", ByteSize::kib(16)..=ByteSize::mib(90));
         let delete_on_exit = section.required("delete_on_exit", flag);
         let connection = ConnectionSettings::read(section);
         if let (true, Some(names), Some(index)) = (section.is_settled(), &connectors, &index) {
-            let targets = tables::ALL.map(|table| (names.of(table.source), index.of(table.source)));
-            let differ = |(name, index): &(&String, &String)| {
+            let targets: Vec<(&str, &str)> =
+                tables.iter().map(|table| (names.of(table), index.of(table))).collect();
+            let differ = |(name, index): &(&str, &str)| {
                 targets.iter().any(|(other, elsewhere)| name == other && index != elsewhere)
             };
             if targets.iter().any(differ) {

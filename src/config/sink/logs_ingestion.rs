@@ -12,9 +12,11 @@ pub use auth::{AzureAuth, AzureIdentity};
 
 use super::{SinkPlace, SinkType};
 use crate::config::section::Section;
+use crate::config::table_names::Named;
 use crate::config::urls::address;
 use crate::config::values::{Refusal, as_text, one_of, wanted};
-use crate::config::{ConnectionSettings, Environment, PerSource};
+use crate::config::{ConnectionSettings, Environment, TableNames};
+use crate::tables::Tables;
 
 /// What every name of an input stream begins with: only those can be written to.
 const STREAM_PREFIX: &str = "Custom-";
@@ -31,7 +33,7 @@ pub struct LogsIngestionSettings {
     /// What that rule makes of the rows.
     pub profile: Profile,
     /// The rule's input streams.
-    pub streams: PerSource<String>,
+    pub streams: TableNames,
     /// Whose endpoints, authority and audience these are.
     pub cloud: Cloud,
     /// What becomes of records that Azure would date anew.
@@ -83,11 +85,11 @@ const OLD_RECORDS: &[(&str, OldRecords)] = &[("send", OldRecords::Send), ("rejec
 impl SinkType for LogsIngestionSettings {
     const NAME: &'static str = "logs_ingestion";
 
-    fn read(section: &mut Section<'_>) -> Option<Self> {
+    fn read(section: &mut Section<'_>, tables: &Tables) -> Option<Self> {
         let endpoint = section.required("endpoint", endpoint);
         let dcr_immutable_id = section.required("dcr_immutable_id", rule);
         let profile = section.required("profile", one_of(PROFILES));
-        let streams = PerSource::read(section, "streams", stream);
+        let streams = TableNames::read(section, "streams", Named::Stream, tables, stream);
         let cloud = section.required("cloud", one_of(CLOUDS));
         let old_records = section.required("old_records", one_of(OLD_RECORDS));
         let auth = section.nested("auth", AzureAuth::read);

@@ -19,6 +19,7 @@ pub use sqlite::SqliteSettings;
 
 use super::Environment;
 use super::section::Section;
+use crate::tables::Tables;
 
 /// What the settings of each type of sink can say. Nothing has a default, so that a new type decides all of it.
 pub(super) trait SinkType: Sized {
@@ -26,7 +27,7 @@ pub(super) trait SinkType: Sized {
     const NAME: &'static str;
 
     /// Reads the keys of the section.
-    fn read(section: &mut Section<'_>) -> Option<Self>;
+    fn read(section: &mut Section<'_>, tables: &Tables) -> Option<Self>;
 
     /// Where it writes to.
     fn place(&self) -> SinkPlace<'_>;
@@ -49,7 +50,7 @@ pub enum SinkPlace<'s> {
 }
 
 /// Reads the settings of one type.
-pub(super) type Reader = fn(&mut Section<'_>) -> Option<SinkSettings>;
+pub(super) type Reader = fn(&mut Section<'_>, &Tables) -> Option<SinkSettings>;
 
 macro_rules! sink_types {
     ($($(#[$doc:meta])* $variant:ident($settings:ty),)*) => {
@@ -62,7 +63,7 @@ macro_rules! sink_types {
         /// Every type: its name, and its reader.
         pub(super) const TYPES: &[(&str, Reader)] = &[$((
             <$settings as SinkType>::NAME,
-            |section| <$settings as SinkType>::read(section).map(SinkSettings::$variant),
+            |section, tables| <$settings as SinkType>::read(section, tables).map(SinkSettings::$variant),
         ),)*];
 
         impl SinkSettings {
@@ -106,8 +107,8 @@ sink_types! {
 impl<T: SinkType> SinkType for Box<T> {
     const NAME: &'static str = T::NAME;
 
-    fn read(section: &mut Section<'_>) -> Option<Self> {
-        T::read(section).map(Box::new)
+    fn read(section: &mut Section<'_>, tables: &Tables) -> Option<Self> {
+        T::read(section, tables).map(Box::new)
     }
 
     fn place(&self) -> SinkPlace<'_> {

@@ -9,6 +9,7 @@ use super::{SinkPlace, SinkType};
 use crate::config::Environment;
 use crate::config::section::Section;
 use crate::config::values::{MINUTE, YEAR, duration, one_of, path, size};
+use crate::tables::Tables;
 
 const STDOUT: &str = "-";
 
@@ -27,6 +28,8 @@ pub struct NdjsonSettings {
     pub size_max: Option<u64>,
     /// Bytes of disk that stay free.
     pub free_min: u64,
+    /// The tables that it holds.
+    pub tables: Tables,
 }
 
 /// Where the lines go.
@@ -52,7 +55,7 @@ const SHAPES: &[(&str, Shape)] = &[("record", Shape::Record), ("table", Shape::T
 impl SinkType for NdjsonSettings {
     const NAME: &'static str = "ndjson";
 
-    fn read(section: &mut Section<'_>) -> Option<Self> {
+    fn read(section: &mut Section<'_>, tables: &Tables) -> Option<Self> {
         let dir = section.required("dir", |value| path(value).map(NdjsonDir::from));
         let shape = section.required("shape", one_of(SHAPES));
         let file_size_max = section.size("file_size_max", ByteSize::kib(1)..=ByteSize::tib(1));
@@ -68,7 +71,15 @@ impl SinkType for NdjsonSettings {
         } else if section.is_settled() && size_max.is_some_and(|size_max| size_max < file_size_max) {
             section.problem("size_max", "must not be less than `file_size_max`: whole files are removed");
         }
-        Some(Self { dir: dir?, shape: shape?, file_size_max, retention, size_max, free_min })
+        Some(Self {
+            dir: dir?,
+            shape: shape?,
+            file_size_max,
+            retention,
+            size_max,
+            free_min,
+            tables: tables.clone(),
+        })
     }
 
     fn place(&self) -> SinkPlace<'_> {

@@ -9,6 +9,7 @@ use super::{SinkPlace, SinkType};
 use crate::config::Environment;
 use crate::config::section::Section;
 use crate::config::values::{MINUTE, YEAR, duration, path, size};
+use crate::tables::Tables;
 
 /// A SQLite database with one table for each kind of record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,17 +22,19 @@ pub struct SqliteSettings {
     pub size_max: Option<u64>,
     /// Bytes of disk that stay free.
     pub free_min: u64,
+    /// The tables that it holds.
+    pub tables: Tables,
 }
 
 impl SinkType for SqliteSettings {
     const NAME: &'static str = "sqlite";
 
-    fn read(section: &mut Section<'_>) -> Option<Self> {
+    fn read(section: &mut Section<'_>, tables: &Tables) -> Option<Self> {
         let path = section.required("path", path);
         let retention = section.optional("retention", duration(MINUTE..=100 * YEAR));
         let size_max = section.optional("size_max", size(ByteSize::mib(1)..=ByteSize::pib(1)));
         let free_min = section.size("free_min", ByteSize::b(0)..=ByteSize::tib(1));
-        Some(Self { path: path?, retention, size_max, free_min })
+        Some(Self { path: path?, retention, size_max, free_min, tables: tables.clone() })
     }
 
     fn place(&self) -> SinkPlace<'_> {

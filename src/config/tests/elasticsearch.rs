@@ -2,6 +2,7 @@ use collectors::Verification;
 
 use super::super::{ElasticsearchSettings, OpType, Refresh, SinkSettings};
 use super::*;
+use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
 
 const URLS: &str = "urls = [\"https://es-1.example.com:9200/\"]";
 
@@ -30,7 +31,7 @@ fn an_address_is_enough() {
     let settings = settings(URLS);
     assert_eq!(settings.urls[0].as_str(), "https://es-1.example.com:9200/");
     assert_eq!((settings.op_type, settings.refresh, settings.gzip), (OpType::Create, Refresh::Later, true));
-    assert_eq!(settings.index.audit_logs, "openai-audit-logs");
+    assert_eq!(settings.index.of(&AUDIT_LOGS), "openai-audit-logs");
     assert_eq!((settings.bulk_bytes_max, settings.calls_in_flight), (8 << 20, 2));
     assert_eq!((settings.auth, settings.pipeline, settings.execution_time_field), (None, None, None));
     assert_eq!(settings.verification, Verification::Full);
@@ -39,8 +40,8 @@ fn an_address_is_enough() {
 #[test]
 fn one_index_may_be_named_and_the_other_left() {
     let settings = settings(&format!("{URLS}\nindex = {{ audit_logs = \"logs-openai.audit-default\" }}"));
-    assert_eq!(settings.index.audit_logs, "logs-openai.audit-default");
-    assert_eq!(settings.index.chat_completions, "openai-chat-completions");
+    assert_eq!(settings.index.of(&AUDIT_LOGS), "logs-openai.audit-default");
+    assert_eq!(settings.index.of(&CHAT_COMPLETIONS), "openai-chat-completions");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use super::*;
-use crate::tables::Table;
 
 fn with_health(keys: &str) -> String {
     format!("{MINIMAL}\n[health_table]\n{keys}\n")
@@ -27,7 +26,7 @@ fn rows_of_health_go_to_a_sink_that_exists() {
 fn a_sink_is_given_the_table_of_health_only_when_it_is_named() {
     let names = |text: &str, sink: &str| {
         let tables = load(text).unwrap().tables_of(sink);
-        tables.into_iter().map(|table: &Table| table.name).collect::<Vec<_>>()
+        tables.iter().map(|table| table.name.to_string()).collect::<Vec<_>>()
     };
     let records = ["OpenAIAuditLogs_CL", "OpenAIChatCompletions_CL"];
     assert_eq!(names(MINIMAL, "local"), records);

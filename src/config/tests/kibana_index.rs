@@ -1,5 +1,6 @@
 use super::super::{KibanaIndexSettings, SinkSettings};
 use super::*;
+use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
 
 /// The minimal file with a sink of this type that has these keys.
 fn with_sink(keys: &str) -> String {
@@ -22,8 +23,8 @@ fn an_address_is_enough() {
         (settings.space.as_str(), settings.documents_max, settings.body_max),
         ("default", 500, 900 << 10)
     );
-    assert_eq!(settings.index.audit_logs, "openai-audit-logs");
-    assert_eq!(settings.connectors.chat_completions, "OpenAI chat completions");
+    assert_eq!(settings.index.of(&AUDIT_LOGS), "openai-audit-logs");
+    assert_eq!(settings.connectors.of(&CHAT_COMPLETIONS), "OpenAI chat completions");
     assert_eq!(settings.execution_time_field.as_deref(), Some("@timestamp"));
     assert!(!settings.refresh && !settings.delete_on_exit && settings.auth.is_none());
 }

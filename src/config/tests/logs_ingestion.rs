@@ -2,6 +2,7 @@ use super::super::{
     AzureAuth, AzureIdentity, Cloud, LogsIngestionSettings, OldRecords, Profile, SecretSource, SinkSettings,
 };
 use super::*;
+use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
 
 const SINK: &str = r#"
 [sink.sentinel]
@@ -39,8 +40,8 @@ fn address_rule_and_credentials_are_enough() {
     assert_eq!(settings.endpoint.as_str(), "https://acme-x1y2.westeurope-1.ingest.monitor.azure.com/");
     assert_eq!((settings.profile, settings.old_records), (Profile::Table, OldRecords::Send));
     assert_eq!((settings.calls_in_flight, settings.inflated_max), (4, 8 << 20));
-    assert_eq!(settings.streams.audit_logs, "Custom-OpenAIAuditLogs_CL");
-    assert_eq!(settings.streams.chat_completions, "Custom-OpenAIChatCompletions_CL");
+    assert_eq!(settings.streams.of(&AUDIT_LOGS), "Custom-OpenAIAuditLogs_CL");
+    assert_eq!(settings.streams.of(&CHAT_COMPLETIONS), "Custom-OpenAIChatCompletions_CL");
     let identity = AzureIdentity::ClientSecret {
         tenant_id: "acme.onmicrosoft.com".to_owned(),
         client_id: "66666666-7777-8888-9999-000000000000".to_owned(),
@@ -69,8 +70,8 @@ fn a_cloud_has_its_own_authority_and_scope_unless_they_are_given() {
 #[test]
 fn a_stream_that_is_left_out_keeps_its_name() {
     let settings = settings(&with_sink_keys("streams = { audit_logs = \"Custom-Other\" }"));
-    assert_eq!(settings.streams.audit_logs, "Custom-Other");
-    assert_eq!(settings.streams.chat_completions, "Custom-OpenAIChatCompletions_CL");
+    assert_eq!(settings.streams.of(&AUDIT_LOGS), "Custom-Other");
+    assert_eq!(settings.streams.of(&CHAT_COMPLETIONS), "Custom-OpenAIChatCompletions_CL");
 }
 
 #[test]

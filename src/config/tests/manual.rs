@@ -35,12 +35,15 @@ fn every_key_that_is_read_stands_in_the_manual() {
     // The manual has no sink of its own for the example to name.
     assert_eq!(report.problems, ["`health_table.sink` names `local`, but there is no [sink.local]"]);
 
-    let written: BTreeMap<String, BTreeSet<&str>> = report
+    let written: BTreeMap<String, BTreeSet<String>> = report
         .keys
         .keys()
         .map(|path| {
             let keys: Vec<&str> = path.split('.').collect();
-            (path.clone(), table_at(&root, &keys).into_iter().flat_map(sorted).map(|(key, _)| key).collect())
+            (
+                path.clone(),
+                table_at(&root, &keys).into_iter().flat_map(sorted).map(|(key, _)| key.to_owned()).collect(),
+            )
         })
         .collect();
     assert_eq!(written, report.keys);

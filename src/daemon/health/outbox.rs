@@ -93,7 +93,7 @@ impl Outbox {
                 self.lock().clear();
                 return Ok(());
             };
-            let batch = Batch { table: &HEALTH, connector: "ccfd".into(), records: rows.clone() };
+            let batch = Batch { table: HEALTH.clone(), connector: "ccfd".into(), records: rows.clone() };
             let (receipt, left, error) = match sink.write(batch).await {
                 Ok(receipt) => (receipt, Vec::new(), None),
                 Err(failed) => match failed.partial {

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Product;
-use crate::tables::{Column, Kind, render::TIME};
+use crate::tables::{Column, Kind};
 
 /// Text beyond this many characters is kept and not indexed. Four bytes a character stay far below the longest term
 /// that an index takes (32,766 bytes), beyond which the whole document would be refused.
@@ -93,11 +93,10 @@ const DYNAMIC: [(&str, Field); 10] = [
     ("ExtendedProperties", Field::Object(HEALTH)),
 ];
 
-/// How the column is indexed.
+/// How a column is indexed. Which of its times is the one by which rows are looked for, the table says.
 pub(super) fn field(column: &Column) -> Field {
     match column.kind {
         Kind::String => Field::Text,
-        Kind::DateTime if column.name == TIME => Field::Time,
         Kind::DateTime => Field::Moment,
         Kind::Long => Field::Number("long"),
         Kind::Real => Field::Number("double"),

@@ -14,7 +14,7 @@ pub use unindexable::set_aside;
 use serde_json::Value;
 
 use super::File;
-use crate::tables::{ALL, Source, Table};
+use crate::tables::{Table, Tables};
 
 /// Which of the two: each refuses the other's type for objects of any shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,21 +67,12 @@ pub struct Install {
     pub body: Value,
 }
 
-/// The name that a table's index has by default.
-pub const fn default_index(source: Source) -> &'static str {
-    match source {
-        Source::AuditLogs => "openai-audit-logs",
-        Source::ChatCompletions => "openai-chat-completions",
-        Source::Health => "openai-collector-health",
-    }
-}
-
 /// What must be put before the first row is written, in this order: the columns of each table (a component template),
 /// the pipeline if the shape has one, and for each name a template of the index. `indices` says the name of each
 /// table's index or data stream; several tables may share one. Needs the cluster privileges `manage_index_templates`
 /// and, for [`Shape::KibanaIndex`], `manage_ingest_pipelines`, which the key that writes has not. An index that is
 /// there already keeps the mapping that it has.
-pub fn installs(product: Product, shape: Shape, indices: &[(&'static Table, &str)]) -> Vec<Install> {
+pub fn installs(product: Product, shape: Shape, indices: &[(&Table, &str)]) -> Vec<Install> {
     let mut tables: Vec<&Table> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
     for (table, name) in indices {
@@ -93,7 +84,7 @@ pub fn installs(product: Product, shape: Shape, indices: &[(&'static Table, &str
         }
     }
     let mut installs: Vec<Install> = tables.iter().map(|table| template::columns(product, table)).collect();
-    installs.extend(template::pipeline(shape));
+    installs.extend(template::pipeline(shape, &tables));
     installs.extend(names.into_iter().map(|name| {
         let tables = indices.iter().filter(|(_, of)| *of == name).map(|(table, _)| *table);
         template::index(product, shape, name, tables)
@@ -103,9 +94,9 @@ pub fn installs(product: Product, shape: Shape, indices: &[(&'static Table, &str
 
 /// The files of `deploy/elastic`, for the default names: `<product>/<shape>/<path of the PUT>.json`, and beside the shape of a
 /// data stream the ways to give it a life cycle.
-pub fn files(retention: Retention) -> Vec<File> {
-    let indices = ALL.map(|table| (table, default_index(table.source)));
-    let names = indices.map(|(_, name)| name);
+pub fn files(tables: &Tables, retention: Retention) -> Vec<File> {
+    let indices: Vec<(&Table, &str)> = tables.iter().map(|table| (&**table, &*table.index)).collect();
+    let names: Vec<&str> = indices.iter().map(|(_, name)| *name).collect();
     let uses = [
         (Product::Elasticsearch, Shape::Index),
         (Product::Elasticsearch, Shape::DataStream),

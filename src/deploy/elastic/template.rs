@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Install, Product, Shape, default_index, field, life_cycle};
-use crate::tables::{ALL, Table};
+use super::{Install, Product, Shape, field, life_cycle};
+use crate::tables::{Column, Table};
 
 /// Above the built-in templates of both products (at most 200), below what an operator sets to overrule everything.
 pub(super) const PRIORITY: u32 = 500;
@@ -19,7 +19,7 @@ pub(super) fn columns(product: Product, table: &Table) -> Install {
     let own = table
         .columns
         .iter()
-        .map(|column| (column.name.to_owned(), field::mapping(product, field::field(column))));
+        .map(|column| (column.name.to_string(), field::mapping(product, indexed(table, column))));
     let properties: Map<String, Value> =
         [("@timestamp".to_owned(), field::mapping(product, field::Field::Time))]
             .into_iter()
@@ -34,12 +34,20 @@ pub(super) fn columns(product: Product, table: &Table) -> Install {
     }
 }
 
+/// How a column is indexed. Of the times of a table one is that by which rows are looked for.
+fn indexed(table: &Table, column: &Column) -> field::Field {
+    match field::field(column) {
+        field::Field::Moment if column.name == table.time => field::Field::Time,
+        other => other,
+    }
+}
+
 /// The template of the index or data stream of this name, which holds the rows of these tables.
-pub(super) fn index(
+pub(super) fn index<'t>(
     product: Product,
     shape: Shape,
     name: &str,
-    tables: impl Iterator<Item = &'static Table>,
+    tables: impl Iterator<Item = &'t Table>,
 ) -> Install {
     let composed_of: Vec<String> = tables.map(columns_name).collect();
     let mut body = json!({
@@ -72,22 +80,22 @@ pub(super) fn index(
 }
 
 /// The pipeline of a shape that has one.
-pub(super) fn pipeline(shape: Shape) -> Option<Install> {
+pub(super) fn pipeline(shape: Shape, tables: &[&Table]) -> Option<Install> {
     match shape {
         Shape::Index | Shape::DataStream => None,
         Shape::KibanaIndex => Some(Install {
             path: format!("_ingest/pipeline/{PIPELINE}"),
             body: json!({
                 "description": "uses the id that OpenAI gave a record as the id of its document",
-                "processors": keys().map(set_id).collect::<Vec<_>>(),
+                "processors": keys(tables).into_iter().map(set_id).collect::<Vec<_>>(),
             }),
         }),
     }
 }
 
-/// The columns by which rows of any table are known, each once.
-fn keys() -> impl Iterator<Item = &'static str> {
-    BTreeSet::from(ALL.map(|table| table.key)).into_iter()
+/// The columns by which rows of these tables are known, each once.
+fn keys<'t>(tables: &[&'t Table]) -> BTreeSet<&'t str> {
+    tables.iter().map(|table| &*table.key).collect()
 }
 
 /// A document without this column keeps the id that it has.
@@ -97,7 +105,7 @@ fn set_id(column: &str) -> Value {
 
 /// Template names are lower case, so the table's own name will not do.
 fn columns_name(table: &Table) -> String {
-    format!("ccfd-{}-columns", default_index(table.source))
+    format!("ccfd-{}-columns", table.index)
 }
 
 pub(super) fn meta(description: &str) -> Value {

@@ -1,20 +1,22 @@
 use super::*;
 use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
 
-const BOTH: [(&Table, &str); 2] = [(&AUDIT_LOGS, "a"), (&CHAT_COMPLETIONS, "c")];
+fn both() -> [(&'static Table, &'static str); 2] {
+    [(&AUDIT_LOGS, "a"), (&CHAT_COMPLETIONS, "c")]
+}
 
 fn paths(installs: &[Install]) -> Vec<&str> {
     installs.iter().map(|install| install.path.as_str()).collect()
 }
 
-fn properties(product: Product, table: &'static Table) -> Value {
+fn properties(product: Product, table: &Table) -> Value {
     let installs = installs(product, Shape::Index, &[(table, "x")]);
     installs[0].body["template"]["mappings"]["properties"].clone()
 }
 
 #[test]
 fn what_a_template_is_composed_of_is_put_before_it() {
-    let installs = installs(Product::Elasticsearch, Shape::KibanaIndex, &BOTH);
+    let installs = installs(Product::Elasticsearch, Shape::KibanaIndex, &both());
     assert_eq!(
         paths(&installs),
         [
@@ -31,7 +33,7 @@ fn what_a_template_is_composed_of_is_put_before_it() {
 
 #[test]
 fn tables_that_share_an_index_share_its_template() {
-    let shared = [(&AUDIT_LOGS, "all"), (&CHAT_COMPLETIONS, "all")];
+    let shared: [(&Table, &str); 2] = [(&AUDIT_LOGS, "all"), (&CHAT_COMPLETIONS, "all")];
     let installs = installs(Product::OpenSearch, Shape::DataStream, &shared);
     let template = installs.last().unwrap();
     assert_eq!(installs.len(), 3);
@@ -41,7 +43,7 @@ fn tables_that_share_an_index_share_its_template() {
 
 #[test]
 fn a_data_stream_has_room_for_a_life_cycle_that_no_install_decides() {
-    let installs = |product| installs(product, Shape::DataStream, &BOTH);
+    let installs = |product| installs(product, Shape::DataStream, &both());
     let elasticsearch = installs(Product::Elasticsearch);
     let template = &elasticsearch.last().unwrap().body;
     let component = "ccfd-openai-life-cycle";
@@ -60,7 +62,7 @@ fn a_data_stream_has_room_for_a_life_cycle_that_no_install_decides() {
 #[test]
 fn documents_are_kept_as_long_as_was_said_in_all_three_ways() {
     let file = |retention, path: &str| -> Value {
-        let files = files(retention);
+        let files = files(&Tables::built_in(), retention);
         serde_json::from_str(&files.iter().find(|file| file.path == path).unwrap().content).unwrap()
     };
     let ilm = |retention| file(retention, "elasticsearch/data-stream-ilm/_ilm/policy/ccfd-openai.json");
@@ -88,12 +90,12 @@ fn documents_are_kept_as_long_as_was_said_in_all_three_ways() {
 #[test]
 fn every_column_is_mapped_and_nothing_else_is_indexed() {
     for product in [Product::Elasticsearch, Product::OpenSearch] {
-        for table in ALL {
+        for table in &Tables::built_in() {
             let installs = installs(product, Shape::Index, &[(table, "x")]);
             let mappings = &installs[0].body["template"]["mappings"];
             assert_eq!(mappings["dynamic"], false);
             let mapped: Vec<&String> = mappings["properties"].as_object().unwrap().keys().collect();
-            let names = table.columns.iter().map(|column| column.name);
+            let names = table.columns.iter().map(|column| &*column.name);
             let mut names: Vec<&str> = ["@timestamp"].into_iter().chain(names).collect();
             names.sort_unstable();
             assert_eq!(mapped, names);

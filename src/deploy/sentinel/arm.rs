@@ -1,13 +1,15 @@
 //! The deployment as an ARM template, for who has no Bicep: the portal takes it as it is.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::resources::{
     CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, Type,
-    column_type, fields, output_stream, stream, tables,
+    column_type, fields, made, output_stream,
 };
-use super::{Profile, functions, transform::transform};
-use crate::tables::{ALL, Table};
+use super::{Output, Profile, functions, transform::transform};
+use crate::tables::{Table, Tables};
 
 const WORKSPACE_ID: &str =
     "[resourceId('Microsoft.OperationalInsights/workspaces', parameters('workspaceName'))]";
@@ -15,10 +17,10 @@ const ENDPOINT_ID: &str = "resourceId('Microsoft.Insights/dataCollectionEndpoint
 const RULE_ID: &str = "resourceId('Microsoft.Insights/dataCollectionRules', parameters('ruleName'))";
 
 /// The template.
-pub(super) fn template(profile: Profile) -> Value {
-    let mut resources: Vec<Value> = tables(profile).map(table).collect();
-    resources.extend([endpoint(), rule(profile), role_assignment()]);
-    resources.extend(ALL.map(|table| function(profile, table)));
+pub(super) fn template(profile: Profile, tables: &Tables) -> Value {
+    let mut resources: Vec<Value> = made(profile, tables).map(|of| table(of)).collect();
+    resources.extend([endpoint(), rule(profile, tables), role_assignment()]);
+    resources.extend(tables.iter().map(|table| function(profile, table)));
     json!({
         "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
         "contentVersion": "1.0.0.0",
@@ -84,13 +86,13 @@ fn table_id(table: &Table) -> String {
     format!("[resourceId('{}', parameters('workspaceName'), '{}')]", TABLE.name, table.name)
 }
 
-fn table(table: &'static Table) -> Value {
+fn table(table: &Table) -> Value {
     let column =
         |name: &str, kind: &str, about: &str| json!({ "name": name, "type": kind, "description": about });
-    let columns = table.columns.iter().map(|of| column(of.name, column_type(of.kind), of.about));
+    let columns = table.columns.iter().map(|of| column(&of.name, column_type(of.kind), &of.about));
     resource(
         &TABLE,
-        &in_workspace(table.name),
+        &in_workspace(&table.name),
         json!({
             "properties": {
                 "retentionInDays": "[parameters('retentionInDays')]",
@@ -112,21 +114,21 @@ fn endpoint() -> Value {
     )
 }
 
-fn rule(profile: Profile) -> Value {
-    let declaration = |table: &'static Table| {
+fn rule(profile: Profile, tables: &Tables) -> Value {
+    let declaration = |table: &Arc<Table>| {
         let fields = fields(profile, table);
         let fields = fields.map(|field| json!({ "name": field.name, "type": field.kind.name() }));
-        (stream(table), json!({ "columns": fields.collect::<Vec<_>>() }))
+        (table.stream_name.to_string(), json!({ "columns": fields.collect::<Vec<_>>() }))
     };
-    let flow = |table: &'static Table| {
+    let flow = |table: &Arc<Table>| {
         json!({
-            "streams": [stream(table)],
+            "streams": [table.stream_name],
             "destinations": ["workspace"],
             "outputStream": output_stream(profile, table),
             "transformKql": transform(table, profile),
         })
     };
-    let depends = tables(profile).map(table_id).chain([format!("[{ENDPOINT_ID}]")]);
+    let depends = made(profile, tables).map(|table| table_id(table)).chain([format!("[{ENDPOINT_ID}]")]);
     resource(
         &RULE,
         "[parameters('ruleName')]",
@@ -137,11 +139,11 @@ fn rule(profile: Profile) -> Value {
             "properties": {
                 "description": DESCRIPTION,
                 "dataCollectionEndpointId": format!("[if(parameters('withEndpoint'), {ENDPOINT_ID}, null())]"),
-                "streamDeclarations": ALL.into_iter().map(declaration).collect::<Map<String, Value>>(),
+                "streamDeclarations": tables.iter().map(declaration).collect::<Map<String, Value>>(),
                 "destinations": {
                     "logAnalytics": [{ "name": "workspace", "workspaceResourceId": WORKSPACE_ID }],
                 },
-                "dataFlows": ALL.map(flow),
+                "dataFlows": tables.iter().map(flow).collect::<Vec<_>>(),
             },
         }),
     )
@@ -164,16 +166,19 @@ fn role_assignment() -> Value {
     )
 }
 
-fn function(profile: Profile, table: &'static Table) -> Value {
-    let alias = functions::alias(table.source);
-    let depends = tables(profile).filter(|own| own.name == table.name).map(table_id);
+fn function(profile: Profile, table: &Table) -> Value {
+    let alias = &*table.function;
+    let depends = match profile.output(table) {
+        Output::Own => vec![table_id(table)],
+        Output::Asim => Vec::new(),
+    };
     resource(
         &FUNCTION,
         &in_workspace(alias),
         json!({
             "condition": "[parameters('withFunctions')]",
             "etag": "*",
-            "dependsOn": depends.collect::<Vec<_>>(),
+            "dependsOn": depends,
             "properties": {
                 "category": CATEGORY,
                 "displayName": alias,

@@ -49,7 +49,7 @@ const CONSTANTS: [(&str, &str); 7] = [
 ];
 
 /// The columns of an event, and how each is taken from the stream.
-pub(super) fn assignments(table: &Table) -> Vec<Assignment> {
+pub(super) fn assignments(table: &Table) -> Vec<Assignment<'_>> {
     let times = TIMES
         .iter()
         .map(|name| Assignment { name, value: format!("iff(isnull(created), now(), {})", time("created")) });
@@ -58,27 +58,27 @@ pub(super) fn assignments(table: &Table) -> Vec<Assignment> {
         let (_, name) = CONSTANTS.iter().find(|(constant, _)| *constant == field.name)?;
         let value = match *name {
             "EventCount" => format!("toint({})", field.name),
-            _ => field.name.to_owned(),
+            _ => field.name.to_string(),
         };
         Some(Assignment { name, value })
     });
     times.chain(constants).chain(columns).chain([additional_fields()]).collect()
 }
 
-fn additional_fields() -> Assignment {
+fn additional_fields() -> Assignment<'static> {
     let members = PACKED.map(|(name, field)| format!("\"{name}\", {field}"));
     Assignment { name: "AdditionalFields", value: format!("bag_pack({})", members.join(", ")) }
 }
 
-/// Whether this field of the stream is packed into one column with others.
-pub fn is_packed(field: &str) -> bool {
-    PACKED.iter().any(|(_, packed)| *packed == field)
+/// The field of the stream itself, if it is packed into one column with others.
+pub fn packed(field: &str) -> Option<&'static str> {
+    PACKED.iter().map(|(_, packed)| *packed).find(|packed| *packed == field)
 }
 
 /// The text that the stream carries in this field of every row.
-pub(super) fn constant(table: &Table, field: &str) -> Option<&'static str> {
-    table.stream_asim.iter().find(|column| column.name == field).and_then(|column| match column.from {
-        Origin::Constant(text) => Some(text),
+pub(super) fn constant<'t>(table: &'t Table, field: &str) -> Option<&'t str> {
+    table.stream_asim.iter().find(|column| column.name == field).and_then(|column| match &column.from {
+        Origin::Constant(text) => Some(&**text),
         Origin::Field(_) | Origin::Inner(..) | Origin::Details | Origin::Connector | Origin::Time(_) => None,
     })
 }

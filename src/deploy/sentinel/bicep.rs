@@ -2,26 +2,28 @@
 
 use super::resources::{
     CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, column_type,
-    fields, output_stream, stream, symbol, tables,
+    fields, made, output_stream,
 };
-use super::{Profile, functions, transform::transform};
-use crate::tables::{ALL, Table};
+use super::{Output, Profile, functions, transform::transform};
+use std::sync::Arc;
+
+use crate::tables::{Table, Tables};
 
 const TEMPLATE: &str = include_str!("main.bicep");
 
 /// The Bicep file.
-pub(super) fn template(profile: Profile) -> String {
+pub(super) fn template(profile: Profile, tables: &Tables) -> String {
     let place = match profile {
         Profile::Table => "",
         Profile::Asim => ", chat completions to its table ASimAgentEventLogs",
     };
-    let all = |part: &dyn Fn(&'static Table) -> String| ALL.map(part).join("\n");
-    let depends: Vec<String> = tables(profile).map(|table| format!("    {}", symbol(table.source))).collect();
+    let all = |part: &dyn Fn(&Arc<Table>) -> String| tables.iter().map(part).collect::<Vec<_>>().join("\n");
+    let depends: Vec<String> = made(profile, tables).map(|table| format!("    {}", table.symbol)).collect();
     TEMPLATE
         .replace("{{where}}", place)
         .replace("{{role}}", PUBLISHER_ROLE)
         .replace("{{workspace_version}}", TABLE.version)
-        .replace("{{tables}}", &tables(profile).map(table).collect::<String>())
+        .replace("{{tables}}", &made(profile, tables).map(|of| table(of)).collect::<String>())
         .replace("{{endpoint}}", &ENDPOINT.at_version())
         .replace("{{rule}}", &RULE.at_version())
         .replace("{{description}}", DESCRIPTION)
@@ -29,7 +31,7 @@ pub(super) fn template(profile: Profile) -> String {
         .replace("{{flows}}", &all(&|table| flow(profile, table)))
         .replace("{{depends}}", &depends.join("\n"))
         .replace("{{role_assignment}}", &ROLE_ASSIGNMENT.at_version())
-        .replace("{{functions}}", &ALL.map(|table| function(profile, table)).concat())
+        .replace("{{functions}}", &tables.iter().map(|table| function(profile, table)).collect::<String>())
 }
 
 fn table(table: &Table) -> String {
@@ -37,7 +39,7 @@ fn table(table: &Table) -> String {
         format!("        {{ name: '{name}', type: '{kind}', description: {} }}", quoted(about))
     };
     let columns =
-        table.columns.iter().map(|column| line((column.name, column_type(column.kind), column.about)));
+        table.columns.iter().map(|column| line((&column.name, column_type(column.kind), &column.about)));
     format!(
         "
 resource {symbol} '{kind}' = {{
@@ -54,7 +56,7 @@ resource {symbol} '{kind}' = {{
   }}
 }}
 ",
-        symbol = symbol(table.source),
+        symbol = table.symbol,
         kind = TABLE.at_version(),
         name = table.name,
         columns = columns.collect::<Vec<_>>().join("\n"),
@@ -63,10 +65,10 @@ resource {symbol} '{kind}' = {{
 
 fn declaration(profile: Profile, table: &Table) -> String {
     let line = |(name, kind): (&str, &str)| format!("          {{ name: '{name}', type: '{kind}' }}");
-    let fields = fields(profile, table).map(|field| line((field.name, field.kind.name())));
+    let fields = fields(profile, table).map(|field| line((&field.name, field.kind.name())));
     format!(
         "      '{}': {{\n        columns: [\n{}\n        ]\n      }}",
-        stream(table),
+        table.stream_name,
         fields.collect::<Vec<_>>().join("\n"),
     )
 }
@@ -80,16 +82,16 @@ fn flow(profile: Profile, table: &Table) -> String {
         transformKql: '''
 {transform}'''
       }}",
-        stream = stream(table),
+        stream = table.stream_name,
         output = output_stream(profile, table),
         transform = transform(table, profile),
     )
 }
 
 fn function(profile: Profile, table: &Table) -> String {
-    let depends = match tables(profile).any(|own| own.name == table.name) {
-        true => format!("\n  dependsOn: [\n    {}\n  ]", symbol(table.source)),
-        false => String::new(),
+    let depends = match profile.output(table) {
+        Output::Own => format!("\n  dependsOn: [\n    {}\n  ]", table.symbol),
+        Output::Asim => String::new(),
     };
     format!(
         "
@@ -107,9 +109,9 @@ resource {symbol}Function '{kind}' = if (withFunctions) {{
   }}{depends}
 }}
 ",
-        symbol = symbol(table.source),
+        symbol = table.symbol,
         kind = FUNCTION.at_version(),
-        alias = functions::alias(table.source),
+        alias = table.function,
         query = functions::query(table, profile.output(table)),
     )
 }

@@ -1,16 +1,7 @@
 //! Functions by which people and rules ask for records, each record once.
 
 use super::{Output, asim};
-use crate::tables::{Source, Table, render::TIME};
-
-/// The name of a table's function; of the tables of records, the one that the OpenAI solution of Sentinel uses.
-pub(super) const fn alias(source: Source) -> &'static str {
-    match source {
-        Source::AuditLogs => "OpenAIAuditLogs",
-        Source::ChatCompletions => "OpenAIChatCompletions",
-        Source::Health => "CcfdHealth",
-    }
-}
+use crate::tables::{Table, render::TIME};
 
 /// Why it is this aggregate, for readers of the function.
 const WHY: &str = "\
@@ -23,7 +14,9 @@ const WHY: &str = "\
 /// The function's text.
 pub(super) fn query(table: &Table, output: Output) -> String {
     match output {
-        Output::Own => format!("{WHY}{}\n| summarize arg_min({TIME}, *) by {}\n", table.name, table.key),
+        Output::Own => {
+            format!("{WHY}{}\n| summarize arg_min({}, *) by {}\n", table.name, table.time, table.key)
+        }
         Output::Asim => {
             let condition = |(column, field): (&str, &str)| {
                 asim::constant(table, field).map(|text| format!("{column} == \"{text}\""))

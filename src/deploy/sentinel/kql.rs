@@ -4,13 +4,13 @@
 const RESERVED: [&str; 1] = ["project"];
 
 /// A column at the destination, and the expression over the stream's fields that gives its value.
-pub(super) struct Assignment {
-    pub(super) name: &'static str,
+pub(super) struct Assignment<'t> {
+    pub(super) name: &'t str,
     pub(super) value: String,
 }
 
 /// The transform that makes these columns of a row.
-pub(super) fn project(assignments: impl IntoIterator<Item = Assignment>) -> String {
+pub(super) fn project<'t>(assignments: impl IntoIterator<Item = Assignment<'t>>) -> String {
     let lines = assignments.into_iter().map(|Assignment { name, value }| format!("    {name} = {value}"));
     format!("source\n| project\n{}", lines.collect::<Vec<_>>().join(",\n"))
 }

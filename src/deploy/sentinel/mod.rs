@@ -10,9 +10,9 @@ mod resources;
 mod transform;
 
 use super::File;
-use crate::tables::{ALL, Source, Table};
+use crate::tables::{Table, Tables};
 
-pub use asim::is_packed;
+pub use asim::packed;
 pub use transform::transform;
 
 /// Where chat completions go. Everything else goes to tables of its own either way.
@@ -35,9 +35,9 @@ impl Profile {
 
     /// Where the rows of a table go.
     fn output(self, table: &Table) -> Output {
-        match (self, table.source) {
-            (Self::Table, _) | (Self::Asim, Source::AuditLogs | Source::Health) => Output::Own,
-            (Self::Asim, Source::ChatCompletions) => Output::Asim,
+        match (self, table.has_asim) {
+            (Self::Table, _) | (Self::Asim, false) => Output::Own,
+            (Self::Asim, true) => Output::Asim,
         }
     }
 }
@@ -52,15 +52,15 @@ enum Output {
 }
 
 /// The files of `deploy/sentinel`: for each profile the same deployment as Bicep and as an ARM template, and the functions.
-pub fn files() -> Vec<File> {
+pub fn files(tables: &Tables) -> Vec<File> {
     let mut files = Vec::new();
     for profile in [Profile::Table, Profile::Asim] {
         let path = |name: &str| format!("{}/{name}", profile.key());
-        files.push(File { path: path("main.bicep"), content: bicep::template(profile) });
-        files.push(File::json(path("azuredeploy.json"), &arm::template(profile)));
-        for table in ALL {
+        files.push(File { path: path("main.bicep"), content: bicep::template(profile, tables) });
+        files.push(File::json(path("azuredeploy.json"), &arm::template(profile, tables)));
+        for table in tables {
             let content = functions::query(table, profile.output(table));
-            files.push(File { path: path(&format!("{}.kql", functions::alias(table.source))), content });
+            files.push(File { path: path(&format!("{}.kql", table.function)), content });
         }
     }
     files

@@ -1,7 +1,9 @@
 //! What the Bicep file and the ARM template say alike.
 
 use super::{Output, Profile};
-use crate::tables::{ALL, Column, Kind, Source, Table};
+use std::sync::Arc;
+
+use crate::tables::{Column, Kind, Table, Tables};
 
 /// A type of resource, and the API version of it that is used.
 pub(super) struct Type {
@@ -36,28 +38,23 @@ pub(super) const DESCRIPTION: &str = "OpenAI audit logs and stored chat completi
 pub(super) const CATEGORY: &str = "OpenAI";
 
 /// The tables that the deployment makes.
-pub(super) fn tables(profile: Profile) -> impl Iterator<Item = &'static Table> {
-    ALL.into_iter().filter(move |table| profile.output(table) == Output::Own)
-}
-
-/// The stream that a table's rows come in by; it has the name of the table.
-pub(super) fn stream(table: &Table) -> String {
-    format!("Custom-{}", table.name)
+pub(super) fn made(profile: Profile, tables: &Tables) -> impl Iterator<Item = &Arc<Table>> {
+    tables.iter().filter(move |table| profile.output(table) == Output::Own)
 }
 
 /// The stream that they go out by.
 pub(super) fn output_stream(profile: Profile, table: &Table) -> String {
     match profile.output(table) {
-        Output::Own => stream(table),
+        Output::Own => format!("Custom-{}", table.name),
         Output::Asim => "Microsoft-ASimAgentEventLogs".to_owned(),
     }
 }
 
 /// The fields of the incoming stream. What is not among them, Azure drops without a word.
-pub(super) fn fields(profile: Profile, table: &Table) -> impl Iterator<Item = &'static Column> {
-    let constants = match profile {
+pub(super) fn fields(profile: Profile, table: &Table) -> impl Iterator<Item = &Column> {
+    let constants: &[Column] = match profile {
         Profile::Table => &[],
-        Profile::Asim => table.stream_asim,
+        Profile::Asim => &table.stream_asim,
     };
     table.stream.iter().chain(constants)
 }
@@ -67,14 +64,5 @@ pub(super) const fn column_type(kind: Kind) -> &'static str {
     match kind {
         Kind::DateTime => "dateTime",
         Kind::String | Kind::Long | Kind::Real | Kind::Dynamic => kind.name(),
-    }
-}
-
-/// The symbol by which a Bicep file names a table's resources.
-pub(super) const fn symbol(source: Source) -> &'static str {
-    match source {
-        Source::AuditLogs => "auditLogs",
-        Source::ChatCompletions => "chatCompletions",
-        Source::Health => "health",
     }
 }

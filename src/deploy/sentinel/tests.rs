@@ -4,7 +4,7 @@ use super::*;
 use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Column, Kind, Origin};
 
 fn file(path: &str) -> String {
-    files().into_iter().find(|file| file.path == path).unwrap().content
+    files(&Tables::built_in()).into_iter().find(|file| file.path == path).unwrap().content
 }
 
 fn arm(profile: Profile) -> Value {
@@ -26,21 +26,20 @@ fn the_audit_transform_is_the_published_one() {
 
 #[test]
 fn a_transform_gives_every_column_of_its_table() {
-    for table in ALL {
+    for table in &Tables::built_in() {
         let text = transform(table, Profile::Table);
         let names: Vec<&str> =
             text.lines().skip(2).map(|line| line.trim().split(' ').next().unwrap()).collect();
-        let columns: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
+        let columns: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
         assert_eq!(names, columns);
     }
 }
 
 #[test]
 fn a_column_without_a_field_in_the_stream_is_left_out() {
-    static COLUMNS: [Column; 1] =
-        [Column { name: "Lost", kind: Kind::String, from: Origin::Field("lost"), about: "" }];
-    static TABLE: Table = Table { columns: &COLUMNS, ..AUDIT_LOGS };
-    assert_eq!(transform(&TABLE, Profile::Table), "source\n| project\n");
+    let columns = vec![Column::new("Lost", Kind::String, Origin::Field("lost".into()), "")];
+    let table = Table { columns, ..Table::clone(&AUDIT_LOGS) };
+    assert_eq!(transform(&table, Profile::Table), "source\n| project\n");
 }
 
 #[test]

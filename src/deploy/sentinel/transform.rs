@@ -4,7 +4,7 @@ use super::{
     Output, Profile, asim,
     kql::{self, Assignment},
 };
-use crate::tables::{Column, Kind, Origin, Table, render::TIME};
+use crate::tables::{Column, Kind, Origin, Table};
 
 /// The transform from a table's stream to where its rows go. To a table of its own, it does to the stream what
 /// `tables::row` does to a record.
@@ -16,21 +16,21 @@ pub fn transform(table: &Table, profile: Profile) -> String {
 }
 
 /// The columns of a table of its own, and how each is taken from the stream.
-fn assignments(table: &Table) -> impl Iterator<Item = Assignment> {
+fn assignments(table: &Table) -> impl Iterator<Item = Assignment<'_>> {
     table.columns.iter().filter_map(|column| assignment(table, column))
 }
 
 /// How a column's value is taken from the stream; `None` where no field of the stream has it.
-fn assignment(table: &Table, column: &Column) -> Option<Assignment> {
-    let (from, member) = match column.from {
-        Origin::Inner(field, member) => (Origin::Field(field), Some(member)),
+fn assignment<'t>(table: &Table, column: &'t Column) -> Option<Assignment<'t>> {
+    let (from, member) = match &column.from {
+        Origin::Inner(field, member) => (&Origin::Field(field.clone()), Some(member)),
         Origin::Field(_) | Origin::Time(_) | Origin::Details | Origin::Connector | Origin::Constant(_) => {
-            (column.from, None)
+            (&column.from, None)
         }
     };
-    let field = kql::name(table.stream.iter().find(|field| field.from == from)?.name);
+    let field = kql::name(&table.stream.iter().find(|field| field.from == *from)?.name);
     let value = match (column.kind, member) {
-        (Kind::DateTime, _) if column.name == TIME => {
+        (Kind::DateTime, _) if column.name == table.time => {
             // A row without this time is refused by the table.
             format!("iff(isnull({field}), now(), {})", kql::time(&field))
         }
@@ -41,5 +41,5 @@ fn assignment(table: &Table, column: &Column) -> Option<Assignment> {
         (Kind::Dynamic, Some(member)) => format!("{field}.{member}"),
         (Kind::String | Kind::Long | Kind::Real | Kind::Dynamic, None) => field,
     };
-    Some(Assignment { name: column.name, value })
+    Some(Assignment { name: &column.name, value })
 }

@@ -52,7 +52,7 @@ impl<'a> Lines<'a> {
                 time,
                 route,
                 connector: &reject.connector,
-                table: reject.table.name,
+                table: &reject.table.name,
                 side: reject.side,
                 kind: reject.kind,
                 reason: &reject.reason,

@@ -55,7 +55,7 @@ pub struct Reject {
     /// The collector that read it.
     pub connector: Arc<str>,
     /// The table it was meant for.
-    pub table: &'static Table,
+    pub table: Arc<Table>,
     /// Where it failed.
     pub side: Side,
     /// A fixed word for the reason, for metrics.

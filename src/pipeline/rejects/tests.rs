@@ -14,7 +14,7 @@ use crate::{sinks::line_file::Lock, tables::AUDIT_LOGS};
 fn reject(record: &'static [u8]) -> Reject {
     Reject {
         connector: "acme".into(),
-        table: &AUDIT_LOGS,
+        table: AUDIT_LOGS.clone(),
         side: Side::Sink,
         kind: "constraint",
         reason: "CHECK failed".into(),

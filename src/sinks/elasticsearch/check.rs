@@ -1,5 +1,7 @@
 //! What `ccfd check` looks at, without writing a row.
 
+use std::sync::Arc;
+
 use collectors::Response;
 use http::{Method, StatusCode};
 use serde::Deserialize;
@@ -26,7 +28,7 @@ pub(super) enum Found {
 /// Looks at the cluster, the names, and what the key may do. A line each.
 pub(super) async fn check(
     state: &ElasticsearchConnection,
-    tables: &[&'static Table],
+    tables: &[Arc<Table>],
 ) -> Result<String, RemoteError> {
     let url = state.cluster.url().to_owned();
     let mut lines = vec![match state.greet().await? {
@@ -46,11 +48,11 @@ pub(super) async fn check(
 /// The tables whose rows go to this index.
 pub(super) fn tables_of<'i>(
     state: &ElasticsearchConnection,
-    tables: &[&'static Table],
+    tables: &'i [Arc<Table>],
     index: &'i str,
-) -> Vec<(&'static Table, &'i str)> {
-    let is_of = |table: &&Table| state.settings.index.of(table.source) == index;
-    tables.iter().copied().filter(is_of).map(|table| (table, index)).collect()
+) -> Vec<(&'i Table, &'i str)> {
+    let is_of = |table: &&Arc<Table>| state.settings.index.of(table) == index;
+    tables.iter().filter(is_of).map(|table| (&**table, index)).collect()
 }
 
 fn name(product: Product) -> &'static str {
@@ -93,7 +95,7 @@ pub(super) async fn look(state: &ElasticsearchConnection, index: &str) -> Result
 
 async fn described(
     state: &ElasticsearchConnection,
-    tables: &[&'static Table],
+    tables: &[Arc<Table>],
     index: &str,
     found: Found,
 ) -> Result<&'static str, RemoteError> {
@@ -117,7 +119,7 @@ async fn described(
 /// Whether our template of this name is there, if that is told.
 async fn template(
     state: &ElasticsearchConnection,
-    tables: &[&'static Table],
+    tables: &[Arc<Table>],
     index: &str,
 ) -> Result<Option<bool>, RemoteError> {
     let puts = installs(Product::Elasticsearch, Shape::Index, &tables_of(state, tables, index));
@@ -132,7 +134,7 @@ async fn template(
 /// What the key may do, where the cluster tells: Elasticsearch with security does. Without what a write needs, an error.
 async fn privileges(
     state: &ElasticsearchConnection,
-    tables: &[&'static Table],
+    tables: &[Arc<Table>],
 ) -> Result<Option<String>, RemoteError> {
     #[derive(Deserialize)]
     struct Privileges {

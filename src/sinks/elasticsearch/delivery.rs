@@ -60,7 +60,7 @@ pub(super) async fn write(
     state: &Arc<ElasticsearchConnection>,
     batch: Batch,
 ) -> Result<Receipt, WriteFailure> {
-    let index = state.settings.index.of(batch.table.source).clone();
+    let index = state.settings.index.of(&batch.table).to_owned();
     let (places, refused) = encode::admit(&batch.records);
     let all = Part { rows: 0..places.len(), places: places.into(), witness: None };
     let mut writing = Writing {

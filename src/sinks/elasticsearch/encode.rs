@@ -99,7 +99,7 @@ pub(super) fn encode(
         }
         end += 1;
     }
-    documents.drift.report(batch.table);
+    documents.drift.report(&batch.table);
     let bytes = body.bytes;
     Ok(Bulk { body: body.finish()?, rows: range.start..end, bytes })
 }
@@ -107,21 +107,21 @@ pub(super) fn encode(
 /// Writes the two lines of a record.
 struct Documents<'f> {
     form: &'f Form,
-    objects: Objects,
+    objects: Objects<'f>,
     drift: SchemaDrift,
     /// What follows the columns, up to the time of the record.
     stamp: String,
 }
 
 impl<'f> Documents<'f> {
-    fn new(form: &'f Form, batch: &Batch) -> Self {
+    fn new(form: &'f Form, batch: &'f Batch) -> Self {
         let stamp = form.stamp.as_ref().map(|(field, now)| {
             let field = serde_json::Value::from(field.as_str());
             format!(",{field}:\"{}\"", iso8601(*now).as_str())
         });
         Self {
             form,
-            objects: Objects::new([batch.table.columns], &batch.connector, Nulls::LeftOut),
+            objects: Objects::new([batch.table.columns.as_slice()], &batch.connector, Nulls::LeftOut),
             drift: SchemaDrift::default(),
             stamp: stamp.unwrap_or_default(),
         }

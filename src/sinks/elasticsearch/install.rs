@@ -1,5 +1,7 @@
 //! What `ccfd check --install` puts in place.
 
+use std::sync::Arc;
+
 use http::Method;
 use serde::Deserialize;
 
@@ -18,7 +20,7 @@ struct Put {
 /// Puts the index templates in place. A line each, and one for each name at which they come too late.
 pub(super) async fn install(
     state: &ElasticsearchConnection,
-    tables: &[&'static Table],
+    tables: &[Arc<Table>],
 ) -> Result<String, RemoteError> {
     let server = state.greet().await?.ok_or_else(|| {
         RemoteErrorKind::Forbidden { code: "monitor".to_owned() }.of(Service::Elasticsearch)

@@ -132,9 +132,8 @@ impl ElasticsearchConnection {
     }
 
     /// The tables' names at the cluster, each once.
-    pub(super) fn indices(&self, tables: &[&'static Table]) -> Vec<&str> {
-        let name = |table: &&Table| self.settings.index.of(table.source).as_str();
-        let mut names: Vec<&str> = tables.iter().map(name).collect();
+    pub(super) fn indices<'a>(&'a self, tables: &'a [Arc<Table>]) -> Vec<&'a str> {
+        let mut names: Vec<&str> = tables.iter().map(|table| self.settings.index.of(table)).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -170,14 +169,14 @@ impl Sink for ElasticsearchSink {
     fn identity(&self, table: &Table) -> String {
         let ElasticsearchSettings { urls, index, .. } = &self.state.settings;
         let url = urls.first().map(Url::as_str).unwrap_or_default();
-        format!("elasticsearch {} {}", url.trim_end_matches('/'), index.of(table.source))
+        format!("elasticsearch {} {}", url.trim_end_matches('/'), index.of(table))
     }
 
-    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError> {
         Ok(check::check(&self.state, tables).await?)
     }
 
-    async fn install(&self, tables: &[&'static Table]) -> Result<Option<String>, SinkError> {
+    async fn install(&self, tables: &[Arc<Table>]) -> Result<Option<String>, SinkError> {
         Ok(Some(install::install(&self.state, tables).await?))
     }
 

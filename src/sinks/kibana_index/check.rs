@@ -1,11 +1,13 @@
 //! What `ccfd check` looks at. Nothing is made and nothing is written.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::connector::{INDEX_TYPE, Wanted};
 use super::sink::KibanaIndexSink;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
-use crate::tables::{Source, Table};
+use crate::tables::Table;
 
 /// A type of connector, as Kibana shows it.
 #[derive(Deserialize)]
@@ -19,20 +21,20 @@ struct ConnectorType {
 
 impl KibanaIndexSink {
     /// Looks for the space, the type of connector and the connectors; a line for each.
-    pub(super) async fn look(&self, tables: &[&'static Table]) -> Result<String, RemoteError> {
+    pub(super) async fn look(&self, tables: &[Arc<Table>]) -> Result<String, RemoteError> {
         self.client.find_space().await?;
         let mut lines = vec![format!("{}, {} is there", self.settings.url, self.client.space())];
         let types: Vec<ConnectorType> = self.client.get("/api/actions/connector_types").await?;
         lines.push(enabled(&types, self.client.space())?);
         for table in tables {
-            lines.push(self.look_for(table.source).await?);
+            lines.push(self.look_for(table).await?);
         }
         Ok(lines.join("\n"))
     }
 
-    async fn look_for(&self, source: Source) -> Result<String, RemoteError> {
-        let wanted = Wanted::of(&self.settings, source);
-        let (name, index) = (wanted.name, self.settings.index.of(source));
+    async fn look_for(&self, table: &Table) -> Result<String, RemoteError> {
+        let wanted = Wanted::of(&self.settings, table);
+        let (name, index) = (wanted.name, self.settings.index.of(table));
         let Some(found) = wanted.find(&self.client).await? else {
             return Ok(format!("connector `{name}` to {index}: does not exist, the first write creates it"));
         };

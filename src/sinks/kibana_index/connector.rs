@@ -1,4 +1,4 @@
-//! The connector of a source: found by its name, or made, and never made twice.
+//! The connector of a table: found by its name, or made, and never made twice.
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::client::Client;
 use crate::config::KibanaIndexSettings;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service, plain};
-use crate::tables::Source;
+use crate::tables::Table;
 
 /// The type of connector that writes documents.
 pub(super) const INDEX_TYPE: &str = ".index";
@@ -25,7 +25,7 @@ pub(super) struct Connector {
     config: Option<Value>,
 }
 
-/// The connector that a source wants.
+/// The connector that a table wants.
 pub(super) struct Wanted<'s> {
     pub(super) name: &'s str,
     index: &'s str,
@@ -35,11 +35,11 @@ pub(super) struct Wanted<'s> {
 }
 
 impl<'s> Wanted<'s> {
-    pub(super) fn of(settings: &'s KibanaIndexSettings, source: Source) -> Self {
-        let name = settings.connectors.of(source).as_str();
+    pub(super) fn of(settings: &'s KibanaIndexSettings, table: &'s Table) -> Self {
+        let name = settings.connectors.of(table);
         Self {
             name,
-            index: settings.index.of(source),
+            index: settings.index.of(table),
             refresh: settings.refresh,
             execution_time_field: settings.execution_time_field.as_deref(),
             own_id: own_id(&settings.space, name),

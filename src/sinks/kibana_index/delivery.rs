@@ -100,7 +100,7 @@ impl<'s> Run<'s> {
         if sent.is_empty() {
             return Ok(unsent);
         }
-        let looked = self.sink.connector(self.batch.table.source).await;
+        let looked = self.sink.connector(&self.batch.table).await;
         let is_known = match &looked {
             Ok(_) => {
                 self.receipt.accepted += sent.len() as u64;
@@ -213,7 +213,7 @@ impl<'s> Run<'s> {
         };
         match step {
             Err(error) if matches!(error.kind, RemoteErrorKind::NotUnderstood(_)) => {
-                Err(self.sink.unconfirmed(self.batch.table.source, error).await)
+                Err(self.sink.unconfirmed(&self.batch.table, error).await)
             }
             step => {
                 self.sink.unconfirmed.store(0, Ordering::Relaxed);
@@ -228,7 +228,7 @@ impl<'s> Run<'s> {
         match outcome.judge(places.len(), self.name()) {
             Verdict::There { already } => {
                 if let Some(index) = index
-                    && let Err(error) = self.sink.went_to(self.batch.table.source, index).await
+                    && let Err(error) = self.sink.went_to(&self.batch.table, index).await
                 {
                     // Elsewhere they are not there; where the look itself failed, another one is to show it.
                     if !matches!(error.kind, RemoteErrorKind::Settings(_)) {
@@ -287,13 +287,13 @@ impl<'s> Run<'s> {
     /// One run. A connector that somebody deleted is looked for, and made anew, once in a batch.
     async fn execute(&mut self, body: Bytes) -> Result<Response, RemoteError> {
         loop {
-            let id = self.sink.connector(self.batch.table.source).await?;
+            let id = self.sink.connector(&self.batch.table).await?;
             let path = format!("/api/actions/connector/{id}/_execute");
             let answer = self.sink.client.request(Method::POST, &path, body.clone()).await?;
             if answer.status != StatusCode::NOT_FOUND {
                 return Ok(answer);
             }
-            self.sink.forget(self.batch.table.source, &id).await;
+            self.sink.forget(&self.batch.table, &id).await;
             if std::mem::replace(&mut self.looked_again, true) {
                 return Err(self.refusal(&answer));
             }
@@ -315,6 +315,6 @@ impl<'s> Run<'s> {
     }
 
     fn name(&self) -> &str {
-        self.sink.settings.connectors.of(self.batch.table.source)
+        self.sink.settings.connectors.of(&self.batch.table)
     }
 }

@@ -27,7 +27,7 @@ impl Documents {
     /// that (`stamped`); with the record as received where that is wanted (`original`).
     pub(super) fn of(batch: &Batch, stamped: Option<&str>, original: bool) -> Self {
         let timed = stamped != Some(TIMESTAMP);
-        let objects = Objects::new([batch.table.columns], &batch.connector, Nulls::LeftOut);
+        let objects = Objects::new([batch.table.columns.as_slice()], &batch.connector, Nulls::LeftOut);
         let (mut json, mut ends) = (Vec::new(), Vec::with_capacity(batch.records.len()));
         let mut drift = SchemaDrift::default();
         for record in batch.records.iter() {
@@ -48,7 +48,7 @@ impl Documents {
             json.push(b'}');
             ends.push(json.len());
         }
-        drift.report(batch.table);
+        drift.report(&batch.table);
         Self { json, ends }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,7 +18,7 @@ use crate::sinks::counters::SinkCounters;
 use crate::sinks::remote::{RemoteError, RemoteErrorKind};
 use crate::sinks::request_size::RequestSize;
 use crate::sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure};
-use crate::tables::{ALL, Source, Table};
+use crate::tables::Table;
 
 /// Requests that make a good batch: the last of them is not full, which then hardly counts.
 const REQUESTS_PER_BATCH: usize = 4;
@@ -32,9 +32,9 @@ const UNCONFIRMED: u32 = 3;
 pub struct KibanaIndexSink {
     pub(super) settings: KibanaIndexSettings,
     pub(super) client: Client,
-    /// The connectors in use, by the key of the source. Held while one is looked for, so that no other route looks at
+    /// The connectors in use, by the name of the table. Held while one is looked for, so that no other route looks at
     /// the same time.
-    connectors: Mutex<BTreeMap<&'static str, Known>>,
+    connectors: Mutex<BTreeMap<String, Known>>,
     pub(super) size: RequestSize,
     /// Writes in a row whose answers were not understood.
     pub(super) unconfirmed: AtomicU32,
@@ -47,6 +47,7 @@ pub struct KibanaIndexSink {
 
 /// A connector in use.
 struct Known {
+    table: Arc<Table>,
     id: String,
     /// When it was looked at; `None` when that is to be done before the next write.
     looked: Option<Instant>,
@@ -70,11 +71,11 @@ impl KibanaIndexSink {
         }
     }
 
-    /// The id of the connector for a source: found or made at the first call, looked at again when that is long ago.
-    pub(super) async fn connector(&self, source: Source) -> Result<String, RemoteError> {
+    /// The id of the connector for a table: found or made at the first call, looked at again when that is long ago.
+    pub(super) async fn connector(&self, table: &Arc<Table>) -> Result<String, RemoteError> {
         let mut connectors = self.connectors.lock().await;
-        let wanted = Wanted::of(&self.settings, source);
-        if let Some(known) = connectors.get_mut(source.key()) {
+        let wanted = Wanted::of(&self.settings, table);
+        if let Some(known) = connectors.get_mut(&*table.name) {
             if known.looked.is_some_and(|looked| looked.elapsed() < LOOKED_FOR) {
                 return Ok(known.id.clone());
             }
@@ -85,32 +86,33 @@ impl KibanaIndexSink {
             }
         }
         let found = wanted.find_or_make(&self.client).await?;
-        let known = Known { id: found.id.clone(), looked: Some(Instant::now()), index: None };
-        connectors.insert(source.key(), known);
+        let looked = Some(Instant::now());
+        let known = Known { table: table.clone(), id: found.id.clone(), looked, index: None };
+        connectors.insert(table.name.to_string(), known);
         Ok(found.id)
     }
 
     /// Forgets a connector that is not there any more, unless another one took its place meanwhile.
-    pub(super) async fn forget(&self, source: Source, id: &str) {
+    pub(super) async fn forget(&self, table: &Arc<Table>, id: &str) {
         let mut connectors = self.connectors.lock().await;
-        if connectors.get(source.key()).is_some_and(|known| known.id == id) {
-            connectors.remove(source.key());
+        if connectors.get(&*table.name).is_some_and(|known| known.id == id) {
+            connectors.remove(&*table.name);
         }
     }
 
     /// Documents went into an index of this name. Where it is another than before, the connector is looked at: an index
     /// behind an alias or a data stream may change, and the connector may not.
-    pub(super) async fn went_to(&self, source: Source, index: String) -> Result<(), RemoteError> {
+    pub(super) async fn went_to(&self, table: &Arc<Table>, index: String) -> Result<(), RemoteError> {
         {
             let mut connectors = self.connectors.lock().await;
-            let Some(known) = connectors.get_mut(source.key()) else { return Ok(()) };
+            let Some(known) = connectors.get_mut(&*table.name) else { return Ok(()) };
             let before = known.index.replace(index);
             if before.is_none() || before == known.index {
                 return Ok(());
             }
             known.looked = None;
         }
-        self.connector(source).await.map(drop)
+        self.connector(table).await.map(drop)
     }
 
     pub(super) fn unproven(&self) -> MutexGuard<'_, HashSet<IdHash>> {
@@ -119,8 +121,8 @@ impl KibanaIndexSink {
 
     /// The answer to a write is not understood. It is no reason to write again at once: first the connector is looked at,
     /// which shows whether answers can be read at all, and after a few in a row a person is asked.
-    pub(super) async fn unconfirmed(&self, source: Source, error: RemoteError) -> RemoteError {
-        if let Some(known) = self.connectors.lock().await.get_mut(source.key()) {
+    pub(super) async fn unconfirmed(&self, table: &Arc<Table>, error: RemoteError) -> RemoteError {
+        if let Some(known) = self.connectors.lock().await.get_mut(&*table.name) {
             known.looked = None;
         }
         match self.unconfirmed.fetch_add(1, Ordering::Relaxed) + 1 {
@@ -142,10 +144,10 @@ impl Sink for KibanaIndexSink {
 
     fn identity(&self, table: &Table) -> String {
         let KibanaIndexSettings { url, space, index, .. } = &self.settings;
-        format!("kibana_index {url} {space} {}", index.of(table.source))
+        format!("kibana_index {url} {space} {}", index.of(table))
     }
 
-    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError> {
         Ok(self.look(tables).await?)
     }
 
@@ -162,10 +164,9 @@ impl Sink for KibanaIndexSink {
             return Ok(());
         }
         let mut known = self.connectors.lock().await;
-        for source in ALL.map(|table| table.source) {
-            let wanted = Wanted::of(&self.settings, source);
-            let id = known.remove(source.key()).map(|known| known.id);
-            if let Some(id) = id.filter(|id| wanted.is_own(id)) {
+        while let Some((_, Known { table, id, .. })) = known.pop_first() {
+            let wanted = Wanted::of(&self.settings, &table);
+            if wanted.is_own(&id) {
                 connector::delete(&self.client, &id).await?;
                 tracing::info!(name = wanted.name, id, "connector deleted from Kibana");
             }

@@ -1,5 +1,7 @@
 //! What `ccfd check` looks at: whether each stream takes a call without a row.
 
+use std::sync::Arc;
+
 use futures::future::join_all;
 
 use super::client::LogsIngestionConnection;
@@ -16,13 +18,10 @@ use crate::{
 pub(super) async fn check(
     settings: &LogsIngestionSettings,
     api: &LogsIngestionConnection,
-    tables: &[&'static Table],
+    tables: &[Arc<Table>],
 ) -> Result<String, SinkError> {
-    let look = async |table: &&'static Table| {
-        let stream = settings.streams.of(table.source);
-        (stream, api.probe(stream).await)
-    };
-    let looks = join_all(tables.iter().map(look)).await;
+    let streams = tables.iter().map(|table| settings.streams.of(table));
+    let looks = join_all(streams.map(async |stream| (stream, api.probe(stream).await))).await;
     let works = looks.iter().any(|(_, look)| look.is_ok());
     let mut lines = vec![format!("{}, {}", settings.endpoint, settings.dcr_immutable_id)];
     for (stream, look) in looks {

@@ -66,7 +66,7 @@ pub(super) struct Call {
 impl Encoder {
     /// Encodes records from the first of `places` on, as many as one call takes. Those older than `since` are refused.
     pub(super) fn encode(&self, batch: &Batch, places: Range<usize>, since: Option<i64>) -> io::Result<Call> {
-        let objects = Objects::new(self.columns(batch.table), &batch.connector, Nulls::LeftOut);
+        let objects = Objects::new(self.columns(&batch.table), &batch.connector, Nulls::LeftOut);
         let (mut drift, mut receipt) = (SchemaDrift::default(), Receipt::default());
         let mut array = Array::begin();
         let (mut first, mut end) = (places.start, places.end);
@@ -87,21 +87,21 @@ impl Encoder {
             }
             receipt.cut.extend(cut.map(|reason| Cut { index, reason }));
         }
-        drift.report(batch.table);
+        drift.report(&batch.table);
         let rows = array.rows;
         receipt.accepted = rows as u64;
         let inflated = array.inflated + array.chunk.len() + END.len();
         Ok(Call { body: array.finish()?, rows, first, end, inflated, receipt })
     }
 
-    fn columns(&self, table: &'static Table) -> impl Iterator<Item = &'static [Column]> {
-        [table.stream].into_iter().chain(self.asim.then_some(table.stream_asim))
+    fn columns<'t>(&self, table: &'t Table) -> impl Iterator<Item = &'t [Column]> {
+        [table.stream.as_slice()].into_iter().chain(self.asim.then_some(table.stream_asim.as_slice()))
     }
 }
 
 /// Writes the row of a record; says what was cut from it.
 fn write_row(
-    objects: &Objects,
+    objects: &Objects<'_>,
     asim: bool,
     record: &Record,
     drift: &mut SchemaDrift,
@@ -119,8 +119,8 @@ fn write_row(
     // JSON within JSON takes six times its bytes at most, so only what is large has to be looked at.
     let may_be_packed = asim && record.raw.len() > fields::FIELD_BYTES_MAX / 8;
     objects.write_replacing(&record.raw, drift, row, fit, |column, out, begin| {
-        if may_be_packed && sentinel::is_packed(column.name) {
-            packed.note(column.name, begin, out.len());
+        if let Some(field) = sentinel::packed(&column.name).filter(|_| may_be_packed) {
+            packed.note(field, begin, out.len());
         }
     });
     if may_be_packed {

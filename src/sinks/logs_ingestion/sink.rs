@@ -1,6 +1,7 @@
 //! The sink itself: how it is built and connected.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
@@ -25,7 +26,7 @@ use crate::{
         request_size::RequestSize,
         sink_thread::SinkThread,
     },
-    tables::{Source, Table},
+    tables::Table,
 };
 
 /// How long Azure keeps a row's own `TimeGenerated`, in seconds.
@@ -45,8 +46,8 @@ pub struct LogsIngestionSink {
     environment: Environment,
     api: Mutex<Option<Arc<LogsIngestionConnection>>>,
     meter: Arc<SinkCounter>,
-    /// Sources of which it was told that old records are dated anew.
-    told_of_old: Mutex<Vec<Source>>,
+    /// Names of the tables of which it was logged that Azure changes the time of old records.
+    told_of_old: Mutex<BTreeSet<String>>,
 }
 
 impl LogsIngestionSink {
@@ -116,7 +117,7 @@ impl LogsIngestionSink {
             OldRecords::Reject => Some(kept_since),
             OldRecords::Send => {
                 if batch.records.iter().any(|record| record.second < kept_since) {
-                    self.tell_of_old(batch.table);
+                    self.tell_of_old(&batch.table);
                 }
                 None
             }
@@ -126,10 +127,9 @@ impl LogsIngestionSink {
     /// Says once of a table that old records are dated anew.
     fn tell_of_old(&self, table: &Table) {
         let mut told = self.told_of_old.lock().unwrap_or_else(PoisonError::into_inner);
-        if !told.contains(&table.source) {
-            told.push(table.source);
+        if told.insert(table.name.to_string()) {
             tracing::warn!(
-                table = table.name,
+                table = &*table.name,
                 "records are older than two days: Azure sets their TimeGenerated to the time of arrival"
             );
         }
@@ -152,10 +152,10 @@ impl Sink for LogsIngestionSink {
 
     fn identity(&self, table: &Table) -> String {
         let LogsIngestionSettings { endpoint, dcr_immutable_id, streams, .. } = &self.settings;
-        format!("logs_ingestion {endpoint} {dcr_immutable_id} {}", streams.of(table.source))
+        format!("logs_ingestion {endpoint} {dcr_immutable_id} {}", streams.of(table))
     }
 
-    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError> {
         let api = self.api()?;
         check::check(&self.settings, &api, tables).await
     }
@@ -164,7 +164,8 @@ impl Sink for LogsIngestionSink {
         let api = self.api()?;
         let encoder =
             Encoder { asim: self.settings.profile == Profile::Asim, inflated_max: self.inflated_max() };
-        let stream = self.settings.streams.of(batch.table.source);
+        let table = batch.table.clone();
+        let stream = self.settings.streams.of(&table);
         let since = self.since(&batch);
         Delivery { api: &api, encoder, batch, stream, since }.run().await
     }

@@ -12,15 +12,16 @@ use crate::config::NdjsonSettings;
 use crate::sinks::disk::Inode;
 use crate::sinks::line_file::LineFile;
 use crate::sinks::{SinkError, disk};
-use crate::tables::{ALL, utc_day};
+use crate::tables::{Tables, Text, utc_day};
 
 /// The directory, locked for this process as long as this value lives.
 pub(super) struct Dir {
     path: PathBuf,
     inode: Inode,
     file_size_max: u64,
+    tables: Tables,
     /// By table.
-    current: BTreeMap<&'static str, (Name, LineFile)>,
+    current: BTreeMap<Text, (Name, LineFile)>,
     keeper: Retention,
     /// The lock is on the directory itself: a lock file would be one file more than was promised.
     _lock: File,
@@ -43,14 +44,15 @@ impl Dir {
             path: path.to_owned(),
             inode: Inode::of(&lock.metadata().map_err(failed)?),
             file_size_max: settings.file_size_max,
+            tables: settings.tables.clone(),
             current: BTreeMap::new(),
             keeper: Retention::new(settings),
             _lock: lock,
         };
-        let names = name::all(path)?;
-        for table in ALL {
-            if let Some(newest) = names.iter().filter(|name| name.table == table.name).max() {
-                dir.file(*newest)?;
+        let names = name::all(path, &dir.tables)?;
+        for table in &dir.tables {
+            if let Some(newest) = names.iter().filter(|name| *name.table == *table.name).max() {
+                dir.file(newest)?;
             }
         }
         Ok(dir)
@@ -58,19 +60,19 @@ impl Dir {
 
     /// Appends lines to their table's file of the day; returns once they are safe.
     pub(super) fn append(&mut self, lines: Lines<'_>, now: i64) -> Result<(), SinkError> {
-        let table = lines.batch.table;
+        let table = &lines.batch.table;
         let first = Name::first(table, utc_day(now));
         let adding = lines.bytes();
-        if let Some((_, file)) = self.current.get_mut(table.name) {
+        if let Some((_, file)) = self.current.get_mut(&table.name) {
             file.settle().map_err(|error| disk::failed(file.path(), error))?;
         }
-        let (name, mut file) = match self.current.remove(table.name) {
+        let (name, mut file) = match self.current.remove(&table.name) {
             Some((name, file)) if name.day == first.day && self.fits(&file, adding) => (name, file),
             Some(_) | None => self.file_of_the_day(first, adding)?,
         };
         let done = file.append(|out| lines.write_to(out)).map_err(|error| disk::failed(file.path(), error));
         // Kept after a failure as well: it knows how much of it is acknowledged.
-        self.current.insert(table.name, (name, file));
+        self.current.insert(table.name.clone(), (name, file));
         done?;
         self.clear_up(now);
         Ok(())
@@ -78,7 +80,7 @@ impl Dir {
 
     /// Removes old files, if the settings say so and it is time: while nothing comes also the one that was written to last.
     pub(super) fn clear_up(&mut self, now: i64) {
-        let current: Vec<Name> = self.current.values().map(|(name, _)| *name).collect();
+        let current: Vec<Name> = self.current.values().map(|(name, _)| name.clone()).collect();
         self.keeper.clear_up(&self.path, &current, now);
         // Held open it would keep its space.
         self.current.retain(|_, (_, file)| file.in_place());
@@ -103,16 +105,18 @@ impl Dir {
     /// The newest file of the day if the lines fit into it, or else the one after it.
     fn file_of_the_day(&self, first: Name, adding: u64) -> Result<(Name, LineFile), SinkError> {
         let of_the_day = |name: &Name| name.table == first.table && name.day == first.day;
-        let newest = name::all(&self.path)?.into_iter().filter(of_the_day).max().unwrap_or(first);
-        let file = self.file(newest)?;
+        let newest =
+            name::all(&self.path, &self.tables)?.into_iter().filter(of_the_day).max().unwrap_or(first);
+        let file = self.file(&newest)?;
         if self.fits(&file, adding) {
             return Ok((newest, file));
         }
         let next = newest.next();
-        Ok((next, self.file(next)?))
+        let file = self.file(&next)?;
+        Ok((next, file))
     }
 
-    fn file(&self, name: Name) -> Result<LineFile, SinkError> {
+    fn file(&self, name: &Name) -> Result<LineFile, SinkError> {
         let path = self.path.join(name.text());
         LineFile::open(&path).map_err(|error| disk::failed(&path, error))
     }

@@ -35,8 +35,8 @@ impl Lines<'_> {
                 }
             }
             Shape::Table => {
-                let table = self.batch.table;
-                let objects = Objects::new([table.columns], &self.batch.connector, Nulls::Written);
+                let table = &self.batch.table;
+                let objects = Objects::new([table.columns.as_slice()], &self.batch.connector, Nulls::Written);
                 let mut drift = SchemaDrift::default();
                 let mut line = Vec::new();
                 for record in self.batch.records.iter() {

@@ -1,36 +1,36 @@
 //! The names of the files: `<table>-<day>.ndjson`, then `<table>-<day>.1.ndjson` and so on.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use chrono::NaiveDate;
 
 use crate::sinks::{SinkError, disk};
-use crate::tables::{ALL, Table};
+use crate::tables::{Table, Tables};
 
 /// What the name of a file says. Ordered by age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
     /// The UTC day of writing.
     pub(super) day: NaiveDate,
     /// Which of that day's files.
     pub(super) number: u32,
     /// The name of the table.
-    pub(super) table: &'static str,
+    pub(super) table: Arc<str>,
 }
 
 impl Name {
     /// The first file of a day.
     pub(super) fn first(table: &Table, day: NaiveDate) -> Self {
-        Self { day, number: 0, table: table.name }
+        Self { day, number: 0, table: (&*table.name).into() }
     }
 
     /// The file after this one on the same day.
-    pub(super) fn next(self) -> Self {
-        Self { number: self.number.saturating_add(1), ..self }
+    pub(super) fn next(&self) -> Self {
+        Self { number: self.number.saturating_add(1), ..self.clone() }
     }
 
     /// The name itself.
-    pub(super) fn text(self) -> String {
+    pub(super) fn text(&self) -> String {
         let Self { day, number, table } = self;
         match number {
             0 => format!("{table}-{day}.ndjson"),
@@ -39,9 +39,9 @@ impl Name {
     }
 
     /// Reads a name; `None` for every file that is not ours.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str, tables: &Tables) -> Option<Self> {
         let (table, rest) = text.strip_suffix(".ndjson")?.split_once('-')?;
-        let table = ALL.iter().find(|known| known.name == table)?.name;
+        let table = Arc::from(&*tables.named(table)?.name);
         let (day, number) = match rest.split_once('.') {
             Some((day, number)) => (day, number.parse().ok()?),
             None => (rest, 0),
@@ -53,11 +53,12 @@ impl Name {
 }
 
 /// The names of all files of ours in a directory.
-pub(super) fn all(path: &Path) -> Result<Vec<Name>, SinkError> {
+pub(super) fn all(path: &Path, tables: &Tables) -> Result<Vec<Name>, SinkError> {
     let failed = |error| disk::failed(path, error);
     let mut names = Vec::new();
     for entry in fs::read_dir(path).map_err(failed)? {
-        names.extend(entry.map_err(failed)?.file_name().to_str().and_then(Name::parse));
+        let name = entry.map_err(failed)?.file_name();
+        names.extend(name.to_str().and_then(|name| Name::parse(name, tables)));
     }
     Ok(names)
 }
@@ -72,8 +73,8 @@ mod tests {
         let first = Name::first(&AUDIT_LOGS, "2026-02-13".parse().unwrap());
         assert_eq!(first.text(), "OpenAIAuditLogs_CL-2026-02-13.ndjson");
         assert_eq!(first.next().text(), "OpenAIAuditLogs_CL-2026-02-13.1.ndjson");
-        for name in [first, first.next(), first.next().next()] {
-            assert_eq!(Name::parse(&name.text()), Some(name));
+        for name in [first.clone(), first.next(), first.next().next()] {
+            assert_eq!(Name::parse(&name.text(), &Tables::built_in()), Some(name));
         }
         assert!(first < first.next());
     }
@@ -89,7 +90,7 @@ mod tests {
             "Other_CL-2026-02-13.ndjson",
             "",
         ] {
-            assert_eq!(Name::parse(text), None, "{text}");
+            assert_eq!(Name::parse(text, &Tables::built_in()), None, "{text}");
         }
     }
 }

@@ -11,11 +11,13 @@ use crate::sinks::SinkError;
 use crate::sinks::age::Age;
 use crate::sinks::disk;
 use crate::sinks::upkeep::Looks;
+use crate::tables::Tables;
 
 /// Remembers what to keep, and when to look again.
 pub(super) struct Retention {
     retention: Option<Duration>,
     size_max: Option<u64>,
+    tables: Tables,
     age: Age,
     looks: Looks,
 }
@@ -23,7 +25,8 @@ pub(super) struct Retention {
 impl Retention {
     pub(super) fn new(settings: &NdjsonSettings) -> Self {
         let (retention, size_max) = (settings.retention, settings.size_max);
-        Self { retention, size_max, age: Age::default(), looks: Looks::default() }
+        let tables = settings.tables.clone();
+        Self { retention, size_max, tables, age: Age::default(), looks: Looks::default() }
     }
 
     /// Removes old files, if it is time. A failure is logged and tried again a minute later: what was written before is
@@ -48,18 +51,18 @@ impl Retention {
     /// Those that are too old; and of those that are too much never one of the `current` ones.
     fn remove(&self, path: &Path, current: &[Name], now: i64) -> Result<(), SinkError> {
         let mut files = Vec::new();
-        for name in name::all(path)? {
+        for name in name::all(path, &self.tables)? {
             let file = path.join(name.text());
             let size = fs::metadata(&file).map_err(|error| disk::failed(&file, error))?.len();
             files.push((name, size));
         }
         files.sort();
-        let newest = files.last().map(|(name, _)| ended(*name));
+        let newest = files.last().map(|(name, _)| ended(name));
         let now = self.age.now(now, newest);
         let mut total: u64 = files.iter().map(|(_, size)| size).sum();
         for (name, size) in files {
             let why = match () {
-                () if self.too_old(name, now) => "retention",
+                () if self.too_old(&name, now) => "retention",
                 () if current.contains(&name) => continue,
                 () if self.size_max.is_some_and(|size_max| total > size_max) => "size_max",
                 () => continue,
@@ -73,7 +76,7 @@ impl Retention {
     }
 
     /// Whether everything in the file was written longer ago than is to be kept.
-    fn too_old(&self, name: Name, now: i64) -> bool {
+    fn too_old(&self, name: &Name, now: i64) -> bool {
         let Some(retention) = self.retention else {
             return false;
         };
@@ -83,6 +86,6 @@ impl Retention {
 }
 
 /// When the day of a file was over, in Unix seconds.
-fn ended(name: Name) -> i64 {
+fn ended(name: &Name) -> i64 {
     name.day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp() + 24 * 60 * 60
 }

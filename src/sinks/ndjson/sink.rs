@@ -173,7 +173,7 @@ impl Sink for NdjsonSink {
         }
     }
 
-    async fn check(&self, _: &[&'static Table]) -> Result<String, SinkError> {
+    async fn check(&self, _: &[Arc<Table>]) -> Result<String, SinkError> {
         self.run(NdjsonOutput::check).await
     }
 

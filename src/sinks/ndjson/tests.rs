@@ -14,7 +14,7 @@ use crate::config::{NdjsonDir, NdjsonSettings, Shape};
 use crate::sinks::samples::{DAY, NOW, batch, clock, event};
 use crate::sinks::upkeep::Pace;
 use crate::sinks::{Receipt, Sink as _, SinkError, WriteFailure};
-use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS, OF_RECORDS};
+use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Tables};
 
 /// A directory, and a clock that a test moves.
 struct Bench {
@@ -35,6 +35,7 @@ impl Bench {
             retention: None,
             size_max: None,
             free_min: 0,
+            tables: Tables::built_in(),
         }
     }
 
@@ -156,7 +157,7 @@ async fn a_torn_last_line_is_cut_at_the_next_start_even_in_a_file_of_yesterday()
     let whole = event("a", NOW) + "\n";
     let path = bench.dir.path().join("OpenAIAuditLogs_CL-2026-02-12.ndjson");
     fs::write(&path, format!("{whole}{{\"id\":")).unwrap();
-    bench.sink(bench.settings()).check(&OF_RECORDS).await.unwrap();
+    bench.sink(bench.settings()).check(&Tables::built_in().of_records()).await.unwrap();
     assert_eq!(bench.files().into_values().collect::<Vec<_>>(), [whole]);
 }
 
@@ -164,11 +165,11 @@ async fn a_torn_last_line_is_cut_at_the_next_start_even_in_a_file_of_yesterday()
 async fn a_second_sink_on_the_directory_is_told_that_it_is_busy() {
     let bench = Bench::new();
     let first = bench.sink(bench.settings());
-    first.check(&OF_RECORDS).await.unwrap();
+    first.check(&Tables::built_in().of_records()).await.unwrap();
     let second = bench.sink(bench.settings());
-    assert!(matches!(second.check(&OF_RECORDS).await, Err(SinkError::Busy { .. })));
+    assert!(matches!(second.check(&Tables::built_in().of_records()).await, Err(SinkError::Busy { .. })));
     drop(first);
-    second.check(&OF_RECORDS).await.unwrap();
+    second.check(&Tables::built_in().of_records()).await.unwrap();
     assert_eq!(bench.names(), Vec::<String>::new());
 }
 
@@ -189,7 +190,7 @@ async fn with_too_little_space_room_is_made_that_the_settings_allow() {
     let bench = Bench::new();
     fs::write(bench.dir.path().join("OpenAIAuditLogs_CL-2026-02-10.ndjson"), "{}\n").unwrap();
     let settings = NdjsonSettings { free_min: u64::MAX, size_max: Some(1), ..bench.settings() };
-    bench.sink(settings).check(&OF_RECORDS).await.unwrap_err();
+    bench.sink(settings).check(&Tables::built_in().of_records()).await.unwrap_err();
     assert_eq!(bench.names(), Vec::<String>::new());
 }
 
@@ -199,7 +200,7 @@ async fn a_file_in_place_of_the_directory_is_misplaced() {
     let path = bench.dir.path().join("file");
     fs::write(&path, "").unwrap();
     let sink = bench.sink(NdjsonSettings { dir: NdjsonDir::Dir(path.join("below")), ..bench.settings() });
-    assert!(matches!(sink.check(&OF_RECORDS).await, Err(SinkError::Misplaced { .. })));
+    assert!(matches!(sink.check(&Tables::built_in().of_records()).await, Err(SinkError::Misplaced { .. })));
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use super::schema;
 use crate::config::SqliteSettings;
 use crate::sinks::disk::Inode;
 use crate::sinks::{Batch, Receipt, Refused, SinkError, disk};
-use crate::tables::{ALL, SchemaDrift, render, row};
+use crate::tables::{SchemaDrift, Tables, render, row};
 
 /// How long to wait for another process that is writing.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -39,6 +39,7 @@ pub(super) struct Database {
     pub(super) path: PathBuf,
     /// Those of a database that was made by others may differ from ours.
     pub(super) page_bytes: u64,
+    pub(super) tables: Tables,
 }
 
 impl Database {
@@ -56,11 +57,11 @@ impl Database {
         // Not from an open file: closing one would let go of the locks that SQLite holds on it in this process.
         let inode =
             path.metadata().map(|found| Inode::of(&found)).map_err(|error| disk::failed(&path, error))?;
-        match schema::prepare(&mut connection).map_err(failed)? {
+        match schema::prepare(&mut connection, &settings.tables).map_err(failed)? {
             Ok(()) => {
                 let bytes = connection.query_row("PRAGMA page_size", [], |row| row.get(0));
                 let page_bytes = bytes.map(|bytes: u32| bytes.into()).map_err(failed)?;
-                Ok(Self { inode, connection, path, page_bytes })
+                Ok(Self { inode, connection, path, page_bytes, tables: settings.tables.clone() })
             }
             Err(reason) => Err(SinkError::Misplaced { path: disk::shown(&path), reason }),
         }
@@ -74,8 +75,8 @@ impl Database {
     /// The newest time of a row, in Unix seconds.
     pub(super) fn newest(&self) -> rusqlite::Result<Option<i64>> {
         let mut newest = None;
-        for table in ALL {
-            let sql = format!("SELECT unixepoch(max(\"{}\")) FROM \"{}\"", render::TIME, table.name);
+        for table in &self.tables {
+            let sql = format!("SELECT unixepoch(max(\"{}\")) FROM \"{}\"", table.time, table.name);
             newest = newest.max(self.connection.query_row(&sql, [], |row| row.get(0))?);
         }
         Ok(newest)
@@ -90,7 +91,7 @@ impl Database {
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let receipt = insert(&begun, path, batch, &mut drift)?;
         begun.commit().map_err(failed)?;
-        drift.report(batch.table);
+        drift.report(&batch.table);
         Ok(receipt)
     }
 }
@@ -123,11 +124,11 @@ fn insert(
 ) -> Result<Receipt, SinkError> {
     let failed = |error| of_database(path, error);
     begun.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
-    let mut statement = begun.prepare(&render::sqlite_insert(batch.table)).map_err(failed)?;
+    let mut statement = begun.prepare(&render::sqlite_insert(&batch.table)).map_err(failed)?;
     let mut receipt = Receipt::default();
     for index in in_order_of_ids(batch) {
         let record = &batch.records[index].raw;
-        let row = row::map(batch.table, &batch.connector, record, drift);
+        let row = row::map(&batch.table, &batch.connector, record, drift);
         let done = bind(&mut statement, &row, record).and_then(|()| statement.raw_execute());
         match done {
             Ok(0) => receipt.already_there += 1,

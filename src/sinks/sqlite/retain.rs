@@ -7,7 +7,7 @@ use crate::config::SqliteSettings;
 use crate::reasons::with_reasons;
 use crate::sinks::age::Age;
 use crate::sinks::upkeep::Looks;
-use crate::tables::{ALL, Table, iso8601, render};
+use crate::tables::{Table, Tables, iso8601};
 
 /// Rows removed in one transaction, so that no lock is held for long.
 const CHUNK_ROWS: u64 = 500;
@@ -50,12 +50,12 @@ enum Progress {
 
 /// One look: first what is too old, then what is too much, then the pages that this freed.
 fn remove(database: &Database, settings: &SqliteSettings, now: i64) -> rusqlite::Result<Progress> {
-    let connection = &database.connection;
+    let (connection, tables) = (&database.connection, &database.tables);
     let mut left = CHUNKS_MAX;
     if let Some(retention) = settings.retention {
         let age = i64::try_from(retention.as_secs()).unwrap_or(i64::MAX);
         let before = iso8601(now.saturating_sub(age));
-        for table in ALL {
+        for table in tables {
             let mut gone = 0;
             while left > 0 {
                 left -= 1;
@@ -69,16 +69,18 @@ fn remove(database: &Database, settings: &SqliteSettings, now: i64) -> rusqlite:
         }
     }
     if let Some(size_max) = settings.size_max {
-        let mut gone = [0; ALL.len()];
+        let mut gone: Vec<(&Table, u64)> = tables.iter().map(|table| (&**table, 0)).collect();
         let rows_max = size_max - log_share(database, size_max)?;
         while left > 0 && bytes_used(connection)? > rows_max {
-            let Some(table) = holder_of_oldest(connection)? else {
+            let Some((table, rows)) =
+                holder_of_oldest(connection, tables)?.and_then(|place| gone.get_mut(place))
+            else {
                 break;
             };
             left -= 1;
-            gone[table] += delete_oldest(connection, ALL[table], EVERYTHING)?;
+            *rows += delete_oldest(connection, table, EVERYTHING)?;
         }
-        for (table, gone) in ALL.into_iter().zip(gone) {
+        for (table, gone) in gone {
             tell(table, gone, "size_max");
         }
     }
@@ -97,13 +99,13 @@ fn log_share(database: &Database, size_max: u64) -> rusqlite::Result<u64> {
 
 fn tell(table: &Table, rows: u64, why: &str) {
     if rows > 0 {
-        tracing::info!(table = table.name, rows, why, "removed old rows");
+        tracing::info!(table = &*table.name, rows, why, "removed old rows");
     }
 }
 
 /// Removes a chunk of the oldest rows among those before a time; answers how many there were.
 fn delete_oldest(connection: &Connection, table: &Table, before: &str) -> rusqlite::Result<u64> {
-    let (name, time) = (table.name, render::TIME);
+    let (name, time) = (&table.name, &table.time);
     let oldest =
         format!("SELECT rowid FROM \"{name}\" WHERE \"{time}\" < ?1 ORDER BY \"{time}\" LIMIT {CHUNK_ROWS}");
     let sql = format!("DELETE FROM \"{name}\" WHERE rowid IN ({oldest})");
@@ -118,10 +120,10 @@ fn bytes_used(connection: &Connection) -> rusqlite::Result<u64> {
 }
 
 /// The table, by its place among all, whose oldest row is the oldest of all.
-fn holder_of_oldest(connection: &Connection) -> rusqlite::Result<Option<usize>> {
+fn holder_of_oldest(connection: &Connection, tables: &Tables) -> rusqlite::Result<Option<usize>> {
     let mut oldest: Option<(String, usize)> = None;
-    for (place, table) in ALL.into_iter().enumerate() {
-        let sql = format!("SELECT min(\"{}\") FROM \"{}\"", render::TIME, table.name);
+    for (place, table) in tables.iter().enumerate() {
+        let sql = format!("SELECT min(\"{}\") FROM \"{}\"", table.time, table.name);
         let time: Option<String> = connection.query_row(&sql, [], |row| row.get(0)).optional()?.flatten();
         oldest = oldest.into_iter().chain(time.map(|time| (time, place))).min();
     }

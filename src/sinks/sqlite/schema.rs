@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use crate::tables::{self, Table, render};
+use crate::tables::{Table, Tables, render};
 
 /// A column as the database has it.
 struct Found {
@@ -15,10 +15,10 @@ struct Found {
 }
 
 /// Brings every table into shape. `Ok(Err(reason))` says what of a table cannot be ours.
-pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<(), String>> {
+pub(super) fn prepare(connection: &mut Connection, tables: &Tables) -> rusqlite::Result<Result<(), String>> {
     let change = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    for table in tables::ALL {
-        let columns = columns(&change, table.name)?;
+    for table in tables {
+        let columns = columns(&change, &table.name)?;
         match columns.is_empty() {
             true => change.execute_batch(&render::sqlite_create(table))?,
             false => {
@@ -50,7 +50,7 @@ fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Found>>
 
 /// Why a table of this name is not one of ours, if it is not.
 fn stranger(connection: &Connection, table: &Table, found: &[Found]) -> rusqlite::Result<Option<String>> {
-    let name = table.name;
+    let name = &*table.name;
     let sql = "SELECT type FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')";
     let kind: Option<String> = connection.query_row(sql, [name], |row| row.get(0)).optional()?;
     if kind.as_deref() != Some("table") {
@@ -58,7 +58,7 @@ fn stranger(connection: &Connection, table: &Table, found: &[Found]) -> rusqlite
     }
     let keys: Vec<&str> =
         found.iter().filter(|column| column.key).map(|column| column.name.as_str()).collect();
-    if keys != [table.key] {
+    if keys != [&*table.key] {
         return Ok(Some(format!("the primary key of table {name} is not {}", table.key)));
     }
     let wanted = render::sqlite_columns(table);
@@ -87,7 +87,7 @@ fn add_missing(connection: &Connection, table: &Table, found: &[Found]) -> rusql
         if !found.iter().any(|column| column.name == name) {
             connection
                 .execute_batch(&format!("ALTER TABLE \"{}\" ADD COLUMN \"{name}\" {kind}", table.name))?;
-            tracing::info!(table = table.name, column = name, "added a column to the database");
+            tracing::info!(table = &*table.name, column = name, "added a column to the database");
         }
     }
     Ok(())

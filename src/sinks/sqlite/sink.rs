@@ -139,7 +139,7 @@ impl Sink for SqliteSink {
         format!("sqlite {}", disk::absolute(&self.state.settings.path))
     }
 
-    async fn check(&self, tables: &[&'static Table]) -> Result<String, SinkError> {
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError> {
         let tables = tables.to_vec();
         let look = move |_: &SqliteConnection, database: &mut Database, _: &mut Looks| {
             database.cut_log();

@@ -14,7 +14,7 @@ use crate::sinks::Refused;
 use crate::sinks::samples::{DAY, NOW, batch, clock, event};
 use crate::sinks::upkeep::Pace;
 use crate::sinks::{Batch, Receipt, Sink as _, SinkError, WriteFailure};
-use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS, OF_RECORDS};
+use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Tables};
 
 mod log;
 mod upkeep;
@@ -32,7 +32,7 @@ impl Bench {
 
     fn settings(&self) -> SqliteSettings {
         let path = self.dir.path().join("data").join("tables.db");
-        SqliteSettings { path, retention: None, size_max: None, free_min: 0 }
+        SqliteSettings { path, retention: None, size_max: None, free_min: 0, tables: Tables::built_in() }
     }
 
     fn sink(&self, settings: SqliteSettings) -> SqliteSink {
@@ -60,7 +60,7 @@ fn events(ids: &[&str]) -> Batch {
 #[tokio::test]
 async fn every_table_is_there_from_the_first_open_and_only_the_owner_reads_them() {
     let bench = Bench::new();
-    let line = bench.sink(bench.settings()).check(&OF_RECORDS).await.unwrap();
+    let line = bench.sink(bench.settings()).check(&Tables::built_in().of_records()).await.unwrap();
     assert!(
         line.ends_with("newest rows: OpenAIAuditLogs_CL empty, OpenAIChatCompletions_CL empty"),
         "{line}"
@@ -106,7 +106,7 @@ async fn of_a_repeated_record_the_first_version_stays() {
 async fn a_refused_row_is_named_and_its_neighbours_are_stored() {
     let bench = Bench::new();
     let sink = bench.sink(bench.settings());
-    sink.check(&OF_RECORDS).await.unwrap();
+    sink.check(&Tables::built_in().of_records()).await.unwrap();
     bench
         .other()
         .execute_batch(
@@ -153,7 +153,7 @@ async fn each_row_of_a_large_batch_stands_beside_its_own_record_and_the_bad_ones
 async fn a_trigger_that_rolls_back_everything_fails_the_batch_and_not_the_rows() {
     let bench = Bench::new();
     let sink = bench.sink(bench.settings());
-    sink.check(&OF_RECORDS).await.unwrap();
+    sink.check(&Tables::built_in().of_records()).await.unwrap();
     let trigger = "CREATE TRIGGER harsh BEFORE INSERT ON OpenAIAuditLogs_CL WHEN NEW.Id = 'b'
                    BEGIN SELECT RAISE(ROLLBACK, 'all of it'); END;";
     bench.other().execute_batch(trigger).unwrap();
@@ -232,7 +232,7 @@ async fn a_file_that_is_no_database_and_a_directory_are_misplaced() {
     fs::write(&file, "x".repeat(5000)).unwrap();
     for path in [file, bench.dir.path().to_owned()] {
         let sink = bench.sink(SqliteSettings { path, ..bench.settings() });
-        let failed = sink.check(&OF_RECORDS).await;
+        let failed = sink.check(&Tables::built_in().of_records()).await;
         assert!(matches!(failed, Err(SinkError::Misplaced { .. })), "{failed:?}");
     }
 }
@@ -253,7 +253,7 @@ async fn with_too_little_space_room_is_made_that_the_settings_allow() {
     let bench = Bench::new();
     bench.sink(bench.settings()).write(events(&["a"])).await.unwrap();
     let settings = SqliteSettings { free_min: u64::MAX, size_max: Some(1), ..bench.settings() };
-    bench.sink(settings).check(&OF_RECORDS).await.unwrap_err();
+    bench.sink(settings).check(&Tables::built_in().of_records()).await.unwrap_err();
     assert_eq!(bench.texts("SELECT Id FROM OpenAIAuditLogs_CL"), Vec::<String>::new());
 }
 

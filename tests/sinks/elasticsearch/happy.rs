@@ -36,7 +36,7 @@ async fn a_batch_is_one_compressed_request_of_documents_under_their_own_ids() {
 async fn a_row_of_health_is_a_document_under_its_own_id() {
     let elastic = Elastic::plain();
     let row = r#"{"id":"r-1","at":7,"route":"acme/es","status":"Success","details":{"Delivered":3}}"#;
-    let rows = Batch { table: &HEALTH, ..batch_of([row.to_owned()]) };
+    let rows = Batch { table: HEALTH.clone(), ..batch_of([row.to_owned()]) };
     assert_eq!(sink_at(elastic.server.url()).write(rows).await.unwrap().accepted, 1);
     let document = &elastic.documents("openai-collector-health")["r-1"];
     assert_eq!(

@@ -63,7 +63,11 @@ fn event(id: &str) -> String {
 
 fn batch_of(records: impl IntoIterator<Item = String>) -> Batch {
     let record = |text: String| Record::new(Bytes::from(text.clone()), NOW, IdHash::of(&text), None);
-    Batch { table: &AUDIT_LOGS, connector: "acme".into(), records: records.into_iter().map(record).collect() }
+    Batch {
+        table: AUDIT_LOGS.clone(),
+        connector: "acme".into(),
+        records: records.into_iter().map(record).collect(),
+    }
 }
 
 /// Audit events with these ids.

@@ -2,7 +2,7 @@
 
 use ccfd::{
     sinks::{Sink, remote::RemoteErrorKind},
-    tables::OF_RECORDS,
+    tables::Tables,
 };
 use serde_json::{Value, json};
 
@@ -27,14 +27,19 @@ fn document(node: &Node, index: &str, id: &str) -> Value {
 async fn what_is_installed_maps_what_is_written_and_repeats_change_nothing() {
     let Some(node) = Node::shared() else { return };
     let sink = sink(&keys(node, "ccfd-happy"));
-    let text = sink.check(&OF_RECORDS).await.unwrap();
+    let text = sink.check(&Tables::built_in().of_records()).await.unwrap();
     assert!(
         text.contains("OpenSearch 2.19")
             && text.contains("ccfd-happy: does not exist yet, and has no template"),
         "{text}"
     );
-    sink.install(&OF_RECORDS).await.unwrap();
-    assert!(sink.check(&OF_RECORDS).await.unwrap().contains("the first record creates it from its template"));
+    sink.install(&Tables::built_in().of_records()).await.unwrap();
+    assert!(
+        sink.check(&Tables::built_in().of_records())
+            .await
+            .unwrap()
+            .contains("the first record creates it from its template")
+    );
 
     assert_eq!(sink.write(batch(&["a", "b"])).await.unwrap().accepted, 2);
     let again = sink.write(batch(&["a", "b", "c"])).await.unwrap();
@@ -44,14 +49,14 @@ async fn what_is_installed_maps_what_is_written_and_repeats_change_nothing() {
     let mapping = node.get("/ccfd-happy/_mapping")["ccfd-happy"]["mappings"].clone();
     assert_eq!(mapping["dynamic"], "false");
     assert_eq!(document(node, "ccfd-happy", "a")["EventDetails"]["id"], "user-1");
-    assert!(sink.check(&OF_RECORDS).await.unwrap().contains("ccfd-happy: an index"));
+    assert!(sink.check(&Tables::built_in().of_records()).await.unwrap().contains("ccfd-happy: an index"));
 }
 
 #[tokio::test]
 async fn values_that_a_flat_field_refuses_are_still_delivered() {
     let Some(node) = Node::shared() else { return };
     let sink = sink(&keys(node, "ccfd-odd"));
-    sink.install(&OF_RECORDS).await.unwrap();
+    sink.install(&Tables::built_in().of_records()).await.unwrap();
     let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(40_000));
     let nested = |levels: usize| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
     // The last one overflows the stack of a node that gets it as an object.
@@ -95,13 +100,18 @@ async fn a_mapping_conflict_refuses_that_row_with_its_reason() {
 async fn a_data_stream_takes_each_record_once() {
     let Some(node) = Node::shared() else { return };
     let sink = sink(&keys(node, "logs-ccfd.stream-tests"));
-    sink.install(&OF_RECORDS).await.unwrap();
+    sink.install(&Tables::built_in().of_records()).await.unwrap();
     assert_eq!(sink.write(batch(&["a", "b"])).await.unwrap().accepted, 2);
     assert_eq!(sink.write(batch(&["b"])).await.unwrap().already_there, 1);
     assert_eq!(node.count("logs-ccfd.stream-tests"), 2);
     let streams = node.get("/_data_stream/logs-ccfd.stream-tests");
     assert_eq!(streams["data_streams"][0]["timestamp_field"]["name"], "@timestamp");
-    assert!(sink.check(&OF_RECORDS).await.unwrap().contains("logs-ccfd.stream-tests: a data stream"));
+    assert!(
+        sink.check(&Tables::built_in().of_records())
+            .await
+            .unwrap()
+            .contains("logs-ccfd.stream-tests: a data stream")
+    );
 }
 
 #[tokio::test]
@@ -124,7 +134,7 @@ async fn an_index_that_is_closed_or_blocked_rejects_nothing_and_takes_all_once_i
     let at_fault = |kind: &RemoteErrorKind| matches!(kind, RemoteErrorKind::PlaceAtFault { .. });
     let closed = failure_of_all(&sink, batch(&["b", "c"])).await;
     assert!(at_fault(&closed) && closed.to_string().contains("index_closed_exception"), "{closed}");
-    assert!(sink.check(&OF_RECORDS).await.unwrap_err().to_string().contains("closed"));
+    assert!(sink.check(&Tables::built_in().of_records()).await.unwrap_err().to_string().contains("closed"));
     node.post("/ccfd-shut/_open", &json!({}));
     node.put("/ccfd-shut/_settings", &json!({ "index.blocks.write": true }));
     let blocked = failure_of_all(&sink, batch(&["b", "c"])).await;

@@ -2,7 +2,7 @@
 
 use ccfd::{
     sinks::{Sink, SinkError},
-    tables::OF_RECORDS,
+    tables::Tables,
 };
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use crate::support::{
 #[tokio::test]
 async fn a_check_says_who_answers_and_what_is_there_and_writes_nothing() {
     let elastic = Elastic::plain();
-    let text = sink_at(elastic.server.url()).check(&OF_RECORDS).await.unwrap();
+    let text = sink_at(elastic.server.url()).check(&Tables::built_in().of_records()).await.unwrap();
     assert!(
         text.starts_with(&format!("{}: Elasticsearch 9.1.0, cluster fake", elastic.server.url())),
         "{text}"
@@ -27,7 +27,8 @@ async fn a_check_says_who_answers_and_what_is_there_and_writes_nothing() {
 #[tokio::test]
 async fn a_check_tells_wrong_credentials_and_missing_privileges() {
     let elastic = Elastic::plain();
-    let told = async |sink: &dyn Sink| sink.check(&OF_RECORDS).await.unwrap_err().to_string();
+    let told =
+        async |sink: &dyn Sink| sink.check(&Tables::built_in().of_records()).await.unwrap_err().to_string();
     let lacking =
         json!({ "index": { "openai-audit-logs": { "create_doc": false, "auto_configure": true } } });
     elastic.server.script_for("_has_privileges", [Reply::json(200, &lacking).into()]);
@@ -48,18 +49,20 @@ async fn a_check_knows_a_closed_index_and_a_data_stream_that_cannot_be_overwritt
     elastic
         .server
         .script_for("_resolve", [resolved(json!([{ "attributes": ["closed"] }]), json!([])).into()]);
-    let error = sink_at(elastic.server.url()).check(&OF_RECORDS).await.unwrap_err().to_string();
+    let error =
+        sink_at(elastic.server.url()).check(&Tables::built_in().of_records()).await.unwrap_err().to_string();
     assert!(error.contains("accepts no rows: closed"), "{error}");
     elastic.server.script_for("_resolve", [resolved(json!([]), json!([{ "name": "x" }])).into()]);
     let overwriting = sink(&format!("urls = [\"{}\"]\nop_type = \"index\"", elastic.server.url()));
-    let error = overwriting.check(&OF_RECORDS).await.unwrap_err().to_string();
+    let error = overwriting.check(&Tables::built_in().of_records()).await.unwrap_err().to_string();
     assert!(error.contains("is a data stream"), "{error}");
 }
 
 #[tokio::test]
 async fn an_install_puts_the_templates_of_the_product_that_answers() {
     let elastic = Elastic::plain();
-    let text = sink_at(elastic.server.url()).install(&OF_RECORDS).await.unwrap().unwrap();
+    let text =
+        sink_at(elastic.server.url()).install(&Tables::built_in().of_records()).await.unwrap().unwrap();
     assert!(text.contains("_index_template/ccfd-openai-audit-logs: put"), "{text}");
     let columns = elastic.template("_component_template/ccfd-openai-audit-logs-columns").unwrap();
     assert!(columns.to_string().contains("\"flattened\""), "{columns}");
@@ -70,7 +73,10 @@ async fn an_install_puts_the_templates_of_the_product_that_answers() {
 async fn names_of_elastics_scheme_are_made_data_streams() {
     let elastic = Elastic::plain();
     let keys = "index = { audit_logs = \"logs-openai.audit-default\" }";
-    sink(&format!("urls = [\"{}\"]\n{keys}", elastic.server.url())).install(&OF_RECORDS).await.unwrap();
+    sink(&format!("urls = [\"{}\"]\n{keys}", elastic.server.url()))
+        .install(&Tables::built_in().of_records())
+        .await
+        .unwrap();
     let template = elastic.template("_index_template/ccfd-logs-openai.audit-default").unwrap();
     assert!(template["data_stream"].is_object());
     let other = elastic.template("_index_template/ccfd-openai-chat-completions").unwrap();
@@ -82,7 +88,11 @@ async fn an_install_that_is_not_allowed_is_told() {
     let elastic = Elastic::plain();
     let refusal = elastic_error(403, "security_exception", "secret");
     elastic.server.script_for("_component_template", [refusal.into()]);
-    let error = sink_at(elastic.server.url()).install(&OF_RECORDS).await.unwrap_err().to_string();
+    let error = sink_at(elastic.server.url())
+        .install(&Tables::built_in().of_records())
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("not allowed") && !error.contains("secret"), "{error}");
 }
 
@@ -97,7 +107,9 @@ async fn a_page_of_a_proxy_is_neither_a_finding_nor_a_template_that_was_put() {
     for path in ["_component_template", "_index_template", "_resolve"] {
         let elastic = Elastic::plain();
         elastic.server.script_for(path, [page().into()]);
-        not_understood(sink_at(elastic.server.url()).install(&OF_RECORDS).await.unwrap_err());
+        not_understood(
+            sink_at(elastic.server.url()).install(&Tables::built_in().of_records()).await.unwrap_err(),
+        );
     }
     let nothing = || Reply::json(200, &json!({ "indices": [], "aliases": [], "data_streams": [] }));
     for path in ["_resolve", "_index_template", "_has_privileges"] {
@@ -106,6 +118,8 @@ async fn a_page_of_a_proxy_is_neither_a_finding_nor_a_template_that_was_put() {
             elastic.server.script_for("_resolve", [nothing().into()]);
         }
         elastic.server.script_for(path, [page().into()]);
-        not_understood(sink_at(elastic.server.url()).check(&OF_RECORDS).await.unwrap_err());
+        not_understood(
+            sink_at(elastic.server.url()).check(&Tables::built_in().of_records()).await.unwrap_err(),
+        );
     }
 }

@@ -20,7 +20,7 @@ fn batch(ids: &[&str]) -> Batch {
         let raw = Bytes::from(event("ID", NOW).replace("\"ID\"", &Value::from(*id).to_string()));
         Record::new(raw, NOW, IdHash::of(id), None)
     };
-    Batch { table: &AUDIT_LOGS, connector: "acme".into(), records: ids.iter().map(record).collect() }
+    Batch { table: AUDIT_LOGS.clone(), connector: "acme".into(), records: ids.iter().map(record).collect() }
 }
 
 fn encoded(form: &Form, batch: &Batch, range: Range<usize>, bytes_max: usize) -> Bulk {

@@ -31,7 +31,7 @@ async fn the_log_stays_small_and_is_emptied_when_nothing_comes_so_that_the_file_
     for batch_number in 0..8 {
         sink.write(large(batch_number, 4_000)).await.unwrap();
         // The batch after it is written once the thread has done its own work.
-        sink.check(&OF_RECORDS).await.unwrap();
+        sink.check(&Tables::built_in().of_records()).await.unwrap();
         assert!(wal_bytes(&bench) <= 8 << 20, "{}", wal_bytes(&bench));
     }
     wait_until(|| wal_bytes(&bench) == 0);
@@ -62,7 +62,7 @@ async fn a_reader_that_holds_on_to_what_it_reads_delays_no_write() {
     wait_until(is_said);
     drop(reader);
     sink.write(events(&["b"])).await.unwrap();
-    sink.check(&OF_RECORDS).await.unwrap();
+    sink.check(&Tables::built_in().of_records()).await.unwrap();
     assert!(wal_bytes(&bench) <= 8 << 20);
     assert!(!is_said() && begun.elapsed() < Duration::from_secs(60));
 }
@@ -109,7 +109,7 @@ async fn between_batches_the_log_is_copied_back_but_keeps_its_place_on_the_disk_
     for number in 0..3 {
         sink.write(large(number, 3_000)).await.unwrap();
         // What is asked now is answered once the thread has done its own work.
-        sink.check(&OF_RECORDS).await.unwrap();
+        sink.check(&Tables::built_in().of_records()).await.unwrap();
         assert_eq!(rows_of_the_file_alone(&bench), 3_000 * (number + 1));
         // Written over from its start, it does not grow either.
         assert!((4 << 20..=8 << 20).contains(&wal_bytes(&bench)), "{}", wal_bytes(&bench));

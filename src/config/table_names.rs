@@ -1,0 +1,66 @@
+//! Keys that have a name for each table, such as `index = { audit_logs = "…", chat_completions = "…", health = "…" }`.
+
+use std::collections::BTreeMap;
+
+use config::Value;
+
+use super::section::Section;
+use super::values::Refusal;
+use crate::tables::{Table, Tables};
+
+/// What the names are names of; a table has one of each that holds where the settings give none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// Indices, aliases or data streams.
+    Index,
+    /// Connectors in Kibana.
+    Connector,
+    /// Input streams of a data collection rule.
+    Stream,
+}
+
+impl Named {
+    /// The name that a table brings with it.
+    fn of(self, table: &Table) -> &str {
+        match self {
+            Self::Index => &table.index,
+            Self::Connector => &table.connector,
+            Self::Stream => &table.stream_name,
+        }
+    }
+}
+
+/// A name for each table at one destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableNames {
+    named: Named,
+    /// What the settings give, by the table's name.
+    given: BTreeMap<String, String>,
+}
+
+impl TableNames {
+    /// Reads the table under `key`, which has a key for each of `tables`; what it leaves out is taken from the defaults,
+    /// and what these leave out from the table itself.
+    pub(super) fn read(
+        section: &mut Section<'_>,
+        key: &str,
+        named: Named,
+        tables: &Tables,
+        reader: impl Fn(&Value) -> Result<String, Refusal>,
+    ) -> Option<Self> {
+        section.nested(key, |section| {
+            let mut given = BTreeMap::new();
+            for table in tables {
+                let name = section.optional(&table.settings_key, &reader);
+                given.extend(name.map(|name| (table.name.to_string(), name)));
+            }
+            // What was refused is no reason to take another name.
+            section.is_sound().then_some(Self { named, given })
+        })
+    }
+
+    /// The name for a table.
+    pub fn of<'a>(&'a self, table: &'a Table) -> &'a str {
+        self.given.get(&*table.name).map_or_else(|| self.named.of(table), String::as_str)
+    }
+}

@@ -1,0 +1,108 @@
+//! What a table must be before anything is rendered from it: its names go into SQL, KQL, paths and file names.
+
+use super::{Kind, Origin, Table, render::RECORD};
+
+/// Why a table cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    /// A name that is not safe everywhere.
+    #[error("table {table}: `{name}` is not a name: a letter, then letters, digits and `_`")]
+    Name {
+        /// The table.
+        table: String,
+        /// The name.
+        name: String,
+    },
+    /// Two columns, or a column and the one that holds the record as received, have one name.
+    #[error("table {table}: the column `{column}` is there twice")]
+    Repeated {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// The column by which rows are known or age is missing, or is of another kind.
+    #[error("table {table}: there is no column `{column}` of kind {kind}")]
+    Missing {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The kind that it must have.
+        kind: &'static str,
+    },
+    /// Columns are taken from inside of two fields; mapping opens one.
+    #[error(
+        "table {table}: columns are taken from inside of `{one}` and of `{other}`; one field can be opened"
+    )]
+    TwoOpened {
+        /// The table.
+        table: String,
+        /// A field.
+        one: String,
+        /// Another one.
+        other: String,
+    },
+    /// Another table has this name already.
+    #[error("table {table}: another table is called `{name}` already")]
+    Taken {
+        /// The table.
+        table: String,
+        /// The name.
+        name: String,
+    },
+}
+
+/// Checks a table by itself.
+pub(super) fn alone(table: &Table) -> Result<(), TableError> {
+    let name = || table.name.to_string();
+    let own = [&table.name, &table.settings_key, &table.function, &table.symbol];
+    for text in own.into_iter().chain(table.columns.iter().chain(&table.stream).map(|column| &column.name)) {
+        if !is_name(text) {
+            return Err(TableError::Name { table: name(), name: text.to_string() });
+        }
+    }
+    for (place, column) in table.columns.iter().enumerate() {
+        let earlier = table.columns[..place].iter().map(|column| &*column.name).chain([RECORD]);
+        // SQLite tells names apart without regard to case.
+        if earlier.into_iter().any(|earlier| earlier.eq_ignore_ascii_case(&column.name)) {
+            return Err(TableError::Repeated { table: name(), column: column.name.to_string() });
+        }
+    }
+    for (column, kind) in [(&table.key, Kind::String), (&table.time, Kind::DateTime)] {
+        if !table.columns.iter().any(|found| found.name == *column && found.kind == kind) {
+            let column = column.to_string();
+            return Err(TableError::Missing { table: name(), column, kind: kind.name() });
+        }
+    }
+    let mut opened = None;
+    for column in &table.columns {
+        if let Origin::Inner(field, _) = &column.from {
+            let one = *opened.get_or_insert(field);
+            if one != field {
+                let (one, other) = (one.to_string(), field.to_string());
+                return Err(TableError::TwoOpened { table: name(), one, other });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks a table against one that is there already.
+pub(super) fn beside(known: &Table, table: &Table) -> Result<(), TableError> {
+    let pairs = [
+        (&known.name, &table.name),
+        (&known.settings_key, &table.settings_key),
+        (&known.function, &table.function),
+        (&known.symbol, &table.symbol),
+    ];
+    match pairs.into_iter().find(|(known, own)| known.eq_ignore_ascii_case(own)) {
+        None => Ok(()),
+        Some((_, name)) => Err(TableError::Taken { table: table.name.to_string(), name: name.to_string() }),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
