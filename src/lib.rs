@@ -6,6 +6,7 @@ pub mod config;
 pub mod daemon;
 pub mod deploy;
 mod files;
+pub mod lists;
 pub mod log_throttle;
 pub mod metrics;
 pub mod moment;

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     admin::client::AdminClient,
-    config::{Config, Source},
+    config::Config,
     daemon::{
         Pauses,
         assembly::Assembly,
@@ -75,11 +75,13 @@ pub struct Arguments {
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut config = context.config()?;
     let sink = pick_sink(&config, &arguments.collector, arguments.sink.as_deref())?;
-    let is_chat = matches!(config.collectors[&arguments.collector].source, Source::ChatCompletions { .. });
-    if is_chat && arguments.parallel > 1 {
-        let text = "--parallel: stored completions cannot be filtered by time, so they cannot be read in \
-                    parallel";
-        return Err(UsageError(text.to_owned()).into());
+    let list = config.collectors[&arguments.collector].source.list;
+    if !list.has_time_filter() && arguments.parallel > 1 {
+        let records = list.records;
+        return Err(UsageError(format!(
+            "--parallel: {records} cannot be filtered by time, so they cannot be read in parallel"
+        ))
+        .into());
     }
     if std::io::stderr().is_terminal() {
         // The progress bar shows what is delivered.

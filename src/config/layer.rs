@@ -5,13 +5,17 @@ use std::fmt;
 use config::{Map, Source, Value, ValueKind};
 
 use super::{HttpAuth, SecretSource, tree::as_table};
-
-/// A setting that is one value although it is written as a table of any keys: a later layer replaces it whole.
-const WHOLE: &str = "metadata";
+use crate::lists::{LISTS, SettingKind};
 
 /// Keys of which a setting has one: with it a later layer puts the others out, so that `{ file = … }` in the environment does
 /// not meet `{ env = … }` of the file. They need no list of the settings that have such a value.
 const ALTERNATIVES: [&[&str]; 2] = [&SecretSource::FORMS, &HttpAuth::FORMS];
+
+/// Whether a setting is one value although it is written as a table of any keys: a later layer replaces it whole.
+fn is_whole(key: &str) -> bool {
+    let mut settings = LISTS.iter().flat_map(|list| list.settings);
+    settings.any(|setting| setting.key == key && matches!(setting.kind, SettingKind::Pairs(_)))
+}
 
 /// How deep keys of a collector or sink stand: `collector`, its name, the key. Above it a key may be a name of the user's.
 const KEY_DEPTH: usize = 3;
@@ -87,7 +91,7 @@ fn lay_over(below: &mut Map<String, Value>, above: &Map<String, Value>, depth: u
         }
     }
     for (key, value) in above {
-        let whole = depth >= KEY_DEPTH && key == WHOLE;
+        let whole = depth >= KEY_DEPTH && is_whole(key);
         match below.get_mut(key) {
             Some(there) if !whole && is_table(there) && is_table(value) => {
                 lay_over_table(there, value, depth)

@@ -1,10 +1,11 @@
-//! `include_messages`, `messages_max` and `include_images` of a collector of stored completions.
+//! `include_messages`, `messages_max` and `include_images` of a collector whose list has messages.
 
 use bytesize::ByteSize;
 
 use super::Source;
 use super::section::Section;
 use super::values::flag;
+use crate::lists::{Messages, names_where};
 
 /// How much of what completions were asked is collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,19 +22,17 @@ impl MessagesSettings {
         let wanted = section.required("include_messages", flag);
         let bytes_max = section.size("messages_max", ByteSize::kib(1)..=ByteSize::mib(64));
         let include_images = section.required("include_images", flag);
-        match source? {
-            Source::AuditLogs { .. } => {
+        match source?.list.messages {
+            Messages::None(why) => {
+                let names = names_where(|list| list.messages == Messages::Apart);
                 for key in ["include_messages", "messages_max", "include_images"] {
                     if section.gives(key) {
-                        let reason = "only collectors of chat_completions have this key: audit events have no messages";
-                        section.problem(key, reason);
+                        section.problem(key, &format!("only collectors of {names} have this key: {why}"));
                     }
                 }
                 None
             }
-            Source::ChatCompletions { .. } => {
-                wanted?.then_some(Self { bytes_max, include_images: include_images? })
-            }
+            Messages::Apart => wanted?.then_some(Self { bytes_max, include_images: include_images? }),
         }
     }
 }

@@ -60,7 +60,7 @@ pub use sink::{
     NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, Refresh, Shape, SinkPlace, SinkSettings,
     SqliteSettings,
 };
-pub use source::{AuditLogFilters, CompletionFilters, Source, TenantWalk};
+pub use source::Source;
 pub use start::Start;
 pub use state::StateSettings;
 pub use table_names::TableNames;
@@ -129,13 +129,27 @@ impl Config {
         environment: &Environment,
         flags: &[(String, String)],
     ) -> Result<Self, ConfigError> {
+        Self::load_with(file, environment, flags, &Tables::built_in())
+    }
+
+    /// As [`Config::load_found`], with these tables in place of the built-in ones.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn load_with(
+        file: Option<&ConfigFile>,
+        environment: &Environment,
+        flags: &[(String, String)],
+        tables: &Tables,
+    ) -> Result<Self, ConfigError> {
         let mut report = Report::default();
         let merged = layers::merge(file, environment, flags, &mut report)?;
         if table_at(&merged, &["collector"]).is_none_or(Map::is_empty) {
             let advice = file.map_or(NOTHING_TO_DO, |_| NO_COLLECTOR);
             report.problem(advice.to_owned());
         }
-        match Self::read(&merged, &mut report) {
+        match Self::read(&merged, tables, &mut report) {
             Some(config) if report.problems.is_empty() => Ok(config),
             _ => Err(ConfigError::Invalid(report.problems)),
         }
@@ -147,7 +161,7 @@ impl Config {
         self.tables.of_records().into_iter().chain(with_health.then(|| HEALTH.clone())).collect()
     }
 
-    fn read(root: &Map<String, Value>, report: &mut Report) -> Option<Self> {
+    fn read(root: &Map<String, Value>, tables: &Tables, report: &mut Report) -> Option<Self> {
         refuse_unknown("", root, SECTIONS, report);
         let state = StateSettings::read(Section::open(root, &["state"], report));
         let pipeline = PipelineSettings::read(Section::open(root, &["pipeline"], report));
@@ -155,9 +169,8 @@ impl Config {
         let admin = AdminSettings::read(Section::open(root, &["admin"], report));
         let telemetry = TelemetrySettings::read(Section::open(root, &["telemetry"], report));
         let health_table = HealthTableSettings::read(Section::open(root, &["health_table"], report));
-        let tables = Tables::built_in();
-        read_defaults(root, &tables, report);
-        let sinks = read_sinks(root, &tables, report);
+        read_defaults(root, tables, report);
+        let sinks = read_sinks(root, tables, report);
         let collectors = read_collectors(root, report);
         checks::places(state.as_ref(), &sinks, report);
         checks::health_table(health_table.as_ref(), &names(root, &["sink"], report), report);
@@ -170,7 +183,7 @@ impl Config {
             health_table,
             collectors,
             sinks,
-            tables,
+            tables: tables.clone(),
         })
     }
 }

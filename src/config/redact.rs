@@ -5,8 +5,8 @@ use config::{Value, ValueKind};
 use super::section::Section;
 use super::values::{Refusal, as_text, describe, one_of, wanted};
 use super::{SecretSource, Source};
+use crate::lists::names_where;
 use crate::redact::{Action, Path, Preset, Rule, Rules};
-use crate::tables;
 
 /// Each path is looked for in every record; more is a list of something else.
 const PATHS_MAX: usize = 1000;
@@ -34,16 +34,15 @@ impl RedactSettings {
             let paths = section.optional(action.key(), paths).unwrap_or_default();
             own.extend(paths.into_iter().map(|path| Rule { path, action }));
         }
-        let source = source.filter(|_| section.is_settled())?;
-        let (table, preset): (&std::sync::Arc<tables::Table>, _) = match source {
-            Source::AuditLogs { .. } => {
-                if section.gives("preset") {
-                    section.problem("preset", "only collectors of chat_completions have this key");
-                }
-                (&tables::AUDIT_LOGS, None)
-            }
-            Source::ChatCompletions { .. } => (&tables::CHAT_COMPLETIONS, preset),
+        let list = source.filter(|_| section.is_settled())?.list;
+        let (preset, unfit) = match preset {
+            Some(preset) if !list.presets.contains(&preset) => (None, Some(preset)),
+            fitting => (fitting, None),
         };
+        if let Some(unfit) = unfit.filter(|_| section.gives("preset")) {
+            let names = names_where(|list| list.presets.contains(&unfit));
+            section.problem("preset", &format!("only collectors of {names} have this key"));
+        }
         let hashes = own.iter().any(|rule| rule.action == Action::Hash);
         if hashes && hash_key.is_none() {
             section.problem(
@@ -57,7 +56,7 @@ impl RedactSettings {
         if own.is_empty() && preset.is_none() {
             return None;
         }
-        match Rules::new(own, preset, table) {
+        match Rules::new(own, preset, &list.table()) {
             Ok(rules) => Some(Self { rules, hash_key: hash_key.filter(|_| hashes) }),
             Err(covered) => {
                 for covered in covered {

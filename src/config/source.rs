@@ -1,172 +1,100 @@
 //! What a collector reads, with the filters that the API offers there.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use config::{Value, ValueKind};
 
 use super::section::Section;
-use super::values::{Refusal, one_of, text, texts, wanted};
-
-/// OpenAI's limits on the metadata of a completion; a filter beyond them finds nothing.
-const METADATA_PAIRS_MAX: usize = 16;
-const METADATA_KEY_CHARS_MAX: usize = 64;
-const METADATA_VALUE_CHARS_MAX: usize = 512;
+use super::values::{Refusal, text, texts, wanted, word_of};
+use crate::lists::{Filter, Filters, LISTS, List, PairsMax, Setting, SettingKind, names_where};
 
 /// Which list a collector reads, and which part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The audit logs of an organization.
-    AuditLogs {
-        /// Whether tenant events are read as well.
-        tenant_walk: TenantWalk,
-        /// Which events are read.
-        filters: AuditLogFilters,
-    },
-    /// The stored chat completions of a project.
-    ChatCompletions {
-        /// Which completions are read.
-        filters: CompletionFilters,
-    },
+pub struct Source {
+    /// The list.
+    pub list: &'static List,
+    /// What the settings say of it.
+    pub filters: Filters,
 }
-
-/// Whether the audit logs are read a second time for the events of the tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TenantWalk {
-    /// When the API tells them apart; found out at start and daily.
-    Auto,
-    /// Always.
-    On,
-    /// Never.
-    Off,
-}
-
-/// Only events that match every filter given are read; an empty list filters nothing.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct AuditLogFilters {
-    /// Ids of projects.
-    pub project_ids: Vec<String>,
-    /// Event types, such as `api_key.created`. Any text: the set is open.
-    pub event_types: Vec<String>,
-    /// Ids of the users or service accounts that acted.
-    pub actor_ids: Vec<String>,
-    /// E-mail addresses of the users that acted. `Debug` shows only how many.
-    pub actor_emails: Vec<String>,
-    /// Ids of the things acted on.
-    pub resource_ids: Vec<String>,
-}
-
-/// Only completions that match every filter given are read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CompletionFilters {
-    /// The model's name.
-    pub model: Option<String>,
-    /// Metadata that a completion must carry.
-    pub metadata: BTreeMap<String, String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum List {
-    AuditLogs,
-    ChatCompletions,
-}
-
-const LISTS: &[(&str, List)] =
-    &[("audit_logs", List::AuditLogs), ("chat_completions", List::ChatCompletions)];
-
-const TENANT_WALKS: &[(&str, TenantWalk)] =
-    &[("auto", TenantWalk::Auto), ("on", TenantWalk::On), ("off", TenantWalk::Off)];
-
-const AUDIT_LOG_KEYS: &[&str] =
-    &["tenant_walk", "project_ids", "event_types", "actor_ids", "actor_emails", "resource_ids"];
-const COMPLETION_KEYS: &[&str] = &["model", "metadata"];
 
 impl Source {
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
-        let list = section.required("source", one_of(LISTS));
-        let tenant_walk = section.required("tenant_walk", one_of(TENANT_WALKS));
-        let audit_logs = AuditLogFilters::read(section);
-        let completions = CompletionFilters::read(section);
-        match list? {
-            List::AuditLogs => {
-                refuse(section, COMPLETION_KEYS, "only collectors of chat_completions have this key");
-                Some(Source::AuditLogs { tenant_walk: tenant_walk?, filters: audit_logs })
-            }
-            List::ChatCompletions => {
-                refuse(section, AUDIT_LOG_KEYS, "only collectors of audit_logs have this key");
-                Some(Source::ChatCompletions { filters: completions })
-            }
+        let list = section.required("source", list);
+        // The keys of every list are known, whichever is read.
+        let mut given: Vec<(&'static str, Option<Filter>)> = Vec::new();
+        for setting in LISTS.into_iter().flat_map(|list| list.settings) {
+            given.push((setting.key, filter(section, setting)));
         }
+        let list = list?;
+        refuse_others(section, list);
+        let is_required = |setting: &&Setting| match setting.kind {
+            SettingKind::Word(_) => true,
+            SettingKind::Text | SettingKind::Texts | SettingKind::PersonalTexts | SettingKind::Pairs(_) => {
+                false
+            }
+        };
+        let filters: BTreeMap<_, _> = given
+            .into_iter()
+            .filter(|(key, _)| list.has(key))
+            .filter_map(|(key, filter)| Some((key, filter?)))
+            .collect();
+        let complete = list.settings.iter().filter(is_required).all(|one| filters.contains_key(one.key));
+        complete.then(|| Self { list, filters: filters.into_iter().collect() })
     }
 
-    /// The word that stands for it in the settings: `audit_logs` or `chat_completions`.
+    /// The word for it in the settings: `audit_logs` or `chat_completions`.
     pub fn name(&self) -> &'static str {
-        match self {
-            Source::AuditLogs { .. } => "audit_logs",
-            Source::ChatCompletions { .. } => "chat_completions",
-        }
+        self.list.name
     }
 }
 
-impl AuditLogFilters {
-    fn read(section: &mut Section<'_>) -> Self {
-        let mut list = |key| section.optional(key, texts).unwrap_or_default();
-        Self {
-            project_ids: list("project_ids"),
-            event_types: list("event_types"),
-            actor_ids: list("actor_ids"),
-            actor_emails: list("actor_emails"),
-            resource_ids: list("resource_ids"),
-        }
+/// A list by its name.
+fn list(value: &Value) -> Result<&'static List, Refusal> {
+    let names: Vec<&'static str> = LISTS.iter().map(|list| list.name).collect();
+    let name = word_of(&names)(value)?;
+    List::named(name).ok_or_else(|| wanted("a list"))
+}
+
+/// The value of a setting; `None` when it is not given, and after a problem was noted.
+fn filter(section: &mut Section<'_>, setting: &Setting) -> Option<Filter> {
+    let key = setting.key;
+    match setting.kind {
+        SettingKind::Word(words) => section.required(key, word_of(words)).map(Filter::Word),
+        SettingKind::Text => section.optional(key, text).map(Filter::Text),
+        SettingKind::Texts => section.optional(key, texts).map(Filter::Texts),
+        SettingKind::PersonalTexts => section.optional(key, texts).map(Filter::PersonalTexts),
+        SettingKind::Pairs(max) => section.optional(key, pairs(max)).map(Filter::Pairs),
     }
 }
 
-impl fmt::Debug for AuditLogFilters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { project_ids, event_types, actor_ids, actor_emails, resource_ids } = self;
-        f.debug_struct("AuditLogFilters")
-            .field("project_ids", project_ids)
-            .field("event_types", event_types)
-            .field("actor_ids", actor_ids)
-            .field("actor_emails", &actor_emails.len())
-            .field("resource_ids", resource_ids)
-            .finish()
+fn pairs(max: PairsMax) -> impl Fn(&Value) -> Result<BTreeMap<String, String>, Refusal> {
+    let PairsMax { count, key_chars, value_chars } = max;
+    move |value| {
+        let pair = |(key, value): (&String, &Value)| {
+            let value = text(value).ok()?;
+            let fits = (1..=key_chars).contains(&key.chars().count()) && value.chars().count() <= value_chars;
+            fits.then(|| (key.clone(), value))
+        };
+        let pairs: Option<BTreeMap<_, _>> = match &value.kind {
+            ValueKind::Table(table) if table.len() <= count => table.iter().map(pair).collect(),
+            _ => None,
+        };
+        pairs.ok_or_else(|| {
+            wanted(format!(
+                "a table of at most {count} texts, keys up to {key_chars} and values up to {value_chars} characters"
+            ))
+        })
     }
-}
-
-impl CompletionFilters {
-    fn read(section: &mut Section<'_>) -> Self {
-        let model = section.optional("model", text);
-        let metadata = section.optional("metadata", metadata).unwrap_or_default();
-        Self { model, metadata }
-    }
-}
-
-fn metadata(value: &Value) -> Result<BTreeMap<String, String>, Refusal> {
-    let pair = |(key, value): (&String, &Value)| {
-        let value = text(value).ok()?;
-        let fits = (1..=METADATA_KEY_CHARS_MAX).contains(&key.chars().count())
-            && value.chars().count() <= METADATA_VALUE_CHARS_MAX;
-        fits.then(|| (key.clone(), value))
-    };
-    let pairs: Option<BTreeMap<_, _>> = match &value.kind {
-        ValueKind::Table(table) if table.len() <= METADATA_PAIRS_MAX => table.iter().map(pair).collect(),
-        _ => None,
-    };
-    pairs.ok_or_else(|| {
-        wanted(format!(
-            "a table of at most {METADATA_PAIRS_MAX} texts, keys up to {METADATA_KEY_CHARS_MAX} and values up to \
-             {METADATA_VALUE_CHARS_MAX} characters"
-        ))
-    })
 }
 
 /// A filter that would have no effect is an error where the collector itself names it; in `[default.collector]` it
-/// holds for the collectors of the other list.
-fn refuse(section: &mut Section<'_>, keys: &[&str], reason: &str) {
-    for key in keys {
+/// holds for the collectors of another list.
+fn refuse_others(section: &mut Section<'_>, list: &List) {
+    let others = LISTS.into_iter().filter(|other| *other != list).flat_map(|other| other.settings);
+    for key in others.map(|setting| setting.key).filter(|key| !list.has(key)) {
         if section.gives(key) {
-            section.problem(key, reason);
+            let names = names_where(|list| list.has(key));
+            section.problem(key, &format!("only collectors of {names} have this key"));
         }
     }
 }

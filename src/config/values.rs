@@ -81,6 +81,19 @@ pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&V
     }
 }
 
+/// One of a few words, as it is.
+pub(super) fn word_of<'w>(
+    words: &'w [&'static str],
+) -> impl Fn(&Value) -> Result<&'static str, Refusal> + use<'w> {
+    move |value| {
+        let meant = as_text(value).and_then(|text| words.iter().find(|word| **word == text));
+        meant.copied().ok_or_else(|| {
+            let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+            wanted(words.join(" or "))
+        })
+    }
+}
+
 /// True or false.
 pub(super) fn flag(value: &Value) -> Result<bool, Refusal> {
     match (&value.kind, as_text(value)) {

@@ -2,9 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use collectors::{
-    AuditLogs, ChatCompletions, Client, ClientSettings, Clock, IdHash, Source, TenantWalk, check_key,
-};
+use collectors::{Client, ClientSettings, Clock, IdHash, Source, TenantWalk, check_key};
 use secrecy::ExposeSecret;
 
 use super::{
@@ -13,11 +11,12 @@ use super::{
 };
 use crate::{
     config::{self, CollectorSettings, Config, Environment, SecretSource},
+    lists::KeyClass,
     pipeline::{policy::Failure, route_registry::RouteRegistry},
     reasons::with_reasons,
     redact::{Hasher, Redaction},
     sinks::{Sink, registry},
-    tables::{self, Table},
+    tables::Table,
 };
 
 /// Builds what the commands run, and shares what can be shared: connections, one budget per key, one sink per
@@ -67,37 +66,13 @@ impl Assembly {
 
     /// The list that a collector reads, and whether its tenant events are read.
     pub fn source(settings: &CollectorSettings) -> (Source, TenantWalk) {
-        match &settings.source {
-            config::Source::AuditLogs { tenant_walk, filters } => {
-                let filters = filters.clone();
-                let list = AuditLogs {
-                    project_ids: filters.project_ids,
-                    event_types: filters.event_types,
-                    actor_ids: filters.actor_ids,
-                    actor_emails: filters.actor_emails,
-                    resource_ids: filters.resource_ids,
-                };
-                let tenant_walk = match tenant_walk {
-                    config::TenantWalk::Auto => TenantWalk::Auto,
-                    config::TenantWalk::On => TenantWalk::On,
-                    config::TenantWalk::Off => TenantWalk::Off,
-                };
-                (list.into(), tenant_walk)
-            }
-            config::Source::ChatCompletions { filters } => {
-                let metadata = filters.metadata.clone().into_iter().collect();
-                let list = ChatCompletions { model: filters.model.clone(), metadata };
-                (list.into(), TenantWalk::Off)
-            }
-        }
+        let config::Source { list, filters } = &settings.source;
+        (list.source)(filters)
     }
 
     /// The table of a collector.
     pub fn table(settings: &CollectorSettings) -> Arc<Table> {
-        match settings.source {
-            config::Source::AuditLogs { .. } => tables::AUDIT_LOGS.clone(),
-            config::Source::ChatCompletions { .. } => tables::CHAT_COMPLETIONS.clone(),
-        }
+        settings.source.list.table()
     }
 
     /// A client for a collector. Its key is read again; pool and budget are shared with other collectors of
@@ -108,7 +83,7 @@ impl Assembly {
             .resolve(&self.environment)
             .map_err(|error| Failure::Secret(with_reasons(&error)))?;
         let collect = |kind| Failure::Collect(collectors::CollectError::new(kind));
-        let admin = matches!(settings.source, config::Source::AuditLogs { .. });
+        let admin = settings.source.list.key == KeyClass::Admin;
         check_key(&api_key, admin).map_err(collect)?;
         let key = IdHash::of(api_key.expose_secret());
         let http = settings

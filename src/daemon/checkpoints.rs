@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use state::{StateError, Store};
 
 use crate::{
-    config::{Config, Source},
+    config::Config,
     pipeline::{
         checkpoint::Checkpoint,
         names::{is_route_name, parts_of},
@@ -64,7 +64,7 @@ pub async fn reset(store: &Store, config: &Config, wanted: &ResetWanted) -> Resu
     }
     let settings = config.collectors.get(&wanted.collector);
     // Without a time filter, the start must be searched for.
-    let search = settings.is_some_and(|settings| matches!(settings.source, Source::ChatCompletions { .. }));
+    let search = settings.is_some_and(|settings| !settings.source.list.has_time_filter());
     for Named { name, .. } in &found {
         let mut cursor = store.cursor::<Checkpoint>(name);
         let (Some(start), true) = (wanted.to, is_route_name(name)) else {

@@ -13,7 +13,7 @@ use crate::{
         disk_usage::{dir_bytes, free_near},
         text::{counted, size, span},
     },
-    config::{CollectorSettings, Source},
+    config::CollectorSettings,
     daemon::assembly::Assembly,
     moment::format_utc,
     pipeline::{
@@ -74,7 +74,7 @@ async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings)
     let place = [vec![settings.base_url.to_string()], owner].concat().join(", ");
     findings.push(match hello.newest {
         Some(newest) => Finding::ok(&what, format!("{place}: newest record {}", format_utc(newest))),
-        None => Finding::warn(&what, format!("{place}: no record ever seen"), why_empty(&settings.source)),
+        None => Finding::warn(&what, format!("{place}: no record ever seen"), settings.source.list.why_empty),
     });
     findings.extend(prompts);
     let difference = client.clock_difference().unwrap_or(0);
@@ -160,19 +160,6 @@ fn redaction(assembly: &Assembly, name: &str, settings: &CollectorSettings) -> O
     });
     let key = redact.hash_key.as_ref().map(|place| format!("key from {place}"));
     Some(Finding::ok(what, parts.chain(key).collect::<Vec<_>>().join("; ")))
-}
-
-fn why_empty(source: &Source) -> &'static str {
-    match source {
-        Source::AuditLogs { .. } => {
-            "is audit logging enabled? (Settings, Organization, Data controls; nothing is logged before) or \
-             do the filters exclude everything?"
-        }
-        Source::ChatCompletions { .. } => {
-            "do the requests set `store`, and does the key belong to their project? or do the filters \
-             exclude everything?"
-        }
-    }
 }
 
 async fn sink(assembly: &Assembly, name: &str, state_in_use: bool, install: bool) -> Vec<Finding> {

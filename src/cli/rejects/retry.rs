@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use collectors::{Clock, IdHash, Record, TimeField};
+use collectors::{Clock, IdHash, Record};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -26,6 +26,7 @@ use crate::{
     },
     config::Config,
     daemon::{assembly::Assembly, signals::watch_stop},
+    lists::List,
     pipeline::{
         flight::{Flight, Trying},
         policy::{Failure, judge},
@@ -191,12 +192,8 @@ impl Retry<'_> {
     /// The record as its collector would send it today: when it was saved, other fields may have been
     /// redacted, or none. `None` if it never was a usable record.
     fn record(&mut self, kept: &Kept<'_>, table: &Table) -> Result<Option<Record>, Break> {
-        let time = match &*table.settings_key {
-            "audit_logs" => TimeField::EffectiveAt,
-            "chat_completions" => TimeField::Created,
-            _ => return Ok(None),
-        };
-        let Ok(record) = Record::read(kept.record.get().as_bytes(), time) else { return Ok(None) };
+        let Some(list) = List::of_table(&table.name) else { return Ok(None) };
+        let Ok(record) = Record::read(kept.record.get().as_bytes(), list.time()) else { return Ok(None) };
         if !self.redactions.contains_key(kept.connector) {
             let settings = self.assembly.config.collectors.get(kept.connector);
             let redaction = settings.map(|settings| self.assembly.redaction(settings)).transpose();

@@ -4,6 +4,7 @@ use super::super::report::Report;
 use super::super::tree::{sorted, table_at};
 use super::super::{ConfigFile, DEFAULTS, layers};
 use super::*;
+use crate::tables::Tables;
 
 /// default.toml with its example lines as keys.
 fn with_examples() -> String {
@@ -31,7 +32,7 @@ fn every_key_that_is_read_stands_in_the_manual() {
     let mut report = Report::default();
     let root =
         layers::merge(Some(&ConfigFile::named(path)), &Environment::default(), &[], &mut report).unwrap();
-    Config::read(&root, &mut report);
+    Config::read(&root, &Tables::built_in(), &mut report);
     // The manual has no sink of its own for the example to name.
     assert_eq!(report.problems, ["`health_table.sink` names `local`, but there is no [sink.local]"]);
 

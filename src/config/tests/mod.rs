@@ -14,6 +14,7 @@ mod messages;
 mod redact;
 mod secret;
 mod secret_layers;
+mod table_names;
 mod unknown_keys;
 mod values;
 

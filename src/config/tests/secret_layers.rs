@@ -3,6 +3,7 @@
 use super::super::report::Report;
 use super::super::{ConfigFile, layers};
 use super::*;
+use crate::tables::Tables;
 
 /// A setting, and how the place of its secret stands in its value.
 struct Secret {
@@ -39,7 +40,7 @@ fn secrets() -> Vec<Secret> {
     let (_directory, file) = file(MINIMAL);
     let root =
         layers::merge(Some(&ConfigFile::named(file)), &Environment::default(), &[], &mut report).unwrap();
-    Config::read(&root, &mut report);
+    Config::read(&root, &Tables::built_in(), &mut report);
     let of_defaults = |section: &&String| !section.starts_with("collector.") && !section.starts_with("sink.");
     let sections: Vec<_> = report.keys.iter().filter(|(section, _)| of_defaults(section)).collect();
     let mut secrets = Vec::new();
