@@ -106,3 +106,72 @@ fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{AUDIT_LOGS, Column, Tables};
+    use super::*;
+
+    fn column(name: &'static str, kind: Kind, from: Origin) -> Column {
+        Column::new(name, kind, from, "")
+    }
+
+    fn sound() -> Table {
+        let columns = vec![
+            column("TimeGenerated", Kind::DateTime, Origin::Time("seen".into())),
+            column("Id", Kind::String, Origin::Field("id".into())),
+        ];
+        Table::new("VendorAlerts_CL", "Id", columns)
+    }
+
+    fn refused(change: impl FnOnce(&mut Table)) -> String {
+        let mut table = sound();
+        change(&mut table);
+        Tables::built_in().with(table).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_sound_table_is_found_by_its_name_and_once_only() {
+        let tables = Tables::built_in().with(sound()).unwrap();
+        assert_eq!(tables.named("VendorAlerts_CL").map(|table| &**table), Some(&sound()));
+        assert!(matches!(tables.with(sound()), Err(TableError::Taken { .. })));
+    }
+
+    #[test]
+    fn a_name_that_would_be_text_of_a_statement_or_a_path_is_refused() {
+        for name in ["a\"; DROP", "../x", "", "1a", "a-b", "\u{e9}a"] {
+            assert!(refused(|table| table.name = name.into()).contains("is not a name"), "{name}");
+            assert!(refused(|table| table.columns[1].name = name.into()).contains("is not a name"), "{name}");
+        }
+    }
+
+    #[test]
+    fn columns_are_there_once_and_beside_the_record_as_received() {
+        let repeated = |name: &'static str| {
+            refused(|table| table.columns.push(column(name, Kind::String, Origin::Connector)))
+        };
+        assert!(repeated("ID").ends_with("the column `ID` is there twice"));
+        assert!(repeated("record").ends_with("the column `record` is there twice"));
+    }
+
+    #[test]
+    fn a_row_has_what_it_is_known_and_ages_by() {
+        assert!(refused(|table| table.key = "Name".into()).contains("no column `Name` of kind string"));
+        assert!(refused(|table| table.time = "Id".into()).contains("no column `Id` of kind datetime"));
+    }
+
+    #[test]
+    fn one_field_at_most_is_opened() {
+        let inner = |name: &'static str, field: &'static str| {
+            column(name, Kind::String, Origin::Inner(field.into(), "x".into()))
+        };
+        let both = refused(|table| table.columns.extend([inner("A", "actor"), inner("B", "rule")]));
+        assert!(both.contains("of `actor` and of `rule`"), "{both}");
+    }
+
+    #[test]
+    fn no_name_of_another_table_is_taken() {
+        let taken = refused(|table| table.settings_key = AUDIT_LOGS.settings_key.clone());
+        assert!(taken.ends_with("another table is called `audit_logs` already"), "{taken}");
+    }
+}

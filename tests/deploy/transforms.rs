@@ -9,6 +9,7 @@ use ccfd::{
 use serde_json::{Value as Json, json};
 
 use super::kql::{NOW, Value, project};
+use crate::support::vendor_table;
 
 const EVENTS: [&str; 6] = [
     r#"{"object":"organization.audit_log","id":"a-1","type":"api_key.created","effective_at":1770979925,
@@ -98,6 +99,17 @@ fn the_completions_transform_makes_of_the_stream_the_row_that_other_sinks_get() 
 #[test]
 fn the_transform_of_health_makes_of_the_stream_the_row_that_other_sinks_get() {
     agree(&HEALTH, &ROWS);
+}
+
+#[test]
+fn the_transform_of_a_table_that_came_at_run_time_makes_of_the_stream_the_row_that_other_sinks_get() {
+    let tables = vendor_table::tables();
+    let records = [
+        r#"{"id":"v-1","seen":1770979925,"rule":{"severity":"high"}}"#,
+        r#"{"id":"v-2","seen":7,"rule":null}"#,
+        r#"{"id":"v-3","seen":7}"#,
+    ];
+    agree(tables.named("VendorAlerts_CL").unwrap(), &records);
 }
 
 #[test]

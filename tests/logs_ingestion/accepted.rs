@@ -8,6 +8,7 @@ use super::{AUDIT, CHAT, Rig, batch, event, failure, noise, part, remote};
 use crate::support::{
     fake::{Fate, Reply, Request, Step},
     fake_azure::{DCR, ingestion_error},
+    vendor_table::{alerts, tables},
 };
 
 fn is_guid(text: &str) -> bool {
@@ -39,6 +40,16 @@ async fn every_record_arrives_in_the_shape_of_its_stream() {
         "tool_choice": "{\"type\":\"auto\"}", "friendlyName": "acme",
     });
     assert_eq!(rig.azure.ingestion.rows(CHAT), [row]);
+    assert_eq!(rig.azure.ingestion.losses(), []);
+}
+
+#[tokio::test]
+async fn rows_of_a_table_that_came_at_run_time_arrive_in_its_own_stream() {
+    let rig = Rig::new();
+    rig.azure.ingestion.declare("Custom-VendorAlerts_CL", &["seen", "id", "rule"]);
+    rig.sink.write(alerts(&tables(), &["a"])).await.unwrap();
+    let row = json!({ "seen": 1_770_979_925, "id": "a", "rule": { "severity": "high", "name": "n" } });
+    assert_eq!(rig.azure.ingestion.rows("Custom-VendorAlerts_CL"), [row]);
     assert_eq!(rig.azure.ingestion.losses(), []);
 }
 
@@ -169,7 +180,7 @@ async fn only_azure_acknowledges() {
         assert!(matches!(&error.kind, RemoteErrorKind::NotUnderstood(_)), "{error}");
         let text = error.to_string();
         assert!(text.contains("status 20") && text.contains("bytes") && !text.contains("secret"), "{text}");
-        let checked = rig.sink.check(&[AUDIT_LOGS.clone()]).await.unwrap_err();
+        let checked = rig.sink.check(std::slice::from_ref(&AUDIT_LOGS)).await.unwrap_err();
         assert!(matches!(remote(checked).kind, RemoteErrorKind::NotUnderstood(_)));
         assert_eq!(rig.sink.write(rig.events(["a"])).await.unwrap().accepted, 1);
     }

@@ -2,3 +2,4 @@
 
 mod elasticsearch;
 mod memory;
+mod run_time_table;

@@ -23,4 +23,5 @@ pub mod rig;
 pub mod route;
 pub mod sink;
 pub mod time;
+pub mod vendor_table;
 pub mod wire;
