@@ -58,7 +58,7 @@ pub use http::refusal::retry_after;
 pub use http::transport::{
     ClientIdentity, Http, HttpSettings, Response, Transport, TransportError, Verification,
 };
-pub use lists::{AuditLogs, ChatCompletions, List, Paging};
+pub use lists::{AuditLogs, ChatCompletions, Kind, List, Paging};
 pub use page::head::{KNOWN_FIELDS, LAST_SECOND, TimeField};
 pub use page::messages::{AskMessages, MessagesPage};
 pub use page::record::{IdHash, Record, Unusable};

@@ -10,6 +10,7 @@ mod nulls;
 mod restarts;
 mod sequences;
 mod spoilt;
+mod toy_lists;
 mod windows;
 
 /// A test for each of the two lists.
