@@ -38,7 +38,11 @@ fn chats() -> List {
     }
 }
 
-async fn is_read_completely(simulated: Simulated, list: List, names: &'static [(&'static str, &'static str)]) {
+async fn is_read_completely(
+    simulated: Simulated,
+    list: List,
+    names: &'static [(&'static str, &'static str)],
+) {
     let options = options(simulated, 3_000, HABITS, 11);
     let mut rig = Rig::new(simulated, options, 0);
     rig.source = list.into();

@@ -8,8 +8,8 @@ use crate::support::{
     proxy::{Fault, Proxy},
 };
 
-/// Reads all of it through these faults, shown as one of these reasons; then everything is well again.
-fn reads_through(fault: Fault, reasons: &[&str]) {
+/// Reads all of it through these faults, shown as one of these reasons with this advice; then everything is well again.
+fn reads_through(fault: Fault, reasons: &[&str], advice: &str) {
     let mut proxy = None;
     let site = Site::configured(options(), |url| {
         let proxy = proxy.insert(Proxy::before(url, 1));
@@ -18,7 +18,7 @@ fn reads_through(fault: Fault, reasons: &[&str]) {
     });
     let proxy = proxy.unwrap();
     let process = site.start(&["run"]);
-    wait_for_trouble(&site, reasons, "check network");
+    wait_for_trouble(&site, reasons, advice);
     proxy.spoil(&[fault], ONE_IN);
     heals(&site, &proxy, &[fault]);
     assert!(stop(process).contains("trying again, nothing is lost"));
@@ -32,22 +32,22 @@ fn assert_conserved(site: &Site) {
 
 #[test]
 fn nothing_is_lost_or_doubled_when_connections_to_the_api_are_cut() {
-    reads_through(Fault::Cut, &["connection closed", "unexpected EOF", "end of file"]);
+    reads_through(Fault::Cut, &["connection closed", "unexpected EOF", "end of file"], "check network");
 }
 
 #[test]
 fn nothing_is_lost_or_doubled_when_connections_to_the_api_are_reset() {
-    reads_through(Fault::Reset, &["Connection reset"]);
+    reads_through(Fault::Reset, &["Connection reset"], "check network");
 }
 
 #[test]
 fn nothing_is_lost_or_doubled_when_the_api_answers_in_drops() {
-    reads_through(Fault::Slow, &["timed out"]);
+    reads_through(Fault::Slow, &["not complete in time"], "raise it");
 }
 
 #[test]
 fn nothing_is_lost_or_doubled_when_answers_of_the_api_are_garbled() {
-    reads_through(Fault::Garbage, &["invalid HTTP", "a JSON list"]);
+    reads_through(Fault::Garbage, &["invalid HTTP", "a JSON list"], "check network");
 }
 
 #[test]

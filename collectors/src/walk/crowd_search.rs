@@ -115,7 +115,7 @@ impl Draft<'_> {
             tracing::warn!(
                 second,
                 found,
-                page_size = self.walk.size.shown(),
+                page_size = self.walk.size.shown().min(self.walk.size.limit()),
                 complete = "unknown",
                 "crowded second: more records than the page size, some may be missing"
             );

@@ -11,13 +11,15 @@ pub(super) struct AfterLast {
     first: String,
     /// The records that every plain read shows, first to last.
     beginning: Vec<IdHash>,
+    /// Whether all reads of the second were in one order. Otherwise no end proves that all was shown.
+    is_one_order: bool,
     /// Whether a cursor has shown more of the second.
     works: bool,
 }
 
 impl AfterLast {
-    pub(super) fn new(first: String, last: String, beginning: Vec<IdHash>) -> Self {
-        Self { last, first, beginning, works: false }
+    pub(super) fn new(first: String, last: String, beginning: Vec<IdHash>, is_one_order: bool) -> Self {
+        Self { last, first, beginning, is_one_order, works: false }
     }
 
     /// `turns` if the list can be read from its other end but has no `before`.
@@ -26,7 +28,7 @@ impl AfterLast {
         if shown.has_advanced {
             self.works = true;
             if read.whole {
-                return Next::Finished { complete: true };
+                return Next::Finished { complete: self.is_one_order };
             }
             match edges(&shown.mine) {
                 Some((_, last)) => self.last = last,
@@ -37,10 +39,10 @@ impl AfterLast {
         let is_end = shown.mine.is_empty() && (read.whole || !read.says_more);
         if is_end && (self.works || !shown.said_more) {
             // An empty page is the end if cursors have worked, or if full pages said that nothing follows.
-            return Next::Finished { complete: true };
+            return Next::Finished { complete: self.is_one_order };
         }
         let beginning = std::mem::take(&mut self.beginning);
-        Next::Try(if turns {
+        Next::Try(if turns && self.is_one_order {
             Strategy::FarEnd(FarEnd { anchor: shown.behind.and_then(anchor_of), beginning })
         } else {
             Strategy::BeforeFirst(BeforeFirst { first: std::mem::take(&mut self.first) })

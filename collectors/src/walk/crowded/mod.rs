@@ -289,6 +289,21 @@ mod tests {
     }
 
     #[test]
+    fn servers_that_answer_in_turn_each_in_an_order_of_its_own_prove_nothing() {
+        let mut crowd = CrowdedSecond::new(SECOND, std::iter::empty(), false, 0);
+        let ended = (0..40).find_map(|number| {
+            let first = number % 2 * 50;
+            let brought = [100, 50].get(number as usize).copied().unwrap_or(0);
+            let page = page(first..first + 100);
+            match crowd.read(Read { page: &page, whole: false, says_more: true, brought }, |_| None) {
+                Verdict::Again => None,
+                Verdict::Finished { complete } => Some(complete),
+            }
+        });
+        assert_eq!((ended, crowd.found()), (Some(false), 150));
+    }
+
+    #[test]
     fn the_same_records_in_the_same_order_are_no_other_end() {
         for numbers in [(0..100).collect::<Vec<_>>(), (50..100).chain(0..50).collect(), vec![0], vec![]] {
             let mut crowd = at_the_far_end();

@@ -3,7 +3,7 @@
 //! A read of m records out of n misses a given one with probability 1 - m/n. After several reads in a row
 //! without a new id, the chance that a record is still hidden is about the product of these.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Next, Shown, Strategy, cursors::AfterLast, edges};
 use crate::page::record::IdHash;
@@ -13,6 +13,8 @@ const MISS: f64 = 1e-6;
 /// After this many reads in a row with the same records the order counts as stable. One could be chance, or a
 /// cached answer.
 pub(super) const STABLE_AFTER: u32 = 3;
+/// So many sets are remembered: more orders than a list has servers.
+const SETS_MAX: usize = 64;
 
 /// What the reads so far show about the order and the rest of the second.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub(super) struct Repeat {
     searched_before: bool,
     last: BTreeSet<IdHash>,
     /// Reads in a row with the same records.
+    sets: HashSet<BTreeSet<IdHash>>,
     same: u32,
     /// Evidence from the reads in a row without a new record that nothing is hidden, in nats.
     evidence: f64,
@@ -27,7 +30,13 @@ pub(super) struct Repeat {
 
 impl Repeat {
     pub(super) fn new(searched_before: bool, dry: u32) -> Self {
-        Self { searched_before, last: BTreeSet::new(), same: 0, evidence: f64::from(dry) / 1000.0 }
+        Self {
+            searched_before,
+            last: BTreeSet::new(),
+            sets: HashSet::new(),
+            same: 0,
+            evidence: f64::from(dry) / 1000.0,
+        }
     }
 
     /// The evidence, in thousandths of a nat.
@@ -43,8 +52,11 @@ impl Repeat {
         let ids: BTreeSet<IdHash> = mine.iter().map(|record| record.id).collect();
         let is_first = self.last.is_empty();
         // A reordered page, or one with fewer or more records, may be the previous page again.
-        let is_same = ids.is_subset(&self.last) || ids.is_superset(&self.last);
+        let is_same = ids.is_subset(&self.last) || ids.is_superset(&self.last) || self.sets.contains(&ids);
         self.same = if is_same && !is_first { self.same + 1 } else { 0 };
+        if self.sets.len() < SETS_MAX {
+            self.sets.insert(ids.clone());
+        }
         self.last = ids;
         if read.brought > 0 {
             self.evidence = 0.0;
@@ -60,8 +72,11 @@ impl Repeat {
         }
         match edges(mine) {
             Some((first, last)) if self.same >= STABLE_AFTER && !self.searched_before => {
+                // What cursors and the far end show proves something of one order only.
+                let is_one_order =
+                    self.sets.iter().all(|set| set.is_subset(&self.last) || set.is_superset(&self.last));
                 let beginning = mine.iter().map(|record| record.id).collect();
-                Next::Try(Strategy::AfterLast(AfterLast::new(first, last, beginning)))
+                Next::Try(Strategy::AfterLast(AfterLast::new(first, last, beginning, is_one_order)))
             }
             Some(_) | None => Next::Again,
         }
