@@ -20,6 +20,7 @@ mod messages;
 mod pipeline;
 mod redact;
 mod report;
+mod retry;
 mod secret;
 mod section;
 mod sink;
@@ -54,6 +55,7 @@ pub use log::{LogFormat, LogSettings};
 pub use messages::MessagesSettings;
 pub use pipeline::PipelineSettings;
 pub use redact::RedactSettings;
+pub use retry::RetrySettings;
 pub use secret::{SecretError, SecretSource, SettingError, check_secret_file};
 pub use sink::{
     AzureAuth, AzureIdentity, Cloud, ElasticsearchSettings, KibanaIndexSettings, LogsIngestionSettings,
@@ -93,6 +95,8 @@ pub struct Config {
     pub collectors: BTreeMap<String, CollectorSettings>,
     /// The sinks, by name.
     pub sinks: BTreeMap<String, SinkSettings>,
+    /// How long writes to each sink wait after a failure, by its name.
+    pub retries: BTreeMap<String, RetrySettings>,
     /// The tables that sinks are written to.
     pub tables: Tables,
 }
@@ -170,7 +174,7 @@ impl Config {
         let telemetry = TelemetrySettings::read(Section::open(root, &["telemetry"], report));
         let health_table = HealthTableSettings::read(Section::open(root, &["health_table"], report));
         read_defaults(root, tables, report);
-        let sinks = read_sinks(root, tables, report);
+        let (sinks, retries) = read_sinks(root, tables, report);
         let collectors = read_collectors(root, report);
         checks::places(state.as_ref(), &sinks, report);
         checks::health_table(health_table.as_ref(), &names(root, &["sink"], report), report);
@@ -183,6 +187,7 @@ impl Config {
             health_table,
             collectors,
             sinks,
+            retries,
             tables: tables.clone(),
         })
     }
@@ -200,6 +205,7 @@ fn read_defaults(root: &Map<String, Value>, tables: &Tables, report: &mut Report
     for (name, read) in sink::TYPES {
         let mut section = Section::open_defaults(root, &["default", "sink", name], report);
         read(&mut section, tables);
+        RetrySettings::read(&mut section);
         section.finish();
     }
 }
@@ -224,18 +230,19 @@ fn read_sinks(
     root: &Map<String, Value>,
     tables: &Tables,
     report: &mut Report,
-) -> BTreeMap<String, SinkSettings> {
-    let mut sinks = BTreeMap::new();
+) -> (BTreeMap<String, SinkSettings>, BTreeMap<String, RetrySettings>) {
+    let (mut sinks, mut retries) = (BTreeMap::new(), BTreeMap::new());
     for name in checked_names(root, "sink", report) {
         let mut section = Section::open(root, &["sink", name], report);
         let kind = section.required("type", |value| Ok((one_of(sink::TYPES)(value)?, values::text(value)?)));
         let Some((read, kind)) = kind else { continue };
         let mut section = section.over(root, &["default", "sink", &kind]);
-        let settings = read(&mut section, tables);
+        let (settings, retry) = (read(&mut section, tables), RetrySettings::read(&mut section));
         section.finish();
         sinks.extend(settings.map(|settings| (name.to_owned(), settings)));
+        retries.extend(retry.map(|retry| (name.to_owned(), retry)));
     }
-    sinks
+    (sinks, retries)
 }
 
 fn checked_names<'a>(root: &'a Map<String, Value>, section: &str, report: &mut Report) -> Vec<&'a str> {

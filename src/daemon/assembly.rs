@@ -10,9 +10,9 @@ use super::{
     shared::{Rates, Shared},
 };
 use crate::{
-    config::{self, CollectorSettings, Config, Environment, SecretSource},
+    config::{self, CollectorSettings, Config, Environment, RetrySettings, SecretSource},
     lists::KeyClass,
-    pipeline::{policy::Failure, route_registry::RouteRegistry},
+    pipeline::{backoff::RetryDelays, policy::Failure, route_registry::RouteRegistry},
     reasons::with_reasons,
     redact::{Hasher, Redaction},
     sinks::{Sink, registry},
@@ -126,6 +126,15 @@ impl Assembly {
         Some(self.shared.sink(name, settings.type_name(), || {
             registry::build(settings, &self.environment, self.clock.clone())
         }))
+    }
+
+    /// How long failures of a sink wait, by its name.
+    pub fn retry(&self, sink: &str) -> RetryDelays {
+        let of = |settings: &RetrySettings| {
+            let RetrySettings { first, max, parked } = *settings;
+            RetryDelays { first, max, parked }
+        };
+        self.config.retries.get(sink).map(of).unwrap_or_default()
     }
 
     /// Closes these sinks, or all of them with `None`; the next use builds them again.

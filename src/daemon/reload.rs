@@ -139,6 +139,7 @@ fn is_same(before: &Arc<Assembly>, after: &Arc<Assembly>, collector: &str, sink:
     };
     old.pipeline == new.pipeline
         && old.sinks.get(sink) == new.sinks.get(sink)
+        && old.retries.get(sink) == new.retries.get(sink)
         && alone(was) == alone(is)
         && before.rates(was) == after.rates(is)
 }

@@ -121,6 +121,7 @@ impl Assembly {
             base_url: settings.base_url.to_string(),
             table,
             sink,
+            retry: self.retry(&wanted.sink),
             store: Box::new(checkpoint),
             rejects: Arc::new(rejects),
             gathering: BatchLimits {

@@ -15,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument as _, Span};
 
 use super::{
+    backoff::RetryDelays,
     batcher::{Batcher, Gathered},
     checkpoint::Checkpoint,
     delivery_log::{Delivered, DeliveryLog},
@@ -241,7 +242,7 @@ impl Delivery {
         checkpoint.last_record = checkpoint.last_record.max(last);
         if checkpoint != self.checkpoint || !parts.is_empty() {
             let begun = Instant::now();
-            let mut tries = self.writer.trying.begin(place, shutdown);
+            let mut tries = self.writer.trying.begin(RetryDelays::default(), place, shutdown);
             let mut again = false;
             while let Err(error) = self.commit_once(&checkpoint, &parts, again).await {
                 // Already written, so the batch is never given up for a failure that passes: it would be

@@ -10,7 +10,7 @@ use state::StateError;
 use tokio::sync::watch;
 
 use super::{
-    backoff::Delays,
+    backoff::{Delays, RetryDelays},
     policy::{Action, Failure, judge},
     poll_now::PollNow,
     progress::Progress,
@@ -115,9 +115,15 @@ pub struct Tries<'a> {
 }
 
 impl Trying {
-    /// Before the first attempt.
-    pub fn begin<'a>(&self, place: &'a mut FlightSlot, shutdown: &Shutdown) -> Tries<'a> {
-        Tries { trying: self.clone(), place, delays: Delays::new(), shutdown: shutdown.clone() }
+    /// Before the first attempt; those that fail wait for these delays.
+    pub fn begin<'a>(
+        &self,
+        delays: RetryDelays,
+        place: &'a mut FlightSlot,
+        shutdown: &Shutdown,
+    ) -> Tries<'a> {
+        let delays = Delays::new(delays);
+        Tries { trying: self.clone(), place, delays, shutdown: shutdown.clone() }
     }
 }
 

@@ -90,6 +90,21 @@ impl Failure {
             Self::Sink(_) | Self::State(_) | Self::Rejects(_) | Self::RefusesAll { .. } => Stage::Writing,
         }
     }
+
+    /// Whether the destination has failed, and not what ccfd keeps beside it.
+    pub fn is_of_sink(&self) -> bool {
+        match self {
+            Self::Sink(_) | Self::RefusesAll { .. } => true,
+            Self::Collect(_)
+            | Self::State(_)
+            | Self::Rejects(_)
+            | Self::Changed(_)
+            | Self::Clocks(_)
+            | Self::Secret(_)
+            | Self::Proxy(_)
+            | Self::HashKey(_) => false,
+        }
+    }
 }
 
 /// What to do about a failure.

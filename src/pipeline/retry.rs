@@ -13,9 +13,6 @@ use super::{
     stage::Stage,
 };
 
-/// How long a parked route waits before it retries.
-pub const PARKED_RETRY: Duration = Duration::from_secs(300);
-
 /// Why reading ended.
 #[derive(Debug)]
 pub enum Fetching {
@@ -42,7 +39,7 @@ pub struct FetchRetry {
 impl FetchRetry {
     /// Before the first failure.
     pub fn new(progress: Progress, poll_now: PollNow, shutdown: Shutdown) -> Self {
-        Self { delays: Delays::new(), progress, poll_now, shutdown, tried: false, poll_asked: false }
+        Self { delays: Delays::default(), progress, poll_now, shutdown, tried: false, poll_asked: false }
     }
 
     /// Waits until the request can be sent again, or returns why the reading ends.
@@ -106,7 +103,7 @@ pub fn report_and_delay(failure: &Failure, delays: &mut Delays, progress: &Progr
         // An answer that asks for no delay, or for one in the past, must not cause retries in a tight loop.
         Action::Wait(asked) => (RouteState::BackingOff, Some(asked.max(delays.after_failure()))),
         Action::BackOff => (RouteState::BackingOff, Some(delays.after_failure())),
-        Action::Park => (RouteState::Parked, Some(PARKED_RETRY)),
+        Action::Park => (RouteState::Parked, Some(delays.wanted().parked)),
         Action::End | Action::Stop => (RouteState::Stopped, None),
     };
     let at = chrono::Utc::now().timestamp();

@@ -21,7 +21,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tracing::Instrument;
 
 use super::{
-    backoff::Delays,
+    backoff::{Delays, RetryDelays},
     batcher::{BatchLimits, Batcher},
     byte_budget::ByteBudget,
     checkpoint::{Checkpoint, Identity},
@@ -71,6 +71,8 @@ pub struct Route {
     pub table: Arc<Table>,
     /// The destination.
     pub sink: Arc<dyn Sink>,
+    /// How long failures of the destination wait.
+    pub retry: RetryDelays,
     /// Opens the checkpoint.
     pub store: Box<dyn Fn() -> CursorStore<Checkpoint> + Send + Sync>,
     /// Opens the rejects.
@@ -104,7 +106,7 @@ pub enum Ended {
 impl Route {
     /// Runs until shutdown is requested; with `once`, until everything is read.
     pub async fn run(mut self, mut shutdown: Shutdown) -> Ended {
-        let mut delays = Delays::new();
+        let (mut delays, mut of_sink) = (Delays::default(), Delays::new(self.retry));
         // Kept over attempts: each one starts at the committed cursor, and would ask the destination for the
         // same proof again.
         let doubt = Doubt::default();
@@ -117,13 +119,15 @@ impl Route {
             // A route that makes progress between failures is not in a loop of them.
             if self.progress.status().delivered > before {
                 delays.reset();
+                of_sink.reset();
             }
             let failure = lasting(failure, &mut delays);
             let action = judge(&failure).action;
             if shutdown.is_requested() {
                 return self.ended(Ended::Stopped);
             }
-            match report_and_delay(&failure, &mut delays, &self.progress) {
+            let delays = if failure.is_of_sink() { &mut of_sink } else { &mut delays };
+            match report_and_delay(&failure, delays, &self.progress) {
                 None => return Ended::Failed(failure),
                 Some(_) if self.plan.ends() && action == Action::Park => return Ended::Failed(failure),
                 Some(wait) => match self.poll_now.or_sleep(wait, &mut shutdown).await {
@@ -188,6 +192,7 @@ impl Route {
                 connector: Arc::from(self.collector.as_str()),
                 table: self.table.clone(),
                 sink: self.sink.clone(),
+                retry: self.retry,
                 trying: Trying {
                     progress: self.progress.clone(),
                     poll_now: self.poll_now.clone(),

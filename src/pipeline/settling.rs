@@ -8,6 +8,7 @@ use collectors::{Record, Unusable};
 use tracing::{Instrument as _, Span};
 
 use super::{
+    backoff::RetryDelays,
     counters::Settled,
     doubt::Doubt,
     flight::FlightSlot,
@@ -56,7 +57,7 @@ impl Settling {
         // batch again.
         let _reserved = {
             let unusable: Arc<[Reject]> = rejects.clone().into();
-            let mut tries = self.writer.trying.begin(place, &self.shutdown);
+            let mut tries = self.writer.trying.begin(RetryDelays::default(), place, &self.shutdown);
             loop {
                 match self.rejects.reserve(unusable.clone(), records.len(), bytes).await {
                     Ok(reserved) => break reserved,
@@ -83,7 +84,7 @@ impl Settling {
         drop(records);
         let rejects: Arc<[Reject]> = rejects.into();
         // `true` below: the batch is written, so it waits here however long, and is not written twice.
-        let mut tries = self.writer.trying.begin(place, &self.shutdown);
+        let mut tries = self.writer.trying.begin(RetryDelays::default(), place, &self.shutdown);
         while let Err(error) = self.rejects.keep(rejects.clone()).await {
             tries.wait_out(error.into(), true).await?;
         }
@@ -107,7 +108,11 @@ impl Settling {
             match self.doubt.look(&receipt) {
                 Ok(()) => return Ok(receipt),
                 Err(failure) => {
-                    self.writer.trying.begin(place, &self.shutdown).wait_out(failure, false).await?;
+                    self.writer
+                        .trying
+                        .begin(self.writer.retry, place, &self.shutdown)
+                        .wait_out(failure, false)
+                        .await?;
                 }
             }
         }

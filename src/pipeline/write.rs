@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use collectors::Record;
 
 use super::{
+    backoff::RetryDelays,
     flight::{FlightSlot, Trying},
     policy::Failure,
     shutdown::Shutdown,
@@ -38,6 +39,8 @@ pub struct Writer {
     pub table: Arc<Table>,
     /// The destination.
     pub sink: Arc<dyn Sink>,
+    /// How long its failures wait.
+    pub retry: RetryDelays,
     /// How failures are retried.
     pub trying: Trying,
 }
@@ -54,7 +57,7 @@ impl Writer {
         let mut settled = Receipt::default();
         let mut places: Vec<usize> = (0..records.len()).collect();
         let mut left = records.clone();
-        let mut tries = self.trying.begin(place, shutdown);
+        let mut tries = self.trying.begin(self.retry, place, shutdown);
         while !left.is_empty() {
             let batch =
                 Batch { table: self.table.clone(), connector: self.connector.clone(), records: left.clone() };

@@ -67,6 +67,15 @@ fn a_sink_that_changes_is_built_again_under_all_its_routes() {
 }
 
 #[test]
+fn other_delays_of_a_sink_restart_its_routes() {
+    let (_api, place, daemon) = collecting();
+    place.write("ccfd.toml", &format!("{}\n[sink.local.retry]\nfirst = \"2s\"\n", place.config()));
+    let told = reload(&place);
+    assert_eq!(told["restarted"], serde_json::json!(["acme-audit/local", "acme-chat/local"]));
+    daemon.wait_for_state("acme-audit/local", "live");
+}
+
+#[test]
 fn a_faulty_file_changes_nothing_and_says_what_is_wrong_with_it() {
     let (_api, place, mut daemon) = collecting();
     place.replace("batch_wait = \"100ms\"", "batch_wait = \"1 fortnight\"");

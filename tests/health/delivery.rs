@@ -2,7 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use ccfd::{
     daemon::health::{Target, keep},
-    pipeline::{progress::RouteState, route::Ended, route_registry::RouteRegistry, shutdown::shutdown},
+    pipeline::{
+        backoff::RetryDelays, progress::RouteState, route::Ended, route_registry::RouteRegistry,
+        shutdown::shutdown,
+    },
     simulator::List,
 };
 use tokio::time::Instant;
@@ -31,7 +34,13 @@ async fn a_sink_that_never_answers_holds_up_neither_the_route_nor_the_end() {
     let (ends, end) = shutdown();
     let target = {
         let sink = sink.clone();
-        move || Some(Target { sink: sink.clone(), interval: Duration::from_secs(1) })
+        move || {
+            Some(Target {
+                sink: sink.clone(),
+                retry: RetryDelays::default(),
+                interval: Duration::from_secs(1),
+            })
+        }
     };
     let keeping = tokio::spawn(keep(registry, rig.world.right_clock(), target, false, stop, end));
     let begun = Instant::now();

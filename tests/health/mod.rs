@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use ccfd::{
     daemon::health::{Target, keep},
     pipeline::{
+        backoff::RetryDelays,
         progress::{Progress, RouteState, RouteStatus, ShownError},
         route_registry::RouteRegistry,
         shutdown::{ShutdownSender, shutdown},
@@ -41,7 +42,13 @@ impl Bench {
         let (ends, end) = shutdown();
         let target = {
             let sink = sink.clone();
-            move || Some(Target { sink: sink.clone(), interval: Duration::from_secs(HOUR) })
+            move || {
+                Some(Target {
+                    sink: sink.clone(),
+                    retry: RetryDelays::default(),
+                    interval: Duration::from_secs(HOUR),
+                })
+            }
         };
         let task = tokio::spawn(keep(registry.clone(), world.right_clock(), target, once, stop, end));
         Self { world, registry, sink, stops, ends, task }

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use ccfd::{
     pipeline::{
-        counters::RouteCounters, progress::RouteState, retry::PARKED_RETRY, route::Ended, stage::Stage,
+        backoff::RetryDelays, counters::RouteCounters, progress::RouteState, route::Ended, stage::Stage,
     },
     simulator::{Fault, List, NewRecord},
 };
@@ -77,14 +77,14 @@ async fn a_park_counts_once_however_long_it_lasts_and_again_after_it_was_mended(
     let rig = rig(300).for_ever();
     rig.sink.otherwise(SinkAnswer::DiskFull);
     let running = rig.start();
-    pass(4 * PARKED_RETRY.as_secs()).await;
+    pass(4 * RetryDelays::default().parked.as_secs()).await;
     assert_eq!(counters(&rig).parks[Stage::Writing as usize], 1);
     rig.sink.otherwise(SinkAnswer::Accept);
-    pass(PARKED_RETRY.as_secs()).await;
+    pass(RetryDelays::default().parked.as_secs()).await;
     assert_eq!(rig.progress.status().state, RouteState::Live);
     rig.sink.otherwise(SinkAnswer::DiskFull);
     rig.simulator.push_audit(rig.world.now(), rig.world.now());
-    pass(2 * PARKED_RETRY.as_secs()).await;
+    pass(2 * RetryDelays::default().parked.as_secs()).await;
     assert_eq!(counters(&rig).parks, [0, 2]);
     assert!(counters(&rig).retries.is_empty(), "what a person must mend is no retry");
     running.stop().await;

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use ccfd::{
     pipeline::{
+        backoff::RetryDelays,
         flight::{Flight, Trying},
         plan::Plan,
         poll_now::PollNow,
@@ -197,7 +198,13 @@ async fn a_batch_that_is_given_up_says_what_of_it_is_settled() {
         poll_now: PollNow::default(),
         ends: true,
     };
-    let writer = Writer { connector: "acme".into(), table: tables::AUDIT_LOGS.clone(), sink, trying };
+    let writer = Writer {
+        connector: "acme".into(),
+        table: tables::AUDIT_LOGS.clone(),
+        sink,
+        retry: RetryDelays::default(),
+        trying,
+    };
     let record = |number: i64| {
         let id = format!("audit_log-{number}");
         let raw = format!(r#"{{"id":"{id}","effective_at":{BEGIN}}}"#);

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use ccfd::{
-    pipeline::{messages::Limits, progress::RouteState, retry::PARKED_RETRY, route::Ended},
+    pipeline::{backoff::RetryDelays, messages::Limits, progress::RouteState, route::Ended},
     simulator::{Endpoint, Fault, List, NewRecord, Options},
 };
 use collectors::{IdHash, TransportError};
@@ -193,7 +193,7 @@ async fn a_key_that_is_revoked_while_messages_are_read_parks_and_costs_no_comple
     assert_eq!(status.state, RouteState::Parked);
     assert!(status.error.is_some_and(|error| error.text.contains("not valid")));
     *rig.key.lock().unwrap() = PROJECT_KEY.to_owned();
-    pass(2 * PARKED_RETRY.as_secs()).await;
+    pass(2 * RetryDelays::default().parked.as_secs()).await;
     running.stop().await;
     rig.assert_conserved();
     assert!(arrived(&rig).iter().all(|(_, messages)| messages.is_array()));

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use ccfd::{
     pipeline::{
+        backoff::RetryDelays,
         plan::{Begin, Plan},
         policy::{Failure, judge},
         progress::{Progress, RouteState, RouteStatus, ShownError},
-        retry::PARKED_RETRY,
         route::Ended,
     },
     simulator::{Fault, List},
@@ -58,9 +58,9 @@ async fn a_full_disk_parks_and_what_was_fetched_comes_again_once_there_is_room()
     assert_eq!(status.state, RouteState::Parked);
     assert!(status.error.is_some_and(|error| error.advice.contains("free disk space")));
     let asked = rig.wire.sent();
-    pass(PARKED_RETRY.as_secs() - 70).await;
+    pass(RetryDelays::default().parked.as_secs() - 70).await;
     assert_eq!(rig.wire.sent(), asked, "a parked route asks for nothing");
-    pass(3 * PARKED_RETRY.as_secs()).await;
+    pass(3 * RetryDelays::default().parked.as_secs()).await;
     let writes = rig.sink.seen().writes;
     assert!(writes[4..8].iter().all(|(ids, _)| *ids == writes[4].0), "the same page each time");
     assert_eq!(rig.progress.status().state, RouteState::Live);
@@ -89,7 +89,7 @@ async fn a_new_key_is_taken_up_without_a_restart() {
     pass(30).await;
     assert_eq!(rig.progress.status().state, RouteState::Parked);
     *rig.key.lock().unwrap() = ADMIN_KEY.to_owned();
-    pass(PARKED_RETRY.as_secs()).await;
+    pass(RetryDelays::default().parked.as_secs()).await;
     rig.assert_conserved();
     running.stop().await;
 }
@@ -105,7 +105,7 @@ async fn a_key_that_is_replaced_while_the_route_runs_is_taken_up_without_a_resta
     rig.simulator.script(vec![Fault::status(401, "invalid_api_key", &[]); 3]);
     pass(100).await;
     assert_eq!(rig.progress.status().state, RouteState::Parked);
-    pass(PARKED_RETRY.as_secs()).await;
+    pass(RetryDelays::default().parked.as_secs()).await;
     assert_eq!(rig.progress.status().state, RouteState::Live);
     assert!(rig.wire.last_key().ends_with("sk-admin-new"), "the old key is still used");
     running.stop().await;

@@ -4,7 +4,7 @@ use std::fs;
 
 use bytes::Bytes;
 use ccfd::{
-    pipeline::{progress::RouteState, retry::PARKED_RETRY, route::Ended},
+    pipeline::{backoff::RetryDelays, progress::RouteState, route::Ended},
     simulator::{List, NewRecord},
 };
 
@@ -81,13 +81,13 @@ async fn full_rejects_park_the_route_before_it_writes_and_emptying_them_heals_it
     fs::create_dir_all(rig.rejects_dir()).unwrap();
     fs::write(rejects_file(&rig), "x".repeat(5 << 10) + "\n").unwrap();
     let running = rig.start();
-    pass(4 * PARKED_RETRY.as_secs()).await;
+    pass(4 * RetryDelays::default().parked.as_secs()).await;
     let status = rig.progress.status();
     assert_eq!(status.state, RouteState::Parked);
     assert!(status.error.is_some_and(|error| error.text.contains("full")));
     assert_eq!(rig.checkpoint().await.expect("a checkpoint").delivered, 0);
     fs::rename(rejects_file(&rig), rig.dir.path().join("looked-at")).unwrap();
-    pass(2 * PARKED_RETRY.as_secs()).await;
+    pass(2 * RetryDelays::default().parked.as_secs()).await;
     assert_eq!(rig.progress.status().state, RouteState::Live);
     assert_eq!(kept(&rig).len(), 20);
     running.stop().await;
@@ -103,11 +103,11 @@ async fn what_a_write_would_refuse_has_room_before_it_is_written() {
     fs::create_dir_all(rig.rejects_dir()).unwrap();
     fs::write(rejects_file(&rig), "x".repeat((6 << 10) - 100) + "\n").unwrap();
     let running = rig.start();
-    pass(4 * PARKED_RETRY.as_secs()).await;
+    pass(4 * RetryDelays::default().parked.as_secs()).await;
     assert_eq!(rig.progress.status().state, RouteState::Parked);
     assert!(rig.sink.seen().writes.is_empty(), "nothing is written that cannot be settled");
     fs::rename(rejects_file(&rig), rig.dir.path().join("looked-at")).unwrap();
-    pass(2 * PARKED_RETRY.as_secs()).await;
+    pass(2 * RetryDelays::default().parked.as_secs()).await;
     running.stop().await;
     let seen = rig.sink.seen();
     assert_eq!((kept(&rig).len(), seen.rows.len(), seen.doubled()), (1, 299, 0));

@@ -1,6 +1,7 @@
 //! Failures that pass: only the failed step is retried, and pages that were fetched meanwhile remain valid.
 
 use std::{
+    fs,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,9 +10,13 @@ use std::{
 };
 
 use ccfd::{
-    pipeline::{progress::RouteState, route::Ended},
+    config::{Config, Environment},
+    daemon::assembly::Assembly,
+    pipeline::{backoff::RetryDelays, progress::RouteState, route::Ended},
     simulator::List,
 };
+
+use tokio::time::Instant;
 
 use crate::support::{
     route::{Mishap, RouteRig, Running, pass, records},
@@ -113,4 +118,60 @@ async fn a_poll_that_is_ordered_while_something_else_is_tried_again_is_a_poll() 
         rig.wire.sent() - before
     };
     assert_eq!(sent(true).await, sent(false).await + 1);
+}
+
+/// The delays of a sink with these sections, as a daemon has them.
+fn delays(sections: &str) -> RetryDelays {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ccfd.toml");
+    let collector =
+        "[collector.a]\nsource = \"audit_logs\"\napi_key = { env = \"K\" }\nsinks = [\"there\"]\n";
+    fs::write(&file, format!("{collector}{sections}")).unwrap();
+    let config = Config::load(Some(&file), &Environment::default(), &[]).unwrap();
+    Assembly::new(config, Environment::default()).retry("there")
+}
+
+const ELASTIC: &str = "[sink.there]\ntype = \"elasticsearch\"\nurls = [\"http://127.0.0.1:9200\"]\n";
+
+#[test]
+fn a_sink_without_a_word_on_retries_has_the_delays_of_everything_else() {
+    for section in [
+        ELASTIC,
+        "[sink.there]\ntype = \"sqlite\"\npath = \"./tables.db\"\n",
+        "[sink.there]\ntype = \"ndjson\"\ndir = \"./files\"\n",
+        "[sink.there]\ntype = \"kibana_index\"\nurl = \"http://127.0.0.1:5601\"\n",
+        "[sink.there]\ntype = \"logs_ingestion\"\nendpoint = \"http://127.0.0.1:9\"\n\
+         dcr_immutable_id = \"dcr-0123456789abcdef0123456789abcdef\"\nauth = { kind = \"azure_cli\" }\n",
+    ] {
+        assert_eq!(delays(section), RetryDelays::default(), "{section}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_elasticsearch_answers_with_429_is_repeated_after_the_delay_of_the_settings() {
+    // SpySink fails as Elasticsearch does at a 429 without Retry-After.
+    for (first, between) in [("2s", 1..4), ("40s", 30..52)] {
+        let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 50));
+        rig.retry = delays(&format!("{ELASTIC}[sink.there.retry]\nfirst = \"{first}\"\n"));
+        rig.sink.script([SinkAnswer::Throttle(Duration::ZERO)]);
+        let begun = Instant::now();
+        assert!(matches!(rig.run().await, Ended::ReadAll));
+        let seconds = begun.elapsed().as_secs();
+        assert!(between.contains(&seconds), "{first}: {seconds} s");
+        assert_eq!(rig.sink.seen().writes.len(), 2);
+        rig.assert_conserved();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_that_its_sink_parks_tries_again_after_the_delay_of_the_settings() {
+    let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 50)).for_ever();
+    rig.retry = delays(&format!("{ELASTIC}[sink.there.retry]\nparked = \"10s\"\n"));
+    rig.sink.script([SinkAnswer::DiskFull]);
+    let running = rig.start();
+    pass(8).await;
+    assert_eq!(rig.progress.status().state, RouteState::Parked);
+    pass(10).await;
+    assert_eq!(rig.progress.status().delivered, 50);
+    running.stop().await;
 }

@@ -5,10 +5,10 @@ use std::fs;
 use bytes::Bytes;
 use ccfd::{
     pipeline::{
+        backoff::RetryDelays,
         plan::{Begin, Plan},
         policy::Failure,
         progress::RouteState,
-        retry::PARKED_RETRY,
         route::Ended,
     },
     simulator::{Fault, List, NewRecord},
@@ -89,11 +89,11 @@ async fn an_answer_that_stays_unreadable_calls_a_person_and_heals_by_itself() {
     let running = rig.start();
     pass(30).await;
     assert_eq!(rig.progress.status().state, RouteState::BackingOff);
-    pass(2 * PARKED_RETRY.as_secs()).await;
+    pass(2 * RetryDelays::default().parked.as_secs()).await;
     let status = rig.progress.status();
     assert_eq!(status.state, RouteState::Parked);
     assert!(status.error.is_some_and(|error| error.reason == "unreadable" && error.advice.contains("curl")));
-    pass(5 * PARKED_RETRY.as_secs()).await;
+    pass(5 * RetryDelays::default().parked.as_secs()).await;
     assert_eq!(rig.progress.status().state, RouteState::Live);
     running.stop().await;
     rig.assert_conserved();

@@ -12,6 +12,7 @@ use std::{
 use async_trait::async_trait;
 use ccfd::{
     pipeline::{
+        backoff::RetryDelays,
         batcher::BatchLimits,
         checkpoint::Checkpoint,
         messages::Limits,
@@ -115,6 +116,7 @@ pub struct RouteRig {
     pub messages: Option<Limits>,
     pub gathering: BatchLimits,
     pub bytes_in_flight: usize,
+    pub retry: RetryDelays,
     pub rejects_max: u64,
     pub cut_max: u64,
     pub accept_change: bool,
@@ -155,6 +157,7 @@ impl RouteRig {
                 batch_bytes_max: 8 << 20,
             },
             bytes_in_flight: 16 << 20,
+            retry: RetryDelays::default(),
             rejects_max: 1 << 30,
             cut_max: 1 << 20,
             accept_change: false,
@@ -217,6 +220,7 @@ impl RouteRig {
                 List::Completions => tables::CHAT_COMPLETIONS.clone(),
             },
             sink,
+            retry: self.retry,
             store: Box::new(move || store.cursor(NAME)),
             rejects: Arc::new(rejects),
             gathering: self.gathering,

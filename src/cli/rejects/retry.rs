@@ -213,6 +213,7 @@ impl Retry<'_> {
             connector: batch.connector.clone(),
             table: batch.table.clone(),
             sink,
+            retry: self.assembly.retry(&batch.sink),
             trying: Trying {
                 progress: Progress::new(RouteStatus::default(), Arc::default()),
                 poll_now: PollNow::default(),

@@ -12,6 +12,7 @@ mod logs_ingestion;
 mod manual;
 mod messages;
 mod redact;
+mod retry;
 mod secret;
 mod secret_layers;
 mod table_names;

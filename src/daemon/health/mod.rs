@@ -15,6 +15,7 @@ use self::{outbox::Outbox, watch::Watch};
 use super::{assembly::Assembly, supervisor::Supervisor};
 use crate::{
     pipeline::{
+        backoff::RetryDelays,
         route_registry::RouteRegistry,
         shutdown::{Shutdown, ShutdownSender, shutdown},
     },
@@ -30,6 +31,8 @@ const END_MAX: Duration = Duration::from_secs(5);
 pub struct Target {
     /// The destination.
     pub sink: Arc<dyn Sink>,
+    /// How long its failures wait.
+    pub retry: RetryDelays,
     /// Time between two rows of a route that does not change.
     pub interval: Duration,
 }
@@ -67,7 +70,8 @@ impl Health {
 impl Assembly {
     fn health_target(&self) -> Option<Target> {
         let settings = self.config.health_table.as_ref()?;
-        Some(Target { sink: self.sink(&settings.sink)?, interval: settings.interval })
+        let (sink, retry) = (self.sink(&settings.sink)?, self.retry(&settings.sink));
+        Some(Target { sink, retry, interval: settings.interval })
     }
 }
 

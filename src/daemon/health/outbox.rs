@@ -13,7 +13,6 @@ use crate::{
     pipeline::{
         backoff::Delays,
         policy::{Action, Failure, Judgement, judge},
-        retry::PARKED_RETRY,
     },
     sinks::Batch,
     tables::HEALTH,
@@ -55,7 +54,7 @@ impl Outbox {
 
     /// Delivers all rows, present and future, without end.
     pub(super) async fn deliver(&self, target: &impl Fn() -> Option<Target>) {
-        let (mut delays, mut failing) = (Delays::new(), false);
+        let (mut delays, mut failing) = (Delays::default(), false);
         loop {
             match self.drain(target).await {
                 Ok(()) => {
@@ -71,10 +70,15 @@ impl Outbox {
                                                                         unaffected");
                     }
                     failing = true;
+                    // Another configuration may say otherwise by now.
+                    let wanted = target().map(|target| target.retry).unwrap_or_default();
+                    if delays.wanted() != wanted {
+                        delays = Delays::new(wanted);
+                    }
                     tokio::time::sleep(match action {
                         Action::Wait(asked) => asked,
                         Action::BackOff => delays.after_failure(),
-                        Action::Park | Action::End | Action::Stop => PARKED_RETRY,
+                        Action::Park | Action::End | Action::Stop => wanted.parked,
                     })
                     .await;
                 }

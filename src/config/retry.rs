@@ -1,0 +1,32 @@
+//! `retry` of a sink: how long a write that failed waits.
+
+use std::time::Duration;
+
+use super::section::Section;
+use super::values::{DAY, HOUR, SECOND};
+
+/// How long a write that failed waits before the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetrySettings {
+    /// After the first failure; each further one in a row waits longer by half.
+    pub first: Duration,
+    /// The longest of these delays.
+    pub max: Duration,
+    /// After a failure that a person must correct.
+    pub parked: Duration,
+}
+
+impl RetrySettings {
+    /// Reads the table `retry` of a sink's section.
+    pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
+        section.nested("retry", |section| {
+            let first = section.duration("first", SECOND / 10..=HOUR);
+            let max = section.duration("max", SECOND..=DAY);
+            let parked = section.duration("parked", SECOND..=DAY);
+            if section.is_settled() && max < first {
+                section.problem("max", "must not be less than `first`");
+            }
+            Some(Self { first, max, parked })
+        })
+    }
+}
