@@ -45,8 +45,8 @@ fn listed(place: &Place) -> usize {
     place.run_to(0, &["rejects", "list", "--json"]).stdout.lines().count()
 }
 
-/// Kills a retry a few times in the midst, lets one end, and answers how many kills there were and how many documents repeat
-/// another one.
+/// Kills a retry a few times while it runs, lets one end, and returns how many kills there were and how many
+/// documents are duplicates.
 fn kill_and_count(kibana: &Kibana) -> (usize, usize) {
     let place = place(kibana.server.url());
     let mut kills = 0;

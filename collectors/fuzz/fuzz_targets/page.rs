@@ -1,8 +1,8 @@
 //! Any bytes as the body of a list.
 //!
-//! The parser never panics; an error names a place in the body; what it takes for records lies inside the body, is a JSON object,
-//! and has the id and the time that serde_json finds in it. The same holds where it reads around damaged records; what it reads
-//! whole, it reads that way as well.
+//! The parser never panics; an error has an offset in the body; each record is a slice of the body, a JSON
+//! object, and has the id and the time that serde_json finds in it. The same holds when damaged records are
+//! skipped, and a body without damage then gives the same records.
 
 #![no_main]
 

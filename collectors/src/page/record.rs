@@ -21,16 +21,16 @@ impl IdHash {
     }
 }
 
-/// Ids by their first two bytes, which tell nearly all of some hundred apart: an id is a hash.
+/// A set of the first two bytes of ids, which differ for nearly all of a hundred ids, because an id is a hash.
 pub(crate) struct Beginnings([u64; 1 << 10]);
 
 impl Beginnings {
-    /// None of them.
+    /// The empty set.
     pub fn none() -> Self {
         Self([0; 1 << 10])
     }
 
-    /// Adds an id; answers whether none was there that begins alike.
+    /// Adds an id. True if no earlier one begins with the same bytes.
     pub fn add(&mut self, id: IdHash) -> bool {
         let (word, bit) = Self::place(id);
         let is_new = self.0[word] & bit == 0;
@@ -38,7 +38,7 @@ impl Beginnings {
         is_new
     }
 
-    /// Whether an id was added that begins alike.
+    /// Whether an id with the same first bytes was added.
     pub fn has(&self, id: IdHash) -> bool {
         let (word, bit) = Self::place(id);
         self.0[word] & bit != 0

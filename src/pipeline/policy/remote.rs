@@ -8,7 +8,7 @@ use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
 /// A full disk is not emptied within seconds; frequent retries only add load.
 const STORAGE_FULL_WAIT: Duration = Duration::from_secs(60);
 
-/// What an operator can do about a service that does not do what it was asked, by what it answers. One for each service.
+/// Advice for the failures of a service, by kind. One per service.
 struct Advice {
     unreachable: &'static str,
     not_understood: &'static str,
