@@ -8,8 +8,9 @@ use crate::support::{
     proxy::{Fault, Proxy},
 };
 
-/// Reads all of it through these faults, shown as one of these reasons with this advice; then everything is well again.
-fn reads_through(fault: Fault, reasons: &[&str], advice: &str) {
+/// Reads everything through one fault in each connection, until a route shows one of these reasons, then through the fault
+/// now and then. Returns what was logged.
+fn reads_through(fault: Fault, reasons: &[&str]) -> String {
     let mut proxy = None;
     let site = Site::configured(options(), |url| {
         let proxy = proxy.insert(Proxy::before(url, 1));
@@ -18,11 +19,19 @@ fn reads_through(fault: Fault, reasons: &[&str], advice: &str) {
     });
     let proxy = proxy.unwrap();
     let process = site.start(&["run"]);
-    wait_for_trouble(&site, reasons, advice);
+    if !reasons.is_empty() {
+        wait_for_trouble(&site, reasons, "check network");
+    }
     proxy.spoil(&[fault], ONE_IN);
     heals(&site, &proxy, &[fault]);
-    assert!(stop(process).contains("trying again, nothing is lost"));
+    let log = stop(process);
     assert_conserved(&site);
+    log
+}
+
+/// As [`reads_through`], where a route reports what is wrong.
+fn reads_in_spite_of(fault: Fault, reasons: &[&str]) {
+    assert!(reads_through(fault, reasons).contains("trying again, nothing is lost"));
 }
 
 fn assert_conserved(site: &Site) {
@@ -32,22 +41,23 @@ fn assert_conserved(site: &Site) {
 
 #[test]
 fn nothing_is_lost_or_doubled_when_connections_to_the_api_are_cut() {
-    reads_through(Fault::Cut, &["connection closed", "unexpected EOF", "end of file"], "check network");
+    reads_in_spite_of(Fault::Cut, &["connection closed", "unexpected EOF", "end of file"]);
 }
 
 #[test]
 fn nothing_is_lost_or_doubled_when_connections_to_the_api_are_reset() {
-    reads_through(Fault::Reset, &["Connection reset"], "check network");
+    reads_in_spite_of(Fault::Reset, &["Connection reset"]);
 }
 
 #[test]
 fn nothing_is_lost_or_doubled_when_the_api_answers_in_drops() {
-    reads_through(Fault::Slow, &["not complete in time"], "raise it");
+    // A page that does not come in time is asked for in smaller parts: no route has anything to report.
+    reads_through(Fault::Slow, &[]);
 }
 
 #[test]
 fn nothing_is_lost_or_doubled_when_answers_of_the_api_are_garbled() {
-    reads_through(Fault::Garbage, &["invalid HTTP", "a JSON list"], "check network");
+    reads_in_spite_of(Fault::Garbage, &["invalid HTTP", "a JSON list"]);
 }
 
 #[test]
