@@ -334,6 +334,8 @@ pub(super) fn refusal(response: &Response, index: &str, retry_after: Option<Dura
     let status = response.status.as_u16();
     match status {
         401 | 403 if !is_own => RemoteErrorKind::Intercepted { status },
+        // Only a proxy asks for this.
+        407 => RemoteErrorKind::Intercepted { status },
         401 => RemoteErrorKind::Unauthorized { code: code() },
         // A block of the index or the cluster is no matter of the key.
         403 if error.kind != "cluster_block_exception" => RemoteErrorKind::Forbidden { code: code() },

@@ -173,12 +173,15 @@ pub(super) fn refusal(answer: &Response, what: &str, retry_after: Option<Duratio
     }
 }
 
-/// Whether a 401 or 403 is that of something in between: Kibana repeats the status in its own.
+/// Whether a 401 or 403, or a 407 in any case, is that of something in between: Kibana repeats the status in its own.
 pub(super) fn is_intercepted(answer: &Response) -> bool {
     #[derive(Deserialize)]
     struct Own {
         #[serde(rename = "statusCode")]
         _status: IgnoredAny,
+    }
+    if answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return true;
     }
     matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
         && !asks_for_credentials(answer)

@@ -87,13 +87,16 @@ pub(super) fn judge(api: &LogsIngestionConnection, response: &Response) -> Resul
     Err(RemoteError { request_id, ..kind.of(Service::LogsIngestion) })
 }
 
-/// Whether a 401 or 403 is that of something in between: what the gateway of Azure answers has an error in it, or its
-/// name for the request.
+/// Whether a 401 or 403, or a 407 in any case, is that of something in between: what the gateway of Azure answers has
+/// an error in it, or its name for the request.
 pub(super) fn is_intercepted(response: &Response) -> bool {
     #[derive(Deserialize)]
     struct Own {
         #[serde(rename = "error")]
         _error: IgnoredAny,
+    }
+    if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return true;
     }
     matches!(response.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
         && !response.headers.contains_key(REQUEST_ID)

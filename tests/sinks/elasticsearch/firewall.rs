@@ -46,6 +46,14 @@ async fn alone_it_is_refused_where_one_that_passed_before_passes() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_asks_for_its_own_password_is_blamed_itself() {
+    let elastic = Elastic::plain();
+    let sink = sink_at(elastic.server.url());
+    elastic.limit(Some((0, Whim::Page(407))));
+    assert_eq!(failure_of_all(&sink, batch(&["a", "b"])).await, RemoteErrorKind::Intercepted { status: 407 });
+}
+
+#[tokio::test]
 async fn where_everything_is_answered_so_the_route_parks_and_nothing_is_refused() {
     let elastic = Elastic::plain();
     let sink = sink_at(elastic.server.url());
