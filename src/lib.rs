@@ -9,7 +9,6 @@ mod files;
 pub mod lists;
 pub mod log_throttle;
 pub mod metrics;
-pub mod moment;
 pub mod pipeline;
 mod reasons;
 pub mod redact;

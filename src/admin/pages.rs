@@ -16,8 +16,8 @@ use tokio::sync::Semaphore;
 use super::metrics::{CONTENT_TYPE, render};
 use crate::{
     daemon::{
+        MetricsReader,
         control::{Control, OrderError},
-        metrics_reader::MetricsReader,
     },
     pipeline::{
         progress::{RouteState, RouteStatus},

@@ -29,13 +29,13 @@ use crate::{
         backfill::{BackfillWanted, HowEnded, PlanError, Window, plan},
         signals::watch_stop_within,
     },
-    moment::format_utc,
     pipeline::{
         progress::RouteStatus,
         route::Ended,
         shutdown::{Shutdown, shutdown},
     },
     request_trace::RequestTrace,
+    tables::format_utc,
     telemetry::Telemetry,
 };
 use show::Display;

@@ -15,8 +15,8 @@ use super::{
 use crate::{
     config::{Config, Start},
     daemon::checkpoints::{Named, ResetWanted},
-    moment::format_utc,
     pipeline::checkpoint::Checkpoint,
+    tables::format_utc,
 };
 
 #[derive(Debug, Args)]

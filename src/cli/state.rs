@@ -23,7 +23,7 @@ use super::{
 use crate::{
     config::Config,
     daemon::export::{Export, ImportError, export},
-    moment::format_utc,
+    tables::format_utc,
 };
 
 /// The largest file that is read: a million dedup ids take some 30 MiB.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate};
 use collectors::LAST_SECOND;
 
-use crate::moment::Moment;
+use crate::daemon::backfill::Moment;
 
 /// A point in time as given.
 #[derive(Debug, Clone, PartialEq, Eq)]

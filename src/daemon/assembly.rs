@@ -6,7 +6,7 @@ use collectors::{Client, ClientSettings, Clock, IdHash, Source, TenantWalk, chec
 use secrecy::ExposeSecret;
 
 use super::{
-    metrics_reader::MetricsReader,
+    shared::MetricsReader,
     shared::{Rates, Shared},
 };
 use crate::{

@@ -8,7 +8,6 @@ use state::{StateError, Store};
 
 use super::{checkpoints::load, routes::Wanted};
 use crate::{
-    moment::{Moment, format_utc},
     pipeline::{
         checkpoint::Checkpoint,
         names::{backfill_name, route_name},
@@ -17,7 +16,17 @@ use crate::{
         progress::RouteStatus,
         route::Ended,
     },
+    tables::format_utc,
 };
+
+/// A time as given, and its second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// As given.
+    pub text: String,
+    /// In Unix seconds.
+    pub second: i64,
+}
 
 /// The request for a backfill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

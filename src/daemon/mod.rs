@@ -7,7 +7,6 @@ pub mod checkpoints;
 pub mod control;
 pub mod export;
 pub mod health;
-pub mod metrics_reader;
 pub mod notify;
 mod orders;
 mod pauses;
@@ -19,3 +18,5 @@ pub mod signals;
 pub mod supervisor;
 
 pub use pauses::Pauses;
+
+pub use shared::MetricsReader;

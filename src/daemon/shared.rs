@@ -12,8 +12,12 @@ use collectors::{CollectErrorKind, Http, HttpSettings, IdHash, KeyBudget};
 
 use crate::{
     config::SecretSource,
-    metrics::SinkMetrics,
-    pipeline::policy::{Failure, judge},
+    metrics::{MetricsSnapshot, SinkMetrics},
+    pipeline::{
+        policy::{Failure, judge},
+        progress::Progress,
+        route_registry::RouteRegistry,
+    },
     sinks::Sink,
 };
 
@@ -177,6 +181,23 @@ impl KeyInUse {
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads the counters of routes and sinks. Cheap to clone, and valid for every configuration of the process.
+#[derive(Clone)]
+pub struct MetricsReader {
+    pub(super) registry: RouteRegistry,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl MetricsReader {
+    /// Takes a snapshot. Blocks while it looks at the size of each route's rejects.
+    pub fn snapshot(&self) -> MetricsSnapshot {
+        let mut routes = self.registry.routes();
+        // Of several with the same labels the first is shown: the route, not its backfill.
+        routes.sort_by_key(Progress::is_backfill);
+        MetricsSnapshot::of(&routes, self.shared.sink_metrics(), chrono::Utc::now().timestamp())
+    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub use json::{compact, one_line, text};
 pub use json_scanner::JsonScanner;
 pub use row::Value;
 pub use schema_drift::{SchemaDrift, all_unknown_fields, unfit_values, unknown_fields};
-pub use time::{Iso8601, iso8601, utc_day};
+pub use time::{Iso8601, format_utc, iso8601, utc_day};
 
 /// The top-level field of a completion in which ccfd puts its messages. OpenAI has none of this name, so that nobody takes
 /// one for the other.

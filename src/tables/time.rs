@@ -1,6 +1,6 @@
 //! Times as text. Written digit by digit: a general formatter costs more than the rest of a row.
 
-use chrono::{DateTime, Datelike, NaiveDate, Timelike};
+use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
 /// A second as ISO 8601 in UTC, such as `2026-02-13T10:52:05Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,12 @@ pub fn iso8601(second: i64) -> Iso8601 {
     put(&mut text[14..16], time.minute());
     put(&mut text[17..19], time.second());
     Iso8601(text)
+}
+
+/// A second as RFC 3339 text in UTC, of any year: for people, where speed does not matter.
+pub fn format_utc(second: i64) -> String {
+    DateTime::<Utc>::from_timestamp(second, 0)
+        .map_or_else(|| second.to_string(), |time| time.format("%FT%TZ").to_string())
 }
 
 /// Writes a number into all of `digits`.

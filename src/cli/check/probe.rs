@@ -15,14 +15,13 @@ use crate::{
     },
     config::CollectorSettings,
     daemon::assembly::Assembly,
-    moment::format_utc,
     pipeline::{
         names::REJECTS_DIR,
         policy::{Failure, Meaning, advice, meaning},
     },
     redact::{Action, Path},
     sinks::{Sink, SinkError},
-    tables::{MESSAGES, Table},
+    tables::{MESSAGES, Table, format_utc},
 };
 
 /// Timeout of one check.

@@ -9,7 +9,7 @@ use crate::{
             grouped, size, span, table, tame, wrap,
         },
     },
-    moment::format_utc,
+    tables::format_utc,
 };
 
 pub(super) fn text(report: &Report) -> String {

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::status::Status;
 use crate::{
-    moment::format_utc,
     pipeline::{counters::RouteCounters, progress::RouteStatus},
+    tables::format_utc,
 };
 
 /// Counts of a route, since the process started or between two rows.
