@@ -1,4 +1,4 @@
-//! `[sink.NAME]`: one destination. Each type has a file here, named after it, and a line in [`sink_types`].
+//! `[sink.NAME]`: one destination. Each type has a file here, named after it, and a line in `sink_types!`.
 
 mod documents;
 mod elasticsearch;
