@@ -1,4 +1,4 @@
-//! `[admin]`: where a running daemon can be asked and told.
+//! `[admin]`: how to query and control a running daemon.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! One layer of settings: a tree of values, each with the place where it stands.
+//! One layer of settings: a tree of values, each with its origin.
 
 use std::fmt;
 
@@ -20,12 +20,12 @@ fn is_whole(key: &str) -> bool {
 /// How deep keys of a collector or sink stand: `collector`, its name, the key. Above it a key may be a name of the user's.
 const KEY_DEPTH: usize = 3;
 
-/// One layer: a tree of values, each with the place where it stands. `Debug` shows no value.
+/// One layer: a tree of values, each with its origin. `Debug` shows no value.
 #[derive(Clone, Default)]
 pub(super) struct Layer(Map<String, Value>);
 
 impl Layer {
-    /// Reads TOML. `origin` is where it stands, as in "in ccfd.toml".
+    /// Reads TOML. `origin` is where it comes from, as in "in ccfd.toml".
     pub(super) fn of_toml(text: &str, origin: &str) -> Result<Self, toml::de::Error> {
         Ok(Self(map_of(toml::from_str(text)?, origin)))
     }
@@ -35,7 +35,7 @@ impl Layer {
         &self.0
     }
 
-    /// Puts a value in; `false` when something else stands there or on the way.
+    /// Puts a value in; `false` when another value is there or on the way.
     pub(super) fn insert(&mut self, path: &[String], value: Value) -> bool {
         let mut table = &mut self.0;
         let Some((key, sections)) = path.split_last() else {
@@ -109,7 +109,7 @@ fn lay_over_table(there: &mut Value, value: &Value, depth: usize) {
     *there = Value::new(origin.as_ref(), std::mem::replace(&mut there.kind, ValueKind::Nil));
 }
 
-/// Where a table stands to which a later layer adds. One of alternatives is read as a whole, so what is wrong with it is wrong in the
+/// The origin of a table to which a later layer adds. One of alternatives is read as a whole, so what is wrong with it is wrong in the
 /// layer that gives it, or in one of the two where both give the same.
 fn origin_of_both(below: &Value, above: &Value, depth: usize) -> Option<String> {
     let origin = |value: &Value| value.origin().map(str::to_owned);
@@ -128,7 +128,7 @@ fn is_table(value: &Value) -> bool {
 }
 
 /// The value of a variable or flag. Lists, inline tables and quoted text are TOML; anything else stays the text it is,
-/// and whoever wants a number reads it from the text, so that an identifier like `007` or `1e3` is never changed.
+/// and a reader that wants a number parses the text, so that an identifier like `007` or `1e3` is never changed.
 pub(super) fn value_of_text(text: &str, origin: &str) -> Value {
     let trimmed = text.trim();
     if trimmed.starts_with(['[', '{', '"', '\''])

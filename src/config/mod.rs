@@ -85,7 +85,7 @@ pub struct Config {
     pub pipeline: PipelineSettings,
     /// What the daemon says.
     pub log: LogSettings,
-    /// Where the daemon can be asked and told.
+    /// How to query and control the daemon.
     pub admin: AdminSettings,
     /// Where traces and metrics go.
     pub telemetry: TelemetrySettings,
@@ -193,7 +193,7 @@ impl Config {
     }
 }
 
-/// The defaults are read for their own sake, so that a fault in them is told even where nothing uses them.
+/// The defaults are read for their own sake, so that a fault in them is reported even if nothing uses them.
 fn read_defaults(root: &Map<String, Value>, tables: &Tables, report: &mut Report) {
     Section::open(root, &["default"], report).finish_with(&["collector", "sink"]);
     let mut section = Section::open_defaults(root, &["default", "collector"], report);

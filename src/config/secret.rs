@@ -1,4 +1,4 @@
-//! Where a key comes from, and getting it. The key itself never stands in the settings.
+//! Where a key comes from, and getting it. The settings never hold the key itself.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -60,7 +60,7 @@ pub enum SecretError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// A directory, a pipe or a device stands in place of the file.
+    /// The path is a directory, a pipe or a device.
     #[error("{0} is not a regular file")]
     NotAFile(SecretSource),
     /// Everyone on this machine can read the file.
@@ -69,7 +69,7 @@ pub enum SecretError {
     /// The file is far too large for a key.
     #[error("{0} is larger than 64 KiB: not a key")]
     TooLarge(SecretSource),
-    /// There is nothing but white space.
+    /// It holds only white space.
     #[error("{0} is empty")]
     Empty(SecretSource),
     /// A character cannot stand in an HTTP header.
@@ -151,7 +151,7 @@ impl SecretSource {
         }
     }
 
-    /// What stands there, as text.
+    /// The content, as text.
     fn text(&self, environment: &Environment) -> Result<SecretString, SecretError> {
         let bytes = self.bytes(environment)?;
         let text = text_of(&bytes).ok_or_else(|| SecretError::Encoding(self.clone(), is_utf_16(&bytes)))?;
@@ -200,7 +200,7 @@ impl SecretSource {
         Ok(file)
     }
 
-    /// Secrets are read anew with each request; that everyone can read them is news only once.
+    /// Secrets are read again for each request; that everyone can read them is news only once.
     fn warn_once(&self) {
         static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
         let is_news = TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(self.name());

@@ -1,6 +1,6 @@
 //! Reads one table of the merged settings, key by key, and notes everything that is wrong with it.
 //!
-//! A problem does not end the reading: all of them are told at once.
+//! A problem does not end the reading: all are reported together.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -120,7 +120,7 @@ impl<'a> Section<'a> {
         self.report.keys.entry(self.path.clone()).or_default().insert(key.to_owned());
     }
 
-    /// A duration within bounds. After a problem the lower bound stands in, so that the reading goes on; the loading
+    /// A duration within bounds. After a problem the lower bound is used, so that the reading continues; the loading
     /// as a whole then fails, and nobody sees it.
     pub(super) fn duration(&mut self, key: &'static str, range: RangeInclusive<Duration>) -> Duration {
         self.required(key, duration(range.clone())).unwrap_or(*range.start())

@@ -8,7 +8,7 @@ use super::report::Report;
 use super::unknown::proposal;
 use super::values::describe;
 
-/// Notes each key of `table`, which stands at `path`, that is not among the known ones.
+/// Notes each key of `table`, which is at `path`, that is not among the known ones.
 pub(super) fn refuse_unknown<'k>(
     path: &str,
     table: &Map<String, Value>,
@@ -30,7 +30,7 @@ pub(super) fn names<'a>(root: &'a Map<String, Value>, path: &[&str], report: &mu
     table.into_iter().flat_map(sorted).map(|(name, _)| name).collect()
 }
 
-/// What stands at `path`; a problem when it is no table.
+/// The table at `path`; a problem if it is something else.
 pub(super) fn expect_table<'a>(
     root: &'a Map<String, Value>,
     path: &[&str],
@@ -64,7 +64,7 @@ fn bare(key: &str) -> String {
     if !key.is_empty() && key.chars().all(is_bare) { key.to_owned() } else { format!("{key:?}") }
 }
 
-/// Where a value stands, as ` in ccfd.toml`; empty when that is not known.
+/// The origin of a value, as ` in ccfd.toml`; empty when that is not known.
 pub(super) fn origin(value: &Value) -> String {
     value.origin().map(|origin| format!(" {origin}")).unwrap_or_default()
 }

@@ -26,7 +26,7 @@ const SHOWN_CHARS_MAX: usize = 60;
 pub(super) enum Refusal {
     /// It is not of the form wanted, which is named; the caller adds what was found.
     Wanted(String),
-    /// A reason that stands alone, and does not show the value.
+    /// A reason that needs no value beside it, and shows none.
     Because(String),
 }
 

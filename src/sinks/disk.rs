@@ -20,7 +20,7 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// Fails when fewer than `free_min` bytes are free where `path` (which exists) stands.
+/// Fails when fewer than `free_min` bytes are free on the file system of `path` (which exists).
 pub(super) fn ensure_free(path: &Path, free_min: u64) -> Result<(), SinkError> {
     let free = free_bytes(path).map_err(|error| failed(path, error))?;
     if free < free_min {
@@ -76,7 +76,7 @@ pub(super) fn no_locks(path: &Path) -> SinkError {
     SinkError::Misplaced { path: shown(path), reason: reason.to_owned() }
 }
 
-/// Whether the lock that a database takes on its file can be had at all where `path` stands. Tried on a file without a name: a lock
+/// Whether the lock that a database takes on its file can be taken at all on the file system of `path`. Tried on a file without a name: a lock
 /// of a process is given back when it closes any descriptor of the same file.
 pub(super) fn lets_lock(path: &Path) -> bool {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));

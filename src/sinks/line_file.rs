@@ -1,4 +1,4 @@
-//! A file of lines that grows by whole lines only, each safe on disk before anyone is told.
+//! A file of lines that grows by whole lines only, each safe on disk before it is acknowledged.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write};
@@ -16,7 +16,7 @@ pub struct LineFile {
     file: File,
     inode: Inode,
     path: PathBuf,
-    /// Bytes of lines that are safe; whatever stands behind them was never acknowledged.
+    /// Bytes of lines that are safe; what follows them was never acknowledged.
     len: u64,
     /// Whether something unacknowledged may stand behind `len`.
     torn: bool,
@@ -113,7 +113,7 @@ impl LineFile {
     }
 
     /// Appends the whole lines that `write` writes, and returns once they are safe. After an error nothing of them
-    /// stands in the file, or it is removed before anything else is written.
+    /// is in the file, or it is removed before anything else is written.
     pub fn append(&mut self, write: impl FnOnce(&mut Appending<'_>) -> io::Result<()>) -> io::Result<()> {
         self.settle()?;
         self.torn = true;
@@ -133,7 +133,7 @@ impl LineFile {
         Ok(())
     }
 
-    /// Makes sure that nothing unacknowledged stands in the file; to be called before it is left for another one.
+    /// Makes sure that nothing unacknowledged is in the file; to be called before it is left for another one.
     pub fn settle(&mut self) -> io::Result<()> {
         self.notice_cut()?;
         if self.torn { self.cut() } else { Ok(()) }
@@ -152,7 +152,7 @@ impl LineFile {
         Ok(())
     }
 
-    /// Removes what stands behind the acknowledged lines.
+    /// Removes what follows the acknowledged lines.
     fn cut(&mut self) -> io::Result<()> {
         self.file.set_len(self.len)?;
         self.file.sync_data()?;

@@ -147,7 +147,7 @@ pub enum SinkError {
         /// What is wrong, from the operating system or the database.
         reason: String,
     },
-    /// Whoever read what is written has gone, and does not come again.
+    /// The reader of what is written has gone, and does not come back.
     #[error("{path}: closed by its reader")]
     Closed {
         /// What it was.

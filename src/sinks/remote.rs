@@ -83,7 +83,7 @@ pub enum RemoteErrorKind {
         /// The service's word for the fault.
         code: String,
     },
-    /// The service took the request, and what stands behind it did not carry it out, for a reason that passes.
+    /// The service took the request, and the system behind it did not carry it out, for a reason that passes.
     #[error("its run failed: {code}")]
     RunFailed {
         /// A word for the reason.

@@ -16,11 +16,11 @@ const PASSES: u32 = 2;
 /// The same where the next size is known to fail, at first and at most: then one request in a few hundred is a trial.
 const PASSES_TO_FAILED: u32 = 8;
 const PASSES_MAX: u32 = 512;
-/// What passed counts for so long against an answer that less is too large. Limits are set anew rarely, and then for long.
+/// What passed counts for so long against an answer that less is too large. Limits change rarely, and then for long.
 const BELIEVED: Duration = Duration::from_secs(600);
 /// Nobody has a limit below this; who says so is mistaken.
 const SURELY_TAKEN: usize = 8 << 10;
-/// What gateways take at least, unless they are told otherwise. Where nothing has passed yet, a lone row below it is not
+/// What gateways take at least, unless configured otherwise. Where nothing has passed yet, a lone row below it is not
 /// believed to be too large.
 const LIKELY_TAKEN: usize = 1 << 20;
 

@@ -62,7 +62,7 @@ impl SinkThread {
     }
 
     /// Runs the work there, after what was handed in before. Fails when no thread can be had, or when the work
-    /// breaks down; that of others goes on.
+    /// breaks down; that of others continues.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         let (sender, done) = oneshot::channel();
         let job = Box::new(move || {
@@ -105,7 +105,7 @@ fn work(jobs: &mpsc::Receiver<Job>, chores: Option<&Chores>) {
         };
         match job {
             Ok(job) => {
-                // What a job holds is dropped with it, and whoever waits for it is told.
+                // What a job holds is dropped with it, and its waiter gets an error.
                 let _ = catch_unwind(AssertUnwindSafe(job));
                 do_chores(Lull::AfterWork);
                 next = Lull::Pause;

@@ -1,4 +1,4 @@
-//! JSON text as other text: what a string says, and the two ways in which a value is laid out anew.
+//! JSON text as other text: what a string says, and the two ways to reformat a value.
 
 use std::borrow::Cow;
 

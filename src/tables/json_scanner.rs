@@ -14,13 +14,13 @@ pub struct JsonScanner<'a> {
 }
 
 impl<'a> JsonScanner<'a> {
-    /// Stands before the first value of `json`.
+    /// A scanner before the first value of `json`.
     pub fn of(json: &'a [u8]) -> Self {
         Self { json, at: 0 }
     }
 
     /// Steps over an object; `each` gets every name, and must step over its value. `None` when it is no object, or as
-    /// soon as `each` answers that. A name that cannot be decoded is given as it stands, with its quotes.
+    /// soon as `each` answers that. A name that cannot be decoded is given as written, with its quotes.
     #[inline]
     pub fn members(&mut self, mut each: impl FnMut(&mut Self, Cow<'a, [u8]>) -> Option<()>) -> Option<()> {
         self.next_is(b'{').then_some(())?;
@@ -61,7 +61,7 @@ impl<'a> JsonScanner<'a> {
         }
     }
 
-    /// Where it stands: so many bytes are stepped over.
+    /// Its position: how many bytes it has passed.
     pub fn at(&self) -> usize {
         self.at
     }
@@ -110,7 +110,7 @@ impl<'a> JsonScanner<'a> {
         self.since(start).filter(|value| !value.is_empty())
     }
 
-    /// Steps over a string: to behind the next quote that no backslash stands before.
+    /// Steps over a string: to behind the next quote that no backslash precedes.
     #[inline]
     fn string(&mut self) -> Option<()> {
         self.at += 1;
@@ -146,7 +146,7 @@ impl<'a> JsonScanner<'a> {
     }
 }
 
-/// The name that a key stands for; one that cannot be decoded stands for itself.
+/// The name that a key decodes to; one that cannot be decoded is its own name.
 fn name(key: &[u8]) -> Cow<'_, [u8]> {
     match unescaped(key) {
         Some(name) => Cow::Borrowed(name),

@@ -97,7 +97,7 @@ impl SinkType for KibanaIndexSettings {
     }
 }
 
-/// The id of a space, as it stands in Kibana's addresses behind `/s/`.
+/// The id of a space, as in Kibana's addresses after `/s/`.
 fn space_id(value: &Value) -> Result<String, Refusal> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
     let id = as_text(value).filter(|id| !id.is_empty() && id.chars().all(allowed));

@@ -36,7 +36,7 @@ pub struct LogsIngestionSettings {
     pub streams: TableNames,
     /// Whose endpoints, authority and audience these are.
     pub cloud: Cloud,
-    /// What becomes of records that Azure would date anew.
+    /// What happens to records that Azure would give a new date.
     pub old_records: OldRecords,
     /// How a token is had.
     pub auth: AzureAuth,

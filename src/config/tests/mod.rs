@@ -23,7 +23,7 @@ use std::path::PathBuf;
 
 use super::{Config, ConfigError, Environment};
 
-/// One collector of audit logs into one SQLite sink, with nothing but the required keys.
+/// One collector of audit logs into one SQLite sink, with only the required keys.
 const MINIMAL: &str = r#"
 [collector.acme-audit]
 source = "audit_logs"

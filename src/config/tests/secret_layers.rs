@@ -5,7 +5,7 @@ use super::super::{ConfigFile, layers};
 use super::*;
 use crate::tables::Tables;
 
-/// A setting, and how the place of its secret stands in its value.
+/// A setting, and how its value names the place of its secret.
 struct Secret {
     path: String,
     around: fn(&str) -> String,

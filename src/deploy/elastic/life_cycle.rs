@@ -1,5 +1,5 @@
-//! How long data streams keep what is in them, in the three ways in which clusters are told. None is part of what
-//! `ccfd check --install` puts: to remove documents is for whoever answers for them to decide.
+//! How long data streams keep what is in them, in the three ways that clusters know. None is part of what
+//! `ccfd check --install` puts: the owner of the documents decides on their removal.
 
 use serde_json::{Value, json};
 

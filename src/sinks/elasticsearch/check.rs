@@ -14,7 +14,7 @@ use crate::deploy::elastic::{Product, Shape, installs};
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
 use crate::tables::Table;
 
-/// What stands at the cluster under a name.
+/// What the cluster has under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
     Index,
@@ -116,7 +116,7 @@ async fn described(
     })
 }
 
-/// Whether our template of this name is there, if that is told.
+/// Whether our template of this name is there, if the cluster says so.
 async fn template(
     state: &ElasticsearchConnection,
     tables: &[Arc<Table>],

@@ -20,7 +20,7 @@ use crate::sinks::http::{asks_for_credentials, intercepted};
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, plain};
 use crate::sinks::{Receipt, Refused};
 
-/// What is asked for of an answer. With the status of each item none of them vanishes: they are told apart by place.
+/// What is asked for of an answer. With the status of each item none is lost: items are identified by place.
 pub(super) const FILTER: &str =
     "errors,items.*.status,items.*.failure_store,items.*.error.type,items.*.error.reason";
 
@@ -161,10 +161,10 @@ pub(super) fn read(body: &[u8], rows: usize, witness: bool, op_type: OpType) -> 
     Ok(answered)
 }
 
-/// Where `errors` stands in an answer: behind the times that it took, if a cluster tells them unasked.
+/// Where `errors` is in an answer: after the times that it took, if a cluster tells them unasked.
 const HEAD_BYTES: usize = 64;
 
-/// The common answer, told without parsing its thousands of items: no errors, each row newly stored, none put aside.
+/// The common answer, recognised without parsing its thousands of items: no errors, each row newly stored, none put aside.
 pub(super) fn at_a_glance(body: &[u8], rows: usize) -> Option<Answered> {
     let created = memmem::find_iter(body, b"\"status\":201").count();
     let head = &body[..body.len().min(HEAD_BYTES)];
@@ -238,7 +238,7 @@ fn blame(status: u16, error: &Error<'_>) -> Blame {
     const OF_THE_ROW: [&str; 4] =
         ["Limit of total fields", "immense term", "bytes can be at most", "number of nested documents"];
     /// A row may meet these although one before it in its request did not: they are of the index, the key, a shard or a
-    /// node. What both products call otherwise stands twice.
+    /// node. Types that both products name differently are listed twice.
     const OF_THE_PLACE: [&str; 16] = [
         "index_closed_exception",
         "index_not_found_exception",

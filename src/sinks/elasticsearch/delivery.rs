@@ -271,7 +271,7 @@ impl Writing {
         refused: Refused,
         error: RemoteError,
     ) -> Result<bool, SinkError> {
-        // What stands in between may refuse for a moment, or for a while, whatever is sent.
+        // A proxy in between may refuse for a moment, or for a while, whatever is sent.
         let is_intercepted = matches!(error.kind, RemoteErrorKind::Intercepted { .. });
         if is_intercepted && self.again.insert(refused.index) {
             self.todo.push(Part { places: [refused.index].into(), rows: 0..1, witness: None });

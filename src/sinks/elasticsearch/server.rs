@@ -59,7 +59,7 @@ impl Server {
 }
 
 impl ElasticsearchConnection {
-    /// Who answers, asked once; `None` where that is not told, or nobody answers now.
+    /// The product that answers, asked once; `None` if it does not say, or does not answer now.
     pub(super) async fn server(&self) -> Option<&Server> {
         self.greet().await.ok().flatten()
     }

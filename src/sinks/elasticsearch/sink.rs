@@ -52,7 +52,7 @@ pub(super) struct ElasticsearchConnection {
     pub(super) strikes: Strikes,
     pub(super) encoding: SinkThread,
     pub(super) buffers: Buffers,
-    /// Records that went to a failure store, not told yet.
+    /// Records that went to a failure store and are not logged yet.
     pub(super) in_failure_store: Mutex<LogThrottle<u64>>,
 }
 
@@ -165,7 +165,7 @@ impl Sink for ElasticsearchSink {
         usize::try_from(self.state.settings.calls_in_flight).unwrap_or(usize::MAX)
     }
 
-    /// The first address stands for the cluster, so that others can be added.
+    /// The first address identifies the cluster, so that others can be added.
     fn identity(&self, table: &Table) -> String {
         let ElasticsearchSettings { urls, index, .. } = &self.state.settings;
         let url = urls.first().map(Url::as_str).unwrap_or_default();

@@ -71,7 +71,7 @@ impl Client {
         self.read::<Space>(&answer).map(drop)
     }
 
-    /// What stands at a path of the space, such as `/api/actions/connectors`.
+    /// Gets a path of the space, such as `/api/actions/connectors`.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, RemoteError> {
         let answer = self.request(Method::GET, path, Bytes::new()).await?;
         if !answer.status.is_success() {

@@ -148,7 +148,7 @@ impl<'s> Wanted<'s> {
         differences
     }
 
-    /// Makes it under an id that follows from its name, so that of two that make it at the same time one is told that it
+    /// Makes it under an id that follows from its name, so that of two that make it at the same time one learns that it
     /// is there.
     async fn make(&self, client: &Client) -> Result<Connector, RemoteError> {
         let config = json!({
@@ -181,7 +181,7 @@ pub(super) async fn delete(client: &Client, id: &str) -> Result<(), RemoteError>
     Err(client.refusal(&answer, &client.space()))
 }
 
-/// The id of the connector that ccfd makes. Kibana takes nothing but a UUID for a connector's id; ids are not shared by
+/// The id of the connector that ccfd makes. Kibana takes only a UUID as a connector's id; ids are not shared by
 /// spaces, so the space is a part of it.
 fn own_id(space: &str, name: &str) -> String {
     let hash = xxh3_128(format!("ccfd {space} {name}").as_bytes());

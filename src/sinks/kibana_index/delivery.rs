@@ -56,7 +56,7 @@ impl<'s> Run<'s> {
         }
     }
 
-    /// Sends everything. What was settled before a failure is told with it.
+    /// Sends everything. A failure carries what was acknowledged before it.
     pub(super) async fn all(mut self) -> Result<Receipt, WriteFailure> {
         let documents_max = usize::try_from(self.sink.settings.documents_max).unwrap_or(usize::MAX);
         // What is to be sent, the next last.
@@ -262,7 +262,7 @@ impl<'s> Run<'s> {
         }
     }
 
-    /// Two halves; a document that stands alone is refused.
+    /// Two halves; a lone document is refused.
     fn halve(&mut self, places: &[usize], kind: &'static str, reason: impl FnOnce() -> String) -> Step {
         if let [index] = *places {
             self.receipt.refused.push(Refused { index, kind, reason: reason() });
@@ -284,7 +284,7 @@ impl<'s> Run<'s> {
         }
     }
 
-    /// One run. A connector that somebody deleted is looked for, and made anew, once in a batch.
+    /// One run. A connector that somebody deleted is looked for, and created again, once in a batch.
     async fn execute(&mut self, body: Bytes) -> Result<Response, RemoteError> {
         loop {
             let id = self.sink.connector(&self.batch.table).await?;

@@ -23,7 +23,7 @@ use crate::tables::Table;
 /// Requests that make a good batch: the last of them is not full, which then hardly counts.
 const REQUESTS_PER_BATCH: usize = 4;
 
-/// How long a connector is taken for what it was when it was looked at: whoever edits it sends the records elsewhere.
+/// How long a connector is taken for what it was when it was last checked: an edit may send the records elsewhere.
 const LOOKED_FOR: Duration = Duration::from_secs(60);
 /// So many writes in a row whose answers say nothing: from then on each waits for a person, for each may double what is there.
 const UNCONFIRMED: u32 = 3;

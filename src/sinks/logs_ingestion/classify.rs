@@ -47,7 +47,7 @@ pub(super) fn judge(api: &LogsIngestionConnection, response: &Response) -> Resul
     if status.is_success() {
         if *status != StatusCode::NO_CONTENT {
             accepted_otherwise(response)?;
-            // Documented in two ways; a surprise is told of once, and changes nothing.
+            // Documented in two ways; a surprise is logged once, and changes nothing.
             if !api.surprised.swap(true, Ordering::Relaxed) {
                 tracing::info!(status = status.as_u16(), "rows are accepted with a status other than 204");
             }
@@ -135,7 +135,7 @@ impl Refusal {
         RemoteError { request_id: self.request_id, ..kind.of(Service::LogsIngestion) }
     }
 
-    /// As the fault of the rule, which takes no record, or of what stands in front of it.
+    /// As the fault of the rule, which takes no record, or of what is in front of it.
     pub(super) fn fault_of_rule(&self) -> RemoteError {
         let place = "the data collection rule".to_owned();
         let kind = match self.is_intercepted {

@@ -44,7 +44,7 @@ pub(super) struct LogsIngestionConnection {
     pub retry_after_max: Duration,
     /// Where rows are compressed, one call after the other: that is done long before the calls before it are answered.
     pub encoding: SinkThread,
-    /// Whether another success than 204 was told of.
+    /// Whether another success than 204 was logged.
     pub surprised: AtomicBool,
 }
 

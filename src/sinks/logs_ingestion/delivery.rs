@@ -15,7 +15,7 @@ use crate::sinks::{
     request_size::{TooLarge, Weight},
 };
 
-/// After so many records refused one by one, and none accepted, as many others are tried before it goes on.
+/// After so many records refused one by one, and none accepted, as many others are tried before it continues.
 const ALONE_MAX: usize = 8;
 
 /// One batch on its way to one stream.
@@ -116,7 +116,7 @@ impl Delivery<'_> {
             }
             CallAnswer::Malformed(refusal) => {
                 self.api.probe(self.stream).await?;
-                // What stands in between may refuse for a moment.
+                // A proxy in between may refuse for a moment.
                 if refusal.is_intercepted
                     && matches!(self.post(body, weight, rows).await?, CallAnswer::Accepted)
                 {

@@ -213,7 +213,7 @@ pub(super) fn nothing() -> io::Result<Bytes> {
     Array::begin().finish()
 }
 
-/// Compression into memory has no way to fail that is known; should there be one, it is told.
+/// Compression into memory has no way to fail that is known; should there be one, it is reported.
 pub(super) fn broken(error: io::Error) -> SinkError {
     SinkError::Io { path: "compression".to_owned(), source: error }
 }

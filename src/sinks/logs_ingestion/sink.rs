@@ -124,7 +124,7 @@ impl LogsIngestionSink {
         }
     }
 
-    /// Says once of a table that old records are dated anew.
+    /// Logs once for a table that old records get a new date.
     fn tell_of_old(&self, table: &Table) {
         let mut told = self.told_of_old.lock().unwrap_or_else(PoisonError::into_inner);
         if told.insert(table.name.to_string()) {

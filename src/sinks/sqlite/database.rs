@@ -114,7 +114,7 @@ fn create(path: &Path, free_min: u64) -> Result<(), SinkError> {
 }
 
 /// Inserts the rows. What another process did to the tables must show before the first row, as a fault of the
-/// database, or every row would be blamed for it: so the schema is read anew inside the transaction (any query that
+/// database, or every row would be blamed for it: so the schema is read again inside the transaction (any query that
 /// runs does that), and the statement is compiled against it.
 fn insert(
     begun: &Transaction<'_>,

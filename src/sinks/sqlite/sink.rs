@@ -64,7 +64,7 @@ impl SqliteSink {
 }
 
 impl SqliteConnection {
-    /// Runs `work` on the database, opened if need be. After a failure it is closed: the next use finds out anew
+    /// Runs `work` on the database, opened if need be. After a failure it is closed: the next use finds out again
     /// what is there, so that whatever a person repairs is taken up without a restart. So does the first use after the
     /// file was moved or removed, because what is written to the old one would be lost.
     fn with_database<T>(

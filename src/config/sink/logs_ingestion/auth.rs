@@ -32,7 +32,7 @@ pub enum AzureIdentity {
         /// Where its secret is kept.
         client_secret: SecretSource,
     },
-    /// A workload whose own token stands in a file: a pod on AKS, or anything that another issuer vouches for.
+    /// A workload whose own token is in a file: a pod on AKS, or anything that another issuer vouches for.
     WorkloadIdentity {
         /// The tenant; without it `AZURE_TENANT_ID`.
         tenant_id: Option<String>,
@@ -46,7 +46,7 @@ pub enum AzureIdentity {
         /// The id of a user-assigned identity; without it the system-assigned one.
         client_id: Option<String>,
     },
-    /// Whoever is logged in with `az login`.
+    /// The account that is logged in with `az login`.
     AzureCli {
         /// The tenant; without it the one chosen there.
         tenant_id: Option<String>,
@@ -131,13 +131,13 @@ fn id(value: &Value) -> Result<String, Refusal> {
         .ok_or_else(|| wanted("an id such as \"11111111-2222-3333-4444-555555555555\""))
 }
 
-/// Empty stands for the cloud's own.
+/// Empty means the cloud's own.
 fn authority(value: &Value) -> Result<Option<String>, Refusal> {
     let text = as_text(value).map(str::trim);
     if text == Some("") {
         return Ok(None);
     }
-    // A secret is sent there, and the library that sends it takes nothing but https, not even to this machine.
+    // A secret is sent there, and the library that sends it takes only https, even to this machine.
     let url = text.and_then(|text| Url::parse(text).ok()).filter(|url| {
         let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
         url.scheme() == "https" && url.has_host() && url.path() == "/" && url.fragment().is_none() && bare
@@ -146,7 +146,7 @@ fn authority(value: &Value) -> Result<Option<String>, Refusal> {
     Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
 }
 
-/// Empty stands for the cloud's own.
+/// Empty means the cloud's own.
 fn scope(value: &Value) -> Result<Option<String>, Refusal> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:/".contains(&byte);
     match as_text(value).map(str::trim) {

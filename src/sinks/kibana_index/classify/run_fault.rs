@@ -1,4 +1,4 @@
-//! Whose fault a failed run is, told by the words of Elasticsearch, which is all that the index connector passes on.
+//! Whose fault a failed run is, judged by the words of Elasticsearch, which is all that the index connector passes on.
 
 use crate::sinks::remote::RemoteErrorKind;
 

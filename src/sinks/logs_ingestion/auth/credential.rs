@@ -1,7 +1,7 @@
 //! Who asks for tokens: the four kinds, each by Microsoft's own library.
 //!
-//! The library keeps tokens, too, but gives none out when asking for the next one fails, and cannot be told to forget
-//! one. So a credential is made anew for each token, with its secret read anew, and `token.rs` keeps the tokens.
+//! The library keeps tokens, too, but gives none out when asking for the next one fails, and cannot be made to forget
+//! one. So a new credential is made for each token, with its secret read again, and `token.rs` keeps the tokens.
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 

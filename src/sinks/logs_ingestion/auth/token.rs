@@ -17,7 +17,7 @@ pub(in crate::sinks::logs_ingestion) struct Tokens {
     clock: Clock,
     meter: Arc<SinkCounter>,
     held: Mutex<Option<CachedToken>>,
-    /// Held by whoever asks for a new one.
+    /// Held while a new one is requested.
     asking: tokio::sync::Mutex<()>,
 }
 
@@ -41,7 +41,7 @@ impl Tokens {
         Self { credential, clock, meter, held: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
-    /// A token that has not expired. Whoever finds it due for replacement has that done beside, and waits only when
+    /// A token that has not expired. A caller that finds it due for replacement starts that in the background, and waits only when
     /// there is none that works.
     pub(in crate::sinks::logs_ingestion) async fn get(self: &Arc<Self>) -> Result<Token, RemoteError> {
         if let Some(token) = self.working() {
@@ -124,7 +124,7 @@ impl Tokens {
 }
 
 impl CachedToken {
-    /// How many seconds the token still lives: none, where the clock was set back and that cannot be told.
+    /// How many seconds the token still lives: none, if the clock was set back and that is unknown.
     fn left(&self, now: i64) -> i64 {
         if now < self.since { 0 } else { self.since + self.token.lifetime - now }
     }

@@ -1,6 +1,6 @@
-//! Fields that Azure would cut. It cuts without a word, and whatever stands at the limit: half of a JSON value is none.
+//! Fields that Azure would cut. It cuts silently and anywhere: half of a JSON value is no JSON.
 //!
-//! A field may be as large as a page. It is read where it stands, from its beginning, and no further than what is kept of
+//! A field may be as large as a page. It is read in place, from its beginning, and no further than what is kept of
 //! it: never as a tree, and never as a whole copy.
 
 use super::json_tokens::{Token, Tokens};
@@ -8,7 +8,7 @@ use super::json_tokens::{Token, Tokens};
 /// The most bytes of one field. Azure names "64 KB" and nothing more exact, so this is the smaller reading of it.
 pub(in crate::sinks::logs_ingestion) const FIELD_BYTES_MAX: usize = 64_000;
 
-/// Stands where text was cut.
+/// Marks where text was cut.
 pub(in crate::sinks::logs_ingestion) const MARK: &str = " …[cut by ccfd]";
 
 /// Text inside a value is not cut shorter than this; a value that is still too long then is no longer one of its form.
@@ -128,7 +128,7 @@ fn text_of(json: &[u8], bytes_max: usize) -> Result<(String, bool), NoText> {
     serde_json::from_slice(&begin).map(|text| (text, false)).map_err(|_| NoText)
 }
 
-/// Whether an escape is the second half of a pair of which the first stands before it.
+/// Whether an escape is the second half of a pair of which the first precedes it.
 fn is_second_half(before: &[u8], escape: &[u8]) -> bool {
     let is_half = |escape: &[u8], halves: &[u8]| {
         escape.len() >= ESCAPE_BYTES_MAX

@@ -1,4 +1,4 @@
-//! The write-ahead log: what stands in it, and how large its file is.
+//! The write-ahead log: what is in it, and how large its file is.
 
 use super::*;
 
