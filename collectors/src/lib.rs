@@ -48,31 +48,35 @@ mod tenant;
 mod walk;
 
 pub use error::{CollectError, CollectErrorKind, KeyShape, WrongKeyClass};
-pub use http::budget::{KeyBudget, Lane};
-pub use http::client::{Client, ClientSettings, ListAnswer};
-pub use http::clock::Clock;
-pub use http::key::check_key;
-pub use http::newest_date::newest_date;
-pub use http::observed::{Exchange, Failed, RequestObserver, observe_requests};
-pub use http::refusal::retry_after;
-pub use http::transport::{
-    ClientIdentity, Http, HttpSettings, Response, Transport, TransportError, Verification,
+pub use http::{
+    budget::{KeyBudget, Lane},
+    client::{Client, ClientSettings, ListAnswer},
+    clock::Clock,
+    key::check_key,
+    newest_date::newest_date,
+    observed::{Exchange, Failed, RequestObserver, observe_requests},
+    refusal::retry_after,
+    transport::{ClientIdentity, Http, HttpSettings, Response, Transport, TransportError, Verification},
 };
 pub use lists::{AuditLogs, ChatCompletions, Kind, List, Paging};
-pub use page::head::{KNOWN_FIELDS, LAST_SECOND, TimeField};
-pub use page::messages::{AskMessages, MessagesPage};
-pub use page::record::{IdHash, Record, Unusable};
-pub use page::{ListPage, Malformed};
+pub use page::{
+    ListPage, Malformed,
+    head::{KNOWN_FIELDS, LAST_SECOND, TimeField},
+    messages::{AskMessages, MessagesPage},
+    record::{IdHash, Record, Unusable},
+};
 pub use reader::{Reader, Step, dedup_ids};
 pub use source::{Hello, Source};
 pub use source_counters::{Anomaly, Outcomes, RequestOutcome, SourceCounters};
 pub use tenant::TenantWalk;
-pub use walk::Timing;
-pub use walk::anchors::{Anchor, Anchors};
-pub use walk::apply::{Change, Page};
-pub use walk::cursor::{Cursor, Direction, Sweep, Task};
-pub use walk::dedup::PartChange;
-pub use walk::time_slice::TimeSlice;
+pub use walk::{
+    Timing,
+    anchors::{Anchor, Anchors},
+    apply::{Change, Page},
+    cursor::{Cursor, Direction, Sweep, Task},
+    dedup::PartChange,
+    time_slice::TimeSlice,
+};
 
 /// Records per request: the most that the API is known to return.
 pub const LIMIT: usize = 100;

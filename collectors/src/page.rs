@@ -15,10 +15,10 @@ use std::{borrow::Cow, ops::Range};
 use bytes::Bytes;
 use serde::de::{Deserialize, IgnoredAny};
 
-use crate::{
-    page::damaged::NOT_JSON,
-    page::head::{Head, Id, Scalar, TimeField},
-    page::record::{Beginnings, IdHash, Record, Unusable},
+use crate::page::{
+    damaged::NOT_JSON,
+    head::{Head, Id, Scalar, TimeField},
+    record::{Beginnings, IdHash, Record, Unusable},
 };
 
 /// The longest id of a record. The API's ids have about 40 bytes; one is stored in a checkpoint and sent in a

@@ -11,10 +11,12 @@ use crate::{
     source::Source,
     source_counters::SourceCounters,
     tenant::{Tenant, TenantWalk},
-    walk::apply::Page,
-    walk::cursor::{Cursor, Task},
-    walk::dedup::DedupSet,
-    walk::{Timing, Walk},
+    walk::{
+        Timing, Walk,
+        apply::Page,
+        cursor::{Cursor, Task},
+        dedup::DedupSet,
+    },
 };
 
 /// What a reader does next.

@@ -6,12 +6,16 @@ use crate::{
     LIMIT,
     doubt::REPEATED_AT_ONCE,
     error::{CollectError, CollectErrorKind},
-    http::budget::Lane,
-    http::client::{Client, ListAnswer},
+    http::{
+        budget::Lane,
+        client::{Client, ListAnswer},
+    },
     lists::{AuditLogs, ChatCompletions, List},
-    walk::cursor::{Cursor, Task},
-    walk::page_size::PageSize,
-    walk::time_slice::TimeSlice,
+    walk::{
+        cursor::{Cursor, Task},
+        page_size::PageSize,
+        time_slice::TimeSlice,
+    },
 };
 
 /// What a collector reads: one list, and for audit logs also the list of tenant-scoped events.

@@ -24,12 +24,14 @@ use crate::{
     http::budget::Lane,
     lists::{List, Paging},
     source_counters::SourceCounters,
-    walk::crowded::CrowdedSecond,
-    walk::cursor::{Cursor, Direction, Sweep, Task},
-    walk::decide::Learned,
-    walk::dedup::DedupSet,
-    walk::page_size::PageSize,
-    walk::time_slice::TimeSlice,
+    walk::{
+        crowded::CrowdedSecond,
+        cursor::{Cursor, Direction, Sweep, Task},
+        decide::Learned,
+        dedup::DedupSet,
+        page_size::PageSize,
+        time_slice::TimeSlice,
+    },
 };
 
 /// How often, and how far back, a walk reads.

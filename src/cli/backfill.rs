@@ -10,6 +10,7 @@ use std::{
 };
 
 use clap::Args;
+use show::Display;
 use state::Store;
 
 use super::{
@@ -38,7 +39,6 @@ use crate::{
     tables::format_utc,
     telemetry::Telemetry,
 };
-use show::Display;
 
 /// The most windows that are read at the same time.
 const PARALLEL_MAX: u64 = 64;

@@ -15,7 +15,9 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use collectors::Clock;
+use place::DemoPlace;
 use tokio::net::TcpListener;
+use watch::{Progress, Watch};
 
 use super::{
     Context, block_on,
@@ -38,8 +40,6 @@ use crate::{
     tables,
     telemetry::Telemetry,
 };
-use place::DemoPlace;
-use watch::{Progress, Watch};
 
 #[derive(Debug, Args)]
 pub struct Arguments {

@@ -10,12 +10,14 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{UsageError, exit::Exit, text};
-use crate::deploy::{
-    File,
-    elastic::{self, Retention},
-    sentinel,
+use crate::{
+    deploy::{
+        File,
+        elastic::{self, Retention},
+        sentinel,
+    },
+    tables::Tables,
 };
-use crate::tables::Tables;
 
 const DAY_SECONDS: u64 = 86_400;
 /// A hundred years.

@@ -34,13 +34,13 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{CommandFactory, Parser, Subcommand};
+use exit::{Exit, UsageError};
 use rustix::{fs::Mode, process::umask};
 
 use crate::{
     config::{Config, ConfigError, Environment, find_file},
     stderr,
 };
-use exit::{Exit, UsageError};
 
 /// Brings OpenAI audit logs and stored chat completions into a SIEM: every record, once.
 ///

@@ -1,7 +1,9 @@
 //! Output formats of query results: a table, JSON, CSV.
 
-use std::borrow::Cow;
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 use super::text::{self, Align};
 use crate::sinks::sqlite::query::{Cell, Rows};

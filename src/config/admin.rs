@@ -1,13 +1,14 @@
 //! `[admin]`: how to query and control a running daemon.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use config::Value;
 
-use super::SecretSource;
-use super::section::Section;
-use super::values::{Refusal, as_text, texts, wanted};
+use super::{
+    SecretSource,
+    section::Section,
+    values::{Refusal, as_text, texts, wanted},
+};
 
 const UNIX_PREFIX: &str = "unix:";
 const FORM: &str =

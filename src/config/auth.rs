@@ -2,9 +2,11 @@
 
 use config::Value;
 
-use super::SecretSource;
-use super::tree::{as_table, single_entry};
-use super::values::{Refusal, text};
+use super::{
+    SecretSource,
+    tree::{as_table, single_entry},
+    values::{Refusal, text},
+};
 
 const ADVICE: &str = "expected { api_key = { env = \"NAME\" } } or { basic = { user = \"…\", password = { \
                       env = \"NAME\" } } }; a secret may also be a { file = \"/path\" } or a { credential = \

@@ -1,12 +1,14 @@
 //! What must fit together across sections.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Component, Path, PathBuf},
+};
 
-use super::report::Report;
-use super::tree::dotted;
-use super::unknown::proposal;
-use super::{CollectorSettings, HealthTableSettings, SinkPlace, SinkSettings, StateSettings};
+use super::{
+    CollectorSettings, HealthTableSettings, SinkPlace, SinkSettings, StateSettings, report::Report,
+    tree::dotted, unknown::proposal,
+};
 
 const NAME_CHARS_MAX: usize = 64;
 

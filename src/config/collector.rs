@@ -5,10 +5,12 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use url::Url;
 
-use super::section::Section;
-use super::urls::base_url;
-use super::values::{DAY, SECOND, header_text, texts};
-use super::{ConnectionSettings, MessagesSettings, RedactSettings, SecretSource, Source, Start};
+use super::{
+    ConnectionSettings, MessagesSettings, RedactSettings, SecretSource, Source, Start,
+    section::Section,
+    urls::base_url,
+    values::{DAY, SECOND, header_text, texts},
+};
 
 /// A collector: what it reads, how it gets there, and where the records go.
 #[derive(Clone, Debug, PartialEq, Eq)]

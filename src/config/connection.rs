@@ -1,16 +1,16 @@
 //! The keys of everything that connects to another machine.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use collectors::{HttpSettings, Verification};
-
 use secrecy::ExposeSecret;
 
-use super::section::Section;
-use super::urls::Proxy;
-use super::values::{DAY, HOUR, MINUTE, SECOND, path};
-use super::{Environment, SecretError, SettingError};
+use super::{
+    Environment, SecretError, SettingError,
+    section::Section,
+    urls::Proxy,
+    values::{DAY, HOUR, MINUTE, SECOND, path},
+};
 
 /// How another machine is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]

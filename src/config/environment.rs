@@ -1,14 +1,18 @@
 //! Settings from environment variables: `CCFD__COLLECTOR__ACME_AUDIT__POLL_INTERVAL`.
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-use std::fmt;
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    fmt,
+};
 
 use config::{Map, Value};
 
-use super::layer::{Layer, value_of_text};
-use super::report::Report;
-use super::tree::table_at;
+use super::{
+    layer::{Layer, value_of_text},
+    report::Report,
+    tree::table_at,
+};
 
 const PREFIX: &str = "CCFD__";
 const LEVELS: &str = "__";

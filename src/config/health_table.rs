@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::section::Section;
-use super::values::{DAY, SECOND, text};
+use super::{
+    section::Section,
+    values::{DAY, SECOND, text},
+};
 
 /// Where the rows go, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]

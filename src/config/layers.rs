@@ -1,15 +1,15 @@
 //! Lays default.toml, the file, the environment and the flags over each other, later ones on top.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::{fs::File, io::Read, path::Path};
 
 use config::{Map, Source, Value};
 
-use super::encoding::{is_utf_16, text_of};
-use super::layer::{Layer, value_of_text};
-use super::report::Report;
-use super::{ConfigError, ConfigFile, Environment};
+use super::{
+    ConfigError, ConfigFile, Environment,
+    encoding::{is_utf_16, text_of},
+    layer::{Layer, value_of_text},
+    report::Report,
+};
 
 /// Every key with its default and its reason: the manual.
 pub const DEFAULTS: &str = include_str!("default.toml");

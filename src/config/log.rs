@@ -2,8 +2,7 @@
 
 use tracing::Level;
 
-use super::section::Section;
-use super::values::one_of;
+use super::{section::Section, values::one_of};
 
 /// The log, written to standard error.
 #[derive(Clone, Debug, PartialEq, Eq)]

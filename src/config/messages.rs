@@ -2,9 +2,7 @@
 
 use bytesize::ByteSize;
 
-use super::Source;
-use super::section::Section;
-use super::values::flag;
+use super::{Source, section::Section, values::flag};
 use crate::lists::{Messages, names_where};
 
 /// How much of what completions were asked is collected.

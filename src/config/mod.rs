@@ -36,12 +36,13 @@ mod unknown;
 mod urls;
 mod values;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use ::config::{Map, Value};
-
 pub use admin::{AdminSettings, Listen};
 pub use auth::HttpAuth;
 pub use collector::CollectorSettings;
@@ -55,8 +56,10 @@ pub use log::{LogFormat, LogSettings};
 pub use messages::MessagesSettings;
 pub use pipeline::PipelineSettings;
 pub use redact::RedactSettings;
+use report::Report;
 pub use retry::RetrySettings;
 pub use secret::{SecretError, SecretSource, SettingError, check_secret_file};
+use section::Section;
 pub use sink::{
     AzureAuth, AzureIdentity, Cloud, ElasticsearchSettings, KibanaIndexSettings, LogsIngestionSettings,
     NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, Refresh, Shape, SinkPlace, SinkSettings,
@@ -67,11 +70,8 @@ pub use start::Start;
 pub use state::StateSettings;
 pub use table_names::TableNames;
 pub use telemetry::TelemetrySettings;
-pub use urls::Proxy;
-
-use report::Report;
-use section::Section;
 use tree::{names, refuse_unknown, table_at};
+pub use urls::Proxy;
 use values::one_of;
 
 use crate::tables::{HEALTH, Table, Tables};

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::section::Section;
-use super::values::{MINUTE, SECOND};
+use super::{
+    section::Section,
+    values::{MINUTE, SECOND},
+};
 
 /// Limits and rhythm of each route.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,11 +2,15 @@
 
 use config::{Value, ValueKind};
 
-use super::section::Section;
-use super::values::{Refusal, as_text, describe, one_of, wanted};
-use super::{SecretSource, Source};
-use crate::lists::names_where;
-use crate::redact::{Action, Path, Preset, Rule, Rules};
+use super::{
+    SecretSource, Source,
+    section::Section,
+    values::{Refusal, as_text, describe, one_of, wanted},
+};
+use crate::{
+    lists::names_where,
+    redact::{Action, Path, Preset, Rule, Rules},
+};
 
 /// Each path is looked for in every record; more is a list of something else.
 const PATHS_MAX: usize = 1000;

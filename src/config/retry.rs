@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::section::Section;
-use super::values::{DAY, HOUR, SECOND};
+use super::{
+    section::Section,
+    values::{DAY, HOUR, SECOND},
+};
 
 /// How long a write that failed waits before the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,23 +1,27 @@
 //! Where a key comes from, and getting it. The settings never hold the key itself.
 
-use std::collections::BTreeSet;
-use std::ffi::OsStr;
-use std::fmt;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fmt,
+    fs::File,
+    io::Read,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
 use config::Value;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-use super::Environment;
-use super::encoding::{is_utf_16, text_of};
-use super::error::utf_16_hint;
-use super::tree::single_entry;
-use super::values::{Refusal, as_text, is_key};
+use super::{
+    Environment,
+    encoding::{is_utf_16, text_of},
+    error::utf_16_hint,
+    tree::single_entry,
+    values::{Refusal, as_text, is_key},
+};
 
 /// Keys have some hundred bytes; more is a wrong file.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;

@@ -2,15 +2,16 @@
 //!
 //! A problem does not end the reading: all are reported together.
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use bytesize::ByteSize;
 use config::{Map, Value, ValueKind};
 
-use super::report::Report;
-use super::tree::{as_table, dotted, expect_table, origin, refuse_unknown, table_at};
-use super::values::{Refusal, describe, duration, number, size};
+use super::{
+    report::Report,
+    tree::{as_table, dotted, expect_table, origin, refuse_unknown, table_at},
+    values::{Refusal, describe, duration, number, size},
+};
 
 /// One table, over the table that holds its defaults.
 pub(super) struct Section<'a> {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use config::{Value, ValueKind};
 
-use super::section::Section;
-use super::values::{Refusal, text, texts, wanted, word_of};
+use super::{
+    section::Section,
+    values::{Refusal, text, texts, wanted, word_of},
+};
 use crate::lists::{Filter, Filters, LISTS, List, PairsMax, Setting, SettingKind, names_where};
 
 /// Which list a collector reads, and which part of it.

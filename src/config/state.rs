@@ -1,10 +1,11 @@
 //! `[state]`: where progress is kept.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use super::section::Section;
-use super::values::{MINUTE, path};
+use super::{
+    section::Section,
+    values::{MINUTE, path},
+};
 
 /// The state directory.
 #[derive(Clone, Debug, PartialEq, Eq)]

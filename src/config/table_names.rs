@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use config::Value;
 
-use super::section::Section;
-use super::values::Refusal;
+use super::{section::Section, values::Refusal};
 use crate::tables::{Table, Tables};
 
 /// What the names are names of; a table has one of each that holds where the settings give none.

@@ -2,8 +2,7 @@
 
 use url::Url;
 
-use super::section::Section;
-use super::urls::receiver;
+use super::{section::Section, urls::receiver};
 
 /// The receiver of OpenTelemetry's protocol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use config::{Map, Value, ValueKind};
 
-use super::report::Report;
-use super::unknown::proposal;
-use super::values::describe;
+use super::{report::Report, unknown::proposal, values::describe};
 
 /// Notes each key of `table`, which is at `path`, that is not among the known ones.
 pub(super) fn refuse_unknown<'k>(

@@ -6,9 +6,11 @@ use config::{Value, ValueKind};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use super::tree::as_table;
-use super::values::{Refusal, as_text, wanted};
-use super::{Environment, SecretError, SecretSource};
+use super::{
+    Environment, SecretError, SecretSource,
+    tree::as_table,
+    values::{Refusal, as_text, wanted},
+};
 
 const PROXY_PASSWORD: &str = "a password must not be in the settings: keep the whole URL elsewhere and give \
                               its place, as with a key: { env = \"NAME\" }, { file = \"/path\" } or { \

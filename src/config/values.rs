@@ -1,9 +1,6 @@
 //! Readers: from a value of the settings to a type of ours, or to what was wanted instead.
 
-use std::fmt;
-use std::ops::RangeInclusive;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{fmt, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 use config::{Value, ValueKind};

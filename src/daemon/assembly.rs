@@ -5,10 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use collectors::{Client, ClientSettings, Clock, IdHash, Source, TenantWalk, check_key};
 use secrecy::ExposeSecret;
 
-use super::{
-    shared::MetricsReader,
-    shared::{Rates, Shared},
-};
+use super::shared::{MetricsReader, Rates, Shared};
 use crate::{
     config::{self, CollectorSettings, Config, Environment, RetrySettings, SecretSource},
     lists::KeyClass,

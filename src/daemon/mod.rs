@@ -18,5 +18,4 @@ pub mod signals;
 pub mod supervisor;
 
 pub use pauses::Pauses;
-
 pub use shared::MetricsReader;

@@ -3,8 +3,7 @@
 use collectors::{ChatCompletions, Source, TenantWalk};
 
 use super::{Filters, KeyClass, List, Messages, PairsMax, Setting, SettingKind};
-use crate::redact::Preset;
-use crate::tables::CHAT_COMPLETIONS;
+use crate::{redact::Preset, tables::CHAT_COMPLETIONS};
 
 /// OpenAI's limits on the metadata of a completion; a filter beyond them finds nothing.
 const METADATA_MAX: PairsMax = PairsMax { count: 16, key_chars: 64, value_chars: 512 };

@@ -1,7 +1,6 @@
 //! What the settings of a collector say of its list.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 /// The value of one setting of a list.
 #[derive(Clone, PartialEq, Eq)]

@@ -8,11 +8,9 @@ mod filters;
 use std::sync::{Arc, LazyLock};
 
 use collectors::{Source, TenantWalk, TimeField};
-
 pub use filters::{Filter, Filters};
 
-use crate::redact::Preset;
-use crate::tables::Table;
+use crate::{redact::Preset, tables::Table};
 
 /// Every list, in the order in which they are named to people.
 pub static LISTS: [&List; 2] = [&audit_logs::LIST, &chat_completions::LIST];

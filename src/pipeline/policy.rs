@@ -9,9 +9,8 @@ mod word;
 use std::{io::ErrorKind, time::Duration};
 
 use collectors::{CollectError, CollectErrorKind, WrongKeyClass};
-use state::StateError;
-
 pub use messages::{Meaning, advice, meaning};
+use state::StateError;
 
 use super::{checkpoint::Changed, clocks::Clocks, rejects::RejectsError, stage::Stage};
 use crate::{

@@ -1,7 +1,9 @@
 //! Rules as a tree of names, in the order in which a record is traversed.
 
-use super::path::{Name, Path, is_other};
-use super::rule::{Action, Rule};
+use super::{
+    path::{Name, Path, is_other},
+    rule::{Action, Rule},
+};
 use crate::tables::Table;
 
 /// What happens to a value, or to values inside it.

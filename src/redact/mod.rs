@@ -12,9 +12,8 @@ mod rules;
 
 use bytes::Bytes;
 use collectors::{Page, Unusable};
-use pass::Seen;
-
 pub use hash::{Hasher, WeakKey};
+use pass::Seen;
 pub use path::{KEPT, Path, PathError};
 pub use preset::Preset;
 pub use rule::{Action, Rule};

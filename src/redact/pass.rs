@@ -3,9 +3,11 @@
 
 use std::mem;
 
-use super::hash::{Hasher, is_hash};
-use super::level::{Level, Node};
-use super::rule::Action;
+use super::{
+    hash::{Hasher, is_hash},
+    level::{Level, Node},
+    rule::Action,
+};
 use crate::tables::{JsonScanner, Table};
 
 /// The replacement for a masked value.

@@ -48,8 +48,7 @@ const NO_CONTENT: &[(&str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::Path;
-    use super::*;
+    use super::{super::Path, *};
     use crate::tables::{CHAT_COMPLETIONS, Origin};
 
     /// What remains of a completion without content. Each new column must be added here or to the preset.

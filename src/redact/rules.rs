@@ -2,10 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
-use super::level::Level;
-use super::path::{Name, Path, is_other};
-use super::preset::Preset;
-use super::rule::{Action, Rule};
+use super::{
+    level::Level,
+    path::{Name, Path, is_other},
+    preset::Preset,
+    rule::{Action, Rule},
+};
 use crate::tables::Table;
 
 /// Two paths of which one covers the other: one of them has no effect, and it is unclear which was meant.
@@ -106,8 +108,7 @@ fn covers(above: &Path, path: &Path, table: &Table) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::level::Node;
-    use super::*;
+    use super::{super::level::Node, *};
     use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
 
     fn rules(lists: &[(Action, &[&str])]) -> Vec<Rule> {

@@ -1,13 +1,18 @@
-use std::fs;
-use std::time::{Duration, SystemTime};
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
 use collectors::{Exchange, Failed};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::kept::{Head, Kept};
-use super::{BYTES_MAX, Open, TraceError, line};
+use super::{
+    BYTES_MAX, Open, TraceError,
+    kept::{Head, Kept},
+    line,
+};
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     let pair = |(name, value): &(&'static str, &'static str)| {

@@ -1,13 +1,17 @@
 //! What the sinks that write files share: free space, and the meaning of the system's errors.
 
-use std::fs::{File, Metadata};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::{
+    fs::{File, Metadata},
+    io::{self, ErrorKind},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+};
 
-use rustix::fs::{FlockOperation, fcntl_lock};
-use rustix::io::Errno;
-use rustix::process::{Resource, getrlimit};
+use rustix::{
+    fs::{FlockOperation, fcntl_lock},
+    io::Errno,
+    process::{Resource, getrlimit},
+};
 
 use super::SinkError;
 

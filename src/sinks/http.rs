@@ -1,8 +1,10 @@
 //! Requests to one service, for the sinks that speak HTTP: the connection is made when it is needed, the secret is read
 //! with each request, so that what a person repairs is taken up without a restart.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -10,8 +12,10 @@ use collectors::{Http, HttpSettings, Response, TransportError};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use secrecy::ExposeSecret;
 
-use super::counters::{SinkCounter, SinkCounters};
-use super::remote::{RemoteError, RemoteErrorKind, Service, plain};
+use super::{
+    counters::{SinkCounter, SinkCounters},
+    remote::{RemoteError, RemoteErrorKind, Service, plain},
+};
 use crate::{
     config::{Environment, HttpAuth, SecretError, SettingError},
     reasons::with_reasons,

@@ -1,9 +1,11 @@
 //! A file of lines that grows by whole lines only, each safe on disk before it is acknowledged.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use super::disk::Inode;
 
@@ -225,8 +227,7 @@ fn end_of_lines(mut file: &File, size: u64) -> io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::{fs, os::unix::fs::PermissionsExt as _};
 
     use super::*;
 

@@ -25,8 +25,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use collectors::Record;
 
-use self::counters::SinkCounters;
-use self::remote::RemoteError;
+use self::{counters::SinkCounters, remote::RemoteError};
 use crate::tables::Table;
 
 /// Records of one table and one collector, in the order in which they were read. Cheap to clone.

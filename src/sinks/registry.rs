@@ -5,12 +5,10 @@ use std::sync::Arc;
 
 use collectors::Clock;
 
-use super::Sink;
-use super::elasticsearch::ElasticsearchSink;
-use super::kibana_index::KibanaIndexSink;
-use super::logs_ingestion::LogsIngestionSink;
-use super::ndjson::NdjsonSink;
-use super::sqlite::SqliteSink;
+use super::{
+    Sink, elasticsearch::ElasticsearchSink, kibana_index::KibanaIndexSink, logs_ingestion::LogsIngestionSink,
+    ndjson::NdjsonSink, sqlite::SqliteSink,
+};
 use crate::config::{Environment, SinkSettings};
 
 /// A sink with these settings, which touches nothing yet.

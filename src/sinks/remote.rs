@@ -1,7 +1,6 @@
 //! What can go wrong with a service on another machine, in one vocabulary for all of them.
 
-use std::fmt;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// A request that a service did not carry out. Texts hold no record, no key and no URL with a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

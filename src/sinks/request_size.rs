@@ -4,8 +4,10 @@
 //! that gives up (a timeout) or hangs up (a reset). Less is sent then. Whatever it was, it may end: more is sent again,
 //! step by step, and ever more rarely to where it failed.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 

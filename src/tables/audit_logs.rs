@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::Kind::{DateTime, Dynamic, Long, String};
-use super::Origin::{Connector, Constant, Details, Field, Inner, Time};
-use super::render::TIME;
-use super::{Column, Table};
+use super::{
+    Column,
+    Kind::{DateTime, Dynamic, Long, String},
+    Origin::{Connector, Constant, Details, Field, Inner, Time},
+    Table,
+    render::TIME,
+};
 
 /// The audit log, with the columns of the published Sentinel table.
 pub static AUDIT_LOGS: LazyLock<Arc<Table>> = LazyLock::new(|| {

@@ -2,10 +2,14 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::Kind::{DateTime, Dynamic, Long, Real, String};
-use super::Origin::{Connector, Constant, Field, Time};
-use super::render::TIME;
-use super::{Column, MESSAGES, Table};
+use super::{
+    Column,
+    Kind::{DateTime, Dynamic, Long, Real, String},
+    MESSAGES,
+    Origin::{Connector, Constant, Field, Time},
+    Table,
+    render::TIME,
+};
 
 const ABOUT_MESSAGES: &str = "Input messages, with `include_messages`; an object says why they are missing";
 

@@ -109,8 +109,10 @@ fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AUDIT_LOGS, Column, Tables};
-    use super::*;
+    use super::{
+        super::{AUDIT_LOGS, Column, Tables},
+        *,
+    };
 
     fn column(name: &'static str, kind: Kind, from: Origin) -> Column {
         Column::new(name, kind, from, "")

@@ -1,7 +1,6 @@
 //! The tables of one configuration.
 
-use std::slice;
-use std::sync::Arc;
+use std::{slice, sync::Arc};
 
 use super::{AUDIT_LOGS, CHAT_COMPLETIONS, HEALTH, Table, TableError, check};
 

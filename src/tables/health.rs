@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::Kind::{DateTime, Dynamic, Long, String};
-use super::Origin::{Constant, Field, Time};
-use super::render::TIME;
-use super::{Column, Table};
+use super::{
+    Column,
+    Kind::{DateTime, Dynamic, Long, String},
+    Origin::{Constant, Field, Time},
+    Table,
+    render::TIME,
+};
 
 fn operation(name: &'static str) -> Column {
     Column::new(

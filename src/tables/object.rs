@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::json::{compact, is_text, one_line};
-use super::row::{Cell, cells, number, second, whole};
-use super::{Column, Iso8601, Kind, Origin, SchemaDrift, iso8601};
+use super::{
+    Column, Iso8601, Kind, Origin, SchemaDrift, iso8601,
+    json::{compact, is_text, one_line},
+    row::{Cell, cells, number, second, whole},
+};
 
 /// Members that are `null`: written, or left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,8 +129,10 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AUDIT_LOGS, CHAT_COMPLETIONS};
-    use super::*;
+    use super::{
+        super::{AUDIT_LOGS, CHAT_COMPLETIONS},
+        *,
+    };
 
     fn object(columns: &[&[Column]], nulls: Nulls, record: &str) -> String {
         let objects = Objects::new(columns.iter().copied(), "acme", nulls);

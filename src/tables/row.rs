@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::json::{compact, text};
-use super::members::Members;
-use super::schema_drift::SchemaDrift;
-use super::time::SECOND_MAX;
-use super::{Column, Kind, Origin, Table};
+use super::{
+    Column, Kind, Origin, Table,
+    json::{compact, text},
+    members::Members,
+    schema_drift::SchemaDrift,
+    time::SECOND_MAX,
+};
 
 /// The value of one column.
 #[derive(Clone, Debug, PartialEq)]

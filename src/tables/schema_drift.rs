@@ -1,12 +1,12 @@
 //! What in the records the tables did not expect: fields that no column holds, values that a column cannot hold.
 //! Names only, never values, and a bounded number of them: names come from outside.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
-use super::json::text;
-use super::members::Members;
-use super::{Table, Text};
+use super::{Table, Text, json::text, members::Members};
 
 /// How many unknown names are remembered a table.
 const NAMES_MAX: usize = 100;
@@ -119,8 +119,7 @@ pub fn unfit_values() -> Vec<(Text, Text, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::AUDIT_LOGS;
-    use super::*;
+    use super::{super::AUDIT_LOGS, *};
 
     #[test]
     fn a_field_is_new_once_and_counted_always() {

@@ -13,12 +13,11 @@ mod instruments;
 #[cfg(feature = "otel")]
 mod reported;
 
-use tracing_subscriber::{Layer, Registry};
-
 #[cfg(not(feature = "otel"))]
 pub use absent::Telemetry;
 #[cfg(feature = "otel")]
 pub use export::Telemetry;
+use tracing_subscriber::{Layer, Registry};
 
 /// A second layer next to the log.
 pub type Listener = Box<dyn Layer<Registry> + Send + Sync>;

@@ -15,7 +15,6 @@ use ccfd::{
     pipeline::{backoff::RetryDelays, progress::RouteState, route::Ended},
     simulator::List,
 };
-
 use tokio::time::Instant;
 
 use crate::support::{

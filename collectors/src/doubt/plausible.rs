@@ -5,14 +5,14 @@ use crate::{
     doubt::Doubt,
     http::client::Client,
     lists::Paging,
-    page::ListPage,
-    page::record::IdHash,
-    walk::Walk,
-    walk::by_anchor,
-    walk::crowded::{CrowdedSecond, Probe},
-    walk::cursor::{Direction, Task},
-    walk::request::Request,
-    walk::time_slice::{Order, Seen, TimeSlice},
+    page::{ListPage, record::IdHash},
+    walk::{
+        Walk, by_anchor,
+        crowded::{CrowdedSecond, Probe},
+        cursor::{Direction, Task},
+        request::Request,
+        time_slice::{Order, Seen, TimeSlice},
+    },
 };
 
 impl Walk {

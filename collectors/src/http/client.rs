@@ -15,13 +15,17 @@ use url::Url;
 use crate::{
     doubt::repeated_page::Span,
     error::{CollectError, CollectErrorKind},
-    http::budget::{KeyBudget, Lane},
-    http::clock::Clock,
-    http::refusal,
-    http::transport::{Response, Transport, TransportError},
-    page::again::{Again, KnownDamage},
-    page::head::TimeField,
-    page::{ListPage, Malformed},
+    http::{
+        budget::{KeyBudget, Lane},
+        clock::Clock,
+        refusal,
+        transport::{Response, Transport, TransportError},
+    },
+    page::{
+        ListPage, Malformed,
+        again::{Again, KnownDamage},
+        head::TimeField,
+    },
     source_counters::{Anomaly, RequestOutcome, SourceCounters},
     walk::cursor::Direction,
 };

@@ -1,8 +1,10 @@
 //! The latest time that any server has sent to this process: a second clock for code that must not trust the
 //! local one.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::UNIX_EPOCH;
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::UNIX_EPOCH,
+};
 
 use http::{HeaderMap, header};
 

@@ -216,8 +216,9 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime, max: Duration) -> Optio
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::HeaderValue;
+
+    use super::*;
 
     const MAX: Duration = Duration::from_secs(600);
 

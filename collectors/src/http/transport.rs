@@ -8,13 +8,13 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::{ClientBuilder, Identity, Proxy, redirect};
 use url::Url;
 
-use crate::{
-    http::decoded::{Undecodable, decoded},
-    http::names::Names,
-    http::newest_date,
-    http::observed::Watched,
-    http::proxied::{environment_has_proxy, exposes_key, is_excepted, is_local},
-    http::tls,
+use crate::http::{
+    decoded::{Undecodable, decoded},
+    names::Names,
+    newest_date,
+    observed::Watched,
+    proxied::{environment_has_proxy, exposes_key, is_excepted, is_local},
+    tls,
 };
 
 /// Idle connections that are kept per host. Each holds buffers as large as the largest answer it has seen,

@@ -7,17 +7,18 @@ mod chat_completions;
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
-use url::form_urlencoded::Serializer;
-
 pub use audit_logs::AuditLogs;
 pub use chat_completions::ChatCompletions;
 pub(crate) use chat_completions::{PATH as COMPLETIONS_PATH, SCOPE as COMPLETIONS_SCOPE};
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use url::form_urlencoded::Serializer;
 
 use crate::{
     LIMIT,
-    page::head::{Scalar, TimeField},
-    page::record::Record,
+    page::{
+        head::{Scalar, TimeField},
+        record::Record,
+    },
     walk::crowded::Probe,
 };
 

@@ -5,11 +5,7 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 
-use crate::{
-    page::head::TimeField,
-    page::record::IdHash,
-    page::{ListPage, Malformed},
-};
+use crate::page::{ListPage, Malformed, head::TimeField, record::IdHash};
 
 /// How many answers to one request are compared.
 const ANSWERS: u32 = 3;

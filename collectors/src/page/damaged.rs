@@ -11,11 +11,7 @@ use std::borrow::Cow;
 use memchr::{memchr2, memchr2_iter, memmem};
 use serde::de::IgnoredAny;
 
-use crate::{
-    page::head::LAST_SECOND,
-    page::record::Unusable,
-    page::{ListPage, Malformed, Reader},
-};
+use crate::page::{ListPage, Malformed, Reader, head::LAST_SECOND, record::Unusable};
 
 /// The reason for such a record.
 pub(crate) const NOT_JSON: &str = "not JSON";

@@ -10,8 +10,10 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 
 use crate::{
     error::CollectError,
-    http::budget::Lane,
-    http::client::{Client, malformed_in},
+    http::{
+        budget::Lane,
+        client::{Client, malformed_in},
+    },
     lists::{COMPLETIONS_PATH as PATH, COMPLETIONS_SCOPE as SCOPE},
     page::Malformed,
 };

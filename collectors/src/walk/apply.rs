@@ -5,11 +5,13 @@ use crate::{
     http::client::ListAnswer,
     page::record::{IdHash, Record, Unusable},
     source_counters::Anomaly,
-    walk::Walk,
-    walk::cursor::{Cursor, Task},
-    walk::decide::Decision,
-    walk::dedup::PartChange,
-    walk::time_slice::{Seen, TimeSlice},
+    walk::{
+        Walk,
+        cursor::{Cursor, Task},
+        decide::Decision,
+        dedup::PartChange,
+        time_slice::{Seen, TimeSlice},
+    },
 };
 
 /// The result of one request.

@@ -10,11 +10,12 @@ use std::cmp::Ordering;
 
 use crate::{
     error::CollectErrorKind,
-    page::record::Record,
-    page::{ListPage, Malformed},
-    walk::anchors::{Anchor, Anchors},
-    walk::cursor::{Cursor, Direction},
-    walk::time_slice::{Order, Position, Seen, TimeSlice, Turn},
+    page::{ListPage, Malformed, record::Record},
+    walk::{
+        anchors::{Anchor, Anchors},
+        cursor::{Cursor, Direction},
+        time_slice::{Order, Position, Seen, TimeSlice, Turn},
+    },
 };
 
 /// After this many cursors in a row without effect, all of records that were just read, the list ignores

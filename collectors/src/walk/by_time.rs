@@ -6,9 +6,11 @@
 
 use crate::{
     error::CollectErrorKind,
-    walk::cursor::Direction,
-    walk::decide::Learned,
-    walk::time_slice::{Order, Seen, TimeSlice, Turn},
+    walk::{
+        cursor::Direction,
+        decide::Learned,
+        time_slice::{Order, Seen, TimeSlice, Turn},
+    },
 };
 
 /// How many pages a slice aims at: enough to be worth its overhead, few enough to deliver nearly in order.

@@ -4,12 +4,14 @@ use crate::{
     lists::Paging,
     page::ListPage,
     source_counters::Anomaly,
-    walk::anchors::Anchor,
-    walk::by_anchor,
-    walk::crowded::{CrowdedSecond, Probe, Read, Verdict},
-    walk::cursor::Task,
-    walk::decide::Draft,
-    walk::time_slice::{Seen, TimeSlice, Turn},
+    walk::{
+        anchors::Anchor,
+        by_anchor,
+        crowded::{CrowdedSecond, Probe, Read, Verdict},
+        cursor::Task,
+        decide::Draft,
+        time_slice::{Seen, TimeSlice, Turn},
+    },
 };
 
 impl Draft<'_> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{walk::anchors::Anchors, walk::time_slice::TimeSlice};
+use crate::walk::{anchors::Anchors, time_slice::TimeSlice};
 
 /// In which direction a list answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

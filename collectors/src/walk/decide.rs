@@ -20,16 +20,19 @@ use crate::{
     error::CollectErrorKind,
     http::client::ListAnswer,
     lists::Paging,
-    page::ListPage,
-    page::record::{IdHash, Record},
+    page::{
+        ListPage,
+        record::{IdHash, Record},
+    },
     source_counters::Anomaly,
-    walk::by_anchor,
-    walk::by_time,
-    walk::crowded::CrowdedSecond,
-    walk::cursor::{Cursor, Direction, Sweep, Task},
-    walk::new_records::NewRecords,
-    walk::time_slice::{Seen, TimeSlice, Turn},
-    walk::{Walk, next_slice},
+    walk::{
+        Walk, by_anchor, by_time,
+        crowded::CrowdedSecond,
+        cursor::{Cursor, Direction, Sweep, Task},
+        new_records::NewRecords,
+        next_slice,
+        time_slice::{Seen, TimeSlice, Turn},
+    },
 };
 
 /// What this process has learned about a list. It is not stored, and learned again after a restart.

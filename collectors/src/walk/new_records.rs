@@ -2,11 +2,11 @@
 
 use crate::{
     http::client::ListAnswer,
-    page::ListPage,
-    page::record::{IdHash, Record, Unusable},
-    walk::cursor::Cursor,
-    walk::dedup::DedupSet,
-    walk::time_slice::TimeSlice,
+    page::{
+        ListPage,
+        record::{IdHash, Record, Unusable},
+    },
+    walk::{cursor::Cursor, dedup::DedupSet, time_slice::TimeSlice},
 };
 
 /// Records smaller than this part of their page are copied, so that one new record does not keep a whole page

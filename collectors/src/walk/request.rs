@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 use crate::{
-    doubt::repeated_page::Span,
-    doubt::{Belief, Doubt},
+    doubt::{Belief, Doubt, repeated_page::Span},
     error::{CollectError, CollectErrorKind},
     http::client::Client,
     lists::{Asked, List, Paging},
     page::ListPage,
     source_counters::Anomaly,
-    walk::Walk,
-    walk::apply::Page,
-    walk::crowded::{CrowdedSecond, Probe},
-    walk::cursor::{Direction, Task},
-    walk::time_slice::{Seen, TimeSlice},
+    walk::{
+        Walk,
+        apply::Page,
+        crowded::{CrowdedSecond, Probe},
+        cursor::{Direction, Task},
+        time_slice::{Seen, TimeSlice},
+    },
 };
 
 /// Delay before a refused request is repeated, if others like it were answered.

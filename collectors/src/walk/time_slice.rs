@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{page::ListPage, page::head::LAST_SECOND, walk::anchors::Anchor, walk::page_size::PageSize};
+use crate::{
+    page::{ListPage, head::LAST_SECOND},
+    walk::{anchors::Anchor, page_size::PageSize},
+};
 
 /// Where the next page of a slice begins, for lists read from anchors. Only the anchor is stored: a record
 /// that was just shown may be deleted before the process starts again.

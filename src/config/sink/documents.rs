@@ -2,8 +2,10 @@
 
 use config::Value;
 
-use crate::config::values::{Refusal, as_text, wanted};
-use crate::tables::Tables;
+use crate::{
+    config::values::{Refusal, as_text, wanted},
+    tables::Tables,
+};
 
 /// The name of an index, by the rules of Elasticsearch and OpenSearch.
 pub(super) fn index_name(value: &Value) -> Result<String, Refusal> {

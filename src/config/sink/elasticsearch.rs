@@ -8,16 +8,20 @@ use collectors::{ClientIdentity, HttpSettings, Verification};
 use config::{Value, ValueKind};
 use url::Url;
 
-use super::documents::{index_name, time_field};
-use super::{SinkPlace, SinkType};
-use crate::config::section::Section;
-use crate::config::table_names::Named;
-use crate::config::urls::base_urls;
-use crate::config::values::{Refusal, as_text, flag, one_of, path, wanted};
-use crate::config::{
-    ConnectionSettings, Environment, HttpAuth, SecretError, SettingError, TableNames, check_secret_file,
+use super::{
+    SinkPlace, SinkType,
+    documents::{index_name, time_field},
 };
-use crate::tables::Tables;
+use crate::{
+    config::{
+        ConnectionSettings, Environment, HttpAuth, SecretError, SettingError, TableNames, check_secret_file,
+        section::Section,
+        table_names::Named,
+        urls::base_urls,
+        values::{Refusal, as_text, flag, one_of, path, wanted},
+    },
+    tables::Tables,
+};
 
 /// Documents of Elasticsearch or OpenSearch.
 #[derive(Clone, Debug, PartialEq, Eq)]

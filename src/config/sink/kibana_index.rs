@@ -6,14 +6,20 @@ use bytesize::ByteSize;
 use config::Value;
 use url::Url;
 
-use super::documents::{index_name, time_field};
-use super::{SinkPlace, SinkType};
-use crate::config::section::Section;
-use crate::config::table_names::Named;
-use crate::config::urls::base_url;
-use crate::config::values::{Refusal, as_text, flag, text, wanted};
-use crate::config::{ConnectionSettings, Environment, HttpAuth, TableNames};
-use crate::tables::Tables;
+use super::{
+    SinkPlace, SinkType,
+    documents::{index_name, time_field},
+};
+use crate::{
+    config::{
+        ConnectionSettings, Environment, HttpAuth, TableNames,
+        section::Section,
+        table_names::Named,
+        urls::base_url,
+        values::{Refusal, as_text, flag, text, wanted},
+    },
+    tables::Tables,
+};
 
 /// Documents through an index connector of Kibana.
 #[derive(Clone, Debug, PartialEq, Eq)]

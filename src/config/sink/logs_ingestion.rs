@@ -4,19 +4,22 @@ mod auth;
 
 use std::path::PathBuf;
 
+pub use auth::{AzureAuth, AzureIdentity};
 use bytesize::ByteSize;
 use config::Value;
 use url::Url;
 
-pub use auth::{AzureAuth, AzureIdentity};
-
 use super::{SinkPlace, SinkType};
-use crate::config::section::Section;
-use crate::config::table_names::Named;
-use crate::config::urls::address;
-use crate::config::values::{Refusal, as_text, one_of, wanted};
-use crate::config::{ConnectionSettings, Environment, TableNames};
-use crate::tables::Tables;
+use crate::{
+    config::{
+        ConnectionSettings, Environment, TableNames,
+        section::Section,
+        table_names::Named,
+        urls::address,
+        values::{Refusal, as_text, one_of, wanted},
+    },
+    tables::Tables,
+};
 
 /// What every name of an input stream begins with: only those can be written to.
 const STREAM_PREFIX: &str = "Custom-";

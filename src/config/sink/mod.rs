@@ -9,16 +9,14 @@ mod sqlite;
 
 use std::path::{Path, PathBuf};
 
-use url::Url;
-
 pub use elasticsearch::{ElasticsearchSettings, OpType, Refresh};
 pub use kibana_index::KibanaIndexSettings;
 pub use logs_ingestion::{AzureAuth, AzureIdentity, Cloud, LogsIngestionSettings, OldRecords, Profile};
 pub use ndjson::{NdjsonDir, NdjsonSettings, Shape};
 pub use sqlite::SqliteSettings;
+use url::Url;
 
-use super::Environment;
-use super::section::Section;
+use super::{Environment, section::Section};
 use crate::tables::Tables;
 
 /// What the settings of each type of sink can say. Nothing has a default, so that a new type decides all of it.

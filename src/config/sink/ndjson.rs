@@ -1,15 +1,18 @@
 //! `type = "ndjson"`
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 
 use super::{SinkPlace, SinkType};
-use crate::config::Environment;
-use crate::config::section::Section;
-use crate::config::values::{MINUTE, YEAR, duration, one_of, path, size};
-use crate::tables::Tables;
+use crate::{
+    config::{
+        Environment,
+        section::Section,
+        values::{MINUTE, YEAR, duration, one_of, path, size},
+    },
+    tables::Tables,
+};
 
 const STDOUT: &str = "-";
 

@@ -1,7 +1,9 @@
 use collectors::Verification;
 
-use super::super::{ElasticsearchSettings, OpType, Refresh, SinkSettings};
-use super::*;
+use super::{
+    super::{ElasticsearchSettings, OpType, Refresh, SinkSettings},
+    *,
+};
 use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
 
 const URLS: &str = "urls = [\"https://es-1.example.com:9200/\"]";

@@ -1,8 +1,6 @@
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
-use super::super::SinkSettings;
-use super::*;
+use super::{super::SinkSettings, *};
 
 #[test]
 fn a_variable_finds_a_name_whatever_its_case_hyphens_and_dots() {

@@ -1,5 +1,7 @@
-use super::super::find::{distrust, find_among};
-use super::*;
+use super::{
+    super::find::{distrust, find_among},
+    *,
+};
 
 #[test]
 fn a_named_file_wins_over_the_variable_and_that_over_the_usual_places() {

@@ -1,5 +1,7 @@
-use super::super::{KibanaIndexSettings, SinkSettings};
-use super::*;
+use super::{
+    super::{KibanaIndexSettings, SinkSettings},
+    *,
+};
 use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
 
 /// The minimal file with a sink of this type that has these keys.

@@ -1,8 +1,9 @@
-use std::path::Path;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use super::super::{NdjsonDir, SecretSource, SinkSettings, Start};
-use super::*;
+use super::{
+    super::{NdjsonDir, SecretSource, SinkSettings, Start},
+    *,
+};
 use crate::reasons::with_reasons;
 
 /// The example of the documentation, word for word.

@@ -1,7 +1,10 @@
-use super::super::{
-    AzureAuth, AzureIdentity, Cloud, LogsIngestionSettings, OldRecords, Profile, SecretSource, SinkSettings,
+use super::{
+    super::{
+        AzureAuth, AzureIdentity, Cloud, LogsIngestionSettings, OldRecords, Profile, SecretSource,
+        SinkSettings,
+    },
+    *,
 };
-use super::*;
 use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
 
 const SINK: &str = r#"

@@ -1,9 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::report::Report;
-use super::super::tree::{sorted, table_at};
-use super::super::{ConfigFile, DEFAULTS, layers, sink};
-use super::*;
+use super::{
+    super::{
+        ConfigFile, DEFAULTS, layers,
+        report::Report,
+        sink,
+        tree::{sorted, table_at},
+    },
+    *,
+};
 use crate::tables::Tables;
 
 /// default.toml with its example lines as keys.

@@ -1,5 +1,4 @@
-use super::super::MessagesSettings;
-use super::*;
+use super::{super::MessagesSettings, *};
 
 fn chat(keys: &str) -> String {
     with_keys(keys).replace("audit_logs", "chat_completions")

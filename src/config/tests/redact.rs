@@ -1,5 +1,4 @@
-use super::super::SecretSource;
-use super::*;
+use super::{super::SecretSource, *};
 use crate::redact::Action;
 
 fn chat(keys: &str) -> String {

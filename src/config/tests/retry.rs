@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use super::super::RetrySettings;
-use super::*;
+use super::{super::RetrySettings, *};
 
 fn retry(rest: &str) -> RetrySettings {
     load(&format!("{MINIMAL}{rest}")).unwrap().retries["local"]

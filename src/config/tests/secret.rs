@@ -1,11 +1,11 @@
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::super::{SecretError, SecretSource, check_secret_file};
-use super::*;
+use super::{
+    super::{SecretError, SecretSource, check_secret_file},
+    *,
+};
 use crate::reasons::with_reasons;
 
 fn resolve(source: &SecretSource, variables: &[(&str, &str)]) -> Result<SecretString, String> {

@@ -1,8 +1,9 @@
 //! Where a secret is kept is one value, in every layer and for every setting that takes one.
 
-use super::super::report::Report;
-use super::super::{ConfigFile, layers};
-use super::*;
+use super::{
+    super::{ConfigFile, layers, report::Report},
+    *,
+};
 use crate::tables::Tables;
 
 /// A setting, and how its value names the place of its secret.

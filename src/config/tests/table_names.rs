@@ -1,7 +1,9 @@
 //! Names by table: of the built-in tables, and of one that came at run time.
 
-use super::super::{Config, ConfigFile, DEFAULTS, SinkSettings};
-use super::*;
+use super::{
+    super::{Config, ConfigFile, DEFAULTS, SinkSettings},
+    *,
+};
 use crate::tables::{AUDIT_LOGS, Column, HEALTH, Kind, Origin, Table, Tables};
 
 const SINKS: &str = r#"

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use super::super::Start;
-use super::*;
+use super::{super::Start, *};
 
 #[test]
 fn durations_and_sizes_outside_their_bounds_are_refused_with_the_bounds() {

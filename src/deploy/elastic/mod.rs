@@ -9,9 +9,8 @@ mod unindexable;
 
 pub use access::{api_key, opensearch_role};
 pub use life_cycle::Retention;
-pub use unindexable::set_aside;
-
 use serde_json::Value;
+pub use unindexable::set_aside;
 
 use super::File;
 use crate::tables::{Table, Tables};

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::resources::{
-    CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, Type,
-    column_type, fields, made, output_stream,
+use super::{
+    Output, Profile, functions,
+    resources::{
+        CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, Type,
+        column_type, fields, made, output_stream,
+    },
+    transform::transform,
 };
-use super::{Output, Profile, functions, transform::transform};
 use crate::tables::{Table, Tables};
 
 const WORKSPACE_ID: &str =

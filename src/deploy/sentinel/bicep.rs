@@ -1,12 +1,15 @@
 //! The deployment as Bicep: `main.bicep` beside this file, with what comes from the tables put in.
 
-use super::resources::{
-    CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, column_type,
-    fields, made, output_stream,
-};
-use super::{Output, Profile, functions, transform::transform};
 use std::sync::Arc;
 
+use super::{
+    Output, Profile, functions,
+    resources::{
+        CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, column_type,
+        fields, made, output_stream,
+    },
+    transform::transform,
+};
 use crate::tables::{Table, Tables};
 
 const TEMPLATE: &str = include_str!("main.bicep");

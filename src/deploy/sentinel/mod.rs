@@ -9,11 +9,11 @@ mod kql;
 mod resources;
 mod transform;
 
-use super::File;
-use crate::tables::{Table, Tables};
-
 pub use asim::packed;
 pub use transform::transform;
+
+use super::File;
+use crate::tables::{Table, Tables};
 
 /// Where chat completions go. Everything else goes to tables of its own either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! What the Bicep file and the ARM template say alike.
 
-use super::{Output, Profile};
 use std::sync::Arc;
 
+use super::{Output, Profile};
 use crate::tables::{Column, Kind, Table, Tables};
 
 /// A type of resource, and the API version of it that is used.

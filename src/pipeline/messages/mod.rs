@@ -20,16 +20,15 @@ use std::{
 
 use collectors::{Client, CollectError, Page, Source};
 use futures::future::join_all;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 pub use missing::Missing;
+use read::{MessageRead, Read};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     byte_budget::ByteBudget,
     policy::{self, Meaning},
     retry::{FetchRetry, Fetching},
 };
-use read::{MessageRead, Read};
 
 /// How many completions are requested concurrently, so that the key's rate is the limit and not the latency.
 const AT_ONCE: usize = 8;

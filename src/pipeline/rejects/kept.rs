@@ -1,18 +1,22 @@
 //! Reads rejects, and removes some of them while the daemon runs.
 
-use std::collections::HashSet;
-use std::fmt;
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, BufWriter, ErrorKind, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    fmt,
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, BufRead as _, BufReader, BufWriter, ErrorKind, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown},
+    path::{Path, PathBuf},
+};
 
 use collectors::IdHash;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Side;
-use super::taken::{Place, is_taken};
+use super::{
+    Side,
+    taken::{Place, is_taken},
+};
 use crate::sinks::{disk::Inode, line_file::Lock};
 
 /// Identifies a line by the beginning of its hash, so that it stays the same when other lines are removed.

@@ -7,12 +7,16 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::client::Request;
-use super::sink::{ElasticsearchConnection, segment};
-use crate::config::{OpType, Refresh};
-use crate::deploy::elastic::{Product, Shape, installs};
-use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
-use crate::tables::Table;
+use super::{
+    client::Request,
+    sink::{ElasticsearchConnection, segment},
+};
+use crate::{
+    config::{OpType, Refresh},
+    deploy::elastic::{Product, Shape, installs},
+    sinks::remote::{RemoteError, RemoteErrorKind, Service},
+    tables::Table,
+};
 
 /// What the cluster has under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

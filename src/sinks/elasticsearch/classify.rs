@@ -5,8 +5,7 @@
 //! same request pass is that row's. Only the number of items and their status are relied on: everything else may be
 //! missing or `null`.
 
-use std::borrow::Cow;
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use collectors::Response;
 use http::StatusCode;
@@ -15,10 +14,14 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::client::Cluster;
-use crate::config::OpType;
-use crate::sinks::http::{asks_for_credentials, intercepted};
-use crate::sinks::remote::{RemoteError, RemoteErrorKind, plain};
-use crate::sinks::{Receipt, Refused};
+use crate::{
+    config::OpType,
+    sinks::{
+        Receipt, Refused,
+        http::{asks_for_credentials, intercepted},
+        remote::{RemoteError, RemoteErrorKind, plain},
+    },
+};
 
 /// What is asked for of an answer. With the status of each item none is lost: items are identified by place.
 pub(super) const FILTER: &str =

@@ -1,16 +1,20 @@
 //! One request to a cluster, at its addresses in turn, and the raw answer.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use collectors::Response;
 use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::classify::{self, Reply};
-use crate::sinks::counters::SinkCounters;
-use crate::sinks::http::Remote;
-use crate::sinks::remote::{RemoteError, RemoteErrorKind};
+use crate::sinks::{
+    counters::SinkCounters,
+    http::Remote,
+    remote::{RemoteError, RemoteErrorKind},
+};
 
 /// A cluster that can be reached at several addresses.
 pub(super) struct Cluster {

@@ -1,17 +1,19 @@
 //! One batch on its way: request by request, in halves where a request as a whole is refused.
 
-use std::collections::HashSet;
-use std::ops::Range;
-use std::sync::Arc;
+use std::{collections::HashSet, ops::Range, sync::Arc};
 
 use http::HeaderMap;
 
-use super::classify::{self, Answered, ItemFault, Reply};
-use super::encode::{self, Bulk};
-use super::sink::ElasticsearchConnection;
-use crate::sinks::remote::{RemoteError, RemoteErrorKind};
-use crate::sinks::request_size::{TooLarge, Weight};
-use crate::sinks::{Batch, PartialWrite, Receipt, Refused, SinkError, WriteFailure};
+use super::{
+    classify::{self, Answered, ItemFault, Reply},
+    encode::{self, Bulk},
+    sink::ElasticsearchConnection,
+};
+use crate::sinks::{
+    Batch, PartialWrite, Receipt, Refused, SinkError, WriteFailure,
+    remote::{RemoteError, RemoteErrorKind},
+    request_size::{TooLarge, Weight},
+};
 
 /// So many rows refused one by one, while not one was taken: it is not them. With a witness it is shown by so many
 /// first whether the place is at fault.

@@ -1,18 +1,24 @@
 //! The body of a `_bulk` request: a line that says what to do, a line with the document, for each record.
 
-use std::borrow::Cow;
-use std::io::{self, Write as _};
-use std::ops::Range;
+use std::{
+    borrow::Cow,
+    io::{self, Write as _},
+    ops::Range,
+};
 
 use bytes::Bytes;
 use collectors::Record;
 use flate2::{Compression, write::GzEncoder};
 
-use crate::config::OpType;
-use crate::deploy::elastic::set_aside;
-use crate::sinks::{Batch, Refused, original};
-use crate::tables::object::{Nulls, Objects};
-use crate::tables::{SchemaDrift, iso8601};
+use crate::{
+    config::OpType,
+    deploy::elastic::set_aside,
+    sinks::{Batch, Refused, original},
+    tables::{
+        SchemaDrift, iso8601,
+        object::{Nulls, Objects},
+    },
+};
 
 /// The longest id that an index takes; one that is longer has the whole request refused.
 const ID_BYTES_MAX: usize = 512;

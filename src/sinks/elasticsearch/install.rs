@@ -5,12 +5,16 @@ use std::sync::Arc;
 use http::Method;
 use serde::Deserialize;
 
-use super::check::{Found, look, tables_of, understood};
-use super::client::Request;
-use super::sink::ElasticsearchConnection;
-use crate::deploy::elastic::{Shape, installs};
-use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
-use crate::tables::Table;
+use super::{
+    check::{Found, look, tables_of, understood},
+    client::Request,
+    sink::ElasticsearchConnection,
+};
+use crate::{
+    deploy::elastic::{Shape, installs},
+    sinks::remote::{RemoteError, RemoteErrorKind, Service},
+    tables::Table,
+};
 
 #[derive(Deserialize)]
 struct Put {

@@ -4,10 +4,11 @@ use collectors::Response;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::client::Request;
-use super::sink::ElasticsearchConnection;
-use crate::deploy::elastic::Product;
-use crate::sinks::remote::{RemoteError, RemoteErrorKind, plain};
+use super::{client::Request, sink::ElasticsearchConnection};
+use crate::{
+    deploy::elastic::Product,
+    sinks::remote::{RemoteError, RemoteErrorKind, plain},
+};
 
 /// The first version of Elasticsearch whose errors need not repeat the document.
 const WITHHOLDS_SOURCE: (u32, u32) = (8, 18);

@@ -1,7 +1,9 @@
 //! The sink itself: how it is built, and what it does when it is asked.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,21 +12,24 @@ use http::Method;
 use tokio::sync::OnceCell;
 use url::{Url, form_urlencoded};
 
-use super::client::{Cluster, Request};
-use super::encode::Form;
-use super::server::Server;
-use super::witness::{Strikes, Witnesses};
-use super::{check, classify, delivery, install};
-use crate::config::{ElasticsearchSettings, Environment, Refresh};
-use crate::log_throttle::LogThrottle;
-use crate::sinks::buffers::Buffers;
-use crate::sinks::counters::SinkCounters;
-use crate::sinks::http::Remote;
-use crate::sinks::remote::Service;
-use crate::sinks::request_size::RequestSize;
-use crate::sinks::sink_thread::SinkThread;
-use crate::sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure};
-use crate::tables::Table;
+use super::{
+    check, classify,
+    client::{Cluster, Request},
+    delivery,
+    encode::Form,
+    install,
+    server::Server,
+    witness::{Strikes, Witnesses},
+};
+use crate::{
+    config::{ElasticsearchSettings, Environment, Refresh},
+    log_throttle::LogThrottle,
+    sinks::{
+        Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure, buffers::Buffers, counters::SinkCounters,
+        http::Remote, remote::Service, request_size::RequestSize, sink_thread::SinkThread,
+    },
+    tables::Table,
+};
 
 /// Bytes of an answer that are read at most: some 60 for each row of the largest request, and errors with their reasons.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;

@@ -1,9 +1,11 @@
 //! What tells the fault of a row from that of its place, where no neighbour does: a row that passed before, sent once
 //! more in the same request, and a count of failures that come again.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use collectors::IdHash;

@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::connector::{INDEX_TYPE, Wanted};
-use super::sink::KibanaIndexSink;
-use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
-use crate::tables::Table;
+use super::{
+    connector::{INDEX_TYPE, Wanted},
+    sink::KibanaIndexSink,
+};
+use crate::{
+    sinks::remote::{RemoteError, RemoteErrorKind, Service},
+    tables::Table,
+};
 
 /// A type of connector, as Kibana shows it.
 #[derive(Deserialize)]

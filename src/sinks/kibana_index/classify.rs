@@ -10,8 +10,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use self::run_fault::RunFault;
-use crate::sinks::http::asks_for_credentials;
-use crate::sinks::remote::RemoteErrorKind;
+use crate::sinks::{http::asks_for_credentials, remote::RemoteErrorKind};
 
 /// How much of Kibana's own words an error repeats, in characters.
 const SAID_MAX: usize = 160;

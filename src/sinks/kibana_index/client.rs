@@ -5,14 +5,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use collectors::Response;
 use http::{HeaderMap, HeaderValue, Method, header};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::classify;
-use crate::config::{Environment, KibanaIndexSettings};
-use crate::sinks::counters::SinkCounters;
-use crate::sinks::http::Remote;
-use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
+use crate::{
+    config::{Environment, KibanaIndexSettings},
+    sinks::{
+        counters::SinkCounters,
+        http::Remote,
+        remote::{RemoteError, RemoteErrorKind, Service},
+    },
+};
 
 /// Bytes of an answer that are read at most: a run answers some 250 for each of at most 10,000 documents, and a list of
 /// connectors some hundreds for each.

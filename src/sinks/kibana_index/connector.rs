@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::client::Client;
-use crate::config::KibanaIndexSettings;
-use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service, plain};
-use crate::tables::Table;
+use crate::{
+    config::KibanaIndexSettings,
+    sinks::remote::{RemoteError, RemoteErrorKind, Service, plain},
+    tables::Table,
+};
 
 /// The type of connector that writes documents.
 pub(super) const INDEX_TYPE: &str = ".index";

@@ -9,14 +9,20 @@ use bytes::Bytes;
 use collectors::{IdHash, Response};
 use http::{Method, StatusCode};
 
-use super::classify::{RunOutcome, Verdict, is_intercepted, names_as_there, said};
-use super::encode::Documents;
-use super::sink::KibanaIndexSink;
-use crate::config::KibanaIndexSettings;
-use crate::sinks::http::intercepted;
-use crate::sinks::remote::{RemoteError, RemoteErrorKind};
-use crate::sinks::request_size::{TooLarge, Weight};
-use crate::sinks::{Batch, PartialWrite, Receipt, Refused, WriteFailure};
+use super::{
+    classify::{RunOutcome, Verdict, is_intercepted, names_as_there, said},
+    encode::Documents,
+    sink::KibanaIndexSink,
+};
+use crate::{
+    config::KibanaIndexSettings,
+    sinks::{
+        Batch, PartialWrite, Receipt, Refused, WriteFailure,
+        http::intercepted,
+        remote::{RemoteError, RemoteErrorKind},
+        request_size::{TooLarge, Weight},
+    },
+};
 
 /// A batch on its way.
 pub(super) struct Run<'s> {

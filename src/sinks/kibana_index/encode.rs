@@ -5,10 +5,14 @@ mod numbers;
 use bytes::Bytes;
 
 use self::numbers::quote_unsafe;
-use crate::deploy::elastic::set_aside;
-use crate::sinks::{Batch, original};
-use crate::tables::object::{Nulls, Objects};
-use crate::tables::{SchemaDrift, iso8601};
+use crate::{
+    deploy::elastic::set_aside,
+    sinks::{Batch, original},
+    tables::{
+        SchemaDrift, iso8601,
+        object::{Nulls, Objects},
+    },
+};
 
 /// The member by which Kibana shows documents in time.
 const TIMESTAMP: &str = "@timestamp";

@@ -1,24 +1,33 @@
 //! The sink itself: how it is built, and which connectors it uses.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{
+        Arc, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use collectors::IdHash;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 
-use super::client::Client;
-use super::connector::{self, Wanted};
-use super::delivery::Run;
-use crate::config::{Environment, KibanaIndexSettings};
-use crate::sinks::counters::SinkCounters;
-use crate::sinks::remote::{RemoteError, RemoteErrorKind};
-use crate::sinks::request_size::RequestSize;
-use crate::sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure};
-use crate::tables::Table;
+use super::{
+    client::Client,
+    connector::{self, Wanted},
+    delivery::Run,
+};
+use crate::{
+    config::{Environment, KibanaIndexSettings},
+    sinks::{
+        Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure,
+        counters::SinkCounters,
+        remote::{RemoteError, RemoteErrorKind},
+        request_size::RequestSize,
+    },
+    tables::Table,
+};
 
 /// Requests that make a good batch: the last of them is not full, which then hardly counts.
 const REQUESTS_PER_BATCH: usize = 4;

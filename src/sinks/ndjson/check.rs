@@ -3,8 +3,7 @@
 use std::sync::PoisonError;
 
 use super::sink::{NdjsonOutput, Open, STDOUT};
-use crate::config::NdjsonDir;
-use crate::sinks::SinkError;
+use crate::{config::NdjsonDir, sinks::SinkError};
 
 impl NdjsonOutput {
     /// Opens the target. A line for it.

@@ -1,18 +1,22 @@
 //! The directory of files: which file a table is written to now.
 
-use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, TryLockError};
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs::{DirBuilder, File, TryLockError},
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
 
-use super::encode::Lines;
-use super::name::{self, Name};
-use super::retain::Retention;
-use crate::config::NdjsonSettings;
-use crate::sinks::disk::Inode;
-use crate::sinks::line_file::LineFile;
-use crate::sinks::{SinkError, disk};
-use crate::tables::{Tables, Text, utc_day};
+use super::{
+    encode::Lines,
+    name::{self, Name},
+    retain::Retention,
+};
+use crate::{
+    config::NdjsonSettings,
+    sinks::{SinkError, disk, disk::Inode, line_file::LineFile},
+    tables::{Tables, Text, utc_day},
+};
 
 /// The directory, locked for this process as long as this value lives.
 pub(super) struct Dir {

@@ -2,10 +2,15 @@
 
 use std::io::{self, BufWriter, Write};
 
-use crate::config::Shape;
-use crate::sinks::Batch;
-use crate::tables::object::{Nulls, Objects};
-use crate::tables::{SchemaDrift, one_line};
+use crate::{
+    config::Shape,
+    sinks::Batch,
+    tables::{
+        SchemaDrift,
+        object::{Nulls, Objects},
+        one_line,
+    },
+};
 
 /// What is written at a time: a whole batch of lines would be as much memory again as its records.
 const PIECE_BYTES: usize = 128 << 10;

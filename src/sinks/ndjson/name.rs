@@ -4,8 +4,10 @@ use std::{fs, path::Path, sync::Arc};
 
 use chrono::NaiveDate;
 
-use crate::sinks::{SinkError, disk};
-use crate::tables::{Table, Tables};
+use crate::{
+    sinks::{SinkError, disk},
+    tables::{Table, Tables},
+};
 
 /// What the name of a file says. Ordered by age.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,17 +1,14 @@
 //! Keeping the directory small: whole files that are too old, or too many, are removed.
 
-use std::fs;
-use std::path::Path;
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
 use super::name::{self, Name};
-use crate::config::NdjsonSettings;
-use crate::reasons::with_reasons;
-use crate::sinks::SinkError;
-use crate::sinks::age::Age;
-use crate::sinks::disk;
-use crate::sinks::upkeep::Looks;
-use crate::tables::Tables;
+use crate::{
+    config::NdjsonSettings,
+    reasons::with_reasons,
+    sinks::{SinkError, age::Age, disk, upkeep::Looks},
+    tables::Tables,
+};
 
 /// Remembers what to keep, and when to look again.
 pub(super) struct Retention {

@@ -1,21 +1,26 @@
 //! The sink itself: the open target, and the thread that writes to it.
 
-use std::fs::File;
-use std::io::{self, Write as _};
-use std::os::fd::AsFd as _;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    os::fd::AsFd as _,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use collectors::Clock;
 
-use super::dir::Dir;
-use super::encode::Lines;
-use crate::config::{NdjsonDir, NdjsonSettings};
-use crate::sinks::sink_thread::{Lull, SinkThread};
-use crate::sinks::upkeep::{self, Pace};
-use crate::sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure, disk};
-use crate::tables::Table;
+use super::{dir::Dir, encode::Lines};
+use crate::{
+    config::{NdjsonDir, NdjsonSettings},
+    sinks::{
+        Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure, disk,
+        sink_thread::{Lull, SinkThread},
+        upkeep::{self, Pace},
+    },
+    tables::Table,
+};
 
 /// Bytes of records that make a good call: enough to make the wait for the disk small beside the writing.
 const BATCH_BYTES: usize = 2 << 20;

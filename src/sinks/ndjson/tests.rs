@@ -1,20 +1,27 @@
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use std::time::Duration;
-
 use super::sink::{NdjsonSink, Stdout};
-use crate::config::{NdjsonDir, NdjsonSettings, Shape};
-use crate::sinks::samples::{DAY, NOW, batch, clock, event};
-use crate::sinks::upkeep::Pace;
-use crate::sinks::{Receipt, Sink as _, SinkError, WriteFailure};
-use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Tables};
+use crate::{
+    config::{NdjsonDir, NdjsonSettings, Shape},
+    sinks::{
+        Receipt, Sink as _, SinkError, WriteFailure,
+        samples::{DAY, NOW, batch, clock, event},
+        upkeep::Pace,
+    },
+    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Tables},
+};
 
 /// A directory, and a clock that a test moves.
 struct Bench {

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use rusqlite::TransactionBehavior;
 
-use super::classify::of_database;
-use super::database::Database;
-use crate::sinks::SinkError;
-use crate::tables::Table;
+use super::{classify::of_database, database::Database};
+use crate::{sinks::SinkError, tables::Table};
 
 impl Database {
     /// Proves that a transaction can begin, and says what is there.

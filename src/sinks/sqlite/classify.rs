@@ -1,7 +1,9 @@
 //! What the database's error codes mean for a batch.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::{Error, ErrorCode};
 

@@ -1,20 +1,25 @@
 //! The open database: how it is opened, and how a batch gets into it.
 
-use std::fs::OpenOptions;
-use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::{
+    fs::OpenOptions,
+    io::ErrorKind,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::classify::{DatabaseFault, of_database, of_row};
-use super::encode::{bind, in_order_of_ids};
-use super::schema;
-use crate::config::SqliteSettings;
-use crate::sinks::disk::Inode;
-use crate::sinks::{Batch, Receipt, Refused, SinkError, disk};
-use crate::tables::{SchemaDrift, Tables, render, row};
+use super::{
+    classify::{DatabaseFault, of_database, of_row},
+    encode::{bind, in_order_of_ids},
+    schema,
+};
+use crate::{
+    config::SqliteSettings,
+    sinks::{Batch, Receipt, Refused, SinkError, disk, disk::Inode},
+    tables::{SchemaDrift, Tables, render, row},
+};
 
 /// How long to wait for another process that is writing.
 pub(super) const BUSY: Duration = Duration::from_secs(5);

@@ -1,10 +1,14 @@
 //! Records to rows: their order, and the parameters of the statement that inserts one.
 
-use rusqlite::Statement;
-use rusqlite::types::{Null, ToSqlOutput, ValueRef};
+use rusqlite::{
+    Statement,
+    types::{Null, ToSqlOutput, ValueRef},
+};
 
-use crate::sinks::Batch;
-use crate::tables::{Value, iso8601};
+use crate::{
+    sinks::Batch,
+    tables::{Value, iso8601},
+};
 
 /// The places of a batch's records, sorted by id: neighbours in the index of ids are then inserted one after the other, and a
 /// page of it is fetched once a batch. Of equal ids the earlier record stays in front.

@@ -4,11 +4,12 @@
 //! given its place on the disk again, with each batch, and a fifth of all the time of a catch-up went there. So nothing is cut
 //! while one batch follows another.
 
-use std::path::Path;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use super::classify::beside;
-use super::database::{BUSY, Database};
+use super::{
+    classify::beside,
+    database::{BUSY, Database},
+};
 use crate::log_throttle::LogThrottle;
 
 /// Bytes that are not copied back yet, above which they are after a batch.
@@ -142,8 +143,10 @@ impl LogWatch {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
 
     use super::*;
 

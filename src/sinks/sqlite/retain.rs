@@ -3,11 +3,12 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::database::Database;
-use crate::config::SqliteSettings;
-use crate::reasons::with_reasons;
-use crate::sinks::age::Age;
-use crate::sinks::upkeep::Looks;
-use crate::tables::{Table, Tables, iso8601};
+use crate::{
+    config::SqliteSettings,
+    reasons::with_reasons,
+    sinks::{age::Age, upkeep::Looks},
+    tables::{Table, Tables, iso8601},
+};
 
 /// Rows removed in one transaction, so that no lock is held for long.
 const CHUNK_ROWS: u64 = 500;

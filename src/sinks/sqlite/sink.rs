@@ -5,15 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use collectors::Clock;
 
-use super::database::Database;
-use super::log::LogWatch;
-use super::retain;
-use crate::config::SqliteSettings;
-use crate::sinks::age::Age;
-use crate::sinks::sink_thread::{Lull, SinkThread};
-use crate::sinks::upkeep::{self, Looks, Pace};
-use crate::sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure, disk};
-use crate::tables::Table;
+use super::{database::Database, log::LogWatch, retain};
+use crate::{
+    config::SqliteSettings,
+    sinks::{
+        Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure,
+        age::Age,
+        disk,
+        sink_thread::{Lull, SinkThread},
+        upkeep::{self, Looks, Pace},
+    },
+    tables::Table,
+};
 
 /// Bytes of records that make a good transaction: large enough that a page of the index of ids takes several rows,
 /// small enough to stay within the daemon's memory.

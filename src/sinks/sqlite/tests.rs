@@ -1,20 +1,26 @@
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use std::time::Duration;
-
 use super::sink::SqliteSink;
-use crate::config::SqliteSettings;
-use crate::sinks::Refused;
-use crate::sinks::samples::{DAY, NOW, batch, clock, event};
-use crate::sinks::upkeep::Pace;
-use crate::sinks::{Batch, Receipt, Sink as _, SinkError, WriteFailure};
-use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Tables};
+use crate::{
+    config::SqliteSettings,
+    sinks::{
+        Batch, Receipt, Refused, Sink as _, SinkError, WriteFailure,
+        samples::{DAY, NOW, batch, clock, event},
+        upkeep::Pace,
+    },
+    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Tables},
+};
 
 mod log;
 mod upkeep;

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{page::ListPage, page::head::TimeField};
+use crate::page::{ListPage, head::TimeField};
 
 fn record(n: usize) -> String {
     format!(

@@ -18,8 +18,10 @@ use self::{
     repeat::Repeat,
 };
 use crate::{
-    page::ListPage,
-    page::record::{IdHash, Record},
+    page::{
+        ListPage,
+        record::{IdHash, Record},
+    },
     walk::anchors::Anchor,
 };
 

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use config::Value;
 use url::Url;
 
-use crate::config::SecretSource;
-use crate::config::section::Section;
-use crate::config::values::{Refusal, as_text, one_of, path, wanted};
+use crate::config::{
+    SecretSource,
+    section::Section,
+    values::{Refusal, as_text, one_of, path, wanted},
+};
 
 /// How tokens are had.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 use super::super::classify::*;
-use crate::config::OpType;
-use crate::sinks::Receipt;
+use crate::{config::OpType, sinks::Receipt};
 
 /// An answer with these items, each a status and, for a failure, its type and reason.
 fn body(items: &[(u16, &str, &str)]) -> String {

@@ -1,5 +1,4 @@
-use std::io::Read as _;
-use std::ops::Range;
+use std::{io::Read as _, ops::Range};
 
 use bytes::Bytes;
 use collectors::{IdHash, Record};
@@ -7,10 +6,14 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 
 use super::super::encode::*;
-use crate::config::OpType;
-use crate::sinks::Batch;
-use crate::sinks::samples::{NOW, event};
-use crate::tables::AUDIT_LOGS;
+use crate::{
+    config::OpType,
+    sinks::{
+        Batch,
+        samples::{NOW, event},
+    },
+    tables::AUDIT_LOGS,
+};
 
 const PLAIN: Form = Form { op_type: OpType::Create, gzip: false, original: false, stamp: None };
 

@@ -1,8 +1,10 @@
 use bytes::Bytes;
 
 use super::super::encode::*;
-use crate::sinks::samples::{NOW, batch, event};
-use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
+use crate::{
+    sinks::samples::{NOW, batch, event},
+    tables::{AUDIT_LOGS, CHAT_COMPLETIONS},
+};
 
 fn documents(stamped: Option<&str>) -> Documents {
     let events: Vec<_> = ["a", "b", "c"].iter().map(|id| event(id, NOW)).collect();

@@ -1,6 +1,11 @@
 //! The Azure CLI, run for a token. What it prints may name the person who is logged in, so only codes of it are kept.
 
-use std::{ffi::OsStr, io, process::Output, process::Stdio, time::Duration};
+use std::{
+    ffi::OsStr,
+    io,
+    process::{Output, Stdio},
+    time::Duration,
+};
 
 use azure_core::Error;
 use azure_identity::Executor;
