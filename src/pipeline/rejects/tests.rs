@@ -162,7 +162,7 @@ async fn what_is_taken_is_not_read_again_and_is_removed_when_the_file_is_rewritt
 
     // A kill here leaves the file unchanged.
     let left = |path: &Path| keys(path).into_iter().filter_map(|(_, id)| id).collect::<Vec<_>>();
-    assert!(fs::metadata(rejects.path()).unwrap().len() > size, "not written anew yet");
+    assert!(fs::metadata(rejects.path()).unwrap().len() > size, "not rewritten yet");
     assert!(lines(&rejects).iter().all(Value::is_object), "still JSON, line by line");
     assert_eq!(left(rejects.path()), ["c"]);
     assert_eq!(kept::remove(rejects.path(), &[].into()).unwrap(), 0);

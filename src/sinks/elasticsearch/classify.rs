@@ -314,7 +314,7 @@ pub(super) fn reply(cluster: &Cluster, response: Response, index: &str) -> Resul
             Ok(Reply::TooLarge(cluster.error(kind, &response.headers)))
         }
         StatusCode::BAD_REQUEST => {
-            let reason = told(&response.body).unwrap_or_default().reason.into_owned();
+            let reason = own_error(&response.body).unwrap_or_default().reason.into_owned();
             Ok(Reply::Refused(cluster.refusal(&response, index), reason))
         }
         _ => {
@@ -330,9 +330,9 @@ pub(super) fn reply(cluster: &Cluster, response: Response, index: &str) -> Resul
 
 /// What a status other than 2xx means.
 pub(super) fn refusal(response: &Response, index: &str, retry_after: Option<Duration>) -> RemoteErrorKind {
-    let told = told(&response.body);
-    let is_own = told.is_some() || asks_for_credentials(response);
-    let error = told.unwrap_or_default();
+    let own = own_error(&response.body);
+    let is_own = own.is_some() || asks_for_credentials(response);
+    let error = own.unwrap_or_default();
     let code = || plain(&error.kind);
     let status = response.status.as_u16();
     match status {
@@ -353,11 +353,11 @@ pub(super) fn refusal(response: &Response, index: &str, retry_after: Option<Dura
 }
 
 /// The error in the body of an answer, if it has one as the cluster's own answers do; empty where that is but a text.
-fn told(body: &[u8]) -> Option<Error<'_>> {
+fn own_error(body: &[u8]) -> Option<Error<'_>> {
     #[derive(Deserialize)]
     struct ErrorBody<'a> {
         #[serde(borrow)]
         error: &'a RawValue,
     }
-    serde_json::from_slice::<ErrorBody<'_>>(body).ok().map(|told| error(told.error.get()))
+    serde_json::from_slice::<ErrorBody<'_>>(body).ok().map(|body| error(body.error.get()))
 }
