@@ -1,6 +1,7 @@
 //! `ccfd demo`: shows ccfd at work against the simulator, in a new directory; no account needed.
 
 mod place;
+mod plain_walk;
 mod watch;
 
 use std::{
@@ -25,7 +26,7 @@ use super::{
     logging, query,
     run::collect,
     store,
-    text::{grouped, print},
+    text::{Align, grouped, print, table},
 };
 use crate::{
     config::{Config, Environment},
@@ -36,7 +37,7 @@ use crate::{
         supervisor::{Mode, Supervisor},
     },
     pipeline::shutdown::shutdown,
-    simulator::{Options, Simulator, serve},
+    simulator::{List, Options, Simulator, serve},
     tables,
     telemetry::Telemetry,
 };
@@ -58,6 +59,8 @@ const AUDIT_LOGS: u64 = 2000;
 const COMPLETIONS: u64 = 1000;
 /// Additional records per second.
 const LIVE_PER_SECOND: u32 = 20;
+/// A demo that takes this long says how to watch it meanwhile.
+const WATCHED_FROM: Duration = Duration::from_secs(15);
 /// Rows of each table that are shown.
 const ROWS_SHOWN: usize = 3;
 
@@ -75,9 +78,10 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
     config.log.level = tracing::Level::WARN;
     logging::start(&config.log);
     print(&format!(
-        "a simulated OpenAI at http://127.0.0.1:{}/v1 with the habits {HABITS}\ncollecting both lists into {}\n\n",
+        "a simulated OpenAI at http://127.0.0.1:{}/v1 with the habits {HABITS}\ncollecting both lists into {}\n{}\n",
         api.port,
-        place.tables().display()
+        place.tables().display(),
+        if traffic >= WATCHED_FROM { place.watching_commands() } else { String::new() }
     ))?;
     let (sender, stop) = shutdown();
     let stopper = watch_stop(sender)?;
@@ -103,19 +107,13 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
     let (collected, seen) = tokio::join!(collecting, watching);
     collected?;
     match seen? {
-        Some(seen) => end(place, api.port, &seen),
+        Some(seen) => end(place, &api.simulator, &seen),
         None => Ok(Exit::Failed),
     }
 }
 
-fn end(place: &DemoPlace, port: u16, seen: &Progress) -> anyhow::Result<Exit> {
-    let mut out = format!(
-        "issued {} · in the tables {} · missing {} · duplicated {}\n",
-        grouped(seen.issued),
-        grouped(seen.in_tables),
-        grouped(seen.missing),
-        grouped(seen.doubled)
-    );
+fn end(place: &DemoPlace, simulator: &Simulator, seen: &Progress) -> anyhow::Result<Exit> {
+    let mut out = comparison(simulator, seen)?;
     for (table, columns) in [
         (&tables::AUDIT_LOGS, "TimeGenerated, EventType, ActorType, Id, ConnectorName"),
         (&tables::CHAT_COMPLETIONS, "TimeGenerated, Model, Id, ConnectorName"),
@@ -127,9 +125,31 @@ fn end(place: &DemoPlace, port: u16, seen: &Progress) -> anyhow::Result<Exit> {
         out += &format!("\nthe first rows of {}\n", table.name);
         out += &String::from_utf8_lossy(&rows);
     }
-    out += &place.next_commands(port);
+    out += &place.next_commands();
     print(&out)?;
     Ok(if seen.missing == 0 && seen.doubled == 0 { Exit::Done } else { Exit::Failed })
+}
+
+/// What the lists showed, what a plain cursor walk finds of it, and what is in the tables.
+fn comparison(simulator: &Simulator, seen: &Progress) -> anyhow::Result<String> {
+    let (mut found, mut repeated) = (0, 0);
+    for list in [List::AuditLogs, List::Completions] {
+        let walk = plain_walk::walk(simulator, list)?;
+        found += walk.records;
+        repeated += walk.repeated;
+    }
+    let row = |who: &str, records: u64, missing: u64, duplicated: u64| {
+        let mut row = vec![who.to_owned()];
+        row.extend([records, missing, duplicated].map(grouped));
+        row
+    };
+    let rows = [
+        ["", "RECORDS", "MISSING", "DUPLICATED"].map(str::to_owned).to_vec(),
+        vec!["in the lists".to_owned(), grouped(seen.issued)],
+        row("a plain cursor walk", found, seen.issued.saturating_sub(found), repeated),
+        row("ccfd", seen.in_tables, seen.missing, seen.doubled),
+    ];
+    Ok(table(&[Align::Left, Align::Right, Align::Right, Align::Right], &rows))
 }
 
 /// The simulator on a socket of this process, with which it ends.

@@ -1,10 +1,11 @@
-use crate::support::process::{Place, Simulated};
+use rustix::process::Signal;
+
+use crate::support::process::{Place, wait_until};
 
 #[test]
 fn a_demo_counts_every_record_and_leaves_commands_that_work() {
     let place = Place::bare().without("OPENAI_API_KEY").without("OPENAI_ADMIN_KEY");
     let ended = place.run_to(0, &["demo", "--dir", "a demo", "--for", "1s"]);
-    assert!(ended.stdout.contains("· missing 0 · duplicated 0"), "{}", ended.stdout);
     let command = |what: &str| {
         let line = ended.stdout.lines().find(|line| line.contains(what));
         line.unwrap_or_else(|| panic!("no command {what}: {}", ended.stdout)).trim().to_owned()
@@ -17,13 +18,31 @@ fn a_demo_counts_every_record_and_leaves_commands_that_work() {
     assert!(code == Some(0) && rows.contains("login.succeeded"), "{rows}");
     let (code, status) = shell(&command(" status"));
     assert!(code == Some(0) && status.contains("demo-audit/local"), "{status}");
+}
 
-    let last = command(" simulate ");
-    let (simulate, run) = last.split_once(" & ").unwrap();
-    let address = simulate.split("--listen ").nth(1).unwrap().split(' ').next().unwrap();
-    let rest: Vec<&str> = simulate.split("--seed ").nth(1).unwrap().split(' ').collect();
-    let _api = Simulated::listening(address, &[&["--seed"], &rest[..]].concat());
-    assert_eq!(shell(&format!("{run} --once")).0, Some(0));
+#[test]
+fn a_demo_shows_what_a_plain_cursor_walk_misses() {
+    let place = Place::bare().without("OPENAI_API_KEY").without("OPENAI_ADMIN_KEY");
+    let ended = place.run_to(0, &["demo", "--for", "1s"]);
+    let row = |who: &str| -> Vec<u64> {
+        let line = ended.stdout.lines().find_map(|line| line.strip_prefix(who));
+        let numbers = line.unwrap_or_else(|| panic!("no row {who}: {}", ended.stdout)).split_whitespace();
+        numbers.map(|number| number.replace(',', "").parse().unwrap()).collect()
+    };
+    let (lists, plain, ccfd) = (row("in the lists"), row("a plain cursor walk"), row("ccfd"));
+    assert!(lists[0] >= 3000 && plain[1] > 0 && plain[0] + plain[1] == lists[0], "{}", ended.stdout);
+    assert_eq!(ccfd, [lists[0], 0, 0], "{}", ended.stdout);
+}
+
+#[test]
+fn a_long_demo_can_be_watched_from_another_terminal() {
+    let place = Place::bare().without("OPENAI_API_KEY").without("OPENAI_ADMIN_KEY");
+    let demo = place.start(&["demo", "--dir", "live", "--for", "10m"]);
+    wait_until("the commands", || demo.stdout().contains("live/ccfd.toml status"));
+    let status = ["--config", "live/ccfd.toml", "status"];
+    wait_until("the routes", || place.run_to(0, &status).stdout.contains("demo-audit/local"));
+    demo.signal(Signal::TERM);
+    demo.wait();
 }
 
 #[test]

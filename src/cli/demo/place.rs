@@ -7,7 +7,6 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::{HABITS, LIVE_PER_SECOND};
 use crate::cli::UsageError;
 
 /// The directory of the demo.
@@ -87,22 +86,31 @@ path = {tables}
         Ok(file)
     }
 
+    /// Commands that show a running demo, to type into another terminal.
+    pub fn watching_commands(&self) -> String {
+        let (ccfd, config) = self.words();
+        format!("watch it from another terminal:\n  {ccfd} --config {config} status\n")
+    }
+
     /// Commands to try next, ready to paste into a shell.
-    pub fn next_commands(&self, port: u16) -> String {
-        let ccfd = shell_word(&std::env::args().next().unwrap_or_else(|| "ccfd".to_owned()));
-        let config = shell_word(&format!("{}/ccfd.toml", self.text));
+    pub fn next_commands(&self) -> String {
+        let (ccfd, config) = self.words();
         format!(
             "
 everything is in {}; next steps:
 
   {ccfd} --config {config} query \"SELECT EventType, count(*) AS n FROM OpenAIAuditLogs_CL GROUP BY 1 ORDER BY n DESC\"
   {ccfd} --config {config} status
-  {ccfd} simulate --listen 127.0.0.1:{port} --seed 1 --habits {HABITS} --live {LIVE_PER_SECOND} & {ccfd} --config {config} run
-
-the last one runs until Ctrl-C; `kill %1` then ends its simulator
+  {ccfd} demo --for 10m    # records keep arriving; it says how to watch them
 ",
             self.text
         )
+    }
+
+    /// This program and the configuration, as words of a shell.
+    fn words(&self) -> (String, String) {
+        let ccfd = std::env::args().next().unwrap_or_else(|| "ccfd".to_owned());
+        (shell_word(&ccfd), shell_word(&format!("{}/ccfd.toml", self.text)))
     }
 }
 

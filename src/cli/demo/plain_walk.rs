@@ -1,0 +1,92 @@
+//! What a plain cursor walk finds in the same lists: `limit=100`, then `after` the last record of each page until
+//! `has_more` is false, as client libraries page.
+
+use std::collections::HashSet;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+use crate::simulator::{List, Request, Simulator};
+
+/// More pages than any list of the demo has: a cursor that leads in a circle must not keep the demo.
+const PAGES_MAX: usize = 10_000;
+
+/// What it found.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Different records.
+    pub records: u64,
+    /// Records that came again.
+    pub repeated: u64,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<Record>,
+    has_more: bool,
+    last_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    id: String,
+}
+
+/// Walks a list once, to its end. It asks the simulator without a network in between, which can lose nothing.
+///
+/// # Errors
+///
+/// When a page is not the API's.
+pub fn walk(simulator: &Simulator, list: List) -> anyhow::Result<Found> {
+    let (path, key) = match list {
+        List::AuditLogs => ("/v1/organization/audit_logs", "sk-admin-demo"),
+        List::Completions => ("/v1/chat/completions", "sk-proj-demo"),
+    };
+    let (mut ids, mut repeated) = (HashSet::new(), 0);
+    let mut target = format!("{path}?limit=100");
+    for _ in 0..PAGES_MAX {
+        let reply = simulator.answer(&Request::get(&target, key));
+        let page: Page =
+            serde_json::from_slice(&reply.body).with_context(|| format!("{target}: not a page"))?;
+        repeated += page.data.into_iter().filter(|record| !ids.insert(record.id.clone())).count() as u64;
+        match page.last_id {
+            Some(last) if page.has_more => target = format!("{path}?limit=100&after={last}"),
+            Some(_) | None => break,
+        }
+    }
+    Ok(Found { records: ids.len() as u64, repeated })
+}
+
+#[cfg(test)]
+mod tests {
+    use collectors::Clock;
+
+    use super::*;
+    use crate::simulator::Options;
+
+    fn simulated(habits: &str) -> Simulator {
+        let options = Options {
+            audit_logs: 2000,
+            completions: 500,
+            habits: habits.parse().expect("habits"),
+            ..Options::default()
+        };
+        Simulator::new(options, Clock::from_fn(|| 1_800_000_000)).expect("options")
+    }
+
+    #[test]
+    fn it_misses_records_that_share_a_second() {
+        let simulator = simulated("ties,shuffle,newest");
+        for (list, issued) in [(List::AuditLogs, 2000), (List::Completions, 500)] {
+            let found = walk(&simulator, list).expect("pages");
+            assert!(found.records > issued / 2 && found.records < issued, "{list:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn it_finds_everything_in_a_list_whose_cursor_drops_nothing() {
+        let simulator = simulated("newest");
+        let found = walk(&simulator, List::Completions).expect("pages");
+        assert_eq!(found, Found { records: 500, repeated: 0 });
+    }
+}
