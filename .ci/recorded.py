@@ -74,7 +74,7 @@ TABLES = {
         ("ResponseFormat", "dynamic", field("response_format")),
     ],
 }
-# Columns of what is asked for apart, and only where a collector is told to: here they hold nothing.
+# Columns of what is asked for apart, and only if a collector is configured to: here they are empty.
 ASKED_FOR = {"OpenAIChatCompletions_CL": ["Messages"]}
 KINDS = {"string": str, "dynamic": str, "real": float, "long": int}
 

@@ -206,8 +206,8 @@ impl SecretSource {
 
     /// Secrets are read again for each request; that everyone can read them is news only once.
     fn warn_once(&self) {
-        static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-        let is_news = TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(self.name());
+        static WARNED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+        let is_news = WARNED.lock().unwrap_or_else(PoisonError::into_inner).insert(self.name());
         if is_news {
             tracing::warn!(secret = %self, "secret file is readable by everyone: make the runtime give it \
                                             mode 0400");

@@ -9,7 +9,7 @@ const AHEAD_MAX: i64 = 24 * 60 * 60;
 /// ahead would have it remove nearly everything.
 #[derive(Debug, Default)]
 pub(super) struct Age {
-    told: AtomicBool,
+    warned: AtomicBool,
 }
 
 impl Age {
@@ -18,10 +18,10 @@ impl Age {
     pub(super) fn now(&self, local: i64, newest_stored: Option<i64>) -> i64 {
         let newest = collectors::newest_date().or(newest_stored);
         let Some(known) = newest.filter(|newest| local - newest > AHEAD_MAX) else {
-            self.told.store(false, Ordering::Relaxed);
+            self.warned.store(false, Ordering::Relaxed);
             return local;
         };
-        if !self.told.swap(true, Ordering::Relaxed) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
             let (local_clock, newest_known) = (shown(local), shown(known));
             tracing::warn!(
                 local_clock,

@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn elements_are_those_of_arrays_of_any_depth_and_a_value_that_is_none_stands_for_itself() {
+    fn elements_are_those_of_arrays_of_any_depth_and_any_other_value_is_its_own_element() {
         let elements = |json: &str| {
             let mut found = Vec::new();
             let mut steps = JsonScanner::of(json.as_bytes());

@@ -92,7 +92,7 @@ impl Telemetry {
 
     /// Makes the current snapshot the next one that is sent, because some sources will be gone by then.
     pub fn remember(&self) {
-        self.look.get().into_iter().for_each(|look| look.anew());
+        self.look.get().into_iter().for_each(|look| look.refresh());
     }
 
     /// Sends what is left, within this time at most.

@@ -23,7 +23,7 @@ pub(super) struct Look {
 
 impl Look {
     /// Takes a snapshot now, whose points are used next.
-    pub(super) fn anew(&self) {
+    pub(super) fn refresh(&self) {
         *self.lock() = self.all();
     }
 

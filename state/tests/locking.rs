@@ -12,9 +12,9 @@ fn a_second_opener_is_refused_and_learns_who_has_the_store() {
     let first = open_sound(dir.path());
     let refused = open(dir.path()).unwrap_err();
     assert!(matches!(refused, StateError::Locked { .. }), "{refused:?}");
-    let told = refused.to_string();
+    let message = refused.to_string();
     let pid = std::process::id().to_string();
-    assert!(told.contains("`ccfd run`") && told.contains(&pid), "{told}");
+    assert!(message.contains("`ccfd run`") && message.contains(&pid), "{message}");
     drop(first);
     open_sound(dir.path());
 }
@@ -25,8 +25,8 @@ fn what_a_dead_process_left_in_the_lock_file_means_nothing() {
     let left = r#"{"pid":1,"command":"a command of long ago, with a very long name indeed","since":"2020"}"#;
     fs::write(dir.path().join("holder.json"), left).unwrap();
     let first = open_sound(dir.path());
-    let told = open(dir.path()).unwrap_err().to_string();
-    assert!(told.contains("`ccfd run`") && !told.contains("long ago"), "{told}");
+    let message = open(dir.path()).unwrap_err().to_string();
+    assert!(message.contains("`ccfd run`") && !message.contains("long ago"), "{message}");
     drop(first);
 }
 

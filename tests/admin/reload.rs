@@ -23,12 +23,12 @@ fn reload(place: &Place) -> serde_json::Value {
 #[test]
 fn only_the_routes_that_the_settings_change_are_restarted() {
     let (_api, place, daemon) = collecting();
-    let told = reload(&place);
-    assert_eq!((told["unchanged"].as_u64(), &told["restarted"]), (Some(2), &serde_json::json!([])));
+    let reported = reload(&place);
+    assert_eq!((reported["unchanged"].as_u64(), &reported["restarted"]), (Some(2), &serde_json::json!([])));
     place.replace("[collector.acme-chat]\n", "[collector.acme-chat]\noverlap = \"40m\"\n");
-    let told = reload(&place);
-    assert_eq!(told["restarted"], serde_json::json!(["acme-chat/local"]));
-    assert_eq!(told["unchanged"], 1);
+    let reported = reload(&place);
+    assert_eq!(reported["restarted"], serde_json::json!(["acme-chat/local"]));
+    assert_eq!(reported["unchanged"], 1);
     daemon.wait_for_state("acme-chat/local", "live");
     assert_eq!(place.rows(), (40, 30));
 }
@@ -42,13 +42,13 @@ fn collectors_and_sinks_come_and_go() {
         "ccfd.toml",
         &format!("{}\n[sink.files]\ntype = \"ndjson\"\ndir = \"./files\"\n", place.config()),
     );
-    let told = reload(&place);
+    let reported = reload(&place);
     assert_eq!(
-        told["started"],
+        reported["started"],
         serde_json::json!(["acme-audit/files", "other-chat/local", "other-chat/files"])
     );
     assert_eq!(
-        (&told["ended"], told["unchanged"].as_u64()),
+        (&reported["ended"], reported["unchanged"].as_u64()),
         (&serde_json::json!(["acme-chat/local"]), Some(1))
     );
     daemon.wait_for_state("other-chat/files", "live");
@@ -60,8 +60,8 @@ fn collectors_and_sinks_come_and_go() {
 fn a_sink_that_changes_is_built_again_under_all_its_routes() {
     let (_api, place, daemon) = collecting();
     place.replace("path = \"./tables.db\"", "path = \"./tables.db\"\nretention = \"900d\"");
-    let told = reload(&place);
-    assert_eq!(told["restarted"], serde_json::json!(["acme-audit/local", "acme-chat/local"]));
+    let reported = reload(&place);
+    assert_eq!(reported["restarted"], serde_json::json!(["acme-audit/local", "acme-chat/local"]));
     daemon.wait_for_state("acme-audit/local", "live");
     assert_eq!(place.rows(), (40, 30));
 }
@@ -70,8 +70,8 @@ fn a_sink_that_changes_is_built_again_under_all_its_routes() {
 fn other_delays_of_a_sink_restart_its_routes() {
     let (_api, place, daemon) = collecting();
     place.write("ccfd.toml", &format!("{}\n[sink.local.retry]\nfirst = \"2s\"\n", place.config()));
-    let told = reload(&place);
-    assert_eq!(told["restarted"], serde_json::json!(["acme-audit/local", "acme-chat/local"]));
+    let reported = reload(&place);
+    assert_eq!(reported["restarted"], serde_json::json!(["acme-audit/local", "acme-chat/local"]));
     daemon.wait_for_state("acme-audit/local", "live");
 }
 

@@ -8,7 +8,7 @@ use crate::support::process::{Place, Simulated};
 const SOME: [&str; 4] = ["--audit-logs", "150", "--completions", "30"];
 
 #[test]
-fn what_is_exported_beside_a_daemon_lets_another_machine_go_on() {
+fn another_machine_continues_from_a_state_exported_beside_a_daemon() {
     let api = Simulated::start(&[&SOME[..], &["--live", "5"]].concat());
     let place = Place::new(&api.base_url);
     let daemon = Daemon::start(&place);

@@ -34,8 +34,8 @@ pub fn slow_receiver(events: u64) {
         let dir = tempfile::tempdir().unwrap();
         let sink = format!("type = \"elasticsearch\"\nurls = [\"{}\"]\ngzip = {gzip}\n", receiver.url);
         let run = measure(&mut ccfd(dir.path(), &simulator.url, &sink, &["run", "--once"]));
-        let told = receiver.end();
+        let received = receiver.end();
         row(name, events, run);
-        println!("{:<28} {} calls, {:.2} MiB each", "", told.calls, told.mib / told.calls as f64);
+        println!("{:<28} {} calls, {:.2} MiB each", "", received.calls, received.mib / received.calls as f64);
     }
 }

@@ -44,7 +44,7 @@ pub struct Receiver {
 }
 
 /// What a receiver says at its end.
-pub struct Told {
+pub struct Received {
     pub calls: u64,
     pub mib: f64,
     pub rows: u64,
@@ -69,13 +69,13 @@ impl Receiver {
         Self { child, stdin, url: url.trim().to_owned() }
     }
 
-    pub fn end(mut self) -> Told {
+    pub fn end(mut self) -> Received {
         drop(self.stdin.take());
-        let mut told = String::new();
-        BufReader::new(self.child.stdout.take().unwrap()).read_line(&mut told).unwrap();
+        let mut line = String::new();
+        BufReader::new(self.child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         self.child.wait().unwrap();
-        let numbers: Vec<u64> = told.split_whitespace().map(|number| number.parse().unwrap()).collect();
-        Told { calls: numbers[0], mib: numbers[1] as f64 / f64::from(1 << 20), rows: numbers[2] }
+        let numbers: Vec<u64> = line.split_whitespace().map(|number| number.parse().unwrap()).collect();
+        Received { calls: numbers[0], mib: numbers[1] as f64 / f64::from(1 << 20), rows: numbers[2] }
     }
 }
 

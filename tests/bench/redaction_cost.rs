@@ -78,6 +78,6 @@ fn report(
 
 /// What this thread has had of a CPU. Others on the machine do not count.
 fn cpu_nanoseconds() -> Result<u64, Box<dyn Error>> {
-    let told = fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(told.split(' ').next().ok_or("no times")?.parse()?)
+    let times = fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(times.split(' ').next().ok_or("no times")?.parse()?)
 }

@@ -37,16 +37,16 @@ pub fn remote(events: u64) {
         let mut command = ccfd(dir.path(), &simulator.url, &settings(&receiver.url), &["run", "--once"]);
         command.env("PATH", with_azure_cli(dir.path()));
         let run = measure(&mut command);
-        let told = receiver.end();
+        let received = receiver.end();
         row(name, events, run);
         println!(
             "{:<28} {:.2} times the floor's wall; {} calls, {:.0} pages and {:.2} MiB each{}",
             "",
             run.wall / least.wall,
-            told.calls,
-            events as f64 / PAGE / told.calls as f64,
-            told.mib / told.calls as f64,
-            if told.rows > 0 { format!("; {} rows", told.rows) } else { String::new() },
+            received.calls,
+            events as f64 / PAGE / received.calls as f64,
+            received.mib / received.calls as f64,
+            if received.rows > 0 { format!("; {} rows", received.rows) } else { String::new() },
         );
     }
 }

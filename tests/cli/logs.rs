@@ -20,10 +20,10 @@ fn many_batches_are_logged_in_few_lines_that_add_up() {
     let place = Place::new(&api.base_url);
     place.replace("batch_wait = \"100ms\"", "batch_wait = \"0s\"\nbytes_in_flight = \"64KiB\"");
     let log = place.run_to(0, &["run", "--once"]).stderr;
-    let told = lines(&log, "delivered");
-    assert!((2..=8).contains(&told.len()), "{} lines: {log}", told.len());
-    assert_eq!(told[0]["batches"], 1, "the first batch is logged at once");
-    assert!(sum(&told, "batches") > 20, "{told:?}");
-    assert_eq!((sum(&told, "records"), sum(&told, "rejected")), (place.rows().0, 0));
-    assert!(told.iter().all(|line| line["span"]["route"] == "acme-audit/local"), "{told:?}");
+    let logged = lines(&log, "delivered");
+    assert!((2..=8).contains(&logged.len()), "{} lines: {log}", logged.len());
+    assert_eq!(logged[0]["batches"], 1, "the first batch is logged at once");
+    assert!(sum(&logged, "batches") > 20, "{logged:?}");
+    assert_eq!((sum(&logged, "records"), sum(&logged, "rejected")), (place.rows().0, 0));
+    assert!(logged.iter().all(|line| line["span"]["route"] == "acme-audit/local"), "{logged:?}");
 }

@@ -57,7 +57,7 @@ fn arguments(words: &[String]) -> Option<Vec<String>> {
     place.map(|place| words[place + 1..].to_vec())
 }
 
-/// Runs a command without settings: whatever parses ends before it does anything, also where this machine has a
+/// Runs a command without settings: whatever is_reported ends before it does anything, also where this machine has a
 /// configuration at the place that a document names.
 fn ccfd(arguments: &[String]) -> Output {
     let nowhere = tempfile::tempdir().unwrap();
@@ -99,13 +99,16 @@ fn every_command_line_in_the_documents_parses() {
 }
 
 #[test]
-fn a_command_line_that_does_not_parse_is_told_from_one_that_does() {
-    let told = |line: &str| {
+fn a_command_line_that_does_not_parse_is_distinguished_from_one_that_does() {
+    let is_reported = |line: &str| {
         let words = arguments(&words(line)).unwrap();
         String::from_utf8(ccfd(&words).stderr).unwrap().starts_with("error:")
     };
-    assert!(told("*/5 * * * * ccfd run --onec") && told("cargo run -- backfill --collector a # no --from"));
-    assert!(!told("ccfd run --once"));
+    assert!(
+        is_reported("*/5 * * * * ccfd run --onec")
+            && is_reported("cargo run -- backfill --collector a # no --from")
+    );
+    assert!(!is_reported("ccfd run --once"));
 }
 
 #[test]

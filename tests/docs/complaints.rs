@@ -43,6 +43,6 @@ fn every_complaint_has_an_answer_and_a_place_that_is_there() {
 }
 
 #[test]
-fn what_is_not_there_is_told_from_what_is() {
+fn a_key_that_does_not_exist_is_distinguished_from_one_that_does() {
     assert!(is_setting("state.lock_wait") && is_setting("old_records") && !is_setting("old_record"));
 }

@@ -52,7 +52,7 @@ fn every_link_in_the_documents_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
-fn a_link_to_nowhere_is_told_from_one_that_leads_somewhere() {
+fn a_link_to_nowhere_is_distinguished_from_one_that_leads_somewhere() {
     assert!(leads_somewhere("docs/faults.md", "../README.md#what-is-promised-and-what-is-not"));
     assert!(!leads_somewhere("docs/faults.md", "README.md"));
     assert!(!leads_somewhere("README.md", "docs/faults.md#what-is-promised-and-what-is-not"));

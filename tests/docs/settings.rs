@@ -49,11 +49,11 @@ fn the_defaults_in_the_readme_are_those_of_the_manual() {
         let (section, first) = keys[0].rsplit_once('.').expect("a key of a section");
         let table = section_of(&manual, section);
         let names = [first].into_iter().chain(keys[1..].iter().map(|key| shortened(key)));
-        let mut told = defaults.split(", ").cycle();
-        for (name, told) in names.zip(&mut told) {
+        let mut documented = defaults.split(", ").cycle();
+        for (name, documented) in names.zip(&mut documented) {
             let default = table.get(name).map(plain);
-            let told = told.strip_prefix('`').and_then(|told| told.strip_suffix('`'));
-            assert_eq!(default.as_deref(), told, "{section}.{name}");
+            let documented = documented.strip_prefix('`').and_then(|text| text.strip_suffix('`'));
+            assert_eq!(default.as_deref(), documented, "{section}.{name}");
             compared += 1;
         }
     }

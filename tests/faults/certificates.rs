@@ -36,15 +36,15 @@ fn is_reported(impostor: impl FnOnce(&Ca) -> ServerConfig, reason: &str, advice:
         proxy.spoil(&[Fault::Certificate], 1);
     }
     let process = site.start(&["run"]);
-    let told = wait_for_trouble(&site, &[reason], advice[0]);
-    assert!(told.contains(&format!("127.0.0.1:{}", before.port())), "{told}");
+    let logged = wait_for_trouble(&site, &[reason], advice[0]);
+    assert!(logged.contains(&format!("127.0.0.1:{}", before.port())), "{logged}");
     before.heal();
-    let told = wait_for_trouble(
+    let logged = wait_for_trouble(
         &site,
         &[&format!("Elasticsearch: no response: 127.0.0.1:{}", behind.port())],
         advice[1],
     );
-    assert!(told.contains(reason), "{told}");
+    assert!(logged.contains(reason), "{logged}");
     behind.heal();
     wait_until_read(&site, &before, &[Fault::Certificate]);
     wait_until_healed(&site);

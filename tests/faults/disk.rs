@@ -141,8 +141,8 @@ fn a_state_directory_that_cannot_be_written_is_refused_before_anything_is_asked_
     small.site.grow(5);
     let ended = small.start(&["run", "--once"]).wait();
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    let told = ["small/state/holder.json", "Read-only file system", "check space and permissions"];
-    assert!(told.iter().all(|told| ended.stderr.contains(told)), "{}", ended.stderr);
+    let messages = ["small/state/holder.json", "Read-only file system", "check space and permissions"];
+    assert!(messages.iter().all(|text| ended.stderr.contains(text)), "{}", ended.stderr);
     assert_eq!(small.site.simulator.requests().values().sum::<u64>(), asked, "the network was used");
     small.mounts.run(&small.site.path(""), "mount -o remount,rw small");
     read_to_the_end(&small.site, || {

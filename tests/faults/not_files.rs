@@ -21,8 +21,8 @@ fn a_pipe_in_place_of_a_file_of_the_state_directory_is_refused_by_its_name() {
         place.run_to(0, &["run", "--once"]);
         pipe_at(&place.path("state").join(name));
         let ended = place.run_to(1, &["run", "--once"]);
-        let told = ended.stderr.contains(name) && ended.stderr.contains("not a regular file");
-        assert!(told, "{}", ended.stderr);
+        let is_reported = ended.stderr.contains(name) && ended.stderr.contains("not a regular file");
+        assert!(is_reported, "{}", ended.stderr);
     }
 }
 

@@ -21,9 +21,9 @@ fn a_state_that_cannot_be_read_is_reported_with_what_to_do_and_nothing_is_asked_
         let ended = site.start(&["run"]).wait();
         assert_eq!(ended.status.code(), Some(3), "{}", ended.log);
         assert!(ended.log.lines().count() < SCREEN, "{}", ended.log);
-        let told =
+        let messages =
             ["the checkpoints cannot be read", "state/cursors", "restore the state directory from a backup"];
-        assert!(told.iter().all(|told| ended.log.contains(told)), "{}", ended.log);
+        assert!(messages.iter().all(|text| ended.log.contains(text)), "{}", ended.log);
     }
     let requests: u64 = site.simulator.requests().values().sum();
     assert_eq!(requests, asked, "the network was used");

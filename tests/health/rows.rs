@@ -146,11 +146,11 @@ async fn what_a_row_tells_of_its_hour_is_what_the_templates_can_sum_up() {
     route.count(|counters| counters.retry(Stage::Reading, "unreachable"));
     pass(10).await;
     let rows = bench.rows();
-    let mut told: BTreeSet<&str> =
+    let mut described: BTreeSet<&str> =
         rows[0]["details"].as_object().unwrap().keys().map(String::as_str).collect();
     // Its words are known, and too many for a field each.
-    assert!(told.remove("RetriesByReason"));
+    assert!(described.remove("RetriesByReason"));
     let put = installs(Product::Elasticsearch, Shape::Index, &[(&HEALTH, "x")]).remove(0);
     let fields = &put.body["template"]["mappings"]["properties"]["ExtendedProperties"]["properties"];
-    assert_eq!(told, fields.as_object().unwrap().keys().map(String::as_str).collect());
+    assert_eq!(described, fields.as_object().unwrap().keys().map(String::as_str).collect());
 }

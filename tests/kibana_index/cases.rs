@@ -94,7 +94,7 @@ async fn a_kibana_that_is_not_well_is_asked_again_later() {
 }
 
 #[tokio::test]
-async fn who_is_not_known_or_may_not_is_told_in_kibanas_words() {
+async fn an_unknown_or_unprivileged_key_fails_with_the_reason_of_kibana() {
     let kibana = Kibana::plain();
     let sink = sink(&kibana, "");
     kibana.server.script([boom(403, "Unauthorized to get actions").into()]);
@@ -109,7 +109,7 @@ async fn who_is_not_known_or_may_not_is_told_in_kibanas_words() {
 }
 
 #[tokio::test]
-async fn a_repeated_page_stands_there_twice_without_ids_and_once_with_them() {
+async fn a_repeated_page_is_duplicated_without_ids_and_not_with_them() {
     let kibana = Kibana::plain();
     let sink = sink(&kibana, "");
     for _ in 0..2 {

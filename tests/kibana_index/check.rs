@@ -65,7 +65,7 @@ async fn a_connector_to_another_index_is_a_fault() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_known_is_told_so_without_the_key() {
+async fn an_unknown_key_is_reported_without_the_key_itself() {
     let kibana = Kibana::plain();
     let anonymous = KibanaIndexSettings { auth: None, ..settings(kibana.server.url(), "") };
     let anonymous =

@@ -86,7 +86,7 @@ async fn our_connector_is_known_under_another_name() {
 }
 
 #[tokio::test]
-async fn a_connector_that_somebody_deleted_is_made_anew() {
+async fn a_connector_that_somebody_deleted_is_created_again() {
     let kibana = Kibana::plain();
     let sink = sink(&kibana, "documents_max = 1");
     sink.write(batch(&["a"])).await.unwrap();

@@ -123,7 +123,7 @@ async fn a_connector_of_another_type_under_its_id_parks_the_route() {
 }
 
 #[tokio::test]
-async fn a_connector_that_was_deleted_is_made_anew_at_the_next_look() {
+async fn a_connector_that_was_deleted_is_created_again_at_the_next_check() {
     let kibana = Kibana::plain();
     let sink = sink(&kibana, "");
     sink.write(batch(&["a"])).await.unwrap();

@@ -137,7 +137,7 @@ async fn calls_before_the_one_that_fails_are_settled() {
 }
 
 #[tokio::test]
-async fn a_repeated_batch_stands_there_twice() {
+async fn a_repeated_batch_is_duplicated() {
     let rig = Rig::new();
     assert_eq!(rig.sink.redelivery(), Redelivery::Repeats);
     for _ in 0..2 {

@@ -118,7 +118,7 @@ fn a_machine_of_azure_is_known_by_its_own_issuer_and_no_proxy_is_asked() {
 }
 
 #[test]
-fn a_machine_that_azure_arc_knows_is_told_that_it_is_not_supported() {
+fn an_identity_of_azure_arc_is_reported_as_unsupported() {
     let azure = Azure::start();
     let variables = [("IDENTITY_ENDPOINT", "http://127.0.0.1:1"), ("IMDS_ENDPOINT", "http://127.0.0.1:1")];
     let (level, said) = checked(&azure, "kind = \"managed_identity\"", &variables);

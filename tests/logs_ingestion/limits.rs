@@ -3,7 +3,7 @@ use ccfd::{sinks::Sink, tables::AUDIT_LOGS};
 use super::{AUDIT, Rig, batch, event};
 
 #[tokio::test]
-async fn a_field_that_azure_would_cut_is_cut_by_us_with_a_mark_and_told() {
+async fn a_field_that_azure_would_cut_is_cut_by_us_with_a_mark_and_logged() {
     let rig = Rig::new();
     let records = [
         event("short", rig.now(), "x"),

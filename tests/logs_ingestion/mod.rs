@@ -83,8 +83,8 @@ impl Rig {
         };
         // Real time to begin with: that is what the library reckons the end of a token with.
         let now = Arc::new(AtomicI64::new(Clock::system().now()));
-        let told = now.clone();
-        let clock = Clock::from_fn(move || told.load(Ordering::SeqCst));
+        let shared = now.clone();
+        let clock = Clock::from_fn(move || shared.load(Ordering::SeqCst));
         let sink = Arc::new(LogsIngestionSink::new(*settings, environment, clock));
         Self { azure, sink, now, _dir: dir }
     }

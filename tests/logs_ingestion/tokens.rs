@@ -36,7 +36,7 @@ async fn writes_at_the_same_time_share_one_token() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_replaced_once_and_the_write_goes_on() {
+async fn a_refused_token_is_replaced_once_and_the_write_continues() {
     let rig = Rig::new();
     rig.sink_is_warm().await;
     rig.azure.entra.revoke();
@@ -63,7 +63,7 @@ async fn a_new_token_that_is_refused_too_ends_the_write() {
 }
 
 #[tokio::test]
-async fn a_token_near_its_end_is_replaced_while_writes_go_on_with_it() {
+async fn a_token_near_its_end_is_replaced_while_writes_continue_with_it() {
     let rig = Rig::new();
     rig.sink_is_warm().await;
     rig.pass(LIFE * 3 / 4 - 10);
@@ -129,7 +129,7 @@ async fn an_outage_of_the_issuer_sends_no_rows_in_vain_and_makes_no_call_smaller
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_told_by_number_and_nothing_that_was_said_is_repeated() {
+async fn a_wrong_secret_is_reported_by_its_error_number_without_the_text_of_the_response() {
     let azure = Azure::start();
     let said = Reply::json(
         401,
@@ -153,7 +153,7 @@ async fn a_wrong_secret_is_told_by_number_and_nothing_that_was_said_is_repeated(
 }
 
 #[tokio::test]
-async fn answers_that_are_no_token_are_told_apart() {
+async fn answers_that_are_no_token_are_distinguished() {
     let rig = Rig::new();
     let asked = |step: Step| {
         rig.azure.entra.server.script([step]);

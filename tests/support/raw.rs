@@ -73,14 +73,14 @@ async fn serve(mut stream: TcpStream, handler: Handler, seen: Arc<Mutex<Vec<Stri
     loop {
         let Some(head) = head(&mut stream).await else { return };
         seen.lock().unwrap().push(head.clone());
-        let (bytes, goes_on) = match handler(&head) {
+        let (bytes, continues) = match handler(&head) {
             Answer::Bytes(bytes) => (bytes, true),
             Answer::Last(bytes) => (bytes, false),
         };
         if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
             return;
         }
-        if !goes_on {
+        if !continues {
             return;
         }
     }

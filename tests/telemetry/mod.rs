@@ -49,8 +49,8 @@ fn a_page_can_be_followed_from_its_request_to_its_commit() {
     let Some(python) = Python::shared() else { return };
     let receiver = receiver();
     run(receiver.url());
-    let told = read(python, &receiver);
-    let spans = told["spans"].as_array().unwrap();
+    let received = read(python, &receiver);
+    let spans = received["spans"].as_array().unwrap();
     let named = |name: &'static str| spans.iter().filter(move |span| span["name"] == name);
     let parent = |span: &Value| spans.iter().find(|other| other["id"] == span["parent"]);
     for span in named("request") {
@@ -79,10 +79,10 @@ fn the_last_values_arrive_when_the_process_ends() {
     let Some(python) = Python::shared() else { return };
     let receiver = receiver();
     run(receiver.url());
-    let told = read(python, &receiver);
+    let received = read(python, &receiver);
     let metric = |name: &str| {
-        let metric = told["metrics"].as_array().unwrap().iter().rfind(|metric| metric["name"] == name);
-        metric.unwrap_or_else(|| panic!("{name} in {told:#}")).clone()
+        let metric = received["metrics"].as_array().unwrap().iter().rfind(|metric| metric["name"] == name);
+        metric.unwrap_or_else(|| panic!("{name} in {received:#}")).clone()
     };
     let delivered = metric("ccfd_records_delivered_total");
     assert_eq!((&delivered["kind"], &delivered["unit"]), (&json!("sum"), &json!("{record}")));

@@ -77,7 +77,7 @@ fn a_cluster_is_named_in_one_of_two_ways() {
 }
 
 #[test]
-fn what_no_index_may_be_called_is_told() {
+fn a_name_that_no_index_may_have_is_an_error() {
     for name in ["OpenAI", "-a", "_a", "+a", "..", "a b", "a/b", "a*", "a,b", "a:b", "<a-{now}>"] {
         let problem = problem(&format!("{URLS}\nindex = {{ audit_logs = \"{name}\" }}"));
         assert!(problem.contains("the name of an index"), "{problem}");

@@ -119,7 +119,7 @@ fn a_value_in_another_encoding_is_refused_and_other_programs_variables_are_left_
 }
 
 #[test]
-fn a_wrong_flag_says_that_it_stands_on_the_command_line() {
+fn an_error_about_a_flag_says_that_it_is_on_the_command_line() {
     let flags =
         [("state.dirr", "x"), ("log.level", "loud"), ("state.lock_wait", "1s"), ("state.lock_wait", "2s")];
     assert_eq!(

@@ -108,7 +108,7 @@ fn what_a_kind_lacks_and_what_it_has_no_use_for_is_named() {
 }
 
 #[test]
-fn a_sink_without_credentials_is_told_what_it_lacks() {
+fn an_error_says_which_credentials_a_sink_lacks() {
     let problems = problems(&with_auth(""));
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].starts_with("`sink.sentinel.auth.kind` is missing"), "{}", problems[0]);

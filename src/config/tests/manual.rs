@@ -31,7 +31,7 @@ fn every_key_of_the_manual_is_known_and_its_examples_are_valid() {
 }
 
 #[test]
-fn every_key_that_is_read_stands_in_the_manual() {
+fn every_key_that_is_read_is_in_the_manual() {
     let text = with_examples();
     let (_directory, path) = file(&text);
     let mut report = Report::default();

@@ -20,7 +20,7 @@ fn messages_are_not_collected_unless_that_is_said() {
 }
 
 #[test]
-fn audit_events_have_no_messages_and_a_collector_that_wants_them_is_told() {
+fn audit_events_have_no_messages_and_a_collector_that_wants_them_gets_an_error() {
     let reason = "only collectors of chat_completions have this key: audit events have no messages";
     for key in ["include_messages = true", "messages_max = \"2MiB\"", "include_images = false"] {
         let name = key.split(' ').next().unwrap();

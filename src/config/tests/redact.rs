@@ -63,7 +63,7 @@ fn a_hash_wants_a_key_and_a_key_a_hash() {
 }
 
 #[test]
-fn one_path_inside_another_is_told_where_it_has_no_effect() {
+fn a_path_inside_another_is_reported_where_it_has_no_effect() {
     assert_eq!(
         problem("drop = [\"actor\"]\nmask = [\"actor.session\"]"),
         "mask` in ccfd.toml: `actor.session` has no effect: it is inside `actor`, which `drop` names"

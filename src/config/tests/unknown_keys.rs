@@ -40,7 +40,7 @@ fn an_unknown_key_is_named_with_its_path_its_file_and_the_nearest_valid_key() {
 }
 
 #[test]
-fn every_problem_is_told_at_once_each_on_its_line() {
+fn every_problem_is_reported_at_once_each_on_its_line() {
     let text = r#"
 [state]
 dir = 5
@@ -77,7 +77,7 @@ type = "sqlit"
 }
 
 #[test]
-fn a_fault_in_the_defaults_is_told_once_and_where_it_stands() {
+fn a_fault_in_the_defaults_is_reported_once_and_where_it_is() {
     let text = format!(
         "[default.collector]\ntimeout = \"0s\"\n{MINIMAL}{}",
         MINIMAL.replace("acme-audit", "b").split("[sink").next().unwrap()

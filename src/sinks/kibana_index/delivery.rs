@@ -248,7 +248,7 @@ impl<'s> Run<'s> {
             }
             Verdict::Failed(kind) => Err(self.sink.client.error(kind, answer)),
             Verdict::Documents { reasons } => {
-                if places.len() > 1 && !self.sink.told_of_parts.swap(true, Ordering::Relaxed) {
+                if places.len() > 1 && !self.sink.has_logged_parts.swap(true, Ordering::Relaxed) {
                     let documents = places.len();
                     tracing::warn!(
                         documents,

@@ -51,7 +51,7 @@ pub struct KibanaIndexSink {
     /// follows a write from time to time has failed.
     unproven: std::sync::Mutex<HashSet<IdHash>>,
     /// Whether it was said that documents are sent again.
-    pub(super) told_of_parts: AtomicBool,
+    pub(super) has_logged_parts: AtomicBool,
 }
 
 /// A connector in use.
@@ -76,7 +76,7 @@ impl KibanaIndexSink {
             size: RequestSize::new(body_max, 1),
             unconfirmed: AtomicU32::new(0),
             unproven: std::sync::Mutex::default(),
-            told_of_parts: AtomicBool::new(false),
+            has_logged_parts: AtomicBool::new(false),
         }
     }
 

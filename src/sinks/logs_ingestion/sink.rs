@@ -47,16 +47,16 @@ pub struct LogsIngestionSink {
     api: Mutex<Option<Arc<LogsIngestionConnection>>>,
     meter: Arc<SinkCounter>,
     /// Names of the tables of which it was logged that Azure changes the time of old records.
-    told_of_old: Mutex<BTreeSet<String>>,
+    old_logged: Mutex<BTreeSet<String>>,
 }
 
 impl LogsIngestionSink {
     /// A sink with these settings; sends nothing yet. The clock tells how old records and tokens are; secrets are
     /// looked up in the environment.
     pub fn new(settings: LogsIngestionSettings, environment: Environment, clock: Clock) -> Self {
-        let (api, told_of_old) = (Mutex::default(), Mutex::default());
+        let (api, old_logged) = (Mutex::default(), Mutex::default());
         let meter = Arc::new(SinkCounter::with_tokens());
-        Self { settings, clock, environment, api, meter, told_of_old }
+        Self { settings, clock, environment, api, meter, old_logged }
     }
 
     /// Made when they are first needed, and again after a fault in the settings: a file that was missing may be there.
@@ -117,7 +117,7 @@ impl LogsIngestionSink {
             OldRecords::Reject => Some(kept_since),
             OldRecords::Send => {
                 if batch.records.iter().any(|record| record.second < kept_since) {
-                    self.tell_of_old(&batch.table);
+                    self.log_old(&batch.table);
                 }
                 None
             }
@@ -125,9 +125,9 @@ impl LogsIngestionSink {
     }
 
     /// Logs once for a table that old records get a new date.
-    fn tell_of_old(&self, table: &Table) {
-        let mut told = self.told_of_old.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.insert(table.name.to_string()) {
+    fn log_old(&self, table: &Table) {
+        let mut logged = self.old_logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.insert(table.name.to_string()) {
             tracing::warn!(
                 table = &*table.name,
                 "records are older than two days: Azure sets their TimeGenerated to the time of arrival"

@@ -90,7 +90,7 @@ async fn a_line_is_the_record_as_received_without_its_line_breaks() {
 }
 
 #[tokio::test]
-async fn a_batch_larger_than_what_is_written_at_a_time_stands_whole_and_counts_whole() {
+async fn a_batch_larger_than_what_is_written_at_a_time_is_written_and_counted_whole() {
     for (shape, file_size_max) in [(Shape::Record, 100_000), (Shape::Table, 300_000)] {
         let bench = Bench::new();
         let sink = bench.sink(NdjsonSettings { shape, file_size_max, ..bench.settings() });
@@ -169,7 +169,7 @@ async fn a_torn_last_line_is_cut_at_the_next_start_even_in_a_file_of_yesterday()
 }
 
 #[tokio::test]
-async fn a_second_sink_on_the_directory_is_told_that_it_is_busy() {
+async fn a_second_sink_on_the_directory_finds_it_busy() {
     let bench = Bench::new();
     let first = bench.sink(bench.settings());
     first.check(&Tables::built_in().of_records()).await.unwrap();

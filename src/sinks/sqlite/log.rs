@@ -24,7 +24,7 @@ const FRAME_HEAD_BYTES: u64 = 24;
 /// Bytes of a log above which somebody must have forgotten to end what he reads: by itself it comes to what one batch takes, and that is copied back.
 const HELD_BYTES: u64 = 64 << 20;
 /// The time between two lines about it.
-const TOLD_INTERVAL: Duration = Duration::from_secs(60 * 60);
+const LOG_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// Pages in the log since it last began, and how many of them are copied back.
 struct Frames {
@@ -115,7 +115,7 @@ pub(super) struct LogWatch {
 
 impl Default for LogWatch {
     fn default() -> Self {
-        Self { held: LogThrottle::new(TOLD_INTERVAL), is_held: false }
+        Self { held: LogThrottle::new(LOG_INTERVAL), is_held: false }
     }
 }
 
@@ -184,7 +184,7 @@ mod tests {
             assert!(first.contains(word), "{word}: {first}");
         }
         assert_eq!(look(2 * HELD_BYTES), "", "not again so soon");
-        tokio::time::advance(TOLD_INTERVAL).await;
+        tokio::time::advance(LOG_INTERVAL).await;
         assert!(look(3 * HELD_BYTES).contains("bytes=201326592"));
         assert!(look(0).contains("INFO"));
         assert_eq!(look(0), "");

@@ -138,7 +138,7 @@ async fn a_refused_row_is_named_and_its_neighbours_are_stored() {
 }
 
 #[tokio::test]
-async fn each_row_of_a_large_batch_stands_beside_its_own_record_and_the_bad_ones_are_named() {
+async fn each_row_of_a_large_batch_keeps_its_own_record_and_the_bad_ones_are_named() {
     let bench = Bench::new();
     let sink = bench.sink(bench.settings());
     let mut records: Vec<String> =

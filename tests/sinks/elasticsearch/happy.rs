@@ -100,7 +100,7 @@ async fn errors_are_asked_not_to_repeat_content_where_that_is_known() {
 }
 
 #[tokio::test]
-async fn whoever_sends_is_named_by_a_key_or_a_password() {
+async fn the_sender_is_named_by_a_key_or_a_password() {
     let elastic = Elastic::plain();
     elastic.require(&format!("ApiKey {KEY}"));
     let with = |auth: &str| sink(&format!("urls = [\"{}\"]\nauth = {auth}", elastic.server.url()));

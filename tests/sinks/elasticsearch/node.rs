@@ -159,7 +159,7 @@ async fn a_full_disk_waits_and_a_pipeline_that_is_not_there_rejects_nothing() {
 }
 
 #[tokio::test]
-async fn an_execution_time_stands_in_each_document() {
+async fn an_execution_time_is_in_each_document() {
     let Some(node) = Node::shared() else { return };
     let sink = sink(&format!("{}\nexecution_time_field = \"ingested\"", keys(node, "ccfd-stamped")));
     sink.write(batch(&["a"])).await.unwrap();

@@ -37,7 +37,7 @@ async fn a_row_that_does_not_fit_is_refused_alone_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_from_a_busy_node() {
+async fn a_full_disk_is_distinguished_from_a_busy_node() {
     let elastic = Elastic::plain();
     let sink = sink_at(elastic.server.url());
     elastic.fail("*", 1, 429, "cluster_block_exception");
@@ -59,8 +59,8 @@ async fn nothing_is_rejected_when_the_place_is_at_fault() {
     ] {
         elastic.fail("*", 2, status, error_type);
         let kind = failure_of_all(&sink, batch(&["a", "b"])).await;
-        let told = kind.to_string();
-        assert_eq!(told, format!("index \"{INDEX}\" accepts no rows: {error_type}"));
+        let message = kind.to_string();
+        assert_eq!(message, format!("index \"{INDEX}\" accepts no rows: {error_type}"));
     }
     elastic.fail("*", 1, 404, "index_not_found_exception");
     assert!(matches!(failure_of_all(&sink, batch(&["a"])).await, RemoteErrorKind::NotFound { .. }));

@@ -27,16 +27,16 @@ async fn a_check_says_who_answers_and_what_is_there_and_writes_nothing() {
 #[tokio::test]
 async fn a_check_tells_wrong_credentials_and_missing_privileges() {
     let elastic = Elastic::plain();
-    let told =
+    let problem =
         async |sink: &dyn Sink| sink.check(&Tables::built_in().of_records()).await.unwrap_err().to_string();
     let lacking =
         json!({ "index": { "openai-audit-logs": { "create_doc": false, "auto_configure": true } } });
     elastic.server.script_for("_has_privileges", [Reply::json(200, &lacking).into()]);
     let with_key =
         format!("urls = [\"{}\"]\nauth = {{ api_key = {{ env = \"ES_KEY\" }} }}", elastic.server.url());
-    assert!(told(&sink(&with_key)).await.contains("the key lacks create_doc"));
+    assert!(problem(&sink(&with_key)).await.contains("the key lacks create_doc"));
     elastic.require("ApiKey other");
-    let text = told(&sink(&with_key)).await;
+    let text = problem(&sink(&with_key)).await;
     assert!(text.contains("not authenticated") && !text.contains(KEY), "{text}");
 }
 
@@ -84,7 +84,7 @@ async fn names_of_elastics_scheme_are_made_data_streams() {
 }
 
 #[tokio::test]
-async fn an_install_that_is_not_allowed_is_told() {
+async fn an_install_that_is_not_allowed_is_an_error() {
     let elastic = Elastic::plain();
     let refusal = elastic_error(403, "security_exception", "secret");
     elastic.server.script_for("_component_template", [refusal.into()]);

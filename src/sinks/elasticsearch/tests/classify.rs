@@ -24,7 +24,7 @@ fn verdict(status: u16, kind: &str, reason: &str) -> Answered {
 }
 
 #[test]
-fn the_rows_fault_is_told_by_the_type_and_refuses_that_row_alone() {
+fn the_error_type_shows_a_faulty_row_and_refuses_that_row_alone() {
     for (kind, reason) in [
         ("mapper_parsing_exception", "failed to parse field [X]. Preview of field's value: 'secret'"),
         ("document_parsing_exception", "[1:2] failed to parse"),
@@ -93,7 +93,7 @@ fn where_the_words_do_not_tell_the_row_is_in_doubt() {
 }
 
 #[test]
-fn of_several_faults_the_one_that_needs_a_person_is_told() {
+fn of_several_faults_the_one_that_needs_a_person_is_reported() {
     let throttled = (429, "es_rejected_execution_exception", "");
     let answered = of(&[throttled, (400, "index_closed_exception", ""), throttled, (201, "", "")]);
     assert_eq!(answered.left, [0, 1, 2]);
@@ -117,7 +117,7 @@ fn replaced_documents_were_there_already() {
 }
 
 #[test]
-fn all_taken_is_told_at_a_glance_and_means_the_same() {
+fn an_answer_without_errors_means_the_same_by_its_summary_as_item_by_item() {
     let taken = body(&[(201, "", ""), (201, "", "")]);
     let timed = taken.replace(r#"{"errors""#, r#"{"took":3,"errors""#);
     let glance = at_a_glance(taken.as_bytes(), 2).unwrap();

@@ -65,8 +65,8 @@ fn an_id_that_the_cluster_would_refuse_is_refused_alone() {
     let (long, longest) = ("x".repeat(513), "y".repeat(512));
     let (rows, refused) = admit(&batch(&["a", &long, &longest, ""]).records);
     assert_eq!(rows, [0, 2]);
-    let told: Vec<_> = refused.iter().map(|one| (one.index, one.kind)).collect();
-    assert_eq!(told, [(1, "unusable_id"), (3, "unusable_id")]);
+    let reported: Vec<_> = refused.iter().map(|one| (one.index, one.kind)).collect();
+    assert_eq!(reported, [(1, "unusable_id"), (3, "unusable_id")]);
     assert!(refused[0].reason.contains("513 bytes"));
 }
 

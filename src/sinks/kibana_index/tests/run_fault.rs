@@ -1,7 +1,7 @@
 use super::super::classify::run_fault::RunFault::{self, Disk, Documents, Index, Passing};
 
 #[test]
-fn reasons_about_documents_are_told_from_reasons_about_the_index() {
+fn reasons_about_documents_are_distinguished_from_reasons_about_the_index() {
     for (message, fault) in [
         (
             "failed to parse field [n] of type [long] in document with id 'x'. Preview of field's value: 'y'",

@@ -28,7 +28,7 @@ struct CachedToken {
     /// When it is to be replaced, by the same.
     due: i64,
     /// An attempt to replace it failed, which was said.
-    told: bool,
+    logged: bool,
 }
 
 impl Tokens {
@@ -94,7 +94,7 @@ impl Tokens {
         let now = self.clock.now();
         // With a quarter of its life left there is time to try again. Some issuers answer with the same token for a while.
         let due = now + RETRY.max(token.lifetime - token.lifetime / 4);
-        *self.held() = Some(CachedToken { token: token.clone(), since: now, due, told: false });
+        *self.held() = Some(CachedToken { token: token.clone(), since: now, due, logged: false });
         tracing::debug!(lifetime_seconds = token.lifetime, "new token");
         Ok(token)
     }
@@ -115,7 +115,7 @@ impl Tokens {
         let mut held = self.held();
         let held = held.as_mut()?;
         held.due = now + RETRY;
-        (!std::mem::replace(&mut held.told, true)).then(|| held.left(now))
+        (!std::mem::replace(&mut held.logged, true)).then(|| held.left(now))
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Option<CachedToken>> {

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_told_apart_and_white_space_is_left_out() {
+    fn tokens_are_distinguished_and_white_space_is_left_out() {
         let json = br#" { "a\\" : [ "b\"c", -1.5e3,true ], "d":null } "#;
         let all: Vec<_> = Tokens::of(json).collect();
         assert!(all.contains(&Token::Name(br#""a\\""#)) && all.contains(&Token::Text(br#""b\"c""#)));

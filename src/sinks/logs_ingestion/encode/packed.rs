@@ -35,7 +35,7 @@ impl Packed {
         }
         // From the end on, so that no place moves before it is used.
         cut.sort_unstable_by_key(|member| std::cmp::Reverse(member.begin));
-        let mut told = Vec::new();
+        let mut left_out = Vec::new();
         for member in cut {
             let bytes = member.bytes();
             let mark = match out.get(member.begin) {
@@ -43,9 +43,9 @@ impl Packed {
                 _ => format!("{{\"ccfd_cut\":\"{bytes} bytes left out\"}}"),
             };
             out.splice(member.begin..member.end, mark.bytes());
-            told.push(format!("{} of {bytes} bytes left out", member.column));
+            left_out.push(format!("{} of {bytes} bytes left out", member.column));
         }
-        told
+        left_out
     }
 }
 
@@ -71,25 +71,25 @@ mod tests {
             packed.note(name, begin, out.len());
             out.push(b',');
         }
-        let told = packed.fit(&mut out);
+        let left_out = packed.fit(&mut out);
         out.pop();
         out.push(b'}');
-        (serde_json::from_slice(&out).unwrap(), told)
+        (serde_json::from_slice(&out).unwrap(), left_out)
     }
 
     #[test]
     fn what_fits_together_is_left() {
         let members =
             [("tools", json!(["x".repeat(30_000)])), ("metadata", json!({ "a": "x".repeat(30_000) }))];
-        let (value, told) = packed(&members);
-        assert_eq!((value["tools"].clone(), told), (members[0].1.clone(), vec![]));
+        let (value, left_out) = packed(&members);
+        assert_eq!((value["tools"].clone(), left_out), (members[0].1.clone(), vec![]));
     }
 
     #[test]
     fn the_largest_give_way_to_the_others_as_whole_members() {
         let large = |bytes: usize| json!(["x".repeat(bytes)]);
         let user = Value::from("u".repeat(40_000));
-        let (value, told) = packed(&[
+        let (value, left_out) = packed(&[
             ("response_format", large(50_000)),
             ("tools", large(60_000)),
             ("service_tier", json!("default")),
@@ -101,11 +101,11 @@ mod tests {
         assert!(value["input_user"].as_str().unwrap().len() == 40_000);
         assert_eq!((&value["metadata"]["a"], &value["service_tier"]), (&json!(1), &json!("default")));
         assert!(value.to_string().len() <= FIELD_BYTES_MAX);
-        assert_eq!(told.len(), 2);
+        assert_eq!(left_out.len(), 2);
     }
 
     #[test]
-    fn a_text_in_whose_place_a_mark_stands_stays_a_text() {
+    fn a_text_replaced_by_a_mark_is_still_a_text() {
         let (value, _) = packed(&[("input_user", Value::from("u".repeat(64_000)))]);
         assert_eq!(value["input_user"], "[64002 bytes left out by ccfd]");
     }
