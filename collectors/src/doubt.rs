@@ -228,7 +228,7 @@ impl Doubts {
     }
 
     /// Forgets the odd answers after a good one, but not the habits.
-    pub fn settle(&mut self) {
+    pub fn reset(&mut self) {
         self.since = None;
         self.forget();
     }
@@ -290,7 +290,7 @@ mod tests {
         assert!(took < Duration::from_secs(35), "{took:?}");
         let (times, took) = until_believed(&mut doubts, "/b", Doubt::Null).await;
         assert_eq!((times, took), (BELIEVED_AFTER, Duration::ZERO), "nothing else came since");
-        doubts.settle();
+        doubts.reset();
         let (_, took) = until_believed(&mut doubts, "/a", Doubt::Null).await;
         assert!(took >= FAULT_LASTS, "after a good answer it is a fault again");
     }
@@ -299,7 +299,7 @@ mod tests {
     async fn a_habit_of_the_list_need_not_last_again() {
         let mut doubts = Doubts::default();
         until_believed(&mut doubts, "/a", Doubt::EmptyWithMore).await;
-        doubts.settle();
+        doubts.reset();
         let (times, took) = until_believed(&mut doubts, "/a", Doubt::EmptyWithMore).await;
         assert_eq!((times, took), (BELIEVED_AFTER, Duration::ZERO));
     }
@@ -327,7 +327,7 @@ mod tests {
         let mut doubts = Doubts::default();
         let again: Vec<_> = (0..5).map(|_| doubts.repeats_at_once("/a", Doubt::NotFound)).collect();
         assert_eq!(again, [true, true, false, false, false]);
-        doubts.settle();
+        doubts.reset();
         assert!(doubts.repeats_at_once("/a", Doubt::NotFound));
     }
 }

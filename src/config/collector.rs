@@ -79,7 +79,7 @@ impl CollectorSettings {
             start: start?,
             base_url: base_url?,
         };
-        if section.is_settled() && settings.sweep_interval < settings.poll_interval {
+        if section.is_complete() && settings.sweep_interval < settings.poll_interval {
             section.problem(
                 "sweep_interval",
                 "must not be less than `poll_interval`: a sweep follows the polls",

@@ -38,7 +38,7 @@ impl RedactSettings {
             let paths = section.optional(action.key(), paths).unwrap_or_default();
             own.extend(paths.into_iter().map(|path| Rule { path, action }));
         }
-        let list = source.filter(|_| section.is_settled())?.list;
+        let list = source.filter(|_| section.is_complete())?.list;
         let (preset, unfit) = match preset {
             Some(preset) if !list.presets.contains(&preset) => (None, Some(preset)),
             fitting => (fitting, None),

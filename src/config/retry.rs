@@ -25,7 +25,7 @@ impl RetrySettings {
             let first = section.duration("first", SECOND / 10..=HOUR);
             let max = section.duration("max", SECOND..=DAY);
             let parked = section.duration("parked", SECOND..=DAY);
-            if section.is_settled() && max < first {
+            if section.is_complete() && max < first {
                 section.problem("max", "must not be less than `first`");
             }
             Some(Self { first, max, parked })

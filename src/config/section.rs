@@ -148,7 +148,7 @@ impl<'a> Section<'a> {
     }
 
     /// Whether values may be held against each other: none is a stand-in, and none is still to be overridden.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.complete && self.sound
     }
 

@@ -96,14 +96,14 @@ impl Shared {
         {
             known.rates.retain(|(known, _)| known != place);
             if before != key {
-                known.settle();
+                known.apply_lowest();
             }
         }
         let fresh =
             || KeyInUse { budget: Arc::new(KeyBudget::new(rates.lowest)), rates: Vec::new(), logged: None };
         let known = keys.in_use.entry(key).or_insert_with(fresh);
         known.rates.push((place.clone(), rates));
-        known.settle();
+        known.apply_lowest();
         known.budget.clone()
     }
 
@@ -114,7 +114,7 @@ impl Shared {
         keys.by_place.retain(|place, _| places.contains(place));
         for known in keys.in_use.values_mut() {
             known.rates.retain(|(place, _)| places.contains(place));
-            known.settle();
+            known.apply_lowest();
         }
     }
 
@@ -160,7 +160,7 @@ impl Shared {
 
 impl KeyInUse {
     /// Applies the lowest rate, and logs if there are several.
-    fn settle(&mut self) {
+    fn apply_lowest(&mut self) {
         let lowest = self.rates.iter().map(|(_, rates)| rates.lowest).min();
         let highest = self.rates.iter().map(|(_, rates)| rates.highest).max();
         let (Some(lowest), Some(highest)) = (lowest, highest) else { return };

@@ -69,9 +69,9 @@ impl Default for RouteCounters {
     }
 }
 
-/// The outcome of a committed batch.
+/// What became of the records of a committed batch.
 #[derive(Debug)]
-pub struct Settled {
+pub struct BatchCounts {
     /// Records in it, without the unusable ones.
     pub records: u64,
     /// Of those: records that the sink already had.
@@ -96,8 +96,8 @@ impl RouteCounters {
     }
 
     /// Counts a committed batch.
-    pub fn settle(&mut self, settled: Settled) {
-        let Settled { records, already_there, cut, cut_gone, rejected, refused } = settled;
+    pub fn batch(&mut self, counts: BatchCounts) {
+        let BatchCounts { records, already_there, cut, cut_gone, rejected, refused } = counts;
         self.delivered += records.saturating_sub(already_there + refused);
         self.already_there += already_there;
         self.cut += cut;

@@ -15,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument as _, Span};
 
 use super::{
+    acknowledgement::{Acknowledged, Acknowledgement},
     backoff::RetryDelays,
     batcher::{Batcher, Gathered},
     checkpoint::Checkpoint,
@@ -25,7 +26,6 @@ use super::{
     progress::Progress,
     rejects::Rejects,
     retry::mended,
-    settling::{Settling, Taken},
     shutdown::Shutdown,
     stage::Stage,
     write::Writer,
@@ -53,9 +53,9 @@ pub struct Delivery {
 }
 
 /// A batch that the sink acknowledged, with its rejects saved. It waits for its commit.
-struct Written {
+struct UncommittedBatch {
     place: FlightSlot,
-    taken: Taken,
+    acknowledged: Acknowledged,
     changes: Vec<Change>,
     bytes: usize,
     permits: Vec<OwnedSemaphorePermit>,
@@ -71,9 +71,9 @@ struct GivenUp {
 /// Batches that are being written, in order.
 #[derive(Default)]
 struct InFlight {
-    writing: FuturesOrdered<BoxFuture<'static, Result<Written, GivenUp>>>,
+    writing: FuturesOrdered<BoxFuture<'static, Result<UncommittedBatch, GivenUp>>>,
     /// Those that ended while another future was awaited.
-    ended: VecDeque<Result<Written, GivenUp>>,
+    ended: VecDeque<Result<UncommittedBatch, GivenUp>>,
 }
 
 impl InFlight {
@@ -82,7 +82,7 @@ impl InFlight {
     }
 
     /// The next batch in order. Cancellation-safe.
-    async fn next(&mut self) -> Option<Result<Written, GivenUp>> {
+    async fn next(&mut self) -> Option<Result<UncommittedBatch, GivenUp>> {
         match self.ended.pop_front() {
             Some(ended) => Some(ended),
             None => self.writing.next().await,
@@ -116,8 +116,8 @@ impl Delivery {
                 // behind new batches.
                 biased;
                 Some(ended) = in_flight.next() => match ended {
-                    Ok(written) => self.settle(written, &mut in_flight, &shutdown).await?,
-                    Err(given_up) => return Err(self.settle_rest(given_up, in_flight, &shutdown).await),
+                    Ok(written) => self.finish(written, &mut in_flight, &shutdown).await?,
+                    Err(given_up) => return Err(self.finish_rest(given_up, in_flight, &shutdown).await),
                 },
                 gathered = batcher.next(), if takes_more => match gathered {
                     // A batch was given up during the wait. This one would be written now and read again
@@ -133,12 +133,12 @@ impl Delivery {
     }
 
     /// Commits later batches that do not depend on the one given up: those of other windows of a backfill.
-    async fn settle_rest(&mut self, first: GivenUp, mut in_flight: InFlight, shutdown: &Shutdown) -> Failure {
+    async fn finish_rest(&mut self, first: GivenUp, mut in_flight: InFlight, shutdown: &Shutdown) -> Failure {
         let GivenUp { failure, mut walks } = first;
         while let Some(ended) = in_flight.next().await {
             match ended {
                 Ok(written) if written.changes.iter().all(|change| !walks.contains(&change.walk)) => {
-                    if self.settle(written, &mut in_flight, shutdown).await.is_err() {
+                    if self.finish(written, &mut in_flight, shutdown).await.is_err() {
                         break;
                     }
                 }
@@ -152,7 +152,11 @@ impl Delivery {
     }
 
     /// Starts to write a batch.
-    fn begin(&self, gathered: Gathered, shutdown: Shutdown) -> BoxFuture<'static, Result<Written, GivenUp>> {
+    fn begin(
+        &self,
+        gathered: Gathered,
+        shutdown: Shutdown,
+    ) -> BoxFuture<'static, Result<UncommittedBatch, GivenUp>> {
         let mut gathered = gathered;
         let records: Arc<[Record]> = std::mem::take(&mut gathered.records).into();
         self.name_unknown_fields(&records);
@@ -164,12 +168,14 @@ impl Delivery {
             bytes = gathered.bytes as i64
         );
         let (writer, rejects, doubt) = (self.writer.clone(), self.rejects.clone(), self.doubt.clone());
-        let settling = Settling { writer, rejects, doubt, shutdown };
+        let acknowledgement = Acknowledgement { writer, rejects, doubt, shutdown };
         let Gathered { unusable, changes, bytes, permits, .. } = gathered;
         let mut place = self.flight.begin();
         Box::pin(async move {
-            match settling.run(records, unusable, bytes, &mut place, &span).await {
-                Ok(taken) => Ok(Written { place, taken, changes, bytes, permits, span }),
+            match acknowledgement.run(records, unusable, bytes, &mut place, &span).await {
+                Ok(acknowledged) => {
+                    Ok(UncommittedBatch { place, acknowledged, changes, bytes, permits, span })
+                }
                 Err(failure) => {
                     Err(GivenUp { failure, walks: changes.iter().map(|change| change.walk).collect() })
                 }
@@ -178,17 +184,17 @@ impl Delivery {
     }
 
     /// Commits a written batch.
-    async fn settle(
+    async fn finish(
         &mut self,
-        written: Written,
+        written: UncommittedBatch,
         in_flight: &mut InFlight,
         shutdown: &Shutdown,
     ) -> Result<(), Failure> {
-        let Written { mut place, taken, changes, bytes, permits, span } = written;
-        let Taken { records, last, settled } = taken;
-        let (already_there, rejected) = (settled.already_there, settled.rejected.len() as u64);
+        let UncommittedBatch { mut place, acknowledged, changes, bytes, permits, span } = written;
+        let Acknowledged { records, last, counts } = acknowledged;
+        let (already_there, rejected) = (counts.already_there, counts.rejected.len() as u64);
         self.log.rejected(rejected);
-        self.log.cut(settled.cut);
+        self.log.cut(counts.cut);
         let commit = tracing::debug_span!(target: "telemetry", parent: &span, "commit");
         let committed = self.commit(changes, records, last, &mut place, shutdown);
         // The other writes continue: a slow disk must not stall the sink.
@@ -198,7 +204,7 @@ impl Delivery {
         if !self.flight.is_troubled() {
             mended(Stage::Writing, &self.progress);
         }
-        self.progress.count(|counters| counters.settle(settled));
+        self.progress.count(|counters| counters.batch(counts));
         // Budget is released only now, because the records were in memory until the commit.
         drop(permits);
         if records > 0 {

@@ -135,15 +135,15 @@ impl Tries<'_> {
 
     /// Waits before the next attempt. Returns the failure if the batch is given up; it and all later ones are
     /// then read again. So that nothing is written twice, a batch also waits here for an operator if a part
-    /// of it is written (`is_settled`) or if later batches were started.
-    pub async fn wait_out(&mut self, failure: Failure, is_settled: bool) -> Result<(), Failure> {
+    /// of it is written (`is_partial`) or if later batches were started.
+    pub async fn wait_out(&mut self, failure: Failure, is_partial: bool) -> Result<(), Failure> {
         self.place.be_troubled();
         let stays = match judge(&failure).action {
             // After a conflict another process has written the checkpoint, and ours is out of date.
             Action::Wait(_) | Action::BackOff => {
                 !matches!(failure, Failure::State(StateError::Conflict { .. }))
             }
-            Action::Park => !self.trying.ends && (is_settled || self.place.has_later()),
+            Action::Park => !self.trying.ends && (is_partial || self.place.has_later()),
             Action::End | Action::Stop => false,
         };
         // An earlier batch was given up: this one can no longer be committed, so waiting for it is useless.

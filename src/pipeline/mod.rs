@@ -1,5 +1,6 @@
 //! Routes: records are fetched, then delivered, then committed, always in that order.
 
+pub mod acknowledgement;
 pub mod backoff;
 pub mod batcher;
 pub mod byte_budget;
@@ -22,7 +23,6 @@ pub mod rejects;
 pub mod retry;
 pub mod route;
 pub mod route_registry;
-pub mod settling;
 pub mod shutdown;
 pub mod stage;
 pub mod status_file;

@@ -54,7 +54,7 @@ impl Writer {
         place: &mut FlightSlot,
         shutdown: &Shutdown,
     ) -> Result<Receipt, GivenUp> {
-        let mut settled = Receipt::default();
+        let mut receipt = Receipt::default();
         let mut places: Vec<usize> = (0..records.len()).collect();
         let mut left = records.clone();
         let mut tries = self.trying.begin(self.retry, place, shutdown);
@@ -63,25 +63,25 @@ impl Writer {
                 Batch { table: self.table.clone(), connector: self.connector.clone(), records: left.clone() };
             let begun = Instant::now();
             let WriteFailure { error, partial } = match self.sink.write(batch).await {
-                Ok(receipt) => {
+                Ok(rest) => {
                     self.trying.progress.count(|counters| counters.write(begun.elapsed()));
-                    settled.add(receipt, &places);
-                    return Ok(settled);
+                    receipt.add(rest, &places);
+                    return Ok(receipt);
                 }
                 Err(failed) => failed,
             };
             if let Some(partial) = partial {
-                settled.add(partial.receipt, &places);
+                receipt.add(partial.receipt, &places);
                 places = partial.left.iter().filter_map(|place| places.get(*place).copied()).collect();
                 left = places.iter().filter_map(|place| records.get(*place).cloned()).collect();
                 tries.went_well();
             }
-            let is_settled = left.len() < records.len();
-            if let Err(failure) = tries.wait_out(Failure::Sink(error), is_settled).await {
-                let partial = is_settled.then(|| Box::new(PartialWrite { receipt: settled, left: places }));
+            let is_partial = left.len() < records.len();
+            if let Err(failure) = tries.wait_out(Failure::Sink(error), is_partial).await {
+                let partial = is_partial.then(|| Box::new(PartialWrite { receipt, left: places }));
                 return Err(GivenUp { failure, partial });
             }
         }
-        Ok(settled)
+        Ok(receipt)
     }
 }

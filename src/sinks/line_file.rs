@@ -117,14 +117,14 @@ impl LineFile {
     /// Appends the whole lines that `write` writes, and returns once they are safe. After an error nothing of them
     /// is in the file, or it is removed before anything else is written.
     pub fn append(&mut self, write: impl FnOnce(&mut Appending<'_>) -> io::Result<()>) -> io::Result<()> {
-        self.settle()?;
+        self.remove_torn()?;
         self.torn = true;
         let mut out = Appending { file: &self.file, bytes: 0 };
         let written = write(&mut out).and_then(|()| self.file.sync_data());
         let bytes = out.bytes;
         if let Err(error) = written {
             // Readers should not have to wait for the next write to get rid of half a line.
-            if self.settle().is_err() {
+            if self.remove_torn().is_err() {
                 self.left = self.file.metadata().ok().map(|found| found.len());
             }
             return Err(error);
@@ -136,7 +136,7 @@ impl LineFile {
     }
 
     /// Makes sure that nothing unacknowledged is in the file; to be called before it is left for another one.
-    pub fn settle(&mut self) -> io::Result<()> {
+    pub fn remove_torn(&mut self) -> io::Result<()> {
         self.notice_cut()?;
         if self.torn { self.cut() } else { Ok(()) }
     }

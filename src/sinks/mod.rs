@@ -91,11 +91,11 @@ pub struct Cut {
 pub struct WriteFailure {
     /// Why.
     pub error: SinkError,
-    /// What was settled before; `None` when nothing was.
+    /// What was acknowledged or refused before; `None` if nothing was.
     pub partial: Option<Box<PartialWrite>>,
 }
 
-/// The part of a batch that is settled although the write failed.
+/// The part of a batch that was acknowledged or refused before the write failed.
 #[derive(Debug)]
 pub struct PartialWrite {
     /// What became of it.
@@ -201,7 +201,7 @@ pub trait Sink: Send + Sync {
         Ok(None)
     }
 
-    /// Stores every record of the batch durably, or says which ones it refuses, or which of them are settled when it
+    /// Stores every record of the batch durably, or says which ones it refuses, or which of them are done when it
     /// fails.
     ///
     /// When the future is dropped the write may still happen: a batch may be handed in again.

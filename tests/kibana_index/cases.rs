@@ -65,7 +65,7 @@ async fn a_batch_is_split_by_documents_and_by_bytes() {
 }
 
 #[tokio::test]
-async fn a_throttled_write_waits_as_asked_and_keeps_what_was_settled() {
+async fn a_throttled_write_waits_as_asked_and_keeps_what_was_acknowledged() {
     let kibana = Kibana::plain();
     let sink = sink(&kibana, "documents_max = 2\nretry_after_max = \"9s\"");
     let throttled =

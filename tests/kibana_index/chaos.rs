@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{INDEX, batch_of, ids, sink};
-use crate::support::{chaos::seeds, fake_kibana::Kibana, sink::settle};
+use crate::support::{chaos::seeds, fake_kibana::Kibana, sink::write_all};
 
 const BATCHES: usize = 6;
 /// Tries after which a batch would never end.
@@ -30,7 +30,7 @@ async fn every_record_is_there_or_rejected_and_every_run_ends() {
             let borrowed: Vec<&str> = ids.iter().map(String::as_str).collect();
             let padding = "x".repeat(if rng.random_ratio(1, 3) { 2_000 } else { 10 });
             let batch = batch_of(&ccfd::tables::AUDIT_LOGS, &borrowed, &padding);
-            let became = settle(&sink, batch, TRIES_MAX).await;
+            let became = write_all(&sink, batch, TRIES_MAX).await;
             rejected.extend(became.refused);
             issued.extend(ids);
         }

@@ -109,7 +109,7 @@ fn kind(error: SinkError) -> RemoteErrorKind {
     }
 }
 
-/// What went wrong, where nothing of the batch was settled.
+/// What went wrong, where nothing of the batch was acknowledged.
 fn failed(failed: WriteFailure) -> RemoteErrorKind {
     assert!(failed.partial.is_none(), "{failed:?}");
     kind(failed.error)

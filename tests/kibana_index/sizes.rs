@@ -11,7 +11,7 @@ use super::{INDEX, batch, batch_of, failed, ids, sink};
 use crate::support::{
     chaos::Whim,
     fake_kibana::{Kibana, boom},
-    sink::settle,
+    sink::write_all,
 };
 
 const RECORDS: usize = 60;
@@ -22,9 +22,9 @@ fn records(from: usize) -> Batch {
     batch(&ids.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Writes until all of it is settled, as a route does.
+/// Writes until all of it is acknowledged, as a route does.
 async fn deliver(sink: &KibanaIndexSink, batch: Batch) {
-    assert_eq!(settle(sink, batch, 200).await.refused, BTreeSet::new());
+    assert_eq!(write_all(sink, batch, 200).await.refused, BTreeSet::new());
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ async fn what_does_not_shrink_fills_calls_up_to_a_mebibyte_and_not_beyond() {
 }
 
 #[tokio::test]
-async fn calls_before_the_one_that_fails_are_settled() {
+async fn calls_before_the_one_that_fails_are_acknowledged() {
     let rig = Rig::with("inflated_max = \"64KiB\"");
     let ids: Vec<_> = (0..1_000).map(|number| number.to_string()).collect();
     let batch = rig.events(ids.clone());
@@ -129,9 +129,9 @@ async fn calls_before_the_one_that_fails_are_settled() {
     let failed = rig.sink.write(batch.clone()).await.unwrap_err();
     assert!(matches!(remote(failed.error).kind, RemoteErrorKind::Overloaded { status: 503, .. }));
     let partial = failed.partial.unwrap();
-    let settled = rig.arrived().len();
-    assert_eq!(partial.receipt.accepted, settled as u64);
-    assert_eq!(partial.left, (settled..1_000).collect::<Vec<_>>());
+    let arrived = rig.arrived().len();
+    assert_eq!(partial.receipt.accepted, arrived as u64);
+    assert_eq!(partial.left, (arrived..1_000).collect::<Vec<_>>());
     rig.sink.write(part(&batch, &partial.left)).await.unwrap();
     assert_eq!(rig.arrived(), ids);
 }

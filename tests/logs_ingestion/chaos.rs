@@ -6,7 +6,7 @@ use ccfd::tables::AUDIT_LOGS;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{AUDIT, Rig, batch, event, ids};
-use crate::support::{chaos::seeds, sink::settle};
+use crate::support::{chaos::seeds, sink::write_all};
 
 const BATCHES: usize = 6;
 /// Tries after which a batch would never end.
@@ -25,7 +25,7 @@ async fn every_record_is_there_or_rejected_and_every_run_ends() {
                 (0..rng.random_range(1..80)).map(|place| format!("audit_log-{number}-{place}")).collect();
             let padding = "x".repeat(if rng.random_ratio(1, 3) { 2_000 } else { 10 });
             let batch = batch(&AUDIT_LOGS, names.iter().map(|id| event(id, rig.now(), &padding)));
-            let became = settle(&*rig.sink, batch, TRIES_MAX).await;
+            let became = write_all(&*rig.sink, batch, TRIES_MAX).await;
             rejected.extend(became.refused);
             issued.extend(names);
         }

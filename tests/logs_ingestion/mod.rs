@@ -181,7 +181,7 @@ fn remote(error: SinkError) -> RemoteError {
     }
 }
 
-/// Why a write failed of which nothing is settled.
+/// Why a write failed of which nothing is acknowledged.
 async fn failure(sink: &impl Sink, batch: Batch) -> RemoteError {
     let WriteFailure { error, partial } = sink.write(batch).await.unwrap_err();
     assert!(partial.is_none(), "{partial:?}");

@@ -5,7 +5,7 @@ use ccfd::{
     metrics::{MetricsSnapshot, SinkMetrics, families, markdown},
     pipeline::{
         byte_budget::ByteBudget,
-        counters::Settled,
+        counters::BatchCounts,
         progress::{Progress, RouteState, RouteStatus},
         stage::Stage,
     },
@@ -38,7 +38,7 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
         counters.source.note(Anomaly::RepeatedPage);
         counters.fetched = 1_003;
         counters.late.observe(420.0);
-        counters.settle(Settled {
+        counters.batch(BatchCounts {
             records: 1_000,
             already_there: 100,
             cut: 2,

@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 /// A route that has delivered everything once.
-async fn settled() -> RouteRig {
+async fn delivered() -> RouteRig {
     let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 300));
     rig.simulator.belongs_to("org-one", "proj_one");
     assert!(matches!(rig.run().await, Ended::ReadAll));
@@ -31,7 +31,7 @@ async fn changed(rig: &RouteRig) -> &'static str {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_of_another_project_parks_and_says_so() {
-    let mut rig = settled().await.for_ever();
+    let mut rig = delivered().await.for_ever();
     rig.simulator.belongs_to("org-one", "proj_other");
     let running = rig.start();
     pass(60).await;
@@ -53,7 +53,7 @@ async fn a_key_of_another_project_parks_and_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn an_accepted_change_is_accepted_for_good_even_if_nothing_new_is_found() {
-    let mut rig = settled().await;
+    let mut rig = delivered().await;
     rig.simulator.belongs_to("org-one", "proj_other");
     assert_eq!(changed(&rig).await, "project");
     rig.accept_change = true;
@@ -64,11 +64,11 @@ async fn an_accepted_change_is_accepted_for_good_even_if_nothing_new_is_found() 
 
 #[tokio::test(start_paused = true)]
 async fn other_filters_or_another_sink_park_likewise() {
-    let mut rig = settled().await;
+    let mut rig = delivered().await;
     rig.source = AuditLogs { event_types: vec!["login.failed".to_owned()], ..AuditLogs::default() }.into();
     assert_eq!(changed(&rig).await, "filters");
 
-    let mut rig = settled().await;
+    let mut rig = delivered().await;
     rig.sink = Arc::new(SpySink::new("elsewhere"));
     assert_eq!(changed(&rig).await, "sink");
     assert!(rig.sink.seen().rows.is_empty());

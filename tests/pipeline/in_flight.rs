@@ -74,7 +74,7 @@ async fn deaths_with_several_writes_under_way_lose_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_is_not_settled_is_written_again() {
+async fn only_what_is_not_acknowledged_is_written_again() {
     for taken in [0, 1, 50, 99] {
         let rig = rig(500);
         rig.sink.script([
@@ -89,7 +89,7 @@ async fn only_what_is_not_settled_is_written_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_that_is_refused_after_a_part_was_settled_is_kept_by_its_own_name() {
+async fn a_row_that_is_refused_after_a_part_was_acknowledged_is_kept_by_its_own_name() {
     let rig = rig(300);
     rig.sink.script([SinkAnswer::Partly(10), SinkAnswer::Refuse(3)]);
     assert!(matches!(rig.run().await, Ended::ReadAll));
@@ -114,7 +114,7 @@ async fn parks_and_heals(rig: &RouteRig, running: Running) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_is_partly_settled_waits_for_the_person_and_doubles_nothing() {
+async fn a_batch_that_is_partly_acknowledged_waits_for_the_person_and_doubles_nothing() {
     let rig = rig(500).for_ever();
     rig.sink.script([SinkAnswer::PartlyFull(40), SinkAnswer::DiskFull, SinkAnswer::DiskFull]);
     let running = rig.start();
@@ -190,7 +190,7 @@ async fn what_does_not_depend_on_a_batch_that_is_given_up_is_committed() {
 }
 
 #[tokio::test]
-async fn a_batch_that_is_given_up_says_what_of_it_is_settled() {
+async fn a_batch_that_is_given_up_says_what_of_it_is_acknowledged() {
     let sink = Arc::new(SpySink::new("a"));
     sink.script([SinkAnswer::PartlyFull(3)]);
     let trying = Trying {

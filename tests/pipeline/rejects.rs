@@ -105,7 +105,7 @@ async fn what_a_write_would_refuse_has_room_before_it_is_written() {
     let running = rig.start();
     pass(4 * RetryDelays::default().parked.as_secs()).await;
     assert_eq!(rig.progress.status().state, RouteState::Parked);
-    assert!(rig.sink.seen().writes.is_empty(), "nothing is written that cannot be settled");
+    assert!(rig.sink.seen().writes.is_empty(), "nothing is written whose rejects would not fit");
     fs::rename(rejects_file(&rig), rig.dir.path().join("looked-at")).unwrap();
     pass(2 * RetryDelays::default().parked.as_secs()).await;
     running.stop().await;

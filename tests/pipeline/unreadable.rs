@@ -160,6 +160,6 @@ async fn a_look_back_waits_for_a_person_where_either_clock_may_be_right() {
         assert!(matches!(failure, Failure::Clocks(_)), "{failure}");
         let text = failure.to_string();
         assert!(text.contains("2026-01-01T") && text.contains("this machine's clock says"), "{text}");
-        assert_eq!(rig.checkpoint().await, None, "the next start would take it for settled");
+        assert_eq!(rig.checkpoint().await, None, "the next start would believe that it was delivered");
     }
 }

@@ -65,7 +65,7 @@ impl Week {
             thread::sleep(TICK);
         }
         sky.clear(&scene);
-        settle(&scene);
+        wait_for_all(&scene);
         lives.end(End::Stopped);
         let Lives { lived, stops, kills, .. } = lives;
         let mut spoilt = scene.before.spoilt();
@@ -116,6 +116,6 @@ impl Lives {
 }
 
 /// Waits until what was issued has arrived everywhere, or no more comes.
-fn settle(scene: &Scene) {
+fn wait_for_all(scene: &Scene) {
     wait_until("everything to arrive", || judge(scene).iter().all(|verdict| verdict.missing == 0));
 }

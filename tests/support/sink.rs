@@ -242,9 +242,9 @@ impl Sink for SpySink {
     }
 }
 
-/// What became of a batch that was written until all of it was settled.
+/// What became of a batch that was written until all of it was acknowledged or refused.
 #[derive(Debug, Default)]
-pub struct Settled {
+pub struct Written {
     /// Records that are there.
     pub there: u64,
     /// The ids of those that are refused.
@@ -252,23 +252,23 @@ pub struct Settled {
     pub tries: usize,
 }
 
-/// Writes until all of it is settled, as a route does; at most so often.
-pub async fn settle(sink: &dyn Sink, batch: Batch, tries_max: usize) -> Settled {
-    settle_between(sink, batch, tries_max, async || {}).await
+/// Writes until all of it is acknowledged or refused, as a route does; at most so often.
+pub async fn write_all(sink: &dyn Sink, batch: Batch, tries_max: usize) -> Written {
+    write_all_between(sink, batch, tries_max, async || {}).await
 }
 
 /// The same, with something that happens after each try that fails.
-pub async fn settle_between(
+pub async fn write_all_between(
     sink: &dyn Sink,
     batch: Batch,
     tries_max: usize,
     between: impl AsyncFn(),
-) -> Settled {
-    let mut settled = Settled::default();
+) -> Written {
+    let mut written = Written::default();
     let mut left = batch;
     while !left.records.is_empty() {
-        settled.tries += 1;
-        assert!(settled.tries <= tries_max, "never settled");
+        written.tries += 1;
+        assert!(written.tries <= tries_max, "never done");
         let (receipt, places) = match sink.write(left.clone()).await {
             Ok(receipt) => (receipt, Vec::new()),
             Err(WriteFailure { partial, .. }) => {
@@ -279,11 +279,11 @@ pub async fn settle_between(
                 }
             }
         };
-        settled.there += receipt.accepted + receipt.already_there;
+        written.there += receipt.accepted + receipt.already_there;
         let id = |one: &Refused| left.records[one.index].id_text().unwrap().into_owned();
-        settled.refused.extend(receipt.refused.iter().map(id));
+        written.refused.extend(receipt.refused.iter().map(id));
         let rest = places.iter().map(|place| left.records[*place].clone()).collect();
         left = Batch { records: rest, ..left };
     }
-    settled
+    written
 }

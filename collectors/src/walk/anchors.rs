@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_of_anchors_stays_short_and_always_reaches_behind_the_settled_point() {
+    fn a_month_of_anchors_stays_short_and_always_reaches_behind_the_watermark() {
         let mut anchors = Anchors::default();
         for second in 1..200_000 {
             anchors.offer(anchor(second));

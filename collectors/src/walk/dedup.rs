@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn settling_leaves_nothing_behind_in_the_store() {
+    fn passing_a_second_removes_its_ids_from_the_store() {
         let (mut dedup, mut store) = (DedupSet::new(3), BTreeMap::new());
         for n in 0..1000 {
             dedup.insert(i64::from(n / 3), id(n));

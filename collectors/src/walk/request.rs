@@ -166,7 +166,7 @@ impl Walk {
             self.learned.empty_is_end |=
                 doubt == Doubt::EmptyWithMore && self.asks_for_one_second(task, slice);
         } else {
-            self.doubts.settle();
+            self.doubts.reset();
         }
         self.begins_at = None;
         // Pages that were accepted despite another doubt may be wrong, and must not vouch for later ones.

@@ -100,7 +100,7 @@ impl SinkType for ElasticsearchSettings {
         let identity = identity(section);
         let connection = ConnectionSettings::read(section);
         let unnamed = verification == Some(Verification::Certificate);
-        if section.is_settled() && unnamed && connection.ca_file.is_none() {
+        if section.is_complete() && unnamed && connection.ca_file.is_none() {
             let reason = "requires `ca_file`: unless the name is checked, a certificate of any public \
                           authority would be accepted";
             section.problem("verification", reason);
@@ -169,7 +169,7 @@ fn urls(section: &mut Section<'_>) -> Option<Vec<Url>> {
     if cloud.is_none() && !section.gives("cloud_id") {
         return section.required("urls", base_urls);
     }
-    if section.optional("urls", base_urls).is_some() && section.is_settled() {
+    if section.optional("urls", base_urls).is_some() && section.is_complete() {
         section.problem(
             "cloud_id",
             "conflicts with `urls`, which also says where the cluster is: set one \
@@ -206,7 +206,7 @@ fn pipeline(value: &Value) -> Result<Option<String>, Refusal> {
 fn identity(section: &mut Section<'_>) -> Option<ClientIdentity> {
     let cert_file = section.optional("client_cert_file", path);
     let key_file = section.optional("client_key_file", path);
-    if section.is_settled() && cert_file.is_some() != key_file.is_some() {
+    if section.is_complete() && cert_file.is_some() != key_file.is_some() {
         let (key, other) = match cert_file {
             Some(_) => ("client_cert_file", "client_key_file"),
             None => ("client_key_file", "client_cert_file"),

@@ -66,7 +66,7 @@ impl SinkType for KibanaIndexSettings {
         let body_max = section.size("body_max", ByteSize::kib(16)..=ByteSize::mib(90));
         let delete_on_exit = section.required("delete_on_exit", flag);
         let connection = ConnectionSettings::read(section);
-        if let (true, Some(names), Some(index)) = (section.is_settled(), &connectors, &index) {
+        if let (true, Some(names), Some(index)) = (section.is_complete(), &connectors, &index) {
             let targets: Vec<(&str, &str)> =
                 tables.iter().map(|table| (names.of(table), index.of(table))).collect();
             let differ = |(name, index): &(&str, &str)| {

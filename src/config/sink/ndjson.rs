@@ -71,7 +71,7 @@ impl SinkType for NdjsonSettings {
                     section.problem(key, "standard output has no files to limit");
                 }
             }
-        } else if section.is_settled() && size_max.is_some_and(|size_max| size_max < file_size_max) {
+        } else if section.is_complete() && size_max.is_some_and(|size_max| size_max < file_size_max) {
             section.problem("size_max", "must not be less than `file_size_max`: whole files are removed");
         }
         Some(Self {

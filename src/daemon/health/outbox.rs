@@ -105,16 +105,16 @@ impl Outbox {
                     None => return Err(Failure::Sink(failed.error)),
                 },
             };
-            let mut settled: HashSet<_> = rows.iter().map(|row| row.id).collect();
+            let mut delivered: HashSet<_> = rows.iter().map(|row| row.id).collect();
             for row in left.into_iter().filter_map(|place| rows.get(place)) {
-                settled.remove(&row.id);
+                delivered.remove(&row.id);
             }
-            self.lock().retain(|row| !settled.contains(&row.id));
+            self.lock().retain(|row| !delivered.contains(&row.id));
             if let Some(refused) = receipt.refused.first() {
                 let (rows, reason) = (receipt.refused.len(), refused.kind);
                 tracing::error!(rows, reason, "health rows dropped: the sink refuses them");
             }
-            tracing::debug!(rows = settled.len(), "health rows delivered");
+            tracing::debug!(rows = delivered.len(), "health rows delivered");
             if let Some(error) = error {
                 return Err(Failure::Sink(error));
             }

@@ -118,7 +118,7 @@ impl Messages {
             }
         }
         let missing = std::mem::take(&mut filling.missing);
-        filling.settle(came);
+        filling.count_bytes(came);
         self.log_missing(missing, retry);
         Ok(())
     }
@@ -262,7 +262,7 @@ impl<'a> Filling<'a> {
     }
 
     /// Counts the memory that the page keeps: including its body, if a part of it was passed on unchanged.
-    fn settle(self, came: usize) {
+    fn count_bytes(self, came: usize) {
         let (records, bytes) = self.made;
         let as_it_came = records < self.page.records.len() || !self.page.unusable.is_empty();
         self.page.bytes = bytes + if as_it_came { came } else { 0 };

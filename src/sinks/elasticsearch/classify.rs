@@ -30,7 +30,7 @@ pub(super) const FILTER: &str =
 /// What became of the rows of one request, which are counted from 0.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Answered {
-    /// The settled rows.
+    /// The rows that are done.
     pub(super) receipt: Receipt,
     /// The rows to be sent again.
     pub(super) left: Vec<usize>,

@@ -35,7 +35,7 @@ struct Writing {
     again: HashSet<usize>,
     /// Whether some request was carried out.
     taken: bool,
-    settled: Receipt,
+    receipt: Receipt,
 }
 
 /// Rows to be sent, behind a witness or without.
@@ -75,11 +75,11 @@ pub(super) async fn write(
         suspicion: None,
         again: HashSet::new(),
         taken: false,
-        settled: Receipt { refused, ..Receipt::default() },
+        receipt: Receipt { refused, ..Receipt::default() },
     };
     let ended = writing.send_all(state).await;
     match ended.and(writing.judge_suspects()) {
-        Ok(()) => Ok(writing.settled),
+        Ok(()) => Ok(writing.receipt),
         Err(error) => Err(WriteFailure { error, partial: writing.partial() }),
     }
 }
@@ -131,7 +131,7 @@ impl Writing {
                         if let Some(row) = self.halve(&part) {
                             let reason =
                                 format!("{} bytes are more than one request may contain", bulk.bytes);
-                            self.settled.refused.push(Refused { index: row, kind: "too_large", reason });
+                            self.receipt.refused.push(Refused { index: row, kind: "too_large", reason });
                         }
                     }
                 },
@@ -173,7 +173,7 @@ impl Writing {
         Err(error.into())
     }
 
-    /// Takes what is settled out of the rows of one request. False when not even the witness passed: nothing does then.
+    /// Takes what is done out of the rows of one request. False when not even the witness passed: nothing does then.
     fn take(
         &mut self,
         state: &ElasticsearchConnection,
@@ -213,7 +213,7 @@ impl Writing {
             state.witnesses.keep(&self.index, &self.batch, passed.filter_map(|row| places.get(row).copied()));
         }
         let Answered { receipt, left, fault, .. } = answered;
-        self.settled.add(receipt, places);
+        self.receipt.add(receipt, places);
         self.left.extend(left.into_iter().filter_map(|row| places.get(row)));
         if let Some(fault) = fault
             && self.fault.as_ref().is_none_or(|(known, _)| *known < fault)
@@ -288,7 +288,7 @@ impl Writing {
                 Err(error) => Err(error),
             };
             match passed {
-                Ok(true) => self.settled.refused.push(refused),
+                Ok(true) => self.receipt.refused.push(refused),
                 Ok(false) => {
                     self.left.push(refused.index);
                     return Err(error.into());
@@ -318,19 +318,19 @@ impl Writing {
     /// Where others passed, it is the rows that did not. Where none did, it is not them.
     fn judge_suspects(&mut self) -> Result<(), SinkError> {
         if self.taken {
-            self.settled.refused.append(&mut self.suspects);
+            self.receipt.refused.append(&mut self.suspects);
             return Ok(());
         }
         self.suspicion.take().map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// What is settled of a batch that failed, if anything is.
+    /// What is done of a batch that failed, if anything is.
     fn partial(self) -> Option<Box<PartialWrite>> {
         let mut left = self.left;
         left.extend(self.suspects.iter().map(|suspect| suspect.index));
         self.todo.iter().for_each(|part| left.extend_from_slice(part.places()));
         left.sort_unstable();
         let some = left.len() < self.batch.records.len();
-        some.then(|| Box::new(PartialWrite { receipt: self.settled, left }))
+        some.then(|| Box::new(PartialWrite { receipt: self.receipt, left }))
     }
 }

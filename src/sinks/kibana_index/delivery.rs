@@ -1,4 +1,4 @@
-//! Runs of a connector, until every document of a batch is settled.
+//! Runs of a connector, until every document of a batch is acknowledged or refused.
 //!
 //! A failed run keeps its good documents and does not say which they are, so sending them again repeats them where the
 //! index has no pipeline that sets ids. Runs are therefore split only when documents are at fault.
@@ -42,7 +42,7 @@ const INTERCEPTED_MAX: usize = 8;
 
 /// What one request did to its documents.
 enum Step {
-    Settled,
+    Done,
     /// They are to be sent again, in these parts.
     Apart(Vec<Vec<usize>>),
 }
@@ -77,7 +77,7 @@ impl<'s> Run<'s> {
                 continue;
             }
             match self.one(&places).await {
-                Ok(Step::Settled) => {}
+                Ok(Step::Done) => {}
                 Ok(Step::Apart(parts)) => waiting.extend(parts.into_iter().rev()),
                 Err(error) => {
                     waiting.push(places);
@@ -139,8 +139,8 @@ impl<'s> Run<'s> {
         }
         left.extend(self.intercepted.iter().map(|one| one.index));
         left.sort_unstable();
-        let settled = self.receipt != Receipt::default();
-        let partial = settled.then(|| Box::new(PartialWrite { receipt: self.receipt, left }));
+        let is_partial = self.receipt != Receipt::default();
+        let partial = is_partial.then(|| Box::new(PartialWrite { receipt: self.receipt, left }));
         WriteFailure { error: error.into(), partial }
     }
 
@@ -210,7 +210,7 @@ impl<'s> Run<'s> {
                 } else if is_intercepted(&again) {
                     self.intercepted.push(Refused { index, kind: "refused", reason: intercepted(status) });
                     self.interception = Some(self.refusal(answer));
-                    Ok(Step::Settled)
+                    Ok(Step::Done)
                 } else {
                     Err(self.refusal(&again))
                 }
@@ -244,7 +244,7 @@ impl<'s> Run<'s> {
                 }
                 self.receipt.already_there += already as u64;
                 self.receipt.accepted += (places.len() - already) as u64;
-                Ok(Step::Settled)
+                Ok(Step::Done)
             }
             Verdict::Failed(kind) => Err(self.sink.client.error(kind, answer)),
             Verdict::Documents { reasons } => {
@@ -272,7 +272,7 @@ impl<'s> Run<'s> {
     fn halve(&mut self, places: &[usize], kind: &'static str, reason: impl FnOnce() -> String) -> Step {
         if let [index] = *places {
             self.receipt.refused.push(Refused { index, kind, reason: reason() });
-            return Step::Settled;
+            return Step::Done;
         }
         let (first, second) = places.split_at(places.len() / 2);
         Step::Apart(vec![first.to_vec(), second.to_vec()])

@@ -33,15 +33,15 @@ pub(super) struct Delivery<'a> {
 }
 
 impl Delivery<'_> {
-    /// Sends all of it. Everything before the call that fails is settled.
+    /// Sends all of it. Everything before the call that fails is acknowledged or refused.
     pub(super) async fn run(&self) -> Result<Receipt, WriteFailure> {
         let count = self.batch.records.len();
-        let mut settled = Receipt::default();
+        let mut total = Receipt::default();
         let mut at = 0;
         // Where calls must end, the next one last: a call that is not accepted is halved.
         let mut ends = vec![count];
         let mut alone = 0;
-        // What was tried ahead and is settled.
+        // What was tried ahead and is done.
         let mut taken = BTreeMap::new();
         while let Some(&end) = ends.last() {
             if at == end {
@@ -49,27 +49,27 @@ impl Delivery<'_> {
                 continue;
             }
             if let Some(receipt) = taken.remove(&at) {
-                settled.add(receipt, &[]);
+                total.add(receipt, &[]);
                 at += 1;
                 continue;
             }
             let end = taken.range(at..end).next().map_or(end, |(place, _)| *place);
             let sent = match self.send(at..end).await {
                 Ok(sent) => sent,
-                Err(error) => return Err(failure(error, settled, at..count, taken)),
+                Err(error) => return Err(failure(error, total, at..count, taken)),
             };
             match sent {
-                Sent::Settled { receipt, end } => {
-                    settled.add(receipt, &[]);
+                Sent::Done { receipt, end } => {
+                    total.add(receipt, &[]);
                     at = end;
                 }
                 Sent::TooMuch { end } => ends.push(at + (end - at) / 2),
                 Sent::Refused { receipt, end, fault } => {
-                    settled.add(receipt, &[]);
+                    total.add(receipt, &[]);
                     at = end;
                     alone += 1;
                     if alone == ALONE_MAX
-                        && settled.accepted == 0
+                        && total.accepted == 0
                         && self.is_refused_throughout(at..count, &mut taken).await?
                     {
                         return Err(SinkError::from(fault).into());
@@ -77,7 +77,7 @@ impl Delivery<'_> {
                 }
             }
         }
-        Ok(settled)
+        Ok(total)
     }
 
     /// Whether records from all over these places are refused one by one: then the rule is at fault, or the streams
@@ -104,15 +104,15 @@ impl Delivery<'_> {
     async fn send(&self, places: Range<usize>) -> Result<Sent, SinkError> {
         let Call { body, rows, first, end, inflated, receipt } = self.encode(places).await?;
         if rows == 0 {
-            return Ok(Sent::Settled { receipt, end });
+            return Ok(Sent::Done { receipt, end });
         }
         let weight = Weight { bytes: inflated, wire: body.len() };
         match self.post(body.clone(), weight, rows).await? {
-            CallAnswer::Accepted => Ok(Sent::Settled { receipt, end }),
+            CallAnswer::Accepted => Ok(Sent::Done { receipt, end }),
             CallAnswer::TooLarge(_) | CallAnswer::Malformed(_) if rows > 1 => Ok(Sent::TooMuch { end }),
             CallAnswer::TooLarge(refusal) => {
                 let receipt = without(receipt, first, "too_large", refusal.reason);
-                Ok(Sent::Settled { receipt, end })
+                Ok(Sent::Done { receipt, end })
             }
             CallAnswer::Malformed(refusal) => {
                 self.api.probe(self.stream).await?;
@@ -120,7 +120,7 @@ impl Delivery<'_> {
                 if refusal.is_intercepted
                     && matches!(self.post(body, weight, rows).await?, CallAnswer::Accepted)
                 {
-                    return Ok(Sent::Settled { receipt, end });
+                    return Ok(Sent::Done { receipt, end });
                 }
                 let fault = refusal.fault_of_rule();
                 let receipt = without(receipt, first, "refused", refusal.reason);
@@ -162,11 +162,11 @@ impl Delivery<'_> {
 
 /// What became of one call.
 enum Sent {
-    /// The records up to `end` are settled.
-    Settled { receipt: Receipt, end: usize },
+    /// The records up to `end` are done.
+    Done { receipt: Receipt, end: usize },
     /// None is; the records up to `end` are too many for one call, or one of them spoils it.
     TooMuch { end: usize },
-    /// The records up to `end` are settled if the one that was sent is at fault and not the rule.
+    /// The records up to `end` are done if the one that was sent is at fault and not the rule.
     Refused { receipt: Receipt, end: usize, fault: RemoteError },
 }
 
@@ -179,13 +179,13 @@ fn without(receipt: Receipt, index: usize, kind: &'static str, reason: String) -
 
 fn failure(
     error: SinkError,
-    mut settled: Receipt,
+    mut total: Receipt,
     left: Range<usize>,
     taken: BTreeMap<usize, Receipt>,
 ) -> WriteFailure {
     let is_partial = left.start > 0 || !taken.is_empty();
     let left = left.filter(|place| !taken.contains_key(place)).collect();
-    taken.into_values().for_each(|receipt| settled.add(receipt, &[]));
-    let partial = is_partial.then(|| Box::new(PartialWrite { receipt: settled, left }));
+    taken.into_values().for_each(|receipt| total.add(receipt, &[]));
+    let partial = is_partial.then(|| Box::new(PartialWrite { receipt: total, left }));
     WriteFailure { error, partial }
 }

@@ -68,7 +68,7 @@ impl Dir {
         let first = Name::first(table, utc_day(now));
         let adding = lines.bytes();
         if let Some((_, file)) = self.current.get_mut(&table.name) {
-            file.settle().map_err(|error| disk::failed(file.path(), error))?;
+            file.remove_torn().map_err(|error| disk::failed(file.path(), error))?;
         }
         let (name, mut file) = match self.current.remove(&table.name) {
             Some((name, file)) if name.day == first.day && self.fits(&file, adding) => (name, file),

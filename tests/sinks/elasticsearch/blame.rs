@@ -9,7 +9,7 @@ use super::{INDEX, batch, batch_of, event, failure, failure_of_all, sink_at};
 use crate::support::{
     fake::{Reply, Request},
     fake_elastic::Elastic,
-    sink::settle_between,
+    sink::write_all_between,
 };
 
 const FOR_EVER: usize = usize::MAX;
@@ -107,7 +107,7 @@ async fn however_many_rows_keep_failing_with_a_status_that_may_pass_the_batch_en
         fail_all(&elastic, 12, status, error_type);
         let good = (0..88).map(|number| event(&format!("good-{number}")));
         let all = batch_of((0..12).map(|number| event(&odd(number))).chain(good));
-        let became = settle_between(&sink, all, 20, async || pass(5).await).await;
+        let became = write_all_between(&sink, all, 20, async || pass(5).await).await;
         let odd: BTreeSet<String> = (0..12).map(odd).collect();
         assert_eq!((became.there, &became.refused), (88, &odd), "{status}");
         assert_eq!(elastic.documents(INDEX).len(), 88);
@@ -168,7 +168,7 @@ async fn a_500_that_lasts_while_others_pass_is_the_rows_and_one_that_ends_is_not
     let (error, left) = failure(&sink, batch(&["a", "lasts", "ends", "b"])).await;
     assert_eq!(error.kind, RemoteErrorKind::Overloaded { status: 500, retry_after: None });
     assert_eq!(left, Some(vec![1, 2]));
-    let became = settle_between(&sink, batch(&["lasts", "ends"]), 20, async || pass(5).await).await;
+    let became = write_all_between(&sink, batch(&["lasts", "ends"]), 20, async || pass(5).await).await;
     let ids: Vec<String> = elastic.documents(INDEX).into_keys().collect();
     assert_eq!((became.refused.len(), ids.join(" ")), (1, "a b ends".to_owned()));
 }

@@ -80,14 +80,14 @@ fn rest(batch: &Batch, places: &[usize]) -> Batch {
     Batch { records: places.iter().map(|place| batch.records[*place].clone()).collect(), ..batch.clone() }
 }
 
-/// How a write failed, and the places of what is to be written again, if something else was settled.
+/// How a write failed, and the places of what is to be written again, if something else was acknowledged.
 async fn failure(sink: &ElasticsearchSink, batch: Batch) -> (RemoteError, Option<Vec<usize>>) {
     let failed = sink.write(batch).await.unwrap_err();
     let SinkError::Remote(error) = failed.error else { panic!("{:?}", failed.error) };
     (error, failed.partial.map(|partial| partial.left))
 }
 
-/// As [`failure`], where nothing was settled.
+/// As [`failure`], where nothing was acknowledged.
 async fn failure_of_all(sink: &ElasticsearchSink, batch: Batch) -> RemoteErrorKind {
     let (error, left) = failure(sink, batch).await;
     assert_eq!(left, None, "{error}");

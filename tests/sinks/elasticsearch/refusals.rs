@@ -69,7 +69,7 @@ async fn nothing_is_rejected_when_the_place_is_at_fault() {
 }
 
 #[tokio::test]
-async fn what_is_settled_stays_settled_when_the_index_is_closed_in_between() {
+async fn what_is_acknowledged_stays_so_when_the_index_is_closed_in_between() {
     let elastic = Elastic::plain();
     elastic.fail("c", 1, 400, "index_closed_exception");
     elastic.fail("b", 1, 400, "mapper_parsing_exception");

@@ -128,7 +128,7 @@ async fn an_id_that_would_poison_a_request_is_never_sent() {
 }
 
 #[tokio::test]
-async fn what_is_left_after_a_failed_half_is_all_that_was_not_settled() {
+async fn what_is_left_after_a_failed_half_is_all_that_was_not_acknowledged() {
     let elastic = Elastic::plain();
     let good = || Step::from(Fate::Arrives);
     elastic.server.script_for("_bulk", [poison(), good(), Reply::status(503).into()]);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ccfd::sinks::{Batch, elasticsearch::ElasticsearchSink, remote::RemoteErrorKind};
 
 use super::{INDEX, batch_of, event, failure_of_all, sink};
-use crate::support::{chaos::Whim, fake::Reply, fake_elastic::Elastic, sink::settle};
+use crate::support::{chaos::Whim, fake::Reply, fake_elastic::Elastic, sink::write_all};
 
 const RECORDS: usize = 60;
 
@@ -24,11 +24,11 @@ fn record_of(bytes: usize) -> Batch {
     batch_of([event("large").replace("\"owner\"", &format!("\"{}\"", "x".repeat(bytes)))])
 }
 
-/// Writes until all of it is settled, as a route does; how many tries that took.
+/// Writes until all of it is acknowledged, as a route does; how many tries that took.
 async fn deliver(sink: &ElasticsearchSink, batch: Batch) -> usize {
-    let settled = settle(sink, batch, 200).await;
-    assert_eq!(settled.refused, BTreeSet::new());
-    settled.tries
+    let written = write_all(sink, batch, 200).await;
+    assert_eq!(written.refused, BTreeSet::new());
+    written.tries
 }
 
 fn sizes(elastic: &Elastic) -> Vec<usize> {

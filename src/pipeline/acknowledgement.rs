@@ -9,7 +9,7 @@ use tracing::{Instrument as _, Span};
 
 use super::{
     backoff::RetryDelays,
-    counters::Settled,
+    counters::BatchCounts,
     doubt::Doubt,
     flight::FlightSlot,
     policy::Failure,
@@ -20,7 +20,7 @@ use super::{
 use crate::sinks::{Cut, Receipt, Refused};
 
 /// What a batch needs until its commit.
-pub struct Settling {
+pub struct Acknowledgement {
     /// Writes them.
     pub writer: Writer,
     /// Takes the records that the sink does not.
@@ -32,16 +32,16 @@ pub struct Settling {
 }
 
 /// The outcome of a batch, whose records are no longer in memory.
-pub struct Taken {
+pub struct Acknowledged {
     /// Records delivered to the sink.
     pub records: u64,
     /// Their latest second.
     pub last: Option<i64>,
     /// Counted once the commit succeeds.
-    pub settled: Settled,
+    pub counts: BatchCounts,
 }
 
-impl Settling {
+impl Acknowledgement {
     /// Processes a batch of `bytes` bytes. If it fails before anything is written and no later batch is in
     /// flight, it is given up.
     pub async fn run(
@@ -51,7 +51,7 @@ impl Settling {
         bytes: usize,
         place: &mut FlightSlot,
         span: &Span,
-    ) -> Result<Taken, Failure> {
+    ) -> Result<Acknowledged, Failure> {
         let mut rejects: Vec<Reject> = unusable.into_iter().map(|one| self.unusable(one)).collect();
         // Reserved before the write: checked after it, a full rejects file would make every retry write the
         // batch again.
@@ -68,7 +68,7 @@ impl Settling {
         let write = tracing::debug_span!(target: "telemetry", parent: span, "write");
         let written = self.write(&records, place).instrument(write).await?;
         let Receipt { already_there, refused, cut, accepted: _ } = written;
-        let mut settled = Settled {
+        let mut counts = BatchCounts {
             records: records.len() as u64,
             already_there,
             cut: cut.len() as u64,
@@ -77,7 +77,7 @@ impl Settling {
             refused: refused.len() as u64,
         };
         rejects.extend(self.refused(refused, &records));
-        settled.rejected = rejects.iter().map(|reject| reject.kind).collect();
+        counts.rejected = rejects.iter().map(|reject| reject.kind).collect();
         let copies: Arc<[Reject]> = self.cut(cut, &records).collect();
         let last = records.iter().map(|record| record.second).max();
         // From here on only the rejects keep the page in memory.
@@ -88,17 +88,17 @@ impl Settling {
         while let Err(error) = self.rejects.keep(rejects.clone()).await {
             tries.wait_out(error.into(), true).await?;
         }
-        settled.cut_gone = loop {
+        counts.cut_gone = loop {
             match self.rejects.keep_cut(copies.clone()).await {
                 Ok(gone) => break gone,
                 Err(error) => tries.wait_out(error.into(), true).await?,
             }
         };
-        if settled.cut_gone > 0 && !self.rejects.has_logged_gone() {
+        if counts.cut_gone > 0 && !self.rejects.has_logged_gone() {
             let file = self.rejects.cut_path().display();
             tracing::warn!(%file, "cut_max reached: oldest copies of records with shortened fields removed");
         }
-        Ok(Taken { records: settled.records, last, settled })
+        Ok(Acknowledged { records: counts.records, last, counts })
     }
 
     /// Writes the records; repeats while the destination refuses so many that it is itself in doubt.
