@@ -167,9 +167,9 @@ async fn read(
         Err(PlanError::Empty(text)) => return Err(UsageError(text).into()),
         Err(PlanError::State(error)) => return Err(error.into()),
     };
-    tell_cut_short(&window, wanted);
+    warn_cut_short(&window, wanted);
     if window.finished {
-        return Ok(tell_finished(&window)?);
+        return Ok(print_finished(&window)?);
     }
     let assembly = Assembly::new(config, context.environment.clone());
     let Some(route) = assembly.route(store, window.wanted(wanted)) else {
@@ -201,9 +201,9 @@ async fn read(
 /// Lets the daemon read the window, and shows its progress. On a signal it stops the daemon's backfill too.
 async fn follow(daemon: &AdminClient, wanted: &BackfillWanted, mut stop: Shutdown) -> anyhow::Result<Exit> {
     let window = daemon.backfill(wanted).await?;
-    tell_cut_short(&window, wanted);
+    warn_cut_short(&window, wanted);
     if window.finished {
-        return Ok(tell_finished(&window)?);
+        return Ok(print_finished(&window)?);
     }
     let (from, to) = (format_utc(window.from), format_utc(window.end));
     tracing::info!(from, to, resumed = window.resumed, daemon = daemon.pid, "backfill started by the daemon");
@@ -228,13 +228,13 @@ async fn follow(daemon: &AdminClient, wanted: &BackfillWanted, mut stop: Shutdow
     }
 }
 
-fn tell_cut_short(window: &Window, wanted: &BackfillWanted) {
+fn warn_cut_short(window: &Window, wanted: &BackfillWanted) {
     if let Some(text) = window.cut_short(wanted) {
         tracing::warn!("{text}");
     }
 }
 
-fn tell_finished(window: &Window) -> io::Result<Exit> {
+fn print_finished(window: &Window) -> io::Result<Exit> {
     print(&format!(
         "already finished: {} to {}, {} records; --again reads it once more\n",
         format_utc(window.from),

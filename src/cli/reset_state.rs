@@ -71,7 +71,7 @@ async fn reset_with(access: &StateAccess, config: &Config, arguments: &Arguments
     }
     for Named { name, checkpoint } in &found {
         let records = grouped(checkpoint.delivered);
-        say(format_args!("{name}: {}, {records} records so far", standing(checkpoint)));
+        say(format_args!("{name}: {}, {records} records so far", progress(checkpoint)));
     }
     say(format_args!("then: {}", outlook(config, arguments, to)));
     if arguments.dry_run || !(arguments.yes || asked("remove?")?) {
@@ -84,7 +84,7 @@ async fn reset_with(access: &StateAccess, config: &Config, arguments: &Arguments
 }
 
 /// How far a route has come, or a backfill, whose windows are not read in order.
-fn standing(checkpoint: &Checkpoint) -> String {
+fn progress(checkpoint: &Checkpoint) -> String {
     match checkpoint.remaining_seconds().filter(|_| !checkpoint.walks.is_empty()) {
         Some(0) => "finished".to_owned(),
         Some(left) => format!("{} of its window still to read", span(left)),

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_stand_in_line_and_lines_end_with_their_last_value() {
+    fn columns_are_aligned_and_lines_end_with_their_last_value() {
         let rows = [["a", "1", ""], ["bcd", "234", "x"]].map(|row| row.map(str::to_owned).to_vec());
         let text = table(&[Align::Left, Align::Right, Align::Left], &rows);
         assert_eq!(text, "a      1\nbcd  234  x\n");

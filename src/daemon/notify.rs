@@ -17,12 +17,12 @@ const INTERVAL_MIN: Duration = Duration::from_millis(10);
 
 /// The routes are started: units that wait for the service may start.
 pub fn ready() {
-    tell(&[NotifyState::Ready]);
+    notify(&[NotifyState::Ready]);
 }
 
 /// Shutdown has begun.
 pub fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    notify(&[NotifyState::Stopping]);
 }
 
 /// Notifies the watchdog and updates the line until shutdown. It must run on the thread that runs the routes:
@@ -44,7 +44,7 @@ pub async fn keep(registry: RouteRegistry, mut stop: Shutdown) {
             news.push(NotifyState::Status(&line));
         }
         if !news.is_empty() {
-            tell(&news);
+            notify(&news);
         }
         sent = line;
         if stop.or_sleep(interval).await {
@@ -70,7 +70,7 @@ fn line(routes: impl Iterator<Item = RouteState>) -> String {
     format!("{total} {noun}: {}", counts.join(", "))
 }
 
-fn tell(news: &[NotifyState<'_>]) {
+fn notify(news: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(news) {
         tracing::debug!(%error, "service manager cannot be notified");
     }

@@ -62,7 +62,7 @@ impl Supervisor {
         let after = before.with_config(config);
         let wanted = after.wanted(false, false);
         // The configuration may be equal while a key file has changed, so both are compared.
-        let goes_on = |one: &Wanted| {
+        let is_unchanged = |one: &Wanted| {
             !touched.collectors.contains(&one.collector)
                 && !touched.sinks.contains(&one.sink)
                 && is_same(&before, &after, &one.collector, &one.sink)
@@ -73,7 +73,7 @@ impl Supervisor {
             .filter(|(name, running)| {
                 // A backfill is in no configuration; it continues unless its collector or sink changes.
                 let still = !running.follows() || wanted.iter().any(|one| one.checkpoint == **name);
-                !still || !goes_on(&running.wanted)
+                !still || !is_unchanged(&running.wanted)
             })
             .map(|(name, _)| name.clone())
             .collect();

@@ -94,7 +94,7 @@ impl Acknowledgement {
                 Err(error) => tries.wait_out(error.into(), true).await?,
             }
         };
-        if counts.cut_gone > 0 && !self.rejects.has_logged_gone() {
+        if counts.cut_gone > 0 && !self.rejects.has_logged_removal() {
             let file = self.rejects.cut_path().display();
             tracing::warn!(%file, "cut_max reached: oldest copies of records with shortened fields removed");
         }

@@ -90,7 +90,7 @@ impl InFlight {
     }
 
     /// Awaits something else while the writes continue.
-    async fn go_on<T>(&mut self, meanwhile: impl Future<Output = T>) -> T {
+    async fn while_writing<T>(&mut self, meanwhile: impl Future<Output = T>) -> T {
         let mut meanwhile = pin!(meanwhile);
         loop {
             tokio::select! {
@@ -198,7 +198,7 @@ impl Delivery {
         let commit = tracing::debug_span!(target: "telemetry", parent: &span, "commit");
         let committed = self.commit(changes, records, last, &mut place, shutdown);
         // The other writes continue: a slow disk must not stall the sink.
-        in_flight.go_on(committed.instrument(commit)).await?;
+        in_flight.while_writing(committed.instrument(commit)).await?;
         drop(place);
         // A later batch may still be failing; then the stage is not working again.
         if !self.flight.is_troubled() {

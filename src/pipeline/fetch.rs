@@ -86,7 +86,7 @@ pub async fn fetch(
         progress.count(|counters| counters.source.add(reader.take_counters()));
         match step {
             Ok(Step::Page(mut page)) => {
-                retry.went_well();
+                retry.succeeded();
                 show(&progress, &reader, &page);
                 let mut taken = None;
                 if let Some(messages) = messages.as_mut().filter(|_| !page.records.is_empty()) {

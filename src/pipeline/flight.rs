@@ -129,7 +129,7 @@ impl Trying {
 
 impl Tries<'_> {
     /// Resets to the shortest delay after a success.
-    pub fn went_well(&mut self) {
+    pub fn succeeded(&mut self) {
         self.delays.reset();
     }
 

@@ -70,7 +70,7 @@ impl FetchRetry {
     }
 
     /// A request was answered: resets to the shortest delay.
-    pub fn went_well(&mut self) {
+    pub fn succeeded(&mut self) {
         if std::mem::take(&mut self.tried) {
             self.delays.reset();
             mended(Stage::Reading, &self.progress);

@@ -74,7 +74,7 @@ impl Writer {
                 receipt.add(partial.receipt, &places);
                 places = partial.left.iter().filter_map(|place| places.get(*place).copied()).collect();
                 left = places.iter().filter_map(|place| records.get(*place).cloned()).collect();
-                tries.went_well();
+                tries.succeeded();
             }
             let is_partial = left.len() < records.len();
             if let Err(failure) = tries.wait_out(Failure::Sink(error), is_partial).await {

@@ -44,7 +44,7 @@ impl Inode {
     }
 
     /// Whether `path` still leads to it. When somebody moved or removed it, what is written there is lost to them.
-    pub(crate) fn stands_at(self, path: &Path) -> bool {
+    pub(crate) fn is_at(self, path: &Path) -> bool {
         std::fs::metadata(path).is_ok_and(|found| Self::of(&found) == self)
     }
 }

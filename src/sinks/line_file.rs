@@ -181,7 +181,7 @@ impl LineFile {
 
     /// Whether the path still leads to this file: nobody has moved or removed it.
     pub fn in_place(&self) -> bool {
-        self.inode.stands_at(&self.path)
+        self.inode.is_at(&self.path)
     }
 
     /// Counts the lines by reading through the file.

@@ -114,7 +114,7 @@ impl Messages {
             budget.resize(taken, came + filling.made.1).await.ok_or(Fetching::Stopped)?;
             match failure {
                 Some(error) => retry.wait_out(error).await?,
-                None => retry.went_well(),
+                None => retry.succeeded(),
             }
         }
         let missing = std::mem::take(&mut filling.missing);

@@ -140,13 +140,13 @@ pub(super) fn read_from<E: From<io::Error>>(
 /// remaining ones. Returns how many of the chosen lines were there; 0 if there is no file.
 pub fn remove(path: &Path, chosen: &HashSet<Key>) -> io::Result<u64> {
     match locked(path) {
-        Ok((file, _lock)) => write_anew(path, &file, chosen),
+        Ok((file, _lock)) => rewrite(path, &file, chosen),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
         Err(error) => Err(error),
     }
 }
 
-fn write_anew(path: &Path, file: &File, chosen: &HashSet<Key>) -> io::Result<u64> {
+fn rewrite(path: &Path, file: &File, chosen: &HashSet<Key>) -> io::Result<u64> {
     let new = unfinished(path);
     let written = write_left(&new, file, chosen);
     let replaced = written.and_then(|Written { lines, removed }| {
@@ -224,7 +224,7 @@ pub(super) fn locked(path: &Path) -> io::Result<(File, Lock)> {
     loop {
         let file = File::open(path)?;
         let lock = Lock::of(&file)?;
-        if Inode::of(&file.metadata()?).stands_at(path) {
+        if Inode::of(&file.metadata()?).is_at(path) {
             return Ok((file, lock));
         }
     }

@@ -106,7 +106,7 @@ struct Shared {
     bytes: AtomicU64,
     /// Bytes that batches in flight may add.
     reserved: AtomicU64,
-    has_logged_gone: AtomicBool,
+    has_logged_removal: AtomicBool,
 }
 
 /// Space reserved for a batch in flight, released on drop.
@@ -136,7 +136,7 @@ impl Rejects {
             kept: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             reserved: AtomicU64::new(0),
-            has_logged_gone: AtomicBool::new(false),
+            has_logged_removal: AtomicBool::new(false),
         };
         if shared.file.path().exists() {
             shared.with_file(|_| Ok(()))?;
@@ -215,8 +215,8 @@ impl Rejects {
     }
 
     /// True from the second call on: the caller logs removed copies once.
-    pub fn has_logged_gone(&self) -> bool {
-        self.shared.has_logged_gone.swap(true, Relaxed)
+    pub fn has_logged_removal(&self) -> bool {
+        self.shared.has_logged_removal.swap(true, Relaxed)
     }
 
     /// Path of the copies of records delivered with fields cut.

@@ -120,7 +120,7 @@ impl Writing {
                             return self.leave(part, state.cluster.error(kind, &response.headers));
                         }
                     };
-                    state.tell_of_failure_store(&self.index, answered.in_failure_store);
+                    state.log_failure_store(&self.index, answered.in_failure_store);
                     if !self.take(state, &part, weight, answered, response.headers) {
                         break;
                     }

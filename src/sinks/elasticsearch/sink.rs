@@ -105,7 +105,7 @@ impl ElasticsearchConnection {
     }
 
     /// Says that records are in the failure store, which somebody must look into.
-    pub(super) fn tell_of_failure_store(&self, index: &str, records: u64) {
+    pub(super) fn log_failure_store(&self, index: &str, records: u64) {
         let mut unlogged = self.in_failure_store.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(records) = unlogged.add(|sum| *sum += records) {
             let advice = "see the failure store (GET INDEX::failures/_search) for what the mapping refuses";

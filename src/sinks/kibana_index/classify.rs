@@ -153,7 +153,7 @@ pub(super) fn names_as_there(reasons: &str, id: &str) -> bool {
 
 /// What an answer other than 2xx means; `what` was looked for.
 pub(super) fn refusal(answer: &Response, what: &str, retry_after: Option<Duration>) -> RemoteErrorKind {
-    let (status, code) = (answer.status.as_u16(), said(&answer.body));
+    let (status, code) = (answer.status.as_u16(), message(&answer.body));
     match answer.status {
         _ if is_intercepted(answer) => RemoteErrorKind::Intercepted { status },
         StatusCode::UNAUTHORIZED => RemoteErrorKind::Unauthorized { code },
@@ -188,7 +188,7 @@ pub(super) fn is_intercepted(answer: &Response) -> bool {
 }
 
 /// Kibana's own words in an answer that refuses. Not for an answer to documents: those words may repeat them.
-pub(super) fn said(body: &[u8]) -> String {
+pub(super) fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Refusal {
         message: String,

@@ -10,7 +10,7 @@ use collectors::{IdHash, Response};
 use http::{Method, StatusCode};
 
 use super::{
-    classify::{RunOutcome, Verdict, is_intercepted, names_as_there, said},
+    classify::{RunOutcome, Verdict, is_intercepted, message, names_as_there},
     encode::Documents,
     sink::KibanaIndexSink,
 };
@@ -195,7 +195,7 @@ impl<'s> Run<'s> {
                 if let [_] = places {
                     self.prove_taking(answer).await?;
                 }
-                Ok(self.halve(places, "refused", || said(&answer.body)))
+                Ok(self.halve(places, "refused", || message(&answer.body)))
             }
             // A rule of a firewall that one document meets.
             status if is_intercepted(answer) => {
@@ -234,7 +234,7 @@ impl<'s> Run<'s> {
         match outcome.judge(places.len(), self.name()) {
             Verdict::There { already } => {
                 if let Some(index) = index
-                    && let Err(error) = self.sink.went_to(&self.batch.table, index).await
+                    && let Err(error) = self.sink.note_index(&self.batch.table, index).await
                 {
                     // Elsewhere they are not there; where the look itself failed, another one is to show it.
                     if !matches!(error.kind, RemoteErrorKind::Settings(_)) {

@@ -111,7 +111,7 @@ impl KibanaIndexSink {
 
     /// Documents went into an index of this name. Where it is another than before, the connector is looked at: an index
     /// behind an alias or a data stream may change, and the connector may not.
-    pub(super) async fn went_to(&self, table: &Arc<Table>, index: String) -> Result<(), RemoteError> {
+    pub(super) async fn note_index(&self, table: &Arc<Table>, index: String) -> Result<(), RemoteError> {
         {
             let mut connectors = self.connectors.lock().await;
             let Some(known) = connectors.get_mut(&*table.name) else { return Ok(()) };

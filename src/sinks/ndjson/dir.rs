@@ -97,7 +97,7 @@ impl Dir {
 
     /// Whether the path still leads to this directory.
     pub(super) fn in_place(&self) -> bool {
-        self.inode.stands_at(&self.path)
+        self.inode.is_at(&self.path)
     }
 
     /// Whether lines may go into this file: there is room, or it is empty, and nobody has moved it away.

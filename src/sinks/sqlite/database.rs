@@ -74,7 +74,7 @@ impl Database {
 
     /// Whether the path still leads to this database.
     pub(super) fn in_place(&self) -> bool {
-        self.inode.stands_at(&self.path)
+        self.inode.is_at(&self.path)
     }
 
     /// The newest time of a row, in Unix seconds.

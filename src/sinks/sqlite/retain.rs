@@ -66,7 +66,7 @@ fn remove(database: &Database, settings: &SqliteSettings, now: i64) -> rusqlite:
                     break;
                 }
             }
-            tell(table, gone, "retention");
+            log_removed(table, gone, "retention");
         }
     }
     if let Some(size_max) = settings.size_max {
@@ -82,7 +82,7 @@ fn remove(database: &Database, settings: &SqliteSettings, now: i64) -> rusqlite:
             *rows += delete_oldest(connection, table, EVERYTHING)?;
         }
         for (table, gone) in gone {
-            tell(table, gone, "size_max");
+            log_removed(table, gone, "size_max");
         }
     }
     give_back(connection)?;
@@ -98,7 +98,7 @@ fn log_share(database: &Database, size_max: u64) -> rusqlite::Result<u64> {
     Ok(database.log_bytes().min(size_max / 2))
 }
 
-fn tell(table: &Table, rows: u64, why: &str) {
+fn log_removed(table: &Table, rows: u64, why: &str) {
     if rows > 0 {
         tracing::info!(table = &*table.name, rows, why, "removed old rows");
     }
