@@ -26,7 +26,7 @@ const RETRY: Duration = Duration::from_millis(20);
 const SAID_MAX: Duration = Duration::from_secs(1);
 
 /// The instance of this process.
-static LINES: OnceLock<Lines> = OnceLock::new();
+static LINES: OnceLock<StderrLines> = OnceLock::new();
 
 thread_local! {
     /// Whether this is the writing thread: its own lines are written directly.
@@ -35,10 +35,10 @@ thread_local! {
 
 /// The destination of log lines.
 #[derive(Debug, Clone)]
-pub struct Lines(Arc<Shared>);
+pub struct StderrLines(Arc<StderrState>);
 
 #[derive(Debug)]
-struct Shared {
+struct StderrState {
     /// A duplicate descriptor, so that direct writers to standard error do not wait for this.
     out: Option<File>,
     state: Mutex<Pending>,
@@ -59,11 +59,11 @@ struct Pending {
 }
 
 /// The lines of this process; writing starts at first use.
-pub fn lines() -> Lines {
+pub fn lines() -> StderrLines {
     LINES
         .get_or_init(|| {
             let out = io::stderr().as_fd().try_clone_to_owned().map(File::from).ok();
-            Lines::start(out)
+            StderrLines::start(out)
         })
         .clone()
 }
@@ -81,9 +81,9 @@ pub fn flush(within: Duration) {
     }
 }
 
-impl Lines {
+impl StderrLines {
     fn start(out: Option<File>) -> Self {
-        let shared = |direct, out| Shared {
+        let shared = |direct, out| StderrState {
             out,
             state: Mutex::default(),
             filled: Condvar::new(),
@@ -112,7 +112,7 @@ impl Lines {
     }
 }
 
-impl Shared {
+impl StderrState {
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -178,7 +178,7 @@ impl Shared {
     }
 }
 
-impl Write for &Lines {
+impl Write for &StderrLines {
     /// Takes a whole line at once.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.0.direct || WRITES.get() {
@@ -194,7 +194,7 @@ impl Write for &Lines {
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
+impl<'a> MakeWriter<'a> for StderrLines {
     type Writer = &'a Self;
 
     fn make_writer(&'a self) -> Self::Writer {
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_reader_that_hangs_costs_lines_and_hardly_any_time() {
         let (reader, writer) = pipe().unwrap();
-        let lines = Lines::start(Some(File::from(std::os::fd::OwnedFd::from(writer))));
+        let lines = StderrLines::start(Some(File::from(std::os::fd::OwnedFd::from(writer))));
         let began = Instant::now();
         for _ in 0..20_000 {
             (&lines).write_all(LINE).unwrap();
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_reader_that_reads_gets_every_line() {
         let (reader, writer) = pipe().unwrap();
-        let lines = Lines::start(Some(File::from(std::os::fd::OwnedFd::from(writer))));
+        let lines = StderrLines::start(Some(File::from(std::os::fd::OwnedFd::from(writer))));
         let total = 10_000;
         let read = thread::spawn(move || BufReader::new(reader).lines().take(total).count());
         for _ in 0..total {

@@ -54,18 +54,18 @@ pub use http::{
     clock::Clock,
     key::check_key,
     newest_date::newest_date,
-    observed::{Exchange, Failed, RequestObserver, observe_requests},
+    observed::{Exchange, FailedRequest, RequestObserver, observe_requests},
     refusal::retry_after,
     transport::{ClientIdentity, Http, HttpSettings, Response, Transport, TransportError, Verification},
 };
-pub use lists::{AuditLogs, ChatCompletions, Kind, List, Paging};
+pub use lists::{AuditLogs, ChatCompletions, FilterField, List, Paging};
 pub use page::{
     ListPage, Malformed,
     head::{KNOWN_FIELDS, LAST_SECOND, TimeField},
     messages::{AskMessages, MessagesPage},
     record::{IdHash, Record, Unusable},
 };
-pub use reader::{Reader, Step, dedup_ids};
+pub use reader::{Reader, ReaderStep, dedup_ids};
 pub use source::{Hello, Source};
 pub use source_counters::{Anomaly, Outcomes, RequestOutcome, SourceCounters};
 pub use tenant::TenantWalk;

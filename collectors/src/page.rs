@@ -17,7 +17,7 @@ use serde::de::{Deserialize, IgnoredAny};
 
 use crate::page::{
     damaged::NOT_JSON,
-    head::{Head, Id, Scalar, TimeField},
+    head::{Id, RecordHead, Scalar, TimeField},
     record::{Beginnings, IdHash, Record, Unusable},
 };
 
@@ -106,7 +106,7 @@ impl ListPage {
     fn read(body: &Bytes, time: TimeField, damaged: bool) -> Result<Self, Malformed> {
         let valid = std::str::from_utf8(body).is_ok();
         let mut page = Self::default();
-        let mut reader = Reader { body, at: 0, valid, time, damaged };
+        let mut reader = PageReader { body, at: 0, valid, time, damaged };
         reader.skip_space();
         loop {
             reader.document(&mut page)?;
@@ -132,7 +132,7 @@ impl Record {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct PageReader<'a> {
     pub body: &'a Bytes,
     pub at: usize,
     /// Whether the whole body is UTF-8.
@@ -142,7 +142,7 @@ pub(crate) struct Reader<'a> {
     pub damaged: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> PageReader<'a> {
     fn document(&mut self, page: &mut ListPage) -> Result<(), Malformed> {
         self.expect(b'{', "a list document was expected")?;
         let mut has_data = false;
@@ -197,7 +197,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Adds an element to the records or to the unusable ones.
-    pub(crate) fn keep(&self, page: &mut ListPage, head: &Head<'a>, place: Range<usize>) {
+    pub(crate) fn keep(&self, page: &mut ListPage, head: &RecordHead<'a>, place: Range<usize>) {
         let raw = self.body.slice(place);
         match self.usable(head, &raw) {
             Ok((id, second, odd)) => {
@@ -206,8 +206,8 @@ impl<'a> Reader<'a> {
             }
             Err(reason) => {
                 let own = match head {
-                    Head::Object { times, .. } => times.of(self.time).0,
-                    Head::Undecodable | Head::Other => None,
+                    RecordHead::Object { times, .. } => times.of(self.time).0,
+                    RecordHead::Undecodable | RecordHead::Other => None,
                 };
                 let near = own.or(page.records.last().map(|record| record.second));
                 page.unusable.push(Unusable { raw, reason, near });
@@ -217,23 +217,23 @@ impl<'a> Reader<'a> {
 
     /// The fields of the next record, and its bounds. A record that is JSON but cannot be decoded (half a
     /// surrogate pair in its id, a number out of range) must not make its page fail.
-    pub(crate) fn head(&mut self) -> Result<(Head<'a>, Range<usize>), Malformed> {
+    pub(crate) fn head(&mut self) -> Result<(RecordHead<'a>, Range<usize>), Malformed> {
         let start = self.at;
-        self.value::<Head<'a>>().or_else(|_| {
+        self.value::<RecordHead<'a>>().or_else(|_| {
             self.at = start;
-            self.value::<IgnoredAny>().map(|(_, place)| (Head::Undecodable, place))
+            self.value::<IgnoredAny>().map(|(_, place)| (RecordHead::Undecodable, place))
         })
     }
 
     pub(crate) fn usable<'h>(
         &self,
-        head: &'h Head<'a>,
+        head: &'h RecordHead<'a>,
         raw: &[u8],
     ) -> Result<(&'h Id<'a>, i64, bool), &'static str> {
         let (id, (second, other), odd) = match head {
-            Head::Object { id, times, odd } => (id, times.of(self.time), *odd),
-            Head::Undecodable => return Err("cannot be decoded"),
-            Head::Other => return Err("not an object"),
+            RecordHead::Object { id, times, odd } => (id, times.of(self.time), *odd),
+            RecordHead::Undecodable => return Err("cannot be decoded"),
+            RecordHead::Other => return Err("not an object"),
         };
         if !self.valid && std::str::from_utf8(raw).is_err() {
             return Err(NOT_UTF8);

@@ -21,7 +21,7 @@ use crate::{
 
 /// What a reader does next.
 #[derive(Debug)]
-pub enum Step {
+pub enum ReaderStep {
     /// A page was read; it may have no new records.
     Page(Box<Page>),
     /// Nothing is due before this time.
@@ -130,19 +130,19 @@ impl Reader {
     }
 
     /// Sends the next request that is due. After an error, the next call continues at the same place.
-    pub async fn next(&mut self) -> Result<Step, CollectError> {
+    pub async fn next(&mut self) -> Result<ReaderStep, CollectError> {
         loop {
             let step = self.next_due().await?;
             // A process that reads once has no later chance to check for the tenant walk.
             let repeats_at = self.tenant.as_ref().filter(|_| self.once).and_then(Tenant::repeats_at);
             match (&step, repeats_at) {
-                (Step::Idle(_), Some(at)) => tokio::time::sleep_until(at).await,
-                (Step::Page(_) | Step::Idle(_) | Step::Finished, _) => return Ok(step),
+                (ReaderStep::Idle(_), Some(at)) => tokio::time::sleep_until(at).await,
+                (ReaderStep::Page(_) | ReaderStep::Idle(_) | ReaderStep::Finished, _) => return Ok(step),
             }
         }
     }
 
-    async fn next_due(&mut self) -> Result<Step, CollectError> {
+    async fn next_due(&mut self) -> Result<ReaderStep, CollectError> {
         if let Some(tenant) = &mut self.tenant
             && tenant.look_at().is_some_and(|at| at <= Instant::now())
         {
@@ -165,7 +165,7 @@ impl Reader {
             (None, _, _) => return Ok(self.idle()),
         };
         let more = page.more || self.is_due();
-        Ok(Step::Page(Box::new(Page { more, ..page })))
+        Ok(ReaderStep::Page(Box::new(Page { more, ..page })))
     }
 
     fn is_due(&self) -> bool {
@@ -177,11 +177,11 @@ impl Reader {
         self.walks.iter().chain(self.tenant.as_ref().and_then(Tenant::active))
     }
 
-    fn idle(&self) -> Step {
+    fn idle(&self) -> ReaderStep {
         let look = self.tenant.as_ref().and_then(Tenant::look_at);
         match self.active().filter_map(Walk::wake_at).chain(look).min() {
-            Some(at) => Step::Idle(at),
-            None => Step::Finished,
+            Some(at) => ReaderStep::Idle(at),
+            None => ReaderStep::Finished,
         }
     }
 }

@@ -30,7 +30,7 @@ pub struct Access {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Content {
+struct AccessContent {
     version: u32,
     pid: u32,
     listen: String,
@@ -48,7 +48,7 @@ impl Access {
 
     /// Writes the file, readable by its owner only (temporary files are created with mode 0600).
     pub fn write(&self, dir: &Path) -> io::Result<()> {
-        let content = Content {
+        let content = AccessContent {
             version: 1,
             pid: self.pid,
             listen: self.listen.clone(),
@@ -67,7 +67,7 @@ impl Access {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let Content { pid, listen, token, .. } = serde_json::from_slice(&bytes)
+        let AccessContent { pid, listen, token, .. } = serde_json::from_slice(&bytes)
             .map_err(|error| io::Error::other(format!("{}: {error}", path_in(dir).display())))?;
         Ok(Some(Self { pid, listen, token: token.map(SecretString::from) }))
     }

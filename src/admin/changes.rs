@@ -14,7 +14,7 @@ use super::pages::{Daemon, refusal};
 use crate::{
     daemon::{
         backfill::{BackfillReport, BackfillWanted, Window},
-        checkpoints::{Named, ResetWanted},
+        checkpoints::{NamedCheckpoint, ResetWanted},
         control::{OrderError, Reloaded},
         export::{Export, export},
     },
@@ -35,52 +35,55 @@ pub struct BackfillName {
     pub name: String,
 }
 
-type Answer<T> = Result<Json<T>, OrderError>;
+type JsonAnswer<T> = Result<Json<T>, OrderError>;
 
 pub(super) async fn pause(
     State(daemon): State<Arc<Daemon>>,
     Path(collector): Path<String>,
-) -> Answer<Routes> {
+) -> JsonAnswer<Routes> {
     Ok(Json(Routes { routes: daemon.control.pause(&collector).await? }))
 }
 
 pub(super) async fn resume(
     State(daemon): State<Arc<Daemon>>,
     Path(collector): Path<String>,
-) -> Answer<Routes> {
+) -> JsonAnswer<Routes> {
     Ok(Json(Routes { routes: daemon.control.resume(&collector).await? }))
 }
 
-pub(super) async fn poll(State(daemon): State<Arc<Daemon>>, Path(collector): Path<String>) -> Answer<Routes> {
+pub(super) async fn poll(
+    State(daemon): State<Arc<Daemon>>,
+    Path(collector): Path<String>,
+) -> JsonAnswer<Routes> {
     Ok(Json(Routes { routes: daemon.control.poll(&collector).await? }))
 }
 
 pub(super) async fn reset(
     State(daemon): State<Arc<Daemon>>,
     Json(wanted): Json<ResetWanted>,
-) -> Answer<Vec<Named>> {
+) -> JsonAnswer<Vec<NamedCheckpoint>> {
     Ok(Json(daemon.control.reset(wanted).await?))
 }
 
-pub(super) async fn reload(State(daemon): State<Arc<Daemon>>) -> Answer<Reloaded> {
+pub(super) async fn reload(State(daemon): State<Arc<Daemon>>) -> JsonAnswer<Reloaded> {
     Ok(Json(daemon.control.reload().await?))
 }
 
 pub(super) async fn backfill(
     State(daemon): State<Arc<Daemon>>,
     Json(wanted): Json<BackfillWanted>,
-) -> Answer<Window> {
+) -> JsonAnswer<Window> {
     Ok(Json(daemon.control.backfill(wanted).await?))
 }
 
-pub(super) async fn backfills(State(daemon): State<Arc<Daemon>>) -> Answer<Vec<BackfillReport>> {
+pub(super) async fn backfills(State(daemon): State<Arc<Daemon>>) -> JsonAnswer<Vec<BackfillReport>> {
     Ok(Json(daemon.control.backfills().await?))
 }
 
 pub(super) async fn stop_backfill(
     State(daemon): State<Arc<Daemon>>,
     Json(wanted): Json<BackfillName>,
-) -> Answer<()> {
+) -> JsonAnswer<()> {
     Ok(Json(daemon.control.stop_backfill(&wanted.name).await?))
 }
 

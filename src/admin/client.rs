@@ -13,7 +13,7 @@ use crate::{
     config::{AdminSettings, Environment, Listen, SecretError},
     daemon::{
         backfill::{BackfillReport, BackfillWanted, Window},
-        checkpoints::{Named, ResetWanted},
+        checkpoints::{NamedCheckpoint, ResetWanted},
         control::Reloaded,
         export::Export,
     },
@@ -56,7 +56,7 @@ pub enum AdminError {
 }
 
 #[derive(Deserialize)]
-struct Refusal {
+struct AdminRefusal {
     error: String,
 }
 
@@ -116,7 +116,7 @@ impl AdminClient {
     }
 
     /// Removes checkpoints, or only shows them with `dry_run`.
-    pub async fn reset(&self, wanted: &ResetWanted) -> Result<Vec<Named>, AdminError> {
+    pub async fn reset(&self, wanted: &ResetWanted) -> Result<Vec<NamedCheckpoint>, AdminError> {
         self.post("reset", wanted).await
     }
 
@@ -160,7 +160,7 @@ impl AdminClient {
             return serde_json::from_slice(&body).map_err(|error| self.unreachable(&error));
         }
         let reason =
-            serde_json::from_slice(&body).map_or_else(|_| status.to_string(), |Refusal { error }| error);
+            serde_json::from_slice(&body).map_or_else(|_| status.to_string(), |AdminRefusal { error }| error);
         Err(if status.is_client_error() { AdminError::Usage(reason) } else { AdminError::Failed(reason) })
     }
 

@@ -87,7 +87,7 @@ impl Admin {
 async fn listening(listen: Listen, router: Router, mut stop: Shutdown, announce: impl FnOnce(&Listen)) {
     let mut said = false;
     let listener = loop {
-        match server::Listener::bind(&listen).await {
+        match server::AdminListener::bind(&listen).await {
             Ok(listener) => break listener,
             Err(error) if !said => {
                 said = true;

@@ -5,7 +5,7 @@ use prometheus::{
     proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType},
 };
 
-use crate::metrics::{Family, Kind, MetricsSnapshot, Series, Value, families};
+use crate::metrics::{Family, MetricKind, MetricValue, MetricsSnapshot, Series, families};
 
 /// Content type of the answer.
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -26,15 +26,15 @@ fn translated(family: Family<'_>) -> MetricFamily {
     translated.set_name(name.to_owned());
     translated.set_help(help.to_owned());
     translated.set_field_type(match kind {
-        Kind::Counter => MetricType::COUNTER,
-        Kind::Gauge => MetricType::GAUGE,
-        Kind::Histogram => MetricType::HISTOGRAM,
+        MetricKind::Counter => MetricType::COUNTER,
+        MetricKind::Gauge => MetricType::GAUGE,
+        MetricKind::Histogram => MetricType::HISTOGRAM,
     });
     translated.set_metric(series.into_iter().map(|series| sample(kind, series)).collect());
     translated
 }
 
-fn sample(kind: Kind, series: Series<'_>) -> Metric {
+fn sample(kind: MetricKind, series: Series<'_>) -> Metric {
     let labels = series.labels.into_iter().map(|(name, value)| {
         let mut pair = LabelPair::default();
         pair.set_name(name.to_owned());
@@ -43,17 +43,17 @@ fn sample(kind: Kind, series: Series<'_>) -> Metric {
     });
     let mut metric = Metric::from_label(labels.collect());
     match series.value {
-        Value::Number(number) if kind == Kind::Counter => {
+        MetricValue::Number(number) if kind == MetricKind::Counter => {
             let mut counter = Counter::default();
             counter.set_value(number);
             metric.set_counter(counter);
         }
-        Value::Number(number) => {
+        MetricValue::Number(number) => {
             let mut gauge = Gauge::default();
             gauge.set_value(number);
             metric.set_gauge(gauge);
         }
-        Value::Histogram(ranges) => {
+        MetricValue::Histogram(ranges) => {
             let mut histogram = Histogram::default();
             histogram.set_sample_count(ranges.count());
             histogram.set_sample_sum(ranges.sum());

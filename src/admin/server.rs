@@ -42,14 +42,14 @@ const ERROR_PAUSE: Duration = Duration::from_secs(1);
 
 /// A listening socket.
 #[derive(Debug)]
-pub enum Listener {
+pub enum AdminListener {
     /// A TCP socket.
     Tcp(TcpListener),
     /// A Unix socket, for the user of this process only.
     Unix(UnixListener),
 }
 
-impl Listener {
+impl AdminListener {
     /// Begins to listen.
     pub async fn bind(listen: &Listen) -> io::Result<Self> {
         match listen {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::Args;
-use show::Display;
+use show::BackfillDisplay;
 use state::Store;
 
 use super::{
@@ -180,7 +180,7 @@ async fn read(
     let progress = route.progress.clone();
     let metrics = assembly.metrics_reader();
     telemetry.measure(move || metrics.snapshot());
-    let mut display = Display::new(window.end - window.from, window.delivered);
+    let mut display = BackfillDisplay::new(window.end - window.from, window.delivered);
     let running = route.run(stop);
     tokio::pin!(running);
     let ended = loop {
@@ -207,7 +207,7 @@ async fn follow(daemon: &AdminClient, wanted: &BackfillWanted, mut stop: Shutdow
     }
     let (from, to) = (format_utc(window.from), format_utc(window.end));
     tracing::info!(from, to, resumed = window.resumed, daemon = daemon.pid, "backfill started by the daemon");
-    let mut display = Display::new(window.end - window.from, window.delivered);
+    let mut display = BackfillDisplay::new(window.end - window.from, window.delivered);
     loop {
         if stop.or_sleep(SHOW_INTERVAL).await {
             daemon.stop_backfill(&window.name).await?;

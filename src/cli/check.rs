@@ -43,14 +43,14 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let assembly = Assembly::new(config, context.environment.clone());
     findings.extend(runtime()?.block_on(probe::all(&assembly, arguments.install)));
     show(&findings, arguments)?;
-    let failed = findings.iter().any(|finding| finding.level == Level::Fail);
+    let failed = findings.iter().any(|finding| finding.level == CheckLevel::Fail);
     Ok(if failed { Exit::Operator } else { Exit::Done })
 }
 
 /// The result of one check.
 #[derive(Debug, Serialize)]
 struct Finding {
-    level: Level,
+    level: CheckLevel,
     what: String,
     text: String,
     advice: Option<String>,
@@ -58,13 +58,13 @@ struct Finding {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Level {
+enum CheckLevel {
     Ok,
     Warn,
     Fail,
 }
 
-impl fmt::Display for Level {
+impl fmt::Display for CheckLevel {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.pad(match self {
             Self::Ok => "ok",
@@ -76,15 +76,15 @@ impl fmt::Display for Level {
 
 impl Finding {
     fn ok(what: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { level: Level::Ok, what: what.into(), text: text.into(), advice: None }
+        Self { level: CheckLevel::Ok, what: what.into(), text: text.into(), advice: None }
     }
 
     fn warn(what: impl Into<String>, text: impl Into<String>, advice: &str) -> Self {
-        Self { level: Level::Warn, advice: Some(advice.to_owned()), ..Self::ok(what, text) }
+        Self { level: CheckLevel::Warn, advice: Some(advice.to_owned()), ..Self::ok(what, text) }
     }
 
     fn fail(what: impl Into<String>, text: impl Into<String>, advice: Option<&str>) -> Self {
-        Self { level: Level::Fail, advice: advice.map(str::to_owned), ..Self::ok(what, text) }
+        Self { level: CheckLevel::Fail, advice: advice.map(str::to_owned), ..Self::ok(what, text) }
     }
 
     /// A failure as a route would meet it, with the route's advice.

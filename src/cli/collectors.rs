@@ -14,15 +14,15 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Stop the routes of a collector until it is resumed, also over restarts. Records in flight are delivered first
-    Pause(Name),
+    Pause(CollectorName),
     /// Resume a paused collector where it stopped
-    Resume(Name),
+    Resume(CollectorName),
     /// Poll now, without waiting for the next poll or the end of a delay; a parked route retries
-    Poll(Name),
+    Poll(CollectorName),
 }
 
 #[derive(Debug, Args)]
-struct Name {
+struct CollectorName {
     /// The collector
     #[arg(value_name = "NAME")]
     collector: String,
@@ -32,7 +32,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut config = context.config()?;
     config.log.level = config.log.level.min(tracing::Level::WARN);
     logging::start(&config.log);
-    let (order, Name { collector }) = match &arguments.command {
+    let (order, CollectorName { collector }) = match &arguments.command {
         Command::Pause(name) => ("pause", name),
         Command::Resume(name) => ("resume", name),
         Command::Poll(name) => ("poll", name),

@@ -18,7 +18,7 @@ use clap::Args;
 use collectors::Clock;
 use place::DemoPlace;
 use tokio::net::TcpListener;
-use watch::{Progress, Watch};
+use watch::{DemoCounts, DemoWatch};
 
 use super::{
     Context, block_on,
@@ -37,7 +37,7 @@ use crate::{
         supervisor::{Mode, Supervisor},
     },
     pipeline::shutdown::shutdown,
-    simulator::{List, Options, Simulator, serve},
+    simulator::{SimulatedList, Simulator, SimulatorOptions, serve},
     tables,
     telemetry::Telemetry,
 };
@@ -89,7 +89,7 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
     let assembly = Assembly::new(config, environment);
     let supervisor = Supervisor::new(assembly.clone(), store.clone());
     let (_, orders) = control();
-    let watch = Watch {
+    let watch = DemoWatch {
         simulator: &api.simulator,
         stop_time: &|| api.stop_time(),
         registry: assembly.registry.clone(),
@@ -112,7 +112,7 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
     }
 }
 
-fn end(place: &DemoPlace, simulator: &Simulator, seen: &Progress) -> anyhow::Result<Exit> {
+fn end(place: &DemoPlace, simulator: &Simulator, seen: &DemoCounts) -> anyhow::Result<Exit> {
     let mut out = comparison(simulator, seen)?;
     for (table, columns) in [
         (&tables::AUDIT_LOGS, "TimeGenerated, EventType, ActorType, Id, ConnectorName"),
@@ -131,9 +131,9 @@ fn end(place: &DemoPlace, simulator: &Simulator, seen: &Progress) -> anyhow::Res
 }
 
 /// What the lists showed, what a plain cursor walk finds of it, and what is in the tables.
-fn comparison(simulator: &Simulator, seen: &Progress) -> anyhow::Result<String> {
+fn comparison(simulator: &Simulator, seen: &DemoCounts) -> anyhow::Result<String> {
     let (mut found, mut repeated) = (0, 0);
-    for list in [List::AuditLogs, List::Completions] {
+    for list in [SimulatedList::AuditLogs, SimulatedList::Completions] {
         let walk = plain_walk::walk(simulator, list)?;
         found += walk.records;
         repeated += walk.repeated;
@@ -167,12 +167,12 @@ impl SimulatedApi {
             let (system, stopped_at) = (Clock::system(), stopped_at.clone());
             Clock::from_fn(move || system.now().min(stopped_at.load(Ordering::Relaxed)))
         };
-        let options = Options {
+        let options = SimulatorOptions {
             audit_logs: AUDIT_LOGS,
             completions: COMPLETIONS,
             habits: HABITS.parse()?,
             live_per_second: f64::from(LIVE_PER_SECOND),
-            ..Options::default()
+            ..SimulatorOptions::default()
         };
         let simulator = Simulator::new(options, clock)?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen on 127.0.0.1")?;

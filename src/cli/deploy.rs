@@ -12,7 +12,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::{UsageError, exit::Exit, text};
 use crate::{
     deploy::{
-        File,
+        DeployFile,
         elastic::{self, Retention},
         sentinel,
     },
@@ -37,7 +37,7 @@ enum What {
 
 #[derive(Debug, Args)]
 struct Render {
-    target: Target,
+    target: DeployTarget,
     /// Directory to write to [default: ./deploy/TARGET]
     #[arg(long, value_name = "D")]
     dir: Option<PathBuf>,
@@ -71,7 +71,7 @@ impl FromStr for Keep {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Target {
+enum DeployTarget {
     /// Azure Monitor and Microsoft Sentinel: Bicep, ARM templates, KQL functions
     Sentinel,
     /// Elasticsearch and OpenSearch: index templates, lifecycles, a pipeline, roles
@@ -79,15 +79,15 @@ enum Target {
 }
 
 impl Render {
-    fn files(&self) -> Result<(&'static str, Vec<File>), UsageError> {
+    fn files(&self) -> Result<(&'static str, Vec<DeployFile>), UsageError> {
         match (self.target, self.retention) {
-            (Target::Sentinel, None) => Ok(("./deploy/sentinel", sentinel::files(&Tables::built_in()))),
-            (Target::Sentinel, Some(_)) => {
+            (DeployTarget::Sentinel, None) => Ok(("./deploy/sentinel", sentinel::files(&Tables::built_in()))),
+            (DeployTarget::Sentinel, Some(_)) => {
                 let why = "--retention applies to elastic; for Sentinel set the deployment parameter \
                            retentionInDays";
                 Err(UsageError(why.to_owned()))
             }
-            (Target::Elastic, retention) => {
+            (DeployTarget::Elastic, retention) => {
                 let retention = retention.map_or_else(Retention::default, |Keep(retention)| retention);
                 Ok(("./deploy/elastic", elastic::files(&Tables::built_in(), retention)))
             }
@@ -137,7 +137,7 @@ enum FileState {
 }
 
 impl FileState {
-    fn of(path: &Path, file: &File) -> anyhow::Result<Self> {
+    fn of(path: &Path, file: &DeployFile) -> anyhow::Result<Self> {
         match fs::read(path) {
             Ok(content) if content == file.content.as_bytes() => Ok(Self::Equal),
             Ok(_) => Ok(Self::Differs),
@@ -148,7 +148,7 @@ impl FileState {
 }
 
 /// Writes a file and its parent directories; returns `word`.
-fn write(path: &Path, file: &File, word: &'static str) -> anyhow::Result<&'static str> {
+fn write(path: &Path, file: &DeployFile, word: &'static str) -> anyhow::Result<&'static str> {
     let parent = path.parent().unwrap_or(path);
     fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
     fs::write(path, &file.content).with_context(|| path.display().to_string())?;

@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     pipeline::{
         names::{CUT_DIR, REJECTS_DIR},
-        rejects::kept::{self, Kept, Key, Seen},
+        rejects::kept::{self, KeptReject, LineKey, OtherLines},
     },
 };
 
@@ -41,7 +41,7 @@ enum Command {
 
 /// Selects rejects.
 #[derive(Debug, Args)]
-struct Filter {
+struct RejectsFilter {
     /// Only those of this collector
     #[arg(long, value_name = "NAME")]
     collector: Option<String>,
@@ -50,12 +50,12 @@ struct Filter {
     sink: Option<String>,
 }
 
-impl Filter {
+impl RejectsFilter {
     fn is_given(&self) -> bool {
         self.collector.is_some() || self.sink.is_some()
     }
 
-    fn admits(&self, kept: &Kept<'_>) -> bool {
+    fn admits(&self, kept: &KeptReject<'_>) -> bool {
         let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
         is(&self.collector, kept.connector) && is(&self.sink, kept.sink())
     }
@@ -89,11 +89,14 @@ fn files_below(config: &Config, name: &str) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// Calls `each` with every reject. A file that is removed meanwhile is skipped.
-fn each(config: &Config, mut each: impl FnMut(Key, Kept<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn each(
+    config: &Config,
+    mut each: impl FnMut(LineKey, KeptReject<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     for path in all_files(config)? {
         match kept::read(&path, &mut each) {
-            Ok(Seen { strange: 0, .. }) => {}
-            Ok(Seen { strange, .. }) => {
+            Ok(OtherLines { strange: 0, .. }) => {}
+            Ok(OtherLines { strange, .. }) => {
                 say(format_args!(
                     "ccfd: {}: skipped {strange} lines that are not rejects of ccfd",
                     path.display()

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{Config, Start},
-    daemon::checkpoints::{Named, ResetWanted},
+    daemon::checkpoints::{NamedCheckpoint, ResetWanted},
     pipeline::checkpoint::Checkpoint,
     tables::format_utc,
 };
@@ -69,7 +69,7 @@ async fn reset_with(access: &StateAccess, config: &Config, arguments: &Arguments
         say(format_args!("nothing to remove: there is no checkpoint yet"));
         return Ok(Exit::Done);
     }
-    for Named { name, checkpoint } in &found {
+    for NamedCheckpoint { name, checkpoint } in &found {
         let records = grouped(checkpoint.delivered);
         say(format_args!("{name}: {}, {records} records so far", progress(checkpoint)));
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::text::{self, Align};
-use crate::sinks::sqlite::query::{Cell, Rows};
+use crate::sinks::sqlite::query::{ResultCell, Rows};
 
 /// How many rows determine the widths of a table; later ones are written as they come.
 const MEASURED_ROWS: usize = 100;
@@ -64,13 +64,13 @@ impl<W: Write> Rows for TableRows<W> {
         Ok(())
     }
 
-    fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()> {
+    fn row(&mut self, values: &[ResultCell<'_>]) -> io::Result<()> {
         let row: Vec<String> = values.iter().map(shown).collect();
         if !self.measuring {
             return self.out.write_all(text::line(&self.aligns, &self.widths, &row).as_bytes());
         }
         for (align, value) in self.aligns.iter_mut().zip(values) {
-            if matches!(value, Cell::Text(_) | Cell::Bytes(_)) {
+            if matches!(value, ResultCell::Text(_) | ResultCell::Bytes(_)) {
                 *align = Align::Left;
             }
         }
@@ -92,17 +92,17 @@ impl<W: Write> Finish for TableRows<W> {
     }
 }
 
-fn shown(value: &Cell<'_>) -> String {
+fn shown(value: &ResultCell<'_>) -> String {
     match value {
-        Cell::Null => String::new(),
-        Cell::Integer(number) => number.to_string(),
-        Cell::Real(number) => number.to_string(),
+        ResultCell::Null => String::new(),
+        ResultCell::Integer(number) => number.to_string(),
+        ResultCell::Real(number) => number.to_string(),
         // Only the visible part of a long text is processed.
-        Cell::Text(text) => {
+        ResultCell::Text(text) => {
             let end = text.char_indices().nth(CELL_CHARS_MAX + 1).map_or(text.len(), |(place, _)| place);
             cut(&text::tame(&text[..end]))
         }
-        Cell::Bytes(bytes) => cut(&hex(&bytes[..bytes.len().min(CELL_CHARS_MAX)])),
+        ResultCell::Bytes(bytes) => cut(&hex(&bytes[..bytes.len().min(CELL_CHARS_MAX)])),
     }
 }
 
@@ -137,20 +137,20 @@ impl<W: Write> Rows for JsonRows<W> {
         Ok(())
     }
 
-    fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()> {
+    fn row(&mut self, values: &[ResultCell<'_>]) -> io::Result<()> {
         for (place, (name, value)) in self.names.iter().zip(values).enumerate() {
             let before = if place == 0 { '{' } else { ',' };
             write!(self.out, "{before}{name}:")?;
             match value {
-                Cell::Null => self.out.write_all(b"null")?,
-                Cell::Integer(number) => write!(self.out, "{number}")?,
+                ResultCell::Null => self.out.write_all(b"null")?,
+                ResultCell::Integer(number) => write!(self.out, "{number}")?,
                 // JSON has no NaN or infinity: they become null.
-                Cell::Real(number) => serde_json::to_writer(&mut self.out, number)?,
-                Cell::Text(text) => {
+                ResultCell::Real(number) => serde_json::to_writer(&mut self.out, number)?,
+                ResultCell::Text(text) => {
                     let quoted = serde_json::to_string(text)?;
                     self.out.write_all(text::inert_json(&quoted).as_bytes())?;
                 }
-                Cell::Bytes(bytes) => serde_json::to_writer(&mut self.out, &hex(bytes))?,
+                ResultCell::Bytes(bytes) => serde_json::to_writer(&mut self.out, &hex(bytes))?,
             }
         }
         self.out.write_all(if values.is_empty() { b"{}\n" } else { b"}\n" })
@@ -202,17 +202,17 @@ impl<W: Write> Rows for CsvRows<W> {
         self.out.write_record(names.iter().map(AsRef::<str>::as_ref)).map_err(io_error)
     }
 
-    fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()> {
+    fn row(&mut self, values: &[ResultCell<'_>]) -> io::Result<()> {
         for value in values {
             let written = match value {
-                Cell::Null => self.out.write_field(""),
-                Cell::Integer(number) => self.out.write_field(number.to_string()),
-                Cell::Real(number) => self.out.write_field(number.to_string()),
-                Cell::Text(text) => {
+                ResultCell::Null => self.out.write_field(""),
+                ResultCell::Integer(number) => self.out.write_field(number.to_string()),
+                ResultCell::Real(number) => self.out.write_field(number.to_string()),
+                ResultCell::Text(text) => {
                     let text = self.text(text);
                     self.out.write_field(text.as_ref())
                 }
-                Cell::Bytes(bytes) => self.out.write_field(hex(bytes)),
+                ResultCell::Bytes(bytes) => self.out.write_field(hex(bytes)),
             };
             written.map_err(io_error)?;
         }
@@ -241,8 +241,8 @@ mod tests {
     fn written<'a, R: Finish>(make: impl FnOnce(&'a mut Vec<u8>) -> R, out: &'a mut Vec<u8>) {
         let mut rows = make(out);
         rows.columns(&["Id", "n"]).expect("in memory");
-        rows.row(&[Cell::Text("a\"b,\nc"), Cell::Integer(7)]).expect("in memory");
-        rows.row(&[Cell::Null, Cell::Real(f64::NAN)]).expect("in memory");
+        rows.row(&[ResultCell::Text("a\"b,\nc"), ResultCell::Integer(7)]).expect("in memory");
+        rows.row(&[ResultCell::Null, ResultCell::Real(f64::NAN)]).expect("in memory");
         rows.finish().expect("in memory");
     }
 
@@ -268,7 +268,7 @@ mod tests {
         let mut out = Vec::new();
         let mut rows = CsvRows::new(&mut out, raw);
         rows.columns(&["a", "b"]).expect("in memory");
-        rows.row(&[Cell::Text(text), Cell::Integer(-1)]).expect("in memory");
+        rows.row(&[ResultCell::Text(text), ResultCell::Integer(-1)]).expect("in memory");
         rows.finish().expect("in memory");
         drop(rows);
         let out = String::from_utf8(out).expect("text");
@@ -302,7 +302,7 @@ mod tests {
         let mut out = Vec::new();
         let mut rows = JsonRows::new(&mut out);
         rows.columns(&["a"]).expect("in memory");
-        rows.row(&[Cell::Text("\u{1b}[2J\u{9b}1m\u{7f}")]).expect("in memory");
+        rows.row(&[ResultCell::Text("\u{1b}[2J\u{9b}1m\u{7f}")]).expect("in memory");
         rows.finish().expect("in memory");
         assert_eq!(String::from_utf8_lossy(&out), "{\"a\":\"\\u001b[2J\\u009b1m\\u007f\"}\n");
     }
@@ -313,7 +313,7 @@ mod tests {
         let mut rows = TableRows::new(&mut out);
         rows.columns(&["n"]).expect("in memory");
         for number in 0..1000 {
-            rows.row(&[Cell::Integer(number)]).expect("in memory");
+            rows.row(&[ResultCell::Integer(number)]).expect("in memory");
             assert!(rows.held.len() <= MEASURED_ROWS);
         }
         rows.finish().expect("in memory");
@@ -326,7 +326,7 @@ mod tests {
         let mut rows = TableRows::new(&mut out);
         let long = "é".repeat(10_000);
         rows.columns(&["a"]).expect("in memory");
-        rows.row(&[Cell::Text(&long)]).expect("in memory");
+        rows.row(&[ResultCell::Text(&long)]).expect("in memory");
         rows.finish().expect("in memory");
         let last = String::from_utf8_lossy(&out).lines().last().map(|line| line.chars().count());
         assert_eq!(last, Some(CELL_CHARS_MAX));

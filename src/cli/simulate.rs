@@ -12,7 +12,7 @@ use super::{UsageError, exit::Exit, runtime, text};
 use crate::{
     daemon::signals::watch_stop,
     pipeline::shutdown::shutdown,
-    simulator::{Habits, Options, Simulator, serve},
+    simulator::{Habits, Simulator, SimulatorOptions, serve},
 };
 
 #[derive(Debug, Args)]
@@ -66,8 +66,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         |path: &PathBuf| std::fs::read(path).map(Bytes::from).with_context(|| path.display().to_string());
     let records = arguments.records.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
     let generated = if records.is_empty() { GENERATED } else { 0 };
-    let defaults = Options::default();
-    let options = Options {
+    let defaults = SimulatorOptions::default();
+    let options = SimulatorOptions {
         audit_logs: arguments.audit_logs.unwrap_or(generated),
         completions: arguments.completions.unwrap_or(generated),
         records,

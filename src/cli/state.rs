@@ -40,7 +40,7 @@ enum Command {
     /// Show the checkpoint of each route and backfill
     Show(Show),
     /// Write all checkpoints, with the ids they remember, to a file
-    Export(File),
+    Export(ExportFile),
     /// Replace checkpoints by those of the same names in an exported file. The daemon must be stopped
     Import(Import),
 }
@@ -56,7 +56,7 @@ struct Show {
 }
 
 #[derive(Debug, Args)]
-struct File {
+struct ExportFile {
     /// The file; `-` for standard output
     #[arg(value_name = "FILE")]
     file: PathBuf,

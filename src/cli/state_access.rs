@@ -6,7 +6,7 @@ use super::{Context, store};
 use crate::{
     admin::client::{AdminClient, AdminError},
     config::Config,
-    daemon::checkpoints::{self, Named, ResetWanted},
+    daemon::checkpoints::{self, NamedCheckpoint, ResetWanted},
 };
 
 /// Who has the store open.
@@ -38,7 +38,11 @@ impl StateAccess {
     }
 
     /// Removes checkpoints, or only shows them with `dry_run`.
-    pub async fn reset(&self, config: &Config, wanted: &ResetWanted) -> Result<Vec<Named>, StateAccessError> {
+    pub async fn reset(
+        &self,
+        config: &Config,
+        wanted: &ResetWanted,
+    ) -> Result<Vec<NamedCheckpoint>, StateAccessError> {
         match self {
             Self::Daemon(daemon) => Ok(daemon.reset(wanted).await?),
             Self::Own(store) => Ok(checkpoints::reset(store, config, wanted).await?),

@@ -47,9 +47,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     Ok(if report.routes.iter().any(parked) { Exit::Operator } else { Exit::Done })
 }
 
-fn running(found: Option<Daemon>) -> anyhow::Result<Exit> {
+fn running(found: Option<DaemonStatus>) -> anyhow::Result<Exit> {
     let (said, exit) = match found {
-        Some(Daemon { pid, running: true, .. }) => (format!("running as process {pid}"), Exit::Done),
+        Some(DaemonStatus { pid, running: true, .. }) => (format!("running as process {pid}"), Exit::Done),
         Some(_) => ("the last daemon no longer writes its status".to_owned(), Exit::Failed),
         None => ("no daemon has run here yet".to_owned(), Exit::Failed),
     };
@@ -59,10 +59,10 @@ fn running(found: Option<Daemon>) -> anyhow::Result<Exit> {
 
 /// The whole report. Times are Unix seconds.
 #[derive(Debug, Serialize)]
-struct Report {
+struct StatusReport {
     now: i64,
     /// Who wrote status.json last.
-    daemon: Option<Daemon>,
+    daemon: Option<DaemonStatus>,
     /// Another command that uses the state directory.
     held_by: Option<String>,
     routes: Vec<RouteLine>,
@@ -75,7 +75,7 @@ struct Report {
 }
 
 #[derive(Debug, Serialize)]
-struct Daemon {
+struct DaemonStatus {
     pid: u32,
     written: i64,
     running: bool,

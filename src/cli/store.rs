@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use state::{Opened, Options, StateError, Store};
+use state::{Opened, StateError, Store, StoreOptions};
 
 use crate::{
     config::{Config, StateSettings},
@@ -11,7 +11,7 @@ use crate::{
 
 /// Opens the store. `command` is shown to processes that find it in use.
 pub fn open(settings: &StateSettings, command: &str) -> Result<Store, StateError> {
-    let options = Options { lock_wait: settings.lock_wait, holder: command.to_owned() };
+    let options = StoreOptions { lock_wait: settings.lock_wait, holder: command.to_owned() };
     let Opened { store, recovery } = Store::open(&settings.dir, options)?;
     if let Some(recovery) = recovery {
         tracing::error!(

@@ -12,11 +12,11 @@ use crate::daemon::backfill::Moment;
 pub struct Time {
     /// The text on the command line.
     pub text: String,
-    kind: Kind,
+    kind: TimeKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
+enum TimeKind {
     At(i64),
     Ago(Duration),
 }
@@ -25,8 +25,8 @@ impl Time {
     /// Its second, if it is evaluated at `now`.
     pub fn second(&self, now: i64) -> i64 {
         match self.kind {
-            Kind::At(second) => second,
-            Kind::Ago(back) => (now - i64::try_from(back.as_secs()).unwrap_or(now)).max(0),
+            TimeKind::At(second) => second,
+            TimeKind::Ago(back) => (now - i64::try_from(back.as_secs()).unwrap_or(now)).max(0),
         }
     }
 
@@ -38,23 +38,23 @@ impl Time {
     /// Parses an RFC 3339 time, a UTC day, a look-back such as "30d", or "beginning".
     pub fn parse(text: &str) -> Result<Self, String> {
         let kind = if text == "beginning" {
-            Kind::At(0)
+            TimeKind::At(0)
         } else if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-            Kind::At(time.timestamp())
+            TimeKind::At(time.timestamp())
         } else if let Ok(day) = text.parse::<NaiveDate>() {
-            Kind::At(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
+            TimeKind::At(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
         } else if let Ok(back) = humantime::parse_duration(text) {
-            Kind::Ago(back)
+            TimeKind::Ago(back)
         } else {
             return Err(
                 "expected 2026-01-31T00:00:00Z, 2026-01-31, a look-back such as 30d, or beginning".to_owned()
             );
         };
         match kind {
-            Kind::At(second) if !(0..=LAST_SECOND).contains(&second) => {
+            TimeKind::At(second) if !(0..=LAST_SECOND).contains(&second) => {
                 Err("expected a time between 1970 and 9999".to_owned())
             }
-            Kind::At(_) | Kind::Ago(_) => Ok(Self { text: text.to_owned(), kind }),
+            TimeKind::At(_) | TimeKind::Ago(_) => Ok(Self { text: text.to_owned(), kind }),
         }
     }
 }

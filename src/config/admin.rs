@@ -7,7 +7,7 @@ use config::Value;
 use super::{
     SecretSource,
     section::Section,
-    values::{Refusal, as_text, texts, wanted},
+    values::{ValueProblem, as_text, texts, wanted},
 };
 
 const UNIX_PREFIX: &str = "unix:";
@@ -81,7 +81,7 @@ impl std::fmt::Display for Listen {
 }
 
 /// `Ok(None)` for an empty text: it is switched off.
-fn listen(value: &Value) -> Result<Option<Listen>, Refusal> {
+fn listen(value: &Value) -> Result<Option<Listen>, ValueProblem> {
     let text = as_text(value).ok_or_else(|| wanted(FORM))?;
     if text.is_empty() {
         return Ok(None);

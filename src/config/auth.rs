@@ -5,7 +5,7 @@ use config::Value;
 use super::{
     SecretSource,
     tree::{as_table, single_entry},
-    values::{Refusal, text},
+    values::{ValueProblem, text},
 };
 
 const ADVICE: &str = "expected { api_key = { env = \"NAME\" } } or { basic = { user = \"…\", password = { \
@@ -37,8 +37,8 @@ impl HttpAuth {
         }
     }
 
-    pub(super) fn read(value: &Value) -> Result<Self, Refusal> {
-        Self::of_table(value).ok_or_else(|| Refusal::Because(ADVICE.to_owned()))
+    pub(super) fn read(value: &Value) -> Result<Self, ValueProblem> {
+        Self::of_table(value).ok_or_else(|| ValueProblem::Because(ADVICE.to_owned()))
     }
 
     fn of_table(value: &Value) -> Option<Self> {

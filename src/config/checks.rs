@@ -6,14 +6,14 @@ use std::{
 };
 
 use super::{
-    CollectorSettings, HealthTableSettings, SinkPlace, SinkSettings, StateSettings, report::Report,
+    CollectorSettings, HealthTableSettings, SinkPlace, SinkSettings, StateSettings, report::ConfigReport,
     tree::dotted, unknown::proposal,
 };
 
 const NAME_CHARS_MAX: usize = 64;
 
 /// Names become file names, column values and parts of variables' names.
-pub(super) fn name(section: &str, name: &str, report: &mut Report) {
+pub(super) fn name(section: &str, name: &str, report: &mut ConfigReport) {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
     let first = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
     if !first || name.len() > NAME_CHARS_MAX || !name.chars().all(allowed) {
@@ -30,7 +30,7 @@ pub(super) fn collector(
     name: &str,
     settings: &CollectorSettings,
     sinks: &BTreeSet<&str>,
-    report: &mut Report,
+    report: &mut ConfigReport,
 ) {
     let path = dotted(&["collector", name]);
     if settings.sinks.is_empty() {
@@ -47,14 +47,18 @@ pub(super) fn collector(
 }
 
 /// The rows of health against the names of all sinks.
-pub(super) fn health_table(settings: Option<&HealthTableSettings>, sinks: &[&str], report: &mut Report) {
+pub(super) fn health_table(
+    settings: Option<&HealthTableSettings>,
+    sinks: &[&str],
+    report: &mut ConfigReport,
+) {
     let sink = settings.map(|settings| settings.sink.as_str()).filter(|sink| !sinks.contains(sink));
     if let Some(sink) = sink {
         no_such_sink("health_table.sink", sink, sinks.iter().copied(), report);
     }
 }
 
-fn no_such_sink<'a>(key: &str, sink: &str, sinks: impl Iterator<Item = &'a str>, report: &mut Report) {
+fn no_such_sink<'a>(key: &str, sink: &str, sinks: impl Iterator<Item = &'a str>, report: &mut ConfigReport) {
     let proposal = proposal(sink, sinks);
     report.problem(format!("`{key}` names `{sink}`, but there is no [sink.{sink}]{proposal}"));
 }
@@ -63,7 +67,7 @@ fn no_such_sink<'a>(key: &str, sink: &str, sinks: impl Iterator<Item = &'a str>,
 pub(super) fn places(
     state: Option<&StateSettings>,
     sinks: &BTreeMap<String, SinkSettings>,
-    report: &mut Report,
+    report: &mut ConfigReport,
 ) {
     let mut owners: BTreeMap<PathBuf, String> = BTreeMap::new();
     if let Some(state) = state {

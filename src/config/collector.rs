@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use url::Url;
 
 use super::{
-    ConnectionSettings, MessagesSettings, RedactSettings, SecretSource, Source, Start,
+    ConnectionSettings, ListSource, MessagesSettings, RedactSettings, SecretSource, Start,
     section::Section,
     urls::base_url,
     values::{DAY, SECOND, header_text, texts},
@@ -16,7 +16,7 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectorSettings {
     /// The list it reads, with its filters.
-    pub source: Source,
+    pub source: ListSource,
     /// Where the API key is kept.
     pub api_key: SecretSource,
     /// Names of the sinks that get every record. Each is configured, none is named twice.
@@ -55,7 +55,7 @@ pub struct CollectorSettings {
 
 impl CollectorSettings {
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
-        let source = Source::read(section);
+        let source = ListSource::read(section);
         let api_key = section.required("api_key", SecretSource::read);
         let sinks = section.required("sinks", texts);
         let start = section.required("start", Start::read);

@@ -10,7 +10,7 @@ use config::{Map, Value};
 
 use super::{
     layer::{Layer, value_of_text},
-    report::Report,
+    report::ConfigReport,
     tree::table_at,
 };
 
@@ -38,7 +38,7 @@ impl Environment {
     }
 
     /// The settings among the variables, as a layer over `below`, whose names of collectors and sinks they may use.
-    pub(super) fn layer(&self, below: &Map<String, Value>, report: &mut Report) -> Layer {
+    pub(super) fn layer(&self, below: &Map<String, Value>, report: &mut ConfigReport) -> Layer {
         let mut layer = Layer::default();
         for (name, value) in &self.0 {
             let Some((name, key)) = name.to_str().and_then(|name| Some((name, name.strip_prefix(PREFIX)?)))

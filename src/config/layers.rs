@@ -8,7 +8,7 @@ use super::{
     ConfigError, ConfigFile, Environment,
     encoding::{is_utf_16, text_of},
     layer::{Layer, value_of_text},
-    report::Report,
+    report::ConfigReport,
 };
 
 /// Every key with its default and its reason: the manual.
@@ -48,7 +48,7 @@ pub(super) fn merge(
     file: Option<&ConfigFile>,
     environment: &Environment,
     flags: &[(String, String)],
-    report: &mut Report,
+    report: &mut ConfigReport,
 ) -> Result<Map<String, Value>, ConfigError> {
     let below = match file {
         Some(file) => layer_of_file(file)?,
@@ -88,7 +88,7 @@ fn built_in(text: &str) -> Result<Layer, ConfigError> {
         .map_err(|error| syntax(Path::new("default.toml"), text, &error))
 }
 
-fn layer_of_flags(flags: &[(String, String)], report: &mut Report) -> Layer {
+fn layer_of_flags(flags: &[(String, String)], report: &mut ConfigReport) -> Layer {
     let mut layer = Layer::default();
     for (path, text) in flags {
         let keys: Vec<String> = path.split('.').map(String::from).collect();

@@ -2,8 +2,8 @@
 
 use bytesize::ByteSize;
 
-use super::{Source, section::Section, values::flag};
-use crate::lists::{Messages, names_where};
+use super::{ListSource, section::Section, values::flag};
+use crate::lists::{MessagesSupport, names_where};
 
 /// How much of what completions were asked is collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,13 +16,13 @@ pub struct MessagesSettings {
 
 impl MessagesSettings {
     /// `None` where messages are not collected, and after a problem was noted.
-    pub(super) fn read(section: &mut Section<'_>, source: Option<&Source>) -> Option<Self> {
+    pub(super) fn read(section: &mut Section<'_>, source: Option<&ListSource>) -> Option<Self> {
         let wanted = section.required("include_messages", flag);
         let bytes_max = section.size("messages_max", ByteSize::kib(1)..=ByteSize::mib(64));
         let include_images = section.required("include_images", flag);
         match source?.list.messages {
-            Messages::None(why) => {
-                let names = names_where(|list| list.messages == Messages::Apart);
+            MessagesSupport::None(why) => {
+                let names = names_where(|list| list.messages == MessagesSupport::Apart);
                 for key in ["include_messages", "messages_max", "include_images"] {
                     if section.gives(key) {
                         section.problem(key, &format!("only collectors of {names} have this key: {why}"));
@@ -30,7 +30,7 @@ impl MessagesSettings {
                 }
                 None
             }
-            Messages::Apart => wanted?.then_some(Self { bytes_max, include_images: include_images? }),
+            MessagesSupport::Apart => wanted?.then_some(Self { bytes_max, include_images: include_images? }),
         }
     }
 }

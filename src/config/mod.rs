@@ -56,16 +56,16 @@ pub use log::{LogFormat, LogSettings};
 pub use messages::MessagesSettings;
 pub use pipeline::PipelineSettings;
 pub use redact::RedactSettings;
-use report::Report;
+use report::ConfigReport;
 pub use retry::RetrySettings;
 pub use secret::{SecretError, SecretSource, SettingError, check_secret_file};
 use section::Section;
 pub use sink::{
-    AzureAuth, AzureIdentity, Cloud, ElasticsearchSettings, KibanaIndexSettings, LogsIngestionSettings,
-    NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, Refresh, Shape, SinkPlace, SinkSettings,
-    SqliteSettings,
+    AzureAuth, AzureIdentity, Cloud, ElasticsearchSettings, KibanaIndexSettings, LineShape,
+    LogsIngestionSettings, NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, Refresh, SinkPlace,
+    SinkSettings, SqliteSettings,
 };
-pub use source::Source;
+pub use source::ListSource;
 pub use start::Start;
 pub use state::StateSettings;
 pub use table_names::TableNames;
@@ -147,7 +147,7 @@ impl Config {
         flags: &[(String, String)],
         tables: &Tables,
     ) -> Result<Self, ConfigError> {
-        let mut report = Report::default();
+        let mut report = ConfigReport::default();
         let merged = layers::merge(file, environment, flags, &mut report)?;
         if table_at(&merged, &["collector"]).is_none_or(Map::is_empty) {
             let advice = file.map_or(NOTHING_TO_DO, |_| NO_COLLECTOR);
@@ -165,7 +165,7 @@ impl Config {
         self.tables.of_records().into_iter().chain(with_health.then(|| HEALTH.clone())).collect()
     }
 
-    fn read(root: &Map<String, Value>, tables: &Tables, report: &mut Report) -> Option<Self> {
+    fn read(root: &Map<String, Value>, tables: &Tables, report: &mut ConfigReport) -> Option<Self> {
         refuse_unknown("", root, SECTIONS, report);
         let state = StateSettings::read(Section::open(root, &["state"], report));
         let pipeline = PipelineSettings::read(Section::open(root, &["pipeline"], report));
@@ -194,7 +194,7 @@ impl Config {
 }
 
 /// The defaults are read for their own sake, so that a fault in them is reported even if nothing uses them.
-fn read_defaults(root: &Map<String, Value>, tables: &Tables, report: &mut Report) {
+fn read_defaults(root: &Map<String, Value>, tables: &Tables, report: &mut ConfigReport) {
     Section::open(root, &["default"], report).finish_with(&["collector", "sink"]);
     let mut section = Section::open_defaults(root, &["default", "collector"], report);
     CollectorSettings::read(&mut section);
@@ -210,7 +210,10 @@ fn read_defaults(root: &Map<String, Value>, tables: &Tables, report: &mut Report
     }
 }
 
-fn read_collectors(root: &Map<String, Value>, report: &mut Report) -> BTreeMap<String, CollectorSettings> {
+fn read_collectors(
+    root: &Map<String, Value>,
+    report: &mut ConfigReport,
+) -> BTreeMap<String, CollectorSettings> {
     let sinks: BTreeSet<&str> = checked_names(root, "sink", report).into_iter().collect();
     let mut collectors = BTreeMap::new();
     for name in checked_names(root, "collector", report) {
@@ -229,7 +232,7 @@ fn read_collectors(root: &Map<String, Value>, report: &mut Report) -> BTreeMap<S
 fn read_sinks(
     root: &Map<String, Value>,
     tables: &Tables,
-    report: &mut Report,
+    report: &mut ConfigReport,
 ) -> (BTreeMap<String, SinkSettings>, BTreeMap<String, RetrySettings>) {
     let (mut sinks, mut retries) = (BTreeMap::new(), BTreeMap::new());
     for name in checked_names(root, "sink", report) {
@@ -245,7 +248,7 @@ fn read_sinks(
     (sinks, retries)
 }
 
-fn checked_names<'a>(root: &'a Map<String, Value>, section: &str, report: &mut Report) -> Vec<&'a str> {
+fn checked_names<'a>(root: &'a Map<String, Value>, section: &str, report: &mut ConfigReport) -> Vec<&'a str> {
     let names = names(root, &[section], report);
     for name in &names {
         checks::name(section, name, report);

@@ -3,19 +3,19 @@
 use config::{Value, ValueKind};
 
 use super::{
-    SecretSource, Source,
+    ListSource, SecretSource,
     section::Section,
-    values::{Refusal, as_text, describe, one_of, wanted},
+    values::{ValueProblem, as_text, describe, one_of, wanted},
 };
 use crate::{
     lists::names_where,
-    redact::{Action, Path, Preset, Rule, Rules},
+    redact::{Path, Preset, Rule, RuleAction, Rules},
 };
 
 /// Each path is looked for in every record; more is a list of something else.
 const PATHS_MAX: usize = 1000;
 
-const LISTS: [Action; 3] = [Action::Drop, Action::Mask, Action::Hash];
+const LISTS: [RuleAction; 3] = [RuleAction::Drop, RuleAction::Mask, RuleAction::Hash];
 
 const PRESETS: &[(&str, Preset)] = &[(Preset::NoContent.name(), Preset::NoContent)];
 
@@ -30,7 +30,7 @@ pub struct RedactSettings {
 
 impl RedactSettings {
     /// `None` where nothing is redacted, and after a problem was noted.
-    pub(super) fn read(section: &mut Section<'_>, source: Option<&Source>) -> Option<Self> {
+    pub(super) fn read(section: &mut Section<'_>, source: Option<&ListSource>) -> Option<Self> {
         let preset = section.optional("preset", one_of(PRESETS));
         let hash_key = section.optional("hash_key", SecretSource::read);
         let mut own = Vec::new();
@@ -47,7 +47,7 @@ impl RedactSettings {
             let names = names_where(|list| list.presets.contains(&unfit));
             section.problem("preset", &format!("only collectors of {names} have this key"));
         }
-        let hashes = own.iter().any(|rule| rule.action == Action::Hash);
+        let hashes = own.iter().any(|rule| rule.action == RuleAction::Hash);
         if hashes && hash_key.is_none() {
             section.problem(
                 "hash",
@@ -72,16 +72,17 @@ impl RedactSettings {
     }
 }
 
-fn paths(value: &Value) -> Result<Vec<Path>, Refusal> {
+fn paths(value: &Value) -> Result<Vec<Path>, ValueProblem> {
     let ValueKind::Array(list) = &value.kind else {
         return Err(wanted("a list of paths"));
     };
     if list.len() > PATHS_MAX {
-        return Err(Refusal::Because(format!("at most {PATHS_MAX} paths")));
+        return Err(ValueProblem::Because(format!("at most {PATHS_MAX} paths")));
     }
     let path = |(place, item): (usize, &Value)| {
         let text = as_text(item).ok_or_else(|| wanted("a list of paths"))?;
-        let refused = |reason| Refusal::Because(format!("path {}, {}: {reason}", place + 1, describe(item)));
+        let refused =
+            |reason| ValueProblem::Because(format!("path {}, {}: {reason}", place + 1, describe(item)));
         Path::parse(text).map_err(refused)
     };
     list.iter().enumerate().map(path).collect()

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What was found while reading: the problems, and the keys that each section knows.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(super) struct ConfigReport {
     pub(super) problems: Vec<String>,
     /// Keys asked for, by the path of the section.
     pub(super) keys: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Report {
+impl ConfigReport {
     /// Notes a problem, once: a fault in `[default.collector]` is met again with every collector.
     pub(super) fn problem(&mut self, problem: String) {
         if !self.problems.contains(&problem) {

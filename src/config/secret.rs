@@ -20,7 +20,7 @@ use super::{
     encoding::{is_utf_16, text_of},
     error::utf_16_hint,
     tree::single_entry,
-    values::{Refusal, as_text, is_key},
+    values::{ValueProblem, as_text, is_key},
 };
 
 /// Keys have some hundred bytes; more is a wrong file.
@@ -111,8 +111,8 @@ impl SecretSource {
     /// The keys under which a place is named.
     pub(super) const FORMS: [&str; 3] = ["env", "file", "credential"];
 
-    pub(super) fn read(value: &Value) -> Result<Self, Refusal> {
-        Self::of_table(value).ok_or_else(|| Refusal::Because(ADVICE.to_owned()))
+    pub(super) fn read(value: &Value) -> Result<Self, ValueProblem> {
+        Self::of_table(value).ok_or_else(|| ValueProblem::Because(ADVICE.to_owned()))
     }
 
     fn of_table(value: &Value) -> Option<Self> {

@@ -8,9 +8,9 @@ use bytesize::ByteSize;
 use config::{Map, Value, ValueKind};
 
 use super::{
-    report::Report,
+    report::ConfigReport,
     tree::{as_table, dotted, expect_table, origin, refuse_unknown, table_at},
-    values::{Refusal, describe, duration, number, size},
+    values::{ValueProblem, describe, duration, number, size},
 };
 
 /// One table, over the table that holds its defaults.
@@ -22,12 +22,12 @@ pub(super) struct Section<'a> {
     complete: bool,
     /// No value was refused so far.
     sound: bool,
-    report: &'a mut Report,
+    report: &'a mut ConfigReport,
 }
 
 impl<'a> Section<'a> {
     /// The table at `path`, which must hold every required key.
-    pub(super) fn open(root: &'a Map<String, Value>, path: &[&str], report: &'a mut Report) -> Self {
+    pub(super) fn open(root: &'a Map<String, Value>, path: &[&str], report: &'a mut ConfigReport) -> Self {
         let table = expect_table(root, path, report);
         let path = dotted(path);
         Self {
@@ -41,7 +41,11 @@ impl<'a> Section<'a> {
     }
 
     /// The table at `path` as a set of defaults: a required key may be missing.
-    pub(super) fn open_defaults(root: &'a Map<String, Value>, path: &[&str], report: &'a mut Report) -> Self {
+    pub(super) fn open_defaults(
+        root: &'a Map<String, Value>,
+        path: &[&str],
+        report: &'a mut ConfigReport,
+    ) -> Self {
         Self { complete: false, ..Self::open(root, path, report) }
     }
 
@@ -55,7 +59,7 @@ impl<'a> Section<'a> {
     pub(super) fn required<T>(
         &mut self,
         key: &str,
-        reader: impl Fn(&Value) -> Result<T, Refusal>,
+        reader: impl Fn(&Value) -> Result<T, ValueProblem>,
     ) -> Option<T> {
         let value = self.optional(key, &reader);
         if value.is_none() && self.complete && self.find(key).is_none() {
@@ -72,14 +76,14 @@ impl<'a> Section<'a> {
     pub(super) fn optional<T>(
         &mut self,
         key: &str,
-        reader: impl Fn(&Value) -> Result<T, Refusal>,
+        reader: impl Fn(&Value) -> Result<T, ValueProblem>,
     ) -> Option<T> {
         self.note(key);
         let (path, value) = self.find(key)?;
         let problem = match reader(value) {
             Ok(read) => return Some(read),
-            Err(refusal @ Refusal::Wanted(_)) => format!("{refusal}, found {}", describe(value)),
-            Err(refusal @ Refusal::Because(_)) => refusal.to_string(),
+            Err(refusal @ ValueProblem::Wanted(_)) => format!("{refusal}, found {}", describe(value)),
+            Err(refusal @ ValueProblem::Because(_)) => refusal.to_string(),
         };
         let problem = format!("`{path}.{key}`{}: {problem}", origin(value));
         self.report.problem(problem);

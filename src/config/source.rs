@@ -6,20 +6,20 @@ use config::{Value, ValueKind};
 
 use super::{
     section::Section,
-    values::{Refusal, text, texts, wanted, word_of},
+    values::{ValueProblem, text, texts, wanted, word_of},
 };
-use crate::lists::{Filter, Filters, LISTS, List, PairsMax, Setting, SettingKind, names_where};
+use crate::lists::{Filter, Filters, LISTS, ListDescriptor, PairsMax, Setting, SettingKind, names_where};
 
 /// Which list a collector reads, and which part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct ListSource {
     /// The list.
-    pub list: &'static List,
+    pub list: &'static ListDescriptor,
     /// What the settings say of it.
     pub filters: Filters,
 }
 
-impl Source {
+impl ListSource {
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
         let list = section.required("source", list);
         // The keys of every list are known, whichever is read.
@@ -51,10 +51,10 @@ impl Source {
 }
 
 /// A list by its name.
-fn list(value: &Value) -> Result<&'static List, Refusal> {
+fn list(value: &Value) -> Result<&'static ListDescriptor, ValueProblem> {
     let names: Vec<&'static str> = LISTS.iter().map(|list| list.name).collect();
     let name = word_of(&names)(value)?;
-    List::named(name).ok_or_else(|| wanted("a list"))
+    ListDescriptor::named(name).ok_or_else(|| wanted("a list"))
 }
 
 /// The value of a setting; `None` when it is not given, and after a problem was noted.
@@ -69,7 +69,7 @@ fn filter(section: &mut Section<'_>, setting: &Setting) -> Option<Filter> {
     }
 }
 
-fn pairs(max: PairsMax) -> impl Fn(&Value) -> Result<BTreeMap<String, String>, Refusal> {
+fn pairs(max: PairsMax) -> impl Fn(&Value) -> Result<BTreeMap<String, String>, ValueProblem> {
     let PairsMax { count, key_chars, value_chars } = max;
     move |value| {
         let pair = |(key, value): (&String, &Value)| {
@@ -91,7 +91,7 @@ fn pairs(max: PairsMax) -> impl Fn(&Value) -> Result<BTreeMap<String, String>, R
 
 /// A filter that would have no effect is an error where the collector itself names it; in `[default.collector]` it
 /// holds for the collectors of another list.
-fn refuse_others(section: &mut Section<'_>, list: &List) {
+fn refuse_others(section: &mut Section<'_>, list: &ListDescriptor) {
     let others = LISTS.into_iter().filter(|other| *other != list).flat_map(|other| other.settings);
     for key in others.map(|setting| setting.key).filter(|key| !list.has(key)) {
         if section.gives(key) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use config::Value;
 
-use super::values::{Refusal, YEAR, as_text, wanted};
+use super::values::{ValueProblem, YEAR, as_text, wanted};
 
 const LOOK_BACK_MAX: Duration = YEAR.saturating_mul(10);
 
@@ -21,7 +21,7 @@ pub enum Start {
 }
 
 impl Start {
-    pub(super) fn read(value: &Value) -> Result<Self, Refusal> {
+    pub(super) fn read(value: &Value) -> Result<Self, ValueProblem> {
         as_text(value).and_then(Self::parse).ok_or_else(|| {
             let limit = humantime::format_duration(LOOK_BACK_MAX);
             wanted(format!(

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use config::Value;
 
-use super::{section::Section, values::Refusal};
+use super::{section::Section, values::ValueProblem};
 use crate::tables::{Table, Tables};
 
 /// What the names are names of; a table has one of each that holds where the settings give none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum NamedResource {
     /// Indices, aliases or data streams.
     Index,
     /// Connectors in Kibana.
@@ -18,7 +18,7 @@ pub(super) enum Named {
     Stream,
 }
 
-impl Named {
+impl NamedResource {
     /// The name that a table brings with it.
     fn of(self, table: &Table) -> &str {
         match self {
@@ -32,7 +32,7 @@ impl Named {
 /// A name for each table at one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableNames {
-    named: Named,
+    named: NamedResource,
     /// What the settings give, by the table's name.
     given: BTreeMap<String, String>,
 }
@@ -43,9 +43,9 @@ impl TableNames {
     pub(super) fn read(
         section: &mut Section<'_>,
         key: &str,
-        named: Named,
+        named: NamedResource,
         tables: &Tables,
-        reader: impl Fn(&Value) -> Result<String, Refusal>,
+        reader: impl Fn(&Value) -> Result<String, ValueProblem>,
     ) -> Option<Self> {
         section.nested(key, |section| {
             let mut given = BTreeMap::new();

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use config::{Map, Value, ValueKind};
 
-use super::{report::Report, unknown::proposal, values::describe};
+use super::{report::ConfigReport, unknown::proposal, values::describe};
 
 /// Notes each key of `table`, which is at `path`, that is not among the known ones.
 pub(super) fn refuse_unknown<'k>(
     path: &str,
     table: &Map<String, Value>,
     known: impl IntoIterator<Item = &'k str> + Clone,
-    report: &mut Report,
+    report: &mut ConfigReport,
 ) {
     for (key, value) in sorted(table) {
         if !known.clone().into_iter().any(|name| name == key) {
@@ -23,7 +23,11 @@ pub(super) fn refuse_unknown<'k>(
 }
 
 /// The names in the table at `path`, in order.
-pub(super) fn names<'a>(root: &'a Map<String, Value>, path: &[&str], report: &mut Report) -> Vec<&'a str> {
+pub(super) fn names<'a>(
+    root: &'a Map<String, Value>,
+    path: &[&str],
+    report: &mut ConfigReport,
+) -> Vec<&'a str> {
     let table = expect_table(root, path, report).and_then(as_table);
     table.into_iter().flat_map(sorted).map(|(name, _)| name).collect()
 }
@@ -32,7 +36,7 @@ pub(super) fn names<'a>(root: &'a Map<String, Value>, path: &[&str], report: &mu
 pub(super) fn expect_table<'a>(
     root: &'a Map<String, Value>,
     path: &[&str],
-    report: &mut Report,
+    report: &mut ConfigReport,
 ) -> Option<&'a Value> {
     let value = value_at(root, path)?;
     if as_table(value).is_none() {

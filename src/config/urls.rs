@@ -9,7 +9,7 @@ use url::{Host, Url};
 use super::{
     Environment, SecretError, SecretSource,
     tree::as_table,
-    values::{Refusal, as_text, wanted},
+    values::{ValueProblem, as_text, wanted},
 };
 
 const PROXY_PASSWORD: &str = "a password must not be in the settings: keep the whole URL elsewhere and give \
@@ -18,28 +18,28 @@ const PROXY_PASSWORD: &str = "a password must not be in the settings: keep the w
 
 /// A base URL: https, or http to this machine only, so that a key never travels in the clear. A trailing slash makes
 /// no difference and is taken off.
-pub(super) fn base_url(value: &Value) -> Result<Url, Refusal> {
+pub(super) fn base_url(value: &Value) -> Result<Url, ValueProblem> {
     address(value, "an https URL such as \"https://api.openai.com/v1\"")
 }
 
 /// As [`base_url`], of another service; `form` says what is wanted.
-pub(super) fn address(value: &Value, form: &str) -> Result<Url, Refusal> {
+pub(super) fn address(value: &Value, form: &str) -> Result<Url, ValueProblem> {
     let url = plain_address(value, form)?;
     if url.scheme() == "http" && !is_loopback(&url) {
         let reason = "http is only allowed to this machine (localhost, 127.0.0.0/8, ::1); use https";
-        return Err(Refusal::Because(reason.to_owned()));
+        return Err(ValueProblem::Because(reason.to_owned()));
     }
     Ok(url)
 }
 
 /// A base URL of a service that is sent no secret, so http will do.
-pub(super) fn receiver(value: &Value) -> Result<Url, Refusal> {
+pub(super) fn receiver(value: &Value) -> Result<Url, ValueProblem> {
     plain_address(value, "a URL such as \"http://127.0.0.1:4318\"")
 }
 
-fn plain_address(value: &Value, form: &str) -> Result<Url, Refusal> {
+fn plain_address(value: &Value, form: &str) -> Result<Url, ValueProblem> {
     let mut url = http_url(value, form)?;
-    let because = |reason: &str| Err(Refusal::Because(reason.to_owned()));
+    let because = |reason: &str| Err(ValueProblem::Because(reason.to_owned()));
     if !url.username().is_empty() || url.password().is_some() {
         return because("a base URL contains no user name or password; secrets have their own keys");
     }
@@ -52,7 +52,7 @@ fn plain_address(value: &Value, form: &str) -> Result<Url, Refusal> {
 }
 
 /// Base URLs, at least one.
-pub(super) fn base_urls(value: &Value) -> Result<Vec<Url>, Refusal> {
+pub(super) fn base_urls(value: &Value) -> Result<Vec<Url>, ValueProblem> {
     match &value.kind {
         ValueKind::Array(list) if !list.is_empty() => list.iter().map(base_url).collect(),
         _ => Err(wanted("a list of https URLs, such as [\"https://es-1.example.com:9200\"]")),
@@ -86,14 +86,14 @@ impl Proxy {
         }
     }
 
-    pub(super) fn read(value: &Value) -> Result<Self, Refusal> {
+    pub(super) fn read(value: &Value) -> Result<Self, ValueProblem> {
         if as_table(value).is_some() {
             return SecretSource::read(value).map(Self::Secret);
         }
         let url = http_url(value, "a proxy URL such as \"http://proxy.example.com:3128\"")?;
         match url.password() {
             None => Ok(Self::Url(url)),
-            Some(_) => Err(Refusal::Because(PROXY_PASSWORD.to_owned())),
+            Some(_) => Err(ValueProblem::Because(PROXY_PASSWORD.to_owned())),
         }
     }
 }
@@ -115,7 +115,7 @@ impl fmt::Debug for Proxy {
     }
 }
 
-fn http_url(value: &Value, form: &str) -> Result<Url, Refusal> {
+fn http_url(value: &Value, form: &str) -> Result<Url, ValueProblem> {
     as_text(value).and_then(parsed).ok_or_else(|| wanted(form))
 }
 

@@ -20,46 +20,46 @@ const SHOWN_CHARS_MAX: usize = 60;
 
 /// Why a reader did not take a value.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum ValueProblem {
     /// It is not of the form wanted, which is named; the caller adds what was found.
     Wanted(String),
     /// A reason that needs no value beside it, and shows none.
     Because(String),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ValueProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refusal::Wanted(form) => write!(f, "expected {form}"),
-            Refusal::Because(reason) => f.write_str(reason),
+            ValueProblem::Wanted(form) => write!(f, "expected {form}"),
+            ValueProblem::Because(reason) => f.write_str(reason),
         }
     }
 }
 
 /// Shorthand for a refusal that names the form wanted.
-pub(super) fn wanted(form: impl Into<String>) -> Refusal {
-    Refusal::Wanted(form.into())
+pub(super) fn wanted(form: impl Into<String>) -> ValueProblem {
+    ValueProblem::Wanted(form.into())
 }
 
 /// Text that is not empty.
-pub(super) fn text(value: &Value) -> Result<String, Refusal> {
+pub(super) fn text(value: &Value) -> Result<String, ValueProblem> {
     as_text(value).filter(|text| !text.trim().is_empty()).map(String::from).ok_or_else(|| wanted("text"))
 }
 
 /// Text that can stand in an HTTP header.
-pub(super) fn header_text(value: &Value) -> Result<String, Refusal> {
+pub(super) fn header_text(value: &Value) -> Result<String, ValueProblem> {
     let sendable = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
     as_text(value).filter(sendable).map(String::from).ok_or_else(|| wanted("an identifier without spaces"))
 }
 
 /// The path of a file or directory.
-pub(super) fn path(value: &Value) -> Result<PathBuf, Refusal> {
+pub(super) fn path(value: &Value) -> Result<PathBuf, ValueProblem> {
     let usable = |path: &&str| !path.is_empty() && !path.contains('\0');
     as_text(value).filter(usable).map(PathBuf::from).ok_or_else(|| wanted("a path"))
 }
 
 /// A list of texts, none of them empty.
-pub(super) fn texts(value: &Value) -> Result<Vec<String>, Refusal> {
+pub(super) fn texts(value: &Value) -> Result<Vec<String>, ValueProblem> {
     let list = match &value.kind {
         ValueKind::Array(list) => list.iter().map(|item| text(item).ok()).collect(),
         _ => None,
@@ -68,7 +68,9 @@ pub(super) fn texts(value: &Value) -> Result<Vec<String>, Refusal> {
 }
 
 /// One of a few words.
-pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Value) -> Result<T, Refusal> {
+pub(super) fn one_of<T: Copy>(
+    words: &'static [(&'static str, T)],
+) -> impl Fn(&Value) -> Result<T, ValueProblem> {
     move |value| {
         let meant = as_text(value).and_then(|text| words.iter().find(|(word, _)| *word == text));
         meant.map(|(_, meaning)| *meaning).ok_or_else(|| {
@@ -81,7 +83,7 @@ pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&V
 /// One of a few words, as it is.
 pub(super) fn word_of<'w>(
     words: &'w [&'static str],
-) -> impl Fn(&Value) -> Result<&'static str, Refusal> + use<'w> {
+) -> impl Fn(&Value) -> Result<&'static str, ValueProblem> + use<'w> {
     move |value| {
         let meant = as_text(value).and_then(|text| words.iter().find(|word| **word == text));
         meant.copied().ok_or_else(|| {
@@ -92,7 +94,7 @@ pub(super) fn word_of<'w>(
 }
 
 /// True or false.
-pub(super) fn flag(value: &Value) -> Result<bool, Refusal> {
+pub(super) fn flag(value: &Value) -> Result<bool, ValueProblem> {
     match (&value.kind, as_text(value)) {
         (ValueKind::Boolean(flag), _) => Ok(*flag),
         (_, Some("true")) => Ok(true),
@@ -102,7 +104,7 @@ pub(super) fn flag(value: &Value) -> Result<bool, Refusal> {
 }
 
 /// A whole number within bounds.
-pub(super) fn number(range: RangeInclusive<u32>) -> impl Fn(&Value) -> Result<u32, Refusal> {
+pub(super) fn number(range: RangeInclusive<u32>) -> impl Fn(&Value) -> Result<u32, ValueProblem> {
     move |value| {
         let number = match &value.kind {
             ValueKind::I64(number) => u32::try_from(*number).ok(),
@@ -120,7 +122,7 @@ pub(super) fn number(range: RangeInclusive<u32>) -> impl Fn(&Value) -> Result<u3
 }
 
 /// A duration with its unit, within bounds.
-pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Value) -> Result<Duration, Refusal> {
+pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Value) -> Result<Duration, ValueProblem> {
     move |value| {
         as_text(value)
             .and_then(|text| humantime::parse_duration(text).ok())
@@ -133,7 +135,7 @@ pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Value) -> Re
 }
 
 /// A size in bytes, within bounds.
-pub(super) fn size(range: RangeInclusive<ByteSize>) -> impl Fn(&Value) -> Result<u64, Refusal> {
+pub(super) fn size(range: RangeInclusive<ByteSize>) -> impl Fn(&Value) -> Result<u64, ValueProblem> {
     move |value| {
         as_text(value)
             .and_then(|text| text.parse::<ByteSize>().ok())

@@ -63,7 +63,7 @@ impl Assembly {
 
     /// The list that a collector reads, and whether its tenant events are read.
     pub fn source(settings: &CollectorSettings) -> (Source, TenantWalk) {
-        let config::Source { list, filters } = &settings.source;
+        let config::ListSource { list, filters } = &settings.source;
         (list.source)(filters)
     }
 

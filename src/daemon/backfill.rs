@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use state::{StateError, Store};
 
-use super::{checkpoints::load, routes::Wanted};
+use super::{checkpoints::load, routes::WantedRoute};
 use crate::{
     pipeline::{
         checkpoint::Checkpoint,
@@ -168,8 +168,8 @@ impl fmt::Display for HowEnded {
 
 impl Window {
     /// The route that reads it.
-    pub fn wanted(&self, asked: &BackfillWanted) -> Wanted {
-        Wanted {
+    pub fn wanted(&self, asked: &BackfillWanted) -> WantedRoute {
+        WantedRoute {
             collector: asked.collector.clone(),
             sink: asked.sink.clone(),
             checkpoint: self.name.clone(),

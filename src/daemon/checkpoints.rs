@@ -13,7 +13,7 @@ use crate::{
 
 /// A checkpoint and its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Named {
+pub struct NamedCheckpoint {
     /// `collector/sink`, or the name of a backfill.
     pub name: String,
     /// Its content.
@@ -42,14 +42,14 @@ pub async fn load(store: &Store, name: &str) -> Result<Option<Checkpoint>, State
 }
 
 /// The checkpoints that a reset concerns: of routes and of backfills.
-pub async fn meant_by(store: &Store, wanted: &ResetWanted) -> Result<Vec<Named>, StateError> {
+pub async fn meant_by(store: &Store, wanted: &ResetWanted) -> Result<Vec<NamedCheckpoint>, StateError> {
     let mut found = Vec::new();
     for name in store.names()? {
         let (collector, sink) = parts_of(&name);
         let meant =
             collector == wanted.collector && wanted.sink.as_deref().is_none_or(|wanted| wanted == sink);
         if meant && let Some(checkpoint) = load(store, &name).await? {
-            found.push(Named { name, checkpoint });
+            found.push(NamedCheckpoint { name, checkpoint });
         }
     }
     Ok(found)
@@ -57,7 +57,11 @@ pub async fn meant_by(store: &Store, wanted: &ResetWanted) -> Result<Vec<Named>,
 
 /// Removes checkpoints, or only shows them; returns what they were. With `to` a route gets a new one that
 /// begins there. No route that writes them may run meanwhile.
-pub async fn reset(store: &Store, config: &Config, wanted: &ResetWanted) -> Result<Vec<Named>, StateError> {
+pub async fn reset(
+    store: &Store,
+    config: &Config,
+    wanted: &ResetWanted,
+) -> Result<Vec<NamedCheckpoint>, StateError> {
     let found = meant_by(store, wanted).await?;
     if wanted.dry_run {
         return Ok(found);
@@ -65,7 +69,7 @@ pub async fn reset(store: &Store, config: &Config, wanted: &ResetWanted) -> Resu
     let settings = config.collectors.get(&wanted.collector);
     // Without a time filter, the start must be searched for.
     let search = settings.is_some_and(|settings| !settings.source.list.has_time_filter());
-    for Named { name, .. } in &found {
+    for NamedCheckpoint { name, .. } in &found {
         let mut cursor = store.cursor::<Checkpoint>(name);
         let (Some(start), true) = (wanted.to, is_route_name(name)) else {
             cursor.remove().await?;
@@ -130,7 +134,7 @@ mod tests {
         let wanted = ResetWanted { collector: "acme".to_owned(), sink: None, to: Some(50), dry_run: false };
         for polls in 0.. {
             let dir = tempfile::tempdir().unwrap();
-            let store = Store::open(dir.path(), state::Options::default()).unwrap().store;
+            let store = Store::open(dir.path(), state::StoreOptions::default()).unwrap().store;
             let part = (b"part".to_vec(), Some(b"held".to_vec()));
             store.cursor(NAME).commit(&checkpoint(), vec![part]).await.unwrap();
             let mut left = polls;

@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     backfill::{BackfillReport, BackfillWanted, Window},
-    checkpoints::{Named, ResetWanted},
+    checkpoints::{NamedCheckpoint, ResetWanted},
 };
 
 /// The most orders that wait.
@@ -48,17 +48,17 @@ pub struct Reloaded {
     pub at_next_start: Vec<String>,
 }
 
-pub(super) type Answer<T> = oneshot::Sender<Result<T, OrderError>>;
+pub(super) type AnswerSender<T> = oneshot::Sender<Result<T, OrderError>>;
 
 #[derive(Debug)]
 pub(super) enum Order {
-    Pause { collector: String, paused: bool, answer: Answer<Vec<String>> },
-    Poll { collector: String, answer: Answer<Vec<String>> },
-    Reset { wanted: ResetWanted, answer: Answer<Vec<Named>> },
-    Reload { answer: Answer<Reloaded> },
-    Backfill { wanted: BackfillWanted, answer: Answer<Window> },
-    Backfills { answer: Answer<Vec<BackfillReport>> },
-    StopBackfill { name: String, answer: Answer<()> },
+    Pause { collector: String, paused: bool, answer: AnswerSender<Vec<String>> },
+    Poll { collector: String, answer: AnswerSender<Vec<String>> },
+    Reset { wanted: ResetWanted, answer: AnswerSender<Vec<NamedCheckpoint>> },
+    Reload { answer: AnswerSender<Reloaded> },
+    Backfill { wanted: BackfillWanted, answer: AnswerSender<Window> },
+    Backfills { answer: AnswerSender<Vec<BackfillReport>> },
+    StopBackfill { name: String, answer: AnswerSender<()> },
 }
 
 /// A connected pair.
@@ -88,7 +88,7 @@ impl Control {
     }
 
     /// Removes checkpoints, and restarts their routes. Returns what they were.
-    pub async fn reset(&self, wanted: ResetWanted) -> Result<Vec<Named>, OrderError> {
+    pub async fn reset(&self, wanted: ResetWanted) -> Result<Vec<NamedCheckpoint>, OrderError> {
         self.ask(|answer| Order::Reset { wanted, answer }).await
     }
 
@@ -113,7 +113,7 @@ impl Control {
         self.ask(|answer| Order::StopBackfill { name, answer }).await
     }
 
-    async fn ask<T>(&self, order: impl FnOnce(Answer<T>) -> Order) -> Result<T, OrderError> {
+    async fn ask<T>(&self, order: impl FnOnce(AnswerSender<T>) -> Order) -> Result<T, OrderError> {
         let (answer, answered) = oneshot::channel();
         self.0.send(order(answer)).await.map_err(|_| OrderError::Stopping)?;
         answered.await.unwrap_or(Err(OrderError::Stopping))

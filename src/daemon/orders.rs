@@ -2,9 +2,9 @@
 
 use super::{
     backfill::{BackfillReport, BackfillWanted, PlanError, Window, plan},
-    checkpoints::{self, Named, ResetWanted},
+    checkpoints::{self, NamedCheckpoint, ResetWanted},
     control::OrderError,
-    routes::Wanted,
+    routes::WantedRoute,
     supervisor::{Backfill, Running, Supervisor},
 };
 use crate::{pipeline::progress::RouteStatus, reasons::with_reasons};
@@ -14,7 +14,7 @@ const ENDED_MAX: usize = 100;
 
 impl Supervisor {
     /// The routes of a collector that is configured.
-    fn routes_of(&self, collector: &str) -> Result<Vec<Wanted>, OrderError> {
+    fn routes_of(&self, collector: &str) -> Result<Vec<WantedRoute>, OrderError> {
         if !self.assembly.config.collectors.contains_key(collector) {
             let names: Vec<&str> = self.assembly.config.collectors.keys().map(String::as_str).collect();
             let text = format!("no collector `{collector}` is configured (there are: {})", names.join(", "));
@@ -76,14 +76,15 @@ impl Supervisor {
         Ok(running.map(|one| one.wanted.checkpoint.clone()).collect())
     }
 
-    pub(super) async fn reset(&mut self, wanted: &ResetWanted) -> Result<Vec<Named>, OrderError> {
+    pub(super) async fn reset(&mut self, wanted: &ResetWanted) -> Result<Vec<NamedCheckpoint>, OrderError> {
         let found = checkpoints::meant_by(&self.store, wanted).await.map_err(failed)?;
         if wanted.dry_run || found.is_empty() {
             return Ok(found);
         }
         let names: Vec<String> = found.iter().map(|one| one.name.clone()).collect();
         let running = names.iter().filter_map(|name| self.running.get(name));
-        let routes: Vec<Wanted> = running.filter(|one| one.follows()).map(|one| one.wanted.clone()).collect();
+        let routes: Vec<WantedRoute> =
+            running.filter(|one| one.follows()).map(|one| one.wanted.clone()).collect();
         self.stop(&names).await;
         let forgotten = checkpoints::reset(&self.store, &self.assembly.config, wanted).await;
         if forgotten.is_ok() {

@@ -18,11 +18,11 @@ const PAUSES_FILE: &str = "paused.json";
 #[derive(Debug)]
 pub struct Pauses {
     path: PathBuf,
-    content: Content,
+    content: PausesContent,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Content {
+struct PausesContent {
     /// Version of this format.
     version: u32,
     /// By collector: since when, in Unix seconds.
@@ -34,7 +34,7 @@ impl Pauses {
     /// can be deleted, but records that were not collected may be gone.
     pub fn load(dir: &Path) -> Self {
         let path = dir.join(PAUSES_FILE);
-        let empty = Content { version: 1, collectors: BTreeMap::new() };
+        let empty = PausesContent { version: 1, collectors: BTreeMap::new() };
         let content = match files::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(empty.clone()),
@@ -85,7 +85,7 @@ impl Pauses {
         Ok(true)
     }
 
-    fn write(&self, content: &Content) -> io::Result<()> {
+    fn write(&self, content: &PausesContent) -> io::Result<()> {
         let dir = self.path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(dir)?;
         serde_json::to_writer_pretty(&mut file, content)?;

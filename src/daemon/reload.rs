@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     assembly::Assembly,
     control::{OrderError, Reloaded},
-    routes::Wanted,
+    routes::WantedRoute,
     secrets::{Secrets, Touched},
     supervisor::Supervisor,
 };
@@ -62,7 +62,7 @@ impl Supervisor {
         let after = before.with_config(config);
         let wanted = after.wanted(false, false);
         // The configuration may be equal while a key file has changed, so both are compared.
-        let is_unchanged = |one: &Wanted| {
+        let is_unchanged = |one: &WantedRoute| {
             !touched.collectors.contains(&one.collector)
                 && !touched.sinks.contains(&one.sink)
                 && is_same(&before, &after, &one.collector, &one.sink)
@@ -78,7 +78,7 @@ impl Supervisor {
             .map(|(name, _)| name.clone())
             .collect();
         // Collected before the stop, which removes them from `running`.
-        let backfills: Vec<Wanted> = ending
+        let backfills: Vec<WantedRoute> = ending
             .iter()
             .filter_map(|name| self.running.get(name))
             .filter(|running| !running.follows())

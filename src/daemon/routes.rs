@@ -10,7 +10,7 @@ use crate::{
     config::Start,
     pipeline::{
         batcher::BatchLimits,
-        messages::Limits,
+        messages::MessageLimits,
         names::route_name,
         plan::{Begin, Plan},
         policy::Failure,
@@ -23,7 +23,7 @@ use crate::{
 
 /// A route to run.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct WantedRoute {
     /// The collector's name.
     pub collector: String,
     /// The sink's name.
@@ -38,9 +38,9 @@ pub struct Wanted {
 
 impl Assembly {
     /// Every configured route.
-    pub fn wanted(&self, once: bool, accept_change: bool) -> Vec<Wanted> {
+    pub fn wanted(&self, once: bool, accept_change: bool) -> Vec<WantedRoute> {
         let routes = self.config.collectors.iter().flat_map(|(collector, settings)| {
-            settings.sinks.iter().map(move |sink| Wanted {
+            settings.sinks.iter().map(move |sink| WantedRoute {
                 collector: collector.clone(),
                 sink: sink.clone(),
                 checkpoint: route_name(collector, sink),
@@ -52,7 +52,7 @@ impl Assembly {
     }
 
     /// The status of a route before it runs. `None` if its collector or sink is not configured.
-    pub fn status(&self, wanted: &Wanted) -> Option<RouteStatus> {
+    pub fn status(&self, wanted: &WantedRoute) -> Option<RouteStatus> {
         let settings = self.config.collectors.get(&wanted.collector)?;
         let sink = self.config.sinks.get(&wanted.sink)?;
         Some(RouteStatus {
@@ -73,7 +73,7 @@ impl Assembly {
     }
 
     /// Builds a route without running it. `None` if its collector or sink is not configured.
-    pub fn route(self: &Arc<Self>, store: &Store, wanted: Wanted) -> Option<Route> {
+    pub fn route(self: &Arc<Self>, store: &Store, wanted: WantedRoute) -> Option<Route> {
         // Shared by all closures that need the settings later: there may be a thousand routes.
         let settings = Arc::new(self.config.collectors.get(&wanted.collector)?.clone());
         let sink = self.sink(&wanted.sink)?;
@@ -112,7 +112,7 @@ impl Assembly {
             },
             tenant_walk,
             plan: wanted.plan,
-            messages: settings.messages.map(|messages| Limits {
+            messages: settings.messages.map(|messages| MessageLimits {
                 bytes_max: usize::try_from(messages.bytes_max).unwrap_or(usize::MAX),
                 include_images: messages.include_images,
             }),

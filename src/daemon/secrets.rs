@@ -20,7 +20,7 @@ const LOOKED_AT_MAX: usize = 1000;
 
 /// Distinguishes two contents without reading them: device, inode, size, modification time to the nanosecond.
 /// `None` if there is no such file.
-type Trace = Option<(u64, u64, u64, i64, i64)>;
+type FileStamp = Option<(u64, u64, u64, i64, i64)>;
 
 /// The users of files that have changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub struct Touched {
 #[derive(Debug)]
 pub struct Secrets {
     owners: BTreeMap<PathBuf, Touched>,
-    taken: BTreeMap<PathBuf, Trace>,
-    seen: BTreeMap<PathBuf, Trace>,
+    taken: BTreeMap<PathBuf, FileStamp>,
+    seen: BTreeMap<PathBuf, FileStamp>,
     look_at: Instant,
 }
 
@@ -91,7 +91,7 @@ impl Secrets {
         }
     }
 
-    fn look(&mut self, now: BTreeMap<PathBuf, Trace>) -> Touched {
+    fn look(&mut self, now: BTreeMap<PathBuf, FileStamp>) -> Touched {
         let mut touched = Touched::default();
         for (file, trace) in &now {
             let rests = self.seen.get(file) == Some(trace);
@@ -113,11 +113,11 @@ fn interval(files: usize) -> Duration {
     LOOK_INTERVAL.max(Duration::from_secs((files / LOOKED_AT_MAX) as u64))
 }
 
-fn traces<'a>(files: impl Iterator<Item = &'a PathBuf>) -> BTreeMap<PathBuf, Trace> {
+fn traces<'a>(files: impl Iterator<Item = &'a PathBuf>) -> BTreeMap<PathBuf, FileStamp> {
     files.map(|file| (file.clone(), trace(file))).collect()
 }
 
-fn trace(file: &Path) -> Trace {
+fn trace(file: &Path) -> FileStamp {
     let found = file.metadata().ok()?;
     Some((found.dev(), found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
 }

@@ -59,7 +59,7 @@ impl Rates {
 
 /// Every key in use, and the places that it is read from.
 #[derive(Default)]
-struct Keys {
+struct KeysInUse {
     in_use: HashMap<IdHash, KeyInUse>,
     /// The key in each place: each of ten thousand collectors may have its own, and must not scan all others.
     by_place: HashMap<SecretSource, IdHash>,
@@ -69,7 +69,7 @@ struct Keys {
 #[derive(Default)]
 pub struct Shared {
     pools: Mutex<HashMap<HttpSettings, Weak<Http>>>,
-    keys: Mutex<Keys>,
+    keys: Mutex<KeysInUse>,
     sinks: Mutex<HashMap<String, Built>>,
 }
 

@@ -21,7 +21,7 @@ use super::{
     control::{Order, Orders},
     notify,
     pauses::Pauses,
-    routes::Wanted,
+    routes::WantedRoute,
     secrets::Secrets,
 };
 use crate::{
@@ -68,7 +68,7 @@ pub struct Supervisor {
 
 /// A running route.
 pub(super) struct Running {
-    pub(super) wanted: Wanted,
+    pub(super) wanted: WantedRoute,
     pub(super) poll_now: PollNow,
     stop: ShutdownSender,
     task: AbortHandle,
@@ -168,7 +168,7 @@ impl Supervisor {
     }
 
     /// Starts routes slightly apart, or shows that they are paused.
-    pub(super) fn start_unless_paused(&mut self, routes: Vec<Wanted>) {
+    pub(super) fn start_unless_paused(&mut self, routes: Vec<WantedRoute>) {
         let gap = STARTS_MAX.checked_div(u32::try_from(routes.len()).unwrap_or(u32::MAX));
         let gap = gap.unwrap_or_default().min(START_GAP);
         for (place, wanted) in (0..).zip(routes) {
@@ -188,11 +188,11 @@ impl Supervisor {
     }
 
     /// Starts a route. False if its collector or sink is not configured.
-    pub(super) fn start(&mut self, wanted: Wanted) -> bool {
+    pub(super) fn start(&mut self, wanted: WantedRoute) -> bool {
         self.start_after(Duration::ZERO, wanted)
     }
 
-    fn start_after(&mut self, wait: Duration, wanted: Wanted) -> bool {
+    fn start_after(&mut self, wait: Duration, wanted: WantedRoute) -> bool {
         let Some(route) = self.assembly.route(&self.store, wanted.clone()) else { return false };
         if self.has_checkpoint(&wanted.checkpoint) {
             route.progress.update(|status| status.has_checkpoint = true);
@@ -212,7 +212,7 @@ impl Supervisor {
     }
 
     /// Shows a route that does not run as paused, with its counts.
-    pub(super) fn show_paused(&self, wanted: &Wanted) {
+    pub(super) fn show_paused(&self, wanted: &WantedRoute) {
         let known = self.assembly.registry.get(&wanted.checkpoint).map(|progress| progress.status());
         let Some(fresh) = self.assembly.status(wanted) else { return };
         let has_checkpoint = self.has_checkpoint(&wanted.checkpoint);

@@ -9,14 +9,14 @@ use serde_json::Value;
 
 /// A file to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
+pub struct DeployFile {
     /// Its place below the directory of its target, parts separated by `/`.
     pub path: String,
     /// Its text; ends with a line break.
     pub content: String,
 }
 
-impl File {
+impl DeployFile {
     /// A file of JSON, indented for readers.
     fn json(path: impl Into<String>, value: &Value) -> Self {
         Self { path: path.into(), content: format!("{value:#}\n") }

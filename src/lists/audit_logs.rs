@@ -2,11 +2,11 @@
 
 use collectors::{AuditLogs, Source, TenantWalk};
 
-use super::{Filters, KeyClass, List, Messages, Setting, SettingKind};
+use super::{Filters, KeyClass, ListDescriptor, MessagesSupport, Setting, SettingKind};
 use crate::tables::AUDIT_LOGS;
 
 /// `GET /organization/audit_logs`.
-pub(super) static LIST: List = List {
+pub(super) static LIST: ListDescriptor = ListDescriptor {
     name: "audit_logs",
     records: "audit events",
     table: &AUDIT_LOGS,
@@ -21,7 +21,7 @@ pub(super) static LIST: List = List {
         Setting { key: "actor_emails", kind: SettingKind::PersonalTexts },
         Setting { key: "resource_ids", kind: SettingKind::Texts },
     ],
-    messages: Messages::None("audit events have no messages"),
+    messages: MessagesSupport::None("audit events have no messages"),
     presets: &[],
     why_empty: "is audit logging enabled? (Settings, Organization, Data controls; nothing is logged before) or do the filters \
                 exclude everything?",

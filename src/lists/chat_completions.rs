@@ -2,14 +2,14 @@
 
 use collectors::{ChatCompletions, Source, TenantWalk};
 
-use super::{Filters, KeyClass, List, Messages, PairsMax, Setting, SettingKind};
+use super::{Filters, KeyClass, ListDescriptor, MessagesSupport, PairsMax, Setting, SettingKind};
 use crate::{redact::Preset, tables::CHAT_COMPLETIONS};
 
 /// OpenAI's limits on the metadata of a completion; a filter beyond them finds nothing.
 const METADATA_MAX: PairsMax = PairsMax { count: 16, key_chars: 64, value_chars: 512 };
 
 /// `GET /chat/completions`: the stored ones.
-pub(super) static LIST: List = List {
+pub(super) static LIST: ListDescriptor = ListDescriptor {
     name: "chat_completions",
     records: "stored completions",
     table: &CHAT_COMPLETIONS,
@@ -18,7 +18,7 @@ pub(super) static LIST: List = List {
         Setting { key: "model", kind: SettingKind::Text },
         Setting { key: "metadata", kind: SettingKind::Pairs(METADATA_MAX) },
     ],
-    messages: Messages::Apart,
+    messages: MessagesSupport::Apart,
     presets: &[Preset::NoContent],
     why_empty: "do the requests set `store`, and does the key belong to their project? or do the filters exclude everything?",
     source,

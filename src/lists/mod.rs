@@ -13,11 +13,11 @@ pub use filters::{Filter, Filters};
 use crate::{redact::Preset, tables::Table};
 
 /// Every list, in the order in which they are named to people.
-pub static LISTS: [&List; 2] = [&audit_logs::LIST, &chat_completions::LIST];
+pub static LISTS: [&ListDescriptor; 2] = [&audit_logs::LIST, &chat_completions::LIST];
 
 /// A list of the API.
 #[derive(Debug)]
-pub struct List {
+pub struct ListDescriptor {
     /// The word for it in settings, in logs and in file names: `audit_logs`.
     pub name: &'static str,
     /// What its records are, in the plural, for sentences.
@@ -29,7 +29,7 @@ pub struct List {
     /// Its own keys in a collector's section.
     pub settings: &'static [Setting],
     /// Whether its records have messages that are read apart.
-    pub messages: Messages,
+    pub messages: MessagesSupport,
     /// The presets that fit its records.
     pub presets: &'static [Preset],
     /// What may be the reason when no record was ever seen.
@@ -49,7 +49,7 @@ pub enum KeyClass {
 
 /// Whether records have messages that are read apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Messages {
+pub enum MessagesSupport {
     /// They have, and `include_messages` asks for them.
     Apart,
     /// They have none; the reason, for who asks for them all the same.
@@ -91,7 +91,7 @@ pub struct PairsMax {
     pub value_chars: usize,
 }
 
-impl List {
+impl ListDescriptor {
     /// The list of this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         LISTS.into_iter().find(|list| list.name == name)
@@ -129,16 +129,16 @@ impl List {
     }
 }
 
-impl PartialEq for List {
+impl PartialEq for ListDescriptor {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for List {}
+impl Eq for ListDescriptor {}
 
 /// The names of the lists of which this holds, for sentences.
-pub fn names_where(holds: impl Fn(&List) -> bool) -> String {
+pub fn names_where(holds: impl Fn(&ListDescriptor) -> bool) -> String {
     let names: Vec<&str> = LISTS.into_iter().filter(|list| holds(list)).map(|list| list.name).collect();
     names.join(" and ")
 }

@@ -6,7 +6,7 @@ use collectors::{Anomaly, Outcomes, RequestOutcome};
 
 use super::{
     Metric, MetricsSnapshot,
-    Read::{self, Count, Counts, Level, Levels, Ranges},
+    ReadMetric::{self, Count, Counts, Level, Levels, Ranges},
     RouteMetrics, Samples, SinkMetrics,
 };
 use crate::pipeline::{counters::COMMIT_BOUNDS, histogram::Histogram, progress::RouteState, stage::Stage};
@@ -233,7 +233,12 @@ pub(super) const SINKS: &[Metric<SinkMetrics>] = &[
     ),
 ];
 
-const fn metric<T>(name: &'static str, unit: &'static str, help: &'static str, read: Read<T>) -> Metric<T> {
+const fn metric<T>(
+    name: &'static str,
+    unit: &'static str,
+    help: &'static str,
+    read: ReadMetric<T>,
+) -> Metric<T> {
     Metric { name, unit, help, read }
 }
 

@@ -1,6 +1,6 @@
 //! The manual of the metrics, as a table in Markdown.
 
-use super::{Kind, Labelled, Metric, MetricsSnapshot, RouteMetrics, SinkMetrics, list};
+use super::{Labelled, Metric, MetricKind, MetricsSnapshot, RouteMetrics, SinkMetrics, list};
 
 /// One row per metric, in the order of the list.
 pub fn markdown() -> String {
@@ -14,9 +14,9 @@ pub fn markdown() -> String {
 fn row<T: Labelled>(metric: &Metric<T>) -> String {
     let Metric { name, help, read, .. } = metric;
     let kind = match read.kind() {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-        Kind::Histogram => "histogram",
+        MetricKind::Counter => "counter",
+        MetricKind::Gauge => "gauge",
+        MetricKind::Histogram => "histogram",
     };
     let labels: Vec<String> =
         T::LABELS.iter().chain(read.labels()).map(|label| format!("`{label}`")).collect();

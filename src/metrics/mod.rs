@@ -13,7 +13,7 @@ use crate::pipeline::histogram::Histogram;
 
 /// The type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only grows, from zero at the start of the process.
     Counter,
     /// Goes up and down.
@@ -24,7 +24,7 @@ pub enum Kind {
 
 /// A number, or a whole histogram.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub enum MetricValue {
     /// Of a counter or a gauge.
     Number(f64),
     /// Of a histogram.
@@ -37,11 +37,11 @@ struct Metric<T> {
     /// The unit in UCUM notation, as in OpenTelemetry.
     unit: &'static str,
     help: &'static str,
-    read: Read<T>,
+    read: ReadMetric<T>,
 }
 
 /// How to read a metric's values from a `T`.
-enum Read<T> {
+enum ReadMetric<T> {
     /// A counter.
     Count(fn(&T) -> u64),
     /// A counter with labels of its own.
@@ -63,7 +63,7 @@ pub struct Family<'a> {
     /// The name by Prometheus conventions: prefix, base unit, `_total` for counters.
     pub name: &'static str,
     /// Its type.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Its unit in UCUM notation.
     pub unit: &'static str,
     /// One sentence of help.
@@ -78,7 +78,7 @@ pub struct Series<'a> {
     /// Names and values. Values are configured names and fixed words, so their number is limited.
     pub labels: Vec<(&'static str, Cow<'a, str>)>,
     /// The value.
-    pub value: Value,
+    pub value: MetricValue,
 }
 
 /// All metrics, one at a time: with a thousand routes, all at once would take much memory.
@@ -116,12 +116,12 @@ impl<T: Labelled> Metric<T> {
     }
 }
 
-impl<T> Read<T> {
-    fn kind(&self) -> Kind {
+impl<T> ReadMetric<T> {
+    fn kind(&self) -> MetricKind {
         match self {
-            Self::Count(_) | Self::Counts(..) => Kind::Counter,
-            Self::Level(_) | Self::Levels(..) => Kind::Gauge,
-            Self::Ranges(_) => Kind::Histogram,
+            Self::Count(_) | Self::Counts(..) => MetricKind::Counter,
+            Self::Level(_) | Self::Levels(..) => MetricKind::Gauge,
+            Self::Ranges(_) => MetricKind::Histogram,
         }
     }
 
@@ -132,19 +132,21 @@ impl<T> Read<T> {
         }
     }
 
-    fn values(&self, of: &T) -> Samples<Value> {
+    fn values(&self, of: &T) -> Samples<MetricValue> {
         match self {
-            Self::Count(read) => vec![(Vec::new(), Value::Number(read(of) as f64))],
-            Self::Counts(_, read) => {
-                read(of).into_iter().map(|(labels, count)| (labels, Value::Number(count as f64))).collect()
-            }
+            Self::Count(read) => vec![(Vec::new(), MetricValue::Number(read(of) as f64))],
+            Self::Counts(_, read) => read(of)
+                .into_iter()
+                .map(|(labels, count)| (labels, MetricValue::Number(count as f64)))
+                .collect(),
             Self::Level(read) => {
-                read(of).into_iter().map(|level| (Vec::new(), Value::Number(level as f64))).collect()
+                read(of).into_iter().map(|level| (Vec::new(), MetricValue::Number(level as f64))).collect()
             }
-            Self::Levels(_, read) => {
-                read(of).into_iter().map(|(labels, level)| (labels, Value::Number(level as f64))).collect()
-            }
-            Self::Ranges(read) => vec![(Vec::new(), Value::Histogram(read(of)))],
+            Self::Levels(_, read) => read(of)
+                .into_iter()
+                .map(|(labels, level)| (labels, MetricValue::Number(level as f64)))
+                .collect(),
+            Self::Ranges(read) => vec![(Vec::new(), MetricValue::Histogram(read(of)))],
         }
     }
 }

@@ -10,23 +10,23 @@ use tracing::{Instrument as _, Span};
 use super::{
     backoff::RetryDelays,
     counters::BatchCounts,
-    doubt::Doubt,
+    doubt::SinkDoubt,
     flight::FlightSlot,
     policy::Failure,
     rejects::{Reject, Rejects, Side},
     shutdown::Shutdown,
-    write::Writer,
+    write::BatchWriter,
 };
 use crate::sinks::{Cut, Receipt, Refused};
 
 /// What a batch needs until its commit.
 pub struct Acknowledgement {
     /// Writes them.
-    pub writer: Writer,
+    pub writer: BatchWriter,
     /// Takes the records that the sink does not.
     pub rejects: Rejects,
     /// Whether the destination takes any records.
-    pub doubt: Doubt,
+    pub doubt: SinkDoubt,
     /// Sees the request to shut down.
     pub shutdown: Shutdown,
 }
@@ -137,7 +137,7 @@ impl Acknowledgement {
     }
 
     fn reject(&self, side: Side, kind: &'static str, reason: String, record: Bytes) -> Reject {
-        let Writer { connector, table, .. } = &self.writer;
+        let BatchWriter { connector, table, .. } = &self.writer;
         Reject { connector: connector.clone(), table: table.clone(), side, kind, reason, record }
     }
 }

@@ -20,7 +20,7 @@ use super::{
     batcher::{Batcher, Gathered},
     checkpoint::Checkpoint,
     delivery_log::{Delivered, DeliveryLog},
-    doubt::Doubt,
+    doubt::SinkDoubt,
     flight::{Flight, FlightSlot},
     policy::Failure,
     progress::Progress,
@@ -28,14 +28,14 @@ use super::{
     retry::mended,
     shutdown::Shutdown,
     stage::Stage,
-    write::Writer,
+    write::BatchWriter,
 };
 use crate::tables::SchemaDrift;
 
 /// Everything that the writing stage of one route uses.
 pub struct Delivery {
     /// Writes its batches.
-    pub writer: Writer,
+    pub writer: BatchWriter,
     /// Stores the checkpoint.
     pub store: CursorStore<Checkpoint>,
     /// The checkpoint as last committed.
@@ -49,7 +49,7 @@ pub struct Delivery {
     /// The batches that are being written.
     pub flight: Flight,
     /// Whether the destination takes any records.
-    pub doubt: Doubt,
+    pub doubt: SinkDoubt,
 }
 
 /// A batch that the sink acknowledged, with its rejects saved. It waits for its commit.
@@ -63,7 +63,7 @@ struct UncommittedBatch {
 }
 
 /// A batch that was given up. Later batches of the same walks must not be committed.
-struct GivenUp {
+struct GivenUpBatch {
     failure: Failure,
     walks: BTreeSet<u8>,
 }
@@ -71,9 +71,9 @@ struct GivenUp {
 /// Batches that are being written, in order.
 #[derive(Default)]
 struct InFlight {
-    writing: FuturesOrdered<BoxFuture<'static, Result<UncommittedBatch, GivenUp>>>,
+    writing: FuturesOrdered<BoxFuture<'static, Result<UncommittedBatch, GivenUpBatch>>>,
     /// Those that ended while another future was awaited.
-    ended: VecDeque<Result<UncommittedBatch, GivenUp>>,
+    ended: VecDeque<Result<UncommittedBatch, GivenUpBatch>>,
 }
 
 impl InFlight {
@@ -82,7 +82,7 @@ impl InFlight {
     }
 
     /// The next batch in order. Cancellation-safe.
-    async fn next(&mut self) -> Option<Result<UncommittedBatch, GivenUp>> {
+    async fn next(&mut self) -> Option<Result<UncommittedBatch, GivenUpBatch>> {
         match self.ended.pop_front() {
             Some(ended) => Some(ended),
             None => self.writing.next().await,
@@ -133,8 +133,13 @@ impl Delivery {
     }
 
     /// Commits later batches that do not depend on the one given up: those of other windows of a backfill.
-    async fn finish_rest(&mut self, first: GivenUp, mut in_flight: InFlight, shutdown: &Shutdown) -> Failure {
-        let GivenUp { failure, mut walks } = first;
+    async fn finish_rest(
+        &mut self,
+        first: GivenUpBatch,
+        mut in_flight: InFlight,
+        shutdown: &Shutdown,
+    ) -> Failure {
+        let GivenUpBatch { failure, mut walks } = first;
         while let Some(ended) = in_flight.next().await {
             match ended {
                 Ok(written) if written.changes.iter().all(|change| !walks.contains(&change.walk)) => {
@@ -156,7 +161,7 @@ impl Delivery {
         &self,
         gathered: Gathered,
         shutdown: Shutdown,
-    ) -> BoxFuture<'static, Result<UncommittedBatch, GivenUp>> {
+    ) -> BoxFuture<'static, Result<UncommittedBatch, GivenUpBatch>> {
         let mut gathered = gathered;
         let records: Arc<[Record]> = std::mem::take(&mut gathered.records).into();
         self.name_unknown_fields(&records);
@@ -177,7 +182,7 @@ impl Delivery {
                     Ok(UncommittedBatch { place, acknowledged, changes, bytes, permits, span })
                 }
                 Err(failure) => {
-                    Err(GivenUp { failure, walks: changes.iter().map(|change| change.walk).collect() })
+                    Err(GivenUpBatch { failure, walks: changes.iter().map(|change| change.walk).collect() })
                 }
             }
         })

@@ -9,18 +9,18 @@ use crate::sinks::{Receipt, Refused};
 const BY_DESTINATION: &str = "refused";
 /// After this many refused records in a row the destination is at fault, if it has taken none since the route
 /// started: for the same reason, and for any reason;
-const FRESH: Limits = Limits { alike: 3, all: 32 };
+const FRESH: RefusalLimits = RefusalLimits { alike: 3, all: 32 };
 /// and after this many if it has taken some.
-const KNOWN: Limits = Limits { alike: 8, all: 256 };
+const KNOWN: RefusalLimits = RefusalLimits { alike: 8, all: 256 };
 
-struct Limits {
+struct RefusalLimits {
     alike: u64,
     all: u64,
 }
 
 /// What one route remembers about its destination. All clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Doubt(Arc<Mutex<Memory>>);
+pub struct SinkDoubt(Arc<Mutex<Memory>>);
 
 #[derive(Debug, Default)]
 struct Memory {
@@ -32,7 +32,7 @@ struct Memory {
     reason: String,
 }
 
-impl Doubt {
+impl SinkDoubt {
     /// Evaluates the result of a batch. Fails if the destination refuses everything: the rejects are no place
     /// for all records, so the route waits until the destination takes some. Records that the sink refuses by
     /// itself, because they are old or too large, are no evidence about the destination.
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_destination_that_has_taken_nothing_is_doubted_sooner_than_one_that_has() {
         for (first, passed) in [(None, 2), (Some(taken()), 7)] {
-            let doubt = Doubt::default();
+            let doubt = SinkDoubt::default();
             first.iter().for_each(|receipt| doubt.look(receipt).unwrap());
             let one = refused(&[("refused", "status 400, Bad: row 7")]);
             assert_eq!((0..20).take_while(|_| doubt.look(&one).is_ok()).count(), passed);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     /// How many batches like this pass before the destination is at fault.
-    fn passed(doubt: &Doubt, receipt: &Receipt) -> usize {
+    fn passed(doubt: &SinkDoubt, receipt: &Receipt) -> usize {
         (0..1_000).take_while(|_| doubt.look(receipt).is_ok()).count()
     }
 
@@ -109,7 +109,7 @@ mod tests {
     fn what_is_refused_for_many_reasons_is_the_records_fault_until_it_is_too_much() {
         let three = refused(&[("refused", "a"), ("refused", "b"), ("refused", "c")]);
         for (first, batches) in [(None, 10), (Some(taken()), 85)] {
-            let doubt = Doubt::default();
+            let doubt = SinkDoubt::default();
             first.iter().for_each(|receipt| doubt.look(receipt).unwrap());
             assert_eq!(passed(&doubt, &three), batches);
             doubt.look(&taken()).unwrap();
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_the_sink_refuses_by_itself_neither_counts_nor_hides_what_the_destination_refuses() {
-        let doubt = Doubt::default();
+        let doubt = SinkDoubt::default();
         assert_eq!(passed(&doubt, &refused(&[("old", "older"), ("too_large", "large")])), 1_000);
         let mixed =
             refused(&[("old", "older"), ("refused", "status 400, Bad: row 7"), ("too_large", "large")]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use collectors::{CollectError, Page, Reader, Step, Task};
+use collectors::{CollectError, Page, Reader, ReaderStep, Task};
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
     time::Instant,
@@ -85,7 +85,7 @@ pub async fn fetch(
         };
         progress.count(|counters| counters.source.add(reader.take_counters()));
         match step {
-            Ok(Step::Page(mut page)) => {
+            Ok(ReaderStep::Page(mut page)) => {
                 retry.succeeded();
                 show(&progress, &reader, &page);
                 let mut taken = None;
@@ -106,9 +106,9 @@ pub async fn fetch(
                     return Fetching::Stopped;
                 }
             }
-            Ok(Step::Finished) => return Fetching::ReadAll,
-            Ok(Step::Idle(_)) if once => return Fetching::ReadAll,
-            Ok(Step::Idle(at)) => {
+            Ok(ReaderStep::Finished) => return Fetching::ReadAll,
+            Ok(ReaderStep::Idle(_)) if once => return Fetching::ReadAll,
+            Ok(ReaderStep::Idle(at)) => {
                 let wait = at.saturating_duration_since(Instant::now());
                 match poll_now.or_sleep(wait, &mut shutdown).await {
                     Waited::Out => {}
@@ -138,7 +138,7 @@ async fn fill(
 }
 
 /// The next step, which sends one request at most.
-async fn traced(reader: &mut Reader, progress: &Progress) -> Result<Step, CollectError> {
+async fn traced(reader: &mut Reader, progress: &Progress) -> Result<ReaderStep, CollectError> {
     let span = tracing::debug_span!(
         target: "telemetry",
         "read",
@@ -147,7 +147,7 @@ async fn traced(reader: &mut Reader, progress: &Progress) -> Result<Step, Collec
         bytes = Empty
     );
     let step = reader.next().instrument(span.clone()).await;
-    if let Ok(Step::Page(page)) = &step {
+    if let Ok(ReaderStep::Page(page)) = &step {
         span.record("records", page.records.len() as i64).record("bytes", page.bytes as i64);
     }
     step
@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        redact::{Action, Path, Rule, Rules},
+        redact::{Path, Rule, RuleAction, Rules},
         tables::AUDIT_LOGS,
     };
 
@@ -224,7 +224,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_is_let_through_redacted_with_what_is_unusable_in_it() {
-        let rule = Rule { path: Path::parse("actor").unwrap(), action: Action::Drop };
+        let rule = Rule { path: Path::parse("actor").unwrap(), action: RuleAction::Drop };
         let rules = Rules::new(vec![rule], None, &AUDIT_LOGS).unwrap();
         let page = sent(Some(Arc::new(Redaction::new(rules, None))), &record()).await.page;
         let raws = [&page.records[0].raw, &page.unusable[0].raw, &page.unusable[1].raw];

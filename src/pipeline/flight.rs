@@ -21,18 +21,18 @@ use super::{
 /// Counts the batches in flight. All clones share the counts.
 #[derive(Debug, Clone, Default)]
 pub struct Flight {
-    shared: Arc<Shared>,
+    shared: Arc<FlightState>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct FlightState {
     begun: AtomicU64,
     troubled: AtomicU64,
     /// Number of the first batch that was given up.
     given_up: watch::Sender<u64>,
 }
 
-impl Default for Shared {
+impl Default for FlightState {
     fn default() -> Self {
         Self { begun: AtomicU64::new(0), troubled: AtomicU64::new(0), given_up: watch::Sender::new(u64::MAX) }
     }
@@ -41,7 +41,7 @@ impl Default for Shared {
 /// One batch in flight.
 #[derive(Debug)]
 pub struct FlightSlot {
-    shared: Arc<Shared>,
+    shared: Arc<FlightState>,
     number: u64,
     is_troubled: bool,
 }

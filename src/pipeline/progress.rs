@@ -178,20 +178,20 @@ pub struct Measured {
 /// A route's status, shared between the route and its watchers.
 #[derive(Debug, Clone)]
 pub struct Progress {
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Mutex<ProgressState>>,
     changed: Arc<Notify>,
     is_backfill: bool,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct ProgressState {
     /// Without failures and counters.
     status: RouteStatus,
     counters: RouteCounters,
     budget: Option<ByteBudget>,
     rejects: Option<PathBuf>,
     /// The current failure of each stage.
-    troubles: [Option<Trouble>; 2],
+    troubles: [Option<RouteTrouble>; 2],
     /// Failures that are not logged yet, by cause. Kept when a failure passes, so that one that comes and
     /// goes is logged as rarely as a lasting one.
     unlogged: BTreeMap<String, LogThrottle<u64>>,
@@ -200,7 +200,7 @@ struct Shared {
 }
 
 #[derive(Debug)]
-struct Trouble {
+struct RouteTrouble {
     state: RouteState,
     cause: String,
     error: ShownError,
@@ -211,7 +211,7 @@ impl Progress {
     /// `status` contains what never changes; `changed` is notified when the state changes.
     pub fn new(status: RouteStatus, changed: Arc<Notify>) -> Self {
         let is_backfill = status.is_backfill();
-        let shared = Shared {
+        let shared = ProgressState {
             status,
             counters: RouteCounters::default(),
             budget: None,
@@ -252,7 +252,7 @@ impl Progress {
     /// The current measurements.
     pub fn measured(&self) -> Measured {
         let shared = self.lock();
-        let Shared { counters, budget, rejects, .. } = &*shared;
+        let ProgressState { counters, budget, rejects, .. } = &*shared;
         let (counters, budget, rejects) = (counters.clone(), budget.clone(), rejects.clone());
         Measured { status: shared.status(), counters, budget, rejects }
     }
@@ -288,7 +288,8 @@ impl Progress {
         self.change(|shared| {
             let trouble = &mut shared.troubles[stage as usize];
             error.since = trouble.as_ref().map_or(error.at, |known| known.error.since);
-            let parked = |trouble: &Trouble| trouble.state == RouteState::Parked && trouble.cause == cause;
+            let parked =
+                |trouble: &RouteTrouble| trouble.state == RouteState::Parked && trouble.cause == cause;
             let logged = match state {
                 RouteState::BackingOff => {
                     let fresh = || LogThrottle::new(FAILURES_INTERVAL);
@@ -306,7 +307,7 @@ impl Progress {
                 | RouteState::Stopped => Some(1),
             };
             let since = trouble.as_ref().map_or_else(Instant::now, |trouble| trouble.since);
-            *trouble = Some(Trouble { state, cause, error, since });
+            *trouble = Some(RouteTrouble { state, cause, error, since });
             shared.counters.parks[stage as usize] +=
                 u64::from(state == RouteState::Parked && logged.is_some());
             logged
@@ -324,7 +325,7 @@ impl Progress {
     }
 
     /// Wakes the watchers if the change affects the state.
-    fn change<T>(&self, change: impl FnOnce(&mut Shared) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
         let mut shared = self.lock();
         shared.written = None;
         let before = shared.outline();
@@ -335,12 +336,12 @@ impl Progress {
         done
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> MutexGuard<'_, ProgressState> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shared {
+impl ProgressState {
     fn status(&self) -> RouteStatus {
         let (state, error) = self.shown();
         RouteStatus {

@@ -28,10 +28,10 @@ use super::{
     clocks::Clocks,
     deliver::Delivery,
     delivery_log::DeliveryLog,
-    doubt::Doubt,
+    doubt::SinkDoubt,
     fetch::{Outlet, PAGES_MAX, fetch},
     flight::{Flight, Trying},
-    messages::{Limits, Messages},
+    messages::{MessageLimits, Messages},
     plan::{Begin, Plan},
     policy::{Action, Failure, judge},
     poll_now::{PollNow, Waited},
@@ -39,7 +39,7 @@ use super::{
     rejects::{Rejects, RejectsError, work_aside},
     retry::{Fetching, lasting, report_and_delay},
     shutdown::Shutdown,
-    write::Writer,
+    write::BatchWriter,
 };
 use crate::{redact::Redaction, sinks::Sink, tables::Table};
 
@@ -58,7 +58,7 @@ pub struct Route {
     /// How far to read.
     pub plan: Plan,
     /// Whether completions are delivered with their messages, and how much of them.
-    pub messages: Option<Limits>,
+    pub messages: Option<MessageLimits>,
     /// Makes the client; called at each start, so that a new key is used.
     pub client: Box<dyn Fn() -> Result<Arc<Client>, Failure> + Send + Sync>,
     /// Makes the redaction that every record passes first; called at each start, because it may need a key.
@@ -109,7 +109,7 @@ impl Route {
         let (mut delays, mut of_sink) = (Delays::default(), Delays::new(self.retry));
         // Kept over attempts: each one starts at the committed cursor, and would ask the destination for the
         // same proof again.
-        let doubt = Doubt::default();
+        let doubt = SinkDoubt::default();
         loop {
             let before = self.progress.status().delivered;
             let failure = match self.attempt(&shutdown, &doubt).await {
@@ -148,7 +148,7 @@ impl Route {
         ended
     }
 
-    async fn attempt(&self, shutdown: &Shutdown, doubt: &Doubt) -> Result<Ended, Failure> {
+    async fn attempt(&self, shutdown: &Shutdown, doubt: &SinkDoubt) -> Result<Ended, Failure> {
         // Made again for each attempt, so that a key that was replaced is read.
         let client = (self.client)()?;
         let redaction = (self.redaction)()?.map(Arc::new);
@@ -188,7 +188,7 @@ impl Route {
         });
         let rejects = self.open_rejects().await?;
         let mut delivery = Delivery {
-            writer: Writer {
+            writer: BatchWriter {
                 connector: Arc::from(self.collector.as_str()),
                 table: self.table.clone(),
                 sink: self.sink.clone(),

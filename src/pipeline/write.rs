@@ -17,22 +17,22 @@ use crate::{
 
 /// A batch that was given up.
 #[derive(Debug)]
-pub struct GivenUp {
+pub struct GivenUpWrite {
     /// Why.
     pub failure: Failure,
     /// The part that was written before; `None` if nothing was.
     pub partial: Option<Box<PartialWrite>>,
 }
 
-impl From<GivenUp> for Failure {
-    fn from(given_up: GivenUp) -> Self {
+impl From<GivenUpWrite> for Failure {
+    fn from(given_up: GivenUpWrite) -> Self {
         given_up.failure
     }
 }
 
 /// Writes the batches of one route.
 #[derive(Clone)]
-pub struct Writer {
+pub struct BatchWriter {
     /// Name of the collector, stored with each row.
     pub connector: Arc<str>,
     /// The table.
@@ -45,7 +45,7 @@ pub struct Writer {
     pub trying: Trying,
 }
 
-impl Writer {
+impl BatchWriter {
     /// Writes one batch. After a failure that passes, only the records that are not acknowledged yet are
     /// written again, so pages that were fetched ahead remain valid.
     pub async fn write(
@@ -53,7 +53,7 @@ impl Writer {
         records: Arc<[Record]>,
         place: &mut FlightSlot,
         shutdown: &Shutdown,
-    ) -> Result<Receipt, GivenUp> {
+    ) -> Result<Receipt, GivenUpWrite> {
         let mut receipt = Receipt::default();
         let mut places: Vec<usize> = (0..records.len()).collect();
         let mut left = records.clone();
@@ -79,7 +79,7 @@ impl Writer {
             let is_partial = left.len() < records.len();
             if let Err(failure) = tries.wait_out(Failure::Sink(error), is_partial).await {
                 let partial = is_partial.then(|| Box::new(PartialWrite { receipt, left: places }));
-                return Err(GivenUp { failure, partial });
+                return Err(GivenUpWrite { failure, partial });
             }
         }
         Ok(receipt)

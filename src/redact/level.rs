@@ -1,31 +1,31 @@
 //! Rules as a tree of names, in the order in which a record is traversed.
 
 use super::{
-    path::{Name, Path, is_other},
-    rule::{Action, Rule},
+    path::{Path, PathName, is_other},
+    rule::{Rule, RuleAction},
 };
 use crate::tables::Table;
 
 /// What happens to a value, or to values inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
-    Act(Action),
-    Inside(Level),
+    Act(RuleAction),
+    Inside(RuleLevel),
 }
 
 /// The members of an object that have rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Level {
+pub(super) struct RuleLevel {
     named: Vec<(String, Node)>,
     /// What happens to all other members; only at the top level.
     other: Option<Box<Node>>,
 }
 
-impl Level {
+impl RuleLevel {
     /// The tree of these rules, none of which covers another.
     pub(super) fn of(rules: &[Rule], table: &Table) -> Self {
         let mut top = Self::default();
-        let begins = |rule: &&Rule| rule.path.names.first() == Some(&Name::Other);
+        let begins = |rule: &&Rule| rule.path.names.first() == Some(&PathName::Other);
         for rule in rules.iter().filter(begins) {
             match (&rule.path.names[1..], top.other.as_deref_mut()) {
                 ([], _) => top.other = Some(Box::new(Node::Act(rule.action))),
@@ -47,7 +47,7 @@ impl Level {
 
     /// A rule for all unknown fields also applies to those that have rules of their own.
     fn inherit(&mut self, path: &Path, table: &Table) {
-        if let (Some(Name::Member(name)), Some(Node::Inside(level))) =
+        if let (Some(PathName::Member(name)), Some(Node::Inside(level))) =
             (path.names.first(), self.other.as_deref())
             && is_other(name, table)
             && !self.named.iter().any(|(named, _)| named == name)
@@ -57,8 +57,8 @@ impl Level {
         }
     }
 
-    fn insert(&mut self, names: &[Name], action: Action) {
-        let Some((Name::Member(name), rest)) = names.split_first() else { return };
+    fn insert(&mut self, names: &[PathName], action: RuleAction) {
+        let Some((PathName::Member(name), rest)) = names.split_first() else { return };
         let place = self.named.iter().position(|(named, _)| named == name).unwrap_or_else(|| {
             self.named.push((name.clone(), Node::Inside(Self::default())));
             self.named.len() - 1
@@ -90,14 +90,14 @@ mod tests {
     fn what_holds_for_all_unknown_fields_holds_for_one_with_rules_of_its_own() {
         let rule = |action, path| Rule { path: Path::parse(path).unwrap(), action };
         let rules = [
-            rule(Action::Drop, "\"user.added\".data"),
-            rule(Action::Hash, "@other.id"),
-            rule(Action::Hash, "@other.data.email"),
+            rule(RuleAction::Drop, "\"user.added\".data"),
+            rule(RuleAction::Hash, "@other.id"),
+            rule(RuleAction::Hash, "@other.data.email"),
         ];
         let table = &**AUDIT_LOGS;
-        let top = Level::of(&rules, table);
+        let top = RuleLevel::of(&rules, table);
         let Some(Node::Inside(added)) = top.find(b"user.added", table) else { panic!("no rules") };
-        assert_eq!(added.find(b"data", table), Some(&Node::Act(Action::Drop)));
+        assert_eq!(added.find(b"data", table), Some(&Node::Act(RuleAction::Drop)));
         let find = |name: &[u8]| match top.find(name, table) {
             Some(Node::Inside(level)) => level.named.iter().map(|(name, _)| name.as_str()).collect(),
             Some(Node::Act(_)) | None => Vec::new(),

@@ -13,10 +13,10 @@ mod rules;
 use bytes::Bytes;
 use collectors::{Page, Unusable};
 pub use hash::{Hasher, WeakKey};
-use pass::Seen;
+use pass::PriorPass;
 pub use path::{KEPT, Path, PathError};
 pub use preset::Preset;
-pub use rule::{Action, Rule};
+pub use rule::{Rule, RuleAction};
 pub use rules::{Covered, Rules};
 
 /// The redaction of one collector's records.
@@ -60,16 +60,16 @@ impl Redaction {
 
     /// The redacted record: the same bytes if no rule applies. `None` if it is not a JSON object.
     pub fn record(&self, raw: &Bytes) -> Option<Bytes> {
-        self.pass(raw, Seen::First)
+        self.pass(raw, PriorPass::First)
     }
 
     /// Like [`Redaction::record`], for a reject that may have been redacted before, under other rules: a
     /// value that is already a hash is not hashed again.
     pub fn kept_record(&self, raw: &Bytes) -> Option<Bytes> {
-        self.pass(raw, Seen::Again)
+        self.pass(raw, PriorPass::Again)
     }
 
-    fn pass(&self, raw: &Bytes, seen: Seen) -> Option<Bytes> {
+    fn pass(&self, raw: &Bytes, seen: PriorPass) -> Option<Bytes> {
         let redacted = pass::redacted(raw, &self.rules.top, &self.rules.table, self.hasher.as_ref(), seen)?;
         Some(if redacted.is_empty() { raw.clone() } else { redacted.into() })
     }

@@ -5,8 +5,8 @@ use std::mem;
 
 use super::{
     hash::{Hasher, is_hash},
-    level::{Level, Node},
-    rule::Action,
+    level::{Node, RuleLevel},
+    rule::RuleAction,
 };
 use crate::tables::{JsonScanner, Table};
 
@@ -15,7 +15,7 @@ const MASK: &[u8] = br#""[masked]""#;
 
 /// Whether a record may have been redacted before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum PriorPass {
     /// No: it comes from the source.
     First,
     /// Yes: it was a reject.
@@ -25,14 +25,14 @@ pub(super) enum Seen {
 /// The redacted record; empty if no rule applies, `None` if it is not an object or cannot be parsed.
 pub(super) fn redacted(
     record: &[u8],
-    level: &Level,
+    level: &RuleLevel,
     table: &Table,
     hasher: Option<&Hasher>,
-    seen: Seen,
+    seen: PriorPass,
 ) -> Option<Vec<u8>> {
     let mut steps = JsonScanner::of(record);
     steps.comes(b'{').then_some(())?;
-    let mut pass = Pass { record, table, hasher, seen, copied: 0, out: Vec::new() };
+    let mut pass = RedactionPass { record, table, hasher, seen, copied: 0, out: Vec::new() };
     pass.members(&mut steps, level)?;
     let rest = record.get(steps.at()..)?;
     rest.trim_ascii().is_empty().then_some(())?;
@@ -42,26 +42,26 @@ pub(super) fn redacted(
     Some(pass.out)
 }
 
-struct Pass<'a> {
+struct RedactionPass<'a> {
     record: &'a [u8],
     table: &'a Table,
     hasher: Option<&'a Hasher>,
-    seen: Seen,
+    seen: PriorPass,
     /// Offset up to which the record is copied or left out.
     copied: usize,
     out: Vec<u8>,
 }
 
-impl<'a> Pass<'a> {
+impl<'a> RedactionPass<'a> {
     /// Traverses an object. Recursion is limited by the longest path: deeper values are skipped whole.
-    fn members(&mut self, steps: &mut JsonScanner<'a>, level: &Level) -> Option<()> {
+    fn members(&mut self, steps: &mut JsonScanner<'a>, level: &RuleLevel) -> Option<()> {
         steps.comes(b'{').then_some(())?;
         // After the previous member or the brace: a comma belongs to the member that follows it.
         let mut end = steps.at() + 1;
         let mut kept = false;
         steps.members(|steps, name| {
             let found = level.find(&name, self.table);
-            if found == Some(&Node::Act(Action::Drop)) {
+            if found == Some(&Node::Act(RuleAction::Drop)) {
                 steps.value()?;
                 self.replace(end, steps.at(), b"")?;
             } else {
@@ -80,7 +80,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Traverses a value that is an object, or an array of objects. Any other value has no members.
-    fn inside(&mut self, steps: &mut JsonScanner<'a>, level: &Level) -> Option<()> {
+    fn inside(&mut self, steps: &mut JsonScanner<'a>, level: &RuleLevel) -> Option<()> {
         steps.elements(
             |steps| {
                 if steps.comes(b'{') { self.members(steps, level) } else { steps.value().map(drop) }
@@ -88,17 +88,19 @@ impl<'a> Pass<'a> {
         )
     }
 
-    fn act(&mut self, steps: &mut JsonScanner<'a>, action: Action) -> Option<()> {
+    fn act(&mut self, steps: &mut JsonScanner<'a>, action: RuleAction) -> Option<()> {
         match action {
             // A dropped member is removed with its name, before this point.
-            Action::Drop | Action::Mask => {
+            RuleAction::Drop | RuleAction::Mask => {
                 let value = steps.value()?;
                 self.replace(steps.at() - value.len(), steps.at(), MASK)
             }
-            Action::Hash => steps.elements(|steps| {
+            RuleAction::Hash => steps.elements(|steps| {
                 let value = steps.value()?;
                 let hash = match self.hasher {
-                    _ if value == b"null" || (self.seen == Seen::Again && is_hash(value)) => return Some(()),
+                    _ if value == b"null" || (self.seen == PriorPass::Again && is_hash(value)) => {
+                        return Some(());
+                    }
                     Some(hasher) => hasher.quoted(value),
                     None => MASK.to_vec(),
                 };

@@ -17,7 +17,7 @@ const OTHER: &str = "@other";
 
 /// One name of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+pub(super) enum PathName {
     /// Every top-level field without a column in the table; only at the beginning.
     Other,
     /// The member of this name.
@@ -33,7 +33,7 @@ pub(super) fn is_other(name: &str, table: &Table) -> bool {
 /// each of their elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
-    pub(super) names: Vec<Name>,
+    pub(super) names: Vec<PathName>,
 }
 
 /// Why a text is not a path.
@@ -69,7 +69,7 @@ impl Path {
         let mut rest = Some(text);
         while let Some(text) = rest {
             let (name, behind) = first(text).ok_or(PathError::Malformed)?;
-            if name == Name::Other && !names.is_empty() {
+            if name == PathName::Other && !names.is_empty() {
                 return Err(PathError::Malformed);
             }
             names.push(name);
@@ -79,7 +79,7 @@ impl Path {
             };
         }
         match names.first() {
-            Some(Name::Member(name)) if KEPT.contains(&name.as_str()) => Err(PathError::Kept),
+            Some(PathName::Member(name)) if KEPT.contains(&name.as_str()) => Err(PathError::Kept),
             _ if names.len() > NAMES_MAX => Err(PathError::TooLong),
             _ => Ok(Self { names }),
         }
@@ -87,15 +87,15 @@ impl Path {
 }
 
 /// The first name of a text, and the rest.
-fn first(text: &str) -> Option<(Name, &str)> {
+fn first(text: &str) -> Option<(PathName, &str)> {
     if let Some(rest) = text.strip_prefix(OTHER) {
-        return Some((Name::Other, rest));
+        return Some((PathName::Other, rest));
     }
     let (name, rest) = match text.strip_prefix('"') {
         Some(quoted) => quoted.split_once('"')?,
         None => text.split_at(text.find(|c| !is_plain(c)).unwrap_or(text.len())),
     };
-    (!name.is_empty()).then(|| (Name::Member(name.to_owned()), rest))
+    (!name.is_empty()).then(|| (PathName::Member(name.to_owned()), rest))
 }
 
 fn is_plain(c: char) -> bool {
@@ -108,9 +108,9 @@ impl fmt::Display for Path {
         for (place, name) in self.names.iter().enumerate() {
             out.write_str(if place == 0 { "" } else { "." })?;
             match name {
-                Name::Other => out.write_str(OTHER)?,
-                Name::Member(name) if name.chars().all(is_plain) => out.write_str(name)?,
-                Name::Member(name) => write!(out, "\"{name}\"")?,
+                PathName::Other => out.write_str(OTHER)?,
+                PathName::Member(name) if name.chars().all(is_plain) => out.write_str(name)?,
+                PathName::Member(name) => write!(out, "\"{name}\"")?,
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Predefined lists of paths, each path with its reason.
 
-use super::rule::Action;
+use super::rule::RuleAction;
 
 /// A predefined list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,9 +18,9 @@ impl Preset {
     }
 
     /// What happens to each of its paths.
-    pub const fn action(self) -> Action {
+    pub const fn action(self) -> RuleAction {
         match self {
-            Self::NoContent => Action::Drop,
+            Self::NoContent => RuleAction::Drop,
         }
     }
 

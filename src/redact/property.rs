@@ -59,21 +59,21 @@ impl Tree {
     }
 
     /// Applies the rules in the simplest way: one after the other, from the top.
-    fn redact(&mut self, names: &[&str], action: Action) {
+    fn redact(&mut self, names: &[&str], action: RuleAction) {
         match self {
             Self::Leaf(_) => {}
             Self::Array(elements) => elements.iter_mut().for_each(|element| element.redact(names, action)),
             Self::Object(members) => {
                 let (first, rest) = names.split_first().unwrap();
                 let is_named = |name: &str| serde_json::from_str::<String>(name).unwrap() == *first;
-                if rest.is_empty() && action == Action::Drop {
+                if rest.is_empty() && action == RuleAction::Drop {
                     members.retain(|(name, _)| !is_named(name));
                 }
                 for (_, value) in members.iter_mut().filter(|(name, _)| is_named(name)) {
                     match (rest, action) {
-                        ([], Action::Drop) => {}
-                        ([], Action::Mask) => *value = Self::Leaf("\"[masked]\"".to_owned()),
-                        ([], Action::Hash) => value.hash(),
+                        ([], RuleAction::Drop) => {}
+                        ([], RuleAction::Mask) => *value = Self::Leaf("\"[masked]\"".to_owned()),
+                        ([], RuleAction::Hash) => value.hash(),
                         (rest, action) => value.redact(rest, action),
                     }
                 }
@@ -117,14 +117,14 @@ fn record() -> impl Strategy<Value = Tree> {
     object(inner)
 }
 
-fn rules() -> impl Strategy<Value = Vec<(Vec<&'static str>, Action)>> {
-    let action = prop::sample::select(&[Action::Drop, Action::Mask, Action::Hash][..]);
+fn rules() -> impl Strategy<Value = Vec<(Vec<&'static str>, RuleAction)>> {
+    let action = prop::sample::select(&[RuleAction::Drop, RuleAction::Mask, RuleAction::Hash][..]);
     let names = prop::collection::vec(prop::sample::select(&NAMES[..]), 1..4);
     prop::collection::vec((names, action), 0..5)
 }
 
 /// The rules that are compatible with those before them.
-fn fitting(wanted: Vec<(Vec<&'static str>, Action)>) -> (Vec<(Vec<&'static str>, Action)>, Rules) {
+fn fitting(wanted: Vec<(Vec<&'static str>, RuleAction)>) -> (Vec<(Vec<&'static str>, RuleAction)>, Rules) {
     let (mut named, mut list) = (Vec::new(), Vec::new());
     for (names, action) in wanted {
         let text: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();

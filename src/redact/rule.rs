@@ -4,7 +4,7 @@ use super::path::Path;
 
 /// What happens to a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum RuleAction {
     /// It is removed with its name.
     Drop,
     /// A fixed text replaces it.
@@ -13,7 +13,7 @@ pub enum Action {
     Hash,
 }
 
-impl Action {
+impl RuleAction {
     /// The key of the settings that lists its paths.
     pub const fn key(self) -> &'static str {
         match self {
@@ -30,5 +30,5 @@ pub struct Rule {
     /// Their path.
     pub path: Path,
     /// What happens to them.
-    pub action: Action,
+    pub action: RuleAction,
 }

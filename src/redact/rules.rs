@@ -3,10 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    level::Level,
-    path::{Name, Path, is_other},
+    level::RuleLevel,
+    path::{Path, PathName, is_other},
     preset::Preset,
-    rule::{Action, Rule},
+    rule::{Rule, RuleAction},
 };
 use crate::tables::Table;
 
@@ -37,7 +37,7 @@ impl fmt::Display for Covered {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     list: Vec<Rule>,
-    pub(super) top: Level,
+    pub(super) top: RuleLevel,
     pub(super) table: Arc<Table>,
 }
 
@@ -76,11 +76,11 @@ impl Rules {
         if !covered.is_empty() {
             return Err(covered);
         }
-        Ok(Self { top: Level::of(&list, table), list, table: table.clone() })
+        Ok(Self { top: RuleLevel::of(&list, table), list, table: table.clone() })
     }
 
     /// The paths with this action, as written in the settings.
-    pub fn paths(&self, action: Action) -> impl Iterator<Item = &Path> {
+    pub fn paths(&self, action: RuleAction) -> impl Iterator<Item = &Path> {
         self.list.iter().filter(move |rule| rule.action == action).map(|rule| &rule.path)
     }
 }
@@ -97,11 +97,11 @@ fn rules_of(preset: Preset) -> Vec<Rule> {
 /// named field takes precedence over `@other`, but nothing remains inside a value that is dropped.
 fn covers(above: &Path, path: &Path, table: &Table) -> bool {
     let is_deeper = above.names.len() < path.names.len();
-    let meet = |(above, name): (&Name, &Name)| match (above, name) {
-        (Name::Other, Name::Other) => true,
-        (Name::Member(above), Name::Member(name)) => above == name,
-        (Name::Other, Name::Member(name)) => is_deeper && is_other(name, table),
-        (Name::Member(_), Name::Other) => false,
+    let meet = |(above, name): (&PathName, &PathName)| match (above, name) {
+        (PathName::Other, PathName::Other) => true,
+        (PathName::Member(above), PathName::Member(name)) => above == name,
+        (PathName::Other, PathName::Member(name)) => is_deeper && is_other(name, table),
+        (PathName::Member(_), PathName::Other) => false,
     };
     above.names.len() <= path.names.len() && above.names.iter().zip(&path.names).all(meet)
 }
@@ -111,12 +111,12 @@ mod tests {
     use super::{super::level::Node, *};
     use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
 
-    fn rules(lists: &[(Action, &[&str])]) -> Vec<Rule> {
+    fn rules(lists: &[(RuleAction, &[&str])]) -> Vec<Rule> {
         let rule = |action, path: &&str| Rule { path: Path::parse(path).unwrap(), action };
         lists.iter().flat_map(|(action, paths)| paths.iter().map(|path| rule(*action, path))).collect()
     }
 
-    fn covered(lists: &[(Action, &[&str])], preset: Option<Preset>, table: &Arc<Table>) -> Vec<String> {
+    fn covered(lists: &[(RuleAction, &[&str])], preset: Option<Preset>, table: &Arc<Table>) -> Vec<String> {
         let rules = Rules::new(rules(lists), preset, table);
         rules.map_or_else(|covered| covered.iter().map(ToString::to_string).collect(), |_| Vec::new())
     }
@@ -125,41 +125,42 @@ mod tests {
     fn a_path_that_another_one_covers_is_refused_with_both_names() {
         let audit = |lists| covered(lists, None, &AUDIT_LOGS);
         assert_eq!(
-            audit(&[(Action::Drop, &["actor"]), (Action::Mask, &["actor.session.ip_address"])]),
+            audit(&[(RuleAction::Drop, &["actor"]), (RuleAction::Mask, &["actor.session.ip_address"])]),
             ["`actor.session.ip_address` has no effect: it is inside `actor`, which `drop` names"]
         );
         assert_eq!(
-            audit(&[(Action::Mask, &["actor.session"]), (Action::Hash, &["actor"])]),
+            audit(&[(RuleAction::Mask, &["actor.session"]), (RuleAction::Hash, &["actor"])]),
             ["`actor.session` has no effect: it is inside `actor`, which `hash` names"]
         );
         assert_eq!(
-            audit(&[(Action::Drop, &["project"]), (Action::Mask, &["\"project\""])]),
+            audit(&[(RuleAction::Drop, &["project"]), (RuleAction::Mask, &["\"project\""])]),
             ["`project` is named twice, also in `drop`"]
         );
         assert_eq!(
-            audit(&[(Action::Drop, &["@other"]), (Action::Mask, &["\"user.added\".data"])]),
+            audit(&[(RuleAction::Drop, &["@other"]), (RuleAction::Mask, &["\"user.added\".data"])]),
             ["`\"user.added\".data` has no effect: it is inside `@other`, which `drop` names"]
         );
         assert!(
-            audit(&[(Action::Drop, &["@other", "project", "actor.api_key", "actor.session"])]).is_empty()
+            audit(&[(RuleAction::Drop, &["@other", "project", "actor.api_key", "actor.session"])]).is_empty()
         );
     }
 
     #[test]
     fn a_rule_of_ones_own_widens_or_replaces_what_the_preset_says_and_cannot_hide_below_it() {
-        let own: &[(Action, &[&str])] = &[(Action::Hash, &["moderation"]), (Action::Mask, &["choices"])];
+        let own: &[(RuleAction, &[&str])] =
+            &[(RuleAction::Hash, &["moderation"]), (RuleAction::Mask, &["choices"])];
         let made = Rules::new(rules(own), Some(Preset::NoContent), &CHAT_COMPLETIONS).unwrap();
         let of = |action| made.paths(action).map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(of(Action::Mask), ["choices"]);
+        assert_eq!(of(RuleAction::Mask), ["choices"]);
         assert_eq!(
-            of(Action::Drop),
+            of(RuleAction::Drop),
             ["ccfd_messages", "messages", "tools", "tool_choice", "response_format", "@other"]
         );
         let table = &**CHAT_COMPLETIONS;
-        assert_eq!(made.top.find(b"moderation", table), Some(&Node::Act(Action::Hash)));
-        assert_eq!(made.top.find(b"news", table), Some(&Node::Act(Action::Drop)));
+        assert_eq!(made.top.find(b"moderation", table), Some(&Node::Act(RuleAction::Hash)));
+        assert_eq!(made.top.find(b"news", table), Some(&Node::Act(RuleAction::Drop)));
         assert_eq!(
-            covered(&[(Action::Mask, &["choices.message"])], Some(Preset::NoContent), &CHAT_COMPLETIONS),
+            covered(&[(RuleAction::Mask, &["choices.message"])], Some(Preset::NoContent), &CHAT_COMPLETIONS),
             ["`choices.message` has no effect: it is inside `choices`, which `preset` names"]
         );
     }

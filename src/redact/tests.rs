@@ -5,7 +5,7 @@ use crate::tables::AUDIT_LOGS;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
-type Lists<'a> = &'a [(Action, &'a [&'a str])];
+type Lists<'a> = &'a [(RuleAction, &'a [&'a str])];
 
 fn redaction(lists: Lists<'_>) -> Redaction {
     let rule = |action, path: &&str| Rule { path: Path::parse(path).unwrap(), action };
@@ -20,7 +20,7 @@ fn redacted(lists: Lists<'_>, record: &str) -> String {
 }
 
 fn dropped(paths: &[&str], record: &str) -> String {
-    redacted(&[(Action::Drop, paths)], record)
+    redacted(&[(RuleAction::Drop, paths)], record)
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_member_is_dropped_with_its_comma_at_every_position() {
 #[test]
 fn a_mask_says_nothing_of_what_it_hides() {
     let record = r#"{"a":null,"b":{"x":[1]},"c":[],"d":"\"","e":-1.5e3}"#;
-    let masked = redacted(&[(Action::Mask, &["a", "b", "c", "d", "e"])], record);
+    let masked = redacted(&[(RuleAction::Mask, &["a", "b", "c", "d", "e"])], record);
     assert_eq!(masked, r#"{"a":"[masked]","b":"[masked]","c":"[masked]","d":"[masked]","e":"[masked]"}"#);
 }
 
@@ -50,7 +50,7 @@ fn a_hash_replaces_each_element_and_leaves_null_alone() {
     let record = r#"{"a":["x",[null,{ "y" : 1 }], 2 ],"b":null,"c":[]}"#;
     let (x, y, two) = (hash("\"x\""), hash("{\"y\":1}"), hash("2"));
     assert_eq!(
-        redacted(&[(Action::Hash, &["a", "b", "c"])], record),
+        redacted(&[(RuleAction::Hash, &["a", "b", "c"])], record),
         format!(r#"{{"a":[{x},[null,{y}], {two} ],"b":null,"c":[]}}"#)
     );
 }
@@ -98,7 +98,7 @@ fn a_payload_is_met_whatever_its_type() {
 #[test]
 fn a_record_without_any_of_the_fields_is_not_copied() {
     let raw = Bytes::from_static(br#"{"id":"1","actor":{"type":"session"}}"#);
-    let same = redaction(&[(Action::Drop, &["choices", "actor.session"])]).record(&raw).unwrap();
+    let same = redaction(&[(RuleAction::Drop, &["choices", "actor.session"])]).record(&raw).unwrap();
     assert_eq!(same.as_ptr(), raw.as_ptr());
 }
 
@@ -109,7 +109,7 @@ fn a_redacted_record_still_knows_its_id() {
         TimeField::EffectiveAt,
     )
     .unwrap();
-    let raw = redaction(&[(Action::Drop, &["actor"])]).record(&record.raw).unwrap();
+    let raw = redaction(&[(RuleAction::Drop, &["actor"])]).record(&record.raw).unwrap();
     let record = record.with_raw(raw);
     assert_eq!(record.id_text().as_deref(), Some("audit_log-1"));
     assert_eq!(record.raw, r#"{"id":"audit_log-1","effective_at":5}"#);
@@ -117,7 +117,8 @@ fn a_redacted_record_still_knows_its_id() {
 
 #[test]
 fn what_was_redacted_before_is_not_changed_by_being_redacted_again() {
-    let lists: Lists<'_> = &[(Action::Drop, &["a"]), (Action::Mask, &["b"]), (Action::Hash, &["c"])];
+    let lists: Lists<'_> =
+        &[(RuleAction::Drop, &["a"]), (RuleAction::Mask, &["b"]), (RuleAction::Hash, &["c"])];
     let raw = Bytes::from_static(br#"{"a":1,"b":2,"c":["x",{"y":1},null],"d":3}"#);
     let redaction = redaction(lists);
     let once = redaction.record(&raw).unwrap();
@@ -129,7 +130,7 @@ fn what_was_redacted_before_is_not_changed_by_being_redacted_again() {
 #[test]
 fn text_that_cannot_be_decoded_hides_nothing() {
     let record = b"{\"\\ud800\":\"kept\",\"b\xff\":1,\"a\":\"secret\xff\\ud800\",\"c\":\"\\ud800\xff\"}";
-    let redaction = redaction(&[(Action::Drop, &["a"]), (Action::Hash, &["c"])]);
+    let redaction = redaction(&[(RuleAction::Drop, &["a"]), (RuleAction::Hash, &["c"])]);
     let redacted = redaction.record(&Bytes::from_static(record)).unwrap();
     assert!(redacted.starts_with(b"{\"\\ud800\":\"kept\",\"b\xff\":1,\"c\":\""));
     assert!(!redacted.windows(6).any(|bytes| bytes == b"secret"));
@@ -138,7 +139,7 @@ fn text_that_cannot_be_decoded_hides_nothing() {
 
 #[test]
 fn what_is_no_object_is_withheld() {
-    let redaction = redaction(&[(Action::Drop, &["a"])]);
+    let redaction = redaction(&[(RuleAction::Drop, &["a"])]);
     for json in ["\"secret\"", "[{\"a\":\"secret\"}]", "5", "null", "", "{\"a\":\"secret", "{\"b\":1}secret"]
     {
         assert_eq!(redaction.record(&Bytes::copy_from_slice(json.as_bytes())), None, "{json}");
@@ -147,8 +148,11 @@ fn what_is_no_object_is_withheld() {
 
 #[test]
 fn every_cut_and_every_change_of_a_byte_is_survived() {
-    let redaction =
-        redaction(&[(Action::Drop, &["a", "b.c"]), (Action::Mask, &["d"]), (Action::Hash, &["b.e"])]);
+    let redaction = redaction(&[
+        (RuleAction::Drop, &["a", "b.c"]),
+        (RuleAction::Mask, &["d"]),
+        (RuleAction::Hash, &["b.e"]),
+    ]);
     let json = br#"{"a":"\u00e9\"","b":[{"c":1.5,"e":[2]},"]"],"d":{"e":null},"f":-0}"#;
     for place in 0..json.len() {
         _ = redaction.record(&Bytes::from_static(&json[..place]));
@@ -162,7 +166,8 @@ fn every_cut_and_every_change_of_a_byte_is_survived() {
 
 #[test]
 fn a_value_may_be_nested_however_deep() {
-    let redaction = redaction(&[(Action::Drop, &["a"]), (Action::Hash, &["b"]), (Action::Mask, &["c.d.e"])]);
+    let redaction =
+        redaction(&[(RuleAction::Drop, &["a"]), (RuleAction::Hash, &["b"]), (RuleAction::Mask, &["c.d.e"])]);
     let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
     let (objects, arrays) = (deep(r#"{"x":"#, "}"), deep("[", "]"));
     for value in [&objects, &arrays] {

@@ -24,7 +24,7 @@ const FIRST_LINE_BYTES_MAX: u64 = 4096;
 
 /// The first line of a trace, which identifies it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Head {
+pub(super) struct TraceHead {
     /// Version of this format.
     pub request_trace: u32,
     /// Version of the ccfd that sent the requests.
@@ -37,19 +37,19 @@ pub(super) struct Head {
 
 /// A trace, and when to remove it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Trace {
+struct KeptTrace {
     file: PathBuf,
     /// In Unix seconds.
     remove_at: i64,
 }
 
 /// All traces to remove.
-pub(super) struct Kept {
+pub(super) struct KeptTraces {
     list: PathBuf,
-    traces: Vec<(Trace, Instant)>,
+    traces: Vec<(KeptTrace, Instant)>,
 }
 
-impl Kept {
+impl KeptTraces {
     /// Reads the list. An unreadable list counts as empty.
     pub(super) fn load(state_dir: &Path, now: i64) -> Self {
         let list = state_dir.join(LIST);
@@ -73,7 +73,7 @@ impl Kept {
 
     /// Adds a trace.
     pub(super) fn add(&mut self, file: PathBuf, remove_at: i64, now: i64) -> io::Result<()> {
-        let trace = Trace { file, remove_at };
+        let trace = KeptTrace { file, remove_at };
         change(&self.list, |traces| traces.push(trace.clone()))?;
         self.traces.push((trace, due(remove_at, now)));
         Ok(())
@@ -91,7 +91,7 @@ impl Kept {
         for (trace, _) in &gone {
             remove(trace);
         }
-        let is_gone = |trace: &Trace| gone.iter().any(|(one, _)| one == trace);
+        let is_gone = |trace: &KeptTrace| gone.iter().any(|(one, _)| one == trace);
         if let Err(error) = change(&self.list, |traces| traces.retain(|trace| !is_gone(trace))) {
             tracing::warn!(list = %self.list.display(), %error, "the list of request traces cannot be written");
         }
@@ -99,13 +99,13 @@ impl Kept {
     }
 }
 
-fn listed(list: &Path) -> Vec<Trace> {
+fn listed(list: &Path) -> Vec<KeptTrace> {
     files::read(list).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
 /// Changes the list as it is now: another command may have added a trace since it was read. A separate file
 /// is locked, because the list itself is replaced.
-fn change(list: &Path, change: impl FnOnce(&mut Vec<Trace>)) -> io::Result<()> {
+fn change(list: &Path, change: impl FnOnce(&mut Vec<KeptTrace>)) -> io::Result<()> {
     let dir = list.parent().unwrap_or(Path::new("."));
     let lock =
         OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join(LOCK))?;
@@ -134,7 +134,7 @@ fn due(remove_at: i64, now: i64) -> Instant {
 }
 
 /// Removes a trace, but no other file that is at its path by now.
-fn remove(trace: &Trace) {
+fn remove(trace: &KeptTrace) {
     let file = trace.file.display();
     if !is_still(trace) {
         tracing::debug!(%file, "the request trace no longer exists");
@@ -146,12 +146,12 @@ fn remove(trace: &Trace) {
     }
 }
 
-fn is_still(trace: &Trace) -> bool {
+fn is_still(trace: &KeptTrace) -> bool {
     let is_file = fs::symlink_metadata(&trace.file).is_ok_and(|found| found.is_file());
     is_file && read_head(&trace.file).is_ok_and(|head| head.remove_at == trace.remove_at)
 }
 
-fn read_head(path: &Path) -> io::Result<Head> {
+fn read_head(path: &Path) -> io::Result<TraceHead> {
     let mut line = String::new();
     BufReader::new(File::open(path)?.take(FIRST_LINE_BYTES_MAX)).read_line(&mut line)?;
     serde_json::from_str(&line).map_err(io::Error::other)

@@ -59,7 +59,7 @@ const RESPONSE_HEADERS: [&str; 18] = [
 const RESPONSE_PREFIX: &str = "x-ratelimit-";
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct TraceLine<'a> {
     time: String,
     method: &'a str,
     host: String,
@@ -79,14 +79,14 @@ struct Line<'a> {
 pub(super) fn of(exchange: &Exchange) -> Vec<u8> {
     let url = Url::parse(&exchange.url).ok();
     let answer = exchange.answer.as_ref();
-    let line = Line {
+    let line = TraceLine {
         time: time(exchange.at.into()),
         method: exchange.method.as_str(),
         host: url.as_ref().map(host).unwrap_or_default(),
         path: url.as_ref().map(|url| short(url.path())).unwrap_or_default(),
         query: url.as_ref().and_then(Url::query).map(query).unwrap_or_default(),
         status: answer.map(|(status, _)| status.as_u16()),
-        error: exchange.failed.map(collectors::Failed::as_str),
+        error: exchange.failed.map(collectors::FailedRequest::as_str),
         duration_ms: u64::try_from(exchange.took.as_millis()).unwrap_or(u64::MAX),
         request_bytes: exchange.request_bytes,
         response_bytes: exchange.response_bytes,

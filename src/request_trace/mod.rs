@@ -24,7 +24,7 @@ use std::{
 use collectors::{Exchange, RequestObserver, observe_requests};
 use serde_json::json;
 
-use self::kept::{Head, KEPT_FOR, Kept};
+use self::kept::{KEPT_FOR, KeptTraces, TraceHead};
 
 /// The largest trace: some 60,000 requests.
 const BYTES_MAX: u64 = 64 << 20;
@@ -51,12 +51,12 @@ pub enum TraceError {
 
 /// A running trace; dropped at the end of the command.
 pub struct RequestTrace {
-    shared: Arc<Shared>,
+    shared: Arc<TraceState>,
     ended: Receiver<()>,
 }
 
 /// Shared by the senders of requests and the writing thread.
-struct Shared {
+struct TraceState {
     lines: Mutex<Option<SyncSender<Vec<u8>>>>,
     is_open: AtomicBool,
     dropped: AtomicU64,
@@ -71,14 +71,14 @@ impl RequestTrace {
     /// If the file exists already, or cannot be created.
     pub fn begin(state_dir: &Path, file: Option<&Path>) -> Result<Option<Self>, TraceError> {
         let now = chrono::Utc::now();
-        let mut kept = Kept::load(state_dir, now.timestamp());
-        let open = file.map(|path| Open::create(path, now, &mut kept)).transpose()?;
+        let mut kept = KeptTraces::load(state_dir, now.timestamp());
+        let open = file.map(|path| OpenTrace::create(path, now, &mut kept)).transpose()?;
         if kept.is_empty() {
             return Ok(None);
         }
         let (sender, lines) = sync_channel(WAITING_MAX);
         let (end, ended) = sync_channel(1);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(TraceState {
             lines: Mutex::new(Some(sender)),
             is_open: AtomicBool::new(open.is_some()),
             dropped: AtomicU64::new(0),
@@ -105,7 +105,7 @@ impl Drop for RequestTrace {
     }
 }
 
-impl RequestObserver for Shared {
+impl RequestObserver for TraceState {
     fn observe(&self, exchange: &Exchange) {
         if !self.is_open.load(Ordering::Relaxed) {
             return;
@@ -119,14 +119,18 @@ impl RequestObserver for Shared {
 }
 
 /// An open trace.
-struct Open {
+struct OpenTrace {
     path: PathBuf,
     file: File,
     bytes_left: u64,
 }
 
-impl Open {
-    fn create(path: &Path, now: chrono::DateTime<chrono::Utc>, kept: &mut Kept) -> Result<Self, TraceError> {
+impl OpenTrace {
+    fn create(
+        path: &Path,
+        now: chrono::DateTime<chrono::Utc>,
+        kept: &mut KeptTraces,
+    ) -> Result<Self, TraceError> {
         let failed = |source| TraceError::Io { path: path.to_owned(), source };
         let path = std::path::absolute(path).map_err(failed)?;
         // Never follows a link, never writes to an existing file.
@@ -136,7 +140,7 @@ impl Open {
             _ => failed(error),
         })?;
         let remove_at = now.timestamp().saturating_add_unsigned(KEPT_FOR.as_secs());
-        let head = Head {
+        let head = TraceHead {
             request_trace: 1,
             ccfd: env!("CARGO_PKG_VERSION").to_owned(),
             began: line::time(now),
@@ -168,9 +172,9 @@ impl Open {
 
 /// State of the writing thread.
 struct TraceWriter {
-    shared: Arc<Shared>,
-    kept: Kept,
-    open: Option<Open>,
+    shared: Arc<TraceState>,
+    kept: KeptTraces,
+    open: Option<OpenTrace>,
 }
 
 impl TraceWriter {

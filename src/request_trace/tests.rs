@@ -3,14 +3,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use collectors::{Exchange, Failed};
+use collectors::{Exchange, FailedRequest};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    BYTES_MAX, Open, TraceError,
-    kept::{Head, Kept},
+    BYTES_MAX, OpenTrace, TraceError,
+    kept::{KeptTraces, TraceHead},
     line,
 };
 
@@ -31,7 +31,7 @@ fn exchange(url: &str) -> Exchange {
         request_bytes: 0,
         answer: None,
         response_bytes: 0,
-        failed: Some(Failed::Connect),
+        failed: Some(FailedRequest::Connect),
     }
 }
 
@@ -88,13 +88,13 @@ fn a_line_is_bounded_whatever_is_in_it() {
 fn a_trace_ends_at_its_bound_and_is_never_written_into_what_is_there() {
     let dir = TempDir::new().unwrap();
     let (path, now) = (dir.path().join("trace"), chrono::Utc::now());
-    let mut kept = Kept::load(dir.path(), now.timestamp());
-    let mut open = Open::create(&path, now, &mut kept).unwrap();
+    let mut kept = KeptTraces::load(dir.path(), now.timestamp());
+    let mut open = OpenTrace::create(&path, now, &mut kept).unwrap();
     let line = vec![b'x'; 1 << 20];
     let written = (0..1_000).take_while(|_| open.write(&line)).count() as u64;
     assert_eq!(written, BYTES_MAX >> 20);
     assert!(fs::read_to_string(&path).unwrap().ends_with("{\"ended\":\"full\"}\n"));
-    assert!(matches!(Open::create(&path, now, &mut kept), Err(TraceError::Exists(_))));
+    assert!(matches!(OpenTrace::create(&path, now, &mut kept), Err(TraceError::Exists(_))));
 }
 
 #[test]
@@ -102,33 +102,33 @@ fn a_trace_whose_time_has_come_is_removed_and_what_took_its_place_is_not() {
     let dir = TempDir::new().unwrap();
     let (ours, other, later) = (dir.path().join("ours"), dir.path().join("other"), dir.path().join("later"));
     let head = |remove_at| {
-        let head = Head { request_trace: 1, ccfd: String::new(), began: String::new(), remove_at };
+        let head = TraceHead { request_trace: 1, ccfd: String::new(), began: String::new(), remove_at };
         line::whole(&head)
     };
     fs::write(&ours, head(50)).unwrap();
     fs::write(&other, "what somebody else put there").unwrap();
     fs::write(&later, head(200)).unwrap();
-    let mut kept = Kept::load(dir.path(), 100);
+    let mut kept = KeptTraces::load(dir.path(), 100);
     for (path, remove_at) in [(&ours, 50), (&other, 50), (&later, 200)] {
         kept.add(path.clone(), remove_at, 100).unwrap();
     }
-    let mut kept = Kept::load(dir.path(), 100);
+    let mut kept = KeptTraces::load(dir.path(), 100);
     assert_eq!(kept.remove_due(), [ours.clone(), other.clone()]);
     assert!(!ours.exists() && other.exists() && later.exists());
-    let mut kept = Kept::load(dir.path(), 300);
+    let mut kept = KeptTraces::load(dir.path(), 300);
     assert_eq!(kept.remove_due(), [later]);
-    assert!(Kept::load(dir.path(), 300).is_empty());
+    assert!(KeptTraces::load(dir.path(), 300).is_empty());
 }
 
 #[test]
 fn what_another_command_has_added_to_the_list_stays_on_it() {
     let dir = TempDir::new().unwrap();
-    let (mut daemon, mut check) = (Kept::load(dir.path(), 100), Kept::load(dir.path(), 100));
+    let (mut daemon, mut check) = (KeptTraces::load(dir.path(), 100), KeptTraces::load(dir.path(), 100));
     daemon.add(dir.path().join("due"), 50, 100).unwrap();
     check.add(dir.path().join("later"), 200, 100).unwrap();
-    assert_eq!(Kept::load(dir.path(), 300).remove_due().len(), 2);
+    assert_eq!(KeptTraces::load(dir.path(), 300).remove_due().len(), 2);
     daemon.add(dir.path().join("due"), 50, 100).unwrap();
     check.add(dir.path().join("later"), 200, 100).unwrap();
     daemon.remove_due();
-    assert_eq!(Kept::load(dir.path(), 300).remove_due(), [dir.path().join("later")]);
+    assert_eq!(KeptTraces::load(dir.path(), 300).remove_due(), [dir.path().join("later")]);
 }

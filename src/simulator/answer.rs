@@ -9,13 +9,13 @@ use super::{
     chaos, envelope,
     faults::{self, Fault},
     habits::Habit,
-    list::{Page, Picked},
+    list::{PageRequest, Picked},
     messages,
     query::Ask,
-    state::{Seen, Simulation, Simulator},
+    state::{AnsweredRequest, Simulation, Simulator},
     stored,
-    wire::{Endpoint, Refusal, Reply, Request},
-    world::List,
+    wire::{Reply, Request, SimulatedEndpoint, SimulatedRefusal},
+    world::SimulatedList,
 };
 
 /// The form of an empty list in some of the API's answers.
@@ -30,7 +30,7 @@ impl Simulator {
         let now = self.clock.now();
         let mut state = self.state();
         let state = &mut *state;
-        let (endpoint, id) = Endpoint::of(&request.path);
+        let (endpoint, id) = SimulatedEndpoint::of(&request.path);
         let target = request.target();
         let fault = state.faults.next(&target, endpoint, now, state.habits, &mut state.rng);
         let mut reply = match state.route(request, endpoint, id, fault.as_ref(), now) {
@@ -47,7 +47,7 @@ impl Simulator {
         if state.seen.len() == SEEN_MAX {
             state.seen.pop_front();
         }
-        state.seen.push_back(Seen { target, status: reply.status });
+        state.seen.push_back(AnsweredRequest { target, status: reply.status });
         reply
     }
 }
@@ -56,23 +56,23 @@ impl Simulation {
     fn route(
         &mut self,
         request: &Request,
-        endpoint: Endpoint,
+        endpoint: SimulatedEndpoint,
         id: &str,
         fault: Option<&Fault>,
         now: i64,
-    ) -> Result<Bytes, Refusal> {
+    ) -> Result<Bytes, SimulatedRefusal> {
         authorize(request.bearer.as_deref(), endpoint)?;
         let list = match endpoint {
-            Endpoint::AuditLogs => List::AuditLogs,
-            Endpoint::Completions => List::Completions,
-            Endpoint::Completion => return stored::answer(self, request, id, now),
-            Endpoint::Messages if request.method == "GET" => {
+            SimulatedEndpoint::AuditLogs => SimulatedList::AuditLogs,
+            SimulatedEndpoint::Completions => SimulatedList::Completions,
+            SimulatedEndpoint::Completion => return stored::answer(self, request, id, now),
+            SimulatedEndpoint::Messages if request.method == "GET" => {
                 return messages::list(self, id, &request.query, now);
             }
-            Endpoint::Messages => return Err(stored::not_allowed("GET")),
-            Endpoint::Other => {
+            SimulatedEndpoint::Messages => return Err(stored::not_allowed("GET")),
+            SimulatedEndpoint::Other => {
                 let message = format!("Invalid URL ({} {})", request.method, request.path);
-                return Err(Refusal::new(404, None, message));
+                return Err(SimulatedRefusal::new(404, None, message));
             }
         };
         if request.method != "GET" {
@@ -94,13 +94,18 @@ impl Simulation {
     }
 
     /// A page, and whether it shows a record.
-    fn page(&mut self, ask: &Ask, fault: Option<&Fault>, now: i64) -> Result<(Bytes, bool), Refusal> {
+    fn page(
+        &mut self,
+        ask: &Ask,
+        fault: Option<&Fault>,
+        now: i64,
+    ) -> Result<(Bytes, bool), SimulatedRefusal> {
         if let Some(Fault::SamePage) = fault
             && let Some(page) = self.last_page.get(&ask.scope)
         {
             return Ok((page.clone(), true));
         }
-        let page = Page { world: &self.world, ask, habits: self.habits, now };
+        let page = PageRequest { world: &self.world, ask, habits: self.habits, now };
         let mut picked = page.pick(&mut self.rng)?;
         if self.habits.has(Habit::FullEnds) && picked.numbers.len() >= ask.limit {
             picked.has_more = false;
@@ -158,7 +163,7 @@ impl Simulation {
 }
 
 /// Only a key's class is checked; any key of the right class is valid.
-fn authorize(key: Option<&str>, endpoint: Endpoint) -> Result<(), Refusal> {
+fn authorize(key: Option<&str>, endpoint: SimulatedEndpoint) -> Result<(), SimulatedRefusal> {
     let after = |prefix: &str| key.and_then(|key| key.strip_prefix(prefix)).filter(|rest| !rest.is_empty());
     let (admin, any) = (after("sk-admin-").is_some(), after("sk-").is_some());
     if !any || key == Some("sk-admin-") {
@@ -166,17 +171,19 @@ fn authorize(key: Option<&str>, endpoint: Endpoint) -> Result<(), Refusal> {
             Some(_) => "Incorrect API key provided.",
             None => "Missing bearer authentication in header.",
         };
-        return Err(Refusal::new(401, Some("invalid_api_key"), message));
+        return Err(SimulatedRefusal::new(401, Some("invalid_api_key"), message));
     }
     match endpoint {
-        Endpoint::AuditLogs if !admin => Err(Refusal::missing_scope("api.audit_logs.read")),
-        Endpoint::Completions | Endpoint::Completion | Endpoint::Messages if admin => {
-            Err(Refusal::missing_scope("model.request"))
+        SimulatedEndpoint::AuditLogs if !admin => Err(SimulatedRefusal::missing_scope("api.audit_logs.read")),
+        SimulatedEndpoint::Completions | SimulatedEndpoint::Completion | SimulatedEndpoint::Messages
+            if admin =>
+        {
+            Err(SimulatedRefusal::missing_scope("model.request"))
         }
-        Endpoint::AuditLogs
-        | Endpoint::Completions
-        | Endpoint::Completion
-        | Endpoint::Messages
-        | Endpoint::Other => Ok(()),
+        SimulatedEndpoint::AuditLogs
+        | SimulatedEndpoint::Completions
+        | SimulatedEndpoint::Completion
+        | SimulatedEndpoint::Messages
+        | SimulatedEndpoint::Other => Ok(()),
     }
 }

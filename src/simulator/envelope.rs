@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::world::Head;
+use super::world::SimulatedHead;
 
 /// A page as one list document, in a buffer of exactly its size.
 pub(super) fn document(bodies: &[&[u8]], has_more: bool, null_edges: bool) -> Vec<u8> {
     const HEAD: &[u8] = br#"{"object":"list","data":["#;
     let edge = |body: Option<&&[u8]>| match body {
-        Some(body) if !null_edges => Value::from(Head::of(body).id),
+        Some(body) if !null_edges => Value::from(SimulatedHead::of(body).id),
         Some(_) | None => Value::Null,
     };
     let (first, last) = (edge(bodies.first()), edge(bodies.last()));

@@ -11,7 +11,7 @@ use rand::{RngExt, rngs::StdRng};
 use super::{
     chaos,
     habits::{Habit, Habits},
-    wire::{Endpoint, Refusal, Reply},
+    wire::{Reply, SimulatedEndpoint, SimulatedRefusal},
 };
 
 /// How often in a row the same request may fail by habit, so that retries succeed.
@@ -68,7 +68,7 @@ pub enum Fault {
 impl Fault {
     /// An error in the API's envelope with these headers; `code` as in `error.code`.
     pub fn status(status: u16, code: &'static str, headers: &[(&'static str, &str)]) -> Self {
-        let body = Refusal::new(status, Some(code), "The request could not be served.").reply().body;
+        let body = SimulatedRefusal::new(status, Some(code), "The request could not be served.").reply().body;
         let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         Self::Status { status, headers, body }
     }
@@ -91,7 +91,7 @@ impl Faults {
     pub fn next(
         &mut self,
         target: &str,
-        endpoint: Endpoint,
+        endpoint: SimulatedEndpoint,
         now: i64,
         habits: Habits,
         rng: &mut StdRng,
@@ -99,7 +99,7 @@ impl Faults {
         if let Some(fault) = self.script.pop_front() {
             return Some(fault);
         }
-        let list = matches!(endpoint, Endpoint::AuditLogs | Endpoint::Completions);
+        let list = matches!(endpoint, SimulatedEndpoint::AuditLogs | SimulatedEndpoint::Completions);
         if list
             && habits.has(Habit::Chaos)
             && let Some(fault) = chaos::next(now, rng)
@@ -145,18 +145,26 @@ pub(super) fn throttled(now: i64, rng: &mut StdRng) -> Fault {
         2 => vec![("retry-after-ms", "250".to_owned())],
         _ => Vec::new(),
     };
-    let refusal = Refusal {
+    let refusal = SimulatedRefusal {
         kind: "requests",
-        ..Refusal::new(429, Some("rate_limit_exceeded"), "Rate limit reached. Please try again later.")
+        ..SimulatedRefusal::new(
+            429,
+            Some("rate_limit_exceeded"),
+            "Rate limit reached. Please try again later.",
+        )
     };
     Fault::Status { status: 429, headers, body: refusal.reply().body }
 }
 
 /// The API's own 500, the 503 of the network in front of it (which is not JSON), or a closed connection.
 fn error(rng: &mut StdRng) -> Fault {
-    let refusal = Refusal {
+    let refusal = SimulatedRefusal {
         kind: "server_error",
-        ..Refusal::new(500, Some("server_error"), "The server had an error while processing your request.")
+        ..SimulatedRefusal::new(
+            500,
+            Some("server_error"),
+            "The server had an error while processing your request.",
+        )
     };
     let html = Bytes::from_static(b"<html><body><h1>503 Service Unavailable</h1></body></html>");
     match rng.random_range(0..3) {

@@ -5,15 +5,15 @@ use bytes::Bytes;
 use super::{
     faults::Fault,
     habits::Habits,
-    state::{Counters, Seen, Simulator},
-    world::{Head, List},
+    state::{AnsweredRequest, Counters, Simulator},
+    world::{SimulatedHead, SimulatedList},
 };
 
 /// A record to add.
 #[derive(Clone)]
 pub struct NewRecord {
     /// The list it belongs to.
-    pub list: List,
+    pub list: SimulatedList,
     /// Its second.
     pub second: i64,
     /// The Unix second from which on it is visible.
@@ -31,7 +31,7 @@ impl Simulator {
             let Some(body) = record.body else {
                 return state.make(record.list, record.second, Some(record.visible_at), &mut scratch);
             };
-            let head = Head::of(&body);
+            let head = SimulatedHead::of(&body);
             state.world.add(record.list, record.second, record.visible_at, &head, &body);
             head.id
         };
@@ -40,27 +40,27 @@ impl Simulator {
 
     /// Adds a generated audit event that is not tenant-scoped, and answers its id.
     pub fn push_audit(&self, second: i64, visible_at: i64) -> String {
-        self.push(List::AuditLogs, false, second, visible_at)
+        self.push(SimulatedList::AuditLogs, false, second, visible_at)
     }
 
     /// Adds a generated tenant-scoped audit event and answers its id.
     pub fn push_tenant(&self, second: i64, visible_at: i64) -> String {
-        self.push(List::AuditLogs, true, second, visible_at)
+        self.push(SimulatedList::AuditLogs, true, second, visible_at)
     }
 
     /// Adds a generated completion and answers its id.
     pub fn push_completion(&self, second: i64, visible_at: i64) -> String {
-        self.push(List::Completions, false, second, visible_at)
+        self.push(SimulatedList::Completions, false, second, visible_at)
     }
 
     /// Generates records until one is of the wanted kind: one event in twenty is tenant-scoped.
-    fn push(&self, list: List, tenant: bool, second: i64, visible_at: i64) -> String {
+    fn push(&self, list: SimulatedList, tenant: bool, second: i64, visible_at: i64) -> String {
         let mut state = self.state();
         let state = &mut *state;
         let mut body = Vec::new();
         loop {
             let made = state.generator.next(list, second, state.habits, &mut body);
-            if made.head.r#type.as_deref().is_some_and(Head::tenant_scoped) == tenant {
+            if made.head.r#type.as_deref().is_some_and(SimulatedHead::tenant_scoped) == tenant {
                 state.world.add(list, second, visible_at, &made.head, &body);
                 return made.head.id.unwrap_or_default();
             }
@@ -79,21 +79,23 @@ impl Simulator {
 
     /// Id and second of every record of a list that was issued and not deleted, including those that are not
     /// visible yet. Records without a usable id are left out.
-    pub fn issued(&self, list: List) -> Vec<(String, i64)> {
+    pub fn issued(&self, list: SimulatedList) -> Vec<(String, i64)> {
         let state = self.state();
         let records = state.world.records(list);
         records
-            .filter_map(|(number, entry)| Some((Head::of(state.world.body(number)).id?, entry.second)))
+            .filter_map(|(number, entry)| {
+                Some((SimulatedHead::of(state.world.body(number)).id?, entry.second))
+            })
             .collect()
     }
 
     /// The ids of the records of a list that can be seen now.
-    pub fn visible(&self, list: List) -> Vec<String> {
+    pub fn visible(&self, list: SimulatedList) -> Vec<String> {
         let now = self.clock.now();
         let state = self.state();
         let records = state.world.records(list);
         let visible = records.filter(|(_, entry)| entry.visible_at <= now);
-        visible.filter_map(|(number, _)| Head::of(state.world.body(number)).id).collect()
+        visible.filter_map(|(number, _)| SimulatedHead::of(state.world.body(number)).id).collect()
     }
 
     /// The body of a record as it is now, unless it was deleted.
@@ -108,7 +110,7 @@ impl Simulator {
     }
 
     /// The requests since the last call, oldest first; at most the last 10,000.
-    pub fn take_requests(&self) -> Vec<Seen> {
+    pub fn take_requests(&self) -> Vec<AnsweredRequest> {
         self.state().seen.drain(..).collect()
     }
 

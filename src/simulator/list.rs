@@ -5,7 +5,7 @@ use rand::{rngs::StdRng, seq::SliceRandom};
 use super::{
     habits::{Habit, Habits},
     query::Ask,
-    wire::Refusal,
+    wire::SimulatedRefusal,
     world::World,
 };
 
@@ -17,23 +17,23 @@ pub(super) struct Picked {
 }
 
 /// The record before or after which a page begins.
-struct Cursor {
+struct SimulatedCursor {
     number: u32,
     second: i64,
 }
 
 /// One request to a list.
-pub(super) struct Page<'a> {
+pub(super) struct PageRequest<'a> {
     pub world: &'a World,
     pub ask: &'a Ask,
     pub habits: Habits,
     pub now: i64,
 }
 
-impl Page<'_> {
+impl PageRequest<'_> {
     /// The window is found by binary search; after that, only the records of the answer, and of seconds that
     /// it touches, are looked at.
-    pub fn pick(&self, rng: &mut StdRng) -> Result<Picked, Refusal> {
+    pub fn pick(&self, rng: &mut StdRng) -> Result<Picked, SimulatedRefusal> {
         let ask = self.ask;
         let (name, id) = match (&ask.after, &ask.before) {
             (Some(after), _) => ("after", Some(after)),
@@ -56,13 +56,13 @@ impl Page<'_> {
         Ok(picked)
     }
 
-    fn find(&self, id: &str) -> Option<Cursor> {
+    fn find(&self, id: &str) -> Option<SimulatedCursor> {
         let number = self.world.find(id)?;
         let entry = self.world.entry(number);
-        (entry.visible_at <= self.now).then_some(Cursor { number, second: entry.second })
+        (entry.visible_at <= self.now).then_some(SimulatedCursor { number, second: entry.second })
     }
 
-    fn walk(&self, cursor: Option<Cursor>, ascending: bool, rng: &mut StdRng) -> Picked {
+    fn walk(&self, cursor: Option<SimulatedCursor>, ascending: bool, rng: &mut StdRng) -> Picked {
         let (world, limit) = (self.world, self.ask.limit);
         let second = |number: u32| world.entry(number).second;
         let mut rest = self.window(cursor.as_ref(), ascending);
@@ -88,7 +88,7 @@ impl Page<'_> {
     }
 
     /// The part of the timeline in the asked window and on the far side of the cursor.
-    fn window(&self, cursor: Option<&Cursor>, ascending: bool) -> &[u32] {
+    fn window(&self, cursor: Option<&SimulatedCursor>, ascending: bool) -> &[u32] {
         let (mut first, mut last) = self.ask.window;
         if let Some(cursor) = cursor {
             let dropped = i64::from(self.habits.has(Habit::Ties));
@@ -110,9 +110,12 @@ impl Page<'_> {
     }
 }
 
-fn gone(param: &str) -> Refusal {
+fn gone(param: &str) -> SimulatedRefusal {
     let message = format!("The object named by '{param}' was not found");
-    Refusal { param: Some(param.to_owned()), ..Refusal::new(404, Some("not_found"), message) }
+    SimulatedRefusal {
+        param: Some(param.to_owned()),
+        ..SimulatedRefusal::new(404, Some("not_found"), message)
+    }
 }
 
 /// Takes the records of the first second in the direction of the walk off the rest.

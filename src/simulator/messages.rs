@@ -3,24 +3,29 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use super::{envelope, habits::Habit, query, state::Simulation, stored, wire::Refusal, world::Head};
+use super::{
+    envelope, habits::Habit, query, state::Simulation, stored, wire::SimulatedRefusal, world::SimulatedHead,
+};
 
 /// Each habit that concerns some completions affects one in this many.
 const ONE_IN: u32 = 5;
 
 /// Answers `GET /v1/chat/completions/{id}/messages`.
-pub(super) fn list(state: &Simulation, id: &str, query: &str, now: i64) -> Result<Bytes, Refusal> {
+pub(super) fn list(state: &Simulation, id: &str, query: &str, now: i64) -> Result<Bytes, SimulatedRefusal> {
     let number = state.completion(id, now)?;
     let is_hit = number.is_multiple_of(ONE_IN);
     if state.habits.has(Habit::MessagesForbidden) {
-        return Err(Refusal::missing_scope("api.model.read"));
+        return Err(SimulatedRefusal::missing_scope("api.model.read"));
     }
     if is_hit && state.habits.has(Habit::MessagesGone) {
         return Err(stored::not_found(id));
     }
     if is_hit && state.habits.has(Habit::MessagesBroken) {
         let message = "The server had an error while processing your request.";
-        return Err(Refusal { kind: "server_error", ..Refusal::new(500, Some("server_error"), message) });
+        return Err(SimulatedRefusal {
+            kind: "server_error",
+            ..SimulatedRefusal::new(500, Some("server_error"), message)
+        });
     }
     let (mut limit, mut ascending, mut after) = (20, true, None);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -39,8 +44,8 @@ pub(super) fn list(state: &Simulation, id: &str, query: &str, now: i64) -> Resul
         messages.reverse();
     }
     if let Some(after) = after {
-        let at = messages.iter().position(|message| Head::of(message).id.as_ref() == Some(&after));
-        let missing = || Refusal::parameter("after", "The message named by 'after' was not found");
+        let at = messages.iter().position(|message| SimulatedHead::of(message).id.as_ref() == Some(&after));
+        let missing = || SimulatedRefusal::parameter("after", "The message named by 'after' was not found");
         messages.drain(..=at.ok_or_else(missing)?);
     }
     let has_more = messages.len() > limit;

@@ -11,7 +11,7 @@ pub(super) const RECORDS_MAX: u64 = 10_000_000;
 
 /// How many records there are, where they come from, and how the lists behave.
 #[derive(Clone)]
-pub struct Options {
+pub struct SimulatorOptions {
     /// Number of generated audit events, about 550 bytes each; one in twenty is tenant-scoped. At most 10,000,000.
     pub audit_logs: u64,
     /// Number of generated stored completions, 600 to 1,500 bytes each. At most 10,000,000.
@@ -36,7 +36,7 @@ pub struct Options {
 }
 
 /// No records, the default habits, no latency, spread over seven days.
-impl Default for Options {
+impl Default for SimulatorOptions {
     fn default() -> Self {
         Self {
             audit_logs: 0,

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{
     habits::{Habit, Habits},
-    wire::Refusal,
-    world::{Head, List, Scope},
+    wire::SimulatedRefusal,
+    world::{Scope, SimulatedHead, SimulatedList},
 };
 
 const LIMIT_DEFAULT: usize = 20;
@@ -21,11 +21,11 @@ pub(super) struct Ask {
     pub before: Option<String>,
     /// Oldest first.
     pub ascending: bool,
-    pub filters: Vec<Filter>,
+    pub filters: Vec<SimulatedFilter>,
 }
 
 /// Selects the records that have one of the wanted values at one of these places.
-pub(super) struct Filter {
+pub(super) struct SimulatedFilter {
     pointers: &'static [&'static str],
     /// A key below each of the pointers, where the place is named by the request or by the record's `type`.
     below: Below,
@@ -41,12 +41,12 @@ enum Below {
 }
 
 /// The filters that take several values, with the places where a record holds them.
-const FILTERS: [(&str, List, &[&str]); 6] = [
-    ("project_ids[]", List::AuditLogs, &["/project/id"]),
-    ("event_types[]", List::AuditLogs, &["/type"]),
+const FILTERS: [(&str, SimulatedList, &[&str]); 6] = [
+    ("project_ids[]", SimulatedList::AuditLogs, &["/project/id"]),
+    ("event_types[]", SimulatedList::AuditLogs, &["/type"]),
     (
         "actor_ids[]",
-        List::AuditLogs,
+        SimulatedList::AuditLogs,
         &[
             "/actor/session/user/id",
             "/actor/api_key/id",
@@ -54,14 +54,14 @@ const FILTERS: [(&str, List, &[&str]); 6] = [
             "/actor/api_key/service_account/id",
         ],
     ),
-    ("actor_emails[]", List::AuditLogs, &["/actor/session/user/email", "/actor/api_key/user/email"]),
-    ("resource_ids[]", List::AuditLogs, &[]),
-    ("model", List::Completions, &["/model"]),
+    ("actor_emails[]", SimulatedList::AuditLogs, &["/actor/session/user/email", "/actor/api_key/user/email"]),
+    ("resource_ids[]", SimulatedList::AuditLogs, &[]),
+    ("model", SimulatedList::Completions, &["/model"]),
 ];
 
 impl Ask {
     /// Reads the query of a list request; parameters that the list does not know are ignored.
-    pub fn read(list: List, query: &str, habits: Habits) -> Result<Self, Refusal> {
+    pub fn read(list: SimulatedList, query: &str, habits: Habits) -> Result<Self, SimulatedRefusal> {
         let mut ask = Self {
             scope: Scope::Completions,
             window: (i64::MIN, i64::MAX),
@@ -76,27 +76,29 @@ impl Ask {
             match (list, &*name) {
                 (_, "limit") => ask.limit = limit(&value)?,
                 (_, "after") => ask.after = Some(value.into_owned()),
-                (List::AuditLogs, "before") => ask.before = Some(value.into_owned()),
-                (List::AuditLogs, "tenant_only") => tenant_only = Some(boolean("tenant_only", &value)?),
-                (List::Completions, "order") => ask.ascending = ascending(&value)?,
-                (List::AuditLogs, other) if other.starts_with("effective_at") => {
+                (SimulatedList::AuditLogs, "before") => ask.before = Some(value.into_owned()),
+                (SimulatedList::AuditLogs, "tenant_only") => {
+                    tenant_only = Some(boolean("tenant_only", &value)?)
+                }
+                (SimulatedList::Completions, "order") => ask.ascending = ascending(&value)?,
+                (SimulatedList::AuditLogs, other) if other.starts_with("effective_at") => {
                     ask.narrow(other, &value, habits)?;
                 }
                 (_, other) => ask.filter(list, other, value.into_owned()),
             }
         }
-        if habits.has(Habit::OrderIgnored) && list == List::Completions {
+        if habits.has(Habit::OrderIgnored) && list == SimulatedList::Completions {
             ask.ascending = false;
         }
-        if list == List::AuditLogs {
+        if list == SimulatedList::AuditLogs {
             ask.scope = scope(tenant_only, habits, &ask.filters)?;
         }
         Ok(ask)
     }
 
-    fn narrow(&mut self, name: &str, value: &str, habits: Habits) -> Result<(), Refusal> {
+    fn narrow(&mut self, name: &str, value: &str, habits: Habits) -> Result<(), SimulatedRefusal> {
         let second: i64 = value.parse().map_err(|_| {
-            Refusal::parameter(name, format!("Invalid type for '{name}': expected an integer."))
+            SimulatedRefusal::parameter(name, format!("Invalid type for '{name}': expected an integer."))
         })?;
         let (first, last) = &mut self.window;
         match name {
@@ -105,16 +107,16 @@ impl Ask {
             "effective_at[lte]" | "effective_at[lt]" if habits.has(Habit::LteIgnored) => {}
             "effective_at[lte]" => *last = second,
             "effective_at[lt]" => *last = second.saturating_sub(1),
-            _ => return Err(Refusal::parameter(name, format!("Unknown parameter: '{name}'."))),
+            _ => return Err(SimulatedRefusal::parameter(name, format!("Unknown parameter: '{name}'."))),
         }
         Ok(())
     }
 
-    fn filter(&mut self, list: List, name: &str, value: String) {
+    fn filter(&mut self, list: SimulatedList, name: &str, value: String) {
         if let Some(key) = name.strip_prefix("metadata[").and_then(|rest| rest.strip_suffix(']')) {
-            if list == List::Completions {
+            if list == SimulatedList::Completions {
                 let below = Below::Key(key.to_owned());
-                self.filters.push(Filter { pointers: &["/metadata"], below, wanted: vec![value] });
+                self.filters.push(SimulatedFilter { pointers: &["/metadata"], below, wanted: vec![value] });
             }
             return;
         }
@@ -123,7 +125,7 @@ impl Ask {
         let below = if pointers.is_empty() { Below::PayloadId } else { Below::Nothing };
         match self.filters.iter_mut().find(|filter| filter.pointers == *pointers && filter.below == below) {
             Some(filter) => filter.wanted.push(value),
-            None => self.filters.push(Filter { pointers, below, wanted: vec![value] }),
+            None => self.filters.push(SimulatedFilter { pointers, below, wanted: vec![value] }),
         }
     }
 
@@ -137,7 +139,7 @@ impl Ask {
     }
 }
 
-impl Filter {
+impl SimulatedFilter {
     fn admits(&self, record: &Value) -> bool {
         let wanted = |value: Option<&Value>| {
             value.and_then(Value::as_str).is_some_and(|value| self.wanted.iter().any(|one| one == value))
@@ -156,9 +158,13 @@ impl Filter {
     }
 }
 
-fn scope(tenant_only: Option<bool>, habits: Habits, filters: &[Filter]) -> Result<Scope, Refusal> {
+fn scope(
+    tenant_only: Option<bool>,
+    habits: Habits,
+    filters: &[SimulatedFilter],
+) -> Result<Scope, SimulatedRefusal> {
     if habits.has(Habit::TenantRefuse) && tenant_only.is_some() {
-        return Err(Refusal::parameter("tenant_only", "Unknown parameter: 'tenant_only'."));
+        return Err(SimulatedRefusal::parameter("tenant_only", "Unknown parameter: 'tenant_only'."));
     }
     if habits.has(Habit::TenantRefuse) || habits.has(Habit::TenantIgnore) {
         return Ok(Scope::AnyEvent);
@@ -168,30 +174,32 @@ fn scope(tenant_only: Option<bool>, habits: Habits, filters: &[Filter]) -> Resul
     }
     let mut kinds =
         filters.iter().filter(|filter| filter.pointers == ["/type"]).flat_map(|types| &types.wanted);
-    if kinds.any(|kind| !Head::tenant_scoped(kind)) {
+    if kinds.any(|kind| !SimulatedHead::tenant_scoped(kind)) {
         let message = "All event types must be tenant-scoped when 'tenant_only' is true.";
-        return Err(Refusal::parameter("event_types", message));
+        return Err(SimulatedRefusal::parameter("event_types", message));
     }
     Ok(Scope::TenantEvents)
 }
 
 /// Reads `limit` of any list.
-pub(super) fn limit(value: &str) -> Result<usize, Refusal> {
+pub(super) fn limit(value: &str) -> Result<usize, SimulatedRefusal> {
     let limit = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
     let message = || format!("Invalid 'limit': expected an integer from 1 to {LIMIT_MAX}.");
-    limit.ok_or_else(|| Refusal::parameter("limit", message()))
+    limit.ok_or_else(|| SimulatedRefusal::parameter("limit", message()))
 }
 
 /// Reads `order` of any list: true for oldest first.
-pub(super) fn ascending(value: &str) -> Result<bool, Refusal> {
+pub(super) fn ascending(value: &str) -> Result<bool, SimulatedRefusal> {
     match value {
         "asc" => Ok(true),
         "desc" => Ok(false),
-        _ => Err(Refusal::parameter("order", "Invalid value for 'order': expected 'asc' or 'desc'.")),
+        _ => {
+            Err(SimulatedRefusal::parameter("order", "Invalid value for 'order': expected 'asc' or 'desc'."))
+        }
     }
 }
 
-fn boolean(name: &str, value: &str) -> Result<bool, Refusal> {
+fn boolean(name: &str, value: &str) -> Result<bool, SimulatedRefusal> {
     let message = || format!("Invalid type for '{name}': expected a boolean.");
-    value.parse().map_err(|_| Refusal::parameter(name, message()))
+    value.parse().map_err(|_| SimulatedRefusal::parameter(name, message()))
 }

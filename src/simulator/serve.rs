@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use super::{
     state::Simulator,
-    wire::{Refusal, Reply, Request},
+    wire::{Reply, Request, SimulatedRefusal},
 };
 
 /// The largest request body that is read: metadata has at most 16 short pairs.
@@ -51,7 +51,7 @@ async fn handle(State(simulator): State<Simulator>, request: HttpRequest<Body>) 
                 body,
             })
         }
-        Err(_) => Refusal::new(413, None, "The request body is too large.").reply(),
+        Err(_) => SimulatedRefusal::new(413, None, "The request body is too large.").reply(),
     };
     if !reply.latency.is_zero() {
         tokio::time::sleep(reply.latency).await;

@@ -15,9 +15,9 @@ use super::{
     generate::{self, Generator},
     given,
     habits::{Habit, Habits},
-    options::{Options, OptionsError, RECORDS_MAX},
-    wire::Endpoint,
-    world::{List, Scope, World},
+    options::{OptionsError, RECORDS_MAX, SimulatorOptions},
+    wire::SimulatedEndpoint,
+    world::{Scope, SimulatedList, World},
 };
 
 /// At most this many records appear between two requests, however far the clock jumps; the others follow.
@@ -32,11 +32,11 @@ pub struct Simulator {
 
 /// How many requests were answered, by endpoint and status. A closed connection counts with the status that it
 /// would have had.
-pub type Counters = BTreeMap<(Endpoint, u16), u64>;
+pub type Counters = BTreeMap<(SimulatedEndpoint, u16), u64>;
 
 /// One answered request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct AnsweredRequest {
     /// Path and query as received.
     pub target: String,
     /// Status of the reply.
@@ -44,7 +44,7 @@ pub struct Seen {
 }
 
 pub(super) struct Simulation {
-    pub options: Options,
+    pub options: SimulatorOptions,
     pub habits: Habits,
     pub world: World,
     pub generator: Generator,
@@ -53,11 +53,11 @@ pub(super) struct Simulation {
     /// Added to the clock in `Date`, in seconds.
     pub date_offset: i64,
     pub counters: Counters,
-    pub seen: VecDeque<Seen>,
+    pub seen: VecDeque<AnsweredRequest>,
     /// The last page of each list that showed a record.
     pub last_page: HashMap<Scope, Bytes>,
     /// The last answer of each endpoint, unless it was empty.
-    pub last_answer: HashMap<Endpoint, Option<Bytes>>,
+    pub last_answer: HashMap<SimulatedEndpoint, Option<Bytes>>,
     live: Live,
 }
 
@@ -70,7 +70,7 @@ struct Live {
 
 impl Simulator {
     /// Loads the given records and generates the others, up to the clock's current second.
-    pub fn new(mut options: Options, clock: Clock) -> Result<Self, OptionsError> {
+    pub fn new(mut options: SimulatorOptions, clock: Clock) -> Result<Self, OptionsError> {
         if options.audit_logs.max(options.completions) > RECORDS_MAX {
             return Err(OptionsError::TooMany);
         }
@@ -97,8 +97,8 @@ impl Simulator {
         };
         let spread = i64::try_from(state.options.spread.as_secs()).unwrap_or(i64::MAX);
         let from = now.saturating_sub(spread).max(0);
-        state.generate(List::AuditLogs, state.options.audit_logs, from, now);
-        state.generate(List::Completions, state.options.completions, from, now);
+        state.generate(SimulatedList::AuditLogs, state.options.audit_logs, from, now);
+        state.generate(SimulatedList::Completions, state.options.completions, from, now);
         Ok(Self { clock, state: Arc::new(Mutex::new(state)) })
     }
 
@@ -118,7 +118,7 @@ impl fmt::Debug for Simulator {
 }
 
 impl Simulation {
-    fn generate(&mut self, list: List, count: u64, from: i64, to: i64) {
+    fn generate(&mut self, list: SimulatedList, count: u64, from: i64, to: i64) {
         let crowded = self.habits.has(Habit::Crowded);
         let mut rng = StdRng::seed_from_u64(self.options.seed);
         let mut body = Vec::new();
@@ -130,7 +130,7 @@ impl Simulation {
     /// Generates one record and returns its id.
     pub fn make(
         &mut self,
-        list: List,
+        list: SimulatedList,
         second: i64,
         visible_at: Option<i64>,
         body: &mut Vec<u8>,
@@ -147,7 +147,11 @@ impl Simulation {
         let mut body = Vec::new();
         for _ in 0..due.saturating_sub(self.live.made).min(LIVE_MAX) {
             self.live.made += 1;
-            let list = if self.live.made.is_multiple_of(2) { List::Completions } else { List::AuditLogs };
+            let list = if self.live.made.is_multiple_of(2) {
+                SimulatedList::Completions
+            } else {
+                SimulatedList::AuditLogs
+            };
             let second = self.live.since + (self.live.made as f64 / self.live.per_second).ceil() as i64;
             self.make(list, second.min(now), None, &mut body);
         }

@@ -8,8 +8,8 @@ use serde_json::{json, value::RawValue};
 
 use super::{
     state::Simulation,
-    wire::{Refusal, Request},
-    world::List,
+    wire::{Request, SimulatedRefusal},
+    world::SimulatedList,
 };
 
 const METADATA_MAX: usize = 16;
@@ -33,7 +33,7 @@ pub(super) fn answer(
     request: &Request,
     id: &str,
     now: i64,
-) -> Result<Bytes, Refusal> {
+) -> Result<Bytes, SimulatedRefusal> {
     let number = state.completion(id, now)?;
     match request.method.as_str() {
         "GET" => {}
@@ -52,32 +52,32 @@ pub(super) fn answer(
 }
 
 /// The 405 of a path that exists.
-pub(super) fn not_allowed(methods: &str) -> Refusal {
+pub(super) fn not_allowed(methods: &str) -> SimulatedRefusal {
     let message = format!("Only {methods} requests are accepted.");
-    Refusal::new(405, Some("method_not_supported"), message)
+    SimulatedRefusal::new(405, Some("method_not_supported"), message)
 }
 
 impl Simulation {
     /// The number of a completion that can be seen now.
-    pub(super) fn completion(&self, id: &str, now: i64) -> Result<u32, Refusal> {
+    pub(super) fn completion(&self, id: &str, now: i64) -> Result<u32, SimulatedRefusal> {
         let visible = self.world.find(id).filter(|number| {
             let entry = self.world.entry(*number);
-            entry.list == List::Completions && entry.visible_at <= now
+            entry.list == SimulatedList::Completions && entry.visible_at <= now
         });
         visible.ok_or_else(|| not_found(id))
     }
 }
 
 /// The 404 of a completion that is gone.
-pub(super) fn not_found(id: &str) -> Refusal {
-    Refusal {
+pub(super) fn not_found(id: &str) -> SimulatedRefusal {
+    SimulatedRefusal {
         param: Some("completion_id".to_owned()),
-        ..Refusal::new(404, Some("not_found"), format!("Completion {id} not found"))
+        ..SimulatedRefusal::new(404, Some("not_found"), format!("Completion {id} not found"))
     }
 }
 
-fn update(body: &[u8]) -> Result<BTreeMap<String, String>, Refusal> {
-    let refused = |message: &str| Refusal::parameter("metadata", message);
+fn update(body: &[u8]) -> Result<BTreeMap<String, String>, SimulatedRefusal> {
+    let refused = |message: &str| SimulatedRefusal::parameter("metadata", message);
     let update: Update = serde_json::from_slice(body)
         .map_err(|_| refused("Invalid type for 'metadata': expected an object of strings."))?;
     let fits = |(key, value): (&String, &String)| {

@@ -47,11 +47,11 @@ impl Hand {
     }
 }
 
-fn options(habits: &str) -> Options {
-    Options { habits: habits.parse().unwrap(), ..Options::default() }
+fn options(habits: &str) -> SimulatorOptions {
+    SimulatorOptions { habits: habits.parse().unwrap(), ..SimulatorOptions::default() }
 }
 
-fn simulator(options: Options) -> Simulator {
+fn simulator(options: SimulatorOptions) -> Simulator {
     Simulator::new(options, Hand::new().clock()).unwrap()
 }
 
@@ -79,7 +79,7 @@ fn seconds(page: &Value, field: &str) -> Vec<i64> {
     page["data"].as_array().unwrap().iter().map(|record| record[field].as_i64().unwrap()).collect()
 }
 
-fn issued(simulator: &Simulator, list: List) -> BTreeSet<String> {
+fn issued(simulator: &Simulator, list: SimulatedList) -> BTreeSet<String> {
     simulator.issued(list).into_iter().map(|(id, _)| id).collect()
 }
 

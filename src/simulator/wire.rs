@@ -82,7 +82,7 @@ impl fmt::Debug for Reply {
 
 /// What a path leads to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Endpoint {
+pub enum SimulatedEndpoint {
     /// `/v1/organization/audit_logs`
     AuditLogs,
     /// `/v1/chat/completions`
@@ -95,7 +95,7 @@ pub enum Endpoint {
     Other,
 }
 
-impl Endpoint {
+impl SimulatedEndpoint {
     /// The endpoint of a path, and the id in it.
     pub(super) fn of(path: &str) -> (Self, &str) {
         let Some(path) = path.strip_prefix("/v1/") else {
@@ -119,7 +119,7 @@ impl Endpoint {
 
 /// An answer that is an error, in the API's own envelope.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct SimulatedRefusal {
     pub status: u16,
     pub message: String,
     pub kind: &'static str,
@@ -127,7 +127,7 @@ pub(super) struct Refusal {
     pub code: Option<&'static str>,
 }
 
-impl Refusal {
+impl SimulatedRefusal {
     pub fn new(status: u16, code: Option<&'static str>, message: impl Into<String>) -> Self {
         Self { status, message: message.into(), kind: "invalid_request_error", param: None, code }
     }

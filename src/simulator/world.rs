@@ -9,7 +9,7 @@ use super::arena::{Arena, Slot};
 
 /// One of the two lists that the API offers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum List {
+pub enum SimulatedList {
     /// `GET /v1/organization/audit_logs`, ordered by `effective_at`.
     AuditLogs,
     /// `GET /v1/chat/completions`, ordered by `created`.
@@ -29,7 +29,7 @@ pub(super) enum Scope {
 /// The fields that identify and date a record.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct Head {
+pub(super) struct SimulatedHead {
     pub id: Option<String>,
     pub effective_at: Option<i64>,
     pub created: Option<i64>,
@@ -37,7 +37,7 @@ pub(super) struct Head {
     pub r#type: Option<String>,
 }
 
-impl Head {
+impl SimulatedHead {
     /// The fields of a body; empty if it is not a JSON object with fields of these types.
     pub fn of(body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_default()
@@ -49,11 +49,11 @@ impl Head {
     }
 }
 
-pub(super) struct Entry {
+pub(super) struct SimulatedRecord {
     pub second: i64,
     pub visible_at: i64,
     pub place: Slot,
-    pub list: List,
+    pub list: SimulatedList,
     pub deleted: bool,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Entry {
 #[derive(Default)]
 pub(super) struct World {
     arena: Arena,
-    entries: Vec<Entry>,
+    entries: Vec<SimulatedRecord>,
     by_id: HashMap<u64, u32>,
     completions: Vec<u32>,
     any_event: Vec<u32>,
@@ -78,17 +78,24 @@ impl World {
     }
 
     /// Adds a record; whether it is tenant-scoped is read from its `type`.
-    pub fn add(&mut self, list: List, second: i64, visible_at: i64, head: &Head, body: &[u8]) {
+    pub fn add(
+        &mut self,
+        list: SimulatedList,
+        second: i64,
+        visible_at: i64,
+        head: &SimulatedHead,
+        body: &[u8],
+    ) {
         let number = self.entries.len() as u32;
         let place = self.arena.put(body);
-        self.entries.push(Entry { second, visible_at, place, list, deleted: false });
+        self.entries.push(SimulatedRecord { second, visible_at, place, list, deleted: false });
         if let Some(id) = &head.id {
             self.by_id.insert(hash(id), number);
         }
         match list {
-            List::Completions => insert(&mut self.completions, &self.entries, number),
-            List::AuditLogs => {
-                let tenant = head.r#type.as_deref().is_some_and(Head::tenant_scoped);
+            SimulatedList::Completions => insert(&mut self.completions, &self.entries, number),
+            SimulatedList::AuditLogs => {
+                let tenant = head.r#type.as_deref().is_some_and(SimulatedHead::tenant_scoped);
                 let kind = if tenant { &mut self.tenant_events } else { &mut self.plain_events };
                 insert(kind, &self.entries, number);
                 insert(&mut self.any_event, &self.entries, number);
@@ -105,7 +112,7 @@ impl World {
         }
     }
 
-    pub fn entry(&self, number: u32) -> &Entry {
+    pub fn entry(&self, number: u32) -> &SimulatedRecord {
         &self.entries[number as usize]
     }
 
@@ -128,13 +135,13 @@ impl World {
         self.entries[number as usize].place = self.arena.put(body);
     }
 
-    pub fn records(&self, list: List) -> impl Iterator<Item = (u32, &Entry)> {
+    pub fn records(&self, list: SimulatedList) -> impl Iterator<Item = (u32, &SimulatedRecord)> {
         let numbered = self.entries.iter().enumerate().map(|(number, entry)| (number as u32, entry));
         numbered.filter(move |(_, entry)| entry.list == list && !entry.deleted)
     }
 }
 
-fn insert(timeline: &mut Vec<u32>, entries: &[Entry], number: u32) {
+fn insert(timeline: &mut Vec<u32>, entries: &[SimulatedRecord], number: u32) {
     let second = |number: u32| entries[number as usize].second;
     let at = timeline.partition_point(|other| second(*other) <= second(number));
     timeline.insert(at, number);

@@ -13,7 +13,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-type Job = Box<dyn FnOnce() + Send>;
+type SinkJob = Box<dyn FnOnce() + Send>;
 
 /// While there is much to do the next piece of work comes within this time: between two batches lies a commit, which takes a
 /// busy disk some tens of milliseconds.
@@ -43,7 +43,7 @@ struct Chores {
 /// keeps this thread, and none that others need.
 #[derive(Default)]
 pub struct SinkThread {
-    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    jobs: Mutex<Option<mpsc::Sender<SinkJob>>>,
     chores: Option<Arc<Chores>>,
 }
 
@@ -81,12 +81,12 @@ impl SinkThread {
     }
 
     /// The way to the thread, which is started with the first work and ends with this.
-    fn jobs(&self) -> io::Result<mpsc::Sender<Job>> {
+    fn jobs(&self) -> io::Result<mpsc::Sender<SinkJob>> {
         let mut held = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(jobs) = &*held {
             return Ok(jobs.clone());
         }
-        let (sender, jobs) = mpsc::channel::<Job>();
+        let (sender, jobs) = mpsc::channel::<SinkJob>();
         let chores = self.chores.clone();
         thread::Builder::new().name("sink".to_owned()).spawn(move || work(&jobs, chores.as_deref()))?;
         Ok(held.insert(sender).clone())
@@ -94,7 +94,7 @@ impl SinkThread {
 }
 
 /// Works until nobody hands in anything any more.
-fn work(jobs: &mpsc::Receiver<Job>, chores: Option<&Chores>) {
+fn work(jobs: &mpsc::Receiver<SinkJob>, chores: Option<&Chores>) {
     let do_chores = |lull| {
         if let Some(chores) = chores {
             let _ = catch_unwind(AssertUnwindSafe(|| (chores.work)(lull)));

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::{
     Column,
-    Kind::{DateTime, Dynamic, Long, String},
+    ColumnKind::{DateTime, Dynamic, Long, String},
     Origin::{Connector, Constant, Details, Field, Inner, Time},
     Table,
     render::TIME,

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::{
     Column,
-    Kind::{DateTime, Dynamic, Long, Real, String},
+    ColumnKind::{DateTime, Dynamic, Long, Real, String},
     MESSAGES,
     Origin::{Connector, Constant, Field, Time},
     Table,

@@ -1,6 +1,6 @@
 //! What a table must be before anything is rendered from it: its names go into SQL, KQL, paths and file names.
 
-use super::{Kind, Origin, Table, render::RECORD};
+use super::{ColumnKind, Origin, Table, render::RECORD};
 
 /// Why a table cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +69,7 @@ pub(super) fn alone(table: &Table) -> Result<(), TableError> {
             return Err(TableError::Repeated { table: name(), column: column.name.to_string() });
         }
     }
-    for (column, kind) in [(&table.key, Kind::String), (&table.time, Kind::DateTime)] {
+    for (column, kind) in [(&table.key, ColumnKind::String), (&table.time, ColumnKind::DateTime)] {
         if !table.columns.iter().any(|found| found.name == *column && found.kind == kind) {
             let column = column.to_string();
             return Err(TableError::Missing { table: name(), column, kind: kind.name() });
@@ -114,14 +114,14 @@ mod tests {
         *,
     };
 
-    fn column(name: &'static str, kind: Kind, from: Origin) -> Column {
+    fn column(name: &'static str, kind: ColumnKind, from: Origin) -> Column {
         Column::new(name, kind, from, "")
     }
 
     fn sound() -> Table {
         let columns = vec![
-            column("TimeGenerated", Kind::DateTime, Origin::Time("seen".into())),
-            column("Id", Kind::String, Origin::Field("id".into())),
+            column("TimeGenerated", ColumnKind::DateTime, Origin::Time("seen".into())),
+            column("Id", ColumnKind::String, Origin::Field("id".into())),
         ];
         Table::new("VendorAlerts_CL", "Id", columns)
     }
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn columns_are_there_once_and_beside_the_record_as_received() {
         let repeated = |name: &'static str| {
-            refused(|table| table.columns.push(column(name, Kind::String, Origin::Connector)))
+            refused(|table| table.columns.push(column(name, ColumnKind::String, Origin::Connector)))
         };
         assert!(repeated("ID").ends_with("the column `ID` is there twice"));
         assert!(repeated("record").ends_with("the column `record` is there twice"));
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn one_field_at_most_is_opened() {
         let inner = |name: &'static str, field: &'static str| {
-            column(name, Kind::String, Origin::Inner(field.into(), "x".into()))
+            column(name, ColumnKind::String, Origin::Inner(field.into(), "x".into()))
         };
         let both = refused(|table| table.columns.extend([inner("A", "actor"), inner("B", "rule")]));
         assert!(both.contains("of `actor` and of `rule`"), "{both}");

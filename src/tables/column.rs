@@ -11,7 +11,7 @@ pub struct Column {
     /// Its name at every destination.
     pub name: Text,
     /// What it holds.
-    pub kind: Kind,
+    pub kind: ColumnKind,
     /// Where in a record its value is found.
     pub from: Origin,
     /// What it means: one plain sentence for the manual, without a full stop.
@@ -20,14 +20,14 @@ pub struct Column {
 
 impl Column {
     /// Lets a table be written with one line a column.
-    pub fn new(name: impl Into<Text>, kind: Kind, from: Origin, about: impl Into<Text>) -> Self {
+    pub fn new(name: impl Into<Text>, kind: ColumnKind, from: Origin, about: impl Into<Text>) -> Self {
         Self { name: name.into(), kind, from, about: about.into() }
     }
 }
 
 /// The type of a column, in the words of Azure Monitor tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     /// Text.
     String,
     /// A signed 64-bit integer.
@@ -40,7 +40,7 @@ pub enum Kind {
     DateTime,
 }
 
-impl Kind {
+impl ColumnKind {
     /// The word itself.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
 //! A table that came at run time: what it does not say is derived from its name and its columns.
 
-use super::{Column, Kind, Origin, Table, Text, render::TIME};
+use super::{Column, ColumnKind, Origin, Table, Text, render::TIME};
 
 /// The field of a stream that carries the collector's name.
 const CONNECTOR_FIELD: &str = "friendlyName";
@@ -45,11 +45,11 @@ fn stream(columns: &[Column]) -> Vec<Column> {
         let about = column.about.clone();
         let field = match &column.from {
             Origin::Field(name) => Column::new(name.clone(), column.kind, column.from.clone(), about),
-            Origin::Time(name) => Column::new(name.clone(), Kind::Long, column.from.clone(), about),
+            Origin::Time(name) => Column::new(name.clone(), ColumnKind::Long, column.from.clone(), about),
             Origin::Inner(name, _) => {
-                Column::new(name.clone(), Kind::Dynamic, Origin::Field(name.clone()), about)
+                Column::new(name.clone(), ColumnKind::Dynamic, Origin::Field(name.clone()), about)
             }
-            Origin::Connector => Column::new(CONNECTOR_FIELD, Kind::String, Origin::Connector, about),
+            Origin::Connector => Column::new(CONNECTOR_FIELD, ColumnKind::String, Origin::Connector, about),
             Origin::Details | Origin::Constant(_) => column.clone(),
         };
         if !fields.iter().any(|known| known.from == field.from) {

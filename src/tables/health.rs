@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::{
     Column,
-    Kind::{DateTime, Dynamic, Long, String},
+    ColumnKind::{DateTime, Dynamic, Long, String},
     Origin::{Constant, Field, Time},
     Table,
     render::TIME,

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use super::json_scanner::JsonScanner;
 
 /// Members of an object: name and value, in their order, repeated keys included.
-type Found<'a> = Vec<(Cow<'a, [u8]>, &'a [u8])>;
+type FoundMembers<'a> = Vec<(Cow<'a, [u8]>, &'a [u8])>;
 
 /// The members of an object, and those of one object in it.
 pub(super) struct Members<'a> {
-    own: Found<'a>,
-    opened: Found<'a>,
+    own: FoundMembers<'a>,
+    opened: FoundMembers<'a>,
 }
 
 impl<'a> Members<'a> {
@@ -60,7 +60,7 @@ impl<'a> Members<'a> {
     }
 }
 
-fn last<'a>(found: &Found<'a>, key: &[u8]) -> Option<&'a [u8]> {
+fn last<'a>(found: &FoundMembers<'a>, key: &[u8]) -> Option<&'a [u8]> {
     found.iter().rev().find(|(name, _)| name.as_ref() == key).map(|(_, value)| *value)
 }
 

@@ -23,11 +23,11 @@ pub use audit_logs::AUDIT_LOGS;
 pub use chat_completions::CHAT_COMPLETIONS;
 pub use check::TableError;
 pub use collection::Tables;
-pub use column::{Column, Kind, Origin, Text};
+pub use column::{Column, ColumnKind, Origin, Text};
 pub use health::HEALTH;
 pub use json::{compact, one_line, text};
 pub use json_scanner::JsonScanner;
-pub use row::Value;
+pub use row::ColumnValue;
 pub use schema_drift::{SchemaDrift, all_unknown_fields, unfit_values, unknown_fields};
 pub use time::{Iso8601, format_utc, iso8601, utc_day};
 

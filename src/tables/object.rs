@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    Column, Iso8601, Kind, Origin, SchemaDrift, iso8601,
+    Column, ColumnKind, Iso8601, Origin, SchemaDrift, iso8601,
     json::{compact, is_text, one_line},
     row::{Cell, cells, number, second, whole},
 };
@@ -61,14 +61,14 @@ impl<'t> Objects<'t> {
         let mut separator = b'{';
         cells(self.columns.iter().copied(), record, drift, |column, cell| {
             let member = match cell {
-                Cell::Null => Some(Member::Null),
-                Cell::Connector => Some(Member::Json(Cow::Borrowed(self.connector.as_bytes()))),
-                Cell::Constant(text) => Some(Member::Json(Cow::Owned(quoted(text).into_bytes()))),
+                Cell::Null => Some(MemberValue::Null),
+                Cell::Connector => Some(MemberValue::Json(Cow::Borrowed(self.connector.as_bytes()))),
+                Cell::Constant(text) => Some(MemberValue::Json(Cow::Owned(quoted(text).into_bytes()))),
                 Cell::Json(json) => fitting(column, json),
             };
             let fits = member.is_some();
-            let member = member.unwrap_or(Member::Null);
-            if matches!((&member, self.nulls), (Member::Null, Nulls::LeftOut)) {
+            let member = member.unwrap_or(MemberValue::Null);
+            if matches!((&member, self.nulls), (MemberValue::Null, Nulls::LeftOut)) {
                 return fits;
             }
             out.extend_from_slice(&[separator, b'"']);
@@ -77,12 +77,12 @@ impl<'t> Objects<'t> {
             out.extend_from_slice(b"\":");
             let begin = out.len();
             match member {
-                Member::Null => out.extend_from_slice(b"null"),
-                Member::Json(json) => match replace(column, &json) {
+                MemberValue::Null => out.extend_from_slice(b"null"),
+                MemberValue::Json(json) => match replace(column, &json) {
                     Some(replaced) => out.extend_from_slice(&replaced),
                     None => out.extend_from_slice(&one_line(&json)),
                 },
-                Member::Time(time) => {
+                MemberValue::Time(time) => {
                     out.push(b'"');
                     out.extend_from_slice(time.as_bytes());
                     out.push(b'"');
@@ -99,26 +99,26 @@ impl<'t> Objects<'t> {
 }
 
 /// The value of a member.
-enum Member<'a> {
+enum MemberValue<'a> {
     Null,
     Json(Cow<'a, [u8]>),
     Time(Iso8601),
 }
 
 /// JSON text other than `null` as a column holds it; `None` when it does not fit.
-fn fitting<'a>(column: &Column, json: &'a [u8]) -> Option<Member<'a>> {
-    let as_received = Member::Json(Cow::Borrowed(json));
-    let whole_number = |number: i64| Member::Json(Cow::Owned(number.to_string().into_bytes()));
+fn fitting<'a>(column: &Column, json: &'a [u8]) -> Option<MemberValue<'a>> {
+    let as_received = MemberValue::Json(Cow::Borrowed(json));
+    let whole_number = |number: i64| MemberValue::Json(Cow::Owned(number.to_string().into_bytes()));
     match column.kind {
-        Kind::String if json.starts_with(b"\"") => is_text(json).then_some(as_received),
-        Kind::String => Some(Member::Json(Cow::Owned(quoted(&compact(json)).into_bytes()))),
-        Kind::Long if whole(json).is_some() => Some(as_received),
+        ColumnKind::String if json.starts_with(b"\"") => is_text(json).then_some(as_received),
+        ColumnKind::String => Some(MemberValue::Json(Cow::Owned(quoted(&compact(json)).into_bytes()))),
+        ColumnKind::Long if whole(json).is_some() => Some(as_received),
         // A time with a fraction is the second in which it lies, for every sink alike.
-        Kind::Long if matches!(column.from, Origin::Time(_)) => second(json).map(whole_number),
-        Kind::Long => None,
-        Kind::Real => number(json).map(|_| as_received),
-        Kind::Dynamic => Some(as_received),
-        Kind::DateTime => second(json).map(|second| Member::Time(iso8601(second))),
+        ColumnKind::Long if matches!(column.from, Origin::Time(_)) => second(json).map(whole_number),
+        ColumnKind::Long => None,
+        ColumnKind::Real => number(json).map(|_| as_received),
+        ColumnKind::Dynamic => Some(as_received),
+        ColumnKind::DateTime => second(json).map(|second| MemberValue::Time(iso8601(second))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Column, Kind, Origin, Table};
+use super::{Column, ColumnKind, Origin, Table};
 
 /// The column by which the rows of our own tables age, and of every table of Azure Monitor.
 pub const TIME: &str = "TimeGenerated";
@@ -10,11 +10,11 @@ pub const TIME: &str = "TimeGenerated";
 pub const RECORD: &str = "Record";
 
 /// The SQLite type in which a column is stored.
-pub const fn sqlite_type(kind: Kind) -> &'static str {
+pub const fn sqlite_type(kind: ColumnKind) -> &'static str {
     match kind {
-        Kind::String | Kind::Dynamic | Kind::DateTime => "TEXT",
-        Kind::Long => "INTEGER",
-        Kind::Real => "REAL",
+        ColumnKind::String | ColumnKind::Dynamic | ColumnKind::DateTime => "TEXT",
+        ColumnKind::Long => "INTEGER",
+        ColumnKind::Real => "REAL",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    Column, Kind, Origin, Table,
+    Column, ColumnKind, Origin, Table,
     json::{compact, text},
     members::Members,
     schema_drift::SchemaDrift,
@@ -12,7 +12,7 @@ use super::{
 
 /// The value of one column.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value<'a> {
+pub enum ColumnValue<'a> {
     /// Missing, JSON `null`, or of a type that the column cannot hold.
     Null,
     /// A string column.
@@ -34,14 +34,16 @@ pub fn map<'a>(
     connector: &'a str,
     record: &'a [u8],
     drift: &mut SchemaDrift,
-) -> Vec<Value<'a>> {
+) -> Vec<ColumnValue<'a>> {
     let mut row = Vec::with_capacity(table.columns.len());
     cells([table.columns.as_slice()], record, drift, |column, cell| {
         let (value, fits) = match cell {
-            Cell::Null => (Value::Null, true),
-            Cell::Connector => (Value::Text(Cow::Borrowed(connector)), true),
-            Cell::Constant(text) => (Value::Text(Cow::Borrowed(text)), true),
-            Cell::Json(json) => value(column.kind, json).map_or((Value::Null, false), |value| (value, true)),
+            Cell::Null => (ColumnValue::Null, true),
+            Cell::Connector => (ColumnValue::Text(Cow::Borrowed(connector)), true),
+            Cell::Constant(text) => (ColumnValue::Text(Cow::Borrowed(text)), true),
+            Cell::Json(json) => {
+                value(column.kind, json).map_or((ColumnValue::Null, false), |value| (value, true))
+            }
         };
         row.push(value);
         fits
@@ -99,14 +101,14 @@ fn opened<'a>(columns: impl IntoIterator<Item = &'a [Column]>) -> Option<&'a str
 }
 
 /// Reads JSON text other than `null` as a value of this kind; `None` when it does not fit.
-fn value(kind: Kind, json: &[u8]) -> Option<Value<'_>> {
+fn value(kind: ColumnKind, json: &[u8]) -> Option<ColumnValue<'_>> {
     match kind {
-        Kind::String if json.starts_with(b"\"") => text(json).map(Value::Text),
-        Kind::String => Some(Value::Text(Cow::Owned(compact(json)))),
-        Kind::Long => whole(json).map(Value::Long),
-        Kind::Real => number(json).map(Value::Real),
-        Kind::Dynamic => plain(json).map(Value::Json),
-        Kind::DateTime => second(json).map(Value::Time),
+        ColumnKind::String if json.starts_with(b"\"") => text(json).map(ColumnValue::Text),
+        ColumnKind::String => Some(ColumnValue::Text(Cow::Owned(compact(json)))),
+        ColumnKind::Long => whole(json).map(ColumnValue::Long),
+        ColumnKind::Real => number(json).map(ColumnValue::Real),
+        ColumnKind::Dynamic => plain(json).map(ColumnValue::Json),
+        ColumnKind::DateTime => second(json).map(ColumnValue::Time),
     }
 }
 

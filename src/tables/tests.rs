@@ -6,14 +6,14 @@ fn shape(table: &Table) -> String {
 }
 
 /// The row of a record, by column name.
-fn row<'a>(table: &'a Table, record: &'a str) -> impl Fn(&str) -> Value<'a> {
+fn row<'a>(table: &'a Table, record: &'a str) -> impl Fn(&str) -> ColumnValue<'a> {
     let names: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
     let row = row::map(table, "acme", record.as_bytes(), &mut SchemaDrift::default());
     move |name| row[names.iter().position(|own| *own == name).unwrap()].clone()
 }
 
-fn string(text: &str) -> Value<'_> {
-    Value::Text(text.into())
+fn string(text: &str) -> ColumnValue<'_> {
+    ColumnValue::Text(text.into())
 }
 
 #[test]
@@ -64,15 +64,18 @@ fn an_audit_event_fills_its_columns() {
             "project":{"id":"proj_1","name":"Default"},
             "actor":{"type":"session","session":{"user":{"id":"user-1","email":"user@example.com"}}}}"#,
     );
-    assert_eq!(at("TimeGenerated"), Value::Time(1_770_979_925));
-    assert_eq!(at("EffectiveAt"), Value::Time(1_770_979_925));
+    assert_eq!(at("TimeGenerated"), ColumnValue::Time(1_770_979_925));
+    assert_eq!(at("EffectiveAt"), ColumnValue::Time(1_770_979_925));
     assert_eq!(at("Id"), string("audit_log-1"));
     assert_eq!(at("EventType"), string("api_key.created"));
     assert_eq!(at("ActorType"), string("session"));
-    assert_eq!(at("ActorApiKey"), Value::Null);
-    assert_eq!(at("ActorSession"), Value::Json(r#"{"user":{"id":"user-1","email":"user@example.com"}}"#));
-    assert_eq!(at("Project"), Value::Json(r#"{"id":"proj_1","name":"Default"}"#));
-    assert_eq!(at("EventDetails"), Value::Json(r#"{"id":"key_1","data":{"scopes":["a"]}}"#));
+    assert_eq!(at("ActorApiKey"), ColumnValue::Null);
+    assert_eq!(
+        at("ActorSession"),
+        ColumnValue::Json(r#"{"user":{"id":"user-1","email":"user@example.com"}}"#)
+    );
+    assert_eq!(at("Project"), ColumnValue::Json(r#"{"id":"proj_1","name":"Default"}"#));
+    assert_eq!(at("EventDetails"), ColumnValue::Json(r#"{"id":"key_1","data":{"scopes":["a"]}}"#));
     assert_eq!(at("ConnectorName"), string("acme"));
 }
 
@@ -87,30 +90,30 @@ fn a_completion_fills_its_columns() {
             "choices":[{"index":0}],"response_format":null,"messages":"of a gateway",
             "ccfd_messages":{"missing":"deleted"}}"#,
     );
-    assert_eq!(at("CreatedAt"), Value::Time(1_756_317_555));
-    assert_eq!(at("Seed"), Value::Long(-1_971_541_699_951_901_963));
-    assert_eq!(at("TopProbability"), Value::Real(0.25));
-    assert_eq!(at("Temperature"), Value::Real(1.0));
-    assert_eq!(at("FrequencyPenalty"), Value::Real(-0.01));
-    assert_eq!(at("ToolChoice"), Value::Null);
+    assert_eq!(at("CreatedAt"), ColumnValue::Time(1_756_317_555));
+    assert_eq!(at("Seed"), ColumnValue::Long(-1_971_541_699_951_901_963));
+    assert_eq!(at("TopProbability"), ColumnValue::Real(0.25));
+    assert_eq!(at("Temperature"), ColumnValue::Real(1.0));
+    assert_eq!(at("FrequencyPenalty"), ColumnValue::Real(-0.01));
+    assert_eq!(at("ToolChoice"), ColumnValue::Null);
     assert_eq!(at("ObjectType"), string("chat.completion"));
-    assert_eq!(at("Choices"), Value::Json(r#"[{"index":0}]"#));
-    assert_eq!(at("Metadata"), Value::Json("{}"));
-    assert_eq!(at("Messages"), Value::Json(r#"{"missing":"deleted"}"#));
+    assert_eq!(at("Choices"), ColumnValue::Json(r#"[{"index":0}]"#));
+    assert_eq!(at("Metadata"), ColumnValue::Json("{}"));
+    assert_eq!(at("Messages"), ColumnValue::Json(r#"{"missing":"deleted"}"#));
 }
 
 #[test]
 fn an_event_without_details_or_actor_has_nulls() {
     let at = row(&AUDIT_LOGS, r#"{"id":"1","type":"login.succeeded","effective_at":5,"actor":null}"#);
-    assert_eq!(at("EventDetails"), Value::Null);
-    assert_eq!(at("ActorType"), Value::Null);
-    assert_eq!(at("TimeGenerated"), Value::Time(5));
+    assert_eq!(at("EventDetails"), ColumnValue::Null);
+    assert_eq!(at("ActorType"), ColumnValue::Null);
+    assert_eq!(at("TimeGenerated"), ColumnValue::Time(5));
 }
 
 #[test]
 fn details_may_stand_before_the_type_that_names_them() {
     let at = row(&AUDIT_LOGS, r#"{"new.kind":[1],"type":"new.\u006bind"}"#);
-    assert_eq!(at("EventDetails"), Value::Json("[1]"));
+    assert_eq!(at("EventDetails"), ColumnValue::Json("[1]"));
 }
 
 #[test]
@@ -130,14 +133,14 @@ fn values_that_do_not_fit_are_null() {
     let record = r#"{"id":"\ud800","seed":1.5,"top_p":"high","temperature":1e999,"created":-1}"#;
     let at = row(&CHAT_COMPLETIONS, record);
     for column in ["Id", "Seed", "TopProbability", "Temperature", "CreatedAt"] {
-        assert_eq!(at(column), Value::Null, "{column}");
+        assert_eq!(at(column), ColumnValue::Null, "{column}");
     }
 }
 
 #[test]
 fn what_is_no_object_maps_to_nulls() {
     for record in ["", "[]", "null", "\"id\"", "{\"a\":", "{{"] {
-        assert_eq!(row(&AUDIT_LOGS, record)("Id"), Value::Null, "{record}");
+        assert_eq!(row(&AUDIT_LOGS, record)("Id"), ColumnValue::Null, "{record}");
     }
     assert_eq!(row(&AUDIT_LOGS, r#"{"id":"kept","type":"#)("Id"), string("kept"));
 }
@@ -192,7 +195,7 @@ fn a_value_may_be_nested_however_deep() {
     let mut drift = SchemaDrift::default();
     drift.look(&AUDIT_LOGS, record.as_bytes());
     let row = row::map(&AUDIT_LOGS, "acme", record.as_bytes(), &mut drift);
-    assert!(row.contains(&Value::Json(&deep)) && row.contains(&Value::Text("id".into())));
+    assert!(row.contains(&ColumnValue::Json(&deep)) && row.contains(&ColumnValue::Text("id".into())));
     let mut out = Vec::new();
     let objects = object::Objects::new([AUDIT_LOGS.stream.as_slice()], "acme", object::Nulls::LeftOut);
     objects.write(record.as_bytes(), &mut drift, &mut out);

@@ -113,22 +113,22 @@ impl Telemetry {
 }
 
 fn traces(settings: &TelemetrySettings) -> Result<Option<SdkTracerProvider>, Box<dyn Error>> {
-    let Some(place) = Endpoint::of("TRACES", "v1/traces", settings) else { return Ok(None) };
+    let Some(place) = ExportEndpoint::of("TRACES", "v1/traces", settings) else { return Ok(None) };
     let exporter = SpanExporter::builder().with_http();
     let exporter = match place {
-        Endpoint::Variables => exporter.build()?,
-        Endpoint::Url(url) => exporter.with_endpoint(url).build()?,
+        ExportEndpoint::Variables => exporter.build()?,
+        ExportEndpoint::Url(url) => exporter.with_endpoint(url).build()?,
     };
     let batches = BatchSpanProcessor::builder(Reported::new(exporter, "traces")).build();
     Ok(Some(SdkTracerProvider::builder().with_span_processor(batches).with_resource(resource()).build()))
 }
 
 fn metrics(settings: &TelemetrySettings) -> Result<Option<SdkMeterProvider>, Box<dyn Error>> {
-    let Some(place) = Endpoint::of("METRICS", "v1/metrics", settings) else { return Ok(None) };
+    let Some(place) = ExportEndpoint::of("METRICS", "v1/metrics", settings) else { return Ok(None) };
     let exporter = MetricExporter::builder().with_http();
     let exporter = match place {
-        Endpoint::Variables => exporter.build()?,
-        Endpoint::Url(url) => exporter.with_endpoint(url).build()?,
+        ExportEndpoint::Variables => exporter.build()?,
+        ExportEndpoint::Url(url) => exporter.with_endpoint(url).build()?,
     };
     let reader = PeriodicReader::builder(Reported::new(exporter, "metrics")).build();
     let boundless = |_: &Instrument| Stream::builder().with_cardinality_limit(SERIES_MAX).build().ok();
@@ -137,14 +137,14 @@ fn metrics(settings: &TelemetrySettings) -> Result<Option<SdkMeterProvider>, Box
 }
 
 /// The receiver of one signal.
-enum Endpoint {
+enum ExportEndpoint {
     /// As set by OpenTelemetry's environment variables, which its library reads.
     Variables,
     /// This URL.
     Url(String),
 }
 
-impl Endpoint {
+impl ExportEndpoint {
     /// `None` if the signal is not configured.
     fn of(signal: &str, path: &str, settings: &TelemetrySettings) -> Option<Self> {
         if variable(&format!("OTEL_{signal}_EXPORTER")).is_some_and(|exporter| exporter == "none") {

@@ -10,7 +10,7 @@ use opentelemetry::{
     metrics::{AsyncInstrument, Meter},
 };
 
-use crate::metrics::{Family, Kind, MetricsSnapshot, Series, Value, families};
+use crate::metrics::{Family, MetricKind, MetricValue, MetricsSnapshot, Series, families};
 
 /// The values of one instrument, each with its labels.
 type Points = Vec<(f64, Vec<KeyValue>)>;
@@ -51,7 +51,7 @@ pub(super) fn register(
     snapshot: impl Fn() -> MetricsSnapshot + Send + Sync + 'static,
 ) -> Arc<Look> {
     let look = Arc::new(Look { snapshot: Box::new(snapshot), points: Mutex::default() });
-    for Part { name, is_counter, unit, help, .. } in families(&(look.snapshot)()).flat_map(parts) {
+    for MetricPart { name, is_counter, unit, help, .. } in families(&(look.snapshot)()).flat_map(parts) {
         let (look, own) = (look.clone(), name.clone());
         let tell = move |observer: &dyn AsyncInstrument<f64>| {
             for (value, labels) in look.take(&own) {
@@ -70,7 +70,7 @@ pub(super) fn register(
 }
 
 /// The part of a metric that one instrument shows.
-struct Part {
+struct MetricPart {
     name: String,
     is_counter: bool,
     unit: &'static str,
@@ -80,9 +80,9 @@ struct Part {
 
 /// A metric as it is. A histogram, for which there is no observable instrument, becomes three counters as in
 /// Prometheus.
-fn parts(family: Family<'_>) -> Vec<Part> {
+fn parts(family: Family<'_>) -> Vec<MetricPart> {
     let Family { name, kind, unit, help, series } = family;
-    let part = |suffix: &str, is_counter, unit, points| Part {
+    let part = |suffix: &str, is_counter, unit, points| MetricPart {
         name: format!("{name}{suffix}"),
         is_counter,
         unit,
@@ -91,9 +91,9 @@ fn parts(family: Family<'_>) -> Vec<Part> {
     };
     let points = |of: &dyn Fn(&Series<'_>) -> Points| series.iter().flat_map(of).collect();
     match kind {
-        Kind::Counter => vec![part("", true, unit, points(&numbers))],
-        Kind::Gauge => vec![part("", false, unit, points(&numbers))],
-        Kind::Histogram => vec![
+        MetricKind::Counter => vec![part("", true, unit, points(&numbers))],
+        MetricKind::Gauge => vec![part("", false, unit, points(&numbers))],
+        MetricKind::Histogram => vec![
             part("_bucket", true, "1", points(&buckets)),
             part("_sum", true, unit, points(&sums)),
             part("_count", true, "1", points(&counts)),
@@ -103,13 +103,13 @@ fn parts(family: Family<'_>) -> Vec<Part> {
 
 fn numbers(series: &Series<'_>) -> Points {
     match &series.value {
-        Value::Number(number) => vec![(*number, labels(series))],
-        Value::Histogram(_) => Vec::new(),
+        MetricValue::Number(number) => vec![(*number, labels(series))],
+        MetricValue::Histogram(_) => Vec::new(),
     }
 }
 
 fn buckets(series: &Series<'_>) -> Points {
-    let Value::Histogram(histogram) = &series.value else { return Vec::new() };
+    let MetricValue::Histogram(histogram) = &series.value else { return Vec::new() };
     let all = [("+Inf".to_owned(), histogram.count())];
     let bounds = histogram.cumulative().map(|(bound, count)| (bound.to_string(), count)).chain(all);
     let point = |(bound, count): (String, u64)| {
@@ -122,15 +122,15 @@ fn buckets(series: &Series<'_>) -> Points {
 
 fn sums(series: &Series<'_>) -> Points {
     match &series.value {
-        Value::Number(_) => Vec::new(),
-        Value::Histogram(histogram) => vec![(histogram.sum(), labels(series))],
+        MetricValue::Number(_) => Vec::new(),
+        MetricValue::Histogram(histogram) => vec![(histogram.sum(), labels(series))],
     }
 }
 
 fn counts(series: &Series<'_>) -> Points {
     match &series.value {
-        Value::Number(_) => Vec::new(),
-        Value::Histogram(histogram) => vec![(histogram.count() as f64, labels(series))],
+        MetricValue::Number(_) => Vec::new(),
+        MetricValue::Histogram(histogram) => vec![(histogram.count() as f64, labels(series))],
     }
 }
 

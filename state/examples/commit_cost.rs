@@ -3,7 +3,7 @@
 use std::{error::Error, fs, time::Instant};
 
 use serde_json::json;
-use state::{CursorStore, Options, Store};
+use state::{CursorStore, Store, StoreOptions};
 
 const IDS_A_PART: usize = 100;
 const ID_BYTES: usize = 16;
@@ -11,7 +11,7 @@ const ID_BYTES: usize = 16;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let dir = tempfile::TempDir::new()?;
-    let store = Store::open(dir.path(), Options::default())?.store;
+    let store = Store::open(dir.path(), StoreOptions::default())?.store;
     println!("open                                         peak memory {}", peak_memory()?);
     commits_of_32_kib(&mut store.cursor("large"), 2_000).await?;
     println!(
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     a_million_ids(&store).await?;
     store.close().await?;
     let start = Instant::now();
-    Store::open(dir.path(), Options::default())?.store.close().await?;
+    Store::open(dir.path(), StoreOptions::default())?.store.close().await?;
     println!("open again and close                         {:?}, {}", start.elapsed(), peak_memory()?);
     Ok(())
 }

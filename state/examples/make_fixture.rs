@@ -3,7 +3,7 @@
 use std::{error::Error, path::PathBuf};
 
 use serde_json::json;
-use state::{Options, Store};
+use state::{Store, StoreOptions};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -11,7 +11,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if dir.exists() {
         return Err("the directory exists: a fixture is made once".into());
     }
-    let store = Store::open(&dir, Options { holder: "make_fixture".to_owned(), ..Options::default() })?.store;
+    let store =
+        Store::open(&dir, StoreOptions { holder: "make_fixture".to_owned(), ..StoreOptions::default() })?
+            .store;
     let mut audit = store.cursor("acme-audit/local");
     let held =
         [("1790000001", "0123456789abcdef"), ("1790000002", "0000"), ("1790000003", "fedcba9876543210")];

@@ -6,10 +6,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     StateError,
-    envelope::{self, Head, PART_CHECKSUM_BYTES},
+    envelope::{self, PART_CHECKSUM_BYTES, StoredHead},
     layout::{self, HEAD_BYTES_MAX, KEY_BYTES_MAX, PART_BYTES_MAX},
     sidecar,
-    store::{Inner, Shared},
+    store::{Inner, StoreState},
 };
 
 /// Key and value of a part.
@@ -29,7 +29,7 @@ pub struct Saved<C> {
 
 /// One named checkpoint. A commit succeeds only if the stored head is the one this value last read or wrote.
 pub struct CursorStore<C> {
-    shared: Arc<Shared>,
+    shared: Arc<StoreState>,
     name: String,
     /// The stored bytes of the head as last seen; `None` if there was none.
     seen: Option<Vec<u8>>,
@@ -43,7 +43,7 @@ struct Stored {
 }
 
 impl<C> CursorStore<C> {
-    pub(crate) fn new(shared: Arc<Shared>, name: &str) -> Self {
+    pub(crate) fn new(shared: Arc<StoreState>, name: &str) -> Self {
         Self { shared, name: name.to_owned(), seen: None, sequence: 0, cursor: PhantomData }
     }
 
@@ -74,7 +74,7 @@ impl<C: Serialize + DeserializeOwned> CursorStore<C> {
     pub async fn commit(&mut self, cursor: &C, parts: Vec<PartChange>) -> Result<(), StateError> {
         let sequence = self.sequence + 1;
         let cursor = serde_json::value::to_raw_value(cursor).map_err(|source| self.not_understood(source))?;
-        let sealed = Head::seal(&self.name, sequence, cursor).to_bytes();
+        let sealed = StoredHead::seal(&self.name, sequence, cursor).to_bytes();
         let head = sealed.map_err(|source| self.not_understood(source))?;
         self.check_sizes(&head, &parts)?;
 
@@ -159,7 +159,7 @@ impl<C: Serialize + DeserializeOwned> CursorStore<C> {
     }
 
     fn understand(&self, head: &[u8]) -> Result<(C, u64), StateError> {
-        let head = Head::open(&self.name, head)?;
+        let head = StoredHead::open(&self.name, head)?;
         let cursor = serde_json::from_str(head.cursor.get()).map_err(|source| self.not_understood(source))?;
         Ok((cursor, head.sequence))
     }

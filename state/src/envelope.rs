@@ -14,7 +14,7 @@ pub(crate) const PART_CHECKSUM_BYTES: usize = 8;
 
 /// A stored head: the caller's cursor with format version, sequence number and checksum.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Head {
+pub(crate) struct StoredHead {
     version: u64,
     /// Number of the commit, which tells an older head from a newer one.
     pub(crate) sequence: u64,
@@ -27,7 +27,7 @@ struct Versioned {
     version: u64,
 }
 
-impl Head {
+impl StoredHead {
     /// Wraps the cursor of commit `sequence` of checkpoint `name`.
     pub(crate) fn seal(name: &str, sequence: u64, cursor: Box<RawValue>) -> Self {
         let checksum = checksum(name, sequence, &cursor);

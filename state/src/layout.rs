@@ -5,8 +5,8 @@
 use crate::{
     StateError,
     engine::{Engine, EngineFault},
-    envelope::{self, Head},
-    sidecar::Heads,
+    envelope::{self, StoredHead},
+    sidecar::StoredHeads,
 };
 
 /// Key of the format version: a store without it was never finished, or is not ours.
@@ -37,20 +37,20 @@ const REMOVED_AT_ONCE: usize = 64;
 
 /// The content of a sound store.
 pub(crate) struct Verified {
-    pub(crate) heads: Heads,
+    pub(crate) heads: StoredHeads,
     /// Keys of parts without a head, left by an interrupted removal.
     pub(crate) leftovers: Vec<Vec<u8>>,
 }
 
 /// Reads and verifies everything. Returns the content, or the first defect.
-pub(crate) fn verify(engine: &Engine) -> Result<Verified, Trouble> {
+pub(crate) fn verify(engine: &Engine) -> Result<Verified, StoreTrouble> {
     verify_format(engine)?;
-    let mut heads = Heads::new();
+    let mut heads = StoredHeads::new();
     for entry in engine.scan(HEADS) {
         let (key, head) = entry?;
         let name = std::str::from_utf8(&key[HEADS.len()..])
             .map_err(|_| StateError::Damaged("the name of a checkpoint is not text".to_owned()))?;
-        Head::open(name, &head)?;
+        StoredHead::open(name, &head)?;
         heads.insert(name.to_owned(), head);
     }
     let mut leftovers = Vec::new();
@@ -84,7 +84,7 @@ pub(crate) fn remove_parts(engine: &mut Engine, keys: &[Vec<u8>]) -> Result<(), 
     Ok(())
 }
 
-fn verify_format(engine: &Engine) -> Result<(), Trouble> {
+fn verify_format(engine: &Engine) -> Result<(), StoreTrouble> {
     let format = engine.get(FORMAT)?.and_then(|text| String::from_utf8(text).ok());
     match format.and_then(|text| text.parse::<u64>().ok()) {
         None => Err(StateError::Damaged("the store has no format version".to_owned()).into()),
@@ -100,20 +100,20 @@ fn verify_format(engine: &Engine) -> Result<(), Trouble> {
 
 /// Why a store is not sound.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum StoreTrouble {
     /// sled reports an error.
     Engine(EngineFault),
     /// The content is wrong.
     Content(StateError),
 }
 
-impl From<EngineFault> for Trouble {
+impl From<EngineFault> for StoreTrouble {
     fn from(fault: EngineFault) -> Self {
         Self::Engine(fault)
     }
 }
 
-impl From<StateError> for Trouble {
+impl From<StateError> for StoreTrouble {
     fn from(error: StateError) -> Self {
         Self::Content(error)
     }

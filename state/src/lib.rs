@@ -28,4 +28,4 @@ pub use checkpoint::{CursorStore, Part, PartChange, Saved};
 pub use error::StateError;
 pub use holder::{LockGuard, NotHeld};
 pub use open::Recovery;
-pub use store::{Opened, Options, Store};
+pub use store::{Opened, Store, StoreOptions};

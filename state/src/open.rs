@@ -10,10 +10,10 @@ use std::{
 use crate::{
     StateError,
     engine::{self, Engine, EngineFault},
-    envelope::{self, Head},
+    envelope::{self, StoredHead},
     files, holder,
-    layout::{self, Trouble, Verified},
-    sidecar::{self, Found, Heads, Sidecar},
+    layout::{self, StoreTrouble, Verified},
+    sidecar::{self, FoundCopy, Sidecar, StoredHeads},
 };
 
 /// What was done to open a damaged store. Its text is one sentence for an operator.
@@ -53,7 +53,7 @@ impl fmt::Display for Recovery {
 /// A sound store, and its heads.
 pub(crate) struct Sound {
     pub(crate) engine: Engine,
-    pub(crate) heads: Heads,
+    pub(crate) heads: StoredHeads,
     pub(crate) recovery: Option<Recovery>,
 }
 
@@ -83,24 +83,26 @@ impl Opening<'_> {
         let copy = sidecar::read(self.dir)?;
         match (self.store.exists(), copy) {
             (true, copy) => self.open_existing(copy),
-            (false, Found::Nothing) => {
-                self.create(&Heads::new())?;
+            (false, FoundCopy::Nothing) => {
+                self.create(&StoredHeads::new())?;
                 files::rename(&self.fresh, &self.store)?;
                 self.attempt(None)
             }
-            (false, Found::Usable(copy)) => self.rebuild("the checkpoint store is missing".to_owned(), copy),
-            (false, Found::Broken(reason)) => Err(StateError::Unrecoverable {
+            (false, FoundCopy::Usable(copy)) => {
+                self.rebuild("the checkpoint store is missing".to_owned(), copy)
+            }
+            (false, FoundCopy::Broken(reason)) => Err(StateError::Unrecoverable {
                 reason: format!("the checkpoint store is missing; {reason}"),
                 kept: sidecar::path_in(self.dir),
             }),
         }
     }
 
-    fn open_existing(&self, copy: Found) -> Result<Sound, StateError> {
+    fn open_existing(&self, copy: FoundCopy) -> Result<Sound, StateError> {
         let copy = match copy {
-            Found::Usable(copy) => Ok(copy),
-            Found::Nothing => Err("checkpoints.json is missing".to_owned()),
-            Found::Broken(reason) => Err(reason),
+            FoundCopy::Usable(copy) => Ok(copy),
+            FoundCopy::Nothing => Err("checkpoints.json is missing".to_owned()),
+            FoundCopy::Broken(reason) => Err(reason),
         };
         let reason = match self.attempt(copy.as_ref().ok()) {
             Err(StateError::Damaged(reason)) => reason,
@@ -150,7 +152,7 @@ impl Opening<'_> {
 
     /// Creates a complete store under another name and renames it, so that no half-made store ever has the
     /// final name.
-    fn create(&self, heads: &Heads) -> Result<(), StateError> {
+    fn create(&self, heads: &StoredHeads) -> Result<(), StateError> {
         if self.fresh.exists() {
             fs::remove_dir_all(&self.fresh).map_err(StateError::io(self.fresh.display().to_string()))?;
         }
@@ -184,7 +186,7 @@ impl Opening<'_> {
     fn guarded<T>(
         &self,
         store: &Path,
-        step: impl FnOnce(Engine) -> Result<T, Trouble>,
+        step: impl FnOnce(Engine) -> Result<T, StoreTrouble>,
     ) -> Result<T, StateError> {
         let trouble = match catch_unwind(AssertUnwindSafe(|| step(Engine::open(store)?))) {
             Ok(Ok(value)) => return Ok(value),
@@ -192,14 +194,14 @@ impl Opening<'_> {
             Err(panic) => return Err(StateError::Damaged(panic_text(panic.as_ref()))),
         };
         Err(match trouble {
-            Trouble::Content(error) => error,
-            Trouble::Engine(EngineFault::Locked { waited }) => holder::locked(self.dir, waited),
-            Trouble::Engine(EngineFault::NoLocks) => StateError::NoLocks { path: store.to_owned() },
-            Trouble::Engine(EngineFault::Damaged(reason)) => StateError::Damaged(reason),
-            Trouble::Engine(EngineFault::Foreign(reason)) => {
+            StoreTrouble::Content(error) => error,
+            StoreTrouble::Engine(EngineFault::Locked { waited }) => holder::locked(self.dir, waited),
+            StoreTrouble::Engine(EngineFault::NoLocks) => StateError::NoLocks { path: store.to_owned() },
+            StoreTrouble::Engine(EngineFault::Damaged(reason)) => StateError::Damaged(reason),
+            StoreTrouble::Engine(EngineFault::Foreign(reason)) => {
                 StateError::Foreign { reason, kept: store.to_owned() }
             }
-            Trouble::Engine(EngineFault::Io(source)) => {
+            StoreTrouble::Engine(EngineFault::Io(source)) => {
                 StateError::Io { what: store.display().to_string(), source }
             }
         })
@@ -207,11 +209,11 @@ impl Opening<'_> {
 }
 
 /// The checkpoints in `heads` that are older than those of the same name in `copied`.
-fn older_than(heads: &Heads, copied: &Heads) -> Result<Vec<String>, StateError> {
+fn older_than(heads: &StoredHeads, copied: &StoredHeads) -> Result<Vec<String>, StateError> {
     let mut older = Vec::new();
     for (name, copied) in copied {
         let Some(head) = heads.get(name) else { continue };
-        if Head::open(name, head)?.sequence < Head::open(name, copied)?.sequence {
+        if StoredHead::open(name, head)?.sequence < StoredHead::open(name, copied)?.sequence {
             older.push(name.clone());
         }
     }

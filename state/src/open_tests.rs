@@ -9,7 +9,7 @@ use crate::{
     StateError,
     engine::Engine,
     envelope, layout,
-    sidecar::{self, Heads},
+    sidecar::{self, StoredHeads},
 };
 
 fn write(dir: &Path, key: Vec<u8>, value: &[u8]) {
@@ -28,7 +28,7 @@ fn a_store_or_a_head_from_the_future_is_refused_and_left_alone() {
         let (dir, future) = (store(), br#"{"version":2,"new":true}"#);
         let value: &[u8] = if key == layout::FORMAT { b"2" } else { future };
         write(dir.path(), key.clone(), value);
-        sidecar::write(dir.path(), &sidecar::document(&Heads::new())).unwrap();
+        sidecar::write(dir.path(), &sidecar::document(&StoredHeads::new())).unwrap();
         let refused = open(dir.path()).map(|_| ()).unwrap_err();
         assert!(matches!(refused, StateError::Newer { found: 2, known: 1, .. }), "{refused:?}");
         let left = Engine::open(&sled_dir(dir.path())).unwrap().get(&key).unwrap();

@@ -14,16 +14,16 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
     StateError,
-    envelope::{self, Head},
+    envelope::{self, StoredHead},
     files,
 };
 
 /// Heads as stored, by checkpoint name.
-pub(crate) type Heads = BTreeMap<String, Vec<u8>>;
+pub(crate) type StoredHeads = BTreeMap<String, Vec<u8>>;
 
 /// A usable copy.
 pub(crate) struct Sidecar {
-    pub(crate) heads: Heads,
+    pub(crate) heads: StoredHeads,
     written: DateTime<Utc>,
 }
 
@@ -35,7 +35,7 @@ impl Sidecar {
 }
 
 /// What was found at the copy's path.
-pub(crate) enum Found {
+pub(crate) enum FoundCopy {
     Nothing,
     Usable(Sidecar),
     Broken(String),
@@ -43,23 +43,23 @@ pub(crate) enum Found {
 
 /// Parsed only after its version was checked.
 #[derive(Deserialize)]
-struct Document {
+struct SidecarDocument {
     written: DateTime<Utc>,
     checksum: String,
     heads: Box<RawValue>,
 }
 
 /// Reads the copy in `dir`.
-pub(crate) fn read(dir: &Path) -> Result<Found, StateError> {
+pub(crate) fn read(dir: &Path) -> Result<FoundCopy, StateError> {
     let path = path_in(dir);
     let document = match files::ensure_regular(&path).and_then(|()| fs::read(&path)) {
         Ok(document) => document,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(FoundCopy::Nothing),
         Err(error) => return Err(StateError::io(path.display().to_string())(error)),
     };
     match parse(&document) {
-        Ok(copy) => Ok(Found::Usable(copy)),
-        Err(StateError::Damaged(reason)) => Ok(Found::Broken(reason)),
+        Ok(copy) => Ok(FoundCopy::Usable(copy)),
+        Err(StateError::Damaged(reason)) => Ok(FoundCopy::Broken(reason)),
         Err(other) => Err(other),
     }
 }
@@ -76,7 +76,7 @@ pub(crate) fn path_in(dir: &Path) -> PathBuf {
 
 /// The text of a copy. Heads are stored as JSON and copied as text: parsing ten thousand of them each time
 /// would be noticeable.
-pub(crate) fn document(heads: &Heads) -> Vec<u8> {
+pub(crate) fn document(heads: &StoredHeads) -> Vec<u8> {
     let written = Utc::now();
     let mut text = String::with_capacity(heads.iter().map(|(name, head)| name.len() + head.len() + 8).sum());
     text.push('{');
@@ -96,16 +96,16 @@ pub(crate) fn document(heads: &Heads) -> Vec<u8> {
 fn parse(document: &[u8]) -> Result<Sidecar, StateError> {
     let damaged = |what: &str| StateError::Damaged(format!("checkpoints.json {what}"));
     envelope::known_version(document, || "checkpoints.json".to_owned())?;
-    let document: Document = serde_json::from_slice(document).map_err(|_| damaged("is not whole"))?;
+    let document: SidecarDocument = serde_json::from_slice(document).map_err(|_| damaged("is not whole"))?;
     if document.checksum != checksum(&document.written, document.heads.get()) {
         return Err(damaged("fails its checksum"));
     }
     let raw: BTreeMap<String, Box<RawValue>> =
         serde_json::from_str(document.heads.get()).map_err(|_| damaged("is not a table of heads"))?;
-    let mut heads = Heads::new();
+    let mut heads = StoredHeads::new();
     for (name, head) in raw {
         let head = head.get().as_bytes().to_vec();
-        Head::open(&name, &head)?;
+        StoredHead::open(&name, &head)?;
         heads.insert(name, head);
     }
     Ok(Sidecar { heads, written: document.written })

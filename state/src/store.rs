@@ -22,7 +22,7 @@ use crate::{
     files,
     holder::LockGuard,
     open::{self, Sound},
-    sidecar::{self, Heads},
+    sidecar::{self, StoredHeads},
     worker::Worker,
 };
 
@@ -33,14 +33,14 @@ const COPY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How to open a store.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct StoreOptions {
     /// How long to wait for another process that has the directory open.
     pub lock_wait: Duration,
     /// Who has the store open, as shown to other processes, such as `ccfd run`.
     pub holder: String,
 }
 
-impl Default for Options {
+impl Default for StoreOptions {
     fn default() -> Self {
         Self { lock_wait: Duration::from_secs(5), holder: "ccfd".to_owned() }
     }
@@ -58,11 +58,11 @@ pub struct Opened {
 /// Named checkpoints in one directory. Cheap to clone; all clones share one store.
 #[derive(Clone)]
 pub struct Store {
-    shared: Arc<Shared>,
+    shared: Arc<StoreState>,
 }
 
 /// State shared by all clones.
-pub(crate) struct Shared {
+pub(crate) struct StoreState {
     dir: PathBuf,
     worker: Worker,
     /// Admits one operation at a time to the blocking threads, which others use too: a disk that hangs must
@@ -72,7 +72,7 @@ pub(crate) struct Shared {
     done: AtomicU64,
     inner: Mutex<Inner>,
     /// The durable heads. The lock is never held across a disk access.
-    heads: Mutex<Heads>,
+    heads: Mutex<StoredHeads>,
     /// Whether the last copy failed and this was logged.
     copy_failing: AtomicBool,
     /// Whether a copy is scheduled.
@@ -99,7 +99,7 @@ enum State {
 
 impl Store {
     /// Opens the store in `dir`, creating both if missing. Blocks the thread.
-    pub fn open(dir: &Path, options: Options) -> Result<Opened, StateError> {
+    pub fn open(dir: &Path, options: StoreOptions) -> Result<Opened, StateError> {
         files::create_dir(dir)?;
         let held = LockGuard::take(dir, &options.holder, options.lock_wait)?;
         let Sound { engine, heads, recovery } = open::open(dir)?;
@@ -107,7 +107,7 @@ impl Store {
         sidecar::write(dir, &sidecar::document(&heads))?;
         let engine = State::Open(engine);
         let inner = Inner { dir: dir.to_owned(), engine, copied: None };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(StoreState {
             dir: dir.to_owned(),
             worker: Worker::start().map_err(StateError::io("the thread of the checkpoint store"))?,
             turn: Arc::new(Semaphore::new(1)),
@@ -174,7 +174,7 @@ impl fmt::Debug for Store {
     }
 }
 
-impl Shared {
+impl StoreState {
     /// Runs `step` on the store's thread, with a timeout. A panic of sled becomes an error here; it also
     /// poisons the lock, so that all later operations report a damaged store.
     pub(crate) async fn blocking<T: Send + 'static>(
@@ -220,7 +220,7 @@ impl Shared {
         }
     }
 
-    pub(crate) fn lock_heads(&self) -> Result<std::sync::MutexGuard<'_, Heads>, StateError> {
+    pub(crate) fn lock_heads(&self) -> Result<std::sync::MutexGuard<'_, StoredHeads>, StateError> {
         self.heads.lock().map_err(|_| broke_before())
     }
 
@@ -273,7 +273,7 @@ impl Inner {
     /// Runs one step with sled, and reopens it first if it was closed after an error.
     pub(crate) fn with_engine<T>(
         &mut self,
-        shared: &Shared,
+        shared: &StoreState,
         step: impl FnOnce(&mut Engine) -> Result<T, EngineFault>,
     ) -> Result<T, StateError> {
         if let State::Down = self.engine {
@@ -303,7 +303,7 @@ impl Inner {
     }
 
     /// Writes the copy of the heads now.
-    pub(crate) fn copy(&mut self, shared: &Shared) -> Result<(), StateError> {
+    pub(crate) fn copy(&mut self, shared: &StoreState) -> Result<(), StateError> {
         let document = sidecar::document(&*shared.lock_heads()?);
         self.copy_of(&document)
     }
@@ -319,7 +319,7 @@ impl Inner {
 }
 
 /// Marks a copy as scheduled; cleared on drop, however the wait ends.
-struct CopyWaits(Weak<Shared>);
+struct CopyWaits(Weak<StoreState>);
 
 impl Drop for CopyWaits {
     fn drop(&mut self) {

@@ -11,15 +11,15 @@ use std::{
     thread,
 };
 
-type Job = Box<dyn FnOnce() + Send>;
+type StoreJob = Box<dyn FnOnce() + Send>;
 
 /// The thread; on drop it ends after the work that was already queued.
-pub(crate) struct Worker(mpsc::Sender<Job>);
+pub(crate) struct Worker(mpsc::Sender<StoreJob>);
 
 impl Worker {
     /// Starts the thread.
     pub(crate) fn start() -> io::Result<Self> {
-        let (sender, jobs) = mpsc::channel::<Job>();
+        let (sender, jobs) = mpsc::channel::<StoreJob>();
         thread::Builder::new()
             .name("state".to_owned())
             .spawn(move || jobs.into_iter().for_each(|job| job()))?;

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use state::{CursorStore, Opened, Options, StateError, Store};
+use state::{CursorStore, Opened, StateError, Store, StoreOptions};
 use tempfile::TempDir;
 
 /// A cursor as a collector might have one.
@@ -24,7 +24,7 @@ pub fn fresh_dir() -> TempDir {
 }
 
 pub fn open(dir: &Path) -> Result<Opened, StateError> {
-    let options = Options { lock_wait: Duration::from_millis(200), holder: "ccfd run".to_owned() };
+    let options = StoreOptions { lock_wait: Duration::from_millis(200), holder: "ccfd run".to_owned() };
     Store::open(dir, options)
 }
 

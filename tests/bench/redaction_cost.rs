@@ -8,8 +8,8 @@ use std::{error::Error, fs, hint::black_box, sync::Arc};
 
 use bytes::Bytes;
 use ccfd::{
-    redact::{Action, Hasher, Path, Preset, Redaction, Rule, Rules},
-    simulator::{List, Options, Simulator},
+    redact::{Hasher, Path, Preset, Redaction, Rule, RuleAction, Rules},
+    simulator::{SimulatedList, Simulator, SimulatorOptions},
     tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Table},
 };
 use collectors::Clock;
@@ -19,22 +19,23 @@ const ROUNDS: usize = 20;
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options { audit_logs: RECORDS, completions: RECORDS, ..Options::default() };
+    let options =
+        SimulatorOptions { audit_logs: RECORDS, completions: RECORDS, ..SimulatorOptions::default() };
     let simulator = Simulator::new(options, Clock::system())?;
     let records = |list| -> Arc<[Bytes]> {
         simulator.issued(list).iter().filter_map(|(id, _)| simulator.body_of(id)).collect()
     };
-    let (events, completions) = (records(List::AuditLogs), records(List::Completions));
+    let (events, completions) = (records(SimulatedList::AuditLogs), records(SimulatedList::Completions));
 
-    let audit: &[(Action, &str)] = &[
-        (Action::Drop, "actor.session.user_agent"),
-        (Action::Mask, "actor.session.ip_address_details"),
-        (Action::Hash, "actor.session.user.email"),
-        (Action::Hash, "@other.data.email"),
+    let audit: &[(RuleAction, &str)] = &[
+        (RuleAction::Drop, "actor.session.user_agent"),
+        (RuleAction::Mask, "actor.session.ip_address_details"),
+        (RuleAction::Hash, "actor.session.user.email"),
+        (RuleAction::Hash, "@other.data.email"),
     ];
     println!("{:<44} {:>12} {:>12} {:>10}", "records", "bytes each", "CPU ns each", "MB a CPU s");
     report("events, copied", &events, |raw| Some(Bytes::copy_from_slice(raw)))?;
-    let nothing = redaction(&[(Action::Drop, "choices")], None, &AUDIT_LOGS)?;
+    let nothing = redaction(&[(RuleAction::Drop, "choices")], None, &AUDIT_LOGS)?;
     report("events, a path that leads nowhere", &events, |raw| nothing.record(raw))?;
     for count in 1..=audit.len() {
         let redaction = redaction(&audit[..count], None, &AUDIT_LOGS)?;
@@ -47,11 +48,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn redaction(
-    rules: &[(Action, &str)],
+    rules: &[(RuleAction, &str)],
     preset: Option<Preset>,
     table: &Arc<Table>,
 ) -> Result<Redaction, Box<dyn Error>> {
-    let rule = |(action, path): &(Action, &str)| Ok(Rule { path: Path::parse(path)?, action: *action });
+    let rule = |(action, path): &(RuleAction, &str)| Ok(Rule { path: Path::parse(path)?, action: *action });
     let rules: Result<Vec<Rule>, ccfd::redact::PathError> = rules.iter().map(rule).collect();
     let rules = Rules::new(rules?, preset, table).map_err(|covered| covered[0].to_string())?;
     Ok(Redaction::new(rules, Some(Hasher::new(&KEY.into())?)))

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use ccfd::simulator::{Options, Request, Simulator};
+use ccfd::simulator::{Request, Simulator, SimulatorOptions};
 use collectors::Clock;
 use futures::stream;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
@@ -69,12 +69,14 @@ impl Shape {
         };
         let given = |record: fn(u64, i64) -> String| vec![Bytes::from(over_a_week(self.records(), record))];
         let options = match self {
-            Self::Pretty | Self::Chunked => Options { audit_logs: self.records(), ..Options::default() },
-            Self::Large => Options { records: given(large), ..Options::default() },
-            Self::Tiny => Options { records: given(tiny), ..Options::default() },
+            Self::Pretty | Self::Chunked => {
+                SimulatorOptions { audit_logs: self.records(), ..SimulatorOptions::default() }
+            }
+            Self::Large => SimulatorOptions { records: given(large), ..SimulatorOptions::default() },
+            Self::Tiny => SimulatorOptions { records: given(tiny), ..SimulatorOptions::default() },
         };
         let habits = habits.parse().expect("habits");
-        Simulator::new(Options { habits, ..options }, Clock::system()).expect("options")
+        Simulator::new(SimulatorOptions { habits, ..options }, Clock::system()).expect("options")
     }
 }
 

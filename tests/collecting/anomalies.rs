@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ccfd::simulator::{Fault, List, NewRecord};
+use ccfd::simulator::{Fault, NewRecord, SimulatedList};
 use collectors::{
-    Anchor, Anomaly, CollectErrorKind, IdHash, Reader, Step, Task, TenantWalk, TimeSlice, TransportError,
+    Anchor, Anomaly, CollectErrorKind, IdHash, Reader, ReaderStep, Task, TenantWalk, TimeSlice,
+    TransportError,
 };
 
 use super::for_both_lists;
@@ -16,12 +17,12 @@ use crate::support::{
 
 const DAY: i64 = 86_400;
 
-fn rig(list: List, count: u64, habits: &str) -> Rig {
+fn rig(list: SimulatedList, count: u64, habits: &str) -> Rig {
     Rig::new(list, options(list, count, habits, 9), BEGIN - 9 * DAY)
 }
 
 /// Quiet, so that slices grow long; then dense, so that the next one is cut short; and down before a sweep has read it.
-async fn dense_then_down(list: List) {
+async fn dense_then_down(list: SimulatedList) {
     let mut rig = rig(list, 0, "ties,shuffle");
     let mut reader = rig.reader().await;
     rig.run_for(&mut reader, Duration::from_secs(3600)).await;
@@ -38,7 +39,7 @@ async fn dense_then_down(list: List) {
     rig.assert_conserved(list);
 }
 
-async fn conserved_with(list: List, habits: &str, seeds: u64) {
+async fn conserved_with(list: SimulatedList, habits: &str, seeds: u64) {
     for seed in 0..seeds {
         let options = options(list, 3000, habits, seed);
         let mut rig = Rig::new(list, options, BEGIN - 8 * DAY);
@@ -48,7 +49,7 @@ async fn conserved_with(list: List, habits: &str, seeds: u64) {
     }
 }
 
-async fn late_in_a_crowd(list: List) {
+async fn late_in_a_crowd(list: SimulatedList) {
     let mut rig = rig(list, 0, "ties,shuffle");
     let crowd = BEGIN - 10;
     for n in 0..1000 {
@@ -64,11 +65,11 @@ async fn late_in_a_crowd(list: List) {
 }
 
 /// Bodies without id, without time and that are no object, among good ones in random order.
-async fn unusable_records(list: List) {
+async fn unusable_records(list: SimulatedList) {
     let mut rig = rig(list, 0, "ties,shuffle");
     let time = match list {
-        List::AuditLogs => "effective_at",
-        List::Completions => "created",
+        SimulatedList::AuditLogs => "effective_at",
+        SimulatedList::Completions => "created",
     };
     for n in 0..20 {
         let second = BEGIN - 30 * n;
@@ -94,7 +95,7 @@ async fn unusable_records(list: List) {
 }
 
 /// The clock is ten years ahead, and the first answer that tells the time is that of the first sweep.
-async fn no_date_yet(list: List) {
+async fn no_date_yet(list: SimulatedList) {
     let mut rig = rig(list, 0, "ties,shuffle");
     rig.tenant_walk = TenantWalk::Off;
     for n in 0..50 {
@@ -124,7 +125,7 @@ async fn delete_two_anchors(
 ) {
     let mut deleted = 0;
     for _ in 0..400 {
-        let Ok(Step::Page(page)) = reader.next().await else { break };
+        let Ok(ReaderStep::Page(page)) = reader.next().await else { break };
         if let Some(sweep) = &page.change.cursor.sweep
             && let Some(anchor) = sweep.slice.anchor()
             && deleted < 2
@@ -141,7 +142,7 @@ async fn delete_two_anchors(
 /// The anchor behind which a crowded second is searched is deleted in the middle of the search.
 #[tokio::test(start_paused = true)]
 async fn a_gone_anchor_does_not_end_the_search_of_a_crowded_second() {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     for habit in ["deleted-404", "deleted-empty", "deleted-ignored"] {
         let mut rig = rig(list, 300, &format!("ties,shuffle,{habit}"));
         for _ in 0..500 {
@@ -161,7 +162,7 @@ async fn a_gone_anchor_does_not_end_the_search_of_a_crowded_second() {
 /// is empty.
 #[tokio::test(start_paused = true)]
 async fn an_empty_answer_behind_a_record_read_a_moment_ago_is_not_the_end() {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     let mut rig = rig(list, 0, "ties,shuffle,deleted-empty");
     let mut reader = rig.reader().await;
     for n in 0..900 {
@@ -181,7 +182,7 @@ async fn an_empty_answer_behind_a_record_read_a_moment_ago_is_not_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_page_of_one_second_does_not_tell_the_direction() {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     for habits in ["ties,shuffle,order-ignored", "order-ignored", "ties,shuffle"] {
         let mut rig = Rig::new(list, options(list, 1000, habits, 9), 0);
         for _ in 0..150 {
@@ -197,14 +198,14 @@ async fn a_first_page_of_one_second_does_not_tell_the_direction() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_ignores_its_cursor_is_named_and_not_read_for_ever() {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     let mut rig = rig(list, 1000, "ties,shuffle");
     rig.start = 0;
     rig.tamper(|target| Ok(target.split("&after=").next().unwrap_or_default().to_owned()));
     let mut reader = rig.reader().await;
     for _ in 0..60 {
         match reader.next().await {
-            Ok(Step::Page(page)) => rig.commit(*page),
+            Ok(ReaderStep::Page(page)) => rig.commit(*page),
             Ok(step) => panic!("{step:?}"),
             Err(error) if error.kind == CollectErrorKind::CursorIgnored => return,
             Err(error) => rig.failed(error).await,
@@ -215,7 +216,7 @@ async fn a_list_that_ignores_its_cursor_is_named_and_not_read_for_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn records_of_the_future_do_not_push_out_the_anchors_that_are_needed() {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     let mut rig = rig(list, 0, "ties,shuffle");
     for n in 0..5 {
         rig.issue(list, BEGIN + 1000 * DAY + n, BEGIN);
@@ -239,7 +240,7 @@ async fn records_of_the_future_do_not_push_out_the_anchors_that_are_needed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_page_without_one_usable_completion_is_an_error() {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     let mut rig = rig(list, 0, "ties");
     rig.start = 0;
     for n in 0..150 {
@@ -253,7 +254,7 @@ async fn a_full_page_without_one_usable_completion_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_list_that_fails_does_not_stop_the_main_one() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     let mut rig = rig(list, 0, "ties,shuffle");
     let known = rig.issue(list, BEGIN, BEGIN);
     rig.tamper(|target| match target.contains("tenant_only") {
@@ -274,7 +275,7 @@ async fn a_tenant_list_that_fails_does_not_stop_the_main_one() {
 /// that slice, and nothing is known of the process before.
 #[tokio::test(start_paused = true)]
 async fn a_page_of_the_slice_before_does_not_end_a_slice_unread() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     for habits in ["ties,shuffle,tenant-ignore", "ties,shuffle,oldest,tenant-ignore"] {
         let mut rig = rig(list, 12_000, habits);
         rig.tenant_walk = TenantWalk::Off;
@@ -295,7 +296,7 @@ async fn a_page_of_the_slice_before_does_not_end_a_slice_unread() {
 /// A page from near the end of the last sweep answers the first request of the next one, before which late records showed.
 #[tokio::test(start_paused = true)]
 async fn a_page_of_the_sweep_before_does_not_hide_late_records() {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     let mut rig = rig(list, 0, "ties,shuffle");
     for n in 0..900 {
         rig.issue(list, BEGIN - n, BEGIN - n);
@@ -310,7 +311,7 @@ async fn a_page_of_the_sweep_before_does_not_hide_late_records() {
     let mut is_scripted = false;
     for _ in 0..60 {
         match reader.next().await {
-            Ok(Step::Page(page)) => {
+            Ok(ReaderStep::Page(page)) => {
                 let is_tail = page.task == Task::Tail;
                 rig.deliver(&page);
                 rig.commit(*page);
@@ -320,8 +321,8 @@ async fn a_page_of_the_sweep_before_does_not_hide_late_records() {
                     tokio::time::sleep(Duration::from_secs(50)).await;
                 }
             }
-            Ok(Step::Idle(at)) => tokio::time::sleep_until(at).await,
-            Ok(Step::Finished) => break,
+            Ok(ReaderStep::Idle(at)) => tokio::time::sleep_until(at).await,
+            Ok(ReaderStep::Finished) => break,
             Err(error) => rig.failed(error).await,
         }
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ccfd::simulator::List;
-use collectors::{Cursor, Step, Task, TransportError};
+use ccfd::simulator::SimulatedList;
+use collectors::{Cursor, ReaderStep, Task, TransportError};
 
 use super::for_both_lists;
 use crate::support::{
@@ -17,11 +17,11 @@ const CURSOR_BYTES_MAX: usize = 8192;
 /// Generated seconds hold at most eight records; a page may end in the middle of one.
 const BOUNDARY_MAX: usize = 16;
 
-async fn history_holds_little(list: List) {
+async fn history_holds_little(list: SimulatedList) {
     let mut rig = Rig::new(list, options(list, 20_000, "ties,shuffle", 4), BEGIN - 8 * DAY);
     let mut reader = rig.reader().await;
     let mut pages = 0;
-    while let Ok(Step::Page(page)) = reader.next().await {
+    while let Ok(ReaderStep::Page(page)) = reader.next().await {
         let newest = page.change.cursor.newest.unwrap_or(0);
         if page.task == Task::Sweep && newest < BEGIN - OVERLAP.as_secs() as i64 {
             pages += 1;
@@ -35,7 +35,7 @@ async fn history_holds_little(list: List) {
 }
 
 /// No page of more than 25 records is whole in time, as on a slow line.
-async fn slow_line(list: List) {
+async fn slow_line(list: SimulatedList) {
     let mut rig = Rig::new(list, options(list, 1_000, "ties,shuffle", 4), BEGIN - 8 * DAY);
     rig.tamper(|target| {
         let limit = target.split("limit=").nth(1).and_then(|rest| rest.split('&').next());
@@ -50,14 +50,14 @@ async fn slow_line(list: List) {
     rig.assert_conserved(list);
 }
 
-async fn long_run(list: List) {
+async fn long_run(list: SimulatedList) {
     let mut rig = Rig::new(list, options(list, 3000, "ties,shuffle,crowded", 4), BEGIN - 8 * DAY);
     let mut reader = rig.reader().await;
     let mut last: Option<Cursor> = None;
     let end = BEGIN + 2 * DAY;
     while rig.world.now() < end {
         match reader.next().await {
-            Ok(Step::Page(page)) => {
+            Ok(ReaderStep::Page(page)) => {
                 let now = rig.world.now();
                 let bytes = serde_json::to_vec(&page.change.cursor).unwrap().len();
                 assert!(bytes <= CURSOR_BYTES_MAX, "a cursor of {bytes} bytes");
@@ -72,13 +72,13 @@ async fn long_run(list: List) {
                 rig.deliver(&page);
                 rig.commit(*page);
             }
-            Ok(Step::Idle(at)) => {
+            Ok(ReaderStep::Idle(at)) => {
                 tokio::time::sleep_until(at).await;
                 let now = rig.world.now();
                 rig.issue(list, now - 20, now);
                 rig.issue(list, now - 200, now);
             }
-            Ok(Step::Finished) => panic!("a walk without end ended"),
+            Ok(ReaderStep::Finished) => panic!("a walk without end ended"),
             Err(error) => rig.failed(error).await,
         }
     }
@@ -86,7 +86,7 @@ async fn long_run(list: List) {
     let cursor = &rig.cursors[0];
     assert!(cursor.watermark > end - 2 * OVERLAP.as_secs() as i64, "the watermark does not move");
     assert!(cursor.crowded.is_empty());
-    if list == List::Completions {
+    if list == SimulatedList::Completions {
         let mut older = 0;
         let mut before = cursor.watermark;
         while let Some(anchor) = cursor.anchors.before(before) {
@@ -106,7 +106,7 @@ for_both_lists! {
 /// Newest first, the watermark does not move before the end: what is known of crowded seconds must not pile up till then.
 #[tokio::test(start_paused = true)]
 async fn crowded_seconds_that_are_read_are_forgotten() {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     let mut rig = Rig::new(list, options(list, 0, "ties,shuffle,order-ignored", 4), 0);
     for n in 0..30 {
         for _ in 0..120 {
@@ -114,7 +114,7 @@ async fn crowded_seconds_that_are_read_are_forgotten() {
         }
     }
     let mut reader = rig.reader().await;
-    while let Ok(Step::Page(page)) = reader.next().await {
+    while let Ok(ReaderStep::Page(page)) = reader.next().await {
         let known = page.change.cursor.crowded.len();
         assert!(known <= 2, "{known} crowded seconds");
         rig.deliver(&page);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ccfd::simulator::List;
+use ccfd::simulator::SimulatedList;
 
 use crate::support::{
     rig::{Rig, options},
@@ -11,7 +11,7 @@ use crate::support::{
 
 const WEEK: i64 = 7 * 86_400;
 
-async fn conserves(list: List, count: u64, habits: &str, seed: u64) {
+async fn conserves(list: SimulatedList, count: u64, habits: &str, seed: u64) {
     let mut rig = Rig::new(list, options(list, count, habits, seed), BEGIN - WEEK - 86_400);
     let mut reader = rig.reader().await;
     rig.read_to_idle(&mut reader).await;
@@ -21,8 +21,10 @@ async fn conserves(list: List, count: u64, habits: &str, seed: u64) {
             let now = rig.world.now();
             let late = i64::from(n) * 90;
             match list {
-                List::AuditLogs => rig.simulator.push_audit(now - i64::from(n % 3), now + late),
-                List::Completions => rig.simulator.push_completion(now - i64::from(n % 3), now + late),
+                SimulatedList::AuditLogs => rig.simulator.push_audit(now - i64::from(n % 3), now + late),
+                SimulatedList::Completions => {
+                    rig.simulator.push_completion(now - i64::from(n % 3), now + late)
+                }
             };
         }
         rig.run_for(&mut reader, Duration::from_secs(97)).await;
@@ -40,14 +42,14 @@ macro_rules! habit_cases {
             use super::*;
             $(#[tokio::test(start_paused = true)]
             async fn $name() {
-                conserves(List::AuditLogs, 5_000, $habits, 1).await;
+                conserves(SimulatedList::AuditLogs, 5_000, $habits, 1).await;
             })*
         }
         mod chat_completions {
             use super::*;
             $(#[tokio::test(start_paused = true)]
             async fn $name() {
-                conserves(List::Completions, 5_000, $habits, 2).await;
+                conserves(SimulatedList::Completions, 5_000, $habits, 2).await;
             })*
         }
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ccfd::simulator::List;
+use ccfd::simulator::SimulatedList;
 use collectors::TenantWalk;
 use tracing::Level;
 
@@ -15,12 +15,12 @@ use crate::support::{
 
 const DAY: i64 = 86_400;
 
-fn rig(list: List, count: u64, habits: &str) -> Rig {
+fn rig(list: SimulatedList, count: u64, habits: &str) -> Rig {
     Rig::new(list, options(list, count, habits, 9), BEGIN - 9 * DAY)
 }
 
 /// A hundred records in the newest second and nothing more: exactly a page, in stable order.
-async fn exactly_a_page(list: List) {
+async fn exactly_a_page(list: SimulatedList) {
     let mut rig = rig(list, 0, "");
     for _ in 0..100 {
         rig.issue(list, BEGIN - 100, BEGIN - 100);
@@ -34,7 +34,7 @@ async fn exactly_a_page(list: List) {
 
 /// As many records as a page shows, and some more, in one second in the middle of a list that is in stable order and whose cursors
 /// leave out the rest of their second.
-async fn about_a_page(list: List) {
+async fn about_a_page(list: SimulatedList) {
     let second = BEGIN - 2 * DAY;
     for count in [99, 100, 101, 150, 199, 200, 250] {
         let mut rig = rig(list, 0, "ties");
@@ -50,7 +50,7 @@ async fn about_a_page(list: List) {
         rig.run_for(&mut reader, Duration::from_secs(900)).await;
         let text = logged.text();
         let missing = rig.simulator.issued(list).len() - rig.delivered.len();
-        if list == List::Completions && count < 200 {
+        if list == SimulatedList::Completions && count < 200 {
             assert_eq!((missing, text.as_str()), (0, ""), "{count}");
             // What comes before the first page is the search for the start.
             let asked = rig.simulator.take_requests();
@@ -63,7 +63,7 @@ async fn about_a_page(list: List) {
 }
 
 /// Nothing newer comes after a crowded second.
-async fn crowded_newest_second(list: List) {
+async fn crowded_newest_second(list: SimulatedList) {
     let mut rig = rig(list, 0, "ties,shuffle,tenant-ignore");
     rig.tenant_walk = TenantWalk::Off;
     for _ in 0..400 {

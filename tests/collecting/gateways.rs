@@ -3,8 +3,8 @@
 use std::{collections::HashSet, time::Duration};
 
 use bytes::Bytes;
-use ccfd::simulator::{Fault, List, NewRecord};
-use collectors::{AuditLogs, Step, Task, TenantWalk};
+use ccfd::simulator::{Fault, NewRecord, SimulatedList};
+use collectors::{AuditLogs, ReaderStep, Task, TenantWalk};
 use tracing::Level;
 
 use super::for_both_lists;
@@ -16,7 +16,7 @@ use crate::support::{
 
 const DAY: i64 = 86_400;
 
-fn rig(list: List, count: u64, habits: &str) -> Rig {
+fn rig(list: SimulatedList, count: u64, habits: &str) -> Rig {
     Rig::new(list, options(list, count, habits, 9), BEGIN - 9 * DAY)
 }
 
@@ -26,7 +26,7 @@ fn status(status: u16) -> Fault {
 
 /// A quiet history in which every slice is one page that says it is the last; each comes once more for the slice after it.
 async fn stale_last_pages(habits: &str) {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     let mut rig = rig(list, 0, habits);
     rig.tenant_walk = TenantWalk::Off;
     for n in 0..144 {
@@ -45,7 +45,7 @@ async fn a_stale_page_that_says_it_is_the_last_ends_no_slice_unread() {
 }
 
 /// The answer to a poll comes again for the sweep after it: it shows only what is newest.
-async fn poll_for_sweep(list: List) {
+async fn poll_for_sweep(list: SimulatedList) {
     let mut rig = rig(list, 0, "ties,shuffle,tenant-ignore");
     rig.tenant_walk = TenantWalk::Off;
     for n in 0..20 {
@@ -63,7 +63,7 @@ async fn poll_for_sweep(list: List) {
     let mut scripted = 0;
     for _ in 0..40 {
         match reader.next().await {
-            Ok(Step::Page(page)) => {
+            Ok(ReaderStep::Page(page)) => {
                 let is_tail = page.task == Task::Tail;
                 rig.deliver(&page);
                 rig.commit(*page);
@@ -72,8 +72,8 @@ async fn poll_for_sweep(list: List) {
                     rig.simulator.script(vec![Fault::Earlier]);
                 }
             }
-            Ok(Step::Idle(at)) => tokio::time::sleep_until(at).await,
-            Ok(Step::Finished) => break,
+            Ok(ReaderStep::Idle(at)) => tokio::time::sleep_until(at).await,
+            Ok(ReaderStep::Finished) => break,
             Err(error) => rig.failed(error).await,
         }
     }
@@ -87,7 +87,7 @@ fn reader_sweeps_next(rig: &Rig) -> bool {
 }
 
 /// A gateway that passes no limit on.
-async fn capped(list: List, habits: &str) {
+async fn capped(list: SimulatedList, habits: &str) {
     let mut rig = rig(list, 300, habits);
     for n in 0..60 {
         rig.issue(list, BEGIN - 5000, BEGIN - 5000);
@@ -101,7 +101,7 @@ async fn capped(list: List, habits: &str) {
 }
 
 /// The same where no means brings up the rest of a second: that is said.
-async fn capped_for_good(list: List) {
+async fn capped_for_good(list: SimulatedList) {
     let mut rig = rig(list, 0, "ties,capped");
     for _ in 0..400 {
         rig.issue(list, BEGIN - 5000, BEGIN - 5000);
@@ -117,7 +117,7 @@ async fn capped_for_good(list: List) {
     assert!(says(&format!("second={}", BEGIN - 5000)), "{text}");
 }
 
-async fn full_pages_end(list: List, habits: &str) {
+async fn full_pages_end(list: SimulatedList, habits: &str) {
     let mut rig = rig(list, 358, habits);
     let logged = Logged::from(Level::WARN);
     let mut reader = rig.reader().await;
@@ -127,7 +127,7 @@ async fn full_pages_end(list: List, habits: &str) {
 }
 
 /// A healthy list, whose order is stable or not, in quiet and in busy times, is nothing to warn of.
-async fn healthy(list: List) {
+async fn healthy(list: SimulatedList) {
     for (count, habits) in
         [(0, ""), (150, ""), (2000, "ties,shuffle"), (2000, ""), (20, ""), (100, "shuffle")]
     {
@@ -149,7 +149,7 @@ async fn healthy(list: List) {
 }
 
 /// Pages of a hundred are larger than a body may be, and so are those of ten here and there.
-async fn large_records(list: List) {
+async fn large_records(list: SimulatedList) {
     let mut rig = rig(list, 600, "ties,shuffle");
     rig.body_max(9_000);
     let mut reader = rig.reader().await;
@@ -177,7 +177,7 @@ for_both_lists! {
 /// Four hundred events in one old second; the second request of its search is answered without the filter.
 #[tokio::test(start_paused = true)]
 async fn an_answer_without_its_filter_does_not_end_the_search_of_a_crowded_second() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     for place in 1..6 {
         let mut rig = rig(list, 500, "ties,shuffle,tenant-ignore");
         rig.tenant_walk = TenantWalk::Off;
@@ -204,7 +204,7 @@ async fn an_answer_without_its_filter_does_not_end_the_search_of_a_crowded_secon
 /// The look at `tenant_only` fails in ways that do not pass.
 #[tokio::test(start_paused = true)]
 async fn a_tenant_list_that_cannot_be_looked_at_stops_nothing() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     for code in [404, 405, 401] {
         let mut rig = rig(list, 300, "ties,shuffle,tenant-ignore");
         let simulator = rig.simulator.clone();
@@ -225,7 +225,7 @@ async fn a_tenant_list_that_cannot_be_looked_at_stops_nothing() {
 /// The newest page of all events comes for the question whether there are tenant-scoped ones.
 #[tokio::test(start_paused = true)]
 async fn one_answer_without_its_filter_does_not_end_the_tenant_walk() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     let mut rig = rig(list, 300, "ties,shuffle");
     let mut first = true;
     let simulator = rig.simulator.clone();
@@ -244,7 +244,7 @@ async fn one_answer_without_its_filter_does_not_end_the_tenant_walk() {
 /// A gateway answers 404 for four seconds, to everything.
 #[tokio::test(start_paused = true)]
 async fn a_404_of_a_gateway_burns_no_anchor() {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     let mut rig = rig(list, 3000, "ties,shuffle");
     let mut reader = rig.reader().await;
     rig.run_for(&mut reader, Duration::from_secs(600)).await;
@@ -268,7 +268,7 @@ async fn a_404_of_a_gateway_burns_no_anchor() {
 /// A gateway that answers for one moment without the filter by type.
 #[tokio::test(start_paused = true)]
 async fn records_that_the_filter_leaves_out_are_not_delivered_for_an_answer_without_it() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     let mut rig = rig(list, 2000, "ties,shuffle,tenant-ignore");
     rig.tenant_walk = TenantWalk::Off;
     let wanted = vec!["api_key.created".to_owned()];
@@ -280,15 +280,15 @@ async fn records_that_the_filter_leaves_out_are_not_delivered_for_an_answer_with
             rig.simulator.script(vec![Fault::Unfiltered]);
         }
         match reader.next().await {
-            Ok(Step::Page(page)) => {
+            Ok(ReaderStep::Page(page)) => {
                 for record in &page.records {
                     let body: serde_json::Value = serde_json::from_slice(&record.raw).unwrap();
                     types.insert(body["type"].as_str().unwrap().to_owned());
                 }
                 rig.commit(*page);
             }
-            Ok(Step::Idle(at)) => tokio::time::sleep_until(at).await,
-            Ok(Step::Finished) => break,
+            Ok(ReaderStep::Idle(at)) => tokio::time::sleep_until(at).await,
+            Ok(ReaderStep::Finished) => break,
             Err(error) => rig.failed(error).await,
         }
     }
@@ -298,7 +298,7 @@ async fn records_that_the_filter_leaves_out_are_not_delivered_for_an_answer_with
 /// A record moves to another second: it is delivered again, which is counted.
 #[tokio::test(start_paused = true)]
 async fn a_record_whose_second_changes_is_counted() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     let mut rig = rig(list, 0, "ties,shuffle,tenant-ignore");
     rig.tenant_walk = TenantWalk::Off;
     let body = |second: i64| {
@@ -322,7 +322,7 @@ async fn a_record_whose_second_changes_is_counted() {
 /// The newest page of all, which shows one crowded second, comes in the middle of a history: nothing in it lies before the cursor.
 #[tokio::test(start_paused = true)]
 async fn the_newest_second_alone_does_not_stand_for_the_history_before_it() {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     let mut rig = rig(list, 1500, "ties,shuffle");
     for _ in 0..150 {
         rig.issue(list, BEGIN - 10, BEGIN - 10);
@@ -333,14 +333,14 @@ async fn the_newest_second_alone_does_not_stand_for_the_history_before_it() {
             rig.simulator.script(vec![Fault::Unfiltered]);
         }
         match reader.next().await {
-            Ok(Step::Page(page)) => {
+            Ok(ReaderStep::Page(page)) => {
                 rig.deliver(&page);
                 rig.commit(*page);
                 if n % 8 == 7 {
                     reader = rig.take_up();
                 }
             }
-            Ok(Step::Idle(_) | Step::Finished) => break,
+            Ok(ReaderStep::Idle(_) | ReaderStep::Finished) => break,
             Err(error) => rig.failed(error).await,
         }
     }

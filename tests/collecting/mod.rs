@@ -20,14 +20,14 @@ macro_rules! for_both_lists {
             use super::*;
             $(#[tokio::test(start_paused = true)]
             async fn $name() {
-                $run(List::AuditLogs $(, $argument)*).await;
+                $run(SimulatedList::AuditLogs $(, $argument)*).await;
             })*
         }
         mod chat_completions {
             use super::*;
             $(#[tokio::test(start_paused = true)]
             async fn $name() {
-                $run(List::Completions $(, $argument)*).await;
+                $run(SimulatedList::Completions $(, $argument)*).await;
             })*
         }
     };

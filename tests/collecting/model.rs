@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use ccfd::simulator::List;
-use collectors::{IdHash, Reader, Step};
+use ccfd::simulator::SimulatedList;
+use collectors::{IdHash, Reader, ReaderStep};
 use proptest::prelude::*;
 
 use crate::support::{
@@ -29,7 +29,7 @@ fn seconds() -> impl Strategy<Value = BTreeMap<i64, usize>> {
 }
 
 async fn read_window(
-    list: List,
+    list: SimulatedList,
     habits: &str,
     seconds: &BTreeMap<i64, usize>,
     from: i64,
@@ -50,13 +50,13 @@ async fn read_window(
             Reader::window(Arc::clone(&rig.client), &rig.source, rig.timing, 0, cursor.clone(), &parts);
         for _ in 0..life {
             match reader.next().await {
-                Ok(Step::Page(page)) => {
+                Ok(ReaderStep::Page(page)) => {
                     rig.deliver(&page);
                     rig.commit(*page);
                     cursor = rig.cursors[0].clone();
                 }
-                Ok(Step::Idle(_)) => panic!("a window never waits"),
-                Ok(Step::Finished) => {
+                Ok(ReaderStep::Idle(_)) => panic!("a window never waits"),
+                Ok(ReaderStep::Finished) => {
                     let issued = rig.simulator.issued(list);
                     let inside = |second: i64| (base + from..=base + to).contains(&second);
                     for (id, second) in issued {
@@ -77,7 +77,7 @@ fn arrivals() -> impl Strategy<Value = Vec<(i64, i64)>> {
     proptest::collection::vec((0_i64..6000, prop_oneof![3 => 0_i64..5, 1 => 0_i64..1750]), 1..400)
 }
 
-async fn overlap(list: List, habits: &str, arrivals: &[(i64, i64)], restarts: &[u64]) {
+async fn overlap(list: SimulatedList, habits: &str, arrivals: &[(i64, i64)], restarts: &[u64]) {
     let mut rig = Rig::new(list, options(list, 0, habits, 1), BEGIN);
     for (second, late) in arrivals {
         rig.issue(list, BEGIN + second, BEGIN + second + late);
@@ -104,7 +104,7 @@ proptest! {
         length in 0_i64..300,
         life in 16_usize..60,
     ) {
-        let list = if is_audit { List::AuditLogs } else { List::Completions };
+        let list = if is_audit { SimulatedList::AuditLogs } else { SimulatedList::Completions };
         on_paused_time(read_window(list, HABITS[habits], &seconds, from, from + length, life));
     }
 
@@ -115,7 +115,7 @@ proptest! {
         arrivals in arrivals(),
         restarts in proptest::collection::vec(1_u64..1500, 0..8),
     ) {
-        let list = if is_audit { List::AuditLogs } else { List::Completions };
+        let list = if is_audit { SimulatedList::AuditLogs } else { SimulatedList::Completions };
         on_paused_time(overlap(list, HABITS[habits], &arrivals, &restarts));
     }
 }
@@ -124,7 +124,7 @@ proptest! {
 #[test]
 fn a_start_behind_the_oldest_second_of_a_list_newest_first_is_no_end() {
     let seconds = BTreeMap::from([(0, 56), (62, 45)]);
-    on_paused_time(read_window(List::Completions, "order-ignored", &seconds, 1, 62, 6));
+    on_paused_time(read_window(SimulatedList::Completions, "order-ignored", &seconds, 1, 62, 6));
 }
 
 /// Found by chance: a page of one second beyond the window is the beginning of a list that answers newest first.
@@ -132,12 +132,12 @@ fn a_start_behind_the_oldest_second_of_a_list_newest_first_is_no_end() {
 fn a_flat_page_beyond_the_window_is_no_end_before_the_direction_is_known() {
     let seconds = BTreeMap::from([(163, 1), (291, 100)]);
     let habits = "ties,shuffle,order-ignored";
-    on_paused_time(read_window(List::Completions, habits, &seconds, 36, 163, 16));
+    on_paused_time(read_window(SimulatedList::Completions, habits, &seconds, 36, 163, 16));
 }
 
 /// Found by chance: exactly a page in one second, and a process that does not live long enough to try every filter.
 #[test]
 fn a_second_of_exactly_a_page_is_read_however_short_the_process_lives() {
     let seconds = BTreeMap::from([(38, 51), (99, 2), (100, 100), (116, 95)]);
-    on_paused_time(read_window(List::AuditLogs, "ties,shuffle", &seconds, 28, 108, 6));
+    on_paused_time(read_window(SimulatedList::AuditLogs, "ties,shuffle", &seconds, 28, 108, 6));
 }

@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use ccfd::simulator::{Fault, List};
-use collectors::{Reader, Step, TenantWalk};
+use ccfd::simulator::{Fault, SimulatedList};
+use collectors::{Reader, ReaderStep, TenantWalk};
 
 use super::for_both_lists;
 use crate::support::{
@@ -19,7 +19,7 @@ fn null() -> Fault {
 }
 
 /// A fault behind the API looks like an empty list for a moment, again and again while history is read.
-async fn null_in_between(list: List) {
+async fn null_in_between(list: SimulatedList) {
     let mut rig = Rig::new(list, options(list, 3000, "ties,shuffle", 9), BEGIN - 9 * DAY);
     let mut reader = rig.reader().await;
     for _ in 0..20 {
@@ -32,7 +32,7 @@ async fn null_in_between(list: List) {
 }
 
 /// An API that has no other word for an empty list.
-async fn null_for_ever(list: List) {
+async fn null_for_ever(list: SimulatedList) {
     let mut rig = Rig::new(list, options(list, 0, "", 9), BEGIN - DAY);
     rig.tenant_walk = TenantWalk::Off;
     let mut reader = rig.reader().await;
@@ -50,7 +50,7 @@ async fn null_for_ever(list: List) {
 /// Eight readers see `null` at the same time, for less long than any of them asks again.
 #[tokio::test(start_paused = true)]
 async fn null_that_eight_readers_see_at_once_ends_none_of_their_windows() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     let mut rig = Rig::new(list, options(list, 3000, "ties,shuffle,tenant-ignore", 9), 0);
     let first = BEGIN - 8 * DAY;
     let windows = (0..8).map(|n| (first + n * DAY, first + (n + 1) * DAY - 1));
@@ -75,7 +75,7 @@ async fn null_that_eight_readers_see_at_once_ends_none_of_their_windows() {
         }
         let mut is_finished = true;
         for step in steps {
-            if let Step::Page(page) = step {
+            if let ReaderStep::Page(page) = step {
                 is_finished = false;
                 rig.deliver(&page);
                 rig.commit(*page);

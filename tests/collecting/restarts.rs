@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
-use ccfd::simulator::{List, Options};
-use collectors::{IdHash, Page, Reader, Step};
+use ccfd::simulator::{SimulatedList, SimulatorOptions};
+use collectors::{IdHash, Page, Reader, ReaderStep};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
 use crate::support::{rig::Rig, time::BEGIN};
@@ -34,7 +34,7 @@ const CLOCK_ERRORS: [i64; 6] = [0, 0, DAY, 10 * 365 * DAY, -600, -2 * 3600];
 
 struct Run {
     rng: StdRng,
-    list: List,
+    list: SimulatedList,
     rig: Rig,
     /// Pages that were read and are not committed yet; the first `delivered` of them have been delivered.
     ahead: VecDeque<Page>,
@@ -47,7 +47,7 @@ struct Run {
 impl Run {
     fn new(seed: u64, always: &[&'static str]) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let list = if rng.random() { List::AuditLogs } else { List::Completions };
+        let list = if rng.random() { SimulatedList::AuditLogs } else { SimulatedList::Completions };
         // Where cursors drop ties and the order is stable, a crowded second cannot be had whole by any means.
         let mut habits = if rng.random_ratio(1, 4) { vec![] } else { vec!["ties", "shuffle"] };
         habits.extend(HABITS.iter().filter(|_| rng.random_ratio(1, 4)));
@@ -55,13 +55,13 @@ impl Run {
         habits.extend(always);
         let count = if rng.random_ratio(1, 4) { 0 } else { rng.random_range(1..4_000) };
         let days = rng.random_range(1..10);
-        let options = Options {
+        let options = SimulatorOptions {
             audit_logs: count,
             completions: count,
             spread: Duration::from_secs(86_400 * days),
             seed,
             habits: habits.join(",").parse().expect("habits"),
-            ..Options::default()
+            ..SimulatorOptions::default()
         };
         eprintln!("{list:?} {} {count}", habits.join(","));
         let back = rng.random_range(0..=days as i64 + 1);
@@ -90,8 +90,10 @@ impl Run {
             let many = self.rng.random_range(1..8);
             for _ in 0..if self.rng.random_ratio(1, 60) { 150 } else { many } {
                 match self.list {
-                    List::AuditLogs => self.rig.simulator.push_audit(second, visible_at.max(now)),
-                    List::Completions => self.rig.simulator.push_completion(second, visible_at.max(now)),
+                    SimulatedList::AuditLogs => self.rig.simulator.push_audit(second, visible_at.max(now)),
+                    SimulatedList::Completions => {
+                        self.rig.simulator.push_completion(second, visible_at.max(now))
+                    }
                 };
             }
         }
@@ -146,7 +148,7 @@ impl Run {
 
     async fn step(&mut self, reader: &mut Reader) {
         match reader.next().await {
-            Ok(Step::Page(page)) => {
+            Ok(ReaderStep::Page(page)) => {
                 if std::env::var("CCFD_SEED").is_ok() {
                     eprintln!(
                         "{:?} n={} more={} watermark={} tail={:?} sweep={:?} dir={:?}",
@@ -171,8 +173,8 @@ impl Run {
                     self.delivered = 1;
                 }
             }
-            Ok(Step::Idle(at)) => tokio::time::sleep_until(at).await,
-            Ok(Step::Finished) => {}
+            Ok(ReaderStep::Idle(at)) => tokio::time::sleep_until(at).await,
+            Ok(ReaderStep::Finished) => {}
             Err(error) => self.rig.failed(error).await,
         }
     }
@@ -184,7 +186,7 @@ impl Run {
             for _ in 0..self.rng.random_range(1..40) {
                 self.step(&mut reader).await;
             }
-            if self.list == List::Completions {
+            if self.list == SimulatedList::Completions {
                 self.delete();
             }
             if self.rng.random_ratio(1, 6) {

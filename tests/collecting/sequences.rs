@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ccfd::simulator::{Fault, List};
-use collectors::{IdHash, Step, Task, TenantWalk, TransportError};
+use ccfd::simulator::{Fault, SimulatedList};
+use collectors::{IdHash, ReaderStep, Task, TenantWalk, TransportError};
 
 use super::for_both_lists;
 use crate::support::{
@@ -15,7 +15,7 @@ const HOSTILE: &str = "ties,shuffle";
 const DAY: i64 = 86_400;
 const YEAR_2030: i64 = 1_893_456_000;
 
-fn rig(list: List, count: u64, habits: &str) -> Rig {
+fn rig(list: SimulatedList, count: u64, habits: &str) -> Rig {
     Rig::new(list, options(list, count, habits, 7), BEGIN - 100 * DAY)
 }
 
@@ -23,7 +23,7 @@ fn has(rig: &Rig, id: &str) -> bool {
     rig.delivered.contains_key(&IdHash::of(id))
 }
 
-async fn late_while_down(list: List) {
+async fn late_while_down(list: SimulatedList) {
     let mut rig = rig(list, 500, HOSTILE);
     let mut reader = rig.reader().await;
     rig.read_to_idle(&mut reader).await;
@@ -39,7 +39,7 @@ async fn late_while_down(list: List) {
     rig.assert_conserved(list);
 }
 
-async fn behind_the_read_point(list: List) {
+async fn behind_the_read_point(list: SimulatedList) {
     let mut rig = rig(list, 0, HOSTILE);
     let now = rig.world.now();
     for n in 0..3000 {
@@ -50,7 +50,7 @@ async fn behind_the_read_point(list: List) {
     tokio::time::sleep(Duration::from_secs(301)).await;
     let mut issued = Vec::new();
     for _ in 0..60 {
-        let Step::Page(page) = reader.next().await.unwrap() else {
+        let ReaderStep::Page(page) = reader.next().await.unwrap() else {
             break;
         };
         let slice = page.change.cursor.sweep.as_ref().map(|sweep| sweep.slice.clone());
@@ -59,8 +59,8 @@ async fn behind_the_read_point(list: List) {
         rig.commit(*page);
         if let Some(slice) = slice.filter(|slice| is_sweep && slice.pages > 0) {
             let second = match list {
-                List::AuditLogs => slice.to.unwrap() + 1,
-                List::Completions => slice.from - 1,
+                SimulatedList::AuditLogs => slice.to.unwrap() + 1,
+                SimulatedList::Completions => slice.from - 1,
             };
             issued.push(rig.issue(list, second, rig.world.now()));
         }
@@ -71,7 +71,7 @@ async fn behind_the_read_point(list: List) {
     rig.assert_conserved(list);
 }
 
-async fn old_then_less_old(list: List) {
+async fn old_then_less_old(list: SimulatedList) {
     let mut rig = rig(list, 0, HOSTILE);
     for n in 0..300 {
         rig.issue(list, BEGIN - 90 * DAY + n, BEGIN - 90 * DAY + n);
@@ -86,7 +86,7 @@ async fn old_then_less_old(list: List) {
 }
 
 /// The local clock is off by each of these in turn, with traffic, late records and restarts all along.
-async fn wrong_clock(list: List, errors: &[i64]) {
+async fn wrong_clock(list: SimulatedList, errors: &[i64]) {
     let mut rig = rig(list, 300, HOSTILE);
     for round in 0..24 {
         rig.world.local_clock_is_off_by(errors[round % errors.len()]);
@@ -102,7 +102,7 @@ async fn wrong_clock(list: List, errors: &[i64]) {
     rig.assert_conserved(list);
 }
 
-async fn a_record_of_2030(list: List) {
+async fn a_record_of_2030(list: SimulatedList) {
     let mut rig = rig(list, 300, HOSTILE);
     let future = rig.issue(list, YEAR_2030, BEGIN);
     let mut reader = rig.reader().await;
@@ -118,7 +118,7 @@ async fn a_record_of_2030(list: List) {
     rig.assert_conserved(list);
 }
 
-async fn every_third_call_fails(list: List) {
+async fn every_third_call_fails(list: SimulatedList) {
     let mut rig = rig(list, 3000, HOSTILE);
     let mut calls = 0;
     rig.tamper(move |target| {
@@ -131,22 +131,22 @@ async fn every_third_call_fails(list: List) {
     let mut reader = rig.reader().await;
     for _ in 0..1000 {
         match reader.next().await {
-            Ok(Step::Page(page)) => {
+            Ok(ReaderStep::Page(page)) => {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 rig.deliver(&page);
                 rig.commit(*page);
             }
-            Ok(Step::Idle(_) | Step::Finished) => break,
+            Ok(ReaderStep::Idle(_) | ReaderStep::Finished) => break,
             Err(error) => rig.failed(error).await,
         }
     }
-    assert!(reader.next().await.is_ok_and(|step| matches!(step, Step::Idle(_))), "does not finish");
+    assert!(reader.next().await.is_ok_and(|step| matches!(step, ReaderStep::Idle(_))), "does not finish");
     rig.run_for(&mut reader, Duration::from_secs(700)).await;
     rig.assert_conserved(list);
 }
 
 /// So many records in one second, between others. Answers how many requests it took.
-async fn crowded(list: List, count: i64, habits: &str, requests_max: u64) -> Rig {
+async fn crowded(list: SimulatedList, count: i64, habits: &str, requests_max: u64) -> Rig {
     let mut rig = Rig::new(list, options(list, 0, habits, 7), BEGIN - 3 * DAY);
     rig.tenant_walk = TenantWalk::Off;
     let crowd = BEGIN - 2 * DAY;
@@ -164,12 +164,12 @@ async fn crowded(list: List, count: i64, habits: &str, requests_max: u64) -> Rig
     rig
 }
 
-async fn all_of_a_crowd(list: List, count: i64, habits: &str, requests_max: u64) {
+async fn all_of_a_crowd(list: SimulatedList, count: i64, habits: &str, requests_max: u64) {
     crowded(list, count, habits, requests_max).await.assert_conserved(list);
 }
 
 /// Where cursors drop ties and the order is stable the rest cannot be asked for: it ends, and others are not lost with it.
-async fn what_can_be_had_of_a_crowd(list: List, count: i64) {
+async fn what_can_be_had_of_a_crowd(list: SimulatedList, count: i64) {
     let rig = crowded(list, count, "ties", 60).await;
     let issued = rig.simulator.issued(list);
     let missing: Vec<_> = issued.iter().filter(|(id, _)| !has(&rig, id)).collect();
@@ -177,7 +177,7 @@ async fn what_can_be_had_of_a_crowd(list: List, count: i64) {
     assert!(rig.delivered.values().all(|times| *times == 1));
 }
 
-async fn page_edges(list: List, habits: &str, faults: &[Fault], requests_max: u64) {
+async fn page_edges(list: SimulatedList, habits: &str, faults: &[Fault], requests_max: u64) {
     let mut rig = rig(list, 0, habits);
     for n in 0..450 {
         rig.issue(list, BEGIN - 40 * n, BEGIN - 40 * n);
@@ -185,7 +185,7 @@ async fn page_edges(list: List, habits: &str, faults: &[Fault], requests_max: u6
     let mut reader = rig.reader().await;
     for fault in faults {
         // One good page in between, so that each meets the walk elsewhere.
-        if let Ok(Step::Page(page)) = reader.next().await {
+        if let Ok(ReaderStep::Page(page)) = reader.next().await {
             rig.deliver(&page);
             rig.commit(*page);
         }
@@ -197,7 +197,7 @@ async fn page_edges(list: List, habits: &str, faults: &[Fault], requests_max: u6
     rig.assert_conserved(list);
 }
 
-async fn cost_of_polling(list: List) {
+async fn cost_of_polling(list: SimulatedList) {
     let mut rig = rig(list, 0, HOSTILE);
     rig.tenant_walk = TenantWalk::Off;
     let mut reader = rig.reader().await;
@@ -235,7 +235,7 @@ for_both_lists! {
 }
 
 async fn anchors_deleted(habits: &str) {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     let mut rig = Rig::with_rate(list, options(list, 20_000, habits, 3), BEGIN - 8 * DAY, 5);
     let mut reader = rig.reader().await;
     rig.read_to_idle(&mut reader).await;

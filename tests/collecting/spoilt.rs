@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ccfd::simulator::{Fault, List};
-use collectors::{IdHash, Step};
+use ccfd::simulator::{Fault, SimulatedList};
+use collectors::{IdHash, ReaderStep};
 
 use super::for_both_lists;
 use crate::support::{
@@ -14,12 +14,12 @@ use crate::support::{
 
 const DAY: i64 = 86_400;
 
-fn rig(list: List, count: u64, habits: &str) -> Rig {
+fn rig(list: SimulatedList, count: u64, habits: &str) -> Rig {
     Rig::new(list, options(list, count, habits, 9), BEGIN - 9 * DAY)
 }
 
 /// Every page is answered as `data: null` for a second, at full speed, in the middle of a history.
-async fn null_for_a_second(list: List) {
+async fn null_for_a_second(list: SimulatedList) {
     let mut rig = rig(list, 3000, "ties,shuffle");
     let mut reader = rig.reader().await;
     for _ in 0..5 {
@@ -40,18 +40,18 @@ async fn null_for_a_second(list: List) {
 async fn reader_steps(rig: &mut Rig, reader: &mut collectors::Reader, steps: usize) {
     for _ in 0..steps {
         match reader.next().await {
-            Ok(Step::Page(page)) => {
+            Ok(ReaderStep::Page(page)) => {
                 rig.deliver(&page);
                 rig.commit(*page);
             }
-            Ok(Step::Idle(_) | Step::Finished) => return,
+            Ok(ReaderStep::Idle(_) | ReaderStep::Finished) => return,
             Err(error) => rig.failed(error).await,
         }
     }
 }
 
 /// The process restarts, and its first request is answered with an earlier page.
-async fn stale_across_a_restart(list: List) {
+async fn stale_across_a_restart(list: SimulatedList) {
     let mut rig = rig(list, 3000, "ties,shuffle,tenant-ignore");
     for _ in 0..12 {
         let mut reader = rig.reader().await;
@@ -68,7 +68,7 @@ async fn stale_across_a_restart(list: List) {
 }
 
 /// What was answered to all requests so far is refused once, each time in another way.
-async fn refused_once(list: List) {
+async fn refused_once(list: SimulatedList) {
     let mut rig = rig(list, 600, "ties,shuffle");
     let mut reader = rig.reader().await;
     for status in [400, 401, 403, 405, 407, 302, 404] {
@@ -92,7 +92,7 @@ for_both_lists! {
 /// The newest page of the tenant-scoped events, asked for to learn whether there are any, comes again for the main list.
 #[tokio::test(start_paused = true)]
 async fn the_answer_to_the_look_at_tenant_events_is_no_page_of_the_main_list() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     let mut rig = Rig::new(list, options(list, 0, "ties,shuffle", 9), BEGIN - DAY / 4);
     for n in 0..60 {
         rig.issue(list, BEGIN - 10_000 + n * 100, BEGIN);
@@ -118,7 +118,7 @@ async fn the_answer_to_the_look_at_tenant_events_is_no_page_of_the_main_list() {
 /// A gateway that caps one page in four, over seconds whose order is stable and whose cursors drop ties.
 #[tokio::test(start_paused = true)]
 async fn pages_of_changing_sizes_do_not_pass_for_a_random_order() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     let mut rig = rig(list, 0, "ties,tenant-ignore");
     for _ in 0..150 {
         rig.issue(list, BEGIN - 5000, BEGIN - 5000);
@@ -143,7 +143,7 @@ async fn pages_of_changing_sizes_do_not_pass_for_a_random_order() {
 /// A gateway that turns each page round: newest first as a list, oldest first in each page.
 #[tokio::test(start_paused = true)]
 async fn pages_that_are_turned_round_are_read_without_their_order() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     let mut rig = rig(list, 1700, "ties,shuffle,tenant-ignore,turned");
     let mut reader = rig.reader().await;
     rig.run_for(&mut reader, Duration::from_secs(3000)).await;

@@ -2,8 +2,8 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use ccfd::simulator::List as Simulated;
-use collectors::{Kind, List, Paging, TimeField};
+use ccfd::simulator::SimulatedList as Simulated;
+use collectors::{FilterField, List, Paging, TimeField};
 
 use crate::support::rig::{Rig, options};
 
@@ -18,7 +18,7 @@ fn toys() -> List {
         scope: "toys.read",
         time: TimeField::EffectiveAt,
         paging: Paging::ByTime { from: "since", to: "until" },
-        kind: Kind { member: "type", parameter: "kind", is_listed: None },
+        kind: FilterField { member: "type", parameter: "kind", is_listed: None },
         filters: vec![(Cow::Borrowed("colour"), "any".to_owned())],
         kept_for: None,
     }
@@ -32,7 +32,7 @@ fn chats() -> List {
         scope: "chats.read",
         time: TimeField::Created,
         paging: Paging::ByAnchor { order: "sort" },
-        kind: Kind { member: "model", parameter: "model", is_listed: None },
+        kind: FilterField { member: "model", parameter: "model", is_listed: None },
         filters: Vec::new(),
         kept_for: Some(Duration::from_secs(86_400)),
     }

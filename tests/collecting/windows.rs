@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-use ccfd::simulator::List;
-use collectors::{Cursor, IdHash, Reader, Step, Task};
+use ccfd::simulator::SimulatedList;
+use collectors::{Cursor, IdHash, Reader, ReaderStep, Task};
 
 use super::for_both_lists;
 use crate::support::{
@@ -17,7 +17,7 @@ use crate::support::{
 
 const DAY: i64 = 86_400;
 
-fn wanted(rig: &Rig, list: List, seconds: std::ops::RangeInclusive<i64>) -> HashSet<IdHash> {
+fn wanted(rig: &Rig, list: SimulatedList, seconds: std::ops::RangeInclusive<i64>) -> HashSet<IdHash> {
     let issued = rig.simulator.issued(list);
     let inside = issued.iter().filter(|(_, second)| seconds.contains(second));
     inside.map(|(id, _)| IdHash::of(id)).collect()
@@ -32,7 +32,7 @@ fn assert_exactly(rig: &Rig, wanted: &HashSet<IdHash>) {
 
 /// Completions only, started at a second that holds records; the process lives for `pages_a_life` pages each time.
 async fn look_back(habits: &str, pages_a_life: usize) -> Rig {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     let mut rig = Rig::new(list, options(list, 5000, habits, 11), 0);
     let mut seconds: Vec<i64> = rig.simulator.issued(list).into_iter().map(|(_, second)| second).collect();
     seconds.sort_unstable();
@@ -42,13 +42,13 @@ async fn look_back(habits: &str, pages_a_life: usize) -> Rig {
         let mut reader = rig.reader().await;
         for _ in 0..pages_a_life {
             match reader.next().await {
-                Ok(Step::Page(page)) => {
+                Ok(ReaderStep::Page(page)) => {
                     searched += usize::from(page.task == Task::Search);
                     assert!(page.task != Task::Search || page.records.is_empty());
                     rig.deliver(&page);
                     rig.commit(*page);
                 }
-                Ok(Step::Idle(_) | Step::Finished) => {
+                Ok(ReaderStep::Idle(_) | ReaderStep::Finished) => {
                     assert!(searched < 40, "the search took {searched} pages");
                     let wanted = wanted(&rig, list, rig.start..=i64::MAX);
                     assert_exactly(&rig, &wanted);
@@ -80,7 +80,7 @@ async fn a_look_back_is_exact_where_the_asked_order_is_not_honoured() {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_back_reads_from_the_beginning_where_newest_first_cannot_be_had() {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     let mut rig = Rig::new(list, options(list, 2000, "ties,shuffle", 11), BEGIN - 2 * DAY);
     rig.tamper(|target| Ok(target.replace("order=desc", "order=asc")));
     let mut reader = rig.reader().await;
@@ -90,7 +90,7 @@ async fn a_look_back_reads_from_the_beginning_where_newest_first_cannot_be_had()
 }
 
 /// Concurrent windows, each with its own reader that restarts every few pages.
-async fn windows(list: List, habits: &str) {
+async fn windows(list: SimulatedList, habits: &str) {
     let mut rig = Rig::new(list, options(list, 6000, habits, 5), 0);
     let (first, last) = (BEGIN - 5 * DAY, BEGIN - DAY - 1);
     let edges: Vec<i64> = (0..=4).map(|n| first + n * DAY).collect();
@@ -104,20 +104,20 @@ async fn windows(list: List, habits: &str) {
         let mut reader = Reader::window(client, &rig.source, rig.timing, index as u8, cursor, &parts);
         for _ in 0..4 {
             match reader.next().await {
-                Ok(Step::Page(page)) => {
+                Ok(ReaderStep::Page(page)) => {
                     assert!(page.change.dedup_ids <= 1200, "{} ids held in a window", page.change.dedup_ids);
                     rig.deliver(&page);
                     rig.commit(*page);
                 }
-                Ok(Step::Idle(_)) => panic!("a window never waits"),
-                Ok(Step::Finished) => break,
+                Ok(ReaderStep::Idle(_)) => panic!("a window never waits"),
+                Ok(ReaderStep::Finished) => break,
                 Err(error) => rig.failed(error).await,
             }
         }
     }
     let mut wanted = wanted(&rig, list, first..=last);
     // Tenant-scoped events have a list of their own.
-    if list == List::AuditLogs {
+    if list == SimulatedList::AuditLogs {
         let (tenant_free, _): (HashSet<_>, HashSet<_>) =
             wanted.iter().copied().partition(|id| rig.delivered.contains_key(id));
         assert!(tenant_free.len() * 100 > wanted.len() * 93);
@@ -138,7 +138,7 @@ for_both_lists! {
 /// The windows of one list answer in one direction, which a page shown twice proves.
 #[tokio::test(start_paused = true)]
 async fn what_the_first_window_proves_of_the_list_is_not_proven_again_for_each_of_the_others() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     let mut rig = Rig::new(list, options(list, 6000, "shuffle", 5), 0);
     let asked = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&asked);
@@ -152,7 +152,7 @@ async fn what_the_first_window_proves_of_the_list_is_not_proven_again_for_each_o
         let client = Arc::clone(&rig.client);
         let mut reader = Reader::window(client, &rig.source, rig.timing, index, cursor, &[]);
         let mut pages = 0;
-        while let Step::Page(page) = reader.next().await.unwrap() {
+        while let ReaderStep::Page(page) = reader.next().await.unwrap() {
             pages += 1;
             rig.deliver(&page);
         }

@@ -10,7 +10,7 @@ use std::{
 
 use ccfd::{
     deploy::sentinel,
-    tables::{Kind, Tables},
+    tables::{ColumnKind, Tables},
 };
 use serde_json::Value;
 
@@ -92,11 +92,11 @@ fn the_transforms_give_the_columns_of_the_tables_with_their_types() {
         assert_eq!(output, format!("Custom-{}", table.name));
         assert_eq!(judged["faults"], serde_json::json!([]));
         let kind = |kind| match kind {
-            Kind::String => "string",
-            Kind::Long => "long",
-            Kind::Real => "real",
-            Kind::Dynamic => "dynamic",
-            Kind::DateTime => "datetime",
+            ColumnKind::String => "string",
+            ColumnKind::Long => "long",
+            ColumnKind::Real => "real",
+            ColumnKind::Dynamic => "dynamic",
+            ColumnKind::DateTime => "datetime",
         };
         let columns: Vec<_> = table.columns.iter().map(|column| (&*column.name, kind(column.kind))).collect();
         assert_eq!(judged["columns"], serde_json::json!(columns));

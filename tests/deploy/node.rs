@@ -1,7 +1,7 @@
 //! The templates on a real node.
 
 use ccfd::{
-    deploy::elastic::{Product, Shape, installs, set_aside},
+    deploy::elastic::{Product, TargetShape, installs, set_aside},
     tables::{
         AUDIT_LOGS, CHAT_COMPLETIONS, SchemaDrift, Table,
         object::{Nulls, Objects},
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::opensearch::Node;
 
-fn install(node: &Node, shape: Shape, indices: &[(&Table, &str)]) {
+fn install(node: &Node, shape: TargetShape, indices: &[(&Table, &str)]) {
     for install in installs(Product::OpenSearch, shape, indices) {
         node.put(&format!("/{}", install.path), &install.body);
     }
@@ -29,7 +29,7 @@ fn document(table: &Table, record: &Value) -> Value {
 #[test]
 fn a_value_of_any_shape_is_taken_by_the_index() {
     let Some(node) = Node::shared() else { return };
-    install(node, Shape::Index, &[(&AUDIT_LOGS, "deploy-audit"), (&CHAT_COMPLETIONS, "deploy-chat")]);
+    install(node, TargetShape::Index, &[(&AUDIT_LOGS, "deploy-audit"), (&CHAT_COMPLETIONS, "deploy-chat")]);
     let long = json!({ "text": "x".repeat(40_000), "y".repeat(40_000): 1 });
     let odd = [
         json!(null),
@@ -58,7 +58,7 @@ fn a_value_of_any_shape_is_taken_by_the_index() {
 #[test]
 fn who_acted_from_where_and_on_what_is_found() {
     let Some(node) = Node::shared() else { return };
-    install(node, Shape::DataStream, &[(&AUDIT_LOGS, "deploy-found")]);
+    install(node, TargetShape::DataStream, &[(&AUDIT_LOGS, "deploy-found")]);
     let event = json!({"type": "a.b", "effective_at": 7, "id": "1", "a.b": {"data": {"scopes": ["api.read"]}},
         "actor": {"session": {"user": {"email": "user@example.com"}, "ip_address": "192.0.2.7"}}});
     node.put("/deploy-found/_create/1", &document(&AUDIT_LOGS, &event));

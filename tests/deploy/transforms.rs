@@ -1,7 +1,7 @@
 use ccfd::{
-    deploy::sentinel::{Profile, transform},
+    deploy::sentinel::{SentinelProfile, transform},
     tables::{
-        self, AUDIT_LOGS, CHAT_COMPLETIONS, Column, HEALTH, Kind, SchemaDrift, Table,
+        self, AUDIT_LOGS, CHAT_COMPLETIONS, Column, ColumnKind, HEALTH, SchemaDrift, Table,
         object::{Nulls, Objects},
         row,
     },
@@ -53,23 +53,23 @@ fn received(fields: &[&[Column]], record: &str) -> Json {
 }
 
 /// A column of a row as KQL holds it.
-fn held(column: &Column, value: &tables::Value<'_>) -> Value {
+fn held(column: &Column, value: &tables::ColumnValue<'_>) -> Value {
     Value::Json(match value {
-        tables::Value::Time(second) => return Value::Time(*second),
-        tables::Value::Null if column.kind == Kind::String => json!(""),
-        tables::Value::Null => Json::Null,
-        tables::Value::Text(text) => json!(text),
-        tables::Value::Long(number) => json!(number),
-        tables::Value::Real(number) => json!(number),
-        tables::Value::Json(text) => serde_json::from_str(text).unwrap(),
+        tables::ColumnValue::Time(second) => return Value::Time(*second),
+        tables::ColumnValue::Null if column.kind == ColumnKind::String => json!(""),
+        tables::ColumnValue::Null => Json::Null,
+        tables::ColumnValue::Text(text) => json!(text),
+        tables::ColumnValue::Long(number) => json!(number),
+        tables::ColumnValue::Real(number) => json!(number),
+        tables::ColumnValue::Json(text) => serde_json::from_str(text).unwrap(),
     })
 }
 
 /// Whole numbers are reals where a real is declared, and a string column has no null.
 fn typed(column: &Column, value: Value) -> Value {
     match (column.kind, value) {
-        (Kind::Real, Value::Json(Json::Number(number))) => Value::Json(json!(number.as_f64())),
-        (Kind::String, Value::Json(Json::Null)) => Value::Json(json!("")),
+        (ColumnKind::Real, Value::Json(Json::Number(number))) => Value::Json(json!(number.as_f64())),
+        (ColumnKind::String, Value::Json(Json::Null)) => Value::Json(json!("")),
         (_, value) => value,
     }
 }
@@ -77,7 +77,7 @@ fn typed(column: &Column, value: Value) -> Value {
 fn agree(table: &Table, records: &[&str]) {
     for record in records {
         let mapped = row::map(table, "acme", record.as_bytes(), &mut SchemaDrift::default());
-        let made = project(&transform(table, Profile::Table), &received(&[&table.stream], record));
+        let made = project(&transform(table, SentinelProfile::Table), &received(&[&table.stream], record));
         assert_eq!(made.len(), table.columns.len());
         for ((column, mapped), (name, made)) in table.columns.iter().zip(&mapped).zip(made) {
             assert_eq!(name, column.name);
@@ -115,7 +115,7 @@ fn the_transform_of_a_table_that_came_at_run_time_makes_of_the_stream_the_row_th
 #[test]
 fn a_row_without_time_is_dated_by_its_arrival() {
     let row = received(&[&AUDIT_LOGS.stream], r#"{"id":"a"}"#);
-    let made = project(&transform(&AUDIT_LOGS, Profile::Table), &row);
+    let made = project(&transform(&AUDIT_LOGS, SentinelProfile::Table), &row);
     assert_eq!(made[0], ("TimeGenerated".to_owned(), Value::Time(NOW)));
     assert_eq!(made[3], ("EffectiveAt".to_owned(), Value::Json(Json::Null)));
 }
@@ -124,7 +124,7 @@ fn a_row_without_time_is_dated_by_its_arrival() {
 fn an_event_of_an_agent_has_what_the_completion_has() {
     let fields = [&*CHAT_COMPLETIONS.stream, &CHAT_COMPLETIONS.stream_asim];
     let row = received(&fields, COMPLETIONS[0]);
-    let made = project(&transform(&CHAT_COMPLETIONS, Profile::Asim), &row);
+    let made = project(&transform(&CHAT_COMPLETIONS, SentinelProfile::Asim), &row);
     let at = |name: &str| made.iter().find(|(own, _)| own == name).unwrap().1.clone();
     for name in ["TimeGenerated", "EventStartTime", "EventEndTime"] {
         assert_eq!(at(name), Value::Time(1_756_317_555), "{name}");

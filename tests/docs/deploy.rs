@@ -2,14 +2,14 @@ use std::{collections::BTreeSet, env, fs, path::Path};
 
 use ccfd::{
     cli::command_line,
-    deploy::{File, elastic, sentinel},
+    deploy::{DeployFile, elastic, sentinel},
     tables::Tables,
 };
 use clap_complete::{Shell, generate_to};
 
 use super::{WRITE, path};
 
-fn is_rendered(dir: &str, files: &[File]) {
+fn is_rendered(dir: &str, files: &[DeployFile]) {
     let dir = path(dir);
     if env::var_os(WRITE).is_some() {
         // What is not rendered any more must not stay.
@@ -54,11 +54,13 @@ fn the_files_for_elastic_are_those_of_the_tables() {
 }
 
 /// What a generator of clap writes into a directory.
-fn written(generate: impl FnOnce(&Path)) -> Vec<File> {
+fn written(generate: impl FnOnce(&Path)) -> Vec<DeployFile> {
     let dir = tempfile::tempdir().unwrap();
     generate(dir.path());
     let names = below(dir.path(), "").into_iter();
-    names.map(|path| File { content: fs::read_to_string(dir.path().join(&path)).unwrap(), path }).collect()
+    names
+        .map(|path| DeployFile { content: fs::read_to_string(dir.path().join(&path)).unwrap(), path })
+        .collect()
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! A clock that jumps while the route runs. What it costs a reader alone is tried in `tests/collecting`.
 
-use ccfd::simulator::List;
+use ccfd::simulator::SimulatedList;
 
 use crate::support::route::{RouteRig, pass, records};
 
 const DAY: i64 = 86_400;
 
-async fn jumps(list: List) {
+async fn jumps(list: SimulatedList) {
     let mut rig = RouteRig::new(list, records(list, 500)).for_ever();
     let mut running = rig.start();
     for (round, error) in [0, -DAY, 0, DAY, -DAY, -600, 0].into_iter().enumerate() {
@@ -14,8 +14,8 @@ async fn jumps(list: List) {
         for number in 0..20 {
             let now = rig.world.now();
             let _ = match list {
-                List::AuditLogs => rig.simulator.push_audit(now - number, now + number * 60),
-                List::Completions => rig.simulator.push_completion(now - number, now + number * 60),
+                SimulatedList::AuditLogs => rig.simulator.push_audit(now - number, now + number * 60),
+                SimulatedList::Completions => rig.simulator.push_completion(now - number, now + number * 60),
             };
             pass(30).await;
         }
@@ -34,10 +34,10 @@ async fn jumps(list: List) {
 
 #[tokio::test(start_paused = true)]
 async fn audit_events_arrive_once_although_the_clock_jumps_back_a_day() {
-    jumps(List::AuditLogs).await;
+    jumps(SimulatedList::AuditLogs).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn completions_arrive_once_although_the_clock_jumps_back_a_day() {
-    jumps(List::Completions).await;
+    jumps(SimulatedList::Completions).await;
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ccfd::simulator::List;
+use ccfd::simulator::SimulatedList;
 use serde_json::Value;
 
 use super::{
@@ -41,9 +41,10 @@ fn writes_through(fault: Fault, reasons: &[&str]) {
 
 /// Document ids are those of records: a record that is sent again is not duplicated.
 fn assert_indexed_once(site: &Site, elastic: &Elastic) {
-    for (list, index) in
-        [(List::AuditLogs, "openai-audit-logs"), (List::Completions, "openai-chat-completions")]
-    {
+    for (list, index) in [
+        (SimulatedList::AuditLogs, "openai-audit-logs"),
+        (SimulatedList::Completions, "openai-chat-completions"),
+    ] {
         let ids: Vec<String> = elastic.documents(index).into_keys().collect();
         assert!(ids == issued(site, list), "{index} holds {} of {}", ids.len(), issued(site, list).len());
     }
@@ -119,8 +120,8 @@ fn nothing_is_lost_on_the_way_to_azure_and_what_repeats_was_taken_by_a_call_that
     tokens.heal();
     stop(process);
     for (list, stream) in [
-        (List::AuditLogs, "Custom-OpenAIAuditLogs_CL"),
-        (List::Completions, "Custom-OpenAIChatCompletions_CL"),
+        (SimulatedList::AuditLogs, "Custom-OpenAIAuditLogs_CL"),
+        (SimulatedList::Completions, "Custom-OpenAIChatCompletions_CL"),
     ] {
         let mut times: BTreeMap<String, usize> = BTreeMap::new();
         for row in azure.ingestion.rows(stream) {

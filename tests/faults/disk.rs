@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ccfd::simulator::{List, NewRecord};
+use ccfd::simulator::{NewRecord, SimulatedList};
 use rustix::process::Signal;
 
 use super::{all_delivered, impatient, options, read_to_the_end, routes_at};
@@ -74,7 +74,7 @@ fn a_full_state_directory_is_waited_for_and_nothing_is_lost() {
     small.wait_until_delivered("small/state");
     small.fill();
     let unusable = NewRecord {
-        list: List::AuditLogs,
+        list: SimulatedList::AuditLogs,
         second: 1_700_000_000,
         visible_at: 0,
         body: Some(br#"{"effective_at":1700000000,"note":"without id"}"#.as_slice().into()),

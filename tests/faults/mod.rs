@@ -14,7 +14,7 @@ mod stuck;
 
 use std::{path::Path, time::Duration};
 
-use ccfd::simulator::{List, Options};
+use ccfd::simulator::{SimulatedList, SimulatorOptions};
 use serde_json::Value;
 
 use crate::support::{
@@ -36,8 +36,13 @@ const ONE_IN_OF_TLS: u32 = 6;
 const TIMEOUTS: &str = "connect_timeout = \"1s\"\ntimeout = \"1s\"";
 
 /// Some records of both lists.
-fn options() -> Options {
-    Options { audit_logs: 600, completions: 300, latency: Duration::from_millis(1), ..Options::default() }
+fn options() -> SimulatorOptions {
+    SimulatorOptions {
+        audit_logs: 600,
+        completions: 300,
+        latency: Duration::from_millis(1),
+        ..SimulatorOptions::default()
+    }
 }
 
 /// Both lists by way of one proxy, into a cluster by way of another, all behind TLS.
@@ -140,7 +145,7 @@ fn stop(process: Process) -> String {
 }
 
 /// The ids that were issued.
-fn issued(site: &Site, list: List) -> Vec<String> {
+fn issued(site: &Site, list: SimulatedList) -> Vec<String> {
     let mut ids: Vec<String> = site.simulator.issued(list).into_iter().map(|(id, _)| id).collect();
     ids.sort();
     ids

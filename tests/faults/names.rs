@@ -1,6 +1,6 @@
 //! Names that do not resolve.
 
-use ccfd::simulator::List;
+use ccfd::simulator::SimulatedList;
 
 use super::{impatient, options, routes};
 use crate::support::{
@@ -38,7 +38,7 @@ fn a_name_that_is_gone_is_reported_delays_no_other_route_and_is_used_once_it_is_
     running.wait_for_log(&format!("no response: {NAME}:{port}: "));
     running.wait_for_log("dns error");
     running.wait_for_log("check network, DNS");
-    let all = site.simulator.issued(List::Completions).len() as u64;
+    let all = site.simulator.issued(SimulatedList::Completions).len() as u64;
     wait_until("the completions to be read", || {
         let routes = routes(&site);
         let mut chat = routes.iter().filter(|route| route["collector"] == "chat");

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use ccfd::{
     pipeline::route::Ended,
-    simulator::{List, Options},
+    simulator::{SimulatedList, SimulatorOptions},
     sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure},
     tables::Table,
 };
@@ -105,8 +105,9 @@ fn rejected(rig: &RouteRig) -> BTreeSet<String> {
 /// Runs until everything is delivered, and longer.
 async fn conserves(make: fn() -> There, seed: u64) {
     let there = make();
-    let list = if seed.is_multiple_of(3) { List::Completions } else { List::AuditLogs };
-    let options = Options { seed, habits: "ties,shuffle,late".parse().unwrap(), ..records(list, RECORDS) };
+    let list = if seed.is_multiple_of(3) { SimulatedList::Completions } else { SimulatedList::AuditLogs };
+    let options =
+        SimulatorOptions { seed, habits: "ties,shuffle,late".parse().unwrap(), ..records(list, RECORDS) };
     let mut rig = RouteRig::new(list, options).for_ever();
     rig.gathering.batch_bytes_max = 16 << 10;
     let refused: BTreeSet<String> = {
@@ -146,8 +147,8 @@ fn grow(rig: &RouteRig) {
     let now = rig.world.now();
     for number in 0..5 {
         match rig.list {
-            List::AuditLogs => rig.simulator.push_audit(now - number, now + number * 70),
-            List::Completions => rig.simulator.push_completion(now - number, now + number * 70),
+            SimulatedList::AuditLogs => rig.simulator.push_audit(now - number, now + number * 70),
+            SimulatedList::Completions => rig.simulator.push_completion(now - number, now + number * 70),
         };
     }
 }

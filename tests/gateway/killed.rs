@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use ccfd::simulator::{List, Options};
+use ccfd::simulator::{SimulatedList, SimulatorOptions};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
@@ -26,13 +26,13 @@ const TIMEOUTS: &str = "connect_timeout = \"1s\"\ntimeout = \"1s\"";
 fn run(seed: u64) {
     let there = ALL[seed as usize % ALL.len()]();
     let wire = Proxy::before(there.server().url(), seed);
-    let options = Options {
+    let options = SimulatorOptions {
         audit_logs: 400,
         completions: 200,
         seed,
         spread: Duration::from_secs(3 * 86_400),
         habits: "ties,shuffle".parse().expect("habits"),
-        ..Options::default()
+        ..SimulatorOptions::default()
     };
     let site = Site::configured(options, |url| {
         hurried(url, &["there"], &there.section(wire.url(), TIMEOUTS))
@@ -58,7 +58,7 @@ fn run(seed: u64) {
         }
         assert!(ended.log.contains("parked") && ends < ENDS_MAX, "seed {seed}: {}", ended.log);
     }
-    for list in [List::AuditLogs, List::Completions] {
+    for list in [SimulatedList::AuditLogs, SimulatedList::Completions] {
         let issued: BTreeSet<String> = site.simulator.issued(list).into_iter().map(|(id, _)| id).collect();
         let times = there.times(list);
         assert!(times.keys().eq(&issued), "seed {seed}: {} of {} are there", times.len(), issued.len());

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, sync::Arc};
 
 use ccfd::{
     config::{Config, Environment},
-    simulator::List,
+    simulator::SimulatedList,
     sinks::{Sink, registry},
 };
 use collectors::Clock;
@@ -36,7 +36,7 @@ impl There {
 
     pub fn kibana() -> Self {
         let kibana = Kibana::plain();
-        for list in [List::AuditLogs, List::Completions] {
+        for list in [SimulatedList::AuditLogs, SimulatedList::Completions] {
             kibana.set_ids_from(index(list), "Id");
         }
         Self::Kibana(kibana)
@@ -113,7 +113,7 @@ impl There {
     }
 
     /// How often each record of a list is there, by its id.
-    pub fn times(&self, list: List) -> BTreeMap<String, usize> {
+    pub fn times(&self, list: SimulatedList) -> BTreeMap<String, usize> {
         match self {
             Self::Elastic(elastic) => elastic.documents(index(list)).into_keys().map(|id| (id, 1)).collect(),
             Self::Kibana(kibana) => counted(kibana.documents(index(list)).iter(), "Id"),
@@ -144,16 +144,16 @@ fn counted<'a>(rows: impl Iterator<Item = &'a Value>, field: &str) -> BTreeMap<S
     times
 }
 
-fn index(list: List) -> &'static str {
+fn index(list: SimulatedList) -> &'static str {
     match list {
-        List::AuditLogs => "openai-audit-logs",
-        List::Completions => "openai-chat-completions",
+        SimulatedList::AuditLogs => "openai-audit-logs",
+        SimulatedList::Completions => "openai-chat-completions",
     }
 }
 
-fn stream(list: List) -> &'static str {
+fn stream(list: SimulatedList) -> &'static str {
     match list {
-        List::AuditLogs => "Custom-OpenAIAuditLogs_CL",
-        List::Completions => "Custom-OpenAIChatCompletions_CL",
+        SimulatedList::AuditLogs => "Custom-OpenAIAuditLogs_CL",
+        SimulatedList::Completions => "Custom-OpenAIChatCompletions_CL",
     }
 }

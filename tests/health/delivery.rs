@@ -1,12 +1,12 @@
 use std::{sync::Arc, time::Duration};
 
 use ccfd::{
-    daemon::health::{Target, keep},
+    daemon::health::{HealthTarget, keep},
     pipeline::{
         backoff::RetryDelays, progress::RouteState, route::Ended, route_registry::RouteRegistry,
         shutdown::shutdown,
     },
-    simulator::List,
+    simulator::SimulatedList,
 };
 use tokio::time::Instant;
 
@@ -27,7 +27,7 @@ fn stuck() -> Arc<SpySink> {
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_never_answers_holds_up_neither_the_route_nor_the_end() {
     let sink = stuck();
-    let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 500));
+    let mut rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 500));
     let registry = RouteRegistry::default();
     rig.progress = registry.put(rig.progress.status());
     let (_stops, stop) = shutdown();
@@ -35,7 +35,7 @@ async fn a_sink_that_never_answers_holds_up_neither_the_route_nor_the_end() {
     let target = {
         let sink = sink.clone();
         move || {
-            Some(Target {
+            Some(HealthTarget {
                 sink: sink.clone(),
                 retry: RetryDelays::default(),
                 interval: Duration::from_secs(1),

@@ -6,7 +6,7 @@ mod rows;
 use std::{sync::Arc, time::Duration};
 
 use ccfd::{
-    daemon::health::{Target, keep},
+    daemon::health::{HealthTarget, keep},
     pipeline::{
         backoff::RetryDelays,
         progress::{Progress, RouteState, RouteStatus, ShownError},
@@ -43,7 +43,7 @@ impl Bench {
         let target = {
             let sink = sink.clone();
             move || {
-                Some(Target {
+                Some(HealthTarget {
                     sink: sink.clone(),
                     retry: RetryDelays::default(),
                     interval: Duration::from_secs(HOUR),

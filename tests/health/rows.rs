@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use ccfd::{
-    deploy::elastic::{Product, Shape, installs},
+    deploy::elastic::{Product, TargetShape, installs},
     pipeline::{progress::RouteState, stage::Stage},
     tables::HEALTH,
 };
@@ -150,7 +150,7 @@ async fn what_a_row_tells_of_its_hour_is_what_the_templates_can_sum_up() {
         rows[0]["details"].as_object().unwrap().keys().map(String::as_str).collect();
     // Its words are known, and too many for a field each.
     assert!(described.remove("RetriesByReason"));
-    let put = installs(Product::Elasticsearch, Shape::Index, &[(&HEALTH, "x")]).remove(0);
+    let put = installs(Product::Elasticsearch, TargetShape::Index, &[(&HEALTH, "x")]).remove(0);
     let fields = &put.body["template"]["mappings"]["properties"]["ExtendedProperties"]["properties"];
     assert_eq!(described, fields.as_object().unwrap().keys().map(String::as_str).collect());
 }

@@ -6,20 +6,21 @@ use std::{
     time::Duration,
 };
 
-use ccfd::simulator::{List, Options};
+use ccfd::simulator::{SimulatedList, SimulatorOptions};
 
 use super::{INDEX, api_key, ids, write_secret};
 use crate::support::{fake_kibana::Kibana, process_kill::Site};
 
-const LISTS: [(List, &str); 2] = [(List::AuditLogs, INDEX), (List::Completions, "openai-chat-completions")];
+const LISTS: [(SimulatedList, &str); 2] =
+    [(SimulatedList::AuditLogs, INDEX), (SimulatedList::Completions, "openai-chat-completions")];
 const KILLS: u64 = 12;
 
 fn site(kibana: &Kibana, keys: &str) -> Site {
-    let site = Site::new(Options {
+    let site = Site::new(SimulatorOptions {
         audit_logs: 4_000,
         completions: 2_000,
         latency: Duration::from_millis(2),
-        ..Options::default()
+        ..SimulatorOptions::default()
     });
     write_secret(&site.path("kibana.key"), api_key());
     let text = fs::read_to_string(site.path("ccfd.toml")).unwrap();
@@ -75,7 +76,7 @@ fn without_ids_kills_lose_nothing() {
 fn what_elasticsearch_says_of_a_document_is_in_the_rejects_and_not_in_the_log() {
     let kibana = Kibana::plain();
     let site = site(&kibana, "");
-    let (id, _) = site.simulator.issued(List::AuditLogs)[5].clone();
+    let (id, _) = site.simulator.issued(SimulatedList::AuditLogs)[5].clone();
     kibana.refuse(&id, "failed to parse field [n]. Preview of field's value: 'somebody@example.com'", None);
     let ended = site.start(&["run", "--once"]).wait();
     assert!(ended.status.success() && ended.log.contains("sent again in parts"), "{}", ended.log);
@@ -84,7 +85,7 @@ fn what_elasticsearch_says_of_a_document_is_in_the_rejects_and_not_in_the_log() 
     let kept: String = rejects.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
     assert!(kept.contains("somebody@example.com") && kept.contains(&id), "{kept}");
     let delivered: HashSet<String> = ids(&kibana, INDEX).into_iter().collect();
-    assert_eq!(delivered.len() + 1, site.simulator.issued(List::AuditLogs).len());
+    assert_eq!(delivered.len() + 1, site.simulator.issued(SimulatedList::AuditLogs).len());
 }
 
 #[test]

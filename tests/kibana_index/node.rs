@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ccfd::{
-    deploy::elastic::{Product, Shape, installs},
+    deploy::elastic::{Product, TargetShape, installs},
     sinks::{Batch, Sink, kibana_index::KibanaIndexSink},
     tables::AUDIT_LOGS,
 };
@@ -65,7 +65,7 @@ fn execute(node: &Node, index: &str, request: &Request) -> Value {
 async fn with_the_template_repeats_are_harmless() {
     let Some(node) = Node::shared() else { return };
     let index = "kibana-index-repeats";
-    for install in installs(Product::OpenSearch, Shape::KibanaIndex, &[(&AUDIT_LOGS, index)]) {
+    for install in installs(Product::OpenSearch, TargetShape::KibanaIndex, &[(&AUDIT_LOGS, index)]) {
         node.put(&format!("/{}", install.path), &install.body);
     }
     let kibana = kibana(node, index);

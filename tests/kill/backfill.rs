@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ccfd::simulator::{List, Options};
+use ccfd::simulator::{SimulatedList, SimulatorOptions};
 
 use super::Moments;
 use crate::support::process_kill::Site;
@@ -12,11 +12,11 @@ const BACKFILL: [&str; 10] =
 
 #[test]
 fn a_killed_backfill_continues_and_says_when_it_is_finished() {
-    let site = Site::new(Options {
+    let site = Site::new(SimulatorOptions {
         audit_logs: 6_000,
         latency: Duration::from_millis(2),
         habits: "ties,shuffle,newest,tenant-ignore".parse().expect("habits"),
-        ..Options::default()
+        ..SimulatorOptions::default()
     });
     // The same words name the same backfill.
     let to = chrono::DateTime::from_timestamp(collectors::Clock::system().now() + 3600, 0).expect("a time");
@@ -34,6 +34,6 @@ fn a_killed_backfill_continues_and_says_when_it_is_finished() {
     assert!(ended.status.success(), "{}", ended.log);
     let again: u64 = site.simulator.requests().values().sum();
     assert_eq!(again, sent, "a finished backfill asks for nothing");
-    let issued = site.simulator.issued(List::AuditLogs).len();
-    assert_eq!(site.rows(List::AuditLogs), issued);
+    let issued = site.simulator.issued(SimulatedList::AuditLogs).len();
+    assert_eq!(site.rows(SimulatedList::AuditLogs), issued);
 }

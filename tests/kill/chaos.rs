@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use ccfd::simulator::{List, Options};
+use ccfd::simulator::{SimulatedList, SimulatorOptions};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::number;
@@ -18,13 +18,13 @@ const OTHERS: [&str; 4] = ["", "oldest", "null-edges,pretty", "deleted-404"];
 
 fn site(seed: u64) -> Site {
     let other = OTHERS[seed as usize / 2 % OTHERS.len()];
-    let options = Options {
+    let options = SimulatorOptions {
         audit_logs: 1_500,
         completions: 700,
         seed,
         spread: Duration::from_secs(3 * 86_400),
         habits: format!("ties,shuffle,chaos,{other}").parse().expect("habits"),
-        ..Options::default()
+        ..SimulatorOptions::default()
     };
     let sinks = "[sink.tables]\ntype = \"sqlite\"\npath = \"tables.db\"\nfree_min = \"0B\"\n";
     Site::configured(options, |url| {
@@ -54,7 +54,7 @@ fn run(seed: u64) {
     }
 }
 
-fn missing(site: &Site, list: List, table: &str) -> Vec<(String, i64)> {
+fn missing(site: &Site, list: SimulatedList, table: &str) -> Vec<(String, i64)> {
     let tables = rusqlite::Connection::open(site.path("tables.db")).expect("a database");
     let mut query = tables.prepare(&format!("SELECT 1 FROM {table} WHERE Id = ?")).expect("a table");
     let mut issued = site.simulator.issued(list);

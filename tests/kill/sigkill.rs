@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ccfd::simulator::Options;
+use ccfd::simulator::SimulatorOptions;
 
 use super::{Moments, number};
 use crate::support::process_kill::Site;
@@ -10,11 +10,11 @@ use crate::support::process_kill::Site;
 #[test]
 fn nothing_is_lost_however_often_the_process_is_killed() {
     let cycles = number("CCFD_KILL_CYCLES", 200);
-    let site = Site::new(Options {
+    let site = Site::new(SimulatorOptions {
         audit_logs: 30_000,
         completions: 15_000,
         latency: Duration::from_millis(2),
-        ..Options::default()
+        ..SimulatorOptions::default()
     });
     let mut moments = Moments::new(600);
     for _ in 0..cycles {

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use ccfd::simulator::Options;
+use ccfd::simulator::SimulatorOptions;
 
 use crate::support::process_kill::Site;
 
 #[test]
 fn a_stop_under_load_is_clean_and_doubles_nothing() {
-    let site = Site::new(Options {
+    let site = Site::new(SimulatorOptions {
         audit_logs: 20_000,
         completions: 10_000,
         latency: Duration::from_millis(2),
-        ..Options::default()
+        ..SimulatorOptions::default()
     });
     for stop in 0..20 {
         site.grow(20);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use ccfd::simulator::{Fault, List};
+use ccfd::simulator::{Fault, SimulatedList};
 use collectors::{Anomaly, SourceCounters};
 
 use crate::support::{
@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 /// What is counted while a list with these habits is read for an hour.
-async fn counted(list: List, habits: &str, script: Vec<Fault>) -> SourceCounters {
+async fn counted(list: SimulatedList, habits: &str, script: Vec<Fault>) -> SourceCounters {
     let mut rig = Rig::new(list, options(list, 1_000, habits, 5), BEGIN - 9 * 86_400);
     let mut reader = rig.reader().await;
     rig.simulator.script(script);
@@ -20,7 +20,7 @@ async fn counted(list: List, habits: &str, script: Vec<Fault>) -> SourceCounters
 
 #[tokio::test(start_paused = true)]
 async fn a_list_in_order_shows_nothing_strange() {
-    for list in [List::AuditLogs, List::Completions] {
+    for list in [SimulatedList::AuditLogs, SimulatedList::Completions] {
         let tally = counted(list, "ties,shuffle,late", Vec::new()).await;
         assert!(tally.requests() > 20 && tally.anomalies.is_empty(), "{tally:?}");
     }
@@ -28,7 +28,7 @@ async fn a_list_in_order_shows_nothing_strange() {
 
 #[tokio::test(start_paused = true)]
 async fn each_strange_answer_is_counted_by_its_kind() {
-    let (audit, chat) = (List::AuditLogs, List::Completions);
+    let (audit, chat) = (SimulatedList::AuditLogs, SimulatedList::Completions);
     // The first requests look for a tenant walk.
     for (list, habits, script, wanted) in [
         (audit, "ties", vec![Fault::EmptyPage; 4], Anomaly::EmptyWithMore),
@@ -44,7 +44,7 @@ async fn each_strange_answer_is_counted_by_its_kind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cursor_whose_record_is_gone_is_counted() {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     let mut rig = Rig::new(list, options(list, 2_000, "ties,deleted-404", 5), BEGIN - 9 * 86_400);
     let mut reader = rig.reader().await;
     rig.run_for(&mut reader, Duration::from_secs(600)).await;
@@ -58,7 +58,7 @@ async fn a_cursor_whose_record_is_gone_is_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn records_outside_of_the_window_are_counted() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     let mut rig = Rig::new(list, options(list, 300, "ties", 5), BEGIN - 9 * 86_400);
     let mut reader = rig.reader().await;
     // A gateway that drops the filters.
@@ -73,7 +73,7 @@ async fn records_outside_of_the_window_are_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_taken_is_not_counted_again() {
-    let list = List::AuditLogs;
+    let list = SimulatedList::AuditLogs;
     let mut rig = Rig::new(list, options(list, 300, "ties", 5), BEGIN - 9 * 86_400);
     let mut reader = rig.reader().await;
     rig.read_to_idle(&mut reader).await;

@@ -5,7 +5,7 @@ use ccfd::{
     pipeline::{
         backoff::RetryDelays, counters::RouteCounters, progress::RouteState, route::Ended, stage::Stage,
     },
-    simulator::{Fault, List, NewRecord},
+    simulator::{Fault, NewRecord, SimulatedList},
 };
 use collectors::RequestOutcome;
 
@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 fn rig(count: u64) -> RouteRig {
-    RouteRig::new(List::AuditLogs, records(List::AuditLogs, count))
+    RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, count))
 }
 
 fn counters(rig: &RouteRig) -> RouteCounters {
@@ -25,7 +25,12 @@ fn counters(rig: &RouteRig) -> RouteCounters {
 
 fn unusable(note: &str) -> NewRecord {
     let body = format!(r#"{{"effective_at":{BEGIN},"note":"{note}"}}"#);
-    NewRecord { list: List::AuditLogs, second: BEGIN, visible_at: BEGIN, body: Some(Bytes::from(body)) }
+    NewRecord {
+        list: SimulatedList::AuditLogs,
+        second: BEGIN,
+        visible_at: BEGIN,
+        body: Some(Bytes::from(body)),
+    }
 }
 
 #[tokio::test(start_paused = true)]

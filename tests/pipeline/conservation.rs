@@ -6,7 +6,7 @@ use std::{env, time::Duration};
 
 use ccfd::{
     pipeline::route::Ended,
-    simulator::{List, Options},
+    simulator::{SimulatedList, SimulatorOptions},
 };
 
 use crate::support::{
@@ -15,9 +15,9 @@ use crate::support::{
 };
 
 /// Runs as a daemon does, with records that come late, stops in between, and a destination that has bad moments.
-async fn conserves(list: List, seed: u64) {
+async fn conserves(list: SimulatedList, seed: u64) {
     let habits = "all".parse().expect("habits");
-    let options = Options {
+    let options = SimulatorOptions {
         seed,
         habits,
         // So many that the crowded second lies in the past: one that still fills up is read by chance.
@@ -29,8 +29,10 @@ async fn conserves(list: List, seed: u64) {
             let now = rig.world.now();
             let visible_at = now + i64::from(number) * 70;
             match list {
-                List::AuditLogs => rig.simulator.push_audit(now - i64::from(number), visible_at),
-                List::Completions => rig.simulator.push_completion(now - i64::from(number), visible_at),
+                SimulatedList::AuditLogs => rig.simulator.push_audit(now - i64::from(number), visible_at),
+                SimulatedList::Completions => {
+                    rig.simulator.push_completion(now - i64::from(number), visible_at)
+                }
             };
         }
         rig.sink.script([SinkAnswer::Fail, SinkAnswer::Accept, SinkAnswer::Slow(Duration::from_secs(3))]);
@@ -52,13 +54,13 @@ fn seeds() -> u64 {
 #[tokio::test(start_paused = true)]
 async fn every_audit_event_arrives_once_whatever_the_seed() {
     for seed in 0..seeds() {
-        conserves(List::AuditLogs, seed).await;
+        conserves(SimulatedList::AuditLogs, seed).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_completion_arrives_once_whatever_the_seed() {
     for seed in 0..seeds() {
-        conserves(List::Completions, seed).await;
+        conserves(SimulatedList::Completions, seed).await;
     }
 }

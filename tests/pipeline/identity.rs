@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ccfd::{
     pipeline::{policy::Failure, progress::RouteState, route::Ended},
-    simulator::List,
+    simulator::SimulatedList,
 };
 use collectors::AuditLogs;
 
@@ -15,7 +15,7 @@ use crate::support::{
 
 /// A route that has delivered everything once.
 async fn delivered() -> RouteRig {
-    let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 300));
+    let mut rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 300));
     rig.simulator.belongs_to("org-one", "proj_one");
     assert!(matches!(rig.run().await, Ended::ReadAll));
     rig.restart().await;
@@ -76,7 +76,7 @@ async fn other_filters_or_another_sink_park_likewise() {
 
 #[tokio::test(start_paused = true)]
 async fn an_organization_that_is_named_later_is_no_change_and_is_remembered() {
-    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 300));
+    let rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 300));
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let mut store = rig.store.cursor::<ccfd::pipeline::checkpoint::Checkpoint>("collector/sink");
     let mut checkpoint = store.load().await.unwrap().expect("a checkpoint").cursor;

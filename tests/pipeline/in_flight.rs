@@ -12,9 +12,9 @@ use ccfd::{
         progress::{Progress, RouteState, RouteStatus},
         route::Ended,
         shutdown::shutdown,
-        write::Writer,
+        write::BatchWriter,
     },
-    simulator::{List, NewRecord},
+    simulator::{NewRecord, SimulatedList},
     sinks::PartialWrite,
     tables,
 };
@@ -27,7 +27,7 @@ use crate::support::{
 };
 
 fn rig(count: u64) -> RouteRig {
-    RouteRig::new(List::AuditLogs, records(List::AuditLogs, count)).page_by_page()
+    RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, count)).page_by_page()
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,8 +127,12 @@ async fn a_field_that_no_column_holds_is_counted_whatever_the_sink_looks_at() {
     let body = format!(
         r#"{{"object":"organization.audit_log","id":"audit_log-odd","type":"a.b","effective_at":{BEGIN},"in_flight_news":1}}"#
     );
-    let record =
-        NewRecord { list: List::AuditLogs, second: BEGIN, visible_at: BEGIN, body: Some(Bytes::from(body)) };
+    let record = NewRecord {
+        list: SimulatedList::AuditLogs,
+        second: BEGIN,
+        visible_at: BEGIN,
+        body: Some(Bytes::from(body)),
+    };
     rig.simulator.add(vec![record]);
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let unknown = tables::unknown_fields(&tables::AUDIT_LOGS);
@@ -198,7 +202,7 @@ async fn a_batch_that_is_given_up_says_what_of_it_is_acknowledged() {
         poll_now: PollNow::default(),
         ends: true,
     };
-    let writer = Writer {
+    let writer = BatchWriter {
         connector: "acme".into(),
         table: tables::AUDIT_LOGS.clone(),
         sink,

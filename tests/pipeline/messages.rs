@@ -10,8 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use ccfd::{
-    pipeline::{backoff::RetryDelays, messages::Limits, progress::RouteState, route::Ended},
-    simulator::{Endpoint, Fault, List, NewRecord, Options},
+    pipeline::{backoff::RetryDelays, messages::MessageLimits, progress::RouteState, route::Ended},
+    simulator::{Fault, NewRecord, SimulatedEndpoint, SimulatedList, SimulatorOptions},
 };
 use collectors::{IdHash, TransportError};
 use serde_json::Value;
@@ -23,18 +23,18 @@ use crate::support::{
     wire::PROJECT_KEY,
 };
 
-pub const LIMITS: Limits = Limits { bytes_max: 1 << 20, include_images: false };
+pub const LIMITS: MessageLimits = MessageLimits { bytes_max: 1 << 20, include_images: false };
 
 /// A route of completions with their messages.
-pub fn rig_of(options: Options) -> RouteRig {
-    let mut rig = RouteRig::new(List::Completions, options);
+pub fn rig_of(options: SimulatorOptions) -> RouteRig {
+    let mut rig = RouteRig::new(SimulatedList::Completions, options);
     rig.messages = Some(LIMITS);
     rig.sink.keep_records();
     rig
 }
 
 pub fn rig(count: u64) -> RouteRig {
-    rig_of(records(List::Completions, count))
+    rig_of(records(SimulatedList::Completions, count))
 }
 
 /// The messages of every completion that arrived, by its id.
@@ -50,7 +50,11 @@ pub fn arrived(rig: &RouteRig) -> Vec<(String, Value)> {
 /// How many requests for messages were answered.
 pub fn asked(rig: &RouteRig) -> u64 {
     let counters = rig.simulator.requests();
-    counters.iter().filter(|((endpoint, _), _)| *endpoint == Endpoint::Messages).map(|(_, count)| count).sum()
+    counters
+        .iter()
+        .filter(|((endpoint, _), _)| *endpoint == SimulatedEndpoint::Messages)
+        .map(|(_, count)| count)
+        .sum()
 }
 
 /// A completion with so many messages of this content, as they would be given in a file.
@@ -66,8 +70,11 @@ pub fn conversation(id: &str, messages: usize, content: &str, parts: &str) -> St
     lines
 }
 
-pub fn given(lines: &str) -> Options {
-    Options { records: vec![Bytes::copy_from_slice(lines.as_bytes())], ..Options::default() }
+pub fn given(lines: &str) -> SimulatorOptions {
+    SimulatorOptions {
+        records: vec![Bytes::copy_from_slice(lines.as_bytes())],
+        ..SimulatorOptions::default()
+    }
 }
 
 pub fn is_messages(target: &str) -> bool {
@@ -118,7 +125,7 @@ async fn a_long_conversation_is_read_to_its_end_in_its_order() {
 #[tokio::test(start_paused = true)]
 async fn images_are_kept_where_they_are_wanted() {
     let mut rig = rig(9);
-    rig.messages = Some(Limits { include_images: true, ..LIMITS });
+    rig.messages = Some(MessageLimits { include_images: true, ..LIMITS });
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let with_image = arrived(&rig).into_iter().filter(|(_, messages)| {
         messages[1]["content_parts"][1]["image_url"]["url"] == "data:image/png;base64,iVBORw0KGgo="
@@ -146,7 +153,7 @@ async fn images_of_many_megabytes_do_not_keep_the_conversation_around_them_from_
 async fn whatever_the_lists_do_messages_arrive_once() {
     for seed in 0..5 {
         let habits = "all".parse().unwrap();
-        let rig = rig_of(Options { habits, seed, ..records(List::Completions, 900) });
+        let rig = rig_of(SimulatorOptions { habits, seed, ..records(SimulatedList::Completions, 900) });
         assert!(matches!(rig.run().await, Ended::ReadAll));
         pass(1300).await;
         assert!(matches!(rig.run().await, Ended::ReadAll));
@@ -226,7 +233,8 @@ async fn while_nothing_can_be_written_no_more_messages_are_held_than_there_is_ro
     let content = "x".repeat(50_000);
     let lines: String =
         (0..400).map(|index| conversation(&format!("c-{index}"), 1, &content, "null")).collect();
-    let mut rig = rig_of(Options { habits: "shuffle".parse().unwrap(), ..given(&lines) }).page_by_page();
+    let mut rig =
+        rig_of(SimulatorOptions { habits: "shuffle".parse().unwrap(), ..given(&lines) }).page_by_page();
     rig.bytes_in_flight = 1 << 20;
     rig.sink.hold();
     let running = rig.start();
@@ -245,7 +253,7 @@ async fn a_record_that_has_such_a_field_already_is_passed_on_as_it_came() {
     let body = br#"{"id":"chatcmpl-1","created":1767225600,"ccfd_messages":"of a gateway"}"#;
     let body = Some(Bytes::from_static(body));
     rig.simulator.add(vec![NewRecord {
-        list: List::Completions,
+        list: SimulatedList::Completions,
         second: BEGIN,
         visible_at: BEGIN,
         body: body.clone(),

@@ -9,8 +9,8 @@ use std::{
 };
 
 use ccfd::{
-    pipeline::{messages::Limits, progress::RouteState, route::Ended},
-    simulator::{Endpoint, List, Options},
+    pipeline::{messages::MessageLimits, progress::RouteState, route::Ended},
+    simulator::{SimulatedEndpoint, SimulatedList, SimulatorOptions},
 };
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ use crate::support::{
 
 fn with_habit(habit: &str, count: u64) -> RouteRig {
     let habits = format!("ties,shuffle,newest,{habit}").parse().unwrap();
-    rig_of(Options { habits, ..records(List::Completions, count) })
+    rig_of(SimulatorOptions { habits, ..records(SimulatedList::Completions, count) })
 }
 
 /// Of the completions that arrived: how many have messages, and how many this in their place.
@@ -101,7 +101,7 @@ async fn completions_on_which_the_api_always_fails_are_given_up_while_the_list_a
     assert!(matches!(rig.run().await, Ended::ReadAll));
     rig.assert_conserved();
     assert_eq!(counted(&rig, &json!({"missing":"unavailable"})), (32, 8));
-    let tries = rig.simulator.requests()[&(Endpoint::Messages, 500)];
+    let tries = rig.simulator.requests()[&(SimulatedEndpoint::Messages, 500)];
     assert_eq!(tries, 8 * 20);
 }
 
@@ -110,7 +110,7 @@ async fn messages_beyond_the_bound_are_missing_as_a_whole_and_say_what_the_bound
     let large = conversation("chatcmpl-1", 120, &"x".repeat(1_000), "null");
     let lines = large + &conversation("chatcmpl-2", 2, "short", "null");
     let mut rig = rig_of(given(&lines));
-    rig.messages = Some(Limits { bytes_max: 50_000, ..LIMITS });
+    rig.messages = Some(MessageLimits { bytes_max: 50_000, ..LIMITS });
     assert!(matches!(rig.run().await, Ended::ReadAll));
     assert_eq!(counted(&rig, &json!({"missing":"too_large","bytes_max":50_000})), (1, 1));
     assert_eq!(asked(&rig), 2, "what is beyond the bound is not read on");

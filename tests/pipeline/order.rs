@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use ccfd::{
     pipeline::{checkpoint::Checkpoint, route::Ended},
-    simulator::List,
+    simulator::SimulatedList,
     sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure},
     tables::Table,
 };
@@ -62,7 +62,7 @@ impl Sink for Auditor {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_committed_before_its_write_is_acknowledged() {
-    for list in [List::AuditLogs, List::Completions] {
+    for list in [SimulatedList::AuditLogs, SimulatedList::Completions] {
         let rig = RouteRig::new(list, records(list, 2_000)).page_by_page();
         rig.sink.script([SinkAnswer::Accept, SinkAnswer::Fail, SinkAnswer::Accept, SinkAnswer::DiskFull]);
         let auditor = Auditor { sink: rig.sink.clone(), store: rig.store.clone() };
@@ -76,7 +76,7 @@ async fn nothing_is_committed_before_its_write_is_acknowledged() {
 
 #[tokio::test(start_paused = true)]
 async fn many_pages_go_into_one_write_while_catching_up() {
-    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 5_000));
+    let rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 5_000));
     assert!(matches!(rig.run().await, Ended::ReadAll));
     rig.assert_conserved();
     let writes = rig.sink.seen().writes.len();
@@ -85,7 +85,7 @@ async fn many_pages_go_into_one_write_while_catching_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_waits_for_more_no_longer_than_it_may() {
-    let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 5_000));
+    let mut rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 5_000));
     rig.gathering.batch_wait = Duration::from_millis(100);
     assert!(matches!(rig.run().await, Ended::ReadAll));
     // 20 ms a request, so some five pages a batch.
@@ -96,7 +96,7 @@ async fn a_batch_waits_for_more_no_longer_than_it_may() {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_alone_is_delivered_at_once() {
-    let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 0)).for_ever();
+    let mut rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 0)).for_ever();
     rig.gathering.batch_wait = Duration::from_secs(50);
     let running = rig.start();
     pass(30).await;
@@ -112,7 +112,8 @@ async fn a_record_alone_is_delivered_at_once() {
 #[tokio::test(start_paused = true)]
 async fn no_more_is_fetched_ahead_than_the_bound_and_one_page() {
     const BOUND: usize = 512 << 10;
-    let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 20_000)).page_by_page();
+    let mut rig =
+        RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 20_000)).page_by_page();
     rig.bytes_in_flight = BOUND;
     rig.sink.hold();
     let running = rig.start();
@@ -128,7 +129,7 @@ async fn no_more_is_fetched_ahead_than_the_bound_and_one_page() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_larger_than_the_bound_is_let_through_alone() {
-    let mut rig = RouteRig::new(List::Completions, records(List::Completions, 1_000));
+    let mut rig = RouteRig::new(SimulatedList::Completions, records(SimulatedList::Completions, 1_000));
     rig.bytes_in_flight = 8 << 10;
     assert!(matches!(rig.run().await, Ended::ReadAll));
     rig.assert_conserved();

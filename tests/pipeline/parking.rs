@@ -10,7 +10,7 @@ use ccfd::{
         progress::{Progress, RouteState, RouteStatus, ShownError},
         route::Ended,
     },
-    simulator::{Fault, List},
+    simulator::{Fault, SimulatedList},
     sinks::SinkError,
 };
 use collectors::{CollectErrorKind, IdHash};
@@ -23,7 +23,7 @@ use crate::support::{
 };
 
 fn rig(count: u64) -> RouteRig {
-    RouteRig::new(List::AuditLogs, records(List::AuditLogs, count)).for_ever()
+    RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, count)).for_ever()
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,7 +130,7 @@ async fn being_parked_is_not_stored() {
 
 #[tokio::test(start_paused = true)]
 async fn the_look_back_of_the_first_start_holds_however_long_nothing_can_be_written() {
-    let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 0));
+    let mut rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 0));
     let old = rig.simulator.push_audit(BEGIN - 3_000, BEGIN - 3_000);
     rig.plan = Plan::Follow { begin: Begin::LookBack(3_600), once: false };
     rig.sink.otherwise(SinkAnswer::DiskFull);
@@ -206,7 +206,7 @@ fn another_cause_is_logged_although_the_advice_is_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn a_destination_that_refuses_all_of_small_batches_parks_the_route_and_fills_no_rejects() {
-    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 12)).for_ever();
+    let rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 12)).for_ever();
     rig.sink.otherwise(SinkAnswer::RefuseAll);
     let running = rig.start();
     pass(600).await;

@@ -11,7 +11,7 @@ use ccfd::{
         progress::RouteState,
         route::Ended,
     },
-    simulator::List,
+    simulator::SimulatedList,
 };
 
 use crate::support::{
@@ -22,14 +22,14 @@ use crate::support::{
 #[tokio::test(start_paused = true)]
 async fn a_search_through_deleted_anchors_finishes_although_it_is_restarted_every_few_seconds() {
     for habit in ["deleted-404", "deleted-empty", "deleted-ignored"] {
-        let mut options = records(List::Completions, 8_000);
+        let mut options = records(SimulatedList::Completions, 8_000);
         options.habits = format!("ties,shuffle,newest,{habit}").parse().expect("habits");
-        let mut rig = RouteRig::new(List::Completions, options);
+        let mut rig = RouteRig::new(SimulatedList::Completions, options);
         rig.gathering.commit_interval = Duration::from_millis(500);
         assert!(matches!(rig.run().await, Ended::ReadAll));
         let checkpoint = rig.checkpoint().await.expect("a checkpoint");
         let anchors = serde_json::to_value(&checkpoint.walks[0].anchors).expect("anchors").to_string();
-        let issued = rig.simulator.issued(List::Completions);
+        let issued = rig.simulator.issued(SimulatedList::Completions);
         for (id, _) in issued.iter().filter(|(id, _)| anchors.contains(id)) {
             assert!(rig.simulator.delete(id));
         }
@@ -53,7 +53,7 @@ async fn a_search_through_deleted_anchors_finishes_although_it_is_restarted_ever
 
 #[tokio::test(start_paused = true)]
 async fn a_search_for_the_start_continues_where_it_was() {
-    let mut rig = RouteRig::new(List::Completions, records(List::Completions, 8_000));
+    let mut rig = RouteRig::new(SimulatedList::Completions, records(SimulatedList::Completions, 8_000));
     rig.plan = Plan::Follow { begin: Begin::At(START + 2 * 86_400), once: true };
     rig.gathering.commit_interval = Duration::from_millis(300);
     let mut searching = 0;
@@ -71,7 +71,7 @@ async fn a_search_for_the_start_continues_where_it_was() {
     }
     assert!(searching > 0, "the search is longer than one start");
     assert!(matches!(rig.run().await, Ended::ReadAll));
-    let wanted = rig.simulator.issued(List::Completions);
+    let wanted = rig.simulator.issued(SimulatedList::Completions);
     let wanted = wanted.iter().filter(|(_, second)| *second >= START + 2 * 86_400).count();
     let seen = rig.sink.seen();
     assert_eq!(seen.rows.len(), wanted);
@@ -79,7 +79,7 @@ async fn a_search_for_the_start_continues_where_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn a_route_is_live_once_its_own_list_is_read_whatever_the_list_of_the_tenant_is_at() {
-    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 5_000)).for_ever();
+    let rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 5_000)).for_ever();
     let (states, progress) = (Arc::new(Mutex::new(Vec::new())), rig.progress.clone());
     let seen = states.clone();
     let rig = rig.with_mishaps(move |_| {

@@ -5,7 +5,7 @@ use std::fs;
 use bytes::Bytes;
 use ccfd::{
     pipeline::{backoff::RetryDelays, progress::RouteState, route::Ended},
-    simulator::{List, NewRecord},
+    simulator::{NewRecord, SimulatedList},
 };
 
 use crate::support::{
@@ -17,11 +17,16 @@ use crate::support::{
 /// An audit event without an id.
 fn unusable(note: &str) -> NewRecord {
     let body = format!(r#"{{"object":"organization.audit_log","effective_at":{BEGIN},"note":"{note}"}}"#);
-    NewRecord { list: List::AuditLogs, second: BEGIN, visible_at: BEGIN, body: Some(Bytes::from(body)) }
+    NewRecord {
+        list: SimulatedList::AuditLogs,
+        second: BEGIN,
+        visible_at: BEGIN,
+        body: Some(Bytes::from(body)),
+    }
 }
 
 fn rig(count: u64) -> RouteRig {
-    RouteRig::new(List::AuditLogs, records(List::AuditLogs, count))
+    RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, count))
 }
 
 fn kept(rig: &RouteRig) -> Vec<String> {

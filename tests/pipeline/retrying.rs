@@ -13,7 +13,7 @@ use ccfd::{
     config::{Config, Environment},
     daemon::assembly::Assembly,
     pipeline::{backoff::RetryDelays, progress::RouteState, route::Ended},
-    simulator::List,
+    simulator::SimulatedList,
 };
 use tokio::time::Instant;
 
@@ -24,7 +24,7 @@ use crate::support::{
 
 #[tokio::test(start_paused = true)]
 async fn a_route_finishes_although_every_third_request_fails_and_writes_are_slower_than_fetching() {
-    for list in [List::AuditLogs, List::Completions] {
+    for list in [SimulatedList::AuditLogs, SimulatedList::Completions] {
         let rig = RouteRig::new(list, records(list, 3_000))
             .page_by_page()
             .with_mishaps(|number| (number % 3 == 2).then_some(Mishap::Lost));
@@ -36,11 +36,13 @@ async fn a_route_finishes_although_every_third_request_fails_and_writes_are_slow
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_write_repeats_the_same_batch_and_keeps_what_was_fetched_ahead() {
-    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 2_000)).page_by_page();
+    let rig =
+        RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 2_000)).page_by_page();
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let undisturbed = rig.wire.sent();
 
-    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 2_000)).page_by_page();
+    let rig =
+        RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 2_000)).page_by_page();
     rig.sink.script([vec![SinkAnswer::Accept; 3], vec![SinkAnswer::Fail; 5]].concat());
     assert!(matches!(rig.run().await, Ended::ReadAll));
     let writes = rig.sink.seen().writes;
@@ -51,7 +53,9 @@ async fn a_failing_write_repeats_the_same_batch_and_keeps_what_was_fetched_ahead
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_destination_is_shown_although_reading_continues() {
-    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 2_000)).for_ever().page_by_page();
+    let rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 2_000))
+        .for_ever()
+        .page_by_page();
     rig.sink.otherwise(SinkAnswer::Fail);
     let running = rig.start();
     for _ in 0..20 {
@@ -70,7 +74,7 @@ async fn a_failing_destination_is_shown_although_reading_continues() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_source_is_shown_although_writing_continues() {
-    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 2_000))
+    let rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 2_000))
         .for_ever()
         .page_by_page()
         .with_mishaps(|number| (number >= 16).then_some(Mishap::Refused));
@@ -89,7 +93,7 @@ async fn a_poll_that_is_ordered_while_something_else_is_tried_again_is_a_poll() 
     let sent = async |ordered: bool| {
         let failing = Arc::new(AtomicBool::new(false));
         let fails = failing.clone();
-        let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 50))
+        let mut rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 50))
             .for_ever()
             .with_mishaps(move |_| fails.load(Ordering::Relaxed).then_some(Mishap::Refused));
         // Within the test only sweeps are due by themselves.
@@ -150,7 +154,7 @@ fn a_sink_without_a_word_on_retries_has_the_delays_of_everything_else() {
 async fn a_write_that_elasticsearch_answers_with_429_is_repeated_after_the_delay_of_the_settings() {
     // SpySink fails as Elasticsearch does at a 429 without Retry-After.
     for (first, between) in [("2s", 1..4), ("40s", 30..52)] {
-        let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 50));
+        let mut rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 50));
         rig.retry = delays(&format!("{ELASTIC}[sink.there.retry]\nfirst = \"{first}\"\n"));
         rig.sink.script([SinkAnswer::Throttle(Duration::ZERO)]);
         let begun = Instant::now();
@@ -164,7 +168,7 @@ async fn a_write_that_elasticsearch_answers_with_429_is_repeated_after_the_delay
 
 #[tokio::test(start_paused = true)]
 async fn a_route_that_its_sink_parks_tries_again_after_the_delay_of_the_settings() {
-    let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 50)).for_ever();
+    let mut rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 50)).for_ever();
     rig.retry = delays(&format!("{ELASTIC}[sink.there.retry]\nparked = \"10s\"\n"));
     rig.sink.script([SinkAnswer::DiskFull]);
     let running = rig.start();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ccfd::{pipeline::route::Ended, simulator::List};
+use ccfd::{pipeline::route::Ended, simulator::SimulatedList};
 use tokio::time::Instant;
 
 use crate::support::{
@@ -12,7 +12,7 @@ use crate::support::{
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_at_any_moment_delivers_what_was_fetched_and_doubles_nothing() {
-    for list in [List::AuditLogs, List::Completions] {
+    for list in [SimulatedList::AuditLogs, SimulatedList::Completions] {
         let mut rig = RouteRig::new(list, records(list, 3_000)).page_by_page();
         rig.sink.otherwise(SinkAnswer::Slow(Duration::from_millis(30)));
         for stop in 0..25 {
@@ -32,7 +32,7 @@ async fn a_stop_at_any_moment_delivers_what_was_fetched_and_doubles_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_does_not_wait_for_what_fails() {
-    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 1_000)).for_ever();
+    let rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 1_000)).for_ever();
     for answer in [SinkAnswer::Fail, SinkAnswer::DiskFull] {
         rig.sink.otherwise(answer);
         let running = rig.start();

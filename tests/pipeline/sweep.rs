@@ -9,7 +9,7 @@ use std::{
 
 use ccfd::{
     pipeline::{route::Ended, shutdown::shutdown},
-    simulator::List,
+    simulator::SimulatedList,
 };
 
 use crate::support::{
@@ -17,13 +17,13 @@ use crate::support::{
     sink::SinkAnswer,
 };
 
-const LISTS: [List; 2] = [List::AuditLogs, List::Completions];
+const LISTS: [SimulatedList; 2] = [SimulatedList::AuditLogs, SimulatedList::Completions];
 /// A few pages; each is a write and a commit of its own.
 const RECORDS: u64 = 350;
 /// The most records of one page.
 const PAGE: usize = 100;
 
-fn rig(list: List) -> RouteRig {
+fn rig(list: SimulatedList) -> RouteRig {
     RouteRig::new(list, records(list, RECORDS)).page_by_page()
 }
 

@@ -11,7 +11,7 @@ use ccfd::{
         progress::RouteState,
         route::Ended,
     },
-    simulator::{Fault, List, NewRecord},
+    simulator::{Fault, NewRecord, SimulatedList},
 };
 use collectors::CollectErrorKind;
 
@@ -29,10 +29,10 @@ fn kept(rig: &RouteRig) -> Vec<serde_json::Value> {
 }
 
 /// Records that are not JSON, each in its own way, between others.
-async fn damaged(list: List) {
+async fn damaged(list: SimulatedList) {
     let time = match list {
-        List::AuditLogs => "effective_at",
-        List::Completions => "created",
+        SimulatedList::AuditLogs => "effective_at",
+        SimulatedList::Completions => "created",
     };
     let rig = RouteRig::new(list, records(list, 500));
     let damages = ["\"x\":NaN", "\"x\":\"a\tb\"", "\"x\":\"\\q\"", "\"x\":[1,,2]", "\"x\":'a'"];
@@ -56,17 +56,17 @@ async fn damaged(list: List) {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_is_not_json_is_set_aside_by_its_bytes_and_its_neighbours_delivered() {
-    damaged(List::AuditLogs).await;
+    damaged(SimulatedList::AuditLogs).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_completion_that_is_not_json_is_set_aside_by_its_bytes_and_its_neighbours_delivered() {
-    damaged(List::Completions).await;
+    damaged(SimulatedList::Completions).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_id_that_no_checkpoint_can_hold_is_set_aside_and_the_route_continues() {
-    let list = List::Completions;
+    let list = SimulatedList::Completions;
     let mut rig = RouteRig::new(list, records(list, 300)).for_ever();
     rig.rejects_max = 8 << 20;
     let (second, id) = (BEGIN + 30, "x".repeat(2 << 20));
@@ -84,7 +84,7 @@ async fn an_id_that_no_checkpoint_can_hold_is_set_aside_and_the_route_continues(
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_stays_unreadable_calls_a_person_and_heals_by_itself() {
-    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 300)).for_ever();
+    let rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 300)).for_ever();
     rig.simulator.script(vec![Fault::Garbage; 60]);
     let running = rig.start();
     pass(30).await;
@@ -101,7 +101,7 @@ async fn an_answer_that_stays_unreadable_calls_a_person_and_heals_by_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_ends_by_itself_ends_with_an_answer_that_stays_unreadable() {
-    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 300));
+    let rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 300));
     rig.simulator.script(vec![Fault::Garbage; 1000]);
     let Ended::Failed(Failure::Collect(error)) = rig.run().await else { panic!("not for a person") };
     assert!(matches!(error.kind, CollectErrorKind::Unreadable(_)), "{error}");
@@ -110,7 +110,7 @@ async fn a_run_that_ends_by_itself_ends_with_an_answer_that_stays_unreadable() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_asks_for_no_delay_is_asked_less_and_less_often() {
     for asked in ["0", "-5", "Thu, 01 Jan 1970 00:00:00 GMT", "0.001"] {
-        let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 100)).for_ever();
+        let rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 100)).for_ever();
         let fault = Fault::status(429, "rate_limit_exceeded", &[("retry-after", asked)]);
         rig.simulator.script(vec![fault; 100_000]);
         let running = rig.start();
@@ -123,7 +123,7 @@ async fn a_service_that_asks_for_no_delay_is_asked_less_and_less_often() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_asks_for_no_delay_is_asked_ever_more_seldom() {
-    let rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 100)).for_ever();
+    let rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 100)).for_ever();
     rig.sink.otherwise(SinkAnswer::Throttle(std::time::Duration::ZERO));
     let running = rig.start();
     pass(600).await;
@@ -134,7 +134,7 @@ async fn a_sink_that_asks_for_no_delay_is_asked_ever_more_seldom() {
 
 /// A route that looks back a week, with these errors of the local clock and of the API's.
 fn looking_back(local: i64, server: i64) -> RouteRig {
-    let mut rig = RouteRig::new(List::AuditLogs, records(List::AuditLogs, 300));
+    let mut rig = RouteRig::new(SimulatedList::AuditLogs, records(SimulatedList::AuditLogs, 300));
     rig.plan = Plan::Follow { begin: Begin::LookBack(7 * DAY), once: true };
     rig.world.local_clock_is_off_by(local);
     rig.simulator.date_offset(server);

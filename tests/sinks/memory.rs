@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use ccfd::simulator::{Options, Simulator};
+use ccfd::simulator::{Simulator, SimulatorOptions};
 use collectors::Clock;
 
 use crate::support::{
@@ -51,7 +51,7 @@ fn completions(now: i64) -> Bytes {
 /// Delivers them with this sink, and answers the peak of resident memory in MiB.
 fn peak_mib(sink: &str) -> f64 {
     let clock = Clock::system();
-    let options = Options { records: vec![completions(clock.now())], ..Options::default() };
+    let options = SimulatorOptions { records: vec![completions(clock.now())], ..SimulatorOptions::default() };
     let server = openai::serve(None, Simulator::new(options, clock).unwrap());
     let place = Place::bare().with("AZURE_CLIENT_SECRET", CLIENT_SECRET);
     let collector = format!(

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ccfd::simulator::List;
+use ccfd::simulator::SimulatedList;
 
 use super::scene::Scene;
 use crate::support::process_kill::{LISTS, lines_below};
@@ -75,10 +75,10 @@ fn lines(scene: &Scene, table: &str) -> Kept {
     lines.map(read).collect()
 }
 
-fn cluster(scene: &Scene, list: List) -> Kept {
+fn cluster(scene: &Scene, list: SimulatedList) -> Kept {
     let index = match list {
-        List::AuditLogs => "openai-audit-logs",
-        List::Completions => "openai-chat-completions",
+        SimulatedList::AuditLogs => "openai-audit-logs",
+        SimulatedList::Completions => "openai-chat-completions",
     };
     let documents = scene.elastic.documents(index).into_values();
     documents.map(|document| (document["Id"].as_str().unwrap().to_owned(), None)).collect()

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use ccfd::simulator::{List, NewRecord, Options};
+use ccfd::simulator::{NewRecord, SimulatedList, SimulatorOptions};
 use collectors::Clock;
 use rand::{RngExt, rngs::StdRng};
 
@@ -23,12 +23,12 @@ pub struct Scene {
 
 impl Scene {
     pub fn new(seed: u64) -> Self {
-        let options = Options {
+        let options = SimulatorOptions {
             audit_logs: 10_000,
             completions: 5_000,
             seed,
             habits: HABITS.parse().unwrap(),
-            ..Options::default()
+            ..SimulatorOptions::default()
         };
         let elastic = Elastic::plain();
         let behind = Proxy::before(elastic.server.url(), seed + 1);
@@ -48,7 +48,7 @@ impl Scene {
             NewRecord { list, second: now, visible_at: now + late, body: None }
         };
         let mut records = Vec::new();
-        for list in [List::AuditLogs, List::Completions] {
+        for list in [SimulatedList::AuditLogs, SimulatedList::Completions] {
             records.extend((0..rng.random_range(0..5)).map(|_| record(list, rng)));
         }
         self.site.simulator.add(records);
@@ -57,7 +57,7 @@ impl Scene {
     /// Somebody deletes some completions that were stored a while ago.
     pub fn delete(&self, rng: &mut StdRng) -> u64 {
         let old = Clock::system().now() - 20;
-        let issued = self.site.simulator.issued(List::Completions);
+        let issued = self.site.simulator.issued(SimulatedList::Completions);
         let old = issued.iter().filter(|(_, second)| *second < old && rng.random_ratio(1, 200));
         old.filter(|(id, _)| self.site.simulator.delete(id)).count() as u64
     }

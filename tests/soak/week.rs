@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ccfd::simulator::List;
+use ccfd::simulator::SimulatedList;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
@@ -73,7 +73,7 @@ impl Week {
             *spoilt.entry(fault).or_default() += count;
         }
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        let lists = [List::AuditLogs, List::Completions];
+        let lists = [SimulatedList::AuditLogs, SimulatedList::Completions];
         Report {
             days: self.days,
             seed: self.seed,

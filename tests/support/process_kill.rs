@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ccfd::simulator::{List, Options, Simulator, serve};
+use ccfd::simulator::{SimulatedList, Simulator, SimulatorOptions, serve};
 use collectors::Clock;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -18,8 +18,10 @@ use tempfile::TempDir;
 use super::wire::{ADMIN_KEY, PROJECT_KEY};
 
 /// Each list with its collector and its table.
-pub const LISTS: [(List, &str); 2] =
-    [(List::AuditLogs, "OpenAIAuditLogs_CL"), (List::Completions, "OpenAIChatCompletions_CL")];
+pub const LISTS: [(SimulatedList, &str); 2] = [
+    (SimulatedList::AuditLogs, "OpenAIAuditLogs_CL"),
+    (SimulatedList::Completions, "OpenAIChatCompletions_CL"),
+];
 
 /// The names and the sections of both embedded sinks.
 pub const EMBEDDED: (&[&str], &str) = (
@@ -45,18 +47,18 @@ pub struct Site {
 
 impl Site {
     /// Both lists into both embedded sinks, all in a hurry.
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: SimulatorOptions) -> Self {
         let (names, sinks) = EMBEDDED;
         Self::into(options, names, sinks)
     }
 
     /// Both lists into the sinks of these names, whose sections are given.
-    pub fn into(options: Options, names: &[&str], sinks: &str) -> Self {
+    pub fn into(options: SimulatorOptions, names: &[&str], sinks: &str) -> Self {
         Self::configured(options, |url| hurried(url, names, sinks))
     }
 
     /// With the configuration that is made of the simulator's base URL.
-    pub fn configured(options: Options, config: impl FnOnce(&str) -> String) -> Self {
+    pub fn configured(options: SimulatorOptions, config: impl FnOnce(&str) -> String) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -120,7 +122,7 @@ impl Site {
     }
 
     /// How many rows the table of a list holds.
-    pub fn rows(&self, list: List) -> usize {
+    pub fn rows(&self, list: SimulatedList) -> usize {
         let tables = rusqlite::Connection::open(self.path("tables.db")).expect("a database");
         let (_, table) = LISTS.into_iter().find(|(one, _)| *one == list).expect("a table");
         let sql = format!("SELECT count(*) FROM {table}");

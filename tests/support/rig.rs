@@ -10,10 +10,10 @@ use std::{
     time::Duration,
 };
 
-use ccfd::simulator::{List, Options, Simulator};
+use ccfd::simulator::{SimulatedList, Simulator, SimulatorOptions};
 use collectors::{
     AuditLogs, ChatCompletions, Client, ClientSettings, CollectError, Cursor, IdHash, KeyBudget, Page,
-    Reader, Source, Step, TenantWalk, Timing, TransportError,
+    Reader, ReaderStep, Source, TenantWalk, Timing, TransportError,
 };
 use secrecy::SecretString;
 
@@ -26,12 +26,18 @@ pub const OVERLAP: Duration = Duration::from_secs(1800);
 pub const POLL: Duration = Duration::from_secs(60);
 
 /// A simulator of one list, with so many records over a week.
-pub fn options(list: List, count: u64, habits: &str, seed: u64) -> Options {
+pub fn options(list: SimulatedList, count: u64, habits: &str, seed: u64) -> SimulatorOptions {
     let (audit_logs, completions) = match list {
-        List::AuditLogs => (count, 0),
-        List::Completions => (0, count),
+        SimulatedList::AuditLogs => (count, 0),
+        SimulatedList::Completions => (0, count),
     };
-    Options { audit_logs, completions, seed, habits: habits.parse().expect("habits"), ..Options::default() }
+    SimulatorOptions {
+        audit_logs,
+        completions,
+        seed,
+        habits: habits.parse().expect("habits"),
+        ..SimulatorOptions::default()
+    }
 }
 
 pub struct Rig {
@@ -54,17 +60,22 @@ pub struct Rig {
 }
 
 impl Rig {
-    pub fn new(list: List, options: Options, start: i64) -> Self {
+    pub fn new(list: SimulatedList, options: SimulatorOptions, start: i64) -> Self {
         Self::with_rate(list, options, start, 1000)
     }
 
     /// A rig whose key admits so many requests a second.
-    pub fn with_rate(list: List, options: Options, start: i64, requests_per_second: u32) -> Self {
+    pub fn with_rate(
+        list: SimulatedList,
+        options: SimulatorOptions,
+        start: i64,
+        requests_per_second: u32,
+    ) -> Self {
         let world = World::new();
         let simulator = Simulator::new(options, world.right_clock()).expect("options");
         let (source, key) = match list {
-            List::AuditLogs => (Source::from(AuditLogs::default()), ADMIN_KEY),
-            List::Completions => (ChatCompletions::default().into(), PROJECT_KEY),
+            SimulatedList::AuditLogs => (Source::from(AuditLogs::default()), ADMIN_KEY),
+            SimulatedList::Completions => (ChatCompletions::default().into(), PROJECT_KEY),
         };
         let tamper = Arc::default();
         let body_max = Arc::new(AtomicUsize::new(usize::MAX));
@@ -167,12 +178,12 @@ impl Rig {
         let mut pages = 0;
         loop {
             match reader.next().await {
-                Ok(Step::Page(page)) => {
+                Ok(ReaderStep::Page(page)) => {
                     pages += 1;
                     self.deliver(&page);
                     self.commit(*page);
                 }
-                Ok(Step::Idle(_) | Step::Finished) => return pages,
+                Ok(ReaderStep::Idle(_) | ReaderStep::Finished) => return pages,
                 Err(error) => self.failed(error).await,
             }
         }
@@ -189,7 +200,7 @@ impl Rig {
         let mut lo = 0;
         for _ in 0..pages_max {
             match reader.next().await {
-                Ok(Step::Page(page)) => {
+                Ok(ReaderStep::Page(page)) => {
                     let sweep = page.change.cursor.sweep.clone();
                     self.deliver(&page);
                     self.commit(*page);
@@ -198,7 +209,7 @@ impl Rig {
                         at_slice(self, reader);
                     }
                 }
-                Ok(Step::Idle(_) | Step::Finished) => break,
+                Ok(ReaderStep::Idle(_) | ReaderStep::Finished) => break,
                 Err(error) => self.failed(error).await,
             }
         }
@@ -209,12 +220,12 @@ impl Rig {
         let end = tokio::time::Instant::now() + time;
         loop {
             match reader.next().await {
-                Ok(Step::Page(page)) => {
+                Ok(ReaderStep::Page(page)) => {
                     self.deliver(&page);
                     self.commit(*page);
                 }
-                Ok(Step::Idle(at)) if at < end => tokio::time::sleep_until(at).await,
-                Ok(Step::Idle(_) | Step::Finished) => return tokio::time::sleep_until(end).await,
+                Ok(ReaderStep::Idle(at)) if at < end => tokio::time::sleep_until(at).await,
+                Ok(ReaderStep::Idle(_) | ReaderStep::Finished) => return tokio::time::sleep_until(end).await,
                 Err(error) => self.failed(error).await,
             }
             if tokio::time::Instant::now() >= end {
@@ -224,10 +235,10 @@ impl Rig {
     }
 
     /// One more record of the list.
-    pub fn issue(&self, list: List, second: i64, visible_at: i64) -> String {
+    pub fn issue(&self, list: SimulatedList, second: i64, visible_at: i64) -> String {
         match list {
-            List::AuditLogs => self.simulator.push_audit(second, visible_at),
-            List::Completions => self.simulator.push_completion(second, visible_at),
+            SimulatedList::AuditLogs => self.simulator.push_audit(second, visible_at),
+            SimulatedList::Completions => self.simulator.push_completion(second, visible_at),
         }
     }
 
@@ -237,13 +248,13 @@ impl Rig {
     }
 
     /// Every issued record at or after the start has arrived, and none twice.
-    pub fn assert_conserved(&self, list: List) {
+    pub fn assert_conserved(&self, list: SimulatedList) {
         self.assert_all_arrived(list);
         let doubled = self.delivered.values().filter(|times| **times > 1).count();
         assert_eq!(doubled, 0, "{doubled} records delivered more than once");
     }
 
-    pub fn assert_all_arrived(&self, list: List) {
+    pub fn assert_all_arrived(&self, list: SimulatedList) {
         let issued = self.simulator.issued(list);
         let wanted = issued.iter().filter(|(_, second)| *second >= self.start);
         let missing: Vec<_> =

@@ -15,7 +15,7 @@ use ccfd::{
         backoff::RetryDelays,
         batcher::BatchLimits,
         checkpoint::Checkpoint,
-        messages::Limits,
+        messages::MessageLimits,
         plan::{Begin, Plan},
         policy::Failure,
         poll_now::PollNow,
@@ -24,7 +24,7 @@ use ccfd::{
         route::{Ended, Route},
         shutdown::{Shutdown, ShutdownSender, shutdown},
     },
-    simulator::{List, Options, Simulator},
+    simulator::{SimulatedList, Simulator, SimulatorOptions},
     sinks::Sink,
     tables,
 };
@@ -106,14 +106,14 @@ pub struct RouteRig {
     pub progress: Progress,
     pub dir: TempDir,
     pub store: Store,
-    pub list: List,
+    pub list: SimulatedList,
     /// The content of the key file.
     pub key: Arc<Mutex<String>>,
     pub source: Source,
     pub timing: Timing,
     pub plan: Plan,
     pub tenant_walk: TenantWalk,
-    pub messages: Option<Limits>,
+    pub messages: Option<MessageLimits>,
     pub gathering: BatchLimits,
     pub bytes_in_flight: usize,
     pub retry: RetryDelays,
@@ -123,12 +123,12 @@ pub struct RouteRig {
 }
 
 impl RouteRig {
-    pub fn new(list: List, options: Options) -> Self {
+    pub fn new(list: SimulatedList, options: SimulatorOptions) -> Self {
         let world = World::new();
         let simulator = Simulator::new(options, world.right_clock()).expect("options");
         let (source, key) = match list {
-            List::AuditLogs => (Source::from(AuditLogs::default()), ADMIN_KEY),
-            List::Completions => (ChatCompletions::default().into(), PROJECT_KEY),
+            SimulatedList::AuditLogs => (Source::from(AuditLogs::default()), ADMIN_KEY),
+            SimulatedList::Completions => (ChatCompletions::default().into(), PROJECT_KEY),
         };
         let dir = tempfile::tempdir().expect("a directory");
         Self {
@@ -216,8 +216,8 @@ impl RouteRig {
             redaction: Box::new(|| Ok(None)),
             base_url: BASE_URL.to_owned(),
             table: match self.list {
-                List::AuditLogs => tables::AUDIT_LOGS.clone(),
-                List::Completions => tables::CHAT_COMPLETIONS.clone(),
+                SimulatedList::AuditLogs => tables::AUDIT_LOGS.clone(),
+                SimulatedList::Completions => tables::CHAT_COMPLETIONS.clone(),
             },
             sink,
             retry: self.retry,
@@ -315,12 +315,12 @@ impl Running {
 }
 
 /// So many records of one list, in the default habits.
-pub fn records(list: List, count: u64) -> Options {
+pub fn records(list: SimulatedList, count: u64) -> SimulatorOptions {
     let (audit_logs, completions) = match list {
-        List::AuditLogs => (count, 0),
-        List::Completions => (0, count),
+        SimulatedList::AuditLogs => (count, 0),
+        SimulatedList::Completions => (0, count),
     };
-    Options { audit_logs, completions, ..Options::default() }
+    SimulatorOptions { audit_logs, completions, ..SimulatorOptions::default() }
 }
 
 /// Time goes by.
@@ -346,7 +346,7 @@ fn wire(
 }
 
 fn open(dir: &TempDir) -> Store {
-    let options = state::Options::default();
+    let options = state::StoreOptions::default();
     let opened = Store::open(&dir.path().join("state"), options).expect("a store");
     assert!(opened.recovery.is_none(), "nothing had to be recovered");
     opened.store

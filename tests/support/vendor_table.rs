@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ccfd::{
     sinks::Batch,
-    tables::{Column, Kind, Origin, Table, Tables},
+    tables::{Column, ColumnKind, Origin, Table, Tables},
 };
 use collectors::{IdHash, Record};
 use serde_json::json;
@@ -18,9 +18,9 @@ const NAME: &str = "VendorAlerts_CL";
 pub fn tables() -> Tables {
     let column = |name: &str, kind, from| Column::new(name.to_owned(), kind, from, "Of a vendor's alert");
     let columns = vec![
-        column("TimeGenerated", Kind::DateTime, Origin::Time("seen".into())),
-        column("Id", Kind::String, Origin::Field("id".into())),
-        column("Severity", Kind::String, Origin::Inner("rule".into(), "severity".into())),
+        column("TimeGenerated", ColumnKind::DateTime, Origin::Time("seen".into())),
+        column("Id", ColumnKind::String, Origin::Field("id".into())),
+        column("Severity", ColumnKind::String, Origin::Inner("rule".into(), "severity".into())),
     ];
     Tables::built_in().with(Table::new(NAME, "Id", columns)).unwrap()
 }

@@ -10,8 +10,8 @@ use crate::{
         Walk, by_anchor,
         crowded::{CrowdedSecond, Probe},
         cursor::{Direction, Task},
-        request::Request,
-        time_slice::{Order, Seen, TimeSlice},
+        request::WalkRequest,
+        time_slice::{PageOrder, PageSummary, TimeSlice},
     },
 };
 
@@ -21,12 +21,12 @@ impl Walk {
         &self,
         task: Task,
         slice: &TimeSlice,
-        request: &Request,
+        request: &WalkRequest,
         page: &ListPage,
-        seen: Seen,
+        seen: PageSummary,
         client: &Client,
     ) -> Option<Doubt> {
-        if seen.order == Order::Empty {
+        if seen.order == PageOrder::Empty {
             return self.doubt_empty(task, slice, page, seen);
         }
         let misplaced = match self.list.paging {
@@ -43,7 +43,7 @@ impl Walk {
             misplaced
         } else if self.leaves_gap(task, slice, seen) {
             Some(Doubt::Gap)
-        } else if seen.order == Order::Mixed {
+        } else if seen.order == PageOrder::Mixed {
             Some(Doubt::Unordered)
         } else if self.is_reversed(task, slice, seen) {
             Some(Doubt::Reversed)
@@ -59,7 +59,13 @@ impl Walk {
         found.or_else(|| repeated().then_some(Doubt::RepeatedPage))
     }
 
-    fn doubt_empty(&self, task: Task, slice: &TimeSlice, page: &ListPage, seen: Seen) -> Option<Doubt> {
+    fn doubt_empty(
+        &self,
+        task: Task,
+        slice: &TimeSlice,
+        page: &ListPage,
+        seen: PageSummary,
+    ) -> Option<Doubt> {
         let shows_nothing = page.unusable.is_empty();
         if page.is_null {
             Some(Doubt::Null)
@@ -75,7 +81,7 @@ impl Walk {
 
     /// Whether a page starts after a record that is within the request and was delivered or shown before.
     /// This exposes the newest records of a list served in place of the next ones.
-    fn leaves_gap(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
+    fn leaves_gap(&self, task: Task, slice: &TimeSlice, seen: PageSummary) -> bool {
         // Probes of a crowded second skip records on purpose.
         let probes = self.crowds[task as usize].as_ref().is_some_and(|crowd| crowd.probe() != Probe::Again);
         if task == Task::Search || probes {
@@ -143,7 +149,7 @@ impl Walk {
     }
 
     /// Whether this page is the only evidence of the list's direction, or of where the list continues.
-    fn is_unproven(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
+    fn is_unproven(&self, task: Task, slice: &TimeSlice, seen: PageSummary) -> bool {
         // What a poll misses, the sweep finds; a crowded second has no direction to prove.
         if task == Task::Tail || self.crowds[task as usize].is_some() {
             return false;
@@ -152,7 +158,7 @@ impl Walk {
             Paging::ByTime { .. } => {
                 self.cursor.direction.is_none()
                     && !self.learned.is_turned
-                    && seen.order != Order::Flat
+                    && seen.order != PageOrder::Flat
                     && seen.has_more
             }
             Paging::ByAnchor { .. } => {
@@ -168,14 +174,14 @@ impl Walk {
         self.crowds[task as usize].as_ref().map(CrowdedSecond::probe)
     }
 
-    fn is_outside_window(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
+    fn is_outside_window(&self, task: Task, slice: &TimeSlice, seen: PageSummary) -> bool {
         let crowd = self.crowds[task as usize].as_ref().map(|crowd| crowd.second);
         // A crowded second is requested alone, whatever window its slice has.
         let (from, to) = crowd.map_or(slice.window(), |second| (second, Some(second)));
         seen.min < from || to.is_some_and(|to| seen.max > to)
     }
 
-    fn is_before_cursor(&self, task: Task, slice: &TimeSlice, page: &ListPage, seen: Seen) -> bool {
+    fn is_before_cursor(&self, task: Task, slice: &TimeSlice, page: &ListPage, seen: PageSummary) -> bool {
         let crowd = self.crowds[task as usize].as_ref();
         if let Some(Probe::FarEnd(anchor)) = self.probe(task) {
             return anchor.is_some_and(|anchor| seen.max > anchor.second);
@@ -189,21 +195,21 @@ impl Walk {
         shows_it || by_anchor::starts_elsewhere(slice, seen, self.cursor.direction)
     }
 
-    fn is_reversed(&self, task: Task, slice: &TimeSlice, seen: Seen) -> bool {
+    fn is_reversed(&self, task: Task, slice: &TimeSlice, seen: PageSummary) -> bool {
         let known = self.cursor.direction;
         if let Some(Probe::FarEnd(_)) = self.probe(task) {
-            return seen.order == Order::Ascending;
+            return seen.order == PageOrder::Ascending;
         }
         match self.list.paging {
             Paging::ByTime { .. } => match seen.order {
-                Order::Descending => known == Some(Direction::Ascending),
-                Order::Ascending => known == Some(Direction::Descending),
-                Order::Empty | Order::Flat | Order::Mixed => false,
+                PageOrder::Descending => known == Some(Direction::Ascending),
+                PageOrder::Ascending => known == Some(Direction::Descending),
+                PageOrder::Empty | PageOrder::Flat | PageOrder::Mixed => false,
             },
             Paging::ByAnchor { .. } => match by_anchor::order(slice, seen, known) {
-                Order::Descending => !slice.down,
-                Order::Ascending => slice.down,
-                Order::Empty | Order::Flat | Order::Mixed => false,
+                PageOrder::Descending => !slice.down,
+                PageOrder::Ascending => slice.down,
+                PageOrder::Empty | PageOrder::Flat | PageOrder::Mixed => false,
             },
         }
     }

@@ -31,14 +31,14 @@ pub enum Lane {
 /// Shared by everything that uses one API key: the rate, and the pause after a throttled request.
 #[derive(Debug)]
 pub struct KeyBudget {
-    limits: Mutex<Arc<Limits>>,
+    limits: Mutex<Arc<RateLimits>>,
     paused_until: Mutex<Option<Instant>>,
     /// A gateway that serves the page of an earlier request does so for all users of the key.
     recent_pages: Mutex<RecentPages>,
 }
 
 #[derive(Debug)]
-struct Limits {
+struct RateLimits {
     qps: NonZeroU32,
     full: Limiter,
     half: Limiter,
@@ -58,7 +58,7 @@ impl governor::clock::Clock for Ticks {
     }
 }
 
-impl Limits {
+impl RateLimits {
     fn new(qps: NonZeroU32) -> Self {
         let half = NonZeroU32::new(qps.get() / 2);
         let quota = governor::Quota::per_second;
@@ -80,7 +80,7 @@ impl KeyBudget {
     /// A budget of `qps` requests per second.
     pub fn new(qps: NonZeroU32) -> Self {
         Self {
-            limits: Mutex::new(Arc::new(Limits::new(qps))),
+            limits: Mutex::new(Arc::new(RateLimits::new(qps))),
             paused_until: Mutex::new(None),
             recent_pages: Mutex::default(),
         }
@@ -90,7 +90,7 @@ impl KeyBudget {
     pub fn set_rate(&self, qps: NonZeroU32) {
         let mut limits = lock(&self.limits);
         if limits.qps != qps {
-            let changed = Limits::new(qps);
+            let changed = RateLimits::new(qps);
             changed.drain();
             *limits = Arc::new(changed);
         }

@@ -44,12 +44,12 @@ pub struct Exchange {
     /// Bytes of the answer's body that arrived.
     pub response_bytes: usize,
     /// Why there is no complete answer; `None` if there is one.
-    pub failed: Option<Failed>,
+    pub failed: Option<FailedRequest>,
 }
 
 /// Why an answer is missing or incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failed {
+pub enum FailedRequest {
     /// No connection: name lookup, routing or TLS failed.
     Connect,
     /// The timeout ended.
@@ -62,7 +62,7 @@ pub enum Failed {
     GivenUp,
 }
 
-impl Failed {
+impl FailedRequest {
     /// Its fixed word in logs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -112,7 +112,7 @@ impl Watched {
                 request_bytes,
                 answer: None,
                 response_bytes: 0,
-                failed: Some(Failed::GivenUp),
+                failed: Some(FailedRequest::GivenUp),
             };
             (Instant::now(), exchange)
         });
@@ -129,11 +129,11 @@ impl Watched {
     }
 
     pub(crate) fn failed(&mut self, error: &reqwest::Error) {
-        self.fail(Failed::of(error));
+        self.fail(FailedRequest::of(error));
     }
 
     pub(crate) fn outgrew(&mut self) {
-        self.fail(Failed::TooLarge);
+        self.fail(FailedRequest::TooLarge);
     }
 
     pub(crate) fn done(&mut self, bytes: usize) {
@@ -141,7 +141,7 @@ impl Watched {
         self.note(|exchange| exchange.failed = None);
     }
 
-    fn fail(&mut self, failed: Failed) {
+    fn fail(&mut self, failed: FailedRequest) {
         self.span.record("error.type", failed.as_str());
         self.note(|exchange| exchange.failed = Some(failed));
     }

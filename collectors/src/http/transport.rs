@@ -232,7 +232,7 @@ impl Http {
         mut headers: HeaderMap,
         body: Bytes,
         body_max: usize,
-    ) -> Result<Response, Failed> {
+    ) -> Result<Response, FailedAttempt> {
         let parsed = Url::parse(url).ok();
         let host = authority(parsed.as_ref());
         let unreachable = |why: &str| TransportError::Unreachable(format!("{host}: {why}"));
@@ -256,7 +256,7 @@ impl Http {
         let request = client.request(method, parsed).headers(headers).body(body);
         let mut response = request.send().await.map_err(|error| {
             let hung_up = !error.is_timeout() && !error.is_connect();
-            Failed { error: failed(&mut watched, error), hung_up }
+            FailedAttempt { error: failed(&mut watched, error), hung_up }
         })?;
         watched.answered(response.status(), response.headers());
         newest_date::observe(response.headers());
@@ -295,14 +295,14 @@ impl Http {
 }
 
 /// Why an attempt failed.
-struct Failed {
+struct FailedAttempt {
     error: TransportError,
     /// Whether the connection ended before any byte of the answer: usually an idle connection that the server
     /// was just closing.
     hung_up: bool,
 }
 
-impl From<TransportError> for Failed {
+impl From<TransportError> for FailedAttempt {
     fn from(error: TransportError) -> Self {
         Self { error, hung_up: false }
     }
@@ -315,7 +315,7 @@ impl Transport for Http {
         let ask = |headers| self.attempt(Method::GET, url, headers, Bytes::new(), body_max);
         match ask(headers.clone()).await {
             // A GET changes nothing on the server, so it may be repeated.
-            Err(Failed { hung_up: true, .. }) => ask(headers).await,
+            Err(FailedAttempt { hung_up: true, .. }) => ask(headers).await,
             asked => asked,
         }
         .map_err(|failed| failed.error)

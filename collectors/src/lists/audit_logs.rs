@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Kind, List, Paging};
+use super::{FilterField, List, Paging};
 use crate::page::head::TimeField;
 
 /// Which events to list. Each non-empty filter narrows the list.
@@ -33,7 +33,7 @@ impl AuditLogs {
             scope: "api.audit_logs.read",
             time: TimeField::EffectiveAt,
             paging: Paging::ByTime { from: "effective_at[gte]", to: "effective_at[lte]" },
-            kind: Kind { member: "type", parameter: "event_types[]", is_listed: None },
+            kind: FilterField { member: "type", parameter: "event_types[]", is_listed: None },
             filters: [
                 values("event_types[]", &self.event_types),
                 values("project_ids[]", &self.project_ids),

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use super::{Kind, List, Paging};
+use super::{FilterField, List, Paging};
 use crate::page::head::TimeField;
 
 /// Path of the list, relative to the base URL.
@@ -33,7 +33,7 @@ impl ChatCompletions {
             scope: SCOPE,
             time: TimeField::Created,
             paging: Paging::ByAnchor { order: "order" },
-            kind: Kind { member: "model", parameter: "model", is_listed: None },
+            kind: FilterField { member: "model", parameter: "model", is_listed: None },
             filters: model.chain(metadata).collect(),
             kept_for: Some(KEPT_FOR),
         }

@@ -36,7 +36,7 @@ pub struct List {
     /// How pages are asked for.
     pub paging: Paging,
     /// The field that divides the records of one second.
-    pub kind: Kind,
+    pub kind: FilterField,
     /// Parameters of every request.
     pub filters: Vec<(Cow<'static, str>, String)>,
     /// How long the API is said to keep a record; `None` if unlimited.
@@ -63,7 +63,7 @@ pub enum Paging {
 
 /// The field by which a list can be filtered.
 #[derive(Debug, Clone, Copy)]
-pub struct Kind {
+pub struct FilterField {
     /// Its name in a record.
     pub member: &'static str,
     /// Its query parameter.

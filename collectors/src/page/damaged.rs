@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use memchr::{memchr2, memchr2_iter, memmem};
 use serde::de::IgnoredAny;
 
-use crate::page::{ListPage, Malformed, Reader, head::LAST_SECOND, record::Unusable};
+use crate::page::{ListPage, Malformed, PageReader, head::LAST_SECOND, record::Unusable};
 
 /// The reason for such a record.
 pub(crate) const NOT_JSON: &str = "not JSON";
@@ -20,7 +20,7 @@ const IN_A_ROW_MAX: usize = 16;
 /// Keys of the envelope, which no record has at any depth.
 const ENVELOPE_KEYS: [&str; 3] = ["has_more", "first_id", "last_id"];
 
-impl Reader<'_> {
+impl PageReader<'_> {
     /// Reads the next element of `data`, sound or not.
     pub(crate) fn element_or_damage(&mut self, page: &mut ListPage) -> Result<(), Malformed> {
         self.skip_space();

@@ -31,7 +31,7 @@ impl TimeField {
 
 /// The fields that identify a record and place it in time. Of a duplicate name the last value counts, as in
 /// most JSON parsers.
-pub(crate) enum Head<'a> {
+pub(crate) enum RecordHead<'a> {
     Object {
         id: Option<Id<'a>>,
         times: Times,
@@ -94,7 +94,7 @@ pub const KNOWN_FIELDS: [&str; 21] = [
     "type",
 ];
 
-enum Key<'a> {
+enum MemberName<'a> {
     Id,
     Time(TimeField),
     Type,
@@ -103,28 +103,28 @@ enum Key<'a> {
     Other(Option<&'a str>),
 }
 
-impl<'de> Deserialize<'de> for Key<'de> {
+impl<'de> Deserialize<'de> for MemberName<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Keys;
         impl<'de> Visitor<'de> for Keys {
-            type Value = Key<'de>;
+            type Value = MemberName<'de>;
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("a key")
             }
-            fn visit_borrowed_str<E: serde::de::Error>(self, key: &'de str) -> Result<Key<'de>, E> {
+            fn visit_borrowed_str<E: serde::de::Error>(self, key: &'de str) -> Result<MemberName<'de>, E> {
                 Ok(match self.visit_str(key)? {
-                    Key::Other(_) => Key::Other(Some(key)),
+                    MemberName::Other(_) => MemberName::Other(Some(key)),
                     known => known,
                 })
             }
-            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
+            fn visit_str<E>(self, key: &str) -> Result<MemberName<'de>, E> {
                 Ok(match key {
-                    "id" => Key::Id,
-                    "effective_at" => Key::Time(TimeField::EffectiveAt),
-                    "created" => Key::Time(TimeField::Created),
-                    "type" => Key::Type,
-                    key if KNOWN_FIELDS.contains(&key) => Key::Known,
-                    _ => Key::Other(None),
+                    "id" => MemberName::Id,
+                    "effective_at" => MemberName::Time(TimeField::EffectiveAt),
+                    "created" => MemberName::Time(TimeField::Created),
+                    "type" => MemberName::Type,
+                    key if KNOWN_FIELDS.contains(&key) => MemberName::Known,
+                    _ => MemberName::Other(None),
                 })
             }
         }
@@ -132,11 +132,11 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
-impl<'de> Deserialize<'de> for Head<'de> {
+impl<'de> Deserialize<'de> for RecordHead<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Heads;
         impl<'de> Visitor<'de> for Heads {
-            type Value = Head<'de>;
+            type Value = RecordHead<'de>;
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("a record")
             }
@@ -145,46 +145,46 @@ impl<'de> Deserialize<'de> for Head<'de> {
                 let (mut payload, mut odd) = (None, false);
                 while let Some(key) = map.next_key()? {
                     match key {
-                        Key::Id => id = map.next_value::<Scalar<'de>>()?.id(),
-                        Key::Time(field) => {
+                        MemberName::Id => id = map.next_value::<Scalar<'de>>()?.id(),
+                        MemberName::Time(field) => {
                             let second = Some(map.next_value::<Scalar<'de>>()?.second());
                             match field {
                                 TimeField::EffectiveAt => times.effective_at = second,
                                 TimeField::Created => times.created = second,
                             }
                         }
-                        Key::Type => kind = map.next_value::<Scalar<'de>>()?.borrowed(),
-                        Key::Known => drop(map.next_value::<IgnoredAny>()?),
-                        Key::Other(name) => {
+                        MemberName::Type => kind = map.next_value::<Scalar<'de>>()?.borrowed(),
+                        MemberName::Known => drop(map.next_value::<IgnoredAny>()?),
+                        MemberName::Other(name) => {
                             odd |= name.is_none() || payload.replace(name).is_some();
                             map.next_value::<IgnoredAny>()?;
                         }
                     }
                 }
                 odd |= payload.is_some_and(|name| name != kind);
-                Ok(Head::Object { id, times, odd })
+                Ok(RecordHead::Object { id, times, odd })
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Head::Other)
+                Ok(RecordHead::Other)
             }
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Head::Other)
+                Ok(RecordHead::Other)
             }
             fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Head::Other)
+                Ok(RecordHead::Other)
             }
             fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Head::Other)
+                Ok(RecordHead::Other)
             }
             fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-                Ok(Head::Other)
+                Ok(RecordHead::Other)
             }
             fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Head::Other)
+                Ok(RecordHead::Other)
             }
             fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-                Ok(Head::Other)
+                Ok(RecordHead::Other)
             }
         }
         deserializer.deserialize_any(Heads)

@@ -42,7 +42,7 @@ pub struct MessagesPage {
 }
 
 #[derive(Deserialize)]
-struct Document<'a> {
+struct MessagesDocument<'a> {
     #[serde(borrow)]
     data: Option<Vec<&'a RawValue>>,
     #[serde(default)]
@@ -77,7 +77,7 @@ impl MessagesPage {
             offset: crate::page::offset_of(body, &error),
             reason: if error.is_eof() { "the body ends too early" } else { "not a list of messages" },
         };
-        let document: Document<'_> = serde_json::from_slice(body).map_err(refused)?;
+        let document: MessagesDocument<'_> = serde_json::from_slice(body).map_err(refused)?;
         let data = document.data.unwrap_or_default();
         let last_id = data.last().and_then(|last| serde_json::from_str::<Named>(last.get()).ok()?.id);
         let messages = data.iter().map(|message| body.slice_ref(message.get().as_bytes())).collect();

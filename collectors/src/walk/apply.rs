@@ -10,7 +10,7 @@ use crate::{
         cursor::{Cursor, Task},
         decide::Decision,
         dedup::PartChange,
-        time_slice::{Seen, TimeSlice},
+        time_slice::{PageSummary, TimeSlice},
     },
 };
 
@@ -54,7 +54,7 @@ impl Walk {
         task: Task,
         before: &TimeSlice,
         answer: &ListAnswer,
-        seen: Seen,
+        seen: PageSummary,
         now: i64,
     ) -> Result<Page, CollectError> {
         let (records, unusable) = (answer.page.records.len(), answer.page.unusable.len());

@@ -14,7 +14,7 @@ use crate::{
     walk::{
         anchors::{Anchor, Anchors},
         cursor::{Cursor, Direction},
-        time_slice::{Order, Position, Seen, TimeSlice, Turn},
+        time_slice::{PageOrder, PageSummary, Position, SliceTurn, TimeSlice},
     },
 };
 
@@ -44,14 +44,14 @@ enum Situation {
 }
 
 impl Situation {
-    fn of(slice: &TimeSlice, page: &ListPage, seen: Seen, direction: Option<Direction>) -> Self {
+    fn of(slice: &TimeSlice, page: &ListPage, seen: PageSummary, direction: Option<Direction>) -> Self {
         match order(slice, seen, direction) {
-            Order::Empty if page.unusable.is_empty() => return Self::Empty,
-            Order::Empty if seen.has_more => return Self::Unusable,
-            Order::Mixed => return Self::Unordered,
-            Order::Descending if !slice.down => return Self::OtherDirection(Direction::Descending),
-            Order::Ascending if slice.down => return Self::OtherDirection(Direction::Ascending),
-            Order::Empty | Order::Flat | Order::Descending | Order::Ascending => {}
+            PageOrder::Empty if page.unusable.is_empty() => return Self::Empty,
+            PageOrder::Empty if seen.has_more => return Self::Unusable,
+            PageOrder::Mixed => return Self::Unordered,
+            PageOrder::Descending if !slice.down => return Self::OtherDirection(Direction::Descending),
+            PageOrder::Ascending if slice.down => return Self::OtherDirection(Direction::Ascending),
+            PageOrder::Empty | PageOrder::Flat | PageOrder::Descending | PageOrder::Ascending => {}
         }
         if starts_elsewhere(slice, seen, direction) {
             return Self::Elsewhere;
@@ -74,7 +74,7 @@ impl Situation {
         // The same last second twice, and no anchor beyond the current one: the next request would be this
         // one again.
         let is_at_a_stop = slice.anchor().is_some_and(is_behind) && slice.at == Some(last);
-        if seen.order == Order::Flat || is_at_a_stop {
+        if seen.order == PageOrder::Flat || is_at_a_stop {
             return Self::Stuck(last);
         }
         Self::More(last, next.and_then(anchor_of))
@@ -87,10 +87,10 @@ pub fn advance(
     list: &'static str,
     slice: &mut TimeSlice,
     page: &ListPage,
-    seen: Seen,
+    seen: PageSummary,
     cursor: &mut Cursor,
     ignored: &mut u32,
-) -> Result<Turn, CollectErrorKind> {
+) -> Result<SliceTurn, CollectErrorKind> {
     let Cursor { direction, anchors, .. } = cursor;
     let situation = Situation::of(slice, page, seen, *direction);
     let is_onward = matches!(situation, Situation::End | Situation::Stuck(_) | Situation::More(..));
@@ -116,7 +116,7 @@ pub fn advance(
             );
             *direction = Some(found);
             turn_round(slice, anchors, found);
-            return Ok(Turn::Discard);
+            return Ok(SliceTurn::Discard);
         }
         Situation::Elsewhere => {
             // A record that was just shown exists, so the list ignores cursors.
@@ -128,16 +128,16 @@ pub fn advance(
             }
             warn_gone(slice, "the list starts elsewhere");
             fall_back(slice, anchors, "the list starts elsewhere");
-            return Ok(Turn::Discard);
+            return Ok(SliceTurn::Discard);
         }
-        Situation::End => Turn::Done,
+        Situation::End => SliceTurn::Done,
         Situation::Stuck(last) => {
             slice.at = Some(last);
             // Before the direction is known, nothing says on which side of the page everything is read.
             if slice.down {
                 slice.lower_to(last);
             }
-            Turn::Crowded(last)
+            SliceTurn::Crowded(last)
         }
         Situation::More(last, next) => {
             slice.at = Some(last);
@@ -147,10 +147,10 @@ pub fn advance(
                 slice.raise_to(last);
             }
             move_to(slice, next, Some(last));
-            Turn::More
+            SliceTurn::More
         }
     };
-    if turn == Turn::Done || unread != (slice.from, slice.to) {
+    if turn == SliceTurn::Done || unread != (slice.from, slice.to) {
         *ignored = 0;
     }
     Ok(turn)
@@ -158,13 +158,13 @@ pub fn advance(
 
 /// The order that a page shows. For a page of a single second, only its anchor shows in which direction the
 /// list continues.
-pub fn order(slice: &TimeSlice, seen: Seen, direction: Option<Direction>) -> Order {
+pub fn order(slice: &TimeSlice, seen: PageSummary, direction: Option<Direction>) -> PageOrder {
     match slice.anchor() {
-        Some(anchor) if seen.order == Order::Flat && direction.is_none() && !slice.down => {
+        Some(anchor) if seen.order == PageOrder::Flat && direction.is_none() && !slice.down => {
             match seen.max.cmp(&anchor.second) {
-                Ordering::Less => Order::Descending,
-                Ordering::Equal => Order::Flat,
-                Ordering::Greater => Order::Ascending,
+                Ordering::Less => PageOrder::Descending,
+                Ordering::Equal => PageOrder::Flat,
+                Ordering::Greater => PageOrder::Ascending,
             }
         }
         Some(_) | None => seen.order,
@@ -172,22 +172,22 @@ pub fn order(slice: &TimeSlice, seen: Seen, direction: Option<Direction>) -> Ord
 }
 
 /// Whether this page is the first to show that the list honours `order=asc`.
-fn proves_ascending(slice: &TimeSlice, seen: Seen, direction: Option<Direction>) -> bool {
+fn proves_ascending(slice: &TimeSlice, seen: PageSummary, direction: Option<Direction>) -> bool {
     let order = order(slice, seen, direction);
-    direction.is_none() && !slice.down && !matches!(order, Order::Flat | Order::Empty)
+    direction.is_none() && !slice.down && !matches!(order, PageOrder::Flat | PageOrder::Empty)
 }
 
 /// Whether a page after an anchor shows records from before it.
-pub fn starts_elsewhere(slice: &TimeSlice, seen: Seen, direction: Option<Direction>) -> bool {
+pub fn starts_elsewhere(slice: &TimeSlice, seen: PageSummary, direction: Option<Direction>) -> bool {
     let Some(anchor) = slice.anchor() else {
         return false;
     };
     match seen.order {
-        Order::Empty => false,
-        Order::Flat | Order::Descending | Order::Ascending | Order::Mixed if slice.down => {
+        PageOrder::Empty => false,
+        PageOrder::Flat | PageOrder::Descending | PageOrder::Ascending | PageOrder::Mixed if slice.down => {
             seen.max > anchor.second
         }
-        Order::Flat | Order::Descending | Order::Ascending | Order::Mixed => {
+        PageOrder::Flat | PageOrder::Descending | PageOrder::Ascending | PageOrder::Mixed => {
             // The rest of the anchor's own second can also be the end of a list that answers newest first.
             let is_shown = matches!(slice.position, Position::Shown(_));
             let may_be_the_end = direction.is_none() && !is_shown && seen.max <= anchor.second;
@@ -234,17 +234,17 @@ pub fn warn_gone(slice: &TimeSlice, why: &'static str) {
 
 /// Handles an empty answer. It can mean "no such cursor", even behind a record that was just read, so an
 /// older anchor must confirm it.
-fn empty(slice: &mut TimeSlice, anchors: &mut Anchors) -> Turn {
+fn empty(slice: &mut TimeSlice, anchors: &mut Anchors) -> SliceTurn {
     let Some(second) = slice.anchor().map(|anchor| anchor.second) else {
-        return Turn::Done;
+        return SliceTurn::Done;
     };
     if matches!(slice.position, Position::Shown(_)) && slice.emptied == Some(second) {
-        return Turn::Done;
+        return SliceTurn::Done;
     }
     slice.emptied = Some(second);
     // An empty answer is also what a list in order gives behind its newest record.
     fall_back(slice, anchors, "the response is empty");
-    Turn::Discard
+    SliceTurn::Discard
 }
 
 /// Restarts the slice in the other direction. What was read stays read, because nothing counts as read before

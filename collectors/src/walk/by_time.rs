@@ -9,7 +9,7 @@ use crate::{
     walk::{
         cursor::Direction,
         decide::Learned,
-        time_slice::{Order, Seen, TimeSlice, Turn},
+        time_slice::{PageOrder, PageSummary, SliceTurn, TimeSlice},
     },
 };
 
@@ -25,34 +25,34 @@ const CUT_MAX: i64 = 4;
 pub fn advance(
     list: &'static str,
     slice: &mut TimeSlice,
-    seen: Seen,
+    seen: PageSummary,
     direction: &mut Option<Direction>,
     learned: &mut Learned,
     now: i64,
-) -> Result<Turn, CollectErrorKind> {
-    if !seen.has_more || (seen.order == Order::Empty && learned.empty_is_end) {
+) -> Result<SliceTurn, CollectErrorKind> {
+    if !seen.has_more || (seen.order == PageOrder::Empty && learned.empty_is_end) {
         return Ok(done_or_more(slice.finish_window()));
     }
     let (from, to) = slice.window();
     match seen.order {
-        Order::Empty | Order::Mixed => {
+        PageOrder::Empty | PageOrder::Mixed => {
             // Without an order, only a window that fits on one page can be read; so it is halved until it
             // does.
             if slice.halve(now.max(seen.max)) {
-                return Ok(Turn::More);
+                return Ok(SliceTurn::More);
             }
-            if seen.order == Order::Mixed {
+            if seen.order == PageOrder::Mixed {
                 return Err(CollectErrorKind::WindowIgnored);
             }
             // A single second is still empty: `has_more` means nothing here, so the whole window can be
             // requested again.
             learned.empty_is_end = true;
             slice.upper = None;
-            Ok(Turn::More)
+            Ok(SliceTurn::More)
         }
-        Order::Flat if slice.covers(seen.max) => Err(CollectErrorKind::WindowIgnored),
-        Order::Flat => Ok(flat(slice, seen.max, *direction)),
-        Order::Descending => {
+        PageOrder::Flat if slice.covers(seen.max) => Err(CollectErrorKind::WindowIgnored),
+        PageOrder::Flat => Ok(flat(slice, seen.max, *direction)),
+        PageOrder::Descending => {
             found(list, direction, Direction::Descending);
             // Newest first, a record above the window means that the filter was ignored; one below it, that
             // the window was read to its end.
@@ -64,9 +64,9 @@ pub fn advance(
             }
             slice.lower_to(seen.min);
             slice.again = Some(seen.min);
-            Ok(Turn::More)
+            Ok(SliceTurn::More)
         }
-        Order::Ascending => {
+        PageOrder::Ascending => {
             if seen.min < from {
                 return Err(CollectErrorKind::WindowIgnored);
             }
@@ -76,42 +76,42 @@ pub fn advance(
             if learned.is_turned || slice.upper.is_some() {
                 // Halves do not depend on the order.
                 let halved = slice.halve(now.max(seen.max));
-                return if halved { Ok(Turn::More) } else { Err(CollectErrorKind::WindowIgnored) };
+                return if halved { Ok(SliceTurn::More) } else { Err(CollectErrorKind::WindowIgnored) };
             }
             if *direction != Some(Direction::Ascending) && seen.min > from {
                 // A gateway may have reversed the page: first the time before it must be seen to be empty.
                 slice.proof = Some(seen.min);
-                return Ok(Turn::Discard);
+                return Ok(SliceTurn::Discard);
             }
             found(list, direction, Direction::Ascending);
             slice.raise_to(seen.max);
             slice.again = Some(seen.max);
-            Ok(Turn::More)
+            Ok(SliceTurn::More)
         }
     }
 }
 
-fn done_or_more(done: bool) -> Turn {
-    if done { Turn::Done } else { Turn::More }
+fn done_or_more(done: bool) -> SliceTurn {
+    if done { SliceTurn::Done } else { SliceTurn::More }
 }
 
 /// A full page of one second. Without a known direction, nothing says which side of that second is read.
-fn flat(slice: &mut TimeSlice, second: i64, direction: Option<Direction>) -> Turn {
+fn flat(slice: &mut TimeSlice, second: i64, direction: Option<Direction>) -> SliceTurn {
     let (from, to) = slice.window();
     match direction {
-        _ if to == Some(second) || from == second && to == Some(from) => Turn::Crowded(second),
+        _ if to == Some(second) || from == second && to == Some(from) => SliceTurn::Crowded(second),
         Some(Direction::Descending) => {
             slice.lower_to(second);
-            Turn::Crowded(second)
+            SliceTurn::Crowded(second)
         }
         Some(Direction::Ascending) if slice.upper.is_none() => {
             slice.raise_to(second);
-            Turn::Crowded(second)
+            SliceTurn::Crowded(second)
         }
         Some(Direction::Ascending) | None => {
             // Reading the part above this second first turns it into the last second of the rest.
             slice.upper = Some(second + 1);
-            Turn::More
+            SliceTurn::More
         }
     }
 }
@@ -127,8 +127,8 @@ fn found(list: &'static str, direction: &mut Option<Direction>, now: Direction) 
 /// A shorter end for a slice whose first page shows that it is far too long. It is not cut below a part of
 /// its planned length: dense records at its end may follow a long silence, which would then be crossed in
 /// tiny steps.
-pub fn shorter_slice(slice: &TimeSlice, seen: Seen, now: i64, planned_seconds: i64) -> Option<i64> {
-    let ordered = matches!(seen.order, Order::Descending | Order::Ascending);
+pub fn shorter_slice(slice: &TimeSlice, seen: PageSummary, now: i64, planned_seconds: i64) -> Option<i64> {
+    let ordered = matches!(seen.order, PageOrder::Descending | PageOrder::Ascending);
     if slice.pages > 0 || !seen.has_more || !ordered {
         return None;
     }

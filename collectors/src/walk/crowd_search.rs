@@ -7,10 +7,10 @@ use crate::{
     walk::{
         anchors::Anchor,
         by_anchor,
-        crowded::{CrowdedSecond, Probe, Read, Verdict},
+        crowded::{CrowdedPage, CrowdedSecond, CrowdedVerdict, Probe},
         cursor::Task,
         decide::Draft,
-        time_slice::{Seen, TimeSlice, Turn},
+        time_slice::{PageSummary, SliceTurn, TimeSlice},
     },
 };
 
@@ -48,12 +48,12 @@ impl Draft<'_> {
         &mut self,
         slice: &mut TimeSlice,
         page: &ListPage,
-        seen: Seen,
+        seen: PageSummary,
         brought: usize,
         asked: bool,
-    ) -> Turn {
+    ) -> SliceTurn {
         let Some(crowd) = self.crowd.as_mut() else {
-            return Turn::More;
+            return SliceTurn::More;
         };
         let second = crowd.second;
         // A page that reaches past the second shows its end, however full the page is.
@@ -62,7 +62,7 @@ impl Draft<'_> {
         let whole = !seen.has_more || (beyond && !empty) || (empty && self.learned.empty_is_end);
         // The page that revealed the second was cut by its slice, so its `has_more` says nothing about the
         // second alone.
-        let read = Read { page, whole, says_more: seen.says_more && asked, brought };
+        let read = CrowdedPage { page, whole, says_more: seen.says_more && asked, brought };
         let is_turned = matches!(crowd.probe(), Probe::FarEnd(_));
         let verdict = crowd.read(read, |record| self.walk.list.kind_of(record));
         // Stored with the cursor, so that a restart does not lose the evidence.
@@ -77,14 +77,14 @@ impl Draft<'_> {
     pub(crate) fn leave_crowd(
         &mut self,
         slice: &mut TimeSlice,
-        verdict: Verdict,
+        verdict: CrowdedVerdict,
         anchor: Option<Anchor>,
-    ) -> Turn {
-        let Verdict::Finished { complete } = verdict else {
-            return Turn::More;
+    ) -> SliceTurn {
+        let CrowdedVerdict::Finished { complete } = verdict else {
+            return SliceTurn::More;
         };
         let Some(crowd) = self.crowd.take() else {
-            return Turn::More;
+            return SliceTurn::More;
         };
         slice.dry = None;
         if crowd.is_last {
@@ -125,11 +125,11 @@ impl Draft<'_> {
     }
 
     /// Marks a second as read.
-    pub(crate) fn pass(&mut self, slice: &mut TimeSlice, anchor: Option<Anchor>, second: i64) -> Turn {
+    pub(crate) fn pass(&mut self, slice: &mut TimeSlice, anchor: Option<Anchor>, second: i64) -> SliceTurn {
         let is_read = match self.walk.list.paging {
             Paging::ByTime { .. } => slice.pass(second),
             Paging::ByAnchor { .. } => by_anchor::pass(slice, anchor, second, self.cursor.direction),
         };
-        if is_read { Turn::Done } else { Turn::More }
+        if is_read { SliceTurn::Done } else { SliceTurn::More }
     }
 }

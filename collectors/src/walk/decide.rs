@@ -31,7 +31,7 @@ use crate::{
         cursor::{Cursor, Direction, Sweep, Task},
         new_records::NewRecords,
         next_slice,
-        time_slice::{Seen, TimeSlice, Turn},
+        time_slice::{PageSummary, SliceTurn, TimeSlice},
     },
 };
 
@@ -77,7 +77,7 @@ impl Walk {
         task: Task,
         before: &TimeSlice,
         answer: &ListAnswer,
-        seen: Seen,
+        seen: PageSummary,
         crowd: Option<CrowdedSecond>,
         now: i64,
     ) -> Result<Decision, CollectErrorKind> {
@@ -93,28 +93,28 @@ impl Walk {
         }
         // The records of this page may belong to a later slice, which shows them again.
         if task == Task::Sweep && draft.shorten(&mut slice, seen) {
-            return Ok(draft.finish(slice, Turn::Discard, nothing()));
+            return Ok(draft.finish(slice, SliceTurn::Discard, nothing()));
         }
         // This page answers for the time before the one that came oldest first; it decides the direction and
         // nothing else.
         if slice.proof.take().is_some() {
             draft.prove_direction(page);
-            return Ok(draft.finish(slice, Turn::Discard, nothing()));
+            return Ok(draft.finish(slice, SliceTurn::Discard, nothing()));
         }
         let mut turn = draft.advance(&mut slice, page, seen)?;
         slice.pages += 1;
-        if turn == Turn::Discard {
+        if turn == SliceTurn::Discard {
             // A search needs the newest record first. If the list cannot do that, the walk starts at the
             // list's beginning.
             if task == Task::Search && !slice.down {
-                turn = Turn::Done;
+                turn = SliceTurn::Done;
             }
             return Ok(draft.finish(slice, turn, nothing()));
         }
         // After `advance`: a discarded page may belong elsewhere, and its records must not become anchors.
         draft.offer_anchors(page);
         let new = if task == Task::Search { nothing() } else { draft.select_new(answer, before) };
-        if let Turn::Crowded(second) = turn {
+        if let SliceTurn::Crowded(second) = turn {
             // A search delivers nothing, and a second that was already read needs no second search in this
             // task.
             let is_read = task == Task::Search || before.covers(second);
@@ -149,7 +149,7 @@ impl Walk {
             draft.anomalies.push(Anomaly::CursorLost);
             by_anchor::warn_gone(&slice, "the API does not know it");
             by_anchor::fall_back(&mut slice, &mut draft.cursor.anchors, "the API does not know it");
-            Turn::Discard
+            SliceTurn::Discard
         };
         draft.finish(slice, turn, NewRecords::default())
     }
@@ -193,8 +193,8 @@ impl<'w> Draft<'w> {
         &mut self,
         slice: &mut TimeSlice,
         page: &ListPage,
-        seen: Seen,
-    ) -> Result<Turn, CollectErrorKind> {
+        seen: PageSummary,
+    ) -> Result<SliceTurn, CollectErrorKind> {
         let (name, before) = (self.walk.list.name, self.cursor.direction);
         let is_by_anchor = !self.walk.list.has_time_filter();
         let turn = match self.walk.list.paging {
@@ -211,14 +211,14 @@ impl<'w> Draft<'w> {
         let asked = if is_by_anchor { Some(Direction::Ascending) } else { None };
         if found != before && before.or(asked).is_some_and(|expected| found != Some(expected)) {
             self.anomalies.push(Anomaly::Reversed);
-        } else if turn == Turn::Discard && is_by_anchor {
+        } else if turn == SliceTurn::Discard && is_by_anchor {
             self.anomalies.push(Anomaly::CursorLost);
         }
         Ok(turn)
     }
 
     /// Cuts a slice whose first page shows that it is far too long.
-    fn shorten(&mut self, slice: &mut TimeSlice, seen: Seen) -> bool {
+    fn shorten(&mut self, slice: &mut TimeSlice, seen: PageSummary) -> bool {
         if !self.walk.list.has_time_filter() {
             return false;
         }
@@ -264,8 +264,8 @@ impl<'w> Draft<'w> {
     }
 
     /// Steps 3 to 5.
-    fn finish(mut self, slice: TimeSlice, turn: Turn, new: NewRecords) -> Decision {
-        let (task, is_read) = (self.task, turn == Turn::Done);
+    fn finish(mut self, slice: TimeSlice, turn: SliceTurn, new: NewRecords) -> Decision {
+        let (task, is_read) = (self.task, turn == SliceTurn::Done);
         let late = self.lateness(&new.records);
         let floor = self.cursor.floor(self.walk.began(self.now), self.walk.overlap());
         // A poll's seconds are read again by the next sweep; a sweep's only above the floor, or while they
@@ -275,7 +275,7 @@ impl<'w> Draft<'w> {
         let remember = new.marks.iter().copied().filter(|(second, _)| may_be_read_again(*second)).collect();
         let mut forget = Vec::new();
         // A discarded page marks nothing as read: if less is unread, the slice was cut.
-        if task == Task::Sweep && turn != Turn::Discard {
+        if task == Task::Sweep && turn != SliceTurn::Discard {
             if let Some(before) = self.walk.cursor.slice_of(task) {
                 forget = passed(before, &slice, floor);
             }

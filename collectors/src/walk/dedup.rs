@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, ops::Range};
 
 use crate::{
     page::record::IdHash,
-    walk::ids::{Entry, Ids},
+    walk::ids::{DatedId, Ids},
 };
 
 /// A change of one stored part: its key, and its new value or `None` to remove it.
@@ -25,7 +25,7 @@ const PART_IDS_MAX: usize = 66;
 pub struct DedupSet {
     walk: u8,
     ids: Ids,
-    fresh: Vec<Entry>,
+    fresh: Vec<DatedId>,
     /// Every stored part: its last second, and a number that distinguishes parts with the same last second.
     parts: BTreeSet<(i64, u32)>,
     passed: Vec<(i64, u32)>,
@@ -141,7 +141,7 @@ fn part_of(walk: u8, key: &[u8]) -> Option<(i64, u32)> {
     (of == walk).then_some(part)
 }
 
-fn entry_of(bytes: &[u8]) -> Option<Entry> {
+fn entry_of(bytes: &[u8]) -> Option<DatedId> {
     let (second, hash) = bytes.split_at_checked(SECOND_BYTES)?;
     Some((i64::from_be_bytes(second.try_into().ok()?), IdHash(hash.try_into().ok()?)))
 }

@@ -11,13 +11,13 @@ use crate::page::record::{Beginnings, IdHash};
 const PIECE_MAX: usize = 512;
 
 /// The second of a record, and its id.
-pub type Entry = (i64, IdHash);
+pub type DatedId = (i64, IdHash);
 
 /// The set.
 #[derive(Debug, Default)]
 pub struct Ids {
     /// No piece is empty, each is sorted, and each begins after the end of the one before.
-    pieces: Vec<Vec<Entry>>,
+    pieces: Vec<Vec<DatedId>>,
     len: usize,
 }
 
@@ -28,7 +28,7 @@ impl Ids {
     }
 
     /// Whether the entry is in the set.
-    pub fn contains(&self, entry: &Entry) -> bool {
+    pub fn contains(&self, entry: &DatedId) -> bool {
         self.pieces.get(self.place(entry)).is_some_and(|piece| piece.binary_search(entry).is_ok())
     }
 
@@ -61,7 +61,7 @@ impl Ids {
     }
 
     /// Adds an entry. True if it is new.
-    pub fn insert(&mut self, entry: Entry) -> bool {
+    pub fn insert(&mut self, entry: DatedId) -> bool {
         // An entry after all others goes to the end of the last piece.
         let at = self.place(&entry).min(self.pieces.len().saturating_sub(1));
         let Some(piece) = self.pieces.get_mut(at) else {
@@ -110,16 +110,16 @@ impl Ids {
     }
 
     /// The first piece that does not end before the entry.
-    fn place(&self, entry: &Entry) -> usize {
+    fn place(&self, entry: &DatedId) -> usize {
         self.pieces.partition_point(|piece| piece.last() < Some(entry))
     }
 }
 
-fn ends_before(piece: &[Entry], second: i64) -> bool {
+fn ends_before(piece: &[DatedId], second: i64) -> bool {
     piece.last().is_some_and(|entry| entry.0 < second)
 }
 
-fn begins_before(piece: &[Entry], second: i64) -> bool {
+fn begins_before(piece: &[DatedId], second: i64) -> bool {
     piece.first().is_some_and(|entry| entry.0 < second)
 }
 
@@ -133,7 +133,7 @@ mod tests {
 
     impl Ids {
         /// All of them, in order.
-        pub fn all(&self) -> Vec<Entry> {
+        pub fn all(&self) -> Vec<DatedId> {
             self.pieces.concat()
         }
     }

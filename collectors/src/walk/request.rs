@@ -14,7 +14,7 @@ use crate::{
         apply::Page,
         crowded::{CrowdedSecond, Probe},
         cursor::{Direction, Task},
-        time_slice::{Seen, TimeSlice},
+        time_slice::{PageSummary, TimeSlice},
     },
 };
 
@@ -23,7 +23,7 @@ const REFUSED_WAIT: Duration = Duration::from_secs(2);
 
 /// One request of a walk.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) struct WalkRequest {
     /// Path and query.
     pub query: String,
     /// What it covers.
@@ -38,7 +38,7 @@ impl List {
         task: Task,
         crowd: Option<&CrowdedSecond>,
         limit: usize,
-    ) -> Request {
+    ) -> WalkRequest {
         let probe = crowd.map(CrowdedSecond::probe);
         let asked = match self.paging {
             Paging::ByTime { .. } => {
@@ -50,7 +50,7 @@ impl List {
                 Asked { after, newest_first: task == Task::Search, probe, ..Asked::default() }
             }
         };
-        Request { query: self.query(asked, limit), span: self.span(slice, asked) }
+        WalkRequest { query: self.query(asked, limit), span: self.span(slice, asked) }
     }
 
     /// What a request covers: the list, and the seconds whose records it may show.
@@ -78,7 +78,7 @@ impl List {
     }
 
     /// The request for the newest page of the list (or for what a list in the wrong order returns as such).
-    pub(crate) fn newest(&self, limit: usize) -> Request {
+    pub(crate) fn newest(&self, limit: usize) -> WalkRequest {
         self.request(&TimeSlice::new(0, None), Task::Search, None, limit)
     }
 }
@@ -104,7 +104,7 @@ impl Walk {
                     if answer.page.drop_repeats() {
                         self.counters.note(Anomaly::DoubledInPage);
                     }
-                    let seen = Seen::of(&answer.page, &self.size);
+                    let seen = PageSummary::of(&answer.page, &self.size);
                     if self.believes(client, task, &slice, &request, &answer.page, seen).await? {
                         self.size.observe(answer.page.len(), seen.says_more);
                         let known = self.cursor.direction;
@@ -142,9 +142,9 @@ impl Walk {
         client: &Client,
         task: Task,
         slice: &TimeSlice,
-        request: &Request,
+        request: &WalkRequest,
         page: &ListPage,
-        seen: Seen,
+        seen: PageSummary,
     ) -> Result<bool, CollectError> {
         let doubt = self.doubt(task, slice, request, page, seen, client);
         if let Some(doubt) = doubt {
@@ -182,7 +182,7 @@ impl Walk {
         client: &Client,
         task: Task,
         slice: &TimeSlice,
-        request: &Request,
+        request: &WalkRequest,
         error: CollectError,
         now: i64,
     ) -> Result<Option<Page>, CollectError> {

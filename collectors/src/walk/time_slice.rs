@@ -186,7 +186,7 @@ impl TimeSlice {
 
 /// Order of the records of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum PageOrder {
     /// No records.
     Empty,
     /// All of one second.
@@ -201,9 +201,9 @@ pub enum Order {
 
 /// Summary of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct PageSummary {
     /// Order of its records.
-    pub order: Order,
+    pub order: PageOrder,
     /// Earliest second, 0 without records.
     pub min: i64,
     /// Latest second, 0 without records.
@@ -214,18 +214,18 @@ pub struct Seen {
     pub says_more: bool,
 }
 
-impl Seen {
+impl PageSummary {
     /// Summarizes a page. A page without `has_more` is the last one only if it has fewer records than were
     /// requested.
     pub fn of(page: &ListPage, size: &PageSize) -> Self {
         let seconds = || page.records.iter().map(|record| record.second);
         let (min, max) = (seconds().min(), seconds().max());
         let order = match (min, max) {
-            (None, _) | (_, None) => Order::Empty,
-            (min, max) if min == max => Order::Flat,
-            _ if seconds().is_sorted() => Order::Ascending,
-            _ if seconds().is_sorted_by(|a, b| a >= b) => Order::Descending,
-            _ => Order::Mixed,
+            (None, _) | (_, None) => PageOrder::Empty,
+            (min, max) if min == max => PageOrder::Flat,
+            _ if seconds().is_sorted() => PageOrder::Ascending,
+            _ if seconds().is_sorted_by(|a, b| a >= b) => PageOrder::Descending,
+            _ => PageOrder::Mixed,
         };
         let count = page.records.len() + page.unusable.len();
         let says_more = page.has_more.unwrap_or(count >= size.limit());
@@ -237,7 +237,7 @@ impl Seen {
 
 /// What follows from a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum SliceTurn {
     /// Continue.
     More,
     /// Continue without delivering the page's records: a later page shows them again.

@@ -12,7 +12,7 @@ use crate::pipeline::progress::{RouteState, RouteStatus};
 /// How often a line is written if there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-pub struct Display {
+pub struct BackfillDisplay {
     bar: Option<ProgressBar>,
     began: Instant,
     next_line: Instant,
@@ -22,7 +22,7 @@ pub struct Display {
     before: u64,
 }
 
-impl Display {
+impl BackfillDisplay {
     pub fn new(seconds: i64, before: u64) -> Self {
         let began = Instant::now();
         let bar = std::io::stderr().is_terminal().then(|| bar(seconds));

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use collectors::{AskMessages, Client, CollectError, CollectErrorKind};
 use futures::future::join_all;
-use state::{Opened, Options, StateError, Store};
+use state::{Opened, StateError, Store, StoreOptions};
 
 use super::Finding;
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
         names::REJECTS_DIR,
         policy::{Failure, Meaning, advice, meaning},
     },
-    redact::{Action, Path},
+    redact::{Path, RuleAction},
     sinks::{Sink, SinkError},
     tables::{MESSAGES, Table, format_utc},
 };
@@ -114,7 +114,7 @@ async fn messages(
     settings.messages?;
     let what = format!("messages {name}");
     let dropped = |path: &Path| path.to_string() == MESSAGES;
-    if settings.redact.as_ref().is_some_and(|redact| redact.rules.paths(Action::Drop).any(dropped)) {
+    if settings.redact.as_ref().is_some_and(|redact| redact.rules.paths(RuleAction::Drop).any(dropped)) {
         let text = format!("every message is requested, then dropped as {MESSAGES}");
         return Some(Finding::warn(what, text, "set include_messages = false, or drop less"));
     }
@@ -152,7 +152,7 @@ fn redaction(assembly: &Assembly, name: &str, settings: &CollectorSettings) -> O
     if let Err(failure) = assembly.redaction(settings) {
         return Some(Finding::of(what, &failure));
     }
-    let done = [("drops", Action::Drop), ("masks", Action::Mask), ("hashes", Action::Hash)];
+    let done = [("drops", RuleAction::Drop), ("masks", RuleAction::Mask), ("hashes", RuleAction::Hash)];
     let parts = done.into_iter().filter_map(|(verb, action)| {
         let paths: Vec<String> = redact.rules.paths(action).map(ToString::to_string).collect();
         (!paths.is_empty()).then(|| format!("{verb} {}", paths.join(", ")))
@@ -198,7 +198,7 @@ async fn within<T>(name: &str, look: impl Future<Output = Result<T, SinkError>>)
 async fn state(assembly: &Assembly) -> (Vec<Finding>, bool) {
     let dir = assembly.config.state.dir.clone();
     let place = dir.display().to_string();
-    let options = Options { lock_wait: LOCK_WAIT, holder: "ccfd check".to_owned() };
+    let options = StoreOptions { lock_wait: LOCK_WAIT, holder: "ccfd check".to_owned() };
     let opened = {
         let dir = dir.clone();
         tokio::task::spawn_blocking(move || Store::open(&dir, options)).await

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use anyhow::Context as _;
 use serde::Deserialize;
 
-use crate::simulator::{List, Request, Simulator};
+use crate::simulator::{Request, SimulatedList, Simulator};
 
 /// More pages than any list of the demo has: a cursor that leads in a circle must not keep the demo.
 const PAGES_MAX: usize = 10_000;
@@ -37,10 +37,10 @@ struct Record {
 /// # Errors
 ///
 /// When a page is not the API's.
-pub fn walk(simulator: &Simulator, list: List) -> anyhow::Result<Found> {
+pub fn walk(simulator: &Simulator, list: SimulatedList) -> anyhow::Result<Found> {
     let (path, key) = match list {
-        List::AuditLogs => ("/v1/organization/audit_logs", "sk-admin-demo"),
-        List::Completions => ("/v1/chat/completions", "sk-proj-demo"),
+        SimulatedList::AuditLogs => ("/v1/organization/audit_logs", "sk-admin-demo"),
+        SimulatedList::Completions => ("/v1/chat/completions", "sk-proj-demo"),
     };
     let (mut ids, mut repeated) = (HashSet::new(), 0);
     let mut target = format!("{path}?limit=100");
@@ -62,14 +62,14 @@ mod tests {
     use collectors::Clock;
 
     use super::*;
-    use crate::simulator::Options;
+    use crate::simulator::SimulatorOptions;
 
     fn simulated(habits: &str) -> Simulator {
-        let options = Options {
+        let options = SimulatorOptions {
             audit_logs: 2000,
             completions: 500,
             habits: habits.parse().expect("habits"),
-            ..Options::default()
+            ..SimulatorOptions::default()
         };
         Simulator::new(options, Clock::from_fn(|| 1_800_000_000)).expect("options")
     }
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn it_misses_records_that_share_a_second() {
         let simulator = simulated("ties,shuffle,newest");
-        for (list, issued) in [(List::AuditLogs, 2000), (List::Completions, 500)] {
+        for (list, issued) in [(SimulatedList::AuditLogs, 2000), (SimulatedList::Completions, 500)] {
             let found = walk(&simulator, list).expect("pages");
             assert!(found.records > issued / 2 && found.records < issued, "{list:?}: {found:?}");
         }
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn it_finds_everything_in_a_list_whose_cursor_drops_nothing() {
         let simulator = simulated("newest");
-        let found = walk(&simulator, List::Completions).expect("pages");
+        let found = walk(&simulator, SimulatedList::Completions).expect("pages");
         assert_eq!(found, Found { records: 500, repeated: 0 });
     }
 }

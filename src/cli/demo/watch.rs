@@ -17,8 +17,8 @@ use crate::{
         route_registry::RouteRegistry,
         shutdown::Shutdown,
     },
-    simulator::{List, Simulator},
-    sinks::sqlite::query::{self, Cell, QueryError, Rows},
+    simulator::{SimulatedList, Simulator},
+    sinks::sqlite::query::{self, QueryError, ResultCell, Rows},
     tables::{AUDIT_LOGS, CHAT_COMPLETIONS},
 };
 
@@ -30,7 +30,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(1);
 const ARRIVAL_MAX: Duration = Duration::from_secs(120);
 
 /// What to watch.
-pub struct Watch<'a> {
+pub struct DemoWatch<'a> {
     pub simulator: &'a Simulator,
     /// Stops the simulator's clock.
     pub stop_time: &'a (dyn Fn() + Sync),
@@ -42,7 +42,7 @@ pub struct Watch<'a> {
 
 /// Counts at the end.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct DemoCounts {
     /// Records that the lists showed.
     pub issued: u64,
     /// Rows in the tables.
@@ -53,10 +53,10 @@ pub struct Progress {
     pub doubled: u64,
 }
 
-impl Watch<'_> {
+impl DemoWatch<'_> {
     /// Returns when everything has arrived or no longer can; `None` if shutdown was requested before.
-    pub async fn run(&self, mut stop: Shutdown) -> anyhow::Result<Option<Progress>> {
-        let display = Display::new();
+    pub async fn run(&self, mut stop: Shutdown) -> anyhow::Result<Option<DemoCounts>> {
+        let display = DemoDisplay::new();
         let began = Instant::now();
         let mut deadline: Option<Instant> = None;
         let seen = loop {
@@ -92,12 +92,14 @@ impl Watch<'_> {
 
     fn issued(&self) -> u64 {
         let visible = |list| self.simulator.visible(list).len() as u64;
-        visible(List::AuditLogs) + visible(List::Completions)
+        visible(SimulatedList::AuditLogs) + visible(SimulatedList::Completions)
     }
 
-    fn count(&self) -> Result<Progress, QueryError> {
-        let mut seen = Progress::default();
-        for (list, table) in [(List::AuditLogs, &AUDIT_LOGS), (List::Completions, &CHAT_COMPLETIONS)] {
+    fn count(&self) -> Result<DemoCounts, QueryError> {
+        let mut seen = DemoCounts::default();
+        for (list, table) in
+            [(SimulatedList::AuditLogs, &AUDIT_LOGS), (SimulatedList::Completions, &CHAT_COMPLETIONS)]
+        {
             let rows = ids(&self.tables, &table.name)?;
             let issued = self.simulator.visible(list);
             seen.issued += issued.len() as u64;
@@ -111,38 +113,38 @@ impl Watch<'_> {
 }
 
 #[derive(Default)]
-struct Ids {
+struct SeenIds {
     ids: HashSet<String>,
     total: u64,
 }
 
-impl Rows for Ids {
+impl Rows for SeenIds {
     fn columns(&mut self, _: &[&str]) -> io::Result<()> {
         Ok(())
     }
 
-    fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()> {
+    fn row(&mut self, values: &[ResultCell<'_>]) -> io::Result<()> {
         self.total += 1;
-        if let Some(Cell::Text(id)) = values.first() {
+        if let Some(ResultCell::Text(id)) = values.first() {
             self.ids.insert((*id).to_owned());
         }
         Ok(())
     }
 }
 
-fn ids(tables: &Path, table: &str) -> Result<Ids, QueryError> {
-    let mut ids = Ids::default();
+fn ids(tables: &Path, table: &str) -> Result<SeenIds, QueryError> {
+    let mut ids = SeenIds::default();
     query::run(tables, &format!("SELECT Id FROM {table}"), &mut ids)?;
     Ok(ids)
 }
 
 /// A bar on a terminal, lines elsewhere.
-enum Display {
+enum DemoDisplay {
     Bar(ProgressBar),
     Lines(std::cell::Cell<Option<Instant>>),
 }
 
-impl Display {
+impl DemoDisplay {
     fn new() -> Self {
         if !io::stderr().is_terminal() {
             return Self::Lines(std::cell::Cell::new(None));

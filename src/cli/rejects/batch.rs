@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use collectors::{IdHash, Record};
 
 use crate::{
-    pipeline::rejects::{kept::Kept, taken::Place},
+    pipeline::rejects::{kept::KeptReject, taken::Place},
     sinks::{Redelivery, Sink},
     tables::Table,
 };
@@ -16,7 +16,7 @@ const REPEATABLE_RECORDS: usize = 100;
 const REPEATABLE_BYTES: usize = 256 << 10;
 
 /// Records of one route that go into one write.
-pub(super) struct Batch {
+pub(super) struct RetryBatch {
     pub(super) route: String,
     pub(super) sink: String,
     pub(super) connector: Arc<str>,
@@ -29,9 +29,9 @@ pub(super) struct Batch {
     pub(super) bytes: usize,
 }
 
-impl Batch {
+impl RetryBatch {
     /// An empty batch for rejects like this one.
-    pub(super) fn of(kept: &Kept<'_>, table: Arc<Table>) -> Self {
+    pub(super) fn of(kept: &KeptReject<'_>, table: Arc<Table>) -> Self {
         Self {
             route: kept.route.to_owned(),
             sink: kept.sink().to_owned(),
@@ -45,7 +45,7 @@ impl Batch {
     }
 
     /// Whether this reject belongs to the batch's route.
-    pub(super) fn is_for(&self, kept: &Kept<'_>) -> bool {
+    pub(super) fn is_for(&self, kept: &KeptReject<'_>) -> bool {
         self.route == kept.route && self.connector.as_ref() == kept.connector && self.table.name == kept.table
     }
 
@@ -76,7 +76,7 @@ impl Batch {
 }
 
 /// Identifies the same record of the same route, whenever it was saved.
-pub(super) fn named_by(kept: &Kept<'_>) -> IdHash {
-    let Kept { route, connector, table, record, .. } = kept;
+pub(super) fn named_by(kept: &KeptReject<'_>) -> IdHash {
+    let KeptReject { route, connector, table, record, .. } = kept;
     IdHash::of_bytes([route, connector, table, record.get()].join("\n").as_bytes())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::json;
 
-use super::{Filter, each};
+use super::{RejectsFilter, each};
 use crate::{
     cli::{
         exit::Exit,
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    filter: Filter,
+    filter: RejectsFilter,
     /// One JSON object a line: reject, time, collector, sink, table, side, kind, id, bytes
     #[arg(long)]
     json: bool,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::json;
 
-use super::{Filter, all_files, is_gone, turn::Turn};
+use super::{RejectsFilter, all_files, is_gone, turn::RejectsTurn};
 use crate::{
     cli::{
         UsageError,
@@ -15,7 +15,7 @@ use crate::{
         text::{counted, print, say},
     },
     config::Config,
-    pipeline::rejects::kept::{self, Kept, Key},
+    pipeline::rejects::kept::{self, KeptReject, LineKey},
 };
 
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ pub struct Arguments {
     #[arg(long, value_name = "KIND")]
     reason: Vec<String>,
     #[command(flatten)]
-    filter: Filter,
+    filter: RejectsFilter,
     /// All of them, where nothing else says which
     #[arg(long, conflicts_with_all = ["rejects", "id", "older_than", "reason", "collector", "sink"])]
     all: bool,
@@ -49,7 +49,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
     let which = Which::of(arguments)?;
     let _turn = match arguments.dry_run {
         true => None,
-        false => Turn::take(config, "ccfd rejects prune")?,
+        false => RejectsTurn::take(config, "ccfd rejects prune")?,
     };
     let mut count = 0;
     let mut seen = HashSet::new();
@@ -116,7 +116,7 @@ impl<'a> Which<'a> {
         Ok(kept::remove(path, &chosen)?)
     }
 
-    fn admits(&self, key: Key, kept: &Kept<'_>) -> bool {
+    fn admits(&self, key: LineKey, kept: &KeptReject<'_>) -> bool {
         let Arguments { rejects, id, reason, filter, .. } = self.arguments;
         let key = key.to_string();
         let is_old =

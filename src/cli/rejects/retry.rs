@@ -12,10 +12,10 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::{
-    Filter,
-    batch::{self, Batch},
+    RejectsFilter,
+    batch::{self, RetryBatch},
     files,
-    turn::Turn,
+    turn::RejectsTurn,
 };
 use crate::{
     cli::{
@@ -26,7 +26,7 @@ use crate::{
     },
     config::Config,
     daemon::{assembly::Assembly, signals::watch_stop},
-    lists::List,
+    lists::ListDescriptor,
     pipeline::{
         flight::{Flight, Trying},
         policy::{Failure, judge},
@@ -34,11 +34,11 @@ use crate::{
         progress::{Progress, RouteStatus},
         rejects::{
             Reject, Rejects, Side,
-            kept::{self, Kept, Key},
+            kept::{self, KeptReject, LineKey},
             taken::{Place, Taking},
         },
         shutdown::{Shutdown, shutdown},
-        write::{GivenUp, Writer},
+        write::{BatchWriter, GivenUpWrite},
     },
     redact::Redaction,
     sinks::{Cut, PartialWrite, Receipt},
@@ -51,7 +51,7 @@ pub struct Arguments {
     #[arg(value_name = "REJECT")]
     rejects: Vec<String>,
     #[command(flatten)]
-    filter: Filter,
+    filter: RejectsFilter,
     /// One JSON object: sent, taken, refused, not_sendable
     #[arg(long)]
     json: bool,
@@ -75,7 +75,7 @@ pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::
     let runtime = runtime()?;
     let (sender, stop) = shutdown();
     let _signals = runtime.block_on(async { watch_stop(sender) })?;
-    let _turn = Turn::take(&config, "ccfd rejects retry")?;
+    let _turn = RejectsTurn::take(&config, "ccfd rejects retry")?;
     let paths = files(&config)?;
     let assembly = Assembly::new(config, context.environment.clone());
     let mut retry = Retry {
@@ -113,7 +113,7 @@ struct Retry<'a> {
     counts: Counts,
     /// The redaction of each collector seen so far.
     redactions: HashMap<String, Option<Redaction>>,
-    batch: Option<Batch>,
+    batch: Option<RetryBatch>,
     /// The file being read.
     taking: Option<Arc<Taking>>,
     /// Whether lines of it are marked as taken.
@@ -160,8 +160,8 @@ impl Retry<'_> {
         }))
     }
 
-    fn gather(&mut self, key: Key, place: Place, kept: &Kept<'_>) -> Result<(), Break> {
-        let named = |key: &Key| {
+    fn gather(&mut self, key: LineKey, place: Place, kept: &KeptReject<'_>) -> Result<(), Break> {
+        let named = |key: &LineKey| {
             let (key, rejects) = (key.to_string(), &self.arguments.rejects);
             rejects.is_empty() || rejects.iter().any(|one| key.starts_with(one.as_str()))
         };
@@ -185,14 +185,14 @@ impl Retry<'_> {
         if self.batch.as_ref().is_some_and(|batch| !batch.is_for(kept) || batch.is_full(&*sink)) {
             self.write()?;
         }
-        self.batch.get_or_insert_with(|| Batch::of(kept, table)).add(name, record, place);
+        self.batch.get_or_insert_with(|| RetryBatch::of(kept, table)).add(name, record, place);
         Ok(())
     }
 
     /// The record as its collector would send it today: when it was saved, other fields may have been
     /// redacted, or none. `None` if it never was a usable record.
-    fn record(&mut self, kept: &Kept<'_>, table: &Table) -> Result<Option<Record>, Break> {
-        let Some(list) = List::of_table(&table.name) else { return Ok(None) };
+    fn record(&mut self, kept: &KeptReject<'_>, table: &Table) -> Result<Option<Record>, Break> {
+        let Some(list) = ListDescriptor::of_table(&table.name) else { return Ok(None) };
         let Ok(record) = Record::read(kept.record.get().as_bytes(), list.time()) else { return Ok(None) };
         if !self.redactions.contains_key(kept.connector) {
             let settings = self.assembly.config.collectors.get(kept.connector);
@@ -209,7 +209,7 @@ impl Retry<'_> {
         let Some(batch) = self.batch.take() else { return Ok(()) };
         let Some(sink) = self.assembly.sink(&batch.sink) else { return Ok(()) };
         let records: Arc<[Record]> = batch.records.into();
-        let writer = Writer {
+        let writer = BatchWriter {
             connector: batch.connector.clone(),
             table: batch.table.clone(),
             sink,
@@ -224,8 +224,8 @@ impl Retry<'_> {
         let written = self.runtime.block_on(writer.write(records.clone(), &mut place, &self.stop));
         let (receipt, left, failure) = match written {
             Ok(receipt) => (receipt, Vec::new(), None),
-            Err(GivenUp { failure, partial: None }) => return Err(Break::Failed(failure)),
-            Err(GivenUp { failure, partial: Some(partial) }) => {
+            Err(GivenUpWrite { failure, partial: None }) => return Err(Break::Failed(failure)),
+            Err(GivenUpWrite { failure, partial: Some(partial) }) => {
                 let PartialWrite { receipt, left } = *partial;
                 (receipt, left, Some(failure))
             }
@@ -269,7 +269,13 @@ impl Retry<'_> {
     }
 
     /// Fields that are cut now were not cut before: saves a whole copy where a route would.
-    fn keep_cut(&self, route: &str, writer: &Writer, cut: Vec<Cut>, records: &[Record]) -> Result<(), Break> {
+    fn keep_cut(
+        &self,
+        route: &str,
+        writer: &BatchWriter,
+        cut: Vec<Cut>,
+        records: &[Record],
+    ) -> Result<(), Break> {
         let rejects: Arc<[Reject]> = cut
             .into_iter()
             .filter_map(|one| {

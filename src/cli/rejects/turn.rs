@@ -17,11 +17,11 @@ use crate::{
 const LOCK: &str = ".retry.lock";
 
 /// The lock of a command, released on drop, or by the kernel for a process that is killed.
-pub(super) struct Turn {
+pub(super) struct RejectsTurn {
     _held: LockGuard,
 }
 
-impl Turn {
+impl RejectsTurn {
     /// Takes the lock for a command, and cleans up after one that was killed; fails at once if another
     /// command has it. `None` if there are no rejects.
     pub(super) fn take(config: &Config, command: &str) -> anyhow::Result<Option<Self>> {

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use collectors::dedup_ids;
 use state::{StateError, Store};
 
-use super::{BackfillLine, Daemon, Report, RouteLine, SinkLine};
+use super::{BackfillLine, DaemonStatus, RouteLine, SinkLine, StatusReport};
 use crate::{
     admin::{access::is_alive, client::AdminClient},
     cli::{
@@ -28,7 +28,11 @@ const LOCK_WAIT: Duration = Duration::from_millis(500);
 /// The file of a running daemon is never older than this, unless its disk hangs.
 const FRESH_SECONDS: i64 = 3 * STATUS_INTERVAL.as_secs().cast_signed();
 
-pub(super) async fn gather(config: &Config, environment: &Environment, now: i64) -> anyhow::Result<Report> {
+pub(super) async fn gather(
+    config: &Config,
+    environment: &Environment,
+    now: i64,
+) -> anyhow::Result<StatusReport> {
     let dir = &config.state.dir;
     let asked = match AdminClient::find(dir, &config.admin, environment).await {
         Some(daemon) => daemon.status().await.ok(),
@@ -50,7 +54,7 @@ pub(super) async fn gather(config: &Config, environment: &Environment, now: i64)
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Report {
+    Ok(StatusReport {
         now,
         daemon,
         held_by,
@@ -79,9 +83,9 @@ pub(super) fn file(dir: &Path) -> Option<StatusFile> {
 }
 
 /// Who wrote it, and whether that process is running.
-pub(super) fn daemon(file: Option<&StatusFile>, now: i64) -> Option<Daemon> {
+pub(super) fn daemon(file: Option<&StatusFile>, now: i64) -> Option<DaemonStatus> {
     let StatusFile { pid, written, .. } = *file?;
-    Some(Daemon { pid, written, running: now - written <= FRESH_SECONDS && is_alive(pid) })
+    Some(DaemonStatus { pid, written, running: now - written <= FRESH_SECONDS && is_alive(pid) })
 }
 
 /// Updates the last daemon's report from the checkpoints; returns the backfills among them.

@@ -1,6 +1,6 @@
 //! The report as text.
 
-use super::{Report, RouteLine};
+use super::{RouteLine, StatusReport};
 use crate::{
     cli::{
         disk_usage::{Destination, DiskUsage},
@@ -12,7 +12,7 @@ use crate::{
     tables::format_utc,
 };
 
-pub(super) fn text(report: &Report) -> String {
+pub(super) fn text(report: &StatusReport) -> String {
     let mut text = who(report) + "\n\n";
     text += &table(&[Left, Left, Left, Left, Right, Right, Right, Right], &route_rows(report));
     for line in &report.routes {
@@ -32,7 +32,7 @@ pub(super) fn text(report: &Report) -> String {
     text
 }
 
-fn who(report: &Report) -> String {
+fn who(report: &StatusReport) -> String {
     let wrote = report.daemon.as_ref().map(|daemon| {
         let ago = span(report.now - daemon.written);
         (daemon, format!("{} ({ago} ago)", format_utc(daemon.written)))
@@ -50,7 +50,7 @@ fn who(report: &Report) -> String {
     }
 }
 
-fn route_rows(report: &Report) -> Vec<Vec<String>> {
+fn route_rows(report: &StatusReport) -> Vec<Vec<String>> {
     let heads = ["ROUTE", "SOURCE", "STATE", "LAST RECORD", "LAG", "DELIVERED", "WATERMARK", "DEDUP IDS"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(report.routes.iter().map(|line| route_row(line, report.now)));
@@ -103,7 +103,7 @@ fn trouble(line: &RouteLine) -> String {
     text
 }
 
-fn place_rows(report: &Report) -> Vec<Vec<String>> {
+fn place_rows(report: &StatusReport) -> Vec<Vec<String>> {
     let row = |what: &str, name: &str, place: &DiskUsage, more: String| {
         let free = place.free_bytes.map_or(String::new(), |free| format!("{} free", size(free)));
         vec![

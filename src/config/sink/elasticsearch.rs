@@ -16,9 +16,9 @@ use crate::{
     config::{
         ConnectionSettings, Environment, HttpAuth, SecretError, SettingError, TableNames, check_secret_file,
         section::Section,
-        table_names::Named,
+        table_names::NamedResource,
         urls::base_urls,
-        values::{Refusal, as_text, flag, one_of, path, wanted},
+        values::{ValueProblem, as_text, flag, one_of, path, wanted},
     },
     tables::Tables,
 };
@@ -87,7 +87,7 @@ impl SinkType for ElasticsearchSettings {
     fn read(section: &mut Section<'_>, tables: &Tables) -> Option<Self> {
         let urls = urls(section);
         let auth = section.optional("auth", HttpAuth::read);
-        let index = TableNames::read(section, "index", Named::Index, tables, index_name);
+        let index = TableNames::read(section, "index", NamedResource::Index, tables, index_name);
         let op_type = section.required("op_type", one_of(OP_TYPES));
         let refresh = section.required("refresh", Refresh::read);
         let execution_time_field = section.required("execution_time_field", time_field(tables));
@@ -153,7 +153,7 @@ impl ElasticsearchSettings {
 }
 
 impl Refresh {
-    fn read(value: &Value) -> Result<Self, Refusal> {
+    fn read(value: &Value) -> Result<Self, ValueProblem> {
         match (&value.kind, as_text(value)) {
             (ValueKind::Boolean(false), _) | (_, Some("false")) => Ok(Self::Later),
             (ValueKind::Boolean(true), _) | (_, Some("true")) => Ok(Self::AtOnce),
@@ -180,7 +180,7 @@ fn urls(section: &mut Section<'_>) -> Option<Vec<Url>> {
 }
 
 /// The address in a cloud id: a label, `:`, and the base64 of `<domain>$<cluster>$<Kibana>`. Ports follow either name.
-fn cloud_url(value: &Value) -> Result<Url, Refusal> {
+fn cloud_url(value: &Value) -> Result<Url, ValueProblem> {
     let url = || {
         let (_, encoded) = as_text(value)?.rsplit_once(':')?;
         let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
@@ -193,11 +193,12 @@ fn cloud_url(value: &Value) -> Result<Url, Refusal> {
         });
         Url::parse(&format!("https://{cluster}.{domain}:{port}")).ok().filter(|_| names_only)
     };
-    url().ok_or_else(|| Refusal::Because("not a cloud id: copy it from the deployment's page".to_owned()))
+    url()
+        .ok_or_else(|| ValueProblem::Because("not a cloud id: copy it from the deployment's page".to_owned()))
 }
 
 /// The name of an ingest pipeline; `None` when it is empty.
-fn pipeline(value: &Value) -> Result<Option<String>, Refusal> {
+fn pipeline(value: &Value) -> Result<Option<String>, ValueProblem> {
     let name = as_text(value).ok_or_else(|| wanted("the name of an ingest pipeline, or \"\""))?;
     Ok(Some(name.to_owned()).filter(|name| !name.is_empty()))
 }

@@ -14,9 +14,9 @@ use crate::{
     config::{
         ConnectionSettings, Environment, HttpAuth, TableNames,
         section::Section,
-        table_names::Named,
+        table_names::NamedResource,
         urls::base_url,
-        values::{Refusal, as_text, flag, text, wanted},
+        values::{ValueProblem, as_text, flag, text, wanted},
     },
     tables::Tables,
 };
@@ -57,8 +57,8 @@ impl SinkType for KibanaIndexSettings {
         let url = section.required("url", base_url);
         let space = section.required("space", space_id);
         let auth = section.optional("auth", HttpAuth::read);
-        let connectors = TableNames::read(section, "connectors", Named::Connector, tables, text);
-        let index = TableNames::read(section, "index", Named::Index, tables, index_name);
+        let connectors = TableNames::read(section, "connectors", NamedResource::Connector, tables, text);
+        let index = TableNames::read(section, "index", NamedResource::Index, tables, index_name);
         let refresh = section.required("refresh", flag);
         let execution_time_field = section.required("execution_time_field", time_field(tables));
         let raw_record = section.required("raw_record", flag);
@@ -104,7 +104,7 @@ impl SinkType for KibanaIndexSettings {
 }
 
 /// The id of a space, as in Kibana's addresses after `/s/`.
-fn space_id(value: &Value) -> Result<String, Refusal> {
+fn space_id(value: &Value) -> Result<String, ValueProblem> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
     let id = as_text(value).filter(|id| !id.is_empty() && id.chars().all(allowed));
     id.map(str::to_owned).ok_or_else(|| wanted("the id of a space: lower-case letters, digits, `_` and `-`"))

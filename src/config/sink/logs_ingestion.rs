@@ -14,9 +14,9 @@ use crate::{
     config::{
         ConnectionSettings, Environment, TableNames,
         section::Section,
-        table_names::Named,
+        table_names::NamedResource,
         urls::address,
-        values::{Refusal, as_text, one_of, wanted},
+        values::{ValueProblem, as_text, one_of, wanted},
     },
     tables::Tables,
 };
@@ -92,7 +92,7 @@ impl SinkType for LogsIngestionSettings {
         let endpoint = section.required("endpoint", endpoint);
         let dcr_immutable_id = section.required("dcr_immutable_id", rule);
         let profile = section.required("profile", one_of(PROFILES));
-        let streams = TableNames::read(section, "streams", Named::Stream, tables, stream);
+        let streams = TableNames::read(section, "streams", NamedResource::Stream, tables, stream);
         let cloud = section.required("cloud", one_of(CLOUDS));
         let old_records = section.required("old_records", one_of(OLD_RECORDS));
         let auth = section.nested("auth", AzureAuth::read);
@@ -147,16 +147,18 @@ impl LogsIngestionSettings {
     }
 }
 
-fn endpoint(value: &Value) -> Result<Url, Refusal> {
+fn endpoint(value: &Value) -> Result<Url, ValueProblem> {
     let url =
         address(value, "an https URL such as \"https://NAME-x1y2.westeurope-1.ingest.monitor.azure.com\"")?;
     if url.path() != "/" {
-        return Err(Refusal::Because("an endpoint is a host without a path: ccfd adds the rest".to_owned()));
+        return Err(ValueProblem::Because(
+            "an endpoint is a host without a path: ccfd adds the rest".to_owned(),
+        ));
     }
     Ok(url)
 }
 
-fn rule(value: &Value) -> Result<String, Refusal> {
+fn rule(value: &Value) -> Result<String, ValueProblem> {
     let is_rule = |text: &&str| {
         text.strip_prefix(RULE_PREFIX).is_some_and(|digits| {
             digits.len() == RULE_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -167,7 +169,7 @@ fn rule(value: &Value) -> Result<String, Refusal> {
     })
 }
 
-fn stream(value: &Value) -> Result<String, Refusal> {
+fn stream(value: &Value) -> Result<String, ValueProblem> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     let is_stream = |text: &&str| {
         text.strip_prefix(STREAM_PREFIX).is_some_and(|name| !name.is_empty() && name.bytes().all(allowed))

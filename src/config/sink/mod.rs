@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub use elasticsearch::{ElasticsearchSettings, OpType, Refresh};
 pub use kibana_index::KibanaIndexSettings;
 pub use logs_ingestion::{AzureAuth, AzureIdentity, Cloud, LogsIngestionSettings, OldRecords, Profile};
-pub use ndjson::{NdjsonDir, NdjsonSettings, Shape};
+pub use ndjson::{LineShape, NdjsonDir, NdjsonSettings};
 pub use sqlite::SqliteSettings;
 use url::Url;
 
@@ -48,7 +48,7 @@ pub enum SinkPlace<'s> {
 }
 
 /// Reads the settings of one type.
-pub(super) type Reader = fn(&mut Section<'_>, &Tables) -> Option<SinkSettings>;
+pub(super) type SettingsReader = fn(&mut Section<'_>, &Tables) -> Option<SinkSettings>;
 
 macro_rules! sink_types {
     ($($(#[$doc:meta])* $variant:ident($settings:ty),)*) => {
@@ -59,7 +59,7 @@ macro_rules! sink_types {
         }
 
         /// Every type: its name, and its reader.
-        pub(super) const TYPES: &[(&str, Reader)] = &[$((
+        pub(super) const TYPES: &[(&str, SettingsReader)] = &[$((
             <$settings as SinkType>::NAME,
             |section, tables| <$settings as SinkType>::read(section, tables).map(SinkSettings::$variant),
         ),)*];

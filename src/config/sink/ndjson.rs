@@ -22,7 +22,7 @@ pub struct NdjsonSettings {
     /// Where the lines go.
     pub dir: NdjsonDir,
     /// What a line is.
-    pub shape: Shape,
+    pub shape: LineShape,
     /// Bytes after which a new file begins.
     pub file_size_max: u64,
     /// How long files are kept; `None` for ever.
@@ -46,14 +46,14 @@ pub enum NdjsonDir {
 
 /// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum LineShape {
     /// The record as received, without its line breaks.
     Record,
     /// The columns of the table.
     Table,
 }
 
-const SHAPES: &[(&str, Shape)] = &[("record", Shape::Record), ("table", Shape::Table)];
+const SHAPES: &[(&str, LineShape)] = &[("record", LineShape::Record), ("table", LineShape::Table)];
 
 impl SinkType for NdjsonSettings {
     const NAME: &'static str = "ndjson";

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     super::{
         ConfigFile, DEFAULTS, layers,
-        report::Report,
+        report::ConfigReport,
         sink,
         tree::{sorted, table_at},
     },
@@ -34,7 +34,7 @@ fn every_key_of_the_manual_is_known_and_its_examples_are_valid() {
 fn every_key_that_is_read_is_in_the_manual() {
     let text = with_examples();
     let (_directory, path) = file(&text);
-    let mut report = Report::default();
+    let mut report = ConfigReport::default();
     let root =
         layers::merge(Some(&ConfigFile::named(path)), &Environment::default(), &[], &mut report).unwrap();
     Config::read(&root, &Tables::built_in(), &mut report);

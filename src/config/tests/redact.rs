@@ -1,5 +1,5 @@
 use super::{super::SecretSource, *};
-use crate::redact::Action;
+use crate::redact::RuleAction;
 
 fn chat(keys: &str) -> String {
     with_keys(keys).replace("audit_logs", "chat_completions")
@@ -19,9 +19,9 @@ hash = ["actor.session.user.email"]
 hash_key = { file = "/etc/ccfd/hash-key" }"#;
     let settings = load(&with_keys(keys)).unwrap().collectors["acme-audit"].redact.clone().unwrap();
     let of = |action| settings.rules.paths(action).map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(of(Action::Drop), ["actor.session.user_agent", r#""api_key.created".data"#]);
-    assert_eq!(of(Action::Hash), ["actor.session.user.email"]);
-    assert_eq!(of(Action::Mask), Vec::<String>::new());
+    assert_eq!(of(RuleAction::Drop), ["actor.session.user_agent", r#""api_key.created".data"#]);
+    assert_eq!(of(RuleAction::Hash), ["actor.session.user.email"]);
+    assert_eq!(of(RuleAction::Mask), Vec::<String>::new());
     assert_eq!(settings.hash_key, Some(SecretSource::File("/etc/ccfd/hash-key".into())));
     assert_eq!(load(MINIMAL).unwrap().collectors["acme-audit"].redact, None);
 }
@@ -80,7 +80,7 @@ fn the_preset_is_for_completions_and_rules_of_ones_own_go_before_it() {
 
     let keys = "preset = \"no-content\"\nmask = [\"choices\", \"metadata\"]";
     let settings = load(&chat(keys)).unwrap().collectors["acme-audit"].redact.clone().unwrap();
-    assert_eq!(settings.rules.paths(Action::Mask).count(), 2);
-    assert!(settings.rules.paths(Action::Drop).all(|path| path.to_string() != "choices"));
+    assert_eq!(settings.rules.paths(RuleAction::Mask).count(), 2);
+    assert!(settings.rules.paths(RuleAction::Drop).all(|path| path.to_string() != "choices"));
     assert!(problems(&chat("preset = \"no-prompts\""))[0].contains("expected \"no-content\""));
 }

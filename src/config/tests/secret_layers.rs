@@ -1,7 +1,7 @@
 //! Where a secret is kept is one value, in every layer and for every setting that takes one.
 
 use super::{
-    super::{ConfigFile, layers, report::Report},
+    super::{ConfigFile, layers, report::ConfigReport},
     *,
 };
 use crate::tables::Tables;
@@ -37,7 +37,7 @@ fn as_password(place: &str) -> String {
 
 /// All settings that take a secret, found by trying it with every key there is.
 fn secrets() -> Vec<Secret> {
-    let mut report = Report::default();
+    let mut report = ConfigReport::default();
     let (_directory, file) = file(MINIMAL);
     let root =
         layers::merge(Some(&ConfigFile::named(file)), &Environment::default(), &[], &mut report).unwrap();

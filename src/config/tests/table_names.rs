@@ -4,7 +4,7 @@ use super::{
     super::{Config, ConfigFile, DEFAULTS, SinkSettings},
     *,
 };
-use crate::tables::{AUDIT_LOGS, Column, HEALTH, Kind, Origin, Table, Tables};
+use crate::tables::{AUDIT_LOGS, Column, ColumnKind, HEALTH, Origin, Table, Tables};
 
 const SINKS: &str = r#"
 [collector.acme]
@@ -23,8 +23,8 @@ url = "https://kibana.example:5601"
 
 fn tables() -> Tables {
     let columns = vec![
-        Column::new("TimeGenerated", Kind::DateTime, Origin::Time("seen".into()), "When it was seen"),
-        Column::new("Id", Kind::String, Origin::Field("id".into()), "Id, unique"),
+        Column::new("TimeGenerated", ColumnKind::DateTime, Origin::Time("seen".into()), "When it was seen"),
+        Column::new("Id", ColumnKind::String, Origin::Field("id".into()), "Id, unique"),
     ];
     Tables::built_in().with(Table::new("VendorAlerts_CL", "Id", columns)).unwrap()
 }

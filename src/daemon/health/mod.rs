@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use collectors::Clock;
 use tokio::task::JoinHandle;
 
-use self::{outbox::Outbox, watch::Watch};
+use self::{outbox::Outbox, watch::HealthWatch};
 use super::{assembly::Assembly, supervisor::Supervisor};
 use crate::{
     pipeline::{
@@ -28,7 +28,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 const END_MAX: Duration = Duration::from_secs(5);
 
 /// Destination and interval of the rows.
-pub struct Target {
+pub struct HealthTarget {
     /// The destination.
     pub sink: Arc<dyn Sink>,
     /// How long its failures wait.
@@ -68,10 +68,10 @@ impl Health {
 }
 
 impl Assembly {
-    fn health_target(&self) -> Option<Target> {
+    fn health_target(&self) -> Option<HealthTarget> {
         let settings = self.config.health_table.as_ref()?;
         let (sink, retry) = (self.sink(&settings.sink)?, self.retry(&settings.sink));
-        Some(Target { sink, retry, interval: settings.interval })
+        Some(HealthTarget { sink, retry, interval: settings.interval })
     }
 }
 
@@ -80,17 +80,17 @@ impl Assembly {
 pub async fn keep(
     registry: RouteRegistry,
     clock: Clock,
-    target: impl Fn() -> Option<Target> + Send,
+    target: impl Fn() -> Option<HealthTarget> + Send,
     once: bool,
     mut stop: Shutdown,
     mut end: Shutdown,
 ) {
-    let mut watch = Watch::new(clock.now());
+    let mut watch = HealthWatch::new(clock.now());
     let outbox = Outbox::default();
     let looking = async {
         loop {
             let mut pause = LOOK_INTERVAL;
-            if let Some(Target { interval, .. }) = target() {
+            if let Some(HealthTarget { interval, .. }) = target() {
                 let rows = watch.look(&registry, clock.now(), interval);
                 if !once {
                     outbox.put(rows, watch.routes());

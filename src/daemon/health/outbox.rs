@@ -8,7 +8,7 @@ use std::{
 use collectors::Record;
 use tokio::sync::Notify;
 
-use super::Target;
+use super::HealthTarget;
 use crate::{
     pipeline::{
         backoff::Delays,
@@ -53,7 +53,7 @@ impl Outbox {
     }
 
     /// Delivers all rows, present and future, without end.
-    pub(super) async fn deliver(&self, target: &impl Fn() -> Option<Target>) {
+    pub(super) async fn deliver(&self, target: &impl Fn() -> Option<HealthTarget>) {
         let (mut delays, mut failing) = (Delays::default(), false);
         loop {
             match self.drain(target).await {
@@ -87,13 +87,13 @@ impl Outbox {
     }
 
     /// Delivers the rows that wait.
-    pub(super) async fn drain(&self, target: &impl Fn() -> Option<Target>) -> Result<(), Failure> {
+    pub(super) async fn drain(&self, target: &impl Fn() -> Option<HealthTarget>) -> Result<(), Failure> {
         loop {
             let rows: Arc<[Record]> = self.lock().iter().take(BATCH_ROWS).cloned().collect();
             if rows.is_empty() {
                 return Ok(());
             }
-            let Some(Target { sink, .. }) = target() else {
+            let Some(HealthTarget { sink, .. }) = target() else {
                 self.lock().clear();
                 return Ok(());
             };

@@ -14,17 +14,17 @@ use crate::pipeline::{
 };
 
 /// The routes that follow a list; backfills have no rows.
-pub(super) struct Watch {
+pub(super) struct HealthWatch {
     /// The second at which it began.
     begun: i64,
     /// Distinguishes the rows of this process from those of others.
     process: String,
     rows: u64,
-    known: BTreeMap<String, Known>,
+    known: BTreeMap<String, KnownRoute>,
 }
 
 /// What is known of a route.
-struct Known {
+struct KnownRoute {
     /// At the last look.
     status: Option<Status>,
     /// Up to when its rows say what was counted, and that.
@@ -32,7 +32,7 @@ struct Known {
     counted: Counted,
 }
 
-impl Watch {
+impl HealthWatch {
     /// Knows no routes. Counts from before `now` belong to their first rows.
     pub(super) fn new(now: i64) -> Self {
         let process = format!("{} {:?}", std::process::id(), std::time::SystemTime::now());
@@ -75,8 +75,8 @@ impl Watch {
         rows
     }
 
-    fn known(&mut self, route: &Measured) -> &mut Known {
-        let nothing = Known { status: None, counted_to: self.begun, counted: Counted::default() };
+    fn known(&mut self, route: &Measured) -> &mut KnownRoute {
+        let nothing = KnownRoute { status: None, counted_to: self.begun, counted: Counted::default() };
         self.known.entry(route.status.route.clone()).or_insert(nothing)
     }
 

@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::Shape;
+use super::TargetShape;
 
 /// The body of `PUT _security/api_key` on Elasticsearch. `create_doc` cannot change or remove a document,
 /// `auto_configure` lets the first one make its index by the template, `monitor` is for `ccfd check`. Through Kibana the
 /// key also makes and runs connectors in every space, and writes under its own name.
-pub fn api_key(shape: Shape, indices: &[&str]) -> Value {
+pub fn api_key(shape: TargetShape, indices: &[&str]) -> Value {
     let mut role = json!({
         "cluster": ["monitor"],
         "indices": [{ "names": indices, "privileges": ["auto_configure", "create_doc"] }],
     });
     match shape {
-        Shape::Index | Shape::DataStream => {}
-        Shape::KibanaIndex => {
+        TargetShape::Index | TargetShape::DataStream => {}
+        TargetShape::KibanaIndex => {
             role["applications"] = json!([
                 { "application": "kibana-.kibana", "privileges": ["feature_actions.all"], "resources": ["*"] }
             ]);

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Product;
-use crate::tables::{Column, Kind};
+use crate::tables::{Column, ColumnKind};
 
 /// Text beyond this many characters is kept and not indexed. Four bytes a character stay far below the longest term
 /// that an index takes (32,766 bytes), beyond which the whole document would be refused.
@@ -30,7 +30,7 @@ pub(super) enum Field {
     /// A number of this type: shown, summed up and sorted by, without a search tree.
     Number(&'static str),
     /// An object of which these members are indexed, and the others kept.
-    Object(Members),
+    Object(FieldMembers),
     /// An object whose members nobody knows beforehand: each value is found by its path, at several times the cost.
     Flat,
     /// Anything, kept and shown: text of a model or a schema, too long and too varied to be found by its exact value.
@@ -38,7 +38,7 @@ pub(super) enum Field {
 }
 
 /// Members of an object by their names.
-pub(super) type Members = &'static [(&'static str, Field)];
+pub(super) type FieldMembers = &'static [(&'static str, Field)];
 
 /// A count of tokens.
 const TOKENS: Field = Field::Number("long");
@@ -48,7 +48,7 @@ const USER: Field = Field::Object(&[("id", Field::Text), ("email", Field::Text)]
 /// Seconds, or things that were counted.
 const NUMBER: Field = Field::Number("long");
 /// What is said of a route's hour.
-pub(super) const HEALTH: Members = &[
+pub(super) const HEALTH: FieldMembers = &[
     ("DestinationTable", Field::Text),
     ("Sink", Field::Text),
     ("SinkType", Field::Text),
@@ -96,11 +96,11 @@ const DYNAMIC: [(&str, Field); 10] = [
 /// How a column is indexed. Which of its times is the one by which rows are looked for, the table says.
 pub(super) fn field(column: &Column) -> Field {
     match column.kind {
-        Kind::String => Field::Text,
-        Kind::DateTime => Field::Moment,
-        Kind::Long => Field::Number("long"),
-        Kind::Real => Field::Number("double"),
-        Kind::Dynamic => {
+        ColumnKind::String => Field::Text,
+        ColumnKind::DateTime => Field::Moment,
+        ColumnKind::Long => Field::Number("long"),
+        ColumnKind::Real => Field::Number("double"),
+        ColumnKind::Dynamic => {
             let listed = DYNAMIC.iter().find(|(name, _)| *name == column.name);
             listed.map_or(Field::Flat, |(_, field)| *field)
         }

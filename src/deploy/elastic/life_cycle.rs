@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Install, Product, Shape, template::meta};
-use crate::deploy::File;
+use super::{Install, Product, TargetShape, template::meta};
+use crate::deploy::DeployFile;
 
 /// The name of the policy.
 const POLICY: &str = "ccfd-openai";
@@ -45,8 +45,9 @@ impl Retention {
 
 /// The files that give data streams of these names a life cycle, each folder one way: `ilm` for Elasticsearch, `lifecycle` for
 /// Elasticsearch from 8.14 on and serverless, which has no policies, `ism` for OpenSearch.
-pub(super) fn files(retention: Retention, names: &[&str]) -> Vec<File> {
-    let folder = |product: Product, way: &str| format!("{}/{}-{way}", product.key(), Shape::DataStream.key());
+pub(super) fn files(retention: Retention, names: &[&str]) -> Vec<DeployFile> {
+    let folder =
+        |product: Product, way: &str| format!("{}/{}-{way}", product.key(), TargetShape::DataStream.key());
     let (ilm, lifecycle, ism) = (
         folder(Product::Elasticsearch, "ilm"),
         folder(Product::Elasticsearch, "lifecycle"),
@@ -58,7 +59,7 @@ pub(super) fn files(retention: Retention, names: &[&str]) -> Vec<File> {
         (&lifecycle, component(json!({ "lifecycle": own(retention) }))),
         (&ism, state_policy(retention, names)),
     ]
-    .map(|(folder, put)| File::json(format!("{folder}/{}.json", put.path), &put.body))
+    .map(|(folder, put)| DeployFile::json(format!("{folder}/{}.json", put.path), &put.body))
     .into()
 }
 

@@ -12,7 +12,7 @@ pub use life_cycle::Retention;
 use serde_json::Value;
 pub use unindexable::set_aside;
 
-use super::File;
+use super::DeployFile;
 use crate::tables::{Table, Tables};
 
 /// Which of the two: each refuses the other's type for objects of any shape.
@@ -36,7 +36,7 @@ impl Product {
 
 /// What the documents are written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum TargetShape {
     /// An index: an id can be there once.
     Index,
     /// A data stream: an id can be there once in each backing index.
@@ -46,7 +46,7 @@ pub enum Shape {
     KibanaIndex,
 }
 
-impl Shape {
+impl TargetShape {
     /// The word for it in paths.
     pub const fn key(self) -> &'static str {
         match self {
@@ -69,9 +69,9 @@ pub struct Install {
 /// What must be put before the first row is written, in this order: the columns of each table (a component template),
 /// the pipeline if the shape has one, and for each name a template of the index. `indices` says the name of each
 /// table's index or data stream; several tables may share one. Needs the cluster privileges `manage_index_templates`
-/// and, for [`Shape::KibanaIndex`], `manage_ingest_pipelines`, which the key that writes has not. An index that is
+/// and, for [`TargetShape::KibanaIndex`], `manage_ingest_pipelines`, which the key that writes has not. An index that is
 /// there already keeps the mapping that it has.
-pub fn installs(product: Product, shape: Shape, indices: &[(&Table, &str)]) -> Vec<Install> {
+pub fn installs(product: Product, shape: TargetShape, indices: &[(&Table, &str)]) -> Vec<Install> {
     let mut tables: Vec<&Table> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
     for (table, name) in indices {
@@ -93,30 +93,32 @@ pub fn installs(product: Product, shape: Shape, indices: &[(&Table, &str)]) -> V
 
 /// The files of `deploy/elastic`, for the default names: `<product>/<shape>/<path of the PUT>.json`, and beside the shape of a
 /// data stream the ways to give it a life cycle.
-pub fn files(tables: &Tables, retention: Retention) -> Vec<File> {
+pub fn files(tables: &Tables, retention: Retention) -> Vec<DeployFile> {
     let indices: Vec<(&Table, &str)> = tables.iter().map(|table| (&**table, &*table.index)).collect();
     let names: Vec<&str> = indices.iter().map(|(_, name)| *name).collect();
     let uses = [
-        (Product::Elasticsearch, Shape::Index),
-        (Product::Elasticsearch, Shape::DataStream),
-        (Product::Elasticsearch, Shape::KibanaIndex),
-        (Product::OpenSearch, Shape::Index),
-        (Product::OpenSearch, Shape::DataStream),
+        (Product::Elasticsearch, TargetShape::Index),
+        (Product::Elasticsearch, TargetShape::DataStream),
+        (Product::Elasticsearch, TargetShape::KibanaIndex),
+        (Product::OpenSearch, TargetShape::Index),
+        (Product::OpenSearch, TargetShape::DataStream),
     ];
     let mut files = Vec::new();
     for (product, shape) in uses {
         let put = |install: Install| {
             let path = format!("{}/{}/{}.json", product.key(), shape.key(), install.path);
-            File::json(path, &install.body)
+            DeployFile::json(path, &install.body)
         };
         files.extend(installs(product, shape, &indices).into_iter().map(put));
         files.push(match product {
-            Product::Elasticsearch => {
-                File::json(format!("{}/{}/api_key.json", product.key(), shape.key()), &api_key(shape, &names))
-            }
-            Product::OpenSearch => {
-                File::json(format!("{}/{}/role.json", product.key(), shape.key()), &opensearch_role(&names))
-            }
+            Product::Elasticsearch => DeployFile::json(
+                format!("{}/{}/api_key.json", product.key(), shape.key()),
+                &api_key(shape, &names),
+            ),
+            Product::OpenSearch => DeployFile::json(
+                format!("{}/{}/role.json", product.key(), shape.key()),
+                &opensearch_role(&names),
+            ),
         });
     }
     files.extend(life_cycle::files(retention, &names));

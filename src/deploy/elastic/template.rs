@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Install, Product, Shape, field, life_cycle};
+use super::{Install, Product, TargetShape, field, life_cycle};
 use crate::tables::{Column, Table};
 
 /// Above the built-in templates of both products (at most 200), below what an operator sets to overrule everything.
@@ -45,7 +45,7 @@ fn indexed(table: &Table, column: &Column) -> field::Field {
 /// The template of the index or data stream of this name, which holds the rows of these tables.
 pub(super) fn index<'t>(
     product: Product,
-    shape: Shape,
+    shape: TargetShape,
     name: &str,
     tables: impl Iterator<Item = &'t Table>,
 ) -> Install {
@@ -57,8 +57,8 @@ pub(super) fn index<'t>(
         "_meta": meta(&format!("contents of {name}")),
     });
     match shape {
-        Shape::Index => {}
-        Shape::DataStream => {
+        TargetShape::Index => {}
+        TargetShape::DataStream => {
             body["data_stream"] = json!({});
             match product {
                 // Put or not, and whatever it says: putting the template again changes no life cycle.
@@ -72,7 +72,7 @@ pub(super) fn index<'t>(
                 Product::OpenSearch => {}
             }
         }
-        Shape::KibanaIndex => {
+        TargetShape::KibanaIndex => {
             body["template"] = json!({ "settings": { "index.default_pipeline": PIPELINE } })
         }
     }
@@ -80,10 +80,10 @@ pub(super) fn index<'t>(
 }
 
 /// The pipeline of a shape that has one.
-pub(super) fn pipeline(shape: Shape, tables: &[&Table]) -> Option<Install> {
+pub(super) fn pipeline(shape: TargetShape, tables: &[&Table]) -> Option<Install> {
     match shape {
-        Shape::Index | Shape::DataStream => None,
-        Shape::KibanaIndex => Some(Install {
+        TargetShape::Index | TargetShape::DataStream => None,
+        TargetShape::KibanaIndex => Some(Install {
             path: format!("_ingest/pipeline/{PIPELINE}"),
             body: json!({
                 "description": "uses the id that OpenAI gave a record as the id of its document",

@@ -10,13 +10,13 @@ fn paths(installs: &[Install]) -> Vec<&str> {
 }
 
 fn properties(product: Product, table: &Table) -> Value {
-    let installs = installs(product, Shape::Index, &[(table, "x")]);
+    let installs = installs(product, TargetShape::Index, &[(table, "x")]);
     installs[0].body["template"]["mappings"]["properties"].clone()
 }
 
 #[test]
 fn what_a_template_is_composed_of_is_put_before_it() {
-    let installs = installs(Product::Elasticsearch, Shape::KibanaIndex, &both());
+    let installs = installs(Product::Elasticsearch, TargetShape::KibanaIndex, &both());
     assert_eq!(
         paths(&installs),
         [
@@ -34,7 +34,7 @@ fn what_a_template_is_composed_of_is_put_before_it() {
 #[test]
 fn tables_that_share_an_index_share_its_template() {
     let shared: [(&Table, &str); 2] = [(&AUDIT_LOGS, "all"), (&CHAT_COMPLETIONS, "all")];
-    let installs = installs(Product::OpenSearch, Shape::DataStream, &shared);
+    let installs = installs(Product::OpenSearch, TargetShape::DataStream, &shared);
     let template = installs.last().unwrap();
     assert_eq!(installs.len(), 3);
     assert_eq!(template.body["composed_of"].as_array().unwrap().len(), 2);
@@ -43,7 +43,7 @@ fn tables_that_share_an_index_share_its_template() {
 
 #[test]
 fn a_data_stream_has_room_for_a_life_cycle_that_no_install_decides() {
-    let installs = |product| installs(product, Shape::DataStream, &both());
+    let installs = |product| installs(product, TargetShape::DataStream, &both());
     let elasticsearch = installs(Product::Elasticsearch);
     let template = &elasticsearch.last().unwrap().body;
     let component = "ccfd-openai-life-cycle";
@@ -91,7 +91,7 @@ fn documents_are_kept_as_long_as_was_said_in_all_three_ways() {
 fn every_column_is_mapped_and_nothing_else_is_indexed() {
     for product in [Product::Elasticsearch, Product::OpenSearch] {
         for table in &Tables::built_in() {
-            let installs = installs(product, Shape::Index, &[(table, "x")]);
+            let installs = installs(product, TargetShape::Index, &[(table, "x")]);
             let mappings = &installs[0].body["template"]["mappings"];
             assert_eq!(mappings["dynamic"], false);
             let mapped: Vec<&String> = mappings["properties"].as_object().unwrap().keys().collect();
@@ -112,7 +112,7 @@ fn objects_of_any_shape_have_the_type_that_the_product_knows() {
 #[test]
 fn a_key_may_add_documents_and_only_through_kibana_touch_connectors() {
     let role = |shape| api_key(shape, &["a"])["role_descriptors"]["ccfd"].clone();
-    let own = role(Shape::Index);
+    let own = role(TargetShape::Index);
     assert_eq!(own["indices"][0]["privileges"], serde_json::json!(["auto_configure", "create_doc"]));
-    assert!(own.get("applications").is_none() && role(Shape::KibanaIndex)["applications"].is_array());
+    assert!(own.get("applications").is_none() && role(TargetShape::KibanaIndex)["applications"].is_array());
 }

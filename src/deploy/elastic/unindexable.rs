@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::field::{Field, Members, field};
+use super::field::{Field, FieldMembers, field};
 use crate::tables::{Column, JsonScanner};
 
 /// What is added to a column's name where its value is kept and not indexed. No template maps such a name.
@@ -87,7 +87,7 @@ fn fits(field: Field, json: &[u8]) -> bool {
 }
 
 /// Steps over an object whose members fit theirs; `None` when one does not.
-fn object(members: Members, steps: &mut JsonScanner<'_>) -> Option<()> {
+fn object(members: FieldMembers, steps: &mut JsonScanner<'_>) -> Option<()> {
     steps.members(|steps, name| {
         // What could be taken for a path.
         if name.is_empty() || name.contains(&b'.') {

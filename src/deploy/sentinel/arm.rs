@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Output, Profile, functions,
+    Output, SentinelProfile, functions,
     resources::{
         CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, Type,
         column_type, fields, made, output_stream,
@@ -20,7 +20,7 @@ const ENDPOINT_ID: &str = "resourceId('Microsoft.Insights/dataCollectionEndpoint
 const RULE_ID: &str = "resourceId('Microsoft.Insights/dataCollectionRules', parameters('ruleName'))";
 
 /// The template.
-pub(super) fn template(profile: Profile, tables: &Tables) -> Value {
+pub(super) fn template(profile: SentinelProfile, tables: &Tables) -> Value {
     let mut resources: Vec<Value> = made(profile, tables).map(|of| table(of)).collect();
     resources.extend([endpoint(), rule(profile, tables), role_assignment()]);
     resources.extend(tables.iter().map(|table| function(profile, table)));
@@ -117,7 +117,7 @@ fn endpoint() -> Value {
     )
 }
 
-fn rule(profile: Profile, tables: &Tables) -> Value {
+fn rule(profile: SentinelProfile, tables: &Tables) -> Value {
     let declaration = |table: &Arc<Table>| {
         let fields = fields(profile, table);
         let fields = fields.map(|field| json!({ "name": field.name, "type": field.kind.name() }));
@@ -169,7 +169,7 @@ fn role_assignment() -> Value {
     )
 }
 
-fn function(profile: Profile, table: &Table) -> Value {
+fn function(profile: SentinelProfile, table: &Table) -> Value {
     let alias = &*table.function;
     let depends = match profile.output(table) {
         Output::Own => vec![table_id(table)],

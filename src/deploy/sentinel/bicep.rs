@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Output, Profile, functions,
+    Output, SentinelProfile, functions,
     resources::{
         CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, column_type,
         fields, made, output_stream,
@@ -15,10 +15,10 @@ use crate::tables::{Table, Tables};
 const TEMPLATE: &str = include_str!("main.bicep");
 
 /// The Bicep file.
-pub(super) fn template(profile: Profile, tables: &Tables) -> String {
+pub(super) fn template(profile: SentinelProfile, tables: &Tables) -> String {
     let place = match profile {
-        Profile::Table => "",
-        Profile::Asim => ", chat completions to its table ASimAgentEventLogs",
+        SentinelProfile::Table => "",
+        SentinelProfile::Asim => ", chat completions to its table ASimAgentEventLogs",
     };
     let all = |part: &dyn Fn(&Arc<Table>) -> String| tables.iter().map(part).collect::<Vec<_>>().join("\n");
     let depends: Vec<String> = made(profile, tables).map(|table| format!("    {}", table.symbol)).collect();
@@ -66,7 +66,7 @@ resource {symbol} '{kind}' = {{
     )
 }
 
-fn declaration(profile: Profile, table: &Table) -> String {
+fn declaration(profile: SentinelProfile, table: &Table) -> String {
     let line = |(name, kind): (&str, &str)| format!("          {{ name: '{name}', type: '{kind}' }}");
     let fields = fields(profile, table).map(|field| line((&field.name, field.kind.name())));
     format!(
@@ -76,7 +76,7 @@ fn declaration(profile: Profile, table: &Table) -> String {
     )
 }
 
-fn flow(profile: Profile, table: &Table) -> String {
+fn flow(profile: SentinelProfile, table: &Table) -> String {
     format!(
         "      {{
         streams: ['{stream}']
@@ -91,7 +91,7 @@ fn flow(profile: Profile, table: &Table) -> String {
     )
 }
 
-fn function(profile: Profile, table: &Table) -> String {
+fn function(profile: SentinelProfile, table: &Table) -> String {
     let depends = match profile.output(table) {
         Output::Own => format!("\n  dependsOn: [\n    {}\n  ]", table.symbol),
         Output::Asim => String::new(),

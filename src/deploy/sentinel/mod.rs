@@ -12,19 +12,19 @@ mod transform;
 pub use asim::packed;
 pub use transform::transform;
 
-use super::File;
+use super::DeployFile;
 use crate::tables::{Table, Tables};
 
 /// Where chat completions go. Everything else goes to tables of its own either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
+pub enum SentinelProfile {
     /// To `OpenAIChatCompletions_CL`.
     Table,
     /// To `ASimAgentEventLogs`, the table for agents of Sentinel's information model.
     Asim,
 }
 
-impl Profile {
+impl SentinelProfile {
     /// The word for it in paths and in the configuration.
     pub const fn key(self) -> &'static str {
         match self {
@@ -52,15 +52,15 @@ enum Output {
 }
 
 /// The files of `deploy/sentinel`: for each profile the same deployment as Bicep and as an ARM template, and the functions.
-pub fn files(tables: &Tables) -> Vec<File> {
+pub fn files(tables: &Tables) -> Vec<DeployFile> {
     let mut files = Vec::new();
-    for profile in [Profile::Table, Profile::Asim] {
+    for profile in [SentinelProfile::Table, SentinelProfile::Asim] {
         let path = |name: &str| format!("{}/{name}", profile.key());
-        files.push(File { path: path("main.bicep"), content: bicep::template(profile, tables) });
-        files.push(File::json(path("azuredeploy.json"), &arm::template(profile, tables)));
+        files.push(DeployFile { path: path("main.bicep"), content: bicep::template(profile, tables) });
+        files.push(DeployFile::json(path("azuredeploy.json"), &arm::template(profile, tables)));
         for table in tables {
             let content = functions::query(table, profile.output(table));
-            files.push(File { path: path(&format!("{}.kql", table.function)), content });
+            files.push(DeployFile { path: path(&format!("{}.kql", table.function)), content });
         }
     }
     files

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Output, Profile};
-use crate::tables::{Column, Kind, Table, Tables};
+use super::{Output, SentinelProfile};
+use crate::tables::{Column, ColumnKind, Table, Tables};
 
 /// A type of resource, and the API version of it that is used.
 pub(super) struct Type {
@@ -38,12 +38,12 @@ pub(super) const DESCRIPTION: &str = "OpenAI audit logs and stored chat completi
 pub(super) const CATEGORY: &str = "OpenAI";
 
 /// The tables that the deployment makes.
-pub(super) fn made(profile: Profile, tables: &Tables) -> impl Iterator<Item = &Arc<Table>> {
+pub(super) fn made(profile: SentinelProfile, tables: &Tables) -> impl Iterator<Item = &Arc<Table>> {
     tables.iter().filter(move |table| profile.output(table) == Output::Own)
 }
 
 /// The stream that they go out by.
-pub(super) fn output_stream(profile: Profile, table: &Table) -> String {
+pub(super) fn output_stream(profile: SentinelProfile, table: &Table) -> String {
     match profile.output(table) {
         Output::Own => format!("Custom-{}", table.name),
         Output::Asim => "Microsoft-ASimAgentEventLogs".to_owned(),
@@ -51,18 +51,18 @@ pub(super) fn output_stream(profile: Profile, table: &Table) -> String {
 }
 
 /// The fields of the incoming stream. What is not among them, Azure drops without a word.
-pub(super) fn fields(profile: Profile, table: &Table) -> impl Iterator<Item = &Column> {
+pub(super) fn fields(profile: SentinelProfile, table: &Table) -> impl Iterator<Item = &Column> {
     let constants: &[Column] = match profile {
-        Profile::Table => &[],
-        Profile::Asim => &table.stream_asim,
+        SentinelProfile::Table => &[],
+        SentinelProfile::Asim => &table.stream_asim,
     };
     table.stream.iter().chain(constants)
 }
 
 /// The type of a column of a table: as of a field of a stream, but for the letter in which the two APIs differ.
-pub(super) const fn column_type(kind: Kind) -> &'static str {
+pub(super) const fn column_type(kind: ColumnKind) -> &'static str {
     match kind {
-        Kind::DateTime => "dateTime",
-        Kind::String | Kind::Long | Kind::Real | Kind::Dynamic => kind.name(),
+        ColumnKind::DateTime => "dateTime",
+        ColumnKind::String | ColumnKind::Long | ColumnKind::Real | ColumnKind::Dynamic => kind.name(),
     }
 }

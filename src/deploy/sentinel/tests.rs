@@ -1,20 +1,20 @@
 use serde_json::Value;
 
 use super::*;
-use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Column, Kind, Origin};
+use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Column, ColumnKind, Origin};
 
 fn file(path: &str) -> String {
     files(&Tables::built_in()).into_iter().find(|file| file.path == path).unwrap().content
 }
 
-fn arm(profile: Profile) -> Value {
+fn arm(profile: SentinelProfile) -> Value {
     serde_json::from_str(&file(&format!("{}/azuredeploy.json", profile.key()))).unwrap()
 }
 
 #[test]
 fn the_audit_transform_is_the_published_one() {
     assert_eq!(
-        transform(&AUDIT_LOGS, Profile::Table),
+        transform(&AUDIT_LOGS, SentinelProfile::Table),
         "source\n| project\n    \
          TimeGenerated = iff(isnull(effective_at), now(), datetime(1970-01-01) + effective_at * 1s),\n    \
          Id = id,\n    EventType = type,\n    EffectiveAt = datetime(1970-01-01) + effective_at * 1s,\n    \
@@ -27,7 +27,7 @@ fn the_audit_transform_is_the_published_one() {
 #[test]
 fn a_transform_gives_every_column_of_its_table() {
     for table in &Tables::built_in() {
-        let text = transform(table, Profile::Table);
+        let text = transform(table, SentinelProfile::Table);
         let names: Vec<&str> =
             text.lines().skip(2).map(|line| line.trim().split(' ').next().unwrap()).collect();
         let columns: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
@@ -37,14 +37,14 @@ fn a_transform_gives_every_column_of_its_table() {
 
 #[test]
 fn a_column_without_a_field_in_the_stream_is_left_out() {
-    let columns = vec![Column::new("Lost", Kind::String, Origin::Field("lost".into()), "")];
+    let columns = vec![Column::new("Lost", ColumnKind::String, Origin::Field("lost".into()), "")];
     let table = Table { columns, ..Table::clone(&AUDIT_LOGS) };
-    assert_eq!(transform(&table, Profile::Table), "source\n| project\n");
+    assert_eq!(transform(&table, SentinelProfile::Table), "source\n| project\n");
 }
 
 #[test]
 fn the_events_take_every_constant_that_the_stream_carries_for_them() {
-    let text = transform(&CHAT_COMPLETIONS, Profile::Asim);
+    let text = transform(&CHAT_COMPLETIONS, SentinelProfile::Asim);
     for field in CHAT_COMPLETIONS.stream_asim.iter().filter(|field| field.name != "aliasName") {
         assert!(
             text.contains(&format!("{},", field.name)) || text.contains(&format!("({})", field.name)),
@@ -74,8 +74,8 @@ fn a_rule_declares_what_is_sent_and_writes_where_its_profile_says() {
     let with = |completions: &str| {
         ["Custom-OpenAIAuditLogs_CL", completions, "Custom-CcfdHealth_CL"].map(str::to_owned).to_vec()
     };
-    assert_eq!(outputs(Profile::Table), (with("Custom-OpenAIChatCompletions_CL"), own));
-    assert_eq!(outputs(Profile::Asim), (with("Microsoft-ASimAgentEventLogs"), own + agents));
+    assert_eq!(outputs(SentinelProfile::Table), (with("Custom-OpenAIChatCompletions_CL"), own));
+    assert_eq!(outputs(SentinelProfile::Asim), (with("Microsoft-ASimAgentEventLogs"), own + agents));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn what_goes_to_the_events_makes_no_table_of_its_own() {
 /// Both templates in the words that they share: type and version of each resource, and every KQL text.
 #[test]
 fn the_bicep_file_and_the_arm_template_hold_the_same() {
-    for profile in [Profile::Table, Profile::Asim] {
+    for profile in [SentinelProfile::Table, SentinelProfile::Asim] {
         let bicep = file(&format!("{}/main.bicep", profile.key()));
         assert!(!bicep.contains("{{"), "a place was not filled");
         let arm = arm(profile);

@@ -1,14 +1,14 @@
 //! The transforms of the data collection rule: from what the stream carries to the columns of the table.
 
 use super::{
-    Output, Profile, asim,
+    Output, SentinelProfile, asim,
     kql::{self, Assignment},
 };
-use crate::tables::{Column, Kind, Origin, Table};
+use crate::tables::{Column, ColumnKind, Origin, Table};
 
 /// The transform from a table's stream to where its rows go. To a table of its own, it does to the stream what
 /// `tables::row` does to a record.
-pub fn transform(table: &Table, profile: Profile) -> String {
+pub fn transform(table: &Table, profile: SentinelProfile) -> String {
     match profile.output(table) {
         Output::Own => kql::project(assignments(table)),
         Output::Asim => kql::project(asim::assignments(table)),
@@ -30,16 +30,16 @@ fn assignment<'t>(table: &Table, column: &'t Column) -> Option<Assignment<'t>> {
     };
     let field = kql::name(&table.stream.iter().find(|field| field.from == *from)?.name);
     let value = match (column.kind, member) {
-        (Kind::DateTime, _) if column.name == table.time => {
+        (ColumnKind::DateTime, _) if column.name == table.time => {
             // A row without this time is refused by the table.
             format!("iff(isnull({field}), now(), {})", kql::time(&field))
         }
-        (Kind::DateTime, _) => kql::time(&field),
-        (Kind::String, Some(member)) => format!("tostring({field}.{member})"),
-        (Kind::Long, Some(member)) => format!("tolong({field}.{member})"),
-        (Kind::Real, Some(member)) => format!("todouble({field}.{member})"),
-        (Kind::Dynamic, Some(member)) => format!("{field}.{member}"),
-        (Kind::String | Kind::Long | Kind::Real | Kind::Dynamic, None) => field,
+        (ColumnKind::DateTime, _) => kql::time(&field),
+        (ColumnKind::String, Some(member)) => format!("tostring({field}.{member})"),
+        (ColumnKind::Long, Some(member)) => format!("tolong({field}.{member})"),
+        (ColumnKind::Real, Some(member)) => format!("todouble({field}.{member})"),
+        (ColumnKind::Dynamic, Some(member)) => format!("{field}.{member}"),
+        (ColumnKind::String | ColumnKind::Long | ColumnKind::Real | ColumnKind::Dynamic, None) => field,
     };
     Some(Assignment { name: &column.name, value })
 }

@@ -17,7 +17,7 @@ const HEAD_BYTES_MAX: usize = 200;
 /// Appends a message to `out`, without its files. A message that cannot be parsed is appended as it is.
 pub(super) fn without_files(message: &[u8], out: &mut Vec<u8>) {
     let begin = out.len();
-    let mut pass = Pass { message, copied: 0, out };
+    let mut pass = InlinePass { message, copied: 0, out };
     if pass.value(&mut JsonScanner::of(message), b"", b"", 0).is_none() {
         out.truncate(begin);
         out.extend_from_slice(message);
@@ -27,14 +27,14 @@ pub(super) fn without_files(message: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(message.get(rest..).unwrap_or_default());
 }
 
-struct Pass<'a, 'o> {
+struct InlinePass<'a, 'o> {
     message: &'a [u8],
     /// Offset up to which the message was copied or replaced.
     copied: usize,
     out: &'o mut Vec<u8>,
 }
 
-impl<'a> Pass<'a, '_> {
+impl<'a> InlinePass<'a, '_> {
     /// Skips the value of member `name` of member `parent`.
     fn value(&mut self, steps: &mut JsonScanner<'a>, parent: &[u8], name: &[u8], depth: usize) -> Option<()> {
         steps.elements(|steps| {

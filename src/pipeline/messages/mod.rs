@@ -21,7 +21,7 @@ use std::{
 use collectors::{Client, CollectError, Page, Source};
 use futures::future::join_all;
 pub use missing::Missing;
-use read::{MessageRead, Read};
+use read::{MessageRead, ReadMessages};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
@@ -43,7 +43,7 @@ const YOUNG_WAIT: Duration = Duration::from_secs(5);
 
 /// How much of one completion's messages is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct MessageLimits {
     /// The most bytes of all of them, as JSON.
     pub bytes_max: usize,
     /// Whether images, audio and documents in them are kept.
@@ -54,7 +54,7 @@ pub struct Limits {
 pub struct Messages {
     client: Arc<Client>,
     source: Source,
-    limits: Limits,
+    limits: MessageLimits,
     large: Semaphore,
     requests: AtomicU64,
     /// Reasons that were logged, so that each is logged once.
@@ -62,7 +62,7 @@ pub struct Messages {
 }
 
 /// A completion of a page whose messages are still missing.
-struct Open {
+struct PendingCompletion {
     place: usize,
     id: String,
     tries: u32,
@@ -73,9 +73,9 @@ struct Open {
 /// A page that is being filled.
 struct Filling<'a> {
     page: &'a mut Page,
-    open: VecDeque<Open>,
+    open: VecDeque<PendingCompletion>,
     /// Requested once more when the others are done.
-    unknown: Vec<Open>,
+    unknown: Vec<PendingCompletion>,
     /// Whether the list was seen to answer although messages are refused.
     list_answers: bool,
     /// Why no more messages are requested.
@@ -87,7 +87,7 @@ struct Filling<'a> {
 
 impl Messages {
     /// Requests messages with this client, for the completions that this source lists.
-    pub fn new(client: Arc<Client>, source: Source, limits: Limits) -> Self {
+    pub fn new(client: Arc<Client>, source: Source, limits: MessageLimits) -> Self {
         let (large, requests) = (Semaphore::new(1), AtomicU64::new(0));
         Self { client, source, limits, large, requests, said: BTreeSet::new() }
     }
@@ -123,9 +123,13 @@ impl Messages {
         Ok(())
     }
 
-    async fn read(&self, round: &[Open], refused: Option<Missing>) -> Vec<Result<Read, CollectError>> {
+    async fn read(
+        &self,
+        round: &[PendingCompletion],
+        refused: Option<Missing>,
+    ) -> Vec<Result<ReadMessages, CollectError>> {
         if let Some(missing) = refused {
-            return round.iter().map(|_| Ok(Read::Missing(missing))).collect();
+            return round.iter().map(|_| Ok(ReadMessages::Missing(missing))).collect();
         }
         let Self { client, limits, large, requests, .. } = self;
         let reading = MessageRead { client, limits: *limits, large, requests };
@@ -137,15 +141,15 @@ impl Messages {
     async fn take(
         &self,
         filling: &mut Filling<'_>,
-        mut one: Open,
-        read: Result<Read, CollectError>,
+        mut one: PendingCompletion,
+        read: Result<ReadMessages, CollectError>,
     ) -> Result<(), CollectError> {
         let error = match read {
-            Ok(Read::All(json)) => {
+            Ok(ReadMessages::All(json)) => {
                 filling.put(&one, &json);
                 return Ok(());
             }
-            Ok(Read::Missing(missing)) => {
+            Ok(ReadMessages::Missing(missing)) => {
                 filling.leave(&one, missing);
                 return Ok(());
             }
@@ -166,7 +170,7 @@ impl Messages {
                 Err(error) => error,
             },
             Meaning::OfTheCompletion(Missing::Deleted) if filling.doubts(&one, self.client.now()) => {
-                filling.unknown.push(Open { unknown: true, ..one });
+                filling.unknown.push(PendingCompletion { unknown: true, ..one });
                 return Ok(());
             }
             Meaning::OfTheCompletion(missing) => {
@@ -211,7 +215,7 @@ impl<'a> Filling<'a> {
         let records = page.records.iter().enumerate().filter(|(_, record)| !record::has_own(&record.raw));
         let open = records.filter_map(|(place, record)| {
             let id = record.id_text()?.into_owned();
-            Some(Open { place, id, tries: 0, unknown: false })
+            Some(PendingCompletion { place, id, tries: 0, unknown: false })
         });
         Self {
             open: open.collect(),
@@ -225,16 +229,16 @@ impl<'a> Filling<'a> {
     }
 
     /// The completions to request next; `None` if there are none left.
-    async fn next_round(&mut self) -> Option<Vec<Open>> {
+    async fn next_round(&mut self) -> Option<Vec<PendingCompletion>> {
         if self.open.is_empty() && !self.unknown.is_empty() {
             tokio::time::sleep(YOUNG_WAIT).await;
             self.open.extend(self.unknown.drain(..));
         }
-        let round: Vec<Open> = self.open.drain(..self.open.len().min(AT_ONCE)).collect();
+        let round: Vec<PendingCompletion> = self.open.drain(..self.open.len().min(AT_ONCE)).collect();
         (!round.is_empty()).then_some(round)
     }
 
-    fn doubts(&self, one: &Open, now: i64) -> bool {
+    fn doubts(&self, one: &PendingCompletion, now: i64) -> bool {
         let second = self.page.records.get(one.place).map_or(0, |record| record.second);
         !one.unknown && second > now - YOUNG_SECONDS
     }
@@ -248,12 +252,12 @@ impl<'a> Filling<'a> {
         Ok(())
     }
 
-    fn leave(&mut self, one: &Open, missing: Missing) {
+    fn leave(&mut self, one: &PendingCompletion, missing: Missing) {
         self.missing.entry(missing.name()).or_insert((missing, 0)).1 += 1;
         self.put(one, missing.json().as_bytes());
     }
 
-    fn put(&mut self, one: &Open, json: &[u8]) {
+    fn put(&mut self, one: &PendingCompletion, json: &[u8]) {
         let Some(record) = self.page.records.get_mut(one.place) else { return };
         if let Some(raw) = record::with_messages(&record.raw, json) {
             self.made = (self.made.0 + 1, self.made.1 + raw.len());

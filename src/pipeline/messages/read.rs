@@ -9,7 +9,7 @@ use bytes::Bytes;
 use collectors::{AskMessages, Client, CollectError, CollectErrorKind, LIMIT, MessagesPage};
 use tokio::sync::Semaphore;
 
-use super::{Limits, inline::without_files, missing::Missing};
+use super::{MessageLimits, inline::without_files, missing::Missing};
 
 /// The most bytes of an answer at first, because several requests run concurrently. A prompt of a hundred
 /// messages rarely needs a tenth of this, but each may contain images of 8 MB.
@@ -19,7 +19,7 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 const PAGES_MAX: usize = 1000;
 
 /// The result for one completion.
-pub(super) enum Read {
+pub(super) enum ReadMessages {
     /// All of them, as a JSON array.
     All(Vec<u8>),
     /// None, for this reason.
@@ -29,7 +29,7 @@ pub(super) enum Read {
 /// Requests messages.
 pub(super) struct MessageRead<'a> {
     pub client: &'a Client,
-    pub limits: Limits,
+    pub limits: MessageLimits,
     /// Taken by the one request whose answer may be as large as the collector allows.
     pub large: &'a Semaphore,
     /// Counts requests.
@@ -38,7 +38,7 @@ pub(super) struct MessageRead<'a> {
 
 impl MessageRead<'_> {
     /// Reads the messages of a completion from the first to the last.
-    pub(super) async fn completion(&self, id: &str) -> Result<Read, CollectError> {
+    pub(super) async fn completion(&self, id: &str) -> Result<ReadMessages, CollectError> {
         let mut json = vec![b'['];
         let mut passed: HashSet<String> = HashSet::new();
         let (mut after, mut limit) = (None, LIMIT);
@@ -51,21 +51,21 @@ impl MessageRead<'_> {
             for message in &page.messages {
                 self.add(message, &mut json);
                 if json.len() >= self.limits.bytes_max {
-                    return Ok(Read::Missing(Missing::TooLarge { bytes_max: self.limits.bytes_max }));
+                    return Ok(ReadMessages::Missing(Missing::TooLarge { bytes_max: self.limits.bytes_max }));
                 }
             }
             if !page.has_more || page.messages.is_empty() {
                 json.push(b']');
-                return Ok(Read::All(json));
+                return Ok(ReadMessages::All(json));
             }
             limit = (limit * 2).min(LIMIT);
             match page.last_id {
                 Some(last) if passed.insert(last.clone()) => after = Some(last),
                 // The cursor goes back, or is missing.
-                Some(_) | None => return Ok(Read::Missing(Missing::Unending)),
+                Some(_) | None => return Ok(ReadMessages::Missing(Missing::Unending)),
             }
         }
-        Ok(Read::Missing(Missing::Unending))
+        Ok(ReadMessages::Missing(Missing::Unending))
     }
 
     /// One page; `None` if it must be requested again with the smaller limit.

@@ -36,7 +36,7 @@ impl Cuts {
     pub(super) fn keep(&self, copies: &[Reject], time: &str, route: &str) -> Result<u64, RejectsError> {
         let path = self.newer.path();
         make_dir(path.parent().unwrap_or(Path::new(".")))?;
-        let lines = line::Lines::of(copies, time, route)
+        let lines = line::RejectLines::of(copies, time, route)
             .map_err(|source| RejectsError::Io { path: path.to_owned(), source })?;
         let (mut at, mut gone) = (0, 0);
         while let Some(first) = lines.bytes().get(at) {

@@ -21,9 +21,9 @@ use crate::sinks::{disk::Inode, line_file::Lock};
 
 /// Identifies a line by the beginning of its hash, so that it stays the same when other lines are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key([u8; 6]);
+pub struct LineKey([u8; 6]);
 
-impl Key {
+impl LineKey {
     fn of(line: &[u8]) -> Self {
         let mut key = [0; 6];
         key.copy_from_slice(&IdHash::of_bytes(line).0[..6]);
@@ -31,7 +31,7 @@ impl Key {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for LineKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
     }
@@ -39,7 +39,7 @@ impl fmt::Display for Key {
 
 /// One line of a rejects file.
 #[derive(Deserialize)]
-pub struct Kept<'a> {
+pub struct KeptReject<'a> {
     /// When it was written, RFC 3339.
     pub time: &'a str,
     /// The route: `collector/sink`, followed by the window for a backfill.
@@ -59,7 +59,7 @@ pub struct Kept<'a> {
     pub record: &'a RawValue,
 }
 
-impl Kept<'_> {
+impl KeptReject<'_> {
     /// The sink that refused it, or that it was meant for.
     pub fn sink(&self) -> &str {
         self.route.split('/').nth(1).unwrap_or_default()
@@ -98,7 +98,7 @@ fn paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// The other lines of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct OtherLines {
     /// Lines in an unknown format.
     pub strange: u64,
     /// Lines that were taken and remain until the file is rewritten.
@@ -109,23 +109,23 @@ pub struct Seen {
 /// unknown format and lines that were taken.
 pub fn read<E: From<io::Error>>(
     path: &Path,
-    mut each: impl FnMut(Key, Kept<'_>) -> Result<(), E>,
-) -> Result<Seen, E> {
+    mut each: impl FnMut(LineKey, KeptReject<'_>) -> Result<(), E>,
+) -> Result<OtherLines, E> {
     read_from(&File::open(path)?, |key, _, kept| each(key, kept))
 }
 
 pub(super) fn read_from<E: From<io::Error>>(
     file: &File,
-    mut each: impl FnMut(Key, Place, Kept<'_>) -> Result<(), E>,
-) -> Result<Seen, E> {
-    let mut seen = Seen::default();
+    mut each: impl FnMut(LineKey, Place, KeptReject<'_>) -> Result<(), E>,
+) -> Result<OtherLines, E> {
+    let mut seen = OtherLines::default();
     each_line(file, |start, line| {
         if is_taken(line) {
             seen.taken += 1;
             return Ok(());
         }
         match (Place::of(line, start), serde_json::from_slice(line)) {
-            (Some(place), Ok(kept)) => each(Key::of(line), place, kept),
+            (Some(place), Ok(kept)) => each(LineKey::of(line), place, kept),
             (None, _) | (Some(_), Err(_)) => {
                 seen.strange += 1;
                 Ok(())
@@ -138,7 +138,7 @@ pub(super) fn read_from<E: From<io::Error>>(
 /// Rewrites a file without the chosen lines and those taken before. The daemon may keep writing: lines it
 /// adds are kept, and it waits while the file is replaced. A crash leaves either all lines or only the
 /// remaining ones. Returns how many of the chosen lines were there; 0 if there is no file.
-pub fn remove(path: &Path, chosen: &HashSet<Key>) -> io::Result<u64> {
+pub fn remove(path: &Path, chosen: &HashSet<LineKey>) -> io::Result<u64> {
     match locked(path) {
         Ok((file, _lock)) => rewrite(path, &file, chosen),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
@@ -146,7 +146,7 @@ pub fn remove(path: &Path, chosen: &HashSet<Key>) -> io::Result<u64> {
     }
 }
 
-fn rewrite(path: &Path, file: &File, chosen: &HashSet<Key>) -> io::Result<u64> {
+fn rewrite(path: &Path, file: &File, chosen: &HashSet<LineKey>) -> io::Result<u64> {
     let new = unfinished(path);
     let written = write_left(&new, file, chosen);
     let replaced = written.and_then(|Written { lines, removed }| {
@@ -171,7 +171,7 @@ struct Written {
     removed: u64,
 }
 
-fn write_left(new: &Path, file: &File, chosen: &HashSet<Key>) -> io::Result<Written> {
+fn write_left(new: &Path, file: &File, chosen: &HashSet<LineKey>) -> io::Result<Written> {
     let mut options = OpenOptions::new();
     let out = options.write(true).create(true).truncate(true).mode(0o600).open(new)?;
     give_to_owner_of(&out, &file.metadata()?)?;
@@ -181,7 +181,7 @@ fn write_left(new: &Path, file: &File, chosen: &HashSet<Key>) -> io::Result<Writ
         if is_taken(line) {
             return Ok(());
         }
-        if chosen.contains(&Key::of(line)) {
+        if chosen.contains(&LineKey::of(line)) {
             written.removed += 1;
             return Ok(());
         }

@@ -16,7 +16,7 @@ const PIECE_BYTES: usize = 128 << 10;
 
 /// The line without its record, which is the last member.
 #[derive(Serialize)]
-struct Head<'a> {
+struct RejectHead<'a> {
     time: &'a str,
     route: &'a str,
     connector: &'a str,
@@ -32,23 +32,23 @@ enum Embedded<'a> {
     Text(String),
 }
 
-struct Line<'a> {
-    head: Head<'a>,
+struct RejectLine<'a> {
+    head: RejectHead<'a>,
     record: Embedded<'a>,
 }
 
 /// Lines to write. They borrow the records, which may be as large as a page, and many.
-pub(super) struct Lines<'a> {
-    lines: Vec<Line<'a>>,
+pub(super) struct RejectLines<'a> {
+    lines: Vec<RejectLine<'a>>,
     /// The size of each line.
     bytes: Vec<u64>,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> RejectLines<'a> {
     /// One line per record.
     pub(super) fn of(rejects: &'a [Reject], time: &'a str, route: &'a str) -> io::Result<Self> {
-        let line = |reject: &'a Reject| Line {
-            head: Head {
+        let line = |reject: &'a Reject| RejectLine {
+            head: RejectHead {
                 time,
                 route,
                 connector: &reject.connector,
@@ -62,9 +62,9 @@ impl<'a> Lines<'a> {
                 Embedded::Json,
             ),
         };
-        let lines: Vec<Line<'_>> = rejects.iter().map(line).collect();
+        let lines: Vec<RejectLine<'_>> = rejects.iter().map(line).collect();
         let bytes = lines.iter().map(|line| {
-            let mut counted = Counted(0);
+            let mut counted = ByteCount(0);
             line.write_to(&mut counted).map(|()| counted.0)
         });
         Ok(Self { bytes: bytes.collect::<io::Result<_>>()?, lines })
@@ -85,7 +85,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-impl Line<'_> {
+impl RejectLine<'_> {
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
         let mut head = serde_json::to_vec(&self.head)?;
         // Without its closing brace, for one more member.
@@ -106,9 +106,9 @@ impl Line<'_> {
 }
 
 /// Counts the bytes written, and discards them.
-struct Counted(u64);
+struct ByteCount(u64);
 
-impl Write for Counted {
+impl Write for ByteCount {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
         self.0 += piece.len() as u64;
         Ok(piece.len())

@@ -92,10 +92,10 @@ pub enum RejectsError {
 /// The rejects of one route. Files are created with the first record. All clones share them.
 #[derive(Clone)]
 pub struct Rejects {
-    shared: Arc<Shared>,
+    shared: Arc<RejectsState>,
 }
 
-struct Shared {
+struct RejectsState {
     file: SharedFile,
     cut: Cuts,
     route: String,
@@ -111,7 +111,7 @@ struct Shared {
 
 /// Space reserved for a batch in flight, released on drop.
 pub struct Reserved {
-    shared: Arc<Shared>,
+    shared: Arc<RejectsState>,
     bytes: u64,
 }
 
@@ -127,7 +127,7 @@ impl Rejects {
     pub fn open(state_dir: &Path, route: &str, bounds: Bounds, clock: Clock) -> Result<Self, RejectsError> {
         let dir = state_dir.join(REJECTS_DIR);
         make_dir(&dir)?;
-        let shared = Shared {
+        let shared = RejectsState {
             file: SharedFile::at(dir.join(line::stem(route) + ".ndjson")),
             cut: Cuts::new(&state_dir.join(CUT_DIR), route, bounds.cut_max),
             route: route.to_owned(),
@@ -162,7 +162,7 @@ impl Rejects {
         if copies.is_empty() {
             return Ok(0);
         }
-        let keep = move |shared: &Shared| {
+        let keep = move |shared: &RejectsState| {
             let time = iso8601(shared.clock.now());
             shared.cut.keep(&copies, time.as_str(), &shared.route)
         };
@@ -195,7 +195,7 @@ impl Rejects {
 
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Shared) -> Result<T, RejectsError> + Send + 'static,
+        work: impl FnOnce(&RejectsState) -> Result<T, RejectsError> + Send + 'static,
     ) -> Result<T, RejectsError> {
         let shared = Arc::clone(&self.shared);
         let done = work_aside(move || work(&shared)).await;
@@ -244,7 +244,7 @@ pub async fn work_aside<T: Send + 'static>(
     .await
 }
 
-impl Shared {
+impl RejectsState {
     /// Appends one line per record.
     fn keep(&self, rejects: &[Reject]) -> Result<(), RejectsError> {
         let time = iso8601(self.clock.now());
@@ -278,15 +278,19 @@ impl Shared {
         Err(RejectsError::Full { path: self.file.path().to_owned(), bytes_max: self.bytes_max })
     }
 
-    fn lines<'a>(&'a self, rejects: &'a [Reject], time: &'a str) -> Result<line::Lines<'a>, RejectsError> {
-        line::Lines::of(rejects, time, &self.route)
+    fn lines<'a>(
+        &'a self,
+        rejects: &'a [Reject],
+        time: &'a str,
+    ) -> Result<line::RejectLines<'a>, RejectsError> {
+        line::RejectLines::of(rejects, time, &self.route)
             .map_err(|source| RejectsError::Io { path: self.file.path().to_owned(), source })
     }
 
     /// Uses the file, and updates the size and count afterwards.
     fn with_file<T>(
         &self,
-        work: impl FnOnce(&mut shared_file::Open) -> io::Result<T>,
+        work: impl FnOnce(&mut shared_file::OpenFile) -> io::Result<T>,
     ) -> Result<T, RejectsError> {
         self.file.with(|open| {
             let worked = work(open);

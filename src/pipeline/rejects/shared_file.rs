@@ -12,11 +12,11 @@ use crate::sinks::line_file::{LineFile, Lock};
 /// The file at a path, created when first needed.
 pub(super) struct SharedFile {
     path: PathBuf,
-    open: Mutex<Option<Open>>,
+    open: Mutex<Option<OpenFile>>,
 }
 
 /// The file that is currently at the path.
-pub(super) struct Open {
+pub(super) struct OpenFile {
     /// The file.
     pub file: LineFile,
     /// Lines in it.
@@ -36,7 +36,10 @@ impl SharedFile {
 
     /// Uses the file while no other process does. It is opened if needed, and again after it was moved away
     /// (which is how an operator empties it) or rewritten.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Open) -> io::Result<T>) -> Result<T, RejectsError> {
+    pub(super) fn with<T>(
+        &self,
+        work: impl FnOnce(&mut OpenFile) -> io::Result<T>,
+    ) -> Result<T, RejectsError> {
         let mut held = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let worked = self.in_place(&mut held).and_then(|(open, _lock)| work(open));
         worked.map_err(|source| RejectsError::Io { path: self.path.clone(), source })
@@ -44,12 +47,12 @@ impl SharedFile {
 
     /// The file at the path, locked so that it stays there. Nothing is changed before the lock, because the
     /// last line may be one that another process is just writing.
-    fn in_place<'h>(&self, held: &'h mut Option<Open>) -> io::Result<(&'h mut Open, Lock)> {
+    fn in_place<'h>(&self, held: &'h mut Option<OpenFile>) -> io::Result<(&'h mut OpenFile, Lock)> {
         let mut open = held.take();
         loop {
             let mut next = match open.take() {
                 Some(open) => open,
-                None => Open { file: LineFile::open_shared(&self.path)?, lines: 0 },
+                None => OpenFile { file: LineFile::open_shared(&self.path)?, lines: 0 },
             };
             let lock = next.file.lock()?;
             if !next.file.in_place() {

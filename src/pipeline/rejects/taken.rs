@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use super::kept::{self, Kept, Key, Seen};
+use super::kept::{self, KeptReject, LineKey, OtherLines};
 
 /// The first character of the name of a taken line's first member. A single byte, so that a kill cannot leave
 /// half of it; and the line stays valid JSON.
@@ -56,8 +56,8 @@ impl Taking {
     /// Calls `each` with every line that is not taken, in order, until it returns an error.
     pub fn read<E: From<io::Error>>(
         &self,
-        each: impl FnMut(Key, Place, Kept<'_>) -> Result<(), E>,
-    ) -> Result<Seen, E> {
+        each: impl FnMut(LineKey, Place, KeptReject<'_>) -> Result<(), E>,
+    ) -> Result<OtherLines, E> {
         kept::read_from(&self.file, each)
     }
 

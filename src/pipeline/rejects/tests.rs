@@ -99,7 +99,7 @@ async fn a_directory_that_is_gone_is_an_error_and_no_loss() {
     assert_eq!(rejects.kept(), 1);
 }
 
-fn keys(path: &Path) -> Vec<(kept::Key, Option<String>)> {
+fn keys(path: &Path) -> Vec<(kept::LineKey, Option<String>)> {
     let mut found = Vec::new();
     let read = kept::read(path, |key, kept| {
         found.push((key, kept.id()));

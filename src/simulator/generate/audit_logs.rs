@@ -3,7 +3,7 @@
 use rand::{RngExt, rngs::StdRng};
 
 use super::{base62, pick};
-use crate::simulator::world::Head;
+use crate::simulator::world::SimulatedHead;
 
 /// Types with the value under the key that is named like the type; where it is empty there is no such key.
 /// `@id`, `@user`, `@mail` stand for drawn ones.
@@ -99,7 +99,7 @@ const PLACES: &[&str] = &[
 ];
 
 /// Writes one event. About 550 bytes on average; one in twenty is tenant-scoped.
-pub(super) fn write(rng: &mut StdRng, second: i64, out: &mut Vec<u8>) -> Head {
+pub(super) fn write(rng: &mut StdRng, second: i64, out: &mut Vec<u8>) -> SimulatedHead {
     let id = format!("audit_log-{}", base62(rng, 24));
     let events = if rng.random_ratio(1, 20) { TENANT_EVENTS } else { EVENTS };
     let (kind, payload) = if rng.random_ratio(1, 8) { &events[0] } else { pick(rng, events) };
@@ -123,7 +123,7 @@ pub(super) fn write(rng: &mut StdRng, second: i64, out: &mut Vec<u8>) -> Head {
         out.extend_from_slice(format!(r#","{kind}":{payload}"#).as_bytes());
     }
     out.push(b'}');
-    Head { id: Some(id), r#type: Some((*kind).to_owned()), ..Head::default() }
+    SimulatedHead { id: Some(id), r#type: Some((*kind).to_owned()), ..SimulatedHead::default() }
 }
 
 fn write_session(rng: &mut StdRng, out: &mut Vec<u8>) {

@@ -4,7 +4,7 @@ use rand::{RngExt, rngs::StdRng};
 use serde_json::{Value, json};
 
 use super::{base62, pick};
-use crate::simulator::world::Head;
+use crate::simulator::world::SimulatedHead;
 
 const MODELS: &[&str] = &["gpt-4o-mini-2024-07-18", "gpt-4.1-2025-04-14", "gpt-5-nano-2025-08-07"];
 
@@ -24,7 +24,7 @@ const SENTENCES: &[&str] = &[
 const TOOLS: &str = r#"[{"type":"function","function":{"name":"weather","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}]"#;
 
 /// Writes one completion of 600 to 1,500 bytes; one in eight calls a tool instead of answering.
-pub(super) fn write(rng: &mut StdRng, second: i64, out: &mut Vec<u8>) -> Head {
+pub(super) fn write(rng: &mut StdRng, second: i64, out: &mut Vec<u8>) -> SimulatedHead {
     let id = format!("chatcmpl-{}", base62(rng, 29));
     let calls_tool = rng.random_ratio(1, 8);
     let (prompt, answer) = (rng.random_range(8..4_000), rng.random_range(3..900));
@@ -53,7 +53,7 @@ pub(super) fn write(rng: &mut StdRng, second: i64, out: &mut Vec<u8>) -> Head {
         reason = if calls_tool { "tool_calls" } else { "stop" },
     );
     out.extend_from_slice(body.as_bytes());
-    Head { id: Some(id), ..Head::default() }
+    SimulatedHead { id: Some(id), ..SimulatedHead::default() }
 }
 
 fn text(rng: &mut StdRng) -> String {

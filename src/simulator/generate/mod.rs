@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
     habits::{Habit, Habits},
-    world::{Head, List},
+    world::{SimulatedHead, SimulatedList},
 };
 
 /// The longest time for which a late record stays invisible, in seconds.
@@ -23,7 +23,7 @@ pub(super) struct Generator {
 
 /// A generated record.
 pub(super) struct Made {
-    pub head: Head,
+    pub head: SimulatedHead,
     pub visible_at: i64,
 }
 
@@ -33,24 +33,24 @@ impl Generator {
     }
 
     /// Writes the next record of a list into `body`, which is cleared before.
-    pub fn next(&mut self, list: List, second: i64, habits: Habits, body: &mut Vec<u8>) -> Made {
+    pub fn next(&mut self, list: SimulatedList, second: i64, habits: Habits, body: &mut Vec<u8>) -> Made {
         let made = match list {
-            List::AuditLogs => &mut self.audit_logs,
-            List::Completions => &mut self.completions,
+            SimulatedList::AuditLogs => &mut self.audit_logs,
+            SimulatedList::Completions => &mut self.completions,
         };
         let mut rng = numbered(self.seed, list, *made);
         *made += 1;
         body.clear();
         let head = match list {
-            List::AuditLogs => audit_logs::write(&mut rng, second, body),
-            List::Completions => completions::write(&mut rng, second, body),
+            SimulatedList::AuditLogs => audit_logs::write(&mut rng, second, body),
+            SimulatedList::Completions => completions::write(&mut rng, second, body),
         };
         let delay = if habits.has(Habit::Late) { delay(&mut rng) } else { 0 };
         Made { head, visible_at: second.saturating_add(delay) }
     }
 }
 
-fn numbered(seed: u64, list: List, number: u64) -> StdRng {
+fn numbered(seed: u64, list: SimulatedList, number: u64) -> StdRng {
     let mut whole = [0; 32];
     whole[..8].copy_from_slice(&seed.to_le_bytes());
     whole[8..16].copy_from_slice(&number.to_le_bytes());

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use super::*;
 
 fn completions(habits: &str) -> Simulator {
-    simulator(Options { completions: 500, ..options(habits) })
+    simulator(SimulatorOptions { completions: 500, ..options(habits) })
 }
 
 #[test]
 fn a_tied_cursor_loses_exactly_the_rest_of_its_second() {
     for (habits, order) in [("ties,shuffle", "asc"), ("ties", "desc")] {
         let simulator = completions(habits);
-        let second: BTreeMap<_, _> = simulator.issued(List::Completions).into_iter().collect();
+        let second: BTreeMap<_, _> = simulator.issued(SimulatedList::Completions).into_iter().collect();
         let target = format!("{CHAT}?order={order}&limit=20");
         let found = walk_by_last_id(&simulator, &target);
         let edges: BTreeSet<_> = found.chunks(20).map(|page| second[&page[page.len() - 1]]).collect();
-        let all = issued(&simulator, List::Completions);
+        let all = issued(&simulator, SimulatedList::Completions);
         let lost: Vec<_> = all.iter().filter(|id| !found.contains(*id)).collect();
         assert!(!lost.is_empty(), "the seed has ties on page edges");
         assert!(lost.iter().all(|id| edges.contains(&second[*id])));
@@ -29,7 +29,10 @@ fn without_ties_and_shuffle_a_walk_by_last_id_finds_everything_once() {
         let simulator = completions("");
         let found = walk_by_last_id(&simulator, &format!("{CHAT}?order={order}&limit=7"));
         assert_eq!(found.len(), 500);
-        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), issued(&simulator, List::Completions));
+        assert_eq!(
+            found.into_iter().collect::<BTreeSet<_>>(),
+            issued(&simulator, SimulatedList::Completions)
+        );
     }
 }
 
@@ -47,7 +50,7 @@ fn shuffle_changes_the_order_inside_a_second_only() {
 #[test]
 fn lists_answer_newest_first_by_default() {
     let first_is_newest = |habits: &str, target: &str, field| {
-        let simulator = simulator(Options { audit_logs: 50, completions: 50, ..options(habits) });
+        let simulator = simulator(SimulatorOptions { audit_logs: 50, completions: 50, ..options(habits) });
         let seconds = seconds(&page(&simulator, target), field);
         seconds.first() > seconds.last()
     };
@@ -62,7 +65,7 @@ fn lists_answer_newest_first_by_default() {
 
 #[test]
 fn before_answers_the_page_that_ends_at_its_record() {
-    let simulator = simulator(Options { audit_logs: 300, ..options("") });
+    let simulator = simulator(SimulatorOptions { audit_logs: 300, ..options("") });
     let all = walk_by_last_id(&simulator, &format!("{AUDIT}?limit=100"));
     let page = page(&simulator, &format!("{AUDIT}?limit=10&before={}", all[50]));
     assert_eq!(ids(&page), all[40..50]);

@@ -3,7 +3,7 @@
 use super::*;
 
 fn hostile(habits: &str) -> Simulator {
-    simulator(Options { audit_logs: 300, ..options(habits) })
+    simulator(SimulatorOptions { audit_logs: 300, ..options(habits) })
 }
 
 /// Asks often for different things and answers every reply.

@@ -11,7 +11,7 @@ const GIVEN: &str = r#"{"object":"organization.audit_log","id":"audit_log-1","ty
 "#;
 
 fn given() -> Simulator {
-    simulator(Options { records: vec![Bytes::from_static(GIVEN.as_bytes())], ..options("") })
+    simulator(SimulatorOptions { records: vec![Bytes::from_static(GIVEN.as_bytes())], ..options("") })
 }
 
 fn send(simulator: &Simulator, method: &str, body: &'static str) -> Reply {
@@ -44,8 +44,10 @@ fn a_line_that_cannot_be_served_is_named() {
         (r#"{"created":1}"#, 1, "no id"),
         (r#"{"id":"a"}"#, 1, "none of effective_at"),
     ] {
-        let options =
-            Options { records: vec![Bytes::new(), Bytes::from_static(content.as_bytes())], ..options("") };
+        let options = SimulatorOptions {
+            records: vec![Bytes::new(), Bytes::from_static(content.as_bytes())],
+            ..options("")
+        };
         let error = Simulator::new(options, Hand::new().clock()).unwrap_err().to_string();
         assert!(error.starts_with(&format!("line {line} of input 2")) && error.contains(word), "{error}");
     }
@@ -76,14 +78,16 @@ fn a_deleted_completion_is_gone_from_everywhere() {
         let reply = send(&simulator, method, r#"{"metadata":{}}"#);
         assert_eq!((reply.status, json(&reply)["error"]["param"].as_str()), (404, Some("completion_id")));
     }
-    assert!(ids(&page(&simulator, CHAT)).is_empty() && simulator.issued(List::Completions).is_empty());
+    assert!(
+        ids(&page(&simulator, CHAT)).is_empty() && simulator.issued(SimulatedList::Completions).is_empty()
+    );
     assert_eq!(get(&simulator, &format!("{CHAT}/chatcmpl-1/messages")).status, 404);
 }
 
 #[test]
 fn messages_are_paged_in_either_order() {
-    let simulator = simulator(Options { completions: 3, ..options("") });
-    let all: Vec<_> = simulator.issued(List::Completions);
+    let simulator = simulator(SimulatorOptions { completions: 3, ..options("") });
+    let all: Vec<_> = simulator.issued(SimulatedList::Completions);
     let path = format!("{CHAT}/{}/messages", all[2].0);
     let ascending = walk_by_last_id(&simulator, &format!("{path}?limit=1"));
     let expected: Vec<_> = (0..3).map(|index| format!("{}-{index}", all[2].0)).collect();
@@ -101,8 +105,9 @@ fn messages_can_be_gone_or_forbidden_or_broken_while_the_list_shows_their_comple
         ("messages-broken", [500, 200, 200, 200, 200]),
         ("messages-forbidden", [401; 5]),
     ] {
-        let simulator = simulator(Options { completions: 5, ..options(habit) });
-        let ids: Vec<_> = simulator.issued(List::Completions).into_iter().map(|(id, _)| id).collect();
+        let simulator = simulator(SimulatorOptions { completions: 5, ..options(habit) });
+        let ids: Vec<_> =
+            simulator.issued(SimulatedList::Completions).into_iter().map(|(id, _)| id).collect();
         let status = |id: &String| get(&simulator, &format!("{CHAT}/{id}/messages")).status;
         assert_eq!(ids.iter().map(status).collect::<Vec<_>>(), statuses, "{habit}");
         assert_eq!(super::ids(&page(&simulator, CHAT)).len(), 5);
@@ -112,8 +117,9 @@ fn messages_can_be_gone_or_forbidden_or_broken_while_the_list_shows_their_comple
 #[test]
 fn the_same_seed_gives_the_same_records_of_the_recorded_shape() {
     let make = |seed| {
-        let simulator = simulator(Options { audit_logs: 2_000, completions: 500, seed, ..options("all") });
-        let ids = [List::AuditLogs, List::Completions].map(|list| simulator.issued(list));
+        let simulator =
+            simulator(SimulatorOptions { audit_logs: 2_000, completions: 500, seed, ..options("all") });
+        let ids = [SimulatedList::AuditLogs, SimulatedList::Completions].map(|list| simulator.issued(list));
         (
             ids.clone(),
             ids.map(|ids| ids.iter().map(|(id, _)| simulator.body_of(id).unwrap()).collect::<Vec<_>>()),
@@ -143,10 +149,10 @@ fn the_same_seed_gives_the_same_records_of_the_recorded_shape() {
 #[test]
 fn crowded_seconds_hold_more_than_a_page() {
     let largest = |habits| {
-        let simulator = simulator(Options { completions: 3_000, ..options(habits) });
+        let simulator = simulator(SimulatorOptions { completions: 3_000, ..options(habits) });
         let mut held = std::collections::BTreeMap::<i64, usize>::new();
         simulator
-            .issued(List::Completions)
+            .issued(SimulatedList::Completions)
             .iter()
             .for_each(|(_, second)| *held.entry(*second).or_default() += 1);
         held.into_values().max().unwrap()
@@ -158,7 +164,8 @@ fn crowded_seconds_hold_more_than_a_page() {
 #[test]
 fn a_late_record_appears_when_its_time_has_come() {
     let hand = Hand::new();
-    let simulator = Simulator::new(Options { completions: 400, ..options("late") }, hand.clock()).unwrap();
+    let simulator =
+        Simulator::new(SimulatorOptions { completions: 400, ..options("late") }, hand.clock()).unwrap();
     let pushed = simulator.push_completion(NOW - 100, NOW + 300);
     let visible = || walk_by_last_id(&simulator, &format!("{CHAT}?limit=100"));
     assert!(!visible().contains(&pushed));
@@ -182,20 +189,24 @@ fn a_pushed_event_is_of_the_kind_that_was_asked_for() {
 #[test]
 fn extreme_options_are_refused_or_harmless() {
     let make = |options| {
-        Simulator::new(options, Hand::new().clock()).map(|simulator| simulator.issued(List::AuditLogs))
+        Simulator::new(options, Hand::new().clock())
+            .map(|simulator| simulator.issued(SimulatedList::AuditLogs))
     };
-    assert_eq!(make(Options { audit_logs: u64::MAX, ..options("") }), Err(OptionsError::TooMany));
+    assert_eq!(make(SimulatorOptions { audit_logs: u64::MAX, ..options("") }), Err(OptionsError::TooMany));
     let spread = std::time::Duration::MAX;
-    let old = make(Options { audit_logs: 10, spread, ..options("all") }).unwrap();
+    let old = make(SimulatorOptions { audit_logs: 10, spread, ..options("all") }).unwrap();
     assert!(old.len() == 10 && old.iter().all(|(_, second)| *second <= NOW));
-    assert_eq!(make(Options { live_per_second: f64::NAN, ..options("") }), Ok(Vec::new()));
+    assert_eq!(make(SimulatorOptions { live_per_second: f64::NAN, ..options("") }), Ok(Vec::new()));
 }
 
 #[test]
 fn live_traffic_appears_as_the_clock_moves() {
     let hand = Hand::new();
-    let simulator = Simulator::new(Options { live_per_second: 2.5, ..options("") }, hand.clock()).unwrap();
-    let count = || simulator.issued(List::AuditLogs).len() + simulator.issued(List::Completions).len();
+    let simulator =
+        Simulator::new(SimulatorOptions { live_per_second: 2.5, ..options("") }, hand.clock()).unwrap();
+    let count = || {
+        simulator.issued(SimulatedList::AuditLogs).len() + simulator.issued(SimulatedList::Completions).len()
+    };
     assert_eq!(count(), 0);
     hand.forward(10);
     assert_eq!(count(), 25);
@@ -207,8 +218,12 @@ fn live_traffic_appears_as_the_clock_moves() {
 fn a_given_body_without_id_is_served_as_it_is() {
     let simulator = simulator(options(""));
     let body = Some(Bytes::from_static(br#"{"id":7,"created":"soon"}"#));
-    let added =
-        simulator.add(vec![NewRecord { list: List::Completions, second: NOW, visible_at: NOW, body }]);
+    let added = simulator.add(vec![NewRecord {
+        list: SimulatedList::Completions,
+        second: NOW,
+        visible_at: NOW,
+        body,
+    }]);
     assert_eq!(added, [None]);
     assert!(
         get(&simulator, CHAT)

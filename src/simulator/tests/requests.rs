@@ -9,7 +9,7 @@ fn error(reply: &Reply) -> (u16, String, String) {
 }
 
 fn small() -> Simulator {
-    simulator(Options { audit_logs: 400, completions: 100, ..options("") })
+    simulator(SimulatorOptions { audit_logs: 400, completions: 100, ..options("") })
 }
 
 #[test]
@@ -75,7 +75,8 @@ fn a_parameter_that_makes_no_sense_is_a_400_that_names_it() {
 #[test]
 fn the_window_is_cut_at_both_ends_with_raw_or_encoded_brackets() {
     let simulator = small();
-    let mut all: Vec<_> = simulator.issued(List::AuditLogs).into_iter().map(|(_, second)| second).collect();
+    let mut all: Vec<_> =
+        simulator.issued(SimulatedList::AuditLogs).into_iter().map(|(_, second)| second).collect();
     all.sort();
     let (low, high) = (all[100], all[130]);
     for (query, first, last) in [
@@ -94,7 +95,7 @@ fn the_window_is_cut_at_both_ends_with_raw_or_encoded_brackets() {
 fn tenant_events_are_listed_apart_unless_the_parameter_is_unknown() {
     let is_tenant = |id: &String| !id.is_empty();
     let walk = |habits: &str, query: &str| {
-        let simulator = simulator(Options { audit_logs: 400, ..options(habits) });
+        let simulator = simulator(SimulatorOptions { audit_logs: 400, ..options(habits) });
         walk_by_last_id(&simulator, &format!("{AUDIT}?limit=100&{query}"))
     };
     let (plain, tenant) = (walk("", "tenant_only=false"), walk("", "tenant_only=true"));
@@ -145,7 +146,10 @@ fn requests_are_counted_and_remembered() {
     get(&simulator, &format!("{AUDIT}?limit=3"));
     get(&simulator, &format!("{CHAT}?limit=0"));
     let counters = simulator.requests();
-    assert_eq!((counters[&(Endpoint::AuditLogs, 200)], counters[&(Endpoint::Completions, 400)]), (1, 1));
+    assert_eq!(
+        (counters[&(SimulatedEndpoint::AuditLogs, 200)], counters[&(SimulatedEndpoint::Completions, 400)]),
+        (1, 1)
+    );
     let seen = simulator.take_requests();
     assert_eq!((seen.len(), seen[0].target.as_str()), (2, "/v1/organization/audit_logs?limit=3"));
     assert!(simulator.take_requests().is_empty());

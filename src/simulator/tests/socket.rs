@@ -21,7 +21,7 @@ async fn start(simulator: &Simulator) -> Served {
 
 #[tokio::test]
 async fn http_carries_the_reply_and_ends_on_request() {
-    let simulator = simulator(Options { audit_logs: 200, ..options("") });
+    let simulator = simulator(SimulatorOptions { audit_logs: 200, ..options("") });
     let served = start(&simulator).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let target = format!("{AUDIT}?limit=100&effective_at%5Bgte%5D=1");

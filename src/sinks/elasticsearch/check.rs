@@ -13,14 +13,14 @@ use super::{
 };
 use crate::{
     config::{OpType, Refresh},
-    deploy::elastic::{Product, Shape, installs},
+    deploy::elastic::{Product, TargetShape, installs},
     sinks::remote::{RemoteError, RemoteErrorKind, Service},
     tables::Table,
 };
 
 /// What the cluster has under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum TargetKind {
     Index,
     Alias,
     DataStream,
@@ -66,7 +66,7 @@ fn name(product: Product) -> &'static str {
     }
 }
 
-pub(super) async fn look(state: &ElasticsearchConnection, index: &str) -> Result<Found, RemoteError> {
+pub(super) async fn look(state: &ElasticsearchConnection, index: &str) -> Result<TargetKind, RemoteError> {
     #[derive(Deserialize)]
     struct Resolved {
         indices: Vec<ResolvedIndex>,
@@ -81,19 +81,19 @@ pub(super) async fn look(state: &ElasticsearchConnection, index: &str) -> Result
     let path = format!("/_resolve/index/{}?expand_wildcards=all", segment(index));
     let response = state.cluster.send(&Request::get(path)).await?;
     if response.status == StatusCode::NOT_FOUND {
-        return Ok(Found::Nothing);
+        return Ok(TargetKind::Nothing);
     }
     let resolved = answer::<Resolved>(state, &response)?;
-    let Some(Resolved { indices, aliases, data_streams }) = resolved else { return Ok(Found::Hidden) };
+    let Some(Resolved { indices, aliases, data_streams }) = resolved else { return Ok(TargetKind::Hidden) };
     if indices.iter().any(|index| index.attributes.iter().any(|attribute| attribute == "closed")) {
         let (place, code) = (format!("index \"{index}\""), "closed".to_owned());
         return Err(RemoteErrorKind::PlaceAtFault { place, code }.of(Service::Elasticsearch));
     }
     Ok(match (data_streams.len(), aliases.len(), indices.len()) {
-        (1.., _, _) => Found::DataStream,
-        (0, 1.., _) => Found::Alias,
-        (0, 0, 1..) => Found::Index,
-        (0, 0, 0) => Found::Nothing,
+        (1.., _, _) => TargetKind::DataStream,
+        (0, 1.., _) => TargetKind::Alias,
+        (0, 0, 1..) => TargetKind::Index,
+        (0, 0, 0) => TargetKind::Nothing,
     })
 }
 
@@ -101,18 +101,18 @@ async fn described(
     state: &ElasticsearchConnection,
     tables: &[Arc<Table>],
     index: &str,
-    found: Found,
+    found: TargetKind,
 ) -> Result<&'static str, RemoteError> {
     Ok(match found {
-        Found::Index => "an index",
-        Found::Alias => "an alias",
-        Found::DataStream if state.settings.op_type == OpType::Index => {
+        TargetKind::Index => "an index",
+        TargetKind::Alias => "an alias",
+        TargetKind::DataStream if state.settings.op_type == OpType::Index => {
             let why = format!("op_type: {index} is a data stream, which accepts only \"create\"");
             return Err(RemoteErrorKind::Settings(why).of(Service::Elasticsearch));
         }
-        Found::DataStream => "a data stream",
-        Found::Hidden => "not shown to this key",
-        Found::Nothing => match template(state, tables, index).await? {
+        TargetKind::DataStream => "a data stream",
+        TargetKind::Hidden => "not shown to this key",
+        TargetKind::Nothing => match template(state, tables, index).await? {
             Some(true) => "does not exist yet; the first record creates it from its template",
             Some(false) => "does not exist yet, and has no template: see `ccfd check --install`",
             None => "does not exist yet; the first record creates it, if the key may",
@@ -126,7 +126,7 @@ async fn template(
     tables: &[Arc<Table>],
     index: &str,
 ) -> Result<Option<bool>, RemoteError> {
-    let puts = installs(Product::Elasticsearch, Shape::Index, &tables_of(state, tables, index));
+    let puts = installs(Product::Elasticsearch, TargetShape::Index, &tables_of(state, tables, index));
     let Some(template) = puts.last() else { return Ok(None) };
     let response = state.cluster.send(&Request::get(format!("/{}", template.path))).await?;
     if response.status == StatusCode::NOT_FOUND {

@@ -37,7 +37,7 @@ pub(super) struct Answered {
     /// The gravest reason for that.
     pub(super) fault: Option<ItemFault>,
     /// The rows of which the words do not tell whether they are at fault.
-    pub(super) doubts: Vec<Doubt>,
+    pub(super) doubts: Vec<DoubtfulRow>,
     /// Whether the row in front of them, which was sent as their witness, is there.
     pub(super) witnessed: bool,
     /// Rows that the data stream could not index, and kept in its failure store.
@@ -46,7 +46,7 @@ pub(super) struct Answered {
 
 /// A row that failed by itself or by its place: the neighbours tell.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Doubt {
+pub(super) struct DoubtfulRow {
     pub(super) row: usize,
     /// Whether one such answer says enough. One that may pass (429, 500) must come again and again.
     pub(super) is_final: bool,
@@ -120,7 +120,7 @@ struct BulkAnswer<'a> {
 }
 
 #[derive(Deserialize)]
-struct Item<'a> {
+struct BulkItem<'a> {
     #[serde(borrow, alias = "index")]
     create: ItemOutcome<'a>,
 }
@@ -195,7 +195,7 @@ impl Answered {
     }
 
     fn add(&mut self, row: usize, item: &RawValue, op_type: OpType) {
-        let Ok(Item { create: ItemOutcome { status, failure_store, error: json } }) =
+        let Ok(BulkItem { create: ItemOutcome { status, failure_store, error: json } }) =
             serde_json::from_str(item.get())
         else {
             return self.leave(row, ItemFault::Silent);
@@ -219,7 +219,7 @@ impl Answered {
                 Blame::Place => self.leave(row, fault(status, &error)),
                 Blame::Unknown { is_final } => {
                     let (reason, fault) = (format!("status {status}, {}", reason()), fault(status, &error));
-                    self.doubts.push(Doubt { row, is_final, reason, fault });
+                    self.doubts.push(DoubtfulRow { row, is_final, reason, fault });
                 }
             },
         }
@@ -293,7 +293,7 @@ pub(super) fn fault(status: u16, error: &Error<'_>) -> ItemFault {
 }
 
 /// What a `_bulk` request as a whole came to.
-pub(super) enum Reply {
+pub(super) enum BulkReply {
     /// It was carried out; this says what became of each row.
     Items(Response),
     /// Something in it is refused, and so all of it.
@@ -303,25 +303,25 @@ pub(super) enum Reply {
 }
 
 /// Reads the status of an answer to rows.
-pub(super) fn reply(cluster: &Cluster, response: Response, index: &str) -> Result<Reply, RemoteError> {
+pub(super) fn reply(cluster: &Cluster, response: Response, index: &str) -> Result<BulkReply, RemoteError> {
     match response.status {
-        StatusCode::OK => Ok(Reply::Items(response)),
+        StatusCode::OK => Ok(BulkReply::Items(response)),
         StatusCode::PAYLOAD_TOO_LARGE => {
             let kind = RemoteErrorKind::Overloaded {
                 status: response.status.as_u16(),
                 retry_after: cluster.retry_after(&response.headers),
             };
-            Ok(Reply::TooLarge(cluster.error(kind, &response.headers)))
+            Ok(BulkReply::TooLarge(cluster.error(kind, &response.headers)))
         }
         StatusCode::BAD_REQUEST => {
             let reason = own_error(&response.body).unwrap_or_default().reason.into_owned();
-            Ok(Reply::Refused(cluster.refusal(&response, index), reason))
+            Ok(BulkReply::Refused(cluster.refusal(&response, index), reason))
         }
         _ => {
             let error = cluster.refusal(&response, index);
             // A rule of a firewall that one row meets.
             if matches!(error.kind, RemoteErrorKind::Intercepted { .. }) {
-                return Ok(Reply::Refused(error, intercepted(response.status)));
+                return Ok(BulkReply::Refused(error, intercepted(response.status)));
             }
             Err(error)
         }
@@ -355,9 +355,9 @@ pub(super) fn refusal(response: &Response, index: &str, retry_after: Option<Dura
 /// The error in the body of an answer, if it has one as the cluster's own answers do; empty where that is but a text.
 fn own_error(body: &[u8]) -> Option<Error<'_>> {
     #[derive(Deserialize)]
-    struct ErrorBody<'a> {
+    struct ClusterErrorBody<'a> {
         #[serde(borrow)]
         error: &'a RawValue,
     }
-    serde_json::from_slice::<ErrorBody<'_>>(body).ok().map(|body| error(body.error.get()))
+    serde_json::from_slice::<ClusterErrorBody<'_>>(body).ok().map(|body| error(body.error.get()))
 }

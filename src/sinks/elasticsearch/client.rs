@@ -9,7 +9,7 @@ use bytes::Bytes;
 use collectors::Response;
 use http::{HeaderMap, HeaderValue, Method, header};
 
-use super::classify::{self, Reply};
+use super::classify::{self, BulkReply};
 use crate::sinks::{
     counters::SinkCounters,
     http::Remote,
@@ -101,7 +101,7 @@ impl Cluster {
     }
 
     /// Sends rows.
-    pub(super) async fn bulk(&self, request: &Request, index: &str) -> Result<Reply, RemoteError> {
+    pub(super) async fn bulk(&self, request: &Request, index: &str) -> Result<BulkReply, RemoteError> {
         let response = self.send(request).await?;
         classify::reply(self, response, index)
     }

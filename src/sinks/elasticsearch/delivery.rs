@@ -5,7 +5,7 @@ use std::{collections::HashSet, ops::Range, sync::Arc};
 use http::HeaderMap;
 
 use super::{
-    classify::{self, Answered, ItemFault, Reply},
+    classify::{self, Answered, BulkReply, ItemFault},
     encode::{self, Bulk},
     sink::ElasticsearchConnection,
 };
@@ -24,7 +24,7 @@ struct Writing {
     batch: Batch,
     index: String,
     /// What is still to be sent, the next last. What has a witness lies on top.
-    todo: Vec<Part>,
+    todo: Vec<RequestPart>,
     /// Places in the batch of what was sent in vain, and the gravest reason for that, with the headers of its answer.
     left: Vec<usize>,
     fault: Option<(ItemFault, HeaderMap)>,
@@ -39,14 +39,14 @@ struct Writing {
 }
 
 /// Rows to be sent, behind a witness or without.
-struct Part {
+struct RequestPart {
     /// Places in the batch, and those of them that are meant.
     places: Arc<[usize]>,
     rows: Range<usize>,
     witness: Option<Batch>,
 }
 
-impl Part {
+impl RequestPart {
     /// The same, with other rows.
     fn with(&self, rows: Range<usize>) -> Self {
         Self { places: self.places.clone(), rows, witness: self.witness.clone() }
@@ -64,7 +64,7 @@ pub(super) async fn write(
 ) -> Result<Receipt, WriteFailure> {
     let index = state.settings.index.of(&batch.table).to_owned();
     let (places, refused) = encode::admit(&batch.records);
-    let all = Part { rows: 0..places.len(), places: places.into(), witness: None };
+    let all = RequestPart { rows: 0..places.len(), places: places.into(), witness: None };
     let mut writing = Writing {
         batch,
         index,
@@ -109,7 +109,7 @@ impl Writing {
             let reply = state.cluster.bulk(&request, &self.index).await;
             state.buffers.give_back(request.body);
             match reply {
-                Ok(Reply::Items(response)) => {
+                Ok(BulkReply::Items(response)) => {
                     let (rows, op_type) = (bulk.rows.len(), state.settings.op_type);
                     let read = classify::read(&response.body, rows, part.witness.is_some(), op_type);
                     let answered = match read {
@@ -125,7 +125,7 @@ impl Writing {
                         break;
                     }
                 }
-                Ok(Reply::TooLarge(error)) => match state.size.too_large(weight, bulk.rows.len()) {
+                Ok(BulkReply::TooLarge(error)) => match state.size.too_large(weight, bulk.rows.len()) {
                     TooLarge::Incredible => return self.leave(part, error),
                     TooLarge::Credible => {
                         if let Some(row) = self.halve(&part) {
@@ -135,7 +135,7 @@ impl Writing {
                         }
                     }
                 },
-                Ok(Reply::Refused(error, reason)) => {
+                Ok(BulkReply::Refused(error, reason)) => {
                     let Some(row) = self.halve(&part) else { continue };
                     let refused = Refused { index: row, kind: "refused", reason };
                     if !self.suspect(state, refused, error).await? {
@@ -156,7 +156,11 @@ impl Writing {
         })
     }
 
-    async fn encode(&self, state: &Arc<ElasticsearchConnection>, part: &Part) -> Result<Bulk, SinkError> {
+    async fn encode(
+        &self,
+        state: &Arc<ElasticsearchConnection>,
+        part: &RequestPart,
+    ) -> Result<Bulk, SinkError> {
         let (form, bytes_max) = (state.form(), state.size.bytes());
         let (batch, places) = (self.batch.clone(), part.places.clone());
         let (range, witness) = (part.rows.clone(), part.witness.clone());
@@ -168,7 +172,7 @@ impl Writing {
         state.encoding.run(work).await.and_then(|encoded| encoded).map_err(failed)
     }
 
-    fn leave(&mut self, part: Part, error: RemoteError) -> Result<(), SinkError> {
+    fn leave(&mut self, part: RequestPart, error: RemoteError) -> Result<(), SinkError> {
         self.todo.push(part);
         Err(error.into())
     }
@@ -177,7 +181,7 @@ impl Writing {
     fn take(
         &mut self,
         state: &ElasticsearchConnection,
-        part: &Part,
+        part: &RequestPart,
         weight: Weight,
         mut answered: Answered,
         headers: HeaderMap,
@@ -226,7 +230,7 @@ impl Writing {
     /// The rows are to be sent again behind a witness: a few first, which show whether it passes.
     fn send_behind(&mut self, witness: Batch, places: Arc<[usize]>) {
         let first = places.len().min(SUSPECTS_MAX);
-        let some = Part { places, rows: 0..first, witness: Some(witness) };
+        let some = RequestPart { places, rows: 0..first, witness: Some(witness) };
         self.todo.push(some.with(first..some.places.len()));
         self.todo.push(some);
     }
@@ -255,7 +259,7 @@ impl Writing {
     }
 
     /// Sends the rows again in two requests; the place of what is one row.
-    fn halve(&mut self, part: &Part) -> Option<usize> {
+    fn halve(&mut self, part: &RequestPart) -> Option<usize> {
         if let [place] = part.places() {
             return Some(*place);
         }
@@ -276,13 +280,13 @@ impl Writing {
         // A proxy in between may refuse for a moment, or for a while, whatever is sent.
         let is_intercepted = matches!(error.kind, RemoteErrorKind::Intercepted { .. });
         if is_intercepted && self.again.insert(refused.index) {
-            self.todo.push(Part { places: [refused.index].into(), rows: 0..1, witness: None });
+            self.todo.push(RequestPart { places: [refused.index].into(), rows: 0..1, witness: None });
             return Ok(true);
         }
         if (!self.taken || is_intercepted)
             && let Some(witness) = state.witnesses.of(&self.index)
         {
-            let part = Part { places: [].into(), rows: 0..0, witness: Some(witness) };
+            let part = RequestPart { places: [].into(), rows: 0..0, witness: Some(witness) };
             let passed = match self.encode(state, &part).await {
                 Ok(bulk) => self.passes(state, bulk).await,
                 Err(error) => Err(error),
@@ -309,9 +313,9 @@ impl Writing {
     async fn passes(&self, state: &Arc<ElasticsearchConnection>, bulk: Bulk) -> Result<bool, SinkError> {
         let request = state.bulk_request(&self.index, bulk.body).await;
         Ok(match state.cluster.bulk(&request, &self.index).await? {
-            Reply::Items(response) => classify::read(&response.body, 0, true, state.settings.op_type)
+            BulkReply::Items(response) => classify::read(&response.body, 0, true, state.settings.op_type)
                 .is_ok_and(|answered| answered.witnessed),
-            Reply::Refused(..) | Reply::TooLarge(_) => false,
+            BulkReply::Refused(..) | BulkReply::TooLarge(_) => false,
         })
     }
 

@@ -6,12 +6,12 @@ use http::Method;
 use serde::Deserialize;
 
 use super::{
-    check::{Found, look, tables_of, understood},
+    check::{TargetKind, look, tables_of, understood},
     client::Request,
     sink::ElasticsearchConnection,
 };
 use crate::{
-    deploy::elastic::{Shape, installs},
+    deploy::elastic::{TargetShape, installs},
     sinks::remote::{RemoteError, RemoteErrorKind, Service},
     tables::Table,
 };
@@ -33,9 +33,11 @@ pub(super) async fn install(
     for index in state.indices(tables) {
         let found = look(state, index).await?;
         let shape = match found {
-            Found::DataStream => Shape::DataStream,
-            Found::Nothing | Found::Hidden if is_named_as_stream(index) => Shape::DataStream,
-            Found::Index | Found::Alias | Found::Nothing | Found::Hidden => Shape::Index,
+            TargetKind::DataStream => TargetShape::DataStream,
+            TargetKind::Nothing | TargetKind::Hidden if is_named_as_stream(index) => TargetShape::DataStream,
+            TargetKind::Index | TargetKind::Alias | TargetKind::Nothing | TargetKind::Hidden => {
+                TargetShape::Index
+            }
         };
         for put in installs(server.product, shape, &tables_of(state, tables, index)) {
             let request = Request::json(Method::PUT, format!("/{}", put.path), &put.body);
@@ -53,13 +55,13 @@ pub(super) async fn install(
             lines.push(format!("{}: put", put.path));
         }
         match found {
-            Found::Index | Found::DataStream => {
+            TargetKind::Index | TargetKind::DataStream => {
                 lines.push(format!("{index}: exists, and keeps its mapping until it is created again"));
             }
-            Found::Alias => {
+            TargetKind::Alias => {
                 lines.push(format!("{index}: is an alias: apply the template to its indices by hand"))
             }
-            Found::Nothing | Found::Hidden => {}
+            TargetKind::Nothing | TargetKind::Hidden => {}
         }
     }
     Ok(lines.join("\n"))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{
-    connector::{INDEX_TYPE, Wanted},
+    connector::{INDEX_TYPE, WantedConnector},
     sink::KibanaIndexSink,
 };
 use crate::{
@@ -37,7 +37,7 @@ impl KibanaIndexSink {
     }
 
     async fn look_for(&self, table: &Table) -> Result<String, RemoteError> {
-        let wanted = Wanted::of(&self.settings, table);
+        let wanted = WantedConnector::of(&self.settings, table);
         let (name, index) = (wanted.name, self.settings.index.of(table));
         let Some(found) = wanted.find(&self.client).await? else {
             return Ok(format!("connector `{name}` to {index}: does not exist, the first write creates it"));

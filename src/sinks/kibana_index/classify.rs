@@ -21,7 +21,7 @@ const CONFLICT_END: &str = "])";
 
 /// The result of a run, as Kibana writes it. Only its status is relied on: anything else may be missing or `null`.
 #[derive(Debug, Deserialize)]
-pub(super) struct RunOutcome<'a> {
+pub(super) struct ConnectorRun<'a> {
     status: String,
     #[serde(default)]
     message: Option<String>,
@@ -43,7 +43,7 @@ struct Data<'a> {
 
 /// What became of the documents of one run.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum RunVerdict {
     /// All of them are there; so many were before.
     There {
         /// Known before.
@@ -58,7 +58,7 @@ pub(super) enum Verdict {
     Failed(RemoteErrorKind),
 }
 
-impl RunOutcome<'_> {
+impl ConnectorRun<'_> {
     /// The index in which the first document is by this account: all of a run go to one. A data stream has another name
     /// than its indices, and an alias, too.
     pub(super) fn index(&self) -> Option<String> {
@@ -77,26 +77,26 @@ impl RunOutcome<'_> {
     }
 
     /// Judges the run of so many documents through the connector of this name.
-    pub(super) fn judge(self, documents: usize, connector: &str) -> Verdict {
+    pub(super) fn judge(self, documents: usize, connector: &str) -> RunVerdict {
         if self.status == "ok" {
             return self.judge_ok(documents);
         }
         if self.status != "error" {
             let reason = "a run that is neither ok nor an error".to_owned();
-            return Verdict::Failed(RemoteErrorKind::NotUnderstood(reason));
+            return RunVerdict::Failed(RemoteErrorKind::NotUnderstood(reason));
         }
         let service_message = self.service_message.unwrap_or_default();
         if let Some(conflicts) = only_conflicts(&service_message).filter(|found| *found <= documents) {
-            return Verdict::There { already: conflicts };
+            return RunVerdict::There { already: conflicts };
         }
         let retry = self.retry.is_some_and(|retry| retry == true || retry.is_string());
         if !retry && self.message.is_some_and(|message| message.starts_with("error validating")) {
             let code = "invalid_parameters".to_owned();
-            return Verdict::Failed(RemoteErrorKind::Refused { status: 200, code });
+            return RunVerdict::Failed(RemoteErrorKind::Refused { status: 200, code });
         }
         if !retry && service_message.is_empty() {
             let reason = "a run that failed without a message".to_owned();
-            return Verdict::Failed(RemoteErrorKind::NotUnderstood(reason));
+            return RunVerdict::Failed(RemoteErrorKind::NotUnderstood(reason));
         }
         let fault = match RunFault::of(&service_message) {
             // Kibana itself says that trying again may help: no document is at fault.
@@ -106,20 +106,20 @@ impl RunOutcome<'_> {
             fault => fault,
         };
         match fault.kind(connector) {
-            Some(kind) => Verdict::Failed(kind),
-            None => Verdict::Documents { reasons: service_message },
+            Some(kind) => RunVerdict::Failed(kind),
+            None => RunVerdict::Documents { reasons: service_message },
         }
     }
 
     /// A run that is well, unless its own account of the documents says otherwise.
-    fn judge_ok(self, documents: usize) -> Verdict {
+    fn judge_ok(self, documents: usize) -> RunVerdict {
         let data = self.data.unwrap_or(Data { errors: None, items: None });
         let counted = data.items.is_none_or(|items| items.len() == documents);
         if counted && data.errors != Some(true) {
-            return Verdict::There { already: 0 };
+            return RunVerdict::There { already: 0 };
         }
         let reason = "a run that is ok, and documents that are not".to_owned();
-        Verdict::Failed(RemoteErrorKind::NotUnderstood(reason))
+        RunVerdict::Failed(RemoteErrorKind::NotUnderstood(reason))
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Connector {
 }
 
 /// The connector that a table wants.
-pub(super) struct Wanted<'s> {
+pub(super) struct WantedConnector<'s> {
     pub(super) name: &'s str,
     index: &'s str,
     refresh: bool,
@@ -36,7 +36,7 @@ pub(super) struct Wanted<'s> {
     own_id: String,
 }
 
-impl<'s> Wanted<'s> {
+impl<'s> WantedConnector<'s> {
     pub(super) fn of(settings: &'s KibanaIndexSettings, table: &'s Table) -> Self {
         let name = settings.connectors.of(table);
         Self {
@@ -197,8 +197,8 @@ fn own_id(space: &str, name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn wanted(name: &str) -> Wanted<'_> {
-        Wanted {
+    fn wanted(name: &str) -> WantedConnector<'_> {
+        WantedConnector {
             name,
             index: "audit",
             refresh: false,

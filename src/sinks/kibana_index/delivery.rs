@@ -10,7 +10,7 @@ use collectors::{IdHash, Response};
 use http::{Method, StatusCode};
 
 use super::{
-    classify::{RunOutcome, Verdict, is_intercepted, message, names_as_there},
+    classify::{ConnectorRun, RunVerdict, is_intercepted, message, names_as_there},
     encode::Documents,
     sink::KibanaIndexSink,
 };
@@ -41,7 +41,7 @@ pub(super) struct Run<'s> {
 const INTERCEPTED_MAX: usize = 8;
 
 /// What one request did to its documents.
-enum Step {
+enum RunStep {
     Done,
     /// They are to be sent again, in these parts.
     Apart(Vec<Vec<usize>>),
@@ -77,8 +77,8 @@ impl<'s> Run<'s> {
                 continue;
             }
             match self.one(&places).await {
-                Ok(Step::Done) => {}
-                Ok(Step::Apart(parts)) => waiting.extend(parts.into_iter().rev()),
+                Ok(RunStep::Done) => {}
+                Ok(RunStep::Apart(parts)) => waiting.extend(parts.into_iter().rev()),
                 Err(error) => {
                     waiting.push(places);
                     return Err(self.failure(error, waiting));
@@ -145,7 +145,7 @@ impl<'s> Run<'s> {
     }
 
     /// Sends the documents at these places, never none, and learns what a request may carry.
-    async fn one(&mut self, places: &[usize]) -> Result<Step, RemoteError> {
+    async fn one(&mut self, places: &[usize]) -> Result<RunStep, RemoteError> {
         let body = self.documents.body(places);
         let weight = Weight::plain(body.len());
         let answer = match self.execute(body).await {
@@ -171,7 +171,7 @@ impl<'s> Run<'s> {
         places: &[usize],
         weight: Weight,
         answer: &Response,
-    ) -> Result<Step, RemoteError> {
+    ) -> Result<RunStep, RemoteError> {
         match self.sink.size.too_large(weight, places.len()) {
             TooLarge::Incredible => {
                 let kind = RemoteErrorKind::Overloaded {
@@ -187,7 +187,7 @@ impl<'s> Run<'s> {
         }
     }
 
-    async fn step(&mut self, places: &[usize], answer: &Response) -> Result<Step, RemoteError> {
+    async fn step(&mut self, places: &[usize], answer: &Response) -> Result<RunStep, RemoteError> {
         let step = match answer.status {
             StatusCode::OK => self.judge(places, answer).await,
             // Nothing of it was carried out. A name such as `__proto__` in one document is reason enough.
@@ -210,7 +210,7 @@ impl<'s> Run<'s> {
                 } else if is_intercepted(&again) {
                     self.intercepted.push(Refused { index, kind: "refused", reason: intercepted(status) });
                     self.interception = Some(self.refusal(answer));
-                    Ok(Step::Done)
+                    Ok(RunStep::Done)
                 } else {
                     Err(self.refusal(&again))
                 }
@@ -228,11 +228,11 @@ impl<'s> Run<'s> {
         }
     }
 
-    async fn judge(&mut self, places: &[usize], answer: &Response) -> Result<Step, RemoteError> {
-        let outcome: RunOutcome<'_> = self.sink.client.read(answer)?;
+    async fn judge(&mut self, places: &[usize], answer: &Response) -> Result<RunStep, RemoteError> {
+        let outcome: ConnectorRun<'_> = self.sink.client.read(answer)?;
         let index = outcome.index();
         match outcome.judge(places.len(), self.name()) {
-            Verdict::There { already } => {
+            RunVerdict::There { already } => {
                 if let Some(index) = index
                     && let Err(error) = self.sink.note_index(&self.batch.table, index).await
                 {
@@ -244,10 +244,10 @@ impl<'s> Run<'s> {
                 }
                 self.receipt.already_there += already as u64;
                 self.receipt.accepted += (places.len() - already) as u64;
-                Ok(Step::Done)
+                Ok(RunStep::Done)
             }
-            Verdict::Failed(kind) => Err(self.sink.client.error(kind, answer)),
-            Verdict::Documents { reasons } => {
+            RunVerdict::Failed(kind) => Err(self.sink.client.error(kind, answer)),
+            RunVerdict::Documents { reasons } => {
                 if places.len() > 1 && !self.sink.has_logged_parts.swap(true, Ordering::Relaxed) {
                     let documents = places.len();
                     tracing::warn!(
@@ -261,7 +261,7 @@ impl<'s> Run<'s> {
                 let there = |place: &usize| id(place).is_some_and(|id| names_as_there(&reasons, &id));
                 let (there, others): (Vec<_>, Vec<_>) = places.iter().partition(|place| there(place));
                 if !there.is_empty() && !others.is_empty() {
-                    return Ok(Step::Apart(vec![there, others]));
+                    return Ok(RunStep::Apart(vec![there, others]));
                 }
                 Ok(self.halve(places, "refused", || reasons))
             }
@@ -269,13 +269,13 @@ impl<'s> Run<'s> {
     }
 
     /// Two halves; a lone document is refused.
-    fn halve(&mut self, places: &[usize], kind: &'static str, reason: impl FnOnce() -> String) -> Step {
+    fn halve(&mut self, places: &[usize], kind: &'static str, reason: impl FnOnce() -> String) -> RunStep {
         if let [index] = *places {
             self.receipt.refused.push(Refused { index, kind, reason: reason() });
-            return Step::Done;
+            return RunStep::Done;
         }
         let (first, second) = places.split_at(places.len() / 2);
-        Step::Apart(vec![first.to_vec(), second.to_vec()])
+        RunStep::Apart(vec![first.to_vec(), second.to_vec()])
     }
 
     /// Fails with the answer if a request without documents is refused as well: then no document is at fault.

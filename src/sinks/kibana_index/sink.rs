@@ -15,7 +15,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{
     client::Client,
-    connector::{self, Wanted},
+    connector::{self, WantedConnector},
     delivery::Run,
 };
 use crate::{
@@ -43,7 +43,7 @@ pub struct KibanaIndexSink {
     pub(super) client: Client,
     /// The connectors in use, by the name of the table. Held while one is looked for, so that no other route looks at
     /// the same time.
-    connectors: Mutex<BTreeMap<String, Known>>,
+    connectors: Mutex<BTreeMap<String, KnownConnector>>,
     pub(super) size: RequestSize,
     /// Writes in a row whose answers were not understood.
     pub(super) unconfirmed: AtomicU32,
@@ -55,7 +55,7 @@ pub struct KibanaIndexSink {
 }
 
 /// A connector in use.
-struct Known {
+struct KnownConnector {
     table: Arc<Table>,
     id: String,
     /// When it was looked at; `None` when that is to be done before the next write.
@@ -83,7 +83,7 @@ impl KibanaIndexSink {
     /// The id of the connector for a table: found or made at the first call, looked at again when that is long ago.
     pub(super) async fn connector(&self, table: &Arc<Table>) -> Result<String, RemoteError> {
         let mut connectors = self.connectors.lock().await;
-        let wanted = Wanted::of(&self.settings, table);
+        let wanted = WantedConnector::of(&self.settings, table);
         if let Some(known) = connectors.get_mut(&*table.name) {
             if known.looked.is_some_and(|looked| looked.elapsed() < LOOKED_FOR) {
                 return Ok(known.id.clone());
@@ -96,7 +96,7 @@ impl KibanaIndexSink {
         }
         let found = wanted.find_or_make(&self.client).await?;
         let looked = Some(Instant::now());
-        let known = Known { table: table.clone(), id: found.id.clone(), looked, index: None };
+        let known = KnownConnector { table: table.clone(), id: found.id.clone(), looked, index: None };
         connectors.insert(table.name.to_string(), known);
         Ok(found.id)
     }
@@ -173,8 +173,8 @@ impl Sink for KibanaIndexSink {
             return Ok(());
         }
         let mut known = self.connectors.lock().await;
-        while let Some((_, Known { table, id, .. })) = known.pop_first() {
-            let wanted = Wanted::of(&self.settings, &table);
+        while let Some((_, KnownConnector { table, id, .. })) = known.pop_first() {
+            let wanted = WantedConnector::of(&self.settings, &table);
             if wanted.is_own(&id) {
                 connector::delete(&self.client, &id).await?;
                 tracing::info!(name = wanted.name, id, "connector deleted from Kibana");

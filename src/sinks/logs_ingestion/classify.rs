@@ -21,14 +21,14 @@ pub(super) enum CallAnswer {
     /// All of it is accepted.
     Accepted,
     /// It is too large; a smaller one may be accepted.
-    TooLarge(Refusal),
+    TooLarge(GatewayRefusal),
     /// Something in it is not as it should be; without that it may be accepted.
-    Malformed(Refusal),
+    Malformed(GatewayRefusal),
 }
 
 /// The gateway's own words.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct GatewayRefusal {
     /// The HTTP status.
     pub status: StatusCode,
     /// The word for what is wrong.
@@ -55,11 +55,11 @@ pub(super) fn judge(api: &LogsIngestionConnection, response: &Response) -> Resul
         return Ok(CallAnswer::Accepted);
     }
     let request_id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(plain);
-    let envelope = Envelope::of(body);
+    let envelope = GatewayError::of(body);
     let code = plain(&envelope.code);
     let is_intercepted = is_intercepted(response);
     let wait = || retry_after(headers, SystemTime::now(), api.retry_after_max);
-    let refusal = |code| Refusal {
+    let refusal = |code| GatewayRefusal {
         status: *status,
         reason: if is_intercepted { intercepted(*status) } else { envelope.reason(*status) },
         is_intercepted,
@@ -124,7 +124,7 @@ fn accepted_otherwise(response: &Response) -> Result<(), RemoteError> {
     Err(RemoteError { request_id, ..RemoteErrorKind::NotUnderstood(came).of(Service::LogsIngestion) })
 }
 
-impl Refusal {
+impl GatewayRefusal {
     /// As the failure of any call, with whatever rows.
     pub(super) fn into_error(self) -> RemoteError {
         let status = self.status.as_u16();
@@ -149,17 +149,17 @@ impl Refusal {
 /// `{"error": {"code": "…", "message": "…"}}`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Envelope {
+struct GatewayError {
     code: String,
     message: String,
 }
 
-impl Envelope {
+impl GatewayError {
     fn of(body: &[u8]) -> Self {
         #[derive(Default, Deserialize)]
         #[serde(default)]
         struct Outer {
-            error: Envelope,
+            error: GatewayError,
         }
         serde_json::from_slice::<Outer>(body).unwrap_or_default().error
     }

@@ -19,7 +19,7 @@ use crate::sinks::{
 const ALONE_MAX: usize = 8;
 
 /// One batch on its way to one stream.
-pub(super) struct Delivery<'a> {
+pub(super) struct StreamDelivery<'a> {
     /// Connections and tokens.
     pub api: &'a LogsIngestionConnection,
     /// Makes the bodies.
@@ -32,7 +32,7 @@ pub(super) struct Delivery<'a> {
     pub since: Option<i64>,
 }
 
-impl Delivery<'_> {
+impl StreamDelivery<'_> {
     /// Sends all of it. Everything before the call that fails is acknowledged or refused.
     pub(super) async fn run(&self) -> Result<Receipt, WriteFailure> {
         let count = self.batch.records.len();

@@ -13,7 +13,7 @@ use super::{
     auth::{Credential, Tokens},
     check,
     client::LogsIngestionConnection,
-    delivery::Delivery,
+    delivery::StreamDelivery,
     encode::Encoder,
 };
 use crate::{
@@ -167,7 +167,7 @@ impl Sink for LogsIngestionSink {
         let table = batch.table.clone();
         let stream = self.settings.streams.of(&table);
         let since = self.since(&batch);
-        Delivery { api: &api, encoder, batch, stream, since }.run().await
+        StreamDelivery { api: &api, encoder, batch, stream, since }.run().await
     }
 
     fn counters(&self) -> SinkCounters {

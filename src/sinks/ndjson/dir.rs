@@ -8,9 +8,9 @@ use std::{
 };
 
 use super::{
-    encode::Lines,
-    name::{self, Name},
-    retain::Retention,
+    encode::RecordLines,
+    name::{self, FileName},
+    retain::FileRetention,
 };
 use crate::{
     config::NdjsonSettings,
@@ -25,8 +25,8 @@ pub(super) struct Dir {
     file_size_max: u64,
     tables: Tables,
     /// By table.
-    current: BTreeMap<Text, (Name, LineFile)>,
-    keeper: Retention,
+    current: BTreeMap<Text, (FileName, LineFile)>,
+    keeper: FileRetention,
     /// The lock is on the directory itself: a lock file would be one file more than was promised.
     _lock: File,
 }
@@ -50,7 +50,7 @@ impl Dir {
             file_size_max: settings.file_size_max,
             tables: settings.tables.clone(),
             current: BTreeMap::new(),
-            keeper: Retention::new(settings),
+            keeper: FileRetention::new(settings),
             _lock: lock,
         };
         let names = name::all(path, &dir.tables)?;
@@ -63,9 +63,9 @@ impl Dir {
     }
 
     /// Appends lines to their table's file of the day; returns once they are safe.
-    pub(super) fn append(&mut self, lines: Lines<'_>, now: i64) -> Result<(), SinkError> {
+    pub(super) fn append(&mut self, lines: RecordLines<'_>, now: i64) -> Result<(), SinkError> {
         let table = &lines.batch.table;
-        let first = Name::first(table, utc_day(now));
+        let first = FileName::first(table, utc_day(now));
         let adding = lines.bytes();
         if let Some((_, file)) = self.current.get_mut(&table.name) {
             file.remove_torn().map_err(|error| disk::failed(file.path(), error))?;
@@ -84,7 +84,7 @@ impl Dir {
 
     /// Removes old files, if the settings say so and it is time: while nothing comes also the one that was written to last.
     pub(super) fn clear_up(&mut self, now: i64) {
-        let current: Vec<Name> = self.current.values().map(|(name, _)| name.clone()).collect();
+        let current: Vec<FileName> = self.current.values().map(|(name, _)| name.clone()).collect();
         self.keeper.clear_up(&self.path, &current, now);
         // Held open it would keep its space.
         self.current.retain(|_, (_, file)| file.in_place());
@@ -107,8 +107,8 @@ impl Dir {
     }
 
     /// The newest file of the day if the lines fit into it, or else the one after it.
-    fn file_of_the_day(&self, first: Name, adding: u64) -> Result<(Name, LineFile), SinkError> {
-        let of_the_day = |name: &Name| name.table == first.table && name.day == first.day;
+    fn file_of_the_day(&self, first: FileName, adding: u64) -> Result<(FileName, LineFile), SinkError> {
+        let of_the_day = |name: &FileName| name.table == first.table && name.day == first.day;
         let newest =
             name::all(&self.path, &self.tables)?.into_iter().filter(of_the_day).max().unwrap_or(first);
         let file = self.file(&newest)?;
@@ -120,7 +120,7 @@ impl Dir {
         Ok((next, file))
     }
 
-    fn file(&self, name: &Name) -> Result<LineFile, SinkError> {
+    fn file(&self, name: &FileName) -> Result<LineFile, SinkError> {
         let path = self.path.join(name.text());
         LineFile::open(&path).map_err(|error| disk::failed(&path, error))
     }

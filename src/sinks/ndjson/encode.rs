@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use crate::{
-    config::Shape,
+    config::LineShape,
     sinks::Batch,
     tables::{
         SchemaDrift,
@@ -17,12 +17,12 @@ const PIECE_BYTES: usize = 128 << 10;
 
 /// The lines of a batch, made while they are written.
 #[derive(Clone, Copy)]
-pub(super) struct Lines<'a> {
-    pub(super) shape: Shape,
+pub(super) struct RecordLines<'a> {
+    pub(super) shape: LineShape,
     pub(super) batch: &'a Batch,
 }
 
-impl Lines<'_> {
+impl RecordLines<'_> {
     /// Bytes of the records as received, each with a line break: what the lines take or a little less in the shape of
     /// records, about what they take in the shape of the table.
     pub(super) fn bytes(&self) -> u64 {
@@ -33,13 +33,13 @@ impl Lines<'_> {
     pub(super) fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
         let mut out = BufWriter::with_capacity(PIECE_BYTES, out);
         match self.shape {
-            Shape::Record => {
+            LineShape::Record => {
                 for record in self.batch.records.iter() {
                     out.write_all(&one_line(&record.raw))?;
                     out.write_all(b"\n")?;
                 }
             }
-            Shape::Table => {
+            LineShape::Table => {
                 let table = &self.batch.table;
                 let objects = Objects::new([table.columns.as_slice()], &self.batch.connector, Nulls::Written);
                 let mut drift = SchemaDrift::default();

@@ -11,7 +11,7 @@ use crate::{
 
 /// What the name of a file says. Ordered by age.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Name {
+pub(super) struct FileName {
     /// The UTC day of writing.
     pub(super) day: NaiveDate,
     /// Which of that day's files.
@@ -20,7 +20,7 @@ pub(super) struct Name {
     pub(super) table: Arc<str>,
 }
 
-impl Name {
+impl FileName {
     /// The first file of a day.
     pub(super) fn first(table: &Table, day: NaiveDate) -> Self {
         Self { day, number: 0, table: (&*table.name).into() }
@@ -55,12 +55,12 @@ impl Name {
 }
 
 /// The names of all files of ours in a directory.
-pub(super) fn all(path: &Path, tables: &Tables) -> Result<Vec<Name>, SinkError> {
+pub(super) fn all(path: &Path, tables: &Tables) -> Result<Vec<FileName>, SinkError> {
     let failed = |error| disk::failed(path, error);
     let mut names = Vec::new();
     for entry in fs::read_dir(path).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        names.extend(name.to_str().and_then(|name| Name::parse(name, tables)));
+        names.extend(name.to_str().and_then(|name| FileName::parse(name, tables)));
     }
     Ok(names)
 }
@@ -72,11 +72,11 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        let first = Name::first(&AUDIT_LOGS, "2026-02-13".parse().unwrap());
+        let first = FileName::first(&AUDIT_LOGS, "2026-02-13".parse().unwrap());
         assert_eq!(first.text(), "OpenAIAuditLogs_CL-2026-02-13.ndjson");
         assert_eq!(first.next().text(), "OpenAIAuditLogs_CL-2026-02-13.1.ndjson");
         for name in [first.clone(), first.next(), first.next().next()] {
-            assert_eq!(Name::parse(&name.text(), &Tables::built_in()), Some(name));
+            assert_eq!(FileName::parse(&name.text(), &Tables::built_in()), Some(name));
         }
         assert!(first < first.next());
     }
@@ -92,7 +92,7 @@ mod tests {
             "Other_CL-2026-02-13.ndjson",
             "",
         ] {
-            assert_eq!(Name::parse(text, &Tables::built_in()), None, "{text}");
+            assert_eq!(FileName::parse(text, &Tables::built_in()), None, "{text}");
         }
     }
 }

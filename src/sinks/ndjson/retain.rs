@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use super::name::{self, Name};
+use super::name::{self, FileName};
 use crate::{
     config::NdjsonSettings,
     reasons::with_reasons,
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Remembers what to keep, and when to look again.
-pub(super) struct Retention {
+pub(super) struct FileRetention {
     retention: Option<Duration>,
     size_max: Option<u64>,
     tables: Tables,
@@ -19,7 +19,7 @@ pub(super) struct Retention {
     looks: Looks,
 }
 
-impl Retention {
+impl FileRetention {
     pub(super) fn new(settings: &NdjsonSettings) -> Self {
         let (retention, size_max) = (settings.retention, settings.size_max);
         let tables = settings.tables.clone();
@@ -28,7 +28,7 @@ impl Retention {
 
     /// Removes old files, if it is time. A failure is logged and tried again a minute later: what was written before is
     /// safe all the same.
-    pub(super) fn clear_up(&mut self, path: &Path, current: &[Name], now: i64) {
+    pub(super) fn clear_up(&mut self, path: &Path, current: &[FileName], now: i64) {
         if !self.looks.is_due(now) || (self.retention.is_none() && self.size_max.is_none()) {
             return;
         }
@@ -46,7 +46,7 @@ impl Retention {
     }
 
     /// Those that are too old; and of those that are too much never one of the `current` ones.
-    fn remove(&self, path: &Path, current: &[Name], now: i64) -> Result<(), SinkError> {
+    fn remove(&self, path: &Path, current: &[FileName], now: i64) -> Result<(), SinkError> {
         let mut files = Vec::new();
         for name in name::all(path, &self.tables)? {
             let file = path.join(name.text());
@@ -73,7 +73,7 @@ impl Retention {
     }
 
     /// Whether everything in the file was written longer ago than is to be kept.
-    fn too_old(&self, name: &Name, now: i64) -> bool {
+    fn too_old(&self, name: &FileName, now: i64) -> bool {
         let Some(retention) = self.retention else {
             return false;
         };
@@ -83,6 +83,6 @@ impl Retention {
 }
 
 /// When the day of a file was over, in Unix seconds.
-fn ended(name: &Name) -> i64 {
+fn ended(name: &FileName) -> i64 {
     name.day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp() + 24 * 60 * 60
 }

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use collectors::Clock;
 
-use super::{dir::Dir, encode::Lines};
+use super::{dir::Dir, encode::RecordLines};
 use crate::{
     config::{NdjsonDir, NdjsonSettings},
     sinks::{
@@ -34,11 +34,11 @@ pub struct NdjsonSink {
 pub(super) struct NdjsonOutput {
     pub(super) settings: NdjsonSettings,
     clock: Clock,
-    pub(super) open: Mutex<Open>,
+    pub(super) open: Mutex<OpenOutput>,
 }
 
 #[derive(Default)]
-pub(super) struct Open {
+pub(super) struct OpenOutput {
     pub(super) dir: Option<Dir>,
     pub(super) stdout: Option<Stdout>,
 }
@@ -88,8 +88,8 @@ pub(super) const STDOUT: &str = "standard output";
 impl NdjsonOutput {
     fn write(&self, batch: &Batch) -> Result<Receipt, SinkError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let Open { dir, stdout } = &mut *open;
-        let lines = Lines { shape: self.settings.shape, batch };
+        let OpenOutput { dir, stdout } = &mut *open;
+        let lines = RecordLines { shape: self.settings.shape, batch };
         match &self.settings.dir {
             NdjsonDir::Dir(path) => self.with_dir(path, dir, |dir, now| dir.append(lines, now))?,
             NdjsonDir::Stdout => self.with_stdout(stdout, |out| out.append(|file| lines.write_to(file)))?,

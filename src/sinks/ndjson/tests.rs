@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::sink::{NdjsonSink, Stdout};
 use crate::{
-    config::{NdjsonDir, NdjsonSettings, Shape},
+    config::{LineShape, NdjsonDir, NdjsonSettings},
     sinks::{
         Receipt, Sink as _, SinkError, WriteFailure,
         samples::{DAY, NOW, batch, clock, event},
@@ -37,7 +37,7 @@ impl Bench {
     fn settings(&self) -> NdjsonSettings {
         NdjsonSettings {
             dir: NdjsonDir::Dir(self.dir.path().to_owned()),
-            shape: Shape::Record,
+            shape: LineShape::Record,
             file_size_max: 256 << 20,
             retention: None,
             size_max: None,
@@ -91,7 +91,7 @@ async fn a_line_is_the_record_as_received_without_its_line_breaks() {
 
 #[tokio::test]
 async fn a_batch_larger_than_what_is_written_at_a_time_is_written_and_counted_whole() {
-    for (shape, file_size_max) in [(Shape::Record, 100_000), (Shape::Table, 300_000)] {
+    for (shape, file_size_max) in [(LineShape::Record, 100_000), (LineShape::Table, 300_000)] {
         let bench = Bench::new();
         let sink = bench.sink(NdjsonSettings { shape, file_size_max, ..bench.settings() });
         let records: Vec<String> =
@@ -113,7 +113,7 @@ async fn a_batch_larger_than_what_is_written_at_a_time_is_written_and_counted_wh
 #[tokio::test]
 async fn in_the_shape_of_the_table_a_line_has_every_column() {
     let bench = Bench::new();
-    let sink = bench.sink(NdjsonSettings { shape: Shape::Table, ..bench.settings() });
+    let sink = bench.sink(NdjsonSettings { shape: LineShape::Table, ..bench.settings() });
     let record = "{\"id\":\"c\\\"1\",\"created\":1770979925,\"seed\":-9223372036854775808,\"top_p\":0.5,
         \"choices\":[\n1],\"tool_choice\":{\"type\": \"x\"}}";
     sink.write(batch(&CHAT_COMPLETIONS, &[record.to_owned()])).await.unwrap();

@@ -7,7 +7,7 @@ use rusqlite::{
 
 use crate::{
     sinks::Batch,
-    tables::{Value, iso8601},
+    tables::{ColumnValue, iso8601},
 };
 
 /// The places of a batch's records, sorted by id: neighbours in the index of ids are then inserted one after the other, and a
@@ -19,15 +19,19 @@ pub(super) fn in_order_of_ids(batch: &Batch) -> Vec<usize> {
 }
 
 /// Hands a row and its record to the statement.
-pub(super) fn bind(statement: &mut Statement<'_>, row: &[Value<'_>], record: &[u8]) -> rusqlite::Result<()> {
+pub(super) fn bind(
+    statement: &mut Statement<'_>,
+    row: &[ColumnValue<'_>],
+    record: &[u8],
+) -> rusqlite::Result<()> {
     for (index, value) in (1..).zip(row) {
         match value {
-            Value::Null => statement.raw_bind_parameter(index, Null)?,
-            Value::Text(text) => statement.raw_bind_parameter(index, text.as_ref())?,
-            Value::Long(number) => statement.raw_bind_parameter(index, number)?,
-            Value::Real(number) => statement.raw_bind_parameter(index, number)?,
-            Value::Json(json) => statement.raw_bind_parameter(index, json)?,
-            Value::Time(second) => statement.raw_bind_parameter(index, iso8601(*second).as_str())?,
+            ColumnValue::Null => statement.raw_bind_parameter(index, Null)?,
+            ColumnValue::Text(text) => statement.raw_bind_parameter(index, text.as_ref())?,
+            ColumnValue::Long(number) => statement.raw_bind_parameter(index, number)?,
+            ColumnValue::Real(number) => statement.raw_bind_parameter(index, number)?,
+            ColumnValue::Json(json) => statement.raw_bind_parameter(index, json)?,
+            ColumnValue::Time(second) => statement.raw_bind_parameter(index, iso8601(*second).as_str())?,
         }
     }
     let record = ToSqlOutput::Borrowed(ValueRef::Text(record));

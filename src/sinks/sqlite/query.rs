@@ -15,7 +15,7 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// One value of a result.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Cell<'a> {
+pub enum ResultCell<'a> {
     /// SQL NULL.
     Null,
     /// A 64-bit integer.
@@ -34,7 +34,7 @@ pub trait Rows {
     fn columns(&mut self, names: &[&str]) -> io::Result<()>;
 
     /// The next row: a value for each column.
-    fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()>;
+    fn row(&mut self, values: &[ResultCell<'_>]) -> io::Result<()>;
 }
 
 /// Why a query gave no (complete) result.
@@ -140,13 +140,13 @@ fn open(path: &Path) -> Result<Connection, QueryError> {
     Ok(connection)
 }
 
-fn cell(value: ValueRef<'_>) -> Cell<'_> {
+fn cell(value: ValueRef<'_>) -> ResultCell<'_> {
     match value {
-        ValueRef::Null => Cell::Null,
-        ValueRef::Integer(number) => Cell::Integer(number),
-        ValueRef::Real(number) => Cell::Real(number),
-        ValueRef::Text(text) => std::str::from_utf8(text).map_or(Cell::Bytes(text), Cell::Text),
-        ValueRef::Blob(bytes) => Cell::Bytes(bytes),
+        ValueRef::Null => ResultCell::Null,
+        ValueRef::Integer(number) => ResultCell::Integer(number),
+        ValueRef::Real(number) => ResultCell::Real(number),
+        ValueRef::Text(text) => std::str::from_utf8(text).map_or(ResultCell::Bytes(text), ResultCell::Text),
+        ValueRef::Blob(bytes) => ResultCell::Bytes(bytes),
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn clear_up(
     }
     let removed = database.newest().and_then(|newest| remove(database, settings, age.now(now, newest)));
     match removed {
-        Ok(progress) => looks.done(now, progress == Progress::More),
+        Ok(progress) => looks.done(now, progress == Removal::More),
         Err(error) => {
             if looks.failed(now) {
                 let path = database.path.display();
@@ -44,13 +44,13 @@ pub(super) fn clear_up(
 }
 
 #[derive(PartialEq, Eq)]
-enum Progress {
+enum Removal {
     Done,
     More,
 }
 
 /// One look: first what is too old, then what is too much, then the pages that this freed.
-fn remove(database: &Database, settings: &SqliteSettings, now: i64) -> rusqlite::Result<Progress> {
+fn remove(database: &Database, settings: &SqliteSettings, now: i64) -> rusqlite::Result<Removal> {
     let (connection, tables) = (&database.connection, &database.tables);
     let mut left = CHUNKS_MAX;
     if let Some(retention) = settings.retention {
@@ -86,7 +86,7 @@ fn remove(database: &Database, settings: &SqliteSettings, now: i64) -> rusqlite:
         }
     }
     give_back(connection)?;
-    Ok(if left == 0 { Progress::More } else { Progress::Done })
+    Ok(if left == 0 { Removal::More } else { Removal::Done })
 }
 
 /// What the write-ahead log takes of a bound. No more than half of it: a reader that holds on to the log would have all rows

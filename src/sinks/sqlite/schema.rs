@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use crate::tables::{Table, Tables, render};
 
 /// A column as the database has it.
-struct Found {
+struct FoundColumn {
     name: String,
     kind: String,
     /// Must be given a value by every insertion.
@@ -34,11 +34,11 @@ pub(super) fn prepare(connection: &mut Connection, tables: &Tables) -> rusqlite:
     Ok(Ok(()))
 }
 
-fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Found>> {
+fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<FoundColumn>> {
     let sql = "SELECT name, type, \"notnull\" AND dflt_value IS NULL, pk FROM pragma_table_info(?1)";
     let mut statement = connection.prepare(sql)?;
     let found = statement.query_map([table], |row| {
-        Ok(Found {
+        Ok(FoundColumn {
             name: row.get(0)?,
             kind: row.get(1)?,
             demanded: row.get(2)?,
@@ -49,7 +49,11 @@ fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Found>>
 }
 
 /// Why a table of this name is not one of ours, if it is not.
-fn stranger(connection: &Connection, table: &Table, found: &[Found]) -> rusqlite::Result<Option<String>> {
+fn stranger(
+    connection: &Connection,
+    table: &Table,
+    found: &[FoundColumn],
+) -> rusqlite::Result<Option<String>> {
     let name = &*table.name;
     let sql = "SELECT type FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')";
     let kind: Option<String> = connection.query_row(sql, [name], |row| row.get(0)).optional()?;
@@ -82,7 +86,7 @@ fn stranger(connection: &Connection, table: &Table, found: &[Found]) -> rusqlite
     Ok(None)
 }
 
-fn add_missing(connection: &Connection, table: &Table, found: &[Found]) -> rusqlite::Result<()> {
+fn add_missing(connection: &Connection, table: &Table, found: &[FoundColumn]) -> rusqlite::Result<()> {
     for (name, kind) in render::sqlite_columns(table) {
         if !found.iter().any(|column| column.name == name) {
             connection

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use ccfd::simulator::{List, Options};
+use ccfd::simulator::{SimulatedList, SimulatorOptions};
 
 use crate::support::{opensearch::Node, process_kill::Site};
 
@@ -11,11 +11,11 @@ const KILLS: u64 = 25;
 #[test]
 fn nothing_is_lost_or_doubled_however_often_the_process_is_killed() {
     let Some(node) = Node::shared() else { return };
-    let options = Options {
+    let options = SimulatorOptions {
         audit_logs: 4_000,
         completions: 2_000,
         latency: Duration::from_millis(2),
-        ..Options::default()
+        ..SimulatorOptions::default()
     };
     let sink = format!(
         "[sink.es]\ntype = \"elasticsearch\"\nurls = [\"{}\"]\n\
@@ -30,7 +30,9 @@ fn nothing_is_lost_or_doubled_however_often_the_process_is_killed() {
         ended.assert_nothing_for_a_person();
     }
     site.read_the_rest();
-    for (list, index) in [(List::AuditLogs, "ccfd-kill-audit"), (List::Completions, "ccfd-kill-chat")] {
+    for (list, index) in
+        [(SimulatedList::AuditLogs, "ccfd-kill-audit"), (SimulatedList::Completions, "ccfd-kill-chat")]
+    {
         let issued: BTreeSet<String> = site.simulator.issued(list).into_iter().map(|(id, _)| id).collect();
         assert_eq!(node.count(index), issued.len() as u64, "{index}");
         let found = node.documents(index).into_iter().map(|found| found["_id"].as_str().unwrap().to_owned());

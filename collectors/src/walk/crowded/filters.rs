@@ -2,6 +2,6 @@
 
 /// The kind that is requested now.
 #[derive(Debug)]
-pub(super) struct Filters {
+pub(super) struct KindFilters {
     pub kind: String,
 }

@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashSet};
 use self::{
     cursors::{AfterLast, BeforeFirst},
     far_end::FarEnd,
-    filters::Filters,
+    filters::KindFilters,
     repeat::Repeat,
 };
 use crate::{
@@ -45,7 +45,7 @@ pub enum Probe<'a> {
 
 /// What follows from a read of the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CrowdedVerdict {
     /// Read it once more.
     Again,
     /// Continue past it.
@@ -57,7 +57,7 @@ pub enum Verdict {
 
 /// A page of the second, as the walk sees it.
 #[derive(Debug, Clone, Copy)]
-pub struct Read<'a> {
+pub struct CrowdedPage<'a> {
     /// The page.
     pub page: &'a ListPage,
     /// Whether it shows the end of the second.
@@ -70,7 +70,7 @@ pub struct Read<'a> {
 
 /// What one read shows of the second: the input of a strategy.
 struct Shown<'a> {
-    read: Read<'a>,
+    read: CrowdedPage<'a>,
     /// The records of the second, in the order of the page.
     mine: Vec<&'a Record>,
     /// Whether it shows a record that this search had not seen.
@@ -102,7 +102,7 @@ enum Strategy {
     AfterLast(AfterLast),
     BeforeFirst(BeforeFirst),
     FarEnd(FarEnd),
-    Filters(Filters),
+    Filters(KindFilters),
 }
 
 /// The search through one crowded second.
@@ -181,7 +181,11 @@ impl CrowdedSecond {
     }
 
     /// Evaluates a page. `kind_of` reads the field that [`Probe::Only`] filters by.
-    pub fn read(&mut self, read: Read<'_>, kind_of: impl Fn(&Record) -> Option<String>) -> Verdict {
+    pub fn read(
+        &mut self,
+        read: CrowdedPage<'_>,
+        kind_of: impl Fn(&Record) -> Option<String>,
+    ) -> CrowdedVerdict {
         self.reads += 1;
         let mine: Vec<&Record> =
             read.page.records.iter().filter(|record| record.second == self.second).collect();
@@ -215,22 +219,26 @@ impl CrowdedSecond {
     }
 
     /// The API refused a cursor inside the second: continues without cursors.
-    pub fn refused(&mut self) -> Verdict {
+    pub fn refused(&mut self) -> CrowdedVerdict {
         self.reads += 1;
         self.follow(Next::TryFilters)
     }
 
-    fn follow(&mut self, next: Next) -> Verdict {
+    fn follow(&mut self, next: Next) -> CrowdedVerdict {
         match next {
-            Next::Finished { complete } => return Verdict::Finished { complete },
+            Next::Finished { complete } => return CrowdedVerdict::Finished { complete },
             Next::Again => {}
             Next::Try(strategy) => self.strategy = strategy,
             Next::TryFilters => match self.kinds.pop_first() {
-                Some(kind) => self.strategy = Strategy::Filters(Filters { kind }),
-                None => return Verdict::Finished { complete: false },
+                Some(kind) => self.strategy = Strategy::Filters(KindFilters { kind }),
+                None => return CrowdedVerdict::Finished { complete: false },
             },
         }
-        if self.reads >= READS_MAX { Verdict::Finished { complete: false } } else { Verdict::Again }
+        if self.reads >= READS_MAX {
+            CrowdedVerdict::Finished { complete: false }
+        } else {
+            CrowdedVerdict::Again
+        }
     }
 }
 
@@ -268,8 +276,8 @@ mod tests {
         crowd
     }
 
-    fn read(crowd: &mut CrowdedSecond, page: ListPage, whole: bool) -> Verdict {
-        crowd.read(Read { page: &page, whole, says_more: !whole, brought: 0 }, |_| None)
+    fn read(crowd: &mut CrowdedSecond, page: ListPage, whole: bool) -> CrowdedVerdict {
+        crowd.read(CrowdedPage { page: &page, whole, says_more: !whole, brought: 0 }, |_| None)
     }
 
     #[test]
@@ -277,7 +285,10 @@ mod tests {
         for count in [100, 101, 150, 199] {
             let mut crowd = at_the_far_end();
             let verdict = read(&mut crowd, page((count - 100..count).rev()), false);
-            assert_eq!((verdict, crowd.found()), (Verdict::Finished { complete: true }, u64::from(count)));
+            assert_eq!(
+                (verdict, crowd.found()),
+                (CrowdedVerdict::Finished { complete: true }, u64::from(count))
+            );
         }
     }
 
@@ -286,7 +297,7 @@ mod tests {
         for count in [200, 300] {
             let mut crowd = at_the_far_end();
             let verdict = read(&mut crowd, page((count - 100..count).rev()), false);
-            assert_eq!(verdict, Verdict::Finished { complete: false });
+            assert_eq!(verdict, CrowdedVerdict::Finished { complete: false });
         }
     }
 
@@ -297,9 +308,9 @@ mod tests {
             let first = number % 2 * 50;
             let brought = [100, 50].get(number as usize).copied().unwrap_or(0);
             let page = page(first..first + 100);
-            match crowd.read(Read { page: &page, whole: false, says_more: true, brought }, |_| None) {
-                Verdict::Again => None,
-                Verdict::Finished { complete } => Some(complete),
+            match crowd.read(CrowdedPage { page: &page, whole: false, says_more: true, brought }, |_| None) {
+                CrowdedVerdict::Again => None,
+                CrowdedVerdict::Finished { complete } => Some(complete),
             }
         });
         assert_eq!((ended, crowd.found()), (Some(false), 150));
@@ -310,7 +321,7 @@ mod tests {
         for numbers in [(0..100).collect::<Vec<_>>(), (50..100).chain(0..50).collect(), vec![0], vec![]] {
             let mut crowd = at_the_far_end();
             let verdict = read(&mut crowd, page(numbers.into_iter()), false);
-            assert_eq!(verdict, Verdict::Finished { complete: false });
+            assert_eq!(verdict, CrowdedVerdict::Finished { complete: false });
         }
     }
 }

@@ -8,7 +8,7 @@ use url::Url;
 use crate::config::{
     SecretSource,
     section::Section,
-    values::{Refusal, as_text, one_of, path, wanted},
+    values::{ValueProblem, as_text, one_of, path, wanted},
 };
 
 /// How tokens are had.
@@ -56,27 +56,33 @@ pub enum AzureIdentity {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum CredentialKind {
     ClientSecret,
     WorkloadIdentity,
     ManagedIdentity,
     AzureCli,
 }
 
-const KINDS: &[(&str, Kind)] = &[
-    ("client_secret", Kind::ClientSecret),
-    ("workload_identity", Kind::WorkloadIdentity),
-    ("managed_identity", Kind::ManagedIdentity),
-    ("azure_cli", Kind::AzureCli),
+const KINDS: &[(&str, CredentialKind)] = &[
+    ("client_secret", CredentialKind::ClientSecret),
+    ("workload_identity", CredentialKind::WorkloadIdentity),
+    ("managed_identity", CredentialKind::ManagedIdentity),
+    ("azure_cli", CredentialKind::AzureCli),
 ];
 
 /// Which kinds have a use for a key.
-const USES: &[(&str, &[Kind])] = &[
-    ("tenant_id", &[Kind::ClientSecret, Kind::WorkloadIdentity, Kind::AzureCli]),
-    ("client_id", &[Kind::ClientSecret, Kind::WorkloadIdentity, Kind::ManagedIdentity]),
-    ("client_secret", &[Kind::ClientSecret]),
-    ("token_file", &[Kind::WorkloadIdentity]),
-    ("authority_host", &[Kind::ClientSecret, Kind::WorkloadIdentity]),
+const USES: &[(&str, &[CredentialKind])] = &[
+    (
+        "tenant_id",
+        &[CredentialKind::ClientSecret, CredentialKind::WorkloadIdentity, CredentialKind::AzureCli],
+    ),
+    (
+        "client_id",
+        &[CredentialKind::ClientSecret, CredentialKind::WorkloadIdentity, CredentialKind::ManagedIdentity],
+    ),
+    ("client_secret", &[CredentialKind::ClientSecret]),
+    ("token_file", &[CredentialKind::WorkloadIdentity]),
+    ("authority_host", &[CredentialKind::ClientSecret, CredentialKind::WorkloadIdentity]),
 ];
 
 impl AzureIdentity {
@@ -105,7 +111,7 @@ impl AzureAuth {
             }
         }
         let identity = match kind {
-            Kind::ClientSecret => {
+            CredentialKind::ClientSecret => {
                 let tenant_id = section.required("tenant_id", id);
                 let client_id = section.required("client_id", id);
                 let client_secret = section.required("client_secret", SecretSource::read);
@@ -115,16 +121,18 @@ impl AzureAuth {
                     client_secret: client_secret?,
                 }
             }
-            Kind::WorkloadIdentity => AzureIdentity::WorkloadIdentity { tenant_id, client_id, token_file },
-            Kind::ManagedIdentity => AzureIdentity::ManagedIdentity { client_id },
-            Kind::AzureCli => AzureIdentity::AzureCli { tenant_id },
+            CredentialKind::WorkloadIdentity => {
+                AzureIdentity::WorkloadIdentity { tenant_id, client_id, token_file }
+            }
+            CredentialKind::ManagedIdentity => AzureIdentity::ManagedIdentity { client_id },
+            CredentialKind::AzureCli => AzureIdentity::AzureCli { tenant_id },
         };
         Some(Self { identity, authority_host: authority_host?, scope: scope? })
     }
 }
 
 /// An id or a domain name, as both stand in a URL.
-fn id(value: &Value) -> Result<String, Refusal> {
+fn id(value: &Value) -> Result<String, ValueProblem> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
     let is_id = |text: &&str| !text.is_empty() && text.bytes().all(allowed);
     as_text(value)
@@ -134,7 +142,7 @@ fn id(value: &Value) -> Result<String, Refusal> {
 }
 
 /// Empty means the cloud's own.
-fn authority(value: &Value) -> Result<Option<String>, Refusal> {
+fn authority(value: &Value) -> Result<Option<String>, ValueProblem> {
     let text = as_text(value).map(str::trim);
     if text == Some("") {
         return Ok(None);
@@ -149,7 +157,7 @@ fn authority(value: &Value) -> Result<Option<String>, Refusal> {
 }
 
 /// Empty means the cloud's own.
-fn scope(value: &Value) -> Result<Option<String>, Refusal> {
+fn scope(value: &Value) -> Result<Option<String>, ValueProblem> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:/".contains(&byte);
     match as_text(value).map(str::trim) {
         Some("") => Ok(None),

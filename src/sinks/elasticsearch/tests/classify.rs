@@ -88,7 +88,7 @@ fn where_the_words_do_not_tell_the_row_is_in_doubt() {
         let answered = verdict(status, kind, reason);
         assert_eq!((&answered.receipt, &answered.left), (&Receipt::default(), &vec![]), "{kind}");
         let reason = format!("status {status}, {kind}: {reason}");
-        assert_eq!(answered.doubts, [Doubt { row: 0, is_final, reason, fault }]);
+        assert_eq!(answered.doubts, [DoubtfulRow { row: 0, is_final, reason, fault }]);
     }
 }
 

@@ -3,13 +3,13 @@ use serde_json::json;
 use super::super::classify::*;
 use crate::sinks::remote::RemoteErrorKind;
 
-fn judge(outcome: serde_json::Value) -> Verdict {
+fn judge(outcome: serde_json::Value) -> RunVerdict {
     let text = outcome.to_string();
-    let outcome: RunOutcome<'_> = serde_json::from_str(&text).unwrap();
+    let outcome: ConnectorRun<'_> = serde_json::from_str(&text).unwrap();
     outcome.judge(2, "audit")
 }
 
-fn failed(service_message: &str) -> Verdict {
+fn failed(service_message: &str) -> RunVerdict {
     judge(json!({
         "status": "error", "connector_id": "c", "message": "error indexing documents",
         "service_message": service_message, "errorSource": "user",
@@ -22,19 +22,22 @@ fn conflict(id: &str) -> String {
 
 #[test]
 fn a_run_that_is_ok_is_believed_unless_its_documents_say_otherwise() {
-    let there = Verdict::There { already: 0 };
+    let there = RunVerdict::There { already: 0 };
     assert_eq!(judge(json!({ "status": "ok" })), there);
     assert_eq!(judge(json!({ "status": "ok", "data": { "errors": false, "items": [{}, {}] } })), there);
     for data in [json!({ "errors": true, "items": [{}, {}] }), json!({ "errors": false, "items": [{}] })] {
         let verdict = judge(json!({ "status": "ok", "data": data }));
-        assert!(matches!(verdict, Verdict::Failed(RemoteErrorKind::NotUnderstood(_))), "{data}: {verdict:?}");
+        assert!(
+            matches!(verdict, RunVerdict::Failed(RemoteErrorKind::NotUnderstood(_))),
+            "{data}: {verdict:?}"
+        );
     }
 }
 
 #[test]
 fn conflicts_and_nothing_else_mean_that_all_is_there() {
-    assert_eq!(failed(&conflict("a")), Verdict::There { already: 1 });
-    assert_eq!(failed(&format!("{};{}", conflict("a"), conflict("b"))), Verdict::There { already: 2 });
+    assert_eq!(failed(&conflict("a")), RunVerdict::There { already: 1 });
+    assert_eq!(failed(&format!("{};{}", conflict("a"), conflict("b"))), RunVerdict::There { already: 2 });
 }
 
 #[test]
@@ -46,10 +49,10 @@ fn what_a_document_holds_cannot_pass_for_a_conflict() {
         format!("{preview};{}", conflict("a")),
         format!("{} (failed to parse)", conflict("a")),
     ] {
-        assert!(matches!(failed(&message), Verdict::Documents { .. }), "{message}");
+        assert!(matches!(failed(&message), RunVerdict::Documents { .. }), "{message}");
     }
     let three = [conflict("a"), conflict("b"), conflict("c")].join(";");
-    assert!(matches!(failed(&three), Verdict::Failed(_)), "more conflicts than documents");
+    assert!(matches!(failed(&three), RunVerdict::Failed(_)), "more conflicts than documents");
 }
 
 #[test]
@@ -64,7 +67,7 @@ fn a_run_that_kibana_would_try_again_blames_no_document() {
         for retry in [json!(true), json!("2026-02-13T10:52:05.000Z")] {
             let thrown = json!({ "status": "error", "service_message": service_message, "retry": retry });
             let verdict = judge(thrown);
-            let passes = matches!(verdict, Verdict::Failed(RemoteErrorKind::RunFailed { .. }));
+            let passes = matches!(verdict, RunVerdict::Failed(RemoteErrorKind::RunFailed { .. }));
             assert!(passes, "{service_message}: {verdict:?}");
         }
     }
@@ -76,6 +79,6 @@ fn parameters_that_kibana_does_not_take_are_no_documents_fault() {
     let verdict = judge(json!({ "status": "error", "message": message, "retry": false }));
     assert_eq!(
         verdict,
-        Verdict::Failed(RemoteErrorKind::Refused { status: 200, code: "invalid_parameters".to_owned() })
+        RunVerdict::Failed(RemoteErrorKind::Refused { status: 200, code: "invalid_parameters".to_owned() })
     );
 }

@@ -8,9 +8,9 @@ const NAMES_BYTES: usize = 256;
 
 /// Where the values of a row stand that are packed together.
 #[derive(Default)]
-pub(super) struct Packed(Vec<Member>);
+pub(super) struct Packed(Vec<PackedMember>);
 
-struct Member {
+struct PackedMember {
     column: &'static str,
     begin: usize,
     end: usize,
@@ -19,13 +19,13 @@ struct Member {
 impl Packed {
     /// Notes the member of this column, which ends the output so far.
     pub(super) fn note(&mut self, column: &'static str, begin: usize, end: usize) {
-        self.0.push(Member { column, begin, end });
+        self.0.push(PackedMember { column, begin, end });
     }
 
     /// Puts marks in the place of the largest values until the others fit together. Says which, and how long they were.
     pub(super) fn fit(mut self, out: &mut Vec<u8>) -> Vec<String> {
-        let mut bytes: usize = NAMES_BYTES + self.0.iter().map(Member::bytes).sum::<usize>();
-        self.0.sort_unstable_by_key(Member::bytes);
+        let mut bytes: usize = NAMES_BYTES + self.0.iter().map(PackedMember::bytes).sum::<usize>();
+        self.0.sort_unstable_by_key(PackedMember::bytes);
         let mut cut = Vec::new();
         while bytes > FIELD_BYTES_MAX
             && let Some(largest) = self.0.pop()
@@ -49,7 +49,7 @@ impl Packed {
     }
 }
 
-impl Member {
+impl PackedMember {
     fn bytes(&self) -> usize {
         self.end - self.begin
     }

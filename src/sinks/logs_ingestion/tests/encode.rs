@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::encode::*;
 use crate::{
     sinks::samples::{NOW, batch, event},
-    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Column, Kind, Origin},
+    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Column, ColumnKind, Origin},
 };
 
 const ENCODER: Encoder = Encoder { asim: false, inflated_max: 8 << 20 };
@@ -100,7 +100,7 @@ fn a_body_stays_below_the_limit_whatever_shrinks_and_whatever_does_not() {
 
 #[test]
 fn the_largest_row_that_there_can_be_fits_a_call() {
-    let is_long = |column: &&Column| matches!(column.kind, Kind::String | Kind::Dynamic);
+    let is_long = |column: &&Column| matches!(column.kind, ColumnKind::String | ColumnKind::Dynamic);
     let columns =
         CHAT_COMPLETIONS.stream.iter().filter(is_long).filter(|column| column.from != Origin::Connector);
     let member =

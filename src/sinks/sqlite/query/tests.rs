@@ -25,7 +25,7 @@ impl Rows for Lines {
         Ok(())
     }
 
-    fn row(&mut self, values: &[Cell<'_>]) -> io::Result<()> {
+    fn row(&mut self, values: &[ResultCell<'_>]) -> io::Result<()> {
         self.0.push(values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(","));
         Ok(())
     }
