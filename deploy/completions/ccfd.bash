@@ -25,6 +25,12 @@ _ccfd() {
             ccfd,collectors)
                 cmd="ccfd__subcmd__collectors"
                 ;;
+            ccfd,completions)
+                cmd="ccfd__subcmd__completions"
+                ;;
+            ccfd,config)
+                cmd="ccfd__subcmd__config"
+                ;;
             ccfd,demo)
                 cmd="ccfd__subcmd__demo"
                 ;;
@@ -33,6 +39,12 @@ _ccfd() {
                 ;;
             ccfd,help)
                 cmd="ccfd__subcmd__help"
+                ;;
+            ccfd,init)
+                cmd="ccfd__subcmd__init"
+                ;;
+            ccfd,man)
+                cmd="ccfd__subcmd__man"
                 ;;
             ccfd,query)
                 cmd="ccfd__subcmd__query"
@@ -82,6 +94,18 @@ _ccfd() {
             ccfd__subcmd__collectors__subcmd__help,resume)
                 cmd="ccfd__subcmd__collectors__subcmd__help__subcmd__resume"
                 ;;
+            ccfd__subcmd__config,help)
+                cmd="ccfd__subcmd__config__subcmd__help"
+                ;;
+            ccfd__subcmd__config,show)
+                cmd="ccfd__subcmd__config__subcmd__show"
+                ;;
+            ccfd__subcmd__config__subcmd__help,help)
+                cmd="ccfd__subcmd__config__subcmd__help__subcmd__help"
+                ;;
+            ccfd__subcmd__config__subcmd__help,show)
+                cmd="ccfd__subcmd__config__subcmd__help__subcmd__show"
+                ;;
             ccfd__subcmd__deploy,help)
                 cmd="ccfd__subcmd__deploy__subcmd__help"
                 ;;
@@ -103,6 +127,12 @@ _ccfd() {
             ccfd__subcmd__help,collectors)
                 cmd="ccfd__subcmd__help__subcmd__collectors"
                 ;;
+            ccfd__subcmd__help,completions)
+                cmd="ccfd__subcmd__help__subcmd__completions"
+                ;;
+            ccfd__subcmd__help,config)
+                cmd="ccfd__subcmd__help__subcmd__config"
+                ;;
             ccfd__subcmd__help,demo)
                 cmd="ccfd__subcmd__help__subcmd__demo"
                 ;;
@@ -111,6 +141,12 @@ _ccfd() {
                 ;;
             ccfd__subcmd__help,help)
                 cmd="ccfd__subcmd__help__subcmd__help"
+                ;;
+            ccfd__subcmd__help,init)
+                cmd="ccfd__subcmd__help__subcmd__init"
+                ;;
+            ccfd__subcmd__help,man)
+                cmd="ccfd__subcmd__help__subcmd__man"
                 ;;
             ccfd__subcmd__help,query)
                 cmd="ccfd__subcmd__help__subcmd__query"
@@ -144,6 +180,9 @@ _ccfd() {
                 ;;
             ccfd__subcmd__help__subcmd__collectors,resume)
                 cmd="ccfd__subcmd__help__subcmd__collectors__subcmd__resume"
+                ;;
+            ccfd__subcmd__help__subcmd__config,show)
+                cmd="ccfd__subcmd__help__subcmd__config__subcmd__show"
                 ;;
             ccfd__subcmd__help__subcmd__deploy,render)
                 cmd="ccfd__subcmd__help__subcmd__deploy__subcmd__render"
@@ -230,7 +269,7 @@ _ccfd() {
 
     case "${cmd}" in
         ccfd)
-            opts="-h -V --config --help --version run backfill reset-state status collectors reload state check rejects query deploy simulate demo help"
+            opts="-h -V --config --help --version run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -449,6 +488,102 @@ _ccfd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ccfd__subcmd__completions)
+            opts="-h --config --help bash elvish fish powershell zsh"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__config)
+            opts="-h --config --help show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__config__subcmd__help)
+            opts="show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__config__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__config__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__config__subcmd__show)
+            opts="-h --changed --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ccfd__subcmd__demo)
             opts="-h --dir --for --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -562,7 +697,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help)
-            opts="run backfill reset-state status collectors reload state check rejects query deploy simulate demo help"
+            opts="run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -659,6 +794,48 @@ _ccfd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ccfd__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__config)
+            opts="show"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__config__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ccfd__subcmd__help__subcmd__demo)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -702,6 +879,34 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__man)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -918,6 +1123,70 @@ _ccfd() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__init)
+            opts="-h --source --admin-key --project-key --start --sink --set --service --yes --force --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --source)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__man)
+            opts="-h --dir --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -38,6 +38,10 @@ complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "check" -d 'Check configur
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "rejects" -d 'Show records that could not be delivered, and send them again'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "query" -d 'Query the SQLite sink with SQL'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "deploy" -d 'Write the resources a destination needs as files'
+complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "init" -d 'Write a configuration file, by asking or by flags'
+complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "config" -d 'Show the settings in effect, and where each is set'
+complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "completions" -d 'Write the completions of a shell to standard output'
+complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "man" -d 'Write the manual pages'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "simulate" -d 'Serve a simulated OpenAI with hostile habits, for tests'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "demo" -d 'Show everything at work against the simulator, in a fresh directory'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -161,6 +165,32 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcom
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from render" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from help" -f -a "render" -d 'Write the files for a destination: tables, rules and functions, or templates and roles'
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l source -d 'A list to collect: audit_logs or chat_completions; may be given twice' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l admin-key -d 'Where the admin key for audit logs is kept [default: env:OPENAI_ADMIN_KEY]' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l project-key -d 'Where the project key for chat completions is kept [default: env:OPENAI_API_KEY]' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l start -d 'Where the first run begins: a look-back such as 7d, all, or a time [default: 7d]' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l sink -d 'Type of the sink [default: sqlite]' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l set -d 'A setting of the sink, such as urls=https://es.example.com:9200; may be given several times' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l service -d 'Also write ccfd.service beside the file, with places below /var/lib/ccfd and keys as credentials'
+complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l yes -d 'Ask nothing: use the default of everything that no flag gives'
+complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l force -d 'Overwrite existing files'
+complete -c ccfd -n "__fish_ccfd_using_subcommand init" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand config; and not __fish_seen_subcommand_from show help" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand config; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'Print every setting with its value and the place that sets it'
+complete -c ccfd -n "__fish_ccfd_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand config; and __fish_seen_subcommand_from show" -l changed -d 'Only those that somebody set'
+complete -c ccfd -n "__fish_ccfd_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'As JSON'
+complete -c ccfd -n "__fish_ccfd_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print every setting with its value and the place that sets it'
+complete -c ccfd -n "__fish_ccfd_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand completions" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand man" -l dir -d 'Write all pages into this directory instead' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand man" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand man" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand simulate" -l listen -d 'Address to listen on; port 0 selects a free one' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand simulate" -l audit-logs -d 'Audit events to generate [default: 1000, none with --records]' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand simulate" -l completions -d 'Stored completions to generate [default: 1000, none with --records]' -r
@@ -178,20 +208,24 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand demo" -l dir -d 'An empty or n
 complete -c ccfd -n "__fish_ccfd_using_subcommand demo" -l for -d 'How long new records keep appearing' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand demo" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand demo" -s h -l help -d 'Print help'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "run" -d 'Collect and deliver, as a daemon or once for cron'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "backfill" -d 'Collect a past window once, with its own checkpoint'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "reset-state" -d 'Make a route start over'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "status" -d 'Show what each route is doing'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "collectors" -d 'Pause or resume a collector, or make it poll now'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "reload" -d 'Make the daemon load a changed configuration'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "state" -d 'Show, export or import checkpoints'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "check" -d 'Check configuration, keys, upstream, sinks and state without writing a row'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "rejects" -d 'Show records that could not be delivered, and send them again'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "query" -d 'Query the SQLite sink with SQL'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "deploy" -d 'Write the resources a destination needs as files'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "simulate" -d 'Serve a simulated OpenAI with hostile habits, for tests'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "demo" -d 'Show everything at work against the simulator, in a fresh directory'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy simulate demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "run" -d 'Collect and deliver, as a daemon or once for cron'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "backfill" -d 'Collect a past window once, with its own checkpoint'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "reset-state" -d 'Make a route start over'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "status" -d 'Show what each route is doing'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "collectors" -d 'Pause or resume a collector, or make it poll now'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "reload" -d 'Make the daemon load a changed configuration'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "state" -d 'Show, export or import checkpoints'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "check" -d 'Check configuration, keys, upstream, sinks and state without writing a row'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "rejects" -d 'Show records that could not be delivered, and send them again'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "query" -d 'Query the SQLite sink with SQL'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "deploy" -d 'Write the resources a destination needs as files'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "init" -d 'Write a configuration file, by asking or by flags'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "config" -d 'Show the settings in effect, and where each is set'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "completions" -d 'Write the completions of a shell to standard output'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "man" -d 'Write the manual pages'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "simulate" -d 'Serve a simulated OpenAI with hostile habits, for tests'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "demo" -d 'Show everything at work against the simulator, in a fresh directory'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from collectors" -f -a "pause" -d 'Stop the routes of a collector until it is resumed, also over restarts. Records in flight are delivered first'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from collectors" -f -a "resume" -d 'Resume a paused collector where it stopped'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from collectors" -f -a "poll" -d 'Poll now, without waiting for the next poll or the end of a delay; a parked route retries'
@@ -203,3 +237,4 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcomma
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from rejects" -f -a "retry" -d 'Send rejects to their sink again and remove those it accepts. Works while the daemon runs'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from rejects" -f -a "prune" -d 'Remove rejects for good. Works while the daemon runs'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from deploy" -f -a "render" -d 'Write the files for a destination: tables, rules and functions, or templates and roles'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print every setting with its value and the place that sets it'

@@ -6,11 +6,15 @@
 mod backfill;
 mod check;
 mod collectors;
+mod completions;
+mod config;
 mod demo;
 mod deploy;
 mod disk_usage;
 mod exit;
+mod init;
 mod logging;
+mod man;
 mod query;
 mod rejects;
 mod reload;
@@ -85,6 +89,14 @@ enum Command {
     Query(query::Arguments),
     /// Write the resources a destination needs as files
     Deploy(deploy::Arguments),
+    /// Write a configuration file, by asking or by flags
+    Init(init::Arguments),
+    /// Show the settings in effect, and where each is set
+    Config(config::Arguments),
+    /// Write the completions of a shell to standard output
+    Completions(completions::Arguments),
+    /// Write the manual pages
+    Man(man::Arguments),
     /// Serve a simulated OpenAI with hostile habits, for tests
     Simulate(simulate::Arguments),
     /// Show everything at work against the simulator, in a fresh directory
@@ -182,6 +194,10 @@ pub fn main() -> ExitCode {
         Command::Rejects(arguments) => rejects::run(&context, &arguments),
         Command::Query(arguments) => query::run(&context, &arguments),
         Command::Deploy(arguments) => deploy::run(&arguments),
+        Command::Init(arguments) => init::run(&context, &arguments),
+        Command::Config(arguments) => config::run(&context, &arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments),
     };

@@ -17,6 +17,13 @@ fn is_whole(key: &str) -> bool {
     settings.any(|setting| setting.key == key && matches!(setting.kind, SettingKind::Pairs(_)))
 }
 
+/// Whether a later layer, or a section over its defaults, replaces this value of a collector or sink as a whole.
+pub(super) fn is_one_value(key: &str, value: &Value) -> bool {
+    let has_form =
+        |table: &Map<String, Value>| ALTERNATIVES.concat().iter().any(|form| table.contains_key(*form));
+    is_whole(key) || as_table(value).is_some_and(has_form)
+}
+
 /// How deep keys of a collector or sink stand: `collector`, its name, the key. Above it a key may be a name of the user's.
 const KEY_DEPTH: usize = 3;
 

@@ -174,5 +174,10 @@ pub(super) fn is_key(text: &str) -> bool {
 }
 
 fn is_private(text: &str) -> bool {
-    text.contains(KEY_PREFIX) || text.contains('@') || text.chars().count() > SHOWN_CHARS_MAX
+    may_be_secret(text) || text.chars().count() > SHOWN_CHARS_MAX
+}
+
+/// Whether a text may contain a key, a password in a URL, or an e-mail address.
+pub(super) fn may_be_secret(text: &str) -> bool {
+    text.contains(KEY_PREFIX) || text.contains('@')
 }

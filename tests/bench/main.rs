@@ -2,8 +2,8 @@
 //!
 //! Every measured run is a process of its own, so that CPU seconds and peak memory are its own. The simulator is another one.
 //! `cargo bench --bench catch_up -- --events 100000` for a shorter run; `-- throughput`, `-- sinks`, `-- held`, `-- latency`,
-//! `-- bodies` or `-- slow_receiver` for one part. `-- opensearch` wants Java and Maven, and `-- idle` takes minutes: each runs
-//! only when it is asked for.
+//! `-- bodies` or `-- slow_receiver` for one part. `-- opensearch` wants Java and Maven, `-- peers` Python and a
+//! package of 200 MB, and `-- idle` takes minutes: each runs only when it is asked for.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod bodies;
@@ -11,6 +11,7 @@ mod floor;
 mod idle;
 mod measure;
 mod node;
+mod peers;
 mod receiver;
 mod runs;
 mod sinks;
@@ -27,14 +28,15 @@ fn main() {
         return floor::run(&arguments[1], &arguments[2]);
     }
     if arguments.first().is_some_and(|first| first == "receiver") {
-        return receiver::run(&arguments[1]);
+        return receiver::run(&arguments[1..]);
     }
     if arguments.first().is_some_and(|first| first == "source") {
         return source::run(&arguments[1]);
     }
     let events: u64 = value("--events").map_or(500_000, |count| count.parse().expect("--events N"));
     let only = |part: &str| arguments.iter().any(|argument| argument == part);
-    let parts = ["throughput", "sinks", "opensearch", "held", "latency", "bodies", "slow_receiver", "idle"];
+    let parts =
+        ["throughput", "sinks", "opensearch", "peers", "held", "latency", "bodies", "slow_receiver", "idle"];
     let all = !parts.into_iter().any(only);
     if all || only("throughput") {
         runs::throughput(events);
@@ -44,6 +46,9 @@ fn main() {
     }
     if only("opensearch") {
         node::opensearch(value("--events").map_or(100_000, |_| events));
+    }
+    if only("peers") {
+        peers::peers(events);
     }
     if all || only("held") {
         runs::held(100_000);

@@ -2,9 +2,11 @@
 
 mod backfill;
 mod check;
+mod config_show;
 mod demo;
 mod deploy;
 mod health_table;
+mod init;
 mod logs;
 mod messages;
 mod query;

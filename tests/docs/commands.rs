@@ -112,13 +112,13 @@ fn a_command_line_that_does_not_parse_is_distinguished_from_one_that_does() {
 }
 
 #[test]
-fn the_readme_names_every_command_and_no_other() {
-    let readme = document("README.md");
-    let prose = without_blocks(&readme);
+fn the_page_of_commands_names_every_command_and_no_other() {
+    let page = document("docs/commands.md");
+    let prose = without_blocks(&page);
     // Inside of backticks is every second piece.
     let inline = prose.split('`').skip(1).step_by(2);
     let inline = inline.filter_map(|code| code.strip_prefix("ccfd ").map(words));
-    let in_blocks = command_lines().into_iter().filter(|(name, _)| *name == "README.md");
+    let in_blocks = command_lines().into_iter().filter(|(name, _)| *name == "docs/commands.md");
     let named: BTreeSet<String> =
         inline.chain(in_blocks.map(|(_, words)| words)).filter_map(|words| subcommand(&words)).collect();
     assert_eq!(named, help());

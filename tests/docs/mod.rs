@@ -14,7 +14,7 @@ mod words;
 use std::{env, fs, path::PathBuf};
 
 /// Every document.
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 20] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -22,12 +22,18 @@ const DOCUMENTS: [&str; 14] = [
     "SECURITY.md",
     "deploy/README.md",
     "deploy/RELEASE.md",
+    "docs/README.md",
+    "docs/commands.md",
+    "docs/comparison.md",
     "docs/destinations.md",
     "docs/faults.md",
     "docs/figures.md",
     "docs/messages.md",
     "docs/operating.md",
     "docs/privacy.md",
+    "docs/promises.md",
+    "docs/settings.md",
+    "docs/sources-and-sinks.md",
     "docs/tables.md",
 ];
 

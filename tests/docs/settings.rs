@@ -35,12 +35,10 @@ fn every_example_of_settings_loads() {
 }
 
 #[test]
-fn the_defaults_in_the_readme_are_those_of_the_manual() {
+fn the_defaults_in_the_settings_page_are_those_of_the_manual() {
     let manual: toml::Table = DEFAULTS.parse().unwrap();
-    let readme = document("README.md");
-    let (_, section) = readme.split_once("\n## Settings\n").expect("the section");
-    let (section, _) = section.split_once("\n## ").expect("a section behind it");
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    let page = document("docs/settings.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
     let mut compared = 0;
     for row in rows {
         let mut cells = row.split(" | ");
@@ -60,7 +58,7 @@ fn the_defaults_in_the_readme_are_those_of_the_manual() {
     assert!(compared >= 10, "only {compared} were found");
 }
 
-/// A value as the README writes it: without quotes.
+/// A value as the page writes it: without quotes.
 fn plain(value: &toml::Value) -> String {
     let number = || value.as_integer().map(|number| number.to_string());
     let flag = || value.as_bool().map(|flag| flag.to_string());

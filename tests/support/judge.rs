@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    fs::{self, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -16,9 +17,26 @@ pub fn available<T>(judge: &'static Result<T, Missing>) -> Option<&'static T> {
         Err(missing) => {
             let required = env::var(REQUIRED).is_ok_and(|value| value == "required");
             assert!(!required, "{REQUIRED}=required, and {missing}");
+            note(missing);
             None
         }
     }
+}
+
+/// Where each process notes the tests that it left out, a line each, for `tests/not_run.rs`.
+pub fn not_run_dir() -> PathBuf {
+    cache("not-run")
+}
+
+fn note(missing: &Missing) {
+    let dir = not_run_dir();
+    let file = dir.join(std::process::id().to_string());
+    let line = missing.to_string().replace('\n', " ") + "\n";
+    let written = fs::create_dir_all(dir)
+        .and_then(|()| OpenOptions::new().create(true).append(true).open(file))
+        .and_then(|mut file| file.write_all(line.as_bytes()));
+    // Only a summary is lost.
+    _ = written;
 }
 
 /// Why a judge cannot run here.
