@@ -10,11 +10,9 @@
 pub mod access;
 mod changes;
 pub mod client;
+mod connection;
 mod guard;
 pub mod listener;
 pub mod metrics;
 pub mod pages;
 mod server;
-
-/// The largest request body: an order has some hundred bytes.
-const BODY_BYTES_MAX: usize = 64 * 1024;

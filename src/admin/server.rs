@@ -10,22 +10,17 @@ use std::{
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
     sync::Semaphore,
 };
 
 use super::{
-    BODY_BYTES_MAX, changes,
+    changes,
+    connection::{AdminStream, answer, in_time, with_whole_body},
     guard::{Guard, for_known_hosts, for_token},
     pages::{self, Daemon},
 };
@@ -33,10 +28,6 @@ use crate::{config::Listen, pipeline::shutdown::Shutdown};
 
 /// The most concurrent connections; others wait.
 const CONNECTIONS_MAX: usize = 64;
-/// Timeout of a request's head, and of an idle connection.
-const HEAD_MAX: Duration = Duration::from_secs(10);
-/// The longest life of a connection, with all its requests.
-const CONNECTION_MAX: Duration = Duration::from_secs(120);
 /// How long a listener waits after an error, such as too many open files.
 const ERROR_PAUSE: Duration = Duration::from_secs(1);
 
@@ -97,24 +88,12 @@ impl AdminListener {
         }
     }
 
-    async fn accept(&self) -> io::Result<Box<dyn Connection>> {
+    async fn accept(&self) -> io::Result<Box<dyn AdminStream>> {
         Ok(match self {
             Self::Tcp(listener) => Box::new(listener.accept().await?.0),
             Self::Unix(listener) => Box::new(listener.accept().await?.0),
         })
     }
-}
-
-trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
-
-async fn answer(connection: Box<dyn Connection>, router: Router) {
-    let serving = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
-        .serve_connection(TokioIo::new(connection), TowerToHyperService::new(router));
-    // It does not matter here why a connection ends early.
-    _ = tokio::time::timeout(CONNECTION_MAX, serving).await;
 }
 
 /// A socket without a listener was left by a process that was killed, and prevents a new one.
@@ -141,18 +120,21 @@ pub(super) fn admin(daemon: Arc<Daemon>, guard: Guard) -> Router {
         .route("/api/v1/backfills", get(changes::backfills).post(changes::backfill))
         .route("/api/v1/backfills/stop", post(changes::stop_backfill))
         .route_layer(from_fn_with_state(guard.clone(), for_token));
-    let shown =
-        Router::new().route("/api/v1/status", get(pages::status)).route("/metrics", get(pages::metrics));
+    let shown = Router::new()
+        .route("/api/v1/status", get(pages::status))
+        .route("/metrics", get(pages::metrics))
+        .route_layer(from_fn(in_time));
     let guarded = with_token.merge(shown).route_layer(from_fn_with_state(guard, for_known_hosts));
-    health().merge(guarded).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(daemon)
+    health().merge(guarded).layer(from_fn(with_whole_body)).with_state(daemon)
 }
 
 /// Metrics and health, on `[admin] metrics_listen`.
 pub(super) fn metrics(daemon: Arc<Daemon>, guard: Guard) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(pages::metrics))
+        .route_layer(from_fn(in_time))
         .route_layer(from_fn_with_state(Arc::new(guard), for_known_hosts));
-    health().merge(guarded).with_state(daemon)
+    health().merge(guarded).layer(from_fn(with_whole_body)).with_state(daemon)
 }
 
 fn health() -> Router<Arc<Daemon>> {
