@@ -4,6 +4,7 @@
 //! GET  /healthz   GET /readyz                        for anyone
 //! GET  /metrics   GET /api/v1/status                 for this machine
 //! GET  /api/v1/checkpoints   GET /api/v1/backfills   with the token
+//! GET  /api/v1/tail                                  with the token
 //! POST /api/v1/…                                     with the token
 //! ```
 
@@ -16,3 +17,4 @@ pub mod listener;
 pub mod metrics;
 pub mod pages;
 mod server;
+mod tail;

@@ -23,6 +23,7 @@ use crate::{
         progress::{RouteState, RouteStatus},
         route_registry::RouteRegistry,
         status_file::StatusFile,
+        tap::Tap,
     },
 };
 
@@ -37,6 +38,8 @@ pub struct Daemon {
     pub control: Control,
     /// Its metrics.
     pub metrics: MetricsReader,
+    /// Shows its records.
+    pub tap: Tap,
 }
 
 /// Whether all routes do their work.

@@ -23,6 +23,7 @@ use super::{
     connection::{AdminStream, answer, in_time, with_whole_body},
     guard::{Guard, for_known_hosts, for_token},
     pages::{self, Daemon},
+    tail,
 };
 use crate::{config::Listen, pipeline::shutdown::Shutdown};
 
@@ -119,6 +120,7 @@ pub(super) fn admin(daemon: Arc<Daemon>, guard: Guard) -> Router {
         .route("/api/v1/checkpoints", get(changes::checkpoints))
         .route("/api/v1/backfills", get(changes::backfills).post(changes::backfill))
         .route("/api/v1/backfills/stop", post(changes::stop_backfill))
+        .route("/api/v1/tail", get(tail::tail))
         .route_layer(from_fn_with_state(guard.clone(), for_token));
     let shown = Router::new()
         .route("/api/v1/status", get(pages::status))

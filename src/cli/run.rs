@@ -108,6 +108,7 @@ async fn serve(
             store: store.clone(),
             control,
             metrics: assembly.metrics_reader(),
+            tap: assembly.tap.clone(),
         };
         let (settings, dir) = (assembly.config.admin.clone(), assembly.config.state.dir.clone());
         let admin = Admin::new(settings, dir, daemon, &context.environment)

@@ -9,7 +9,9 @@ use super::shared::{MetricsReader, Rates, Shared};
 use crate::{
     config::{self, CollectorSettings, Config, Environment, RetrySettings, SecretSource},
     lists::KeyClass,
-    pipeline::{backoff::RetryDelays, policy::Failure, route_registry::RouteRegistry},
+    pipeline::{
+        backoff::RetryDelays, names::route_name, policy::Failure, route_registry::RouteRegistry, tap::Tap,
+    },
     reasons::with_reasons,
     redact::{Hasher, Redaction},
     sinks::{Sink, registry},
@@ -23,6 +25,8 @@ pub struct Assembly {
     pub config: Config,
     /// The registry of its routes.
     pub registry: RouteRegistry,
+    /// Shows its records to those who watch.
+    pub tap: Tap,
     pub(super) environment: Environment,
     pub(super) clock: Clock,
     /// The rates of all collectors whose key is read from the same place.
@@ -33,10 +37,13 @@ pub struct Assembly {
 impl Assembly {
     /// Takes the settings.
     pub fn new(config: Config, environment: Environment) -> Arc<Self> {
+        let tap = Tap::default();
+        tap.show_by(shown_by(&config));
         Arc::new(Self {
             rates: rates(&config),
             config,
             registry: RouteRegistry::default(),
+            tap,
             environment,
             clock: Clock::system(),
             shared: Arc::default(),
@@ -46,10 +53,12 @@ impl Assembly {
     /// The same with other settings. Shared objects and sinks are kept.
     pub(super) fn with_config(&self, config: Config) -> Arc<Self> {
         self.shared.keep_places(config.collectors.values().map(|settings| &settings.api_key));
+        self.tap.show_by(shown_by(&config));
         Arc::new(Self {
             rates: rates(&config),
             config,
             registry: self.registry.clone(),
+            tap: self.tap.clone(),
             environment: self.environment.clone(),
             clock: self.clock.clone(),
             shared: self.shared.clone(),
@@ -148,4 +157,12 @@ fn rates(config: &Config) -> HashMap<SecretSource, Rates> {
         all.entry(settings.api_key.clone()).and_modify(|others| *others = others.with(own)).or_insert(own);
     }
     all
+}
+
+/// The route by which each collector is shown: that of the first sink it names.
+fn shown_by(config: &Config) -> impl Iterator<Item = (String, String)> + '_ {
+    config.collectors.iter().filter_map(|(collector, settings)| {
+        let sink = settings.sinks.first()?;
+        Some((collector.clone(), route_name(collector, sink)))
+    })
 }

@@ -132,6 +132,7 @@ impl Assembly {
             bytes_in_flight,
             progress,
             poll_now: PollNow::default(),
+            tap: self.tap.clone(),
             accept_change: wanted.accept_change,
         })
     }

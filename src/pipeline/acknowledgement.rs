@@ -1,7 +1,7 @@
 //! Brings a batch to the point where only its commit is missing: written, and its rejects saved. Each step is
 //! retried by itself, so that a failure of a later step never repeats an earlier one.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use collectors::{Record, Unusable};
@@ -15,6 +15,7 @@ use super::{
     policy::Failure,
     rejects::{Reject, Rejects, Side},
     shutdown::Shutdown,
+    tap::TapInlet,
     write::BatchWriter,
 };
 use crate::sinks::{Cut, Receipt, Refused};
@@ -27,6 +28,8 @@ pub struct Acknowledgement {
     pub rejects: Rejects,
     /// Whether the destination takes any records.
     pub doubt: SinkDoubt,
+    /// Shows what the sink took to those who watch.
+    pub tap: TapInlet,
     /// Sees the request to shut down.
     pub shutdown: Shutdown,
 }
@@ -76,6 +79,7 @@ impl Acknowledgement {
             rejected: Vec::new(),
             refused: refused.len() as u64,
         };
+        self.show(&records, &refused);
         rejects.extend(self.refused(refused, &records));
         counts.rejected = rejects.iter().map(|reject| reject.kind).collect();
         let copies: Arc<[Reject]> = self.cut(cut, &records).collect();
@@ -116,6 +120,16 @@ impl Acknowledgement {
                 }
             }
         }
+    }
+
+    /// Shows the records that the sink took.
+    fn show(&self, records: &[Record], refused: &[Refused]) {
+        if !self.tap.is_watched() {
+            return;
+        }
+        let refused: HashSet<usize> = refused.iter().map(|one| one.index).collect();
+        let taken = records.iter().enumerate().filter(|(place, _)| !refused.contains(place));
+        self.tap.show(taken.map(|(_, record)| record.raw.as_ref()));
     }
 
     fn unusable(&self, one: Unusable) -> Reject {

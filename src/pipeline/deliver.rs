@@ -28,6 +28,7 @@ use super::{
     retry::mended,
     shutdown::Shutdown,
     stage::Stage,
+    tap::TapInlet,
     write::BatchWriter,
 };
 use crate::tables::SchemaDrift;
@@ -50,6 +51,8 @@ pub struct Delivery {
     pub flight: Flight,
     /// Whether the destination takes any records.
     pub doubt: SinkDoubt,
+    /// Shows delivered records to those who watch.
+    pub tap: TapInlet,
 }
 
 /// A batch that the sink acknowledged, with its rejects saved. It waits for its commit.
@@ -173,7 +176,7 @@ impl Delivery {
             bytes = gathered.bytes as i64
         );
         let (writer, rejects, doubt) = (self.writer.clone(), self.rejects.clone(), self.doubt.clone());
-        let acknowledgement = Acknowledgement { writer, rejects, doubt, shutdown };
+        let acknowledgement = Acknowledgement { writer, rejects, doubt, tap: self.tap.clone(), shutdown };
         let Gathered { unusable, changes, bytes, permits, .. } = gathered;
         let mut place = self.flight.begin();
         Box::pin(async move {

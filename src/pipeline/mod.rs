@@ -26,4 +26,5 @@ pub mod route_registry;
 pub mod shutdown;
 pub mod stage;
 pub mod status_file;
+pub mod tap;
 pub mod write;

@@ -39,6 +39,7 @@ use super::{
     rejects::{Rejects, RejectsError, work_aside},
     retry::{Fetching, lasting, report_and_delay},
     shutdown::Shutdown,
+    tap::Tap,
     write::BatchWriter,
 };
 use crate::{redact::Redaction, sinks::Sink, tables::Table};
@@ -85,6 +86,8 @@ pub struct Route {
     pub progress: Progress,
     /// Lets an operator cut its waits short.
     pub poll_now: PollNow,
+    /// Shows its records to those who watch.
+    pub tap: Tap,
     /// Whether to continue although the checkpoint was written for another source or destination.
     pub accept_change: bool,
 }
@@ -206,6 +209,7 @@ impl Route {
             progress: self.progress.clone(),
             flight: Flight::default(),
             doubt: doubt.clone(),
+            tap: self.tap.inlet(&self.collector, &self.name, &self.table.name),
         };
         let (pages, receiver) = mpsc::channel(PAGES_MAX);
         let outlet = Outlet { redaction, budget: self.byte_budget(), pages };

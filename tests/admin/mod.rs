@@ -7,6 +7,7 @@ mod listening;
 mod metrics;
 mod reload;
 mod state;
+mod tail;
 
 use reqwest::Method;
 use serde_json::Value;

@@ -13,4 +13,5 @@ mod rejects;
 mod retrying;
 mod stopping;
 mod sweep;
+mod tapping;
 mod unreadable;

@@ -23,6 +23,7 @@ use ccfd::{
         rejects::{Bounds, Rejects},
         route::{Ended, Route},
         shutdown::{Shutdown, ShutdownSender, shutdown},
+        tap::Tap,
     },
     simulator::{SimulatedList, Simulator, SimulatorOptions},
     sinks::Sink,
@@ -120,6 +121,7 @@ pub struct RouteRig {
     pub rejects_max: u64,
     pub cut_max: u64,
     pub accept_change: bool,
+    pub tap: Tap,
 }
 
 impl RouteRig {
@@ -161,6 +163,7 @@ impl RouteRig {
             rejects_max: 1 << 30,
             cut_max: 1 << 20,
             accept_change: false,
+            tap: Tap::default(),
         }
     }
 
@@ -227,6 +230,7 @@ impl RouteRig {
             bytes_in_flight: self.bytes_in_flight,
             progress: self.progress.clone(),
             poll_now: PollNow::default(),
+            tap: self.tap.clone(),
             accept_change: self.accept_change,
         }
     }
