@@ -42,6 +42,7 @@ mod http;
 mod lists;
 mod page;
 mod reader;
+mod reasons;
 mod source;
 mod source_counters;
 mod tenant;
@@ -66,6 +67,7 @@ pub use page::{
     record::{IdHash, Record, Unusable},
 };
 pub use reader::{Reader, ReaderStep, dedup_ids};
+pub use reasons::with_reasons;
 pub use source::{Hello, Source};
 pub use source_counters::{Anomaly, Outcomes, RequestOutcome, SourceCounters};
 pub use tenant::TenantWalk;

@@ -8,13 +8,16 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::{ClientBuilder, Identity, Proxy, redirect};
 use url::Url;
 
-use crate::http::{
-    decoded::{Undecodable, decoded},
-    names::Names,
-    newest_date,
-    observed::Watched,
-    proxied::{environment_has_proxy, exposes_key, is_excepted, is_local},
-    tls,
+use crate::{
+    http::{
+        decoded::{Undecodable, decoded},
+        names::Names,
+        newest_date,
+        observed::Watched,
+        proxied::{environment_has_proxy, exposes_key, is_excepted, is_local},
+        tls,
+    },
+    reasons::with_reasons,
 };
 
 /// Idle connections that are kept per host. Each holds buffers as large as the largest answer it has seen,
@@ -166,7 +169,7 @@ impl HttpSettings {
             let proxy = Proxy::all(address.as_str()).map_err(|_| "proxy: not a proxy address".to_owned())?;
             builder = builder.proxy(proxy);
         }
-        builder.build().map_err(|error| format!("HTTP client: {}", chain(&error)))
+        builder.build().map_err(|error| format!("HTTP client: {}", with_reasons(&error)))
     }
 
     fn verifying(&self, builder: ClientBuilder) -> Result<ClientBuilder, String> {
@@ -250,7 +253,7 @@ impl Http {
             let error = error.without_url();
             match tls::is_untrusted(&error) {
                 true => TransportError::Untrusted(format!("{host}: {}", tls::UNTRUSTED)),
-                false => unreachable(&chain(&error)),
+                false => unreachable(&with_reasons(&error)),
             }
         };
         let request = client.request(method, parsed).headers(headers).body(body);
@@ -337,18 +340,6 @@ fn authority(url: Option<&Url>) -> String {
         Some((host, None)) => host.to_owned(),
         None => "no host".to_owned(),
     }
-}
-
-/// An error with its causes, because reqwest's own text only names the outermost one.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]
