@@ -1,11 +1,15 @@
-//! Batches for the tests of the sinks.
+//! What the tests of the sinks share: batches, a clock, and a sink's thread that soon does its own work.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use collectors::{Clock, IdHash, Record};
 
-use super::Batch;
+use super::{Batch, upkeep::Pace};
 use crate::tables::Table;
 
 /// 2026-02-13T10:52:05Z.
@@ -30,4 +34,16 @@ pub(super) fn event(id: &str, second: i64) -> String {
     format!(
         r#"{{"object":"organization.audit_log","id":"{id}","type":"user.added","effective_at":{second},"user.added":{{"id":"user-1","data":{{"role":"owner"}}}},"actor":{{"type":"session","session":{{"user":{{"id":"user-2","email":"user@example.com"}}}}}}}}"#
     )
+}
+
+/// A look every few milliseconds.
+pub(super) const SOON: Pace = Pace { first: Duration::from_millis(20), every: Duration::from_millis(20) };
+
+/// Waits for what the sink's thread does by itself.
+pub(super) fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "waited in vain");
+        thread::yield_now();
+    }
 }

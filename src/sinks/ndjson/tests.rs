@@ -17,8 +17,7 @@ use crate::{
     config::{LineShape, NdjsonDir, NdjsonSettings},
     sinks::{
         Receipt, Sink as _, SinkError, WriteFailure,
-        samples::{DAY, NOW, batch, clock, event},
-        upkeep::Pace,
+        samples::{DAY, NOW, SOON, batch, clock, event, wait_until},
     },
     tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Tables},
 };
@@ -250,18 +249,6 @@ async fn old_files_go_by_age_and_those_of_others_stay() {
             "notes-2020-01-01.ndjson"
         ]
     );
-}
-
-/// A look every few milliseconds.
-const SOON: Pace = Pace { first: Duration::from_millis(20), every: Duration::from_millis(20) };
-
-/// Waits for what the sink's thread does by itself.
-fn wait_until(mut is_so: impl FnMut() -> bool) {
-    let begun = std::time::Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "waited in vain");
-        std::thread::yield_now();
-    }
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::{
     config::SqliteSettings,
     sinks::{
         Batch, Receipt, Refused, Sink as _, SinkError, WriteFailure,
-        samples::{DAY, NOW, batch, clock, event},
+        samples::{DAY, NOW, SOON, batch, clock, event, wait_until},
         upkeep::Pace,
     },
     tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Tables},
@@ -300,16 +300,4 @@ async fn the_oldest_rows_go_when_the_tables_are_too_large_and_the_file_shrinks()
     assert!(before > 2 * size_max && after <= size_max, "{before} -> {after}");
     assert_eq!(bench.texts("SELECT max(Id) FROM OpenAIAuditLogs_CL"), ["05999"]);
     assert_eq!(bench.texts("SELECT Id FROM OpenAIChatCompletions_CL"), Vec::<String>::new());
-}
-
-/// A look every few milliseconds.
-const SOON: Pace = Pace { first: Duration::from_millis(20), every: Duration::from_millis(20) };
-
-/// Waits for what the sink's thread does by itself.
-fn wait_until(mut is_so: impl FnMut() -> bool) {
-    let begun = std::time::Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "waited in vain");
-        std::thread::yield_now();
-    }
 }
