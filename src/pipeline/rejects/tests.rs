@@ -1,9 +1,8 @@
 use std::{
-    fs,
+    fs::{self, File},
     io::Write as _,
     os::unix::fs::{MetadataExt as _, chown},
-    sync::mpsc::{RecvTimeoutError, channel},
-    time::Duration,
+    sync::mpsc::{TryRecvError, channel},
 };
 
 use serde_json::{Value, json};
@@ -32,6 +31,18 @@ fn open(dir: &Path, bytes_max: u64) -> Rejects {
 fn lines(rejects: &Rejects) -> Vec<Value> {
     let text = fs::read_to_string(rejects.path()).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Waits until somebody waits for the lock on this file, as the kernel lists it, or until `has_ended`.
+fn wait_for_a_waiter(file: &File, has_ended: impl Fn() -> bool) {
+    let inode = format!(":{} ", file.metadata().unwrap().ino());
+    let waits = || {
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        locks.lines().any(|line| line.contains("-> FLOCK") && line.contains(&inode))
+    };
+    while !waits() && !has_ended() {
+        std::thread::yield_now();
+    }
 }
 
 #[tokio::test]
@@ -228,13 +239,7 @@ async fn copies_do_not_replace_the_older_file_while_it_is_rewritten() {
             copies.map(|copy| runtime.block_on(rejects.keep_cut(copy)).unwrap()).sum::<u64>()
         }
     });
-    let newer = rejects.cut_path().to_owned();
-    let full = || fs::metadata(&newer).is_ok_and(|found| found.len() > (2 << 10) - 300);
-    while !full() && !turned.is_finished() {
-        std::thread::yield_now();
-    }
-    // Time for the bug to show.
-    std::thread::sleep(Duration::from_millis(100));
+    wait_for_a_waiter(&file, || turned.is_finished());
     let new = older.with_extension("new");
     fs::write(&new, written).unwrap();
     fs::rename(&new, &older).unwrap();
@@ -295,8 +300,9 @@ async fn half_a_line_that_another_process_is_writing_is_left_until_it_is_whole()
 
     let (sender, opened) = channel();
     let dir_path = dir.path().to_owned();
-    std::thread::spawn(move || sender.send(open(&dir_path, BYTES_MAX).kept()));
-    assert_eq!(opened.recv_timeout(Duration::from_millis(100)), Err(RecvTimeoutError::Timeout));
+    let opening = std::thread::spawn(move || sender.send(open(&dir_path, BYTES_MAX).kept()));
+    wait_for_a_waiter(&file, || opening.is_finished());
+    assert_eq!(opened.try_recv(), Err(TryRecvError::Empty));
     file.write_all(rest.as_bytes()).unwrap();
     drop(lock);
     assert_eq!(opened.recv().unwrap(), 2);
