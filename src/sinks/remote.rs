@@ -68,6 +68,12 @@ pub enum RemoteErrorKind {
         /// The service's word for it.
         code: String,
     },
+    /// The access policies of AWS refuse the request before the service sees it.
+    #[error("refused by an access policy of AWS (status {status})")]
+    PolicyDenied {
+        /// The HTTP status.
+        status: u16,
+    },
     /// What the settings name is not there.
     #[error("{what} not found")]
     NotFound {
@@ -138,6 +144,7 @@ impl RemoteErrorKind {
             | Self::StorageFull { .. }
             | Self::Unauthorized { .. }
             | Self::Forbidden { .. }
+            | Self::PolicyDenied { .. }
             | Self::NotFound { .. }
             | Self::PlaceAtFault { .. }
             | Self::Refused { .. }

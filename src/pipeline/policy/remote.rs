@@ -90,6 +90,11 @@ pub(super) fn judge(error: &RemoteError) -> Judgement {
         }
         RemoteErrorKind::Unauthorized { .. } => park(advice.unauthorized),
         RemoteErrorKind::Forbidden { .. } => park(advice.forbidden),
+        RemoteErrorKind::PolicyDenied { .. } => park(
+            "ccfd does not sign requests for AWS: let the access policy of the domain admit this machine, and set \
+             `auth = { basic = … }` to a user of fine-grained access control whose role may write to the index; or \
+             send through a proxy that signs (SigV4)",
+        ),
         RemoteErrorKind::NotFound { .. } => park(advice.not_found),
         RemoteErrorKind::PlaceAtFault { .. } => park(advice.place_at_fault),
         RemoteErrorKind::RunFailed { .. } => back_off(

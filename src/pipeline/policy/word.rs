@@ -105,6 +105,7 @@ fn remote(kind: &RemoteErrorKind) -> &'static str {
         RemoteErrorKind::StorageFull { .. } => "storage_full",
         RemoteErrorKind::Unauthorized { .. } => "unauthorized",
         RemoteErrorKind::Forbidden { .. } => "forbidden",
+        RemoteErrorKind::PolicyDenied { .. } => "policy_denied",
         RemoteErrorKind::NotFound { .. } => "not_found",
         RemoteErrorKind::PlaceAtFault { .. } => "place_at_fault",
         RemoteErrorKind::RunFailed { .. } => "run_failed",

@@ -336,6 +336,7 @@ pub(super) fn refusal(response: &Response, index: &str, retry_after: Option<Dura
     let code = || plain(&error.kind);
     let status = response.status.as_u16();
     match status {
+        401 | 403 if !is_own && is_denied_by_aws(&response.body) => RemoteErrorKind::PolicyDenied { status },
         401 | 403 if !is_own => RemoteErrorKind::Intercepted { status },
         // Only a proxy asks for this.
         407 => RemoteErrorKind::Intercepted { status },
@@ -360,4 +361,23 @@ fn own_error(body: &[u8]) -> Option<Error<'_>> {
         error: &'a RawValue,
     }
     serde_json::from_slice::<ClusterErrorBody<'_>>(body).ok().map(|body| error(body.error.get()))
+}
+
+/// Whether this is how Amazon OpenSearch Service refuses, before the cluster sees the request: an object of its own form,
+/// with the words of IAM. A firewall may answer in that form as well, but not in these words.
+fn is_denied_by_aws(body: &[u8]) -> bool {
+    const WORDS: [&str; 5] = [
+        "is not authorized to perform",
+        "security token included in the request",
+        "request signature we calculated",
+        "Missing Authentication Token",
+        "Authorization header",
+    ];
+    #[derive(Deserialize)]
+    struct Denial<'a> {
+        #[serde(borrow, alias = "Message")]
+        message: Cow<'a, str>,
+    }
+    let denial = serde_json::from_slice::<Denial<'_>>(body);
+    denial.is_ok_and(|denial| WORDS.iter().any(|words| denial.message.contains(words)))
 }

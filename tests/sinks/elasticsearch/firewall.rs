@@ -89,3 +89,24 @@ async fn who_asks_for_credentials_in_http_alone_is_answered_with_advice_on_them(
     let (error, _) = failure(&sink_at(elastic.server.url()), batch(&["a"])).await;
     assert!(matches!(error.kind, RemoteErrorKind::Unauthorized { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn a_refusal_in_the_words_of_aws_is_its_own_and_says_what_to_do() {
+    let elastic = Elastic::plain();
+    let sink = sink_at(elastic.server.url());
+    sink.write(batch(&["a"])).await.unwrap();
+    for denial in [
+        r#"{"Message":"User: anonymous is not authorized to perform: es:ESHttpPost because no resource-based policy allows it"}"#,
+        r#"{"message":"The security token included in the request is invalid."}"#,
+    ] {
+        elastic.server.script_for("_bulk", [Reply::status(403).with_body(denial).into()]);
+        let kind = failure_of_all(&sink, batch(&["b", "c"])).await;
+        assert_eq!(kind, RemoteErrorKind::PolicyDenied { status: 403 });
+        let judged = judge(&Failure::Sink(kind.of(ccfd::sinks::remote::Service::Elasticsearch).into()));
+        assert_eq!(judged.action, Action::Park);
+        assert!(judged.advice.contains("does not sign requests"), "{}", judged.advice);
+    }
+    let of_a_firewall = Reply::status(403).with_body(r#"{"message":"Forbidden"}"#);
+    elastic.server.script_for("_bulk", [of_a_firewall.into()]);
+    assert_eq!(sink.write(batch(&["b", "c"])).await.unwrap().accepted, 2, "taken in halves");
+}
