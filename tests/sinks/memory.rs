@@ -9,6 +9,7 @@ use collectors::Clock;
 use crate::support::{
     fake_azure::{Azure, CLIENT_ID, CLIENT_SECRET, DCR, TENANT},
     fake_elastic::Elastic,
+    fake_kibana::{AUTHORIZATION, Kibana},
     observed::Observed,
     openai,
     process::{Place, Running},
@@ -31,7 +32,7 @@ fn completions(now: i64) -> Bytes {
         let created = now - 7_200 + i64::try_from(number).unwrap();
         write!(
             records,
-            r#"{{"id":"chatcmpl-large-{number}","object":"chat.completion","created":{created},"model":"gpt-4.1","choices":[{{"index":0,"message":{{"role":"assistant","content":"short"}},"logprobs":{{"content":["#
+            r#"{{"id":"chatcmpl-large-{number}","object":"chat.completion","created":{created},"model":"gpt-4.1","seed":-244262063926777786,"choices":[{{"index":0,"message":{{"role":"assistant","content":"short"}},"logprobs":{{"content":["#
         )
         .unwrap();
         for token in 0..TOKENS {
@@ -53,7 +54,8 @@ fn peak_mib(sink: &str) -> f64 {
     let clock = Clock::system();
     let options = SimulatorOptions { records: vec![completions(clock.now())], ..SimulatorOptions::default() };
     let server = openai::serve(None, Simulator::new(options, clock).unwrap());
-    let place = Place::bare().with("AZURE_CLIENT_SECRET", CLIENT_SECRET);
+    let kibana_key = AUTHORIZATION.strip_prefix("ApiKey ").unwrap();
+    let place = Place::bare().with("AZURE_CLIENT_SECRET", CLIENT_SECRET).with("KIBANA_API_KEY", kibana_key);
     let collector = format!(
         "[collector.chat]\nsource = \"chat_completions\"\napi_key = {{ env = \"OPENAI_API_KEY\" }}\n\
          base_url = \"{}/v1\"\nstart = \"all\"\nsinks = [\"there\"]\nbody_max = \"64MiB\"\n[sink.there]\n",
@@ -108,4 +110,23 @@ fn very_large_completions_reach_elasticsearch_in_the_memory_of_their_page_and_a_
     let mib = peak_mib(&format!("type = \"elasticsearch\"\nurls = [\"{}\"]\n", elastic.server.url()));
     assert_eq!(elastic.documents("openai-chat-completions").len() as u64, RECORDS);
     assert!(mib <= 160.0, "{mib} MiB");
+}
+
+#[test]
+fn very_large_completions_reach_kibana_or_the_rejects_in_the_memory_of_their_page_and_a_bound() {
+    const TAKES_ALL: usize = 64 << 20;
+    for (keys, takes, documents, mib_max) in [
+        ("", TAKES_ALL, RECORDS, 160.0),
+        ("raw_record = true\n", TAKES_ALL, RECORDS, 192.0),
+        ("", 1 << 20, 0, 160.0),
+    ] {
+        let kibana = Kibana::plain();
+        kibana.take_bytes(takes);
+        let mib = peak_mib(&format!(
+            "type = \"kibana_index\"\nurl = \"{}\"\nauth = {{ api_key = {{ env = \"KIBANA_API_KEY\" }} }}\n{keys}",
+            kibana.server.url()
+        ));
+        assert_eq!(kibana.documents("openai-chat-completions").len() as u64, documents);
+        assert!(mib <= mib_max, "{keys}, {takes} bytes a request: {mib} MiB");
+    }
 }

@@ -11,7 +11,7 @@ use http::{Method, StatusCode};
 
 use super::{
     classify::{ConnectorRun, RunVerdict, is_intercepted, message, names_as_there},
-    encode::Documents,
+    encode::{Documents, nothing},
     sink::KibanaIndexSink,
 };
 use crate::{
@@ -68,15 +68,15 @@ impl<'s> Run<'s> {
         // What is to be sent, the next last.
         let mut waiting: Vec<Vec<usize>> = vec![self.unsent().await?];
         while let Some(mut places) = waiting.pop() {
-            let fitting = self.documents.fitting(&places, documents_max, self.sink.size.bytes());
-            let rest = places.split_off(fitting.min(places.len()));
-            if !rest.is_empty() {
-                waiting.push(rest);
-            }
             if places.is_empty() {
                 continue;
             }
-            match self.one(&places).await {
+            let request = self.documents.request(&places, documents_max, self.sink.size.bytes());
+            let rest = places.split_off(request.documents.min(places.len()));
+            if !rest.is_empty() {
+                waiting.push(rest);
+            }
+            match self.one(&places, request.body).await {
                 Ok(RunStep::Done) => {}
                 Ok(RunStep::Apart(parts)) => waiting.extend(parts.into_iter().rev()),
                 Err(error) => {
@@ -145,17 +145,16 @@ impl<'s> Run<'s> {
     }
 
     /// Sends the documents at these places, never none, and learns what a request may carry.
-    async fn one(&mut self, places: &[usize]) -> Result<RunStep, RemoteError> {
-        let body = self.documents.body(places);
+    async fn one(&mut self, places: &[usize], body: Bytes) -> Result<RunStep, RemoteError> {
         let weight = Weight::plain(body.len());
-        let answer = match self.execute(body).await {
+        let answer = match self.execute(&body).await {
             Ok(answer) if answer.status == StatusCode::PAYLOAD_TOO_LARGE => {
                 return self.too_large(places, weight, &answer);
             }
             sent => sent,
         };
         let step = match answer {
-            Ok(answer) => self.step(places, &answer).await,
+            Ok(answer) => self.step(places, &body, &answer).await,
             Err(error) => Err(error),
         };
         match &step {
@@ -187,7 +186,12 @@ impl<'s> Run<'s> {
         }
     }
 
-    async fn step(&mut self, places: &[usize], answer: &Response) -> Result<RunStep, RemoteError> {
+    async fn step(
+        &mut self,
+        places: &[usize],
+        body: &Bytes,
+        answer: &Response,
+    ) -> Result<RunStep, RemoteError> {
         let step = match answer.status {
             StatusCode::OK => self.judge(places, answer).await,
             // Nothing of it was carried out. A name such as `__proto__` in one document is reason enough.
@@ -204,7 +208,7 @@ impl<'s> Run<'s> {
                 };
                 self.prove_taking(answer).await?;
                 // It may refuse for a moment.
-                let again = self.execute(self.documents.body(places)).await?;
+                let again = self.execute(body).await?;
                 if again.status == StatusCode::OK {
                     self.judge(places, &again).await
                 } else if is_intercepted(&again) {
@@ -280,7 +284,7 @@ impl<'s> Run<'s> {
 
     /// Fails with the answer if a request without documents is refused as well: then no document is at fault.
     async fn prove_taking(&mut self, refused: &Response) -> Result<(), RemoteError> {
-        let empty = self.execute(self.documents.body(&[])).await?;
+        let empty = self.execute(&nothing()).await?;
         match empty.status {
             StatusCode::OK => Ok(()),
             StatusCode::BAD_REQUEST if refused.status == StatusCode::BAD_REQUEST => {
@@ -291,7 +295,7 @@ impl<'s> Run<'s> {
     }
 
     /// One run. A connector that somebody deleted is looked for, and created again, once in a batch.
-    async fn execute(&mut self, body: Bytes) -> Result<Response, RemoteError> {
+    async fn execute(&mut self, body: &Bytes) -> Result<Response, RemoteError> {
         loop {
             let id = self.sink.connector(&self.batch.table).await?;
             let path = format!("/api/actions/connector/{id}/_execute");

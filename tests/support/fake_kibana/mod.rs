@@ -42,6 +42,8 @@ struct State {
     faults_of_writes: Faults,
     /// What a firewall in front refuses: requests that hold any of these texts.
     forbidden: Vec<String>,
+    /// `server.maxPayload`.
+    body_max: usize,
 }
 
 impl Kibana {
@@ -59,6 +61,7 @@ impl Kibana {
             connectors_made: 0,
             faults_of_writes: Faults::default(),
             forbidden: Vec::new(),
+            body_max: BODY_MAX,
         }));
         let answering = state.clone();
         let server = Fake::start(tls, move |request| {
@@ -97,6 +100,11 @@ impl Kibana {
     pub fn documents(&self, index: &str) -> Vec<Value> {
         let state = self.state.lock().unwrap();
         state.indices.get(index).map(Index::documents).unwrap_or_default()
+    }
+
+    /// Sets `server.maxPayload`.
+    pub fn take_bytes(&self, body_max: usize) {
+        self.state.lock().unwrap().body_max = body_max;
     }
 
     /// A firewall in front answers runs that hold this text with a page of its own and 403.
@@ -161,8 +169,8 @@ impl State {
         if !reads && request.header("kbn-xsrf").is_none() {
             return boom(400, "Request must contain a kbn-xsrf header.");
         }
-        if request.body.len() > BODY_MAX {
-            let message = format!("Payload content length greater than maximum allowed: {BODY_MAX}");
+        if request.body.len() > self.body_max {
+            let message = format!("Payload content length greater than maximum allowed: {}", self.body_max);
             return boom(413, &message);
         }
         let segments = request.segments();

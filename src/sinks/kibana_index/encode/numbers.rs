@@ -6,22 +6,26 @@ const SAFE_MAX: u64 = (1 << 53) - 1;
 /// Fewer digits are never too many.
 const SAFE_DIGITS: usize = 16;
 
-/// Puts quotes around such numbers in the JSON that begins at `begin` and ends the output, however deep they stand.
+/// Puts quotes around such numbers in the JSON that begins at `begin` and ends the output, however deep they stand. In
+/// place, from the last to the first: a document may be as large as all memory that a copy could take.
 pub(super) fn quote_unsafe(out: &mut Vec<u8>, begin: usize) {
     let places = unsafe_numbers(&out[begin..]);
-    if places.is_empty() {
-        return;
+    let mut end = out.len();
+    out.resize(end + 2 * places.len(), b'"');
+    // What follows the number that is next is in its new place from here on.
+    let mut to = out.len();
+    for (from, until) in places.into_iter().rev() {
+        let (from, until) = (begin + from, begin + until);
+        to -= end - until;
+        out.copy_within(until..end, to);
+        to -= 1;
+        out[to] = b'"';
+        to -= until - from;
+        out.copy_within(from..until, to);
+        to -= 1;
+        out[to] = b'"';
+        end = from;
     }
-    let json = out.split_off(begin);
-    let mut copied = 0;
-    for (from, to) in places {
-        out.extend_from_slice(&json[copied..from]);
-        out.push(b'"');
-        out.extend_from_slice(&json[from..to]);
-        out.push(b'"');
-        copied = to;
-    }
-    out.extend_from_slice(&json[copied..]);
 }
 
 /// Where they begin and end.
