@@ -1,6 +1,8 @@
 //! JSON text as other text: what a string says, and the two ways to reformat a value.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, iter};
+
+use super::json_scanner::JsonScanner;
 
 /// The bytes between the quotes of a JSON string, when nothing in it is escaped.
 pub(super) fn unescaped(json: &[u8]) -> Option<&[u8]> {
@@ -22,20 +24,26 @@ pub fn text(json: &[u8]) -> Option<Cow<'_, str>> {
     }
 }
 
-/// JSON text without the white space between its tokens.
+/// JSON text without the white space between its tokens, with U+FFFD in place of what is not UTF-8.
 pub fn compact(json: &[u8]) -> String {
-    let (mut inside, mut escaped) = (false, false);
-    String::from_utf8_lossy(json)
-        .chars()
-        .filter(|&letter| {
-            let keep = inside || !matches!(letter, ' ' | '\t' | '\n' | '\r');
-            if letter == '"' && !escaped {
-                inside = !inside;
-            }
-            escaped = inside && letter == '\\' && !escaped;
-            keep
-        })
-        .collect()
+    String::from_utf8_lossy(&compact_bytes(json)).into_owned()
+}
+
+/// JSON text without the white space between its tokens. Borrows where there is none.
+pub(super) fn compact_bytes(json: &[u8]) -> Cow<'_, [u8]> {
+    let mut parts = compact_parts(json);
+    let first = parts.next().unwrap_or_default();
+    let Some(second) = parts.next() else { return Cow::Borrowed(first) };
+    let mut compact = Vec::with_capacity(json.len());
+    [first, second].into_iter().chain(parts).for_each(|part| compact.extend_from_slice(part));
+    Cow::Owned(compact)
+}
+
+/// The parts of compact JSON text: what is between the white space that is between its tokens. There is one, where there
+/// is no such white space.
+pub fn compact_parts(json: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut steps = JsonScanner::of(json);
+    iter::from_fn(move || steps.part())
 }
 
 /// JSON on one line: without its raw line breaks, which are white space between tokens and forbidden inside strings.
@@ -62,6 +70,25 @@ mod tests {
     #[test]
     fn compact_text_keeps_the_blanks_inside_strings() {
         assert_eq!(compact(b"{ \"a b\" :\n [1, \"c \\\" d\", \"\\\\\" ] }"), r#"{"a b":[1,"c \" d","\\"]}"#);
+    }
+
+    #[test]
+    fn compact_text_is_borrowed_where_nothing_goes_and_valid_text_means_the_same() {
+        for json in [r#"{"a b":[1,"c \" \\",true],"d":{}}"#, "\"a b\"", "1", " [1]\n"] {
+            assert!(matches!(compact_bytes(json.as_bytes()), Cow::Borrowed(_)), "{json}");
+        }
+        let value = serde_json::json!({"a": [1.5, "b \" \\ \n", {"": [[], {}, null]}], "é": "\u{1}"});
+        let pretty = serde_json::to_vec_pretty(&value).expect("in memory");
+        assert_eq!(compact_bytes(&pretty).as_ref(), value.to_string().as_bytes());
+    }
+
+    #[test]
+    fn what_is_no_json_is_survived_cut_at_any_place() {
+        let json = b"{ \"a\\\" \" : [ 1 , \"\xff\" ] }";
+        for end in 0..json.len() {
+            assert!(compact_bytes(&json[..end]).len() <= end);
+        }
+        assert!(compact_bytes(b" \n ").is_empty());
     }
 
     #[test]

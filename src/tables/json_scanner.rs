@@ -125,6 +125,21 @@ impl<'a> JsonScanner<'a> {
         }
     }
 
+    /// Steps over white space, and then to the white space that follows, outside of strings: a part of compact JSON.
+    pub(super) fn part(&mut self) -> Option<&'a [u8]> {
+        self.comes(b'"');
+        let start = self.at;
+        loop {
+            match self.peek() {
+                None | Some(b' ' | b'\n' | b'\r' | b'\t') => break,
+                Some(b'"') if self.string().is_none() => self.at = self.json.len(),
+                Some(b'"') => {}
+                Some(_) => self.at += 1,
+            }
+        }
+        self.since(start).filter(|part| !part.is_empty())
+    }
+
     /// Steps over an object or an array: to behind the bracket that closes it.
     fn nested(&mut self) -> Option<()> {
         let mut depth = 0_usize;

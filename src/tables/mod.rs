@@ -25,7 +25,7 @@ pub use check::TableError;
 pub use collection::Tables;
 pub use column::{Column, ColumnKind, Origin, Text};
 pub use health::HEALTH;
-pub use json::{compact, one_line, text};
+pub use json::{compact, compact_parts, one_line, text};
 pub use json_scanner::JsonScanner;
 pub use row::ColumnValue;
 pub use schema_drift::{SchemaDrift, all_unknown_fields, unfit_values, unknown_fields};

@@ -1,10 +1,11 @@
-//! From one record to JSON members for a set of columns, without a tree: what fits is passed on as it was received.
+//! From one record to JSON members for a set of columns, without a tree: what fits is passed on as it was received, less
+//! the white space between its tokens.
 
 use std::borrow::Cow;
 
 use super::{
     Column, ColumnKind, Iso8601, Origin, SchemaDrift, iso8601,
-    json::{compact, is_text, one_line},
+    json::{compact, compact_bytes, is_text, one_line},
     row::{Cell, cells, number, second, whole},
 };
 
@@ -117,7 +118,7 @@ fn fitting<'a>(column: &Column, json: &'a [u8]) -> Option<MemberValue<'a>> {
         ColumnKind::Long if matches!(column.from, Origin::Time(_)) => second(json).map(whole_number),
         ColumnKind::Long => None,
         ColumnKind::Real => number(json).map(|_| as_received),
-        ColumnKind::Dynamic => Some(as_received),
+        ColumnKind::Dynamic => Some(MemberValue::Json(compact_bytes(json))),
         ColumnKind::DateTime => second(json).map(|second| MemberValue::Time(iso8601(second))),
     }
 }
@@ -148,7 +149,7 @@ mod tests {
             2]},"actor":null}"#;
         assert_eq!(
             object(&[&AUDIT_LOGS.stream], Nulls::LeftOut, record),
-            r#"{"id":"1","type":"a.b","effective_at":7,"EventDetails":{"x": [1,            2]},"friendlyName":"acme"}"#
+            r#"{"id":"1","type":"a.b","effective_at":7,"EventDetails":{"x":[1,2]},"friendlyName":"acme"}"#
         );
     }
 

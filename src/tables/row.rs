@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     Column, ColumnKind, Origin, Table,
-    json::{compact, text},
+    json::{compact, compact_bytes, text},
     members::Members,
     schema_drift::SchemaDrift,
     time::SECOND_MAX,
@@ -21,8 +21,8 @@ pub enum ColumnValue<'a> {
     Long(i64),
     /// A real column; finite.
     Real(f64),
-    /// A dynamic column: JSON text as received. May hold line breaks.
-    Json(&'a str),
+    /// A dynamic column: compact JSON text.
+    Json(Cow<'a, str>),
     /// A datetime column: Unix seconds, 0 ..= 253402300799.
     Time(i64),
 }
@@ -107,8 +107,15 @@ fn value(kind: ColumnKind, json: &[u8]) -> Option<ColumnValue<'_>> {
         ColumnKind::String => Some(ColumnValue::Text(Cow::Owned(compact(json)))),
         ColumnKind::Long => whole(json).map(ColumnValue::Long),
         ColumnKind::Real => number(json).map(ColumnValue::Real),
-        ColumnKind::Dynamic => plain(json).map(ColumnValue::Json),
+        ColumnKind::Dynamic => dynamic(json).map(ColumnValue::Json),
         ColumnKind::DateTime => second(json).map(ColumnValue::Time),
+    }
+}
+
+fn dynamic(json: &[u8]) -> Option<Cow<'_, str>> {
+    match compact_bytes(json) {
+        Cow::Borrowed(compact) => plain(compact).map(Cow::Borrowed),
+        Cow::Owned(compact) => String::from_utf8(compact).ok().map(Cow::Owned),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     config::LineShape,
     sinks::Batch,
     tables::{
-        SchemaDrift,
+        SchemaDrift, compact_parts,
         object::{Nulls, Objects},
         one_line,
     },
@@ -23,8 +23,8 @@ pub(super) struct RecordLines<'a> {
 }
 
 impl RecordLines<'_> {
-    /// Bytes of the records as received, each with a line break: what the lines take or a little less in the shape of
-    /// records, about what they take in the shape of the table.
+    /// Bytes of the records as received, each with a line break: what the lines take at most in the shape of records, about
+    /// what they take in the shape of the table.
     pub(super) fn bytes(&self) -> u64 {
         self.batch.records.iter().map(|record| record.raw.len() as u64 + 1).sum()
     }
@@ -35,7 +35,10 @@ impl RecordLines<'_> {
         match self.shape {
             LineShape::Record => {
                 for record in self.batch.records.iter() {
-                    out.write_all(&one_line(&record.raw))?;
+                    for part in compact_parts(&record.raw) {
+                        // Valid JSON has no line breaks left; a line must be one all the same.
+                        out.write_all(&one_line(part))?;
+                    }
                     out.write_all(b"\n")?;
                 }
             }

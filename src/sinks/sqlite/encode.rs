@@ -30,7 +30,7 @@ pub(super) fn bind(
             ColumnValue::Text(text) => statement.raw_bind_parameter(index, text.as_ref())?,
             ColumnValue::Long(number) => statement.raw_bind_parameter(index, number)?,
             ColumnValue::Real(number) => statement.raw_bind_parameter(index, number)?,
-            ColumnValue::Json(json) => statement.raw_bind_parameter(index, json)?,
+            ColumnValue::Json(json) => statement.raw_bind_parameter(index, json.as_ref())?,
             ColumnValue::Time(second) => statement.raw_bind_parameter(index, iso8601(*second).as_str())?,
         }
     }

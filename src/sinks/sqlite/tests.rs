@@ -83,14 +83,13 @@ async fn a_row_holds_its_columns_and_the_record_as_received() {
     let sink = bench.sink(bench.settings());
     let record =
         "{\n \"id\": \"c-1\", \"created\": 1770979925, \"seed\": -9223372036854775808, \"top_p\": 0.5,
-        \"choices\": [1], \"x\": 1}";
+        \"choices\": [1,\n  {\"a b\": 2}], \"x\": 1}";
     sink.write(batch(&CHAT_COMPLETIONS, &[record.to_owned()])).await.unwrap();
     let row = bench.texts(
         "SELECT concat_ws('|', TimeGenerated, Id, CreatedAt, Seed, typeof(Seed), TopProbability, Choices,
             ConnectorName, Model IS NULL) FROM OpenAIChatCompletions_CL",
     );
-    let expected =
-        "2026-02-13T10:52:05Z|c-1|2026-02-13T10:52:05Z|-9223372036854775808|integer|0.5|[1]|acme|1";
+    let expected = "2026-02-13T10:52:05Z|c-1|2026-02-13T10:52:05Z|-9223372036854775808|integer|0.5|[1,{\"a b\":2}]|acme|1";
     assert_eq!(row, [expected]);
     assert_eq!(bench.texts("SELECT Record FROM OpenAIChatCompletions_CL"), [record]);
 }
