@@ -1195,7 +1195,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__query)
-            opts="-h --backup --json --csv --raw --sink --config --help"
+            opts="-h --schema --backup --json --csv --raw --sink --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

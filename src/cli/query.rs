@@ -1,10 +1,14 @@
 //! `ccfd query`: read-only SQL on the SQLite sink.
 
+mod schema;
+
 use std::{
-    io::{self, IsTerminal, Write},
+    borrow::Cow,
+    io::{self, IsTerminal, Read as _, Write},
     path::{Path, PathBuf},
 };
 
+use anyhow::Context as _;
 use clap::Args;
 
 use super::{
@@ -19,18 +23,26 @@ use crate::{
     sinks::sqlite::query::{self, QueryError},
 };
 
+/// The longest statement that is read from standard input: somebody may pipe in a file of another kind.
+const STATEMENT_BYTES_MAX: u64 = 1 << 20;
+
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// One read-only statement, such as "SELECT EventType, count(*) FROM OpenAIAuditLogs_CL GROUP BY 1"
-    #[arg(value_name = "SQL", required_unless_present = "backup")]
+    /// One read-only statement, or `-` to read it from standard input. The views `audit` and `completions` have the columns
+    /// that people want most; `since('1h')` is the time one hour ago, as the time columns have it (units: s, m, h, d, w).
+    /// Such as "SELECT type, count(*) FROM audit WHERE time > since('1d') GROUP BY 1"
+    #[arg(value_name = "SQL", required_unless_present_any = ["backup", "schema"])]
     sql: Option<String>,
+    /// Print the tables and views, and the type and meaning of their columns
+    #[arg(long, conflicts_with_all = ["sql", "backup"])]
+    schema: bool,
     /// Copy the whole database to a new file; also works while the daemon runs
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sql", "json", "csv"])]
     backup: Option<PathBuf>,
     /// Print one JSON object per line, with a member for each column; dynamic columns are JSON text
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// Print CSV (RFC 4180) with a header line; NULL is an empty field. For people and spreadsheets: control characters are
+    /// Print CSV with a header line; NULL is an empty field, lines end with LF. For people and spreadsheets: control characters are
     /// replaced, and a text that a spreadsheet would calculate gets a `'` in front
     #[arg(long)]
     csv: bool,
@@ -43,6 +55,17 @@ pub struct Arguments {
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    if arguments.schema {
+        let out = io::BufWriter::new(io::stdout().lock());
+        let written = if arguments.json {
+            schema::write(JsonRows::new(out))
+        } else if arguments.csv {
+            schema::write(CsvRows::new(out, arguments.raw))
+        } else {
+            schema::write(TableRows::whole(out))
+        };
+        return ended(written.map(|()| 0).map_err(QueryError::Output), false);
+    }
     let config = context.config()?;
     let path = database(&config, arguments.sink.as_deref())?;
     if let Some(copy) = &arguments.backup {
@@ -54,7 +77,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
             Err(error) => explain(&error),
         });
     }
-    let sql = arguments.sql.as_deref().unwrap_or_default();
+    let sql = statement(arguments.sql.as_deref().unwrap_or_default())?;
+    let sql = &*sql;
     let out = io::BufWriter::new(io::stdout().lock());
     let done = if arguments.json {
         collect(path, sql, JsonRows::new(out))
@@ -63,9 +87,14 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     } else {
         collect(path, sql, TableRows::new(out))
     };
+    ended(done, !arguments.json && !arguments.csv)
+}
+
+/// What a query came to; how many rows there were is for people only.
+fn ended(done: Result<u64, QueryError>, counts: bool) -> anyhow::Result<Exit> {
     match done {
         Ok(rows) => {
-            if !arguments.json && !arguments.csv && io::stdout().is_terminal() {
+            if counts && io::stdout().is_terminal() {
                 say(format_args!("{}", text::counted(usize::try_from(rows)?, "row")));
             }
             Ok(Exit::Done)
@@ -74,6 +103,20 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         Err(QueryError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
         Err(error) => Ok(explain(&error)),
     }
+}
+
+/// The text of the statement: what the argument says, or standard input for `-`.
+fn statement(argument: &str) -> anyhow::Result<Cow<'_, str>> {
+    if argument != "-" {
+        return Ok(Cow::Borrowed(argument));
+    }
+    let mut sql = String::new();
+    io::stdin().lock().take(STATEMENT_BYTES_MAX + 1).read_to_string(&mut sql).context("standard input")?;
+    if sql.len() as u64 > STATEMENT_BYTES_MAX {
+        let limit = text::size(STATEMENT_BYTES_MAX);
+        return Err(UsageError(format!("standard input: a statement may have {limit}")).into());
+    }
+    Ok(Cow::Owned(sql))
 }
 
 fn collect(path: &Path, sql: &str, mut rows: impl Finish) -> Result<u64, QueryError> {
@@ -102,7 +145,7 @@ fn explain(error: &QueryError) -> Exit {
             None | Some(rusqlite::ErrorCode::Unknown) => Exit::Usage,
             Some(_) => Exit::Failed,
         },
-        QueryError::Output(_) | QueryError::Copy { .. } => Exit::Failed,
+        QueryError::Output(_) | QueryError::Copy { .. } | QueryError::Copying { .. } => Exit::Failed,
     }
 }
 

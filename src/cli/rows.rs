@@ -26,12 +26,20 @@ pub struct TableRows<W> {
     widths: Vec<usize>,
     held: Vec<Vec<String>>,
     measuring: bool,
+    cell_chars_max: usize,
 }
 
 impl<W: Write> TableRows<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
-        Self { out, aligns: Vec::new(), widths: Vec::new(), held: Vec::new(), measuring: true }
+        let cell_chars_max = CELL_CHARS_MAX;
+        let (aligns, widths, held) = (Vec::new(), Vec::new(), Vec::new());
+        Self { out, aligns, widths, held, measuring: true, cell_chars_max }
+    }
+
+    /// As [`TableRows::new`], without cutting values: for those that are known to be short.
+    pub fn whole(out: W) -> Self {
+        Self { cell_chars_max: usize::MAX, ..Self::new(out) }
     }
 
     fn measured(&mut self) -> io::Result<()> {
@@ -56,7 +64,8 @@ impl<W: Write> TableRows<W> {
 
 impl<W: Write> Rows for TableRows<W> {
     fn columns(&mut self, names: &[&str]) -> io::Result<()> {
-        let names: Vec<String> = names.iter().map(|name| cut(&text::tame(name))).collect();
+        let names: Vec<String> =
+            names.iter().map(|name| cut(&text::tame(name), self.cell_chars_max)).collect();
         self.aligns = vec![Align::Right; names.len()];
         self.widths = vec![0; names.len()];
         self.measure(&names);
@@ -65,7 +74,7 @@ impl<W: Write> Rows for TableRows<W> {
     }
 
     fn row(&mut self, values: &[ResultCell<'_>]) -> io::Result<()> {
-        let row: Vec<String> = values.iter().map(shown).collect();
+        let row: Vec<String> = values.iter().map(|value| shown(value, self.cell_chars_max)).collect();
         if !self.measuring {
             return self.out.write_all(text::line(&self.aligns, &self.widths, &row).as_bytes());
         }
@@ -92,25 +101,26 @@ impl<W: Write> Finish for TableRows<W> {
     }
 }
 
-fn shown(value: &ResultCell<'_>) -> String {
+fn shown(value: &ResultCell<'_>, chars_max: usize) -> String {
     match value {
         ResultCell::Null => String::new(),
         ResultCell::Integer(number) => number.to_string(),
         ResultCell::Real(number) => number.to_string(),
         // Only the visible part of a long text is processed.
         ResultCell::Text(text) => {
-            let end = text.char_indices().nth(CELL_CHARS_MAX + 1).map_or(text.len(), |(place, _)| place);
-            cut(&text::tame(&text[..end]))
+            let after = chars_max.saturating_add(1);
+            let end = text.char_indices().nth(after).map_or(text.len(), |(place, _)| place);
+            cut(&text::tame(&text[..end]), chars_max)
         }
-        ResultCell::Bytes(bytes) => cut(&hex(&bytes[..bytes.len().min(CELL_CHARS_MAX)])),
+        ResultCell::Bytes(bytes) => cut(&hex(&bytes[..bytes.len().min(chars_max)]), chars_max),
     }
 }
 
-fn cut(text: &str) -> String {
-    if text.chars().count() <= CELL_CHARS_MAX {
+fn cut(text: &str, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
         return text.to_owned();
     }
-    text.chars().take(CELL_CHARS_MAX - 1).chain(['…']).collect()
+    text.chars().take(chars_max - 1).chain(['…']).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -163,7 +173,7 @@ impl<W: Write> Finish for JsonRows<W> {
     }
 }
 
-/// CSV with a line of names.
+/// CSV with a line of names, by RFC 4180 except that a line ends as the lines of every other output do.
 pub struct CsvRows<W: Write> {
     out: csv::Writer<W>,
     raw: bool,
@@ -172,8 +182,7 @@ pub struct CsvRows<W: Write> {
 impl<W: Write> CsvRows<W> {
     /// Unless `raw`, text is escaped so that neither a terminal nor a spreadsheet interprets it.
     pub fn new(out: W, raw: bool) -> Self {
-        let mut builder = csv::WriterBuilder::new();
-        Self { out: builder.terminator(csv::Terminator::CRLF).from_writer(out), raw }
+        Self { out: csv::Writer::from_writer(out), raw }
     }
 
     fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
@@ -260,7 +269,7 @@ mod tests {
     fn csv_quotes_what_would_break_a_line() {
         let mut out = Vec::new();
         written(|out| CsvRows::new(out, false), &mut out);
-        assert_eq!(String::from_utf8_lossy(&out), "Id,n\r\n\"a\"\"b,\nc\",7\r\n,NaN\r\n");
+        assert_eq!(String::from_utf8_lossy(&out), "Id,n\n\"a\"\"b,\nc\",7\n,NaN\n");
     }
 
     /// One text as CSV.
@@ -272,7 +281,7 @@ mod tests {
         rows.finish().expect("in memory");
         drop(rows);
         let out = String::from_utf8(out).expect("text");
-        out.strip_prefix("a,b\r\n").and_then(|out| out.strip_suffix(",-1\r\n")).expect("one row").to_owned()
+        out.strip_prefix("a,b\n").and_then(|out| out.strip_suffix(",-1\n")).expect("one row").to_owned()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write as _},
     os::unix::fs::PermissionsExt as _,
     process::Stdio,
 };
@@ -23,7 +23,61 @@ fn rows_come_as_a_table_as_json_and_as_csv() {
     let json = place.run_to(0, &["query", "--json", sql]).stdout;
     assert_eq!(json, "{\"ConnectorName\":\"acme-audit\",\"n\":200}\n");
     let csv = place.run_to(0, &["query", "--csv", sql]).stdout;
-    assert_eq!(csv, "ConnectorName,n\r\nacme-audit,200\r\n");
+    assert_eq!(csv, "ConnectorName,n\nacme-audit,200\n");
+}
+
+#[test]
+fn the_views_show_what_people_want_most_and_the_last_hour_is_one() {
+    let place = collected();
+    let sql = "SELECT count(*) AS n FROM audit WHERE time IS NULL OR type IS NULL
+               OR (actor IS NULL) <> (id IN (SELECT Id FROM OpenAIAuditLogs_CL WHERE ActorType IS NULL))";
+    assert_eq!(place.run_to(0, &["query", "--csv", sql]).stdout, "n\n0\n");
+    let sql = "SELECT count(*) AS n FROM completions WHERE tokens = prompt_tokens + completion_tokens";
+    assert_eq!(place.run_to(0, &["query", "--csv", sql]).stdout, "n\n150\n");
+    let sql = "SELECT count(*) AS n FROM audit WHERE time > since('31d')";
+    assert_eq!(place.run_to(0, &["query", "--csv", sql]).stdout, "n\n200\n");
+    let wrong = place.run_to(2, &["query", "SELECT since('an hour')"]);
+    assert!(wrong.stderr.contains("since('an hour'): wanted a duration with its unit"), "{wrong:?}");
+}
+
+#[test]
+fn a_statement_comes_from_standard_input_up_to_a_bound() {
+    let place = collected();
+    let piped = |sql: &[u8]| {
+        let mut command = place.command(&["query", "--csv", "-"]);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // What is beyond the bound is not read.
+        _ = child.stdin.take().unwrap().write_all(sql);
+        child.wait_with_output().unwrap()
+    };
+    let done = piped(b"-- a comment\nSELECT 1 AS one;\n");
+    assert_eq!((done.status.code(), &*done.stdout), (Some(0), &b"one\n1\n"[..]), "{done:?}");
+    let refused = piped(&vec![b' '; (1 << 20) + 1]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("1.0 MiB"), "{refused:?}");
+    assert_eq!(piped(b"SELECT '\xff'").status.code(), Some(1));
+}
+
+#[test]
+fn the_schema_has_a_line_for_each_column_and_needs_no_configuration() {
+    let place = Place::bare();
+    let text = place.run_to(0, &["query", "--schema"]).stdout;
+    let has = |words: [&str; 4]| {
+        let words = words.join(" ");
+        text.lines().any(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") == words)
+    };
+    assert!(
+        has(["OpenAIAuditLogs_CL", "ActorType", "string", "Who acted: `session` or `api_key`"]),
+        "{text}"
+    );
+    assert!(has(["OpenAIAuditLogs_CL", "Record", "string", "The record as received"]), "{text}");
+    assert!(has(["audit", "time", "datetime", "When the event took effect"]), "{text}");
+    assert!(!text.contains('…'), "{text}");
+    let json = place.run_to(0, &["query", "--schema", "--json"]).stdout;
+    assert!(
+        json.contains(r#"{"table":"completions","column":"tokens","type":"long","meaning":"All tokens"}"#)
+    );
 }
 
 #[test]
@@ -78,7 +132,7 @@ fn of_several_databases_one_is_named() {
     let ended = place.run_to(2, &["query", "SELECT 1"]);
     assert!(ended.stderr.contains("--sink local|second"), "{}", ended.stderr);
     let one = place.run_to(0, &["query", "--sink", "local", "--csv", "SELECT 1 AS one"]);
-    assert_eq!(one.stdout, "one\r\n1\r\n");
+    assert_eq!(one.stdout, "one\n1\n");
 }
 
 #[test]
@@ -118,6 +172,29 @@ fn a_backup_holds_every_row_beside_a_running_daemon_and_overwrites_nothing() {
     place.run_to(2, &["query"]);
     place.run_to(1, &["query", "--backup", "missing/copy.db"]);
     drop(daemon);
+}
+
+#[test]
+fn a_backup_that_is_killed_leaves_no_file_of_its_name_and_the_next_one_is_whole() {
+    let place = Place::new("http://127.0.0.1:9/v1");
+    let writer = rusqlite::Connection::open(place.path("tables.db")).unwrap();
+    // Not in the mode of the sink: here a writer makes the backup wait in the midst of it.
+    writer.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1); BEGIN EXCLUSIVE").unwrap();
+    let names = || {
+        let of_copy = |entry: std::io::Result<fs::DirEntry>| {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            name.starts_with("copy.db").then_some(name)
+        };
+        fs::read_dir(place.path(".")).unwrap().filter_map(of_copy).collect::<Vec<_>>()
+    };
+    let running = place.start(&["query", "--backup", "copy.db"]);
+    wait_until("the backup has begun", || !names().is_empty());
+    drop(running);
+    let left = names();
+    assert!(left.iter().all(|name| name.contains("unfinished")), "{left:?}");
+    drop(writer);
+    place.run_to(0, &["query", "--backup", "copy.db"]);
+    assert_eq!(names(), ["copy.db"]);
 }
 
 #[test]

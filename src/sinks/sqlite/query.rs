@@ -1,14 +1,19 @@
 //! Reading the embedded tables, beside a daemon that writes to them.
 
+mod backup;
+pub mod since;
+pub mod views;
+
 use std::{
-    fs::{File, OpenOptions},
     io,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use collectors::Clock;
 use rusqlite::{Connection, OpenFlags, types::ValueRef};
+
+pub use self::backup::backup;
 
 /// How long to wait while another process recovers the database.
 const BUSY: Duration = Duration::from_secs(5);
@@ -61,6 +66,12 @@ pub enum QueryError {
         /// The file.
         path: PathBuf,
     },
+    /// Another process is writing this copy.
+    #[error("{path}: another backup is being written there")]
+    Copying {
+        /// The file.
+        path: PathBuf,
+    },
     /// The copy could not be made.
     #[error("{path}")]
     Copy {
@@ -79,9 +90,17 @@ impl From<rusqlite::Error> for QueryError {
 }
 
 /// Runs one SQL statement that reads, and hands its rows to `rows` as they come; answers how many there were. Makes no
-/// file, changes nothing, and does not disturb a daemon that is writing.
+/// file, changes nothing, and does not disturb a daemon that is writing. The statement may use [`since`] and the
+/// [`views`].
 pub fn run(path: &Path, sql: &str, rows: &mut dyn Rows) -> Result<u64, QueryError> {
+    run_at(path, sql, Clock::system().now(), rows)
+}
+
+/// As [`run`], at this Unix second.
+fn run_at(path: &Path, sql: &str, now: i64, rows: &mut dyn Rows) -> Result<u64, QueryError> {
     let connection = open(path)?;
+    since::add(&connection, now)?;
+    views::add(&connection)?;
     let mut statement = connection.prepare(sql)?;
     if !statement.readonly() {
         return Err(QueryError::Writes);
@@ -100,33 +119,6 @@ pub fn run(path: &Path, sql: &str, rows: &mut dyn Rows) -> Result<u64, QueryErro
         count += 1;
     }
     Ok(count)
-}
-
-/// Copies the database into a new file for its owner alone, as it is at this moment, and answers how large the copy is. A
-/// daemon may go on writing meanwhile. What fails leaves no file.
-pub fn backup(path: &Path, copy: &Path) -> Result<u64, QueryError> {
-    let connection = open(path)?;
-    let copy = std::path::absolute(copy).unwrap_or_else(|_| copy.to_owned());
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::AlreadyExists => QueryError::Exists { path: copy.clone() },
-        _ => QueryError::Copy { path: copy.clone(), source },
-    };
-    // An empty file is filled; SQLite itself would make one that everybody may read.
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy).map_err(failed)?;
-    let copied = fill(&connection, &copy, &file).and_then(|()| file.metadata().map_err(failed));
-    if copied.is_err() {
-        let _ = std::fs::remove_file(&copy);
-    }
-    Ok(copied?.len())
-}
-
-fn fill(connection: &Connection, copy: &Path, file: &File) -> Result<(), QueryError> {
-    let failed = |source| QueryError::Copy { path: copy.to_owned(), source };
-    let name = copy.to_str().ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
-    connection.execute("VACUUM INTO ?1", [name])?;
-    file.sync_all().map_err(failed)?;
-    let dir = copy.parent().unwrap_or(Path::new("/"));
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
 }
 
 fn open(path: &Path) -> Result<Connection, QueryError> {

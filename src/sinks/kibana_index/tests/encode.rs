@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::super::encode::*;
 use crate::{
     sinks::samples::{NOW, batch, event},
-    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Column, Kind, Origin, Table, unfit_values},
+    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Column, ColumnKind, Origin, Table, unfit_values},
 };
 
 fn documents(stamped: Option<&str>) -> Documents {
@@ -90,7 +90,7 @@ fn a_request_without_documents_is_one() {
 
 #[test]
 fn what_is_odd_in_a_record_is_counted_once_however_often_it_is_encoded() {
-    let columns = vec![Column::new("Id", Kind::Long, Origin::Field("id".into()), "Its id")];
+    let columns = vec![Column::new("Id", ColumnKind::Long, Origin::Field("id".into()), "Its id")];
     let table = Arc::new(Table::new("OddOnce_CL", "Id", columns));
     let records = ["a", "b", "c"].map(|id| format!(r#"{{"id":"{id}"}}"#));
     let mut documents = Documents::of(&batch(&table, &records), None, false);

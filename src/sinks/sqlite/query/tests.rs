@@ -1,8 +1,12 @@
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use tempfile::TempDir;
 
 use super::*;
+use crate::{
+    sinks::samples::NOW,
+    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, render},
+};
 
 /// A database with one row, made by somebody else.
 fn database() -> (TempDir, PathBuf, Connection) {
@@ -65,4 +69,113 @@ fn a_query_does_not_make_a_missing_database() {
     let missing = run(&path, "SELECT 1", &mut Lines::default());
     assert!(matches!(missing, Err(QueryError::Missing { .. })));
     assert!(!path.exists());
+}
+
+#[test]
+fn a_backup_replaces_what_a_killed_one_has_left_and_leaves_the_copy_alone() {
+    let (dir, path, _writer) = database();
+    let copy = dir.path().join("copy.db");
+    for left in ["copy.db.ccfd-unfinished", "copy.db.ccfd-unfinished-journal"] {
+        fs::write(dir.path().join(left), "x".repeat(5000)).unwrap();
+    }
+    let bytes = backup(&path, &copy).unwrap();
+    assert_eq!(fs::metadata(&copy).unwrap().len(), bytes);
+    let id: String =
+        Connection::open(&copy).unwrap().query_row("SELECT Id FROM t", [], |row| row.get(0)).unwrap();
+    assert_eq!(id, "a");
+    let mut names: Vec<_> =
+        fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["copy.db", "tables.db", "tables.db-shm", "tables.db-wal"]);
+}
+
+#[test]
+fn a_backup_does_not_touch_one_that_is_being_written() {
+    let (dir, path, _writer) = database();
+    let unfinished = dir.path().join("copy.db.ccfd-unfinished");
+    fs::write(&unfinished, "half").unwrap();
+    let other = fs::File::open(&unfinished).unwrap();
+    other.lock().unwrap();
+    let refused = backup(&path, &dir.path().join("copy.db"));
+    assert!(matches!(refused, Err(QueryError::Copying { .. })), "{refused:?}");
+    assert_eq!(fs::read_to_string(&unfinished).unwrap(), "half");
+}
+
+/// The rows of a query, without the names of its columns.
+fn rows(path: &Path, sql: &str) -> Result<Vec<String>, QueryError> {
+    let mut lines = Lines::default();
+    run_at(path, sql, NOW, &mut lines)?;
+    Ok(lines.0.split_off(1))
+}
+
+#[test]
+fn a_time_before_now_compares_with_the_columns_as_text() {
+    let (_dir, path, writer) = database();
+    writer
+        .execute_batch(
+            "CREATE TABLE times (at TEXT);
+             INSERT INTO times VALUES ('2026-02-13T00:00:00Z'), ('2026-02-13T09:52:04Z'), ('2026-02-13T09:52:06Z')",
+        )
+        .unwrap();
+    let count =
+        |sql: &str| rows(&path, &format!("SELECT count(*) FROM times WHERE {sql}")).unwrap().remove(0);
+    assert_eq!(
+        count("at > datetime('2026-02-13 10:52:05', '-1 hour')"),
+        "Integer(3)",
+        "what SQLite has for it"
+    );
+    assert_eq!(count("at > since('1h')"), "Integer(1)");
+    assert_eq!(count("at > since('30m')"), "Integer(0)");
+    assert_eq!(
+        rows(&path, "SELECT since('90s'), since('15m'), since('1d'), since('2w'), since('5000y')").unwrap(),
+        [[
+            "2026-02-13T10:50:35Z",
+            "2026-02-13T10:37:05Z",
+            "2026-02-12T10:52:05Z",
+            "2026-01-30T10:52:05Z",
+            "1970-01-01T00:00:00Z"
+        ]
+        .map(|time| format!("Text({time:?})"))
+        .join(",")]
+    );
+}
+
+#[test]
+fn what_is_no_duration_is_an_error_that_says_what_is_wanted() {
+    let (_dir, path, _writer) = database();
+    for (argument, shown) in
+        [("'soon'", "'soon'"), ("'1'", "'1'"), ("60", "60"), ("NULL", "NULL"), ("x'00'", "a blob")]
+    {
+        let error = rows(&path, &format!("SELECT since({argument})")).unwrap_err().to_string();
+        assert!(error.contains(&format!("since({shown}): wanted a duration with its unit")), "{error}");
+    }
+}
+
+#[test]
+fn the_views_have_the_columns_that_they_say_and_leave_the_database_as_it_is() {
+    let (_dir, path, writer) = database();
+    assert!(matches!(rows(&path, "SELECT * FROM audit"), Err(QueryError::Sql(_))), "without its table");
+    for table in [&*AUDIT_LOGS, &*CHAT_COMPLETIONS] {
+        writer.execute_batch(&render::sqlite_create(table)).unwrap();
+    }
+    for view in views::views() {
+        let mut lines = Lines::default();
+        run(&path, &format!("SELECT * FROM {}", view.name), &mut lines).unwrap();
+        assert_eq!(lines.0, [view.columns.iter().map(|column| column.name).collect::<Vec<_>>().join(",")]);
+    }
+    let deep = format!("{}1{}", "[".repeat(2000), "]".repeat(2000));
+    writer
+        .execute_batch(&format!(
+            "INSERT INTO OpenAIAuditLogs_CL (Id, ActorSession, EventDetails, Record)
+             VALUES ('a', '{{\"user\":{{\"email\":\"x@example.com\"}}}}', '{deep}', '')"
+        ))
+        .unwrap();
+    assert_eq!(
+        rows(&path, "SELECT actor, target, id FROM audit").unwrap(),
+        ["Text(\"x@example.com\"),Null,Text(\"a\")"]
+    );
+    writer.execute_batch("CREATE TABLE Audit (own)").unwrap();
+    assert_eq!(rows(&path, "SELECT * FROM audit").unwrap(), Vec::<String>::new(), "the database's own");
+    let views = "SELECT count(*) FROM main.sqlite_schema WHERE type = 'view'";
+    assert_eq!(rows(&path, views).unwrap(), ["Integer(0)"]);
 }
