@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{error::CollectErrorKind, page::Malformed, source_counters::Anomaly};
+use crate::{error::CollectErrorKind, source_counters::Anomaly};
 
 /// How often in a row the same request must get the same odd answer before the list is assumed to behave like
 /// this.
@@ -56,6 +56,8 @@ pub enum Doubt {
     Unfiltered,
     /// The API says that the record behind the cursor is gone.
     CursorRefused,
+    /// The API refuses the requested order.
+    OrderRefused,
     /// 404 for a list that has answered before.
     NotFound,
     /// No answer, or an error that is likely to pass (5xx, 408, 409).
@@ -72,12 +74,13 @@ impl Doubt {
             Self::EmptyWithMore => "no records, although more follow",
             Self::OutsideWindow => "records outside the requested window",
             Self::BeforeCursor => "records before the cursor",
-            Self::RepeatedPage => "the same page as for another request",
+            Self::RepeatedPage => "the same page came again for another request",
             Self::Gap => "a record shown before is missing",
             Self::Unordered => "records in no order",
             Self::Reversed => "records in the other direction",
             Self::Unfiltered => "records that the filter excludes",
             Self::CursorRefused => "the cursor is refused",
+            Self::OrderRefused => "the order is refused",
             Self::NotFound => "404",
             Self::Failed => "no response",
             Self::Refused => "refused",
@@ -99,6 +102,7 @@ impl Doubt {
             Self::BeforeCursor
             | Self::Reversed
             | Self::CursorRefused
+            | Self::OrderRefused
             | Self::NotFound
             | Self::Failed
             | Self::Refused
@@ -121,6 +125,7 @@ impl Doubt {
             | Self::Gap
             | Self::Unproven
             | Self::CursorRefused
+            | Self::OrderRefused
             | Self::NotFound
             | Self::Failed
             | Self::Refused => false,
@@ -141,6 +146,7 @@ impl Doubt {
             | Self::Refused
             | Self::Reversed
             | Self::CursorRefused
+            | Self::OrderRefused
             | Self::NotFound
             | Self::Failed => false,
         }
@@ -148,7 +154,23 @@ impl Doubt {
 
     /// The error of a request that gets no other answer.
     pub fn error(self) -> CollectErrorKind {
-        CollectErrorKind::Malformed(Malformed { offset: 0, reason: self.reason() })
+        match self {
+            Self::RepeatedPage => CollectErrorKind::RepeatedPage,
+            Self::Null
+            | Self::EmptyWithMore
+            | Self::OutsideWindow
+            | Self::BeforeCursor
+            | Self::Gap
+            | Self::Unproven
+            | Self::Unordered
+            | Self::Reversed
+            | Self::Unfiltered
+            | Self::CursorRefused
+            | Self::OrderRefused
+            | Self::NotFound
+            | Self::Failed
+            | Self::Refused => CollectErrorKind::Implausible(self.reason()),
+        }
     }
 }
 
@@ -320,6 +342,14 @@ mod tests {
         let beliefs: Vec<_> = (0..60).map(|n| doubts.strike("/a", kinds[n % 2], false)).collect();
         assert!(!beliefs.contains(&Belief::Believe));
         assert_eq!(beliefs.iter().filter(|belief| **belief == Belief::Report).count(), 5);
+    }
+
+    #[test]
+    fn an_error_says_what_was_seen_and_not_that_the_body_is_no_list() {
+        let text = |doubt: Doubt| doubt.error().to_string();
+        assert_eq!(text(Doubt::RepeatedPage), "the same page came again for another request");
+        let outside = text(Doubt::OutsideWindow);
+        assert_eq!(outside, "the response cannot be right: records outside the requested window");
     }
 
     #[test]

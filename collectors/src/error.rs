@@ -15,9 +15,12 @@ pub struct CollectError {
 /// The kinds of failure. Each needs a policy: nothing matches a kind by default.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CollectErrorKind {
-    /// No answer: connection refused, reset or cut, unknown host name, TLS failure, timeout.
+    /// No connection: refused, unknown host name, TLS failure, timeout.
     #[error("no response: {0}")]
     Unreachable(String),
+    /// A connection, but no complete answer: reset, cut, or no byte of it before the timeout.
+    #[error("no response: {0}")]
+    Unanswered(String),
     /// No trusted authority signed the server's certificate.
     #[error("no response: {0}")]
     Untrusted(String),
@@ -120,6 +123,12 @@ pub enum CollectErrorKind {
     /// The body is truncated or is not a list, in every one of several answers.
     #[error("the response stays unreadable: {0}")]
     Unreadable(crate::page::Malformed),
+    /// The page of another request keeps coming.
+    #[error("the same page came again for another request")]
+    RepeatedPage,
+    /// An answer that cannot be right keeps coming.
+    #[error("the response cannot be right: {0}")]
+    Implausible(&'static str),
     /// The body exceeds the limit.
     #[error("the response is larger than {bytes_max} bytes")]
     TooLarge {

@@ -10,10 +10,11 @@ use crate::{
         budget::Lane,
         client::{Client, ListAnswer},
     },
-    lists::{AuditLogs, ChatCompletions, List},
+    lists::{AuditLogs, ChatCompletions, List, Orders},
     walk::{
         cursor::{Cursor, Task},
-        page_size::PageSize,
+        page_size::{PageSize, TooMuch},
+        request::is_about_order,
         time_slice::TimeSlice,
     },
 };
@@ -24,6 +25,11 @@ pub struct Source {
     list: List,
     tenant: Option<List>,
 }
+
+/// How many records the newest page has when a full one does not arrive.
+const FEW: usize = 5;
+/// So many refusals of the order may come from a gateway.
+const ORDER_BELIEVED_AFTER: u32 = 1;
 
 impl From<List> for Source {
     fn from(list: List) -> Self {
@@ -77,7 +83,8 @@ impl Source {
 
     /// A digest of the list and its filters. If it changes, a stored cursor belongs to other records.
     pub fn digest(&self) -> String {
-        let query = self.list.request(&TimeSlice::new(0, None), Task::Sweep, None, LIMIT).query;
+        let query =
+            self.list.request(&TimeSlice::new(0, None), Task::Sweep, None, LIMIT, Orders::default()).query;
         // Queries used to have an empty first parameter, and existing checkpoints hold digests of that form.
         let query = query.replacen('?', "?&", 1);
         let hash = xxhash_rust::xxh3::xxh3_128(query.as_bytes());
@@ -98,11 +105,13 @@ impl Source {
     }
 }
 
-/// The newest page of a list, with fewer records if a full page is too large or too slow.
+/// The newest page of a list, with fewer records if a full page is too large, too slow, or seems to be more
+/// than the service can answer.
 pub(crate) async fn ask(client: &Client, list: &List) -> Result<ListAnswer, CollectError> {
-    let (mut size, mut repeats) = (PageSize::default(), 0);
+    let (mut size, mut repeats, mut limit) = (PageSize::default(), 0, LIMIT);
     loop {
-        let request = list.newest(size.limit());
+        let orders = client.orders_of(list);
+        let request = list.newest(limit, orders);
         let error = match client.list(&request.query, list.scope, list.time, Lane::Full).await {
             Ok(answer) => {
                 client.accept(&answer.page, request.span);
@@ -111,8 +120,19 @@ pub(crate) async fn ask(client: &Client, list: &List) -> Result<ListAnswer, Coll
             Err(error) => error,
         };
         repeats += 1;
-        let again = match error.kind {
-            CollectErrorKind::TooLarge { .. } | CollectErrorKind::TooSlow(_) => size.halve(),
+        let again = match &error.kind {
+            CollectErrorKind::TooLarge { .. } | CollectErrorKind::TooSlow(_) => {
+                let halved = size.failed(TooMuch::Bytes);
+                limit = limit.min(size.limit());
+                halved
+            }
+            // In an outage this fails, too. Otherwise a service that answers no full page would never be read.
+            CollectErrorKind::Unanswered(_) | CollectErrorKind::Overloaded { retry_after: None, .. } => {
+                std::mem::replace(&mut limit, FEW) > FEW
+            }
+            kind if is_about_order(kind) && !list.has_time_filter() => {
+                repeats <= ORDER_BELIEVED_AFTER || client.refused_order(list, orders == Orders::Both)
+            }
             // Intermediaries can answer 404 for a moment.
             CollectErrorKind::NotFound => repeats <= REPEATED_AT_ONCE,
             _ => false,

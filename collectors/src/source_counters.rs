@@ -21,7 +21,10 @@ impl RequestOutcome {
         match sent {
             Ok(response) => Self::Answered(response.status.as_u16()),
             Err(
-                TransportError::Unreachable(_) | TransportError::TooSlow(_) | TransportError::Untrusted(_),
+                TransportError::Unreachable(_)
+                | TransportError::Unanswered(_)
+                | TransportError::TooSlow(_)
+                | TransportError::Untrusted(_),
             ) => Self::Unreachable,
             Err(TransportError::TooLarge { .. }) => Self::TooLarge,
         }

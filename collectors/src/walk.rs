@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use crate::{
     doubt::Doubts,
     http::budget::Lane,
-    lists::{List, Paging},
+    lists::{List, Orders, Paging},
     source_counters::SourceCounters,
     walk::{
         crowded::CrowdedSecond,
@@ -59,6 +59,8 @@ pub struct Walk {
     pub(crate) dedup_warned: bool,
     pub(crate) doubts: Doubts,
     pub(crate) size: PageSize,
+    /// What the list accepts as order.
+    pub(crate) orders: Orders,
     pub(crate) learned: Learned,
     /// The earliest second of the last page whose place in the list only the page itself showed.
     pub(crate) begins_at: Option<i64>,
@@ -74,11 +76,12 @@ impl Walk {
         index: u8,
         list: List,
         cursor: Cursor,
-        dedup: DedupSet,
+        mut dedup: DedupSet,
         timing: Timing,
         polls: bool,
         now: i64,
     ) -> Self {
+        dedup.still_keep(cursor.kept.keys().copied());
         let at = Instant::now();
         // A restart soon after a sweep does not make the next one due.
         let since = cursor.swept.map(|swept| now - swept).filter(|since| *since >= 0);
@@ -96,6 +99,7 @@ impl Walk {
             dedup_warned: false,
             doubts: Doubts::default(),
             size: PageSize::default(),
+            orders: Orders::default(),
             learned: Learned { read_to, ..Learned::default() },
             begins_at: None,
             counters: SourceCounters::default(),
@@ -156,6 +160,15 @@ impl Walk {
         self.cursor.sweep.is_some() && self.next_sweep + self.timing.sweep_interval < Instant::now()
     }
 
+    /// Postpones the next sweep of a window until a kept second is due, which is all that is left of it.
+    pub(crate) fn wait_for_kept(&mut self, now: i64) {
+        let is_read = self.cursor.sweep.is_none() && self.cursor.until.is_some();
+        if let Some(due) = self.cursor.kept.values().map(|kept| kept.due).min().filter(|_| is_read) {
+            let wait = Duration::from_secs(due.saturating_sub(now).max(0).unsigned_abs());
+            self.next_sweep = Instant::now() + wait;
+        }
+    }
+
     pub(crate) fn overlap(&self) -> i64 {
         i64::try_from(self.timing.overlap.as_secs()).unwrap_or(i64::MAX / 4)
     }
@@ -193,7 +206,10 @@ impl Walk {
                 start_at(&self.list, &self.cursor, lo, None)
             }
             Task::Sweep => {
-                let slice = self.slice(self.cursor.watermark, now);
+                let slice = match self.cursor.kept_after(i64::MIN, now) {
+                    Some(second) => kept_slice(&self.list, &self.cursor, second),
+                    None => self.slice(self.cursor.watermark, now),
+                };
                 self.cursor.sweep = Some(Sweep { began: now, slice: slice.clone() });
                 self.next_sweep = Instant::now() + self.timing.sweep_interval;
                 slice
@@ -217,6 +233,11 @@ impl Walk {
             ..start_at(&self.list, &self.cursor, slice.from, slice.to)
         }
     }
+}
+
+/// The slice of a sweep that reads a kept second again.
+pub(crate) fn kept_slice(list: &List, cursor: &Cursor, second: i64) -> TimeSlice {
+    start_at(list, cursor, second, Some(second))
 }
 
 /// The slice of a sweep that begins at `lo`.

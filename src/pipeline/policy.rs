@@ -210,7 +210,7 @@ pub fn judge(failure: &Failure) -> Judgement {
 
 fn collect(kind: &CollectErrorKind) -> Judgement {
     match kind {
-        CollectErrorKind::Unreachable(_) => {
+        CollectErrorKind::Unreachable(_) | CollectErrorKind::Unanswered(_) => {
             back_off("check network, DNS, proxy, firewall and certificates to the base URL")
         }
         CollectErrorKind::Untrusted(_) => back_off(UNTRUSTED),
@@ -279,6 +279,13 @@ fn collect(kind: &CollectErrorKind) -> Judgement {
         CollectErrorKind::CursorExpired => back_off("reading continues from an older place"),
         CollectErrorKind::Malformed(_) => {
             back_off("a proxy may truncate or change responses; the request is repeated")
+        }
+        CollectErrorKind::RepeatedPage => back_off(
+            "a cache or a proxy between ccfd and the API returns the page of an earlier request: exclude \
+             base_url from caching, or let ccfd bypass it; the request is repeated",
+        ),
+        CollectErrorKind::Implausible(_) => {
+            back_off("a proxy may change responses or drop query parameters; the request is repeated")
         }
         CollectErrorKind::Unreadable(_) => park(
             "something in this response is not JSON, and where it ends is unclear: inspect it with curl; if \

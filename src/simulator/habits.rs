@@ -56,6 +56,12 @@ pub enum Habit {
     Turned,
     /// `effective_at[lt]` and `effective_at[lte]` are ignored.
     LteIgnored,
+    /// Requests for more than 25 records answer 504.
+    LargeTimeouts,
+    /// Completions refuse `order`.
+    OrderRefused,
+    /// Completions refuse `order=desc`.
+    DescRefused,
     /// The messages of one completion in five answer 404, as if it had been deleted after it was listed.
     MessagesGone,
     /// The key lists completions, and its messages are refused for a missing scope.
@@ -67,7 +73,7 @@ pub enum Habit {
 use Habit::*;
 
 /// Every habit with its name on the command line.
-const NAMES: [(&str, Habit); 28] = [
+const NAMES: [(&str, Habit); 31] = [
     ("ties", Ties),
     ("shuffle", Shuffle),
     ("newest", Newest),
@@ -93,6 +99,9 @@ const NAMES: [(&str, Habit); 28] = [
     ("full-ends", FullEnds),
     ("turned", Turned),
     ("lte-ignored", LteIgnored),
+    ("large-timeouts", LargeTimeouts),
+    ("order-refused", OrderRefused),
+    ("desc-refused", DescRefused),
     ("messages-gone", MessagesGone),
     ("messages-forbidden", MessagesForbidden),
     ("messages-broken", MessagesBroken),

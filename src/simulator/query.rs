@@ -10,6 +10,8 @@ use super::{
 
 const LIMIT_DEFAULT: usize = 20;
 const LIMIT_MAX: usize = 100;
+/// The most records that are found in time, where more are not.
+const LIMIT_IN_TIME: usize = 25;
 
 /// What a list request asks for.
 pub(super) struct Ask {
@@ -80,7 +82,13 @@ impl Ask {
                 (SimulatedList::AuditLogs, "tenant_only") => {
                     tenant_only = Some(boolean("tenant_only", &value)?)
                 }
-                (SimulatedList::Completions, "order") => ask.ascending = ascending(&value)?,
+                (SimulatedList::Completions, "order") => {
+                    if habits.has(Habit::OrderRefused) || (habits.has(Habit::DescRefused) && value == "desc")
+                    {
+                        return Err(SimulatedRefusal::parameter("order", "Unknown parameter: 'order'."));
+                    }
+                    ask.ascending = ascending(&value)?;
+                }
                 (SimulatedList::AuditLogs, other) if other.starts_with("effective_at") => {
                     ask.narrow(other, &value, habits)?;
                 }
@@ -89,6 +97,9 @@ impl Ask {
         }
         if habits.has(Habit::OrderIgnored) && list == SimulatedList::Completions {
             ask.ascending = false;
+        }
+        if habits.has(Habit::LargeTimeouts) && ask.limit > LIMIT_IN_TIME {
+            return Err(SimulatedRefusal::new(504, None, "upstream request timeout"));
         }
         if list == SimulatedList::AuditLogs {
             ask.scope = scope(tenant_only, habits, &ask.filters)?;

@@ -78,9 +78,9 @@ impl Remote {
         self.meter.request(&sent);
         sent.map_err(|error| {
             let kind = match error {
-                TransportError::Unreachable(reason) | TransportError::TooSlow(reason) => {
-                    RemoteErrorKind::Unreachable(reason)
-                }
+                TransportError::Unreachable(reason)
+                | TransportError::Unanswered(reason)
+                | TransportError::TooSlow(reason) => RemoteErrorKind::Unreachable(reason),
                 TransportError::Untrusted(reason) => RemoteErrorKind::Untrusted(reason),
                 TransportError::TooLarge { bytes_max } => {
                     RemoteErrorKind::NotUnderstood(format!("more than {bytes_max} bytes"))

@@ -50,6 +50,7 @@ async fn about_a_page(list: SimulatedList) {
         rig.run_for(&mut reader, Duration::from_secs(900)).await;
         let text = logged.text();
         let missing = rig.simulator.issued(list).len() - rig.delivered.len();
+        assert!(rig.errors.is_empty(), "{count}: {:?}", rig.errors);
         if list == SimulatedList::Completions && count < 200 {
             assert_eq!((missing, text.as_str()), (0, ""), "{count}");
             // What comes before the first page is the search for the start.

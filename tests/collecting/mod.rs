@@ -7,6 +7,8 @@ mod crowds;
 mod gateways;
 mod model;
 mod nulls;
+mod orders;
+mod page_sizes;
 mod restarts;
 mod sequences;
 mod spoilt;

@@ -119,5 +119,5 @@ async fn an_answer_that_is_not_whole_in_time_is_distinguished_from_none() {
     let asked = ask(&settings, &slow.url()).await;
     assert!(matches!(asked, Err(TransportError::TooSlow(_))), "{asked:?}");
     let asked = ask(&settings, &silent.url()).await;
-    assert!(matches!(asked, Err(TransportError::Unreachable(_))), "{asked:?}");
+    assert!(matches!(asked, Err(TransportError::Unanswered(_))), "{asked:?}");
 }

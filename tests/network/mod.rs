@@ -42,7 +42,10 @@ async fn ask(settings: &HttpSettings, url: &str) -> Result<Response, TransportEr
 fn refusal(asked: Result<Response, TransportError>) -> String {
     match asked {
         Err(
-            TransportError::Unreachable(why) | TransportError::TooSlow(why) | TransportError::Untrusted(why),
+            TransportError::Unreachable(why)
+            | TransportError::Unanswered(why)
+            | TransportError::TooSlow(why)
+            | TransportError::Untrusted(why),
         ) => why,
         Err(TransportError::TooLarge { bytes_max }) => format!("more than {bytes_max}"),
         Ok(response) => panic!("{} and {} bytes", response.status, response.body.len()),

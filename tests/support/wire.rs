@@ -43,7 +43,7 @@ impl Transport for Wire {
         tokio::time::sleep(reply.latency).await;
         let cut = reply.cut.map(|cut| cut.min(reply.body.len()));
         if cut.is_some() {
-            return Err(TransportError::Unreachable("connection closed".to_owned()));
+            return Err(TransportError::Unanswered("connection closed".to_owned()));
         }
         let body_max = body_max.min(self.body_max.load(Ordering::Relaxed));
         if reply.body.len() > body_max {

@@ -119,6 +119,7 @@ impl Walk {
             | Doubt::Gap
             | Doubt::Unfiltered
             | Doubt::CursorRefused
+            | Doubt::OrderRefused
             | Doubt::NotFound
             | Doubt::Failed
             | Doubt::Refused => false,

@@ -21,6 +21,7 @@ use crate::{
         refusal,
         transport::{Response, Transport, TransportError},
     },
+    lists::{List, Orders},
     page::{
         ListPage, Malformed,
         again::{Again, KnownDamage},
@@ -42,7 +43,12 @@ pub struct Client {
     counters: Mutex<SourceCounters>,
     damage: Mutex<KnownDamage>,
     directions: Mutex<BTreeMap<String, Direction>>,
+    /// What each list accepts as order, by its path, if less than it should; and until when this holds.
+    orders: Mutex<BTreeMap<&'static str, (Orders, Instant)>>,
 }
+
+/// How long a refused order is not asked for again.
+const ORDER_LOOK_INTERVAL: Duration = Duration::from_secs(86_400);
 
 /// The longest accepted name of an organization or project, because it is stored in a checkpoint.
 const NAME_BYTES_MAX: usize = 256;
@@ -109,6 +115,7 @@ impl Client {
             counters: Mutex::default(),
             damage: Mutex::default(),
             directions: Mutex::default(),
+            orders: Mutex::default(),
         })
     }
 
@@ -193,6 +200,33 @@ impl Client {
         lock(&self.directions).insert(list, direction);
     }
 
+    /// What this list accepts as order.
+    pub(crate) fn orders_of(&self, list: &List) -> Orders {
+        let known = lock(&self.orders).get(list.path).copied();
+        known.filter(|(_, until)| Instant::now() < *until).map_or(Orders::default(), |(orders, _)| orders)
+    }
+
+    /// Remembers for a day that a list refuses to be asked newest first, or for any order. False if it was
+    /// asked for none.
+    pub(crate) fn refused_order(&self, list: &List, newest_first: bool) -> bool {
+        let accepted = match self.orders_of(list) {
+            Orders::Both if newest_first => Orders::OldestFirst,
+            Orders::Both | Orders::OldestFirst => Orders::Unnamed,
+            Orders::Unnamed => return false,
+        };
+        let known = lock(&self.orders).insert(list.path, (accepted, Instant::now() + ORDER_LOOK_INTERVAL));
+        if known.is_none_or(|(known, _)| known < accepted) {
+            let refused = if newest_first { "desc" } else { "asc" };
+            tracing::warn!(
+                list = list.name,
+                refused,
+                "the API refuses the parameter `order`: reading without what needs it, and trying again in a \
+                 day"
+            );
+        }
+        true
+    }
+
     /// Sends one request and returns its answer if successful; a body of more than `body_max` bytes is an
     /// error.
     pub(crate) async fn get(
@@ -208,6 +242,7 @@ impl Client {
         lock(&self.counters).count(RequestOutcome::of(&sent));
         let response = sent.map_err(|error| match error {
             TransportError::Unreachable(reason) => CollectErrorKind::Unreachable(reason),
+            TransportError::Unanswered(reason) => CollectErrorKind::Unanswered(reason),
             TransportError::Untrusted(reason) => CollectErrorKind::Untrusted(reason),
             TransportError::TooSlow(reason) => CollectErrorKind::TooSlow(reason),
             TransportError::TooLarge { bytes_max } => CollectErrorKind::TooLarge { bytes_max },

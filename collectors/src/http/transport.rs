@@ -31,9 +31,12 @@ const HEADERS_MAX: usize = 512;
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransportError {
-    /// No answer, or only a part of one. The text names the host, but not the rest of the URL: the query may
-    /// contain e-mail addresses.
+    /// No connection. The text names the host, but not the rest of the URL: the query may contain e-mail
+    /// addresses.
     Unreachable(String),
+    /// A connection, but no answer, or only a part of one: a smaller answer might have been complete. The text
+    /// names the host.
+    Unanswered(String),
     /// No trusted authority signed the server's certificate. The text names the host.
     Untrusted(String),
     /// The timeout ended while the body was arriving: a shorter body might have been complete. The text names
@@ -251,9 +254,13 @@ impl Http {
         let failed = |watched: &mut Watched, error: reqwest::Error| {
             watched.failed(&error);
             let error = error.without_url();
-            match tls::is_untrusted(&error) {
-                true => TransportError::Untrusted(format!("{host}: {}", tls::UNTRUSTED)),
-                false => unreachable(&with_reasons(&error)),
+            let why = || format!("{host}: {}", with_reasons(&error));
+            match () {
+                () if tls::is_untrusted(&error) => {
+                    TransportError::Untrusted(format!("{host}: {}", tls::UNTRUSTED))
+                }
+                () if error.is_connect() => TransportError::Unreachable(why()),
+                () => TransportError::Unanswered(why()),
             }
         };
         let request = client.request(method, parsed).headers(headers).body(body);
@@ -274,7 +281,7 @@ impl Http {
         while let Some(chunk) = response.chunk().await.map_err(|error| {
             let is_slow = error.is_timeout() && !body.is_empty();
             match failed(&mut watched, error) {
-                TransportError::Unreachable(why) if is_slow => TransportError::TooSlow(why),
+                TransportError::Unanswered(why) if is_slow => TransportError::TooSlow(why),
                 other => other,
             }
         })? {
@@ -290,9 +297,10 @@ impl Http {
         let response = Response { status: response.status(), headers, body: fitted(body) };
         Ok(response.decoded(body_max).map_err(|error| match error {
             TransportError::Unreachable(why) => unreachable(&why),
-            TransportError::Untrusted(_) | TransportError::TooSlow(_) | TransportError::TooLarge { .. } => {
-                error
-            }
+            TransportError::Unanswered(_)
+            | TransportError::Untrusted(_)
+            | TransportError::TooSlow(_)
+            | TransportError::TooLarge { .. } => error,
         })?)
     }
 }

@@ -61,6 +61,18 @@ pub enum Paging {
     },
 }
 
+/// What a list accepts as order, where the request names one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Orders {
+    /// Oldest first and newest first.
+    #[default]
+    Both,
+    /// Not newest first.
+    OldestFirst,
+    /// Neither: requests name no order, and the list's own is detected.
+    Unnamed,
+}
+
 /// The field by which a list can be filtered.
 #[derive(Debug, Clone, Copy)]
 pub struct FilterField {
@@ -83,6 +95,8 @@ pub struct Asked<'a> {
     pub newest_first: bool,
     /// How a crowded second is searched.
     pub probe: Option<Probe<'a>>,
+    /// What the list accepts as order.
+    pub orders: Orders,
 }
 
 impl List {
@@ -104,7 +118,9 @@ impl List {
             }
             Paging::ByAnchor { order } => {
                 let newest_first = asked.newest_first || matches!(asked.probe, Some(Probe::FarEnd(_)));
-                query.append_pair(order, if newest_first { "desc" } else { "asc" });
+                if asked.orders != Orders::Unnamed {
+                    query.append_pair(order, if newest_first { "desc" } else { "asc" });
+                }
             }
         }
         match asked.probe {

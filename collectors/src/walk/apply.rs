@@ -79,9 +79,11 @@ impl Walk {
             decision;
         anomalies.into_iter().for_each(|anomaly| self.counters.note(anomaly));
         remember.into_iter().for_each(|(second, id)| self.remember(second, id));
+        self.dedup.keep(cursor.kept.keys().copied());
         forget.into_iter().for_each(|seconds| self.dedup.let_go(seconds));
         self.dedup.forget_before(cursor.watermark);
         (self.cursor, self.learned) = (cursor, learned);
+        self.wait_for_kept(now);
         self.crowds[task as usize] = crowd;
         if has_polled {
             self.postpone_poll();

@@ -1,18 +1,27 @@
 //! How a walk gets through a second that holds more records than a page.
 
 use crate::{
-    lists::Paging,
+    lists::{Orders, Paging},
     page::ListPage,
     source_counters::Anomaly,
     walk::{
         anchors::Anchor,
         by_anchor,
         crowded::{CrowdedPage, CrowdedSecond, CrowdedVerdict, Probe},
-        cursor::Task,
+        cursor::{Kept, Task},
         decide::Draft,
         time_slice::{PageSummary, SliceTurn, TimeSlice},
     },
 };
+
+/// How often a second that is kept is read again before it is left, in about a day.
+const KEPT_TRIES_MAX: u32 = 8;
+/// The same in a backfill, which ends only then.
+const KEPT_TRIES_MAX_OF_WINDOW: u32 = 3;
+/// The seconds before the first of these reads; each of the next waits twice as long.
+const KEPT_WAIT: i64 = 300;
+/// The most seconds that are kept: they are part of the cursor.
+const KEPT_MAX: usize = 64;
 
 impl Draft<'_> {
     /// Begins the search of a crowded second. It is searched in full when it is found, and once more when no
@@ -27,7 +36,7 @@ impl Draft<'_> {
         crowd.is_last = is_last;
         // Oldest first, the other end of the list can be requested; newest first, the walk already reads from
         // there.
-        crowd.turns = !self.walk.list.has_time_filter() && !slice.down;
+        crowd.turns = self.walk.orders == Orders::Both && !self.walk.list.has_time_filter() && !slice.down;
         self.crowd = Some(crowd);
     }
 
@@ -62,7 +71,8 @@ impl Draft<'_> {
         let whole = !seen.has_more || (beyond && !empty) || (empty && self.learned.empty_is_end);
         // The page that revealed the second was cut by its slice, so its `has_more` says nothing about the
         // second alone.
-        let read = CrowdedPage { page, whole, says_more: seen.says_more && asked, brought };
+        let read =
+            CrowdedPage { page, whole, says_more: seen.says_more && asked, brought, limit: seen.limit };
         let is_turned = matches!(crowd.probe(), Probe::FarEnd(_));
         let verdict = crowd.read(read, |record| self.walk.list.kind_of(record));
         // Stored with the cursor, so that a restart does not lose the evidence.
@@ -87,20 +97,51 @@ impl Draft<'_> {
             return SliceTurn::More;
         };
         slice.dry = None;
+        // A list that always answers `has_more` makes every second look crowded, and also says so on an empty
+        // page.
+        let hides_some = !complete && crowd.said_more() && !self.learned.empty_is_end;
+        if hides_some && crowd.reach.may_grow() && self.keep(&crowd) {
+            return self.pass(slice, anchor, crowd.second);
+        }
+        if self.cursor.kept.remove(&crowd.second).is_some() && complete {
+            tracing::info!(second = crowd.second, found = crowd.found(), "kept second: read whole now");
+        }
         if crowd.is_last {
             self.cursor.searched = Some(crowd.second);
         }
-        // A list that always answers `has_more` makes every second look crowded, and also says so on an empty
-        // page.
-        let is_crowded = if complete {
-            self.walk.size.is_full_of(crowd.found())
-        } else {
-            crowd.said_more() && !self.learned.empty_is_end
-        };
+        let is_crowded = if complete { self.walk.size.is_full_of(crowd.found()) } else { hides_some };
         if is_crowded {
             self.report_crowd(&crowd, complete);
         }
         self.pass(slice, anchor, crowd.second)
+    }
+
+    /// Keeps a second for later sweeps, because it may fit a page once larger pages arrive again. False if that
+    /// was tried often enough.
+    fn keep(&mut self, crowd: &CrowdedSecond) -> bool {
+        let second = crowd.second;
+        let tries_max = self.cursor.until.map_or(KEPT_TRIES_MAX, |_| KEPT_TRIES_MAX_OF_WINDOW);
+        let before = self.cursor.kept.get(&second).copied();
+        if before.is_none() {
+            if self.cursor.kept.len() >= KEPT_MAX {
+                return false;
+            }
+            tracing::warn!(
+                second,
+                found = crowd.found(),
+                page_size = crowd.reach.limit(),
+                "crowded second: larger pages fail at the moment, so some records may be missing until later \
+                 sweeps read it again"
+            );
+        }
+        let is_early = before.is_some_and(|kept| kept.due > self.now);
+        let tries = before.map_or(0, |kept| kept.tries) + u32::from(!is_early);
+        if tries > tries_max {
+            return false;
+        }
+        let wait = KEPT_WAIT << tries.saturating_sub(1).min(KEPT_TRIES_MAX);
+        self.cursor.kept.insert(second, Kept { due: self.now + wait, tries });
+        true
     }
 
     /// Logs a crowded second, once for each higher number of records found.
@@ -117,7 +158,7 @@ impl Draft<'_> {
             tracing::warn!(
                 second,
                 found,
-                page_size = self.walk.size.shown().min(self.walk.size.limit()),
+                page_size = self.walk.size.shown().min(crowd.reach.limit()),
                 complete = "unknown",
                 "crowded second: more records than the page size, some may be missing"
             );

@@ -72,6 +72,10 @@ pub struct Cursor {
     /// Seconds after the watermark that hold more records than a page, with the number of records found.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub crowded: BTreeMap<i64, u64>,
+    /// Seconds that could not be read whole because larger pages failed: later sweeps read them again, also
+    /// behind the watermark.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<i64, Kept>,
     /// The crowded second that a sweep searched in full most recently; it is not searched again while nothing
     /// newer appears.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,6 +86,15 @@ pub struct Cursor {
     /// Whether a walk with `until` has read its whole window.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub finished: bool,
+}
+
+/// A second that later sweeps read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The time from which on it is due.
+    pub due: i64,
+    /// How many reads of it were in vain.
+    pub tries: u32,
 }
 
 /// Progress of a sweep.
@@ -112,6 +125,7 @@ impl Cursor {
             slice_seconds: FIRST_SLICE_SECONDS,
             direction: None,
             crowded: BTreeMap::new(),
+            kept: BTreeMap::new(),
             searched: None,
             anchors: Anchors::default(),
             finished: false,
@@ -154,6 +168,19 @@ impl Cursor {
             Some(_) => i64::MAX,
             None => began - overlap,
         }
+    }
+
+    /// Whether records of this second may still be delivered.
+    pub(crate) fn is_open(&self, second: i64) -> bool {
+        second >= self.watermark || self.kept.contains_key(&second)
+    }
+
+    /// The first kept second behind the watermark and after `second` that is due.
+    pub(crate) fn kept_after(&self, second: i64, now: i64) -> Option<i64> {
+        let behind = self.kept.iter().take_while(|(kept, _)| **kept < self.watermark);
+        // A window of the past has no other reason for one more sweep.
+        let is_due = |kept: &Kept| kept.due <= now || self.until.is_some();
+        behind.filter(|(kept, one)| **kept > second && is_due(one)).map(|(kept, _)| *kept).next()
     }
 
     /// Moves the watermark forward, never backward.

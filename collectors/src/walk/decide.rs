@@ -29,6 +29,7 @@ use crate::{
         Walk, by_anchor, by_time,
         crowded::CrowdedSecond,
         cursor::{Cursor, Direction, Sweep, Task},
+        kept_slice,
         new_records::NewRecords,
         next_slice,
         time_slice::{PageSummary, SliceTurn, TimeSlice},
@@ -129,6 +130,12 @@ impl Walk {
         Ok(draft.finish(slice, turn, new))
     }
 
+    /// Decides how to continue without the search for the start.
+    pub(crate) fn decide_without_search(&self, before: &TimeSlice, now: i64) -> Decision {
+        let draft = Draft::new(self, Task::Search, None, now);
+        draft.finish(before.clone(), SliceTurn::Done, NewRecords::default())
+    }
+
     /// Decides how to continue after the list refused the cursor.
     pub(crate) fn decide_without_cursor(
         &self,
@@ -140,7 +147,8 @@ impl Walk {
         let mut draft = Draft::new(self, task, crowd, now);
         let mut slice = before.clone();
         // A refused cursor inside a crowded second says nothing about the slice's anchor.
-        let crowd = draft.crowd.as_mut().filter(|crowd| crowd.asks_with_cursor());
+        let is_probe = |crowd: &CrowdedSecond| crowd.asks_with_cursor() || crowd.asks_far_end();
+        let crowd = draft.crowd.as_mut().filter(|crowd| is_probe(crowd));
         let turn = if let Some(crowd) = crowd {
             let verdict = crowd.refused();
             draft.leave_crowd(&mut slice, verdict, None)
@@ -272,7 +280,9 @@ impl<'w> Draft<'w> {
         // are unread.
         let may_be_read_again =
             |second: i64| task == Task::Tail || second >= floor || (!is_read && !slice.covers(second));
-        let remember = new.marks.iter().copied().filter(|(second, _)| may_be_read_again(*second)).collect();
+        let is_kept = |second: i64| self.cursor.kept.contains_key(&second);
+        let is_remembered = |second: i64| may_be_read_again(second) || is_kept(second);
+        let remember = new.marks.iter().copied().filter(|(second, _)| is_remembered(*second)).collect();
         let mut forget = Vec::new();
         // A discarded page marks nothing as read: if less is unread, the slice was cut.
         if task == Task::Sweep && turn != SliceTurn::Discard {
@@ -314,7 +324,15 @@ impl<'w> Draft<'w> {
             return false;
         };
         let floor = self.cursor.floor(sweep.began, self.walk.overlap());
-        if slice.hi != self.cursor.until {
+        // If it could not be read whole again, it would be due later.
+        let is_due = self.cursor.kept.get(&slice.lo).is_some_and(|kept| kept.due <= self.now);
+        if slice.is_second() && is_due {
+            self.cursor.kept.remove(&slice.lo);
+            tracing::info!(second = slice.lo, "kept second: read whole now");
+        }
+        if slice.is_of_kept(self.cursor.watermark) {
+            self.begin_slice(sweep.began, slice.lo);
+        } else if slice.hi != self.cursor.until {
             // A slice before the last one, so `hi` is set.
             let next = slice.hi.map_or(slice.lo, |hi| hi + 1);
             self.cursor.raise_watermark(floor.min(next));
@@ -323,7 +341,7 @@ impl<'w> Draft<'w> {
             self.cursor.sweep = Some(Sweep { began: sweep.began, slice });
         } else if let Some(until) = self.cursor.until {
             self.cursor.raise_watermark(until + 1);
-            self.cursor.finished = true;
+            self.cursor.finished = self.cursor.kept.is_empty();
         } else {
             self.cursor.raise_watermark(floor);
             self.cursor.swept = Some(sweep.began);
@@ -334,13 +352,28 @@ impl<'w> Draft<'w> {
         false
     }
 
+    /// Continues a sweep after a kept second: with the next one, or with what the watermark has not passed.
+    fn begin_slice(&mut self, began: i64, after: i64) {
+        let is_window_read = self.cursor.until.is_some_and(|until| self.cursor.watermark > until);
+        let slice = match self.cursor.kept_after(after, began) {
+            Some(second) => kept_slice(&self.walk.list, &self.cursor, second),
+            None if is_window_read => {
+                self.cursor.finished = self.cursor.kept.is_empty();
+                return;
+            }
+            None => next_slice(&self.walk.list, &self.cursor, self.cursor.watermark, began),
+        };
+        self.cursor.sweep = Some(Sweep { began, slice });
+    }
+
     /// For each new record that an earlier read should have found: how many seconds late it is. Records are
     /// in order of their seconds; nothing is late during catch-up.
     fn lateness(&self, records: &[Record]) -> Vec<i64> {
         let Some(read_to) = self.learned.read_to.filter(|_| self.task == Task::Sweep) else {
             return Vec::new();
         };
-        let late = records.iter().take_while(|record| record.second < read_to);
+        let is_kept = |record: &&Record| self.walk.cursor.kept.contains_key(&record.second);
+        let late = records.iter().take_while(|record| record.second < read_to).filter(|one| !is_kept(one));
         late.map(|record| self.now - record.second).collect()
     }
 }

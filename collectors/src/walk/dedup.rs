@@ -4,6 +4,9 @@
 //! small part, so that a commit costs what it adds, however many ids there are. A part is removed when the
 //! watermark has passed all of it. Until then the store may contain ids that memory has dropped. This is
 //! harmless, because each of them was delivered.
+//!
+//! A second that is kept for a later sweep keeps its ids when the watermark passes it: they are written once
+//! more, as parts that end with this second.
 
 use std::{collections::BTreeSet, ops::Range};
 
@@ -26,6 +29,8 @@ pub struct DedupSet {
     walk: u8,
     ids: Ids,
     fresh: Vec<DatedId>,
+    /// The seconds that keep their ids behind the watermark.
+    kept: BTreeSet<i64>,
     /// Every stored part: its last second, and a number that distinguishes parts with the same last second.
     parts: BTreeSet<(i64, u32)>,
     passed: Vec<(i64, u32)>,
@@ -39,6 +44,7 @@ impl DedupSet {
             walk,
             ids: Ids::default(),
             fresh: Vec::new(),
+            kept: BTreeSet::new(),
             parts: BTreeSet::new(),
             passed: Vec::new(),
             next_part: 0,
@@ -91,23 +97,53 @@ impl DedupSet {
         }
     }
 
+    /// Continues to keep the ids of these seconds, after a restart: their parts are in the store.
+    pub fn still_keep(&mut self, seconds: impl Iterator<Item = i64>) {
+        self.kept = seconds.collect();
+    }
+
+    /// Keeps the ids of these seconds, and of no others, whatever the watermark passes.
+    pub fn keep(&mut self, seconds: impl Iterator<Item = i64>) {
+        let before = std::mem::replace(&mut self.kept, seconds.collect());
+        let (ids, fresh) = (&self.ids, &mut self.fresh);
+        for second in self.kept.difference(&before) {
+            fresh.retain(|(of, _)| of != second);
+            fresh.extend(ids.of_second(*second).map(|id| (*second, id)));
+        }
+    }
+
     /// Drops the ids of seconds that this walk does not read again before the watermark passes them.
     pub fn let_go(&mut self, seconds: Range<i64>) {
         if seconds.is_empty() {
             return;
         }
+        let kept = self.kept_ids(&seconds);
         self.ids.remove_seconds(&seconds);
-        self.fresh.retain(|(second, _)| !seconds.contains(second));
+        self.fresh.retain(|(second, _)| !seconds.contains(second) || self.kept.contains(second));
+        kept.into_iter().for_each(|entry| _ = self.ids.insert(entry));
     }
 
     /// Drops every id before `watermark`.
     pub fn forget_before(&mut self, watermark: i64) {
+        let kept = self.kept_ids(&(i64::MIN..watermark));
         self.ids.remove_before(watermark);
-        self.fresh.retain(|(second, _)| *second >= watermark);
+        self.fresh.retain(|(second, _)| *second >= watermark || self.kept.contains(second));
         if self.parts.first().is_some_and(|(last, _)| *last < watermark) {
-            let kept = self.parts.split_off(&(watermark, 0));
-            self.passed.extend(std::mem::replace(&mut self.parts, kept));
+            let ahead = self.parts.split_off(&(watermark, 0));
+            for part in std::mem::replace(&mut self.parts, ahead) {
+                if self.kept.contains(&part.0) {
+                    self.parts.insert(part);
+                } else {
+                    self.passed.push(part);
+                }
+            }
         }
+        kept.into_iter().for_each(|entry| _ = self.ids.insert(entry));
+    }
+
+    fn kept_ids(&self, seconds: &Range<i64>) -> Vec<DatedId> {
+        let kept = self.kept.range(seconds.clone());
+        kept.flat_map(|second| self.ids.of_second(*second).map(|id| (*second, id))).collect()
     }
 
     /// The changes since the last call that bring the store up to date.
@@ -118,7 +154,10 @@ impl DedupSet {
         let mut fresh = std::mem::take(&mut self.fresh);
         // Sorted, so that the watermark passes each part as early as possible.
         fresh.sort_unstable();
-        for ids in fresh.chunks(PART_IDS_MAX) {
+        // A kept second has parts of its own, which the watermark does not pass.
+        let own = |second: i64| self.kept.contains(&second).then_some(second);
+        let runs = fresh.chunk_by(|a, b| own(a.0) == own(b.0));
+        for ids in runs.flat_map(|run| run.chunks(PART_IDS_MAX)) {
             let last = ids.last().map_or(0, |(second, _)| *second);
             let part = (last, self.next_part);
             self.next_part = self.next_part.wrapping_add(1);
@@ -176,8 +215,10 @@ mod tests {
     proptest! {
         #[test]
         fn the_store_holds_all_that_is_held_and_nothing_that_never_was(
-            steps in proptest::collection::vec((0_i64..12, 0_u16..400, 0_u8..10), 1..300),
+            steps in proptest::collection::vec((0_i64..12, 0_u16..400, 0_u8..11), 1..300),
         ) {
+            // A second that was let go is not read again, so it is never kept later.
+            let (mut kept_second, mut gone) = (None, BTreeSet::new());
             let (mut dedup, mut store) = (DedupSet::new(3), BTreeMap::new());
             let (mut plain, mut ever, mut watermark) = (BTreeSet::new(), BTreeSet::new(), 0);
             for (second, n, act) in steps {
@@ -185,16 +226,27 @@ mod tests {
                     0 if second > watermark => {
                         watermark = second;
                         dedup.forget_before(watermark);
-                        plain.retain(|(at, _)| *at >= watermark);
+                        plain.retain(|(at, _)| *at >= watermark || Some(*at) == kept_second);
                     }
                     1 => {
                         dedup.let_go(second..second + 2);
-                        plain.retain(|(at, _)| !(second..second + 2).contains(at));
+                        gone.extend(second..second + 2);
+                        plain.retain(|(at, _)| {
+                            !(second..second + 2).contains(at) || Some(*at) == kept_second
+                        });
+                    }
+                    10 => {
+                        kept_second = Some(second).filter(|at| *at >= watermark && !gone.contains(at));
+                        dedup.keep(kept_second.into_iter());
+                        dedup.forget_before(watermark);
+                        plain.retain(|(at, _)| *at >= watermark || Some(*at) == kept_second);
                     }
                     2 => apply(&mut store, dedup.take_changes()),
                     3 => {
                         apply(&mut store, dedup.take_changes());
+                        let still = dedup.kept.clone();
                         dedup = restored(&store);
+                        dedup.still_keep(still.into_iter());
                         dedup.forget_before(watermark);
                         let kept: BTreeSet<_> = dedup.ids.all().into_iter().collect();
                         prop_assert!(kept.is_superset(&plain) && kept.is_subset(&ever));

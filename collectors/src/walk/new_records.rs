@@ -41,7 +41,7 @@ impl NewRecords {
         let wanted = |second: i64| only.is_none_or(|only| only == second) && !slice.covers(second);
         let mut new = Self { bytes: answer.bytes, ..Self::default() };
         for record in answer.page.records.iter().filter(|record| wanted(record.second)) {
-            if record.second >= cursor.watermark && !dedup.contains(record.second, record.id) {
+            if cursor.is_open(record.second) && !dedup.contains(record.second, record.id) {
                 new.records.push(record.clone());
             }
         }
@@ -52,7 +52,7 @@ impl NewRecords {
             let second = unusable.near.unwrap_or(first.map_or(slice.from, |first| first.second));
             let id = IdHash::of_bytes(&unusable.raw);
             let is_repeated = is_known(&answer.page, unusable, dedup) || dedup.contains(second, id);
-            let is_new = second >= cursor.watermark && !is_repeated;
+            let is_new = cursor.is_open(second) && !is_repeated;
             if wanted(second) && is_new && !new.marks.contains(&(second, id)) {
                 new.marks.push((second, id));
                 new.unusable.push(unusable.clone());

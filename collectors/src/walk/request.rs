@@ -6,7 +6,7 @@ use crate::{
     doubt::{Belief, Doubt, repeated_page::Span},
     error::{CollectError, CollectErrorKind},
     http::client::Client,
-    lists::{Asked, List, Paging},
+    lists::{Asked, List, Orders, Paging},
     page::ListPage,
     source_counters::Anomaly,
     walk::{
@@ -14,6 +14,7 @@ use crate::{
         apply::Page,
         crowded::{CrowdedSecond, Probe},
         cursor::{Direction, Task},
+        page_size::TooMuch,
         time_slice::{PageSummary, TimeSlice},
     },
 };
@@ -38,6 +39,7 @@ impl List {
         task: Task,
         crowd: Option<&CrowdedSecond>,
         limit: usize,
+        orders: Orders,
     ) -> WalkRequest {
         let probe = crowd.map(CrowdedSecond::probe);
         let asked = match self.paging {
@@ -47,7 +49,8 @@ impl List {
             }
             Paging::ByAnchor { .. } => {
                 let after = slice.anchor().map(|anchor| anchor.id.as_str());
-                Asked { after, newest_first: task == Task::Search, probe, ..Asked::default() }
+                let newest_first = task == Task::Search && orders == Orders::Both;
+                Asked { after, newest_first, probe, orders, ..Asked::default() }
             }
         };
         WalkRequest { query: self.query(asked, limit), span: self.span(slice, asked) }
@@ -78,8 +81,8 @@ impl List {
     }
 
     /// The request for the newest page of the list (or for what a list in the wrong order returns as such).
-    pub(crate) fn newest(&self, limit: usize) -> WalkRequest {
-        self.request(&TimeSlice::new(0, None), Task::Search, None, limit)
+    pub(crate) fn newest(&self, limit: usize, orders: Orders) -> WalkRequest {
+        self.request(&TimeSlice::new(0, None), Task::Search, None, limit, orders)
     }
 }
 
@@ -91,9 +94,14 @@ impl Walk {
             self.take_over_direction(client);
             let now = client.now();
             let slice = self.begin(task, now);
+            self.orders = client.orders_of(&self.list);
+            if task == Task::Search && self.orders != Orders::Both {
+                return Ok(self.give_up_search(&slice, now));
+            }
             let dated = client.is_dated();
             let crowd = self.crowds[task as usize].as_ref();
-            let request = self.list.request(&slice, task, crowd, self.size.limit());
+            let limit = crowd.map_or(self.size.limit(), |crowd| crowd.reach.limit());
+            let request = self.list.request(&slice, task, crowd, limit, self.orders);
             match client.list(&request.query, self.list.scope, self.list.time, self.lane(task, now)).await {
                 Ok(mut answer) => {
                     // Until the first `Date` header, the start of the sweep came from the local clock, which
@@ -104,9 +112,12 @@ impl Walk {
                     if answer.page.drop_repeats() {
                         self.counters.note(Anomaly::DoubledInPage);
                     }
-                    let seen = PageSummary::of(&answer.page, &self.size);
+                    let seen = PageSummary::of(&answer.page, &self.size, limit);
                     if self.believes(client, task, &slice, &request, &answer.page, seen).await? {
-                        self.size.observe(answer.page.len(), seen.says_more);
+                        match &self.crowds[task as usize] {
+                            Some(_) => self.size.observe_cap(limit, answer.page.len(), seen.says_more),
+                            None => self.size.observe(answer.page.len(), seen.says_more),
+                        }
                         let known = self.cursor.direction;
                         let page = self.take(task, &slice, &answer, seen, client.now());
                         self.share_direction(known, client);
@@ -154,7 +165,11 @@ impl Walk {
             let harmless = self.is_harmless(task, slice, doubt);
             match self.doubts.strike(&request.query, doubt, harmless) {
                 Belief::AskAgain(wait) => {
-                    self.begins_at = Some(seen.min).filter(|_| doubt == Doubt::Unproven);
+                    // A repeated page was not unproven any more. Forgetting that would raise both doubts in turn,
+                    // without end.
+                    if doubt != Doubt::RepeatedPage {
+                        self.begins_at = Some(seen.min).filter(|_| doubt == Doubt::Unproven);
+                    }
                     tokio::time::sleep(wait).await;
                     return Ok(false);
                 }
@@ -187,39 +202,41 @@ impl Walk {
         now: i64,
     ) -> Result<Option<Page>, CollectError> {
         let repeats = match &error.kind {
-            CollectErrorKind::TooLarge { bytes_max } => {
-                let halved = self.size.halve();
-                if halved {
-                    let limit = self.size.limit();
-                    tracing::info!(
-                        limit,
-                        bytes_max,
-                        "response larger than body_max, requesting fewer records"
-                    );
-                }
-                halved
-            }
+            CollectErrorKind::TooLarge { .. } => self.asks_for_less(task, TooMuch::Bytes),
             // Either a passing network fault, or a page too large for the timeout, which would fail for ever
             // at the same limit.
             CollectErrorKind::TooSlow(_) => {
-                self.doubts.repeats_once(&request.query, Doubt::Failed) || {
-                    let halved = self.size.halve();
-                    if halved {
-                        let limit = self.size.limit();
-                        tracing::info!(
-                            limit,
-                            "responses take longer than the timeout, requesting fewer records"
-                        );
+                self.doubts.repeats_once(&request.query, Doubt::Failed)
+                    || self.asks_for_less(task, TooMuch::Slow)
+            }
+            kind if is_about_order(kind) && !self.list.has_time_filter() => {
+                if self.doubts.strike(&request.query, Doubt::OrderRefused, true) == Belief::Believe {
+                    let crowd = self.crowds[task as usize].as_ref();
+                    let is_far_end = crowd.is_some_and(CrowdedSecond::asks_far_end);
+                    if !client.refused_order(&self.list, task == Task::Search || is_far_end) {
+                        return Err(error);
                     }
-                    halved
+                    if is_far_end {
+                        let crowd = self.crowds[task as usize].take();
+                        let decision = self.decide_without_cursor(task, slice, crowd, now);
+                        return Ok(Some(self.apply(task, decision, now)));
+                    }
                 }
+                true
             }
             kind if is_about_cursor(kind) && self.asks_with_cursor(task, slice) => {
                 // Gateways also answer 404. It is about the cursor only if the list answers without one.
-                let witness = self.list.newest(1);
+                let witness = self.list.newest(1, self.orders);
                 let answered =
                     client.list(&witness.query, self.list.scope, self.list.time, self.lane(task, now)).await;
-                client.accept(&answered.map_err(passing)?.page, witness.span);
+                match answered {
+                    Ok(answer) => client.accept(&answer.page, witness.span),
+                    // The witness is asked for newest first, which has nothing to do with the cursor.
+                    Err(error) if is_about_order(&error.kind) && client.refused_order(&self.list, true) => {
+                        return Ok(None);
+                    }
+                    Err(error) => return Err(passing(error)),
+                }
                 if self.doubts.strike(&request.query, Doubt::CursorRefused, true) == Belief::Believe {
                     let crowd = self.crowds[task as usize].take();
                     let decision = self.decide_without_cursor(task, slice, crowd, now);
@@ -228,11 +245,18 @@ impl Walk {
                 true
             }
             CollectErrorKind::NotFound => self.doubts.repeats_at_once(&request.query, Doubt::NotFound),
-            // A single cut connection or server error is common: only a second one is logged and delayed.
-            CollectErrorKind::Unreachable(_)
-            | CollectErrorKind::Untrusted(_)
-            | CollectErrorKind::Overloaded { retry_after: None, .. } => {
+            // A single cut connection or server error is common: only a second one is logged and delayed. Several
+            // in a row may be due to the size of the page.
+            CollectErrorKind::Unanswered(_) | CollectErrorKind::Overloaded { retry_after: None, .. } => {
+                let is_less = self.asks_for_less(task, TooMuch::Perhaps);
+                self.doubts.repeats_once(&request.query, Doubt::Failed) || is_less
+            }
+            CollectErrorKind::Unreachable(_) | CollectErrorKind::Untrusted(_) => {
                 self.doubts.repeats_once(&request.query, Doubt::Failed)
+            }
+            CollectErrorKind::Overloaded { retry_after: Some(_), .. } => {
+                self.asks_for_less(task, TooMuch::Perhaps);
+                false
             }
             // An intermediary may briefly refuse a request that was allowed before.
             CollectErrorKind::Refused { .. }
@@ -253,6 +277,30 @@ impl Walk {
         if repeats { Ok(None) } else { Err(passing(error)) }
     }
 
+    /// Learns that a page did not arrive. True if the next request asks for fewer records.
+    fn asks_for_less(&mut self, task: Task, why: TooMuch) -> bool {
+        let (is_less, limit) = match &mut self.crowds[task as usize] {
+            Some(crowd) => (crowd.reach.failed(why), crowd.reach.limit()),
+            None => (self.size.failed(why), self.size.limit()),
+        };
+        if is_less {
+            let reason = match why {
+                TooMuch::Bytes => "responses are larger than body_max",
+                TooMuch::Slow => "responses take longer than the timeout",
+                TooMuch::Perhaps => "several requests in a row failed",
+            };
+            tracing::info!(limit, reason, "requesting fewer records");
+        }
+        is_less
+    }
+
+    /// Ends the search for the start, which needs the newest record first: the walk starts at the list's
+    /// beginning.
+    fn give_up_search(&mut self, slice: &TimeSlice, now: i64) -> Page {
+        let decision = self.decide_without_search(slice, now);
+        self.apply(Task::Search, decision, now)
+    }
+
     fn asks_with_cursor(&self, task: Task, slice: &TimeSlice) -> bool {
         let crowd = self.crowds[task as usize].as_ref();
         slice.anchor().is_some() || crowd.is_some_and(CrowdedSecond::asks_with_cursor)
@@ -268,6 +316,11 @@ fn is_about_cursor(kind: &CollectErrorKind) -> bool {
         CollectErrorKind::NotFound => true,
         _ => false,
     }
+}
+
+/// Whether a refusal is about the order of the list.
+pub(crate) fn is_about_order(kind: &CollectErrorKind) -> bool {
+    matches!(kind, CollectErrorKind::ParameterRefused { param, .. } if param == "order")
 }
 
 /// A list that has answered does not disappear: its 404 comes from something on the way.

@@ -129,6 +129,17 @@ impl TimeSlice {
         self.position.anchor()
     }
 
+    /// Whether it is a single second.
+    pub fn is_second(&self) -> bool {
+        self.hi == Some(self.lo)
+    }
+
+    /// Whether it is a second that was kept for this sweep: the watermark has passed it.
+    pub fn is_of_kept(&self, watermark: i64) -> bool {
+        // A slice of this sweep raises the watermark at most to the second after it.
+        self.is_second() && self.lo + 1 < watermark
+    }
+
     /// Whether a second is already read.
     pub fn covers(&self, second: i64) -> bool {
         second < self.from || self.to.is_some_and(|to| second > to)
@@ -212,12 +223,14 @@ pub struct PageSummary {
     pub has_more: bool,
     /// Whether the page itself says so. A full page may be cut whatever it says.
     pub says_more: bool,
+    /// How many records were requested.
+    pub limit: usize,
 }
 
 impl PageSummary {
     /// Summarizes a page. A page without `has_more` is the last one only if it has fewer records than were
     /// requested.
-    pub fn of(page: &ListPage, size: &PageSize) -> Self {
+    pub fn of(page: &ListPage, size: &PageSize, limit: usize) -> Self {
         let seconds = || page.records.iter().map(|record| record.second);
         let (min, max) = (seconds().min(), seconds().max());
         let order = match (min, max) {
@@ -228,10 +241,9 @@ impl PageSummary {
             _ => PageOrder::Mixed,
         };
         let count = page.records.len() + page.unusable.len();
-        let says_more = page.has_more.unwrap_or(count >= size.limit());
-        let may_be_cut = size.is_full(count) || size.is_default(count);
-        let has_more = says_more || may_be_cut;
-        Self { order, min: min.unwrap_or(0), max: max.unwrap_or(0), has_more, says_more }
+        let says_more = page.has_more.unwrap_or(count >= limit);
+        let has_more = says_more || size.is_full(limit, count);
+        Self { order, min: min.unwrap_or(0), max: max.unwrap_or(0), has_more, says_more, limit }
     }
 }
 

@@ -27,11 +27,14 @@ pub fn meaning(kind: &CollectErrorKind) -> Meaning {
     use Meaning::{IfListed, OfTheCompletion, OfTheRoute, Passing};
     match kind {
         CollectErrorKind::Unreachable(_)
+        | CollectErrorKind::Unanswered(_)
         | CollectErrorKind::Untrusted(_)
         | CollectErrorKind::TooSlow(_)
         | CollectErrorKind::Overloaded { .. }
         | CollectErrorKind::Malformed(_)
         | CollectErrorKind::Unreadable(_)
+        | CollectErrorKind::RepeatedPage
+        | CollectErrorKind::Implausible(_)
         | CollectErrorKind::CursorExpired => Passing,
         // Failures of the key or the account concern the list as well.
         CollectErrorKind::Throttled { .. }

@@ -51,7 +51,7 @@ impl Failure {
 
 fn collect(kind: &CollectErrorKind) -> &'static str {
     match kind {
-        CollectErrorKind::Unreachable(_) => "unreachable",
+        CollectErrorKind::Unreachable(_) | CollectErrorKind::Unanswered(_) => "unreachable",
         CollectErrorKind::Untrusted(_) => "untrusted",
         CollectErrorKind::TooSlow(_) => "too_slow",
         CollectErrorKind::Overloaded { .. } => "overloaded",
@@ -76,6 +76,8 @@ fn collect(kind: &CollectErrorKind) -> &'static str {
         CollectErrorKind::CursorExpired => "cursor_expired",
         CollectErrorKind::Malformed(_) => "malformed",
         CollectErrorKind::Unreadable(_) => "unreadable",
+        CollectErrorKind::RepeatedPage => "repeated_page",
+        CollectErrorKind::Implausible(_) => "implausible",
         CollectErrorKind::TooLarge { .. } => "too_large",
         CollectErrorKind::WindowIgnored => "window_ignored",
         CollectErrorKind::CursorIgnored => "cursor_ignored",

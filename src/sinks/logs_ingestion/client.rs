@@ -94,9 +94,9 @@ impl LogsIngestionConnection {
         let sent = self.http.send(Method::POST, &url, headers, body).await;
         self.meter.request(&sent);
         sent.map_err(|error| match error {
-            TransportError::Unreachable(why) | TransportError::TooSlow(why) => {
-                failed(RemoteErrorKind::Unreachable(why))
-            }
+            TransportError::Unreachable(why)
+            | TransportError::Unanswered(why)
+            | TransportError::TooSlow(why) => failed(RemoteErrorKind::Unreachable(why)),
             TransportError::Untrusted(why) => failed(RemoteErrorKind::Untrusted(why)),
             TransportError::TooLarge { bytes_max } => {
                 failed(RemoteErrorKind::NotUnderstood(format!("more than {bytes_max} bytes")))

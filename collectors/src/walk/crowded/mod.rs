@@ -7,6 +7,7 @@
 mod cursors;
 mod far_end;
 mod filters;
+mod reach;
 mod repeat;
 
 use std::collections::{BTreeSet, HashSet};
@@ -15,6 +16,7 @@ use self::{
     cursors::{AfterLast, BeforeFirst},
     far_end::FarEnd,
     filters::KindFilters,
+    reach::Reach,
     repeat::Repeat,
 };
 use crate::{
@@ -64,6 +66,8 @@ pub struct CrowdedPage<'a> {
     pub whole: bool,
     /// Whether it says that more follows.
     pub says_more: bool,
+    /// How many records were requested.
+    pub limit: usize,
     /// How many of its records were new to the walk.
     pub brought: usize,
 }
@@ -114,6 +118,8 @@ pub struct CrowdedSecond {
     pub is_last: bool,
     /// Whether the list can be read from its other end but has no `before`.
     pub turns: bool,
+    /// How many records its requests ask for.
+    pub(crate) reach: Reach,
     strategy: Strategy,
     repeat: Repeat,
     ids: HashSet<IdHash>,
@@ -131,6 +137,7 @@ impl CrowdedSecond {
             second,
             is_last: false,
             turns: false,
+            reach: Reach::default(),
             strategy: Strategy::Repeat,
             repeat: Repeat::new(searched_before, dry),
             ids: known.collect(),
@@ -180,6 +187,11 @@ impl CrowdedSecond {
         matches!(self.probe(), Probe::After(_) | Probe::Before(_) | Probe::FarEnd(Some(_)))
     }
 
+    /// Whether the next request reads the list from its other end.
+    pub fn asks_far_end(&self) -> bool {
+        matches!(self.probe(), Probe::FarEnd(_))
+    }
+
     /// Evaluates a page. `kind_of` reads the field that [`Probe::Only`] filters by.
     pub fn read(
         &mut self,
@@ -187,11 +199,17 @@ impl CrowdedSecond {
         kind_of: impl Fn(&Record) -> Option<String>,
     ) -> CrowdedVerdict {
         self.reads += 1;
+        self.reach.answered(read.limit);
         let mine: Vec<&Record> =
             read.page.records.iter().filter(|record| record.second == self.second).collect();
         let shown_before = self.shown.len();
         self.ids.extend(mine.iter().map(|record| record.id));
         self.shown.extend(mine.iter().map(|record| record.id));
+        // Nothing follows from a page that was cut while a larger one may show all of the second.
+        let is_cut = matches!(self.strategy, Strategy::Repeat) && !read.whole && !mine.is_empty();
+        if is_cut && self.reads < READS_MAX && (read.limit < self.reach.limit() || self.reach.raise()) {
+            return CrowdedVerdict::Again;
+        }
         // A filtered page shows the kind that was just taken from this set: adding it again would repeat it.
         if !matches!(self.strategy, Strategy::Filters(_)) {
             self.kinds.extend(mine.iter().filter_map(|record| kind_of(record)));
@@ -252,6 +270,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::{repeat::STABLE_AFTER, *};
+    use crate::LIMIT;
 
     const SECOND: i64 = 50;
 
@@ -277,7 +296,7 @@ mod tests {
     }
 
     fn read(crowd: &mut CrowdedSecond, page: ListPage, whole: bool) -> CrowdedVerdict {
-        crowd.read(CrowdedPage { page: &page, whole, says_more: !whole, brought: 0 }, |_| None)
+        crowd.read(CrowdedPage { page: &page, whole, says_more: !whole, brought: 0, limit: LIMIT }, |_| None)
     }
 
     #[test]
@@ -308,7 +327,10 @@ mod tests {
             let first = number % 2 * 50;
             let brought = [100, 50].get(number as usize).copied().unwrap_or(0);
             let page = page(first..first + 100);
-            match crowd.read(CrowdedPage { page: &page, whole: false, says_more: true, brought }, |_| None) {
+            match crowd.read(
+                CrowdedPage { page: &page, whole: false, says_more: true, brought, limit: LIMIT },
+                |_| None,
+            ) {
                 CrowdedVerdict::Again => None,
                 CrowdedVerdict::Finished { complete } => Some(complete),
             }

@@ -47,7 +47,11 @@ impl Authority {
         let response = match last {
             // Nothing came back, nor was anything sent: the library does not take the settings.
             None => return entra(RemoteErrorKind::Settings("`auth` cannot be used as it is".to_owned())),
-            Some(Err(TransportError::Unreachable(why) | TransportError::TooSlow(why))) => {
+            Some(Err(
+                TransportError::Unreachable(why)
+                | TransportError::Unanswered(why)
+                | TransportError::TooSlow(why),
+            )) => {
                 return entra(RemoteErrorKind::Unreachable(why));
             }
             Some(Err(TransportError::Untrusted(why))) => return entra(RemoteErrorKind::Untrusted(why)),
