@@ -70,6 +70,12 @@ _ccfd() {
             ccfd,status)
                 cmd="ccfd__subcmd__status"
                 ;;
+            ccfd,tail)
+                cmd="ccfd__subcmd__tail"
+                ;;
+            ccfd,top)
+                cmd="ccfd__subcmd__top"
+                ;;
             ccfd__subcmd__collectors,help)
                 cmd="ccfd__subcmd__collectors__subcmd__help"
                 ;;
@@ -172,6 +178,12 @@ _ccfd() {
             ccfd__subcmd__help,status)
                 cmd="ccfd__subcmd__help__subcmd__status"
                 ;;
+            ccfd__subcmd__help,tail)
+                cmd="ccfd__subcmd__help__subcmd__tail"
+                ;;
+            ccfd__subcmd__help,top)
+                cmd="ccfd__subcmd__help__subcmd__top"
+                ;;
             ccfd__subcmd__help__subcmd__collectors,pause)
                 cmd="ccfd__subcmd__help__subcmd__collectors__subcmd__pause"
                 ;;
@@ -269,7 +281,7 @@ _ccfd() {
 
     case "${cmd}" in
         ccfd)
-            opts="-h -V --config --help --version run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help"
+            opts="-h -V --config --help --version run backfill reset-state status tail top collectors reload state check rejects query deploy init config completions man simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -697,7 +709,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help)
-            opts="run backfill reset-state status collectors reload state check rejects query deploy init config completions man simulate demo help"
+            opts="run backfill reset-state status tail top collectors reload state check rejects query deploy init config completions man simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1117,6 +1129,34 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__tail)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__top)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1715,6 +1755,50 @@ _ccfd() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__tail)
+            opts="-h --route --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --route)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__top)
+            opts="-h --interval --once --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

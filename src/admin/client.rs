@@ -1,5 +1,7 @@
 //! The client for commands: talks to the daemon that runs on the same state directory.
 
+pub mod tail;
+
 use std::{path::Path, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -72,7 +74,7 @@ impl AdminClient {
             }
         };
         let listen: Listen = access.listen.parse().ok()?;
-        let builder = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
+        let builder = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT);
         let (builder, base) = match &listen {
             Listen::Tcp(address) if address.ip().is_unspecified() => {
                 (builder, format!("http://127.0.0.1:{}", address.port()))
@@ -149,16 +151,23 @@ impl AdminClient {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, AdminError> {
+        let answer = self.begin(request.timeout(TIMEOUT)).await?;
+        let body = answer.bytes().await.map_err(|error| self.unreachable(&error.without_url()))?;
+        serde_json::from_slice(&body).map_err(|error| self.unreachable(&error))
+    }
+
+    /// Sends a request; returns once its response begins.
+    async fn begin(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, AdminError> {
         let request = match &self.token {
             Some(token) => request.bearer_auth(token.expose_secret()),
             None => request,
         };
         let answer = request.send().await.map_err(|error| self.unreachable(&error.without_url()))?;
         let status = answer.status();
-        let body = answer.bytes().await.map_err(|error| self.unreachable(&error.without_url()))?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| self.unreachable(&error));
+            return Ok(answer);
         }
+        let body = answer.bytes().await.map_err(|error| self.unreachable(&error.without_url()))?;
         let reason =
             serde_json::from_slice(&body).map_or_else(|_| status.to_string(), |AdminRefusal { error }| error);
         Err(if status.is_client_error() { AdminError::Usage(reason) } else { AdminError::Failed(reason) })

@@ -21,13 +21,16 @@ mod reload;
 mod reset_state;
 mod rows;
 mod run;
+mod running;
 mod simulate;
 mod state;
 mod state_access;
 mod status;
 mod store;
+mod tail;
 mod text;
 mod time;
+mod top;
 
 use std::{
     path::PathBuf,
@@ -75,6 +78,10 @@ enum Command {
     ResetState(reset_state::Arguments),
     /// Show what each route is doing
     Status(status::Arguments),
+    /// Show records as they arrive
+    Tail(tail::Arguments),
+    /// Show the routes of the running daemon, live
+    Top(top::Arguments),
     /// Pause or resume a collector, or make it poll now
     Collectors(collectors::Arguments),
     /// Make the daemon load a changed configuration
@@ -187,6 +194,8 @@ pub fn main() -> ExitCode {
         Command::Backfill(arguments) => backfill::run(&context, &arguments),
         Command::ResetState(arguments) => reset_state::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
+        Command::Tail(arguments) => tail::run(&context, &arguments),
+        Command::Top(arguments) => top::run(&context, &arguments),
         Command::Collectors(arguments) => collectors::run(&context, &arguments),
         Command::Reload(arguments) => reload::run(&context, &arguments),
         Command::State(arguments) => state::run(&context, &arguments),

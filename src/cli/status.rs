@@ -3,6 +3,8 @@
 mod gather;
 mod show;
 
+pub use show::{ROUTE_HEADS, route_cells};
+
 use chrono::Utc;
 use clap::Args;
 use serde::Serialize;

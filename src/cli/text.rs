@@ -7,12 +7,16 @@ use std::{
     io::{self, BufRead, Write},
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
-use crate::stderr;
+use crate::{config::Environment, stderr};
 
 /// The widest line of our own output.
 pub const WIDTH: usize = 110;
+
+/// On a narrower terminal lines break inside words.
+const WIDTH_MIN: usize = 40;
 
 /// Writes text for people to standard output. A reader that closes the pipe (`| head`) is no error.
 pub fn print(text: &str) -> io::Result<()> {
@@ -27,6 +31,26 @@ pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 /// Writes a JSON document as one line.
 pub fn print_json_line(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(write_out(&(inert_json(&serde_json::to_string(value)?).into_owned() + "\n"))?)
+}
+
+/// As `print`; returns whether somebody may still read.
+pub fn print_to_reader(text: &str) -> io::Result<bool> {
+    let mut out = io::stdout().lock();
+    match out.write_all(lines(text).as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        done => done.map(|()| true),
+    }
+}
+
+/// Whether somebody may still read standard output: false once the other end of a pipe is closed.
+pub fn stdout_is_read() -> bool {
+    let out = io::stdout();
+    let mut watched = [PollFd::new(&out, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match poll(&mut watched, Some(&now)) {
+        Ok(_) => !watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP),
+        Err(_) => true,
+    }
 }
 
 fn write_out(text: &str) -> io::Result<()> {
@@ -65,13 +89,56 @@ pub enum Align {
 
 /// Lines of equal columns, two spaces apart, each as wide as its widest value. No trailing spaces.
 pub fn table(aligns: &[Align], rows: &[Vec<String>]) -> String {
-    let widths: Vec<usize> = (0..aligns.len())
-        .map(|column| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        })
-        .collect();
+    let widths: Vec<usize> = (0..aligns.len()).map(|column| wide(rows, column)).collect();
     rows.iter().map(|row| line(aligns, &widths, row)).collect()
+}
+
+/// The same within `width`: columns are left out, those first that `least` names first; then the first column is cut.
+pub fn fitted(aligns: &[Align], least: &[usize], rows: &[Vec<String>], width: usize) -> String {
+    let mut shown: Vec<usize> = (0..aligns.len()).collect();
+    let is_wide = |shown: &[usize]| {
+        let wanted: usize = shown.iter().map(|column| wide(rows, *column) + 2).sum();
+        wanted.saturating_sub(width + 2)
+    };
+    for column in least {
+        if is_wide(&shown) == 0 {
+            break;
+        }
+        shown.retain(|one| one != column);
+    }
+    let too_wide = is_wide(&shown);
+    let first_max = wide(rows, shown.first().copied().unwrap_or(0)).saturating_sub(too_wide).max(1);
+    let cells = |row: &Vec<String>| -> Vec<String> {
+        let mut cells: Vec<String> = shown.iter().filter_map(|column| row.get(*column).cloned()).collect();
+        if let Some(first) = cells.first_mut() {
+            *first = cut_end(first, first_max);
+        }
+        cells
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    let aligns: Vec<Align> = shown.iter().filter_map(|column| aligns.get(*column).copied()).collect();
+    table(&aligns, &rows)
+}
+
+/// The widest value of a column.
+fn wide(rows: &[Vec<String>], column: usize) -> usize {
+    rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+}
+
+/// A text of at most `chars` characters; what is missing at its end is `…`.
+pub fn cut_end(text: &str, chars: usize) -> String {
+    if text.chars().count() <= chars {
+        return text.to_owned();
+    }
+    text.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// How wide the output may be: the terminal, or else what `COLUMNS` says; no wider than `WIDTH` if neither is known.
+pub fn width(environment: &Environment) -> usize {
+    let columns = || environment.get("COLUMNS")?.to_str()?.parse().ok();
+    let terminal = || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    let known = terminal().filter(|columns| *columns > 0).or_else(columns);
+    known.unwrap_or(WIDTH).max(WIDTH_MIN)
 }
 
 /// One line of a table, with its line break.
@@ -90,11 +157,16 @@ pub fn line(aligns: &[Align], widths: &[usize], row: &[String]) -> String {
 /// Wraps words into lines that begin with `indent` and are at most `WIDTH` wide, unless a single word is
 /// wider.
 pub fn wrap(indent: &str, text: &str) -> String {
+    wrap_to(WIDTH, indent, text)
+}
+
+/// The same for lines of another width.
+pub fn wrap_to(width_max: usize, indent: &str, text: &str) -> String {
     let mut lines = String::new();
-    let mut width = WIDTH;
+    let mut width = width_max;
     for word in text.split_whitespace() {
         let chars = word.chars().count();
-        if width + 1 + chars > WIDTH {
+        if width + 1 + chars > width_max {
             if !lines.is_empty() {
                 lines.push('\n');
             }
@@ -219,6 +291,21 @@ mod tests {
         let rows = [["a", "1", ""], ["bcd", "234", "x"]].map(|row| row.map(str::to_owned).to_vec());
         let text = table(&[Align::Left, Align::Right, Align::Left], &rows);
         assert_eq!(text, "a      1\nbcd  234  x\n");
+    }
+
+    #[test]
+    fn a_table_that_is_too_wide_loses_its_least_columns_and_then_the_end_of_the_first() {
+        let rows = [["acme-audit/local", "live", "3m"], ["b", "parked", "12d"]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        let fit = |width| fitted(&[Align::Left; 3], &[1], &rows, width);
+        assert_eq!(
+            fit(27),
+            "acme-audit/local  live    3m\nb                 parked  12d\n"
+                .replace("live    3m", "3m")
+                .replace("parked  12d", "12d")
+        );
+        assert_eq!(fit(29), "acme-audit/local  live    3m\nb                 parked  12d\n");
+        assert_eq!(fit(13), "acme-au…  3m\nb         12d\n");
     }
 
     #[test]

@@ -20,5 +20,7 @@ mod settings;
 mod simulate;
 mod snapshots;
 mod status;
+mod tail;
 mod terminal;
+mod top;
 mod trace_requests;

@@ -9,6 +9,7 @@ use crate::{
             grouped, size, span, table, tame, wrap,
         },
     },
+    pipeline::progress::RouteStatus,
     tables::format_utc,
 };
 
@@ -50,23 +51,33 @@ fn who(report: &StatusReport) -> String {
     }
 }
 
+/// The columns of a route.
+pub const ROUTE_HEADS: [&str; 8] =
+    ["ROUTE", "SOURCE", "STATE", "LAST RECORD", "LAG", "DELIVERED", "WATERMARK", "DEDUP IDS"];
+
 fn route_rows(report: &StatusReport) -> Vec<Vec<String>> {
-    let heads = ["ROUTE", "SOURCE", "STATE", "LAST RECORD", "LAG", "DELIVERED", "WATERMARK", "DEDUP IDS"];
-    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    let mut rows = vec![ROUTE_HEADS.map(str::to_owned).to_vec()];
     rows.extend(report.routes.iter().map(|line| route_row(line, report.now)));
     rows
 }
 
 fn route_row(line: &RouteLine, now: i64) -> Vec<String> {
-    let status = &line.status;
+    let mut cells = route_cells(&line.status, line.lag_seconds, now);
+    if line.never_run {
+        cells[2] = "never run".to_owned();
+    }
+    cells.into()
+}
+
+/// The cells of a route, below `ROUTE_HEADS`.
+pub fn route_cells(status: &RouteStatus, lag_seconds: Option<i64>, now: i64) -> [String; 8] {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let state = if line.never_run { "never run".to_owned() } else { status.state.to_string() };
-    vec![
+    [
         status.route.clone(),
         status.source.clone(),
-        state,
+        status.state.to_string(),
         or_dash(status.last_record.map(format_utc)),
-        or_dash(line.lag_seconds.map(span)),
+        or_dash(lag_seconds.map(span)),
         grouped(status.delivered),
         or_dash(status.watermark.map(|watermark| format!("{} ago", span(now - watermark)))),
         grouped(status.dedup_ids as u64),
