@@ -21,10 +21,12 @@ use tokio::net::TcpListener;
 use watch::{DemoCounts, DemoWatch};
 
 use super::{
-    Context, block_on,
+    Context,
+    admin_task::AdminTask,
+    block_on,
     exit::Exit,
     logging, query,
-    run::collect,
+    run::{ADMIN_END_MAX, LAST_LINES, collect},
     store,
     text::{Align, grouped, print, table},
 };
@@ -86,9 +88,10 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
     let (sender, stop) = shutdown();
     let stopper = watch_stop(sender)?;
     let store = store::open(&config.state, "ccfd demo")?;
-    let assembly = Assembly::new(config, environment);
+    let assembly = Assembly::new(config, environment.clone());
     let supervisor = Supervisor::new(assembly.clone(), store.clone());
-    let (_, orders) = control();
+    let (control, orders) = control();
+    let admin = AdminTask::start(&assembly, &store, control, &environment)?;
     let watch = DemoWatch {
         simulator: &api.simulator,
         stop_time: &|| api.stop_time(),
@@ -105,6 +108,7 @@ async fn demo(place: &DemoPlace, traffic: Duration) -> anyhow::Result<Exit> {
     let ends = (&telemetry, &*stopper);
     let collecting = collect(&assembly, store, supervisor, Mode::default(), orders, stop.clone(), ends);
     let (collected, seen) = tokio::join!(collecting, watching);
+    admin.end(stopper.share(ADMIN_END_MAX, LAST_LINES)).await?;
     collected?;
     match seen? {
         Some(seen) => end(place, &api.simulator, &seen),

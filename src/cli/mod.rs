@@ -3,6 +3,7 @@
 // All output goes through `text.rs`, which removes control sequences of records and servers.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod admin_task;
 mod backfill;
 mod check;
 mod collectors;

@@ -8,13 +8,14 @@ use state::Store;
 use tokio::time::timeout;
 
 use super::{
-    Context, UsageError, block_on, ensure_threads,
+    Context,
+    admin_task::AdminTask,
+    block_on, ensure_threads,
     exit::{Exit, exit_of},
     logging,
     store::{name_orphans, open},
 };
 use crate::{
-    admin::{listener::Admin, pages::Daemon},
     config::{Config, ConfigError, find_file},
     daemon::{
         assembly::Assembly,
@@ -29,7 +30,6 @@ use crate::{
         shutdown::{Shutdown, shutdown},
         status_file::keep_status_file,
     },
-    reasons::with_reasons,
     request_trace::RequestTrace,
     telemetry::Telemetry,
 };
@@ -42,12 +42,12 @@ const THREADS: usize = 16;
 const HEALTH_END_MAX: Duration = Duration::from_secs(6);
 const STATUS_END_MAX: Duration = Duration::from_secs(2);
 const STORE_END_MAX: Duration = Duration::from_secs(30);
-const ADMIN_END_MAX: Duration = Duration::from_secs(1);
+pub const ADMIN_END_MAX: Duration = Duration::from_secs(1);
 const TELEMETRY_END_MAX: Duration = Duration::from_secs(3);
 /// The time that is left for closing sinks, status and store when all else takes too long.
 const CLOSING: Duration = Duration::from_secs(3);
 /// The time that is left for the last log lines.
-const LAST_LINES: Duration = Duration::from_millis(300);
+pub const LAST_LINES: Duration = Duration::from_millis(300);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -98,22 +98,11 @@ async fn serve(
         Mode { once: arguments.once, timeout: arguments.timeout, accept_change: arguments.accept_change };
     let assembly = Assembly::new(config, context.environment.clone());
     let (control, orders) = control();
-    let (admin_ends, admin_stop) = shutdown();
     let admin = if arguments.once {
         None
     } else {
         watch_reload(control.clone()).context("cannot watch for signals")?;
-        let daemon = Daemon {
-            registry: assembly.registry.clone(),
-            store: store.clone(),
-            control,
-            metrics: assembly.metrics_reader(),
-            tap: assembly.tap.clone(),
-        };
-        let (settings, dir) = (assembly.config.admin.clone(), assembly.config.state.dir.clone());
-        let admin = Admin::new(settings, dir, daemon, &context.environment)
-            .map_err(|error| UsageError(format!("[admin]: {}", with_reasons(&error))))?;
-        Some(tokio::spawn(admin.keep(admin_stop)))
+        Some(AdminTask::start(&assembly, &store, control, &context.environment)?)
     };
     let (context, allowing) = (context.clone(), stopper.clone());
     let reload = move || {
@@ -129,12 +118,8 @@ async fn serve(
     };
     let supervisor = Supervisor::new(assembly.clone(), store.clone()).reloads_by(Box::new(reload));
     let exit = collect(&assembly, store, supervisor, mode, orders, stop, (telemetry, stopper)).await;
-    admin_ends.request();
     if let Some(admin) = admin {
-        let within = stopper.share(ADMIN_END_MAX, LAST_LINES);
-        if let Ok(ended) = timeout(within, admin).await {
-            ended.context("admin interface")?;
-        }
+        admin.end(stopper.share(ADMIN_END_MAX, LAST_LINES)).await?;
     }
     exit
 }

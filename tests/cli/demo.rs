@@ -1,6 +1,6 @@
 use rustix::process::Signal;
 
-use crate::support::process::{Place, wait_until};
+use crate::support::process::{Place, Running, wait_until};
 
 #[test]
 fn a_demo_counts_every_record_and_leaves_commands_that_work() {
@@ -35,14 +35,29 @@ fn a_demo_shows_what_a_plain_cursor_walk_misses() {
 }
 
 #[test]
-fn a_long_demo_can_be_watched_from_another_terminal() {
+fn a_long_demo_can_be_watched_from_another_terminal_by_every_command_that_it_names() {
     let place = Place::bare().without("OPENAI_API_KEY").without("OPENAI_ADMIN_KEY");
-    let demo = place.start(&["demo", "--dir", "live", "--for", "10m"]);
-    wait_until("the commands", || demo.stdout().contains("live/ccfd.toml status"));
-    let status = ["--config", "live/ccfd.toml", "status"];
-    wait_until("the routes", || place.run_to(0, &status).stdout.contains("demo-audit/local"));
+    let demo = place.start(&["demo", "--dir", "a live demo", "--for", "10m"]);
+    wait_until("the commands", || demo.stdout().contains(" tail\n"));
+    let said = demo.stdout();
+    let (_, commands) = said.split_once("from another terminal:\n").unwrap();
+    let commands: Vec<&str> = commands.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let named: Vec<&str> = commands.iter().filter_map(|line| line.split(' ').next_back()).collect();
+    assert_eq!(named, ["status", "top", "tail"]);
+    let shell = |line: &str| {
+        let mut command = std::process::Command::new("/bin/sh");
+        command.args(["-c", &format!("exec {line}")]).current_dir(place.path("."));
+        Running::start(command)
+    };
+    wait_until("the routes", || shell(commands[0]).wait().stdout.contains("demo-audit/local"));
+    let frame = shell(commands[1]).wait();
+    assert!(frame.code == Some(0) && frame.stdout.contains("demo-chat/local"), "{frame:?}");
+    let records = shell(commands[2]);
+    wait_until("records", || records.stdout().contains("demo-chat"));
     demo.signal(Signal::TERM);
     demo.wait();
+    let ended = records.wait();
+    assert!(ended.code == Some(0) && ended.stderr.contains("has stopped"), "{ended:?}");
 }
 
 #[test]

@@ -9,6 +9,9 @@ use anyhow::Context as _;
 
 use crate::cli::UsageError;
 
+/// The longest path of a Unix socket: `sun_path` has 108 bytes, with the zero at its end.
+const SOCKET_PATH_MAX: usize = 107;
+
 /// The directory of the demo.
 pub struct DemoPlace {
     dir: PathBuf,
@@ -53,6 +56,7 @@ impl DemoPlace {
         let path = |name: &str| toml_text(&format!("{}/{name}", self.text));
         let (state, tables) = (path("state"), path("tables.db"));
         let (admin, project) = (path("admin-key"), path("project-key"));
+        let admin_listen = toml_text(&self.admin_listen());
         let file = self.dir.join("ccfd.toml");
         fs::write(
             &file,
@@ -60,6 +64,10 @@ impl DemoPlace {
                 r#"# Written by `ccfd demo`. For the real API remove base_url and the intervals, which are short for the demo.
 [state]
 dir = {state}
+
+# `ccfd status`, `top` and `tail` reach the demo here.
+[admin]
+listen = {admin_listen}
 
 [default.collector]
 base_url = "http://127.0.0.1:{port}/v1"
@@ -86,10 +94,20 @@ path = {tables}
         Ok(file)
     }
 
+    /// A socket in the directory: a port might be in use. Empty, for none, where its path is too long for a socket.
+    fn admin_listen(&self) -> String {
+        let socket = format!("{}/admin.sock", self.text);
+        if socket.len() <= SOCKET_PATH_MAX { format!("unix:{socket}") } else { String::new() }
+    }
+
     /// Commands that show a running demo, to type into another terminal.
     pub fn watching_commands(&self) -> String {
         let (ccfd, config) = self.words();
-        format!("watch it from another terminal:\n  {ccfd} --config {config} status\n")
+        let reachable = !self.admin_listen().is_empty();
+        let commands: &[&str] = if reachable { &["status", "top", "tail"] } else { &["status"] };
+        let lines: String =
+            commands.iter().map(|command| format!("  {ccfd} --config {config} {command}\n")).collect();
+        format!("watch it from another terminal:\n{lines}")
     }
 
     /// Commands to try next, ready to paste into a shell.
@@ -130,6 +148,18 @@ fn shell_word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_too_long_for_a_socket_leaves_the_admin_interface_out() {
+        let place = |text: &str| DemoPlace { dir: text.into(), text: text.to_owned() };
+        let (short, long) = (place(&"d".repeat(96)), place(&"d".repeat(97)));
+        assert_eq!(short.admin_listen().len(), "unix:".len() + SOCKET_PATH_MAX);
+        assert!(short.watching_commands().contains(" tail\n"));
+        assert_eq!(long.admin_listen(), "");
+        assert!(
+            long.watching_commands().contains(" status\n") && !long.watching_commands().contains(" tail")
+        );
+    }
 
     #[test]
     fn a_path_with_blanks_and_quotes_stays_one_word_of_the_shell() {
