@@ -27,7 +27,10 @@ pub enum Lull {
     /// No more came at once.
     Pause,
     /// Nothing came for a while.
-    Idle,
+    Idle {
+        /// And nothing since the last time that nothing came for a while.
+        again: bool,
+    },
 }
 
 /// What the thread does by itself, between the pieces of work.
@@ -100,7 +103,7 @@ fn work(jobs: &mpsc::Receiver<SinkJob>, chores: Option<&Chores>) {
             let _ = catch_unwind(AssertUnwindSafe(|| (chores.work)(lull)));
         }
     };
-    let mut next = Lull::Idle;
+    let mut next = Lull::Idle { again: false };
     let mut wait = chores.map(|chores| chores.first);
     loop {
         let job = match wait {
@@ -118,7 +121,7 @@ fn work(jobs: &mpsc::Receiver<SinkJob>, chores: Option<&Chores>) {
             Err(RecvTimeoutError::Timeout) => {
                 do_chores(next);
                 wait = chores.map(|chores| if next == Lull::Pause { chores.first } else { chores.every });
-                next = Lull::Idle;
+                next = Lull::Idle { again: next != Lull::Pause };
             }
             Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -171,10 +174,11 @@ mod tests {
             panic!("broken on purpose");
         });
         thread.start();
-        assert_eq!([lulls.recv(), lulls.recv()], [Ok(Lull::Idle), Ok(Lull::Idle)]);
+        let idle = |again| Lull::Idle { again };
+        assert_eq!([lulls.recv(), lulls.recv()], [Ok(idle(false)), Ok(idle(true))]);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(thread.run(|| ())).unwrap();
-        let after: Vec<_> = lulls.iter().skip_while(|lull| *lull != Lull::AfterWork).take(3).collect();
-        assert_eq!(after, [Lull::AfterWork, Lull::Pause, Lull::Idle]);
+        let after: Vec<_> = lulls.iter().skip_while(|lull| *lull != Lull::AfterWork).take(5).collect();
+        assert_eq!(after, [Lull::AfterWork, Lull::Pause, idle(false), idle(true), idle(true)]);
     }
 }

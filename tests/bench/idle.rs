@@ -63,7 +63,7 @@ fn start(dir: &Path, url: &str, collectors: usize, keys: usize) -> Child {
     command.current_dir(dir).arg("run").stdout(Stdio::null()).spawn().unwrap()
 }
 
-fn wait_until_live(dir: &Path, daemon: &mut Child) {
+pub fn wait_until_live(dir: &Path, daemon: &mut Child) {
     let deadline = Instant::now() + START_MAX;
     loop {
         assert!(Instant::now() < deadline, "not every route is live after {START_MAX:?}");

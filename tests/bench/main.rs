@@ -3,7 +3,7 @@
 //! Every measured run is a process of its own, so that CPU seconds and peak memory are its own. The simulator is another one.
 //! `cargo bench --bench catch_up -- --events 100000` for a shorter run; `-- throughput`, `-- sinks`, `-- held`, `-- latency`,
 //! `-- bodies` or `-- slow_receiver` for one part. `-- opensearch` wants Java and Maven, `-- peers` Python and a
-//! package of 200 MB, and `-- idle` takes minutes: each runs only when it is asked for.
+//! package of 200 MB, and `-- idle` and `-- trickle` take minutes: each runs only when it is asked for.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod bodies;
@@ -17,6 +17,7 @@ mod runs;
 mod sinks;
 mod source;
 mod support;
+mod trickle;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -35,8 +36,18 @@ fn main() {
     }
     let events: u64 = value("--events").map_or(500_000, |count| count.parse().expect("--events N"));
     let only = |part: &str| arguments.iter().any(|argument| argument == part);
-    let parts =
-        ["throughput", "sinks", "opensearch", "peers", "held", "latency", "bodies", "slow_receiver", "idle"];
+    let parts = [
+        "throughput",
+        "sinks",
+        "opensearch",
+        "peers",
+        "held",
+        "latency",
+        "bodies",
+        "slow_receiver",
+        "idle",
+        "trickle",
+    ];
     let all = !parts.into_iter().any(only);
     if all || only("throughput") {
         runs::throughput(events);
@@ -61,6 +72,9 @@ fn main() {
     }
     if all || only("slow_receiver") {
         bodies::slow_receiver(100_000);
+    }
+    if only("trickle") {
+        trickle::trickle();
     }
     if only("idle") {
         idle::idle(value("--collectors").map_or(1000, |count| count.parse().expect("--collectors N")));

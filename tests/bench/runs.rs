@@ -18,8 +18,17 @@ pub struct Simulator {
 
 impl Simulator {
     pub fn start(events: u64, latency: &str) -> Self {
+        Self::with(events, &["--completions", "0", "--latency", latency])
+    }
+
+    /// One with so many records of each list, and so many new ones of each a second.
+    pub fn trickling(records: u64, live: u64) -> Self {
+        Self::with(records, &["--completions", &records.to_string(), "--live", &live.to_string()])
+    }
+
+    fn with(events: u64, arguments: &[&str]) -> Self {
         let mut command = Command::new(CCFD);
-        command.args(["simulate", "--listen", "127.0.0.1:0", "--completions", "0", "--latency", latency]);
+        command.args(["simulate", "--listen", "127.0.0.1:0"]).args(arguments);
         command.args(["--audit-logs", &events.to_string(), "--habits", "ties,shuffle,newest,tenant-ignore"]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut url = String::new();
@@ -82,7 +91,7 @@ pub fn head(title: &str) {
 }
 
 pub const NDJSON: &str = "type = \"ndjson\"\ndir = \"archive\"";
-const SQLITE: &str = "type = \"sqlite\"\npath = \"tables.db\"";
+pub const SQLITE: &str = "type = \"sqlite\"\npath = \"tables.db\"";
 
 /// Everything at full speed.
 pub fn throughput(events: u64) {

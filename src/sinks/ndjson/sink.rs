@@ -99,7 +99,7 @@ impl NdjsonOutput {
 
     /// What is done while nothing comes: what is too old goes.
     fn tidy(&self, lull: Lull) {
-        let (NdjsonDir::Dir(path), Lull::Idle) = (&self.settings.dir, lull) else { return };
+        let (NdjsonDir::Dir(path), Lull::Idle { .. }) = (&self.settings.dir, lull) else { return };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let held = open.dir.take().filter(Dir::in_place);
         // A failure is shown by the next write.

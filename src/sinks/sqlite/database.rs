@@ -25,16 +25,18 @@ use crate::{
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// `FULL` makes each commit survive a loss of power: the cursor moves right after it. The page size and `auto_vacuum`
-/// count only before the first table; with the largest pages a batch takes the fewest calls of the system for the index
-/// of ids, of which it touches every page. The write-ahead log is copied back by ourselves, once a batch is acknowledged
-/// and while the next one is gathered. The cache is small because the system caches the file as well.
+/// count only before the first table. A batch of few records writes whole pages, one for almost every id, so pages are as
+/// small as a catch-up allows: that touches all pages of the index of ids with each batch, and smaller ones take more calls
+/// of the system. The cache holds what one batch changes: pages that it has no room for are written, and read again, before
+/// the commit. The write-ahead log is copied back by ourselves, once a batch is acknowledged and while the next one is
+/// gathered.
 const PRAGMAS: &str = "
-    PRAGMA page_size = 65536;
+    PRAGMA page_size = 16384;
     PRAGMA auto_vacuum = INCREMENTAL;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = 0;
-    PRAGMA cache_size = -1024;
+    PRAGMA cache_size = -8192;
 ";
 
 /// An open database with all tables in place.

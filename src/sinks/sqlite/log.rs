@@ -48,6 +48,13 @@ impl Database {
         }
     }
 
+    /// Gives back the memory of the cache, which is for batches that follow each other.
+    pub(super) fn shrink(&self) {
+        if let Err(error) = self.connection.execute_batch("PRAGMA shrink_memory") {
+            tracing::debug!(path = %self.path.display(), %error, "the cache of the database could not be emptied");
+        }
+    }
+
     /// Copies the write-ahead log into the database and empties it, unless readers hold on to it.
     pub(super) fn empty_log(&self) {
         if self.log_file_bytes() > 0 {

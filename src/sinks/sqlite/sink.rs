@@ -51,7 +51,7 @@ impl SqliteSink {
             age: Age::default(),
             log: Mutex::default(),
         });
-        // While nothing comes the write-ahead log is emptied as well, so that the database alone holds everything.
+        // While nothing comes for a minute the write-ahead log is emptied as well, so that the database alone holds everything.
         let thread = upkeep::thread(&state, pace, keeps_small, SqliteConnection::tidy);
         Self { state, thread }
     }
@@ -100,9 +100,13 @@ impl SqliteConnection {
                 self.watch_log(database);
                 return;
             }
-            (Lull::Pause, Some((database, _))) => return database.cut_log(),
+            (Lull::Pause, Some((database, _))) => {
+                database.cut_log();
+                database.shrink();
+                return;
+            }
             (Lull::AfterWork | Lull::Pause, None) => return,
-            (Lull::Idle, _) => {}
+            (Lull::Idle { .. }, _) => {}
         }
         let keeps_small = self.settings.retention.is_some() || self.settings.size_max.is_some();
         if open.is_none() && keeps_small && self.settings.path.exists() {
@@ -111,7 +115,11 @@ impl SqliteConnection {
         }
         if let Some((database, looks)) = open.as_mut().filter(|(database, _)| database.in_place()) {
             self.clear_up(database, looks);
-            database.empty_log();
+            // Where few records come, each batch changes the same pages again: copied back once a second, each of them would be
+            // written twice as often.
+            if let Lull::Idle { again: true } = lull {
+                database.empty_log();
+            }
             self.watch_log(database);
         }
     }

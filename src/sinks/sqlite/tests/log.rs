@@ -127,3 +127,30 @@ async fn a_log_that_one_batch_has_made_large_is_cut_once_no_other_follows() {
     wait_until(|| wal_bytes(&bench) <= 8 << 20);
     assert_eq!(rows_of_the_file_alone(&bench), 8);
 }
+
+#[tokio::test]
+async fn while_few_records_come_little_is_written_and_is_not_copied_back_between_them() {
+    let bench = Bench::new();
+    let later = NOW + 8 * DAY;
+    let retention = Some(Duration::from_secs(7 * 24 * 60 * 60));
+    let pace = Pace { every: Duration::from_secs(3600), ..SOON };
+    let sink =
+        SqliteSink::throttle(SqliteSettings { retention, ..bench.settings() }, clock(&bench.now), pace);
+    let history = (0..3_000).map(|n| event(&format!("{n:05}-{}", "x".repeat(400)), later));
+    sink.write(batch(&AUDIT_LOGS, &history.chain([event("old", NOW)]).collect::<Vec<_>>())).await.unwrap();
+    sink.check(&Tables::built_in().of_records()).await.unwrap();
+    assert_eq!(rows_of_the_file_alone(&bench), 3_001, "a large batch is copied back at once");
+
+    for number in 0..10 {
+        sink.write(batch(&AUDIT_LOGS, &[event(&format!("few-{number}"), later)])).await.unwrap();
+    }
+    let frames: u32 = bench.other().query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1)).unwrap();
+    let page: u32 = bench.other().query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
+    assert!(frames * page <= 10 * (100 << 10), "{frames} pages of {page} bytes for ten records");
+
+    // What is too old goes once nothing has come for a while.
+    bench.now.fetch_add(8 * DAY, Ordering::SeqCst);
+    wait_until(|| bench.texts("SELECT Id FROM OpenAIAuditLogs_CL WHERE Id = 'old'").is_empty());
+    sink.check(&Tables::built_in().of_records()).await.unwrap();
+    assert_eq!(rows_of_the_file_alone(&bench), 3_001, "the next records change the same pages");
+}
