@@ -73,7 +73,10 @@ struct Import {
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let mut config = context.config()?;
+    let mut config = match &arguments.command {
+        Command::Show(_) | Command::Export(_) => context.readable()?.config,
+        Command::Import(_) => context.config()?,
+    };
     config.log.level = config.log.level.min(tracing::Level::WARN);
     logging::start(&config.log);
     let runtime = runtime()?;
@@ -116,7 +119,10 @@ fn show_some(found: Export, show: &Show) -> anyhow::Result<Exit> {
         rows.push(vec![
             name,
             format_utc(checkpoint.start),
-            checkpoint.walks.first().map_or_else(|| "-".to_owned(), |walk| format_utc(walk.watermark)),
+            match (checkpoint.remaining_seconds(), checkpoint.watermark()) {
+                (Some(0), Some(_)) => "finished".to_owned(),
+                (_, watermark) => watermark.map_or_else(|| "-".to_owned(), format_utc),
+            },
             checkpoint.last_record.map_or_else(|| "-".to_owned(), format_utc),
             grouped(checkpoint.delivered),
         ]);

@@ -21,15 +21,21 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// For windows that are read once: how many seconds are after the watermark. If tenant-scoped events are
-    /// read too, a second counts half for each list.
+    /// For windows that are read once: how many of their seconds are unread, at most the window, and 0 once all
+    /// of it is read. Tenant-scoped events are a second list of the same seconds, with few records: they only
+    /// keep it from 0.
     pub fn remaining_seconds(&self) -> Option<i64> {
-        let left = |walk: &Cursor| {
-            walk.until.map(|until| if walk.finished { 0 } else { until + 1 - walk.watermark })
-        };
-        let left: i64 = self.walks.iter().map(left).sum::<Option<_>>()?;
-        let has_tenant_events = self.walks.iter().any(|walk| walk.tenant_only);
-        Some(if has_tenant_events { (left + 1) / 2 } else { left })
+        let is_finished = self.walks.iter().all(|walk| walk.finished);
+        let own = self.walks.iter().filter(|walk| !walk.tenant_only);
+        let left: i64 = own.map(Cursor::unread_seconds).sum::<Option<_>>()?;
+        Some(if is_finished { 0 } else { left.max(1) })
+    }
+
+    /// The second before which everything is delivered, of all windows together; `None` before the first page.
+    pub fn watermark(&self) -> Option<i64> {
+        let own = || self.walks.iter().filter(|walk| !walk.tenant_only);
+        let unread = own().find(|walk| !walk.finished).or_else(|| own().next_back());
+        unread.map(|walk| walk.watermark)
     }
 }
 
@@ -122,11 +128,26 @@ mod tests {
         };
         assert_eq!(checkpoint.remaining_seconds(), Some(100));
         checkpoint.walks[0].finished = true;
-        assert_eq!(checkpoint.remaining_seconds(), Some(50));
-        checkpoint.walks[1].watermark = 1_099;
         assert_eq!(checkpoint.remaining_seconds(), Some(1), "until nothing is left");
         checkpoint.walks[1].finished = true;
         assert_eq!(checkpoint.remaining_seconds(), Some(0));
+    }
+
+    #[test]
+    fn of_a_window_in_parts_everything_before_its_first_unread_part_is_delivered() {
+        let windows = [(0, 9), (10, 19), (20, 29)].map(|(from, to)| Cursor::begin(from, Some(to), false));
+        let mut checkpoint = Checkpoint {
+            identity: identity(None),
+            start: 0,
+            walks: windows.to_vec(),
+            delivered: 0,
+            last_record: None,
+        };
+        for (place, watermark) in [(2, 0), (0, 10), (1, 30)] {
+            let walk = &mut checkpoint.walks[place];
+            (walk.finished, walk.watermark) = (true, walk.until.map_or(0, |until| until + 1));
+            assert_eq!(checkpoint.watermark(), Some(watermark), "after part {place}");
+        }
     }
 
     #[test]

@@ -270,7 +270,7 @@ impl Delivery {
         self.progress.update(|status| {
             status.delivered = self.checkpoint.delivered;
             status.last_record = self.checkpoint.last_record;
-            status.watermark = self.checkpoint.walks.first().map(|walk| walk.watermark);
+            status.watermark = self.checkpoint.watermark();
             status.dedup_ids = dedup_ids;
             status.remaining_seconds = self.checkpoint.remaining_seconds();
         });

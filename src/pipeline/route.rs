@@ -188,6 +188,8 @@ impl Route {
             status.newest_listed = hello.newest;
             status.delivered = checkpoint.delivered;
             status.last_record = checkpoint.last_record;
+            status.crowded = None;
+            status.remaining_seconds = checkpoint.remaining_seconds();
         });
         let rejects = self.open_rejects().await?;
         let mut delivery = Delivery {

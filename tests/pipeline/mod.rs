@@ -1,6 +1,8 @@
 //! Whole routes in one process, with a sink that misbehaves on command.
 
+mod backfill;
 mod conservation;
+mod crowded;
 mod identity;
 mod in_flight;
 mod messages;

@@ -183,6 +183,26 @@ impl Cursor {
         behind.filter(|(kept, one)| **kept > second && is_due(one)).map(|(kept, _)| *kept).next()
     }
 
+    /// How many seconds of a window that is read once are unread, whichever end it is read from; `None` for a
+    /// walk without an end. At least one until the window is finished.
+    pub fn unread_seconds(&self) -> Option<i64> {
+        let until = self.until?;
+        if self.finished {
+            return Some(0);
+        }
+        let unread = match self.slice_of(Task::Sweep) {
+            // Newest first, the watermark stays where the slice begins until all of it is read.
+            Some(slice) => {
+                let to = slice.to.map_or(until, |to| to.min(until));
+                let hi = slice.hi.map_or(until, |hi| hi.min(until));
+                (to + 1 - slice.from).max(0) + (until - hi)
+            }
+            None => until + 1 - self.watermark,
+        };
+        // A sweep that reads single seconds behind the watermark once more makes nothing unread.
+        Some(unread.min(until + 1 - self.watermark).max(1))
+    }
+
     /// Moves the watermark forward, never backward.
     pub fn raise_watermark(&mut self, second: i64) {
         self.watermark = self.watermark.max(second);

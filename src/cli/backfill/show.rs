@@ -1,23 +1,26 @@
 //! Progress of a backfill: a bar on a terminal, lines elsewhere.
 
-use std::{
-    io::IsTerminal,
-    time::{Duration, Instant},
-};
+use std::{io::IsTerminal, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::Instant;
 
-use crate::pipeline::progress::{RouteState, RouteStatus};
+use crate::{
+    cli::text::{counted, grouped},
+    pipeline::{
+        pace::Pace,
+        progress::{RouteState, RouteStatus},
+    },
+};
 
 /// How often a line is written if there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 pub struct BackfillDisplay {
     bar: Option<ProgressBar>,
+    pace: Pace,
     began: Instant,
     next_line: Instant,
-    /// Seconds of the window.
-    seconds: i64,
     /// Records delivered by earlier runs.
     before: u64,
 }
@@ -26,7 +29,7 @@ impl BackfillDisplay {
     pub fn new(seconds: i64, before: u64) -> Self {
         let began = Instant::now();
         let bar = std::io::stderr().is_terminal().then(|| bar(seconds));
-        Self { bar, began, next_line: began + LINE_INTERVAL, seconds, before }
+        Self { bar, pace: Pace::new(seconds), began, next_line: began + LINE_INTERVAL, before }
     }
 
     /// How long it has been shown.
@@ -35,42 +38,85 @@ impl BackfillDisplay {
     }
 
     pub fn show(&mut self, status: &RouteStatus) {
-        let covered = status.remaining_seconds.map_or(0, |remaining| (self.seconds - remaining).max(0));
-        let rate = (status.delivered.saturating_sub(self.before)) as f64 / self.began.elapsed().as_secs_f64();
+        self.pace.note(status);
+        let new = status.delivered.saturating_sub(self.before);
+        let rate = new as f64 / self.began.elapsed().as_secs_f64();
         match &self.bar {
             Some(bar) => {
-                let doing = if status.state == RouteState::CatchingUp {
-                    String::new()
-                } else {
-                    format!(" ({})", status.state)
-                };
-                bar.set_position(covered.unsigned_abs());
-                bar.set_message(format!("{} records, {rate:.0}/s{doing}", status.delivered));
+                bar.set_position(self.pace.covered().unsigned_abs());
+                bar.set_message(message(status, rate, self.pace.rest()));
             }
             None if Instant::now() >= self.next_line => {
                 self.next_line += LINE_INTERVAL;
-                self.line(status, covered, rate);
+                self.line(status, rate);
             }
             None => {}
         }
     }
 
-    fn line(&self, status: &RouteStatus, covered: i64, rate: f64) {
-        let left = (covered > 0)
-            .then(|| self.began.elapsed().as_secs_f64() * (self.seconds - covered) as f64 / covered as f64);
+    /// Shows the end: the summary takes the place of the bar.
+    pub fn end(&mut self, status: &RouteStatus) {
+        self.show(status);
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, status: &RouteStatus, rate: f64) {
         tracing::info!(
             records = status.delivered,
             records_per_second = rate as u64,
-            covered_percent = covered * 100 / self.seconds.max(1),
-            eta_seconds = left.map(|left| left as u64),
+            covered_percent = self.pace.percent(),
+            eta_seconds = self.pace.rest().map(|rest| rest.as_secs()),
             "backfill"
         );
     }
 }
 
+/// What is beside the bar.
+fn message(status: &RouteStatus, rate: f64, rest: Option<Duration>) -> String {
+    let doing = match (status.state, status.crowded) {
+        (RouteState::CatchingUp, Some(crowd)) => {
+            format!(" (reading a crowded second: {} so far)", grouped(crowd.found))
+        }
+        (RouteState::CatchingUp, None) => String::new(),
+        (
+            RouteState::Starting
+            | RouteState::Searching
+            | RouteState::Live
+            | RouteState::BackingOff
+            | RouteState::Parked
+            | RouteState::Paused
+            | RouteState::Stopped,
+            _,
+        ) => format!(" ({})", status.state),
+    };
+    let rest = rest.map_or_else(String::new, |rest| {
+        let seconds = Duration::from_secs(rest.as_secs());
+        format!("  ETA {}", humantime::format_duration(seconds))
+    });
+    let records = counted(usize::try_from(status.delivered).unwrap_or(usize::MAX), "record");
+    format!("{records}, {}/s{doing}{rest}", grouped(rate as u64))
+}
+
 fn bar(seconds: i64) -> ProgressBar {
     let bar = ProgressBar::new(seconds.unsigned_abs());
-    let template = "{wide_bar} {percent:>3}% of the time covered  {msg}  ETA {eta}";
+    let template = "{wide_bar} {percent:>3}% of the time covered  {msg}";
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beside_the_bar_is_what_the_route_does_and_how_long_it_takes() {
+        let mut status = RouteStatus { delivered: 1_234, ..RouteStatus::default() };
+        status.state = RouteState::Searching;
+        assert_eq!(message(&status, 0.4, None), "1,234 records, 0/s (searching)");
+        status.state = RouteState::CatchingUp;
+        let rest = Some(Duration::from_millis(63_900));
+        assert_eq!(message(&status, 2_500.0, rest), "1,234 records, 2,500/s  ETA 1m 3s");
+    }
 }
