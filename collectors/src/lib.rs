@@ -75,6 +75,7 @@ pub use walk::{
     Timing,
     anchors::{Anchor, Anchors},
     apply::{Change, Page},
+    crowded::CrowdProgress,
     cursor::{Cursor, Direction, Sweep, Task},
     dedup::PartChange,
     time_slice::TimeSlice,

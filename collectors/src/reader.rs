@@ -14,6 +14,7 @@ use crate::{
     walk::{
         Timing, Walk,
         apply::Page,
+        crowded::{CrowdProgress, CrowdedSecond},
         cursor::{Cursor, Task},
         dedup::DedupSet,
     },
@@ -112,6 +113,12 @@ impl Reader {
     /// Whether the sweeps take longer than their interval.
     pub fn is_sweep_late(&self) -> bool {
         self.walks.iter().any(Walk::is_sweep_late)
+    }
+
+    /// How far the search through a crowded second is, while there is one.
+    pub fn crowd(&self) -> Option<CrowdProgress> {
+        let crowds = self.active().flat_map(|walk| walk.crowds.iter().flatten());
+        crowds.map(CrowdedSecond::progress).max_by_key(|crowd| crowd.reads)
     }
 
     /// Takes the counts since the last call, of everything that uses this client.

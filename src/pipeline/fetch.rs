@@ -11,6 +11,7 @@ use tracing::{Instrument as _, field::Empty};
 
 use super::{
     byte_budget::ByteBudget,
+    crowd_log::CrowdLog,
     messages::Messages,
     poll_now::{PollNow, Waited},
     progress::{Progress, RouteState},
@@ -72,6 +73,7 @@ pub async fn fetch(
     mut shutdown: Shutdown,
     once: bool,
 ) -> Fetching {
+    let mut crowds = CrowdLog::default();
     let mut retry = FetchRetry::new(progress.clone(), poll_now.clone(), shutdown.clone());
     loop {
         if retry.take_poll() {
@@ -87,7 +89,7 @@ pub async fn fetch(
         match step {
             Ok(ReaderStep::Page(mut page)) => {
                 retry.succeeded();
-                show(&progress, &reader, &page);
+                show(&progress, &reader, &page, &mut crowds);
                 let mut taken = None;
                 if let Some(messages) = messages.as_mut().filter(|_| !page.records.is_empty()) {
                     let asking = tracing::debug_span!(target: "telemetry", "messages", route = progress.status().route);
@@ -106,7 +108,10 @@ pub async fn fetch(
                     return Fetching::Stopped;
                 }
             }
-            Ok(ReaderStep::Finished) => return Fetching::ReadAll,
+            Ok(ReaderStep::Finished) => {
+                crowds.end(&progress);
+                return Fetching::ReadAll;
+            }
             Ok(ReaderStep::Idle(_)) if once => return Fetching::ReadAll,
             Ok(ReaderStep::Idle(at)) => {
                 let wait = at.saturating_duration_since(Instant::now());
@@ -153,7 +158,7 @@ async fn traced(reader: &mut Reader, progress: &Progress) -> Result<ReaderStep, 
     step
 }
 
-fn show(progress: &Progress, reader: &Reader, page: &Page) {
+fn show(progress: &Progress, reader: &Reader, page: &Page, crowds: &mut CrowdLog) {
     let cursor = &page.change.cursor;
     let read_to = cursor.sweep.as_ref().map(|sweep| sweep.slice.from).or(cursor.swept).or(cursor.newest);
     let state = match page.task {
@@ -165,7 +170,10 @@ fn show(progress: &Progress, reader: &Reader, page: &Page) {
     let aside = cursor.tenant_only && cursor.until.is_none();
     mended(Stage::Reading, progress);
     progress.count(|counters| counters.page(page));
+    let crowd = reader.crowd();
+    crowds.log(crowd);
     progress.update(|status| {
+        crowds.show(crowd, status);
         if !aside {
             status.state = state;
             status.read_to = read_to;

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use collectors::CrowdProgress;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::Instant};
 
@@ -75,7 +76,7 @@ impl fmt::Display for RouteState {
 }
 
 /// A failure as shown in the status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownError {
     /// When, in Unix seconds.
     pub at: i64,
@@ -117,7 +118,7 @@ pub struct RouteStatus {
     pub watermark: Option<i64>,
     /// The second up to which history is read.
     pub read_to: Option<i64>,
-    /// For a backfill: seconds after the watermark.
+    /// For a backfill: unread seconds of its window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remaining_seconds: Option<i64>,
     /// Records delivered to the sink, over all runs.
@@ -138,6 +139,9 @@ pub struct RouteStatus {
     pub messages_missing: BTreeMap<String, u64>,
     /// Whether a separate walk reads tenant-scoped audit events; `None` while unknown, or for other lists.
     pub tenant_walk: Option<bool>,
+    /// The crowded second that is being read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crowded: Option<CrowdProgress>,
     /// Whether sweeps take longer than their interval.
     pub sweep_late: bool,
     /// The newest second in the list when the route started, if any.

@@ -12,6 +12,8 @@ mod repeat;
 
 use std::collections::{BTreeSet, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use self::{
     cursors::{AfterLast, BeforeFirst},
     far_end::FarEnd,
@@ -109,6 +111,17 @@ enum Strategy {
     Filters(KindFilters),
 }
 
+/// How far the search through a crowded second is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrowdProgress {
+    /// The second.
+    pub second: i64,
+    /// How many different records of it were found so far.
+    pub found: u64,
+    /// How often it was requested by this process.
+    pub reads: u32,
+}
+
 /// The search through one crowded second.
 #[derive(Debug)]
 pub struct CrowdedSecond {
@@ -170,6 +183,11 @@ impl CrowdedSecond {
     /// The evidence from the last reads that nothing is hidden, in thousandths of a nat.
     pub fn dry(&self) -> u32 {
         self.repeat.dry()
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> CrowdProgress {
+        CrowdProgress { second: self.second, found: self.found(), reads: self.reads }
     }
 
     /// How many different records were seen.

@@ -1,0 +1,49 @@
+//! A second with far more records than a page: what is shown while it is read.
+
+use std::time::Duration;
+
+use ccfd::{pipeline::route::Ended, simulator::List};
+use collectors::TenantWalk;
+use tracing::Level;
+
+use crate::support::{
+    logs::Logged,
+    route::{RouteRig, records},
+    time::BEGIN,
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_crowded_second_is_shown_with_what_was_found_of_it_for_as_long_as_it_is_read() {
+    let mut options = records(List::AuditLogs, 0);
+    options.habits = "ties,shuffle,newest".parse().expect("habits");
+    let mut rig = RouteRig::new(List::AuditLogs, options);
+    rig.tenant_walk = TenantWalk::Off;
+    let second = BEGIN - 3_600;
+    for _ in 0..1_000 {
+        rig.simulator.push_audit(second, second);
+    }
+    let logged = Logged::from(Level::INFO);
+    let mut found = Vec::new();
+    let running = rig.run();
+    tokio::pin!(running);
+    loop {
+        tokio::select! {
+            ended = &mut running => {
+                assert!(matches!(ended, Ended::ReadAll));
+                break;
+            }
+            () = tokio::time::sleep(Duration::from_millis(50)) => {
+                if let Some(crowd) = rig.progress.status().crowded {
+                    assert_eq!(crowd.second, second);
+                    found.push(crowd.found);
+                }
+            }
+        }
+    }
+    assert!(found.len() > 5 && found.is_sorted() && found.last() > found.first(), "{found:?}");
+    assert_eq!(rig.progress.status().crowded, None, "it is read");
+    rig.assert_conserved();
+    let text = logged.text();
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("reading a crowded second")).collect();
+    assert!((1..5).contains(&lines.len()) && lines[0].contains("found="), "{lines:?}");
+}
