@@ -1,25 +1,41 @@
 //! `ccfd reload`: lets the daemon take up a changed configuration.
 
+use std::{collections::HashSet, time::Duration};
+
 use clap::Args;
+use serde::Serialize;
+use tokio::time::Instant;
 
 use super::{
     Context, UsageError, block_on,
     exit::Exit,
     logging,
-    text::{print, print_json},
+    text::{print, print_json, say},
 };
-use crate::{admin::client::AdminClient, config::Config, daemon::control::Reloaded};
+use crate::{
+    admin::client::{AdminClient, AdminError},
+    config::{Config, find_file},
+    daemon::control::Reloaded,
+    pipeline::progress::RouteState,
+};
+
+/// How long to wait for the first steps of routes: what parks a route at once is seen before its first request is
+/// answered.
+const FIRST_STEPS_MAX: Duration = Duration::from_secs(5);
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Print one JSON object: started, restarted, ended, unchanged, at_next_start
+    /// Print one JSON object: started, restarted, ended, unchanged, at_next_start; parked: those of them that need an operator, with error and
+    /// advice
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     // Read only to find the daemon, which reads its own configuration and reports its errors.
-    let config = context.config()?;
+    let file = find_file(context.file.as_deref(), &context.environment)?;
+    let config = Config::load_readable(file.as_ref(), &context.environment)?.config;
     logging::start(&config.log);
     block_on(reload(&config, context, arguments))
 }
@@ -34,12 +50,56 @@ async fn reload(config: &Config, context: &Context, arguments: &Arguments) -> an
         return Err(UsageError(text).into());
     };
     let reloaded = daemon.reload().await?;
+    let parked = parked(&daemon, &reloaded).await?;
+    let exit = if parked.is_empty() { Exit::Done } else { Exit::Operator };
     if arguments.json {
-        print_json(&reloaded)?;
+        print_json(&Outcome { reloaded, parked })?;
     } else {
         print(&in_words(&reloaded))?;
+        for Parked { route, error, advice } in parked {
+            say(format_args!("ccfd: {route} is parked: {error}\n      {advice}"));
+        }
     }
-    Ok(Exit::Done)
+    Ok(exit)
+}
+
+/// What is printed as JSON.
+#[derive(Serialize)]
+struct Outcome {
+    #[serde(flatten)]
+    reloaded: Reloaded,
+    parked: Vec<Parked>,
+}
+
+/// A route that this reload started and that needs an operator.
+#[derive(Serialize)]
+struct Parked {
+    route: String,
+    error: String,
+    advice: String,
+}
+
+/// Waits until the routes that were started show what they do, and returns those that parked.
+async fn parked(daemon: &AdminClient, reloaded: &Reloaded) -> Result<Vec<Parked>, AdminError> {
+    let names: HashSet<&String> = reloaded.started.iter().chain(&reloaded.restarted).collect();
+    let deadline = Instant::now() + FIRST_STEPS_MAX;
+    loop {
+        let routes = daemon.status().await?.routes;
+        let (starting, others): (Vec<_>, Vec<_>) = routes
+            .into_iter()
+            .filter(|route| names.contains(&route.route))
+            .partition(|route| route.state == RouteState::Starting);
+        if starting.is_empty() || Instant::now() >= deadline {
+            let parked = others.into_iter().filter(|route| route.state == RouteState::Parked);
+            return Ok(parked
+                .map(|route| {
+                    let error = route.error.unwrap_or_default();
+                    Parked { route: route.route, error: error.text, advice: error.advice }
+                })
+                .collect());
+        }
+        tokio::time::sleep(LOOK_INTERVAL).await;
+    }
 }
 
 fn in_words(reloaded: &Reloaded) -> String {

@@ -12,7 +12,6 @@ use crate::{
     pipeline::{
         backoff::RetryDelays, names::route_name, policy::Failure, route_registry::RouteRegistry, tap::Tap,
     },
-    reasons::with_reasons,
     redact::{Hasher, Redaction},
     sinks::{Sink, registry},
     tables::Table,
@@ -84,10 +83,8 @@ impl Assembly {
     /// A client for a collector. Its key is read again; pool and budget are shared with other collectors of
     /// the same key.
     pub fn client(&self, settings: &CollectorSettings) -> Result<Arc<Client>, Failure> {
-        let api_key = settings
-            .api_key
-            .resolve(&self.environment)
-            .map_err(|error| Failure::Secret(with_reasons(&error)))?;
+        let api_key =
+            settings.api_key.resolve(&self.environment).map_err(|error| Failure::Secret((&error).into()))?;
         let collect = |kind| Failure::Collect(collectors::CollectError::new(kind));
         let admin = settings.source.list.key == KeyClass::Admin;
         check_key(&api_key, admin).map_err(collect)?;
@@ -95,7 +92,7 @@ impl Assembly {
         let http = settings
             .connection
             .http(settings.body_max, &self.environment)
-            .map_err(|error| Failure::Proxy(with_reasons(&error)))?;
+            .map_err(|error| Failure::Proxy((&error).into()))?;
         let pool = self.shared.pool(&http).map_err(collect)?;
         let budget = self.shared.budget(key, &settings.api_key, self.rates(settings));
         let settings = ClientSettings {
@@ -112,9 +109,8 @@ impl Assembly {
     pub fn redaction(&self, settings: &CollectorSettings) -> Result<Option<Redaction>, Failure> {
         let Some(redact) = &settings.redact else { return Ok(None) };
         let hasher = |place: &SecretSource| {
-            let key =
-                place.resolve(&self.environment).map_err(|error| Failure::HashKey(with_reasons(&error)))?;
-            Hasher::new(&key).map_err(|error| Failure::HashKey(format!("{place}: {error}")))
+            let key = place.resolve(&self.environment).map_err(|error| Failure::HashKey((&error).into()))?;
+            Hasher::new(&key).map_err(|error| Failure::HashKey(format!("{place}: {error}").into()))
         };
         let hasher = redact.hash_key.as_ref().map(hasher).transpose()?;
         Ok(Some(Redaction::new(redact.rules.clone(), hasher)))

@@ -16,10 +16,7 @@ use super::{
     counters::{SinkCounter, SinkCounters},
     remote::{RemoteError, RemoteErrorKind, Service, plain},
 };
-use crate::{
-    config::{Environment, HttpAuth, SecretError, SettingError},
-    reasons::with_reasons,
-};
+use crate::config::{Environment, HttpAuth, SecretError, SettingError};
 
 /// Where a service calls a request by a name, it is in one of these.
 const REQUEST_ID: [&str; 2] = ["x-request-id", "x-cloud-request-id"];
@@ -111,7 +108,7 @@ impl Remote {
         if let Some(http) = &*held {
             return Ok(http.clone());
         }
-        let secret = |error: SettingError| RemoteErrorKind::Secret(with_reasons(&error)).of(self.service);
+        let secret = |error: SettingError| RemoteErrorKind::Secret((&error).into()).of(self.service);
         let settings = (self.reach)(&self.environment).map_err(secret)?;
         let http = Http::new(&settings).map_err(|why| RemoteErrorKind::Settings(why).of(self.service))?;
         Ok(held.insert(Arc::new(http)).clone())
@@ -120,7 +117,7 @@ impl Remote {
     fn authorization(&self) -> Result<Option<HeaderValue>, RemoteError> {
         let secret = |error| {
             let error = SecretError::of("auth")(error);
-            RemoteErrorKind::Secret(with_reasons(&error)).of(self.service)
+            RemoteErrorKind::Secret((&error).into()).of(self.service)
         };
         let text = match &self.auth {
             None => return Ok(None),

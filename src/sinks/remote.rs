@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::config::NoSecret;
+
 /// A request that a service did not carry out. Texts hold no record, no key and no URL with a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{service}: {kind}{}", shown(.request_id.as_deref()))]
@@ -119,7 +121,7 @@ pub enum RemoteErrorKind {
     },
     /// The credentials cannot be had on this machine.
     #[error("{0}")]
-    Secret(String),
+    Secret(NoSecret),
     /// A setting cannot be used.
     #[error("{0}")]
     Settings(String),

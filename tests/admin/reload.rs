@@ -105,6 +105,24 @@ fn what_cannot_change_while_it_runs_is_refused_or_reported() {
 }
 
 #[test]
+fn a_route_that_parks_at_once_is_reported_by_the_reload_that_started_it() {
+    let (_api, place, daemon) = collecting();
+    place.replace("{ env = \"OPENAI_API_KEY\" }", "{ env = \"FORGOTTEN_KEY\" }");
+    let ended = place.run_to(3, &["reload"]);
+    assert!(ended.stdout.contains("restarted: acme-chat/local"), "{}", ended.stdout);
+    assert!(ended.stderr.contains("acme-chat/local is parked: "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("FORGOTTEN_KEY is not set"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("restart ccfd"), "{}", ended.stderr);
+    place.replace("FORGOTTEN_KEY", "OTHER_KEY");
+    let json: serde_json::Value =
+        serde_json::from_str(&place.run_to(3, &["reload", "--json"]).stdout).unwrap();
+    assert_eq!(json["parked"][0]["route"], "acme-chat/local", "{json}");
+    place.replace("OTHER_KEY", "OPENAI_API_KEY");
+    assert_eq!(reload(&place)["parked"], serde_json::json!([]));
+    daemon.wait_for_state("acme-chat/local", "live");
+}
+
+#[test]
 fn a_key_that_was_replaced_is_used_without_a_reload() {
     let api = Simulated::start(&FEW);
     let place = Place::new(&api.base_url);

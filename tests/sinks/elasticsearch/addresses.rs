@@ -68,7 +68,7 @@ async fn a_cluster_that_asks_for_a_certificate_gets_ours() {
     fs::set_permissions(&files.key, fs::Permissions::from_mode(0o644)).unwrap();
     let exposed = failure_of_all(&sink(&named), batch(&["a"])).await;
     assert!(
-        matches!(&exposed, RemoteErrorKind::Secret(why) if why.contains("client.key is readable by everyone"))
+        matches!(&exposed, RemoteErrorKind::Secret(why) if why.to_string().contains("client.key is readable by everyone"))
     );
     fs::set_permissions(ca.path(), fs::Permissions::from_mode(0o600)).unwrap();
     let swapped = sink(&named.replace("client.key", "ca.pem"));

@@ -37,12 +37,11 @@ impl Executor for Shell {
 pub(super) fn explain(error: &Error) -> RemoteErrorKind {
     let text = error.to_string();
     if text.contains(NOT_THERE) {
-        return RemoteErrorKind::Secret("the Azure CLI (`az`) is not on the PATH of ccfd".to_owned());
+        return RemoteErrorKind::Secret("the Azure CLI (`az`) is not on the PATH of ccfd".to_owned().into());
     }
     let said = code(&text).map(|code| format!(" ({code})")).unwrap_or_default();
-    RemoteErrorKind::Secret(format!(
-        "the Azure CLI returns no token{said}: run `az login` as the user that ccfd runs as"
-    ))
+    let text = format!("the Azure CLI returns no token{said}: run `az login` as the user that ccfd runs as");
+    RemoteErrorKind::Secret(text.into())
 }
 
 fn code(text: &str) -> Option<String> {

@@ -20,8 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{authority::Authority, azure_cli};
 use crate::{
-    config::{AzureIdentity, Environment, SecretError, check_secret_file},
-    reasons::with_reasons,
+    config::{AzureIdentity, Environment, SecretError, SecretSource, check_secret_file},
     sinks::remote::{RemoteError, RemoteErrorKind, Service},
 };
 
@@ -107,7 +106,7 @@ impl Credential {
                 let secret = client_secret
                     .resolve(&self.environment)
                     .map_err(SecretError::of("client_secret"))
-                    .map_err(|error| RemoteErrorKind::Secret(with_reasons(&error)))?;
+                    .map_err(|error| RemoteErrorKind::Secret((&error).into()))?;
                 let secret = Secret::new(secret.expose_secret().to_owned());
                 let options = ClientSecretCredentialOptions { client_options };
                 ClientSecretCredential::new(tenant_id, client_id.clone(), secret, Some(options))
@@ -151,7 +150,8 @@ impl Credential {
     fn variable(&self, name: &str) -> Result<String, RemoteErrorKind> {
         let value =
             self.environment.get(name).and_then(|value| value.to_str()).filter(|text| !text.is_empty());
-        let missing = || RemoteErrorKind::Secret(format!("environment variable {name} is not set"));
+        let missing =
+            || RemoteErrorKind::Secret((&SecretError::Unset(SecretSource::Env(name.to_owned()))).into());
         value.map(str::to_owned).ok_or_else(missing)
     }
 
@@ -160,7 +160,7 @@ impl Credential {
     fn readable(&self, file: PathBuf) -> Result<PathBuf, RemoteErrorKind> {
         check_secret_file(&file, &self.environment)
             .map_err(SecretError::of("token_file"))
-            .map_err(|error| RemoteErrorKind::Secret(with_reasons(&error)))?;
+            .map_err(|error| RemoteErrorKind::Secret((&error).into()))?;
         Ok(file)
     }
 }
