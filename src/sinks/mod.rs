@@ -171,6 +171,37 @@ pub enum SinkError {
     Remote(#[from] RemoteError),
 }
 
+/// What a check found where a write would work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// What was found, a line each.
+    pub text: String,
+    /// What an operator should look at before the first record.
+    pub concerns: Vec<Concern>,
+}
+
+/// Something that does not fail a write, but may not be as the operator wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Concern {
+    /// What was found.
+    pub text: String,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+impl From<String> for Looked {
+    fn from(text: String) -> Self {
+        Self { text, concerns: Vec::new() }
+    }
+}
+
+impl std::fmt::Display for Looked {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.text)?;
+        self.concerns.iter().try_for_each(|concern| write!(out, "\n{}", concern.text))
+    }
+}
+
 /// A destination. `Ok` from `write` is the acknowledgement: there is no other one.
 #[async_trait]
 pub trait Sink: Send + Sync {
@@ -191,8 +222,8 @@ pub trait Sink: Send + Sync {
     fn identity(&self, table: &Table) -> String;
 
     /// Proves that a write to these tables would work, without writing a row; makes what is missing and ours to make (a directory, an
-    /// empty table). Returns what was found, a line each.
-    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError>;
+    /// empty table).
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError>;
 
     /// Puts in place what the destination needs for these tables and what is not made by a write (index templates). Returns what was
     /// done, a line each; `None` when there is nothing of the kind.

@@ -1,6 +1,10 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::support::process::{ADMIN_SECRET, Place, Simulated, wait_until};
+use crate::support::{
+    fake::Reply,
+    fake_elastic::Elastic,
+    process::{ADMIN_SECRET, Place, Simulated, wait_until},
+};
 
 const SOME: [&str; 4] = ["--audit-logs", "30", "--completions", "20"];
 
@@ -13,6 +17,23 @@ fn all_is_well_and_no_row_is_written() {
     assert!(!text.contains("FAIL") && !text.contains("warn"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
     assert_eq!(place.rows(), (0, 0));
+}
+
+#[test]
+fn what_a_sink_finds_and_an_operator_should_look_at_first_is_a_warning() {
+    let (api, elastic) = (Simulated::start(&SOME), Elastic::plain());
+    let missing = || Reply::json(404, &serde_json::json!({}));
+    elastic.server.script_for("_resolve", [missing().into()]);
+    elastic.server.script_for("_index_template", [missing().into()]);
+    let place = Place::new(&api.base_url);
+    let sink = format!("type = \"elasticsearch\"\nurls = [\"{}\"]\n", elastic.server.url());
+    place.replace("type = \"sqlite\"\npath = \"./tables.db\"\n", &sink);
+    let text = place.run_to(0, &["check"]).stdout;
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().position(|line| line.contains("has no template")).expect("the finding");
+    let level = lines[..=at].iter().rfind(|line| !line.starts_with(' ')).unwrap();
+    assert!(level.starts_with("warn"), "{text}");
+    assert!(lines[at + 1].contains("-> run `ccfd check --install`"), "{text}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use ccfd::{
     pipeline::route::Ended,
     simulator::{SimulatedList, SimulatorOptions},
-    sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure},
+    sinks::{Batch, Looked, Receipt, Redelivery, Sink, SinkError, WriteFailure},
     tables::Table,
 };
 
@@ -53,7 +53,7 @@ impl Sink for Unhurried {
         self.0.identity(table)
     }
 
-    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError> {
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError> {
         self.0.check(tables).await
     }
 

@@ -22,7 +22,7 @@ async fn it_tells_space_type_and_connectors_and_makes_nothing() {
     let kibana = Kibana::plain();
     make_connector(&kibana, NAME, &json!({ "index": INDEX, "refresh": true }));
     kibana.server.forget();
-    let found = sink(&kibana, "").check(&Tables::built_in().of_records()).await.unwrap();
+    let found = sink(&kibana, "").check(&Tables::built_in().of_records()).await.unwrap().to_string();
     let lines: Vec<_> = found.lines().collect();
     assert_eq!(lines.len(), 4, "{found}");
     assert!(lines[0].ends_with("space `default` is there"), "{found}");

@@ -22,7 +22,7 @@ async fn what_kibana_py_makes_is_found_and_run() {
     kibana.add_space(SPACE);
     let made = ask(python, &kibana, &["create", NAME, INDEX]);
     let sink = sink(&kibana, "space = \"soc\"");
-    let found = sink.check(&Tables::built_in().of_records()).await.unwrap();
+    let found = sink.check(&Tables::built_in().of_records()).await.unwrap().to_string();
     assert!(found.contains(made["id"].as_str().unwrap()), "{found}");
     sink.write(batch(&["a"])).await.unwrap();
     assert_eq!((kibana.connectors(SPACE).len(), ids(&kibana, INDEX)), (1, vec!["a".to_owned()]));

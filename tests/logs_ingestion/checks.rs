@@ -9,7 +9,7 @@ use super::{AUDIT, CHAT, Rig, remote};
 #[tokio::test]
 async fn a_check_proves_each_stream_without_a_row() {
     let rig = Rig::new();
-    let said = rig.sink.check(&Tables::built_in().of_records()).await.unwrap();
+    let said = rig.sink.check(&Tables::built_in().of_records()).await.unwrap().to_string();
     assert!(said.contains(&format!("{AUDIT}: accepts rows")), "{said}");
     assert!(said.contains(&format!("{CHAT}: accepts rows")), "{said}");
     let requests = rig.azure.ingestion.server.requests();
@@ -33,7 +33,7 @@ async fn a_check_fails_as_a_write_would() {
 #[tokio::test]
 async fn a_rule_for_one_of_the_two_lists_is_sound_and_one_for_none_is_not() {
     let one = Rig::with("streams = { chat_completions = \"Custom-Nowhere\" }");
-    let said = one.sink.check(&Tables::built_in().of_records()).await.unwrap();
+    let said = one.sink.check(&Tables::built_in().of_records()).await.unwrap().to_string();
     assert!(said.contains("Custom-Nowhere: not in this rule"), "{said}");
     let none = Rig::with("streams = { audit_logs = \"Custom-A\", chat_completions = \"Custom-B\" }");
     let error = remote(none.sink.check(&Tables::built_in().of_records()).await.unwrap_err());

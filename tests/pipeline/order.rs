@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ccfd::{
     pipeline::{checkpoint::Checkpoint, route::Ended},
     simulator::SimulatedList,
-    sinks::{Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure},
+    sinks::{Batch, Looked, Receipt, Redelivery, Sink, SinkError, WriteFailure},
     tables::Table,
 };
 use state::Store;
@@ -47,7 +47,7 @@ impl Sink for Auditor {
         self.sink.identity(table)
     }
 
-    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError> {
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError> {
         self.sink.check(tables).await
     }
 

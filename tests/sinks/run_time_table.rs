@@ -38,7 +38,7 @@ async fn its_rows_are_in_sqlite_once_however_often_they_come() {
     let SinkSettings::Sqlite(settings) = config.sinks["own"].clone() else { panic!("another type") };
     let sink = SqliteSink::new(settings, clock());
     let found = sink.check(&config.tables_of("own")).await.unwrap();
-    assert!(found.ends_with("VendorAlerts_CL empty"), "{found}");
+    assert!(found.text.ends_with("VendorAlerts_CL empty"), "{found}");
     for already_there in [0, 2] {
         let receipt = sink.write(alerts(&config.tables, &["a", "b"])).await.unwrap();
         assert_eq!(receipt.already_there, already_there);

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ccfd::{
     sinks::{
-        Batch, Cut, PartialWrite, Receipt, Redelivery, Refused, Sink, SinkError, WriteFailure,
+        Batch, Cut, Looked, PartialWrite, Receipt, Redelivery, Refused, Sink, SinkError, WriteFailure,
         remote::{RemoteErrorKind, Service},
     },
     tables::Table,
@@ -176,8 +176,8 @@ impl Sink for SpySink {
         format!("memory {}", self.name)
     }
 
-    async fn check(&self, _: &[Arc<Table>]) -> Result<String, SinkError> {
-        Ok(self.name.to_owned())
+    async fn check(&self, _: &[Arc<Table>]) -> Result<Looked, SinkError> {
+        Ok(self.name.to_owned().into())
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {

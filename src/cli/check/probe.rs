@@ -20,7 +20,7 @@ use crate::{
         policy::{Failure, Meaning, advice, meaning},
     },
     redact::{Path, RuleAction},
-    sinks::{Sink, SinkError},
+    sinks::{Looked, Sink, SinkError},
     tables::{MESSAGES, Table, format_utc},
 };
 
@@ -169,14 +169,19 @@ async fn sink(assembly: &Assembly, name: &str, state_in_use: bool, install: bool
         false => None,
     };
     let what = format!("sink {name}");
-    let looked = match within(name, sink.check(&tables)).await {
-        Ok(text) => Finding::ok(what, text),
-        Err(SinkError::Busy { path }) if state_in_use => {
-            Finding::ok(what, format!("{path}: in use, as the state is"))
+    let mut findings = Vec::from_iter(installed);
+    match within(name, sink.check(&tables)).await {
+        Ok(Looked { text, concerns }) => {
+            findings.push(Finding::ok(&what, text));
+            let warnings = concerns.into_iter().map(|one| Finding::warn(&what, one.text, one.advice));
+            findings.extend(warnings);
         }
-        Err(error) => Finding::of(what, &Failure::Sink(error)),
-    };
-    installed.into_iter().chain([looked]).collect()
+        Err(SinkError::Busy { path }) if state_in_use => {
+            findings.push(Finding::ok(what, format!("{path}: in use, as the state is")));
+        }
+        Err(error) => findings.push(Finding::of(what, &Failure::Sink(error))),
+    }
+    findings
 }
 
 /// What a sink created; `None` if it has nothing to create.

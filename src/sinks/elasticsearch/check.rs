@@ -14,7 +14,10 @@ use super::{
 use crate::{
     config::{OpType, Refresh},
     deploy::elastic::{Product, TargetShape, installs},
-    sinks::remote::{RemoteError, RemoteErrorKind, Service},
+    sinks::{
+        Concern, Looked,
+        remote::{RemoteError, RemoteErrorKind, Service},
+    },
     tables::Table,
 };
 
@@ -29,11 +32,25 @@ pub(super) enum TargetKind {
     Hidden,
 }
 
-/// Looks at the cluster, the names, and what the key may do. A line each.
+/// An index that the first record creates keeps the types that the cluster guessed.
+const NO_TEMPLATE: &str = "run `ccfd check --install` before the first record: without its template the cluster \
+                           guesses the type of each column";
+
+/// What the key may do.
+enum Privileged {
+    /// The cluster does not say.
+    Unknown,
+    /// It may write, by this privilege.
+    Writes(&'static str),
+    /// It may write to what exists.
+    CreatesNone,
+}
+
+/// Looks at the cluster, the names, and what the key may do.
 pub(super) async fn check(
     state: &ElasticsearchConnection,
     tables: &[Arc<Table>],
-) -> Result<String, RemoteError> {
+) -> Result<Looked, RemoteError> {
     let url = state.cluster.url().to_owned();
     let mut lines = vec![match state.greet().await? {
         Some(server) => {
@@ -41,12 +58,25 @@ pub(super) async fn check(
         }
         None => format!("{url}: responds, but does not show this key its version"),
     }];
+    let mut concerns = Vec::new();
     for index in state.indices(tables) {
         let found = look(state, index).await?;
-        lines.push(format!("{index}: {}", described(state, tables, index, found).await?));
+        let (what, advice) = described(state, tables, index, found).await?;
+        let text = format!("{index}: {what}");
+        match advice {
+            None => lines.push(text),
+            Some(advice) => concerns.push(Concern { text, advice }),
+        }
     }
-    lines.extend(privileges(state, tables).await?);
-    Ok(lines.join("\n"))
+    match privileges(state, tables).await? {
+        Privileged::Unknown => {}
+        Privileged::Writes(privilege) => lines.push(format!("the key has the privilege {privilege}")),
+        Privileged::CreatesNone => concerns.push(Concern {
+            text: "the key may not create an index (auto_configure)".to_owned(),
+            advice: "create the indices before the first record, or give the key this privilege",
+        }),
+    }
+    Ok(Looked { text: lines.join("\n"), concerns })
 }
 
 /// The tables whose rows go to this index.
@@ -97,13 +127,14 @@ pub(super) async fn look(state: &ElasticsearchConnection, index: &str) -> Result
     })
 }
 
+/// What is under a name, and what to do about it first.
 async fn described(
     state: &ElasticsearchConnection,
     tables: &[Arc<Table>],
     index: &str,
     found: TargetKind,
-) -> Result<&'static str, RemoteError> {
-    Ok(match found {
+) -> Result<(&'static str, Option<&'static str>), RemoteError> {
+    let what = match found {
         TargetKind::Index => "an index",
         TargetKind::Alias => "an alias",
         TargetKind::DataStream if state.settings.op_type == OpType::Index => {
@@ -114,10 +145,11 @@ async fn described(
         TargetKind::Hidden => "not shown to this key",
         TargetKind::Nothing => match template(state, tables, index).await? {
             Some(true) => "does not exist yet; the first record creates it from its template",
-            Some(false) => "does not exist yet, and has no template: see `ccfd check --install`",
+            Some(false) => return Ok(("does not exist yet, and has no template", Some(NO_TEMPLATE))),
             None => "does not exist yet; the first record creates it, if the key may",
         },
-    })
+    };
+    Ok((what, None))
 }
 
 /// Whether our template of this name is there, if the cluster says so.
@@ -139,7 +171,7 @@ async fn template(
 async fn privileges(
     state: &ElasticsearchConnection,
     tables: &[Arc<Table>],
-) -> Result<Option<String>, RemoteError> {
+) -> Result<Privileged, RemoteError> {
     #[derive(Deserialize)]
     struct Privileges {
         index: std::collections::BTreeMap<String, std::collections::BTreeMap<String, bool>>,
@@ -156,15 +188,14 @@ async fn privileges(
     let body = json!({ "index": [{ "names": state.indices(tables), "privileges": asked }] });
     let request = Request::json(Method::POST, "/_security/user/_has_privileges", &body);
     let response = state.cluster.send(&request).await?;
-    let Some(Privileges { index }) = answer::<Privileges>(state, &response)? else { return Ok(None) };
+    let Some(Privileges { index }) = answer::<Privileges>(state, &response)? else {
+        return Ok(Privileged::Unknown);
+    };
     let lacks = |privilege: &str| index.values().any(|held| held.get(privilege) == Some(&false));
     let missing: Vec<&str> = asked.into_iter().filter(|privilege| lacks(privilege)).collect();
     match missing.as_slice() {
-        [] => Ok(Some(format!("the key has the privilege {writes}"))),
-        ["auto_configure"] => Ok(Some(
-            "the key may not create an index (auto_configure): create them before the first record"
-                .to_owned(),
-        )),
+        [] => Ok(Privileged::Writes(writes)),
+        ["auto_configure"] => Ok(Privileged::CreatesNone),
         _ => {
             let code = format!("the key lacks {}", missing.join(", "));
             Err(RemoteErrorKind::Forbidden { code }.of(Service::Elasticsearch))

@@ -25,8 +25,9 @@ use crate::{
     config::{ElasticsearchSettings, Environment, Refresh},
     log_throttle::LogThrottle,
     sinks::{
-        Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure, buffers::Buffers, counters::SinkCounters,
-        http::Remote, remote::Service, request_size::RequestSize, sink_thread::SinkThread,
+        Batch, Looked, Receipt, Redelivery, Sink, SinkError, WriteFailure, buffers::Buffers,
+        counters::SinkCounters, http::Remote, remote::Service, request_size::RequestSize,
+        sink_thread::SinkThread,
     },
     tables::Table,
 };
@@ -177,7 +178,7 @@ impl Sink for ElasticsearchSink {
         format!("elasticsearch {} {}", url.trim_end_matches('/'), index.of(table))
     }
 
-    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError> {
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError> {
         Ok(check::check(&self.state, tables).await?)
     }
 

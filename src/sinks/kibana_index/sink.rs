@@ -21,7 +21,7 @@ use super::{
 use crate::{
     config::{Environment, KibanaIndexSettings},
     sinks::{
-        Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure,
+        Batch, Looked, Receipt, Redelivery, Sink, SinkError, WriteFailure,
         counters::SinkCounters,
         remote::{RemoteError, RemoteErrorKind},
         request_size::RequestSize,
@@ -156,8 +156,8 @@ impl Sink for KibanaIndexSink {
         format!("kibana_index {url} {space} {}", index.of(table))
     }
 
-    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError> {
-        Ok(self.look(tables).await?)
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError> {
+        Ok(self.look(tables).await?.into())
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {

@@ -18,9 +18,8 @@ use super::{
 };
 use crate::{
     config::{AzureIdentity, Environment, LogsIngestionSettings, OldRecords, Profile},
-    reasons::with_reasons,
     sinks::{
-        Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure,
+        Batch, Looked, Receipt, Redelivery, Sink, SinkError, WriteFailure,
         counters::{SinkCounter, SinkCounters},
         remote::{RemoteErrorKind, Service},
         request_size::RequestSize,
@@ -75,7 +74,7 @@ impl LogsIngestionSink {
         let LogsIngestionSettings { endpoint, dcr_immutable_id, auth, connection, .. } = &self.settings;
         let settings = connection
             .http(ANSWER_BYTES_MAX, &self.environment)
-            .map_err(|error| RemoteErrorKind::Secret(with_reasons(&error)))?;
+            .map_err(|error| RemoteErrorKind::Secret((&error).into()))?;
         let http = connected(&settings)?;
         let issuer = match &auth.identity {
             // A machine's own issuer answers on an address that no proxy reaches.
@@ -155,7 +154,7 @@ impl Sink for LogsIngestionSink {
         format!("logs_ingestion {endpoint} {dcr_immutable_id} {}", streams.of(table))
     }
 
-    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError> {
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError> {
         let api = self.api()?;
         check::check(&self.settings, &api, tables).await
     }

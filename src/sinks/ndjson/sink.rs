@@ -15,7 +15,7 @@ use super::{dir::Dir, encode::RecordLines};
 use crate::{
     config::{NdjsonDir, NdjsonSettings},
     sinks::{
-        Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure, disk,
+        Batch, Looked, Receipt, Redelivery, Sink, SinkError, WriteFailure, disk,
         sink_thread::{Lull, SinkThread},
         upkeep::{self, Pace},
     },
@@ -178,8 +178,8 @@ impl Sink for NdjsonSink {
         }
     }
 
-    async fn check(&self, _: &[Arc<Table>]) -> Result<String, SinkError> {
-        self.run(NdjsonOutput::check).await
+    async fn check(&self, _: &[Arc<Table>]) -> Result<Looked, SinkError> {
+        self.run(NdjsonOutput::check).await.map(Looked::from)
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {

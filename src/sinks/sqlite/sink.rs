@@ -9,7 +9,7 @@ use super::{database::Database, log::LogWatch, retain};
 use crate::{
     config::SqliteSettings,
     sinks::{
-        Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure,
+        Batch, Looked, Receipt, Redelivery, Sink, SinkError, WriteFailure,
         age::Age,
         disk,
         sink_thread::{Lull, SinkThread},
@@ -150,13 +150,13 @@ impl Sink for SqliteSink {
         format!("sqlite {}", disk::absolute(&self.state.settings.path))
     }
 
-    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError> {
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError> {
         let tables = tables.to_vec();
         let look = move |_: &SqliteConnection, database: &mut Database, _: &mut Looks| {
             database.cut_log();
             database.look(&tables)
         };
-        self.run(look).await
+        self.run(look).await.map(Looked::from)
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {

@@ -68,7 +68,7 @@ async fn every_table_is_there_from_the_first_open_and_only_the_owner_reads_them(
     let bench = Bench::new();
     let line = bench.sink(bench.settings()).check(&Tables::built_in().of_records()).await.unwrap();
     assert!(
-        line.ends_with("newest rows: OpenAIAuditLogs_CL empty, OpenAIChatCompletions_CL empty"),
+        line.text.ends_with("newest rows: OpenAIAuditLogs_CL empty, OpenAIChatCompletions_CL empty"),
         "{line}"
     );
     let tables = bench.texts("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name");

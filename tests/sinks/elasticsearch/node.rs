@@ -27,7 +27,7 @@ fn document(node: &Node, index: &str, id: &str) -> Value {
 async fn what_is_installed_maps_what_is_written_and_repeats_change_nothing() {
     let Some(node) = Node::shared() else { return };
     let sink = sink(&keys(node, "ccfd-happy"));
-    let text = sink.check(&Tables::built_in().of_records()).await.unwrap();
+    let text = sink.check(&Tables::built_in().of_records()).await.unwrap().to_string();
     assert!(
         text.contains("OpenSearch 2.19")
             && text.contains("ccfd-happy: does not exist yet, and has no template"),
@@ -38,6 +38,7 @@ async fn what_is_installed_maps_what_is_written_and_repeats_change_nothing() {
         sink.check(&Tables::built_in().of_records())
             .await
             .unwrap()
+            .to_string()
             .contains("the first record creates it from its template")
     );
 
@@ -49,7 +50,13 @@ async fn what_is_installed_maps_what_is_written_and_repeats_change_nothing() {
     let mapping = node.get("/ccfd-happy/_mapping")["ccfd-happy"]["mappings"].clone();
     assert_eq!(mapping["dynamic"], "false");
     assert_eq!(document(node, "ccfd-happy", "a")["EventDetails"]["id"], "user-1");
-    assert!(sink.check(&Tables::built_in().of_records()).await.unwrap().contains("ccfd-happy: an index"));
+    assert!(
+        sink.check(&Tables::built_in().of_records())
+            .await
+            .unwrap()
+            .to_string()
+            .contains("ccfd-happy: an index")
+    );
 }
 
 #[tokio::test]
@@ -110,6 +117,7 @@ async fn a_data_stream_takes_each_record_once() {
         sink.check(&Tables::built_in().of_records())
             .await
             .unwrap()
+            .to_string()
             .contains("logs-ccfd.stream-tests: a data stream")
     );
 }

@@ -15,13 +15,37 @@ use crate::support::{
 #[tokio::test]
 async fn a_check_says_who_answers_and_what_is_there_and_writes_nothing() {
     let elastic = Elastic::plain();
-    let text = sink_at(elastic.server.url()).check(&Tables::built_in().of_records()).await.unwrap();
+    let text =
+        sink_at(elastic.server.url()).check(&Tables::built_in().of_records()).await.unwrap().to_string();
     assert!(
         text.starts_with(&format!("{}: Elasticsearch 9.1.0, cluster fake", elastic.server.url())),
         "{text}"
     );
     assert!(text.contains("the key has the privilege create_doc"), "{text}");
     assert!(elastic.server.requests_to("_bulk").is_empty());
+}
+
+#[tokio::test]
+async fn an_index_without_a_template_and_a_key_that_creates_none_are_concerns() {
+    let elastic = Elastic::plain();
+    let missing = || Reply::json(404, &json!({}));
+    elastic.server.script_for("_resolve", [missing().into(), missing().into()]);
+    elastic.server.script_for("_index_template", [missing().into(), missing().into()]);
+    let lacking =
+        json!({ "index": { "openai-audit-logs": { "create_doc": true, "auto_configure": false } } });
+    elastic.server.script_for("_has_privileges", [Reply::json(200, &lacking).into()]);
+    let found = sink_at(elastic.server.url()).check(&Tables::built_in().of_records()).await.unwrap();
+    let concerns: Vec<&str> = found.concerns.iter().map(|concern| concern.text.as_str()).collect();
+    assert_eq!(
+        concerns,
+        [
+            "openai-audit-logs: does not exist yet, and has no template",
+            "openai-chat-completions: does not exist yet, and has no template",
+            "the key may not create an index (auto_configure)"
+        ]
+    );
+    assert!(found.concerns[0].advice.contains("ccfd check --install"));
+    assert_eq!(found.text.lines().count(), 1, "{}", found.text);
 }
 
 #[tokio::test]
