@@ -5,7 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate};
 use collectors::LAST_SECOND;
 
-use crate::daemon::backfill::Moment;
+use crate::{config::FIRST, daemon::backfill::Moment};
+
+/// The time before every record.
+const BEGINNING: &str = FIRST[0];
 
 /// A point in time as given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,10 +38,12 @@ impl Time {
         Moment { text: self.text.clone(), second: self.second(now) }
     }
 
-    /// Parses an RFC 3339 time, a UTC day, a look-back such as "30d", or "beginning".
+    /// Parses an RFC 3339 time, a UTC day, a look-back such as "30d", or "beginning", which is also "all".
     pub fn parse(text: &str) -> Result<Self, String> {
-        let kind = if text == "beginning" {
-            TimeKind::At(0)
+        // One text: it is part of a backfill's name.
+        let text = if FIRST.contains(&text) { BEGINNING } else { text };
+        let kind = if text == BEGINNING {
+            Kind::At(0)
         } else if let Ok(time) = DateTime::parse_from_rfc3339(text) {
             TimeKind::At(time.timestamp())
         } else if let Ok(day) = text.parse::<NaiveDate>() {
@@ -70,6 +75,7 @@ mod tests {
         assert_eq!(at("1970-01-02"), Ok(86_400));
         assert_eq!(at("1h"), Ok(996_400));
         assert_eq!(at("beginning"), Ok(0));
+        assert_eq!(Time::parse("all"), Time::parse("beginning"), "the same backfill, whichever word is used");
         assert!(at("yesterday").is_err() && at("1969-01-01").is_err());
     }
 }

@@ -9,6 +9,9 @@ use super::values::{ValueProblem, YEAR, as_text, wanted};
 
 const LOOK_BACK_MAX: Duration = YEAR.saturating_mul(10);
 
+/// The words for the oldest record there is, wherever a time is given.
+pub const FIRST: [&str; 2] = ["beginning", "all"];
+
 /// Where a collector begins that has no checkpoint yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
@@ -25,13 +28,13 @@ impl Start {
         as_text(value).and_then(Self::parse).ok_or_else(|| {
             let limit = humantime::format_duration(LOOK_BACK_MAX);
             wanted(format!(
-                "a look-back up to {limit} (\"7d\"), \"all\", or a time (\"2026-01-31T00:00:00Z\")"
+                "a look-back up to {limit} (\"7d\"), \"beginning\", or a time (\"2026-01-31T00:00:00Z\")"
             ))
         })
     }
 
     fn parse(text: &str) -> Option<Self> {
-        if text == "all" {
+        if FIRST.contains(&text) {
             return Some(Start::All);
         }
         if let Ok(time) = DateTime::parse_from_rfc3339(text) {

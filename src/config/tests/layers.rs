@@ -18,7 +18,7 @@ base_url = "https://api.openai.com/v1"   # http only to loopback
 poll_interval = "60s"
 sweep_interval = "5m"
 overlap = "30m"
-start = "7d"                             # first run: a look-back, "all", or an RFC 3339 time
+start = "7d"                             # first run: a look-back, "beginning", or an RFC 3339 time
 rate_limit_qps = 5
 sinks = ["local"]
 

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use super::{super::Start, *};
+use super::{
+    super::{FIRST, Start},
+    *,
+};
 
 #[test]
 fn durations_and_sizes_outside_their_bounds_are_refused_with_the_bounds() {
@@ -41,7 +44,9 @@ fn a_start_is_a_look_back_or_all_or_a_time() {
     let start =
         |value: &str| load(&with_keys(&format!("start = {value}"))).map(|c| c.collectors["acme-audit"].start);
     assert_eq!(start("\"1h 30m\"").unwrap(), Start::LookBack(Duration::from_secs(5400)));
-    assert_eq!(start("\"all\"").unwrap(), Start::All);
+    for word in FIRST {
+        assert_eq!(start(&format!("\"{word}\"")).unwrap(), Start::All);
+    }
     let time = Start::At(chrono::DateTime::from_timestamp(1_767_225_600, 0).unwrap());
     assert_eq!(start("\"2026-01-01T01:00:00+01:00\"").unwrap(), time);
     assert_eq!(start("2026-01-01T00:00:00Z").unwrap(), time);
@@ -51,7 +56,7 @@ fn a_start_is_a_look_back_or_all_or_a_time() {
     assert_eq!(
         problems(&with_keys("start = \"yesterday\"")),
         [
-            "`collector.acme-audit.start` in ccfd.toml: expected a look-back up to 10years (\"7d\"), \"all\", or a time \
+            "`collector.acme-audit.start` in ccfd.toml: expected a look-back up to 10years (\"7d\"), \"beginning\", or a time \
           (\"2026-01-31T00:00:00Z\"), found \"yesterday\""
         ]
     );
