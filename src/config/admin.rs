@@ -41,11 +41,11 @@ pub enum Listen {
 impl AdminSettings {
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let settings = Self {
-            listen: section.required("listen", listen).flatten(),
-            token: section.optional("token", SecretSource::read),
+            listen: section.required_place("listen", listen).flatten(),
+            token: section.optional_place("token", SecretSource::read),
             allowed_hosts: section.required("allowed_hosts", texts).unwrap_or_default(),
-            metrics_listen: section.required("metrics_listen", listen).flatten(),
-            metrics_token: section.optional("metrics_token", SecretSource::read),
+            metrics_listen: section.required_place("metrics_listen", listen).flatten(),
+            metrics_token: section.optional_place("metrics_token", SecretSource::read),
         };
         for (key, place, token) in [
             ("listen", &settings.listen, ("token", &settings.token)),

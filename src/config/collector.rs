@@ -55,8 +55,8 @@ pub struct CollectorSettings {
 
 impl CollectorSettings {
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
-        let source = ListSource::read(section);
-        let api_key = section.required("api_key", SecretSource::read);
+        let source = Source::read(section);
+        let api_key = section.required_place("api_key", SecretSource::read);
         let sinks = section.required("sinks", texts);
         let start = section.required("start", Start::read);
         let base_url = section.required("base_url", base_url);

@@ -30,8 +30,8 @@ pub struct ConnectionSettings {
 impl ConnectionSettings {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         Self {
-            ca_file: section.optional("ca_file", path),
-            proxy: section.optional("proxy", Proxy::read),
+            ca_file: section.optional_place("ca_file", path),
+            proxy: section.optional_place("proxy", Proxy::read),
             connect_timeout: section.duration("connect_timeout", SECOND / 10..=5 * MINUTE),
             timeout: section.duration("timeout", SECOND / 10..=HOUR),
             retry_after_max: section.duration("retry_after_max", SECOND..=DAY),

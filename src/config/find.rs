@@ -37,6 +37,11 @@ impl ConfigFile {
         &self.path
     }
 
+    /// Where the relative paths in it begin; `None` in the working directory.
+    pub(super) fn base(&self) -> Option<PathBuf> {
+        self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_owned)
+    }
+
     /// Refuses a file that others put into the current directory, by what was opened: settings say where keys are sent.
     pub(super) fn check(&self, opened: &Metadata) -> Result<(), ConfigError> {
         let distrust =

@@ -17,6 +17,9 @@ pub const DEFAULTS: &str = include_str!("default.toml");
 /// Far above any real file; stops a wrong path (a database, a log) from being read whole.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
+/// More faulty lines than this make another kind of file.
+const FAULTY_LINES_MAX: usize = 100;
+
 const WITHOUT_FILE_SINK: &str = r#"
 [sink.local]
 type = "sqlite"
@@ -60,7 +63,54 @@ pub(super) fn merge(
     Ok(vec![defaults, below, variables, layer_of_flags(flags, report)].collect()?)
 }
 
+/// The same, without the lines of the file that are not TOML.
+pub(super) fn merge_sound(
+    file: Option<&ConfigFile>,
+    environment: &Environment,
+    report: &mut Report,
+) -> Result<Map<String, Value>, ConfigError> {
+    let below = match file {
+        Some(file) => sound_layer(file)?,
+        None => layer_without_file(environment)?,
+    };
+    let variables = environment.layer(below.tables(), report);
+    Ok(vec![built_in(DEFAULTS)?, below, variables].collect()?)
+}
+
+/// default.toml alone.
+pub(super) fn defaults() -> Result<Map<String, Value>, ConfigError> {
+    Ok(vec![built_in(DEFAULTS)?].collect()?)
+}
+
+/// A faulty line seldom spoils the next one, so it is left out, and the rest is read again.
+fn sound_layer(found: &ConfigFile) -> Result<Layer, ConfigError> {
+    let (path, mut text) = (found.path(), text_of_file(found)?);
+    let origin = format!("in {}", path.display());
+    for _ in 0..FAULTY_LINES_MAX {
+        let error = match Layer::of_toml(&text, &origin) {
+            Ok(layer) => return Ok(layer),
+            Err(error) => error,
+        };
+        let Some(start) = error.span().map(|span| span.start.min(text.len())) else { break };
+        let Some((before, _)) = text.split_at_checked(start) else { break };
+        let begin = before.rfind('\n').map_or(0, |at| at + 1);
+        let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+        // Without it the state directory would be guessed.
+        if text[begin..end].contains("dir") || text[begin..end].contains("state") {
+            break;
+        }
+        // A comment instead of nothing, so that the numbers of the lines remain.
+        text.replace_range(begin..end, "#");
+    }
+    Layer::of_toml(&text, &origin).map_err(|error| syntax(path, &text, &error))
+}
+
 fn layer_of_file(found: &ConfigFile) -> Result<Layer, ConfigError> {
+    let (path, text) = (found.path(), text_of_file(found)?);
+    Layer::of_toml(&text, &format!("in {}", path.display())).map_err(|error| syntax(path, &text, &error))
+}
+
+fn text_of_file(found: &ConfigFile) -> Result<String, ConfigError> {
     let path = found.path();
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
@@ -71,8 +121,7 @@ fn layer_of_file(found: &ConfigFile) -> Result<Layer, ConfigError> {
         return Err(unreadable(std::io::Error::other("larger than 1 MiB: not a configuration file")));
     }
     let other = || ConfigError::Encoding { path: path.to_owned(), utf_16: is_utf_16(&bytes) };
-    let text = text_of(&bytes).ok_or_else(other)?;
-    Layer::of_toml(text, &format!("in {}", path.display())).map_err(|error| syntax(path, text, &error))
+    text_of(&bytes).map(str::to_owned).ok_or_else(other)
 }
 
 fn layer_without_file(environment: &Environment) -> Result<Layer, ConfigError> {

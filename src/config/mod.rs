@@ -16,9 +16,12 @@ mod find;
 mod health_table;
 mod layer;
 mod layers;
+mod located;
 mod log;
 mod messages;
+mod no_secret;
 mod pipeline;
+mod readable;
 mod redact;
 mod report;
 mod retry;
@@ -56,7 +59,9 @@ pub use health_table::HealthTableSettings;
 pub use layers::DEFAULTS;
 pub use log::{LogFormat, LogSettings};
 pub use messages::MessagesSettings;
+pub use no_secret::NoSecret;
 pub use pipeline::PipelineSettings;
+pub use readable::Readable;
 pub use redact::RedactSettings;
 use report::ConfigReport;
 pub use retry::RetrySettings;
@@ -67,8 +72,8 @@ pub use sink::{
     LogsIngestionSettings, NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, Refresh, SinkPlace,
     SinkSettings, SqliteSettings,
 };
-pub use source::ListSource;
-pub use start::Start;
+pub use source::Source;
+pub use start::{FIRST, Start};
 pub use state::StateSettings;
 pub use table_names::TableNames;
 pub use telemetry::TelemetrySettings;
@@ -149,7 +154,7 @@ impl Config {
         flags: &[(String, String)],
         tables: &Tables,
     ) -> Result<Self, ConfigError> {
-        let mut report = ConfigReport::default();
+        let mut report = Report { base: file.and_then(ConfigFile::base), ..Report::default() };
         let merged = layers::merge(file, environment, flags, &mut report)?;
         if table_at(&merged, &["collector"]).is_none_or(Map::is_empty) {
             let advice = file.map_or(NOTHING_TO_DO, |_| NO_COLLECTOR);

@@ -32,7 +32,7 @@ impl RedactSettings {
     /// `None` where nothing is redacted, and after a problem was noted.
     pub(super) fn read(section: &mut Section<'_>, source: Option<&ListSource>) -> Option<Self> {
         let preset = section.optional("preset", one_of(PRESETS));
-        let hash_key = section.optional("hash_key", SecretSource::read);
+        let hash_key = section.optional_place("hash_key", SecretSource::read);
         let mut own = Vec::new();
         for action in LISTS {
             let paths = section.optional(action.key(), paths).unwrap_or_default();

@@ -8,7 +8,8 @@ use bytesize::ByteSize;
 use config::{Map, Value, ValueKind};
 
 use super::{
-    report::ConfigReport,
+    located::Located,
+    report::Report,
     tree::{as_table, dotted, expect_table, origin, refuse_unknown, table_at},
     values::{ValueProblem, describe, duration, number, size},
 };
@@ -89,6 +90,31 @@ impl<'a> Section<'a> {
         self.report.problem(problem);
         self.sound = false;
         None
+    }
+
+    /// As [`Section::required`], of a value whose relative paths begin at the configuration file.
+    pub(super) fn required_place<T: Located>(
+        &mut self,
+        key: &str,
+        reader: impl Fn(&Value) -> Result<T, Refusal>,
+    ) -> Option<T> {
+        self.required(key, reader).map(|value| self.located(value))
+    }
+
+    /// As [`Section::optional`], of such a value.
+    pub(super) fn optional_place<T: Located>(
+        &mut self,
+        key: &str,
+        reader: impl Fn(&Value) -> Result<T, Refusal>,
+    ) -> Option<T> {
+        self.optional(key, reader).map(|value| self.located(value))
+    }
+
+    fn located<T: Located>(&self, value: T) -> T {
+        match &self.report.base {
+            Some(base) => value.located(base),
+            None => value,
+        }
     }
 
     /// Reads the table under `key` key by key, over its defaults. The table may be missing: then each key that it must

@@ -18,7 +18,7 @@ pub struct StateSettings {
 
 impl StateSettings {
     pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
-        let dir = section.required("dir", path);
+        let dir = section.required_place("dir", path);
         let lock_wait = section.duration("lock_wait", Duration::ZERO..=10 * MINUTE);
         section.finish();
         Some(Self { dir: dir?, lock_wait })

@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::support::process::{ADMIN_SECRET, Place, Simulated};
+use crate::support::process::{ADMIN_SECRET, Place, Running, Simulated, wait_until};
 
 #[test]
 fn the_file_is_named_before_or_after_the_command() {
@@ -42,6 +42,93 @@ fn an_unknown_key_is_named_with_the_nearest_one() {
 fn variables_of_the_environment_win_over_the_file() {
     let place = Place::new("http://127.0.0.1:9/v1").with("CCFD__STATE__DIR", "./elsewhere");
     assert!(place.run_to(0, &["status"]).stdout.contains("./elsewhere"));
+}
+
+#[test]
+fn relative_paths_begin_at_the_file_wherever_ccfd_is_started() {
+    let api = Simulated::start(&["--audit-logs", "10", "--completions", "10"]);
+    let place = Place::new(&api.base_url);
+    place.replace("{ env = \"OPENAI_ADMIN_KEY\" }", "{ file = \"./key\" }");
+    place.write_secret("key", ADMIN_SECRET);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = place.path("ccfd.toml");
+    let from_elsewhere = |arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        Running::start_into(
+            {
+                command.current_dir(elsewhere.path()).env("CCFD_CONFIG", &file);
+                command
+            },
+            None,
+            None,
+        )
+        .wait()
+    };
+    let ended = from_elsewhere(&["run", "--once"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(place.rows(), (10, 10), "the database is beside the file");
+    let daemon = place.start(&["run"]);
+    wait_until("the daemon", || place.run(&["status", "--running"]).code == Some(0));
+    let status = from_elsewhere(&["status"]);
+    let running = format!("running as process {}", daemon.id());
+    assert!(status.stdout.starts_with(&running), "{status:?}");
+    assert_eq!(from_elsewhere(&["collectors", "poll", "acme-audit"]).code, Some(0));
+    assert!(elsewhere.path().read_dir().unwrap().next().is_none(), "nothing is made elsewhere");
+}
+
+#[test]
+fn without_a_file_relative_paths_begin_at_the_working_directory() {
+    let place = Place::bare();
+    let text = place.run_to(0, &["status"]).stdout;
+    assert!(text.contains(" ./ccfd-data/tables.db ") && text.contains(" ./ccfd-data "), "{text}");
+}
+
+#[test]
+fn commands_that_only_read_need_no_keys_and_no_file_without_errors() {
+    let api = Simulated::start(&["--audit-logs", "10", "--completions", "10"]);
+    let place = Place::new(&api.base_url);
+    let daemon = place.start(&["run"]);
+    wait_until("all records", || place.rows() == (10, 10));
+    let sound = place.config();
+    let place = place.without("OPENAI_ADMIN_KEY").without("OPENAI_API_KEY");
+    let running = format!("running as process {}", daemon.id());
+    for faulty in [
+        sound.clone(),
+        sound.replace("poll_interval", "pol_interval"),
+        sound.replace("sinks = [\"local\"]", "sinks = [local]"),
+        sound.replace("[collector.acme-chat]", "[collector.acme-chat"),
+        format!("[log]\nlevel = \"loud\"\n{sound}"),
+    ] {
+        place.write("ccfd.toml", &faulty);
+        let status = place.run_to(0, &["status"]);
+        assert!(status.stdout.starts_with(&running), "{status:?}\n{faulty}");
+        assert!(!status.stdout.contains("no longer configured"), "{status:?}");
+        assert_eq!(status.stderr.is_empty(), faulty == sound, "{}", status.stderr);
+        let sql = "SELECT count(*) FROM OpenAIAuditLogs_CL";
+        assert_eq!(place.run_to(0, &["query", "--csv", sql]).stdout.lines().last(), Some("10"));
+        place.run_to(0, &["rejects", "list"]);
+        assert!(place.run_to(0, &["state", "show"]).stdout.contains("acme-audit/local"));
+    }
+    place.write("ccfd.toml", &sound.replace("dir = \"./state\"", "dir = ./state"));
+    let ended = place.run_to(2, &["status"]);
+    assert!(ended.stdout.is_empty(), "nothing is claimed of a directory that is guessed: {}", ended.stdout);
+}
+
+#[test]
+fn without_a_file_and_keys_what_was_collected_can_still_be_read() {
+    let api = Simulated::start(&["--audit-logs", "10", "--completions", "10"]);
+    let place = Place::bare()
+        .with("CCFD__COLLECTOR__AUDIT_LOGS__BASE_URL", &api.base_url)
+        .with("CCFD__COLLECTOR__CHAT_COMPLETIONS__BASE_URL", &api.base_url);
+    place.run_to(0, &["run", "--once"]);
+    let names = ["CCFD__COLLECTOR__AUDIT_LOGS__BASE_URL", "CCFD__COLLECTOR__CHAT_COMPLETIONS__BASE_URL"];
+    let place =
+        place.without("OPENAI_ADMIN_KEY").without("OPENAI_API_KEY").without(names[0]).without(names[1]);
+    let status = place.run_to(0, &["status"]);
+    assert!(status.stdout.contains("audit-logs/local") && status.stderr.is_empty(), "{status:?}");
+    assert!(!status.stdout.contains("no longer configured"), "{}", status.stdout);
+    assert_eq!(place.rows(), (10, 10));
+    place.run_to(2, &["run", "--once"]);
 }
 
 #[test]

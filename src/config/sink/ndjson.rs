@@ -59,7 +59,7 @@ impl SinkType for NdjsonSettings {
     const NAME: &'static str = "ndjson";
 
     fn read(section: &mut Section<'_>, tables: &Tables) -> Option<Self> {
-        let dir = section.required("dir", |value| path(value).map(NdjsonDir::from));
+        let dir = section.required_place("dir", |value| path(value).map(NdjsonDir::from));
         let shape = section.required("shape", one_of(SHAPES));
         let file_size_max = section.size("file_size_max", ByteSize::kib(1)..=ByteSize::tib(1));
         let retention = section.optional("retention", duration(MINUTE..=100 * YEAR));

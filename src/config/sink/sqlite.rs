@@ -33,7 +33,7 @@ impl SinkType for SqliteSettings {
     const NAME: &'static str = "sqlite";
 
     fn read(section: &mut Section<'_>, tables: &Tables) -> Option<Self> {
-        let path = section.required("path", path);
+        let path = section.required_place("path", path);
         let retention = section.optional("retention", duration(MINUTE..=100 * YEAR));
         let size_max = section.optional("size_max", size(ByteSize::mib(1)..=ByteSize::pib(1)));
         let free_min = section.size("free_min", ByteSize::b(0)..=ByteSize::tib(1));

@@ -101,7 +101,7 @@ impl AzureAuth {
         let tenant_id = section.optional("tenant_id", id);
         let client_id = section.optional("client_id", id);
         section.optional("client_secret", SecretSource::read);
-        let token_file = section.optional("token_file", path);
+        let token_file = section.optional_place("token_file", path);
         let authority_host = section.required("authority_host", authority);
         let scope = section.required("scope", scope);
         let kind = kind?;
@@ -114,7 +114,7 @@ impl AzureAuth {
             CredentialKind::ClientSecret => {
                 let tenant_id = section.required("tenant_id", id);
                 let client_id = section.required("client_id", id);
-                let client_secret = section.required("client_secret", SecretSource::read);
+                let client_secret = section.required_place("client_secret", SecretSource::read);
                 AzureIdentity::ClientSecret {
                     tenant_id: tenant_id?,
                     client_id: client_id?,
