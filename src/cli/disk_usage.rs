@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A file or directory with its size.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct DiskUsage {
     /// As it is configured.
     pub path: PathBuf,

@@ -15,7 +15,10 @@ use super::{
     exit::Exit,
     logging, runtime, text,
 };
-use crate::pipeline::progress::{RouteState, RouteStatus};
+use crate::{
+    config::Readable,
+    pipeline::progress::{RouteState, RouteStatus},
+};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -31,19 +34,22 @@ pub struct Arguments {
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let mut config = context.config()?;
+    let Readable { mut config, is_whole, .. } = context.readable()?;
     config.log.level = config.log.level.min(tracing::Level::WARN);
     logging::start(&config.log);
     if arguments.running {
         let found = gather::daemon(gather::file(&config.state.dir).as_ref(), Utc::now().timestamp());
         return running(found);
     }
-    let report =
-        runtime()?.block_on(gather::gather(&config, &context.environment, Utc::now().timestamp()))?;
+    let report = runtime()?.block_on(gather::gather(
+        (&config, is_whole),
+        &context.environment,
+        Utc::now().timestamp(),
+    ))?;
     if arguments.json {
         text::print_json(&report)?;
     } else {
-        text::print(&show::text(&report))?;
+        text::print(&show::text(&report, text::width(&context.environment)))?;
     }
     let parked = |line: &RouteLine| line.configured && line.status.state == RouteState::Parked;
     Ok(if report.routes.iter().any(parked) { Exit::Operator } else { Exit::Done })
@@ -98,8 +104,8 @@ struct BackfillLine {
     /// The checkpoint's name: the route, and the times as given.
     name: String,
     delivered: u64,
-    /// Unread seconds of its window.
-    remaining_seconds: i64,
+    /// Unread seconds of its window; `None` until it has begun.
+    remaining_seconds: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]

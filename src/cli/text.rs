@@ -133,6 +133,15 @@ pub fn cut_end(text: &str, chars: usize) -> String {
     text.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// The same, with its end kept: that is the telling part of a path.
+pub fn cut_begin(text: &str, chars: usize) -> String {
+    let count = text.chars().count();
+    if count <= chars {
+        return text.to_owned();
+    }
+    ['…'].into_iter().chain(text.chars().skip(count + 1 - chars.max(1))).collect()
+}
+
 /// How wide the output may be: the terminal, or else what `COLUMNS` says; no wider than `WIDTH` if neither is known.
 pub fn width(environment: &Environment) -> usize {
     let columns = || environment.get("COLUMNS")?.to_str()?.parse().ok();
@@ -306,6 +315,7 @@ mod tests {
         );
         assert_eq!(fit(29), "acme-audit/local  live    3m\nb                 parked  12d\n");
         assert_eq!(fit(13), "acme-au…  3m\nb         12d\n");
+        assert_eq!([cut_begin("/a/long/path", 6), cut_begin("short", 6)], ["…/path", "short"]);
     }
 
     #[test]

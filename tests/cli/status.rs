@@ -49,6 +49,23 @@ fn without_a_daemon_the_checkpoints_are_shown_as_stopped() {
 }
 
 #[test]
+fn the_width_of_the_terminal_is_kept_to() {
+    let api = Simulated::start(&SOME);
+    let place = Place::new(&api.base_url).without("OPENAI_ADMIN_KEY");
+    place.run_to(3, &["run", "--once"]);
+    for columns in ["80", "100"] {
+        let mut command = place.command(&["status"]);
+        let text = String::from_utf8(command.env("COLUMNS", columns).output().unwrap().stdout).unwrap();
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= columns.parse().unwrap(), "{widest}: {text}");
+        assert!(
+            text.contains("STATE") && text.contains("DELIVERED") && !text.contains("DEDUP IDS"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn a_parked_route_is_shown_with_what_to_do() {
     let api = Simulated::start(&SOME);
     let place = Place::new(&api.base_url).without("OPENAI_ADMIN_KEY");
@@ -56,7 +73,7 @@ fn a_parked_route_is_shown_with_what_to_do() {
     let text = place.run_to(3, &["status"]).stdout;
     assert!(text.contains("parked"), "{text}");
     assert!(text.contains("OPENAI_ADMIN_KEY is not set"), "{text}");
-    assert!(text.contains("provide the key at the place"), "{text}");
+    assert!(text.contains("restart ccfd: the environment of a running process"), "{text}");
 }
 
 #[test]

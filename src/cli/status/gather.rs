@@ -28,11 +28,12 @@ const LOCK_WAIT: Duration = Duration::from_millis(500);
 /// The file of a running daemon is never older than this, unless its disk hangs.
 const FRESH_SECONDS: i64 = 3 * STATUS_INTERVAL.as_secs().cast_signed();
 
+/// The report. Of a configuration that is not whole, nobody knows which routes it names.
 pub(super) async fn gather(
-    config: &Config,
+    (config, is_whole): (&Config, bool),
     environment: &Environment,
     now: i64,
-) -> anyhow::Result<StatusReport> {
+) -> anyhow::Result<Report> {
     let dir = &config.state.dir;
     let asked = match AdminClient::find(dir, &config.admin, environment).await {
         Some(daemon) => daemon.status().await.ok(),
@@ -58,7 +59,7 @@ pub(super) async fn gather(
         now,
         daemon,
         held_by,
-        routes: routes(config, known, now),
+        routes: routes(config, is_whole, known, now),
         backfills,
         state: DiskUsage::of_dir(dir),
         rejects_bytes: dir_bytes(&dir.join(REJECTS_DIR)),
@@ -109,7 +110,7 @@ async fn take_checkpoints(
             backfills.push(BackfillLine {
                 name,
                 delivered: checkpoint.delivered,
-                remaining_seconds: checkpoint.remaining_seconds().unwrap_or(0),
+                remaining_seconds: checkpoint.remaining_seconds(),
             });
             continue;
         }
@@ -119,7 +120,7 @@ async fn take_checkpoints(
         status.dedup_ids = dedup_ids(&saved.parts, checkpoint.walks.len());
         status.delivered = checkpoint.delivered;
         status.last_record = checkpoint.last_record;
-        status.watermark = checkpoint.walks.first().map(|walk| walk.watermark);
+        status.watermark = checkpoint.watermark();
     }
     store.close().await?;
     Ok(backfills)
@@ -127,16 +128,17 @@ async fn take_checkpoints(
 
 impl From<RouteStatus> for BackfillLine {
     fn from(status: RouteStatus) -> Self {
-        Self {
-            remaining_seconds: status.remaining_seconds.unwrap_or(0),
-            name: status.route,
-            delivered: status.delivered,
-        }
+        Self { remaining_seconds: status.remaining_seconds, name: status.route, delivered: status.delivered }
     }
 }
 
 /// The configured routes, whether they ran or not, and then those that ran but are no longer configured.
-fn routes(config: &Config, mut known: BTreeMap<String, RouteStatus>, now: i64) -> Vec<RouteLine> {
+fn routes(
+    config: &Config,
+    is_whole: bool,
+    mut known: BTreeMap<String, RouteStatus>,
+    now: i64,
+) -> Vec<RouteLine> {
     let mut lines = Vec::new();
     for (collector, settings) in &config.collectors {
         for sink in &settings.sinks {
@@ -163,7 +165,7 @@ fn routes(config: &Config, mut known: BTreeMap<String, RouteStatus>, now: i64) -
         lag_seconds: status.lag_seconds(now),
         status,
         never_run: false,
-        configured: false,
+        configured: !is_whole,
     }));
     lines
 }

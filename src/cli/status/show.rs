@@ -1,36 +1,65 @@
 //! The report as text.
 
-use super::{RouteLine, StatusReport};
+use collectors::CrowdProgress;
+
+use super::{Report, RouteLine};
 use crate::{
     cli::{
         disk_usage::{Destination, DiskUsage},
         text::{
             Align::{Left, Right},
-            grouped, size, span, table, tame, wrap,
+            counted, cut_begin, cut_end, fitted, grouped, size, span, table, tame, wrap_to,
         },
     },
     pipeline::progress::RouteStatus,
     tables::format_utc,
 };
 
-pub(super) fn text(report: &StatusReport) -> String {
-    let mut text = who(report) + "\n\n";
-    text += &table(&[Left, Left, Left, Left, Right, Right, Right, Right], &route_rows(report));
+/// Before what belongs to the line above.
+const INDENT: &str = "    ";
+
+/// Columns of routes that a narrow terminal does without, the least important first.
+const LEAST: [usize; 5] = [7, 1, 6, 3, 5];
+
+/// Within `width`, if no single word is wider.
+pub(super) fn text(report: &Report, width: usize) -> String {
+    let mut text = wrap_to(width, "", &who(report)) + "\n";
+    let aligns = [Left, Left, Left, Left, Right, Right, Right, Right];
+    text += &fitted(&aligns, &LEAST, &route_rows(report), width);
     for line in &report.routes {
-        text += &trouble(line);
+        text += &trouble(line, width);
     }
     for line in &report.backfills {
         let left = match line.remaining_seconds {
-            0 => "finished".to_owned(),
-            seconds => format!("{} of its window left", span(seconds)),
+            None => "starting".to_owned(),
+            Some(0) => "finished".to_owned(),
+            Some(seconds) => format!("{} of its window left", span(seconds)),
         };
-        let records = grouped(line.delivered);
+        let records = counted(usize::try_from(line.delivered).unwrap_or(usize::MAX), "record");
         let (route, window) = line.name.split_once("/backfill/").unwrap_or((&line.name, ""));
-        text += &format!("\nbackfill {route} {window}: {left}, {records} records\n");
+        text +=
+            &format!("\n{}", wrap_to(width, "", &format!("backfill {route} {window}: {left}, {records}")));
     }
     text.push('\n');
-    text += &table(&[Left, Left, Left, Right, Left], &place_rows(report));
-    text
+    text + &places(&place_rows(report), width)
+}
+
+/// A line a place, or, where the paths are too long for that, a line for each path.
+fn places(rows: &[Vec<String>], width: usize) -> String {
+    let whole = table(&[Left, Left, Left, Right, Left], rows);
+    if whole.lines().all(|line| line.chars().count() <= width) {
+        return whole;
+    }
+    let cell = |row: &[String], column: usize| row.get(column).cloned().unwrap_or_default();
+    let heads: Vec<Vec<String>> =
+        rows.iter().map(|row| [0, 1, 3, 4].map(|column| cell(row, column)).to_vec()).collect();
+    let heads = table(&[Left, Left, Right, Left], &heads);
+    let paths = rows.iter().map(|row| cut_begin(&cell(row, 2), width.saturating_sub(INDENT.len())));
+    heads
+        .lines()
+        .zip(paths)
+        .map(|(head, path)| format!("{}\n{INDENT}{path}\n", cut_end(head, width)))
+        .collect()
 }
 
 fn who(report: &StatusReport) -> String {
@@ -85,11 +114,16 @@ pub fn route_cells(status: &RouteStatus, lag_seconds: Option<i64>, now: i64) -> 
 }
 
 /// What an operator should know of a route besides its numbers.
-fn trouble(line: &RouteLine) -> String {
+fn trouble(line: &RouteLine, width: usize) -> String {
     let (status, mut text) = (&line.status, String::new());
-    let mut say = |what: &str| text += &format!("\n{}", wrap("", &format!("{}: {what}", status.route)));
+    let mut say =
+        |what: &str| text += &format!("\n{}", wrap_to(width, "", &format!("{}: {what}", status.route)));
     if !line.configured {
         say("no longer configured; `ccfd reset-state` removes it");
+    }
+    if let Some(CrowdProgress { second, found, .. }) = status.crowded {
+        let (second, found) = (format_utc(second), grouped(found));
+        say(&format!("reading a crowded second: {found} so far, all of {second}"));
     }
     if status.sweep_late {
         say("sweeps take longer than sweep_interval: late records arrive later");
@@ -109,7 +143,7 @@ fn trouble(line: &RouteLine) -> String {
     }
     if let Some(error) = &status.error {
         say(&format!("{} (since {})", tame(&error.text), format_utc(error.at)));
-        text += &wrap("    ", &tame(&error.advice));
+        text += &wrap_to(width, INDENT, &tame(&error.advice));
     }
     text
 }
@@ -139,4 +173,83 @@ fn place_rows(report: &StatusReport) -> Vec<Vec<String>> {
         });
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::{
+        cli::status::{BackfillLine, Daemon, SinkLine},
+        pipeline::progress::{RouteState, RouteStatus, ShownError},
+    };
+
+    const NOW: i64 = 1_767_225_600;
+
+    fn route(collector: &str, source: &str) -> RouteLine {
+        let error = ShownError {
+            at: NOW - 60,
+            text: "environment variable OPENAI_ADMIN_KEY is not set".to_owned(),
+            advice: "a long advice of many words ".repeat(8),
+            ..ShownError::default()
+        };
+        let status = RouteStatus {
+            route: format!("{collector}/sentinel-production"),
+            source: source.to_owned(),
+            state: RouteState::CatchingUp,
+            last_record: Some(NOW - 1_814_400),
+            watermark: Some(NOW - 1_814_400),
+            delivered: 12_345_678,
+            dedup_ids: 123_456,
+            crowded: Some(CrowdProgress { second: NOW - 900, found: 981, reads: 120 }),
+            error: Some(error),
+            ..RouteStatus::default()
+        };
+        RouteLine { status, lag_seconds: Some(1_814_400), never_run: false, configured: true }
+    }
+
+    fn report() -> Report {
+        let place = DiskUsage {
+            path: PathBuf::from("/var/lib/").join("long/".repeat(20)),
+            bytes: 1 << 30,
+            free_bytes: Some(1 << 33),
+        };
+        Report {
+            now: NOW,
+            daemon: Some(Daemon { pid: 4_194_304, written: NOW - 3, running: true }),
+            held_by: None,
+            routes: vec![route("acme-audit", "audit_logs"), route("acme-chat", "chat_completions")],
+            backfills: vec![BackfillLine {
+                name: "acme-audit/sentinel-production/backfill/2026-01-01T00:00:00Z..2026-02-01T00:00:00Z"
+                    .to_owned(),
+                delivered: 1,
+                remaining_seconds: Some(1_814_400),
+            }],
+            state: place.clone(),
+            rejects_bytes: 1 << 20,
+            sinks: vec![SinkLine {
+                name: "sentinel-production".to_owned(),
+                type_name: "sqlite",
+                destination: Destination::Disk(place),
+            }],
+        }
+    }
+
+    #[test]
+    fn status_fits_a_terminal_and_loses_the_least_important_columns_first() {
+        let heads = |width| {
+            let text = text(&report(), width);
+            let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+            assert!(widest <= width, "{width}: {widest}\n{text}");
+            let heads = text.lines().find(|line| line.starts_with("ROUTE")).expect("a table").to_owned();
+            assert!(text.contains("reading a crowded second: 981 so far"), "{text}");
+            ["SOURCE", "STATE", "LAST RECORD", "LAG", "DELIVERED", "WATERMARK", "DEDUP IDS"]
+                .map(|head| heads.contains(head))
+        };
+        assert_eq!(heads(140), [true; 7]);
+        assert_eq!(heads(100), [false, true, true, true, true, true, false]);
+        assert_eq!(heads(80), [false, true, false, true, true, false, false]);
+        assert_eq!(heads(45), [false, true, false, true, false, false, false]);
+    }
 }
