@@ -62,12 +62,11 @@ impl RejectsFilter {
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let config = context.config()?;
     match &arguments.command {
-        Command::List(arguments) => list::run(&config, arguments),
-        Command::Show(arguments) => show::run(&config, arguments),
-        Command::Retry(arguments) => retry::run(context, config, arguments),
-        Command::Prune(arguments) => prune::run(&config, arguments),
+        Command::List(arguments) => list::run(&context.readable()?.config, arguments),
+        Command::Show(arguments) => show::run(&context.readable()?.config, arguments),
+        Command::Retry(arguments) => retry::run(context, context.config()?, arguments),
+        Command::Prune(arguments) => prune::run(&context.config()?, arguments),
     }
 }
 

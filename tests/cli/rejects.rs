@@ -43,7 +43,7 @@ fn listed(place: &Place, arguments: &[&str]) -> Vec<Value> {
 fn a_list_says_when_why_and_which_and_shows_no_content() {
     let place = place();
     let ended = place.run_to(0, &["rejects", "list"]);
-    assert_eq!(ended.stdout.lines().count(), 5, "{}", ended.stdout);
+    assert_eq!(ended.stdout.lines().count(), 11, "{}", ended.stdout);
     for word in ["2026-02-13T10:52:05Z", "acme-audit", "local", "too_large", "audit_log-2"] {
         assert!(ended.stdout.contains(word), "{word}: {}", ended.stdout);
     }
@@ -54,6 +54,23 @@ fn a_list_says_when_why_and_which_and_shows_no_content() {
     );
     let json = place.run_to(0, &["rejects", "list", "--json"]);
     assert!(!(ended.stdout + &json.stdout).contains("secret words"));
+}
+
+#[test]
+fn a_list_begins_with_a_line_a_reason_those_with_the_most_records_first() {
+    let place = place();
+    let more: String =
+        (0..305).map(|n| line("sink", "refused", &event(&format!("audit_log-more-{n}")))).collect();
+    let file = place.path(FILE);
+    fs::write(&file, fs::read_to_string(&file).unwrap() + &more).unwrap();
+    let out = place.run_to(0, &["rejects", "list"]).stdout;
+    let (groups, rows) = out.split_once("\n\n").unwrap();
+    let words = |line: &str| line.split_whitespace().take(4).collect::<Vec<_>>().join(" ");
+    let groups: Vec<String> = groups.lines().map(words).collect();
+    assert_eq!(groups[..2], ["records kind collector sink", "306 refused acme-audit local"]);
+    assert_eq!((groups.len(), rows.lines().count()), (5, 310));
+    assert!(out.lines().nth(1).unwrap().contains("the destination refuses it"), "{out}");
+    assert_eq!(listed(&place, &[]).len(), 309, "as JSON it is a line a record");
 }
 
 #[test]
