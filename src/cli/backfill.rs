@@ -15,6 +15,7 @@ use state::Store;
 
 use super::{
     Context, UsageError, block_on,
+    collector_argument::CollectorArgument,
     exit::{Exit, exit_of},
     logging,
     state_access::StateAccess,
@@ -49,9 +50,8 @@ const SHOW_INTERVAL: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The collector
-    #[arg(long, value_name = "NAME")]
-    collector: String,
+    #[command(flatten)]
+    collector: CollectorArgument,
     /// The sink, where the collector has several
     #[arg(long, value_name = "NAME")]
     sink: Option<String>,
@@ -74,8 +74,9 @@ pub struct Arguments {
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut config = context.config()?;
-    let sink = pick_sink(&config, &arguments.collector, arguments.sink.as_deref())?;
-    let list = config.collectors[&arguments.collector].source.list;
+    let collector = arguments.collector.of("backfill")?;
+    let sink = pick_sink(&config, collector, arguments.sink.as_deref())?;
+    let list = config.collectors[collector].source.list;
     if !list.has_time_filter() && arguments.parallel > 1 {
         let records = list.records;
         return Err(UsageError(format!(
@@ -91,7 +92,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     logging::start_with(&config.log, telemetry.listener());
     let now = chrono::Utc::now().timestamp();
     let wanted = BackfillWanted {
-        collector: arguments.collector.clone(),
+        collector: collector.to_owned(),
         sink,
         from: arguments.from.moment(now),
         to: arguments.to.as_ref().map(|to| to.moment(now)),
@@ -194,6 +195,7 @@ async fn read(
         Ended::Stopped => Exit::Failed,
         Ended::Failed(failure) => exit_of(failure),
     };
+    display.end(&progress.status());
     summary(&HowEnded::from(&ended), &progress.status(), &window, display.elapsed())?;
     Ok(exit)
 }
@@ -218,6 +220,7 @@ async fn follow(daemon: &AdminClient, wanted: &BackfillWanted, mut stop: Shutdow
         };
         display.show(&report.status);
         if let Some(ended) = report.ended {
+            display.end(&report.status);
             summary(&ended, &report.status, &window, display.elapsed())?;
             return Ok(match ended {
                 HowEnded::Finished => Exit::Done,

@@ -2,7 +2,10 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Context, UsageError, block_on, exit::Exit, logging, state_access::StateAccess, text::print};
+use super::{
+    Context, UsageError, block_on, collector_argument::CollectorArgument, exit::Exit, logging,
+    state_access::StateAccess, text::print,
+};
 use crate::{config::Config, daemon::Pauses};
 
 #[derive(Debug, Args)]
@@ -14,30 +17,23 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Stop the routes of a collector until it is resumed, also over restarts. Records in flight are delivered first
-    Pause(CollectorName),
+    Pause(CollectorArgument),
     /// Resume a paused collector where it stopped
-    Resume(CollectorName),
+    Resume(CollectorArgument),
     /// Poll now, without waiting for the next poll or the end of a delay; a parked route retries
-    Poll(CollectorName),
-}
-
-#[derive(Debug, Args)]
-struct CollectorName {
-    /// The collector
-    #[arg(value_name = "NAME")]
-    collector: String,
+    Poll(CollectorArgument),
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut config = context.config()?;
     config.log.level = config.log.level.min(tracing::Level::WARN);
     logging::start(&config.log);
-    let (order, CollectorName { collector }) = match &arguments.command {
+    let (order, name) = match &arguments.command {
         Command::Pause(name) => ("pause", name),
         Command::Resume(name) => ("resume", name),
         Command::Poll(name) => ("poll", name),
     };
-    block_on(give(&config, context, order, collector))
+    block_on(give(&config, context, order, name.of(order)?))
 }
 
 async fn give(config: &Config, context: &Context, order: &str, collector: &str) -> anyhow::Result<Exit> {

@@ -125,7 +125,26 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         };
         text::print(&format!("{word:<12}{}\n", path.display()))?;
     }
+    text::say(format_args!("next: {}", render.target.next_step(&dir)));
     Ok(Exit::Done)
+}
+
+impl Target {
+    /// What to do with the files.
+    fn next_step(self, dir: &Path) -> String {
+        let dir = dir.display();
+        match self {
+            Self::Sentinel => format!(
+                "az deployment group create --resource-group GROUP --template-file {dir}/table/main.bicep \
+                 --parameters workspaceName=WORKSPACE principalId=PRINCIPAL; its outputs are the settings of the sink"
+            ),
+            Self::Elastic => {
+                "`ccfd check --install` installs the index templates of the configured sink; apply \
+                              the files for lifecycles and roles"
+                    .to_owned()
+            }
+        }
+    }
 }
 
 /// What exists at the path of a file to write.

@@ -6,6 +6,7 @@
 mod admin_task;
 mod backfill;
 mod check;
+mod collector_argument;
 mod collectors;
 mod completions;
 mod config;
@@ -41,12 +42,14 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use exit::{Exit, UsageError};
 use rustix::{fs::Mode, process::umask};
+use text::say;
 
 use crate::{
-    config::{Config, ConfigError, Environment, find_file},
+    config::{Config, ConfigError, Environment, Readable, find_file},
+    reasons::with_reasons,
     stderr,
 };
 
@@ -62,45 +65,55 @@ use crate::{
 )]
 struct Cli {
     /// Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(id = "config_before", long = "config", value_name = "FILE")]
     config: Option<PathBuf>,
 
     #[command(subcommand)]
     command: Command,
 }
 
+/// A command that reads the configuration.
+#[derive(Debug, Args)]
+struct Reads<A: Args> {
+    /// Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    own: A,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Collect and deliver, as a daemon or once for cron
-    Run(run::Arguments),
+    Run(Reads<run::Arguments>),
     /// Collect a past window once, with its own checkpoint
-    Backfill(backfill::Arguments),
+    Backfill(Reads<backfill::Arguments>),
     /// Make a route start over
-    ResetState(reset_state::Arguments),
+    ResetState(Reads<reset_state::Arguments>),
     /// Show what each route is doing
-    Status(status::Arguments),
+    Status(Reads<status::Arguments>),
     /// Show records as they arrive
-    Tail(tail::Arguments),
+    Tail(Reads<tail::Arguments>),
     /// Show the routes of the running daemon, live
-    Top(top::Arguments),
+    Top(Reads<top::Arguments>),
     /// Pause or resume a collector, or make it poll now
-    Collectors(collectors::Arguments),
+    Collectors(Reads<collectors::Arguments>),
     /// Make the daemon load a changed configuration
-    Reload(reload::Arguments),
+    Reload(Reads<reload::Arguments>),
     /// Show, export or import checkpoints
-    State(state::Arguments),
+    State(Reads<state::Arguments>),
     /// Check configuration, keys, upstream, sinks and state without writing a row
-    Check(check::Arguments),
+    Check(Reads<check::Arguments>),
     /// Show records that could not be delivered, and send them again
-    Rejects(rejects::Arguments),
+    Rejects(Reads<rejects::Arguments>),
     /// Query the SQLite sink with SQL
-    Query(query::Arguments),
+    Query(Reads<query::Arguments>),
     /// Write the resources a destination needs as files
     Deploy(deploy::Arguments),
     /// Write a configuration file, by asking or by flags
     Init(init::Arguments),
     /// Show the settings in effect, and where each is set
-    Config(config::Arguments),
+    Config(Reads<config::Arguments>),
     /// Write the completions of a shell to standard output
     Completions(completions::Arguments),
     /// Write the manual pages
@@ -122,6 +135,20 @@ impl Context {
     fn config(&self) -> Result<Config, ConfigError> {
         let file = find_file(self.file.as_deref(), &self.environment)?;
         Config::load_found(file.as_ref(), &self.environment, &[])
+    }
+
+    /// As much of the configuration as can be read, for commands that change nothing: they must work while a file
+    /// is being edited, and where the keys are not.
+    fn readable(&self) -> Result<Readable, ConfigError> {
+        let file = find_file(self.file.as_deref(), &self.environment)?;
+        let readable = Config::load_readable(file.as_ref(), &self.environment)?;
+        if let Some(error) = &readable.error {
+            say(format_args!(
+                "ccfd: {}\n      shown is what the rest of the configuration names",
+                with_reasons(error)
+            ));
+        }
+        Ok(readable)
     }
 }
 
@@ -189,31 +216,54 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    let context = Context { file: cli.config, environment: Environment::of_process() };
-    let result = match cli.command {
-        Command::Run(arguments) => run::run(&context, &arguments),
-        Command::Backfill(arguments) => backfill::run(&context, &arguments),
-        Command::ResetState(arguments) => reset_state::run(&context, &arguments),
-        Command::Status(arguments) => status::run(&context, &arguments),
-        Command::Tail(arguments) => tail::run(&context, &arguments),
-        Command::Top(arguments) => top::run(&context, &arguments),
-        Command::Collectors(arguments) => collectors::run(&context, &arguments),
-        Command::Reload(arguments) => reload::run(&context, &arguments),
-        Command::State(arguments) => state::run(&context, &arguments),
-        Command::Check(arguments) => check::run(&context, &arguments),
-        Command::Rejects(arguments) => rejects::run(&context, &arguments),
-        Command::Query(arguments) => query::run(&context, &arguments),
-        Command::Deploy(arguments) => deploy::run(&arguments),
-        Command::Init(arguments) => init::run(&context, &arguments),
-        Command::Config(arguments) => config::run(&context, &arguments),
-        Command::Completions(arguments) => completions::run(&arguments),
-        Command::Man(arguments) => man::run(&arguments),
-        Command::Simulate(arguments) => simulate::run(&arguments),
-        Command::Demo(arguments) => demo::run(&context, &arguments),
-    };
-    let exit = exit::report(result);
+    let exit = exit::report(run_command(cli));
     stderr::flush(LAST_LINES_MAX);
     exit.into()
+}
+
+fn run_command(cli: Cli) -> anyhow::Result<Exit> {
+    let (before, environment) = (cli.config, Environment::of_process());
+    let context = |after: Option<PathBuf>| Context {
+        file: after.or_else(|| before.clone()),
+        environment: environment.clone(),
+    };
+    let reads_none = |command: &str| match &before {
+        None => Ok(context(None)),
+        Some(_) => Err(UsageError(format!("{command} reads no configuration: leave out --config"))),
+    };
+    match cli.command {
+        Command::Run(Reads { config, own }) => run::run(&context(config), &own),
+        Command::Backfill(Reads { config, own }) => backfill::run(&context(config), &own),
+        Command::ResetState(Reads { config, own }) => reset_state::run(&context(config), &own),
+        Command::Status(Reads { config, own }) => status::run(&context(config), &own),
+        Command::Tail(Reads { config, own }) => tail::run(&context(config), &own),
+        Command::Top(Reads { config, own }) => top::run(&context(config), &own),
+        Command::Collectors(Reads { config, own }) => collectors::run(&context(config), &own),
+        Command::Reload(Reads { config, own }) => reload::run(&context(config), &own),
+        Command::State(Reads { config, own }) => state::run(&context(config), &own),
+        Command::Check(Reads { config, own }) => check::run(&context(config), &own),
+        Command::Rejects(Reads { config, own }) => rejects::run(&context(config), &own),
+        Command::Query(Reads { config, own }) => query::run(&context(config), &own),
+        Command::Deploy(arguments) => {
+            reads_none("deploy")?;
+            deploy::run(&arguments)
+        }
+        Command::Simulate(arguments) => {
+            reads_none("simulate")?;
+            simulate::run(&arguments)
+        }
+        Command::Demo(arguments) => demo::run(&reads_none("demo")?, &arguments),
+        Command::Init(arguments) => init::run(&reads_none("init")?, &arguments),
+        Command::Config(Reads { config, own }) => config::run(&context(config), &own),
+        Command::Completions(arguments) => {
+            reads_none("completions")?;
+            completions::run(&arguments)
+        }
+        Command::Man(arguments) => {
+            reads_none("man")?;
+            man::run(&arguments)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         };
         return ended(written.map(|()| 0).map_err(QueryError::Output), false);
     }
-    let config = context.config()?;
+    let config = context.readable()?.config;
     let path = database(&config, arguments.sink.as_deref())?;
     if let Some(copy) = &arguments.backup {
         return Ok(match query::backup(path, copy) {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     Context, UsageError, block_on,
+    collector_argument::CollectorArgument,
     exit::Exit,
     logging,
     state_access::StateAccess,
@@ -21,9 +22,8 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The collector; it need not be configured any longer
-    #[arg(long, value_name = "NAME")]
-    collector: String,
+    #[command(flatten)]
+    collector: CollectorArgument,
     /// Only the route to this sink
     #[arg(long, value_name = "NAME")]
     sink: Option<String>,
@@ -40,6 +40,7 @@ pub struct Arguments {
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let config = context.config()?;
+    arguments.collector.of("reset-state")?;
     if !arguments.dry_run && !arguments.yes && !io::stdin().is_terminal() {
         return Err(
             UsageError("no terminal to ask on: use --yes, or --dry-run to look first".to_owned()).into()
@@ -58,12 +59,13 @@ async fn reset(config: &Config, context: &Context, arguments: &Arguments) -> any
 
 async fn reset_with(access: &StateAccess, config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
     let to = arguments.to.as_ref().map(|to| to.second(chrono::Utc::now().timestamp()));
-    let (collector, sink) = (arguments.collector.clone(), arguments.sink.clone());
+    let named = arguments.collector.of("reset-state")?;
+    let (collector, sink) = (named.to_owned(), arguments.sink.clone());
     let look = ResetWanted { collector, sink, to, dry_run: true };
     let found = access.reset(config, &look).await?;
     if found.is_empty() {
-        if !config.collectors.contains_key(&arguments.collector) {
-            let text = format!("no checkpoint, and no collector `{}` is configured", arguments.collector);
+        if !config.collectors.contains_key(named) {
+            let text = format!("no checkpoint, and no collector `{named}` is configured");
             return Err(UsageError(text).into());
         }
         say(format_args!("nothing to remove: there is no checkpoint yet"));
@@ -73,7 +75,7 @@ async fn reset_with(access: &StateAccess, config: &Config, arguments: &Arguments
         let records = grouped(checkpoint.delivered);
         say(format_args!("{name}: {}, {records} records so far", progress(checkpoint)));
     }
-    say(format_args!("then: {}", outlook(config, arguments, to)));
+    say(format_args!("then: {}", outlook(config, named, to)));
     if arguments.dry_run || !(arguments.yes || asked("remove?")?) {
         say(format_args!("nothing was changed"));
         return Ok(Exit::Done);
@@ -89,14 +91,14 @@ fn progress(checkpoint: &Checkpoint) -> String {
         Some(0) => "finished".to_owned(),
         Some(left) => format!("{} of its window still to read", span(left)),
         None => {
-            let watermark = checkpoint.walks.first().map_or(checkpoint.start, |walk| walk.watermark);
+            let watermark = checkpoint.watermark().unwrap_or(checkpoint.start);
             format!("everything before {} is delivered", format_utc(watermark))
         }
     }
 }
 
-fn outlook(config: &Config, arguments: &Arguments, to: Option<i64>) -> String {
-    match (to, config.collectors.get(&arguments.collector)) {
+fn outlook(config: &Config, collector: &str, to: Option<i64>) -> String {
+    match (to, config.collectors.get(collector)) {
         (Some(to), _) => format!("the next run begins at {}", format_utc(to)),
         (None, Some(settings)) => {
             format!("the next run begins at the collector's start: {}", start_in_words(&settings.start))

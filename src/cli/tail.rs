@@ -35,7 +35,7 @@ pub struct Arguments {
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let mut config = context.config()?;
+    let mut config = context.readable()?.config;
     config.log.level = config.log.level.min(tracing::Level::WARN);
     logging::start(&config.log);
     block_on(tail(&config, context, arguments))

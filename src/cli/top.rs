@@ -60,7 +60,7 @@ impl Sample {
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let mut config = context.config()?;
+    let mut config = context.readable()?.config;
     // A log line would tear the table.
     config.log.level = tracing::Level::ERROR;
     logging::start(&config.log);

@@ -31,6 +31,33 @@ fn a_paused_collector_rests_over_restarts_and_continues_where_it_stood() {
 }
 
 #[test]
+fn a_collector_is_named_in_one_way_or_the_other_and_never_by_its_route() {
+    let place = Place::new("http://127.0.0.1:9/v1");
+    let _daemon = Daemon::start(&place);
+    for words in [
+        &["collectors", "pause", "acme-chat/local"][..],
+        &["collectors", "resume", "--collector", "acme-chat/local"],
+        &["collectors", "poll", "acme-chat/local"],
+        &["backfill", "acme-chat/local", "--from", "30d"],
+        &["reset-state", "--collector", "acme-chat/local", "--dry-run"],
+    ] {
+        let ended = place.run_to(2, words);
+        let order = if words[0] == "collectors" { words[1] } else { words[0] };
+        let said = format!("{order} takes a collector: acme-chat");
+        assert!(ended.stderr.contains(&said), "{words:?}: {}", ended.stderr);
+    }
+    for words in [["collectors", "pause", "acme-chat"], ["collectors", "resume", "--collector=acme-chat"]] {
+        place.run_to(0, &words);
+    }
+    for words in [&["reset-state", "acme-chat"][..], &["reset-state", "--collector", "acme-chat"]] {
+        place.run_to(0, &[words, &["--dry-run"]].concat());
+    }
+    let neither = place.run_to(2, &["backfill", "--from", "30d"]);
+    assert!(neither.stderr.contains("<NAME>"), "{}", neither.stderr);
+    place.run_to(2, &["reset-state", "acme-chat", "--collector", "acme-chat", "--dry-run"]);
+}
+
+#[test]
 fn without_a_daemon_a_pause_holds_from_the_next_start_on() {
     let api = Simulated::start(&FEW);
     let place = Place::new(&api.base_url);

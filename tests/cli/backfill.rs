@@ -43,6 +43,34 @@ fn again_reads_a_finished_window_once_more_and_doubles_nothing() {
 }
 
 #[test]
+fn both_words_for_the_oldest_record_are_taken_wherever_a_start_is_named() {
+    let api = Simulated::start(&["--audit-logs", "0", "--completions", "300"]);
+    let place = Place::new(&api.base_url);
+    place.run_to(0, &["backfill", "acme-chat", "--from", "all"]);
+    let known = place.run_to(0, &["backfill", "acme-chat", "--from", "beginning"]);
+    assert!(known.stdout.contains("already finished"), "they name the same window: {}", known.stdout);
+    for word in ["all", "beginning"] {
+        place.write("ccfd.toml", &place.config().replace("start = \"8d\"", &format!("start = \"{word}\"")));
+        place.run_to(0, &["reset-state", "acme-chat", "--to", word, "--yes"]);
+        place.run_to(0, &["run", "--once"]);
+        place.replace(&format!("start = \"{word}\""), "start = \"8d\"");
+    }
+    assert_eq!(place.rows().1, 300);
+}
+
+#[test]
+fn a_backfill_that_is_done_is_finished_wherever_it_is_shown() {
+    let api = Simulated::start(&MANY);
+    let place = Place::new(&api.base_url);
+    run(&place, 0, &audit(&["30d"]));
+    let shown = place.run_to(0, &["state", "show", "acme-audit/local/backfill"]).stdout;
+    assert!(shown.lines().nth(1).unwrap().contains("finished"), "{shown}");
+    let reset = place.run_to(0, &["reset-state", "acme-audit", "--dry-run"]).stderr;
+    assert!(reset.contains("backfill/30d..: finished"), "{reset}");
+    assert!(place.run_to(0, &["status"]).stdout.contains("30d..: finished"));
+}
+
+#[test]
 fn a_killed_backfill_continues_where_it_was() {
     let api = Simulated::start(&[&MANY[..], &["--latency", "30ms"]].concat());
     let place = Place::new(&api.base_url);

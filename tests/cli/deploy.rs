@@ -14,6 +14,32 @@ fn each_file_that_is_written_is_named() {
 }
 
 #[test]
+fn what_was_written_is_followed_by_what_to_do_with_it() {
+    let place = Place::bare();
+    let next = place.run_to(0, &RENDER).stderr;
+    assert!(next.starts_with("next: az deployment group create") && next.contains(FILE), "{next}");
+    let next = place.run_to(0, &["deploy", "render", "elastic"]).stderr;
+    assert!(next.starts_with("next: ") && next.contains("ccfd check --install"), "{next}");
+}
+
+#[test]
+fn only_commands_that_read_a_configuration_take_one() {
+    let place = Place::bare();
+    for words in [&RENDER[..], &["simulate"], &["demo"]] {
+        let after = place.run_to(2, &[words, &["--config", "ccfd.toml"]].concat());
+        assert!(after.stderr.contains("--config"), "{words:?}: {}", after.stderr);
+        let before = place.run_to(2, &[&["--config", "ccfd.toml"], words].concat());
+        assert!(before.stderr.contains("reads no configuration"), "{words:?}: {}", before.stderr);
+    }
+    assert!(!place.path("out").exists());
+    for words in
+        [["--config", "missing.toml", "rejects", "list"], ["rejects", "list", "--config", "missing.toml"]]
+    {
+        assert!(place.run_to(2, &words).stderr.contains("missing.toml"));
+    }
+}
+
+#[test]
 fn files_are_below_deploy_by_default() {
     let place = Place::bare();
     place.run_to(0, &["deploy", "render", "elastic"]);
