@@ -10,7 +10,7 @@ use axum::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::pages::refusal;
+use super::pages::{HERE, refusal};
 
 /// What a listener requires.
 #[derive(Debug)]
@@ -22,6 +22,9 @@ pub(super) struct Guard {
     /// Allowed hosts in addition to this machine's names; `None` allows any.
     pub(super) hosts: Option<Vec<String>>,
 }
+
+const EXPECTED: &str = "expected Authorization: Bearer TOKEN, with the token in admin.json in the state directory, \
+                        or the configured one";
 
 const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -72,12 +75,20 @@ pub(super) async fn for_known_hosts(
 
 /// Passes requests with the token.
 pub(super) async fn for_token(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    if guard.knows_token(request.headers()) { next.run(request).await } else { without_token() }
+    if guard.knows_token(request.headers()) {
+        next.run(request).await
+    } else if request.uri().path() == "/" {
+        unauthorized(format!("{HERE}; {EXPECTED}"))
+    } else {
+        without_token()
+    }
 }
 
 fn without_token() -> Response {
-    let text = "expected Authorization: Bearer TOKEN, with the token in admin.json in the state directory, \
-                or the configured one";
+    unauthorized(EXPECTED.to_owned())
+}
+
+fn unauthorized(text: String) -> Response {
     let mut response = refusal(StatusCode::UNAUTHORIZED, text).into_response();
     response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
     response

@@ -59,6 +59,14 @@ pub(super) fn refusal(status: StatusCode, text: impl Into<String>) -> (StatusCod
     (status, Json(json!({ "error": text.into() })))
 }
 
+/// What is at this address, for somebody who opened it in a browser.
+pub(super) const HERE: &str = "this is the admin interface of ccfd: /healthz, /readyz, /metrics, /api/v1/status; `ccfd status` shows the same";
+
+/// The root has no page of its own.
+pub(super) async fn root() -> Json<serde_json::Value> {
+    Json(json!({ "here": HERE }))
+}
+
 /// Only whether the process answers, so that nothing that a restart cannot fix causes a restart.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"

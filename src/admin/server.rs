@@ -121,6 +121,7 @@ pub(super) fn admin(daemon: Arc<Daemon>, guard: Guard) -> Router {
         .route("/api/v1/backfills", get(changes::backfills).post(changes::backfill))
         .route("/api/v1/backfills/stop", post(changes::stop_backfill))
         .route("/api/v1/tail", get(tail::tail))
+        .route("/", get(pages::root))
         .route_layer(from_fn_with_state(guard.clone(), for_token));
     let shown = Router::new()
         .route("/api/v1/status", get(pages::status))

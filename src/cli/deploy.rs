@@ -129,7 +129,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-impl Target {
+impl DeployTarget {
     /// What to do with the files.
     fn next_step(self, dir: &Path) -> String {
         let dir = dir.display();

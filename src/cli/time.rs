@@ -43,7 +43,7 @@ impl Time {
         // One text: it is part of a backfill's name.
         let text = if FIRST.contains(&text) { BEGINNING } else { text };
         let kind = if text == BEGINNING {
-            Kind::At(0)
+            TimeKind::At(0)
         } else if let Ok(time) = DateTime::parse_from_rfc3339(text) {
             TimeKind::At(time.timestamp())
         } else if let Ok(day) = text.parse::<NaiveDate>() {

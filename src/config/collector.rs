@@ -55,7 +55,7 @@ pub struct CollectorSettings {
 
 impl CollectorSettings {
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
-        let source = Source::read(section);
+        let source = ListSource::read(section);
         let api_key = section.required_place("api_key", SecretSource::read);
         let sinks = section.required("sinks", texts);
         let start = section.required("start", Start::read);

@@ -67,7 +67,7 @@ pub(super) fn merge(
 pub(super) fn merge_sound(
     file: Option<&ConfigFile>,
     environment: &Environment,
-    report: &mut Report,
+    report: &mut ConfigReport,
 ) -> Result<Map<String, Value>, ConfigError> {
     let below = match file {
         Some(file) => sound_layer(file)?,

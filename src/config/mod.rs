@@ -72,7 +72,7 @@ pub use sink::{
     LogsIngestionSettings, NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, Refresh, SinkPlace,
     SinkSettings, SqliteSettings,
 };
-pub use source::Source;
+pub use source::ListSource;
 pub use start::{FIRST, Start};
 pub use state::StateSettings;
 pub use table_names::TableNames;
@@ -154,7 +154,7 @@ impl Config {
         flags: &[(String, String)],
         tables: &Tables,
     ) -> Result<Self, ConfigError> {
-        let mut report = Report { base: file.and_then(ConfigFile::base), ..Report::default() };
+        let mut report = ConfigReport { base: file.and_then(ConfigFile::base), ..ConfigReport::default() };
         let merged = layers::merge(file, environment, flags, &mut report)?;
         if table_at(&merged, &["collector"]).is_none_or(Map::is_empty) {
             let advice = file.map_or(NOTHING_TO_DO, |_| NO_COLLECTOR);

@@ -2,7 +2,7 @@
 
 use config::{Map, Value};
 
-use super::{Config, ConfigError, ConfigFile, Environment, NOTHING_TO_DO, layers, report::Report};
+use super::{Config, ConfigError, ConfigFile, Environment, NOTHING_TO_DO, layers, report::ConfigReport};
 use crate::tables::Tables;
 
 /// Sections that a command which only reads can do without, when they have errors.
@@ -35,10 +35,10 @@ impl Config {
             Err(error) => return Err(error),
         };
         let base = file.and_then(ConfigFile::base);
-        let mut scratch = Report::default();
+        let mut scratch = ConfigReport::default();
         let Ok(mut merged) = layers::merge_sound(file, environment, &mut scratch) else { return Err(error) };
         let read = |merged: &Map<String, Value>| {
-            let mut report = Report { base: base.clone(), ..Report::default() };
+            let mut report = ConfigReport { base: base.clone(), ..ConfigReport::default() };
             Self::read(merged, &Tables::built_in(), &mut report)
         };
         let config = read(&merged).or_else(|| {

@@ -9,7 +9,7 @@ use config::{Map, Value, ValueKind};
 
 use super::{
     located::Located,
-    report::Report,
+    report::ConfigReport,
     tree::{as_table, dotted, expect_table, origin, refuse_unknown, table_at},
     values::{ValueProblem, describe, duration, number, size},
 };
@@ -96,7 +96,7 @@ impl<'a> Section<'a> {
     pub(super) fn required_place<T: Located>(
         &mut self,
         key: &str,
-        reader: impl Fn(&Value) -> Result<T, Refusal>,
+        reader: impl Fn(&Value) -> Result<T, ValueProblem>,
     ) -> Option<T> {
         self.required(key, reader).map(|value| self.located(value))
     }
@@ -105,7 +105,7 @@ impl<'a> Section<'a> {
     pub(super) fn optional_place<T: Located>(
         &mut self,
         key: &str,
-        reader: impl Fn(&Value) -> Result<T, Refusal>,
+        reader: impl Fn(&Value) -> Result<T, ValueProblem>,
     ) -> Option<T> {
         self.optional(key, reader).map(|value| self.located(value))
     }

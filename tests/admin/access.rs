@@ -32,6 +32,20 @@ fn health_is_shown_to_everyone_and_the_rest_under_known_names() {
 }
 
 #[test]
+fn whoever_opens_the_address_itself_reads_what_is_there() {
+    let place = Place::new(NOBODY);
+    let daemon = Daemon::start(&place);
+    let (status, answer) = daemon.get("/");
+    assert_eq!(status, 401);
+    for word in ["admin interface of ccfd", "/metrics", "/api/v1/status", "admin.json"] {
+        assert!(answer["error"].as_str().unwrap().contains(word), "{word}: {answer}");
+    }
+    let bearer = format!("Bearer {}", daemon.token);
+    let url = format!("{}/", daemon.url);
+    assert_eq!(send(Method::GET, &url, &[("authorization", &bearer)], Vec::new()).0, 200);
+}
+
+#[test]
 fn a_change_needs_the_token_and_nothing_changes_without() {
     let api = Simulated::start(&["--audit-logs", "20", "--completions", "20"]);
     let place = Place::new(&api.base_url);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ccfd::{
     pipeline::{pace::Pace, plan::Plan, progress::RouteState, route::Ended},
-    simulator::List,
+    simulator::SimulatedList,
 };
 use collectors::TenantWalk;
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use crate::support::{
 const WEEK: i64 = 7 * 86_400;
 
 /// A week that is evenly full, which takes some seconds to read.
-fn week(list: List, habits: &str) -> RouteRig {
+fn week(list: SimulatedList, habits: &str) -> RouteRig {
     let mut options = records(list, 20_000);
     options.habits = habits.parse().expect("habits");
     let mut rig = RouteRig::new(list, options);
@@ -52,10 +52,10 @@ async fn shown(rig: &RouteRig) -> (Vec<(Duration, i64, Option<Duration>)>, Durat
 #[tokio::test(start_paused = true)]
 async fn a_backfill_shows_how_far_it_is_and_how_long_it_takes_whichever_end_its_list_shows_first() {
     for (list, habits) in [
-        (List::AuditLogs, "ties,newest"),
-        (List::AuditLogs, "ties"),
-        (List::Completions, "ties"),
-        (List::Completions, "ties,newest"),
+        (SimulatedList::AuditLogs, "ties,newest"),
+        (SimulatedList::AuditLogs, "ties"),
+        (SimulatedList::Completions, "ties"),
+        (SimulatedList::Completions, "ties,newest"),
     ] {
         let rig = week(list, habits);
         let (seen, whole) = shown(&rig).await;
@@ -81,7 +81,7 @@ async fn a_backfill_shows_how_far_it_is_and_how_long_it_takes_whichever_end_its_
 
 #[tokio::test(start_paused = true)]
 async fn at_any_moment_a_backfill_has_at_most_its_window_left() {
-    let mut rig = week(List::AuditLogs, "ties,newest,tenant-ignore");
+    let mut rig = week(SimulatedList::AuditLogs, "ties,newest,tenant-ignore");
     rig.tenant_walk = TenantWalk::On;
     rig.plan = Plan::Past { from: START, to: BEGIN - 1, parallel: 2 };
     let window = BEGIN - START;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ccfd::{pipeline::route::Ended, simulator::List};
+use ccfd::{pipeline::route::Ended, simulator::SimulatedList};
 use collectors::TenantWalk;
 use tracing::Level;
 
@@ -14,9 +14,9 @@ use crate::support::{
 
 #[tokio::test(start_paused = true)]
 async fn a_crowded_second_is_shown_with_what_was_found_of_it_for_as_long_as_it_is_read() {
-    let mut options = records(List::AuditLogs, 0);
+    let mut options = records(SimulatedList::AuditLogs, 0);
     options.habits = "ties,shuffle,newest".parse().expect("habits");
-    let mut rig = RouteRig::new(List::AuditLogs, options);
+    let mut rig = RouteRig::new(SimulatedList::AuditLogs, options);
     rig.tenant_walk = TenantWalk::Off;
     let second = BEGIN - 3_600;
     for _ in 0..1_000 {

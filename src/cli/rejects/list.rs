@@ -75,7 +75,7 @@ fn json_lines(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
 struct Groups(BTreeMap<[String; 3], u64>);
 
 impl Groups {
-    fn of(config: &Config, filter: &Filter) -> anyhow::Result<Self> {
+    fn of(config: &Config, filter: &RejectsFilter) -> anyhow::Result<Self> {
         let mut groups = BTreeMap::new();
         each(config, |_, kept| {
             if filter.admits(&kept) {

@@ -33,7 +33,7 @@ pub(super) async fn gather(
     (config, is_whole): (&Config, bool),
     environment: &Environment,
     now: i64,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<StatusReport> {
     let dir = &config.state.dir;
     let asked = match AdminClient::find(dir, &config.admin, environment).await {
         Some(daemon) => daemon.status().await.ok(),

@@ -2,7 +2,7 @@
 
 use collectors::CrowdProgress;
 
-use super::{Report, RouteLine};
+use super::{RouteLine, StatusReport};
 use crate::{
     cli::{
         disk_usage::{Destination, DiskUsage},
@@ -22,7 +22,7 @@ const INDENT: &str = "    ";
 const LEAST: [usize; 5] = [7, 1, 6, 3, 5];
 
 /// Within `width`, if no single word is wider.
-pub(super) fn text(report: &Report, width: usize) -> String {
+pub(super) fn text(report: &StatusReport, width: usize) -> String {
     let mut text = wrap_to(width, "", &who(report)) + "\n";
     let aligns = [Left, Left, Left, Left, Right, Right, Right, Right];
     text += &fitted(&aligns, &LEAST, &route_rows(report), width);
@@ -181,7 +181,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        cli::status::{BackfillLine, Daemon, SinkLine},
+        cli::status::{BackfillLine, DaemonStatus, SinkLine},
         pipeline::progress::{RouteState, RouteStatus, ShownError},
     };
 
@@ -209,15 +209,15 @@ mod tests {
         RouteLine { status, lag_seconds: Some(1_814_400), never_run: false, configured: true }
     }
 
-    fn report() -> Report {
+    fn report() -> StatusReport {
         let place = DiskUsage {
             path: PathBuf::from("/var/lib/").join("long/".repeat(20)),
             bytes: 1 << 30,
             free_bytes: Some(1 << 33),
         };
-        Report {
+        StatusReport {
             now: NOW,
-            daemon: Some(Daemon { pid: 4_194_304, written: NOW - 3, running: true }),
+            daemon: Some(DaemonStatus { pid: 4_194_304, written: NOW - 3, running: true }),
             held_by: None,
             routes: vec![route("acme-audit", "audit_logs"), route("acme-chat", "chat_completions")],
             backfills: vec![BackfillLine {

@@ -87,7 +87,7 @@ impl SinkType for ElasticsearchSettings {
     fn read(section: &mut Section<'_>, tables: &Tables) -> Option<Self> {
         let urls = urls(section);
         let auth = section.optional_place("auth", HttpAuth::read);
-        let index = TableNames::read(section, "index", Named::Index, tables, index_name);
+        let index = TableNames::read(section, "index", NamedResource::Index, tables, index_name);
         let op_type = section.required("op_type", one_of(OP_TYPES));
         let refresh = section.required("refresh", Refresh::read);
         let execution_time_field = section.required("execution_time_field", time_field(tables));
@@ -207,7 +207,7 @@ fn pipeline(value: &Value) -> Result<Option<String>, ValueProblem> {
 fn identity(section: &mut Section<'_>) -> Option<ClientIdentity> {
     let cert_file = section.optional_place("client_cert_file", path);
     let key_file = section.optional_place("client_key_file", path);
-    if section.is_settled() && cert_file.is_some() != key_file.is_some() {
+    if section.is_complete() && cert_file.is_some() != key_file.is_some() {
         let (key, other) = match cert_file {
             Some(_) => ("client_cert_file", "client_key_file"),
             None => ("client_key_file", "client_cert_file"),

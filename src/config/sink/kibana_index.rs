@@ -57,8 +57,8 @@ impl SinkType for KibanaIndexSettings {
         let url = section.required("url", base_url);
         let space = section.required("space", space_id);
         let auth = section.optional_place("auth", HttpAuth::read);
-        let connectors = TableNames::read(section, "connectors", Named::Connector, tables, text);
-        let index = TableNames::read(section, "index", Named::Index, tables, index_name);
+        let connectors = TableNames::read(section, "connectors", NamedResource::Connector, tables, text);
+        let index = TableNames::read(section, "index", NamedResource::Index, tables, index_name);
         let refresh = section.required("refresh", flag);
         let execution_time_field = section.required("execution_time_field", time_field(tables));
         let raw_record = section.required("raw_record", flag);
