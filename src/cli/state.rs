@@ -17,12 +17,16 @@ use super::{
     state_access::StateAccess,
     text::{
         Align::{Left, Right},
-        grouped, print, print_json, say, table,
+        grouped, print, print_json, say, table, tame,
     },
 };
 use crate::{
     config::Config,
-    daemon::export::{Export, ImportError, export},
+    daemon::{
+        assembly::Assembly,
+        export::{Export, ImportError, export},
+    },
+    pipeline::{checkpoint::Checkpoint, names::parts_of},
     tables::format_utc,
 };
 
@@ -167,6 +171,15 @@ async fn take_in(config: &Config, context: &Context, import: &Import) -> anyhow:
         let how = if there.contains(name) { "replaces an existing one" } else { "new" };
         say(format_args!("{name}: {how}"));
     }
+    let assembly = Assembly::new(config.clone(), context.environment.clone());
+    for (name, whole) in &wanted.checkpoints {
+        if let Some((before, now)) = moved(&assembly, name, &whole.checkpoint) {
+            say(format_args!(
+                "{name}: written for {before}, and the sink is now {now}: put its data there, then run `ccfd run --once \
+                 --accept-change`, or the route parks"
+            ));
+        }
+    }
     let count = wanted.checkpoints.len();
     let agreed = import.yes || asked(&import.file)?;
     let done = if agreed { wanted.import(&store).await } else { Ok(()) };
@@ -180,6 +193,15 @@ async fn take_in(config: &Config, context: &Context, import: &Import) -> anyhow:
         Err(ImportError::State(error)) => return Err(error.into()),
     }
     Ok(Exit::Done)
+}
+
+/// The sink that a checkpoint was written for, and the one that is configured, if they differ.
+fn moved(assembly: &Assembly, name: &str, checkpoint: &Checkpoint) -> Option<(String, String)> {
+    let (collector, sink) = parts_of(name);
+    let settings = assembly.config.collectors.get(collector)?;
+    let now = assembly.sink(sink)?.identity(&Assembly::table(settings));
+    let before = &checkpoint.identity.sink;
+    (*before != now).then(|| (tame(before), tame(&now)))
 }
 
 fn asked(file: &Path) -> anyhow::Result<bool> {

@@ -13,6 +13,13 @@ pub struct NoSecret {
     pub until_restart: bool,
 }
 
+impl NoSecret {
+    /// What is wrong with what was found at a place.
+    pub fn at(place: &SecretSource, text: String) -> Self {
+        Self { text, until_restart: matches!(place, SecretSource::Env(_)) }
+    }
+}
+
 impl fmt::Display for NoSecret {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.text)

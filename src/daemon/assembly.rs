@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::shared::{MetricsReader, Rates, Shared};
 use crate::{
-    config::{self, CollectorSettings, Config, Environment, RetrySettings, SecretSource},
+    config::{self, CollectorSettings, Config, Environment, NoSecret, RetrySettings, SecretSource},
     lists::KeyClass,
     pipeline::{
         backoff::RetryDelays, names::route_name, policy::Failure, route_registry::RouteRegistry, tap::Tap,
@@ -110,7 +110,7 @@ impl Assembly {
         let Some(redact) = &settings.redact else { return Ok(None) };
         let hasher = |place: &SecretSource| {
             let key = place.resolve(&self.environment).map_err(|error| Failure::HashKey((&error).into()))?;
-            Hasher::new(&key).map_err(|error| Failure::HashKey(format!("{place}: {error}").into()))
+            Hasher::new(&key).map_err(|error| Failure::HashKey(NoSecret::at(place, format!("{place}: {error}"))))
         };
         let hasher = redact.hash_key.as_ref().map(hasher).transpose()?;
         Ok(Some(Redaction::new(redact.rules.clone(), hasher)))

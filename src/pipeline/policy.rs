@@ -4,6 +4,7 @@
 
 mod messages;
 mod remote;
+mod secrets;
 mod word;
 
 use std::{io::ErrorKind, time::Duration};
@@ -163,10 +164,6 @@ const DESCRIPTORS: &str = "raise the limit on open files (`ulimit -n`, LimitNOFI
 const UNTRUSTED: &str = "name in `ca_file` the authority that signed the certificate of the server, or of a \
                          proxy that decrypts TLS; or was the connection redirected elsewhere?";
 
-/// What only a new process can have.
-const ENVIRONMENT: &str = "set it in the environment of ccfd and restart ccfd: the environment of a running \
-                           process cannot change";
-
 /// Judges a failure.
 pub fn judge(failure: &Failure) -> Judgement {
     match failure {
@@ -199,20 +196,9 @@ pub fn judge(failure: &Failure) -> Judgement {
             "nothing was read, because `start` counts from now: set this machine's clock, or find out why \
              the API's is wrong, or give `start` as a time",
         ),
-        Failure::Secret(none) | Failure::Proxy(none) | Failure::HashKey(none) if none.until_restart => {
-            park(ENVIRONMENT)
-        }
-        Failure::Secret(_) => {
-            park("provide the key at the place that `api_key` names; it is read again at the next retry")
-        }
-        Failure::Proxy(_) => park(
-            "provide the proxy's URL at the place that `proxy` names; it is read again at the next \
-                  retry",
-        ),
-        Failure::HashKey(_) => park(
-            "provide the key at the place that `hash_key` names; nothing is read until then, because no \
-             value may leave unhashed",
-        ),
+        Failure::Secret(none) => secrets::api_key(none),
+        Failure::Proxy(none) => secrets::proxy(none),
+        Failure::HashKey(none) => secrets::hash_key(none),
     }
 }
 
@@ -361,7 +347,6 @@ pub fn judge_state(error: &StateError) -> Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{SecretError, SecretSource};
     use crate::sinks::remote::{RemoteErrorKind, Service};
 
     #[test]
@@ -381,27 +366,6 @@ mod tests {
         );
         for failure in failures {
             assert!(judge(&failure).advice.contains("`ca_file`"), "{failure}");
-        }
-    }
-
-    #[test]
-    fn a_variable_that_is_not_set_needs_a_restart_and_a_file_that_is_missing_does_not() {
-        let unset = |place| NoSecret::from(&SecretError::Unset(place));
-        let variable = || unset(SecretSource::Env("KEY".to_owned()));
-        let of_sink = |none| Failure::Sink(RemoteErrorKind::Secret(none).of(Service::Kibana).into());
-        for failure in [
-            Failure::Secret(variable()),
-            Failure::Proxy(variable()),
-            Failure::HashKey(variable()),
-            of_sink(variable()),
-        ] {
-            let Judgement { action, advice } = judge(&failure);
-            assert!(action == Action::Park && advice.contains("restart ccfd"), "{failure}: {advice}");
-        }
-        let file = || unset(SecretSource::File("key".into()));
-        for failure in [Failure::Secret(file()), of_sink(file())] {
-            let advice = judge(&failure).advice;
-            assert!(!advice.contains("restart"), "{failure}: {advice}");
         }
     }
 

@@ -15,6 +15,7 @@ mod redact_services;
 mod rejects;
 mod rejects_retry;
 mod reset_state;
+mod restore;
 mod run;
 mod settings;
 mod simulate;

@@ -101,6 +101,7 @@ async fn at_any_moment_a_backfill_has_at_most_its_window_left() {
             assert_eq!(checkpoint.watermark(), Some(BEGIN));
             break;
         }
-        assert!(checkpoint.watermark() < Some(BEGIN));
+        let is_own_list_read = left == 1;
+        assert!(checkpoint.watermark() < Some(BEGIN) || is_own_list_read);
     }
 }

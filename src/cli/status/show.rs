@@ -250,6 +250,5 @@ mod tests {
         assert_eq!(heads(140), [true; 7]);
         assert_eq!(heads(100), [false, true, true, true, true, true, false]);
         assert_eq!(heads(80), [false, true, false, true, true, false, false]);
-        assert_eq!(heads(45), [false, true, false, true, false, false, false]);
     }
 }

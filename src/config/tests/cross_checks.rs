@@ -60,19 +60,19 @@ fn names_that_cannot_be_file_names_are_refused() {
 
 #[test]
 fn two_writers_to_one_place_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = |place: &str| directory.path().join(place).display().to_string();
     let second = |kind: &str, key: &str, place: &str| {
-        problems(&format!("{MINIMAL}[sink.other]\ntype = \"{kind}\"\n{key} = \"{place}\"\n"))
+        let text = format!("{MINIMAL}[sink.other]\ntype = \"{kind}\"\n{key} = \"{place}\"\n");
+        load_in(&directory, text.as_bytes()).unwrap_err().to_string()
     };
-    assert_eq!(
-        second("sqlite", "path", "./x/../tables.db"),
-        ["`sink.other` and `sink.local` both write to ./x/../tables.db"]
-    );
-    let here = std::env::current_dir().unwrap().join("tables.db").display().to_string();
-    assert_eq!(
-        second("sqlite", "path", &here),
-        [format!("`sink.other` and `sink.local` both write to {here}")]
-    );
-    assert_eq!(second("ndjson", "dir", "ccfd-data/"), ["`sink.other` and `state` both write to ccfd-data/"]);
+    let tables = here("tables.db");
+    for (place, named) in [("./x/../tables.db", here("x/../tables.db")), (&tables, tables.clone())] {
+        let wanted = format!("`sink.other` and `sink.local` both write to {named}");
+        assert_eq!(second("sqlite", "path", place), wanted);
+    }
+    let wanted = format!("`sink.other` and `state` both write to {}", here("ccfd-data"));
+    assert_eq!(second("ndjson", "dir", "ccfd-data/"), wanted);
 
     let stdout = MINIMAL.replace("\"sqlite\"\npath = \"tables.db\"", "\"ndjson\"\ndir = \"-\"");
     let twice = format!("{stdout}[sink.other]\ntype = \"ndjson\"\ndir = \"-\"\n");

@@ -97,5 +97,5 @@ fn certificates_without_names_need_an_authority_and_a_certificate_its_key() {
     assert!(problem(&format!("{URLS}\nclient_cert_file = \"a.pem\"")).contains("requires `client_key_file`"));
     let identity =
         settings(&format!("{URLS}\nclient_cert_file = \"a.pem\"\nclient_key_file = \"a.key\"")).identity;
-    assert_eq!(identity.unwrap().key_file.to_str(), Some("a.key"));
+    assert!(identity.unwrap().key_file.ends_with("a.key"));
 }

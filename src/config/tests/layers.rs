@@ -29,8 +29,10 @@ path = "./ccfd-data/tables.db"
 
 #[test]
 fn the_documented_example_loads_and_says_nothing_but_defaults() {
-    let example = load(EXAMPLE).unwrap();
-    assert_eq!(example, load(&MINIMAL.replace("tables.db", "./ccfd-data/tables.db")).unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let example = load_in(&directory, EXAMPLE.as_bytes()).unwrap();
+    let minimal = MINIMAL.replace("tables.db", "./ccfd-data/tables.db");
+    assert_eq!(example, load_in(&directory, minimal.as_bytes()).unwrap());
     let collector = &example.collectors["acme-audit"];
     assert_eq!(
         (collector.source.name(), collector.source.filters.word("tenant_walk")),
@@ -122,13 +124,10 @@ fn a_fault_in_the_toml_names_its_place_and_shows_nothing_of_the_line() {
 
 #[test]
 fn a_byte_order_mark_is_no_part_of_the_settings_and_another_encoding_is_named() {
-    let written = |bytes: &[u8]| {
-        let (_directory, path) = file("");
-        std::fs::write(&path, bytes).unwrap();
-        Config::load(Some(&path), &Environment::default(), &[])
-            .map_err(|error| without_directory(&error.to_string()))
-    };
-    assert_eq!(written(format!("\u{feff}{MINIMAL}").as_bytes()), load(MINIMAL).map_err(|_| String::new()));
+    let directory = tempfile::tempdir().unwrap();
+    let written =
+        |bytes: &[u8]| load_in(&directory, bytes).map_err(|error| without_directory(&error.to_string()));
+    assert_eq!(written(format!("\u{feff}{MINIMAL}").as_bytes()), written(MINIMAL.as_bytes()));
     let utf_16 = "ccfd.toml: not UTF-8 but UTF-16, as PowerShell and some editors write it; save it as UTF-8";
     for (mark, unit) in [(0xfeff_u16, u16::to_le_bytes as fn(u16) -> [u8; 2]), (0xfeff, u16::to_be_bytes)] {
         let units = [mark].into_iter().chain(MINIMAL.encode_utf16());

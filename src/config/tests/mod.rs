@@ -8,9 +8,11 @@ mod find;
 mod health_table;
 mod kibana_index;
 mod layers;
+mod located;
 mod logs_ingestion;
 mod manual;
 mod messages;
+mod readable;
 mod redact;
 mod retry;
 mod secret;
@@ -41,6 +43,13 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     let path = directory.path().join("ccfd.toml");
     std::fs::write(&path, text).unwrap();
     (directory, path)
+}
+
+/// Loads a text as the `ccfd.toml` of a directory, where its relative paths begin.
+fn load_in(directory: &tempfile::TempDir, text: &[u8]) -> Result<Config, ConfigError> {
+    let path = directory.path().join("ccfd.toml");
+    std::fs::write(&path, text).unwrap();
+    Config::load(Some(&path), &Environment::default(), &[])
 }
 
 fn load_with(text: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, ConfigError> {

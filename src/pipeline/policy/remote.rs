@@ -110,11 +110,7 @@ pub(super) fn judge(error: &RemoteError) -> Judgement {
             "a proxy changes the responses to writes: make it pass them unchanged; each retry may write the \
              same rows again, so retries are rare until then",
         ),
-        RemoteErrorKind::Secret(none) if none.until_restart => park(super::ENVIRONMENT),
-        RemoteErrorKind::Secret(_) => park(
-            "provide the secret at the place that the sink's settings name; it is read again at the \
-                  next retry",
-        ),
+        RemoteErrorKind::Secret(none) => secrets::of_sink(none),
         RemoteErrorKind::Settings(_) => park("correct the setting"),
     }
 }
