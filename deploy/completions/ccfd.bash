@@ -299,12 +299,16 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__backfill)
-            opts="-h --collector --sink --from --to --parallel --again --trace-requests --config --help"
+            opts="-h --config --collector --sink --from --to --parallel --again --trace-requests --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --collector)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -329,10 +333,6 @@ _ccfd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -341,7 +341,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__check)
-            opts="-h --json --install --config --help"
+            opts="-h --config --json --install --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -447,12 +447,16 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__collectors__subcmd__pause)
-            opts="-h --config --help"
+            opts="-h --collector --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --collector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -465,12 +469,16 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__collectors__subcmd__poll)
-            opts="-h --config --help"
+            opts="-h --collector --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --collector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -483,12 +491,16 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__collectors__subcmd__resume)
-            opts="-h --config --help"
+            opts="-h --collector --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --collector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -597,7 +609,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__demo)
-            opts="-h --dir --for --config --help"
+            opts="-h --dir --for --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -611,10 +623,6 @@ _ccfd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -623,16 +631,12 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__deploy)
-            opts="-h --config --help render help"
+            opts="-h --help render help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -683,7 +687,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__deploy__subcmd__render)
-            opts="-h --dir --force --retention --config --help sentinel elastic"
+            opts="-h --dir --force --retention --help sentinel elastic"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -694,10 +698,6 @@ _ccfd() {
                     return 0
                     ;;
                 --retention)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1235,21 +1235,21 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__query)
-            opts="-h --schema --backup --json --csv --raw --sink --config --help"
+            opts="-h --config --backup --json --csv --raw --sink --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --backup)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --sink)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1471,7 +1471,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__reload)
-            opts="-h --json --config --help"
+            opts="-h --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1489,12 +1489,16 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__reset__subcmd__state)
-            opts="-h --collector --sink --to --dry-run --yes --config --help"
+            opts="-h --config --collector --sink --to --dry-run --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --collector)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1507,10 +1511,6 @@ _ccfd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1519,21 +1519,21 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__run)
-            opts="-h --once --timeout --accept-change --trace-requests --config --help"
+            opts="-h --config --once --timeout --accept-change --trace-requests --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --trace-requests)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1545,7 +1545,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__simulate)
-            opts="-h --listen --audit-logs --completions --records --seed --habits --latency --live --organization --project --date-offset --config --help"
+            opts="-h --listen --audit-logs --completions --records --seed --habits --latency --live --organization --project --date-offset --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1592,10 +1592,6 @@ _ccfd() {
                     return 0
                     ;;
                 --date-offset)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1749,7 +1745,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__status)
-            opts="-h --json --running --config --help"
+            opts="-h --config --json --running --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

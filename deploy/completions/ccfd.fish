@@ -47,25 +47,25 @@ complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "man" -d 'Write the manual
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "simulate" -d 'Serve a simulated OpenAI with hostile habits, for tests'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "demo" -d 'Show everything at work against the simulator, in a fresh directory'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand run" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand run" -l timeout -d 'With --once: end after this time at the latest, with exit code 1' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand run" -l trace-requests -d 'Write a line about every request to FILE, for support: no bodies, no keys; removed after an hour' -r -F
-complete -c ccfd -n "__fish_ccfd_using_subcommand run" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand run" -l once -d 'End when each route has read up to now, and has swept if a sweep is due'
 complete -c ccfd -n "__fish_ccfd_using_subcommand run" -l accept-change -d 'Continue from a checkpoint that was written for another source, filter or sink'
 complete -c ccfd -n "__fish_ccfd_using_subcommand run" -s h -l help -d 'Print help'
-complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l collector -d 'The collector' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l collector -d 'The collector, as a flag' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l sink -d 'The sink, where the collector has several' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l from -d 'Start of the window: RFC 3339, a UTC day, a look-back such as 30d, or beginning' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l to -d 'End of the window, exclusive [default: where the route\'s own coverage begins, else now]' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l parallel -d 'Number of slices to read in parallel (audit logs only; the key\'s rate still applies)' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l trace-requests -d 'Write a line about every request to FILE, for support: no bodies, no keys; removed after an hour' -r -F
-complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -l again -d 'Start over, even if this backfill was already started or finished'
 complete -c ccfd -n "__fish_ccfd_using_subcommand backfill" -s h -l help -d 'Print help'
-complete -c ccfd -n "__fish_ccfd_using_subcommand reset-state" -l collector -d 'The collector; it need not be configured any longer' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand reset-state" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand reset-state" -l collector -d 'The collector, as a flag' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand reset-state" -l sink -d 'Only the route to this sink' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand reset-state" -l to -d 'Start there instead of at the collector\'s `start`: RFC 3339, a UTC day, a look-back such as 30d, or beginning' -r
-complete -c ccfd -n "__fish_ccfd_using_subcommand reset-state" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand reset-state" -l dry-run -d 'Only show what would be removed'
 complete -c ccfd -n "__fish_ccfd_using_subcommand reset-state" -l yes -d 'Do not ask'
 complete -c ccfd -n "__fish_ccfd_using_subcommand reset-state" -s h -l help -d 'Print help'
@@ -87,10 +87,13 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and not __fish_see
 complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and not __fish_seen_subcommand_from pause resume poll help" -f -a "resume" -d 'Resume a paused collector where it stopped'
 complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and not __fish_seen_subcommand_from pause resume poll help" -f -a "poll" -d 'Poll now, without waiting for the next poll or the end of a delay; a parked route retries'
 complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and not __fish_seen_subcommand_from pause resume poll help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and __fish_seen_subcommand_from pause" -l collector -d 'The collector, as a flag' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and __fish_seen_subcommand_from pause" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and __fish_seen_subcommand_from pause" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and __fish_seen_subcommand_from resume" -l collector -d 'The collector, as a flag' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and __fish_seen_subcommand_from resume" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and __fish_seen_subcommand_from poll" -l collector -d 'The collector, as a flag' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and __fish_seen_subcommand_from poll" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and __fish_seen_subcommand_from poll" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and __fish_seen_subcommand_from help" -f -a "pause" -d 'Stop the routes of a collector until it is resumed, also over restarts. Records in flight are delivered first'
@@ -98,7 +101,7 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and __fish_seen_su
 complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and __fish_seen_subcommand_from help" -f -a "poll" -d 'Poll now, without waiting for the next poll or the end of a delay; a parked route retries'
 complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ccfd -n "__fish_ccfd_using_subcommand reload" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
-complete -c ccfd -n "__fish_ccfd_using_subcommand reload" -l json -d 'Print one JSON object: started, restarted, ended, unchanged, at_next_start'
+complete -c ccfd -n "__fish_ccfd_using_subcommand reload" -l json -d 'Print one JSON object: started, restarted, ended, unchanged, at_next_start; parked: those of them that need an operator, with error and advice'
 complete -c ccfd -n "__fish_ccfd_using_subcommand reload" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand state; and not __fish_seen_subcommand_from show export import help" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand state; and not __fish_seen_subcommand_from show export import help" -s h -l help -d 'Print help'
@@ -157,21 +160,18 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subco
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from help" -f -a "retry" -d 'Send rejects to their sink again and remove those it accepts. Works while the daemon runs'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from help" -f -a "prune" -d 'Remove rejects for good. Works while the daemon runs'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l backup -d 'Copy the whole database to a new file; also works while the daemon runs' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l sink -d 'The sink, if several are of type sqlite' -r
-complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
-complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l schema -d 'Print the tables and views, and the type and meaning of their columns'
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l json -d 'Print one JSON object per line, with a member for each column; dynamic columns are JSON text'
-complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l csv -d 'Print CSV with a header line; NULL is an empty field, lines end with LF. For people and spreadsheets: control characters are replaced, and a text that a spreadsheet would calculate gets a `\'` in front'
+complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l csv -d 'Print CSV (RFC 4180) with a header line; NULL is an empty field. For people and spreadsheets: control characters are replaced, and a text that a spreadsheet would calculate gets a `\'` in front'
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l raw -d 'Print CSV with every text exactly as stored'
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -s h -l help -d 'Print help'
-complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and not __fish_seen_subcommand_from render help" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and not __fish_seen_subcommand_from render help" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and not __fish_seen_subcommand_from render help" -f -a "render" -d 'Write the files for a destination: tables, rules and functions, or templates and roles'
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and not __fish_seen_subcommand_from render help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from render" -l dir -d 'Directory to write to [default: ./deploy/TARGET]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from render" -l retention -d 'How long data streams with a lifecycle keep documents: days such as 90d or 2y, or forever [default: 365d]' -r
-complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from render" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from render" -l force -d 'Overwrite existing files that differ'
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from render" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and __fish_seen_subcommand_from help" -f -a "render" -d 'Write the files for a destination: tables, rules and functions, or templates and roles'
@@ -213,11 +213,9 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand simulate" -l live -d 'New reco
 complete -c ccfd -n "__fish_ccfd_using_subcommand simulate" -l organization -d 'Sent as openai-organization' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand simulate" -l project -d 'Sent as openai-project' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand simulate" -l date-offset -d 'Seconds by which the Date of its responses is wrong' -r
-complete -c ccfd -n "__fish_ccfd_using_subcommand simulate" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand simulate" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand demo" -l dir -d 'An empty or new directory [default: a new one in the system\'s temporary directory]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand demo" -l for -d 'How long new records keep appearing' -r
-complete -c ccfd -n "__fish_ccfd_using_subcommand demo" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status tail top collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "run" -d 'Collect and deliver, as a daemon or once for cron'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill reset-state status tail top collectors reload state check rejects query deploy init config completions man simulate demo help" -f -a "backfill" -d 'Collect a past window once, with its own checkpoint'

@@ -110,7 +110,8 @@ impl Assembly {
         let Some(redact) = &settings.redact else { return Ok(None) };
         let hasher = |place: &SecretSource| {
             let key = place.resolve(&self.environment).map_err(|error| Failure::HashKey((&error).into()))?;
-            Hasher::new(&key).map_err(|error| Failure::HashKey(NoSecret::at(place, format!("{place}: {error}"))))
+            Hasher::new(&key)
+                .map_err(|error| Failure::HashKey(NoSecret::at(place, format!("{place}: {error}"))))
         };
         let hasher = redact.hash_key.as_ref().map(hasher).transpose()?;
         Ok(Some(Redaction::new(redact.rules.clone(), hasher)))

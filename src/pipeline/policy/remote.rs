@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Judgement, UNTRUSTED, back_off, park, wait};
+use super::{Judgement, UNTRUSTED, back_off, park, secrets, wait};
 use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service};
 
 /// A full disk is not emptied within seconds; frequent retries only add load.

@@ -65,7 +65,12 @@ mod tests {
                 let judged = judge(&failure);
                 assert_eq!(judged.action, Action::Park, "{failure}");
                 assert_eq!(judged.advice.contains("restart ccfd"), restart, "{failure}: {}", judged.advice);
-                assert_eq!(judged.advice.contains("at the next retry"), !restart, "{failure}: {}", judged.advice);
+                assert_eq!(
+                    judged.advice.contains("at the next retry"),
+                    !restart,
+                    "{failure}: {}",
+                    judged.advice
+                );
             }
         }
     }
