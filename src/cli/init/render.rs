@@ -19,7 +19,7 @@ pub(super) fn toml(answers: &Answers) -> String {
             "# Where the key is kept; the key itself is never written here.\napi_key = {}\n",
             place_of(place)
         );
-        file += "# Where the first run begins: a look-back, \"all\", or a time. Later runs continue where the last one stopped.\n";
+        file += "# Where the first run begins: a look-back, \"beginning\", or a time. Later runs continue where the last one stopped.\n";
         file += &format!("start = {}\nsinks = [\"main\"]\n", text(&answers.start));
     }
     for list in
