@@ -182,7 +182,6 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l project-key -d 'Where
 complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l start -d 'Where the first run begins: a look-back such as 7d, all, or a time [default: 7d]' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l sink -d 'Type of the sink [default: sqlite]' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l set -d 'A setting of the sink, such as urls=https://es.example.com:9200; may be given several times' -r
-complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l service -d 'Also write ccfd.service beside the file, with places below /var/lib/ccfd and keys as credentials'
 complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l yes -d 'Ask nothing: use the default of everything that no flag gives'
 complete -c ccfd -n "__fish_ccfd_using_subcommand init" -l force -d 'Overwrite existing files'
@@ -197,10 +196,8 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand config; and __fish_seen_subcom
 complete -c ccfd -n "__fish_ccfd_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print every setting with its value and the place that sets it'
 complete -c ccfd -n "__fish_ccfd_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c ccfd -n "__fish_ccfd_using_subcommand completions" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand man" -l dir -d 'Write all pages into this directory instead' -r -F
-complete -c ccfd -n "__fish_ccfd_using_subcommand man" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand man" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand simulate" -l listen -d 'Address to listen on; port 0 selects a free one' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand simulate" -l audit-logs -d 'Audit events to generate [default: 1000, none with --records]' -r
