@@ -1223,7 +1223,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__query)
-            opts="-h --config --backup --json --csv --raw --sink --help"
+            opts="-h --config --schema --backup --json --csv --raw --sink --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

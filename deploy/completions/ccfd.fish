@@ -163,8 +163,9 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subco
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l backup -d 'Copy the whole database to a new file; also works while the daemon runs' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l sink -d 'The sink, if several are of type sqlite' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l schema -d 'Print the tables and views, and the type and meaning of their columns'
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l json -d 'Print one JSON object per line, with a member for each column; dynamic columns are JSON text'
-complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l csv -d 'Print CSV (RFC 4180) with a header line; NULL is an empty field. For people and spreadsheets: control characters are replaced, and a text that a spreadsheet would calculate gets a `\'` in front'
+complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l csv -d 'Print CSV with a header line; NULL is an empty field, lines end with LF. For people and spreadsheets: control characters are replaced, and a text that a spreadsheet would calculate gets a `\'` in front'
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l raw -d 'Print CSV with every text exactly as stored'
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand deploy; and not __fish_seen_subcommand_from render help" -s h -l help -d 'Print help'
