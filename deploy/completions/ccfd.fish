@@ -73,12 +73,12 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand status" -l config -d 'Configur
 complete -c ccfd -n "__fish_ccfd_using_subcommand status" -l json -d 'Print one JSON object. Times are Unix seconds; `routes` is as in status.json, plus `lag_seconds`, `never_run` and `configured`; `daemon` is the process that wrote it, and `running` in it whether that is alive; `held_by` names another command that uses the state directory'
 complete -c ccfd -n "__fish_ccfd_using_subcommand status" -l running -d 'Only test whether a daemon runs and wrote its status in the last 15 seconds: exit code 0 if so, else 1. For health checks that restart it: parked routes do not fail this test'
 complete -c ccfd -n "__fish_ccfd_using_subcommand status" -s h -l help -d 'Print help'
-complete -c ccfd -n "__fish_ccfd_using_subcommand tail" -l route -d 'What this route delivers, as `ccfd status` names it, or a backfill. By default each collector is shown by the route to the first of its sinks, so that no record is shown twice' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand tail" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand tail" -l route -d 'What this route delivers, as `ccfd status` names it, or a backfill. By default each collector is shown by the route to the first of its sinks, so that no record is shown twice' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand tail" -l json -d 'Print each record as one line of JSON, whole; for programs'
 complete -c ccfd -n "__fish_ccfd_using_subcommand tail" -s h -l help -d 'Print help'
-complete -c ccfd -n "__fish_ccfd_using_subcommand top" -l interval -d 'Time between two frames, and what the rates are measured over' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand top" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand top" -l interval -d 'Time between two frames, and what the rates are measured over' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand top" -l once -d 'Print one frame, after one interval, and end; so does output that is no terminal'
 complete -c ccfd -n "__fish_ccfd_using_subcommand top" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand collectors; and not __fish_seen_subcommand_from pause resume poll help" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
