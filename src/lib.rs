@@ -18,3 +18,4 @@ pub mod sinks;
 pub mod stderr;
 pub mod tables;
 pub mod telemetry;
+pub mod verify;

@@ -22,3 +22,4 @@ mod soak;
 mod support;
 #[cfg(feature = "otel")]
 mod telemetry;
+mod verify;

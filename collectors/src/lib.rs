@@ -51,7 +51,7 @@ mod walk;
 pub use error::{CollectError, CollectErrorKind, KeyShape, WrongKeyClass};
 pub use http::{
     budget::{KeyBudget, Lane},
-    client::{Client, ClientSettings, ListAnswer},
+    client::{Client, ClientSettings, ListAnswer, RequestIds},
     clock::Clock,
     key::check_key,
     newest_date::newest_date,

@@ -1,6 +1,6 @@
 //! What is counted while lists are read: plain numbers, without a metrics library.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::http::transport::{Response, TransportError};
 
@@ -110,7 +110,12 @@ pub struct SourceCounters {
     pub outcomes: Outcomes,
     /// Answers per anomaly.
     pub anomalies: BTreeMap<Anomaly, u64>,
+    /// The seconds behind [`Anomaly::CrowdedSecondUnsure`]; the first thousand of them.
+    pub unsure_seconds: BTreeSet<i64>,
 }
+
+/// The most seconds that are named, because a list without an order could make every second one of them.
+const UNSURE_SECONDS_MAX: usize = 1000;
 
 impl SourceCounters {
     /// Counts a request.
@@ -123,6 +128,13 @@ impl SourceCounters {
         *self.anomalies.entry(anomaly).or_default() += 1;
     }
 
+    /// Names a crowded second of which some records may be missing.
+    pub fn note_unsure(&mut self, second: i64) {
+        if self.unsure_seconds.len() < UNSURE_SECONDS_MAX {
+            self.unsure_seconds.insert(second);
+        }
+    }
+
     /// Adds the counts of another place.
     pub fn add(&mut self, other: Self) {
         for (outcome, times) in other.outcomes {
@@ -131,6 +143,7 @@ impl SourceCounters {
         for (anomaly, times) in other.anomalies {
             *self.anomalies.entry(anomaly).or_default() += times;
         }
+        other.unsure_seconds.into_iter().for_each(|second| self.note_unsure(second));
     }
 
     /// Requests over all outcomes.

@@ -17,6 +17,7 @@ use crate::{
         checkpoints::{NamedCheckpoint, ResetWanted},
         control::{OrderError, Reloaded},
         export::{Export, export},
+        verification::{Started, Verification, VerifyWanted},
     },
     reasons::with_reasons,
 };
@@ -33,6 +34,13 @@ pub struct Routes {
 pub struct BackfillName {
     /// Its checkpoint's name.
     pub name: String,
+}
+
+/// The name of a verification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunName {
+    /// Its run.
+    pub run: String,
 }
 
 type JsonAnswer<T> = Result<Json<T>, OrderError>;
@@ -85,6 +93,24 @@ pub(super) async fn stop_backfill(
     Json(wanted): Json<BackfillName>,
 ) -> JsonAnswer<()> {
     Ok(Json(daemon.control.stop_backfill(&wanted.name).await?))
+}
+
+pub(super) async fn verify(
+    State(daemon): State<Arc<Daemon>>,
+    Json(wanted): Json<VerifyWanted>,
+) -> JsonAnswer<Started> {
+    Ok(Json(daemon.control.verify(wanted).await?))
+}
+
+pub(super) async fn verifications(State(daemon): State<Arc<Daemon>>) -> JsonAnswer<Vec<Verification>> {
+    Ok(Json(daemon.control.verifications().await?))
+}
+
+pub(super) async fn stop_verification(
+    State(daemon): State<Arc<Daemon>>,
+    Json(wanted): Json<RunName>,
+) -> JsonAnswer<()> {
+    Ok(Json(daemon.control.stop_verification(&wanted.run).await?))
 }
 
 pub(super) async fn checkpoints(State(daemon): State<Arc<Daemon>>) -> Response {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     access::{Access, is_alive},
-    changes::{BackfillName, Routes},
+    changes::{BackfillName, Routes, RunName},
 };
 use crate::{
     config::{AdminSettings, Environment, Listen, SecretError},
@@ -18,6 +18,7 @@ use crate::{
         checkpoints::{NamedCheckpoint, ResetWanted},
         control::Reloaded,
         export::Export,
+        verification::{Started, Verification, VerifyWanted},
     },
     pipeline::status_file::StatusFile,
     reasons::with_reasons,
@@ -135,6 +136,21 @@ impl AdminClient {
     /// Stops a backfill.
     pub async fn stop_backfill(&self, name: &str) -> Result<(), AdminError> {
         self.post("backfills/stop", &BackfillName { name: name.to_owned() }).await
+    }
+
+    /// Starts a verification.
+    pub async fn verify(&self, wanted: &VerifyWanted) -> Result<Started, AdminError> {
+        self.post("verifications", wanted).await
+    }
+
+    /// Its verifications, including those that ended.
+    pub async fn verifications(&self) -> Result<Vec<Verification>, AdminError> {
+        self.get("verifications").await
+    }
+
+    /// Stops a verification.
+    pub async fn stop_verification(&self, run: &str) -> Result<(), AdminError> {
+        self.post("verifications/stop", &RunName { run: run.to_owned() }).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, AdminError> {

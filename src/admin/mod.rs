@@ -5,6 +5,7 @@
 //! GET  /metrics   GET /api/v1/status                 for this machine
 //! GET  /api/v1/checkpoints   GET /api/v1/backfills   with the token
 //! GET  /api/v1/tail                                  with the token
+//! GET  /api/v1/verifications                         with the token
 //! POST /api/v1/…                                     with the token
 //! ```
 

@@ -121,6 +121,8 @@ pub(super) fn admin(daemon: Arc<Daemon>, guard: Guard) -> Router {
         .route("/api/v1/backfills", get(changes::backfills).post(changes::backfill))
         .route("/api/v1/backfills/stop", post(changes::stop_backfill))
         .route("/api/v1/tail", get(tail::tail))
+        .route("/api/v1/verifications", get(changes::verifications).post(changes::verify))
+        .route("/api/v1/verifications/stop", post(changes::stop_verification))
         .route("/", get(pages::root))
         .route_layer(from_fn_with_state(guard.clone(), for_token));
     let shown = Router::new()

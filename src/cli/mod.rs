@@ -33,6 +33,7 @@ mod tail;
 mod text;
 mod time;
 mod top;
+mod verify;
 
 use std::{
     path::PathBuf,
@@ -88,6 +89,8 @@ enum Command {
     Run(Reads<run::Arguments>),
     /// Collect a past window once, with its own checkpoint
     Backfill(Reads<backfill::Arguments>),
+    /// Prove for a past window that the API and a sink agree, or name every difference
+    Verify(Reads<verify::Arguments>),
     /// Make a route start over
     ResetState(Reads<reset_state::Arguments>),
     /// Show what each route is doing
@@ -234,6 +237,7 @@ fn run_command(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Run(Reads { config, own }) => run::run(&context(config), &own),
         Command::Backfill(Reads { config, own }) => backfill::run(&context(config), &own),
+        Command::Verify(Reads { config, own }) => verify::run(&context(config), &own),
         Command::ResetState(Reads { config, own }) => reset_state::run(&context(config), &own),
         Command::Status(Reads { config, own }) => status::run(&context(config), &own),
         Command::Tail(Reads { config, own }) => tail::run(&context(config), &own),

@@ -24,6 +24,7 @@ use crate::{
         notify,
         signals::{Stopper, watch_reload, watch_stop_within},
         supervisor::{Mode, RunOutcome, Supervisor},
+        verification::remove_leftovers,
     },
     files,
     pipeline::{
@@ -94,6 +95,9 @@ async fn serve(
     store.hold_until_exit();
     let _trace = RequestTrace::begin(&config.state.dir, arguments.trace_requests.as_deref())?;
     name_orphans(&store, &config)?;
+    if let Err(error) = remove_leftovers(&config, &store).await {
+        tracing::warn!(error = with_reasons(&error), "leftovers of a killed verification not removed");
+    }
     let mode =
         Mode { once: arguments.once, timeout: arguments.timeout, accept_change: arguments.accept_change };
     let assembly = Assembly::new(config, context.environment.clone());

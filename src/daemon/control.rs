@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     backfill::{BackfillReport, BackfillWanted, Window},
     checkpoints::{NamedCheckpoint, ResetWanted},
+    verification::{Started, Verification, VerifyWanted},
 };
 
 /// The most orders that wait.
@@ -59,6 +60,9 @@ pub(super) enum Order {
     Backfill { wanted: BackfillWanted, answer: AnswerSender<Window> },
     Backfills { answer: AnswerSender<Vec<BackfillReport>> },
     StopBackfill { name: String, answer: AnswerSender<()> },
+    Verify { wanted: VerifyWanted, answer: AnswerSender<Started> },
+    Verifications { answer: AnswerSender<Vec<Verification>> },
+    StopVerification { run: String, answer: AnswerSender<()> },
 }
 
 /// A connected pair.
@@ -111,6 +115,22 @@ impl Control {
     pub async fn stop_backfill(&self, name: &str) -> Result<(), OrderError> {
         let name = name.to_owned();
         self.ask(|answer| Order::StopBackfill { name, answer }).await
+    }
+
+    /// Starts a verification.
+    pub async fn verify(&self, wanted: VerifyWanted) -> Result<Started, OrderError> {
+        self.ask(|answer| Order::Verify { wanted, answer }).await
+    }
+
+    /// The verifications of this process, including those that ended.
+    pub async fn verifications(&self) -> Result<Vec<Verification>, OrderError> {
+        self.ask(|answer| Order::Verifications { answer }).await
+    }
+
+    /// Stops a verification.
+    pub async fn stop_verification(&self, run: &str) -> Result<(), OrderError> {
+        let run = run.to_owned();
+        self.ask(|answer| Order::StopVerification { run, answer }).await
     }
 
     async fn ask<T>(&self, order: impl FnOnce(AnswerSender<T>) -> Order) -> Result<T, OrderError> {

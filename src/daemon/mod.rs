@@ -16,6 +16,7 @@ mod secrets;
 mod shared;
 pub mod signals;
 pub mod supervisor;
+pub mod verification;
 
 pub use pauses::Pauses;
 pub use shared::MetricsReader;

@@ -6,6 +6,7 @@ use super::{
     control::OrderError,
     routes::WantedRoute,
     supervisor::{Backfill, Running, Supervisor},
+    verification::{Started, VerifyWanted},
 };
 use crate::{pipeline::progress::RouteStatus, reasons::with_reasons};
 
@@ -48,6 +49,7 @@ impl Supervisor {
             (false, _) => {}
             (true, true) => {
                 let backfills = self.backfills_of(collector);
+                self.verifications.stop_all(Some(collector));
                 self.stop(&[names.as_slice(), backfills.as_slice()].concat()).await;
                 routes.iter().for_each(|wanted| self.show_paused(wanted));
                 tracing::warn!(collector, "paused by an operator");
@@ -154,6 +156,24 @@ impl Supervisor {
             ended: backfill.ended.clone(),
         };
         self.backfills.iter().map(report).collect()
+    }
+
+    pub(super) fn begin_verification(&mut self, wanted: VerifyWanted) -> Result<Started, OrderError> {
+        let routes = self.routes_of(&wanted.collector)?;
+        if !routes.iter().any(|route| route.sink == wanted.sink) {
+            let text = format!("collector `{}` has no sink `{}`", wanted.collector, wanted.sink);
+            return Err(OrderError::Usage(text));
+        }
+        self.ensure_not_paused(&wanted.collector)?;
+        let (assembly, store) = (self.assembly.clone(), self.store.clone());
+        self.verifications.begin(assembly, store, wanted).map_err(OrderError::Failed)
+    }
+
+    pub(super) fn stop_verification(&self, run: &str) -> Result<(), OrderError> {
+        if self.verifications.stop(run) {
+            return Ok(());
+        }
+        Err(OrderError::Usage(format!("this daemon has not started a verification {run}")))
     }
 
     pub(super) async fn stop_backfill(&mut self, name: &str) -> Result<(), OrderError> {

@@ -23,6 +23,7 @@ use super::{
     pauses::Pauses,
     routes::WantedRoute,
     secrets::Secrets,
+    verification::Verifications,
 };
 use crate::{
     config::{Config, ConfigError},
@@ -42,6 +43,9 @@ const START_GAP: Duration = Duration::from_millis(20);
 /// The longest time until the last of them starts.
 const STARTS_MAX: Duration = Duration::from_secs(40);
 
+/// How long verifications, which end at once, may delay the end of the process.
+const VERIFICATIONS_END_MAX: Duration = Duration::from_secs(2);
+
 /// Reads the configuration again from the same files.
 pub type Reload = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
 
@@ -54,6 +58,7 @@ pub struct Supervisor {
     pub(super) pauses: Pauses,
     pub(super) running: BTreeMap<String, Running>,
     pub(super) backfills: BTreeMap<String, Backfill>,
+    pub(super) verifications: Verifications,
     pub(super) secrets: Secrets,
     pub(super) reload: Option<Reload>,
     tasks: JoinSet<Ended>,
@@ -114,6 +119,7 @@ impl Supervisor {
             pauses,
             running: BTreeMap::new(),
             backfills: BTreeMap::new(),
+            verifications: Verifications::default(),
             secrets,
             reload: None,
             tasks: JoinSet::new(),
@@ -164,7 +170,9 @@ impl Supervisor {
         }
         notify::stopping();
         let names: Vec<String> = self.running.keys().cloned().collect();
+        self.verifications.stop_all(None);
         self.stop(&names).await;
+        self.verifications.end(VERIFICATIONS_END_MAX).await;
     }
 
     /// Starts routes slightly apart, or shows that they are paused.
@@ -306,6 +314,9 @@ impl Supervisor {
             Order::Backfill { wanted, answer } => _ = answer.send(self.begin_backfill(&wanted).await),
             Order::Backfills { answer } => _ = answer.send(Ok(self.backfill_reports())),
             Order::StopBackfill { name, answer } => _ = answer.send(self.stop_backfill(&name).await),
+            Order::Verify { wanted, answer } => _ = answer.send(self.begin_verification(wanted)),
+            Order::Verifications { answer } => _ = answer.send(Ok(self.verifications.all())),
+            Order::StopVerification { run, answer } => _ = answer.send(self.stop_verification(&run)),
         }
     }
 }

@@ -118,6 +118,11 @@ impl ListDescriptor {
         self.unfiltered().list().has_time_filter()
     }
 
+    /// Whether its records disappear from it by themselves after some time.
+    pub fn expires(&self) -> bool {
+        self.unfiltered().list().kept_for.is_some()
+    }
+
     /// All of it, as `collectors` knows it.
     fn unfiltered(&self) -> Source {
         (self.source)(&Filters::default()).0

@@ -17,6 +17,21 @@ pub fn backfill_name(route: &str, from: &str, to: &str) -> String {
     format!("{route}/backfill/{from}..{to}")
 }
 
+/// The name of the checkpoint with which a verification reads the source.
+pub fn verify_name(route: &str, run: &str) -> String {
+    format!("{route}/verify/{run}")
+}
+
+/// The name of the checkpoint with which a verification delivers what is missing.
+pub fn repair_name(route: &str, run: &str) -> String {
+    format!("{route}/repair/{run}")
+}
+
+/// Whether a checkpoint belongs to a verification, which needs it only while it runs.
+pub fn is_of_verification(name: &str) -> bool {
+    matches!(name.split('/').nth(2), Some("verify" | "repair"))
+}
+
 /// Whether a checkpoint belongs to a route rather than a backfill.
 pub fn is_route_name(name: &str) -> bool {
     name.split('/').count() <= 2

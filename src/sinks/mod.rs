@@ -2,6 +2,7 @@
 
 mod age;
 pub mod buffers;
+pub mod comparable;
 pub mod counters;
 pub mod disk;
 pub mod elasticsearch;

@@ -6,10 +6,15 @@ use std::sync::Arc;
 use collectors::Clock;
 
 use super::{
-    Sink, elasticsearch::ElasticsearchSink, kibana_index::KibanaIndexSink, logs_ingestion::LogsIngestionSink,
-    ndjson::NdjsonSink, sqlite::SqliteSink,
+    Sink,
+    comparable::Comparable,
+    elasticsearch::ElasticsearchSink,
+    kibana_index::KibanaIndexSink,
+    logs_ingestion::LogsIngestionSink,
+    ndjson::{NdjsonRows, NdjsonSink},
+    sqlite::{SqliteRows, SqliteSink},
 };
-use crate::config::{Environment, SinkSettings};
+use crate::config::{Environment, NdjsonDir, SinkSettings};
 
 /// A sink with these settings, which touches nothing yet.
 pub fn build(settings: &SinkSettings, environment: &Environment, clock: Clock) -> Arc<dyn Sink> {
@@ -24,5 +29,24 @@ pub fn build(settings: &SinkSettings, environment: &Environment, clock: Clock) -
         SinkSettings::LogsIngestion(settings) => {
             Arc::new(LogsIngestionSink::new(*settings, environment, clock))
         }
+    }
+}
+
+/// What reads back the rows of a sink with these settings; touches nothing yet.
+///
+/// # Errors
+///
+/// Why its rows cannot be compared, as a sentence without a full stop.
+pub fn comparable(settings: &SinkSettings) -> Result<Arc<dyn Comparable>, String> {
+    let not_yet = || Err(format!("ccfd cannot read back what a sink of type {} holds", settings.type_name()));
+    match settings {
+        SinkSettings::Sqlite(settings) => Ok(Arc::new(SqliteRows::new(settings.clone()))),
+        SinkSettings::Ndjson(settings) => match &settings.dir {
+            NdjsonDir::Dir(dir) => Ok(Arc::new(NdjsonRows::new(dir.clone(), settings.clone()))),
+            NdjsonDir::Stdout => Err("what was written to standard output cannot be read back".to_owned()),
+        },
+        SinkSettings::Elasticsearch(_) => not_yet(),
+        SinkSettings::KibanaIndex(_) => not_yet(),
+        SinkSettings::LogsIngestion(_) => not_yet(),
     }
 }

@@ -45,6 +45,16 @@ pub struct Client {
     directions: Mutex<BTreeMap<String, Direction>>,
     /// What each list accepts as order, by its path, if less than it should; and until when this holds.
     orders: Mutex<BTreeMap<&'static str, (Orders, Instant)>>,
+    request_ids: Mutex<RequestIds>,
+}
+
+/// The `x-request-id` of the first and of the last answer that had one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestIds {
+    /// Of the first.
+    pub first: Option<String>,
+    /// Of the last.
+    pub last: Option<String>,
 }
 
 /// How long a refused order is not asked for again.
@@ -116,6 +126,7 @@ impl Client {
             damage: Mutex::default(),
             directions: Mutex::default(),
             orders: Mutex::default(),
+            request_ids: Mutex::default(),
         })
     }
 
@@ -138,6 +149,11 @@ impl Client {
     /// Whether an answer had a `Date` yet.
     pub fn is_dated(&self) -> bool {
         lock(&self.date).is_some()
+    }
+
+    /// The ids by which OpenAI's support finds the first and the last request.
+    pub fn request_ids(&self) -> RequestIds {
+        lock(&self.request_ids).clone()
     }
 
     /// Counts since the last call.
@@ -248,6 +264,11 @@ impl Client {
             TransportError::TooLarge { bytes_max } => CollectErrorKind::TooLarge { bytes_max },
         })?;
         self.observe_date(&response.headers);
+        if let Some(id) = refusal::request_id(&response.headers) {
+            let mut ids = lock(&self.request_ids);
+            ids.first.get_or_insert_with(|| id.clone());
+            ids.last = Some(id);
+        }
         if !response.status.is_success() {
             let (headers, body) = (&response.headers, &response.body);
             let error = refusal::refusal(response.status, headers, body, scope, self.retry_after_max);

@@ -75,9 +75,10 @@ impl Walk {
 
     /// Applies a decision, and returns what to deliver and then commit.
     pub(crate) fn apply(&mut self, task: Task, decision: Decision, now: i64) -> Page {
-        let Decision { cursor, new, late, remember, forget, crowd, learned, anomalies, has_polled } =
+        let Decision { cursor, new, late, remember, forget, crowd, learned, anomalies, unsure, has_polled } =
             decision;
         anomalies.into_iter().for_each(|anomaly| self.counters.note(anomaly));
+        unsure.into_iter().for_each(|second| self.counters.note_unsure(second));
         remember.into_iter().for_each(|(second, id)| self.remember(second, id));
         self.dedup.keep(cursor.kept.keys().copied());
         forget.into_iter().for_each(|seconds| self.dedup.let_go(seconds));

@@ -155,6 +155,7 @@ impl Draft<'_> {
             tracing::debug!(second, found, complete = "likely", "crowded second: more records than a page");
         } else {
             self.anomalies.push(Anomaly::CrowdedSecondUnsure);
+            self.unsure = Some(second);
             tracing::warn!(
                 second,
                 found,

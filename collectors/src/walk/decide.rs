@@ -66,6 +66,8 @@ pub(crate) struct Decision {
     pub crowd: Option<CrowdedSecond>,
     pub learned: Learned,
     pub anomalies: Vec<Anomaly>,
+    /// The crowded second that was left although some of its records may be missing.
+    pub unsure: Option<i64>,
     /// Whether everything up to now was just read, so that the next poll can wait.
     pub has_polled: bool,
 }
@@ -173,12 +175,14 @@ pub(crate) struct Draft<'w> {
     pub crowd: Option<CrowdedSecond>,
     pub learned: Learned,
     pub anomalies: Vec<Anomaly>,
+    /// The crowded second that was left although some of its records may be missing.
+    pub unsure: Option<i64>,
 }
 
 impl<'w> Draft<'w> {
     fn new(walk: &'w Walk, task: Task, crowd: Option<CrowdedSecond>, now: i64) -> Self {
         let (cursor, learned) = (walk.cursor.clone(), walk.learned);
-        Self { walk, task, now, cursor, crowd, learned, anomalies: Vec::new() }
+        Self { walk, task, now, cursor, crowd, learned, anomalies: Vec::new(), unsure: None }
     }
 
     fn select_new(&mut self, answer: &ListAnswer, before: &TimeSlice) -> NewRecords {
@@ -298,8 +302,8 @@ impl<'w> Draft<'w> {
             // Without this, a month of crowded seconds that are not read again would fill the cursor.
             self.cursor.crowded.retain(|second, _| *second >= floor || !slice.covers(*second));
         }
-        let Self { cursor, crowd, learned, anomalies, .. } = self;
-        Decision { cursor, new, late, remember, forget, crowd, learned, anomalies, has_polled }
+        let Self { cursor, crowd, learned, anomalies, unsure, .. } = self;
+        Decision { cursor, new, late, remember, forget, crowd, learned, anomalies, unsure, has_polled }
     }
 
     /// Ends a task; a sweep continues with its next slice. True if everything up to now was just read.

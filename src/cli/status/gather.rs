@@ -17,7 +17,7 @@ use crate::{
     daemon::assembly::Assembly,
     pipeline::{
         checkpoint::Checkpoint,
-        names::{REJECTS_DIR, is_route_name, route_name},
+        names::{REJECTS_DIR, is_of_verification, is_route_name, route_name},
         progress::{RouteState, RouteStatus},
         status_file::{STATUS_INTERVAL, StatusFile},
     },
@@ -106,6 +106,9 @@ async fn take_checkpoints(
             continue;
         };
         let checkpoint = saved.cursor;
+        if is_of_verification(&name) {
+            continue;
+        }
         if !is_route_name(&name) {
             backfills.push(BackfillLine {
                 name,

@@ -9,9 +9,11 @@
 //! | `sink` | the `Sink`, and its open target |
 //! | `check` | `ccfd check` |
 //! | `tests` | unit tests |
+//! | `compare` | `ccfd verify` |
 //! | `name`, `retain` | how files are named, and which of them are removed |
 
 mod check;
+mod compare;
 mod dir;
 mod encode;
 mod name;
@@ -20,4 +22,5 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
+pub use compare::NdjsonRows;
 pub use sink::NdjsonSink;

@@ -10,12 +10,15 @@
 //! | `check` | `ccfd check` |
 //! | `tests` | unit tests |
 //! | `schema`, `log`, `retain` | the tables, the write-ahead log, and which rows are removed |
-//! | `query` | `ccfd query` |
+//! | `query`, `functions` | `ccfd query`, and the hashes that its SQL may use |
+//! | `compare` | `ccfd verify` |
 
 mod check;
 mod classify;
+mod compare;
 mod database;
 mod encode;
+pub mod functions;
 mod log;
 pub mod query;
 mod retain;
@@ -24,4 +27,5 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
+pub use compare::SqliteRows;
 pub use sink::SqliteSink;

@@ -129,6 +129,7 @@ fn open(path: &Path) -> Result<Connection, QueryError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags)?;
     connection.busy_timeout(BUSY)?;
+    super::functions::register(&connection)?;
     Ok(connection)
 }
 

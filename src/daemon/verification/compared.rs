@@ -1,0 +1,169 @@
+//! The comparison of a run: differences with their classes, and the repair.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use super::{Phase, Run, VerifyError, read::SourceRead};
+use crate::{
+    pipeline::{
+        names::{REJECTS_DIR, repair_name, route_name},
+        rejects::{kept, work_aside},
+    },
+    reasons::with_reasons,
+    sinks::{
+        Redelivery,
+        comparable::{Comparable, Shows},
+    },
+    tables::format_utc,
+    verify::{
+        compare::{Comparison, Finding, compare},
+        difference::{Difference, Known, classify},
+        ledger::Ledger,
+        report::{Repaired, ReportHour, Totals},
+        verdict::Verdict,
+    },
+};
+
+impl Run<'_> {
+    /// Compares, repairs if that is asked for, and gives the verdict. Returns why it is not provable.
+    pub(super) async fn compare_and_repair(
+        &mut self,
+        ledger: &Ledger,
+        comparable: &dyn Comparable,
+        with_records: bool,
+        read: &SourceRead,
+    ) -> Result<Option<String>, VerifyError> {
+        let mut known = self.known(read);
+        let shows = comparable.shows();
+        let mut left = match self.compare_once(ledger, comparable, with_records, &mut known, shows).await? {
+            Ok(left) => left,
+            Err(why) => return Ok(Some(why)),
+        };
+        if self.wanted.repair && left > 0 {
+            _ = self.phase.send_replace(Phase::Repairing);
+            self.repair(ledger, left).await?;
+            if let Err(error) = ledger.forget_rows().await {
+                return Ok(Some(with_reasons(&error)));
+            }
+            left = match self.compare_once(ledger, comparable, with_records, &mut known, shows).await? {
+                Ok(left) => left,
+                Err(why) => return Ok(Some(why)),
+            };
+            tracing::info!(run = self.id, missing = left, "compared again after the repair");
+        }
+        let Totals { unexplained, explained, .. } = self.report.totals;
+        self.report.verdict = Verdict::of(unexplained, explained);
+        Ok(None)
+    }
+
+    /// What helps to explain differences, besides the rejects.
+    fn known(&self, read: &SourceRead) -> Known {
+        let config = &self.assembly.config;
+        let is_shared = config.collectors.iter().any(|(name, other)| {
+            *name != self.wanted.collector
+                && other.source.list == self.settings.source.list
+                && other.sinks.contains(&self.wanted.sink)
+        });
+        Known {
+            rejects: BTreeMap::new(),
+            unsure_seconds: read.unsure_seconds.clone(),
+            expires: self.settings.source.list.expires(),
+            is_shared,
+        }
+    }
+
+    /// Compares and fills the report; how many are missing, or why that cannot be found out.
+    async fn compare_once(
+        &mut self,
+        ledger: &Ledger,
+        comparable: &dyn Comparable,
+        with_records: bool,
+        known: &mut Known,
+        shows: Shows,
+    ) -> Result<Result<u64, String>, VerifyError> {
+        _ = self.phase.send_replace(Phase::Comparing);
+        let begun = chrono::Utc::now().timestamp();
+        let compared = compare(ledger, comparable, &self.question, with_records).await;
+        let Comparison { hours, found, left_out } = match compared {
+            Ok(compared) => compared,
+            Err(error) => return Ok(Err(format!("the sink cannot be read: {}", with_reasons(&error)))),
+        };
+        self.report.destination.read_from = Some(format_utc(begun));
+        self.report.destination.read_to = Some(format_utc(chrono::Utc::now().timestamp()));
+        let missing: Vec<&str> =
+            found.iter().filter(|one| one.finding == Finding::Missing).map(|one| one.id.as_str()).collect();
+        if !missing.is_empty() {
+            known.rejects = self.rejects(&missing).await?;
+        }
+        let rejected: Vec<String> = known.rejects.keys().cloned().collect();
+        let redelivery =
+            self.assembly.sink(&self.wanted.sink).map_or(Redelivery::Harmless, |sink| sink.redelivery());
+        let differences: Vec<Difference> =
+            found.into_iter().map(|one| classify(one, known, shows, redelivery)).collect();
+        let explained = differences.iter().filter(|one| one.explained).count() as u64;
+        self.report.totals = Totals {
+            source_rows: hours.iter().map(|hour| hour.source.rows).sum(),
+            sink_rows: hours.iter().map(|hour| hour.sink.rows).sum(),
+            hours_differing: hours.iter().filter(|hour| !hour.agrees()).count() as u64,
+            unexplained: differences.len() as u64 - explained + left_out,
+            explained,
+            not_listed: left_out,
+            by_class: BTreeMap::new(),
+        };
+        self.report.hours = hours.into_iter().map(ReportHour::from).collect();
+        self.report.differences = differences;
+        // What is in the rejects was refused, and would be again.
+        let left = ledger
+            .run(move |connection| {
+                let change = connection.transaction()?;
+                for id in &rejected {
+                    change.execute("DELETE FROM missing WHERE id = ?1", [id])?;
+                }
+                let left =
+                    change.query_row("SELECT count(*) FROM missing", [], |row| row.get::<_, i64>(0))?;
+                change.commit()?;
+                Ok(left.unsigned_abs())
+            })
+            .await;
+        Ok(left.map_err(|error| with_reasons(&error)))
+    }
+
+    /// The reason of each of these records that is in the rejects of this route.
+    async fn rejects(&self, ids: &[&str]) -> Result<BTreeMap<String, String>, VerifyError> {
+        let dir = self.assembly.config.state.dir.join(REJECTS_DIR);
+        let (collector, sink) = (self.wanted.collector.clone(), self.wanted.sink.clone());
+        let wanted: BTreeSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        let path = dir.display().to_string();
+        let read = work_aside(move || {
+            let mut found = BTreeMap::new();
+            for file in kept::files(&dir)? {
+                kept::read(&file, |_, reject| {
+                    if reject.connector == collector && reject.sink() == sink {
+                        let id = reject.id().filter(|id| wanted.contains(id));
+                        found.extend(id.map(|id| (id, reject.kind.clone())));
+                    }
+                    Ok::<_, io::Error>(())
+                })?;
+            }
+            Ok(found)
+        });
+        let read = read.await.map_err(io::Error::other).and_then(|read| read);
+        read.map_err(|source| VerifyError::Io { path, source })
+    }
+
+    /// Delivers what the ledger names as missing.
+    async fn repair(&mut self, ledger: &Ledger, missing: u64) -> Result<(), VerifyError> {
+        let delivered = Arc::new(AtomicU64::new(0));
+        let name = repair_name(&route_name(&self.wanted.collector, &self.wanted.sink), self.id);
+        let span = self.missing_span();
+        let (rejected, failed) = self.deliver_missing(ledger, &name, span, delivered.clone()).await?;
+        self.report.repair = Some(Repaired { missing, delivered: delivered.load(Relaxed), rejected, failed });
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! The two readings of a verification: into the ledger, and of what is missing into the sink.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+};
+
+use super::{Clients, Run, VerifyError};
+use crate::{
+    daemon::{checkpoints::load, routes::WantedRoute},
+    pipeline::{
+        checkpoint::Checkpoint,
+        names::{route_name, verify_name},
+        plan::Plan,
+        policy::Failure,
+        progress::Progress,
+        rejects::{Bounds, Rejects},
+        route::{Ended, Route},
+    },
+    sinks::comparable::Span,
+    tables::format_utc,
+    verify::{
+        difference::Class,
+        ledger::{Ledger, LedgerSink},
+        repair::MissingOnly,
+        report::NOT_NAMED,
+    },
+};
+
+/// Bytes of unusable records that the run's folder may hold.
+const UNUSABLE_MAX: u64 = 64 << 20;
+
+/// What the reading of the source brought besides the ledger.
+#[derive(Debug, Default)]
+pub(super) struct SourceRead {
+    /// Why it did not come to its end.
+    pub(super) failed: Option<String>,
+    /// Crowded seconds of which records may be missing.
+    pub(super) unsure_seconds: BTreeSet<i64>,
+    /// How far the server's clock is ahead.
+    pub(super) server_ahead: Option<i64>,
+}
+
+impl Run<'_> {
+    /// Reads the window into the ledger, with a checkpoint that is removed again.
+    pub(super) async fn read_source(&mut self, ledger: &Ledger) -> Result<SourceRead, VerifyError> {
+        let name = verify_name(&route_name(&self.wanted.collector, &self.wanted.sink), self.id);
+        let window = self.question.window;
+        let Some(mut route) = self.route(&name, window) else {
+            return Ok(SourceRead { failed: Some("not configured".to_owned()), ..SourceRead::default() });
+        };
+        route.sink = Arc::new(LedgerSink::new(ledger.clone(), window));
+        route.messages = None;
+        let (dir, clock) = (ledger.dir().to_owned(), self.assembly.clock.clone());
+        let bounds = Bounds { rejects_max: UNUSABLE_MAX, cut_max: 0 };
+        let rejects = name.clone();
+        route.rejects =
+            Arc::new(move || Rejects::open(&dir, &rejects, bounds, clock.clone()).map_err(Failure::from));
+        let clients = watch_clients(&mut route);
+        self.report.source.read_from = Some(format_utc(chrono::Utc::now().timestamp()));
+        let (ended, progress) = self.run_route(route).await;
+        self.report.source.read_to = Some(format_utc(chrono::Utc::now().timestamp()));
+        let identity = load(self.store, &name).await?.map(|checkpoint| checkpoint.identity);
+        self.store.cursor::<Checkpoint>(&name).remove().await?;
+        let source = &mut self.report.source;
+        let named = |name: Option<String>| name.unwrap_or_else(|| NOT_NAMED.to_owned());
+        let (organization, project) = identity.map_or((None, None), |one| (one.organization, one.project));
+        (source.organization, source.project) = (named(organization), named(project));
+        let counted = progress.measured().counters;
+        source.requests = counted.source.requests();
+        let server_ahead = {
+            let clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
+            source.first_request_id = clients.first.as_ref().and_then(|client| client.request_ids().first);
+            source.last_request_id = clients.last.as_ref().and_then(|client| client.request_ids().last);
+            clients.last.as_ref().and_then(|client| client.clock_difference())
+        };
+        self.report.clock.server_difference_seconds = server_ahead;
+        let unusable: u64 = counted.rejected.values().sum();
+        if unusable > 0 {
+            self.report.limits.push(format!(
+                "{unusable} records of the source have no usable id or time, or cannot be redacted: they are in the rejects of \
+                 the route, and are not compared"
+            ));
+        }
+        let unsure_seconds = counted.source.unsure_seconds;
+        if !unsure_seconds.is_empty() {
+            let shown: Vec<String> =
+                unsure_seconds.iter().take(20).map(|second| format_utc(*second)).collect();
+            self.report.limits.push(format!(
+                "{} crowded seconds have more records than a page, and the source may not have shown all of them: {}{}",
+                unsure_seconds.len(),
+                shown.join(", "),
+                if shown.len() < unsure_seconds.len() { ", …" } else { "" }
+            ));
+        }
+        let failed = match ended {
+            Ended::ReadAll => None,
+            Ended::Stopped => return Err(VerifyError::Stopped),
+            Ended::Failed(failure) => Some(failure.to_string()),
+        };
+        Ok(SourceRead { failed, unsure_seconds, server_ahead })
+    }
+
+    /// Reads a span once more, and lets what is missing through to the sink. Returns how many records were rejected, and
+    /// why it ended early.
+    pub(super) async fn deliver_missing(
+        &self,
+        ledger: &Ledger,
+        name: &str,
+        span: Span,
+        delivered: Arc<AtomicU64>,
+    ) -> Result<(u64, Option<String>), VerifyError> {
+        let Some(mut route) = self.route(name, span) else {
+            return Ok((0, Some("not configured".to_owned())));
+        };
+        route.sink = Arc::new(MissingOnly::new(route.sink, ledger.clone(), delivered));
+        let (ended, progress) = self.run_route(route).await;
+        self.store.cursor::<Checkpoint>(name).remove().await?;
+        let failed = match ended {
+            Ended::ReadAll => None,
+            Ended::Stopped => return Err(VerifyError::Stopped),
+            Ended::Failed(failure) => Some(failure.to_string()),
+        };
+        Ok((progress.status().rejected, failed))
+    }
+
+    /// The seconds from the first to the last missing record.
+    pub(super) fn missing_span(&self) -> Span {
+        if self.report.totals.not_listed > 0 {
+            return self.question.window;
+        }
+        let times =
+            self.report.differences.iter().filter(|one| one.class == Class::Missing).map(|one| &one.time);
+        let seconds = times.filter_map(|time| chrono::DateTime::parse_from_rfc3339(time).ok());
+        let seconds: BTreeSet<i64> = seconds.map(|time| time.timestamp()).collect();
+        match (seconds.first(), seconds.last()) {
+            (Some(first), Some(last)) => Span { from: *first, to: last + 1 },
+            (None, _) | (_, None) => self.question.window,
+        }
+    }
+
+    /// An ordinary route that reads a past span once. It is not shown among the routes of the daemon.
+    fn route(&self, name: &str, span: Span) -> Option<Route> {
+        let wanted = WantedRoute {
+            collector: self.wanted.collector.clone(),
+            sink: self.wanted.sink.clone(),
+            checkpoint: name.to_owned(),
+            plan: Plan::Past { from: span.from, to: span.to - 1, parallel: 1 },
+            accept_change: false,
+        };
+        let route = self.assembly.route(self.store, wanted);
+        self.assembly.registry.remove(name);
+        route
+    }
+
+    async fn run_route(&self, route: Route) -> (Ended, Progress) {
+        let progress = route.progress.clone();
+        (route.run(self.stop.clone()).await, progress)
+    }
+}
+
+/// Remembers the clients that a route makes.
+fn watch_clients(route: &mut Route) -> Arc<Mutex<Clients>> {
+    let clients = Arc::new(Mutex::new(Clients::default()));
+    let seen = clients.clone();
+    let nothing: Box<dyn Fn() -> Result<Arc<collectors::Client>, Failure> + Send + Sync> =
+        Box::new(|| Err(Failure::Secret(String::new())));
+    let make = std::mem::replace(&mut route.client, nothing);
+    route.client = Box::new(move || {
+        let client = make()?;
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.first.get_or_insert_with(|| client.clone());
+        seen.last = Some(client.clone());
+        Ok(client)
+    });
+    clients
+}

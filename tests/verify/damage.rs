@@ -1,0 +1,216 @@
+//! Random damage.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+};
+
+use ccfd::simulator::{SimulatedList, SimulatorOptions};
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use rusqlite::{Connection, params};
+
+use super::{collect, names_of, site, verify};
+use crate::support::process_kill::Site;
+
+/// Habits that a window of the past may show in any mixture.
+const HABITS: [&str; 12] = [
+    "ties",
+    "shuffle",
+    "newest",
+    "oldest",
+    "late",
+    "null-edges",
+    "pretty",
+    "crowded",
+    "errors",
+    "tenant-ignore",
+    "empty-pages",
+    "capped",
+];
+
+/// What was done to a sink, by class: the ids.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Damage {
+    missing: BTreeSet<String>,
+    altered: BTreeSet<String>,
+    only_in_sink: BTreeSet<String>,
+    doubled: BTreeSet<String>,
+}
+
+impl Damage {
+    fn classes(&self, without_missing: bool) -> BTreeMap<String, BTreeSet<String>> {
+        let all = [
+            ("missing", &self.missing),
+            ("altered", &self.altered),
+            ("only_in_sink", &self.only_in_sink),
+            ("doubled", &self.doubled),
+        ];
+        let wanted = all
+            .into_iter()
+            .filter(|(class, ids)| !ids.is_empty() && !(without_missing && *class == "missing"));
+        wanted.map(|(class, ids)| (class.to_owned(), ids.clone())).collect()
+    }
+}
+
+/// Some ids of the window for each kind of damage; none for two.
+fn draw(rng: &mut StdRng, site: &Site, list: SimulatedList, doubles: bool) -> Damage {
+    let end = collectors::Clock::system().now() - 3700;
+    let mut ids: Vec<String> = site
+        .simulator
+        .issued(list)
+        .into_iter()
+        .filter(|(_, second)| *second < end)
+        .map(|(id, _)| id)
+        .collect();
+    ids.sort();
+    ids.shuffle(rng);
+    let mut take = |rng: &mut StdRng| -> BTreeSet<String> {
+        let count = if rng.random_ratio(1, 4) { 0 } else { rng.random_range(1..8) };
+        ids.drain(..count).collect()
+    };
+    let (missing, altered) = (take(rng), take(rng));
+    let doubled = if doubles { take(rng) } else { BTreeSet::new() };
+    let added = rng.random_range(0..4);
+    let only_in_sink = (0..added).map(|number| format!("added-{number}")).collect();
+    Damage { missing, altered, only_in_sink, doubled }
+}
+
+fn damage_tables(rng: &mut StdRng, site: &Site, collector: &str, table: &str, damage: &Damage) {
+    let tables = Connection::open(site.path("tables.db")).unwrap();
+    for id in &damage.missing {
+        tables.execute(&format!("DELETE FROM {table} WHERE Id = ?1"), [id]).unwrap();
+    }
+    for id in &damage.altered {
+        let sql = if rng.random_ratio(1, 2) {
+            format!("UPDATE {table} SET Record = replace(Record, '\"id\"', '\"iD\"') WHERE Id = ?1")
+        } else {
+            // Into another hour.
+            format!(
+                "UPDATE {table} SET TimeGenerated = strftime('%FT%TZ', unixepoch(TimeGenerated) - 7200, 'unixepoch') WHERE Id = ?1"
+            )
+        };
+        assert_eq!(tables.execute(&sql, [id]).unwrap(), 1);
+    }
+    for id in &damage.only_in_sink {
+        let time: String = tables
+            .query_row(&format!("SELECT min(TimeGenerated) FROM {table}"), [], |row| row.get(0))
+            .unwrap();
+        let sql = format!(
+            "INSERT INTO {table} (Id, TimeGenerated, ConnectorName, Record) VALUES (?1, ?2, ?3, '{{}}')"
+        );
+        tables.execute(&sql, params![id, time, collector]).unwrap();
+    }
+}
+
+fn damage_lines(site: &Site, list: SimulatedList, table: &str, damage: &Damage) {
+    for entry in fs::read_dir(site.path("lines")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.file_name().unwrap().to_str().unwrap().starts_with(table) {
+            continue;
+        }
+        let (mut text, mut first) = (String::new(), None);
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let record: serde_json::Value = serde_json::from_str(line).unwrap();
+            let id = record["id"].as_str().unwrap();
+            first.get_or_insert_with(|| record.clone());
+            if damage.missing.contains(id) {
+                continue;
+            }
+            let line = match damage.altered.contains(id) {
+                true => line.replacen('{', "{\"x\":1,", 1),
+                false => line.to_owned(),
+            };
+            text += &format!("{line}\n");
+            if damage.doubled.contains(id) {
+                text += &format!("{line}\n");
+            }
+        }
+        let time = match list {
+            SimulatedList::AuditLogs => "effective_at",
+            SimulatedList::Completions => "created",
+        };
+        if let Some(mut record) = first.filter(|_| path.to_str().unwrap().contains(table)) {
+            record[time] = (record[time].as_i64().unwrap() - 1).into();
+            for id in &damage.only_in_sink {
+                record["id"] = id.as_str().into();
+                text += &format!("{record}\n");
+            }
+        }
+        fs::write(&path, text).unwrap();
+    }
+}
+
+fn damaged_at_random(seed: u64, list: SimulatedList, sink: &str) {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let habits: Vec<&str> = HABITS.into_iter().filter(|_| rng.random_ratio(1, 3)).collect();
+    let count = rng.random_range(60..700);
+    let (audit_logs, completions) = match list {
+        SimulatedList::AuditLogs => (count, 0),
+        SimulatedList::Completions => (0, count),
+    };
+    let habits = habits.join(",");
+    println!("seed {seed}: {count} records into {sink}, {habits}");
+    let options = SimulatorOptions {
+        audit_logs,
+        completions,
+        seed,
+        habits: habits.parse().unwrap(),
+        ..SimulatorOptions::default()
+    };
+    let site = site(options);
+    collect(&site);
+    let (collector, table) = names_of(list);
+    let clean = verify(&site, collector, sink, &[]);
+    assert_eq!((clean.code, clean.verdict()), (Some(0), "agrees"), "{:#}\n{}", clean.report, clean.log);
+
+    let damage = draw(&mut rng, &site, list, sink == "lines");
+    match sink {
+        "tables" => damage_tables(&mut rng, &site, collector, table, &damage),
+        _ => damage_lines(&site, list, table, &damage),
+    }
+    let found = verify(&site, collector, sink, &[]);
+    assert_eq!(found.classes(), damage.classes(false), "{:#}", found.report);
+    let expires = list == SimulatedList::Completions;
+    let differs = |missing: bool| {
+        missing && !damage.missing.is_empty()
+            || !damage.altered.is_empty()
+            || !damage.only_in_sink.is_empty() && !expires
+    };
+    assert_eq!(found.code, Some(if differs(true) { 3 } else { 0 }), "{:#}", found.report);
+
+    let repaired = verify(&site, collector, sink, &["--repair"]);
+    assert_eq!(repaired.classes(), damage.classes(true), "{:#}\n{}", repaired.report, repaired.log);
+    assert_eq!(repaired.code, Some(if differs(false) { 3 } else { 0 }), "{:#}", repaired.report);
+    let again = verify(&site, collector, sink, &[]);
+    assert_eq!(again.classes(), damage.classes(true), "{:#}", again.report);
+}
+
+/// A quarter of the runs.
+fn runs(of: u64, list: SimulatedList, sink: &str) {
+    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let seeds = number("CCFD_VERIFY_SEEDS").unwrap_or(20);
+    let only = number("CCFD_SEED");
+    for seed in (0..seeds).filter(|seed| seed % 4 == of && only.is_none_or(|only| only == *seed)) {
+        damaged_at_random(seed, list, sink);
+    }
+}
+
+#[test]
+fn damaged_tables_of_audit_logs_are_found_out_and_repaired() {
+    runs(0, SimulatedList::AuditLogs, "tables");
+}
+
+#[test]
+fn damaged_tables_of_completions_are_found_out_and_repaired() {
+    runs(1, SimulatedList::Completions, "tables");
+}
+
+#[test]
+fn damaged_lines_of_audit_logs_are_found_out_and_repaired() {
+    runs(2, SimulatedList::AuditLogs, "lines");
+}
+
+#[test]
+fn damaged_lines_of_completions_are_found_out_and_repaired() {
+    runs(3, SimulatedList::Completions, "lines");
+}
