@@ -12,7 +12,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{ConfigError, SecretError, SecretSource},
-        daemon::{backfill::PlanError, export::ImportError},
+        daemon::{backfill::PlanError, export::ImportError, verification::VerifyError},
         pipeline::{policy::Failure, rejects::RejectsError},
         request_trace::TraceError,
         sinks::{SinkError, sqlite::query::QueryError},
@@ -51,6 +51,8 @@ mod tests {
             ConfigError::Unreadable { path: "ccfd.toml".into(), source: reason() }.into(),
             ConfigError::Layers(config::ConfigError::Message(REASON.to_owned())).into(),
             TraceError::Io { path: "trace".into(), source: reason() }.into(),
+            VerifyError::State(state()).into(),
+            VerifyError::Io { path: "verify".to_owned(), source: reason() }.into(),
             QueryError::Output(reason()).into(),
             QueryError::Copy { path: "copy.db".into(), source: reason() }.into(),
             QueryError::Sql(rusqlite::Error::SqliteFailure(

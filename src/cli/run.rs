@@ -31,6 +31,7 @@ use crate::{
         shutdown::{Shutdown, shutdown},
         status_file::keep_status_file,
     },
+    reasons::with_reasons,
     request_trace::RequestTrace,
     telemetry::Telemetry,
 };
@@ -94,10 +95,10 @@ async fn serve(
     let store = open(&config.state, command)?;
     store.hold_until_exit();
     let _trace = RequestTrace::begin(&config.state.dir, arguments.trace_requests.as_deref())?;
-    name_orphans(&store, &config)?;
     if let Err(error) = remove_leftovers(&config, &store).await {
         tracing::warn!(error = with_reasons(&error), "leftovers of a killed verification not removed");
     }
+    name_orphans(&store, &config)?;
     let mode =
         Mode { once: arguments.once, timeout: arguments.timeout, accept_change: arguments.accept_change };
     let assembly = Assembly::new(config, context.environment.clone());
