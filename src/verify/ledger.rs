@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 
 use crate::{
     sinks::{
-        Batch, Receipt, Redelivery, Sink, SinkError, WriteFailure,
+        Batch, Looked, Receipt, Redelivery, Sink, SinkError, WriteFailure,
         comparable::{HourDigest, SinkRow, Span, hour_of, id_hash, record_hash},
         sink_thread::SinkThread,
         sqlite::functions,
@@ -196,8 +196,8 @@ impl Sink for LedgerSink {
         "verification".to_owned()
     }
 
-    async fn check(&self, _: &[Arc<Table>]) -> Result<String, SinkError> {
-        Ok(String::new())
+    async fn check(&self, _: &[Arc<Table>]) -> Result<Looked, SinkError> {
+        Ok(String::new().into())
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {

@@ -12,7 +12,8 @@ use rusqlite::OptionalExtension as _;
 use super::ledger::Ledger;
 use crate::{
     sinks::{
-        Batch, PartialWrite, Receipt, Redelivery, Sink, SinkError, WriteFailure, counters::SinkCounters,
+        Batch, Looked, PartialWrite, Receipt, Redelivery, Sink, SinkError, WriteFailure,
+        counters::SinkCounters,
     },
     tables::Table,
 };
@@ -67,7 +68,7 @@ impl Sink for MissingOnly {
         self.inner.identity(table)
     }
 
-    async fn check(&self, tables: &[Arc<Table>]) -> Result<String, SinkError> {
+    async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError> {
         self.inner.check(tables).await
     }
 

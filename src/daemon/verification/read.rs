@@ -56,7 +56,7 @@ impl Run<'_> {
         let rejects = name.clone();
         route.rejects =
             Arc::new(move || Rejects::open(&dir, &rejects, bounds, clock.clone()).map_err(Failure::from));
-        let clients = watch_clients(&mut route);
+        let (route, clients) = watch_clients(route);
         self.report.source.read_from = Some(format_utc(chrono::Utc::now().timestamp()));
         let (ended, progress) = self.run_route(route).await;
         self.report.source.read_to = Some(format_utc(chrono::Utc::now().timestamp()));
@@ -160,12 +160,10 @@ impl Run<'_> {
 }
 
 /// Remembers the clients that a route makes.
-fn watch_clients(route: &mut Route) -> Arc<Mutex<Clients>> {
+fn watch_clients(mut route: Route) -> (Route, Arc<Mutex<Clients>>) {
     let clients = Arc::new(Mutex::new(Clients::default()));
     let seen = clients.clone();
-    let nothing: Box<dyn Fn() -> Result<Arc<collectors::Client>, Failure> + Send + Sync> =
-        Box::new(|| Err(Failure::Secret(String::new())));
-    let make = std::mem::replace(&mut route.client, nothing);
+    let make = route.client;
     route.client = Box::new(move || {
         let client = make()?;
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,5 +171,5 @@ fn watch_clients(route: &mut Route) -> Arc<Mutex<Clients>> {
         seen.last = Some(client.clone());
         Ok(client)
     });
-    clients
+    (route, clients)
 }
