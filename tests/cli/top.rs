@@ -33,7 +33,7 @@ fn a_single_frame_shows_true_rates() {
     let row = cells("acme-audit/local");
     assert_eq!(heads[..4], ["ROUTE", "SOURCE", "STATE", "RECORDS/S"]);
     let rate: f64 = row[3].parse().unwrap();
-    assert!((2.0..=60.0).contains(&rate), "{frame}");
+    assert!((0.5..=120.0).contains(&rate), "{frame}");
 }
 
 #[test]
