@@ -57,7 +57,7 @@ fn arguments(words: &[String]) -> Option<Vec<String>> {
     place.map(|place| words[place + 1..].to_vec())
 }
 
-/// Runs a command without settings: whatever is_reported ends before it does anything, also where this machine has a
+/// Runs a command without settings: whatever parses ends before it does anything, also where this machine has a
 /// configuration at the place that a document names.
 fn ccfd(arguments: &[String]) -> Output {
     let nowhere = tempfile::tempdir().unwrap();
