@@ -130,7 +130,7 @@ pub enum CollectErrorKind {
     #[error("the response cannot be right: {0}")]
     Implausible(&'static str),
     /// The body exceeds the limit.
-    #[error("the response is larger than {bytes_max} bytes")]
+    #[error("the response is larger than {}", size(*bytes_max))]
     TooLarge {
         /// The limit.
         bytes_max: usize,
@@ -204,3 +204,25 @@ impl fmt::Display for CollectError {
 }
 
 impl std::error::Error for CollectError {}
+
+/// Limits are set in MiB; any other number is printed to the byte, so that it is the one in the settings.
+fn size(bytes: usize) -> String {
+    const MIB: usize = 1 << 20;
+    if bytes >= MIB && bytes.is_multiple_of(MIB) {
+        format!("{} MiB", bytes / MIB)
+    } else {
+        format!("{bytes} bytes")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_a_body_is_in_the_unit_of_its_setting() {
+        let text = |bytes_max| CollectErrorKind::TooLarge { bytes_max }.to_string();
+        assert_eq!(text(64 << 20), "the response is larger than 64 MiB");
+        assert_eq!(text(1_000), "the response is larger than 1000 bytes");
+    }
+}

@@ -27,3 +27,14 @@ fn many_batches_are_logged_in_few_lines_that_add_up() {
     assert_eq!((sum(&logged, "records"), sum(&logged, "rejected")), (place.rows().0, 0));
     assert!(logged.iter().all(|line| line["span"]["route"] == "acme-audit/local"), "{logged:?}");
 }
+
+#[test]
+fn the_order_of_a_list_is_logged_once_although_two_walks_find_it() {
+    let api = Simulated::start(&["--audit-logs", "500", "--completions", "0"]);
+    let place = Place::new(&api.base_url);
+    let log = place.run_to(0, &["run", "--once"]).stderr;
+    let checked = lines(&log, "tenant walk checked");
+    assert!(checked.iter().any(|line| line["tenant_walk"] == true), "one walk is not enough: {log}");
+    let found = lines(&log, "list order detected");
+    assert_eq!(found.len(), 1, "{found:?}");
+}

@@ -23,7 +23,6 @@ const CUT_MAX: i64 = 4;
 /// Shortens the unread range by what a page has shown. A page that contradicts its request gets here only if
 /// it is the list's only answer. `now` is the newest second that a record may have.
 pub fn advance(
-    list: &'static str,
     slice: &mut TimeSlice,
     seen: PageSummary,
     direction: &mut Option<Direction>,
@@ -53,7 +52,7 @@ pub fn advance(
         PageOrder::Flat if slice.covers(seen.max) => Err(CollectErrorKind::WindowIgnored),
         PageOrder::Flat => Ok(flat(slice, seen.max, *direction)),
         PageOrder::Descending => {
-            found(list, direction, Direction::Descending);
+            *direction = Some(Direction::Descending);
             // Newest first, a record above the window means that the filter was ignored; one below it, that
             // the window was read to its end.
             if to.is_some_and(|to| seen.max > to) {
@@ -83,7 +82,7 @@ pub fn advance(
                 slice.proof = Some(seen.min);
                 return Ok(SliceTurn::Discard);
             }
-            found(list, direction, Direction::Ascending);
+            *direction = Some(Direction::Ascending);
             slice.raise_to(seen.max);
             slice.again = Some(seen.max);
             Ok(SliceTurn::More)
@@ -113,14 +112,6 @@ fn flat(slice: &mut TimeSlice, second: i64, direction: Option<Direction>) -> Sli
             slice.upper = Some(second + 1);
             SliceTurn::More
         }
-    }
-}
-
-fn found(list: &'static str, direction: &mut Option<Direction>, now: Direction) {
-    if *direction != Some(now) {
-        let before = direction.map(Direction::word);
-        tracing::info!(list, order = now.word(), before, "list order detected");
-        *direction = Some(now);
     }
 }
 

@@ -211,7 +211,7 @@ impl<'w> Draft<'w> {
         let is_by_anchor = !self.walk.list.has_time_filter();
         let turn = match self.walk.list.paging {
             Paging::ByTime { .. } => {
-                by_time::advance(name, slice, seen, &mut self.cursor.direction, &mut self.learned, self.now)
+                by_time::advance(slice, seen, &mut self.cursor.direction, &mut self.learned, self.now)
             }
             Paging::ByAnchor { .. } => {
                 let ignored = &mut self.learned.ignored_cursors;
@@ -247,7 +247,6 @@ impl<'w> Draft<'w> {
         let list = self.walk.list.name;
         if before.is_empty() {
             self.cursor.direction = Some(Direction::Ascending);
-            tracing::info!(list, order = Direction::Ascending.word(), "list order detected");
         } else {
             self.learned.is_turned = true;
             tracing::warn!(list, "pages are reversed, reading without relying on their order");

@@ -144,6 +144,10 @@ impl Walk {
         let found = self.cursor.direction.filter(|found| Some(*found) != before);
         if let Some(found) = found.filter(|_| self.list.has_time_filter()) {
             client.found_direction(self.list.identity(None, false), found);
+            // A route has several walks of one list, such as the windows of a backfill.
+            if client.is_news(self.list.name, found) {
+                tracing::info!(list = self.list.name, order = found.word(), "list order detected");
+            }
         }
     }
 
