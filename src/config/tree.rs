@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use config::{Map, Value, ValueKind};
 
-use super::{report::ConfigReport, unknown::proposal, values::describe};
+use super::{report::ConfigReport, unknown::known_keys, values::describe};
 
 /// Notes each key of `table`, which is at `path`, that is not among the known ones.
 pub(super) fn refuse_unknown<'k>(
@@ -13,11 +13,13 @@ pub(super) fn refuse_unknown<'k>(
     known: impl IntoIterator<Item = &'k str> + Clone,
     report: &mut ConfigReport,
 ) {
+    let is_sink = path.starts_with("sink.") || path.starts_with("default.sink.");
     for (key, value) in sorted(table) {
         if !known.clone().into_iter().any(|name| name == key) {
             let path = if path.is_empty() { bare(key) } else { format!("{path}.{}", bare(key)) };
-            let proposal = proposal(key, known.clone());
-            report.problem(format!("unknown key `{path}`{}{proposal}", origin(value)));
+            // The keys of a sink depend on its type, which is a line of the same section.
+            let known = known_keys(key, known.clone(), is_sink);
+            report.problem(format!("unknown key `{path}`{}{known}", origin(value)));
         }
     }
 }

@@ -15,11 +15,27 @@ fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Opt
     near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
-/// The end of an error line about `name`: `; did you mean …?`, or nothing when there is nothing to propose.
+/// The end of an error line about `name`: `; did you mean …?`, or nothing if no candidate is near.
 pub(super) fn proposal<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(name, candidates) {
         Some(candidate) => format!("; did you mean `{candidate}`?"),
         None => String::new(),
+    }
+}
+
+/// The end of an error line about a key: the nearest known one, and all of them if none is near or `lists_all`.
+pub(super) fn known_keys<'a>(
+    key: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+    lists_all: bool,
+) -> String {
+    let near = proposal(key, known.clone());
+    let mut all: Vec<&str> = known.into_iter().collect();
+    all.sort_unstable();
+    match near.is_empty() || lists_all {
+        true if all.is_empty() => near,
+        true => format!("{near}; known keys: {}", all.join(", ")),
+        false => near,
     }
 }
 

@@ -1,37 +1,48 @@
 use super::*;
 
+const SQLITE_KEYS: &str = "; known keys: free_min, path, retention, retry, size_max, type";
+const NDJSON_DEFAULTS: &str = "; known keys: dir, file_size_max, free_min, retention, retry, shape, size_max";
+const SECTIONS: &str =
+    "; known keys: admin, collector, default, health_table, log, pipeline, sink, state, telemetry";
+
 #[test]
 fn an_unknown_key_is_named_with_its_path_its_file_and_the_nearest_valid_key() {
     let cases = [
         (
             with_keys("pol_interval = \"60s\""),
-            "unknown key `collector.acme-audit.pol_interval` in ccfd.toml; did you mean `poll_interval`?",
+            "unknown key `collector.acme-audit.pol_interval` in ccfd.toml; did you mean `poll_interval`?"
+                .to_owned(),
         ),
-        (MINIMAL.replace("path =", "dri = \"x\"\npath ="), "unknown key `sink.local.dri` in ccfd.toml"),
+        (
+            MINIMAL.replace("path =", "dri = \"x\"\npath ="),
+            format!("unknown key `sink.local.dri` in ccfd.toml{SQLITE_KEYS}"),
+        ),
         (
             format!("{MINIMAL}[pipeline]\nbatchwait = \"1s\""),
-            "unknown key `pipeline.batchwait` in ccfd.toml; did you mean `batch_wait`?",
+            "unknown key `pipeline.batchwait` in ccfd.toml; did you mean `batch_wait`?".to_owned(),
         ),
-        (format!("{MINIMAL}[logs]"), "unknown key `logs` in ccfd.toml; did you mean `log`?"),
+        (format!("{MINIMAL}[logs]"), "unknown key `logs` in ccfd.toml; did you mean `log`?".to_owned()),
         (
             format!("{MINIMAL}[default.collectors]"),
-            "unknown key `default.collectors` in ccfd.toml; did you mean `collector`?",
+            "unknown key `default.collectors` in ccfd.toml; did you mean `collector`?".to_owned(),
         ),
         (
             format!("{MINIMAL}[default.sink.sqlit]"),
-            "unknown key `default.sink.sqlit` in ccfd.toml; did you mean `sqlite`?",
+            "unknown key `default.sink.sqlit` in ccfd.toml; did you mean `sqlite`?".to_owned(),
         ),
         (
             format!("{MINIMAL}[default.sink.ndjson]\nshap = \"table\""),
-            "unknown key `default.sink.ndjson.shap` in ccfd.toml; did you mean `shape`?",
+            format!(
+                "unknown key `default.sink.ndjson.shap` in ccfd.toml; did you mean `shape`?{NDJSON_DEFAULTS}"
+            ),
         ),
         (
             format!("{MINIMAL}\"odd[9999999999].key\" = 1"),
-            "unknown key `sink.local.\"odd[9999999999].key\"` in ccfd.toml",
+            format!("unknown key `sink.local.\"odd[9999999999].key\"` in ccfd.toml{SQLITE_KEYS}"),
         ),
         (
             format!("\"odd[9999999999].key\" = 1\n{MINIMAL}"),
-            "unknown key `\"odd[9999999999].key\"` in ccfd.toml",
+            format!("unknown key `\"odd[9999999999].key\"` in ccfd.toml{SECTIONS}"),
         ),
     ];
     for (text, line) in cases {
