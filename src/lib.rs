@@ -18,4 +18,5 @@ pub mod sinks;
 pub mod stderr;
 pub mod tables;
 pub mod telemetry;
+mod units;
 pub mod verify;

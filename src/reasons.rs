@@ -85,6 +85,20 @@ mod tests {
         }
     }
 
+    #[derive(Debug, thiserror::Error)]
+    #[error("{what}: {inner}")]
+    struct Repeats {
+        what: &'static str,
+        #[source]
+        inner: io::Error,
+    }
+
+    #[test]
+    fn a_reason_that_another_library_repeats_is_printed_once() {
+        let error = Repeats { what: "cannot read key", inner: reason() };
+        assert_eq!(with_reasons(&error), format!("cannot read key: {REASON}"));
+    }
+
     /// Covers types that the tests above do not know.
     #[test]
     fn no_error_type_writes_its_source_into_its_own_text() {

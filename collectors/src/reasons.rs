@@ -10,8 +10,12 @@ pub fn with_reasons(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
+        let reason = inner.to_string();
+        // Libraries repeat the text of an inner error in their own.
+        if !text.ends_with(&reason) {
+            text.push_str(": ");
+            text.push_str(&reason);
+        }
         cause = inner.source();
     }
     text

@@ -19,7 +19,7 @@ use super::{
     exit::{Exit, exit_of},
     logging,
     state_access::StateAccess,
-    text::{grouped, print, say},
+    text::{counted, grouped, print, say},
     time::Time,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     daemon::{
         Pauses,
         assembly::Assembly,
-        backfill::{BackfillWanted, HowEnded, PlanError, Window, plan},
+        backfill::{BackfillWanted, HowEnded, PlanError, Window, no_such_sink, plan},
         signals::watch_stop_within,
     },
     pipeline::{
@@ -119,7 +119,7 @@ pub fn pick_sink(config: &Config, collector: &str, sink: Option<&str>) -> Result
     })?;
     match sink {
         Some(sink) if settings.sinks.iter().any(|one| one == sink) => Ok(sink.to_owned()),
-        Some(sink) => Err(UsageError(format!("collector `{collector}` has no sink `{sink}`"))),
+        Some(sink) => Err(UsageError(no_such_sink(collector, sink, &settings.sinks))),
         None if settings.sinks.len() == 1 => Ok(settings.sinks[0].clone()),
         None => Err(UsageError(format!(
             "collector `{collector}` has several sinks, name one: --sink {}",
@@ -239,10 +239,10 @@ fn warn_cut_short(window: &Window, wanted: &BackfillWanted) {
 
 fn print_finished(window: &Window) -> io::Result<Exit> {
     print(&format!(
-        "already finished: {} to {}, {} records; --again reads it once more\n",
+        "already finished: {} to {}, {}; --again reads it once more\n",
         format_utc(window.from),
         format_utc(window.end),
-        grouped(window.delivered)
+        counted(window.delivered, "record")
     ))?;
     Ok(Exit::Done)
 }

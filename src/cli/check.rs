@@ -104,7 +104,8 @@ fn found_config(context: &Context, config: &Config) -> Result<Finding, ConfigErr
     let place =
         file.map_or("no file, keys in the environment".to_owned(), |file| file.path().display().to_string());
     let (collectors, sinks) = (config.collectors.len(), config.sinks.len());
-    let text = format!("{place}: {}, {}", counted(collectors, "collector"), counted(sinks, "sink"));
+    let text =
+        format!("{place}: {}, {}", counted(collectors as u64, "collector"), counted(sinks as u64, "sink"));
     Ok(Finding::ok("configuration", text))
 }
 

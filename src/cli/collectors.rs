@@ -56,7 +56,9 @@ async fn give(config: &Config, context: &Context, order: &str, collector: &str) 
 /// Without a daemon: takes effect at its next start.
 fn alone(config: &Config, order: &str, collector: &str) -> anyhow::Result<String> {
     if !config.collectors.contains_key(collector) {
-        return Err(UsageError(format!("no collector `{collector}` is configured")).into());
+        let names = config.collectors.keys().cloned().collect::<Vec<_>>().join(", ");
+        let text = format!("no collector `{collector}` is configured (there are: {names})");
+        return Err(UsageError(text).into());
     }
     if order == "poll" {
         return Err(UsageError("no daemon is running here: nothing to poll".to_owned()).into());

@@ -9,6 +9,7 @@ use crate::{
     admin::client::AdminError,
     config::ConfigError,
     pipeline::policy::{Action, Failure, judge, judge_state},
+    reasons::with_reasons,
     request_trace::TraceError,
 };
 
@@ -84,7 +85,7 @@ pub fn report(result: anyhow::Result<Exit>) -> Exit {
         Ok(exit) => return exit,
         Err(error) => error,
     };
-    say(format_args!("ccfd: {error:#}"));
+    say(format_args!("ccfd: {}", with_reasons(error.as_ref())));
     if let Some(error) = state_error(&error) {
         say(format_args!("      {}", judge_state(error).advice));
         return exit_of_state(error);

@@ -95,7 +95,7 @@ fn ended(done: Result<u64, QueryError>, counts: bool) -> anyhow::Result<Exit> {
     match done {
         Ok(rows) => {
             if counts && io::stdout().is_terminal() {
-                say(format_args!("{}", text::counted(usize::try_from(rows)?, "row")));
+                say(format_args!("{}", text::counted(rows, "row")));
             }
             Ok(Exit::Done)
         }

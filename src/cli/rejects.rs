@@ -12,7 +12,11 @@ use std::{io, path::PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::{Context, exit::Exit, text::say};
+use super::{
+    Context,
+    exit::Exit,
+    text::{counted, say},
+};
 use crate::{
     config::Config,
     pipeline::{
@@ -96,10 +100,9 @@ fn each(
         match kept::read(&path, &mut each) {
             Ok(OtherLines { strange: 0, .. }) => {}
             Ok(OtherLines { strange, .. }) => {
-                say(format_args!(
-                    "ccfd: {}: skipped {strange} lines that are not rejects of ccfd",
-                    path.display()
-                ));
+                let skipped = counted(strange, "line");
+                let path = path.display();
+                say(format_args!("ccfd: {path}: skipped {skipped} not written by ccfd"));
             }
             Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error.context(format!("cannot read {}", path.display()))),

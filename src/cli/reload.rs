@@ -108,11 +108,30 @@ fn in_words(reloaded: &Reloaded) -> String {
         ("started", &reloaded.started),
         ("restarted", &reloaded.restarted),
         ("ended", &reloaded.ended),
-        ("at next start", &reloaded.at_next_start),
+        ("effective at the next start", &reloaded.at_next_start),
     ] {
         if !names.is_empty() {
             text += &format!("{what}: {}\n", names.join(", "));
         }
     }
-    text + &format!("unchanged: {}\n", reloaded.unchanged)
+    text + &format!("unchanged: {}\n", counted(reloaded.unchanged as u64, "route"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_says_what_it_counted() {
+        let reloaded = Reloaded {
+            started: vec!["acme-chat/local".to_owned()],
+            at_next_start: vec!["log".to_owned()],
+            unchanged: 1,
+            ..Reloaded::default()
+        };
+        assert_eq!(
+            in_words(&reloaded),
+            "started: acme-chat/local\neffective at the next start: log\nunchanged: 1 route\n"
+        );
+    }
 }

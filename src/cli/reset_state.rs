@@ -10,7 +10,7 @@ use super::{
     exit::Exit,
     logging,
     state_access::StateAccess,
-    text::{asked, grouped, print_json, say, span},
+    text::{asked, counted, duration, print_json, say, span},
     time::Time,
 };
 use crate::{
@@ -72,8 +72,8 @@ async fn reset_with(access: &StateAccess, config: &Config, arguments: &Arguments
         return Ok(Exit::Done);
     }
     for NamedCheckpoint { name, checkpoint } in &found {
-        let records = grouped(checkpoint.delivered);
-        say(format_args!("{name}: {}, {records} records so far", progress(checkpoint)));
+        let records = counted(checkpoint.delivered, "record");
+        say(format_args!("{name}: {}, {records} so far", progress(checkpoint)));
     }
     say(format_args!("then: {}", outlook(config, named, to)));
     if arguments.dry_run || !(arguments.yes || asked("remove?")?) {
@@ -110,8 +110,7 @@ fn outlook(config: &Config, collector: &str, to: Option<i64>) -> String {
 fn start_in_words(start: &Start) -> String {
     match start {
         Start::LookBack(back) => {
-            let back = humantime::format_duration(*back).to_string();
-            format!("{} before it", back.replace("days", "d").replace("day", "d"))
+            format!("{} before the run", duration(*back))
         }
         Start::All => "the oldest record".to_owned(),
         Start::At(time) => format_utc(time.timestamp()),

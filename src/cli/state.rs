@@ -143,7 +143,8 @@ fn write(found: &Export, file: &Path) -> anyhow::Result<Exit> {
         let named = || file.display().to_string();
         let mut out = fs::File::create_new(file).with_context(named)?;
         out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).with_context(named)?;
-        say(format_args!("{} checkpoints in {}", found.checkpoints.len(), file.display()));
+        let count = counted(found.checkpoints.len() as u64, "checkpoint");
+        say(format_args!("{count} written to {}", file.display()));
     }
     Ok(Exit::Done)
 }
@@ -185,7 +186,7 @@ async fn take_in(config: &Config, context: &Context, import: &Import) -> anyhow:
     let done = if agreed { wanted.import(&store).await } else { Ok(()) };
     store.close().await?;
     match done {
-        Ok(()) if agreed => say(format_args!("{count} checkpoints imported")),
+        Ok(()) if agreed => say(format_args!("{count} imported")),
         Ok(()) => say(format_args!("nothing was changed")),
         Err(error @ (ImportError::Newer(_) | ImportError::Damaged(_))) => {
             return Err(UsageError(format!("{}: {error}", named())).into());

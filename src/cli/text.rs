@@ -1,4 +1,4 @@
-//! Output of the commands: tables, numbers, ages, and a standard output that may close early. Terminal
+//! Output of the commands: tables, and a standard output that may close early. Terminal
 //! control sequences in records or server messages are removed.
 
 use std::{
@@ -191,40 +191,6 @@ pub fn wrap_to(width_max: usize, indent: &str, text: &str) -> String {
     lines + "\n"
 }
 
-/// A number with thousands separators: `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 record`, `2 records`.
-pub fn counted(count: usize, thing: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {thing}{plural}", grouped(count as u64))
-}
-
-/// A duration in its largest unit: `4m`, `3d`. Negative ones are zero.
-pub fn span(seconds: i64) -> String {
-    match seconds.max(0) {
-        seconds @ 0..60 => format!("{seconds}s"),
-        seconds @ 60..3_600 => format!("{}m", seconds / 60),
-        seconds @ 3_600..172_800 => format!("{}h", seconds / 3_600),
-        seconds => format!("{}d", seconds / 86_400),
-    }
-}
-
-/// A size for people: `1.2 MiB`.
-pub fn size(bytes: u64) -> String {
-    bytesize::ByteSize::b(bytes).display().iec().to_string()
-}
-
 /// Foreign text on one line, without anything that a terminal interprets.
 pub fn tame(text: &str) -> String {
     let shown = |c: char| match c {
@@ -280,12 +246,6 @@ fn is_order(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_and_ages_read_as_people_write_them() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([-5, 59, 240, 7_200, 260_000].map(span), ["0s", "59s", "4m", "2h", "3d"]);
-    }
 
     #[test]
     fn long_text_is_broken_between_words_and_never_lost() {

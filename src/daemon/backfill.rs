@@ -95,6 +95,11 @@ pub struct BackfillReport {
     pub ended: Option<HowEnded>,
 }
 
+/// What is wrong with an order that names a sink of another collector, or none.
+pub(crate) fn no_such_sink(collector: &str, sink: &str, sinks: &[String]) -> String {
+    format!("collector `{collector}` has no sink `{sink}` (there are: {})", sinks.join(", "))
+}
+
 /// Why there is nothing to read.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
@@ -197,5 +202,19 @@ impl From<&Failure> for HowEnded {
             advice: judgement.advice.to_owned(),
             operator: matches!(judgement.action, Action::Park),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_sink_is_answered_with_those_of_the_collector() {
+        let sinks = ["local", "siem"].map(str::to_owned);
+        assert_eq!(
+            no_such_sink("acme-audit", "locl", &sinks),
+            "collector `acme-audit` has no sink `locl` (there are: local, siem)"
+        );
     }
 }

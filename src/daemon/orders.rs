@@ -1,7 +1,7 @@
 //! What each order does.
 
 use super::{
-    backfill::{BackfillReport, BackfillWanted, PlanError, Window, plan},
+    backfill::{BackfillReport, BackfillWanted, PlanError, Window, no_such_sink, plan},
     checkpoints::{self, NamedCheckpoint, ResetWanted},
     control::OrderError,
     routes::WantedRoute,
@@ -107,7 +107,8 @@ impl Supervisor {
     pub(super) async fn begin_backfill(&mut self, asked: &BackfillWanted) -> Result<Window, OrderError> {
         let routes = self.routes_of(&asked.collector)?;
         if !routes.iter().any(|wanted| wanted.sink == asked.sink) {
-            let text = format!("collector `{}` has no sink `{}`", asked.collector, asked.sink);
+            let sinks: Vec<String> = routes.into_iter().map(|wanted| wanted.sink).collect();
+            let text = no_such_sink(&asked.collector, &asked.sink, &sinks);
             return Err(OrderError::Usage(text));
         }
         self.ensure_not_paused(&asked.collector)?;

@@ -16,7 +16,11 @@ use super::{
     counters::{SinkCounter, SinkCounters},
     remote::{RemoteError, RemoteErrorKind, Service, plain},
 };
-use crate::config::{Environment, HttpAuth, SecretError, SettingError};
+use crate::{
+    config::{Environment, HttpAuth, SecretError, SettingError},
+    reasons::with_reasons,
+    units::size,
+};
 
 /// Where a service calls a request by a name, it is in one of these.
 const REQUEST_ID: [&str; 2] = ["x-request-id", "x-cloud-request-id"];
@@ -80,7 +84,7 @@ impl Remote {
                 | TransportError::TooSlow(reason) => RemoteErrorKind::Unreachable(reason),
                 TransportError::Untrusted(reason) => RemoteErrorKind::Untrusted(reason),
                 TransportError::TooLarge { bytes_max } => {
-                    RemoteErrorKind::NotUnderstood(format!("more than {bytes_max} bytes"))
+                    RemoteErrorKind::NotUnderstood(format!("larger than {}", size(bytes_max as u64)))
                 }
             };
             kind.of(self.service)

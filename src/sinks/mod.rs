@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use collectors::Record;
 
 use self::{counters::SinkCounters, remote::RemoteError};
-use crate::tables::Table;
+use crate::{tables::Table, units::size};
 
 /// Records of one table and one collector, in the order in which they were read. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ pub enum Redelivery {
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// Too little disk space is left; nothing was written.
-    #[error("{path}: {free} bytes of disk space free, {wanted} required")]
+    #[error("{path}: {} of disk space free, {} required", size(*free), size(*wanted))]
     DiskFull {
         /// The file or directory written to.
         path: String,

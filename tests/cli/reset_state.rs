@@ -29,7 +29,7 @@ fn a_finished_backfill_is_named_as_one() {
     let ended = place.run_to(0, &[&WORDS[..], &["--dry-run"]].concat());
     let said = |line: &str, words: &str| line.contains("/backfill/") && line.contains(words);
     assert!(ended.stderr.lines().any(|line| said(line, ": finished, 0 records")), "{}", ended.stderr);
-    assert!(ended.stderr.contains("the collector's start: 8d before it"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the collector's start: 8 days before the run"), "{}", ended.stderr);
 }
 
 #[test]

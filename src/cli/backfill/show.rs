@@ -95,7 +95,7 @@ fn message(status: &RouteStatus, rate: f64, rest: Option<Duration>) -> String {
         let seconds = Duration::from_secs(rest.as_secs());
         format!("  ETA {}", humantime::format_duration(seconds))
     });
-    let records = counted(usize::try_from(status.delivered).unwrap_or(usize::MAX), "record");
+    let records = counted(status.delivered, "record");
     format!("{records}, {}/s{doing}{rest}", grouped(rate as u64))
 }
 

@@ -249,7 +249,7 @@ async fn found_store(store: Store, recovery: Option<state::Recovery>, place: &st
             "recent records of these routes may be delivered once more",
         ),
         (Ok(names), Ok(()), None) => {
-            Finding::ok("state", format!("{place}: writable, {}", counted(names.len(), "checkpoint")))
+            Finding::ok("state", format!("{place}: writable, {}", counted(names.len() as u64, "checkpoint")))
         }
     }
 }

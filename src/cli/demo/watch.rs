@@ -11,7 +11,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    cli::text::{grouped, say},
+    cli::text::{counted, grouped, say},
     pipeline::{
         progress::{RouteState, RouteStatus},
         route_registry::RouteRegistry,
@@ -169,7 +169,7 @@ impl DemoDisplay {
             }
             Self::Lines(last) if last.get().is_none_or(|last| last.elapsed() >= LINE_INTERVAL) => {
                 last.set(Some(Instant::now()));
-                say(format_args!("{} of {} records ({states})", grouped(delivered), grouped(issued)));
+                say(format_args!("{} of {} ({states})", grouped(delivered), counted(issued, "record")));
             }
             Self::Lines(_) => {}
         }

@@ -104,7 +104,7 @@ impl Groups {
         for ([kind, ..], count) in &self.0 {
             *kinds.entry(kind).or_default() += count;
         }
-        let count = usize::try_from(self.0.values().sum::<u64>()).unwrap_or(usize::MAX);
+        let count = self.0.values().sum();
         let kinds: Vec<String> =
             kinds.iter().map(|(kind, count)| format!("{} {kind}", grouped(*count))).collect();
         format!("{}: {}; see one with `ccfd rejects show REJECT`", counted(count, "record"), kinds.join(", "))

@@ -66,7 +66,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
         print(&format!("{}\n", json!({ name: count })))?;
         return Ok(Exit::Done);
     }
-    let records = counted(usize::try_from(count).unwrap_or(usize::MAX), "record");
+    let records = counted(count, "record");
     match arguments.dry_run {
         true => say(format_args!("{records} would be removed; nothing was changed")),
         false => say(format_args!("{records} removed")),

@@ -307,16 +307,15 @@ impl Retry<'_> {
                 json!({ "sent": sent, "taken": taken, "refused": refused, "not_sendable": not_sendable });
             print_json_line(&counts)?;
         } else {
-            let count = |count: u64| counted(usize::try_from(count).unwrap_or(usize::MAX), "record");
             say(format_args!(
                 "{} sent: {taken} accepted and removed, {refused} refused again and kept",
-                count(sent)
+                counted(sent, "record")
             ));
             if not_sendable > 0 {
                 say(format_args!(
                     "{} skipped: unusable, delivered with shortened fields, or for a sink that is not \
                      configured",
-                    count(not_sendable)
+                    counted(not_sendable, "record")
                 ));
             }
         }

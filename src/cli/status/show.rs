@@ -35,7 +35,7 @@ pub(super) fn text(report: &StatusReport, width: usize) -> String {
             Some(0) => "finished".to_owned(),
             Some(seconds) => format!("{} of its window left", span(seconds)),
         };
-        let records = counted(usize::try_from(line.delivered).unwrap_or(usize::MAX), "record");
+        let records = counted(line.delivered, "record");
         let (route, window) = line.name.split_once("/backfill/").unwrap_or((&line.name, ""));
         text +=
             &format!("\n{}", wrap_to(width, "", &format!("backfill {route} {window}: {left}, {records}")));
@@ -108,7 +108,12 @@ pub fn route_cells(status: &RouteStatus, lag_seconds: Option<i64>, now: i64) -> 
         or_dash(status.last_record.map(format_utc)),
         or_dash(lag_seconds.map(span)),
         grouped(status.delivered),
-        or_dash(status.watermark.map(|watermark| format!("{} ago", span(now - watermark)))),
+        or_dash(
+            status
+                .watermark
+                .filter(|watermark| *watermark > 0)
+                .map(|watermark| format!("{} ago", span(now - watermark))),
+        ),
         grouped(status.dedup_ids as u64),
     ]
 }
@@ -129,8 +134,8 @@ fn trouble(line: &RouteLine, width: usize) -> String {
         say("sweeps take longer than sweep_interval: late records arrive later");
     }
     if status.rejected > 0 {
-        let count = grouped(status.rejected);
-        say(&format!("{count} records of this run are in the rejects"));
+        let records = counted(status.rejected, "record");
+        say(&format!("rejected in this run: {records}; see `ccfd rejects list`"));
     }
     if !status.messages_missing.is_empty() {
         let reasons = status.messages_missing.iter();

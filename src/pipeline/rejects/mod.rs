@@ -27,7 +27,10 @@ use tokio::{sync::Semaphore, task::JoinError};
 
 use self::{cut::Cuts, shared_file::SharedFile};
 use super::names::{CUT_DIR, REJECTS_DIR};
-use crate::tables::{Table, iso8601};
+use crate::{
+    tables::{Table, iso8601},
+    units::size,
+};
 
 /// The most that a line contains besides its record: names, a time, a reason of a thousand characters.
 const LINE_OVERHEAD_BYTES: u64 = 2 << 10;
@@ -72,7 +75,7 @@ pub struct Reject {
 #[derive(Debug, thiserror::Error)]
 pub enum RejectsError {
     /// The file would exceed its limit.
-    #[error("{path}: full: at most {bytes_max} bytes are kept")]
+    #[error("{path}: full, at most {} may be kept", size(*bytes_max))]
     Full {
         /// The file.
         path: PathBuf,

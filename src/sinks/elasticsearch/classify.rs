@@ -21,6 +21,7 @@ use crate::{
         http::{asks_for_credentials, intercepted},
         remote::{RemoteError, RemoteErrorKind, plain},
     },
+    units::counted,
 };
 
 /// What is asked for of an answer. With the status of each item none is lost: items are identified by place.
@@ -151,7 +152,11 @@ pub(super) fn read(body: &[u8], rows: usize, witness: bool, op_type: OpType) -> 
     })?;
     let sent = rows + usize::from(witness);
     if answer.items.len() != sent {
-        return Err(format!("{} items for {sent} rows", answer.items.len()));
+        return Err(format!(
+            "{} for {}",
+            counted(answer.items.len() as u64, "item"),
+            counted(sent as u64, "row")
+        ));
     }
     let mut items = answer.items.into_iter();
     let mut answered = Answered::default();

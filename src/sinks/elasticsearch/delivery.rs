@@ -9,10 +9,13 @@ use super::{
     encode::{self, Bulk},
     sink::ElasticsearchConnection,
 };
-use crate::sinks::{
-    Batch, PartialWrite, Receipt, Refused, SinkError, WriteFailure,
-    remote::{RemoteError, RemoteErrorKind},
-    request_size::{TooLarge, Weight},
+use crate::{
+    sinks::{
+        Batch, PartialWrite, Receipt, Refused, SinkError, WriteFailure,
+        remote::{RemoteError, RemoteErrorKind},
+        request_size::{TooLarge, Weight},
+    },
+    units::size,
 };
 
 /// So many rows refused one by one, while not one was taken: it is not them. With a witness it is shown by so many
@@ -130,7 +133,7 @@ impl Writing {
                     TooLarge::Credible => {
                         if let Some(row) = self.halve(&part) {
                             let reason =
-                                format!("{} bytes are more than one request may contain", bulk.bytes);
+                                format!("{} is more than one request may contain", size(bulk.bytes as u64));
                             self.receipt.refused.push(Refused { index: row, kind: "too_large", reason });
                         }
                     }

@@ -15,12 +15,15 @@ use super::{
     classify::{CallAnswer, is_intercepted, judge},
     encode::{broken, nothing},
 };
-use crate::sinks::{
-    SinkError,
-    counters::SinkCounter,
-    remote::{RemoteError, RemoteErrorKind, Service},
-    request_size::RequestSize,
-    sink_thread::SinkThread,
+use crate::{
+    sinks::{
+        SinkError,
+        counters::SinkCounter,
+        remote::{RemoteError, RemoteErrorKind, Service},
+        request_size::RequestSize,
+        sink_thread::SinkThread,
+    },
+    units::size,
 };
 
 const API_VERSION: &str = "2023-01-01";
@@ -99,7 +102,7 @@ impl LogsIngestionConnection {
             | TransportError::TooSlow(why) => failed(RemoteErrorKind::Unreachable(why)),
             TransportError::Untrusted(why) => failed(RemoteErrorKind::Untrusted(why)),
             TransportError::TooLarge { bytes_max } => {
-                failed(RemoteErrorKind::NotUnderstood(format!("more than {bytes_max} bytes")))
+                failed(RemoteErrorKind::NotUnderstood(format!("larger than {}", size(bytes_max as u64))))
             }
         })
     }

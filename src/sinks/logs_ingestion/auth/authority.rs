@@ -13,7 +13,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::sinks::remote::{RemoteError, RemoteErrorKind, Service, plain};
+use crate::{
+    sinks::remote::{RemoteError, RemoteErrorKind, Service, plain},
+    units::size,
+};
 
 /// The authority, for one token.
 pub(super) struct Authority {
@@ -56,7 +59,7 @@ impl Authority {
             }
             Some(Err(TransportError::Untrusted(why))) => return entra(RemoteErrorKind::Untrusted(why)),
             Some(Err(TransportError::TooLarge { bytes_max })) => {
-                return entra(RemoteErrorKind::NotUnderstood(format!("more than {bytes_max} bytes")));
+                return entra(RemoteErrorKind::NotUnderstood(format!("larger than {}", size(bytes_max as u64))));
             }
             Some(Ok(response)) => response,
         };
