@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// How far the local clock may be ahead of what else is known of the time, in seconds.
 const AHEAD_MAX: i64 = 24 * 60 * 60;
 
-/// What a sink goes by when it removes what is too old: the earlier of two clocks, as everywhere. A clock that is years
-/// ahead would have it remove nearly everything.
+/// By which clock a sink removes old rows and files: the earlier of two, as everywhere. A local clock that is
+/// years ahead would remove nearly everything.
 #[derive(Debug, Default)]
 pub(super) struct Age {
     warned: AtomicBool,
 }
 
 impl Age {
-    /// The time by which things are too old: the local clock's, or a day after the latest `Date` of any server that answered
-    /// this process, when that is earlier. Before one has answered, what is stored tells: it may be dated in the future.
+    /// The time from which ages are counted: the local clock, or a day after the latest `Date` of any server
+    /// that answered this process, if that is earlier. Before any server has answered, the newest stored time
+    /// takes its place; it may be in the future.
     pub(super) fn now(&self, local: i64, newest_stored: Option<i64>) -> i64 {
         let newest = collectors::newest_date().or(newest_stored);
         let Some(known) = newest.filter(|newest| local - newest > AHEAD_MAX) else {

@@ -1,21 +1,21 @@
-//! Memory for the bodies of requests, handed from one to the next.
+//! Memory for the bodies of requests, passed from one request to the next.
 
 use std::sync::{Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 
-/// A buffer that is this many times as large as what is wanted has had its time: the catching up is over.
+/// A buffer that is this many times as large as needed is freed: the catch-up that needed it is over.
 const TOO_LARGE: usize = 4;
-/// Buffers up to this many bytes are not worth the trouble.
+/// Smaller buffers are not worth keeping.
 const SMALL: usize = 256 << 10;
 
-/// The buffers of one sink. Bodies are encoded on whichever thread is free, and the system's allocator keeps for each
-/// thread what its last body took; so it is better that few buffers go around.
+/// The buffers of one sink. Bodies are encoded on whichever thread is free, and the allocator keeps the last
+/// large allocation of each thread; so a few shared buffers need less memory than one per thread.
 #[derive(Default)]
 pub struct Buffers(Mutex<Vec<Vec<u8>>>);
 
 impl Buffers {
-    /// An empty buffer for about so many bytes.
+    /// An empty buffer for about this many bytes.
     pub fn take(&self, bytes: usize) -> Vec<u8> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|buffer| buffer.capacity() <= SMALL.max(bytes.saturating_mul(TOO_LARGE)));
@@ -25,7 +25,7 @@ impl Buffers {
         buffer
     }
 
-    /// Takes a body back, if nobody else holds it.
+    /// Takes a body back, unless something else still holds it.
     pub fn give_back(&self, body: Bytes) {
         let Ok(mut body) = body.try_into_mut() else { return };
         body.clear();

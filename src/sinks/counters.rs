@@ -1,4 +1,4 @@
-//! What a sink that speaks to another machine has counted since it was made.
+//! What a sink that talks to a service has counted since it was built.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,13 +7,13 @@ use collectors::{Outcomes, RequestOutcome, Response, TransportError};
 /// The counters of a sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SinkCounters {
-    /// Requests with rows, and those that look or prepare; not those for tokens.
+    /// Requests with rows, and those that check or prepare; not those for tokens.
     pub requests: Outcomes,
     /// New tokens; `None` where the sink needs none.
     pub tokens: Option<TokenCounters>,
 }
 
-/// How often a new token was asked for.
+/// How often a new token was requested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenCounters {
     /// It was issued.
@@ -22,7 +22,7 @@ pub struct TokenCounters {
     pub failed: u64,
 }
 
-/// Counts for one sink, from wherever it is at work.
+/// Counts for one sink, from any thread.
 #[derive(Debug, Default)]
 pub struct SinkCounter(Mutex<SinkCounters>);
 

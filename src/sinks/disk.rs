@@ -1,4 +1,4 @@
-//! What the sinks that write files share: free space, and the meaning of the system's errors.
+//! What the sinks that write files share: free space, and the meaning of the operating system's errors.
 
 use std::{
     fs::{File, Metadata},
@@ -15,7 +15,7 @@ use rustix::{
 
 use super::SinkError;
 
-/// A write of so many bytes less than the limit fails on it.
+/// A write that ends this close to the limit fails at it.
 const NEAR_LIMIT: u64 = 64 << 10;
 
 /// Bytes that an ordinary user may still write to the file system of `path`.
@@ -33,7 +33,7 @@ pub(super) fn ensure_free(path: &Path, free_min: u64) -> Result<(), SinkError> {
     Ok(())
 }
 
-/// What tells one file or directory from another, whatever its name.
+/// Identifies a file or directory, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Inode(u64, u64);
 
@@ -43,13 +43,14 @@ impl Inode {
         Self(found.dev(), found.ino())
     }
 
-    /// Whether `path` still leads to it. When somebody moved or removed it, what is written there is lost to them.
+    /// Whether `path` still leads to it. Otherwise someone moved or removed it, and what is written to it is
+    /// lost.
     pub(crate) fn is_at(self, path: &Path) -> bool {
         std::fs::metadata(path).is_ok_and(|found| Self::of(&found) == self)
     }
 }
 
-/// Sorts an error of the operating system by what helps: space, the settings, or time.
+/// Sorts an error of the operating system by what helps: more space, other settings, or time.
 pub(super) fn failed(path: &Path, source: io::Error) -> SinkError {
     match source.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => full(path),
@@ -68,7 +69,7 @@ pub(super) fn failed(path: &Path, source: io::Error) -> SinkError {
     }
 }
 
-/// Whether it says that there are no locks: on a network file system without a lock manager, most often.
+/// Whether the error says that there are no locks: usually a network file system without a lock manager.
 pub(super) fn has_no_locks(error: &io::Error) -> bool {
     let code = error.raw_os_error().map(Errno::from_raw_os_error);
     code.is_some_and(|code| code == Errno::NOLCK || code == Errno::OPNOTSUPP)
@@ -80,8 +81,8 @@ pub(super) fn no_locks(path: &Path) -> SinkError {
     SinkError::Misplaced { path: shown(path), reason: reason.to_owned() }
 }
 
-/// Whether the lock that a database takes on its file can be taken at all on the file system of `path`. Tried on a file without a name: a lock
-/// of a process is given back when it closes any descriptor of the same file.
+/// Whether a database can lock its file on the file system of `path`. Tried on a file without a name, because
+/// a process loses its lock when it closes any descriptor of the same file.
 pub(super) fn lets_lock(path: &Path) -> bool {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let locked = tempfile::tempfile_in(dir)
@@ -89,20 +90,20 @@ pub(super) fn lets_lock(path: &Path) -> bool {
     !locked.is_err_and(|error| has_no_locks(&error))
 }
 
-/// Whether a file has come to the limit that this process has on the size of one.
+/// Whether a file has reached this process's limit on the size of a file.
 pub(super) fn at_size_limit(path: &Path) -> bool {
     let limit = getrlimit(Resource::Fsize).current;
     let size = std::fs::metadata(path).map_or(0, |found| found.len());
     limit.is_some_and(|limit| size.saturating_add(NEAR_LIMIT) >= limit)
 }
 
-/// The error of the system when no file can be opened any more. SQLite keeps it to itself and says that it cannot open the
-/// database; so what certainly is there is opened, and closed again.
+/// The system's error if no more files can be opened. SQLite hides it and says that it cannot open the
+/// database; so a file that certainly exists is opened and closed again.
 pub(super) fn no_descriptors() -> Option<io::Error> {
     File::open("/").err().filter(lacks_descriptors)
 }
 
-/// Whether it says that this process, or the machine, has as many files open as it may.
+/// Whether the error says that this process, or the machine, has as many files open as allowed.
 pub fn lacks_descriptors(error: &io::Error) -> bool {
     let code = error.raw_os_error().map(Errno::from_raw_os_error);
     code.is_some_and(|code| code == Errno::MFILE || code == Errno::NFILE)

@@ -1,5 +1,5 @@
-//! Requests to one service, for the sinks that speak HTTP: the connection is made when it is needed, the secret is read
-//! with each request, so that what a person repairs is taken up without a restart.
+//! Requests to one service, for the sinks that use HTTP. The connection is made when needed and the secret is
+//! read for each request, so that a repair by the operator takes effect without a restart.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -22,21 +22,21 @@ use crate::{
     units::size,
 };
 
-/// Where a service calls a request by a name, it is in one of these.
+/// Headers in which services name a request.
 const REQUEST_ID: [&str; 2] = ["x-request-id", "x-cloud-request-id"];
 
-/// Whether an answer that refuses asks for credentials by the header that HTTP has for it, as some do without a word in
-/// their own form.
+/// Whether a refusal asks for credentials in HTTP's own header, as some services do without an error in their
+/// own form.
 pub fn asks_for_credentials(response: &Response) -> bool {
     response.status == StatusCode::UNAUTHORIZED && response.headers.contains_key(header::WWW_AUTHENTICATE)
 }
 
-/// What the rejects say of a record that something in between refused.
+/// What the rejects say of a record that a proxy or gateway refused.
 pub fn intercepted(status: StatusCode) -> String {
     format!("status {}, from a proxy or firewall instead of the service", status.as_u16())
 }
 
-/// How a service is reached, found out when it is: what that needs may lie in files.
+/// How a service is reached. Built at the first request, because it may need files.
 pub type Reach = dyn Fn(&Environment) -> Result<HttpSettings, SettingError> + Send + Sync;
 
 /// One service, and who sends to it.
@@ -63,7 +63,7 @@ impl Remote {
         Self { service, reach, auth, environment, retry_after_max, http, meter }
     }
 
-    /// Sends a request. `Ok` is any answer that arrived whole, whatever its status.
+    /// Sends a request. `Ok` is any complete response, whatever its status.
     pub async fn send(
         &self,
         method: Method,
@@ -96,12 +96,12 @@ impl Remote {
         self.meter.read()
     }
 
-    /// How long an answer asks to wait, bounded.
+    /// How long a response asks to wait, bounded.
     pub fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
         collectors::retry_after(headers, SystemTime::now(), self.retry_after_max)
     }
 
-    /// An error with the service's own name for the request.
+    /// An error with the service's name for the request.
     pub fn error(&self, kind: RemoteErrorKind, headers: &HeaderMap) -> RemoteError {
         let named = REQUEST_ID.iter().find_map(|name| headers.get(*name)?.to_str().ok());
         RemoteError { service: self.service, kind, request_id: named.map(plain) }

@@ -18,11 +18,11 @@ pub struct LineFile {
     file: File,
     inode: Inode,
     path: PathBuf,
-    /// Bytes of lines that are safe; what follows them was never acknowledged.
+    /// Bytes of lines that are safe; anything after them was never acknowledged.
     len: u64,
-    /// Whether something unacknowledged may stand behind `len`.
+    /// Whether something unacknowledged may follow `len`.
     torn: bool,
-    /// The size of the file as it was left here; when it has another one, another process has written to it.
+    /// The size of the file after our last write; if it differs now, another process has written to it.
     left: Option<u64>,
 }
 
@@ -45,7 +45,7 @@ impl Write for Appending<'_> {
     }
 }
 
-/// An exclusive advisory lock on a file, given back when dropped.
+/// An exclusive advisory lock on a file, released on drop.
 #[derive(Debug)]
 pub struct Lock(File);
 
@@ -60,27 +60,27 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // The handle is a copy: closing it would not give the lock back.
+        // The handle is a copy: closing it would not release the lock.
         let _ = self.0.unlock();
     }
 }
 
 impl LineFile {
-    /// Opens a file that no other process writes to, made if missing. A last line without its end, left by a crash, is
-    /// cut off.
+    /// Opens a file that no other process writes to, and creates it if missing. An incomplete last line, left
+    /// by a crash, is cut off.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut lines = Self::open_shared(path)?;
         lines.take_up()?;
         Ok(lines)
     }
 
-    /// Opens a file that other processes may write to, made if missing, and leaves it as it is: what looks like half a
-    /// line may be one that is just being written. Lock it, and then take it up.
+    /// Opens a file that other processes may write to, creates it if missing, and changes nothing: what looks
+    /// like half a line may be one that is being written. Lock it before `take_up`.
     pub fn open_shared(path: &Path) -> io::Result<Self> {
         let options = || OpenOptions::new().read(true).append(true).mode(0o600).clone();
         let file = match options().create_new(true).open(path) {
             Ok(file) => {
-                // The name itself must survive a loss of power, or the lines go with it.
+                // The file's name itself must survive a power failure, or its lines are lost with it.
                 file.sync_all()?;
                 File::open(parent(path))?.sync_all()?;
                 file
@@ -90,15 +90,15 @@ impl LineFile {
         };
         let found = file.metadata()?;
         if !found.is_file() {
-            // A pipe would take lines until it is full, and keep none of them safe.
+            // A pipe would accept lines until it is full, and keep none of them safe.
             return Err(io::Error::new(ErrorKind::InvalidFilename, "not a regular file"));
         }
         let inode = Inode::of(&found);
         Ok(Self { file, inode, path: path.to_owned(), len: 0, torn: false, left: None })
     }
 
-    /// Looks where the lines end, and cuts half a line behind them, unless the file is as it was left here. True when it
-    /// was not. Nobody else may be writing to it meanwhile.
+    /// Finds the end of the lines, and cuts half a line after them, unless the file is as we left it. True if
+    /// it was not. No other process may be writing to it meanwhile.
     pub fn take_up(&mut self) -> io::Result<bool> {
         let size = self.file.metadata()?.len();
         if self.left == Some(size) {
@@ -114,8 +114,8 @@ impl LineFile {
         Ok(true)
     }
 
-    /// Appends the whole lines that `write` writes, and returns once they are safe. After an error nothing of them
-    /// is in the file, or it is removed before anything else is written.
+    /// Appends the whole lines that `write` writes, and returns once they are safe. After an error none of
+    /// them is in the file, or they are removed before anything else is written.
     pub fn append(&mut self, write: impl FnOnce(&mut Appending<'_>) -> io::Result<()>) -> io::Result<()> {
         self.remove_torn()?;
         self.torn = true;
@@ -123,7 +123,7 @@ impl LineFile {
         let written = write(&mut out).and_then(|()| self.file.sync_data());
         let bytes = out.bytes;
         if let Err(error) = written {
-            // Readers should not have to wait for the next write to get rid of half a line.
+            // Readers should not have to wait for the next write until half a line is removed.
             if self.remove_torn().is_err() {
                 self.left = self.file.metadata().ok().map(|found| found.len());
             }
@@ -135,14 +135,14 @@ impl LineFile {
         Ok(())
     }
 
-    /// Makes sure that nothing unacknowledged is in the file; to be called before it is left for another one.
+    /// Removes anything unacknowledged from the file. Call it before changing to another file.
     pub fn remove_torn(&mut self) -> io::Result<()> {
         self.notice_cut()?;
         if self.torn { self.cut() } else { Ok(()) }
     }
 
-    /// Takes up that somebody has made the file shorter, as `copytruncate` of logrotate does: filled up to its old length again it
-    /// would have a hole.
+    /// Notices that another process has made the file shorter, as logrotate's `copytruncate` does: writing at
+    /// the old length would leave a hole.
     fn notice_cut(&mut self) -> io::Result<()> {
         let size = self.file.metadata()?.len();
         if size < self.len {
@@ -163,8 +163,9 @@ impl LineFile {
         Ok(())
     }
 
-    /// Keeps other processes from writing to the file until the answer is dropped; waits while one of them does. The
-    /// file may have been replaced or added to meanwhile: ask `in_place`, and `take_up`, afterwards.
+    /// Keeps other processes from writing to the file until the result is dropped; waits while one of them
+    /// writes. The file may have been replaced or extended meanwhile, so call `in_place` and `take_up`
+    /// afterwards.
     pub fn lock(&self) -> io::Result<Lock> {
         Lock::of(&self.file)
     }
@@ -184,13 +185,13 @@ impl LineFile {
         self.inode.is_at(&self.path)
     }
 
-    /// Counts the lines by reading through the file.
+    /// Counts the lines of the file.
     pub fn count_lines(&self) -> io::Result<u64> {
         count_lines(&self.file)
     }
 }
 
-/// Counts the lines of a file by reading through it.
+/// Counts the lines of a file by reading all of it.
 pub fn count_lines(mut file: &File) -> io::Result<u64> {
     file.seek(SeekFrom::Start(0))?;
     let mut piece = vec![0; STEP as usize];
@@ -208,7 +209,7 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The place behind the last line break, searched from the end.
+/// The position after the last line break, searched from the end.
 fn end_of_lines(mut file: &File, size: u64) -> io::Result<u64> {
     let mut piece = Vec::new();
     let mut end = size;
@@ -256,7 +257,7 @@ mod tests {
         let mut lines = LineFile::open(&path).unwrap();
         append(&mut lines, b"one\n").unwrap();
 
-        // Writes fail, and so does clearing up after them: this handle may only read.
+        // Writes fail, and so does removing what they left: this handle may only read.
         let good = std::mem::replace(&mut lines.file, File::open(&path).unwrap());
         append(&mut lines, b"two\n").unwrap_err();
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"tw").unwrap();
@@ -275,7 +276,7 @@ mod tests {
         append(&mut lines, b"one\ntwo\n").unwrap();
         OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
 
-        // The next write fails half way: what it left is taken away, and nothing else.
+        // The next write fails half way: only what it left is removed.
         let failed = lines.append(|out| {
             out.write_all(b"thr")?;
             Err(io::Error::other("broken on purpose"))

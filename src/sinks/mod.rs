@@ -1,4 +1,4 @@
-//! Destinations. A sink takes a batch of records of one table and answers once all of them are safe.
+//! Destinations. A sink gets a batch of records of one table and responds once all of them are safe.
 
 mod age;
 pub mod buffers;
@@ -40,22 +40,21 @@ pub struct Batch {
     pub records: Arc<[Record]>,
 }
 
-/// What became of a batch. `accepted + already_there + refused.len()` is the number of records handed in.
+/// The outcome of a batch. `accepted + already_there + refused.len()` is the number of its records.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// Newly stored.
     pub accepted: u64,
     /// Stored before, by an earlier delivery of the same record.
     pub already_there: u64,
-    /// Records that the destination will never take; the pipeline keeps them in the rejects.
+    /// Records that the destination will never accept; the pipeline keeps them in the rejects.
     pub refused: Vec<Refused>,
-    /// Records among the accepted ones that were made shorter to be taken; the pipeline keeps the whole ones in the
-    /// rejects.
+    /// Accepted records that had to be shortened; the pipeline keeps the whole ones in the rejects.
     pub cut: Vec<Cut>,
 }
 
 impl Receipt {
-    /// Adds what became of a part of the batch; `places` says where in the batch the records of the part stand.
+    /// Adds the outcome of a part of the batch; `places` gives the positions of its records in the batch.
     pub fn add(&mut self, part: Receipt, places: &[usize]) {
         let place = |index: usize| places.get(index).copied().unwrap_or(index);
         self.accepted += part.accepted;
@@ -67,14 +66,14 @@ impl Receipt {
     }
 }
 
-/// One record that a sink will not take.
+/// A record that a sink does not accept.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refused {
     /// Its place in the batch.
     pub index: usize,
     /// A fixed word to count by, such as `refused` or `too_large`.
     pub kind: &'static str,
-    /// Why, in the destination's words. May repeat content: for the rejects file only, never for a log.
+    /// The reason, in the destination's words. May quote content: only for the rejects file, never for a log.
     pub reason: String,
 }
 
@@ -111,7 +110,7 @@ impl<E: Into<SinkError>> From<E> for WriteFailure {
     }
 }
 
-/// What a batch does that is written a second time.
+/// What a repeated batch does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redelivery {
     /// Nothing: the sink recognises records by id.
@@ -139,7 +138,8 @@ pub enum SinkError {
         /// The file or directory.
         path: String,
     },
-    /// The destination is not what it should be (a directory in place of a file, not a database, no permission).
+    /// The destination is not what it should be (a directory in place of a file, not a database, no
+    /// permission).
     #[error("{path}: {reason}")]
     Misplaced {
         /// The file or directory.
@@ -147,7 +147,7 @@ pub enum SinkError {
         /// What is wrong, from the operating system or the database.
         reason: String,
     },
-    /// The reader of what is written has gone, and does not come back.
+    /// The reader of the output is gone, and does not come back.
     #[error("{path}: closed by its reader")]
     Closed {
         /// What it was.
@@ -167,7 +167,7 @@ pub enum SinkError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// The service at the other end did not do what was asked.
+    /// The service did not carry out the request.
     #[error(transparent)]
     Remote(#[from] RemoteError),
 }
@@ -209,25 +209,25 @@ pub trait Sink: Send + Sync {
     /// What a repeated batch does.
     fn redelivery(&self) -> Redelivery;
 
-    /// How many bytes of records make a good call: the pipeline gathers about that many before it writes.
+    /// A good size of one write in bytes of records: the pipeline gathers about that many.
     fn batch_bytes(&self) -> usize;
 
-    /// How many batches of one route may be written at the same time. They are acknowledged in any order, and
-    /// committed in theirs.
+    /// How many batches of one route may be written at the same time. They may be acknowledged in any order,
+    /// and are committed in their own.
     fn writes_in_flight(&self) -> usize {
         1
     }
 
-    /// What names the destination of a table's rows (the path of a file, a URL and index): a change of it is a change
-    /// of what the checkpoint speaks about.
+    /// Identifies the destination of a table's rows (the path of a file, a URL and index): if it changes, the
+    /// checkpoint belongs to another destination.
     fn identity(&self, table: &Table) -> String;
 
     /// Proves that a write to these tables would work, without writing a row; makes what is missing and ours to make (a directory, an
     /// empty table).
     async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError>;
 
-    /// Puts in place what the destination needs for these tables and what is not made by a write (index templates). Returns what was
-    /// done, a line each; `None` when there is nothing of the kind.
+    /// Installs what the destination needs for these tables and a write does not create (index templates).
+    /// Returns what was done, one line each; `None` if the sink has nothing to install.
     async fn install(&self, tables: &[Arc<Table>]) -> Result<Option<String>, SinkError> {
         _ = tables;
         Ok(None)
@@ -239,12 +239,12 @@ pub trait Sink: Send + Sync {
     /// When the future is dropped the write may still happen: a batch may be handed in again.
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure>;
 
-    /// What was counted since the sink was made. Nothing, where nothing is sent to another machine.
+    /// What was counted since the sink was built. `None` if nothing is sent to a service.
     fn counters(&self) -> SinkCounters {
         SinkCounters::default()
     }
 
-    /// Takes back what was made for this process alone. Called once, after the last write of an orderly end.
+    /// Removes what was created only for this process. Called once, after the last write of an orderly end.
     async fn close(&self) -> Result<(), SinkError> {
         Ok(())
     }

@@ -1,10 +1,10 @@
-//! The record as received, as a text in its document: what fits no column is there, too.
+//! The record as received, as a text in its document, so that nothing is lost that has no column.
 
 use std::io;
 
 use collectors::Record;
 
-/// The member's name, by the Elastic Common Schema.
+/// The member's name, from the Elastic Common Schema.
 pub const NAME: &str = "event.original";
 
 /// Appends `,"event.original":"…"`.

@@ -1,5 +1,5 @@
-//! The registry of sinks: how each type is built from its settings. What else is asked of a type (its name, its keys, where
-//! it writes to, its secrets) its settings say, in `config/sink/`.
+//! The registry of sinks: how each type is built from its settings. Everything else about a type (its name,
+//! its keys, where it writes, its secrets) is in its settings, in `config/sink/`.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::config::{Environment, NdjsonDir, SinkSettings};
 
-/// A sink with these settings, which touches nothing yet.
+/// A sink with these settings, which opens nothing yet.
 pub fn build(settings: &SinkSettings, environment: &Environment, clock: Clock) -> Arc<dyn Sink> {
     let environment = environment.clone();
     match settings.clone() {

@@ -1,4 +1,4 @@
-//! What can go wrong with a service on another machine, in one vocabulary for all of them.
+//! What can go wrong with a service on another machine, in the same words for all of them.
 
 use std::{fmt, time::Duration};
 
@@ -12,7 +12,7 @@ pub struct RemoteError {
     pub service: Service,
     /// What went wrong.
     pub kind: RemoteErrorKind,
-    /// What the service calls the request, for its support.
+    /// The service's name for the request, for its support.
     pub request_id: Option<String>,
 }
 
@@ -21,7 +21,7 @@ pub struct RemoteError {
 pub enum Service {
     /// Azure Monitor's Logs Ingestion API.
     LogsIngestion,
-    /// What issues the tokens for it: Entra ID, a managed identity endpoint, the Azure CLI.
+    /// The issuer of the tokens for it: Entra ID, a managed identity endpoint, the Azure CLI.
     Entra,
     /// Elasticsearch or OpenSearch.
     Elasticsearch,
@@ -32,10 +32,10 @@ pub enum Service {
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteErrorKind {
-    /// No whole answer came; what was sent may have been carried out.
+    /// No complete response came; what was sent may have been carried out.
     #[error("no response: {0}")]
     Unreachable(String),
-    /// The certificate that the service shows is signed by nobody who is trusted; nothing was sent.
+    /// No trusted authority has signed the service's certificate; nothing was sent.
     #[error("no response: {0}")]
     Untrusted(String),
     /// The service asks to send less.
@@ -64,7 +64,7 @@ pub enum RemoteErrorKind {
         /// The service's word for it.
         code: String,
     },
-    /// The credentials are known and may not do this.
+    /// The credentials are known and lack a permission.
     #[error("not allowed (status 403, {code})")]
     Forbidden {
         /// The service's word for it.
@@ -79,18 +79,19 @@ pub enum RemoteErrorKind {
     /// What the settings name is not there.
     #[error("{what} not found")]
     NotFound {
-        /// What was looked for, in the words of the settings.
+        /// What was not found, as the settings call it.
         what: String,
     },
-    /// Every row would be refused where it is sent to: the place is at fault, not the rows.
+    /// The place refuses every row: it is at fault, not the rows.
     #[error("{place} accepts no rows: {code}")]
     PlaceAtFault {
-        /// Where rows go: an index, a connector.
+        /// The place: an index, a connector.
         place: String,
         /// The service's word for the fault.
         code: String,
     },
-    /// The service took the request, and the system behind it did not carry it out, for a reason that passes.
+    /// The service accepted the request, and the system behind it did not carry it out, for a reason that
+    /// passes.
     #[error("its run failed: {code}")]
     RunFailed {
         /// A word for the reason.
@@ -104,22 +105,22 @@ pub enum RemoteErrorKind {
         /// The service's word for it.
         code: String,
     },
-    /// The request is refused, and not in the words of the service: something in between has answered.
+    /// The request is refused, and not in the service's own form: a proxy or gateway has responded.
     #[error("refused (status {status}) by something between ccfd and the service")]
     Intercepted {
         /// The HTTP status.
         status: u16,
     },
-    /// The answer is not what this service answers.
+    /// The response is not one of this service.
     #[error("unreadable response: {0}")]
     NotUnderstood(String),
-    /// Writes were sent, and their answers are not what this service answers: each of them may have been carried out.
+    /// The responses to several writes are not of this service: each write may have been carried out.
     #[error("the responses to {writes} writes in a row are unreadable")]
     Unconfirmed {
         /// So many in a row.
         writes: u32,
     },
-    /// The credentials cannot be had on this machine.
+    /// The credentials cannot be read on this machine.
     #[error("{0}")]
     Secret(NoSecret),
     /// A setting cannot be used.
@@ -133,7 +134,7 @@ impl RemoteErrorKind {
         RemoteError { service, kind: self, request_id: None }
     }
 
-    /// Whether a smaller request might have passed.
+    /// Whether a smaller request might be accepted.
     pub fn may_be_the_size(&self) -> bool {
         match self {
             Self::Unreachable(_)
@@ -172,7 +173,7 @@ fn shown(request_id: Option<&str>) -> String {
     request_id.map(|id| format!(" (request {id})")).unwrap_or_default()
 }
 
-/// A word of a service's answer that is safe in a log, whatever the other side sent.
+/// A word of a response that is safe in a log, whatever the service sent.
 pub fn plain(text: &str) -> String {
     let word: String =
         text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-./:".contains(*c)).take(80).collect();

@@ -1,8 +1,8 @@
-//! How much one request may carry: learnt from what passes and what does not, and never for good.
+//! How much one request may contain: learned from what is accepted and what fails, and never for good.
 //!
-//! A limit that somebody set shows as 413. Others show only above some size: a node that runs out of memory (429), a gateway
-//! that gives up (a timeout) or hangs up (a reset). Less is sent then. Whatever it was, it may end: more is sent again,
-//! step by step, and ever more rarely to where it failed.
+//! A configured limit shows as 413. Others show only above some size: a node that runs out of memory (429), a
+//! gateway that gives up (a timeout) or hangs up (a reset). Then less is sent. Any of these may end, so more
+//! is sent again, step by step, and ever more rarely up to the size that failed.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -11,19 +11,22 @@ use std::{
 
 use tokio::time::Instant;
 
-/// So many failures in a row say that it may be the size; each request that may be on its way beside it is one more.
+/// After this many failures in a row the size may be the reason; each other request that may be in flight
+/// adds one.
 const FAILURES: u32 = 3;
-/// So many full requests in a row must pass before more is sent, where no size is known to fail.
+/// How many full requests in a row must be accepted before more is sent, if no size is known to fail.
 const PASSES: u32 = 2;
-/// The same where the next size is known to fail, at first and at most: then one request in a few hundred is a trial.
+/// The same if the next size is known to fail, at first and at most: then one request in a few hundred is a
+/// trial.
 const PASSES_TO_FAILED: u32 = 8;
 const PASSES_MAX: u32 = 512;
-/// What passed counts for so long against an answer that less is too large. Limits change rarely, and then for long.
+/// How long an accepted size counts against a response that a smaller one is too large. Limits change rarely,
+/// and then for long.
 const BELIEVED: Duration = Duration::from_secs(600);
-/// Nobody has a limit below this; who says so is mistaken.
+/// No real limit is below this, so a response that says so is not believed.
 const SURELY_TAKEN: usize = 8 << 10;
-/// What gateways take at least, unless configured otherwise. Where nothing has passed yet, a lone row below it is not
-/// believed to be too large.
+/// The smallest limit of gateways, unless configured otherwise. Before anything was accepted, a single row
+/// below it is not believed to be too large.
 const LIKELY_TAKEN: usize = 1 << 20;
 
 /// The size of a request.
@@ -36,7 +39,7 @@ pub struct Weight {
 }
 
 impl Weight {
-    /// Of a request that is sent as it is.
+    /// Of a request that is sent uncompressed.
     pub fn plain(bytes: usize) -> Self {
         Self { bytes, wire: bytes }
     }
@@ -47,12 +50,13 @@ impl Weight {
     }
 }
 
-/// What a request that was answered with 413 is.
+/// How to treat a 413.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TooLarge {
-    /// Too large, as far as is known: less may pass.
+    /// Plausible: a smaller request may be accepted.
     Credible,
-    /// No larger than what passed a moment ago, or than any limit: a fault that passes.
+    /// Implausible: no larger than what was accepted a moment ago, or than any real limit. A fault that
+    /// passes.
     Incredible,
 }
 
@@ -67,12 +71,12 @@ pub struct RequestSize {
 #[derive(Debug)]
 struct Learnt {
     bytes: usize,
-    /// Failures in a row of requests that were as large as the last one that failed, or larger.
+    /// Failures in a row of requests at least as large as the last one that failed.
     failures: u32,
     failing: usize,
-    /// The smallest size that was seen to fail, since more than that has passed.
+    /// The smallest size known to fail, since a larger one was accepted.
     failed: Option<usize>,
-    /// Full requests that passed since the size was changed, and how many must to reach what failed.
+    /// Full requests accepted since the size changed, and how many it takes to try the size that failed.
     passes: u32,
     passes_to_failed: u32,
     /// The largest that passed, and when.
@@ -80,7 +84,7 @@ struct Learnt {
 }
 
 impl RequestSize {
-    /// At most so many bytes, in requests of which so many may be on their way.
+    /// At most this many bytes, in requests of which this many may be in flight.
     pub fn new(bytes_max: usize, in_flight: usize) -> Self {
         let learnt = Learnt {
             bytes: bytes_max,
@@ -95,7 +99,7 @@ impl RequestSize {
         Self { bytes_max, failures_max: FAILURES.saturating_add(beside), learnt: Mutex::new(learnt) }
     }
 
-    /// How many bytes the next request may have, before compression. A single row goes in any case.
+    /// How many bytes the next request may have, before compression. A single row is sent whatever its size.
     pub fn bytes(&self) -> usize {
         self.held().bytes
     }
@@ -105,7 +109,7 @@ impl RequestSize {
         let mut learnt = self.held();
         let now = Instant::now();
         let known = learnt.passed.filter(|(_, at)| now - *at < BELIEVED).map(|(known, _)| known);
-        // What is smaller does not prolong what was larger.
+        // A smaller request does not extend the time for which a larger one counts.
         if known.is_none_or(|known| !weight.within(known) || weight == known) {
             let known = known.unwrap_or_default();
             let both = Weight { bytes: known.bytes.max(weight.bytes), wire: known.wire.max(weight.wire) };
@@ -123,14 +127,15 @@ impl RequestSize {
         }
     }
 
-    /// A request of several rows, or of one, was answered with 413. Of several, the next ones are smaller.
+    /// A request got a 413. If it had several rows, the next ones are smaller.
     pub fn too_large(&self, weight: Weight, rows: usize) -> TooLarge {
         let mut learnt = self.held();
         let passed = learnt.passed.filter(|(_, at)| at.elapsed() < BELIEVED);
         let contradicted = passed.is_some_and(|(passed, _)| weight.within(passed));
         let likely =
             if passed.is_some() { weight.bytes > SURELY_TAKEN } else { weight.bytes >= LIKELY_TAKEN };
-        // Of several rows less is sent whatever passed before: the limit may be new, and sizes recover.
+        // With several rows less is sent whatever was accepted before: the limit may be new, and sizes
+        // recover.
         if rows == 1 && (contradicted || !likely) {
             return TooLarge::Incredible;
         }
@@ -140,7 +145,8 @@ impl RequestSize {
         TooLarge::Credible
     }
 
-    /// A request failed in a way that passes by itself, or that its size may be the reason of. After a few, less is sent.
+    /// A request failed in a way that passes, or that its size may explain. After a few failures less is
+    /// sent.
     pub fn failed(&self, weight: Weight) {
         let mut learnt = self.held();
         learnt.failures += 1;
@@ -171,7 +177,7 @@ impl Learnt {
     fn shrink(&mut self, failed: usize) {
         let half = (failed / 2).max(1);
         if half >= self.bytes {
-            // One of several that were on their way.
+            // One of several that were in flight.
             return;
         }
         if self.failed.is_some_and(|known| failed >= known) {
@@ -196,7 +202,7 @@ mod tests {
         Weight::plain(bytes)
     }
 
-    /// How many full requests it takes until the size is this again, of a service that takes all.
+    /// How many full requests a service that accepts all must get until the size is this large again.
     fn passes_until(size: &RequestSize, bytes: usize) -> usize {
         (0..10_000)
             .take_while(|_| {

@@ -1,4 +1,5 @@
-//! A thread of its own for a sink whose work waits for a disk, or needs much memory or a core: files, a database, encoding bodies.
+//! A thread for a sink whose work waits for a disk, or needs much memory or a core: files, a database,
+//! encoding bodies.
 
 use std::{
     io,
@@ -15,14 +16,14 @@ use tokio::sync::oneshot;
 
 type SinkJob = Box<dyn FnOnce() + Send>;
 
-/// While there is much to do the next piece of work comes within this time: between two batches lies a commit, which takes a
-/// busy disk some tens of milliseconds.
+/// While there is much to do the next job comes within this time: between two batches is a commit, which
+/// takes some tens of milliseconds on a busy disk.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// When nothing is waiting to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lull {
-    /// A piece of work has just been done and answered; more may come at once.
+    /// A job has just been done; more may come at once.
     AfterWork,
     /// No more came at once.
     Pause,
@@ -33,17 +34,17 @@ pub enum Lull {
     },
 }
 
-/// What the thread does by itself, between the pieces of work.
+/// What the thread does by itself, between jobs.
 struct Chores {
-    /// How long nothing must have come, the first time and after that.
+    /// How long no job must have come, the first time and after that.
     first: Duration,
     every: Duration,
     work: Box<dyn Fn(Lull) + Send + Sync>,
 }
 
-/// A thread that does one piece of work after the other. The system's allocator keeps for each thread what its last
-/// large allocations took; on threads that change, that would be several batches' worth. And a disk or a reader that does not answer
-/// keeps this thread, and none that others need.
+/// A thread that does one job after the other. The allocator keeps the last large allocations of each thread;
+/// on changing threads that would be several batches' worth. And a disk or a reader that does not respond
+/// blocks this thread, and none that others need.
 #[derive(Default)]
 pub struct SinkThread {
     jobs: Mutex<Option<mpsc::Sender<SinkJob>>>,
@@ -51,7 +52,8 @@ pub struct SinkThread {
 }
 
 impl SinkThread {
-    /// A thread that does something by itself as well: after each piece of work, when no more comes at once, and when none came for so long.
+    /// A thread that also does something by itself: after each job, if no other comes at once, and if none
+    /// has come for this long.
     pub fn with_chores(
         first: Duration,
         every: Duration,
@@ -61,19 +63,21 @@ impl SinkThread {
         Self { jobs: Mutex::default(), chores: Some(Arc::new(chores)) }
     }
 
-    /// Starts it before there is work, for what it does by itself. When no thread can be had, the first work tries again.
+    /// Starts the thread before there is a job, for what it does by itself. If no thread can be started, the
+    /// first job tries again.
     pub fn start(&self) {
         if let Err(error) = self.jobs() {
             tracing::warn!(%error, "no thread for a sink yet");
         }
     }
 
-    /// Runs the work there, after what was handed in before. Fails when no thread can be had, or when the work
-    /// breaks down; that of others continues.
+    /// Runs the job on the thread, after earlier ones. Fails if no thread can be started, or if the job
+    /// panics; other jobs continue.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         let (sender, done) = oneshot::channel();
         let job = Box::new(move || {
-            // Given up while it waited for its turn, it is not begun: behind a disk that is stuck, each try would be done at last.
+            // A job that was given up while it waited is not started: behind a disk that is stuck, every
+            // attempt would be carried out in the end.
             if !sender.is_closed() {
                 let _ = sender.send(work());
             }
@@ -83,7 +87,7 @@ impl SinkThread {
         done.await.map_err(|_| io::Error::other("the work crashed"))
     }
 
-    /// The way to the thread, which is started with the first work and ends with this.
+    /// The channel to the thread, which starts with the first job and ends with this value.
     fn jobs(&self) -> io::Result<mpsc::Sender<SinkJob>> {
         let mut held = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(jobs) = &*held {
@@ -96,7 +100,7 @@ impl SinkThread {
     }
 }
 
-/// Works until nobody hands in anything any more.
+/// Works until nobody can send a job any more.
 fn work(jobs: &mpsc::Receiver<SinkJob>, chores: Option<&Chores>) {
     let do_chores = |lull| {
         if let Some(chores) = chores {

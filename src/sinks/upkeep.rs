@@ -1,4 +1,4 @@
-//! What a sink that keeps its destination small does by itself: when it looks, and on which thread.
+//! What a sink that keeps its destination small does by itself: when it checks, and on which thread.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,8 +7,8 @@ use super::sink_thread::{Lull, SinkThread};
 /// Seconds between two looks.
 const EVERY: i64 = 60;
 
-/// How long nothing must have come until the sink's thread does what it does by itself; and the time between two looks while
-/// nothing comes.
+/// How long no job must have come until the sink's thread does its own work; and the time between two checks
+/// while none comes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     pub(super) first: Duration,
@@ -16,13 +16,13 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// What is too old goes within a minute, whether or not anything new comes.
+    /// Whatever is too old is removed within a minute, whether or not anything new comes.
     pub(super) const USUAL: Self =
         Self { first: Duration::from_secs(1), every: Duration::from_secs(EVERY.unsigned_abs()) };
 }
 
-/// A thread for a sink with this state, which tidies up between pieces of work. With `keeps_small` it is started before there
-/// is any: what expires does so whether or not anything new comes.
+/// A thread for a sink with this state, which cleans up between jobs. With `keeps_small` it starts before the
+/// first job: rows expire whether or not anything new comes.
 pub(super) fn thread<S: Send + Sync + 'static>(
     state: &Arc<S>,
     pace: Pace,
@@ -41,28 +41,28 @@ pub(super) fn thread<S: Send + Sync + 'static>(
     thread
 }
 
-/// Remembers when to look again for what is too old or too much.
+/// Remembers when to check again for what is too old or too much.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
     next: i64,
-    /// The last look failed, which was said.
+    /// Whether it was logged that the last check failed.
     failing: bool,
 }
 
 impl Looks {
     /// Whether it is time.
     pub(super) fn is_due(&self, now: i64) -> bool {
-        // A clock that jumped back must not put the next look off for as long as it jumped.
+        // A clock that jumped back must not delay the next check by as much as it jumped.
         now >= self.next || self.next - now > EVERY
     }
 
-    /// A look went well. With `more` to remove, the next one is due at once.
+    /// A check succeeded. With `more` to remove, the next one is due at once.
     pub(super) fn done(&mut self, now: i64, more: bool) {
         self.next = if more { now } else { now + EVERY };
         self.failing = false;
     }
 
-    /// A look failed; true when that is to be said.
+    /// A check failed; true if that must be logged.
     pub(super) fn failed(&mut self, now: i64) -> bool {
         self.next = now + EVERY;
         !std::mem::replace(&mut self.failing, true)

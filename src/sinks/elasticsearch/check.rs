@@ -152,7 +152,7 @@ async fn described(
     Ok((what, None))
 }
 
-/// Whether our template of this name is there, if the cluster says so.
+/// Whether our template of this name is installed, if the cluster says so.
 async fn template(
     state: &ElasticsearchConnection,
     tables: &[Arc<Table>],
@@ -167,7 +167,8 @@ async fn template(
     Ok(answer::<Templates>(state, &response)?.map(|_| true))
 }
 
-/// What the key may do, where the cluster tells: Elasticsearch with security does. Without what a write needs, an error.
+/// What the key may do, if the cluster says so: Elasticsearch with security does. An error if a write needs
+/// more.
 async fn privileges(
     state: &ElasticsearchConnection,
     tables: &[Arc<Table>],
@@ -209,7 +210,7 @@ struct Templates {
     _found: Vec<serde::de::IgnoredAny>,
 }
 
-/// What a success says. Another success than the cluster's own is a page of somebody in between.
+/// What a successful response says. One that is not the cluster's own is a page of a gateway or proxy.
 pub(super) fn understood<'a, T: Deserialize<'a>>(
     state: &ElasticsearchConnection,
     response: &'a Response,
@@ -221,8 +222,8 @@ pub(super) fn understood<'a, T: Deserialize<'a>>(
     })
 }
 
-/// A good answer. `None` where this cluster does not know the question, or does not answer it to this key; wrong
-/// credentials are an error everywhere.
+/// A successful response. `None` if this cluster does not know the request or does not answer it to this key;
+/// wrong credentials are always an error.
 fn answer<'a, T: Deserialize<'a>>(
     state: &ElasticsearchConnection,
     response: &'a Response,

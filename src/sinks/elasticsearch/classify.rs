@@ -1,9 +1,10 @@
-//! The answer to a `_bulk` request: which rows are there, which never will be, and which must be sent again.
+//! The response to a `_bulk` request: which rows are stored, which never will be, and which must be sent
+//! again.
 //!
-//! The status of an item does not tell whether the row or the place is at fault: a closed index answers 400 to every
-//! row. `error.type` does for what is known. Where it does not, the neighbours do: what one row meets while others of the
-//! same request pass is that row's. Only the number of items and their status are relied on: everything else may be
-//! missing or `null`.
+//! The status of an item does not show whether the row or the index is at fault: a closed index responds with
+//! 400 to every row. For known errors `error.type` shows it. For others the neighbours do: if a row fails
+//! while others of the same request are accepted, the row is at fault. Only the number of items and their
+//! status are required: everything else may be missing or `null`.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -24,11 +25,12 @@ use crate::{
     units::counted,
 };
 
-/// What is asked for of an answer. With the status of each item none is lost: items are identified by place.
+/// The filter for a response. With the status of each item no row is lost, because items are identified by
+/// position.
 pub(super) const FILTER: &str =
     "errors,items.*.status,items.*.failure_store,items.*.error.type,items.*.error.reason";
 
-/// What became of the rows of one request, which are counted from 0.
+/// The outcome of the rows of one request, counted from 0.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Answered {
     /// The rows that are done.
@@ -37,37 +39,37 @@ pub(super) struct Answered {
     pub(super) left: Vec<usize>,
     /// The gravest reason for that.
     pub(super) fault: Option<ItemFault>,
-    /// The rows of which the words do not tell whether they are at fault.
+    /// Rows whose error does not say whether they are at fault.
     pub(super) doubts: Vec<DoubtfulRow>,
-    /// Whether the row in front of them, which was sent as their witness, is there.
+    /// Whether the witness, sent in front of the rows, was accepted.
     pub(super) witnessed: bool,
-    /// Rows that the data stream could not index, and kept in its failure store.
+    /// Rows that the data stream could not index and kept in its failure store.
     pub(super) in_failure_store: u64,
 }
 
-/// A row that failed by itself or by its place: the neighbours tell.
+/// A row that failed because of itself or of its index: its neighbours decide.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct DoubtfulRow {
     pub(super) row: usize,
-    /// Whether one such answer says enough. One that may pass (429, 500) must come again and again.
+    /// Whether one such response is enough. One that may pass (429, 500) must come several times.
     pub(super) is_final: bool,
     pub(super) reason: String,
-    /// What is at fault if it is not the row.
+    /// What is at fault if the row is not.
     pub(super) fault: ItemFault,
 }
 
-/// Why a row is left, the gravest last.
+/// Why a row must be sent again, the gravest reason last.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ItemFault {
     /// The node asks to send less.
     Throttled,
-    /// The node, or the shard, is not well.
+    /// The node or the shard has a problem.
     Overloaded(u16),
     /// Nothing is said of the row.
     Silent,
     /// There is no disk space left.
     StorageFull(String),
-    /// The index takes nothing, or the cluster does not for a reason that is not known.
+    /// The index accepts nothing, or the cluster does not, for an unknown reason.
     Place(String),
     /// The index is not there.
     Missing,
@@ -91,7 +93,7 @@ impl ItemFault {
     }
 }
 
-/// The error that a request or an item is answered with. Anything of it may be missing.
+/// The error of a request or an item. Any part of it may be missing.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Error<'a> {
     #[serde(rename = "type", borrow, default, deserialize_with = "text_or_nothing")]
@@ -100,7 +102,7 @@ pub(super) struct Error<'a> {
     pub(super) reason: Cow<'a, str>,
 }
 
-/// A text; empty in place of anything else.
+/// A text; empty for any other type.
 fn text_or_nothing<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'a, str>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -135,18 +137,18 @@ struct ItemOutcome<'a> {
     error: Option<&'a RawValue>,
 }
 
-/// The error in JSON; empty where it is none in the cluster's own form.
+/// The error in JSON; empty if it has not the cluster's own form.
 pub(super) fn error(json: &str) -> Error<'_> {
     serde_json::from_str(json).unwrap_or_default()
 }
 
-/// Reads the answer to a request of so many rows, with a witness in front of them or without; why it is not one
-/// otherwise.
+/// Reads the response to a request of this many rows, with a witness in front of them or without. An error
+/// says why it is not such a response.
 pub(super) fn read(body: &[u8], rows: usize, witness: bool, op_type: OpType) -> Result<Answered, String> {
     if !witness && let Some(all_taken) = at_a_glance(body, rows) {
         return Ok(all_taken);
     }
-    // The parser's own text could repeat content.
+    // The parser's own message could quote content.
     let answer: BulkAnswer<'_> = serde_json::from_slice(body).map_err(|error| {
         format!("not a response to _bulk (line {}, column {})", error.line(), error.column())
     })?;
@@ -169,10 +171,11 @@ pub(super) fn read(body: &[u8], rows: usize, witness: bool, op_type: OpType) -> 
     Ok(answered)
 }
 
-/// Where `errors` is in an answer: after the times that it took, if a cluster tells them unasked.
+/// Where `errors` is in a response: after the duration, which some clusters add unasked.
 const HEAD_BYTES: usize = 64;
 
-/// The common answer, recognised without parsing its thousands of items: no errors, each row newly stored, none put aside.
+/// The common response, recognised without parsing its thousands of items: no errors, each row newly stored,
+/// none in the failure store.
 pub(super) fn at_a_glance(body: &[u8], rows: usize) -> Option<Answered> {
     let created = memmem::find_iter(body, b"\"status\":201").count();
     let head = &body[..body.len().min(HEAD_BYTES)];
@@ -188,12 +191,12 @@ impl Answered {
         self.receipt.accepted + self.receipt.already_there > 0
     }
 
-    /// Whether less might have passed whole.
+    /// Whether a smaller request might have been accepted.
     pub(super) fn is_throttled(&self) -> bool {
         matches!(self.fault, Some(ItemFault::Throttled | ItemFault::Silent))
     }
 
-    /// The row is to be sent again, for this reason.
+    /// The row must be sent again, for this reason.
     pub(super) fn leave(&mut self, row: usize, fault: ItemFault) {
         self.left.push(row);
         self.fault = self.fault.take().max(Some(fault));
@@ -208,7 +211,8 @@ impl Answered {
         let error = json.map(|json| error(json.get())).unwrap_or_default();
         let reason = || format!("{}: {}", error.kind, error.reason);
         match (status, op_type) {
-            // With `create` only what is new is stored; with `index` 200 says that an older version was replaced.
+            // With `create` only new documents are stored; with `index` a 200 means that an older version was
+            // replaced.
             (200, OpType::Index) => self.receipt.already_there += 1,
             (200..=299, _) => {
                 self.receipt.accepted += 1;
@@ -231,9 +235,9 @@ impl Answered {
     }
 }
 
-/// Who is at fault, as far as the words tell.
+/// Who is at fault, as far as the error says.
 enum Blame {
-    /// The row: no other one would be refused for this, and this one always.
+    /// The row: no other row would be refused for this, and this one always would be.
     Row,
     /// The place, or the moment.
     Place,
@@ -242,11 +246,12 @@ enum Blame {
 }
 
 fn blame(status: u16, error: &Error<'_>) -> Blame {
-    /// What an `illegal_argument_exception` about a row says; others speak of pipelines, aliases, data streams.
+    /// The beginning of an `illegal_argument_exception` about a row; others are about pipelines, aliases,
+    /// data streams.
     const OF_THE_ROW: [&str; 4] =
         ["Limit of total fields", "immense term", "bytes can be at most", "number of nested documents"];
-    /// A row may meet these although one before it in its request did not: they are of the index, the key, a shard or a
-    /// node. Types that both products name differently are listed twice.
+    /// A row may meet these although an earlier row of its request did not: they are about the index, the
+    /// key, a shard or a node. Types that the two products name differently are listed twice.
     const OF_THE_PLACE: [&str; 16] = [
         "index_closed_exception",
         "index_not_found_exception",
@@ -274,7 +279,7 @@ fn blame(status: u16, error: &Error<'_>) -> Blame {
             Blame::Row
         }
         (_, kind) if OF_THE_PLACE.contains(&kind) => Blame::Place,
-        // A pipeline that fails for a row, or a node that is not well.
+        // A pipeline that fails for a row, or a node with a problem.
         (408 | 429 | 500.., _) => Blame::Unknown { is_final: false },
         (401 | 403 | 404 | 409, _) => Blame::Place,
         (400..=499, _) => Blame::Unknown { is_final: true },
@@ -286,7 +291,7 @@ fn blame(status: u16, error: &Error<'_>) -> Blame {
 pub(super) fn fault(status: u16, error: &Error<'_>) -> ItemFault {
     let code = || plain(&error.kind);
     match (status, &*error.kind) {
-        // Only the flood stage of the disk blocks with this status.
+        // Only the disk's flood stage blocks with this status.
         (429, "cluster_block_exception") => ItemFault::StorageFull(code()),
         (429, _) | (_, "circuit_breaking_exception") => ItemFault::Throttled,
         // A conflict other than that of a repeated `create` is between two writers, and passes.
@@ -297,17 +302,17 @@ pub(super) fn fault(status: u16, error: &Error<'_>) -> ItemFault {
     }
 }
 
-/// What a `_bulk` request as a whole came to.
+/// The outcome of a `_bulk` request as a whole.
 pub(super) enum BulkReply {
-    /// It was carried out; this says what became of each row.
+    /// It was carried out; this is the outcome of each row.
     Items(Response),
-    /// Something in it is refused, and so all of it.
+    /// Something in it was refused, and so was all of it.
     Refused(RemoteError, String),
-    /// It is larger than what is taken, or said to be; the error is for when that cannot be.
+    /// It is larger than accepted, or said to be; the error is for the case that this cannot be true.
     TooLarge(RemoteError),
 }
 
-/// Reads the status of an answer to rows.
+/// Reads the status of a response to rows.
 pub(super) fn reply(cluster: &Cluster, response: Response, index: &str) -> Result<BulkReply, RemoteError> {
     match response.status {
         StatusCode::OK => Ok(BulkReply::Items(response)),
@@ -324,7 +329,7 @@ pub(super) fn reply(cluster: &Cluster, response: Response, index: &str) -> Resul
         }
         _ => {
             let error = cluster.refusal(&response, index);
-            // A rule of a firewall that one row meets.
+            // A firewall rule that one row matches.
             if matches!(error.kind, RemoteErrorKind::Intercepted { .. }) {
                 return Ok(BulkReply::Refused(error, intercepted(response.status)));
             }
@@ -333,7 +338,7 @@ pub(super) fn reply(cluster: &Cluster, response: Response, index: &str) -> Resul
     }
 }
 
-/// What a status other than 2xx means.
+/// The meaning of a status other than 2xx.
 pub(super) fn refusal(response: &Response, index: &str, retry_after: Option<Duration>) -> RemoteErrorKind {
     let own = own_error(&response.body);
     let is_own = own.is_some() || asks_for_credentials(response);
@@ -346,7 +351,7 @@ pub(super) fn refusal(response: &Response, index: &str, retry_after: Option<Dura
         // Only a proxy asks for this.
         407 => RemoteErrorKind::Intercepted { status },
         401 => RemoteErrorKind::Unauthorized { code: code() },
-        // A block of the index or the cluster is no matter of the key.
+        // A block of the index or the cluster does not concern the key.
         403 if error.kind != "cluster_block_exception" => RemoteErrorKind::Forbidden { code: code() },
         404 if error.kind != "index_not_found_exception" => {
             RemoteErrorKind::NotFound { what: "_bulk at this address".to_owned() }
@@ -358,7 +363,7 @@ pub(super) fn refusal(response: &Response, index: &str, retry_after: Option<Dura
     }
 }
 
-/// The error in the body of an answer, if it has one as the cluster's own answers do; empty where that is but a text.
+/// The error in a body, if it has the cluster's own form; empty if it is only a text.
 fn own_error(body: &[u8]) -> Option<Error<'_>> {
     #[derive(Deserialize)]
     struct ClusterErrorBody<'a> {

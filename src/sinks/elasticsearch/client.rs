@@ -1,4 +1,4 @@
-//! One request to a cluster, at its addresses in turn, and the raw answer.
+//! One request to a cluster, at one of its addresses after the other, and the raw response.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -29,9 +29,9 @@ pub(super) struct Cluster {
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) method: Method,
-    /// Behind the address, with a leading slash.
+    /// Appended to the address, with a leading slash.
     pub(super) path: String,
-    /// The type of the body; none for an empty one.
+    /// The content type; `None` without a body.
     pub(super) content_type: Option<&'static str>,
     pub(super) gzip: bool,
     pub(super) body: Bytes,
@@ -77,7 +77,7 @@ impl Cluster {
         self.remote.counters()
     }
 
-    /// Sends to one address after the other until one answers for itself; then to that one first.
+    /// Sends to one address after the other until one responds; the next request begins with that one.
     pub(super) async fn send(&self, request: &Request) -> Result<Response, RemoteError> {
         let first = self.current.load(Ordering::Relaxed);
         let mut sent = self.send_to(first, request).await;
@@ -112,18 +112,18 @@ impl Cluster {
         self.error(classify::refusal(response, index, retry_after), &response.headers)
     }
 
-    /// How long an answer asks to wait, bounded.
+    /// How long a response asks to wait, bounded.
     pub(super) fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
         self.remote.retry_after(headers)
     }
 
-    /// An error of this cluster, for an answer with these headers.
+    /// An error of this cluster, for a response with these headers.
     pub(super) fn error(&self, kind: RemoteErrorKind, headers: &HeaderMap) -> RemoteError {
         self.remote.error(kind, headers)
     }
 }
 
-/// Whether another address may do better.
+/// Whether another address may respond better.
 fn is_of_the_address(sent: &Result<Response, RemoteError>) -> bool {
     match sent {
         Ok(response) => matches!(response.status.as_u16(), 502..=504),

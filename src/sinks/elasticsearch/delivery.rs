@@ -1,4 +1,4 @@
-//! One batch on its way: request by request, in halves where a request as a whole is refused.
+//! Delivers one batch: request by request, in halves if a request as a whole is refused.
 
 use std::{collections::HashSet, ops::Range, sync::Arc};
 
@@ -18,32 +18,33 @@ use crate::{
     units::size,
 };
 
-/// So many rows refused one by one, while not one was taken: it is not them. With a witness it is shown by so many
-/// first whether the place is at fault.
+/// After this many rows refused one by one, and none accepted, the rows are not at fault. With a witness,
+/// this many rows are enough to show whether the index is.
 const SUSPECTS_MAX: usize = 8;
 
 /// The state of a batch.
 struct Writing {
     batch: Batch,
     index: String,
-    /// What is still to be sent, the next last. What has a witness lies on top.
+    /// What is still to be sent, the next last. Parts with a witness come first.
     todo: Vec<RequestPart>,
-    /// Places in the batch of what was sent in vain, and the gravest reason for that, with the headers of its answer.
+    /// Positions in the batch of rows that were sent in vain, and the gravest reason, with the headers of its
+    /// response.
     left: Vec<usize>,
     fault: Option<(ItemFault, HeaderMap)>,
-    /// Rows that were refused alone, each as the whole of a request; and the last refusal.
+    /// Rows that were refused although each was the whole of a request; and the last refusal.
     suspects: Vec<Refused>,
     suspicion: Option<RemoteError>,
-    /// Rows that something in between refused alone, and that were sent once more.
+    /// Rows that a proxy or gateway refused alone, and that were sent once more.
     again: HashSet<usize>,
-    /// Whether some request was carried out.
+    /// Whether any request was carried out.
     taken: bool,
     receipt: Receipt,
 }
 
-/// Rows to be sent, behind a witness or without.
+/// Rows to send, behind a witness or without.
 struct RequestPart {
-    /// Places in the batch, and those of them that are meant.
+    /// Positions in the batch, and the range of them that this part sends.
     places: Arc<[usize]>,
     rows: Range<usize>,
     witness: Option<Batch>,
@@ -89,7 +90,7 @@ pub(super) async fn write(
 
 impl Writing {
     async fn send_all(&mut self, state: &Arc<ElasticsearchConnection>) -> Result<(), SinkError> {
-        // After a fault only rows in doubt are asked for: their judgement waits for nothing else.
+        // After a failure only doubtful rows are sent: they can be judged now, and the rest must wait anyway.
         while let Some(part) = self.todo.pop() {
             if part.rows.is_empty() {
                 continue;
@@ -180,7 +181,8 @@ impl Writing {
         Err(error.into())
     }
 
-    /// Takes what is done out of the rows of one request. False when not even the witness passed: nothing does then.
+    /// Removes the rows that are done from one request's rows. False if not even the witness was accepted:
+    /// then nothing is.
     fn take(
         &mut self,
         state: &ElasticsearchConnection,
@@ -202,7 +204,7 @@ impl Writing {
         let others_passed = answered.passed() || answered.witnessed;
         let mut is_throttled = answered.is_throttled();
         self.resolve(state, places, others_passed, &mut answered);
-        // What one row meets where others pass is no matter of the size.
+        // What one row meets while others are accepted is not about the size.
         is_throttled |= !others_passed && answered.is_throttled();
         if is_throttled {
             state.size.failed(weight);
@@ -230,7 +232,7 @@ impl Writing {
         others_passed || part.witness.is_none()
     }
 
-    /// The rows are to be sent again behind a witness: a few first, which show whether it passes.
+    /// Sends the rows again behind a witness: a few first, to see whether the witness is accepted.
     fn send_behind(&mut self, witness: Batch, places: Arc<[usize]>) {
         let first = places.len().min(SUSPECTS_MAX);
         let some = RequestPart { places, rows: 0..first, witness: Some(witness) };
@@ -238,8 +240,8 @@ impl Writing {
         self.todo.push(some);
     }
 
-    /// Where others passed in the same request, a row of which the words do not tell is at fault, at once or after it
-    /// failed again and again. Where none did, it is not the rows.
+    /// If other rows of the request were accepted, a doubtful row is at fault: at once, or after it has
+    /// failed several times. If none was, the rows are not at fault.
     fn resolve(
         &self,
         state: &ElasticsearchConnection,
@@ -261,7 +263,7 @@ impl Writing {
         }
     }
 
-    /// Sends the rows again in two requests; the place of what is one row.
+    /// Sends the rows again in two requests. A single row cannot be split: returns its position.
     fn halve(&mut self, part: &RequestPart) -> Option<usize> {
         if let [place] = part.places() {
             return Some(*place);
@@ -272,15 +274,15 @@ impl Writing {
         None
     }
 
-    /// A row was refused as the whole of a request. It is at fault if its witness passes alone; without one, if others
-    /// pass. False when it is not the rows.
+    /// A row was refused as the whole of a request. It is at fault if its witness is accepted alone; without
+    /// a witness, if other rows are. False if it is not the rows.
     async fn suspect(
         &mut self,
         state: &Arc<ElasticsearchConnection>,
         refused: Refused,
         error: RemoteError,
     ) -> Result<bool, SinkError> {
-        // A proxy in between may refuse for a moment, or for a while, whatever is sent.
+        // A proxy or gateway may refuse everything for a while.
         let is_intercepted = matches!(error.kind, RemoteErrorKind::Intercepted { .. });
         if is_intercepted && self.again.insert(refused.index) {
             self.todo.push(RequestPart { places: [refused.index].into(), rows: 0..1, witness: None });
@@ -312,7 +314,7 @@ impl Writing {
         Ok(self.taken || self.suspects.len() < SUSPECTS_MAX)
     }
 
-    /// Whether this request, a witness alone, passes.
+    /// Whether this request, with only a witness, is accepted.
     async fn passes(&self, state: &Arc<ElasticsearchConnection>, bulk: Bulk) -> Result<bool, SinkError> {
         let request = state.bulk_request(&self.index, bulk.body).await;
         Ok(match state.cluster.bulk(&request, &self.index).await? {
@@ -322,7 +324,7 @@ impl Writing {
         })
     }
 
-    /// Where others passed, it is the rows that did not. Where none did, it is not them.
+    /// If others were accepted, these rows are at fault; if none was, they are not.
     fn judge_suspects(&mut self) -> Result<(), SinkError> {
         if self.taken {
             self.receipt.refused.append(&mut self.suspects);
@@ -331,7 +333,7 @@ impl Writing {
         self.suspicion.take().map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// What is done of a batch that failed, if anything is.
+    /// The part of a failed batch that is done, if any.
     fn partial(self) -> Option<Box<PartialWrite>> {
         let mut left = self.left;
         left.extend(self.suspects.iter().map(|suspect| suspect.index));

@@ -1,4 +1,4 @@
-//! The body of a `_bulk` request: a line that says what to do, a line with the document, for each record.
+//! The body of a `_bulk` request: for each record an action line and a line with the document.
 
 use std::{
     borrow::Cow,
@@ -20,12 +20,12 @@ use crate::{
     },
 };
 
-/// The longest id that an index takes; one that is longer has the whole request refused.
+/// The longest id that an index accepts; a longer one makes the cluster refuse the whole request.
 const ID_BYTES_MAX: usize = 512;
 
-/// What an action line, names and `@timestamp` add to a record: for the size of the buffer, which may be wrong.
+/// What an action line, names and `@timestamp` add to a record. Only an estimate, for the size of the buffer.
 const LINE_BYTES: usize = 256;
-/// A buffer that was too small grows by this part of what it is: doubled, it would be as large as a second one.
+/// A buffer that was too small grows by this part of its size: doubled, it would waste as much again.
 const GROWTH: usize = 8;
 
 const TIMESTAMP: &str = "@timestamp";
@@ -37,20 +37,21 @@ pub(super) struct Form {
     pub(super) gzip: bool,
     /// Whether the record as received is a member.
     pub(super) original: bool,
-    /// Members beside the columns and `@timestamp`: the field, and the present second.
+    /// A member besides the columns and `@timestamp`: the field, and the current second.
     pub(super) stamp: Option<(String, i64)>,
 }
 
 /// One request.
 pub(super) struct Bulk {
     pub(super) body: Bytes,
-    /// The records in it, as a range of the rows that were asked for.
+    /// The records in it, as a range of the rows requested.
     pub(super) rows: Range<usize>,
     /// Bytes of the body before compression.
     pub(super) bytes: usize,
 }
 
-/// The places of the records that can be sent at all, and those that would have others refused with them.
+/// The positions of the records that can be sent, and those that would make the cluster refuse the whole
+/// request.
 pub(super) fn admit(records: &[Record]) -> (Vec<usize>, Vec<Refused>) {
     let (mut rows, mut refused) = (Vec::with_capacity(records.len()), Vec::new());
     for (index, record) in records.iter().enumerate() {
@@ -77,8 +78,8 @@ fn document_bytes(form: &Form, record: &Record) -> usize {
     record.raw.len() + LINE_BYTES + original
 }
 
-/// Writes as many of the rows in `range` as fit into `bytes_max`, and one in any case, into the buffer; in front of them
-/// the witness, a batch of one, if there is any.
+/// Writes as many of the rows in `range` as fit into `bytes_max`, but at least one, into the buffer; in front
+/// of them the witness, a batch of one, if there is one.
 pub(super) fn encode(
     form: &Form,
     batch: &Batch,
@@ -115,7 +116,7 @@ struct Documents<'f> {
     form: &'f Form,
     objects: Objects<'f>,
     drift: SchemaDrift,
-    /// What follows the columns, up to the time of the record.
+    /// What follows the columns, before the record's time.
     stamp: String,
 }
 
@@ -148,7 +149,7 @@ impl<'f> Documents<'f> {
         }
         out.extend_from_slice(b"}}\n");
         self.objects.write_with(&record.raw, &mut self.drift, out, set_aside);
-        // The object has a member at least, the collector's name: what follows is one more.
+        // The object has at least one member, the collector's name, so a comma is due.
         out.pop();
         out.extend_from_slice(self.stamp.as_bytes());
         if self.form.original {
@@ -166,7 +167,7 @@ impl<'f> Documents<'f> {
 
 /// A body that grows by whole records.
 struct Body {
-    /// The bytes as they are, or the lines of one record on their way into the compressor.
+    /// The body itself, or the lines of one record before they are compressed.
     plain: Vec<u8>,
     gzip: Option<GzEncoder<Vec<u8>>>,
     /// Before compression.
@@ -182,7 +183,7 @@ impl Body {
         Self { plain: buffer, gzip: None, bytes: 0 }
     }
 
-    /// Room for so many bytes more, as sent.
+    /// Reserves this many more bytes, as sent.
     fn make_room(&mut self, bytes: usize) {
         let buffer = self.gzip.as_mut().map_or(&mut self.plain, GzEncoder::get_mut);
         if buffer.capacity() - buffer.len() < bytes {
@@ -190,7 +191,7 @@ impl Body {
         }
     }
 
-    /// Adds what `write` writes; false when it does not fit behind what is there.
+    /// Adds what `write` writes; false if that does not fit.
     fn add(
         &mut self,
         bytes_max: usize,

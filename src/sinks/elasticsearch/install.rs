@@ -21,7 +21,8 @@ struct Put {
     acknowledged: bool,
 }
 
-/// Puts the index templates in place. A line each, and one for each name at which they come too late.
+/// Installs the index templates. Returns a line for each, and one for each name that existed before its
+/// template.
 pub(super) async fn install(
     state: &ElasticsearchConnection,
     tables: &[Arc<Table>],
@@ -67,7 +68,7 @@ pub(super) async fn install(
     Ok(lines.join("\n"))
 }
 
-/// `<type>-<dataset>-<namespace>`: Elastic's scheme of names, under which everything is a data stream.
+/// `<type>-<dataset>-<namespace>`: Elastic's naming scheme, in which everything is a data stream.
 fn is_named_as_stream(index: &str) -> bool {
     index.starts_with("logs-")
 }

@@ -48,7 +48,7 @@ impl Server {
         Some(Self { product, version: plain(&version.number), cluster: plain(&cluster_name), serverless })
     }
 
-    /// Whether it takes `include_source_on_error`, which others refuse as unknown.
+    /// Whether it accepts `include_source_on_error`, which others refuse as unknown.
     pub(super) fn can_withhold_source(&self) -> bool {
         let mut parts = self.version.split('.').map(|part| part.parse().unwrap_or(0));
         let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
@@ -60,12 +60,12 @@ impl Server {
 }
 
 impl ElasticsearchConnection {
-    /// The product that answers, asked once; `None` if it does not say, or does not answer now.
+    /// The product, requested once; `None` if the server does not say, or does not respond now.
     pub(super) async fn server(&self) -> Option<&Server> {
         self.greet().await.ok().flatten()
     }
 
-    /// As [`ElasticsearchConnection::server`], with why nobody answers.
+    /// As [`ElasticsearchConnection::server`], with the reason why there is no response.
     pub(super) async fn greet(&self) -> Result<Option<&Server>, RemoteError> {
         let greeted = self.server.get_or_try_init(|| async {
             let response = self.cluster.send(&Request::get("/")).await?;
@@ -80,7 +80,7 @@ impl ElasticsearchConnection {
                 let why = "neither Elasticsearch nor OpenSearch".to_owned();
                 self.cluster.error(RemoteErrorKind::NotUnderstood(why), &response.headers)
             }),
-            // A key that may write need not be allowed to ask.
+            // A key that may write need not have the privilege for this request.
             StatusCode::FORBIDDEN => Ok(None),
             _ => Err(self.cluster.refusal(response, "/")),
         }

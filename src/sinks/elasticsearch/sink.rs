@@ -1,4 +1,4 @@
-//! The sink itself: how it is built, and what it does when it is asked.
+//! The sink itself: how it is built, and what it does.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -32,11 +32,12 @@ use crate::{
     tables::Table,
 };
 
-/// Bytes of an answer that are read at most: some 60 for each row of the largest request, and errors with their reasons.
+/// The most bytes of a response that are read: about 60 for each row of the largest request, and errors with
+/// their reasons.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
-/// Bytes of records that make a good request: some 40 pages, and several of them within the daemon's memory, where a node
-/// is slower than the source, too: each is there twice, as it was read and as it is sent.
+/// A good size of a request in bytes of records: about 40 pages. Several fit into the daemon's memory even
+/// when a node is slower than the source, although each is there twice: as read and as sent.
 const BATCH_BYTES: usize = 9 << 18;
 
 /// The time between two lines about records in a failure store.
@@ -51,7 +52,7 @@ pub(super) struct ElasticsearchConnection {
     pub(super) settings: ElasticsearchSettings,
     pub(super) clock: Clock,
     pub(super) cluster: Cluster,
-    /// Who answers; not yet known while nobody did.
+    /// The server; unknown until one has responded.
     pub(super) server: OnceCell<Option<Server>>,
     pub(super) size: RequestSize,
     pub(super) witnesses: Witnesses,
@@ -63,7 +64,8 @@ pub(super) struct ElasticsearchConnection {
 }
 
 impl ElasticsearchSink {
-    /// A sink with these settings; touches nothing yet. The clock tells the time of sending, the environment holds keys.
+    /// A sink with these settings; connects to nothing yet. The clock gives the time of sending, the
+    /// environment holds keys.
     pub fn new(settings: ElasticsearchSettings, environment: Environment, clock: Clock) -> Self {
         if settings.verification == Verification::None {
             let url = settings.urls.first().map(Url::as_str).unwrap_or_default();
@@ -105,7 +107,7 @@ impl ElasticsearchConnection {
         Form { op_type: *op_type, gzip: *gzip, original: *raw_record, stamp }
     }
 
-    /// Says that records are in the failure store, which somebody must look into.
+    /// Warns that records are in the failure store, where someone must look at them.
     pub(super) fn log_failure_store(&self, index: &str, records: u64) {
         let mut unlogged = self.in_failure_store.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(records) = unlogged.add(|sum| *sum += records) {
@@ -137,7 +139,7 @@ impl ElasticsearchConnection {
         }
     }
 
-    /// The tables' names at the cluster, each once.
+    /// The names that the tables have at the cluster, each once.
     pub(super) fn indices<'a>(&'a self, tables: &'a [Arc<Table>]) -> Vec<&'a str> {
         let mut names: Vec<&str> = tables.iter().map(|table| self.settings.index.of(table)).collect();
         names.sort_unstable();
@@ -146,7 +148,7 @@ impl ElasticsearchConnection {
     }
 }
 
-/// Bytes of a request at most, as set.
+/// The most bytes of a request, as configured.
 fn bulk_bytes_max(settings: &ElasticsearchSettings) -> usize {
     usize::try_from(settings.bulk_bytes_max).unwrap_or(usize::MAX)
 }
@@ -162,7 +164,7 @@ impl Sink for ElasticsearchSink {
         Redelivery::Harmless
     }
 
-    /// As set, not as learnt: routes plan with it, and what is learnt is soon another size.
+    /// As configured, not as learned: routes plan with it, and what is learned soon changes.
     fn batch_bytes(&self) -> usize {
         BATCH_BYTES.min(bulk_bytes_max(&self.state.settings))
     }

@@ -1,5 +1,5 @@
-//! What tells the fault of a row from that of its place, where no neighbour does: a row that passed before, sent once
-//! more in the same request, and a count of failures that come again.
+//! Distinguishes a faulty row from a faulty index where no neighbour does: a row that was accepted before is
+//! sent once more in the same request as a witness, and repeated failures are counted.
 
 use std::{
     collections::HashMap,
@@ -13,13 +13,14 @@ use tokio::time::Instant;
 
 use crate::sinks::Batch;
 
-/// The longest record that is kept as a witness: it is copied for every request. Long prompts are to have one, too.
+/// The longest record that is kept as a witness, because it is copied for every request. Long prompts should
+/// have one, too.
 const BYTES_MAX: usize = 256 << 10;
-/// A failure that may pass is a row's own after so many, over so long, each of them while another row passed. A shard
-/// that moves is back by then.
+/// A failure that may pass counts as the row's own after this many, over this long, each while another row
+/// was accepted. A shard that moves is back by then.
 const STRIKES: u32 = 8;
 const STRIKES_OVER: Duration = Duration::from_secs(60);
-/// Rows that are counted at most, and how long one is remembered that did not fail again.
+/// The most rows counted, and how long a row is remembered that did not fail again.
 const COUNTED_MAX: usize = 10_000;
 const COUNTED_FOR: Duration = Duration::from_secs(3600);
 
@@ -33,15 +34,15 @@ impl Witnesses {
         self.held().get(index).cloned()
     }
 
-    /// Keeps the shortest of the rows at these places of a batch, which have passed just now. A recent one is best: in a
-    /// data stream an id is known as long as its backing index is written to.
+    /// Keeps the shortest of these rows, which were just accepted. A recent row is best: a data stream knows
+    /// an id only while its backing index is written to.
     pub(super) fn keep(&self, index: &str, batch: &Batch, places: impl Iterator<Item = usize>) {
         let shortest =
             places.filter_map(|place| batch.records.get(place)).min_by_key(|record| record.raw.len());
         let Some(record) = shortest.filter(|record| record.raw.len() <= BYTES_MAX) else {
             return;
         };
-        // A copy: the record is a slice of its page, which is to go.
+        // A copy, so that the page, of which the record is a slice, can be freed.
         let copy = record.clone().with_raw(Bytes::copy_from_slice(&record.raw));
         let witness = Batch { records: [copy].into(), ..batch.clone() };
         self.held().insert(index.to_owned(), witness);
@@ -52,7 +53,7 @@ impl Witnesses {
     }
 }
 
-/// How often rows failed in a way that may pass, while others passed.
+/// How often rows failed in a way that may pass, while others were accepted.
 #[derive(Default)]
 pub(super) struct Strikes(Mutex<HashMap<IdHash, Struck>>);
 
@@ -63,7 +64,7 @@ struct Struck {
 }
 
 impl Strikes {
-    /// Counts one more; whether it is the row's own fault by now.
+    /// Counts one more failure; true if the row is at fault by now.
     pub(super) fn add(&self, id: IdHash) -> bool {
         let now = Instant::now();
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);

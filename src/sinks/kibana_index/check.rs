@@ -1,4 +1,4 @@
-//! What `ccfd check` looks at. Nothing is made and nothing is written.
+//! What `ccfd check` looks at. Creates and writes nothing.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     tables::Table,
 };
 
-/// A type of connector, as Kibana shows it.
+/// A type of connector, as Kibana lists it.
 #[derive(Deserialize)]
 struct ConnectorType {
     id: String,
@@ -24,7 +24,7 @@ struct ConnectorType {
 }
 
 impl KibanaIndexSink {
-    /// Looks for the space, the type of connector and the connectors; a line for each.
+    /// Checks the space, the type of connector and the connectors; returns a line for each.
     pub(super) async fn look(&self, tables: &[Arc<Table>]) -> Result<String, RemoteError> {
         self.client.find_space().await?;
         let mut lines = vec![format!("{}, {} is there", self.settings.url, self.client.space())];
@@ -51,7 +51,7 @@ impl KibanaIndexSink {
     }
 }
 
-/// Whether documents can be written at all in a space.
+/// Whether documents can be written in a space at all.
 fn enabled(types: &[ConnectorType], space: String) -> Result<String, RemoteError> {
     let not_possible =
         |code: String| Err(RemoteErrorKind::PlaceAtFault { place: space, code }.of(Service::Kibana));

@@ -1,4 +1,5 @@
-//! What an answer means: a refusal, and what the answer to a run says about its documents. 200 alone says nothing: a run that failed is answered so, too.
+//! The meaning of a response: a refusal, or the documents of a run. Status 200 alone says nothing: a failed
+//! run has it, too.
 
 pub(super) mod run_fault;
 
@@ -12,10 +13,10 @@ use serde_json::value::RawValue;
 use self::run_fault::RunFault;
 use crate::sinks::{http::asks_for_credentials, remote::RemoteErrorKind};
 
-/// How much of Kibana's own words an error repeats, in characters.
+/// How many characters of Kibana's own text an error repeats.
 const SAID_MAX: usize = 160;
-/// How the reason of a document begins behind its id when an index has it already. Only a pipeline that sets ids makes
-/// such reasons, for the connector itself gives none.
+/// How the reason for a document continues after its id if an index has it already. Only a pipeline that sets
+/// ids causes such reasons, because the connector itself sets none.
 const CONFLICT: &str = "]: version conflict, document already exists (current version [";
 const CONFLICT_END: &str = "])";
 
@@ -27,7 +28,7 @@ pub(super) struct ConnectorRun<'a> {
     message: Option<String>,
     #[serde(default)]
     service_message: Option<String>,
-    /// `false`, `true`, or the time from which on it may be tried again.
+    /// `false`, `true`, or the time from which a retry is possible.
     #[serde(default)]
     retry: Option<serde_json::Value>,
     #[serde(borrow, default)]
@@ -41,15 +42,15 @@ struct Data<'a> {
     items: Option<Vec<&'a RawValue>>,
 }
 
-/// What became of the documents of one run.
+/// The outcome of the documents of one run.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RunVerdict {
-    /// All of them are there; so many were before.
+    /// All of them are stored; this many were before.
     There {
         /// Known before.
         already: usize,
     },
-    /// Some cannot be taken; which, and what became of the others, is not said.
+    /// Some were refused; which ones, and what happened to the others, is unknown.
     Documents {
         /// The reasons. They repeat content.
         reasons: String,
@@ -59,8 +60,8 @@ pub(super) enum RunVerdict {
 }
 
 impl ConnectorRun<'_> {
-    /// The index in which the first document is by this account: all of a run go to one. A data stream has another name
-    /// than its indices, and an alias, too.
+    /// The index of the first document, according to the response: all documents of a run go to one. Its name
+    /// differs from that of a data stream or an alias.
     pub(super) fn index(&self) -> Option<String> {
         #[derive(Deserialize)]
         struct Item {
@@ -76,7 +77,7 @@ impl ConnectorRun<'_> {
         serde_json::from_str::<Item>(first.get()).ok().map(|item| item.create.index)
     }
 
-    /// Judges the run of so many documents through the connector of this name.
+    /// Judges the run of this many documents through the connector of this name.
     pub(super) fn judge(self, documents: usize, connector: &str) -> RunVerdict {
         if self.status == "ok" {
             return self.judge_ok(documents);
@@ -99,7 +100,7 @@ impl ConnectorRun<'_> {
             return RunVerdict::Failed(RemoteErrorKind::NotUnderstood(reason));
         }
         let fault = match RunFault::of(&service_message) {
-            // Kibana itself says that trying again may help: no document is at fault.
+            // Kibana itself says that a retry may help: no document is at fault.
             RunFault::Documents | RunFault::Index(_) | RunFault::Unknown if retry => {
                 RunFault::Passing("run_threw")
             }
@@ -111,7 +112,7 @@ impl ConnectorRun<'_> {
         }
     }
 
-    /// A run that is well, unless its own account of the documents says otherwise.
+    /// A run reported as successful, unless the response says otherwise of its documents.
     fn judge_ok(self, documents: usize) -> RunVerdict {
         let data = self.data.unwrap_or(Data { errors: None, items: None });
         let counted = data.items.is_none_or(|items| items.len() == documents);
@@ -123,8 +124,8 @@ impl ConnectorRun<'_> {
     }
 }
 
-/// How many conflicts there are if the message is made of nothing else. A record cannot forge that: the reason of a
-/// refused document always has words of its own.
+/// The number of conflicts if the message contains nothing else. A record cannot forge that, because the
+/// reason of a refused document always has other words.
 fn only_conflicts(message: &str) -> Option<usize> {
     let mut count = 0;
     let mut rest = message;
@@ -145,13 +146,13 @@ fn only_conflicts(message: &str) -> Option<usize> {
     }
 }
 
-/// Whether the reasons name the document of this id as one that is there already. Content may say so, too, so this only
-/// tells which documents to ask for again together.
+/// Whether the reasons name the document of this id as one that is stored already. Content may look like
+/// that, too, so this only decides which documents are sent again together.
 pub(super) fn names_as_there(reasons: &str, id: &str) -> bool {
     reasons.contains(&format!("[{id}{CONFLICT}"))
 }
 
-/// What an answer other than 2xx means; `what` was looked for.
+/// The meaning of a status other than 2xx; `what` is what was requested.
 pub(super) fn refusal(answer: &Response, what: &str, retry_after: Option<Duration>) -> RemoteErrorKind {
     let (status, code) = (answer.status.as_u16(), message(&answer.body));
     match answer.status {
@@ -161,7 +162,7 @@ pub(super) fn refusal(answer: &Response, what: &str, retry_after: Option<Duratio
         StatusCode::NOT_FOUND => RemoteErrorKind::NotFound { what: what.to_owned() },
         StatusCode::TOO_MANY_REQUESTS => RemoteErrorKind::Throttled { retry_after },
         _ if answer.status.is_server_error() => RemoteErrorKind::Overloaded { status, retry_after },
-        // To the page where people log in, most often.
+        // Usually to the login page.
         _ if answer.status.is_redirection() => {
             RemoteErrorKind::NotUnderstood(format!("status {status}, a redirect"))
         }
@@ -172,7 +173,7 @@ pub(super) fn refusal(answer: &Response, what: &str, retry_after: Option<Duratio
     }
 }
 
-/// Whether a 401 or 403, or a 407 in any case, is that of something in between: Kibana repeats the status in its own.
+/// Whether a 401 or 403, or any 407, comes from a proxy or gateway: Kibana repeats the status in its body.
 pub(super) fn is_intercepted(answer: &Response) -> bool {
     #[derive(Deserialize)]
     struct Own {
@@ -187,7 +188,7 @@ pub(super) fn is_intercepted(answer: &Response) -> bool {
         && serde_json::from_slice::<Own>(&answer.body).is_err()
 }
 
-/// Kibana's own words in an answer that refuses. Not for an answer to documents: those words may repeat them.
+/// Kibana's own text of a refusal. Not for responses about documents, which may quote them.
 pub(super) fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Refusal {

@@ -1,4 +1,4 @@
-//! One request to Kibana, and the raw answer.
+//! One request to Kibana, and the raw response.
 
 use std::time::Duration;
 
@@ -17,17 +17,17 @@ use crate::{
     },
 };
 
-/// Bytes of an answer that are read at most: a run answers some 250 for each of at most 10,000 documents, and a list of
-/// connectors some hundreds for each.
+/// The most bytes of a response that are read: a run has about 250 for each of at most 10,000 documents, a
+/// list of connectors some hundreds for each.
 const ANSWER_MAX: u64 = 16 << 20;
-/// The space that has no path of its own.
+/// The default space, which has no path of its own.
 const DEFAULT_SPACE: &str = "default";
 
 /// One space of one Kibana.
 pub(super) struct Client {
     remote: Remote,
     root: String,
-    /// Everything below belongs to the space.
+    /// The URL of the space.
     base: String,
     space: String,
 }
@@ -59,7 +59,7 @@ impl Client {
         self.remote.counters()
     }
 
-    /// The space in the words of the settings.
+    /// The space, as the settings call it.
     pub(super) fn space(&self) -> String {
         format!("space `{}`", self.space)
     }
@@ -83,7 +83,7 @@ impl Client {
         self.read(&answer)
     }
 
-    /// Sends a request to a path of the space. `Ok` is any answer, whatever its status.
+    /// Sends a request to a path of the space. `Ok` is any response, whatever its status.
     pub(super) async fn request(
         &self,
         method: Method,
@@ -93,7 +93,7 @@ impl Client {
         self.send(method, &format!("{}{path}", self.base), body).await
     }
 
-    /// The body of an answer. What it holds never reaches the error.
+    /// The body of a response. Its content never reaches the error.
     pub(super) fn read<'a, T: Deserialize<'a>>(&self, answer: &'a Response) -> Result<T, RemoteError> {
         serde_json::from_slice(&answer.body).map_err(|_| {
             let kind =
@@ -102,25 +102,25 @@ impl Client {
         })
     }
 
-    /// What an answer other than 2xx means; `what` was looked for.
+    /// The meaning of a status other than 2xx; `what` is what was requested.
     pub(super) fn refusal(&self, answer: &Response, what: &str) -> RemoteError {
         let kind = classify::refusal(answer, what, self.retry_after(answer));
         self.error(kind, answer)
     }
 
-    /// How long an answer asks to wait, bounded.
+    /// How long a response asks to wait, bounded.
     pub(super) fn retry_after(&self, answer: &Response) -> Option<Duration> {
         self.remote.retry_after(&answer.headers)
     }
 
-    /// An error with the name that Kibana gave the request.
+    /// An error with Kibana's name for the request.
     pub(super) fn error(&self, kind: RemoteErrorKind, answer: &Response) -> RemoteError {
         self.remote.error(kind, &answer.headers)
     }
 
     async fn send(&self, method: Method, url: &str, body: Bytes) -> Result<Response, RemoteError> {
         let mut headers = HeaderMap::new();
-        // Without it, Kibana takes whatever changes something for an attack from another site.
+        // Without this header Kibana refuses every change as cross-site request forgery.
         headers.insert("kbn-xsrf", HeaderValue::from_static("ccfd"));
         if !body.is_empty() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,4 +1,4 @@
-//! The connector of a table: found by its name, or made, and never made twice.
+//! The connector of a table: found by its name, or created, but never twice.
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -22,7 +22,7 @@ pub(super) struct Connector {
     pub(super) id: String,
     name: String,
     connector_type_id: String,
-    /// Not shown of a connector that kibana.yml defines.
+    /// Missing for a connector that kibana.yml defines.
     #[serde(default)]
     config: Option<Value>,
 }
@@ -53,8 +53,8 @@ impl<'s> WantedConnector<'s> {
         self.own_id == id
     }
 
-    /// The connector, if it is there. Of several with the name, ours or else the one with the least id is taken: the
-    /// same one at each look.
+    /// The connector, if it exists. If several have the name, ours or else the one with the smallest id: the
+    /// same one each time.
     pub(super) async fn find(&self, client: &Client) -> Result<Option<Connector>, RemoteError> {
         let all: Vec<Connector> = client.get("/api/actions/connectors").await?;
         let of_name = |one: &Connector| one.connector_type_id == INDEX_TYPE && one.name == self.name;
@@ -79,8 +79,9 @@ impl<'s> WantedConnector<'s> {
         Ok(Some(first))
     }
 
-    /// The connector, made if it is not there. `Ok` only if it writes to the index of the settings: what arrives elsewhere
-    /// cannot be called back. Other differences are the operator's choice, and are said.
+    /// The connector, created if it does not exist. `Ok` only if it writes to the configured index, because
+    /// documents in another one cannot be taken back. Other differences are the operator's choice, and are
+    /// logged.
     pub(super) async fn find_or_make(&self, client: &Client) -> Result<Connector, RemoteError> {
         let found = match self.find(client).await? {
             Some(found) => found,
@@ -99,7 +100,7 @@ impl<'s> WantedConnector<'s> {
         Ok(found)
     }
 
-    /// The connector of this id, if it is still there. `Ok` only if it still writes to the index of the settings.
+    /// The connector of this id, if it still exists. `Ok` only if it still writes to the configured index.
     pub(super) async fn look_at(&self, client: &Client, id: &str) -> Result<Option<Connector>, RemoteError> {
         let answer =
             client.request(Method::GET, &format!("/api/actions/connector/{id}"), Bytes::new()).await?;
@@ -114,7 +115,7 @@ impl<'s> WantedConnector<'s> {
         Ok(Some(found))
     }
 
-    /// Fails when the connector writes to another index, or is of another type.
+    /// Fails if the connector writes to another index, or has another type.
     pub(super) fn check_index(&self, found: &Connector) -> Result<(), RemoteError> {
         if found.connector_type_id != INDEX_TYPE {
             let (name, other) = (self.name, plain(&found.connector_type_id));
@@ -132,7 +133,7 @@ impl<'s> WantedConnector<'s> {
         }
     }
 
-    /// Where the connector departs from the settings, beside its index.
+    /// Where the connector differs from the settings, apart from its index.
     pub(super) fn differences(&self, found: &Connector) -> Vec<String> {
         let Some(config) = &found.config else {
             return Vec::new();
@@ -150,8 +151,8 @@ impl<'s> WantedConnector<'s> {
         differences
     }
 
-    /// Makes it under an id that follows from its name, so that of two that make it at the same time one learns that it
-    /// is there.
+    /// Creates it under an id derived from its name: if two processes create it at the same time, one of them
+    /// gets a conflict.
     async fn make(&self, client: &Client) -> Result<Connector, RemoteError> {
         let config = json!({
             "index": self.index, "refresh": self.refresh, "executionTimeField": self.execution_time_field,
@@ -173,7 +174,7 @@ impl<'s> WantedConnector<'s> {
     }
 }
 
-/// Deletes a connector. That it is not there any more is as good.
+/// Deletes a connector. One that no longer exists counts as deleted.
 pub(super) async fn delete(client: &Client, id: &str) -> Result<(), RemoteError> {
     let answer =
         client.request(Method::DELETE, &format!("/api/actions/connector/{id}"), Bytes::new()).await?;
@@ -183,11 +184,11 @@ pub(super) async fn delete(client: &Client, id: &str) -> Result<(), RemoteError>
     Err(client.refusal(&answer, &client.space()))
 }
 
-/// The id of the connector that ccfd makes. Kibana takes only a UUID as a connector's id; ids are not shared by
-/// spaces, so the space is a part of it.
+/// The id of the connector that ccfd creates. Kibana accepts only UUIDs, and spaces share no ids, so the
+/// space is part of it.
 fn own_id(space: &str, name: &str) -> String {
     let hash = xxh3_128(format!("ccfd {space} {name}").as_bytes());
-    // Version 5, the mark of an id that follows from a name, and the variant of RFC 9562.
+    // Version 5, for an id derived from a name, and the variant of RFC 9562.
     let hash = hash & !(0xf << 76) & !(0b11 << 62) | (0x5 << 76) | (0b10 << 62);
     let digits = format!("{hash:032x}");
     [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")

@@ -1,7 +1,7 @@
-//! Runs of a connector, until every document of a batch is acknowledged or refused.
+//! Runs a connector until every document of a batch is acknowledged or refused.
 //!
-//! A failed run keeps its good documents and does not say which they are, so sending them again repeats them where the
-//! index has no pipeline that sets ids. Runs are therefore split only when documents are at fault.
+//! A failed run keeps its good documents and does not name them, so sending them again duplicates them unless
+//! the index has a pipeline that sets ids. Runs are therefore split only if documents are at fault.
 
 use std::sync::atomic::Ordering;
 
@@ -30,14 +30,14 @@ pub(super) struct Run<'s> {
     batch: Batch,
     documents: Documents,
     receipt: Receipt,
-    /// Whether a missing connector was looked for during this batch.
+    /// Whether a missing connector was searched for during this batch.
     looked_again: bool,
-    /// Documents that something in between refused, each alone; and the last such refusal.
+    /// Documents that a proxy or gateway refused, each alone; and the last such refusal.
     intercepted: Vec<Refused>,
     interception: Option<RemoteError>,
 }
 
-/// So many documents refused by something in between, while none was taken: it refuses whatever is sent.
+/// After this many documents refused by a proxy or gateway, and none accepted, it refuses everything.
 const INTERCEPTED_MAX: usize = 8;
 
 /// What one request did to its documents.
@@ -95,8 +95,8 @@ impl<'s> Run<'s> {
         Ok(self.receipt)
     }
 
-    /// The places of what is to be sent: all but what an earlier try has sent, if a look at the connector now shows that
-    /// it went where it should.
+    /// The positions to send: all but the documents that an earlier attempt sent, if checking the connector
+    /// now shows that they went to the right index.
     async fn unsent(&mut self) -> Result<Vec<usize>, RemoteError> {
         let all: Vec<usize> = (0..self.batch.records.len()).collect();
         let (sent, unsent): (Vec<_>, Vec<_>) = {
@@ -131,7 +131,7 @@ impl<'s> Run<'s> {
         self.receipt.accepted + self.receipt.already_there > 0
     }
 
-    /// A failure with all that is still to be sent.
+    /// A failure with everything that is still to be sent.
     fn failure(mut self, error: RemoteError, waiting: Vec<Vec<usize>>) -> WriteFailure {
         let mut left = waiting.concat();
         if self.has_taken() {
@@ -194,14 +194,14 @@ impl<'s> Run<'s> {
     ) -> Result<RunStep, RemoteError> {
         let step = match answer.status {
             StatusCode::OK => self.judge(places, answer).await,
-            // Nothing of it was carried out. A name such as `__proto__` in one document is reason enough.
+            // Nothing of it was carried out. A name such as `__proto__` in one document is enough for that.
             StatusCode::BAD_REQUEST => {
                 if let [_] = places {
                     self.prove_taking(answer).await?;
                 }
                 Ok(self.halve(places, "refused", || message(&answer.body)))
             }
-            // A rule of a firewall that one document meets.
+            // A firewall rule that one document matches.
             status if is_intercepted(answer) => {
                 let [index] = *places else {
                     return Ok(self.halve(places, "refused", String::new));
@@ -240,7 +240,8 @@ impl<'s> Run<'s> {
                 if let Some(index) = index
                     && let Err(error) = self.sink.note_index(&self.batch.table, index).await
                 {
-                    // Elsewhere they are not there; where the look itself failed, another one is to show it.
+                    // In another index they are not delivered; if only the check failed, the next one
+                    // decides.
                     if !matches!(error.kind, RemoteErrorKind::Settings(_)) {
                         self.sink.unproven().extend(self.ids(places));
                     }
@@ -260,7 +261,7 @@ impl<'s> Run<'s> {
                          this happens"
                     );
                 }
-                // Those that are there already are asked for together: one request shows that they are.
+                // Those that are stored already are sent together: one request shows that they are.
                 let id = |place: &usize| self.batch.records.get(*place)?.id_text();
                 let there = |place: &usize| id(place).is_some_and(|id| names_as_there(&reasons, &id));
                 let (there, others): (Vec<_>, Vec<_>) = places.iter().partition(|place| there(place));
@@ -272,7 +273,7 @@ impl<'s> Run<'s> {
         }
     }
 
-    /// Two halves; a lone document is refused.
+    /// Two halves; a single document is refused.
     fn halve(&mut self, places: &[usize], kind: &'static str, reason: impl FnOnce() -> String) -> RunStep {
         if let [index] = *places {
             self.receipt.refused.push(Refused { index, kind, reason: reason() });
@@ -282,7 +283,8 @@ impl<'s> Run<'s> {
         RunStep::Apart(vec![first.to_vec(), second.to_vec()])
     }
 
-    /// Fails with the answer if a request without documents is refused as well: then no document is at fault.
+    /// Fails with this response if a request without documents is refused as well: then no document is at
+    /// fault.
     async fn prove_taking(&mut self, refused: &Response) -> Result<(), RemoteError> {
         let empty = self.execute(&nothing()).await?;
         match empty.status {
@@ -315,7 +317,8 @@ impl<'s> Run<'s> {
         }
     }
 
-    /// As an error. The words of an answer to documents may repeat them, so only those of the other refusals are shown.
+    /// The response as an error. A response about documents may quote them, so only other refusals show their
+    /// text.
     fn refusal(&self, answer: &Response) -> RemoteError {
         if answer.status == StatusCode::BAD_REQUEST {
             let code = "words_withheld".to_owned();

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// The member by which Kibana shows documents in time.
+/// The field by which Kibana shows documents in time.
 const TIMESTAMP: &str = "@timestamp";
 const BEGIN: &[u8] = br#"{"params":{"documents":["#;
 const END: &[u8] = b"]}}";
@@ -43,8 +43,8 @@ pub(super) struct Request {
 }
 
 impl Documents {
-    /// Documents with the columns of the table, and with the record's time as `@timestamp` unless the connector stamps
-    /// that (`stamped`); with the record as received where that is wanted (`original`).
+    /// Documents with the columns of the table; with the record's time as `@timestamp`, unless the connector
+    /// sets that (`stamped`); and with the record as received, if configured (`original`).
     pub(super) fn of(batch: &Batch, stamped: Option<&str>, original: bool) -> Self {
         Self { batch: batch.clone(), timed: stamped != Some(TIMESTAMP), original, counted: 0 }
     }

@@ -29,28 +29,29 @@ use crate::{
     tables::Table,
 };
 
-/// Requests that make a good batch: the last of them is not full, which then hardly counts.
+/// Requests per batch: enough that the last one, which is not full, hardly matters.
 const REQUESTS_PER_BATCH: usize = 4;
 
-/// How long a connector is taken for what it was when it was last checked: an edit may send the records elsewhere.
+/// How long the last check of a connector is valid: an edit may send the records elsewhere.
 const LOOKED_FOR: Duration = Duration::from_secs(60);
-/// So many writes in a row whose answers say nothing: from then on each waits for a person, for each may double what is there.
+/// After this many writes in a row with unreadable responses the route parks, because each further write may
+/// duplicate its records.
 const UNCONFIRMED: u32 = 3;
 
 /// The sink. Connects at the first check or write.
 pub struct KibanaIndexSink {
     pub(super) settings: KibanaIndexSettings,
     pub(super) client: Client,
-    /// The connectors in use, by the name of the table. Held while one is looked for, so that no other route looks at
-    /// the same time.
+    /// The connectors in use, by table name. Held during a search, so that routes do not search at the same
+    /// time.
     connectors: Mutex<BTreeMap<String, KnownConnector>>,
     pub(super) size: RequestSize,
-    /// Writes in a row whose answers were not understood.
+    /// Writes in a row whose responses were not understood.
     pub(super) unconfirmed: AtomicU32,
-    /// Documents that were written, while it is not known whether their connector writes where it should: the look that
-    /// follows a write from time to time has failed.
+    /// Documents that were written although it is unknown whether their connector writes to the right index,
+    /// because the check after the write failed.
     unproven: std::sync::Mutex<HashSet<IdHash>>,
-    /// Whether it was said that documents are sent again.
+    /// Whether it was logged that documents are sent again in parts.
     pub(super) has_logged_parts: AtomicBool,
 }
 
@@ -58,14 +59,14 @@ pub struct KibanaIndexSink {
 struct KnownConnector {
     table: Arc<Table>,
     id: String,
-    /// When it was looked at; `None` when that is to be done before the next write.
+    /// When it was checked; `None` if it must be checked before the next write.
     looked: Option<Instant>,
-    /// The index in which the last documents were, as the answer called it.
+    /// The index of the last documents, as the response named it.
     index: Option<String>,
 }
 
 impl KibanaIndexSink {
-    /// A sink with these settings; the environment may hold its secret. Touches nothing yet.
+    /// A sink with these settings; the environment may hold its secret. Connects to nothing yet.
     pub fn new(settings: KibanaIndexSettings, environment: Environment) -> Self {
         let client = Client::new(&settings, environment);
         let body_max = usize::try_from(settings.body_max).unwrap_or(usize::MAX);
@@ -80,7 +81,8 @@ impl KibanaIndexSink {
         }
     }
 
-    /// The id of the connector for a table: found or made at the first call, looked at again when that is long ago.
+    /// The id of the connector of a table: found or created at the first call, checked again from time to
+    /// time.
     pub(super) async fn connector(&self, table: &Arc<Table>) -> Result<String, RemoteError> {
         let mut connectors = self.connectors.lock().await;
         let wanted = WantedConnector::of(&self.settings, table);
@@ -101,7 +103,7 @@ impl KibanaIndexSink {
         Ok(found.id)
     }
 
-    /// Forgets a connector that is not there any more, unless another one took its place meanwhile.
+    /// Forgets a connector that no longer exists, unless another one has taken its place.
     pub(super) async fn forget(&self, table: &Arc<Table>, id: &str) {
         let mut connectors = self.connectors.lock().await;
         if connectors.get(&*table.name).is_some_and(|known| known.id == id) {
@@ -109,8 +111,8 @@ impl KibanaIndexSink {
         }
     }
 
-    /// Documents went into an index of this name. Where it is another than before, the connector is looked at: an index
-    /// behind an alias or a data stream may change, and the connector may not.
+    /// Notes the index to which documents went. If it is a new one, the connector is checked: the index
+    /// behind an alias or a data stream may change, the connector must not.
     pub(super) async fn note_index(&self, table: &Arc<Table>, index: String) -> Result<(), RemoteError> {
         {
             let mut connectors = self.connectors.lock().await;
@@ -128,8 +130,8 @@ impl KibanaIndexSink {
         self.unproven.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The answer to a write is not understood. It is no reason to write again at once: first the connector is looked at,
-    /// which shows whether answers can be read at all, and after a few in a row a person is asked.
+    /// The response to a write was not understood. Before the next write the connector is checked, which
+    /// shows whether responses can be read at all; after a few such writes in a row an operator must act.
     pub(super) async fn unconfirmed(&self, table: &Arc<Table>, error: RemoteError) -> RemoteError {
         if let Some(known) = self.connectors.lock().await.get_mut(&*table.name) {
             known.looked = None;

@@ -1,4 +1,4 @@
-//! What `ccfd check` looks at: whether each stream takes a call without a row.
+//! What `ccfd check` looks at: whether each stream accepts a call without a row.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(super) async fn check(
     for (stream, look) in looks {
         match look {
             Ok(()) => lines.push(format!("{stream}: accepts rows")),
-            // A rule for one of the two lists is a sound one.
+            // A rule with a stream for only one of the two lists is valid.
             Err(SinkError::Remote(RemoteError { kind: RemoteErrorKind::NotFound { .. }, .. })) if works => {
                 concerns.push(Concern {
                     text: format!("{stream}: not in this rule, so a route that needs it would park"),

@@ -12,17 +12,17 @@ use crate::sinks::{
     remote::{RemoteError, RemoteErrorKind, Service, plain},
 };
 
-/// How much of an answer's own words the rejects keep, in characters.
+/// How many characters of a response's own text the rejects keep.
 const MESSAGE_CHARS_MAX: usize = 1_000;
 
-/// What became of a call that was answered.
+/// The outcome of a call.
 #[derive(Debug)]
 pub(super) enum CallAnswer {
     /// All of it is accepted.
     Accepted,
     /// It is too large; a smaller one may be accepted.
     TooLarge(GatewayRefusal),
-    /// Something in it is not as it should be; without that it may be accepted.
+    /// Something in it is wrong; without that it may be accepted.
     Malformed(GatewayRefusal),
 }
 
@@ -33,11 +33,11 @@ pub(super) struct GatewayRefusal {
     pub status: StatusCode,
     /// The word for what is wrong.
     pub code: String,
-    /// With the message, which may repeat content: for the rejects only.
+    /// With the message, which may quote content: for the rejects only.
     pub reason: String,
     /// The gateway's name for the request.
     pub request_id: Option<String>,
-    /// Whether it is not the gateway's own, but that of something in between.
+    /// Whether it is not Azure's own gateway that refuses, but something in between.
     pub is_intercepted: bool,
 }
 
@@ -47,7 +47,7 @@ pub(super) fn judge(api: &LogsIngestionConnection, response: &Response) -> Resul
     if status.is_success() {
         if *status != StatusCode::NO_CONTENT {
             accepted_otherwise(response)?;
-            // Documented in two ways; a surprise is logged once, and changes nothing.
+            // The documentation gives two statuses; another one is logged once, and changes nothing.
             if !api.surprised.swap(true, Ordering::Relaxed) {
                 tracing::info!(status = status.as_u16(), "rows are accepted with a status other than 204");
             }
@@ -69,7 +69,7 @@ pub(super) fn judge(api: &LogsIngestionConnection, response: &Response) -> Resul
     let kind = match *status {
         StatusCode::BAD_REQUEST => return Ok(CallAnswer::Malformed(refusal(code))),
         StatusCode::PAYLOAD_TOO_LARGE => return Ok(CallAnswer::TooLarge(refusal(code))),
-        // A rule of a firewall that one row meets.
+        // A firewall rule that one row matches.
         _ if is_intercepted => return Ok(CallAnswer::Malformed(refusal(code))),
         StatusCode::UNAUTHORIZED => RemoteErrorKind::Unauthorized { code },
         StatusCode::FORBIDDEN => RemoteErrorKind::Forbidden { code },
@@ -81,14 +81,14 @@ pub(super) fn judge(api: &LogsIngestionConnection, response: &Response) -> Resul
             RemoteErrorKind::Overloaded { status: status.as_u16(), retry_after: wait() }
         }
         status if status.is_client_error() => RemoteErrorKind::Refused { status: status.as_u16(), code },
-        // No redirect is followed: it would carry the token to a host that nobody configured.
+        // No redirect is followed: it would send the token to a host that nobody configured.
         status => RemoteErrorKind::NotUnderstood(format!("status {}", status.as_u16())),
     };
     Err(RemoteError { request_id, ..kind.of(Service::LogsIngestion) })
 }
 
-/// Whether a 401 or 403, or a 407 in any case, is that of something in between: what the gateway of Azure answers has
-/// an error in it, or its name for the request.
+/// Whether a 401 or 403, or any 407, comes from a proxy in between: a response of Azure's gateway has an
+/// error in it, or its name for the request.
 pub(super) fn is_intercepted(response: &Response) -> bool {
     #[derive(Deserialize)]
     struct Own {
@@ -104,9 +104,9 @@ pub(super) fn is_intercepted(response: &Response) -> bool {
         && serde_json::from_slice::<Own>(&response.body).is_err()
 }
 
-/// Whether another success than 204 is Azure's. A proxy or a gateway in between may answer with a page of its own, and
-/// that is no acknowledgement: what the gateway of Azure answers has its name for the request, and neither a page nor an
-/// error in it.
+/// Whether a success other than 204 is Azure's. A proxy in between may respond with a page of its own, which
+/// is no acknowledgement: a response of Azure's gateway has its name for the request, and neither a page nor
+/// an error in it.
 fn accepted_otherwise(response: &Response) -> Result<(), RemoteError> {
     let Response { status, headers, body } = response;
     let content_type =
@@ -125,7 +125,7 @@ fn accepted_otherwise(response: &Response) -> Result<(), RemoteError> {
 }
 
 impl GatewayRefusal {
-    /// As the failure of any call, with whatever rows.
+    /// As the failure of a call, whatever its rows.
     pub(super) fn into_error(self) -> RemoteError {
         let status = self.status.as_u16();
         let kind = match self.is_intercepted {
@@ -135,7 +135,7 @@ impl GatewayRefusal {
         RemoteError { request_id: self.request_id, ..kind.of(Service::LogsIngestion) }
     }
 
-    /// As the fault of the rule, which takes no record, or of what is in front of it.
+    /// As a failure of the rule, which accepts no record, or of what is in front of it.
     pub(super) fn fault_of_rule(&self) -> RemoteError {
         let place = "the data collection rule".to_owned();
         let kind = match self.is_intercepted {

@@ -35,7 +35,7 @@ const CLIENT_REQUEST_ID: &str = "x-ms-client-request-id";
 pub(super) struct LogsIngestionConnection {
     /// Its connections.
     pub http: Arc<Http>,
-    /// What the path of every stream begins with.
+    /// The first part of each stream's path.
     pub streams: String,
     /// Where tokens come from.
     pub tokens: Arc<Tokens>,
@@ -43,16 +43,17 @@ pub(super) struct LogsIngestionConnection {
     pub meter: Arc<SinkCounter>,
     /// How much one call may carry.
     pub size: RequestSize,
-    /// The longest wait that an answer may ask for.
+    /// The longest wait that a response may ask for.
     pub retry_after_max: Duration,
-    /// Where rows are compressed, one call after the other: that is done long before the calls before it are answered.
+    /// The thread that compresses rows, one call after the other: that is much faster than the calls are
+    /// answered.
     pub encoding: SinkThread,
-    /// Whether another success than 204 was logged.
+    /// Whether a success other than 204 was logged.
     pub surprised: AtomicBool,
 }
 
 impl LogsIngestionConnection {
-    /// Sends one compressed array to a stream. A token that is refused is replaced, once.
+    /// Sends one compressed array to a stream. A refused token is replaced, once.
     pub(super) async fn post(&self, stream: &str, body: Bytes) -> Result<CallAnswer, RemoteError> {
         let token = self.tokens.get().await?;
         let response = self.send(stream, &token, body.clone()).await?;
@@ -64,7 +65,7 @@ impl LogsIngestionConnection {
         judge(self, &self.send(stream, &token, body).await?)
     }
 
-    /// Asks whether a write would be accepted, by one without a row.
+    /// Checks whether a write would be accepted, by one without a row.
     pub(super) async fn probe(&self, stream: &str) -> Result<(), SinkError> {
         match self.post(stream, nothing().map_err(broken)?).await? {
             CallAnswer::Accepted => Ok(()),

@@ -1,4 +1,4 @@
-//! A batch becomes calls, one after the other, and smaller ones around whatever is not accepted.
+//! Delivers one batch in calls, one after the other, and in smaller ones around what is not accepted.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -15,10 +15,10 @@ use crate::sinks::{
     request_size::{TooLarge, Weight},
 };
 
-/// After so many records refused one by one, and none accepted, as many others are tried before it continues.
+/// After this many records refused one by one, and none accepted, as many others are tried first.
 const ALONE_MAX: usize = 8;
 
-/// One batch on its way to one stream.
+/// One batch for one stream.
 pub(super) struct StreamDelivery<'a> {
     /// Connections and tokens.
     pub api: &'a LogsIngestionConnection,
@@ -80,8 +80,8 @@ impl StreamDelivery<'_> {
         Ok(total)
     }
 
-    /// Whether records from all over these places are refused one by one: then the rule is at fault, or the streams
-    /// are, and the rejects are no place for all of them. One that is accepted is `taken`.
+    /// Whether records from all over the batch are refused one by one: then the rule or the stream is at
+    /// fault, and the rejects are no place for all of them. Accepted ones are added to `taken`.
     async fn is_refused_throughout(
         &self,
         places: Range<usize>,
@@ -100,7 +100,7 @@ impl StreamDelivery<'_> {
         Ok(true)
     }
 
-    /// Sends as many records from the first of `places` on as one call takes.
+    /// Sends as many records, from the first of `places` on, as one call may contain.
     async fn send(&self, places: Range<usize>) -> Result<Sent, SinkError> {
         let Call { body, rows, first, end, inflated, receipt } = self.encode(places).await?;
         if rows == 0 {
@@ -129,7 +129,7 @@ impl StreamDelivery<'_> {
         }
     }
 
-    /// One call, from which is learnt how much the next one may carry.
+    /// One call, which shows how much the next one may contain.
     async fn post(&self, body: Bytes, weight: Weight, rows: usize) -> Result<CallAnswer, SinkError> {
         let size = &self.api.size;
         match self.api.post(self.stream, body).await {
@@ -143,7 +143,7 @@ impl StreamDelivery<'_> {
             }
             Ok(other) => Ok(other),
             Err(error) => {
-                // What fails before the call, for want of a token, says nothing of its size.
+                // A failure before the call, such as a missing token, says nothing about its size.
                 if error.service == Service::LogsIngestion && error.kind.may_be_the_size() {
                     size.failed(weight);
                 }
@@ -164,13 +164,13 @@ impl StreamDelivery<'_> {
 enum Sent {
     /// The records up to `end` are done.
     Done { receipt: Receipt, end: usize },
-    /// None is; the records up to `end` are too many for one call, or one of them spoils it.
+    /// None is; the records up to `end` are too many for one call, or one of them is at fault.
     TooMuch { end: usize },
-    /// The records up to `end` are done if the one that was sent is at fault and not the rule.
+    /// The records up to `end` are done if the refused one is at fault and not the rule.
     Refused { receipt: Receipt, end: usize, fault: RemoteError },
 }
 
-/// The receipt of a call with a single row, which is not taken.
+/// The receipt of a call with a single row, which is refused.
 fn without(receipt: Receipt, index: usize, kind: &'static str, reason: String) -> Receipt {
     let mut refused = receipt.refused;
     refused.push(Refused { index, kind, reason });

@@ -1,4 +1,5 @@
-//! Rows become the body of a call: one JSON array, compressed as it grows, cut before it is larger than Azure takes.
+//! Rows become the body of a call: one JSON array, compressed as it grows, and ended before it is larger than
+//! Azure accepts.
 
 pub(super) mod fields;
 mod json_tokens;
@@ -23,16 +24,16 @@ use crate::{
     },
 };
 
-/// What Azure takes, as sent: it looks at Content-Length.
+/// Azure's limit for the body as sent: it checks Content-Length.
 pub(super) const WIRE_BYTES_MAX: usize = 1_048_576;
 
-/// What is kept free of it, should a gateway in between count more than the body.
+/// Left unused, in case a gateway in between counts more than the body.
 const HEAD_ROOM: usize = 4 << 10;
 
-/// Less than what is gained by a better one costs the time: audit events shrink to a tenth at the fastest.
+/// A higher level costs more time than it saves: audit events shrink to a tenth at the fastest one.
 const LEVEL: Compression = Compression::fast();
 
-/// How much is handed to gzip at once.
+/// How much is passed to gzip at once.
 const CHUNK_BYTES: usize = 64 << 10;
 
 const END: &[u8] = b"]";
@@ -40,7 +41,7 @@ const END: &[u8] = b"]";
 /// Makes the bodies of one sink's calls.
 #[derive(Debug, Clone)]
 pub(super) struct Encoder {
-    /// Whether rows carry what the ASIM rule takes besides.
+    /// Whether rows have the additional fields of the ASIM rule.
     pub asim: bool,
     /// The most bytes of rows in one call.
     pub inflated_max: usize,
@@ -49,22 +50,23 @@ pub(super) struct Encoder {
 /// One call, ready to be sent.
 #[derive(Debug)]
 pub(super) struct Call {
-    /// The array, compressed; of no use when there is no row.
+    /// The array, compressed; useless if it has no row.
     pub body: Bytes,
     /// How many rows it holds.
     pub rows: usize,
-    /// The place in the batch of the first of them.
+    /// The position of its first record in the batch.
     pub first: usize,
-    /// The place in the batch behind the last record that it covers.
+    /// The position after its last record.
     pub end: usize,
-    /// Bytes of the array before it was compressed.
+    /// Bytes of the array before compression.
     pub inflated: usize,
-    /// What becomes of the records covered once the call is accepted.
+    /// The outcome of its records once the call is accepted.
     pub receipt: Receipt,
 }
 
 impl Encoder {
-    /// Encodes records from the first of `places` on, as many as one call takes. Those older than `since` are refused.
+    /// Encodes records, from the first of `places` on, as many as fit into one call. Those older than `since`
+    /// are refused.
     pub(super) fn encode(&self, batch: &Batch, places: Range<usize>, since: Option<i64>) -> io::Result<Call> {
         let objects = Objects::new(self.columns(&batch.table), &batch.connector, Nulls::LeftOut);
         let (mut drift, mut receipt) = (SchemaDrift::default(), Receipt::default());
@@ -99,7 +101,7 @@ impl Encoder {
     }
 }
 
-/// Writes the row of a record; says what was cut from it.
+/// Writes the row of a record; returns what was cut from it.
 fn write_row(
     objects: &Objects<'_>,
     asim: bool,
@@ -116,7 +118,7 @@ fn write_row(
         }
         Some(fitted)
     };
-    // JSON within JSON takes six times its bytes at most, so only what is large has to be looked at.
+    // JSON inside JSON takes at most six times its bytes, so only large values have to be checked.
     let may_be_packed = asim && record.raw.len() > fields::FIELD_BYTES_MAX / 8;
     objects.write_replacing(&record.raw, drift, row, fit, |column, out, begin| {
         if let Some(field) = sentinel::packed(&column.name).filter(|_| may_be_packed) {
@@ -133,15 +135,15 @@ fn older() -> String {
     "older than two days: its TimeGenerated would become the time of arrival".to_owned()
 }
 
-/// A JSON array on its way through gzip.
+/// A JSON array while it is compressed.
 struct Array {
-    /// Rows that gzip has not seen: it is given many at once, each call of it costs time.
+    /// Rows that were not passed to gzip yet: it gets many at once, because each call costs time.
     chunk: Vec<u8>,
     gzip: GzEncoder<Vec<u8>>,
     rows: usize,
     /// Bytes that gzip has seen.
     inflated: usize,
-    /// How many bytes it has made of the first of them, and how many it has seen after those.
+    /// How many bytes gzip has written for the first rows, and how many it was given since.
     known: usize,
     unknown: usize,
 }
@@ -155,7 +157,7 @@ impl Array {
         array
     }
 
-    /// Makes the chunk ready for a row to be appended. Gives the place where it begins.
+    /// Prepares the chunk for another row. Returns the position where the row begins.
     fn begin_row(&mut self) -> usize {
         let begin = self.chunk.len();
         if self.rows > 0 {
@@ -164,11 +166,12 @@ impl Array {
         begin
     }
 
-    /// Keeps the row that begins there, or takes it back when it does not fit. A first one always does: a row's fields
-    /// are bounded, and all of them together stay below what a call takes.
+    /// Keeps the row that begins there, or removes it if it does not fit. The first one always fits: each
+    /// field of a row is bounded, and all together are below the limit of a call.
     fn end_row(&mut self, mut begin: usize, inflated_max: usize) -> io::Result<bool> {
         if self.rows > 0 && self.at_most() > WIRE_BYTES_MAX - HEAD_ROOM {
-            // What went in is shown by a flush only. Each finds the room left a fraction of what it was, so they are few.
+            // Only a flush shows the compressed size. Each one leaves a fraction of the space, so there are
+            // few.
             self.compress(begin)?;
             self.gzip.flush()?;
             (self.known, self.unknown, begin) = (self.gzip.get_ref().len(), 0, 0);
@@ -185,14 +188,14 @@ impl Array {
         Ok(true)
     }
 
-    /// What the body may grow to with the chunk: a byte that does not shrink takes nine bits, and a block has a
-    /// beginning and an end.
+    /// The largest possible size of the body with the chunk: an incompressible byte takes nine bits, and a
+    /// block has a beginning and an end.
     fn at_most(&self) -> usize {
         let raw = self.unknown + self.chunk.len() + END.len();
         self.known + raw + raw / 8 + 128
     }
 
-    /// Hands so many bytes of the chunk to gzip.
+    /// Passes this many bytes of the chunk to gzip.
     fn compress(&mut self, bytes: usize) -> io::Result<()> {
         self.gzip.write_all(&self.chunk[..bytes])?;
         self.chunk.drain(..bytes);
@@ -208,12 +211,12 @@ impl Array {
     }
 }
 
-/// The array without a row: asks whether a write would be accepted.
+/// The array without a row, to check whether a write would be accepted.
 pub(super) fn nothing() -> io::Result<Bytes> {
     Array::begin().finish()
 }
 
-/// Compression into memory has no way to fail that is known; should there be one, it is reported.
+/// Compression into memory has no known way to fail; if it does, that is reported.
 pub(super) fn broken(error: io::Error) -> SinkError {
     SinkError::Io { path: "compression".to_owned(), source: error }
 }

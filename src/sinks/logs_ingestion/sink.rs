@@ -30,12 +30,12 @@ use crate::{
 
 /// How long Azure keeps a row's own `TimeGenerated`, in seconds.
 const KEPT: i64 = 2 * 24 * 60 * 60;
-/// Answers are a few hundred bytes; a token with many groups has some thousand.
+/// Responses have a few hundred bytes; a token with many groups some thousand.
 const ANSWER_BYTES_MAX: u64 = 256 << 10;
-/// Bytes of records that make a good call: 50 pages and more, which compress to nearly what a call takes. More would be cut
-/// into two calls, and several batches on their way would not fit into the daemon's memory.
+/// A good size of a call in bytes of records: 50 pages and more, which compress to nearly a full call. More
+/// would be split into two calls, and several batches in flight would not fit into the daemon's memory.
 const BATCH_BYTES: usize = 11 << 18;
-/// How long one token may take: less than the look that `check` takes.
+/// How long one token may take: less than the limit of `check`.
 const TOKEN_WAIT_MAX: Duration = Duration::from_secs(25);
 
 /// The sink. Connects at the first check or write.
@@ -45,20 +45,20 @@ pub struct LogsIngestionSink {
     environment: Environment,
     api: Mutex<Option<Arc<LogsIngestionConnection>>>,
     meter: Arc<SinkCounter>,
-    /// Names of the tables of which it was logged that Azure changes the time of old records.
+    /// The tables for which it was logged that Azure changes the time of old records.
     old_logged: Mutex<BTreeSet<String>>,
 }
 
 impl LogsIngestionSink {
-    /// A sink with these settings; sends nothing yet. The clock tells how old records and tokens are; secrets are
-    /// looked up in the environment.
+    /// A sink with these settings; sends nothing yet. The clock gives the age of records and tokens; secrets
+    /// are looked up in the environment.
     pub fn new(settings: LogsIngestionSettings, environment: Environment, clock: Clock) -> Self {
         let (api, old_logged) = (Mutex::default(), Mutex::default());
         let meter = Arc::new(SinkCounter::with_tokens());
         Self { settings, clock, environment, api, meter, old_logged }
     }
 
-    /// Made when they are first needed, and again after a fault in the settings: a file that was missing may be there.
+    /// Built when first needed, and again after a failure of the settings: a missing file may exist by then.
     fn api(&self) -> Result<Arc<LogsIngestionConnection>, SinkError> {
         let mut api = self.api.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(api) = &*api {
@@ -77,7 +77,7 @@ impl LogsIngestionSink {
             .map_err(|error| RemoteErrorKind::Secret((&error).into()))?;
         let http = connected(&settings)?;
         let issuer = match &auth.identity {
-            // A machine's own issuer answers on an address that no proxy reaches.
+            // A machine's own issuer has an address that no proxy reaches.
             AzureIdentity::ManagedIdentity { .. } => connected(&HttpSettings { direct: true, ..settings })?,
             AzureIdentity::ClientSecret { .. }
             | AzureIdentity::WorkloadIdentity { .. }
@@ -104,7 +104,7 @@ impl LogsIngestionSink {
         })
     }
 
-    /// Bytes of the rows of one call at most, as set.
+    /// The most bytes of the rows of one call, as configured.
     fn inflated_max(&self) -> usize {
         usize::try_from(self.settings.inflated_max).unwrap_or(usize::MAX)
     }
@@ -123,7 +123,7 @@ impl LogsIngestionSink {
         }
     }
 
-    /// Logs once for a table that old records get a new date.
+    /// Logs once per table that old records get a new date.
     fn log_old(&self, table: &Table) {
         let mut logged = self.old_logged.lock().unwrap_or_else(PoisonError::into_inner);
         if logged.insert(table.name.to_string()) {

@@ -1,4 +1,4 @@
-//! The directory of files: which file a table is written to now.
+//! The directory of files: to which file a table is written now.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,7 @@ use crate::{
     tables::{Tables, Text, utc_day},
 };
 
-/// The directory, locked for this process as long as this value lives.
+/// The directory, locked for this process until this is dropped.
 pub(super) struct Dir {
     path: PathBuf,
     inode: Inode,
@@ -27,7 +27,7 @@ pub(super) struct Dir {
     /// By table.
     current: BTreeMap<Text, (FileName, LineFile)>,
     keeper: FileRetention,
-    /// The lock is on the directory itself: a lock file would be one file more than was promised.
+    /// The lock is on the directory itself: a lock file would be a file that readers do not expect.
     _lock: File,
 }
 
@@ -75,14 +75,15 @@ impl Dir {
             Some(_) | None => self.file_of_the_day(first, adding)?,
         };
         let done = file.append(|out| lines.write_to(out)).map_err(|error| disk::failed(file.path(), error));
-        // Kept after a failure as well: it knows how much of it is acknowledged.
+        // Kept after a failure as well, because it knows how much of it is acknowledged.
         self.current.insert(table.name.clone(), (name, file));
         done?;
         self.clear_up(now);
         Ok(())
     }
 
-    /// Removes old files, if the settings say so and it is time: while nothing comes also the one that was written to last.
+    /// Removes old files, if the settings say so and it is time; if nothing is being written, also the one
+    /// written last.
     pub(super) fn clear_up(&mut self, now: i64) {
         let current: Vec<FileName> = self.current.values().map(|(name, _)| name.clone()).collect();
         self.keeper.clear_up(&self.path, &current, now);
@@ -90,7 +91,7 @@ impl Dir {
         self.current.retain(|_, (_, file)| file.in_place());
     }
 
-    /// Proves that files can be made here, without leaving one behind.
+    /// Proves that files can be created here, without leaving one.
     pub(super) fn look(&self) -> Result<(), SinkError> {
         tempfile::tempfile_in(&self.path).map(drop).map_err(|error| disk::failed(&self.path, error))
     }
@@ -100,13 +101,13 @@ impl Dir {
         self.inode.is_at(&self.path)
     }
 
-    /// Whether lines may go into this file: there is room, or it is empty, and nobody has moved it away.
+    /// Whether lines may be added to this file: there is room, or it is empty, and nobody has moved it.
     fn fits(&self, file: &LineFile, adding: u64) -> bool {
         let room = file.size() == 0 || file.size().saturating_add(adding) <= self.file_size_max;
         room && file.in_place()
     }
 
-    /// The newest file of the day if the lines fit into it, or else the one after it.
+    /// The newest file of the day if the lines fit into it, otherwise the next one.
     fn file_of_the_day(&self, first: FileName, adding: u64) -> Result<(FileName, LineFile), SinkError> {
         let of_the_day = |name: &FileName| name.table == first.table && name.day == first.day;
         let newest =

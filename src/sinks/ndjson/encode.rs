@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// What is written at a time: a whole batch of lines would be as much memory again as its records.
+/// How much is written at a time: a whole batch of lines would take as much memory again as its records.
 const PIECE_BYTES: usize = 128 << 10;
 
 /// The lines of a batch, made while they are written.

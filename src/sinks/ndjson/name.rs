@@ -9,7 +9,7 @@ use crate::{
     tables::{Table, Tables},
 };
 
-/// What the name of a file says. Ordered by age.
+/// What a file's name says. Ordered by age.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FileName {
     /// The UTC day of writing.
@@ -40,7 +40,7 @@ impl FileName {
         }
     }
 
-    /// Reads a name; `None` for every file that is not ours.
+    /// Reads a name; `None` for any file that is not ours.
     pub(super) fn parse(text: &str, tables: &Tables) -> Option<Self> {
         let (table, rest) = text.strip_suffix(".ndjson")?.split_once('-')?;
         let table = Arc::from(&*tables.named(table)?.name);
@@ -49,12 +49,12 @@ impl FileName {
             None => (rest, 0),
         };
         let name = Self { day: day.parse().ok()?, number, table };
-        // Only what we would write ourselves is ours: no `+1`, no `01`, no other spelling of a day.
+        // Only names that we write are ours: no `+1`, no `01`, no other spelling of a day.
         (name.text() == text).then_some(name)
     }
 }
 
-/// The names of all files of ours in a directory.
+/// The names of all our files in a directory.
 pub(super) fn all(path: &Path, tables: &Tables) -> Result<Vec<FileName>, SinkError> {
     let failed = |error| disk::failed(path, error);
     let mut names = Vec::new();

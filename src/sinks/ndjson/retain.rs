@@ -1,4 +1,4 @@
-//! Keeping the directory small: whole files that are too old, or too many, are removed.
+//! Keeps the directory small: removes whole files that are too old, or too many.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     tables::Tables,
 };
 
-/// Remembers what to keep, and when to look again.
+/// Remembers what to keep, and when to check again.
 pub(super) struct FileRetention {
     retention: Option<Duration>,
     size_max: Option<u64>,
@@ -26,8 +26,8 @@ impl FileRetention {
         Self { retention, size_max, tables, age: Age::default(), looks: Looks::default() }
     }
 
-    /// Removes old files, if it is time. A failure is logged and tried again a minute later: what was written before is
-    /// safe all the same.
+    /// Removes old files, if it is time. A failure is logged and retried a minute later: what was written
+    /// before is safe anyway.
     pub(super) fn clear_up(&mut self, path: &Path, current: &[FileName], now: i64) {
         if !self.looks.is_due(now) || (self.retention.is_none() && self.size_max.is_none()) {
             return;
@@ -45,7 +45,7 @@ impl FileRetention {
         }
     }
 
-    /// Those that are too old; and of those that are too much never one of the `current` ones.
+    /// Files that are too old; and of those that are too many never one of the `current` ones.
     fn remove(&self, path: &Path, current: &[FileName], now: i64) -> Result<(), SinkError> {
         let mut files = Vec::new();
         for name in name::all(path, &self.tables)? {
@@ -72,7 +72,7 @@ impl FileRetention {
         Ok(())
     }
 
-    /// Whether everything in the file was written longer ago than is to be kept.
+    /// Whether everything in the file is older than the retention.
     fn too_old(&self, name: &FileName, now: i64) -> bool {
         let Some(retention) = self.retention else {
             return false;
@@ -82,7 +82,7 @@ impl FileRetention {
     }
 }
 
-/// When the day of a file was over, in Unix seconds.
+/// The end of a file's day, in Unix seconds.
 fn ended(name: &FileName) -> i64 {
     name.day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp() + 24 * 60 * 60
 }

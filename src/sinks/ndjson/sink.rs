@@ -22,7 +22,8 @@ use crate::{
     tables::Table,
 };
 
-/// Bytes of records that make a good call: enough to make the wait for the disk small beside the writing.
+/// A good size of one write in bytes of records: enough to make waiting for the disk short compared with
+/// writing.
 const BATCH_BYTES: usize = 2 << 20;
 
 /// The sink. Opens its target at the first check or write.
@@ -45,12 +46,12 @@ pub(super) struct OpenOutput {
 
 pub(super) struct Stdout {
     pub(super) file: File,
-    /// A write failed and may have left half a line.
+    /// Whether a write failed and may have left half a line.
     pub(super) torn: bool,
 }
 
 impl NdjsonSink {
-    /// A sink with these settings; touches nothing yet. The clock tells the day of writing.
+    /// A sink with these settings; opens nothing yet. The clock gives the day of writing.
     pub fn new(settings: NdjsonSettings, clock: Clock) -> Self {
         Self::throttle(settings, clock, Pace::USUAL)
     }
@@ -97,12 +98,12 @@ impl NdjsonOutput {
         Ok(Receipt { accepted: batch.records.len() as u64, ..Receipt::default() })
     }
 
-    /// What is done while nothing comes: what is too old goes.
+    /// Runs while nothing comes: removes what is too old.
     fn tidy(&self, lull: Lull) {
         let (NdjsonDir::Dir(path), Lull::Idle { .. }) = (&self.settings.dir, lull) else { return };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let held = open.dir.take().filter(Dir::in_place);
-        // A failure is shown by the next write.
+        // The next write reports a failure.
         let opened = || if path.exists() { Dir::open(path, &self.settings).ok() } else { None };
         open.dir = held.or_else(opened);
         if let Some(dir) = &mut open.dir {
@@ -110,7 +111,7 @@ impl NdjsonOutput {
         }
     }
 
-    /// Works on the directory, opened if need be, or when another one has taken its place.
+    /// Works on the directory, which is opened if it is not open or was replaced by another one.
     pub(super) fn with_dir(
         &self,
         path: &Path,
@@ -124,7 +125,7 @@ impl NdjsonOutput {
         };
         let now = self.clock.now();
         if disk::ensure_free(path, self.settings.free_min).is_err() {
-            // No write comes to make room after it, so it is made now.
+            // No write will make room later, so it is made now.
             dir.clear_up(now);
             disk::ensure_free(path, self.settings.free_min)?;
         }
@@ -151,7 +152,8 @@ impl NdjsonOutput {
 impl Stdout {
     pub(super) fn append(&mut self, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
         if self.torn {
-            // What was written cannot be taken back; an empty line keeps it from spoiling the next one.
+            // Written bytes cannot be taken back; a line break ends the broken line, so that it does not
+            // spoil the next one.
             self.file.write_all(b"\n")?;
         }
         self.torn = true;

@@ -11,14 +11,14 @@ use crate::sinks::{SinkError, disk};
 
 /// Why a statement failed.
 pub(super) enum DatabaseFault {
-    /// The row's own doing: its neighbours can be stored.
+    /// The row's own fault: its neighbours can be stored.
     Row(String),
     /// Nothing can be stored now.
     Database(SinkError),
 }
 
-/// Judges the failure of one insertion. The statement was compiled just before, against the present tables, so what
-/// remains of the general error code comes from the row, such as a trigger that reads it as JSON.
+/// Judges the failure of one insertion. The statement was compiled just before, for the current tables, so a
+/// general error code comes from the row, such as a trigger that parses it as JSON.
 pub(super) fn of_row(path: &Path, error: Error) -> DatabaseFault {
     match error.sqlite_error_code() {
         Some(
@@ -28,14 +28,14 @@ pub(super) fn of_row(path: &Path, error: Error) -> DatabaseFault {
     }
 }
 
-/// A file that the database keeps beside its own.
+/// A file that the database keeps next to its own.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// Judges the failure of anything else: opening, beginning, committing, clearing up.
+/// Judges any other failure: opening, beginning, committing, cleaning up.
 pub(super) fn of_database(path: &Path, error: Error) -> SinkError {
     let shown = disk::shown(path);
     let code = error.sqlite_error_code();
@@ -46,7 +46,7 @@ pub(super) fn of_database(path: &Path, error: Error) -> SinkError {
     }
     match code {
         Some(ErrorCode::DiskFull) => disk::full(path),
-        // SQLite calls it busy as well where there are no locks.
+        // SQLite also says busy if there are no locks.
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) if !disk::lets_lock(path) => {
             disk::no_locks(path)
         }

@@ -1,4 +1,4 @@
-//! The open database: how it is opened, and how a batch gets into it.
+//! The open database: how it is opened, and how a batch is stored.
 
 use std::{
     fs::OpenOptions,
@@ -44,15 +44,15 @@ pub(super) struct Database {
     inode: Inode,
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
-    /// Those of a database that was made by others may differ from ours.
+    /// The columns of a database that others created may differ from ours.
     pub(super) page_bytes: u64,
     pub(super) tables: Tables,
 }
 
 impl Database {
-    /// Opens the database, readable by its owner only, and brings its tables into shape.
+    /// Opens the database, readable only by its owner, and creates or extends its tables.
     pub(super) fn open(settings: &SqliteSettings) -> Result<Self, SinkError> {
-        // From the root: SQLite would read a name that begins with "file:" as a URI.
+        // An absolute path: SQLite would read a name that begins with "file:" as a URI.
         let path =
             std::path::absolute(&settings.path).map_err(|error| disk::failed(&settings.path, error))?;
         create(&path, settings.free_min)?;
@@ -61,7 +61,7 @@ impl Database {
         let mut connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.execute_batch(PRAGMAS).map_err(failed)?;
-        // Not from an open file: closing one would let go of the locks that SQLite holds on it in this process.
+        // Not from an open file: closing one would release SQLite's locks on it in this process.
         let inode =
             path.metadata().map(|found| Inode::of(&found)).map_err(|error| disk::failed(&path, error))?;
         match schema::prepare(&mut connection, &settings.tables).map_err(failed)? {
@@ -89,7 +89,7 @@ impl Database {
         Ok(newest)
     }
 
-    /// Stores a batch in one transaction. Rows that the database refuses are left out and named.
+    /// Stores a batch in one transaction. Refused rows are left out and named.
     pub(super) fn store(&mut self, batch: &Batch) -> Result<Receipt, SinkError> {
         let path = &self.path;
         let failed = |error| of_database(path, error);
@@ -103,8 +103,8 @@ impl Database {
     }
 }
 
-/// Makes the file, for its owner only, when there is none: SQLite itself would make it readable by everyone, and
-/// gives the files beside it the same permissions.
+/// Creates the file, for its owner only, if it does not exist: SQLite itself would make it readable by
+/// everyone, and gives the files next to it the same permissions.
 fn create(path: &Path, free_min: u64) -> Result<(), SinkError> {
     if path.exists() {
         return Ok(());
@@ -120,9 +120,9 @@ fn create(path: &Path, free_min: u64) -> Result<(), SinkError> {
     }
 }
 
-/// Inserts the rows. What another process did to the tables must show before the first row, as a fault of the
-/// database, or every row would be blamed for it: so the schema is read again inside the transaction (any query that
-/// runs does that), and the statement is compiled against it.
+/// Inserts the rows. If another process has changed the tables, that must show before the first row, as a
+/// fault of the database, or every row would be blamed for it: so the schema is read again inside the
+/// transaction (any query does that), and the statement is compiled against it.
 fn insert(
     begun: &Transaction<'_>,
     path: &Path,

@@ -10,15 +10,16 @@ use crate::{
     tables::{ColumnValue, iso8601},
 };
 
-/// The places of a batch's records, sorted by id: neighbours in the index of ids are then inserted one after the other, and a
-/// page of it is fetched once a batch. Of equal ids the earlier record stays in front.
+/// The positions of a batch's records, sorted by id: neighbours in the index of ids are then inserted one
+/// after the other, and each of its pages is read once per batch. Of equal ids the earlier record comes
+/// first.
 pub(super) fn in_order_of_ids(batch: &Batch) -> Vec<usize> {
     let mut ids: Vec<_> = batch.records.iter().map(collectors::Record::id_text).zip(0..).collect();
     ids.sort_unstable();
     ids.into_iter().map(|(_, place)| place).collect()
 }
 
-/// Hands a row and its record to the statement.
+/// Passes a row and its record to the statement.
 pub(super) fn bind(
     statement: &mut Statement<'_>,
     row: &[ColumnValue<'_>],

@@ -1,8 +1,8 @@
-//! The write-ahead log: copied back and emptied, unless a reader holds on to it, which is said.
+//! The write-ahead log: copied back and emptied, unless a reader prevents that, which is logged.
 //!
-//! Copied back as a whole, the log begins again at the start of its file. To write over a file costs little; one that was cut is
-//! given its place on the disk again, with each batch, and a fifth of all the time of a catch-up went there. So nothing is cut
-//! while one batch follows another.
+//! Once all of it is copied back, the log begins again at the start of its file. Overwriting a file costs
+//! little; after a cut the system allocates its space again with each batch, which took a fifth of the time
+//! of a catch-up. So nothing is cut while one batch follows another.
 
 use std::{path::Path, time::Duration};
 
@@ -12,18 +12,20 @@ use super::{
 };
 use crate::log_throttle::LogThrottle;
 
-/// Bytes that are not copied back yet, above which they are after a batch.
+/// If more bytes than these are not copied back yet, they are after a batch.
 const UNCOPIED_BYTES_MAX: u64 = 4 << 20;
 
-/// What the file may keep once no batch follows at once. One batch may need more: it touches each page of the index of ids.
+/// How large the file may stay when no batch follows at once. A batch may need more, because it touches each
+/// page of the index of ids.
 const FILE_BYTES_MAX: u64 = 8 << 20;
 
-/// The log says of each page which one it is.
+/// The header of each page in the log.
 const FRAME_HEAD_BYTES: u64 = 24;
 
-/// Bytes of a log above which somebody must have forgotten to end what he reads: by itself it comes to what one batch takes, and that is copied back.
+/// A log above this size has a reader that does not end its transaction: by itself the log has one batch,
+/// which is copied back.
 const HELD_BYTES: u64 = 64 << 20;
-/// The time between two lines about it.
+/// The time between two log lines about it.
 const LOG_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// Pages in the log since it last began, and how many of them are copied back.
@@ -32,16 +34,16 @@ struct Frames {
     copied: u64,
 }
 
-/// What was stored is safe whatever fails here, and is tried again.
+/// Stored rows are safe whatever fails here, and it is tried again.
 impl Database {
-    /// After a batch: copies the write-ahead log into the database, as far as readers let it, if it has become too much.
+    /// After a batch: if the log is too large, copies it into the database, as far as readers allow.
     pub(super) fn copy_log_back(&self) {
         if self.uncopied_bytes() > UNCOPIED_BYTES_MAX {
             self.tried(self.checkpoint("PASSIVE"));
         }
     }
 
-    /// When no batch follows at once: empties a log whose file is larger than it is to be, unless readers hold on to it.
+    /// When no batch follows at once: empties a log that is too large, unless readers use it.
     pub(super) fn cut_log(&self) {
         if self.log_file_bytes() > FILE_BYTES_MAX {
             self.truncate_log();
@@ -62,12 +64,12 @@ impl Database {
         }
     }
 
-    /// Bytes that stand in the write-ahead log since it last began; its file may be larger.
+    /// Bytes in the write-ahead log since it last began; its file may be larger.
     pub(super) fn log_bytes(&self) -> u64 {
         self.checkpoint("NOOP").map_or(0, |frames| self.bytes_of(frames.all))
     }
 
-    /// Bytes of the write-ahead log as long as not all of it is copied back.
+    /// Bytes of the write-ahead log while not all of it is copied back.
     pub(super) fn held_log_bytes(&self) -> u64 {
         let held =
             self.checkpoint("NOOP").map(|frames| if frames.copied < frames.all { frames.all } else { 0 });
@@ -97,7 +99,7 @@ impl Database {
         self.tried(at_once());
     }
 
-    /// `NOOP` only looks, `PASSIVE` copies back what readers allow, `TRUNCATE` cuts the file as well.
+    /// `NOOP` only looks, `PASSIVE` copies back what readers allow, `TRUNCATE` also cuts the file.
     fn checkpoint(&self, how: &str) -> rusqlite::Result<Frames> {
         self.connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| {
             // -1 where there is no log.
@@ -114,7 +116,7 @@ impl Database {
     }
 }
 
-/// Says that the log grows, and that it does no more.
+/// Logs that the log grows, and when it no longer does.
 pub(super) struct LogWatch {
     held: LogThrottle<u64>,
     pub(super) is_held: bool,
@@ -127,7 +129,7 @@ impl Default for LogWatch {
 }
 
 impl LogWatch {
-    /// Looks at what is left of a log that was copied back just before, as far as its readers let it.
+    /// Checks what is left of a log that was just copied back, as far as its readers allow.
     pub(super) fn look(&mut self, path: &Path, bytes: u64) {
         let was_held = std::mem::replace(&mut self.is_held, bytes > HELD_BYTES);
         let log = beside(path, "-wal");

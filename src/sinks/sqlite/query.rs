@@ -1,4 +1,4 @@
-//! Reading the embedded tables, beside a daemon that writes to them.
+//! Reads the embedded tables, next to a daemon that writes to them.
 
 mod backup;
 pub mod since;
@@ -42,7 +42,7 @@ pub trait Rows {
     fn row(&mut self, values: &[ResultCell<'_>]) -> io::Result<()>;
 }
 
-/// Why a query gave no (complete) result.
+/// Why a query gave no result, or not all of it.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// There is no database yet.
@@ -60,7 +60,7 @@ pub enum QueryError {
     /// The rows could not be passed on.
     #[error(transparent)]
     Output(io::Error),
-    /// There is something where the copy is to be.
+    /// Something exists at the path of the copy.
     #[error("{path}: already exists; name a new file")]
     Exists {
         /// The file.
@@ -82,7 +82,7 @@ pub enum QueryError {
     },
 }
 
-/// SQLite's text says what its `source`, the bare error code, says.
+/// SQLite's text contains what its `source`, the error code, says.
 impl From<rusqlite::Error> for QueryError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)

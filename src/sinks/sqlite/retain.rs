@@ -1,4 +1,4 @@
-//! Keeping the tables small: rows that are too old, or too many, are removed a few at a time.
+//! Keeps the tables small: removes rows that are too old, or too many, a few at a time.
 
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -12,15 +12,15 @@ use crate::{
 
 /// Rows removed in one transaction, so that no lock is held for long.
 const CHUNK_ROWS: u64 = 500;
-/// Transactions in one go; what remains waits for the next write.
+/// Transactions in one go; the rest waits for the next write.
 const CHUNKS_MAX: usize = 60;
 /// A time after every row's.
 const EVERYTHING: &str = "A";
 /// Pages given back to the file system in one transaction.
 const CHUNK_PAGES: u64 = 1000;
 
-/// Removes what the settings say, if it is time. A failure is logged and tried again a minute later: the batch before it is
-/// stored all the same.
+/// Removes what the settings say, if it is time. A failure is logged and retried a minute later: the batch
+/// before it is stored anyway.
 pub(super) fn clear_up(
     looks: &mut Looks,
     database: &Database,
@@ -49,7 +49,7 @@ enum Removal {
     More,
 }
 
-/// One look: first what is too old, then what is too much, then the pages that this freed.
+/// One pass: first what is too old, then what is too much, then the pages that this freed.
 fn remove(database: &Database, settings: &SqliteSettings, now: i64) -> rusqlite::Result<Removal> {
     let (connection, tables) = (&database.connection, &database.tables);
     let mut left = CHUNKS_MAX;
@@ -89,8 +89,8 @@ fn remove(database: &Database, settings: &SqliteSettings, now: i64) -> rusqlite:
     Ok(if left == 0 { Removal::More } else { Removal::Done })
 }
 
-/// What the write-ahead log takes of a bound. No more than half of it: a reader that holds on to the log would have all rows
-/// removed, and it would not get smaller by that.
+/// How much of `size_max` the write-ahead log takes. At most half: otherwise a reader that keeps the log from
+/// being emptied would cause all rows to be removed, without making the log smaller.
 fn log_share(database: &Database, size_max: u64) -> rusqlite::Result<u64> {
     if bytes_used(&database.connection)?.saturating_add(database.log_bytes()) > size_max {
         database.empty_log();
@@ -104,7 +104,7 @@ fn log_removed(table: &Table, rows: u64, why: &str) {
     }
 }
 
-/// Removes a chunk of the oldest rows among those before a time; answers how many there were.
+/// Removes a chunk of the oldest rows before a time; returns how many.
 fn delete_oldest(connection: &Connection, table: &Table, before: &str) -> rusqlite::Result<u64> {
     let (name, time) = (&table.name, &table.time);
     let oldest =
@@ -113,14 +113,14 @@ fn delete_oldest(connection: &Connection, table: &Table, before: &str) -> rusqli
     connection.execute(&sql, [before]).map(|rows| rows as u64)
 }
 
-/// Bytes in the pages that hold something.
+/// Bytes in pages that are in use.
 fn bytes_used(connection: &Connection) -> rusqlite::Result<u64> {
     let sql = "SELECT (page_count - freelist_count) * page_size
                FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
     connection.query_row(sql, [], |row| row.get(0)).map(i64::unsigned_abs)
 }
 
-/// The table, by its place among all, whose oldest row is the oldest of all.
+/// The table, by its index, that has the oldest row of all.
 fn holder_of_oldest(connection: &Connection, tables: &Tables) -> rusqlite::Result<Option<usize>> {
     let mut oldest: Option<(String, usize)> = None;
     for (place, table) in tables.iter().enumerate() {
@@ -131,7 +131,8 @@ fn holder_of_oldest(connection: &Connection, tables: &Tables) -> rusqlite::Resul
     Ok(oldest.map(|(_, place)| place))
 }
 
-/// Gives free pages back to the file system: moved to the end of the file, and cut off there by a checkpoint.
+/// Returns free pages to the file system: moves them to the end of the file, where a checkpoint cuts them
+/// off.
 fn give_back(connection: &Connection) -> rusqlite::Result<()> {
     let free = || connection.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
     let mut pages = free()?;

@@ -1,5 +1,5 @@
-//! The tables of the database: made when missing, given the columns that an older version lacked, and refused when
-//! they are somebody else's.
+//! The tables of the database: created if missing, given the columns that an older version lacked, and
+//! refused if they are not ours.
 
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -9,12 +9,12 @@ use crate::tables::{Table, Tables, render};
 struct FoundColumn {
     name: String,
     kind: String,
-    /// Must be given a value by every insertion.
+    /// Whether every insertion must give it a value.
     demanded: bool,
     key: bool,
 }
 
-/// Brings every table into shape. `Ok(Err(reason))` says what of a table cannot be ours.
+/// Creates or extends every table. `Ok(Err(reason))` says why a table cannot be ours.
 pub(super) fn prepare(connection: &mut Connection, tables: &Tables) -> rusqlite::Result<Result<(), String>> {
     let change = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     for table in tables {
@@ -48,7 +48,7 @@ fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<FoundCo
     found.collect()
 }
 
-/// Why a table of this name is not one of ours, if it is not.
+/// Why a table of this name is not one of ours; `None` if it is.
 fn stranger(
     connection: &Connection,
     table: &Table,

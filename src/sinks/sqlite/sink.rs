@@ -18,8 +18,8 @@ use crate::{
     tables::Table,
 };
 
-/// Bytes of records that make a good transaction: large enough that a page of the index of ids takes several rows,
-/// small enough to stay within the daemon's memory.
+/// A good size of a transaction in bytes of records: large enough that a page of the index of ids gets
+/// several rows, small enough for the daemon's memory.
 const BATCH_BYTES: usize = 5 << 19;
 
 /// The sink. Opens the database at the first check or write, and again after a failure.
@@ -37,7 +37,7 @@ pub(super) struct SqliteConnection {
 }
 
 impl SqliteSink {
-    /// A sink with these settings; touches nothing yet. The clock decides what is too old.
+    /// A sink with these settings; opens nothing yet. The clock decides what is too old.
     pub fn new(settings: SqliteSettings, clock: Clock) -> Self {
         Self::throttle(settings, clock, Pace::USUAL)
     }
@@ -67,9 +67,9 @@ impl SqliteSink {
 }
 
 impl SqliteConnection {
-    /// Runs `work` on the database, opened if need be. After a failure it is closed: the next use finds out again
-    /// what is there, so that whatever a person repairs is taken up without a restart. So does the first use after the
-    /// file was moved or removed, because what is written to the old one would be lost.
+    /// Runs `work` on the database, which is opened if necessary. After a failure it is closed: the next use
+    /// looks again at what is there, so that a repair takes effect without a restart. The first use after the
+    /// file was moved or removed does the same, because what is written to the old one would be lost.
     fn with_database<T>(
         &self,
         work: impl FnOnce(&Self, &mut Database, &mut Looks) -> Result<T, SinkError>,
@@ -82,7 +82,7 @@ impl SqliteConnection {
         };
         let settings = &self.settings;
         if disk::ensure_free(&settings.path, settings.free_min).is_err() {
-            // No write comes to make room after it, so it is made now.
+            // No write will make room later, so it is made now.
             self.clear_up(&database, &mut looks);
             disk::ensure_free(&settings.path, settings.free_min)?;
         }
@@ -110,7 +110,7 @@ impl SqliteConnection {
         }
         let keeps_small = self.settings.retention.is_some() || self.settings.size_max.is_some();
         if open.is_none() && keeps_small && self.settings.path.exists() {
-            // A failure is shown by the next write.
+            // The next write reports a failure.
             *open = Database::open(&self.settings).ok().map(|database| (database, Looks::default()));
         }
         if let Some((database, looks)) = open.as_mut().filter(|(database, _)| database.in_place()) {

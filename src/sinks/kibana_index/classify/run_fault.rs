@@ -1,4 +1,5 @@
-//! Whose fault a failed run is, judged by the words of Elasticsearch, which is all that the index connector passes on.
+//! Whose fault a failed run is, judged by Elasticsearch's texts, because the index connector passes on
+//! nothing else.
 
 use crate::sinks::remote::RemoteErrorKind;
 
@@ -7,11 +8,11 @@ use crate::sinks::remote::RemoteErrorKind;
 pub(in crate::sinks::kibana_index) enum RunFault {
     /// One of the documents', or several.
     Documents,
-    /// Of the index that all of them go to. The word is ours and names no content.
+    /// The index, to which all documents go. The word is ours and contains no content.
     Index(&'static str),
     /// A full disk behind it.
     Disk(&'static str),
-    /// Of what lies between, or of a node that is busy: it passes.
+    /// The network, or a busy node: it passes.
     Passing(&'static str),
     /// The words are none that are known.
     Unknown,
@@ -19,10 +20,10 @@ pub(in crate::sinks::kibana_index) enum RunFault {
 
 use RunFault::{Disk, Documents, Index, Passing};
 
-/// Words of which one tells the fault; earlier lines win. Faults of documents stand before all that concern the index:
-/// their reasons repeat content, which may hold any words.
+/// Texts of which each shows whose fault it is; earlier lines win. Faults of documents come before those of
+/// the index, because their reasons quote content, which may contain any text.
 const SIGNS: &[(&str, RunFault)] = &[
-    // A template that cannot be applied speaks as a document does that cannot be parsed.
+    // A template that cannot be applied has the same text as a document that cannot be parsed.
     ("failed to parse mapping", Index("mapping_broken")),
     ("no handler for type", Index("mapping_broken")),
     ("failed to parse", Documents),
@@ -82,7 +83,7 @@ const SIGNS: &[(&str, RunFault)] = &[
     ("request aborted", Passing("aborted")),
 ];
 
-/// All that Elasticsearch says of a document for a closed index.
+/// All that Elasticsearch says about a document for a closed index.
 const CLOSED: &str = "closed";
 
 impl RunFault {
@@ -100,7 +101,7 @@ impl RunFault {
         }
     }
 
-    /// What it means for the batch; `None` when documents are at fault.
+    /// What it means for the batch; `None` if documents are at fault.
     pub(in crate::sinks::kibana_index) fn kind(self, connector: &str) -> Option<RemoteErrorKind> {
         let place = || format!("connector `{connector}`");
         match self {
@@ -115,7 +116,7 @@ impl RunFault {
     }
 }
 
-/// Whether the text begins with a place in a document, as reasons do since Elasticsearch 8: `[1:23] …`.
+/// Whether the text begins with a position in a document, as reasons do since Elasticsearch 8: `[1:23] …`.
 fn is_place(message: &str) -> bool {
     let place = message.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map(|(place, _)| place);
     let numbers = place.and_then(|place| place.split_once(':'));

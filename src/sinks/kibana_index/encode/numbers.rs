@@ -1,7 +1,8 @@
-//! Numbers that JavaScript would change. Kibana reads a request into its own numbers, doubles, and writes them out again:
-//! 9007199254740993 arrives as 9007199254740992. As a text it arrives as it is, and a `long` of the index reads it.
+//! Numbers that JavaScript would change. Kibana parses a request into doubles and writes them out again:
+//! 9007199254740993 arrives as 9007199254740992. A text arrives unchanged, and a `long` of the index accepts
+//! it.
 
-/// The largest whole number of which JavaScript knows every neighbour: 2^53 - 1.
+/// The largest integer up to which a double represents every integer: 2^53 - 1.
 const SAFE_MAX: u64 = (1 << 53) - 1;
 /// Fewer digits are never too many.
 const SAFE_DIGITS: usize = 16;
@@ -70,7 +71,8 @@ fn is_unsafe(number: &[u8]) -> bool {
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return digits.len() >= SAFE_DIGITS && digits.parse().map_or(true, |number: u64| number > SAFE_MAX);
     }
-    // A fraction is the same double here, there and in the index; beyond all doubles it would become `null`.
+    // A fraction is the same double here, there and in the index; one beyond the range of doubles would
+    // become `null`.
     text.parse().is_ok_and(|number: f64| !number.is_finite())
 }
 

@@ -1,5 +1,5 @@
-//! The way to where tokens are issued: our own connections, so that `ca_file`, `proxy` and every limit hold, and a
-//! look at what is answered, because the library's errors quote it.
+//! The transport for tokens: our own connections, so that `ca_file`, `proxy` and every limit apply. It also
+//! reads the responses, because the library's errors quote them.
 
 use std::{
     fmt,
@@ -31,7 +31,7 @@ impl Authority {
         Self { http, retry_after_max, last: Mutex::default() }
     }
 
-    /// How many seconds the token lives that was handed out last, by the issuer's own word and clock.
+    /// How many seconds the last token lives, by the issuer's own statement and clock.
     pub(super) fn lifetime(&self) -> Option<i64> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Ok(response)) = last.as_ref() else { return None };
@@ -48,7 +48,7 @@ impl Authority {
     pub(super) fn explain(&self) -> RemoteError {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
         let response = match last {
-            // Nothing came back, nor was anything sent: the library does not take the settings.
+            // Neither a request nor a response was seen: the library does not accept the settings.
             None => return entra(RemoteErrorKind::Settings("`auth` cannot be used as it is".to_owned())),
             Some(Err(
                 TransportError::Unreachable(why)
@@ -59,7 +59,10 @@ impl Authority {
             }
             Some(Err(TransportError::Untrusted(why))) => return entra(RemoteErrorKind::Untrusted(why)),
             Some(Err(TransportError::TooLarge { bytes_max })) => {
-                return entra(RemoteErrorKind::NotUnderstood(format!("larger than {}", size(bytes_max as u64))));
+                return entra(RemoteErrorKind::NotUnderstood(format!(
+                    "larger than {}",
+                    size(bytes_max as u64)
+                )));
             }
             Some(Ok(response)) => response,
         };
@@ -68,7 +71,7 @@ impl Authority {
         RemoteError { request_id, ..entra(self.kind(&response, &said)) }
     }
 
-    /// Why there is no token after so long.
+    /// Why there is no token after this long.
     pub(super) fn explain_silence(&self, waited: Duration) -> RemoteError {
         let is_answered = self.last.lock().unwrap_or_else(PoisonError::into_inner).is_some();
         let silence = format!("no token within {}s", waited.as_secs());
@@ -82,7 +85,8 @@ impl Authority {
             StatusCode::UNAUTHORIZED => RemoteErrorKind::Unauthorized { code },
             StatusCode::FORBIDDEN => RemoteErrorKind::Forbidden { code },
             StatusCode::NOT_FOUND | StatusCode::GONE => nowhere(),
-            // Entra ID numbers what it refuses. A machine's own issuer says this of an identity that it does not have.
+            // Entra ID numbers its refusals. A machine's own issuer says this about an identity that it does
+            // not have.
             StatusCode::BAD_REQUEST if said.error_codes.is_empty() => nowhere(),
             StatusCode::TOO_MANY_REQUESTS => RemoteErrorKind::Throttled { retry_after: wait() },
             status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
@@ -105,7 +109,7 @@ impl HttpClient for Authority {
         for (name, value) in request.headers().iter() {
             let name = HeaderName::try_from(name.as_str()).map_err(|_| failed("an invalid header"))?;
             let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| failed("an invalid header"))?;
-            // An identity's own secret travels in a header on App Service.
+            // On App Service an identity's own secret is in a header.
             value.set_sensitive(true);
             headers.insert(name, value);
         }
@@ -131,7 +135,7 @@ impl fmt::Debug for Authority {
     }
 }
 
-/// What may be passed on of an answer: its numbers. Its description may quote names and addresses.
+/// What may be passed on of a response: its numbers. Its description may quote names and addresses.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Said {
@@ -140,7 +144,7 @@ struct Said {
     correlation_id: Option<String>,
 }
 
-/// What an issuer says of a token's end. Some write numbers as texts.
+/// When the token expires, as the issuer says. Some write numbers as texts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Life {

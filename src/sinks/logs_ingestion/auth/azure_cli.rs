@@ -1,4 +1,5 @@
-//! The Azure CLI, run for a token. What it prints may name the person who is logged in, so only codes of it are kept.
+//! Runs the Azure CLI for a token. Its output may name the person who is logged in, so only its codes are
+//! kept.
 
 use std::{
     ffi::OsStr,
@@ -15,7 +16,7 @@ use crate::sinks::remote::RemoteErrorKind;
 
 const CODE: &str = "AADSTS";
 const CODE_DIGITS_MAX: usize = 9;
-/// What the library says when the shell does not find the command.
+/// What the library says if the shell does not find the command.
 const NOT_THERE: &str = "not found on PATH";
 
 /// Runs commands, and ends those that take too long.

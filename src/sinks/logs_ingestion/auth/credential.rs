@@ -1,7 +1,8 @@
-//! Who asks for tokens: the four kinds, each by Microsoft's own library.
+//! Requests tokens: four kinds of credentials, each through Microsoft's own library.
 //!
-//! The library keeps tokens, too, but gives none out when asking for the next one fails, and cannot be made to forget
-//! one. So a new credential is made for each token, with its secret read again, and `token.rs` keeps the tokens.
+//! The library keeps tokens, too, but returns none while requesting the next one fails, and cannot be made to
+//! forget one. So a new credential is made for each token, with its secret read again, and `token.rs` keeps
+//! the tokens.
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -28,7 +29,7 @@ const TENANT: &str = "AZURE_TENANT_ID";
 const CLIENT: &str = "AZURE_CLIENT_ID";
 const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 
-/// Every token lives at least so long, in seconds: one that has ended sooner is refused, and replaced then.
+/// Every token lives at least this many seconds: a token that expired earlier is refused, and replaced then.
 const LIFETIME_MIN: i64 = 60;
 
 /// A token of Entra ID.
@@ -36,7 +37,7 @@ const LIFETIME_MIN: i64 = 60;
 pub(in crate::sinks::logs_ingestion) struct Token {
     /// The bearer token.
     pub text: Arc<SecretString>,
-    /// How many seconds after it was handed out it ends.
+    /// How many seconds after it was issued it expires.
     pub lifetime: i64,
 }
 
@@ -46,7 +47,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// An identity, and the way to where its tokens are issued.
+/// An identity, and the transport to its issuer.
 pub(in crate::sinks::logs_ingestion) struct Credential {
     /// Who asks.
     pub identity: AzureIdentity,
@@ -54,13 +55,13 @@ pub(in crate::sinks::logs_ingestion) struct Credential {
     pub authority_host: String,
     /// For what.
     pub scope: String,
-    /// Where names of variables are looked up.
+    /// Where names of environment variables are looked up.
     pub environment: Environment,
     /// The way there.
     pub http: Arc<Http>,
     /// How long one token may take.
     pub timeout: Duration,
-    /// The longest wait that an answer may ask for.
+    /// The longest wait that a response may ask for.
     pub retry_after_max: Duration,
 }
 
@@ -81,10 +82,11 @@ impl Credential {
         }
         let authority = Arc::new(Authority::new(self.http.clone(), self.retry_after_max));
         let credential = self.over_http(&authority).map_err(entra)?;
-        // A machine's own issuer is tried again and again by the library, for more than a minute.
+        // The library retries a machine's own issuer for more than a minute.
         match tokio::time::timeout(self.timeout, credential.get_token(&[&self.scope], None)).await {
             Ok(Ok(token)) => Ok(kept(token, authority.lifetime())),
-            // The library's own words hold those of the authority. What it answered was seen on the way.
+            // The library's error contains the authority's text. The response itself was seen by our
+            // transport.
             Ok(Err(_)) => Err(authority.explain()),
             Err(_) => Err(authority.explain_silence(self.timeout)),
         }
@@ -94,7 +96,7 @@ impl Credential {
         let mut cloud = CustomConfiguration::default();
         cloud.authority_host.clone_from(&self.authority_host);
         let client_options = ClientOptions {
-            // A route that waits can be seen and stopped; a library that waits cannot.
+            // A route that waits can be shown and stopped; a library that waits cannot.
             retry: RetryOptions::none(),
             transport: Some(Transport::new(authority.clone())),
             cloud: Some(Arc::new(CloudConfiguration::Custom(cloud))),
@@ -155,8 +157,8 @@ impl Credential {
         value.map(str::to_owned).ok_or_else(missing)
     }
 
-    /// The file, once it is known that it can be read, and not by everyone: the library's own words for that are lost among
-    /// others.
+    /// The file, once it is known to be readable, and not by everyone: the library's own error for that is
+    /// hard to recognise.
     fn readable(&self, file: PathBuf) -> Result<PathBuf, RemoteErrorKind> {
         check_secret_file(&file, &self.environment)
             .map_err(SecretError::of("token_file"))
@@ -169,8 +171,8 @@ fn unusable(key: &str) -> RemoteErrorKind {
     RemoteErrorKind::Settings(format!("`{key}` cannot be used as it is"))
 }
 
-/// How long a token lives is what its issuer says. Its end alone would have to be held against this machine's clock, which may be
-/// hours off: then one that was just handed out would have ended already.
+/// A token's lifetime comes from its issuer. Its expiry time alone would have to be compared with this
+/// machine's clock, which may be hours off: then a new token would seem expired.
 fn kept(token: AccessToken, lifetime: Option<i64>) -> Token {
     let by_clock = || token.expires_on.unix_timestamp() - Clock::system().now();
     let lifetime = lifetime.unwrap_or_else(by_clock).max(LIFETIME_MIN);

@@ -1,4 +1,4 @@
-//! The tokens of Entra ID: who asks for them, on which way, and how long one is used.
+//! Tokens of Entra ID: for which identity, over which transport, and how long one is used.
 
 mod authority;
 mod azure_cli;

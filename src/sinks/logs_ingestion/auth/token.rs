@@ -1,5 +1,5 @@
-//! The token in use. It is replaced early, and used until it really expires when that fails. Of the clock only differences
-//! count: it may show any day.
+//! The token in use. It is replaced early, and if that fails it is used until it expires. Only differences of
+//! the clock count, because its time of day may be wrong.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use collectors::Clock;
 use super::credential::{Credential, Token};
 use crate::sinks::{counters::SinkCounter, remote::RemoteError};
 
-/// How long after an attempt to replace a token that still works the next one is made, in seconds.
+/// The time in seconds between two attempts to replace a token that still works.
 const RETRY: i64 = 60;
 
 /// Hands out tokens for one identity.
@@ -23,16 +23,16 @@ pub(in crate::sinks::logs_ingestion) struct Tokens {
 
 struct CachedToken {
     token: Token,
-    /// When it was handed out, by the local clock.
+    /// When it was issued, by the local clock.
     since: i64,
-    /// When it is to be replaced, by the same.
+    /// When to replace it, by the same clock.
     due: i64,
-    /// An attempt to replace it failed, which was said.
+    /// Whether it was logged that an attempt to replace it failed.
     logged: bool,
 }
 
 impl Tokens {
-    /// Tokens of this identity; none is asked for yet.
+    /// Tokens of this identity; none is requested yet.
     pub(in crate::sinks::logs_ingestion) fn new(
         credential: Credential,
         clock: Clock,
@@ -41,8 +41,8 @@ impl Tokens {
         Self { credential, clock, meter, held: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
-    /// A token that has not expired. A caller that finds it due for replacement starts that in the background, and waits only when
-    /// there is none that works.
+    /// A token that has not expired. If it is due for replacement, that starts in the background; the caller
+    /// waits only if no token works.
     pub(in crate::sinks::logs_ingestion) async fn get(self: &Arc<Self>) -> Result<Token, RemoteError> {
         if let Some(token) = self.working() {
             if self.is_due() {
@@ -67,7 +67,7 @@ impl Tokens {
         match self.working() {
             Some(token) if !Arc::ptr_eq(&token.text, &refused.text) => Ok(token),
             Some(_) | None => {
-                // Until there is another one, no call is made: its rows would be sent in vain.
+                // Until there is another one, no call is made, because its rows would be sent in vain.
                 *self.held() = None;
                 self.ask().await
             }
@@ -75,7 +75,7 @@ impl Tokens {
     }
 
     async fn replace_early(&self) {
-        // Someone else may be at it, or have been just now.
+        // Another caller may be replacing it, or may just have done so.
         let Ok(_asking) = self.asking.try_lock() else { return };
         if !self.is_due() {
             return;
@@ -92,7 +92,8 @@ impl Tokens {
         self.meter.token(asked.is_ok());
         let token = asked?;
         let now = self.clock.now();
-        // With a quarter of its life left there is time to try again. Some issuers answer with the same token for a while.
+        // With a quarter of its life left there is time for retries. Some issuers return the same token for a
+        // while.
         let due = now + RETRY.max(token.lifetime - token.lifetime / 4);
         *self.held() = Some(CachedToken { token: token.clone(), since: now, due, logged: false });
         tracing::debug!(lifetime_seconds = token.lifetime, "new token");
@@ -109,7 +110,7 @@ impl Tokens {
         self.held().as_ref().is_none_or(|held| held.due <= self.clock.now())
     }
 
-    /// Lets the next attempt wait. Answers how long the token still lives, the first time.
+    /// Delays the next attempt. Returns the token's remaining life, the first time only.
     fn put_off(&self) -> Option<i64> {
         let now = self.clock.now();
         let mut held = self.held();
@@ -124,7 +125,7 @@ impl Tokens {
 }
 
 impl CachedToken {
-    /// How many seconds the token still lives: none, if the clock was set back and that is unknown.
+    /// How many seconds the token still lives: none if the clock was set back, because then it is unknown.
     fn left(&self, now: i64) -> i64 {
         if now < self.since { 0 } else { self.since + self.token.lifetime - now }
     }

@@ -1,23 +1,23 @@
-//! Fields that Azure would cut. It cuts silently and anywhere: half of a JSON value is no JSON.
+//! Fields that Azure would cut. It cuts silently and anywhere, and half of a JSON value is not JSON.
 //!
-//! A field may be as large as a page. It is read in place, from its beginning, and no further than what is kept of
-//! it: never as a tree, and never as a whole copy.
+//! A field may be as large as a page. It is read in place, from its beginning, and no further than what is
+//! kept of it: never as a tree, and never as a whole copy.
 
 use super::json_tokens::{Token, Tokens};
 
-/// The most bytes of one field. Azure names "64 KB" and nothing more exact, so this is the smaller reading of it.
+/// The most bytes of one field. Azure says "64 KB" and nothing more exact, so this is the smaller meaning.
 pub(in crate::sinks::logs_ingestion) const FIELD_BYTES_MAX: usize = 64_000;
 
 /// Marks where text was cut.
 pub(in crate::sinks::logs_ingestion) const MARK: &str = " …[cut by ccfd]";
 
-/// Text inside a value is not cut shorter than this; a value that is still too long then is no longer one of its form.
+/// A text inside a value is not cut shorter than this; a value that is still too long then is cut as a text.
 const TEXT_BYTES_MIN: usize = 64;
 
-/// The most bytes that JSON takes for one byte of a text: `\u0041`.
+/// The most bytes that JSON needs for one byte of a text: `\u0041`.
 const ESCAPE_BYTES_MAX: usize = 6;
 
-/// A JSON value that fits, in place of one that is too long as it was received.
+/// A JSON value that fits, in place of one that is too long.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::sinks::logs_ingestion) struct Fitted {
     /// As JSON.
@@ -26,12 +26,12 @@ pub(in crate::sinks::logs_ingestion) struct Fitted {
     pub cut: bool,
 }
 
-/// The JSON value as it fits into a field. `None` when it does as it is.
+/// The JSON value shortened to fit into a field. `None` if it fits as it is.
 pub(in crate::sinks::logs_ingestion) fn fit(json: &[u8]) -> Option<Fitted> {
     if json.len() <= FIELD_BYTES_MAX {
         return None;
     }
-    // What is JSON and yet has no text that Unicode can express (half of a surrogate pair) is cut as text.
+    // Valid JSON with text that Unicode cannot express (half of a surrogate pair) is cut as text.
     Some(fitting(json).unwrap_or_else(|_| as_text(&String::from_utf8_lossy(begin_of(json)))))
 }
 
@@ -39,13 +39,13 @@ fn begin_of(json: &[u8]) -> &[u8] {
     &json[..json.len().min(2 * FIELD_BYTES_MAX)]
 }
 
-/// The value is no JSON that has a text.
+/// The value is not JSON with a text.
 #[derive(Debug)]
 struct NoText;
 
 fn fitting(json: &[u8]) -> Result<Fitted, NoText> {
     if json.starts_with(b"\"") {
-        // What counts of a text is the text and not how JSON writes it.
+        // The length that counts is that of the text, not that of its JSON.
         let (mut text, is_whole) = text_of(json, FIELD_BYTES_MAX)?;
         let cut = !is_whole || text.len() > FIELD_BYTES_MAX;
         if cut {
@@ -57,7 +57,7 @@ fn fitting(json: &[u8]) -> Result<Fitted, NoText> {
     if is_whole {
         return Ok(Fitted { json: whole, cut: false });
     }
-    // The longest texts give way first, so that what can be asked for by name stays where it is.
+    // The longest texts are cut first, so that short members, which queries name, keep their place.
     let mut text_bytes_max = FIELD_BYTES_MAX / 2;
     while text_bytes_max >= TEXT_BYTES_MIN {
         let (json, is_whole) = write(json, text_bytes_max)?;
@@ -66,21 +66,21 @@ fn fitting(json: &[u8]) -> Result<Fitted, NoText> {
         }
         text_bytes_max /= 2;
     }
-    // Written as a text within JSON, quotes take twice the room.
+    // Written as a text within JSON, a quote takes twice the space.
     let mut text = String::from_utf8_lossy(&whole).into_owned();
     shorten(&mut text, FIELD_BYTES_MAX / 2 - 2 * MARK.len());
     Ok(Fitted { json: [b"{\"ccfd_cut\":", &quoted(&text)[..], b"}"].concat(), cut: true })
 }
 
-/// A value that is none here, as a text.
+/// A value of no valid form, as a text.
 fn as_text(json: &str) -> Fitted {
     let mut text = json.to_owned();
     shorten(&mut text, FIELD_BYTES_MAX - MARK.len());
     Fitted { json: quoted(&text), cut: true }
 }
 
-/// The value without white space, its texts no longer than so many bytes, and whether that is all of it: no more is
-/// written than a field takes.
+/// The value without white space, each text cut to this many bytes, and whether that is all of it. Writes no
+/// more than a field may contain.
 fn write(json: &[u8], text_bytes_max: usize) -> Result<(Vec<u8>, bool), NoText> {
     let mut out = Vec::with_capacity(FIELD_BYTES_MAX);
     for token in Tokens::of(json) {
@@ -103,18 +103,19 @@ fn write(json: &[u8], text_bytes_max: usize) -> Result<(Vec<u8>, bool), NoText> 
     Ok((out, true))
 }
 
-/// The text of a JSON string, of which a little more than so many bytes are read, and whether that is all of it.
+/// The text of a JSON string, of which little more than this many bytes are read, and whether that is all of
+/// it.
 fn text_of(json: &[u8], bytes_max: usize) -> Result<(String, bool), NoText> {
     let most = ESCAPE_BYTES_MAX * (bytes_max + 4);
     if json.len() <= most {
         return serde_json::from_slice(json).map(|text| (text, true)).map_err(|_| NoText);
     }
-    // Cut before whatever may be half there: an escape, two that belong together, a letter of several bytes.
+    // Cut before anything that may be incomplete: an escape, a surrogate pair, a character of several bytes.
     let mut end = most;
     let tail = &json[end - 2 * ESCAPE_BYTES_MAX..end];
     if let Some(at) = memchr::memchr(b'\\', tail) {
         end -= tail.len() - at;
-        // An even number of them before it would have made it a letter.
+        // After an even number of backslashes it is a plain character.
         let before = json[..end].iter().rev().take_while(|byte| **byte == b'\\').count();
         end -= before % 2;
         if is_second_half(&json[..end], &json[end..]) {
@@ -128,7 +129,7 @@ fn text_of(json: &[u8], bytes_max: usize) -> Result<(String, bool), NoText> {
     serde_json::from_slice(&begin).map(|text| (text, false)).map_err(|_| NoText)
 }
 
-/// Whether an escape is the second half of a pair of which the first precedes it.
+/// Whether an escape is the second half of a surrogate pair whose first half precedes it.
 fn is_second_half(before: &[u8], escape: &[u8]) -> bool {
     let is_half = |escape: &[u8], halves: &[u8]| {
         escape.len() >= ESCAPE_BYTES_MAX
@@ -141,11 +142,11 @@ fn is_second_half(before: &[u8], escape: &[u8]) -> bool {
 }
 
 fn quoted(text: &str) -> Vec<u8> {
-    // A text in memory has no way to fail.
+    // Writing to a text in memory cannot fail.
     serde_json::to_vec(text).unwrap_or_default()
 }
 
-/// Keeps at most so many bytes, and marks the place.
+/// Keeps at most this many bytes, and marks the cut.
 fn shorten(text: &mut String, bytes_max: usize) {
     let boundary = (0..=bytes_max.min(text.len())).rev().find(|place| text.is_char_boundary(*place));
     text.truncate(boundary.unwrap_or(0));

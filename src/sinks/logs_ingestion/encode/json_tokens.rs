@@ -1,4 +1,4 @@
-//! The tokens of a JSON value, as they stand in its text. White space between them is left out.
+//! The tokens of a JSON value, as they are in its text. White space between them is left out.
 
 /// A piece of JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// Those of a value that is known to be JSON. Of anything else the tokens are bytes of it all the same.
+    /// The tokens of a valid JSON value. In any other text they are some pieces of it.
     pub(super) fn of(json: &'a [u8]) -> Self {
         Self { json }
     }
@@ -50,7 +50,7 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// How many bytes the string takes that begins here.
+/// The length in bytes of the string that begins here.
 fn string_bytes(json: &[u8]) -> usize {
     let mut at = 1;
     while let Some(found) = json.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {

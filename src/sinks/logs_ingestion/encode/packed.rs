@@ -1,12 +1,12 @@
-//! Members that the ASIM rule packs into one column, `AdditionalFields`. Azure cuts that one at 64 KB, too, in the middle of
-//! its JSON: so what is packed together is bounded together.
+//! Members that the ASIM rule packs into one column, `AdditionalFields`. Azure cuts that column at 64 KB,
+//! too, in the middle of its JSON, so the packed members are bounded together.
 
 use super::fields::FIELD_BYTES_MAX;
 
 /// Names, quotes and colons of everything that is packed.
 const NAMES_BYTES: usize = 256;
 
-/// Where the values of a row stand that are packed together.
+/// The positions of the values of a row that are packed together.
 #[derive(Default)]
 pub(super) struct Packed(Vec<PackedMember>);
 
@@ -17,12 +17,12 @@ struct PackedMember {
 }
 
 impl Packed {
-    /// Notes the member of this column, which ends the output so far.
+    /// Notes the member of this column, which is at the end of the output so far.
     pub(super) fn note(&mut self, column: &'static str, begin: usize, end: usize) {
         self.0.push(PackedMember { column, begin, end });
     }
 
-    /// Puts marks in the place of the largest values until the others fit together. Says which, and how long they were.
+    /// Replaces the largest values by marks until the rest fits. Returns which ones, and how long they were.
     pub(super) fn fit(mut self, out: &mut Vec<u8>) -> Vec<String> {
         let mut bytes: usize = NAMES_BYTES + self.0.iter().map(PackedMember::bytes).sum::<usize>();
         self.0.sort_unstable_by_key(PackedMember::bytes);
@@ -33,7 +33,7 @@ impl Packed {
             bytes -= largest.bytes();
             cut.push(largest);
         }
-        // From the end on, so that no place moves before it is used.
+        // From the end, so that no position moves before it is used.
         cut.sort_unstable_by_key(|member| std::cmp::Reverse(member.begin));
         let mut left_out = Vec::new();
         for member in cut {
