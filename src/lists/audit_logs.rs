@@ -12,7 +12,8 @@ pub(super) static LIST: ListDescriptor = ListDescriptor {
     table: &AUDIT_LOGS,
     key: KeyClass::Admin,
     settings: &[
-        // Whether the log is read a second time for the events of the tenant; `auto` finds out at start and daily.
+        // Whether the log is read a second time for the events of the tenant; `auto` checks that at start and
+        // daily.
         Setting { key: "tenant_walk", kind: SettingKind::Word(&["auto", "on", "off"]) },
         Setting { key: "project_ids", kind: SettingKind::Texts },
         // Any text: the set of types is open.

@@ -1,4 +1,4 @@
-//! What the settings of a collector say of its list.
+//! What a collector's settings say about its list.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -29,13 +29,13 @@ impl fmt::Debug for Filter {
     }
 }
 
-/// The settings of a list by their keys. Only records that match every filter are read; what is not given filters
-/// nothing.
+/// The settings of a list by their keys. Only records that match every filter are read; a missing setting
+/// filters nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filters(BTreeMap<&'static str, Filter>);
 
 impl Filters {
-    /// The word under a key; empty when there is none.
+    /// The value of a key; empty if it is missing.
     pub fn word(&self, key: &str) -> &'static str {
         match self.0.get(key) {
             Some(Filter::Word(word)) => word,

@@ -1,5 +1,6 @@
-//! The lists that a collector can read, as data: one file and one line in [`LISTS`] each. What settings, `check`,
-//! `backfill` and routes need to know of a list is in its descriptor; how its pages are walked is in `collectors`.
+//! The lists that a collector can read, as data: one file and one line in [`LISTS`] each. The descriptor has
+//! what settings, `check`, `backfill` and routes need to know about a list; `collectors` knows how to walk
+//! its pages.
 
 mod audit_logs;
 mod chat_completions;
@@ -12,29 +13,29 @@ pub use filters::{Filter, Filters};
 
 use crate::{redact::Preset, tables::Table};
 
-/// Every list, in the order in which they are named to people.
+/// Every list, in the order in which people see them.
 pub static LISTS: [&ListDescriptor; 2] = [&audit_logs::LIST, &chat_completions::LIST];
 
 /// A list of the API.
 #[derive(Debug)]
 pub struct ListDescriptor {
-    /// The word for it in settings, in logs and in file names: `audit_logs`.
+    /// Its name in settings, logs and file names: `audit_logs`.
     pub name: &'static str,
-    /// What its records are, in the plural, for sentences.
+    /// Its records, in the plural, for sentences.
     pub records: &'static str,
-    /// The table that it fills. One route has one table, and so has one list.
+    /// The table that it fills. A route has one table, so it has one list.
     pub(crate) table: &'static LazyLock<Arc<Table>>,
     /// The class of key that it takes.
     pub key: KeyClass,
     /// Its own keys in a collector's section.
     pub settings: &'static [Setting],
-    /// Whether its records have messages that are read apart.
+    /// Whether its records have messages that are requested separately.
     pub messages: MessagesSupport,
     /// The presets that fit its records.
     pub presets: &'static [Preset],
-    /// What may be the reason when no record was ever seen.
+    /// A possible reason if no record was ever seen.
     pub why_empty: &'static str,
-    /// The list with its filters, as `collectors` knows it, and whether its tenant events are read.
+    /// The list with its filters, as `collectors` needs it, and whether its tenant events are read.
     pub(crate) source: fn(&Filters) -> (Source, TenantWalk),
 }
 
@@ -47,12 +48,12 @@ pub enum KeyClass {
     Project,
 }
 
-/// Whether records have messages that are read apart.
+/// Whether records have messages that are requested separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessagesSupport {
-    /// They have, and `include_messages` asks for them.
+    /// They do, and `include_messages` requests them.
     Apart,
-    /// They have none; the reason, for who asks for them all the same.
+    /// They do not; the reason, for an error if they are requested anyway.
     None(&'static str),
 }
 
@@ -72,11 +73,11 @@ pub enum SettingKind {
     Word(&'static [&'static str]),
     /// A text that is not empty, or nothing.
     Text,
-    /// Texts, none of them empty; none filters nothing.
+    /// Texts, none of them empty; an empty list filters nothing.
     Texts,
-    /// The same, of persons: `Debug` shows how many there are.
+    /// The same, for names of people: `Debug` shows only how many there are.
     PersonalTexts,
-    /// Names with a text each, within these bounds.
+    /// Names with a text each, within these limits.
     Pairs(PairsMax),
 }
 
@@ -112,8 +113,8 @@ impl ListDescriptor {
         self.unfiltered().list().time
     }
 
-    /// Whether the API filters it by time. Where it does not, a place in it must be searched for, and a past window
-    /// cannot be cut into parts that are read side by side.
+    /// Whether the API filters it by time. If not, the beginning of a past window must be searched for, and
+    /// the window cannot be divided and read in parallel.
     pub fn has_time_filter(&self) -> bool {
         self.unfiltered().list().has_time_filter()
     }
@@ -128,7 +129,7 @@ impl ListDescriptor {
         (self.source)(&Filters::default()).0
     }
 
-    /// Whether a collector of this list has the key, beside those that all have.
+    /// Whether a collector of this list has the key, besides those that all have.
     pub fn has(&self, key: &str) -> bool {
         self.settings.iter().any(|setting| setting.key == key)
     }
@@ -142,7 +143,7 @@ impl PartialEq for ListDescriptor {
 
 impl Eq for ListDescriptor {}
 
-/// The names of the lists of which this holds, for sentences.
+/// The names of the lists that meet a condition, for sentences.
 pub fn names_where(holds: impl Fn(&ListDescriptor) -> bool) -> String {
     let names: Vec<&str> = LISTS.into_iter().filter(|list| holds(list)).map(|list| list.name).collect();
     names.join(" and ")

@@ -1,4 +1,4 @@
-//! `OpenAIAuditLogs_CL`: one row an event of the organization's audit log.
+//! `OpenAIAuditLogs_CL`: one row per event of the organization's audit log.
 
 use std::sync::{Arc, LazyLock};
 

@@ -1,4 +1,4 @@
-//! `OpenAIChatCompletions_CL`: one row a stored chat completion.
+//! `OpenAIChatCompletions_CL`: one row per stored chat completion.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,7 +13,7 @@ use super::{
 
 const ABOUT_MESSAGES: &str = "Input messages, with `include_messages`; an object says why they are missing";
 
-/// Stored chat completions, with the columns of the published Sentinel table and, last, what was asked.
+/// Stored chat completions, with the columns of the published Sentinel table and, last, their input messages.
 pub static CHAT_COMPLETIONS: LazyLock<Arc<Table>> = LazyLock::new(|| {
     Arc::new(Table {
         name: "OpenAIChatCompletions_CL".into(),
@@ -133,7 +133,7 @@ pub static CHAT_COMPLETIONS: LazyLock<Arc<Table>> = LazyLock::new(|| {
                 "Response format requested",
             ),
             Column::new("friendlyName", String, Connector, "Name of the collector that read the completion"),
-            // The published rule does not know it, and Azure drops what a rule does not know.
+            // The published rule does not have it, and Azure drops what a rule does not have.
             Column::new(MESSAGES, Dynamic, Field(MESSAGES.into()), ABOUT_MESSAGES),
         ],
         stream_asim: vec![

@@ -1,4 +1,5 @@
-//! What a table must be before anything is rendered from it: its names go into SQL, KQL, paths and file names.
+//! What must be true of a table before anything is rendered from it: its names become part of SQL, KQL, paths
+//! and file names.
 
 use super::{ColumnKind, Origin, Table, render::RECORD};
 
@@ -13,7 +14,7 @@ pub enum TableError {
         /// The name.
         name: String,
     },
-    /// Two columns, or a column and the one that holds the record as received, have one name.
+    /// Two columns, or a column and the one with the record as received, have the same name.
     #[error("table {table}: the column `{column}` is there twice")]
     Repeated {
         /// The table.
@@ -21,7 +22,7 @@ pub enum TableError {
         /// The column.
         column: String,
     },
-    /// The column by which rows are known or age is missing, or is of another kind.
+    /// The column that identifies rows, or the one that dates them, is missing or has another type.
     #[error("table {table}: there is no column `{column}` of kind {kind}")]
     Missing {
         /// The table.
@@ -31,7 +32,7 @@ pub enum TableError {
         /// The kind that it must have.
         kind: &'static str,
     },
-    /// Columns are taken from inside of two fields; mapping opens one.
+    /// Columns are taken from inside of two fields; mapping can open one.
     #[error(
         "table {table}: columns are taken from inside of `{one}` and of `{other}`; one field can be opened"
     )]
@@ -64,7 +65,7 @@ pub(super) fn alone(table: &Table) -> Result<(), TableError> {
     }
     for (place, column) in table.columns.iter().enumerate() {
         let earlier = table.columns[..place].iter().map(|column| &*column.name).chain([RECORD]);
-        // SQLite tells names apart without regard to case.
+        // SQLite ignores the case of names.
         if earlier.into_iter().any(|earlier| earlier.eq_ignore_ascii_case(&column.name)) {
             return Err(TableError::Repeated { table: name(), column: column.name.to_string() });
         }
@@ -88,7 +89,7 @@ pub(super) fn alone(table: &Table) -> Result<(), TableError> {
     Ok(())
 }
 
-/// Checks a table against one that is there already.
+/// Checks a table against an earlier one.
 pub(super) fn beside(known: &Table, table: &Table) -> Result<(), TableError> {
     let pairs = [
         (&known.name, &table.name),

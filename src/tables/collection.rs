@@ -9,16 +9,16 @@ use super::{AUDIT_LOGS, CHAT_COMPLETIONS, HEALTH, Table, TableError, check};
 pub struct Tables(Arc<[Arc<Table>]>);
 
 impl Tables {
-    /// Those that every configuration has: of the two lists, and of health.
+    /// The tables of every configuration: those of the two lists, and that of health.
     pub fn built_in() -> Self {
         Self([&AUDIT_LOGS, &CHAT_COMPLETIONS, &HEALTH].map(|table| Arc::clone(table)).into())
     }
 
-    /// These and another one behind them.
+    /// These tables and one more.
     ///
     /// # Errors
     ///
-    /// When it could not be made somewhere, or has a name that another one has.
+    /// If the table is not valid, or has a name that another one has.
     pub fn with(&self, table: Table) -> Result<Self, TableError> {
         check::alone(&table)?;
         self.iter().try_for_each(|known| check::beside(known, &table))?;
@@ -30,7 +30,7 @@ impl Tables {
         self.iter().find(|table| table.name == name)
     }
 
-    /// The tables of records, which every sink may be given.
+    /// The tables of records, which every sink can get.
     pub fn of_records(&self) -> Vec<Arc<Table>> {
         self.iter().filter(|table| table.of_records).cloned().collect()
     }

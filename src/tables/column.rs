@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// A name or a sentence of a table: borrowed where the program has it, owned where it came at run time.
+/// A name or a sentence of a table: borrowed if built in, owned if it came at run time.
 pub type Text = Cow<'static, str>;
 
 /// One column.
@@ -14,18 +14,18 @@ pub struct Column {
     pub kind: ColumnKind,
     /// Where in a record its value is found.
     pub from: Origin,
-    /// What it means: one plain sentence for the manual, without a full stop.
+    /// Its meaning: one plain sentence for the manual, without a full stop.
     pub about: Text,
 }
 
 impl Column {
-    /// Lets a table be written with one line a column.
+    /// Lets a table be written with one line per column.
     pub fn new(name: impl Into<Text>, kind: ColumnKind, from: Origin, about: impl Into<Text>) -> Self {
         Self { name: name.into(), kind, from, about: about.into() }
     }
 }
 
-/// The type of a column, in the words of Azure Monitor tables.
+/// The type of a column, named as in Azure Monitor tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnKind {
     /// Text.
@@ -60,7 +60,7 @@ pub enum Origin {
     Field(Text),
     /// A member of the object in a top-level field: the field, the member.
     Inner(Text, Text),
-    /// The value under the key that is named by the record's `type`.
+    /// The value under the key named by the record's `type`.
     Details,
     /// The name of the collector that read the record.
     Connector,

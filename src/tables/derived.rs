@@ -1,14 +1,14 @@
-//! A table that came at run time: what it does not say is derived from its name and its columns.
+//! A table that comes at run time: what it does not give is derived from its name and its columns.
 
 use super::{Column, ColumnKind, Origin, Table, Text, render::TIME};
 
-/// The field of a stream that carries the collector's name.
+/// The field of a stream that contains the collector's name.
 const CONNECTOR_FIELD: &str = "friendlyName";
 
 impl Table {
-    /// A table of records with these columns, known by the column `key`. Names at destinations follow from its own:
-    /// `VendorAlerts_CL` has the index `vendor-alerts`, the key `vendor_alerts` in settings, and so on. Whether it can be
-    /// a table is found out by [`Tables::with`](super::Tables::with).
+    /// A table of records with these columns, identified by the column `key`. Its names at destinations
+    /// follow from its own: `VendorAlerts_CL` has the index `vendor-alerts`, the key `vendor_alerts` in
+    /// settings, and so on. [`Tables::with`](super::Tables::with) checks whether it is valid.
     pub fn new(name: impl Into<Text>, key: impl Into<Text>, columns: Vec<Column>) -> Self {
         let name = name.into();
         let function = name.strip_suffix("_CL").unwrap_or(&name).to_owned();
@@ -38,7 +38,7 @@ impl Table {
     }
 }
 
-/// The fields from which the columns can be made, each once, under the names that they have in a record.
+/// The fields from which the columns are made, each once, under their names in a record.
 fn stream(columns: &[Column]) -> Vec<Column> {
     let mut fields: Vec<Column> = Vec::with_capacity(columns.len());
     for column in columns {
@@ -59,7 +59,8 @@ fn stream(columns: &[Column]) -> Vec<Column> {
     fields
 }
 
-/// The words of a name such as `OpenAIAuditLogs`: a capital letter begins one, and several in a row are one.
+/// The words of a name such as `OpenAIAuditLogs`: each begins with a capital letter, and several capitals in
+/// a row are one word.
 fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let letters: Vec<char> = name.chars().collect();

@@ -1,4 +1,4 @@
-//! `CcfdHealth_CL`: one row a route and hour, of what ccfd itself has done.
+//! `CcfdHealth_CL`: one row per route and hour, about what ccfd itself has done.
 
 use std::sync::{Arc, LazyLock};
 

@@ -1,22 +1,22 @@
-//! JSON text as other text: what a string says, and the two ways to reformat a value.
+//! JSON text as other text: the content of a string, and two ways to reformat a value.
 
 use std::{borrow::Cow, iter};
 
 use super::json_scanner::JsonScanner;
 
-/// The bytes between the quotes of a JSON string, when nothing in it is escaped.
+/// The bytes between the quotes of a JSON string, if it has no escapes.
 pub(super) fn unescaped(json: &[u8]) -> Option<&[u8]> {
     let inner = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     memchr::memchr(b'\\', inner).is_none().then_some(inner)
 }
 
-/// Whether this is a JSON string that has a text.
+/// Whether this is a JSON string that Unicode can express.
 pub(super) fn is_text(json: &[u8]) -> bool {
     unescaped(json).is_some() || text(json).is_some()
 }
 
-/// The text of a JSON string, borrowed when nothing in it is escaped; `None` for other JSON and for text that
-/// Unicode cannot express (half of a surrogate pair).
+/// The text of a JSON string, borrowed if it has no escapes; `None` for other JSON and for text that Unicode
+/// cannot express (half of a surrogate pair).
 pub fn text(json: &[u8]) -> Option<Cow<'_, str>> {
     match unescaped(json) {
         Some(inner) => std::str::from_utf8(inner).ok().map(Cow::Borrowed),
@@ -46,8 +46,8 @@ pub fn compact_parts(json: &[u8]) -> impl Iterator<Item = &[u8]> {
     iter::from_fn(move || steps.part())
 }
 
-/// JSON on one line: without its raw line breaks, which are white space between tokens and forbidden inside strings.
-/// Borrows when there are none. The bytes need not be valid JSON; then their line breaks go all the same.
+/// JSON on one line: without its raw line breaks, which are white space between tokens and forbidden inside
+/// strings. Borrows if there are none. In text that is not JSON the line breaks are removed as well.
 pub fn one_line(json: &[u8]) -> Cow<'_, [u8]> {
     let mut breaks = memchr::memchr2_iter(b'\n', b'\r', json).peekable();
     if breaks.peek().is_none() {

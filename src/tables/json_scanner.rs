@@ -1,7 +1,7 @@
-//! JSON text without a tree: values are stepped over.
+//! Skips over JSON values without building a tree.
 //!
-//! A record was found to be valid JSON when its page came. Here values are only stepped over, which costs a fraction of
-//! reading them again; text that is not valid JSON ends the steps early, and nothing breaks.
+//! A record was checked to be valid JSON when its page was parsed. Skipping costs a fraction of parsing it
+//! again; text that is not valid JSON ends the scan early, without harm.
 
 use std::borrow::Cow;
 
@@ -19,8 +19,8 @@ impl<'a> JsonScanner<'a> {
         Self { json, at: 0 }
     }
 
-    /// Steps over an object; `each` gets every name, and must step over its value. `None` when it is no object, or as
-    /// soon as `each` answers that. A name that cannot be decoded is given as written, with its quotes.
+    /// Skips an object; `each` gets every name, and must skip its value. `None` if it is not an object, or as
+    /// soon as `each` returns `None`. A name that cannot be decoded is passed as written, with its quotes.
     #[inline]
     pub fn members(&mut self, mut each: impl FnMut(&mut Self, Cow<'a, [u8]>) -> Option<()>) -> Option<()> {
         self.next_is(b'{').then_some(())?;
@@ -37,8 +37,8 @@ impl<'a> JsonScanner<'a> {
         }
     }
 
-    /// Steps over a value; `each` must step over what is no array: the value itself, or the elements of the array that it
-    /// is, and of arrays in it. However deep they are, the stack does not grow.
+    /// Skips a value; `each` must skip what is not an array: the value itself, or the elements of the array
+    /// and of arrays in it. The stack does not grow with the depth.
     pub fn elements(&mut self, mut each: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         let mut depth = 0_usize;
         loop {
@@ -61,12 +61,12 @@ impl<'a> JsonScanner<'a> {
         }
     }
 
-    /// Its position: how many bytes it has passed.
+    /// Its position in bytes.
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// What was stepped over since it stood there.
+    /// What was skipped since this position.
     pub(super) fn since(&self, start: usize) -> Option<&'a [u8]> {
         self.json.get(start..self.at)
     }
@@ -85,7 +85,7 @@ impl<'a> JsonScanner<'a> {
         self.peek() == Some(mark)
     }
 
-    /// Steps over this mark, if it comes next.
+    /// Skips this byte, if it comes next.
     #[inline]
     fn next_is(&mut self, mark: u8) -> bool {
         let found = self.comes(mark);
@@ -110,7 +110,7 @@ impl<'a> JsonScanner<'a> {
         self.since(start).filter(|value| !value.is_empty())
     }
 
-    /// Steps over a string: to behind the next quote that no backslash precedes.
+    /// Skips a string, up to the next quote without a backslash before it.
     #[inline]
     fn string(&mut self) -> Option<()> {
         self.at += 1;
@@ -161,7 +161,7 @@ impl<'a> JsonScanner<'a> {
     }
 }
 
-/// The name that a key decodes to; one that cannot be decoded is its own name.
+/// The decoded name of a key; one that cannot be decoded is its own name.
 fn name(key: &[u8]) -> Cow<'_, [u8]> {
     match unescaped(key) {
         Some(name) => Cow::Borrowed(name),

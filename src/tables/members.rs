@@ -4,21 +4,21 @@ use std::borrow::Cow;
 
 use super::json_scanner::JsonScanner;
 
-/// Members of an object: name and value, in their order, repeated keys included.
+/// Members of an object: name and value, in their order, including repeated names.
 type FoundMembers<'a> = Vec<(Cow<'a, [u8]>, &'a [u8])>;
 
-/// The members of an object, and those of one object in it.
+/// The members of an object, and those of one object inside it.
 pub(super) struct Members<'a> {
     own: FoundMembers<'a>,
     opened: FoundMembers<'a>,
 }
 
 impl<'a> Members<'a> {
-    /// Finds the members of `json` in one pass, and in the same pass those of the object under the key `open`. What is
-    /// not an object has none; after a fault, those before it count.
+    /// Finds the members of `json`, and in the same pass those of the object under the key `open`. Anything
+    /// but an object has none; after a syntax error, the members before it count.
     pub(super) fn of(json: &'a [u8], open: Option<&str>) -> Self {
         let mut members = Self { own: Vec::with_capacity(24), opened: Vec::with_capacity(8) };
-        // A fault is not an error here: mapping cannot fail, and what is missing becomes null.
+        // A syntax error is not an error here: mapping cannot fail, and a missing value becomes null.
         let _ = members.collect(&mut JsonScanner::of(json), open);
         members
     }

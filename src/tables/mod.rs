@@ -1,7 +1,9 @@
-//! Tables as data: one line a column says its name, type, origin and meaning. Everything that has a shape (mapped
-//! rows, SQLite DDL, templates, the manual's tables) is rendered from these lines, so that nothing can drift.
+//! Tables as data: one line per column gives its name, type, origin and meaning. Everything with columns
+//! (mapped rows, SQLite DDL, templates, the tables in the manual) is rendered from these lines, so that they
+//! cannot differ.
 //!
-//! A table is known by its name. [`Tables`] are those of one configuration; they are made once and passed down.
+//! A table is known by its name. [`Tables`] are those of one configuration; they are made once and passed
+//! down.
 
 mod audit_logs;
 mod chat_completions;
@@ -31,49 +33,50 @@ pub use row::ColumnValue;
 pub use schema_drift::{SchemaDrift, all_unknown_fields, unfit_values, unknown_fields};
 pub use time::{Iso8601, format_utc, iso8601, utc_day};
 
-/// The top-level field of a completion in which ccfd puts its messages. OpenAI has none of this name, so that nobody takes
-/// one for the other.
+/// The top-level field of a completion in which ccfd puts its messages. OpenAI has no field of this name, so
+/// the two cannot be confused.
 pub const MESSAGES: &str = "ccfd_messages";
 
-/// A table: what it holds, and what it is called wherever it goes.
+/// A table: its columns, and its names at each destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     /// Its name at every destination, such as `OpenAIAuditLogs_CL`.
     pub name: Text,
     /// Its key in the settings of sinks, such as `audit_logs` in `index`.
     pub settings_key: Text,
-    /// Whether it holds records of a list, so that every sink may be given it. The rows of health are none.
+    /// Whether it holds records of a list, so that every sink can get it. The health table does not.
     pub of_records: bool,
-    /// The column by which a row is known: the primary key where there is one.
+    /// The column that identifies a row: the primary key, where the destination has one.
     pub key: Text,
-    /// The column by which rows age. Azure Monitor takes none but `TimeGenerated`.
+    /// The column that dates rows. Azure Monitor accepts only `TimeGenerated`.
     pub time: Text,
     /// Its columns, in order.
     pub columns: Vec<Column>,
-    /// The fields of the stream that a data collection rule takes and transforms into the columns. Of the tables of
+    /// The fields of the stream that a data collection rule transforms into the columns. For the tables of
     /// records: those of the published rule of Sentinel's OpenAI solution.
     pub stream: Vec<Column>,
-    /// What the stream carries besides where that rule writes to the ASIM table `ASimAgentEventLogs`.
+    /// More fields of the stream, if that rule writes to the ASIM table `ASimAgentEventLogs`.
     pub stream_asim: Vec<Column>,
     /// Whether its rows have a form in `ASimAgentEventLogs`.
     pub has_asim: bool,
-    /// Top-level fields of a record that no column holds on purpose.
+    /// Top-level fields of a record that deliberately have no column.
     pub omitted: Vec<Text>,
-    /// Its index or data stream, unless the settings name another.
+    /// Its index or data stream, unless the settings give another.
     pub index: Text,
-    /// Its connector in Kibana, unless the settings name another.
+    /// Its connector in Kibana, unless the settings give another.
     pub connector: Text,
-    /// Its input stream of a data collection rule, unless the settings name another.
+    /// Its input stream of a data collection rule, unless the settings give another.
     pub stream_name: Text,
-    /// Its function in a Log Analytics workspace; of the tables of records, the one that the OpenAI solution uses.
+    /// Its function in a Log Analytics workspace; for the tables of records, the one that the OpenAI solution
+    /// uses.
     pub function: Text,
-    /// The symbol by which a Bicep file names its resources.
+    /// The name of its resources in a Bicep file.
     pub symbol: Text,
 }
 
 impl Table {
-    /// Whether a column holds this top-level field, or none is meant to. What an audit event carries under the name of
-    /// its type does not count.
+    /// Whether this top-level field has a column, or deliberately none. The details of an audit event, under
+    /// the name of its type, do not count.
     pub fn holds(&self, field: &str) -> bool {
         self.holds_beside(field, None)
     }

@@ -9,7 +9,7 @@ use super::{
     row::{Cell, cells, number, second, whole},
 };
 
-/// Members that are `null`: written, or left out.
+/// Whether `null` members are written or left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nulls {
     /// Every column has a member.
@@ -31,14 +31,14 @@ impl<'t> Objects<'t> {
         Self { columns: columns.into_iter().collect(), connector: quoted(connector), nulls }
     }
 
-    /// Appends the object of a record, on one line. Cannot fail: what does not fit its column is null, and counted in
-    /// `drift`.
+    /// Appends the object of a record, on one line. Cannot fail: a value that does not fit its column becomes
+    /// null, and is counted in `drift`.
     pub fn write(&self, record: &[u8], drift: &mut SchemaDrift, out: &mut Vec<u8>) {
         self.write_replacing(record, drift, out, |_, _| None, |_, _, _| {});
     }
 
-    /// As [`Objects::write`]; `amend` sees each member after it is written, as the output and the place in it where
-    /// the member's value begins, and may change it from there on.
+    /// As [`Objects::write`]; `amend` gets each member after it is written, as the output and the position at
+    /// which the member's value begins, and may change it from there on.
     pub fn write_with(
         &self,
         record: &[u8],
@@ -49,8 +49,8 @@ impl<'t> Objects<'t> {
         self.write_replacing(record, drift, out, |_, _| None, amend);
     }
 
-    /// As [`Objects::write_with`]; `replace` sees the value of each member before it is written, and may answer another
-    /// one. So one that is much too large is never copied.
+    /// As [`Objects::write_with`]; `replace` gets the value of each member before it is written, and may
+    /// return another one, so that a value that is much too large is never copied.
     pub fn write_replacing(
         &self,
         record: &[u8],
@@ -106,7 +106,7 @@ enum MemberValue<'a> {
     Time(Iso8601),
 }
 
-/// JSON text other than `null` as a column holds it; `None` when it does not fit.
+/// JSON text other than `null` as a column stores it; `None` if it does not fit.
 fn fitting<'a>(column: &Column, json: &'a [u8]) -> Option<MemberValue<'a>> {
     let as_received = MemberValue::Json(Cow::Borrowed(json));
     let whole_number = |number: i64| MemberValue::Json(Cow::Owned(number.to_string().into_bytes()));
@@ -114,7 +114,7 @@ fn fitting<'a>(column: &Column, json: &'a [u8]) -> Option<MemberValue<'a>> {
         ColumnKind::String if json.starts_with(b"\"") => is_text(json).then_some(as_received),
         ColumnKind::String => Some(MemberValue::Json(Cow::Owned(quoted(&compact(json)).into_bytes()))),
         ColumnKind::Long if whole(json).is_some() => Some(as_received),
-        // A time with a fraction is the second in which it lies, for every sink alike.
+        // A time with a fraction is the second that contains it, in every sink.
         ColumnKind::Long if matches!(column.from, Origin::Time(_)) => second(json).map(whole_number),
         ColumnKind::Long => None,
         ColumnKind::Real => number(json).map(|_| as_received),

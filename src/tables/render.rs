@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::{Column, ColumnKind, Origin, Table};
 
-/// The column by which the rows of our own tables age, and of every table of Azure Monitor.
+/// The column that dates the rows of our own tables, and of every table of Azure Monitor.
 pub const TIME: &str = "TimeGenerated";
-/// The column of the embedded tables that holds the record as received; no Sentinel table has it.
+/// The column of the embedded tables with the record as received; no Sentinel table has it.
 pub const RECORD: &str = "Record";
 
 /// The SQLite type in which a column is stored.

@@ -1,4 +1,4 @@
-//! From one record to one row: a single borrowing pass over the JSON, no tree.
+//! Maps a record to a row: one pass over the JSON that borrows, no tree.
 
 use std::borrow::Cow;
 
@@ -27,8 +27,8 @@ pub enum ColumnValue<'a> {
     Time(i64),
 }
 
-/// Maps a record to the values of the table's columns, in their order. Cannot fail: what is missing is null; what is
-/// there but does not fit is null and counted in `drift`.
+/// Maps a record to the values of the table's columns, in their order. Cannot fail: a missing value is null;
+/// a value that does not fit is null and counted in `drift`.
 pub fn map<'a>(
     table: &'a Table,
     connector: &'a str,
@@ -63,7 +63,8 @@ pub(super) enum Cell<'a> {
     Json(&'a [u8]),
 }
 
-/// Hands out the cell of each column in order; `each` says whether it fits. What does not is counted in `drift`.
+/// Passes the cell of each column in order to `each`, which returns whether it fits. Those that do not fit
+/// are counted in `drift`.
 pub(super) fn cells<'a>(
     columns: impl IntoIterator<Item = &'a [Column]> + Clone,
     record: &'a [u8],
@@ -90,7 +91,7 @@ pub(super) fn cells<'a>(
     }
 }
 
-/// The field whose members have columns of their own. No table has two of the kind.
+/// The field whose members have columns of their own. No table has two such fields.
 fn opened<'a>(columns: impl IntoIterator<Item = &'a [Column]>) -> Option<&'a str> {
     columns.into_iter().flatten().find_map(|column| match &column.from {
         Origin::Inner(field, _) => Some(&**field),
@@ -100,7 +101,7 @@ fn opened<'a>(columns: impl IntoIterator<Item = &'a [Column]>) -> Option<&'a str
     })
 }
 
-/// Reads JSON text other than `null` as a value of this kind; `None` when it does not fit.
+/// Parses JSON text other than `null` as a value of this type; `None` if it does not fit.
 fn value(kind: ColumnKind, json: &[u8]) -> Option<ColumnValue<'_>> {
     match kind {
         ColumnKind::String if json.starts_with(b"\"") => text(json).map(ColumnValue::Text),
@@ -123,19 +124,19 @@ fn plain(json: &[u8]) -> Option<&str> {
     std::str::from_utf8(json).ok()
 }
 
-/// A JSON number that a finite float can express. (`parse` alone would take the letters of "inf", and `true` is no
-/// number either: only digits and a minus begin one in JSON.)
+/// A JSON number that a finite float can express. (`parse` alone would accept the letters of "inf", and
+/// `true` is not a number: only a digit or a minus begins one in JSON.)
 pub(super) fn number(json: &[u8]) -> Option<f64> {
     let begins = json.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-');
     plain(json)?.parse().ok().filter(|number: &f64| begins && number.is_finite())
 }
 
-/// A JSON number that is whole and has 64 bits.
+/// A JSON integer of 64 bits.
 pub(super) fn whole(json: &[u8]) -> Option<i64> {
     plain(json)?.parse().ok()
 }
 
-/// A Unix second within the years that ISO 8601 writes with four digits. A fraction is cut off.
+/// A Unix second in a year that ISO 8601 writes with four digits. A fraction is cut off.
 pub(super) fn second(json: &[u8]) -> Option<i64> {
     let second = whole(json).or_else(|| number(json).map(|seconds| seconds.floor() as i64));
     second.filter(|second| (0..=SECOND_MAX).contains(second))

@@ -1,5 +1,5 @@
-//! What in the records the tables did not expect: fields that no column holds, values that a column cannot hold.
-//! Names only, never values, and a bounded number of them: names come from outside.
+//! What the tables did not expect in the records: fields that have no column, values that do not fit their
+//! column. Names only, never values, and a limited number of them, because names come from outside.
 
 use std::{
     collections::BTreeMap,
@@ -8,23 +8,25 @@ use std::{
 
 use super::{Table, Text, json::text, members::Members};
 
-/// How many unknown names are remembered a table.
+/// How many unknown names are remembered per table.
 const NAMES_MAX: usize = 100;
-/// How much of a name is remembered, in characters.
+/// How many characters of a name are remembered.
 const NAME_CHARS_MAX: usize = 100;
 
-/// Gathers what is odd in a batch. Empty, it costs nothing; [`SchemaDrift::report`] hands it in.
+/// Collects what is unexpected in a batch. Empty, it costs nothing; [`SchemaDrift::report`] adds it to the
+/// process's counts.
 #[derive(Debug, Default)]
 pub struct SchemaDrift {
     unknown: BTreeMap<String, u64>,
     unfit: BTreeMap<Text, u64>,
 }
 
-/// What this process has met so far, by table; here so that each name is logged once however many sinks map it.
+/// What this process has found so far, by table. Global, so that each name is logged once, however many sinks
+/// map it.
 static MET: Mutex<BTreeMap<Text, SchemaDrift>> = Mutex::new(BTreeMap::new());
 
 impl SchemaDrift {
-    /// Looks for top-level fields of a record that no column holds.
+    /// Finds top-level fields of a record that have no column.
     pub fn look(&mut self, table: &Table, record: &[u8]) {
         let members = Members::of(record, None);
         let details = members.get(b"type").and_then(text);
@@ -33,13 +35,13 @@ impl SchemaDrift {
         }
     }
 
-    /// Counts a top-level field that no column holds.
+    /// Counts a top-level field that has no column.
     fn unknown(&mut self, name: &str) {
         let cut = name.char_indices().nth(NAME_CHARS_MAX).map_or(name, |(at, _)| &name[..at]);
         self.count_unknown(cut, 1);
     }
 
-    /// Counts a value that its column cannot hold.
+    /// Counts a value that does not fit its column.
     pub(super) fn unfit(&mut self, column: &Text) {
         match self.unfit.get_mut(column) {
             Some(count) => *count += 1,
@@ -53,7 +55,7 @@ impl SchemaDrift {
         self.unfit.keys().map(|column| &**column).collect()
     }
 
-    /// Adds to the count of a name; true when the name is new here. Names beyond the bound are not remembered.
+    /// Adds to the count of a name; true if the name is new. Names beyond the limit are not remembered.
     fn count_unknown(&mut self, name: &str, times: u64) -> bool {
         if let Some(count) = self.unknown.get_mut(name) {
             *count += times;
@@ -66,7 +68,7 @@ impl SchemaDrift {
         room
     }
 
-    /// Adds these to what the process has met, and logs each name that is new for the table.
+    /// Adds these to the process's counts, and logs each name that is new for the table.
     pub fn report(self, table: &Table) {
         if self.unknown.is_empty() && self.unfit.is_empty() {
             return;
@@ -91,22 +93,22 @@ impl SchemaDrift {
     }
 }
 
-/// The fields that no column of the table holds, as met by this process, each with its number of records.
+/// The fields without a column that this process has found in the table, each with its number of records.
 pub fn unknown_fields(table: &Table) -> Vec<(String, u64)> {
     let met = MET.lock().unwrap_or_else(PoisonError::into_inner);
     let fields = met.get(&table.name).map(|drift| drift.unknown.iter());
     fields.into_iter().flatten().map(|(name, count)| (name.clone(), *count)).collect()
 }
 
-/// The same of every table that has such fields, by its name.
+/// The same for every table that has such fields, by its name.
 pub fn all_unknown_fields() -> BTreeMap<String, BTreeMap<String, u64>> {
     let met = MET.lock().unwrap_or_else(PoisonError::into_inner);
     let odd = met.iter().filter(|(_, drift)| !drift.unknown.is_empty());
     odd.map(|(table, drift)| (table.to_string(), drift.unknown.clone())).collect()
 }
 
-/// Values that their columns could not hold, as met by this process: table, column, number. A row that is made again, for
-/// another sink or another try, counts again.
+/// Values that did not fit their columns, as found by this process: table, column, number. A row that is
+/// mapped again, for another sink or another attempt, counts again.
 pub fn unfit_values() -> Vec<(Text, Text, u64)> {
     let met = MET.lock().unwrap_or_else(PoisonError::into_inner);
     let of = |(table, drift): (&Text, &SchemaDrift)| {

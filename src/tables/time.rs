@@ -1,4 +1,4 @@
-//! Times as text. Written digit by digit: a general formatter costs more than the rest of a row.
+//! Times as text, written digit by digit: a general formatter would take longer than the rest of a row.
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
@@ -12,7 +12,7 @@ impl Iso8601 {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The text's bytes, where nothing asks for text.
+    /// The text's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -1,12 +1,12 @@
-//! What the key that writes is allowed: to add documents to these indices, and nothing else.
+//! The privileges of the key that writes: it may only add documents to these indices.
 
 use serde_json::{Value, json};
 
 use super::TargetShape;
 
 /// The body of `PUT _security/api_key` on Elasticsearch. `create_doc` cannot change or remove a document,
-/// `auto_configure` lets the first one make its index by the template, `monitor` is for `ccfd check`. Through Kibana the
-/// key also makes and runs connectors in every space, and writes under its own name.
+/// `auto_configure` lets the first document create its index from the template, `monitor` is for `ccfd
+/// check`. For Kibana the key may also create and run connectors in every space.
 pub fn api_key(shape: TargetShape, indices: &[&str]) -> Value {
     let mut role = json!({
         "cluster": ["monitor"],
@@ -23,7 +23,7 @@ pub fn api_key(shape: TargetShape, indices: &[&str]) -> Value {
     json!({ "name": "ccfd", "role_descriptors": { "ccfd": role } })
 }
 
-/// The body of `PUT _plugins/_security/api/roles/ccfd` on OpenSearch, which has no privilege for adding alone.
+/// The body of `PUT _plugins/_security/api/roles/ccfd` on OpenSearch, which has no privilege only for adding.
 pub fn opensearch_role(indices: &[&str]) -> Value {
     json!({
         "cluster_permissions": ["cluster_monitor", "indices:data/write/bulk"],

@@ -1,39 +1,41 @@
-//! How each column is indexed: the one place where that is chosen. A node spends more on indexing than on all else, so
-//! what nobody looks for is only kept.
+//! How each column is indexed, chosen only here. A node spends more on indexing than on anything else, so
+//! what nobody searches for is only stored.
 
 use serde_json::{Map, Value, json};
 
 use super::Product;
 use crate::tables::{Column, ColumnKind};
 
-/// Text beyond this many characters is kept and not indexed. Four bytes a character stay far below the longest term
-/// that an index takes (32,766 bytes), beyond which the whole document would be refused.
+/// Text longer than this, in characters, is stored and not indexed. With four bytes per character it stays
+/// far below the longest term of an index (32,766 bytes), beyond which the whole document would be refused.
 const TEXT_CHARS_MAX: u32 = 1024;
 
-/// Objects nested deeper than the default of 20 would have their document refused. OpenAI sends five levels at most.
+/// A document with objects nested deeper than the default of 20 would be refused. OpenAI sends at most five
+/// levels.
 const DEPTH_MAX: u32 = 100;
 
-/// Times come as whole seconds; Kibana's connector stamps milliseconds.
+/// Times are whole seconds; Kibana's connector adds milliseconds.
 const TIME_FORMAT: &str = "strict_date_time_no_millis||strict_date_optional_time";
 
 /// What of a value can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
-    /// Text, found by its exact value and counted by it.
+    /// Text, searched and counted by its exact value.
     Text,
-    /// A network address, found by itself and by its network.
+    /// A network address, searched by itself and by its network.
     Address,
     /// The time by which rows are looked for.
     Time,
-    /// A time that says the same again: shown and sorted by, without a search tree.
+    /// A time that repeats another: for display and sorting, without a search tree.
     Moment,
-    /// A number of this type: shown, summed up and sorted by, without a search tree.
+    /// A number of this type: for display, sums and sorting, without a search tree.
     Number(&'static str),
-    /// An object of which these members are indexed, and the others kept.
+    /// An object of which these members are indexed, and the others stored.
     Object(FieldMembers),
-    /// An object whose members nobody knows beforehand: each value is found by its path, at several times the cost.
+    /// An object with unknown members: each value can be searched by its path, at several times the cost.
     Flat,
-    /// Anything, kept and shown: text of a model or a schema, too long and too varied to be found by its exact value.
+    /// Only stored and shown: text of a model or a schema, too long and too varied to be searched by its
+    /// exact value.
     Kept,
 }
 
@@ -93,7 +95,7 @@ const DYNAMIC: [(&str, Field); 10] = [
     ("ExtendedProperties", Field::Object(HEALTH)),
 ];
 
-/// How a column is indexed. Which of its times is the one by which rows are looked for, the table says.
+/// How a column is indexed. The table says which of its times is the one for searches.
 pub(super) fn field(column: &Column) -> Field {
     match column.kind {
         ColumnKind::String => Field::Text,

@@ -1,5 +1,5 @@
-//! How long data streams keep what is in them, in the three ways that clusters know. None is part of what
-//! `ccfd check --install` puts: the owner of the documents decides on their removal.
+//! How long data streams keep their documents, in the three ways that clusters offer. `ccfd check --install`
+//! installs none of them: the owner of the documents decides when they are removed.
 
 use serde_json::{Value, json};
 
@@ -9,20 +9,20 @@ use crate::deploy::DeployFile;
 /// The name of the policy.
 const POLICY: &str = "ccfd-openai";
 
-/// The component that the templates of data streams refer to, whether it is there or not.
+/// The component that the templates of data streams refer to, whether it exists or not.
 pub(super) const COMPONENT: &str = "ccfd-openai-life-cycle";
 
-/// A backing index is followed by the next one when it is as large or as old as this: what Elastic's own policy for logs says.
+/// When a backing index is followed by the next one: the size and age of Elastic's own policy for logs.
 const INDEX_SIZE: &str = "50gb";
 const INDEX_DAYS: u32 = 30;
 
-/// A year: what most rules on audit trails ask for at least.
+/// A year: the minimum in most rules on audit trails.
 const DAYS: u32 = 365;
 
 /// How long documents are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retention {
-    /// At least so many days; a backing index goes as a whole.
+    /// At least this many days; a backing index is removed as a whole.
     Days(u32),
     /// For good.
     Forever,
@@ -43,8 +43,9 @@ impl Retention {
     }
 }
 
-/// The files that give data streams of these names a life cycle, each folder one way: `ilm` for Elasticsearch, `lifecycle` for
-/// Elasticsearch from 8.14 on and serverless, which has no policies, `ism` for OpenSearch.
+/// The files that give data streams of these names a life cycle, one folder for each way: `ilm` for
+/// Elasticsearch, `lifecycle` for Elasticsearch 8.14 or later and serverless, which has no policies, `ism`
+/// for OpenSearch.
 pub(super) fn files(retention: Retention, names: &[&str]) -> Vec<DeployFile> {
     let folder =
         |product: Product, way: &str| format!("{}/{}-{way}", product.key(), TargetShape::DataStream.key());
@@ -77,7 +78,7 @@ fn index_policy(retention: Retention) -> Install {
     }
 }
 
-/// The life cycle that a data stream has by itself; when it goes to the next index, the cluster knows.
+/// The data stream's own life cycle; the cluster decides when the next backing index begins.
 fn own(retention: Retention) -> Value {
     retention.age().map_or_else(|| json!({}), |age| json!({ "data_retention": age }))
 }

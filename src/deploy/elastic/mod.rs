@@ -1,5 +1,5 @@
-//! Templates for Elasticsearch and OpenSearch, and what a key needs to be allowed. They decide how much work a node has
-//! with a row: few fields are indexed, and none comes up by itself.
+//! Templates for Elasticsearch and OpenSearch, and the privileges of a key. The templates decide how much a
+//! row costs: few fields are indexed, and none is added automatically.
 
 mod access;
 mod field;
@@ -15,7 +15,7 @@ pub use unindexable::set_aside;
 use super::DeployFile;
 use crate::tables::{Table, Tables};
 
-/// Which of the two: each refuses the other's type for objects of any shape.
+/// The product: each refuses the other's type for objects with unknown members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Product {
     /// Elasticsearch 8 or later, hosted and serverless included.
@@ -39,10 +39,10 @@ impl Product {
 pub enum TargetShape {
     /// An index: an id can be there once.
     Index,
-    /// A data stream: an id can be there once in each backing index.
+    /// A data stream: an id is unique within each backing index.
     DataStream,
-    /// An index that Kibana's index connector writes to: a pipeline gives each document its id, which the connector
-    /// does not.
+    /// An index that Kibana's index connector writes to: a pipeline sets each document's id, because the
+    /// connector does not.
     KibanaIndex,
 }
 
@@ -57,20 +57,20 @@ impl TargetShape {
     }
 }
 
-/// One `PUT` to the cluster. Repeated, it changes nothing.
+/// One `PUT` to the cluster. Repeating it changes nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Install {
-    /// Where, without a leading `/`, such as `_index_template/ccfd-openai-audit-logs`.
+    /// The path, without a leading `/`, such as `_index_template/ccfd-openai-audit-logs`.
     pub path: String,
     /// The JSON body.
     pub body: Value,
 }
 
-/// What must be put before the first row is written, in this order: the columns of each table (a component template),
-/// the pipeline if the shape has one, and for each name a template of the index. `indices` says the name of each
-/// table's index or data stream; several tables may share one. Needs the cluster privileges `manage_index_templates`
-/// and, for [`TargetShape::KibanaIndex`], `manage_ingest_pipelines`, which the key that writes has not. An index that is
-/// there already keeps the mapping that it has.
+/// What must be installed before the first row is written, in this order: the columns of each table (a
+/// component template), the pipeline if the shape has one, and for each name an index template. `indices`
+/// gives the name of each table's index or data stream; several tables may share one. Requires the cluster
+/// privileges `manage_index_templates` and, for [`TargetShape::KibanaIndex`], `manage_ingest_pipelines`,
+/// which the key that writes does not have. An existing index keeps its mapping.
 pub fn installs(product: Product, shape: TargetShape, indices: &[(&Table, &str)]) -> Vec<Install> {
     let mut tables: Vec<&Table> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
@@ -91,8 +91,8 @@ pub fn installs(product: Product, shape: TargetShape, indices: &[(&Table, &str)]
     installs
 }
 
-/// The files of `deploy/elastic`, for the default names: `<product>/<shape>/<path of the PUT>.json`, and beside the shape of a
-/// data stream the ways to give it a life cycle.
+/// The files of `deploy/elastic`, for the default names: `<product>/<shape>/<path of the PUT>.json`, and next
+/// to the shape of a data stream the ways to give it a life cycle.
 pub fn files(tables: &Tables, retention: Retention) -> Vec<DeployFile> {
     let indices: Vec<(&Table, &str)> = tables.iter().map(|table| (&**table, &*table.index)).collect();
     let names: Vec<&str> = indices.iter().map(|(_, name)| *name).collect();

@@ -7,14 +7,15 @@ use serde_json::{Map, Value, json};
 use super::{Install, Product, TargetShape, field, life_cycle};
 use crate::tables::{Column, Table};
 
-/// Above the built-in templates of both products (at most 200), below what an operator sets to overrule everything.
+/// Above the built-in templates of both products (at most 200), below what an operator uses to override
+/// everything.
 pub(super) const PRIORITY: u32 = 500;
 
-/// The pipeline that gives a document its id.
+/// The pipeline that sets a document's id.
 const PIPELINE: &str = "ccfd-openai-id";
 
-/// The columns of a table as a component template. `dynamic: false`: what is not listed is kept, never indexed, and
-/// never refused.
+/// The columns of a table as a component template. `dynamic: false`: fields that are not listed are stored,
+/// never indexed, and never refused.
 pub(super) fn columns(product: Product, table: &Table) -> Install {
     let own = table
         .columns
@@ -34,7 +35,7 @@ pub(super) fn columns(product: Product, table: &Table) -> Install {
     }
 }
 
-/// How a column is indexed. Of the times of a table one is that by which rows are looked for.
+/// How a column is indexed. One time of a table is the one for searches.
 fn indexed(table: &Table, column: &Column) -> field::Field {
     match field::field(column) {
         field::Field::Moment if column.name == table.time => field::Field::Time,
@@ -42,7 +43,7 @@ fn indexed(table: &Table, column: &Column) -> field::Field {
     }
 }
 
-/// The template of the index or data stream of this name, which holds the rows of these tables.
+/// The template of the index or data stream of this name, which contains the rows of these tables.
 pub(super) fn index<'t>(
     product: Product,
     shape: TargetShape,
@@ -61,7 +62,7 @@ pub(super) fn index<'t>(
         TargetShape::DataStream => {
             body["data_stream"] = json!({});
             match product {
-                // Put or not, and whatever it says: putting the template again changes no life cycle.
+                // Not required to exist: installing the template again changes no life cycle.
                 Product::Elasticsearch => {
                     if let Some(parts) = body["composed_of"].as_array_mut() {
                         parts.push(json!(life_cycle::COMPONENT));
@@ -93,17 +94,17 @@ pub(super) fn pipeline(shape: TargetShape, tables: &[&Table]) -> Option<Install>
     }
 }
 
-/// The columns by which rows of these tables are known, each once.
+/// The columns that identify rows of these tables, each once.
 fn keys<'t>(tables: &[&'t Table]) -> BTreeSet<&'t str> {
     tables.iter().map(|table| &*table.key).collect()
 }
 
-/// A document without this column keeps the id that it has.
+/// A document without this column keeps its id.
 fn set_id(column: &str) -> Value {
     json!({ "set": { "field": "_id", "value": format!("{{{{{{{column}}}}}}}"), "ignore_empty_value": true } })
 }
 
-/// Template names are lower case, so the table's own name will not do.
+/// Template names must be lower case, so the table's own name cannot be used.
 fn columns_name(table: &Table) -> String {
     format!("ccfd-{}-columns", table.index)
 }

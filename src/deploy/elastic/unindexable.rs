@@ -1,33 +1,35 @@
-//! Values that the templates' fields refuse, and with them the whole document: they are put beside, and not indexed.
+//! Values that the templates' fields refuse, and with them the whole document: they are stored under another
+//! name, without an index.
 
 use memchr::memmem;
 
 use super::field::{Field, FieldMembers, field};
 use crate::tables::{Column, JsonScanner};
 
-/// What is added to a column's name where its value is kept and not indexed. No template maps such a name.
+/// Appended to a column's name if its value is stored and not indexed. No template maps such a name.
 const SUFFIX: &[u8] = b"Unindexed";
 
-/// The longest object whose values and paths surely are terms that an index takes (32,766 bytes with the column's name).
+/// The longest object whose values and paths are certainly terms that an index accepts (32,766 bytes with the
+/// column's name).
 const OBJECT_BYTES_MAX: usize = 32_000;
 
-/// Brackets within each other in a column that is indexed. With the document itself and the column it stays below 20, the
-/// default of `index.mapping.depth.limit`. OpenAI sends five at most.
+/// The deepest nesting in an indexed column. With the document itself and the column it is below 20, the
+/// default of `index.mapping.depth.limit`. OpenAI sends at most five levels.
 const NESTED_MAX: usize = 18;
 
-/// The same in a column that is only kept, such as the JSON schema of an answer. A node reads what is kept, too: one that
-/// meets some thousand levels overflows its stack, and never answers.
+/// The same in a column that is only stored, such as the JSON schema of a response. A node parses stored
+/// columns, too: some thousand levels overflow its stack, and it never responds.
 const KEPT_NESTED_MAX: usize = 100;
 
 /// Renames the member of a document that was just written, if the templates could not index its value:
-/// `"EventDetails":[1]` becomes `"EventDetailsUnindexed":[1]`. A record is worth more than its shape: without this,
-/// OpenSearch refuses the document whose details are a list, and the one with a text of 32 KiB in them. What is nested so
-/// deep that a node may break down is there as a text. `out` ends with the member, and its value begins at `begin`: made to
-/// be handed to [`Objects::write_with`](crate::tables::object::Objects::write_with).
+/// `"EventDetails":[1]` becomes `"EventDetailsUnindexed":[1]`. Otherwise OpenSearch would refuse the document
+/// if its details are a list or have a text of 32 KiB. A value nested so deep that a node may crash is stored
+/// as text. `out` ends with the member, whose value begins at `begin`: made to be passed to
+/// [`Objects::write_with`](crate::tables::object::Objects::write_with).
 pub fn set_aside(column: &Column, out: &mut Vec<u8>, begin: usize) {
     let (field, json) = (field(column), &out[begin..]);
     let is_too_deep = match field {
-        // Columns that are not dynamic hold what their kind says.
+        // Columns that are not dynamic contain what their type says.
         Field::Text | Field::Address | Field::Time | Field::Moment | Field::Number(_) => return,
         Field::Kept => is_nested_deeper(json, KEPT_NESTED_MAX),
         Field::Flat | Field::Object(_) => is_nested_deeper(json, NESTED_MAX),
@@ -44,13 +46,13 @@ pub fn set_aside(column: &Column, out: &mut Vec<u8>, begin: usize) {
     out.splice(end_of_name..end_of_name, SUFFIX.iter().copied());
 }
 
-/// Whether more than so many objects and arrays stand within each other.
+/// Whether more than this many objects and arrays are inside each other.
 fn is_nested_deeper(json: &[u8], max: usize) -> bool {
-    // Nearly every value has fewer brackets than that, those of its texts included.
+    // Nearly every value has fewer brackets than that, including those in its texts.
     memchr::memchr2_iter(b'{', b'[', json).nth(max).is_some() && nested(json) > max
 }
 
-/// How deep objects and arrays stand within each other.
+/// How deeply objects and arrays are nested.
 fn nested(json: &[u8]) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let mut at = 0;
@@ -86,7 +88,7 @@ fn fits(field: Field, json: &[u8]) -> bool {
     }
 }
 
-/// Steps over an object whose members fit theirs; `None` when one does not.
+/// Skips an object whose members fit their fields; `None` if one does not.
 fn object(members: FieldMembers, steps: &mut JsonScanner<'_>) -> Option<()> {
     steps.members(|steps, name| {
         // What could be taken for a path.
@@ -98,7 +100,7 @@ fn object(members: FieldMembers, steps: &mut JsonScanner<'_>) -> Option<()> {
             None | Some(Field::Kept) => steps.value().map(drop),
             Some(Field::Object(inner)) if steps.comes(b'{') => object(inner, steps),
             Some(Field::Object(_)) => steps.value().filter(|value| *value == b"null").map(drop),
-            // What kind of value does not matter where it is no object: the mapping ignores what it cannot read.
+            // For anything but an object the type does not matter: the mapping ignores what it cannot read.
             Some(
                 Field::Text | Field::Address | Field::Time | Field::Moment | Field::Number(_) | Field::Flat,
             ) => steps.value().filter(|value| !value.starts_with(b"{") && !value.starts_with(b"[")).map(drop),

@@ -1,4 +1,4 @@
-//! The deployment as an ARM template, for who has no Bicep: the portal takes it as it is.
+//! The deployment as an ARM template, for those who do not have Bicep: the portal accepts it as it is.
 
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ fn resource(kind: &Type, name: &str, members: Value) -> Value {
     resource
 }
 
-/// The name of something in the workspace.
+/// The name of a resource in the workspace.
 fn in_workspace(name: &str) -> String {
     format!("[format('{{0}}/{{1}}', parameters('workspaceName'), '{name}')]")
 }

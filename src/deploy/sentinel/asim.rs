@@ -1,10 +1,10 @@
-//! Stored chat completions as events of `ASimAgentEventLogs`, as Sentinel's OpenAI solution maps them; besides, the
-//! collector's name is kept.
+//! Stored chat completions as events of `ASimAgentEventLogs`, as Sentinel's OpenAI solution maps them; the
+//! collector's name is kept as well.
 
 use super::kql::{Assignment, time};
 use crate::tables::{Origin, Table};
 
-/// What no column of the events is for: the name in `AdditionalFields`, and the field of the stream.
+/// Fields without a column in the events: the name in `AdditionalFields`, and the field of the stream.
 const PACKED: [(&str, &str); 7] = [
     ("service_tier", "service_tier"),
     ("system_fingerprint", "system_fingerprint"),
@@ -29,15 +29,15 @@ const COLUMNS: [(&str, &str); 14] = [
     ("ToolName", "tool_choice"),
     ("InputTokensUsed", "tolong(usage.prompt_tokens)"),
     ("OutputTokensUsed", "tolong(usage.completion_tokens)"),
-    // Transforms have no loop over an array, so of several choices the first one counts.
+    // Transforms cannot loop over an array, so of several choices only the first one is used.
     ("EventFinishReasons", "pack_array(choices[0].finish_reason)"),
     ("EventOriginalResultDetails", "tostring(choices)"),
 ];
 
-/// Times of the events: all of them when the request began.
+/// Times of the events: all are the time of the request's beginning.
 const TIMES: [&str; 3] = ["TimeGenerated", "EventStartTime", "EventEndTime"];
 
-/// Constants of the stream, and the columns of the events that take them.
+/// Constants of the stream, and the columns of the events that contain them.
 const CONSTANTS: [(&str, &str); 7] = [
     ("eventVendor", "EventVendor"),
     ("eventProduct", "EventProduct"),
@@ -48,7 +48,7 @@ const CONSTANTS: [(&str, &str); 7] = [
     ("modelProviderName", "ModelProviderName"),
 ];
 
-/// The columns of an event, and how each is taken from the stream.
+/// The columns of an event, and the expression for each.
 pub(super) fn assignments(table: &Table) -> Vec<Assignment<'_>> {
     let times = TIMES
         .iter()
@@ -75,7 +75,7 @@ pub fn packed(field: &str) -> Option<&'static str> {
     PACKED.iter().map(|(_, packed)| *packed).find(|packed| *packed == field)
 }
 
-/// The text that the stream carries in this field of every row.
+/// The text that this field of the stream has in every row.
 pub(super) fn constant<'t>(table: &'t Table, field: &str) -> Option<&'t str> {
     table.stream_asim.iter().find(|column| column.name == field).and_then(|column| match &column.from {
         Origin::Constant(text) => Some(&**text),

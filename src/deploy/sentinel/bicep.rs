@@ -1,4 +1,4 @@
-//! The deployment as Bicep: `main.bicep` beside this file, with what comes from the tables put in.
+//! The deployment as Bicep: `main.bicep` next to this file, with the parts that depend on the tables.
 
 use std::sync::Arc;
 

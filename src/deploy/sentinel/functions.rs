@@ -1,9 +1,9 @@
-//! Functions by which people and rules ask for records, each record once.
+//! Functions for people and detection rules that return each record once.
 
 use super::{Output, asim};
 use crate::tables::{Table, render::TIME};
 
-/// Why it is this aggregate, for readers of the function.
+/// The reason for this aggregate, for readers of the function.
 const WHY: &str = "\
 // Logs Ingestion delivers at least once: after a crash or a lost response a record can be here twice, identical except for
 // TimeGenerated, which Azure replaces by the time of receipt when it is older than two days. So the earliest copy is the

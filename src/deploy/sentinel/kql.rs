@@ -1,15 +1,15 @@
-//! The subset of KQL that transforms take: one `project` a row.
+//! The subset of KQL that transforms accept: one `project` per row.
 
-/// Names of stream fields that KQL takes for its own words.
+/// Names of stream fields that are keywords in KQL.
 const RESERVED: [&str; 1] = ["project"];
 
-/// A column at the destination, and the expression over the stream's fields that gives its value.
+/// A column at the destination, and the expression over the stream's fields for its value.
 pub(super) struct Assignment<'t> {
     pub(super) name: &'t str,
     pub(super) value: String,
 }
 
-/// The transform that makes these columns of a row.
+/// The transform that makes these columns.
 pub(super) fn project<'t>(assignments: impl IntoIterator<Item = Assignment<'t>>) -> String {
     let lines = assignments.into_iter().map(|Assignment { name, value }| format!("    {name} = {value}"));
     format!("source\n| project\n{}", lines.collect::<Vec<_>>().join(",\n"))

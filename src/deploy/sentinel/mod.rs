@@ -1,5 +1,5 @@
-//! What Azure Monitor needs before it takes rows: the tables, the data collection rule with its transforms, the right to
-//! write through it, and functions that ask the tables without repeats.
+//! What Azure Monitor needs before it accepts rows: the tables, the data collection rule with its transforms,
+//! the permission to write through it, and functions that query the tables without repeats.
 
 mod arm;
 mod asim;
@@ -15,7 +15,7 @@ pub use transform::transform;
 use super::DeployFile;
 use crate::tables::{Table, Tables};
 
-/// Where chat completions go. Everything else goes to tables of its own either way.
+/// Where chat completions go. Everything else goes to its own tables in both cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SentinelProfile {
     /// To `OpenAIChatCompletions_CL`.
@@ -25,7 +25,7 @@ pub enum SentinelProfile {
 }
 
 impl SentinelProfile {
-    /// The word for it in paths and in the configuration.
+    /// Its name in paths and in the configuration.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Table => "table",
@@ -47,7 +47,7 @@ impl SentinelProfile {
 enum Output {
     /// A custom table with the table's own name and columns.
     Own,
-    /// `ASimAgentEventLogs`, which is there where Sentinel is.
+    /// `ASimAgentEventLogs`, which exists in every workspace with Sentinel.
     Asim,
 }
 

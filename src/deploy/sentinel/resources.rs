@@ -1,11 +1,11 @@
-//! What the Bicep file and the ARM template say alike.
+//! What the Bicep file and the ARM template have in common.
 
 use std::sync::Arc;
 
 use super::{Output, SentinelProfile};
 use crate::tables::{Column, ColumnKind, Table, Tables};
 
-/// A type of resource, and the API version of it that is used.
+/// A type of resource, and the API version used.
 pub(super) struct Type {
     pub(super) name: &'static str,
     pub(super) version: &'static str,
@@ -50,7 +50,7 @@ pub(super) fn output_stream(profile: SentinelProfile, table: &Table) -> String {
     }
 }
 
-/// The fields of the incoming stream. What is not among them, Azure drops without a word.
+/// The fields of the incoming stream. Azure silently drops all others.
 pub(super) fn fields(profile: SentinelProfile, table: &Table) -> impl Iterator<Item = &Column> {
     let constants: &[Column] = match profile {
         SentinelProfile::Table => &[],
@@ -59,7 +59,8 @@ pub(super) fn fields(profile: SentinelProfile, table: &Table) -> impl Iterator<I
     table.stream.iter().chain(constants)
 }
 
-/// The type of a column of a table: as of a field of a stream, but for the letter in which the two APIs differ.
+/// The type of a column of a table: that of a stream's field, except for one letter in which the two APIs
+/// differ.
 pub(super) const fn column_type(kind: ColumnKind) -> &'static str {
     match kind {
         ColumnKind::DateTime => "dateTime",

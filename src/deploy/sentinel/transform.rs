@@ -1,4 +1,4 @@
-//! The transforms of the data collection rule: from what the stream carries to the columns of the table.
+//! The transforms of the data collection rule: from the stream's fields to the columns of the table.
 
 use super::{
     Output, SentinelProfile, asim,
@@ -6,8 +6,8 @@ use super::{
 };
 use crate::tables::{Column, ColumnKind, Origin, Table};
 
-/// The transform from a table's stream to where its rows go. To a table of its own, it does to the stream what
-/// `tables::row` does to a record.
+/// The transform from a table's stream to the table of its rows. For a table of its own, it does to the
+/// stream what `tables::row` does to a record.
 pub fn transform(table: &Table, profile: SentinelProfile) -> String {
     match profile.output(table) {
         Output::Own => kql::project(assignments(table)),
@@ -15,12 +15,12 @@ pub fn transform(table: &Table, profile: SentinelProfile) -> String {
     }
 }
 
-/// The columns of a table of its own, and how each is taken from the stream.
+/// The columns of a table of its own, and the expression for each.
 fn assignments(table: &Table) -> impl Iterator<Item = Assignment<'_>> {
     table.columns.iter().filter_map(|column| assignment(table, column))
 }
 
-/// How a column's value is taken from the stream; `None` where no field of the stream has it.
+/// The expression for a column's value; `None` if no field of the stream has it.
 fn assignment<'t>(table: &Table, column: &'t Column) -> Option<Assignment<'t>> {
     let (from, member) = match &column.from {
         Origin::Inner(field, member) => (&Origin::Field(field.clone()), Some(member)),
@@ -31,7 +31,7 @@ fn assignment<'t>(table: &Table, column: &'t Column) -> Option<Assignment<'t>> {
     let field = kql::name(&table.stream.iter().find(|field| field.from == *from)?.name);
     let value = match (column.kind, member) {
         (ColumnKind::DateTime, _) if column.name == table.time => {
-            // A row without this time is refused by the table.
+            // The table refuses a row without this time.
             format!("iff(isnull({field}), now(), {})", kql::time(&field))
         }
         (ColumnKind::DateTime, _) => kql::time(&field),
