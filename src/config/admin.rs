@@ -17,15 +17,15 @@ const FORM: &str =
 /// The admin interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminSettings {
-    /// Where everything is: health, metrics, status, changes. `None`: nowhere.
+    /// The address with everything: health, metrics, status, changes. `None` for no such address.
     pub listen: Option<Listen>,
-    /// Where the token of changes is kept; without it the daemon makes one of its own at each start.
+    /// Where the token for changes is kept; without it the daemon creates one at each start.
     pub token: Option<SecretSource>,
-    /// Names in the `Host` header, without a port, that are answered beside those of this machine.
+    /// Names that are accepted in the `Host` header, without a port, besides those of this machine.
     pub allowed_hosts: Vec<String>,
-    /// Where only metrics and health are. `None`: nowhere.
+    /// The address with only metrics and health. `None` for no such address.
     pub metrics_listen: Option<Listen>,
-    /// Where the token is kept without which metrics are not shown there.
+    /// Where the token that this address requires for metrics is kept.
     pub metrics_token: Option<SecretSource>,
 }
 
@@ -80,7 +80,7 @@ impl std::fmt::Display for Listen {
     }
 }
 
-/// `Ok(None)` for an empty text: it is switched off.
+/// `Ok(None)` for an empty text, which switches it off.
 fn listen(value: &Value) -> Result<Option<Listen>, ValueProblem> {
     let text = as_text(value).ok_or_else(|| wanted(FORM))?;
     if text.is_empty() {

@@ -1,4 +1,4 @@
-//! `auth` of the sinks that speak to Elasticsearch and Kibana.
+//! `auth` of the sinks that talk to Elasticsearch and Kibana.
 
 use config::Value;
 
@@ -27,7 +27,7 @@ pub enum HttpAuth {
 }
 
 impl HttpAuth {
-    /// The keys under which a sender is named.
+    /// The keys for the forms of `Authorization`.
     pub(super) const FORMS: [&str; 2] = ["api_key", "basic"];
 
     /// Where the secret is kept.
@@ -47,7 +47,7 @@ impl HttpAuth {
             ("basic", basic) => {
                 let basic = as_table(basic).filter(|basic| basic.len() == 2)?;
                 Some(Self::Basic {
-                    // A colon would end the name: everything after it would be taken for the password.
+                    // A colon would end the name: everything after it would become part of the password.
                     user: text(basic.get("user")?).ok().filter(|user| !user.contains(':'))?,
                     password: SecretSource::read(basic.get("password")?).ok()?,
                 })

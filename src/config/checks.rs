@@ -1,4 +1,4 @@
-//! What must fit together across sections.
+//! Checks that involve several sections.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +25,7 @@ pub(super) fn name(section: &str, name: &str, report: &mut ConfigReport) {
     }
 }
 
-/// A collector against the names of all sinks.
+/// Checks a collector against the names of all sinks.
 pub(super) fn collector(
     name: &str,
     settings: &CollectorSettings,
@@ -46,7 +46,7 @@ pub(super) fn collector(
     }
 }
 
-/// The rows of health against the names of all sinks.
+/// Checks the health table against the names of all sinks.
 pub(super) fn health_table(
     settings: Option<&HealthTableSettings>,
     sinks: &[&str],
@@ -63,7 +63,7 @@ fn no_such_sink<'a>(key: &str, sink: &str, sinks: impl Iterator<Item = &'a str>,
     report.problem(format!("`{key}` names `{sink}`, but there is no [sink.{sink}]{proposal}"));
 }
 
-/// No two sinks, and no sink and the state, may write to one place.
+/// No two sinks may write to one place, and no sink to that of the state.
 pub(super) fn places(
     state: Option<&StateSettings>,
     sinks: &BTreeMap<String, SinkSettings>,
@@ -91,7 +91,8 @@ pub(super) fn places(
     }
 }
 
-/// The path from the root without `.` and `..`. Lexical: nothing need exist yet, so links are not followed.
+/// The path from the root without `.` and `..`. Only by its text, because nothing needs to exist yet: links
+/// are not followed.
 fn normalised(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut normal = PathBuf::new();

@@ -1,4 +1,4 @@
-//! `[collector.NAME]`: one reader of one list, with one key.
+//! `[collector.NAME]`: reads one list, with one key.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use super::{
     values::{DAY, SECOND, header_text, texts},
 };
 
-/// A collector: what it reads, how it gets there, and where the records go.
+/// A collector: what it reads, how it connects, and where the records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectorSettings {
     /// The list it reads, with its filters.
     pub source: ListSource,
     /// Where the API key is kept.
     pub api_key: SecretSource,
-    /// Names of the sinks that get every record. Each is configured, none is named twice.
+    /// The names of the sinks that get every record. Each is configured, none is named twice.
     pub sinks: Vec<String>,
     /// Where the first run begins.
     pub start: Start,
@@ -28,28 +28,28 @@ pub struct CollectorSettings {
     /// Sent as `OpenAI-Project`.
     pub project: Option<String>,
 
-    /// Time between two polls for new records.
+    /// The time between two polls for new records.
     pub poll_interval: Duration,
-    /// Time between two sweeps of the overlap for late records. Not less than `poll_interval`.
+    /// The time between two sweeps of the overlap for late records. Not less than `poll_interval`.
     pub sweep_interval: Duration,
-    /// How late a record may become visible and still be found.
+    /// How late a record may appear and still be found.
     pub overlap: Duration,
-    /// Ids delivered ahead of the watermark that are remembered at most.
+    /// The most ids in the dedup set.
     pub dedup_ids_max: usize,
 
-    /// The API below which the lists lie, without a slash at its end.
+    /// The base URL of the API, without a slash at its end.
     pub base_url: Url,
-    /// Requests a second, shared by all collectors with the same key.
+    /// Requests per second, shared by all collectors with the same key.
     pub rate_limit_qps: u32,
     /// How the API is reached.
     pub connection: ConnectionSettings,
-    /// Bytes of an answer that are read at most.
+    /// The most bytes of a response that are read.
     pub body_max: u64,
 
-    /// Whether completions are collected with what they were asked, and how much of it.
+    /// Whether the input messages of completions are collected, and how much of them.
     pub messages: Option<MessagesSettings>,
 
-    /// What of its records nobody else gets to see; `None` when they are passed on as received.
+    /// What is redacted in its records; `None` if they are passed on as received.
     pub redact: Option<RedactSettings>,
 }
 
@@ -72,7 +72,7 @@ impl CollectorSettings {
             body_max: section.size("body_max", ByteSize::kib(64)..=ByteSize::gib(4)),
             messages: MessagesSettings::read(section, source.as_ref()),
             redact: RedactSettings::read(section, source.as_ref()),
-            // Last, so that every key has been read before one that is missing ends the reading.
+            // Last, so that every key has been read before a missing one ends the reading.
             source: source?,
             api_key: api_key?,
             sinks: sinks?,

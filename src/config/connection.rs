@@ -17,13 +17,13 @@ use super::{
 pub struct ConnectionSettings {
     /// Certificates (PEM) trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// Proxy of the requests. Without it the environment's proxy holds.
+    /// The proxy for requests; `None` for the one in the environment.
     pub proxy: Option<Proxy>,
     /// Time to connect.
     pub connect_timeout: Duration,
-    /// Time for a whole request, its answer included.
+    /// The time for a whole request, including its response.
     pub timeout: Duration,
-    /// The longest wait that an answer may ask for.
+    /// The longest wait that a response may ask for.
     pub retry_after_max: Duration,
 }
 
@@ -38,11 +38,11 @@ impl ConnectionSettings {
         }
     }
 
-    /// What the HTTP client is made from; of an answer at most `body_max` bytes are read.
+    /// The settings of the HTTP client, which reads at most `body_max` bytes of a response.
     ///
     /// # Errors
     ///
-    /// When the proxy's URL is kept as a secret that cannot be had.
+    /// If the proxy's URL is kept as a secret that cannot be read.
     pub fn http(&self, body_max: u64, environment: &Environment) -> Result<HttpSettings, SettingError> {
         let proxy = self.proxy.as_ref().map(|proxy| proxy.url(environment)).transpose();
         let proxy = proxy.map_err(SecretError::of("proxy"))?;

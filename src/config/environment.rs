@@ -17,7 +17,7 @@ use super::{
 const PREFIX: &str = "CCFD__";
 const LEVELS: &str = "__";
 
-/// Environment variables, handed in so that nothing below reads the process's own. `Debug` shows no value.
+/// Environment variables, passed in so that no other code reads the process's own. `Debug` shows no value.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<OsString, OsString>);
 
@@ -27,17 +27,18 @@ impl Environment {
         std::env::vars_os().collect()
     }
 
-    /// The value of one variable; `None` when it is not set.
+    /// The value of one variable; `None` if it is not set.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
-    /// Whether a variable is set to more than nothing.
+    /// Whether a variable is set and not empty.
     pub(super) fn holds(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| !value.is_empty())
     }
 
-    /// The settings among the variables, as a layer over `below`, whose names of collectors and sinks they may use.
+    /// The settings among the variables, as a layer over `below`, whose names of collectors and sinks they
+    /// may use.
     pub(super) fn layer(&self, below: &Map<String, Value>, report: &mut ConfigReport) -> Layer {
         let mut layer = Layer::default();
         for (name, value) in &self.0 {
@@ -91,8 +92,8 @@ fn path(key: &str, below: &Map<String, Value>) -> Result<Vec<String>, &'static s
     Ok(path)
 }
 
-/// A variable cannot hold `-` or `.`, so names are compared with both written as `_`. A name that is not there yet is
-/// a new one, with `-` for `_`.
+/// A variable's name cannot contain `-` or `.`, so names are compared with both written as `_`. A name that
+/// does not exist yet is a new one, with `-` for `_`.
 fn name_among(name: &str, table: Option<&Map<String, Value>>) -> Result<String, &'static str> {
     let fold = |name: &str| name.to_ascii_lowercase().replace(['-', '.'], "_");
     let mut alike = table.into_iter().flat_map(Map::keys).filter(|there| fold(there) == name);

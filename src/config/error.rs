@@ -1,4 +1,4 @@
-//! Why there is no configuration to start with.
+//! Why there is no valid configuration.
 
 use std::path::PathBuf;
 
@@ -7,12 +7,12 @@ use thiserror::Error;
 /// Why the settings could not be loaded. No text of it repeats a secret.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// A file that was asked for by name is not there.
+    /// A file that was named does not exist.
     #[error("{path}: there is no such file, but {named_by} names it", path = path.display())]
     Missing {
         /// The file.
         path: PathBuf,
-        /// What asked for it: `--config` or `CCFD_CONFIG`.
+        /// What named it: `--config` or `CCFD_CONFIG`.
         named_by: &'static str,
     },
     /// A file is there but cannot be read.
@@ -23,7 +23,7 @@ pub enum ConfigError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// A file lay in the current directory, and others may have written it.
+    /// A file in the current directory that others may have written.
     #[error(
         "{path}: {why}: unless you name it, a file in the current directory is used only if it belongs to \
          the user or to root and nobody else can write it; to use it, name it with --config",
@@ -43,7 +43,7 @@ pub enum ConfigError {
         /// Whether it begins as UTF-16 does.
         utf_16: bool,
     },
-    /// A file is not TOML. The text of the line is left out: it may hold a key.
+    /// A file is not TOML. The line's text is left out, because it may contain a key.
     #[error("{path}:{line}:{column}: {reason}", path = path.display())]
     Syntax {
         /// The file.
@@ -63,7 +63,7 @@ pub enum ConfigError {
     Invalid(Vec<String>),
 }
 
-/// What most probably wrote a text that is not UTF-8.
+/// The probable origin of a text that is not UTF-8.
 pub(super) fn utf_16_hint(is_utf_16: bool) -> &'static str {
     if is_utf_16 { " but UTF-16, as PowerShell and some editors write it" } else { "" }
 }

@@ -1,5 +1,5 @@
-//! The files that settings name and that may change while ccfd runs: secrets and certificates. Those of a sink are named
-//! beside its keys, in `sink/`.
+//! The files that settings name and that may change while ccfd runs: secrets and certificates. `sink/` names
+//! those of each type of sink.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ impl SecretSource {
 }
 
 impl ConnectionSettings {
-    /// Certificates, and the proxy's URL where that is a secret.
+    /// Certificates, and the proxy's URL if that is a secret.
     pub(super) fn files(&self, environment: &Environment) -> impl Iterator<Item = PathBuf> {
         let proxy = match &self.proxy {
             Some(Proxy::Secret(place)) => place.file(environment),

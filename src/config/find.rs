@@ -10,7 +10,7 @@ use rustix::process::geteuid;
 
 use super::{ConfigError, Environment};
 
-/// Where a file is looked for when none is named, in this order.
+/// Where a file is searched for if none is named, in this order.
 const PLACES: [&str; 2] = ["ccfd.toml", "/etc/ccfd/ccfd.toml"];
 
 /// Permission of everyone to write.
@@ -22,7 +22,7 @@ const ROOT: u32 = 0;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFile {
     path: PathBuf,
-    /// Nobody named it: it lay where ccfd was started, which may be anyone's directory.
+    /// Nobody named it: it was in the directory where ccfd was started, which may be anyone's.
     lay_there: bool,
 }
 
@@ -50,7 +50,7 @@ impl ConfigFile {
     }
 }
 
-/// What is wrong with a file of this owner and mode for a process of the user `us`.
+/// What is wrong with a file of this owner and mode, for a process of the user `us`.
 pub(super) fn distrust(owner: u32, mode: u32, us: u32) -> Option<String> {
     if owner != us && owner != ROOT {
         return Some(format!("belongs to user {owner}, and ccfd runs as user {us}"));
@@ -63,8 +63,8 @@ pub(super) fn distrust(owner: u32, mode: u32, us: u32) -> Option<String> {
 ///
 /// # Errors
 ///
-/// `Missing` when a named file is not there, `Unreadable` when a place cannot be looked at: a file that may exist is
-/// never passed over in silence.
+/// `Missing` if a named file does not exist, `Unreadable` if a place cannot be checked: a file that may exist
+/// is never ignored silently.
 pub fn find_file(named: Option<&Path>, environment: &Environment) -> Result<Option<ConfigFile>, ConfigError> {
     find_among(named, environment, &PLACES)
 }

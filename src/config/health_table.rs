@@ -1,4 +1,4 @@
-//! `[health_table]`: rows that say how each route is doing.
+//! `[health_table]`: rows about the state of each route.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use super::{
 pub struct HealthTableSettings {
     /// The name of the sink.
     pub sink: String,
-    /// Time between two rows of a route that does not change.
+    /// The time between two rows of a route that does not change.
     pub interval: Duration,
 }
 
 impl HealthTableSettings {
-    /// `None` where no sink is named: then there are no rows.
+    /// `None` if no sink is named: then there are no rows.
     pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
         let sink = section.optional("sink", text);
         let interval = section.duration("interval", SECOND..=DAY);

@@ -7,11 +7,12 @@ use config::{Map, Source, Value, ValueKind};
 use super::{HttpAuth, SecretSource, tree::as_table};
 use crate::lists::{LISTS, SettingKind};
 
-/// Keys of which a setting has one: with it a later layer puts the others out, so that `{ file = … }` in the environment does
-/// not meet `{ env = … }` of the file. They need no list of the settings that have such a value.
+/// Keys that exclude each other: one in a later layer replaces the others, so that `{ file = … }` in the
+/// environment does not meet `{ env = … }` of the file. For these forms no list of settings is needed.
 const ALTERNATIVES: [&[&str]; 2] = [&SecretSource::FORMS, &HttpAuth::FORMS];
 
-/// Whether a setting is one value although it is written as a table of any keys: a later layer replaces it whole.
+/// Whether a setting is one value although it is written as a table with any keys: a later layer replaces all
+/// of it.
 fn is_whole(key: &str) -> bool {
     let mut settings = LISTS.iter().flat_map(|list| list.settings);
     settings.any(|setting| setting.key == key && matches!(setting.kind, SettingKind::Pairs(_)))
@@ -24,7 +25,8 @@ pub(super) fn is_one_value(key: &str, value: &Value) -> bool {
     is_whole(key) || as_table(value).is_some_and(has_form)
 }
 
-/// How deep keys of a collector or sink stand: `collector`, its name, the key. Above it a key may be a name of the user's.
+/// The depth of the keys of a collector or sink: `collector`, its name, the key. A key above that may be a
+/// name of the user's.
 const KEY_DEPTH: usize = 3;
 
 /// One layer: a tree of values, each with its origin. `Debug` shows no value.
@@ -42,7 +44,7 @@ impl Layer {
         &self.0
     }
 
-    /// Puts a value in; `false` when another value is there or on the way.
+    /// Sets a value; `false` if another value is there or in its path.
     pub(super) fn insert(&mut self, path: &[String], value: Value) -> bool {
         let mut table = &mut self.0;
         let Some((key, sections)) = path.split_last() else {
@@ -80,7 +82,8 @@ impl Source for Layer {
         Ok(self.0.clone())
     }
 
-    /// The provided method takes top-level keys for path expressions and forgets where tables stand; this one does not.
+    /// The crate's own method parses top-level keys as path expressions and loses the origins of tables; this
+    /// one does not.
     fn collect_to(&self, below: &mut Value) -> Result<(), config::ConfigError> {
         if let ValueKind::Table(below) = &mut below.kind {
             lay_over(below, &self.0, 1);
@@ -116,8 +119,8 @@ fn lay_over_table(there: &mut Value, value: &Value, depth: usize) {
     *there = Value::new(origin.as_ref(), std::mem::replace(&mut there.kind, ValueKind::Nil));
 }
 
-/// The origin of a table to which a later layer adds. One of alternatives is read as a whole, so what is wrong with it is wrong in the
-/// layer that gives it, or in one of the two where both give the same.
+/// The origin of a table to which a later layer adds. A form that excludes others is read as a whole, so a
+/// problem in it belongs to the layer that gives it, or to one of two that both give it.
 fn origin_of_both(below: &Value, above: &Value, depth: usize) -> Option<String> {
     let origin = |value: &Value| value.origin().map(str::to_owned);
     let (Some(inner), Some(table)) = (as_table(below), as_table(above)) else { return origin(below) };
@@ -134,8 +137,9 @@ fn is_table(value: &Value) -> bool {
     as_table(value).is_some()
 }
 
-/// The value of a variable or flag. Lists, inline tables and quoted text are TOML; anything else stays the text it is,
-/// and a reader that wants a number parses the text, so that an identifier like `007` or `1e3` is never changed.
+/// The value of a variable or flag. Lists, inline tables and quoted text are TOML; anything else remains
+/// text, and a reader that expects a number parses it, so that an identifier such as `007` or `1e3` never
+/// changes.
 pub(super) fn value_of_text(text: &str, origin: &str) -> Value {
     let trimmed = text.trim();
     if trimmed.starts_with(['[', '{', '"', '\''])

@@ -1,4 +1,4 @@
-//! Lays default.toml, the file, the environment and the flags over each other, later ones on top.
+//! Layers default.toml, the file, the environment and the flags; later ones override earlier ones.
 
 use std::{fs::File, io::Read, path::Path};
 
@@ -11,10 +11,10 @@ use super::{
     report::ConfigReport,
 };
 
-/// Every key with its default and its reason: the manual.
+/// The manual: every key with its default and its reason.
 pub const DEFAULTS: &str = include_str!("default.toml");
 
-/// Far above any real file; stops a wrong path (a database, a log) from being read whole.
+/// Far larger than any real file; keeps a wrong path (a database, a log) from being read whole.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// More faulty lines than this make another kind of file.
@@ -46,7 +46,7 @@ sinks = ["local"]
     ),
 ];
 
-/// All layers as one tree. Problems of single variables and flags are noted in the report.
+/// All layers as one tree. Problems of single variables and flags are added to the report.
 pub(super) fn merge(
     file: Option<&ConfigFile>,
     environment: &Environment,
@@ -59,7 +59,7 @@ pub(super) fn merge(
     };
     let variables = environment.layer(below.tables(), report);
     let defaults = built_in(DEFAULTS)?;
-    // Not through the crate's builder: it sets every top-level key a second time, as a path expression.
+    // Not with the crate's builder, which sets every top-level key a second time, as a path expression.
     Ok(vec![defaults, below, variables, layer_of_flags(flags, report)].collect()?)
 }
 
@@ -148,7 +148,8 @@ fn layer_of_flags(flags: &[(String, String)], report: &mut ConfigReport) -> Laye
     layer
 }
 
-/// The display form of a TOML error quotes the line, which may hold a key: only the place and the reason are kept.
+/// The display form of a TOML error quotes the line, which may contain a key: only the position and the
+/// reason are kept.
 fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);

@@ -7,7 +7,7 @@ use super::{section::Section, values::one_of};
 /// The log, written to standard error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSettings {
-    /// The least important lines that are written.
+    /// The lowest level that is logged.
     pub level: Level,
     /// How a line looks.
     pub format: LogFormat,

@@ -5,17 +5,17 @@ use bytesize::ByteSize;
 use super::{ListSource, section::Section, values::flag};
 use crate::lists::{MessagesSupport, names_where};
 
-/// How much of what completions were asked is collected.
+/// How much of the input messages is collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessagesSettings {
-    /// Bytes of one completion's messages that are kept at most; of more, none are.
+    /// The most bytes of one completion's messages; if there are more, none are kept.
     pub bytes_max: u64,
-    /// Whether images, sounds and documents inside of messages are kept.
+    /// Whether images, audio and documents in messages are kept.
     pub include_images: bool,
 }
 
 impl MessagesSettings {
-    /// `None` where messages are not collected, and after a problem was noted.
+    /// `None` if messages are not collected, and after a problem.
     pub(super) fn read(section: &mut Section<'_>, source: Option<&ListSource>) -> Option<Self> {
         let wanted = section.required("include_messages", flag);
         let bytes_max = section.size("messages_max", ByteSize::kib(1)..=ByteSize::mib(64));

@@ -1,6 +1,7 @@
-//! The settings: default.toml, under the file, under the environment, under the flags; read into types and checked.
+//! The settings: default.toml, overridden by the file, the environment and the flags; read into types and
+//! checked.
 //!
-//! Nothing here opens what the settings name: a configuration is valid or not wherever it is looked at.
+//! Nothing here opens what the settings name, so a configuration is equally valid on every machine.
 
 mod admin;
 mod auth;
@@ -83,7 +84,7 @@ use values::one_of;
 
 use crate::tables::{HEALTH, Table, Tables};
 
-/// Everything that can be set. At least one collector, and each has a sink.
+/// All settings. There is at least one collector, and each has a sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Where progress is kept.
@@ -96,13 +97,13 @@ pub struct Config {
     pub admin: AdminSettings,
     /// Where traces and metrics go.
     pub telemetry: TelemetrySettings,
-    /// Where it is written down how the routes are doing; `None`: nowhere.
+    /// The table of the routes' state; `None` for no such table.
     pub health_table: Option<HealthTableSettings>,
     /// The collectors, by name. The name is the records' `ConnectorName`.
     pub collectors: BTreeMap<String, CollectorSettings>,
     /// The sinks, by name.
     pub sinks: BTreeMap<String, SinkSettings>,
-    /// How long writes to each sink wait after a failure, by its name.
+    /// How long failed writes to each sink wait, by the sink's name.
     pub retries: BTreeMap<String, RetrySettings>,
     /// The tables that sinks are written to.
     pub tables: Tables,
@@ -116,11 +117,11 @@ const NOTHING_TO_DO: &str = "no configuration file, and neither OPENAI_ADMIN_KEY
                              set one of the two, or write ./ccfd.toml (see README), or try it without an account: ccfd demo";
 
 impl Config {
-    /// Loads the settings as [`Config::load_found`] does, of a file that somebody named.
+    /// Loads the settings as [`Config::load_found`] does, from a file that was named.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The same.
     pub fn load(
         file: Option<&Path>,
         environment: &Environment,
@@ -129,12 +130,14 @@ impl Config {
         Self::load_found(file.map(ConfigFile::named).as_ref(), environment, flags)
     }
 
-    /// Loads the settings: default.toml, then `file` (from `find_file`; without one, a collector for each OpenAI key in
-    /// the environment), then the environment's `CCFD__…`, then `flags`, pairs of a dotted path and a value.
+    /// Loads the settings: default.toml, then `file` (from `find_file`; without one, a collector for each
+    /// OpenAI key in the environment), then the environment's `CCFD__…`, then `flags`, pairs of a dotted path
+    /// and a value.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, may be somebody else's or is not TOML, else every problem of the settings at once.
+    /// If the file cannot be read, may be someone else's or is not TOML; otherwise every problem of the
+    /// settings at once.
     pub fn load_found(
         file: Option<&ConfigFile>,
         environment: &Environment,
@@ -143,11 +146,11 @@ impl Config {
         Self::load_with(file, environment, flags, &Tables::built_in())
     }
 
-    /// As [`Config::load_found`], with these tables in place of the built-in ones.
+    /// As [`Config::load_found`], with these tables instead of the built-in ones.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The same.
     pub fn load_with(
         file: Option<&ConfigFile>,
         environment: &Environment,
@@ -200,7 +203,7 @@ impl Config {
     }
 }
 
-/// The defaults are read for their own sake, so that a fault in them is reported even if nothing uses them.
+/// Defaults are also read by themselves, so that a problem in them is reported even if nothing uses them.
 fn read_defaults(root: &Map<String, Value>, tables: &Tables, report: &mut ConfigReport) {
     Section::open(root, &["default"], report).finish_with(&["collector", "sink"]);
     let mut section = Section::open_defaults(root, &["default", "collector"], report);

@@ -1,4 +1,4 @@
-//! `[pipeline]`: what holds for every route.
+//! `[pipeline]`: settings of every route.
 
 use std::time::Duration;
 
@@ -14,15 +14,16 @@ use super::{
 pub struct PipelineSettings {
     /// How long a batch waits for more records while more are coming.
     pub batch_wait: Duration,
-    /// Bytes of records that one route holds at most: fetched, batched and being written.
+    /// The most bytes of records in one route: fetched, batched and being written.
     pub bytes_in_flight: u64,
-    /// How long a stop waits for what is being delivered.
+    /// How long a stop waits for batches in flight.
     pub stop_timeout: Duration,
     /// How often progress without new records is committed.
     pub commit_interval: Duration,
-    /// Bytes of rejects that one route keeps before it parks.
+    /// The most bytes of rejects of one route; above it the route parks.
     pub rejects_max: u64,
-    /// Bytes of copies of records delivered with fields cut that one route keeps before the oldest go.
+    /// The most bytes of whole copies of records delivered with shortened fields, of one route; above it the
+    /// oldest are removed.
     pub cut_max: u64,
 }
 

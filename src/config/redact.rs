@@ -1,4 +1,5 @@
-//! `drop`, `mask`, `hash`, `hash_key` and `preset` of a collector: what of its records nobody else gets to see.
+//! `drop`, `mask`, `hash`, `hash_key` and `preset` of a collector: which parts of its records nobody else
+//! sees.
 
 use config::{Value, ValueKind};
 
@@ -12,24 +13,24 @@ use crate::{
     redact::{Path, Preset, Rule, RuleAction, Rules},
 };
 
-/// Each path is looked for in every record; more is a list of something else.
+/// Every path is searched for in every record; a longer list is probably a mistake.
 const PATHS_MAX: usize = 1000;
 
 const LISTS: [RuleAction; 3] = [RuleAction::Drop, RuleAction::Mask, RuleAction::Hash];
 
 const PRESETS: &[(&str, Preset)] = &[(Preset::NoContent.name(), Preset::NoContent)];
 
-/// What happens to the records of a collector before anything else sees them.
+/// How the records of a collector are changed before anything else sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedactSettings {
-    /// What happens to which values. They fit together.
+    /// Which values are changed, and how. The rules fit together.
     pub rules: Rules,
-    /// Where the key is kept that values are hashed with. There when one is hashed.
+    /// Where the key for hashes is kept. Set if a rule hashes.
     pub hash_key: Option<SecretSource>,
 }
 
 impl RedactSettings {
-    /// `None` where nothing is redacted, and after a problem was noted.
+    /// `None` if nothing is redacted, and after a problem.
     pub(super) fn read(section: &mut Section<'_>, source: Option<&ListSource>) -> Option<Self> {
         let preset = section.optional("preset", one_of(PRESETS));
         let hash_key = section.optional_place("hash_key", SecretSource::read);

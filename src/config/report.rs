@@ -1,22 +1,22 @@
-//! What reading the settings brings to light, besides their values.
+//! What reading the settings finds, besides their values.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
 };
 
-/// What was found while reading: the problems, and the keys that each section knows.
+/// What was found: the problems, and the keys that each section knows.
 #[derive(Debug, Default)]
 pub(super) struct ConfigReport {
     pub(super) problems: Vec<String>,
-    /// Keys asked for, by the path of the section.
+    /// The keys that were read, by the path of the section.
     pub(super) keys: BTreeMap<String, BTreeSet<String>>,
     /// Where relative paths begin; `None` if that is the working directory.
     pub(super) base: Option<PathBuf>,
 }
 
 impl ConfigReport {
-    /// Notes a problem, once: a fault in `[default.collector]` is met again with every collector.
+    /// Adds a problem, once: one in `[default.collector]` is found again with every collector.
     pub(super) fn problem(&mut self, problem: String) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);

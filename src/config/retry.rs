@@ -7,14 +7,14 @@ use super::{
     values::{DAY, HOUR, SECOND},
 };
 
-/// How long a write that failed waits before the next one.
+/// How long a failed write waits before the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetrySettings {
-    /// After the first failure; each further one in a row waits longer by half.
+    /// After the first failure; the wait grows by half with each further one in a row.
     pub first: Duration,
     /// The longest of these delays.
     pub max: Duration,
-    /// After a failure that a person must correct.
+    /// After a failure that an operator must correct.
     pub parked: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Where a key comes from, and getting it. The settings never hold the key itself.
+//! Where a key is kept, and reading it. The settings never contain the key itself.
 
 use std::{
     collections::BTreeSet,
@@ -23,13 +23,13 @@ use super::{
     values::{ValueProblem, as_text, is_key},
 };
 
-/// Keys have some hundred bytes; more is a wrong file.
+/// Keys have some hundred bytes; a larger file is a wrong one.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// Permission of everyone to read.
 const READ_BY_OTHERS: u32 = 0o004;
 
-/// Container runtimes put secrets here with whatever mode they choose. The second is the first wherever `/var/run` is a link.
+/// Container runtimes put secrets here with any mode. The second is the first wherever `/var/run` is a link.
 const RUN_SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 pub(super) const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
@@ -43,17 +43,17 @@ pub enum SecretSource {
     Env(String),
     /// In a file.
     File(PathBuf),
-    /// In a credential that systemd hands to the unit: a file in `$CREDENTIALS_DIRECTORY`.
+    /// In a credential that systemd passes to the unit: a file in `$CREDENTIALS_DIRECTORY`.
     Credential(String),
 }
 
-/// Why a key could not be had. Names where it was looked for, never what was found.
+/// Why a key could not be read. Names its place, never its content.
 #[derive(Debug, Error)]
 pub enum SecretError {
     /// The environment variable is not set.
     #[error("{0} is not set")]
     Unset(SecretSource),
-    /// A credential is wanted, but systemd did not hand any over.
+    /// A credential is configured, but systemd has passed none.
     #[error("{0}: CREDENTIALS_DIRECTORY is not set; give the unit a line LoadCredential={name}:/path", name = .0.name())]
     NoCredentials(SecretSource),
     /// The file cannot be read.
@@ -76,10 +76,10 @@ pub enum SecretError {
     /// It holds only white space.
     #[error("{0} is empty")]
     Empty(SecretSource),
-    /// A character cannot stand in an HTTP header.
+    /// It contains a character that an HTTP header cannot contain.
     #[error("{0} contains a space, a control character or a non-ASCII one: not a key")]
     Unprintable(SecretSource),
-    /// A character cannot stand in a password.
+    /// It contains a character that a password cannot contain.
     #[error("{0} contains a control character, such as a line break: not a password")]
     Control(SecretSource),
     /// The text is in another encoding.
@@ -90,7 +90,7 @@ pub enum SecretError {
     NotAProxy(SecretSource),
 }
 
-/// A secret that cannot be had, with the setting that says where it is kept.
+/// A secret that cannot be read, with the setting that says where it is kept.
 #[derive(Debug, Error)]
 #[error("`{setting}`")]
 pub struct SettingError {
@@ -101,7 +101,7 @@ pub struct SettingError {
 }
 
 impl SecretError {
-    /// Names the setting that says where the secret is kept.
+    /// Adds the setting that says where the secret is kept.
     pub fn of(setting: &'static str) -> impl Fn(Self) -> SettingError + Copy {
         move |source| SettingError { setting, source }
     }
@@ -117,7 +117,7 @@ impl SecretSource {
 
     fn of_table(value: &Value) -> Option<Self> {
         let (form, place) = single_entry(value)?;
-        // A key that was pasted as the name of its place would be printed by every later error.
+        // A key that was pasted in place of a name would be printed by every later error.
         let place = as_text(place).filter(|place| !is_key(place))?;
         match form {
             "env" if is_variable(place) => Some(Self::Env(place.to_owned())),
@@ -127,11 +127,11 @@ impl SecretSource {
         }
     }
 
-    /// Fetches the key, without the white space at its end.
+    /// Reads the key, without the white space at its end.
     ///
     /// # Errors
     ///
-    /// When it is not there, cannot be read, can be read by everyone, or cannot be a key.
+    /// If it does not exist, cannot be read, can be read by everyone, or cannot be a key.
     pub fn resolve(&self, environment: &Environment) -> Result<SecretString, SecretError> {
         let text = self.text(environment)?;
         match text.expose_secret().trim_ascii_end() {
@@ -141,11 +141,11 @@ impl SecretSource {
         }
     }
 
-    /// Fetches a password: any text, with the spaces that it has, without the line break at its end.
+    /// Reads a password: any text, including its spaces, without the line break at its end.
     ///
     /// # Errors
     ///
-    /// As [`SecretSource::resolve`], but only a control character makes it none.
+    /// As [`SecretSource::resolve`], but only a control character makes it invalid.
     pub fn resolve_password(&self, environment: &Environment) -> Result<SecretString, SecretError> {
         let text = self.text(environment)?;
         match text.expose_secret().trim_end_matches(['\r', '\n']) {
@@ -189,7 +189,7 @@ impl SecretSource {
 
     fn open(&self, path: &Path, environment: &Environment) -> Result<File, SecretError> {
         let unreadable = |source| SecretError::Unreadable { place: self.clone(), source };
-        // Before opening: opening a pipe that nobody writes to would wait for ever.
+        // Checked before opening: opening a pipe without a writer would wait for ever.
         if !path.metadata().map_err(unreadable)?.is_file() {
             return Err(SecretError::NotAFile(self.clone()));
         }
@@ -204,7 +204,7 @@ impl SecretSource {
         Ok(file)
     }
 
-    /// Secrets are read again for each request; that everyone can read them is news only once.
+    /// Secrets are read for each request, but this is logged only once.
     fn warn_once(&self) {
         static WARNED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
         let is_news = WARNED.lock().unwrap_or_else(PoisonError::into_inner).insert(self.name());
@@ -233,16 +233,16 @@ impl fmt::Display for SecretSource {
     }
 }
 
-/// Looks at a file that holds a secret and that somebody else reads, as at one that is read here.
+/// Checks a file with a secret that another program reads like one that is read here.
 ///
 /// # Errors
 ///
-/// When it cannot be read, is no regular file, or can be read by everyone.
+/// If it cannot be read, is not a regular file, or can be read by everyone.
 pub fn check_secret_file(path: &Path, environment: &Environment) -> Result<(), SecretError> {
     SecretSource::File(path.to_owned()).open(path, environment).map(drop)
 }
 
-/// Whether the file lies where a container runtime or systemd puts secrets. Links and `..` are followed first.
+/// Whether the file is where a container runtime or systemd puts secrets. Links and `..` are followed first.
 fn is_handed_over(path: &Path, environment: &Environment) -> bool {
     let places = RUN_SECRETS.map(OsStr::new).into_iter().chain(environment.get(CREDENTIALS_DIRECTORY));
     let Ok(path) = path.canonicalize() else {

@@ -1,6 +1,6 @@
 //! Reads one table of the merged settings, key by key, and notes everything that is wrong with it.
 //!
-//! A problem does not end the reading: all are reported together.
+//! A problem does not end the reading, so that all of them are reported together.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -14,12 +14,12 @@ use super::{
     values::{ValueProblem, describe, duration, number, size},
 };
 
-/// One table, over the table that holds its defaults.
+/// A table, and the one with its defaults.
 pub(super) struct Section<'a> {
     path: String,
     table: Option<&'a Value>,
     defaults: Option<(String, &'a Map<String, Value>)>,
-    /// Whether a missing key is a problem: not in a section of defaults, nor where there is no table to hold it.
+    /// Whether a missing key is a problem: not in a section of defaults, nor if there is no table for it.
     complete: bool,
     /// No value was refused so far.
     sound: bool,
@@ -41,7 +41,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The table at `path` as a set of defaults: a required key may be missing.
+    /// The table at `path` as a set of defaults, in which a required key may be missing.
     pub(super) fn open_defaults(
         root: &'a Map<String, Value>,
         path: &[&str],
@@ -50,13 +50,13 @@ impl<'a> Section<'a> {
         Self { complete: false, ..Self::open(root, path, report) }
     }
 
-    /// Takes what this table leaves out from the table at `path`.
+    /// Takes missing keys from the table at `path`.
     pub(super) fn over(mut self, root: &'a Map<String, Value>, path: &[&str]) -> Self {
         self.defaults = table_at(root, path).map(|table| (dotted(path), table));
         self
     }
 
-    /// The value of a key that must be there; `None` after a problem was noted (or in a section of defaults).
+    /// The value of a required key; `None` after a problem (or in a section of defaults).
     pub(super) fn required<T>(
         &mut self,
         key: &str,
@@ -73,7 +73,7 @@ impl<'a> Section<'a> {
         value
     }
 
-    /// The value of a key that may be left out; `None` also after a problem was noted.
+    /// The value of an optional key; `None` also after a problem.
     pub(super) fn optional<T>(
         &mut self,
         key: &str,
@@ -151,23 +151,24 @@ impl<'a> Section<'a> {
         self.report.keys.entry(self.path.clone()).or_default().insert(key.to_owned());
     }
 
-    /// A duration within bounds. After a problem the lower bound is used, so that the reading continues; the loading
-    /// as a whole then fails, and nobody sees it.
+    /// A duration within limits. After a problem it is the lower limit, so that the reading continues;
+    /// loading fails anyway.
     pub(super) fn duration(&mut self, key: &'static str, range: RangeInclusive<Duration>) -> Duration {
         self.required(key, duration(range.clone())).unwrap_or(*range.start())
     }
 
-    /// A size in bytes within bounds; after a problem as in `duration`.
+    /// A size in bytes within limits; after a problem as in `duration`.
     pub(super) fn size(&mut self, key: &'static str, range: RangeInclusive<ByteSize>) -> u64 {
         self.required(key, size(range.clone())).unwrap_or(range.start().as_u64())
     }
 
-    /// A whole number within bounds; after a problem as in `duration`.
+    /// A whole number within limits; after a problem as in `duration`.
     pub(super) fn number(&mut self, key: &'static str, range: RangeInclusive<u32>) -> u32 {
         self.required(key, number(range.clone())).unwrap_or(*range.start())
     }
 
-    /// Whether the table itself gives the key. Not so for a set of defaults, which is no collector or sink itself.
+    /// Whether the table itself has the key. False for a set of defaults, which is not a collector or sink
+    /// itself.
     pub(super) fn gives(&self, key: &str) -> bool {
         self.complete && self.own().is_some_and(|table| table.contains_key(key))
     }
@@ -177,25 +178,26 @@ impl<'a> Section<'a> {
         self.sound
     }
 
-    /// Whether values may be held against each other: none is a stand-in, and none is still to be overridden.
+    /// Whether values may be compared with each other: none replaces an invalid one, and none can still be
+    /// overridden.
     pub(super) fn is_complete(&self) -> bool {
         self.complete && self.sound
     }
 
-    /// Notes what is wrong with a key for a reason that its own value does not show.
+    /// Adds a problem of a key that its own value does not show.
     pub(super) fn problem(&mut self, key: &str, reason: &str) {
         let place = self.own().and_then(|table| table.get(key)).map(origin).unwrap_or_default();
         self.report.problem(format!("`{}.{key}`{place}: {reason}", self.path));
     }
 
-    /// Ends the reading: every key but the known ones is unknown.
+    /// Ends the reading: every key but these is unknown.
     pub(super) fn finish_with(self, known: &[&'static str]) {
         if let Some(table) = self.own() {
             refuse_unknown(&self.path, table, known.iter().copied(), self.report);
         }
     }
 
-    /// Ends the reading: every key that nobody asked for is unknown.
+    /// Ends the reading: every key that was not read is unknown.
     pub(super) fn finish(self) {
         let known = self.report.keys.get(&self.path).cloned().unwrap_or_default();
         if let Some(table) = self.own() {

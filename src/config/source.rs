@@ -1,4 +1,4 @@
-//! What a collector reads, with the filters that the API offers there.
+//! What a collector reads, with the API's filters.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::lists::{Filter, Filters, LISTS, ListDescriptor, PairsMax, Setting, SettingKind, names_where};
 
-/// Which list a collector reads, and which part of it.
+/// The list that a collector reads, and its filters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListSource {
     /// The list.
@@ -22,7 +22,7 @@ pub struct ListSource {
 impl ListSource {
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
         let list = section.required("source", list);
-        // The keys of every list are known, whichever is read.
+        // The keys of every list are read, whichever list it is.
         let mut given: Vec<(&'static str, Option<Filter>)> = Vec::new();
         for setting in LISTS.into_iter().flat_map(|list| list.settings) {
             given.push((setting.key, filter(section, setting)));
@@ -44,7 +44,7 @@ impl ListSource {
         complete.then(|| Self { list, filters: filters.into_iter().collect() })
     }
 
-    /// The word for it in the settings: `audit_logs` or `chat_completions`.
+    /// Its name in the settings: `audit_logs` or `chat_completions`.
     pub fn name(&self) -> &'static str {
         self.list.name
     }
@@ -57,7 +57,7 @@ fn list(value: &Value) -> Result<&'static ListDescriptor, ValueProblem> {
     ListDescriptor::named(name).ok_or_else(|| wanted("a list"))
 }
 
-/// The value of a setting; `None` when it is not given, and after a problem was noted.
+/// The value of a setting; `None` if it is missing, and after a problem.
 fn filter(section: &mut Section<'_>, setting: &Setting) -> Option<Filter> {
     let key = setting.key;
     match setting.kind {
@@ -89,8 +89,8 @@ fn pairs(max: PairsMax) -> impl Fn(&Value) -> Result<BTreeMap<String, String>, V
     }
 }
 
-/// A filter that would have no effect is an error where the collector itself names it; in `[default.collector]` it
-/// holds for the collectors of another list.
+/// A filter without effect is an error if the collector itself has it; in `[default.collector]` it may be for
+/// collectors of another list.
 fn refuse_others(section: &mut Section<'_>, list: &ListDescriptor) {
     let others = LISTS.into_iter().filter(|other| *other != list).flat_map(|other| other.settings);
     for key in others.map(|setting| setting.key).filter(|key| !list.has(key)) {

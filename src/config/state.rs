@@ -12,7 +12,7 @@ use super::{
 pub struct StateSettings {
     /// Directory of the checkpoints, the rejects and `status.json`.
     pub dir: PathBuf,
-    /// How long a start waits for another process to let go of the directory.
+    /// How long a start waits for another process to release the directory.
     pub lock_wait: Duration,
 }
 

@@ -7,7 +7,7 @@ use config::Value;
 use super::{section::Section, values::ValueProblem};
 use crate::tables::{Table, Tables};
 
-/// What the names are names of; a table has one of each that holds where the settings give none.
+/// The kind of names; a table has one of each, which is used if the settings give none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NamedResource {
     /// Indices, aliases or data streams.
@@ -29,17 +29,17 @@ impl NamedResource {
     }
 }
 
-/// A name for each table at one destination.
+/// A name per table at one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableNames {
     named: NamedResource,
-    /// What the settings give, by the table's name.
+    /// The names in the settings, by table name.
     given: BTreeMap<String, String>,
 }
 
 impl TableNames {
-    /// Reads the table under `key`, which has a key for each of `tables`; what it leaves out is taken from the defaults,
-    /// and what these leave out from the table itself.
+    /// Reads the table under `key`, which has a key for each of `tables`; missing ones come from the
+    /// defaults, and names missing there from the table itself.
     pub(super) fn read(
         section: &mut Section<'_>,
         key: &str,
@@ -53,7 +53,7 @@ impl TableNames {
                 let name = section.optional(&table.settings_key, &reader);
                 given.extend(name.map(|name| (table.name.to_string(), name)));
             }
-            // What was refused is no reason to take another name.
+            // A name with a problem must not be replaced by another one.
             section.is_sound().then_some(Self { named, given })
         })
     }

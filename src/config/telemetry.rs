@@ -4,7 +4,7 @@ use url::Url;
 
 use super::{section::Section, urls::receiver};
 
-/// The receiver of OpenTelemetry's protocol.
+/// The receiver, which speaks OpenTelemetry's protocol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TelemetrySettings {
     /// Its base URL, below which each signal has its path; `None` for no telemetry.

@@ -6,7 +6,7 @@ use config::{Map, Value, ValueKind};
 
 use super::{report::ConfigReport, unknown::known_keys, values::describe};
 
-/// Notes each key of `table`, which is at `path`, that is not among the known ones.
+/// Adds a problem for each key of `table`, which is at `path`, that is not among the known ones.
 pub(super) fn refuse_unknown<'k>(
     path: &str,
     table: &Map<String, Value>,
@@ -17,7 +17,8 @@ pub(super) fn refuse_unknown<'k>(
     for (key, value) in sorted(table) {
         if !known.clone().into_iter().any(|name| name == key) {
             let path = if path.is_empty() { bare(key) } else { format!("{path}.{}", bare(key)) };
-            // The keys of a sink depend on its type, which is a line of the same section.
+            // The keys of a sink depend on its type, which is another line of the section, so all of them are
+            // listed.
             let known = known_keys(key, known.clone(), is_sink);
             report.problem(format!("unknown key `{path}`{}{known}", origin(value)));
         }
@@ -48,7 +49,7 @@ pub(super) fn expect_table<'a>(
     Some(value)
 }
 
-/// The table at a path; `None` when there is none.
+/// The table at a path; `None` if there is none.
 pub(super) fn table_at<'a>(root: &'a Map<String, Value>, path: &[&str]) -> Option<&'a Map<String, Value>> {
     value_at(root, path).and_then(as_table)
 }
@@ -68,7 +69,7 @@ fn bare(key: &str) -> String {
     if !key.is_empty() && key.chars().all(is_bare) { key.to_owned() } else { format!("{key:?}") }
 }
 
-/// The origin of a value, as ` in ccfd.toml`; empty when that is not known.
+/// The origin of a value, as ` in ccfd.toml`; empty if unknown.
 pub(super) fn origin(value: &Value) -> String {
     value.origin().map(|origin| format!(" {origin}")).unwrap_or_default()
 }
@@ -81,7 +82,7 @@ pub(super) fn as_table(value: &Value) -> Option<&Map<String, Value>> {
     }
 }
 
-/// The key and the value of a table that has no other ones.
+/// The key and the value of a table with exactly one key.
 pub(super) fn single_entry(value: &Value) -> Option<(&str, &Value)> {
     let (key, value) = as_table(value).filter(|table| table.len() == 1)?.iter().next()?;
     Some((key, value))

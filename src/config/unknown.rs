@@ -1,10 +1,10 @@
 //! Finds the name that a misspelt one was meant to be.
 
-/// From so many characters on, the beginning of a name is taken for the name.
+/// The beginning of a name is recognised from this many characters on.
 const BEGINNING_CHARS_MIN: usize = 3;
 
-/// The candidate that `name` was most probably meant to be: the nearest one of those that differ in at most a third of its
-/// characters or begin with it. Any other would be a guess.
+/// The candidate that `name` was probably meant to be: the nearest of those that differ in at most a third of
+/// its characters or begin with it. Any other would be a guess.
 fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = candidates.into_iter().filter_map(|candidate| {
         let distance = strsim::damerau_levenshtein(name, candidate);

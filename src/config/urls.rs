@@ -1,4 +1,4 @@
-//! Addresses: the API's base URL and a proxy's.
+//! Addresses: the API's base URL and that of a proxy.
 
 use std::fmt;
 
@@ -16,13 +16,13 @@ const PROXY_PASSWORD: &str = "a password must not be in the settings: keep the w
                               its place, as with a key: { env = \"NAME\" }, { file = \"/path\" } or { \
                               credential = \"name\" }";
 
-/// A base URL: https, or http to this machine only, so that a key never travels in the clear. A trailing slash makes
-/// no difference and is taken off.
+/// A base URL: https, or http only to this machine, so that a key is never sent unencrypted. A trailing slash
+/// is removed.
 pub(super) fn base_url(value: &Value) -> Result<Url, ValueProblem> {
     address(value, "an https URL such as \"https://api.openai.com/v1\"")
 }
 
-/// As [`base_url`], of another service; `form` says what is wanted.
+/// As [`base_url`], for another service; `form` says what is expected.
 pub(super) fn address(value: &Value, form: &str) -> Result<Url, ValueProblem> {
     let url = plain_address(value, form)?;
     if url.scheme() == "http" && !is_loopback(&url) {
@@ -32,7 +32,7 @@ pub(super) fn address(value: &Value, form: &str) -> Result<Url, ValueProblem> {
     Ok(url)
 }
 
-/// A base URL of a service that is sent no secret, so http will do.
+/// A base URL of a service that gets no secret, so http is allowed.
 pub(super) fn receiver(value: &Value) -> Result<Url, ValueProblem> {
     plain_address(value, "a URL such as \"http://127.0.0.1:4318\"")
 }
@@ -64,16 +64,16 @@ pub(super) fn base_urls(value: &Value) -> Result<Vec<Url>, ValueProblem> {
 pub enum Proxy {
     /// Its URL, without a password.
     Url(Url),
-    /// Where its URL is kept, because it holds a password.
+    /// Where its URL is kept if it contains a password.
     Secret(SecretSource),
 }
 
 impl Proxy {
-    /// The whole URL, with user name and password if there are any: for the HTTP client only.
+    /// The whole URL, with user name and password if there are any: only for the HTTP client.
     ///
     /// # Errors
     ///
-    /// When it is kept as a secret that cannot be had, or is none.
+    /// If it is kept as a secret that cannot be read, or is not a URL.
     pub fn url(&self, environment: &Environment) -> Result<SecretString, SecretError> {
         match self {
             Self::Url(url) => Ok(SecretString::from(url.as_str())),

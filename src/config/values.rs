@@ -1,4 +1,4 @@
-//! Readers: from a value of the settings to a type of ours, or to what was wanted instead.
+//! Readers: from a value of the settings to one of our types, or to what was expected instead.
 
 use std::{fmt, ops::RangeInclusive, path::PathBuf, time::Duration};
 
@@ -15,15 +15,15 @@ pub(super) const YEAR: Duration = Duration::from_secs(31_557_600);
 /// How every API key of OpenAI begins.
 const KEY_PREFIX: &str = "sk-";
 
-/// Longer text in an error line hides what the line is about.
+/// A longer text in an error line would hide what the line is about.
 const SHOWN_CHARS_MAX: usize = 60;
 
 /// Why a reader did not take a value.
 #[derive(Debug)]
 pub(super) enum ValueProblem {
-    /// It is not of the form wanted, which is named; the caller adds what was found.
+    /// It does not have the expected form, which is named; the caller adds what was found.
     Wanted(String),
-    /// A reason that needs no value beside it, and shows none.
+    /// A reason that is complete without the value.
     Because(String),
 }
 
@@ -36,7 +36,7 @@ impl fmt::Display for ValueProblem {
     }
 }
 
-/// Shorthand for a refusal that names the form wanted.
+/// Short for a problem that names the expected form.
 pub(super) fn wanted(form: impl Into<String>) -> ValueProblem {
     ValueProblem::Wanted(form.into())
 }
@@ -121,7 +121,7 @@ pub(super) fn number(range: RangeInclusive<u32>) -> impl Fn(&Value) -> Result<u3
     }
 }
 
-/// A duration with its unit, within bounds.
+/// A duration with its unit, within limits.
 pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Value) -> Result<Duration, ValueProblem> {
     move |value| {
         as_text(value)
@@ -145,7 +145,7 @@ pub(super) fn size(range: RangeInclusive<ByteSize>) -> impl Fn(&Value) -> Result
     }
 }
 
-/// The text of a value; `None` when it is something else.
+/// The text of a value; `None` if it is something else.
 pub(super) fn as_text(value: &Value) -> Option<&str> {
     match &value.kind {
         ValueKind::String(text) => Some(text),
@@ -153,7 +153,8 @@ pub(super) fn as_text(value: &Value) -> Option<&str> {
     }
 }
 
-/// What was found, for an error line. Text that may be a key, an address or a URL with a password is not shown.
+/// What was found, for an error line. Text that may be a key, an address or a URL with a password is not
+/// shown.
 pub(super) fn describe(value: &Value) -> String {
     match &value.kind {
         ValueKind::Nil => "nothing".to_owned(),
@@ -168,7 +169,7 @@ pub(super) fn describe(value: &Value) -> String {
     }
 }
 
-/// Whether text looks like an API key of OpenAI.
+/// Whether text looks like one of OpenAI's API keys.
 pub(super) fn is_key(text: &str) -> bool {
     text.trim_start().starts_with(KEY_PREFIX)
 }

@@ -29,7 +29,7 @@ pub(super) fn index_name(value: &Value) -> Result<String, ValueProblem> {
     Ok(name.to_owned())
 }
 
-/// Reads the name of a member of our own beside the columns; `None` when it is empty.
+/// Reads the name of an additional field; `None` if it is empty.
 pub(super) fn time_field(tables: &Tables) -> impl Fn(&Value) -> Result<Option<String>, ValueProblem> {
     move |value| name_beside(tables, value)
 }

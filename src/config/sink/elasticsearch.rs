@@ -26,29 +26,29 @@ use crate::{
 /// Documents of Elasticsearch or OpenSearch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElasticsearchSettings {
-    /// Addresses of the cluster, tried in turn, without a slash at their ends. At least one.
+    /// Addresses of the cluster, tried in turn, without a slash at their end. At least one.
     pub urls: Vec<Url>,
     /// Who sends; `None` where nobody asks.
     pub auth: Option<HttpAuth>,
     /// The index, alias or data stream for the records of each table.
     pub index: TableNames,
-    /// What becomes of a record whose id is there already.
+    /// What happens to a record whose id exists already.
     pub op_type: OpType,
     /// When a written record can be found.
     pub refresh: Refresh,
-    /// The member in which each document carries the time of its sending.
+    /// The field with the time of sending.
     pub execution_time_field: Option<String>,
-    /// Whether each document carries the record as received.
+    /// Whether each document contains the record as received.
     pub raw_record: bool,
-    /// The ingest pipeline that documents pass.
+    /// The ingest pipeline for documents.
     pub pipeline: Option<String>,
-    /// Bytes of one request at most, before they are compressed.
+    /// The most bytes of one request, before compression.
     pub bulk_bytes_max: u64,
     /// Whether requests are compressed.
     pub gzip: bool,
-    /// How many requests may be on their way for one route.
+    /// How many requests of one route may be in flight.
     pub calls_in_flight: u32,
-    /// How the certificate of the cluster is checked.
+    /// How the cluster's certificate is checked.
     pub verification: Verification,
     /// Our own certificate.
     pub identity: Option<ClientIdentity>,
@@ -56,12 +56,12 @@ pub struct ElasticsearchSettings {
     pub connection: ConnectionSettings,
 }
 
-/// What becomes of a record whose id is there already.
+/// What happens to a record whose id exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpType {
-    /// It is left as it is: the first version stays.
+    /// It is ignored: the first version stays.
     Create,
-    /// It is replaced. Data streams do not allow that.
+    /// It replaces the older version. Data streams do not allow that.
     Index,
 }
 
@@ -70,9 +70,9 @@ pub enum OpType {
 pub enum Refresh {
     /// When the index refreshes by itself.
     Later,
-    /// Once the request is answered; the index refreshes for it.
+    /// Immediately: the index refreshes for each request.
     AtOnce,
-    /// Once the request is answered, which waits until the index refreshes by itself.
+    /// When the index refreshes by itself, for which the request waits.
     WaitFor,
 }
 
@@ -135,11 +135,12 @@ impl SinkType for ElasticsearchSettings {
 }
 
 impl ElasticsearchSettings {
-    /// What the HTTP client is made from; of an answer at most `body_max` bytes are read.
+    /// The settings of the HTTP client, which reads at most `body_max` bytes of a response.
     ///
     /// # Errors
     ///
-    /// When the proxy's URL is kept as a secret that cannot be had, or everyone can read the key of our certificate.
+    /// If the proxy's URL is kept as a secret that cannot be read, or if everyone can read the key of our
+    /// certificate.
     pub fn http(&self, body_max: u64, environment: &Environment) -> Result<HttpSettings, SettingError> {
         if let Some(identity) = &self.identity {
             check_secret_file(&identity.key_file, environment).map_err(SecretError::of("client_key_file"))?;
@@ -163,7 +164,7 @@ impl Refresh {
     }
 }
 
-/// Where the cluster is, said in one of two ways.
+/// The cluster's addresses, given in one of two ways.
 fn urls(section: &mut Section<'_>) -> Option<Vec<Url>> {
     let cloud = section.optional("cloud_id", cloud_url);
     if cloud.is_none() && !section.gives("cloud_id") {
@@ -179,7 +180,8 @@ fn urls(section: &mut Section<'_>) -> Option<Vec<Url>> {
     cloud.map(|cloud| vec![cloud])
 }
 
-/// The address in a cloud id: a label, `:`, and the base64 of `<domain>$<cluster>$<Kibana>`. Ports follow either name.
+/// The address in a cloud id: a label, `:`, and the base64 of `<domain>$<cluster>$<Kibana>`. Each name may
+/// have a port.
 fn cloud_url(value: &Value) -> Result<Url, ValueProblem> {
     let url = || {
         let (_, encoded) = as_text(value)?.rsplit_once(':')?;
@@ -197,7 +199,7 @@ fn cloud_url(value: &Value) -> Result<Url, ValueProblem> {
         .ok_or_else(|| ValueProblem::Because("not a cloud id: copy it from the deployment's page".to_owned()))
 }
 
-/// The name of an ingest pipeline; `None` when it is empty.
+/// The name of an ingest pipeline; `None` if it is empty.
 fn pipeline(value: &Value) -> Result<Option<String>, ValueProblem> {
     let name = as_text(value).ok_or_else(|| wanted("the name of an ingest pipeline, or \"\""))?;
     Ok(Some(name.to_owned()).filter(|name| !name.is_empty()))

@@ -24,27 +24,27 @@ use crate::{
 /// Documents through an index connector of Kibana.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KibanaIndexSettings {
-    /// Kibana's address, with its base path if it has one, without a slash at the end.
+    /// Kibana's address, with its base path, if any, and without a slash at the end.
     pub url: Url,
-    /// The id of the space in which the connectors are.
+    /// The id of the space of the connectors.
     pub space: String,
     /// Who sends; `None` where nobody asks.
     pub auth: Option<HttpAuth>,
-    /// The name of the connector for each table: found, or made.
+    /// The name of each table's connector, which is found or created.
     pub connectors: TableNames,
     /// The index, alias or data stream that each connector writes to.
     pub index: TableNames,
-    /// Whether a connector that is made refreshes the index with each request.
+    /// Whether a connector created by ccfd refreshes the index with each request.
     pub refresh: bool,
-    /// The member in which a connector that is made stamps each document with the time of its writing.
+    /// The field with the time of writing, in a connector created by ccfd.
     pub execution_time_field: Option<String>,
-    /// Whether each document carries the record as received.
+    /// Whether each document contains the record as received.
     pub raw_record: bool,
     /// Documents of one request at most.
     pub documents_max: u32,
-    /// Bytes of one request at most; a single document may have more.
+    /// The most bytes of one request; a single document may be larger.
     pub body_max: u64,
-    /// Whether connectors that ccfd made are deleted when it ends.
+    /// Whether connectors that ccfd created are deleted when it ends.
     pub delete_on_exit: bool,
     /// How Kibana is reached.
     pub connection: ConnectionSettings,

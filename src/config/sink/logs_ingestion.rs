@@ -21,7 +21,7 @@ use crate::{
     tables::Tables,
 };
 
-/// What every name of an input stream begins with: only those can be written to.
+/// The prefix of all input streams: only those with it can be written to.
 const STREAM_PREFIX: &str = "Custom-";
 const RULE_PREFIX: &str = "dcr-";
 const RULE_DIGITS: usize = 32;
@@ -29,7 +29,7 @@ const RULE_DIGITS: usize = 32;
 /// The Logs Ingestion API of Azure Monitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogsIngestionSettings {
-    /// The data collection endpoint, or the rule's own.
+    /// The data collection endpoint, or that of the rule itself.
     pub endpoint: Url,
     /// Which data collection rule.
     pub dcr_immutable_id: String,
@@ -37,26 +37,26 @@ pub struct LogsIngestionSettings {
     pub profile: Profile,
     /// The rule's input streams.
     pub streams: TableNames,
-    /// Whose endpoints, authority and audience these are.
+    /// The cloud of the endpoint, the authority and the audience.
     pub cloud: Cloud,
-    /// What happens to records that Azure would give a new date.
+    /// What happens to records to which Azure would give a new date.
     pub old_records: OldRecords,
     /// How a token is had.
     pub auth: AzureAuth,
     /// Calls on their way at the same time.
     pub calls_in_flight: u32,
-    /// Bytes of rows in one call, before compression.
+    /// The most bytes of rows in one call, before compression.
     pub inflated_max: u64,
-    /// How endpoint and authority are reached.
+    /// How to connect to the endpoint and the authority.
     pub connection: ConnectionSettings,
 }
 
-/// What the data collection rule makes of the rows.
+/// The tables for which the data collection rule transforms the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// Rows of the tables `OpenAIAuditLogs_CL` and `OpenAIChatCompletions_CL`.
     Table,
-    /// Rows of `ASimAgentEventLogs` for completions, which wants some constants in each.
+    /// Rows of `ASimAgentEventLogs` for completions, which needs some constants in each.
     Asim,
 }
 
@@ -65,13 +65,13 @@ pub enum Profile {
 pub enum Cloud {
     /// The public one.
     Public,
-    /// That of the government of the United States.
+    /// The cloud of the United States government.
     UsGov,
     /// That in China.
     China,
 }
 
-/// What becomes of records older than the two days for which Azure keeps a row's own time.
+/// What happens to records older than the two days for which Azure keeps a row's own time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OldRecords {
     /// They are sent; their `TimeGenerated` becomes the time of arrival.
@@ -97,7 +97,7 @@ impl SinkType for LogsIngestionSettings {
         let old_records = section.required("old_records", one_of(OLD_RECORDS));
         let auth = section.nested("auth", AzureAuth::read);
         let calls_in_flight = section.number("calls_in_flight", 1..=64);
-        // Azure loses what is above 50 MiB without a word.
+        // Azure silently loses rows above 50 MiB.
         let inflated_max = section.size("inflated_max", ByteSize::kib(64)..=ByteSize::mib(48));
         let connection = ConnectionSettings::read(section);
         Some(Self {
@@ -119,14 +119,14 @@ impl SinkType for LogsIngestionSettings {
     }
 
     fn files(&self, environment: &Environment) -> Vec<PathBuf> {
-        // The token of a workload identity is not among them: it is read with each use.
+        // The token of a workload identity is not included: it is read for each use.
         let secret = self.auth.identity.secret().and_then(|secret| secret.file(environment));
         self.connection.files(environment).chain(secret).collect()
     }
 }
 
 impl LogsIngestionSettings {
-    /// Where tokens come from, without a slash behind it.
+    /// The authority that issues tokens, without a slash at its end.
     pub fn authority(&self) -> &str {
         let of_cloud = match self.cloud {
             Cloud::Public => "https://login.microsoftonline.com",

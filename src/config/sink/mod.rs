@@ -19,7 +19,8 @@ use url::Url;
 use super::{Environment, section::Section};
 use crate::tables::Tables;
 
-/// What the settings of each type of sink can say. Nothing has a default, so that a new type decides all of it.
+/// What the settings of each type say about it. Nothing has a default, so that a new type must decide
+/// everything.
 pub(super) trait SinkType: Sized {
     /// The word behind `type`.
     const NAME: &'static str;

@@ -27,7 +27,7 @@ pub struct NdjsonSettings {
     pub file_size_max: u64,
     /// How long files are kept; `None` for ever.
     pub retention: Option<Duration>,
-    /// Bytes that all files take at most, oldest files going first; `None` without limit.
+    /// The most bytes of all files, the oldest of which are removed first; `None` without limit.
     pub size_max: Option<u64>,
     /// Bytes of disk that stay free.
     pub free_min: u64,

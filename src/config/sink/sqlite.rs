@@ -21,7 +21,7 @@ pub struct SqliteSettings {
     pub path: PathBuf,
     /// How long rows are kept; `None` for ever.
     pub retention: Option<Duration>,
-    /// Bytes that the database takes at most, oldest rows going first; `None` without limit.
+    /// The most bytes of the database, whose oldest rows are removed first; `None` without limit.
     pub size_max: Option<u64>,
     /// Bytes of disk that stay free.
     pub free_min: u64,

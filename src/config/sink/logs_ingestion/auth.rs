@@ -1,4 +1,4 @@
-//! `[sink.NAME.auth]`: who asks for tokens, and where.
+//! `[sink.NAME.auth]`: which identity requests tokens, and where.
 
 use std::path::PathBuf;
 
@@ -16,9 +16,9 @@ use crate::config::{
 pub struct AzureAuth {
     /// Who asks for them.
     pub identity: AzureIdentity,
-    /// Asked in place of the cloud's authority; without a slash behind it.
+    /// Replaces the cloud's authority; without a slash at its end.
     pub authority_host: Option<String>,
-    /// Asked for in place of the cloud's scope.
+    /// Replaces the cloud's scope.
     pub scope: Option<String>,
 }
 
@@ -34,23 +34,23 @@ pub enum AzureIdentity {
         /// Where its secret is kept.
         client_secret: SecretSource,
     },
-    /// A workload whose own token is in a file: a pod on AKS, or anything that another issuer vouches for.
+    /// A workload with its own token in a file: a pod on AKS, or any other with a federated issuer.
     WorkloadIdentity {
-        /// The tenant; without it `AZURE_TENANT_ID`.
+        /// The tenant; by default `AZURE_TENANT_ID`.
         tenant_id: Option<String>,
-        /// The application's or identity's id; without it `AZURE_CLIENT_ID`.
+        /// The application's or identity's id; by default `AZURE_CLIENT_ID`.
         client_id: Option<String>,
-        /// The file; without it `AZURE_FEDERATED_TOKEN_FILE`.
+        /// The file; by default `AZURE_FEDERATED_TOKEN_FILE`.
         token_file: Option<PathBuf>,
     },
     /// The machine itself, in Azure.
     ManagedIdentity {
-        /// The id of a user-assigned identity; without it the system-assigned one.
+        /// The id of a user-assigned identity; by default the system-assigned one.
         client_id: Option<String>,
     },
-    /// The account that is logged in with `az login`.
+    /// The account logged in with `az login`.
     AzureCli {
-        /// The tenant; without it the one chosen there.
+        /// The tenant; by default the one selected there.
         tenant_id: Option<String>,
     },
 }
@@ -86,7 +86,7 @@ const USES: &[(&str, &[CredentialKind])] = &[
 ];
 
 impl AzureIdentity {
-    /// Where its secret is kept, when it has one of ours.
+    /// Where its secret is kept, if it has one of ours.
     pub(super) fn secret(&self) -> Option<&SecretSource> {
         match self {
             Self::ClientSecret { client_secret, .. } => Some(client_secret),
@@ -131,7 +131,7 @@ impl AzureAuth {
     }
 }
 
-/// An id or a domain name, as both stand in a URL.
+/// An id or a domain name, both of which are part of a URL.
 fn id(value: &Value) -> Result<String, ValueProblem> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
     let is_id = |text: &&str| !text.is_empty() && text.bytes().all(allowed);
@@ -147,7 +147,7 @@ fn authority(value: &Value) -> Result<Option<String>, ValueProblem> {
     if text == Some("") {
         return Ok(None);
     }
-    // A secret is sent there, and the library that sends it takes only https, even to this machine.
+    // A secret is sent there, and the library that sends it accepts only https, even to this machine.
     let url = text.and_then(|text| Url::parse(text).ok()).filter(|url| {
         let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
         url.scheme() == "https" && url.has_host() && url.path() == "/" && url.fragment().is_none() && bare
