@@ -9,6 +9,7 @@ mod metrics;
 mod names;
 mod settings;
 mod tables;
+mod types;
 mod words;
 
 use std::{env, fs, path::PathBuf};

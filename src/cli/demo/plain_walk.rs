@@ -21,14 +21,14 @@ pub struct Found {
 }
 
 #[derive(Deserialize)]
-struct Page {
-    data: Vec<Record>,
+struct PlainPage {
+    data: Vec<PlainRecord>,
     has_more: bool,
     last_id: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Record {
+struct PlainRecord {
     id: String,
 }
 
@@ -46,7 +46,7 @@ pub fn walk(simulator: &Simulator, list: SimulatedList) -> anyhow::Result<Found>
     let mut target = format!("{path}?limit=100");
     for _ in 0..PAGES_MAX {
         let reply = simulator.answer(&Request::get(&target, key));
-        let page: Page =
+        let page: PlainPage =
             serde_json::from_slice(&reply.body).with_context(|| format!("{target}: not a page"))?;
         repeated += page.data.into_iter().filter(|record| !ids.insert(record.id.clone())).count() as u64;
         match page.last_id {

@@ -3,7 +3,7 @@
 //! A field may be as large as a page. It is read in place, from its beginning, and no further than what is
 //! kept of it: never as a tree, and never as a whole copy.
 
-use super::json_tokens::{Token, Tokens};
+use super::json_tokens::{JsonToken, JsonTokens};
 
 /// The most bytes of one field. Azure says "64 KB" and nothing more exact, so this is the smaller meaning.
 pub(in crate::sinks::logs_ingestion) const FIELD_BYTES_MAX: usize = 64_000;
@@ -83,11 +83,11 @@ fn as_text(json: &str) -> Fitted {
 /// more than a field may contain.
 fn write(json: &[u8], text_bytes_max: usize) -> Result<(Vec<u8>, bool), NoText> {
     let mut out = Vec::with_capacity(FIELD_BYTES_MAX);
-    for token in Tokens::of(json) {
+    for token in JsonTokens::of(json) {
         match token {
-            Token::Name(name) => out.extend_from_slice(&name[..name.len().min(FIELD_BYTES_MAX)]),
-            Token::Other(bytes) => out.extend_from_slice(&bytes[..bytes.len().min(FIELD_BYTES_MAX)]),
-            Token::Text(text) => {
+            JsonToken::Name(name) => out.extend_from_slice(&name[..name.len().min(FIELD_BYTES_MAX)]),
+            JsonToken::Other(bytes) => out.extend_from_slice(&bytes[..bytes.len().min(FIELD_BYTES_MAX)]),
+            JsonToken::Text(text) => {
                 let bytes_max = text_bytes_max.saturating_add(MARK.len()).min(FIELD_BYTES_MAX);
                 let (mut text, is_whole) = text_of(text, bytes_max)?;
                 if text_bytes_max < FIELD_BYTES_MAX && (!is_whole || text.len() > bytes_max) {

@@ -2,7 +2,7 @@
 
 /// A piece of JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub(super) enum JsonToken<'a> {
     /// The name of a member, with its quotes.
     Name(&'a [u8]),
     /// A text, with its quotes.
@@ -12,11 +12,11 @@ pub(super) enum Token<'a> {
 }
 
 /// Hands them out in order.
-pub(super) struct Tokens<'a> {
+pub(super) struct JsonTokens<'a> {
     json: &'a [u8],
 }
 
-impl<'a> Tokens<'a> {
+impl<'a> JsonTokens<'a> {
     /// The tokens of a valid JSON value. In any other text they are some pieces of it.
     pub(super) fn of(json: &'a [u8]) -> Self {
         Self { json }
@@ -29,22 +29,22 @@ impl<'a> Tokens<'a> {
     }
 }
 
-impl<'a> Iterator for Tokens<'a> {
-    type Item = Token<'a>;
+impl<'a> Iterator for JsonTokens<'a> {
+    type Item = JsonToken<'a>;
 
-    fn next(&mut self) -> Option<Token<'a>> {
+    fn next(&mut self) -> Option<JsonToken<'a>> {
         self.json = self.json.trim_ascii_start();
         match self.json.first()? {
             b'"' => {
                 let text = self.take(string_bytes(self.json));
                 self.json = self.json.trim_ascii_start();
-                Some(if self.json.starts_with(b":") { Token::Name(text) } else { Token::Text(text) })
+                Some(if self.json.starts_with(b":") { JsonToken::Name(text) } else { JsonToken::Text(text) })
             }
-            b'{' | b'}' | b'[' | b']' | b',' | b':' => Some(Token::Other(self.take(1))),
+            b'{' | b'}' | b'[' | b']' | b',' | b':' => Some(JsonToken::Other(self.take(1))),
             _ => {
                 let is_end = |byte: &u8| b"{}[],:\"".contains(byte) || byte.is_ascii_whitespace();
                 let bytes = self.json.iter().position(is_end).unwrap_or(self.json.len());
-                Some(Token::Other(self.take(bytes)))
+                Some(JsonToken::Other(self.take(bytes)))
             }
         }
     }
@@ -70,12 +70,12 @@ mod tests {
     #[test]
     fn tokens_are_distinguished_and_white_space_is_left_out() {
         let json = br#" { "a\\" : [ "b\"c", -1.5e3,true ], "d":null } "#;
-        let all: Vec<_> = Tokens::of(json).collect();
-        assert!(all.contains(&Token::Name(br#""a\\""#)) && all.contains(&Token::Text(br#""b\"c""#)));
+        let all: Vec<_> = JsonTokens::of(json).collect();
+        assert!(all.contains(&JsonToken::Name(br#""a\\""#)) && all.contains(&JsonToken::Text(br#""b\"c""#)));
         let text: Vec<u8> = all
             .iter()
             .flat_map(|token| match token {
-                Token::Name(bytes) | Token::Text(bytes) | Token::Other(bytes) => bytes.to_vec(),
+                JsonToken::Name(bytes) | JsonToken::Text(bytes) | JsonToken::Other(bytes) => bytes.to_vec(),
             })
             .collect();
         assert_eq!(text, br#"{"a\\":["b\"c",-1.5e3,true],"d":null}"#);
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn what_is_no_json_ends_all_the_same() {
         for json in [&b"\""[..], b"\"a\\", b"\"\\", b"{\"a", b"]]", b":\""] {
-            assert!(Tokens::of(json).count() <= json.len());
+            assert!(JsonTokens::of(json).count() <= json.len());
         }
     }
 }
