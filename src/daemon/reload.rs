@@ -61,7 +61,7 @@ impl Supervisor {
         let before = self.assembly.clone();
         let after = before.with_config(config);
         let wanted = after.wanted(false, false);
-        // The configuration may be equal while a key file has changed, so both are compared.
+        // The configuration may be equal although a key file has changed, so both are compared.
         let is_unchanged = |one: &WantedRoute| {
             !touched.collectors.contains(&one.collector)
                 && !touched.sinks.contains(&one.sink)
@@ -131,7 +131,7 @@ impl Supervisor {
 
 /// Whether a route is the same with both settings.
 fn is_same(before: &Arc<Assembly>, after: &Arc<Assembly>, collector: &str, sink: &str) -> bool {
-    // The collector's list of sinks concerns only its other sinks.
+    // Another sink in the collector\'s list does not concern this route.
     let alone = |settings: &CollectorSettings| CollectorSettings { sinks: Vec::new(), ..settings.clone() };
     let (old, new) = (&before.config, &after.config);
     let (Some(was), Some(is)) = (old.collectors.get(collector), new.collectors.get(collector)) else {
@@ -150,6 +150,7 @@ fn changed_sinks(old: &Config, new: &Config, touched: &Touched) -> Vec<String> {
     old.sinks.keys().filter(|name| changed(name)).cloned().collect()
 }
 
+/// The sections that a running daemon cannot change: what they configure was opened at its start.
 fn at_next_start(old: &Config, new: &Config) -> Vec<String> {
     let sections = [
         ("state", old.state != new.state),

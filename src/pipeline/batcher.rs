@@ -74,10 +74,12 @@ impl Batcher {
             gathered.add(self.pages.recv().await?);
             self.begun = Some((Instant::now(), gathered));
         }
+        // The batch stays in `begun` while more is awaited: if the caller drops this future, no page is lost.
         while let Some((since, gathered)) = &mut self.begun
             && gathered.more
             && gathered.bytes < self.gathering.batch_bytes_max
         {
+            // A bare batch is only progress to store, which can wait longer than records.
             let wait =
                 if gathered.is_bare() { self.gathering.commit_interval } else { self.gathering.batch_wait };
             match timeout_at(*since + wait, self.pages.recv()).await {

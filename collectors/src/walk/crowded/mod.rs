@@ -220,6 +220,7 @@ impl CrowdedSecond {
         self.reach.answered(read.limit);
         let mine: Vec<&Record> =
             read.page.records.iter().filter(|record| record.second == self.second).collect();
+        // `ids` includes what was delivered before; only `shown` says whether this search makes progress.
         let shown_before = self.shown.len();
         self.ids.extend(mine.iter().map(|record| record.id));
         self.shown.extend(mine.iter().map(|record| record.id));
@@ -256,6 +257,7 @@ impl CrowdedSecond {
 
     /// The API refused a cursor inside the second: continues without cursors.
     pub fn refused(&mut self) -> CrowdedVerdict {
+        // Counted, so that a list that refuses every request cannot keep the search going.
         self.reads += 1;
         self.follow(Next::TryFilters)
     }

@@ -13,7 +13,7 @@ const MISS: f64 = 1e-6;
 /// After this many reads in a row with the same records the order counts as stable. One could be chance, or a
 /// cached answer.
 pub(super) const STABLE_AFTER: u32 = 3;
-/// So many sets are remembered: more orders than a list has servers.
+/// The most sets remembered: more than a list has servers with an order of their own.
 const SETS_MAX: usize = 64;
 
 /// What the reads so far show about the order and the rest of the second.
@@ -21,8 +21,9 @@ const SETS_MAX: usize = 64;
 pub(super) struct Repeat {
     searched_before: bool,
     last: BTreeSet<IdHash>,
-    /// Reads in a row with the same records.
+    /// The different sets of records that reads have shown: servers that respond in turn repeat each other's.
     sets: HashSet<BTreeSet<IdHash>>,
+    /// Reads in a row with records that an earlier read had shown.
     same: u32,
     /// Evidence from the reads in a row without a new record that nothing is hidden, in nats.
     evidence: f64,
@@ -58,9 +59,11 @@ impl Repeat {
             self.sets.insert(ids.clone());
         }
         self.last = ids;
+        // A new record shows that the estimate was wrong, so the evidence collected so far counts for nothing.
         if read.brought > 0 {
             self.evidence = 0.0;
         } else if self.searched_before {
+            // An earlier search found the rest; this one only looks for records that appeared late.
             return Next::Finished { complete: true };
         } else if !is_first && !is_same {
             // Only a read that adds one record and omits another is a new sample, and so is evidence about
