@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Print one JSON object. Times are Unix seconds; `routes` is as in status.json, plus `lag_seconds`, `never_run` and
-    /// `configured`; `daemon` is the process that wrote it, and `running` in it whether that is alive; `held_by` names another
+    /// `configured`; `daemon` is the process that wrote it, and its `running` whether that is alive; `held_by` names another
     /// command that uses the state directory
     #[arg(long)]
     json: bool,

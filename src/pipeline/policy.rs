@@ -185,7 +185,7 @@ pub fn judge(failure: &Failure) -> Judgement {
         }
         Failure::RefusesAll { .. } => park(
             "check what the destination reports (a rule, a mapping, a constraint), or a proxy or firewall \
-             that responds instead; nothing of it was rejected, and the route resumes by itself once a \
+             that responds instead; no record was rejected, and the route resumes by itself once a \
              record is accepted",
         ),
         Failure::Changed(_) => park(

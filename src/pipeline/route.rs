@@ -376,7 +376,7 @@ impl Route {
         let begins_by_clock = matches!(self.plan, Plan::Follow { begin: Begin::LookBack(_), .. });
         let begun = if begins_by_clock { clocks.now()? } else { hello.now };
         if begun != hello.now {
-            tracing::warn!(clocks = %clocks, "one clock is clearly wrong, `start` counts by the other one");
+            tracing::warn!(clocks = %clocks, "one clock is clearly wrong: `start` is computed from the other one");
         }
         let (start, walks) = self.plan.fresh(&self.source, begun, tenant);
         tracing::info!(start, "no checkpoint yet, starting");

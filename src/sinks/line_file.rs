@@ -147,7 +147,7 @@ impl LineFile {
         let size = self.file.metadata()?.len();
         if size < self.len {
             let (before, path) = (self.len, self.path.display());
-            tracing::warn!(%path, before, bytes = size, "truncated by another process: what followed is gone");
+            tracing::warn!(%path, before, bytes = size, "file truncated by another process: the lines after the cut are lost");
             self.len = end_of_lines(&self.file, size)?;
             self.torn = self.len < size;
         }

@@ -67,7 +67,7 @@ impl SinkThread {
     /// first job tries again.
     pub fn start(&self) {
         if let Err(error) = self.jobs() {
-            tracing::warn!(%error, "no thread for a sink yet");
+            tracing::warn!(%error, "a thread for a sink cannot be started, trying again");
         }
     }
 

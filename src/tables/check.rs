@@ -15,7 +15,7 @@ pub enum TableError {
         name: String,
     },
     /// Two columns, or a column and the one with the record as received, have the same name.
-    #[error("table {table}: the column `{column}` is there twice")]
+    #[error("table {table}: the column `{column}` is defined twice")]
     Repeated {
         /// The table.
         table: String,
@@ -45,7 +45,7 @@ pub enum TableError {
         other: String,
     },
     /// Another table has this name already.
-    #[error("table {table}: another table is called `{name}` already")]
+    #[error("table {table}: another table already has the name `{name}`")]
     Taken {
         /// The table.
         table: String,
@@ -153,8 +153,8 @@ mod tests {
         let repeated = |name: &'static str| {
             refused(|table| table.columns.push(column(name, ColumnKind::String, Origin::Connector)))
         };
-        assert!(repeated("ID").ends_with("the column `ID` is there twice"));
-        assert!(repeated("record").ends_with("the column `record` is there twice"));
+        assert!(repeated("ID").ends_with("the column `ID` is defined twice"));
+        assert!(repeated("record").ends_with("the column `record` is defined twice"));
     }
 
     #[test]
@@ -175,6 +175,6 @@ mod tests {
     #[test]
     fn no_name_of_another_table_is_taken() {
         let taken = refused(|table| table.settings_key = AUDIT_LOGS.settings_key.clone());
-        assert!(taken.ends_with("another table is called `audit_logs` already"), "{taken}");
+        assert!(taken.ends_with("another table already has the name `audit_logs`"), "{taken}");
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 pub struct Arguments {
     #[command(flatten)]
     filter: RejectsFilter,
-    /// One JSON object a line: reject, time, collector, sink, table, side, kind, id, bytes
+    /// Print one JSON object per line: reject, time, collector, sink, table, side, kind, id, bytes
     #[arg(long)]
     json: bool,
 }

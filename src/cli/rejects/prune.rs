@@ -20,7 +20,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Only these, as `list` names them; the beginning will do
+    /// Only these, as shown by `list`; the beginning is enough
     #[arg(value_name = "REJECT")]
     rejects: Vec<String>,
     /// Only records with this id
@@ -34,7 +34,7 @@ pub struct Arguments {
     reason: Vec<String>,
     #[command(flatten)]
     filter: RejectsFilter,
-    /// All of them, where nothing else says which
+    /// All rejects; required if nothing else selects any
     #[arg(long, conflicts_with_all = ["rejects", "id", "older_than", "reason", "collector", "sink"])]
     all: bool,
     /// Count them, and remove nothing

@@ -47,7 +47,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Only these, as `list` names them; the beginning will do
+    /// Only these, as shown by `list`; the beginning is enough
     #[arg(value_name = "REJECT")]
     rejects: Vec<String>,
     #[command(flatten)]

@@ -15,10 +15,10 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// As `list` names it; the beginning will do
+    /// As shown by `list`; the beginning is enough
     #[arg(value_name = "REJECT", required = true)]
     rejects: Vec<String>,
-    /// One JSON object a line, with everything that is known
+    /// Print one JSON object per line, with everything that is known
     #[arg(long)]
     json: bool,
 }

@@ -83,7 +83,7 @@ impl ConnectorRun<'_> {
             return self.judge_ok(documents);
         }
         if self.status != "error" {
-            let reason = "a run that is neither ok nor an error".to_owned();
+            let reason = "a run with neither success nor an error".to_owned();
             return RunVerdict::Failed(RemoteErrorKind::NotUnderstood(reason));
         }
         let service_message = self.service_message.unwrap_or_default();
@@ -119,7 +119,7 @@ impl ConnectorRun<'_> {
         if counted && data.errors != Some(true) {
             return RunVerdict::There { already: 0 };
         }
-        let reason = "a run that is ok, and documents that are not".to_owned();
+        let reason = "a successful run with failed documents".to_owned();
         RunVerdict::Failed(RemoteErrorKind::NotUnderstood(reason))
     }
 }

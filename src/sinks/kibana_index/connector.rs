@@ -70,11 +70,15 @@ impl<'s> WantedConnector<'s> {
                 name = self.name,
                 connectors = named,
                 taken = first.id,
-                "several connectors have this name"
+                "several connectors have this name, and one is used: rename or delete the others"
             );
         }
         if named == 0 {
-            tracing::warn!(name = self.name, taken = first.id, "the connector was renamed in Kibana");
+            tracing::warn!(
+                name = self.name,
+                taken = first.id,
+                "the connector was renamed in Kibana, and is still used"
+            );
         }
         Ok(Some(first))
     }

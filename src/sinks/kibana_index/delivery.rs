@@ -257,7 +257,7 @@ impl<'s> Run<'s> {
                     let documents = places.len();
                     tracing::warn!(
                         documents,
-                        "a run failed for some of its documents: they are sent again in parts, whenever \
+                        "a run failed for some of its documents: they are sent again in parts, now and whenever \
                          this happens"
                     );
                 }

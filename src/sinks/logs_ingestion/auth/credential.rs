@@ -168,7 +168,7 @@ impl Credential {
 }
 
 fn unusable(key: &str) -> RemoteErrorKind {
-    RemoteErrorKind::Settings(format!("`{key}` cannot be used as it is"))
+    RemoteErrorKind::Settings(format!("`{key}` is not valid"))
 }
 
 /// A token's lifetime comes from its issuer. Its expiry time alone would have to be compared with this
