@@ -70,7 +70,7 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand reset-state" -l dry-run -d 'On
 complete -c ccfd -n "__fish_ccfd_using_subcommand reset-state" -l yes -d 'Do not ask'
 complete -c ccfd -n "__fish_ccfd_using_subcommand reset-state" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand status" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
-complete -c ccfd -n "__fish_ccfd_using_subcommand status" -l json -d 'Print one JSON object. Times are Unix seconds; `routes` is as in status.json, plus `lag_seconds`, `never_run` and `configured`; `daemon` is the process that wrote it, and `running` in it whether that is alive; `held_by` names another command that uses the state directory'
+complete -c ccfd -n "__fish_ccfd_using_subcommand status" -l json -d 'Print one JSON object. Times are Unix seconds; `routes` is as in status.json, plus `lag_seconds`, `never_run` and `configured`; `daemon` is the process that wrote it, and its `running` whether that is alive; `held_by` names another command that uses the state directory'
 complete -c ccfd -n "__fish_ccfd_using_subcommand status" -l running -d 'Only test whether a daemon runs and wrote its status in the last 15 seconds: exit code 0 if so, else 1. For health checks that restart it: parked routes do not fail this test'
 complete -c ccfd -n "__fish_ccfd_using_subcommand status" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand tail" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
@@ -135,10 +135,10 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and not __fish_seen_s
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from list" -l collector -d 'Only those of this collector' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from list" -l sink -d 'Only those for this sink' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
-complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from list" -l json -d 'One JSON object a line: reject, time, collector, sink, table, side, kind, id, bytes'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object per line: reject, time, collector, sink, table, side, kind, id, bytes'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from show" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
-complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from show" -l json -d 'One JSON object a line, with everything that is known'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from show" -l json -d 'Print one JSON object per line, with everything that is known'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from retry" -l collector -d 'Only those of this collector' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from retry" -l sink -d 'Only those for this sink' -r
@@ -151,7 +151,7 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subco
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l collector -d 'Only those of this collector' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l sink -d 'Only those for this sink' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
-complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l all -d 'All of them, where nothing else says which'
+complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l all -d 'All rejects; required if nothing else selects any'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l dry-run -d 'Count them, and remove nothing'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -l json -d 'One JSON object: removed, or matching with --dry-run'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rejects; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help'

@@ -15,11 +15,11 @@ const ORIGIN_COLUMN: usize = 52;
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
-    action: Action,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum Command {
     /// Print every setting with its value and the place that sets it
     Show {
         /// Only those that somebody set
@@ -32,7 +32,7 @@ enum Action {
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let Action::Show { changed, json } = arguments.action;
+    let Command::Show { changed, json } = arguments.command;
     let file = find_file(context.file.as_deref(), &context.environment)?;
     let mut sections = effective(file.as_ref(), &context.environment)?;
     if changed {

@@ -7,8 +7,8 @@ use super::{DOCUMENTS, document, path, without_blocks};
 /// What holds the files that documents name.
 const FOLDERS: [&str; 6] = ["src", "collectors", "state", "tests", "deploy", "docs"];
 
-/// Names of others that only a document mentions: privileges of Elasticsearch.
-const FOREIGN: [&str; 2] = ["manage_ilm", "manage_index_templates"];
+/// Names of others that only a document mentions: privileges of Elasticsearch, a source of vector.
+const FOREIGN: [&str; 3] = ["manage_ilm", "manage_index_templates", "http_client"];
 
 /// Every file and folder of the repository that a document may name, by its path.
 fn tree() -> BTreeSet<String> {

@@ -28,7 +28,7 @@ fn defined(line: &str) -> Option<&str> {
     let kind = words.iter().position(|word| ["struct", "enum", "trait", "type"].contains(word))?;
     let is_visibility = |word: &&str| ["", "pub", "crate", "super", "in"].contains(word);
     let is_plain = !line.starts_with([' ', '/', '#']) && words[..kind].iter().all(is_visibility);
-    words.get(kind + 1).copied().filter(|_| is_plain)
+    words.get(kind + 1).copied().filter(|name| is_plain && name.starts_with(char::is_uppercase))
 }
 
 #[test]
@@ -48,7 +48,13 @@ fn a_type_name_means_one_thing() {
 fn a_definition_is_distinguished_from_a_use() {
     assert_eq!(defined("pub(crate) struct Walk {"), Some("Walk"));
     assert_eq!(defined("type Found<'a> = Vec<&'a str>;"), Some("Found"));
-    for line in ["    struct Inner;", "/// A struct of", "use crate::Walk;", "#[doc = \"type Foo\"]"] {
+    for line in [
+        "    struct Inner;",
+        "/// A struct of",
+        "use crate::Walk;",
+        "type = \"sqlite\"",
+        "#[doc = \"type Foo\"]",
+    ] {
         assert_eq!(defined(line), None, "{line}");
     }
 }

@@ -96,7 +96,7 @@ pub(super) const SINKS: [(&str, &[Question]); 5] = [
 ];
 
 /// A list, and how its key is called.
-pub(super) struct List {
+pub(super) struct OfferedList {
     pub(super) source: &'static str,
     pub(super) collector: &'static str,
     pub(super) variable: &'static str,
@@ -105,8 +105,8 @@ pub(super) struct List {
     question: &'static str,
 }
 
-pub(super) const LISTS: [List; 2] = [
-    List {
+pub(super) const LISTS: [OfferedList; 2] = [
+    OfferedList {
         source: "audit_logs",
         collector: "audit-logs",
         variable: "OPENAI_ADMIN_KEY",
@@ -114,7 +114,7 @@ pub(super) const LISTS: [List; 2] = [
         key: "an admin key with \"Audit Logs: Read\"",
         question: "Where the admin key for audit logs is kept",
     },
-    List {
+    OfferedList {
         source: "chat_completions",
         collector: "chat-completions",
         variable: "OPENAI_API_KEY",
@@ -129,7 +129,7 @@ pub(super) struct Answers {
     pub(super) service: bool,
     pub(super) state_dir: &'static str,
     /// The lists to collect, with the place of each key.
-    pub(super) lists: Vec<(&'static List, String)>,
+    pub(super) lists: Vec<(&'static OfferedList, String)>,
     pub(super) start: String,
     pub(super) sink: &'static str,
     /// The settings of the sink, by key.
