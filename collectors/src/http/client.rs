@@ -43,6 +43,7 @@ pub struct Client {
     counters: Mutex<SourceCounters>,
     damage: Mutex<KnownDamage>,
     directions: Mutex<BTreeMap<String, Direction>>,
+    logged_directions: Mutex<BTreeMap<&'static str, Direction>>,
     /// What each list accepts as order, by its path, if less than it should; and until when this holds.
     orders: Mutex<BTreeMap<&'static str, (Orders, Instant)>>,
     request_ids: Mutex<RequestIds>,
@@ -125,6 +126,7 @@ impl Client {
             counters: Mutex::default(),
             damage: Mutex::default(),
             directions: Mutex::default(),
+            logged_directions: Mutex::default(),
             orders: Mutex::default(),
             request_ids: Mutex::default(),
         })
@@ -214,6 +216,11 @@ impl Client {
     /// Remembers the direction of a list for its other walks.
     pub(crate) fn found_direction(&self, list: String, direction: Direction) {
         lock(&self.directions).insert(list, direction);
+    }
+
+    /// Whether no walk of this list has reported this direction yet.
+    pub(crate) fn is_news(&self, list: &'static str, direction: Direction) -> bool {
+        lock(&self.logged_directions).insert(list, direction) != Some(direction)
     }
 
     /// What this list accepts as order.
