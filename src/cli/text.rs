@@ -10,6 +10,7 @@ use std::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
+pub(super) use crate::units::{counted, duration, grouped, size, span};
 use crate::{config::Environment, stderr};
 
 /// The widest line of our own output.

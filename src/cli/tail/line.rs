@@ -67,7 +67,7 @@ impl RecordLines {
 
 /// The line about records that are not shown.
 pub fn lost(lost: u64) -> String {
-    let records = counted(usize::try_from(lost).unwrap_or(usize::MAX), "record");
+    let records = counted(lost, "record");
     format!("… {records} not shown: they came faster than they are taken here, or are larger than 1 MiB")
 }
 

@@ -72,7 +72,7 @@ impl Frame<'_> {
         let mut parts = vec![format!("process {}", self.now.status.pid)];
         parts.extend(self.process.uptime_seconds.map(|seconds| format!("up {}", span(seconds))));
         parts.extend(self.process.memory_bytes.map(size));
-        parts.push(counted(rates.len(), "route"));
+        parts.push(counted(rates.len() as u64, "route"));
         if let Some(rates) = rates.iter().copied().collect::<Option<Vec<_>>>() {
             let sum = |rate: fn(&Rates) -> f64| shown(rates.iter().map(rate).sum());
             parts.push(format!("{} records/s", sum(|rates| rates.records)));
