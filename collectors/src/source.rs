@@ -10,7 +10,7 @@ use crate::{
         budget::Lane,
         client::{Client, ListAnswer},
     },
-    lists::{AuditLogs, ChatCompletions, List, Orders},
+    lists::{AcceptedOrders, AuditLogs, ChatCompletions, List},
     walk::{
         cursor::{Cursor, Task},
         page_size::{PageSize, TooMuch},
@@ -83,8 +83,10 @@ impl Source {
 
     /// A digest of the list and its filters. If it changes, a stored cursor belongs to other records.
     pub fn digest(&self) -> String {
-        let query =
-            self.list.request(&TimeSlice::new(0, None), Task::Sweep, None, LIMIT, Orders::default()).query;
+        let query = self
+            .list
+            .request(&TimeSlice::new(0, None), Task::Sweep, None, LIMIT, AcceptedOrders::default())
+            .query;
         // Queries used to have an empty first parameter, and existing checkpoints hold digests of that form.
         let query = query.replacen('?', "?&", 1);
         let hash = xxhash_rust::xxh3::xxh3_128(query.as_bytes());
@@ -131,7 +133,7 @@ pub(crate) async fn ask(client: &Client, list: &List) -> Result<ListAnswer, Coll
                 std::mem::replace(&mut limit, FEW) > FEW
             }
             kind if is_about_order(kind) && !list.has_time_filter() => {
-                repeats <= ORDER_BELIEVED_AFTER || client.refused_order(list, orders == Orders::Both)
+                repeats <= ORDER_BELIEVED_AFTER || client.refused_order(list, orders == AcceptedOrders::Both)
             }
             // Intermediaries can answer 404 for a moment.
             CollectErrorKind::NotFound => repeats <= REPEATED_AT_ONCE,

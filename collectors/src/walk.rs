@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use crate::{
     doubt::Doubts,
     http::budget::Lane,
-    lists::{List, Orders, Paging},
+    lists::{AcceptedOrders, List, Paging},
     source_counters::SourceCounters,
     walk::{
         crowded::CrowdedSecond,
@@ -60,7 +60,7 @@ pub struct Walk {
     pub(crate) doubts: Doubts,
     pub(crate) size: PageSize,
     /// What the list accepts as order.
-    pub(crate) orders: Orders,
+    pub(crate) orders: AcceptedOrders,
     pub(crate) learned: Learned,
     /// The earliest second of the last page whose place in the list only the page itself showed.
     pub(crate) begins_at: Option<i64>,
@@ -99,7 +99,7 @@ impl Walk {
             dedup_warned: false,
             doubts: Doubts::default(),
             size: PageSize::default(),
-            orders: Orders::default(),
+            orders: AcceptedOrders::default(),
             learned: Learned { read_to, ..Learned::default() },
             begins_at: None,
             counters: SourceCounters::default(),

@@ -181,7 +181,7 @@ async fn take_in(config: &Config, context: &Context, import: &Import) -> anyhow:
             ));
         }
     }
-    let count = wanted.checkpoints.len();
+    let count = counted(wanted.checkpoints.len() as u64, "checkpoint");
     let agreed = import.yes || asked(&import.file)?;
     let done = if agreed { wanted.import(&store).await } else { Ok(()) };
     store.close().await?;

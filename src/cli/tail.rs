@@ -5,7 +5,7 @@ mod line;
 use std::{io, pin::pin, time::Duration};
 
 use clap::Args;
-use line::RecordLines;
+use line::TailLines;
 
 use super::{
     Context, block_on,
@@ -67,7 +67,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Shows records until the daemon sends no more (true) or nobody reads them any longer (false).
 async fn show(records: &mut TailStream, json: bool) -> anyhow::Result<bool> {
-    let mut lines = RecordLines::new();
+    let mut lines = TailLines::new();
     loop {
         let line = {
             let mut next = pin!(records.next());

@@ -83,17 +83,17 @@ async fn top(config: &Config, context: &Context, arguments: &Arguments) -> anyho
     screen.close()?;
     match watched {
         Ok(()) => Ok(Exit::Done),
-        Err(Ended::Daemon(_)) if has_ended(config, context, daemon.pid).await => {
+        Err(TopEnded::Daemon(_)) if has_ended(config, context, daemon.pid).await => {
             say(format_args!("the daemon (process {}) has stopped", daemon.pid));
             Ok(Exit::Done)
         }
-        Err(Ended::Daemon(error)) => Err(error.into()),
-        Err(Ended::Terminal(error)) => Err(error.into()),
+        Err(TopEnded::Daemon(error)) => Err(error.into()),
+        Err(TopEnded::Terminal(error)) => Err(error.into()),
     }
 }
 
 /// Why the table cannot be kept up to date.
-enum Ended {
+enum TopEnded {
     Daemon(AdminError),
     Terminal(std::io::Error),
 }
@@ -104,13 +104,13 @@ async fn watch(
     first: Sample,
     interval: Duration,
     screen: &Screen,
-) -> Result<(), Ended> {
-    let mut signals = Signals::watch().map_err(Ended::Terminal)?;
+) -> Result<(), TopEnded> {
+    let mut signals = Signals::watch().map_err(TopEnded::Terminal)?;
     let mut before = first;
-    // Rates need two samples; the first frame has none, and appears at once.
+    // RouteRates need two samples; the first frame has none, and appears at once.
     let frame = |before: &Sample, now: &Sample| {
         let frame = Frame { before, now, process: DaemonProcess::of(daemon.pid) };
-        screen.show(|width| frame.text(width)).map_err(Ended::Terminal)
+        screen.show(|width| frame.text(width)).map_err(TopEnded::Terminal)
     };
     frame(&before, &before)?;
     loop {
@@ -120,7 +120,7 @@ async fn watch(
         }
         let now = tokio::select! {
             () = signals.any() => return Ok(()),
-            now = Sample::of(daemon) => now.map_err(Ended::Daemon)?,
+            now = Sample::of(daemon) => now.map_err(TopEnded::Daemon)?,
         };
         frame(&before, &now)?;
         before = now;

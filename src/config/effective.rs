@@ -97,6 +97,9 @@ fn section(
     EffectiveSection { section: dotted(path), settings }
 }
 
+/// The table of defaults below a value, if it has one.
+type Defaults<'a> = Option<&'a Map<String, Value>>;
+
 /// Adds the settings of a table over its defaults, those of inner tables under dotted keys.
 fn flatten<'a>(
     path: &mut Vec<&'a str>,
@@ -104,7 +107,7 @@ fn flatten<'a>(
     defaults: Option<&'a Map<String, Value>>,
     settings: &mut Vec<EffectiveSetting>,
 ) {
-    let mut values: BTreeMap<&str, (&Value, Option<&Map<String, Value>>)> = BTreeMap::new();
+    let mut values: BTreeMap<&str, (&Value, Defaults<'_>)> = BTreeMap::new();
     for (key, value) in defaults.into_iter().flatten() {
         values.insert(key, (value, None));
     }

@@ -21,7 +21,7 @@ use crate::{
         refusal,
         transport::{Response, Transport, TransportError},
     },
-    lists::{List, Orders},
+    lists::{AcceptedOrders, List},
     page::{
         ListPage, Malformed,
         again::{Again, KnownDamage},
@@ -45,7 +45,7 @@ pub struct Client {
     directions: Mutex<BTreeMap<String, Direction>>,
     logged_directions: Mutex<BTreeMap<&'static str, Direction>>,
     /// What each list accepts as order, by its path, if less than it should; and until when this holds.
-    orders: Mutex<BTreeMap<&'static str, (Orders, Instant)>>,
+    orders: Mutex<BTreeMap<&'static str, (AcceptedOrders, Instant)>>,
     request_ids: Mutex<RequestIds>,
 }
 
@@ -224,18 +224,20 @@ impl Client {
     }
 
     /// What this list accepts as order.
-    pub(crate) fn orders_of(&self, list: &List) -> Orders {
+    pub(crate) fn orders_of(&self, list: &List) -> AcceptedOrders {
         let known = lock(&self.orders).get(list.path).copied();
-        known.filter(|(_, until)| Instant::now() < *until).map_or(Orders::default(), |(orders, _)| orders)
+        known
+            .filter(|(_, until)| Instant::now() < *until)
+            .map_or(AcceptedOrders::default(), |(orders, _)| orders)
     }
 
     /// Remembers for a day that a list refuses to be asked newest first, or for any order. False if it was
     /// asked for none.
     pub(crate) fn refused_order(&self, list: &List, newest_first: bool) -> bool {
         let accepted = match self.orders_of(list) {
-            Orders::Both if newest_first => Orders::OldestFirst,
-            Orders::Both | Orders::OldestFirst => Orders::Unnamed,
-            Orders::Unnamed => return false,
+            AcceptedOrders::Both if newest_first => AcceptedOrders::OldestFirst,
+            AcceptedOrders::Both | AcceptedOrders::OldestFirst => AcceptedOrders::Unnamed,
+            AcceptedOrders::Unnamed => return false,
         };
         let known = lock(&self.orders).insert(list.path, (accepted, Instant::now() + ORDER_LOOK_INTERVAL));
         if known.is_none_or(|(known, _)| known < accepted) {

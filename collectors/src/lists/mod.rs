@@ -63,7 +63,7 @@ pub enum Paging {
 
 /// What a list accepts as order, where the request names one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Orders {
+pub enum AcceptedOrders {
     /// Oldest first and newest first.
     #[default]
     Both,
@@ -96,7 +96,7 @@ pub struct Asked<'a> {
     /// How a crowded second is searched.
     pub probe: Option<Probe<'a>>,
     /// What the list accepts as order.
-    pub orders: Orders,
+    pub orders: AcceptedOrders,
 }
 
 impl List {
@@ -118,7 +118,7 @@ impl List {
             }
             Paging::ByAnchor { order } => {
                 let newest_first = asked.newest_first || matches!(asked.probe, Some(Probe::FarEnd(_)));
-                if asked.orders != Orders::Unnamed {
+                if asked.orders != AcceptedOrders::Unnamed {
                     query.append_pair(order, if newest_first { "desc" } else { "asc" });
                 }
             }

@@ -1,7 +1,7 @@
 //! How a walk gets through a second that holds more records than a page.
 
 use crate::{
-    lists::{Orders, Paging},
+    lists::{AcceptedOrders, Paging},
     page::ListPage,
     source_counters::Anomaly,
     walk::{
@@ -36,7 +36,8 @@ impl Draft<'_> {
         crowd.is_last = is_last;
         // Oldest first, the other end of the list can be requested; newest first, the walk already reads from
         // there.
-        crowd.turns = self.walk.orders == Orders::Both && !self.walk.list.has_time_filter() && !slice.down;
+        crowd.turns =
+            self.walk.orders == AcceptedOrders::Both && !self.walk.list.has_time_filter() && !slice.down;
         self.crowd = Some(crowd);
     }
 

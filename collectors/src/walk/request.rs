@@ -6,7 +6,7 @@ use crate::{
     doubt::{Belief, Doubt, repeated_page::Span},
     error::{CollectError, CollectErrorKind},
     http::client::Client,
-    lists::{Asked, List, Orders, Paging},
+    lists::{AcceptedOrders, Asked, List, Paging},
     page::ListPage,
     source_counters::Anomaly,
     walk::{
@@ -39,7 +39,7 @@ impl List {
         task: Task,
         crowd: Option<&CrowdedSecond>,
         limit: usize,
-        orders: Orders,
+        orders: AcceptedOrders,
     ) -> WalkRequest {
         let probe = crowd.map(CrowdedSecond::probe);
         let asked = match self.paging {
@@ -49,7 +49,7 @@ impl List {
             }
             Paging::ByAnchor { .. } => {
                 let after = slice.anchor().map(|anchor| anchor.id.as_str());
-                let newest_first = task == Task::Search && orders == Orders::Both;
+                let newest_first = task == Task::Search && orders == AcceptedOrders::Both;
                 Asked { after, newest_first, probe, orders, ..Asked::default() }
             }
         };
@@ -81,7 +81,7 @@ impl List {
     }
 
     /// The request for the newest page of the list (or for what a list in the wrong order returns as such).
-    pub(crate) fn newest(&self, limit: usize, orders: Orders) -> WalkRequest {
+    pub(crate) fn newest(&self, limit: usize, orders: AcceptedOrders) -> WalkRequest {
         self.request(&TimeSlice::new(0, None), Task::Search, None, limit, orders)
     }
 }
@@ -95,7 +95,7 @@ impl Walk {
             let now = client.now();
             let slice = self.begin(task, now);
             self.orders = client.orders_of(&self.list);
-            if task == Task::Search && self.orders != Orders::Both {
+            if task == Task::Search && self.orders != AcceptedOrders::Both {
                 return Ok(self.give_up_search(&slice, now));
             }
             let dated = client.is_dated();

@@ -11,14 +11,14 @@ const CELL_MAX: usize = 32;
 const TELLING: usize = 3;
 
 /// Makes the lines, in columns that grow with what they hold.
-pub struct RecordLines {
+pub struct TailLines {
     tables: Tables,
     widths: Vec<usize>,
     /// Width of the terminal; `None` if lines are not shown on one.
     width: fn() -> Option<usize>,
 }
 
-impl RecordLines {
+impl TailLines {
     pub fn new() -> Self {
         Self { tables: Tables::built_in(), widths: Vec::new(), width: terminal }
     }
@@ -108,8 +108,8 @@ mod tests {
 
     const AUDIT: &str = "OpenAIAuditLogs_CL";
 
-    fn at(width: fn() -> Option<usize>) -> RecordLines {
-        RecordLines { width, ..RecordLines::new() }
+    fn at(width: fn() -> Option<usize>) -> TailLines {
+        TailLines { width, ..TailLines::new() }
     }
 
     #[test]

@@ -47,7 +47,7 @@ const LEAST: [usize; 8] = [9, 1, 8, 7, 4, 6, 10, 3];
 
 /// What a route did a second, between the samples.
 #[derive(Debug, Clone, Copy)]
-struct Rates {
+struct RouteRates {
     records: f64,
     requests: f64,
 }
@@ -61,31 +61,32 @@ impl Frame<'_> {
         routes.sort_by_key(|route| (route.state != RouteState::Parked, route.error.is_none()));
         let before: HashMap<&str, &RouteStatus> =
             all(&self.before.status).map(|route| (&*route.route, route)).collect();
-        let rates: Vec<Option<Rates>> = routes.iter().map(|route| self.rates(route, &before)).collect();
+        let rates: Vec<Option<RouteRates>> = routes.iter().map(|route| self.rates(route, &before)).collect();
         let mut rows = vec![HEADS.map(str::to_owned).to_vec()];
         rows.extend(routes.iter().zip(&rates).map(|(route, rates)| self.row(route, rates.as_ref())));
         let aligns = [Left, Left, Left, Right, Right, Right, Right, Left, Right, Right, Left];
         wrap_to(width, "", &self.head(&rates)) + "\n" + &fitted(&aligns, &LEAST, &rows, width)
     }
 
-    fn head(&self, rates: &[Option<Rates>]) -> String {
+    fn head(&self, rates: &[Option<RouteRates>]) -> String {
         let mut parts = vec![format!("process {}", self.now.status.pid)];
         parts.extend(self.process.uptime_seconds.map(|seconds| format!("up {}", span(seconds))));
         parts.extend(self.process.memory_bytes.map(size));
         parts.push(counted(rates.len() as u64, "route"));
         if let Some(rates) = rates.iter().copied().collect::<Option<Vec<_>>>() {
-            let sum = |rate: fn(&Rates) -> f64| shown(rates.iter().map(rate).sum());
+            let sum = |rate: fn(&RouteRates) -> f64| shown(rates.iter().map(rate).sum());
             parts.push(format!("{} records/s", sum(|rates| rates.records)));
             parts.push(format!("{} requests/s", sum(|rates| rates.requests)));
         }
         parts.join(", ")
     }
 
-    fn row(&self, route: &RouteStatus, rates: Option<&Rates>) -> Vec<String> {
+    fn row(&self, route: &RouteStatus, rates: Option<&RouteRates>) -> Vec<String> {
         let now = self.now.status.written;
         let [name, source, state, last_record, lag, delivered, watermark, dedup_ids] =
             route_cells(route, route.lag_seconds(now), now);
-        let rate = |rate: fn(&Rates) -> f64| rates.map_or_else(|| "-".to_owned(), |rates| shown(rate(rates)));
+        let rate =
+            |rate: fn(&RouteRates) -> f64| rates.map_or_else(|| "-".to_owned(), |rates| shown(rate(rates)));
         let reason = route.error.as_ref().map_or_else(String::new, |error| tame(&error.reason));
         vec![
             name,
@@ -104,14 +105,16 @@ impl Frame<'_> {
 
     /// `None` with one sample only. Of a route that the earlier one lacks nothing is known, and a count that fell
     /// began again: neither counts.
-    fn rates(&self, route: &RouteStatus, before: &HashMap<&str, &RouteStatus>) -> Option<Rates> {
+    fn rates(&self, route: &RouteStatus, before: &HashMap<&str, &RouteStatus>) -> Option<RouteRates> {
         let seconds = (self.now.at - self.before.at).as_secs_f64();
         let before = before.get(&*route.route);
         let rate = |counter: fn(&RouteStatus) -> u64| {
             before.map_or(0, |before| counter(route).saturating_sub(counter(before))) as f64 / seconds
         };
-        (seconds > 0.0)
-            .then(|| Rates { records: rate(|route| route.delivered), requests: rate(|route| route.requests) })
+        (seconds > 0.0).then(|| RouteRates {
+            records: rate(|route| route.delivered),
+            requests: rate(|route| route.requests),
+        })
     }
 }
 

@@ -18,7 +18,7 @@ use self::{
     cursors::{AfterLast, BeforeFirst},
     far_end::FarEnd,
     filters::KindFilters,
-    reach::Reach,
+    reach::SearchReach,
     repeat::Repeat,
 };
 use crate::{
@@ -132,7 +132,7 @@ pub struct CrowdedSecond {
     /// Whether the list can be read from its other end but has no `before`.
     pub turns: bool,
     /// How many records its requests ask for.
-    pub(crate) reach: Reach,
+    pub(crate) reach: SearchReach,
     strategy: Strategy,
     repeat: Repeat,
     ids: HashSet<IdHash>,
@@ -150,7 +150,7 @@ impl CrowdedSecond {
             second,
             is_last: false,
             turns: false,
-            reach: Reach::default(),
+            reach: SearchReach::default(),
             strategy: Strategy::Repeat,
             repeat: Repeat::new(searched_before, dry),
             ids: known.collect(),

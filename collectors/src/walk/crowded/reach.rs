@@ -10,7 +10,7 @@ const FAILURES: u32 = 3;
 /// The limit of the requests of one search: the largest that works, found by halving what lies between one
 /// that works and one that fails.
 #[derive(Debug)]
-pub(crate) struct Reach {
+pub(crate) struct SearchReach {
     limit: usize,
     /// The largest limit that was answered; 0 before the first.
     works: usize,
@@ -20,13 +20,13 @@ pub(crate) struct Reach {
     has_tried_again: bool,
 }
 
-impl Default for Reach {
+impl Default for SearchReach {
     fn default() -> Self {
         Self { limit: LIMIT, works: 0, failed: None, failures: 0, has_tried_again: false }
     }
 }
 
-impl Reach {
+impl SearchReach {
     /// How many records to ask for.
     pub fn limit(&self) -> usize {
         self.limit
@@ -91,7 +91,7 @@ mod tests {
 
     /// The limits that are tried until no larger one is, where larger ones than `max` fail.
     fn tried(max: usize, why: TooMuch) -> Vec<usize> {
-        let mut reach = Reach::default();
+        let mut reach = SearchReach::default();
         let mut limits = Vec::new();
         for _ in 0..100 {
             limits.push(reach.limit());
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn an_outage_in_the_middle_of_a_search_lowers_no_limit() {
         for failures in 1..40 {
-            let mut reach = Reach::default();
+            let mut reach = SearchReach::default();
             (0..failures).for_each(|_| _ = reach.failed(TooMuch::Perhaps));
             for _ in 0..20 {
                 reach.answered(reach.limit());
