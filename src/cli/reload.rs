@@ -10,7 +10,7 @@ use super::{
     Context, UsageError, block_on,
     exit::Exit,
     logging,
-    text::{print, print_json, say},
+    text::{counted, print, print_json, say},
 };
 use crate::{
     admin::client::{AdminClient, AdminError},

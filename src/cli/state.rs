@@ -17,7 +17,7 @@ use super::{
     state_access::StateAccess,
     text::{
         Align::{Left, Right},
-        grouped, print, print_json, say, table, tame,
+        counted, grouped, print, print_json, say, table, tame,
     },
 };
 use crate::{

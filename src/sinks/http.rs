@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     config::{Environment, HttpAuth, SecretError, SettingError},
-    reasons::with_reasons,
     units::size,
 };
 
