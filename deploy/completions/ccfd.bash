@@ -76,6 +76,9 @@ _ccfd() {
             ccfd,top)
                 cmd="ccfd__subcmd__top"
                 ;;
+            ccfd,verify)
+                cmd="ccfd__subcmd__verify"
+                ;;
             ccfd__subcmd__collectors,help)
                 cmd="ccfd__subcmd__collectors__subcmd__help"
                 ;;
@@ -184,6 +187,9 @@ _ccfd() {
             ccfd__subcmd__help,top)
                 cmd="ccfd__subcmd__help__subcmd__top"
                 ;;
+            ccfd__subcmd__help,verify)
+                cmd="ccfd__subcmd__help__subcmd__verify"
+                ;;
             ccfd__subcmd__help__subcmd__collectors,pause)
                 cmd="ccfd__subcmd__help__subcmd__collectors__subcmd__pause"
                 ;;
@@ -281,7 +287,7 @@ _ccfd() {
 
     case "${cmd}" in
         ccfd)
-            opts="-h -V --config --help --version run backfill reset-state status tail top collectors reload state check rejects query deploy init config completions man simulate demo help"
+            opts="-h -V --config --help --version run backfill verify reset-state status tail top collectors reload state check rejects query deploy init config completions man simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -705,7 +711,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help)
-            opts="run backfill reset-state status tail top collectors reload state check rejects query deploy init config completions man simulate demo help"
+            opts="run backfill verify reset-state status tail top collectors reload state check rejects query deploy init config completions man simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1153,6 +1159,20 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help__subcmd__top)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1784,6 +1804,44 @@ _ccfd() {
                     return 0
                     ;;
                 --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__verify)
+            opts="-h --config --collector --sink --from --to --repair --report --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --collector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
