@@ -40,6 +40,7 @@ mod tree;
 mod unknown;
 mod urls;
 mod values;
+mod verify;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -81,6 +82,7 @@ pub use telemetry::TelemetrySettings;
 use tree::{names, refuse_unknown, table_at};
 pub use urls::Proxy;
 use values::one_of;
+pub use verify::VerifySettings;
 
 use crate::tables::{HEALTH, Table, Tables};
 
@@ -99,6 +101,8 @@ pub struct Config {
     pub telemetry: TelemetrySettings,
     /// The table of the routes' state; `None` for no such table.
     pub health_table: Option<HealthTableSettings>,
+    /// When the daemon verifies what was delivered.
+    pub verify: VerifySettings,
     /// The collectors, by name. The name is the records' `ConnectorName`.
     pub collectors: BTreeMap<String, CollectorSettings>,
     /// The sinks, by name.
@@ -109,8 +113,18 @@ pub struct Config {
     pub tables: Tables,
 }
 
-const SECTIONS: [&str; 9] =
-    ["state", "pipeline", "log", "admin", "telemetry", "health_table", "collector", "sink", "default"];
+const SECTIONS: [&str; 10] = [
+    "state",
+    "pipeline",
+    "log",
+    "admin",
+    "telemetry",
+    "health_table",
+    "verify",
+    "collector",
+    "sink",
+    "default",
+];
 
 const NO_COLLECTOR: &str = "no collector is configured: add a section [collector.NAME]";
 const NOTHING_TO_DO: &str = "no configuration file, and neither OPENAI_ADMIN_KEY nor OPENAI_API_KEY is set: nothing to collect\n\
@@ -183,6 +197,7 @@ impl Config {
         let admin = AdminSettings::read(Section::open(root, &["admin"], report));
         let telemetry = TelemetrySettings::read(Section::open(root, &["telemetry"], report));
         let health_table = HealthTableSettings::read(Section::open(root, &["health_table"], report));
+        let verify = VerifySettings::read(Section::open(root, &["verify"], report));
         read_defaults(root, tables, report);
         let (sinks, retries) = read_sinks(root, tables, report);
         let collectors = read_collectors(root, report);
@@ -195,6 +210,7 @@ impl Config {
             admin,
             telemetry,
             health_table,
+            verify,
             collectors,
             sinks,
             retries,

@@ -11,6 +11,7 @@ use crate::{
     lists::KeyClass,
     pipeline::{
         backoff::RetryDelays, names::route_name, policy::Failure, route_registry::RouteRegistry, tap::Tap,
+        verified::Verified,
     },
     redact::{Hasher, Redaction},
     sinks::{Sink, registry},
@@ -138,6 +139,19 @@ impl Assembly {
             RetryDelays { first, max, parked }
         };
         self.config.retries.get(sink).map(of).unwrap_or_default()
+    }
+
+    /// The last verification of a route.
+    pub(super) fn verified(&self, route: &str) -> Option<Verified> {
+        self.shared.verified(&self.config.state.dir, route)
+    }
+
+    /// Shows a verification as the last one of its route.
+    pub(super) fn note_verified(&self, route: &str, verified: Verified) {
+        self.shared.note_verified(&self.config.state.dir, route, verified.clone());
+        if let Some(shown) = self.registry.get(route) {
+            shown.update(|status| status.verified = Some(verified));
+        }
     }
 
     /// Closes these sinks, or all of them with `None`; the next use builds them again.

@@ -62,6 +62,7 @@ impl Assembly {
             sink: wanted.sink.clone(),
             sink_type: sink.type_name().to_owned(),
             table: Self::table(settings).name.to_string(),
+            verified: self.verified(&wanted.checkpoint),
             ..RouteStatus::default()
         })
     }

@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     num::NonZeroU32,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -17,8 +18,10 @@ use crate::{
         policy::{Failure, judge},
         progress::Progress,
         route_registry::RouteRegistry,
+        verified::Verified,
     },
     sinks::Sink,
+    verify,
 };
 
 /// A sink, and the word behind its `type`.
@@ -71,6 +74,8 @@ pub struct Shared {
     pools: Mutex<HashMap<HttpSettings, Weak<Http>>>,
     keys: Mutex<KeysInUse>,
     sinks: Mutex<HashMap<String, Built>>,
+    /// The last verification of each route, once it was read from the state directory.
+    verified: Mutex<Option<HashMap<String, Verified>>>,
 }
 
 impl Shared {
@@ -127,6 +132,17 @@ impl Shared {
     ) -> Arc<dyn Sink> {
         let mut sinks = lock(&self.sinks);
         sinks.entry(name.to_owned()).or_insert_with(|| Built { sink: build(), type_name }).sink.clone()
+    }
+
+    /// The last verification of a route, read from the state directory at first.
+    pub fn verified(&self, dir: &Path, route: &str) -> Option<Verified> {
+        lock(&self.verified).get_or_insert_with(|| verify::chain::verified(dir)).get(route).cloned()
+    }
+
+    /// Replaces the last verification of a route.
+    pub fn note_verified(&self, dir: &Path, route: &str, verified: Verified) {
+        let mut held = lock(&self.verified);
+        held.get_or_insert_with(|| verify::chain::verified(dir)).insert(route.to_owned(), verified);
     }
 
     /// The counters of the sinks.

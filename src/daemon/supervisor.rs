@@ -23,7 +23,7 @@ use super::{
     pauses::Pauses,
     routes::WantedRoute,
     secrets::Secrets,
-    verification::Verifications,
+    verification::{Scheduled, Verifications},
 };
 use crate::{
     config::{Config, ConfigError},
@@ -43,6 +43,8 @@ const START_GAP: Duration = Duration::from_millis(20);
 /// The longest time until the last of them starts.
 const STARTS_MAX: Duration = Duration::from_secs(40);
 
+/// The longest delay until a verification that is due begins.
+const SCHEDULE_LOOK_INTERVAL: Duration = Duration::from_secs(30);
 /// How long verifications, which end at once, may delay the end of the process.
 const VERIFICATIONS_END_MAX: Duration = Duration::from_secs(2);
 
@@ -59,6 +61,7 @@ pub struct Supervisor {
     pub(super) running: BTreeMap<String, Running>,
     pub(super) backfills: BTreeMap<String, Backfill>,
     pub(super) verifications: Verifications,
+    pub(super) scheduled: Scheduled,
     pub(super) secrets: Secrets,
     pub(super) reload: Option<Reload>,
     tasks: JoinSet<Ended>,
@@ -120,6 +123,7 @@ impl Supervisor {
             running: BTreeMap::new(),
             backfills: BTreeMap::new(),
             verifications: Verifications::default(),
+            scheduled: Scheduled::default(),
             secrets,
             reload: None,
             tasks: JoinSet::new(),
@@ -147,11 +151,13 @@ impl Supervisor {
             let is_left = supervisor.pauses.collectors().next().is_some();
             supervisor.running.is_empty() && (mode.once || supervisor.ended && !is_left)
         };
+        let mut look = tokio::time::interval(SCHEDULE_LOOK_INTERVAL);
         while !self.fatal && !done(&self) {
             tokio::select! {
                 Some(ended) = self.tasks.join_next_with_id() => drop(self.note_end(ended)),
                 order = orders.next() => self.obey(order).await,
                 touched = self.secrets.changed(), if !mode.once => self.take_up_secrets(touched).await,
+                _ = look.tick(), if !mode.once => self.verify_on_schedule(),
                 () = until(deadline) => {
                     tracing::warn!("not everything was read in time; the next run continues");
                     self.outcome.late = true;

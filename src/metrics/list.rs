@@ -9,7 +9,10 @@ use super::{
     ReadMetric::{self, Count, Counts, Level, Levels, Ranges},
     RouteMetrics, Samples, SinkMetrics,
 };
-use crate::pipeline::{counters::COMMIT_BOUNDS, histogram::Histogram, progress::RouteState, stage::Stage};
+use crate::{
+    pipeline::{counters::COMMIT_BOUNDS, histogram::Histogram, progress::RouteState, stage::Stage},
+    verify::verdict::Verdict,
+};
 
 /// Of the process as a whole.
 pub(super) const PROCESS: &[Metric<MetricsSnapshot>] = &[
@@ -170,6 +173,27 @@ pub(super) const ROUTES: &[Metric<RouteMetrics>] = &[
         "1",
         "1 while sweeps take longer than their interval, otherwise 0.",
         Level(|route| Some(i64::from(route.status.sweep_late))),
+    ),
+    metric(
+        "ccfd_verify_verdict",
+        "1",
+        "1 for the verdict of the last verification, 0 for all others; nothing before the first.",
+        Levels(&["verdict"], |route| {
+            let Some(last) = &route.status.verified else { return Vec::new() };
+            by(Verdict::ALL.iter().map(|verdict| (verdict.word(), i64::from(verdict.word() == last.verdict))))
+        }),
+    ),
+    metric(
+        "ccfd_verify_unexplained_differences",
+        "{record}",
+        "Differences of the last verification that nothing explains.",
+        Level(|route| i64::try_from(route.status.verified.as_ref()?.unexplained).ok()),
+    ),
+    metric(
+        "ccfd_verify_timestamp_seconds",
+        "s",
+        "When the last verification ended.",
+        Level(|route| Some(route.status.verified.as_ref()?.at)),
     ),
     metric(
         "ccfd_source_requests_total",

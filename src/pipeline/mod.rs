@@ -29,4 +29,5 @@ pub mod shutdown;
 pub mod stage;
 pub mod status_file;
 pub mod tap;
+pub mod verified;
 pub mod write;

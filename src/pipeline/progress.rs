@@ -13,7 +13,9 @@ use collectors::CrowdProgress;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{byte_budget::ByteBudget, counters::RouteCounters, names::is_route_name, stage::Stage};
+use super::{
+    byte_budget::ByteBudget, counters::RouteCounters, names::is_route_name, stage::Stage, verified::Verified,
+};
 use crate::log_throttle::LogThrottle;
 
 /// The time between two lines about passing failures with the same cause.
@@ -150,6 +152,9 @@ pub struct RouteStatus {
     pub last_read: Option<i64>,
     /// The last failure, until the stage works again.
     pub error: Option<ShownError>,
+    /// The last verification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verified>,
 }
 
 impl RouteStatus {

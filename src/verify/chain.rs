@@ -1,7 +1,7 @@
 //! The reports of a state directory, and the chain of their hashes: one line each, never removed by ccfd.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{DIR, report::Report, verdict::Verdict};
-use crate::pipeline::names::route_name;
+use crate::pipeline::{names::route_name, verified::Verified};
 
 /// The file of the chain.
 const CHAIN: &str = "chain.ndjson";
@@ -58,6 +58,23 @@ pub fn last(state_dir: &Path) -> io::Result<BTreeMap<String, Link>> {
     }
 }
 
+/// The same, as a status shows them. A file that cannot be read shows nothing.
+pub fn verified(state_dir: &Path) -> HashMap<String, Verified> {
+    let last = last(state_dir).unwrap_or_else(|error| {
+        tracing::warn!(%error, "results of verifications cannot be read");
+        BTreeMap::new()
+    });
+    last.into_iter().map(|(route, link)| (route, Verified::from(link))).collect()
+}
+
+impl From<Link> for Verified {
+    fn from(link: Link) -> Self {
+        let at = chrono::DateTime::parse_from_rfc3339(&link.at).map_or(0, |at| at.timestamp());
+        let Link { run, from, to, verdict, unexplained, .. } = link;
+        Self { run, at, from, to, verdict: verdict.word().to_owned(), unexplained }
+    }
+}
+
 /// Seals a report with the hash of the one before, stores it, and adds its line. Returns where it is.
 pub fn append(state_dir: &Path, report: &mut Report) -> io::Result<PathBuf> {
     let dir = state_dir.join(DIR);
@@ -93,7 +110,8 @@ pub fn path(state_dir: &Path, run: &str) -> PathBuf {
 }
 
 impl Link {
-    fn of(report: &Report) -> Self {
+    /// The line of a report.
+    pub fn of(report: &Report) -> Self {
         Self {
             run: report.run.clone(),
             collector: report.collector.clone(),

@@ -8,6 +8,7 @@ use ccfd::{
         counters::BatchCounts,
         progress::{Progress, RouteState, RouteStatus},
         stage::Stage,
+        verified::Verified,
     },
     sinks::counters::{SinkCounters, TokenCounters},
 };
@@ -29,6 +30,12 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
         watermark: Some(NOW - 1_900),
         last_read: Some(NOW - 20),
         dedup_ids: 17,
+        verified: Some(Verified {
+            at: NOW - 600,
+            verdict: "differs".to_owned(),
+            unexplained: 2,
+            ..Verified::default()
+        }),
         ..RouteStatus::default()
     };
     let progress = Progress::new(status, Arc::default());

@@ -2,6 +2,7 @@
 //!
 //! `CCFD_VERIFY_SEEDS=200` asks for more than the 20 runs of every test; `CCFD_SEED=17` runs only one.
 
+mod daemon;
 mod damage;
 mod reports;
 mod runs;

@@ -21,6 +21,7 @@ use crate::{
         progress::{RouteState, RouteStatus},
         status_file::{STATUS_INTERVAL, StatusFile},
     },
+    verify::chain,
 };
 
 /// How long to wait for another command that uses the store briefly.
@@ -142,6 +143,7 @@ fn routes(
     mut known: BTreeMap<String, RouteStatus>,
     now: i64,
 ) -> Vec<RouteLine> {
+    let mut verified = chain::verified(&config.state.dir);
     let mut lines = Vec::new();
     for (collector, settings) in &config.collectors {
         for sink in &settings.sinks {
@@ -153,6 +155,8 @@ fn routes(
             // A checkpoint alone does not have these.
             status.source = settings.source.name().to_owned();
             status.table = Assembly::table(settings).name.to_string();
+            // Also by a command that ran beside no daemon.
+            status.verified = verified.remove(&name).or(status.verified);
             if let Some(sink) = config.sinks.get(sink) {
                 status.sink_type = sink.type_name().to_owned();
             }

@@ -130,6 +130,9 @@ fn trouble(line: &RouteLine, width: usize) -> String {
         let (second, found) = (format_utc(second), grouped(found));
         say(&format!("reading a crowded second: {found} so far, all of {second}"));
     }
+    if let Some(verified) = &status.verified {
+        say(&tame(&verified.text()));
+    }
     if status.sweep_late {
         say("sweeps take longer than sweep_interval: late records arrive later");
     }

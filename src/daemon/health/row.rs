@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::status::Status;
 use crate::{
-    pipeline::{counters::RouteCounters, progress::RouteStatus},
+    pipeline::{counters::RouteCounters, progress::RouteStatus, verified::Verified},
     tables::format_utc,
 };
 
@@ -78,6 +78,8 @@ pub(super) struct Row<'a> {
     pub(super) status: Status,
     pub(super) route: &'a RouteStatus,
     pub(super) counted: Counted,
+    /// The verification that the row is about, if it is about one.
+    pub(super) verified: Option<&'a Verified>,
 }
 
 /// The fields that the columns of the table name.
@@ -111,13 +113,16 @@ struct Details<'a> {
     read_lag_seconds: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     watermark_lag_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<&'a Verified>,
     version: &'static str,
 }
 
 impl Row<'_> {
     /// The row as a record for sinks; an error if JSON cannot express it, for which no case is known.
     pub(super) fn record(&self) -> serde_json::Result<Record> {
-        let Self { id, from, at, status, route, counted } = self;
+        let Self { id, from, at, status, route, counted, verified } = self;
+        let verdict = verified.map(|verified| verified.verdict.as_str());
         let fields = Fields {
             id,
             at: *at,
@@ -125,8 +130,8 @@ impl Row<'_> {
             collector: &route.collector,
             kind: &route.source,
             status: status.word(),
-            description: description(route),
-            reason: route.error.as_ref().map(|error| error.reason.as_str()),
+            description: verified.map_or_else(|| description(route), Verified::text),
+            reason: verdict.or_else(|| route.error.as_ref().map(|error| error.reason.as_str())),
             details: Details {
                 destination_table: &route.table,
                 sink: &route.sink,
@@ -137,6 +142,7 @@ impl Row<'_> {
                 counted,
                 read_lag_seconds: route.lag_seconds(*at),
                 watermark_lag_seconds: route.watermark.map(|watermark| (at - watermark).max(0)),
+                verified: *verified,
                 version: env!("CARGO_PKG_VERSION"),
             },
         };

@@ -3,6 +3,7 @@
 use crate::pipeline::{
     progress::{Measured, RouteState},
     stage::Stage,
+    verified::Verified,
 };
 
 /// A passing failure counts as one after this many seconds, as with Sentinel's own connectors.
@@ -15,7 +16,7 @@ pub(super) enum Status {
     Success,
     /// It does not.
     Failure,
-    /// An operator has paused it.
+    /// An operator has paused it, or a verification could not prove its window.
     Informational,
 }
 
@@ -26,6 +27,15 @@ impl Status {
             Self::Success => "Success",
             Self::Failure => "Failure",
             Self::Informational => "Informational",
+        }
+    }
+
+    /// Judges the verdict of a verification: what could not be proven is neither good nor bad.
+    pub(super) fn of_verdict(verified: &Verified) -> Self {
+        match verified.verdict.as_str() {
+            "differs" => Self::Failure,
+            _ if verified.agrees() => Self::Success,
+            _ => Self::Informational,
         }
     }
 

@@ -11,6 +11,7 @@ use super::{
 use crate::pipeline::{
     progress::{Measured, Progress},
     route_registry::RouteRegistry,
+    verified::Verified,
 };
 
 /// The routes that follow a list; backfills have no rows.
@@ -27,6 +28,8 @@ pub(super) struct HealthWatch {
 struct KnownRoute {
     /// At the last look.
     status: Option<Status>,
+    /// The run of its last verification, as last seen.
+    verified: Option<String>,
     /// Up to when its rows say what was counted, and that.
     counted_to: i64,
     counted: Counted,
@@ -47,15 +50,23 @@ impl HealthWatch {
     /// The rows that are due: of routes whose status has changed, and of those without a row since the
     /// interval began.
     pub(super) fn look(&mut self, registry: &RouteRegistry, now: i64, interval: Duration) -> Vec<Record> {
-        let routes = following(registry);
+        let (routes, begun) = (following(registry), self.begun);
         self.known.retain(|name, _| routes.iter().any(|route| route.status.route == *name));
         let mut rows = Vec::new();
         for route in routes {
             let Some(status) = Status::of(&route, now, PATIENCE) else { continue };
             let known = self.known(&route);
             let is_new = known.status.replace(status) != Some(status);
+            // One of an earlier process has had its row.
+            let verified = route.status.verified.clone().filter(|verified| verified.at >= begun);
+            let run = verified.as_ref().map(|verified| verified.run.clone());
+            let is_verified = run.is_some() && known.verified != run;
+            known.verified = run;
             if is_new || number(known.counted_to, interval) != number(now, interval) {
                 rows.extend(self.row(&route, status, now));
+            }
+            if let Some(verified) = verified.filter(|_| is_verified) {
+                rows.extend(self.verified_row(&route, &verified, now));
             }
         }
         rows
@@ -76,14 +87,33 @@ impl HealthWatch {
     }
 
     fn known(&mut self, route: &Measured) -> &mut KnownRoute {
-        let nothing = KnownRoute { status: None, counted_to: self.begun, counted: Counted::default() };
+        let nothing =
+            KnownRoute { status: None, verified: None, counted_to: self.begun, counted: Counted::default() };
         self.known.entry(route.status.route.clone()).or_insert(nothing)
     }
 
-    fn row(&mut self, route: &Measured, status: Status, now: i64) -> Option<Record> {
+    fn next_id(&mut self, route: &Measured) -> String {
         self.rows += 1;
         let id = IdHash::of(&format!("{} {} {}", self.process, route.status.route, self.rows));
-        let id = format!("{:032x}", u128::from_be_bytes(id.0));
+        format!("{:032x}", u128::from_be_bytes(id.0))
+    }
+
+    /// The row of a verification, which counts nothing.
+    fn verified_row(&mut self, route: &Measured, verified: &Verified, now: i64) -> Option<Record> {
+        let row = Row {
+            id: self.next_id(route),
+            from: now,
+            at: now,
+            status: Status::of_verdict(verified),
+            route: &route.status,
+            counted: Counted::default(),
+            verified: Some(verified),
+        };
+        row.record().inspect_err(|error| tracing::error!(%error, "health row not created")).ok()
+    }
+
+    fn row(&mut self, route: &Measured, status: Status, now: i64) -> Option<Record> {
+        let id = self.next_id(route);
         let known = self.known(route);
         let counted = Counted::of(&route.counters);
         let row = Row {
@@ -93,6 +123,7 @@ impl HealthWatch {
             status,
             route: &route.status,
             counted: counted.after(&known.counted),
+            verified: None,
         };
         (known.counted_to, known.counted) = (now, counted);
         row.record().inspect_err(|error| tracing::error!(%error, "health row not created")).ok()

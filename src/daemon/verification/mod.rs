@@ -3,12 +3,14 @@
 mod compared;
 mod read;
 mod runs;
+mod schedule;
 mod steps;
 
 use std::sync::Arc;
 
 use collectors::Client;
 pub use runs::{Ended, Started, Verification, Verifications};
+pub use schedule::Scheduled;
 use serde::{Deserialize, Serialize};
 use state::{StateError, Store};
 use tokio::sync::watch;

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
 };
 
+use tracing::Instrument as _;
+
 use super::{Clients, Run, VerifyError};
 use crate::{
     daemon::{checkpoints::load, routes::WantedRoute},
@@ -16,6 +18,7 @@ use crate::{
         progress::Progress,
         rejects::{Bounds, Rejects},
         route::{Ended, Route},
+        tap::Tap,
     },
     sinks::comparable::Span,
     tables::format_utc,
@@ -51,6 +54,8 @@ impl Run<'_> {
         };
         route.sink = Arc::new(LedgerSink::new(ledger.clone(), window));
         route.messages = None;
+        // What is read to be compared is not shown as delivered.
+        route.tap = Tap::default();
         let (dir, clock) = (ledger.dir().to_owned(), self.assembly.clock.clone());
         let bounds = Bounds { rejects_max: UNUSABLE_MAX, cut_max: 0 };
         let rejects = name.clone();
@@ -155,7 +160,8 @@ impl Run<'_> {
 
     async fn run_route(&self, route: Route) -> (Ended, Progress) {
         let progress = route.progress.clone();
-        (route.run(self.stop.clone()).await, progress)
+        let span = tracing::error_span!("route", route = route.name);
+        (route.run(self.stop.clone()).instrument(span).await, progress)
     }
 }
 

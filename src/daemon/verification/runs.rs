@@ -16,9 +16,12 @@ use tokio::{
 use super::{Phase, VerifyError, VerifyWanted, new_run, verify};
 use crate::{
     daemon::assembly::Assembly,
-    pipeline::shutdown::{ShutdownSender, shutdown},
+    pipeline::{
+        names::route_name,
+        shutdown::{ShutdownSender, shutdown},
+    },
     reasons::with_reasons,
-    verify::verdict::Verdict,
+    verify::{chain::Link, verdict::Verdict},
 };
 
 /// How many ended runs are remembered.
@@ -118,6 +121,8 @@ impl Verifications {
                 Ok(report) => {
                     let (verdict, unexplained) = (report.verdict, report.totals.unexplained);
                     log(&name, &wanted, verdict, unexplained);
+                    let route = route_name(&wanted.collector, &wanted.sink);
+                    assembly.note_verified(&route, Link::of(&report).into());
                     Ended::Reported { verdict }
                 }
                 Err(error) => {
