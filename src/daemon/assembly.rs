@@ -7,14 +7,16 @@ use secrecy::ExposeSecret;
 
 use super::shared::{MetricsReader, Rates, Shared};
 use crate::{
-    config::{self, CollectorSettings, Config, Environment, NoSecret, RetrySettings, SecretSource},
+    config::{
+        self, CollectorSettings, Config, Environment, NoSecret, RetrySettings, SecretSource, SinkSettings,
+    },
     lists::KeyClass,
     pipeline::{
         backoff::RetryDelays, names::route_name, policy::Failure, route_registry::RouteRegistry, tap::Tap,
         verified::Verified,
     },
     redact::{Hasher, Redaction},
-    sinks::{Sink, registry},
+    sinks::{Sink, comparable::Comparable, registry},
     tables::Table,
 };
 
@@ -130,6 +132,11 @@ impl Assembly {
         Some(self.shared.sink(name, settings.type_name(), || {
             registry::build(settings, &self.environment, self.clock.clone())
         }))
+    }
+
+    /// What reads back the rows of a sink with these settings, or why they cannot be compared.
+    pub(super) fn comparable(&self, sink: &SinkSettings) -> Result<Arc<dyn Comparable>, String> {
+        registry::comparable(sink, &self.environment, &self.clock)
     }
 
     /// How long failures of a sink wait, by its name.

@@ -12,6 +12,7 @@ pub mod line_file;
 pub mod logs_ingestion;
 pub mod ndjson;
 pub mod original;
+mod patience;
 pub mod registry;
 pub mod remote;
 pub mod request_size;

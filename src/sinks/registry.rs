@@ -8,7 +8,7 @@ use collectors::Clock;
 use super::{
     Sink,
     comparable::Comparable,
-    elasticsearch::ElasticsearchSink,
+    elasticsearch::{ElasticsearchRows, ElasticsearchSink},
     kibana_index::KibanaIndexSink,
     logs_ingestion::LogsIngestionSink,
     ndjson::{NdjsonRows, NdjsonSink},
@@ -37,7 +37,11 @@ pub fn build(settings: &SinkSettings, environment: &Environment, clock: Clock) -
 /// # Errors
 ///
 /// Why its rows cannot be compared, as a sentence without a full stop.
-pub fn comparable(settings: &SinkSettings) -> Result<Arc<dyn Comparable>, String> {
+pub fn comparable(
+    settings: &SinkSettings,
+    environment: &Environment,
+    _clock: &Clock,
+) -> Result<Arc<dyn Comparable>, String> {
     let not_yet = || Err(format!("ccfd cannot read back what a sink of type {} holds", settings.type_name()));
     match settings {
         SinkSettings::Sqlite(settings) => Ok(Arc::new(SqliteRows::new(settings.clone()))),
@@ -45,7 +49,9 @@ pub fn comparable(settings: &SinkSettings) -> Result<Arc<dyn Comparable>, String
             NdjsonDir::Dir(dir) => Ok(Arc::new(NdjsonRows::new(dir.clone(), settings.clone()))),
             NdjsonDir::Stdout => Err("what was written to standard output cannot be read back".to_owned()),
         },
-        SinkSettings::Elasticsearch(_) => not_yet(),
+        SinkSettings::Elasticsearch(settings) => {
+            Ok(Arc::new(ElasticsearchRows::new(settings.clone(), environment.clone())))
+        }
         SinkSettings::KibanaIndex(_) => not_yet(),
         SinkSettings::LogsIngestion(_) => not_yet(),
     }

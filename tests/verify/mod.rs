@@ -4,6 +4,7 @@
 
 mod daemon;
 mod damage;
+mod elastic;
 mod reports;
 mod runs;
 

@@ -6,7 +6,6 @@ use super::VerifyWanted;
 use crate::{
     daemon::{backfill::Moment, supervisor::Supervisor},
     pipeline::progress::RouteState,
-    sinks::registry,
     tables::format_utc,
 };
 
@@ -28,7 +27,7 @@ impl Supervisor {
                 self.assembly.registry.get(name).is_some_and(|shown| shown.state() == RouteState::Live);
             let is_known = self.scheduled.get(name).is_some_and(|known| *known >= interval);
             let sink = self.assembly.config.sinks.get(&route.sink);
-            let is_comparable = sink.is_some_and(|sink| registry::comparable(sink).is_ok());
+            let is_comparable = sink.is_some_and(|sink| self.assembly.comparable(sink).is_ok());
             if is_known || !is_live || !is_comparable || self.pauses.since(&route.collector).is_some() {
                 continue;
             }

@@ -11,10 +11,7 @@ use crate::{
     pipeline::{checkpoint::Checkpoint, names::route_name},
     reasons::with_reasons,
     redact::Redaction,
-    sinks::{
-        comparable::{Comparable, Redact, Statement},
-        registry,
-    },
+    sinks::comparable::{Comparable, Redact, Statement},
     tables::format_utc,
     verify::{
         self,
@@ -27,7 +24,7 @@ use crate::{
 impl Run<'_> {
     /// Everything up to the verdict. Returns why it is not provable; empty if it is.
     pub(super) async fn steps(&mut self, sink: &SinkSettings) -> Result<Vec<String>, VerifyError> {
-        let comparable = match registry::comparable(sink) {
+        let comparable = match self.assembly.comparable(sink) {
             Ok(comparable) => comparable,
             Err(reason) => return Ok(vec![format!("not comparable: {reason}")]),
         };

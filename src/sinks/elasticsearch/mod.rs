@@ -12,6 +12,7 @@
 //! | `sink` | the `Sink`, and what its requests share |
 //! | `check` | `ccfd check` |
 //! | `tests` | unit tests |
+//! | `compare` | what an index holds, for `ccfd verify` |
 //! | `install` | `ccfd check --install` |
 //! | `server` | product and version |
 //! | `witness` | a row that passed before, which separates a row's fault from its index's |
@@ -19,6 +20,7 @@
 mod check;
 mod classify;
 mod client;
+mod compare;
 mod delivery;
 mod encode;
 mod install;
@@ -28,4 +30,5 @@ mod sink;
 mod tests;
 mod witness;
 
+pub use compare::ElasticsearchRows;
 pub use sink::ElasticsearchSink;

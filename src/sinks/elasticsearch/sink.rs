@@ -74,18 +74,9 @@ impl ElasticsearchSink {
                 "certificates are not verified: anyone on the network path can read and change everything"
             );
         }
-        let reach = settings.clone();
-        let remote = Remote::new(
-            Service::Elasticsearch,
-            Box::new(move |environment| reach.http(ANSWER_BYTES_MAX, environment)),
-            settings.auth.clone(),
-            environment,
-            settings.connection.retry_after_max,
-        );
-        let urls = settings.urls.iter().map(|url| url.as_str().trim_end_matches('/').to_owned()).collect();
         let in_flight = usize::try_from(settings.calls_in_flight).unwrap_or(usize::MAX);
         let state = ElasticsearchConnection {
-            cluster: Cluster::new(remote, urls),
+            cluster: cluster(&settings, environment),
             server: OnceCell::new(),
             size: RequestSize::new(bulk_bytes_max(&settings), in_flight),
             witnesses: Witnesses::default(),
@@ -146,6 +137,20 @@ impl ElasticsearchConnection {
         names.dedup();
         names
     }
+}
+
+/// The cluster of these settings; connects to nothing yet.
+pub(super) fn cluster(settings: &ElasticsearchSettings, environment: Environment) -> Cluster {
+    let reach = settings.clone();
+    let remote = Remote::new(
+        Service::Elasticsearch,
+        Box::new(move |environment| reach.http(ANSWER_BYTES_MAX, environment)),
+        settings.auth.clone(),
+        environment,
+        settings.connection.retry_after_max,
+    );
+    let urls = settings.urls.iter().map(|url| url.as_str().trim_end_matches('/').to_owned()).collect();
+    Cluster::new(remote, urls)
 }
 
 /// The most bytes of a request, as configured.

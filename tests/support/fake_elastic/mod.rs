@@ -2,12 +2,14 @@
 //! lost. What a healthy one does is judged by a real node.
 
 mod bulk;
+mod search;
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
 };
 
+pub use search::Searching;
 use serde_json::{Value, json};
 use tokio_rustls::rustls::ServerConfig;
 
@@ -40,6 +42,9 @@ struct Node {
     /// Path to body: index and component templates.
     templates: BTreeMap<String, Value>,
     auto_ids: usize,
+    /// Field to type, where it is not that of the template.
+    types: BTreeMap<String, String>,
+    searching: Searching,
 }
 
 /// An answer for a document instead of its being kept.
@@ -117,6 +122,27 @@ impl Elastic {
         self.node.lock().unwrap().documents.get(index).cloned().unwrap_or_default()
     }
 
+    /// Puts a document there, past `_bulk`.
+    pub fn put(&self, index: &str, id: &str, document: Value) {
+        let mut node = self.node.lock().unwrap();
+        node.documents.entry(index.to_owned()).or_default().insert(id.to_owned(), document);
+    }
+
+    /// Removes a document.
+    pub fn remove(&self, index: &str, id: &str) {
+        self.node.lock().unwrap().documents.get_mut(index).unwrap().remove(id).unwrap();
+    }
+
+    /// Maps a field to another type than the template does: `text`, `unmapped`.
+    pub fn map(&self, field: &str, kind: &str) {
+        self.node.lock().unwrap().types.insert(field.to_owned(), kind.to_owned());
+    }
+
+    /// How searches go from now on.
+    pub fn set_searching(&self, searching: Searching) {
+        self.node.lock().unwrap().searching = searching;
+    }
+
     /// A template by its path: `_index_template/openai`.
     pub fn template(&self, path: &str) -> Option<Value> {
         self.node.lock().unwrap().templates.get(path).cloned()
@@ -153,6 +179,9 @@ impl Node {
             ("GET" | "HEAD", []) => Reply::json(200, &greeting()),
             ("POST" | "PUT", ["_bulk"]) => self.bulk(None, request),
             ("POST" | "PUT", [index, "_bulk"]) => self.bulk(Some(index), request),
+            ("POST", [index, "_refresh"]) => self.refresh(index),
+            ("GET", [index, "_field_caps"]) => self.field_caps(index, request),
+            ("POST", [index, "_search"]) => self.search(index, request),
             ("PUT" | "POST", [of, _]) if kind(of) => self.put_template(&segments.join("/"), request),
             ("GET" | "HEAD", [of, name]) if kind(of) => self.get_template(of, name),
             ("POST", ["_security", "user", "_has_privileges"]) => {
