@@ -155,6 +155,12 @@ pub trait Comparable: Send + Sync {
     ) -> Result<(), SinkError>;
 }
 
+/// Whether a second lies in one of these spans, which are apart and in order.
+pub fn cover(spans: &[Span], second: i64) -> bool {
+    let next = spans.partition_point(|span| span.to <= second);
+    spans.get(next).is_some_and(|span| span.has(second))
+}
+
 /// The first second of the hour of a second.
 pub fn hour_of(second: i64) -> i64 {
     second.div_euclid(HOUR) * HOUR
@@ -227,6 +233,14 @@ mod tests {
     fn what_is_no_json_has_a_hash_as_well() {
         let all = ["\"", "\"\\", "{\"a", "\u{e9}\"\\\"", ""].map(|text| record_hash(0, text.as_bytes()));
         assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 5);
+    }
+
+    #[test]
+    fn spans_cover_their_seconds_and_no_others() {
+        let spans = [Span { from: 2, to: 4 }, Span { from: 4, to: 5 }, Span { from: 9, to: 10 }];
+        let covered: Vec<i64> = (0..12).filter(|second| cover(&spans, *second)).collect();
+        assert_eq!(covered, [2, 3, 4, 9]);
+        assert!(!cover(&[], 0));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::ledger::Ledger;
 use crate::sinks::{
     SinkError,
-    comparable::{Comparable, HOUR, HourDigest, Question, SinkRow, Span},
+    comparable::{Comparable, HOUR, HourDigest, Question, SinkRow, Span, cover},
 };
 
 /// Messages of rows that wait for the ledger.
@@ -145,7 +145,7 @@ async fn fetch(
     let (pages, mut arriving) = mpsc::channel::<Vec<SinkRow>>(PAGES_MAX);
     let adding = async {
         while let Some(mut rows) = arriving.recv().await {
-            rows.retain(|row| spans.iter().any(|span| span.has(row.second)));
+            rows.retain(|row| cover(spans, row.second));
             if !with_records {
                 rows.iter_mut().for_each(|row| (row.record, row.redacted) = (None, None));
             }

@@ -18,6 +18,7 @@ mod sinks;
 mod source;
 mod support;
 mod trickle;
+mod verify;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -46,6 +47,7 @@ fn main() {
         "bodies",
         "slow_receiver",
         "idle",
+        "verify",
         "trickle",
     ];
     let all = !parts.into_iter().any(only);
@@ -75,6 +77,9 @@ fn main() {
     }
     if only("trickle") {
         trickle::trickle();
+    }
+    if only("verify") {
+        verify::verify(value("--events").map_or(1_000_000, |_| events));
     }
     if only("idle") {
         idle::idle(value("--collectors").map_or(1000, |count| count.parse().expect("--collectors N")));

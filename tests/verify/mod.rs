@@ -5,6 +5,7 @@
 mod daemon;
 mod damage;
 mod elastic;
+mod reasons;
 mod reports;
 mod runs;
 

@@ -108,6 +108,7 @@ impl Verifications {
         self.remember(run.clone(), Known { wanted: wanted.clone(), phase: shown, stop: sender, ended: None });
         let (runs, room, name) = (self.runs.clone(), self.room.clone(), run.clone());
         self.tasks.spawn(async move {
+            let _guard = EndGuard { runs: runs.clone(), run: name.clone() };
             let mut waiting = stop.clone();
             let place = tokio::select! {
                 place = room.0.acquire() => place.ok(),
@@ -182,6 +183,21 @@ impl Verifications {
             runs.remove(&oldest);
         }
         runs.insert(run, known);
+    }
+}
+
+/// Shows an end of a run even if a bug in ccfd is what ends it: otherwise a command would wait for it for ever.
+struct EndGuard {
+    runs: Arc<Mutex<BTreeMap<String, Known>>>,
+    run: String,
+}
+
+impl Drop for EndGuard {
+    fn drop(&mut self) {
+        if let Some(known) = lock(&self.runs).get_mut(&self.run) {
+            let text = "cut off by a stop, or by a bug in ccfd".to_owned();
+            known.ended.get_or_insert(Ended::Failed { text, usage: false });
+        }
     }
 }
 

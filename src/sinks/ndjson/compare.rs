@@ -18,7 +18,7 @@ use crate::{
     sinks::{
         SinkError,
         comparable::{
-            Comparable, HourDigest, PAGE_ROWS, Question, Shows, SinkRow, Span, Statement, id_hash,
+            Comparable, HourDigest, PAGE_ROWS, Question, Shows, SinkRow, Span, Statement, cover, id_hash,
             record_hash,
         },
         disk,
@@ -171,7 +171,7 @@ impl Comparable for NdjsonRows {
                         LineShape::Table => of_columns(&question, &line),
                     };
                     line.clear();
-                    page.extend(row.filter(|row| spans.iter().any(|span| span.has(row.second))));
+                    page.extend(row.filter(|row| cover(&spans, row.second)));
                     if page.len() >= PAGE_ROWS && pages.blocking_send(std::mem::take(&mut page)).is_err() {
                         return Ok(());
                     }
