@@ -37,10 +37,7 @@ fn rows_that_were_written_before_a_rule_of_redaction_are_explained_and_rows_behi
     let site = site(few());
     collect(&site);
     let config = fs::read_to_string(site.path("ccfd.toml")).unwrap();
-    site.write(
-        "ccfd.toml",
-        &config.replace("[collector.chat]", "drop = [\"actor\"]\n[collector.chat]"),
-    );
+    site.write("ccfd.toml", &config.replace("[collector.chat]", "drop = [\"actor\"]\n[collector.chat]"));
     for sink in ["tables", "lines"] {
         let before = verify(&site, "audit", sink, &[]);
         assert_eq!(
@@ -54,10 +51,7 @@ fn rows_that_were_written_before_a_rule_of_redaction_are_explained_and_rows_behi
     }
     let fresh = super::site(few());
     let config = fs::read_to_string(fresh.path("ccfd.toml")).unwrap();
-    fresh.write(
-        "ccfd.toml",
-        &config.replace("[collector.chat]", "drop = [\"actor\"]\n[collector.chat]"),
-    );
+    fresh.write("ccfd.toml", &config.replace("[collector.chat]", "drop = [\"actor\"]\n[collector.chat]"));
     collect(&fresh);
     assert_eq!(verify(&fresh, "audit", "tables", &[]).verdict(), "agrees");
 }
