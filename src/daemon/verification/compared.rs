@@ -23,7 +23,7 @@ use crate::{
     tables::format_utc,
     verify::{
         compare::{Comparison, Finding, compare},
-        difference::{Difference, Known, classify},
+        difference::{Class, Difference, Known, classify},
         ledger::Ledger,
         report::{Repaired, ReportHour, Totals},
         verdict::Verdict,
@@ -45,6 +45,24 @@ impl Run<'_> {
             Ok(left) => left,
             Err(why) => return Ok(Some(why)),
         };
+        // A gateway may have answered with a page of another request, and a reader that has just begun cannot always know that.
+        // So what the source does not list must be missing in a second reading too.
+        let is_only_in_sink = |one: &Difference| matches!(one.class, Class::OnlyInSink | Class::Unreadable);
+        if self.report.differences.iter().any(is_only_in_sink) {
+            _ = self.phase.send_replace(Phase::Reading);
+            let again = self.read_source(ledger).await?;
+            if let Some(failed) = again.failed {
+                return Ok(Some(format!("the source could not be read a second time: {failed}")));
+            }
+            known.unsure_seconds.extend(again.unsure_seconds);
+            if let Err(error) = ledger.forget_rows().await {
+                return Ok(Some(with_reasons(&error)));
+            }
+            left = match self.compare_once(ledger, comparable, with_records, &mut known, shows).await? {
+                Ok(left) => left,
+                Err(why) => return Ok(Some(why)),
+            };
+        }
         if self.wanted.repair && left > 0 {
             _ = self.phase.send_replace(Phase::Repairing);
             self.repair(ledger, left).await?;

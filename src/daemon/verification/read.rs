@@ -62,36 +62,42 @@ impl Run<'_> {
         route.rejects =
             Arc::new(move || Rejects::open(&dir, &rejects, bounds, clock.clone()).map_err(Failure::from));
         let (route, clients) = watch_clients(route);
-        self.report.source.read_from = Some(format_utc(chrono::Utc::now().timestamp()));
+        // Of several readings the report has the first beginning and the last end.
+        self.report.source.read_from.get_or_insert_with(|| format_utc(chrono::Utc::now().timestamp()));
         let (ended, progress) = self.run_route(route).await;
         self.report.source.read_to = Some(format_utc(chrono::Utc::now().timestamp()));
-        let identity = load(self.store, &name).await?.map(|checkpoint| checkpoint.identity);
+        let read = load(self.store, &name).await?;
         self.store.cursor::<Checkpoint>(&name).remove().await?;
         let source = &mut self.report.source;
         let named = |name: Option<String>| name.unwrap_or_else(|| NOT_NAMED.to_owned());
-        let (organization, project) = identity.map_or((None, None), |one| (one.organization, one.project));
+        // Seconds that were kept for a later sweep, which a window does not have.
+        let kept: BTreeSet<i64> =
+            read.iter().flat_map(|read| &read.walks).flat_map(|walk| walk.kept.keys()).copied().collect();
+        let (organization, project) =
+            read.map_or((None, None), |read| (read.identity.organization, read.identity.project));
         (source.organization, source.project) = (named(organization), named(project));
         let counted = progress.measured().counters;
-        source.requests = counted.source.requests();
+        source.requests += counted.source.requests();
         let server_ahead = {
             let clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
-            source.first_request_id = clients.first.as_ref().and_then(|client| client.request_ids().first);
+            let first = clients.first.as_ref().and_then(|client| client.request_ids().first);
+            source.first_request_id = source.first_request_id.take().or(first);
             source.last_request_id = clients.last.as_ref().and_then(|client| client.request_ids().last);
             clients.last.as_ref().and_then(|client| client.clock_difference())
         };
         self.report.clock.server_difference_seconds = server_ahead;
         let unusable: u64 = counted.rejected.values().sum();
         if unusable > 0 {
-            self.report.limits.push(format!(
+            self.limit(format!(
                 "{unusable} records of the source have no usable id or time, or cannot be redacted: they are in the rejects of \
                  the route, and are not compared"
             ));
         }
-        let unsure_seconds = counted.source.unsure_seconds;
+        let unsure_seconds: BTreeSet<i64> = counted.source.unsure_seconds.union(&kept).copied().collect();
         if !unsure_seconds.is_empty() {
             let shown: Vec<String> =
                 unsure_seconds.iter().take(20).map(|second| format_utc(*second)).collect();
-            self.report.limits.push(format!(
+            self.limit(format!(
                 "{} crowded seconds have more records than a page, and the source may not have shown all of them: {}{}",
                 unsure_seconds.len(),
                 shown.join(", "),
@@ -104,6 +110,13 @@ impl Run<'_> {
             Ended::Failed(failure) => Some(failure.to_string()),
         };
         Ok(SourceRead { failed, unsure_seconds, server_ahead })
+    }
+
+    /// Adds a limit, once.
+    fn limit(&mut self, text: String) {
+        if !self.report.limits.contains(&text) {
+            self.report.limits.push(text);
+        }
     }
 
     /// Reads a span once more, and lets what is missing through to the sink. Returns how many records were rejected, and

@@ -50,6 +50,13 @@ impl Run<'_> {
             now: self.assembly.clock.now(),
         };
         self.report.clock.delivered_before = closing.delivered_before.map(format_utc);
+        let kept: Vec<String> = own
+            .iter()
+            .flat_map(|own| &own.walks)
+            .flat_map(|walk| walk.kept.keys())
+            .filter(|second| self.question.window.has(**second))
+            .map(|second| format_utc(*second))
+            .collect();
         if let Some(start) = own.map(|own| own.start).filter(|start| *start > self.question.window.from) {
             self.report.limits.push(format!(
                 "the route itself covers the list from {}: earlier records are in the sink only if a backfill brought them",
@@ -58,6 +65,12 @@ impl Run<'_> {
         }
         if let Some(why) = open(self.question.window, closing) {
             return Ok(vec![why]);
+        }
+        if let Some(first) = kept.first() {
+            let seconds = kept.len();
+            return Ok(vec![format!(
+                "open: the route could not read {seconds} crowded seconds whole and reads them again, the first is {first}"
+            )]);
         }
         let mut why = Vec::new();
         match comparable.held_from(&self.question, closing.now).await {
