@@ -57,7 +57,7 @@ pub use http::{
     newest_date::newest_date,
     observed::{Exchange, FailedRequest, RequestObserver, observe_requests},
     refusal::retry_after,
-    transport::{ClientIdentity, Http, HttpSettings, Response, Transport, TransportError, Verification},
+    transport::{ClientIdentity, Http, HttpSettings, Response, TlsVerification, Transport, TransportError},
 };
 pub use lists::{AuditLogs, ChatCompletions, FilterField, List, Paging};
 pub use page::{

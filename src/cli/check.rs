@@ -34,7 +34,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let config = match context.config() {
         Ok(config) => config,
         Err(error) => {
-            show(&[Finding::fail("configuration", with_reasons(&error), None)], arguments)?;
+            show(&[CheckFinding::fail("configuration", with_reasons(&error), None)], arguments)?;
             return Ok(Exit::Usage);
         }
     };
@@ -49,7 +49,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
 
 /// The result of one check.
 #[derive(Debug, Serialize)]
-struct Finding {
+struct CheckFinding {
     level: CheckLevel,
     what: String,
     text: String,
@@ -74,7 +74,7 @@ impl fmt::Display for CheckLevel {
     }
 }
 
-impl Finding {
+impl CheckFinding {
     fn ok(what: impl Into<String>, text: impl Into<String>) -> Self {
         Self { level: CheckLevel::Ok, what: what.into(), text: text.into(), advice: None }
     }
@@ -99,22 +99,22 @@ impl Finding {
     }
 }
 
-fn found_config(context: &Context, config: &Config) -> Result<Finding, ConfigError> {
+fn found_config(context: &Context, config: &Config) -> Result<CheckFinding, ConfigError> {
     let file = find_file(context.file.as_deref(), &context.environment)?;
     let place =
         file.map_or("no file, keys in the environment".to_owned(), |file| file.path().display().to_string());
     let (collectors, sinks) = (config.collectors.len(), config.sinks.len());
     let text =
         format!("{place}: {}, {}", counted(collectors as u64, "collector"), counted(sinks as u64, "sink"));
-    Ok(Finding::ok("configuration", text))
+    Ok(CheckFinding::ok("configuration", text))
 }
 
-fn show(findings: &[Finding], arguments: &Arguments) -> anyhow::Result<()> {
+fn show(findings: &[CheckFinding], arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.json {
         text::print_json(&findings)?;
         return Ok(());
     }
-    let row = |finding: &Finding| vec![finding.level.to_string(), finding.what.clone()];
+    let row = |finding: &CheckFinding| vec![finding.level.to_string(), finding.what.clone()];
     let heads: Vec<_> = findings.iter().map(row).collect();
     let heads = text::table(&[Align::Left, Align::Left], &heads);
     let indent = heads.lines().map(|head| head.chars().count()).max().unwrap_or(0) + 2;

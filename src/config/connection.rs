@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use collectors::{HttpSettings, Verification};
+use collectors::{HttpSettings, TlsVerification};
 use secrecy::ExposeSecret;
 
 use super::{
@@ -53,7 +53,7 @@ impl ConnectionSettings {
             ca_file: self.ca_file.clone(),
             proxy: proxy.map(|url| url.expose_secret().to_owned()),
             direct: false,
-            verification: Verification::Full,
+            verification: TlsVerification::Full,
             identity: None,
         })
     }

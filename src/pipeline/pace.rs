@@ -14,14 +14,14 @@ const SAMPLES_MAX: usize = 256;
 /// Records are not spread evenly over a window, so the rest is estimated by the later half of the time since
 /// reading began: an empty year at the beginning is soon forgotten.
 #[derive(Debug)]
-pub struct Pace {
+pub struct BackfillPace {
     /// Seconds of the window.
     window: i64,
     /// When how many seconds were unread.
     samples: VecDeque<(Instant, i64)>,
 }
 
-impl Pace {
+impl BackfillPace {
     /// Of a window of so many seconds.
     pub fn new(window: i64) -> Self {
         Self { window: window.max(1), samples: VecDeque::new() }
@@ -74,7 +74,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    async fn pass(pace: &mut Pace, seconds: u64, unread: i64) {
+    async fn pass(pace: &mut BackfillPace, seconds: u64, unread: i64) {
         tokio::time::advance(Duration::from_secs(seconds)).await;
         let status = RouteStatus {
             state: RouteState::CatchingUp,
@@ -86,7 +86,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_dense_end_of_a_window_is_not_estimated_by_its_empty_beginning() {
-        let mut pace = Pace::new(1_000);
+        let mut pace = BackfillPace::new(1_000);
         pass(&mut pace, 0, 1_000).await;
         pass(&mut pace, 1, 700).await;
         for step in 1..=60 {
@@ -99,7 +99,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_estimated_before_anything_is_read_and_nothing_is_left_at_the_end() {
-        let mut pace = Pace::new(100);
+        let mut pace = BackfillPace::new(100);
         pace.note(&RouteStatus::default());
         assert_eq!((pace.percent(), pace.rest()), (0, None));
         for unread in [100, 100] {
@@ -114,7 +114,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_backfill_of_days_keeps_few_samples() {
-        let mut pace = Pace::new(1_000_000);
+        let mut pace = BackfillPace::new(1_000_000);
         for step in 1..=100_000 {
             pass(&mut pace, 1, 1_000_000 - step).await;
         }

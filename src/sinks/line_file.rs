@@ -78,15 +78,21 @@ impl LineFile {
     /// like half a line may be one that is being written. Lock it before `take_up`.
     pub fn open_shared(path: &Path) -> io::Result<Self> {
         let options = || OpenOptions::new().read(true).append(true).mode(0o600).clone();
-        let file = match options().create_new(true).open(path) {
-            Ok(file) => {
-                // The file's name itself must survive a power failure, or its lines are lost with it.
-                file.sync_all()?;
-                File::open(parent(path))?.sync_all()?;
-                file
+        let file = loop {
+            match options().create_new(true).open(path) {
+                Ok(file) => {
+                    // The file's name itself must survive a power failure, or its lines are lost with it.
+                    file.sync_all()?;
+                    File::open(parent(path))?.sync_all()?;
+                    break file;
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => match options().open(path) {
+                    // Another process removed it in between.
+                    Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => {}
+                    opened => break opened?,
+                },
+                Err(error) => return Err(error),
             }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => options().open(path)?,
-            Err(error) => return Err(error),
         };
         let found = file.metadata()?;
         if !found.is_file() {

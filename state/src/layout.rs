@@ -36,14 +36,14 @@ pub(crate) fn parts_prefix(name: &str) -> Vec<u8> {
 const REMOVED_AT_ONCE: usize = 64;
 
 /// The content of a sound store.
-pub(crate) struct Verified {
+pub(crate) struct VerifiedLayout {
     pub(crate) heads: StoredHeads,
     /// Keys of parts without a head, left by an interrupted removal.
     pub(crate) leftovers: Vec<Vec<u8>>,
 }
 
 /// Reads and verifies everything. Returns the content, or the first defect.
-pub(crate) fn verify(engine: &Engine) -> Result<Verified, StoreTrouble> {
+pub(crate) fn verify(engine: &Engine) -> Result<VerifiedLayout, StoreTrouble> {
     verify_format(engine)?;
     let mut heads = StoredHeads::new();
     for entry in engine.scan(HEADS) {
@@ -64,7 +64,7 @@ pub(crate) fn verify(engine: &Engine) -> Result<Verified, StoreTrouble> {
             leftovers.push(key);
         }
     }
-    Ok(Verified { heads, leftovers })
+    Ok(VerifiedLayout { heads, leftovers })
 }
 
 /// Removes the head of `name`, which removes the checkpoint, and then its parts, a few at a time. A kill in

@@ -12,7 +12,7 @@ use crate::{
     engine::{self, Engine, EngineFault},
     envelope::{self, StoredHead},
     files, holder,
-    layout::{self, StoreTrouble, Verified},
+    layout::{self, StoreTrouble, VerifiedLayout},
     sidecar::{self, FoundCopy, Sidecar, StoredHeads},
 };
 
@@ -131,7 +131,7 @@ impl Opening<'_> {
     fn attempt(&self, copy: Option<&Sidecar>) -> Result<Sound, StateError> {
         let copied = copy.map(|copy| &copy.heads);
         let (engine, heads) = self.guarded(&self.store, |mut engine| {
-            let Verified { heads, leftovers } = layout::verify(&engine)?;
+            let VerifiedLayout { heads, leftovers } = layout::verify(&engine)?;
             let missing = copied.and_then(|copied| copied.keys().find(|name| !heads.contains_key(*name)));
             if let Some(name) = missing {
                 return Err(StateError::Damaged(format!("checkpoint {name} is missing")).into());

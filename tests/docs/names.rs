@@ -8,7 +8,7 @@ use super::{DOCUMENTS, document, path, without_blocks};
 const FOLDERS: [&str; 6] = ["src", "collectors", "state", "tests", "deploy", "docs"];
 
 /// Names of others that only a document mentions: privileges of Elasticsearch, a source of vector.
-const FOREIGN: [&str; 3] = ["manage_ilm", "manage_index_templates", "http_client"];
+const FOREIGN: [&str; 4] = ["manage_ilm", "manage_index_templates", "http_client", "hash_xxhash64"];
 
 /// Every file and folder of the repository that a document may name, by its path.
 fn tree() -> BTreeSet<String> {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use collectors::{HttpSettings, Response, TransportError, Verification};
+use collectors::{HttpSettings, Response, TlsVerification, TransportError};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 use tokio_rustls::rustls::ServerConfig;
@@ -62,9 +62,9 @@ async fn an_authority_that_signed_nothing_here_reads_as_an_unknown_issuer_whatev
         (&own, Some(Ca::named("another")), "another authority than the certificate itself"),
         (&own, None, "those of the system, and a certificate that is its own authority"),
     ] {
-        for verification in [Verification::Full, Verification::Certificate] {
+        for verification in [TlsVerification::Full, TlsVerification::Certificate] {
             let path = ca_file.as_ref().map(Ca::path);
-            if path.is_none() && verification == Verification::Certificate {
+            if path.is_none() && verification == TlsVerification::Certificate {
                 continue;
             }
             let settings = HttpSettings { ca_file: path, verification, ..settings() };
@@ -83,7 +83,7 @@ async fn a_server_s_own_certificate_is_trusted_without_its_name_where_names_are_
     let server = Fake::tls(mine.server, |_| Reply::status(204));
     for (pem, trusted) in [(mine.pem, true), (own(|_| {}).pem, false)] {
         let (_dir, path) = file(pem.as_bytes());
-        let settings = HttpSettings { verification: Verification::Certificate, ..trusting(path) };
+        let settings = HttpSettings { verification: TlsVerification::Certificate, ..trusting(path) };
         assert_eq!(ask(&settings, server.url()).await.is_ok(), trusted);
     }
 }

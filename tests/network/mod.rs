@@ -7,7 +7,7 @@ mod proxies;
 use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
-use collectors::{Http, HttpSettings, Response, TransportError, Verification};
+use collectors::{Http, HttpSettings, Response, TlsVerification, TransportError};
 use http::{HeaderMap, HeaderValue, Method, header};
 
 const KEY: &str = "Bearer sk-admin-verysecret";
@@ -20,7 +20,7 @@ fn settings() -> HttpSettings {
         ca_file: None,
         proxy: None,
         direct: false,
-        verification: Verification::Full,
+        verification: TlsVerification::Full,
         identity: None,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ccfd::{
-    pipeline::{pace::Pace, plan::Plan, progress::RouteState, route::Ended},
+    pipeline::{pace::BackfillPace, plan::Plan, progress::RouteState, route::Ended},
     simulator::SimulatedList,
 };
 use collectors::TenantWalk;
@@ -30,7 +30,7 @@ fn week(list: SimulatedList, habits: &str) -> RouteRig {
 
 /// What is shown of a backfill: when, how many percent, and how long the rest will take.
 async fn shown(rig: &RouteRig) -> (Vec<(Duration, i64, Option<Duration>)>, Duration) {
-    let (mut pace, mut seen) = (Pace::new(WEEK), Vec::new());
+    let (mut pace, mut seen) = (BackfillPace::new(WEEK), Vec::new());
     let began = Instant::now();
     let running = rig.run();
     tokio::pin!(running);

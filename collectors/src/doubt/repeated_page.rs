@@ -13,7 +13,7 @@ const PAGES_MAX: usize = 64;
 
 /// What a request covers: a list with its filters, and a range of seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct PageSpan {
     /// Hash of the list and its filters.
     pub list: u64,
     /// First second.
@@ -22,7 +22,7 @@ pub struct Span {
     pub to: i64,
 }
 
-impl Span {
+impl PageSpan {
     /// `list` names the list and its filters; `from` and `to` are inclusive seconds.
     pub fn new(list: &str, from: i64, to: i64) -> Self {
         Self { list: xxhash_rust::xxh3::xxh3_64(list.as_bytes()), from, to }
@@ -35,18 +35,18 @@ impl Span {
 
 /// The last pages that were accepted, over all walks of a key.
 #[derive(Debug, Default)]
-pub struct RecentPages(VecDeque<(u128, Span)>);
+pub struct RecentPages(VecDeque<(u128, PageSpan)>);
 
 impl RecentPages {
     /// Whether this page is known only as the answer to requests that did not cover all of `span`.
-    pub fn answers_another(&self, page: &ListPage, span: &Span) -> bool {
+    pub fn answers_another(&self, page: &ListPage, span: &PageSpan) -> bool {
         let Some(fingerprint) = fingerprint(page) else { return false };
         let mut known = self.0.iter().filter(|(known, _)| *known == fingerprint).peekable();
         known.peek().is_some() && !known.any(|(_, seen)| seen.covers(span))
     }
 
     /// Remembers a page as the answer to a request.
-    pub fn accept(&mut self, page: &ListPage, span: Span) {
+    pub fn accept(&mut self, page: &ListPage, span: PageSpan) {
         let Some(fingerprint) = fingerprint(page) else { return };
         // A narrower span would add nothing, and would push another page out.
         if self.0.iter().any(|(known, seen)| *known == fingerprint && seen.covers(&span)) {
@@ -84,8 +84,8 @@ mod tests {
         ListPage { records: ids.iter().map(record).collect(), ..ListPage::default() }
     }
 
-    fn span(list: u64, from: i64, to: i64) -> Span {
-        Span { list, from, to }
+    fn span(list: u64, from: i64, to: i64) -> PageSpan {
+        PageSpan { list, from, to }
     }
 
     #[test]

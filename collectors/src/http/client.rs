@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::{
-    doubt::repeated_page::Span,
+    doubt::repeated_page::PageSpan,
     error::{CollectError, CollectErrorKind},
     http::{
         budget::{KeyBudget, Lane},
@@ -199,12 +199,12 @@ impl Client {
     }
 
     /// Whether this page is known only as the answer to requests that covered less.
-    pub(crate) fn answers_another(&self, page: &ListPage, span: &Span) -> bool {
+    pub(crate) fn answers_another(&self, page: &ListPage, span: &PageSpan) -> bool {
         self.budget.recent_pages().answers_another(page, span)
     }
 
     /// Remembers a page as the answer to a request.
-    pub(crate) fn accept(&self, page: &ListPage, span: Span) {
+    pub(crate) fn accept(&self, page: &ListPage, span: PageSpan) {
         self.budget.recent_pages().accept(page, span);
     }
 

@@ -18,16 +18,16 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-use crate::http::transport::{ClientIdentity, Verification};
+use crate::http::transport::{ClientIdentity, TlsVerification};
 
 /// Some editors put this before the text of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// TLS with the authorities of this file: in addition to the system's with [`Verification::Full`], alone with
-/// [`Verification::Certificate`]. The error names the setting that is wrong.
+/// TLS with the authorities of this file: in addition to the system's with [`TlsVerification::Full`], alone with
+/// [`TlsVerification::Certificate`]. The error names the setting that is wrong.
 pub(crate) fn trusting(
     ca_file: &Path,
-    verification: Verification,
+    verification: TlsVerification,
     identity: Option<&ClientIdentity>,
 ) -> Result<ClientConfig, String> {
     let refuse = |why: String| format!("ca_file {}: {why}", ca_file.display());
@@ -35,11 +35,11 @@ pub(crate) fn trusting(
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
     let chains: Arc<dyn ServerCertVerifier> = match verification {
-        Verification::Full => Arc::new(
+        TlsVerification::Full => Arc::new(
             Verifier::new_with_extra_roots(authorities.clone(), provider.clone())
                 .map_err(|error| refuse(error.to_string()))?,
         ),
-        Verification::Certificate | Verification::None => {
+        TlsVerification::Certificate | TlsVerification::None => {
             let mut roots = RootCertStore::empty();
             for authority in &authorities {
                 roots.add(authority.clone()).map_err(|error| refuse(error.to_string()))?;
@@ -49,7 +49,7 @@ pub(crate) fn trusting(
                 .map_err(|error| refuse(error.to_string()))?
         }
     };
-    let verifier = Pinning { chains, pinned: authorities, by_name: verification == Verification::Full };
+    let verifier = Pinning { chains, pinned: authorities, by_name: verification == TlsVerification::Full };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("TLS: {error}"))?

@@ -96,14 +96,14 @@ pub struct HttpSettings {
     /// Bypasses every proxy, including those of the environment: for services on this machine.
     pub direct: bool,
     /// What is verified of the server's certificate.
-    pub verification: Verification,
+    pub verification: TlsVerification,
     /// The client certificate, for servers that ask for one.
     pub identity: Option<ClientIdentity>,
 }
 
 /// What is verified of a server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verification {
+pub enum TlsVerification {
     /// Issuer and host name.
     Full,
     /// The issuer only, which must be an authority of `ca_file`: without the name, a certificate of a public
@@ -178,13 +178,13 @@ impl HttpSettings {
     fn verifying(&self, builder: ClientBuilder) -> Result<ClientBuilder, String> {
         let identity = self.identity.as_ref();
         let builder = match (self.verification, &self.ca_file) {
-            (Verification::Full | Verification::Certificate, Some(ca_file)) => {
+            (TlsVerification::Full | TlsVerification::Certificate, Some(ca_file)) => {
                 let tls = tls::trusting(ca_file, self.verification, identity)?;
                 return Ok(builder.tls_backend_preconfigured(tls));
             }
-            (Verification::Full, None) => builder,
-            (Verification::Certificate, None) => return Err("verification: needs ca_file".to_owned()),
-            (Verification::None, _) => builder.tls_danger_accept_invalid_certs(true),
+            (TlsVerification::Full, None) => builder,
+            (TlsVerification::Certificate, None) => return Err("verification: needs ca_file".to_owned()),
+            (TlsVerification::None, _) => builder.tls_danger_accept_invalid_certs(true),
         };
         let Some(identity) = identity else { return Ok(builder) };
         let files = [("client_cert_file", &identity.cert_file), ("client_key_file", &identity.key_file)];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    doubt::{Belief, Doubt, repeated_page::Span},
+    doubt::{Belief, Doubt, repeated_page::PageSpan},
     error::{CollectError, CollectErrorKind},
     http::client::Client,
     lists::{AcceptedOrders, Asked, List, Paging},
@@ -28,7 +28,7 @@ pub(crate) struct WalkRequest {
     /// Path and query.
     pub query: String,
     /// What it covers.
-    pub span: Span,
+    pub span: PageSpan,
 }
 
 impl List {
@@ -57,24 +57,24 @@ impl List {
     }
 
     /// What a request covers: the list, and the seconds whose records it may show.
-    fn span(&self, slice: &TimeSlice, asked: Asked<'_>) -> Span {
+    fn span(&self, slice: &TimeSlice, asked: Asked<'_>) -> PageSpan {
         let Asked { window: (from, to), newest_first, probe, .. } = asked;
         match (self.paging, probe) {
             (Paging::ByTime { .. }, _) => {
-                Span::new(&self.identity(probe, false), from, to.unwrap_or(i64::MAX))
+                PageSpan::new(&self.identity(probe, false), from, to.unwrap_or(i64::MAX))
             }
             (Paging::ByAnchor { .. }, Some(Probe::FarEnd(anchor))) => {
                 let to = anchor.map_or(i64::MAX, |anchor| anchor.second);
-                Span::new(&self.identity(None, true), i64::MIN, to)
+                PageSpan::new(&self.identity(None, true), i64::MIN, to)
             }
             (Paging::ByAnchor { .. }, _) => {
                 let list = self.identity(probe, newest_first);
                 let second = slice.anchor().map(|anchor| anchor.second);
                 // Newest first, the cursor excludes later seconds; oldest first, earlier ones.
                 if slice.down {
-                    Span::new(&list, i64::MIN, second.unwrap_or(i64::MAX))
+                    PageSpan::new(&list, i64::MIN, second.unwrap_or(i64::MAX))
                 } else {
-                    Span::new(&list, second.unwrap_or(i64::MIN), i64::MAX)
+                    PageSpan::new(&list, second.unwrap_or(i64::MIN), i64::MAX)
                 }
             }
         }

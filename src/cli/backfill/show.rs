@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::{
     cli::text::{counted, grouped},
     pipeline::{
-        pace::Pace,
+        pace::BackfillPace,
         progress::{RouteState, RouteStatus},
     },
 };
@@ -18,7 +18,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 pub struct BackfillDisplay {
     bar: Option<ProgressBar>,
-    pace: Pace,
+    pace: BackfillPace,
     began: Instant,
     next_line: Instant,
     /// Records delivered by earlier runs.
@@ -29,7 +29,7 @@ impl BackfillDisplay {
     pub fn new(seconds: i64, before: u64) -> Self {
         let began = Instant::now();
         let bar = std::io::stderr().is_terminal().then(|| bar(seconds));
-        Self { bar, pace: Pace::new(seconds), began, next_line: began + LINE_INTERVAL, before }
+        Self { bar, pace: BackfillPace::new(seconds), began, next_line: began + LINE_INTERVAL, before }
     }
 
     /// How long it has been shown.

@@ -7,7 +7,7 @@ use collectors::{AskMessages, Client, CollectError, CollectErrorKind};
 use futures::future::join_all;
 use state::{Opened, StateError, Store, StoreOptions};
 
-use super::Finding;
+use super::CheckFinding;
 use crate::{
     cli::{
         disk_usage::{dir_bytes, free_near},
@@ -35,7 +35,7 @@ const STATE_FREE_MIN: u64 = 256 << 20;
 
 /// All checks, in the order in which a record passes what they check. With `install`, what the sinks need is
 /// created first.
-pub(super) async fn all(assembly: &Arc<Assembly>, install: bool) -> Vec<Finding> {
+pub(super) async fn all(assembly: &Arc<Assembly>, install: bool) -> Vec<CheckFinding> {
     let (state, in_use) = state(assembly).await;
     let collectors = assembly.config.collectors.iter();
     let redacted = collectors.filter_map(|(name, settings)| redaction(assembly, name, settings));
@@ -48,23 +48,23 @@ pub(super) async fn all(assembly: &Arc<Assembly>, install: bool) -> Vec<Finding>
 }
 
 /// Checks a collector's key and, if it can be read, sends one request to its list.
-async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings) -> Vec<Finding> {
+async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings) -> Vec<CheckFinding> {
     let key = format!("key {name}");
     let client = match assembly.client(settings) {
         Ok(client) => client,
-        Err(failure) => return vec![Finding::of(format!("{} {name}", concern(&failure)), &failure)],
+        Err(failure) => return vec![CheckFinding::of(format!("{} {name}", concern(&failure)), &failure)],
     };
-    let mut findings = vec![Finding::ok(key, settings.api_key.to_string())];
+    let mut findings = vec![CheckFinding::ok(key, settings.api_key.to_string())];
     let what = format!("upstream {name}");
     let (source, _) = Assembly::source(settings);
     let hello = match tokio::time::timeout(LOOK_MAX, source.hello(&client)).await {
         Ok(Ok(hello)) => hello,
         Ok(Err(error)) => {
-            findings.push(Finding::of(what, &Failure::Collect(error)).at(&settings.base_url));
+            findings.push(CheckFinding::of(what, &Failure::Collect(error)).at(&settings.base_url));
             return findings;
         }
         Err(_) => {
-            findings.push(Finding::of(what, &Failure::Collect(no_answer())).at(&settings.base_url));
+            findings.push(CheckFinding::of(what, &Failure::Collect(no_answer())).at(&settings.base_url));
             return findings;
         }
     };
@@ -72,8 +72,10 @@ async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings)
     let owner: Vec<String> = [hello.organization, hello.project].into_iter().flatten().collect();
     let place = [vec![settings.base_url.to_string()], owner].concat().join(", ");
     findings.push(match hello.newest {
-        Some(newest) => Finding::ok(&what, format!("{place}: newest record {}", format_utc(newest))),
-        None => Finding::warn(&what, format!("{place}: no record ever seen"), settings.source.list.why_empty),
+        Some(newest) => CheckFinding::ok(&what, format!("{place}: newest record {}", format_utc(newest))),
+        None => {
+            CheckFinding::warn(&what, format!("{place}: no record ever seen"), settings.source.list.why_empty)
+        }
     });
     findings.extend(prompts);
     let difference = client.clock_difference().unwrap_or(0);
@@ -81,7 +83,11 @@ async fn upstream(assembly: &Assembly, name: &str, settings: &CollectorSettings)
         let by = span(difference.abs());
         let which = if difference > 0 { "behind" } else { "ahead of" };
         let text = format!("this machine's clock is {by} {which} the server's");
-        findings.push(Finding::warn(format!("clock {name}"), text, "set the clock, or start a time service"));
+        findings.push(CheckFinding::warn(
+            format!("clock {name}"),
+            text,
+            "set the clock, or start a time service",
+        ));
     }
     findings
 }
@@ -110,32 +116,34 @@ async fn messages(
     name: &str,
     settings: &CollectorSettings,
     newest: Option<&str>,
-) -> Option<Finding> {
+) -> Option<CheckFinding> {
     settings.messages?;
     let what = format!("messages {name}");
     let dropped = |path: &Path| path.to_string() == MESSAGES;
     if settings.redact.as_ref().is_some_and(|redact| redact.rules.paths(RuleAction::Drop).any(dropped)) {
         let text = format!("every message is requested, then dropped as {MESSAGES}");
-        return Some(Finding::warn(what, text, "set include_messages = false, or drop less"));
+        return Some(CheckFinding::warn(what, text, "set include_messages = false, or drop less"));
     }
     let Some(completion) = newest else {
-        return Some(Finding::ok(what, "no completion to test it with"));
+        return Some(CheckFinding::ok(what, "no completion to test it with"));
     };
     // One message is enough, however long the conversation is.
     let ask = AskMessages { completion, after: None, limit: 1, body_max: usize::MAX };
     let refused = match tokio::time::timeout(LOOK_MAX, client.messages(ask)).await {
-        Ok(Ok(_)) => return Some(Finding::ok(what, "those of the newest completion can be read")),
+        Ok(Ok(_)) => return Some(CheckFinding::ok(what, "those of the newest completion can be read")),
         Ok(Err(error)) => error,
         Err(_) => no_answer(),
     };
     Some(match meaning(&refused.kind) {
         Meaning::OfTheRoute | Meaning::Passing => {
-            Finding::of(what, &Failure::Collect(refused)).at(&settings.base_url)
+            CheckFinding::of(what, &Failure::Collect(refused)).at(&settings.base_url)
         }
-        Meaning::IfListed { missing, .. } => Finding::fail(what, refused.to_string(), Some(advice(&missing))),
+        Meaning::IfListed { missing, .. } => {
+            CheckFinding::fail(what, refused.to_string(), Some(advice(&missing)))
+        }
         Meaning::OfTheCompletion(missing) => {
             let text = format!("those of the newest completion are missing: {missing}");
-            Finding::warn(what, text, advice(&missing))
+            CheckFinding::warn(what, text, advice(&missing))
         }
     })
 }
@@ -146,11 +154,11 @@ fn no_answer() -> CollectError {
 }
 
 /// The redaction of a collector: its paths, and whether its key can be read.
-fn redaction(assembly: &Assembly, name: &str, settings: &CollectorSettings) -> Option<Finding> {
+fn redaction(assembly: &Assembly, name: &str, settings: &CollectorSettings) -> Option<CheckFinding> {
     let redact = settings.redact.as_ref()?;
     let what = format!("redact {name}");
     if let Err(failure) = assembly.redaction(settings) {
-        return Some(Finding::of(what, &failure));
+        return Some(CheckFinding::of(what, &failure));
     }
     let done = [("drops", RuleAction::Drop), ("masks", RuleAction::Mask), ("hashes", RuleAction::Hash)];
     let parts = done.into_iter().filter_map(|(verb, action)| {
@@ -158,10 +166,10 @@ fn redaction(assembly: &Assembly, name: &str, settings: &CollectorSettings) -> O
         (!paths.is_empty()).then(|| format!("{verb} {}", paths.join(", ")))
     });
     let key = redact.hash_key.as_ref().map(|place| format!("key from {place}"));
-    Some(Finding::ok(what, parts.chain(key).collect::<Vec<_>>().join("; ")))
+    Some(CheckFinding::ok(what, parts.chain(key).collect::<Vec<_>>().join("; ")))
 }
 
-async fn sink(assembly: &Assembly, name: &str, state_in_use: bool, install: bool) -> Vec<Finding> {
+async fn sink(assembly: &Assembly, name: &str, state_in_use: bool, install: bool) -> Vec<CheckFinding> {
     let Some(sink) = assembly.sink(name) else { return Vec::new() };
     let tables = assembly.config.tables_of(name);
     let installed = match install {
@@ -172,24 +180,24 @@ async fn sink(assembly: &Assembly, name: &str, state_in_use: bool, install: bool
     let mut findings = Vec::from_iter(installed);
     match within(name, sink.check(&tables)).await {
         Ok(Looked { text, concerns }) => {
-            findings.push(Finding::ok(&what, text));
-            let warnings = concerns.into_iter().map(|one| Finding::warn(&what, one.text, one.advice));
+            findings.push(CheckFinding::ok(&what, text));
+            let warnings = concerns.into_iter().map(|one| CheckFinding::warn(&what, one.text, one.advice));
             findings.extend(warnings);
         }
         Err(SinkError::Busy { path }) if state_in_use => {
-            findings.push(Finding::ok(what, format!("{path}: in use, as the state is")));
+            findings.push(CheckFinding::ok(what, format!("{path}: in use, as the state is")));
         }
-        Err(error) => findings.push(Finding::of(what, &Failure::Sink(error))),
+        Err(error) => findings.push(CheckFinding::of(what, &Failure::Sink(error))),
     }
     findings
 }
 
 /// What a sink created; `None` if it has nothing to create.
-async fn put_in_place(name: &str, sink: &dyn Sink, tables: &[Arc<Table>]) -> Option<Finding> {
+async fn put_in_place(name: &str, sink: &dyn Sink, tables: &[Arc<Table>]) -> Option<CheckFinding> {
     let what = format!("install {name}");
     match within(name, sink.install(tables)).await {
-        Ok(text) => Some(Finding::ok(what, text?)),
-        Err(error) => Some(Finding::of(what, &Failure::Sink(error))),
+        Ok(text) => Some(CheckFinding::ok(what, text?)),
+        Err(error) => Some(CheckFinding::of(what, &Failure::Sink(error))),
     }
 }
 
@@ -200,7 +208,7 @@ async fn within<T>(name: &str, look: impl Future<Output = Result<T, SinkError>>)
 }
 
 /// Checks the state directory, and whether another command uses it.
-async fn state(assembly: &Assembly) -> (Vec<Finding>, bool) {
+async fn state(assembly: &Assembly) -> (Vec<CheckFinding>, bool) {
     let dir = assembly.config.state.dir.clone();
     let place = dir.display().to_string();
     let options = StoreOptions { lock_wait: LOCK_WAIT, holder: "ccfd check".to_owned() };
@@ -213,19 +221,22 @@ async fn state(assembly: &Assembly) -> (Vec<Finding>, bool) {
         Ok(Ok(Opened { store, recovery })) => vec![found_store(store, recovery, &place).await],
         Ok(Err(StateError::Locked { holder, .. })) => {
             in_use = true;
-            vec![Finding::ok("state", format!("{place}: in use by {holder}"))]
+            vec![CheckFinding::ok("state", format!("{place}: in use by {holder}"))]
         }
-        Ok(Err(error)) => vec![Finding::of("state", &Failure::State(error))],
+        Ok(Err(error)) => vec![CheckFinding::of("state", &Failure::State(error))],
         Err(_) => {
-            vec![Finding::of("state", &Failure::State(StateError::Damaged("opening it crashed".to_owned())))]
+            vec![CheckFinding::of(
+                "state",
+                &Failure::State(StateError::Damaged("opening it crashed".to_owned())),
+            )]
         }
     };
     if let Some(free) = free_near(&dir) {
         let text = format!("{} free for the state", size(free));
         findings.push(if free < STATE_FREE_MIN {
-            Finding::warn("space", text, "free some space: without it, progress cannot be stored")
+            CheckFinding::warn("space", text, "free some space: without it, progress cannot be stored")
         } else {
-            Finding::ok("space", text)
+            CheckFinding::ok("space", text)
         });
     }
     let rejects = dir.join(REJECTS_DIR);
@@ -233,23 +244,24 @@ async fn state(assembly: &Assembly) -> (Vec<Finding>, bool) {
     if bytes > 0 {
         let text = format!("{} in {}", size(bytes), rejects.display());
         let advice = "undelivered records are kept there until you act: see `ccfd rejects list`";
-        findings.push(Finding::warn("rejects", text, advice));
+        findings.push(CheckFinding::warn("rejects", text, advice));
     }
     (findings, in_use)
 }
 
-async fn found_store(store: Store, recovery: Option<state::Recovery>, place: &str) -> Finding {
+async fn found_store(store: Store, recovery: Option<state::Recovery>, place: &str) -> CheckFinding {
     let names = store.names();
     let closed = store.close().await;
     match (names, closed, recovery) {
-        (Err(error), _, _) | (_, Err(error), _) => Finding::of("state", &Failure::State(error)),
-        (Ok(_), Ok(()), Some(recovery)) => Finding::warn(
+        (Err(error), _, _) | (_, Err(error), _) => CheckFinding::of("state", &Failure::State(error)),
+        (Ok(_), Ok(()), Some(recovery)) => CheckFinding::warn(
             "state",
             format!("{place}: {recovery}"),
             "recent records of these routes may be delivered once more",
         ),
-        (Ok(names), Ok(()), None) => {
-            Finding::ok("state", format!("{place}: writable, {}", counted(names.len() as u64, "checkpoint")))
-        }
+        (Ok(names), Ok(()), None) => CheckFinding::ok(
+            "state",
+            format!("{place}: writable, {}", counted(names.len() as u64, "checkpoint")),
+        ),
     }
 }

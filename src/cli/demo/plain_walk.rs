@@ -13,7 +13,7 @@ const PAGES_MAX: usize = 10_000;
 
 /// What it found.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct WalkFound {
     /// Different records.
     pub records: u64,
     /// Records that came again.
@@ -37,7 +37,7 @@ struct PlainRecord {
 /// # Errors
 ///
 /// When a page is not the API's.
-pub fn walk(simulator: &Simulator, list: SimulatedList) -> anyhow::Result<Found> {
+pub fn walk(simulator: &Simulator, list: SimulatedList) -> anyhow::Result<WalkFound> {
     let (path, key) = match list {
         SimulatedList::AuditLogs => ("/v1/organization/audit_logs", "sk-admin-demo"),
         SimulatedList::Completions => ("/v1/chat/completions", "sk-proj-demo"),
@@ -54,7 +54,7 @@ pub fn walk(simulator: &Simulator, list: SimulatedList) -> anyhow::Result<Found>
             Some(_) | None => break,
         }
     }
-    Ok(Found { records: ids.len() as u64, repeated })
+    Ok(WalkFound { records: ids.len() as u64, repeated })
 }
 
 #[cfg(test)]
@@ -87,6 +87,6 @@ mod tests {
     fn it_finds_everything_in_a_list_whose_cursor_drops_nothing() {
         let simulator = simulated("newest");
         let found = walk(&simulator, SimulatedList::Completions).expect("pages");
-        assert_eq!(found, Found { records: 500, repeated: 0 });
+        assert_eq!(found, WalkFound { records: 500, repeated: 0 });
     }
 }

@@ -22,7 +22,7 @@ pub(super) enum Wanted {
 
 /// One setting of a sink.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct InitQuestion {
     pub(super) key: &'static str,
     pub(super) text: &'static str,
     pub(super) wanted: Wanted,
@@ -36,8 +36,8 @@ const fn ask(
     text: &'static str,
     wanted: Wanted,
     default: Option<&'static str>,
-) -> Question {
-    Question { key, text, wanted, default, only_if: None }
+) -> InitQuestion {
+    InitQuestion { key, text, wanted, default, only_if: None }
 }
 
 const fn ask_for_secret(
@@ -45,12 +45,12 @@ const fn ask_for_secret(
     text: &'static str,
     wanted: Wanted,
     default: Option<&'static str>,
-) -> Question {
-    Question { only_if: Some(("auth.kind", "client_secret")), ..ask(key, text, wanted, default) }
+) -> InitQuestion {
+    InitQuestion { only_if: Some(("auth.kind", "client_secret")), ..ask(key, text, wanted, default) }
 }
 
 /// Each type of sink with the settings that it cannot do without.
-pub(super) const SINKS: [(&str, &[Question]); 5] = [
+pub(super) const SINKS: [(&str, &[InitQuestion]); 5] = [
     ("sqlite", &[ask("path", "The database file", Wanted::Text, Some("./tables.db"))]),
     ("ndjson", &[ask("dir", "The directory for files of JSON lines", Wanted::Text, Some("./archive"))]),
     (

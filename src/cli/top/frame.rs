@@ -181,7 +181,7 @@ mod tests {
         let before = vec![route("a/x", 1_000_000, 100), route("b/x", 500, 7)];
         let now = vec![route("a/x", 1_004_000, 105), route("b/x", 500, 8), route("c/x", 77_000, 9)];
         let text = text(before, now, 200);
-        let head = "process 4321, up 2h, 50.0 MiB, 3 routes, 2,000 records/s, 3.0 requests/s\n";
+        let head = "process 4321, up 2h, 50 MiB, 3 routes, 2,000 records/s, 3.0 requests/s\n";
         assert!(text.starts_with(head), "{text}");
         let line = |name: &str| -> Vec<&str> {
             text.lines().find(|line| line.starts_with(name)).expect("a line").split_whitespace().collect()

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytesize::ByteSize;
-use collectors::{ClientIdentity, HttpSettings, Verification};
+use collectors::{ClientIdentity, HttpSettings, TlsVerification};
 use config::{Value, ValueKind};
 use url::Url;
 
@@ -49,7 +49,7 @@ pub struct ElasticsearchSettings {
     /// How many requests of one route may be in flight.
     pub calls_in_flight: u32,
     /// How the cluster's certificate is checked.
-    pub verification: Verification,
+    pub verification: TlsVerification,
     /// Our own certificate.
     pub identity: Option<ClientIdentity>,
     /// How the cluster is reached.
@@ -78,8 +78,11 @@ pub enum Refresh {
 
 const OP_TYPES: &[(&str, OpType)] = &[("create", OpType::Create), ("index", OpType::Index)];
 
-const VERIFICATIONS: &[(&str, Verification)] =
-    &[("full", Verification::Full), ("certificate", Verification::Certificate), ("none", Verification::None)];
+const VERIFICATIONS: &[(&str, TlsVerification)] = &[
+    ("full", TlsVerification::Full),
+    ("certificate", TlsVerification::Certificate),
+    ("none", TlsVerification::None),
+];
 
 impl SinkType for ElasticsearchSettings {
     const NAME: &'static str = "elasticsearch";
@@ -99,7 +102,7 @@ impl SinkType for ElasticsearchSettings {
         let verification = section.required("verification", one_of(VERIFICATIONS));
         let identity = identity(section);
         let connection = ConnectionSettings::read(section);
-        let unnamed = verification == Some(Verification::Certificate);
+        let unnamed = verification == Some(TlsVerification::Certificate);
         if section.is_complete() && unnamed && connection.ca_file.is_none() {
             let reason = "requires `ca_file`: unless the name is checked, a certificate of any public \
                           authority would be accepted";

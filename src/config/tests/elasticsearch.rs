@@ -1,4 +1,4 @@
-use collectors::Verification;
+use collectors::TlsVerification;
 
 use super::{
     super::{ElasticsearchSettings, OpType, Refresh, SinkSettings},
@@ -36,7 +36,7 @@ fn an_address_is_enough() {
     assert_eq!(settings.index.of(&AUDIT_LOGS), "openai-audit-logs");
     assert_eq!((settings.bulk_bytes_max, settings.calls_in_flight), (8 << 20, 2));
     assert_eq!((settings.auth, settings.pipeline, settings.execution_time_field), (None, None, None));
-    assert_eq!(settings.verification, Verification::Full);
+    assert_eq!(settings.verification, TlsVerification::Full);
 }
 
 #[test]

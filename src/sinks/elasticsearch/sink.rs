@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use collectors::{Clock, Verification};
+use collectors::{Clock, TlsVerification};
 use http::Method;
 use tokio::sync::OnceCell;
 use url::{Url, form_urlencoded};
@@ -67,7 +67,7 @@ impl ElasticsearchSink {
     /// A sink with these settings; connects to nothing yet. The clock gives the time of sending, the
     /// environment holds keys.
     pub fn new(settings: ElasticsearchSettings, environment: Environment, clock: Clock) -> Self {
-        if settings.verification == Verification::None {
+        if settings.verification == TlsVerification::None {
             let url = settings.urls.first().map(Url::as_str).unwrap_or_default();
             tracing::warn!(
                 url,

@@ -137,7 +137,7 @@ fn a_document_in_the_failure_store_is_counted() {
 #[test]
 fn an_answer_that_does_not_speak_of_every_row_is_none() {
     let one = body(&[(201, "", "")]);
-    assert_eq!(read(one.as_bytes(), 2, false, OpType::Create).unwrap_err(), "1 items for 2 rows");
+    assert_eq!(read(one.as_bytes(), 2, false, OpType::Create).unwrap_err(), "1 item for 2 rows");
     for cut in ["", "{}", "<html>secret</html>", r#"{"errors":false,"items":[{"create":{"status":201}}"#] {
         let why = read(cut.as_bytes(), 1, false, OpType::Create).unwrap_err();
         assert!(why.starts_with("not a response to _bulk") && !why.contains("secret"), "{why}");
