@@ -64,8 +64,8 @@ impl Admin {
             let guard = Guard { token, strict: listen.is_open(), hosts };
             let state_dir = self.state_dir.clone();
             let announce = move |place: &Listen| {
-                let access =
-                    Access { pid: std::process::id(), listen: place.to_string(), token: made.clone() };
+                let listen = place.from_anywhere().to_string();
+                let access = Access { pid: std::process::id(), listen, token: made.clone() };
                 if let Err(error) = access.write(&state_dir) {
                     let advice = "without it commands cannot reach the daemon; check permissions and space";
                     tracing::error!(%error, advice, "admin.json cannot be written");

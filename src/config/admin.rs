@@ -69,6 +69,14 @@ impl Listen {
             Self::Unix(_) => false,
         }
     }
+
+    /// The same for a process in another working directory.
+    pub fn from_anywhere(&self) -> Self {
+        match self {
+            Self::Tcp(address) => Self::Tcp(*address),
+            Self::Unix(path) => Self::Unix(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        }
+    }
 }
 
 impl std::fmt::Display for Listen {

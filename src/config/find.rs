@@ -3,7 +3,7 @@
 use std::{
     fs::Metadata,
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use rustix::process::geteuid;
@@ -12,6 +12,9 @@ use super::{ConfigError, Environment};
 
 /// Where a file is searched for if none is named, in this order.
 const PLACES: [&str; 2] = ["ccfd.toml", "/etc/ccfd/ccfd.toml"];
+
+/// Where files are that only give access to a stream.
+const STREAMS: [&str; 2] = ["/dev", "/proc"];
 
 /// Permission of everyone to write.
 const WRITTEN_BY_OTHERS: u32 = 0o002;
@@ -39,7 +42,15 @@ impl ConfigFile {
 
     /// Where the relative paths in it begin; `None` in the working directory.
     pub(super) fn base(&self) -> Option<PathBuf> {
-        self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_owned)
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty())?;
+        // Standard input and other descriptors lie in no directory of their own.
+        if STREAMS.iter().any(|place| parent.starts_with(place)) {
+            return None;
+        }
+        // A checkpoint names its sink by path, which must not depend on where a command was started.
+        let climbs = parent.components().any(|part| part == Component::ParentDir);
+        let resolved = climbs.then(|| parent.canonicalize().ok()).flatten();
+        Some(resolved.unwrap_or_else(|| parent.to_owned()))
     }
 
     /// Refuses a file that others put into the current directory, by what was opened: settings say where keys are sent.

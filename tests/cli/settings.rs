@@ -47,7 +47,7 @@ fn variables_of_the_environment_win_over_the_file() {
 #[test]
 fn relative_paths_begin_at_the_file_wherever_ccfd_is_started() {
     let api = Simulated::start(&["--audit-logs", "10", "--completions", "10"]);
-    let place = Place::new(&api.base_url);
+    let place = Place::new(&api.base_url).with("CCFD__ADMIN__LISTEN", "unix:./admin.sock");
     place.replace("{ env = \"OPENAI_ADMIN_KEY\" }", "{ file = \"./key\" }");
     place.write_secret("key", ADMIN_SECRET);
     let elsewhere = tempfile::tempdir().unwrap();

@@ -70,9 +70,22 @@ fn every_relative_path_begins_at_the_directory_of_the_file() {
 }
 
 #[test]
+fn one_file_named_in_two_ways_leads_to_one_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().canonicalize().unwrap();
+    std::fs::create_dir_all(place.join("conf")).unwrap();
+    std::fs::create_dir_all(place.join("other")).unwrap();
+    let base = |file: &str| ConfigFile::named(place.join(file)).base();
+    assert_eq!(base("other/../conf/ccfd.toml"), base("conf/ccfd.toml"));
+}
+
+#[test]
 fn a_file_in_the_working_directory_and_no_file_leave_paths_as_they_are() {
     assert_eq!(ConfigFile::named("ccfd.toml").base(), None);
     assert_eq!(ConfigFile::named("conf/ccfd.toml").base().as_deref(), Some(Path::new("conf")));
+    for stream in ["/dev/stdin", "/dev/fd/63", "/proc/self/fd/0"] {
+        assert_eq!(ConfigFile::named(stream).base(), None, "{stream}");
+    }
     let config = Config::load(None, &environment(&[("OPENAI_API_KEY", "k")]), &[]).unwrap();
     assert_eq!(config.state.dir, Path::new("./ccfd-data"));
 }
