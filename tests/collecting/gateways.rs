@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use bytes::Bytes;
 use ccfd::simulator::{Fault, NewRecord, SimulatedList};
-use collectors::{AuditLogs, ReaderStep, Task, TenantWalk};
+use collectors::{AuditLogs, CollectError, CollectErrorKind, ReaderStep, Task, TenantWalk};
 use tracing::Level;
 
 use super::for_both_lists;
@@ -124,6 +124,31 @@ async fn full_pages_end(list: SimulatedList, habits: &str) {
     rig.run_for(&mut reader, Duration::from_secs(900)).await;
     rig.assert_conserved(list);
     assert_eq!(logged.text(), "");
+}
+
+/// A cache answers every request behind a cursor with the page before, for a moment or for good.
+#[tokio::test(start_paused = true)]
+async fn cursors_without_effect_for_a_moment_are_a_fault_that_passes() {
+    let list = SimulatedList::Completions;
+    for (seconds, is_ignored) in [(1, false), (8, false), (90, true)] {
+        let mut rig = rig(list, 600, "");
+        let mut reader = rig.reader().await;
+        let (mut cached, mut until) = (None, None);
+        rig.tamper(move |target| {
+            if target.contains("after=") && until.is_none() {
+                (cached, until) = (
+                    Some(target.to_owned()),
+                    Some(tokio::time::Instant::now() + Duration::from_secs(seconds)),
+                );
+            }
+            let is_over = until.is_none_or(|until| until < tokio::time::Instant::now());
+            Ok(cached.clone().filter(|_| !is_over).unwrap_or_else(|| target.to_owned()))
+        });
+        rig.run_for(&mut reader, Duration::from_secs(400)).await;
+        rig.assert_conserved(list);
+        let ignored = |error: &CollectError| matches!(error.kind, CollectErrorKind::CursorIgnored);
+        assert_eq!(rig.errors.iter().any(ignored), is_ignored, "{seconds}: {:?}", rig.errors);
+    }
 }
 
 /// A healthy list, whose order is stable or not, in quiet and in busy times, is nothing to warn of.

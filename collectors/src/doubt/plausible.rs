@@ -108,8 +108,11 @@ impl Walk {
             Doubt::EmptyWithMore => !self.learned.empty_is_end && !self.asks_for_one_second(task, slice),
             // In a quiet list two requests can well have the same answer.
             Doubt::RepeatedPage => true,
-            // The walk falls back to an older anchor.
-            Doubt::BeforeCursor => true,
+            // The walk falls back to an older anchor, unless this is what parks it.
+            Doubt::BeforeCursor => {
+                self.crowds[task as usize].is_some()
+                    || !by_anchor::is_last_ignored(slice, self.learned.ignored_cursors)
+            }
             // The window is halved and both halves are read.
             Doubt::Unproven | Doubt::Unordered => is_by_time,
             // The same slice is read in the other direction.

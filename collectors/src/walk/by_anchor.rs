@@ -196,6 +196,11 @@ pub fn starts_elsewhere(slice: &TimeSlice, seen: PageSummary, direction: Option<
     }
 }
 
+/// Whether one more page that begins before this cursor proves that the list ignores cursors.
+pub fn is_last_ignored(slice: &TimeSlice, ignored: u32) -> bool {
+    matches!(slice.position, Position::Shown(_)) && ignored + 1 >= IGNORED_MAX
+}
+
 /// Continues after a crowded second, from one of its own records: `after` drops the rest of that second. True
 /// if it was the last second of the slice.
 pub fn pass(

@@ -70,10 +70,10 @@ impl Draft<'_> {
         let beyond = if slice.down { seen.min < second } else { seen.max > second };
         let empty = page.records.is_empty();
         let whole = !seen.has_more || (beyond && !empty) || (empty && self.learned.empty_is_end);
-        // The page that revealed the second was cut by its slice, so its `has_more` says nothing about the
-        // second alone.
-        let read =
-            CrowdedPage { page, whole, says_more: seen.says_more && asked, brought, limit: seen.limit };
+        // With a time filter the page that revealed the second was cut by its slice, so its `has_more` says
+        // nothing about the second alone.
+        let says_more = seen.says_more && (asked || !self.walk.list.has_time_filter());
+        let read = CrowdedPage { page, whole, says_more, brought, limit: seen.limit };
         let is_turned = matches!(crowd.probe(), Probe::FarEnd(_));
         let verdict = crowd.read(read, |record| self.walk.list.kind_of(record));
         // Stored with the cursor, so that a restart does not lose the evidence.

@@ -233,8 +233,8 @@ impl CrowdedSecond {
         if !matches!(self.strategy, Strategy::Filters(_)) {
             self.kinds.extend(mine.iter().filter_map(|record| kind_of(record)));
         }
-        // Only a plain read is about the second as a whole.
-        if matches!(self.strategy, Strategy::Repeat) {
+        // What a cursor shows is a part whose end is not the end of the second.
+        if matches!(self.strategy, Strategy::Repeat | Strategy::Filters(_)) {
             self.said_more |= read.says_more && !read.whole;
         }
         let shown = Shown {
@@ -338,6 +338,20 @@ mod tests {
             let verdict = read(&mut crowd, page((count - 100..count).rev()), false);
             assert_eq!(verdict, CrowdedVerdict::Finished { complete: false });
         }
+    }
+
+    #[test]
+    fn a_full_page_of_one_kind_that_says_more_follows_says_so_of_the_second() {
+        let mut crowd = CrowdedSecond::new(SECOND, std::iter::empty(), false, 0);
+        let mut said = |says_more| {
+            let page = page(0..100);
+            let read = CrowdedPage { page: &page, whole: false, says_more, brought: 0, limit: LIMIT };
+            let verdict = crowd.read(read, |_| Some("kind".to_owned()));
+            (verdict, crowd.probe() == Probe::Only("kind"), crowd.said_more())
+        };
+        let filtered = (0..20).find(|_| said(false).1);
+        assert!(filtered.is_some(), "no filter is tried");
+        assert!(said(true).2);
     }
 
     #[test]
