@@ -16,6 +16,21 @@ use crate::error::{CollectError, CollectErrorKind};
 struct Envelope {
     #[serde(default)]
     error: Option<ErrorBody>,
+    /// What gateways written with FastAPI send instead.
+    #[serde(default)]
+    detail: Option<serde_json::Value>,
+}
+
+impl Envelope {
+    fn into_error(self) -> Option<ErrorBody> {
+        let located = || {
+            let place = self.detail.as_ref()?.get(0)?.get("loc")?.as_array()?;
+            let of_query = place.first()?.as_str()? == "query";
+            let param = place.get(1)?.as_str().filter(|_| of_query)?;
+            Some(ErrorBody { param: Some(param.to_owned()), ..ErrorBody::default() })
+        };
+        self.error.or_else(located)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -39,7 +54,7 @@ pub fn refusal(
     scope: &str,
     retry_after_max: Duration,
 ) -> CollectError {
-    let sent = serde_json::from_slice::<Envelope>(body).ok().and_then(|envelope| envelope.error);
+    let sent = serde_json::from_slice::<Envelope>(body).ok().and_then(Envelope::into_error);
     let is_page = sent.is_none() && is_web_page(headers, body);
     let kind = kind_of(status, headers, &sent.unwrap_or_default(), scope, retry_after_max);
     let kind = match kind {
@@ -180,10 +195,12 @@ fn place_of(name: &str, message: &str) -> Option<usize> {
         if last.is_some_and(is_word) || next.is_some_and(is_word) {
             return false;
         }
+        // The API says "Unrecognized request argument supplied: order".
+        let mut words_before = before.split_whitespace().rev();
         name.contains('_')
             || (last.is_some_and(quote) && next.is_some_and(|c| quote(c) || c == '['))
             || matches!(next, Some('=' | '['))
-            || before.split_whitespace().next_back().is_some_and(for_parameter)
+            || words_before.find(|word| word.trim_end_matches(':') != "supplied").is_some_and(for_parameter)
             || behind.split_whitespace().next().is_some_and(for_parameter)
     })
 }
@@ -297,6 +314,12 @@ mod tests {
             kind(400, &[], body),
             CollectErrorKind::ParameterRefused { status: 400, param: "after".into() }
         );
+        let body = r#"{"detail":[{"type":"extra_forbidden","loc":["query","order"],"msg":"not permitted"}]}"#;
+        assert_eq!(
+            kind(422, &[], body),
+            CollectErrorKind::ParameterRefused { status: 422, param: "order".into() }
+        );
+        assert_eq!(kind(404, &[], r#"{"detail":"Not Found"}"#), CollectErrorKind::NotFound);
         assert_eq!(kind(404, &[], ""), CollectErrorKind::NotFound);
     }
 
@@ -322,6 +345,7 @@ mod tests {
         for (message, param) in [
             ("Invalid 'limit': integer above maximum value.", "limit"),
             ("Unknown parameter: order", "order"),
+            ("Unrecognized request argument supplied: order", "order"),
             ("The after parameter names no object.", "after"),
             ("Invalid cursor: before=audit_log-1", "before"),
             ("\u{201c}after\u{201d} is not known", "after"),
