@@ -95,6 +95,12 @@ impl Reader {
         Self { client, walks: vec![walk], tenant: None, turn: 0, once: false }
     }
 
+    /// Whether it reads a past window: then it is idle only until a second that could not be read whole is due
+    /// again.
+    pub fn is_of_window(&self) -> bool {
+        self.walks.iter().any(|walk| walk.cursor.until.is_some())
+    }
+
     /// Limits the reader to one poll and one sweep per walk.
     pub fn once(mut self) -> Self {
         self.once = true;

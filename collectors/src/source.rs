@@ -14,7 +14,7 @@ use crate::{
     walk::{
         cursor::{Cursor, Task},
         page_size::{PageSize, TooMuch},
-        request::is_about_order,
+        request::{TOO_LARGE, is_about_order},
         time_slice::TimeSlice,
     },
 };
@@ -123,7 +123,9 @@ pub(crate) async fn ask(client: &Client, list: &List) -> Result<ListAnswer, Coll
         };
         repeats += 1;
         let again = match &error.kind {
-            CollectErrorKind::TooLarge { .. } | CollectErrorKind::TooSlow(_) => {
+            CollectErrorKind::TooLarge { .. }
+            | CollectErrorKind::TooSlow(_)
+            | CollectErrorKind::Refused { status: TOO_LARGE, .. } => {
                 let halved = size.failed(TooMuch::Bytes);
                 limit = limit.min(size.limit());
                 halved

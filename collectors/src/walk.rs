@@ -89,7 +89,7 @@ impl Walk {
         let wait = rested.map_or(Duration::ZERO, |rested| timing.sweep_interval.saturating_sub(rested));
         // Records that the last sweep before the restart had not reached are not late.
         let read_to = cursor.newest.zip(cursor.swept).map(|(newest, swept)| newest.min(swept));
-        Self {
+        let mut walk = Self {
             index,
             list,
             cursor,
@@ -106,7 +106,9 @@ impl Walk {
             polls,
             next_poll: at,
             next_sweep: at + wait,
-        }
+        };
+        walk.wait_for_kept(now);
+        walk
     }
 
     /// The task that is due now, if any; polls first.
@@ -162,7 +164,7 @@ impl Walk {
 
     /// Postpones the next sweep of a window until a kept second is due, which is all that is left of it.
     pub(crate) fn wait_for_kept(&mut self, now: i64) {
-        let is_read = self.cursor.sweep.is_none() && self.cursor.until.is_some();
+        let is_read = self.cursor.sweep.is_none() && self.cursor.is_window_read();
         if let Some(due) = self.cursor.kept.values().map(|kept| kept.due).min().filter(|_| is_read) {
             let wait = Duration::from_secs(due.saturating_sub(now).max(0).unsigned_abs());
             self.next_sweep = Instant::now() + wait;
@@ -206,7 +208,10 @@ impl Walk {
                 start_at(&self.list, &self.cursor, lo, None)
             }
             Task::Sweep => {
-                let slice = match self.cursor.kept_after(i64::MIN, now) {
+                // The clock of the service may lag behind the wait for a kept second, and a window that is read
+                // has nothing else to sweep.
+                let by = if self.cursor.is_window_read() { i64::MAX } else { now };
+                let slice = match self.cursor.kept_after(i64::MIN, by) {
                     Some(second) => kept_slice(&self.list, &self.cursor, second),
                     None => self.slice(self.cursor.watermark, now),
                 };

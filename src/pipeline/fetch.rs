@@ -112,7 +112,7 @@ pub async fn fetch(
                 crowds.end(&progress);
                 return Fetching::ReadAll;
             }
-            Ok(ReaderStep::Idle(_)) if once => return Fetching::ReadAll,
+            Ok(ReaderStep::Idle(_)) if once && !reader.is_of_window() => return Fetching::ReadAll,
             Ok(ReaderStep::Idle(at)) => {
                 let wait = at.saturating_duration_since(Instant::now());
                 match poll_now.or_sleep(wait, &mut shutdown).await {

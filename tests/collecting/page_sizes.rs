@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ccfd::simulator::SimulatedList;
+use ccfd::simulator::{Fault, SimulatedList};
 use collectors::{TenantWalk, TransportError};
 use tracing::Level;
 
@@ -157,6 +157,22 @@ async fn large_timeouts(list: SimulatedList) {
     assert_eq!(last_limit(&rig), 100, "recovers");
 }
 
+/// Something on the way answers 413 to requests for more than 25 records.
+async fn large_refusals(list: SimulatedList) {
+    let mut rig = rig(list, 300, "ties,tenant-ignore");
+    let simulator = rig.simulator.clone();
+    rig.tamper(move |target| {
+        if limit_of(target) > 25 {
+            simulator.script(vec![Fault::status(413, "too_large", &[])]);
+        }
+        Ok(target.to_owned())
+    });
+    let mut reader = rig.reader().await;
+    rig.run_for(&mut reader, HOUR).await;
+    rig.assert_conserved(list);
+    assert!(rig.errors.is_empty(), "{:?}", rig.errors.first());
+}
+
 /// Nothing is answered for a while, at any size.
 async fn outage(list: SimulatedList) {
     let mut rig = rig(list, 3000, "ties,shuffle,tenant-ignore");
@@ -189,6 +205,7 @@ for_both_lists! {
     a_second_that_never_fits_a_page_is_named_and_left = fits_never();
     a_second_larger_than_a_body_may_be_is_named_at_once = larger_than_a_body();
     pages_that_a_gateway_does_not_wait_for_are_asked_for_in_smaller_ones = large_timeouts();
+    pages_that_are_refused_as_too_large_are_asked_for_in_smaller_ones = large_refusals();
     an_outage_lowers_the_page_size_for_a_few_requests_only = outage();
 }
 
@@ -216,4 +233,26 @@ async fn a_window_of_the_past_is_finished_once_its_second_is_read() {
         let is_named = logged.text().contains("complete=\"unknown\"");
         assert_eq!((missing > 0, is_named), (hours > 0, hours > 0), "{missing}: {}", logged.text());
     }
+}
+
+/// More seconds than one, found at different times, that no page shows whole.
+#[tokio::test(start_paused = true)]
+async fn a_window_with_many_seconds_that_never_fit_ends_within_an_hour() {
+    let list = SimulatedList::AuditLogs;
+    let mut rig = rig(list, 0, "ties,tenant-ignore");
+    for n in 0..30 {
+        for _ in 0..40 {
+            rig.issue(list, SECOND + n * 3600, SECOND);
+        }
+    }
+    let mut cursor = rig.source.begin(BEGIN - 9 * DAY, None);
+    cursor.until = Some(BEGIN - DAY);
+    rig.cursors = vec![cursor.clone()];
+    fail_above(&rig, 25, Failing::Silent);
+    let logged = Logged::from(Level::WARN);
+    let mut reader = collectors::Reader::window(rig.client.clone(), &rig.source, rig.timing, 0, cursor, &[]);
+    rig.run_for(&mut reader, HOUR).await;
+    assert!(rig.cursors[0].finished, "{:?}", rig.cursors[0].kept);
+    assert_eq!(logged.text().matches("complete=\"unknown\"").count(), 30);
+    assert!(rig.requests() < 5000, "{}", rig.requests());
 }

@@ -6,7 +6,7 @@ use ccfd::{
     pipeline::{pace::BackfillPace, plan::Plan, progress::RouteState, route::Ended},
     simulator::SimulatedList,
 };
-use collectors::TenantWalk;
+use collectors::{TenantWalk, TransportError};
 use tokio::time::Instant;
 
 use crate::support::{
@@ -77,6 +77,25 @@ async fn a_backfill_shows_how_far_it_is_and_how_long_it_takes_whichever_end_its_
             );
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backfill_waits_for_a_second_that_could_not_be_read_whole() {
+    let mut options = records(SimulatedList::AuditLogs, 0);
+    options.habits = "ties,tenant-ignore".parse().expect("habits");
+    let mut rig = RouteRig::new(SimulatedList::AuditLogs, options);
+    rig.plan = Plan::Past { from: BEGIN - WEEK, to: BEGIN - 1, parallel: 1 };
+    rig.tenant_walk = TenantWalk::Off;
+    for _ in 0..60 {
+        rig.simulator.push_audit(BEGIN - WEEK / 2, BEGIN - WEEK / 2);
+    }
+    let recovers = Instant::now() + Duration::from_secs(200);
+    rig.wire.tamper(move |target| match Instant::now() < recovers && target.contains("limit=100") {
+        true => Err(TransportError::Unanswered("operation timed out".to_owned())),
+        false => Ok(target.to_owned()),
+    });
+    assert!(matches!(rig.run().await, Ended::ReadAll));
+    rig.assert_conserved();
 }
 
 #[tokio::test(start_paused = true)]

@@ -135,8 +135,11 @@ impl Draft<'_> {
                  sweeps read it again"
             );
         }
-        let is_early = before.is_some_and(|kept| kept.due > self.now);
-        let tries = before.map_or(0, |kept| kept.tries) + u32::from(!is_early);
+        // A read before it was due counts for nothing, and must not postpone the one that does.
+        if before.is_some_and(|kept| kept.due > self.now) {
+            return true;
+        }
+        let tries = before.map_or(0, |kept| kept.tries) + 1;
         if tries > tries_max {
             return false;
         }

@@ -175,12 +175,15 @@ impl Cursor {
         second >= self.watermark || self.kept.contains_key(&second)
     }
 
+    /// Whether all of a window of the past was read, except kept seconds.
+    pub(crate) fn is_window_read(&self) -> bool {
+        self.until.is_some_and(|until| self.watermark > until)
+    }
+
     /// The first kept second behind the watermark and after `second` that is due.
     pub(crate) fn kept_after(&self, second: i64, now: i64) -> Option<i64> {
         let behind = self.kept.iter().take_while(|(kept, _)| **kept < self.watermark);
-        // A window of the past has no other reason for one more sweep.
-        let is_due = |kept: &Kept| kept.due <= now || self.until.is_some();
-        behind.filter(|(kept, one)| **kept > second && is_due(one)).map(|(kept, _)| *kept).next()
+        behind.filter(|(kept, one)| **kept > second && one.due <= now).map(|(kept, _)| *kept).next()
     }
 
     /// How many seconds of a window that is read once are unread, whichever end it is read from; `None` for a

@@ -357,10 +357,9 @@ impl<'w> Draft<'w> {
 
     /// Continues a sweep after a kept second: with the next one, or with what the watermark has not passed.
     fn begin_slice(&mut self, began: i64, after: i64) {
-        let is_window_read = self.cursor.until.is_some_and(|until| self.cursor.watermark > until);
         let slice = match self.cursor.kept_after(after, began) {
             Some(second) => kept_slice(&self.walk.list, &self.cursor, second),
-            None if is_window_read => {
+            None if self.cursor.is_window_read() => {
                 self.cursor.finished = self.cursor.kept.is_empty();
                 return;
             }

@@ -22,6 +22,9 @@ use crate::{
 /// Delay before a refused request is repeated, if others like it were answered.
 const REFUSED_WAIT: Duration = Duration::from_secs(2);
 
+/// 413. What limits responses on the way to the API also answers so, although requests have no body.
+pub(crate) const TOO_LARGE: u16 = 413;
+
 /// One request of a walk.
 #[derive(Debug)]
 pub(crate) struct WalkRequest {
@@ -206,7 +209,9 @@ impl Walk {
         now: i64,
     ) -> Result<Option<Page>, CollectError> {
         let repeats = match &error.kind {
-            CollectErrorKind::TooLarge { .. } => self.asks_for_less(task, TooMuch::Bytes),
+            CollectErrorKind::TooLarge { .. } | CollectErrorKind::Refused { status: TOO_LARGE, .. } => {
+                self.asks_for_less(task, TooMuch::Bytes)
+            }
             // Either a passing network fault, or a page too large for the timeout, which would fail for ever
             // at the same limit.
             CollectErrorKind::TooSlow(_) => {
@@ -289,7 +294,7 @@ impl Walk {
         };
         if is_less {
             let reason = match why {
-                TooMuch::Bytes => "responses are larger than body_max",
+                TooMuch::Bytes => "responses are too large",
                 TooMuch::Slow => "responses take longer than the timeout",
                 TooMuch::Perhaps => "several requests in a row failed",
             };
