@@ -71,8 +71,8 @@ pub use secret::{SecretError, SecretSource, SettingError, check_secret_file};
 use section::Section;
 pub use sink::{
     AzureAuth, AzureIdentity, Cloud, ElasticsearchSettings, KibanaIndexSettings, LineShape,
-    LogsIngestionSettings, NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, Refresh, SinkPlace,
-    SinkSettings, SqliteSettings,
+    LogsIngestionSettings, NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, QuerySettings, Refresh,
+    SinkPlace, SinkSettings, SqliteSettings, Workspace,
 };
 pub use source::ListSource;
 pub use start::{FIRST, Start};

@@ -136,7 +136,7 @@ impl Assembly {
 
     /// What reads back the rows of a sink with these settings, or why they cannot be compared.
     pub(super) fn comparable(&self, sink: &SinkSettings) -> Result<Arc<dyn Comparable>, String> {
-        registry::comparable(sink, &self.environment, &self.clock)
+        registry::comparable(sink, &self.config.sinks, &self.environment, &self.clock)
     }
 
     /// How long failures of a sink wait, by its name.

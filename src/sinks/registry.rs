@@ -1,7 +1,7 @@
 //! The registry of sinks: how each type is built from its settings. Everything else about a type (its name,
 //! its keys, where it writes, its secrets) is in its settings, in `config/sink/`.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use collectors::Clock;
 
@@ -10,11 +10,11 @@ use super::{
     comparable::Comparable,
     elasticsearch::{ElasticsearchRows, ElasticsearchSink},
     kibana_index::KibanaIndexSink,
-    logs_ingestion::LogsIngestionSink,
+    logs_ingestion::{LogsIngestionRows, LogsIngestionSink},
     ndjson::{NdjsonRows, NdjsonSink},
     sqlite::{SqliteRows, SqliteSink},
 };
-use crate::config::{Environment, NdjsonDir, SinkSettings};
+use crate::config::{ElasticsearchSettings, Environment, NdjsonDir, SinkSettings};
 
 /// A sink with these settings, which opens nothing yet.
 pub fn build(settings: &SinkSettings, environment: &Environment, clock: Clock) -> Arc<dyn Sink> {
@@ -39,10 +39,10 @@ pub fn build(settings: &SinkSettings, environment: &Environment, clock: Clock) -
 /// Why its rows cannot be compared, as a sentence without a full stop.
 pub fn comparable(
     settings: &SinkSettings,
+    sinks: &BTreeMap<String, SinkSettings>,
     environment: &Environment,
-    _clock: &Clock,
+    clock: &Clock,
 ) -> Result<Arc<dyn Comparable>, String> {
-    let not_yet = || Err(format!("ccfd cannot read back what a sink of type {} holds", settings.type_name()));
     match settings {
         SinkSettings::Sqlite(settings) => Ok(Arc::new(SqliteRows::new(settings.clone()))),
         SinkSettings::Ndjson(settings) => match &settings.dir {
@@ -52,7 +52,33 @@ pub fn comparable(
         SinkSettings::Elasticsearch(settings) => {
             Ok(Arc::new(ElasticsearchRows::new(settings.clone(), environment.clone())))
         }
-        SinkSettings::KibanaIndex(_) => not_yet(),
-        SinkSettings::LogsIngestion(_) => not_yet(),
+        SinkSettings::KibanaIndex(settings) => match &settings.compare_with {
+            Some(name) => match sinks.get(name) {
+                Some(SinkSettings::Elasticsearch(cluster)) => {
+                    let cluster = ElasticsearchSettings { index: settings.index.clone(), ..cluster.clone() };
+                    Ok(Arc::new(ElasticsearchRows::new(cluster, environment.clone())))
+                }
+                Some(
+                    SinkSettings::Sqlite(_)
+                    | SinkSettings::Ndjson(_)
+                    | SinkSettings::KibanaIndex(_)
+                    | SinkSettings::LogsIngestion(_),
+                )
+                | None => Err(format!("`compare_with` names `{name}`, which must be a sink of type elasticsearch")),
+            },
+            None => Err("Kibana cannot list documents: describe its cluster in a sink of type elasticsearch, and name that \
+                         sink in `compare_with`"
+                .to_owned()),
+        },
+        SinkSettings::LogsIngestion(settings) => match &settings.query {
+            Some(query) => {
+                let (settings, query) = ((**settings).clone(), query.clone());
+                let rows = LogsIngestionRows::new(settings, query, environment.clone(), clock.clone());
+                Ok(Arc::new(rows))
+            }
+            None => Err("set `workspace_id` of the sink to the workspace with its tables, and give its identity the role \
+                         Log Analytics Reader there"
+                .to_owned()),
+        },
     }
 }

@@ -21,6 +21,8 @@ pub struct RemoteError {
 pub enum Service {
     /// Azure Monitor's Logs Ingestion API.
     LogsIngestion,
+    /// The query API of Log Analytics, which reads back what came through the Logs Ingestion API.
+    LogAnalytics,
     /// The issuer of the tokens for it: Entra ID, a managed identity endpoint, the Azure CLI.
     Entra,
     /// Elasticsearch or OpenSearch.
@@ -162,6 +164,7 @@ impl fmt::Display for Service {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::LogsIngestion => "Logs Ingestion API",
+            Self::LogAnalytics => "Log Analytics",
             Self::Entra => "Entra ID",
             Self::Elasticsearch => "Elasticsearch",
             Self::Kibana => "Kibana",

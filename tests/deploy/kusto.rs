@@ -9,9 +9,15 @@ use std::{
 };
 
 use ccfd::{
+    config::{Config, Environment},
     deploy::sentinel,
-    tables::{ColumnKind, Tables},
+    sinks::{
+        comparable::{Question, Span},
+        registry,
+    },
+    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, ColumnKind, Tables},
 };
+use collectors::{Clock, TimeField};
 use serde_json::Value;
 
 use crate::support::judge::{self, Missing, available};
@@ -124,6 +130,41 @@ fn the_functions_ask_tables_and_columns_that_are_there() {
     assert_eq!(queries.len(), Tables::built_in().iter().len());
     let Some(judged) = judge(&queries) else { return };
     assert!(judged.iter().all(|judged| judged["faults"] == serde_json::json!([])), "{judged:#?}");
+}
+
+/// The queries of `ccfd verify` over the tables of the template.
+#[test]
+fn the_queries_of_a_verification_are_sound() {
+    let text = "[collector.a]\nsource = \"audit_logs\"\napi_key = { env = \"A\" }\nsinks = [\"s\"]\n[sink.s]\n\
+        type = \"logs_ingestion\"\nendpoint = \"https://a.ingest.monitor.azure.com\"\n\
+        dcr_immutable_id = \"dcr-0123456789abcdef0123456789abcdef\"\n\
+        workspace_id = \"77777777-8888-9999-aaaa-bbbbbbbbbbbb\"\n[sink.s.auth]\nkind = \"managed_identity\"\n";
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ccfd.toml");
+    fs::write(&file, text).unwrap();
+    let config = Config::load(Some(&file), &Environment::default(), &[]).unwrap();
+    let sink = &config.sinks["s"];
+    let rows = registry::comparable(sink, &config.sinks, &Environment::default(), &Clock::system()).unwrap();
+    let resources = resources("table/azuredeploy.json");
+    let schemas = resources.iter().map(|of| &of["properties"]["schema"]).filter(|schema| schema.is_object());
+    let tables: String =
+        schemas.map(|schema| table(schema["name"].as_str().unwrap(), &schema["columns"])).collect();
+    let asked =
+        [(AUDIT_LOGS.clone(), TimeField::EffectiveAt), (CHAT_COMPLETIONS.clone(), TimeField::Created)];
+    let queries: Vec<String> = asked
+        .into_iter()
+        .flat_map(|(table, time)| {
+            let window = Span { from: 1_770_979_925, to: 1_771_979_925 };
+            let connector = r"it's a \ name".into();
+            rows.statements(&Question { table, connector, time, window, redact: None })
+        })
+        .map(|statement| format!("{tables}{}", statement.text))
+        .collect();
+    let Some(judged) = judge(&queries) else { return };
+    assert_eq!(judged.len(), 4);
+    for judged in judged {
+        assert_eq!(judged["faults"], serde_json::json!([]), "{judged:#}");
+    }
 }
 
 #[test]

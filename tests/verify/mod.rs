@@ -2,9 +2,11 @@
 //!
 //! `CCFD_VERIFY_SEEDS=200` asks for more than the 20 runs of every test; `CCFD_SEED=17` runs only one.
 
+mod azure;
 mod daemon;
 mod damage;
 mod elastic;
+mod kibana;
 mod reasons;
 mod reports;
 mod runs;

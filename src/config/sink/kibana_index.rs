@@ -46,6 +46,8 @@ pub struct KibanaIndexSettings {
     pub body_max: u64,
     /// Whether connectors that ccfd created are deleted when it ends.
     pub delete_on_exit: bool,
+    /// The sink of type `elasticsearch` through which its documents are read back, for `ccfd verify`.
+    pub compare_with: Option<String>,
     /// How Kibana is reached.
     pub connection: ConnectionSettings,
 }
@@ -65,6 +67,7 @@ impl SinkType for KibanaIndexSettings {
         let documents_max = section.number("documents_max", 1..=10_000);
         let body_max = section.size("body_max", ByteSize::kib(16)..=ByteSize::mib(90));
         let delete_on_exit = section.required("delete_on_exit", flag);
+        let compare_with = section.required("compare_with", sink_name);
         let connection = ConnectionSettings::read(section);
         if let (true, Some(names), Some(index)) = (section.is_complete(), &connectors, &index) {
             let targets: Vec<(&str, &str)> =
@@ -89,6 +92,7 @@ impl SinkType for KibanaIndexSettings {
             documents_max,
             body_max,
             delete_on_exit: delete_on_exit?,
+            compare_with: compare_with?,
             connection,
         })
     }
@@ -108,4 +112,10 @@ fn space_id(value: &Value) -> Result<String, ValueProblem> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
     let id = as_text(value).filter(|id| !id.is_empty() && id.chars().all(allowed));
     id.map(str::to_owned).ok_or_else(|| wanted("the id of a space: lower-case letters, digits, `_` and `-`"))
+}
+
+/// Empty means none.
+fn sink_name(value: &Value) -> Result<Option<String>, ValueProblem> {
+    let name = as_text(value).ok_or_else(|| wanted("the name of a sink of type `elasticsearch`, or \"\""))?;
+    Ok(Some(name.to_owned()).filter(|name| !name.is_empty()))
 }

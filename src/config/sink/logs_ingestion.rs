@@ -1,12 +1,14 @@
 //! `type = "logs_ingestion"`
 
 mod auth;
+mod query;
 
 use std::path::PathBuf;
 
 pub use auth::{AzureAuth, AzureIdentity};
 use bytesize::ByteSize;
 use config::Value;
+pub use query::{QuerySettings, Workspace};
 use url::Url;
 
 use super::{SinkPlace, SinkType};
@@ -47,6 +49,8 @@ pub struct LogsIngestionSettings {
     pub calls_in_flight: u32,
     /// The most bytes of rows in one call, before compression.
     pub inflated_max: u64,
+    /// How its rows are read back, for `ccfd verify`.
+    pub query: Option<QuerySettings>,
     /// How to connect to the endpoint and the authority.
     pub connection: ConnectionSettings,
 }
@@ -99,6 +103,7 @@ impl SinkType for LogsIngestionSettings {
         let calls_in_flight = section.number("calls_in_flight", 1..=64);
         // Azure silently loses rows above 50 MiB.
         let inflated_max = section.size("inflated_max", ByteSize::kib(64)..=ByteSize::mib(48));
+        let query = QuerySettings::read(section);
         let connection = ConnectionSettings::read(section);
         Some(Self {
             endpoint: endpoint?,
@@ -110,6 +115,7 @@ impl SinkType for LogsIngestionSettings {
             auth: auth?,
             calls_in_flight,
             inflated_max,
+            query: query?,
             connection,
         })
     }

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 pub use elasticsearch::{ElasticsearchSettings, OpType, Refresh};
 pub use kibana_index::KibanaIndexSettings;
-pub use logs_ingestion::{AzureAuth, AzureIdentity, Cloud, LogsIngestionSettings, OldRecords, Profile};
+pub use logs_ingestion::{
+    AzureAuth, AzureIdentity, Cloud, LogsIngestionSettings, OldRecords, Profile, QuerySettings, Workspace,
+};
 pub use ndjson::{LineShape, NdjsonDir, NdjsonSettings};
 pub use sqlite::SqliteSettings;
 use url::Url;

@@ -145,3 +145,35 @@ fn an_authority_without_tls_is_refused_even_on_this_machine() {
         assert!(problems[0].contains("an https URL without a path"), "{}", problems[0]);
     }
 }
+
+#[test]
+fn a_workspace_is_named_by_its_id_or_by_its_path() {
+    const ID: &str = "77777777-8888-9999-aaaa-bbbbbbbbbbbb";
+    let path = "/subscriptions/s/resourceGroups/r/providers/Microsoft.OperationalInsights/workspaces/acme";
+    assert_eq!(settings(&with_auth(SECRET)).query, None);
+    for (workspace, cloud, url, scope) in [
+        (
+            ID,
+            Cloud::Public,
+            format!("https://api.loganalytics.azure.com/v1/workspaces/{ID}/query"),
+            "https://api.loganalytics.io/.default",
+        ),
+        (
+            path,
+            Cloud::UsGov,
+            format!("https://management.usgovcloudapi.net{path}/query?api-version=2017-10-01"),
+            "https://management.usgovcloudapi.net/.default",
+        ),
+    ] {
+        let query = settings(&with_sink_keys(&format!("workspace_id = \"{workspace}\"\n"))).query.unwrap();
+        assert_eq!((query.url(cloud), query.scope(cloud)), (url, scope.to_owned()));
+    }
+    for (keys, reason) in [
+        ("workspace_id = \"acme\"\n", "the workspace's id"),
+        ("workspace_id = \"/subscriptions/s/../x\"\n", "the workspace's id"),
+        ("query_endpoint = \"https://example.com\"\n", "requires `workspace_id`"),
+    ] {
+        let problem = load(&with_sink_keys(keys)).unwrap_err().to_string();
+        assert!(problem.contains(reason), "{problem}");
+    }
+}

@@ -21,6 +21,7 @@ use crate::{
         comparable::{Comparable, Shows},
     },
     tables::format_utc,
+    units::counted,
     verify::{
         compare::{Comparison, Finding, compare},
         difference::{Class, Difference, Known, classify},
@@ -66,6 +67,16 @@ impl Run<'_> {
         if self.wanted.repair && left > 0 {
             _ = self.phase.send_replace(Phase::Repairing);
             self.repair(ledger, left).await?;
+            let delivered = self.report.repair.as_ref().map_or(0, |repaired| repaired.delivered);
+            if delivered > 0 && !comparable.latency().is_zero() {
+                // They would be missing again, and a second repair would double them.
+                return Ok(Some(format!(
+                    "delivered {}: the sink may take {} to show what it was given; verify again after that, without \
+                     --repair",
+                    counted(delivered, "record"),
+                    humantime::format_duration(comparable.latency())
+                )));
+            }
             if let Err(error) = ledger.forget_rows().await {
                 return Ok(Some(with_reasons(&error)));
             }

@@ -68,6 +68,8 @@ const KIBANA: Advice = Advice {
 fn advice(service: Service) -> &'static Advice {
     match service {
         Service::LogsIngestion => &LOGS_INGESTION,
+        // Only verifications ask it; their reports have advice of their own.
+        Service::LogAnalytics => &LOGS_INGESTION,
         Service::Entra => &ENTRA,
         Service::Elasticsearch => &ELASTICSEARCH,
         Service::Kibana => &KIBANA,

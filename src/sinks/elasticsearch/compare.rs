@@ -5,7 +5,7 @@ mod query;
 use async_trait::async_trait;
 use collectors::Response;
 use http::Method;
-use query::{Bucket, Caps, Composite, Fields, HourKey, IdKey, Refreshed, Searched};
+use query::{AskedFields, Bucket, Caps, Composite, HourKey, IdKey, Refreshed, Searched};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -103,7 +103,7 @@ impl ElasticsearchRows {
     }
 
     /// The fields to ask by, as the index maps them.
-    async fn fields(&self, question: &Question, index: &str) -> Result<Fields, RemoteError> {
+    async fn fields(&self, question: &Question, index: &str) -> Result<AskedFields, RemoteError> {
         let names = query::candidates(question).join(",");
         let path = format!("/{}/_field_caps?fields={names}&include_unmapped=true", segment(index));
         let caps: Caps = self.ask(&Request::get(path), index).await?;
@@ -134,7 +134,7 @@ impl ElasticsearchRows {
     async fn stretches(
         &self,
         question: &Question,
-        fields: &Fields,
+        fields: &AskedFields,
         span: Span,
     ) -> Result<Vec<Stretch>, RemoteError> {
         let mut stretches: Vec<Stretch> = Vec::new();
@@ -160,7 +160,7 @@ impl ElasticsearchRows {
     async fn read(
         &self,
         question: &Question,
-        fields: &Fields,
+        fields: &AskedFields,
         stretch: Stretch,
         sender: &mpsc::Sender<Vec<SinkRow>>,
     ) -> Result<bool, RemoteError> {
@@ -226,7 +226,7 @@ impl Comparable for ElasticsearchRows {
     }
 
     fn statements(&self, question: &Question) -> Vec<Statement> {
-        let fields = Fields::as_installed(question);
+        let fields = AskedFields::as_installed(question);
         let path = segment(self.index(question));
         let search = |about: &str, body: &Value| Statement {
             about: about.to_owned(),

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `config/sink/logs_ingestion.rs` | settings |
 //! | `client` | one request and its raw answer |
+//! | `compare` | what a workspace holds, for `ccfd verify` |
 //! | `encode` | records to the body of a request; `encode/fields` and `encode/packed` cut what Azure would cut |
 //! | `classify` | an answer to its outcome |
 //! | `delivery` | one batch: the loop over its requests |
@@ -17,10 +18,12 @@ mod auth;
 mod check;
 mod classify;
 mod client;
+mod compare;
 mod delivery;
 mod encode;
 mod sink;
 #[cfg(test)]
 mod tests;
 
+pub use compare::LogsIngestionRows;
 pub use sink::LogsIngestionSink;

@@ -69,29 +69,11 @@ impl LogsIngestionSink {
     }
 
     fn connect(&self) -> Result<LogsIngestionConnection, RemoteErrorKind> {
-        let connected =
-            |settings: &HttpSettings| Http::new(settings).map(Arc::new).map_err(RemoteErrorKind::Settings);
-        let LogsIngestionSettings { endpoint, dcr_immutable_id, auth, connection, .. } = &self.settings;
-        let settings = connection
-            .http(ANSWER_BYTES_MAX, &self.environment)
-            .map_err(|error| RemoteErrorKind::Secret((&error).into()))?;
-        let http = connected(&settings)?;
-        let issuer = match &auth.identity {
-            // A machine's own issuer has an address that no proxy reaches.
-            AzureIdentity::ManagedIdentity { .. } => connected(&HttpSettings { direct: true, ..settings })?,
-            AzureIdentity::ClientSecret { .. }
-            | AzureIdentity::WorkloadIdentity { .. }
-            | AzureIdentity::AzureCli { .. } => http.clone(),
-        };
-        let credential = Credential {
-            identity: auth.identity.clone(),
-            authority_host: self.settings.authority().to_owned(),
-            scope: self.settings.scope().to_owned(),
-            environment: self.environment.clone(),
-            http: issuer,
-            timeout: connection.timeout.min(TOKEN_WAIT_MAX),
-            retry_after_max: connection.retry_after_max,
-        };
+        let settings = http_settings(&self.settings, ANSWER_BYTES_MAX, &self.environment)?;
+        let LogsIngestionSettings { endpoint, dcr_immutable_id, connection, .. } = &self.settings;
+        let http = Http::new(&settings).map(Arc::new).map_err(RemoteErrorKind::Settings)?;
+        let scope = self.settings.scope().to_owned();
+        let credential = credential(&self.settings, scope, (&http, settings), &self.environment)?;
         Ok(LogsIngestionConnection {
             http,
             streams: format!("{endpoint}dataCollectionRules/{dcr_immutable_id}/streams"),
@@ -133,6 +115,45 @@ impl LogsIngestionSink {
             );
         }
     }
+}
+
+/// The settings of connections that read at most `body_max` bytes of a response.
+pub(super) fn http_settings(
+    settings: &LogsIngestionSettings,
+    body_max: u64,
+    environment: &Environment,
+) -> Result<HttpSettings, RemoteErrorKind> {
+    let settings = settings.connection.http(body_max, environment);
+    settings.map_err(|error| RemoteErrorKind::Secret((&error).into()))
+}
+
+/// The identity of the sink, for tokens of this scope.
+pub(super) fn credential(
+    settings: &LogsIngestionSettings,
+    scope: String,
+    (http, reach): (&Arc<Http>, HttpSettings),
+    environment: &Environment,
+) -> Result<Credential, RemoteErrorKind> {
+    let LogsIngestionSettings { auth, connection, .. } = settings;
+    let issuer = match &auth.identity {
+        // A machine's own issuer has an address that no proxy reaches.
+        AzureIdentity::ManagedIdentity { .. } => {
+            let direct = HttpSettings { direct: true, ..reach };
+            Http::new(&direct).map(Arc::new).map_err(RemoteErrorKind::Settings)?
+        }
+        AzureIdentity::ClientSecret { .. }
+        | AzureIdentity::WorkloadIdentity { .. }
+        | AzureIdentity::AzureCli { .. } => http.clone(),
+    };
+    Ok(Credential {
+        identity: auth.identity.clone(),
+        authority_host: settings.authority().to_owned(),
+        scope,
+        environment: environment.clone(),
+        http: issuer,
+        timeout: connection.timeout.min(TOKEN_WAIT_MAX),
+        retry_after_max: connection.retry_after_max,
+    })
 }
 
 #[async_trait]

@@ -136,6 +136,11 @@ impl Ingestion {
         self.rule.lock().unwrap().streams.get(stream).map(|stream| stream.rows.clone()).unwrap_or_default()
     }
 
+    /// Changes what has arrived, behind everybody's back.
+    pub fn change(&self, stream: &str, change: impl FnOnce(&mut Vec<Value>)) {
+        change(&mut self.rule.lock().unwrap().streams.get_mut(stream).unwrap().rows);
+    }
+
     pub fn losses(&self) -> Vec<Loss> {
         self.rule.lock().unwrap().losses.clone()
     }

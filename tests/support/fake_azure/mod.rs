@@ -1,8 +1,10 @@
 //! An Entra authority and a Logs Ingestion endpoint that knows its tokens. Two servers, so that each has its own script.
 
+mod analytics;
 mod entra;
 mod ingestion;
 
+pub use analytics::{Analytics, WORKSPACE};
 pub use entra::Entra;
 use http::StatusCode;
 pub use ingestion::{Ingestion, Loss};

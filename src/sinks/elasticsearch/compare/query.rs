@@ -23,7 +23,7 @@ const KEYWORD: &str = ".keyword";
 
 /// The fields that are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fields {
+pub(super) struct AskedFields {
     pub(super) id: String,
     pub(super) time: String,
     /// `None` in a table that has no such column.
@@ -36,7 +36,7 @@ pub(super) fn connector_column(question: &Question) -> Option<&str> {
     column.map(|column| &*column.name)
 }
 
-impl Fields {
+impl AskedFields {
     /// As the templates of ccfd map them.
     pub(super) fn as_installed(question: &Question) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl Fields {
 
 /// Every field that may be asked by.
 pub(super) fn candidates(question: &Question) -> Vec<String> {
-    let Fields { id, time, connector } = Fields::as_installed(question);
+    let AskedFields { id, time, connector } = AskedFields::as_installed(question);
     let texts = std::iter::once(id).chain(connector);
     let both = texts.flat_map(|name| [format!("{name}{KEYWORD}"), name]);
     both.chain([time]).collect()
@@ -71,8 +71,8 @@ struct Cap {
 
 impl Caps {
     /// The fields to ask by, or what is wrong with the mapping and what to do.
-    pub(super) fn fields(&self, question: &Question, index: &str) -> Result<Fields, String> {
-        let wanted = Fields::as_installed(question);
+    pub(super) fn fields(&self, question: &Question, index: &str) -> Result<AskedFields, String> {
+        let wanted = AskedFields::as_installed(question);
         let text = |name: &str| {
             let names = [name.to_owned(), format!("{name}{KEYWORD}")];
             let found = names.into_iter().find(|name| self.is(name, &["keyword"]));
@@ -83,7 +83,7 @@ impl Caps {
         if !self.is(&wanted.time, &["date", "date_nanos"]) {
             return Err(self.unusable(&wanted.time, "date", index));
         }
-        Ok(Fields { id, time: wanted.time, connector })
+        Ok(AskedFields { id, time: wanted.time, connector })
     }
 
     /// Whether the field has one of these types in every index behind the name, and can be asked by.
@@ -191,19 +191,19 @@ impl<K> Searched<K> {
 }
 
 /// How many documents each hour has.
-pub(super) fn hours(question: &Question, fields: &Fields, span: Span) -> Value {
+pub(super) fn hours(question: &Question, fields: &AskedFields, span: Span) -> Value {
     let hour = json!({ "hour": { "date_histogram": { "field": fields.time, "fixed_interval": "1h" } } });
     aggregation(question, fields, span, json!([hour]))
 }
 
 /// How often each id is there, by second: copies with different times are found as well.
-pub(super) fn ids(question: &Question, fields: &Fields, span: Span) -> Value {
+pub(super) fn ids(question: &Question, fields: &AskedFields, span: Span) -> Value {
     let second = json!({ "second": { "date_histogram": { "field": fields.time, "fixed_interval": "1s" } } });
     let id = json!({ "id": { "terms": { "field": fields.id } } });
     aggregation(question, fields, span, json!([second, id]))
 }
 
-fn aggregation(question: &Question, fields: &Fields, span: Span, sources: Value) -> Value {
+fn aggregation(question: &Question, fields: &AskedFields, span: Span, sources: Value) -> Value {
     let [from, to] = [span.from, span.to].map(|second| iso8601(second).as_str().to_owned());
     let range = json!({ "gte": from, "lt": to, "format": "strict_date_time_no_millis" });
     let mut filter = vec![json!({ "range": { fields.time.as_str(): range } })];
