@@ -17,7 +17,7 @@ use crate::{
         checkpoints::{NamedCheckpoint, ResetWanted},
         control::{OrderError, Reloaded},
         export::{Export, export},
-        verification::{Started, Verification, VerifyWanted},
+        verification::{Started, VerificationStatus, VerifyWanted},
     },
     reasons::with_reasons,
 };
@@ -102,7 +102,7 @@ pub(super) async fn verify(
     Ok(Json(daemon.control.verify(wanted).await?))
 }
 
-pub(super) async fn verifications(State(daemon): State<Arc<Daemon>>) -> JsonAnswer<Vec<Verification>> {
+pub(super) async fn verifications(State(daemon): State<Arc<Daemon>>) -> JsonAnswer<Vec<VerificationStatus>> {
     Ok(Json(daemon.control.verifications().await?))
 }
 

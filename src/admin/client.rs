@@ -18,7 +18,7 @@ use crate::{
         checkpoints::{NamedCheckpoint, ResetWanted},
         control::Reloaded,
         export::Export,
-        verification::{Started, Verification, VerifyWanted},
+        verification::{Started, VerificationStatus, VerifyWanted},
     },
     pipeline::status_file::StatusFile,
     reasons::with_reasons,
@@ -144,7 +144,7 @@ impl AdminClient {
     }
 
     /// Its verifications, including those that ended.
-    pub async fn verifications(&self) -> Result<Vec<Verification>, AdminError> {
+    pub async fn verifications(&self) -> Result<Vec<VerificationStatus>, AdminError> {
         self.get("verifications").await
     }
 

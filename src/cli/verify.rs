@@ -28,7 +28,9 @@ use crate::{
         Pauses,
         assembly::Assembly,
         signals::watch_stop_within,
-        verification::{Ended, Phase, VerifyError, VerifyWanted, new_run, remove_leftovers, verify},
+        verification::{
+            Phase, VerificationEnd, VerifyError, VerifyWanted, new_run, remove_leftovers, verify,
+        },
     },
     pipeline::shutdown::{Shutdown, shutdown},
     verify::{chain, report::Report, verdict::Verdict},
@@ -151,13 +153,13 @@ async fn by_daemon(
                 tracing::info!(run, phase = verification.phase.word(), "verification");
             }
             None => {}
-            Some(Ended::Reported { .. }) => {
+            Some(VerificationEnd::Reported { .. }) => {
                 let path = chain::path(&config.state.dir, &run);
                 let text = std::fs::read(&path).with_context(|| path.display().to_string())?;
                 return serde_json::from_slice(&text).with_context(|| path.display().to_string());
             }
-            Some(Ended::Failed { text, usage: true }) => return Err(UsageError(text).into()),
-            Some(Ended::Failed { text, usage: false }) => {
+            Some(VerificationEnd::Failed { text, usage: true }) => return Err(UsageError(text).into()),
+            Some(VerificationEnd::Failed { text, usage: false }) => {
                 say(format_args!("ccfd: the daemon could not verify"));
                 return Err(anyhow::anyhow!(text));
             }

@@ -13,7 +13,7 @@ use crate::{
     lists::KeyClass,
     pipeline::{
         backoff::RetryDelays, names::route_name, policy::Failure, route_registry::RouteRegistry, tap::Tap,
-        verified::Verified,
+        verified::LastVerification,
     },
     redact::{Hasher, Redaction},
     sinks::{Sink, comparable::Comparable, registry},
@@ -149,12 +149,12 @@ impl Assembly {
     }
 
     /// The last verification of a route.
-    pub(super) fn verified(&self, route: &str) -> Option<Verified> {
+    pub(super) fn verified(&self, route: &str) -> Option<LastVerification> {
         self.shared.verified(&self.config.state.dir, route)
     }
 
     /// Shows a verification as the last one of its route.
-    pub(super) fn note_verified(&self, route: &str, verified: Verified) {
+    pub(super) fn note_verified(&self, route: &str, verified: LastVerification) {
         self.shared.note_verified(&self.config.state.dir, route, verified.clone());
         if let Some(shown) = self.registry.get(route) {
             shown.update(|status| status.verified = Some(verified));

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     backfill::{BackfillReport, BackfillWanted, Window},
     checkpoints::{NamedCheckpoint, ResetWanted},
-    verification::{Started, Verification, VerifyWanted},
+    verification::{Started, VerificationStatus, VerifyWanted},
 };
 
 /// The most orders that wait.
@@ -61,7 +61,7 @@ pub(super) enum Order {
     Backfills { answer: AnswerSender<Vec<BackfillReport>> },
     StopBackfill { name: String, answer: AnswerSender<()> },
     Verify { wanted: VerifyWanted, answer: AnswerSender<Started> },
-    Verifications { answer: AnswerSender<Vec<Verification>> },
+    Verifications { answer: AnswerSender<Vec<VerificationStatus>> },
     StopVerification { run: String, answer: AnswerSender<()> },
 }
 
@@ -123,7 +123,7 @@ impl Control {
     }
 
     /// The verifications of this process, including those that ended.
-    pub async fn verifications(&self) -> Result<Vec<Verification>, OrderError> {
+    pub async fn verifications(&self) -> Result<Vec<VerificationStatus>, OrderError> {
         self.ask(|answer| Order::Verifications { answer }).await
     }
 

@@ -18,7 +18,7 @@ use crate::{
         policy::{Failure, judge},
         progress::Progress,
         route_registry::RouteRegistry,
-        verified::Verified,
+        verified::LastVerification,
     },
     sinks::Sink,
     verify,
@@ -75,7 +75,7 @@ pub struct Shared {
     keys: Mutex<KeysInUse>,
     sinks: Mutex<HashMap<String, Built>>,
     /// The last verification of each route, once it was read from the state directory.
-    verified: Mutex<Option<HashMap<String, Verified>>>,
+    verified: Mutex<Option<HashMap<String, LastVerification>>>,
 }
 
 impl Shared {
@@ -135,12 +135,12 @@ impl Shared {
     }
 
     /// The last verification of a route, read from the state directory at first.
-    pub fn verified(&self, dir: &Path, route: &str) -> Option<Verified> {
+    pub fn verified(&self, dir: &Path, route: &str) -> Option<LastVerification> {
         lock(&self.verified).get_or_insert_with(|| verify::chain::verified(dir)).get(route).cloned()
     }
 
     /// Replaces the last verification of a route.
-    pub fn note_verified(&self, dir: &Path, route: &str, verified: Verified) {
+    pub fn note_verified(&self, dir: &Path, route: &str, verified: LastVerification) {
         let mut held = lock(&self.verified);
         held.get_or_insert_with(|| verify::chain::verified(dir)).insert(route.to_owned(), verified);
     }

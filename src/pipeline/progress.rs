@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    byte_budget::ByteBudget, counters::RouteCounters, names::is_route_name, stage::Stage, verified::Verified,
+    byte_budget::ByteBudget, counters::RouteCounters, names::is_route_name, stage::Stage,
+    verified::LastVerification,
 };
 use crate::log_throttle::LogThrottle;
 
@@ -154,7 +155,7 @@ pub struct RouteStatus {
     pub error: Option<ShownError>,
     /// The last verification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified: Option<Verified>,
+    pub verified: Option<LastVerification>,
 }
 
 impl RouteStatus {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The last verification of a route.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verified {
+pub struct LastVerification {
     /// Its run.
     pub run: String,
     /// When it ended, in Unix seconds.
@@ -19,7 +19,7 @@ pub struct Verified {
     pub unexplained: u64,
 }
 
-impl Verified {
+impl LastVerification {
     /// Whether source and sink agree.
     pub fn agrees(&self) -> bool {
         self.verdict.starts_with("agrees")

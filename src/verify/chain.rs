@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{DIR, report::Report, verdict::Verdict};
-use crate::pipeline::{names::route_name, verified::Verified};
+use crate::pipeline::{names::route_name, verified::LastVerification};
 
 /// The file of the chain.
 const CHAIN: &str = "chain.ndjson";
@@ -59,15 +59,15 @@ pub fn last(state_dir: &Path) -> io::Result<BTreeMap<String, Link>> {
 }
 
 /// The same, as a status shows them. A file that cannot be read shows nothing.
-pub fn verified(state_dir: &Path) -> HashMap<String, Verified> {
+pub fn verified(state_dir: &Path) -> HashMap<String, LastVerification> {
     let last = last(state_dir).unwrap_or_else(|error| {
         tracing::warn!(%error, "results of verifications cannot be read");
         BTreeMap::new()
     });
-    last.into_iter().map(|(route, link)| (route, Verified::from(link))).collect()
+    last.into_iter().map(|(route, link)| (route, LastVerification::from(link))).collect()
 }
 
-impl From<Link> for Verified {
+impl From<Link> for LastVerification {
     fn from(link: Link) -> Self {
         let at = chrono::DateTime::parse_from_rfc3339(&link.at).map_or(0, |at| at.timestamp());
         let Link { run, from, to, verdict, unexplained, .. } = link;

@@ -20,7 +20,7 @@ pub const LISTED_MAX: usize = 100_000;
 /// What is wrong with an id, before it is known why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Finding {
+pub enum DifferenceKind {
     /// The source lists it, the sink does not have it.
     Missing,
     /// The sink has it more than once.
@@ -39,13 +39,13 @@ pub enum Finding {
 
 /// An id on which the two sides differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundDifference {
     /// The id.
     pub id: String,
     /// Its second at the source, or else in the sink.
     pub second: i64,
     /// What is wrong.
-    pub finding: Finding,
+    pub finding: DifferenceKind,
 }
 
 /// An hour on both sides.
@@ -76,7 +76,7 @@ pub struct Comparison {
     /// Every hour that has rows on one side.
     pub hours: Vec<ComparedHour>,
     /// The differences by second and id, at most [`LISTED_MAX`] of them.
-    pub found: Vec<Found>,
+    pub found: Vec<FoundDifference>,
     /// How many more there are.
     pub left_out: u64,
 }
@@ -204,7 +204,7 @@ const DIFFERENCES: &str = "
     ORDER BY 2, 1, 3
 ";
 
-fn differences(connection: &rusqlite::Connection) -> rusqlite::Result<(Vec<Found>, u64)> {
+fn differences(connection: &rusqlite::Connection) -> rusqlite::Result<(Vec<FoundDifference>, u64)> {
     let mut statement = connection.prepare(DIFFERENCES)?;
     let mut rows = statement.query([])?;
     let (mut found, mut left_out) = (Vec::new(), 0);
@@ -214,16 +214,16 @@ fn differences(connection: &rusqlite::Connection) -> rusqlite::Result<(Vec<Found
         let finding = match kind {
             0 => {
                 note.execute(params![id])?;
-                Finding::Missing
+                DifferenceKind::Missing
             }
-            1 => Finding::OnlyInSink,
-            2 => Finding::Doubled { copies: number.unsigned_abs() },
-            3 => Finding::Altered { by_redaction: number == 1 },
+            1 => DifferenceKind::OnlyInSink,
+            2 => DifferenceKind::Doubled { copies: number.unsigned_abs() },
+            3 => DifferenceKind::Altered { by_redaction: number == 1 },
             // The other end of one that moved.
             _ => continue,
         };
         if found.len() < LISTED_MAX {
-            found.push(Found { id, second: row.get(1)?, finding });
+            found.push(FoundDifference { id, second: row.get(1)?, finding });
         } else {
             left_out += 1;
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::compare::{Finding, Found};
+use super::compare::{DifferenceKind, FoundDifference};
 use crate::sinks::{Redelivery, comparable::Shows};
 
 /// The class of a difference.
@@ -70,7 +70,7 @@ pub struct Difference {
 
 /// What is known beside the two sides.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct KnownReasons {
     /// The fixed word for the reason of each reject of the route, by id.
     pub rejects: BTreeMap<String, String>,
     /// Crowded seconds that the source may not have shown whole.
@@ -82,16 +82,21 @@ pub struct Known {
 }
 
 /// Gives a difference its class.
-pub fn classify(found: Found, known: &Known, shows: Shows, redelivery: Redelivery) -> Difference {
-    let Found { id, second, finding } = found;
+pub fn classify(
+    found: FoundDifference,
+    known: &KnownReasons,
+    shows: Shows,
+    redelivery: Redelivery,
+) -> Difference {
+    let FoundDifference { id, second, finding } = found;
     let (class, explained, reason) = match finding {
-        Finding::Missing => match known.rejects.get(&id) {
+        DifferenceKind::Missing => match known.rejects.get(&id) {
             Some(kind) => {
                 (Class::InRejects, true, format!("in the rejects as `{kind}`; see `ccfd rejects list`"))
             }
             None => (Class::Missing, false, "listed by the source, not in the sink".to_owned()),
         },
-        Finding::Doubled { copies } => {
+        DifferenceKind::Doubled { copies } => {
             let explained = redelivery == Redelivery::Repeats;
             let why = match redelivery {
                 Redelivery::Repeats => "; a batch that is delivered again repeats its rows in this sink",
@@ -99,28 +104,28 @@ pub fn classify(found: Found, known: &Known, shows: Shows, redelivery: Redeliver
             };
             (Class::Doubled, explained, format!("{copies} times in the sink{why}"))
         }
-        Finding::OnlyInSink if known.unsure_seconds.contains(&second) => {
+        DifferenceKind::OnlyInSink if known.unsure_seconds.contains(&second) => {
             let reason =
                 "its second has more records than a page, and the source may not have shown all of them";
             (Class::Unreadable, true, reason.to_owned())
         }
-        Finding::OnlyInSink if known.expires => {
+        DifferenceKind::OnlyInSink if known.expires => {
             let reason = "not listed now: deleted or expired at OpenAI";
             (Class::OnlyInSink, true, reason.to_owned())
         }
-        Finding::OnlyInSink if known.is_shared && !shows.collectors => {
+        DifferenceKind::OnlyInSink if known.is_shared && !shows.collectors => {
             let reason = "another collector writes to this sink, whose rows do not name their collector";
             (Class::OnlyInSink, true, reason.to_owned())
         }
-        Finding::OnlyInSink => {
+        DifferenceKind::OnlyInSink => {
             let reason = "not listed by the source: removed at OpenAI, written under an earlier filter, or added to the sink";
             (Class::OnlyInSink, false, reason.to_owned())
         }
-        Finding::Altered { by_redaction: true } => {
+        DifferenceKind::Altered { by_redaction: true } => {
             let reason = "written before a rule of [redact] that now changes it";
             (Class::Redacted, true, reason.to_owned())
         }
-        Finding::Altered { by_redaction: false } => {
+        DifferenceKind::Altered { by_redaction: false } => {
             let changed = "record or time is not that of the source: changed in the sink, or at OpenAI since";
             (Class::Altered, false, changed.to_owned())
         }
@@ -132,40 +137,42 @@ pub fn classify(found: Found, known: &Known, shows: Shows, redelivery: Redeliver
 mod tests {
     use super::*;
 
-    fn class(finding: Finding, known: &Known, redelivery: Redelivery) -> (Class, bool) {
+    fn class(finding: DifferenceKind, known: &KnownReasons, redelivery: Redelivery) -> (Class, bool) {
         let shows = Shows { records: true, doubled: true, collectors: false };
-        let found = Found { id: "a".to_owned(), second: 5, finding };
+        let found = FoundDifference { id: "a".to_owned(), second: 5, finding };
         let difference = classify(found, known, shows, redelivery);
         (difference.class, difference.explained)
     }
 
     #[test]
     fn each_finding_has_a_class_and_only_a_known_reason_explains_it() {
-        let nothing = Known::default();
-        let rejects =
-            Known { rejects: [("a".to_owned(), "too_large".to_owned())].into(), ..Known::default() };
-        let unsure = Known { unsure_seconds: [5].into(), ..Known::default() };
-        let expires = Known { expires: true, ..Known::default() };
-        let shared = Known { is_shared: true, ..Known::default() };
-        let doubled = Finding::Doubled { copies: 2 };
+        let nothing = KnownReasons::default();
+        let rejects = KnownReasons {
+            rejects: [("a".to_owned(), "too_large".to_owned())].into(),
+            ..KnownReasons::default()
+        };
+        let unsure = KnownReasons { unsure_seconds: [5].into(), ..KnownReasons::default() };
+        let expires = KnownReasons { expires: true, ..KnownReasons::default() };
+        let shared = KnownReasons { is_shared: true, ..KnownReasons::default() };
+        let doubled = DifferenceKind::Doubled { copies: 2 };
         for (finding, known, redelivery, wanted) in [
-            (Finding::Missing, &nothing, Redelivery::Harmless, (Class::Missing, false)),
-            (Finding::Missing, &rejects, Redelivery::Harmless, (Class::InRejects, true)),
-            (Finding::Missing, &expires, Redelivery::Harmless, (Class::Missing, false)),
+            (DifferenceKind::Missing, &nothing, Redelivery::Harmless, (Class::Missing, false)),
+            (DifferenceKind::Missing, &rejects, Redelivery::Harmless, (Class::InRejects, true)),
+            (DifferenceKind::Missing, &expires, Redelivery::Harmless, (Class::Missing, false)),
             (doubled, &nothing, Redelivery::Harmless, (Class::Doubled, false)),
             (doubled, &nothing, Redelivery::Repeats, (Class::Doubled, true)),
-            (Finding::OnlyInSink, &nothing, Redelivery::Harmless, (Class::OnlyInSink, false)),
-            (Finding::OnlyInSink, &unsure, Redelivery::Harmless, (Class::Unreadable, true)),
-            (Finding::OnlyInSink, &expires, Redelivery::Harmless, (Class::OnlyInSink, true)),
-            (Finding::OnlyInSink, &shared, Redelivery::Harmless, (Class::OnlyInSink, true)),
+            (DifferenceKind::OnlyInSink, &nothing, Redelivery::Harmless, (Class::OnlyInSink, false)),
+            (DifferenceKind::OnlyInSink, &unsure, Redelivery::Harmless, (Class::Unreadable, true)),
+            (DifferenceKind::OnlyInSink, &expires, Redelivery::Harmless, (Class::OnlyInSink, true)),
+            (DifferenceKind::OnlyInSink, &shared, Redelivery::Harmless, (Class::OnlyInSink, true)),
             (
-                Finding::Altered { by_redaction: false },
+                DifferenceKind::Altered { by_redaction: false },
                 &nothing,
                 Redelivery::Harmless,
                 (Class::Altered, false),
             ),
             (
-                Finding::Altered { by_redaction: true },
+                DifferenceKind::Altered { by_redaction: true },
                 &nothing,
                 Redelivery::Harmless,
                 (Class::Redacted, true),

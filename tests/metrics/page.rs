@@ -8,7 +8,7 @@ use ccfd::{
         counters::BatchCounts,
         progress::{Progress, RouteState, RouteStatus},
         stage::Stage,
-        verified::Verified,
+        verified::LastVerification,
     },
     sinks::counters::{SinkCounters, TokenCounters},
 };
@@ -30,11 +30,11 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
         watermark: Some(NOW - 1_900),
         last_read: Some(NOW - 20),
         dedup_ids: 17,
-        verified: Some(Verified {
+        verified: Some(LastVerification {
             at: NOW - 600,
             verdict: "differs".to_owned(),
             unexplained: 2,
-            ..Verified::default()
+            ..LastVerification::default()
         }),
         ..RouteStatus::default()
     };

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::status::Status;
 use crate::{
-    pipeline::{counters::RouteCounters, progress::RouteStatus, verified::Verified},
+    pipeline::{counters::RouteCounters, progress::RouteStatus, verified::LastVerification},
     tables::format_utc,
 };
 
@@ -79,12 +79,12 @@ pub(super) struct Row<'a> {
     pub(super) route: &'a RouteStatus,
     pub(super) counted: Counted,
     /// The verification that the row is about, if it is about one.
-    pub(super) verified: Option<&'a Verified>,
+    pub(super) verified: Option<&'a LastVerification>,
 }
 
 /// The fields that the columns of the table name.
 #[derive(Serialize)]
-struct Fields<'a> {
+struct HealthFields<'a> {
     id: &'a str,
     at: i64,
     route: &'a str,
@@ -114,7 +114,7 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     watermark_lag_seconds: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    verified: Option<&'a Verified>,
+    verified: Option<&'a LastVerification>,
     version: &'static str,
 }
 
@@ -123,14 +123,14 @@ impl Row<'_> {
     pub(super) fn record(&self) -> serde_json::Result<Record> {
         let Self { id, from, at, status, route, counted, verified } = self;
         let verdict = verified.map(|verified| verified.verdict.as_str());
-        let fields = Fields {
+        let fields = HealthFields {
             id,
             at: *at,
             route: &route.route,
             collector: &route.collector,
             kind: &route.source,
             status: status.word(),
-            description: verified.map_or_else(|| description(route), Verified::text),
+            description: verified.map_or_else(|| description(route), LastVerification::text),
             reason: verdict.or_else(|| route.error.as_ref().map(|error| error.reason.as_str())),
             details: Details {
                 destination_table: &route.table,

@@ -3,7 +3,7 @@
 use crate::pipeline::{
     progress::{Measured, RouteState},
     stage::Stage,
-    verified::Verified,
+    verified::LastVerification,
 };
 
 /// A passing failure counts as one after this many seconds, as with Sentinel's own connectors.
@@ -31,7 +31,7 @@ impl Status {
     }
 
     /// Judges the verdict of a verification: what could not be proven is neither good nor bad.
-    pub(super) fn of_verdict(verified: &Verified) -> Self {
+    pub(super) fn of_verdict(verified: &LastVerification) -> Self {
         match verified.verdict.as_str() {
             "differs" => Self::Failure,
             _ if verified.agrees() => Self::Success,

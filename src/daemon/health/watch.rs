@@ -11,7 +11,7 @@ use super::{
 use crate::pipeline::{
     progress::{Measured, Progress},
     route_registry::RouteRegistry,
-    verified::Verified,
+    verified::LastVerification,
 };
 
 /// The routes that follow a list; backfills have no rows.
@@ -99,7 +99,7 @@ impl HealthWatch {
     }
 
     /// The row of a verification, which counts nothing.
-    fn verified_row(&mut self, route: &Measured, verified: &Verified, now: i64) -> Option<Record> {
+    fn verified_row(&mut self, route: &Measured, verified: &LastVerification, now: i64) -> Option<Record> {
         let row = Row {
             id: self.next_id(route),
             from: now,

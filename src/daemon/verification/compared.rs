@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::{Phase, Run, VerifyError, read::SourceRead};
+use super::{Phase, VerificationRun, VerifyError, read::SourceRead};
 use crate::{
     pipeline::{
         names::{REJECTS_DIR, repair_name, route_name},
@@ -23,15 +23,15 @@ use crate::{
     tables::format_utc,
     units::counted,
     verify::{
-        compare::{Comparison, Finding, compare},
-        difference::{Class, Difference, Known, classify},
+        compare::{Comparison, DifferenceKind, compare},
+        difference::{Class, Difference, KnownReasons, classify},
         ledger::Ledger,
         report::{Repaired, ReportHour, Totals},
         verdict::Verdict,
     },
 };
 
-impl Run<'_> {
+impl VerificationRun<'_> {
     /// Compares, repairs if that is asked for, and gives the verdict. Returns why it is not provable.
     pub(super) async fn compare_and_repair(
         &mut self,
@@ -92,14 +92,14 @@ impl Run<'_> {
     }
 
     /// What helps to explain differences, besides the rejects.
-    fn known(&self, read: &SourceRead) -> Known {
+    fn known(&self, read: &SourceRead) -> KnownReasons {
         let config = &self.assembly.config;
         let is_shared = config.collectors.iter().any(|(name, other)| {
             *name != self.wanted.collector
                 && other.source.list == self.settings.source.list
                 && other.sinks.contains(&self.wanted.sink)
         });
-        Known {
+        KnownReasons {
             rejects: BTreeMap::new(),
             unsure_seconds: read.unsure_seconds.clone(),
             expires: self.settings.source.list.expires(),
@@ -113,7 +113,7 @@ impl Run<'_> {
         ledger: &Ledger,
         comparable: &dyn Comparable,
         with_records: bool,
-        known: &mut Known,
+        known: &mut KnownReasons,
         shows: Shows,
     ) -> Result<Result<u64, String>, VerifyError> {
         _ = self.phase.send_replace(Phase::Comparing);
@@ -125,8 +125,11 @@ impl Run<'_> {
         };
         self.report.destination.read_from = Some(format_utc(begun));
         self.report.destination.read_to = Some(format_utc(chrono::Utc::now().timestamp()));
-        let missing: Vec<&str> =
-            found.iter().filter(|one| one.finding == Finding::Missing).map(|one| one.id.as_str()).collect();
+        let missing: Vec<&str> = found
+            .iter()
+            .filter(|one| one.finding == DifferenceKind::Missing)
+            .map(|one| one.id.as_str())
+            .collect();
         if !missing.is_empty() {
             known.rejects = self.rejects(&missing).await?;
         }

@@ -9,7 +9,7 @@ mod steps;
 use std::sync::Arc;
 
 use collectors::Client;
-pub use runs::{Ended, Started, Verification, Verifications};
+pub use runs::{Started, VerificationEnd, VerificationStatus, Verifications};
 pub use schedule::Scheduled;
 use serde::{Deserialize, Serialize};
 use state::{StateError, Store};
@@ -116,7 +116,7 @@ pub async fn remove_leftovers(config: &Config, store: &Store) -> Result<(), Veri
 }
 
 /// What a run works with.
-struct Run<'a> {
+struct VerificationRun<'a> {
     assembly: &'a Arc<Assembly>,
     store: &'a Store,
     wanted: &'a VerifyWanted,
@@ -151,7 +151,17 @@ pub async fn verify(
         redact: None,
     };
     let report = begin_report(assembly, wanted, id, (settings, sink), &question);
-    let mut run = Run { assembly, store, wanted, settings, id, phase, stop: stop.clone(), question, report };
+    let mut run = VerificationRun {
+        assembly,
+        store,
+        wanted,
+        settings,
+        id,
+        phase,
+        stop: stop.clone(),
+        question,
+        report,
+    };
     let mut stopping = stop;
     let why = tokio::select! {
         why = run.steps(sink) => Some(why?),

@@ -7,7 +7,7 @@ use std::{
 
 use tracing::Instrument as _;
 
-use super::{Clients, Run, VerifyError};
+use super::{Clients, VerificationRun, VerifyError};
 use crate::{
     daemon::{checkpoints::load, routes::WantedRoute},
     pipeline::{
@@ -44,7 +44,7 @@ pub(super) struct SourceRead {
     pub(super) server_ahead: Option<i64>,
 }
 
-impl Run<'_> {
+impl VerificationRun<'_> {
     /// Reads the window into the ledger, with a checkpoint that is removed again.
     pub(super) async fn read_source(&mut self, ledger: &Ledger) -> Result<SourceRead, VerifyError> {
         let name = verify_name(&route_name(&self.wanted.collector, &self.wanted.sink), self.id);

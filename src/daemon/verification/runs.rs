@@ -39,7 +39,7 @@ pub struct Started {
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
-pub enum Ended {
+pub enum VerificationEnd {
     /// With a report.
     Reported {
         /// Its verdict.
@@ -56,7 +56,7 @@ pub enum Ended {
 
 /// A run of this process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verification {
+pub struct VerificationStatus {
     /// Its name.
     pub run: String,
     /// What it compares.
@@ -64,20 +64,20 @@ pub struct Verification {
     /// What it is doing.
     pub phase: Phase,
     /// How it ended; `None` while it runs.
-    pub ended: Option<Ended>,
+    pub ended: Option<VerificationEnd>,
 }
 
-struct Known {
+struct KnownVerification {
     wanted: VerifyWanted,
     phase: watch::Receiver<Phase>,
     stop: ShutdownSender,
-    ended: Option<Ended>,
+    ended: Option<VerificationEnd>,
 }
 
 /// The verifications of this process.
 #[derive(Default)]
 pub struct Verifications {
-    runs: Arc<Mutex<BTreeMap<String, Known>>>,
+    runs: Arc<Mutex<BTreeMap<String, KnownVerification>>>,
     tasks: JoinSet<()>,
     room: Arc<OneAtATime>,
 }
@@ -105,7 +105,10 @@ impl Verifications {
         let run = new_run();
         let (phase, shown) = watch::channel(Phase::Waiting);
         let (sender, stop) = shutdown();
-        self.remember(run.clone(), Known { wanted: wanted.clone(), phase: shown, stop: sender, ended: None });
+        self.remember(
+            run.clone(),
+            KnownVerification { wanted: wanted.clone(), phase: shown, stop: sender, ended: None },
+        );
         let (runs, room, name) = (self.runs.clone(), self.room.clone(), run.clone());
         self.tasks.spawn(async move {
             let _guard = EndGuard { runs: runs.clone(), run: name.clone() };
@@ -124,7 +127,7 @@ impl Verifications {
                     log(&name, &wanted, verdict, unexplained);
                     let route = route_name(&wanted.collector, &wanted.sink);
                     assembly.note_verified(&route, Link::of(&report).into());
-                    Ended::Reported { verdict }
+                    VerificationEnd::Reported { verdict }
                 }
                 Err(error) => {
                     let text = with_reasons(&error);
@@ -134,7 +137,7 @@ impl Verifications {
                         error = text,
                         "verification ended without a report"
                     );
-                    Ended::Failed { text, usage: matches!(error, VerifyError::Usage(_)) }
+                    VerificationEnd::Failed { text, usage: matches!(error, VerifyError::Usage(_)) }
                 }
             };
             if let Some(known) = lock(&runs).get_mut(&name) {
@@ -145,8 +148,8 @@ impl Verifications {
     }
 
     /// Every run, by name, including those that ended.
-    pub fn all(&self) -> Vec<Verification> {
-        let shown = |(run, known): (&String, &Known)| Verification {
+    pub fn all(&self) -> Vec<VerificationStatus> {
+        let shown = |(run, known): (&String, &KnownVerification)| VerificationStatus {
             run: run.clone(),
             wanted: known.wanted.clone(),
             phase: *known.phase.borrow(),
@@ -176,7 +179,7 @@ impl Verifications {
         }
     }
 
-    fn remember(&self, run: String, known: Known) {
+    fn remember(&self, run: String, known: KnownVerification) {
         let mut runs = lock(&self.runs);
         let oldest = runs.iter().find(|(_, known)| known.ended.is_some()).map(|(name, _)| name.clone());
         if let (true, Some(oldest)) = (runs.len() >= ENDED_MAX, oldest) {
@@ -188,7 +191,7 @@ impl Verifications {
 
 /// Shows an end of a run even if a bug in ccfd is what ends it: otherwise a command would wait for it for ever.
 struct EndGuard {
-    runs: Arc<Mutex<BTreeMap<String, Known>>>,
+    runs: Arc<Mutex<BTreeMap<String, KnownVerification>>>,
     run: String,
 }
 
@@ -196,7 +199,7 @@ impl Drop for EndGuard {
     fn drop(&mut self) {
         if let Some(known) = lock(&self.runs).get_mut(&self.run) {
             let text = "cut off by a stop, or by a bug in ccfd".to_owned();
-            known.ended.get_or_insert(Ended::Failed { text, usage: false });
+            known.ended.get_or_insert(VerificationEnd::Failed { text, usage: false });
         }
     }
 }

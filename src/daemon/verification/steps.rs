@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use collectors::Cursor;
 
-use super::{Phase, Run, VerifyError};
+use super::{Phase, VerificationRun, VerifyError};
 use crate::{
     config::SinkSettings,
     daemon::checkpoints::load,
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-impl Run<'_> {
+impl VerificationRun<'_> {
     /// Everything up to the verdict. Returns why it is not provable; empty if it is.
     pub(super) async fn steps(&mut self, sink: &SinkSettings) -> Result<Vec<String>, VerifyError> {
         let comparable = match self.assembly.comparable(sink) {
