@@ -55,7 +55,7 @@ fn completions_and_manual_pages_come_from_the_command_line() {
     let place = Place::bare();
     assert!(place.run_to(0, &["completions", "bash"]).stdout.contains("backfill"));
     assert!(place.run_to(0, &["man", "backfill"]).stdout.contains(".TH"));
-    let ended = place.run_to(2, &["man", "backfil"]);
+    let ended = place.run_to(2, &["man", "backfills"]);
     assert!(ended.stderr.contains("backfill"), "{}", ended.stderr);
     place.run_to(0, &["man", "--dir", "pages"]);
     assert!(place.path("pages/ccfd-run.1").exists());
