@@ -66,6 +66,7 @@ fn every_key_that_is_read_is_in_the_manual() {
         "pipeline",
         "state",
         "telemetry",
+        "verify",
     ];
     let of_types = sink::TYPES
         .iter()
