@@ -51,8 +51,12 @@ pub struct Arguments {
     /// Type of the sink [default: sqlite]
     #[arg(long, value_name = "TYPE")]
     sink: Option<String>,
-    /// A setting of the sink, such as urls=https://es.example.com:9200; may be given several times
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    // Not a doc comment: rustdoc would want the address to be a link.
+    #[arg(
+        long = "set",
+        value_name = "KEY=VALUE",
+        help = "A setting of the sink, such as urls=https://es.example.com:9200; may be given several times"
+    )]
     set: Vec<String>,
     /// Also write ccfd.service beside the file, with places below /var/lib/ccfd and keys as credentials
     #[arg(long)]
