@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
+    env, fs, thread,
 };
 
 use ccfd::simulator::{SimulatedList, SimulatorOptions};
@@ -32,6 +32,8 @@ const HABITS: [&str; 12] = [
 const SLOW_HABITS: [&str; 6] = ["chaos", "throttle", "cut", "same-page", "has-more-forever", "full-ends"];
 /// The runs of every test.
 const SEEDS: u64 = 20;
+/// Seeds of one test that run at the same time.
+const SEEDS_TOGETHER: usize = 5;
 
 /// What was done to a sink, by class: the ids.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -209,8 +211,15 @@ fn runs(of: u64, list: SimulatedList, sink: &str) {
     let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let seeds = number("CCFD_VERIFY_SEEDS").unwrap_or(SEEDS);
     let only = number("CCFD_SEED");
-    for seed in (0..seeds).filter(|seed| seed % 4 == of && only.is_none_or(|only| only == *seed)) {
-        damaged_at_random(seed, list, sink);
+    let chosen: Vec<u64> =
+        (0..seeds).filter(|seed| seed % 4 == of && only.is_none_or(|only| only == *seed)).collect();
+    // A run mostly waits, for the rate of requests and for answers that are late.
+    for together in chosen.chunks(SEEDS_TOGETHER) {
+        thread::scope(|scope| {
+            for seed in together {
+                scope.spawn(move || damaged_at_random(*seed, list, sink));
+            }
+        });
     }
 }
 
