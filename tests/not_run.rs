@@ -1,4 +1,4 @@
-//! The last lines of a run of all tests: how many were left out because a program that judges ccfd is not there.
+//! The lines behind the behaviour tests: how many were left out because a program that judges ccfd is not there.
 //!
 //! Not a test: each of those tests passed without having proved anything, and the harness shows no output of a test that passes.
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used)]
