@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod deploy;
+pub mod detect;
 mod files;
 pub mod lists;
 pub mod log_throttle;
