@@ -24,29 +24,52 @@ pub fn sqlite_columns(table: &Table) -> Vec<(&str, &'static str)> {
     columns.chain([(RECORD, "TEXT")]).collect()
 }
 
-/// The statement that creates the SQLite table.
+/// What identifies a row of a SQLite table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowKey {
+    /// Time and id. Ids are random: in an index of ids alone, each row of a batch is on a page of its own.
+    TimeAndId,
+    /// The id alone, as in databases that earlier builds made.
+    Id,
+}
+
+impl RowKey {
+    /// The columns of the primary key, in order.
+    pub fn columns(self, table: &Table) -> Vec<&str> {
+        match self {
+            Self::TimeAndId => vec![&table.time, &table.key],
+            Self::Id => vec![&table.key],
+        }
+    }
+}
+
+/// The statement that creates the SQLite table, with [`RowKey::TimeAndId`].
 pub fn sqlite_create(table: &Table) -> String {
+    let key = RowKey::TimeAndId.columns(table);
     let line = |(name, kind): (&str, &str)| match name {
-        _ if name == table.key => format!("  \"{name}\" {kind} NOT NULL PRIMARY KEY"),
-        RECORD => format!("  \"{name}\" {kind} NOT NULL"),
+        _ if name == RECORD || key.contains(&name) => format!("  \"{name}\" {kind} NOT NULL"),
         _ => format!("  \"{name}\" {kind}"),
     };
-    let lines: Vec<String> = sqlite_columns(table).into_iter().map(line).collect();
+    let mut lines: Vec<String> = sqlite_columns(table).into_iter().map(line).collect();
+    lines.push(format!("  PRIMARY KEY ({})", quoted(&key)));
     format!("CREATE TABLE \"{}\" (\n{}\n)", table.name, lines.join(",\n"))
 }
 
-/// The statement that creates the index on time, unless it is there.
+/// The statement that creates an index on time unless it is there, for a table with [`RowKey::Id`].
 pub fn sqlite_index(table: &Table) -> String {
     format!("CREATE INDEX IF NOT EXISTS \"{0}_{1}\" ON \"{0}\" (\"{1}\")", table.name, table.time)
 }
 
 /// The statement that inserts a row: the columns in order, then the record. The first version of a row wins.
-pub fn sqlite_insert(table: &Table) -> String {
-    let names: Vec<String> = sqlite_columns(table).iter().map(|(name, _)| format!("\"{name}\"")).collect();
+pub fn sqlite_insert(table: &Table, key: RowKey) -> String {
+    let names: Vec<&str> = sqlite_columns(table).into_iter().map(|(name, _)| name).collect();
     let places = vec!["?"; names.len()].join(", ");
-    let names = names.join(", ");
-    let Table { name, key, .. } = table;
-    format!("INSERT INTO \"{name}\" ({names}) VALUES ({places}) ON CONFLICT(\"{key}\") DO NOTHING")
+    let (names, key, name) = (quoted(&names), quoted(&key.columns(table)), &table.name);
+    format!("INSERT INTO \"{name}\" ({names}) VALUES ({places}) ON CONFLICT({key}) DO NOTHING")
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
 /// The table's columns as a Markdown table.

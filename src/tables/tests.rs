@@ -149,10 +149,11 @@ fn what_is_no_object_maps_to_nulls() {
 fn the_sqlite_table_is_rendered_from_the_columns() {
     assert_eq!(
         render::sqlite_create(&AUDIT_LOGS),
-        "CREATE TABLE \"OpenAIAuditLogs_CL\" (\n  \"TimeGenerated\" TEXT,\n  \"Id\" TEXT NOT NULL PRIMARY KEY,\n  \
+        "CREATE TABLE \"OpenAIAuditLogs_CL\" (\n  \"TimeGenerated\" TEXT NOT NULL,\n  \"Id\" TEXT NOT NULL,\n  \
          \"EventType\" TEXT,\n  \"EffectiveAt\" TEXT,\n  \"ActorType\" TEXT,\n  \"ActorApiKey\" TEXT,\n  \
          \"ActorSession\" TEXT,\n  \"Project\" TEXT,\n  \"EventDetails\" TEXT,\n  \"ConnectorName\" TEXT,\n  \
-         \"Record\" TEXT NOT NULL\n)"
+         \"Record\" TEXT NOT NULL,\n  \
+         PRIMARY KEY (\"TimeGenerated\", \"Id\")\n)"
     );
 }
 

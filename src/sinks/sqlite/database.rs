@@ -1,6 +1,7 @@
 //! The open database: how it is opened, and how a batch is stored.
 
 use std::{
+    collections::HashMap,
     fs::OpenOptions,
     io::ErrorKind,
     os::unix::fs::OpenOptionsExt as _,
@@ -12,24 +13,27 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{
     classify::{DatabaseFault, of_database, of_row},
-    encode::{bind, in_order_of_ids},
+    encode::{bind, in_order_of_keys},
     schema,
 };
 use crate::{
     config::SqliteSettings,
     sinks::{Batch, Receipt, Refused, SinkError, disk, disk::Inode},
-    tables::{SchemaDrift, Tables, render, row},
+    tables::{
+        SchemaDrift, Tables, Text,
+        render::{self, RowKey},
+        row,
+    },
 };
 
 /// How long to wait for another process that is writing.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// `FULL` makes each commit survive a loss of power: the cursor moves right after it. The page size and `auto_vacuum`
-/// count only before the first table. A batch of few records writes whole pages, one for almost every id, so pages are as
-/// small as a catch-up allows: that touches all pages of the index of ids with each batch, and smaller ones take more calls
-/// of the system. The cache holds what one batch changes: pages that it has no room for are written, and read again, before
-/// the commit. The write-ahead log is copied back by ourselves, once a batch is acknowledged and while the next one is
-/// gathered.
+/// count only before the first table. A batch of few records writes whole pages, so they are small; larger ones would take
+/// fewer calls of the system in a catch-up. The cache holds what one batch changes: pages that it has no room for are
+/// written, and read again, before the commit. The write-ahead log is copied back by ourselves, once a batch is acknowledged
+/// and while the next one is gathered.
 const PRAGMAS: &str = "
     PRAGMA page_size = 16384;
     PRAGMA auto_vacuum = INCREMENTAL;
@@ -44,8 +48,10 @@ pub(super) struct Database {
     inode: Inode,
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
-    /// The columns of a database that others created may differ from ours.
+    /// A database that others created may have other pages than ours.
     pub(super) page_bytes: u64,
+    /// What identifies the rows of each table, by its name.
+    keys: HashMap<Text, RowKey>,
     pub(super) tables: Tables,
 }
 
@@ -65,10 +71,10 @@ impl Database {
         let inode =
             path.metadata().map(|found| Inode::of(&found)).map_err(|error| disk::failed(&path, error))?;
         match schema::prepare(&mut connection, &settings.tables).map_err(failed)? {
-            Ok(()) => {
+            Ok(keys) => {
                 let bytes = connection.query_row("PRAGMA page_size", [], |row| row.get(0));
                 let page_bytes = bytes.map(|bytes: u32| bytes.into()).map_err(failed)?;
-                Ok(Self { inode, connection, path, page_bytes, tables: settings.tables.clone() })
+                Ok(Self { inode, connection, path, page_bytes, keys, tables: settings.tables.clone() })
             }
             Err(reason) => Err(SinkError::Misplaced { path: disk::shown(&path), reason }),
         }
@@ -96,7 +102,8 @@ impl Database {
         let mut drift = SchemaDrift::default();
         let begun =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        let receipt = insert(&begun, path, batch, &mut drift)?;
+        let key = self.keys.get(&batch.table.name).copied().unwrap_or(RowKey::TimeAndId);
+        let receipt = insert(&begun, path, batch, key, &mut drift)?;
         begun.commit().map_err(failed)?;
         drift.report(&batch.table);
         Ok(receipt)
@@ -127,13 +134,14 @@ fn insert(
     begun: &Transaction<'_>,
     path: &Path,
     batch: &Batch,
+    key: RowKey,
     drift: &mut SchemaDrift,
 ) -> Result<Receipt, SinkError> {
     let failed = |error| of_database(path, error);
     begun.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
-    let mut statement = begun.prepare(&render::sqlite_insert(&batch.table)).map_err(failed)?;
+    let mut statement = begun.prepare(&render::sqlite_insert(&batch.table, key)).map_err(failed)?;
     let mut receipt = Receipt::default();
-    for index in in_order_of_ids(batch) {
+    for index in in_order_of_keys(batch) {
         let record = &batch.records[index].raw;
         let row = row::map(&batch.table, &batch.connector, record, drift);
         let done = bind(&mut statement, &row, record).and_then(|()| statement.raw_execute());

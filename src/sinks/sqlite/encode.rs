@@ -10,13 +10,13 @@ use crate::{
     tables::{ColumnValue, iso8601},
 };
 
-/// The positions of a batch's records, sorted by id: neighbours in the index of ids are then inserted one
-/// after the other, and each of its pages is read once per batch. Of equal ids the earlier record comes
-/// first.
-pub(super) fn in_order_of_ids(batch: &Batch) -> Vec<usize> {
-    let mut ids: Vec<_> = batch.records.iter().map(collectors::Record::id_text).zip(0..).collect();
-    ids.sort_unstable();
-    ids.into_iter().map(|(_, place)| place).collect()
+/// The positions of a batch's records, sorted by time and id, as the primary key is: neighbours in it are then inserted
+/// one after the other, and each of its pages is read once per batch. Of equal records the earlier one comes first.
+pub(super) fn in_order_of_keys(batch: &Batch) -> Vec<usize> {
+    let mut keys: Vec<_> =
+        batch.records.iter().map(|record| (record.second, record.id_text())).zip(0..).collect();
+    keys.sort_unstable();
+    keys.into_iter().map(|(_, place)| place).collect()
 }
 
 /// Passes a row and its record to the statement.

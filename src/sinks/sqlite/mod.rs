@@ -1,4 +1,4 @@
-//! The embedded tables: one SQLite database that holds every table. Repeats are harmless: a row is known by its id.
+//! The embedded tables: one SQLite database that holds every table. Repeats are harmless: a row is known by its time and id.
 //!
 //! | file | what it does |
 //! | --- | --- |

@@ -166,8 +166,8 @@ fn the_views_have_the_columns_that_they_say_and_leave_the_database_as_it_is() {
     let deep = format!("{}1{}", "[".repeat(2000), "]".repeat(2000));
     writer
         .execute_batch(&format!(
-            "INSERT INTO OpenAIAuditLogs_CL (Id, ActorSession, EventDetails, Record)
-             VALUES ('a', '{{\"user\":{{\"email\":\"x@example.com\"}}}}', '{deep}', '')"
+            "INSERT INTO OpenAIAuditLogs_CL (TimeGenerated, Id, ActorSession, EventDetails, Record)
+             VALUES ('2026-02-13T10:52:05Z', 'a', '{{\"user\":{{\"email\":\"x@example.com\"}}}}', '{deep}', '')"
         ))
         .unwrap();
     assert_eq!(
