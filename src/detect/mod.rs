@@ -3,5 +3,7 @@
 //! | part | what it does |
 //! | --- | --- |
 //! | `model` | a checked set of rules as data, and what one record means to it: the seam between the other parts |
+//! | `rules` | the language of rules: Sigma files, checked and compiled into a set that judges records |
 
 pub mod model;
+pub mod rules;

@@ -56,6 +56,8 @@ pub struct Rule {
     pub state: RuleState,
     /// Whether it raises alerts of its own: false for a detection that only correlations use.
     pub alerts: bool,
+    /// For a detection: the fields that divide its own alerts into groups, in order.
+    pub group_by: Vec<Arc<str>>,
     /// For how long after a notification further alerts of the same rule and group notify nobody.
     pub suppress: Option<Duration>,
     /// A hash of everything that decides what it matches, its inputs included.
@@ -64,6 +66,16 @@ pub struct Rule {
     pub place: String,
     /// What it looks for.
     pub kind: RuleKind,
+}
+
+impl Rule {
+    /// Its condition over matches of other rules, if it has one.
+    pub fn correlation(&self) -> Option<&Correlation> {
+        match &self.kind {
+            RuleKind::Detection => None,
+            RuleKind::Correlation(correlation) => Some(correlation),
+        }
+    }
 }
 
 /// What a rule looks for.
@@ -171,15 +183,15 @@ pub struct Match {
     /// What an alert may show of it: the fields that the rule names, and the entities, each value cut to 256
     /// characters.
     pub shown: BTreeMap<Arc<str>, Vec<String>>,
-    /// What each correlation that uses the detection sees in it. A correlation that skips records without a
-    /// group is missing.
+    /// What each correlation that uses the detection sees in it; and what the detection itself sees, if it raises
+    /// alerts of its own. One that skips records without a group is missing.
     pub seen_by: Vec<Seen>,
 }
 
 /// What a correlation sees in a match of one of its inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
-    /// The correlation.
+    /// The correlation, or the detection itself.
     pub by: RuleIndex,
     /// The place of the detection among its inputs.
     pub input: u32,

@@ -92,7 +92,7 @@ pub(super) fn cells<'a>(
 }
 
 /// The field whose members have columns of their own. No table has two such fields.
-fn opened<'a>(columns: impl IntoIterator<Item = &'a [Column]>) -> Option<&'a str> {
+pub(super) fn opened<'a>(columns: impl IntoIterator<Item = &'a [Column]>) -> Option<&'a str> {
     columns.into_iter().flatten().find_map(|column| match &column.from {
         Origin::Inner(field, _) => Some(&**field),
         Origin::Field(_) | Origin::Time(_) | Origin::Details | Origin::Connector | Origin::Constant(_) => {
@@ -102,7 +102,7 @@ fn opened<'a>(columns: impl IntoIterator<Item = &'a [Column]>) -> Option<&'a str
 }
 
 /// Parses JSON text other than `null` as a value of this type; `None` if it does not fit.
-fn value(kind: ColumnKind, json: &[u8]) -> Option<ColumnValue<'_>> {
+pub(super) fn value(kind: ColumnKind, json: &[u8]) -> Option<ColumnValue<'_>> {
     match kind {
         ColumnKind::String if json.starts_with(b"\"") => text(json).map(ColumnValue::Text),
         ColumnKind::String => Some(ColumnValue::Text(Cow::Owned(compact(json)))),

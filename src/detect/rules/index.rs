@@ -1,0 +1,101 @@
+//! Which detections can match a record, by the type of the event.
+
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
+
+use super::{
+    check::{Check, Item},
+    field::{FieldId, FieldSource, Fields},
+    fold::folded,
+};
+use crate::{
+    detect::model::RuleIndex,
+    tables::{Origin, compact, text, top_level},
+};
+
+/// The detections of one table.
+#[derive(Debug)]
+pub(super) struct TableIndex {
+    pub name: String,
+    pub detections: Vec<CompiledDetection>,
+    /// Whether rows have a type by which they are divided.
+    has_type: bool,
+    /// The detections that only match events of a type, by its folded name.
+    by_type: HashMap<String, Vec<usize>>,
+    /// Those that may match any event.
+    others: Vec<usize>,
+}
+
+/// A detection that judges.
+#[derive(Debug)]
+pub(super) struct CompiledDetection {
+    pub rule: RuleIndex,
+    pub check: Check,
+    /// What alerts show: fields that are no content, without repeats.
+    pub shown: Vec<FieldId>,
+    /// Entries about content, of which only is shown that they match.
+    pub hidden: Vec<Arc<Item>>,
+    pub views: Vec<View>,
+}
+
+/// What a correlation takes from a match.
+#[derive(Debug)]
+pub(super) struct View {
+    pub by: RuleIndex,
+    pub input: u32,
+    pub group: Vec<FieldId>,
+    pub values: ViewedValues,
+    pub skips_missing_group: bool,
+}
+
+/// What is counted or added.
+#[derive(Debug)]
+pub(super) enum ViewedValues {
+    /// The match itself.
+    None,
+    /// Distinct values of these fields, together.
+    Texts(Vec<FieldId>),
+    /// Numbers.
+    Numbers(Vec<FieldId>),
+}
+
+impl TableIndex {
+    /// The index of these detections.
+    pub fn of(table: usize, detections: Vec<CompiledDetection>, fields: &Fields) -> Self {
+        let columns = &fields.tables[table].columns;
+        let column = columns.iter().position(|column| column.from == Origin::Field("type".into()));
+        let is_type = |source: &FieldSource| match source {
+            FieldSource::Path(path) => Some(path.column) == column && path.names.is_empty(),
+            FieldSource::First(_)
+            | FieldSource::All(_)
+            | FieldSource::Roles(_)
+            | FieldSource::Contents(_)
+            | FieldSource::Everything => false,
+        };
+        let field = fields.list.iter().position(|field| field.table == table && is_type(&field.source));
+        let mut by_type: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut others = Vec::new();
+        for (place, detection) in detections.iter().enumerate() {
+            match field.and_then(|field| detection.check.texts_of(FieldId(field))) {
+                Some(types) => {
+                    types.into_iter().for_each(|kind| by_type.entry(kind).or_default().push(place))
+                }
+                None => others.push(place),
+            }
+        }
+        let name = fields.tables[table].name.to_string();
+        Self { name, detections, has_type: column.is_some(), by_type, others }
+    }
+
+    /// The detections that can match this record; none for most records.
+    pub fn candidates<'i>(&'i self, record: &[u8]) -> impl Iterator<Item = &'i CompiledDetection> {
+        let of_type = if self.has_type && !self.by_type.is_empty() { self.of_type(record) } else { &[] };
+        of_type.iter().chain(&self.others).map(|place| &self.detections[*place])
+    }
+
+    fn of_type(&self, record: &[u8]) -> &[usize] {
+        let Some(json) = top_level(record, "type") else { return &[] };
+        let kind = if json.first() == Some(&b'"') { text(json) } else { Some(Cow::Owned(compact(json))) };
+        let found = kind.and_then(|kind| self.by_type.get(&*folded(&kind)));
+        found.map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,256 @@
+//! One entry of a selection, compiled: a field, and what its values must be.
+
+use regex::{RegexBuilder, RegexSetBuilder};
+
+use super::{
+    error::excerpt,
+    field::{FieldId, Fields},
+    matcher::{FieldReference, Matcher, Place},
+    modifier::{Chain, Meaning, Modifier},
+    network::Network,
+    pattern::Pattern,
+    placeholder::{Placeholders, expand},
+    section::scalar,
+    step::patterns,
+    value::Number,
+    yaml::{Node, NodeValue},
+};
+
+/// Bytes of one compiled expression.
+const COMPILED_BYTES_MAX: usize = 2 << 20;
+
+/// Bytes that one expression may cache while it searches.
+const CACHE_BYTES_MAX: usize = 2 << 20;
+
+/// Groups inside of groups of an expression. This bounds the stack of its parser.
+const GROUPS_MAX: u32 = 50;
+
+/// Values of one entry, after placeholders and encodings.
+pub(super) const VALUES_MAX: usize = 10_000;
+
+/// What entries are compiled with.
+pub(super) struct ItemContext<'c> {
+    pub fields: &'c mut Fields,
+    pub table: usize,
+    pub placeholders: &'c Placeholders,
+    /// The placeholders that are used and not set.
+    pub unset: &'c mut Vec<String>,
+    /// Those that are used, with their values, for the definition of the rule.
+    pub expanded: &'c mut Placeholders,
+}
+
+/// Compiles the values of an entry: one matcher, or with `all` one for each value.
+pub(super) fn matchers(
+    chain: &Chain,
+    values: &[Node],
+    keywords: bool,
+    context: &mut ItemContext<'_>,
+) -> Result<Vec<Matcher>, (u32, String)> {
+    let mut build = Build::new(chain);
+    let mut matchers = Vec::new();
+    for value in values {
+        let place = if keywords && chain.steps.is_empty() { Some(Place::Inside) } else { None };
+        build.value(chain, value, place, context).map_err(|problem| (value.line, problem))?;
+        if chain.all {
+            let whole = std::mem::replace(&mut build, Build::new(chain));
+            matchers.push(whole.finish(chain).map_err(|problem| (value.line, problem))?);
+        }
+    }
+    if !chain.all {
+        let line = values.first().map_or(0, |value| value.line);
+        matchers.push(build.finish(chain).map_err(|problem| (line, problem))?);
+    }
+    Ok(matchers)
+}
+
+/// A matcher in the making.
+struct Build {
+    matcher: Matcher,
+    /// Patterns with wildcards, as expressions.
+    searches: Vec<String>,
+    expressions: Vec<String>,
+    values: usize,
+}
+
+impl Build {
+    fn new(chain: &Chain) -> Self {
+        let matcher = Matcher { cased: chain.cased, ..Matcher::default() };
+        Self { matcher, searches: Vec::new(), expressions: Vec::new(), values: 0 }
+    }
+
+    fn value(
+        &mut self,
+        chain: &Chain,
+        node: &Node,
+        place: Option<Place>,
+        context: &mut ItemContext<'_>,
+    ) -> Result<(), String> {
+        match chain.meaning {
+            Meaning::Plain => self.plain(chain, node, place, context),
+            Meaning::Expression { .. } => self.expression(chain, &text(node)?, context),
+            Meaning::Compare(comparison) => {
+                self.matcher.comparisons.push((comparison, number(node)?));
+                Ok(())
+            }
+            Meaning::Date(part, comparison) => {
+                self.matcher.dates.push((part, comparison, number(node)?));
+                Ok(())
+            }
+            Meaning::Cidr => {
+                let text = text(node)?;
+                let network = Network::parse(&text);
+                let network = network.ok_or_else(|| format!("`{}` is not a network", excerpt(&text)))?;
+                self.matcher.networks.push(network);
+                Ok(())
+            }
+            Meaning::FieldReference => {
+                let field = context.fields.named(context.table, &text(node)?)?;
+                self.matcher.references.push(FieldReference { field, place: chain.place });
+                Ok(())
+            }
+            Meaning::Exists => {
+                let NodeValue::Bool(exists) = node.value else {
+                    return Err(format!("`true` or `false` is expected here, not {}", node.kind()));
+                };
+                self.matcher.exists = Some(exists);
+                Ok(())
+            }
+        }
+    }
+
+    fn plain(
+        &mut self,
+        chain: &Chain,
+        node: &Node,
+        place: Option<Place>,
+        context: &mut ItemContext<'_>,
+    ) -> Result<(), String> {
+        let as_text = !chain.steps.is_empty() || chain.cased || place.is_some();
+        match &node.value {
+            NodeValue::Null if !as_text => self.matcher.none = true,
+            NodeValue::Bool(flag) if !as_text => self.matcher.flags.push(*flag),
+            NodeValue::Integer(whole) if !as_text => self.matcher.numbers.push(Number::Whole(*whole)),
+            NodeValue::Float(number) if !as_text => self.matcher.numbers.push(Number::Real(*number)),
+            NodeValue::Null
+            | NodeValue::Bool(_)
+            | NodeValue::Integer(_)
+            | NodeValue::Float(_)
+            | NodeValue::Text(_)
+            | NodeValue::List(_)
+            | NodeValue::Map(_) => {
+                let text =
+                    scalar(node).ok_or_else(|| format!("a value is expected here, not {}", node.kind()))?;
+                for pattern in patterns(&text, chain, context)? {
+                    let pattern =
+                        if place == Some(Place::Inside) { pattern.starts().ends() } else { pattern };
+                    self.pattern(chain, &pattern)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn pattern(&mut self, chain: &Chain, pattern: &Pattern) -> Result<(), String> {
+        self.values += 1;
+        if self.values > VALUES_MAX {
+            return Err(format!("more than {VALUES_MAX} values"));
+        }
+        match pattern.plain() {
+            Some(text) => {
+                let text = if chain.cased { text.to_owned() } else { super::fold::folded(text).into_owned() };
+                self.matcher.exact_max = self.matcher.exact_max.max(text.len());
+                self.matcher.exact.insert(text);
+            }
+            None => self.searches.push(pattern.expression()),
+        }
+        Ok(())
+    }
+
+    fn expression(&mut self, chain: &Chain, text: &str, context: &mut ItemContext<'_>) -> Result<(), String> {
+        let expanded = if chain.steps.contains(&Modifier::Expand) {
+            let patterns = expand(&Pattern::literal(text), true, context)?;
+            patterns.iter().filter_map(|pattern| pattern.plain().map(str::to_owned)).collect()
+        } else {
+            vec![text.to_owned()]
+        };
+        for text in expanded {
+            self.expressions.push(match chain.place {
+                Place::Whole | Place::Inside => text,
+                Place::Start => format!("\\A(?:{text})"),
+                Place::End => format!("(?:{text})\\z"),
+            });
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, chain: &Chain) -> Result<Matcher, String> {
+        if !self.searches.is_empty() {
+            let expression = format!("(?:{})", self.searches.join("|"));
+            let built = RegexBuilder::new(&expression)
+                .case_insensitive(!chain.cased)
+                .dot_matches_new_line(true)
+                // Ours, made of texts: a long list of words may be large.
+                .size_limit(16 * COMPILED_BYTES_MAX)
+                .dfa_size_limit(CACHE_BYTES_MAX)
+                .build();
+            self.matcher.search = Some(built.map_err(|_| "too many or too long values".to_owned())?);
+        }
+        if let Meaning::Expression { ignore_case, multi_line, single_line } = chain.meaning {
+            // Each alone first: the error of a set does not say which one is wrong.
+            for expression in &self.expressions {
+                let alone = RegexBuilder::new(expression)
+                    .size_limit(COMPILED_BYTES_MAX)
+                    .nest_limit(GROUPS_MAX)
+                    .build();
+                if let Err(error) = alone {
+                    return Err(expression_problem(expression, &error));
+                }
+            }
+            let built = RegexSetBuilder::new(&self.expressions)
+                .case_insensitive(ignore_case)
+                .multi_line(multi_line)
+                .dot_matches_new_line(single_line)
+                .size_limit(8 * COMPILED_BYTES_MAX)
+                .dfa_size_limit(CACHE_BYTES_MAX)
+                .nest_limit(GROUPS_MAX)
+                .build();
+            let set = built.map_err(|_| "the expressions together are too large".to_owned())?;
+            self.matcher.expressions = Some(set);
+        }
+        Ok(self.matcher)
+    }
+}
+
+fn expression_problem(expression: &str, error: &regex::Error) -> String {
+    let shown = excerpt(expression);
+    match error {
+        regex::Error::CompiledTooBig(_) => format!("the expression `{shown}` is too large"),
+        error => {
+            let text = error.to_string();
+            let reason = text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
+            format!("`{shown}` is not an expression: {reason}")
+        }
+    }
+}
+
+fn text(node: &Node) -> Result<String, String> {
+    scalar(node).ok_or_else(|| format!("a text is expected here, not {}", node.kind()))
+}
+
+fn number(node: &Node) -> Result<Number, String> {
+    match &node.value {
+        NodeValue::Integer(whole) => Ok(Number::Whole(*whole)),
+        NodeValue::Float(number) if number.is_finite() => Ok(Number::Real(*number)),
+        NodeValue::Float(_)
+        | NodeValue::Null
+        | NodeValue::Bool(_)
+        | NodeValue::Text(_)
+        | NodeValue::List(_)
+        | NodeValue::Map(_) => Err(format!("a number is expected here, not {}", node.kind())),
+    }
+}
+
+/// The fields that matchers refer to.
+pub(super) fn referenced(matchers: &[Matcher]) -> impl Iterator<Item = FieldId> {
+    matchers.iter().flat_map(|matcher| matcher.references.iter().map(|reference| reference.field))
+}

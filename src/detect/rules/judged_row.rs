@@ -1,0 +1,132 @@
+//! A record while rules judge it: each field is found once, when the first rule asks for it.
+
+use std::{
+    borrow::Cow,
+    cell::{Cell, OnceCell},
+};
+
+use super::{
+    derived::{Visit, at_path, contents, every_text, roles},
+    field::{ColumnPath, FieldId, FieldSource, Fields},
+    value::RowValue,
+};
+use crate::tables::{ColumnKind, LazyRow, Table};
+
+/// Values of one field that are kept for the next rule. Beyond it they are found again, so that a long array costs time but
+/// no memory.
+const VALUES_KEPT_MAX: usize = 1000;
+
+/// A record as the fields of a set.
+pub(super) struct JudgedRow<'a> {
+    fields: &'a Fields,
+    table: &'a Table,
+    row: LazyRow<'a>,
+    found: Vec<OnceCell<Found<'a>>>,
+    /// Bytes of values that no expression has looked at.
+    pub not_looked_at: Cell<u64>,
+}
+
+/// The values of a field.
+enum Found<'a> {
+    Kept(Vec<RowValue<'a>>),
+    TooMany,
+}
+
+impl<'a> JudgedRow<'a> {
+    /// The row of a record of this table.
+    pub fn of(fields: &'a Fields, table: &'a Table, connector: &'a str, record: &'a [u8]) -> Self {
+        let mut found = Vec::new();
+        found.resize_with(fields.list.len(), OnceCell::new);
+        let row = LazyRow::of(table, connector, record);
+        Self { fields, table, row, found, not_looked_at: Cell::new(0) }
+    }
+
+    /// The values of a field, up to the one of which `each` is true; whether there is one.
+    pub fn any(&self, field: FieldId, each: &mut dyn FnMut(&RowValue<'a>) -> bool) -> bool {
+        let Some(place) = self.found.get(field.0) else { return false };
+        let found = place.get_or_init(|| {
+            let mut values = Vec::new();
+            let too_many = self.search(field, &mut |value| {
+                values.push(value);
+                values.len() > VALUES_KEPT_MAX
+            });
+            if too_many { Found::TooMany } else { Found::Kept(values) }
+        });
+        match found {
+            Found::Kept(values) => values.iter().any(each),
+            Found::TooMany => self.search(field, &mut |value| each(&value)),
+        }
+    }
+
+    /// The first values of a field as text.
+    pub fn texts(&self, field: FieldId, most: usize) -> Vec<String> {
+        let mut texts = Vec::new();
+        self.any(field, &mut |value| {
+            texts.push(shortened(&value.text()));
+            texts.len() >= most
+        });
+        texts
+    }
+
+    fn search(&self, field: FieldId, visit: Visit<'_, 'a>) -> bool {
+        match &self.fields.get(field).source {
+            FieldSource::Path(path) => self.at(path, visit),
+            FieldSource::All(paths) => paths.iter().any(|path| self.at(path, visit)),
+            FieldSource::First(paths) => {
+                for path in paths {
+                    let mut has_any = false;
+                    let ended = self.at(path, &mut |value| {
+                        has_any = true;
+                        visit(value)
+                    });
+                    if has_any {
+                        return ended;
+                    }
+                }
+                false
+            }
+            FieldSource::Roles(column) => self.row.json(*column).is_some_and(|json| roles(json, visit)),
+            FieldSource::Contents(path) => {
+                self.row.json(path.column).is_some_and(|json| contents(json, &path.names, visit))
+            }
+            FieldSource::Everything => self.table.columns.iter().enumerate().any(|(place, column)| {
+                if column.kind == ColumnKind::Dynamic {
+                    return self.row.json(place).is_some_and(|json| every_text(json, visit));
+                }
+                let value = RowValue::of_column(self.row.value(place));
+                value.is_some_and(|value| matches!(value, RowValue::Text(_)) && visit(value))
+            }),
+        }
+    }
+
+    fn at(&self, path: &ColumnPath, visit: Visit<'_, 'a>) -> bool {
+        let Some(column) = self.table.columns.get(path.column) else { return false };
+        if column.kind == ColumnKind::Dynamic {
+            return self.row.json(path.column).is_some_and(|json| at_path(json, &path.names, visit));
+        }
+        RowValue::of_column(self.row.value(path.column)).is_some_and(visit)
+    }
+}
+
+/// Characters of a value that an alert shows.
+const SHOWN_CHARS_MAX: usize = 256;
+
+/// A value cut to what an alert shows.
+pub(super) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => text[..end].to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+/// A value by which records are grouped or counted. The rest of a long one is a hash, so that different values stay
+/// different.
+pub(super) fn identifying(text: Cow<'_, str>) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => {
+            let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes());
+            format!("{}…{hash:016x}", &text[..end])
+        }
+        None => text.into_owned(),
+    }
+}

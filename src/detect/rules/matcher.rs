@@ -1,0 +1,170 @@
+//! What the value of a field must be: everything that one entry of a selection allows, compiled.
+
+use std::{cmp::Ordering, collections::HashSet};
+
+use regex::{Regex, RegexSet};
+
+use super::{
+    clock::DatePart,
+    field::FieldId,
+    fold::folded,
+    judged_row::JudgedRow,
+    network::Network,
+    value::{Number, RowValue},
+};
+use crate::detect::model::Comparison;
+
+/// Bytes of a value that an expression looks at.
+pub(super) const LOOKED_AT_MAX: usize = 64 << 10;
+
+/// Where in a text another one must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is all of it.
+    #[default]
+    Whole,
+    /// Anywhere.
+    Inside,
+    /// At the beginning.
+    Start,
+    /// At the end.
+    End,
+}
+
+/// Another field whose values a value is compared with.
+#[derive(Clone, Debug)]
+pub(super) struct FieldReference {
+    pub field: FieldId,
+    pub place: Place,
+}
+
+/// One of these must hold.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Matcher {
+    /// Whether case counts.
+    pub cased: bool,
+    /// There is no value.
+    pub none: bool,
+    /// There is one, or not.
+    pub exists: Option<bool>,
+    /// The text is one of these; folded unless case counts.
+    pub exact: HashSet<String>,
+    /// Bytes of the longest of them.
+    pub exact_max: usize,
+    /// An expression made of patterns finds something.
+    pub search: Option<Regex>,
+    /// An expression of the rule finds something.
+    pub expressions: Option<RegexSet>,
+    /// It is this number, or that in a text.
+    pub numbers: Vec<Number>,
+    /// It compares so with a number.
+    pub comparisons: Vec<(Comparison, Number)>,
+    /// It is `true` or `false`.
+    pub flags: Vec<bool>,
+    /// It is an address in a network.
+    pub networks: Vec<Network>,
+    /// A part of the date compares so with a number.
+    pub dates: Vec<(DatePart, Comparison, Number)>,
+    /// It is like a value of another field.
+    pub references: Vec<FieldReference>,
+}
+
+impl Matcher {
+    /// Whether a field of a record is as it must be.
+    pub fn holds(&self, row: &JudgedRow<'_>, field: FieldId) -> bool {
+        if self.none || self.exists.is_some() {
+            let has_any = row.any(field, &mut |_| true);
+            if (self.none && !has_any) || self.exists == Some(has_any) {
+                return true;
+            }
+        }
+        row.any(field, &mut |value| self.value_holds(value, row))
+    }
+
+    fn value_holds(&self, value: &RowValue<'_>, row: &JudgedRow<'_>) -> bool {
+        self.text_holds(value, row) || self.number_holds(value) || self.other_holds(value, row)
+    }
+
+    fn text_holds(&self, value: &RowValue<'_>, row: &JudgedRow<'_>) -> bool {
+        if self.exact.is_empty() && self.search.is_none() && self.expressions.is_none() {
+            return false;
+        }
+        let text = value.text();
+        self.is_exact(&text)
+            || self.search.as_ref().is_some_and(|search| search.is_match(&text))
+            || self.expressions.as_ref().is_some_and(|expressions| {
+                let looked_at = beginning(&text);
+                let rest = text.len() - looked_at.len();
+                row.not_looked_at.set(row.not_looked_at.get() + rest as u64);
+                expressions.is_match(looked_at)
+            })
+    }
+
+    /// Whether this text is one of the exact ones.
+    pub fn is_exact(&self, text: &str) -> bool {
+        // Folding changes the length of a character, at most from one byte to three.
+        if self.exact.is_empty() || text.len() > self.exact_max.saturating_mul(3) {
+            return false;
+        }
+        if self.cased { self.exact.contains(text) } else { self.exact.contains(&*folded(text)) }
+    }
+
+    fn number_holds(&self, value: &RowValue<'_>) -> bool {
+        if self.numbers.is_empty() && self.comparisons.is_empty() {
+            return false;
+        }
+        value.number().is_some_and(|number| {
+            self.numbers.iter().any(|wanted| number.order(*wanted) == Ordering::Equal)
+                || self.comparisons.iter().any(|(comparison, other)| compares(number, *comparison, *other))
+        })
+    }
+
+    fn other_holds(&self, value: &RowValue<'_>, row: &JudgedRow<'_>) -> bool {
+        self.flags.iter().any(|flag| match value {
+            RowValue::Bool(value) => value == flag,
+            RowValue::Text(text) => text.eq_ignore_ascii_case(if *flag { "true" } else { "false" }),
+            RowValue::Number(_) | RowValue::Time(_) | RowValue::Object(_) => false,
+        }) || self.networks.iter().any(|network| match value {
+            RowValue::Text(text) => network.contains(text),
+            RowValue::Bool(_) | RowValue::Number(_) | RowValue::Time(_) | RowValue::Object(_) => false,
+        }) || self.dates.iter().any(|(part, comparison, number)| {
+            part.of(value).is_some_and(|part| compares(Number::Whole(part), *comparison, *number))
+        }) || self.references.iter().any(|reference| self.refers(reference, value, row))
+    }
+
+    fn refers(&self, reference: &FieldReference, value: &RowValue<'_>, row: &JudgedRow<'_>) -> bool {
+        let own = value.text();
+        let own = if self.cased { own } else { folded(&own).into_owned().into() };
+        row.any(reference.field, &mut |other| {
+            let other = other.text();
+            let other = if self.cased { other } else { folded(&other).into_owned().into() };
+            match reference.place {
+                Place::Whole => own == other,
+                Place::Inside => memchr::memmem::find(own.as_bytes(), other.as_bytes()).is_some(),
+                Place::Start => own.starts_with(&*other),
+                Place::End => own.ends_with(&*other),
+            }
+        })
+    }
+}
+
+fn compares(number: Number, comparison: Comparison, other: Number) -> bool {
+    let order = number.order(other);
+    match comparison {
+        Comparison::Less => order.is_lt(),
+        Comparison::AtMost => order.is_le(),
+        Comparison::Greater => order.is_gt(),
+        Comparison::AtLeast => order.is_ge(),
+        Comparison::Equal => order.is_eq(),
+        Comparison::NotEqual => order.is_ne(),
+    }
+}
+
+/// The part of a text that expressions look at.
+fn beginning(text: &str) -> &str {
+    if text.len() <= LOOKED_AT_MAX {
+        return text;
+    }
+    let end = (0..=LOOKED_AT_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    &text[..end]
+}

@@ -1,0 +1,107 @@
+//! A set of rules, checked and compiled.
+
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::{
+    error::RuleError,
+    extension::RuleTest,
+    field::{Fields, RecordName},
+    index::TableIndex,
+};
+use crate::detect::model::{Rule, RuleIndex};
+
+/// A set of rules. Immutable: a changed directory makes a new one.
+#[derive(Debug)]
+pub struct RuleSet {
+    /// All rules, by their index.
+    pub rules: Vec<Rule>,
+    /// Rules that need a setting which is missing. They judge nothing.
+    pub unusable: Vec<UnusableRule>,
+    /// What is odd in the files, but no error.
+    pub warnings: Vec<RuleError>,
+    pub(super) about: Vec<RuleAbout>,
+    pub(super) fields: Fields,
+    pub(super) tables: Vec<TableIndex>,
+    pub(super) not_looked_at: AtomicU64,
+}
+
+/// A rule that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusableRule {
+    /// Its name.
+    pub slug: Arc<str>,
+    /// Its title.
+    pub title: String,
+    /// File and line.
+    pub place: String,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
+/// A field that a rule reads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FieldRead {
+    /// The name of the table.
+    pub table: String,
+    /// The field as rules name it; `(any text)` for a rule that searches everything.
+    pub field: String,
+    /// Where in a record as received its values are. Any of them that is redacted blinds the rule.
+    pub paths: Vec<Vec<RecordName>>,
+}
+
+/// What is known of a rule besides what the model says.
+#[derive(Debug, Default)]
+pub(super) struct RuleAbout {
+    pub reads: BTreeSet<FieldRead>,
+    pub tests: Vec<RuleTest>,
+    pub events: TestEvents,
+}
+
+/// Where the events of the tests of a rule are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TestEvents {
+    /// Nowhere: the rule came as a text.
+    #[default]
+    None,
+    /// Built in; [`builtin_events`](super::builtin_events) has them by name.
+    Builtin,
+    /// In this directory.
+    Directory(PathBuf),
+}
+
+impl RuleSet {
+    /// The rule of this index.
+    pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
+        self.rules.get(usize::try_from(index.0).ok()?)
+    }
+
+    /// The rule of this name.
+    pub fn named(&self, slug: &str) -> Option<RuleIndex> {
+        let place = self.rules.iter().position(|rule| &*rule.slug == slug)?;
+        u32::try_from(place).ok().map(RuleIndex)
+    }
+
+    /// The fields that decide whether a rule matches, those of its inputs included.
+    pub fn reads(&self, index: RuleIndex) -> impl Iterator<Item = &FieldRead> {
+        let about = usize::try_from(index.0).ok().and_then(|place| self.about.get(place));
+        about.into_iter().flat_map(|about| &about.reads)
+    }
+
+    /// The tests that a rule states, and where their events are.
+    pub fn tests(&self, index: RuleIndex) -> (&[RuleTest], &TestEvents) {
+        let about = usize::try_from(index.0).ok().and_then(|place| self.about.get(place));
+        about.map_or((&[], &TestEvents::None), |about| (&about.tests, &about.events))
+    }
+
+    /// Bytes of values that expressions did not look at, because a value was longer than 64 KiB.
+    pub fn not_looked_at(&self) -> u64 {
+        self.not_looked_at.load(Ordering::Relaxed)
+    }
+}

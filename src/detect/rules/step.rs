@@ -1,0 +1,99 @@
+//! What modifiers do to a text, one after the other.
+
+use super::{
+    encoding::{base64, base64_offsets, shown, utf16, windash},
+    item::{ItemContext, VALUES_MAX},
+    matcher::Place,
+    modifier::{Chain, Modifier},
+    pattern::Pattern,
+    placeholder::expand,
+};
+
+/// The patterns that a text becomes by the steps of a chain.
+pub(super) fn patterns(
+    text: &str,
+    chain: &Chain,
+    context: &mut ItemContext<'_>,
+) -> Result<Vec<Pattern>, String> {
+    let mut forms = vec![Form::Text(Pattern::parse(text))];
+    for step in &chain.steps {
+        let mut next = Vec::new();
+        for form in forms {
+            next.extend(apply(*step, form, context)?);
+            if next.len() > VALUES_MAX {
+                return Err(format!("more than {VALUES_MAX} values"));
+            }
+        }
+        forms = next;
+    }
+    forms.into_iter().map(Form::pattern).collect()
+}
+
+/// A value between two steps.
+enum Form {
+    Text(Pattern),
+    Bytes(Vec<u8>),
+}
+
+impl Form {
+    fn pattern(self) -> Result<Pattern, String> {
+        match self {
+            Self::Text(pattern) => Ok(pattern),
+            Self::Bytes(bytes) => shown(&bytes).map(Pattern::literal).ok_or_else(|| {
+                "only ASCII can be found in UTF-16; other texts need `base64` or `base64offset` after it"
+                    .to_owned()
+            }),
+        }
+    }
+
+    fn bytes(self) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes),
+            Self::Text(pattern) => match pattern.plain() {
+                Some(text) => Ok(text.as_bytes().to_vec()),
+                None => Err("wildcards cannot be encoded; put `contains` and the like last".to_owned()),
+            },
+        }
+    }
+}
+
+fn apply(step: Modifier, form: Form, context: &mut ItemContext<'_>) -> Result<Vec<Form>, String> {
+    let texts =
+        |texts: Vec<String>| texts.into_iter().map(|text| Form::Text(Pattern::literal(text))).collect();
+    Ok(match step {
+        Modifier::Place(place) => {
+            let pattern = form.pattern()?;
+            vec![Form::Text(match place {
+                Place::Whole => pattern,
+                Place::Inside => pattern.starts().ends(),
+                Place::Start => pattern.starts(),
+                Place::End => pattern.ends(),
+            })]
+        }
+        Modifier::Windash => {
+            let forms = windash(&form.pattern()?).ok_or("too many dashes for `windash`")?;
+            forms.into_iter().map(Form::Text).collect()
+        }
+        Modifier::Utf16(order) => {
+            let bytes = form.bytes()?;
+            let text = String::from_utf8(bytes).map_err(|_| "is encoded already".to_owned())?;
+            vec![Form::Bytes(utf16(&text, order))]
+        }
+        Modifier::Base64 => texts(vec![base64(&form.bytes()?)]),
+        Modifier::Base64Offset => texts(base64_offsets(&form.bytes()?)),
+        Modifier::Expand => expand(&form.pattern()?, false, context)?.into_iter().map(Form::Text).collect(),
+        // These change no text.
+        Modifier::All
+        | Modifier::NotEqual
+        | Modifier::Cased
+        | Modifier::Exists
+        | Modifier::Expression
+        | Modifier::IgnoreCase
+        | Modifier::MultiLine
+        | Modifier::SingleLine
+        | Modifier::Compare(_)
+        | Modifier::Date(_)
+        | Modifier::Cidr
+        | Modifier::FieldReference => vec![form],
+    })
+}

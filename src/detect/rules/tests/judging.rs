@@ -1,0 +1,314 @@
+use std::fmt::Write as _;
+
+use super::*;
+use crate::detect::model::{GroupKey, MatchValue, RuleIndex, Seen};
+
+const LOGIN: &str = r#"{"object":"organization.audit_log","id":"audit-1","type":"login.failed","effective_at":1,
+    "actor":{"type":"session","session":{"user":{"id":"user-1","email":"Ann@Example.com"},"ip_address":"203.0.113.7",
+    "ip_address_details":{"country":"DE","asn":"64500"},"user_agent":"curl/8.5"}},"login.failed":{"error_code":"x"}}"#;
+
+#[test]
+fn a_detection_matches_what_its_condition_says() {
+    let set = loaded(&audit_rule(
+        "failed: {EventType: LOGIN.failed}\nours: {Actor|endswith: '@example.org'}\ncondition: failed and not ours",
+    ));
+    assert!(matches_event(&set, LOGIN));
+    assert!(!matches_event(&set, &LOGIN.replace("Example.com", "example.ORG")));
+    assert!(!matches_event(&set, &LOGIN.replace("login.failed", "login.succeeded")));
+}
+
+#[test]
+fn each_modifier_matches_as_the_specification_says() {
+    let cases = [
+        ("f.x: a", r#"{"x":"A"}"#, true),
+        ("f.x: a", r#"{"x":"ab"}"#, false),
+        ("f.x|cased: a", r#"{"x":"A"}"#, false),
+        ("f.x: 'a*c?'", r#"{"x":"ab\nCd"}"#, true),
+        (r"f.x: 'a\*'", r#"{"x":"a*"}"#, true),
+        (r"f.x: 'a\*'", r#"{"x":"ab"}"#, false),
+        ("f.x|contains: [no, b]", r#"{"x":"aBc"}"#, true),
+        ("f.x|contains|all: [a, b]", r#"{"x":"ba"}"#, true),
+        ("f.x|contains|all: [a, z]", r#"{"x":"ba"}"#, false),
+        ("f.x|all: [a, b]", r#"{"x":["b","a"]}"#, true),
+        ("f.x|startswith: a", r#"{"x":"ab"}"#, true),
+        ("f.x|endswith: a", r#"{"x":"ab"}"#, false),
+        ("f.x|exists: true", r#"{"x":""}"#, true),
+        ("f.x|exists: true", r#"{"x":null}"#, false),
+        ("f.x|exists: false", r#"{"y":1}"#, true),
+        ("f.x: null", r#"{"x":null}"#, true),
+        ("f.x: null", r#"{"x":0}"#, false),
+        ("f.x: ''", r#"{"x":""}"#, true),
+        ("f.x: ''", r#"{"y":""}"#, false),
+        ("f.x: 42", r#"{"x":"42"}"#, true),
+        ("f.x: 42", r#"{"x":42.0}"#, true),
+        ("f.x: '42'", r#"{"x":42}"#, true),
+        ("f.x: 42", r#"{"x":"421"}"#, false),
+        ("f.x: true", r#"{"x":true}"#, true),
+        ("f.x: true", r#"{"x":"True"}"#, true),
+        ("f.x: 'false'", r#"{"x":false}"#, true),
+        ("f.x|neq: a", r#"{"x":"b"}"#, true),
+        ("f.x|neq: [a, b]", r#"{"x":"b"}"#, false),
+        ("f.x|neq: 1", r#"{"x":1}"#, false),
+        ("f.x|lt: 5", r#"{"x":"4.5"}"#, true),
+        ("f.x|lte: 5", r#"{"x":5}"#, true),
+        ("f.x|gt: 5", r#"{"x":5}"#, false),
+        ("f.x|gte: 5", r#"{"x":"five"}"#, false),
+        ("f.x|re: 'A.c'", r#"{"x":"xAbcx"}"#, true),
+        ("f.x|re: 'a.c'", r#"{"x":"ABC"}"#, false),
+        ("f.x|re|i: 'a.c'", r#"{"x":"ABC"}"#, true),
+        ("f.x|re: 'a.c'", r#"{"x":"a\nc"}"#, false),
+        ("f.x|re|s: 'a.c'", r#"{"x":"a\nc"}"#, true),
+        ("f.x|re: '^c$'", r#"{"x":"a\nc"}"#, false),
+        ("f.x|re|m: '^c$'", r#"{"x":"a\nc"}"#, true),
+        ("f.x|re|startswith: 'b|c'", r#"{"x":"ab"}"#, false),
+        ("f.x|cidr: 10.0.0.0/8", r#"{"x":"10.1.2.3"}"#, true),
+        ("f.x|cidr: [10.0.0.0/8, '2001:db8::/32']", r#"{"x":"2001:db8::1"}"#, true),
+        ("f.x|cidr: 10.0.0.0/8", r#"{"x":"11.1.2.3"}"#, false),
+        ("f.x|base64: cmd", r#"{"x":"Y21k"}"#, true),
+        ("f.x|base64offset|contains: http://", r#"{"x":"eGh0dHA6Ly94"}"#, true),
+        ("f.x|wide|base64offset|contains: cmd", r#"{"x":"eGMAbQBkAA=="}"#, true),
+        ("f.x|wide: ab", r#"{"x":"a\u0000b\u0000"}"#, true),
+        ("f.x|utf16le: ab", r#"{"x":"a\u0000b\u0000"}"#, true),
+        ("f.x|utf16be: ab", r#"{"x":"\u0000a\u0000b"}"#, true),
+        ("f.x|utf16: a", r#"{"x":"\ufeffa\u0000"}"#, true),
+        ("f.x|windash|contains: ' -v'", r#"{"x":"cmd /v"}"#, true),
+        ("f.x|fieldref: EventDetails.y", r#"{"x":"A","y":"a"}"#, true),
+        ("f.x|fieldref|cased: EventDetails.y", r#"{"x":"A","y":"a"}"#, false),
+        ("f.x|fieldref|endswith: EventDetails.y", r#"{"x":"ba","y":"a"}"#, true),
+        ("f.x|fieldref|neq: EventDetails.y", r#"{"x":"b","y":"a"}"#, true),
+        ("f.x|hour: 10", r#"{"x":"2026-02-13T10:52:05Z"}"#, true),
+        ("f.x|hour|gte: 11", r#"{"x":1770979925}"#, false),
+        ("f.x|year: [2025, 2026]", r#"{"x":"2026-02-13"}"#, true),
+        ("f.x: a", r#"{"x":[["b"],["A"]]}"#, true),
+        ("f.x.y: a", r#"{"x":[{"y":"b"},{"y":"a"}]}"#, true),
+        (r#"'f."x.y"': a"#, r#"{"x.y":"a"}"#, true),
+        ("f.x.y: a", r#"{"x.y":"a"}"#, false),
+        (r#"f.x|contains: '"y":1'"#, r#"{"x":{ "y" : 1 }}"#, true),
+    ];
+    let mut wrong = String::new();
+    for (entry, payload, expected) in cases {
+        let detection = format!("s: {{{}}}\ncondition: s", entry.replace("f.", "EventDetails."));
+        let detection = if entry.contains('[') || entry.starts_with('\'') || entry.contains(": '") {
+            format!("s:\n  {}\ncondition: s", entry.replace("f.", "EventDetails."))
+        } else {
+            detection
+        };
+        if matches_payload(&detection, payload) != expected {
+            _ = writeln!(wrong, "{entry} on {payload}");
+        }
+    }
+    assert_eq!(wrong, "");
+}
+
+#[test]
+fn lists_are_alternatives_and_maps_are_all_of_their_entries() {
+    let maps = "s:\n  - {EventDetails.x: 1, EventDetails.y: 2}\n  - EventDetails.z: 3\ncondition: s";
+    assert!(matches_payload(maps, r#"{"x":1,"y":2}"#) && matches_payload(maps, r#"{"z":3}"#));
+    assert!(!matches_payload(maps, r#"{"x":1,"z":2}"#));
+    let conditions = "a: {EventDetails.x: 1}\nb: {EventDetails.x: 2}\ncondition: [a, b]";
+    assert!(matches_payload(conditions, r#"{"x":1}"#) && matches_payload(conditions, r#"{"x":2}"#));
+}
+
+#[test]
+fn texts_without_a_field_are_searched_in_every_text_of_the_row() {
+    let any = "words: [evil, '*svc?x']\ncondition: words";
+    assert!(matches_payload(any, r#"{"a":[{"b":"an EVIL name"}]}"#));
+    assert!(matches_payload(any, r#"{"a":"my svc1xy"}"#));
+    assert!(!matches_payload(any, r#"{"evil":"no"}"#));
+    assert!(!matches_payload(any, r#"{"a":"svcx"}"#));
+    let all = "words:\n  '|all': [one, two]\ncondition: words";
+    assert!(matches_payload(all, r#"{"a":"two","b":["one"]}"#));
+    assert!(!matches_payload(all, r#"{"a":"two"}"#));
+    let expression = "words:\n  '|re': '^on[ef]$'\ncondition: words";
+    assert!(
+        matches_payload(expression, r#"{"b":["one"]}"#) && !matches_payload(expression, r#"{"b":"one two"}"#)
+    );
+    assert!(matches_completion("words: [Needle]\ncondition: words", r#"{"id":"1","model":"a-needle"}"#));
+}
+
+#[test]
+fn an_expression_looks_at_the_first_64_kib_and_the_rest_is_counted() {
+    let set = loaded(&audit_rule("s:\n  UserAgent|re: needle\ncondition: s"));
+    let agent = |before: usize| {
+        let agent = "ü".repeat(before / 2) + "needle";
+        LOGIN.replace("curl/8.5", &agent)
+    };
+    assert!(matches_event(&set, &agent((64 << 10) - 6)));
+    assert_eq!(set.not_looked_at(), 0);
+    assert!(!matches_event(&set, &agent((64 << 10) - 4)));
+    assert_eq!(set.not_looked_at(), 2);
+    let words = loaded(&audit_rule("s:\n  UserAgent|contains: needle\ncondition: s"));
+    assert!(matches_event(&words, &agent(5 << 20)));
+}
+
+#[test]
+fn derived_fields_are_found_where_their_columns_have_them() {
+    let completion = r#"{"id":"1","choices":[{"finish_reason":"tool_calls","message":{"content":"An answer","tool_calls":[
+        {"function":{"name":"shell","arguments":"{\"cmd\":\"curl\"}"}}]}}],
+        "usage":{"total_tokens":70,"prompt_tokens_details":{"cached_tokens":5}},
+        "ccfd_messages":[{"role":"user","content":[{"type":"text","text":"first"},{"type":"text","text":"second"}]}]}"#;
+    for entry in [
+        "FinishReasons: tool_calls",
+        "ToolNames: shell",
+        "ToolArguments|contains: curl",
+        "PromptText: \"first\\nsecond\"",
+        "AnswerText|startswith: an",
+        "TotalTokens|gt: 69",
+        "CachedTokens: 5",
+    ] {
+        let detection = format!("s:\n  {entry}\ncondition: s");
+        assert!(matches_completion(&detection, completion), "{entry}");
+    }
+    for entry in
+        ["ActorCountry: de", "ActorAddress|cidr: 203.0.113.0/24", "UserAgent|contains: CURL", "Actor: ann@*"]
+    {
+        let set = loaded(&audit_rule(&format!("s:\n  {entry}\ncondition: s")));
+        assert!(matches_event(&set, LOGIN), "{entry}");
+    }
+    let by_key = r#"{"id":"1","type":"a","actor":{"type":"api_key","api_key":{"id":"key_1"}}}"#;
+    assert!(matches_event(&loaded(&audit_rule("s:\n  Actor: key_1\ncondition: s")), by_key));
+}
+
+#[test]
+fn what_a_record_repeats_or_escapes_is_as_in_its_row() {
+    let set = loaded(&audit_rule("s: {EventType: b}\ncondition: s"));
+    assert!(matches_event(&set, r#"{"id":"1","type":"a","type":"b"}"#));
+    assert!(!matches_event(&set, r#"{"id":"1","type":"b","\u0074ype":"a"}"#));
+    assert!(matches_event(&set, r#"{"id":"1","type":"\u0042"}"#));
+    assert!(!matches_event(&set, r#"{"id":"1","type":null}"#));
+    assert!(!matches_event(&set, r#"{"id":"1","type":"\ud83d"}"#));
+    let number = loaded(&audit_rule("s: {EventType: '7'}\ncondition: s"));
+    assert!(matches_event(&number, r#"{"id":"1","type":7}"#));
+}
+
+#[test]
+fn a_match_shows_what_the_rule_names_and_who_did_it_but_no_content() {
+    let set = loaded(&audit_rule("s: {EventType: login.failed, EventDetails.error_code: x}\ncondition: s"));
+    let found = judge(&set, &AUDIT_LOGS, LOGIN);
+    assert_eq!((found[0].record.as_str(), found[0].at), ("audit-1", 1_770_979_925));
+    let keys: Vec<_> =
+        found[0].shown.iter().map(|(name, texts)| format!("{name}={}", texts.join("|"))).collect();
+    assert_eq!(
+        keys,
+        [
+            "Actor=Ann@Example.com",
+            "ActorAddress=203.0.113.7",
+            "ActorSession.user.id=user-1",
+            "EventDetails.error_code=x",
+            "EventType=login.failed",
+        ]
+    );
+    let content =
+        "aws: {AnswerText|contains: AKIA}\nword: [AKIA]\nid: {Id|contains: x}\ncondition: 1 of them";
+    let set = loaded(&completion_rule(content));
+    let json =
+        r#"{"id":"x1","input_user":"u","choices":[{"message":{"content":"the key AKIAIOSFODNN7EXAMPLE"}}]}"#;
+    let found = judge(&set, &CHAT_COMPLETIONS, json);
+    insta::assert_debug_snapshot!(found[0].shown, @r#"
+    {
+        "(any text)": [
+            "(matches word)",
+        ],
+        "AnswerText": [
+            "(matches aws)",
+        ],
+        "Id": [
+            "x1",
+        ],
+        "InputUser": [
+            "u",
+        ],
+    }
+    "#);
+    let long = "é".repeat(300);
+    let many = format!("[{}]", vec![format!("\"{long}\""); 12].join(","));
+    let set = loaded(&audit_rule("s:\n  EventDetails.x|contains: é\ncondition: s"));
+    let found = judge(&set, &AUDIT_LOGS, &format!(r#"{{"id":"1","type":"a","a":{{"x":{many}}}}}"#));
+    assert_eq!(found[0].shown["EventDetails.x"], vec!["é".repeat(256); 10]);
+}
+
+const BURST: &str = "title: Burst
+name: burst
+correlation: {type: event_count, rules: [failed], group-by: [Actor], timespan: 1h, condition: {gte: 5}}
+---
+title: Countries
+name: countries
+ccfd: {missing_group: skip}
+correlation: {type: value_count, rules: [failed], group-by: [Actor], timespan: 1h, condition: {gte: 2, field: ActorCountry}}
+---
+title: Failed
+name: failed
+logsource: {product: openai, service: audit}
+detection: {s: {EventType: login.failed}, condition: s}
+";
+
+#[test]
+fn a_match_tells_each_correlation_its_group_and_value() {
+    let set = loaded(BURST);
+    let see = |json: &str| judge(&set, &AUDIT_LOGS, json).remove(0).seen_by;
+    let group = |text: &str| GroupKey(vec![Some(text.to_owned())]);
+    let ann = group("ann@example.com");
+    let value = Some(MatchValue::Text("de".to_owned()));
+    assert_eq!(
+        see(LOGIN),
+        [
+            Seen { by: RuleIndex(0), input: 0, group: ann.clone(), value: None },
+            Seen { by: RuleIndex(1), input: 0, group: ann, value },
+        ]
+    );
+    let nobody = see(r#"{"id":"1","type":"login.failed","actor":null}"#);
+    assert_eq!(nobody, [Seen { by: RuleIndex(0), input: 0, group: GroupKey(vec![None]), value: None }]);
+}
+
+#[test]
+fn a_long_value_of_a_group_is_cut_and_stays_different_from_others() {
+    let set = loaded(BURST);
+    let group = |email: &str| {
+        let found = judge(&set, &AUDIT_LOGS, &LOGIN.replace("Ann@Example.com", email));
+        found[0].seen_by[0].group.0[0].clone().unwrap()
+    };
+    let (one, other) = ("a".repeat(5 << 20) + "1", "a".repeat(5 << 20) + "2");
+    assert!(group(&one).len() < 300 && group(&one) != group(&other));
+    assert_eq!(group(&one), group(&one.to_uppercase()));
+}
+
+#[test]
+fn a_detection_that_alerts_sees_itself_with_the_group_of_its_alerts() {
+    let text = audit_rule("s: {EventType: login.failed}\ncondition: s")
+        + "ccfd: {group_by: [ActorAddress, Project.id]}\n";
+    let set = loaded(&text);
+    let seen = judge(&set, &AUDIT_LOGS, LOGIN).remove(0).seen_by;
+    let group = GroupKey(vec![Some("203.0.113.7".to_owned()), None]);
+    assert_eq!(seen, [Seen { by: RuleIndex(0), input: 0, group, value: None }]);
+    assert_eq!(
+        set.rules[0].group_by.iter().map(|name| &**name).collect::<Vec<_>>(),
+        ["ActorAddress", "Project.id"]
+    );
+}
+
+#[test]
+fn numbers_of_a_record_are_those_that_it_has() {
+    let text = completion_rule("s: {Model: '*'}\ncondition: s")
+        + "ccfd: {spike: {field: TotalTokens, group_by: InputUser, timespan: 1h, factor: 3, baseline: 7d, at_least: 100}}\n";
+    let set = loaded(&text);
+    let values = |tokens: &str| {
+        let json =
+            format!(r#"{{"id":"1","model":"m","input_user":"U","usage":{{"total_tokens":{tokens}}}}}"#);
+        let seen = judge(&set, &CHAT_COMPLETIONS, &json).remove(0).seen_by;
+        seen.into_iter().map(|seen| seen.value).collect::<Vec<_>>()
+    };
+    assert_eq!(values("7"), [Some(MatchValue::Number(7.0))]);
+    assert_eq!(values("[1,\"2\",null]"), [Some(MatchValue::Number(1.0)), Some(MatchValue::Number(2.0))]);
+    assert_eq!(values("\"many\""), [None]);
+}
+
+#[test]
+fn a_record_of_another_table_or_of_no_use_matches_nothing() {
+    let set = loaded(&audit_rule("s: {EventType: login.failed}\ncondition: s"));
+    assert!(judge(&set, &CHAT_COMPLETIONS, LOGIN).is_empty());
+    for json in
+        ["", "[]", "{", r#"{"type":"login.failed"}"#, "{\"type\":\"login.failed\",\"id\":\"\\ud83d\"}"]
+    {
+        assert!(!matches_event(&set, json), "{json}");
+    }
+}
