@@ -69,7 +69,7 @@ pub use page::{
 pub use reader::{Reader, ReaderStep, dedup_ids};
 pub use reasons::with_reasons;
 pub use source::{Hello, Source};
-pub use source_counters::{Anomaly, Outcomes, RequestOutcome, SourceCounters};
+pub use source_counters::{Anomaly, Outcomes, RequestOutcome, SourceCounters, UNSURE_SECONDS_MAX};
 pub use tenant::TenantWalk;
 pub use walk::{
     Timing,

@@ -115,7 +115,7 @@ pub struct SourceCounters {
 }
 
 /// The most seconds that are named, because a list without an order could make every second one of them.
-const UNSURE_SECONDS_MAX: usize = 1000;
+pub const UNSURE_SECONDS_MAX: usize = 1000;
 
 impl SourceCounters {
     /// Counts a request.

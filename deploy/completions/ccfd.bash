@@ -1815,7 +1815,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__verify)
-            opts="-h --config --collector --sink --from --to --repair --report --json --help"
+            opts="-h --config --collector --sink --from --to --repair --report --as --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1842,6 +1842,10 @@ _ccfd() {
                     return 0
                     ;;
                 --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

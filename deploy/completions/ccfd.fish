@@ -69,6 +69,7 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand verify" -l sink -d 'The sink, 
 complete -c ccfd -n "__fish_ccfd_using_subcommand verify" -l from -d 'Start of the window: RFC 3339, a UTC day, a look-back such as 30d, or beginning' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand verify" -l to -d 'End of the window, exclusive. Everything before it must be delivered' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand verify" -l report -d 'Write the report as JSON to FILE, and as a page of text beside it, to FILE with the extension txt' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand verify" -l as -d 'Who asks for it, for the report; by default the user of this machine' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand verify" -l repair -d 'Deliver what is missing, and compare again'
 complete -c ccfd -n "__fish_ccfd_using_subcommand verify" -l json -d 'Print the report as JSON'
 complete -c ccfd -n "__fish_ccfd_using_subcommand verify" -s h -l help -d 'Print help'

@@ -58,6 +58,9 @@ pub struct Arguments {
     /// Write the report as JSON to FILE, and as a page of text beside it, to FILE with the extension txt
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Who asks for it, for the report; by default the user of this machine
+    #[arg(long = "as", value_name = "NAME")]
+    operator: Option<String>,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -70,7 +73,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let sink = pick_sink(&config, &collector, arguments.sink.as_deref())?;
     let now = chrono::Utc::now().timestamp();
     let (from, to) = (arguments.from.moment(now), arguments.to.moment(now));
-    let wanted = VerifyWanted { collector, sink, from, to, repair: arguments.repair };
+    let operator = arguments.operator.clone().unwrap_or_else(|| user(context));
+    let wanted = VerifyWanted { collector, sink, from, to, repair: arguments.repair, operator };
     let report = block_on(report(config, context, &wanted))?;
     if let Some(file) = &arguments.report {
         write(file, &report).with_context(|| file.display().to_string())?;
@@ -85,6 +89,19 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         Verdict::Differs => Exit::Operator,
         Verdict::NotProvable => Exit::Failed,
     })
+}
+
+/// The user of this machine: by name as far as the environment says, else by number.
+fn user(context: &Context) -> String {
+    let named = ["USER", "LOGNAME"].into_iter().find_map(|name| {
+        let name = context.environment.get(name)?.to_str()?;
+        (!name.is_empty()).then(|| name.to_owned())
+    });
+    let by_number = || {
+        let own = std::fs::metadata("/proc/self").ok()?;
+        Some(format!("user {}", std::os::unix::fs::MetadataExt::uid(&own)))
+    };
+    named.or_else(by_number).unwrap_or_else(|| "not named".to_owned())
 }
 
 fn write(file: &Path, report: &Report) -> anyhow::Result<()> {

@@ -135,7 +135,7 @@ impl Assembly {
     }
 
     /// What reads back the rows of a sink with these settings, or why they cannot be compared.
-    pub(super) fn comparable(&self, sink: &SinkSettings) -> Result<Arc<dyn Comparable>, String> {
+    pub fn comparable(&self, sink: &SinkSettings) -> Result<Arc<dyn Comparable>, String> {
         registry::comparable(sink, &self.config.sinks, &self.environment, &self.clock)
     }
 

@@ -17,6 +17,11 @@ pub fn backfill_name(route: &str, from: &str, to: &str) -> String {
     format!("{route}/backfill/{from}..{to}")
 }
 
+/// Whether a checkpoint belongs to a backfill of this route.
+pub fn is_backfill_of(name: &str, route: &str) -> bool {
+    name.strip_prefix(route).is_some_and(|rest| rest.starts_with("/backfill/"))
+}
+
 /// The name of the checkpoint with which a verification reads the source.
 pub fn verify_name(route: &str, run: &str) -> String {
     format!("{route}/verify/{run}")

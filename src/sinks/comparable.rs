@@ -4,7 +4,7 @@
 //! settings. It reads with its own connection and changes nothing. One that cannot add up digests by itself answers `None` to
 //! [`Comparable::hours`]: then all of its rows of the window are fetched.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -142,11 +142,31 @@ pub trait Comparable: Send + Sync {
         Ok(None)
     }
 
-    /// The digests of all hours of the window that have rows, in any order. `None`: they cannot be had without the rows.
-    async fn hours(&self, question: &Question) -> Result<Option<Vec<HourDigest>>, SinkError>;
+    /// Of these ids, those that the question cannot find because their row names another collector: by id, the name of that
+    /// collector. Only where the id is the key, so that the row of one collector keeps out that of another.
+    async fn of_others(
+        &self,
+        question: &Question,
+        ids: Vec<String>,
+    ) -> Result<BTreeMap<String, String>, SinkError> {
+        _ = (question, ids);
+        Ok(BTreeMap::new())
+    }
 
-    /// Sends the rows of these spans, which lie in the window, apart and in order: in messages of about [`PAGE_ROWS`] rows, in any order. An error
-    /// of the channel means that nobody wants more: then it ends.
+    /// Whether the rows of a table can be read at all, for `ccfd check`. Does nothing where reading needs no right of its own.
+    async fn readable(&self, table: &Arc<Table>) -> Result<(), SinkError> {
+        _ = table;
+        Ok(())
+    }
+
+    /// The digests of all hours of the window that have rows, in any order. `None`: they cannot be had without the rows.
+    async fn hours(&self, question: &Question) -> Result<Option<Vec<HourDigest>>, SinkError> {
+        _ = question;
+        Ok(None)
+    }
+
+    /// Sends the rows of these spans, which lie in the window, apart and in order: in messages of about [`PAGE_ROWS`] rows,
+    /// in any order. An error of the channel means that nobody wants more: then it ends.
     async fn rows(
         &self,
         question: &Question,
@@ -171,10 +191,19 @@ pub fn id_hash(id: &str) -> u64 {
     xxh64(id.as_bytes(), 0)
 }
 
-/// XXH64 of a record's JSON without the white space between its tokens, with the hash of its id as the seed: a page may be
-/// pretty-printed, and two rows with exchanged records must not cancel each other.
-pub fn record_hash(id_hash: u64, record: &[u8]) -> u64 {
-    let mut hasher = Xxh64::new(id_hash);
+/// XXH64 with seed 0 over an id and, behind it, the time of its row as the table has it: `2026-11-24T02:42:13Z`. As the seed
+/// of [`record_hash`] it makes a row with another time differ, and two rows with exchanged records not cancel each other.
+pub fn record_seed(id: &str, time: &[u8]) -> u64 {
+    let mut hasher = Xxh64::new(0);
+    hasher.update(id.as_bytes());
+    hasher.update(time);
+    hasher.digest()
+}
+
+/// XXH64 of a record's JSON without the white space between its tokens, because a page may be pretty-printed. The seed is that
+/// of [`record_seed`].
+pub fn record_hash(seed: u64, record: &[u8]) -> u64 {
+    let mut hasher = Xxh64::new(seed);
     let (mut from, mut at) = (0, 0);
     while let Some(byte) = record.get(at) {
         match byte {

@@ -142,7 +142,7 @@ fn last_link(end: &[u8]) -> Option<Link> {
 }
 
 /// A reader sees the old file or the new one.
-fn replace(dir: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+pub(super) fn replace(dir: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;

@@ -1,4 +1,8 @@
 //! Compares the ledger with the sink: by hours first, and by ids only where these differ.
+//!
+//! A sink is asked twice, for hours and for rows, and may be written to between the two. The rows are what is judged: of an
+//! hour whose rows were fetched, its digest is computed from them. Where digests and differences contradict each other, nothing
+//! is proven.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +11,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::ledger::Ledger;
-use crate::sinks::{
-    SinkError,
-    comparable::{Comparable, HOUR, HourDigest, Question, SinkRow, Span, cover},
+use crate::{
+    sinks::{
+        SinkError,
+        comparable::{Comparable, HOUR, HourDigest, Question, SinkRow, Span, cover, hour_of},
+    },
+    tables::format_utc,
 };
 
 /// Messages of rows that wait for the ledger.
@@ -55,14 +62,17 @@ pub struct ComparedHour {
     pub source: HourDigest,
     /// What the sink holds.
     pub sink: HourDigest,
+    /// Whether a row that is on both sides has another second in the sink. A digest of ids does not show that.
+    pub has_moved: bool,
 }
 
 impl ComparedHour {
     /// Whether both hold the same.
     pub fn agrees(&self) -> bool {
-        let Self { source, sink } = self;
+        let Self { source, sink, has_moved } = self;
         let alike = (source.rows, source.ids, source.id_digest) == (sink.rows, sink.ids, sink.id_digest);
         alike
+            && !has_moved
             && match (source.record_digest, sink.record_digest) {
                 (Some(source), Some(sink)) => source == sink,
                 (None, _) | (_, None) => true,
@@ -72,13 +82,15 @@ impl ComparedHour {
 
 /// The result of a comparison.
 #[derive(Debug, Default)]
-pub struct Comparison {
+pub struct ComparedSides {
     /// Every hour that has rows on one side.
     pub hours: Vec<ComparedHour>,
     /// The differences by second and id, at most [`LISTED_MAX`] of them.
     pub found: Vec<FoundDifference>,
     /// How many more there are.
     pub left_out: u64,
+    /// Why nothing is proven by it, although the sink answered.
+    pub doubt: Option<String>,
 }
 
 /// Compares, without the records unless `with_records`. The ledger must hold the source, and nothing of the sink.
@@ -87,38 +99,73 @@ pub async fn compare(
     sink: &dyn Comparable,
     question: &Question,
     with_records: bool,
-) -> Result<Comparison, SinkError> {
+) -> Result<ComparedSides, SinkError> {
     let mut source_hours = ledger.source_hours().await?;
     if !with_records {
         source_hours.iter_mut().for_each(|hour| hour.record_digest = None);
     }
-    let sink_hours = match sink.hours(question).await? {
-        Some(hours) => hours,
-        None => {
-            fetch(ledger, sink, question, &[question.window], with_records).await?;
-            let hours = ledger.sink_hours().await?;
-            return judge(ledger, pair(&source_hours, &hours)).await;
-        }
+    let Some(sink_hours) = sink.hours(question).await? else {
+        fetch(ledger, sink, question, &[question.window], with_records).await?;
+        let mut hours = pair(&source_hours, &ledger.sink_hours().await?);
+        let moved = ledger.moved_hours().await?;
+        hours.iter_mut().for_each(|hour| hour.has_moved = moved.contains(&hour.source.hour));
+        let differing = differing(&hours);
+        return judge(ledger, hours, differing).await;
     };
-    let hours = pair(&source_hours, &sink_hours);
-    let differing = hours.iter().filter(|hour| !hour.agrees()).map(|hour| hour.source.hour);
-    let spans = spans(differing, question.window);
+    if let Some(doubt) = implausible(&sink_hours, question.window) {
+        return Ok(ComparedSides { doubt: Some(doubt), ..ComparedSides::default() });
+    }
+    let mut hours = pair(&source_hours, &sink_hours);
+    let differing = differing(&hours);
+    let spans = spans(differing.iter().copied(), question.window);
     if !spans.is_empty() {
         fetch(ledger, sink, question, &spans, with_records).await?;
+        let (fetched, moved) = (by_hour(&ledger.sink_hours().await?), ledger.moved_hours().await?);
+        for hour in hours.iter_mut().filter(|hour| differing.contains(&hour.source.hour)) {
+            hour.sink = at_hour(&fetched, hour.source.hour);
+            hour.has_moved = moved.contains(&hour.source.hour);
+        }
     }
-    judge(ledger, hours).await
+    judge(ledger, hours, differing).await
 }
 
-/// The hours of both sides; one that has no rows on a side is empty there.
-fn pair(source: &[HourDigest], sink: &[HourDigest]) -> Vec<ComparedHour> {
-    let by_hour = |digests: &[HourDigest]| -> BTreeMap<i64, HourDigest> {
-        digests.iter().filter(|digest| digest.rows > 0).map(|digest| (digest.hour, *digest)).collect()
+/// What is wrong with the hours that a sink names: each may come once, and must lie in the window.
+fn implausible(hours: &[HourDigest], window: Span) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    let mut is_wrong = |digest: &&HourDigest| {
+        let hour = digest.hour;
+        hour_of(hour) != hour || hour < hour_of(window.from) || hour >= window.to || !seen.insert(hour)
     };
+    hours.iter().find(|digest| is_wrong(digest)).map(|digest| {
+        let hour = format_utc(digest.hour);
+        format!(
+            "the sink gave the hour {hour} twice, or outside of the window: its figures cannot be relied on"
+        )
+    })
+}
+
+fn by_hour(digests: &[HourDigest]) -> BTreeMap<i64, HourDigest> {
+    digests.iter().filter(|digest| digest.rows > 0).map(|digest| (digest.hour, *digest)).collect()
+}
+
+/// The digest of an hour; empty if it has no rows.
+fn at_hour(side: &BTreeMap<i64, HourDigest>, hour: i64) -> HourDigest {
+    let empty = HourDigest { hour, rows: 0, ids: 0, id_digest: 0, record_digest: Some(0) };
+    side.get(&hour).copied().unwrap_or(empty)
+}
+
+/// The hours of both sides.
+fn pair(source: &[HourDigest], sink: &[HourDigest]) -> Vec<ComparedHour> {
     let (source, sink) = (by_hour(source), by_hour(sink));
     let hours: BTreeSet<i64> = source.keys().chain(sink.keys()).copied().collect();
-    let empty = |hour| HourDigest { hour, rows: 0, ids: 0, id_digest: 0, record_digest: Some(0) };
-    let of = |side: &BTreeMap<i64, HourDigest>, hour| side.get(&hour).copied().unwrap_or_else(|| empty(hour));
-    hours.into_iter().map(|hour| ComparedHour { source: of(&source, hour), sink: of(&sink, hour) }).collect()
+    let of =
+        |hour| ComparedHour { source: at_hour(&source, hour), sink: at_hour(&sink, hour), has_moved: false };
+    hours.into_iter().map(of).collect()
+}
+
+/// The hours that differ.
+fn differing(hours: &[ComparedHour]) -> BTreeSet<i64> {
+    hours.iter().filter(|hour| !hour.agrees()).map(|hour| hour.source.hour).collect()
 }
 
 /// These hours, in as few spans as possible, cut to the window.
@@ -156,17 +203,19 @@ async fn fetch(
     tokio::try_join!(sink.rows(question, spans, pages), adding).map(|_| ())
 }
 
-/// All differences within the hours that differ.
-async fn judge(ledger: &Ledger, hours: Vec<ComparedHour>) -> Result<Comparison, SinkError> {
-    let differing: Vec<i64> =
-        hours.iter().filter(|hour| !hour.agrees()).map(|hour| hour.source.hour).collect();
-    let (found, left_out) = ledger
+/// All differences within these hours, whose rows were fetched.
+async fn judge(
+    ledger: &Ledger,
+    hours: Vec<ComparedHour>,
+    fetched: BTreeSet<i64>,
+) -> Result<ComparedSides, SinkError> {
+    let FoundDifferences { found, left_out, touched } = ledger
         .run(move |connection| {
             let change = connection.transaction()?;
             change.execute_batch(
                 "CREATE TEMP TABLE IF NOT EXISTS differing (hour INTEGER PRIMARY KEY); DELETE FROM differing",
             )?;
-            for hour in differing {
+            for hour in fetched {
                 change.execute("INSERT INTO differing VALUES (?1)", params![hour])?;
             }
             let found = differences(&change)?;
@@ -174,7 +223,20 @@ async fn judge(ledger: &Ledger, hours: Vec<ComparedHour>) -> Result<Comparison, 
             Ok(found)
         })
         .await?;
-    Ok(Comparison { hours, found, left_out })
+    let contradicting = hours.iter().find(|hour| hour.agrees() == touched.contains(&hour.source.hour));
+    let doubt = contradicting.map(|hour| {
+        let hour = format_utc(hour.source.hour);
+        format!("the figures of the hour {hour} and the differences found in it contradict each other")
+    });
+    Ok(ComparedSides { hours, found, left_out, doubt })
+}
+
+/// What the ledger finds.
+struct FoundDifferences {
+    found: Vec<FoundDifference>,
+    left_out: u64,
+    /// The hours of all differences.
+    touched: BTreeSet<i64>,
 }
 
 /// By kind: missing, only in the sink, doubled, altered. An id that moved to another hour is missing in one and alone in the
@@ -204,13 +266,15 @@ const DIFFERENCES: &str = "
     ORDER BY 2, 1, 3
 ";
 
-fn differences(connection: &rusqlite::Connection) -> rusqlite::Result<(Vec<FoundDifference>, u64)> {
+fn differences(connection: &rusqlite::Connection) -> rusqlite::Result<FoundDifferences> {
     let mut statement = connection.prepare(DIFFERENCES)?;
     let mut rows = statement.query([])?;
-    let (mut found, mut left_out) = (Vec::new(), 0);
+    let (mut found, mut left_out, mut touched) = (Vec::new(), 0, BTreeSet::new());
     let mut note = connection.prepare("INSERT OR IGNORE INTO missing VALUES (?1)")?;
     while let Some(row) = rows.next()? {
-        let (id, kind, number): (String, i64, i64) = (row.get(0)?, row.get(2)?, row.get(3)?);
+        let (id, second, kind): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let number: i64 = row.get(3)?;
+        touched.insert(hour_of(second));
         let finding = match kind {
             0 => {
                 note.execute(params![id])?;
@@ -223,10 +287,13 @@ fn differences(connection: &rusqlite::Connection) -> rusqlite::Result<(Vec<Found
             _ => continue,
         };
         if found.len() < LISTED_MAX {
-            found.push(FoundDifference { id, second: row.get(1)?, finding });
+            found.push(FoundDifference { id, second, finding });
         } else {
             left_out += 1;
         }
     }
-    Ok((found, left_out))
+    Ok(FoundDifferences { found, left_out, touched })
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,11 +25,13 @@ pub enum Class {
     Altered,
     /// On both sides; the present redaction makes the two equal.
     Redacted,
+    /// In the sink as a row of another collector, where an id has one row.
+    OfAnother,
 }
 
 impl Class {
     /// Every variant.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Missing,
         Self::InRejects,
         Self::Doubled,
@@ -37,6 +39,7 @@ impl Class {
         Self::Unreadable,
         Self::Altered,
         Self::Redacted,
+        Self::OfAnother,
     ];
 
     /// Its words in a report.
@@ -49,6 +52,7 @@ impl Class {
             Self::Unreadable => "unreadable second",
             Self::Altered => "altered",
             Self::Redacted => "redacted by rule",
+            Self::OfAnother => "of another collector",
         }
     }
 }
@@ -77,8 +81,42 @@ pub struct KnownReasons {
     pub unsure_seconds: BTreeSet<i64>,
     /// Whether records disappear from the list by themselves: stored completions expire and can be deleted.
     pub expires: bool,
-    /// Whether another collector of the same list writes to the same sink.
-    pub is_shared: bool,
+    /// Other collectors of the same list that write to the same sink.
+    pub sharing: BTreeSet<String>,
+    /// Missing ids whose row in the sink names another collector, with its name.
+    pub of_others: BTreeMap<String, String>,
+}
+
+impl KnownReasons {
+    /// Whether a missing record must not be delivered: it was refused, or its row is that of another collector.
+    pub fn keeps_out(&self) -> impl Iterator<Item = &String> {
+        self.rejects.keys().chain(self.of_others.keys())
+    }
+
+    /// The class of a missing record.
+    fn of_missing(&self, id: &str) -> (Class, bool, String) {
+        if let Some(other) = self.of_others.get(id) {
+            // Anybody can change a name in the sink: only that of a configured collector explains it.
+            let is_known = self.sharing.contains(other);
+            let why = match is_known {
+                true => "which reads the same list",
+                false => {
+                    "which is not configured for this list and this sink: renamed, or changed in the sink"
+                }
+            };
+            return (
+                Class::OfAnother,
+                is_known,
+                format!("in the sink as a row of collector `{other}`, {why}"),
+            );
+        }
+        match self.rejects.get(id) {
+            Some(kind) => {
+                (Class::InRejects, true, format!("in the rejects as `{kind}`; see `ccfd rejects list`"))
+            }
+            None => (Class::Missing, false, "listed by the source, not in the sink".to_owned()),
+        }
+    }
 }
 
 /// Gives a difference its class.
@@ -90,12 +128,7 @@ pub fn classify(
 ) -> Difference {
     let FoundDifference { id, second, finding } = found;
     let (class, explained, reason) = match finding {
-        DifferenceKind::Missing => match known.rejects.get(&id) {
-            Some(kind) => {
-                (Class::InRejects, true, format!("in the rejects as `{kind}`; see `ccfd rejects list`"))
-            }
-            None => (Class::Missing, false, "listed by the source, not in the sink".to_owned()),
-        },
+        DifferenceKind::Missing => known.of_missing(&id),
         DifferenceKind::Doubled { copies } => {
             let explained = redelivery == Redelivery::Repeats;
             let why = match redelivery {
@@ -113,7 +146,7 @@ pub fn classify(
             let reason = "not listed now: deleted or expired at OpenAI";
             (Class::OnlyInSink, true, reason.to_owned())
         }
-        DifferenceKind::OnlyInSink if known.is_shared && !shows.collectors => {
+        DifferenceKind::OnlyInSink if !known.sharing.is_empty() && !shows.collectors => {
             let reason = "another collector writes to this sink, whose rows do not name their collector";
             (Class::OnlyInSink, true, reason.to_owned())
         }
@@ -153,12 +186,18 @@ mod tests {
         };
         let unsure = KnownReasons { unsure_seconds: [5].into(), ..KnownReasons::default() };
         let expires = KnownReasons { expires: true, ..KnownReasons::default() };
-        let shared = KnownReasons { is_shared: true, ..KnownReasons::default() };
+        let shared = KnownReasons { sharing: ["other".to_owned()].into(), ..KnownReasons::default() };
+        let of_others: BTreeMap<_, _> = [("a".to_owned(), "other".to_owned())].into();
+        let renamed = KnownReasons { of_others: of_others.clone(), ..KnownReasons::default() };
+        let held = KnownReasons { sharing: shared.sharing.clone(), of_others, ..KnownReasons::default() };
         let doubled = DifferenceKind::Doubled { copies: 2 };
         for (finding, known, redelivery, wanted) in [
             (DifferenceKind::Missing, &nothing, Redelivery::Harmless, (Class::Missing, false)),
             (DifferenceKind::Missing, &rejects, Redelivery::Harmless, (Class::InRejects, true)),
             (DifferenceKind::Missing, &expires, Redelivery::Harmless, (Class::Missing, false)),
+            (DifferenceKind::Missing, &shared, Redelivery::Harmless, (Class::Missing, false)),
+            (DifferenceKind::Missing, &renamed, Redelivery::Harmless, (Class::OfAnother, false)),
+            (DifferenceKind::Missing, &held, Redelivery::Harmless, (Class::OfAnother, true)),
             (doubled, &nothing, Redelivery::Harmless, (Class::Doubled, false)),
             (doubled, &nothing, Redelivery::Repeats, (Class::Doubled, true)),
             (DifferenceKind::OnlyInSink, &nothing, Redelivery::Harmless, (Class::OnlyInSink, false)),

@@ -2,6 +2,7 @@
 //! run's folder, so that memory does not grow with the window: some 60 bytes a record on disk, removed at the end.
 
 use std::{
+    collections::BTreeSet,
     fs::DirBuilder,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
@@ -14,11 +15,11 @@ use rusqlite::{Connection, params};
 use crate::{
     sinks::{
         Batch, Looked, Receipt, Redelivery, Sink, SinkError, WriteFailure,
-        comparable::{HourDigest, SinkRow, Span, hour_of, id_hash, record_hash},
+        comparable::{HourDigest, SinkRow, Span, hour_of, record_hash, record_seed},
         sink_thread::SinkThread,
         sqlite::functions,
     },
-    tables::Table,
+    tables::{Table, iso8601},
 };
 
 /// Nothing has to survive: a run that was killed starts over. Keys are in order of time, as the source is read, so that a
@@ -44,6 +45,9 @@ const DIGEST_SOURCE: &str =
     "SELECT hour, count(*), count(*), bit_xor(xxh64(id)), bit_xor(record) FROM source GROUP BY hour";
 const DIGEST_SINK: &str = "SELECT hour, sum(copies), count(*), bit_xor(xxh64(id)), bit_xor(record), min(record IS NOT NULL) FROM sink \
                            GROUP BY hour";
+/// The digests of ids do not have the time of a row.
+const MOVED: &str = "SELECT DISTINCT s.hour FROM source AS s JOIN sink AS k ON k.hour = s.hour AND k.id = s.id \
+                     WHERE k.second <> s.second OR k.varies";
 const BATCH_BYTES: usize = 1 << 20;
 
 /// The ledger. Cheap to clone; the last clone removes it.
@@ -122,6 +126,16 @@ impl Ledger {
         self.run(|connection| {
             let mut hours = connection.prepare(DIGEST_SINK)?;
             let found = hours.query_map([], |row| digest(row, row.get(5)?))?;
+            found.collect()
+        })
+        .await
+    }
+
+    /// The hours with rows that have another second in the sink than at the source.
+    pub async fn moved_hours(&self) -> Result<BTreeSet<i64>, SinkError> {
+        self.run(|connection| {
+            let mut hours = connection.prepare(MOVED)?;
+            let found = hours.query_map([], |row| row.get(0))?;
             found.collect()
         })
         .await
@@ -211,7 +225,8 @@ impl Sink for LedgerSink {
                 )?;
                 for record in batch.records.iter().filter(|record| window.has(record.second)) {
                     let Some(id) = record.id_text() else { continue };
-                    let hash = record_hash(id_hash(&id), &record.raw) as i64;
+                    let seed = record_seed(&id, iso8601(record.second).as_str().as_bytes());
+                    let hash = record_hash(seed, &record.raw) as i64;
                     accepted += add.execute(params![hour_of(record.second), id, record.second, hash])? as u64;
                 }
             }

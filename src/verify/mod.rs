@@ -18,6 +18,7 @@ pub mod compare;
 pub mod difference;
 pub mod ledger;
 pub mod repair;
+pub mod repaired;
 pub mod report;
 pub mod verdict;
 pub mod window;

@@ -1,16 +1,21 @@
 //! The sink of a repair: of what is read, only what is missing reaches the real one.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    collections::HashSet,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use async_trait::async_trait;
 use collectors::Record;
-use rusqlite::OptionalExtension as _;
+use rusqlite::{OptionalExtension as _, params};
 
 use super::ledger::Ledger;
 use crate::{
+    reasons::with_reasons,
     sinks::{
         Batch, Looked, PartialWrite, Receipt, Redelivery, Sink, SinkError, WriteFailure,
         counters::SinkCounters,
@@ -18,23 +23,34 @@ use crate::{
     tables::Table,
 };
 
-/// Passes on the records that the ledger names as missing.
+/// Notes that something is about to be delivered.
+pub type NoteRepair = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
+
+/// Passes on the records that the ledger names as missing, each of them once: what is read again after a failure was taken
+/// already.
 pub struct MissingOnly {
     inner: Arc<dyn Sink>,
     ledger: Ledger,
     delivered: Arc<AtomicU64>,
+    note: Option<NoteRepair>,
 }
 
 impl MissingOnly {
-    /// Counts in `delivered` what the real sink took.
-    pub fn new(inner: Arc<dyn Sink>, ledger: Ledger, delivered: Arc<AtomicU64>) -> Self {
-        Self { inner, ledger, delivered }
+    /// Counts in `delivered` what the real sink took. Before each write there is a `note`, if one is wanted.
+    pub fn new(
+        inner: Arc<dyn Sink>,
+        ledger: Ledger,
+        delivered: Arc<AtomicU64>,
+        note: Option<NoteRepair>,
+    ) -> Self {
+        Self { inner, ledger, delivered, note }
     }
 
     /// The places of the missing records in a batch.
     async fn missing(&self, batch: &Batch) -> Result<Vec<usize>, SinkError> {
-        let records = batch.records.clone();
-        self.ledger
+        let (records, note) = (batch.records.clone(), self.note.clone());
+        let found = self
+            .ledger
             .run(move |connection| {
                 let mut is_missing = connection.prepare_cached("SELECT 1 FROM missing WHERE id = ?1")?;
                 let mut places = Vec::new();
@@ -44,9 +60,36 @@ impl MissingOnly {
                         places.push(place);
                     }
                 }
-                Ok(places)
+                let noted = note.filter(|_| !places.is_empty()).map_or(Ok(()), |note| note());
+                Ok(noted.map(|()| places))
             })
-            .await
+            .await?;
+        let path = || self.ledger.dir().display().to_string();
+        found.map_err(|source| SinkError::Io { path: path(), source })
+    }
+
+    /// Counts what the sink took of these records, and does not count it as missing any more. Those that it refused are not
+    /// safe until they are in the rejects.
+    async fn taken(&self, part: &Receipt, records: &[Record], left: &[usize]) {
+        self.delivered.fetch_add(part.accepted + part.already_there, Relaxed);
+        let kept: HashSet<usize> =
+            left.iter().copied().chain(part.refused.iter().map(|one| one.index)).collect();
+        let taken = records.iter().enumerate().filter(|(place, _)| !kept.contains(place));
+        let ids: Vec<String> = taken.filter_map(|(_, record)| Some(record.id_text()?.into_owned())).collect();
+        let noted = self
+            .ledger
+            .run(move |connection| {
+                let change = connection.transaction()?;
+                for id in ids {
+                    change.execute("DELETE FROM missing WHERE id = ?1", params![id])?;
+                }
+                change.commit()
+            })
+            .await;
+        // The records are written: a failure now must not look like one of the sink.
+        if let Err(error) = noted {
+            tracing::warn!(error = with_reasons(&error), "what a repair delivered is not noted");
+        }
     }
 }
 
@@ -80,16 +123,16 @@ impl Sink for MissingOnly {
             return Ok(receipt);
         }
         let records: Arc<[Record]> = places.iter().map(|place| batch.records[*place].clone()).collect();
-        match self.inner.write(Batch { records, ..batch }).await {
+        match self.inner.write(Batch { records: records.clone(), ..batch }).await {
             Ok(part) => {
-                self.delivered.fetch_add(part.accepted + part.already_there, Relaxed);
+                self.taken(&part, &records, &[]).await;
                 receipt.add(part, &places);
                 Ok(receipt)
             }
             Err(WriteFailure { error, partial: None }) => Err(WriteFailure { error, partial: None }),
             Err(WriteFailure { error, partial: Some(partial) }) => {
                 let PartialWrite { receipt: part, left } = *partial;
-                self.delivered.fetch_add(part.accepted + part.already_there, Relaxed);
+                self.taken(&part, &records, &left).await;
                 receipt.add(part, &places);
                 let left = left.into_iter().filter_map(|place| places.get(place).copied()).collect();
                 Err(WriteFailure { error, partial: Some(Box::new(PartialWrite { receipt, left })) })

@@ -28,6 +28,9 @@ pub struct Report {
     pub run: String,
     /// The version of ccfd.
     pub version: String,
+    /// Who asked for it: a name, or the user of the machine; the schedule of the daemon is one too.
+    #[serde(default)]
+    pub operator: String,
     /// SHA-256 of the settings of collector and sink, as this version understands them.
     pub configuration: String,
     /// The collector.
@@ -134,6 +137,10 @@ pub struct Totals {
     pub explained: u64,
     /// Of all differences, how many are not listed because there are too many.
     pub not_listed: u64,
+    /// Crowded seconds of the window that the source may not have shown whole. What neither side has cannot be seen there, so
+    /// they are no full agreement.
+    #[serde(default)]
+    pub unreadable_seconds: u64,
     /// Listed differences by class.
     pub by_class: BTreeMap<Class, u64>,
 }
@@ -190,7 +197,8 @@ pub struct ReportStatement {
 
 /// The name of the algorithm.
 pub const ALGORITHM: &str = "id_digest: XOR of XXH64 (seed 0) over the UTF-8 text of each distinct id; record_digest: XOR of XXH64 over \
-                             each record's JSON without white space between tokens, with the hash of its id as the seed";
+                             each record's JSON without white space between tokens, with the XXH64 of its id and the time of its row (as \
+                             2026-11-24T02:42:13Z), joined, as the seed";
 
 impl From<ComparedHour> for ReportHour {
     fn from(compared: ComparedHour) -> Self {

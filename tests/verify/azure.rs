@@ -22,16 +22,23 @@ const AUDIT: SimulatedList = SimulatedList::AuditLogs;
 const CHAT: SimulatedList = SimulatedList::Completions;
 const STREAM: &str = "Custom-OpenAIAuditLogs_CL";
 
-struct Azure {
+pub struct Azure {
     entra: Entra,
-    ingestion: Arc<Ingestion>,
+    pub ingestion: Arc<Ingestion>,
     analytics: Analytics,
-    site: Site,
+    pub site: Site,
     _ca: Ca,
 }
 
 /// Both lists in Azure, with more keys of the sink.
 fn azure(records: u64, keys: &str) -> Azure {
+    let options =
+        SimulatorOptions { audit_logs: records, completions: records, ..SimulatorOptions::default() };
+    azure_with(options, keys)
+}
+
+/// What a simulator lists in Azure.
+pub fn azure_with(options: SimulatorOptions, keys: &str) -> Azure {
     let ca = Ca::new();
     let entra = Entra::start(Some(ca.server()));
     let ingestion = Arc::new(Ingestion::start(Some(ca.server()), &entra));
@@ -45,8 +52,6 @@ fn azure(records: u64, keys: &str) -> Azure {
         keys.replace("URL", analytics.server.url()),
         entra.server.url(),
     );
-    let options =
-        SimulatorOptions { audit_logs: records, completions: records, ..SimulatorOptions::default() };
     let site = Site::configured(options, |api| {
         hurried(api, &["sentinel"], &sink).replace("rate_limit_qps = 25", "rate_limit_qps = 100000")
     });
@@ -62,12 +67,12 @@ fn private(path: &std::path::Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-fn asked() -> String {
+pub fn asked() -> String {
     format!("workspace_id = \"{WORKSPACE}\"\nquery_endpoint = \"URL\"")
 }
 
 impl Azure {
-    fn verified(&self, list: SimulatedList, more: &[&str]) -> Verified {
+    pub fn verified(&self, list: SimulatedList, more: &[&str]) -> Verified {
         verify(&self.site, names_of(list).0, "sentinel", more)
     }
 
@@ -138,6 +143,49 @@ fn a_repair_is_delivered_and_proven_only_after_the_latency() {
     let why = repaired.report["why"][0].as_str().unwrap();
     assert!(why.contains("delivered 1 record: ") && why.contains("without --repair"), "{why}");
     assert_eq!(azure.verified(AUDIT, &[]).verdict(), "agrees");
+    // Azure may not show it for a while.
+    azure.ingestion.change(STREAM, |rows| rows.retain(|row| row["id"] != *missing));
+    let rows = azure.ingestion.rows(STREAM).len();
+    for more in [&["--repair"][..], &[]] {
+        let early = azure.verified(AUDIT, more);
+        assert_eq!((early.code, early.verdict()), (Some(1), "not_provable"), "{:#}", early.report);
+        let why = early.report["why"][0].as_str().unwrap();
+        assert!(why.starts_with("open: a repair has delivered records"), "{why}");
+    }
+    assert_eq!(azure.ingestion.rows(STREAM).len(), rows, "nothing is delivered twice");
+}
+
+#[test]
+fn a_window_that_is_delivered_and_younger_than_the_latency_is_open() {
+    let azure = azure(50, &asked());
+    let report = azure.verified(AUDIT, &[]).report;
+    let delivered = report["clock"]["delivered_before"].as_str().unwrap();
+    let delivered = chrono::DateTime::parse_from_rfc3339(delivered).unwrap();
+    for (to, reason) in [
+        (delivered, "may still appear in the list (overlap 20s) or in the sink (latency 30m)"),
+        (delivered + chrono::TimeDelta::seconds(1), "has delivered everything only before"),
+    ] {
+        let to = to.format("%FT%TZ").to_string();
+        let words = ["verify", "audit", "--sink", "sentinel", "--json", "--from", "2d", "--to", &to];
+        let ended = azure.site.command(&words).output().unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+        let why = report["why"][0].as_str().unwrap();
+        assert!(ended.status.code() == Some(1) && why.starts_with("open: ") && why.contains(reason), "{why}");
+        assert_eq!(report["source"]["requests"], 0, "nothing is read for it");
+    }
+}
+
+#[test]
+fn a_check_says_what_a_scheduled_verification_may_not_read() {
+    let azure = azure(20, &asked());
+    let config = fs::read_to_string(azure.site.path("ccfd.toml")).unwrap();
+    azure.site.write("ccfd.toml", &format!("{config}\n[verify]\nevery = \"1d\"\n"));
+    let checked = || String::from_utf8(azure.site.command(&["check"]).output().unwrap().stdout).unwrap();
+    let text = checked();
+    assert!(text.contains("what was delivered can be read back"), "{text}");
+    azure.analytics.set_denied(true);
+    let text = checked();
+    assert!(text.contains("verify sentinel") && text.contains("Log Analytics Reader"), "{text}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::{Verified, collect, names_of, site, verify};
 use crate::support::process_kill::Site;
 
 /// Habits that a window of the past may show in any mixture.
-const HABITS: [&str; 12] = [
+pub const HABITS: [&str; 12] = [
     "ties",
     "shuffle",
     "newest",
@@ -37,15 +37,15 @@ const SEEDS_TOGETHER: usize = 5;
 
 /// What was done to a sink, by class: the ids.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Damage {
-    missing: BTreeSet<String>,
-    altered: BTreeSet<String>,
-    only_in_sink: BTreeSet<String>,
-    doubled: BTreeSet<String>,
+pub struct Damage {
+    pub missing: BTreeSet<String>,
+    pub altered: BTreeSet<String>,
+    pub only_in_sink: BTreeSet<String>,
+    pub doubled: BTreeSet<String>,
 }
 
 impl Damage {
-    fn classes(&self, without_missing: bool) -> BTreeMap<String, BTreeSet<String>> {
+    pub fn classes(&self, without_missing: bool) -> BTreeMap<String, BTreeSet<String>> {
         let all = [
             ("missing", &self.missing),
             ("altered", &self.altered),
@@ -60,14 +60,14 @@ impl Damage {
 }
 
 /// The differences, without those of seconds that a gateway shows in part.
-fn readable(verified: &Verified) -> BTreeMap<String, BTreeSet<String>> {
+pub fn readable(verified: &Verified) -> BTreeMap<String, BTreeSet<String>> {
     let mut classes = verified.classes();
     classes.remove("unreadable");
     classes
 }
 
 /// Some ids of the window for each kind of damage; none for two, and none of a crowded second where `plain`.
-fn draw(rng: &mut StdRng, site: &Site, list: SimulatedList, doubles: bool, plain: bool) -> Damage {
+pub fn draw(rng: &mut StdRng, site: &Site, list: SimulatedList, doubles: bool, plain: bool) -> Damage {
     let issued = site.simulator.issued(list);
     let mut in_second: BTreeMap<i64, usize> = BTreeMap::new();
     issued.iter().for_each(|(_, second)| *in_second.entry(*second).or_default() += 1);
@@ -94,13 +94,17 @@ fn damage_tables(rng: &mut StdRng, site: &Site, collector: &str, table: &str, da
         tables.execute(&format!("DELETE FROM {table} WHERE Id = ?1"), [id]).unwrap();
     }
     for id in &damage.altered {
-        let sql = if rng.random_ratio(1, 2) {
-            format!("UPDATE {table} SET Record = replace(Record, '\"id\"', '\"iD\"') WHERE Id = ?1")
-        } else {
-            // Into another hour.
-            format!(
-                "UPDATE {table} SET TimeGenerated = strftime('%FT%TZ', unixepoch(TimeGenerated) - 7200, 'unixepoch') WHERE Id = ?1"
-            )
+        let seconds = match rng.random_range(0..3) {
+            0 => 0,
+            // Mostly within its hour.
+            1 => 1,
+            _ => 7200,
+        };
+        let sql = match seconds {
+            0 => format!("UPDATE {table} SET Record = replace(Record, '\"id\"', '\"iD\"') WHERE Id = ?1"),
+            _ => format!(
+                "UPDATE {table} SET TimeGenerated = strftime('%FT%TZ', unixepoch(TimeGenerated) - {seconds}, 'unixepoch') WHERE Id = ?1"
+            ),
         };
         assert_eq!(tables.execute(&sql, [id]).unwrap(), 1);
     }

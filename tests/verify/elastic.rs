@@ -20,6 +20,11 @@ const CHAT: SimulatedList = SimulatedList::Completions;
 fn site(url: &str, index: &str, records: u64) -> Site {
     let options =
         SimulatorOptions { audit_logs: records, completions: records, ..SimulatorOptions::default() };
+    site_of(options, url, index)
+}
+
+/// What a simulator lists in a cluster.
+pub fn site_of(options: SimulatorOptions, url: &str, index: &str) -> Site {
     let sink = format!(
         "[sink.search]\ntype = \"elasticsearch\"\nurls = [\"{url}\"]\n\
          index = {{ audit_logs = \"{index}\", chat_completions = \"{index}-chat\" }}"
@@ -138,6 +143,25 @@ fn more_ids_than_one_page_holds_are_read_whole() {
     let last = ids(&site, AUDIT).into_iter().max().unwrap();
     elastic.remove("audit", &last);
     assert_eq!(verified(&site, AUDIT, &[]).classes(), classes(&[("missing", &last)]));
+    elastic.set_searching(Searching::Circles);
+    assert!(not_provable(&site).contains("buckets of an aggregation that come again"));
+}
+
+#[test]
+fn a_document_with_another_time_of_the_same_hour_is_altered() {
+    let elastic = Elastic::plain();
+    let site = site(elastic.server.url(), "audit", 60);
+    collect(&site);
+    let id = ids(&site, AUDIT).remove(0);
+    let mut document = elastic.documents("audit")[&id].clone();
+    let time = document["TimeGenerated"].as_str().unwrap().to_owned();
+    let minute = if time[14..16] == *"00" { "01" } else { "00" };
+    document["TimeGenerated"] = json!(format!("{}{minute}{}", &time[..14], &time[16..]));
+    elastic.put("audit", &id, document);
+    let found = verified(&site, AUDIT, &[]);
+    assert_eq!((found.code, found.classes()), (Some(3), classes(&[("altered", &id)])), "{:#}", found.report);
+    let hours = found.report["hours"].as_array().unwrap();
+    assert_eq!(hours.iter().filter(|hour| hour["agrees"] == false).count(), 1);
 }
 
 /// The reason why nothing can be proven. Then nothing is named as missing.
@@ -157,7 +181,9 @@ fn an_answer_that_may_be_incomplete_proves_nothing() {
     for (searching, reason) in [
         (Searching::ShardFails, "1 of 2 shards failed"),
         (Searching::TimesOut, "ended before it was complete"),
+        (Searching::ShardSilent, "1 of 2 shards gave nothing"),
         (Searching::LosesBuckets, "cannot be found by `Id`"),
+        (Searching::LosesHours, "cannot be found by `TimeGenerated`"),
     ] {
         elastic.set_searching(searching);
         let why = not_provable(&site);
@@ -199,6 +225,44 @@ fn what_the_key_or_the_index_lacks_is_said() {
         }),
     );
     assert!(not_provable(&site).contains("1 document from "));
+}
+
+#[test]
+fn a_document_of_another_collector_is_named() {
+    let elastic = Elastic::plain();
+    let site = site(elastic.server.url(), "audit", 60);
+    collect(&site);
+    let id = ids(&site, AUDIT).remove(0);
+    let mut document = elastic.documents("audit")[&id].clone();
+    document["ConnectorName"] = json!("renamed");
+    elastic.put("audit", &id, document);
+    let found = verified(&site, AUDIT, &["--repair"]);
+    let wanted = classes(&[("of_another", &id)]);
+    assert_eq!((found.code, found.classes()), (Some(3), wanted), "{:#}", found.report);
+    assert!(found.report["differences"][0]["reason"].as_str().unwrap().contains("`renamed`"));
+    assert_eq!(found.report["repair"], Value::Null);
+}
+
+#[test]
+fn a_check_says_what_a_scheduled_verification_may_not_read() {
+    let elastic = Elastic::plain();
+    let site = site(elastic.server.url(), "audit", 20);
+    let config = std::fs::read_to_string(site.path("ccfd.toml")).unwrap();
+    site.write("ccfd.toml", &format!("{config}\n[verify]\nevery = \"1d\"\n"));
+    let checked = || {
+        let ended = site.command(&["check"]).output().unwrap();
+        let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert_eq!(ended.status.code(), Some(0), "{text}");
+        text
+    };
+    assert!(checked().contains("what was delivered can be read back"), "before the first record");
+    collect(&site);
+    assert!(checked().contains("what was delivered can be read back"));
+    let refused = elastic_error(403, "security_exception", "action is unauthorized");
+    elastic.server.script_for("_search", [refused.into()]);
+    let text = checked();
+    assert!(text.contains("warn") && text.contains("verify search"), "{text}");
+    assert!(text.contains("read and maintenance"), "{text}");
 }
 
 #[test]

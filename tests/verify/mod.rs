@@ -5,9 +5,12 @@
 mod azure;
 mod daemon;
 mod damage;
+mod doubts;
 mod elastic;
 mod kibana;
 mod reasons;
+mod remote_damage;
+mod repair;
 mod reports;
 mod runs;
 

@@ -20,11 +20,17 @@ param withEndpoint bool = false
 @description('Creates the functions. Set false if the OpenAI solution of Sentinel has created functions of the same names.')
 param withFunctions bool = true
 
+@description('Lets the identity read the tables of the workspace, which ccfd verify needs.')
+param withVerify bool = false
+
 @description('Days to keep rows of the custom tables, 4 to 730; -1 for the retention of the workspace.')
 param retentionInDays int = -1
 
 // Monitoring Metrics Publisher: may write through the rule, and read nothing.
 var publisherRole = '3913510d-42f4-4e42-8a64-420c390055eb'
+
+// Log Analytics Reader: may read every table of the workspace, and change nothing.
+var readerRole = '73c42c96-874c-492b-ab04-ab87d138a893'
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2022-10-01' existing = {
   name: workspaceName
@@ -253,6 +259,16 @@ resource mayPublish 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', publisherRole)
+  }
+}
+
+resource mayRead 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (withVerify) {
+  scope: workspace
+  name: guid(workspace.id, principalId, readerRole)
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', readerRole)
   }
 }
 

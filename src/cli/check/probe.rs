@@ -19,6 +19,7 @@ use crate::{
         names::REJECTS_DIR,
         policy::{Failure, Meaning, advice, meaning},
     },
+    reasons::with_reasons,
     redact::{Path, RuleAction},
     sinks::{Looked, Sink, SinkError},
     tables::{MESSAGES, Table, format_utc},
@@ -189,7 +190,26 @@ async fn sink(assembly: &Assembly, name: &str, state_in_use: bool, install: bool
         }
         Err(error) => findings.push(CheckFinding::of(what, &Failure::Sink(error))),
     }
+    findings.extend(read_back(assembly, name, &tables).await);
     findings
+}
+
+/// If the daemon verifies: whether it may read what it delivered. A route works without that.
+async fn read_back(assembly: &Assembly, name: &str, tables: &[Arc<Table>]) -> Option<CheckFinding> {
+    assembly.config.verify.every?;
+    let what = format!("verify {name}");
+    let advice = "grant the right to read, as docs/verify.md says, or remove `every` of [verify]";
+    let rows = match assembly.comparable(assembly.config.sinks.get(name)?) {
+        Ok(rows) => rows,
+        Err(why) => return Some(CheckFinding::warn(what, format!("not comparable: {why}"), advice)),
+    };
+    for table in tables {
+        if let Err(error) = within(name, rows.readable(table)).await {
+            let text = format!("{} cannot be read: {}", table.name, with_reasons(&error));
+            return Some(CheckFinding::warn(what, text, advice));
+        }
+    }
+    Some(CheckFinding::ok(what, "what was delivered can be read back"))
 }
 
 /// What a sink created; `None` if it has nothing to create.

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use super::{Phase, VerificationRun, VerifyError, read::SourceRead};
@@ -23,9 +24,11 @@ use crate::{
     tables::format_utc,
     units::counted,
     verify::{
-        compare::{Comparison, DifferenceKind, compare},
+        compare::{ComparedSides, DifferenceKind, compare},
         difference::{Class, Difference, KnownReasons, classify},
         ledger::Ledger,
+        repair::NoteRepair,
+        repaired,
         report::{Repaired, ReportHour, Totals},
         verdict::Verdict,
     },
@@ -38,6 +41,7 @@ impl VerificationRun<'_> {
         ledger: &Ledger,
         comparable: &dyn Comparable,
         with_records: bool,
+        may_repair: bool,
         read: &SourceRead,
     ) -> Result<Option<String>, VerifyError> {
         let mut known = self.known(read);
@@ -64,17 +68,23 @@ impl VerificationRun<'_> {
                 Err(why) => return Ok(Some(why)),
             };
         }
-        if self.wanted.repair && left > 0 {
+        let latency = comparable.latency();
+        if left > 0
+            && let Some(open) = self.repaired_lately(latency).await?
+        {
+            return Ok(Some(open));
+        }
+        if may_repair && left > 0 {
             _ = self.phase.send_replace(Phase::Repairing);
-            self.repair(ledger, left).await?;
+            self.repair(ledger, left, latency).await?;
             let delivered = self.report.repair.as_ref().map_or(0, |repaired| repaired.delivered);
-            if delivered > 0 && !comparable.latency().is_zero() {
+            if delivered > 0 && !latency.is_zero() {
                 // They would be missing again, and a second repair would double them.
                 return Ok(Some(format!(
                     "delivered {}: the sink may take {} to show what it was given; verify again after that, without \
                      --repair",
                     counted(delivered, "record"),
-                    humantime::format_duration(comparable.latency())
+                    humantime::format_duration(latency)
                 )));
             }
             if let Err(error) = ledger.forget_rows().await {
@@ -86,24 +96,24 @@ impl VerificationRun<'_> {
             };
             tracing::info!(run = self.id, missing = left, "compared again after the repair");
         }
-        let Totals { unexplained, explained, .. } = self.report.totals;
-        self.report.verdict = Verdict::of(unexplained, explained);
+        let Totals { unexplained, explained, unreadable_seconds, .. } = self.report.totals;
+        self.report.verdict = Verdict::of(unexplained, explained + unreadable_seconds);
         Ok(None)
     }
 
     /// What helps to explain differences, besides the rejects.
     fn known(&self, read: &SourceRead) -> KnownReasons {
         let config = &self.assembly.config;
-        let is_shared = config.collectors.iter().any(|(name, other)| {
-            *name != self.wanted.collector
+        let sharing = config.collectors.iter().filter(|(name, other)| {
+            **name != self.wanted.collector
                 && other.source.list == self.settings.source.list
                 && other.sinks.contains(&self.wanted.sink)
         });
         KnownReasons {
-            rejects: BTreeMap::new(),
             unsure_seconds: read.unsure_seconds.clone(),
             expires: self.settings.source.list.expires(),
-            is_shared,
+            sharing: sharing.map(|(name, _)| name.clone()).collect(),
+            ..KnownReasons::default()
         }
     }
 
@@ -119,10 +129,13 @@ impl VerificationRun<'_> {
         _ = self.phase.send_replace(Phase::Comparing);
         let begun = chrono::Utc::now().timestamp();
         let compared = compare(ledger, comparable, &self.question, with_records).await;
-        let Comparison { hours, found, left_out } = match compared {
+        let ComparedSides { hours, found, left_out, doubt } = match compared {
             Ok(compared) => compared,
             Err(error) => return Ok(Err(format!("the sink cannot be read: {}", with_reasons(&error)))),
         };
+        if let Some(doubt) = doubt {
+            return Ok(Err(doubt));
+        }
         self.report.destination.read_from = Some(format_utc(begun));
         self.report.destination.read_to = Some(format_utc(chrono::Utc::now().timestamp()));
         let missing: Vec<&str> = found
@@ -130,12 +143,22 @@ impl VerificationRun<'_> {
             .filter(|one| one.finding == DifferenceKind::Missing)
             .map(|one| one.id.as_str())
             .collect();
-        if !missing.is_empty() {
-            known.rejects = self.rejects(&missing).await?;
-        }
-        let rejected: Vec<String> = known.rejects.keys().cloned().collect();
         let redelivery =
             self.assembly.sink(&self.wanted.sink).map_or(Redelivery::Harmless, |sink| sink.redelivery());
+        if !missing.is_empty() {
+            known.rejects = self.rejects(&missing).await?;
+            // Where a repeat adds a row, the row of another collector keeps out none.
+            if redelivery == Redelivery::Harmless {
+                let ids = missing.iter().map(|id| (*id).to_owned()).collect();
+                match comparable.of_others(&self.question, ids).await {
+                    Ok(of_others) => known.of_others = of_others,
+                    Err(error) => {
+                        return Ok(Err(format!("the sink cannot be read: {}", with_reasons(&error))));
+                    }
+                }
+            }
+        }
+        let kept_out: Vec<String> = known.keeps_out().cloned().collect();
         let differences: Vec<Difference> =
             found.into_iter().map(|one| classify(one, known, shows, redelivery)).collect();
         let explained = differences.iter().filter(|one| one.explained).count() as u64;
@@ -146,15 +169,16 @@ impl VerificationRun<'_> {
             unexplained: differences.len() as u64 - explained + left_out,
             explained,
             not_listed: left_out,
+            unreadable_seconds: known.unsure_seconds.len() as u64,
             by_class: BTreeMap::new(),
         };
         self.report.hours = hours.into_iter().map(ReportHour::from).collect();
         self.report.differences = differences;
-        // What is in the rejects was refused, and would be again.
+        // What is in the rejects was refused, and would be again, as would be what another row keeps out.
         let left = ledger
             .run(move |connection| {
                 let change = connection.transaction()?;
-                for id in &rejected {
+                for id in &kept_out {
                     change.execute("DELETE FROM missing WHERE id = ?1", [id])?;
                 }
                 let left =
@@ -189,12 +213,38 @@ impl VerificationRun<'_> {
         read.map_err(|source| VerifyError::Io { path, source })
     }
 
+    /// Why what is missing may only not be shown yet.
+    async fn repaired_lately(&self, latency: Duration) -> Result<Option<String>, VerifyError> {
+        if latency.is_zero() {
+            return Ok(None);
+        }
+        let (dir, route) =
+            (self.assembly.config.state.dir.clone(), route_name(&self.wanted.collector, &self.wanted.sink));
+        let path = dir.join(crate::verify::DIR).display().to_string();
+        let read = work_aside(move || repaired::last(&dir, &route)).await;
+        let read = read.map_err(io::Error::other).and_then(|read| read);
+        let last = read.map_err(|source| VerifyError::Io { path, source })?;
+        let seconds = i64::try_from(latency.as_secs()).unwrap_or(i64::MAX);
+        let shown = last.map(|last| last.saturating_add(seconds));
+        Ok(shown.filter(|shown| *shown > self.assembly.clock.now()).map(|shown| {
+            format!(
+                "open: a repair has delivered records, which the sink may not show before {}: until then they seem to be \
+                 missing, and are not delivered again",
+                format_utc(shown)
+            )
+        }))
+    }
+
     /// Delivers what the ledger names as missing.
-    async fn repair(&mut self, ledger: &Ledger, missing: u64) -> Result<(), VerifyError> {
+    async fn repair(&mut self, ledger: &Ledger, missing: u64, latency: Duration) -> Result<(), VerifyError> {
         let delivered = Arc::new(AtomicU64::new(0));
-        let name = repair_name(&route_name(&self.wanted.collector, &self.wanted.sink), self.id);
+        let route = route_name(&self.wanted.collector, &self.wanted.sink);
+        let name = repair_name(&route, self.id);
         let span = self.missing_span();
-        let (rejected, failed) = self.deliver_missing(ledger, &name, span, delivered.clone()).await?;
+        let (dir, clock) = (self.assembly.config.state.dir.clone(), self.assembly.clock.clone());
+        let note = move || repaired::note(&dir, &route, clock.now());
+        let note = (!latency.is_zero()).then(|| Arc::new(note) as NoteRepair);
+        let (rejected, failed) = self.deliver_missing(ledger, &name, span, delivered.clone(), note).await?;
         self.report.repair = Some(Repaired { missing, delivered: delivered.load(Relaxed), rejected, failed });
         Ok(())
     }

@@ -5,6 +5,7 @@ mod read;
 mod runs;
 mod schedule;
 mod steps;
+mod stuck;
 
 use std::sync::Arc;
 
@@ -47,6 +48,9 @@ pub struct VerifyWanted {
     /// Whether to deliver what is missing.
     #[serde(default)]
     pub repair: bool,
+    /// Who asks for it.
+    #[serde(default)]
+    pub operator: String,
 }
 
 /// What a run is busy with.
@@ -215,6 +219,7 @@ fn begin_report(
         format: FORMAT,
         run: id.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        operator: wanted.operator.clone(),
         configuration: hex(configuration.as_ref()),
         collector: wanted.collector.clone(),
         list: settings.source.list.name.to_owned(),

@@ -5,13 +5,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
 };
 
+use collectors::UNSURE_SECONDS_MAX;
 use tracing::Instrument as _;
 
-use super::{Clients, VerificationRun, VerifyError};
+use super::{Clients, VerificationRun, VerifyError, stuck::unless_stuck};
 use crate::{
     daemon::{checkpoints::load, routes::WantedRoute},
     pipeline::{
-        checkpoint::Checkpoint,
+        checkpoint::{Checkpoint, Identity},
         names::{route_name, verify_name},
         plan::Plan,
         policy::Failure,
@@ -25,7 +26,7 @@ use crate::{
     verify::{
         difference::Class,
         ledger::{Ledger, LedgerSink},
-        repair::MissingOnly,
+        repair::{MissingOnly, NoteRepair},
         report::NOT_NAMED,
     },
 };
@@ -42,6 +43,8 @@ pub(super) struct SourceRead {
     pub(super) unsure_seconds: BTreeSet<i64>,
     /// How far the server's clock is ahead.
     pub(super) server_ahead: Option<i64>,
+    /// Whose records they are.
+    pub(super) identity: Option<Identity>,
 }
 
 impl VerificationRun<'_> {
@@ -73,8 +76,9 @@ impl VerificationRun<'_> {
         // Seconds that were kept for a later sweep, which a window does not have.
         let kept: BTreeSet<i64> =
             read.iter().flat_map(|read| &read.walks).flat_map(|walk| walk.kept.keys()).copied().collect();
+        let identity = read.map(|read| read.identity);
         let (organization, project) =
-            read.map_or((None, None), |read| (read.identity.organization, read.identity.project));
+            identity.clone().map_or((None, None), |identity| (identity.organization, identity.project));
         (source.organization, source.project) = (named(organization), named(project));
         let counted = progress.measured().counters;
         source.requests += counted.source.requests();
@@ -93,7 +97,10 @@ impl VerificationRun<'_> {
                  the route, and are not compared"
             ));
         }
-        let unsure_seconds: BTreeSet<i64> = counted.source.unsure_seconds.union(&kept).copied().collect();
+        let unsure = counted.source.unsure_seconds;
+        let is_cut = unsure.len() >= UNSURE_SECONDS_MAX;
+        let unsure_seconds: BTreeSet<i64> =
+            unsure.union(&kept).copied().filter(|second| window.has(*second)).collect();
         if !unsure_seconds.is_empty() {
             let shown: Vec<String> =
                 unsure_seconds.iter().take(20).map(|second| format_utc(*second)).collect();
@@ -105,11 +112,15 @@ impl VerificationRun<'_> {
             ));
         }
         let failed = match ended {
-            Ended::ReadAll => None,
-            Ended::Stopped => return Err(VerifyError::Stopped),
-            Ended::Failed(failure) => Some(failure.to_string()),
+            Ok(Ended::ReadAll) if is_cut => Some(format!(
+                "it has {UNSURE_SECONDS_MAX} or more seconds that it does not show whole: choose a shorter window"
+            )),
+            Ok(Ended::ReadAll) => None,
+            Ok(Ended::Stopped) => return Err(VerifyError::Stopped),
+            Ok(Ended::Failed(failure)) => Some(failure.to_string()),
+            Err(given_up) => Some(given_up),
         };
-        Ok(SourceRead { failed, unsure_seconds, server_ahead })
+        Ok(SourceRead { failed, unsure_seconds, server_ahead, identity })
     }
 
     /// Adds a limit, once.
@@ -127,17 +138,19 @@ impl VerificationRun<'_> {
         name: &str,
         span: Span,
         delivered: Arc<AtomicU64>,
+        note: Option<NoteRepair>,
     ) -> Result<(u64, Option<String>), VerifyError> {
         let Some(mut route) = self.route(name, span) else {
             return Ok((0, Some("not configured".to_owned())));
         };
-        route.sink = Arc::new(MissingOnly::new(route.sink, ledger.clone(), delivered));
+        route.sink = Arc::new(MissingOnly::new(route.sink, ledger.clone(), delivered, note));
         let (ended, progress) = self.run_route(route).await;
         self.store.cursor::<Checkpoint>(name).remove().await?;
         let failed = match ended {
-            Ended::ReadAll => None,
-            Ended::Stopped => return Err(VerifyError::Stopped),
-            Ended::Failed(failure) => Some(failure.to_string()),
+            Ok(Ended::ReadAll) => None,
+            Ok(Ended::Stopped) => return Err(VerifyError::Stopped),
+            Ok(Ended::Failed(failure)) => Some(failure.to_string()),
+            Err(given_up) => Some(given_up),
         };
         Ok((progress.status().rejected, failed))
     }
@@ -171,10 +184,11 @@ impl VerificationRun<'_> {
         route
     }
 
-    async fn run_route(&self, route: Route) -> (Ended, Progress) {
+    /// How it ended, or why it was given up.
+    async fn run_route(&self, route: Route) -> (Result<Ended, String>, Progress) {
         let progress = route.progress.clone();
         let span = tracing::error_span!("route", route = route.name);
-        (route.run(self.stop.clone()).instrument(span).await, progress)
+        (unless_stuck(&progress, route.run(self.stop.clone()).instrument(span)).await, progress)
     }
 }
 

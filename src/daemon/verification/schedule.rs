@@ -38,8 +38,14 @@ impl Supervisor {
             });
             let name = name.clone();
             if !is_done {
-                let wanted =
-                    VerifyWanted { collector: route.collector, sink: route.sink, from, to, repair: false };
+                let wanted = VerifyWanted {
+                    collector: route.collector,
+                    sink: route.sink,
+                    from,
+                    to,
+                    repair: false,
+                    operator: "the schedule".to_owned(),
+                };
                 let begun = self.verifications.begin(self.assembly.clone(), self.store.clone(), wanted);
                 if begun.is_err() {
                     // Too many wait; the next look continues here.

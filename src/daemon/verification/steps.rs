@@ -4,11 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use collectors::Cursor;
 
-use super::{Phase, VerificationRun, VerifyError};
+use super::{Phase, VerificationRun, VerifyError, read::SourceRead};
 use crate::{
     config::SinkSettings,
     daemon::checkpoints::load,
-    pipeline::{checkpoint::Checkpoint, names::route_name},
+    pipeline::{
+        checkpoint::{Changed, Checkpoint, Identity},
+        names::{is_backfill_of, route_name},
+        progress::RouteState,
+    },
     reasons::with_reasons,
     redact::Redaction,
     sinks::comparable::{Comparable, Redact, Statement},
@@ -57,7 +61,8 @@ impl VerificationRun<'_> {
             .filter(|second| self.question.window.has(**second))
             .map(|second| format_utc(*second))
             .collect();
-        if let Some(start) = own.map(|own| own.start).filter(|start| *start > self.question.window.from) {
+        let (own_start, own_identity) = own.map(|own| (own.start, own.identity)).unzip();
+        if let Some(start) = own_start.filter(|start| *start > self.question.window.from) {
             self.report.limits.push(format!(
                 "the route itself covers the list from {}: earlier records are in the sink only if a backfill brought them",
                 format_utc(start)
@@ -72,15 +77,11 @@ impl VerificationRun<'_> {
                 "open: the route could not read {seconds} crowded seconds whole and reads them again, the first is {first}"
             )]);
         }
-        let mut why = Vec::new();
-        match comparable.held_from(&self.question, closing.now).await {
-            Ok(Some(held)) if held > self.question.window.from => why.push(format!(
-                "the sink may have removed rows before {} by age or size: until then nothing is provable",
-                format_utc(held)
-            )),
-            Ok(_) => {}
-            Err(error) => return Ok(vec![format!("the sink cannot be read: {}", with_reasons(&error))]),
+        if let Some(backfill) = self.unfinished_backfill(own_start).await? {
+            return Ok(vec![format!("open: the backfill {backfill} of this time has not ended")]);
         }
+        let mut why = Vec::new();
+        why.extend(self.removed(&*comparable, closing.now).await);
         let ledger = match Ledger::create(&verify::run_dir(&self.assembly.config.state.dir, self.id)) {
             Ok(ledger) => ledger,
             Err(error) => return Ok(vec![with_reasons(&error)]),
@@ -95,8 +96,55 @@ impl VerificationRun<'_> {
         if let Some(open) = open(self.question.window, closing) {
             return Ok(vec![open]);
         }
-        why.extend(self.compare_and_repair(&ledger, &*comparable, with_records, &read).await?);
+        if let Some(changed) = is_of_another(own_identity.as_ref(), &read) {
+            return Ok(vec![format!("the source is not that of the route: {changed}")]);
+        }
+        let may_repair = self.wanted.repair && why.is_empty();
+        why.extend(self.compare_and_repair(&ledger, &*comparable, with_records, may_repair, &read).await?);
+        // Reading takes time, in which more may have been removed.
+        if why.is_empty() {
+            why.extend(self.removed(&*comparable, self.assembly.clock.now()).await);
+        }
         Ok(why)
+    }
+
+    /// Why rows may be missing that were removed on purpose, or why that cannot be found out.
+    async fn removed(&self, comparable: &dyn Comparable, now: i64) -> Option<String> {
+        match comparable.held_from(&self.question, now).await {
+            Ok(Some(held)) if held > self.question.window.from => {
+                let until = held.min(self.question.window.to);
+                Some(format!(
+                    "the sink may have removed rows before {} by age or size: until then nothing is provable, and nothing \
+                     is repaired",
+                    format_utc(until)
+                ))
+            }
+            Ok(_) => None,
+            Err(error) => Some(format!("the sink cannot be read: {}", with_reasons(&error))),
+        }
+    }
+
+    /// A backfill that may still deliver records of the window: one that runs, or that has not read what the route itself does
+    /// not cover.
+    async fn unfinished_backfill(&self, own_start: Option<i64>) -> Result<Option<String>, VerifyError> {
+        let (route, window) = (route_name(&self.wanted.collector, &self.wanted.sink), self.question.window);
+        let is_covered = own_start.is_some_and(|start| start <= window.from);
+        for name in self.store.names()?.into_iter().filter(|name| is_backfill_of(name, &route)) {
+            let runs = || self.assembly.registry.get(&name).is_some_and(|shown| may_deliver(shown.state()));
+            if is_covered && !runs() {
+                continue;
+            }
+            let read = load(self.store, &name).await?;
+            let is_unread = |walk: &Cursor| {
+                !walk.finished
+                    && walk.watermark < window.to
+                    && walk.until.is_none_or(|until| until >= window.from)
+            };
+            if read.is_some_and(|read| read.walks.iter().any(is_unread)) {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     /// What is known before anything is read.
@@ -125,6 +173,25 @@ impl VerificationRun<'_> {
         };
         statements.extend(comparable.statements(&self.question).into_iter().map(statement));
     }
+}
+
+/// Whether a backfill in this state runs. One that is parked has ended.
+fn may_deliver(state: RouteState) -> bool {
+    match state {
+        RouteState::Starting
+        | RouteState::Searching
+        | RouteState::CatchingUp
+        | RouteState::Live
+        | RouteState::BackingOff => true,
+        RouteState::Parked | RouteState::Paused | RouteState::Stopped => false,
+    }
+}
+
+/// How the account or the filters differ from those with which the route filled the sink.
+fn is_of_another(own: Option<&Identity>, read: &SourceRead) -> Option<Changed> {
+    let (own, read) = (own?, read.identity.as_ref()?);
+    // The sink of the reading is the ledger.
+    own.change_to(&Identity { sink: own.sink.clone(), ..read.clone() })
 }
 
 /// The second before which a route has delivered everything: its watermark, or further where its last sweep has read

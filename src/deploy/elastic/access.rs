@@ -1,4 +1,4 @@
-//! The privileges of the key that writes: it may only add documents to these indices.
+//! The privileges of the key that writes: it may only add documents to these indices, and read them back for `ccfd verify`.
 
 use serde_json::{Value, json};
 
@@ -6,11 +6,17 @@ use super::TargetShape;
 
 /// The body of `PUT _security/api_key` on Elasticsearch. `create_doc` cannot change or remove a document,
 /// `auto_configure` lets the first document create its index from the template, `monitor` is for `ccfd
-/// check`. For Kibana the key may also create and run connectors in every space.
+/// check`, and `read` and `maintenance` (a refresh) for `ccfd verify`. For Kibana, which cannot read documents back, the key
+/// may also create and run connectors in every space.
 pub fn api_key(shape: TargetShape, indices: &[&str]) -> Value {
+    let mut privileges = vec!["auto_configure", "create_doc"];
+    match shape {
+        TargetShape::Index | TargetShape::DataStream => privileges.extend(["maintenance", "read"]),
+        TargetShape::KibanaIndex => {}
+    }
     let mut role = json!({
         "cluster": ["monitor"],
-        "indices": [{ "names": indices, "privileges": ["auto_configure", "create_doc"] }],
+        "indices": [{ "names": indices, "privileges": privileges }],
     });
     match shape {
         TargetShape::Index | TargetShape::DataStream => {}
@@ -29,7 +35,10 @@ pub fn opensearch_role(indices: &[&str]) -> Value {
         "cluster_permissions": ["cluster_monitor", "indices:data/write/bulk"],
         "index_permissions": [{
             "index_patterns": indices,
-            "allowed_actions": ["create_index", "indices:data/write/bulk*", "indices:data/write/index"],
+            "allowed_actions": [
+                "create_index", "indices:data/write/bulk*", "indices:data/write/index",
+                "read", "indices:admin/refresh*",
+            ],
         }],
     })
 }

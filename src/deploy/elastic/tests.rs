@@ -110,9 +110,12 @@ fn objects_of_any_shape_have_the_type_that_the_product_knows() {
 }
 
 #[test]
-fn a_key_may_add_documents_and_only_through_kibana_touch_connectors() {
+fn a_key_may_add_documents_and_read_them_back_and_only_through_kibana_touch_connectors() {
     let role = |shape| api_key(shape, &["a"])["role_descriptors"]["ccfd"].clone();
     let own = role(TargetShape::Index);
-    assert_eq!(own["indices"][0]["privileges"], serde_json::json!(["auto_configure", "create_doc"]));
+    let privileges = |role: &serde_json::Value| role["indices"][0]["privileges"].clone();
+    let adds = ["auto_configure", "create_doc"];
+    assert_eq!(privileges(&own), serde_json::json!([&adds[..], &["maintenance", "read"]].concat()));
+    assert_eq!(privileges(&role(TargetShape::KibanaIndex)), serde_json::json!(adds));
     assert!(own.get("applications").is_none() && role(TargetShape::KibanaIndex)["applications"].is_array());
 }

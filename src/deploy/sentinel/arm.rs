@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::{
     Output, SentinelProfile, functions,
     resources::{
-        CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, Type,
-        column_type, fields, made, output_stream,
+        CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, READER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE,
+        Type, column_type, fields, made, output_stream,
     },
     transform::transform,
 };
@@ -22,13 +22,13 @@ const RULE_ID: &str = "resourceId('Microsoft.Insights/dataCollectionRules', para
 /// The template.
 pub(super) fn template(profile: SentinelProfile, tables: &Tables) -> Value {
     let mut resources: Vec<Value> = made(profile, tables).map(|of| table(of)).collect();
-    resources.extend([endpoint(), rule(profile, tables), role_assignment()]);
+    resources.extend([endpoint(), rule(profile, tables), may_publish(), may_read()]);
     resources.extend(tables.iter().map(|table| function(profile, table)));
     json!({
         "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
         "contentVersion": "1.0.0.0",
         "parameters": parameters(),
-        "variables": { "publisherRole": PUBLISHER_ROLE },
+        "variables": { "publisherRole": PUBLISHER_ROLE, "readerRole": READER_ROLE },
         "resources": resources,
         "outputs": outputs(),
     })
@@ -62,6 +62,10 @@ fn parameters() -> Value {
                  of the same names.",
             ),
             json!(true),
+        ),
+        "withVerify": or(
+            about("bool", "Lets the identity read the tables of the workspace, which ccfd verify needs."),
+            json!(false),
         ),
         "retentionInDays": or(
             about("int", "Days to keep rows of the custom tables, 4 to 730; -1 for the retention of the \
@@ -152,18 +156,37 @@ fn rule(profile: SentinelProfile, tables: &Tables) -> Value {
     )
 }
 
-fn role_assignment() -> Value {
+fn may_publish() -> Value {
+    let mut assignment = assignment(
+        RULE_ID,
+        &format!("[format('{}/{{0}}', parameters('ruleName'))]", RULE.name),
+        "publisherRole",
+    );
+    assignment["dependsOn"] = json!([format!("[{RULE_ID}]")]);
+    assignment
+}
+
+fn may_read() -> Value {
+    let workspace = WORKSPACE_ID.trim_matches(['[', ']']);
+    let scope = "[format('Microsoft.OperationalInsights/workspaces/{0}', parameters('workspaceName'))]";
+    let mut assignment = assignment(workspace, scope, "readerRole");
+    assignment["condition"] = json!("[parameters('withVerify')]");
+    assignment
+}
+
+/// A role, named by a variable, on the resource with this id.
+fn assignment(on: &str, scope: &str, role: &str) -> Value {
     resource(
         &ROLE_ASSIGNMENT,
-        &format!("[guid({RULE_ID}, parameters('principalId'), variables('publisherRole'))]"),
+        &format!("[guid({on}, parameters('principalId'), variables('{role}'))]"),
         json!({
-            "scope": format!("[format('{}/{{0}}', parameters('ruleName'))]", RULE.name),
-            "dependsOn": [format!("[{RULE_ID}]")],
+            "scope": scope,
             "properties": {
                 "principalId": "[parameters('principalId')]",
                 "principalType": "ServicePrincipal",
-                "roleDefinitionId":
-                    "[subscriptionResourceId('Microsoft.Authorization/roleDefinitions', variables('publisherRole'))]",
+                "roleDefinitionId": format!(
+                    "[subscriptionResourceId('Microsoft.Authorization/roleDefinitions', variables('{role}'))]"
+                ),
             },
         }),
     )

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{
     Output, SentinelProfile, functions,
     resources::{
-        CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE, column_type,
-        fields, made, output_stream,
+        CATEGORY, DESCRIPTION, ENDPOINT, FUNCTION, PUBLISHER_ROLE, READER_ROLE, ROLE_ASSIGNMENT, RULE, TABLE,
+        column_type, fields, made, output_stream,
     },
     transform::transform,
 };
@@ -25,6 +25,7 @@ pub(super) fn template(profile: SentinelProfile, tables: &Tables) -> String {
     TEMPLATE
         .replace("{{where}}", place)
         .replace("{{role}}", PUBLISHER_ROLE)
+        .replace("{{reader_role}}", READER_ROLE)
         .replace("{{workspace_version}}", TABLE.version)
         .replace("{{tables}}", &made(profile, tables).map(|of| table(of)).collect::<String>())
         .replace("{{endpoint}}", &ENDPOINT.at_version())

@@ -20,11 +20,17 @@ param withEndpoint bool = false
 @description('Creates the functions. Set false if the OpenAI solution of Sentinel has created functions of the same names.')
 param withFunctions bool = true
 
+@description('Lets the identity read the tables of the workspace, which ccfd verify needs.')
+param withVerify bool = false
+
 @description('Days to keep rows of the custom tables, 4 to 730; -1 for the retention of the workspace.')
 param retentionInDays int = -1
 
 // Monitoring Metrics Publisher: may write through the rule, and read nothing.
 var publisherRole = '{{role}}'
+
+// Log Analytics Reader: may read every table of the workspace, and change nothing.
+var readerRole = '{{reader_role}}'
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@{{workspace_version}}' existing = {
   name: workspaceName
@@ -74,6 +80,16 @@ resource mayPublish '{{role_assignment}}' = {
     principalId: principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', publisherRole)
+  }
+}
+
+resource mayRead '{{role_assignment}}' = if (withVerify) {
+  scope: workspace
+  name: guid(workspace.id, principalId, readerRole)
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', readerRole)
   }
 }
 {{functions}}

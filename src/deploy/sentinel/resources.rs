@@ -31,6 +31,9 @@ pub(super) const ROLE_ASSIGNMENT: Type =
 /// The built-in role Monitoring Metrics Publisher: it may write through the rule, and read nothing.
 pub(super) const PUBLISHER_ROLE: &str = "3913510d-42f4-4e42-8a64-420c390055eb";
 
+/// The built-in role Log Analytics Reader, for `ccfd verify`: it may read the tables of the workspace.
+pub(super) const READER_ROLE: &str = "73c42c96-874c-492b-ab04-ab87d138a893";
+
 /// What the rule says of itself.
 pub(super) const DESCRIPTION: &str = "OpenAI audit logs and stored chat completions, sent by ccfd";
 

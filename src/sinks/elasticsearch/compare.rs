@@ -2,10 +2,14 @@
 
 mod query;
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use async_trait::async_trait;
 use collectors::Response;
 use http::Method;
-use query::{AskedFields, Bucket, Caps, Composite, HourKey, IdKey, Refreshed, Searched};
+use query::{
+    AskedFields, Bucket, BucketPage, Caps, Composite, HourKey, IdKey, OtherKey, Refreshed, Searched,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -18,11 +22,11 @@ use crate::{
     config::{ElasticsearchSettings, Environment},
     sinks::{
         SinkError,
-        comparable::{Comparable, HOUR, HourDigest, PAGE_ROWS, Question, Shows, SinkRow, Span, Statement},
+        comparable::{Comparable, HOUR, PAGE_ROWS, Question, Shows, SinkRow, Span, Statement},
         patience::Patience,
         remote::{RemoteError, RemoteErrorKind},
     },
-    tables::format_utc,
+    tables::{Table, format_utc},
     units::counted,
 };
 
@@ -36,9 +40,22 @@ pub struct ElasticsearchRows {
     cluster: Cluster,
 }
 
-/// The request for the next page of an aggregation.
-struct Pages {
+/// An aggregation that is read page by page.
+struct Pages<K> {
+    /// The request for the next page.
     next: Option<Value>,
+    /// The last key. Keys only grow: otherwise a page came twice, and reading might never end.
+    last: Option<K>,
+    /// Documents in the buckets so far.
+    read: u64,
+    /// The most documents that an answer spoke of.
+    documents: u64,
+}
+
+impl<K> Pages<K> {
+    fn of(request: Value) -> Self {
+        Self { next: Some(request), last: None, read: 0, documents: 0 }
+    }
 }
 
 /// Some hours of a span.
@@ -111,23 +128,44 @@ impl ElasticsearchRows {
     }
 
     /// The next page of an aggregation; `None` after the last one.
-    async fn next_page<K: DeserializeOwned>(
+    async fn next_page<K: DeserializeOwned + Ord + Clone>(
         &self,
         index: &str,
-        pages: &mut Pages,
+        pages: &mut Pages<K>,
     ) -> Result<Option<Vec<Bucket<K>>>, RemoteError> {
         let Some(body) = pages.next.take() else { return Ok(None) };
         let path = format!("/{}/{}", segment(index), query::SEARCH);
         let searched: Searched<K> = self.ask(&Request::json(Method::POST, path, &body), index).await?;
-        let Composite { buckets, after_key } =
+        let BucketPage { found: Composite { buckets, after_key }, documents } =
             searched.complete().map_err(|why| self.failed(RemoteErrorKind::RunFailed { code: why }))?;
+        let not_understood = |why: &str| self.failed(RemoteErrorKind::NotUnderstood(why.to_owned()));
+        for bucket in &buckets {
+            if pages.last.as_ref().is_some_and(|last| *last >= bucket.key) {
+                return Err(not_understood("buckets of an aggregation that come again, or in no order"));
+            }
+            pages.last = Some(bucket.key.clone());
+            pages.read = pages.read.saturating_add(bucket.doc_count);
+        }
+        pages.documents = pages.documents.max(documents);
         if buckets.len() >= query::PAGE {
             pages.next = Some(query::behind(body, after_key).ok_or_else(|| {
-                let why = "a full page of an aggregation without a key for the next one".to_owned();
-                self.failed(RemoteErrorKind::NotUnderstood(why))
+                not_understood("a full page of an aggregation without a key for the next one")
             })?);
         }
         Ok(Some(buckets))
+    }
+
+    /// More can only have been added meanwhile. Fewer would be taken for missing.
+    fn ensure_whole<K>(&self, pages: &Pages<K>, span: Span, field: &str) -> Result<(), RemoteError> {
+        let Some(unseen @ 1..) = pages.documents.checked_sub(pages.read) else { return Ok(()) };
+        let Span { from, to } = span;
+        let why = format!(
+            "{} from {} to {} cannot be found by `{field}`, which is empty, or they were removed meanwhile",
+            counted(unseen, "document"),
+            format_utc(from),
+            format_utc(to),
+        );
+        Err(self.failed(RemoteErrorKind::Settings(why)))
     }
 
     /// The hours that have documents, joined up to a number of them.
@@ -138,8 +176,8 @@ impl ElasticsearchRows {
         span: Span,
     ) -> Result<Vec<Stretch>, RemoteError> {
         let mut stretches: Vec<Stretch> = Vec::new();
-        let mut pages = Pages { next: Some(query::hours(question, fields, span)) };
-        while let Some(buckets) = self.next_page::<HourKey>(self.index(question), &mut pages).await? {
+        let mut pages = Pages::<HourKey>::of(query::hours(question, fields, span));
+        while let Some(buckets) = self.next_page(self.index(question), &mut pages).await? {
             for bucket in buckets {
                 let hour = bucket.key.hour.div_euclid(1000);
                 let of_hour = Span { from: hour.max(span.from), to: (hour + HOUR).min(span.to) };
@@ -153,6 +191,7 @@ impl ElasticsearchRows {
                 }
             }
         }
+        self.ensure_whole(&pages, span, &fields.time)?;
         Ok(stretches)
     }
 
@@ -164,10 +203,9 @@ impl ElasticsearchRows {
         stretch: Stretch,
         sender: &mpsc::Sender<Vec<SinkRow>>,
     ) -> Result<bool, RemoteError> {
-        let mut documents = 0;
-        let mut pages = Pages { next: Some(query::ids(question, fields, stretch.span)) };
-        while let Some(buckets) = self.next_page::<IdKey>(self.index(question), &mut pages).await? {
-            documents += buckets.iter().map(|bucket| bucket.doc_count).sum::<u64>();
+        let mut pages = Pages::<IdKey>::of(query::ids(question, fields, stretch.span));
+        pages.documents = stretch.documents;
+        while let Some(buckets) = self.next_page(self.index(question), &mut pages).await? {
             let mut rows = buckets.into_iter().map(|bucket| SinkRow {
                 id: bucket.key.id,
                 second: bucket.key.second.div_euclid(1000),
@@ -185,18 +223,7 @@ impl ElasticsearchRows {
                 }
             }
         }
-        // More can only have been added meanwhile. Fewer would be taken for missing.
-        if documents < stretch.documents {
-            let Span { from, to } = stretch.span;
-            let unseen = counted(stretch.documents - documents, "document");
-            let why = format!(
-                "{unseen} from {} to {} cannot be found by `{}`, which is empty, or they were removed meanwhile",
-                format_utc(from),
-                format_utc(to),
-                fields.id
-            );
-            return Err(self.failed(RemoteErrorKind::Settings(why)));
-        }
+        self.ensure_whole(&pages, stretch.span, &fields.id)?;
         Ok(true)
     }
 }
@@ -247,9 +274,37 @@ impl Comparable for ElasticsearchRows {
         ]
     }
 
-    /// A cluster has no XOR: all ids are fetched.
-    async fn hours(&self, _: &Question) -> Result<Option<Vec<HourDigest>>, SinkError> {
-        Ok(None)
+    async fn of_others(
+        &self,
+        question: &Question,
+        ids: Vec<String>,
+    ) -> Result<BTreeMap<String, String>, SinkError> {
+        let index = self.index(question);
+        let fields = self.fields(question, index).await?;
+        let mut found = BTreeMap::new();
+        for some in ids.chunks(PAGE_ROWS) {
+            let Some(request) = query::of_others(question, &fields, some) else { break };
+            let mut pages = Pages::<OtherKey>::of(request);
+            while let Some(buckets) = self.next_page(index, &mut pages).await? {
+                found.extend(buckets.into_iter().map(|bucket| (bucket.key.id, bucket.key.connector)));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn readable(&self, table: &Arc<Table>) -> Result<(), SinkError> {
+        let index = self.settings.index.of(table);
+        let path = format!("/{}/{}", segment(index), query::SEARCH);
+        let search = Request::json(Method::POST, path, &query::nothing());
+        let asked = async {
+            self.refresh(index).await?;
+            self.ask_once::<serde::de::IgnoredAny>(&search, index).await
+        };
+        match asked.await {
+            // The first record creates it.
+            Ok(_) | Err(RemoteError { kind: RemoteErrorKind::NotFound { .. }, .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn rows(

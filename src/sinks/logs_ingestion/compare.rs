@@ -3,7 +3,7 @@
 mod client;
 mod query;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use client::{QueryApi, QueryOutcome};
@@ -96,7 +96,7 @@ impl Comparable for LogsIngestionRows {
 
     fn limits(&self, question: &Question) -> Vec<String> {
         vec![
-            "ids only: rows are not compared with the record".to_owned(),
+            "ids only: rows are not compared with the record, and their times only by the hour".to_owned(),
             format!(
                 "rows whose ConnectorName is not `{}` are those of other collectors and are not compared",
                 question.connector
@@ -115,6 +115,16 @@ impl Comparable for LogsIngestionRows {
             ),
             statement("every id, its time, and how often it is there", query::ids(question, question.window)),
         ]
+    }
+
+    async fn readable(&self, table: &Arc<Table>) -> Result<(), SinkError> {
+        self.has_own_table(table)?;
+        let timespan =
+            query::timespan(Span { from: self.clock.now() - DAY, to: self.clock.now() }, self.clock.now());
+        match self.workspace.ask::<serde::de::IgnoredAny>(&query::one(table), &timespan).await? {
+            QueryOutcome::Rows(_) => Ok(()),
+            QueryOutcome::Incomplete(error) => Err(error.into()),
+        }
     }
 
     async fn hours(&self, question: &Question) -> Result<Option<Vec<HourDigest>>, SinkError> {

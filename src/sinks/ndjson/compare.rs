@@ -18,13 +18,12 @@ use crate::{
     sinks::{
         SinkError,
         comparable::{
-            Comparable, HourDigest, PAGE_ROWS, Question, Shows, SinkRow, Span, Statement, cover, id_hash,
-            record_hash,
+            Comparable, PAGE_ROWS, Question, Shows, SinkRow, Span, Statement, cover, record_hash, record_seed,
         },
         disk,
         sink_thread::SinkThread,
     },
-    tables::utc_day,
+    tables::{iso8601, utc_day},
 };
 
 /// Bytes read at a time.
@@ -134,14 +133,10 @@ impl Comparable for NdjsonRows {
             let may_have_removed = bytes.saturating_add(file_size_max) >= size_max;
             let day_after =
                 |day: chrono::NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp() + 86_400;
-            Ok(oldest.filter(|_| may_have_removed).map(day_after))
+            // Without any file, all may be gone.
+            Ok(may_have_removed.then(|| oldest.map_or(i64::MAX, day_after)))
         });
         Ok(by_age.max(by_size.await?))
-    }
-
-    /// Lines may be there twice, and their ids do not fit in memory.
-    async fn hours(&self, _: &Question) -> Result<Option<Vec<HourDigest>>, SinkError> {
-        Ok(None)
     }
 
     async fn rows(
@@ -188,13 +183,13 @@ impl Comparable for NdjsonRows {
 fn of_record(question: &Question, line: &[u8]) -> Option<SinkRow> {
     let record = Record::read(line, question.time).ok()?;
     let id = record.id_text()?.into_owned();
-    let hash = id_hash(&id);
+    let seed = record_seed(&id, iso8601(record.second).as_str().as_bytes());
     let redacted = question.redact.as_ref().and_then(|redact| redact(&Bytes::copy_from_slice(&record.raw)));
     Some(SinkRow {
         second: record.second,
         copies: 1,
-        record: Some(record_hash(hash, &record.raw)),
-        redacted: redacted.map(|record| record_hash(hash, &record)),
+        record: Some(record_hash(seed, &record.raw)),
+        redacted: redacted.map(|record| record_hash(seed, &record)),
         id,
     })
 }

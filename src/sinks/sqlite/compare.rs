@@ -1,20 +1,23 @@
 //! What the tables hold, for `ccfd verify`: read with a connection of its own, beside a daemon that writes.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use tokio::sync::mpsc;
 
-use super::{classify::of_database, database::BUSY, functions};
+use super::{classify::of_database, database::BUSY, functions, retain};
 use crate::{
     config::SqliteSettings,
     sinks::{
         SinkError,
         comparable::{
-            Comparable, HourDigest, PAGE_ROWS, Question, Shows, SinkRow, Span, Statement, hour_of, id_hash,
-            record_hash,
+            Comparable, HourDigest, PAGE_ROWS, Question, Shows, SinkRow, Span, Statement, hour_of,
+            record_hash, record_seed,
         },
         disk,
         sink_thread::SinkThread,
@@ -63,12 +66,13 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The columns of the digests of one stretch.
-fn sums(question: &Question) -> String {
-    let key = &question.table.key;
-    format!(
-        "count(*), count(*), bit_xor(xxh64(\"{key}\")), bit_xor(xxh64_json(\"{RECORD}\", xxh64(\"{key}\")))"
-    )
+/// The digest of the ids, and that of the records.
+fn sums(question: &Question) -> [String; 2] {
+    let (key, time) = (&question.table.key, &question.table.time);
+    [
+        format!("bit_xor(xxh64(\"{key}\"))"),
+        format!("bit_xor(xxh64_json(\"{RECORD}\", xxh64(\"{key}\" || \"{time}\")))"),
+    ]
 }
 
 /// The rows of the question within two times that are given as parameters, or as text.
@@ -94,10 +98,13 @@ impl Comparable for SqliteRows {
     }
 
     fn limits(&self, question: &Question) -> Vec<String> {
-        vec![format!(
-            "rows whose {CONNECTOR} is not `{}` are those of other collectors and are not compared",
-            question.connector
-        )]
+        vec![
+            format!(
+                "rows whose {CONNECTOR} is not `{}` are those of other collectors and are not compared",
+                question.connector
+            ),
+            format!("of a row its id, its time and `{RECORD}` are compared, and no other column"),
+        ]
     }
 
     fn statements(&self, question: &Question) -> Vec<Statement> {
@@ -105,10 +112,10 @@ impl Comparable for SqliteRows {
         let [from, to] =
             [question.window.from, question.window.to].map(|second| quoted(iso8601(second).as_str()));
         let rows = rows_between(question, [&quoted(&question.connector), &from, &to]);
+        let [of_ids, of_records] = sums(question);
         let by_hour = format!(
             "SELECT substr(\"{time}\", 1, 13) AS hour, count(*) AS \"rows\", count(*) AS ids, \
-             bit_xor(xxh64(\"{key}\")) AS id_digest, \
-             bit_xor(xxh64_json(\"{RECORD}\", xxh64(\"{key}\"))) AS record_digest {rows} GROUP BY 1 ORDER BY 1"
+             {of_ids} AS id_digest, {of_records} AS record_digest {rows} GROUP BY 1 ORDER BY 1"
         );
         let ids = format!("SELECT \"{key}\", \"{time}\" {rows} ORDER BY \"{time}\", \"{key}\"");
         let statement = |about: &str, text| Statement { about: about.to_owned(), language: "SQL", text };
@@ -127,22 +134,45 @@ impl Comparable for SqliteRows {
         let Some(size_max) = self.settings.size_max else { return Ok(by_age) };
         let (table, time) = (question.table.name.clone(), question.table.time.clone());
         let by_size = self.run(move |connection| {
-            let number = |pragma: &str| connection.query_row(pragma, [], |row| count(row, 0));
-            let bytes = number("PRAGMA page_count")? * number("PRAGMA page_size")?;
-            // Rows are removed once the limit is reached; well below it none were.
-            if bytes < size_max / 4 * 3 {
+            // Rows are removed down to half of the limit, where the log takes the other half; far below that none were.
+            if retain::bytes_used(connection)? < size_max / 4 {
                 return Ok(None);
             }
             let oldest = format!("SELECT unixepoch(min(\"{time}\")) FROM \"{table}\"");
-            connection.query_row(&oldest, [], |row| row.get(0))
+            let oldest: Option<i64> = connection.query_row(&oldest, [], |row| row.get(0))?;
+            // Of the oldest second some rows may be gone; of a table without rows, all.
+            Ok(Some(oldest.map_or(i64::MAX, |second| second + 1)))
         });
         Ok(by_age.max(by_size.await?))
+    }
+
+    async fn of_others(
+        &self,
+        question: &Question,
+        ids: Vec<String>,
+    ) -> Result<BTreeMap<String, String>, SinkError> {
+        let question = question.clone();
+        self.run(move |connection| {
+            let (table, key) = (&question.table.name, &question.table.key);
+            let sql = format!(
+                "SELECT \"{CONNECTOR}\" FROM \"{table}\" WHERE \"{key}\" = ?1 AND \"{CONNECTOR}\" <> ?2"
+            );
+            let mut of_id = connection.prepare(&sql)?;
+            let mut found = BTreeMap::new();
+            for id in ids {
+                let other = of_id.query_row(params![id, &*question.connector], |row| row.get(0));
+                found.extend(other.optional()?.map(|other: String| (id, other)));
+            }
+            Ok(found)
+        })
+        .await
     }
 
     async fn hours(&self, question: &Question) -> Result<Option<Vec<HourDigest>>, SinkError> {
         let question = question.clone();
         let hours = self.run(move |connection| {
-            let sql = format!("SELECT {} {}", sums(&question), rows_between(&question, ["?1", "?2", "?3"]));
+            let rows = rows_between(&question, ["?1", "?2", "?3"]);
+            let sql = format!("SELECT count(*), {} {rows}", sums(&question).join(", "));
             // An hour at a time: grouped by one statement, SQLite would sort whole records.
             let mut of_hour = connection.prepare(&sql)?;
             let mut hours = Vec::new();
@@ -155,9 +185,9 @@ impl Comparable for SqliteRows {
                         Ok(HourDigest {
                             hour,
                             rows: count(row, 0)?,
-                            ids: count(row, 1)?,
-                            id_digest: row.get::<_, i64>(2)? as u64,
-                            record_digest: Some(row.get::<_, i64>(3)? as u64),
+                            ids: count(row, 0)?,
+                            id_digest: row.get::<_, i64>(1)? as u64,
+                            record_digest: Some(row.get::<_, i64>(2)? as u64),
                         })
                     })?;
                 hours.push(found);
@@ -178,7 +208,7 @@ impl Comparable for SqliteRows {
         self.run(move |connection| {
             let (key, time) = (&question.table.key, &question.table.time);
             let sql = format!(
-                "SELECT \"{key}\", unixepoch(\"{time}\"), \"{RECORD}\" {}",
+                "SELECT \"{key}\", unixepoch(\"{time}\"), \"{RECORD}\", \"{time}\" {}",
                 rows_between(&question, ["?1", "?2", "?3"])
             );
             let mut of_span = connection.prepare(&sql)?;
@@ -192,7 +222,8 @@ impl Comparable for SqliteRows {
                     let record = row.get_ref(2)?.as_bytes().unwrap_or_default();
                     // So may the time, which only sorts between the two.
                     let second = row.get::<_, Option<i64>>(1)?.unwrap_or(span.from);
-                    page.push(of(&question, id, second, record));
+                    let seed = record_seed(&id, row.get_ref(3)?.as_bytes().unwrap_or_default());
+                    page.push(of(&question, id, second, (seed, record)));
                     if page.len() == PAGE_ROWS && pages.blocking_send(std::mem::take(&mut page)).is_err() {
                         return Ok(());
                     }
@@ -210,15 +241,14 @@ fn count(row: &rusqlite::Row<'_>, place: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(place).map(i64::unsigned_abs)
 }
 
-/// The row of a record.
-fn of(question: &Question, id: String, second: i64, record: &[u8]) -> SinkRow {
-    let hash = id_hash(&id);
+/// The row of a record, and the seed of its hash.
+fn of(question: &Question, id: String, second: i64, (seed, record): (u64, &[u8])) -> SinkRow {
     let redacted = question.redact.as_ref().and_then(|redact| redact(&Bytes::copy_from_slice(record)));
     SinkRow {
         second,
         copies: 1,
-        record: Some(record_hash(hash, record)),
-        redacted: redacted.map(|record| record_hash(hash, &record)),
+        record: Some(record_hash(seed, record)),
+        redacted: redacted.map(|record| record_hash(seed, &record)),
         id,
     }
 }
@@ -230,10 +260,13 @@ fn next_hour(connection: &Connection, question: &Question, from: i64) -> rusqlit
     }
     let (table, time) = (&question.table.name, &question.table.time);
     let sql = format!(
-        "SELECT unixepoch(min(\"{time}\")) FROM \"{table}\" WHERE \"{time}\" >= ?1 AND \"{time}\" < ?2"
+        "SELECT count(*), coalesce(unixepoch(min(\"{time}\")), unixepoch(substr(min(\"{time}\"), 1, 13) || ':00:00Z')) \
+         FROM (SELECT \"{time}\" FROM \"{table}\" WHERE \"{time}\" >= ?1 AND \"{time}\" < ?2 ORDER BY \"{time}\" LIMIT 1)"
     );
-    let (from, to) = (iso8601(from), iso8601(question.window.to));
-    let first: Option<i64> =
-        connection.query_row(&sql, params![from.as_str(), to.as_str()], |row| row.get(0))?;
-    Ok(first.map(hour_of))
+    let (begin, end) = (iso8601(from), iso8601(question.window.to));
+    let (rows, first): (i64, Option<i64>) =
+        connection
+            .query_row(&sql, params![begin.as_str(), end.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    // A text that is no time only sorts between two: no hour may be left out because of it.
+    Ok((rows > 0).then(|| hour_of(first.unwrap_or(from))))
 }

@@ -114,7 +114,7 @@ fn delete_oldest(connection: &Connection, table: &Table, before: &str) -> rusqli
 }
 
 /// Bytes in pages that are in use.
-fn bytes_used(connection: &Connection) -> rusqlite::Result<u64> {
+pub(super) fn bytes_used(connection: &Connection) -> rusqlite::Result<u64> {
     let sql = "SELECT (page_count - freelist_count) * page_size
                FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
     connection.query_row(sql, [], |row| row.get(0)).map(i64::unsigned_abs)

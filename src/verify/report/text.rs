@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{NOT_NAMED, Report, ReportHour};
-use crate::verify::difference::Class;
+use crate::{units::counted, verify::difference::Class};
 
 /// Differences that the page lists; the JSON has all.
 const LISTED_MAX: usize = 50;
@@ -25,7 +25,7 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
         writeln!(out, "  {why}")?;
     }
     writeln!(out, "window         {} to {} (UTC, end excluded)", report.from, report.to)?;
-    writeln!(out, "run            {} by ccfd {}", report.run, report.version)?;
+    writeln!(out, "run            {} by ccfd {}, for {}", report.run, report.version, report.operator)?;
     writeln!(
         out,
         "collector      {} ({}), configuration {}",
@@ -76,6 +76,10 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
         if report.of_class(class) > 0 {
             writeln!(out, "  {:<12} {}", class.words(), report.of_class(class))?;
         }
+    }
+    if totals.unreadable_seconds > 0 {
+        let seconds = counted(totals.unreadable_seconds, "second");
+        writeln!(out, "  {:<12} {seconds} that the source may not have shown whole", "unreadable")?;
     }
     if let Some(repair) = &report.repair {
         writeln!(

@@ -19,6 +19,12 @@ pub enum Searching {
     TimesOut,
     /// It leaves the last bucket of each page out.
     LosesBuckets,
+    /// It leaves the last hour out.
+    LosesHours,
+    /// One of its shards is silent, and does not count as failed.
+    ShardSilent,
+    /// Its pages are full, and come again and again.
+    Circles,
 }
 
 impl Node {
@@ -54,6 +60,9 @@ impl Node {
     pub fn search(&self, index: &str, request: &Request) -> Reply {
         let Some(documents) = self.documents.get(index) else { return no_index(index) };
         let body = request.json();
+        if body.get("aggs").is_none() {
+            return Reply::json(200, &json!({ "took": 1, "timed_out": false, "hits": { "hits": [] } }));
+        }
         let composite = &body["aggs"]["found"]["composite"];
         let sources: Vec<(&String, &Value)> = composite["sources"]
             .as_array()
@@ -62,8 +71,15 @@ impl Node {
             .flat_map(|one| one.as_object().unwrap())
             .collect();
         let mut counts: BTreeMap<Vec<Key>, u64> = BTreeMap::new();
-        let found =
-            documents.values().filter(|document| is_found(document, &body["query"]["bool"]["filter"]));
+        let found: Vec<_> = documents
+            .values()
+            .filter(|document| {
+                let query = &body["query"]["bool"];
+                is_found(document, &query["filter"])
+                    && query.get("must_not").is_none_or(|without| !is_found(document, without))
+            })
+            .collect();
+        let total = found.len();
         for document in found {
             let key: Option<Vec<Key>> = sources.iter().map(|(_, source)| key(document, source)).collect();
             // A document without one of the values is in no bucket.
@@ -83,23 +99,34 @@ impl Node {
             .filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after))
             .take(size)
             .collect();
+        if self.searching == Searching::Circles && counts.len() > size {
+            let is_at_end = after.as_ref() == counts.keys().next_back();
+            let begin = if after.is_none() || is_at_end { 0 } else { counts.len() - size };
+            page = counts.iter().skip(begin).take(size).collect();
+        }
         let mut found = json!({});
         if let Some((last, _)) = page.last() {
             found["after_key"] = object(last);
         }
         // Only among ids: the hours are the smaller answer.
-        if self.searching == Searching::LosesBuckets && sources.len() == 2 {
+        if self.searching == Searching::LosesBuckets && sources.len() == 2
+            || self.searching == Searching::LosesHours && sources.len() == 1
+        {
             page.pop();
         }
         found["buckets"] =
             page.into_iter().map(|(key, count)| json!({ "key": object(key), "doc_count": count })).collect();
         let failed = u8::from(self.searching == Searching::ShardFails);
-        let answer = json!({
+        let silent = u8::from(self.searching == Searching::ShardSilent);
+        let mut answer = json!({
             "took": 1, "timed_out": self.searching == Searching::TimesOut,
-            "_shards": { "total": 2, "successful": 2 - failed, "skipped": 0, "failed": failed },
+            "_shards": { "total": 2, "successful": 2 - failed - silent, "skipped": 0, "failed": failed },
             "hits": { "max_score": null, "hits": [] },
             "aggregations": { "found": found },
         });
+        if body["track_total_hits"] == true {
+            answer["hits"]["total"] = json!({ "value": total, "relation": "eq" });
+        }
         Reply::json(200, &answer)
     }
 }
@@ -152,6 +179,7 @@ fn is_found(document: &Value, filter: &Value) -> bool {
         let Some(found) = value(document, field) else { return false };
         match kind.as_str() {
             "term" => found == wanted,
+            "terms" => wanted.as_array().unwrap().contains(found),
             "range" => {
                 let [from, to] = ["gte", "lt"].map(|end| seconds(wanted[end].as_str().unwrap()));
                 (from..to).contains(&seconds(found.as_str().unwrap()))

@@ -122,15 +122,25 @@ pub(super) struct Refreshed {
 #[derive(Deserialize)]
 pub(super) struct Shards {
     total: u64,
+    successful: u64,
     failed: u64,
 }
 
 impl Shards {
-    /// Why something may be left out.
+    /// Why something may be left out. Copies that are not assigned count as neither.
     pub(super) fn complete(&self) -> Result<(), String> {
         match self.failed {
             0 => Ok(()),
             failed => Err(format!("{failed} of {} failed", counted(self.total, "shard"))),
+        }
+    }
+
+    /// The same for a search, which asks one copy of each shard.
+    fn all(&self) -> Result<(), String> {
+        self.complete()?;
+        match self.total.saturating_sub(self.successful) {
+            0 => Ok(()),
+            silent => Err(format!("{silent} of {} gave nothing", counted(self.total, "shard"))),
         }
     }
 }
@@ -143,7 +153,20 @@ pub(super) struct Searched<K> {
     terminated_early: Option<bool>,
     #[serde(rename = "_shards")]
     shards: Shards,
+    hits: Hits,
     aggregations: Aggregations<K>,
+}
+
+/// What the query found, in buckets or not.
+#[derive(Deserialize)]
+struct Hits {
+    total: HitsTotal,
+}
+
+#[derive(Deserialize)]
+struct HitsTotal {
+    value: u64,
+    relation: String,
 }
 
 #[derive(Deserialize)]
@@ -151,7 +174,13 @@ struct Aggregations<K> {
     found: Composite<K>,
 }
 
-/// A page of buckets.
+/// A page of buckets, and how many documents the query found in all.
+pub(super) struct BucketPage<K> {
+    pub(super) found: Composite<K>,
+    pub(super) documents: u64,
+}
+
+/// Buckets and the key of the last one.
 #[derive(Deserialize)]
 pub(super) struct Composite<K> {
     pub(super) buckets: Vec<Bucket<K>>,
@@ -167,27 +196,42 @@ pub(super) struct Bucket<K> {
 }
 
 /// In milliseconds.
-#[derive(Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub(super) struct HourKey {
     pub(super) hour: i64,
 }
 
-/// The second in milliseconds.
-#[derive(Deserialize)]
+/// The second in milliseconds. The order is that of a cluster: by time, and then by the bytes of the id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub(super) struct IdKey {
     pub(super) second: i64,
     pub(super) id: String,
 }
 
+/// An id and the collector of its document.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub(super) struct OtherKey {
+    pub(super) id: String,
+    pub(super) connector: String,
+}
+
 impl<K> Searched<K> {
     /// The page, or why something may be left out.
-    pub(super) fn complete(self) -> Result<Composite<K>, String> {
-        self.shards.complete()?;
+    pub(super) fn complete(self) -> Result<BucketPage<K>, String> {
+        self.shards.all()?;
         if self.timed_out || self.terminated_early == Some(true) {
             return Err("the search ended before it was complete".to_owned());
         }
-        Ok(self.aggregations.found)
+        if self.hits.total.relation != "eq" {
+            return Err("the cluster does not say how many documents there are".to_owned());
+        }
+        Ok(BucketPage { found: self.aggregations.found, documents: self.hits.total.value })
     }
+}
+
+/// A search that needs the right to read, and returns nothing.
+pub(super) fn nothing() -> Value {
+    json!({ "size": 0, "track_total_hits": false })
 }
 
 /// How many documents each hour has.
@@ -203,6 +247,15 @@ pub(super) fn ids(question: &Question, fields: &AskedFields, span: Span) -> Valu
     aggregation(question, fields, span, json!([second, id]))
 }
 
+/// The documents of other collectors with these ids, at any time; `None` if the table does not name collectors.
+pub(super) fn of_others(question: &Question, fields: &AskedFields, ids: &[String]) -> Option<Value> {
+    let connector = fields.connector.as_deref()?;
+    let filter = json!([{ "terms": { fields.id.as_str(): ids } }]);
+    let own = json!([{ "term": { connector: &*question.connector } }]);
+    let sources = json!([{ "id": { "terms": { "field": fields.id } } }, { "connector": { "terms": { "field": connector } } }]);
+    Some(composite(&json!({ "filter": filter, "must_not": own }), &sources))
+}
+
 fn aggregation(question: &Question, fields: &AskedFields, span: Span, sources: Value) -> Value {
     let [from, to] = [span.from, span.to].map(|second| iso8601(second).as_str().to_owned());
     let range = json!({ "gte": from, "lt": to, "format": "strict_date_time_no_millis" });
@@ -210,20 +263,21 @@ fn aggregation(question: &Question, fields: &AskedFields, span: Span, sources: V
     if let Some(connector) = &fields.connector {
         filter.push(json!({ "term": { connector.as_str(): &*question.connector } }));
     }
-    let composite = json!({ "size": PAGE, "sources": sources });
+    composite(&json!({ "filter": filter }), &sources)
+}
+
+fn composite(query: &Value, sources: &Value) -> Value {
     json!({
         "size": 0,
-        "track_total_hits": false,
-        "query": { "bool": { "filter": filter } },
-        "aggs": { "found": { "composite": composite } },
+        "track_total_hits": true,
+        "query": { "bool": query },
+        "aggs": { "found": { "composite": { "size": PAGE, "sources": sources } } },
     })
 }
 
-/// The same request for what comes after a key; `None` without one, or if it is the same again.
+/// The same request for what comes after a key; `None` without one.
 pub(super) fn behind(mut request: Value, key: Option<Value>) -> Option<Value> {
     let after = request.pointer_mut("/aggs/found/composite")?.as_object_mut()?;
-    let key = key?;
-    let is_new = after.get("after") != Some(&key);
-    after.insert("after".to_owned(), key);
-    is_new.then_some(request)
+    after.insert("after".to_owned(), key?);
+    Some(request)
 }

@@ -69,6 +69,11 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
+/// A row, to find out whether the table can be read.
+pub(super) fn one(table: &Table) -> String {
+    format!("{}\n| project {}\n| take 1", table.name, table.key)
+}
+
 /// Rows, ids and the digest of each hour. XOR cancels doubled rows, so it is taken over distinct ids.
 pub(super) fn hours(question: &Question, span: Span) -> String {
     let (key, time) = (&question.table.key, time(&question.table));
