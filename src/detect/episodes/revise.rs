@@ -1,0 +1,187 @@
+//! Which windows a change of the matches can affect, and what follows for the episodes of their group.
+
+use std::ops::ControlFlow;
+
+use super::{
+    episode::{Episode, holder, joined},
+    sweep::{Lookback, sweep},
+    tick::TickSource,
+    window::{condition_reach, interval_reach, is_monotone},
+};
+use crate::detect::model::Correlation;
+
+/// In a burst these many ticks before a window nearly always satisfy it, and the rest of the window is not read.
+const LOOKBACK_TICKS: usize = 256;
+
+/// What is asked of a revision.
+#[derive(Clone, Copy, Debug)]
+pub struct RevisionScope {
+    /// The episodes: the correlation raises alerts.
+    pub episodes: bool,
+    /// The hits: other correlations use it.
+    pub hits: bool,
+}
+
+/// A stretch of time after a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revision {
+    /// The episodes that take the place of those in the neighbourhood, in order of time.
+    pub episodes: Vec<Episode>,
+    /// Every hit of the stretch, in order of time.
+    pub hits: Vec<i64>,
+}
+
+/// The stretches in which windows may have changed when matches of these seconds came or went, or, in `others`, for another
+/// reason. What lies far apart is apart, so that nothing between is read.
+pub fn dirty(
+    correlation: &Correlation,
+    changed: impl IntoIterator<Item = i64>,
+    others: &[Episode],
+) -> Vec<Episode> {
+    let (reach, margin) = (condition_reach(correlation), interval_reach(correlation).saturating_mul(2));
+    let stretch = |second: i64| Episode { from: second, to: second.saturating_add(reach) };
+    let mut stretches: Vec<Episode> =
+        changed.into_iter().map(stretch).chain(others.iter().copied()).collect();
+    stretches.sort_unstable();
+    let mut all: Vec<Episode> = Vec::new();
+    for one in stretches {
+        match all.last_mut().filter(|last| one.from <= last.to.saturating_add(margin)) {
+            Some(last) => last.to = last.to.max(one.to),
+            None => all.push(one),
+        }
+    }
+    all
+}
+
+/// Where the known episodes lie that a revision of a stretch needs.
+pub fn neighbourhood(correlation: &Correlation, dirty: Episode) -> Episode {
+    let reach = interval_reach(correlation);
+    Episode {
+        from: dirty.from.saturating_sub(reach.saturating_mul(2)),
+        to: dirty.to.saturating_add(reach.saturating_mul(2)),
+    }
+}
+
+/// Evaluates what may have changed in a stretch from `dirty`. `known` are the episodes that meet its neighbourhood, in order
+/// of time, as they were before the change.
+pub fn revise<S: TickSource>(
+    correlation: &Correlation,
+    learned_at: i64,
+    source: &S,
+    known: &[Episode],
+    dirty: Episode,
+    scope: RevisionScope,
+) -> Result<Revision, S::Error> {
+    let review = Review { correlation, learned_at, source };
+    if is_monotone(correlation) {
+        review.grow(known, dirty, scope)
+    } else {
+        review.again(known, dirty, scope)
+    }
+}
+
+struct Review<'a, S> {
+    correlation: &'a Correlation,
+    learned_at: i64,
+    source: &'a S,
+}
+
+impl<S: TickSource> Review<'_, S> {
+    /// Evaluates every window whose satisfied stretch may meet the dirty ones, and replaces what the known episodes say of
+    /// that time. Before and after it they remain as they are.
+    fn again(&self, known: &[Episode], dirty: Episode, scope: RevisionScope) -> Result<Revision, S::Error> {
+        let reach = if scope.episodes { interval_reach(self.correlation) } else { 0 };
+        let begin = dirty.from.saturating_sub(reach);
+        let stretch = Episode { from: begin, to: dirty.to.saturating_add(reach) };
+        let (mut pieces, mut hits) = (Vec::new(), Vec::new());
+        self.sweep(Lookback::All, stretch, &mut |at, satisfied| {
+            if let Some(from) = satisfied {
+                pieces.push(Episode { from, to: at });
+                hits.extend(dirty.holds(at).then_some(at));
+            }
+            ControlFlow::Continue(())
+        })?;
+        for one in known {
+            if one.from < begin {
+                pieces.push(Episode { from: one.from, to: one.to.min(begin) });
+            }
+            if one.to > dirty.to {
+                pieces.push(Episode { from: one.from.max(dirty.to), to: one.to });
+            }
+        }
+        Ok(Revision { episodes: joined(pieces), hits })
+    }
+
+    /// The same where matches have only come, and satisfied windows remain so. Inside a known episode only its beginning is
+    /// evaluated: a later window begins inside the episode and ends there.
+    fn grow(&self, known: &[Episode], dirty: Episode, scope: RevisionScope) -> Result<Revision, S::Error> {
+        let timespan = self.correlation.timespan;
+        // Where to continue if nothing more can follow from the known episode around this second.
+        let past = |at: i64, is_hit: bool| {
+            let inside = holder(known, at).filter(|one| is_hit || at >= one.from.saturating_add(timespan));
+            inside.filter(|_| !scope.hits).map(|one| one.to.saturating_add(1))
+        };
+        let (mut pieces, mut hits) = (known.to_vec(), Vec::new());
+        let (mut next, mut needs_all) = (dirty.from, false);
+        while next <= dirty.to {
+            if let Some(after) = past(next, false) {
+                next = after;
+                continue;
+            }
+            let before =
+                if needs_all { None } else { Some(self.source.newest_before(next, LOOKBACK_TICKS)?) };
+            let before = before.filter(|ticks| ticks.len() >= LOOKBACK_TICKS);
+            let is_partial = before.is_some();
+            let lookback = before.map_or(Lookback::All, Lookback::Only);
+            needs_all = false;
+            let mut resume = None;
+            let mut found: Vec<Episode> = Vec::new();
+            self.sweep(lookback, Episode { from: next, to: dirty.to }, &mut |at, satisfied| {
+                match satisfied {
+                    Some(from) => found.push(Episode { from, to: at }),
+                    // It may have more ticks than were read.
+                    None if is_partial => {
+                        (resume, needs_all) = (Some(at), true);
+                        return ControlFlow::Break(());
+                    }
+                    None => {}
+                }
+                resume = past(at, satisfied.is_some());
+                if resume.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            if is_partial {
+                self.extend_back(&mut found)?;
+            }
+            hits.extend(found.iter().map(|one| one.to));
+            pieces.append(&mut found);
+            next =
+                resume.unwrap_or(dirty.to.saturating_add(1)).max(next.saturating_add(i64::from(!needs_all)));
+        }
+        Ok(Revision { episodes: if scope.episodes { joined(pieces) } else { Vec::new() }, hits })
+    }
+
+    /// Finds where satisfied stretches begin whose windows were not read from their beginning.
+    fn extend_back(&self, found: &mut [Episode]) -> Result<(), S::Error> {
+        let timespan = self.correlation.timespan;
+        let mut before: Option<i64> = None;
+        for one in found {
+            let first = one.to.saturating_sub(timespan);
+            one.from = match before.filter(|before| *before >= first) {
+                // The union is the same.
+                Some(before) => one.from.min(before),
+                None => self.source.first_from(first)?.unwrap_or(one.from).min(one.from),
+            };
+            before = Some(one.to);
+        }
+        Ok(())
+    }
+
+    fn sweep(
+        &self,
+        lookback: Lookback,
+        stretch: Episode,
+        each: &mut dyn FnMut(i64, Option<i64>) -> ControlFlow<()>,
+    ) -> Result<(), S::Error> {
+        sweep(self.correlation, self.learned_at, self.source, lookback, stretch, each)
+    }
+}
