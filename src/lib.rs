@@ -6,6 +6,7 @@ pub mod config;
 pub mod daemon;
 pub mod deploy;
 pub mod detect;
+pub mod detect_db;
 mod files;
 pub mod lists;
 pub mod log_throttle;

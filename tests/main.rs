@@ -5,6 +5,7 @@ mod admin;
 mod cli;
 mod collecting;
 mod deploy;
+mod detect;
 mod docs;
 mod faults;
 mod gateway;

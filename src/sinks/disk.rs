@@ -25,7 +25,7 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
 }
 
 /// Fails when fewer than `free_min` bytes are free on the file system of `path` (which exists).
-pub(super) fn ensure_free(path: &Path, free_min: u64) -> Result<(), SinkError> {
+pub(crate) fn ensure_free(path: &Path, free_min: u64) -> Result<(), SinkError> {
     let free = free_bytes(path).map_err(|error| failed(path, error))?;
     if free < free_min {
         return Err(SinkError::DiskFull { path: shown(path), free, wanted: free_min });
@@ -51,7 +51,7 @@ impl Inode {
 }
 
 /// Sorts an error of the operating system by what helps: more space, other settings, or time.
-pub(super) fn failed(path: &Path, source: io::Error) -> SinkError {
+pub(crate) fn failed(path: &Path, source: io::Error) -> SinkError {
     match source.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => full(path),
         ErrorKind::PermissionDenied
@@ -116,7 +116,7 @@ pub(super) fn full(path: &Path) -> SinkError {
 }
 
 /// A path in an error text.
-pub(super) fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 

@@ -36,7 +36,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Judges any other failure: opening, beginning, committing, cleaning up.
-pub(super) fn of_database(path: &Path, error: Error) -> SinkError {
+pub(crate) fn of_database(path: &Path, error: Error) -> SinkError {
     let shown = disk::shown(path);
     let code = error.sqlite_error_code();
     if matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure))

@@ -27,5 +27,6 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use classify::of_database;
 pub use compare::SqliteRows;
 pub use sink::SqliteSink;

@@ -1,0 +1,71 @@
+//! The groups that a batch changed: their episodes, and the hits that other correlations use.
+
+use super::{
+    groups::GroupWork,
+    raise::{LiveAlert, PendingAlerts},
+    store::Turn,
+};
+use crate::detect::{
+    episodes::{Episode, RevisionScope, dirty, neighbourhood, revise},
+    model::{CorrelationKind, RuleIndex},
+};
+
+impl Turn<'_> {
+    /// Evaluates every group with changes; correlations come after those that they use.
+    pub(super) fn settle(&mut self) -> rusqlite::Result<()> {
+        let book = self.book;
+        for rule in &book.order {
+            for (group, work) in self.work.remove(rule).unwrap_or_default() {
+                self.settle_group(*rule, group, &work)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn settle_group(&mut self, index: RuleIndex, group: i64, work: &GroupWork) -> rusqlite::Result<()> {
+        let book = self.book;
+        let Some((rule, _)) = book.rule(index) else { return Ok(()) };
+        let Some(correlation) = rule.correlation() else { return Ok(()) };
+        let parents = &book.parents[index.0 as usize];
+        let scope = RevisionScope { episodes: rule.alerts, hits: !parents.is_empty() };
+        let learned_at = match correlation.kind {
+            CorrelationKind::FirstSeen { learn, .. } => {
+                self.first_at(index).map_or(i64::MAX, |first| first.saturating_add(learn))
+            }
+            CorrelationKind::EventCount
+            | CorrelationKind::ValueCount
+            | CorrelationKind::Temporal
+            | CorrelationKind::TemporalOrdered
+            | CorrelationKind::ValueSum
+            | CorrelationKind::ValueAvg
+            | CorrelationKind::ValuePercentile(_)
+            | CorrelationKind::Spike { .. } => i64::MIN,
+        };
+        let mut links = Vec::new();
+        for link in parents {
+            links.extend(self.parent_group(index, group, link)?);
+        }
+        for link in &links {
+            self.take_back(link, work)?;
+        }
+        let mut pending = PendingAlerts::new();
+        for stretch in dirty(correlation, work.changed.iter().copied(), &work.stretches) {
+            let known: Vec<LiveAlert> = match scope.episodes {
+                true => self.live(group, neighbourhood(correlation, stretch))?,
+                false => Vec::new(),
+            };
+            let episodes: Vec<Episode> = known.iter().map(|alert| alert.episode).collect();
+            let revision = revise(correlation, learned_at, &self.ticks(group), &episodes, stretch, scope)?;
+            if scope.episodes {
+                self.replace(index, group, &known, &revision.episodes, &mut pending)?;
+            }
+            for link in &links {
+                self.pass_on(link, stretch, &revision.hits, work)?;
+            }
+        }
+        for link in &links {
+            self.bring_new(link, work)?;
+        }
+        if scope.episodes { self.refresh(index, group, pending, work) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,66 @@
+//! The database of rules, matches and alerts, `detect.db` in the state directory. The daemon and commands open it beside
+//! each other.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `open`, `schema` | the file and its tables |
+//! | `rules` | the rules of a configuration: their ids here, which of them changed, how they depend on each other |
+//! | `store` | one transaction: the new matches of a batch, and every change of alerts that follows |
+//! | `matches`, `groups` | its first half: matches, and what correlations see of them, by group and second |
+//! | `correlate`, `chain` | its second half: the episodes of each group that changed, and the hits that other correlations use |
+//! | `raise`, `refresh`, `notice` | alerts of episodes: created, joined, withdrawn; what they count and show; who is notified |
+//! | `shown` | what an alert shows of its records |
+//! | `alert`, `read`, `verdict` | alerts for commands: listed, acknowledged, closed |
+//! | `retain` | what is removed, by age and size |
+//!
+//! What an alert says of its events is a function of the matches that arrived, whatever their order. Its id, and who was
+//! notified, depend on when it was first seen.
+
+mod alert;
+mod chain;
+mod correlate;
+mod groups;
+mod matches;
+mod notice;
+mod open;
+mod raise;
+mod read;
+mod refresh;
+mod retain;
+mod rules;
+mod schema;
+mod shown;
+mod store;
+mod verdict;
+
+use std::{cell::Cell, path::PathBuf};
+
+use rusqlite::Connection;
+
+pub use self::{
+    alert::{Alert, AlertStatus, Disposition},
+    open::FILE_NAME,
+    read::{AlertFilter, RuleFigures},
+    retain::{AlertLimits, Forgotten},
+    store::StoredMatches,
+    verdict::VerdictError,
+};
+use crate::sinks::disk::Inode;
+
+/// The open database.
+pub struct DetectDb {
+    inode: Inode,
+    connection: Connection,
+    path: PathBuf,
+    /// The rules in use; commands have none.
+    book: Option<rules::RuleBook>,
+    /// Rows of correlations that were read since it was opened.
+    rows_read: Cell<u64>,
+}
+
+impl DetectDb {
+    /// How many rows were read for correlations since it was opened: the measure of their cost.
+    pub fn rows_read(&self) -> u64 {
+        self.rows_read.get()
+    }
+}

@@ -1,0 +1,98 @@
+//! How the database is opened.
+
+use std::{
+    cell::Cell,
+    fs::OpenOptions,
+    io::ErrorKind,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{DetectDb, schema};
+use crate::sinks::{
+    SinkError,
+    disk::{self, Inode},
+    sqlite::of_database,
+};
+
+/// The name of the database in the state directory.
+pub const FILE_NAME: &str = "detect.db";
+
+/// How long to wait for another process that is writing.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// How many statements stay compiled: all that a batch uses.
+const STATEMENTS: usize = 64;
+
+/// `FULL` makes each commit survive a loss of power: the batch is acknowledged right after it. `auto_vacuum` counts only
+/// before the first table.
+const PRAGMAS: &str = "
+    PRAGMA auto_vacuum = INCREMENTAL;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA cache_size = -8192;
+    PRAGMA journal_size_limit = 8388608;
+";
+
+impl DetectDb {
+    /// Opens the database, readable only by its owner, and creates it if it is missing.
+    pub fn open(path: &Path, free_min: u64) -> Result<Self, SinkError> {
+        // An absolute path: SQLite would read a name that begins with "file:" as a URI.
+        let path = std::path::absolute(path).map_err(|error| disk::failed(path, error))?;
+        create(&path, free_min)?;
+        Self::open_there(path)
+    }
+
+    /// Opens the database if there is one: commands do not create it.
+    pub fn open_existing(path: &Path) -> Result<Option<Self>, SinkError> {
+        let path = std::path::absolute(path).map_err(|error| disk::failed(path, error))?;
+        if path.exists() { Self::open_there(path).map(Some) } else { Ok(None) }
+    }
+
+    fn open_there(path: PathBuf) -> Result<Self, SinkError> {
+        let failed = |error| of_database(&path, error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        connection.execute_batch(PRAGMAS).map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Not from an open file: closing one would release SQLite's locks on it in this process.
+        let inode =
+            path.metadata().map(|found| Inode::of(&found)).map_err(|error| disk::failed(&path, error))?;
+        match schema::prepare(&mut connection).map_err(failed)? {
+            Ok(()) => Ok(Self { inode, connection, path, book: None, rows_read: Cell::new(0) }),
+            Err(reason) => Err(SinkError::Misplaced { path: disk::shown(&path), reason }),
+        }
+    }
+
+    /// Whether the path still leads to this database.
+    pub fn in_place(&self) -> bool {
+        self.inode.is_at(&self.path)
+    }
+
+    /// Bytes in pages that are in use.
+    pub(super) fn bytes_used(&self) -> rusqlite::Result<u64> {
+        let sql = "SELECT (page_count - freelist_count) * page_size
+                   FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+        self.connection.query_row(sql, [], |row| row.get(0)).map(i64::unsigned_abs)
+    }
+}
+
+/// Creates the file for its owner only, if it does not exist; SQLite gives the files next to it the same permissions.
+fn create(path: &Path, free_min: u64) -> Result<(), SinkError> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(|error| disk::failed(parent, error))?;
+        disk::ensure_free(parent, free_min)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(disk::failed(path, error)),
+    }
+}

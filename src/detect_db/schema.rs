@@ -1,0 +1,99 @@
+//! The tables of the database, and what is done about one of another version.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// The version that this program reads and writes.
+const VERSION: i64 = 1;
+/// `ccfd` in ASCII: marks the file as ours.
+const APPLICATION: i64 = 0x6363_6664;
+
+/// What `second` says of each second can be read off `member`, and is kept because the matches of a burst are too many to
+/// be counted again with each batch. `hit` has for each group of a correlation which of its seconds are hits, and in which
+/// group of the correlation that uses it they count.
+const TABLES: &str = "
+CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO counter VALUES ('change', 0);
+CREATE TABLE origin (
+    id INTEGER PRIMARY KEY, tbl TEXT NOT NULL, connector TEXT NOT NULL, UNIQUE (tbl, connector)
+);
+CREATE TABLE rule (
+    id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, definition INTEGER NOT NULL, edition INTEGER NOT NULL,
+    active_since INTEGER NOT NULL, first_at INTEGER
+);
+CREATE TABLE edition (
+    id INTEGER PRIMARY KEY, slug TEXT NOT NULL, definition INTEGER NOT NULL, level TEXT NOT NULL, about TEXT NOT NULL,
+    UNIQUE (slug, definition, level, about)
+);
+CREATE TABLE match (
+    id INTEGER PRIMARY KEY, record TEXT NOT NULL, rule INTEGER NOT NULL, at INTEGER NOT NULL, arrived INTEGER NOT NULL,
+    origin INTEGER NOT NULL, shown TEXT NOT NULL, UNIQUE (record, rule)
+);
+CREATE INDEX match_rule ON match (rule, at);
+CREATE INDEX match_arrived ON match (arrived);
+CREATE TABLE grp (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, rule INTEGER NOT NULL, key TEXT NOT NULL, UNIQUE (rule, key)
+);
+CREATE TABLE tick (
+    grp INTEGER NOT NULL, at INTEGER NOT NULL, input INTEGER NOT NULL, value NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (grp, at, input, value)
+) WITHOUT ROWID;
+CREATE TABLE hit (
+    child INTEGER NOT NULL, parent INTEGER NOT NULL, input INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (child, parent, input, at)
+) WITHOUT ROWID;
+CREATE TABLE member (
+    grp INTEGER NOT NULL, at INTEGER NOT NULL, record TEXT NOT NULL, direct INTEGER NOT NULL, brought INTEGER NOT NULL,
+    PRIMARY KEY (grp, at, record)
+) WITHOUT ROWID;
+CREATE TABLE second (
+    grp INTEGER NOT NULL, at INTEGER NOT NULL, n INTEGER NOT NULL, brought INTEGER NOT NULL, arrived INTEGER NOT NULL,
+    PRIMARY KEY (grp, at)
+) WITHOUT ROWID;
+CREATE INDEX second_arrived ON second (arrived);
+CREATE TABLE alert (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, change INTEGER NOT NULL, rule INTEGER NOT NULL,
+    edition INTEGER NOT NULL, grp INTEGER, fields TEXT NOT NULL, status TEXT NOT NULL DEFAULT 'open', disposition TEXT,
+    judged_by TEXT, judged_at INTEGER, note TEXT, created_at INTEGER NOT NULL, changed_at INTEGER NOT NULL,
+    ep_from INTEGER NOT NULL, ep_to INTEGER NOT NULL, since INTEGER NOT NULL, first_event_at INTEGER NOT NULL,
+    last_event_at INTEGER NOT NULL, event_count INTEGER NOT NULL, head_to INTEGER NOT NULL, record_ids TEXT NOT NULL,
+    shown TEXT NOT NULL, tables TEXT NOT NULL, connectors TEXT NOT NULL, historical INTEGER NOT NULL,
+    staging INTEGER NOT NULL, notify INTEGER NOT NULL, silence TEXT, notified_at INTEGER,
+    suppressed_count INTEGER NOT NULL DEFAULT 0, merged_into INTEGER, withdrawn INTEGER NOT NULL DEFAULT 0,
+    live INTEGER NOT NULL
+);
+CREATE INDEX alert_change ON alert (change);
+CREATE INDEX alert_live ON alert (grp, ep_from) WHERE live = 1;
+CREATE INDEX alert_withdrawn ON alert (grp) WHERE withdrawn = 1;
+CREATE INDEX alert_merged ON alert (merged_into) WHERE merged_into IS NOT NULL;
+CREATE INDEX alert_rule ON alert (rule, last_event_at);
+CREATE INDEX alert_notified ON alert (rule, notified_at) WHERE notified_at IS NOT NULL;
+CREATE INDEX alert_last ON alert (last_event_at);
+";
+
+/// Creates the tables in an empty database. `Ok(Err(reason))` says why a database cannot be used.
+pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<(), String>> {
+    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    match (pragma("application_id")?, pragma("user_version")?) {
+        (APPLICATION, VERSION) => return Ok(Ok(())),
+        (APPLICATION, version) if version > VERSION => {
+            return Ok(Err(format!(
+                "written by a newer ccfd: it has version {version}, and this one knows {VERSION}; use the newer ccfd"
+            )));
+        }
+        _ => {}
+    }
+    let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have been first.
+    let application: i64 = begun.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let tables: i64 = begun.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application, tables) {
+        (APPLICATION, _) => return Ok(Ok(())),
+        (_, 0) => {}
+        (_, _) => return Ok(Err("not a database of ccfd's alerts".to_owned())),
+    }
+    begun.execute_batch(TABLES)?;
+    begun
+        .execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"))?;
+    begun.commit()?;
+    Ok(Ok(()))
+}

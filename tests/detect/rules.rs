@@ -1,0 +1,128 @@
+//! Rules and matches made by hand.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ccfd::detect::model::{
+    Comparison, Correlation, CorrelationInput, CorrelationKind, GroupKey, Level, Match, MatchValue, Rule,
+    RuleIndex, RuleKind, RuleState, Seen,
+};
+
+/// A rule with a kind and nothing else to say.
+pub fn rule(slug: &str, kind: RuleKind) -> Rule {
+    Rule {
+        slug: slug.into(),
+        id: String::new(),
+        title: slug.replace('_', " "),
+        description: String::new(),
+        level: Level::Medium,
+        tags: Vec::new(),
+        references: Vec::new(),
+        falsepositives: Vec::new(),
+        state: RuleState::Active,
+        alerts: true,
+        suppress: None,
+        definition: 7,
+        place: format!("{slug}.yml:1"),
+        kind,
+    }
+}
+
+pub fn detection(slug: &str, alerts: bool) -> Rule {
+    Rule { alerts, ..rule(slug, RuleKind::Detection) }
+}
+
+/// A correlation of rules by their places; a group is a user, or everything.
+pub fn correlation(
+    slug: &str,
+    kind: CorrelationKind,
+    inputs: &[u32],
+    by_user: bool,
+    timespan: i64,
+    condition: &[(Comparison, f64)],
+) -> Rule {
+    let group_from = if by_user { vec![0] } else { Vec::new() };
+    let input = |rule: &u32| CorrelationInput { rule: RuleIndex(*rule), group_from: group_from.clone() };
+    let inputs = inputs.iter().map(input).collect();
+    let group_by: Vec<Arc<str>> = by_user.then(|| "user".into()).into_iter().collect();
+    let correlation = Correlation { kind, inputs, group_by, timespan, condition: condition.to_vec() };
+    rule(slug, RuleKind::Correlation(correlation))
+}
+
+/// A record that a detection may match.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub id: String,
+    pub at: i64,
+    pub user: Option<String>,
+    pub value: f64,
+    /// The detections that match it, by their places.
+    pub matches: Vec<u32>,
+}
+
+/// The matches of an event: each correlation sees its user, and its value if it asks for one.
+pub fn matches_of(rules: &[Rule], event: &Event) -> Vec<Match> {
+    let of_rule = |detection: &u32| {
+        let seen = |(by, rule): (usize, &Rule)| {
+            let correlation = rule.correlation()?;
+            let input = correlation.inputs.iter().position(|input| input.rule.0 == *detection)?;
+            let group = match correlation.group_by.is_empty() {
+                true => GroupKey::default(),
+                false => GroupKey(vec![event.user.clone()]),
+            };
+            let value = match correlation.kind {
+                CorrelationKind::ValueCount | CorrelationKind::FirstSeen { .. } => {
+                    Some(MatchValue::Text(format!("{}", event.value)))
+                }
+                CorrelationKind::ValueSum
+                | CorrelationKind::ValueAvg
+                | CorrelationKind::ValuePercentile(_)
+                | CorrelationKind::Spike { .. } => Some(MatchValue::Number(event.value)),
+                _ => None,
+            };
+            Some(Seen {
+                by: RuleIndex(u32::try_from(by).unwrap()),
+                input: u32::try_from(input).unwrap(),
+                group,
+                value,
+            })
+        };
+        Match {
+            rule: RuleIndex(*detection),
+            record: event.id.clone(),
+            at: event.at,
+            shown: BTreeMap::from([("user".into(), event.user.iter().cloned().collect())]),
+            seen_by: rules.iter().enumerate().filter_map(seen).collect(),
+        }
+    };
+    event.matches.iter().map(of_rule).collect()
+}
+
+/// Three detections, and every kind of correlation over them, chains of them included.
+pub fn all_kinds() -> Vec<Rule> {
+    use Comparison::{AtLeast, AtMost, Equal, Greater, Less};
+    use CorrelationKind::{
+        EventCount, FirstSeen, Spike, Temporal, TemporalOrdered, ValueAvg, ValueCount, ValuePercentile,
+        ValueSum,
+    };
+    vec![
+        detection("failed", false),
+        detection("passed", false),
+        detection("created", true),
+        correlation("many_failed", EventCount, &[0], true, 10, &[(AtLeast, 3.0)]),
+        correlation("guessed", TemporalOrdered, &[3, 1], true, 12, &[]),
+        correlation("many_values", ValueCount, &[0], true, 10, &[(AtLeast, 2.0)]),
+        correlation("few_passed", EventCount, &[1], true, 8, &[(Less, 2.0)]),
+        correlation("large", ValueSum, &[2], false, 10, &[(Greater, 4.0)]),
+        correlation("together", Temporal, &[0, 1, 2], true, 15, &[]),
+        correlation("new_value", FirstSeen { window: 40, learn: 10 }, &[2], true, 40, &[]),
+        correlation("twice_anywhere", EventCount, &[3], false, 20, &[(AtLeast, 2.0)]),
+        correlation("few_twice", EventCount, &[6], true, 10, &[(AtLeast, 2.0), (AtMost, 3.0)]),
+        correlation("guessed_and_created", Temporal, &[4, 2], true, 20, &[]),
+        correlation("mean", ValueAvg, &[0, 1], true, 10, &[(AtLeast, 2.0)]),
+        correlation("high_half", ValuePercentile(50.0), &[1], false, 10, &[(Greater, 1.0)]),
+        correlation("spike", Spike { factor: 1.5, baseline: 40, at_least: 2.0 }, &[0], true, 10, &[]),
+        correlation("exactly_two", EventCount, &[0, 1], true, 10, &[(Equal, 2.0)]),
+        Rule { alerts: false, ..correlation("silent", EventCount, &[1], true, 10, &[(AtLeast, 2.0)]) },
+        correlation("after_silent", TemporalOrdered, &[17, 0], true, 15, &[]),
+    ]
+}
