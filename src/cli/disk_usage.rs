@@ -56,7 +56,7 @@ impl Destination {
     /// What the settings of a sink name.
     pub fn of(settings: &SinkSettings) -> Self {
         match settings.place() {
-            SinkPlace::Database(path) => Self::Disk(DiskUsage::of_database(path)),
+            SinkPlace::Database(path) | SinkPlace::Alerts(path) => Self::Disk(DiskUsage::of_database(path)),
             SinkPlace::Dir(path) => Self::Disk(DiskUsage::of_dir(path)),
             SinkPlace::StandardOutput => Self::StandardOutput,
             SinkPlace::Service(urls) => Self::Service(urls.into_iter().map(Url::to_string).collect()),

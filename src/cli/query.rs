@@ -156,7 +156,9 @@ fn database<'a>(config: &'a Config, sink: Option<&str>) -> Result<&'a Path, Usag
         .iter()
         .filter_map(|(name, settings)| match settings.place() {
             SinkPlace::Database(path) => Some((name.as_str(), path)),
-            SinkPlace::Dir(_) | SinkPlace::StandardOutput | SinkPlace::Service(_) => None,
+            SinkPlace::Dir(_) | SinkPlace::Alerts(_) | SinkPlace::StandardOutput | SinkPlace::Service(_) => {
+                None
+            }
         })
         .collect();
     let names = || databases.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("|");

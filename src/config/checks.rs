@@ -75,7 +75,7 @@ pub(super) fn places(
     }
     for (name, settings) in sinks {
         let place = match settings.place() {
-            SinkPlace::Database(path) | SinkPlace::Dir(path) => path,
+            SinkPlace::Database(path) | SinkPlace::Dir(path) | SinkPlace::Alerts(path) => path,
             SinkPlace::StandardOutput => Path::new("-"),
             SinkPlace::Service(_) => continue,
         };

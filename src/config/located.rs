@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{HttpAuth, Listen, NdjsonDir, Proxy, SecretSource};
+use super::{HttpAuth, Listen, NdjsonDir, Proxy, RulesPlace, SecretSource};
 
 /// A value with paths.
 pub(super) trait Located {
@@ -51,6 +51,16 @@ impl Located for NdjsonDir {
             Self::Dir(path) => Self::Dir(path.located(base)),
             Self::Stdout => self,
         }
+    }
+}
+
+impl Located for Vec<RulesPlace> {
+    fn located(self, base: &Path) -> Self {
+        let located = |place| match place {
+            RulesPlace::Directory(path) => RulesPlace::Directory(path.located(base)),
+            RulesPlace::Builtin => place,
+        };
+        self.into_iter().map(located).collect()
     }
 }
 

@@ -70,9 +70,9 @@ pub use retry::RetrySettings;
 pub use secret::{SecretError, SecretSource, SettingError, check_secret_file};
 use section::Section;
 pub use sink::{
-    AzureAuth, AzureIdentity, Cloud, ElasticsearchSettings, KibanaIndexSettings, LineShape,
+    AzureAuth, AzureIdentity, Cloud, DetectSettings, ElasticsearchSettings, KibanaIndexSettings, LineShape,
     LogsIngestionSettings, NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, QuerySettings, Refresh,
-    SinkPlace, SinkSettings, SqliteSettings, Workspace,
+    RulesPlace, SinkPlace, SinkSettings, SqliteSettings, Workspace,
 };
 pub use source::ListSource;
 pub use start::{FIRST, Start};
@@ -199,7 +199,10 @@ impl Config {
         let health_table = HealthTableSettings::read(Section::open(root, &["health_table"], report));
         let verify = VerifySettings::read(Section::open(root, &["verify"], report));
         read_defaults(root, tables, report);
-        let (sinks, retries) = read_sinks(root, tables, report);
+        let (mut sinks, retries) = read_sinks(root, tables, report);
+        if let Some(state) = &state {
+            sinks.values_mut().for_each(|sink| sink.keep_below(&state.dir));
+        }
         let collectors = read_collectors(root, report);
         checks::places(state.as_ref(), &sinks, report);
         checks::health_table(health_table.as_ref(), &names(root, &["sink"], report), report);

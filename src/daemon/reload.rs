@@ -12,6 +12,7 @@ use super::{
 use crate::{
     config::{CollectorSettings, Config},
     reasons::with_reasons,
+    sinks::registry,
 };
 
 impl Supervisor {
@@ -26,6 +27,12 @@ impl Supervisor {
             tracing::error!(error, advice, "configuration not loaded");
             OrderError::Usage(format!("{error}\n{advice}"))
         })?;
+        for (name, sink) in &config.sinks {
+            registry::check_files(sink).map_err(|error| {
+                tracing::error!(sink = name, error, advice, "configuration not loaded");
+                OrderError::Usage(format!("sink.{name}: {error}\n{advice}"))
+            })?;
+        }
         let now = &self.assembly.config;
         if config.state.dir != now.state.dir {
             let (is, wanted) = (now.state.dir.display(), config.state.dir.display());

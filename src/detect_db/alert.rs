@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::shown::{self, ShownFields};
-use crate::tables::format_utc;
+use crate::{detect::rules::ENTITIES, tables::format_utc};
 
 /// What has been done about an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -109,6 +109,8 @@ pub struct Alert {
     pub event_count: u64,
     /// The fields of its group, with their values.
     pub group: BTreeMap<String, Option<String>>,
+    /// Who and what it is about: those of the shown fields that name people, keys, addresses and projects.
+    pub entities: ShownFields,
     /// What its first records show.
     pub shown: ShownFields,
     /// Its first records, at most 100.
@@ -154,6 +156,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Alert> {
     let number = |column: usize| row.get(column).map(i64::unsigned_abs);
     let withdrawn = row.get(26)?;
     let status = AlertStatus::of(&row.get::<_, String>(5)?);
+    let shown = shown::parse(&row.get::<_, String>(16)?);
+    let owned = |(name, values): (&String, &Vec<String>)| (name.clone(), values.clone());
     Ok(Alert {
         id: row.get(0)?,
         rule: row.get(1)?,
@@ -176,7 +180,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Alert> {
         last_event_at: time(13)?,
         event_count: number(14)?,
         group: serde_json::from_str(&row.get::<_, String>(15)?).unwrap_or_default(),
-        shown: shown::parse(&row.get::<_, String>(16)?),
+        entities: shown.iter().filter(|(name, _)| ENTITIES.contains(&name.as_str())).map(owned).collect(),
+        shown,
         record_ids: list(17)?,
         tables: list(18)?,
         connectors: list(19)?,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{groups::Membership, shown, store::Turn};
+use super::{groups::Membership, rules::group_fields, shown, store::Turn};
 use crate::detect::{
     episodes::{Amount, Episode, Tick, TickValue},
     model::{CorrelationKind, Match, MatchValue, RuleIndex, RuleState, Seen},
@@ -19,7 +19,9 @@ impl Turn<'_> {
         let origin = self.origin(table, connector)?;
         for one in matches {
             let Some((rule, known)) = self.book.rule(one.rule) else { continue };
-            let (raises, known) = (rule.alerts, *known);
+            let known = *known;
+            // A rule may skip records without a group.
+            let own = one.seen_by.iter().find(|seen| seen.by == one.rule && rule.alerts);
             let record = shown::key(&one.record);
             let shown = shown::of_match(&one.shown).json();
             let sql = "INSERT OR IGNORE INTO match (record, rule, at, arrived, origin, shown)
@@ -29,8 +31,9 @@ impl Turn<'_> {
                 continue;
             }
             self.stored.matches += 1;
-            if raises {
-                self.raise_single(one.rule, one.at, &record, &shown, table, connector)?;
+            if let Some(own) = own {
+                let fields = group_fields(&rule.group_by, &bounded(own));
+                self.raise_single(one.rule, one.at, &fields, &record, &shown, [table, connector])?;
             }
             self.show(one, &record)?;
         }
@@ -52,7 +55,7 @@ impl Turn<'_> {
     /// Shows a match to the correlations that use its rule.
     fn show(&mut self, one: &Match, record: &str) -> rusqlite::Result<()> {
         let mut counts: HashMap<RuleIndex, usize> = HashMap::new();
-        for seen in &one.seen_by {
+        for seen in one.seen_by.iter().filter(|seen| seen.by != one.rule) {
             let count = counts.entry(seen.by).or_default();
             *count += 1;
             let is_on = self.book.rule(seen.by).is_some_and(|(rule, _)| rule.state != RuleState::Off);
@@ -64,9 +67,7 @@ impl Turn<'_> {
     }
 
     fn show_to(&mut self, seen: &Seen, at: i64, record: &str) -> rusqlite::Result<()> {
-        let values: Vec<Option<String>> =
-            seen.group.0.iter().map(|value| value.as_deref().map(shown::key)).collect();
-        let Some(group) = self.group(seen.by, &values)? else { return Ok(()) };
+        let Some(group) = self.group(seen.by, &bounded(seen))? else { return Ok(()) };
         let value = match &seen.value {
             None => TickValue::Nothing,
             Some(MatchValue::Text(text)) => TickValue::Text(shown::key(text)),
@@ -98,4 +99,9 @@ impl Turn<'_> {
         }
         Ok(())
     }
+}
+
+/// The values of a group, each at a bounded length.
+fn bounded(seen: &Seen) -> Vec<Option<String>> {
+    seen.group.0.iter().map(|value| value.as_deref().map(shown::key)).collect()
 }

@@ -52,16 +52,16 @@ impl Turn<'_> {
         &mut self,
         rule: RuleIndex,
         at: i64,
+        fields: &str,
         record: &str,
         shown: &str,
-        table: &str,
-        connector: &str,
+        [table, connector]: [&str; 2],
     ) -> rusqlite::Result<()> {
         let list = |name: &str| shown::names(&[name.to_owned()].into());
         let alert = NewAlert {
             rule,
             group: None,
-            fields: "{}",
+            fields,
             episode: Episode { from: at, to: at },
             records: &list(record),
             shown,

@@ -4,6 +4,7 @@ mod age;
 pub mod buffers;
 pub mod comparable;
 pub mod counters;
+pub mod detect;
 pub mod disk;
 pub mod elasticsearch;
 pub mod http;

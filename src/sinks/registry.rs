@@ -8,6 +8,7 @@ use collectors::Clock;
 use super::{
     Sink,
     comparable::Comparable,
+    detect::{DetectSink, load_rules},
     elasticsearch::{ElasticsearchRows, ElasticsearchSink},
     kibana_index::KibanaIndexSink,
     logs_ingestion::{LogsIngestionRows, LogsIngestionSink},
@@ -29,6 +30,23 @@ pub fn build(settings: &SinkSettings, environment: &Environment, clock: Clock) -
         SinkSettings::LogsIngestion(settings) => {
             Arc::new(LogsIngestionSink::new(*settings, environment, clock))
         }
+        SinkSettings::Detect(settings) => Arc::new(DetectSink::new(settings, clock)),
+    }
+}
+
+/// What is wrong in files that a sink with these settings reads while it runs, such as rules. A reload refuses them.
+///
+/// # Errors
+///
+/// A line for each problem.
+pub fn check_files(settings: &SinkSettings) -> Result<(), String> {
+    match settings {
+        SinkSettings::Detect(settings) => load_rules(settings).map(drop),
+        SinkSettings::Sqlite(_)
+        | SinkSettings::Ndjson(_)
+        | SinkSettings::Elasticsearch(_)
+        | SinkSettings::KibanaIndex(_)
+        | SinkSettings::LogsIngestion(_) => Ok(()),
     }
 }
 
@@ -62,7 +80,8 @@ pub fn comparable(
                     SinkSettings::Sqlite(_)
                     | SinkSettings::Ndjson(_)
                     | SinkSettings::KibanaIndex(_)
-                    | SinkSettings::LogsIngestion(_),
+                    | SinkSettings::LogsIngestion(_)
+                    | SinkSettings::Detect(_),
                 )
                 | None => Err(format!("`compare_with` names `{name}`, which must be a sink of type elasticsearch")),
             },
@@ -70,6 +89,9 @@ pub fn comparable(
                          sink in `compare_with`"
                 .to_owned()),
         },
+        SinkSettings::Detect(_) => {
+            Err("alerts are what rules found in records, and not the records themselves".to_owned())
+        }
         SinkSettings::LogsIngestion(settings) => match &settings.query {
             Some(query) => {
                 let (settings, query) = ((**settings).clone(), query.clone());

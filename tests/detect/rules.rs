@@ -20,6 +20,7 @@ pub fn rule(slug: &str, kind: RuleKind) -> Rule {
         falsepositives: Vec::new(),
         state: RuleState::Active,
         alerts: true,
+        group_by: Vec::new(),
         suppress: None,
         definition: 7,
         place: format!("{slug}.yml:1"),
@@ -86,12 +87,18 @@ pub fn matches_of(rules: &[Rule], event: &Event) -> Vec<Match> {
                 value,
             })
         };
+        let own = rules[*detection as usize].alerts.then(|| Seen {
+            by: RuleIndex(*detection),
+            input: 0,
+            group: GroupKey(rules[*detection as usize].group_by.iter().map(|_| event.user.clone()).collect()),
+            value: None,
+        });
         Match {
             rule: RuleIndex(*detection),
             record: event.id.clone(),
             at: event.at,
             shown: BTreeMap::from([("user".into(), event.user.iter().cloned().collect())]),
-            seen_by: rules.iter().enumerate().filter_map(seen).collect(),
+            seen_by: own.into_iter().chain(rules.iter().enumerate().filter_map(seen)).collect(),
         }
     };
     event.matches.iter().map(of_rule).collect()

@@ -1,5 +1,6 @@
 //! `[sink.NAME]`: one destination. Each type has a file here, named after it, and a line in `sink_types!`.
 
+mod detect;
 mod documents;
 mod elasticsearch;
 mod kibana_index;
@@ -9,6 +10,7 @@ mod sqlite;
 
 use std::path::{Path, PathBuf};
 
+pub use detect::{DetectSettings, RulesPlace};
 pub use elasticsearch::{ElasticsearchSettings, OpType, Refresh};
 pub use kibana_index::KibanaIndexSettings;
 pub use logs_ingestion::{
@@ -44,6 +46,8 @@ pub enum SinkPlace<'s> {
     Database(&'s Path),
     /// Files below a directory.
     Dir(&'s Path),
+    /// The database of alerts, in the state directory.
+    Alerts(&'s Path),
     /// The standard output of the daemon.
     StandardOutput,
     /// A service, by its addresses.
@@ -103,6 +107,22 @@ sink_types! {
     KibanaIndex(KibanaIndexSettings),
     /// The Logs Ingestion API of Azure Monitor.
     LogsIngestion(Box<LogsIngestionSettings>),
+    /// Alerts, by rules.
+    Detect(DetectSettings),
+}
+
+impl SinkSettings {
+    /// Gives a sink that keeps its own file in the state directory its place.
+    pub(super) fn keep_below(&mut self, state: &Path) {
+        match self {
+            Self::Detect(settings) => settings.keep_below(state),
+            Self::Sqlite(_)
+            | Self::Ndjson(_)
+            | Self::Elasticsearch(_)
+            | Self::KibanaIndex(_)
+            | Self::LogsIngestion(_) => {}
+        }
+    }
 }
 
 impl<T: SinkType> SinkType for Box<T> {

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod cross_checks;
+mod detect;
 mod elasticsearch;
 mod environment;
 mod find;

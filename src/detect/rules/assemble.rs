@@ -20,7 +20,7 @@ use crate::detect::model::{
 };
 
 /// Fields that every alert shows where its records have them.
-const ENTITIES: [&str; 7] = [
+pub const ENTITIES: [&str; 7] = [
     "Actor",
     "ActorAddress",
     "ActorSession.user.id",

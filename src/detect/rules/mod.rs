@@ -52,6 +52,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use assemble::ENTITIES;
 pub use builtin::{builtin_events, builtin_files};
 pub use error::RuleError;
 pub use extension::RuleTest;

@@ -1,0 +1,22 @@
+//! Alerts: each record is judged by rules, and what matches is kept in the database of alerts. Repeats are harmless: a match
+//! is known by its rule and record.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `config/sink/detect.rs` | settings |
+//! | `detect/rules`, `detect_db` | in the place of a client, its encoding and its errors: rules, and the database |
+//! | `rule_files` | the rules in use, and their files |
+//! | `delivery` | one batch: judged and stored |
+//! | `sink` | the `Sink`, and the thread of its database |
+//! | `check` | `ccfd check` |
+//! | `tests` | unit tests |
+
+mod check;
+mod delivery;
+mod rule_files;
+mod sink;
+#[cfg(test)]
+mod tests;
+
+pub use rule_files::load_rules;
+pub use sink::DetectSink;

@@ -1,0 +1,130 @@
+//! The rules in use, and the files that they come from.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use crate::{
+    config::{DetectSettings, RulesPlace},
+    detect::rules::{RuleError, RuleSet, RuleSource},
+};
+
+/// Seconds between two looks at the files.
+const LOOK_EVERY: i64 = 5;
+/// Directories inside each other, and files, that are looked at.
+const DEPTH_MAX: usize = 8;
+const FILES_MAX: usize = 10_000;
+/// Errors that one log line or refusal shows.
+const SHOWN_MAX: usize = 10;
+
+/// When a file was written, and how long it is.
+type RuleStamp = (Option<SystemTime>, u64);
+
+/// The rules in use.
+#[derive(Debug, Default)]
+pub(super) struct RuleFiles {
+    set: Option<Arc<RuleSet>>,
+    stamps: BTreeMap<PathBuf, RuleStamp>,
+    look_at: i64,
+}
+
+/// What became of the rules since the last look.
+#[derive(Debug)]
+pub(super) enum RulesInUse {
+    /// They are the same.
+    Same(Arc<RuleSet>),
+    /// They were read.
+    New(Arc<RuleSet>),
+}
+
+impl RuleFiles {
+    /// The rules to judge by. Changed files are read; if they are broken, the last good rules remain.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, if there are no last good ones.
+    pub(super) fn current(&mut self, settings: &DetectSettings, now: i64) -> Result<RulesInUse, String> {
+        if let Some(set) = &self.set {
+            // A clock that jumped back must not delay the next look.
+            if now < self.look_at && self.look_at - now <= LOOK_EVERY {
+                return Ok(RulesInUse::Same(set.clone()));
+            }
+        }
+        self.look_at = now + LOOK_EVERY;
+        let stamps = stamps(settings);
+        if let Some(set) = self.set.as_ref().filter(|_| stamps == self.stamps) {
+            return Ok(RulesInUse::Same(set.clone()));
+        }
+        let had = std::mem::replace(&mut self.stamps, stamps);
+        match (load_rules(settings), &self.set) {
+            (Ok(set), before) => {
+                let rules = set.rules.len();
+                if before.is_some() {
+                    tracing::info!(rules, "changed rules are in use");
+                }
+                Ok(RulesInUse::New(self.set.insert(Arc::new(set)).clone()))
+            }
+            (Err(errors), Some(set)) => {
+                tracing::error!(
+                    errors,
+                    "changed rules are broken: ccfd continues with those that it has; test them with `ccfd check`"
+                );
+                Ok(RulesInUse::Same(set.clone()))
+            }
+            (Err(errors), None) => {
+                self.stamps = had;
+                self.look_at = now;
+                Err(errors)
+            }
+        }
+    }
+}
+
+/// Loads the rules that settings name.
+///
+/// # Errors
+///
+/// What is wrong in their files, a line each.
+pub fn load_rules(settings: &DetectSettings) -> Result<RuleSet, String> {
+    let source = |place: &RulesPlace| match place {
+        RulesPlace::Builtin => RuleSource::Builtin,
+        RulesPlace::Directory(path) => RuleSource::Directory(path.clone()),
+    };
+    let sources: Vec<RuleSource> = settings.rules.iter().map(source).collect();
+    RuleSet::load(&sources, &settings.tables, &settings.placeholders).map_err(|errors| shown(&errors))
+}
+
+fn shown(errors: &[RuleError]) -> String {
+    let mut lines: Vec<String> = errors.iter().take(SHOWN_MAX).map(RuleError::to_string).collect();
+    if errors.len() > SHOWN_MAX {
+        lines.push(format!("and {} more", errors.len() - SHOWN_MAX));
+    }
+    lines.join("\n")
+}
+
+/// Every file below the directories, with what distinguishes it from an earlier one.
+fn stamps(settings: &DetectSettings) -> BTreeMap<PathBuf, RuleStamp> {
+    let mut found = BTreeMap::new();
+    for directory in settings.directories() {
+        add_stamps(directory, DEPTH_MAX, &mut found);
+    }
+    found
+}
+
+fn add_stamps(directory: &Path, depth: usize, found: &mut BTreeMap<PathBuf, RuleStamp>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if found.len() >= FILES_MAX {
+            return;
+        }
+        let path = entry.path();
+        match path.metadata() {
+            Ok(about) if about.is_dir() && depth > 0 => add_stamps(&path, depth - 1, found),
+            Ok(about) => _ = found.insert(path, (about.modified().ok(), about.len())),
+            Err(_) => _ = found.insert(path, (None, 0)),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The sink itself: the rules, the open database, and the thread that works on both.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use collectors::Clock;
+
+use super::{
+    check::look,
+    delivery::deliver,
+    rule_files::{RuleFiles, RulesInUse},
+};
+use crate::{
+    config::DetectSettings,
+    detect::rules::RuleSet,
+    detect_db::{AlertLimits, DetectDb},
+    reasons::with_reasons,
+    sinks::{
+        Batch, Looked, Receipt, Redelivery, Sink, SinkError, WriteFailure,
+        age::Age,
+        disk,
+        sink_thread::{Lull, SinkThread},
+        upkeep::{self, Looks, Pace},
+    },
+    tables::Table,
+};
+
+/// A good size of a batch in bytes of records: one transaction, however few of them match.
+const BATCH_BYTES: usize = 5 << 19;
+
+/// The sink. Opens the database at the first check or write, and again after a failure.
+pub struct DetectSink {
+    state: Arc<DetectState>,
+    thread: SinkThread,
+}
+
+struct DetectState {
+    settings: DetectSettings,
+    clock: Clock,
+    age: Age,
+    rules: Mutex<RuleFiles>,
+    open: Mutex<Option<(DetectDb, Looks)>>,
+}
+
+impl DetectSink {
+    /// A sink with these settings; opens nothing yet.
+    pub fn new(settings: DetectSettings, clock: Clock) -> Self {
+        let (rules, open) = (Mutex::default(), Mutex::new(None));
+        let state = Arc::new(DetectState { settings, clock, age: Age::default(), rules, open });
+        let thread = upkeep::thread(&state, Pace::USUAL, true, DetectState::tidy);
+        Self { state, thread }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&DetectState) -> Result<T, SinkError> + Send + 'static,
+    ) -> Result<T, SinkError> {
+        let state = Arc::clone(&self.state);
+        let done = self.thread.run(move || work(&state)).await;
+        done.map_err(|error| disk::failed(&self.state.settings.database, error)).and_then(|done| done)
+    }
+}
+
+impl DetectState {
+    /// The time: a local clock that is years ahead would make every alert look new, and remove it too late.
+    fn now(&self) -> i64 {
+        self.age.now(self.clock.now(), None)
+    }
+
+    /// Runs `work` with the current rules and the database, which is opened if necessary. After a failure it is closed: the
+    /// next use looks again at what is there.
+    fn with_database<T>(
+        &self,
+        work: impl FnOnce(&RuleSet, &mut DetectDb) -> Result<T, SinkError>,
+    ) -> Result<T, SinkError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let (settings, now) = (&self.settings, self.now());
+        let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner).current(settings, now);
+        let rules = rules.map_err(|reason| SinkError::Misplaced { path: self.rules_place(), reason })?;
+        let held = open.take().filter(|(db, _)| db.in_place());
+        let is_new = held.is_none();
+        let (mut db, mut looks) = match held {
+            Some(open) => open,
+            None => (DetectDb::open(&settings.database, settings.free_min)?, Looks::default()),
+        };
+        if disk::ensure_free(&settings.database, settings.free_min).is_err() {
+            // No write will make room later, so it is made now.
+            self.clear_up(&mut db, &mut looks);
+            disk::ensure_free(&settings.database, settings.free_min)?;
+        }
+        let set = match rules {
+            RulesInUse::Same(set) if !is_new => set,
+            RulesInUse::Same(set) | RulesInUse::New(set) => {
+                db.adopt(set.rules.clone().into(), now)?;
+                set
+            }
+        };
+        let done = work(&set, &mut db)?;
+        *open = Some((db, looks));
+        Ok(done)
+    }
+
+    fn rules_place(&self) -> String {
+        let places: Vec<String> = self.settings.directories().map(disk::shown).collect();
+        if places.is_empty() { "builtin rules".to_owned() } else { places.join(", ") }
+    }
+
+    /// What is done between batches: rules are read again while no batch comes, and what is too old is removed.
+    fn tidy(&self, lull: Lull) {
+        let Lull::Idle { .. } = lull else { return };
+        if !self.settings.database.exists() {
+            return;
+        }
+        // A failure is that of the next write, too.
+        let looked = self.with_database(|_, _| Ok(()));
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Ok(()), Some((db, looks))) = (looked, open.as_mut()) {
+            self.clear_up(db, looks);
+        }
+    }
+
+    fn clear_up(&self, db: &mut DetectDb, looks: &mut Looks) {
+        let now = self.clock.now();
+        if !looks.is_due(now) {
+            return;
+        }
+        let DetectSettings { retention, size_max, .. } = self.settings;
+        let newest = db.newest_arrival().ok().flatten();
+        match db.clear_up(&AlertLimits { retention, size_max }, self.age.now(now, newest)) {
+            Ok(forgotten) => looks.done(now, forgotten.more),
+            Err(error) => {
+                if looks.failed(now) {
+                    let path = self.settings.database.display();
+                    tracing::warn!(%path, error = with_reasons(&error), "removing old alerts failed; trying again every minute");
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for DetectSink {
+    fn redelivery(&self) -> Redelivery {
+        Redelivery::Harmless
+    }
+
+    fn batch_bytes(&self) -> usize {
+        BATCH_BYTES
+    }
+
+    fn identity(&self, _: &Table) -> String {
+        format!("detect {}", disk::absolute(&self.state.settings.database))
+    }
+
+    async fn check(&self, _: &[Arc<Table>]) -> Result<Looked, SinkError> {
+        self.run(|state| {
+            let path = state.settings.database.display().to_string();
+            state.with_database(|set, db| Ok(look(&path, set, db.count_alerts()?)))
+        })
+        .await
+    }
+
+    async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
+        let written = self.run(move |state| {
+            let (now, notified_max) = (state.now(), state.settings.alerts_per_hour_max);
+            let receipt = state.with_database(|set, db| deliver(db, set, &batch, notified_max, now))?;
+            let mut open = state.open.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((db, looks)) = open.as_mut() {
+                state.clear_up(db, looks);
+            }
+            Ok(receipt)
+        });
+        Ok(written.await?)
+    }
+
+    /// Closed, the database is one file.
+    async fn close(&self) -> Result<(), SinkError> {
+        self.run(|state| {
+            drop(state.open.lock().unwrap_or_else(PoisonError::into_inner).take());
+            Ok(())
+        })
+        .await
+    }
+}

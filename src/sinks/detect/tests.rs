@@ -1,0 +1,128 @@
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
+
+use super::{
+    DetectSink,
+    rule_files::{RuleFiles, RulesInUse},
+};
+use crate::{
+    config::{DetectSettings, RulesPlace},
+    detect::rules::RuleSet,
+    detect_db::{AlertFilter, DetectDb},
+    sinks::{
+        Batch, Receipt, Sink, SinkError,
+        samples::{NOW, batch, clock, event},
+    },
+    tables::{AUDIT_LOGS, Tables},
+};
+
+const RULE: &str = "title: A user was added\nlogsource:\n    product: openai\n    service: audit\n\
+    detection:\n    selection:\n        EventType: user.added\n    condition: selection\nlevel: high\n";
+
+/// A directory with one rule, and a sink that judges by it.
+struct Bench {
+    dir: tempfile::TempDir,
+    settings: DetectSettings,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("rules")).unwrap();
+        let settings = DetectSettings {
+            rules: vec![RulesPlace::Directory(dir.path().join("rules"))],
+            placeholders: Default::default(),
+            retention: Duration::from_secs(90 * 24 * 3600),
+            size_max: 1 << 30,
+            free_min: 0,
+            alerts_per_hour_max: 100,
+            database: dir.path().join("detect.db"),
+            tables: Tables::built_in(),
+        };
+        let bench = Self { dir, settings };
+        bench.put("added.yml", RULE);
+        bench
+    }
+
+    fn put(&self, name: &str, rule: &str) {
+        fs::write(self.dir.path().join("rules").join(name), rule).unwrap();
+    }
+
+    fn sink(&self) -> DetectSink {
+        DetectSink::new(self.settings.clone(), clock(&Arc::new(AtomicI64::new(NOW))))
+    }
+
+    /// The rule and the record of each alert.
+    fn alerts(&self) -> Vec<String> {
+        let db = DetectDb::open_existing(Path::new(&self.settings.database)).unwrap().unwrap();
+        let mut found = Vec::new();
+        let listed = db.alerts(&AlertFilter::default(), |alert| {
+            found.extend(alert.record_ids.iter().map(|id| format!("{} {id}", alert.rule)));
+            Ok::<(), ()>(())
+        });
+        listed.unwrap().unwrap();
+        found.sort();
+        found
+    }
+}
+
+fn events(ids: &[&str]) -> Batch {
+    batch(&AUDIT_LOGS, &ids.iter().map(|id| event(id, NOW)).collect::<Vec<_>>())
+}
+
+#[tokio::test]
+async fn each_record_that_a_rule_matches_raises_an_alert_however_often_it_is_delivered() {
+    let bench = Bench::new();
+    let sink = bench.sink();
+    let other = event("c", NOW).replace("\"user.added\"", "\"user.updated\"");
+    let done = sink.write(events(&["a", "b"])).await.unwrap();
+    assert_eq!(done, Receipt { accepted: 2, ..Receipt::default() });
+    sink.write(batch(&AUDIT_LOGS, &[other, event("b", NOW)])).await.unwrap();
+    bench.sink().write(events(&["a"])).await.unwrap();
+    assert_eq!(bench.alerts(), ["added a", "added b"]);
+}
+
+#[tokio::test]
+async fn a_check_names_the_rules_and_says_what_they_may_do() {
+    let bench = Bench::new();
+    bench.put("quiet.yml", &RULE.replace("level", "ccfd:\n    state: staging\nlevel"));
+    let looked = bench.sink().check(&[]).await.unwrap();
+    let text = looked.text.replace(&bench.dir.path().display().to_string(), "DIR");
+    assert_eq!(
+        text,
+        "DIR/detect.db: writable, 0 alerts; 2 rules: 1 active, 1 in staging, 0 off\nadded, quiet"
+    );
+}
+
+#[tokio::test]
+async fn rules_that_are_broken_at_the_start_are_an_error_that_names_the_place() {
+    let bench = Bench::new();
+    bench.put("broken.yml", &RULE.replace("EventType", "EventTypo"));
+    let SinkError::Misplaced { reason, .. } = bench.sink().check(&[]).await.unwrap_err() else {
+        panic!("another error")
+    };
+    assert!(reason.contains("broken.yml:7") && reason.contains("EventTypo"), "{reason}");
+}
+
+#[test]
+fn rules_that_break_while_they_are_in_use_leave_the_last_good_ones_in_use() {
+    let bench = Bench::new();
+    let mut files = RuleFiles::default();
+    let slugs = |set: &RuleSet| set.rules.iter().map(|rule| rule.slug.to_string()).collect::<Vec<_>>();
+    let mut look = |now: i64| match files.current(&bench.settings, now).unwrap() {
+        RulesInUse::Same(set) => (false, slugs(&set)),
+        RulesInUse::New(set) => (true, slugs(&set)),
+    };
+    assert_eq!(look(0), (true, vec!["added".to_owned()]));
+    bench.put("broken.yml", "title: [");
+    assert_eq!(look(1), (false, vec!["added".to_owned()]), "not looked at so soon");
+    assert_eq!(look(10), (false, vec!["added".to_owned()]));
+    bench.put("broken.yml", RULE);
+    assert_eq!(look(20), (true, vec!["added".to_owned(), "broken".to_owned()]));
+    assert_eq!(look(30), (false, vec!["added".to_owned(), "broken".to_owned()]));
+    assert_eq!(look(2), (false, vec!["added".to_owned(), "broken".to_owned()]), "a clock that jumped back");
+}
