@@ -4,6 +4,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod admin_task;
+mod alerts;
 mod backfill;
 mod check;
 mod collector_argument;
@@ -109,6 +110,8 @@ enum Command {
     Check(Reads<check::Arguments>),
     /// Show records that could not be delivered, and send them again
     Rejects(Reads<rejects::Arguments>),
+    /// List alerts, and say what is done about them
+    Alerts(Reads<alerts::Arguments>),
     /// Query the SQLite sink with SQL
     Query(Reads<query::Arguments>),
     /// Write the resources a destination needs as files
@@ -247,6 +250,7 @@ fn run_command(cli: Cli) -> anyhow::Result<Exit> {
         Command::State(Reads { config, own }) => state::run(&context(config), &own),
         Command::Check(Reads { config, own }) => check::run(&context(config), &own),
         Command::Rejects(Reads { config, own }) => rejects::run(&context(config), &own),
+        Command::Alerts(Reads { config, own }) => alerts::run(&context(config), &own),
         Command::Query(Reads { config, own }) => query::run(&context(config), &own),
         Command::Deploy(arguments) => {
             reads_none("deploy")?;

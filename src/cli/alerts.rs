@@ -1,0 +1,46 @@
+//! `ccfd alerts`: lists alerts, and says what is done about them. The database is used beside a daemon.
+
+mod judge;
+mod list;
+mod show;
+
+use clap::{Args, Subcommand};
+
+use super::{Context, exit::Exit};
+use crate::{
+    config::Config,
+    detect_db::{DetectDb, FILE_NAME},
+};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List alerts, those with the newest records first
+    List(list::Arguments),
+    /// Show one in full
+    Show(show::Arguments),
+    /// Say that someone looks at it
+    Ack(judge::AckArguments),
+    /// Close it with a verdict
+    Close(judge::CloseArguments),
+}
+
+pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let config = context.readable()?.config;
+    match &arguments.command {
+        Command::List(arguments) => list::run(&config, context, arguments),
+        Command::Show(arguments) => show::run(&config, arguments),
+        Command::Ack(arguments) => judge::ack(&config, context, arguments),
+        Command::Close(arguments) => judge::close(&config, context, arguments),
+    }
+}
+
+/// The database of alerts; `None` while no record was judged.
+fn database(config: &Config) -> anyhow::Result<Option<DetectDb>> {
+    Ok(DetectDb::open_existing(&config.state.dir.join(FILE_NAME))?)
+}
