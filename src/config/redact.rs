@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     lists::names_where,
-    redact::{Path, Preset, Rule, RuleAction, Rules},
+    redact::{Path, Preset, RedactionRule, RuleAction, Rules},
 };
 
 /// Every path is searched for in every record; a longer list is probably a mistake.
@@ -37,7 +37,7 @@ impl RedactSettings {
         let mut own = Vec::new();
         for action in LISTS {
             let paths = section.optional(action.key(), paths).unwrap_or_default();
-            own.extend(paths.into_iter().map(|path| Rule { path, action }));
+            own.extend(paths.into_iter().map(|path| RedactionRule { path, action }));
         }
         let list = source.filter(|_| section.is_complete())?.list;
         let (preset, unfit) = match preset {

@@ -194,7 +194,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        redact::{Path, Rule, RuleAction, Rules},
+        redact::{Path, RedactionRule, RuleAction, Rules},
         tables::AUDIT_LOGS,
     };
 
@@ -232,7 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_is_let_through_redacted_with_what_is_unusable_in_it() {
-        let rule = Rule { path: Path::parse("actor").unwrap(), action: RuleAction::Drop };
+        let rule = RedactionRule { path: Path::parse("actor").unwrap(), action: RuleAction::Drop };
         let rules = Rules::new(vec![rule], None, &AUDIT_LOGS).unwrap();
         let page = sent(Some(Arc::new(Redaction::new(rules, None))), &record()).await.page;
         let raws = [&page.records[0].raw, &page.unusable[0].raw, &page.unusable[1].raw];

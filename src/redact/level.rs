@@ -2,7 +2,7 @@
 
 use super::{
     path::{Path, PathName, is_other},
-    rule::{Rule, RuleAction},
+    rule::{RedactionRule, RuleAction},
 };
 use crate::tables::Table;
 
@@ -23,9 +23,9 @@ pub(super) struct RuleLevel {
 
 impl RuleLevel {
     /// The tree of these rules, none of which covers another.
-    pub(super) fn of(rules: &[Rule], table: &Table) -> Self {
+    pub(super) fn of(rules: &[RedactionRule], table: &Table) -> Self {
         let mut top = Self::default();
-        let begins = |rule: &&Rule| rule.path.names.first() == Some(&PathName::Other);
+        let begins = |rule: &&RedactionRule| rule.path.names.first() == Some(&PathName::Other);
         for rule in rules.iter().filter(begins) {
             match (&rule.path.names[1..], top.other.as_deref_mut()) {
                 ([], _) => top.other = Some(Box::new(Node::Act(rule.action))),
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_holds_for_all_unknown_fields_holds_for_one_with_rules_of_its_own() {
-        let rule = |action, path| Rule { path: Path::parse(path).unwrap(), action };
+        let rule = |action, path| RedactionRule { path: Path::parse(path).unwrap(), action };
         let rules = [
             rule(RuleAction::Drop, "\"user.added\".data"),
             rule(RuleAction::Hash, "@other.id"),

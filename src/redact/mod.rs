@@ -16,7 +16,7 @@ pub use hash::{Hasher, WeakKey};
 use pass::PriorPass;
 pub use path::{KEPT, Path, PathError};
 pub use preset::Preset;
-pub use rule::{Rule, RuleAction};
+pub use rule::{RedactionRule, RuleAction};
 pub use rules::{Covered, Rules};
 
 /// The redaction of one collector's records.

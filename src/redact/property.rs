@@ -129,7 +129,7 @@ fn fitting(wanted: Vec<(Vec<&'static str>, RuleAction)>) -> (Vec<(Vec<&'static s
     for (names, action) in wanted {
         let text: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
         let Ok(path) = Path::parse(&text.join(".")) else { continue };
-        list.push(Rule { path, action });
+        list.push(RedactionRule { path, action });
         match Rules::new(list.clone(), None, &AUDIT_LOGS) {
             Ok(_) => named.push((names, action)),
             Err(_) => drop(list.pop()),

@@ -26,7 +26,7 @@ impl RuleAction {
 
 /// What happens to the values at one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub struct RedactionRule {
     /// Their path.
     pub path: Path,
     /// What happens to them.

@@ -6,7 +6,7 @@ use super::{
     level::RuleLevel,
     path::{Path, PathName, is_other},
     preset::Preset,
-    rule::{Rule, RuleAction},
+    rule::{RedactionRule, RuleAction},
 };
 use crate::tables::Table;
 
@@ -14,9 +14,9 @@ use crate::tables::Table;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Covered {
     /// The rule that has no effect.
-    pub rule: Rule,
+    pub rule: RedactionRule,
     /// The rule that covers it.
-    pub by: Rule,
+    pub by: RedactionRule,
     /// The preset that the covering rule belongs to; `None` for a configured rule.
     pub preset: Option<Preset>,
 }
@@ -36,7 +36,7 @@ impl fmt::Display for Covered {
 /// Compatible rules. Immutable; cheap to look up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    list: Vec<Rule>,
+    list: Vec<RedactionRule>,
     pub(super) top: RuleLevel,
     pub(super) table: Arc<Table>,
 }
@@ -48,7 +48,11 @@ impl Rules {
     /// # Errors
     ///
     /// Every pair of which one covers the other, and every rule below a path that the preset drops.
-    pub fn new(own: Vec<Rule>, preset: Option<Preset>, table: &Arc<Table>) -> Result<Self, Vec<Covered>> {
+    pub fn new(
+        own: Vec<RedactionRule>,
+        preset: Option<Preset>,
+        table: &Arc<Table>,
+    ) -> Result<Self, Vec<Covered>> {
         let mut covered = Vec::new();
         for (place, rule) in own.iter().enumerate() {
             for earlier in &own[..place] {
@@ -61,7 +65,7 @@ impl Rules {
         }
         let mut list = own.clone();
         for ready in preset.map(rules_of).unwrap_or_default() {
-            let below = |rule: &&Rule| {
+            let below = |rule: &&RedactionRule| {
                 rule.path.names.len() > ready.path.names.len() && covers(&ready.path, &rule.path, table)
             };
             covered.extend(own.iter().filter(below).map(|rule| Covered {
@@ -85,8 +89,8 @@ impl Rules {
     }
 }
 
-fn rules_of(preset: Preset) -> Vec<Rule> {
-    let rule = |(path, _): &(&str, _)| Rule {
+fn rules_of(preset: Preset) -> Vec<RedactionRule> {
+    let rule = |(path, _): &(&str, _)| RedactionRule {
         path: Path::parse(path).expect("a test reads every path of every preset"),
         action: preset.action(),
     };
@@ -111,8 +115,8 @@ mod tests {
     use super::{super::level::Node, *};
     use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
 
-    fn rules(lists: &[(RuleAction, &[&str])]) -> Vec<Rule> {
-        let rule = |action, path: &&str| Rule { path: Path::parse(path).unwrap(), action };
+    fn rules(lists: &[(RuleAction, &[&str])]) -> Vec<RedactionRule> {
+        let rule = |action, path: &&str| RedactionRule { path: Path::parse(path).unwrap(), action };
         lists.iter().flat_map(|(action, paths)| paths.iter().map(|path| rule(*action, path))).collect()
     }
 

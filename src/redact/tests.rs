@@ -8,7 +8,7 @@ const KEY: &str = "0123456789abcdef0123456789abcdef";
 type Lists<'a> = &'a [(RuleAction, &'a [&'a str])];
 
 fn redaction(lists: Lists<'_>) -> Redaction {
-    let rule = |action, path: &&str| Rule { path: Path::parse(path).unwrap(), action };
+    let rule = |action, path: &&str| RedactionRule { path: Path::parse(path).unwrap(), action };
     let rules = lists.iter().flat_map(|(action, paths)| paths.iter().map(|path| rule(*action, path)));
     let rules = Rules::new(rules.collect(), None, &AUDIT_LOGS).unwrap();
     Redaction::new(rules, Some(Hasher::new(&KEY.into()).unwrap()))

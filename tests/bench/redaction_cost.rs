@@ -8,7 +8,7 @@ use std::{error::Error, fs, hint::black_box, sync::Arc};
 
 use bytes::Bytes;
 use ccfd::{
-    redact::{Hasher, Path, Preset, Redaction, Rule, RuleAction, Rules},
+    redact::{Hasher, Path, Preset, Redaction, RedactionRule, RuleAction, Rules},
     simulator::{SimulatedList, Simulator, SimulatorOptions},
     tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Table},
 };
@@ -52,8 +52,9 @@ fn redaction(
     preset: Option<Preset>,
     table: &Arc<Table>,
 ) -> Result<Redaction, Box<dyn Error>> {
-    let rule = |(action, path): &(RuleAction, &str)| Ok(Rule { path: Path::parse(path)?, action: *action });
-    let rules: Result<Vec<Rule>, ccfd::redact::PathError> = rules.iter().map(rule).collect();
+    let rule =
+        |(action, path): &(RuleAction, &str)| Ok(RedactionRule { path: Path::parse(path)?, action: *action });
+    let rules: Result<Vec<RedactionRule>, ccfd::redact::PathError> = rules.iter().map(rule).collect();
     let rules = Rules::new(rules?, preset, table).map_err(|covered| covered[0].to_string())?;
     Ok(Redaction::new(rules, Some(Hasher::new(&KEY.into())?)))
 }

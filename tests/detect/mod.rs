@@ -2,9 +2,11 @@
 
 mod alerts;
 mod bursts;
+mod generated;
 mod histories;
 mod naive;
 mod rules;
+mod single_rules;
 
 use std::{env, path::PathBuf, sync::Arc};
 

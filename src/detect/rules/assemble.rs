@@ -7,11 +7,11 @@ use std::{
 
 use super::{
     document::Document,
-    draft::{Draft, DraftCorrelation, DraftGroup, DraftInput, DraftKind, unset_problem},
+    draft::{DraftCorrelation, DraftGroup, DraftInput, DraftKind, RuleDraft, unset_problem},
     error::Problems,
     extension::RuleTest,
     field::{FieldId, Fields},
-    index::{CompiledDetection, TableIndex, View, ViewedValues},
+    index::{CompiledDetection, MatchView, TableIndex, ViewedValues},
     set::{FieldRead, RuleAbout, RuleSet, TestEvents, UnusableRule},
     source::RuleFile,
 };
@@ -32,7 +32,7 @@ pub const ENTITIES: [&str; 7] = [
 
 /// Makes the set. A rule of a file that needs a missing setting is an error, a built-in one is unusable.
 pub(super) fn assemble(
-    drafts: Vec<Draft>,
+    drafts: Vec<RuleDraft>,
     documents: &[Document],
     files: &[RuleFile],
     fields: Fields,
@@ -99,7 +99,7 @@ fn indices(reasons: &[Option<String>]) -> Vec<Option<RuleIndex>> {
 }
 
 struct Parts<'p> {
-    drafts: &'p [Draft],
+    drafts: &'p [RuleDraft],
     documents: &'p [Document],
     files: &'p [RuleFile],
 }
@@ -220,7 +220,7 @@ impl<'p> Parts<'p> {
     fn rule(
         &self,
         place: usize,
-        draft: &Draft,
+        draft: &RuleDraft,
         indices: &[Option<RuleIndex>],
         definition: u64,
         alerts: bool,
@@ -308,13 +308,13 @@ impl<'p> Parts<'p> {
         indices: &[Option<RuleIndex>],
         needed: &[bool],
         alerts: bool,
-    ) -> Vec<View> {
+    ) -> Vec<MatchView> {
         let mut views = Vec::new();
         if let DraftKind::Detection(detection) = &self.drafts[place].kind
             && alerts
             && self.state(place) != RuleState::Off
         {
-            views.push(View {
+            views.push(MatchView {
                 by: own,
                 input: 0,
                 group: detection.group_by.iter().map(|(_, field)| *field).collect(),
@@ -327,7 +327,7 @@ impl<'p> Parts<'p> {
                 continue;
             };
             for (input, used) in (0..).zip(&correlation.inputs).filter(|(_, used)| used.draft == place) {
-                views.push(View {
+                views.push(MatchView {
                     by,
                     input,
                     group: group_fields(&used.group).to_vec(),

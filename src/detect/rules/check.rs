@@ -6,7 +6,7 @@ use super::{condition::Condition, field::FieldId, judged_row::JudgedRow, matcher
 
 /// One entry of a selection.
 #[derive(Clone, Debug)]
-pub(super) struct Item {
+pub(super) struct SelectionItem {
     pub field: FieldId,
     /// All of these must hold.
     pub matchers: Vec<Matcher>,
@@ -17,7 +17,7 @@ pub(super) struct Item {
     pub selection: Arc<str>,
 }
 
-impl Item {
+impl SelectionItem {
     /// Whether it matches a record.
     pub fn holds(&self, row: &JudgedRow<'_>) -> bool {
         self.matchers.iter().all(|matcher| matcher.holds(row, self.field)) != self.negated
@@ -55,7 +55,7 @@ impl Item {
 /// What must be true of a record.
 #[derive(Clone, Debug)]
 pub(super) enum Check {
-    Item(Arc<Item>),
+    Item(Arc<SelectionItem>),
     Not(Box<Check>),
     All(Vec<Check>),
     Any(Vec<Check>),
@@ -115,7 +115,7 @@ impl Check {
     }
 
     /// Passes every entry on, each as often as the condition names it.
-    pub fn items(&self, each: &mut dyn FnMut(&Arc<Item>)) {
+    pub fn items(&self, each: &mut dyn FnMut(&Arc<SelectionItem>)) {
         match self {
             Self::Item(item) => each(item),
             Self::Not(inner) => inner.items(each),

@@ -3,8 +3,8 @@
 use super::{
     error::{Problems, excerpt, unknown},
     extension::seconds,
-    section::{Section, expected},
-    yaml::{Node, NodeValue},
+    section::{DocumentSection, expected},
+    yaml::{NodeValue, YamlNode},
 };
 use crate::detect::model::{Comparison, CorrelationKind};
 
@@ -55,9 +55,9 @@ const COMPARISONS: [(&str, Comparison); 6] = [
 ];
 
 /// Reads a correlation.
-pub(super) fn read(document: &Section<'_>, problems: &mut Problems) -> Option<WrittenCorrelation> {
+pub(super) fn read(document: &DocumentSection<'_>, problems: &mut Problems) -> Option<WrittenCorrelation> {
     let node = document.get("correlation")?;
-    let section = Section::of(node, document.at("correlation"), problems)?;
+    let section = DocumentSection::of(node, document.at("correlation"), problems)?;
     let keys = ["type", "rules", "group-by", "timespan", "condition", "aliases", "generate"];
     section.only(&keys, problems);
     section.required("timespan", problems);
@@ -130,7 +130,12 @@ struct WrittenCondition {
     percentile: Option<f64>,
 }
 
-fn condition(section: &Section<'_>, kind: &str, rules: usize, problems: &mut Problems) -> WrittenCondition {
+fn condition(
+    section: &DocumentSection<'_>,
+    kind: &str,
+    rules: usize,
+    problems: &mut Problems,
+) -> WrittenCondition {
     let temporal = matches!(kind, "temporal" | "temporal_ordered");
     let mut written = WrittenCondition::default();
     if temporal {
@@ -140,7 +145,7 @@ fn condition(section: &Section<'_>, kind: &str, rules: usize, problems: &mut Pro
         return written;
     }
     let Some(node) = section.required("condition", problems) else { return written };
-    let Some(inner) = Section::of(node, section.at("condition"), problems) else { return written };
+    let Some(inner) = DocumentSection::of(node, section.at("condition"), problems) else { return written };
     let of_values = kind.starts_with("value_");
     let of_percentile = kind == "value_percentile";
     let mut keys: Vec<&str> = COMPARISONS.iter().map(|(name, _)| *name).collect();
@@ -179,7 +184,7 @@ fn condition(section: &Section<'_>, kind: &str, rules: usize, problems: &mut Pro
 }
 
 /// Of a temporal correlation only "every rule" is supported, however it is written.
-fn only_all(node: &Node, section: &Section<'_>, rules: usize, problems: &mut Problems) {
+fn only_all(node: &YamlNode, section: &DocumentSection<'_>, rules: usize, problems: &mut Problems) {
     let means_all = match &node.value {
         NodeValue::Map(members) => members.iter().all(|(name, _, node)| {
             matches!(name.as_str(), "gte" | "eq") && node.number() == Some(rules as f64)
@@ -210,12 +215,12 @@ fn only_all(node: &Node, section: &Section<'_>, rules: usize, problems: &mut Pro
     }
 }
 
-fn aliases(section: &Section<'_>, problems: &mut Problems) -> Vec<Alias> {
+fn aliases(section: &DocumentSection<'_>, problems: &mut Problems) -> Vec<Alias> {
     let Some(node) = section.get("aliases") else { return Vec::new() };
-    let Some(all) = Section::of(node, section.at("aliases"), problems) else { return Vec::new() };
+    let Some(all) = DocumentSection::of(node, section.at("aliases"), problems) else { return Vec::new() };
     let mut aliases = Vec::new();
     for (name, _, node) in all.members {
-        let Some(one) = Section::of(node, all.at(name), problems) else { continue };
+        let Some(one) = DocumentSection::of(node, all.at(name), problems) else { continue };
         let mut fields = Vec::new();
         for (rule, line, node) in one.members {
             match node.text() {

@@ -135,18 +135,18 @@ fn descend<'a>(json: &'a [u8], names: &[String], found: &mut dyn FnMut(&'a [u8])
 /// Passes every text in a value on, at any depth.
 pub(super) fn every_text<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
     let mut ended = false;
-    let mut each = |_: &TextPlace<'_>, json: &'a [u8]| {
+    let mut each = |_: &FoundText<'_>, json: &'a [u8]| {
         ended = ended || text(json).is_some_and(|text| visit(RowValue::Text(text)));
         (!ended).then_some(())
     };
-    _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, &TextPlace::default(), &mut each);
+    _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, &FoundText::default(), &mut each);
     ended
 }
 
 /// Passes every text on that names a role: those under such a key, and ids that begin with `role`.
 pub(super) fn roles<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
     let mut ended = false;
-    let mut each = |place: &TextPlace<'_>, json: &'a [u8]| {
+    let mut each = |place: &FoundText<'_>, json: &'a [u8]| {
         let found = text(json);
         let is_role = |text: &str| {
             place.in_role
@@ -155,37 +155,37 @@ pub(super) fn roles<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
         ended = found.is_some_and(|text| is_role(&text) && visit(RowValue::Text(text)));
         (!ended).then_some(())
     };
-    _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, &TextPlace::default(), &mut each);
+    _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, &FoundText::default(), &mut each);
     ended
 }
 
 /// Where a text is.
 #[derive(Default)]
-struct TextPlace<'k> {
+struct FoundText<'k> {
     /// The nearest key.
     key: Cow<'k, [u8]>,
     /// Whether a key on the way names a role.
     in_role: bool,
 }
 
-impl TextPlace<'_> {
+impl FoundText<'_> {
     fn is_id(&self) -> bool {
         self.key.as_ref() == b"id" || self.key.ends_with(b"_id")
     }
 }
 
-type EachText<'v, 'a> = &'v mut dyn FnMut(&TextPlace<'_>, &'a [u8]) -> Option<()>;
+type EachText<'v, 'a> = &'v mut dyn FnMut(&FoundText<'_>, &'a [u8]) -> Option<()>;
 
 fn walk<'a>(
     steps: &mut JsonScanner<'a>,
     depth: usize,
-    place: &TextPlace<'_>,
+    place: &FoundText<'_>,
     each: EachText<'_, 'a>,
 ) -> Option<()> {
     if steps.comes(b'{') && depth > 0 {
         return steps.members(|steps, key| {
             let names_role = matches!(key.as_ref(), b"role" | b"roles" | b"role_name" | b"role_id");
-            let place = TextPlace { key, in_role: place.in_role || names_role };
+            let place = FoundText { key, in_role: place.in_role || names_role };
             walk(steps, depth - 1, &place, each)
         });
     }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::{
-    check::{Check, Item},
+    check::{Check, SelectionItem},
     condition::{self, Condition},
     error::Problems,
     field::{FieldId, FieldSource},
     item::{ItemContext, matchers, referenced},
     matcher::Matcher,
     modifier,
-    section::Section,
-    yaml::{Node, NodeValue},
+    section::DocumentSection,
+    yaml::{NodeValue, YamlNode},
 };
 use crate::tables::Origin;
 
@@ -23,7 +23,7 @@ const ENTRIES_MAX: usize = 5000;
 
 /// Compiles what a detection or a filter looks for. `besides` are keys that are no selections.
 pub(super) fn compile(
-    section: &Section<'_>,
+    section: &DocumentSection<'_>,
     besides: &[&str],
     context: &mut ItemContext<'_>,
     problems: &mut Problems,
@@ -72,7 +72,11 @@ pub(super) fn compile(
 }
 
 /// The condition; of several, one must hold.
-fn whole_condition(section: &Section<'_>, names: &[&str], problems: &mut Problems) -> Option<Condition> {
+fn whole_condition(
+    section: &DocumentSection<'_>,
+    names: &[&str],
+    problems: &mut Problems,
+) -> Option<Condition> {
     section.required("condition", problems)?;
     let mut conditions = Vec::new();
     for (text, line) in section.texts("condition", problems) {
@@ -84,7 +88,12 @@ fn whole_condition(section: &Section<'_>, names: &[&str], problems: &mut Problem
     Some(Condition::Any(conditions))
 }
 
-fn warn_unused(section: &Section<'_>, names: &[&str], condition: &Condition, problems: &mut Problems) {
+fn warn_unused(
+    section: &DocumentSection<'_>,
+    names: &[&str],
+    condition: &Condition,
+    problems: &mut Problems,
+) {
     let mut uses = Vec::new();
     condition::used(condition, &mut uses);
     for (place, name) in names.iter().enumerate() {
@@ -104,7 +113,7 @@ struct Selection<'s, 'c> {
 
 impl Selection<'_, '_> {
     /// A map, a list of maps, or texts that are searched everywhere.
-    fn check(&mut self, node: &Node, line: u32) -> Option<Check> {
+    fn check(&mut self, node: &YamlNode, line: u32) -> Option<Check> {
         match &node.value {
             NodeValue::Map(members) => self.map(members, line),
             NodeValue::List(elements) if elements.is_empty() => self.refuse(line, "is empty"),
@@ -117,8 +126,8 @@ impl Selection<'_, '_> {
         }
     }
 
-    fn list(&mut self, elements: &[Node], line: u32) -> Option<Check> {
-        let is_map = |node: &&Node| matches!(node.value, NodeValue::Map(_));
+    fn list(&mut self, elements: &[YamlNode], line: u32) -> Option<Check> {
+        let is_map = |node: &&YamlNode| matches!(node.value, NodeValue::Map(_));
         let maps = elements.iter().filter(is_map).count();
         if maps == 0 {
             return self.item("", elements, line);
@@ -133,7 +142,7 @@ impl Selection<'_, '_> {
         Some(Check::any(checks.into_iter().collect::<Option<_>>()?))
     }
 
-    fn map(&mut self, members: &[(String, u32, Node)], line: u32) -> Option<Check> {
+    fn map(&mut self, members: &[(String, u32, YamlNode)], line: u32) -> Option<Check> {
         if members.is_empty() {
             return self.refuse(line, "is empty");
         }
@@ -153,7 +162,7 @@ impl Selection<'_, '_> {
         Some(Check::all(checks.into_iter().collect::<Option<_>>()?))
     }
 
-    fn item(&mut self, key: &str, values: &[Node], line: u32) -> Option<Check> {
+    fn item(&mut self, key: &str, values: &[YamlNode], line: u32) -> Option<Check> {
         let place = if key.is_empty() {
             self.path.clone()
         } else {
@@ -168,7 +177,12 @@ impl Selection<'_, '_> {
         }
     }
 
-    fn compiled(&mut self, key: &str, values: &[Node], line: u32) -> Result<Item, (u32, String)> {
+    fn compiled(
+        &mut self,
+        key: &str,
+        values: &[YamlNode],
+        line: u32,
+    ) -> Result<SelectionItem, (u32, String)> {
         let here = |problem: String| (line, problem);
         let (name, chain) = modifier::parse(key).map_err(here)?;
         if values.is_empty() {
@@ -186,7 +200,7 @@ impl Selection<'_, '_> {
         let field = field.map_err(here)?;
         let matchers = matchers(&chain, values, name.is_empty(), self.context)?;
         let cost = self.cost(field, &matchers);
-        Ok(Item { field, matchers, negated: chain.negated, cost, selection: Arc::clone(&self.name) })
+        Ok(SelectionItem { field, matchers, negated: chain.negated, cost, selection: Arc::clone(&self.name) })
     }
 
     /// A guess: what is found by the way costs nothing, content costs most.

@@ -4,8 +4,8 @@ use super::{
     error::{Problems, excerpt, list},
     extension::Extension,
     header::Header,
-    section::Section,
-    yaml::Node,
+    section::DocumentSection,
+    yaml::YamlNode,
 };
 
 /// A document, checked as far as that is possible without the others.
@@ -16,13 +16,13 @@ pub(super) struct Document {
     pub line: u32,
     pub header: Header,
     pub extension: Extension,
-    pub body: Body,
-    pub node: Node,
+    pub body: DocumentKind,
+    pub node: YamlNode,
 }
 
 /// Which kind of document it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Body {
+pub(super) enum DocumentKind {
     /// Looks at single records of a table.
     Detection { table: usize },
     /// Counts the matches of others.
@@ -39,13 +39,13 @@ const KINDS: [&str; 3] = ["detection", "correlation", "filter"];
 
 /// Reads a document. `slug` is its name if it gives none; `tables` are the settings keys of the tables.
 pub(super) fn read(
-    node: Node,
+    node: YamlNode,
     file: usize,
     slug: &str,
     tables: &[&str],
     problems: &mut Problems,
 ) -> Option<Document> {
-    let section = Section::of(&node, "", problems)?;
+    let section = DocumentSection::of(&node, "", problems)?;
     if let Some((_, line, _)) = section.members.iter().find(|(name, ..)| name == "action") {
         let problem = "of Sigma 1, and not supported; write each document whole";
         problems.error(*line, "action", problem);
@@ -68,11 +68,11 @@ pub(super) fn read(
     let header = Header::read(&section, part, slug, problems);
     let extension = Extension::read(&section, *kind == "detection", problems);
     let body = match *kind {
-        "correlation" => Body::Correlation,
-        "filter" => Body::Filter { table: table(&section, tables, problems)? },
-        _ => Body::Detection { table: table(&section, tables, problems)? },
+        "correlation" => DocumentKind::Correlation,
+        "filter" => DocumentKind::Filter { table: table(&section, tables, problems)? },
+        _ => DocumentKind::Detection { table: table(&section, tables, problems)? },
     };
-    if let (Body::Filter { .. }, Some(node)) = (body, section.get("ccfd")) {
+    if let (DocumentKind::Filter { .. }, Some(node)) = (body, section.get("ccfd")) {
         problems.error(node.line, "ccfd", "a filter has no `ccfd`");
     }
     let line = section.line;
@@ -80,9 +80,9 @@ pub(super) fn read(
 }
 
 /// The table that `logsource` means.
-fn table(section: &Section<'_>, tables: &[&str], problems: &mut Problems) -> Option<usize> {
+fn table(section: &DocumentSection<'_>, tables: &[&str], problems: &mut Problems) -> Option<usize> {
     let node = section.required("logsource", problems)?;
-    let source = Section::of(node, section.at("logsource"), problems)?;
+    let source = DocumentSection::of(node, section.at("logsource"), problems)?;
     source.only(&["product", "service", "definition"], problems);
     let product = source.text("product", 100, problems);
     if product.as_deref() != Some("openai") {

@@ -6,14 +6,14 @@ use super::{
     check::Check,
     correlation::{self, WrittenCorrelation},
     detection,
-    document::{Body, Document},
+    document::{Document, DocumentKind},
     error::Problems,
     extension::{Special, SpecialKind},
     field::{FieldId, Fields},
-    filter::{self, Filter},
+    filter::{self, RuleFilter},
     item::ItemContext,
     placeholder::Placeholders,
-    section::Section,
+    section::DocumentSection,
     source::RuleFile,
 };
 use crate::detect::model::{Comparison, CorrelationKind};
@@ -26,7 +26,7 @@ const EVENTS: &str = "__events";
 
 /// A rule in the making.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct RuleDraft {
     pub document: usize,
     pub slug: Arc<str>,
     pub kind: DraftKind,
@@ -91,17 +91,17 @@ pub(super) fn drafts(
     fields: &mut Fields,
     placeholders: &Placeholders,
     problems: &mut Problems,
-) -> (Vec<Draft>, Vec<(usize, Filter)>) {
+) -> (Vec<RuleDraft>, Vec<(usize, RuleFilter)>) {
     let mut making = Making { fields, placeholders, problems, drafts: Vec::new() };
     let mut filters = Vec::new();
     for (place, document) in documents.iter().enumerate() {
         making.problems.enter(&files[document.file].name);
         match document.body {
-            Body::Detection { table } => {
+            DocumentKind::Detection { table } => {
                 making.detection(place, document, table);
             }
-            Body::Correlation => making.correlation(place, document),
-            Body::Filter { table } => {
+            DocumentKind::Correlation => making.correlation(place, document),
+            DocumentKind::Filter { table } => {
                 filters.extend(making.filter(document, table).map(|filter| (place, filter)))
             }
         }
@@ -113,14 +113,14 @@ struct Making<'m> {
     fields: &'m mut Fields,
     placeholders: &'m Placeholders,
     problems: &'m mut Problems,
-    drafts: Vec<Draft>,
+    drafts: Vec<RuleDraft>,
 }
 
 impl Making<'_> {
     fn detection(&mut self, place: usize, document: &Document, table: usize) -> Option<()> {
-        let section = Section::of(&document.node, "", self.problems)?;
+        let section = DocumentSection::of(&document.node, "", self.problems)?;
         let node = section.get("detection")?;
-        let inner = Section::of(node, "detection", self.problems)?;
+        let inner = DocumentSection::of(node, "detection", self.problems)?;
         let (mut unset, mut expanded) = (Vec::new(), Placeholders::new());
         let mut context = ItemContext {
             fields: self.fields,
@@ -159,7 +159,7 @@ impl Making<'_> {
             group_by,
             shown: shown.into_iter().map(|(_, id)| id).collect(),
         });
-        self.drafts.push(Draft { document: place, slug, kind, unset, definition, is_part });
+        self.drafts.push(RuleDraft { document: place, slug, kind, unset, definition, is_part });
         if let Some(mut correlation) = special {
             let draft = self.drafts.len() - 1;
             correlation.inputs.iter_mut().for_each(|input| input.draft = draft);
@@ -171,7 +171,7 @@ impl Making<'_> {
                 extension.special.as_ref().map(|special| &special.field.0),
                 extension.skips_missing_group
             );
-            self.drafts.push(Draft {
+            self.drafts.push(RuleDraft {
                 document: place,
                 slug: Arc::clone(&document.header.slug),
                 kind: DraftKind::Correlation(correlation),
@@ -221,7 +221,7 @@ impl Making<'_> {
     }
 
     fn correlation(&mut self, place: usize, document: &Document) {
-        let Some(section) = Section::of(&document.node, "", self.problems) else { return };
+        let Some(section) = DocumentSection::of(&document.node, "", self.problems) else { return };
         let Some(written) = correlation::read(&section, self.problems) else { return };
         let extension = &document.extension;
         if extension.skips_missing_group && written.group_by.is_empty() {
@@ -241,7 +241,7 @@ impl Making<'_> {
             written: Some(written),
         });
         let slug = Arc::clone(&document.header.slug);
-        self.drafts.push(Draft {
+        self.drafts.push(RuleDraft {
             document: place,
             slug,
             kind,
@@ -251,7 +251,7 @@ impl Making<'_> {
         });
     }
 
-    fn filter(&mut self, document: &Document, table: usize) -> Option<Filter> {
+    fn filter(&mut self, document: &Document, table: usize) -> Option<RuleFilter> {
         let (mut unset, mut expanded) = (Vec::new(), Placeholders::new());
         let mut context = ItemContext {
             fields: self.fields,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{
     clock::span,
     error::Problems,
-    section::Section,
-    yaml::{Node, NodeValue},
+    section::DocumentSection,
+    yaml::{NodeValue, YamlNode},
 };
 use crate::detect::model::RuleState;
 
@@ -53,9 +53,11 @@ pub struct RuleTest {
 
 impl Extension {
     /// Reads `ccfd`. A correlation has its own `group-by`, and a filter has none of it.
-    pub fn read(document: &Section<'_>, is_detection: bool, problems: &mut Problems) -> Self {
+    pub fn read(document: &DocumentSection<'_>, is_detection: bool, problems: &mut Problems) -> Self {
         let Some(node) = document.get("ccfd") else { return Self::default() };
-        let Some(section) = Section::of(node, document.at("ccfd"), problems) else { return Self::default() };
+        let Some(section) = DocumentSection::of(node, document.at("ccfd"), problems) else {
+            return Self::default();
+        };
         let of_detections = ["group_by", "first_seen", "spike"];
         let common = ["state", "suppress", "missing_group", "tests"];
         let known: Vec<&str> =
@@ -82,8 +84,8 @@ impl Extension {
     }
 }
 
-fn first_seen(section: &Section<'_>, node: &Node, problems: &mut Problems) -> Option<Special> {
-    let inner = Section::of(node, section.at("first_seen"), problems)?;
+fn first_seen(section: &DocumentSection<'_>, node: &YamlNode, problems: &mut Problems) -> Option<Special> {
+    let inner = DocumentSection::of(node, section.at("first_seen"), problems)?;
     inner.only(&["field", "group_by", "window", "learn"], problems);
     inner.required("window", problems);
     let window = seconds(&inner, "window", problems);
@@ -95,8 +97,8 @@ fn first_seen(section: &Section<'_>, node: &Node, problems: &mut Problems) -> Op
     Some(Special { field, group_by, kind: SpecialKind::FirstSeen { window, learn } })
 }
 
-fn spike(section: &Section<'_>, node: &Node, problems: &mut Problems) -> Option<Special> {
-    let inner = Section::of(node, section.at("spike"), problems)?;
+fn spike(section: &DocumentSection<'_>, node: &YamlNode, problems: &mut Problems) -> Option<Special> {
+    let inner = DocumentSection::of(node, section.at("spike"), problems)?;
     inner.only(&["field", "group_by", "timespan", "factor", "baseline", "at_least"], problems);
     for name in ["timespan", "factor", "baseline"] {
         inner.required(name, problems);
@@ -121,7 +123,7 @@ fn spike(section: &Section<'_>, node: &Node, problems: &mut Problems) -> Option<
     Some(Special { field, group_by, kind: SpecialKind::Spike { timespan, factor, baseline, at_least } })
 }
 
-fn field(section: &Section<'_>, problems: &mut Problems) -> Option<(String, u32)> {
+fn field(section: &DocumentSection<'_>, problems: &mut Problems) -> Option<(String, u32)> {
     let node = section.required("field", problems)?;
     let fields = section.texts("field", problems);
     match <[_; 1]>::try_from(fields) {
@@ -134,7 +136,7 @@ fn field(section: &Section<'_>, problems: &mut Problems) -> Option<(String, u32)
 }
 
 /// The seconds of a span of time under a key.
-pub(super) fn seconds(section: &Section<'_>, name: &str, problems: &mut Problems) -> Option<i64> {
+pub(super) fn seconds(section: &DocumentSection<'_>, name: &str, problems: &mut Problems) -> Option<i64> {
     let text = section.text(name, 40, problems)?;
     match span(&text) {
         Ok(seconds) => Some(seconds),
@@ -145,7 +147,7 @@ pub(super) fn seconds(section: &Section<'_>, name: &str, problems: &mut Problems
     }
 }
 
-fn tests(section: &Section<'_>, problems: &mut Problems) -> Vec<RuleTest> {
+fn tests(section: &DocumentSection<'_>, problems: &mut Problems) -> Vec<RuleTest> {
     let Some(node) = section.get("tests") else { return Vec::new() };
     let NodeValue::List(elements) = &node.value else {
         problems.error(
@@ -155,8 +157,8 @@ fn tests(section: &Section<'_>, problems: &mut Problems) -> Vec<RuleTest> {
         );
         return Vec::new();
     };
-    let test = |element: &Node| {
-        let inner = Section::of(element, section.at("tests"), problems)?;
+    let test = |element: &YamlNode| {
+        let inner = DocumentSection::of(element, section.at("tests"), problems)?;
         inner.only(&["events", "alerts"], problems);
         inner.required("events", problems);
         inner.required("alerts", problems);

@@ -44,7 +44,7 @@ pub(super) enum FieldSource {
 
 /// A field that rules name.
 #[derive(Clone, Debug)]
-pub(super) struct Field {
+pub(super) struct RuleField {
     pub table: usize,
     pub name: Arc<str>,
     pub source: FieldSource,
@@ -65,7 +65,7 @@ pub enum RecordName {
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     pub tables: Vec<Arc<Table>>,
-    pub list: Vec<Field>,
+    pub list: Vec<RuleField>,
     by_name: HashMap<(usize, String), FieldId>,
 }
 
@@ -79,7 +79,7 @@ impl Fields {
     }
 
     /// The field.
-    pub fn get(&self, id: FieldId) -> &Field {
+    pub fn get(&self, id: FieldId) -> &RuleField {
         &self.list[id.0]
     }
 
@@ -106,7 +106,7 @@ impl Fields {
         }
         let id = FieldId(self.list.len());
         let hidden = hidden(&self.tables[table], &source);
-        self.list.push(Field { table, name: name.into(), source, hidden });
+        self.list.push(RuleField { table, name: name.into(), source, hidden });
         self.by_name.insert((table, name.to_owned()), id);
         Ok(id)
     }

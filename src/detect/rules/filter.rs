@@ -3,21 +3,21 @@
 use super::{
     check::Check,
     detection,
-    document::{Body, Document},
+    document::{Document, DocumentKind},
     error::{Problems, excerpt},
     item::ItemContext,
-    section::Section,
-    yaml::Node,
+    section::DocumentSection,
+    yaml::YamlNode,
 };
 
 /// A filter, and the detections that it is for.
 #[derive(Debug)]
-pub(super) struct Filter {
+pub(super) struct RuleFilter {
     pub table: usize,
     pub check: Check,
     pub rules: FilteredRules,
     /// What decides what it takes away.
-    pub node: Node,
+    pub node: YamlNode,
     pub unset: Vec<String>,
 }
 
@@ -35,11 +35,11 @@ pub(super) fn compile(
     document: &Document,
     context: &mut ItemContext<'_>,
     problems: &mut Problems,
-) -> Option<Filter> {
-    let Body::Filter { table } = document.body else { return None };
-    let section = Section::of(&document.node, "", problems)?;
+) -> Option<RuleFilter> {
+    let DocumentKind::Filter { table } = document.body else { return None };
+    let section = DocumentSection::of(&document.node, "", problems)?;
     let node = section.get("filter")?;
-    let inner = Section::of(node, "filter", problems)?;
+    let inner = DocumentSection::of(node, "filter", problems)?;
     let check = detection::compile(&inner, &["rules"], context, problems);
     inner.required("rules", problems)?;
     let names = inner.texts("rules", problems);
@@ -49,10 +49,10 @@ pub(super) fn compile(
     }
     let rules = if any { FilteredRules::Any } else { FilteredRules::Named(names) };
     let unset = std::mem::take(context.unset);
-    Some(Filter { table, check: check?, rules, node: node.clone(), unset })
+    Some(RuleFilter { table, check: check?, rules, node: node.clone(), unset })
 }
 
-impl Filter {
+impl RuleFilter {
     /// Whether it is for a detection of this table, id and name.
     pub fn is_for(&self, table: usize, id: &str, slug: &str) -> bool {
         match &self.rules {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     error::{Problems, excerpt},
-    section::Section,
+    section::DocumentSection,
 };
 use crate::detect::model::{Level, RuleState};
 
@@ -62,7 +62,12 @@ pub(super) struct Header {
 
 impl Header {
     /// Reads the keys of a document that has this part, such as `detection`, and these other keys.
-    pub fn read(section: &Section<'_>, part: &[&str], otherwise: &str, problems: &mut Problems) -> Self {
+    pub fn read(
+        section: &DocumentSection<'_>,
+        part: &[&str],
+        otherwise: &str,
+        problems: &mut Problems,
+    ) -> Self {
         let known: Vec<&str> = COMMON.iter().chain(part).copied().collect();
         section.only(&known, problems);
         section.required("title", problems);
@@ -114,7 +119,7 @@ impl Header {
     }
 }
 
-fn texts(section: &Section<'_>, name: &str, problems: &mut Problems) -> Vec<String> {
+fn texts(section: &DocumentSection<'_>, name: &str, problems: &mut Problems) -> Vec<String> {
     let texts: Vec<String> = section.texts(name, problems).into_iter().map(|(text, _)| text).collect();
     if texts.len() > LIST_MAX {
         problems.error(section.line_of(name), section.at(name), format!("more than {LIST_MAX} entries"));
@@ -122,7 +127,7 @@ fn texts(section: &Section<'_>, name: &str, problems: &mut Problems) -> Vec<Stri
     texts
 }
 
-fn tags(section: &Section<'_>, problems: &mut Problems) -> Vec<String> {
+fn tags(section: &DocumentSection<'_>, problems: &mut Problems) -> Vec<String> {
     for (tag, line) in section.texts("tags", problems) {
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
         if !tag.contains('.') || !tag.chars().all(is_plain) {

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use super::{
-    check::{Check, Item},
+    check::{Check, SelectionItem},
     field::{FieldId, FieldSource, Fields},
     fold::folded,
 };
@@ -33,13 +33,13 @@ pub(super) struct CompiledDetection {
     /// What alerts show: fields that are no content, without repeats.
     pub shown: Vec<FieldId>,
     /// Entries about content, of which only is shown that they match.
-    pub hidden: Vec<Arc<Item>>,
-    pub views: Vec<View>,
+    pub hidden: Vec<Arc<SelectionItem>>,
+    pub views: Vec<MatchView>,
 }
 
 /// What a correlation takes from a match.
 #[derive(Debug)]
-pub(super) struct View {
+pub(super) struct MatchView {
     pub by: RuleIndex,
     pub input: u32,
     pub group: Vec<FieldId>,

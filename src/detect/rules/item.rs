@@ -5,15 +5,15 @@ use regex::{RegexBuilder, RegexSetBuilder};
 use super::{
     error::excerpt,
     field::{FieldId, Fields},
-    matcher::{FieldReference, Matcher, Place},
-    modifier::{Chain, Meaning, Modifier},
+    matcher::{FieldReference, MatchPlace, Matcher},
+    modifier::{Modifier, ModifierChain, ValueMeaning},
     network::Network,
     pattern::Pattern,
     placeholder::{Placeholders, expand},
     section::scalar,
     step::patterns,
     value::Number,
-    yaml::{Node, NodeValue},
+    yaml::{NodeValue, YamlNode},
 };
 
 /// Bytes of one compiled expression.
@@ -41,15 +41,15 @@ pub(super) struct ItemContext<'c> {
 
 /// Compiles the values of an entry: one matcher, or with `all` one for each value.
 pub(super) fn matchers(
-    chain: &Chain,
-    values: &[Node],
+    chain: &ModifierChain,
+    values: &[YamlNode],
     keywords: bool,
     context: &mut ItemContext<'_>,
 ) -> Result<Vec<Matcher>, (u32, String)> {
     let mut build = Build::new(chain);
     let mut matchers = Vec::new();
     for value in values {
-        let place = if keywords && chain.steps.is_empty() { Some(Place::Inside) } else { None };
+        let place = if keywords && chain.steps.is_empty() { Some(MatchPlace::Inside) } else { None };
         build.value(chain, value, place, context).map_err(|problem| (value.line, problem))?;
         if chain.all {
             let whole = std::mem::replace(&mut build, Build::new(chain));
@@ -73,42 +73,42 @@ struct Build {
 }
 
 impl Build {
-    fn new(chain: &Chain) -> Self {
+    fn new(chain: &ModifierChain) -> Self {
         let matcher = Matcher { cased: chain.cased, ..Matcher::default() };
         Self { matcher, searches: Vec::new(), expressions: Vec::new(), values: 0 }
     }
 
     fn value(
         &mut self,
-        chain: &Chain,
-        node: &Node,
-        place: Option<Place>,
+        chain: &ModifierChain,
+        node: &YamlNode,
+        place: Option<MatchPlace>,
         context: &mut ItemContext<'_>,
     ) -> Result<(), String> {
         match chain.meaning {
-            Meaning::Plain => self.plain(chain, node, place, context),
-            Meaning::Expression { .. } => self.expression(chain, &text(node)?, context),
-            Meaning::Compare(comparison) => {
+            ValueMeaning::Plain => self.plain(chain, node, place, context),
+            ValueMeaning::Expression { .. } => self.expression(chain, &text(node)?, context),
+            ValueMeaning::Compare(comparison) => {
                 self.matcher.comparisons.push((comparison, number(node)?));
                 Ok(())
             }
-            Meaning::Date(part, comparison) => {
+            ValueMeaning::Date(part, comparison) => {
                 self.matcher.dates.push((part, comparison, number(node)?));
                 Ok(())
             }
-            Meaning::Cidr => {
+            ValueMeaning::Cidr => {
                 let text = text(node)?;
                 let network = Network::parse(&text);
                 let network = network.ok_or_else(|| format!("`{}` is not a network", excerpt(&text)))?;
                 self.matcher.networks.push(network);
                 Ok(())
             }
-            Meaning::FieldReference => {
+            ValueMeaning::FieldReference => {
                 let field = context.fields.named(context.table, &text(node)?)?;
                 self.matcher.references.push(FieldReference { field, place: chain.place });
                 Ok(())
             }
-            Meaning::Exists => {
+            ValueMeaning::Exists => {
                 let NodeValue::Bool(exists) = node.value else {
                     return Err(format!("`true` or `false` is expected here, not {}", node.kind()));
                 };
@@ -120,9 +120,9 @@ impl Build {
 
     fn plain(
         &mut self,
-        chain: &Chain,
-        node: &Node,
-        place: Option<Place>,
+        chain: &ModifierChain,
+        node: &YamlNode,
+        place: Option<MatchPlace>,
         context: &mut ItemContext<'_>,
     ) -> Result<(), String> {
         let as_text = !chain.steps.is_empty() || chain.cased || place.is_some();
@@ -142,7 +142,7 @@ impl Build {
                     scalar(node).ok_or_else(|| format!("a value is expected here, not {}", node.kind()))?;
                 for pattern in patterns(&text, chain, context)? {
                     let pattern =
-                        if place == Some(Place::Inside) { pattern.starts().ends() } else { pattern };
+                        if place == Some(MatchPlace::Inside) { pattern.starts().ends() } else { pattern };
                     self.pattern(chain, &pattern)?;
                 }
             }
@@ -150,7 +150,7 @@ impl Build {
         Ok(())
     }
 
-    fn pattern(&mut self, chain: &Chain, pattern: &Pattern) -> Result<(), String> {
+    fn pattern(&mut self, chain: &ModifierChain, pattern: &Pattern) -> Result<(), String> {
         self.values += 1;
         if self.values > VALUES_MAX {
             return Err(format!("more than {VALUES_MAX} values"));
@@ -166,7 +166,12 @@ impl Build {
         Ok(())
     }
 
-    fn expression(&mut self, chain: &Chain, text: &str, context: &mut ItemContext<'_>) -> Result<(), String> {
+    fn expression(
+        &mut self,
+        chain: &ModifierChain,
+        text: &str,
+        context: &mut ItemContext<'_>,
+    ) -> Result<(), String> {
         let expanded = if chain.steps.contains(&Modifier::Expand) {
             let patterns = expand(&Pattern::literal(text), true, context)?;
             patterns.iter().filter_map(|pattern| pattern.plain().map(str::to_owned)).collect()
@@ -175,15 +180,15 @@ impl Build {
         };
         for text in expanded {
             self.expressions.push(match chain.place {
-                Place::Whole | Place::Inside => text,
-                Place::Start => format!("\\A(?:{text})"),
-                Place::End => format!("(?:{text})\\z"),
+                MatchPlace::Whole | MatchPlace::Inside => text,
+                MatchPlace::Start => format!("\\A(?:{text})"),
+                MatchPlace::End => format!("(?:{text})\\z"),
             });
         }
         Ok(())
     }
 
-    fn finish(mut self, chain: &Chain) -> Result<Matcher, String> {
+    fn finish(mut self, chain: &ModifierChain) -> Result<Matcher, String> {
         if !self.searches.is_empty() {
             let expression = format!("(?:{})", self.searches.join("|"));
             let built = RegexBuilder::new(&expression)
@@ -195,7 +200,7 @@ impl Build {
                 .build();
             self.matcher.search = Some(built.map_err(|_| "too many or too long values".to_owned())?);
         }
-        if let Meaning::Expression { ignore_case, multi_line, single_line } = chain.meaning {
+        if let ValueMeaning::Expression { ignore_case, multi_line, single_line } = chain.meaning {
             // Each alone first: the error of a set does not say which one is wrong.
             for expression in &self.expressions {
                 let alone = RegexBuilder::new(expression)
@@ -233,11 +238,11 @@ fn expression_problem(expression: &str, error: &regex::Error) -> String {
     }
 }
 
-fn text(node: &Node) -> Result<String, String> {
+fn text(node: &YamlNode) -> Result<String, String> {
     scalar(node).ok_or_else(|| format!("a text is expected here, not {}", node.kind()))
 }
 
-fn number(node: &Node) -> Result<Number, String> {
+fn number(node: &YamlNode) -> Result<Number, String> {
     match &node.value {
         NodeValue::Integer(whole) => Ok(Number::Whole(*whole)),
         NodeValue::Float(number) if number.is_finite() => Ok(Number::Real(*number)),

@@ -10,7 +10,7 @@ use collectors::Record;
 use super::{
     field::FieldId,
     fold::folded,
-    index::{CompiledDetection, View, ViewedValues},
+    index::{CompiledDetection, MatchView, ViewedValues},
     judged_row::{JudgedRow, identifying},
     set::RuleSet,
     value::RowValue,
@@ -83,7 +83,7 @@ impl RuleSet {
 }
 
 /// What a correlation sees in a match.
-fn see(view: &View, row: &JudgedRow<'_>, seen_by: &mut Vec<Seen>) {
+fn see(view: &MatchView, row: &JudgedRow<'_>, seen_by: &mut Vec<Seen>) {
     let group: Vec<Option<String>> = view.group.iter().map(|field| joined(row, *field)).collect();
     if view.skips_missing_group && group.iter().any(Option::is_none) {
         return;

@@ -21,13 +21,13 @@ pub(super) struct JudgedRow<'a> {
     fields: &'a Fields,
     table: &'a Table,
     row: LazyRow<'a>,
-    found: Vec<OnceCell<Found<'a>>>,
+    found: Vec<OnceCell<FoundValues<'a>>>,
     /// Bytes of values that no expression has looked at.
     pub not_looked_at: Cell<u64>,
 }
 
 /// The values of a field.
-enum Found<'a> {
+enum FoundValues<'a> {
     Kept(Vec<RowValue<'a>>),
     TooMany,
 }
@@ -50,11 +50,11 @@ impl<'a> JudgedRow<'a> {
                 values.push(value);
                 values.len() > VALUES_KEPT_MAX
             });
-            if too_many { Found::TooMany } else { Found::Kept(values) }
+            if too_many { FoundValues::TooMany } else { FoundValues::Kept(values) }
         });
         match found {
-            Found::Kept(values) => values.iter().any(each),
-            Found::TooMany => self.search(field, &mut |value| each(&value)),
+            FoundValues::Kept(values) => values.iter().any(each),
+            FoundValues::TooMany => self.search(field, &mut |value| each(&value)),
         }
     }
 

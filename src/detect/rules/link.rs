@@ -6,10 +6,10 @@ use super::{
     check::Check,
     correlation::WrittenCorrelation,
     document::Document,
-    draft::{Draft, DraftGroup, DraftInput, DraftKind},
+    draft::{DraftGroup, DraftInput, DraftKind, RuleDraft},
     error::{Problems, excerpt, unknown},
     field::{FieldId, Fields},
-    filter::Filter,
+    filter::RuleFilter,
     source::RuleFile,
 };
 use crate::detect::model::CorrelationKind;
@@ -19,14 +19,19 @@ const CHAIN_MAX: usize = 8;
 
 /// Finds rules by name or id.
 #[derive(Default)]
-pub(super) struct Names {
+pub(super) struct RuleNames {
     places: HashMap<String, usize>,
     all: Vec<String>,
 }
 
-impl Names {
+impl RuleNames {
     /// The names of all rules. Two rules of one name or id are an error.
-    pub fn of(drafts: &[Draft], documents: &[Document], files: &[RuleFile], problems: &mut Problems) -> Self {
+    pub fn of(
+        drafts: &[RuleDraft],
+        documents: &[Document],
+        files: &[RuleFile],
+        problems: &mut Problems,
+    ) -> Self {
         let mut names = Self::default();
         for (place, draft) in drafts.iter().enumerate() {
             let document = &documents[draft.document];
@@ -57,14 +62,14 @@ impl Names {
 
 /// Links everything.
 pub(super) fn link(
-    drafts: &mut [Draft],
-    filters: &[(usize, Filter)],
+    drafts: &mut [RuleDraft],
+    filters: &[(usize, RuleFilter)],
     documents: &[Document],
     files: &[RuleFile],
     fields: &mut Fields,
     problems: &mut Problems,
 ) {
-    let names = Names::of(drafts, documents, files, problems);
+    let names = RuleNames::of(drafts, documents, files, problems);
     check_filters(filters, drafts, &names, documents, files, problems);
     apply_filters(drafts, filters, documents);
     let written: Vec<Option<WrittenCorrelation>> = drafts
@@ -84,14 +89,14 @@ pub(super) fn link(
             correlation.inputs = inputs;
         }
     }
-    let mut chains = vec![Chain::Unknown; drafts.len()];
+    let mut chains = vec![ChainLength::Unknown; drafts.len()];
     for (place, written) in written.iter().enumerate() {
         let Some(written) = written else { continue };
         problems.enter(&files[documents[drafts[place].document].file].name);
         let problem = match chain(place, &references, &mut chains) {
-            Chain::Length(0..=CHAIN_MAX) => continue,
-            Chain::Length(_) => format!("a chain of more than {CHAIN_MAX} correlations"),
-            Chain::Unknown | Chain::Open | Chain::Cycle => {
+            ChainLength::Length(0..=CHAIN_MAX) => continue,
+            ChainLength::Length(_) => format!("a chain of more than {CHAIN_MAX} correlations"),
+            ChainLength::Unknown | ChainLength::Open | ChainLength::Cycle => {
                 "is about itself, or about a correlation that is".to_owned()
             }
         };
@@ -99,7 +104,7 @@ pub(super) fn link(
     }
 }
 
-fn apply_filters(drafts: &mut [Draft], filters: &[(usize, Filter)], documents: &[Document]) {
+fn apply_filters(drafts: &mut [RuleDraft], filters: &[(usize, RuleFilter)], documents: &[Document]) {
     for draft in drafts {
         let id = &documents[draft.document].header.id;
         let slug = &documents[draft.document].header.slug;
@@ -116,9 +121,9 @@ fn apply_filters(drafts: &mut [Draft], filters: &[(usize, Filter)], documents: &
 
 /// Notes what filters name that cannot be filtered.
 fn check_filters(
-    filters: &[(usize, Filter)],
-    drafts: &[Draft],
-    names: &Names,
+    filters: &[(usize, RuleFilter)],
+    drafts: &[RuleDraft],
+    names: &RuleNames,
     documents: &[Document],
     files: &[RuleFile],
     problems: &mut Problems,
@@ -148,8 +153,8 @@ fn check_filters(
 /// The inputs of a correlation.
 fn inputs(
     written: &WrittenCorrelation,
-    drafts: &[Draft],
-    names: &Names,
+    drafts: &[RuleDraft],
+    names: &RuleNames,
     fields: &mut Fields,
     problems: &mut Problems,
 ) -> Vec<DraftInput> {
@@ -200,14 +205,24 @@ fn inputs(
 }
 
 /// What an alias means for a rule.
-fn aliased<'w>(written: &'w WrittenCorrelation, group: &str, draft: usize, names: &Names) -> Option<&'w str> {
+fn aliased<'w>(
+    written: &'w WrittenCorrelation,
+    group: &str,
+    draft: usize,
+    names: &RuleNames,
+) -> Option<&'w str> {
     let alias = written.aliases.iter().find(|alias| alias.name == group)?;
     let (_, field, _) = alias.fields.iter().find(|(rule, ..)| names.find(rule) == Some(draft))?;
     Some(field)
 }
 
 /// Notes aliases that say nothing about a rule of the correlation, or something about another one.
-fn check_aliases(written: &WrittenCorrelation, drafts: &[Draft], names: &Names, problems: &mut Problems) {
+fn check_aliases(
+    written: &WrittenCorrelation,
+    drafts: &[RuleDraft],
+    names: &RuleNames,
+    problems: &mut Problems,
+) {
     let own: Vec<usize> = written.rules.iter().filter_map(|(name, _)| names.find(name)).collect();
     for alias in &written.aliases {
         let construct = format!("correlation.aliases.{}", excerpt(&alias.name));
@@ -259,7 +274,7 @@ fn counts_matches(kind: &CorrelationKind) -> bool {
 
 /// How many correlations are below a rule.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Chain {
+enum ChainLength {
     Unknown,
     /// Being followed.
     Open,
@@ -267,18 +282,18 @@ enum Chain {
     Cycle,
 }
 
-fn chain(place: usize, references: &[Vec<usize>], chains: &mut [Chain]) -> Chain {
+fn chain(place: usize, references: &[Vec<usize>], chains: &mut [ChainLength]) -> ChainLength {
     match chains[place] {
-        Chain::Unknown => {}
-        Chain::Open => return Chain::Cycle,
-        known @ (Chain::Length(_) | Chain::Cycle) => return known,
+        ChainLength::Unknown => {}
+        ChainLength::Open => return ChainLength::Cycle,
+        known @ (ChainLength::Length(_) | ChainLength::Cycle) => return known,
     }
-    chains[place] = Chain::Open;
-    let mut longest = Chain::Length(0);
+    chains[place] = ChainLength::Open;
+    let mut longest = ChainLength::Length(0);
     for next in &references[place] {
         longest = match (longest, chain(*next, references, chains)) {
-            (Chain::Length(own), Chain::Length(next)) => Chain::Length(own.max(next + 1)),
-            _ => Chain::Cycle,
+            (ChainLength::Length(own), ChainLength::Length(next)) => ChainLength::Length(own.max(next + 1)),
+            _ => ChainLength::Cycle,
         };
     }
     chains[place] = longest;

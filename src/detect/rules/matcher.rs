@@ -19,7 +19,7 @@ pub(super) const LOOKED_AT_MAX: usize = 64 << 10;
 
 /// Where in a text another one must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum MatchPlace {
     /// It is all of it.
     #[default]
     Whole,
@@ -35,7 +35,7 @@ pub(super) enum Place {
 #[derive(Clone, Debug)]
 pub(super) struct FieldReference {
     pub field: FieldId,
-    pub place: Place,
+    pub place: MatchPlace,
 }
 
 /// One of these must hold.
@@ -139,10 +139,10 @@ impl Matcher {
             let other = other.text();
             let other = if self.cased { other } else { folded(&other).into_owned().into() };
             match reference.place {
-                Place::Whole => own == other,
-                Place::Inside => memchr::memmem::find(own.as_bytes(), other.as_bytes()).is_some(),
-                Place::Start => own.starts_with(&*other),
-                Place::End => own.ends_with(&*other),
+                MatchPlace::Whole => own == other,
+                MatchPlace::Inside => memchr::memmem::find(own.as_bytes(), other.as_bytes()).is_some(),
+                MatchPlace::Start => own.starts_with(&*other),
+                MatchPlace::End => own.ends_with(&*other),
             }
         })
     }

@@ -4,7 +4,7 @@ use super::{
     clock::DatePart,
     encoding::Utf16,
     error::{excerpt, unknown},
-    matcher::Place,
+    matcher::MatchPlace,
 };
 use crate::detect::model::Comparison;
 
@@ -15,7 +15,7 @@ pub(super) enum Modifier {
     NotEqual,
     Cased,
     Exists,
-    Place(Place),
+    Place(MatchPlace),
     Windash,
     Utf16(Utf16),
     Base64,
@@ -38,9 +38,9 @@ const MODIFIERS: [(&str, Modifier); 31] = [
     ("base64offset", Modifier::Base64Offset),
     ("cased", Modifier::Cased),
     ("cidr", Modifier::Cidr),
-    ("contains", Modifier::Place(Place::Inside)),
+    ("contains", Modifier::Place(MatchPlace::Inside)),
     ("day", Modifier::Date(DatePart::Day)),
-    ("endswith", Modifier::Place(Place::End)),
+    ("endswith", Modifier::Place(MatchPlace::End)),
     ("exists", Modifier::Exists),
     ("expand", Modifier::Expand),
     ("fieldref", Modifier::FieldReference),
@@ -56,7 +56,7 @@ const MODIFIERS: [(&str, Modifier); 31] = [
     ("neq", Modifier::NotEqual),
     ("re", Modifier::Expression),
     ("s", Modifier::SingleLine),
-    ("startswith", Modifier::Place(Place::Start)),
+    ("startswith", Modifier::Place(MatchPlace::Start)),
     ("utf16", Modifier::Utf16(Utf16::Marked)),
     ("utf16be", Modifier::Utf16(Utf16::Be)),
     ("utf16le", Modifier::Utf16(Utf16::Le)),
@@ -68,20 +68,20 @@ const MODIFIERS: [(&str, Modifier); 31] = [
 
 /// What the modifiers of one entry make of its values.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Chain {
+pub(super) struct ModifierChain {
     pub all: bool,
     pub negated: bool,
     pub cased: bool,
-    pub meaning: Meaning,
+    pub meaning: ValueMeaning,
     /// What is done to texts, in order.
     pub steps: Vec<Modifier>,
     /// Where a text must be that is an expression or a field.
-    pub place: Place,
+    pub place: MatchPlace,
 }
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) enum Meaning {
+pub(super) enum ValueMeaning {
     /// A text with wildcards, a number, `true`, `false` or `null`.
     #[default]
     Plain,
@@ -100,12 +100,12 @@ pub(super) enum Meaning {
 }
 
 /// The name of the field, and the chain of its modifiers. The error says what is wrong with them.
-pub(super) fn parse(key: &str) -> Result<(&str, Chain), String> {
+pub(super) fn parse(key: &str) -> Result<(&str, ModifierChain), String> {
     let (field, modifiers) = match end_of_name(key) {
         Some(end) => (&key[..end], Some(&key[end + 1..])),
         None => (key, None),
     };
-    let mut chain = Chain::default();
+    let mut chain = ModifierChain::default();
     let mut earlier: Vec<&str> = Vec::new();
     for name in modifiers.into_iter().flat_map(|modifiers| modifiers.split('|')) {
         if name.is_empty() {
@@ -139,35 +139,38 @@ fn end_of_name(key: &str) -> Option<usize> {
     })
 }
 
-impl Chain {
+impl ModifierChain {
     /// Adds a modifier; false if it cannot follow those before it.
     fn add(&mut self, modifier: Modifier) -> bool {
-        let plain = self.meaning == Meaning::Plain;
+        let plain = self.meaning == ValueMeaning::Plain;
         let untouched = plain && self.steps.is_empty() && !self.cased;
         match modifier {
             Modifier::All => self.all = true,
             Modifier::NotEqual => self.negated = true,
             Modifier::Cased => {
-                if !plain && self.meaning != Meaning::FieldReference {
+                if !plain && self.meaning != ValueMeaning::FieldReference {
                     return false;
                 }
                 self.cased = true;
             }
             Modifier::Place(place) => match self.meaning {
-                Meaning::Plain => {
+                ValueMeaning::Plain => {
                     let placed = self.steps.iter().any(|step| matches!(step, Modifier::Place(_)));
                     self.steps.push(modifier);
                     return !placed;
                 }
-                Meaning::Expression { .. } | Meaning::FieldReference => {
-                    let first = self.place == Place::Whole;
+                ValueMeaning::Expression { .. } | ValueMeaning::FieldReference => {
+                    let first = self.place == MatchPlace::Whole;
                     self.place = place;
                     return first;
                 }
-                Meaning::Compare(_) | Meaning::Date(..) | Meaning::Cidr | Meaning::Exists => return false,
+                ValueMeaning::Compare(_)
+                | ValueMeaning::Date(..)
+                | ValueMeaning::Cidr
+                | ValueMeaning::Exists => return false,
             },
             Modifier::Expand => {
-                if !plain && !matches!(self.meaning, Meaning::Expression { .. }) {
+                if !plain && !matches!(self.meaning, ValueMeaning::Expression { .. }) {
                     return false;
                 }
                 self.steps.push(modifier);
@@ -183,10 +186,11 @@ impl Chain {
                     return false;
                 }
                 self.meaning =
-                    Meaning::Expression { ignore_case: false, multi_line: false, single_line: false };
+                    ValueMeaning::Expression { ignore_case: false, multi_line: false, single_line: false };
             }
             Modifier::IgnoreCase | Modifier::MultiLine | Modifier::SingleLine => {
-                let Meaning::Expression { ignore_case, multi_line, single_line } = &mut self.meaning else {
+                let ValueMeaning::Expression { ignore_case, multi_line, single_line } = &mut self.meaning
+                else {
                     return false;
                 };
                 *ignore_case |= modifier == Modifier::IgnoreCase;
@@ -194,27 +198,29 @@ impl Chain {
                 *single_line |= modifier == Modifier::SingleLine;
             }
             Modifier::Compare(comparison) => match self.meaning {
-                Meaning::Plain if untouched => self.meaning = Meaning::Compare(comparison),
-                Meaning::Date(part, Comparison::Equal) => self.meaning = Meaning::Date(part, comparison),
-                Meaning::Plain
-                | Meaning::Expression { .. }
-                | Meaning::Compare(_)
-                | Meaning::Date(..)
-                | Meaning::Cidr
-                | Meaning::FieldReference
-                | Meaning::Exists => return false,
+                ValueMeaning::Plain if untouched => self.meaning = ValueMeaning::Compare(comparison),
+                ValueMeaning::Date(part, Comparison::Equal) => {
+                    self.meaning = ValueMeaning::Date(part, comparison)
+                }
+                ValueMeaning::Plain
+                | ValueMeaning::Expression { .. }
+                | ValueMeaning::Compare(_)
+                | ValueMeaning::Date(..)
+                | ValueMeaning::Cidr
+                | ValueMeaning::FieldReference
+                | ValueMeaning::Exists => return false,
             },
-            Modifier::Date(part) => return self.mean(untouched, Meaning::Date(part, Comparison::Equal)),
-            Modifier::Cidr => return self.mean(untouched, Meaning::Cidr),
+            Modifier::Date(part) => return self.mean(untouched, ValueMeaning::Date(part, Comparison::Equal)),
+            Modifier::Cidr => return self.mean(untouched, ValueMeaning::Cidr),
             Modifier::FieldReference => {
-                return self.mean(plain && self.steps.is_empty(), Meaning::FieldReference);
+                return self.mean(plain && self.steps.is_empty(), ValueMeaning::FieldReference);
             }
-            Modifier::Exists => return self.mean(untouched, Meaning::Exists),
+            Modifier::Exists => return self.mean(untouched, ValueMeaning::Exists),
         }
         true
     }
 
-    fn mean(&mut self, allowed: bool, meaning: Meaning) -> bool {
+    fn mean(&mut self, allowed: bool, meaning: ValueMeaning) -> bool {
         if allowed {
             self.meaning = meaning;
         }
@@ -230,14 +236,14 @@ mod tests {
     fn a_key_is_a_field_and_its_modifiers() {
         let (field, chain) = parse("EventDetails.name|contains|all").unwrap();
         assert_eq!(field, "EventDetails.name");
-        assert_eq!((chain.all, chain.steps), (true, vec![Modifier::Place(Place::Inside)]));
+        assert_eq!((chain.all, chain.steps), (true, vec![Modifier::Place(MatchPlace::Inside)]));
         assert_eq!(parse("|all").unwrap().0, "");
         assert_eq!(parse(r#"Metadata."a|b"|cased"#).unwrap().0, r#"Metadata."a|b""#);
         let (_, chain) = parse("f|re|i|s").unwrap();
-        let meaning = Meaning::Expression { ignore_case: true, multi_line: false, single_line: true };
+        let meaning = ValueMeaning::Expression { ignore_case: true, multi_line: false, single_line: true };
         assert_eq!(chain.meaning, meaning);
         let (_, chain) = parse("TimeGenerated|hour|gte").unwrap();
-        assert_eq!(chain.meaning, Meaning::Date(DatePart::Hour, Comparison::AtLeast));
+        assert_eq!(chain.meaning, ValueMeaning::Date(DatePart::Hour, Comparison::AtLeast));
     }
 
     #[test]

@@ -2,20 +2,20 @@
 
 use super::{
     error::{Problems, excerpt, unknown},
-    yaml::{Node, NodeValue},
+    yaml::{NodeValue, YamlNode},
 };
 
 /// A map, read key by key.
-pub(super) struct Section<'n> {
+pub(super) struct DocumentSection<'n> {
     /// Its place in the document, for errors; empty for the document itself.
     pub path: String,
     pub line: u32,
-    pub members: &'n [(String, u32, Node)],
+    pub members: &'n [(String, u32, YamlNode)],
 }
 
-impl<'n> Section<'n> {
+impl<'n> DocumentSection<'n> {
     /// The map in a node; anything else is an error.
-    pub fn of(node: &'n Node, path: impl Into<String>, problems: &mut Problems) -> Option<Self> {
+    pub fn of(node: &'n YamlNode, path: impl Into<String>, problems: &mut Problems) -> Option<Self> {
         let path = path.into();
         match &node.value {
             NodeValue::Map(members) => Some(Self { path, line: node.line, members }),
@@ -47,13 +47,13 @@ impl<'n> Section<'n> {
     }
 
     /// The value under a key; `null` counts as missing.
-    pub fn get(&self, name: &str) -> Option<&'n Node> {
+    pub fn get(&self, name: &str) -> Option<&'n YamlNode> {
         let found = self.members.iter().find(|(key, ..)| key == name);
         found.map(|(.., node)| node).filter(|node| node.value != NodeValue::Null)
     }
 
     /// The value under a key that must be there.
-    pub fn required(&self, name: &str, problems: &mut Problems) -> Option<&'n Node> {
+    pub fn required(&self, name: &str, problems: &mut Problems) -> Option<&'n YamlNode> {
         let found = self.get(name);
         if found.is_none() {
             problems.error(self.line, self.at(name), "missing");
@@ -139,7 +139,7 @@ impl<'n> Section<'n> {
 }
 
 /// The text of a value that is one.
-pub(super) fn scalar(node: &Node) -> Option<String> {
+pub(super) fn scalar(node: &YamlNode) -> Option<String> {
     match &node.value {
         NodeValue::Text(text) => Some(text.clone()),
         NodeValue::Integer(whole) => Some(whole.to_string()),
@@ -150,6 +150,6 @@ pub(super) fn scalar(node: &Node) -> Option<String> {
 }
 
 /// What is wrong with a value of another type.
-pub(super) fn expected(what: &str, node: &Node) -> String {
+pub(super) fn expected(what: &str, node: &YamlNode) -> String {
     format!("{what} is expected here, not {}", node.kind())
 }

@@ -3,8 +3,8 @@
 use super::{
     encoding::{base64, base64_offsets, shown, utf16, windash},
     item::{ItemContext, VALUES_MAX},
-    matcher::Place,
-    modifier::{Chain, Modifier},
+    matcher::MatchPlace,
+    modifier::{Modifier, ModifierChain},
     pattern::Pattern,
     placeholder::expand,
 };
@@ -12,10 +12,10 @@ use super::{
 /// The patterns that a text becomes by the steps of a chain.
 pub(super) fn patterns(
     text: &str,
-    chain: &Chain,
+    chain: &ModifierChain,
     context: &mut ItemContext<'_>,
 ) -> Result<Vec<Pattern>, String> {
-    let mut forms = vec![Form::Text(Pattern::parse(text))];
+    let mut forms = vec![ValueForm::Text(Pattern::parse(text))];
     for step in &chain.steps {
         let mut next = Vec::new();
         for form in forms {
@@ -26,16 +26,16 @@ pub(super) fn patterns(
         }
         forms = next;
     }
-    forms.into_iter().map(Form::pattern).collect()
+    forms.into_iter().map(ValueForm::pattern).collect()
 }
 
 /// A value between two steps.
-enum Form {
+enum ValueForm {
     Text(Pattern),
     Bytes(Vec<u8>),
 }
 
-impl Form {
+impl ValueForm {
     fn pattern(self) -> Result<Pattern, String> {
         match self {
             Self::Text(pattern) => Ok(pattern),
@@ -57,31 +57,33 @@ impl Form {
     }
 }
 
-fn apply(step: Modifier, form: Form, context: &mut ItemContext<'_>) -> Result<Vec<Form>, String> {
+fn apply(step: Modifier, form: ValueForm, context: &mut ItemContext<'_>) -> Result<Vec<ValueForm>, String> {
     let texts =
-        |texts: Vec<String>| texts.into_iter().map(|text| Form::Text(Pattern::literal(text))).collect();
+        |texts: Vec<String>| texts.into_iter().map(|text| ValueForm::Text(Pattern::literal(text))).collect();
     Ok(match step {
         Modifier::Place(place) => {
             let pattern = form.pattern()?;
-            vec![Form::Text(match place {
-                Place::Whole => pattern,
-                Place::Inside => pattern.starts().ends(),
-                Place::Start => pattern.starts(),
-                Place::End => pattern.ends(),
+            vec![ValueForm::Text(match place {
+                MatchPlace::Whole => pattern,
+                MatchPlace::Inside => pattern.starts().ends(),
+                MatchPlace::Start => pattern.starts(),
+                MatchPlace::End => pattern.ends(),
             })]
         }
         Modifier::Windash => {
             let forms = windash(&form.pattern()?).ok_or("too many dashes for `windash`")?;
-            forms.into_iter().map(Form::Text).collect()
+            forms.into_iter().map(ValueForm::Text).collect()
         }
         Modifier::Utf16(order) => {
             let bytes = form.bytes()?;
             let text = String::from_utf8(bytes).map_err(|_| "is encoded already".to_owned())?;
-            vec![Form::Bytes(utf16(&text, order))]
+            vec![ValueForm::Bytes(utf16(&text, order))]
         }
         Modifier::Base64 => texts(vec![base64(&form.bytes()?)]),
         Modifier::Base64Offset => texts(base64_offsets(&form.bytes()?)),
-        Modifier::Expand => expand(&form.pattern()?, false, context)?.into_iter().map(Form::Text).collect(),
+        Modifier::Expand => {
+            expand(&form.pattern()?, false, context)?.into_iter().map(ValueForm::Text).collect()
+        }
         // These change no text.
         Modifier::All
         | Modifier::NotEqual

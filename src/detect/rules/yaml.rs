@@ -20,7 +20,7 @@ const NODES_MAX: usize = 20_000;
 
 /// A value, and where it is.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Node {
+pub(super) struct YamlNode {
     pub line: u32,
     pub value: NodeValue,
 }
@@ -33,12 +33,12 @@ pub(super) enum NodeValue {
     Integer(i64),
     Float(f64),
     Text(String),
-    List(Vec<Node>),
+    List(Vec<YamlNode>),
     /// Keys with their lines, in order, each once.
-    Map(Vec<(String, u32, Node)>),
+    Map(Vec<(String, u32, YamlNode)>),
 }
 
-impl Node {
+impl YamlNode {
     /// What it is, for errors.
     pub fn kind(&self) -> &'static str {
         match self.value {
@@ -116,14 +116,14 @@ pub(super) struct Unreadable {
 }
 
 /// Reads the documents of a file; empty ones are left out.
-pub(super) fn documents(text: &str) -> Result<Vec<Node>, Unreadable> {
+pub(super) fn documents(text: &str) -> Result<Vec<YamlNode>, Unreadable> {
     if text.len() > FILE_BYTES_MAX {
         let reason = format!("{} bytes; a rule file has at most {FILE_BYTES_MAX}", text.len());
         return Err(Unreadable { line: 0, reason });
     }
     let read = serde_saphyr::from_multiple_with_options::<Spanned<Plain>>(text, options());
     match read {
-        Ok(documents) => Ok(documents.into_iter().map(Node::from).collect()),
+        Ok(documents) => Ok(documents.into_iter().map(YamlNode::from).collect()),
         Err(error) => {
             let line = error.location().map_or(0, |location| line(location.line()));
             Err(Unreadable { line, reason: reason(&error.without_snippet().to_string()) })
@@ -181,7 +181,7 @@ enum Plain {
     Map(Vec<(Spanned<String>, Spanned<Plain>)>),
 }
 
-impl From<Spanned<Plain>> for Node {
+impl From<Spanned<Plain>> for YamlNode {
     fn from(plain: Spanned<Plain>) -> Self {
         let line = line(plain.referenced.line());
         let value = match plain.value {

@@ -1,0 +1,197 @@
+//! Records and rules by chance, in the part of the language that pySigma's SQLite backend has.
+
+use rand::{RngExt, rngs::StdRng};
+use serde_json::{Map, Value, json};
+
+/// Pieces of texts: what SQL, wildcards, JSON, terminals and HTML take for something else. No letters whose case only
+/// Unicode knows: SQLite knows that of ASCII.
+const PIECES: [&str; 24] = [
+    "a",
+    "b",
+    "Ab",
+    "owner",
+    "ADMIN",
+    "api.key",
+    "%",
+    "_",
+    "'",
+    "\"",
+    "\\",
+    "*",
+    "?",
+    " ",
+    "\n",
+    "\t",
+    "é",
+    "漢",
+    "😀",
+    "<b>",
+    "\u{1b}[31m",
+    "$.x",
+    "--",
+    "-v",
+];
+
+/// Fields of the payload with texts.
+const TEXTS: [&str; 4] = ["x", "y", "data.z", "w"];
+
+/// One of these.
+pub fn one<'c, T: ?Sized>(rng: &mut StdRng, choices: &[&'c T]) -> &'c T {
+    choices[rng.random_range(0..choices.len())]
+}
+
+/// A text of some pieces.
+pub fn text(rng: &mut StdRng, pieces: std::ops::Range<usize>) -> String {
+    (0..rng.random_range(pieces)).map(|_| one(rng, &PIECES)).collect()
+}
+
+/// The payload of an event.
+pub fn payload(rng: &mut StdRng) -> Value {
+    let mut payload = Map::new();
+    for field in TEXTS {
+        let value = match rng.random_range(0..10) {
+            0 => continue,
+            1 => Value::Null,
+            2 => Value::String(String::new()),
+            3 if field == "w" => Value::String("long ".repeat(1000) + &text(rng, 1..3)),
+            _ => Value::String(text(rng, 1..5)),
+        };
+        match field.split_once('.') {
+            Some((outer, inner)) => payload.insert(outer.to_owned(), json!({ inner: value, "x": "other" })),
+            None => payload.insert(field.to_owned(), value),
+        };
+    }
+    match rng.random_range(0..5) {
+        0 => {}
+        1 => _ = payload.insert("n".to_owned(), Value::Null),
+        2 => _ = payload.insert("n".to_owned(), json!(rng.random_range(-3..9).to_string())),
+        _ => _ = payload.insert("n".to_owned(), json!(rng.random_range(-3..9))),
+    }
+    let address = format!("10.{}.{}.7", rng.random_range(0..4), rng.random_range(0..3));
+    payload.insert("ip".to_owned(), Value::String(address));
+    let (day, hour, minute) = (rng.random_range(1..29), rng.random_range(0..24), rng.random_range(0..60));
+    let month = rng.random_range(1..13);
+    payload.insert("at".to_owned(), json!(format!("2026-{month:02}-{day:02}T{hour:02}:{minute:02}:05Z")));
+    Value::Object(payload)
+}
+
+/// The fields that rules name: the name, where SQLite has it, and whether it is a number.
+pub fn fields() -> Value {
+    let path = |path: &str| {
+        let quoted: String = path.split('.').map(|name| format!(".\"{name}\"")).collect();
+        format!("EventDetails ->> '${quoted}'")
+    };
+    let names = TEXTS.iter().chain(&["n", "ip", "at"]);
+    let mut fields: Map<String, Value> = names
+        .map(|name| (format!("EventDetails.{name}"), json!({ "sql": path(name), "numeric": *name == "n" })))
+        .collect();
+    fields.insert("EventType".to_owned(), json!({ "sql": "EventType", "numeric": false }));
+    Value::Object(fields)
+}
+
+/// A rule.
+pub fn rule(rng: &mut StdRng) -> String {
+    let selections = rng.random_range(1..4);
+    let mut detection = Map::new();
+    for number in 1..=selections {
+        let selection = match rng.random_range(0..4) {
+            0 => Value::Array((0..rng.random_range(1..3)).map(|_| Value::Object(entries(rng))).collect()),
+            _ => Value::Object(entries(rng)),
+        };
+        detection.insert(format!("s{number}"), selection);
+    }
+    detection.insert("condition".to_owned(), Value::String(condition(rng, selections)));
+    let rule = json!({
+        "title": "By chance",
+        "logsource": { "product": "openai", "service": "audit_logs" },
+        "detection": detection,
+    });
+    // JSON is YAML.
+    rule.to_string()
+}
+
+fn condition(rng: &mut StdRng, selections: usize) -> String {
+    let mut terms: Vec<String> = (1..=selections).map(|number| format!("s{number}")).collect();
+    if rng.random_ratio(1, 6) {
+        return one(rng, &["1 of s*", "all of s*", "1 of them", "not 1 of s*"]).to_owned();
+    }
+    for term in &mut terms {
+        if rng.random_ratio(1, 3) {
+            *term = format!("not {term}");
+        }
+    }
+    let mut condition = terms.remove(0);
+    for term in terms {
+        let joined = format!("{condition} {} {term}", one(rng, &["and", "or"]));
+        condition = if rng.random_ratio(1, 3) { format!("({joined})") } else { joined };
+    }
+    condition
+}
+
+fn entries(rng: &mut StdRng) -> Map<String, Value> {
+    (0..rng.random_range(1..3)).map(|_| entry(rng)).collect()
+}
+
+fn entry(rng: &mut StdRng) -> (String, Value) {
+    let field = format!("EventDetails.{}", one(rng, &TEXTS));
+    match rng.random_range(0..16) {
+        0 => ("EventType".to_owned(), json!(["a.created", "a.*"][rng.random_range(0..2)])),
+        1 => (
+            format!("EventDetails.n|{}", one(rng, &["lt", "lte", "gt", "gte"])),
+            json!(rng.random_range(-3..9)),
+        ),
+        2 => ("EventDetails.n".to_owned(), json!(rng.random_range(-3..9))),
+        3 => (
+            "EventDetails.ip|cidr".to_owned(),
+            json!(one(rng, &["10.1.0.0/16", "10.2.0.0/15", "10.0.1.0/24"])),
+        ),
+        4 => {
+            let (part, limit) =
+                [("minute", 60), ("hour", 24), ("day", 29), ("month", 13)][rng.random_range(0..4)];
+            (
+                format!("EventDetails.at|{part}"),
+                json!((0..4).map(|_| rng.random_range(0..limit)).collect::<Vec<_>>()),
+            )
+        }
+        5 => (field, Value::Null),
+        6 => (format!("{field}|exists"), json!(rng.random_bool(0.5))),
+        7 => (format!("{field}|fieldref"), json!(format!("EventDetails.{}", one(rng, &TEXTS)))),
+        8 => {
+            let flags = one(rng, &["re", "re|i", "re|s", "re|i|s"]);
+            (
+                format!("{field}|{flags}"),
+                json!(one(rng, &["a.b", "^A", "own|adm", "[%_']", "(ab)+", "\\\\", "x{2,}"])),
+            )
+        }
+        9 => (
+            format!("{field}|cased|{}", one(rng, &["contains", "startswith", "endswith"])),
+            json!(plain(rng)),
+        ),
+        10 => (format!("{field}|base64offset|contains"), json!("Ab")),
+        11 => (format!("{field}|windash|contains"), json!("-v")),
+        12 => (format!("{field}|neq"), json!(value(rng))),
+        13 => {
+            let place = one(rng, &["contains", "startswith", "endswith"]);
+            (format!("{field}|{place}|all"), json!([value(rng), value(rng)]))
+        }
+        14 => (format!("{field}|{}", one(rng, &["contains", "startswith", "endswith"])), values(rng)),
+        _ => (field, values(rng)),
+    }
+}
+
+fn values(rng: &mut StdRng) -> Value {
+    match rng.random_range(0..3) {
+        0 => Value::String(value(rng)),
+        count => Value::Array((0..count).map(|_| Value::String(value(rng))).collect()),
+    }
+}
+
+/// A text with wildcards and backslashes, some of them escaped.
+fn value(rng: &mut StdRng) -> String {
+    text(rng, 1..4)
+}
+
+/// A text without what GLOB takes for something else.
+fn plain(rng: &mut StdRng) -> String {
+    one(rng, &["a", "Ab", "owner", "ADMIN", "api.key", "%", "'", "é", "😀", "<b>"]).to_owned()
+}
