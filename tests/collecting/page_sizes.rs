@@ -16,7 +16,7 @@ use crate::support::{
 const DAY: i64 = 86_400;
 const HOUR: Duration = Duration::from_secs(3600);
 /// A second in the middle of the history.
-const SECOND: i64 = BEGIN - 5 * DAY;
+pub(super) const SECOND: i64 = BEGIN - 5 * DAY;
 
 /// How a request for too many records fails.
 #[derive(Clone, Copy)]
@@ -27,14 +27,14 @@ enum Failing {
     Slow,
 }
 
-fn rig(list: SimulatedList, count: u64, habits: &str) -> Rig {
+pub(super) fn rig(list: SimulatedList, count: u64, habits: &str) -> Rig {
     let mut rig = Rig::new(list, options(list, count, habits, 9), BEGIN - 9 * DAY);
     rig.tenant_walk = TenantWalk::Off;
     rig
 }
 
 /// A second with so many records, and some records around it.
-fn with_second(list: SimulatedList, count: i64) -> Rig {
+pub(super) fn with_second(list: SimulatedList, count: i64) -> Rig {
     let rig = rig(list, 0, "ties,tenant-ignore");
     for _ in 0..count {
         rig.issue(list, SECOND, SECOND);
@@ -46,7 +46,7 @@ fn with_second(list: SimulatedList, count: i64) -> Rig {
     rig
 }
 
-fn limit_of(target: &str) -> usize {
+pub(super) fn limit_of(target: &str) -> usize {
     let limit = target.split("limit=").nth(1).and_then(|rest| rest.split('&').next());
     limit.and_then(|limit| limit.parse().ok()).expect("a limit")
 }
@@ -60,7 +60,7 @@ fn fail_above(rig: &Rig, most: usize, failing: Failing) {
     });
 }
 
-fn last_limit(rig: &Rig) -> usize {
+pub(super) fn last_limit(rig: &Rig) -> usize {
     limit_of(&rig.simulator.take_requests().pop().expect("requests").target)
 }
 
@@ -115,6 +115,31 @@ async fn fits_later(list: SimulatedList, failing: Failing) {
     rig.assert_conserved(list);
     assert!(rig.cursors[0].kept.is_empty());
     assert!(!logged.text().contains("complete=\"unknown\""), "{}", logged.text());
+}
+
+/// A second within the overlap that no page shows whole. It is searched at its own times, and not by each sweep.
+async fn kept_in_the_overlap(list: SimulatedList) {
+    let mut rig = rig(list, 0, "ties,tenant-ignore");
+    rig.timing.overlap = HOUR * 24;
+    for _ in 0..90 {
+        rig.issue(list, BEGIN - 7200, BEGIN - 7200);
+    }
+    for n in 0..8 {
+        rig.issue(list, BEGIN - 3600 + n * 60, BEGIN - 3600);
+    }
+    fail_above(&rig, 10, Failing::Silent);
+    let mut reader = rig.reader().await;
+    rig.run_for(&mut reader, HOUR).await;
+    assert!(!rig.cursors[0].kept.is_empty(), "the test shows nothing");
+    rig.simulator.take_requests();
+    let before = rig.requests();
+    rig.run_for(&mut reader, HOUR * 4).await;
+    let requests = rig.requests() - before;
+    // 240 polls, 48 sweeps of four pages of ten, and at most four searches of about fifty requests.
+    assert!(requests < 240 + 48 * 6 + 4 * 60, "{requests}");
+    rig.tamper(|target| Ok(target.to_owned()));
+    rig.run_for(&mut reader, HOUR * 12).await;
+    rig.assert_conserved(list);
 }
 
 /// No page ever shows all of a second.
@@ -203,6 +228,7 @@ for_both_lists! {
     a_second_that_fits_no_page_for_hours_arrives_later = fits_later(Failing::Slow);
     a_second_that_fits_no_page_answered_for_hours_arrives_later = fits_later(Failing::Silent);
     a_second_that_never_fits_a_page_is_named_and_left = fits_never();
+    a_kept_second_is_searched_when_it_is_due_and_not_by_each_sweep = kept_in_the_overlap();
     a_second_larger_than_a_body_may_be_is_named_at_once = larger_than_a_body();
     pages_that_a_gateway_does_not_wait_for_are_asked_for_in_smaller_ones = large_timeouts();
     pages_that_are_refused_as_too_large_are_asked_for_in_smaller_ones = large_refusals();

@@ -41,6 +41,12 @@ impl Draft<'_> {
         self.crowd = Some(crowd);
     }
 
+    /// Whether a second could not be read whole, and is not due to be read again. A sweep of this second alone
+    /// reads it nevertheless.
+    pub(crate) fn is_kept_for_later(&self, slice: &TimeSlice, second: i64) -> bool {
+        !slice.is_second() && self.cursor.kept.get(&second).is_some_and(|kept| kept.due > self.now)
+    }
+
     /// Leaves a search whose page does not show its second: the anchor is gone, or the page belongs to
     /// another request. The ids found so far are kept, and the search restarts when the walk reaches the
     /// second again.

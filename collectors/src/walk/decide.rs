@@ -119,8 +119,9 @@ impl Walk {
         let new = if task == Task::Search { nothing() } else { draft.select_new(answer, before) };
         if let SliceTurn::Crowded(second) = turn {
             // A search delivers nothing, and a second that was already read needs no second search in this
-            // task.
-            let is_read = task == Task::Search || before.covers(second);
+            // task. One that is kept has its own time.
+            let is_read =
+                task == Task::Search || before.covers(second) || draft.is_kept_for_later(before, second);
             turn = if is_read {
                 let anchor = page.records.iter().rev().find_map(by_anchor::anchor_of);
                 draft.pass(&mut slice, anchor, second)
