@@ -6,6 +6,8 @@
 
 pub(crate) mod plausible;
 pub(crate) mod repeated_page;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -64,6 +66,8 @@ pub enum Doubt {
     Failed,
     /// A refusal of a request like others that were answered.
     Refused,
+    /// 429.
+    Throttled,
 }
 
 impl Doubt {
@@ -84,6 +88,7 @@ impl Doubt {
             Self::NotFound => "404",
             Self::Failed => "no response",
             Self::Refused => "refused",
+            Self::Throttled => "429",
             Self::Unproven => "not seen twice yet",
         }
     }
@@ -106,6 +111,7 @@ impl Doubt {
             | Self::NotFound
             | Self::Failed
             | Self::Refused
+            | Self::Throttled
             | Self::Unproven => None,
         }
     }
@@ -128,7 +134,27 @@ impl Doubt {
             | Self::OrderRefused
             | Self::NotFound
             | Self::Failed
-            | Self::Refused => false,
+            | Self::Refused
+            | Self::Throttled => false,
+        }
+    }
+
+    /// Whether there was no answer, which says nothing about those that come in between.
+    fn is_failure(self) -> bool {
+        match self {
+            Self::NotFound | Self::Failed | Self::Refused | Self::Throttled => true,
+            Self::Null
+            | Self::EmptyWithMore
+            | Self::OutsideWindow
+            | Self::BeforeCursor
+            | Self::RepeatedPage
+            | Self::Gap
+            | Self::Unproven
+            | Self::Unordered
+            | Self::Reversed
+            | Self::Unfiltered
+            | Self::CursorRefused
+            | Self::OrderRefused => false,
         }
     }
 
@@ -144,6 +170,7 @@ impl Doubt {
             | Self::Gap
             | Self::Unproven
             | Self::Refused
+            | Self::Throttled
             | Self::Reversed
             | Self::CursorRefused
             | Self::OrderRefused
@@ -169,7 +196,8 @@ impl Doubt {
             | Self::OrderRefused
             | Self::NotFound
             | Self::Failed
-            | Self::Refused => CollectErrorKind::Implausible(self.reason()),
+            | Self::Refused
+            | Self::Throttled => CollectErrorKind::Implausible(self.reason()),
         }
     }
 }
@@ -189,8 +217,8 @@ pub enum Belief {
 #[derive(Debug, Default)]
 pub struct Doubts {
     request: u64,
-    last: Option<Doubt>,
-    in_a_row: u32,
+    answers: UnbrokenRow,
+    failures: UnbrokenRow,
     total: u32,
     /// The kind of the odd answers in an unbroken row, whatever was requested, and when the row began.
     since: Option<(Doubt, Instant)>,
@@ -198,11 +226,26 @@ pub struct Doubts {
     habits: Vec<Doubt>,
 }
 
+/// The same kind in an unbroken row.
+#[derive(Debug, Default)]
+struct UnbrokenRow {
+    last: Option<Doubt>,
+    in_a_row: u32,
+}
+
+impl UnbrokenRow {
+    fn count(&mut self, doubt: Doubt) -> u32 {
+        self.in_a_row = if self.last == Some(doubt) { self.in_a_row + 1 } else { 1 };
+        self.last = Some(doubt);
+        self.in_a_row
+    }
+}
+
 impl Doubts {
     /// Counts an odd answer to this query. `harmless` means that accepting it by mistake costs requests but
     /// no records.
     pub fn strike(&mut self, query: &str, doubt: Doubt, harmless: bool) -> Belief {
-        self.count(query, doubt);
+        let in_a_row = self.count(query, doubt);
         let since = match self.since {
             Some((of, since)) if of == doubt => since,
             Some(_) | None => Instant::now(),
@@ -214,7 +257,7 @@ impl Doubts {
         let lasts = harmless
             || since.elapsed() >= FAULT_LASTS
             || (doubt.is_of_the_list() && self.has_believed(doubt));
-        if self.in_a_row >= wanted && lasts {
+        if in_a_row >= wanted && lasts {
             self.forget();
             if !harmless {
                 self.believed(doubt);
@@ -223,12 +266,12 @@ impl Doubts {
         }
         tracing::debug!(
             reason = doubt.reason(),
-            times = self.in_a_row,
+            times = in_a_row,
             "response looks wrong, requesting \
                                                                          it again"
         );
         // Harmless and known kinds are repeated at once: delays exist only to outlast a fault.
-        let exponent = self.in_a_row.checked_sub(AT_ONCE).filter(|_| !harmless && !lasts);
+        let exponent = in_a_row.checked_sub(AT_ONCE).filter(|_| !harmless && !lasts);
         let wait = exponent.map_or(Duration::ZERO, |exponent| Duration::from_secs(1 << exponent.min(3)));
         if self.total.is_multiple_of(REPORTED_AFTER) {
             Belief::Report
@@ -239,14 +282,12 @@ impl Doubts {
 
     /// Counts an unusable answer. True if the request is to be repeated at once.
     pub fn repeats_at_once(&mut self, query: &str, doubt: Doubt) -> bool {
-        self.count(query, doubt);
-        self.in_a_row <= REPEATED_AT_ONCE
+        self.count(query, doubt) <= REPEATED_AT_ONCE
     }
 
     /// Counts a failed request. True if it is to be repeated at once, which is only so the first time.
     pub fn repeats_once(&mut self, query: &str, doubt: Doubt) -> bool {
-        self.count(query, doubt);
-        self.in_a_row == 1
+        self.count(query, doubt) == 1
     }
 
     /// Forgets the odd answers after a good one, but not the habits.
@@ -256,7 +297,8 @@ impl Doubts {
     }
 
     fn forget(&mut self) {
-        (self.request, self.last, self.in_a_row, self.total) = (0, None, 0, 0);
+        (self.request, self.total) = (0, 0);
+        (self.answers, self.failures) = (UnbrokenRow::default(), UnbrokenRow::default());
     }
 
     /// Whether this was accepted as the list's habit.
@@ -264,16 +306,20 @@ impl Doubts {
         self.habits.contains(&doubt)
     }
 
-    fn count(&mut self, query: &str, doubt: Doubt) {
+    /// Counts an odd or unusable answer, and returns how many of this kind this query got in a row.
+    pub fn count(&mut self, query: &str, doubt: Doubt) -> u32 {
         let request = xxhash_rust::xxh3::xxh3_64(query.as_bytes());
         // Another query is another question: what was seen so far says nothing about it.
         if self.request != request {
             self.forget();
             self.request = request;
         }
-        self.in_a_row = if self.last == Some(doubt) { self.in_a_row + 1 } else { 1 };
-        self.last = Some(doubt);
         self.total += 1;
+        if doubt.is_failure() {
+            return self.failures.count(doubt);
+        }
+        self.failures = UnbrokenRow::default();
+        self.answers.count(doubt)
     }
 
     fn believed(&mut self, doubt: Doubt) {
@@ -284,80 +330,5 @@ impl Doubts {
         if doubt.is_warned_of() {
             tracing::warn!(reason = doubt.reason(), "the list keeps responding like this: accepted as it is");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What follows from the same odd answer again and again, with the time that is waited between.
-    async fn until_believed(doubts: &mut Doubts, query: &str, doubt: Doubt) -> (u32, Duration) {
-        let begun = Instant::now();
-        for times in 1..100 {
-            match doubts.strike(query, doubt, false) {
-                Belief::AskAgain(wait) => tokio::time::sleep(wait).await,
-                Belief::Report => tokio::time::sleep(Duration::from_secs(1)).await,
-                Belief::Believe => return (times, begun.elapsed()),
-            }
-        }
-        panic!("never believed");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_odd_answer_is_believed_when_the_same_request_gets_nothing_else_for_long() {
-        let mut doubts = Doubts::default();
-        let (times, took) = until_believed(&mut doubts, "/a", Doubt::Null).await;
-        assert!(times > BELIEVED_AFTER && took >= FAULT_LASTS, "{times} in {took:?}");
-        assert!(took < Duration::from_secs(35), "{took:?}");
-        let (times, took) = until_believed(&mut doubts, "/b", Doubt::Null).await;
-        assert_eq!((times, took), (BELIEVED_AFTER, Duration::ZERO), "nothing else came since");
-        doubts.reset();
-        let (_, took) = until_believed(&mut doubts, "/a", Doubt::Null).await;
-        assert!(took >= FAULT_LASTS, "after a good answer it is a fault again");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_habit_of_the_list_need_not_last_again() {
-        let mut doubts = Doubts::default();
-        until_believed(&mut doubts, "/a", Doubt::EmptyWithMore).await;
-        doubts.reset();
-        let (times, took) = until_believed(&mut doubts, "/a", Doubt::EmptyWithMore).await;
-        assert_eq!((times, took), (BELIEVED_AFTER, Duration::ZERO));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_another_request_was_answered_does_not_count() {
-        let mut doubts = Doubts::default();
-        for _ in 0..5 {
-            assert_eq!(doubts.strike("/a", Doubt::Null, false), Belief::AskAgain(Duration::ZERO));
-            assert_eq!(doubts.strike("/b", Doubt::Null, false), Belief::AskAgain(Duration::ZERO));
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn odd_answers_of_changing_kinds_are_never_believed_and_reported_now_and_then() {
-        let mut doubts = Doubts::default();
-        let kinds = [Doubt::Null, Doubt::OutsideWindow];
-        let beliefs: Vec<_> = (0..60).map(|n| doubts.strike("/a", kinds[n % 2], false)).collect();
-        assert!(!beliefs.contains(&Belief::Believe));
-        assert_eq!(beliefs.iter().filter(|belief| **belief == Belief::Report).count(), 5);
-    }
-
-    #[test]
-    fn an_error_says_what_was_seen_and_not_that_the_body_is_no_list() {
-        let text = |doubt: Doubt| doubt.error().to_string();
-        assert_eq!(text(Doubt::RepeatedPage), "the same page came again for another request");
-        let outside = text(Doubt::OutsideWindow);
-        assert_eq!(outside, "the response cannot be right: records outside the requested window");
-    }
-
-    #[test]
-    fn a_list_that_is_not_found_is_asked_for_twice_more_and_then_left_to_growing_delays() {
-        let mut doubts = Doubts::default();
-        let again: Vec<_> = (0..5).map(|_| doubts.repeats_at_once("/a", Doubt::NotFound)).collect();
-        assert_eq!(again, [true, true, false, false, false]);
-        doubts.reset();
-        assert!(doubts.repeats_at_once("/a", Doubt::NotFound));
     }
 }

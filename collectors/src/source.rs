@@ -14,7 +14,7 @@ use crate::{
     walk::{
         cursor::{Cursor, Task},
         page_size::{PageSize, TooMuch},
-        request::{TOO_LARGE, is_about_order},
+        refused::{TOO_LARGE, is_about_limit, is_about_order, is_unspecific},
         time_slice::TimeSlice,
     },
 };
@@ -30,6 +30,8 @@ pub struct Source {
 const FEW: usize = 5;
 /// So many refusals of the order may come from a gateway.
 const ORDER_BELIEVED_AFTER: u32 = 1;
+/// The same of refusals that name nothing, each with an answer to the request without an order.
+const ORDER_SUSPECTED_AFTER: u32 = 2;
 
 impl From<List> for Source {
     fn from(list: List) -> Self {
@@ -111,6 +113,10 @@ impl Source {
 /// than the service can answer.
 pub(crate) async fn ask(client: &Client, list: &List) -> Result<ListAnswer, CollectError> {
     let (mut size, mut repeats, mut limit) = (PageSize::default(), 0, LIMIT);
+    let mut answered_unordered = 0;
+    if client.take_throttled(list) {
+        limit = FEW;
+    }
     loop {
         let orders = client.orders_of(list);
         let request = list.newest(limit, orders);
@@ -131,11 +137,28 @@ pub(crate) async fn ask(client: &Client, list: &List) -> Result<ListAnswer, Coll
                 halved
             }
             // In an outage this fails, too. Otherwise a service that answers no full page would never be read.
-            CollectErrorKind::Unanswered(_) | CollectErrorKind::Overloaded { retry_after: None, .. } => {
-                std::mem::replace(&mut limit, FEW) > FEW
+            CollectErrorKind::Unanswered(_)
+            | CollectErrorKind::Overloaded { retry_after: None, .. }
+            | CollectErrorKind::Throttled { retry_after: None } => std::mem::replace(&mut limit, FEW) > FEW,
+            // Nothing is requested before the pause has ended, and then fewer records.
+            CollectErrorKind::Overloaded { retry_after: Some(_), .. }
+            | CollectErrorKind::Throttled { retry_after: Some(_) } => {
+                client.was_throttled(list);
+                false
             }
             kind if is_about_order(kind) && !list.has_time_filter() => {
                 repeats <= ORDER_BELIEVED_AFTER || client.refused_order(list, orders == AcceptedOrders::Both)
+            }
+            kind if is_about_limit(kind) => std::mem::replace(&mut limit, FEW) > FEW,
+            kind if is_unspecific(kind) => {
+                let is_less = std::mem::replace(&mut limit, FEW) > FEW;
+                if !is_less && answers_without_order(client, list, orders).await {
+                    answered_unordered += 1;
+                    answered_unordered <= ORDER_SUSPECTED_AFTER
+                        || client.refused_order(list, orders == AcceptedOrders::Both)
+                } else {
+                    is_less
+                }
             }
             // Intermediaries can answer 404 for a moment.
             CollectErrorKind::NotFound => repeats <= REPEATED_AT_ONCE,
@@ -144,5 +167,20 @@ pub(crate) async fn ask(client: &Client, list: &List) -> Result<ListAnswer, Coll
         if !again {
             return Err(error);
         }
+    }
+}
+
+/// Whether a list that refused a request, without a reason, answers one that names no order.
+async fn answers_without_order(client: &Client, list: &List, orders: AcceptedOrders) -> bool {
+    if list.has_time_filter() || orders == AcceptedOrders::Unnamed {
+        return false;
+    }
+    let witness = list.newest(FEW, AcceptedOrders::Unnamed);
+    match client.list(&witness.query, list.scope, list.time, Lane::Full).await {
+        Ok(answer) => {
+            client.accept(&answer.page, witness.span);
+            true
+        }
+        Err(_) => false,
     }
 }

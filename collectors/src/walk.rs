@@ -12,8 +12,10 @@ pub(crate) mod dedup;
 pub(crate) mod ids;
 pub(crate) mod new_records;
 pub(crate) mod page_size;
+pub(crate) mod refused;
 pub(crate) mod request;
 pub(crate) mod time_slice;
+pub(crate) mod witness;
 
 use std::time::Duration;
 
@@ -31,6 +33,7 @@ use crate::{
         dedup::DedupSet,
         page_size::PageSize,
         time_slice::TimeSlice,
+        witness::Suspicion,
     },
 };
 
@@ -58,6 +61,7 @@ pub struct Walk {
     pub(crate) crowds: [Option<CrowdedSecond>; 3],
     pub(crate) dedup_warned: bool,
     pub(crate) doubts: Doubts,
+    pub(crate) suspicion: Suspicion,
     pub(crate) size: PageSize,
     /// What the list accepts as order.
     pub(crate) orders: AcceptedOrders,
@@ -98,6 +102,7 @@ impl Walk {
             crowds: [None, None, None],
             dedup_warned: false,
             doubts: Doubts::default(),
+            suspicion: Suspicion::default(),
             size: PageSize::default(),
             orders: AcceptedOrders::default(),
             learned: Learned { read_to, ..Learned::default() },

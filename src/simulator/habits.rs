@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 /// One habit of the simulated API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
+#[repr(u8)]
 pub enum Habit {
     /// A cursor drops the other records of its own second.
     Ties,
@@ -20,6 +20,8 @@ pub enum Habit {
     Late,
     /// `after` of a record that is gone answers 404.
     DeletedNotFound,
+    /// `after` of a record that is gone answers 400, without saying why.
+    DeletedRefused,
     /// `after` of a record that is gone answers an empty list.
     DeletedEmpty,
     /// `after` of a record that is gone is ignored.
@@ -58,8 +60,14 @@ pub enum Habit {
     LteIgnored,
     /// Requests for more than 25 records answer 504.
     LargeTimeouts,
+    /// Requests for more than 25 records answer 429, however rarely they come.
+    LargeThrottled,
+    /// Requests for more than 25 records answer 400, without saying why.
+    LargeRefused,
     /// Completions refuse `order`.
     OrderRefused,
+    /// Completions refuse `order`, without saying why.
+    OrderDisliked,
     /// Completions refuse `order=desc`.
     DescRefused,
     /// The messages of one completion in five answer 404, as if it had been deleted after it was listed.
@@ -73,7 +81,7 @@ pub enum Habit {
 use Habit::*;
 
 /// Every habit with its name on the command line.
-const NAMES: [(&str, Habit); 31] = [
+const NAMES: [(&str, Habit); 35] = [
     ("ties", Ties),
     ("shuffle", Shuffle),
     ("newest", Newest),
@@ -81,6 +89,7 @@ const NAMES: [(&str, Habit); 31] = [
     ("order-ignored", OrderIgnored),
     ("late", Late),
     ("deleted-404", DeletedNotFound),
+    ("deleted-400", DeletedRefused),
     ("deleted-empty", DeletedEmpty),
     ("deleted-ignored", DeletedIgnored),
     ("crowded", Crowded),
@@ -100,7 +109,10 @@ const NAMES: [(&str, Habit); 31] = [
     ("turned", Turned),
     ("lte-ignored", LteIgnored),
     ("large-timeouts", LargeTimeouts),
+    ("large-throttled", LargeThrottled),
+    ("large-refused", LargeRefused),
     ("order-refused", OrderRefused),
+    ("order-disliked", OrderDisliked),
     ("desc-refused", DescRefused),
     ("messages-gone", MessagesGone),
     ("messages-forbidden", MessagesForbidden),
@@ -110,7 +122,7 @@ const NAMES: [(&str, Habit); 31] = [
 /// Habits of which only one can hold: the last one named wins.
 const EXCLUSIVE: [&[Habit]; 4] = [
     &[Newest, Oldest],
-    &[DeletedNotFound, DeletedEmpty, DeletedIgnored],
+    &[DeletedNotFound, DeletedRefused, DeletedEmpty, DeletedIgnored],
     &[TenantIgnore, TenantRefuse],
     &[MessagesGone, MessagesForbidden, MessagesBroken],
 ];
@@ -123,7 +135,7 @@ const ALL: [Habit; 12] =
 /// combined, and a later name replaces an earlier one that it excludes. The default is `ties,shuffle,newest`;
 /// an empty list is a well-behaved API.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Habits(u32);
+pub struct Habits(u64);
 
 /// An unknown name in a list of habits.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -157,8 +169,8 @@ impl Habits {
     }
 }
 
-fn bit(habit: Habit) -> u32 {
-    1 << habit as u32
+fn bit(habit: Habit) -> u64 {
+    1 << habit as u8
 }
 
 fn names() -> Vec<&'static str> {
@@ -217,7 +229,7 @@ mod tests {
     #[test]
     fn an_unknown_habit_is_named_together_with_the_valid_ones() {
         let error = "ties,tidy".parse::<Habits>().unwrap_err().to_string();
-        assert!(error.contains("\"tidy\"") && error.contains("deleted-404, deleted-empty"), "{error}");
+        assert!(error.contains("\"tidy\"") && error.contains("deleted-404, deleted-400"), "{error}");
     }
 
     #[test]

@@ -44,6 +44,9 @@ impl PageRequest<'_> {
             Some(Some(cursor)) => Some(cursor),
             Some(None) if self.habits.has(Habit::DeletedEmpty) => return Ok(Picked::default()),
             Some(None) if self.habits.has(Habit::DeletedIgnored) => None,
+            Some(None) if self.habits.has(Habit::DeletedRefused) => {
+                return Err(SimulatedRefusal::unspecific());
+            }
             Some(None) => return Err(gone(name)),
         };
         // A page `before` a cursor ends there, so it is selected from its end.

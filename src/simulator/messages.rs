@@ -36,6 +36,7 @@ pub(super) fn list(state: &Simulation, id: &str, query: &str, now: i64) -> Resul
             _ => {}
         }
     }
+    query::refuse_many(limit, state.habits)?;
     let mut messages = match state.world.messages.get(id) {
         Some(given) => given.clone(),
         None => invented(id, number),

@@ -87,6 +87,9 @@ impl Ask {
                     {
                         return Err(SimulatedRefusal::parameter("order", "Unknown parameter: 'order'."));
                     }
+                    if habits.has(Habit::OrderDisliked) {
+                        return Err(SimulatedRefusal::unspecific());
+                    }
                     ask.ascending = ascending(&value)?;
                 }
                 (SimulatedList::AuditLogs, other) if other.starts_with("effective_at") => {
@@ -98,9 +101,7 @@ impl Ask {
         if habits.has(Habit::OrderIgnored) && list == SimulatedList::Completions {
             ask.ascending = false;
         }
-        if habits.has(Habit::LargeTimeouts) && ask.limit > LIMIT_IN_TIME {
-            return Err(SimulatedRefusal::new(504, None, "upstream request timeout"));
-        }
+        refuse_many(ask.limit, habits)?;
         if list == SimulatedList::AuditLogs {
             ask.scope = scope(tenant_only, habits, &ask.filters)?;
         }
@@ -167,6 +168,25 @@ impl SimulatedFilter {
             }
         }
     }
+}
+
+/// Refuses a request for too many records, where that is a habit.
+pub(super) fn refuse_many(limit: usize, habits: Habits) -> Result<(), SimulatedRefusal> {
+    if limit <= LIMIT_IN_TIME {
+        return Ok(());
+    }
+    if habits.has(Habit::LargeTimeouts) {
+        return Err(SimulatedRefusal::new(504, None, "upstream request timeout"));
+    }
+    if habits.has(Habit::LargeThrottled) {
+        let message = "Rate limit reached. Please try again later.";
+        let refusal = SimulatedRefusal::new(429, Some("rate_limit_exceeded"), message);
+        return Err(SimulatedRefusal { kind: "requests", ..refusal });
+    }
+    if habits.has(Habit::LargeRefused) {
+        return Err(SimulatedRefusal::unspecific());
+    }
+    Ok(())
 }
 
 fn scope(

@@ -144,6 +144,11 @@ impl SimulatedRefusal {
         Self { param: Some(name.to_owned()), ..Self::new(400, None, message) }
     }
 
+    /// A 400 that does not say why.
+    pub fn unspecific() -> Self {
+        Self::new(400, None, "Bad request.")
+    }
+
     pub fn reply(&self) -> Reply {
         let error = json!({
             "message": self.message, "type": self.kind, "param": self.param, "code": self.code,

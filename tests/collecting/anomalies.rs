@@ -143,7 +143,7 @@ async fn delete_two_anchors(
 #[tokio::test(start_paused = true)]
 async fn a_gone_anchor_does_not_end_the_search_of_a_crowded_second() {
     let list = SimulatedList::Completions;
-    for habit in ["deleted-404", "deleted-empty", "deleted-ignored"] {
+    for habit in ["deleted-404", "deleted-400", "deleted-empty", "deleted-ignored"] {
         let mut rig = rig(list, 300, &format!("ties,shuffle,{habit}"));
         for _ in 0..500 {
             rig.issue(list, BEGIN - 3 * 3600, BEGIN - 3 * 3600);

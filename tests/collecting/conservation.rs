@@ -72,6 +72,9 @@ habit_cases! {
     every_record_arrives_once_when_tenant_only_is_ignored: "ties,shuffle,tenant-ignore";
     every_record_arrives_once_when_tenant_only_is_refused: "ties,shuffle,tenant-refuse";
     every_record_arrives_once_when_has_more_never_ends: "ties,shuffle,has-more-forever";
+    every_record_arrives_once_when_many_at_a_time_are_throttled: "ties,shuffle,large-throttled";
+    every_record_arrives_once_when_many_at_a_time_are_refused: "ties,shuffle,large-refused";
+    every_record_arrives_once_when_the_order_is_refused_without_a_reason: "ties,shuffle,order-disliked";
     every_record_arrives_once_past_empty_pages: "ties,shuffle,empty-pages";
     every_record_arrives_once_when_pages_come_twice: "ties,shuffle,same-page";
     every_record_arrives_once_through_chaos: "ties,shuffle,chaos";

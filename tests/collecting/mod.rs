@@ -9,6 +9,7 @@ mod model;
 mod nulls;
 mod orders;
 mod page_sizes;
+mod refused_sizes;
 mod restarts;
 mod sequences;
 mod spoilt;

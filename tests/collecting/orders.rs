@@ -24,7 +24,13 @@ fn refusals(rig: &Rig) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_refuses_the_order_is_read_without_what_needs_it() {
-    for habits in ["ties,shuffle,desc-refused", "ties,shuffle,order-refused", "ties,oldest,order-refused"] {
+    for (habits, refusals_max) in [
+        ("ties,shuffle,desc-refused", 4),
+        ("ties,shuffle,order-refused", 4),
+        ("ties,oldest,order-refused", 4),
+        ("ties,shuffle,order-disliked", 8),
+        ("ties,oldest,order-disliked", 8),
+    ] {
         let mut rig = rig(1000, habits);
         let logged = Logged::from(Level::WARN);
         let mut reader = rig.reader().await;
@@ -33,7 +39,8 @@ async fn a_list_that_refuses_the_order_is_read_without_what_needs_it() {
         rig.run_for(&mut reader, Duration::from_secs(3600)).await;
         rig.assert_conserved(LIST);
         assert!(rig.errors.is_empty(), "{habits}: {:?}", rig.errors);
-        assert!(refusals(&rig) <= 4, "{habits}");
+        let refused = refusals(&rig);
+        assert!(refused <= refusals_max, "{habits}: {refused}");
         let text = logged.text();
         let times = text.matches("refuses the parameter `order`").count();
         assert!((1..=2).contains(&times), "{habits}: {text}");
@@ -59,18 +66,28 @@ async fn a_crowded_second_is_left_with_a_warning_where_the_other_end_is_refused(
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_a_gateway_that_passes_changes_nothing() {
     let mut rig = rig(1000, "ties,shuffle");
-    let refused = || {
-        let body = r#"{"error":{"message":"Unknown parameter: 'order'.","type":"invalid_request_error"}}"#;
+    let refused = |message: &str| {
+        let body = format!(r#"{{"error":{{"message":"{message}","type":"invalid_request_error"}}}}"#);
         Fault::Status { status: 400, headers: Vec::new(), body: body.into() }
     };
-    rig.simulator.script(vec![refused()]);
+    let named = || refused("Unknown parameter: 'order'.");
+    rig.simulator.script(vec![named()]);
     let logged = Logged::from(Level::WARN);
     let mut reader = rig.reader().await;
     rig.read_to_idle(&mut reader).await;
-    rig.simulator.script(vec![refused()]);
+    rig.simulator.script(vec![named()]);
     rig.run_for(&mut reader, Duration::from_secs(600)).await;
+    // Some without a reason, of which the last ones meet one witness or the other.
+    for refusals in 1..6 {
+        rig.simulator.script(vec![refused("Bad request."); refusals]);
+        rig.run_for(&mut reader, Duration::from_secs(600)).await;
+    }
     rig.assert_conserved(LIST);
     assert_eq!(logged.text(), "");
+    assert!(rig.errors.is_empty(), "{:?}", rig.errors);
+    rig.simulator.take_requests();
+    rig.run_for(&mut reader, Duration::from_secs(600)).await;
+    assert!(rig.simulator.take_requests().iter().all(|seen| seen.target.contains("order=asc")));
 }
 
 /// What a list refuses is asked for again a day later.

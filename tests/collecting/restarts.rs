@@ -17,7 +17,7 @@ const DAY: i64 = 86_400;
 /// A record shows at most this late; the overlap is 1,800 s.
 const LATE_MAX: i64 = 1_700;
 /// Habits that change nothing about which records can be had. Not `same-page`: after a restart no page can be known again.
-const HABITS: [&str; 10] = [
+const HABITS: [&str; 12] = [
     "oldest",
     "order-ignored",
     "crowded",
@@ -28,8 +28,10 @@ const HABITS: [&str; 10] = [
     "pretty",
     "has-more-forever",
     "empty-pages",
+    "large-throttled",
+    "order-disliked",
 ];
-const GONE: [&str; 3] = ["deleted-404", "deleted-empty", "deleted-ignored"];
+const GONE: [&str; 4] = ["deleted-404", "deleted-400", "deleted-empty", "deleted-ignored"];
 const CLOCK_ERRORS: [i64; 6] = [0, 0, DAY, 10 * 365 * DAY, -600, -2 * 3600];
 
 struct Run {

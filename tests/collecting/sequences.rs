@@ -260,6 +260,11 @@ async fn all_anchors_deleted_and_unknown_to_the_list_does_not_keep_it_from_finis
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_anchors_deleted_and_refused_without_a_reason_does_not_keep_it_from_finishing() {
+    anchors_deleted("ties,shuffle,deleted-400").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_anchors_deleted_and_answered_empty_does_not_keep_it_from_finishing() {
     anchors_deleted("ties,shuffle,deleted-empty").await;
 }

@@ -125,7 +125,8 @@ impl Walk {
             | Doubt::OrderRefused
             | Doubt::NotFound
             | Doubt::Failed
-            | Doubt::Refused => false,
+            | Doubt::Refused
+            | Doubt::Throttled => false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What one API key may send: its rate, and the pause that a throttled request imposes on all its users.
 
 use std::{
+    collections::BTreeSet,
     num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -35,6 +36,8 @@ pub struct KeyBudget {
     paused_until: Mutex<Option<Instant>>,
     /// A gateway that serves the page of an earlier request does so for all users of the key.
     recent_pages: Mutex<RecentPages>,
+    /// The paths of lists whose first look was asked to wait. A route that cannot start makes a new client each time.
+    throttled: Mutex<BTreeSet<&'static str>>,
 }
 
 #[derive(Debug)]
@@ -83,6 +86,7 @@ impl KeyBudget {
             limits: Mutex::new(Arc::new(RateLimits::new(qps))),
             paused_until: Mutex::new(None),
             recent_pages: Mutex::default(),
+            throttled: Mutex::default(),
         }
     }
 
@@ -104,6 +108,10 @@ impl KeyBudget {
     /// The pages that were accepted recently.
     pub(crate) fn recent_pages(&self) -> MutexGuard<'_, RecentPages> {
         lock(&self.recent_pages)
+    }
+
+    pub(crate) fn throttled(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
+        lock(&self.throttled)
     }
 
     pub(crate) async fn admit(&self, lane: Lane) {

@@ -223,6 +223,16 @@ impl Client {
         lock(&self.logged_directions).insert(list, direction) != Some(direction)
     }
 
+    /// Remembers that a first look at this list was asked to wait, for the next client with this key.
+    pub(crate) fn was_throttled(&self, list: &List) {
+        self.budget.throttled().insert(list.path);
+    }
+
+    /// Whether the last first look at this list was asked to wait.
+    pub(crate) fn take_throttled(&self, list: &List) -> bool {
+        self.budget.throttled().remove(list.path)
+    }
+
     /// What this list accepts as order.
     pub(crate) fn orders_of(&self, list: &List) -> AcceptedOrders {
         let known = lock(&self.orders).get(list.path).copied();

@@ -1,6 +1,7 @@
 //! How many records a request asks for, and how many a full page shows.
 //!
-//! A page can be larger than a body may be, slower than the timeout, or more than a gateway waits for (504).
+//! A page can be larger than a body may be, slower than the timeout, or more than a gateway waits for (504) or
+//! admits (429).
 //! Fewer records are requested then, and more again later: whatever it was may end. An outage looks the same
 //! until a page arrives that is as large as one that failed; then nothing is known to fail any more.
 
@@ -28,6 +29,8 @@ pub enum TooMuch {
     Bytes,
     /// The timeout ended while it was arriving.
     Slow,
+    /// Something on the way refuses requests for so many records, and answers those for fewer.
+    Refused,
     /// No complete answer, or one that says that the service is unavailable. Its size may be the reason.
     Perhaps,
 }
@@ -83,10 +86,10 @@ impl PageSize {
         // How large a page is depends on its records, so the next one may fit.
         self.raised_after = match why {
             TooMuch::Bytes => RAISED_AFTER,
-            TooMuch::Slow | TooMuch::Perhaps if has_failed_before => {
+            TooMuch::Slow | TooMuch::Refused | TooMuch::Perhaps if has_failed_before => {
                 self.raised_after.saturating_mul(2).min(RAISED_AFTER_MAX)
             }
-            TooMuch::Slow | TooMuch::Perhaps => self.raised_after,
+            TooMuch::Slow | TooMuch::Refused | TooMuch::Perhaps => self.raised_after,
         };
         self.failed = Some(self.failed.map_or(self.limit, |failed| failed.min(self.limit)));
         let can = self.limit > 1;

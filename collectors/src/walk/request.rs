@@ -1,10 +1,8 @@
 //! One request of a walk: what it asks for, and whether its answer is accepted.
 
-use std::time::Duration;
-
 use crate::{
     doubt::{Belief, Doubt, repeated_page::PageSpan},
-    error::{CollectError, CollectErrorKind},
+    error::CollectError,
     http::client::Client,
     lists::{AcceptedOrders, Asked, List, Paging},
     page::ListPage,
@@ -14,16 +12,9 @@ use crate::{
         apply::Page,
         crowded::{CrowdedSecond, Probe},
         cursor::{Direction, Task},
-        page_size::TooMuch,
         time_slice::{PageSummary, TimeSlice},
     },
 };
-
-/// Delay before a refused request is repeated, if others like it were answered.
-const REFUSED_WAIT: Duration = Duration::from_secs(2);
-
-/// 413. What limits responses on the way to the API also answers so, although requests have no body.
-pub(crate) const TOO_LARGE: u16 = 413;
 
 /// One request of a walk.
 #[derive(Debug)]
@@ -107,6 +98,7 @@ impl Walk {
             let request = self.list.request(&slice, task, crowd, limit, self.orders);
             match client.list(&request.query, self.list.scope, self.list.time, self.lane(task, now)).await {
                 Ok(mut answer) => {
+                    self.note_answered(&request, limit);
                     // Until the first `Date` header, the start of the sweep came from the local clock, which
                     // may be years ahead.
                     if let Some(sweep) = self.cursor.sweep.as_mut().filter(|_| !dated) {
@@ -198,147 +190,10 @@ impl Walk {
         Ok(true)
     }
 
-    /// Handles an error answer; `None` if the request is to be repeated.
-    async fn refused(
-        &mut self,
-        client: &Client,
-        task: Task,
-        slice: &TimeSlice,
-        request: &WalkRequest,
-        error: CollectError,
-        now: i64,
-    ) -> Result<Option<Page>, CollectError> {
-        let repeats = match &error.kind {
-            CollectErrorKind::TooLarge { .. } | CollectErrorKind::Refused { status: TOO_LARGE, .. } => {
-                self.asks_for_less(task, TooMuch::Bytes)
-            }
-            // Either a passing network fault, or a page too large for the timeout, which would fail for ever
-            // at the same limit.
-            CollectErrorKind::TooSlow(_) => {
-                self.doubts.repeats_once(&request.query, Doubt::Failed)
-                    || self.asks_for_less(task, TooMuch::Slow)
-            }
-            kind if is_about_order(kind) && !self.list.has_time_filter() => {
-                if self.doubts.strike(&request.query, Doubt::OrderRefused, true) == Belief::Believe {
-                    let crowd = self.crowds[task as usize].as_ref();
-                    let is_far_end = crowd.is_some_and(CrowdedSecond::asks_far_end);
-                    if !client.refused_order(&self.list, task == Task::Search || is_far_end) {
-                        return Err(error);
-                    }
-                    if is_far_end {
-                        let crowd = self.crowds[task as usize].take();
-                        let decision = self.decide_without_cursor(task, slice, crowd, now);
-                        return Ok(Some(self.apply(task, decision, now)));
-                    }
-                }
-                true
-            }
-            kind if is_about_cursor(kind) && self.asks_with_cursor(task, slice) => {
-                // Gateways also answer 404. It is about the cursor only if the list answers without one.
-                let witness = self.list.newest(1, self.orders);
-                let answered =
-                    client.list(&witness.query, self.list.scope, self.list.time, self.lane(task, now)).await;
-                match answered {
-                    Ok(answer) => client.accept(&answer.page, witness.span),
-                    // The witness is asked for newest first, which has nothing to do with the cursor.
-                    Err(error) if is_about_order(&error.kind) && client.refused_order(&self.list, true) => {
-                        return Ok(None);
-                    }
-                    Err(error) => return Err(passing(error)),
-                }
-                if self.doubts.strike(&request.query, Doubt::CursorRefused, true) == Belief::Believe {
-                    let crowd = self.crowds[task as usize].take();
-                    let decision = self.decide_without_cursor(task, slice, crowd, now);
-                    return Ok(Some(self.apply(task, decision, now)));
-                }
-                true
-            }
-            CollectErrorKind::NotFound => self.doubts.repeats_at_once(&request.query, Doubt::NotFound),
-            // A single cut connection or server error is common: only a second one is logged and delayed. Several
-            // in a row may be due to the size of the page.
-            CollectErrorKind::Unanswered(_) | CollectErrorKind::Overloaded { retry_after: None, .. } => {
-                let is_less = self.asks_for_less(task, TooMuch::Perhaps);
-                self.doubts.repeats_once(&request.query, Doubt::Failed) || is_less
-            }
-            CollectErrorKind::Unreachable(_) | CollectErrorKind::Untrusted(_) => {
-                self.doubts.repeats_once(&request.query, Doubt::Failed)
-            }
-            CollectErrorKind::Overloaded { retry_after: Some(_), .. } => {
-                self.asks_for_less(task, TooMuch::Perhaps);
-                false
-            }
-            // An intermediary may briefly refuse a request that was allowed before.
-            CollectErrorKind::Refused { .. }
-            | CollectErrorKind::Intercepted { .. }
-            | CollectErrorKind::Unauthorized
-            | CollectErrorKind::Forbidden
-            | CollectErrorKind::MethodNotAllowed
-            | CollectErrorKind::Redirected { .. }
-            | CollectErrorKind::ProxyAuthentication => {
-                let repeats = self.doubts.repeats_at_once(&request.query, Doubt::Refused);
-                if repeats {
-                    tokio::time::sleep(REFUSED_WAIT).await;
-                }
-                repeats
-            }
-            _ => false,
-        };
-        if repeats { Ok(None) } else { Err(passing(error)) }
-    }
-
-    /// Learns that a page did not arrive. True if the next request asks for fewer records.
-    fn asks_for_less(&mut self, task: Task, why: TooMuch) -> bool {
-        let (is_less, limit) = match &mut self.crowds[task as usize] {
-            Some(crowd) => (crowd.reach.failed(why), crowd.reach.limit()),
-            None => (self.size.failed(why), self.size.limit()),
-        };
-        if is_less {
-            let reason = match why {
-                TooMuch::Bytes => "responses are too large",
-                TooMuch::Slow => "responses take longer than the timeout",
-                TooMuch::Perhaps => "several requests in a row failed",
-            };
-            tracing::info!(limit, reason, "requesting fewer records");
-        }
-        is_less
-    }
-
     /// Ends the search for the start, which needs the newest record first: the walk starts at the list's
     /// beginning.
     fn give_up_search(&mut self, slice: &TimeSlice, now: i64) -> Page {
         let decision = self.decide_without_search(slice, now);
         self.apply(Task::Search, decision, now)
-    }
-
-    fn asks_with_cursor(&self, task: Task, slice: &TimeSlice) -> bool {
-        let crowd = self.crowds[task as usize].as_ref();
-        slice.anchor().is_some() || crowd.is_some_and(CrowdedSecond::asks_with_cursor)
-    }
-}
-
-/// Whether a refusal may be about the cursor.
-fn is_about_cursor(kind: &CollectErrorKind) -> bool {
-    match kind {
-        CollectErrorKind::ParameterRefused { status, param } => {
-            *status == 404 || param.starts_with("after") || param.starts_with("before")
-        }
-        CollectErrorKind::NotFound => true,
-        _ => false,
-    }
-}
-
-/// Whether a refusal is about the order of the list.
-pub(crate) fn is_about_order(kind: &CollectErrorKind) -> bool {
-    matches!(kind, CollectErrorKind::ParameterRefused { param, .. } if param == "order")
-}
-
-/// A list that has answered does not disappear: its 404 comes from something on the way.
-fn passing(error: CollectError) -> CollectError {
-    match error.kind {
-        CollectErrorKind::NotFound => {
-            let kind = CollectErrorKind::Overloaded { status: 404, retry_after: None };
-            CollectError { kind, ..error }
-        }
-        _ => error,
     }
 }
