@@ -105,6 +105,19 @@ async fn completions_on_which_the_api_always_fails_are_given_up_while_the_list_a
     assert_eq!(tries, 8 * 20);
 }
 
+/// Whatever a gateway says to requests for many messages, fewer are requested, and every one arrives.
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_refuses_many_messages_at_a_time_leaves_none_out() {
+    for habit in ["large-throttled", "large-refused", "large-timeouts"] {
+        let rig = with_habit(habit, 300);
+        assert!(matches!(rig.run().await, Ended::ReadAll), "{habit}");
+        rig.assert_conserved();
+        assert_eq!(counted(&rig, &Value::Null), (300, 0), "{habit}");
+        // Each limit that is tried costs a round of eight, and their witnesses.
+        assert!(asked(&rig) < 300 + 3 * 16, "{habit}: {}", asked(&rig));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn messages_beyond_the_bound_are_missing_as_a_whole_and_say_what_the_bound_is() {
     let large = conversation("chatcmpl-1", 120, &"x".repeat(1_000), "null");

@@ -5,6 +5,7 @@
 //! out here; others become a reason and never delay the list.
 
 mod inline;
+mod message_limit;
 mod missing;
 mod read;
 mod record;
@@ -20,6 +21,7 @@ use std::{
 
 use collectors::{Client, CollectError, Page, Source};
 use futures::future::join_all;
+use message_limit::MessageLimit;
 pub use missing::Missing;
 use read::{MessageRead, ReadMessages};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -56,6 +58,7 @@ pub struct Messages {
     source: Source,
     limits: MessageLimits,
     large: Semaphore,
+    limit: MessageLimit,
     requests: AtomicU64,
     /// Reasons that were logged, so that each is logged once.
     said: BTreeSet<&'static str>,
@@ -89,7 +92,8 @@ impl Messages {
     /// Requests messages with this client, for the completions that this source lists.
     pub fn new(client: Arc<Client>, source: Source, limits: MessageLimits) -> Self {
         let (large, requests) = (Semaphore::new(1), AtomicU64::new(0));
-        Self { client, source, limits, large, requests, said: BTreeSet::new() }
+        let limit = MessageLimit::default();
+        Self { client, source, limits, large, limit, requests, said: BTreeSet::new() }
     }
 
     /// Fills in the messages of every completion of a page, and reserves budget for them as they arrive.
@@ -131,8 +135,8 @@ impl Messages {
         if let Some(missing) = refused {
             return round.iter().map(|_| Ok(ReadMessages::Missing(missing))).collect();
         }
-        let Self { client, limits, large, requests, .. } = self;
-        let reading = MessageRead { client, limits: *limits, large, requests };
+        let Self { client, limits, large, limit, requests, .. } = self;
+        let reading = MessageRead { client, limits: *limits, large, limit, requests };
         join_all(round.iter().map(|one| reading.completion(&one.id))).await
     }
 

@@ -6,10 +6,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use collectors::{AskMessages, Client, CollectError, CollectErrorKind, LIMIT, MessagesPage};
+use collectors::{AskMessages, Client, CollectError, CollectErrorKind, MessagesPage};
 use tokio::sync::Semaphore;
 
-use super::{MessageLimits, inline::without_files, missing::Missing};
+use super::{
+    MessageLimits,
+    inline::without_files,
+    message_limit::{MessageLimit, may_be_of_size},
+    missing::Missing,
+};
 
 /// The most bytes of an answer at first, because several requests run concurrently. A prompt of a hundred
 /// messages rarely needs a tenth of this, but each may contain images of 8 MB.
@@ -32,6 +37,8 @@ pub(super) struct MessageRead<'a> {
     pub limits: MessageLimits,
     /// Taken by the one request whose answer may be as large as the collector allows.
     pub large: &'a Semaphore,
+    /// How many messages a request asks for.
+    pub limit: &'a MessageLimit,
     /// Counts requests.
     pub requests: &'a AtomicU64,
 }
@@ -41,7 +48,7 @@ impl MessageRead<'_> {
     pub(super) async fn completion(&self, id: &str) -> Result<ReadMessages, CollectError> {
         let mut json = vec![b'['];
         let mut passed: HashSet<String> = HashSet::new();
-        let (mut after, mut limit) = (None, LIMIT);
+        let (mut after, mut limit) = (None, self.limit.get());
         for _ in 0..PAGES_MAX {
             let page = match self.page(id, after.as_deref(), &mut limit).await? {
                 Some(page) => page,
@@ -58,7 +65,7 @@ impl MessageRead<'_> {
                 json.push(b']');
                 return Ok(ReadMessages::All(json));
             }
-            limit = (limit * 2).min(LIMIT);
+            limit = (limit * 2).min(self.limit.get());
             match page.last_id {
                 Some(last) if passed.insert(last.clone()) => after = Some(last),
                 // The cursor goes back, or is missing.
@@ -78,7 +85,18 @@ impl MessageRead<'_> {
         let ask = AskMessages { completion: id, after, limit: *limit, body_max: ANSWER_BYTES_MAX };
         match self.ask(ask).await {
             Err(error) if matches!(error.kind, CollectErrorKind::TooLarge { .. }) => {}
-            answer => return answer.map(Some),
+            Err(error) if may_be_of_size(&error.kind, *limit) => {
+                // If fewer are answered, their number was the reason, or the fault is over: either is a page.
+                let fewer = self.ask(AskMessages { limit: 1, ..ask }).await.map_err(|_| error)?;
+                self.limit.failed(*limit);
+                return Ok(Some(fewer));
+            }
+            answer => {
+                if answer.is_ok() {
+                    self.limit.answered(*limit);
+                }
+                return answer.map(Some);
+            }
         }
         if *limit > 1 {
             *limit = (*limit / 4).max(1);
