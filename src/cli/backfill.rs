@@ -74,7 +74,7 @@ pub struct Arguments {
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut config = context.config()?;
-    let collector = arguments.collector.of("backfill")?;
+    let collector = arguments.collector.of("backfill", &config)?;
     let sink = pick_sink(&config, collector, arguments.sink.as_deref())?;
     let list = config.collectors[collector].source.list;
     if !list.has_time_filter() && arguments.parallel > 1 {
@@ -136,7 +136,7 @@ async fn backfill(
 ) -> anyhow::Result<Exit> {
     let (sender, stop) = shutdown();
     let stopper = watch_stop_within(sender, config.pipeline.stop_timeout)?;
-    match StateAccess::find(&config, context, "ccfd backfill").await? {
+    match StateAccess::start(&config, context, "ccfd backfill").await? {
         StateAccess::Own(store) => {
             store.hold_until_exit();
             Pauses::load(&config.state.dir).ensure_not_paused(&wanted.collector).map_err(UsageError)?;

@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand};
 
 use super::{
-    Context, UsageError, block_on, collector_argument::CollectorArgument, exit::Exit, logging,
-    state_access::StateAccess, text::print,
+    Context, UsageError, block_on, collector_argument::CollectorArgument, exit::Exit, logging, state_access,
+    text::print,
 };
 use crate::{config::Config, daemon::Pauses};
 
@@ -33,39 +33,40 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Resume(name) => ("resume", name),
         Command::Poll(name) => ("poll", name),
     };
-    block_on(give(&config, context, order, name.of(order)?))
+    block_on(give(&config, context, order, name.of(order, &config)?))
 }
 
 async fn give(config: &Config, context: &Context, order: &str, collector: &str) -> anyhow::Result<Exit> {
     let command = format!("ccfd collectors {order}");
-    let said = match StateAccess::find(config, context, &command).await? {
-        StateAccess::Daemon(daemon) => {
+    let said = match state_access::daemon(config, context).await {
+        Some(daemon) => {
             let routes = daemon.collectors(order, collector).await?;
             format!("{}: {}\n", done(order), routes.join(", "))
         }
-        StateAccess::Own(store) => {
-            let said = alone(config, order, collector);
+        None => {
+            ensure_possible(config, order, collector)?;
+            let store = state_access::open(config, &command)?;
+            let changed = Pauses::load(&config.state.dir).set(collector, order == "pause");
             store.close().await?;
-            said?
+            let how = if changed? { "from the next start on" } else { "as before" };
+            format!("{} {how}: {collector}\n", done(order))
         }
     };
     print(&said)?;
     Ok(Exit::Done)
 }
 
-/// Without a daemon: takes effect at its next start.
-fn alone(config: &Config, order: &str, collector: &str) -> anyhow::Result<String> {
+/// Whether the order can be given without a daemon, at whose next start it takes effect.
+fn ensure_possible(config: &Config, order: &str, collector: &str) -> Result<(), UsageError> {
     if !config.collectors.contains_key(collector) {
         let names = config.collectors.keys().cloned().collect::<Vec<_>>().join(", ");
         let text = format!("no collector `{collector}` is configured (there are: {names})");
-        return Err(UsageError(text).into());
+        return Err(UsageError(text));
     }
     if order == "poll" {
-        return Err(UsageError("no daemon is running here: nothing to poll".to_owned()).into());
+        return Err(UsageError("no daemon responds here: nothing to poll".to_owned()));
     }
-    let changed = Pauses::load(&config.state.dir).set(collector, order == "pause")?;
-    let how = if changed { "from the next start on" } else { "as before" };
-    Ok(format!("{} {how}: {collector}\n", done(order)))
+    Ok(())
 }
 
 fn done(order: &str) -> &'static str {

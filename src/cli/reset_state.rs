@@ -40,7 +40,7 @@ pub struct Arguments {
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let config = context.config()?;
-    arguments.collector.of("reset-state")?;
+    arguments.collector.of("reset-state", &config)?;
     if !arguments.dry_run && !arguments.yes && !io::stdin().is_terminal() {
         return Err(
             UsageError("no terminal to ask on: use --yes, or --dry-run to look first".to_owned()).into()
@@ -59,7 +59,7 @@ async fn reset(config: &Config, context: &Context, arguments: &Arguments) -> any
 
 async fn reset_with(access: &StateAccess, config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
     let to = arguments.to.as_ref().map(|to| to.second(chrono::Utc::now().timestamp()));
-    let named = arguments.collector.of("reset-state")?;
+    let named = arguments.collector.of("reset-state", config)?;
     let (collector, sink) = (named.to_owned(), arguments.sink.clone());
     let look = ResetWanted { collector, sink, to, dry_run: true };
     let found = access.reset(config, &look).await?;

@@ -1,13 +1,18 @@
 //! Access to the checkpoints: through the daemon if one runs, else directly.
 
+use std::time::Duration;
+
 use state::{StateError, Store};
 
 use super::{Context, store};
 use crate::{
     admin::client::{AdminClient, AdminError},
-    config::Config,
+    config::{Config, StateSettings},
     daemon::checkpoints::{self, NamedCheckpoint, ResetWanted},
 };
+
+/// How long a command waits for another one that uses the store briefly. It waits for no daemon that does not respond.
+pub const LOCK_WAIT: Duration = Duration::from_millis(500);
 
 /// Who has the store open.
 pub enum StateAccess {
@@ -31,7 +36,15 @@ pub enum StateAccessError {
 impl StateAccess {
     /// Finds the daemon, or opens the store if none answers. `command` is shown to other processes meanwhile.
     pub async fn find(config: &Config, context: &Context, command: &str) -> Result<Self, StateError> {
-        match AdminClient::find(&config.state.dir, &config.admin, &context.environment).await {
+        match daemon(config, context).await {
+            Some(daemon) => Ok(Self::Daemon(daemon)),
+            None => open(config, command).map(Self::Own),
+        }
+    }
+
+    /// The same for a command that reads for long: as a daemon does at its start, it waits for one that is stopping.
+    pub async fn start(config: &Config, context: &Context, command: &str) -> Result<Self, StateError> {
+        match daemon(config, context).await {
             Some(daemon) => Ok(Self::Daemon(daemon)),
             None => store::open(&config.state, command).map(Self::Own),
         }
@@ -56,4 +69,14 @@ impl StateAccess {
             Self::Daemon(_) => Ok(()),
         }
     }
+}
+
+/// The daemon of this state directory, if it answers.
+pub async fn daemon(config: &Config, context: &Context) -> Option<AdminClient> {
+    AdminClient::find(&config.state.dir, &config.admin, &context.environment).await
+}
+
+/// Opens the store for a moment.
+pub fn open(config: &Config, command: &str) -> Result<Store, StateError> {
+    store::open(&StateSettings { lock_wait: LOCK_WAIT, ..config.state.clone() }, command)
 }

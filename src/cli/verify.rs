@@ -69,7 +69,7 @@ pub struct Arguments {
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let config = context.config()?;
     logging::start(&config.log);
-    let collector = arguments.collector.of("verify")?.to_owned();
+    let collector = arguments.collector.of("verify", &config)?.to_owned();
     let sink = pick_sink(&config, &collector, arguments.sink.as_deref())?;
     let now = chrono::Utc::now().timestamp();
     let (from, to) = (arguments.from.moment(now), arguments.to.moment(now));
@@ -113,7 +113,7 @@ fn write(file: &Path, report: &Report) -> anyhow::Result<()> {
 async fn report(config: Config, context: &Context, wanted: &VerifyWanted) -> anyhow::Result<Report> {
     let (sender, stop) = shutdown();
     let stopper = watch_stop_within(sender, config.pipeline.stop_timeout)?;
-    match StateAccess::find(&config, context, "ccfd verify").await? {
+    match StateAccess::start(&config, context, "ccfd verify").await? {
         StateAccess::Own(store) => {
             store.hold_until_exit();
             Pauses::load(&config.state.dir).ensure_not_paused(&wanted.collector).map_err(UsageError)?;

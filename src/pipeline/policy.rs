@@ -325,7 +325,9 @@ pub fn judge_state(error: &StateError) -> Judgement {
         StateError::Io { .. } => back_off("check space and permissions of the state directory"),
         StateError::Damaged(_) => stop("start again: ccfd then recovers what it can, and logs it"),
         StateError::Closed => stop("start again"),
-        StateError::Locked { .. } => stop("another ccfd uses this state directory: stop it first"),
+        StateError::Locked { .. } => stop(
+            "another ccfd uses this state directory: stop it first, or let commands in with `listen` of [admin]",
+        ),
         StateError::NoLocks { .. } => {
             stop("put state.dir on a local disk: without a lock two daemons could write to it")
         }

@@ -8,7 +8,7 @@ use std::{io, path::PathBuf, time::Duration};
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// Another process (or another store in this one) has the directory open.
-    #[error("the state in {dir} is in use by {holder} (waited {}s)", waited.as_secs())]
+    #[error("the state in {dir} is in use by {holder}{}", after_waiting(*waited))]
     Locked {
         /// The state directory.
         dir: PathBuf,
@@ -110,5 +110,13 @@ impl StateError {
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         |source| Self::Io { what, source }
+    }
+}
+
+/// How long was waited, if it is worth a word.
+fn after_waiting(waited: Duration) -> String {
+    match waited.as_secs() {
+        0 => String::new(),
+        seconds => format!(" (waited {seconds}s)"),
     }
 }

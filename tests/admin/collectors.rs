@@ -52,9 +52,33 @@ fn a_collector_is_named_in_one_way_or_the_other_and_never_by_its_route() {
     for words in [&["reset-state", "acme-chat"][..], &["reset-state", "--collector", "acme-chat"]] {
         place.run_to(0, &[words, &["--dry-run"]].concat());
     }
-    let neither = place.run_to(2, &["backfill", "--from", "30d"]);
-    assert!(neither.stderr.contains("<NAME>"), "{}", neither.stderr);
+    for words in [&["collectors", "pause"][..], &["reset-state"], &["backfill", "--from", "30d"]] {
+        let neither = place.run_to(2, words).stderr;
+        assert!(neither.contains("takes a collector: acme-audit or acme-chat"), "{words:?}: {neither}");
+    }
     place.run_to(2, &["reset-state", "acme-chat", "--collector", "acme-chat", "--dry-run"]);
+}
+
+/// As a daemon without an admin interface, or one that hangs.
+#[test]
+fn a_daemon_that_does_not_respond_is_named_at_once_and_nothing_is_changed() {
+    let place = Place::new("http://127.0.0.1:9/v1").with("CCFD__ADMIN__LISTEN", "");
+    let mut running = place.start(&["run"]);
+    running.wait_for_log("trying again, nothing is lost");
+    let began = std::time::Instant::now();
+    for (words, said) in [
+        (&["collectors", "pause"][..], "takes a collector: acme-audit or acme-chat"),
+        (&["collectors", "pause", "other"], "no collector `other` is configured"),
+        (&["collectors", "poll", "acme-chat"], "nothing to poll"),
+        (&["collectors", "pause", "acme-chat"], "in use by `ccfd run` (process "),
+        (&["collectors", "pause", "acme-chat"], "`listen` of [admin]"),
+        (&["state", "show"], "in use by `ccfd run` (process "),
+    ] {
+        let ended = place.run_to(2, words);
+        assert!(ended.stderr.contains(said), "{words:?}: {}", ended.stderr);
+    }
+    assert!(began.elapsed() < std::time::Duration::from_secs(9), "{:?}", began.elapsed());
+    assert!(!place.path("state/paused.json").exists());
 }
 
 #[test]

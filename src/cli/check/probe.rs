@@ -11,6 +11,7 @@ use super::CheckFinding;
 use crate::{
     cli::{
         disk_usage::{dir_bytes, free_near},
+        state_access::LOCK_WAIT,
         text::{counted, size, span},
     },
     config::CollectorSettings,
@@ -27,8 +28,6 @@ use crate::{
 
 /// Timeout of one check.
 const LOOK_MAX: Duration = Duration::from_secs(30);
-/// How long to wait for another command that uses the store briefly.
-const LOCK_WAIT: Duration = Duration::from_millis(500);
 /// A difference between the clocks that is reported, in seconds.
 const CLOCK_DIFFERENCE_MAX: i64 = 60;
 /// Free space of the state directory below which a warning is shown, in bytes.

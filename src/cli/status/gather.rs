@@ -1,7 +1,7 @@
 //! The sources of the report: the running daemon, by its admin interface or its status.json, or else the
 //! checkpoints.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path};
 
 use collectors::dedup_ids;
 use state::{StateError, Store};
@@ -11,9 +11,9 @@ use crate::{
     admin::{access::is_alive, client::AdminClient},
     cli::{
         disk_usage::{Destination, DiskUsage, dir_bytes},
-        store,
+        state_access,
     },
-    config::{Config, Environment, StateSettings},
+    config::{Config, Environment},
     daemon::assembly::Assembly,
     pipeline::{
         checkpoint::Checkpoint,
@@ -24,8 +24,6 @@ use crate::{
     verify::chain,
 };
 
-/// How long to wait for another command that uses the store briefly.
-const LOCK_WAIT: Duration = Duration::from_millis(500);
 /// The file of a running daemon is never older than this, unless its disk hangs.
 const FRESH_SECONDS: i64 = 3 * STATUS_INTERVAL.as_secs().cast_signed();
 
@@ -49,8 +47,7 @@ pub(super) async fn gather(
     let mut backfills = backfills_shown.into_iter().map(BackfillLine::from).collect();
     let mut held_by = None;
     if !running && dir.exists() {
-        let settings = StateSettings { lock_wait: LOCK_WAIT, ..config.state.clone() };
-        match store::open(&settings, "ccfd status") {
+        match state_access::open(config, "ccfd status") {
             Ok(store) => backfills = take_checkpoints(store, &mut known).await?,
             Err(StateError::Locked { holder, .. }) => held_by = Some(holder),
             Err(error) => return Err(error.into()),
