@@ -1,6 +1,7 @@
 //! Collecting alone: a reader, a map as the store, the simulator in the network's place.
 
 mod anomalies;
+mod bodies;
 mod bounds;
 mod conservation;
 mod crowds;
