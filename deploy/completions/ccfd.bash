@@ -16,6 +16,9 @@ _ccfd() {
             ",$1")
                 cmd="ccfd"
                 ;;
+            ccfd,alerts)
+                cmd="ccfd__subcmd__alerts"
+                ;;
             ccfd,backfill)
                 cmd="ccfd__subcmd__backfill"
                 ;;
@@ -79,6 +82,36 @@ _ccfd() {
             ccfd,verify)
                 cmd="ccfd__subcmd__verify"
                 ;;
+            ccfd__subcmd__alerts,ack)
+                cmd="ccfd__subcmd__alerts__subcmd__ack"
+                ;;
+            ccfd__subcmd__alerts,close)
+                cmd="ccfd__subcmd__alerts__subcmd__close"
+                ;;
+            ccfd__subcmd__alerts,help)
+                cmd="ccfd__subcmd__alerts__subcmd__help"
+                ;;
+            ccfd__subcmd__alerts,list)
+                cmd="ccfd__subcmd__alerts__subcmd__list"
+                ;;
+            ccfd__subcmd__alerts,show)
+                cmd="ccfd__subcmd__alerts__subcmd__show"
+                ;;
+            ccfd__subcmd__alerts__subcmd__help,ack)
+                cmd="ccfd__subcmd__alerts__subcmd__help__subcmd__ack"
+                ;;
+            ccfd__subcmd__alerts__subcmd__help,close)
+                cmd="ccfd__subcmd__alerts__subcmd__help__subcmd__close"
+                ;;
+            ccfd__subcmd__alerts__subcmd__help,help)
+                cmd="ccfd__subcmd__alerts__subcmd__help__subcmd__help"
+                ;;
+            ccfd__subcmd__alerts__subcmd__help,list)
+                cmd="ccfd__subcmd__alerts__subcmd__help__subcmd__list"
+                ;;
+            ccfd__subcmd__alerts__subcmd__help,show)
+                cmd="ccfd__subcmd__alerts__subcmd__help__subcmd__show"
+                ;;
             ccfd__subcmd__collectors,help)
                 cmd="ccfd__subcmd__collectors__subcmd__help"
                 ;;
@@ -126,6 +159,9 @@ _ccfd() {
                 ;;
             ccfd__subcmd__deploy__subcmd__help,render)
                 cmd="ccfd__subcmd__deploy__subcmd__help__subcmd__render"
+                ;;
+            ccfd__subcmd__help,alerts)
+                cmd="ccfd__subcmd__help__subcmd__alerts"
                 ;;
             ccfd__subcmd__help,backfill)
                 cmd="ccfd__subcmd__help__subcmd__backfill"
@@ -189,6 +225,18 @@ _ccfd() {
                 ;;
             ccfd__subcmd__help,verify)
                 cmd="ccfd__subcmd__help__subcmd__verify"
+                ;;
+            ccfd__subcmd__help__subcmd__alerts,ack)
+                cmd="ccfd__subcmd__help__subcmd__alerts__subcmd__ack"
+                ;;
+            ccfd__subcmd__help__subcmd__alerts,close)
+                cmd="ccfd__subcmd__help__subcmd__alerts__subcmd__close"
+                ;;
+            ccfd__subcmd__help__subcmd__alerts,list)
+                cmd="ccfd__subcmd__help__subcmd__alerts__subcmd__list"
+                ;;
+            ccfd__subcmd__help__subcmd__alerts,show)
+                cmd="ccfd__subcmd__help__subcmd__alerts__subcmd__show"
                 ;;
             ccfd__subcmd__help__subcmd__collectors,pause)
                 cmd="ccfd__subcmd__help__subcmd__collectors__subcmd__pause"
@@ -287,8 +335,222 @@ _ccfd() {
 
     case "${cmd}" in
         ccfd)
-            opts="-h -V --config --help --version run backfill verify reset-state status tail top collectors reload state check rejects query deploy init config completions man simulate demo help"
+            opts="-h -V --config --help --version run backfill verify reset-state status tail top collectors reload state check rejects alerts query deploy init config completions man simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts)
+            opts="-h --config --help list show ack close help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__ack)
+            opts="-h --by --note --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --note)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__close)
+            opts="-h --by --note --as --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --note)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -W "true-positive false-positive benign" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__help)
+            opts="list show ack close help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__help__subcmd__ack)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__help__subcmd__close)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__list)
+            opts="-h --rule --status --since --level --limit --withdrawn --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rule)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --status)
+                    COMPREPLY=($(compgen -W "open acknowledged closed" -- "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --level)
+                    COMPREPLY=($(compgen -W "informational low medium high critical" -- "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__show)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -711,8 +973,78 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help)
-            opts="run backfill verify reset-state status tail top collectors reload state check rejects query deploy init config completions man simulate demo help"
+            opts="run backfill verify reset-state status tail top collectors reload state check rejects alerts query deploy init config completions man simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__alerts)
+            opts="list show ack close"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__alerts__subcmd__ack)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__alerts__subcmd__close)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__alerts__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__alerts__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

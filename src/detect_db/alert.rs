@@ -64,7 +64,7 @@ impl Disposition {
     }
 }
 
-/// One alert. Texts of records are others' words: whoever shows them on a terminal must make them harmless.
+/// One alert. Texts of records are others' words: what shows them on a terminal must make them harmless.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Alert {
     /// Names it for ever.

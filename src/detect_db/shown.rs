@@ -15,7 +15,7 @@ const VALUES_MAX: usize = 10;
 const VALUE_CHARS_MAX: usize = 256;
 /// Bytes of all values of a match or an alert.
 const BYTES_MAX: usize = 8 << 10;
-/// A longer text that something is known by is cut, and told apart from others by a hash.
+/// A longer text that something is known by is cut, and distinguished from others by a hash.
 const KEY_BYTES_MAX: usize = 512;
 /// What is left of it.
 const KEY_CHARS: usize = 96;

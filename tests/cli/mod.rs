@@ -1,5 +1,6 @@
 //! Every command as a person or a service manager runs it.
 
+mod alerts;
 mod backfill;
 mod check;
 mod config_show;

@@ -16,8 +16,8 @@ use crate::support::{
 };
 
 /// Every type of sink; `ndjson` in both of its forms.
-const SINKS: [&str; 6] =
-    ["sqlite", "ndjson", "ndjson_stdout", "elasticsearch", "kibana_index", "logs_ingestion"];
+const SINKS: [&str; 7] =
+    ["sqlite", "ndjson", "ndjson_stdout", "elasticsearch", "kibana_index", "logs_ingestion", "detect"];
 
 /// Where the services are.
 struct Services {
@@ -58,6 +58,7 @@ impl Services {
             "sqlite" => "type = \"sqlite\"\npath = \"./tables.db\"\n".to_owned(),
             "ndjson" => "type = \"ndjson\"\ndir = \"./lines\"\n".to_owned(),
             "ndjson_stdout" => "type = \"ndjson\"\ndir = \"-\"\n".to_owned(),
+            "detect" => "type = \"detect\"\n".to_owned(),
             "elasticsearch" => format!("type = \"elasticsearch\"\nurls = {elastic:?}\n"),
             "kibana_index" => format!(
                 "type = \"kibana_index\"\nurl = \"{kibana}\"\nauth = {{ api_key = {{ env = \"KIBANA_API_KEY\" }} }}\n"
@@ -135,7 +136,7 @@ fn status_names_where_each_type_of_sink_writes() {
         let place = Services::named().place("http://127.0.0.1:9/v1", sink);
         is_as_kept(&format!("status_{sink}"), &place.run_to(0, &["status"]).stdout);
         let json = &place.status()["sinks"][0];
-        let is_local = ["sqlite", "ndjson"].contains(&sink);
+        let is_local = ["sqlite", "ndjson", "detect"].contains(&sink);
         assert_eq!(json["place"].is_object(), is_local, "{json}");
         let is_service = !is_local && sink != "ndjson_stdout";
         assert_eq!(json["addresses"].as_array().unwrap().is_empty(), !is_service, "{json}");
@@ -151,10 +152,12 @@ fn check_says_of_each_type_of_sink_what_it_found() {
         let place = services.place(&api.base_url, sink);
         let ended = place.run(&["check"]);
         let mut text = ended.stdout;
-        let database = place.path("tables.db").display().to_string();
-        if text.contains(&database) {
-            // Where its lines break depends on the length of this machine's temporary directory.
-            text = text.replace("\n      ", " ").replace(&database, "DIR/tables.db");
+        for name in ["tables.db", "state/detect.db"] {
+            let database = place.path(name).display().to_string();
+            if text.contains(&database) {
+                // Where its lines break depends on the length of this machine's temporary directory.
+                text = text.replace("\n      ", " ").replace(&database, &format!("DIR/{name}"));
+            }
         }
         is_as_kept(&format!("check_{sink}"), &format!("{text}\nexit code {:?}\n", ended.code.unwrap()));
     }

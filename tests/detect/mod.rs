@@ -5,7 +5,7 @@ mod bursts;
 mod generated;
 mod histories;
 mod naive;
-mod rules;
+pub mod rules;
 mod single_rules;
 
 use std::{env, path::PathBuf, sync::Arc};

@@ -15,7 +15,7 @@ mod words;
 use std::{env, fs, path::PathBuf};
 
 /// Every document.
-const DOCUMENTS: [&str; 21] = [
+const DOCUMENTS: [&str; 22] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -27,6 +27,7 @@ const DOCUMENTS: [&str; 21] = [
     "docs/commands.md",
     "docs/comparison.md",
     "docs/destinations.md",
+    "docs/detection.md",
     "docs/faults.md",
     "docs/figures.md",
     "docs/messages.md",
