@@ -33,7 +33,7 @@ enum AfterRefusal {
     /// The request is repeated, possibly in another form.
     Repeat,
     /// The walk continues elsewhere.
-    Move(Page),
+    Move(Box<Page>),
     /// It is an error of the route.
     Fail,
 }
@@ -136,7 +136,9 @@ impl Walk {
             Testimony::None => AfterRefusal::Fail,
             Testimony::Against => AfterRefusal::Repeat,
             Testimony::Proven(Suspect::Order) => self.give_up_order(client, task, slice, now),
-            Testimony::Proven(Suspect::Cursor) => AfterRefusal::Move(self.give_up_cursor(task, slice, now)),
+            Testimony::Proven(Suspect::Cursor) => {
+                AfterRefusal::Move(Box::new(self.give_up_cursor(task, slice, now)))
+            }
             Testimony::Proven(Suspect::Size) if self.asks_for_less(task, TooMuch::Refused) => {
                 AfterRefusal::Repeat
             }
@@ -151,7 +153,7 @@ impl Walk {
             return AfterRefusal::Fail;
         }
         if is_far_end {
-            return AfterRefusal::Move(self.give_up_cursor(task, slice, now));
+            return AfterRefusal::Move(Box::new(self.give_up_cursor(task, slice, now)));
         }
         AfterRefusal::Repeat
     }
@@ -190,7 +192,7 @@ impl Walk {
 fn end(after: AfterRefusal, error: CollectError) -> Result<Option<Page>, CollectError> {
     match after {
         AfterRefusal::Repeat => Ok(None),
-        AfterRefusal::Move(page) => Ok(Some(page)),
+        AfterRefusal::Move(page) => Ok(Some(*page)),
         AfterRefusal::Fail => Err(error),
     }
 }
