@@ -142,12 +142,13 @@ pub trait Comparable: Send + Sync {
         Ok(None)
     }
 
-    /// Of these ids, those that the question cannot find because their row names another collector: by id, the name of that
-    /// collector. Only where the id is the key, so that the row of one collector keeps out that of another.
+    /// Of these ids with their seconds, those that the question cannot find because their row names another collector: by id,
+    /// the name of that collector. Only where rows are known by these, so that the row of one collector keeps out that of
+    /// another.
     async fn of_others(
         &self,
         question: &Question,
-        ids: Vec<String>,
+        ids: Vec<(String, i64)>,
     ) -> Result<BTreeMap<String, String>, SinkError> {
         _ = (question, ids);
         Ok(BTreeMap::new())

@@ -138,10 +138,10 @@ impl VerificationRun<'_> {
         }
         self.report.destination.read_from = Some(format_utc(begun));
         self.report.destination.read_to = Some(format_utc(chrono::Utc::now().timestamp()));
-        let missing: Vec<&str> = found
+        let missing: Vec<(String, i64)> = found
             .iter()
             .filter(|one| one.finding == DifferenceKind::Missing)
-            .map(|one| one.id.as_str())
+            .map(|one| (one.id.clone(), one.second))
             .collect();
         let redelivery =
             self.assembly.sink(&self.wanted.sink).map_or(Redelivery::Harmless, |sink| sink.redelivery());
@@ -149,8 +149,7 @@ impl VerificationRun<'_> {
             known.rejects = self.rejects(&missing).await?;
             // Where a repeat adds a row, the row of another collector keeps out none.
             if redelivery == Redelivery::Harmless {
-                let ids = missing.iter().map(|id| (*id).to_owned()).collect();
-                match comparable.of_others(&self.question, ids).await {
+                match comparable.of_others(&self.question, missing).await {
                     Ok(of_others) => known.of_others = of_others,
                     Err(error) => {
                         return Ok(Err(format!("the sink cannot be read: {}", with_reasons(&error))));
@@ -191,10 +190,10 @@ impl VerificationRun<'_> {
     }
 
     /// The reason of each of these records that is in the rejects of this route.
-    async fn rejects(&self, ids: &[&str]) -> Result<BTreeMap<String, String>, VerifyError> {
+    async fn rejects(&self, ids: &[(String, i64)]) -> Result<BTreeMap<String, String>, VerifyError> {
         let dir = self.assembly.config.state.dir.join(REJECTS_DIR);
         let (collector, sink) = (self.wanted.collector.clone(), self.wanted.sink.clone());
-        let wanted: BTreeSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        let wanted: BTreeSet<String> = ids.iter().map(|(id, _)| id.clone()).collect();
         let path = dir.display().to_string();
         let read = work_aside(move || {
             let mut found = BTreeMap::new();

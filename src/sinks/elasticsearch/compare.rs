@@ -277,8 +277,9 @@ impl Comparable for ElasticsearchRows {
     async fn of_others(
         &self,
         question: &Question,
-        ids: Vec<String>,
+        ids: Vec<(String, i64)>,
     ) -> Result<BTreeMap<String, String>, SinkError> {
+        let ids: Vec<String> = ids.into_iter().map(|(id, _)| id).collect();
         let index = self.index(question);
         let fields = self.fields(question, index).await?;
         let mut found = BTreeMap::new();

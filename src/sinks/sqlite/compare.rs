@@ -149,18 +149,20 @@ impl Comparable for SqliteRows {
     async fn of_others(
         &self,
         question: &Question,
-        ids: Vec<String>,
+        ids: Vec<(String, i64)>,
     ) -> Result<BTreeMap<String, String>, SinkError> {
         let question = question.clone();
         self.run(move |connection| {
-            let (table, key) = (&question.table.name, &question.table.key);
+            let (table, key, time) = (&question.table.name, &question.table.key, &question.table.time);
             let sql = format!(
-                "SELECT \"{CONNECTOR}\" FROM \"{table}\" WHERE \"{key}\" = ?1 AND \"{CONNECTOR}\" <> ?2"
+                "SELECT \"{CONNECTOR}\" FROM \"{table}\" WHERE \"{time}\" = ?1 AND \"{key}\" = ?2 AND \"{CONNECTOR}\" <> ?3"
             );
             let mut of_id = connection.prepare(&sql)?;
             let mut found = BTreeMap::new();
-            for id in ids {
-                let other = of_id.query_row(params![id, &*question.connector], |row| row.get(0));
+            for (id, second) in ids {
+                let time = iso8601(second);
+                let other =
+                    of_id.query_row(params![time.as_str(), id, &*question.connector], |row| row.get(0));
                 found.extend(other.optional()?.map(|other: String| (id, other)));
             }
             Ok(found)
