@@ -199,6 +199,6 @@ fn a_window_may_be_empty_or_a_second_and_neither_backwards_nor_in_the_future() {
     assert_eq!(ended("2999-01-01", "2999-01-02"), Some(1), "the future is open");
     assert_eq!(ended("2001-01-01", "2001-01-02"), Some(0), "nothing on both sides");
     let second = newest.map(|second| second - 3 * 24 * 3600).unwrap();
-    let [from, to] = [second, second + 1].map(|second| ccfd::tables::format_utc(second));
+    let [from, to] = [second, second + 1].map(ccfd::tables::format_utc);
     assert_eq!(ended(&from, &to), Some(0), "a second");
 }
