@@ -7,6 +7,7 @@ mod histories;
 mod naive;
 pub mod rules;
 mod single_rules;
+mod starter_pack;
 
 use std::{env, path::PathBuf, sync::Arc};
 

@@ -10,8 +10,56 @@ pub(super) struct BuiltinRule {
     pub events: &'static [(&'static str, &'static str)],
 }
 
+/// A file of rules, and the events beside it that must and must not alert.
+macro_rules! builtin {
+    ($($stem:literal,)*) => {
+        [$(BuiltinRule {
+            stem: $stem,
+            text: include_str!(concat!("../starter_pack/", $stem, ".yml")),
+            events: &[
+                (
+                    concat!($stem, ".alerts.ndjson"),
+                    include_str!(concat!("../starter_pack/", $stem, ".alerts.ndjson")),
+                ),
+                (
+                    concat!($stem, ".quiet.ndjson"),
+                    include_str!(concat!("../starter_pack/", $stem, ".quiet.ndjson")),
+                ),
+            ],
+        },)*]
+    };
+}
+
 /// All built-in files.
-pub(super) const BUILTIN: [BuiltinRule; 0] = [];
+pub(super) static BUILTIN: [BuiltinRule; 27] = builtin![
+    "admin_key_created_or_changed",
+    "api_key_with_wide_scopes",
+    "brute_force_that_worked",
+    "burst_of_new_credentials",
+    "call_logging_reduced",
+    "content_filter_burst",
+    "custom_role_gains_permissions",
+    "dangerous_tool_call",
+    "external_encryption_key_removed",
+    "ip_allowlist_opened_wide",
+    "ip_allowlist_removed",
+    "jailbreak_or_injection_wording",
+    "limits_lifted",
+    "mass_deletion",
+    "mtls_certificate_off",
+    "one_account_from_many_addresses",
+    "one_address_many_accounts",
+    "owner_or_admin_role_granted",
+    "person_from_outside_invited",
+    "scim_switched_off",
+    "scripted_client_on_the_control_plane",
+    "secret_in_prompt_or_answer",
+    "service_account_then_key",
+    "single_sign_on_changed",
+    "token_spike",
+    "two_countries_within_an_hour",
+    "workload_identity_trust_added",
+];
 
 /// The events of a test of a built-in rule: a file of records, a line each.
 pub fn builtin_events(name: &str) -> Option<&'static str> {

@@ -191,13 +191,18 @@ fn origin(column: &Column) -> Option<Vec<RecordName>> {
     }
 }
 
-/// Content is what somebody wrote to a model or got from it. Names of tools and reasons to stop are none.
+/// Content is what somebody wrote to a model or got from it. Names of tools in an answer and the reason to stop are none.
 fn hidden(table: &Table, source: &FieldSource) -> bool {
     let is_content = |path: &ColumnPath| {
-        let content = table.columns.get(path.column).is_some_and(
-            |column| matches!(&column.from, Origin::Field(name) if name == MESSAGES || name == "choices"),
-        );
-        content && !matches!(path.names.last().map(String::as_str), Some("name" | "finish_reason"))
+        let Some(Origin::Field(field)) = table.columns.get(path.column).map(|column| &column.from) else {
+            return false;
+        };
+        let is_known = match path.names.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["finish_reason"] | ["message", "function_call", "name"] => true,
+            ["message", "tool_calls", "function" | "custom", "name"] => true,
+            _ => false,
+        };
+        field == MESSAGES || (field == "choices" && !is_known)
     };
     match source {
         FieldSource::Path(path) => is_content(path),
@@ -297,7 +302,14 @@ mod tests {
             let id = fields.named(1, name).unwrap();
             fields.get(id).hidden
         };
-        for name in ["PromptText", "AnswerText", "ToolArguments", "Messages", "Choices.message.content"] {
+        for name in [
+            "PromptText",
+            "AnswerText",
+            "ToolArguments",
+            "Messages",
+            "Choices.message.content",
+            "Messages.name",
+        ] {
             assert!(hidden(name), "{name}");
         }
         for name in ["ToolNames", "FinishReasons", "Choices.finish_reason", "InputUser", "Metadata.name"] {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     detect::model::RuleIndex,
-    tables::{Origin, compact, text, top_level},
+    tables::{Origin, compact, text},
 };
 
 /// The detections of one table.
@@ -17,8 +17,8 @@ use crate::{
 pub(super) struct TableIndex {
     pub name: String,
     pub detections: Vec<CompiledDetection>,
-    /// Whether rows have a type by which they are divided.
-    has_type: bool,
+    /// The column of the type, if rows have one.
+    type_column: Option<usize>,
     /// The detections that only match events of a type, by its folded name.
     by_type: HashMap<String, Vec<usize>>,
     /// Those that may match any event.
@@ -83,17 +83,26 @@ impl TableIndex {
             }
         }
         let name = fields.tables[table].name.to_string();
-        Self { name, detections, has_type: column.is_some(), by_type, others }
+        Self { name, detections, type_column: column, by_type, others }
     }
 
-    /// The detections that can match this record; none for most records.
-    pub fn candidates<'i>(&'i self, record: &[u8]) -> impl Iterator<Item = &'i CompiledDetection> {
-        let of_type = if self.has_type && !self.by_type.is_empty() { self.of_type(record) } else { &[] };
+    /// Whether a record of this table may match without regard to its type, so that its row is needed in any case.
+    pub fn always_reads(&self) -> bool {
+        !self.others.is_empty()
+    }
+
+    /// The detections that can match a record whose type is this JSON text; none for most records.
+    pub fn candidates<'i>(&'i self, kind: Option<&[u8]>) -> impl Iterator<Item = &'i CompiledDetection> {
+        let of_type = kind.map_or(&[][..], |json| self.of_type(json));
         of_type.iter().chain(&self.others).map(|place| &self.detections[*place])
     }
 
-    fn of_type(&self, record: &[u8]) -> &[usize] {
-        let Some(json) = top_level(record, "type") else { return &[] };
+    /// The column of the type, if detections are divided by it.
+    pub fn type_column(&self) -> Option<usize> {
+        self.type_column.filter(|_| !self.by_type.is_empty())
+    }
+
+    fn of_type(&self, json: &[u8]) -> &[usize] {
         let kind = if json.first() == Some(&b'"') { text(json) } else { Some(Cow::Owned(compact(json))) };
         let found = kind.and_then(|kind| self.by_type.get(&*folded(&kind)));
         found.map_or(&[], Vec::as_slice)

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     detect::model::{GroupKey, Match, MatchValue, Seen},
-    tables::Table,
+    tables::{Table, top_level},
 };
 
 /// Values of one field that an alert shows.
@@ -31,9 +31,15 @@ impl RuleSet {
     /// detection that raises alerts of its own sees itself, with the group of its alerts.
     pub fn judge(&self, table: &Table, connector: &str, record: &Record, out: &mut Vec<Match>) {
         let Some(index) = self.tables.iter().find(|index| index.name == table.name) else { return };
-        let mut row = None;
-        for detection in index.candidates(&record.raw) {
-            let row = row.get_or_insert_with(|| JudgedRow::of(&self.fields, table, connector, &record.raw));
+        let of = || JudgedRow::of(&self.fields, table, connector, &record.raw);
+        // The bytes are read once: where the row is needed anyway, by the row.
+        let mut row = index.always_reads().then(of);
+        let kind = index.type_column().and_then(|column| match &row {
+            Some(row) => row.json(column),
+            None => top_level(&record.raw, "type"),
+        });
+        for detection in index.candidates(kind) {
+            let row = row.get_or_insert_with(of);
             if detection.check.holds(row)
                 && let Some(found) = self.found(detection, row, record)
             {

@@ -41,6 +41,11 @@ impl<'a> JudgedRow<'a> {
         Self { fields, table, row, found, not_looked_at: Cell::new(0) }
     }
 
+    /// The JSON text of a column.
+    pub fn json(&self, column: usize) -> Option<&'a [u8]> {
+        self.row.json(column)
+    }
+
     /// The values of a field, up to the one of which `each` is true; whether there is one.
     pub fn any(&self, field: FieldId, each: &mut dyn FnMut(&RowValue<'a>) -> bool) -> bool {
         let Some(place) = self.found.get(field.0) else { return false };

@@ -17,6 +17,9 @@ use crate::detect::model::Comparison;
 /// Bytes of a value that an expression looks at.
 pub(super) const LOOKED_AT_MAX: usize = 64 << 10;
 
+/// Values of two fields that are compared with each other: the product of both is the cost.
+const COMPARED_MAX: usize = 100;
+
 /// Where in a text another one must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum MatchPlace {
@@ -78,11 +81,17 @@ impl Matcher {
                 return true;
             }
         }
-        row.any(field, &mut |value| self.value_holds(value, row))
+        let mut compared = 0;
+        row.any(field, &mut |value| {
+            compared += 1;
+            self.value_holds(value, row)
+                || (compared <= COMPARED_MAX
+                    && self.references.iter().any(|reference| self.refers(reference, value, row)))
+        })
     }
 
     fn value_holds(&self, value: &RowValue<'_>, row: &JudgedRow<'_>) -> bool {
-        self.text_holds(value, row) || self.number_holds(value) || self.other_holds(value, row)
+        self.text_holds(value, row) || self.number_holds(value) || self.other_holds(value)
     }
 
     fn text_holds(&self, value: &RowValue<'_>, row: &JudgedRow<'_>) -> bool {
@@ -119,7 +128,7 @@ impl Matcher {
         })
     }
 
-    fn other_holds(&self, value: &RowValue<'_>, row: &JudgedRow<'_>) -> bool {
+    fn other_holds(&self, value: &RowValue<'_>) -> bool {
         self.flags.iter().any(|flag| match value {
             RowValue::Bool(value) => value == flag,
             RowValue::Text(text) => text.eq_ignore_ascii_case(if *flag { "true" } else { "false" }),
@@ -129,22 +138,26 @@ impl Matcher {
             RowValue::Bool(_) | RowValue::Number(_) | RowValue::Time(_) | RowValue::Object(_) => false,
         }) || self.dates.iter().any(|(part, comparison, number)| {
             part.of(value).is_some_and(|part| compares(Number::Whole(part), *comparison, *number))
-        }) || self.references.iter().any(|reference| self.refers(reference, value, row))
+        })
     }
 
     fn refers(&self, reference: &FieldReference, value: &RowValue<'_>, row: &JudgedRow<'_>) -> bool {
         let own = value.text();
         let own = if self.cased { own } else { folded(&own).into_owned().into() };
+        let (mut found, mut compared) = (false, 0);
         row.any(reference.field, &mut |other| {
+            compared += 1;
             let other = other.text();
             let other = if self.cased { other } else { folded(&other).into_owned().into() };
-            match reference.place {
+            found = match reference.place {
                 MatchPlace::Whole => own == other,
                 MatchPlace::Inside => memchr::memmem::find(own.as_bytes(), other.as_bytes()).is_some(),
                 MatchPlace::Start => own.starts_with(&*other),
                 MatchPlace::End => own.ends_with(&*other),
-            }
-        })
+            };
+            found || compared >= COMPARED_MAX
+        });
+        found
     }
 }
 
