@@ -319,7 +319,7 @@ impl<'p> Parts<'p> {
                 input: 0,
                 group: detection.group_by.iter().map(|(_, field)| *field).collect(),
                 values: ViewedValues::None,
-                skips_missing_group: self.document(place).extension.skips_missing_group,
+                skips_missing_group: self.document(place).extension.skips_missing_group.unwrap_or(false),
             });
         }
         for (other, draft) in self.drafts.iter().enumerate().filter(|(other, _)| needed[*other]) {
@@ -332,7 +332,7 @@ impl<'p> Parts<'p> {
                     input,
                     group: group_fields(&used.group).to_vec(),
                     values: viewed(&correlation.kind, used),
-                    skips_missing_group: self.document(other).extension.skips_missing_group,
+                    skips_missing_group: self.document(other).extension.skips_missing_group.unwrap_or(true),
                 });
             }
         }

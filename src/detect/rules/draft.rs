@@ -140,14 +140,14 @@ impl Making<'_> {
         }
         let grouped = !extension.group_by.is_empty()
             || extension.special.as_ref().is_some_and(|special| !special.group_by.is_empty());
-        if extension.skips_missing_group && !grouped {
+        if extension.skips_missing_group.is_some() && !grouped {
             self.problems.error(document.line, "ccfd.missing_group", "has no effect without `group_by`");
         }
         let mut definition = format!("{LANGUAGE} {} ", self.fields.tables[table].name);
         node.write(&mut definition);
         // Writing to memory cannot fail.
         let groups: Vec<&str> = extension.group_by.iter().map(|(name, _)| name.as_str()).collect();
-        _ = write!(definition, " {expanded:?} {groups:?} {}", extension.skips_missing_group);
+        _ = write!(definition, " {expanded:?} {groups:?} {:?}", extension.skips_missing_group);
         let is_part = special.is_some();
         let slug: Arc<str> = match is_part {
             true => format!("{}{EVENTS}", document.header.slug).into(),
@@ -164,7 +164,7 @@ impl Making<'_> {
             let draft = self.drafts.len() - 1;
             correlation.inputs.iter_mut().for_each(|input| input.draft = draft);
             let definition = format!(
-                "{LANGUAGE} {:?} {:?} {} {:?} {}",
+                "{LANGUAGE} {:?} {:?} {} {:?} {:?}",
                 correlation.kind,
                 correlation.group_by,
                 correlation.timespan,
@@ -224,10 +224,10 @@ impl Making<'_> {
         let Some(section) = DocumentSection::of(&document.node, "", self.problems) else { return };
         let Some(written) = correlation::read(&section, self.problems) else { return };
         let extension = &document.extension;
-        if extension.skips_missing_group && written.group_by.is_empty() {
+        if extension.skips_missing_group.is_some() && written.group_by.is_empty() {
             self.problems.error(document.line, "ccfd.missing_group", "has no effect without `group-by`");
         }
-        let mut definition = format!("{LANGUAGE} {} ", extension.skips_missing_group);
+        let mut definition = format!("{LANGUAGE} {:?} ", extension.skips_missing_group);
         if let Some(node) = section.get("correlation") {
             node.write(&mut definition);
         }

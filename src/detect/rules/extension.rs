@@ -20,8 +20,9 @@ pub(super) struct Extension {
     pub suppress: Option<Duration>,
     /// The group of single alerts, with their lines.
     pub group_by: Vec<(String, u32)>,
-    /// Whether records without a group are skipped.
-    pub skips_missing_group: bool,
+    /// Whether records without a group are skipped, if the rule says so. Otherwise correlations skip them, as pySigma's
+    /// backends do: records of which nobody knows the actor would be the acts of one. A single alert needs no group.
+    pub skips_missing_group: Option<bool>,
     pub special: Option<Special>,
     pub tests: Vec<RuleTest>,
 }
@@ -77,7 +78,7 @@ impl Extension {
             state: section.word("state", &states, problems),
             suppress: suppress.map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
             group_by: if is_detection { section.texts("group_by", problems) } else { Vec::new() },
-            skips_missing_group: section.word("missing_group", &missing, problems).unwrap_or(false),
+            skips_missing_group: section.word("missing_group", &missing, problems),
             special: first_seen.or(spike),
             tests: tests(&section, problems),
         }

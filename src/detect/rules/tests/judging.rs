@@ -229,11 +229,11 @@ fn a_match_shows_what_the_rule_names_and_who_did_it_but_no_content() {
 
 const BURST: &str = "title: Burst
 name: burst
+ccfd: {missing_group: shared}
 correlation: {type: event_count, rules: [failed], group-by: [Actor], timespan: 1h, condition: {gte: 5}}
 ---
 title: Countries
 name: countries
-ccfd: {missing_group: skip}
 correlation: {type: value_count, rules: [failed], group-by: [Actor], timespan: 1h, condition: {gte: 2, field: ActorCountry}}
 ---
 title: Failed
