@@ -61,6 +61,9 @@ _ccfd() {
             ccfd,reset-state)
                 cmd="ccfd__subcmd__reset__subcmd__state"
                 ;;
+            ccfd,rules)
+                cmd="ccfd__subcmd__rules"
+                ;;
             ccfd,run)
                 cmd="ccfd__subcmd__run"
                 ;;
@@ -205,6 +208,9 @@ _ccfd() {
             ccfd__subcmd__help,reset-state)
                 cmd="ccfd__subcmd__help__subcmd__reset__subcmd__state"
                 ;;
+            ccfd__subcmd__help,rules)
+                cmd="ccfd__subcmd__help__subcmd__rules"
+                ;;
             ccfd__subcmd__help,run)
                 cmd="ccfd__subcmd__help__subcmd__run"
                 ;;
@@ -265,6 +271,18 @@ _ccfd() {
             ccfd__subcmd__help__subcmd__rejects,show)
                 cmd="ccfd__subcmd__help__subcmd__rejects__subcmd__show"
                 ;;
+            ccfd__subcmd__help__subcmd__rules,copy)
+                cmd="ccfd__subcmd__help__subcmd__rules__subcmd__copy"
+                ;;
+            ccfd__subcmd__help__subcmd__rules,lint)
+                cmd="ccfd__subcmd__help__subcmd__rules__subcmd__lint"
+                ;;
+            ccfd__subcmd__help__subcmd__rules,list)
+                cmd="ccfd__subcmd__help__subcmd__rules__subcmd__list"
+                ;;
+            ccfd__subcmd__help__subcmd__rules,test)
+                cmd="ccfd__subcmd__help__subcmd__rules__subcmd__test"
+                ;;
             ccfd__subcmd__help__subcmd__state,export)
                 cmd="ccfd__subcmd__help__subcmd__state__subcmd__export"
                 ;;
@@ -304,6 +322,36 @@ _ccfd() {
             ccfd__subcmd__rejects__subcmd__help,show)
                 cmd="ccfd__subcmd__rejects__subcmd__help__subcmd__show"
                 ;;
+            ccfd__subcmd__rules,copy)
+                cmd="ccfd__subcmd__rules__subcmd__copy"
+                ;;
+            ccfd__subcmd__rules,help)
+                cmd="ccfd__subcmd__rules__subcmd__help"
+                ;;
+            ccfd__subcmd__rules,lint)
+                cmd="ccfd__subcmd__rules__subcmd__lint"
+                ;;
+            ccfd__subcmd__rules,list)
+                cmd="ccfd__subcmd__rules__subcmd__list"
+                ;;
+            ccfd__subcmd__rules,test)
+                cmd="ccfd__subcmd__rules__subcmd__test"
+                ;;
+            ccfd__subcmd__rules__subcmd__help,copy)
+                cmd="ccfd__subcmd__rules__subcmd__help__subcmd__copy"
+                ;;
+            ccfd__subcmd__rules__subcmd__help,help)
+                cmd="ccfd__subcmd__rules__subcmd__help__subcmd__help"
+                ;;
+            ccfd__subcmd__rules__subcmd__help,lint)
+                cmd="ccfd__subcmd__rules__subcmd__help__subcmd__lint"
+                ;;
+            ccfd__subcmd__rules__subcmd__help,list)
+                cmd="ccfd__subcmd__rules__subcmd__help__subcmd__list"
+                ;;
+            ccfd__subcmd__rules__subcmd__help,test)
+                cmd="ccfd__subcmd__rules__subcmd__help__subcmd__test"
+                ;;
             ccfd__subcmd__state,export)
                 cmd="ccfd__subcmd__state__subcmd__export"
                 ;;
@@ -335,7 +383,7 @@ _ccfd() {
 
     case "${cmd}" in
         ccfd)
-            opts="-h -V --config --help --version run backfill verify reset-state status tail top collectors reload state check rejects alerts query deploy init config completions man simulate demo help"
+            opts="-h -V --config --help --version run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -973,7 +1021,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help)
-            opts="run backfill verify reset-state status tail top collectors reload state check rejects alerts query deploy init config completions man simulate demo help"
+            opts="run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1367,6 +1415,76 @@ _ccfd() {
         ccfd__subcmd__help__subcmd__reset__subcmd__state)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__rules)
+            opts="list lint test copy"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__rules__subcmd__copy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__rules__subcmd__lint)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__rules__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__rules__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1848,6 +1966,188 @@ _ccfd() {
                     return 0
                     ;;
                 --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__rules)
+            opts="-h --config --help list lint test copy help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__rules__subcmd__copy)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__rules__subcmd__help)
+            opts="list lint test copy help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__rules__subcmd__help__subcmd__copy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__rules__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__rules__subcmd__help__subcmd__lint)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__rules__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__rules__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__rules__subcmd__lint)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__rules__subcmd__list)
+            opts="-h --all --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__rules__subcmd__test)
+            opts="-h --last --sink --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --last)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -10,7 +10,9 @@ use serde::Serialize;
 use super::{
     Context,
     exit::Exit,
-    logging, runtime,
+    logging,
+    rules::{blinded_rules, detect_sink},
+    runtime,
     text::{self, Align, WIDTH, counted, tame, wrap},
 };
 use crate::{
@@ -18,6 +20,7 @@ use crate::{
     daemon::assembly::Assembly,
     pipeline::policy::{Failure, judge},
     reasons::with_reasons,
+    sinks::detect::load_rules,
 };
 
 #[derive(Debug, Args)]
@@ -42,9 +45,19 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut findings = vec![found_config(context, &config)?];
     let assembly = Assembly::new(config, context.environment.clone());
     findings.extend(runtime()?.block_on(probe::all(&assembly, arguments.install)));
+    findings.extend(blinded(&assembly.config));
     show(&findings, arguments)?;
     let failed = findings.iter().any(|finding| finding.level == CheckLevel::Fail);
     Ok(if failed { Exit::Operator } else { Exit::Done })
+}
+
+/// A warning for each rule that reads what a collector redacts. Rules that cannot be loaded fail with their sink.
+fn blinded(config: &Config) -> Vec<CheckFinding> {
+    let rules = detect_sink(config).and_then(|(_, settings)| load_rules(settings).ok());
+    let blinded = rules.map(|set| blinded_rules(config, &set)).unwrap_or_default();
+    let advice =
+        "the rule may miss what it looks for: do not redact the field, or set the state of the rule to off";
+    blinded.into_iter().map(|one| CheckFinding::warn("rules", one.to_string(), advice)).collect()
 }
 
 /// The result of one check.

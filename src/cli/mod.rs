@@ -23,6 +23,7 @@ mod rejects;
 mod reload;
 mod reset_state;
 mod rows;
+mod rules;
 mod run;
 mod running;
 mod simulate;
@@ -112,6 +113,8 @@ enum Command {
     Rejects(Reads<rejects::Arguments>),
     /// List alerts, and say what is done about them
     Alerts(Reads<alerts::Arguments>),
+    /// List the rules that judge records, check them, and try one on the past
+    Rules(Reads<rules::Arguments>),
     /// Query the SQLite sink with SQL
     Query(Reads<query::Arguments>),
     /// Write the resources a destination needs as files
@@ -251,6 +254,7 @@ fn run_command(cli: Cli) -> anyhow::Result<Exit> {
         Command::Check(Reads { config, own }) => check::run(&context(config), &own),
         Command::Rejects(Reads { config, own }) => rejects::run(&context(config), &own),
         Command::Alerts(Reads { config, own }) => alerts::run(&context(config), &own),
+        Command::Rules(Reads { config, own }) => rules::run(&context(config), &own),
         Command::Query(Reads { config, own }) => query::run(&context(config), &own),
         Command::Deploy(arguments) => {
             reads_none("deploy")?;

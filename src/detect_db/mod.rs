@@ -11,6 +11,7 @@
 //! | `raise`, `refresh`, `notice` | alerts of episodes: created, joined, withdrawn; what they count and show; who is notified |
 //! | `shown` | what an alert shows of its records |
 //! | `alert`, `read`, `verdict` | alerts for commands: listed, acknowledged, closed |
+//! | `trial` | rules tried on records, in a database of their own |
 //! | `retain` | what is removed, by age and size |
 //!
 //! What an alert says of its events is a function of the matches that arrived, whatever their order. Its id, and who was
@@ -31,6 +32,7 @@ mod rules;
 mod schema;
 mod shown;
 mod store;
+mod trial;
 mod verdict;
 
 use std::{cell::Cell, path::PathBuf};
@@ -42,7 +44,9 @@ pub use self::{
     open::FILE_NAME,
     read::{AlertFilter, RuleFigures},
     retain::{AlertLimits, Forgotten},
+    rules::level_name,
     store::StoredMatches,
+    trial::{Trial, TrialError},
     verdict::VerdictError,
 };
 use crate::sinks::disk::Inode;

@@ -198,7 +198,8 @@ pub(super) const LEVELS: [(Level, &str); 5] = [
     (Level::Critical, "critical"),
 ];
 
-pub(super) fn level_name(level: Level) -> &'static str {
+/// The word of a level in Sigma.
+pub fn level_name(level: Level) -> &'static str {
     LEVELS.iter().find(|(one, _)| *one == level).map_or("medium", |(_, name)| name)
 }
 

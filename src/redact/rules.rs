@@ -87,6 +87,19 @@ impl Rules {
     pub fn paths(&self, action: RuleAction) -> impl Iterator<Item = &Path> {
         self.list.iter().filter(move |rule| rule.action == action).map(|rule| &rule.path)
     }
+
+    /// A rule by which a value at these names, or a part of it, is redacted. `None` as the first name is the payload of an
+    /// audit event, which may be under any name without a column.
+    pub fn touching(&self, names: &[Option<&str>]) -> Option<&RedactionRule> {
+        let table = &*self.table;
+        let meet = |(above, name): (&PathName, &Option<&str>)| match (above, name) {
+            (PathName::Other, None) => true,
+            (PathName::Other, Some(name)) => is_other(name, table),
+            (PathName::Member(above), None) => is_other(above, table),
+            (PathName::Member(above), Some(name)) => above == name,
+        };
+        self.list.iter().find(|rule| rule.path.names.iter().zip(names).all(meet))
+    }
 }
 
 fn rules_of(preset: Preset) -> Vec<RedactionRule> {
@@ -147,6 +160,23 @@ mod tests {
         assert!(
             audit(&[(RuleAction::Drop, &["@other", "project", "actor.api_key", "actor.session"])]).is_empty()
         );
+    }
+
+    #[test]
+    fn a_value_is_touched_by_a_rule_above_it_or_below_it() {
+        let own: &[(RuleAction, &[&str])] =
+            &[(RuleAction::Drop, &["actor.session.ip_address", "\"api_key.created\".data"])];
+        let made = Rules::new(rules(own), None, &AUDIT_LOGS).unwrap();
+        let touching = |names: &[Option<&str>]| made.touching(names).map(|rule| rule.path.to_string());
+        let (actor, session) = (Some("actor"), Some("session"));
+        assert_eq!(touching(&[actor]).as_deref(), Some("actor.session.ip_address"));
+        assert_eq!(touching(&[actor, session, Some("user")]), None);
+        assert_eq!(
+            touching(&[None, Some("data"), Some("scopes")]).as_deref(),
+            Some("\"api_key.created\".data")
+        );
+        assert_eq!(touching(&[None, Some("id")]), None);
+        assert_eq!(touching(&[Some("project")]), None);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod rejects;
 mod rejects_retry;
 mod reset_state;
 mod restore;
+mod rules;
 mod run;
 mod settings;
 mod simulate;

@@ -117,11 +117,11 @@ pub fn run(config: &Config, context: &Context, arguments: &Arguments) -> anyhow:
     Ok(Exit::Done)
 }
 
-const HEADS: [&str; 8] = ["alert", "last event", "level", "rule", "records", "status", "group", "remarks"];
+const HEADS: [&str; 8] = ["ALERT", "LAST EVENT", "LEVEL", "RULE", "RECORDS", "STATUS", "ABOUT", "REMARKS"];
 const ALIGNS: [Align; 8] =
     [Align::Left, Align::Left, Align::Left, Align::Left, Align::Right, Align::Left, Align::Left, Align::Left];
 /// Which columns a narrow terminal loses, in this order.
-const LEAST: [usize; 4] = [7, 5, 4, 2];
+const LEAST: [usize; 5] = [7, 4, 5, 6, 1];
 
 fn row(alert: &Alert) -> Vec<String> {
     vec![
@@ -131,7 +131,7 @@ fn row(alert: &Alert) -> Vec<String> {
         tame(&alert.rule),
         alert.event_count.to_string(),
         alert.status.word().to_owned(),
-        cut_end(&tame(&group(alert)), GROUP_CHARS),
+        cut_end(&tame(&about(alert)), GROUP_CHARS),
         remarks(alert),
     ]
 }
@@ -140,6 +140,14 @@ fn row(alert: &Alert) -> Vec<String> {
 pub(super) fn group(alert: &Alert) -> String {
     let values: Vec<&str> = alert.group.values().map(|value| value.as_deref().unwrap_or("(none)")).collect();
     if values.is_empty() { "-".to_owned() } else { values.join(", ") }
+}
+
+/// The values of a group; without one, who acted.
+fn about(alert: &Alert) -> String {
+    match alert.entities.get("Actor") {
+        Some(actors) if alert.group.is_empty() => actors.join(", "),
+        Some(_) | None => group(alert),
+    }
 }
 
 /// What is special about an alert.

@@ -10,7 +10,7 @@ use crate::{
     cli::{
         UsageError,
         exit::Exit,
-        text::{grouped, print, print_json_line, tame, wrap},
+        text::{counted, grouped, print, print_json_line, tame, wrap},
     },
     config::Config,
     detect_db::{Alert, VerdictError},
@@ -56,7 +56,7 @@ fn text(alert: &Alert) -> String {
         ("rule", format!("{} ({})", alert.rule, alert.title)),
         ("level", alert.level.clone()),
         ("status", status(alert)),
-        ("events", format!("{} records, {when}", grouped(alert.event_count))),
+        ("events", format!("{}, {when}", counted(alert.event_count, "record"))),
         ("group", group(alert)),
         ("remarks", remarks(alert)),
         ("raised", format!("{}, changed {}", alert.created_at, alert.changed_at)),
@@ -72,6 +72,7 @@ fn text(alert: &Alert) -> String {
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{name:<13}{}\n", tame(value)))
         .collect();
+    lines += "\n";
     for (heading, texts) in [
         ("", std::slice::from_ref(&alert.description)),
         ("wrong when", &alert.falsepositives),
@@ -79,7 +80,7 @@ fn text(alert: &Alert) -> String {
     ] {
         for text in texts.iter().filter(|text| !text.is_empty()) {
             let heading = if heading.is_empty() { String::new() } else { format!("{heading}: ") };
-            lines += &("\n".to_owned() + &wrap("", &tame(&format!("{heading}{text}"))));
+            lines += &wrap("", &tame(&format!("{heading}{text}")));
         }
     }
     lines += "\n";

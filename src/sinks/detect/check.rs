@@ -3,19 +3,20 @@
 use crate::{
     detect::{model::RuleState, rules::RuleSet},
     sinks::{Concern, Looked},
+    units::counted,
 };
 
 /// What the rules and the database are.
 pub(super) fn look(path: &str, set: &RuleSet, alerts: u64) -> Looked {
-    let count = |state| set.rules.iter().filter(|rule| rule.state == state).count();
-    let names: Vec<&str> = set.rules.iter().map(|rule| &*rule.slug).collect();
+    let raising = || set.rules.iter().filter(|rule| rule.alerts);
+    let count = |state| raising().filter(|rule| rule.state == state).count();
     let text = format!(
-        "{path}: writable, {alerts} alerts; {} rules: {} active, {} in staging, {} off\n{}",
-        set.rules.len(),
+        "{path}: writable, {}; {}: {} active, {} in staging, {} off; see `ccfd rules list`",
+        counted(alerts, "alert"),
+        counted(raising().count() as u64, "rule"),
         count(RuleState::Active),
         count(RuleState::Staging),
         count(RuleState::Off),
-        names.join(", ")
     );
     let unusable = set.unusable.iter().map(|rule| Concern {
         text: format!("rule {} ({}) judges nothing: {}", rule.slug, rule.place, rule.reason),

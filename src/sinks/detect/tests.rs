@@ -87,14 +87,14 @@ async fn each_record_that_a_rule_matches_raises_an_alert_however_often_it_is_del
 }
 
 #[tokio::test]
-async fn a_check_names_the_rules_and_says_what_they_may_do() {
+async fn a_check_counts_the_rules_and_says_what_they_may_do() {
     let bench = Bench::new();
     bench.put("quiet.yml", &RULE.replace("level", "ccfd:\n    state: staging\nlevel"));
     let looked = bench.sink().check(&[]).await.unwrap();
     let text = looked.text.replace(&bench.dir.path().display().to_string(), "DIR");
     assert_eq!(
         text,
-        "DIR/detect.db: writable, 0 alerts; 2 rules: 1 active, 1 in staging, 0 off\nadded, quiet"
+        "DIR/detect.db: writable, 0 alerts; 2 rules: 1 active, 1 in staging, 0 off; see `ccfd rules list`"
     );
 }
 

@@ -10,6 +10,7 @@
 //! | `check` | `ccfd check` |
 //! | `tests` | unit tests |
 //! | `compare` | `ccfd verify` |
+//! | `past` | records read back, for `ccfd rules test` |
 //! | `name`, `retain` | how files are named, and which of them are removed |
 
 mod check;
@@ -17,10 +18,12 @@ mod compare;
 mod dir;
 mod encode;
 mod name;
+mod past;
 mod retain;
 mod sink;
 #[cfg(test)]
 mod tests;
 
 pub use compare::NdjsonRows;
+pub use past::past_records;
 pub use sink::NdjsonSink;

@@ -58,7 +58,8 @@ impl SqliteRows {
     }
 }
 
-fn open(path: &Path) -> rusqlite::Result<Connection> {
+/// Opens the database to read, with the functions of `ccfd query`.
+pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;

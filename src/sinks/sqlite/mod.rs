@@ -12,6 +12,7 @@
 //! | `schema`, `log`, `retain` | the tables, the write-ahead log, and which rows are removed |
 //! | `query`, `functions` | `ccfd query`, and the hashes that its SQL may use |
 //! | `compare` | `ccfd verify` |
+//! | `past` | records read back, for `ccfd rules test` |
 
 mod check;
 mod classify;
@@ -20,6 +21,7 @@ mod database;
 mod encode;
 pub mod functions;
 mod log;
+mod past;
 pub mod query;
 mod retain;
 mod schema;
@@ -29,4 +31,5 @@ mod tests;
 
 pub(crate) use classify::of_database;
 pub use compare::SqliteRows;
+pub use past::past_records;
 pub use sink::SqliteSink;
