@@ -135,7 +135,7 @@ fn entries(rng: &mut StdRng) -> Map<String, Value> {
 fn entry(rng: &mut StdRng) -> (String, Value) {
     let field = format!("EventDetails.{}", one(rng, &TEXTS));
     match rng.random_range(0..16) {
-        0 => ("EventType".to_owned(), json!(["a.created", "a.*"][rng.random_range(0..2)])),
+        0 => ("EventType".to_owned(), json!(["a.Created", "A.*"][rng.random_range(0..2)])),
         1 => (
             format!("EventDetails.n|{}", one(rng, &["lt", "lte", "gt", "gte"])),
             json!(rng.random_range(-3..9)),
@@ -186,9 +186,14 @@ fn values(rng: &mut StdRng) -> Value {
     }
 }
 
-/// A text with wildcards and backslashes, some of them escaped.
+/// A text with wildcards and backslashes, some of them escaped, in any case.
 fn value(rng: &mut StdRng) -> String {
-    text(rng, 1..4)
+    let text = text(rng, 1..4);
+    match rng.random_range(0..4) {
+        0 => text.to_ascii_uppercase(),
+        1 => text.to_ascii_lowercase(),
+        _ => text,
+    }
 }
 
 /// A text without what GLOB takes for something else.

@@ -197,11 +197,13 @@ fn hidden(table: &Table, source: &FieldSource) -> bool {
         let Some(Origin::Field(field)) = table.columns.get(path.column).map(|column| &column.from) else {
             return false;
         };
-        let is_known = match path.names.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            ["finish_reason"] | ["message", "function_call", "name"] => true,
-            ["message", "tool_calls", "function" | "custom", "name"] => true,
-            _ => false,
-        };
+        let names: Vec<&str> = path.names.iter().map(String::as_str).collect();
+        let is_known = matches!(
+            names.as_slice(),
+            ["finish_reason"]
+                | ["message", "function_call", "name"]
+                | ["message", "tool_calls", "function" | "custom", "name"]
+        );
         field == MESSAGES || (field == "choices" && !is_known)
     };
     match source {
