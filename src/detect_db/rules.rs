@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{DetectDb, retain::forget_group};
 use crate::{
-    detect::model::{Correlation, Level, Rule, RuleIndex},
+    detect::model::{Correlation, Level, Rule, RuleIndex, RuleState},
     sinks::{SinkError, sqlite::of_database},
 };
 
@@ -82,7 +82,9 @@ impl RuleBook {
             self.place(child, placed);
             back = back.max(self.back[child]);
             leaves.extend(&self.leaves[child]);
-            if rules[child].correlation().is_some() {
+            // A rule that is off sees nothing, and shows nothing to others.
+            let are_on = [index, child].iter().all(|rule| rules[*rule].state != RuleState::Off);
+            if rules[child].correlation().is_some() && are_on {
                 let parent = RuleIndex(u32::try_from(index).unwrap_or(u32::MAX));
                 self.parents[child].push(ChainLink { parent, input, group_from: of.group_from.clone() });
             }

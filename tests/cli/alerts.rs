@@ -69,6 +69,26 @@ fn alerts_are_listed_acknowledged_and_closed_without_a_daemon() {
 }
 
 #[test]
+fn a_reload_refuses_broken_rules_and_the_daemon_keeps_those_that_it_has() {
+    let api = Simulated::start(&["--audit-logs", "12", "--completions", "3"]);
+    let place = judged(&api);
+    let mut daemon = place.start(&["run"]);
+    daemon.wait_for_log("listening");
+    place.write("rules/any_event.yml", &RULE.replace("EventType", "EventTypo"));
+    let ended = place.run_to(2, &["reload"]);
+    assert!(
+        ended.stderr.contains("any_event.yml:8") && ended.stderr.contains("EventTypo"),
+        "{}",
+        ended.stderr
+    );
+    place.write("rules/any_event.yml", RULE);
+    place.run_to(0, &["reload"]);
+    let id = listed(&place, &[])[0]["id"].as_str().unwrap().to_owned();
+    place.run_to(0, &["alerts", "close", &id, "--as", "benign"]);
+    assert_eq!(listed(&place, &["--status", "closed"]).len(), 1, "beside the daemon");
+}
+
+#[test]
 fn a_place_where_nothing_was_judged_has_no_alerts() {
     let place = Place::new("http://127.0.0.1:9/v1");
     assert!(listed(&place, &[]).is_empty());

@@ -127,6 +127,21 @@ fn a_rule_whose_definition_changes_starts_over_and_its_alerts_stay() {
 }
 
 #[test]
+fn a_correlation_that_is_off_raises_nothing_and_neither_sees_others_nor_shows_itself() {
+    let at_least = [(Comparison::AtLeast, 1.0)];
+    let chain = correlation("again", CorrelationKind::EventCount, &[1], true, 10, &at_least);
+    let raised = |off: usize| -> Vec<String> {
+        let mut rules = [three(), vec![chain.clone()]].concat();
+        rules[off].state = RuleState::Off;
+        let mut alerts = Alerts::new(rules.clone());
+        alerts.deliver(&matches(&rules, &[("a", 100), ("b", 101), ("c", 102)]));
+        alerts.facts().into_iter().map(|facts| facts.rule).collect()
+    };
+    assert!(raised(1).is_empty());
+    assert_eq!(raised(2), ["many_failed"]);
+}
+
+#[test]
 fn every_change_of_an_alert_has_a_number_that_deliveries_can_follow() {
     let rules = three();
     let mut alerts = Alerts::new(rules.clone());
