@@ -18,6 +18,7 @@ use super::{
 use crate::{
     config::{Config, ConfigError, find_file},
     daemon::{
+        alerts::AlertDelivery,
         assembly::Assembly,
         control::{Orders, control},
         health::Health,
@@ -42,6 +43,9 @@ const THREADS: usize = 16;
 /// The longest time for each step of the end. Their sum may exceed a shutdown: each step leaves time for
 /// those that follow.
 const HEALTH_END_MAX: Duration = Duration::from_secs(6);
+const ALERTS_END_MAX: Duration = Duration::from_secs(5);
+/// With --once, the last records are judged and their alerts are still to be delivered.
+const ALERTS_ONCE_MAX: Duration = Duration::from_secs(60);
 const STATUS_END_MAX: Duration = Duration::from_secs(2);
 const STORE_END_MAX: Duration = Duration::from_secs(30);
 pub const ADMIN_END_MAX: Duration = Duration::from_secs(1);
@@ -148,8 +152,19 @@ pub async fn collect(
     let status = tokio::spawn(keep_status_file(dir.clone(), registry.clone(), watch.clone()));
     let notes = tokio::spawn(notify::keep(registry.clone(), watch));
     let health = Health::begin(&supervisor, mode.once, stop.clone());
-    let outcome = supervisor.run(mode, orders, stop).await;
-    stopper.end_within(Duration::ZERO);
+    let alerts = AlertDelivery::begin(&supervisor);
+    let mut outcome = supervisor.run(mode, orders, stop.clone()).await;
+    if mode.once && !stop.is_requested() {
+        let within = stopper.share(ALERTS_ONCE_MAX, CLOSING);
+        match timeout(within, alerts.end()).await {
+            Ok(failures) => outcome.failures.extend(failures),
+            Err(_) => outcome.late = true,
+        }
+        stopper.end_within(Duration::ZERO);
+    } else {
+        stopper.end_within(Duration::ZERO);
+        _ = timeout(stopper.share(ALERTS_END_MAX, CLOSING), alerts.end()).await;
+    }
     _ = timeout(stopper.share(HEALTH_END_MAX, CLOSING), health.end()).await;
     // Taken now, because the sinks' counters disappear with them.
     telemetry.remember();

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    CollectorSettings, HealthTableSettings, SinkPlace, SinkSettings, StateSettings, report::ConfigReport,
-    tree::dotted, unknown::proposal,
+    AlertSettings, CollectorSettings, HealthTableSettings, SinkPlace, SinkSettings, StateSettings,
+    report::ConfigReport, tree::dotted, unknown::proposal,
 };
 
 const NAME_CHARS_MAX: usize = 64;
@@ -55,6 +55,35 @@ pub(super) fn health_table(
     let sink = settings.map(|settings| settings.sink.as_str()).filter(|sink| !sinks.contains(sink));
     if let Some(sink) = sink {
         no_such_sink("health_table.sink", sink, sinks.iter().copied(), report);
+    }
+}
+
+/// Checks the sinks of alerts against all sinks: those that could be read, and the names of all.
+pub(super) fn alerts(
+    settings: &AlertSettings,
+    sinks: &BTreeMap<String, SinkSettings>,
+    names: &[&str],
+    report: &mut ConfigReport,
+) {
+    let mut seen = BTreeSet::new();
+    for sink in &settings.sinks {
+        if !seen.insert(sink) {
+            report.problem(format!("`detect.alerts` names `{sink}` twice"));
+        } else if !names.contains(&sink.as_str()) {
+            no_such_sink("detect.alerts", sink, names.iter().copied(), report);
+        } else if sinks.get(sink).is_some_and(SinkSettings::raises_alerts) {
+            report.problem(format!(
+                "`detect.alerts` names `{sink}`, a sink of type detect, which raises the alerts itself: name sinks that store them"
+            ));
+        }
+    }
+    let is_whole = names.iter().all(|name| sinks.contains_key(*name));
+    if !settings.sinks.is_empty() && is_whole && !sinks.values().any(SinkSettings::raises_alerts) {
+        report.problem(
+            "`detect.alerts` is set, but there is no sink of type detect to raise alerts: add one, and name it in `sinks` of \
+             the collectors whose records it is to judge"
+                .to_owned(),
+        );
     }
 }
 

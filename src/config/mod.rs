@@ -8,6 +8,7 @@ mod auth;
 mod checks;
 mod collector;
 mod connection;
+mod detect;
 mod effective;
 mod encoding;
 mod environment;
@@ -53,6 +54,7 @@ pub use admin::{AdminSettings, Listen};
 pub use auth::HttpAuth;
 pub use collector::CollectorSettings;
 pub use connection::ConnectionSettings;
+pub use detect::AlertSettings;
 pub use effective::{EffectiveSection, EffectiveSetting, effective};
 pub use environment::Environment;
 pub use error::ConfigError;
@@ -70,9 +72,9 @@ pub use retry::RetrySettings;
 pub use secret::{SecretError, SecretSource, SettingError, check_secret_file};
 use section::Section;
 pub use sink::{
-    AzureAuth, AzureIdentity, Cloud, DetectSettings, ElasticsearchSettings, KibanaIndexSettings, LineShape,
-    LogsIngestionSettings, NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, QuerySettings, Refresh,
-    RulesPlace, SinkPlace, SinkSettings, SqliteSettings, Workspace,
+    AlertShape, AzureAuth, AzureIdentity, Cloud, DetectSettings, ElasticsearchSettings, KibanaIndexSettings,
+    LineShape, LogsIngestionSettings, NdjsonDir, NdjsonSettings, OldRecords, OpType, Profile, QuerySettings,
+    Refresh, RulesPlace, SinkPlace, SinkSettings, SqliteSettings, Workspace,
 };
 pub use source::ListSource;
 pub use start::{FIRST, Start};
@@ -84,7 +86,7 @@ pub use urls::Proxy;
 use values::one_of;
 pub use verify::VerifySettings;
 
-use crate::tables::{HEALTH, Table, Tables};
+use crate::tables::{ALERTS, HEALTH, Table, Tables};
 
 /// All settings. There is at least one collector, and each has a sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +103,8 @@ pub struct Config {
     pub telemetry: TelemetrySettings,
     /// The table of the routes' state; `None` for no such table.
     pub health_table: Option<HealthTableSettings>,
+    /// Where alerts go.
+    pub alerts: AlertSettings,
     /// When the daemon verifies what was delivered.
     pub verify: VerifySettings,
     /// The collectors, by name. The name is the records' `ConnectorName`.
@@ -113,18 +117,22 @@ pub struct Config {
     pub tables: Tables,
 }
 
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "state",
     "pipeline",
     "log",
     "admin",
     "telemetry",
     "health_table",
+    "detect",
     "verify",
     "collector",
     "sink",
     "default",
 ];
+
+/// What the names of the routes of alerts begin with, where those of records have the name of a collector.
+pub const ALERT_ROUTES: &str = "alerts";
 
 const NO_COLLECTOR: &str = "no collector is configured: add a section [collector.NAME]";
 const NOTHING_TO_DO: &str = "no configuration file, and neither OPENAI_ADMIN_KEY nor OPENAI_API_KEY is set: nothing to collect\n\
@@ -186,7 +194,10 @@ impl Config {
     /// The tables that a sink may be given.
     pub fn tables_of(&self, sink: &str) -> Vec<Arc<Table>> {
         let with_health = self.health_table.as_ref().is_some_and(|settings| settings.sink == sink);
-        self.tables.of_records().into_iter().chain(with_health.then(|| HEALTH.clone())).collect()
+        let with_alerts = self.alerts.sinks.iter().any(|name| name == sink);
+        let others = [(with_health, &HEALTH), (with_alerts, &ALERTS)].into_iter();
+        let others = others.filter(|(is_wanted, _)| *is_wanted).map(|(_, table)| Arc::clone(table));
+        self.tables.of_records().into_iter().chain(others).collect()
     }
 
     fn read(root: &Map<String, Value>, tables: &Tables, report: &mut ConfigReport) -> Option<Self> {
@@ -197,6 +208,7 @@ impl Config {
         let admin = AdminSettings::read(Section::open(root, &["admin"], report));
         let telemetry = TelemetrySettings::read(Section::open(root, &["telemetry"], report));
         let health_table = HealthTableSettings::read(Section::open(root, &["health_table"], report));
+        let alerts = AlertSettings::read(Section::open(root, &["detect"], report));
         let verify = VerifySettings::read(Section::open(root, &["verify"], report));
         read_defaults(root, tables, report);
         let (mut sinks, retries) = read_sinks(root, tables, report);
@@ -206,6 +218,12 @@ impl Config {
         let collectors = read_collectors(root, report);
         checks::places(state.as_ref(), &sinks, report);
         checks::health_table(health_table.as_ref(), &names(root, &["sink"], report), report);
+        checks::alerts(&alerts, &sinks, &names(root, &["sink"], report), report);
+        if !alerts.sinks.is_empty() && collectors.contains_key(ALERT_ROUTES) {
+            report.problem(format!(
+                "`collector.{ALERT_ROUTES}`: with `detect.alerts`, the routes of alerts have this name: choose another one"
+            ));
+        }
         Some(Self {
             state: state?,
             pipeline,
@@ -213,6 +231,7 @@ impl Config {
             admin,
             telemetry,
             health_table,
+            alerts,
             verify,
             collectors,
             sinks,

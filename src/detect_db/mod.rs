@@ -12,6 +12,7 @@
 //! | `shown` | what an alert shows of its records |
 //! | `alert`, `read`, `verdict` | alerts for commands: listed, acknowledged, closed |
 //! | `trial` | rules tried on records, in a database of their own |
+//! | `delivery` | how far alerts are delivered to other sinks |
 //! | `retain` | what is removed, by age and size |
 //!
 //! What an alert says of its events is a function of the matches that arrived, whatever their order. Its id, and who was
@@ -20,6 +21,7 @@
 mod alert;
 mod chain;
 mod correlate;
+mod delivery;
 mod groups;
 mod matches;
 mod notice;
@@ -41,6 +43,7 @@ use rusqlite::Connection;
 
 pub use self::{
     alert::{Alert, AlertStatus, Disposition},
+    delivery::{AlertCheckpoint, AlertPlace, DueAlert},
     open::FILE_NAME,
     read::{AlertFilter, RuleFigures},
     retain::{AlertLimits, Forgotten},

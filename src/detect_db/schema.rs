@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::delivery;
+
 /// The version that this program reads and writes.
 const VERSION: i64 = 1;
 /// `ccfd` in ASCII: marks the file as ours.
@@ -92,6 +94,7 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<()
         (_, _) => return Ok(Err("not a database of ccfd's alerts".to_owned())),
     }
     begun.execute_batch(TABLES)?;
+    begun.execute_batch(delivery::TABLES)?;
     begun
         .execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"))?;
     begun.commit()?;

@@ -130,6 +130,9 @@ pub struct RouteStatus {
     pub already_there: u64,
     /// Records written to the rejects in this run.
     pub rejected: u64,
+    /// Of a route of alerts: how many wait to be delivered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waiting: u64,
     /// Size of the dedup set.
     pub dedup_ids: usize,
     /// Requests sent in this run.
@@ -156,6 +159,10 @@ pub struct RouteStatus {
     /// The last verification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<LastVerification>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl RouteStatus {

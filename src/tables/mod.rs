@@ -5,6 +5,7 @@
 //! A table is known by its name. [`Tables`] are those of one configuration; they are made once and passed
 //! down.
 
+mod alerts;
 mod audit_logs;
 mod chat_completions;
 mod check;
@@ -22,6 +23,7 @@ pub mod row;
 mod schema_drift;
 mod time;
 
+pub use alerts::ALERTS;
 pub use audit_logs::AUDIT_LOGS;
 pub use chat_completions::CHAT_COMPLETIONS;
 pub use check::TableError;
@@ -52,8 +54,14 @@ pub struct Table {
     pub key: Text,
     /// The column that dates rows. Azure Monitor accepts only `TimeGenerated`.
     pub time: Text,
+    /// Whether a later version of a row replaces the earlier one. Of a record there is one version.
+    pub newest_wins: bool,
     /// Its columns, in order.
     pub columns: Vec<Column>,
+    /// The top-level members of its documents in an index, if they are not its columns.
+    pub documents: Vec<Column>,
+    /// The top-level members of its lines in OCSF, if it has that form.
+    pub findings: Vec<Column>,
     /// The fields of the stream that a data collection rule transforms into the columns. For the tables of
     /// records: those of the published rule of Sentinel's OpenAI solution.
     pub stream: Vec<Column>,
@@ -77,6 +85,16 @@ pub struct Table {
 }
 
 impl Table {
+    /// The members of its documents in an index.
+    pub fn members_of_documents(&self) -> &[Column] {
+        if self.documents.is_empty() { &self.columns } else { &self.documents }
+    }
+
+    /// The path in a document at which its id is.
+    pub fn key_in_documents(&self) -> &str {
+        if self.documents.is_empty() { &self.key } else { alerts::KEY_IN_DOCUMENTS }
+    }
+
     /// Whether this top-level field has a column, or deliberately none. The details of an audit event, under
     /// the name of its type, do not count.
     pub fn holds(&self, field: &str) -> bool {

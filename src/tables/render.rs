@@ -60,12 +60,16 @@ pub fn sqlite_index(table: &Table) -> String {
     format!("CREATE INDEX IF NOT EXISTS \"{0}_{1}\" ON \"{0}\" (\"{1}\")", table.name, table.time)
 }
 
-/// The statement that inserts a row: the columns in order, then the record. The first version of a row wins.
+/// The statement that inserts a row: the columns in order, then the record. The first version of a row wins, unless the
+/// table says otherwise.
 pub fn sqlite_insert(table: &Table, key: RowKey) -> String {
     let names: Vec<&str> = sqlite_columns(table).into_iter().map(|(name, _)| name).collect();
     let places = vec!["?"; names.len()].join(", ");
+    let set =
+        names.iter().map(|name| format!("\"{name}\" = excluded.\"{name}\"")).collect::<Vec<_>>().join(", ");
     let (names, key, name) = (quoted(&names), quoted(&key.columns(table)), &table.name);
-    format!("INSERT INTO \"{name}\" ({names}) VALUES ({places}) ON CONFLICT({key}) DO NOTHING")
+    let otherwise = if table.newest_wins { format!("UPDATE SET {set}") } else { "NOTHING".to_owned() };
+    format!("INSERT INTO \"{name}\" ({names}) VALUES ({places}) ON CONFLICT({key}) DO {otherwise}")
 }
 
 fn quoted(names: &[&str]) -> String {

@@ -51,7 +51,7 @@ impl SchemaDrift {
 
     /// The columns whose values did not fit.
     #[cfg(test)]
-    pub(super) fn unfit_columns(&self) -> Vec<&str> {
+    pub(crate) fn unfit_columns(&self) -> Vec<&str> {
         self.unfit.keys().map(|column| &**column).collect()
     }
 

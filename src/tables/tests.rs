@@ -48,6 +48,20 @@ fn health_has_the_columns_of_sentinels_own_table() {
 }
 
 #[test]
+fn alerts_have_what_a_scheduled_rule_maps() {
+    assert_eq!(
+        shape(&ALERTS),
+        "TimeGenerated DateTime, AlertId String, RuleSlug String, RuleId String, Title String, Description String, \
+         Reason String, Severity String, Level String, RiskScore Long, Status String, Disposition String, JudgedBy String, \
+         JudgedAt DateTime, Note String, StartTime DateTime, EndTime DateTime, EventCount Long, GroupKey Dynamic, \
+         Entities Dynamic, FieldValues Dynamic, UserName String, UserId String, Address String, RecordIds Dynamic, \
+         Tactics Dynamic, Techniques Dynamic, Tags Dynamic, References Dynamic, FalsePositives Dynamic, \
+         ConnectorNames Dynamic, SourceTables Dynamic, Historical Long, Staging Long, Notify Long, NotifyReason String, \
+         SuppressedCount Long, MergedInto String, Withdrawn Long, ChangedTime DateTime, Change Long, IsUpdate Long"
+    );
+}
+
+#[test]
 fn every_table_has_the_column_by_which_its_rows_are_known() {
     for table in &Tables::built_in() {
         let key = table.columns.iter().find(|column| column.name == table.key);

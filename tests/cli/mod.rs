@@ -1,6 +1,7 @@
 //! Every command as a person or a service manager runs it.
 
 mod alerts;
+mod alerts_delivered;
 mod backfill;
 mod check;
 mod config_show;

@@ -1,7 +1,7 @@
 use ccfd::{
     deploy::sentinel::{SentinelProfile, transform},
     tables::{
-        self, AUDIT_LOGS, CHAT_COMPLETIONS, Column, ColumnKind, HEALTH, SchemaDrift, Table,
+        self, ALERTS, AUDIT_LOGS, CHAT_COMPLETIONS, Column, ColumnKind, HEALTH, SchemaDrift, Table,
         object::{Nulls, Objects},
         row,
     },
@@ -99,6 +99,15 @@ fn the_completions_transform_makes_of_the_stream_the_row_that_other_sinks_get() 
 #[test]
 fn the_transform_of_health_makes_of_the_stream_the_row_that_other_sinks_get() {
     agree(&HEALTH, &ROWS);
+}
+
+#[test]
+fn the_transform_of_alerts_makes_of_the_stream_the_row_that_other_sinks_get() {
+    let alerts = [
+        r#"{"id":"a-1","at":1770979925,"rule":"r","title":"t","severity":"High","risk_score":99,"start":1770979900,"end":1770979910,"event_count":3,"group":{"Actor":"a@b"},"record_ids":["1","2"],"notify":1,"historical":0,"change":7,"is_update":0,"changed":1770979925}"#,
+        r#"{"id":"a-2","at":7,"group":{},"merged_into":"a-1","withdrawn":1}"#,
+    ];
+    agree(&ALERTS, &alerts);
 }
 
 #[test]

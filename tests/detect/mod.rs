@@ -2,6 +2,7 @@
 
 mod alerts;
 mod bursts;
+mod delivery;
 mod generated;
 mod histories;
 mod naive;

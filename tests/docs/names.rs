@@ -100,7 +100,7 @@ fn setting(code: &str) -> Option<(&str, &str)> {
         head.strip_prefix(section).is_some_and(|rest| rest.starts_with([']', '.']))
     });
     let is_key = key.chars().all(|c| c.is_ascii_lowercase() || "_.".contains(c));
-    let is_file = ["json", "toml", "log", "sock"].contains(&key);
+    let is_file = ["json", "toml", "log", "sock", "db"].contains(&key);
     (is_section && is_key && !is_file).then_some((section, key))
 }
 

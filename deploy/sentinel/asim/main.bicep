@@ -84,6 +84,61 @@ resource health 'Microsoft.OperationalInsights/workspaces/tables@2022-10-01' = {
   }
 }
 
+resource alerts 'Microsoft.OperationalInsights/workspaces/tables@2022-10-01' = {
+  parent: workspace
+  name: 'CcfdAlerts_CL'
+  properties: {
+    retentionInDays: retentionInDays
+    schema: {
+      name: 'CcfdAlerts_CL'
+      columns: [
+        { name: 'TimeGenerated', type: 'dateTime', description: 'When the alert was raised' }
+        { name: 'AlertId', type: 'string', description: 'Id of the alert, the same in each of its versions' }
+        { name: 'RuleSlug', type: 'string', description: 'The rule, as settings and commands name it' }
+        { name: 'RuleId', type: 'string', description: '`id` of the rule' }
+        { name: 'Title', type: 'string', description: '`title` of the rule' }
+        { name: 'Description', type: 'string', description: '`description` of the rule' }
+        { name: 'Reason', type: 'string', description: 'What was found, in one sentence' }
+        { name: 'Severity', type: 'string', description: '`Informational`, `Low`, `Medium` or `High`, as Sentinel has it' }
+        { name: 'Level', type: 'string', description: '`level` of the rule, up to `critical`' }
+        { name: 'RiskScore', type: 'long', description: '21, 47, 73 or 99, as Elastic scores it' }
+        { name: 'Status', type: 'string', description: '`open`, `acknowledged` or `closed`' }
+        { name: 'Disposition', type: 'string', description: 'The verdict: `true-positive`, `false-positive` or `benign`' }
+        { name: 'JudgedBy', type: 'string', description: 'Who gave the status' }
+        { name: 'JudgedAt', type: 'dateTime', description: 'When they gave it' }
+        { name: 'Note', type: 'string', description: 'What they wrote' }
+        { name: 'StartTime', type: 'dateTime', description: 'Time of the first record' }
+        { name: 'EndTime', type: 'dateTime', description: 'Time of the last record' }
+        { name: 'EventCount', type: 'long', description: 'How many records it is about' }
+        { name: 'GroupKey', type: 'dynamic', description: 'Fields by which the rule groups records, with their values' }
+        { name: 'Entities', type: 'dynamic', description: 'Who and what is concerned, by kind' }
+        { name: 'FieldValues', type: 'dynamic', description: 'What the rule looked at in the first records, cut to 256 characters' }
+        { name: 'UserName', type: 'string', description: 'E-mail address of the first user concerned, or another name' }
+        { name: 'UserId', type: 'string', description: 'Id of the first user concerned' }
+        { name: 'Address', type: 'string', description: 'The first address concerned' }
+        { name: 'RecordIds', type: 'dynamic', description: 'Ids of the first 100 records' }
+        { name: 'Tactics', type: 'dynamic', description: 'ATT&CK tactics, by the names that Sentinel has for them' }
+        { name: 'Techniques', type: 'dynamic', description: 'Ids of ATT&CK techniques' }
+        { name: 'Tags', type: 'dynamic', description: '`tags` of the rule' }
+        { name: 'References', type: 'dynamic', description: '`references` of the rule' }
+        { name: 'FalsePositives', type: 'dynamic', description: '`falsepositives` of the rule' }
+        { name: 'ConnectorNames', type: 'dynamic', description: 'The collectors that read the first records' }
+        { name: 'SourceTables', type: 'dynamic', description: 'The tables of the first records' }
+        { name: 'Historical', type: 'long', description: '1 if its records are older than the rule, otherwise 0' }
+        { name: 'Staging', type: 'long', description: '1 if the rule was in staging, otherwise 0' }
+        { name: 'Notify', type: 'long', description: '1 if it is to notify somebody, otherwise 0' }
+        { name: 'NotifyReason', type: 'string', description: 'Why it notifies nobody' }
+        { name: 'SuppressedCount', type: 'long', description: 'How many later alerts it kept from notifying' }
+        { name: 'MergedInto', type: 'string', description: 'The alert that it became part of' }
+        { name: 'Withdrawn', type: 'long', description: '1 if later records show that it was wrong, otherwise 0' }
+        { name: 'ChangedTime', type: 'dateTime', description: 'When it last changed' }
+        { name: 'Change', type: 'long', description: 'Grows with each change of any alert' }
+        { name: 'IsUpdate', type: 'long', description: '1 if an earlier version of it was delivered (and notified, if it does), otherwise 0' }
+      ]
+    }
+  }
+}
+
 resource collectionEndpoint 'Microsoft.Insights/dataCollectionEndpoints@2023-03-11' = if (withEndpoint) {
   name: ruleName
   location: location
@@ -161,6 +216,52 @@ resource rule 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {
           { name: 'workspace_id', type: 'string' }
           { name: 'id', type: 'string' }
           { name: 'details', type: 'dynamic' }
+        ]
+      }
+      'Custom-CcfdAlerts_CL': {
+        columns: [
+          { name: 'at', type: 'long' }
+          { name: 'id', type: 'string' }
+          { name: 'rule', type: 'string' }
+          { name: 'rule_id', type: 'string' }
+          { name: 'title', type: 'string' }
+          { name: 'description', type: 'string' }
+          { name: 'reason', type: 'string' }
+          { name: 'severity', type: 'string' }
+          { name: 'level', type: 'string' }
+          { name: 'risk_score', type: 'long' }
+          { name: 'status', type: 'string' }
+          { name: 'disposition', type: 'string' }
+          { name: 'judged_by', type: 'string' }
+          { name: 'judged_at', type: 'long' }
+          { name: 'note', type: 'string' }
+          { name: 'start', type: 'long' }
+          { name: 'end', type: 'long' }
+          { name: 'event_count', type: 'long' }
+          { name: 'group', type: 'dynamic' }
+          { name: 'entities', type: 'dynamic' }
+          { name: 'shown', type: 'dynamic' }
+          { name: 'user_name', type: 'string' }
+          { name: 'user_id', type: 'string' }
+          { name: 'address', type: 'string' }
+          { name: 'record_ids', type: 'dynamic' }
+          { name: 'tactics', type: 'dynamic' }
+          { name: 'techniques', type: 'dynamic' }
+          { name: 'tags', type: 'dynamic' }
+          { name: 'references', type: 'dynamic' }
+          { name: 'falsepositives', type: 'dynamic' }
+          { name: 'connectors', type: 'dynamic' }
+          { name: 'tables', type: 'dynamic' }
+          { name: 'historical', type: 'long' }
+          { name: 'staging', type: 'long' }
+          { name: 'notify', type: 'long' }
+          { name: 'notify_reason', type: 'string' }
+          { name: 'suppressed_count', type: 'long' }
+          { name: 'merged_into', type: 'string' }
+          { name: 'withdrawn', type: 'long' }
+          { name: 'changed', type: 'long' }
+          { name: 'change', type: 'long' }
+          { name: 'is_update', type: 'long' }
         ]
       }
     }
@@ -244,11 +345,62 @@ source
     RecordId = id,
     ExtendedProperties = details'''
       }
+      {
+        streams: ['Custom-CcfdAlerts_CL']
+        destinations: ['workspace']
+        outputStream: 'Custom-CcfdAlerts_CL'
+        transformKql: '''
+source
+| project
+    TimeGenerated = iff(isnull(at), now(), datetime(1970-01-01) + at * 1s),
+    AlertId = id,
+    RuleSlug = rule,
+    RuleId = rule_id,
+    Title = ['title'],
+    Description = description,
+    Reason = reason,
+    Severity = severity,
+    Level = level,
+    RiskScore = risk_score,
+    Status = status,
+    Disposition = disposition,
+    JudgedBy = judged_by,
+    JudgedAt = datetime(1970-01-01) + judged_at * 1s,
+    Note = note,
+    StartTime = datetime(1970-01-01) + start * 1s,
+    EndTime = datetime(1970-01-01) + end * 1s,
+    EventCount = event_count,
+    GroupKey = group,
+    Entities = entities,
+    FieldValues = shown,
+    UserName = user_name,
+    UserId = user_id,
+    Address = address,
+    RecordIds = record_ids,
+    Tactics = tactics,
+    Techniques = techniques,
+    Tags = tags,
+    References = references,
+    FalsePositives = falsepositives,
+    ConnectorNames = connectors,
+    SourceTables = tables,
+    Historical = historical,
+    Staging = staging,
+    Notify = notify,
+    NotifyReason = notify_reason,
+    SuppressedCount = suppressed_count,
+    MergedInto = merged_into,
+    Withdrawn = withdrawn,
+    ChangedTime = datetime(1970-01-01) + changed * 1s,
+    Change = change,
+    IsUpdate = is_update'''
+      }
     ]
   }
   dependsOn: [
     auditLogs
     health
+    alerts
   ]
 }
 
@@ -336,6 +488,27 @@ CcfdHealth_CL
   }
   dependsOn: [
     health
+  ]
+}
+
+resource alertsFunction 'Microsoft.OperationalInsights/workspaces/savedSearches@2020-08-01' = if (withFunctions) {
+  parent: workspace
+  name: 'CcfdAlerts'
+  etag: '*'
+  properties: {
+    category: 'OpenAI'
+    displayName: 'CcfdAlerts'
+    functionAlias: 'CcfdAlerts'
+    version: 2
+    query: '''
+// Logs Ingestion only adds: an alert that changes is here once for each version, and after a crash or a lost response a
+// version can be here twice. arg_max keeps the newest one.
+CcfdAlerts_CL
+| summarize arg_max(Change, *) by AlertId
+'''
+  }
+  dependsOn: [
+    alerts
   ]
 }
 

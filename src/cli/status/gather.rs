@@ -13,7 +13,7 @@ use crate::{
         disk_usage::{Destination, DiskUsage, dir_bytes},
         state_access,
     },
-    config::{Config, Environment},
+    config::{ALERT_ROUTES, Config, Environment},
     daemon::assembly::Assembly,
     pipeline::{
         checkpoint::Checkpoint,
@@ -21,6 +21,7 @@ use crate::{
         progress::{RouteState, RouteStatus},
         status_file::{STATUS_INTERVAL, StatusFile},
     },
+    tables::ALERTS,
     verify::chain,
 };
 
@@ -164,6 +165,18 @@ fn routes(
                 configured: true,
             });
         }
+    }
+    for sink in &config.alerts.sinks {
+        let name = route_name(ALERT_ROUTES, sink);
+        let ran = known.remove(&name);
+        let never_run = ran.is_none();
+        let mut status = ran.unwrap_or_else(|| RouteStatus { state: RouteState::Stopped, ..named(&name) });
+        status.source = ALERT_ROUTES.to_owned();
+        status.table = ALERTS.name.to_string();
+        if let Some(sink) = config.sinks.get(sink) {
+            status.sink_type = sink.type_name().to_owned();
+        }
+        lines.push(RouteLine { lag_seconds: status.lag_seconds(now), status, never_run, configured: true });
     }
     lines.extend(known.into_values().map(|status| RouteLine {
         lag_seconds: status.lag_seconds(now),

@@ -136,6 +136,9 @@ fn trouble(line: &RouteLine, width: usize) -> String {
     if status.sweep_late {
         say("sweeps take longer than sweep_interval: late records arrive later");
     }
+    if status.waiting > 0 {
+        say(&format!("{} to deliver", counted(status.waiting, "alert")));
+    }
     if status.rejected > 0 {
         let records = counted(status.rejected, "record");
         say(&format!("rejected in this run: {records}; see `ccfd rejects list`"));

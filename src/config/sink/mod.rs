@@ -16,7 +16,7 @@ pub use kibana_index::KibanaIndexSettings;
 pub use logs_ingestion::{
     AzureAuth, AzureIdentity, Cloud, LogsIngestionSettings, OldRecords, Profile, QuerySettings, Workspace,
 };
-pub use ndjson::{LineShape, NdjsonDir, NdjsonSettings};
+pub use ndjson::{AlertShape, LineShape, NdjsonDir, NdjsonSettings};
 pub use sqlite::SqliteSettings;
 use url::Url;
 
@@ -112,6 +112,18 @@ sink_types! {
 }
 
 impl SinkSettings {
+    /// Whether it raises alerts, instead of storing rows.
+    pub fn raises_alerts(&self) -> bool {
+        match self {
+            Self::Detect(_) => true,
+            Self::Sqlite(_)
+            | Self::Ndjson(_)
+            | Self::Elasticsearch(_)
+            | Self::KibanaIndex(_)
+            | Self::LogsIngestion(_) => false,
+        }
+    }
+
     /// Gives a sink that keeps its own file in the state directory its place.
     pub(super) fn keep_below(&mut self, state: &Path) {
         match self {

@@ -23,6 +23,8 @@ pub struct NdjsonSettings {
     pub dir: NdjsonDir,
     /// What a line is.
     pub shape: LineShape,
+    /// What a line is that holds an alert.
+    pub alerts_shape: AlertShape,
     /// Bytes after which a new file begins.
     pub file_size_max: u64,
     /// How long files are kept; `None` for ever.
@@ -53,6 +55,16 @@ pub enum LineShape {
     Table,
 }
 
+/// What a line is that holds an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertShape {
+    /// The columns of the table.
+    Table,
+    /// A Detection Finding of OCSF.
+    Ocsf,
+}
+
+const ALERT_SHAPES: &[(&str, AlertShape)] = &[("table", AlertShape::Table), ("ocsf", AlertShape::Ocsf)];
 const SHAPES: &[(&str, LineShape)] = &[("record", LineShape::Record), ("table", LineShape::Table)];
 
 impl SinkType for NdjsonSettings {
@@ -61,6 +73,7 @@ impl SinkType for NdjsonSettings {
     fn read(section: &mut Section<'_>, tables: &Tables) -> Option<Self> {
         let dir = section.required_place("dir", |value| path(value).map(NdjsonDir::from));
         let shape = section.required("shape", one_of(SHAPES));
+        let alerts_shape = section.required("alerts_shape", one_of(ALERT_SHAPES));
         let file_size_max = section.size("file_size_max", ByteSize::kib(1)..=ByteSize::tib(1));
         let retention = section.optional("retention", duration(MINUTE..=100 * YEAR));
         let size_max = section.optional("size_max", size(ByteSize::kib(1)..=ByteSize::pib(1)));
@@ -77,6 +90,7 @@ impl SinkType for NdjsonSettings {
         Some(Self {
             dir: dir?,
             shape: shape?,
+            alerts_shape: alerts_shape?,
             file_size_max,
             retention,
             size_max,

@@ -26,7 +26,7 @@ fn with_examples() -> String {
 
 #[test]
 fn every_key_of_the_manual_is_known_and_its_examples_are_valid() {
-    let text = format!("{}\n{MINIMAL}", with_examples());
+    let text = format!("{}\n{MINIMAL}\n[sink.rules]\ntype = \"detect\"\n", with_examples());
     load(&text).unwrap();
 }
 
@@ -39,7 +39,16 @@ fn every_key_that_is_read_is_in_the_manual() {
         layers::merge(Some(&ConfigFile::named(path)), &Environment::default(), &[], &mut report).unwrap();
     Config::read(&root, &Tables::built_in(), &mut report);
     // The manual has no sink of its own for the example to name.
-    assert_eq!(report.problems, ["`health_table.sink` names `local`, but there is no [sink.local]"]);
+    assert_eq!(
+        report.problems,
+        ["health_table.sink", "detect.alerts"]
+            .map(|key| format!("`{key}` names `local`, but there is no [sink.local]"))
+            .into_iter()
+            .chain(["`detect.alerts` is set, but there is no sink of type detect to raise alerts: add one, and name it in \
+                     `sinks` of the collectors whose records it is to judge"
+                .to_owned()])
+            .collect::<Vec<_>>()
+    );
 
     let written: BTreeMap<String, BTreeSet<String>> = report
         .keys
@@ -61,6 +70,7 @@ fn every_key_that_is_read_is_in_the_manual() {
         "default.sink.kibana_index.index",
         "default.sink.logs_ingestion.auth",
         "default.sink.logs_ingestion.streams",
+        "detect",
         "health_table",
         "log",
         "pipeline",

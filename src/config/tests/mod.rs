@@ -1,6 +1,7 @@
 //! What a user writes, and what comes of it: settings, or the lines that say why not.
 
 mod addresses;
+mod alerts;
 mod cross_checks;
 mod detect;
 mod elasticsearch;

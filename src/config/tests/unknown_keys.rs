@@ -1,9 +1,9 @@
 use super::*;
 
 const SQLITE_KEYS: &str = "; known keys: free_min, path, retention, retry, size_max, type";
-const NDJSON_DEFAULTS: &str = "; known keys: dir, file_size_max, free_min, retention, retry, shape, size_max";
-const SECTIONS: &str =
-    "; known keys: admin, collector, default, health_table, log, pipeline, sink, state, telemetry, verify";
+const NDJSON_DEFAULTS: &str =
+    "; known keys: alerts_shape, dir, file_size_max, free_min, retention, retry, shape, size_max";
+const SECTIONS: &str = "; known keys: admin, collector, default, detect, health_table, log, pipeline, sink, state, telemetry, verify";
 
 #[test]
 fn an_unknown_key_is_named_with_its_path_its_file_and_the_nearest_valid_key() {

@@ -1,4 +1,5 @@
-//! The privileges of the key that writes: it may only add documents to these indices, and read them back for `ccfd verify`.
+//! The privileges of the key that writes: it may only add documents to these indices, and read them back for `ccfd verify`;
+//! where a new version of a row replaces the earlier one, it may do that.
 
 use serde_json::{Value, json};
 
@@ -8,16 +9,23 @@ use super::TargetShape;
 /// `auto_configure` lets the first document create its index from the template, `monitor` is for `ccfd
 /// check`, and `read` and `maintenance` (a refresh) for `ccfd verify`. For Kibana, which cannot read documents back, the key
 /// may also create and run connectors in every space.
-pub fn api_key(shape: TargetShape, indices: &[&str]) -> Value {
+pub fn api_key(shape: TargetShape, added: &[&str], replaced: &[&str]) -> Value {
     let mut privileges = vec!["auto_configure", "create_doc"];
+    // Kibana's connector only adds.
+    let mut replacing = privileges.clone();
     match shape {
-        TargetShape::Index | TargetShape::DataStream => privileges.extend(["maintenance", "read"]),
+        TargetShape::Index | TargetShape::DataStream => {
+            privileges.extend(["maintenance", "read"]);
+            replacing = vec!["auto_configure", "index"];
+        }
         TargetShape::KibanaIndex => {}
     }
-    let mut role = json!({
-        "cluster": ["monitor"],
-        "indices": [{ "names": indices, "privileges": privileges }],
-    });
+    let of = |(names, privileges): (&[&str], Vec<&str>)| {
+        (!names.is_empty()).then(|| json!({ "names": names, "privileges": privileges }))
+    };
+    let indices: Vec<Value> =
+        [(added, privileges), (replaced, replacing)].into_iter().filter_map(of).collect();
+    let mut role = json!({ "cluster": ["monitor"], "indices": indices });
     match shape {
         TargetShape::Index | TargetShape::DataStream => {}
         TargetShape::KibanaIndex => {

@@ -30,6 +30,10 @@ pub(super) enum Field {
     Moment,
     /// A number of this type: for display, sums and sorting, without a search tree.
     Number(&'static str),
+    /// A number that is searched for.
+    Count,
+    /// True or false.
+    Flag,
     /// An object of which these members are indexed, and the others stored.
     Object(FieldMembers),
     /// An object with unknown members: each value can be searched by its path, at several times the cost.
@@ -117,6 +121,8 @@ pub(super) fn mapping(product: Product, field: Field) -> Value {
         Field::Time => json!({ "type": "date", "format": TIME_FORMAT }),
         Field::Moment => json!({ "type": "date", "format": TIME_FORMAT, "index": false }),
         Field::Number(kind) => json!({ "type": kind, "index": false, "ignore_malformed": true }),
+        Field::Count => json!({ "type": "long", "ignore_malformed": true }),
+        Field::Flag => json!({ "type": "boolean" }),
         Field::Object(members) => {
             let members = members.iter().map(|(name, field)| ((*name).to_owned(), mapping(product, *field)));
             json!({ "properties": members.collect::<Map<String, Value>>() })

@@ -2,6 +2,7 @@
 //! row costs: few fields are indexed, and none is added automatically.
 
 mod access;
+mod ecs;
 mod field;
 mod life_cycle;
 mod template;
@@ -10,7 +11,7 @@ mod unindexable;
 pub use access::{api_key, opensearch_role};
 pub use life_cycle::Retention;
 use serde_json::Value;
-pub use unindexable::set_aside;
+pub use unindexable::{set_aside, set_aside_in};
 
 use super::DeployFile;
 use crate::tables::{Table, Tables};
@@ -95,7 +96,11 @@ pub fn installs(product: Product, shape: TargetShape, indices: &[(&Table, &str)]
 /// to the shape of a data stream the ways to give it a life cycle.
 pub fn files(tables: &Tables, retention: Retention) -> Vec<DeployFile> {
     let indices: Vec<(&Table, &str)> = tables.iter().map(|table| (&**table, &*table.index)).collect();
-    let names: Vec<&str> = indices.iter().map(|(_, name)| *name).collect();
+    // Rows that replace others need an index, and a privilege more.
+    let (replaced, names): (Vec<_>, Vec<_>) =
+        indices.iter().copied().partition(|(table, _)| table.newest_wins);
+    let names: Vec<&str> = names.into_iter().map(|(_, name)| name).collect();
+    let replaced: Vec<&str> = replaced.into_iter().map(|(_, name)| name).collect();
     let uses = [
         (Product::Elasticsearch, TargetShape::Index),
         (Product::Elasticsearch, TargetShape::DataStream),
@@ -113,11 +118,11 @@ pub fn files(tables: &Tables, retention: Retention) -> Vec<DeployFile> {
         files.push(match product {
             Product::Elasticsearch => DeployFile::json(
                 format!("{}/{}/api_key.json", product.key(), shape.key()),
-                &api_key(shape, &names),
+                &api_key(shape, &names, &replaced),
             ),
             Product::OpenSearch => DeployFile::json(
                 format!("{}/{}/role.json", product.key(), shape.key()),
-                &opensearch_role(&names),
+                &opensearch_role(&[&names[..], &replaced[..]].concat()),
             ),
         });
     }

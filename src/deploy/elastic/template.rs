@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Install, Product, TargetShape, field, life_cycle};
+use super::{Install, Product, TargetShape, ecs, field, life_cycle};
 use crate::tables::{Column, Table};
 
 /// Above the built-in templates of both products (at most 200), below what an operator uses to override
@@ -18,7 +18,7 @@ const PIPELINE: &str = "ccfd-openai-id";
 /// never indexed, and never refused.
 pub(super) fn columns(product: Product, table: &Table) -> Install {
     let own = table
-        .columns
+        .members_of_documents()
         .iter()
         .map(|column| (column.name.to_string(), field::mapping(product, indexed(table, column))));
     let properties: Map<String, Value> =
@@ -37,6 +37,9 @@ pub(super) fn columns(product: Product, table: &Table) -> Install {
 
 /// How a column is indexed. One time of a table is the one for searches.
 fn indexed(table: &Table, column: &Column) -> field::Field {
+    if !table.documents.is_empty() {
+        return ecs::field(&column.name);
+    }
     match field::field(column) {
         field::Field::Moment if column.name == table.time => field::Field::Time,
         other => other,
@@ -50,7 +53,13 @@ pub(super) fn index<'t>(
     name: &str,
     tables: impl Iterator<Item = &'t Table>,
 ) -> Install {
-    let composed_of: Vec<String> = tables.map(columns_name).collect();
+    let tables: Vec<&Table> = tables.collect();
+    let composed_of: Vec<String> = tables.iter().map(|table| columns_name(table)).collect();
+    // A data stream cannot replace a document.
+    let shape = match shape {
+        TargetShape::DataStream if tables.iter().any(|table| table.newest_wins) => TargetShape::Index,
+        TargetShape::Index | TargetShape::DataStream | TargetShape::KibanaIndex => shape,
+    };
     let mut body = json!({
         "index_patterns": [name],
         "composed_of": composed_of,
@@ -96,7 +105,7 @@ pub(super) fn pipeline(shape: TargetShape, tables: &[&Table]) -> Option<Install>
 
 /// The columns that identify rows of these tables, each once.
 fn keys<'t>(tables: &[&'t Table]) -> BTreeSet<&'t str> {
-    tables.iter().map(|table| &*table.key).collect()
+    tables.iter().map(|table| table.key_in_documents()).collect()
 }
 
 /// A document without this column keeps its id.

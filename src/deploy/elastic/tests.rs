@@ -1,5 +1,5 @@
 use super::*;
-use crate::tables::{AUDIT_LOGS, CHAT_COMPLETIONS};
+use crate::tables::{ALERTS, AUDIT_LOGS, CHAT_COMPLETIONS};
 
 fn both() -> [(&'static Table, &'static str); 2] {
     [(&AUDIT_LOGS, "a"), (&CHAT_COMPLETIONS, "c")]
@@ -95,7 +95,7 @@ fn every_column_is_mapped_and_nothing_else_is_indexed() {
             let mappings = &installs[0].body["template"]["mappings"];
             assert_eq!(mappings["dynamic"], false);
             let mapped: Vec<&String> = mappings["properties"].as_object().unwrap().keys().collect();
-            let names = table.columns.iter().map(|column| &*column.name);
+            let names = table.members_of_documents().iter().map(|column| &*column.name);
             let mut names: Vec<&str> = ["@timestamp"].into_iter().chain(names).collect();
             names.sort_unstable();
             assert_eq!(mapped, names);
@@ -111,11 +111,34 @@ fn objects_of_any_shape_have_the_type_that_the_product_knows() {
 
 #[test]
 fn a_key_may_add_documents_and_read_them_back_and_only_through_kibana_touch_connectors() {
-    let role = |shape| api_key(shape, &["a"])["role_descriptors"]["ccfd"].clone();
+    let role = |shape| api_key(shape, &["a"], &["b"])["role_descriptors"]["ccfd"].clone();
     let own = role(TargetShape::Index);
     let privileges = |role: &serde_json::Value| role["indices"][0]["privileges"].clone();
+    let replaces = serde_json::json!({ "names": ["b"], "privileges": ["auto_configure", "index"] });
+    assert_eq!(own["indices"][1], replaces);
     let adds = ["auto_configure", "create_doc"];
     assert_eq!(privileges(&own), serde_json::json!([&adds[..], &["maintenance", "read"]].concat()));
     assert_eq!(privileges(&role(TargetShape::KibanaIndex)), serde_json::json!(adds));
     assert!(own.get("applications").is_none() && role(TargetShape::KibanaIndex)["applications"].is_array());
+}
+
+#[test]
+fn alerts_have_an_index_whose_documents_can_be_replaced_and_are_known_by_the_id_of_the_event() {
+    let alerts: [(&Table, &str); 1] = [(&ALERTS, &ALERTS.index)];
+    for shape in [TargetShape::Index, TargetShape::DataStream] {
+        let installs = installs(Product::Elasticsearch, shape, &alerts);
+        let template = &installs.last().unwrap().body;
+        assert_eq!(template["index_patterns"], serde_json::json!(["logs-ccfd.alerts-default"]));
+        assert!(
+            template.get("data_stream").is_none() && template["priority"].as_u64() > Some(200),
+            "{template}"
+        );
+        let properties = &installs[0].body["template"]["mappings"]["properties"];
+        assert_eq!(properties["event"]["properties"]["kind"]["type"], "keyword");
+        assert_eq!(properties["event"]["properties"]["ingested"]["type"], "date");
+        assert_eq!(properties["source"]["properties"]["ip"]["type"], "ip");
+        assert!(properties.get("AlertId").is_none());
+    }
+    let pipeline = &installs(Product::Elasticsearch, TargetShape::KibanaIndex, &alerts)[1].body;
+    assert_eq!(pipeline["processors"][0]["set"]["value"], "{{{event.id}}}");
 }

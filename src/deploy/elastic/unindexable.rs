@@ -4,7 +4,7 @@
 use memchr::memmem;
 
 use super::field::{Field, FieldMembers, field};
-use crate::tables::{Column, JsonScanner};
+use crate::tables::{Column, JsonScanner, Table};
 
 /// Appended to a column's name if its value is stored and not indexed. No template maps such a name.
 const SUFFIX: &[u8] = b"Unindexed";
@@ -30,7 +30,13 @@ pub fn set_aside(column: &Column, out: &mut Vec<u8>, begin: usize) {
     let (field, json) = (field(column), &out[begin..]);
     let is_too_deep = match field {
         // Columns that are not dynamic contain what their type says.
-        Field::Text | Field::Address | Field::Time | Field::Moment | Field::Number(_) => return,
+        Field::Text
+        | Field::Address
+        | Field::Time
+        | Field::Moment
+        | Field::Number(_)
+        | Field::Count
+        | Field::Flag => return,
         Field::Kept => is_nested_deeper(json, KEPT_NESTED_MAX),
         Field::Flat | Field::Object(_) => is_nested_deeper(json, NESTED_MAX),
     };
@@ -44,6 +50,11 @@ pub fn set_aside(column: &Column, out: &mut Vec<u8>, begin: usize) {
     // The value follows `":`.
     let end_of_name = begin.saturating_sub(2);
     out.splice(end_of_name..end_of_name, SUFFIX.iter().copied());
+}
+
+/// What is to be done to the members of documents of a table: nothing, if ccfd itself makes their content.
+pub fn set_aside_in(table: &Table) -> fn(&Column, &mut Vec<u8>, usize) {
+    if table.documents.is_empty() { set_aside } else { |_, _, _| {} }
 }
 
 /// Whether more than this many objects and arrays are inside each other.
@@ -78,7 +89,14 @@ fn nested(json: &[u8]) -> usize {
 
 fn fits(field: Field, json: &[u8]) -> bool {
     match field {
-        Field::Text | Field::Address | Field::Time | Field::Moment | Field::Number(_) | Field::Kept => true,
+        Field::Text
+        | Field::Address
+        | Field::Time
+        | Field::Moment
+        | Field::Number(_)
+        | Field::Count
+        | Field::Flag
+        | Field::Kept => true,
         Field::Flat => {
             // Elasticsearch takes no NUL in a key.
             let indexed = || json.len() <= OBJECT_BYTES_MAX && memmem::find(json, b"\\u0000").is_none();
@@ -102,7 +120,14 @@ fn object(members: FieldMembers, steps: &mut JsonScanner<'_>) -> Option<()> {
             Some(Field::Object(_)) => steps.value().filter(|value| *value == b"null").map(drop),
             // For anything but an object the type does not matter: the mapping ignores what it cannot read.
             Some(
-                Field::Text | Field::Address | Field::Time | Field::Moment | Field::Number(_) | Field::Flat,
+                Field::Text
+                | Field::Address
+                | Field::Time
+                | Field::Moment
+                | Field::Number(_)
+                | Field::Count
+                | Field::Flag
+                | Field::Flat,
             ) => steps.value().filter(|value| !value.starts_with(b"{") && !value.starts_with(b"[")).map(drop),
         }
     })

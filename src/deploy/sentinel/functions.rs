@@ -11,9 +11,18 @@ const WHY: &str = "\
 // sometimes return an old record as a new one.)
 ";
 
+/// The same for rows of which later versions follow.
+const WHY_NEWEST: &str = "\
+// Logs Ingestion only adds: an alert that changes is here once for each version, and after a crash or a lost response a
+// version can be here twice. arg_max keeps the newest one.
+";
+
 /// The function's text.
 pub(super) fn query(table: &Table, output: Output) -> String {
     match output {
+        Output::Own if table.newest_wins => {
+            format!("{WHY_NEWEST}{}\n| summarize arg_max(Change, *) by {}\n", table.name, table.key)
+        }
         Output::Own => {
             format!("{WHY}{}\n| summarize arg_min({}, *) by {}\n", table.name, table.time, table.key)
         }

@@ -1,7 +1,7 @@
 //! The subset of KQL that transforms accept: one `project` per row.
 
 /// Names of stream fields that are keywords in KQL.
-const RESERVED: [&str; 1] = ["project"];
+const RESERVED: [&str; 2] = ["project", "title"];
 
 /// A column at the destination, and the expression over the stream's fields for its value.
 pub(super) struct Assignment<'t> {

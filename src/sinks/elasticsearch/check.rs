@@ -137,7 +137,7 @@ async fn described(
     let what = match found {
         TargetKind::Index => "an index",
         TargetKind::Alias => "an alias",
-        TargetKind::DataStream if state.settings.op_type == OpType::Index => {
+        TargetKind::DataStream if replaces(state, tables, index) => {
             let why = format!("op_type: {index} is a data stream, which accepts only \"create\"");
             return Err(RemoteErrorKind::Settings(why).of(Service::Elasticsearch));
         }
@@ -150,6 +150,11 @@ async fn described(
         },
     };
     Ok((what, None))
+}
+
+/// Whether rows that go to this index replace earlier versions.
+fn replaces(state: &ElasticsearchConnection, tables: &[Arc<Table>], index: &str) -> bool {
+    tables_of(state, tables, index).iter().any(|(table, _)| state.op_type(table) == OpType::Index)
 }
 
 /// Whether our template of this name is installed, if the cluster says so.
@@ -177,16 +182,24 @@ async fn privileges(
     struct Privileges {
         index: std::collections::BTreeMap<String, std::collections::BTreeMap<String, bool>>,
     }
-    let writes = match state.settings.op_type {
+    let privilege = |op_type: OpType| match op_type {
         OpType::Create => "create_doc",
         OpType::Index => "index",
     };
+    let writes = privilege(state.settings.op_type);
     let refreshes = match state.settings.refresh {
         Refresh::AtOnce => Some("maintenance"),
         Refresh::Later | Refresh::WaitFor => None,
     };
-    let asked: Vec<&str> = [writes, "auto_configure"].into_iter().chain(refreshes).collect();
-    let body = json!({ "index": [{ "names": state.indices(tables), "privileges": asked }] });
+    let asked: Vec<&str> = ["create_doc", "index", "auto_configure"].into_iter().chain(refreshes).collect();
+    let (replacing, adding): (Vec<&str>, Vec<&str>) =
+        state.indices(tables).into_iter().partition(|index| replaces(state, tables, index));
+    let names = [(adding, OpType::Create), (replacing, OpType::Index)];
+    let of = |(names, op_type): (Vec<&str>, OpType)| {
+        let asked = [privilege(op_type), "auto_configure"].into_iter().chain(refreshes);
+        (!names.is_empty()).then(|| json!({ "names": names, "privileges": asked.collect::<Vec<_>>() }))
+    };
+    let body = json!({ "index": names.into_iter().filter_map(of).collect::<Vec<_>>() });
     let request = Request::json(Method::POST, "/_security/user/_has_privileges", &body);
     let response = state.cluster.send(&request).await?;
     let Some(Privileges { index }) = answer::<Privileges>(state, &response)? else {

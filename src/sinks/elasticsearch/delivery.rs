@@ -114,7 +114,7 @@ impl Writing {
             state.buffers.give_back(request.body);
             match reply {
                 Ok(BulkReply::Items(response)) => {
-                    let (rows, op_type) = (bulk.rows.len(), state.settings.op_type);
+                    let (rows, op_type) = (bulk.rows.len(), state.op_type(&self.batch.table));
                     let read = classify::read(&response.body, rows, part.witness.is_some(), op_type);
                     let answered = match read {
                         Ok(answered) => answered,
@@ -165,7 +165,7 @@ impl Writing {
         state: &Arc<ElasticsearchConnection>,
         part: &RequestPart,
     ) -> Result<Bulk, SinkError> {
-        let (form, bytes_max) = (state.form(), state.size.bytes());
+        let (form, bytes_max) = (state.form(&self.batch.table), state.size.bytes());
         let (batch, places) = (self.batch.clone(), part.places.clone());
         let (range, witness) = (part.rows.clone(), part.witness.clone());
         let wanted = encode::estimate(&form, &batch, part.places()).min(bytes_max);
@@ -318,8 +318,10 @@ impl Writing {
     async fn passes(&self, state: &Arc<ElasticsearchConnection>, bulk: Bulk) -> Result<bool, SinkError> {
         let request = state.bulk_request(&self.index, bulk.body).await;
         Ok(match state.cluster.bulk(&request, &self.index).await? {
-            BulkReply::Items(response) => classify::read(&response.body, 0, true, state.settings.op_type)
-                .is_ok_and(|answered| answered.witnessed),
+            BulkReply::Items(response) => {
+                classify::read(&response.body, 0, true, state.op_type(&self.batch.table))
+                    .is_ok_and(|answered| answered.witnessed)
+            }
             BulkReply::Refused(..) | BulkReply::TooLarge(_) => false,
         })
     }

@@ -12,10 +12,10 @@ use flate2::{Compression, write::GzEncoder};
 
 use crate::{
     config::OpType,
-    deploy::elastic::set_aside,
+    deploy::elastic::set_aside_in,
     sinks::{Batch, Refused, original},
     tables::{
-        SchemaDrift, iso8601,
+        SchemaDrift, Table, iso8601,
         object::{Nulls, Objects},
     },
 };
@@ -114,6 +114,7 @@ pub(super) fn encode(
 /// Writes the two lines of a record.
 struct Documents<'f> {
     form: &'f Form,
+    table: &'f Table,
     objects: Objects<'f>,
     drift: SchemaDrift,
     /// What follows the columns, before the record's time.
@@ -128,7 +129,8 @@ impl<'f> Documents<'f> {
         });
         Self {
             form,
-            objects: Objects::new([batch.table.columns.as_slice()], &batch.connector, Nulls::LeftOut),
+            table: &batch.table,
+            objects: Objects::new([batch.table.members_of_documents()], &batch.connector, Nulls::LeftOut),
             drift: SchemaDrift::default(),
             stamp: stamp.unwrap_or_default(),
         }
@@ -148,8 +150,8 @@ impl<'f> Documents<'f> {
             Cow::Owned(id) => serde_json::to_writer(&mut *out, &id)?,
         }
         out.extend_from_slice(b"}}\n");
-        self.objects.write_with(&record.raw, &mut self.drift, out, set_aside);
-        // The object has at least one member, the collector's name, so a comma is due.
+        self.objects.write_with(&record.raw, &mut self.drift, out, set_aside_in(self.table));
+        // The object has at least one member, the collector's name or that of an event, so a comma is due.
         out.pop();
         out.extend_from_slice(self.stamp.as_bytes());
         if self.form.original {

@@ -22,7 +22,7 @@ use super::{
     witness::{Strikes, Witnesses},
 };
 use crate::{
-    config::{ElasticsearchSettings, Environment, Refresh},
+    config::{ElasticsearchSettings, Environment, OpType, Refresh},
     log_throttle::LogThrottle,
     sinks::{
         Batch, Looked, Receipt, Redelivery, Sink, SinkError, WriteFailure, buffers::Buffers,
@@ -92,10 +92,15 @@ impl ElasticsearchSink {
 }
 
 impl ElasticsearchConnection {
-    pub(super) fn form(&self) -> Form {
-        let ElasticsearchSettings { op_type, gzip, raw_record, execution_time_field, .. } = &self.settings;
+    /// What becomes of a document whose id exists.
+    pub(super) fn op_type(&self, table: &Table) -> OpType {
+        if table.newest_wins { OpType::Index } else { self.settings.op_type }
+    }
+
+    pub(super) fn form(&self, table: &Table) -> Form {
+        let ElasticsearchSettings { gzip, raw_record, execution_time_field, .. } = &self.settings;
         let stamp = execution_time_field.clone().map(|field| (field, self.clock.now()));
-        Form { op_type: *op_type, gzip: *gzip, original: *raw_record, stamp }
+        Form { op_type: self.op_type(table), gzip: *gzip, original: *raw_record, stamp }
     }
 
     /// Warns that records are in the failure store, where someone must look at them.

@@ -7,7 +7,7 @@ use collectors::Record;
 
 use self::numbers::quote_unsafe;
 use crate::{
-    deploy::elastic::set_aside,
+    deploy::elastic::set_aside_in,
     sinks::{Batch, original},
     tables::{
         SchemaDrift, iso8601,
@@ -52,7 +52,7 @@ impl Documents {
     /// A request with the documents at these places, as many of the first as fit: one at least.
     pub(super) fn request(&mut self, places: &[usize], documents_max: usize, body_max: usize) -> Request {
         let batch = self.batch.clone();
-        let objects = Objects::new([batch.table.columns.as_slice()], &batch.connector, Nulls::LeftOut);
+        let objects = Objects::new([batch.table.members_of_documents()], &batch.connector, Nulls::LeftOut);
         let records = || {
             let record = |place: &usize| batch.records.get(*place).map(|record| (*place, record));
             places.iter().take(documents_max).filter_map(record)
@@ -84,9 +84,9 @@ impl Documents {
 
     fn write(&self, objects: &Objects<'_>, record: &Record, drift: &mut SchemaDrift, out: &mut Vec<u8>) {
         let begin = out.len();
-        objects.write_with(&record.raw, drift, out, set_aside);
+        objects.write_with(&record.raw, drift, out, set_aside_in(&self.batch.table));
         quote_unsafe(out, begin);
-        // The object has a member at least, the collector's name.
+        // The object has a member at least, the collector's name or that of an event.
         out.pop();
         if self.original {
             // Into memory: there is no way to fail.

@@ -3,10 +3,10 @@
 use std::io::{self, BufWriter, Write};
 
 use crate::{
-    config::LineShape,
+    config::{AlertShape, LineShape},
     sinks::Batch,
     tables::{
-        SchemaDrift, compact_parts,
+        Column, SchemaDrift, compact_parts,
         object::{Nulls, Objects},
         one_line,
     },
@@ -19,6 +19,7 @@ const PIECE_BYTES: usize = 128 << 10;
 #[derive(Clone, Copy)]
 pub(super) struct RecordLines<'a> {
     pub(super) shape: LineShape,
+    pub(super) alerts_shape: AlertShape,
     pub(super) batch: &'a Batch,
 }
 
@@ -29,10 +30,28 @@ impl RecordLines<'_> {
         self.batch.records.iter().map(|record| record.raw.len() as u64 + 1).sum()
     }
 
+    /// Alerts have no form as received.
+    fn shape(&self) -> LineShape {
+        if self.is_of_alerts() { LineShape::Table } else { self.shape }
+    }
+
+    fn is_of_alerts(&self) -> bool {
+        !self.batch.table.findings.is_empty()
+    }
+
+    /// The members of a line that is mapped. In OCSF a member without a value is left out.
+    fn members(&self) -> (&[Column], Nulls) {
+        let table = &self.batch.table;
+        match self.alerts_shape {
+            AlertShape::Ocsf if self.is_of_alerts() => (&table.findings, Nulls::LeftOut),
+            AlertShape::Ocsf | AlertShape::Table => (&table.columns, Nulls::Written),
+        }
+    }
+
     /// Writes a line for each record of the batch.
     pub(super) fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
         let mut out = BufWriter::with_capacity(PIECE_BYTES, out);
-        match self.shape {
+        match self.shape() {
             LineShape::Record => {
                 for record in self.batch.records.iter() {
                     if is_spaced(&record.raw) {
@@ -48,7 +67,8 @@ impl RecordLines<'_> {
             }
             LineShape::Table => {
                 let table = &self.batch.table;
-                let objects = Objects::new([table.columns.as_slice()], &self.batch.connector, Nulls::Written);
+                let (columns, nulls) = self.members();
+                let objects = Objects::new([columns], &self.batch.connector, nulls);
                 let mut drift = SchemaDrift::default();
                 let mut line = Vec::new();
                 for record in self.batch.records.iter() {

@@ -90,7 +90,8 @@ impl NdjsonOutput {
     fn write(&self, batch: &Batch) -> Result<Receipt, SinkError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let OpenOutput { dir, stdout } = &mut *open;
-        let lines = RecordLines { shape: self.settings.shape, batch };
+        let lines =
+            RecordLines { shape: self.settings.shape, alerts_shape: self.settings.alerts_shape, batch };
         match &self.settings.dir {
             NdjsonDir::Dir(path) => self.with_dir(path, dir, |dir, now| dir.append(lines, now))?,
             NdjsonDir::Stdout => self.with_stdout(stdout, |out| out.append(|file| lines.write_to(file)))?,

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::sink::{NdjsonSink, Stdout};
 use crate::{
-    config::{LineShape, NdjsonDir, NdjsonSettings},
+    config::{AlertShape, LineShape, NdjsonDir, NdjsonSettings},
     sinks::{
         Receipt, Sink as _, SinkError, WriteFailure,
         samples::{DAY, NOW, SOON, batch, clock, event, wait_until},
@@ -35,6 +35,7 @@ impl Bench {
 
     fn settings(&self) -> NdjsonSettings {
         NdjsonSettings {
+            alerts_shape: AlertShape::Table,
             dir: NdjsonDir::Dir(self.dir.path().to_owned()),
             shape: LineShape::Record,
             file_size_max: 256 << 20,

@@ -1,0 +1,269 @@
+//! One route of alerts: from their database to one sink.
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use collectors::Record;
+use tokio::task::JoinError;
+use tracing::Span;
+
+use super::record::{AlertForm, record};
+use crate::{
+    config::ALERT_ROUTES,
+    daemon::assembly::Assembly,
+    detect_db::{AlertCheckpoint, DetectDb, DueAlert, FILE_NAME},
+    pipeline::{
+        acknowledgement::{Acknowledged, Acknowledgement},
+        backoff::Delays,
+        counters::BatchCounts,
+        doubt::SinkDoubt,
+        flight::{Flight, Trying},
+        names::route_name,
+        policy::{Failure, judge},
+        poll_now::PollNow,
+        progress::{Progress, RouteState, RouteStatus},
+        rejects::Rejects,
+        retry::{mended, report_and_delay},
+        shutdown::Shutdown,
+        stage::Stage,
+        write::BatchWriter,
+    },
+    sinks::{Sink, SinkError},
+    tables::ALERTS,
+};
+
+/// The longest time until a change of an alert is noticed, by whatever process it was made.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Alerts per write: one has some ten thousand bytes at most.
+const BATCH_ALERTS: u32 = 200;
+
+/// The route to one sink.
+pub(super) struct AlertRoute {
+    assembly: Arc<Assembly>,
+    sink: String,
+    name: String,
+    form: AlertForm,
+    progress: Progress,
+    doubt: SinkDoubt,
+    delays: Delays,
+    rejects: Option<Rejects>,
+    database: PathBuf,
+    open: Option<DetectDb>,
+}
+
+/// What is to be delivered next.
+struct DuePage {
+    checkpoint: AlertCheckpoint,
+    alerts: Vec<DueAlert>,
+    waiting: u64,
+}
+
+impl AlertRoute {
+    /// Shows the route. `None` if there is no such sink.
+    pub(super) fn new(assembly: &Arc<Assembly>, sink: &str) -> Option<Self> {
+        let settings = assembly.config.sinks.get(sink)?;
+        let name = route_name(ALERT_ROUTES, sink);
+        let progress = assembly.registry.put(RouteStatus {
+            route: name.clone(),
+            collector: ALERT_ROUTES.to_owned(),
+            source: ALERT_ROUTES.to_owned(),
+            sink: sink.to_owned(),
+            sink_type: settings.type_name().to_owned(),
+            table: ALERTS.name.to_string(),
+            ..RouteStatus::default()
+        });
+        Some(Self {
+            form: AlertForm::of(settings),
+            delays: Delays::new(assembly.retry(sink)),
+            database: assembly.config.state.dir.join(FILE_NAME),
+            assembly: assembly.clone(),
+            sink: sink.to_owned(),
+            name,
+            progress,
+            doubt: SinkDoubt::default(),
+            rejects: None,
+            open: None,
+        })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Delivers alerts until the stop; with `drains` until nothing is left then. Returns what kept it from that.
+    pub(super) async fn run(mut self, mut stop: Shutdown, drains: Arc<AtomicBool>) -> Option<Failure> {
+        let last = loop {
+            let stops = stop.is_requested();
+            if stops && !drains.load(Ordering::Relaxed) {
+                break None;
+            }
+            let wait = match self.pass(&stop).await {
+                Ok(true) => continue,
+                Ok(false) if stops => break None,
+                Ok(false) => LOOK_INTERVAL,
+                Err(failure) if stops => {
+                    let advice = judge(&failure).advice;
+                    tracing::warn!(error = %failure, advice, "alerts are left to deliver: the next start continues");
+                    break Some(failure);
+                }
+                Err(failure) => {
+                    let parked = self.delays.wanted().parked;
+                    report_and_delay(&failure, &mut self.delays, &self.progress).unwrap_or(parked)
+                }
+            };
+            stop.or_sleep(wait).await;
+        };
+        self.progress.update(|status| status.state = RouteState::Stopped);
+        last
+    }
+
+    /// Delivers and commits one batch. False if nothing is left.
+    async fn pass(&mut self, stop: &Shutdown) -> Result<bool, Failure> {
+        let Some(sink) = self.assembly.sink(&self.sink) else { return Ok(false) };
+        let destination = sink.identity(&ALERTS);
+        let Some(page) = self.due(&destination).await? else {
+            self.show_delivered();
+            return Ok(false);
+        };
+        let DuePage { checkpoint, alerts, waiting } = page;
+        self.progress.update(|status| {
+            status.has_checkpoint = checkpoint.is_known;
+            status.delivered = checkpoint.delivered;
+            status.waiting = waiting;
+        });
+        if alerts.is_empty() {
+            self.show_delivered();
+            return Ok(false);
+        }
+        let now = self.assembly.clock.now();
+        let written = self.write(sink, &alerts, now, stop).await?;
+        let (route, count, begun) = (self.name.clone(), alerts.len() as u64, Instant::now());
+        self.with_database(move |db| db.commit_alerts(&route, &destination, &alerts, now)).await?;
+        self.delays.reset();
+        mended(Stage::Writing, &self.progress);
+        self.show_committed(written, count, begun.elapsed());
+        Ok(true)
+    }
+
+    /// `None` if no record was judged yet.
+    async fn due(&mut self, destination: &str) -> Result<Option<DuePage>, Failure> {
+        let (route, destination) = (self.name.clone(), destination.to_owned());
+        self.with_database(move |db| {
+            let checkpoint = db.alert_checkpoint(&route, &destination)?;
+            let alerts = db.due_alerts(&route, &checkpoint, BATCH_ALERTS)?;
+            let waiting = if alerts.is_empty() { 0 } else { db.count_due_alerts(&checkpoint.place)? };
+            Ok(DuePage { checkpoint, alerts, waiting })
+        })
+        .await
+    }
+
+    /// Writes alerts as the batch of a route is written: with its retries, and with rejects for what the sink refuses.
+    async fn write(
+        &mut self,
+        sink: Arc<dyn Sink>,
+        alerts: &[DueAlert],
+        now: i64,
+        stop: &Shutdown,
+    ) -> Result<Acknowledged, Failure> {
+        let encoded: serde_json::Result<Vec<Record>> =
+            alerts.iter().map(|due| record(due, self.form, now)).collect();
+        let records: Arc<[Record]> = encoded.map_err(|error| self.broken(io::Error::other(error)))?.into();
+        let bytes = records.iter().map(|record| record.raw.len()).sum();
+        let acknowledgement = Acknowledgement {
+            writer: BatchWriter {
+                connector: env!("CARGO_PKG_NAME").into(),
+                table: ALERTS.clone(),
+                sink,
+                retry: self.assembly.retry(&self.sink),
+                trying: Trying { progress: self.progress.clone(), poll_now: PollNow::default(), ends: false },
+            },
+            rejects: self.rejects().await?,
+            doubt: self.doubt.clone(),
+            tap: self.assembly.tap.inlet(ALERT_ROUTES, &self.name, &ALERTS.name),
+            shutdown: stop.clone(),
+        };
+        acknowledgement
+            .run(records, Vec::new(), bytes, &mut Flight::default().begin(), &Span::current())
+            .await
+    }
+
+    async fn rejects(&mut self) -> Result<Rejects, Failure> {
+        if let Some(rejects) = &self.rejects {
+            return Ok(rejects.clone());
+        }
+        let (dir, name) = (self.assembly.config.state.dir.clone(), self.name.clone());
+        let (bounds, clock) = (self.assembly.rejects_bounds(), self.assembly.clock.clone());
+        let opened = tokio::task::spawn_blocking(move || Rejects::open(&dir, &name, bounds, clock));
+        let rejects = opened.await.map_err(|error| self.broken(error))??;
+        Ok(self.rejects.insert(rejects).clone())
+    }
+
+    /// Runs `work` on the database. `None` if there is none: the sink of type detect creates it. After a failure it is
+    /// closed, and the next use looks again at what is there.
+    async fn with_database<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut DetectDb) -> Result<T, SinkError> + Send + 'static,
+    ) -> Result<Option<T>, Failure> {
+        let (held, path) = (self.open.take(), self.database.clone());
+        let done = tokio::task::spawn_blocking(move || {
+            let open = match held.filter(DetectDb::in_place) {
+                Some(db) => Some(db),
+                None => DetectDb::open_existing(&path)?,
+            };
+            let Some(mut db) = open else { return Ok(None) };
+            let value = work(&mut db)?;
+            Ok::<_, SinkError>(Some((db, value)))
+        });
+        let done = done.await.map_err(|error: JoinError| self.broken(error))??;
+        Ok(done.map(|(db, value)| {
+            self.open = Some(db);
+            value
+        }))
+    }
+
+    fn broken(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
+        let path = self.database.display().to_string();
+        Failure::Sink(SinkError::Io { path, source: io::Error::other(error) })
+    }
+
+    /// Shows that everything is delivered.
+    fn show_delivered(&self) {
+        mended(Stage::Reading, &self.progress);
+        mended(Stage::Writing, &self.progress);
+        let now = self.assembly.clock.now();
+        self.progress.update(|status| {
+            status.state = RouteState::Live;
+            status.waiting = 0;
+            status.last_read = Some(now);
+        });
+    }
+
+    fn show_committed(&self, written: Acknowledged, alerts: u64, took: Duration) {
+        let Acknowledged { last, counts, .. } = written;
+        let BatchCounts { refused, .. } = counts;
+        self.progress.update(|status| {
+            status.state = RouteState::Live;
+            status.has_checkpoint = true;
+            status.delivered += alerts;
+            status.waiting = status.waiting.saturating_sub(alerts);
+            status.last_record = status.last_record.max(last);
+        });
+        self.progress.count(|counters| {
+            counters.fetched += alerts;
+            counters.batch(counts);
+            counters.commit(took);
+        });
+        if refused > 0 {
+            let advice = "see `ccfd rejects list`";
+            tracing::error!(alerts = refused, advice, "alerts rejected");
+        }
+        tracing::info!(alerts, "delivered alerts");
+    }
+}

@@ -1,0 +1,133 @@
+//! How far the alerts are delivered to each sink that gets them, and when each of them was first.
+
+use rusqlite::{OptionalExtension as _, TransactionBehavior, params};
+
+use super::{
+    DetectDb,
+    alert::{Alert, COLUMNS, read},
+};
+use crate::sinks::{SinkError, sqlite::of_database};
+
+/// The tables of this file.
+pub(super) const TABLES: &str = "
+CREATE TABLE delivery (
+    route TEXT PRIMARY KEY, destination TEXT NOT NULL, change INTEGER NOT NULL, uid TEXT NOT NULL, delivered INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE delivered (
+    route TEXT NOT NULL, uid TEXT NOT NULL, at INTEGER NOT NULL, notify INTEGER NOT NULL, PRIMARY KEY (route, uid)
+) WITHOUT ROWID;
+";
+
+/// A place in the order of changes. Several alerts may have changed together, so the change alone is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AlertPlace {
+    /// The number of the change.
+    pub change: i64,
+    /// The alert.
+    pub id: String,
+}
+
+/// How far a route is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlertCheckpoint {
+    /// Up to here everything is delivered.
+    pub place: AlertPlace,
+    /// How many versions of alerts were delivered, over all runs.
+    pub delivered: u64,
+    /// Whether it was committed before: for this destination.
+    pub is_known: bool,
+}
+
+/// An alert to deliver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DueAlert {
+    /// As it is now.
+    pub alert: Alert,
+    /// When its first version was delivered, if one was. One that begins to notify is new to those who are notified, so
+    /// earlier versions that did not notify do not count.
+    pub first_delivered: Option<i64>,
+}
+
+impl DetectDb {
+    /// The checkpoint of a route. One that was written for another destination counts as none: there, no alert has arrived.
+    pub fn alert_checkpoint(&self, route: &str, destination: &str) -> Result<AlertCheckpoint, SinkError> {
+        let sql = "SELECT change, uid, delivered FROM delivery WHERE route = ?1 AND destination = ?2";
+        let found = self.connection.query_row(sql, [route, destination], |row| {
+            let place = AlertPlace { change: row.get(0)?, id: row.get(1)? };
+            Ok(AlertCheckpoint { place, delivered: row.get::<_, i64>(2)?.unsigned_abs(), is_known: true })
+        });
+        found.optional().map(Option::unwrap_or_default).map_err(|error| of_database(&self.path, error))
+    }
+
+    /// The alerts behind a checkpoint, in the order of their changes, at most so many.
+    pub fn due_alerts(
+        &self,
+        route: &str,
+        checkpoint: &AlertCheckpoint,
+        max: u32,
+    ) -> Result<Vec<DueAlert>, SinkError> {
+        let failed = |error| of_database(&self.path, error);
+        let sql = format!(
+            "SELECT {COLUMNS}, delivered.at FROM alert JOIN edition ON edition.id = alert.edition
+                 LEFT JOIN delivered ON delivered.route = ?1 AND delivered.uid = alert.uid AND ?2
+                     AND delivered.notify >= alert.notify
+             WHERE (alert.change, alert.uid) > (?3, ?4) ORDER BY alert.change, alert.uid LIMIT ?5"
+        );
+        let mut query = self.connection.prepare_cached(&sql).map_err(failed)?;
+        let AlertCheckpoint { place, is_known, .. } = checkpoint;
+        let found = query.query_map(params![route, is_known, place.change, place.id, max], |row| {
+            let first_delivered = row.get(row.as_ref().column_count() - 1)?;
+            Ok(DueAlert { alert: read(row)?, first_delivered })
+        });
+        found.map_err(failed)?.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+
+    /// How many alerts are behind a checkpoint.
+    pub fn count_due_alerts(&self, place: &AlertPlace) -> Result<u64, SinkError> {
+        let sql = "SELECT count(*) FROM alert WHERE (change, uid) > (?1, ?2)";
+        let count = self.connection.query_row(sql, params![place.change, place.id], |row| row.get(0));
+        count.map(i64::unsigned_abs).map_err(|error| of_database(&self.path, error))
+    }
+
+    /// Commits that these alerts are delivered, all that are due up to the last of them.
+    pub fn commit_alerts(
+        &mut self,
+        route: &str,
+        destination: &str,
+        alerts: &[DueAlert],
+        now: i64,
+    ) -> Result<(), SinkError> {
+        self.commit_alerts_at(route, destination, alerts, now).map_err(|error| of_database(&self.path, error))
+    }
+
+    fn commit_alerts_at(
+        &mut self,
+        route: &str,
+        destination: &str,
+        alerts: &[DueAlert],
+        now: i64,
+    ) -> rusqlite::Result<()> {
+        let Some(DueAlert { alert: last, .. }) = alerts.last() else { return Ok(()) };
+        let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let sql = "SELECT 1 FROM delivery WHERE route = ?1 AND destination <> ?2";
+        if begun.query_row(sql, [route, destination], |_| Ok(())).optional()?.is_some() {
+            begun.execute("DELETE FROM delivered WHERE route = ?1", [route])?;
+            begun.execute("DELETE FROM delivery WHERE route = ?1", [route])?;
+        }
+        let sql = "INSERT INTO delivered VALUES (?1, ?2, ?3, ?4) ON CONFLICT (route, uid) DO UPDATE
+                   SET at = excluded.at, notify = excluded.notify WHERE excluded.notify > delivered.notify";
+        let mut first = begun.prepare_cached(sql)?;
+        for DueAlert { alert, .. } in alerts {
+            first.execute(params![route, alert.id, now, alert.notify])?;
+        }
+        drop(first);
+        let sql = "INSERT INTO delivery VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (route) DO UPDATE
+                   SET change = excluded.change, uid = excluded.uid, delivered = delivered + excluded.delivered";
+        let count = i64::try_from(alerts.len()).unwrap_or(i64::MAX);
+        begun.execute(sql, params![route, destination, last.seq, last.id, count])?;
+        // Ids begin with the time, and so do those of alerts that are no longer kept.
+        let sql = "DELETE FROM delivered WHERE route = ?1 AND uid < (SELECT min(uid) FROM alert)";
+        begun.execute(sql, [route])?;
+        begun.commit()
+    }
+}
