@@ -132,6 +132,23 @@ fn the_functions_ask_tables_and_columns_that_are_there() {
     assert!(judged.iter().all(|judged| judged["faults"] == serde_json::json!([])), "{judged:#?}");
 }
 
+#[test]
+fn the_rule_over_alerts_asks_columns_that_are_there() {
+    let resources = resources("table/azuredeploy.json");
+    let schemas = resources.iter().map(|of| &of["properties"]["schema"]).filter(|schema| schema.is_object());
+    let alerts = schemas.filter(|schema| schema["name"] == "CcfdAlerts_CL");
+    let tables: String = alerts.map(|schema| table("CcfdAlerts_CL", &schema["columns"])).collect();
+    let rule = &self::resources("alert-rule/azuredeploy.json")[0]["properties"];
+    let query = rule["query"].as_str().unwrap();
+    let Some(judged) = judge(&[format!("{tables}{query}")]) else { return };
+    assert_eq!(judged[0]["faults"], serde_json::json!([]), "{judged:#?}");
+    let columns = judged[0]["columns"].to_string();
+    for mapping in rule["entityMappings"].as_array().unwrap() {
+        let column = mapping["fieldMappings"][0]["columnName"].to_string();
+        assert!(columns.contains(&column), "{column} is not a result of the query");
+    }
+}
+
 /// The queries of `ccfd verify` over the tables of the template.
 #[test]
 fn the_queries_of_a_verification_are_sound() {

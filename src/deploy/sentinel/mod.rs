@@ -1,6 +1,7 @@
 //! What Azure Monitor needs before it accepts rows: the tables, the data collection rule with its transforms,
 //! the permission to write through it, and functions that query the tables without repeats.
 
+mod alert_rule;
 mod arm;
 mod asim;
 mod bicep;
@@ -51,7 +52,7 @@ enum Output {
     Asim,
 }
 
-/// The files of `deploy/sentinel`: for each profile the same deployment as Bicep and as an ARM template, and the functions.
+/// The files of `deploy/sentinel`: for each profile the same deployment as Bicep and as an ARM template, and the functions; and a rule over alerts.
 pub fn files(tables: &Tables) -> Vec<DeployFile> {
     let mut files = Vec::new();
     for profile in [SentinelProfile::Table, SentinelProfile::Asim] {
@@ -63,6 +64,7 @@ pub fn files(tables: &Tables) -> Vec<DeployFile> {
             files.push(DeployFile { path: path(&format!("{}.kql", table.function)), content });
         }
     }
+    files.extend(alert_rule::files());
     files
 }
 

@@ -20,6 +20,10 @@ impl Type {
 
 pub(super) const TABLE: Type =
     Type { name: "Microsoft.OperationalInsights/workspaces/tables", version: "2022-10-01" };
+pub(super) const WORKSPACE: Type =
+    Type { name: "Microsoft.OperationalInsights/workspaces", version: "2022-10-01" };
+pub(super) const ALERT_RULE: Type =
+    Type { name: "Microsoft.SecurityInsights/alertRules", version: "2025-09-01" };
 pub(super) const FUNCTION: Type =
     Type { name: "Microsoft.OperationalInsights/workspaces/savedSearches", version: "2020-08-01" };
 pub(super) const ENDPOINT: Type =
