@@ -16,7 +16,7 @@ const KEPT: Duration = Duration::from_millis(400);
 /// Each shape into files of lines.
 pub fn bodies() {
     head("bodies of other shapes into ndjson");
-    for shape in Shape::ALL {
+    for shape in Shape::BODIES {
         let source = Source::start(shape);
         let dir = tempfile::tempdir().unwrap();
         let mut command = ccfd_of(dir.path(), shape.list(), &source.url, NDJSON, &["run", "--once"]);

@@ -1,12 +1,13 @@
 //! `cargo bench --bench catch_up`: what a catch-up costs, beside a floor that makes the same requests and parses nothing.
 //!
 //! Every measured run is a process of its own, so that CPU seconds and peak memory are its own. The simulator is another one.
-//! `cargo bench --bench catch_up -- --events 100000` for a shorter run; `-- throughput`, `-- sinks`, `-- held`, `-- latency`,
+//! `cargo bench --bench catch_up -- --events 100000` for a shorter run; `-- throughput`, `-- sinks`, `-- held`, `-- detect`, `-- latency`,
 //! `-- bodies` or `-- slow_receiver` for one part. `-- opensearch` wants Java and Maven, `-- peers` Python and a
 //! package of 200 MB, and `-- idle` and `-- trickle` take minutes: each runs only when it is asked for.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod bodies;
+mod detect;
 mod floor;
 mod idle;
 mod measure;
@@ -43,6 +44,7 @@ fn main() {
         "opensearch",
         "peers",
         "held",
+        "detect",
         "latency",
         "bodies",
         "slow_receiver",
@@ -65,6 +67,9 @@ fn main() {
     }
     if all || only("held") {
         runs::held(100_000);
+    }
+    if all || only("detect") {
+        detect::detect();
     }
     if all || only("latency") {
         runs::latency(20_000);
