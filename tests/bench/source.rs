@@ -145,11 +145,11 @@ fn hostile(number: u64, second: i64) -> String {
     ];
     let (kind, details) = kinds[(number % 8) as usize];
     // Half of all are about one person, from ever new addresses; the others are about ever new people.
-    event(number, second, kind, details, if number % 2 == 0 { 0 } else { number })
+    event(number, second, kind, details, if number.is_multiple_of(2) { 0 } else { number })
 }
 
 fn event(number: u64, second: i64, kind: &str, details: &str, person: u64) -> String {
-    let country = if number % 3 == 0 { "DE" } else { "US" };
+    let country = if number.is_multiple_of(3) { "DE" } else { "US" };
     format!(
         concat!(
             r#"{{"object":"organization.audit_log","id":"audit_log-{number:024}","type":"{kind}","effective_at":{second},"#,
