@@ -1,6 +1,6 @@
 //! The fuzz target of bodies under a plain loop: random changes of its seeds, without a fuzzer's feedback.
 
-#[path = "../../collectors/fuzz/sound.rs"]
+#[path = "../../collectors/fuzz/fuzz_targets/sound.rs"]
 mod sound;
 
 use std::{

@@ -2,7 +2,6 @@
 
 #![no_main]
 
-#[path = "../sound.rs"]
 mod sound;
 
 use libfuzzer_sys::fuzz_target;
