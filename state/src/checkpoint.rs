@@ -7,6 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     StateError,
     envelope::{self, PART_CHECKSUM_BYTES, StoredHead},
+    group::{self, CommitOutcome, WaitingCommit},
     layout::{self, HEAD_BYTES_MAX, KEY_BYTES_MAX, PART_BYTES_MAX},
     sidecar,
     store::{Inner, StoreState},
@@ -86,7 +87,7 @@ impl<C: Serialize + DeserializeOwned> CursorStore<C> {
             (key, value)
         });
         let changes = part_changes.chain([head_change]).collect();
-        self.replace(Some((head.clone(), changes))).await?;
+        self.replace(head.clone(), changes).await?;
         (self.seen, self.sequence) = (Some(head), sequence);
         Ok(())
     }
@@ -97,39 +98,52 @@ impl<C: Serialize + DeserializeOwned> CursorStore<C> {
         let Some(saved) = self.load().await? else {
             return Ok(None);
         };
-        self.replace(None).await?;
+        self.erase().await?;
         (self.seen, self.sequence) = (None, 0);
         Ok(Some(saved))
     }
 
-    /// Writes the new head and its changes of stored keys, or removes the checkpoint, if the stored head is
-    /// the one last seen.
-    ///
-    /// The check needs no sled transaction: the store is locked against other processes, and this process
-    /// runs one operation at a time. A batch costs less than a transaction, which keeps a second copy of all
-    /// it writes.
-    async fn replace(&self, new: Option<(Vec<u8>, Vec<PartChange>)>) -> Result<(), StateError> {
+    /// Writes the new head and its changes of stored keys, if the stored head is the one last seen. A batch costs less than a
+    /// sled transaction, which keeps a second copy of all it writes.
+    async fn replace(&self, head: Vec<u8>, changes: Vec<PartChange>) -> Result<(), StateError> {
+        let (name, seen) = (self.name.clone(), self.seen.clone());
+        let mut outcome = self.shared.commits.add(WaitingCommit { name, seen, head, changes });
+        loop {
+            let shared = self.shared.clone();
+            let step = move |inner: &mut Inner| {
+                group::commit_waiting(inner, &shared);
+                Ok(())
+            };
+            let turn = self.shared.blocking("writing a checkpoint", step);
+            tokio::select! {
+                biased;
+                // Made with others, whose turn came first: then it needs none.
+                settled = &mut outcome => match settled.map_err(|_| StateError::Closed)? {
+                    CommitOutcome::Settled(settled) => return settled,
+                    CommitOutcome::Again(commit) => outcome = self.shared.commits.add(commit),
+                },
+                done = turn => done?,
+            }
+        }
+    }
+
+    /// Removes the checkpoint, if the stored head is the one last seen.
+    async fn erase(&self) -> Result<(), StateError> {
         let (shared, name, seen) = (self.shared.clone(), self.name.clone(), self.seen.clone());
         let step = move |inner: &mut Inner| {
             let key = layout::head_key(&name);
             if inner.with_engine(&shared, |engine| engine.get(&key))? != seen {
                 return Err(StateError::Conflict { name });
             }
-            let Some((head, changes)) = new else {
-                // The copy first: if it kept a removed checkpoint, a recovery would bring it back.
-                let mut rest = shared.lock_heads()?.clone();
-                rest.remove(&name);
-                inner.copy_of(&sidecar::document(&rest))?;
-                inner.with_engine(&shared, |engine| layout::remove(engine, &name))?;
-                shared.lock_heads()?.remove(&name);
-                return Ok(());
-            };
-            inner.with_engine(&shared, |engine| engine.write(changes))?;
-            shared.lock_heads()?.insert(name, head);
-            shared.copy_after(inner.copy_wait());
+            // The copy first: if it kept a removed checkpoint, a recovery would bring it back.
+            let mut rest = shared.lock_heads()?.clone();
+            rest.remove(&name);
+            inner.copy_of(&sidecar::document(&rest))?;
+            inner.with_engine(&shared, |engine| layout::remove(engine, &name))?;
+            shared.lock_heads()?.remove(&name);
             Ok(())
         };
-        self.shared.blocking("writing a checkpoint", step).await
+        self.shared.blocking("removing a checkpoint", step).await
     }
 
     async fn read(&self) -> Result<Option<Stored>, StateError> {

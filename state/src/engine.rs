@@ -54,6 +54,7 @@ pub(crate) struct Engine {
     log: File,
     dir: PathBuf,
     synced_blobs: HashSet<OsString>,
+    writes: u64,
 }
 
 impl Engine {
@@ -66,7 +67,7 @@ impl Engine {
         }
         let db = open_sled(dir)?;
         let log = File::open(dir.join("db"))?;
-        let mut engine = Self { db, log, dir: dir.to_owned(), synced_blobs: HashSet::new() };
+        let mut engine = Self { db, log, dir: dir.to_owned(), synced_blobs: HashSet::new(), writes: 0 };
         engine.sync()?;
         // A snapshot that the open renamed is durable only once its directory is.
         File::open(dir)?.sync_all()?;
@@ -89,22 +90,34 @@ impl Engine {
         })
     }
 
-    /// Writes or (for `None`) removes all these values in one step; durable when this returns.
-    pub(crate) fn write(&mut self, changes: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<(), EngineFault> {
-        let mut batch = Batch::default();
-        for (key, value) in changes {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
+    /// Writes or (for `None`) removes the values of each list in one step, one list after the other; all are durable when
+    /// this returns.
+    pub(crate) fn write<'a>(
+        &mut self,
+        lists: impl IntoIterator<Item = &'a [(Vec<u8>, Option<Vec<u8>>)]>,
+    ) -> Result<(), EngineFault> {
+        for changes in lists {
+            let mut batch = Batch::default();
+            for (key, value) in changes {
+                match value {
+                    Some(value) => batch.insert(key.as_slice(), value.as_slice()),
+                    None => batch.remove(key.as_slice()),
+                }
             }
+            self.db.apply_batch(batch)?;
         }
-        self.db.apply_batch(batch)?;
+        self.writes += 1;
         // sled frees replaced pages lazily, and would keep up to 64 of them, some 8 MiB, per thread. They are
         // freed after two epochs, each of which takes a call.
         for _ in 0..3 {
             crossbeam_epoch::pin().flush();
         }
         self.sync()
+    }
+
+    /// How often something was written since it was opened.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes
     }
 
     fn sync(&mut self) -> Result<(), EngineFault> {

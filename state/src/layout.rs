@@ -70,7 +70,7 @@ pub(crate) fn verify(engine: &Engine) -> Result<VerifiedLayout, StoreTrouble> {
 /// Removes the head of `name`, which removes the checkpoint, and then its parts, a few at a time. A kill in
 /// between leaves parts without a head, which the next open removes.
 pub(crate) fn remove(engine: &mut Engine, name: &str) -> Result<(), EngineFault> {
-    engine.write(vec![(head_key(name), None)])?;
+    engine.write([&[(head_key(name), None)][..]])?;
     let parts: Vec<_> =
         engine.scan(&parts_prefix(name)).map(|part| Ok(part?.0)).collect::<Result<_, EngineFault>>()?;
     remove_parts(engine, &parts)
@@ -79,7 +79,8 @@ pub(crate) fn remove(engine: &mut Engine, name: &str) -> Result<(), EngineFault>
 /// Removes parts by their stored keys.
 pub(crate) fn remove_parts(engine: &mut Engine, keys: &[Vec<u8>]) -> Result<(), EngineFault> {
     for some in keys.chunks(REMOVED_AT_ONCE) {
-        engine.write(some.iter().map(|key| (key.clone(), None)).collect())?;
+        let removals: Vec<_> = some.iter().map(|key| (key.clone(), None)).collect();
+        engine.write([&removals[..]])?;
     }
     Ok(())
 }

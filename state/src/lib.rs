@@ -17,6 +17,7 @@ mod engine;
 mod envelope;
 mod error;
 mod files;
+mod group;
 mod holder;
 mod layout;
 mod open;

@@ -160,7 +160,7 @@ impl Opening<'_> {
         let format = (layout::FORMAT.to_vec(), Some(envelope::VERSION.to_string().into_bytes()));
         let heads = heads.iter().map(|(name, head)| (layout::head_key(name), Some(head.clone())));
         let entries: Vec<_> = heads.chain([format]).collect();
-        self.guarded(&self.fresh, |mut engine| Ok(engine.write(entries)?))?;
+        self.guarded(&self.fresh, |mut engine| Ok(engine.write([&entries[..]])?))?;
         files::sync_all_in(&self.fresh)
     }
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 fn write(dir: &Path, key: Vec<u8>, value: &[u8]) {
-    Engine::open(&sled_dir(dir)).unwrap().write(vec![(key, Some(value.to_vec()))]).unwrap();
+    Engine::open(&sled_dir(dir)).unwrap().write([&[(key, Some(value.to_vec()))][..]]).unwrap();
 }
 
 fn store() -> tempfile::TempDir {

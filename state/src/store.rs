@@ -20,6 +20,7 @@ use crate::{
     CursorStore, Recovery, StateError,
     engine::{Engine, EngineFault},
     files,
+    group::CommitQueue,
     holder::LockGuard,
     open::{self, Sound},
     sidecar::{self, StoredHeads},
@@ -68,6 +69,8 @@ pub(crate) struct StoreState {
     /// Admits one operation at a time to the blocking threads, which others use too: a disk that hangs must
     /// not occupy all of them.
     turn: Arc<Semaphore>,
+    /// Commits that wait for their turn.
+    pub(crate) commits: CommitQueue,
     /// Number of finished operations.
     done: AtomicU64,
     inner: Mutex<Inner>,
@@ -111,6 +114,7 @@ impl Store {
             dir: dir.to_owned(),
             worker: Worker::start().map_err(StateError::io("the thread of the checkpoint store"))?,
             turn: Arc::new(Semaphore::new(1)),
+            commits: CommitQueue::default(),
             done: AtomicU64::new(0),
             inner: Mutex::new(inner),
             heads: Mutex::new(heads),
@@ -129,6 +133,14 @@ impl Store {
     /// Whether this checkpoint exists.
     pub fn contains(&self, name: &str) -> Result<bool, StateError> {
         Ok(self.shared.lock_heads()?.contains_key(name))
+    }
+
+    /// How often something was written since the store was opened: fewer times than there were commits, where several
+    /// waited for the disk together. Waits for the operation that is under way.
+    pub async fn writes(&self) -> Result<u64, StateError> {
+        let shared = self.shared.clone();
+        let step = move |inner: &mut Inner| inner.with_engine(&shared, |engine| Ok(engine.writes()));
+        self.shared.blocking("counting writes", step).await
     }
 
     /// Keeps the lock of the directory until the process exits, even after the store is closed: other work on

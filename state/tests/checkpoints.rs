@@ -53,6 +53,73 @@ async fn a_commit_on_top_of_something_else_changes_nothing() {
 }
 
 #[tokio::test]
+async fn commits_that_wait_together_are_written_together_and_all_of_them_are_there() {
+    let dir = fresh_dir();
+    let store = open_sound(dir.path());
+    let names: Vec<String> = (0..2_000).map(|number| format!("c-{number}")).collect();
+    let before = store.writes().await.unwrap();
+    let commit = async |name: &String| {
+        let mut checkpoint = cursor(&store, name);
+        checkpoint.commit(&Cursor::at(1), vec![put("k", name)]).await?;
+        checkpoint.commit(&Cursor::at(2), vec![put("l", name)]).await
+    };
+    let done = futures::future::join_all(names.iter().map(commit)).await;
+    assert!(done.iter().all(Result::is_ok), "{:?}", done.iter().find(|done| done.is_err()));
+    let writes = store.writes().await.unwrap() - before;
+    assert!(writes < 400, "{writes} writes of 4,000 commits");
+    drop(store);
+    let store = open_sound(dir.path());
+    for name in &names {
+        let parts = vec![part("k", name), part("l", name)];
+        let saved = cursor(&store, name).load().await.unwrap();
+        assert_eq!(saved, Some(Saved { cursor: Cursor::at(2), parts }));
+    }
+}
+
+#[tokio::test]
+async fn of_commits_of_one_checkpoint_that_wait_together_one_is_made() {
+    let dir = fresh_dir();
+    let store = open_sound(dir.path());
+    let mut rivals: Vec<_> = (0..20).map(|_| cursor(&store, "a")).collect();
+    let commits = rivals.iter_mut().zip(1..).map(|(rival, at)| async move {
+        (at, rival.commit(&Cursor::at(at), vec![put(&format!("k{at}"), "v")]).await)
+    });
+    let done = futures::future::join_all(commits).await;
+    let made: Vec<_> = done.iter().filter(|(_, done)| done.is_ok()).map(|(at, _)| *at).collect();
+    assert_eq!(made.len(), 1, "{done:?}");
+    assert!(
+        done.iter().all(|(_, done)| matches!(done, Ok(()) | Err(StateError::Conflict { .. }))),
+        "{done:?}"
+    );
+    let saved = cursor(&store, "a").load().await.unwrap();
+    let parts = vec![part(&format!("k{}", made[0]), "v")];
+    assert_eq!(saved, Some(Saved { cursor: Cursor::at(made[0]), parts }));
+}
+
+#[tokio::test]
+async fn a_commit_that_is_given_up_while_it_waits_is_not_made() {
+    let dir = fresh_dir();
+    let store = open_sound(dir.path());
+    let (mut first, mut given_up, mut last) = (cursor(&store, "a"), cursor(&store, "b"), cursor(&store, "b"));
+    let (one, two) = (Cursor::at(1), Cursor::at(2));
+    let first = first.commit(&one, Vec::new());
+    tokio::pin!(first);
+    assert!(futures::poll!(&mut first).is_pending());
+    {
+        let waiting = given_up.commit(&one, vec![put("k", "v")]);
+        tokio::pin!(waiting);
+        // Its turn comes after the first one, whose result nobody has fetched yet.
+        assert!(futures::poll!(&mut waiting).is_pending());
+    }
+    first.await.unwrap();
+    match last.commit(&two, Vec::new()).await {
+        Ok(()) => assert_eq!(last.load().await.unwrap().unwrap().parts, []),
+        // The first one took it along before it was given up.
+        Err(error) => assert!(matches!(error, StateError::Conflict { .. }), "{error}"),
+    }
+}
+
+#[tokio::test]
 async fn a_removed_checkpoint_is_gone_everywhere_and_its_neighbours_stay() {
     let dir = fresh_dir();
     let store = open_sound(dir.path());
