@@ -27,7 +27,8 @@ impl Turn<'_> {
         let Some((rule, _)) = book.rule(index) else { return Ok(()) };
         let Some(correlation) = rule.correlation() else { return Ok(()) };
         let parents = &book.parents[index.0 as usize];
-        let scope = RevisionScope { episodes: rule.alerts, hits: !parents.is_empty() };
+        let only_grows = correlation.inputs.iter().all(|input| book.only_grows[input.rule.0 as usize]);
+        let scope = RevisionScope { episodes: rule.alerts, hits: !parents.is_empty(), only_grows };
         let learned_at = match correlation.kind {
             CorrelationKind::FirstSeen { learn, .. } => {
                 self.first_at(index).map_or(i64::MAX, |first| first.saturating_add(learn))

@@ -27,10 +27,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// How many statements stay compiled: all that a batch uses.
 const STATEMENTS: usize = 64;
 
-/// `FULL` makes each commit survive a loss of power: the batch is acknowledged right after it. `auto_vacuum` counts only
-/// before the first table.
+/// `FULL` makes each commit survive a loss of power: the batch is acknowledged right after it.
 const PRAGMAS: &str = "
-    PRAGMA auto_vacuum = INCREMENTAL;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA cache_size = -8192;
@@ -57,6 +55,11 @@ impl DetectDb {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
+        // It counts only before the first table, and takes the lock of a writer, for which a command that reads must not wait.
+        let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(failed)?;
+        if pages == 0 {
+            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(failed)?;
+        }
         connection.execute_batch(PRAGMAS).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // Not from an open file: closing one would release SQLite's locks on it in this process.

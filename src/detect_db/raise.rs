@@ -58,6 +58,9 @@ impl Turn<'_> {
         [table, connector]: [&str; 2],
     ) -> rusqlite::Result<()> {
         let list = |name: &str| shown::names(&[name.to_owned()].into());
+        if self.is_raised(rule, at, &list(record))? {
+            return Ok(());
+        }
         let alert = NewAlert {
             rule,
             group: None,
@@ -71,6 +74,14 @@ impl Turn<'_> {
         };
         let id = self.create(&alert)?;
         self.decide_notice(rule, id)
+    }
+
+    /// Whether a record has an alert although its match is not stored: matches are removed before alerts.
+    fn is_raised(&self, rule: RuleIndex, at: i64, records: &str) -> rusqlite::Result<bool> {
+        let Some((_, known)) = self.book.rule(rule) else { return Ok(false) };
+        let sql =
+            "SELECT 1 FROM alert WHERE grp IS NULL AND rule = ?1 AND last_event_at = ?2 AND record_ids = ?3";
+        self.begun.prepare_cached(sql)?.exists(params![known.id, at, records])
     }
 
     /// The alerts of a group whose episodes meet a stretch, in order of time.
@@ -129,7 +140,11 @@ impl Turn<'_> {
             let id = match follow.split_first() {
                 Some((keeper, others)) => {
                     self.stretch(keeper.id, *episode)?;
+                    if episode.to > keeper.episode.to {
+                        self.reopen(keeper.id, None)?;
+                    }
                     for other in others {
+                        self.reopen(keeper.id, Some(other.id))?;
                         self.merge(other.id, keeper.id)?;
                     }
                     keeper.id
@@ -209,6 +224,13 @@ impl Turn<'_> {
     fn stretch(&self, id: i64, episode: Episode) -> rusqlite::Result<()> {
         let sql = "UPDATE alert SET ep_from = ?2, ep_to = ?3 WHERE id = ?1";
         self.begun.prepare_cached(sql)?.execute([id, episode.from, episode.to]).map(drop)
+    }
+
+    /// Opens a closed alert again: somebody has judged less than it is now. With `because_of`, only if that one is not closed.
+    fn reopen(&self, id: i64, because_of: Option<i64>) -> rusqlite::Result<()> {
+        let sql = "UPDATE alert SET status = 'open', disposition = NULL WHERE id = ?1 AND status = 'closed'
+                       AND (?2 IS NULL OR EXISTS (SELECT 1 FROM alert WHERE id = ?2 AND status <> 'closed'))";
+        self.begun.prepare_cached(sql)?.execute(params![id, because_of]).map(drop)
     }
 
     fn merge(&self, id: i64, into: i64) -> rusqlite::Result<()> {

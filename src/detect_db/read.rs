@@ -32,6 +32,8 @@ pub struct AlertFilter {
     pub limit: Option<u32>,
     /// Also those that were withdrawn.
     pub withdrawn: bool,
+    /// Not those that became part of others.
+    pub unmerged: bool,
 }
 
 /// What became of a rule's matches.
@@ -65,12 +67,13 @@ impl DetectDb {
             "SELECT {COLUMNS} FROM alert JOIN edition ON edition.id = alert.edition
              WHERE (?1 IS NULL OR edition.slug = ?1) AND (?2 IS NULL OR iif(withdrawn, 'closed', status) = ?2)
                  AND last_event_at >= ?3 AND edition.level IN (SELECT value FROM json_each(?4)) AND (?5 OR NOT withdrawn)
+                 AND (NOT ?7 OR merged_into IS NULL)
              ORDER BY last_event_at DESC, alert.id DESC LIMIT ?6"
         );
         let mut query = self.connection.prepare(&sql).map_err(failed)?;
         let status = filter.status.map(AlertStatus::word);
         let (since, limit) = (filter.since.unwrap_or(i64::MIN), filter.limit.map_or(-1, i64::from));
-        let key = params![filter.rule, status, since, levels, filter.withdrawn, limit];
+        let key = params![filter.rule, status, since, levels, filter.withdrawn, limit, filter.unmerged];
         let mut rows = query.query(key).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
             if let Err(error) = each(read(row).map_err(failed)?) {

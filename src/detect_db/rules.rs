@@ -10,7 +10,10 @@ use serde_json::json;
 
 use super::{DetectDb, retain::forget_group};
 use crate::{
-    detect::model::{Correlation, Level, Rule, RuleIndex, RuleState},
+    detect::{
+        episodes::is_monotone,
+        model::{Correlation, Level, Rule, RuleIndex, RuleState},
+    },
     sinks::{SinkError, sqlite::of_database},
 };
 
@@ -48,6 +51,8 @@ pub(super) struct RuleBook {
     pub(super) parents: Vec<Vec<ChainLink>>,
     /// How many seconds before a hit of each rule a record of it can lie.
     pub(super) back: Vec<i64>,
+    /// Whether hits of each rule are never taken back, once they are there.
+    pub(super) only_grows: Vec<bool>,
     /// The ids of the detections below each rule.
     pub(super) leaves: Vec<BTreeSet<i64>>,
 }
@@ -58,6 +63,7 @@ impl RuleBook {
             order: Vec::new(),
             parents: vec![Vec::new(); rules.len()],
             back: vec![0; rules.len()],
+            only_grows: vec![true; rules.len()],
             leaves: known.iter().map(|rule| BTreeSet::from([rule.id])).collect(),
             rules: rules.clone(),
             known,
@@ -76,11 +82,12 @@ impl RuleBook {
         }
         let rules = self.rules.clone();
         let Some(correlation) = rules[index].correlation() else { return };
-        let (mut back, mut leaves) = (0, BTreeSet::new());
+        let (mut back, mut leaves, mut only_grows) = (0, BTreeSet::new(), is_monotone(correlation));
         for (input, of) in (0..).zip(&correlation.inputs) {
             let child = of.rule.0 as usize;
             self.place(child, placed);
             back = back.max(self.back[child]);
+            only_grows &= self.only_grows[child];
             leaves.extend(&self.leaves[child]);
             // A rule that is off sees nothing, and shows nothing to others.
             let are_on = [index, child].iter().all(|rule| rules[*rule].state != RuleState::Off);
@@ -91,6 +98,7 @@ impl RuleBook {
         }
         self.back[index] = correlation.timespan.saturating_add(back);
         self.leaves[index] = leaves;
+        self.only_grows[index] = only_grows;
         self.order.push(RuleIndex(u32::try_from(index).unwrap_or(u32::MAX)));
     }
 

@@ -55,6 +55,10 @@ impl DetectDb {
         if alert.withdrawn {
             return Err(VerdictError::Settled(format!("{} was withdrawn", alert.id)));
         }
+        if let (Some(before), None) = (&alert.disposition, verdict) {
+            let refused = format!("{} is closed as {before}; `close` can change that", alert.id);
+            return Err(VerdictError::Settled(refused));
+        }
         let status = if verdict.is_some() { AlertStatus::Closed } else { AlertStatus::Acknowledged };
         let note: Option<String> = note.map(|note| note.chars().take(NOTE_CHARS_MAX).collect());
         let failed = |error| of_database(&self.path, error);

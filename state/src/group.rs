@@ -43,7 +43,7 @@ pub(crate) enum CommitOutcome {
 pub(crate) struct CommitQueue(Mutex<Vec<(WaitingCommit, oneshot::Sender<CommitOutcome>)>>);
 
 impl CommitQueue {
-    /// Adds a commit. It is made by whoever makes the waiting ones next, unless the receiver is dropped before that.
+    /// Adds a commit. It is made by the next operation that makes waiting ones, unless the receiver is dropped before that.
     pub(crate) fn add(&self, commit: WaitingCommit) -> oneshot::Receiver<CommitOutcome> {
         let (sender, outcome) = oneshot::channel();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((commit, sender));
@@ -119,7 +119,7 @@ fn write(
                 let _ = sender.send(CommitOutcome::Settled(Ok(())));
             }
         }
-        // An error is told once, and has a cause that may concern one of them only.
+        // The error is reported once, and may concern one of them only.
         Err(error) => {
             let alone = ready.len() == 1;
             let mut error = Some(error);

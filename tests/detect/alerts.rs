@@ -311,3 +311,76 @@ fn a_command_and_a_daemon_use_the_database_beside_each_other() {
     let statuses: Vec<AlertStatus> = alerts.all().into_iter().map(|alert| alert.status).collect();
     assert_eq!(statuses, [AlertStatus::Open, AlertStatus::Closed]);
 }
+
+/// A correlation over another one that a late record can take back.
+fn over_an_exact_count() -> Vec<Rule> {
+    let exactly =
+        correlation("exactly", CorrelationKind::EventCount, &[0], true, 20, &[(Comparison::Equal, 3.0)]);
+    vec![
+        detection("failed", false),
+        Rule { alerts: false, ..exactly },
+        correlation("chain", CorrelationKind::EventCount, &[1], true, 10, &[(Comparison::AtLeast, 1.0)]),
+    ]
+}
+
+#[test]
+fn an_alert_over_hits_that_are_taken_back_is_withdrawn() {
+    let rules = over_an_exact_count();
+    let mut alerts = Alerts::new(rules.clone());
+    alerts.deliver(&matches(&rules, &[("a", 100), ("b", 105), ("c", 110)]));
+    assert_eq!(alerts.listed(&AlertFilter::default()).len(), 1);
+    // With this one there are never exactly three.
+    alerts.deliver(&matches(&rules, &[("late", 100), ("later", 100)]));
+    let left = alerts.listed(&AlertFilter::default());
+    let mut at_once = Alerts::new(rules.clone());
+    at_once.deliver(&matches(&rules, &[("a", 100), ("b", 105), ("c", 110), ("late", 100), ("later", 100)]));
+    let counts = |alerts: &[Alert]| {
+        alerts.iter().map(|one| (one.first_event_at.clone(), one.event_count)).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(&left), counts(&at_once.listed(&AlertFilter::default())));
+    assert!(left.iter().all(|one| one.event_count > 0), "{left:?}");
+}
+
+#[test]
+fn a_closed_alert_that_continues_or_takes_an_open_one_in_is_open_again() {
+    let rules = three();
+    let mut alerts = Alerts::new(rules.clone());
+    alerts.deliver(&matches(&rules, &[("a", 100), ("b", 101), ("c", 102)]));
+    let id = alerts.all()[0].id.clone();
+    let close =
+        |alerts: &mut Alerts| alerts.db.judge_alert(&id, Some(Disposition::Benign), "ann", None, 0).unwrap();
+    close(&mut alerts);
+    alerts.deliver(&matches(&rules, &[("early", 99)]));
+    assert_eq!(alerts.all()[0].status, AlertStatus::Closed, "an earlier record is no continuation");
+    alerts.deliver(&matches(&rules, &[("d", 103)]));
+    assert_eq!((alerts.all()[0].status, alerts.all()[0].disposition.clone()), (AlertStatus::Open, None));
+    close(&mut alerts);
+    alerts.deliver(&matches(&rules, &[("g", 122), ("h", 123), ("i", 124)]));
+    alerts.deliver(&matches(&rules, &[("e", 112), ("f", 113), ("f2", 113)]));
+    let keeper = alerts.all().into_iter().find(|one| one.id == id).unwrap();
+    assert_eq!((keeper.status, keeper.merged_into), (AlertStatus::Open, None));
+    let unmerged = AlertFilter { unmerged: true, ..AlertFilter::default() };
+    assert_eq!(alerts.listed(&unmerged).len(), 1);
+    assert_eq!(alerts.listed(&AlertFilter::default()).len(), 2);
+}
+
+#[test]
+fn a_verdict_is_not_erased_by_an_acknowledgement() {
+    let mut alerts = Alerts::new(single());
+    alerts.deliver(&matches(&single(), &[("a", 100)]));
+    let id = alerts.all()[0].id.clone();
+    alerts.db.judge_alert(&id, Some(Disposition::TruePositive), "ann", None, 0).unwrap();
+    let refused = alerts.db.judge_alert(&id, None, "bob", None, 0).unwrap_err();
+    assert!(refused.to_string().contains("is closed as true-positive"), "{refused}");
+    assert_eq!(alerts.all()[0].disposition.as_deref(), Some("true-positive"));
+}
+
+#[test]
+fn a_database_that_somebody_else_writes_to_can_be_read() {
+    let mut alerts = Alerts::new(single());
+    alerts.deliver(&matches(&single(), &[("a", 100)]));
+    let other = rusqlite::Connection::open(alerts.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let db = DetectDb::open_existing(&alerts.path()).unwrap().unwrap();
+    assert_eq!(db.count_alerts().unwrap(), 1);
+}

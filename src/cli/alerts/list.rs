@@ -83,6 +83,8 @@ impl Arguments {
             }),
             limit: self.limit,
             withdrawn: self.withdrawn,
+            // Nothing can be done about one that is part of another.
+            unmerged: self.status.is_some() || !self.json,
         }
     }
 }

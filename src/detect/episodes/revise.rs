@@ -20,6 +20,8 @@ pub struct RevisionScope {
     pub episodes: bool,
     /// The hits: other correlations use it.
     pub hits: bool,
+    /// Whether matches only come: none of its inputs is a correlation whose hits can be taken back.
+    pub only_grows: bool,
 }
 
 /// A stretch of time after a change.
@@ -73,7 +75,7 @@ pub fn revise<S: TickSource>(
     scope: RevisionScope,
 ) -> Result<Revision, S::Error> {
     let review = Review { correlation, learned_at, source };
-    if is_monotone(correlation) {
+    if scope.only_grows && is_monotone(correlation) {
         review.grow(known, dirty, scope)
     } else {
         review.again(known, dirty, scope)

@@ -196,12 +196,12 @@ impl Known {
             let near = neighbourhood(one, stretch);
             let (known, mut rest): (Vec<_>, Vec<_>) =
                 self.episodes.iter().partition(|known| known.meets(&near));
-            let scope = RevisionScope { episodes: true, hits: false };
+            let scope = RevisionScope { episodes: true, hits: false, only_grows: true };
             let Ok(Revision { episodes, .. }) = revise(one, learned_at, &self.ticks, &known, stretch, scope);
             rest.extend(episodes);
             rest.sort_unstable();
             self.episodes = rest;
-            let scope = RevisionScope { episodes: false, hits: true };
+            let scope = RevisionScope { episodes: false, hits: true, only_grows: true };
             let Ok(Revision { hits, .. }) = revise(one, learned_at, &self.ticks, &[], stretch, scope);
             self.hits.retain(|at| !stretch.holds(*at));
             self.hits.extend(hits);

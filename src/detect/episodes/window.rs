@@ -44,7 +44,7 @@ pub fn interval_reach(correlation: &Correlation) -> i64 {
 }
 
 /// Whether one more match can never make a satisfied window unsatisfied. Sums are not, because a value may be negative.
-pub(super) fn is_monotone(correlation: &Correlation) -> bool {
+pub fn is_monotone(correlation: &Correlation) -> bool {
     let rises = || {
         let upwards = |(comparison, _): &(Comparison, f64)| match comparison {
             Comparison::Greater | Comparison::AtLeast => true,

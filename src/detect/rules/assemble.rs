@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    builtin::BUILTIN,
     document::Document,
     draft::{DraftCorrelation, DraftGroup, DraftInput, DraftKind, RuleDraft, unset_problem},
     error::Problems,
@@ -128,9 +129,9 @@ impl<'p> Parts<'p> {
             let document = self.document(place);
             let file = &self.files[document.file];
             let reason = draft.unset.first().map(|name| unset_problem(name));
-            if !file.builtin
-                && let Some(reason) = &reason
-            {
+            // A copy of a built-in rule must not stop those that were copied with it.
+            let is_ours = file.builtin || BUILTIN.iter().any(|rule| rule.stem == file.stem);
+            if !is_ours && let Some(reason) = &reason {
                 problems.enter(&file.name);
                 problems.error(document.line, "detection", reason.clone());
             }

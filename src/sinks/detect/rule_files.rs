@@ -95,7 +95,14 @@ pub fn load_rules(settings: &DetectSettings) -> Result<RuleSet, String> {
         RulesPlace::Directory(path) => RuleSource::Directory(path.clone()),
     };
     let sources: Vec<RuleSource> = settings.rules.iter().map(source).collect();
-    RuleSet::load(&sources, &settings.tables, &settings.placeholders).map_err(|errors| shown(&errors))
+    let set = RuleSet::load(&sources, &settings.tables, &settings.placeholders);
+    let set = set.map_err(|errors| shown(&errors))?;
+    // More likely a directory whose files are being replaced than the wish to judge nothing.
+    if set.rules.is_empty() && set.unusable.is_empty() {
+        let places: Vec<String> = settings.directories().map(|path| path.display().to_string()).collect();
+        return Err(format!("{}: no rule in any file that ends in .yml or .yaml", places.join(", ")));
+    }
+    Ok(set)
 }
 
 fn shown(errors: &[RuleError]) -> String {
