@@ -22,7 +22,7 @@ use crate::{
 /// Delay before a refused request is repeated, if others like it were answered.
 const REFUSED_WAIT: Duration = Duration::from_secs(2);
 
-/// After this many 429 in a row to the same request their reason may be the number of records.
+/// After this many 429 in a row to the same request, and again after as many more, their reason may be the number of records.
 const THROTTLED_MAX: u32 = 6;
 
 /// 413. What limits responses on the way to the API also answers so, although requests have no body.
@@ -102,7 +102,8 @@ impl Walk {
             CollectErrorKind::Throttled { .. } => {
                 let refusals = self.doubts.count(&request.query, Doubt::Throttled);
                 let wanted = if self.suspicion.is_size_known() { 1 } else { THROTTLED_MAX };
-                if refusals < wanted {
+                // A service that refuses everything must not get a witness with each request.
+                if !refusals.is_multiple_of(wanted) && !self.suspicion.is_open(&request.query) {
                     return Err(error);
                 }
                 return end(self.find_suspect(client, task, slice, request, now).await, error);

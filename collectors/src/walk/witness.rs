@@ -54,6 +54,11 @@ impl Suspicion {
         self.is_size_known
     }
 
+    /// Whether a witness of this request was answered, and the next ones decide.
+    pub fn is_open(&self, query: &str) -> bool {
+        self.suspect.is_some() && self.request == hash(query)
+    }
+
     /// A witness of a refused request was answered. True if that proves the suspect.
     fn proves(&mut self, query: &str, suspect: Suspect) -> bool {
         let request = hash(query);
