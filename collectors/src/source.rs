@@ -137,9 +137,14 @@ pub(crate) async fn ask(client: &Client, list: &List) -> Result<ListAnswer, Coll
                 halved
             }
             // In an outage this fails, too. Otherwise a service that answers no full page would never be read.
-            CollectErrorKind::Unanswered(_)
-            | CollectErrorKind::Overloaded { retry_after: None, .. }
-            | CollectErrorKind::Throttled { retry_after: None } => std::mem::replace(&mut limit, FEW) > FEW,
+            CollectErrorKind::Unanswered(_) | CollectErrorKind::Overloaded { retry_after: None, .. } => {
+                std::mem::replace(&mut limit, FEW) > FEW
+            }
+            // The same, but the next look requests few from the start, so that it costs one request.
+            CollectErrorKind::Throttled { retry_after: None } => {
+                client.was_throttled(list);
+                std::mem::replace(&mut limit, FEW) > FEW
+            }
             // Nothing is requested before the pause has ended, and then fewer records.
             CollectErrorKind::Overloaded { retry_after: Some(_), .. }
             | CollectErrorKind::Throttled { retry_after: Some(_) } => {
