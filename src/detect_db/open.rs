@@ -2,9 +2,6 @@
 
 use std::{
     cell::Cell,
-    fs::OpenOptions,
-    io::ErrorKind,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -40,7 +37,7 @@ impl DetectDb {
     pub fn open(path: &Path, free_min: u64) -> Result<Self, SinkError> {
         // An absolute path: SQLite would read a name that begins with "file:" as a URI.
         let path = std::path::absolute(path).map_err(|error| disk::failed(path, error))?;
-        create(&path, free_min)?;
+        disk::create_private(&path, free_min)?;
         Self::open_there(path)
     }
 
@@ -81,21 +78,5 @@ impl DetectDb {
         let sql = "SELECT (page_count - freelist_count) * page_size
                    FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
         self.connection.query_row(sql, [], |row| row.get(0)).map(i64::unsigned_abs)
-    }
-}
-
-/// Creates the file for its owner only, if it does not exist; SQLite gives the files next to it the same permissions.
-fn create(path: &Path, free_min: u64) -> Result<(), SinkError> {
-    if path.exists() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(|error| disk::failed(parent, error))?;
-        disk::ensure_free(parent, free_min)?;
-    }
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(disk::failed(path, error)),
     }
 }

@@ -1,9 +1,9 @@
 //! What the sinks that write files share: free space, and the meaning of the operating system's errors.
 
 use std::{
-    fs::{File, Metadata},
+    fs::{File, Metadata, OpenOptions},
     io::{self, ErrorKind},
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::Path,
 };
 
@@ -79,6 +79,23 @@ pub(super) fn has_no_locks(error: &io::Error) -> bool {
 pub(super) fn no_locks(path: &Path) -> SinkError {
     let reason = "the file system has no locks (a network file system without a lock manager?)";
     SinkError::Misplaced { path: shown(path), reason: reason.to_owned() }
+}
+
+/// Creates the file of a database for its owner only, if it does not exist: SQLite itself would make it readable by
+/// everyone, and gives the files next to it the same permissions.
+pub(crate) fn create_private(path: &Path, free_min: u64) -> Result<(), SinkError> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
+        ensure_free(parent, free_min)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(path, error)),
+    }
 }
 
 /// Whether a database can lock its file on the file system of `path`. Tried on a file without a name, because

@@ -2,9 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fs::OpenOptions,
-    io::ErrorKind,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -61,7 +58,7 @@ impl Database {
         // An absolute path: SQLite would read a name that begins with "file:" as a URI.
         let path =
             std::path::absolute(&settings.path).map_err(|error| disk::failed(&settings.path, error))?;
-        create(&path, settings.free_min)?;
+        disk::create_private(&path, settings.free_min)?;
         let failed = |error| of_database(&path, error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
@@ -107,23 +104,6 @@ impl Database {
         begun.commit().map_err(failed)?;
         drift.report(&batch.table);
         Ok(receipt)
-    }
-}
-
-/// Creates the file, for its owner only, if it does not exist: SQLite itself would make it readable by
-/// everyone, and gives the files next to it the same permissions.
-fn create(path: &Path, free_min: u64) -> Result<(), SinkError> {
-    if path.exists() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(|error| disk::failed(parent, error))?;
-        disk::ensure_free(parent, free_min)?;
-    }
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(disk::failed(path, error)),
     }
 }
 
