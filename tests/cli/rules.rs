@@ -64,13 +64,13 @@ fn a_test_that_does_not_hold_fails_with_what_was_found_in_its_place() {
 fn a_rule_that_cannot_be_used_is_named_by_its_line_and_its_neighbours_problems_too() {
     let place = with_own_rule(2);
     place.write("own/key_made.yml", &OWN.replace("EventType:", "EventTyp:"));
-    place.write("own/other.yml", &OWN.replace("name: key_made", "name: other").replace("|exists", "|exist"));
+    place.write("own/other.YML", &OWN.replace("name: key_made", "name: other").replace("|exists", "|exist"));
     let refused = place.run_to(2, &["rules", "lint", "own"]).stderr;
     assert!(
         refused.contains("own/key_made.yml:8") && refused.contains("did you mean `EventType`"),
         "{refused}"
     );
-    assert!(refused.contains("own/other.yml:8"), "{refused}");
+    assert!(refused.contains("own/other.YML:8"), "{refused}");
 }
 
 #[test]

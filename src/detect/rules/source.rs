@@ -87,7 +87,9 @@ fn list(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), 
     }
     paths.sort();
     for path in paths {
-        let is_rule = path.extension().is_some_and(|ending| ending == "yml" || ending == "yaml");
+        let is_rule = path
+            .extension()
+            .is_some_and(|ending| ending.eq_ignore_ascii_case("yml") || ending.eq_ignore_ascii_case("yaml"));
         if is_rule {
             found.push(path);
         } else if path.is_dir() {
