@@ -5,6 +5,7 @@ mod list;
 mod show;
 
 use clap::{Args, Subcommand};
+pub(super) use list::group;
 
 use super::{Context, exit::Exit};
 use crate::{

@@ -18,6 +18,7 @@ mod exit;
 mod init;
 mod logging;
 mod man;
+mod person;
 mod query;
 mod rejects;
 mod reload;

@@ -17,6 +17,7 @@ use super::{
     collector_argument::CollectorArgument,
     exit::Exit,
     logging,
+    person::person,
     state_access::StateAccess,
     text::{lines, print, print_json, say},
     time::Time,
@@ -73,7 +74,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let sink = pick_sink(&config, &collector, arguments.sink.as_deref())?;
     let now = chrono::Utc::now().timestamp();
     let (from, to) = (arguments.from.moment(now), arguments.to.moment(now));
-    let operator = arguments.operator.clone().unwrap_or_else(|| user(context));
+    let operator = arguments.operator.clone().unwrap_or_else(|| person(&context.environment));
     let wanted = VerifyWanted { collector, sink, from, to, repair: arguments.repair, operator };
     let report = block_on(report(config, context, &wanted))?;
     if let Some(file) = &arguments.report {
@@ -89,19 +90,6 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         Verdict::Differs => Exit::Operator,
         Verdict::NotProvable => Exit::Failed,
     })
-}
-
-/// The user of this machine: by name as far as the environment says, else by number.
-fn user(context: &Context) -> String {
-    let named = ["USER", "LOGNAME"].into_iter().find_map(|name| {
-        let name = context.environment.get(name)?.to_str()?;
-        (!name.is_empty()).then(|| name.to_owned())
-    });
-    let by_number = || {
-        let own = std::fs::metadata("/proc/self").ok()?;
-        Some(format!("user {}", std::os::unix::fs::MetadataExt::uid(&own)))
-    };
-    named.or_else(by_number).unwrap_or_else(|| "not named".to_owned())
 }
 
 fn write(file: &Path, report: &Report) -> anyhow::Result<()> {

@@ -64,6 +64,9 @@ fn alerts_are_listed_acknowledged_and_closed_without_a_daemon() {
     for word in [id, "any_event (An event)", "closed as false-positive by bob"] {
         assert!(shown.contains(word), "{word}: {shown}");
     }
+    let other = listed(&place, &["--status", "open", "--limit", "1"])[0]["id"].as_str().unwrap().to_owned();
+    place.run_to(2, &["alerts", "close", &other, "nonsense", "--as", "benign"]);
+    assert_eq!(listed(&place, &["--status", "closed"]).len(), 1, "one name is wrong, so nothing is closed");
     place.run_to(2, &["alerts", "show", "nonsense"]);
     place.run_to(2, &["alerts", "close", id]);
 }

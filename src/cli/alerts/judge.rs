@@ -8,9 +8,10 @@ use crate::{
     cli::{
         Context,
         exit::Exit,
+        person::person,
         text::{say, tame},
     },
-    config::{Config, Environment},
+    config::Config,
     detect_db::{Disposition, VerdictError},
 };
 
@@ -72,8 +73,12 @@ fn judge(
     judged: &JudgedAlerts,
     verdict: Option<Disposition>,
 ) -> anyhow::Result<Exit> {
-    let by = judged.by.clone().unwrap_or_else(|| user(&context.environment));
+    let by = judged.by.clone().unwrap_or_else(|| person(&context.environment));
     let mut db = database(config)?;
+    // All are looked for first: nothing is judged where one of them is misspelt.
+    for alert in db.iter().flat_map(|db| judged.alerts.iter().map(move |alert| db.alert_named(alert))) {
+        alert.map_err(refused)?;
+    }
     for alert in &judged.alerts {
         let done = match &mut db {
             Some(db) => db.judge_alert(alert, verdict, &by, judged.note.as_deref(), Clock::system().now()),
@@ -84,12 +89,4 @@ fn judge(
         say(format_args!("{} ({}): {}{verdict}", tame(&alert.id), tame(&alert.rule), alert.status.word()));
     }
     Ok(Exit::Done)
-}
-
-fn user(environment: &Environment) -> String {
-    let named = |name| environment.get(name)?.to_str().filter(|user| !user.is_empty()).map(str::to_owned);
-    named("SUDO_USER")
-        .or_else(|| named("USER"))
-        .or_else(|| named("LOGNAME"))
-        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }

@@ -139,7 +139,7 @@ fn row(alert: &Alert) -> Vec<String> {
 }
 
 /// The values of a group, as people read them.
-pub(super) fn group(alert: &Alert) -> String {
+pub(in crate::cli) fn group(alert: &Alert) -> String {
     let values: Vec<&str> = alert.group.values().map(|value| value.as_deref().unwrap_or("(none)")).collect();
     if values.is_empty() { "-".to_owned() } else { values.join(", ") }
 }

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     cli::{
         Context, UsageError,
+        alerts::group,
         exit::Exit,
         text::{Align, counted, cut_end, fitted, grouped, print, print_json, tame, width},
         time::Time,
@@ -105,12 +106,6 @@ fn report(
         groups,
         alerts,
     }
-}
-
-/// The values of a group, as people read them.
-fn group(alert: &Alert) -> String {
-    let values: Vec<&str> = alert.group.values().map(|value| value.as_deref().unwrap_or("(none)")).collect();
-    if values.is_empty() { "-".to_owned() } else { values.join(", ") }
 }
 
 fn text(report: &TestReport, context: &Context) -> String {
