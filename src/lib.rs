@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod cli;
 pub mod config;
+pub mod connectors;
 pub mod daemon;
 pub mod deploy;
 pub mod detect;

@@ -1,0 +1,96 @@
+//! What a type of connector must say and do.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use super::{
+    connector::ConnectorSecrets,
+    outgoing::Outgoing,
+    run::{RunContext, RunFailure, RunOutput},
+};
+
+/// Where Kibana offers a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// Actions of rules.
+    Alerting,
+    /// Uptime monitoring.
+    Uptime,
+    /// Security.
+    Siem,
+    /// AI for security.
+    GenerativeAiForSecurity,
+    /// AI for observability.
+    GenerativeAiForObservability,
+    /// AI for the search playground.
+    GenerativeAiForSearchPlayground,
+    /// Cases.
+    Cases,
+}
+
+/// The licence that Kibana requires for a type. ccfd requires none; it is shown because scripts read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Licence {
+    /// `basic`
+    Basic,
+    /// `gold`
+    Gold,
+    /// `platinum`
+    Platinum,
+    /// `enterprise`
+    Enterprise,
+}
+
+/// What a type says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeInfo {
+    /// Names it in requests, such as `.index`.
+    pub id: &'static str,
+    /// What people call it.
+    pub name: &'static str,
+    /// The licence that Kibana requires.
+    pub licence: Licence,
+    /// Where Kibana offers it.
+    pub features: &'static [Feature],
+    /// Whether it belongs to the system: nobody creates, changes or runs such a connector.
+    pub is_system: bool,
+}
+
+/// A type of connector. Settings, secrets and parameters are strict: a key that is unknown is an error.
+#[async_trait]
+pub trait ConnectorType: Send + Sync {
+    /// What it says of itself.
+    fn info(&self) -> &'static TypeInfo;
+
+    /// Checks settings and secrets when a connector is made or changed, and returns the settings with defaults filled in.
+    /// Addresses are checked against `outgoing`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for whoever makes the connector. It never contains a secret.
+    fn check_config(
+        &self,
+        config: &Map<String, Value>,
+        outgoing: &Outgoing,
+    ) -> Result<Map<String, Value>, String>;
+
+    /// Checks secrets, for settings that were checked.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    fn check_secrets(&self, config: &Map<String, Value>, secrets: &ConnectorSecrets) -> Result<(), String>;
+
+    /// Checks the parameters of a run, before anything is sent.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for whoever runs the connector.
+    fn check_params(&self, params: &Map<String, Value>) -> Result<(), String>;
+
+    /// Runs a connector with parameters that were checked.
+    async fn execute(&self, run: RunContext<'_>) -> Result<RunOutput, RunFailure>;
+
+    /// The parameters of a run that only shows whether the connector works.
+    fn test_params(&self) -> Map<String, Value>;
+}

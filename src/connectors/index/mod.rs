@@ -1,0 +1,5 @@
+//! `.index`: documents into an index.
+
+mod target;
+
+pub use target::{IndexFailure, IndexTarget, IndexWrite, IndexedItem};

@@ -1,0 +1,43 @@
+//! Where documents of `.index` go: embedded tables, or an Elasticsearch sink.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+/// Documents for one index.
+#[derive(Debug)]
+pub struct IndexWrite<'a> {
+    /// The index.
+    pub index: &'a str,
+    /// Each is created under an id of its own.
+    pub documents: &'a [Map<String, Value>],
+    /// Whether a search that follows must find them.
+    pub refresh: bool,
+}
+
+/// What came of one document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexedItem {
+    /// Its id, if it was created.
+    pub id: Option<String>,
+    /// The status of Elasticsearch's bulk response.
+    pub status: u16,
+    /// Why it was refused, and what caused that.
+    pub error: Option<(String, Option<String>)>,
+}
+
+/// Why nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct IndexFailure {
+    /// In a sentence.
+    pub reason: String,
+    /// Whether another attempt may help.
+    pub is_temporary: bool,
+}
+
+/// Where documents of `.index` go.
+#[async_trait]
+pub trait IndexTarget: Send + Sync {
+    /// Writes them, and says what came of each in their order.
+    async fn write(&self, write: IndexWrite<'_>) -> Result<Vec<IndexedItem>, IndexFailure>;
+}

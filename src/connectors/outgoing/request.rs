@@ -1,0 +1,114 @@
+//! A request to another system.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use http::{HeaderMap, Method, StatusCode};
+use url::Url;
+
+/// An address that the settings do not allow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("target url \"{url}\" is not added to the Kibana config xpack.actions.allowedHosts")]
+pub struct NotAllowed {
+    /// The address.
+    pub url: String,
+}
+
+/// A request.
+#[derive(Debug)]
+pub struct OutgoingRequest {
+    /// The method.
+    pub method: Method,
+    /// The address.
+    pub url: Url,
+    /// The headers. Those with secrets are marked as sensitive.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// How long the response may take; `None` for `[connectors] response_timeout`.
+    pub timeout: Option<Duration>,
+    /// Whether the body of a successful response is passed on as it comes, instead of being read whole.
+    pub is_streamed: bool,
+    /// A certificate of this side and authorities, of one connector.
+    pub identity: Option<ClientIdentity>,
+}
+
+/// A client certificate with its key, and authorities, as PEM.
+#[derive(Clone, Default)]
+pub struct ClientIdentity {
+    /// Certificate and key.
+    pub certificate_and_key: Option<(secrecy::SecretString, secrecy::SecretString)>,
+    /// Authorities.
+    pub authorities: Option<String>,
+    /// Whether certificates are verified: in full, without the name, not at all.
+    pub verification: Option<Verification>,
+}
+
+impl std::fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientIdentity").field("verification", &self.verification).finish_non_exhaustive()
+    }
+}
+
+/// How far a server's certificate is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// By its authority and its name.
+    Full,
+    /// By its authority.
+    Certificate,
+    /// Not at all.
+    None,
+}
+
+/// A response.
+#[derive(Debug)]
+pub struct OutgoingResponse {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: OutgoingBody,
+}
+
+/// The body of a response.
+pub enum OutgoingBody {
+    /// All of it, at most `[connectors] response_max`.
+    Whole(Bytes),
+    /// As it comes.
+    Streamed(BoxStream<'static, std::io::Result<Bytes>>),
+}
+
+impl std::fmt::Debug for OutgoingBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Whole(_) => "Whole",
+            Self::Streamed(_) => "Streamed",
+        })
+    }
+}
+
+/// Why no response came.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutgoingError {
+    /// The settings do not allow the address.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
+    /// No connection.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The certificate or the encryption was refused.
+    #[error("{0}")]
+    Untrusted(String),
+    /// It did not come in time.
+    #[error("timeout of {} ms exceeded", .0.as_millis())]
+    TimedOut(Duration),
+    /// It is larger than allowed.
+    #[error("maxContentLength size of {0} exceeded")]
+    TooLarge(usize),
+    /// The connection ended before it did.
+    #[error("{0}")]
+    Cut(String),
+}
