@@ -7,19 +7,25 @@
 //! | `connector_type` | what a type must say and do; each type has a folder named after it |
 //! | `run` | one run: its parameters, its result or its failure |
 //! | `error` | why a connector cannot be made, changed or run |
+//! | `catalogue` | the types that ccfd has |
+//! | `registry` | the connectors that there are: made, changed, listed, run |
 //!
 //! Nothing here knows HTTP's side of Kibana (`admin/kibana/`), rules or alerts.
 
+mod catalogue;
 mod connector;
 mod connector_type;
 mod error;
 pub mod index;
 pub mod outgoing;
+mod registry;
 mod run;
 
 pub use self::{
+    catalogue::{TYPES, connector_type},
     connector::{Connector, ConnectorId, ConnectorSecrets, IdError},
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     error::ConnectorError,
+    registry::{ConnectorChange, ListedConnector, ListedType, NewConnector, Registry},
     run::{Caller, ErrorSource, Retry, RunContext, RunFailure, RunOutput, TokenUsage, UNEXPECTED},
 };
