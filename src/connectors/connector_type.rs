@@ -74,12 +74,17 @@ pub trait ConnectorType: Send + Sync {
         outgoing: &Outgoing,
     ) -> Result<Map<String, Value>, String>;
 
-    /// Checks secrets, for settings that were checked.
+    /// Checks secrets, for settings that were checked. An address may be a secret, as that of a Slack channel.
     ///
     /// # Errors
     ///
     /// The same.
-    fn check_secrets(&self, config: &Map<String, Value>, secrets: &ConnectorSecrets) -> Result<(), String>;
+    fn check_secrets(
+        &self,
+        config: &Map<String, Value>,
+        secrets: &ConnectorSecrets,
+        outgoing: &Outgoing,
+    ) -> Result<(), String>;
 
     /// Checks the parameters of a run, before anything is sent.
     ///
@@ -91,6 +96,6 @@ pub trait ConnectorType: Send + Sync {
     /// Runs a connector with parameters that were checked.
     async fn execute(&self, run: RunContext<'_>) -> Result<RunOutput, RunFailure>;
 
-    /// The parameters of a run that only shows whether the connector works.
-    fn test_params(&self) -> Map<String, Value>;
+    /// The parameters of a run that only shows whether a connector with these settings works.
+    fn test_params(&self, config: &Map<String, Value>) -> Map<String, Value>;
 }
