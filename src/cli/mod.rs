@@ -5,6 +5,7 @@
 
 mod admin_task;
 mod alerts;
+mod api_keys;
 mod backfill;
 mod check;
 mod collector_argument;
@@ -114,6 +115,8 @@ enum Command {
     Rejects(Reads<rejects::Arguments>),
     /// List alerts, and say what is done about them
     Alerts(Reads<alerts::Arguments>),
+    /// Create, list and revoke the keys of the connectors' HTTP API
+    ApiKeys(Reads<api_keys::Arguments>),
     /// List the rules that judge records, check them, and try one on the past
     Rules(Reads<rules::Arguments>),
     /// Query the SQLite sink with SQL
@@ -255,6 +258,7 @@ fn run_command(cli: Cli) -> anyhow::Result<Exit> {
         Command::Check(Reads { config, own }) => check::run(&context(config), &own),
         Command::Rejects(Reads { config, own }) => rejects::run(&context(config), &own),
         Command::Alerts(Reads { config, own }) => alerts::run(&context(config), &own),
+        Command::ApiKeys(Reads { config, own }) => api_keys::run(&context(config), &own),
         Command::Rules(Reads { config, own }) => rules::run(&context(config), &own),
         Command::Query(Reads { config, own }) => query::run(&context(config), &own),
         Command::Deploy(arguments) => {

@@ -13,12 +13,15 @@
 //! | `alert`, `read`, `verdict` | alerts for commands: listed, acknowledged, closed |
 //! | `trial` | rules tried on records, in a database of their own |
 //! | `delivery` | how far alerts are delivered to other sinks |
+//! | `spaces`, `api_keys` | who may use the connectors' HTTP API, for what and where |
+//! | `thread` | the database for tasks of the runtime |
 //! | `retain` | what is removed, by age and size |
 //!
 //! What an alert says of its events is a function of the matches that arrived, whatever their order. Its id, and who was
 //! notified, depend on when it was first seen.
 
 mod alert;
+mod api_keys;
 mod chain;
 mod correlate;
 mod delivery;
@@ -33,7 +36,9 @@ mod retain;
 mod rules;
 mod schema;
 mod shown;
+mod spaces;
 mod store;
+mod thread;
 mod trial;
 mod verdict;
 
@@ -43,12 +48,15 @@ use rusqlite::Connection;
 
 pub use self::{
     alert::{Alert, AlertStatus, Disposition},
+    api_keys::{ApiKey, ApiKeyError, KeyScope, NewApiKey},
     delivery::{AlertCheckpoint, AlertPlace, DueAlert},
     open::FILE_NAME,
     read::{AlertFilter, RuleFigures},
     retain::{AlertLimits, Forgotten},
     rules::level_name,
+    spaces::{DEFAULT_SPACE, Space, SpaceAbout, SpaceError},
     store::StoredMatches,
+    thread::{DetectThread, FREE_MIN},
     trial::{Trial, TrialError},
     verdict::VerdictError,
 };
