@@ -11,6 +11,7 @@ mod faults;
 mod gateway;
 mod health;
 mod judges;
+mod kibana_api;
 mod kibana_index;
 mod kill;
 mod logs_ingestion;

@@ -31,7 +31,7 @@ const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 impl Guard {
     /// Prevents DNS rebinding: a web page whose name resolves to this machine must not read or change
     /// anything.
-    fn knows_host(&self, headers: &HeaderMap) -> bool {
+    pub(super) fn knows_host(&self, headers: &HeaderMap) -> bool {
         let Some(hosts) = &self.hosts else { return true };
         let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
         let name = without_port(host);
@@ -39,7 +39,7 @@ impl Guard {
         THIS_MACHINE.into_iter().any(known) || hosts.iter().any(|one| known(one))
     }
 
-    fn knows_token(&self, headers: &HeaderMap) -> bool {
+    pub(super) fn knows_token(&self, headers: &HeaderMap) -> bool {
         let Some(token) = &self.token else { return false };
         let brought = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
         let brought = brought.and_then(|value| value.strip_prefix(b"Bearer "));

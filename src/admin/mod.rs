@@ -7,13 +7,16 @@
 //! GET  /api/v1/tail                                  with the token
 //! GET  /api/v1/verifications                         with the token
 //! POST /api/v1/…                                     with the token
+//! …    /api/actions/…   /api/spaces/…   /s/…         with the token or an API key
 //! ```
 
 pub mod access;
+mod body;
 mod changes;
 pub mod client;
 mod connection;
 mod guard;
+mod kibana;
 pub mod listener;
 pub mod metrics;
 pub mod pages;

@@ -15,10 +15,12 @@ use tokio::sync::Semaphore;
 
 use super::metrics::{CONTENT_TYPE, render};
 use crate::{
+    connectors::Registry,
     daemon::{
         MetricsReader,
         control::{Control, OrderError},
     },
+    detect_db::DetectThread,
     pipeline::{
         progress::{RouteState, RouteStatus},
         route_registry::RouteRegistry,
@@ -40,6 +42,10 @@ pub struct Daemon {
     pub metrics: MetricsReader,
     /// Shows its records.
     pub tap: Tap,
+    /// Its connectors.
+    pub connectors: Arc<Registry>,
+    /// Its spaces and API keys.
+    pub database: Arc<DetectThread>,
 }
 
 /// Whether all routes do their work.

@@ -22,6 +22,7 @@ use super::{
     changes,
     connection::{AdminStream, answer, in_time, with_whole_body},
     guard::{Guard, for_known_hosts, for_token},
+    kibana,
     pages::{self, Daemon},
     tail,
 };
@@ -129,8 +130,9 @@ pub(super) fn admin(daemon: Arc<Daemon>, guard: Guard) -> Router {
         .route("/api/v1/status", get(pages::status))
         .route("/metrics", get(pages::metrics))
         .route_layer(from_fn(in_time));
-    let guarded = with_token.merge(shown).route_layer(from_fn_with_state(guard, for_known_hosts));
-    health().merge(guarded).layer(from_fn(with_whole_body)).with_state(daemon)
+    let guarded = with_token.merge(shown).route_layer(from_fn_with_state(guard.clone(), for_known_hosts));
+    let kibana = kibana::router(daemon.connectors.clone(), daemon.database.clone(), guard);
+    health().merge(guarded).layer(from_fn(with_whole_body)).merge(kibana).with_state(daemon)
 }
 
 /// Metrics and health, on `[admin] metrics_listen`.
