@@ -54,10 +54,12 @@ pub use http::{
     client::{Client, ClientSettings, ListAnswer, RequestIds},
     clock::Clock,
     key::check_key,
+    names::SystemNames,
     newest_date::newest_date,
     observed::{Exchange, FailedRequest, RequestObserver, observe_requests},
     refusal::retry_after,
     transport::{ClientIdentity, Http, HttpSettings, Response, TlsVerification, Transport, TransportError},
+    trust::{TlsTrust, cause_of, tls_failure},
 };
 pub use lists::{AuditLogs, ChatCompletions, FilterField, List, Paging};
 pub use page::{

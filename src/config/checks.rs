@@ -6,11 +6,13 @@ use std::{
 };
 
 use super::{
-    AlertSettings, CollectorSettings, HealthTableSettings, SinkPlace, SinkSettings, StateSettings,
-    report::ConfigReport, tree::dotted, unknown::proposal,
+    AlertSettings, CollectorSettings, ConnectorsSettings, HealthTableSettings, SinkPlace, SinkSettings,
+    StateSettings, report::ConfigReport, tree::dotted, unknown::proposal,
 };
 
 const NAME_CHARS_MAX: usize = 64;
+/// Of a connector, whose name is its id in requests.
+const CONNECTOR_CHARS_MAX: usize = 36;
 
 /// Names become file names, column values and parts of variables' names.
 pub(super) fn name(section: &str, name: &str, report: &mut ConfigReport) {
@@ -22,6 +24,31 @@ pub(super) fn name(section: &str, name: &str, report: &mut ConfigReport) {
              digit",
             dotted(&[section, name])
         ));
+    }
+}
+
+/// A connector's name is its id, which is shorter.
+pub(super) fn connector_id(name: &str, report: &mut ConfigReport) {
+    if name.len() > CONNECTOR_CHARS_MAX {
+        let path = dotted(&["connector", name]);
+        report.problem(format!(
+            "`{path}`: the name of a connector has at most {CONNECTOR_CHARS_MAX} characters"
+        ));
+    }
+}
+
+/// The sink of `.index` is an Elasticsearch.
+pub(super) fn index_sink(
+    settings: Option<&ConnectorsSettings>,
+    sinks: &BTreeMap<String, SinkSettings>,
+    names: &[&str],
+    report: &mut ConfigReport,
+) {
+    let Some(sink) = settings.and_then(|settings| settings.index_sink.as_deref()) else { return };
+    if !names.contains(&sink) {
+        no_such_sink("connectors.index_sink", sink, names.iter().copied(), report);
+    } else if sinks.get(sink).is_some_and(|sink| !matches!(sink, SinkSettings::Elasticsearch(_))) {
+        report.problem(format!("`connectors.index_sink` names `{sink}`, which is not of type elasticsearch"));
     }
 }
 

@@ -62,7 +62,7 @@ pub fn effective(
         match name {
             // Filled into the sections that they are the defaults of.
             "default" => {}
-            "collector" | "sink" => {
+            "collector" | "connector" | "sink" => {
                 for (item, value) in sorted(table) {
                     let Some(table) = as_table(value) else { continue };
                     let defaults = defaults_of(&merged, name, table);

@@ -85,7 +85,7 @@ fn path(key: &str, below: &Map<String, Value>) -> Result<Vec<String>, &'static s
         return Err("a level of its name is empty");
     }
     if let [section, name, ..] = path.as_mut_slice()
-        && ["collector", "sink"].contains(&section.as_str())
+        && ["collector", "connector", "sink"].contains(&section.as_str())
     {
         *name = name_among(name, table_at(below, &[section]))?;
     }

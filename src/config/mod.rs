@@ -8,6 +8,8 @@ mod auth;
 mod checks;
 mod collector;
 mod connection;
+mod connector;
+mod connectors;
 mod detect;
 mod effective;
 mod encoding;
@@ -34,6 +36,7 @@ mod source;
 mod start;
 mod state;
 mod table_names;
+mod target_host;
 mod telemetry;
 #[cfg(test)]
 mod tests;
@@ -54,6 +57,8 @@ pub use admin::{AdminSettings, Listen};
 pub use auth::HttpAuth;
 pub use collector::CollectorSettings;
 pub use connection::ConnectionSettings;
+pub use connector::ConnectorSettings;
+pub use connectors::{AllowedHosts, ConnectorsSettings, HostSettings, OutgoingSettings, ProxyHeader};
 pub use detect::AlertSettings;
 pub use effective::{EffectiveSection, EffectiveSetting, effective};
 pub use environment::Environment;
@@ -80,6 +85,7 @@ pub use source::ListSource;
 pub use start::{FIRST, Start};
 pub use state::StateSettings;
 pub use table_names::TableNames;
+pub use target_host::TargetHost;
 pub use telemetry::TelemetrySettings;
 use tree::{names, refuse_unknown, table_at};
 pub use urls::Proxy;
@@ -105,6 +111,10 @@ pub struct Config {
     pub health_table: Option<HealthTableSettings>,
     /// Where alerts go.
     pub alerts: AlertSettings,
+    /// What holds for all connectors.
+    pub connectors: ConnectorsSettings,
+    /// The connectors that stand in the settings, by their ids.
+    pub preconfigured: BTreeMap<String, ConnectorSettings>,
     /// When the daemon verifies what was delivered.
     pub verify: VerifySettings,
     /// The collectors, by name. The name is the records' `ConnectorName`.
@@ -117,7 +127,7 @@ pub struct Config {
     pub tables: Tables,
 }
 
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 13] = [
     "state",
     "pipeline",
     "log",
@@ -125,6 +135,8 @@ const SECTIONS: [&str; 11] = [
     "telemetry",
     "health_table",
     "detect",
+    "connectors",
+    "connector",
     "verify",
     "collector",
     "sink",
@@ -209,6 +221,8 @@ impl Config {
         let telemetry = TelemetrySettings::read(Section::open(root, &["telemetry"], report));
         let health_table = HealthTableSettings::read(Section::open(root, &["health_table"], report));
         let alerts = AlertSettings::read(Section::open(root, &["detect"], report));
+        let connectors = ConnectorsSettings::read(Section::open(root, &["connectors"], report));
+        let preconfigured = read_connectors(root, report);
         let verify = VerifySettings::read(Section::open(root, &["verify"], report));
         read_defaults(root, tables, report);
         let (mut sinks, retries) = read_sinks(root, tables, report);
@@ -218,6 +232,7 @@ impl Config {
         let collectors = read_collectors(root, report);
         checks::places(state.as_ref(), &sinks, report);
         checks::health_table(health_table.as_ref(), &names(root, &["sink"], report), report);
+        checks::index_sink(connectors.as_ref(), &sinks, &names(root, &["sink"], report), report);
         checks::alerts(&alerts, &sinks, &names(root, &["sink"], report), report);
         if !alerts.sinks.is_empty() && collectors.contains_key(ALERT_ROUTES) {
             report.problem(format!(
@@ -232,6 +247,8 @@ impl Config {
             telemetry,
             health_table,
             alerts,
+            connectors: connectors?,
+            preconfigured,
             verify,
             collectors,
             sinks,
@@ -294,6 +311,21 @@ fn read_sinks(
         retries.extend(retry.map(|retry| (name.to_owned(), retry)));
     }
     (sinks, retries)
+}
+
+fn read_connectors(
+    root: &Map<String, Value>,
+    report: &mut ConfigReport,
+) -> BTreeMap<String, ConnectorSettings> {
+    let mut connectors = BTreeMap::new();
+    for name in checked_names(root, "connector", report) {
+        let mut section = Section::open(root, &["connector", name], report);
+        let settings = ConnectorSettings::read(&mut section);
+        section.finish();
+        checks::connector_id(name, report);
+        connectors.extend(settings.map(|settings| (name.to_owned(), settings)));
+    }
+    connectors
 }
 
 fn checked_names<'a>(root: &'a Map<String, Value>, section: &str, report: &mut ConfigReport) -> Vec<&'a str> {

@@ -6,7 +6,8 @@ use super::{Config, ConfigError, ConfigFile, Environment, NOTHING_TO_DO, layers,
 use crate::tables::Tables;
 
 /// Sections that a command which only reads can do without, when they have errors.
-const DISPENSABLE: [&str; 6] = ["log", "admin", "telemetry", "pipeline", "health_table", "collector"];
+const DISPENSABLE: [&str; 8] =
+    ["log", "admin", "telemetry", "pipeline", "health_table", "connectors", "connector", "collector"];
 
 /// As much of a configuration as can be read.
 #[derive(Debug)]

@@ -12,3 +12,4 @@ pub(crate) mod proxied;
 pub(crate) mod refusal;
 pub(crate) mod tls;
 pub(crate) mod transport;
+pub(crate) mod trust;

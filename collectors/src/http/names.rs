@@ -18,15 +18,16 @@ static PLACES: Semaphore = Semaphore::const_new(LOOKUPS_MAX);
 
 /// The system's resolver.
 #[derive(Debug)]
-pub(crate) struct Names;
+pub struct SystemNames;
 
-impl Names {
-    pub(crate) fn shared() -> Arc<Self> {
+impl SystemNames {
+    /// The resolver, as clients take it.
+    pub fn shared() -> Arc<Self> {
         Arc::new(Self)
     }
 }
 
-impl Resolve for Names {
+impl Resolve for SystemNames {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let place = PLACES.acquire().await?;

@@ -6,9 +6,10 @@
 use std::{error::Error as StdError, io, path::Path, sync::Arc};
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
     client::{
-        WebPkiServerVerifier,
+        WantsClientCert, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         verify_server_name,
     },
@@ -30,40 +31,51 @@ pub(crate) fn trusting(
     verification: TlsVerification,
     identity: Option<&ClientIdentity>,
 ) -> Result<ClientConfig, String> {
-    let refuse = |why: String| format!("ca_file {}: {why}", ca_file.display());
     let authorities = authorities(ca_file)?;
+    let builder = verifying(authorities, verification)
+        .map_err(|why| format!("ca_file {}: {why}", ca_file.display()))?;
+    match identity {
+        None => Ok(finished(builder.with_no_client_auth())),
+        Some(identity) => {
+            let (chain, key) = identity.read()?;
+            builder.with_client_auth_cert(chain, key).map(finished).map_err(|_| identity.unusable())
+        }
+    }
+}
+
+/// TLS that accepts what these authorities have signed.
+pub(crate) fn verifying(
+    authorities: Vec<CertificateDer<'static>>,
+    verification: TlsVerification,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
     let chains: Arc<dyn ServerCertVerifier> = match verification {
         TlsVerification::Full => Arc::new(
             Verifier::new_with_extra_roots(authorities.clone(), provider.clone())
-                .map_err(|error| refuse(error.to_string()))?,
+                .map_err(|error| error.to_string())?,
         ),
         TlsVerification::Certificate | TlsVerification::None => {
             let mut roots = RootCertStore::empty();
             for authority in &authorities {
-                roots.add(authority.clone()).map_err(|error| refuse(error.to_string()))?;
+                roots.add(authority.clone()).map_err(|error| error.to_string())?;
             }
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
                 .build()
-                .map_err(|error| refuse(error.to_string()))?
+                .map_err(|error| error.to_string())?
         }
     };
     let verifier = Pinning { chains, pinned: authorities, by_name: verification == TlsVerification::Full };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS: {error}"))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
-    let mut config = match identity {
-        None => builder.with_no_client_auth(),
-        Some(identity) => {
-            let (chain, key) = identity.read()?;
-            builder.with_client_auth_cert(chain, key).map_err(|_| identity.unusable())?
-        }
-    };
+        .map_err(|error| format!("TLS: {error}"))?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
+}
+
+/// Only HTTP/1.1 is spoken.
+pub(crate) fn finished(mut config: ClientConfig) -> ClientConfig {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    config
 }
 
 impl ClientIdentity {
@@ -87,15 +99,18 @@ impl ClientIdentity {
 fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let refuse = |why: String| format!("ca_file {}: {why}", path.display());
     let pem = read("ca_file", path)?;
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| refuse(error.to_string()))?;
+    let certificates = certificates(&pem).map_err(refuse)?;
     if certificates.is_empty() {
         let is_der = pem.starts_with(&[0x30, 0x82]);
         let form = if is_der { " in PEM; convert it with `openssl x509 -inform der`" } else { "" };
         return Err(refuse(format!("contains no certificate{form}")));
     }
     Ok(certificates)
+}
+
+/// The certificates in a PEM text.
+pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
 /// The largest PEM file that is read: all authorities of a system take a quarter of it.
@@ -180,17 +195,25 @@ pub(crate) const UNTRUSTED: &str =
 
 /// Whether a request failed because no trusted authority signed the server's certificate.
 pub(crate) fn is_untrusted(error: &(dyn StdError + 'static)) -> bool {
+    match cause_of(error) {
+        Some(Error::InvalidCertificate(why)) => lacks_only_a_chain(why),
+        Some(_) | None => false,
+    }
+}
+
+/// The error of one type among the causes of another error.
+pub(crate) fn cause_of<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         // An `io::Error` that wraps another one has that one's source only.
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let found = wrapped.and_then(|inner| inner.downcast_ref()).or_else(|| error.downcast_ref::<Error>());
-        if let Some(Error::InvalidCertificate(why)) = found {
-            return lacks_only_a_chain(why);
+        let found = wrapped.and_then(|inner| inner.downcast_ref()).or_else(|| error.downcast_ref::<E>());
+        if found.is_some() {
+            return found;
         }
         cause = wrapped.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source());
     }
-    false
+    None
 }
 
 /// Whether a certificate is valid except for its issuer: its dates are checked before these errors are

@@ -11,7 +11,7 @@ use url::Url;
 use crate::{
     http::{
         decoded::{Undecodable, decoded},
-        names::Names,
+        names::SystemNames,
         newest_date,
         observed::Watched,
         proxied::{environment_has_proxy, exposes_key, is_excepted, is_local},
@@ -163,7 +163,7 @@ impl HttpSettings {
             .redirect(redirect::Policy::none())
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .http1_max_headers(HEADERS_MAX)
-            .dns_resolver(Names::shared())
+            .dns_resolver(SystemNames::shared())
             .tcp_nodelay(true);
         builder = self.verifying(builder)?;
         if self.direct {

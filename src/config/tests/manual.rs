@@ -26,7 +26,8 @@ fn with_examples() -> String {
 
 #[test]
 fn every_key_of_the_manual_is_known_and_its_examples_are_valid() {
-    let text = format!("{}\n{MINIMAL}\n[sink.rules]\ntype = \"detect\"\n", with_examples());
+    let sinks = "[sink.rules]\ntype = \"detect\"\n[sink.es]\ntype = \"elasticsearch\"\nurls = [\"https://es.example\"]\n";
+    let text = format!("{}\n{MINIMAL}\n{sinks}", with_examples());
     load(&text).unwrap();
 }
 
@@ -41,8 +42,8 @@ fn every_key_that_is_read_is_in_the_manual() {
     // The manual has no sink of its own for the example to name.
     assert_eq!(
         report.problems,
-        ["health_table.sink", "detect.alerts"]
-            .map(|key| format!("`{key}` names `local`, but there is no [sink.local]"))
+        [("health_table.sink", "local"), ("connectors.index_sink", "es"), ("detect.alerts", "local")]
+            .map(|(key, sink)| format!("`{key}` names `{sink}`, but there is no [sink.{sink}]"))
             .into_iter()
             .chain(["`detect.alerts` is set, but there is no sink of type detect to raise alerts: add one, and name it in \
                      `sinks` of the collectors whose records it is to judge"
@@ -64,6 +65,7 @@ fn every_key_that_is_read_is_in_the_manual() {
     assert_eq!(written, report.keys);
     let sections = [
         "admin",
+        "connectors",
         "default.collector",
         "default.sink.elasticsearch.index",
         "default.sink.kibana_index.connectors",

@@ -9,10 +9,19 @@ use url::Url;
 
 /// An address that the settings do not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("target url \"{url}\" is not added to the Kibana config xpack.actions.allowedHosts")]
-pub struct NotAllowed {
-    /// The address.
-    pub url: String,
+pub enum NotAllowed {
+    /// Its host, or where the name of the host leads.
+    #[error("target url \"{url}\" is not added to the Kibana config xpack.actions.allowedHosts")]
+    Host {
+        /// The address.
+        url: String,
+    },
+    /// It contains a user name or a password, which have settings of their own.
+    #[error("the target url of \"{host}\" contains a user name or a password: use the settings for them")]
+    Credentials {
+        /// The host.
+        host: String,
+    },
 }
 
 /// A request.
@@ -22,7 +31,7 @@ pub struct OutgoingRequest {
     pub method: Method,
     /// The address.
     pub url: Url,
-    /// The headers. Those with secrets are marked as sensitive.
+    /// The headers. Those with secrets are marked as sensitive; those that belong to the connection are left out.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
