@@ -80,3 +80,16 @@ fn a_deleted_completion_is_only_in_the_sink_and_explained() {
     assert_eq!((verified.code, verified.verdict()), (Some(0), "agrees_with_explained_differences"));
     assert_eq!(verified.classes()["only_in_sink"].first(), Some(&id));
 }
+
+#[test]
+fn a_young_window_of_which_nothing_is_listed_is_not_provable() {
+    let site = site(few());
+    collect(&site);
+    for (id, _) in site.simulator.issued(SimulatedList::Completions) {
+        site.simulator.delete(&id);
+    }
+    let verified = verify(&site, "chat", "tables", &[]);
+    assert_eq!((verified.code, verified.verdict()), (Some(1), "not_provable"));
+    let why = verified.report["why"].to_string();
+    assert!(why.contains("lists nothing") && why.contains("another project"), "{why}");
+}

@@ -34,6 +34,9 @@ use crate::{
     },
 };
 
+/// Seconds for which OpenAI keeps a stored completion at least, as far as known: 30 days.
+const KEPT_FOR: i64 = 30 * 24 * 3600;
+
 impl VerificationRun<'_> {
     /// Compares, repairs if that is asked for, and gives the verdict. Returns why it is not provable.
     pub(super) async fn compare_and_repair(
@@ -96,9 +99,26 @@ impl VerificationRun<'_> {
             };
             tracing::info!(run = self.id, missing = left, "compared again after the repair");
         }
+        if let Some(why) = self.lists_nothing() {
+            return Ok(Some(why));
+        }
         let Totals { unexplained, explained, unreadable_seconds, .. } = self.report.totals;
         self.report.verdict = Verdict::of(unexplained, explained + unreadable_seconds);
         Ok(None)
+    }
+
+    /// Why an empty list proves nothing. Records that expire are missing from it one by one; that all of a young window are
+    /// gone looks the same as a key that no longer sees them.
+    fn lists_nothing(&self) -> Option<String> {
+        let Totals { source_rows: 0, sink_rows: held @ 1.., .. } = self.report.totals else { return None };
+        let has_expired = self.question.window.to <= self.assembly.clock.now().saturating_sub(KEPT_FOR);
+        (self.settings.source.list.expires() && !has_expired).then(|| {
+            format!(
+                "the API lists nothing of this window, of which the sink has {}: all were deleted, or the key no longer \
+                 sees them (another project); expiry does not explain it before 30 days",
+                counted(held, "row")
+            )
+        })
     }
 
     /// What helps to explain differences, besides the rejects.
