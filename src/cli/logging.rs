@@ -5,9 +5,10 @@ use std::{
     io::{self, IsTerminal},
 };
 
-use tracing::level_filters::LevelFilter;
+use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
-    Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, registry, util::SubscriberInitExt as _,
+    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt as _, registry, registry::LookupSpan,
+    util::SubscriberInitExt,
 };
 
 use crate::{
@@ -27,22 +28,40 @@ pub fn start_with(settings: &LogSettings, listener: Option<Listener>) {
     let asked = env::var("RUST_LOG").ok().map(|asked| asked.parse::<Targets>());
     let filter =
         filter(LevelFilter::from_level(settings.level), asked.as_ref().and_then(|asked| asked.as_ref().ok()));
-    let json = match settings.format {
+    let started = match listener {
+        Some(listener) => {
+            registry().with(listener).with(lines(settings.format).with_filter(filter)).try_init()
+        }
+        None => for_lines_only(lines(settings.format), filter).try_init(),
+    };
+    drop(started);
+    if let Some(Err(error)) = asked {
+        tracing::warn!(%error, "RUST_LOG is ignored: expected levels such as info,ccfd=debug");
+    }
+}
+
+/// The lines.
+fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync> {
+    let json = match format {
         LogFormat::Json => true,
         LogFormat::Text => false,
         LogFormat::Auto => !io::stderr().is_terminal(),
     };
     let lines = fmt::layer().with_target(false).with_writer(stderr::lines());
-    let lines = if json {
+    if json {
         lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
     } else {
         lines.with_ansi(io::stderr().is_terminal()).boxed()
-    };
-    let started = registry().with(listener).with(lines.with_filter(filter)).try_init();
-    drop(started);
-    if let Some(Err(error)) = asked {
-        tracing::warn!(%error, "RUST_LOG is ignored: expected levels such as info,ccfd=debug");
     }
+}
+
+/// Lines and no listener. The filter is that of all: with one of its own for the lines, spans that nothing records would
+/// be made for each request.
+fn for_lines_only(
+    lines: Box<dyn Layer<Registry> + Send + Sync>,
+    filter: Targets,
+) -> impl SubscriberInitExt + Subscriber {
+    registry().with(lines).with(filter)
 }
 
 /// The filter: everything from `level` on, unless other levels are requested.
@@ -63,6 +82,15 @@ mod tests {
     use tracing::Level;
 
     use super::*;
+
+    #[test]
+    fn spans_for_a_listener_are_not_made_without_one() {
+        let lines = for_lines_only(lines(LogFormat::Json), filter(LevelFilter::WARN, None));
+        tracing::subscriber::with_default(lines, || {
+            assert!(tracing::debug_span!(target: "telemetry", "request").is_disabled());
+            assert!(tracing::event_enabled!(Level::WARN));
+        });
+    }
 
     #[test]
     fn libraries_are_heard_from_warnings_on_whatever_is_asked_for() {
