@@ -1,6 +1,7 @@
 //! ccfd brings OpenAI audit logs and stored chat completions into a SIEM: every record, once.
 
 pub mod admin;
+pub mod cases;
 pub mod cli;
 pub mod config;
 pub mod connectors;

@@ -42,7 +42,10 @@ mod thread;
 mod trial;
 mod verdict;
 
-use std::{cell::Cell, path::PathBuf};
+use std::{
+    cell::Cell,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::Connection;
 
@@ -60,6 +63,10 @@ pub use self::{
     trial::{Trial, TrialError},
     verdict::VerdictError,
 };
+pub(crate) use self::{
+    raise::new_uid,
+    verdict::{alert_named, sync_alert},
+};
 use crate::sinks::disk::Inode;
 
 /// The open database.
@@ -74,6 +81,11 @@ pub struct DetectDb {
 }
 
 impl DetectDb {
+    /// What cases need, which are in the same file: the connection, and what its errors name.
+    pub(crate) fn parts(&mut self) -> (&mut Connection, &Path) {
+        (&mut self.connection, &self.path)
+    }
+
     /// How many rows were read for correlations since it was opened: the measure of their cost.
     pub fn rows_read(&self) -> u64 {
         self.rows_read.get()

@@ -199,7 +199,7 @@ impl Turn<'_> {
                        historical, staging, notify, live)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, ?16, 0, ?17)";
         let id = self.begun.prepare_cached(sql)?.insert(params![
-            uid(self.now),
+            new_uid(self.now),
             self.next_change()?,
             known.id,
             known.edition,
@@ -271,7 +271,7 @@ pub(super) fn live_alert(row: &Row<'_>) -> rusqlite::Result<LiveAlert> {
 }
 
 /// A UUID of version 7: sorted by its time, and the rest random.
-fn uid(now: i64) -> String {
+pub(crate) fn new_uid(now: i64) -> String {
     let mut bytes = [0; 16];
     // Without a source of randomness the database refuses the second id of a second, and the batch is tried again.
     _ = aws_lc_rs::rand::fill(&mut bytes);

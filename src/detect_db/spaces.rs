@@ -4,7 +4,10 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, TransactionBehavior, pa
 use serde::{Deserialize, Serialize};
 
 use super::DetectDb;
-use crate::sinks::{SinkError, sqlite::of_database};
+use crate::{
+    cases,
+    sinks::{SinkError, sqlite::of_database},
+};
 
 /// The space that always exists.
 pub const DEFAULT_SPACE: &str = "default";
@@ -123,6 +126,7 @@ impl DetectDb {
         }
         self.change_spaces(|begun| {
             let deleted = begun.execute("DELETE FROM space WHERE id = ?1", [id])?;
+            cases::forget_space(begun, id)?;
             Ok(if deleted == 0 { Err(SpaceError::Unknown) } else { Ok(()) })
         })
     }

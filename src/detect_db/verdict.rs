@@ -1,10 +1,10 @@
 //! What people decide about alerts.
 
-use rusqlite::{TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
     DetectDb,
-    alert::{Alert, AlertStatus, Disposition},
+    alert::{Alert, AlertStatus, COLUMNS, Disposition, read},
 };
 use crate::sinks::{SinkError, sqlite::of_database};
 
@@ -75,4 +75,35 @@ impl DetectDb {
         begun.commit().map_err(failed)?;
         self.alert_named(&alert.id)
     }
+}
+
+/// The alert with this id.
+pub(crate) fn alert_named(begun: &Connection, id: &str) -> rusqlite::Result<Alert> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM alert JOIN edition ON edition.id = alert.edition WHERE alert.uid = ?1"
+    );
+    begun.prepare_cached(&sql)?.query_row([id], read)
+}
+
+/// Gives an alert the status of a case that it belongs to, with the verdict on the case if there is one. A verdict that
+/// somebody gave to the alert itself remains, as does what is part of another alert or was withdrawn.
+pub(crate) fn sync_alert(
+    begun: &Connection,
+    id: &str,
+    status: AlertStatus,
+    verdict: Option<Disposition>,
+    by: &str,
+    now: i64,
+) -> rusqlite::Result<()> {
+    let sql =
+        "UPDATE alert SET status = ?2, disposition = ?3, judged_by = ?4, judged_at = ?5, changed_at = ?5,
+                   change = (SELECT value + 1 FROM counter WHERE name = 'change')
+               WHERE uid = ?1 AND merged_into IS NULL AND NOT withdrawn AND disposition IS NULL
+                   AND (status <> ?2 OR ?3 IS NOT NULL)";
+    let verdict = verdict.map(Disposition::word);
+    let changed = begun.prepare_cached(sql)?.execute(params![id, status.word(), verdict, by, now])?;
+    if changed > 0 {
+        begun.prepare_cached("UPDATE counter SET value = value + 1 WHERE name = 'change'")?.execute([])?;
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod bursts;
+mod cases;
 mod delivery;
 mod generated;
 mod histories;

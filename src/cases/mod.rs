@@ -1,0 +1,37 @@
+//! Cases: what people make of alerts. They are in the database of the alerts, with the members and names of Kibana's cases.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `model`, `attachment` | a case, and what is attached to it |
+//! | `change` | a case to create, and changes of one |
+//! | `limits`, `error` | what is refused, and why |
+//! | `store` | the cases of a space, in the database |
+//! | `action` | what Kibana's Cases connector does: cases from alerts, by group and time |
+//!
+//! Every text of a case may be somebody else's: nothing here interprets one, and what shows it must make it harmless.
+
+pub mod action;
+mod attachment;
+mod change;
+mod error;
+mod limits;
+mod model;
+mod store;
+
+pub(crate) use self::store::{TABLES, forget_space};
+pub use self::{
+    attachment::{AlertToAttach, AttachedAlert, AttachedContent, AttachedRule, CaseAttachment, FileToAttach},
+    change::{CaseChange, NewCase},
+    error::CaseError,
+    limits::{ALERTS_MAX, CASES_AT_ONCE_MAX, FILE_BYTES_MAX},
+    model::{
+        Assignee, Case, CaseConnector, CaseOwner, CasePerson, CaseSettings, CaseSeverity, CaseStamp,
+        CaseStatus, CustomFieldKind, CustomFieldValue,
+    },
+    store::{
+        AttachmentPage, CaseConfiguration, CaseCounts, CaseFile, CaseFilter, CasePage, CaseSort, CaseStore,
+        CaseTemplate, CaseTitle, CaseTotals, ClosureType, ConfigurationChange, CustomFieldSpec,
+        HistoryFilter, HistoryPage, SearchField, TemplateFields, UserAction, VersionedChange,
+    },
+};
+pub use crate::detect_db::DEFAULT_SPACE;

@@ -1,0 +1,124 @@
+//! The cases of one space, in the database of the alerts. Each call is one transaction.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `tables` | the tables |
+//! | `row` | a row as a case |
+//! | `create`, `update`, `remove` | cases |
+//! | `attach`, `attached`, `edit`, `files` | what is attached to them |
+//! | `find`, `search`, `lists` | which cases there are |
+//! | `history` | what was done to them |
+//! | `configure`, `fields` | configurations, and what they say about custom fields |
+
+mod attach;
+mod attached;
+mod configure;
+mod create;
+mod edit;
+mod fields;
+mod files;
+mod find;
+mod history;
+mod lists;
+mod remove;
+mod row;
+mod search;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod update;
+
+use std::path::Path;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+pub(super) use self::create::MadeCase;
+pub use self::{
+    attached::AttachmentPage,
+    configure::{
+        CaseConfiguration, CaseTemplate, ClosureType, ConfigurationChange, CustomFieldSpec, TemplateFields,
+    },
+    files::CaseFile,
+    find::{CaseFilter, CasePage, CaseSort},
+    history::{HistoryFilter, HistoryPage, UserAction},
+    lists::{CaseCounts, CaseTitle, CaseTotals},
+    search::SearchField,
+    update::VersionedChange,
+};
+pub(crate) use self::{remove::forget_space, tables::TABLES};
+use super::{CaseError, error::CaseFault};
+use crate::{detect_db::DetectDb, sinks::sqlite::of_database};
+
+/// The cases of one space.
+pub struct CaseStore<'a> {
+    pub(super) connection: &'a mut Connection,
+    path: &'a Path,
+    pub(super) space: &'a str,
+}
+
+impl DetectDb {
+    /// The cases of a space.
+    pub fn cases<'a>(&'a mut self, space: &'a str) -> CaseStore<'a> {
+        let (connection, path) = self.parts();
+        CaseStore { connection, path, space }
+    }
+}
+
+impl CaseStore<'_> {
+    /// One transaction.
+    pub(super) fn turn<T>(
+        &mut self,
+        work: impl FnOnce(&CaseTurn<'_>) -> Result<T, CaseFault>,
+    ) -> Result<T, CaseError> {
+        let failed = |error| of_database(self.path, error);
+        let begun =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let turn = CaseTurn { begun, space: self.space };
+        match work(&turn) {
+            Ok(done) => {
+                turn.begun.commit().map_err(failed)?;
+                Ok(done)
+            }
+            Err(CaseFault::Refused(error)) => Err(error),
+            Err(CaseFault::Sql(error)) => Err(failed(error).into()),
+        }
+    }
+
+    /// One look, which waits for no writer.
+    pub(super) fn look<T>(
+        &mut self,
+        work: impl FnOnce(&CaseTurn<'_>) -> Result<T, CaseFault>,
+    ) -> Result<T, CaseError> {
+        let failed = |error| of_database(self.path, error);
+        let begun =
+            self.connection.transaction_with_behavior(TransactionBehavior::Deferred).map_err(failed)?;
+        work(&CaseTurn { begun, space: self.space }).map_err(|fault| match fault {
+            CaseFault::Refused(error) => error,
+            CaseFault::Sql(error) => failed(error).into(),
+        })
+    }
+}
+
+/// A transaction on the cases of one space.
+pub(super) struct CaseTurn<'a> {
+    pub(super) begun: Transaction<'a>,
+    pub(super) space: &'a str,
+}
+
+impl CaseTurn<'_> {
+    /// A version that nothing had before.
+    pub(super) fn next_version(&self) -> rusqlite::Result<i64> {
+        let sql = "UPDATE counter SET value = value + 1 WHERE name = 'case_version' RETURNING value";
+        self.begun.prepare_cached(sql)?.query_row([], |row| row.get(0))
+    }
+}
+
+/// A value that the database keeps as JSON.
+pub(super) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}
+
+/// The same, read again.
+pub(super) fn parsed<T: serde::de::DeserializeOwned + Default>(text: &str) -> T {
+    serde_json::from_str(text).unwrap_or_default()
+}
