@@ -27,5 +27,8 @@ pub use self::{
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     error::ConnectorError,
     registry::{ConnectorChange, ListedConnector, ListedType, NewConnector, Registry},
-    run::{Caller, ErrorSource, Retry, RunContext, RunFailure, RunOutput, TokenUsage, UNEXPECTED},
+    run::{
+        Caller, ErrorSource, Retry, RunContext, RunFailure, RunOutput, StreamEnd, StreamEnding, TokenUsage,
+        UNEXPECTED,
+    },
 };

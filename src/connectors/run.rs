@@ -76,9 +76,31 @@ pub enum RunOutput {
         content_type: String,
         /// The chunks.
         bytes: BoxStream<'static, std::io::Result<Bytes>>,
-        /// Tokens, once the stream has ended.
-        usage: tokio::sync::oneshot::Receiver<TokenUsage>,
+        /// How the stream ended, once it has. What records the run takes it.
+        end: Option<tokio::sync::oneshot::Receiver<StreamEnd>>,
     },
+}
+
+/// What is known of a stream after its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamEnd {
+    /// Tokens, as far as the stream named them.
+    pub usage: TokenUsage,
+    /// How it ended.
+    pub ending: StreamEnding,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamEnding {
+    /// All of it was passed on.
+    Complete,
+    /// The other system reported an error in it.
+    Failed,
+    /// The other system ended it early.
+    Cut,
+    /// The reader went away.
+    ReaderLeft,
 }
 
 impl RunOutput {
