@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rand::RngExt;
 
 use super::{
-    chaos, envelope,
+    chaos, chat, envelope,
     faults::{self, Fault},
     habits::Habit,
     list::{PageRequest, Picked},
@@ -33,16 +33,23 @@ impl Simulator {
         let (endpoint, id) = SimulatedEndpoint::of(&request.path);
         let target = request.target();
         let fault = state.faults.next(&target, endpoint, now, state.habits, &mut state.rng);
-        let mut reply = match state.route(request, endpoint, id, fault.as_ref(), now) {
-            Ok(body) => Reply::json(200, body),
-            Err(refusal) => refusal.reply(),
+        let replied = match asked_model(request, endpoint, id) {
+            Some(deployment) => {
+                let key = request.bearer.as_deref();
+                authorize(key, endpoint).and_then(|()| chat::answer(request, deployment, now))
+            }
+            None => {
+                let body = state.route(request, endpoint, id, fault.as_ref(), now);
+                body.map(|body| Reply::json(200, body))
+            }
         };
+        let mut reply = replied.unwrap_or_else(|refusal| refusal.reply());
         let slow = if let Some(Fault::Slow(time)) = fault { time } else { Duration::ZERO };
         if let Some(fault) = fault {
             faults::apply(fault, &mut reply);
         }
         state.add_headers(&mut reply, now);
-        reply.latency = state.options.latency + slow;
+        reply.latency += state.options.latency + slow;
         *state.counters.entry((endpoint, reply.status)).or_default() += 1;
         if state.seen.len() == SEEN_MAX {
             state.seen.pop_front();
@@ -70,6 +77,11 @@ impl Simulation {
                 return messages::list(self, id, &request.query, now);
             }
             SimulatedEndpoint::Messages => return Err(stored::not_allowed("GET")),
+            SimulatedEndpoint::AzureChat => {
+                let message =
+                    if request.method == "POST" { "Resource not found" } else { "Method not allowed" };
+                return Err(SimulatedRefusal::new(404, Some("404"), message));
+            }
             SimulatedEndpoint::Other => {
                 let message = format!("Invalid URL ({} {})", request.method, request.path);
                 return Err(SimulatedRefusal::new(404, None, message));
@@ -162,8 +174,32 @@ impl Simulation {
     }
 }
 
+/// Whether a request asks a model to answer, and the deployment that a path of Azure names.
+fn asked_model<'a>(request: &Request, endpoint: SimulatedEndpoint, id: &'a str) -> Option<Option<&'a str>> {
+    if request.method != "POST" {
+        return None;
+    }
+    match endpoint {
+        SimulatedEndpoint::Completions => Some(None),
+        // Without a version Azure finds nothing.
+        SimulatedEndpoint::AzureChat => request.query.contains("api-version=").then_some(Some(id)),
+        SimulatedEndpoint::AuditLogs
+        | SimulatedEndpoint::Completion
+        | SimulatedEndpoint::Messages
+        | SimulatedEndpoint::Other => None,
+    }
+}
+
 /// Only a key's class is checked; any key of the right class is valid.
 fn authorize(key: Option<&str>, endpoint: SimulatedEndpoint) -> Result<(), SimulatedRefusal> {
+    if endpoint == SimulatedEndpoint::AzureChat {
+        // Azure's keys have no form.
+        let denied = "Access denied due to invalid subscription key or wrong API endpoint.";
+        return match key {
+            Some(_) => Ok(()),
+            None => Err(SimulatedRefusal::new(401, Some("401"), denied)),
+        };
+    }
     let after = |prefix: &str| key.and_then(|key| key.strip_prefix(prefix)).filter(|rest| !rest.is_empty());
     let (admin, any) = (after("sk-admin-").is_some(), after("sk-").is_some());
     if !any || key == Some("sk-admin-") {
@@ -184,6 +220,7 @@ fn authorize(key: Option<&str>, endpoint: SimulatedEndpoint) -> Result<(), Simul
         | SimulatedEndpoint::Completions
         | SimulatedEndpoint::Completion
         | SimulatedEndpoint::Messages
+        | SimulatedEndpoint::AzureChat
         | SimulatedEndpoint::Other => Ok(()),
     }
 }

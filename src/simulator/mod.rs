@@ -1,5 +1,5 @@
 //! A simulated OpenAI API with the recorded habits: both lists below `/v1`, with every fault that was seen or
-//! is to be expected.
+//! is to be expected; and a model that answers chats.
 //!
 //! It has two layers. [`Simulator::answer`] is a function from [`Request`] to [`Reply`], so that a test needs
 //! neither a socket nor a sleep; [`serve()`] adds HTTP. The clock given at construction decides what is
@@ -13,6 +13,7 @@
 mod answer;
 mod arena;
 mod chaos;
+mod chat;
 mod envelope;
 mod faults;
 mod generate;

@@ -1,6 +1,6 @@
 //! The simulator on a socket.
 
-use std::{future::Future, io};
+use std::{future::Future, io, time::Duration};
 
 use axum::{
     Router,
@@ -11,11 +11,12 @@ use axum::{
 };
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
+use memchr::memmem;
 use tokio::net::TcpListener;
 
 use super::{
     state::Simulator,
-    wire::{Reply, Request, SimulatedRefusal},
+    wire::{AZURE_BEGIN, Reply, Request, SimulatedRefusal},
 };
 
 /// The largest request body that is read: metadata has at most 16 short pairs.
@@ -41,13 +42,17 @@ async fn handle(State(simulator): State<Simulator>, request: HttpRequest<Body>) 
     let (parts, body) = request.into_parts();
     let reply = match body::to_bytes(body, BODY_BYTES_MAX).await {
         Ok(body) => {
-            let authorization =
-                parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+            let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+            let bearer = if parts.uri.path().starts_with(AZURE_BEGIN) {
+                text("api-key")
+            } else {
+                text("authorization").and_then(|value| value.strip_prefix("Bearer "))
+            };
             simulator.answer(&Request {
                 method: parts.method.as_str().to_owned(),
                 path: parts.uri.path().to_owned(),
                 query: parts.uri.query().unwrap_or_default().to_owned(),
-                bearer: authorization.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned),
+                bearer: bearer.map(str::to_owned),
                 body,
             })
         }
@@ -61,20 +66,45 @@ async fn handle(State(simulator): State<Simulator>, request: HttpRequest<Body>) 
 
 fn respond(reply: Reply) -> Response<Body> {
     let bytes = reply.body.len();
-    let body = match reply.cut {
-        None => Body::from(reply.body),
-        Some(cut) => cut_short(reply.body.slice(..cut.min(bytes))),
+    let body = match (reply.pace, reply.cut) {
+        (Some(pace), cut) => paced(&reply.body, pace, cut),
+        (None, None) => Body::from(reply.body),
+        (None, Some(cut)) => cut_short(reply.body.slice(..cut.min(bytes))),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
+    // The length of a stream is known at its end.
+    if reply.pace.is_none() {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
+    }
     for (name, value) in reply.headers {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.append(name, value);
         }
     }
     response
+}
+
+/// Events, one after the other, with time between them.
+fn paced(body: &Bytes, pace: Duration, cut: Option<usize>) -> Body {
+    let mut left = body.slice(..cut.unwrap_or(body.len()).min(body.len()));
+    let mut pieces: Vec<io::Result<Bytes>> = Vec::new();
+    while !left.is_empty() {
+        let end = memmem::find(&left, b"\n\n").map_or(left.len(), |at| at + 2);
+        pieces.push(Ok(left.split_to(end)));
+    }
+    if cut.is_some() {
+        pieces.push(Err(io::Error::other("the connection is cut on purpose")));
+    }
+    Body::from_stream(stream::iter(pieces).then(move |piece| async move {
+        if pace.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(pace).await;
+        }
+        piece
+    }))
 }
 
 /// A body that fails after these bytes, which closes the connection. The delay before the failure lets them

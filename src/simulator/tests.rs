@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod chat;
 mod cursors;
 mod faults;
 mod records;

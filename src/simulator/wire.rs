@@ -14,7 +14,7 @@ pub struct Request {
     pub path: String,
     /// Without the question mark, encoded as on the wire; empty when there is none.
     pub query: String,
-    /// What follows `Bearer ` in `Authorization`.
+    /// What follows `Bearer ` in `Authorization`; below Azure's paths, what is in `api-key`.
     pub bearer: Option<String>,
     /// Empty except for `POST`.
     pub body: Bytes,
@@ -59,12 +59,14 @@ pub struct Reply {
     pub cut: Option<usize>,
     /// Time to let pass before the reply is sent.
     pub latency: Duration,
+    /// Of a stream of events: time to let pass between two of them.
+    pub pace: Option<Duration>,
 }
 
 impl Reply {
     pub(super) fn json(status: u16, body: Bytes) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];
-        Self { status, headers, body, cut: None, latency: Duration::ZERO }
+        Self { status, headers, body, cut: None, latency: Duration::ZERO, pace: None }
     }
 
     /// The value of a header, by its lower-case name.
@@ -80,6 +82,9 @@ impl fmt::Debug for Reply {
     }
 }
 
+/// What Azure's paths begin with.
+pub(super) const AZURE_BEGIN: &str = "/openai/deployments/";
+
 /// What a path leads to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum SimulatedEndpoint {
@@ -91,6 +96,8 @@ pub enum SimulatedEndpoint {
     Completion,
     /// `/v1/chat/completions/{id}/messages`
     Messages,
+    /// `/openai/deployments/{deployment}/chat/completions`
+    AzureChat,
     /// Any other path.
     Other,
 }
@@ -98,6 +105,14 @@ pub enum SimulatedEndpoint {
 impl SimulatedEndpoint {
     /// The endpoint of a path, and the id in it.
     pub(super) fn of(path: &str) -> (Self, &str) {
+        if let Some(rest) = path.strip_prefix(AZURE_BEGIN) {
+            return match rest.split_once('/') {
+                Some((deployment, "chat/completions")) if !deployment.is_empty() => {
+                    (Self::AzureChat, deployment)
+                }
+                Some(_) | None => (Self::Other, ""),
+            };
+        }
         let Some(path) = path.strip_prefix("/v1/") else {
             return (Self::Other, "");
         };
@@ -150,9 +165,14 @@ impl SimulatedRefusal {
     }
 
     pub fn reply(&self) -> Reply {
+        Reply::json(self.status, Bytes::from(self.body().to_string()))
+    }
+
+    /// The envelope alone.
+    pub fn body(&self) -> serde_json::Value {
         let error = json!({
             "message": self.message, "type": self.kind, "param": self.param, "code": self.code,
         });
-        Reply::json(self.status, Bytes::from(json!({ "error": error }).to_string()))
+        json!({ "error": error })
     }
 }

@@ -38,8 +38,8 @@ fn unknown_paths_are_404_and_other_methods_405() {
     {
         assert_eq!(get(&simulator, path).status, 404, "{path}");
     }
-    let post = Request { method: "POST".to_owned(), ..Request::get(CHAT, PROJECT) };
-    assert_eq!(error(&simulator.answer(&post)), (405, "method_not_supported".to_owned(), String::new()));
+    let put = Request { method: "PUT".to_owned(), ..Request::get(CHAT, PROJECT) };
+    assert_eq!(error(&simulator.answer(&put)), (405, "method_not_supported".to_owned(), String::new()));
 }
 
 #[test]
