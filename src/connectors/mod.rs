@@ -9,6 +9,8 @@
 //! | `error` | why a connector cannot be made, changed or run |
 //! | `catalogue` | the types that ccfd has |
 //! | `registry` | the connectors that there are: made, changed, listed, run |
+//! | `recorded` | what is kept of a run |
+//! | `stream_timing` | when the pieces of a stream come, for a test of a connector |
 //!
 //! Nothing here knows HTTP's side of Kibana (`admin/kibana/`), rules or alerts.
 
@@ -16,19 +18,24 @@ mod catalogue;
 mod connector;
 mod connector_type;
 mod error;
+pub mod gen_ai;
 pub mod index;
 pub mod outgoing;
+mod recorded;
 mod registry;
 mod run;
+mod stream_timing;
 
 pub use self::{
     catalogue::{TYPES, connector_type},
     connector::{Connector, ConnectorId, ConnectorSecrets, IdError},
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     error::ConnectorError,
+    recorded::BegunRun,
     registry::{ConnectorChange, ListedConnector, ListedType, NewConnector, Registry},
     run::{
         Caller, ErrorSource, Retry, RunContext, RunFailure, RunOutput, StreamEnd, StreamEnding, TokenUsage,
         UNEXPECTED,
     },
+    stream_timing::StreamTiming,
 };

@@ -15,6 +15,7 @@
 //! | `delivery` | how far alerts are delivered to other sinks |
 //! | `spaces`, `api_keys` | who may use the connectors' HTTP API, for what and where |
 //! | `thread` | the database for tasks of the runtime |
+//! | `runs` | runs of connectors, and the tokens that they used |
 //! | `retain` | what is removed, by age and size |
 //!
 //! What an alert says of its events is a function of the matches that arrived, whatever their order. Its id, and who was
@@ -34,6 +35,7 @@ mod read;
 mod refresh;
 mod retain;
 mod rules;
+mod runs;
 mod schema;
 mod shown;
 mod spaces;
@@ -57,6 +59,7 @@ pub use self::{
     read::{AlertFilter, RuleFigures},
     retain::{AlertLimits, Forgotten},
     rules::level_name,
+    runs::{CallerKind, ConnectorRunOutcome, RunRecord, UsageBy, UsageRow},
     spaces::{DEFAULT_SPACE, Space, SpaceAbout, SpaceError},
     store::StoredMatches,
     thread::{DetectThread, FREE_MIN},

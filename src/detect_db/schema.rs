@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{api_keys, delivery, spaces};
+use super::{api_keys, delivery, runs, spaces};
 use crate::cases;
 
 /// The version that this program reads and writes.
@@ -100,6 +100,7 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<()
     begun.execute_batch(spaces::TABLES)?;
     begun.execute_batch(api_keys::TABLES)?;
     begun.execute_batch(cases::TABLES)?;
+    begun.execute_batch(runs::TABLES)?;
     begun
         .execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"))?;
     begun.commit()?;

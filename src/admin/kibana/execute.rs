@@ -147,9 +147,9 @@ mod tests {
         assert_eq!(serde_json::from_slice(&shown).ok(), Some(wanted));
         assert_eq!(body(succeeded("c-1", RunOutput::Nothing)).await, (204, bytes::Bytes::new()));
         let chunks = futures::stream::iter(["data: 1\n\n", "data: 2\n\n"].map(|chunk| Ok(chunk.into())));
-        let (_, usage) = tokio::sync::oneshot::channel();
         let content_type = "text/event-stream".to_owned();
-        let response = succeeded("c-1", RunOutput::Stream { content_type, bytes: Box::pin(chunks), usage });
+        let response =
+            succeeded("c-1", RunOutput::Stream { content_type, bytes: Box::pin(chunks), end: None });
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
         let mut response = response.into_body();
         let first = response.frame().await.unwrap().unwrap().into_data().unwrap();

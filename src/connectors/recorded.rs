@@ -1,0 +1,149 @@
+//! What is kept of a run: who ran what, what came of it, how long it took, and its tokens. Not what was sent or answered.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use super::{
+    connector::Connector,
+    run::{Caller, RunFailure, RunOutput, StreamEnd, StreamEnding, TokenUsage},
+};
+use crate::detect_db::{CallerKind, ConnectorRunOutcome, RunRecord};
+
+/// The longest name of a caller that is kept, in characters.
+const CALLER_CHARS_MAX: usize = 128;
+
+/// A run that has begun.
+pub struct BegunRun {
+    record: RunRecord,
+    begun: Instant,
+}
+
+impl BegunRun {
+    /// Begins to take the time.
+    pub fn new(connector: &Connector, space: &str, caller: &Caller, now: DateTime<Utc>) -> Self {
+        let (caller_kind, caller) = match caller {
+            Caller::Operator(name) => (CallerKind::Operator, name),
+            Caller::ApiKey(name) => (CallerKind::ApiKey, name),
+            Caller::Rule(name) => (CallerKind::Rule, name),
+        };
+        let record = RunRecord {
+            at: now.timestamp_millis(),
+            connector: connector.id.to_string(),
+            type_id: connector.type_id.to_string(),
+            space: space.to_owned(),
+            caller_kind,
+            caller: caller.chars().take(CALLER_CHARS_MAX).collect(),
+            usage: TokenUsage::default(),
+            duration: Duration::ZERO,
+            outcome: ConnectorRunOutcome::Failed,
+        };
+        Self { record, begun: Instant::now() }
+    }
+
+    /// Keeps what came of it: at once, or after the end of a stream, whatever becomes of its reader.
+    pub fn ended(
+        self,
+        result: &mut Result<RunOutput, RunFailure>,
+        keep: impl FnOnce(RunRecord) + Send + 'static,
+    ) {
+        match result {
+            Ok(RunOutput::Nothing) => keep(self.with(ConnectorRunOutcome::Done, TokenUsage::default())),
+            Ok(RunOutput::Data { usage, .. }) => {
+                keep(self.with(ConnectorRunOutcome::Done, usage.clone().unwrap_or_default()));
+            }
+            Ok(RunOutput::Stream { end, .. }) => {
+                if let Some(end) = end.take() {
+                    tokio::spawn(async move {
+                        // Without a word of its end it was dropped with the daemon.
+                        let dropped =
+                            StreamEnd { usage: TokenUsage::default(), ending: StreamEnding::ReaderLeft };
+                        let StreamEnd { usage, ending } = end.await.unwrap_or(dropped);
+                        let outcome = match ending {
+                            StreamEnding::Complete => ConnectorRunOutcome::Done,
+                            StreamEnding::Failed => ConnectorRunOutcome::Failed,
+                            StreamEnding::Cut => ConnectorRunOutcome::Cut,
+                            StreamEnding::ReaderLeft => ConnectorRunOutcome::CallerLeft,
+                        };
+                        keep(self.with(outcome, usage));
+                    });
+                }
+            }
+            Err(_) => keep(self.with(ConnectorRunOutcome::Failed, TokenUsage::default())),
+        }
+    }
+
+    fn with(self, outcome: ConnectorRunOutcome, usage: TokenUsage) -> RunRecord {
+        RunRecord { outcome, usage, duration: self.begun.elapsed(), ..self.record }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt as _;
+    use serde_json::Map;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::connectors::{ConnectorId, ErrorSource};
+
+    fn begun(caller: Caller) -> BegunRun {
+        let connector = Connector {
+            id: ConnectorId::parse("advice").unwrap(),
+            space: None,
+            name: "Advice".to_owned(),
+            type_id: ".gen-ai".into(),
+            config: Map::new(),
+            is_preconfigured: false,
+            is_missing_secrets: false,
+        };
+        BegunRun::new(&connector, "default", &caller, DateTime::UNIX_EPOCH)
+    }
+
+    async fn kept(mut result: Result<RunOutput, RunFailure>) -> RunRecord {
+        let (sender, kept) = oneshot::channel();
+        let begun = begun(Caller::ApiKey("ci".to_owned()));
+        tokio::time::advance(Duration::from_secs(3)).await;
+        begun.ended(&mut result, move |record| sender.send(record).unwrap());
+        // As a reader that goes away.
+        drop(result);
+        kept.await.unwrap()
+    }
+
+    fn usage() -> TokenUsage {
+        TokenUsage { total: Some(7), ..TokenUsage::default() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_is_kept_with_its_caller_its_time_and_its_outcome() {
+        let data = RunOutput::Data { data: "answer".into(), usage: Some(usage()) };
+        let record = kept(Ok(data)).await;
+        assert_eq!((record.caller_kind, &*record.caller), (CallerKind::ApiKey, "ci"));
+        assert_eq!((record.duration, record.outcome), (Duration::from_secs(3), ConnectorRunOutcome::Done));
+        assert_eq!((&*record.connector, &*record.space, record.usage), ("advice", "default", usage()));
+        let failed = kept(Err(RunFailure::thrown("Status code: 400.", ErrorSource::User))).await;
+        assert_eq!((failed.outcome, failed.usage), (ConnectorRunOutcome::Failed, TokenUsage::default()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_is_kept_after_its_end_also_without_a_reader() {
+        for (ending, outcome) in [
+            (StreamEnding::Complete, ConnectorRunOutcome::Done),
+            (StreamEnding::Failed, ConnectorRunOutcome::Failed),
+            (StreamEnding::Cut, ConnectorRunOutcome::Cut),
+            (StreamEnding::ReaderLeft, ConnectorRunOutcome::CallerLeft),
+        ] {
+            let (sender, end) = oneshot::channel();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                _ = sender.send(StreamEnd { usage: usage(), ending });
+            });
+            let bytes = futures::stream::empty().boxed();
+            let record =
+                kept(Ok(RunOutput::Stream { content_type: String::new(), bytes, end: Some(end) })).await;
+            assert_eq!((record.outcome, record.usage), (outcome, usage()));
+            assert!(record.duration >= Duration::from_secs(5), "{:?}", record.duration);
+        }
+    }
+}
