@@ -37,6 +37,7 @@ mod tail;
 mod text;
 mod time;
 mod top;
+mod usage;
 mod verify;
 
 use std::{
@@ -119,6 +120,8 @@ enum Command {
     ApiKeys(Reads<api_keys::Arguments>),
     /// List the rules that judge records, check them, and try one on the past
     Rules(Reads<rules::Arguments>),
+    /// Show the tokens that models used, in runs of connectors or in stored completions
+    Usage(Reads<usage::Arguments>),
     /// Query the SQLite sink with SQL
     Query(Reads<query::Arguments>),
     /// Write the resources a destination needs as files
@@ -260,6 +263,7 @@ fn run_command(cli: Cli) -> anyhow::Result<Exit> {
         Command::Alerts(Reads { config, own }) => alerts::run(&context(config), &own),
         Command::ApiKeys(Reads { config, own }) => api_keys::run(&context(config), &own),
         Command::Rules(Reads { config, own }) => rules::run(&context(config), &own),
+        Command::Usage(Reads { config, own }) => usage::run(&context(config), &own),
         Command::Query(Reads { config, own }) => query::run(&context(config), &own),
         Command::Deploy(arguments) => {
             reads_none("deploy")?;

@@ -28,6 +28,7 @@ fn routes() -> Vec<(Method, &'static str, Option<Value>, &'static str, &'static 
         (Method::PUT, "/api/actions/connector/x", Some(change), "manage", "update actions"),
         (Method::DELETE, "/api/actions/connector/x", None, "manage", "delete actions"),
         (Method::POST, "/api/actions/connector/x/_execute", Some(params), "run", "execute actions"),
+        (Method::GET, "/api/v1/usage?by=day", None, "read", "get usage"),
         (Method::POST, "/api/spaces/space", Some(space.clone()), "manage", "create spaces"),
         (Method::PUT, "/api/spaces/space/green", Some(space), "manage", "update spaces"),
         (Method::DELETE, "/api/spaces/space/green", None, "manage", "delete spaces"),

@@ -10,6 +10,7 @@
 //! | `execute` | a run, and what came of it |
 //! | `oauth` | the two pages that end an authorization by OAuth |
 //! | `spaces`, `space_shape` | spaces |
+//! | `usage` | tokens that models used: ccfd's own, with the same guard |
 //!
 //! Each path is there a second time below `/s/{space}`. An area adds its routes in [`areas`].
 
@@ -25,6 +26,7 @@ mod space_shape;
 mod spaces;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::sync::Arc;
 
@@ -78,6 +80,7 @@ fn areas() -> Router<Arc<Kibana>> {
     Router::new()
         .merge(connectors::routes())
         .merge(spaces::routes())
+        .merge(usage::routes())
         .route("/api/actions/{*rest}", any(unknown))
         .route("/api/spaces/{*rest}", any(unknown))
 }

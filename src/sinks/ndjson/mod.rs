@@ -10,7 +10,7 @@
 //! | `check` | `ccfd check` |
 //! | `tests` | unit tests |
 //! | `compare` | `ccfd verify` |
-//! | `past` | records read back, for `ccfd rules test` |
+//! | `past` | records read back, for `ccfd rules test` and `ccfd usage` |
 //! | `name`, `retain` | how files are named, and which of them are removed |
 
 mod check;
@@ -25,5 +25,5 @@ mod sink;
 mod tests;
 
 pub use compare::NdjsonRows;
-pub use past::past_records;
+pub use past::{past_lines, past_records};
 pub use sink::NdjsonSink;

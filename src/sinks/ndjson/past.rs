@@ -1,4 +1,4 @@
-//! Records that the files hold, read back for `ccfd rules test`.
+//! Records that the files hold, read back for `ccfd rules test` and `ccfd usage --stored`.
 
 use std::{
     fs::File,
@@ -37,6 +37,25 @@ pub fn past_records(
         let reason = "its lines have the columns of the table, and rules judge records as received; set `shape = \"record\"`";
         return Err(SinkError::Misplaced { path: disk::shown(dir), reason: reason.to_owned() });
     }
+    past_lines(dir, settings, table, since, |line| match Record::read(line, time) {
+        Ok(record) if record.second >= since => each(record),
+        Ok(_) | Err(_) => Ok(()),
+    })
+}
+
+/// Hands out the lines of a table in the files that may hold a record since a second, in their order, and other lines with
+/// them. A directory that does not exist has none.
+///
+/// # Errors
+///
+/// If a file cannot be read.
+pub fn past_lines(
+    dir: &Path,
+    settings: &NdjsonSettings,
+    table: &Table,
+    since: i64,
+    mut each: impl FnMut(&[u8]) -> Result<(), SinkError>,
+) -> Result<(), SinkError> {
     if !dir.exists() {
         return Ok(());
     }
@@ -56,11 +75,7 @@ pub fn past_records(
         };
         let mut line = Vec::new();
         while lines.read_until(b'\n', &mut line).map_err(failed)? > 0 {
-            if let Ok(record) = Record::read(&line, time)
-                && record.second >= since
-            {
-                each(record)?;
-            }
+            each(&line)?;
             line.clear();
         }
     }
