@@ -11,7 +11,7 @@ use super::{
     Context,
     exit::Exit,
     rows::{CsvRows, Finish, JsonRows, TableRows},
-    text::say,
+    text::{duration, say},
 };
 use crate::{
     connectors::gen_ai,
@@ -99,7 +99,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
             "tokens of {}, by {}, last {}",
             counted.word(),
             by.word(),
-            humantime::format_duration(arguments.last)
+            duration(arguments.last)
         ));
         if rows.is_empty() {
             say(format_args!("none"));
