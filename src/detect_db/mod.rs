@@ -60,7 +60,7 @@ pub use self::{
     retain::{AlertLimits, Forgotten},
     rules::level_name,
     runs::{CallerKind, ConnectorRunOutcome, RunRecord, UsageBy, UsageRow},
-    spaces::{DEFAULT_SPACE, Space, SpaceAbout, SpaceError},
+    spaces::{DEFAULT_SPACE, SpaceAbout, SpaceError, StoredSpace},
     store::StoredMatches,
     thread::{DetectThread, FREE_MIN},
     trial::{Trial, TrialError},

@@ -23,7 +23,7 @@ INSERT INTO space VALUES
 
 /// A space.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Space {
+pub struct StoredSpace {
     /// Names it in paths.
     pub id: String,
     /// What people call it.
@@ -80,7 +80,7 @@ pub enum SpaceError {
 
 impl DetectDb {
     /// All spaces, by name.
-    pub fn spaces(&self) -> Result<Vec<Space>, SinkError> {
+    pub fn spaces(&self) -> Result<Vec<StoredSpace>, SinkError> {
         let failed = |error| of_database(&self.path, error);
         let sql = "SELECT id, name, about FROM space ORDER BY name COLLATE NOCASE, id";
         let mut query = self.connection.prepare_cached(sql).map_err(failed)?;
@@ -89,14 +89,14 @@ impl DetectDb {
     }
 
     /// The space with this id.
-    pub fn space(&self, id: &str) -> Result<Option<Space>, SinkError> {
+    pub fn space(&self, id: &str) -> Result<Option<StoredSpace>, SinkError> {
         let found = self.connection.prepare_cached("SELECT id, name, about FROM space WHERE id = ?1");
         let found = found.and_then(|mut query| query.query_row([id], read).optional());
         found.map_err(|error| of_database(&self.path, error))
     }
 
     /// Adds a space.
-    pub fn create_space(&mut self, space: &Space) -> Result<(), SpaceError> {
+    pub fn create_space(&mut self, space: &StoredSpace) -> Result<(), SpaceError> {
         let about = written(&space.about);
         self.change_spaces(|begun| {
             let count: i64 = begun.query_row("SELECT count(*) FROM space", [], |row| row.get(0))?;
@@ -110,7 +110,7 @@ impl DetectDb {
     }
 
     /// Changes how a space is called and shown.
-    pub fn update_space(&mut self, space: &Space) -> Result<(), SpaceError> {
+    pub fn update_space(&mut self, space: &StoredSpace) -> Result<(), SpaceError> {
         let about = written(&space.about);
         self.change_spaces(|begun| {
             let sql = "UPDATE space SET name = ?2, about = ?3 WHERE id = ?1";
@@ -149,17 +149,21 @@ fn written(about: &SpaceAbout) -> String {
     serde_json::to_string(about).unwrap_or_default()
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Space> {
+fn read(row: &Row<'_>) -> rusqlite::Result<StoredSpace> {
     let about: String = row.get(2)?;
-    Ok(Space { id: row.get(0)?, name: row.get(1)?, about: serde_json::from_str(&about).unwrap_or_default() })
+    Ok(StoredSpace {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        about: serde_json::from_str(&about).unwrap_or_default(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn space(id: &str) -> Space {
-        Space { id: id.to_owned(), name: format!("the {id}"), about: SpaceAbout::default() }
+    fn space(id: &str) -> StoredSpace {
+        StoredSpace { id: id.to_owned(), name: format!("the {id}"), about: SpaceAbout::default() }
     }
 
     #[test]
@@ -170,7 +174,7 @@ mod tests {
         assert!(matches!(db.create_space(&space("red")), Err(SpaceError::Taken(id)) if id == "red"));
         assert!(matches!(db.create_space(&space("default")), Err(SpaceError::Taken(_))));
         let about = SpaceAbout { initials: Some("R".to_owned()), ..SpaceAbout::default() };
-        let changed = Space { name: "Red".to_owned(), about, ..space("red") };
+        let changed = StoredSpace { name: "Red".to_owned(), about, ..space("red") };
         db.update_space(&changed).unwrap();
         assert_eq!(db.space("red").unwrap(), Some(changed));
         assert!(matches!(db.update_space(&space("blue")), Err(SpaceError::Unknown)));

@@ -30,6 +30,7 @@ const DOCUMENTS: [&str; 22] = [
     "docs/detection.md",
     "docs/faults.md",
     "docs/figures.md",
+    "docs/kibana-api.md",
     "docs/messages.md",
     "docs/operating.md",
     "docs/privacy.md",

@@ -17,19 +17,19 @@ use crate::{
     detect_db::{ApiKey, DEFAULT_SPACE, KeyScope},
 };
 
-/// The name of whoever has the token of the admin interface.
+/// The name of a caller with the token of the admin interface.
 const OPERATOR: &str = "admin token";
 
 /// A call that was let in. A handler gets the space that it works on only by saying what it does there.
 #[derive(Clone)]
-pub(super) struct Call {
+pub(super) struct ApiCall {
     /// `None` for the token of the admin interface, which allows everything.
     key: Option<ApiKey>,
     space: Arc<str>,
     is_space: bool,
 }
 
-impl Call {
+impl ApiCall {
     /// The space, if the caller may do `what` there.
     pub(super) fn for_scope(&self, scope: KeyScope, what: &str) -> Result<Arc<str>, KibanaError> {
         let may = |key: &ApiKey| key.has_scope(scope) && key.has_space(&self.space);
@@ -72,7 +72,7 @@ impl Call {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Call {
+impl<S: Sync> FromRequestParts<S> for ApiCall {
     type Rejection = KibanaError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, KibanaError> {
@@ -95,7 +95,7 @@ pub(super) async fn let_in(State(kibana): State<Arc<Kibana>>, request: Request, 
     }
 }
 
-async fn admitted(kibana: &Kibana, head: &Parts) -> Result<Call, KibanaError> {
+async fn admitted(kibana: &Kibana, head: &Parts) -> Result<ApiCall, KibanaError> {
     let headers = &head.headers;
     if !kibana.guard.knows_host(headers) {
         let message = "requests for this Host are refused; allowed_hosts in [admin] accepts more";
@@ -104,7 +104,7 @@ async fn admitted(kibana: &Kibana, head: &Parts) -> Result<Call, KibanaError> {
     let space: Arc<str> = space_of(head.uri.path()).into();
     let call = if kibana.guard.knows_token(headers) {
         let is_space = &*space == DEFAULT_SPACE || kibana.has_space(&space).await?;
-        Call { key: None, space, is_space }
+        ApiCall { key: None, space, is_space }
     } else {
         let credential = credential(headers).ok_or_else(unauthorized)?;
         let asked = space.clone();
@@ -113,7 +113,7 @@ async fn admitted(kibana: &Kibana, head: &Parts) -> Result<Call, KibanaError> {
             Ok::<_, KibanaError>((key, db.space(&asked)?.is_some()))
         });
         let (key, is_space) = found.await?;
-        Call { key: Some(key.ok_or_else(unauthorized)?), space, is_space }
+        ApiCall { key: Some(key.ok_or_else(unauthorized)?), space, is_space }
     };
     let is_safe = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
     if !is_safe && !headers.contains_key("kbn-xsrf") && !headers.contains_key("kbn-version") {

@@ -12,10 +12,10 @@ use serde_json::{Map, Value};
 
 use super::{
     Kibana, KibanaError, PathId,
-    call::Call,
+    call::ApiCall,
     connector_shape::{ShownConnector, ShownType, feature_id},
     execute::execute,
-    fields::{Fields, kind},
+    fields::{RequestFields, kind},
     json::JsonBody,
     oauth,
 };
@@ -40,7 +40,7 @@ pub(super) fn routes() -> Router<Arc<Kibana>> {
 
 async fn create(
     kibana: State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
     body: JsonBody<CONNECTOR_BYTES>,
 ) -> Result<Json<ShownConnector>, KibanaError> {
     create_as(kibana, call, None, body).await
@@ -48,7 +48,7 @@ async fn create(
 
 async fn create_named(
     kibana: State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
     PathId(id): PathId,
     body: JsonBody<CONNECTOR_BYTES>,
 ) -> Result<Json<ShownConnector>, KibanaError> {
@@ -59,7 +59,7 @@ async fn create_named(
 
 async fn create_as(
     State(kibana): State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
     id: Option<ConnectorId>,
     body: JsonBody<CONNECTOR_BYTES>,
 ) -> Result<Json<ShownConnector>, KibanaError> {
@@ -77,7 +77,7 @@ async fn create_as(
 
 async fn read(
     State(kibana): State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
     PathId(id): PathId,
 ) -> Result<Json<ShownConnector>, KibanaError> {
     let space = call.for_scope(KeyScope::Read, "get actions")?;
@@ -86,7 +86,7 @@ async fn read(
 
 async fn list(
     State(kibana): State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
 ) -> Result<Json<Vec<ShownConnector>>, KibanaError> {
     let space = call.for_scope(KeyScope::Read, "get actions")?;
     let listed = kibana.connectors.list(&space).await?;
@@ -95,7 +95,7 @@ async fn list(
 
 async fn update(
     State(kibana): State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
     PathId(id): PathId,
     body: JsonBody<CONNECTOR_BYTES>,
 ) -> Result<Json<ShownConnector>, KibanaError> {
@@ -112,7 +112,7 @@ async fn update(
 
 async fn delete(
     State(kibana): State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
     PathId(id): PathId,
 ) -> Result<StatusCode, KibanaError> {
     let space = call.for_scope(KeyScope::Manage, "delete actions")?;
@@ -124,10 +124,10 @@ async fn delete(
 /// Types are no secret: every caller sees them.
 async fn types(
     State(kibana): State<Arc<Kibana>>,
-    _: Call,
+    _: ApiCall,
     uri: Uri,
 ) -> Result<Json<Vec<ShownType>>, KibanaError> {
-    let mut fields = Fields::of_query(uri.query());
+    let mut fields = RequestFields::of_query(uri.query());
     let wanted = fields.optional_text("feature_id")?;
     fields.finish()?;
     let listed = kibana.connectors.types().into_iter();

@@ -20,7 +20,7 @@ pub(in crate::admin) struct KibanaError {
 }
 
 #[derive(Serialize)]
-struct Envelope<'a> {
+struct ErrorEnvelope<'a> {
     #[serde(rename = "statusCode")]
     status_code: u16,
     error: &'a str,
@@ -68,7 +68,7 @@ fn reason(status: StatusCode) -> &'static str {
 impl IntoResponse for KibanaError {
     fn into_response(self) -> Response {
         let Self { status, message } = &self;
-        let envelope = Envelope { status_code: status.as_u16(), error: reason(*status), message };
+        let envelope = ErrorEnvelope { status_code: status.as_u16(), error: reason(*status), message };
         let mut response = (*status, Json(envelope)).into_response();
         let headers = response.headers_mut();
         if *status == StatusCode::UNAUTHORIZED {

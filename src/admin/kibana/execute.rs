@@ -13,7 +13,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Kibana, KibanaError, PathId, call::Call, json::JsonBody};
+use super::{Kibana, KibanaError, PathId, call::ApiCall, json::JsonBody};
 use crate::{
     connectors::{ErrorSource, Retry, RunFailure, RunOutput},
     detect_db::KeyScope,
@@ -24,7 +24,7 @@ const RUN_BYTES: usize = 10 << 20;
 
 pub(super) async fn execute(
     State(kibana): State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
     PathId(id): PathId,
     body: JsonBody<RUN_BYTES>,
 ) -> Result<Response, KibanaError> {

@@ -1,16 +1,16 @@
-//! Fields of a JSON object or of a query, read one by one, with what Kibana says of those that are wrong.
+//! RequestFields of a JSON object or of a query, read one by one, with what Kibana says of those that are wrong.
 
 use serde_json::{Map, Value};
 
 use super::KibanaError;
 
-/// Fields that are still to be read.
-pub(super) struct Fields {
+/// RequestFields that are still to be read.
+pub(super) struct RequestFields {
     part: &'static str,
     left: Map<String, Value>,
 }
 
-impl Fields {
+impl RequestFields {
     /// Of the body.
     pub(super) fn of_body(object: Map<String, Value>) -> Self {
         Self { part: "request body", left: object }
@@ -124,9 +124,9 @@ mod tests {
 
     use super::*;
 
-    fn body(value: Value) -> Fields {
+    fn body(value: Value) -> RequestFields {
         let Value::Object(object) = value else { panic!("not an object") };
-        Fields::of_body(object)
+        RequestFields::of_body(object)
     }
 
     fn message<T: std::fmt::Debug>(read: Result<T, KibanaError>) -> String {
@@ -160,12 +160,12 @@ mod tests {
 
     #[test]
     fn a_query_is_read_in_the_same_way() {
-        let mut fields = Fields::of_query(Some("feature_id=a%20b&x=1&x=2&x=3"));
+        let mut fields = RequestFields::of_query(Some("feature_id=a%20b&x=1&x=2&x=3"));
         assert_eq!(fields.optional_text("feature_id"), Ok(Some("a b".to_owned())));
         assert_eq!(fields.any("x"), Some(json!(["1", "2", "3"])));
         assert_eq!(fields.finish(), Ok(()));
         assert_eq!(
-            message(Fields::of_query(Some("y")).finish()),
+            message(RequestFields::of_query(Some("y")).finish()),
             "[request query.y]: definition for this key is missing"
         );
     }

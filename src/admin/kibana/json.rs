@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::{Map, Value};
 
-use super::{Kibana, KibanaError, fields::Fields};
+use super::{Kibana, KibanaError, fields::RequestFields};
 use crate::admin::body::{BodyRoom, ReceivedBody, drop_body};
 
 /// Memory of what begins with a byte of JSON, beside its text, at most: a value in its container, which grows by doubling;
@@ -25,8 +25,8 @@ pub(super) struct JsonBody<const MAX: usize> {
 
 impl<const MAX: usize> JsonBody<MAX> {
     /// The fields of the object, and the memory that they take until the handler is done.
-    pub(super) fn fields(self) -> (Fields, BodyRoom) {
-        (Fields::of_body(self.object), self.room)
+    pub(super) fn fields(self) -> (RequestFields, BodyRoom) {
+        (RequestFields::of_body(self.object), self.room)
     }
 }
 

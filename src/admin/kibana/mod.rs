@@ -71,7 +71,7 @@ pub(super) fn router<S>(
         .route("/s/{space}", any(unknown))
         .route("/s/{space}/{*rest}", any(unknown))
         .method_not_allowed_fallback(not_allowed)
-        .layer(from_fn_with_state(kibana.clone(), call::let_in))
+        .route_layer(from_fn_with_state(kibana.clone(), call::let_in))
         .with_state(kibana)
 }
 

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::call::Call;
+use super::call::ApiCall;
 
 const PAGE: &str = "<!doctype html>
 <html lang=\"en\">
@@ -26,12 +26,12 @@ window.opener?.postMessage({ type: \"oauth_flow_completed\", success: false }, w
 /// The page may load its script, and nothing else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; frame-ancestors 'none'";
 
-pub(super) async fn page(_: Call) -> Response {
+pub(super) async fn page(_: ApiCall) -> Response {
     let kind = (header::CONTENT_TYPE, "text/html; charset=utf-8");
     ([kind, (header::CONTENT_SECURITY_POLICY, POLICY)], PAGE).into_response()
 }
 
-pub(super) async fn script(_: Call) -> Response {
+pub(super) async fn script(_: ApiCall) -> Response {
     let kind = (header::CONTENT_TYPE, "application/javascript; charset=utf-8");
     ([kind, (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], SCRIPT).into_response()
 }

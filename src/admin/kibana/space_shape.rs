@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{KibanaError, fields::Fields};
-use crate::detect_db::{DEFAULT_SPACE, Space, SpaceAbout};
+use super::{KibanaError, fields::RequestFields};
+use crate::detect_db::{DEFAULT_SPACE, SpaceAbout, StoredSpace};
 
 /// The most features that a space does not show.
 const DISABLED_MAX: usize = 100;
@@ -23,16 +23,16 @@ pub(super) struct ShownSpace {
     reserved: Option<bool>,
 }
 
-impl From<Space> for ShownSpace {
-    fn from(space: Space) -> Self {
-        let Space { id, name, about } = space;
+impl From<StoredSpace> for ShownSpace {
+    fn from(space: StoredSpace) -> Self {
+        let StoredSpace { id, name, about } = space;
         let reserved = (id == DEFAULT_SPACE).then_some(true);
         Self { id, name, about, reserved }
     }
 }
 
 /// Reads a space from a body.
-pub(super) fn space(mut fields: Fields) -> Result<Space, KibanaError> {
+pub(super) fn space(mut fields: RequestFields) -> Result<StoredSpace, KibanaError> {
     let id = fields.text("id")?;
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
     if id.is_empty() || !id.chars().all(is_plain) {
@@ -57,10 +57,10 @@ pub(super) fn space(mut fields: Fields) -> Result<Space, KibanaError> {
         other => return Err(fields.expected("_reserved", "boolean", other.as_ref())),
     }
     fields.finish()?;
-    Ok(Space { id, name: name.trim().to_owned(), about })
+    Ok(StoredSpace { id, name: name.trim().to_owned(), about })
 }
 
-fn initials(fields: &mut Fields) -> Result<Option<String>, KibanaError> {
+fn initials(fields: &mut RequestFields) -> Result<Option<String>, KibanaError> {
     let found = fields.optional_text("initials")?;
     let chars = found.as_ref().map_or(0, |text| text.chars().count());
     if chars > INITIALS_CHARS_MAX {
@@ -72,7 +72,7 @@ fn initials(fields: &mut Fields) -> Result<Option<String>, KibanaError> {
 }
 
 fn matching(
-    fields: &mut Fields,
+    fields: &mut RequestFields,
     name: &str,
     fits: impl FnOnce(&str) -> bool,
     otherwise: &str,
@@ -92,7 +92,7 @@ fn is_image(text: &str) -> bool {
     text.is_empty() || text.starts_with("data:image")
 }
 
-fn disabled_features(fields: &mut Fields) -> Result<Vec<String>, KibanaError> {
+fn disabled_features(fields: &mut RequestFields) -> Result<Vec<String>, KibanaError> {
     const NAME: &str = "disabledFeatures";
     let values = match fields.any(NAME) {
         None => return Ok(Vec::new()),
@@ -119,9 +119,9 @@ mod tests {
 
     use super::*;
 
-    fn read(value: Value) -> Result<Space, String> {
+    fn read(value: Value) -> Result<StoredSpace, String> {
         let Value::Object(object) = value else { panic!("not an object") };
-        space(Fields::of_body(object)).map_err(|error| error.message)
+        space(RequestFields::of_body(object)).map_err(|error| error.message)
     }
 
     #[test]

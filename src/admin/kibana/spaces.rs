@@ -11,12 +11,12 @@ use axum::{
 
 use super::{
     Kibana, KibanaError, PathId,
-    call::Call,
-    fields::Fields,
+    call::ApiCall,
+    fields::RequestFields,
     json::JsonBody,
     space_shape::{self, ShownSpace},
 };
-use crate::detect_db::{KeyScope, Space, SpaceError};
+use crate::detect_db::{KeyScope, SpaceError, StoredSpace};
 
 /// The largest space: one with a picture.
 const SPACE_BYTES: usize = 1 << 20;
@@ -30,10 +30,10 @@ pub(super) fn routes() -> Router<Arc<Kibana>> {
 /// The spaces that the caller may see.
 async fn list(
     State(kibana): State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
     uri: Uri,
 ) -> Result<Json<Vec<ShownSpace>>, KibanaError> {
-    let mut fields = Fields::of_query(uri.query());
+    let mut fields = RequestFields::of_query(uri.query());
     // Both choose what Kibana says of privileges, which ccfd does not have.
     for name in ["purpose", "include_authorized_purposes"] {
         _ = fields.any(name);
@@ -46,7 +46,7 @@ async fn list(
 
 async fn read(
     State(kibana): State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
     PathId(id): PathId,
 ) -> Result<Json<ShownSpace>, KibanaError> {
     if !call.has_space(&id) {
@@ -58,7 +58,7 @@ async fn read(
 
 async fn create(
     State(kibana): State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
     body: JsonBody<SPACE_BYTES>,
 ) -> Result<Json<ShownSpace>, KibanaError> {
     let (fields, _room) = body.fields();
@@ -71,13 +71,13 @@ async fn create(
 
 async fn update(
     State(kibana): State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
     PathId(id): PathId,
     body: JsonBody<SPACE_BYTES>,
 ) -> Result<Json<ShownSpace>, KibanaError> {
     let (fields, _room) = body.fields();
     // The id in the path counts: an id does not change.
-    let space = Space { id, ..space_shape::space(fields)? };
+    let space = StoredSpace { id, ..space_shape::space(fields)? };
     call.for_all_spaces(KeyScope::Manage, "update spaces")?;
     let updated = kibana.database.run(move |db| db.update_space(&space).map(|()| space)).await?;
     tracing::info!(space = updated.id, by = call.by(), "space updated");
@@ -86,7 +86,7 @@ async fn update(
 
 async fn delete(
     State(kibana): State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
     PathId(id): PathId,
 ) -> Result<StatusCode, KibanaError> {
     call.for_all_spaces(KeyScope::Manage, "delete spaces")?;

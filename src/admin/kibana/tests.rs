@@ -16,7 +16,7 @@ const KIB: usize = 1 << 10;
 /// A connection to a daemon without connectors.
 fn connected() -> DuplexStream {
     let guard = Guard { token: Some("token".into()), strict: false, hosts: Some(Vec::new()) };
-    // Never opened: whoever has the token is in the default space.
+    // Never opened: the token of the admin interface is enough for the default space.
     let database = DetectThread::new("/nowhere/detect.db".into());
     let router = router::<()>(Arc::default(), Arc::new(database), Arc::new(guard)).with_state(());
     let (peer, stream) = tokio::io::duplex(64 * KIB);

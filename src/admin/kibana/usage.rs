@@ -6,7 +6,7 @@ use axum::{Json, Router, extract::State, http::Uri, routing::get};
 use chrono::Utc;
 use serde::Serialize;
 
-use super::{Kibana, KibanaError, call::Call, fields::Fields};
+use super::{Kibana, KibanaError, call::ApiCall, fields::RequestFields};
 use crate::{
     connectors::gen_ai,
     detect_db::{KeyScope, UsageBy, UsageRow},
@@ -30,10 +30,10 @@ struct ShownUsage {
 /// Of the space of the path; of all of them if the query asks for that, and the caller may see them.
 async fn usage(
     State(kibana): State<Arc<Kibana>>,
-    call: Call,
+    call: ApiCall,
     uri: Uri,
 ) -> Result<Json<ShownUsage>, KibanaError> {
-    let mut fields = Fields::of_query(uri.query());
+    let mut fields = RequestFields::of_query(uri.query());
     let by = fields.optional_text("by")?;
     let last = fields.optional_text("last")?;
     let all = fields.optional_text("all_spaces")?;
