@@ -3,6 +3,9 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
+/// The slug of the alerts that say that a rule raises too many.
+pub const FLOODING: &str = "rule_is_flooding";
+
 /// The position of a rule in its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleIndex(pub u32);

@@ -146,11 +146,12 @@ fn entry(rng: &mut StdRng) -> (String, Value) {
             json!(one(rng, &["10.1.0.0/16", "10.2.0.0/15", "10.0.1.0/24"])),
         ),
         4 => {
-            let (part, limit) =
-                [("minute", 60), ("hour", 24), ("day", 29), ("month", 13)][rng.random_range(0..4)];
+            let (part, range) = [("minute", 0..60), ("hour", 0..24), ("day", 1..29), ("month", 1..13)]
+                [rng.random_range(0..4)]
+            .clone();
             (
                 format!("EventDetails.at|{part}"),
-                json!((0..4).map(|_| rng.random_range(0..limit)).collect::<Vec<_>>()),
+                json!((0..4).map(|_| rng.random_range(range.clone())).collect::<Vec<_>>()),
             )
         }
         5 => (field, Value::Null),

@@ -13,6 +13,7 @@ use super::{
     extension::RuleTest,
     field::{FieldId, Fields},
     index::{CompiledDetection, MatchView, TableIndex, ViewedValues},
+    presence::sights,
     set::{FieldRead, RuleAbout, RuleSet, TestEvents, UnusableRule},
     source::RuleFile,
 };
@@ -79,12 +80,14 @@ pub(super) fn assemble(
         shown.retain(|field| once.insert(*field));
         let check = detection.check.clone();
         let of_table = compiled.entry(detection.table).or_default();
-        of_table.push(CompiledDetection { rule, check, shown, hidden, views });
+        let sights = sights(&check, &views);
+        of_table.push(CompiledDetection { rule, check, shown, hidden, views, sights });
     }
     let tables = compiled.into_iter().map(|(table, detections)| TableIndex::of(table, detections, &fields));
     let tables = tables.collect();
     let warnings = std::mem::take(&mut problems.warnings);
-    RuleSet { rules, unusable, warnings, about, fields, tables, not_looked_at: 0.into() }
+    let (cut_values, not_looked_at) = (0.into(), 0.into());
+    RuleSet { rules, unusable, warnings, about, fields, tables, cut_values, not_looked_at }
 }
 
 /// The place of each usable rule in the set.

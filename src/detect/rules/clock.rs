@@ -1,5 +1,7 @@
 //! Parts of a date, for `minute` to `year`, and spans of time.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
 
 use super::value::RowValue;
@@ -22,6 +24,18 @@ pub(super) enum DatePart {
 }
 
 impl DatePart {
+    /// What it can be, and how errors call it.
+    pub fn range(self) -> (RangeInclusive<i64>, &'static str) {
+        match self {
+            Self::Minute => (0..=59, "a minute"),
+            Self::Hour => (0..=23, "an hour"),
+            Self::Day => (1..=31, "a day"),
+            Self::Week => (1..=53, "a week"),
+            Self::Month => (1..=12, "a month"),
+            Self::Year => (1970..=9999, "a year"),
+        }
+    }
+
     /// This part of a value that is a date: a second, a number of seconds since 1970, or a text of ISO 8601, of which the
     /// part is taken as written.
     pub fn of(self, value: &RowValue<'_>) -> Option<i64> {

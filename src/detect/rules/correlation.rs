@@ -3,6 +3,7 @@
 use super::{
     error::{Problems, excerpt, unknown},
     extension::seconds,
+    possible::NumberRange,
     section::{DocumentSection, expected},
     yaml::{NodeValue, YamlNode},
 };
@@ -66,7 +67,9 @@ pub(super) fn read(document: &DocumentSection<'_>, problems: &mut Problems) -> O
     let group_by = section.texts("group-by", problems);
     let generate = section.flag("generate", problems).unwrap_or(false);
     let aliases = aliases(&section, problems);
-    section.required("rules", problems);
+    if section.required("rules", problems).is_some() && rules.is_empty() {
+        problems.error(section.line_of("rules"), section.at("rules"), "names no rule");
+    }
     for (texts, most, name) in [(&rules, RULES_MAX, "rules"), (&group_by, GROUP_MAX, "group-by")] {
         if texts.len() > most {
             problems.error(section.line_of(name), section.at(name), format!("more than {most} entries"));
@@ -160,6 +163,16 @@ fn condition(
     if !COMPARISONS.iter().any(|(name, _)| inner.get(name).is_some()) {
         let problem = "a comparison such as `gte: 5` is missing";
         problems.error(inner.line, inner.path.clone(), problem);
+    }
+    let range = match kind {
+        // A window ends at a match.
+        "event_count" => NumberRange::Count(1),
+        // Of records without a value there are none.
+        "value_count" => NumberRange::Count(0),
+        _ => NumberRange::Any,
+    };
+    if !range.has(&written.comparisons) && !written.comparisons.is_empty() {
+        problems.error(inner.line, inner.path.clone(), "can never hold: no number satisfies all of it");
     }
     if of_values {
         inner.required("field", problems);

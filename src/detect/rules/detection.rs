@@ -10,6 +10,7 @@ use super::{
     item::{ItemContext, matchers, referenced},
     matcher::Matcher,
     modifier,
+    possible::{kind_of, misfit, outcomes, torn_field},
     section::DocumentSection,
     yaml::{NodeValue, YamlNode},
 };
@@ -61,6 +62,19 @@ pub(super) fn compile(
     let condition = condition?;
     warn_unused(section, &names, &condition, problems);
     let check = Check::of(&condition, &checks);
+    let torn = torn_field(&check, context.fields);
+    let problem = match (outcomes(&condition), torn) {
+        (Some([false, _]), _) => Some("can never be true, whatever the selections match".to_owned()),
+        (Some([true, false]), _) => Some("is always true, whatever the selections match".to_owned()),
+        (Some([true, true]) | None, Some(field)) => {
+            Some(format!("can never be true: `{field}` has one value, and would have to be several"))
+        }
+        (Some([true, true]) | None, None) => None,
+    };
+    if let Some(problem) = problem {
+        problems.error(section.line_of("condition"), section.at("condition"), problem);
+        return None;
+    }
     let mut entries = 0;
     check.items(&mut |_| entries += 1);
     if entries > ENTRIES_MAX {
@@ -77,9 +91,13 @@ fn whole_condition(
     names: &[&str],
     problems: &mut Problems,
 ) -> Option<Condition> {
-    section.required("condition", problems)?;
+    let node = section.required("condition", problems)?;
     let mut conditions = Vec::new();
-    for (text, line) in section.texts("condition", problems) {
+    let texts = section.texts("condition", problems);
+    if matches!(&node.value, NodeValue::List(elements) if elements.is_empty()) {
+        problems.error(section.line_of("condition"), section.at("condition"), "is empty");
+    }
+    for (text, line) in texts {
         match condition::parse(&text, names) {
             Ok(condition) => conditions.push(condition),
             Err(problem) => problems.error(line, section.at("condition"), problem),
@@ -199,6 +217,12 @@ impl Selection<'_, '_> {
         };
         let field = field.map_err(here)?;
         let matchers = matchers(&chain, values, name.is_empty(), self.context)?;
+        let fields = &self.context.fields;
+        let misfits = kind_of(&fields.get(field).source, fields, table)
+            .and_then(|kind| matchers.iter().find_map(|matcher| misfit(kind, matcher)));
+        if let Some(problem) = misfits {
+            return Err(here(problem));
+        }
         let cost = self.cost(field, &matchers);
         Ok(SelectionItem { field, matchers, negated: chain.negated, cost, selection: Arc::clone(&self.name) })
     }

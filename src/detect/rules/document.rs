@@ -5,7 +5,7 @@ use super::{
     extension::Extension,
     header::Header,
     section::DocumentSection,
-    yaml::YamlNode,
+    yaml::{NodeValue, YamlNode},
 };
 
 /// A document, checked as far as that is possible without the others.
@@ -18,6 +18,14 @@ pub(super) struct Document {
     pub extension: Extension,
     pub body: DocumentKind,
     pub node: YamlNode,
+}
+
+impl Document {
+    /// The line of a key, or that of the document.
+    pub fn line_of(&self, name: &str) -> u32 {
+        let NodeValue::Map(members) = &self.node.value else { return self.line };
+        members.iter().find(|(key, ..)| key == name).map_or(self.line, |(_, line, _)| *line)
+    }
 }
 
 /// Which kind of document it is.

@@ -8,6 +8,7 @@ use super::{
     detection,
     document::{Document, DocumentKind},
     error::Problems,
+    expressions::ExpressionBudget,
     extension::{Special, SpecialKind},
     field::{FieldId, Fields},
     filter::{self, RuleFilter},
@@ -92,7 +93,8 @@ pub(super) fn drafts(
     placeholders: &Placeholders,
     problems: &mut Problems,
 ) -> (Vec<RuleDraft>, Vec<(usize, RuleFilter)>) {
-    let mut making = Making { fields, placeholders, problems, drafts: Vec::new() };
+    let mut making =
+        Making { fields, placeholders, problems, budget: ExpressionBudget::default(), drafts: Vec::new() };
     let mut filters = Vec::new();
     for (place, document) in documents.iter().enumerate() {
         making.problems.enter(&files[document.file].name);
@@ -113,6 +115,7 @@ struct Making<'m> {
     fields: &'m mut Fields,
     placeholders: &'m Placeholders,
     problems: &'m mut Problems,
+    budget: ExpressionBudget,
     drafts: Vec<RuleDraft>,
 }
 
@@ -128,6 +131,7 @@ impl Making<'_> {
             placeholders: self.placeholders,
             unset: &mut unset,
             expanded: &mut expanded,
+            budget: &mut self.budget,
         };
         let check = detection::compile(&inner, &[], &mut context, self.problems);
         let extension = &document.extension;
@@ -259,6 +263,7 @@ impl Making<'_> {
             placeholders: self.placeholders,
             unset: &mut unset,
             expanded: &mut expanded,
+            budget: &mut self.budget,
         };
         let filter = filter::compile(document, &mut context, self.problems)?;
         for name in &filter.unset {

@@ -5,6 +5,7 @@ use super::{
     detection,
     document::{Document, DocumentKind},
     error::{Problems, excerpt},
+    header::canonical,
     item::ItemContext,
     section::DocumentSection,
     yaml::YamlNode,
@@ -43,6 +44,10 @@ pub(super) fn compile(
     let check = detection::compile(&inner, &["rules"], context, problems);
     inner.required("rules", problems)?;
     let names = inner.texts("rules", problems);
+    if names.is_empty() {
+        problems.error(inner.line_of("rules"), inner.at("rules"), "names no rule");
+    }
+    let names: Vec<_> = names.into_iter().map(|(name, line)| (canonical(name), line)).collect();
     let any = names.iter().any(|(name, _)| name == "any");
     if any && names.len() > 1 {
         problems.error(inner.line_of("rules"), inner.at("rules"), "`any` is all of them; remove the others");

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+
 use super::{
-    error::{Problems, excerpt},
+    error::{Problems, excerpt, list},
     section::DocumentSection,
+    yaml::NodeValue,
 };
 use crate::detect::model::{Level, RuleState};
 
@@ -17,6 +20,12 @@ const NAME_CHARS_MAX: usize = 100;
 
 /// Texts of one list.
 const LIST_MAX: usize = 200;
+
+/// The name of ccfd's own alerts, which no rule of a file can have.
+const RESERVED: &str = crate::detect::model::FLOODING;
+
+/// How a rule can be related to another one.
+const RELATIONS: [&str; 5] = ["derived", "merged", "obsolete", "renamed", "similar"];
 
 /// The keys that describe a document, of the specification and of SigmaHQ's own rules.
 const COMMON: [&str; 20] = [
@@ -73,14 +82,26 @@ impl Header {
         section.required("title", problems);
         let title = section.text("title", TITLE_CHARS_MAX, problems).unwrap_or_default();
         let id = section.text("id", NAME_CHARS_MAX, problems).unwrap_or_default();
-        if id.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-') {
+        if section.get("id").is_some() && !is_uuid(&id) {
             problems.error(section.line_of("id"), section.at("id"), "an id is a UUID");
         }
+        let id = canonical(id);
+        for name in ["date", "modified"] {
+            date(section, name, problems);
+        }
+        for name in ["author", "license"] {
+            _ = section.text(name, DESCRIPTION_CHARS_MAX, problems);
+        }
+        related(section, problems);
         let name = section.text("name", NAME_CHARS_MAX, problems);
         if let Some(name) = &name
             && !is_name(name)
         {
             let problem = format!("`{}` is not a name: letters, digits, `_`, `-` and `.`", excerpt(name));
+            problems.error(section.line_of("name"), section.at("name"), problem);
+        }
+        if name.as_deref().unwrap_or(otherwise) == RESERVED {
+            let problem = format!("`{RESERVED}` is the name of ccfd's own alerts; give it another `name`");
             problems.error(section.line_of("name"), section.at("name"), problem);
         }
         if let Some(taxonomy) = section.text("taxonomy", NAME_CHARS_MAX, problems)
@@ -136,6 +157,57 @@ fn tags(section: &DocumentSection<'_>, problems: &mut Problems) -> Vec<String> {
         }
     }
     texts(section, "tags", problems)
+}
+
+/// A day, as the specification has it and as its first version had it.
+fn date(section: &DocumentSection<'_>, name: &str, problems: &mut Problems) {
+    let Some(text) = section.text(name, NAME_CHARS_MAX, problems) else { return };
+    let is_day = |form: &str| text.len() == 10 && NaiveDate::parse_from_str(&text, form).is_ok();
+    if !is_day("%Y-%m-%d") && !is_day("%Y/%m/%d") {
+        let problem = format!("`{}` is not a day such as `2026-01-31`", excerpt(&text));
+        problems.error(section.line_of(name), section.at(name), problem);
+    }
+}
+
+/// The rules that a rule comes from. Nothing follows from them.
+fn related(section: &DocumentSection<'_>, problems: &mut Problems) {
+    let Some(node) = section.get("related") else { return };
+    let NodeValue::List(elements) = &node.value else {
+        let problem = format!("a list is expected here, not {}", node.kind());
+        problems.error(node.line, section.at("related"), problem);
+        return;
+    };
+    for element in elements {
+        let Some(one) = DocumentSection::of(element, section.at("related"), problems) else { continue };
+        one.only(&["id", "type"], problems);
+        one.required("id", problems);
+        one.required("type", problems);
+        if let Some(id) = one.text("id", NAME_CHARS_MAX, problems)
+            && !is_uuid(&id)
+        {
+            problems.error(one.line_of("id"), one.at("id"), "an id is a UUID");
+        }
+        if let Some(kind) = one.text("type", NAME_CHARS_MAX, problems)
+            && !RELATIONS.contains(&kind.as_str())
+        {
+            let problem = format!("`{}` is not a relation; there are {}", excerpt(&kind), list(&RELATIONS));
+            problems.error(one.line_of("type"), one.at("type"), problem);
+        }
+    }
+}
+
+/// Whether a text is a UUID, in either case.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// A name or an id. UUIDs that differ in case are the same.
+pub(super) fn canonical(name: String) -> String {
+    if is_uuid(&name) { name.to_ascii_lowercase() } else { name }
 }
 
 fn is_name(name: &str) -> bool {

@@ -6,6 +6,7 @@ use super::{
     check::{Check, SelectionItem},
     field::{FieldId, FieldSource, Fields},
     fold::folded,
+    presence::FieldSight,
 };
 use crate::{
     detect::model::RuleIndex,
@@ -35,6 +36,8 @@ pub(super) struct CompiledDetection {
     /// Entries about content, of which only is shown that they match.
     pub hidden: Vec<Arc<SelectionItem>>,
     pub views: Vec<MatchView>,
+    /// What it sees of the fields that it reads.
+    pub sights: Vec<FieldSight>,
 }
 
 /// What a correlation takes from a match.

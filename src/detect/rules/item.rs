@@ -1,11 +1,10 @@
 //! One entry of a selection, compiled: a field, and what its values must be.
 
-use regex::{RegexBuilder, RegexSetBuilder};
-
 use super::{
     error::excerpt,
+    expressions::{ExaminedPart, ExpressionBudget, ExpressionForm, Expressions},
     field::{FieldId, Fields},
-    matcher::{FieldReference, MatchPlace, Matcher},
+    matcher::{FieldReference, MatchPlace, Matcher, compares},
     modifier::{Modifier, ModifierChain, ValueMeaning},
     network::Network,
     pattern::Pattern,
@@ -15,15 +14,6 @@ use super::{
     value::Number,
     yaml::{NodeValue, YamlNode},
 };
-
-/// Bytes of one compiled expression.
-const COMPILED_BYTES_MAX: usize = 2 << 20;
-
-/// Bytes that one expression may cache while it searches.
-const CACHE_BYTES_MAX: usize = 2 << 20;
-
-/// Groups inside of groups of an expression. This bounds the stack of its parser.
-const GROUPS_MAX: u32 = 50;
 
 /// Values of one entry, after placeholders and encodings.
 pub(super) const VALUES_MAX: usize = 10_000;
@@ -37,6 +27,8 @@ pub(super) struct ItemContext<'c> {
     pub unset: &'c mut Vec<String>,
     /// Those that are used, with their values, for the definition of the rule.
     pub expanded: &'c mut Placeholders,
+    /// What the expressions of the set may still cost.
+    pub budget: &'c mut ExpressionBudget,
 }
 
 /// Compiles the values of an entry: one matcher, or with `all` one for each value.
@@ -46,6 +38,9 @@ pub(super) fn matchers(
     keywords: bool,
     context: &mut ItemContext<'_>,
 ) -> Result<Vec<Matcher>, (u32, String)> {
+    if let (ValueMeaning::Exists, [_, second, ..]) = (chain.meaning, values) {
+        return Err((second.line, "one of `true` and `false` is expected here".to_owned()));
+    }
     let mut build = Build::new(chain);
     let mut matchers = Vec::new();
     for value in values {
@@ -53,12 +48,12 @@ pub(super) fn matchers(
         build.value(chain, value, place, context).map_err(|problem| (value.line, problem))?;
         if chain.all {
             let whole = std::mem::replace(&mut build, Build::new(chain));
-            matchers.push(whole.finish(chain).map_err(|problem| (value.line, problem))?);
+            matchers.push(whole.finish(chain, context.budget).map_err(|problem| (value.line, problem))?);
         }
     }
     if !chain.all {
         let line = values.first().map_or(0, |value| value.line);
-        matchers.push(build.finish(chain).map_err(|problem| (line, problem))?);
+        matchers.push(build.finish(chain, context.budget).map_err(|problem| (line, problem))?);
     }
     Ok(matchers)
 }
@@ -93,7 +88,13 @@ impl Build {
                 Ok(())
             }
             ValueMeaning::Date(part, comparison) => {
-                self.matcher.dates.push((part, comparison, number(node)?));
+                let number = number(node)?;
+                let (mut range, name) = part.range();
+                let (first, last) = (*range.start(), *range.end());
+                if !range.any(|one| compares(Number::Whole(one), comparison, number)) {
+                    return Err(format!("can never match: {name} is {first} to {last}"));
+                }
+                self.matcher.dates.push((part, comparison, number));
                 Ok(())
             }
             ValueMeaning::Cidr => {
@@ -130,7 +131,7 @@ impl Build {
             NodeValue::Null if !as_text => self.matcher.none = true,
             NodeValue::Bool(flag) if !as_text => self.matcher.flags.push(*flag),
             NodeValue::Integer(whole) if !as_text => self.matcher.numbers.push(Number::Whole(*whole)),
-            NodeValue::Float(number) if !as_text => self.matcher.numbers.push(Number::Real(*number)),
+            NodeValue::Float(_) if !as_text => self.matcher.numbers.push(number(node)?),
             NodeValue::Null
             | NodeValue::Bool(_)
             | NodeValue::Integer(_)
@@ -140,6 +141,12 @@ impl Build {
             | NodeValue::Map(_) => {
                 let text =
                     scalar(node).ok_or_else(|| format!("a value is expected here, not {}", node.kind()))?;
+                let is_piece = |step: &Modifier| {
+                    matches!(step, Modifier::Place(MatchPlace::Inside | MatchPlace::Start | MatchPlace::End))
+                };
+                if text.is_empty() && (place.is_some() || chain.steps.iter().any(is_piece)) {
+                    return Err("an empty text is in every text; `|exists: true` says so".to_owned());
+                }
                 for pattern in patterns(&text, chain, context)? {
                     let pattern =
                         if place == Some(MatchPlace::Inside) { pattern.starts().ends() } else { pattern };
@@ -172,6 +179,9 @@ impl Build {
         text: &str,
         context: &mut ItemContext<'_>,
     ) -> Result<(), String> {
+        if text.is_empty() {
+            return Err("an empty expression is in every text; `|exists: true` says so".to_owned());
+        }
         let expanded = if chain.steps.contains(&Modifier::Expand) {
             let patterns = expand(&Pattern::literal(text), true, context)?;
             patterns.iter().filter_map(|pattern| pattern.plain().map(str::to_owned)).collect()
@@ -188,53 +198,26 @@ impl Build {
         Ok(())
     }
 
-    fn finish(mut self, chain: &ModifierChain) -> Result<Matcher, String> {
+    fn finish(mut self, chain: &ModifierChain, budget: &mut ExpressionBudget) -> Result<Matcher, String> {
         if !self.searches.is_empty() {
             let expression = format!("(?:{})", self.searches.join("|"));
-            let built = RegexBuilder::new(&expression)
-                .case_insensitive(!chain.cased)
-                .dot_matches_new_line(true)
-                // Ours, made of texts: a long list of words may be large.
-                .size_limit(16 * COMPILED_BYTES_MAX)
-                .dfa_size_limit(CACHE_BYTES_MAX)
-                .build();
-            self.matcher.search = Some(built.map_err(|_| "too many or too long values".to_owned())?);
+            let form = ExpressionForm {
+                ignore_case: !chain.cased,
+                multi_line: false,
+                single_line: true,
+                part: ExaminedPart::Whole,
+            };
+            self.matcher.search = Expressions::compile(&[expression], form, budget)?;
         }
         if let ValueMeaning::Expression { ignore_case, multi_line, single_line } = chain.meaning {
-            // Each alone first: the error of a set does not say which one is wrong.
-            for expression in &self.expressions {
-                let alone = RegexBuilder::new(expression)
-                    .size_limit(COMPILED_BYTES_MAX)
-                    .nest_limit(GROUPS_MAX)
-                    .build();
-                if let Err(error) = alone {
-                    return Err(expression_problem(expression, &error));
-                }
-            }
-            let built = RegexSetBuilder::new(&self.expressions)
-                .case_insensitive(ignore_case)
-                .multi_line(multi_line)
-                .dot_matches_new_line(single_line)
-                .size_limit(8 * COMPILED_BYTES_MAX)
-                .dfa_size_limit(CACHE_BYTES_MAX)
-                .nest_limit(GROUPS_MAX)
-                .build();
-            let set = built.map_err(|_| "the expressions together are too large".to_owned())?;
-            self.matcher.expressions = Some(set);
+            let part = match chain.place {
+                MatchPlace::End => ExaminedPart::End,
+                MatchPlace::Whole | MatchPlace::Inside | MatchPlace::Start => ExaminedPart::Beginning,
+            };
+            let form = ExpressionForm { ignore_case, multi_line, single_line, part };
+            self.matcher.expressions = Expressions::compile(&self.expressions, form, budget)?;
         }
         Ok(self.matcher)
-    }
-}
-
-fn expression_problem(expression: &str, error: &regex::Error) -> String {
-    let shown = excerpt(expression);
-    match error {
-        regex::Error::CompiledTooBig(_) => format!("the expression `{shown}` is too large"),
-        error => {
-            let text = error.to_string();
-            let reason = text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
-            format!("`{shown}` is not an expression: {reason}")
-        }
     }
 }
 

@@ -23,6 +23,9 @@ use crate::{
 /// Values of one field that an alert shows.
 const SHOWN_MAX: usize = 10;
 
+/// Under this name an alert shows the fields of which expressions looked at a part.
+const NOT_EXAMINED: &str = "(not examined whole)";
+
 /// Values of one record that a correlation counts.
 const VALUES_MAX: usize = 100;
 
@@ -40,15 +43,30 @@ impl RuleSet {
         });
         for detection in index.candidates(kind) {
             let row = row.get_or_insert_with(of);
-            if detection.check.holds(row)
-                && let Some(found) = self.found(detection, row, record)
-            {
+            let holds = detection.check.holds(row);
+            let cut = row.take_cut();
+            if !cut.is_empty() {
+                self.count_cut(detection, &cut);
+            }
+            if holds && let Some(mut found) = self.found(detection, row, record) {
+                if !cut.is_empty() {
+                    let names = cut.keys().map(|field| self.fields.get(*field).name.to_string());
+                    found.shown.insert(NOT_EXAMINED.into(), names.take(SHOWN_MAX).collect());
+                }
+                // What is only shown does not count.
+                row.take_cut();
                 out.push(found);
             }
+            detection.sights.iter().for_each(|sight| sight.note(row));
         }
-        let rest = row.map_or(0, |row| row.not_looked_at.get());
-        if rest > 0 {
-            self.not_looked_at.fetch_add(rest, Ordering::Relaxed);
+    }
+
+    fn count_cut(&self, detection: &CompiledDetection, cut: &BTreeMap<FieldId, (u64, u64)>) {
+        for (field, (values, bytes)) in cut {
+            self.cut_values.fetch_add(*values, Ordering::Relaxed);
+            self.not_looked_at.fetch_add(*bytes, Ordering::Relaxed);
+            let sight = detection.sights.iter().find(|sight| sight.field == *field);
+            sight.into_iter().for_each(|sight| sight.note_cut(*values));
         }
     }
 

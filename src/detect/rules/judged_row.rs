@@ -2,7 +2,8 @@
 
 use std::{
     borrow::Cow,
-    cell::{Cell, OnceCell},
+    cell::{OnceCell, RefCell},
+    collections::BTreeMap,
 };
 
 use super::{
@@ -22,8 +23,8 @@ pub(super) struct JudgedRow<'a> {
     table: &'a Table,
     row: LazyRow<'a>,
     found: Vec<OnceCell<FoundValues<'a>>>,
-    /// Bytes of values that no expression has looked at.
-    pub not_looked_at: Cell<u64>,
+    /// Values of which an expression looked at a part, by field: how many, and the bytes of the rest.
+    cut: RefCell<BTreeMap<FieldId, (u64, u64)>>,
 }
 
 /// The values of a field.
@@ -38,7 +39,7 @@ impl<'a> JudgedRow<'a> {
         let mut found = Vec::new();
         found.resize_with(fields.list.len(), OnceCell::new);
         let row = LazyRow::of(table, connector, record);
-        Self { fields, table, row, found, not_looked_at: Cell::new(0) }
+        Self { fields, table, row, found, cut: RefCell::default() }
     }
 
     /// The JSON text of a column.
@@ -61,6 +62,27 @@ impl<'a> JudgedRow<'a> {
             FoundValues::Kept(values) => values.iter().any(each),
             FoundValues::TooMany => self.search(field, &mut |value| each(&value)),
         }
+    }
+
+    /// Whether the record has a value of a field; `None` if no rule has asked for it.
+    pub fn has(&self, field: FieldId) -> Option<bool> {
+        self.found.get(field.0)?.get().map(|found| match found {
+            FoundValues::Kept(values) => !values.is_empty(),
+            FoundValues::TooMany => true,
+        })
+    }
+
+    /// Notes that an expression looked at a part of a value.
+    pub fn note_cut(&self, field: FieldId, rest: u64) {
+        let mut cut = self.cut.borrow_mut();
+        let (values, bytes) = cut.entry(field).or_default();
+        *values += 1;
+        *bytes += rest;
+    }
+
+    /// What was noted since this was last asked.
+    pub fn take_cut(&self) -> BTreeMap<FieldId, (u64, u64)> {
+        self.cut.take()
     }
 
     /// The first values of a field as text.

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use super::{
     check::Check,
     correlation::WrittenCorrelation,
-    document::Document,
+    document::{Document, DocumentKind},
     draft::{DraftGroup, DraftInput, DraftKind, RuleDraft},
     error::{Problems, excerpt, unknown},
     field::{FieldId, Fields},
     filter::RuleFilter,
+    header::canonical,
     source::RuleFile,
 };
 use crate::detect::model::CorrelationKind;
@@ -37,18 +38,22 @@ impl RuleNames {
             let document = &documents[draft.document];
             problems.enter(&files[document.file].name);
             let id = Some(&document.header.id).filter(|id| !id.is_empty() && !draft.is_part);
-            let own = [Some(draft.slug.as_ref()), id.map(String::as_str)];
-            for name in own.into_iter().flatten() {
+            let own = [Some(("name", draft.slug.as_ref())), id.map(|id| ("id", id.as_str()))];
+            for (key, name) in own.into_iter().flatten() {
                 names.all.push(name.to_owned());
                 let Some(earlier) = names.places.insert(name.to_owned(), place) else { continue };
-                let earlier = &documents[drafts[earlier].document];
-                let problem = format!(
-                    "`{}` is the name or id of another rule: {}:{}",
-                    excerpt(name),
-                    files[earlier.file].name,
-                    earlier.line
-                );
-                problems.error(document.line, "", problem);
+                repeated(key, name, document, &documents[drafts[earlier].document], files, problems);
+            }
+        }
+        // Nothing can name a filter, but its id is its own as well.
+        let mut filters: HashMap<&str, &Document> = HashMap::new();
+        for document in documents.iter().filter(|document| !document.header.id.is_empty()) {
+            let DocumentKind::Filter { .. } = document.body else { continue };
+            let id = document.header.id.as_str();
+            let rule = names.places.get(id).map(|place| &documents[drafts[*place].document]);
+            if let Some(earlier) = filters.insert(id, document).or(rule) {
+                problems.enter(&files[document.file].name);
+                repeated("id", id, document, earlier, files, problems);
             }
         }
         names
@@ -56,8 +61,21 @@ impl RuleNames {
 
     /// The rule of this name or id.
     pub fn find(&self, name: &str) -> Option<usize> {
-        self.places.get(name).copied()
+        self.places.get(&canonical(name.to_owned())).copied()
     }
+}
+
+fn repeated(
+    key: &str,
+    name: &str,
+    document: &Document,
+    earlier: &Document,
+    files: &[RuleFile],
+    problems: &mut Problems,
+) {
+    let (shown, file) = (excerpt(name), &files[earlier.file].name);
+    let problem = format!("`{shown}` is the name or id of another rule: {file}:{}", earlier.line);
+    problems.error(document.line_of(key), key, problem);
 }
 
 /// Links everything.
@@ -166,6 +184,10 @@ fn inputs(
             problems.error(*line, "correlation.rules", unknown("rule of this set", name, &known));
             continue;
         };
+        if inputs.iter().any(|input: &DraftInput| input.draft == draft) {
+            let problem = format!("`{}` is there twice, by its name and its id", excerpt(name));
+            problems.error(*line, "correlation.rules", problem);
+        }
         let input = match &drafts[draft].kind {
             DraftKind::Detection(detection) => {
                 let group = written.group_by.iter().map(|(group, line)| {

@@ -2,10 +2,9 @@
 
 use std::{cmp::Ordering, collections::HashSet};
 
-use regex::{Regex, RegexSet};
-
 use super::{
     clock::DatePart,
+    expressions::Expressions,
     field::FieldId,
     fold::folded,
     judged_row::JudgedRow,
@@ -13,9 +12,6 @@ use super::{
     value::{Number, RowValue},
 };
 use crate::detect::model::Comparison;
-
-/// Bytes of a value that an expression looks at.
-pub(super) const LOOKED_AT_MAX: usize = 64 << 10;
 
 /// Values of two fields that are compared with each other: the product of both is the cost.
 const COMPARED_MAX: usize = 100;
@@ -55,9 +51,9 @@ pub(super) struct Matcher {
     /// Bytes of the longest of them.
     pub exact_max: usize,
     /// An expression made of patterns finds something.
-    pub search: Option<Regex>,
+    pub search: Option<Expressions>,
     /// An expression of the rule finds something.
-    pub expressions: Option<RegexSet>,
+    pub expressions: Option<Expressions>,
     /// It is this number, or that in a text.
     pub numbers: Vec<Number>,
     /// It compares so with a number.
@@ -84,28 +80,29 @@ impl Matcher {
         let mut compared = 0;
         row.any(field, &mut |value| {
             compared += 1;
-            self.value_holds(value, row)
+            self.value_holds(value, row, field)
                 || (compared <= COMPARED_MAX
                     && self.references.iter().any(|reference| self.refers(reference, value, row)))
         })
     }
 
-    fn value_holds(&self, value: &RowValue<'_>, row: &JudgedRow<'_>) -> bool {
-        self.text_holds(value, row) || self.number_holds(value) || self.other_holds(value)
+    fn value_holds(&self, value: &RowValue<'_>, row: &JudgedRow<'_>, field: FieldId) -> bool {
+        self.text_holds(value, row, field) || self.number_holds(value) || self.other_holds(value)
     }
 
-    fn text_holds(&self, value: &RowValue<'_>, row: &JudgedRow<'_>) -> bool {
+    fn text_holds(&self, value: &RowValue<'_>, row: &JudgedRow<'_>, field: FieldId) -> bool {
         if self.exact.is_empty() && self.search.is_none() && self.expressions.is_none() {
             return false;
         }
         let text = value.text();
         self.is_exact(&text)
-            || self.search.as_ref().is_some_and(|search| search.is_match(&text))
+            || self.search.as_ref().is_some_and(|search| search.find(&text).0)
             || self.expressions.as_ref().is_some_and(|expressions| {
-                let looked_at = beginning(&text);
-                let rest = text.len() - looked_at.len();
-                row.not_looked_at.set(row.not_looked_at.get() + rest as u64);
-                expressions.is_match(looked_at)
+                let (found, rest) = expressions.find(&text);
+                if rest > 0 {
+                    row.note_cut(field, rest as u64);
+                }
+                found
             })
     }
 
@@ -161,7 +158,8 @@ impl Matcher {
     }
 }
 
-fn compares(number: Number, comparison: Comparison, other: Number) -> bool {
+/// Whether a number compares so with another one.
+pub(super) fn compares(number: Number, comparison: Comparison, other: Number) -> bool {
     let order = number.order(other);
     match comparison {
         Comparison::Less => order.is_lt(),
@@ -171,13 +169,4 @@ fn compares(number: Number, comparison: Comparison, other: Number) -> bool {
         Comparison::Equal => order.is_eq(),
         Comparison::NotEqual => order.is_ne(),
     }
-}
-
-/// The part of a text that expressions look at.
-fn beginning(text: &str) -> &str {
-    if text.len() <= LOOKED_AT_MAX {
-        return text;
-    }
-    let end = (0..=LOOKED_AT_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    &text[..end]
 }

@@ -9,10 +9,12 @@
 //! | `yaml`, `section` | values that know their line, and maps of which every key must be known |
 //! | `document`, `header`, `extension`, `correlation` | documents as written |
 //! | `field`, `derived` | what a field is, and how its values are found |
-//! | `modifier`, `item`, `step`, `placeholder`, `pattern`, `encoding`, `network`, `clock`, `fold`, `value` | what a value must be |
+//! | `modifier`, `item`, `step`, `placeholder`, `pattern`, `expressions`, `encoding`, `network`, `clock`, `fold`, `value` | what a value must be |
 //! | `condition`, `detection`, `filter`, `check` | what a record must be |
+//! | `possible` | whether that can be at all |
 //! | `draft`, `link`, `assemble`, `load` | from documents to a set |
 //! | `index`, `judged_row`, `matcher`, `judge` | judging one record |
+//! | `presence` | which fields records have |
 
 mod assemble;
 mod builtin;
@@ -26,6 +28,7 @@ mod document;
 mod draft;
 mod encoding;
 mod error;
+mod expressions;
 mod extension;
 mod field;
 mod filter;
@@ -42,6 +45,8 @@ mod modifier;
 mod network;
 mod pattern;
 mod placeholder;
+mod possible;
+mod presence;
 mod section;
 mod set;
 mod source;
@@ -58,5 +63,6 @@ pub use error::RuleError;
 pub use extension::RuleTest;
 pub use field::RecordName;
 pub use placeholder::Placeholders;
-pub use set::{FieldRead, RuleSet, TestEvents, UnusableRule};
+pub use presence::FieldPresence;
+pub use set::{FieldRead, NotExamined, RuleSet, TestEvents, UnusableRule};
 pub use source::RuleSource;

@@ -127,6 +127,11 @@ pub(super) fn parse(key: &str) -> Result<(&str, ModifierChain), String> {
         }
         earlier.push(name);
     }
+    let last = |wanted: fn(&Modifier) -> bool| chain.steps.iter().rposition(wanted);
+    let placed = last(|step| matches!(step, Modifier::Place(_)));
+    if last(|step| *step == Modifier::Base64Offset) > placed {
+        return Err("`base64offset` makes pieces of longer texts: put `contains` after it".to_owned());
+    }
     Ok((field, chain))
 }
 
@@ -264,6 +269,7 @@ mod tests {
             "f|hour|minute",
             "f|wide|fieldref",
             "f|median",
+            "f|base64offset",
         ]
         .iter()
         .map(|key| parse(key).unwrap_err())
@@ -284,6 +290,7 @@ mod tests {
         `minute` cannot follow `hour`
         `fieldref` cannot follow `wide`
         `median` is not a modifier
+        `base64offset` makes pieces of longer texts: put `contains` after it
         "#);
     }
 }

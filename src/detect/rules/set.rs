@@ -29,6 +29,7 @@ pub struct RuleSet {
     pub(super) about: Vec<RuleAbout>,
     pub(super) fields: Fields,
     pub(super) tables: Vec<TableIndex>,
+    pub(super) cut_values: AtomicU64,
     pub(super) not_looked_at: AtomicU64,
 }
 
@@ -54,6 +55,15 @@ pub struct FieldRead {
     pub field: String,
     /// Where in a record as received its values are. Any of them that is redacted blinds the rule.
     pub paths: Vec<Vec<RecordName>>,
+}
+
+/// What expressions did not look at. A value counts for each rule that did not see all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NotExamined {
+    /// Values of which only a part was looked at.
+    pub values: u64,
+    /// Bytes of the other parts.
+    pub bytes: u64,
 }
 
 /// What is known of a rule besides what the model says.
@@ -100,8 +110,24 @@ impl RuleSet {
         about.map_or((&[], &TestEvents::None), |about| (&about.tests, &about.events))
     }
 
-    /// Bytes of values that expressions did not look at, because a value was longer than 64 KiB.
-    pub fn not_looked_at(&self) -> u64 {
-        self.not_looked_at.load(Ordering::Relaxed)
+    /// What expressions did not look at since this was last asked, because a value was longer than 64 KiB.
+    pub fn take_not_examined(&self) -> NotExamined {
+        NotExamined {
+            values: self.cut_values.swap(0, Ordering::Relaxed),
+            bytes: self.not_looked_at.swap(0, Ordering::Relaxed),
+        }
+    }
+
+    /// The detections that a rule consists of: itself, or those that it is about.
+    pub fn detections(&self, index: RuleIndex) -> Vec<&Rule> {
+        let (mut found, mut known, mut open) = (Vec::new(), BTreeSet::new(), vec![index]);
+        while let Some(next) = open.pop() {
+            let Some(rule) = self.rule(next).filter(|_| known.insert(next)) else { continue };
+            match rule.correlation() {
+                None => found.push(rule),
+                Some(correlation) => open.extend(correlation.inputs.iter().map(|input| input.rule)),
+            }
+        }
+        found
     }
 }

@@ -1,15 +1,5 @@
 use super::*;
 
-/// What is wrong with a file.
-fn errors(text: &str) -> String {
-    shown(&load(text).unwrap_err())
-}
-
-/// What is wrong with each of these detections.
-fn detection_errors(detections: &[&str]) -> String {
-    detections.iter().map(|detection| errors(&audit_rule(detection))).collect::<Vec<_>>().join("\n")
-}
-
 #[test]
 fn everything_that_is_wrong_is_said_at_once() {
     let text = "title: One
@@ -187,6 +177,13 @@ fn a_correlation_that_cannot_be_right_says_why() {
         "type: temporal, rules: [a, b], timespan: 1h, condition: {gte: 1}",
         "type: event_count, rules: [a], group-by: [w], timespan: 1h, condition: {gte: 1}, aliases: {w: {b: Actor}}",
         "type: event_count, rules: [a], timespan: 1h, condition: {gte: 1}, generate: maybe",
+        "type: event_count, rules: [], timespan: 1h, condition: {gte: 1}",
+        "type: event_count, rules: [a], timespan: 0s, condition: {gte: 1}",
+        "type: event_count, rules: [a], timespan: 1h, condition: {gte: 5, lt: 3}",
+        "type: event_count, rules: [a], timespan: 1h, condition: {lt: 1}",
+        "type: event_count, rules: [a], timespan: 1h, condition: {eq: 2.5}",
+        "type: value_sum, rules: [a], timespan: 1h, condition: {gt: 5, lte: 5, field: Id}",
+        "type: event_count, rules: [a], timespan: 1h, condition: {gte: .inf}",
     ]), @r##"
     own.yml:3: correlation.rules: missing
     own.yml:3: correlation.timespan: missing
@@ -213,6 +210,13 @@ fn a_correlation_that_cannot_be_right_says_why() {
     own.yml:3: correlation.aliases.w: says nothing about `a`
     own.yml:3: correlation.group-by: for `a`: `w` is not a field of OpenAIAuditLogs_CL
     own.yml:3: correlation.generate: `true` or `false` is expected here, not a text
+    own.yml:3: correlation.rules: names no rule
+    own.yml:3: correlation.timespan: `0s`: a span is at least `1s` and at most `366d`
+    own.yml:3: correlation.condition: can never hold: no number satisfies all of it
+    own.yml:3: correlation.condition: can never hold: no number satisfies all of it
+    own.yml:3: correlation.condition: can never hold: no number satisfies all of it
+    own.yml:3: correlation.condition: can never hold: no number satisfies all of it
+    own.yml:3: not valid YAML: non-finite float `.inf` rejected by the configured policy
     "##);
 }
 
@@ -287,17 +291,19 @@ fn names_and_ids_are_given_once_and_filters_name_what_they_can_filter() {
         errors(&filter("[a, b, c]", "")),
         errors(&filter("[any, b]", "")),
         errors(&filter("", "")),
+        errors(&filter("[]", "")),
         errors(&filter("any", "ccfd: {state: off}\n")),
     ];
     insta::assert_snapshot!(all.join("\n"), @r##"
-    own.yml:7: `a` is the name or id of another rule: own.yml:1
-    own.yml:7: `0f6f0d0e-0000-4000-8000-000000000001` is the name or id of another rule: own.yml:1
+    own.yml:8: name: `a` is the name or id of another rule: own.yml:1
+    own.yml:9: id: `0f6f0d0e-0000-4000-8000-000000000001` is the name or id of another rule: own.yml:1
     own.yml:2: name: `a b` is not a name: letters, digits, `_`, `-` and `.`
     own.yml:3: filter.rules: `a` is about another table than `logsource` says
     own.yml:3: filter.rules: `b` is a correlation; filter the rules that it is about
     own.yml:3: filter.rules: `c` is no rule of this set
     own.yml:3: filter.rules: `any` is all of them; remove the others
     own.yml:3: filter.rules: missing
+    own.yml:3: filter.rules: names no rule
     own.yml:4: ccfd: a filter has no `ccfd`
     "##);
 }

@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::detect::model::{GroupKey, MatchValue, RuleIndex, Seen};
+use crate::detect::rules::{FieldPresence, NotExamined};
 
 const LOGIN: &str = r#"{"object":"organization.audit_log","id":"audit-1","type":"login.failed","effective_at":1,
     "actor":{"type":"session","session":{"user":{"id":"user-1","email":"Ann@Example.com"},"ip_address":"203.0.113.7",
@@ -134,11 +135,65 @@ fn an_expression_looks_at_the_first_64_kib_and_the_rest_is_counted() {
         LOGIN.replace("curl/8.5", &agent)
     };
     assert!(matches_event(&set, &agent((64 << 10) - 6)));
-    assert_eq!(set.not_looked_at(), 0);
+    assert_eq!(set.take_not_examined(), NotExamined::default());
     assert!(!matches_event(&set, &agent((64 << 10) - 4)));
-    assert_eq!(set.not_looked_at(), 2);
+    assert_eq!(set.take_not_examined(), NotExamined { values: 1, bytes: 2 });
     let words = loaded(&audit_rule("s:\n  UserAgent|contains: needle\ncondition: s"));
     assert!(matches_event(&words, &agent(5 << 20)));
+}
+
+#[test]
+fn no_end_is_found_where_a_text_is_cut_and_an_alert_says_that_it_was() {
+    let agent = |text: &str| LOGIN.replace("curl/8.5", text);
+    let (cut, whole) = (agent(&("a".repeat(64 << 10) + "b")), agent(&"a".repeat(64 << 10)));
+    let set = |entry: &str| loaded(&audit_rule(&format!("s:\n  {entry}\ncondition: s")));
+    for entry in
+        ["UserAgent|re: 'a$'", r"UserAgent|re: 'a\z'", "UserAgent|re|endswith: a", "UserAgent|re: '^a+$'"]
+    {
+        assert!(!matches_event(&set(entry), &cut), "{entry}");
+        assert!(matches_event(&set(entry), &whole), "{entry}");
+    }
+    assert!(matches_event(&set("UserAgent|re|endswith: ab"), &cut), "its end is looked at");
+    assert!(matches_event(&set("UserAgent|endswith: ab"), &agent(&("a".repeat(5 << 20) + "b"))));
+    let without = loaded(&audit_rule(
+        "s:\n  UserAgent|re: needle\nt: {EventType: login.failed}\ncondition: t and not s",
+    ));
+    let shown = |json: &str| judge(&without, &AUDIT_LOGS, json).remove(0).shown;
+    assert_eq!(shown(&cut)["(not examined whole)"], ["UserAgent"]);
+    assert!(!shown(&whole).contains_key("(not examined whole)"));
+}
+
+#[test]
+fn a_set_knows_which_fields_the_records_that_its_rules_look_at_have() {
+    let rule = |name: &str, entry: &str| {
+        audit_rule(&format!("s: {{{entry}}}\ncondition: s")) + &format!("name: {name}\n")
+    };
+    let text = rule("login", "EventType: login.failed, EventDetails.error_code: y, EventDetails.code: z")
+        + "---\n"
+        + &rule("key", "EventType: api_key.created, EventDetails.scopes: all");
+    let set = loaded(&text);
+    let seen = |field: &str, is_seen, absent| FieldPresence {
+        rule: "login".into(),
+        field: field.into(),
+        is_seen,
+        absent,
+        cut: 0,
+    };
+    for _ in 0..3 {
+        assert!(!matches_event(&set, LOGIN));
+    }
+    assert!(!matches_event(&set, &LOGIN.replace("error_code", "error")));
+    let mut found = set.take_presence();
+    found.sort_by(|one, other| one.field.cmp(&other.field));
+    // No event of the other rule's type came, and nobody asked for `code` where `error_code` was wrong.
+    assert_eq!(found, [seen("EventDetails.error_code", true, 1), seen("EventType", true, 0)]);
+    assert_eq!(set.take_presence(), []);
+    let named = |name: &str| {
+        set.detections(set.named(name).unwrap()).iter().map(|rule| rule.slug.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(named("key"), ["key"]);
+    let chain = loaded(BURST);
+    assert_eq!(chain.detections(chain.named("burst").unwrap())[0].slug.to_string(), "failed");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The language as a whole: files in, matches out.
 
 mod errors;
+mod impossible;
 mod judging;
 mod linking;
 mod starter_pack;
@@ -75,4 +76,14 @@ fn matches_payload(detection: &str, payload: &str) -> bool {
 /// Whether a detection matches a completion.
 fn matches_completion(detection: &str, json: &str) -> bool {
     !judge(&loaded(&completion_rule(detection)), &CHAT_COMPLETIONS, json).is_empty()
+}
+
+/// What is wrong with a file.
+fn errors(text: &str) -> String {
+    shown(&load(text).unwrap_err())
+}
+
+/// What is wrong with each of these detections.
+fn detection_errors(detections: &[&str]) -> String {
+    detections.iter().map(|detection| errors(&audit_rule(detection))).collect::<Vec<_>>().join("\n")
 }
