@@ -8,10 +8,12 @@
 //! | `store` | one transaction: the new matches of a batch, and every change of alerts that follows |
 //! | `matches`, `groups` | its first half: matches, and what correlations see of them, by group and second |
 //! | `correlate`, `chain` | its second half: the episodes of each group that changed, and the hits that other correlations use |
-//! | `raise`, `refresh`, `notice` | alerts of episodes: created, joined, withdrawn; what they count and show; who is notified |
+//! | `raise`, `refresh` | alerts of episodes: created, joined, withdrawn; what they count and show |
+//! | `notice`, `flood` | who is notified; the alert that says that a rule raises too many |
 //! | `shown` | what an alert shows of its records |
 //! | `alert`, `read`, `verdict` | alerts for commands: listed, acknowledged, closed |
 //! | `trial` | rules tried on records, in a database of their own |
+//! | `fields` | which fields the records had that rules read |
 //! | `delivery` | how far alerts are delivered to other sinks |
 //! | `spaces`, `api_keys` | who may use the connectors' HTTP API, for what and where |
 //! | `thread` | the database for tasks of the runtime |
@@ -26,6 +28,8 @@ mod api_keys;
 mod chain;
 mod correlate;
 mod delivery;
+mod fields;
+mod flood;
 mod groups;
 mod matches;
 mod notice;
@@ -55,6 +59,7 @@ pub use self::{
     alert::{Alert, AlertStatus, Disposition},
     api_keys::{ApiKey, ApiKeyError, KeyScope, NewApiKey},
     delivery::{AlertCheckpoint, AlertPlace, DueAlert},
+    fields::FieldUse,
     open::FILE_NAME,
     read::{AlertFilter, RuleFigures},
     retain::{AlertLimits, Forgotten},

@@ -43,6 +43,8 @@ pub struct RuleFigures {
     pub matches: [u64; 3],
     /// Alerts by the time of their last record, in the same spans.
     pub alerts: [u64; 3],
+    /// The second of the newest record that it matched or has an alert about.
+    pub last_hit: Option<i64>,
     /// Its verdicts.
     pub verdicts: BTreeMap<Disposition, u64>,
 }
@@ -111,9 +113,13 @@ impl DetectDb {
         .map(|sql| self.connection.prepare(sql));
         let mut verdict =
             self.connection.prepare("SELECT count(*) FROM alert WHERE rule = ?1 AND disposition = ?2")?;
+        let sql = "SELECT max(at) FROM (SELECT max(at) AS at FROM match WHERE rule = ?1 UNION ALL
+                       SELECT max(last_event_at) FROM alert WHERE rule = ?1 AND NOT withdrawn)";
+        let mut last = self.connection.prepare(sql)?;
         let mut figures = BTreeMap::new();
         for (id, slug) in rules {
-            let mut of = RuleFigures::default();
+            let last_hit = last.query_row([id], |row| row.get(0))?;
+            let mut of = RuleFigures { last_hit, ..RuleFigures::default() };
             for (place, span) in SPANS.into_iter().enumerate() {
                 for (count, query) in [(&mut of.matches, &mut matches), (&mut of.alerts, &mut alerts)] {
                     let Ok(query) = query else { continue };

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{api_keys, delivery, runs, spaces};
+use super::{api_keys, delivery, fields, flood, notice, runs, spaces};
 use crate::cases;
 
 /// The version that this program reads and writes.
@@ -96,11 +96,19 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<()
         (_, _) => return Ok(Err("not a database of ccfd's alerts".to_owned())),
     }
     begun.execute_batch(TABLES)?;
-    begun.execute_batch(delivery::TABLES)?;
-    begun.execute_batch(spaces::TABLES)?;
-    begun.execute_batch(api_keys::TABLES)?;
-    begun.execute_batch(cases::TABLES)?;
-    begun.execute_batch(runs::TABLES)?;
+    let all = [
+        delivery::TABLES,
+        fields::TABLES,
+        flood::TABLES,
+        notice::TABLES,
+        spaces::TABLES,
+        api_keys::TABLES,
+        cases::TABLES,
+        runs::TABLES,
+    ];
+    for tables in all {
+        begun.execute_batch(tables)?;
+    }
     begun
         .execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"))?;
     begun.commit()?;

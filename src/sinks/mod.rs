@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use collectors::Record;
+use tokio::sync::watch;
 
 use self::{counters::SinkCounters, remote::RemoteError};
 use crate::{tables::Table, units::size};
@@ -240,6 +241,11 @@ pub trait Sink: Send + Sync {
     ///
     /// When the future is dropped the write may still happen: a batch may be handed in again.
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure>;
+
+    /// Signals when the sink has raised or changed alerts. `None` for all but the one that judges.
+    fn alert_changes(&self) -> Option<watch::Receiver<()>> {
+        None
+    }
 
     /// What was counted since the sink was built. `None` if nothing is sent to a service.
     fn counters(&self) -> SinkCounters {

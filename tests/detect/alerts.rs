@@ -92,27 +92,6 @@ fn an_alert_about_records_older_than_its_rule_is_historical_until_it_has_newer_o
 }
 
 #[test]
-fn suppression_staging_and_caps_silence_alerts_and_record_each() {
-    let silence = |rules: &[Rule], notified_max: u32| -> Vec<(Option<String>, u64)> {
-        let mut alerts = Alerts::new(rules.to_vec());
-        for (id, at) in [("a", 10), ("b", 20), ("c", 30)] {
-            let of = matches(rules, &[(id, at)]);
-            alerts.db.store("OpenAIAuditLogs_CL", "acme", &of, notified_max, alerts.now).unwrap();
-        }
-        let mut all: Vec<Alert> = alerts.all();
-        all.sort_by(|a, b| a.last_event_at.cmp(&b.last_event_at));
-        all.into_iter().map(|alert| (alert.notify_reason, alert.suppressed_count)).collect()
-    };
-    let said = |word: &str| Some(word.to_owned());
-    let suppress = vec![Rule { suppress: Some(Duration::from_secs(60)), ..single().remove(0) }];
-    assert_eq!(silence(&suppress, 10), [(None, 2), (said("suppressed"), 0), (said("suppressed"), 0)]);
-    let staging = vec![Rule { state: RuleState::Staging, ..single().remove(0) }];
-    assert_eq!(silence(&staging, 10), [(said("staging"), 0), (said("staging"), 0), (said("staging"), 0)]);
-    assert_eq!(silence(&single(), 2), [(None, 0), (None, 1), (said("capped"), 0)]);
-    assert_eq!(silence(&single(), 10), [(None, 0), (None, 0), (None, 0)]);
-}
-
-#[test]
 fn a_rule_whose_definition_changes_starts_over_and_its_alerts_stay() {
     let rules = three();
     let mut alerts = Alerts::new(rules.clone());

@@ -7,6 +7,7 @@ mod delivery;
 mod generated;
 mod histories;
 mod naive;
+mod notices;
 pub mod rules;
 mod single_rules;
 mod starter_pack;

@@ -4,7 +4,7 @@ use std::{fs, sync::Arc, time::Duration};
 
 use ccfd::{
     detect::{
-        model::Match,
+        model::{FLOODING, Match},
         rules::{Placeholders, RuleSet, RuleSource},
     },
     detect_db::{AlertFilter, DetectDb, FILE_NAME},
@@ -48,7 +48,8 @@ type AlertFacts = (String, String, String, String, u64, Vec<String>);
 fn facts(db: &DetectDb) -> Vec<AlertFacts> {
     let mut all = Vec::new();
     let listed = db.alerts(&AlertFilter::default(), |alert| {
-        if alert.merged_into.is_none() {
+        // How many notify depends on when they were raised, and so does what says that they are too many.
+        if alert.merged_into.is_none() && alert.rule != FLOODING {
             let group = serde_json::to_string(&alert.group).unwrap();
             let span = (alert.first_event_at, alert.last_event_at);
             all.push((alert.rule, group, span.0, span.1, alert.event_count, alert.record_ids));

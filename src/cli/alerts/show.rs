@@ -13,6 +13,7 @@ use crate::{
         text::{counted, grouped, print, print_json_line, tame, wrap},
     },
     config::Config,
+    detect::model::FLOODING,
     detect_db::{Alert, VerdictError},
 };
 
@@ -51,12 +52,13 @@ pub(super) fn refused(error: VerdictError) -> anyhow::Error {
 /// Everything that is known of an alert, for people.
 fn text(alert: &Alert) -> String {
     let when = format!("{} to {}", alert.first_event_at, alert.last_event_at);
+    let what = if alert.rule == FLOODING { "alert" } else { "record" };
     let known = [
         ("alert", alert.id.clone()),
         ("rule", format!("{} ({})", alert.rule, alert.title)),
         ("level", alert.level.clone()),
         ("status", status(alert)),
-        ("events", format!("{}, {when}", counted(alert.event_count, "record"))),
+        ("events", format!("{}, {when}", counted(alert.event_count, what))),
         ("group", group(alert)),
         ("remarks", remarks(alert)),
         ("raised", format!("{}, changed {}", alert.created_at, alert.changed_at)),
@@ -93,7 +95,7 @@ fn text(alert: &Alert) -> String {
         lines += &format!("{}\n", tame(record));
     }
     let named = alert.record_ids.len() as u64;
-    if alert.event_count > named {
+    if alert.event_count > named && named > 0 {
         lines += &format!("and {} more\n", grouped(alert.event_count - named));
     }
     lines

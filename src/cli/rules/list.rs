@@ -14,8 +14,12 @@ use crate::{
         text::{Align, counted, cut_end, fitted, print, print_json_line, say, tame, width},
     },
     config::Config,
-    detect::model::RuleState,
-    detect_db::{DetectDb, Disposition, FILE_NAME, RuleFigures, level_name},
+    detect::{
+        model::{RuleIndex, RuleState},
+        rules::RuleSet,
+    },
+    detect_db::{DetectDb, Disposition, FILE_NAME, FieldUse, RuleFigures, level_name},
+    tables::format_utc,
 };
 
 /// The widest remark of a table.
@@ -33,6 +37,18 @@ pub struct Arguments {
     json: bool,
 }
 
+/// Records without a field from which that is worth stating.
+const ABSENT_MIN: u64 = 20;
+
+/// A field that a rule reads and recent records did not have.
+#[derive(Debug, Serialize)]
+struct UnseenField {
+    field: String,
+    /// How many records the rule has looked at since it last saw a value.
+    records: u64,
+    last_seen: Option<String>,
+}
+
 /// A rule as it is listed.
 #[derive(Debug, Serialize)]
 struct ListedRule {
@@ -44,6 +60,8 @@ struct ListedRule {
     alerts_7d: u64,
     alerts_30d: u64,
     matches_30d: u64,
+    last_hit: Option<String>,
+    unseen_fields: Vec<UnseenField>,
     verdicts: BTreeMap<&'static str, u64>,
     false_positive_share: Option<f64>,
     file: String,
@@ -52,15 +70,26 @@ struct ListedRule {
 
 pub fn run(config: &Config, context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let set = rules(config)?;
-    let figures = match DetectDb::open_existing(&config.state.dir.join(FILE_NAME))? {
-        Some(db) => db.figures(Clock::system().now())?,
-        None => BTreeMap::new(),
+    let (figures, uses) = match DetectDb::open_existing(&config.state.dir.join(FILE_NAME))? {
+        Some(db) => (db.figures(Clock::system().now())?, db.field_uses()?),
+        None => Default::default(),
     };
     let blinded = blinded_rules(config, &set);
     let mut listed = Vec::new();
-    for rule in set.rules.iter().filter(|rule| rule.alerts || arguments.all) {
+    for (index, rule) in (0..).map(RuleIndex).zip(&set.rules).filter(|(_, rule)| rule.alerts || arguments.all)
+    {
         let of = figures.get(&*rule.slug).cloned().unwrap_or_default();
-        let remarks = blinded.iter().filter(|one| *one.slug == *rule.slug);
+        let (unseen_fields, cut) = sights(&set, index, &uses);
+        let blinded = blinded.iter().filter(|one| *one.slug == *rule.slug);
+        let mut remarks: Vec<String> =
+            blinded.map(|one| format!("blinded: {} {}", one.collector, one.redacted)).collect();
+        if !unseen_fields.is_empty() {
+            let fields: Vec<&str> = unseen_fields.iter().map(|unseen| unseen.field.as_str()).collect();
+            remarks.push(format!("never seen: {}", fields.join(", ")));
+        }
+        if cut > 0 {
+            remarks.push(format!("{} not examined whole", counted(cut, "text")));
+        }
         listed.push(ListedRule {
             rule: rule.slug.to_string(),
             title: rule.title.clone(),
@@ -74,10 +103,12 @@ pub fn run(config: &Config, context: &Context, arguments: &Arguments) -> anyhow:
             alerts_7d: of.alerts[1],
             alerts_30d: of.alerts[2],
             matches_30d: of.matches[2],
+            last_hit: of.last_hit.map(format_utc),
+            unseen_fields,
             false_positive_share: share(&of),
             verdicts: of.verdicts.into_iter().map(|(verdict, count)| (verdict.word(), count)).collect(),
             file: rule.place.clone(),
-            remarks: remarks.map(|one| format!("blinded: {} {}", one.collector, one.redacted)).collect(),
+            remarks,
         });
     }
     for unusable in &set.unusable {
@@ -90,6 +121,8 @@ pub fn run(config: &Config, context: &Context, arguments: &Arguments) -> anyhow:
             alerts_7d: 0,
             alerts_30d: 0,
             matches_30d: 0,
+            last_hit: None,
+            unseen_fields: Vec::new(),
             verdicts: BTreeMap::new(),
             false_positive_share: None,
             file: unusable.place.clone(),
@@ -111,6 +144,27 @@ pub fn run(config: &Config, context: &Context, arguments: &Arguments) -> anyhow:
     Ok(Exit::Done)
 }
 
+/// The fields that a rule reads and recent records did not have, and how many texts it did not examine whole.
+fn sights(
+    set: &RuleSet,
+    rule: RuleIndex,
+    uses: &BTreeMap<(String, String), FieldUse>,
+) -> (Vec<UnseenField>, u64) {
+    let (mut unseen, mut cut) = (BTreeMap::new(), 0);
+    for detection in set.detections(rule) {
+        for read in set.reads(rule) {
+            let Some(of) = uses.get(&(detection.slug.to_string(), read.field.clone())) else { continue };
+            cut += of.cut;
+            if of.absent >= ABSENT_MIN {
+                let (records, last_seen) = (of.absent, of.seen_at.map(format_utc));
+                let field = UnseenField { field: read.field.clone(), records, last_seen };
+                unseen.insert(read.field.clone(), field);
+            }
+        }
+    }
+    (unseen.into_values().collect(), cut)
+}
+
 /// The share of wrong alerts among those with a verdict, once there are enough.
 fn share(figures: &RuleFigures) -> Option<f64> {
     let of = |verdict| figures.verdicts.get(&verdict).copied().unwrap_or(0);
@@ -118,19 +172,20 @@ fn share(figures: &RuleFigures) -> Option<f64> {
     (all >= VERDICTS_MIN).then(|| of(Disposition::FalsePositive) as f64 / all as f64)
 }
 
-const HEADS: [&str; 8] = ["RULE", "LEVEL", "STATE", "24H", "7D", "30D", "FALSE", "REMARKS"];
-const ALIGNS: [Align; 8] = [
+const HEADS: [&str; 9] = ["RULE", "LEVEL", "STATE", "24H", "7D", "30D", "LAST", "FALSE", "REMARKS"];
+const ALIGNS: [Align; 9] = [
     Align::Left,
     Align::Left,
     Align::Left,
     Align::Right,
     Align::Right,
     Align::Right,
+    Align::Left,
     Align::Right,
     Align::Left,
 ];
 /// Which columns a narrow terminal loses, in this order.
-const LEAST: [usize; 4] = [7, 6, 3, 4];
+const LEAST: [usize; 5] = [8, 7, 6, 3, 4];
 
 fn row(rule: &ListedRule) -> Vec<String> {
     let share = rule.false_positive_share.map(|share| format!("{:.0} %", share * 100.0));
@@ -141,6 +196,8 @@ fn row(rule: &ListedRule) -> Vec<String> {
         rule.alerts_24h.to_string(),
         rule.alerts_7d.to_string(),
         rule.alerts_30d.to_string(),
+        // The day is enough.
+        rule.last_hit.as_deref().map_or("-", |last| last.get(..10).unwrap_or(last)).to_owned(),
         share.unwrap_or_else(|| "-".to_owned()),
         cut_end(&tame(&rule.remarks.join("; ")), REMARK_CHARS),
     ]

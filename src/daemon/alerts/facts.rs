@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use chrono::DateTime;
 use serde_json::{Map, Value};
 
-use crate::detect_db::Alert;
+use crate::{detect::model::FLOODING, detect_db::Alert};
 
 /// The fields by which an alert names whom and what it is about, by the kind of that.
 const ENTITIES: [(&str, &[&str]); 7] = [
@@ -107,13 +107,18 @@ impl<'a> AlertFacts<'a> {
 
     /// What was found, in one sentence.
     pub(super) fn reason(&self) -> String {
-        let Alert { event_count, first_event_at, last_event_at, group, .. } = self.alert;
+        let Alert { rule, event_count, first_event_at, last_event_at, group, .. } = self.alert;
         let when = if first_event_at == last_event_at {
             format!("at {first_event_at}")
         } else {
             format!("from {first_event_at} to {last_event_at}")
         };
-        let records = if *event_count == 1 { "record" } else { "records" };
+        let records = match (*event_count, rule == FLOODING) {
+            (1, false) => "record",
+            (_, false) => "records",
+            (1, true) => "alert held back",
+            (_, true) => "alerts held back",
+        };
         let of: Vec<String> = group
             .iter()
             .map(|(field, value)| format!("{field} {}", value.as_deref().unwrap_or("missing")))

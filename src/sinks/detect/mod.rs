@@ -7,6 +7,7 @@
 //! | `detect/rules`, `detect_db` | in the place of a client, its encoding and its errors: rules, and the database |
 //! | `rule_files` | the rules in use, and their files |
 //! | `delivery` | one batch: judged and stored |
+//! | `sights` | what rules saw of their fields, and did not look at |
 //! | `sink` | the `Sink`, and the thread of its database |
 //! | `check` | `ccfd check` |
 //! | `tests` | unit tests |
@@ -14,6 +15,7 @@
 mod check;
 mod delivery;
 mod rule_files;
+mod sights;
 mod sink;
 #[cfg(test)]
 mod tests;

@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use collectors::Clock;
+use tokio::sync::watch;
 
 use super::{
     check::look,
     delivery::deliver,
     rule_files::{RuleFiles, RulesInUse},
+    sights::SightNotes,
 };
 use crate::{
     config::DetectSettings,
@@ -39,6 +41,8 @@ struct DetectState {
     clock: Clock,
     age: Age,
     rules: Mutex<RuleFiles>,
+    notes: SightNotes,
+    changed: watch::Sender<()>,
     open: Mutex<Option<(DetectDb, Looks)>>,
 }
 
@@ -46,7 +50,9 @@ impl DetectSink {
     /// A sink with these settings; opens nothing yet.
     pub fn new(settings: DetectSettings, clock: Clock) -> Self {
         let (rules, open) = (Mutex::default(), Mutex::new(None));
-        let state = Arc::new(DetectState { settings, clock, age: Age::default(), rules, open });
+        let (notes, changed) = (SightNotes::default(), watch::Sender::new(()));
+        let state =
+            Arc::new(DetectState { settings, clock, age: Age::default(), rules, notes, changed, open });
         let thread = upkeep::thread(&state, Pace::USUAL, true, DetectState::tidy);
         Self { state, thread }
     }
@@ -112,7 +118,10 @@ impl DetectState {
             return;
         }
         // A failure is that of the next write, too.
-        let looked = self.with_database(|_, _| Ok(()));
+        let looked = self.with_database(|set, db| {
+            self.notes.keep(set, db, self.now());
+            Ok(())
+        });
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Ok(()), Some((db, looks))) = (looked, open.as_mut()) {
             self.clear_up(db, looks);
@@ -160,10 +169,22 @@ impl Sink for DetectSink {
         .await
     }
 
+    fn alert_changes(&self) -> Option<watch::Receiver<()>> {
+        Some(self.state.changed.subscribe())
+    }
+
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
         let written = self.run(move |state| {
             let (now, notified_max) = (state.now(), state.settings.alerts_per_hour_max);
-            let receipt = state.with_database(|set, db| deliver(db, set, &batch, notified_max, now))?;
+            let receipt = state.with_database(|set, db| {
+                let before = db.newest_change()?;
+                let receipt = deliver(db, set, &batch, notified_max, now)?;
+                state.notes.keep(set, db, now);
+                if db.newest_change()? != before {
+                    state.changed.send_replace(());
+                }
+                Ok(receipt)
+            })?;
             let mut open = state.open.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((db, looks)) = open.as_mut() {
                 state.clear_up(db, looks);
@@ -176,6 +197,10 @@ impl Sink for DetectSink {
     /// Closed, the database is one file.
     async fn close(&self) -> Result<(), SinkError> {
         self.run(|state| {
+            if state.open.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+                // A failure loses what the last minute saw of fields, and nothing else.
+                _ = state.with_database(|set, db| Ok(state.notes.keep_all(set, db, state.now())));
+            }
             drop(state.open.lock().unwrap_or_else(PoisonError::into_inner).take());
             Ok(())
         })

@@ -126,3 +126,33 @@ fn rules_that_break_while_they_are_in_use_leave_the_last_good_ones_in_use() {
     assert_eq!(look(30), (false, vec!["added".to_owned(), "broken".to_owned()]));
     assert_eq!(look(2), (false, vec!["added".to_owned(), "broken".to_owned()]), "a clock that jumped back");
 }
+
+#[tokio::test]
+async fn what_delivers_alerts_learns_at_once_that_there_are_new_ones() {
+    let bench = Bench::new();
+    let sink = bench.sink();
+    let mut changes = sink.alert_changes().unwrap();
+    sink.write(events(&["a"])).await.unwrap();
+    assert!(changes.has_changed().unwrap());
+    changes.mark_unchanged();
+    sink.write(events(&["a"])).await.unwrap();
+    assert!(!changes.has_changed().unwrap(), "a repeat changes nothing");
+    drop(sink);
+    assert!(changes.has_changed().is_err(), "another sink will take its place");
+}
+
+#[tokio::test]
+async fn what_rules_saw_of_their_fields_outlives_the_sink_and_adds_up() {
+    let bench = Bench::new();
+    bench.put("named.yml", &RULE.replace("condition", "    EventDetails.name: x\n    condition"));
+    for ids in [["a", "b"], ["c", "d"]] {
+        let sink = bench.sink();
+        sink.write(events(&ids)).await.unwrap();
+        sink.close().await.unwrap();
+    }
+    let db = DetectDb::open_existing(Path::new(&bench.settings.database)).unwrap().unwrap();
+    let uses = db.field_uses().unwrap();
+    let of = |field: &str| uses[&("named".to_owned(), field.to_owned())].clone();
+    assert_eq!((of("EventType").absent, of("EventType").seen_at.is_some()), (0, true));
+    assert_eq!((of("EventDetails.name").absent, of("EventDetails.name").seen_at), (4, None));
+}
