@@ -1,6 +1,8 @@
 //! How far the alerts are delivered to each sink that gets them, and when each of them was first.
 
-use rusqlite::{OptionalExtension as _, TransactionBehavior, params};
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::{
     DetectDb,
@@ -89,15 +91,39 @@ impl DetectDb {
         count.map(i64::unsigned_abs).map_err(|error| of_database(&self.path, error))
     }
 
-    /// Commits that these alerts are delivered, all that are due up to the last of them.
+    /// Commits that these alerts are delivered, all that are due up to the last of them. Those at the places that were
+    /// refused are in the rejects: the destination has not seen them.
     pub fn commit_alerts(
         &mut self,
         route: &str,
         destination: &str,
         alerts: &[DueAlert],
+        refused: &BTreeSet<usize>,
         now: i64,
     ) -> Result<(), SinkError> {
-        self.commit_alerts_at(route, destination, alerts, now).map_err(|error| of_database(&self.path, error))
+        self.commit_alerts_at(route, destination, alerts, refused, now)
+            .map_err(|error| of_database(&self.path, error))
+    }
+
+    /// An alert as it is now, for a route whose sink has refused it before. `None` if it is no longer kept.
+    pub fn refused_alert(&self, route: &str, id: &str) -> Result<Option<DueAlert>, SinkError> {
+        let Some(alert) = self.alerts_named(id, 2)?.into_iter().find(|alert| alert.id == id) else {
+            return Ok(None);
+        };
+        let sql = "SELECT at FROM delivered WHERE route = ?1 AND uid = ?2 AND notify >= ?3";
+        let key = params![route, id, alert.notify];
+        let found = self.connection.query_row(sql, key, |row| row.get(0)).optional();
+        let first_delivered = found.map_err(|error| of_database(&self.path, error))?;
+        Ok(Some(DueAlert { alert, first_delivered }))
+    }
+
+    /// Notes that alerts that were refused are delivered.
+    pub fn note_delivered(&mut self, route: &str, alerts: &[DueAlert], now: i64) -> Result<(), SinkError> {
+        let failed = |error| of_database(&self.path, error);
+        let begun =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        note_first(&begun, route, alerts, now).map_err(failed)?;
+        begun.commit().map_err(failed)
     }
 
     fn commit_alerts_at(
@@ -105,6 +131,7 @@ impl DetectDb {
         route: &str,
         destination: &str,
         alerts: &[DueAlert],
+        refused: &BTreeSet<usize>,
         now: i64,
     ) -> rusqlite::Result<()> {
         let Some(DueAlert { alert: last, .. }) = alerts.last() else { return Ok(()) };
@@ -114,13 +141,8 @@ impl DetectDb {
             begun.execute("DELETE FROM delivered WHERE route = ?1", [route])?;
             begun.execute("DELETE FROM delivery WHERE route = ?1", [route])?;
         }
-        let sql = "INSERT INTO delivered VALUES (?1, ?2, ?3, ?4) ON CONFLICT (route, uid) DO UPDATE
-                   SET at = excluded.at, notify = excluded.notify WHERE excluded.notify > delivered.notify";
-        let mut first = begun.prepare_cached(sql)?;
-        for DueAlert { alert, .. } in alerts {
-            first.execute(params![route, alert.id, now, alert.notify])?;
-        }
-        drop(first);
+        let taken = alerts.iter().enumerate().filter(|(place, _)| !refused.contains(place));
+        note_first(&begun, route, taken.map(|(_, due)| due), now)?;
         let sql = "INSERT INTO delivery VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (route) DO UPDATE
                    SET change = excluded.change, uid = excluded.uid, delivered = delivered + excluded.delivered";
         let count = i64::try_from(alerts.len()).unwrap_or(i64::MAX);
@@ -130,4 +152,20 @@ impl DetectDb {
         begun.execute(sql, [route])?;
         begun.commit()
     }
+}
+
+/// Notes when each of these alerts was first delivered, and whether it notified then.
+fn note_first<'a>(
+    begun: &Connection,
+    route: &str,
+    alerts: impl IntoIterator<Item = &'a DueAlert>,
+    now: i64,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO delivered VALUES (?1, ?2, ?3, ?4) ON CONFLICT (route, uid) DO UPDATE
+               SET at = excluded.at, notify = excluded.notify WHERE excluded.notify > delivered.notify";
+    let mut first = begun.prepare_cached(sql)?;
+    for DueAlert { alert, .. } in alerts {
+        first.execute(params![route, alert.id, now, alert.notify])?;
+    }
+    Ok(())
 }

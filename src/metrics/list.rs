@@ -10,6 +10,7 @@ use super::{
     RouteMetrics, Samples, SinkMetrics,
 };
 use crate::{
+    config::ALERT_ROUTES,
     pipeline::{counters::COMMIT_BOUNDS, histogram::Histogram, progress::RouteState, stage::Stage},
     verify::verdict::Verdict,
 };
@@ -167,6 +168,15 @@ pub(super) const ROUTES: &[Metric<RouteMetrics>] = &[
         "By",
         "Bytes of rejected records on disk.",
         Level(|route| i64::try_from(route.rejects_bytes).ok()),
+    ),
+    metric(
+        "ccfd_alerts_waiting",
+        "{alert}",
+        "Alerts that wait for delivery to the sink; only of the routes of alerts.",
+        Level(|route| {
+            let waiting = (route.status.source == ALERT_ROUTES).then_some(route.status.waiting)?;
+            i64::try_from(waiting).ok()
+        }),
     ),
     metric(
         "ccfd_sweep_is_late",

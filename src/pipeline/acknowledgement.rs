@@ -1,7 +1,10 @@
 //! Brings a batch to the point where only its commit is missing: written, and its rejects saved. Each step is
 //! retried by itself, so that a failure of a later step never repeats an earlier one.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use collectors::{Record, Unusable};
@@ -42,6 +45,8 @@ pub struct Acknowledged {
     pub last: Option<i64>,
     /// Counted once the commit succeeds.
     pub counts: BatchCounts,
+    /// The places in the batch of records that the sink refused.
+    pub refused: BTreeSet<usize>,
 }
 
 impl Acknowledgement {
@@ -80,6 +85,7 @@ impl Acknowledgement {
             refused: refused.len() as u64,
         };
         self.show(&records, &refused);
+        let places = refused.iter().map(|one| one.index).collect();
         rejects.extend(self.refused(refused, &records));
         counts.rejected = rejects.iter().map(|reject| reject.kind).collect();
         let copies: Arc<[Reject]> = self.cut(cut, &records).collect();
@@ -102,7 +108,7 @@ impl Acknowledgement {
             let file = self.rejects.cut_path().display();
             tracing::warn!(%file, "cut_max reached: oldest copies of records with shortened fields removed");
         }
-        Ok(Acknowledged { records: counts.records, last, counts })
+        Ok(Acknowledged { records: counts.records, last, counts, refused: places })
     }
 
     /// Writes the records; repeats while the destination refuses so many that it is itself in doubt.

@@ -199,7 +199,7 @@ impl Delivery {
         shutdown: &Shutdown,
     ) -> Result<(), Failure> {
         let UncommittedBatch { mut place, acknowledged, changes, bytes, permits, span } = written;
-        let Acknowledged { records, last, counts } = acknowledged;
+        let Acknowledged { records, last, counts, refused: _ } = acknowledged;
         let (already_there, rejected) = (counts.already_there, counts.rejected.len() as u64);
         self.log.rejected(rejected);
         self.log.cut(counts.cut);

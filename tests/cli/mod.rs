@@ -2,6 +2,7 @@
 
 mod alerts;
 mod alerts_delivered;
+mod alerts_refused;
 mod backfill;
 mod check;
 mod config_show;

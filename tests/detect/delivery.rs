@@ -311,7 +311,7 @@ fn alerts_that_changed_together_are_all_delivered_however_small_a_page_is() {
     loop {
         let due = alerts.db.due_alerts("alerts/x", &checkpoint, 1).unwrap();
         let Some(one) = due.first() else { break };
-        alerts.db.commit_alerts("alerts/x", "x", &due, 7).unwrap();
+        alerts.db.commit_alerts("alerts/x", "x", &due, &BTreeSet::new(), 7).unwrap();
         seen.insert(one.alert.id.clone());
         checkpoint = alerts.db.alert_checkpoint("alerts/x", "x").unwrap();
     }

@@ -3,6 +3,7 @@
 //! `CCFD_KILL_CYCLES` and `CCFD_KILL_SEED` ask for more, and for others, than the few hundred of every run.
 
 mod alerts;
+mod alerts_delivered;
 mod backfill;
 mod chaos;
 mod sigkill;

@@ -23,7 +23,8 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
     let status = RouteStatus {
         route: format!("{collector}/sentinel"),
         collector: collector.to_owned(),
-        source: "audit_logs".to_owned(),
+        source: if collector == "alerts" { "alerts" } else { "audit_logs" }.to_owned(),
+        waiting: 7,
         sink: "sentinel".to_owned(),
         state: RouteState::Live,
         last_record: Some(NOW - 45),
@@ -95,11 +96,18 @@ fn the_page_of_a_busy_route_reads_like_this() {
 
 #[test]
 fn the_manual_has_a_row_for_every_metric_that_a_busy_route_shows() {
-    let snapshot = snapshot(&["acme-audit"]);
+    let snapshot = snapshot(&["acme-audit", "alerts"]);
     let manual = markdown();
     let rows: Vec<&str> = manual.lines().skip(2).filter_map(|row| row.split('`').nth(1)).collect();
     let shown = families(&snapshot).filter(|family| !family.series.is_empty());
     assert_eq!(rows, shown.map(|family| family.name).collect::<Vec<_>>());
+}
+
+#[test]
+fn only_a_route_of_alerts_shows_how_many_of_them_wait() {
+    let page = render(&snapshot(&["acme-audit", "alerts"])).unwrap();
+    let waiting: Vec<&str> = page.lines().filter(|line| line.starts_with("ccfd_alerts_waiting")).collect();
+    assert_eq!(waiting, [r#"ccfd_alerts_waiting{collector="alerts",sink="sentinel",source="alerts"} 7"#]);
 }
 
 #[test]

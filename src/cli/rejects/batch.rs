@@ -7,7 +7,7 @@ use collectors::{IdHash, Record};
 use crate::{
     pipeline::rejects::{kept::KeptReject, taken::Place},
     sinks::{Redelivery, Sink},
-    tables::Table,
+    tables::{ALERTS, Table},
 };
 
 /// The most records and bytes of one write to a sink that does not detect duplicates: a kill can duplicate
@@ -75,8 +75,13 @@ impl RetryBatch {
     }
 }
 
-/// Identifies the same record of the same route, whenever it was saved.
+/// Identifies the same record of the same route, whenever it was saved. Every version of an alert is the same.
 pub(super) fn named_by(kept: &KeptReject<'_>) -> IdHash {
     let KeptReject { route, connector, table, record, .. } = kept;
+    if *table == ALERTS.name
+        && let Some(id) = kept.id()
+    {
+        return IdHash::of_bytes([*route, *table, &*id].join("\n").as_bytes());
+    }
     IdHash::of_bytes([route, connector, table, record.get()].join("\n").as_bytes())
 }

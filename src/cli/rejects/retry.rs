@@ -25,7 +25,7 @@ use crate::{
         text::{counted, print_json_line, say},
     },
     config::Config,
-    daemon::{assembly::Assembly, signals::watch_stop},
+    daemon::{alerts, assembly::Assembly, signals::watch_stop},
     lists::ListDescriptor,
     pipeline::{
         flight::{Flight, Trying},
@@ -42,7 +42,7 @@ use crate::{
     },
     redact::Redaction,
     sinks::{Cut, PartialWrite, Receipt},
-    tables::Table,
+    tables::{ALERTS, Table},
 };
 
 #[derive(Debug, Args)]
@@ -170,7 +170,11 @@ impl Retry<'_> {
         }
         let table = self.assembly.config.tables.named(kept.table).cloned();
         let sink = self.assembly.sink(kept.sink());
-        let record = table.as_ref().map(|table| self.record(kept, table)).transpose()?.flatten();
+        let record = match &table {
+            Some(table) if table.name == ALERTS.name => self.alert(kept)?,
+            Some(table) => self.record(kept, table)?,
+            None => None,
+        };
         let (Some(table), Some(sink), Some(record), true) = (table, sink, record, kept.can_be_sent()) else {
             self.counts.not_sendable += 1;
             return Ok(());
@@ -202,6 +206,13 @@ impl Retry<'_> {
         }
         let Some(Some(redaction)) = self.redactions.get(kept.connector) else { return Ok(Some(record)) };
         Ok(redaction.kept_record(&record.raw).map(|raw| record.with_raw(raw)))
+    }
+
+    /// An alert as it is now: when it was saved, it may have had another status. `None` if it is no longer kept.
+    fn alert(&mut self, kept: &KeptReject<'_>) -> Result<Option<Record>, Break> {
+        let Some(id) = kept.id() else { return Ok(None) };
+        let again = alerts::refused_again(&self.assembly, kept.route, kept.sink(), &id);
+        Ok(again.map_err(|error| Break::Failed(error.into()))?)
     }
 
     /// Writes the gathered records.
@@ -247,6 +258,12 @@ impl Retry<'_> {
         let taken = batch.places.iter().enumerate().filter(|(place, _)| !not_taken.contains(place));
         let taken: Vec<Place> = taken.flat_map(|(_, places)| places).copied().collect();
         self.mark(&taken)?;
+        if batch.table.name == ALERTS.name {
+            let ids = records.iter().enumerate().filter(|(place, _)| !not_taken.contains(place));
+            let ids = ids.filter_map(|(_, record)| Some(record.id_text()?.into_owned()));
+            alerts::note_taken(&self.assembly, &batch.route, ids)
+                .map_err(|error| Break::Failed(error.into()))?;
+        }
         if self.taken.len() > REMEMBERED_MAX {
             self.taken.clear();
         }

@@ -4,6 +4,7 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | `route` | one sink: reads what has changed, writes it, commits |
+//! | `refused` | alerts that a sink has refused, for a command that sends them again |
 //! | `record` | an alert as a record in the form that a sink wants |
 //! | `facts` | what an alert says |
 //! | `columns`, `ecs`, `ocsf` | that as a row, as a document of the Elastic Common Schema, as a finding of OCSF |
@@ -15,6 +16,7 @@ mod ecs;
 mod facts;
 mod ocsf;
 mod record;
+mod refused;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -31,6 +33,7 @@ use std::{
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use tracing::Instrument as _;
 
+pub use self::refused::{note_taken, refused_again};
 use self::route::AlertRoute;
 use super::{assembly::Assembly, supervisor::Supervisor};
 use crate::{

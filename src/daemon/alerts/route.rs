@@ -11,12 +11,12 @@ use std::{
 };
 
 use collectors::Record;
-use tokio::task::JoinError;
+use tokio::{sync::watch, task::JoinError};
 use tracing::Span;
 
 use super::record::{AlertForm, record};
 use crate::{
-    config::ALERT_ROUTES,
+    config::{ALERT_ROUTES, SinkSettings},
     daemon::assembly::Assembly,
     detect_db::{AlertCheckpoint, DetectDb, DueAlert, FILE_NAME},
     pipeline::{
@@ -39,8 +39,9 @@ use crate::{
     tables::ALERTS,
 };
 
-/// The longest time until a change of an alert is noticed, by whatever process it was made.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest time until a change of an alert is noticed that another process has made. Those of this one are noticed at
+/// once.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// Alerts per write: one has some ten thousand bytes at most.
 const BATCH_ALERTS: u32 = 200;
 
@@ -54,6 +55,8 @@ pub(super) struct AlertRoute {
     doubt: SinkDoubt,
     delays: Delays,
     rejects: Option<Rejects>,
+    /// Follows the changes that this process makes.
+    changes: Option<watch::Receiver<()>>,
     database: PathBuf,
     open: Option<DetectDb>,
 }
@@ -89,6 +92,7 @@ impl AlertRoute {
             progress,
             doubt: SinkDoubt::default(),
             rejects: None,
+            changes: None,
             open: None,
         })
     }
@@ -100,6 +104,8 @@ impl AlertRoute {
     /// Delivers alerts until the stop; with `drains` until nothing is left then. Returns what kept it from that.
     pub(super) async fn run(mut self, mut stop: Shutdown, drains: Arc<AtomicBool>) -> Option<Failure> {
         let last = loop {
+            // Before it looks, so that nothing changes unnoticed in between.
+            self.follow();
             let stops = stop.is_requested();
             if stops && !drains.load(Ordering::Relaxed) {
                 break None;
@@ -107,7 +113,10 @@ impl AlertRoute {
             let wait = match self.pass(&stop).await {
                 Ok(true) => continue,
                 Ok(false) if stops => break None,
-                Ok(false) => LOOK_INTERVAL,
+                Ok(false) => {
+                    self.wait_for_change(&mut stop).await;
+                    continue;
+                }
                 Err(failure) if stops => {
                     let advice = judge(&failure).advice;
                     tracing::warn!(error = %failure, advice, "alerts are left to deliver: the next start continues");
@@ -122,6 +131,39 @@ impl AlertRoute {
         };
         self.progress.update(|status| status.state = RouteState::Stopped);
         last
+    }
+
+    /// Follows the changes of the sink that judges. A change of the configuration may have built it again.
+    fn follow(&mut self) {
+        if self.changes.as_ref().is_some_and(|changes| changes.has_changed().is_ok()) {
+            return;
+        }
+        let judges = |(name, settings): (&String, &SinkSettings)| match settings {
+            SinkSettings::Detect(_) => self.assembly.sink(name)?.alert_changes(),
+            SinkSettings::Sqlite(_)
+            | SinkSettings::Ndjson(_)
+            | SinkSettings::Elasticsearch(_)
+            | SinkSettings::KibanaIndex(_)
+            | SinkSettings::LogsIngestion(_) => None,
+        };
+        self.changes = self.assembly.config.sinks.iter().find_map(judges);
+    }
+
+    async fn wait_for_change(&mut self, stop: &mut Shutdown) {
+        let changes = &mut self.changes;
+        let changed = async {
+            let is_changed = match changes {
+                Some(changes) => changes.changed().await.is_ok(),
+                None => false,
+            };
+            if !is_changed {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            _ = stop.or_sleep(LOOK_INTERVAL) => {}
+            () = changed => {}
+        }
     }
 
     /// Delivers and commits one batch. False if nothing is left.
@@ -145,7 +187,8 @@ impl AlertRoute {
         let now = self.assembly.clock.now();
         let written = self.write(sink, &alerts, now, stop).await?;
         let (route, count, begun) = (self.name.clone(), alerts.len() as u64, Instant::now());
-        self.with_database(move |db| db.commit_alerts(&route, &destination, &alerts, now)).await?;
+        let refused = written.refused.clone();
+        self.with_database(move |db| db.commit_alerts(&route, &destination, &alerts, &refused, now)).await?;
         self.delays.reset();
         mended(Stage::Writing, &self.progress);
         self.show_committed(written, count, begun.elapsed());

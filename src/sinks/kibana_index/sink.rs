@@ -21,7 +21,7 @@ use super::{
 use crate::{
     config::{Environment, KibanaIndexSettings},
     sinks::{
-        Batch, Looked, Receipt, Redelivery, Sink, SinkError, WriteFailure,
+        Batch, Concern, Looked, Receipt, Redelivery, Sink, SinkError, WriteFailure,
         counters::SinkCounters,
         remote::{RemoteError, RemoteErrorKind},
         request_size::RequestSize,
@@ -159,7 +159,16 @@ impl Sink for KibanaIndexSink {
     }
 
     async fn check(&self, tables: &[Arc<Table>]) -> Result<Looked, SinkError> {
-        Ok(self.look(tables).await?.into())
+        let text = self.look(tables).await?;
+        let versions = tables.iter().filter(|table| table.newest_wins).map(|table| Concern {
+            text: format!(
+                "{} keeps the first version of each row: a connector adds documents and changes none",
+                self.settings.index.of(table)
+            ),
+            advice: "a new status or more records do not arrive there: use a sink of type elasticsearch for alerts, or look at \
+                     them with `ccfd alerts`",
+        });
+        Ok(Looked { text, concerns: versions.collect() })
     }
 
     async fn write(&self, batch: Batch) -> Result<Receipt, WriteFailure> {
