@@ -13,7 +13,7 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         verify_server_name,
     },
-    crypto::{CryptoProvider, aws_lc_rs},
+    crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
     server::ParsedCertificate,
 };
@@ -48,8 +48,7 @@ pub(crate) fn verifying(
     authorities: Vec<CertificateDer<'static>>,
     verification: TlsVerification,
 ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
-    let provider = CryptoProvider::get_default().cloned();
-    let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
+    let provider = provider();
     let chains: Arc<dyn ServerCertVerifier> = match verification {
         TlsVerification::Full => Arc::new(
             Verifier::new_with_extra_roots(authorities.clone(), provider.clone())
@@ -66,10 +65,28 @@ pub(crate) fn verifying(
         }
     };
     let verifier = Pinning { chains, pinned: authorities, by_name: verification == TlsVerification::Full };
+    with_verifier(provider, Arc::new(verifier))
+}
+
+/// TLS that accepts any certificate.
+pub(crate) fn unverified() -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
+    let provider = provider();
+    with_verifier(provider.clone(), Arc::new(Unverified(provider)))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    let provider = CryptoProvider::get_default().cloned();
+    provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()))
+}
+
+fn with_verifier(
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("TLS: {error}"))?;
-    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
 }
 
 /// Only HTTP/1.1 is spoken.
@@ -129,6 +146,45 @@ pub(crate) fn read(setting: &str, path: &Path) -> Result<Vec<u8>, String> {
     }
     let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
     Ok(bytes.strip_prefix(BYTE_ORDER_MARK).map(<[u8]>::to_vec).unwrap_or(bytes))
+}
+
+/// Accepts any certificate; that the server has its key is still required.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 #[derive(Debug)]

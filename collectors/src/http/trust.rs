@@ -2,9 +2,9 @@
 
 use std::error::Error as StdError;
 
-use reqwest::{ClientBuilder, Identity};
+use reqwest::ClientBuilder;
 use rustls::{
-    Error,
+    ClientConfig, Error,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
@@ -30,39 +30,40 @@ impl TlsTrust<'_> {
     ///
     /// A sentence without any of the texts, if one of them is not PEM.
     pub fn apply(&self, builder: ClientBuilder) -> Result<ClientBuilder, String> {
+        if self.verification == TlsVerification::Full && self.authorities.is_none() && self.identity.is_none()
+        {
+            return Ok(builder);
+        }
+        Ok(builder.tls_backend_preconfigured(tls::finished(self.config()?)))
+    }
+
+    /// TLS with it, for any protocol.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn config(&self) -> Result<ClientConfig, String> {
         let authorities = match self.authorities.map(|pem| tls::certificates(pem.as_bytes())) {
             None => Vec::new(),
             Some(Ok(found)) if !found.is_empty() => found,
             Some(_) => return Err("no certificate of an authority in PEM".to_owned()),
         };
-        match self.verification {
-            TlsVerification::None => {
-                let builder = builder.tls_danger_accept_invalid_certs(true);
-                let Some((chain, key)) = self.identity else { return Ok(builder) };
-                let pem = format!("{chain}\n{key}");
-                let identity = Identity::from_pem(pem.as_bytes()).map_err(|_| UNUSABLE.to_owned())?;
-                return Ok(builder.identity(identity));
-            }
+        let verifying = match self.verification {
+            TlsVerification::None => tls::unverified()?,
             TlsVerification::Certificate if authorities.is_empty() => {
                 return Err("without the name, a certificate of any public authority would be accepted: \
                             verification \"certificate\" requires an authority"
                     .to_owned());
             }
-            TlsVerification::Full if authorities.is_empty() && self.identity.is_none() => {
-                return Ok(builder);
-            }
-            TlsVerification::Full | TlsVerification::Certificate => {}
-        }
-        let verifying = tls::verifying(authorities, self.verification)?;
-        let config = match self.identity {
-            None => verifying.with_no_client_auth(),
-            Some((chain, key)) => {
-                let chain: Vec<CertificateDer<'static>> = tls::certificates(chain.as_bytes())?;
-                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| UNUSABLE.to_owned())?;
-                verifying.with_client_auth_cert(chain, key).map_err(|_| UNUSABLE.to_owned())?
+            TlsVerification::Full | TlsVerification::Certificate => {
+                tls::verifying(authorities, self.verification)?
             }
         };
-        Ok(builder.tls_backend_preconfigured(tls::finished(config)))
+        let Some((chain, key)) = self.identity else { return Ok(verifying.with_no_client_auth()) };
+        let chain: Vec<CertificateDer<'static>> =
+            tls::certificates(chain.as_bytes()).map_err(|_| UNUSABLE.to_owned())?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| UNUSABLE.to_owned())?;
+        verifying.with_client_auth_cert(chain, key).map_err(|_| UNUSABLE.to_owned())
     }
 }
 

@@ -128,6 +128,11 @@ impl Outgoing {
         Ok(Some(HostTrust { verification: own.verification, authorities: clients::authorities(own)? }))
     }
 
+    /// How long the other side may take.
+    pub fn response_timeout(&self) -> Duration {
+        self.settings.response_timeout
+    }
+
     /// Sends a request. `Ok` is any response, whatever its status. The name is looked up and the addresses are checked; a
     /// redirect to another host is not followed.
     ///
