@@ -145,6 +145,10 @@ fn texts(secrets: Map<String, Value>) -> Result<ConnectorSecrets, ConnectorError
         match value {
             Value::String(text) => _ = texts.0.insert(name, text.into()),
             Value::Null => {}
+            // Headers that are secrets.
+            Value::Object(headers) => {
+                _ = texts.0.insert(name, Value::from(headers).to_string().into());
+            }
             other => {
                 let found = kind(Some(&other));
                 let what = format!("[{name}]: expected value of type [string] but got [{found}]");
