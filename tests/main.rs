@@ -4,6 +4,7 @@
 mod admin;
 mod cli;
 mod collecting;
+mod connectors;
 mod deploy;
 mod detect;
 mod docs;

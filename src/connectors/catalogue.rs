@@ -1,11 +1,26 @@
-//! The types of connectors that ccfd has.
+//! The types of connectors that ccfd has, and those that only Kibana has.
 
-use super::{connector_type::ConnectorType, gen_ai::GenAi};
+use super::{
+    connector_type::{ConnectorType, TypeInfo},
+    email::EmailType,
+    gen_ai::GenAi,
+    other_types::OTHER_TYPES,
+    pagerduty::PagerDutyType,
+    servicenow::ServiceNowType,
+    slack::SlackType,
+    webhook::WebhookType,
+};
 
 /// Every type, one line each.
-pub const TYPES: &[&dyn ConnectorType] = &[&GenAi];
+pub const TYPES: &[&dyn ConnectorType] =
+    &[&EmailType, &GenAi, &PagerDutyType, &ServiceNowType, &SlackType, &WebhookType];
 
 /// The type with this id.
 pub fn connector_type(id: &str) -> Option<&'static dyn ConnectorType> {
     TYPES.iter().copied().find(|known| known.info().id == id)
+}
+
+/// Types that are listed, and refused when somebody makes a connector of one.
+pub fn other_types() -> &'static [TypeInfo] {
+    OTHER_TYPES
 }

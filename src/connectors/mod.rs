@@ -7,7 +7,9 @@
 //! | `connector_type` | what a type must say and do; each type has a folder named after it |
 //! | `run` | one run: its parameters, its result or its failure |
 //! | `error` | why a connector cannot be made, changed or run |
+//! | `fields`, `said`, `response`, `stable_id` | what several types need: strict reading, texts of other systems, statuses, names |
 //! | `catalogue` | the types that ccfd has |
+//! | `other_types` | the types of Kibana that it does not have |
 //! | `registry` | the connectors that there are: made, changed, listed, run |
 //! | `recorded` | what is kept of a run |
 //! | `stream_timing` | when the pieces of a stream come, for a test of a connector |
@@ -17,17 +19,27 @@
 mod catalogue;
 mod connector;
 mod connector_type;
+mod email;
 mod error;
+mod fields;
 pub mod gen_ai;
 pub mod index;
+mod other_types;
 pub mod outgoing;
+mod pagerduty;
 mod recorded;
 mod registry;
+mod response;
 mod run;
+mod said;
+mod servicenow;
+mod slack;
+mod stable_id;
 mod stream_timing;
+mod webhook;
 
 pub use self::{
-    catalogue::{TYPES, connector_type},
+    catalogue::{TYPES, connector_type, other_types},
     connector::{Connector, ConnectorId, ConnectorSecrets, IdError},
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     error::ConnectorError,

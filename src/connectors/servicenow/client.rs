@@ -1,0 +1,197 @@
+//! One request to an instance, and what went wrong with it.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::{
+    super::{
+        outgoing::{Outgoing, OutgoingRequest, OutgoingResponse},
+        run::{ErrorSource, Retry, RunContext, RunFailure, UNEXPECTED},
+        said::Hidden,
+    },
+    config::{ServiceNowConfig, credentials},
+};
+
+/// Which part of an instance a request is for, in errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Records of a table.
+    Table,
+    /// Elastic's application, which turns rows into incidents.
+    ImportSet,
+    /// The version of that application.
+    Health,
+}
+
+impl Endpoint {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::ImportSet => "import_set",
+            Self::Health => "health",
+        }
+    }
+}
+
+/// What a request was for, as errors show it.
+struct RequestPlace<'p> {
+    attempt: &'p str,
+    endpoint: Endpoint,
+    method: Method,
+}
+
+impl fmt::Display for RequestPlace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let method = self.method.as_str().to_lowercase();
+        write!(f, "[method={method}] [endpoint={}]", self.endpoint.as_str())
+    }
+}
+
+/// An instance.
+pub struct Instance<'a> {
+    /// Its settings.
+    pub config: ServiceNowConfig,
+    /// Who asks: ServiceNow shows it as the caller of an incident.
+    pub user: &'a str,
+    /// The time of the run.
+    pub now: DateTime<Utc>,
+    outgoing: &'a Outgoing,
+    authorization: HeaderValue,
+    hidden: Hidden,
+}
+
+impl<'a> Instance<'a> {
+    /// The instance of a connector.
+    pub fn new(run: &RunContext<'a>, config: ServiceNowConfig) -> Result<Self, String> {
+        let (user, password) = credentials(run.secrets)?;
+        let encoded = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
+        let mut authorization =
+            HeaderValue::try_from(format!("Basic {encoded}")).map_err(|error| error.to_string())?;
+        authorization.set_sensitive(true);
+        let hidden = Hidden::of(run.secrets).and(encoded);
+        Ok(Self { config, user, now: run.now, outgoing: run.outgoing, authorization, hidden })
+    }
+
+    /// An address of the instance. Each segment is escaped.
+    pub fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.config.api_url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// The `result` of a response. `attempt` says what was attempted, for errors.
+    pub async fn ask(
+        &self,
+        attempt: &str,
+        endpoint: Endpoint,
+        method: Method,
+        url: Url,
+        body: Option<&Map<String, Value>>,
+    ) -> Result<Value, RunFailure> {
+        let place = RequestPlace { attempt, endpoint, method };
+        let response = self.send(&place, url, body).await?;
+        self.result(&place, response)
+    }
+
+    /// A record of the table, if there is one at this address.
+    pub async fn find(&self, attempt: &str, url: Url) -> Result<Option<Value>, RunFailure> {
+        let place = RequestPlace { attempt, endpoint: Endpoint::Table, method: Method::GET };
+        let response = self.send(&place, url, None).await?;
+        if response.status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        self.result(&place, response).map(Some)
+    }
+
+    async fn send(
+        &self,
+        place: &RequestPlace<'_>,
+        url: Url,
+        body: Option<&Map<String, Value>>,
+    ) -> Result<OutgoingResponse, RunFailure> {
+        let json = HeaderValue::from_static("application/json");
+        let mut headers = HeaderMap::from_iter([
+            (header::ACCEPT, json.clone()),
+            (header::AUTHORIZATION, self.authorization.clone()),
+        ]);
+        let mut bytes = Bytes::new();
+        if let Some(body) = body {
+            headers.insert(header::CONTENT_TYPE, json);
+            bytes = serde_json::to_vec(body).map_err(|error| unexpected(error.to_string()))?.into();
+        }
+        let request = OutgoingRequest {
+            method: place.method.clone(),
+            url,
+            headers,
+            body: bytes,
+            timeout: None,
+            is_streamed: false,
+            identity: None,
+        };
+        self.outgoing.send(request).await.map_err(|error| {
+            let why = format!("{} [status=none] {place}", self.hidden.said(&error.to_string()));
+            self.failed(place.attempt, &why, error.retry())
+        })
+    }
+
+    fn result(&self, place: &RequestPlace<'_>, response: OutgoingResponse) -> Result<Value, RunFailure> {
+        let (status, retry) = (response.status, response.retry(self.now));
+        let code = status.as_u16();
+        if !status.is_success() {
+            let why = self.reason(response);
+            let text =
+                format!("Request failed with status code {code} Reason: {why} [status={code}] {place}");
+            return Err(self.failed(place.attempt, &text, retry));
+        }
+        let body: Option<Value> = serde_json::from_slice(&response.whole_body()).ok();
+        let result = body.and_then(|mut body| body.get_mut("result").map(Value::take));
+        result.filter(|result| !result.is_null()).ok_or_else(|| {
+            let host = self.config.api_url.host_str().unwrap_or_default();
+            let why = format!("There is an issue with your Service Now Instance. Please check {host}.");
+            // An instance that sleeps answers with a page.
+            self.failed(place.attempt, &format!("{why} [status={code}] {place}"), Retry::Yes)
+        })
+    }
+
+    /// The reason that an instance names: `{ "error": { "message": "…", "detail": "…" } }`.
+    fn reason(&self, response: OutgoingResponse) -> String {
+        let body: Value = serde_json::from_slice(&response.whole_body()).unwrap_or_default();
+        let text = |name| body["error"][name].as_str();
+        match (text("message"), text("detail")) {
+            (Some(message), Some(detail)) => self.hidden.said(&format!("{message}: {detail}")),
+            (Some(message), None) => self.hidden.said(message),
+            (None, _) => "unknown: no error in error response".to_owned(),
+        }
+    }
+
+    /// A failure, as Kibana words those of this type.
+    pub fn failed(&self, attempt: &str, why: &str, retry: Retry) -> RunFailure {
+        RunFailure { retry, ..unexpected(format!("[Action][ServiceNow]: {attempt}. Error: {why}")) }
+    }
+
+    /// A text of the instance, made safe.
+    pub fn said(&self, text: &str) -> String {
+        self.hidden.said(text)
+    }
+}
+
+fn unexpected(why: String) -> RunFailure {
+    RunFailure {
+        message: UNEXPECTED.to_owned(),
+        service_message: Some(why),
+        retry: Retry::No,
+        source_of: ErrorSource::User,
+    }
+}

@@ -1,0 +1,127 @@
+//! Makes or changes an incident, with comments.
+
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use super::{
+    super::{
+        run::{Retry, RunFailure},
+        stable_id::stable_id,
+    },
+    client::{Endpoint, Instance},
+    incident::{Incident, TABLE},
+    params::Push,
+    read,
+};
+
+/// Where Elastic's application takes rows, and its name in the instance.
+const IMPORT_SET: &str = "x_elas2_inc_int_elastic_incident";
+const APPLICATION: &str = "x_elas2_inc_int";
+
+/// In front of each field there.
+const FIELD_PREFIX: &str = "u_";
+
+/// The field of comments.
+const COMMENT_FIELD: &str = "work_notes";
+
+/// Makes or changes an incident, and returns what it is known by.
+pub async fn push(client: &Instance<'_>, push: Push, run: Option<&str>) -> Result<Value, RunFailure> {
+    let Push { external_id, mut incident, additional_fields, comments } = push;
+    let additional = additional_fields.unwrap_or_default();
+    if client.config.uses_table_api && !additional.is_empty() {
+        let why = "ServiceNow additional fields are not supported for deprecated connectors.";
+        return Err(client.failed("Unable to create incident", why, Retry::No));
+    }
+    let mut id = external_id;
+    let is_known = incident.contains_key("correlation_id");
+    if let Some(run) = run.filter(|_| id.is_none() && !is_known) {
+        // An earlier attempt may have made it without hearing so.
+        let correlation_id = stable_id(run);
+        id = read::by_correlation_id(client, &correlation_id).await?.map(|incident| incident.id);
+        incident.insert("correlation_id".to_owned(), correlation_id.into());
+    }
+    let (changed, date) = match &id {
+        Some(id) => (update(client, id, &incident, &additional).await?, "sys_updated_on"),
+        None => {
+            let mut made = incident.clone();
+            for name in ["caller_id", "opened_by"] {
+                made.insert(name.to_owned(), client.user.into());
+            }
+            (create(client, &made, &additional).await?, "sys_created_on")
+        }
+    };
+    let mut pushed = changed.pushed(client, date);
+    let mut added = Vec::new();
+    for comment in comments {
+        let mut with_comment = incident.clone();
+        with_comment.insert(COMMENT_FIELD.to_owned(), comment.text.into());
+        update(client, &changed.id, &with_comment, &additional).await?;
+        added.push(json!({ "commentId": comment.id, "pushedDate": pushed.get("pushedDate") }));
+    }
+    if !added.is_empty() {
+        pushed.insert("comments".to_owned(), added.into());
+    }
+    Ok(pushed.into())
+}
+
+async fn create(
+    client: &Instance<'_>,
+    incident: &Map<String, Value>,
+    additional: &Map<String, Value>,
+) -> Result<Incident, RunFailure> {
+    let attempt = "Unable to create incident";
+    let id = if client.config.uses_table_api {
+        let url = client.url(&["api", "now", "v2", "table", TABLE], &[]);
+        let result = client.ask(attempt, Endpoint::Table, Method::POST, url, Some(incident)).await?;
+        sys_id(client, attempt, &result)?
+    } else {
+        import(client, attempt, prefixed(incident, additional)).await?
+    };
+    read::one(client, &id).await
+}
+
+/// Changes these fields of an incident.
+pub async fn update(
+    client: &Instance<'_>,
+    id: &str,
+    incident: &Map<String, Value>,
+    additional: &Map<String, Value>,
+) -> Result<Incident, RunFailure> {
+    let attempt = format!("Unable to update incident with id {}", client.said(id));
+    let id = if client.config.uses_table_api {
+        let url = read::record_url(client, id);
+        let result = client.ask(&attempt, Endpoint::Table, Method::PATCH, url, Some(incident)).await?;
+        sys_id(client, &attempt, &result)?
+    } else {
+        let mut row = prefixed(incident, additional);
+        row.insert("elastic_incident_id".to_owned(), id.into());
+        import(client, &attempt, row).await?
+    };
+    read::one(client, &id).await
+}
+
+/// Hands a row to Elastic's application, which must be there.
+async fn import(client: &Instance<'_>, attempt: &str, row: Map<String, Value>) -> Result<String, RunFailure> {
+    let health = client.url(&["api", APPLICATION, "elastic_api", "health"], &[]);
+    let version = "Unable to get application version";
+    client.ask(version, Endpoint::Health, Method::GET, health, None).await?;
+    let url = client.url(&["api", "now", "import", IMPORT_SET], &[]);
+    let result = client.ask(attempt, Endpoint::ImportSet, Method::POST, url, Some(&row)).await?;
+    let first = &result[0];
+    if first["status"] == "error" {
+        let why = client.said(first["error_message"].as_str().unwrap_or("Unexpected result"));
+        return Err(client.failed(attempt, &why, Retry::No));
+    }
+    sys_id(client, attempt, first)
+}
+
+fn prefixed(incident: &Map<String, Value>, additional: &Map<String, Value>) -> Map<String, Value> {
+    let mut row = additional.clone();
+    row.extend(incident.iter().map(|(name, value)| (format!("{FIELD_PREFIX}{name}"), value.clone())));
+    row
+}
+
+fn sys_id(client: &Instance<'_>, attempt: &str, result: &Value) -> Result<String, RunFailure> {
+    let id = result["sys_id"].as_str().filter(|id| !id.is_empty());
+    id.map(str::to_owned).ok_or_else(|| client.failed(attempt, "Unexpected result", Retry::No))
+}

@@ -1,0 +1,94 @@
+//! Reads incidents, and what may be written into them. Closes one, which reads it first.
+
+use http::Method;
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::{
+    super::run::{Retry, RunFailure},
+    client::{Endpoint, Instance},
+    incident::{Incident, TABLE},
+    params::Close,
+    push,
+};
+
+/// The state of an incident that is closed.
+const CLOSED: &str = "7";
+
+/// One incident, all of it.
+pub async fn incident(client: &Instance<'_>, id: &str) -> Result<Value, RunFailure> {
+    Ok(one(client, id).await?.record.into())
+}
+
+/// One incident.
+pub async fn one(client: &Instance<'_>, id: &str) -> Result<Incident, RunFailure> {
+    let attempt = format!("Unable to get incident with id {}", client.said(id));
+    let url = record_url(client, id);
+    let record = client.ask(&attempt, Endpoint::Table, Method::GET, url, None).await?;
+    let unexpected = || client.failed(&attempt, "Unexpected result", Retry::No);
+    Incident::from_record(record).ok_or_else(unexpected)
+}
+
+/// The address of one incident.
+pub fn record_url(client: &Instance<'_>, id: &str) -> Url {
+    client.url(&["api", "now", "v2", "table", TABLE, id], &[])
+}
+
+/// The newest incident with this correlation id.
+pub async fn by_correlation_id(client: &Instance<'_>, id: &str) -> Result<Option<Incident>, RunFailure> {
+    let attempt = format!("Unable to get incident by correlation ID {}", client.said(id));
+    if id.trim().is_empty() || id.contains('^') {
+        return Err(client.failed(&attempt, "Correlation ID is empty or contains ^.", Retry::No));
+    }
+    let query = format!("ORDERBYDESCsys_created_on^correlation_id={id}");
+    let query = [("sysparm_query", query.as_str()), ("sysparm_limit", "1")];
+    let url = client.url(&["api", "now", "v2", "table", TABLE], &query);
+    let mut found = client.ask(&attempt, Endpoint::Table, Method::GET, url, None).await?;
+    Ok(found.get_mut(0).map(Value::take).and_then(Incident::from_record))
+}
+
+/// Which fields incidents have.
+pub async fn fields(client: &Instance<'_>) -> Result<Value, RunFailure> {
+    let query = format!("name=task^ORname={TABLE}^internal_type=string");
+    let query = [
+        ("sysparm_query", query.as_str()),
+        ("active", "true"),
+        ("array", "false"),
+        ("read_only", "false"),
+        ("sysparm_fields", "max_length,element,column_label,mandatory"),
+    ];
+    let url = client.url(&["api", "now", "table", "sys_dictionary"], &query);
+    client.ask("Unable to get fields", Endpoint::Table, Method::GET, url, None).await
+}
+
+/// Which values these fields may have.
+pub async fn choices(client: &Instance<'_>, fields: &[String]) -> Result<Value, RunFailure> {
+    let elements = fields.iter().map(|field| format!("element={field}")).collect::<Vec<_>>().join("^OR");
+    let query = format!("name=task^ORname={TABLE}^{elements}^language=en");
+    let query =
+        [("sysparm_query", query.as_str()), ("sysparm_fields", "label,value,dependent_value,element")];
+    let url = client.url(&["api", "now", "table", "sys_choice"], &query);
+    client.ask("Unable to get choices", Endpoint::Table, Method::GET, url, None).await
+}
+
+/// Closes an incident. One that is not there, or closed already, is no failure.
+pub async fn close(client: &Instance<'_>, close: Close) -> Result<Value, RunFailure> {
+    let found = match (close.external_id, close.correlation_id) {
+        (Some(id), _) => {
+            let record = client.find("Unable to close incident", record_url(client, &id)).await?;
+            record.and_then(Incident::from_record)
+        }
+        (None, Some(id)) => by_correlation_id(client, &id).await?,
+        (None, None) => None,
+    };
+    let Some(incident) = found else { return Ok(json!({})) };
+    if incident.record.get("state").and_then(Value::as_str) == Some(CLOSED) {
+        return Ok(incident.pushed(client, "sys_updated_on").into());
+    }
+    let changes = json!({
+        "state": CLOSED, "close_code": "Closed/Resolved by Caller", "close_notes": "Closed by Caller",
+    });
+    let changes = changes.as_object().cloned().unwrap_or_default();
+    let closed = push::update(client, &incident.id, &changes, &Map::new()).await?;
+    Ok(closed.pushed(client, "sys_updated_on").into())
+}
