@@ -5,7 +5,9 @@ mod list;
 mod show;
 
 use clap::{Args, Subcommand};
+pub(super) use judge::VerdictWord;
 pub(super) use list::group;
+pub(super) use show::refused as no_alert;
 
 use super::{Context, exit::Exit};
 use crate::{
@@ -42,6 +44,6 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
 }
 
 /// The database of alerts; `None` while no record was judged.
-fn database(config: &Config) -> anyhow::Result<Option<DetectDb>> {
+pub(super) fn database(config: &Config) -> anyhow::Result<Option<DetectDb>> {
     Ok(DetectDb::open_existing(&config.state.dir.join(FILE_NAME))?)
 }

@@ -7,6 +7,7 @@ mod admin_task;
 mod alerts;
 mod api_keys;
 mod backfill;
+mod cases;
 mod check;
 mod collector_argument;
 mod collectors;
@@ -118,6 +119,8 @@ enum Command {
     Alerts(Reads<alerts::Arguments>),
     /// Create, list and revoke the keys of the connectors' HTTP API
     ApiKeys(Reads<api_keys::Arguments>),
+    /// List cases, and say what is done about them
+    Cases(Reads<cases::Arguments>),
     /// List the rules that judge records, check them, and try one on the past
     Rules(Reads<rules::Arguments>),
     /// Show the tokens that models used, in runs of connectors or in stored completions
@@ -262,6 +265,7 @@ fn run_command(cli: Cli) -> anyhow::Result<Exit> {
         Command::Rejects(Reads { config, own }) => rejects::run(&context(config), &own),
         Command::Alerts(Reads { config, own }) => alerts::run(&context(config), &own),
         Command::ApiKeys(Reads { config, own }) => api_keys::run(&context(config), &own),
+        Command::Cases(Reads { config, own }) => cases::run(&context(config), &own),
         Command::Rules(Reads { config, own }) => rules::run(&context(config), &own),
         Command::Usage(Reads { config, own }) => usage::run(&context(config), &own),
         Command::Query(Reads { config, own }) => query::run(&context(config), &own),

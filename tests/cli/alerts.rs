@@ -21,7 +21,7 @@ level: low
 ";
 
 /// A directory in which records were judged.
-fn judged(api: &Simulated) -> Place {
+pub fn judged(api: &Simulated) -> Place {
     let place = Place::new(&api.base_url);
     place.replace("type = \"sqlite\"\npath = \"./tables.db\"\n", "type = \"detect\"\nrules = [\"rules\"]\n");
     fs::create_dir(place.path("rules")).unwrap();
@@ -30,7 +30,7 @@ fn judged(api: &Simulated) -> Place {
     place
 }
 
-fn listed(place: &Place, arguments: &[&str]) -> Vec<Value> {
+pub fn listed(place: &Place, arguments: &[&str]) -> Vec<Value> {
     let ended = place.run_to(0, &[&["alerts", "list", "--json"], arguments].concat());
     ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

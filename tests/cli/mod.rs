@@ -4,6 +4,7 @@ mod alerts;
 mod alerts_delivered;
 mod alerts_refused;
 mod backfill;
+mod cases;
 mod check;
 mod config_show;
 mod demo;

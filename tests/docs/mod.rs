@@ -15,7 +15,7 @@ mod words;
 use std::{env, fs, path::PathBuf};
 
 /// Every document.
-const DOCUMENTS: [&str; 22] = [
+const DOCUMENTS: [&str; 23] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -24,6 +24,7 @@ const DOCUMENTS: [&str; 22] = [
     "deploy/README.md",
     "deploy/RELEASE.md",
     "docs/README.md",
+    "docs/cases.md",
     "docs/commands.md",
     "docs/comparison.md",
     "docs/destinations.md",

@@ -45,7 +45,7 @@ struct JudgedAlerts {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum VerdictWord {
+pub(in crate::cli) enum VerdictWord {
     /// It was right, and something had to be done
     TruePositive,
     /// It was wrong
@@ -54,17 +54,23 @@ enum VerdictWord {
     Benign,
 }
 
+impl VerdictWord {
+    /// The verdict.
+    pub(in crate::cli) fn disposition(self) -> Disposition {
+        match self {
+            Self::TruePositive => Disposition::TruePositive,
+            Self::FalsePositive => Disposition::FalsePositive,
+            Self::Benign => Disposition::Benign,
+        }
+    }
+}
+
 pub fn ack(config: &Config, context: &Context, arguments: &AckArguments) -> anyhow::Result<Exit> {
     judge(config, context, &arguments.judged, None)
 }
 
 pub fn close(config: &Config, context: &Context, arguments: &CloseArguments) -> anyhow::Result<Exit> {
-    let verdict = match arguments.verdict {
-        VerdictWord::TruePositive => Disposition::TruePositive,
-        VerdictWord::FalsePositive => Disposition::FalsePositive,
-        VerdictWord::Benign => Disposition::Benign,
-    };
-    judge(config, context, &arguments.judged, Some(verdict))
+    judge(config, context, &arguments.judged, Some(arguments.verdict.disposition()))
 }
 
 fn judge(

@@ -41,7 +41,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
 }
 
 /// An error of the command line, where it is one.
-pub(super) fn refused(error: VerdictError) -> anyhow::Error {
+pub(in crate::cli) fn refused(error: VerdictError) -> anyhow::Error {
     match error {
         VerdictError::Unknown(_) => UsageError(format!("{error}; see `ccfd alerts list`")).into(),
         VerdictError::Ambiguous(_) | VerdictError::Settled(_) => UsageError(error.to_string()).into(),
