@@ -28,6 +28,8 @@ pub const ALL_FILES_BYTES_MAX: usize = 512 << 20;
 pub const FILE_NAME_CHARS_MAX: usize = 256;
 /// What is recorded of a case. Beyond it only its status can change.
 pub const USER_ACTIONS_MAX: i64 = 10_000;
+/// The same in bytes, so that a case with all of its comments fits into one response.
+pub const HISTORY_BYTES_MAX: i64 = 16 << 20;
 /// Cases that one request changes or deletes.
 pub const CASES_AT_ONCE_MAX: usize = 100;
 /// Characters of ids, names and other small texts that a caller chooses.

@@ -1,6 +1,7 @@
 //! Kibana's HTTP API of the connectors: who may do what, what is refused and how, and what a public client makes of it.
 
 mod access;
+mod cases;
 mod keys;
 mod limits;
 mod refusals;

@@ -30,6 +30,11 @@ impl RequestFields {
         Self { part: "request query", left }
     }
 
+    /// Whether a field is there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.left.contains_key(name)
+    }
+
     /// A field; `None` if it is not there.
     pub(super) fn any(&mut self, name: &str) -> Option<Value> {
         self.left.remove(name)

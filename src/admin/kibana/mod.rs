@@ -1,5 +1,5 @@
-//! Kibana's HTTP API for connectors and spaces, so that scripts written for Kibana work unchanged. Only shapes, statuses and
-//! texts are here; what is done, `connectors` and `detect_db` do.
+//! Kibana's HTTP API for connectors, cases and spaces, so that scripts written for Kibana work unchanged. Only shapes,
+//! statuses and texts are here; what is done, `connectors`, `cases` and `detect_db` do.
 //!
 //! | file | what it has |
 //! | --- | --- |
@@ -11,10 +11,12 @@
 //! | `oauth` | the two pages that end an authorization by OAuth |
 //! | `spaces`, `space_shape` | spaces |
 //! | `usage` | tokens that models used: ccfd's own, with the same guard |
+//! | `cases` | cases |
 //!
 //! Each path is there a second time below `/s/{space}`. An area adds its routes in [`areas`].
 
 mod call;
+mod cases;
 mod connector_shape;
 mod connectors;
 mod error;
@@ -81,8 +83,10 @@ fn areas() -> Router<Arc<Kibana>> {
         .merge(connectors::routes())
         .merge(spaces::routes())
         .merge(usage::routes())
+        .merge(cases::routes())
         .route("/api/actions/{*rest}", any(unknown))
         .route("/api/spaces/{*rest}", any(unknown))
+        .route("/api/cases/{id}/{*rest}", any(unknown))
 }
 
 async fn unknown() -> KibanaError {

@@ -96,9 +96,11 @@ impl CaseTurn<'_> {
 
     /// Whether so much was done to a case that nothing can be added.
     pub(in crate::cases) fn is_full(&self, row: i64) -> Result<bool, CaseFault> {
-        let sql = "SELECT count(*) FROM case_action WHERE case_id = ?1";
-        let done: i64 = self.begun.prepare_cached(sql)?.query_row([row], |row| row.get(0))?;
-        Ok(done >= limits::USER_ACTIONS_MAX)
+        let sql =
+            "SELECT count(*), coalesce(sum(octet_length(payload)), 0) FROM case_action WHERE case_id = ?1";
+        let (done, bytes): (i64, i64) =
+            self.begun.prepare_cached(sql)?.query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(done >= limits::USER_ACTIONS_MAX || bytes >= limits::HISTORY_BYTES_MAX)
     }
 
     /// Fails if nothing can be added to a case.
@@ -106,11 +108,8 @@ impl CaseTurn<'_> {
         if !self.is_full(row)? {
             return Ok(());
         }
-        let text = format!(
-            "The case with id {} has reached the limit of {} user actions.",
-            case.id,
-            limits::USER_ACTIONS_MAX
-        );
+        let (id, max) = (&case.id, limits::USER_ACTIONS_MAX);
+        let text = format!("The case with id {id} has reached the limit of {max} user actions.");
         Err(CaseError::Invalid(text).into())
     }
 }

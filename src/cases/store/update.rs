@@ -22,7 +22,7 @@ pub struct VersionedChange {
 }
 
 impl CaseStore<'_> {
-    /// Changes cases: all of them, or none if one cannot be changed. Returns them as they are then.
+    /// Changes cases: all of them, or none if one cannot be changed. Returns them as they are then, without what is attached.
     pub fn update(
         &mut self,
         changes: &[VersionedChange],
@@ -52,7 +52,7 @@ impl CaseStore<'_> {
             if !changed {
                 return Err(CaseError::Unchanged.into());
             }
-            changes.iter().map(|one| turn.whole_case(&one.id)).collect()
+            changes.iter().map(|one| Ok(turn.case(&one.id)?.1)).collect()
         })
     }
 

@@ -142,3 +142,17 @@ fn what_is_too_long_or_blank_is_refused() {
     };
     assert!(store.create(&long, stamp).is_ok());
 }
+
+#[test]
+fn a_case_to_which_much_was_done_can_only_change_its_status() {
+    let mut cases = Cases::new();
+    let id = cases.create("one").id;
+    let (mut store, stamp) = cases.store();
+    let much = "INSERT INTO case_action (uid, case_id, at, by, type, action, payload, version)
+                SELECT 'x', id, 0, '{}', 'comment', 'create', hex(zeroblob(8388608)), 0 FROM cases";
+    store.connection.execute(much, []).unwrap();
+    assert!(is_invalid(&store.comment(&id, "one more", stamp)), "sixteen mebibytes");
+    let change = CaseChange { title: Some("two".into()), ..CaseChange::default() };
+    assert!(is_invalid(&store.change(&id, &change, stamp)));
+    assert!(store.change(&id, &status(CaseStatus::Closed), stamp).is_ok());
+}
