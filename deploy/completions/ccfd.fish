@@ -40,7 +40,10 @@ complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "state" -d 'Show, export o
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "check" -d 'Check configuration, keys, upstream, sinks and state without writing a row'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "rejects" -d 'Show records that could not be delivered, and send them again'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "alerts" -d 'List alerts, and say what is done about them'
+complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "api-keys" -d 'Create, list and revoke the keys of the connectors\' HTTP API'
+complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "cases" -d 'List cases, and say what is done about them'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "rules" -d 'List the rules that judge records, check them, and try one on the past'
+complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "usage" -d 'Show the tokens that models used, in runs of connectors or in stored completions'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "query" -d 'Query the SQLite sink with SQL'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "deploy" -d 'Write the resources a destination needs as files'
 complete -c ccfd -n "__fish_ccfd_needs_command" -f -a "init" -d 'Write a configuration file, by asking or by flags'
@@ -214,6 +217,115 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand alerts; and __fish_seen_subcom
 complete -c ccfd -n "__fish_ccfd_using_subcommand alerts; and __fish_seen_subcommand_from help" -f -a "ack" -d 'Say that someone looks at it'
 complete -c ccfd -n "__fish_ccfd_using_subcommand alerts; and __fish_seen_subcommand_from help" -f -a "close" -d 'Close it with a verdict'
 complete -c ccfd -n "__fish_ccfd_using_subcommand alerts; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and not __fish_seen_subcommand_from create list revoke help" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and not __fish_seen_subcommand_from create list revoke help" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and not __fish_seen_subcommand_from create list revoke help" -f -a "create" -d 'Create a key and print it, once'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and not __fish_seen_subcommand_from create list revoke help" -f -a "list" -d 'List the keys, without what proves them'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and not __fish_seen_subcommand_from create list revoke help" -f -a "revoke" -d 'Make a key invalid, at once'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and not __fish_seen_subcommand_from create list revoke help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from create" -l scope -d 'What it allows; `manage` includes the others [repeatable]' -r -f -a "read\t'See connectors, their types, their usage, and cases'
+run\t'Run connectors'
+manage\t'Everything'"
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from create" -l space -d 'Only in this space [repeatable; default: in all spaces]' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from create" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from list" -l all -d 'Also those that are revoked'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object per line'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from revoke" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create a key and print it, once'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the keys, without what proves them'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from help" -f -a "revoke" -d 'Make a key invalid, at once'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach help" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach help" -l space -d 'The space of the cases' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach help" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach help" -f -a "list" -d 'List cases, the newest first'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach help" -f -a "show" -d 'Show one in full'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach help" -f -a "create" -d 'Create one'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach help" -f -a "assign" -d 'Say who is to work on it'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach help" -f -a "comment" -d 'Add a comment'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach help" -f -a "close" -d 'Close it with a verdict'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach help" -f -a "reopen" -d 'Open it again'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach help" -f -a "attach" -d 'Attach alerts, or a file'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and not __fish_seen_subcommand_from list show create assign comment close reopen attach help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from list" -l status -d 'Only those with this status' -r -f -a "open\t''
+in-progress\t''
+closed\t''"
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from list" -l severity -d 'Only those with this severity' -r -f -a "low\t''
+medium\t''
+high\t''
+critical\t''"
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from list" -l tag -d 'Only those with this tag' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from list" -l assignee -d 'Only those that this person is to work on; "none" for those without anyone' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from list" -l owner -d 'Only those of this owner' -r -f -a "cases\t''
+observability\t''
+securitySolution\t''"
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from list" -l search -d 'Only those with one of these words in title, description or comments' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from list" -l limit -d 'At most so many [default: 50 in a table, all with --json]' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from list" -l space -d 'The space of the cases' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object per line'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from show" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from show" -l space -d 'The space of the cases' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from show" -l history -d 'Also show what was done to it'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from show" -l json -d 'Print one JSON object on one line'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from create" -l description -d 'The same at length [default: the title]' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from create" -l tag -d 'A word to find it by' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from create" -l severity -d 'How bad it is' -r -f -a "low\t''
+medium\t''
+high\t''
+critical\t''"
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from create" -l category -d 'One more word to find it by' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from create" -l assignee -d 'Who is to work on it' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from create" -l owner -d 'The application that it belongs to, for clients of Kibana' -r -f -a "cases\t''
+observability\t''
+securitySolution\t''"
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from create" -l by -d 'Who says so [default: the user of the process]' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from create" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from create" -l space -d 'The space of the cases' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from create" -l sync-alerts -d 'Whether its alerts follow its status'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from create" -l json -d 'Print it as one JSON object'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from assign" -l by -d 'Who says so [default: the user of the process]' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from assign" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from assign" -l space -d 'The space of the cases' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from assign" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from comment" -l by -d 'Who says so [default: the user of the process]' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from comment" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from comment" -l space -d 'The space of the cases' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from comment" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from close" -l as -d 'What it was' -r -f -a "true-positive\t'It was right, and something had to be done'
+false-positive\t'It was wrong'
+benign\t'It was right, and nothing had to be done'"
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from close" -l note -d 'A comment to add' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from close" -l by -d 'Who says so [default: the user of the process]' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from close" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from close" -l space -d 'The space of the cases' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from close" -l alerts -d 'Close its alerts with the same verdict, also if they do not follow the case'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from close" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from reopen" -l by -d 'Who says so [default: the user of the process]' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from reopen" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from reopen" -l space -d 'The space of the cases' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from reopen" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from attach" -l file -d 'A file to keep with the case' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from attach" -l by -d 'Who says so [default: the user of the process]' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from attach" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from attach" -l space -d 'The space of the cases' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from attach" -s h -l help -d 'Print help'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "list" -d 'List cases, the newest first'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one in full'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create one'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "assign" -d 'Say who is to work on it'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "comment" -d 'Add a comment'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "close" -d 'Close it with a verdict'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "reopen" -d 'Open it again'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "attach" -d 'Attach alerts, or a file'
+complete -c ccfd -n "__fish_ccfd_using_subcommand cases; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rules; and not __fish_seen_subcommand_from list lint test copy help" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand rules; and not __fish_seen_subcommand_from list lint test copy help" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rules; and not __fish_seen_subcommand_from list lint test copy help" -f -a "list" -d 'List the rules in use, with what they found'
@@ -239,6 +351,17 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand rules; and __fish_seen_subcomm
 complete -c ccfd -n "__fish_ccfd_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "test" -d 'Try a rule on the records that a SQLite or NDJSON sink holds'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "copy" -d 'Write the built-in rules out, to be read and edited'
 complete -c ccfd -n "__fish_ccfd_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand usage" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
+complete -c ccfd -n "__fish_ccfd_using_subcommand usage" -l by -d 'By what tokens are summed' -r -f -a "connector\t''
+user\t''
+model\t''
+day\t''"
+complete -c ccfd -n "__fish_ccfd_using_subcommand usage" -l last -d 'How far back to look' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand usage" -l sink -d 'The sink that holds them, if several do' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand usage" -l stored -d 'From the stored completions that a sink of this machine holds, instead of connectors\' runs. There, `connector` is the collector, and `user` the end user whom the application named'
+complete -c ccfd -n "__fish_ccfd_using_subcommand usage" -l json -d 'Print one JSON object per line; what is unknown is null'
+complete -c ccfd -n "__fish_ccfd_using_subcommand usage" -l csv -d 'Print CSV with a header line'
+complete -c ccfd -n "__fish_ccfd_using_subcommand usage" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l backup -d 'Copy the whole database to a new file; also works while the daemon runs' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand query" -l sink -d 'The sink, if several are of type sqlite' -r
@@ -294,29 +417,32 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand simulate" -s h -l help -d 'Pri
 complete -c ccfd -n "__fish_ccfd_using_subcommand demo" -l dir -d 'An empty or new directory [default: a new one in the system\'s temporary directory]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand demo" -l for -d 'How long new records keep appearing' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand demo" -s h -l help -d 'Print help'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "run" -d 'Collect and deliver, as a daemon or once for cron'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "backfill" -d 'Collect a past window once, with its own checkpoint'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "verify" -d 'Prove for a past window that the API and a sink agree, or name every difference'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "reset-state" -d 'Make a route start over'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "status" -d 'Show what each route is doing'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "tail" -d 'Show records as they arrive'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "top" -d 'Show the routes of the running daemon, live'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "collectors" -d 'Pause or resume a collector, or make it poll now'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "reload" -d 'Make the daemon load a changed configuration'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "state" -d 'Show, export or import checkpoints'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "check" -d 'Check configuration, keys, upstream, sinks and state without writing a row'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "rejects" -d 'Show records that could not be delivered, and send them again'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "alerts" -d 'List alerts, and say what is done about them'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "rules" -d 'List the rules that judge records, check them, and try one on the past'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "query" -d 'Query the SQLite sink with SQL'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "deploy" -d 'Write the resources a destination needs as files'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "init" -d 'Write a configuration file, by asking or by flags'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "config" -d 'Show the settings in effect, and where each is set'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "completions" -d 'Write the completions of a shell to standard output'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "man" -d 'Write the manual pages'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "simulate" -d 'Serve a simulated OpenAI with hostile habits, for tests'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "demo" -d 'Show everything at work against the simulator, in a fresh directory'
-complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts rules query deploy init config completions man simulate demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "run" -d 'Collect and deliver, as a daemon or once for cron'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "backfill" -d 'Collect a past window once, with its own checkpoint'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "verify" -d 'Prove for a past window that the API and a sink agree, or name every difference'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "reset-state" -d 'Make a route start over'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "status" -d 'Show what each route is doing'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "tail" -d 'Show records as they arrive'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "top" -d 'Show the routes of the running daemon, live'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "collectors" -d 'Pause or resume a collector, or make it poll now'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "reload" -d 'Make the daemon load a changed configuration'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "state" -d 'Show, export or import checkpoints'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "check" -d 'Check configuration, keys, upstream, sinks and state without writing a row'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "rejects" -d 'Show records that could not be delivered, and send them again'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "alerts" -d 'List alerts, and say what is done about them'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "api-keys" -d 'Create, list and revoke the keys of the connectors\' HTTP API'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "cases" -d 'List cases, and say what is done about them'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "rules" -d 'List the rules that judge records, check them, and try one on the past'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "usage" -d 'Show the tokens that models used, in runs of connectors or in stored completions'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "query" -d 'Query the SQLite sink with SQL'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "deploy" -d 'Write the resources a destination needs as files'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "init" -d 'Write a configuration file, by asking or by flags'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "config" -d 'Show the settings in effect, and where each is set'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "completions" -d 'Write the completions of a shell to standard output'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "man" -d 'Write the manual pages'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "simulate" -d 'Serve a simulated OpenAI with hostile habits, for tests'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "demo" -d 'Show everything at work against the simulator, in a fresh directory'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and not __fish_seen_subcommand_from run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from collectors" -f -a "pause" -d 'Stop the routes of a collector until it is resumed, also over restarts. Records in flight are delivered first'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from collectors" -f -a "resume" -d 'Resume a paused collector where it stopped'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from collectors" -f -a "poll" -d 'Poll now, without waiting for the next poll or the end of a delay; a parked route retries'
@@ -331,6 +457,17 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcomma
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from alerts" -f -a "show" -d 'Show one in full'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from alerts" -f -a "ack" -d 'Say that someone looks at it'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from alerts" -f -a "close" -d 'Close it with a verdict'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from api-keys" -f -a "create" -d 'Create a key and print it, once'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from api-keys" -f -a "list" -d 'List the keys, without what proves them'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from api-keys" -f -a "revoke" -d 'Make a key invalid, at once'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from cases" -f -a "list" -d 'List cases, the newest first'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from cases" -f -a "show" -d 'Show one in full'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from cases" -f -a "create" -d 'Create one'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from cases" -f -a "assign" -d 'Say who is to work on it'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from cases" -f -a "comment" -d 'Add a comment'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from cases" -f -a "close" -d 'Close it with a verdict'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from cases" -f -a "reopen" -d 'Open it again'
+complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from cases" -f -a "attach" -d 'Attach alerts, or a file'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "list" -d 'List the rules in use, with what they found'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "lint" -d 'Check files of rules, and run the tests that they state'
 complete -c ccfd -n "__fish_ccfd_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "test" -d 'Try a rule on the records that a SQLite or NDJSON sink holds'
