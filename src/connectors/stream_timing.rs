@@ -7,6 +7,8 @@ use futures::{StreamExt as _, stream::BoxStream};
 use memchr::memmem;
 use tokio::time::Instant;
 
+use super::{gen_ai::EventReader, run::StreamEnding};
+
 /// How many events a stream must have before it says something of how they were delivered.
 const EVENTS_MIN: u64 = 8;
 /// The same for the time that it took: what takes no time is not held back.
@@ -25,27 +27,31 @@ pub struct StreamTiming {
     pub end: Duration,
     /// How many events there were.
     pub events: u64,
+    /// How it ended, as its reader sees it.
+    pub ending: StreamEnding,
 }
 
 impl StreamTiming {
-    /// Reads a stream to its end. `begun` is when the request was sent: a proxy may hold back the head, too.
-    ///
-    /// # Errors
-    ///
-    /// If it is cut, or far longer than the answer to a test.
-    pub async fn since(begun: Instant, mut bytes: BoxStream<'static, io::Result<Bytes>>) -> io::Result<Self> {
+    /// Reads a stream to its end. `begun` is when the request was sent: a proxy may hold back the head, too. One that is far
+    /// longer than the answer to a test is cut.
+    pub async fn since(begun: Instant, mut bytes: BoxStream<'static, io::Result<Bytes>>) -> Self {
         let (mut first, mut events, mut read) = (None, 0, 0);
-        while let Some(piece) = bytes.next().await {
-            let piece = piece?;
+        let mut reader = EventReader::default();
+        while let Some(Ok(piece)) = bytes.next().await
+            && read <= BYTES_MAX
+        {
             first.get_or_insert_with(|| begun.elapsed());
             events += memmem::find_iter(&piece, b"data:").count() as u64;
             read += piece.len();
-            if read > BYTES_MAX {
-                return Err(io::Error::other("the stream has no end"));
-            }
+            reader.take(&piece);
         }
+        let ending = match (reader.has_failed, reader.is_done) {
+            (true, _) => StreamEnding::Failed,
+            (false, true) => StreamEnding::Complete,
+            (false, false) => StreamEnding::Cut,
+        };
         let end = begun.elapsed();
-        Ok(Self { first: first.unwrap_or(end), end, events })
+        Self { first: first.unwrap_or(end), end, events, ending }
     }
 
     /// Whether something between here and the model gathers the pieces: they all came at the end, although the answer took
@@ -72,7 +78,7 @@ mod tests {
             tokio::time::sleep(pause).await;
             Ok(Bytes::from_static(b"data: {}\n\n"))
         });
-        StreamTiming::since(begun, events.boxed()).await.unwrap()
+        StreamTiming::since(begun, events.boxed()).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -83,7 +89,7 @@ mod tests {
         assert!(!timed(second, tenth).await.is_held_back(), "a model that thinks first");
         assert!(!timed(Duration::ZERO, tenth).await.is_held_back());
         assert!(!timed(tenth, Duration::ZERO).await.is_held_back(), "too fast to tell");
-        let few = StreamTiming { first: second, end: second, events: 2 };
+        let few = StreamTiming { first: second, end: second, events: 2, ending: StreamEnding::Complete };
         assert!(!few.is_held_back(), "one piece has nothing to be apart from");
     }
 }

@@ -30,6 +30,7 @@ use futures::StreamExt as _;
 use http::header;
 use serde_json::{Map, Value, json};
 
+pub(super) use self::sse::EventReader;
 pub use self::usage::count as token_count;
 use self::{
     params::{GenAiAction, NoGenAiAction},

@@ -11,21 +11,21 @@ const LINE_BYTES_MAX: usize = 256 << 10;
 
 /// What a stream has said so far.
 #[derive(Debug, Default)]
-pub(super) struct EventReader {
+pub(in crate::connectors) struct EventReader {
     /// The begin of a line whose end has not come.
     begun: Vec<u8>,
     /// Whether the current line is too long.
     is_skipping: bool,
-    pub(super) usage: TokenUsage,
+    pub(in crate::connectors) usage: TokenUsage,
     /// Whether an event says that it is the last one.
-    pub(super) is_done: bool,
+    pub(in crate::connectors) is_done: bool,
     /// Whether an event is an error.
-    pub(super) has_failed: bool,
+    pub(in crate::connectors) has_failed: bool,
 }
 
 impl EventReader {
     /// Reads the next bytes, wherever they were split.
-    pub(super) fn take(&mut self, mut bytes: &[u8]) {
+    pub(in crate::connectors) fn take(&mut self, mut bytes: &[u8]) {
         while let Some(end) = memchr2(b'\n', b'\r', bytes) {
             let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
             bytes = rest;
