@@ -10,6 +10,7 @@ mod detect;
 mod docs;
 mod faults;
 mod gateway;
+mod gen_ai;
 mod health;
 mod judges;
 mod kibana_api;

@@ -30,3 +30,4 @@ mod tail;
 mod terminal;
 mod top;
 mod trace_requests;
+mod usage;
