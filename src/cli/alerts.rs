@@ -6,7 +6,7 @@ mod show;
 
 use clap::{Args, Subcommand};
 pub(super) use judge::VerdictWord;
-pub(super) use list::group;
+pub(super) use list::about;
 pub(super) use show::refused as no_alert;
 
 use super::{Context, exit::Exit};

@@ -117,3 +117,28 @@ fn a_rule_that_reads_what_a_collector_redacts_is_named_by_check_and_in_the_list(
     place.replace("actor.session.user\"", "actor.session.user_agent\"");
     assert!(!place.run_to(0, &["check"]).stdout.contains("key_made"));
 }
+
+#[test]
+fn a_rule_that_reads_a_field_which_no_record_has_is_named_with_the_number_of_those() {
+    let api = Simulated::start(&["--audit-logs", "300", "--completions", "0"]);
+    let place = Place::new(&api.base_url);
+    fs::create_dir(place.path("own")).unwrap();
+    place.write(
+        "own/key_made.yml",
+        &OWN.replace("ActorSession.user.email|exists: true", "EventDetails.nme: x"),
+    );
+    place.replace("sinks = [\"local\"]", "sinks = [\"local\", \"rules\"]");
+    place.write("ccfd.toml", &(place.config() + "\n[sink.rules]\ntype = \"detect\"\nrules = [\"own\"]\n"));
+    place.run_to(0, &["run", "--once"]);
+    let listed: Value =
+        serde_json::from_str(place.run_to(0, &["rules", "list", "--json"]).stdout.trim()).unwrap();
+    let made = place.number("SELECT count(*) FROM OpenAIAuditLogs_CL WHERE EventType = 'api_key.created'");
+    let unseen = &listed["unseen_fields"];
+    assert!(made >= 20, "the simulator makes too few keys");
+    assert_eq!(
+        (unseen[0]["field"].as_str(), unseen[0]["records"].as_u64()),
+        (Some("EventDetails.nme"), Some(made))
+    );
+    assert_eq!((unseen.as_array().unwrap().len(), &listed["last_hit"]), (1, &Value::Null));
+    assert_eq!(listed["remarks"][0], "never seen: EventDetails.nme");
+}

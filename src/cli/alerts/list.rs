@@ -123,7 +123,7 @@ const HEADS: [&str; 8] = ["ALERT", "LAST EVENT", "LEVEL", "RULE", "RECORDS", "ST
 const ALIGNS: [Align; 8] =
     [Align::Left, Align::Left, Align::Left, Align::Left, Align::Right, Align::Left, Align::Left, Align::Left];
 /// Which columns a narrow terminal loses, in this order.
-const LEAST: [usize; 5] = [7, 4, 5, 6, 1];
+const LEAST: [usize; 5] = [7, 4, 5, 1, 6];
 
 fn row(alert: &Alert) -> Vec<String> {
     vec![
@@ -139,13 +139,13 @@ fn row(alert: &Alert) -> Vec<String> {
 }
 
 /// The values of a group, as people read them.
-pub(in crate::cli) fn group(alert: &Alert) -> String {
+pub(super) fn group(alert: &Alert) -> String {
     let values: Vec<&str> = alert.group.values().map(|value| value.as_deref().unwrap_or("(none)")).collect();
     if values.is_empty() { "-".to_owned() } else { values.join(", ") }
 }
 
 /// The values of a group; without one, who acted.
-fn about(alert: &Alert) -> String {
+pub(in crate::cli) fn about(alert: &Alert) -> String {
     match alert.entities.get("Actor") {
         Some(actors) if alert.group.is_empty() => actors.join(", "),
         Some(_) | None => group(alert),

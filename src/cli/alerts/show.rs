@@ -51,7 +51,11 @@ pub(in crate::cli) fn refused(error: VerdictError) -> anyhow::Error {
 
 /// Everything that is known of an alert, for people.
 fn text(alert: &Alert) -> String {
-    let when = format!("{} to {}", alert.first_event_at, alert.last_event_at);
+    let when = match alert.first_event_at == alert.last_event_at {
+        true => alert.last_event_at.clone(),
+        false => format!("{} to {}", alert.first_event_at, alert.last_event_at),
+    };
+    let group = if alert.group.is_empty() { String::new() } else { group(alert) };
     let what = if alert.rule == FLOODING { "alert" } else { "record" };
     let known = [
         ("alert", alert.id.clone()),
@@ -59,7 +63,7 @@ fn text(alert: &Alert) -> String {
         ("level", alert.level.clone()),
         ("status", status(alert)),
         ("events", format!("{}, {when}", counted(alert.event_count, what))),
-        ("group", group(alert)),
+        ("group", group),
         ("remarks", remarks(alert)),
         ("raised", format!("{}, changed {}", alert.created_at, alert.changed_at)),
         ("notified", notified(alert)),

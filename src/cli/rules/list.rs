@@ -37,8 +37,9 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Records without a field from which that is worth stating.
+/// Records without a field from which that is worth stating: if it was never there, and if it was.
 const ABSENT_MIN: u64 = 20;
+const MISSED_MIN: u64 = 1_000;
 
 /// A field that a rule reads and recent records did not have.
 #[derive(Debug, Serialize)]
@@ -83,9 +84,12 @@ pub fn run(config: &Config, context: &Context, arguments: &Arguments) -> anyhow:
         let blinded = blinded.iter().filter(|one| *one.slug == *rule.slug);
         let mut remarks: Vec<String> =
             blinded.map(|one| format!("blinded: {} {}", one.collector, one.redacted)).collect();
-        if !unseen_fields.is_empty() {
-            let fields: Vec<&str> = unseen_fields.iter().map(|unseen| unseen.field.as_str()).collect();
-            remarks.push(format!("never seen: {}", fields.join(", ")));
+        for (is_lost, words) in [(false, "never seen"), (true, "no longer seen")] {
+            let of = unseen_fields.iter().filter(|unseen| unseen.last_seen.is_some() == is_lost);
+            let fields: Vec<&str> = of.map(|unseen| unseen.field.as_str()).collect();
+            if !fields.is_empty() {
+                remarks.push(format!("{words}: {}", fields.join(", ")));
+            }
         }
         if cut > 0 {
             remarks.push(format!("{} not examined whole", counted(cut, "text")));
@@ -155,7 +159,7 @@ fn sights(
         for read in set.reads(rule) {
             let Some(of) = uses.get(&(detection.slug.to_string(), read.field.clone())) else { continue };
             cut += of.cut;
-            if of.absent >= ABSENT_MIN {
+            if of.absent >= if of.seen_at.is_some() { MISSED_MIN } else { ABSENT_MIN } {
                 let (records, last_seen) = (of.absent, of.seen_at.map(format_utc));
                 let field = UnseenField { field: read.field.clone(), records, last_seen };
                 unseen.insert(read.field.clone(), field);

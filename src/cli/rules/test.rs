@@ -13,7 +13,7 @@ use super::{
 use crate::{
     cli::{
         Context, UsageError,
-        alerts::group,
+        alerts::about,
         exit::Exit,
         text::{Align, counted, cut_end, fitted, grouped, print, print_json, tame, width},
         time::Time,
@@ -55,7 +55,7 @@ struct TestReport {
     seconds: f64,
     /// Alerts by the day of their last record.
     days: BTreeMap<String, u64>,
-    /// Alerts by group.
+    /// Alerts by the values of their group; without one, by who acted.
     groups: BTreeMap<String, u64>,
     alerts: Vec<Alert>,
 }
@@ -93,7 +93,7 @@ fn report(
     let (mut days, mut groups) = (BTreeMap::new(), BTreeMap::new());
     for alert in &alerts {
         *days.entry(alert.last_event_at.chars().take(10).collect()).or_default() += 1;
-        *groups.entry(group(alert)).or_default() += 1;
+        *groups.entry(about(alert)).or_default() += 1;
     }
     TestReport {
         rule: arguments.rule.clone(),
@@ -138,11 +138,11 @@ fn text(report: &TestReport, context: &Context) -> String {
         return text;
     }
     text += &counts("DAY", &report.days, false);
-    text += &counts("GROUP", &report.groups, true);
-    let mut rows = vec![["LAST EVENT", "RECORDS", "FIRST RECORD", "GROUP"].map(str::to_owned).to_vec()];
+    text += &counts("ABOUT", &report.groups, true);
+    let mut rows = vec![["LAST EVENT", "RECORDS", "FIRST RECORD", "ABOUT"].map(str::to_owned).to_vec()];
     for alert in report.alerts.iter().rev().take(SHOWN) {
         let first = alert.record_ids.first().map(|id| tame(id)).unwrap_or_default();
-        let group = cut_end(&tame(&group(alert)), GROUP_CHARS);
+        let group = cut_end(&tame(&about(alert)), GROUP_CHARS);
         rows.push(vec![tame(&alert.last_event_at), alert.event_count.to_string(), first, group]);
     }
     let aligns = [Align::Left, Align::Right, Align::Left, Align::Left];

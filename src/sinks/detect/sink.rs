@@ -82,7 +82,8 @@ impl DetectState {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let (settings, now) = (&self.settings, self.now());
         let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner).current(settings, now);
-        let rules = rules.map_err(|reason| SinkError::Misplaced { path: self.rules_place(), reason })?;
+        // Each line of the reason begins with the file.
+        let rules = rules.map_err(|reason| SinkError::Misplaced { path: "rules".to_owned(), reason })?;
         let held = open.take().filter(|(db, _)| db.in_place());
         let is_new = held.is_none();
         let (mut db, mut looks) = match held {
@@ -104,11 +105,6 @@ impl DetectState {
         let done = work(&set, &mut db)?;
         *open = Some((db, looks));
         Ok(done)
-    }
-
-    fn rules_place(&self) -> String {
-        let places: Vec<String> = self.settings.directories().map(disk::shown).collect();
-        if places.is_empty() { "builtin rules".to_owned() } else { places.join(", ") }
     }
 
     /// What is done between batches: rules are read again while no batch comes, and what is too old is removed.
