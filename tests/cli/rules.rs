@@ -120,7 +120,7 @@ fn a_rule_that_reads_what_a_collector_redacts_is_named_by_check_and_in_the_list(
 
 #[test]
 fn a_rule_that_reads_a_field_which_no_record_has_is_named_with_the_number_of_those() {
-    let api = Simulated::start(&["--audit-logs", "300", "--completions", "0"]);
+    let api = Simulated::start(&["--audit-logs", "1500", "--completions", "0"]);
     let place = Place::new(&api.base_url);
     fs::create_dir(place.path("own")).unwrap();
     place.write(

@@ -1,4 +1,4 @@
-//! Who is notified, and what becomes of that when an alert goes on.
+//! Who is notified, and what becomes of that when an alert continues.
 
 use std::time::Duration;
 
@@ -142,7 +142,7 @@ fn a_flood_that_somebody_has_closed_stays_closed_and_is_another_one_after_an_hou
 }
 
 #[test]
-fn a_suppressed_alert_notifies_when_it_goes_on_after_that_time_and_not_because_of_an_earlier_record() {
+fn a_suppressed_alert_notifies_when_it_continues_after_that_time_and_not_because_of_an_earlier_record() {
     let mut notices = Notices::new(three());
     notices.deliver("ann", &[("a", 100), ("b", 101), ("c", 102)], 10);
     notices.deliver("ann", &[("d", 200), ("e", 201), ("f", 202)], 10);
@@ -157,7 +157,7 @@ fn a_suppressed_alert_notifies_when_it_goes_on_after_that_time_and_not_because_o
 }
 
 #[test]
-fn a_capped_alert_notifies_when_it_goes_on_after_the_hour() {
+fn a_capped_alert_notifies_when_it_continues_after_the_hour() {
     let rules: Vec<Rule> = three().into_iter().map(|rule| Rule { suppress: None, ..rule }).collect();
     let mut notices = Notices::new(rules);
     notices.deliver("ann", &[("a", 100), ("b", 101), ("c", 102)], 1);
@@ -172,7 +172,7 @@ fn a_capped_alert_notifies_when_it_goes_on_after_the_hour() {
 }
 
 #[test]
-fn a_staged_alert_notifies_when_it_goes_on_under_the_active_rule() {
+fn a_staged_alert_notifies_when_it_continues_under_the_active_rule() {
     let staged: Vec<Rule> = three()
         .into_iter()
         .map(|rule| Rule { state: if rule.alerts { RuleState::Staging } else { rule.state }, ..rule })
