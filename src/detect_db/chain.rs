@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use rusqlite::params;
-
 use super::{
-    groups::{GroupWork, Membership},
+    group_record::CarriedRecord,
+    groups::{GroupWork, HitTick},
+    held_piece::PieceLane,
     rules::ChainLink,
     store::Turn,
 };
 use crate::detect::{
-    episodes::{Episode, Tick, TickValue, joined},
+    episodes::{Episode, joined},
     model::RuleIndex,
 };
 
@@ -25,8 +25,8 @@ pub(super) struct GroupLink {
 }
 
 impl GroupLink {
-    fn tick(&self, at: i64) -> Tick {
-        Tick { at, input: self.input, value: TickValue::Hit(self.child), count: 1 }
+    fn tick(&self, at: i64, by: i64) -> HitTick {
+        HitTick { at, child: self.child, input: self.input, by }
     }
 
     /// The time of the records that hits bring.
@@ -48,7 +48,7 @@ impl Turn<'_> {
             link.group_from.iter().map(|place| values.get(*place).cloned().flatten()).collect();
         let back = self.book.back.get(child_rule.0 as usize).copied().unwrap_or(0);
         let (parent_rule, input) = (link.parent, link.input);
-        let parent = self.group(parent_rule, &values)?;
+        let parent = self.group(parent_rule, values);
         Ok(parent.map(|parent| GroupLink { child, parent, parent_rule, input, back }))
     }
 
@@ -58,7 +58,7 @@ impl Turn<'_> {
         let covered = self.covered_around(link, removed)?;
         for (at, record) in &work.removed {
             if covered.iter().any(|stretch| stretch.holds(*at)) {
-                self.unbring_member(link.parent_rule, link.parent, *at, record)?;
+                self.unbring(link.parent_rule, link.parent, *at, record)?;
             }
         }
         Ok(())
@@ -85,31 +85,26 @@ impl Turn<'_> {
         if gone.is_empty() && come.is_empty() {
             return Ok(());
         }
-        for at in &gone {
-            self.remove_tick(link.parent_rule, link.parent, &link.tick(*at))?;
-            let sql = "DELETE FROM hit WHERE (child, parent, input, at) = (?1, ?2, ?3, ?4)";
-            self.begun.prepare_cached(sql)?.execute(params![link.child, link.parent, link.input, at])?;
-        }
-        for at in &come {
-            self.add_tick(link.parent_rule, link.parent, &link.tick(*at))?;
-            let sql = "INSERT OR IGNORE INTO hit VALUES (?1, ?2, ?3, ?4)";
-            self.begun.prepare_cached(sql)?.execute(params![link.child, link.parent, link.input, at])?;
+        let changes = gone.iter().map(|at| link.tick(*at, -1)).chain(come.iter().map(|at| link.tick(*at, 1)));
+        for tick in changes {
+            self.change_tick(link.parent_rule, link.parent, tick);
+            self.change_hit(link.parent, tick);
         }
         let (was, is) = (link.covered(before), link.covered(after));
         let new: HashSet<(i64, &str)> =
             work.added.iter().filter(|one| one.is_new).map(|one| (one.at, &*one.record)).collect();
         for stretch in without(&is, &was) {
-            for (at, record) in self.members(link.child, stretch)? {
+            for carried in self.records(link.child, stretch)? {
                 // Those that are new come with `bring_new`.
-                if !new.contains(&(at, &*record)) {
-                    self.add_member(link.parent_rule, link.parent, at, &record, Membership::Brought)?;
+                if !new.contains(&(carried.at, &*carried.record)) {
+                    self.bring(link.parent_rule, link.parent, &carried)?;
                 }
             }
         }
         for stretch in without(&was, &is) {
-            for (at, record) in self.members(link.child, stretch)? {
+            for CarriedRecord { at, record, .. } in self.records(link.child, stretch)? {
                 if !new.contains(&(at, &*record)) {
-                    self.unbring_member(link.parent_rule, link.parent, at, &record)?;
+                    self.unbring(link.parent_rule, link.parent, at, &record)?;
                 }
             }
         }
@@ -127,7 +122,10 @@ impl Turn<'_> {
                 .and_then(|place| covered.get(place))
                 .is_some_and(|found| found.holds(one.at))
             {
-                self.add_member(link.parent_rule, link.parent, one.at, &one.record, Membership::Brought)?;
+                let held = self.held(link.child, PieceLane::Records, [one.at, one.at])?;
+                if let Some(carried) = held.and_then(|held| held.carried(one.at, &one.record)) {
+                    self.bring(link.parent_rule, link.parent, &carried)?;
+                }
             }
         }
         Ok(())
@@ -135,7 +133,7 @@ impl Turn<'_> {
 
     /// Which time around these seconds the hits of a group cover.
     fn covered_around(
-        &self,
+        &mut self,
         link: &GroupLink,
         seconds: impl Iterator<Item = i64>,
     ) -> rusqlite::Result<Vec<Episode>> {
@@ -147,22 +145,24 @@ impl Turn<'_> {
         Ok(link.covered(hits))
     }
 
-    fn hits(&self, link: &GroupLink, stretch: Episode) -> rusqlite::Result<Vec<i64>> {
-        let sql = "SELECT at FROM hit WHERE (child, parent, input) = (?1, ?2, ?3) AND at BETWEEN ?4 AND ?5";
-        let mut query = self.begun.prepare_cached(sql)?;
-        let key = params![link.child, link.parent, link.input, stretch.from, stretch.to];
-        let hits: Vec<i64> = query.query_map(key, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        self.read(hits.len() as u64);
+    fn hits(&mut self, link: &GroupLink, stretch: Episode) -> rusqlite::Result<Vec<i64>> {
+        let rows_read = self.rows_read;
+        let near = [stretch.from, stretch.to];
+        let Some(held) = self.held(link.child, PieceLane::Ticks, near)? else { return Ok(Vec::new()) };
+        let key = |at| (link.parent, link.input, at);
+        let found = held.hits.range(key(stretch.from)..=key(stretch.to)).filter(|(_, count)| **count > 0);
+        let hits: Vec<i64> = found.map(|((_, _, at), _)| *at).collect();
+        rows_read.set(rows_read.get() + hits.len() as u64);
         Ok(hits)
     }
 
-    fn members(&self, group: i64, stretch: Episode) -> rusqlite::Result<Vec<(i64, String)>> {
-        let sql = "SELECT at, record FROM member WHERE grp = ?1 AND at BETWEEN ?2 AND ?3";
-        let mut query = self.begun.prepare_cached(sql)?;
-        let found =
-            query.query_map([group, stretch.from, stretch.to], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let found: Vec<(i64, String)> = found.collect::<rusqlite::Result<_>>()?;
-        self.read(found.len() as u64);
+    fn records(&mut self, group: i64, stretch: Episode) -> rusqlite::Result<Vec<CarriedRecord>> {
+        let rows_read = self.rows_read;
+        let near = [stretch.from, stretch.to];
+        let Some(held) = self.held(group, PieceLane::Records, near)? else { return Ok(Vec::new()) };
+        let found = held.records_between(stretch.from, stretch.to);
+        let found: Vec<CarriedRecord> = found.filter_map(|(at, id, _)| held.carried(at, id)).collect();
+        rows_read.set(rows_read.get() + found.len() as u64);
         Ok(found)
     }
 }

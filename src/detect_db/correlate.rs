@@ -1,12 +1,15 @@
 //! The groups that a batch changed: their episodes, and the hits that other correlations use.
 
+use std::cell::RefCell;
+
 use super::{
+    group_ticks::GroupTicks,
     groups::GroupWork,
     raise::{LiveAlert, PendingAlerts},
     store::Turn,
 };
 use crate::detect::{
-    episodes::{Episode, RevisionScope, dirty, neighbourhood, revise},
+    episodes::{Episode, RevisionScope, condition_reach, dirty, neighbourhood, revise},
     model::{CorrelationKind, RuleIndex},
 };
 
@@ -56,7 +59,14 @@ impl Turn<'_> {
                 false => Vec::new(),
             };
             let episodes: Vec<Episode> = known.iter().map(|alert| alert.episode).collect();
-            let revision = revise(correlation, learned_at, &self.ticks(group), &episodes, stretch, scope)?;
+            let Some(held) = self.held.groups.get_mut(&group) else { break };
+            let ticks = GroupTicks {
+                group: RefCell::new(held),
+                connection: self.begun,
+                rows_read: self.rows_read,
+                reach: condition_reach(correlation),
+            };
+            let revision = revise(correlation, learned_at, &ticks, &episodes, stretch, scope)?;
             if scope.episodes {
                 self.replace(index, group, &known, &revision.episodes, &mut pending)?;
             }

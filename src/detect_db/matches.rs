@@ -2,87 +2,112 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::params;
 
-use super::{groups::Membership, rules::group_fields, shown, store::Turn};
+use super::{piece::GroupValues, raise::SingleAlert, shown, store::Turn};
 use crate::detect::{
-    episodes::{Amount, Episode, Tick, TickValue},
+    episodes::{Amount, Episode, TickValue},
     model::{CorrelationKind, Match, MatchValue, RuleIndex, RuleState, Seen},
 };
 
-/// What a correlation sees of one match at most: a record may have an array of a million values.
-const SEEN_MAX: usize = 100;
+/// Seconds whose matches of a rule are counted together.
+pub(super) const TALLY_SECONDS: i64 = 60 * 60;
+
+/// The tables of this file: how many records matched a rule, by hours of event time.
+pub(super) const TABLES: &str = "
+CREATE TABLE tally (
+    rule INTEGER NOT NULL, hour INTEGER NOT NULL, n INTEGER NOT NULL, last_at INTEGER NOT NULL, PRIMARY KEY (rule, hour)
+) WITHOUT ROWID;
+";
+
+/// A match, as one input of a correlation sees it.
+pub(super) struct SeenMatch<'m> {
+    pub(super) at: i64,
+    pub(super) record: &'m str,
+    pub(super) origin: i64,
+    pub(super) shown: &'m [(&'m str, &'m str)],
+    pub(super) input: u32,
+    pub(super) values: Vec<TickValue>,
+}
 
 impl Turn<'_> {
-    /// Stores the matches that are new.
+    /// Stores the matches that are new: each once for every correlation, so that one that is added later takes those in that
+    /// others know, if they are delivered again.
     pub(super) fn take(&mut self, table: &str, connector: &str, matches: &[Match]) -> rusqlite::Result<()> {
-        let origin = self.origin(table, connector)?;
+        let origin = self.held.origin(self.begun, [table, connector])?;
+        let mut tally: HashMap<(i64, i64), (i64, i64)> = HashMap::new();
         for one in matches {
             let Some((rule, known)) = self.book.rule(one.rule) else { continue };
-            let known = *known;
+            let id = known.id;
+            let record = shown::key(&one.record);
+            let shown = shown::of_match(&one.shown);
             // A rule may skip records without a group.
             let own = one.seen_by.iter().find(|seen| seen.by == one.rule && rule.alerts);
-            let record = shown::key(&one.record);
-            let shown = shown::of_match(&one.shown).json();
-            let sql = "INSERT OR IGNORE INTO match (record, rule, at, arrived, origin, shown)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-            let row = params![record, known.id, one.at, self.now, origin, shown];
-            if self.begun.prepare_cached(sql)?.execute(row)? == 0 {
-                continue;
-            }
-            self.stored.matches += 1;
+            let mut news = Vec::new();
             if let Some(own) = own {
-                let fields = group_fields(&rule.group_by, &bounded(own));
-                self.raise_single(one.rule, one.at, &fields, &record, &shown, [table, connector])?;
+                let (at, record, shown) = (one.at, &*record, &shown[..]);
+                let group = bounded(own);
+                let alert = SingleAlert { rule: one.rule, at, group, record, shown, table, connector };
+                news.push(self.raise_single(&alert)?);
             }
-            self.show(one, &record)?;
+            let alike = |one: &Seen, other: &Seen| {
+                one.by == other.by && one.input == other.input && one.group == other.group
+            };
+            for seen in one.seen_by.chunk_by(alike).filter(|seen| seen[0].by != one.rule) {
+                news.extend(self.show(seen, one.at, &record, origin, &shown)?);
+            }
+            if !news.is_empty() && !news.contains(&false) {
+                self.stored.matches += 1;
+                let (count, last) =
+                    tally.entry((id, one.at.div_euclid(TALLY_SECONDS))).or_insert((0, one.at));
+                (*count, *last) = (*count + 1, one.at.max(*last));
+            }
+        }
+        let sql = "INSERT INTO tally VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE
+                   SET n = n + excluded.n, last_at = max(last_at, excluded.last_at)";
+        let mut insert = self.begun.prepare_cached(sql)?;
+        for ((rule, hour), (count, last)) in tally {
+            insert.execute(params![rule, hour, count, last])?;
         }
         Ok(())
     }
 
-    fn origin(&self, table: &str, connector: &str) -> rusqlite::Result<i64> {
-        let find = "SELECT id FROM origin WHERE (tbl, connector) = (?1, ?2)";
-        let found = self.begun.prepare_cached(find)?.query_row([table, connector], |row| row.get(0));
-        match found.optional()? {
-            Some(id) => Ok(id),
-            None => {
-                let sql = "INSERT INTO origin (tbl, connector) VALUES (?1, ?2)";
-                self.begun.prepare_cached(sql)?.insert([table, connector])
-            }
+    /// Shows a match to a correlation that uses its rule: the values of one input. Whether it is new there; `None` if the
+    /// correlation is off.
+    fn show(
+        &mut self,
+        seen: &[Seen],
+        at: i64,
+        record: &str,
+        origin: i64,
+        shown: &[(&str, &str)],
+    ) -> rusqlite::Result<Option<bool>> {
+        let Some(first) = seen.first() else { return Ok(None) };
+        if !self.book.rule(first.by).is_some_and(|(rule, _)| rule.state != RuleState::Off) {
+            return Ok(None);
         }
-    }
-
-    /// Shows a match to the correlations that use its rule.
-    fn show(&mut self, one: &Match, record: &str) -> rusqlite::Result<()> {
-        let mut counts: HashMap<RuleIndex, usize> = HashMap::new();
-        for seen in one.seen_by.iter().filter(|seen| seen.by != one.rule) {
-            let count = counts.entry(seen.by).or_default();
-            *count += 1;
-            let is_on = self.book.rule(seen.by).is_some_and(|(rule, _)| rule.state != RuleState::Off);
-            if *count <= SEEN_MAX && is_on {
-                self.show_to(seen, one.at, record)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn show_to(&mut self, seen: &Seen, at: i64, record: &str) -> rusqlite::Result<()> {
-        let Some(group) = self.group(seen.by, &bounded(seen))? else { return Ok(()) };
-        let value = match &seen.value {
+        let Some(group) = self.group(first.by, bounded(first)) else { return Ok(None) };
+        let values = seen.iter().map(|seen| match &seen.value {
             None => TickValue::Nothing,
             Some(MatchValue::Text(text)) => TickValue::Text(shown::key(text)),
             Some(MatchValue::Number(number)) => TickValue::Number(Amount::new(*number)),
-        };
-        self.add_tick(seen.by, group, &Tick { at, input: seen.input, value, count: 1 })?;
-        self.add_member(seen.by, group, at, record, Membership::Direct)?;
-        self.note_first(seen.by, at)
+        });
+        let (input, values) = (first.input, values.collect());
+        let is_new =
+            self.add_match(first.by, group, SeenMatch { at, record, origin, shown, input, values })?;
+        if is_new {
+            self.note_first(first.by, at)?;
+        }
+        Ok(Some(is_new))
     }
 
     /// Nothing counts as new until the correlation has seen matches for some time. An earlier first match ends that time
     /// earlier, for every group.
     fn note_first(&mut self, rule: RuleIndex, at: i64) -> rusqlite::Result<()> {
-        let kind = self.book.correlation(rule).map(|correlation| correlation.kind.clone());
-        let Some(CorrelationKind::FirstSeen { learn, .. }) = kind else { return Ok(()) };
+        let Some(CorrelationKind::FirstSeen { learn, .. }) = self.book.correlation(rule).map(|of| &of.kind)
+        else {
+            return Ok(());
+        };
         let before = self.first_at(rule);
         if before.is_some_and(|before| before <= at) {
             return Ok(());
@@ -92,7 +117,7 @@ impl Turn<'_> {
         let sql = "UPDATE rule SET first_at = ?2 WHERE id = ?1";
         self.begun.prepare_cached(sql)?.execute([known.id, at])?;
         if let Some(before) = before {
-            let stretch = Episode { from: at.saturating_add(learn), to: before.saturating_add(learn) };
+            let stretch = Episode { from: at.saturating_add(*learn), to: before.saturating_add(*learn) };
             for group in self.groups_of(rule)? {
                 self.work_on(rule, group).stretches.push(stretch);
             }
@@ -102,6 +127,6 @@ impl Turn<'_> {
 }
 
 /// The values of a group, each at a bounded length.
-fn bounded(seen: &Seen) -> Vec<Option<String>> {
+fn bounded(seen: &Seen) -> GroupValues {
     seen.group.0.iter().map(|value| value.as_deref().map(shown::key)).collect()
 }

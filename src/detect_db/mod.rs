@@ -5,8 +5,12 @@
 //! | --- | --- |
 //! | `open`, `schema` | the file and its tables |
 //! | `rules` | the rules of a configuration: their ids here, which of them changed, how they depend on each other |
+//! | `feed` | a rule that begins to use another one sees what that one knows |
 //! | `store` | one transaction: the new matches of a batch, and every change of alerts that follows |
 //! | `matches`, `groups` | its first half: matches, and what correlations see of them, by group and second |
+//! | `held`, `held_group`, `group_record`, `held_piece` | where that is kept: groups in memory, a journal, and pieces of each group |
+//! | `piece`, `piece_reader` | a piece in few bytes |
+//! | `group_ticks` | what windows read of it |
 //! | `correlate`, `chain` | its second half: the episodes of each group that changed, and the hits that other correlations use |
 //! | `raise`, `refresh` | alerts of episodes: created, joined, withdrawn; what they count and show |
 //! | `notice`, `flood` | who is notified; the alert that says that a rule raises too many |
@@ -28,12 +32,20 @@ mod api_keys;
 mod chain;
 mod correlate;
 mod delivery;
+mod feed;
 mod fields;
 mod flood;
+mod group_record;
+mod group_ticks;
 mod groups;
+mod held;
+mod held_group;
+mod held_piece;
 mod matches;
 mod notice;
 mod open;
+mod piece;
+mod piece_reader;
 mod raise;
 mod read;
 mod refresh;
@@ -84,6 +96,8 @@ pub struct DetectDb {
     path: PathBuf,
     /// The rules in use; commands have none.
     book: Option<rules::RuleBook>,
+    /// The groups in memory.
+    held: held::HeldMatches,
     /// Rows of correlations that were read since it was opened.
     rows_read: Cell<u64>,
 }

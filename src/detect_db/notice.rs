@@ -169,14 +169,23 @@ impl Turn<'_> {
         released?.into_iter().try_for_each(|by| self.count_silenced(by, -1))
     }
 
-    /// Changes how many alerts one has kept from notifying. One that says that a rule is flooding is about these.
+    /// Changes how many alerts one has kept from notifying.
     fn count_silenced(&self, by: Option<i64>, more: i64) -> rusqlite::Result<()> {
         let Some(by) = by else { return Ok(()) };
-        let change = self.next_change()?;
-        let sql = "UPDATE alert SET suppressed_count = max(0, suppressed_count + ?2), change = ?3, changed_at = ?4,
-                       event_count = iif(rule = (SELECT id FROM rule WHERE slug = ?5), max(0, event_count + ?2), event_count)
-                   WHERE id = ?1";
-        self.begun.prepare_cached(sql)?.execute(params![by, more, change, self.now, FLOODING]).map(drop)
+        *self.silenced.borrow_mut().entry(by).or_default() += more;
+        Ok(())
+    }
+
+    /// Writes how many alerts more each one has kept from notifying. One that says that a rule is flooding is about these.
+    pub(super) fn write_silenced(&self) -> rusqlite::Result<()> {
+        for (by, more) in self.silenced.take() {
+            let change = self.next_change()?;
+            let sql = "UPDATE alert SET suppressed_count = max(0, suppressed_count + ?2), change = ?3, changed_at = ?4,
+                           event_count = iif(rule = (SELECT id FROM rule WHERE slug = ?5), max(0, event_count + ?2), event_count)
+                       WHERE id = ?1";
+            self.begun.prepare_cached(sql)?.execute(params![by, more, change, self.now, FLOODING])?;
+        }
+        Ok(())
     }
 
     /// The last alert of this rule and group that has notified within a time, other than those that were wrong.
@@ -191,9 +200,16 @@ impl Turn<'_> {
 
     /// Whether a rule has notified as often in the last hour as it may.
     fn is_capped(&self, rule: i64) -> rusqlite::Result<bool> {
+        if self.capped.borrow().contains(&rule) {
+            return Ok(true);
+        }
         let sql = "SELECT count(*) FROM (SELECT 1 FROM alert WHERE rule = ?1 AND notified_at > ?2 LIMIT ?3)";
         let key = params![rule, self.now.saturating_sub(HOUR), self.notified_max];
         let count: u32 = self.begun.prepare_cached(sql)?.query_row(key, |row| row.get(0))?;
-        Ok(count >= self.notified_max)
+        let is_capped = count >= self.notified_max;
+        if is_capped {
+            self.capped.borrow_mut().insert(rule);
+        }
+        Ok(is_capped)
     }
 }

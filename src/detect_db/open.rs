@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{DetectDb, schema};
+use super::{DetectDb, held::HeldMatches, schema};
 use crate::sinks::{
     SinkError,
     disk::{self, Inode},
@@ -63,7 +63,10 @@ impl DetectDb {
         let inode =
             path.metadata().map(|found| Inode::of(&found)).map_err(|error| disk::failed(&path, error))?;
         match schema::prepare(&mut connection).map_err(failed)? {
-            Ok(()) => Ok(Self { inode, connection, path, book: None, rows_read: Cell::new(0) }),
+            Ok(()) => {
+                let held = HeldMatches::default();
+                Ok(Self { inode, connection, path, book: None, held, rows_read: Cell::new(0) })
+            }
             Err(reason) => Err(SinkError::Misplaced { path: disk::shown(&path), reason }),
         }
     }

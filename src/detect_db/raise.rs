@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::{rules::group_fields, shown, store::Turn};
+use super::{
+    piece::GroupValues,
+    rules::group_fields,
+    shown::{self, GatheredShown},
+    store::Turn,
+};
 use crate::detect::{
     episodes::Episode,
     model::{RuleIndex, RuleState},
@@ -33,6 +38,17 @@ pub(super) struct PendingAlert {
 /// The alerts of a group that have changed, by their ids.
 pub(super) type PendingAlerts = BTreeMap<i64, PendingAlert>;
 
+/// One match of a detection that alerts.
+pub(super) struct SingleAlert<'m> {
+    pub(super) rule: RuleIndex,
+    pub(super) at: i64,
+    pub(super) group: GroupValues,
+    pub(super) record: &'m str,
+    pub(super) shown: &'m [(&'m str, &'m str)],
+    pub(super) table: &'m str,
+    pub(super) connector: &'m str,
+}
+
 /// What a new alert begins with.
 struct NewAlert<'a> {
     rule: RuleIndex,
@@ -47,45 +63,43 @@ struct NewAlert<'a> {
 }
 
 impl Turn<'_> {
-    /// Raises the alert of one match of a detection.
-    pub(super) fn raise_single(
-        &mut self,
-        rule: RuleIndex,
-        at: i64,
-        fields: &str,
-        record: &str,
-        shown: &str,
-        [table, connector]: [&str; 2],
-    ) -> rusqlite::Result<()> {
-        let list = |name: &str| shown::names(&[name.to_owned()].into());
-        if self.is_raised(rule, at, &list(record))? {
-            return Ok(());
+    /// Raises the alert of one match of a detection. Whether it is new.
+    pub(super) fn raise_single(&mut self, alert: &SingleAlert<'_>) -> rusqlite::Result<bool> {
+        let Some((rule, known)) = self.book.rule(alert.rule) else { return Ok(false) };
+        let records = shown::names([alert.record]);
+        if self.is_raised(known.id, alert.at, &records)? {
+            return Ok(false);
         }
-        let alert = NewAlert {
-            rule,
+        let fields = group_fields(&rule.group_by, &alert.group);
+        let mut gathered = GatheredShown::default();
+        alert.shown.iter().for_each(|(name, value)| gathered.add(name, value));
+        let id = self.create(&NewAlert {
+            rule: alert.rule,
             group: None,
-            fields,
-            episode: Episode { from: at, to: at },
-            records: &list(record),
-            shown,
-            tables: &list(table),
-            connectors: &list(connector),
+            fields: &fields,
+            episode: Episode { from: alert.at, to: alert.at },
+            records: &records,
+            shown: &gathered.json(),
+            tables: &shown::names([alert.table]),
+            connectors: &shown::names([alert.connector]),
             event_count: 1,
-        };
-        let id = self.create(&alert)?;
-        self.decide_notice(rule, id)
+        })?;
+        self.decide_notice(alert.rule, id)?;
+        Ok(true)
     }
 
-    /// Whether a record has an alert although its match is not stored: matches are removed before alerts.
-    fn is_raised(&self, rule: RuleIndex, at: i64, records: &str) -> rusqlite::Result<bool> {
-        let Some((_, known)) = self.book.rule(rule) else { return Ok(false) };
+    /// Whether a record has an alert of a detection.
+    fn is_raised(&self, rule: i64, at: i64, records: &str) -> rusqlite::Result<bool> {
         let sql =
             "SELECT 1 FROM alert WHERE grp IS NULL AND rule = ?1 AND last_event_at = ?2 AND record_ids = ?3";
-        self.begun.prepare_cached(sql)?.exists(params![known.id, at, records])
+        self.begun.prepare_cached(sql)?.exists(params![rule, at, records])
     }
 
     /// The alerts of a group whose episodes meet a stretch, in order of time.
     pub(super) fn live(&self, group: i64, near: Episode) -> rusqlite::Result<Vec<LiveAlert>> {
+        if !self.held.alerted.contains(&group) {
+            return Ok(Vec::new());
+        }
         let sql = "SELECT id, ep_from, ep_to, since, event_count, head_to FROM alert
                    WHERE live = 1 AND grp = ?1 AND ep_from <= ?2 ORDER BY ep_from DESC";
         let mut query = self.begun.prepare_cached(sql)?;
@@ -179,6 +193,7 @@ impl Turn<'_> {
         let values = self.group_values(group)?;
         let names = self.book.correlation(rule).map(|correlation| &correlation.group_by[..]);
         let fields = group_fields(names.unwrap_or_default(), &values);
+        self.held.alerted.insert(group);
         self.create(&NewAlert {
             rule,
             group: Some(group),
@@ -247,6 +262,9 @@ impl Turn<'_> {
 
     /// An alert that was withdrawn and is right after all.
     fn revived(&self, group: i64, episode: Episode) -> rusqlite::Result<Option<i64>> {
+        if !self.held.alerted.contains(&group) {
+            return Ok(None);
+        }
         let sql = "SELECT id FROM alert WHERE withdrawn = 1 AND grp = ?1 AND ep_from <= ?3 AND ep_to >= ?2
                    ORDER BY id LIMIT 1";
         let found =

@@ -7,6 +7,7 @@ use rusqlite::params;
 use super::{
     DetectDb,
     alert::{Alert, AlertStatus, COLUMNS, Disposition, read},
+    matches::TALLY_SECONDS,
     rules::LEVELS,
 };
 use crate::{
@@ -39,7 +40,7 @@ pub struct AlertFilter {
 /// What became of a rule's matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleFigures {
-    /// Matches by the time of their record: of a day, a week, thirty days.
+    /// Matches by the time of their record: of a day, a week, thirty days, by whole hours.
     pub matches: [u64; 3],
     /// Alerts by the time of their last record, in the same spans.
     pub alerts: [u64; 3],
@@ -106,14 +107,13 @@ impl DetectDb {
         let mut rules = self.connection.prepare("SELECT id, slug FROM rule")?;
         let rules: Vec<(i64, String)> =
             rules.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
-        let [mut matches, mut alerts] = [
-            "SELECT count(*) FROM match WHERE rule = ?1 AND at > ?2",
-            "SELECT count(*) FROM alert WHERE rule = ?1 AND last_event_at > ?2 AND merged_into IS NULL AND NOT withdrawn",
-        ]
-        .map(|sql| self.connection.prepare(sql));
+        let sql = "SELECT coalesce(sum(n), 0) FROM tally WHERE rule = ?1 AND hour * ?2 > ?3";
+        let mut matches = self.connection.prepare(sql)?;
+        let sql = "SELECT count(*) FROM alert WHERE rule = ?1 AND last_event_at > ?2 AND merged_into IS NULL AND NOT withdrawn";
+        let mut alerts = self.connection.prepare(sql)?;
         let mut verdict =
             self.connection.prepare("SELECT count(*) FROM alert WHERE rule = ?1 AND disposition = ?2")?;
-        let sql = "SELECT max(at) FROM (SELECT max(at) AS at FROM match WHERE rule = ?1 UNION ALL
+        let sql = "SELECT max(at) FROM (SELECT max(last_at) AS at FROM tally WHERE rule = ?1 UNION ALL
                        SELECT max(last_event_at) FROM alert WHERE rule = ?1 AND NOT withdrawn)";
         let mut last = self.connection.prepare(sql)?;
         let mut figures = BTreeMap::new();
@@ -121,11 +121,10 @@ impl DetectDb {
             let last_hit = last.query_row([id], |row| row.get(0))?;
             let mut of = RuleFigures { last_hit, ..RuleFigures::default() };
             for (place, span) in SPANS.into_iter().enumerate() {
-                for (count, query) in [(&mut of.matches, &mut matches), (&mut of.alerts, &mut alerts)] {
-                    let Ok(query) = query else { continue };
-                    count[place] =
-                        query.query_row([id, now - span], |row| row.get(0)).map(i64::unsigned_abs)?;
-                }
+                let since = now - span;
+                let hours = [id, TALLY_SECONDS, since];
+                of.matches[place] = matches.query_row(hours, |row| row.get(0)).map(i64::unsigned_abs)?;
+                of.alerts[place] = alerts.query_row([id, since], |row| row.get(0)).map(i64::unsigned_abs)?;
             }
             for one in Disposition::ALL {
                 let count: i64 = verdict.query_row(params![id, one.word()], |row| row.get(0))?;
@@ -145,7 +144,10 @@ impl DetectDb {
 
     /// When the newest match arrived.
     pub fn newest_arrival(&self) -> Result<Option<i64>, SinkError> {
-        let newest = self.connection.query_row("SELECT max(arrived) FROM match", [], |row| row.get(0));
+        let sql = "SELECT max(arrived) FROM (SELECT max(arrived) AS arrived FROM piece UNION ALL
+                   SELECT arrived FROM (SELECT arrived FROM journal ORDER BY id DESC LIMIT 1) UNION ALL
+                   SELECT created_at FROM (SELECT created_at FROM alert ORDER BY id DESC LIMIT 1))";
+        let newest = self.connection.query_row(sql, [], |row| row.get(0));
         newest.map_err(|error| of_database(&self.path, error))
     }
 

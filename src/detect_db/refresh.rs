@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use rusqlite::params;
 
 use super::{
-    groups::{AddedMember, GroupWork},
+    groups::{AddedRecord, GroupWork},
+    held_piece::PieceLane,
     raise::{LiveAlert, PendingAlert, PendingAlerts},
     shown::{self, GatheredShown},
     store::Turn,
@@ -16,9 +17,11 @@ use crate::detect::{
 };
 
 /// How many records an alert names.
-const NAMED_MAX: i64 = 100;
+const NAMED_MAX: usize = 100;
 /// Seconds between changes that are looked at together.
 const CLOSE: i64 = 24 * 60 * 60;
+/// Seconds in which the first records of an alert are looked for first; each further look is over four times as many.
+const HEAD_SECONDS: i64 = 64;
 
 /// The first records of an alert, and what they show.
 struct Head {
@@ -36,7 +39,7 @@ struct AlertRefresh<'w> {
     group: i64,
     work: &'w GroupWork,
     /// In order of time.
-    added: Vec<&'w AddedMember>,
+    added: Vec<&'w AddedRecord>,
     /// How many seconds before a tick its records lie at most.
     back: i64,
 }
@@ -52,8 +55,11 @@ impl Turn<'_> {
     ) -> rusqlite::Result<()> {
         let book = self.book;
         let Some(correlation) = book.correlation(rule) else { return Ok(()) };
+        if pending.is_empty() && !self.held.alerted.contains(&group) {
+            return Ok(());
+        }
         let back = book.back_of_inputs(correlation);
-        let mut added: Vec<&AddedMember> = work.added.iter().collect();
+        let mut added: Vec<&AddedRecord> = work.added.iter().collect();
         added.sort_unstable_by_key(|one| one.at);
         let refresh = AlertRefresh { rule, group, work, added, back };
         self.add_touched(&refresh, &mut pending)?;
@@ -118,7 +124,7 @@ impl Turn<'_> {
 
     /// The earliest second that a record of an episode can have: hits bring earlier ones.
     fn since(
-        &self,
+        &mut self,
         refresh: &AlertRefresh<'_>,
         correlation: &Correlation,
         changed: &PendingAlert,
@@ -136,21 +142,19 @@ impl Turn<'_> {
                 (first.unwrap_or(i64::MAX).min(part.episode.to.saturating_add(1)), part.since)
             }
         };
-        let sql = "SELECT input, min(at), count(*) FROM tick WHERE grp = ?1 AND at BETWEEN ?2 AND ?3 GROUP BY input";
-        let mut query = self.begun.prepare_cached(sql)?;
-        let mut rows = query.query([refresh.group, start, to])?;
+        let (book, rows_read) = (self.book, self.rows_read);
+        let Some(held) = self.held(refresh.group, PieceLane::Ticks, [start, to])? else { return Ok(least) };
         let mut since = least;
-        while let Some(row) = rows.next()? {
-            let (input, at, count): (u32, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            self.read(count.unsigned_abs());
-            since = since.min(at.saturating_sub(self.book.back_of_input(correlation, input)));
+        for tick in held.ticks_between(start, to) {
+            rows_read.set(rows_read.get() + 1);
+            since = since.min(tick.at.saturating_sub(book.back_of_input(correlation, tick.input)));
         }
         Ok(since)
     }
 
     /// The number of records, from those of its parts and what has come. `None` if that does not give it.
     fn counted_on(
-        &self,
+        &mut self,
         refresh: &AlertRefresh<'_>,
         changed: &PendingAlert,
         since: i64,
@@ -163,93 +167,113 @@ impl Turn<'_> {
         if is_less || parts.is_empty() || !parts.iter().all(is_whole) {
             return Ok(None);
         }
-        if refresh.back > 0
-            && !matches!(parts[..], [part] if part.episode.from == from && part.since == since)
-        {
-            return Ok(None);
-        }
         let (mut count, mut next) = (0, from);
-        for part in parts {
-            count += part.event_count + refresh.came(part.since.min(part.episode.from), part.episode);
-            count += self.records_between(refresh.group, next, part.episode.from - 1)?;
-            next = part.episode.to.saturating_add(1);
+        for part in &parts {
+            let Episode { from: first, to: last } = part.episode;
+            count += part.event_count + refresh.came(first, last, |one| one.is_new);
+            count += self.records_between(refresh.group, next, first.saturating_sub(1))?;
+            next = last.saturating_add(1);
         }
-        Ok(Some(count + self.records_between(refresh.group, next, to)?))
+        count += self.records_between(refresh.group, next, to)?;
+        // What hits brought from before an episode is counted with it, and some of that now lies inside.
+        let same = parts.first().copied().filter(|part| part.since == since && part.episode.from == from);
+        if let Some(part) = same {
+            count += refresh.came(since, from.saturating_sub(1), |one| one.is_newly_brought);
+            parts.retain(|other| other.id != part.id);
+        } else {
+            count += self.brought_between(refresh.group, since, from.saturating_sub(1))?;
+        }
+        for part in parts {
+            let (since, end) = (part.since, part.episode.from.saturating_sub(1));
+            count -= self.brought_between(refresh.group, since, end)?
+                - refresh.came(since, end, |one| one.is_newly_brought);
+        }
+        Ok(Some(count))
     }
 
-    /// The number of records, second by second.
-    fn counted(&self, refresh: &AlertRefresh<'_>, episode: Episode, since: i64) -> rusqlite::Result<i64> {
-        let mut count = self.records_between(refresh.group, episode.from, episode.to)?;
-        if since < episode.from {
-            let sql = "SELECT coalesce(sum(brought), 0), count(*) FROM second WHERE grp = ?1 AND at BETWEEN ?2 AND ?3";
-            count += self.summed(sql, refresh.group, since, episode.from - 1)?;
+    /// The number of records, one by one.
+    fn counted(&mut self, refresh: &AlertRefresh<'_>, episode: Episode, since: i64) -> rusqlite::Result<i64> {
+        let count = self.records_between(refresh.group, episode.from, episode.to)?;
+        Ok(count + self.brought_between(refresh.group, since, episode.from.saturating_sub(1))?)
+    }
+
+    fn brought_between(&mut self, group: i64, from: i64, to: i64) -> rusqlite::Result<i64> {
+        if from > to {
+            return Ok(0);
+        }
+        let rows_read = self.rows_read;
+        let Some(held) = self.held(group, PieceLane::Records, [from, to])? else { return Ok(0) };
+        let mut count = 0;
+        for (_, _, record) in held.records_between(from, to) {
+            rows_read.set(rows_read.get() + 1);
+            count += i64::from(record.brought > 0);
         }
         Ok(count)
     }
 
-    fn records_between(&self, group: i64, from: i64, to: i64) -> rusqlite::Result<i64> {
-        let sql = "SELECT coalesce(sum(n), 0), count(*) FROM second WHERE grp = ?1 AND at BETWEEN ?2 AND ?3";
-        if from > to { Ok(0) } else { self.summed(sql, group, from, to) }
-    }
-
-    fn summed(&self, sql: &str, group: i64, from: i64, to: i64) -> rusqlite::Result<i64> {
-        let mut query = self.begun.prepare_cached(sql)?;
-        let (sum, rows): (i64, i64) =
-            query.query_row([group, from, to], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        self.read(rows.unsigned_abs());
-        Ok(sum)
+    fn records_between(&mut self, group: i64, from: i64, to: i64) -> rusqlite::Result<i64> {
+        if from > to {
+            return Ok(0);
+        }
+        let rows_read = self.rows_read;
+        let Some(held) = self.held(group, PieceLane::Records, [from, to])? else { return Ok(0) };
+        let count = held.records_between(from, to).count();
+        rows_read.set(rows_read.get() + count as u64);
+        Ok(i64::try_from(count).unwrap_or(i64::MAX))
     }
 
     /// The first records of an episode.
-    fn head(&self, refresh: &AlertRefresh<'_>, episode: Episode, since: i64) -> rusqlite::Result<Head> {
-        let sql = "SELECT at, record FROM member WHERE grp = ?1 AND at BETWEEN ?2 AND ?3 AND (at >= ?4 OR brought > 0)
-                   ORDER BY at, record LIMIT ?5";
-        let mut query = self.begun.prepare_cached(sql)?;
-        let key = [refresh.group, since, episode.to, episode.from, NAMED_MAX];
-        let found = query.query_map(key, |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let found: Vec<(i64, String)> = found.collect::<rusqlite::Result<_>>()?;
-        self.read(found.len() as u64);
-        let (mut gathered, mut tables, mut connectors) =
-            (GatheredShown::default(), BTreeSet::new(), BTreeSet::new());
-        let leaves = self.book.leaves.get(refresh.rule.0 as usize);
-        let sql = "SELECT match.rule, shown, tbl, connector FROM match JOIN origin ON origin.id = origin
-                   WHERE record = ?1 ORDER BY match.rule";
-        let mut query = self.begun.prepare_cached(sql)?;
-        for (_, record) in &found {
-            let mut rows = query.query([record])?;
-            while let Some(row) = rows.next()? {
-                if !leaves.is_some_and(|leaves| row.get(0).is_ok_and(|rule| leaves.contains(&rule))) {
+    fn head(&mut self, refresh: &AlertRefresh<'_>, episode: Episode, since: i64) -> rusqlite::Result<Head> {
+        let (begun, rows_read) = (self.begun, self.rows_read);
+        let mut origins = BTreeSet::new();
+        let (mut records, mut gathered) = (Vec::new(), GatheredShown::default());
+        let (mut first_at, mut last_at) = (episode.from, i64::MAX);
+        let (mut next, mut seconds) = (since, HEAD_SECONDS);
+        while next <= episode.to && records.len() < NAMED_MAX {
+            let end = next.saturating_add(seconds).min(episode.to);
+            let Some(held) = self.held(refresh.group, PieceLane::Records, [next, end])? else { break };
+            for (at, id, record) in held.records_between(next, end) {
+                if at < episode.from && record.brought <= 0 {
                     continue;
                 }
-                for (name, values) in shown::parse(&row.get::<_, String>(1)?) {
-                    gathered.add(&name, &values);
+                rows_read.set(rows_read.get() + 1);
+                if records.is_empty() {
+                    first_at = at;
                 }
-                tables.insert(row.get(2)?);
-                connectors.insert(row.get(3)?);
+                records.push(id.to_owned());
+                held.shown(record).for_each(|(name, value)| gathered.add(name, value));
+                origins.insert(record.origin);
+                if records.len() == NAMED_MAX {
+                    last_at = at;
+                    break;
+                }
             }
+            let Some(after) = end.checked_add(1) else { break };
+            (next, seconds) = (after, seconds.saturating_mul(4));
         }
-        let records: Vec<&String> = found.iter().map(|(_, record)| record).collect();
-        let is_full = i64::try_from(found.len()).is_ok_and(|count| count >= NAMED_MAX);
-        let last = found.last().map(|(at, _)| *at).filter(|_| is_full);
+        let (mut tables, mut connectors) = (BTreeSet::new(), BTreeSet::new());
+        for origin in origins {
+            let [table, connector] = self.held.origin_names(begun, origin)?;
+            tables.insert(table.clone());
+            connectors.insert(connector.clone());
+        }
         Ok(Head {
-            first_at: found.first().map_or(episode.from, |(at, _)| *at),
-            head_to: last.unwrap_or(i64::MAX),
-            records: serde_json::to_string(&records).unwrap_or_else(|_| "[]".to_owned()),
+            first_at,
+            head_to: last_at,
+            records: shown::names(records.iter().map(String::as_str)),
             shown: gathered.json(),
-            tables: shown::names(&tables),
-            connectors: shown::names(&connectors),
+            tables: shown::names(tables.iter().map(String::as_str)),
+            connectors: shown::names(connectors.iter().map(String::as_str)),
         })
     }
 }
 
 impl AlertRefresh<'_> {
-    /// How many records have come to an alert whose episode and first record were these.
-    fn came(&self, since: i64, episode: Episode) -> i64 {
-        let begin = self.added.partition_point(|one| one.at < since);
-        let inside = self.added[begin..].iter().take_while(|one| one.at <= episode.to);
-        let counts =
-            |one: &&&AddedMember| if one.at < episode.from { one.is_newly_brought } else { one.is_new };
-        i64::try_from(inside.filter(counts).count()).unwrap_or(i64::MAX)
+    /// How many of the records that have come in these seconds are so.
+    fn came(&self, from: i64, to: i64, is_so: impl Fn(&AddedRecord) -> bool) -> i64 {
+        let begin = self.added.partition_point(|one| one.at < from);
+        let inside = self.added[begin..].iter().take_while(|one| one.at <= to);
+        i64::try_from(inside.filter(|one| is_so(one)).count()).unwrap_or(i64::MAX)
     }
 }
 

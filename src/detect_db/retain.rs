@@ -3,13 +3,17 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
-use super::DetectDb;
+use super::{DetectDb, matches::TALLY_SECONDS};
 use crate::sinks::{SinkError, sqlite::of_database};
 
 /// Rows of a table removed in one transaction, so that no lock is held for long.
 const CHUNK_ROWS: i64 = 500;
+/// Matches whose pieces are removed in one transaction.
+const CHUNK_MATCHES: u64 = 500;
+/// What is in the journal for longer moves to its pieces, from which it can be removed.
+const JOURNAL_SECONDS: i64 = 24 * 60 * 60;
 /// Transactions in one go.
 const CHUNKS_MAX: usize = 60;
 /// Pages given back to the file system in one go.
@@ -40,6 +44,9 @@ impl DetectDb {
     pub fn clear_up(&mut self, limits: &AlertLimits, now: i64) -> Result<Forgotten, SinkError> {
         let age = i64::try_from(limits.retention.as_secs()).unwrap_or(i64::MAX);
         let mut left = CHUNKS_MAX;
+        let young = now.saturating_sub(age.min(JOURNAL_SECONDS));
+        let emptied = self.empty_journal(young, limits.size_max);
+        emptied.map_err(|error| of_database(&self.path, error))?;
         let old = self.forget(now.saturating_sub(age), &mut left);
         let old = old.map_err(|error| of_database(&self.path, error))?;
         log_removed(old, "retention");
@@ -52,12 +59,13 @@ impl DetectDb {
     }
 
     fn forget(&mut self, before: i64, left: &mut usize) -> rusqlite::Result<Forgotten> {
+        let sql = "DELETE FROM tally WHERE (hour + 1) * ?1 <= ?2";
+        self.connection.execute(sql, [TALLY_SECONDS, before])?;
         let mut gone = Forgotten::default();
         while *left > 0 {
             *left -= 1;
             let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let seconds = forget_seconds(&begun, before)?;
-            let matches = forget_matches(&begun, before)?;
+            let (pieces, matches) = forget_pieces(&begun, before)?;
             let sql = format!(
                 "DELETE FROM alert WHERE id IN (SELECT id FROM alert WHERE last_event_at < ?1 AND changed_at < ?1 LIMIT {CHUNK_ROWS})"
             );
@@ -65,7 +73,10 @@ impl DetectDb {
             begun.commit()?;
             gone.matches += matches;
             gone.alerts += alerts;
-            if (seconds, matches, alerts) == (0, 0, 0) {
+            if pieces > 0 {
+                self.held.forget();
+            }
+            if (pieces, alerts) == (0, 0) {
                 break;
             }
         }
@@ -77,10 +88,9 @@ impl DetectDb {
         while *left > 0 && self.bytes_used()?.saturating_sub(self.bytes_of_files()?) > size_max {
             *left -= 1;
             let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let seconds = forget_seconds(&begun, i64::MAX)?;
-            let matches = forget_matches(&begun, i64::MAX)?;
+            let (pieces, matches) = forget_pieces(&begun, i64::MAX)?;
             let mut alerts = 0;
-            if (seconds, matches) == (0, 0) {
+            if pieces == 0 {
                 let sql = format!(
                     "DELETE FROM alert WHERE id IN (SELECT id FROM alert ORDER BY id LIMIT {CHUNK_ROWS})"
                 );
@@ -89,7 +99,10 @@ impl DetectDb {
             begun.commit()?;
             gone.matches += matches;
             gone.alerts += alerts;
-            if (seconds, matches, alerts) == (0, 0, 0) {
+            if pieces > 0 {
+                self.held.forget();
+            }
+            if (pieces, alerts) == (0, 0) {
                 break;
             }
         }
@@ -100,6 +113,22 @@ impl DetectDb {
     fn bytes_of_files(&self) -> rusqlite::Result<u64> {
         let sql = "SELECT coalesce(sum(bytes), 0) FROM case_file";
         self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).map(i64::unsigned_abs)
+    }
+
+    /// Moves what is in the journal to its pieces, if some of it is old, or if something must be removed.
+    fn empty_journal(&mut self, before: i64, size_max: u64) -> rusqlite::Result<()> {
+        let sql = "SELECT arrived FROM journal ORDER BY id LIMIT 1";
+        let oldest: Option<i64> = self.connection.query_row(sql, [], |row| row.get(0)).optional()?;
+        let Some(oldest) = oldest else { return Ok(()) };
+        if oldest >= before && self.bytes_used()?.saturating_sub(self.bytes_of_files()?) <= size_max {
+            return Ok(());
+        }
+        let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.held.begin(&begun)?;
+        self.held.spill(&begun)?;
+        next_turn(&begun)?;
+        self.held.forget();
+        begun.commit()
     }
 
     /// Returns free pages to the file system.
@@ -119,55 +148,38 @@ fn log_removed(gone: Forgotten, why: &str) {
     }
 }
 
-/// Forgets what correlations know of the seconds that arrived first, and leaves the alerts of them as they are.
-fn forget_seconds(begun: &Connection, before: i64) -> rusqlite::Result<u64> {
+/// Forgets what correlations know of the pieces that arrived first, and leaves the alerts of them as they are. How many
+/// pieces, and how many matches.
+fn forget_pieces(begun: &Connection, before: i64) -> rusqlite::Result<(u64, u64)> {
     let sql = format!(
-        "SELECT grp, at FROM second WHERE arrived < ?1 AND at < ?1 ORDER BY arrived LIMIT {CHUNK_ROWS}"
+        "SELECT id, grp, to_at, n FROM piece WHERE arrived < ?1 AND to_at < ?1 ORDER BY arrived, id LIMIT {CHUNK_ROWS}"
     );
     let mut query = begun.prepare_cached(&sql)?;
-    let seconds: rusqlite::Result<Vec<(i64, i64)>> =
-        query.query_map([before], |row| Ok((row.get(0)?, row.get(1)?)))?.collect();
-    let seconds = seconds?;
-    let mut groups: BTreeMap<i64, i64> = BTreeMap::new();
-    for (group, at) in &seconds {
-        for sql in [
-            "DELETE FROM tick WHERE grp = ?1 AND at = ?2",
-            "DELETE FROM member WHERE grp = ?1 AND at = ?2",
-            "DELETE FROM hit WHERE child = ?1 AND at = ?2",
-            "DELETE FROM second WHERE grp = ?1 AND at = ?2",
-        ] {
-            begun.prepare_cached(sql)?.execute([group, at])?;
-        }
-        let newest = groups.entry(*group).or_insert(*at);
-        *newest = (*newest).max(*at);
+    let mut rows = query.query([before])?;
+    let (mut ids, mut groups, mut matches) = (Vec::new(), BTreeMap::<i64, i64>::new(), 0);
+    while let Some(row) = rows.next()?
+        && matches < CHUNK_MATCHES
+    {
+        let (id, group, to): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        ids.push(id);
+        matches += row.get::<_, i64>(3)?.unsigned_abs();
+        let newest = groups.entry(group).or_insert(to);
+        *newest = (*newest).max(to);
+    }
+    for id in &ids {
+        begun.prepare_cached("DELETE FROM piece WHERE id = ?1")?.execute([id])?;
     }
     for (group, newest) in groups {
         let sql = "UPDATE alert SET live = 0 WHERE live = 1 AND grp = ?1 AND since <= ?2";
         begun.prepare_cached(sql)?.execute([group, newest])?;
-        let sql = "DELETE FROM grp WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM second WHERE grp = ?1)";
-        begun.prepare_cached(sql)?.execute([group])?;
     }
-    Ok(seconds.len() as u64)
+    if !ids.is_empty() {
+        next_turn(begun)?;
+    }
+    Ok((ids.len() as u64, matches))
 }
 
-fn forget_matches(begun: &Connection, before: i64) -> rusqlite::Result<u64> {
-    let sql = format!(
-        "DELETE FROM match WHERE id IN
-             (SELECT id FROM match WHERE arrived < ?1 AND at < ?1 ORDER BY arrived LIMIT {CHUNK_ROWS})"
-    );
-    begun.execute(&sql, [before]).map(|rows| rows as u64)
-}
-
-/// Forgets all that a correlation knows of a group.
-pub(super) fn forget_group(begun: &Connection, group: i64) -> rusqlite::Result<()> {
-    for sql in [
-        "DELETE FROM tick WHERE grp = ?1",
-        "DELETE FROM member WHERE grp = ?1",
-        "DELETE FROM hit WHERE child = ?1",
-        "DELETE FROM second WHERE grp = ?1",
-        "DELETE FROM grp WHERE id = ?1",
-    ] {
-        begun.prepare_cached(sql)?.execute([group])?;
-    }
-    Ok(())
+/// Other processes forget what they have in memory.
+pub(super) fn next_turn(begun: &Connection) -> rusqlite::Result<()> {
+    begun.execute("UPDATE counter SET value = value + 1 WHERE name = 'turn'", []).map(drop)
 }

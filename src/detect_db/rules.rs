@@ -1,18 +1,15 @@
 //! The rules in use, as the database knows them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use serde_json::json;
 
-use super::{DetectDb, retain::forget_group};
+use super::{DetectDb, retain::next_turn};
 use crate::{
     detect::{
         episodes::is_monotone,
-        model::{Correlation, Level, Rule, RuleIndex, RuleState},
+        model::{Correlation, CorrelationInput, Level, Rule, RuleIndex, RuleState},
     },
     sinks::{SinkError, sqlite::of_database},
 };
@@ -22,6 +19,8 @@ use crate::{
 pub(super) struct KnownRule {
     /// Its id there.
     pub(super) id: i64,
+    /// How often it has started over.
+    pub(super) epoch: i64,
     /// What people read of it.
     pub(super) edition: i64,
     /// When it first judged.
@@ -53,8 +52,6 @@ pub(super) struct RuleBook {
     pub(super) back: Vec<i64>,
     /// Whether hits of each rule are never taken back, once they are there.
     pub(super) only_grows: Vec<bool>,
-    /// The ids of the detections below each rule.
-    pub(super) leaves: Vec<BTreeSet<i64>>,
 }
 
 impl RuleBook {
@@ -64,7 +61,6 @@ impl RuleBook {
             parents: vec![Vec::new(); rules.len()],
             back: vec![0; rules.len()],
             only_grows: vec![true; rules.len()],
-            leaves: known.iter().map(|rule| BTreeSet::from([rule.id])).collect(),
             rules: rules.clone(),
             known,
         };
@@ -82,13 +78,12 @@ impl RuleBook {
         }
         let rules = self.rules.clone();
         let Some(correlation) = rules[index].correlation() else { return };
-        let (mut back, mut leaves, mut only_grows) = (0, BTreeSet::new(), is_monotone(correlation));
+        let (mut back, mut only_grows) = (0, is_monotone(correlation));
         for (input, of) in (0..).zip(&correlation.inputs) {
             let child = of.rule.0 as usize;
             self.place(child, placed);
             back = back.max(self.back[child]);
             only_grows &= self.only_grows[child];
-            leaves.extend(&self.leaves[child]);
             // A rule that is off sees nothing, and shows nothing to others.
             let are_on = [index, child].iter().all(|rule| rules[*rule].state != RuleState::Off);
             if rules[child].correlation().is_some() && are_on {
@@ -97,7 +92,6 @@ impl RuleBook {
             }
         }
         self.back[index] = correlation.timespan.saturating_add(back);
-        self.leaves[index] = leaves;
         self.only_grows[index] = only_grows;
         self.order.push(RuleIndex(u32::try_from(index).unwrap_or(u32::MAX)));
     }
@@ -129,57 +123,98 @@ impl RuleBook {
 
 impl DetectDb {
     /// Takes these rules into use. A rule whose definition has changed starts over: its matches are removed, and its alerts
-    /// stay as they are.
+    /// stay as they are. What is stored is looked at again for rules that now use it.
     pub fn adopt(&mut self, rules: Arc<[Rule]>, now: i64) -> Result<(), SinkError> {
-        let failed = |error| of_database(&self.path, error);
-        let begun =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        let known: rusqlite::Result<Vec<KnownRule>> =
-            rules.iter().map(|rule| adopt(&begun, rule, now)).collect();
-        let known = known.map_err(failed)?;
-        begun.commit().map_err(failed)?;
-        self.book = Some(RuleBook::new(rules, known));
-        Ok(())
+        let adopted = self.adopt_at(rules, now).and_then(|book| {
+            self.book = Some(book);
+            self.feed(now)
+        });
+        adopted.map_err(|error| of_database(&self.path, error))
+    }
+
+    fn adopt_at(&mut self, rules: Arc<[Rule]>, now: i64) -> rusqlite::Result<RuleBook> {
+        let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.held.begin(&begun)?;
+        let is_first = !begun.prepare("SELECT 1 FROM rule")?.exists([])?;
+        let mut known = Vec::new();
+        for rule in rules.iter() {
+            let found = adopt(&begun, rule, now)?;
+            if found.starts_over {
+                self.held.spill(&begun)?;
+                start_over(&begun, found.known.id)?;
+            }
+            if !found.was_on && !is_first && sees_records(&rules, rule) {
+                tracing::info!(
+                    rule = &*rule.slug,
+                    "a correlation begins now: it does not know the records that were delivered before, until `ccfd backfill` \
+                     delivers them again"
+                );
+            }
+            known.push(found.known);
+        }
+        let ids: Vec<i64> = known.iter().map(|rule| rule.id).collect();
+        let sql = "UPDATE rule SET is_on = 0 WHERE is_on = 1 AND id NOT IN (SELECT value FROM json_each(?1))";
+        begun.execute(sql, [serde_json::to_string(&ids).unwrap_or_default()])?;
+        next_turn(&begun)?;
+        self.held.forget();
+        begun.commit()?;
+        Ok(RuleBook::new(rules, known))
     }
 }
 
-fn adopt(begun: &Transaction<'_>, rule: &Rule, now: i64) -> rusqlite::Result<KnownRule> {
-    // What a correlation without alerts keeps of its groups is not enough to raise any later.
-    let definition = (rule.definition ^ u64::from(rule.alerts)).cast_signed();
-    let edition = edition(begun, rule)?;
-    let sql = "SELECT id, definition, active_since, first_at FROM rule WHERE slug = ?1";
-    let found: Option<(i64, i64, i64, Option<i64>)> = begun
-        .query_row(sql, [&*rule.slug], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-        .optional()?;
-    let Some((id, before, active_since, first_at)) = found else {
-        let sql = "INSERT INTO rule (slug, definition, edition, active_since) VALUES (?1, ?2, ?3, ?4)";
-        begun.execute(sql, params![&*rule.slug, definition, edition, now])?;
-        return Ok(KnownRule { id: begun.last_insert_rowid(), edition, active_since: now, first_at: None });
+/// What became of a rule.
+struct AdoptedRule {
+    known: KnownRule,
+    was_on: bool,
+    starts_over: bool,
+}
+
+/// Whether a rule is a correlation that is on and about detections.
+fn sees_records(rules: &[Rule], rule: &Rule) -> bool {
+    let is_detection = |input: &CorrelationInput| {
+        rules.get(input.rule.0 as usize).is_some_and(|rule| rule.correlation().is_none())
     };
-    let sql =
-        "UPDATE rule SET definition = ?2, edition = ?3 WHERE id = ?1 AND (definition, edition) <> (?2, ?3)";
-    begun.execute(sql, [id, definition, edition])?;
-    if before == definition {
-        return Ok(KnownRule { id, edition, active_since, first_at });
+    rule.state != RuleState::Off && rule.correlation().is_some_and(|of| of.inputs.iter().any(is_detection))
+}
+
+fn adopt(begun: &Transaction<'_>, rule: &Rule, now: i64) -> rusqlite::Result<AdoptedRule> {
+    let (definition, is_on) = (rule.definition.cast_signed(), rule.state != RuleState::Off);
+    let edition = edition(begun, rule)?;
+    let sql = "SELECT id, definition, active_since, first_at, epoch, is_on FROM rule WHERE slug = ?1";
+    let found: Option<(i64, i64, i64, Option<i64>, i64, bool)> = begun
+        .query_row(sql, [&*rule.slug], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+        })
+        .optional()?;
+    let Some((id, before, active_since, first_at, epoch, was_on)) = found else {
+        let sql = "INSERT INTO rule (slug, definition, edition, active_since, epoch, is_on, feeds)
+                   VALUES (?1, ?2, ?3, ?4, 0, ?5, '[]')";
+        begun.execute(sql, params![&*rule.slug, definition, edition, now, is_on])?;
+        let id = begun.last_insert_rowid();
+        let known = KnownRule { id, epoch: 0, edition, active_since: now, first_at: None };
+        return Ok(AdoptedRule { known, was_on: false, starts_over: false });
+    };
+    let starts_over = before != definition;
+    let (epoch, first_at) = if starts_over { (epoch + 1, None) } else { (epoch, first_at) };
+    let sql = "UPDATE rule SET definition = ?2, edition = ?3, epoch = ?4, is_on = ?5 WHERE id = ?1
+                   AND (definition, edition, epoch, is_on) <> (?2, ?3, ?4, ?5)";
+    begun.execute(sql, params![id, definition, edition, epoch, is_on])?;
+    let known = KnownRule { id, epoch, edition, active_since, first_at };
+    if starts_over {
+        tracing::info!(
+            rule = &*rule.slug,
+            "the definition of a rule has changed: it starts over, and its alerts stay"
+        );
     }
-    start_over(begun, id)?;
-    tracing::info!(
-        rule = &*rule.slug,
-        "the definition of a rule has changed: it starts over, and its alerts stay"
-    );
-    Ok(KnownRule { id, edition, active_since, first_at: None })
+    // What is said of a changed rule covers it.
+    Ok(AdoptedRule { known, was_on: was_on || starts_over, starts_over })
 }
 
 fn start_over(begun: &Connection, rule: i64) -> rusqlite::Result<()> {
-    begun.execute("DELETE FROM match WHERE rule = ?1", [rule])?;
-    begun.execute("DELETE FROM hit WHERE parent IN (SELECT id FROM grp WHERE rule = ?1)", [rule])?;
-    let mut groups = begun.prepare("SELECT id FROM grp WHERE rule = ?1")?;
-    let groups: rusqlite::Result<Vec<i64>> = groups.query_map([rule], |row| row.get(0))?.collect();
-    for group in groups? {
-        forget_group(begun, group)?;
-    }
+    begun.execute("DELETE FROM piece WHERE rule = ?1", [rule])?;
+    begun.execute("DELETE FROM tally WHERE rule = ?1", [rule])?;
     begun.execute("UPDATE alert SET live = 0 WHERE rule = ?1 AND live = 1", [rule])?;
-    begun.execute("UPDATE rule SET first_at = NULL WHERE id = ?1", [rule])?;
+    begun.execute("UPDATE rule SET first_at = NULL, feeds = '[]' WHERE id = ?1", [rule])?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{api_keys, delivery, fields, flood, notice, runs, spaces};
+use super::{api_keys, delivery, fields, flood, held, matches, notice, runs, spaces};
 use crate::cases;
 
 /// The version that this program reads and writes.
@@ -10,9 +10,6 @@ const VERSION: i64 = 1;
 /// `ccfd` in ASCII: marks the file as ours.
 const APPLICATION: i64 = 0x6363_6664;
 
-/// What `second` says of each second can be read off `member`, and is kept because the matches of a burst are too many to
-/// be counted again with each batch. `hit` has for each group of a correlation which of its seconds are hits, and in which
-/// group of the correlation that uses it they count.
 const TABLES: &str = "
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO counter VALUES ('change', 0);
@@ -21,38 +18,13 @@ CREATE TABLE origin (
 );
 CREATE TABLE rule (
     id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, definition INTEGER NOT NULL, edition INTEGER NOT NULL,
-    active_since INTEGER NOT NULL, first_at INTEGER
+    active_since INTEGER NOT NULL, first_at INTEGER, epoch INTEGER NOT NULL DEFAULT 0,
+    is_on INTEGER NOT NULL DEFAULT 0, feeds TEXT NOT NULL DEFAULT '[]'
 );
 CREATE TABLE edition (
     id INTEGER PRIMARY KEY, slug TEXT NOT NULL, definition INTEGER NOT NULL, level TEXT NOT NULL, about TEXT NOT NULL,
     UNIQUE (slug, definition, level, about)
 );
-CREATE TABLE match (
-    id INTEGER PRIMARY KEY, record TEXT NOT NULL, rule INTEGER NOT NULL, at INTEGER NOT NULL, arrived INTEGER NOT NULL,
-    origin INTEGER NOT NULL, shown TEXT NOT NULL, UNIQUE (record, rule)
-);
-CREATE INDEX match_rule ON match (rule, at);
-CREATE INDEX match_arrived ON match (arrived);
-CREATE TABLE grp (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, rule INTEGER NOT NULL, key TEXT NOT NULL, UNIQUE (rule, key)
-);
-CREATE TABLE tick (
-    grp INTEGER NOT NULL, at INTEGER NOT NULL, input INTEGER NOT NULL, value NOT NULL, n INTEGER NOT NULL,
-    PRIMARY KEY (grp, at, input, value)
-) WITHOUT ROWID;
-CREATE TABLE hit (
-    child INTEGER NOT NULL, parent INTEGER NOT NULL, input INTEGER NOT NULL, at INTEGER NOT NULL,
-    PRIMARY KEY (child, parent, input, at)
-) WITHOUT ROWID;
-CREATE TABLE member (
-    grp INTEGER NOT NULL, at INTEGER NOT NULL, record TEXT NOT NULL, direct INTEGER NOT NULL, brought INTEGER NOT NULL,
-    PRIMARY KEY (grp, at, record)
-) WITHOUT ROWID;
-CREATE TABLE second (
-    grp INTEGER NOT NULL, at INTEGER NOT NULL, n INTEGER NOT NULL, brought INTEGER NOT NULL, arrived INTEGER NOT NULL,
-    PRIMARY KEY (grp, at)
-) WITHOUT ROWID;
-CREATE INDEX second_arrived ON second (arrived);
 CREATE TABLE alert (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, change INTEGER NOT NULL, rule INTEGER NOT NULL,
     edition INTEGER NOT NULL, grp INTEGER, fields TEXT NOT NULL, status TEXT NOT NULL DEFAULT 'open', disposition TEXT,
@@ -70,6 +42,7 @@ CREATE INDEX alert_withdrawn ON alert (grp) WHERE withdrawn = 1;
 CREATE INDEX alert_merged ON alert (merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX alert_rule ON alert (rule, last_event_at);
 CREATE INDEX alert_notified ON alert (rule, notified_at) WHERE notified_at IS NOT NULL;
+CREATE INDEX alert_suppressing ON alert (rule, fields, notified_at) WHERE notified_at IS NOT NULL;
 CREATE INDEX alert_single ON alert (rule, last_event_at, record_ids) WHERE grp IS NULL;
 CREATE INDEX alert_last ON alert (last_event_at);
 ";
@@ -97,6 +70,8 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<()
     }
     begun.execute_batch(TABLES)?;
     let all = [
+        held::TABLES,
+        matches::TABLES,
         delivery::TABLES,
         fields::TABLES,
         flood::TABLES,

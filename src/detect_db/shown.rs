@@ -1,9 +1,6 @@
 //! What an alert shows of its records: the fields that its rule names, bounded in number and length.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -31,19 +28,19 @@ pub(super) struct GatheredShown {
 }
 
 impl GatheredShown {
-    /// Adds values that are not there yet, as long as there is room.
-    pub(super) fn add<'v>(&mut self, name: &str, values: impl IntoIterator<Item = &'v String>) {
-        if !self.fields.contains_key(name) && self.fields.len() >= FIELDS_MAX {
-            return;
-        }
-        for value in values {
-            let value: String = value.chars().take(VALUE_CHARS_MAX).collect();
-            let held = self.fields.entry(name.to_owned()).or_default();
-            let fits = self.bytes + value.len() <= BYTES_MAX && held.len() < VALUES_MAX;
-            if fits && !held.contains(&value) {
-                self.bytes += value.len();
-                held.push(value);
+    /// Adds a value that is not there yet, as long as there is room.
+    pub(super) fn add(&mut self, name: &str, value: &str) {
+        if !self.fields.contains_key(name) {
+            if self.fields.len() >= FIELDS_MAX {
+                return;
             }
+            self.fields.insert(name.to_owned(), Vec::new());
+        }
+        let Some(held) = self.fields.get_mut(name) else { return };
+        let fits = self.bytes + value.len() <= BYTES_MAX && held.len() < VALUES_MAX;
+        if fits && !held.iter().any(|known| known == value) {
+            self.bytes += value.len();
+            held.push(value.to_owned());
         }
     }
 
@@ -53,13 +50,27 @@ impl GatheredShown {
     }
 }
 
-/// What is kept of a match.
-pub(super) fn of_match(shown: &BTreeMap<Arc<str>, Vec<String>>) -> GatheredShown {
-    let mut gathered = GatheredShown::default();
-    for (name, values) in shown {
-        gathered.add(name, values);
+/// What is kept of a match: fields with their values, a pair for each value.
+pub(super) fn of_match(shown: &BTreeMap<Arc<str>, Vec<String>>) -> Vec<(&str, &str)> {
+    let (mut pairs, mut bytes) = (Vec::<(&str, &str)>::new(), 0);
+    for (name, values) in shown.iter().take(FIELDS_MAX) {
+        let first = pairs.len();
+        for value in values.iter().map(|value| cut(value)) {
+            let is_known = pairs[first..].iter().any(|(_, known)| *known == value);
+            if !is_known && bytes + value.len() <= BYTES_MAX && pairs.len() - first < VALUES_MAX {
+                bytes += value.len();
+                pairs.push((&**name, value));
+            }
+        }
     }
-    gathered
+    pairs
+}
+
+fn cut(value: &str) -> &str {
+    match value.char_indices().nth(VALUE_CHARS_MAX).filter(|_| value.len() > VALUE_CHARS_MAX) {
+        Some((end, _)) => &value[..end],
+        None => value,
+    }
 }
 
 /// The fields that JSON of [`GatheredShown`] holds.
@@ -67,9 +78,10 @@ pub(super) fn parse(json: &str) -> ShownFields {
     serde_json::from_str(json).unwrap_or_default()
 }
 
-/// A set of names as a JSON array.
-pub(super) fn names(names: &BTreeSet<String>) -> String {
-    serde_json::to_string(names).unwrap_or_else(|_| "[]".to_owned())
+/// Names as a JSON array.
+pub(super) fn names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    serde_json::to_string(&names).unwrap_or_else(|_| "[]".to_owned())
 }
 
 /// A text by which a record, a group or a value is known, at a bounded length.

@@ -1,7 +1,7 @@
 //! One transaction: the new matches of a batch, and every change of alerts that follows from them.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
@@ -10,6 +10,7 @@ use rusqlite::{Transaction, TransactionBehavior};
 use super::{
     DetectDb,
     groups::GroupWork,
+    held::HeldMatches,
     rules::{KnownRule, RuleBook},
 };
 use crate::{
@@ -31,16 +32,22 @@ pub(super) struct Turn<'a> {
     pub(super) begun: &'a Transaction<'a>,
     pub(super) book: &'a RuleBook,
     pub(super) rows_read: &'a Cell<u64>,
+    pub(super) held: &'a mut HeldMatches,
+    /// The groups with changes that are not in the journal.
+    pub(super) grown: Vec<i64>,
     pub(super) now: i64,
     /// The most alerts of a rule in an hour that notify.
     pub(super) notified_max: u32,
+    /// The rules, by their ids, that have notified as often as they may.
+    pub(super) capped: RefCell<BTreeSet<i64>>,
+    /// How many alerts more each alert has kept from notifying.
+    pub(super) silenced: RefCell<BTreeMap<i64, i64>>,
+    /// The number of the last change of an alert.
+    pub(super) change: Cell<i64>,
     /// The rules as this batch leaves them, by their place.
     pub(super) firsts: HashMap<RuleIndex, i64>,
-    /// Groups by their rule and key.
-    pub(super) ids: HashMap<(RuleIndex, String), i64>,
     /// What has changed, by correlation and group.
     pub(super) work: BTreeMap<RuleIndex, BTreeMap<i64, GroupWork>>,
-    /// Alerts that were withdrawn, or whose events changed.
     pub(super) stored: StoredMatches,
 }
 
@@ -55,26 +62,58 @@ impl DetectDb {
         notified_max: u32,
         now: i64,
     ) -> Result<StoredMatches, SinkError> {
-        let Some(book) = self.book.as_mut().filter(|_| !matches.is_empty()) else {
+        if matches.is_empty() {
             return Ok(StoredMatches::default());
-        };
-        let failed = |error| of_database(&self.path, error);
-        let begun =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        }
+        let stored = self.in_turn(notified_max, now, |turn| turn.take(table, connector, matches));
+        stored.map_err(|error| of_database(&self.path, error))
+    }
+
+    /// Does work in one transaction, with everything that follows from it.
+    pub(super) fn in_turn(
+        &mut self,
+        notified_max: u32,
+        now: i64,
+        work: impl FnOnce(&mut Turn<'_>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<StoredMatches> {
+        let Some(book) = self.book.as_mut() else { return Ok(StoredMatches::default()) };
+        let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if self.held.begin(&begun)? {
+            for known in &mut book.known {
+                let sql = "SELECT first_at FROM rule WHERE id = ?1";
+                known.first_at = begun.prepare_cached(sql)?.query_row([known.id], |row| row.get(0))?;
+            }
+        }
+        let change = begun
+            .prepare_cached("SELECT value FROM counter WHERE name = 'change'")?
+            .query_row([], |row| row.get(0))?;
         let mut turn = Turn {
             begun: &begun,
             book,
             rows_read: &self.rows_read,
+            held: &mut self.held,
+            grown: Vec::new(),
             now,
             notified_max,
+            capped: RefCell::default(),
+            silenced: RefCell::default(),
+            change: Cell::new(change),
             firsts: HashMap::new(),
-            ids: HashMap::new(),
             work: BTreeMap::new(),
             stored: StoredMatches::default(),
         };
-        turn.take(table, connector, matches).and_then(|()| turn.settle()).map_err(failed)?;
-        let (stored, firsts) = (turn.stored, turn.firsts);
-        begun.commit().map_err(failed)?;
+        work(&mut turn)?;
+        turn.settle()?;
+        turn.write_silenced()?;
+        let Turn { grown, stored, firsts, change: last, .. } = turn;
+        let last = last.get();
+        if last > change {
+            let sql = "UPDATE counter SET value = ?1 WHERE name = 'change'";
+            begun.prepare_cached(sql)?.execute([last])?;
+        }
+        let number = self.held.finish(&begun, &grown, now)?;
+        begun.commit()?;
+        self.held.committed(number);
         for (rule, first) in firsts {
             if let Some(known) = book.known.get_mut(rule.0 as usize) {
                 known.first_at = Some(first);
@@ -105,14 +144,20 @@ impl Turn<'_> {
 
     /// A number for a change of an alert, larger than those before.
     pub(super) fn next_change(&self) -> rusqlite::Result<i64> {
-        let sql = "UPDATE counter SET value = value + 1 WHERE name = 'change' RETURNING value";
-        self.begun.prepare_cached(sql)?.query_row([], |row| row.get(0))
+        self.change.set(self.change.get() + 1);
+        Ok(self.change.get())
     }
 
     /// Groups of a correlation that have matches.
-    pub(super) fn groups_of(&self, rule: RuleIndex) -> rusqlite::Result<BTreeSet<i64>> {
-        let Some(known) = self.known(rule) else { return Ok(BTreeSet::new()) };
-        let mut query = self.begun.prepare_cached("SELECT id FROM grp WHERE rule = ?1")?;
-        query.query_map([known.id], |row| row.get(0))?.collect()
+    pub(super) fn groups_of(&mut self, rule: RuleIndex) -> rusqlite::Result<BTreeSet<i64>> {
+        let Some(rule) = self.known(rule).map(|known| known.id) else { return Ok(BTreeSet::new()) };
+        let mut query = self.begun.prepare_cached("SELECT DISTINCT grp FROM piece WHERE rule = ?1")?;
+        let stored = query.query_map([rule], |row| row.get(0))?;
+        let mut groups: BTreeSet<i64> = stored.collect::<rusqlite::Result<_>>()?;
+        for group in &groups {
+            self.held.group(rule, *group);
+        }
+        groups.extend(self.held.groups.iter().filter(|(_, group)| group.rule == rule).map(|(id, _)| *id));
+        Ok(groups)
     }
 }

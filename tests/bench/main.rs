@@ -10,6 +10,7 @@ mod bodies;
 mod detect;
 mod floor;
 mod idle;
+mod judged;
 mod measure;
 mod node;
 mod peers;

@@ -8,7 +8,7 @@ use std::{
 
 use crate::measure::{Measured, measure};
 
-const CCFD: &str = env!("CARGO_BIN_EXE_ccfd");
+pub const CCFD: &str = env!("CARGO_BIN_EXE_ccfd");
 
 /// A simulator, as long as this lives.
 pub struct Simulator {

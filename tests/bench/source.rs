@@ -16,6 +16,8 @@ use hyper::{Response, StatusCode, body::Frame, server::conn::http1, service::ser
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use crate::judged::{few_match, flood, hostile, sessions};
+
 /// Size of one write for bodies without `Content-Length`.
 const CHUNK_BYTES: usize = 16 << 10;
 const WEEK_SECONDS: i64 = 7 * 24 * 60 * 60;
@@ -33,15 +35,19 @@ pub enum Shape {
     Tiny,
     /// Events of which one in a hundred matches a rule.
     FewMatch,
-    /// Events of which each matches several rules, most of them in one group.
+    /// Events of which each matches a part of one rule.
+    Sessions,
+    /// Events whose texts are meant to break what reads them.
     Hostile,
+    /// Events of which each matches several rules.
+    Flood,
 }
 
 impl Shape {
     /// Those that test what a body costs.
     pub const BODIES: [Self; 4] = [Self::Pretty, Self::Chunked, Self::Large, Self::Tiny];
     /// Those that test what rules cost.
-    pub const JUDGED: [Self; 2] = [Self::FewMatch, Self::Hostile];
+    pub const JUDGED: [Self; 4] = [Self::FewMatch, Self::Sessions, Self::Hostile, Self::Flood];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -50,7 +56,9 @@ impl Shape {
             Self::Large => "large",
             Self::Tiny => "tiny",
             Self::FewMatch => "few match",
+            Self::Sessions => "sessions",
             Self::Hostile => "hostile",
+            Self::Flood => "flood",
         }
     }
 
@@ -60,14 +68,21 @@ impl Shape {
             Self::Pretty | Self::Chunked => 200_000,
             Self::Large => 10_000,
             Self::Tiny => 300_000,
-            Self::FewMatch | Self::Hostile => 500_000,
+            Self::FewMatch | Self::Sessions | Self::Hostile => 500_000,
+            Self::Flood => 200_000,
         }
     }
 
     /// The list that they are in, as the settings name it.
     pub fn list(self) -> &'static str {
         match self {
-            Self::Pretty | Self::Chunked | Self::Tiny | Self::FewMatch | Self::Hostile => "audit_logs",
+            Self::Pretty
+            | Self::Chunked
+            | Self::Tiny
+            | Self::FewMatch
+            | Self::Sessions
+            | Self::Hostile
+            | Self::Flood => "audit_logs",
             Self::Large => "chat_completions",
         }
     }
@@ -75,9 +90,13 @@ impl Shape {
     fn simulator(self) -> Simulator {
         let habits = match self {
             Self::Pretty => "ties,shuffle,newest,pretty",
-            Self::Chunked | Self::Large | Self::Tiny | Self::FewMatch | Self::Hostile => {
-                "ties,shuffle,newest,tenant-ignore"
-            }
+            Self::Chunked
+            | Self::Large
+            | Self::Tiny
+            | Self::FewMatch
+            | Self::Sessions
+            | Self::Hostile
+            | Self::Flood => "ties,shuffle,newest,tenant-ignore",
         };
         let given = |record: fn(u64, i64) -> String| vec![Bytes::from(over_a_week(self.records(), record))];
         let options = match self {
@@ -87,7 +106,9 @@ impl Shape {
             Self::Large => SimulatorOptions { records: given(large), ..SimulatorOptions::default() },
             Self::Tiny => SimulatorOptions { records: given(tiny), ..SimulatorOptions::default() },
             Self::FewMatch => SimulatorOptions { records: given(few_match), ..SimulatorOptions::default() },
+            Self::Sessions => SimulatorOptions { records: given(sessions), ..SimulatorOptions::default() },
             Self::Hostile => SimulatorOptions { records: given(hostile), ..SimulatorOptions::default() },
+            Self::Flood => SimulatorOptions { records: given(flood), ..SimulatorOptions::default() },
         };
         let habits = habits.parse().expect("habits");
         Simulator::new(SimulatorOptions { habits, ..options }, Clock::system()).expect("options")
@@ -114,57 +135,6 @@ fn tiny(number: u64, second: i64) -> String {
         ),
         number = number,
         second = second
-    )
-}
-
-/// What an organization does all day, and now and then something that a rule is about.
-fn few_match(number: u64, second: i64) -> String {
-    let (kind, details) = match number % 100 {
-        0 => ("login.failed", r#"{"error_code":"invalid","error_message":"denied"}"#),
-        _ => {
-            ("project.updated", r#"{"id":"proj_1","changes_requested":{"title":"A new title of a project"}}"#)
-        }
-    };
-    event(number, second, kind, details, number % 5_000)
-}
-
-/// What an attacker writes to keep a collector busy.
-fn hostile(number: u64, second: i64) -> String {
-    let kinds = [
-        ("login.failed", "{}"),
-        ("login.failed", "{}"),
-        ("login.failed", "{}"),
-        ("login.succeeded", "{}"),
-        ("api_key.created", r#"{"id":"key_1","data":{"scopes":["all","api.management.read"]}}"#),
-        (
-            "role.assignment.created",
-            r#"{"id":"role_assignment_role-api-organization-owner__x","principal_id":"user-1"}"#,
-        ),
-        ("user.deleted", r#"{"id":"user-2"}"#),
-        ("invite.sent", r#"{"id":"invite-1","data":{"email":"kim@example.net","role":"owner"}}"#),
-    ];
-    let (kind, details) = kinds[(number % 8) as usize];
-    // Half of all are about one person, from ever new addresses; the others are about ever new people.
-    event(number, second, kind, details, if number.is_multiple_of(2) { 0 } else { number })
-}
-
-fn event(number: u64, second: i64, kind: &str, details: &str, person: u64) -> String {
-    let country = if number.is_multiple_of(3) { "DE" } else { "US" };
-    format!(
-        concat!(
-            r#"{{"object":"organization.audit_log","id":"audit_log-{number:024}","type":"{kind}","effective_at":{second},"#,
-            r#""project":null,"actor":{{"type":"session","session":{{"user":{{"id":"user-{person}","#,
-            r#""email":"person-{person}@example.com"}},"ip_address":"198.51.{high}.{low}","user_agent":"curl/8.5.0","#,
-            r#""ip_address_details":{{"country":"{country}","city":"A city","asn":"64500"}}}}}},"{kind}":{details}}}"#
-        ),
-        number = number,
-        kind = kind,
-        second = second,
-        person = person,
-        high = number / 256 % 256,
-        low = number % 256,
-        country = country,
-        details = details
     )
 }
 
@@ -241,9 +211,13 @@ fn answer<B>(
     let reply = simulator.answer(&Request::get(target, key));
     let body = match shape {
         Shape::Chunked => in_chunks(reply.body).boxed(),
-        Shape::Pretty | Shape::Large | Shape::Tiny | Shape::FewMatch | Shape::Hostile => {
-            Full::new(reply.body).boxed()
-        }
+        Shape::Pretty
+        | Shape::Large
+        | Shape::Tiny
+        | Shape::FewMatch
+        | Shape::Sessions
+        | Shape::Hostile
+        | Shape::Flood => Full::new(reply.body).boxed(),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap();

@@ -17,12 +17,12 @@ fn event(id: &str, at: i64, detection: u32) -> Event {
     Event { id: id.to_owned(), at, user: Some("ann".to_owned()), value: 1.0, matches: vec![detection] }
 }
 
-fn matches(rules: &[Rule], events: &[(&str, i64)]) -> Vec<Match> {
+pub(super) fn matches(rules: &[Rule], events: &[(&str, i64)]) -> Vec<Match> {
     events.iter().flat_map(|(id, at)| matches_of(rules, &event(id, *at, 0))).collect()
 }
 
 /// Three of a kind in ten seconds.
-fn three() -> Vec<Rule> {
+pub(super) fn three() -> Vec<Rule> {
     let at_least = [(Comparison::AtLeast, 3.0)];
     vec![
         detection("failed", false),
@@ -186,17 +186,18 @@ fn alerts_are_listed_by_rule_status_time_and_level() {
 fn what_is_older_than_the_retention_is_removed_and_the_rest_stays() {
     let rules = [three(), vec![detection("created", true)]].concat();
     let mut alerts = Alerts::new(rules.clone());
+    let day = 24 * 3600;
     alerts.now = 0;
     alerts.deliver(&matches(&rules, &[("a", 0), ("b", 1), ("c", 2)]));
-    alerts.now = 1_000;
-    alerts.deliver(&matches(&rules, &[("d", 1_000), ("e", 1_001), ("f", 1_002)]));
-    let limits = AlertLimits { retention: Duration::from_secs(500), size_max: u64::MAX };
-    let gone = alerts.db.clear_up(&limits, 1_200).unwrap();
+    alerts.now = 10 * day;
+    alerts.deliver(&matches(&rules, &[("d", alerts.now), ("e", alerts.now + 1), ("f", alerts.now + 2)]));
+    let limits = AlertLimits { retention: Duration::from_secs(5 * 24 * 3600), size_max: u64::MAX };
+    let gone = alerts.db.clear_up(&limits, 12 * day).unwrap();
     assert_eq!((gone.matches, gone.alerts, gone.more), (3, 1, false));
     let left = alerts.facts();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].records, ["d", "e", "f"]);
-    alerts.deliver(&matches(&rules, &[("g", 1_003)]));
+    alerts.deliver(&matches(&rules, &[("g", 10 * day + 3)]));
     assert_eq!(alerts.facts()[0].count, 4, "what is kept can still grow");
 }
 
@@ -205,7 +206,7 @@ fn a_database_that_is_too_large_loses_its_oldest_matches_first_and_no_alert_befo
     let rules = three();
     let mut alerts = Alerts::new(rules.clone());
     let of = |number: i64| event(&format!("log-{number:05}-{}", "x".repeat(400)), number * 7, 0);
-    let events: Vec<Match> = (0..3_000).flat_map(|number| matches_of(&rules, &of(number))).collect();
+    let events: Vec<Match> = (0..6_000).flat_map(|number| matches_of(&rules, &of(number))).collect();
     alerts.deliver(&events);
     alerts.deliver(&matches(&rules, &[("a", 100_000), ("b", 100_001), ("c", 100_002)]));
     let before = alerts.facts();

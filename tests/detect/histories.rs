@@ -1,6 +1,11 @@
 //! Random histories in every order of delivery, against alerts by their definition.
 
-use ccfd::detect::model::{Match, Rule};
+use std::time::Duration;
+
+use ccfd::{
+    detect::model::{Match, Rule},
+    detect_db::AlertLimits,
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::{
@@ -48,6 +53,12 @@ fn delivered(rules: &[Rule], events: &[Event], order: Order, rng: &mut StdRng) -
         }
         if rng.random_ratio(1, 6) {
             alerts.reopen();
+        }
+        if rng.random_ratio(1, 6) {
+            // What is in the journal for days moves to its pieces.
+            let later = alerts.now + 3 * 24 * 3600;
+            let limits = AlertLimits { retention: Duration::from_secs(1 << 40), size_max: u64::MAX };
+            alerts.db.clear_up(&limits, later).unwrap();
         }
         rest = later;
     }

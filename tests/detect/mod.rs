@@ -9,6 +9,7 @@ mod histories;
 mod naive;
 mod notices;
 pub mod rules;
+mod rules_in_use;
 mod single_rules;
 mod starter_pack;
 

@@ -86,8 +86,8 @@ pub(super) fn assemble(
     let tables = compiled.into_iter().map(|(table, detections)| TableIndex::of(table, detections, &fields));
     let tables = tables.collect();
     let warnings = std::mem::take(&mut problems.warnings);
-    let (cut_values, not_looked_at) = (0.into(), 0.into());
-    RuleSet { rules, unusable, warnings, about, fields, tables, cut_values, not_looked_at }
+    let (cut_values, not_looked_at, not_counted) = (0.into(), 0.into(), 0.into());
+    RuleSet { rules, unusable, warnings, about, fields, tables, cut_values, not_looked_at, not_counted }
 }
 
 /// The place of each usable rule in the set.

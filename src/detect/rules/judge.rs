@@ -26,8 +26,11 @@ const SHOWN_MAX: usize = 10;
 /// Under this name an alert shows the fields of which expressions looked at a part.
 const NOT_EXAMINED: &str = "(not examined whole)";
 
-/// Values of one record that a correlation counts.
-const VALUES_MAX: usize = 100;
+/// Values of one record that a correlation counts. An alert and a log line say when there were more.
+const VALUES_MAX: usize = 1000;
+
+/// Under this name an alert shows the fields of which a correlation counted a part.
+const NOT_COUNTED: &str = "(not counted whole)";
 
 impl RuleSet {
     /// Adds a match for every detection that matches a record of this table, with what each correlation sees in it. A
@@ -72,13 +75,21 @@ impl RuleSet {
 
     fn found(&self, detection: &CompiledDetection, row: &JudgedRow<'_>, record: &Record) -> Option<Match> {
         let mut seen_by = Vec::new();
-        detection.views.iter().for_each(|view| see(view, row, &mut seen_by));
+        let mut cut: Vec<FieldId> = Vec::new();
+        detection.views.iter().for_each(|view| cut.extend(see(view, row, &mut seen_by)));
+        let mut shown = self.shown(detection, row);
+        if !cut.is_empty() {
+            self.not_counted.fetch_add(1, Ordering::Relaxed);
+            let names: BTreeSet<String> =
+                cut.iter().map(|field| self.fields.get(*field).name.to_string()).collect();
+            shown.insert(NOT_COUNTED.into(), names.into_iter().take(SHOWN_MAX).collect());
+        }
         Some(Match {
             rule: detection.rule,
             // Records without a usable id go to the rejects.
             record: record.id_text()?.into_owned(),
             at: record.second,
-            shown: self.shown(detection, row),
+            shown,
             seen_by,
         })
     }
@@ -106,17 +117,23 @@ impl RuleSet {
     }
 }
 
-/// What a correlation sees in a match.
-fn see(view: &MatchView, row: &JudgedRow<'_>, seen_by: &mut Vec<Seen>) {
+/// What a correlation sees in a match. Returns the field of which it sees only a part.
+fn see(view: &MatchView, row: &JudgedRow<'_>, seen_by: &mut Vec<Seen>) -> Option<FieldId> {
     let group: Vec<Option<String>> = view.group.iter().map(|field| joined(row, *field)).collect();
     if view.skips_missing_group && group.iter().any(Option::is_none) {
-        return;
+        return None;
     }
     let group = GroupKey(group);
-    let values = match &view.values {
-        ViewedValues::None => Vec::new(),
-        ViewedValues::Texts(fields) => texts(row, fields).into_iter().map(MatchValue::Text).collect(),
-        ViewedValues::Numbers(fields) => numbers(row, fields).into_iter().map(MatchValue::Number).collect(),
+    let (values, cut): (Vec<MatchValue>, Option<FieldId>) = match &view.values {
+        ViewedValues::None => (Vec::new(), None),
+        ViewedValues::Texts(fields) => {
+            let (texts, cut) = texts(row, fields);
+            (texts.into_iter().map(MatchValue::Text).collect(), cut)
+        }
+        ViewedValues::Numbers(fields) => {
+            let (numbers, cut) = numbers(row, fields);
+            (numbers.into_iter().map(MatchValue::Number).collect(), cut)
+        }
     };
     let seen = |value| Seen { by: view.by, input: view.input, group: group.clone(), value };
     if values.is_empty() {
@@ -124,6 +141,7 @@ fn see(view: &MatchView, row: &JudgedRow<'_>, seen_by: &mut Vec<Seen>) {
     } else {
         seen_by.extend(values.into_iter().map(|value| seen(Some(value))));
     }
+    cut
 }
 
 /// The values of a field as one text, in the form by which records are grouped; `None` if there are none.
@@ -140,34 +158,48 @@ fn identity(value: &RowValue<'_>) -> String {
     identifying(folded(&value.text()).into_owned().into())
 }
 
-/// Distinct values; of several fields each combination, so that a record without one of them has none.
-fn texts(row: &JudgedRow<'_>, fields: &[FieldId]) -> BTreeSet<String> {
+/// Distinct values; of several fields each combination, so that a record without one of them has none. And the field that
+/// has more than are counted.
+fn texts(row: &JudgedRow<'_>, fields: &[FieldId]) -> (BTreeSet<String>, Option<FieldId>) {
     let mut combined: BTreeSet<String> = BTreeSet::new();
+    let mut cut = None;
     for (place, field) in fields.iter().enumerate() {
         let mut own = BTreeSet::new();
-        row.any(*field, &mut |value| {
-            own.insert(identity(value));
-            own.len() >= VALUES_MAX
+        let has_more = row.any(*field, &mut |value| {
+            let value = identity(value);
+            if own.len() >= VALUES_MAX && !own.contains(&value) {
+                return true;
+            }
+            own.insert(value);
+            false
         });
-        if place == 0 {
-            combined = own;
-        } else {
-            let with = |before: &String| {
-                own.iter().map(move |value| format!("{before}\u{1f}{value}")).collect::<Vec<_>>()
-            };
-            combined = combined.iter().flat_map(with).take(VALUES_MAX).collect();
+        let with = |before: &String| {
+            own.iter().map(move |value| format!("{before}\u{1f}{value}")).collect::<Vec<_>>()
+        };
+        let is_too_many = place > 0 && combined.len().saturating_mul(own.len()) > VALUES_MAX;
+        combined = match place {
+            0 => own,
+            _ => combined.iter().flat_map(with).take(VALUES_MAX).collect(),
+        };
+        if has_more || is_too_many {
+            cut = Some(*field);
         }
     }
-    combined
+    (combined, cut)
 }
 
-fn numbers(row: &JudgedRow<'_>, fields: &[FieldId]) -> Vec<f64> {
-    let mut numbers = Vec::new();
+fn numbers(row: &JudgedRow<'_>, fields: &[FieldId]) -> (Vec<f64>, Option<FieldId>) {
+    let (mut numbers, mut cut) = (Vec::new(), None);
     for field in fields {
-        row.any(*field, &mut |value| {
-            numbers.extend(value.number().map(super::value::Number::real));
-            numbers.len() >= VALUES_MAX
+        let has_more = row.any(*field, &mut |value| {
+            let number = value.number().map(super::value::Number::real);
+            let is_full = numbers.len() >= VALUES_MAX && number.is_some();
+            numbers.extend(number.filter(|_| !is_full));
+            is_full
         });
+        if has_more {
+            cut = Some(*field);
+        }
     }
-    numbers
+    (numbers, cut)
 }

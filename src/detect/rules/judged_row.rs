@@ -27,10 +27,33 @@ pub(super) struct JudgedRow<'a> {
     cut: RefCell<BTreeMap<FieldId, (u64, u64)>>,
 }
 
-/// The values of a field.
+/// The values of a field. Most have one or none.
 enum FoundValues<'a> {
-    Kept(Vec<RowValue<'a>>),
+    None,
+    One(RowValue<'a>),
+    Several(Vec<RowValue<'a>>),
     TooMany,
+}
+
+impl<'a> FoundValues<'a> {
+    /// Adds a value, and returns how many there are.
+    fn push(&mut self, value: RowValue<'a>) -> usize {
+        *self = match std::mem::replace(self, Self::None) {
+            Self::None => Self::One(value),
+            Self::One(first) => Self::Several(vec![first, value]),
+            Self::Several(mut values) => {
+                values.push(value);
+                Self::Several(values)
+            }
+            Self::TooMany => Self::TooMany,
+        };
+        match self {
+            Self::None => 0,
+            Self::One(_) => 1,
+            Self::Several(values) => values.len(),
+            Self::TooMany => VALUES_KEPT_MAX + 1,
+        }
+    }
 }
 
 impl<'a> JudgedRow<'a> {
@@ -51,15 +74,14 @@ impl<'a> JudgedRow<'a> {
     pub fn any(&self, field: FieldId, each: &mut dyn FnMut(&RowValue<'a>) -> bool) -> bool {
         let Some(place) = self.found.get(field.0) else { return false };
         let found = place.get_or_init(|| {
-            let mut values = Vec::new();
-            let too_many = self.search(field, &mut |value| {
-                values.push(value);
-                values.len() > VALUES_KEPT_MAX
-            });
-            if too_many { FoundValues::TooMany } else { FoundValues::Kept(values) }
+            let mut found = FoundValues::None;
+            let too_many = self.search(field, &mut |value| found.push(value) > VALUES_KEPT_MAX);
+            if too_many { FoundValues::TooMany } else { found }
         });
         match found {
-            FoundValues::Kept(values) => values.iter().any(each),
+            FoundValues::None => false,
+            FoundValues::One(value) => each(value),
+            FoundValues::Several(values) => values.iter().any(each),
             FoundValues::TooMany => self.search(field, &mut |value| each(&value)),
         }
     }
@@ -67,8 +89,8 @@ impl<'a> JudgedRow<'a> {
     /// Whether the record has a value of a field; `None` if no rule has asked for it.
     pub fn has(&self, field: FieldId) -> Option<bool> {
         self.found.get(field.0)?.get().map(|found| match found {
-            FoundValues::Kept(values) => !values.is_empty(),
-            FoundValues::TooMany => true,
+            FoundValues::None => false,
+            FoundValues::One(_) | FoundValues::Several(_) | FoundValues::TooMany => true,
         })
     }
 

@@ -31,6 +31,7 @@ pub struct RuleSet {
     pub(super) tables: Vec<TableIndex>,
     pub(super) cut_values: AtomicU64,
     pub(super) not_looked_at: AtomicU64,
+    pub(super) not_counted: AtomicU64,
 }
 
 /// A rule that cannot be used.
@@ -129,5 +130,10 @@ impl RuleSet {
             }
         }
         found
+    }
+
+    /// How many records had more values of a field than a correlation counts, since this was last asked.
+    pub fn take_not_counted(&self) -> u64 {
+        self.not_counted.swap(0, Ordering::Relaxed)
     }
 }

@@ -47,6 +47,13 @@ impl SightNotes {
         if let Some(NotExamined { values, bytes }) = sum {
             tracing::info!(values, bytes, "texts not examined whole: expressions of rules look at 64 KiB");
         }
+        let records = set.take_not_counted();
+        if records > 0 {
+            tracing::warn!(
+                records,
+                "records have more values than a correlation counts: their alerts say of which field"
+            );
+        }
         looks.done(now, false);
         if let Err(error) = db.note_fields(&set.take_presence(), now) {
             tracing::debug!(error = with_reasons(&error), "what rules saw of their fields was not kept");

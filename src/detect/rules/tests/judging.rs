@@ -367,3 +367,19 @@ fn a_record_of_another_table_or_of_no_use_matches_nothing() {
         assert!(!matches_event(&set, json), "{json}");
     }
 }
+
+#[test]
+fn a_record_with_more_values_than_are_counted_says_so() {
+    let set = loaded(BURST);
+    let countries = |count: usize| {
+        let all: Vec<String> = (0..count).map(|number| format!("\"c{number}\"")).collect();
+        let json = LOGIN.replace("\"DE\"", &format!("[{}]", all.join(",")));
+        judge(&set, &AUDIT_LOGS, &json).remove(0)
+    };
+    let all = countries(1000);
+    assert_eq!((all.seen_by.len(), set.take_not_counted()), (1001, 0));
+    assert!(!all.shown.contains_key("(not counted whole)"));
+    let cut = countries(1001);
+    assert_eq!((cut.seen_by.len(), set.take_not_counted()), (1001, 1));
+    assert_eq!(cut.shown["(not counted whole)"], ["ActorCountry"]);
+}

@@ -1,0 +1,122 @@
+//! The ticks of one group, for its windows. Only as much is read as they ask for.
+
+use std::{
+    cell::{Cell, RefCell},
+    ops::ControlFlow,
+};
+
+use rusqlite::Connection;
+
+use super::{held_group::HeldGroup, held_piece::PieceLane};
+use crate::detect::episodes::{Tick, TickSource, TickValue};
+
+/// Seconds that are read first; each further read is of four times as many.
+const FIRST_SECONDS: i64 = 64;
+
+/// The ticks of one group.
+pub(super) struct GroupTicks<'a> {
+    pub(super) group: RefCell<&'a mut HeldGroup>,
+    pub(super) connection: &'a Connection,
+    pub(super) rows_read: &'a Cell<u64>,
+    /// No window depends on more seconds before it.
+    pub(super) reach: i64,
+}
+
+impl GroupTicks<'_> {
+    fn count_row(&self) {
+        self.rows_read.set(self.rows_read.get() + 1);
+    }
+}
+
+/// Stretches one after the other, each longer than the one before; one is enough for a group that is known as a whole.
+fn next_end(from: i64, to: i64, seconds: &mut i64, is_whole: bool) -> i64 {
+    let end = if is_whole { to } else { from.saturating_add(*seconds).min(to) };
+    *seconds = seconds.saturating_mul(4);
+    end
+}
+
+impl HeldGroup {
+    /// The ticks of these seconds, in order of time and input.
+    pub(super) fn ticks_between(&self, from: i64, to: i64) -> impl DoubleEndedIterator<Item = Tick> {
+        let end = match to.checked_add(1) {
+            Some(end) => std::ops::Bound::Excluded((end, 0, TickValue::Nothing)),
+            None => std::ops::Bound::Unbounded,
+        };
+        let begin = std::ops::Bound::Included((from, 0, TickValue::Nothing));
+        // An empty range of a map must not end before it begins.
+        let found = (from <= to).then(|| self.ticks.range((begin, end)));
+        found.into_iter().flatten().filter_map(|((at, input, value), count)| {
+            let count = u64::try_from(*count).ok().filter(|count| *count > 0)?;
+            Some(Tick { at: *at, input: *input, value: value.clone(), count })
+        })
+    }
+}
+
+impl TickSource for GroupTicks<'_> {
+    type Error = rusqlite::Error;
+
+    fn between(
+        &self,
+        from: i64,
+        to: i64,
+        each: &mut dyn FnMut(Tick) -> ControlFlow<()>,
+    ) -> rusqlite::Result<()> {
+        let mut group = self.group.borrow_mut();
+        let (mut from, mut seconds) = (from, FIRST_SECONDS);
+        while from <= to {
+            let end = next_end(from, to, &mut seconds, group.has_all_ticks());
+            group.ensure(self.connection, PieceLane::Ticks, from..=end, self.rows_read)?;
+            for tick in group.ticks_between(from, end) {
+                self.count_row();
+                if each(tick).is_break() {
+                    return Ok(());
+                }
+            }
+            match end.checked_add(1) {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn newest_before(&self, before: i64, count: usize) -> rusqlite::Result<Vec<Tick>> {
+        let mut group = self.group.borrow_mut();
+        let (oldest, last) = (before.saturating_sub(self.reach), before.saturating_sub(1));
+        let mut seconds = FIRST_SECONDS;
+        loop {
+            let from = match group.has_all_ticks() {
+                true => oldest,
+                false => last.saturating_sub(seconds).max(oldest),
+            };
+            group.ensure(self.connection, PieceLane::Ticks, from..=last, self.rows_read)?;
+            if from > oldest && group.ticks_between(from, last).rev().nth(count.saturating_sub(1)).is_none() {
+                seconds = seconds.saturating_mul(4);
+                continue;
+            }
+            let mut ticks: Vec<Tick> = group.ticks_between(from, last).rev().take(count).collect();
+            self.rows_read.set(self.rows_read.get() + ticks.len() as u64);
+            ticks.reverse();
+            return Ok(ticks);
+        }
+    }
+
+    fn first_from(&self, from: i64) -> rusqlite::Result<Option<i64>> {
+        let mut group = self.group.borrow_mut();
+        let to = from.saturating_add(self.reach);
+        let (mut begin, mut seconds) = (from, FIRST_SECONDS);
+        while begin <= to {
+            let end = next_end(begin, to, &mut seconds, group.has_all_ticks());
+            group.ensure(self.connection, PieceLane::Ticks, begin..=end, self.rows_read)?;
+            self.count_row();
+            if let Some(tick) = group.ticks_between(begin, end).next() {
+                return Ok(Some(tick.at));
+            }
+            match end.checked_add(1) {
+                Some(next) => begin = next,
+                None => break,
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,199 @@
+//! What correlations know of matches: in memory, in a journal, and in pieces.
+//!
+//! What a batch adds is one row of the journal. When the journal is large, its pieces move to a table of their own, by group:
+//! a group that each batch touches costs a row in some batches and not in each. What is in the journal is also in memory.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use super::{
+    held_group::HeldGroup,
+    held_piece::{PieceGrowth, PieceLane, PieceSpan, broken},
+    piece::{put, put_signed},
+    piece_reader::PieceReader,
+};
+
+/// The tables of this file. `n` counts matches.
+pub(super) const TABLES: &str = "
+INSERT INTO counter VALUES ('turn', 0);
+CREATE TABLE journal (id INTEGER PRIMARY KEY, arrived INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE piece (
+    id INTEGER PRIMARY KEY, rule INTEGER NOT NULL, grp INTEGER NOT NULL, lane INTEGER NOT NULL, from_at INTEGER NOT NULL,
+    to_at INTEGER NOT NULL, n INTEGER NOT NULL, arrived INTEGER NOT NULL, data BLOB NOT NULL
+);
+CREATE INDEX piece_grp ON piece (rule, grp, lane, from_at, to_at);
+CREATE INDEX piece_arrived ON piece (arrived);
+";
+
+/// Bytes in the journal before its pieces move. They are read again at each start.
+const JOURNAL_BYTES: u64 = 4 << 20;
+/// Bytes that groups may take in memory between two batches, as they estimate it.
+const MEMORY_BYTES: usize = 32 << 20;
+
+/// The groups in memory.
+#[derive(Debug, Default)]
+pub(super) struct HeldMatches {
+    pub(super) groups: HashMap<i64, HeldGroup>,
+    /// Groups with alerts that may change.
+    pub(super) alerted: HashSet<i64>,
+    /// Tables and collectors by their ids.
+    pub(super) origins: HashMap<i64, [String; 2]>,
+    /// The last transaction that is known here. `None` while one is open, and after one that failed.
+    turn: Option<i64>,
+    journal_bytes: u64,
+}
+
+impl HeldMatches {
+    /// Begins a transaction: what another process has written is read. Whether that was necessary.
+    pub(super) fn begin(&mut self, begun: &Connection) -> rusqlite::Result<bool> {
+        let turn: i64 = begun
+            .prepare_cached("SELECT value FROM counter WHERE name = 'turn'")?
+            .query_row([], |row| row.get(0))?;
+        let is_stale = self.turn.take() != Some(turn);
+        if is_stale {
+            self.read(begun)?;
+        }
+        Ok(is_stale)
+    }
+
+    /// Writes what has come, at the end of a transaction. Commit it, and then call [`HeldMatches::committed`].
+    pub(super) fn finish(
+        &mut self,
+        begun: &Transaction<'_>,
+        grown: &[i64],
+        now: i64,
+    ) -> rusqlite::Result<i64> {
+        let mut data = Vec::new();
+        for id in grown {
+            let Some(group) = self.groups.get_mut(id) else { continue };
+            let rule = group.rule;
+            group.growth(&mut |growth| write_growth(&mut data, rule, *id, &growth));
+        }
+        if !data.is_empty() {
+            self.journal_bytes += data.len() as u64;
+            let sql = "INSERT INTO journal (arrived, data) VALUES (?1, ?2)";
+            begun.prepare_cached(sql)?.execute(params![now, data])?;
+            if self.journal_bytes > JOURNAL_BYTES {
+                self.spill(begun)?;
+            } else if self.groups.values().map(|group| group.weight).sum::<usize>() > MEMORY_BYTES {
+                self.groups.retain(|_, group| group.shrink());
+            }
+        }
+        let sql = "UPDATE counter SET value = value + 1 WHERE name = 'turn' RETURNING value";
+        begun.prepare_cached(sql)?.query_row([], |row| row.get(0))
+    }
+
+    /// The transaction of this number is committed.
+    pub(super) fn committed(&mut self, turn: i64) {
+        self.turn = Some(turn);
+    }
+
+    /// Moves everything in the journal to the table of pieces.
+    pub(super) fn spill(&mut self, begun: &Connection) -> rusqlite::Result<()> {
+        let mut groups: Vec<(i64, HeldGroup)> = self.groups.drain().collect();
+        groups.sort_unstable_by_key(|(id, group)| (group.rule, *id));
+        let sql = "INSERT INTO piece (rule, grp, lane, from_at, to_at, n, arrived, data)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let mut insert = begun.prepare_cached(sql)?;
+        for (id, group) in groups {
+            let rule = group.rule;
+            for piece in group.into_pieces() {
+                let PieceSpan { from, to, matches, arrived } = piece.span;
+                let (lane, matches) = (piece.lane.number(), matches.cast_signed());
+                insert.execute(params![rule, id, lane, from, to, matches, arrived, piece.bytes])?;
+            }
+        }
+        drop(insert);
+        begun.execute("DELETE FROM journal", [])?;
+        self.journal_bytes = 0;
+        Ok(())
+    }
+
+    /// Forgets what is in memory: the next transaction reads it again.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The id of a table and a collector.
+    pub(super) fn origin(&mut self, begun: &Connection, names: [&str; 2]) -> rusqlite::Result<i64> {
+        let find = "SELECT id FROM origin WHERE (tbl, connector) = (?1, ?2)";
+        let found = begun.prepare_cached(find)?.query_row(names, |row| row.get(0)).optional()?;
+        match found {
+            Some(id) => Ok(id),
+            None => {
+                let sql = "INSERT INTO origin (tbl, connector) VALUES (?1, ?2)";
+                begun.prepare_cached(sql)?.insert(names)
+            }
+        }
+    }
+
+    /// The table and the collector of an id.
+    pub(super) fn origin_names(&mut self, begun: &Connection, id: i64) -> rusqlite::Result<&[String; 2]> {
+        if !self.origins.contains_key(&id) {
+            let sql = "SELECT tbl, connector FROM origin WHERE id = ?1";
+            let names = begun
+                .prepare_cached(sql)?
+                .query_row([id], |row| Ok([row.get(0)?, row.get(1)?]))
+                .optional()?;
+            self.origins.insert(id, names.unwrap_or_default());
+        }
+        Ok(self.origins.entry(id).or_default())
+    }
+
+    fn read(&mut self, begun: &Connection) -> rusqlite::Result<()> {
+        self.forget();
+        let mut query = begun.prepare("SELECT data FROM journal ORDER BY id")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let data = row.get_ref(0)?.as_blob()?;
+            self.journal_bytes += data.len() as u64;
+            let taken = read_growth(data, &mut |rule, id, growth| {
+                self.groups.entry(id).or_insert_with(|| HeldGroup::new(rule, id, None)).grow(&growth);
+            });
+            taken.ok_or_else(broken)?;
+        }
+        for state in ["live", "withdrawn"] {
+            let mut query =
+                begun.prepare(&format!("SELECT grp FROM alert WHERE {state} = 1 AND grp IS NOT NULL"))?;
+            for group in query.query_map([], |row| row.get(0))? {
+                self.alerted.insert(group?);
+            }
+        }
+        Ok(())
+    }
+
+    /// A group that is known by its id.
+    pub(super) fn group(&mut self, rule: i64, id: i64) -> &mut HeldGroup {
+        self.groups.entry(id).or_insert_with(|| HeldGroup::new(rule, id, None))
+    }
+}
+
+fn write_growth(data: &mut Vec<u8>, rule: i64, id: i64, growth: &PieceGrowth<'_>) {
+    let PieceGrowth { lane, day, continues, span, bytes } = growth;
+    put(data, rule.unsigned_abs());
+    data.extend_from_slice(&id.to_le_bytes());
+    put(data, u64::from(*continues));
+    for number in [lane.number(), *day, span.from, span.to.wrapping_sub(span.from), span.arrived] {
+        put_signed(data, number);
+    }
+    put(data, span.matches);
+    put(data, bytes.len() as u64);
+    data.extend_from_slice(bytes);
+}
+
+/// `None` if the data are broken.
+fn read_growth(data: &[u8], each: &mut dyn FnMut(i64, i64, PieceGrowth<'_>)) -> Option<()> {
+    let mut reader = PieceReader { rest: data };
+    while !reader.rest.is_empty() {
+        let (rule, id) = (reader.number()?.cast_signed(), i64::from_le_bytes(reader.fixed()?));
+        let continues = reader.number()? > 0;
+        let lane = PieceLane::of_number(reader.signed()?);
+        let (day, from) = (reader.signed()?, reader.signed()?);
+        let (length, arrived) = (reader.signed()?, reader.signed()?);
+        let span = PieceSpan { from, to: from.wrapping_add(length), arrived, matches: reader.number()? };
+        let length = reader.number()?;
+        each(rule, id, PieceGrowth { lane, day, continues, span, bytes: reader.slice(length)? });
+    }
+    Some(())
+}

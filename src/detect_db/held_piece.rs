@@ -1,0 +1,105 @@
+//! The pieces of a group: being written, only in the journal, and in their table.
+
+use rusqlite::{Connection, types::Type};
+
+use super::piece::PieceWriter;
+
+/// What a piece is about, so that windows of many matches read no records, and records no ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PieceLane {
+    /// Ticks and hits.
+    Ticks,
+    /// Records.
+    Records,
+}
+
+impl PieceLane {
+    /// As the database has it.
+    pub(super) fn number(self) -> i64 {
+        match self {
+            Self::Ticks => 0,
+            Self::Records => 1,
+        }
+    }
+
+    pub(super) fn of_number(number: i64) -> Self {
+        if number == 0 { Self::Ticks } else { Self::Records }
+    }
+}
+
+/// The time of the changes in a piece, when the last of them arrived, and how many are matches.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PieceSpan {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    pub(super) matches: u64,
+    pub(super) arrived: i64,
+}
+
+/// A piece that is being written.
+#[derive(Debug)]
+pub(super) struct OpenPiece {
+    pub(super) lane: PieceLane,
+    pub(super) day: i64,
+    pub(super) writer: PieceWriter,
+    pub(super) span: PieceSpan,
+    /// The place of its texts among those of the group.
+    pub(super) texts: usize,
+    /// How many of its bytes are in the journal.
+    pub(super) journaled: usize,
+}
+
+/// A piece that is only in the journal.
+#[derive(Debug)]
+pub(super) struct ClosedPiece {
+    pub(super) lane: PieceLane,
+    pub(super) day: i64,
+    pub(super) bytes: Vec<u8>,
+    pub(super) span: PieceSpan,
+    pub(super) journaled: usize,
+    pub(super) is_read: bool,
+}
+
+/// A piece in the table.
+#[derive(Debug)]
+pub(super) struct StoredPiece {
+    pub(super) id: i64,
+    pub(super) lane: PieceLane,
+    pub(super) from: i64,
+    pub(super) to: i64,
+    pub(super) is_read: bool,
+}
+
+/// New bytes of a piece.
+pub(super) struct PieceGrowth<'g> {
+    pub(super) lane: PieceLane,
+    pub(super) day: i64,
+    /// They continue the last piece of the lane and day.
+    pub(super) continues: bool,
+    pub(super) span: PieceSpan,
+    pub(super) bytes: &'g [u8],
+}
+
+/// Hands out the bytes that are not in the journal yet.
+pub(super) fn give(
+    (lane, day): (PieceLane, i64),
+    bytes: &[u8],
+    span: PieceSpan,
+    journaled: &mut usize,
+    each: &mut dyn FnMut(PieceGrowth<'_>),
+) {
+    if let Some(new) = bytes.get(*journaled..).filter(|new| !new.is_empty()) {
+        each(PieceGrowth { lane, day, continues: *journaled > 0, span, bytes: new });
+        *journaled = bytes.len();
+    }
+}
+
+/// The bytes of a piece in the table.
+pub(super) fn stored_bytes(connection: &Connection, id: i64) -> rusqlite::Result<Vec<u8>> {
+    connection.prepare_cached("SELECT data FROM piece WHERE id = ?1")?.query_row([id], |row| row.get(0))
+}
+
+/// A database in which somebody else wrote.
+pub(super) fn broken() -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, "a piece of matches is broken".into())
+}
