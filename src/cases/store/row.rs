@@ -8,6 +8,11 @@ use crate::{
     tables::format_utc,
 };
 
+/// A longer number is the beginning of an id.
+const NUMBER_CHARS_MAX: usize = 9;
+/// A shorter text is the beginning of no id: it is a mistake.
+const ID_CHARS_MIN: usize = 4;
+
 /// The columns that [`read`] takes, in its order.
 pub(super) const COLUMNS: &str = "cases.uid, cases.version, cases.number, cases.title, cases.description, cases.tags, \
     cases.status, cases.severity, cases.owner, cases.category, cases.assignees, cases.custom_fields, cases.connector, \
@@ -85,25 +90,29 @@ impl CaseStore<'_> {
         self.look(|turn| turn.whole_case(id))
     }
 
-    /// The one case that people call so: by its number, with or without `#`, or by the beginning of its id.
+    /// The one case that people call so: by its number, with or without `#`, or by the beginning of its id. A number is never
+    /// the beginning of an id: a wrong one would be the id of another case.
     pub fn named(&mut self, name: &str) -> Result<Case, CaseError> {
+        let digits = name.strip_prefix('#').unwrap_or(name);
+        let number: Option<i64> = digits.parse().ok().filter(|_| digits.len() <= NUMBER_CHARS_MAX);
+        if number.is_none() && name.len() < ID_CHARS_MIN {
+            return Err(CaseError::no_case(name));
+        }
         self.look(|turn| {
-            let number: Option<i64> = name.strip_prefix('#').unwrap_or(name).parse().ok();
             let sql = format!(
-                "SELECT {COLUMNS} FROM cases WHERE space = ?1 AND (number = ?3 OR substr(uid, 1, length(?2)) = ?2)
-                 ORDER BY number IS ?3 DESC LIMIT 2"
+                "SELECT {COLUMNS} FROM cases WHERE space = ?1
+                     AND iif(?3 IS NULL, substr(uid, 1, length(?2)) = ?2, number = ?3) LIMIT 2"
             );
             let mut query = turn.begun.prepare_cached(&sql)?;
             let found = query.query_map(rusqlite::params![turn.space, name, number], read)?;
-            let found: Vec<Case> = found.collect::<rusqlite::Result<_>>()?;
-            match &found[..] {
-                [] => Err(CaseError::no_case(name).into()),
-                [first, ..] if Some(first.number) == number => Ok(first.clone()),
-                [one] => Ok(one.clone()),
-                [..] => {
+            let mut found: Vec<Case> = found.collect::<rusqlite::Result<_>>()?;
+            match (found.pop(), found.is_empty()) {
+                (Some(case), true) => Ok(case),
+                (Some(_), false) => {
                     let text = format!("`{name}` is the beginning of several cases: write more of it");
                     Err(CaseError::Invalid(text).into())
                 }
+                (None, _) => Err(CaseError::no_case(name).into()),
             }
         })
     }

@@ -119,3 +119,70 @@ fn incident(case: &Case, connector: &Connector) -> Value {
         .collect();
     json!({ "subAction": "pushToService", "subActionParams": { "incident": incident, "comments": comments } })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cases::{CaseChange, CaseConnector, CasePerson, CaseStamp, DEFAULT_SPACE, NewCase},
+        connectors::ConnectorId,
+        detect_db::DetectDb,
+    };
+
+    fn connector(id: &str, type_id: &str) -> Connector {
+        Connector {
+            id: ConnectorId::parse(id).unwrap(),
+            space: None,
+            name: "A connector".into(),
+            type_id: type_id.into(),
+            config: Map::new(),
+            is_preconfigured: false,
+            is_missing_secrets: false,
+        }
+    }
+
+    #[test]
+    fn a_case_is_sent_as_an_incident_and_again_under_the_id_that_it_has_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = DetectDb::open(&dir.path().join("detect.db"), 0).unwrap();
+        let (person, sn) = (CasePerson::named("ann"), connector("sn", ".servicenow"));
+        let stamp = CaseStamp { by: &person, now: 1_790_000_000 };
+        let mut cases = db.cases(DEFAULT_SPACE);
+        let new = NewCase { title: "t".into(), description: "d".into(), ..NewCase::default() };
+        let id = cases.create(&new, stamp).unwrap().id;
+        let case = cases.comment(&id, "first", stamp).unwrap();
+        let comment = case.comments.as_ref().unwrap()[0].id.clone();
+        let incident = json!({ "short_description": "t", "description": "d", "correlation_id": id });
+        let expected = json!({ "subAction": "pushToService", "subActionParams": {
+            "incident": incident, "comments": [{ "commentId": comment, "comment": "first" }],
+        } });
+        assert_eq!(Value::Object(params(&case, &sn).unwrap()), expected);
+        let external = json!({ "connector_id": "sn", "external_id": "abc" });
+        cases.pushed(&id, &external, stamp).unwrap();
+        let fields = json!({ "urgency": "1", "unheard_of": "x", "impact": 2 });
+        let own = CaseConnector { id: "sn".into(), name: "n".into(), kind: ".servicenow".into(), fields };
+        let change = CaseChange { connector: Some(own), ..CaseChange::default() };
+        cases.change(&id, &change, stamp).unwrap();
+        let again = params(&cases.get(&id).unwrap(), &sn).unwrap();
+        let sent = &again["subActionParams"]["incident"];
+        assert_eq!((&sent["externalId"], &sent["urgency"]), (&json!("abc"), &json!("1")));
+        assert!(sent.get("unheard_of").is_none() && sent.get("impact").is_none());
+        assert_eq!(again["subActionParams"]["comments"], json!([]), "a comment is sent once");
+        let elsewhere = params(&cases.get(&id).unwrap(), &connector("sn2", ".servicenow")).unwrap();
+        assert!(elsewhere["subActionParams"]["incident"].get("externalId").is_none());
+    }
+
+    #[test]
+    fn a_connector_that_knows_no_cases_gets_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = DetectDb::open(&dir.path().join("detect.db"), 0).unwrap();
+        let person = CasePerson::named("ann");
+        let new = NewCase { title: "t".into(), description: "d".into(), ..NewCase::default() };
+        let stamp = CaseStamp { by: &person, now: 1_790_000_000 };
+        let case = db.cases(DEFAULT_SPACE).create(&new, stamp).unwrap();
+        assert!(params(&case, &connector("i", ".index")).is_err());
+        let hook = params(&case, &connector("w", ".webhook")).unwrap();
+        let body: Value = serde_json::from_str(hook["body"].as_str().unwrap()).unwrap();
+        assert_eq!(body["id"], json!(case.id));
+    }
+}

@@ -23,6 +23,9 @@ fn cases_are_numbered_for_people_in_each_space() {
     assert_eq!(store.named(&first.id).unwrap().number, 1);
     assert!(is_invalid(&store.named(&first.id[..4])), "both ids begin with the same second");
     assert!(is_unknown(&store.get(&other.id)) && is_unknown(&store.named("3")));
+    for wrong in ["", "#", "#01a", &first.id[..3], "%", "0"] {
+        assert!(is_unknown(&store.named(wrong)), "{wrong}: a mistake names no case");
+    }
     assert!(is_unknown(&store.delete(&[other.id])), "a space sees only its own");
 }
 
