@@ -15,7 +15,7 @@ mod words;
 use std::{env, fs, path::PathBuf};
 
 /// Every document.
-const DOCUMENTS: [&str; 24] = [
+const DOCUMENTS: [&str; 25] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -27,6 +27,7 @@ const DOCUMENTS: [&str; 24] = [
     "docs/cases.md",
     "docs/commands.md",
     "docs/comparison.md",
+    "docs/connector-types.md",
     "docs/destinations.md",
     "docs/detection.md",
     "docs/faults.md",
