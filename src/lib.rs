@@ -1,5 +1,6 @@
 //! ccfd brings OpenAI audit logs and stored chat completions into a SIEM: every record, once.
 
+pub mod actions;
 pub mod admin;
 pub mod cases;
 pub mod cli;

@@ -1,5 +1,6 @@
 //! `ccfd alerts`: lists alerts, and says what is done about them. The database is used beside a daemon.
 
+mod actions;
 mod judge;
 mod list;
 mod show;
@@ -31,6 +32,8 @@ enum Command {
     Ack(judge::AckArguments),
     /// Close it with a verdict
     Close(judge::CloseArguments),
+    /// What alerts have to do in other systems: list it, try it again, remove it
+    Actions(actions::Arguments),
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -40,6 +43,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Show(arguments) => show::run(&config, arguments),
         Command::Ack(arguments) => judge::ack(&config, context, arguments),
         Command::Close(arguments) => judge::close(&config, context, arguments),
+        Command::Actions(arguments) => actions::run(&config, context, arguments),
     }
 }
 

@@ -57,7 +57,8 @@ pub fn exit_of(failure: &Failure) -> Exit {
             | Failure::Clocks(_)
             | Failure::Secret(_)
             | Failure::Proxy(_)
-            | Failure::HashKey(_) => Exit::Operator,
+            | Failure::HashKey(_)
+            | Failure::Action(_) => Exit::Operator,
         },
     }
 }

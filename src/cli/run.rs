@@ -18,6 +18,7 @@ use super::{
 use crate::{
     config::{Config, ConfigError, find_file},
     daemon::{
+        actions::ActionDelivery,
         alerts::AlertDelivery,
         assembly::Assembly,
         control::{Orders, control},
@@ -153,6 +154,7 @@ pub async fn collect(
     let notes = tokio::spawn(notify::keep(registry.clone(), watch));
     let health = Health::begin(&supervisor, mode.once, stop.clone());
     let alerts = AlertDelivery::begin(&supervisor);
+    let actions = ActionDelivery::begin(&supervisor);
     let mut outcome = supervisor.run(mode, orders, stop.clone()).await;
     if mode.once && !stop.is_requested() {
         let within = stopper.share(ALERTS_ONCE_MAX, CLOSING);
@@ -160,10 +162,15 @@ pub async fn collect(
             Ok(failures) => outcome.failures.extend(failures),
             Err(_) => outcome.late = true,
         }
+        match timeout(stopper.share(ALERTS_ONCE_MAX, CLOSING), actions.end(true)).await {
+            Ok(failures) => outcome.failures.extend(failures),
+            Err(_) => outcome.late = true,
+        }
         stopper.end_within(Duration::ZERO);
     } else {
         stopper.end_within(Duration::ZERO);
-        _ = timeout(stopper.share(ALERTS_END_MAX, CLOSING), alerts.end()).await;
+        let within = stopper.share(ALERTS_END_MAX, CLOSING);
+        _ = timeout(within, async { tokio::join!(alerts.end(), actions.end(false)) }).await;
     }
     _ = timeout(stopper.share(HEALTH_END_MAX, CLOSING), health.end()).await;
     // Taken now, because the sinks' counters disappear with them.

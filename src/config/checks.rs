@@ -6,8 +6,13 @@ use std::{
 };
 
 use super::{
-    AlertSettings, CollectorSettings, ConnectorsSettings, HealthTableSettings, SinkPlace, SinkSettings,
-    StateSettings, report::ConfigReport, tree::dotted, unknown::proposal,
+    ActionDoes, AlertSettings, CollectorSettings, ConnectorSettings, ConnectorsSettings, HealthTableSettings,
+    SinkPlace, SinkSettings, StateSettings, report::ConfigReport, tree::dotted, unknown::proposal,
+};
+
+use crate::{
+    actions::advice,
+    connectors::{ConnectorId, IdError, gen_ai},
 };
 
 const NAME_CHARS_MAX: usize = 64;
@@ -105,12 +110,52 @@ pub(super) fn alerts(
         }
     }
     let is_whole = names.iter().all(|name| sinks.contains_key(*name));
-    if !settings.sinks.is_empty() && is_whole && !sinks.values().any(SinkSettings::raises_alerts) {
-        report.problem(
-            "`detect.alerts` is set, but there is no sink of type detect to raise alerts: add one, and name it in `sinks` of \
-             the collectors whose records it is to judge"
-                .to_owned(),
-        );
+    let raises_none = is_whole && !sinks.values().any(SinkSettings::raises_alerts);
+    let set = [
+        ("`detect.alerts` is", !settings.sinks.is_empty()),
+        ("`detect.action` is", !settings.actions.is_empty()),
+    ];
+    for (key, _) in set.into_iter().filter(|(_, is_set)| *is_set && raises_none) {
+        report.problem(format!(
+            "{key} set, but there is no sink of type detect to raise alerts: add one, and name it in `sinks` of the collectors \
+             whose records it is to judge"
+        ));
+    }
+}
+
+/// Checks the connectors of actions, as far as the settings alone show what is wrong: others are made at run time.
+pub(super) fn actions(
+    settings: &AlertSettings,
+    preconfigured: &BTreeMap<String, ConnectorSettings>,
+    names: &[&str],
+    report: &mut ConfigReport,
+) {
+    for action in &settings.actions {
+        let (name, connector) = (&action.outbox.name, action.connector());
+        let ActionDoes::Run { params, fields, .. } = &action.does else { continue };
+        let key = format!("detect.action `{name}`");
+        if ConnectorId::parse(connector).is_err() {
+            report.problem(format!("{key}: `connector` is no id of a connector: {IdError}"));
+            continue;
+        }
+        if !names.contains(&connector) {
+            let proposal = proposal(connector, names.iter().copied());
+            if !proposal.is_empty() {
+                report.problem(format!(
+                    "{key}: there is no [connector.{connector}]{proposal} If a connector with this id was made by request, \
+                     give one of the two another id"
+                ));
+            }
+            continue;
+        }
+        let Some(known) = preconfigured.get(connector) else { continue };
+        let is_model = known.type_id == gen_ai::TYPE_ID;
+        if is_model && let Some(refused) = advice::refused_params(params) {
+            report.problem(format!("{key}: {refused}"));
+        }
+        if !is_model && fields.is_some() {
+            report.problem(format!("{key}: `fields` is for connectors of type {}", gen_ai::TYPE_ID));
+        }
     }
 }
 

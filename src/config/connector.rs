@@ -53,7 +53,7 @@ fn secrets(value: &Value) -> Result<BTreeMap<String, SecretSource>, ValueProblem
     sorted(table).into_iter().map(|(name, place)| Ok((name.to_owned(), SecretSource::read(place)?))).collect()
 }
 
-fn json_table(value: &Value) -> Result<Map<String, serde_json::Value>, ValueProblem> {
+pub(super) fn json_table(value: &Value) -> Result<Map<String, serde_json::Value>, ValueProblem> {
     match json(value, DEPTH_MAX) {
         Some(serde_json::Value::Object(table)) => Ok(table),
         Some(_) | None => Err(wanted("a table that JSON can express")),

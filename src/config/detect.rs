@@ -1,18 +1,21 @@
 //! `[detect]`: what becomes of the alerts that a sink of type detect raises.
 
-use super::{section::Section, values::texts};
+use super::{ActionSettings, action::action_list, section::Section, values::texts};
 
 /// Where the alerts go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlertSettings {
     /// The names of the sinks that get them. Each is configured, stores rows, and is named once.
     pub sinks: Vec<String>,
+    /// What they do in other systems.
+    pub actions: Vec<ActionSettings>,
 }
 
 impl AlertSettings {
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let sinks = section.optional("alerts", texts).unwrap_or_default();
+        let actions = section.optional("action", action_list).unwrap_or_default();
         section.finish();
-        Self { sinks }
+        Self { sinks, actions }
     }
 }

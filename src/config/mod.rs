@@ -3,6 +3,7 @@
 //!
 //! Nothing here opens what the settings name, so a configuration is equally valid on every machine.
 
+mod action;
 mod admin;
 mod auth;
 mod checks;
@@ -53,6 +54,7 @@ use std::{
 };
 
 use ::config::{Map, Value};
+pub use action::{ActionDoes, ActionSettings};
 pub use admin::{AdminSettings, Listen};
 pub use auth::HttpAuth;
 pub use collector::CollectorSettings;
@@ -146,6 +148,9 @@ const SECTIONS: [&str; 13] = [
 /// What the names of the routes of alerts begin with, where those of records have the name of a collector.
 pub const ALERT_ROUTES: &str = "alerts";
 
+/// The same of actions, one for each.
+pub const ACTION_ROUTES: &str = "actions";
+
 const NO_COLLECTOR: &str = "no collector is configured: add a section [collector.NAME]";
 const NOTHING_TO_DO: &str = "no configuration file, and neither OPENAI_ADMIN_KEY nor OPENAI_API_KEY is set: nothing to collect\n\
                              set one of the two, or write ./ccfd.toml (see README), or try it without an account: ccfd demo";
@@ -229,14 +234,21 @@ impl Config {
         if let Some(state) = &state {
             sinks.values_mut().for_each(|sink| sink.keep_below(&state.dir));
         }
+        sinks.values_mut().for_each(|sink| sink.act(&alerts.actions));
         let collectors = read_collectors(root, report);
         checks::places(state.as_ref(), &sinks, report);
         checks::health_table(health_table.as_ref(), &names(root, &["sink"], report), report);
         checks::index_sink(connectors.as_ref(), &sinks, &names(root, &["sink"], report), report);
         checks::alerts(&alerts, &sinks, &names(root, &["sink"], report), report);
+        checks::actions(&alerts, &preconfigured, &names(root, &["connector"], report), report);
         if !alerts.sinks.is_empty() && collectors.contains_key(ALERT_ROUTES) {
             report.problem(format!(
                 "`collector.{ALERT_ROUTES}`: with `detect.alerts`, the routes of alerts have this name: choose another one"
+            ));
+        }
+        if !alerts.actions.is_empty() && collectors.contains_key(ACTION_ROUTES) {
+            report.problem(format!(
+                "`collector.{ACTION_ROUTES}`: with [[detect.action]], what shows the actions has this name: choose another one"
             ));
         }
         Some(Self {

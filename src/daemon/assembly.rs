@@ -29,6 +29,8 @@ pub struct Assembly {
     pub registry: RouteRegistry,
     /// Shows its records to those who watch.
     pub tap: Tap,
+    /// Its connectors.
+    pub connectors: Arc<crate::connectors::Registry>,
     pub(super) environment: Environment,
     pub(super) clock: Clock,
     /// The rates of all collectors whose key is read from the same place.
@@ -42,6 +44,7 @@ impl Assembly {
         let tap = Tap::default();
         tap.show_by(shown_by(&config));
         Arc::new(Self {
+            connectors: Arc::default(),
             rates: rates(&config),
             config,
             registry: RouteRegistry::default(),
@@ -57,6 +60,7 @@ impl Assembly {
         self.shared.keep_places(config.collectors.values().map(|settings| &settings.api_key));
         self.tap.show_by(shown_by(&config));
         Arc::new(Self {
+            connectors: self.connectors.clone(),
             rates: rates(&config),
             config,
             registry: self.registry.clone(),

@@ -1,6 +1,7 @@
 //! Everything that runs: clients, sinks and routes built from the settings, the supervisor of the routes, and
 //! the orders that it accepts while they run.
 
+pub mod actions;
 pub mod alerts;
 pub mod assembly;
 pub mod backfill;

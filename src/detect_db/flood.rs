@@ -73,6 +73,7 @@ impl Turn<'_> {
         let row = params![new_uid(self.now), change, rule, edition, fields, self.now, at, shown.to_string()];
         let alert = self.begun.prepare_cached(sql)?.insert(row)?;
         self.stored.raised += 1;
+        self.put_actions((FLOODING, flooding.level), alert, false)?;
         tracing::warn!(
             rule = &*flooding.slug,
             alerts_per_hour_max = self.notified_max,

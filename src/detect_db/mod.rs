@@ -19,6 +19,7 @@
 //! | `trial` | rules tried on records, in a database of their own |
 //! | `fields` | which fields the records had that rules read |
 //! | `delivery` | how far alerts are delivered to other sinks |
+//! | `outbox`, `advice` | what alerts have to do in other systems; what a model said of an alert |
 //! | `spaces`, `api_keys` | who may use the connectors' HTTP API, for what and where |
 //! | `thread` | the database for tasks of the runtime |
 //! | `runs` | runs of connectors, and the tokens that they used |
@@ -27,6 +28,7 @@
 //! What an alert says of its events is a function of the matches that arrived, whatever their order. Its id, and who was
 //! notified, depend on when it was first seen.
 
+mod advice;
 mod alert;
 mod api_keys;
 mod chain;
@@ -44,6 +46,7 @@ mod held_piece;
 mod matches;
 mod notice;
 mod open;
+mod outbox;
 mod piece;
 mod piece_reader;
 mod raise;
@@ -68,11 +71,16 @@ use std::{
 use rusqlite::Connection;
 
 pub use self::{
+    advice::{AdviceRow, ModelCall},
     alert::{Alert, AlertStatus, Disposition},
     api_keys::{ApiKey, ApiKeyError, KeyScope, NewApiKey},
     delivery::{AlertCheckpoint, AlertPlace, DueAlert},
     fields::FieldUse,
     open::FILE_NAME,
+    outbox::{
+        ActionCounts, ActionEvent, ActionResult, ActionState, DueAction, ListedAction, OutboxAction,
+        OutboxFilter, action_put,
+    },
     read::{AlertFilter, RuleFigures},
     retain::{AlertLimits, Forgotten},
     rules::level_name,
@@ -100,6 +108,8 @@ pub struct DetectDb {
     held: held::HeldMatches,
     /// Rows of correlations that were read since it was opened.
     rows_read: Cell<u64>,
+    /// What alerts do; without settings, nothing.
+    outbox: outbox::ActionOutbox,
 }
 
 impl DetectDb {

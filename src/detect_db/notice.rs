@@ -66,6 +66,8 @@ impl Turn<'_> {
             return self.begun.prepare_cached(sql)?.execute(params![id, is_historical]).map(drop);
         }
         let notified_at = if alert.grows { self.notified_part(id)? } else { None };
+        // What a part of it has notified has acted, too.
+        let is_news = notified_at.is_none();
         let silence = match notified_at {
             Some(_) => None,
             None if is_historical => Some((Silence::Historical, None)),
@@ -92,6 +94,9 @@ impl Turn<'_> {
             notified_at,
             silence == Some(Silence::Staging)
         ])?;
+        if is_news && silence.is_none_or(|silence| silence == Silence::Historical) {
+            self.put_actions((&rule.slug, rule.level), id, silence.is_some())?;
+        }
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{DetectDb, held::HeldMatches, schema};
+use super::{DetectDb, held::HeldMatches, outbox::ActionOutbox, schema};
 use crate::sinks::{
     SinkError,
     disk::{self, Inode},
@@ -63,10 +63,15 @@ impl DetectDb {
         let inode =
             path.metadata().map(|found| Inode::of(&found)).map_err(|error| disk::failed(&path, error))?;
         match schema::prepare(&mut connection).map_err(failed)? {
-            Ok(()) => {
-                let held = HeldMatches::default();
-                Ok(Self { inode, connection, path, book: None, held, rows_read: Cell::new(0) })
-            }
+            Ok(()) => Ok(Self {
+                inode,
+                connection,
+                path,
+                book: None,
+                held: HeldMatches::default(),
+                rows_read: Cell::new(0),
+                outbox: ActionOutbox::default(),
+            }),
             Err(reason) => Err(SinkError::Misplaced { path: disk::shown(&path), reason }),
         }
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{api_keys, delivery, fields, flood, held, matches, notice, runs, spaces};
+use super::{advice, api_keys, delivery, fields, flood, held, matches, notice, outbox, runs, spaces};
 use crate::cases;
 
 /// The version that this program reads and writes.
@@ -73,6 +73,8 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<()
         held::TABLES,
         matches::TABLES,
         delivery::TABLES,
+        outbox::TABLES,
+        advice::TABLES,
         fields::TABLES,
         flood::TABLES,
         notice::TABLES,

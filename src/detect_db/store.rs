@@ -11,6 +11,7 @@ use super::{
     DetectDb,
     groups::GroupWork,
     held::HeldMatches,
+    outbox::{ActionOutbox, wake},
     rules::{KnownRule, RuleBook},
 };
 use crate::{
@@ -49,6 +50,10 @@ pub(super) struct Turn<'a> {
     /// What has changed, by correlation and group.
     pub(super) work: BTreeMap<RuleIndex, BTreeMap<i64, GroupWork>>,
     pub(super) stored: StoredMatches,
+    /// What alerts do.
+    pub(super) outbox: &'a ActionOutbox,
+    /// Actions that were put.
+    pub(super) put: u64,
 }
 
 impl DetectDb {
@@ -101,11 +106,13 @@ impl DetectDb {
             firsts: HashMap::new(),
             work: BTreeMap::new(),
             stored: StoredMatches::default(),
+            outbox: &self.outbox,
+            put: 0,
         };
         work(&mut turn)?;
         turn.settle()?;
         turn.write_silenced()?;
-        let Turn { grown, stored, firsts, change: last, .. } = turn;
+        let Turn { grown, stored, firsts, put, change: last, .. } = turn;
         let last = last.get();
         if last > change {
             let sql = "UPDATE counter SET value = ?1 WHERE name = 'change'";
@@ -114,6 +121,9 @@ impl DetectDb {
         let number = self.held.finish(&begun, &grown, now)?;
         begun.commit()?;
         self.held.committed(number);
+        if put > 0 {
+            wake();
+        }
         for (rule, first) in firsts {
             if let Some(known) = book.known.get_mut(rule.0 as usize) {
                 known.first_at = Some(first);

@@ -33,6 +33,8 @@ impl DetectThread {
         T: Send + 'static,
         E: From<SinkError> + Send + 'static,
     {
+        #[cfg(test)]
+        let _held = tests::hold_time();
         let (path, open) = (self.path.clone(), Arc::clone(&self.open));
         let done = self.thread.run(move || {
             // Out of its place during the work: after a panic it is opened again.
@@ -52,6 +54,14 @@ impl DetectThread {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Keeps a paused clock where it is for as long as the work lasts: it moves on only while nothing runs on the threads of
+    /// the runtime, and knows no others.
+    pub(super) fn hold_time() -> std::sync::mpsc::Sender<()> {
+        let (held, end) = std::sync::mpsc::channel();
+        tokio::task::spawn_blocking(move || _ = end.recv());
+        held
+    }
 
     #[tokio::test]
     async fn a_database_that_was_moved_away_is_not_written_to() {

@@ -5,6 +5,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::{
     DetectDb,
     alert::{Alert, AlertStatus, COLUMNS, Disposition, read},
+    outbox::{ActingAlert, ActionEvent, level_of, wake},
 };
 use crate::sinks::{SinkError, sqlite::of_database};
 
@@ -39,7 +40,8 @@ impl DetectDb {
         }
     }
 
-    /// Gives an alert a status, and notes who gave it; with a verdict it is closed. Returns it as it is then.
+    /// Gives an alert a status, and notes who gave it; with a verdict it is closed, and what it does then is put into the
+    /// outbox. Returns it as it is then.
     pub fn judge_alert(
         &mut self,
         begin: &str,
@@ -72,7 +74,17 @@ impl DetectDb {
                    WHERE uid = ?1";
         let word = verdict.map(Disposition::word);
         begun.execute(sql, params![alert.id, status.word(), word, by, now, note]).map_err(failed)?;
+        let is_historical = !alert.notify && alert.historical;
+        let mut put = 0;
+        if verdict.is_some() && (alert.notify || is_historical) {
+            let level = level_of(&alert.level);
+            let acting = ActingAlert { uid: &alert.id, slug: &alert.rule, level, is_historical };
+            put = self.outbox.put(&begun, &acting, ActionEvent::Closed, now).map_err(failed)?;
+        }
         begun.commit().map_err(failed)?;
+        if put > 0 {
+            wake();
+        }
         self.alert_named(&alert.id)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! No match has a wildcard arm: a new kind of failure does not compile until its policy is written.
 
+mod actions;
 mod messages;
 mod remote;
 mod secrets;
@@ -9,6 +10,7 @@ mod word;
 
 use std::{io::ErrorKind, time::Duration};
 
+pub use actions::{ActionFailure, ActionFailureKind};
 use collectors::{CollectError, CollectErrorKind, WrongKeyClass};
 pub use messages::{Meaning, advice, meaning};
 use state::StateError;
@@ -57,6 +59,9 @@ pub enum Failure {
     /// The key with which the collector hashes values cannot be read, or is invalid.
     #[error("{0}")]
     HashKey(NoSecret),
+    /// What an alert has to do in another system is not done yet.
+    #[error("{0}")]
+    Action(ActionFailure),
 }
 
 macro_rules! failures {
@@ -88,7 +93,9 @@ impl Failure {
             | Self::Secret(_)
             | Self::Proxy(_)
             | Self::HashKey(_) => Stage::Reading,
-            Self::Sink(_) | Self::State(_) | Self::Rejects(_) | Self::RefusesAll { .. } => Stage::Writing,
+            Self::Sink(_) | Self::State(_) | Self::Rejects(_) | Self::RefusesAll { .. } | Self::Action(_) => {
+                Stage::Writing
+            }
         }
     }
 
@@ -103,7 +110,8 @@ impl Failure {
             | Self::Clocks(_)
             | Self::Secret(_)
             | Self::Proxy(_)
-            | Self::HashKey(_) => false,
+            | Self::HashKey(_)
+            | Self::Action(_) => false,
         }
     }
 }
@@ -199,6 +207,7 @@ pub fn judge(failure: &Failure) -> Judgement {
         Failure::Secret(none) => secrets::api_key(none),
         Failure::Proxy(none) => secrets::proxy(none),
         Failure::HashKey(none) => secrets::hash_key(none),
+        Failure::Action(failure) => actions::judge_action(failure),
     }
 }
 

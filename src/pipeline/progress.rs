@@ -130,7 +130,7 @@ pub struct RouteStatus {
     pub already_there: u64,
     /// Records written to the rejects in this run.
     pub rejected: u64,
-    /// Of a route of alerts: how many wait to be delivered.
+    /// Of a route of alerts or actions: how many wait.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waiting: u64,
     /// Size of the dedup set.

@@ -1,5 +1,7 @@
 //! Every command as a person or a service manager runs it.
 
+mod alert_actions;
+mod alert_actions_sent;
 mod alerts;
 mod alerts_delivered;
 mod alerts_refused;

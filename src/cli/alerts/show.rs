@@ -1,6 +1,7 @@
 //! `ccfd alerts show`
 
 use clap::Args;
+use serde::Serialize;
 
 use super::{
     database,
@@ -14,7 +15,7 @@ use crate::{
     },
     config::Config,
     detect::model::FLOODING,
-    detect_db::{Alert, VerdictError},
+    detect_db::{AdviceRow, Alert, VerdictError},
 };
 
 #[derive(Debug, Args)]
@@ -28,16 +29,44 @@ pub struct Arguments {
 }
 
 pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let found = match database(config)? {
-        Some(db) => db.alert_named(&arguments.alert),
-        None => Err(VerdictError::Unknown(arguments.alert.clone())),
+    let Some(db) = database(config)? else {
+        return Err(refused(VerdictError::Unknown(arguments.alert.clone())));
     };
-    let alert = found.map_err(refused)?;
+    let alert = db.alert_named(&arguments.alert).map_err(refused)?;
+    let advice = db.advice(&alert.id)?;
     match arguments.json {
-        true => print_json_line(&alert)?,
-        false => print(&text(&alert))?,
+        true => print_json_line(&AdvisedAlert { alert: &alert, advice: &advice })?,
+        false => print(&(text(&alert) + &advised(&advice)))?,
     }
     Ok(Exit::Done)
+}
+
+/// An alert, and what models said of it.
+#[derive(Serialize)]
+struct AdvisedAlert<'a> {
+    #[serde(flatten)]
+    alert: &'a Alert,
+    advice: &'a [AdviceRow],
+}
+
+/// What models said, for people. A record may have steered it.
+fn advised(advice: &[AdviceRow]) -> String {
+    let mut lines = String::new();
+    for one in advice {
+        let model = one.model.as_deref().unwrap_or("a model");
+        let AdviceRow { action, at, connector, verdict, confidence, .. } = one;
+        let heading = format!(
+            "advice of {model} by connector {connector} (action {action}, {at}): {verdict}, confidence {confidence:.2}"
+        );
+        lines += &format!("\n{}\n", tame(&heading));
+        lines +=
+            "A model wrote this, and what it read may have been written to steer it. It changed nothing.\n";
+        lines += &wrap("  ", &tame(&one.summary));
+        for record in &one.evidence {
+            lines += &format!("  see {}\n", tame(record));
+        }
+    }
+    lines
 }
 
 /// An error of the command line, where it is one.

@@ -106,7 +106,8 @@ fn concern(failure: &Failure) -> &'static str {
         | Failure::Changed(_)
         | Failure::Clocks(_)
         | Failure::Secret(_)
-        | Failure::HashKey(_) => "key",
+        | Failure::HashKey(_)
+        | Failure::Action(_) => "key",
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
         disk_usage::{Destination, DiskUsage, dir_bytes},
         state_access,
     },
-    config::{ALERT_ROUTES, Config, Environment},
+    config::{ACTION_ROUTES, ALERT_ROUTES, Config, Environment},
     daemon::assembly::Assembly,
     pipeline::{
         checkpoint::Checkpoint,
@@ -166,15 +166,21 @@ fn routes(
             });
         }
     }
-    for sink in &config.alerts.sinks {
-        let name = route_name(ALERT_ROUTES, sink);
+    let sink_type = |sink: &String| config.sinks.get(sink).map(|sink| sink.type_name().to_owned());
+    let alerts = config.alerts.sinks.iter().map(|sink| (ALERT_ROUTES, sink.to_string(), sink_type(sink)));
+    let actions =
+        config.alerts.actions.iter().map(|action| {
+            (ACTION_ROUTES, action.outbox.name.to_string(), Some(action.connector().to_owned()))
+        });
+    for (source, sink, sink_type) in alerts.chain(actions) {
+        let name = route_name(source, &sink);
         let ran = known.remove(&name);
         let never_run = ran.is_none();
         let mut status = ran.unwrap_or_else(|| RouteStatus { state: RouteState::Stopped, ..named(&name) });
-        status.source = ALERT_ROUTES.to_owned();
+        status.source = source.to_owned();
         status.table = ALERTS.name.to_string();
-        if let Some(sink) = config.sinks.get(sink) {
-            status.sink_type = sink.type_name().to_owned();
+        if let Some(sink_type) = sink_type {
+            status.sink_type = sink_type;
         }
         lines.push(RouteLine { lag_seconds: status.lag_seconds(now), status, never_run, configured: true });
     }

@@ -11,6 +11,7 @@ use crate::{
             counted, cut_begin, cut_end, fitted, grouped, size, span, table, tame, wrap_to,
         },
     },
+    config::ACTION_ROUTES,
     pipeline::progress::RouteStatus,
     tables::format_utc,
 };
@@ -136,12 +137,20 @@ fn trouble(line: &RouteLine, width: usize) -> String {
     if status.sweep_late {
         say("sweeps take longer than sweep_interval: late records arrive later");
     }
+    let acts = status.source == ACTION_ROUTES;
     if status.waiting > 0 {
-        say(&format!("{} to deliver", counted(status.waiting, "alert")));
+        match acts {
+            true => say(&format!("{} to be done", counted(status.waiting, "action"))),
+            false => say(&format!("{} to deliver", counted(status.waiting, "alert"))),
+        }
     }
     if status.rejected > 0 {
-        let records = counted(status.rejected, "record");
-        say(&format!("rejected in this run: {records}; see `ccfd rejects list`"));
+        let (what, list) = match acts {
+            true => (counted(status.rejected, "action"), "ccfd alerts actions list"),
+            false => (counted(status.rejected, "record"), "ccfd rejects list"),
+        };
+        let how = if acts { "failed" } else { "rejected" };
+        say(&format!("{how} in this run: {what}; see `{list}`"));
     }
     if !status.messages_missing.is_empty() {
         let reasons = status.messages_missing.iter();

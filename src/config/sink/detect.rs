@@ -12,7 +12,7 @@ use config::{Value, ValueKind};
 use super::{SinkPlace, SinkType};
 use crate::{
     config::{
-        Environment,
+        ActionSettings, Environment,
         section::Section,
         values::{DAY, ValueProblem, YEAR, texts, wanted},
     },
@@ -39,6 +39,8 @@ pub struct DetectSettings {
     pub free_min: u64,
     /// The most alerts of one rule in an hour that notify.
     pub alerts_per_hour_max: u32,
+    /// What alerts do in other systems, of `[[detect.action]]`.
+    pub actions: Vec<ActionSettings>,
     /// The database, in the state directory.
     pub database: PathBuf,
     /// The tables whose records are judged.
@@ -71,6 +73,7 @@ impl SinkType for DetectSettings {
             size_max,
             free_min,
             alerts_per_hour_max,
+            actions: Vec::new(),
             database: PathBuf::new(),
             tables: tables.clone(),
         })

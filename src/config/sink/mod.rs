@@ -20,7 +20,7 @@ pub use ndjson::{AlertShape, LineShape, NdjsonDir, NdjsonSettings};
 pub use sqlite::SqliteSettings;
 use url::Url;
 
-use super::{Environment, section::Section};
+use super::{ActionSettings, Environment, section::Section};
 use crate::tables::Tables;
 
 /// What the settings of each type say about it. Nothing has a default, so that a new type must decide
@@ -121,6 +121,18 @@ impl SinkSettings {
             | Self::Elasticsearch(_)
             | Self::KibanaIndex(_)
             | Self::LogsIngestion(_) => false,
+        }
+    }
+
+    /// Lets a sink that raises alerts put what they do into its database.
+    pub(super) fn act(&mut self, actions: &[ActionSettings]) {
+        match self {
+            Self::Detect(settings) => settings.actions = actions.to_vec(),
+            Self::Sqlite(_)
+            | Self::Ndjson(_)
+            | Self::Elasticsearch(_)
+            | Self::KibanaIndex(_)
+            | Self::LogsIngestion(_) => {}
         }
     }
 

@@ -45,9 +45,12 @@ fn every_key_that_is_read_is_in_the_manual() {
         [("health_table.sink", "local"), ("connectors.index_sink", "es"), ("detect.alerts", "local")]
             .map(|(key, sink)| format!("`{key}` names `{sink}`, but there is no [sink.{sink}]"))
             .into_iter()
-            .chain(["`detect.alerts` is set, but there is no sink of type detect to raise alerts: add one, and name it in \
+            .chain(["alerts", "action"].map(|key| {
+                format!(
+                    "`detect.{key}` is set, but there is no sink of type detect to raise alerts: add one, and name it in \
                      `sinks` of the collectors whose records it is to judge"
-                .to_owned()])
+                )
+            }))
             .collect::<Vec<_>>()
     );
 

@@ -1,5 +1,6 @@
 //! What a user writes, and what comes of it: settings, or the lines that say why not.
 
+mod action;
 mod addresses;
 mod alerts;
 mod cross_checks;

@@ -19,33 +19,33 @@ const ENTITIES: [(&str, &[&str]); 7] = [
 ];
 
 /// How bad an alert is, in the words and numbers of several products.
-pub(super) struct AlertSeverity {
+pub(in crate::daemon) struct AlertSeverity {
     /// Sentinel has no word above this.
-    pub(super) sentinel: &'static str,
+    pub(in crate::daemon) sentinel: &'static str,
     /// Elastic's score and severity.
-    pub(super) score: i64,
+    pub(in crate::daemon) score: i64,
     /// The number and word of OCSF.
-    pub(super) ocsf: (i64, &'static str),
+    pub(in crate::daemon) ocsf: (i64, &'static str),
 }
 
 /// An alert that is delivered.
-pub(super) struct AlertFacts<'a> {
-    pub(super) alert: &'a Alert,
+pub(in crate::daemon) struct AlertFacts<'a> {
+    pub(in crate::daemon) alert: &'a Alert,
     /// When it was raised, in Unix seconds.
-    pub(super) at: i64,
-    pub(super) start: i64,
-    pub(super) end: i64,
-    pub(super) changed: i64,
+    pub(in crate::daemon) at: i64,
+    pub(in crate::daemon) start: i64,
+    pub(in crate::daemon) end: i64,
+    pub(in crate::daemon) changed: i64,
     /// When it was first delivered to this sink, if it was.
-    pub(super) first_delivered: Option<i64>,
+    pub(in crate::daemon) first_delivered: Option<i64>,
     /// The current time.
-    pub(super) now: i64,
+    pub(in crate::daemon) now: i64,
     /// What it is about, by kind.
-    pub(super) entities: BTreeMap<&'static str, Vec<String>>,
+    pub(in crate::daemon) entities: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl<'a> AlertFacts<'a> {
-    pub(super) fn of(alert: &'a Alert, first_delivered: Option<i64>, now: i64) -> Self {
+    pub(in crate::daemon) fn of(alert: &'a Alert, first_delivered: Option<i64>, now: i64) -> Self {
         let mut entities: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         for (kind, fields) in ENTITIES {
             let shown = fields.iter().filter_map(|field| alert.shown.get(*field)).flatten().cloned();
@@ -70,7 +70,7 @@ impl<'a> AlertFacts<'a> {
         }
     }
 
-    pub(super) fn severity(&self) -> AlertSeverity {
+    pub(in crate::daemon) fn severity(&self) -> AlertSeverity {
         let (sentinel, score, ocsf) = match self.alert.level.as_str() {
             "critical" => ("High", 99, (5, "Critical")),
             "high" => ("High", 73, (4, "High")),
@@ -81,32 +81,32 @@ impl<'a> AlertFacts<'a> {
         AlertSeverity { sentinel, score, ocsf }
     }
 
-    pub(super) fn is_update(&self) -> bool {
+    pub(in crate::daemon) fn is_update(&self) -> bool {
         self.first_delivered.is_some()
     }
 
     /// When it was first delivered, or is now.
-    pub(super) fn ingested(&self) -> i64 {
+    pub(in crate::daemon) fn ingested(&self) -> i64 {
         self.first_delivered.unwrap_or(self.now)
     }
 
-    pub(super) fn entities_of(&self, kind: &str) -> &[String] {
+    pub(in crate::daemon) fn entities_of(&self, kind: &str) -> &[String] {
         self.entities.get(kind).map_or(&[], Vec::as_slice)
     }
 
     /// The first user: an e-mail address, if there is one.
-    pub(super) fn user(&self) -> Option<&String> {
+    pub(in crate::daemon) fn user(&self) -> Option<&String> {
         let users = self.entities_of("user");
         users.iter().find(|user| user.contains('@')).or_else(|| users.first())
     }
 
     /// Addresses that are addresses: a record may have anything there.
-    pub(super) fn addresses(&self) -> Vec<&String> {
+    pub(in crate::daemon) fn addresses(&self) -> Vec<&String> {
         self.entities_of("address").iter().filter(|text| text.parse::<IpAddr>().is_ok()).collect()
     }
 
     /// What was found, in one sentence.
-    pub(super) fn reason(&self) -> String {
+    pub(in crate::daemon) fn reason(&self) -> String {
         let Alert { rule, event_count, first_event_at, last_event_at, group, .. } = self.alert;
         let when = if first_event_at == last_event_at {
             format!("at {first_event_at}")
@@ -129,7 +129,7 @@ impl<'a> AlertFacts<'a> {
 }
 
 /// An object without the members that say nothing.
-pub(super) fn object(members: Value) -> Value {
+pub(in crate::daemon) fn object(members: Value) -> Value {
     let Value::Object(members) = members else { return members };
     let says = |value: &Value| match value {
         Value::Null => false,
@@ -142,6 +142,6 @@ pub(super) fn object(members: Value) -> Value {
 }
 
 /// The second of a time as an alert has it.
-pub(super) fn second(text: &str) -> i64 {
+pub(in crate::daemon) fn second(text: &str) -> i64 {
     DateTime::parse_from_rfc3339(text).map_or(0, |time| time.timestamp())
 }

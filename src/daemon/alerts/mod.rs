@@ -13,7 +13,7 @@
 mod attack;
 mod columns;
 mod ecs;
-mod facts;
+pub(super) mod facts;
 mod ocsf;
 mod record;
 mod refused;

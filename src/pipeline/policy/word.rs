@@ -24,6 +24,7 @@ impl Failure {
             Self::Secret(_) => "secret",
             Self::Proxy(_) => "proxy",
             Self::HashKey(_) => "hash_key",
+            Self::Action(_) => "action",
         }
     }
 }
@@ -43,7 +44,8 @@ impl Failure {
             | Self::Clocks(_)
             | Self::Secret(_)
             | Self::Proxy(_)
-            | Self::HashKey(_) => self.to_string(),
+            | Self::HashKey(_)
+            | Self::Action(_) => self.to_string(),
         };
         text.chars().filter(|c| !c.is_ascii_digit()).take(CAUSE_CHARS_MAX).collect()
     }

@@ -1,9 +1,15 @@
 //! One batch: its records are judged, and what matches is stored.
 
+use collectors::Record;
+use memchr::memmem;
+use serde_json::{Map, Value};
+
 use crate::{
+    actions::advice::TAG_MEMBER,
     detect::rules::RuleSet,
     detect_db::DetectDb,
     sinks::{Batch, Receipt, SinkError},
+    tables::{CHAT_COMPLETIONS, Table, top_level},
 };
 
 /// A batch whose matches are more than these is stored in several transactions, which bounds the memory. It is
@@ -21,6 +27,9 @@ pub(super) fn deliver(
     let (table, connector) = (&*batch.table.name, &*batch.connector);
     let mut matches = Vec::new();
     for record in batch.records.iter() {
+        if is_own(db, &batch.table, record)? {
+            continue;
+        }
         set.judge(&batch.table, connector, record, &mut matches);
         if matches.len() >= MATCHES_MAX {
             db.store(table, connector, &matches, notified_max, now)?;
@@ -32,4 +41,18 @@ pub(super) fn deliver(
         tracing::info!(alerts = stored.raised, connector, "alerts raised: see `ccfd alerts list`");
     }
     Ok(Receipt { accepted: batch.records.len() as u64, ..Receipt::default() })
+}
+
+/// Whether a record is the completion of a question that ccfd asked a model about an alert. A rule that it matched would raise
+/// an alert, about which the model is asked again.
+fn is_own(db: &mut DetectDb, table: &Table, record: &Record) -> Result<bool, SinkError> {
+    if *table.name != *CHAT_COMPLETIONS.name || memmem::find(&record.raw, TAG_MEMBER.as_bytes()).is_none() {
+        return Ok(false);
+    }
+    let metadata = top_level(&record.raw, "metadata").and_then(|json| serde_json::from_slice(json).ok());
+    let metadata: Map<String, Value> = metadata.unwrap_or_default();
+    match (metadata.get(TAG_MEMBER).and_then(Value::as_str), record.id_text()) {
+        (Some(tag), Some(id)) => db.is_own_call(tag, &id),
+        (Some(_) | None, _) => Ok(false),
+    }
 }

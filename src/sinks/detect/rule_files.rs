@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    actions,
     config::{DetectSettings, RulesPlace},
     detect::rules::{RuleError, RuleSet, RuleSource},
 };
@@ -88,7 +89,7 @@ impl RuleFiles {
 ///
 /// # Errors
 ///
-/// What is wrong in their files, a line each.
+/// What is wrong in their files, or in the actions of their alerts, a line each.
 pub fn load_rules(settings: &DetectSettings) -> Result<RuleSet, String> {
     let source = |place: &RulesPlace| match place {
         RulesPlace::Builtin => RuleSource::Builtin,
@@ -102,7 +103,8 @@ pub fn load_rules(settings: &DetectSettings) -> Result<RuleSet, String> {
         let places: Vec<String> = settings.directories().map(|path| path.display().to_string()).collect();
         return Err(format!("{}: no rule in any file that ends in .yml or .yaml", places.join(", ")));
     }
-    Ok(set)
+    let problems = actions::problems(&settings.actions, &set);
+    if problems.is_empty() { Ok(set) } else { Err(problems.join("\n")) }
 }
 
 fn shown(errors: &[RuleError]) -> String {

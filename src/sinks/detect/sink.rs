@@ -88,7 +88,11 @@ impl DetectState {
         let is_new = held.is_none();
         let (mut db, mut looks) = match held {
             Some(open) => open,
-            None => (DetectDb::open(&settings.database, settings.free_min)?, Looks::default()),
+            None => {
+                let mut db = DetectDb::open(&settings.database, settings.free_min)?;
+                db.act(settings.actions.iter().map(|action| action.outbox.clone()).collect());
+                (db, Looks::default())
+            }
         };
         if disk::ensure_free(&settings.database, settings.free_min).is_err() {
             // No write will make room later, so it is made now.

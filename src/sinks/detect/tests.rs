@@ -10,14 +10,16 @@ use super::{
     rule_files::{RuleFiles, RulesInUse},
 };
 use crate::{
-    config::{DetectSettings, RulesPlace},
-    detect::rules::RuleSet,
-    detect_db::{AlertFilter, DetectDb},
+    actions::ParamsTemplate,
+    cases::action::CasesAction,
+    config::{ActionDoes, ActionSettings, DetectSettings, RulesPlace},
+    detect::{model::Level, rules::RuleSet},
+    detect_db::{ActionEvent, AlertFilter, DetectDb, OutboxAction, OutboxFilter},
     sinks::{
         Batch, Receipt, Sink, SinkError,
         samples::{NOW, batch, clock, event},
     },
-    tables::{AUDIT_LOGS, Tables},
+    tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Tables},
 };
 
 const RULE: &str = "title: A user was added\nlogsource:\n    product: openai\n    service: audit\n\
@@ -40,6 +42,7 @@ impl Bench {
             size_max: 1 << 30,
             free_min: 0,
             alerts_per_hour_max: 100,
+            actions: Vec::new(),
             database: dir.path().join("detect.db"),
             tables: Tables::built_in(),
         };
@@ -155,4 +158,85 @@ async fn what_rules_saw_of_their_fields_outlives_the_sink_and_adds_up() {
     let of = |field: &str| uses[&("named".to_owned(), field.to_owned())].clone();
     assert_eq!((of("EventType").absent, of("EventType").seen_at.is_some()), (0, true));
     assert_eq!((of("EventDetails.name").absent, of("EventDetails.name").seen_at), (4, None));
+}
+
+fn action(name: &str, rules: &[&str], params: &str) -> ActionSettings {
+    let params = serde_json::from_str(params).unwrap();
+    ActionSettings {
+        outbox: OutboxAction {
+            name: name.into(),
+            rules: Some(rules.iter().map(|rule| (*rule).to_owned()).collect()),
+            level_min: None,
+            on: [ActionEvent::Open].into(),
+            historical: true,
+        },
+        space: "default".to_owned(),
+        does: ActionDoes::Run {
+            connector: "oncall".to_owned(),
+            params: ParamsTemplate::new(params).unwrap(),
+            fields: None,
+            model_calls_per_hour_max: 1,
+        },
+    }
+}
+
+#[tokio::test]
+async fn an_action_of_a_rule_or_field_that_is_not_there_is_an_error_that_names_it() {
+    let mut bench = Bench::new();
+    let cases = |name: &str| ActionSettings {
+        does: ActionDoes::Cases(CasesAction::default()),
+        ..action(name, &["added"], "{}")
+    };
+    for (actions, said) in [
+        (vec![action("page", &["aded"], "{}")], "`page`: there is no rule `aded`"),
+        (
+            vec![action("page", &["added"], r#"{"text": "{{ fields.Colour.x }}"}"#)],
+            "`page`: no rule reads a field `Colour.x`",
+        ),
+        (vec![cases("one"), cases("two")], "`two` and `one` both make cases for the rule `added`"),
+    ] {
+        bench.settings.actions = actions;
+        let SinkError::Misplaced { reason, .. } = bench.sink().check(&[]).await.unwrap_err() else {
+            panic!("another error")
+        };
+        assert!(reason.contains(said), "{reason}");
+    }
+    let fine = r#"{"text": "{{ fields.EventType }} {{ fields.Actor }}"}"#;
+    bench.settings.actions = vec![action("page", &["added"], fine), cases("one")];
+    bench.sink().check(&[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_action_waits_as_soon_as_its_alert_is_there() {
+    let mut bench = Bench::new();
+    bench.settings.actions = vec![action("page", &["added"], "{}"), action("other", &["added"], "{}")];
+    bench.settings.actions[1].outbox.level_min = Some(Level::Critical);
+    bench.sink().write(events(&["a"])).await.unwrap();
+    let db = DetectDb::open_existing(&bench.settings.database).unwrap().unwrap();
+    let found = db.actions(&OutboxFilter::default()).unwrap();
+    let found: Vec<_> = found.iter().map(|row| (&*row.action, &*row.state, row.rule.as_deref())).collect();
+    assert_eq!(found, [("page", "waiting", Some("added"))]);
+}
+
+#[tokio::test]
+async fn a_completion_of_a_question_that_ccfd_asked_raises_nothing_and_its_tag_hides_no_other() {
+    let bench = Bench::new();
+    let rule =
+        RULE.replace("service: audit", "service: completions").replace("EventType: user.added", "Model: m");
+    bench.put("added.yml", &rule);
+    let sink = bench.sink();
+    let completion = |id: &str, metadata: &str| {
+        format!(
+            r#"{{"id":"{id}","object":"chat.completion","created":{NOW},"model":"m","metadata":{metadata}}}"#
+        )
+    };
+    let ours = completion("ours", r#"{"ccfd":"0123456789abcdef"}"#);
+    sink.write(batch(&CHAT_COMPLETIONS, &[completion("first", "null")])).await.unwrap();
+    let mut db = DetectDb::open_existing(&bench.settings.database).unwrap().unwrap();
+    db.begin_model_call("ask", "0123456789abcdef", 1, NOW).unwrap();
+    let hiding = completion("hiding", r#"{"ccfd":"0123456789abcdef"}"#);
+    let guessed = completion("guessed", r#"{"ccfd":"0123456789abcde0"}"#);
+    sink.write(batch(&CHAT_COMPLETIONS, &[ours.clone()])).await.unwrap();
+    sink.write(batch(&CHAT_COMPLETIONS, &[hiding, guessed, ours])).await.unwrap();
+    assert_eq!(bench.alerts(), ["added first", "added guessed", "added hiding"]);
 }

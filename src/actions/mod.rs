@@ -1,0 +1,17 @@
+//! What alerts do: the parameters of an action as templates over an alert, and the question to a model about an alert. The
+//! settings are in `config/action.rs`, the outbox in `detect_db/outbox/`, the work in `daemon/actions/`.
+//!
+//! | file | what it has |
+//! | --- | --- |
+//! | `template` | parameters whose texts are templates |
+//! | `reach` | actions against the rules: unknown ones, fields that no rule shows, two that make cases for one rule |
+//! | `advice` | the question to a model, and what is believed of its answer |
+
+pub mod advice;
+mod reach;
+mod template;
+
+pub use self::{
+    reach::problems,
+    template::{FIELDS, ParamsTemplate, TemplateError, VARIABLES},
+};

@@ -1,0 +1,201 @@
+//! `ccfd alerts actions`: what alerts have to do in other systems. A daemon, if one runs, does it within seconds.
+
+use clap::{Args, Subcommand, ValueEnum};
+use collectors::Clock;
+
+use super::database;
+use crate::{
+    cli::{
+        Context, UsageError,
+        exit::Exit,
+        text::{Align, asked, counted, fitted, print, print_json_line, say, tame, width},
+    },
+    config::Config,
+    detect_db::{ActionState, ListedAction, OutboxFilter},
+};
+
+/// How many a table shows unless more are asked for.
+const SHOWN: u32 = 50;
+/// The widest answer of a table.
+const ANSWER_CHARS: usize = 60;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: ActionsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ActionsCommand {
+    /// List what waits, failed or was dropped, the newest first
+    List(ListArguments),
+    /// Let them be tried again from now on
+    Retry(ChosenActions),
+    /// Remove them, so that they are never tried
+    Drop(DropArguments),
+}
+
+#[derive(Debug, Args)]
+struct ListArguments {
+    /// Only those in this state; may be given several times
+    #[arg(long, value_enum, value_name = "STATE")]
+    state: Vec<StateWord>,
+    /// Only those of this action, by its name
+    #[arg(long, value_name = "ACTION")]
+    action: Option<String>,
+    /// Only those of this alert; the beginning of its id is enough
+    #[arg(long, value_name = "ALERT")]
+    alert: Option<String>,
+    /// At most so many [default: 50 in a table, all with --json]
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<u32>,
+    /// Print one JSON object per line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ChosenActions {
+    /// Their numbers, as shown by `list`
+    #[arg(value_name = "NUMBER", required_unless_present = "all")]
+    numbers: Vec<i64>,
+    /// All that failed or were dropped
+    #[arg(long, conflicts_with = "numbers")]
+    all: bool,
+    /// With --all: only those of this action, by its name
+    #[arg(long, requires = "all", value_name = "ACTION")]
+    action: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct DropArguments {
+    #[command(flatten)]
+    chosen: ChosenActions,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StateWord {
+    /// To be done, now or later
+    Waiting,
+    /// Being done
+    Running,
+    /// Done
+    Done,
+    /// Failed for good
+    Failed,
+    /// Without room: too many waited
+    Dropped,
+}
+
+impl StateWord {
+    fn state(self) -> ActionState {
+        match self {
+            Self::Waiting => ActionState::Waiting,
+            Self::Running => ActionState::Running,
+            Self::Done => ActionState::Done,
+            Self::Failed => ActionState::Failed,
+            Self::Dropped => ActionState::Dropped,
+        }
+    }
+}
+
+impl ChosenActions {
+    fn filter(&self) -> OutboxFilter {
+        let states = if self.all { vec![ActionState::Failed, ActionState::Dropped] } else { Vec::new() };
+        OutboxFilter {
+            states,
+            action: self.action.clone(),
+            ids: self.numbers.clone(),
+            ..OutboxFilter::default()
+        }
+    }
+
+    /// Whether all that were named were found.
+    fn found(&self, count: u64) -> Result<Exit, UsageError> {
+        match self.all || count as usize >= self.numbers.len() {
+            true => Ok(Exit::Done),
+            false => Err(UsageError(
+                "some are not there, are running or are done; see `ccfd alerts actions list`".to_owned(),
+            )),
+        }
+    }
+}
+
+pub fn run(config: &Config, context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    match &arguments.command {
+        ActionsCommand::List(arguments) => list(config, context, arguments),
+        ActionsCommand::Retry(chosen) => {
+            let Some(mut db) = database(config)? else { return Ok(chosen.found(0)?) };
+            let count = db.retry_actions(&chosen.filter(), Clock::system().now())?;
+            say(format_args!("{} tried again, by the daemon if it runs", counted(count, "action")));
+            Ok(chosen.found(count)?)
+        }
+        ActionsCommand::Drop(DropArguments { chosen, yes }) => {
+            let Some(mut db) = database(config)? else { return Ok(chosen.found(0)?) };
+            let filter = chosen.filter();
+            let question = "Remove them? They are never done then.";
+            if !yes && !asked(question)? {
+                return Ok(Exit::Failed);
+            }
+            let count = db.drop_actions(&filter)?;
+            say(format_args!("{} removed", counted(count, "action")));
+            Ok(chosen.found(count)?)
+        }
+    }
+}
+
+fn list(config: &Config, context: &Context, arguments: &ListArguments) -> anyhow::Result<Exit> {
+    let Some(db) = database(config)? else { return Ok(Exit::Done) };
+    let open = [ActionState::Waiting, ActionState::Running, ActionState::Failed, ActionState::Dropped];
+    let states = match arguments.state.is_empty() {
+        true => open.to_vec(),
+        false => arguments.state.iter().map(|word| word.state()).collect(),
+    };
+    let limit = arguments.limit.or((!arguments.json).then_some(SHOWN));
+    let found = db.actions(&OutboxFilter {
+        states,
+        action: arguments.action.clone(),
+        alert: arguments.alert.clone(),
+        ids: Vec::new(),
+        limit,
+    })?;
+    if arguments.json {
+        found.iter().try_for_each(print_json_line)?;
+        return Ok(Exit::Done);
+    }
+    if found.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let heads = ["number", "action", "state", "tries", "next", "alert", "rule", "answer"];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    rows.extend(found.iter().map(row));
+    let aligns = [
+        Align::Right,
+        Align::Left,
+        Align::Left,
+        Align::Right,
+        Align::Left,
+        Align::Left,
+        Align::Left,
+        Align::Left,
+    ];
+    print(&fitted(&aligns, &[6, 4, 5], &rows, width(&context.environment)))?;
+    Ok(Exit::Done)
+}
+
+fn row(action: &ListedAction) -> Vec<String> {
+    let answer: String = action.answer.as_deref().unwrap_or_default().chars().take(ANSWER_CHARS).collect();
+    vec![
+        action.id.to_string(),
+        tame(&action.action).to_string(),
+        action.state.clone(),
+        action.tries.to_string(),
+        action.next_at.clone().unwrap_or_default(),
+        tame(&action.alert).to_string(),
+        tame(action.rule.as_deref().unwrap_or_default()).to_string(),
+        tame(&answer).to_string(),
+    ]
+}

@@ -1,0 +1,96 @@
+//! What follows from the answer to an attempt.
+
+use crate::{
+    actions::TemplateError,
+    cases::CaseError,
+    connectors::{ConnectorError, Retry, RunFailure},
+    detect_db::DueAction,
+    pipeline::policy::{ActionFailure, ActionFailureKind},
+    reasons::with_reasons,
+    sinks::SinkError,
+};
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Attempted {
+    /// It is done.
+    Done(String),
+    /// It fails each time.
+    Failed(String),
+    /// It may be done later.
+    Again(ActionFailure),
+    /// It was not tried, because it must not be before this second.
+    NotBefore(i64, String),
+}
+
+/// Attempts of one task, each with what came of it.
+pub(super) type Attempts = Vec<(DueAction, Attempted)>;
+
+impl Attempted {
+    pub(super) fn passing(text: impl Into<String>) -> Self {
+        Self::Again(ActionFailure { text: text.into(), kind: ActionFailureKind::Passing })
+    }
+}
+
+/// A connector was run.
+impl From<RunFailure> for Attempted {
+    fn from(failure: RunFailure) -> Self {
+        let text = failure.to_string();
+        let kind = match failure.retry {
+            Retry::No => return Self::Failed(text),
+            Retry::Yes => ActionFailureKind::Passing,
+            Retry::After(asked) => ActionFailureKind::Asked(asked),
+        };
+        Self::Again(ActionFailure { text, kind })
+    }
+}
+
+/// A connector could not be run.
+impl From<ConnectorError> for Attempted {
+    fn from(error: ConnectorError) -> Self {
+        let kind = match &error {
+            // Its parameters: they are the same each time.
+            ConnectorError::Malformed(_) => return Self::Failed(error.to_string()),
+            ConnectorError::Database(_) => ActionFailureKind::Passing,
+            ConnectorError::UnknownType(_)
+            | ConnectorError::Disabled(_)
+            | ConnectorError::Config(_)
+            | ConnectorError::Secrets(_)
+            | ConnectorError::NotFound(_)
+            | ConnectorError::Conflict(_)
+            | ConnectorError::TakenByPreconfigured(_)
+            | ConnectorError::UpdatePreconfigured(_)
+            | ConnectorError::DeletePreconfigured(_)
+            | ConnectorError::CreateSystem(_)
+            | ConnectorError::UpdateSystem(_)
+            | ConnectorError::DeleteSystem(_)
+            | ConnectorError::RunSystem
+            | ConnectorError::SecretStore(_) => ActionFailureKind::Lasting,
+        };
+        Self::Again(ActionFailure { text: with_reasons(&error), kind })
+    }
+}
+
+/// Cases could not be made.
+impl From<CaseError> for Attempted {
+    fn from(error: CaseError) -> Self {
+        let text = with_reasons(&error);
+        match error {
+            CaseError::Conflict(_) | CaseError::Database(_) => Self::passing(text),
+            CaseError::Invalid(_) | CaseError::Unchanged | CaseError::Unknown { .. } => Self::Failed(text),
+        }
+    }
+}
+
+impl From<TemplateError> for Attempted {
+    fn from(error: TemplateError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// The database failed.
+impl From<SinkError> for Attempted {
+    fn from(error: SinkError) -> Self {
+        Self::passing(with_reasons(&error))
+    }
+}

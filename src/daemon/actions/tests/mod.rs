@@ -1,0 +1,396 @@
+//! Actions against connectors that answer as a test says, on a clock that waits for nobody.
+
+mod advice;
+mod faults;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use collectors::Clock;
+use serde_json::{Map, Value, json};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+use super::{attempt::RunsConnectors, worker::ActionWorker};
+use crate::{
+    actions::ParamsTemplate,
+    cases::action::CasesAction,
+    config::{ActionDoes, ActionSettings},
+    connectors::{Caller, ConnectorError, Retry, RunFailure, RunOutput, TokenUsage},
+    detect::model::{GroupKey, Level, Match, Rule, RuleIndex, RuleKind, RuleState, Seen},
+    detect_db::{
+        ActionEvent, Alert, AlertFilter, AlertStatus, DetectDb, DetectThread, ListedAction, OutboxAction,
+        OutboxFilter,
+    },
+    pipeline::{
+        policy::Failure,
+        progress::RouteStatus,
+        route_registry::RouteRegistry,
+        shutdown::{ShutdownSender, shutdown},
+    },
+};
+
+const NOW: i64 = 1_790_000_000;
+
+/// An alert without a database.
+pub(super) fn alert(id: &str) -> Alert {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    Alert {
+        id: id.to_owned(),
+        rule: "created".to_owned(),
+        rule_id: String::new(),
+        title: "A key was created".to_owned(),
+        description: "Somebody created a key.".to_owned(),
+        level: "high".to_owned(),
+        tags: texts(&["attack.t1098"]),
+        references: Vec::new(),
+        falsepositives: texts(&["A new colleague."]),
+        definition: String::new(),
+        status: AlertStatus::Open,
+        disposition: None,
+        judged_by: None,
+        judged_at: None,
+        note: None,
+        created_at: "2026-11-28T12:00:00Z".to_owned(),
+        changed_at: "2026-11-28T12:00:00Z".to_owned(),
+        first_event_at: "2026-11-28T11:50:00Z".to_owned(),
+        last_event_at: "2026-11-28T11:50:00Z".to_owned(),
+        event_count: 1,
+        group: BTreeMap::new(),
+        entities: BTreeMap::new(),
+        shown: [("Actor".to_owned(), texts(&["ann@example.com"]))].into(),
+        record_ids: texts(&["audit_log-1"]),
+        tables: texts(&["OpenAIAuditLogs_CL"]),
+        connectors: texts(&["acme"]),
+        historical: false,
+        staging: false,
+        notify: true,
+        notify_reason: None,
+        suppressed_count: 0,
+        merged_into: None,
+        withdrawn: false,
+        seq: 1,
+    }
+}
+
+/// What a connector does when it is run.
+#[derive(Clone, Debug)]
+pub(super) enum Does {
+    Succeeds,
+    Answers(Value),
+    Fails(Retry),
+    Refuses(&'static str),
+    Hangs,
+    IsMissing,
+}
+
+/// A run as the connector saw it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct SeenRun {
+    connector: String,
+    key: String,
+    params: Map<String, Value>,
+    /// Seconds since the test began.
+    at: u64,
+}
+
+/// Connectors that do what they were told, one thing a run; after the last they succeed.
+pub(super) struct Played {
+    does: Mutex<BTreeMap<String, VecDeque<Does>>>,
+    seen: Mutex<Vec<SeenRun>>,
+    type_id: &'static str,
+    begun: Instant,
+}
+
+impl Played {
+    fn keys(&self) -> Vec<String> {
+        self.seen.lock().unwrap().iter().map(|seen| seen.key.clone()).collect()
+    }
+
+    fn times(&self) -> Vec<u64> {
+        self.seen.lock().unwrap().iter().map(|seen| seen.at).collect()
+    }
+
+    fn next(&self, connector: &str) -> Does {
+        let mut does = self.does.lock().unwrap();
+        does.get_mut(connector).and_then(VecDeque::pop_front).unwrap_or(Does::Succeeds)
+    }
+}
+
+#[async_trait]
+impl RunsConnectors for Played {
+    async fn type_of(&self, _: &str, _: &str) -> Result<String, ConnectorError> {
+        Ok(self.type_id.to_owned())
+    }
+
+    async fn run(
+        &self,
+        _: &str,
+        connector: &str,
+        params: Map<String, Value>,
+        caller: Caller,
+        key: &str,
+    ) -> Result<Result<RunOutput, RunFailure>, ConnectorError> {
+        assert_eq!(caller, Caller::Rule("created".to_owned()));
+        let at = self.begun.elapsed().as_secs();
+        let seen = SeenRun { connector: connector.to_owned(), key: key.to_owned(), params, at };
+        self.seen.lock().unwrap().push(seen);
+        match self.next(connector) {
+            Does::Succeeds => Ok(Ok(RunOutput::data(json!({ "status": "ok" })))),
+            Does::Answers(data) => {
+                let usage =
+                    TokenUsage { model: Some("a-model".to_owned()), total: Some(7), ..TokenUsage::default() };
+                Ok(Ok(RunOutput::Data { data, usage: Some(usage) }))
+            }
+            Does::Fails(retry) => {
+                Ok(Err(RunFailure::returned("it failed", Some("said so".to_owned()), retry)))
+            }
+            Does::Refuses(text) => Ok(Err(RunFailure::returned(text, None, Retry::No))),
+            Does::Hangs => std::future::pending().await,
+            Does::IsMissing => Err(ConnectorError::NotFound(connector.to_owned())),
+        }
+    }
+}
+
+/// A database with alerts, and a worker.
+pub(super) struct Stage {
+    _dir: tempfile::TempDir,
+    path: PathBuf,
+    actions: Vec<ActionSettings>,
+    pub(super) played: Arc<Played>,
+    registry: RouteRegistry,
+    clock: Clock,
+    /// Seconds by which the clock was set forward.
+    pub(super) later: Arc<AtomicI64>,
+}
+
+/// A worker that runs.
+pub(super) struct Working {
+    stop: ShutdownSender,
+    drains: Arc<AtomicBool>,
+    task: JoinHandle<Vec<Failure>>,
+}
+
+impl Working {
+    /// Ends once nothing is due.
+    async fn drained(self) -> Vec<Failure> {
+        self.drains.store(true, Ordering::Relaxed);
+        self.stop.request();
+        self.task.await.unwrap()
+    }
+}
+
+pub(super) fn sends(name: &str, connector: &str) -> ActionSettings {
+    let params = json!({ "body": { "text": "{{ title }} by {{ fields.Actor }}" } });
+    let Value::Object(params) = params else { unreachable!("an object") };
+    let does = ActionDoes::Run {
+        connector: connector.to_owned(),
+        params: ParamsTemplate::new(params).unwrap(),
+        fields: None,
+        model_calls_per_hour_max: 2,
+    };
+    settings(name, does)
+}
+
+fn settings(name: &str, does: ActionDoes) -> ActionSettings {
+    let outbox = OutboxAction {
+        name: name.into(),
+        rules: None,
+        level_min: None,
+        on: BTreeSet::from([ActionEvent::Open]),
+        historical: false,
+    };
+    ActionSettings { outbox, space: "default".to_owned(), does }
+}
+
+impl Stage {
+    pub(super) fn new(actions: Vec<ActionSettings>, does: &[(&str, Vec<Does>)]) -> Self {
+        Self::of_type(".webhook", actions, does)
+    }
+
+    pub(super) fn of_type(
+        type_id: &'static str,
+        actions: Vec<ActionSettings>,
+        does: &[(&str, Vec<Does>)],
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let begun = Instant::now();
+        let later: Arc<AtomicI64> = Arc::default();
+        let ahead = later.clone();
+        let does = does.iter().map(|(name, does)| ((*name).to_owned(), does.clone().into())).collect();
+        let played = Played { does: Mutex::new(does), seen: Mutex::default(), type_id, begun };
+        Self {
+            path: dir.path().join("detect.db"),
+            _dir: dir,
+            actions,
+            played: Arc::new(played),
+            registry: RouteRegistry::default(),
+            clock: Clock::from_fn(move || {
+                NOW + ahead.load(Ordering::SeqCst) + i64::try_from(begun.elapsed().as_secs()).unwrap()
+            }),
+            later,
+        }
+    }
+
+    pub(super) fn db(&self) -> DetectDb {
+        let mut db = DetectDb::open(&self.path, 0).unwrap();
+        db.act(self.actions.iter().map(|action| action.outbox.clone()).collect());
+        db
+    }
+
+    /// Raises an alert for each record.
+    pub(super) fn raise(&self, records: &[&str]) {
+        self.raise_shown(records, &[("Actor", "ann@example.com")]);
+    }
+
+    pub(super) fn raise_shown(&self, records: &[&str], shown: &[(&str, &str)]) {
+        let mut db = self.db();
+        store(&mut db, records, shown);
+    }
+
+    pub(super) fn start(&self) -> Working {
+        let (stop, stopped) = shutdown();
+        let drains = Arc::new(AtomicBool::new(false));
+        let database = Arc::new(DetectThread::new(self.path.clone()));
+        let worker = ActionWorker::new(
+            &self.actions,
+            &self.registry,
+            self.played.clone(),
+            database,
+            self.clock.clone(),
+        );
+        Working { stop, task: tokio::spawn(worker.run(stopped, drains.clone())), drains }
+    }
+
+    /// The rows, by alert and action.
+    pub(super) fn rows(&self) -> Vec<ListedAction> {
+        let mut rows = self.db().actions(&OutboxFilter::default()).unwrap();
+        rows.reverse();
+        rows
+    }
+
+    pub(super) fn states(&self) -> Vec<String> {
+        self.rows().into_iter().map(|row| row.state).collect()
+    }
+
+    pub(super) fn alerts(&self) -> Vec<Alert> {
+        let mut found = Vec::new();
+        let listed = self.db().alerts(&AlertFilter { withdrawn: true, ..AlertFilter::default() }, |alert| {
+            found.push(alert);
+            Ok::<(), ()>(())
+        });
+        listed.unwrap().unwrap();
+        found
+    }
+
+    pub(super) fn status(&self, action: &str) -> RouteStatus {
+        self.registry.get(&format!("actions/{action}")).unwrap().status()
+    }
+
+    /// Waits until so many runs were seen.
+    pub(super) async fn seen(&self, count: usize) {
+        while self.played.seen.lock().unwrap().len() < count {
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until a row has a state.
+    pub(super) async fn becomes(&self, place: usize, state: &str) {
+        while self.states()[place] != state {
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// A rule that raises an alert for each record.
+pub(super) fn rule() -> Rule {
+    Rule {
+        slug: "created".into(),
+        id: String::new(),
+        title: "A key was created".to_owned(),
+        description: String::new(),
+        level: Level::High,
+        tags: Vec::new(),
+        references: Vec::new(),
+        falsepositives: Vec::new(),
+        state: RuleState::Active,
+        alerts: true,
+        group_by: Vec::new(),
+        suppress: None,
+        definition: 7,
+        place: "created.yml:1".to_owned(),
+        kind: RuleKind::Detection,
+    }
+}
+
+fn store(db: &mut DetectDb, records: &[&str], shown: &[(&str, &str)]) {
+    db.adopt(Arc::from(vec![rule()]), NOW).unwrap();
+    let shown: BTreeMap<Arc<str>, Vec<String>> =
+        shown.iter().map(|(name, value)| ((*name).into(), vec![(*value).to_owned()])).collect();
+    let found = |record: &&str| Match {
+        rule: RuleIndex(0),
+        record: (*record).to_owned(),
+        at: NOW,
+        shown: shown.clone(),
+        seen_by: vec![Seen { by: RuleIndex(0), input: 0, group: GroupKey::default(), value: None }],
+    };
+    let matches: Vec<Match> = records.iter().map(found).collect();
+    db.store("OpenAIAuditLogs_CL", "acme", &matches, 100, NOW).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_action_of_each_alert_is_done_once_with_texts_of_the_alert_and_a_key_of_its_own() {
+    let stage = Stage::new(vec![sends("call", "oncall"), sends("note", "chat")], &[]);
+    stage.raise(&["a", "b"]);
+    let working = stage.start();
+    stage.seen(4).await;
+    assert!(working.drained().await.is_empty());
+    assert_eq!(stage.states(), ["done"; 4]);
+    stage.raise(&["a", "b"]);
+    assert!(stage.start().drained().await.is_empty());
+    let mut keys = stage.played.keys();
+    let params = stage.played.seen.lock().unwrap()[0].params.clone();
+    assert_eq!(params["body"], r#"{"text":"A key was created by ann@example.com"}"#);
+    assert_eq!(keys.len(), 4, "a record that comes again acts no more");
+    keys.sort();
+    let mut wanted: Vec<String> = stage
+        .alerts()
+        .iter()
+        .flat_map(|alert| ["call", "note"].map(|action| format!("{}:{action}", alert.id)))
+        .collect();
+    wanted.sort();
+    assert_eq!(keys, wanted);
+    assert_eq!((stage.status("call").delivered, stage.status("call").waiting), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cases_are_made_of_the_alerts_of_a_rule_together() {
+    let group = CasesAction { group_by: vec!["Actor".to_owned()], ..CasesAction::default() };
+    let stage = Stage::new(vec![settings("cases", ActionDoes::Cases(group))], &[]);
+    stage.raise(&["a", "b"]);
+    stage.raise_shown(&["c"], &[("Actor", "bob@example.com")]);
+    assert!(stage.start().drained().await.is_empty());
+    let answers: Vec<String> = stage.rows().into_iter().filter_map(|row| row.answer).collect();
+    assert_eq!(answers, ["in case 1, 2"; 3]);
+    assert!(stage.played.keys().is_empty(), "no connector is run");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_an_action_that_is_no_longer_in_the_settings_are_kept_as_failed() {
+    let mut stage = Stage::new(vec![sends("old", "oncall")], &[]);
+    stage.raise(&["a"]);
+    stage.actions = vec![sends("new", "oncall")];
+    assert!(stage.start().drained().await.is_empty());
+    assert_eq!(stage.rows()[0].answer.as_deref(), Some("the settings have no action of this name"));
+    assert!(stage.played.keys().is_empty());
+}

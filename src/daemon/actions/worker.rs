@@ -1,0 +1,380 @@
+//! Finds what is due, lets it be attempted, and keeps what came of it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use collectors::Clock;
+use tokio::{
+    task::{Id, JoinError, JoinSet},
+    time::{Instant, sleep},
+};
+use tracing::Instrument as _;
+
+use super::{
+    attempt::{Attempter, RunsConnectors},
+    lane::{ASKED_MAX, ActionLane, delay},
+    outcome::{Attempted, Attempts},
+};
+use crate::{
+    config::{ACTION_ROUTES, ActionDoes, ActionSettings},
+    daemon::assembly::Assembly,
+    detect_db::{ActionResult, DetectThread, DueAction, FILE_NAME, action_put},
+    pipeline::{
+        names::route_name,
+        policy::{ActionFailure, ActionFailureKind, Failure},
+        progress::{Progress, RouteState, RouteStatus},
+        retry::{mended, report_and_delay},
+        route_registry::RouteRegistry,
+        shutdown::Shutdown,
+        stage::Stage,
+    },
+    reasons::with_reasons,
+    sinks::SinkError,
+    tables::ALERTS,
+};
+
+/// The longest time until a row of another process is noticed.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Attempts at a time, of all connectors.
+const ATTEMPTS_MAX: usize = 32;
+/// Alerts of which cases are made at a time.
+const CASES_BATCH: u32 = 100;
+/// What fails for this long is given up, and kept as failed. In seconds.
+const KEEP_TRYING: i64 = 7 * 24 * 60 * 60;
+/// How long what is done is kept, in seconds.
+const DONE_KEPT: i64 = 30 * 24 * 60 * 60;
+/// The time between two removals of what is too much.
+const CLEAR_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// One action, and what is shown of it.
+struct ShownAction {
+    settings: Arc<ActionSettings>,
+    progress: Progress,
+    /// What kept it from being done, the last time.
+    failing: Option<ActionFailure>,
+}
+
+/// A connector in a space.
+type LaneKey = (String, String);
+
+/// Works through the rows of the actions of one configuration.
+pub(super) struct ActionWorker {
+    actions: Vec<ShownAction>,
+    lanes: BTreeMap<LaneKey, ActionLane>,
+    attempter: Arc<Attempter>,
+    tasks: JoinSet<Attempts>,
+    /// The action of each task.
+    running: HashMap<Id, usize>,
+    /// What is to be kept of attempts.
+    unsettled: Vec<(i64, ActionResult)>,
+    /// Whether counts may have changed.
+    changed: bool,
+    /// The action that comes first, so that each does in turn.
+    first: usize,
+    cleared: Option<Instant>,
+}
+
+impl ActionWorker {
+    /// For the actions of an assembly.
+    pub(super) fn of(assembly: &Arc<Assembly>) -> Self {
+        let database = Arc::new(DetectThread::new(assembly.config.state.dir.join(FILE_NAME)));
+        let (actions, connectors) = (&assembly.config.alerts.actions, assembly.connectors.clone());
+        Self::new(actions, &assembly.registry, connectors, database, assembly.clock.clone())
+    }
+
+    pub(super) fn new(
+        actions: &[ActionSettings],
+        registry: &RouteRegistry,
+        connectors: Arc<dyn RunsConnectors>,
+        database: Arc<DetectThread>,
+        clock: Clock,
+    ) -> Self {
+        let shown = |settings: &ActionSettings| {
+            let name = settings.outbox.name.to_string();
+            let status = RouteStatus {
+                route: route_name(ACTION_ROUTES, &name),
+                collector: ACTION_ROUTES.to_owned(),
+                source: ACTION_ROUTES.to_owned(),
+                sink: name,
+                sink_type: settings.connector().to_owned(),
+                table: ALERTS.name.to_string(),
+                has_checkpoint: true,
+                ..RouteStatus::default()
+            };
+            ShownAction {
+                settings: Arc::new(settings.clone()),
+                progress: registry.put(status),
+                failing: None,
+            }
+        };
+        Self {
+            actions: actions.iter().map(shown).collect(),
+            lanes: BTreeMap::new(),
+            attempter: Arc::new(Attempter { connectors, database, clock }),
+            tasks: JoinSet::new(),
+            running: HashMap::new(),
+            unsettled: Vec::new(),
+            changed: true,
+            first: 0,
+            cleared: None,
+        }
+    }
+
+    /// Works until the stop and waits for what runs then; with `drains` until nothing is due any more. Returns what keeps
+    /// actions from being done.
+    pub(super) async fn run(mut self, mut stop: Shutdown, drains: Arc<AtomicBool>) -> Vec<Failure> {
+        let mut is_begun = false;
+        loop {
+            let stops = stop.is_requested();
+            is_begun = is_begun || self.keep(self.begin().await);
+            self.settle().await;
+            let mut is_read = is_begun;
+            if is_begun && (!stops || drains.load(Ordering::Relaxed)) {
+                let filled = self.fill().await;
+                is_read = self.keep(filled);
+            }
+            if is_read && self.changed {
+                let shown = self.show().await;
+                self.keep(shown);
+            }
+            if stops && self.tasks.is_empty() {
+                break;
+            }
+            tokio::select! {
+                Some(done) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => self.note(done),
+                () = action_put(), if !stops => {}
+                () = stop.requested(), if !stops => {}
+                () = sleep(LOOK_INTERVAL) => {}
+            }
+        }
+        for action in &self.actions {
+            action.progress.update(|status| status.state = RouteState::Stopped);
+        }
+        self.actions.into_iter().filter_map(|action| action.failing.map(Failure::Action)).collect()
+    }
+
+    /// Whether work on the database was done; a failure is shown with every action.
+    fn keep(&self, done: Result<(), SinkError>) -> bool {
+        let Err(error) = done else { return true };
+        for action in &self.actions {
+            let failure = Failure::Action(ActionFailure {
+                text: with_reasons(&error),
+                kind: ActionFailureKind::Passing,
+            });
+            _ = report_and_delay(&failure, &mut Default::default(), &action.progress);
+        }
+        false
+    }
+
+    async fn begin(&self) -> Result<(), SinkError> {
+        let names = self.actions.iter().map(|action| action.settings.outbox.name.to_string()).collect();
+        let now = self.attempter.clock.now();
+        self.attempter.database.run(move |db| db.begin_actions(&names, now)).await
+    }
+
+    /// Begins attempts of what is due, as far as lanes have room.
+    async fn fill(&mut self) -> Result<(), SinkError> {
+        let wanted = self.wanted();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let (names, now) = (wanted.clone(), self.attempter.clock.now());
+        let claimed = self.attempter.database.run(move |db| db.claim_actions(&names, now)).await?;
+        let mut of_cases: BTreeMap<usize, Vec<DueAction>> = BTreeMap::new();
+        for due in claimed {
+            self.changed = true;
+            let named = |action: &ShownAction| *action.settings.outbox.name == *due.action;
+            let Some(index) = self.actions.iter().position(named) else { continue };
+            match self.actions[index].settings.does {
+                ActionDoes::Run { .. } => self.spawn(index, vec![due]),
+                ActionDoes::Cases(_) => of_cases.entry(index).or_default().push(due),
+            }
+        }
+        of_cases.into_iter().for_each(|(index, due)| self.spawn(index, due));
+        Ok(())
+    }
+
+    /// How many rows of each action may be attempted now.
+    fn wanted(&mut self) -> Vec<(String, u32)> {
+        let mut left = ATTEMPTS_MAX.saturating_sub(self.tasks.len());
+        let mut taken: BTreeMap<LaneKey, usize> = BTreeMap::new();
+        let mut wanted = Vec::new();
+        let count = self.actions.len();
+        self.first = (self.first + 1) % count.max(1);
+        for index in (0..count).map(|place| (place + self.first) % count) {
+            let key = self.lane_key(index);
+            let settings = &self.actions[index].settings;
+            let lane = self.lanes.entry(key.clone()).or_default();
+            let taken = taken.entry(key).or_default();
+            let free = lane.free().saturating_sub(*taken).min(left);
+            let most = match settings.does {
+                ActionDoes::Run { .. } => free,
+                // One run at a time: the alerts of a rule are looked at together.
+                ActionDoes::Cases(_) if free > 0 && lane.running == 0 && *taken == 0 => {
+                    (*taken, left) = (1, left - 1);
+                    wanted.push((settings.outbox.name.to_string(), CASES_BATCH));
+                    continue;
+                }
+                ActionDoes::Cases(_) => 0,
+            };
+            if most > 0 {
+                (*taken, left) = (*taken + most, left - most);
+                wanted.push((settings.outbox.name.to_string(), u32::try_from(most).unwrap_or(1)));
+            }
+        }
+        wanted
+    }
+
+    fn lane_key(&self, index: usize) -> LaneKey {
+        let settings = &self.actions[index].settings;
+        (settings.space.clone(), settings.connector().to_owned())
+    }
+
+    fn spawn(&mut self, index: usize, due: Vec<DueAction>) {
+        let key = self.lane_key(index);
+        self.lanes.entry(key).or_default().running += 1;
+        let (attempter, settings) = (self.attempter.clone(), self.actions[index].settings.clone());
+        let span = tracing::error_span!("action", action = &*settings.outbox.name);
+        let attempt = async move { attempter.attempt(&settings, due).await };
+        let task = self.tasks.spawn(attempt.instrument(span));
+        self.running.insert(task.id(), index);
+    }
+
+    /// Notes what came of a task.
+    fn note(&mut self, ended: Result<(Id, Attempts), JoinError>) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(index) = self.running.remove(&id) else { return };
+        let key = self.lane_key(index);
+        let lane = self.lanes.entry(key).or_default();
+        lane.running = lane.running.saturating_sub(1);
+        self.changed = true;
+        match ended {
+            Ok((_, attempts)) => {
+                attempts.into_iter().for_each(|(due, done)| self.note_one(index, &due, done))
+            }
+            Err(error) => {
+                tracing::error!(%error, "an action ended by a bug in ccfd: please report this; the next start tries it again");
+            }
+        }
+    }
+
+    fn note_one(&mut self, index: usize, due: &DueAction, attempted: Attempted) {
+        let now = self.attempter.clock.now();
+        let key = self.lane_key(index);
+        let lane = self.lanes.entry(key).or_default();
+        let action = &mut self.actions[index];
+        let result = match attempted {
+            Attempted::Done(text) => {
+                lane.worked();
+                action.failing = None;
+                mended(Stage::Writing, &action.progress);
+                action.progress.count(|counters| {
+                    counters.fetched += 1;
+                    counters.delivered += 1;
+                });
+                action.progress.update(|status| {
+                    status.last_record = status.last_record.max(Some(due.put_at));
+                });
+                ActionResult::Done(text)
+            }
+            Attempted::Failed(text) => {
+                lane.worked();
+                failed(action, due, &text);
+                ActionResult::Failed(text)
+            }
+            Attempted::NotBefore(at, text) => ActionResult::Later(at, text),
+            Attempted::Again(failure) => {
+                let kind = match failure.kind {
+                    ActionFailureKind::Asked(asked) => ActionFailureKind::Asked(asked.min(ASKED_MAX)),
+                    kind @ (ActionFailureKind::Passing | ActionFailureKind::Lasting) => kind,
+                };
+                let text = failure.text.clone();
+                let failure = ActionFailure { kind, ..failure };
+                action.failing = Some(failure.clone());
+                let parked = lane.delays.wanted().parked;
+                let reported =
+                    report_and_delay(&Failure::Action(failure), &mut lane.delays, &action.progress);
+                let wait = reported.unwrap_or(parked);
+                lane.pause(wait);
+                if now.saturating_sub(due.put_at) > KEEP_TRYING {
+                    let text = format!("given up: {text}");
+                    failed(action, due, &text);
+                    ActionResult::Failed(text)
+                } else {
+                    let wait = wait.max(delay(due.tries)).as_secs_f64().ceil() as i64;
+                    ActionResult::Again(now.saturating_add(wait), text)
+                }
+            }
+        };
+        self.unsettled.push((due.id, result));
+    }
+
+    /// Keeps what came of attempts; what cannot be kept now is kept later.
+    async fn settle(&mut self) {
+        if self.unsettled.is_empty() {
+            return;
+        }
+        let (results, now) = (std::mem::take(&mut self.unsettled), self.attempter.clock.now());
+        let all = results.clone();
+        let left = self.attempter.database.run(move |db| {
+            let mut left = Vec::new();
+            for (id, result) in results {
+                if db.settle_action(id, &result, now).is_err() {
+                    left.push((id, result));
+                }
+            }
+            Ok::<_, SinkError>(left)
+        });
+        match left.await {
+            Ok(left) => self.unsettled = left,
+            Err(error) => {
+                self.unsettled = all;
+                tracing::debug!(error = with_reasons(&error), "what came of actions is not kept yet");
+            }
+        }
+    }
+
+    /// Shows how much waits, and removes what is too much.
+    async fn show(&mut self) -> Result<(), SinkError> {
+        self.changed = false;
+        let now = self.attempter.clock.now();
+        let clears = self.cleared.is_none_or(|at| at.elapsed() >= CLEAR_INTERVAL);
+        let counts = self.attempter.database.run(move |db| {
+            if clears {
+                db.clear_actions(now - DONE_KEPT)?;
+            }
+            db.count_actions()
+        });
+        let counts = counts.await?;
+        if clears {
+            self.cleared = Some(Instant::now());
+        }
+        for action in &self.actions {
+            let counts = counts.get(&*action.settings.outbox.name).copied().unwrap_or_default();
+            mended(Stage::Reading, &action.progress);
+            action.progress.update(|status| {
+                status.state = RouteState::Live;
+                status.waiting = counts.waiting;
+                status.delivered = counts.done;
+                status.last_read = Some(now);
+            });
+        }
+        Ok(())
+    }
+}
+
+fn failed(action: &ShownAction, due: &DueAction, text: &str) {
+    let name = &*action.settings.outbox.name;
+    let advice = "see `ccfd alerts actions list`; once its cause is gone, `ccfd alerts actions retry`";
+    tracing::error!(action = name, alert = due.alert_id, error = text, advice, "action failed");
+    action.progress.count(|counters| {
+        counters.fetched += 1;
+        *counters.rejected.entry("action_failed").or_default() += 1;
+    });
+}

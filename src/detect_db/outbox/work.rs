@@ -1,0 +1,181 @@
+//! Rows that are due, and what became of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{OptionalExtension as _, TransactionBehavior, params};
+
+use super::{ActionEvent, ActionState, KEPT_MAX, kept};
+use crate::{
+    detect_db::{Alert, DetectDb, advice, verdict::alert_named},
+    sinks::{SinkError, sqlite::of_database},
+};
+
+/// A row that is being done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DueAction {
+    /// Its number.
+    pub id: i64,
+    /// The name of its action.
+    pub action: String,
+    /// The id of its alert.
+    pub alert_id: String,
+    /// The alert as it is now; `None` if it is no longer kept.
+    pub alert: Option<Alert>,
+    /// What happened to the alert.
+    pub event: ActionEvent,
+    /// How often it was tried, with this time.
+    pub tries: u32,
+    /// When it was put.
+    pub put_at: i64,
+}
+
+impl DueAction {
+    /// The same for each attempt, so that a receiver that knows it does the work once.
+    pub fn idempotency_key(&self) -> String {
+        match self.event {
+            ActionEvent::Open => format!("{}:{}", self.alert_id, self.action),
+            ActionEvent::Closed => format!("{}:{}:closed", self.alert_id, self.action),
+        }
+    }
+}
+
+/// What became of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActionResult {
+    /// It is done.
+    Done(String),
+    /// It is to be tried again at this second.
+    Again(i64, String),
+    /// It was not tried, and is to be at this second.
+    Later(i64, String),
+    /// It failed for good.
+    Failed(String),
+}
+
+/// How many rows of an action there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ActionCounts {
+    /// To be done.
+    pub waiting: u64,
+    /// Done, and still kept.
+    pub done: u64,
+    /// Failed for good.
+    pub failed: u64,
+    /// Without room.
+    pub dropped: u64,
+}
+
+impl DetectDb {
+    /// Begins to work through the rows: those that a process left when it was killed wait again, and those of actions that
+    /// are no longer in the settings fail.
+    pub fn begin_actions(&mut self, names: &BTreeSet<String>, now: i64) -> Result<(), SinkError> {
+        self.begin_at(names, now).map_err(|error| of_database(&self.path, error))
+    }
+
+    fn begin_at(&mut self, names: &BTreeSet<String>, now: i64) -> rusqlite::Result<()> {
+        let names = serde_json::to_string(names).unwrap_or_default();
+        let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        begun.execute("UPDATE outbox SET state = 'waiting' WHERE state = 'running'", [])?;
+        let sql = "UPDATE outbox SET state = 'failed', changed_at = ?2, answer = 'the settings have no action of this name'
+                   WHERE state = 'waiting' AND action NOT IN (SELECT value FROM json_each(?1))";
+        begun.execute(sql, params![names, now])?;
+        begun.commit()
+    }
+
+    /// Rows that are due, of each action at most so many, the oldest first. They are running then.
+    pub fn claim_actions(&mut self, wanted: &[(String, u32)], now: i64) -> Result<Vec<DueAction>, SinkError> {
+        self.claim_at(wanted, now).map_err(|error| of_database(&self.path, error))
+    }
+
+    fn claim_at(&mut self, wanted: &[(String, u32)], now: i64) -> rusqlite::Result<Vec<DueAction>> {
+        let mut claimed = Vec::new();
+        for (action, most) in wanted {
+            let sql = "SELECT id, alert, event, tries, put_at FROM outbox
+                       WHERE state = 'waiting' AND action = ?1 AND next_at <= ?2 ORDER BY next_at, id LIMIT ?3";
+            let mut query = self.connection.prepare_cached(sql)?;
+            let found = query.query_map(params![action, now, most], |row| {
+                Ok(DueAction {
+                    id: row.get(0)?,
+                    action: action.clone(),
+                    alert_id: row.get(1)?,
+                    alert: None,
+                    event: ActionEvent::of(&row.get::<_, String>(2)?),
+                    tries: row.get::<_, u32>(3)?.saturating_add(1),
+                    put_at: row.get(4)?,
+                })
+            })?;
+            claimed.extend(found.collect::<rusqlite::Result<Vec<_>>>()?);
+        }
+        if claimed.is_empty() {
+            return Ok(claimed);
+        }
+        let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut taken = Vec::new();
+        for mut due in claimed {
+            let sql = "UPDATE outbox SET state = 'running', tries = ?2, changed_at = ?3 WHERE id = ?1 AND state = 'waiting'";
+            // Somebody may have removed it meanwhile.
+            if begun.prepare_cached(sql)?.execute(params![due.id, due.tries, now])? > 0 {
+                due.alert = alert_named(&begun, &due.alert_id).optional()?;
+                taken.push(due);
+            }
+        }
+        begun.commit()?;
+        Ok(taken)
+    }
+
+    /// Says what became of a row. One that was removed meanwhile stays removed.
+    pub fn settle_action(&mut self, id: i64, result: &ActionResult, now: i64) -> Result<(), SinkError> {
+        let (state, next_at, untried, answer) = match result {
+            ActionResult::Done(answer) => (ActionState::Done, None, 0, answer),
+            ActionResult::Again(at, answer) => (ActionState::Waiting, Some(at), 0, answer),
+            ActionResult::Later(at, answer) => (ActionState::Waiting, Some(at), 1, answer),
+            ActionResult::Failed(answer) => (ActionState::Failed, None, 0, answer),
+        };
+        let sql =
+            "UPDATE outbox SET state = ?2, next_at = coalesce(?3, next_at), tries = tries - ?4, answer = ?5,
+                       changed_at = ?6
+                   WHERE id = ?1 AND state = 'running'";
+        let row = params![id, state.word(), next_at, untried, kept(answer), now];
+        self.connection.execute(sql, row).map(drop).map_err(|error| of_database(&self.path, error))
+    }
+
+    /// How many rows of each action there are.
+    pub fn count_actions(&self) -> Result<BTreeMap<String, ActionCounts>, SinkError> {
+        let failed = |error| of_database(&self.path, error);
+        let sql = "SELECT action, count(*) FILTER (WHERE state IN ('waiting', 'running')),
+                       count(*) FILTER (WHERE state = 'done'), count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'dropped')
+                   FROM outbox GROUP BY action";
+        let mut query = self.connection.prepare_cached(sql).map_err(failed)?;
+        let found = query.query_map([], |row| {
+            let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+            let counts =
+                ActionCounts { waiting: count(1)?, done: count(2)?, failed: count(3)?, dropped: count(4)? };
+            Ok((row.get(0)?, counts))
+        });
+        found.map_err(failed)?.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+
+    /// Removes what is over the limits: rows that are done and older than `before`, and the oldest of each state.
+    pub fn clear_actions(&mut self, before: i64) -> Result<(), SinkError> {
+        self.clear_at(before).map_err(|error| of_database(&self.path, error))
+    }
+
+    fn clear_at(&mut self, before: i64) -> rusqlite::Result<()> {
+        let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        begun.execute("DELETE FROM outbox WHERE state = 'done' AND changed_at < ?1", [before])?;
+        for state in [ActionState::Done, ActionState::Failed, ActionState::Dropped] {
+            let sql = "DELETE FROM outbox WHERE state = ?1 AND id <=
+                           (SELECT id FROM outbox WHERE state = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
+            let gone = begun.execute(sql, params![state.word(), KEPT_MAX])?;
+            if gone > 0 && state != ActionState::Done {
+                tracing::warn!(
+                    actions = gone,
+                    state = state.word(),
+                    "removed the oldest actions: too many are kept"
+                );
+            }
+        }
+        advice::forget(&begun)?;
+        begun.commit()
+    }
+}

@@ -1,0 +1,93 @@
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::process::{Place, Simulated};
+
+const RULE: &str = "
+title: An event
+logsource:
+    product: openai
+    service: audit
+detection:
+    selection:
+        EventType|exists: true
+    condition: selection
+level: low
+ccfd:
+    suppress: 30d
+";
+
+/// A directory whose alerts have an action, for a connector that there is not.
+fn acting(api: &Simulated) -> Place {
+    let place = Place::new(&api.base_url);
+    place.replace("type = \"sqlite\"\npath = \"./tables.db\"\n", "type = \"detect\"\nrules = [\"rules\"]\n");
+    let settings = fs::read_to_string(place.path("ccfd.toml")).unwrap();
+    let action = "[[detect.action]]\nname = \"page\"\nconnector = \"oncall\"\nhistorical = true\nparams = { body = \"{{ title }}\" }\n";
+    place.write("ccfd.toml", &format!("{settings}\n{action}"));
+    fs::create_dir(place.path("rules")).unwrap();
+    place.write("rules/any_event.yml", RULE);
+    place
+}
+
+fn listed(place: &Place, arguments: &[&str]) -> Vec<Value> {
+    let ended = place.run_to(0, &[&["alerts", "actions", "list", "--json"], arguments].concat());
+    ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn what_cannot_be_done_is_listed_with_its_reason_and_can_be_tried_again_or_removed() {
+    let api = Simulated::start(&["--audit-logs", "3", "--completions", "3"]);
+    let place = acting(&api);
+    // An operator must act: the connector is missing.
+    place.run_to(3, &["run", "--once"]);
+    let waiting = listed(&place, &[]);
+    assert_eq!(waiting.len(), 3);
+    let first = &waiting[0];
+    assert_eq!(
+        (&first["action"], &first["state"], &first["rule"]),
+        (&"page".into(), &"waiting".into(), &"any_event".into())
+    );
+    let tried: Vec<&Value> = waiting.iter().filter(|row| row["answer"].is_string()).collect();
+    assert!(
+        !tried.is_empty()
+            && tried.iter().all(|row| row["answer"].as_str().unwrap().contains("[action/oncall] not found"))
+    );
+    let number = first["id"].to_string();
+    place.run_to(0, &["alerts", "actions", "drop", &number, "--yes"]);
+    assert_eq!(listed(&place, &[]).len(), 2);
+    let other = waiting[1]["id"].to_string();
+    place.run_to(0, &["alerts", "actions", "retry", &other]);
+    assert_eq!(
+        listed(&place, &["--state", "waiting"]).iter().find(|row| row["id"] == waiting[1]["id"]).unwrap()["tries"],
+        0
+    );
+    place.run_to(2, &["alerts", "actions", "retry", &number]);
+    let shown = place.run_to(0, &["alerts", "actions", "list"]).stdout;
+    assert!(shown.contains("page") && shown.contains("waiting"), "{shown}");
+    let status = place.run_to(0, &["status"]).stdout;
+    assert!(status.contains("actions/page"), "{status}");
+}
+
+#[test]
+fn a_place_where_nothing_acts_has_no_actions() {
+    let place = Place::new("http://127.0.0.1:9/v1");
+    assert!(listed(&place, &[]).is_empty());
+    place.run_to(2, &["alerts", "actions", "retry", "1"]);
+    place.run_to(2, &["alerts", "actions", "drop", "--yes", "1"]);
+}
+
+#[test]
+fn an_action_for_a_rule_that_is_not_there_is_refused_by_check_and_at_a_reload() {
+    let api = Simulated::start(&["--audit-logs", "3", "--completions", "3"]);
+    let place = acting(&api);
+    place.replace("name = \"page\"\n", "name = \"page\"\nrules = [\"any_evnt\"]\n");
+    let checked = place.run_to(3, &["check"]);
+    assert!(checked.stdout.contains("there is no rule `any_evnt`"), "{}", checked.stdout);
+    place.replace("any_evnt", "any_event");
+    let mut daemon = place.start(&["run"]);
+    daemon.wait_for_log("listening");
+    place.replace("rules = [\"any_event\"]", "rules = [\"any_evnt\"]");
+    let ended = place.run_to(2, &["reload"]);
+    assert!(ended.stderr.contains("there is no rule `any_evnt`"), "{}", ended.stderr);
+}
