@@ -212,7 +212,7 @@ impl Retry<'_> {
     fn alert(&mut self, kept: &KeptReject<'_>) -> Result<Option<Record>, Break> {
         let Some(id) = kept.id() else { return Ok(None) };
         let again = alerts::refused_again(&self.assembly, kept.route, kept.sink(), &id);
-        Ok(again.map_err(|error| Break::Failed(error.into()))?)
+        again.map_err(|error| Break::Failed(error.into()))
     }
 
     /// Writes the gathered records.

@@ -119,7 +119,7 @@ impl Expressions {
     }
 }
 
-fn build(expressions: &[String], form: ExpressionForm, bytes_max: usize) -> Result<Regex, BuildError> {
+fn build(expressions: &[String], form: ExpressionForm, bytes_max: usize) -> Result<Regex, Box<BuildError>> {
     let limits = Regex::config()
         .which_captures(WhichCaptures::None)
         .nfa_size_limit(Some(bytes_max))
@@ -129,7 +129,7 @@ fn build(expressions: &[String], form: ExpressionForm, bytes_max: usize) -> Resu
         .multi_line(form.multi_line)
         .dot_matches_new_line(form.single_line)
         .nest_limit(GROUPS_MAX);
-    Regex::builder().configure(limits).syntax(syntax).build_many(expressions)
+    Regex::builder().configure(limits).syntax(syntax).build_many(expressions).map_err(Box::new)
 }
 
 fn too_large(expressions: &[String], part: ExaminedPart, of_set: bool) -> String {

@@ -199,7 +199,10 @@ impl Sink for DetectSink {
         self.run(|state| {
             if state.open.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
                 // A failure loses what the last minute saw of fields, and nothing else.
-                _ = state.with_database(|set, db| Ok(state.notes.keep_all(set, db, state.now())));
+                _ = state.with_database(|set, db| {
+                    state.notes.keep_all(set, db, state.now());
+                    Ok(())
+                });
             }
             drop(state.open.lock().unwrap_or_else(PoisonError::into_inner).take());
             Ok(())
