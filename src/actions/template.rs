@@ -96,7 +96,7 @@ impl ParamsTemplate {
         self.0.is_empty()
     }
 
-    /// What is given, as it stands in the settings.
+    /// What is given, as the settings have it.
     pub fn given(&self) -> &Map<String, Value> {
         &self.0
     }

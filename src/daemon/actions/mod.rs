@@ -8,12 +8,14 @@
 //! | `attempt` | one attempt: the connector is run, a model is asked, or cases are made |
 //! | `ask` | a model is asked about an alert |
 //! | `outcome` | what follows from an answer |
+//! | `shown` | what is shown of an action |
 //! | `variables` | what a template may show of an alert |
 
 mod ask;
 mod attempt;
 mod lane;
 mod outcome;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod variables;

@@ -20,15 +20,16 @@ use super::{
     attempt::{Attempter, RunsConnectors},
     lane::{ASKED_MAX, ActionLane, delay},
     outcome::{Attempted, Attempts},
+    shown::ShownAction,
 };
 use crate::{
-    config::{ACTION_ROUTES, ActionDoes, ActionSettings},
+    config::{ActionDoes, ActionSettings},
     daemon::assembly::Assembly,
     detect_db::{ActionResult, DetectThread, DueAction, FILE_NAME, action_put},
     pipeline::{
-        names::route_name,
+        backoff::Delays,
         policy::{ActionFailure, ActionFailureKind, Failure},
-        progress::{Progress, RouteState, RouteStatus},
+        progress::RouteState,
         retry::{mended, report_and_delay},
         route_registry::RouteRegistry,
         shutdown::Shutdown,
@@ -36,7 +37,6 @@ use crate::{
     },
     reasons::with_reasons,
     sinks::SinkError,
-    tables::ALERTS,
 };
 
 /// The longest time until a row of another process is noticed.
@@ -49,16 +49,10 @@ const CASES_BATCH: u32 = 100;
 const KEEP_TRYING: i64 = 7 * 24 * 60 * 60;
 /// How long what is done is kept, in seconds.
 const DONE_KEPT: i64 = 30 * 24 * 60 * 60;
+/// The time between two looks whether the connectors are there.
+const CONNECTORS_INTERVAL: Duration = Duration::from_secs(300);
 /// The time between two removals of what is too much.
 const CLEAR_INTERVAL: Duration = Duration::from_secs(60 * 60);
-
-/// One action, and what is shown of it.
-struct ShownAction {
-    settings: Arc<ActionSettings>,
-    progress: Progress,
-    /// What kept it from being done, the last time.
-    failing: Option<ActionFailure>,
-}
 
 /// A connector in a space.
 type LaneKey = (String, String);
@@ -78,6 +72,8 @@ pub(super) struct ActionWorker {
     /// The action that comes first, so that each does in turn.
     first: usize,
     cleared: Option<Instant>,
+    /// When it was last seen whether the connectors are there.
+    looked: Option<Instant>,
 }
 
 impl ActionWorker {
@@ -95,26 +91,8 @@ impl ActionWorker {
         database: Arc<DetectThread>,
         clock: Clock,
     ) -> Self {
-        let shown = |settings: &ActionSettings| {
-            let name = settings.outbox.name.to_string();
-            let status = RouteStatus {
-                route: route_name(ACTION_ROUTES, &name),
-                collector: ACTION_ROUTES.to_owned(),
-                source: ACTION_ROUTES.to_owned(),
-                sink: name,
-                sink_type: settings.connector().to_owned(),
-                table: ALERTS.name.to_string(),
-                has_checkpoint: true,
-                ..RouteStatus::default()
-            };
-            ShownAction {
-                settings: Arc::new(settings.clone()),
-                progress: registry.put(status),
-                failing: None,
-            }
-        };
         Self {
-            actions: actions.iter().map(shown).collect(),
+            actions: actions.iter().map(|settings| ShownAction::new(settings, registry)).collect(),
             lanes: BTreeMap::new(),
             attempter: Arc::new(Attempter { connectors, database, clock }),
             tasks: JoinSet::new(),
@@ -123,6 +101,7 @@ impl ActionWorker {
             changed: true,
             first: 0,
             cleared: None,
+            looked: None,
         }
     }
 
@@ -134,6 +113,9 @@ impl ActionWorker {
             let stops = stop.is_requested();
             is_begun = is_begun || self.keep(self.begin().await);
             self.settle().await;
+            if !stops {
+                self.look_for_connectors().await;
+            }
             let mut is_read = is_begun;
             if is_begun && (!stops || drains.load(Ordering::Relaxed)) {
                 let filled = self.fill().await;
@@ -167,7 +149,7 @@ impl ActionWorker {
                 text: with_reasons(&error),
                 kind: ActionFailureKind::Passing,
             });
-            _ = report_and_delay(&failure, &mut Default::default(), &action.progress);
+            _ = report_and_delay(&failure, &mut Delays::default(), &action.progress);
         }
         false
     }
@@ -176,6 +158,17 @@ impl ActionWorker {
         let names = self.actions.iter().map(|action| action.settings.outbox.name.to_string()).collect();
         let now = self.attempter.clock.now();
         self.attempter.database.run(move |db| db.begin_actions(&names, now)).await
+    }
+
+    /// Shows connectors that are missing before an alert needs them.
+    async fn look_for_connectors(&mut self) {
+        if self.looked.is_some_and(|at| at.elapsed() < CONNECTORS_INTERVAL) {
+            return;
+        }
+        self.looked = Some(Instant::now());
+        for action in &mut self.actions {
+            action.look(&*self.attempter.connectors).await;
+        }
     }
 
     /// Begins attempts of what is due, as far as lanes have room.
@@ -285,7 +278,7 @@ impl ActionWorker {
             }
             Attempted::Failed(text) => {
                 lane.worked();
-                failed(action, due, &text);
+                action.failed(due, &text);
                 ActionResult::Failed(text)
             }
             Attempted::NotBefore(at, text) => ActionResult::Later(at, text),
@@ -304,7 +297,7 @@ impl ActionWorker {
                 lane.pause(wait);
                 if now.saturating_sub(due.put_at) > KEEP_TRYING {
                     let text = format!("given up: {text}");
-                    failed(action, due, &text);
+                    action.failed(due, &text);
                     ActionResult::Failed(text)
                 } else {
                     let wait = wait.max(delay(due.tries)).as_secs_f64().ceil() as i64;
@@ -367,14 +360,4 @@ impl ActionWorker {
         }
         Ok(())
     }
-}
-
-fn failed(action: &ShownAction, due: &DueAction, text: &str) {
-    let name = &*action.settings.outbox.name;
-    let advice = "see `ccfd alerts actions list`; once its cause is gone, `ccfd alerts actions retry`";
-    tracing::error!(action = name, alert = due.alert_id, error = text, advice, "action failed");
-    action.progress.count(|counters| {
-        counters.fetched += 1;
-        *counters.rejected.entry("action_failed").or_default() += 1;
-    });
 }

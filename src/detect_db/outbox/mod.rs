@@ -41,7 +41,7 @@ const KEPT_MAX: u32 = 10_000;
 /// The most characters of an answer that are kept.
 const ANSWER_CHARS_MAX: usize = 500;
 
-/// Wakes whoever works through the rows of this process. Rows of other processes are found by looking.
+/// Wakes what works through the rows of this process. Rows of other processes are found by looking.
 static PUT: Notify = Notify::const_new();
 
 /// Waits until a row was put by this process.

@@ -83,7 +83,7 @@ impl ActionOutbox {
     }
 }
 
-/// Wakes whoever works through the rows: call it once they are committed.
+/// Wakes what works through the rows: call it once they are committed.
 pub(in crate::detect_db) fn wake() {
     PUT.notify_one();
 }

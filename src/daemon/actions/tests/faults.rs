@@ -16,7 +16,7 @@ async fn a_connector_that_hangs_holds_up_no_other() {
     let records: Vec<String> = (0..50).map(|number| format!("r{number}")).collect();
     stage.raise(&records.iter().map(String::as_str).collect::<Vec<_>>());
     let working = stage.start();
-    while stage.status("note").delivered < 50 {
+    while stage.rows().iter().filter(|row| row.action == "note" && row.state == "done").count() < 50 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let hanging = stage.rows().iter().filter(|row| row.action == "call" && row.state == "running").count();
@@ -148,4 +148,20 @@ async fn after_a_week_of_failures_an_action_is_given_up_and_kept() {
     stage.becomes(0, "failed").await;
     working.drained().await;
     assert_eq!(stage.rows()[0].answer.as_deref(), Some("given up: it failed: said so"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_that_is_missing_is_shown_before_an_alert_needs_it() {
+    let stage = Stage::new(vec![sends("call", "oncall")], &[]);
+    stage.played.absent.store(true, Ordering::SeqCst);
+    let working = stage.start();
+    let becomes = async |state| {
+        while stage.status("call").state != state {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    becomes(RouteState::Parked).await;
+    stage.played.absent.store(false, Ordering::SeqCst);
+    becomes(RouteState::Live).await;
+    assert!(working.drained().await.is_empty());
 }

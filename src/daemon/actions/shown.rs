@@ -1,0 +1,75 @@
+//! One action, as `status` and metrics show it.
+
+use std::sync::Arc;
+
+use super::{attempt::RunsConnectors, outcome::Attempted};
+use crate::{
+    config::{ACTION_ROUTES, ActionDoes, ActionSettings},
+    detect_db::DueAction,
+    pipeline::{
+        backoff::Delays,
+        names::route_name,
+        policy::{ActionFailure, ActionFailureKind, Failure},
+        progress::{Progress, RouteStatus},
+        retry::{mended, report_and_delay},
+        route_registry::RouteRegistry,
+        stage::Stage,
+    },
+    tables::ALERTS,
+};
+
+/// One action, and what is shown of it.
+pub(super) struct ShownAction {
+    pub(super) settings: Arc<ActionSettings>,
+    pub(super) progress: Progress,
+    /// What kept it from being done, the last time.
+    pub(super) failing: Option<ActionFailure>,
+}
+
+impl ShownAction {
+    /// Shows an action.
+    pub(super) fn new(settings: &ActionSettings, registry: &RouteRegistry) -> Self {
+        let name = settings.outbox.name.to_string();
+        let status = RouteStatus {
+            route: route_name(ACTION_ROUTES, &name),
+            collector: ACTION_ROUTES.to_owned(),
+            source: ACTION_ROUTES.to_owned(),
+            sink: name,
+            sink_type: settings.connector().to_owned(),
+            table: ALERTS.name.to_string(),
+            has_checkpoint: true,
+            ..RouteStatus::default()
+        };
+        Self { settings: Arc::new(settings.clone()), progress: registry.put(status), failing: None }
+    }
+
+    /// Shows whether its connector is missing.
+    pub(super) async fn look(&mut self, connectors: &dyn RunsConnectors) {
+        let ActionDoes::Run { connector, .. } = &self.settings.does else { return };
+        let found = connectors.type_of(&self.settings.space, connector).await;
+        let was_lasting =
+            self.failing.as_ref().is_some_and(|failing| failing.kind == ActionFailureKind::Lasting);
+        match found.map_err(Attempted::from) {
+            Err(Attempted::Again(failure)) => {
+                self.failing = Some(failure.clone());
+                _ = report_and_delay(&Failure::Action(failure), &mut Delays::default(), &self.progress);
+            }
+            Ok(_) if was_lasting => {
+                self.failing = None;
+                mended(Stage::Writing, &self.progress);
+            }
+            Ok(_) | Err(Attempted::Done(_) | Attempted::Failed(_) | Attempted::NotBefore(..)) => {}
+        }
+    }
+
+    /// Logs and counts what failed for good.
+    pub(super) fn failed(&self, due: &DueAction, text: &str) {
+        let name = &*self.settings.outbox.name;
+        let advice = "see `ccfd alerts actions list`; once its cause is gone, `ccfd alerts actions retry`";
+        tracing::error!(action = name, alert = due.alert_id, error = text, advice, "action failed");
+        self.progress.count(|counters| {
+            counters.fetched += 1;
+            *counters.rejected.entry("action_failed").or_default() += 1;
+        });
+    }
+}
