@@ -18,6 +18,7 @@ pub mod pipeline;
 mod reasons;
 pub mod redact;
 pub mod request_trace;
+pub mod secrets;
 pub mod simulator;
 pub mod sinks;
 pub mod stderr;

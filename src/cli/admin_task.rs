@@ -11,7 +11,6 @@ use crate::{
     admin::{listener::Admin, pages::Daemon},
     config::Environment,
     daemon::{assembly::Assembly, control::Control},
-    detect_db::{DetectThread, FILE_NAME},
     pipeline::shutdown::{ShutdownSender, shutdown},
     reasons::with_reasons,
 };
@@ -36,8 +35,8 @@ impl AdminTask {
             control,
             metrics: assembly.metrics_reader(),
             tap: assembly.tap.clone(),
-            connectors: Arc::default(),
-            database: Arc::new(DetectThread::new(assembly.config.state.dir.join(FILE_NAME))),
+            connectors: assembly.connectors.clone(),
+            database: assembly.connectors.database(),
         };
         let (settings, dir) = (assembly.config.admin.clone(), assembly.config.state.dir.clone());
         let admin = Admin::new(settings, dir, daemon, environment)

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     config::{ActionDoes, Config, ConfigError, find_file},
+    connectors::PreconfiguredProblem,
     daemon::assembly::Assembly,
     pipeline::policy::{Failure, judge},
     reasons::with_reasons,
@@ -47,6 +48,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     findings.extend(runtime()?.block_on(probe::all(&assembly, arguments.install)));
     findings.extend(blinded(&assembly.config));
     findings.extend(runtime()?.block_on(missing_connectors(&assembly)));
+    findings.extend(connectors(&assembly));
     show(&findings, arguments)?;
     let failed = findings.iter().any(|finding| finding.level == CheckLevel::Fail);
     Ok(if failed { Exit::Operator } else { Exit::Done })
@@ -74,6 +76,18 @@ fn blinded(config: &Config) -> Vec<CheckFinding> {
     let advice =
         "the rule may miss what it looks for: do not redact the field, or set the state of the rule to off";
     blinded.into_iter().map(|one| CheckFinding::warn("rules", one.to_string(), advice)).collect()
+}
+
+/// A failure for each connector of the settings that cannot run.
+fn connectors(assembly: &Assembly) -> Vec<CheckFinding> {
+    let failed = |PreconfiguredProblem { id, reason }| {
+        CheckFinding::fail(
+            format!("connector {id}"),
+            reason,
+            Some("see docs/connectors.md for the settings of its type"),
+        )
+    };
+    assembly.connectors.problems().into_iter().map(failed).collect()
 }
 
 /// The result of one check.

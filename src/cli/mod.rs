@@ -13,6 +13,7 @@ mod collector_argument;
 mod collectors;
 mod completions;
 mod config;
+mod connectors;
 mod demo;
 mod deploy;
 mod disk_usage;
@@ -29,6 +30,7 @@ mod rows;
 mod rules;
 mod run;
 mod running;
+mod secrets;
 mod simulate;
 mod state;
 mod state_access;
@@ -57,6 +59,7 @@ use text::say;
 use crate::{
     config::{Config, ConfigError, Environment, Readable, find_file},
     reasons::with_reasons,
+    secrets::SecretStore,
     stderr,
 };
 
@@ -125,6 +128,10 @@ enum Command {
     Rules(Reads<rules::Arguments>),
     /// Show the tokens that models used, in runs of connectors or in stored completions
     Usage(Reads<usage::Arguments>),
+    /// Make connectors to other systems, test and run them
+    Connectors(Reads<connectors::Arguments>),
+    /// Store secrets for the settings, encrypted
+    Secrets(Reads<secrets::Arguments>),
     /// Query the SQLite sink with SQL
     Query(Reads<query::Arguments>),
     /// Write the resources a destination needs as files
@@ -153,7 +160,14 @@ struct Context {
 impl Context {
     fn config(&self) -> Result<Config, ConfigError> {
         let file = find_file(self.file.as_deref(), &self.environment)?;
-        Config::load_found(file.as_ref(), &self.environment, &[])
+        let config = Config::load_found(file.as_ref(), &self.environment, &[])?;
+        self.keep_store(&config);
+        Ok(config)
+    }
+
+    /// From now on `{ stored = "name" }` is found.
+    fn keep_store(&self, config: &Config) {
+        self.environment.keep_store(Arc::new(SecretStore::of(&config.state, &self.environment)));
     }
 
     /// As much of the configuration as can be read, for commands that change nothing: they must work while a file
@@ -161,6 +175,7 @@ impl Context {
     fn readable(&self) -> Result<Readable, ConfigError> {
         let file = find_file(self.file.as_deref(), &self.environment)?;
         let readable = Config::load_readable(file.as_ref(), &self.environment)?;
+        self.keep_store(&readable.config);
         if let Some(error) = &readable.error {
             say(format_args!(
                 "ccfd: {}\n      shown is what the rest of the configuration names",
@@ -268,6 +283,8 @@ fn run_command(cli: Cli) -> anyhow::Result<Exit> {
         Command::Cases(Reads { config, own }) => cases::run(&context(config), &own),
         Command::Rules(Reads { config, own }) => rules::run(&context(config), &own),
         Command::Usage(Reads { config, own }) => usage::run(&context(config), &own),
+        Command::Connectors(Reads { config, own }) => connectors::run(&context(config), &own),
+        Command::Secrets(Reads { config, own }) => secrets::run(&context(config), &own),
         Command::Query(Reads { config, own }) => query::run(&context(config), &own),
         Command::Deploy(arguments) => {
             reads_none("deploy")?;

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     config::{Config, SinkPlace},
+    connectors::index::INDEX_FILE,
     reasons::with_reasons,
     sinks::sqlite::query::{self, QueryError},
 };
@@ -52,6 +53,9 @@ pub struct Arguments {
     /// The sink, if several are of type sqlite
     #[arg(long, value_name = "NAME")]
     sink: Option<String>,
+    /// Query what connectors of type .index have written, a table for each index, instead of a sink
+    #[arg(long, conflicts_with_all = ["sink", "schema"])]
+    connectors: bool,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -67,7 +71,11 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         return ended(written.map(|()| 0).map_err(QueryError::Output), false);
     }
     let config = context.readable()?.config;
-    let path = database(&config, arguments.sink.as_deref())?;
+    let of_connectors = config.state.dir.join(INDEX_FILE);
+    let path = match arguments.connectors {
+        true => of_connectors.as_path(),
+        false => database(&config, arguments.sink.as_deref())?,
+    };
     if let Some(copy) = &arguments.backup {
         return Ok(match query::backup(path, copy) {
             Ok(bytes) => {

@@ -107,6 +107,7 @@ async fn serve(
     let mode =
         Mode { once: arguments.once, timeout: arguments.timeout, accept_change: arguments.accept_change };
     let assembly = Assembly::new(config, context.environment.clone());
+    assembly.warn_of_connectors();
     let (control, orders) = control();
     let admin = if arguments.once {
         None

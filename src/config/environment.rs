@@ -4,9 +4,11 @@ use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
     fmt,
+    sync::{Arc, OnceLock},
 };
 
 use config::{Map, Value};
+use secrecy::SecretString;
 
 use super::{
     layer::{Layer, value_of_text},
@@ -17,9 +19,24 @@ use super::{
 const PREFIX: &str = "CCFD__";
 const LEVELS: &str = "__";
 
-/// Environment variables, passed in so that no other code reads the process's own. `Debug` shows no value.
+/// Environment variables, passed in so that no other code reads the process's own, and the store of secrets. `Debug` shows
+/// no value.
 #[derive(Clone, Default)]
-pub struct Environment(BTreeMap<OsString, OsString>);
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+    /// Known once the settings say where the state is; the same for all copies.
+    store: Arc<OnceLock<Arc<dyn StoredSecrets>>>,
+}
+
+/// Secrets that the settings name as `{ stored = "name" }`.
+pub trait StoredSecrets: Send + Sync {
+    /// The secret of this name.
+    ///
+    /// # Errors
+    ///
+    /// In a sentence, if there is none or it cannot be read.
+    fn get(&self, name: &str) -> Result<SecretString, String>;
+}
 
 impl Environment {
     /// The variables of this process.
@@ -29,7 +46,22 @@ impl Environment {
 
     /// The value of one variable; `None` if it is not set.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// Takes stored secrets from this store, unless one is known already.
+    pub fn keep_store(&self, store: Arc<dyn StoredSecrets>) {
+        _ = self.store.set(store);
+    }
+
+    /// The store of secrets.
+    pub(super) fn store(&self) -> Option<&dyn StoredSecrets> {
+        self.store.get().map(|store| &**store)
+    }
+
+    /// The same variables for the store itself.
+    pub fn without_store(&self) -> Self {
+        Self { variables: self.variables.clone(), store: Arc::default() }
     }
 
     /// Whether a variable is set and not empty.
@@ -41,7 +73,7 @@ impl Environment {
     /// may use.
     pub(super) fn layer(&self, below: &Map<String, Value>, report: &mut ConfigReport) -> Layer {
         let mut layer = Layer::default();
-        for (name, value) in &self.0 {
+        for (name, value) in &self.variables {
             let Some((name, key)) = name.to_str().and_then(|name| Some((name, name.strip_prefix(PREFIX)?)))
             else {
                 continue;
@@ -56,13 +88,14 @@ impl Environment {
 
 impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { variables, store: Arc::default() }
     }
 }
 
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Environment({} variables)", self.0.len())
+        write!(f, "Environment({} variables)", self.variables.len())
     }
 }
 

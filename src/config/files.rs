@@ -9,7 +9,8 @@ impl SecretSource {
     /// Where it lies, when that is a file.
     pub fn file(&self, environment: &Environment) -> Option<PathBuf> {
         match self {
-            Self::Env(_) => None,
+            // A store is not a file of one secret: its others change, too.
+            Self::Env(_) | Self::Stored(_) => None,
             Self::File(path) => Some(path.clone()),
             Self::Credential(name) => {
                 environment.get(super::secret::CREDENTIALS_DIRECTORY).map(|dir| Path::new(dir).join(name))

@@ -22,7 +22,7 @@ impl Located for SecretSource {
     fn located(self, base: &Path) -> Self {
         match self {
             Self::File(path) => Self::File(path.located(base)),
-            Self::Env(_) | Self::Credential(_) => self,
+            Self::Env(_) | Self::Credential(_) | Self::Stored(_) => self,
         }
     }
 }

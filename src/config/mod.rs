@@ -63,7 +63,7 @@ pub use connector::ConnectorSettings;
 pub use connectors::{AllowedHosts, ConnectorsSettings, HostSettings, OutgoingSettings, ProxyHeader};
 pub use detect::AlertSettings;
 pub use effective::{EffectiveSection, EffectiveSetting, effective};
-pub use environment::Environment;
+pub use environment::{Environment, StoredSecrets};
 pub use error::ConfigError;
 pub use find::{ConfigFile, find_file};
 pub use health_table::HealthTableSettings;

@@ -57,9 +57,10 @@ impl SecretError {
             | Self::Unprintable(place)
             | Self::Control(place)
             | Self::Encoding(place, _)
+            | Self::Store { place, .. }
             | Self::NotAProxy(place) => match place {
                 SecretSource::Env(_) => true,
-                SecretSource::File(_) | SecretSource::Credential(_) => false,
+                SecretSource::File(_) | SecretSource::Credential(_) | SecretSource::Stored(_) => false,
             },
         }
     }

@@ -34,7 +34,7 @@ const RUN_SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 pub(super) const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 const ADVICE: &str = "give the place of the key, never the key itself: { env = \"NAME\" }, { file = \
-                      \"/path\" } or { credential = \"name\" }";
+                      \"/path\" }, { credential = \"name\" } or { stored = \"name\" }";
 
 /// Where a key is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +45,8 @@ pub enum SecretSource {
     File(PathBuf),
     /// In a credential that systemd passes to the unit: a file in `$CREDENTIALS_DIRECTORY`.
     Credential(String),
+    /// In the store of secrets, where `ccfd secrets set` put it.
+    Stored(String),
 }
 
 /// Why a key could not be read. Names its place, never its content.
@@ -85,6 +87,14 @@ pub enum SecretError {
     /// The text is in another encoding.
     #[error("{0} is not UTF-8{hint}; save it as UTF-8", hint = utf_16_hint(*.1))]
     Encoding(SecretSource, bool),
+    /// The store has no such secret, or cannot be read.
+    #[error("{place}: {reason}")]
+    Store {
+        /// Its name there.
+        place: SecretSource,
+        /// What the store says.
+        reason: String,
+    },
     /// The text is no address of a proxy.
     #[error("{0} contains no proxy URL such as http://user:password@proxy.example.com:3128")]
     NotAProxy(SecretSource),
@@ -109,7 +119,7 @@ impl SecretError {
 
 impl SecretSource {
     /// The keys under which a place is named.
-    pub(super) const FORMS: [&str; 3] = ["env", "file", "credential"];
+    pub(super) const FORMS: [&str; 4] = ["env", "file", "credential", "stored"];
 
     pub(super) fn read(value: &Value) -> Result<Self, ValueProblem> {
         Self::of_table(value).ok_or_else(|| ValueProblem::Because(ADVICE.to_owned()))
@@ -123,6 +133,7 @@ impl SecretSource {
             "env" if is_variable(place) => Some(Self::Env(place.to_owned())),
             "file" if !place.is_empty() && !place.contains('\0') => Some(Self::File(place.into())),
             "credential" if is_file_name(place) => Some(Self::Credential(place.to_owned())),
+            "stored" if is_file_name(place) => Some(Self::Stored(place.to_owned())),
             _ => None,
         }
     }
@@ -155,6 +166,19 @@ impl SecretSource {
         }
     }
 
+    /// Reads a text of several lines, such as a certificate with its key, without the line break at its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretSource::resolve`], but any text is valid.
+    pub fn resolve_text(&self, environment: &Environment) -> Result<SecretString, SecretError> {
+        let text = self.text(environment)?;
+        match text.expose_secret().trim_end_matches(['\r', '\n']) {
+            "" => Err(SecretError::Empty(self.clone())),
+            text => Ok(SecretString::from(text)),
+        }
+    }
+
     /// The content, as text.
     fn text(&self, environment: &Environment) -> Result<SecretString, SecretError> {
         let bytes = self.bytes(environment)?;
@@ -173,6 +197,12 @@ impl SecretSource {
                 Some(directory) => self.read_file(&Path::new(directory).join(name), environment),
                 None => Err(SecretError::NoCredentials(self.clone())),
             },
+            Self::Stored(name) => {
+                let failed = |reason: String| SecretError::Store { place: self.clone(), reason };
+                let none = || failed("this command does not know the state directory".to_owned());
+                let text = environment.store().ok_or_else(none)?.get(name).map_err(failed)?;
+                Ok(text.expose_secret().as_bytes().to_vec())
+            }
         }
     }
 
@@ -216,7 +246,7 @@ impl SecretSource {
 
     fn name(&self) -> String {
         match self {
-            Self::Env(name) | Self::Credential(name) => name.clone(),
+            Self::Env(name) | Self::Credential(name) | Self::Stored(name) => name.clone(),
             Self::File(path) => path.display().to_string(),
         }
     }
@@ -228,6 +258,7 @@ impl fmt::Display for SecretSource {
             Self::Env(_) => "environment variable",
             Self::File(_) => "secret file",
             Self::Credential(_) => "credential",
+            Self::Stored(_) => "stored secret",
         };
         write!(f, "{kind} {}", self.name())
     }

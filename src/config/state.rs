@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
+    SecretSource,
     section::Section,
     values::{MINUTE, path},
 };
@@ -14,13 +15,19 @@ pub struct StateSettings {
     pub dir: PathBuf,
     /// How long a start waits for another process to release the directory.
     pub lock_wait: Duration,
+    /// Where the key of the stored secrets is kept; `None` for a file beside the state, made at first use.
+    pub secrets_key: Option<SecretSource>,
 }
 
 impl StateSettings {
     pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
         let dir = section.required_place("dir", path);
         let lock_wait = section.duration("lock_wait", Duration::ZERO..=10 * MINUTE);
+        let secrets_key = section.optional_place("secrets_key", SecretSource::read);
+        if let Some(SecretSource::Stored(_)) = secrets_key {
+            section.problem("secrets_key", "the key of the stored secrets is not one of them");
+        }
         section.finish();
-        Some(Self { dir: dir?, lock_wait })
+        Some(Self { dir: dir?, lock_wait, secrets_key })
     }
 }

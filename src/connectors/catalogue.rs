@@ -4,16 +4,26 @@ use super::{
     connector_type::{ConnectorType, TypeInfo},
     email::EmailType,
     gen_ai::GenAi,
+    index::IndexType,
     other_types::OTHER_TYPES,
     pagerduty::PagerDutyType,
+    server_log::ServerLogType,
     servicenow::ServiceNowType,
     slack::SlackType,
     webhook::WebhookType,
 };
 
 /// Every type, one line each.
-pub const TYPES: &[&dyn ConnectorType] =
-    &[&EmailType, &GenAi, &PagerDutyType, &ServiceNowType, &SlackType, &WebhookType];
+pub const TYPES: &[&dyn ConnectorType] = &[
+    &EmailType,
+    &GenAi,
+    &IndexType,
+    &PagerDutyType,
+    &ServerLogType,
+    &ServiceNowType,
+    &SlackType,
+    &WebhookType,
+];
 
 /// The type with this id.
 pub fn connector_type(id: &str) -> Option<&'static dyn ConnectorType> {

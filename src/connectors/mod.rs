@@ -32,6 +32,7 @@ mod registry;
 mod response;
 mod run;
 mod said;
+mod server_log;
 mod servicenow;
 mod slack;
 mod stable_id;
@@ -44,7 +45,7 @@ pub use self::{
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     error::ConnectorError,
     recorded::BegunRun,
-    registry::{ConnectorChange, ListedConnector, ListedType, NewConnector, Registry},
+    registry::{ConnectorChange, ListedConnector, ListedType, NewConnector, PreconfiguredProblem, Registry},
     run::{
         Caller, ErrorSource, Retry, RunContext, RunFailure, RunOutput, StreamEnd, StreamEnding, TokenUsage,
         UNEXPECTED,

@@ -1,18 +1,48 @@
 //! The connectors of this ccfd: those of the settings, and those that people make.
+//!
+//! | file | what it has |
+//! | --- | --- |
+//! | `parts` | what a configuration says: allowed hosts, connectors of the settings, where `.index` writes |
+//! | `kept` | connectors in the database, and their secrets |
+//! | `running` | runs |
 
+mod kept;
+mod parts;
+mod running;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::Path,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use collectors::Clock;
 use serde_json::{Map, Value};
 
+pub use self::parts::PreconfiguredProblem;
+use self::parts::RegistryParts;
 use super::{
-    catalogue::{TYPES, connector_type},
+    catalogue::{TYPES, connector_type, other_types},
     connector::{Connector, ConnectorId, ConnectorSecrets},
-    connector_type::TypeInfo,
+    connector_type::{ConnectorType, TypeInfo},
     error::ConnectorError,
     run::{Caller, RunFailure, RunOutput},
 };
+use crate::{
+    config::{Config, Environment},
+    detect_db::DetectThread,
+};
+
+/// Before the type of a connector of the system, in its id.
+const OF_SYSTEM: &str = "system-connector-";
 
 /// The connectors, for commands and for the admin interface. The database is used on a thread of its own.
-#[derive(Default)]
-pub struct Registry {}
+pub struct Registry {
+    parts: RwLock<Arc<RegistryParts>>,
+    database: Arc<DetectThread>,
+    clock: Clock,
+}
 
 /// A connector to make.
 #[derive(Debug)]
@@ -59,9 +89,61 @@ pub struct ListedConnector {
 }
 
 impl Registry {
-    /// All types of Kibana.
+    /// The connectors of a configuration. Opens nothing yet.
+    pub fn of(config: &Config, environment: &Environment, clock: Clock) -> Self {
+        Self::with_parts(RegistryParts::of(config, environment, TYPES, None), clock)
+    }
+
+    /// Without a configuration, with the state in this directory: for tests.
+    pub fn bare(dir: &Path) -> Self {
+        Self::with_parts(RegistryParts::bare(dir, TYPES), Clock::system())
+    }
+
+    fn with_parts(parts: RegistryParts, clock: Clock) -> Self {
+        let database = Arc::new(DetectThread::new(parts.secrets.database().to_owned()));
+        Self { parts: RwLock::new(Arc::new(parts)), database, clock }
+    }
+
+    /// The database, for others that use it in the same process.
+    pub fn database(&self) -> Arc<DetectThread> {
+        Arc::clone(&self.database)
+    }
+
+    /// Takes up another configuration. The database and the key of the secrets stay.
+    pub fn take_up(&self, config: &Config, environment: &Environment) {
+        let before = self.parts();
+        let parts = RegistryParts::of(config, environment, before.types, Some(&before));
+        *self.parts.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(parts);
+    }
+
+    fn parts(&self) -> Arc<RegistryParts> {
+        self.parts.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is wrong with connectors of the settings. They are listed all the same, and their runs fail.
+    pub fn problems(&self) -> Vec<PreconfiguredProblem> {
+        self.parts().problems()
+    }
+
+    /// All types of Kibana, by name.
     pub fn types(&self) -> Vec<ListedType> {
-        TYPES.iter().map(|known| ListedType { info: known.info(), is_enabled: true }).collect()
+        let parts = self.parts();
+        let own = parts.types.iter().map(|known| ListedType { info: known.info(), is_enabled: true });
+        let others = other_types().iter().map(|info| ListedType { info, is_enabled: false });
+        let mut all: Vec<ListedType> = own.chain(others).collect();
+        all.sort_by_key(|listed| listed.info.id);
+        all
+    }
+
+    /// The type with this id, if ccfd has it.
+    fn type_of(&self, id: &str) -> Result<&'static dyn ConnectorType, ConnectorError> {
+        match self.parts().type_of(id) {
+            Some(known) => Ok(known),
+            None if other_types().iter().any(|info| info.id == id) => {
+                Err(ConnectorError::Disabled(id.to_owned()))
+            }
+            None => Err(ConnectorError::UnknownType(id.to_owned())),
+        }
     }
 
     /// Makes a connector.
@@ -70,9 +152,22 @@ impl Registry {
     ///
     /// If the type is unknown, something is invalid, or the id is taken.
     pub async fn create(&self, space: &str, new: NewConnector) -> Result<Connector, ConnectorError> {
-        let _ = space;
-        connector_type(&new.type_id).ok_or(ConnectorError::UnknownType(new.type_id.clone()))?;
-        Err(ConnectorError::Disabled(new.type_id))
+        let kind = self.type_of(&new.type_id)?;
+        if kind.info().is_system {
+            return Err(ConnectorError::CreateSystem(new.type_id));
+        }
+        let id = match new.id {
+            Some(id) if self.parts().preconfigured.contains_key(id.as_str()) => {
+                return Err(ConnectorError::TakenByPreconfigured(id.to_string()));
+            }
+            Some(id) if system_type(id.as_str()).is_some() => {
+                return Err(ConnectorError::Conflict(id.to_string()));
+            }
+            Some(id) => id,
+            None => made_up()?,
+        };
+        let config = self.checked(kind, &new.name, &new.config, &new.secrets)?;
+        self.keep_new(space, id, new.name, kind.info().id, config, new.secrets).await
     }
 
     /// One connector.
@@ -81,8 +176,10 @@ impl Registry {
     ///
     /// If the space has none with this id.
     pub async fn get(&self, space: &str, id: &str) -> Result<Connector, ConnectorError> {
-        let _ = space;
-        Err(ConnectorError::NotFound(id.to_owned()))
+        match self.parts().preconfigured.get(id) {
+            Some(known) => Ok(known.connector(&self.parts())),
+            None => Ok(self.kept(space, id).await?.0),
+        }
     }
 
     /// All connectors of a space, except those of the system.
@@ -91,8 +188,15 @@ impl Registry {
     ///
     /// If the database fails.
     pub async fn list(&self, space: &str) -> Result<Vec<ListedConnector>, ConnectorError> {
-        let _ = space;
-        Ok(Vec::new())
+        let parts = self.parts();
+        let mut all = self.all_kept(space).await?;
+        all.extend(parts.preconfigured.values().map(|known| known.connector(&parts)));
+        all.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+        let listed = |connector: Connector| {
+            let referenced_by = parts.references.get(connector.id.as_str()).copied().unwrap_or(0);
+            ListedConnector { connector, referenced_by }
+        };
+        Ok(all.into_iter().map(listed).collect())
     }
 
     /// Replaces name, settings and secrets of a connector.
@@ -106,8 +210,16 @@ impl Registry {
         id: &str,
         change: ConnectorChange,
     ) -> Result<Connector, ConnectorError> {
-        let _ = (space, change);
-        Err(ConnectorError::NotFound(id.to_owned()))
+        if self.parts().preconfigured.contains_key(id) {
+            return Err(ConnectorError::UpdatePreconfigured(id.to_owned()));
+        }
+        if system_type(id).is_some() {
+            return Err(ConnectorError::UpdateSystem(id.to_owned()));
+        }
+        let (before, _) = self.kept(space, id).await?;
+        let kind = self.type_of(&before.type_id)?;
+        let config = self.checked(kind, &change.name, &change.config, &change.secrets)?;
+        self.keep_changed(space, before.id, change.name, kind.info().id, config, change.secrets).await
     }
 
     /// Deletes a connector with its secrets.
@@ -116,8 +228,13 @@ impl Registry {
     ///
     /// If the space has none with this id, or it stands in the settings.
     pub async fn delete(&self, space: &str, id: &str) -> Result<(), ConnectorError> {
-        let _ = space;
-        Err(ConnectorError::NotFound(id.to_owned()))
+        if self.parts().preconfigured.contains_key(id) {
+            return Err(ConnectorError::DeletePreconfigured(id.to_owned()));
+        }
+        if system_type(id).is_some() {
+            return Err(ConnectorError::DeleteSystem(id.to_owned()));
+        }
+        self.forget(space, id).await
     }
 
     /// Runs a connector. The inner failure is that of the run.
@@ -133,7 +250,59 @@ impl Registry {
         caller: Caller,
         idempotency_key: Option<&str>,
     ) -> Result<Result<RunOutput, RunFailure>, ConnectorError> {
-        let _ = (space, params, caller, idempotency_key);
-        Err(ConnectorError::NotFound(id.to_owned()))
+        self.run_kept(space, id, Some(params), caller, idempotency_key).await
     }
+
+    /// Runs a connector with the parameters that its type has for a test.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::run`].
+    pub async fn test(
+        &self,
+        space: &str,
+        id: &str,
+        caller: Caller,
+    ) -> Result<Result<RunOutput, RunFailure>, ConnectorError> {
+        self.run_kept(space, id, None, caller, None).await
+    }
+
+    /// Settings with their defaults, after everything was checked.
+    fn checked(
+        &self,
+        kind: &dyn ConnectorType,
+        name: &str,
+        config: &Map<String, Value>,
+        secrets: &ConnectorSecrets,
+    ) -> Result<Map<String, Value>, ConnectorError> {
+        if name.trim().is_empty() {
+            return Err(ConnectorError::Malformed("[name]: value '' is not valid".to_owned()));
+        }
+        let parts = self.parts();
+        let config = kind.check_config(config, &parts.outgoing).map_err(ConnectorError::Config)?;
+        kind.check_secrets(&config, secrets, &parts.outgoing).map_err(ConnectorError::Secrets)?;
+        Ok(config)
+    }
+}
+
+/// The type of a connector of the system, by its id.
+fn system_type(id: &str) -> Option<&'static dyn ConnectorType> {
+    connector_type(id.strip_prefix(OF_SYSTEM)?).filter(|known| known.info().is_system)
+}
+
+/// An id that nobody has: a random UUID.
+fn made_up() -> Result<ConnectorId, ConnectorError> {
+    let failed = || ConnectorError::Malformed("the system has no random numbers".to_owned());
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| failed())?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push_str(&format!("{byte:02x}"));
+    }
+    ConnectorId::parse(&text).map_err(|_| failed())
 }

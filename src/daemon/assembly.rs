@@ -10,12 +10,14 @@ use crate::{
     config::{
         self, CollectorSettings, Config, Environment, NoSecret, RetrySettings, SecretSource, SinkSettings,
     },
+    connectors::{PreconfiguredProblem, Registry},
     lists::KeyClass,
     pipeline::{
         backoff::RetryDelays, names::route_name, policy::Failure, route_registry::RouteRegistry, tap::Tap,
         verified::LastVerification,
     },
     redact::{Hasher, Redaction},
+    secrets::SecretStore,
     sinks::{Sink, comparable::Comparable, registry},
     tables::Table,
 };
@@ -30,7 +32,7 @@ pub struct Assembly {
     /// Shows its records to those who watch.
     pub tap: Tap,
     /// Its connectors.
-    pub connectors: Arc<crate::connectors::Registry>,
+    pub connectors: Arc<Registry>,
     pub(super) environment: Environment,
     pub(super) clock: Clock,
     /// The rates of all collectors whose key is read from the same place.
@@ -43,8 +45,10 @@ impl Assembly {
     pub fn new(config: Config, environment: Environment) -> Arc<Self> {
         let tap = Tap::default();
         tap.show_by(shown_by(&config));
+        environment.keep_store(Arc::new(SecretStore::of(&config.state, &environment)));
+        let connectors = Registry::of(&config, &environment, Clock::system());
         Arc::new(Self {
-            connectors: Arc::default(),
+            connectors: Arc::new(connectors),
             rates: rates(&config),
             config,
             registry: RouteRegistry::default(),
@@ -59,6 +63,8 @@ impl Assembly {
     pub(super) fn with_config(&self, config: Config) -> Arc<Self> {
         self.shared.keep_places(config.collectors.values().map(|settings| &settings.api_key));
         self.tap.show_by(shown_by(&config));
+        self.connectors.take_up(&config, &self.environment);
+        self.warn_of_connectors();
         Arc::new(Self {
             connectors: self.connectors.clone(),
             rates: rates(&config),
@@ -69,6 +75,13 @@ impl Assembly {
             clock: self.clock.clone(),
             shared: self.shared.clone(),
         })
+    }
+
+    /// Logs which connectors of the settings cannot run, and why.
+    pub fn warn_of_connectors(&self) {
+        for PreconfiguredProblem { id, reason } in self.connectors.problems() {
+            tracing::warn!(connector = id, error = reason, "a connector of the settings cannot run");
+        }
     }
 
     /// Reads the counters of its routes and sinks.

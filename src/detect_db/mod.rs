@@ -24,6 +24,7 @@
 //! | `thread` | the database for tasks of the runtime |
 //! | `runs` | runs of connectors, and the tokens that they used |
 //! | `retain` | what is removed, by age and size |
+//! | `connectors`, `secrets` | connectors that people made, and secrets, which are sealed before they get here |
 //!
 //! What an alert says of its events is a function of the matches that arrived, whatever their order. Its id, and who was
 //! notified, depend on when it was first seen.
@@ -32,6 +33,7 @@ mod advice;
 mod alert;
 mod api_keys;
 mod chain;
+mod connectors;
 mod correlate;
 mod delivery;
 mod feed;
@@ -56,6 +58,7 @@ mod retain;
 mod rules;
 mod runs;
 mod schema;
+mod secrets;
 mod shown;
 mod spaces;
 mod store;
@@ -74,6 +77,7 @@ pub use self::{
     advice::{AdviceRow, ModelCall},
     alert::{Alert, AlertStatus, Disposition},
     api_keys::{ApiKey, ApiKeyError, KeyScope, NewApiKey},
+    connectors::{CONNECTOR_SECRETS, ConnectorRow, RowSecrets},
     delivery::{AlertCheckpoint, AlertPlace, DueAlert},
     fields::FieldUse,
     open::FILE_NAME,
@@ -85,6 +89,7 @@ pub use self::{
     retain::{AlertLimits, Forgotten},
     rules::level_name,
     runs::{CallerKind, ConnectorRunOutcome, RunRecord, UsageBy, UsageRow},
+    secrets::{Seal, SealedSecret, StoreSecretError},
     spaces::{DEFAULT_SPACE, SpaceAbout, SpaceError, StoredSpace},
     store::StoredMatches,
     thread::{DetectThread, FREE_MIN},

@@ -2,7 +2,10 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{advice, api_keys, delivery, fields, flood, held, matches, notice, outbox, runs, spaces};
+use super::{
+    advice, api_keys, connectors, delivery, fields, flood, held, matches, notice, outbox, runs, secrets,
+    spaces,
+};
 use crate::cases;
 
 /// The version that this program reads and writes.
@@ -82,6 +85,8 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<()
         api_keys::TABLES,
         cases::TABLES,
         runs::TABLES,
+        connectors::TABLES,
+        secrets::TABLES,
     ];
     for tables in all {
         begun.execute_batch(tables)?;

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
-use super::DetectDb;
+use super::{DetectDb, connectors};
 use crate::{
     cases,
     sinks::{SinkError, sqlite::of_database},
@@ -127,6 +127,7 @@ impl DetectDb {
         self.change_spaces(|begun| {
             let deleted = begun.execute("DELETE FROM space WHERE id = ?1", [id])?;
             cases::forget_space(begun, id)?;
+            connectors::forget_space(begun, id)?;
             Ok(if deleted == 0 { Err(SpaceError::Unknown) } else { Ok(()) })
         })
     }

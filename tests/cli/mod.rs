@@ -9,6 +9,7 @@ mod backfill;
 mod cases;
 mod check;
 mod config_show;
+mod connectors;
 mod demo;
 mod deploy;
 mod health_table;

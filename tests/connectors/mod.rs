@@ -17,7 +17,7 @@ use ccfd::{
     connectors::{
         Caller, Connector, ConnectorId, ConnectorSecrets, ConnectorType, RunContext, RunFailure, RunOutput,
         connector_type,
-        index::{IndexFailure, IndexTarget, IndexWrite, IndexedItem},
+        index::{IndexFailure, IndexTarget, IndexWrite},
         outgoing::Outgoing,
     },
 };
@@ -131,7 +131,7 @@ struct NoIndex;
 
 #[async_trait]
 impl IndexTarget for NoIndex {
-    async fn write(&self, write: IndexWrite<'_>) -> Result<Vec<IndexedItem>, IndexFailure> {
+    async fn write(&self, write: IndexWrite<'_>) -> Result<serde_json::Value, IndexFailure> {
         panic!("{write:?}")
     }
 }

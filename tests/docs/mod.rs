@@ -15,7 +15,7 @@ mod words;
 use std::{env, fs, path::PathBuf};
 
 /// Every document.
-const DOCUMENTS: [&str; 25] = [
+const DOCUMENTS: [&str; 26] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -28,6 +28,7 @@ const DOCUMENTS: [&str; 25] = [
     "docs/commands.md",
     "docs/comparison.md",
     "docs/connector-types.md",
+    "docs/connectors.md",
     "docs/destinations.md",
     "docs/detection.md",
     "docs/faults.md",

@@ -14,7 +14,7 @@ use ccfd::{
     connectors::{
         Caller, Connector, ConnectorId, ConnectorSecrets, RunContext, RunFailure, RunOutput, StreamEnd,
         TokenUsage, connector_type,
-        index::{IndexFailure, IndexTarget, IndexWrite, IndexedItem},
+        index::{IndexFailure, IndexTarget, IndexWrite},
         outgoing::Outgoing,
     },
     simulator::{Simulator, SimulatorOptions, serve},
@@ -147,7 +147,7 @@ struct NoIndex;
 
 #[async_trait]
 impl IndexTarget for NoIndex {
-    async fn write(&self, write: IndexWrite<'_>) -> Result<Vec<IndexedItem>, IndexFailure> {
+    async fn write(&self, write: IndexWrite<'_>) -> Result<serde_json::Value, IndexFailure> {
         panic!("{write:?}")
     }
 }

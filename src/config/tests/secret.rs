@@ -28,7 +28,7 @@ fn secret_file(content: &[u8], mode: u32) -> (tempfile::TempDir, SecretSource) {
 #[test]
 fn a_key_written_into_the_settings_is_refused_and_not_repeated() {
     let advice = "`collector.acme-audit.api_key` in ccfd.toml: give the place of the key, never the key itself: \
-                  { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }";
+                  { env = \"NAME\" }, { file = \"/path\" }, { credential = \"name\" } or { stored = \"name\" }";
     for form in [
         "\"sk-admin-1234\"",
         "{ env = \"sk-admin-1234\" }",
@@ -59,6 +59,7 @@ fn the_place_of_a_key_may_have_any_usual_name() {
             SecretSource::File("/run/secrets/sk-admin/desk-key".into()),
         ),
         ("{ credential = \"task-openai.key\" }", SecretSource::Credential("task-openai.key".into())),
+        ("{ stored = \"task-openai\" }", SecretSource::Stored("task-openai".into())),
     ] {
         let config = load(&MINIMAL.replace("{ env = \"OPENAI_ADMIN_KEY\" }", form)).unwrap();
         assert_eq!(config.collectors["acme-audit"].api_key, source);

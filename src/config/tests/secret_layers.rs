@@ -84,6 +84,8 @@ fn a_place_in_a_later_layer_puts_out_the_one_before_whatever_the_setting() {
         [
             "admin.metrics_token",
             "admin.token",
+            "connectors.proxy",
+            "connectors.proxy_headers",
             "default.collector.api_key",
             "default.collector.hash_key",
             "default.collector.proxy",
@@ -95,6 +97,7 @@ fn a_place_in_a_later_layer_puts_out_the_one_before_whatever_the_setting() {
             "default.sink.kibana_index.proxy",
             "default.sink.logs_ingestion.proxy",
             "default.sink.logs_ingestion.auth.client_secret",
+            "state.secrets_key",
         ]
     );
 }

@@ -3,7 +3,7 @@ use super::*;
 const SQLITE_KEYS: &str = "; known keys: free_min, path, retention, retry, size_max, type";
 const NDJSON_DEFAULTS: &str =
     "; known keys: alerts_shape, dir, file_size_max, free_min, retention, retry, shape, size_max";
-const SECTIONS: &str = "; known keys: admin, collector, default, detect, health_table, log, pipeline, sink, state, telemetry, verify";
+const SECTIONS: &str = "; known keys: admin, collector, connector, connectors, default, detect, health_table, log, pipeline, sink, state, telemetry, verify";
 
 #[test]
 fn an_unknown_key_is_named_with_its_path_its_file_and_the_nearest_valid_key() {
@@ -74,14 +74,14 @@ type = "sqlit"
             "`sink.local.type` in ccfd.toml: expected a type, found \"sqlit\"",
             "`collector.one.source` in ccfd.toml: expected \"audit_logs\" or \"chat_completions\", found \"audit_log\"",
             "`collector.one.api_key` is missing (the section is in ccfd.toml); give the place of the key, never the key itself: \
-             { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }",
+             { env = \"NAME\" }, { file = \"/path\" }, { credential = \"name\" } or { stored = \"name\" }",
             "`collector.one.sinks` in ccfd.toml: expected a list of non-empty texts, found \"local\"",
             "`collector.one.poll_interval` in ccfd.toml: expected a duration with its unit, 50ms to 1day, found \"0s\"",
             "`collector.one.overlap` in ccfd.toml: expected a duration with its unit, 0s to 30days, found true",
             "`collector.two.source` is missing (the section is in ccfd.toml); expected \"audit_logs\" or \
              \"chat_completions\"",
             "`collector.two.api_key` is missing (the section is in ccfd.toml); give the place of the key, never the key itself: \
-             { env = \"NAME\" }, { file = \"/path\" } or { credential = \"name\" }",
+             { env = \"NAME\" }, { file = \"/path\" }, { credential = \"name\" } or { stored = \"name\" }",
             "`collector.two.sinks` is missing (the section is in ccfd.toml); expected a list of non-empty texts",
         ]
     );

@@ -14,17 +14,6 @@ pub struct IndexWrite<'a> {
     pub refresh: bool,
 }
 
-/// What came of one document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IndexedItem {
-    /// Its id, if it was created.
-    pub id: Option<String>,
-    /// The status of Elasticsearch's bulk response.
-    pub status: u16,
-    /// Why it was refused, and what caused that.
-    pub error: Option<(String, Option<String>)>,
-}
-
 /// Why nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
@@ -35,9 +24,16 @@ pub struct IndexFailure {
     pub is_temporary: bool,
 }
 
+impl IndexFailure {
+    /// The same again fails again.
+    pub fn lasting(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), is_temporary: false }
+    }
+}
+
 /// Where documents of `.index` go.
 #[async_trait]
 pub trait IndexTarget: Send + Sync {
-    /// Writes them, and says what came of each in their order.
-    async fn write(&self, write: IndexWrite<'_>) -> Result<Vec<IndexedItem>, IndexFailure>;
+    /// Writes them, and returns the bulk response of Elasticsearch: what came of each, in their order.
+    async fn write(&self, write: IndexWrite<'_>) -> Result<Value, IndexFailure>;
 }

@@ -1,0 +1,115 @@
+//! Runs of connectors.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+
+use super::{Registry, system_type};
+use crate::{
+    connectors::{
+        connector::{Connector, ConnectorSecrets},
+        error::ConnectorError,
+        recorded::BegunRun,
+        run::{Caller, ErrorSource, Retry, RunContext, RunFailure, RunOutput},
+    },
+    reasons::with_reasons,
+};
+
+impl Registry {
+    /// Runs a connector: with these parameters, or with those of a test.
+    pub(super) async fn run_kept(
+        &self,
+        space: &str,
+        id: &str,
+        params: Option<Map<String, Value>>,
+        caller: Caller,
+        idempotency_key: Option<&str>,
+    ) -> Result<Result<RunOutput, RunFailure>, ConnectorError> {
+        if system_type(id).is_some() {
+            return Err(ConnectorError::RunSystem);
+        }
+        let parts = self.parts();
+        let (connector, secrets) = match parts.preconfigured.get(id) {
+            Some(known) => (known.connector(&parts), parts.checked_secrets(known)),
+            None => self.kept(space, id).await?,
+        };
+        let run = Attempt { registry: self, space, caller: &caller, idempotency_key, now: Utc::now() };
+        let begun = BegunRun::new(&connector, space, &caller, run.now);
+        let mut result = run.result(&connector, secrets, params).await;
+        let (keep, kept) = oneshot::channel();
+        let is_stream = matches!(result, Ok(RunOutput::Stream { .. }));
+        begun.ended(&mut result, |record| _ = keep.send(record));
+        let database = self.database();
+        let recording = async move {
+            let Ok(record) = kept.await else { return };
+            if let Err(error) = database.run(move |db| db.record_run(&record)).await {
+                tracing::warn!(error = with_reasons(&error), "a run of a connector is not recorded");
+            }
+        };
+        // That of a stream is known after its end.
+        if is_stream {
+            tokio::spawn(recording);
+        } else {
+            recording.await;
+        }
+        Ok(result)
+    }
+}
+
+/// One run.
+struct Attempt<'a> {
+    registry: &'a Registry,
+    space: &'a str,
+    caller: &'a Caller,
+    idempotency_key: Option<&'a str>,
+    now: DateTime<Utc>,
+}
+
+impl Attempt<'_> {
+    async fn result(
+        &self,
+        connector: &Connector,
+        secrets: Result<ConnectorSecrets, String>,
+        params: Option<Map<String, Value>>,
+    ) -> Result<RunOutput, RunFailure> {
+        let parts = self.registry.parts();
+        let kind = self.registry.type_of(&connector.type_id).map_err(|error| refused(error.to_string()))?;
+        if let Some(Err(error)) = parts.preconfigured.get(connector.id.as_str()).map(|known| &known.config) {
+            return Err(refused(format!("error validating connector type config: {error}")));
+        }
+        // The reason is for the operator: callers need not know where a key is kept.
+        let secrets = secrets.map_err(|error| {
+            tracing::error!(connector = %connector.id, error, "the secrets of a connector cannot be used");
+            refused(without_secrets(connector))
+        })?;
+        if connector.is_missing_secrets {
+            return Err(refused(without_secrets(connector)));
+        }
+        let params = params.unwrap_or_else(|| kind.test_params(&connector.config));
+        kind.check_params(&params)
+            .map_err(|error| refused(format!("error validating action params: {error}")))?;
+        let context = RunContext {
+            connector,
+            secrets: &secrets,
+            params: &params,
+            space: self.space,
+            caller: self.caller,
+            idempotency_key: self.idempotency_key,
+            now: self.now,
+            outgoing: &parts.outgoing,
+            index: &*parts.index,
+        };
+        kind.execute(context).await
+    }
+}
+
+fn refused(message: String) -> RunFailure {
+    RunFailure { message, service_message: None, retry: Retry::No, source_of: ErrorSource::User }
+}
+
+fn without_secrets(connector: &Connector) -> String {
+    format!(
+        "Unable to execute action because no secrets are defined for the \"{}\" connector.",
+        connector.name
+    )
+}
