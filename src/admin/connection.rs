@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! the peer owes    a head    HEAD_MAX for all of it, and between two requests
-//!                  a body    BODY_MAX for all of it
+//!                  a body    BODY_MAX for all of it; one of the connectors' API what `body` says
 //!                  reading   UNREAD_MAX for the next byte
 //! the peer waits   for a page that needs no token   PAGE_MAX; for an order or a stream, no limit
 //! ```

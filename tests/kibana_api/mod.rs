@@ -2,6 +2,7 @@
 
 mod access;
 mod cases;
+mod client;
 mod keys;
 mod limits;
 mod refusals;

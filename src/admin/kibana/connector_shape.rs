@@ -7,7 +7,7 @@ use crate::connectors::{Connector, Feature, Licence, ListedConnector, ListedType
 
 /// A connector. One of the settings shows neither its own settings nor whether secrets are missing.
 #[derive(Serialize)]
-pub(super) struct ShownConnector {
+pub(super) struct ConnectorAnswer {
     id: String,
     name: String,
     connector_type_id: String,
@@ -23,7 +23,7 @@ pub(super) struct ShownConnector {
     referenced_by_count: Option<u64>,
 }
 
-impl From<Connector> for ShownConnector {
+impl From<Connector> for ConnectorAnswer {
     fn from(connector: Connector) -> Self {
         let is_own = !connector.is_preconfigured;
         Self {
@@ -41,7 +41,7 @@ impl From<Connector> for ShownConnector {
     }
 }
 
-impl From<ListedConnector> for ShownConnector {
+impl From<ListedConnector> for ConnectorAnswer {
     fn from(listed: ListedConnector) -> Self {
         Self { referenced_by_count: Some(listed.referenced_by), ..Self::from(listed.connector) }
     }
@@ -49,7 +49,7 @@ impl From<ListedConnector> for ShownConnector {
 
 /// A type of connectors.
 #[derive(Serialize)]
-pub(super) struct ShownType {
+pub(super) struct TypeAnswer {
     id: &'static str,
     name: &'static str,
     enabled: bool,
@@ -62,7 +62,7 @@ pub(super) struct ShownType {
     source: &'static str,
 }
 
-impl From<ListedType> for ShownType {
+impl From<ListedType> for TypeAnswer {
     fn from(ListedType { info, is_enabled }: ListedType) -> Self {
         Self {
             id: info.id,
@@ -129,12 +129,12 @@ mod tests {
             "is_preconfigured": false, "is_deprecated": false, "is_missing_secrets": false, "is_system_action": false,
             "is_connector_type_deprecated": false,
         });
-        assert_eq!(json!(ShownConnector::from(connector(false))), wanted);
+        assert_eq!(json!(ConnectorAnswer::from(connector(false))), wanted);
         let listed = ListedConnector { connector: connector(true), referenced_by: 3 };
         wanted["is_preconfigured"] = true.into();
         wanted["referenced_by_count"] = 3.into();
         wanted.as_object_mut().unwrap().retain(|key, _| key != "config" && key != "is_missing_secrets");
-        assert_eq!(json!(ShownConnector::from(listed)), wanted);
+        assert_eq!(json!(ConnectorAnswer::from(listed)), wanted);
     }
 
     #[test]
@@ -146,7 +146,7 @@ mod tests {
             features: &[Feature::GenerativeAiForSecurity],
             is_system: false,
         };
-        let shown = json!(ShownType::from(ListedType { info: &INFO, is_enabled: false }));
+        let shown = json!(TypeAnswer::from(ListedType { info: &INFO, is_enabled: false }));
         let wanted = json!({
             "id": ".gen-ai", "name": "OpenAI", "enabled": false, "enabled_in_config": false, "enabled_in_license": true,
             "minimum_license_required": "enterprise", "supported_feature_ids": ["generativeAIForSecurity"],

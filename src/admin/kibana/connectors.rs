@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::{
     Kibana, KibanaError, PathId,
     call::ApiCall,
-    connector_shape::{ShownConnector, ShownType, feature_id},
+    connector_shape::{ConnectorAnswer, TypeAnswer, feature_id},
     execute::execute,
     fields::{RequestFields, kind},
     json::JsonBody,
@@ -42,7 +42,7 @@ async fn create(
     kibana: State<Arc<Kibana>>,
     call: ApiCall,
     body: JsonBody<CONNECTOR_BYTES>,
-) -> Result<Json<ShownConnector>, KibanaError> {
+) -> Result<Json<ConnectorAnswer>, KibanaError> {
     create_as(kibana, call, None, body).await
 }
 
@@ -51,7 +51,7 @@ async fn create_named(
     call: ApiCall,
     PathId(id): PathId,
     body: JsonBody<CONNECTOR_BYTES>,
-) -> Result<Json<ShownConnector>, KibanaError> {
+) -> Result<Json<ConnectorAnswer>, KibanaError> {
     let id = ConnectorId::parse(&id)
         .map_err(|error| KibanaError::bad_request(format!("[request params.id]: {error}")))?;
     create_as(kibana, call, Some(id), body).await
@@ -62,7 +62,7 @@ async fn create_as(
     call: ApiCall,
     id: Option<ConnectorId>,
     body: JsonBody<CONNECTOR_BYTES>,
-) -> Result<Json<ShownConnector>, KibanaError> {
+) -> Result<Json<ConnectorAnswer>, KibanaError> {
     let (mut fields, _room) = body.fields();
     let name = fields.filled_text("name")?;
     let type_id = fields.filled_text("connector_type_id")?;
@@ -79,7 +79,7 @@ async fn read(
     State(kibana): State<Arc<Kibana>>,
     call: ApiCall,
     PathId(id): PathId,
-) -> Result<Json<ShownConnector>, KibanaError> {
+) -> Result<Json<ConnectorAnswer>, KibanaError> {
     let space = call.for_scope(KeyScope::Read, "get actions")?;
     Ok(Json(kibana.connectors.get(&space, &id).await?.into()))
 }
@@ -87,10 +87,10 @@ async fn read(
 async fn list(
     State(kibana): State<Arc<Kibana>>,
     call: ApiCall,
-) -> Result<Json<Vec<ShownConnector>>, KibanaError> {
+) -> Result<Json<Vec<ConnectorAnswer>>, KibanaError> {
     let space = call.for_scope(KeyScope::Read, "get actions")?;
     let listed = kibana.connectors.list(&space).await?;
-    Ok(Json(listed.into_iter().map(ShownConnector::from).collect()))
+    Ok(Json(listed.into_iter().map(ConnectorAnswer::from).collect()))
 }
 
 async fn update(
@@ -98,7 +98,7 @@ async fn update(
     call: ApiCall,
     PathId(id): PathId,
     body: JsonBody<CONNECTOR_BYTES>,
-) -> Result<Json<ShownConnector>, KibanaError> {
+) -> Result<Json<ConnectorAnswer>, KibanaError> {
     let (mut fields, _room) = body.fields();
     let name = fields.filled_text("name")?;
     let (config, secrets) = (fields.filled_object("config")?, fields.filled_object("secrets")?);
@@ -126,7 +126,7 @@ async fn types(
     State(kibana): State<Arc<Kibana>>,
     _: ApiCall,
     uri: Uri,
-) -> Result<Json<Vec<ShownType>>, KibanaError> {
+) -> Result<Json<Vec<TypeAnswer>>, KibanaError> {
     let mut fields = RequestFields::of_query(uri.query());
     let wanted = fields.optional_text("feature_id")?;
     fields.finish()?;
@@ -135,7 +135,7 @@ async fn types(
         let has = |wanted: &String| listed.info.features.iter().any(|one| feature_id(*one) == wanted);
         !listed.info.is_system && wanted.as_ref().is_none_or(has)
     });
-    Ok(Json(shown.map(ShownType::from).collect()))
+    Ok(Json(shown.map(TypeAnswer::from).collect()))
 }
 
 /// Secrets are texts; one that is null is left out.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     admin::kibana::{
-        Kibana, KibanaError, PathId, call::ApiCall, connector_shape::ShownConnector, fields::RequestFields,
+        Kibana, KibanaError, PathId, call::ApiCall, connector_shape::ConnectorAnswer, fields::RequestFields,
         json::JsonBody,
     },
     cases::{CaseConfiguration, CaseOwner},
@@ -61,7 +61,7 @@ pub(super) async fn update(
 pub(super) async fn connectors(
     State(kibana): State<Arc<Kibana>>,
     call: ApiCall,
-) -> Result<Json<Vec<ShownConnector>>, KibanaError> {
+) -> Result<Json<Vec<ConnectorAnswer>>, KibanaError> {
     let cases = Cases::to_read(kibana.clone(), &call)?;
     let of_cases: Vec<_> = kibana
         .connectors
@@ -72,5 +72,5 @@ pub(super) async fn connectors(
         .collect();
     let listed = kibana.connectors.list(&cases.space).await?.into_iter();
     let is_of_cases = |one: &ListedConnector| of_cases.iter().any(|id| *id == &*one.connector.type_id);
-    Ok(Json(listed.filter(is_of_cases).map(ShownConnector::from).collect()))
+    Ok(Json(listed.filter(is_of_cases).map(ConnectorAnswer::from).collect()))
 }
