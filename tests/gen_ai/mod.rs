@@ -3,6 +3,7 @@
 mod answers;
 mod hostile;
 mod judged;
+mod over_http;
 mod streams;
 mod upstream;
 

@@ -13,8 +13,8 @@ use super::{
     upstream::{Upstream, proxy},
 };
 
-const FIRST: &[u8] = b"data: {\"model\":\"m\",\"choices\":[],\"usage\":null}\n\n";
-const LAST: &[u8] = b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":2,\"total_tokens\":6}}\n\ndata: [DONE]\n\n";
+pub const FIRST: &[u8] = b"data: {\"model\":\"m\",\"choices\":[],\"usage\":null}\n\n";
+pub const LAST: &[u8] = b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":2,\"total_tokens\":6}}\n\ndata: [DONE]\n\n";
 
 /// A connector that reaches a server only through this proxy.
 fn behind(proxy: std::net::SocketAddr, url: &str) -> Advisor {

@@ -5,14 +5,15 @@ use std::io::{self, Write as _};
 use clap::Args;
 use futures::StreamExt as _;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{SpaceArgument, given, refused};
 use crate::{
     cli::{
         exit::Exit,
-        text::{print_json, say, tame},
+        text::{counted, print_json, say, tame},
     },
-    connectors::{Caller, ConnectorError, Registry, RunFailure, RunOutput},
+    connectors::{Caller, ConnectorError, Registry, RunFailure, RunOutput, StreamEnding, StreamTiming},
 };
 
 #[derive(Debug, Args)]
@@ -37,17 +38,55 @@ pub struct RunArguments {
 }
 
 pub async fn test(registry: &Registry, caller: &Caller, arguments: &TestArguments) -> anyhow::Result<Exit> {
-    ended(registry.test(&arguments.space.space, &arguments.id, caller.clone()).await).await
+    let begun = Instant::now();
+    match registry.test(&arguments.space.space, &arguments.id, caller.clone()).await {
+        Ok(Ok(RunOutput::Stream { bytes, .. })) => {
+            let timing = StreamTiming::since(begun, bytes).await;
+            registry.settle().await;
+            Ok(timed(&timing))
+        }
+        run => ended(registry, run).await,
+    }
+}
+
+/// What the test of a stream shows: whether it was complete, and whether it came piece by piece.
+fn timed(timing: &StreamTiming) -> Exit {
+    let StreamTiming { first, end, events, ending } = timing;
+    if *events == 0 {
+        say(format_args!("answered in {end:.1?}, not as a stream"));
+        return Exit::Done;
+    }
+    say(format_args!("answered in {end:.1?}: {}, the first after {first:.1?}", counted(*events, "event")));
+    match ending {
+        StreamEnding::Complete => {}
+        StreamEnding::Failed => {
+            say(format_args!("ccfd: the answer ended with an error"));
+            return Exit::Failed;
+        }
+        StreamEnding::Cut | StreamEnding::ReaderLeft => {
+            say(format_args!("ccfd: the answer broke off"));
+            return Exit::Failed;
+        }
+    }
+    if timing.is_held_back() {
+        say(format_args!(
+            "ccfd: a proxy holds answers back: all events came at the end; switch off its buffering (nginx: `proxy_buffering off`)"
+        ));
+    }
+    Exit::Done
 }
 
 pub async fn run(registry: &Registry, caller: &Caller, arguments: &RunArguments) -> anyhow::Result<Exit> {
     let params = given::object("--params", &arguments.params)?;
     let space = &arguments.space.space;
-    ended(registry.run(space, &arguments.id, params, caller.clone(), None).await).await
+    ended(registry, registry.run(space, &arguments.id, params, caller.clone(), None).await).await
 }
 
 /// What a run that has ended prints: what it returned, or why it failed.
-async fn ended(run: Result<Result<RunOutput, RunFailure>, ConnectorError>) -> anyhow::Result<Exit> {
+async fn ended(
+    registry: &Registry,
+    run: Result<Result<RunOutput, RunFailure>, ConnectorError>,
+) -> anyhow::Result<Exit> {
     let output = match run {
         Ok(Ok(output)) => output,
         Ok(Err(failure)) => {
@@ -66,6 +105,7 @@ async fn ended(run: Result<Result<RunOutput, RunFailure>, ConnectorError>) -> an
                 out.write_all(&chunk?)?;
                 out.flush()?;
             }
+            registry.settle().await;
         }
     }
     Ok(Exit::Done)

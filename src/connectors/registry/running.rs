@@ -13,9 +13,22 @@ use crate::{
         run::{Caller, ErrorSource, Retry, RunContext, RunFailure, RunOutput},
     },
     reasons::with_reasons,
+    sinks::SinkError,
 };
 
+/// How many tasks at most have their turn between the end of a stream and its record.
+const TURNS: usize = 8;
+
 impl Registry {
+    /// Waits until the streams that have ended are recorded: for commands, with whose end the process ends.
+    pub async fn settle(&self) {
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+        }
+        // The database does one thing after the other. That it cannot be used was said when a run was to be recorded.
+        _ = self.database().run(|_| Ok::<_, SinkError>(())).await;
+    }
+
     /// Runs a connector: with these parameters, or with those of a test.
     pub(super) async fn run_kept(
         &self,
