@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | few match | one record in a hundred |
 //! | sessions | each record matches a part of one rule, and raises nothing |
-//! | hostile | texts that are meant to break what reads them, in events that rules look into; one in a hundred |
+//! | hostile | texts that are meant to break what reads them; two records in ten match a part of a rule, one in a hundred alerts |
 //! | flood | each record matches several rules, and raises an alert on average |
 
 use std::{fs, path::Path, process::Command};
