@@ -162,14 +162,11 @@ fn one_action(place: usize, value: &Value, problems: &mut Vec<String>) -> Option
     };
     let found = problems.len();
     let mut reader = ActionReader { table, name: format!("action {place}"), problems };
-    let Some(name) = reader.optional("name", name).or_else(|| {
-        if !table.contains_key("name") {
-            reader.problem("name", "is missing: a name of its own");
-        }
-        None
-    }) else {
-        return None;
-    };
+    let name = reader.optional("name", name);
+    if name.is_none() && !table.contains_key("name") {
+        reader.problem("name", "is missing: a name of its own");
+    }
+    let name = name?;
     reader.name = format!("action `{name}`");
     let Some(connector) = reader.optional("connector", text) else {
         if !table.contains_key("connector") {

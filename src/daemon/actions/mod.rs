@@ -91,16 +91,18 @@ async fn keep(
         let ends = changed_or_ended(&assembly, &mut current, &mut end).await;
         drained.store(ends && drains.load(Ordering::Relaxed), Ordering::Relaxed);
         stops.request();
-        match running {
-            Some(task) if ends => return task.await.unwrap_or_default(),
-            None if ends => return Vec::new(),
-            Some(mut task) => {
-                if timeout(RELOAD_MAX, &mut task).await.is_err() {
-                    // What it leaves is found by the next one.
-                    task.abort();
-                }
+        let Some(mut task) = running else {
+            if ends {
+                return Vec::new();
             }
-            None => {}
+            continue;
+        };
+        if ends {
+            return task.await.unwrap_or_default();
+        }
+        if timeout(RELOAD_MAX, &mut task).await.is_err() {
+            // What it leaves is found by the next one.
+            task.abort();
         }
         let now = current.borrow().config.alerts.actions.clone();
         let names = assembly.config.alerts.actions.iter().map(|action| &action.outbox.name);
