@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use serde_json::{Map, Value};
 
 use crate::{
-    config::{Config, ConnectorSettings, Environment, StateSettings},
+    config::{ActionDoes, Config, ConnectorSettings, Environment, StateSettings},
     connectors::{
         connector::{Connector, ConnectorId, ConnectorSecrets},
         connector_type::ConnectorType,
@@ -66,6 +66,11 @@ impl RegistryParts {
             preconfigured: BTreeMap::new(),
             references: BTreeMap::new(),
         };
+        for action in &config.alerts.actions {
+            if let ActionDoes::Run { connector, .. } = &action.does {
+                *parts.references.entry(connector.clone()).or_default() += 1;
+            }
+        }
         for (name, settings) in &config.preconfigured {
             // Every name in the settings is an id; the settings were checked for it.
             let Ok(id) = ConnectorId::parse(name) else { continue };
