@@ -35,6 +35,29 @@
 //!    nothing is delivered twice. (`walk/dedup.rs`)
 //!
 //! The crate knows HTTP and OpenAI. It does not know where records go or how a cursor is stored.
+//!
+//! # Files
+//!
+//! | files | what they do |
+//! | --- | --- |
+//! | `http/transport`, `http/decoded` | share connections between keys (in a test: a simulator); decompress responses |
+//! | `http/tls`, `http/trust`, `http/proxied` | implement `ca_file`; what must not go through a proxy or unencrypted |
+//! | `http/client`, `http/budget` | one key, and the server's clock; its rate, and pauses shared by all who use it |
+//! | `http/observed`, `http/refusal` | report each request to observers; turn status and body into one kind of error |
+//! | `page`, `page/head` | parse a body in one pass |
+//! | `page/damaged`, `page/again` | read around a record that is not JSON, and decide when to believe that |
+//! | `doubt` | how often to repeat a request before its odd response is believed |
+//! | `doubt/plausible`, `doubt/repeated_page` | what about a response cannot be right; pages that answered another request |
+//! | `walk/request`, `walk/refused`, `walk/witness` | send one request; handle errors, and those that name no reason |
+//! | `walk/decide`, `walk/apply` | derive what follows from a believed page and change nothing; make it true |
+//! | `walk/by_time`, `walk/by_anchor` | the two ways of reading a list |
+//! | `walk/new_records`, `walk/page_size` | the skip rule; how large pages are |
+//! | `walk/crowd_search`, `walk/crowded/` | read a second that has more records than a page |
+//! | `walk/dedup` (on `ids`), `anchors`, `time_slice`, `cursor` | the memory of a walk |
+//! | `lists/` | one file per list, which contains only data |
+//! | `source`, `tenant` | which account a list belongs to; whether tenant-scoped events are listed separately |
+//! | `page/messages` | a completion's messages |
+//! | `source_counters` | count for operators |
 
 mod doubt;
 mod error;
