@@ -40,6 +40,9 @@ _ccfd() {
             ccfd,config)
                 cmd="ccfd__subcmd__config"
                 ;;
+            ccfd,connectors)
+                cmd="ccfd__subcmd__connectors"
+                ;;
             ccfd,demo)
                 cmd="ccfd__subcmd__demo"
                 ;;
@@ -73,6 +76,9 @@ _ccfd() {
             ccfd,run)
                 cmd="ccfd__subcmd__run"
                 ;;
+            ccfd,secrets)
+                cmd="ccfd__subcmd__secrets"
+                ;;
             ccfd,simulate)
                 cmd="ccfd__subcmd__simulate"
                 ;;
@@ -97,6 +103,9 @@ _ccfd() {
             ccfd__subcmd__alerts,ack)
                 cmd="ccfd__subcmd__alerts__subcmd__ack"
                 ;;
+            ccfd__subcmd__alerts,actions)
+                cmd="ccfd__subcmd__alerts__subcmd__actions"
+                ;;
             ccfd__subcmd__alerts,close)
                 cmd="ccfd__subcmd__alerts__subcmd__close"
                 ;;
@@ -109,8 +118,35 @@ _ccfd() {
             ccfd__subcmd__alerts,show)
                 cmd="ccfd__subcmd__alerts__subcmd__show"
                 ;;
+            ccfd__subcmd__alerts__subcmd__actions,drop)
+                cmd="ccfd__subcmd__alerts__subcmd__actions__subcmd__drop"
+                ;;
+            ccfd__subcmd__alerts__subcmd__actions,help)
+                cmd="ccfd__subcmd__alerts__subcmd__actions__subcmd__help"
+                ;;
+            ccfd__subcmd__alerts__subcmd__actions,list)
+                cmd="ccfd__subcmd__alerts__subcmd__actions__subcmd__list"
+                ;;
+            ccfd__subcmd__alerts__subcmd__actions,retry)
+                cmd="ccfd__subcmd__alerts__subcmd__actions__subcmd__retry"
+                ;;
+            ccfd__subcmd__alerts__subcmd__actions__subcmd__help,drop)
+                cmd="ccfd__subcmd__alerts__subcmd__actions__subcmd__help__subcmd__drop"
+                ;;
+            ccfd__subcmd__alerts__subcmd__actions__subcmd__help,help)
+                cmd="ccfd__subcmd__alerts__subcmd__actions__subcmd__help__subcmd__help"
+                ;;
+            ccfd__subcmd__alerts__subcmd__actions__subcmd__help,list)
+                cmd="ccfd__subcmd__alerts__subcmd__actions__subcmd__help__subcmd__list"
+                ;;
+            ccfd__subcmd__alerts__subcmd__actions__subcmd__help,retry)
+                cmd="ccfd__subcmd__alerts__subcmd__actions__subcmd__help__subcmd__retry"
+                ;;
             ccfd__subcmd__alerts__subcmd__help,ack)
                 cmd="ccfd__subcmd__alerts__subcmd__help__subcmd__ack"
+                ;;
+            ccfd__subcmd__alerts__subcmd__help,actions)
+                cmd="ccfd__subcmd__alerts__subcmd__help__subcmd__actions"
                 ;;
             ccfd__subcmd__alerts__subcmd__help,close)
                 cmd="ccfd__subcmd__alerts__subcmd__help__subcmd__close"
@@ -123,6 +159,15 @@ _ccfd() {
                 ;;
             ccfd__subcmd__alerts__subcmd__help,show)
                 cmd="ccfd__subcmd__alerts__subcmd__help__subcmd__show"
+                ;;
+            ccfd__subcmd__alerts__subcmd__help__subcmd__actions,drop)
+                cmd="ccfd__subcmd__alerts__subcmd__help__subcmd__actions__subcmd__drop"
+                ;;
+            ccfd__subcmd__alerts__subcmd__help__subcmd__actions,list)
+                cmd="ccfd__subcmd__alerts__subcmd__help__subcmd__actions__subcmd__list"
+                ;;
+            ccfd__subcmd__alerts__subcmd__help__subcmd__actions,retry)
+                cmd="ccfd__subcmd__alerts__subcmd__help__subcmd__actions__subcmd__retry"
                 ;;
             ccfd__subcmd__api__subcmd__keys,create)
                 cmd="ccfd__subcmd__api__subcmd__keys__subcmd__create"
@@ -238,6 +283,60 @@ _ccfd() {
             ccfd__subcmd__config__subcmd__help,show)
                 cmd="ccfd__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            ccfd__subcmd__connectors,create)
+                cmd="ccfd__subcmd__connectors__subcmd__create"
+                ;;
+            ccfd__subcmd__connectors,delete)
+                cmd="ccfd__subcmd__connectors__subcmd__delete"
+                ;;
+            ccfd__subcmd__connectors,help)
+                cmd="ccfd__subcmd__connectors__subcmd__help"
+                ;;
+            ccfd__subcmd__connectors,list)
+                cmd="ccfd__subcmd__connectors__subcmd__list"
+                ;;
+            ccfd__subcmd__connectors,run)
+                cmd="ccfd__subcmd__connectors__subcmd__run"
+                ;;
+            ccfd__subcmd__connectors,show)
+                cmd="ccfd__subcmd__connectors__subcmd__show"
+                ;;
+            ccfd__subcmd__connectors,test)
+                cmd="ccfd__subcmd__connectors__subcmd__test"
+                ;;
+            ccfd__subcmd__connectors,types)
+                cmd="ccfd__subcmd__connectors__subcmd__types"
+                ;;
+            ccfd__subcmd__connectors,update)
+                cmd="ccfd__subcmd__connectors__subcmd__update"
+                ;;
+            ccfd__subcmd__connectors__subcmd__help,create)
+                cmd="ccfd__subcmd__connectors__subcmd__help__subcmd__create"
+                ;;
+            ccfd__subcmd__connectors__subcmd__help,delete)
+                cmd="ccfd__subcmd__connectors__subcmd__help__subcmd__delete"
+                ;;
+            ccfd__subcmd__connectors__subcmd__help,help)
+                cmd="ccfd__subcmd__connectors__subcmd__help__subcmd__help"
+                ;;
+            ccfd__subcmd__connectors__subcmd__help,list)
+                cmd="ccfd__subcmd__connectors__subcmd__help__subcmd__list"
+                ;;
+            ccfd__subcmd__connectors__subcmd__help,run)
+                cmd="ccfd__subcmd__connectors__subcmd__help__subcmd__run"
+                ;;
+            ccfd__subcmd__connectors__subcmd__help,show)
+                cmd="ccfd__subcmd__connectors__subcmd__help__subcmd__show"
+                ;;
+            ccfd__subcmd__connectors__subcmd__help,test)
+                cmd="ccfd__subcmd__connectors__subcmd__help__subcmd__test"
+                ;;
+            ccfd__subcmd__connectors__subcmd__help,types)
+                cmd="ccfd__subcmd__connectors__subcmd__help__subcmd__types"
+                ;;
+            ccfd__subcmd__connectors__subcmd__help,update)
+                cmd="ccfd__subcmd__connectors__subcmd__help__subcmd__update"
+                ;;
             ccfd__subcmd__deploy,help)
                 cmd="ccfd__subcmd__deploy__subcmd__help"
                 ;;
@@ -274,6 +373,9 @@ _ccfd() {
             ccfd__subcmd__help,config)
                 cmd="ccfd__subcmd__help__subcmd__config"
                 ;;
+            ccfd__subcmd__help,connectors)
+                cmd="ccfd__subcmd__help__subcmd__connectors"
+                ;;
             ccfd__subcmd__help,demo)
                 cmd="ccfd__subcmd__help__subcmd__demo"
                 ;;
@@ -307,6 +409,9 @@ _ccfd() {
             ccfd__subcmd__help,run)
                 cmd="ccfd__subcmd__help__subcmd__run"
                 ;;
+            ccfd__subcmd__help,secrets)
+                cmd="ccfd__subcmd__help__subcmd__secrets"
+                ;;
             ccfd__subcmd__help,simulate)
                 cmd="ccfd__subcmd__help__subcmd__simulate"
                 ;;
@@ -331,6 +436,9 @@ _ccfd() {
             ccfd__subcmd__help__subcmd__alerts,ack)
                 cmd="ccfd__subcmd__help__subcmd__alerts__subcmd__ack"
                 ;;
+            ccfd__subcmd__help__subcmd__alerts,actions)
+                cmd="ccfd__subcmd__help__subcmd__alerts__subcmd__actions"
+                ;;
             ccfd__subcmd__help__subcmd__alerts,close)
                 cmd="ccfd__subcmd__help__subcmd__alerts__subcmd__close"
                 ;;
@@ -339,6 +447,15 @@ _ccfd() {
                 ;;
             ccfd__subcmd__help__subcmd__alerts,show)
                 cmd="ccfd__subcmd__help__subcmd__alerts__subcmd__show"
+                ;;
+            ccfd__subcmd__help__subcmd__alerts__subcmd__actions,drop)
+                cmd="ccfd__subcmd__help__subcmd__alerts__subcmd__actions__subcmd__drop"
+                ;;
+            ccfd__subcmd__help__subcmd__alerts__subcmd__actions,list)
+                cmd="ccfd__subcmd__help__subcmd__alerts__subcmd__actions__subcmd__list"
+                ;;
+            ccfd__subcmd__help__subcmd__alerts__subcmd__actions,retry)
+                cmd="ccfd__subcmd__help__subcmd__alerts__subcmd__actions__subcmd__retry"
                 ;;
             ccfd__subcmd__help__subcmd__api__subcmd__keys,create)
                 cmd="ccfd__subcmd__help__subcmd__api__subcmd__keys__subcmd__create"
@@ -385,6 +502,30 @@ _ccfd() {
             ccfd__subcmd__help__subcmd__config,show)
                 cmd="ccfd__subcmd__help__subcmd__config__subcmd__show"
                 ;;
+            ccfd__subcmd__help__subcmd__connectors,create)
+                cmd="ccfd__subcmd__help__subcmd__connectors__subcmd__create"
+                ;;
+            ccfd__subcmd__help__subcmd__connectors,delete)
+                cmd="ccfd__subcmd__help__subcmd__connectors__subcmd__delete"
+                ;;
+            ccfd__subcmd__help__subcmd__connectors,list)
+                cmd="ccfd__subcmd__help__subcmd__connectors__subcmd__list"
+                ;;
+            ccfd__subcmd__help__subcmd__connectors,run)
+                cmd="ccfd__subcmd__help__subcmd__connectors__subcmd__run"
+                ;;
+            ccfd__subcmd__help__subcmd__connectors,show)
+                cmd="ccfd__subcmd__help__subcmd__connectors__subcmd__show"
+                ;;
+            ccfd__subcmd__help__subcmd__connectors,test)
+                cmd="ccfd__subcmd__help__subcmd__connectors__subcmd__test"
+                ;;
+            ccfd__subcmd__help__subcmd__connectors,types)
+                cmd="ccfd__subcmd__help__subcmd__connectors__subcmd__types"
+                ;;
+            ccfd__subcmd__help__subcmd__connectors,update)
+                cmd="ccfd__subcmd__help__subcmd__connectors__subcmd__update"
+                ;;
             ccfd__subcmd__help__subcmd__deploy,render)
                 cmd="ccfd__subcmd__help__subcmd__deploy__subcmd__render"
                 ;;
@@ -411,6 +552,15 @@ _ccfd() {
                 ;;
             ccfd__subcmd__help__subcmd__rules,test)
                 cmd="ccfd__subcmd__help__subcmd__rules__subcmd__test"
+                ;;
+            ccfd__subcmd__help__subcmd__secrets,list)
+                cmd="ccfd__subcmd__help__subcmd__secrets__subcmd__list"
+                ;;
+            ccfd__subcmd__help__subcmd__secrets,remove)
+                cmd="ccfd__subcmd__help__subcmd__secrets__subcmd__remove"
+                ;;
+            ccfd__subcmd__help__subcmd__secrets,set)
+                cmd="ccfd__subcmd__help__subcmd__secrets__subcmd__set"
                 ;;
             ccfd__subcmd__help__subcmd__state,export)
                 cmd="ccfd__subcmd__help__subcmd__state__subcmd__export"
@@ -481,6 +631,30 @@ _ccfd() {
             ccfd__subcmd__rules__subcmd__help,test)
                 cmd="ccfd__subcmd__rules__subcmd__help__subcmd__test"
                 ;;
+            ccfd__subcmd__secrets,help)
+                cmd="ccfd__subcmd__secrets__subcmd__help"
+                ;;
+            ccfd__subcmd__secrets,list)
+                cmd="ccfd__subcmd__secrets__subcmd__list"
+                ;;
+            ccfd__subcmd__secrets,remove)
+                cmd="ccfd__subcmd__secrets__subcmd__remove"
+                ;;
+            ccfd__subcmd__secrets,set)
+                cmd="ccfd__subcmd__secrets__subcmd__set"
+                ;;
+            ccfd__subcmd__secrets__subcmd__help,help)
+                cmd="ccfd__subcmd__secrets__subcmd__help__subcmd__help"
+                ;;
+            ccfd__subcmd__secrets__subcmd__help,list)
+                cmd="ccfd__subcmd__secrets__subcmd__help__subcmd__list"
+                ;;
+            ccfd__subcmd__secrets__subcmd__help,remove)
+                cmd="ccfd__subcmd__secrets__subcmd__help__subcmd__remove"
+                ;;
+            ccfd__subcmd__secrets__subcmd__help,set)
+                cmd="ccfd__subcmd__secrets__subcmd__help__subcmd__set"
+                ;;
             ccfd__subcmd__state,export)
                 cmd="ccfd__subcmd__state__subcmd__export"
                 ;;
@@ -512,7 +686,7 @@ _ccfd() {
 
     case "${cmd}" in
         ccfd)
-            opts="-h -V --config --help --version run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help"
+            opts="-h -V --config --help --version run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage connectors secrets query deploy init config completions man simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -530,7 +704,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__alerts)
-            opts="-h --config --help list show ack close help"
+            opts="-h --config --help list show ack close actions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -559,6 +733,172 @@ _ccfd() {
                     return 0
                     ;;
                 --note)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__actions)
+            opts="-h --config --help list retry drop help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__actions__subcmd__drop)
+            opts="-h --all --action --yes --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --action)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__actions__subcmd__help)
+            opts="list retry drop help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__actions__subcmd__help__subcmd__drop)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__actions__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__actions__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__actions__subcmd__help__subcmd__retry)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__actions__subcmd__list)
+            opts="-h --state --action --alert --limit --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -W "waiting running done failed dropped" -- "${cur}"))
+                    return 0
+                    ;;
+                --action)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --alert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__actions__subcmd__retry)
+            opts="-h --all --action --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --action)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -604,7 +944,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__alerts__subcmd__help)
-            opts="list show ack close help"
+            opts="list show ack close actions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -620,6 +960,62 @@ _ccfd() {
         ccfd__subcmd__alerts__subcmd__help__subcmd__ack)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__help__subcmd__actions)
+            opts="list retry drop"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__help__subcmd__actions__subcmd__drop)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__help__subcmd__actions__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__alerts__subcmd__help__subcmd__actions__subcmd__retry)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1625,6 +2021,360 @@ _ccfd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ccfd__subcmd__connectors)
+            opts="-h --config --help list types create show update delete test run help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__create)
+            opts="-h --type --id --config --secret --space --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --space)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__delete)
+            opts="-h --yes --space --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --space)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__help)
+            opts="list types create show update delete test run help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__help__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__help__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__help__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__help__subcmd__types)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__help__subcmd__update)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__list)
+            opts="-h --json --space --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --space)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__run)
+            opts="-h --params --space --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --params)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --space)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__show)
+            opts="-h --space --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --space)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__test)
+            opts="-h --space --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --space)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__types)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__connectors__subcmd__update)
+            opts="-h --name --config --secret --space --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --space)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ccfd__subcmd__demo)
             opts="-h --dir --for --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1726,7 +2476,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help)
-            opts="run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage query deploy init config completions man simulate demo help"
+            opts="run backfill verify reset-state status tail top collectors reload state check rejects alerts api-keys cases rules usage connectors secrets query deploy init config completions man simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1740,7 +2490,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help__subcmd__alerts)
-            opts="list show ack close"
+            opts="list show ack close actions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1756,6 +2506,62 @@ _ccfd() {
         ccfd__subcmd__help__subcmd__alerts__subcmd__ack)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__alerts__subcmd__actions)
+            opts="list retry drop"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__alerts__subcmd__actions__subcmd__drop)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__alerts__subcmd__actions__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__alerts__subcmd__actions__subcmd__retry)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2117,6 +2923,132 @@ _ccfd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ccfd__subcmd__help__subcmd__connectors)
+            opts="list types create show update delete test run"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__connectors__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__connectors__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__connectors__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__connectors__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__connectors__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__connectors__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__connectors__subcmd__types)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__connectors__subcmd__update)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ccfd__subcmd__help__subcmd__demo)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2397,6 +3329,62 @@ _ccfd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ccfd__subcmd__help__subcmd__secrets)
+            opts="set list remove"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__secrets__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__secrets__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__secrets__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ccfd__subcmd__help__subcmd__simulate)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2594,7 +3582,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__query)
-            opts="-h --config --schema --backup --json --csv --raw --sink --help"
+            opts="-h --config --schema --backup --json --csv --raw --sink --connectors --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3075,6 +4063,148 @@ _ccfd() {
                     return 0
                     ;;
                 --trace-requests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__secrets)
+            opts="-h --config --help set list remove help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__secrets__subcmd__help)
+            opts="set list remove help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__secrets__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__secrets__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__secrets__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__secrets__subcmd__help__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__secrets__subcmd__list)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__secrets__subcmd__remove)
+            opts="-h --all --yes --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__secrets__subcmd__set)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
