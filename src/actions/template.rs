@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn what_cannot_be_rendered_is_an_error_that_names_the_place() {
         for (text, words) in [
-            ("{{ titel }}", "unknown variable `titel`"),
+            ("{{ tittle }}", "unknown variable `tittle`"),
             ("{{ fields }}", "unknown variable `fields`"),
             ("{{ title.x }}", "unknown variable `title.x`"),
             ("{{ title | nonsense }}", "unknown filter"),

@@ -25,7 +25,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List the connectors
-    List(list::ListArguments),
+    List(list::ListConnectors),
     /// List the types of connectors, and which of them ccfd has
     Types(list::TypesArguments),
     /// Make a connector

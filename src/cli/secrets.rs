@@ -31,7 +31,7 @@ enum Command {
     /// Store a secret, read from standard input, in place of an earlier one. Settings name it as { stored = "NAME" }
     Set(SetArguments),
     /// List the names of the stored secrets
-    List(ListArguments),
+    List(ListSecrets),
     /// Remove a secret
     Remove(RemoveArguments),
 }
@@ -44,7 +44,7 @@ struct SetArguments {
 }
 
 #[derive(Debug, Args)]
-struct ListArguments {
+struct ListSecrets {
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,

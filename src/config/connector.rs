@@ -1,4 +1,4 @@
-//! `[connector.NAME]`: a connector that stands in the settings.
+//! `[connector.NAME]`: a connector of the settings.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -16,7 +16,7 @@ use super::{
 /// The deepest table or list in the settings of a connector.
 const DEPTH_MAX: usize = 16;
 
-/// A connector that stands in the settings; its name there is its id.
+/// A connector of the settings; its name there is its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectorSettings {
     /// The id of its type.

@@ -157,7 +157,7 @@ impl AllowedHosts {
 
 impl OutgoingSettings {
     /// The files with secrets and certificates.
-    pub fn files<'s>(&'s self) -> impl Iterator<Item = &'s Path> {
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.hosts.iter().filter_map(|host| host.ca_file.as_deref())
     }
 

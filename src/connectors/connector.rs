@@ -54,7 +54,7 @@ pub struct Connector {
     pub type_id: Arc<str>,
     /// Its settings, with the defaults of its type filled in.
     pub config: Map<String, Value>,
-    /// Whether it stands in the settings of ccfd, where only a person changes it.
+    /// Whether it is one of the settings of ccfd, where only a person changes it.
     pub is_preconfigured: bool,
     /// Whether its type requires secrets that it does not have.
     pub is_missing_secrets: bool,

@@ -67,7 +67,7 @@ pub trait ConnectorType: Send + Sync {
     ///
     /// # Errors
     ///
-    /// A sentence for whoever makes the connector. It never contains a secret.
+    /// A sentence for the person who makes the connector. It never contains a secret.
     fn check_config(
         &self,
         config: &Map<String, Value>,
@@ -90,7 +90,7 @@ pub trait ConnectorType: Send + Sync {
     ///
     /// # Errors
     ///
-    /// A sentence for whoever runs the connector.
+    /// A sentence for the person who runs the connector.
     fn check_params(&self, params: &Map<String, Value>) -> Result<(), String>;
 
     /// Runs a connector with parameters that were checked.

@@ -29,10 +29,10 @@ pub enum ConnectorError {
     /// The settings have a connector with this id.
     #[error("This {0} already exists in a preconfigured action.")]
     TakenByPreconfigured(String),
-    /// It stands in the settings.
+    /// It is one of the settings.
     #[error("Preconfigured action {0} can not be updated.")]
     UpdatePreconfigured(String),
-    /// It stands in the settings.
+    /// It is one of the settings.
     #[error("Preconfigured action {0} can not be deleted.")]
     DeletePreconfigured(String),
     /// Nobody creates connectors of the system.

@@ -203,7 +203,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// If the space has none with this id, it stands in the settings, or something is invalid.
+    /// If the space has none with this id, it is one of the settings, or something is invalid.
     pub async fn update(
         &self,
         space: &str,
@@ -226,7 +226,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// If the space has none with this id, or it stands in the settings.
+    /// If the space has none with this id, or it is one of the settings.
     pub async fn delete(&self, space: &str, id: &str) -> Result<(), ConnectorError> {
         if self.parts().preconfigured.contains_key(id) {
             return Err(ConnectorError::DeletePreconfigured(id.to_owned()));

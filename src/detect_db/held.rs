@@ -3,7 +3,7 @@
 //! What a batch adds is one row of the journal. When the journal is large, its pieces move to a table of their own, by group:
 //! a group that each batch touches costs a row in some batches and not in each. What is in the journal is also in memory.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -130,15 +130,16 @@ impl HeldMatches {
 
     /// The table and the collector of an id.
     pub(super) fn origin_names(&mut self, begun: &Connection, id: i64) -> rusqlite::Result<&[String; 2]> {
-        if !self.origins.contains_key(&id) {
-            let sql = "SELECT tbl, connector FROM origin WHERE id = ?1";
-            let names = begun
-                .prepare_cached(sql)?
-                .query_row([id], |row| Ok([row.get(0)?, row.get(1)?]))
-                .optional()?;
-            self.origins.insert(id, names.unwrap_or_default());
-        }
-        Ok(self.origins.entry(id).or_default())
+        let place = match self.origins.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let sql = "SELECT tbl, connector FROM origin WHERE id = ?1";
+                let mut query = begun.prepare_cached(sql)?;
+                let names = query.query_row([id], |row| Ok([row.get(0)?, row.get(1)?])).optional()?;
+                place.insert(names.unwrap_or_default())
+            }
+        };
+        Ok(place)
     }
 
     fn read(&mut self, begun: &Connection) -> rusqlite::Result<()> {

@@ -28,7 +28,7 @@ fn set(store: &SecretStore, name: &str, text: &str) {
 }
 
 #[test]
-fn a_secret_is_read_back_and_stands_nowhere_in_clear() {
+fn a_secret_is_read_back_and_is_nowhere_in_clear() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     set(&store, "openai", TEXT);

@@ -47,7 +47,17 @@ fn a_connector_is_made_shown_run_changed_and_deleted_without_a_daemon() {
     let place = place();
     let made = place.run_to(
         0,
-        &["connectors", "create", "Mine", "--type", ".index", "--id", "mine", "--config", r#"{"index":"x"}"#],
+        &[
+            "connectors",
+            "create",
+            "Mine",
+            "--type",
+            ".index",
+            "--id",
+            "mine",
+            "--settings",
+            r#"{"index":"x"}"#,
+        ],
     );
     assert_eq!(json(&made.stdout)["config"]["refresh"], false);
     let shown = place.run_to(0, &["connectors", "show", "mine"]);
@@ -86,7 +96,7 @@ fn a_secret_is_not_taken_from_an_argument_and_not_shown() {
             "Mine",
             "--type",
             ".index",
-            "--config",
+            "--settings",
             r#"{"index":"x"}"#,
             "--secret",
             "t=@-",

@@ -15,7 +15,7 @@ mod words;
 use std::{env, fs, path::PathBuf};
 
 /// Every document.
-const DOCUMENTS: [&str; 26] = [
+const DOCUMENTS: [&str; 28] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -24,6 +24,7 @@ const DOCUMENTS: [&str; 26] = [
     "deploy/README.md",
     "deploy/RELEASE.md",
     "docs/README.md",
+    "docs/actions.md",
     "docs/cases.md",
     "docs/commands.md",
     "docs/comparison.md",
@@ -41,6 +42,7 @@ const DOCUMENTS: [&str; 26] = [
     "docs/settings.md",
     "docs/sources-and-sinks.md",
     "docs/tables.md",
+    "docs/usage.md",
     "docs/verify.md",
 ];
 

@@ -35,7 +35,7 @@ async fn azure_is_asked_under_its_own_path() {
     let advisor = Advisor::of(&json!({ "apiProvider": "Azure OpenAI", "apiUrl": url }));
     let (answer, usage) = advisor.answer("run", json!({ "body": QUESTION })).await.unwrap();
     assert_eq!((&answer["model"], usage.total.is_some()), (&json!("gpt"), true));
-    let (bytes, _, end) = advisor.stream(QUESTION).await.unwrap().to_end().await;
+    let (bytes, _, end) = advisor.stream(QUESTION).await.unwrap().read_to_end().await;
     assert!(String::from_utf8(bytes).unwrap().ends_with("data: [DONE]\n\n") && end.usage.total.is_some());
 }
 

@@ -41,7 +41,8 @@ async fn a_stream_of_anything_passes_and_its_tokens_stay_unknown() {
         b"data: {\"usage\":[[[[[[\n\n",
     ];
     let upstream = Upstream::of_events(&pieces).at_once();
-    let (bytes, is_cut, end) = Advisor::at(&upstream.url()).stream(QUESTION).await.unwrap().to_end().await;
+    let (bytes, is_cut, end) =
+        Advisor::at(&upstream.url()).stream(QUESTION).await.unwrap().read_to_end().await;
     assert!(bytes == pieces.concat() && !is_cut, "every byte passes");
     assert_eq!((end.usage, end.ending), (TokenUsage::default(), StreamEnding::Cut));
 }

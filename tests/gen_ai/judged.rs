@@ -16,7 +16,7 @@ async fn the_official_client_reads_what_is_relayed() {
     let (answer, usage) = advisor.answer("run", json!({ "body": QUESTION })).await.unwrap();
     let whole = dir.path().join("whole");
     fs::write(&whole, answer.to_string()).unwrap();
-    let (events, _, end) = advisor.stream(&question("m")).await.unwrap().to_end().await;
+    let (events, _, end) = advisor.stream(&question("m")).await.unwrap().read_to_end().await;
     let streamed = dir.path().join("streamed");
     fs::write(&streamed, events).unwrap();
     let said = python.run("openai_client.py", &[whole.to_str().unwrap(), streamed.to_str().unwrap()]);

@@ -120,7 +120,7 @@ impl Advisor {
 
 impl Passed {
     /// All that arrives, whether it was cut, and what is known in the end.
-    async fn to_end(self) -> (Vec<u8>, bool, StreamEnd) {
+    async fn read_to_end(self) -> (Vec<u8>, bool, StreamEnd) {
         let pieces: Vec<_> = self.bytes.collect().await;
         let is_cut = pieces.iter().any(Result::is_err);
         let bytes = pieces.into_iter().flatten().flat_map(|piece| piece.to_vec()).collect();

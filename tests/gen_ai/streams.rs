@@ -42,7 +42,7 @@ async fn a_chunk_arrives_before_the_other_side_has_written_the_next() {
         upstream.allow(1);
         assert_eq!(passed.bytes.next().await.unwrap().unwrap(), FIRST);
         upstream.allow(usize::MAX);
-        let (rest, is_cut, end) = passed.to_end().await;
+        let (rest, is_cut, end) = passed.read_to_end().await;
         assert_eq!((&rest[..], is_cut), (LAST, false));
         assert_eq!(
             (end.ending, end.usage.prompt, end.usage.total),
@@ -54,7 +54,7 @@ async fn a_chunk_arrives_before_the_other_side_has_written_the_next() {
 #[tokio::test]
 async fn the_events_of_a_model_pass_unchanged() {
     let (_simulated, url) = simulated();
-    let (bytes, is_cut, end) = Advisor::at(&url).stream(&question("m")).await.unwrap().to_end().await;
+    let (bytes, is_cut, end) = Advisor::at(&url).stream(&question("m")).await.unwrap().read_to_end().await;
     let text = String::from_utf8(bytes).unwrap();
     assert!(text.starts_with("data: {") && text.ends_with("data: [DONE]\n\n"), "{text}");
     assert_eq!((end.ending, end.usage.total.is_some(), is_cut), (StreamEnding::Complete, true, false));
@@ -63,10 +63,11 @@ async fn the_events_of_a_model_pass_unchanged() {
 #[tokio::test]
 async fn an_error_or_a_cut_among_the_events_is_passed_on_and_known() {
     let (_simulated, url) = simulated();
-    let (bytes, is_cut, end) = Advisor::at(&url).stream(&question("m-error")).await.unwrap().to_end().await;
+    let (bytes, is_cut, end) =
+        Advisor::at(&url).stream(&question("m-error")).await.unwrap().read_to_end().await;
     assert!(String::from_utf8(bytes).unwrap().contains("\"server_error\""));
     assert_eq!((end.ending, is_cut), (StreamEnding::Failed, false));
-    let (_, is_cut, end) = Advisor::at(&url).stream(&question("m-cut")).await.unwrap().to_end().await;
+    let (_, is_cut, end) = Advisor::at(&url).stream(&question("m-cut")).await.unwrap().read_to_end().await;
     assert_eq!((end.ending, is_cut), (StreamEnding::Cut, true));
     assert_eq!((end.usage.model.as_deref(), end.usage.total), (Some("m-cut"), None), "unknown is not zero");
 }

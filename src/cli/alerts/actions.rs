@@ -28,7 +28,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum ActionsCommand {
     /// List what waits, failed or was dropped, the newest first
-    List(ListArguments),
+    List(ListActions),
     /// Let them be tried again from now on
     Retry(ChosenActions),
     /// Remove them, so that they are never tried
@@ -36,7 +36,7 @@ enum ActionsCommand {
 }
 
 #[derive(Debug, Args)]
-struct ListArguments {
+struct ListActions {
     /// Only those in this state; may be given several times
     #[arg(long, value_enum, value_name = "STATE")]
     state: Vec<StateWord>,
@@ -147,7 +147,7 @@ pub fn run(config: &Config, context: &Context, arguments: &Arguments) -> anyhow:
     }
 }
 
-fn list(config: &Config, context: &Context, arguments: &ListArguments) -> anyhow::Result<Exit> {
+fn list(config: &Config, context: &Context, arguments: &ListActions) -> anyhow::Result<Exit> {
     let Some(db) = database(config)? else { return Ok(Exit::Done) };
     let open = [ActionState::Waiting, ActionState::Running, ActionState::Failed, ActionState::Dropped];
     let states = match arguments.state.is_empty() {

@@ -50,7 +50,7 @@ pub struct UpdateArguments {
 struct WhatArguments {
     /// Its settings, a JSON object: written out, @FILE, or @- for standard input
     #[arg(long, value_name = "JSON")]
-    config: Option<String>,
+    settings: Option<String>,
     /// A secret: NAME=@FILE, NAME=@- for standard input, or NAME=env:VARIABLE. Give all that its type requires, also to
     /// `update`
     #[arg(long = "secret", value_name = "NAME=PLACE")]
@@ -81,9 +81,9 @@ pub async fn create(
         type_id: arguments.type_id.clone(),
         config: arguments
             .what
-            .config
+            .settings
             .as_deref()
-            .map(|given| given::object("--config", given))
+            .map(|given| given::object("--settings", given))
             .transpose()?
             .unwrap_or_default(),
         secrets: given::secrets(&arguments.what.secrets, context)?,
@@ -111,8 +111,8 @@ pub async fn update(
     };
     let change = ConnectorChange {
         name: arguments.name.clone().unwrap_or(before.name),
-        config: match &arguments.what.config {
-            Some(given) => given::object("--config", given)?,
+        config: match &arguments.what.settings {
+            Some(given) => given::object("--settings", given)?,
             None => before.config,
         },
         secrets: given::secrets(&arguments.what.secrets, context)?,

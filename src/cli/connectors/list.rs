@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-pub struct ListArguments {
+pub struct ListConnectors {
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
@@ -60,7 +60,11 @@ struct ShownType {
     is_system_action_type: bool,
 }
 
-pub async fn list(registry: &Registry, context: &Context, arguments: &ListArguments) -> anyhow::Result<Exit> {
+pub async fn list(
+    registry: &Registry,
+    context: &Context,
+    arguments: &ListConnectors,
+) -> anyhow::Result<Exit> {
     let all = match registry.list(&arguments.space.space).await {
         Ok(all) => all,
         Err(error) => return Ok(refused(&error)),
@@ -84,7 +88,7 @@ pub async fn list(registry: &Registry, context: &Context, arguments: &ListArgume
             (false, false) => "",
         };
         let texts = [connector.id.as_str(), &connector.type_id, &connector.name, state];
-        rows.push(texts.map(|text| tame(text)).to_vec());
+        rows.push(texts.map(tame).to_vec());
     }
     print(&fitted(&[Align::Left; 4], &[3, 1], &rows, width(&context.environment)))?;
     Ok(Exit::Done)

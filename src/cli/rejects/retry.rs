@@ -78,7 +78,7 @@ pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::
     let _turn = RejectsTurn::take(&config, "ccfd rejects retry")?;
     let paths = files(&config)?;
     let assembly = Assembly::new(config, context.environment.clone());
-    let mut retry = Retry {
+    let mut retry = RejectsRetry {
         runtime,
         assembly,
         arguments,
@@ -105,7 +105,7 @@ pub fn run(context: &Context, config: Config, arguments: &Arguments) -> anyhow::
     retry.conclude(None)
 }
 
-struct Retry<'a> {
+struct RejectsRetry<'a> {
     runtime: Runtime,
     assembly: Arc<Assembly>,
     arguments: &'a Arguments,
@@ -136,7 +136,7 @@ impl From<std::io::Error> for Break {
     }
 }
 
-impl Retry<'_> {
+impl RejectsRetry<'_> {
     /// Sends the records of a file. What a write has taken is marked before the next write, because this may
     /// end at any time; the file is rewritten without marked lines once, at the end.
     fn file(&mut self, path: &Path) -> Result<(), Break> {

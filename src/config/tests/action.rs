@@ -64,8 +64,8 @@ fn what_is_wrong_with_an_action_is_said_with_its_name() {
         (&format!("{page}on = [\"opened\"]"), "`on`: expected a list of \"open\" and \"closed\""),
         (&format!("{page}reopen = true"), "`reopen`: unknown key"),
         (
-            &format!("{page}params = {{ text = \"{{{{ titel }}}}\" }}"),
-            "`params.text`: unknown variable `titel`",
+            &format!("{page}params = {{ text = \"{{{{ tittle }}}}\" }}"),
+            "`params.text`: unknown variable `tittle`",
         ),
         ("name = \"page\"\nconnector = \"oncal\"", "there is no [connector.oncal]; did you mean `oncall`?"),
         ("name = \"page\"\nconnector = \"a b\"", "`connector` is no id of a connector"),

@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::config::{GenAiConfig, Provider};
-use crate::connectors::{connector::ConnectorSecrets, outgoing::ClientIdentity};
+use crate::connectors::{connector::ConnectorSecrets, outgoing::OutgoingIdentity};
 
 const KEY: &str = "apiKey";
 const CERTIFICATE: &str = "certificateData";
@@ -14,7 +14,7 @@ const AUTHORITIES: &str = "caData";
 /// The secrets that a request needs.
 pub(super) struct GenAiSecrets {
     pub(super) key: Option<SecretString>,
-    pub(super) identity: Option<ClientIdentity>,
+    pub(super) identity: Option<OutgoingIdentity>,
 }
 
 /// Reads the secrets.
@@ -42,7 +42,7 @@ pub(super) fn read(config: &GenAiConfig, secrets: &ConnectorSecrets) -> Result<G
         (true, true, _) => {
             let certificate = pem(secrets, CERTIFICATE, "Certificate data", "CERTIFICATE-----")?;
             let private_key = pem(secrets, PRIVATE_KEY, "Private key data", "PRIVATE KEY-----")?;
-            Some(ClientIdentity {
+            Some(OutgoingIdentity {
                 certificate_and_key: certificate.zip(private_key),
                 authorities: pem(secrets, AUTHORITIES, "CA data", "CERTIFICATE-----")?
                     .map(|authorities| authorities.expose_secret().to_owned()),
@@ -60,7 +60,7 @@ pub(super) fn read(config: &GenAiConfig, secrets: &ConnectorSecrets) -> Result<G
     }
     let only_verified = || {
         let verification = Some(config.verification?);
-        Some(ClientIdentity { verification, ..ClientIdentity::default() })
+        Some(OutgoingIdentity { verification, ..OutgoingIdentity::default() })
     };
     Ok(GenAiSecrets { key, identity: identity.or_else(only_verified) })
 }

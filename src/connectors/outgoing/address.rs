@@ -49,7 +49,7 @@ impl AddressKind {
             [first, ..] => match first {
                 0xfc00..=0xfdff => Self::Private,
                 // Link-local, and site-local, which is the same in old networks; multicast.
-                0xfe80..=0xfeff | 0xff00..=0xffff => Self::Special,
+                0xfe80..=0xffff => Self::Special,
                 _ => Self::Public,
             },
         }

@@ -12,7 +12,7 @@ use reqwest::{Client, ClientBuilder, Proxy, dns::Resolve, redirect};
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::{ClientIdentity, OutgoingError, Verification, allowed::CheckedNames};
+use super::{OutgoingError, OutgoingIdentity, Verification, allowed::CheckedNames};
 use crate::{
     config::{Environment, HostSettings, OutgoingSettings, ProxyHeader, TargetHost},
     files,
@@ -23,28 +23,31 @@ use crate::{
 const REDIRECTS_MAX: usize = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_CONNECTIONS_MAX: usize = 4;
-/// Clients that are kept: a proxy's password that changes makes another one.
+/// OutgoingClients that are kept: a proxy's password that changes makes another one.
 const CLIENTS_MAX: usize = 64;
 /// The largest file of authorities.
 const CA_BYTES_MAX: u64 = 1 << 20;
 
+/// The address of a proxy, and the headers for it.
+type ProxyWay = (String, Vec<(String, String)>);
+
 /// In which way a host is reached. The proxy's address and headers are read for each request, because a secret may change.
 #[derive(PartialEq, Eq, Hash)]
 struct Way {
-    proxy: Option<(String, Vec<(String, String)>)>,
+    proxy: Option<ProxyWay>,
     /// The file of authorities, and what is verified: of hosts with certificates of their own.
     trust: Option<(Option<String>, TlsVerification)>,
 }
 
 /// The clients.
-pub(super) struct Clients {
+pub(super) struct OutgoingClients {
     settings: Arc<OutgoingSettings>,
     environment: Environment,
     names: Arc<dyn Resolve>,
     built: Mutex<HashMap<Way, Client>>,
 }
 
-impl Clients {
+impl OutgoingClients {
     pub(super) fn new(
         settings: Arc<OutgoingSettings>,
         environment: Environment,
@@ -59,7 +62,7 @@ impl Clients {
         &self,
         url: &Url,
         host: &TargetHost,
-        identity: Option<&ClientIdentity>,
+        identity: Option<&OutgoingIdentity>,
     ) -> Result<Client, OutgoingError> {
         let proxy = if self.settings.uses_proxy(host) { self.proxy()? } else { None };
         let own = self.settings.host(url);
@@ -85,7 +88,7 @@ impl Clients {
 
     fn build(
         &self,
-        proxy: Option<&(String, Vec<(String, String)>)>,
+        proxy: Option<&ProxyWay>,
         trust: impl FnOnce(ClientBuilder) -> Result<ClientBuilder, String>,
     ) -> Result<Client, OutgoingError> {
         let builder = Client::builder()
@@ -109,7 +112,7 @@ impl Clients {
         builder.build().map_err(|error| OutgoingError::Untrusted(with_reasons(&error)))
     }
 
-    fn proxy(&self) -> Result<Option<(String, Vec<(String, String)>)>, OutgoingError> {
+    fn proxy(&self) -> Result<Option<ProxyWay>, OutgoingError> {
         let Some(proxy) = &self.settings.proxy else { return Ok(None) };
         let unreadable = |error| OutgoingError::Unreachable(format!("`proxy`: {}", reasons_of(&error)));
         let url = proxy.url(&self.environment).map_err(unreadable)?;
@@ -171,7 +174,7 @@ pub(super) fn authorities(own: &HostSettings) -> Result<Option<String>, String> 
     String::from_utf8(pem).map(Some).map_err(|_| refuse("not PEM".to_owned()))
 }
 
-impl ClientIdentity {
+impl OutgoingIdentity {
     fn apply(&self, own: Option<&HostSettings>, builder: ClientBuilder) -> Result<ClientBuilder, String> {
         let listed = own.map(authorities).transpose()?.flatten();
         let authorities = match (&self.authorities, listed) {

@@ -25,11 +25,12 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 pub use self::request::{
-    ClientIdentity, NotAllowed, OutgoingBody, OutgoingError, OutgoingRequest, OutgoingResponse, Verification,
+    NotAllowed, OutgoingBody, OutgoingError, OutgoingIdentity, OutgoingRequest, OutgoingResponse,
+    Verification,
 };
 use self::{
     allowed::{CheckedNames, RefusedAddress, is_refused, permits},
-    clients::Clients,
+    clients::OutgoingClients,
 };
 use crate::config::{AllowedHosts, Environment, OutgoingSettings, TargetHost};
 
@@ -49,7 +50,7 @@ const OF_CONNECTION: [HeaderName; 9] = [
 /// Requests to other systems. Knows which hosts are allowed, through which proxy, and with which certificates.
 pub struct Outgoing {
     settings: Arc<OutgoingSettings>,
-    clients: Clients,
+    clients: OutgoingClients,
     names: CheckedNames,
 }
 
@@ -73,7 +74,7 @@ impl Outgoing {
         let settings = Arc::new(settings);
         let allowed = Arc::new(settings.allowed_hosts.clone());
         Self {
-            clients: Clients::new(Arc::clone(&settings), environment, Arc::clone(&names)),
+            clients: OutgoingClients::new(Arc::clone(&settings), environment, Arc::clone(&names)),
             names: CheckedNames { allowed, names },
             settings,
         }

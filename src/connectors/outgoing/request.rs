@@ -40,12 +40,12 @@ pub struct OutgoingRequest {
     /// Whether the body of a successful response is passed on as it comes, instead of being read whole.
     pub is_streamed: bool,
     /// A certificate of this side and authorities, of one connector.
-    pub identity: Option<ClientIdentity>,
+    pub identity: Option<OutgoingIdentity>,
 }
 
 /// A client certificate with its key, and authorities, as PEM.
 #[derive(Clone, Default)]
-pub struct ClientIdentity {
+pub struct OutgoingIdentity {
     /// Certificate and key.
     pub certificate_and_key: Option<(secrecy::SecretString, secrecy::SecretString)>,
     /// Authorities.
@@ -54,9 +54,9 @@ pub struct ClientIdentity {
     pub verification: Option<Verification>,
 }
 
-impl std::fmt::Debug for ClientIdentity {
+impl std::fmt::Debug for OutgoingIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClientIdentity").field("verification", &self.verification).finish_non_exhaustive()
+        f.debug_struct("OutgoingIdentity").field("verification", &self.verification).finish_non_exhaustive()
     }
 }
 

@@ -23,8 +23,8 @@ impl From<SecretStoreError> for ConnectorError {
     }
 }
 
-/// How a connector is stored: anew, or in place of what it was.
-type Store = fn(
+/// How a connector is stored: as a new one, or in place of what it was.
+type StoreRow = fn(
     &mut DetectDb,
     &ConnectorRow,
     (&str, Option<&dyn crate::detect_db::Seal>),
@@ -129,7 +129,7 @@ impl Registry {
         &self,
         connector: &Connector,
         secrets: ConnectorSecrets,
-        how: Store,
+        how: StoreRow,
     ) -> Result<bool, ConnectorError> {
         let row = ConnectorRow {
             id: connector.id.to_string(),

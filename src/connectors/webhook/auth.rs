@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    super::{connector::ConnectorSecrets, fields::only, outgoing::ClientIdentity},
+    super::{connector::ConnectorSecrets, fields::only, outgoing::OutgoingIdentity},
     config::{WebhookAuthType, WebhookConfig, headers, pem},
     signature,
 };
@@ -23,7 +23,7 @@ pub struct WebhookAuth {
     /// Headers, marked as sensitive.
     pub headers: HeaderMap,
     /// The certificate of this side, and how the server's is verified.
-    pub identity: Option<ClientIdentity>,
+    pub identity: Option<OutgoingIdentity>,
     /// The key that signs bodies.
     pub signing: Option<hmac::Key>,
     /// What a receiver may repeat of it.
@@ -70,7 +70,7 @@ impl WebhookAuth {
         let (authorities, verification) = (config.authorities.clone(), config.verification);
         let is_special = certificate_and_key.is_some() || authorities.is_some() || verification.is_some();
         let identity =
-            is_special.then_some(ClientIdentity { certificate_and_key, authorities, verification });
+            is_special.then_some(OutgoingIdentity { certificate_and_key, authorities, verification });
         let signing = secrets.get("hmacKey").map(signature::key).transpose()?;
         Ok(Self { headers, identity, signing, sent })
     }

@@ -188,7 +188,7 @@ async fn an_action_of_a_rule_or_field_that_is_not_there_is_an_error_that_names_i
         ..action(name, &["added"], "{}")
     };
     for (actions, said) in [
-        (vec![action("page", &["aded"], "{}")], "`page`: there is no rule `aded`"),
+        (vec![action("page", &["no_such_rule"], "{}")], "`page`: there is no rule `no_such_rule`"),
         (
             vec![action("page", &["added"], r#"{"text": "{{ fields.Colour.x }}"}"#)],
             "`page`: no rule reads a field `Colour.x`",
@@ -236,7 +236,7 @@ async fn a_completion_of_a_question_that_ccfd_asked_raises_nothing_and_its_tag_h
     db.begin_model_call("ask", "0123456789abcdef", 1, NOW).unwrap();
     let hiding = completion("hiding", r#"{"ccfd":"0123456789abcdef"}"#);
     let guessed = completion("guessed", r#"{"ccfd":"0123456789abcde0"}"#);
-    sink.write(batch(&CHAT_COMPLETIONS, &[ours.clone()])).await.unwrap();
+    sink.write(batch(&CHAT_COMPLETIONS, std::slice::from_ref(&ours))).await.unwrap();
     sink.write(batch(&CHAT_COMPLETIONS, &[hiding, guessed, ours])).await.unwrap();
     assert_eq!(bench.alerts(), ["added first", "added guessed", "added hiding"]);
 }

@@ -15,7 +15,7 @@ use crate::{
 
 /// A type of connector, as Kibana lists it.
 #[derive(Deserialize)]
-struct ConnectorType {
+struct ListedConnectorType {
     id: String,
     enabled: bool,
     enabled_in_config: bool,
@@ -28,7 +28,7 @@ impl KibanaIndexSink {
     pub(super) async fn look(&self, tables: &[Arc<Table>]) -> Result<String, RemoteError> {
         self.client.find_space().await?;
         let mut lines = vec![format!("{}, {} is there", self.settings.url, self.client.space())];
-        let types: Vec<ConnectorType> = self.client.get("/api/actions/connector_types").await?;
+        let types: Vec<ListedConnectorType> = self.client.get("/api/actions/connector_types").await?;
         lines.push(enabled(&types, self.client.space())?);
         for table in tables {
             lines.push(self.look_for(table).await?);
@@ -52,7 +52,7 @@ impl KibanaIndexSink {
 }
 
 /// Whether documents can be written in a space at all.
-fn enabled(types: &[ConnectorType], space: String) -> Result<String, RemoteError> {
+fn enabled(types: &[ListedConnectorType], space: String) -> Result<String, RemoteError> {
     let not_possible =
         |code: String| Err(RemoteErrorKind::PlaceAtFault { place: space, code }.of(Service::Kibana));
     match types.iter().find(|one| one.id == INDEX_TYPE) {

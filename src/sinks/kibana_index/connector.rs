@@ -18,7 +18,7 @@ pub(super) const INDEX_TYPE: &str = ".index";
 
 /// A connector, as Kibana shows it.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Connector {
+pub(super) struct IndexConnector {
     pub(super) id: String,
     name: String,
     connector_type_id: String,
@@ -55,10 +55,10 @@ impl<'s> WantedConnector<'s> {
 
     /// The connector, if it exists. If several have the name, ours or else the one with the smallest id: the
     /// same one each time.
-    pub(super) async fn find(&self, client: &Client) -> Result<Option<Connector>, RemoteError> {
-        let all: Vec<Connector> = client.get("/api/actions/connectors").await?;
-        let of_name = |one: &Connector| one.connector_type_id == INDEX_TYPE && one.name == self.name;
-        let mut found: Vec<Connector> =
+    pub(super) async fn find(&self, client: &Client) -> Result<Option<IndexConnector>, RemoteError> {
+        let all: Vec<IndexConnector> = client.get("/api/actions/connectors").await?;
+        let of_name = |one: &IndexConnector| one.connector_type_id == INDEX_TYPE && one.name == self.name;
+        let mut found: Vec<IndexConnector> =
             all.into_iter().filter(|one| of_name(one) || self.is_own(&one.id)).collect();
         found.sort_by_key(|one| (!of_name(one), !self.is_own(&one.id), one.id.clone()));
         let named = found.iter().filter(|one| of_name(one)).count();
@@ -86,7 +86,7 @@ impl<'s> WantedConnector<'s> {
     /// The connector, created if it does not exist. `Ok` only if it writes to the configured index, because
     /// documents in another one cannot be taken back. Other differences are the operator's choice, and are
     /// logged.
-    pub(super) async fn find_or_make(&self, client: &Client) -> Result<Connector, RemoteError> {
+    pub(super) async fn find_or_make(&self, client: &Client) -> Result<IndexConnector, RemoteError> {
         let found = match self.find(client).await? {
             Some(found) => found,
             None => self.make(client).await?,
@@ -105,7 +105,11 @@ impl<'s> WantedConnector<'s> {
     }
 
     /// The connector of this id, if it still exists. `Ok` only if it still writes to the configured index.
-    pub(super) async fn look_at(&self, client: &Client, id: &str) -> Result<Option<Connector>, RemoteError> {
+    pub(super) async fn look_at(
+        &self,
+        client: &Client,
+        id: &str,
+    ) -> Result<Option<IndexConnector>, RemoteError> {
         let answer =
             client.request(Method::GET, &format!("/api/actions/connector/{id}"), Bytes::new()).await?;
         if answer.status == StatusCode::NOT_FOUND {
@@ -114,13 +118,13 @@ impl<'s> WantedConnector<'s> {
         if !answer.status.is_success() {
             return Err(client.refusal(&answer, &client.space()));
         }
-        let found: Connector = client.read(&answer)?;
+        let found: IndexConnector = client.read(&answer)?;
         self.check_index(&found)?;
         Ok(Some(found))
     }
 
     /// Fails if the connector writes to another index, or has another type.
-    pub(super) fn check_index(&self, found: &Connector) -> Result<(), RemoteError> {
+    pub(super) fn check_index(&self, found: &IndexConnector) -> Result<(), RemoteError> {
         if found.connector_type_id != INDEX_TYPE {
             let (name, other) = (self.name, plain(&found.connector_type_id));
             let why = format!("connector `{name}` is of type {other}, not {INDEX_TYPE}");
@@ -138,7 +142,7 @@ impl<'s> WantedConnector<'s> {
     }
 
     /// Where the connector differs from the settings, apart from its index.
-    pub(super) fn differences(&self, found: &Connector) -> Vec<String> {
+    pub(super) fn differences(&self, found: &IndexConnector) -> Vec<String> {
         let Some(config) = &found.config else {
             return Vec::new();
         };
@@ -157,7 +161,7 @@ impl<'s> WantedConnector<'s> {
 
     /// Creates it under an id derived from its name: if two processes create it at the same time, one of them
     /// gets a conflict.
-    async fn make(&self, client: &Client) -> Result<Connector, RemoteError> {
+    async fn make(&self, client: &Client) -> Result<IndexConnector, RemoteError> {
         let config = json!({
             "index": self.index, "refresh": self.refresh, "executionTimeField": self.execution_time_field,
         });
@@ -165,7 +169,7 @@ impl<'s> WantedConnector<'s> {
         let path = format!("/api/actions/connector/{}", self.own_id);
         let answer = client.request(Method::POST, &path, Bytes::from(body.to_string())).await?;
         if answer.status.is_success() {
-            let made: Connector = client.read(&answer)?;
+            let made: IndexConnector = client.read(&answer)?;
             tracing::info!(name = self.name, id = made.id, index = self.index, "connector created in Kibana");
             return Ok(made);
         }
@@ -212,8 +216,8 @@ mod tests {
         }
     }
 
-    fn connector(config: Option<Value>) -> Connector {
-        Connector {
+    fn connector(config: Option<Value>) -> IndexConnector {
+        IndexConnector {
             id: "1".to_owned(),
             name: "a".to_owned(),
             connector_type_id: INDEX_TYPE.to_owned(),

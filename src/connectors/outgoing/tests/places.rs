@@ -92,7 +92,7 @@ async fn a_listed_name_does_not_lead_to_the_metadata_service() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_listed_is_refused_where_a_list_stands() {
+async fn a_host_that_is_not_listed_is_refused_where_there_is_a_list() {
     let outgoing = outgoing(allowing(&["hooks.example"]), &[("other.example", "203.0.113.7")]);
     let url: Url = "http://other.example/x".parse().unwrap();
     let refused = outgoing.check(&url).unwrap_err().to_string();

@@ -146,11 +146,12 @@ async fn the_certificates_of_one_connector_are_for_its_requests_only() {
     let (port, pem) = tls_server("here.example").await;
     let url: Url = format!("https://here.example:{port}/").parse().unwrap();
     let outgoing = outgoing(allowing(&["here.example"]), &[("here.example", "127.0.0.1")]);
-    let identity = ClientIdentity { authorities: Some(pem), ..ClientIdentity::default() };
+    let identity = OutgoingIdentity { authorities: Some(pem), ..OutgoingIdentity::default() };
     let request = || OutgoingRequest { identity: Some(identity.clone()), ..get(url.clone()) };
     assert_eq!(text(outgoing.send(request()).await.unwrap()), "ok");
     assert!(matches!(outgoing.send(get(url.clone())).await, Err(OutgoingError::Untrusted(_))));
-    let broken = ClientIdentity { authorities: Some("sk-not-pem".to_owned()), ..ClientIdentity::default() };
+    let broken =
+        OutgoingIdentity { authorities: Some("sk-not-pem".to_owned()), ..OutgoingIdentity::default() };
     let request = OutgoingRequest { identity: Some(broken), ..get(url) };
     let refused = outgoing.send(request).await.unwrap_err();
     assert!(matches!(&refused, OutgoingError::Untrusted(why) if !why.contains("sk-")), "{refused:?}");
