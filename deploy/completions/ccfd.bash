@@ -2040,7 +2040,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__connectors__subcmd__create)
-            opts="-h --type --id --config --secret --space --help"
+            opts="-h --type --id --settings --secret --space --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2054,7 +2054,7 @@ _ccfd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
+                --settings)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2063,6 +2063,10 @@ _ccfd() {
                     return 0
                     ;;
                 --space)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2346,7 +2350,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__connectors__subcmd__update)
-            opts="-h --name --config --secret --space --help"
+            opts="-h --name --settings --secret --space --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2356,7 +2360,7 @@ _ccfd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
+                --settings)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2365,6 +2369,10 @@ _ccfd() {
                     return 0
                     ;;
                 --space)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -233,7 +233,7 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and not __fish_seen_
 complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and not __fish_seen_subcommand_from create list revoke help" -f -a "list" -d 'List the keys, without what proves them'
 complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and not __fish_seen_subcommand_from create list revoke help" -f -a "revoke" -d 'Make a key invalid, at once'
 complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and not __fish_seen_subcommand_from create list revoke help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from create" -l scope -d 'What it allows; `manage` includes the others [repeatable]' -r -f -a "read\t'See connectors, their types, their usage, and cases'
+complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from create" -l scope -d 'What it allows; `manage` includes the others; can be repeated' -r -f -a "read\t'See connectors, their types, their usage, and cases'
 run\t'Run connectors'
 manage\t'Everything'"
 complete -c ccfd -n "__fish_ccfd_using_subcommand api-keys; and __fish_seen_subcommand_from create" -l space -d 'Only in this space [repeatable; default: in all spaces]' -r
@@ -392,17 +392,19 @@ complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_su
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from types" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from create" -l type -d 'Its type, as `types` lists them' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from create" -l id -d 'Its id, 1 to 36 characters [default: a random one]' -r
-complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from create" -l config -d 'Its settings, a JSON object: written out, @FILE, or @- for standard input' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from create" -l settings -d 'Its settings, a JSON object: written out, @FILE, or @- for standard input' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from create" -l secret -d 'A secret: NAME=@FILE, NAME=@- for standard input, or NAME=env:VARIABLE. Give all that its type requires, also to `update`' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from create" -l space -d 'The space' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from create" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from show" -l space -d 'The space' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from show" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from update" -l name -d 'What people call it [default: as before]' -r
-complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from update" -l config -d 'Its settings, a JSON object: written out, @FILE, or @- for standard input' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from update" -l settings -d 'Its settings, a JSON object: written out, @FILE, or @- for standard input' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from update" -l secret -d 'A secret: NAME=@FILE, NAME=@- for standard input, or NAME=env:VARIABLE. Give all that its type requires, also to `update`' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from update" -l space -d 'The space' -r
+complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from update" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from delete" -l space -d 'The space' -r
 complete -c ccfd -n "__fish_ccfd_using_subcommand connectors; and __fish_seen_subcommand_from delete" -l config -d 'Configuration file [default: $CCFD_CONFIG, ./ccfd.toml, /etc/ccfd/ccfd.toml]' -r -F

@@ -26,7 +26,7 @@ pub struct Arguments {
     /// What the key is for; no other valid key has this name
     #[arg(value_name = "NAME", value_parser = name)]
     name: String,
-    /// What it allows; `manage` includes the others [repeatable]
+    /// What it allows; `manage` includes the others; can be repeated
     #[arg(long, value_enum, required = true, value_name = "SCOPE")]
     scope: Vec<ScopeWord>,
     /// Only in this space [repeatable; default: in all spaces]
