@@ -10,11 +10,15 @@ use super::{
     layer::is_one_value,
     layers,
     report::ConfigReport,
+    secret::SecretSource,
     tree::{as_table, dotted, sorted, table_at},
     values::may_be_secret,
 };
 
 /// In place of a value that may be a secret or personal: a key that was pasted as the name of its place is no name.
+/// Tables whose values are secrets or headers.
+const OF_SECRETS: [&str; 4] = ["headers", "proxy_headers", "secretHeaders", "secrets"];
+
 const HIDDEN: &str = "\"(hidden)\"";
 /// How the origin of a default begins.
 const BUILT_IN: &str = "in the built-in defaults";
@@ -121,12 +125,19 @@ fn flatten<'a>(
             Some(inner) if !inner.is_empty() || below.is_some() => flatten(path, inner, below, settings),
             _ => settings.push(EffectiveSetting {
                 key: dotted(path),
-                value: written(value),
+                value: if is_for_secrets(path) { HIDDEN.to_owned() } else { written(value) },
                 origin: origin_of(value),
             }),
         }
         path.pop();
     }
+}
+
+/// Whether a place is meant for a secret, or for a header, which may be one: what was pasted there is not shown, the name of a
+/// place is.
+fn is_for_secrets(path: &[&str]) -> bool {
+    let Some((last, above)) = path.split_last() else { return false };
+    above.iter().any(|key| OF_SECRETS.contains(key)) && !SecretSource::FORMS.contains(last)
 }
 
 fn origin_of(value: &Value) -> String {
@@ -187,6 +198,10 @@ type = "sqlite"
 path = "tables.db"
 [sink.local.retry]
 max = "30s"
+[connector.oncall]
+type = ".webhook"
+config = { url = "https://hooks.example.com", headers = { Authorization = "pasted-header" } }
+secrets = { user = "pasted-user", password = { env = "PASSWORD" } }
 "#;
 
     fn shown(variables: &[(&str, &str)]) -> Vec<(String, String, String)> {
@@ -211,6 +226,16 @@ max = "30s"
     fn of<'a>(shown: &'a [(String, String, String)], key: &str) -> (&'a str, &'a str) {
         let found = shown.iter().find(|one| one.0 == key).unwrap_or_else(|| panic!("no {key}"));
         (&found.1, &found.2)
+    }
+
+    #[test]
+    fn what_was_pasted_where_a_secret_or_a_header_is_expected_is_not_shown() {
+        let shown = shown(&[]);
+        let of = |key| of(&shown, key).0;
+        assert_eq!(of("connector.oncall.secrets.user"), HIDDEN);
+        assert_eq!(of("connector.oncall.config.headers.Authorization"), HIDDEN);
+        assert_eq!(of("connector.oncall.secrets.password.env"), "\"PASSWORD\"");
+        assert_eq!(of("connector.oncall.config.url"), "\"https://hooks.example.com\"");
     }
 
     #[test]
