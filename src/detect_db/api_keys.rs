@@ -14,7 +14,7 @@ use base64::{
     Engine as _,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
-use rusqlite::{OptionalExtension as _, Row, TransactionBehavior, params};
+use rusqlite::{OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::DetectDb;
@@ -202,6 +202,25 @@ impl DetectDb {
     }
 }
 
+/// Takes a space that is deleted from the keys: a new one of the same name is another. A key without a space left is revoked.
+pub(super) fn forget_space(begun: &Transaction<'_>, space: &str) -> rusqlite::Result<()> {
+    let mut query =
+        begun.prepare("SELECT id, spaces FROM api_key WHERE spaces IS NOT NULL AND revoked_at IS NULL")?;
+    let keys: Vec<(String, String)> =
+        query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+    for (id, spaces) in keys.iter().filter(|(_, spaces)| spaces.split(',').any(|one| one == space)) {
+        let left = joined(spaces.split(',').filter(|one| *one != space));
+        let sql = match left.is_empty() {
+            true => {
+                "UPDATE api_key SET revoked_by = 'deletion of its space', revoked_at = unixepoch() WHERE id = ?1 AND ?2 = ''"
+            }
+            false => "UPDATE api_key SET spaces = ?2 WHERE id = ?1",
+        };
+        begun.execute(sql, [id, &left])?;
+    }
+    Ok(())
+}
+
 fn random<const BYTES: usize>() -> Result<[u8; BYTES], ApiKeyError> {
     let mut bytes = [0; BYTES];
     rand::fill(&mut bytes).map_err(|_| ApiKeyError::Random)?;
@@ -269,6 +288,28 @@ mod tests {
         for wrong in others.iter().map(|text| BASE64_STANDARD.encode(text)).chain([text, "é".repeat(600)]) {
             assert_eq!(db.api_key_of(&wrong.clone().into()).unwrap(), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_key_does_not_outlive_its_spaces() {
+        use crate::detect_db::{SpaceAbout, StoredSpace};
+
+        let (_dir, mut db) = opened();
+        let space = |id: &str| StoredSpace { id: id.into(), name: id.into(), about: SpaceAbout::default() };
+        for id in ["red", "blue"] {
+            db.create_space(&space(id)).unwrap();
+        }
+        let mut key = |name: &str, spaces: &[&str]| {
+            let (scopes, spaces) =
+                ([KeyScope::Manage].into(), spaces.iter().map(|one| one.to_string()).collect());
+            let new = NewApiKey { name, scopes: &scopes, spaces: Some(&spaces), by: "ann" };
+            db.create_api_key(&new, 7).unwrap()
+        };
+        let (of_one, of_two) = (key("one", &["red"]), key("two", &["red", "blue"]));
+        db.delete_space("red").unwrap();
+        db.create_space(&space("red")).unwrap();
+        assert_eq!(db.api_key_of(&of_one).unwrap(), None);
+        assert_eq!(db.api_key_of(&of_two).unwrap().unwrap().spaces, Some(["blue".to_owned()].into()));
     }
 
     #[test]

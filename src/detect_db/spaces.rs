@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
-use super::{DetectDb, connectors};
+use super::{DetectDb, api_keys, connectors};
 use crate::{
     cases,
     sinks::{SinkError, sqlite::of_database},
@@ -128,6 +128,7 @@ impl DetectDb {
             let deleted = begun.execute("DELETE FROM space WHERE id = ?1", [id])?;
             cases::forget_space(begun, id)?;
             connectors::forget_space(begun, id)?;
+            api_keys::forget_space(begun, id)?;
             Ok(if deleted == 0 { Err(SpaceError::Unknown) } else { Ok(()) })
         })
     }
