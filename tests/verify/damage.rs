@@ -127,11 +127,18 @@ fn damage_lines(site: &Site, list: SimulatedList, table: &str, damage: &Damage) 
         if !path.file_name().unwrap().to_str().unwrap().starts_with(table) {
             continue;
         }
-        let (mut text, mut first) = (String::new(), None);
+        let time = match list {
+            SimulatedList::AuditLogs => "effective_at",
+            SimulatedList::Completions => "created",
+        };
+        let (mut text, mut oldest) = (String::new(), None::<serde_json::Value>);
         for line in fs::read_to_string(&path).unwrap().lines() {
             let record: serde_json::Value = serde_json::from_str(line).unwrap();
             let id = record["id"].as_str().unwrap();
-            first.get_or_insert_with(|| record.clone());
+            // Not the first: it may be newer than the window.
+            if oldest.as_ref().is_none_or(|oldest| record[time].as_i64() < oldest[time].as_i64()) {
+                oldest = Some(record.clone());
+            }
             if damage.missing.contains(id) {
                 continue;
             }
@@ -144,11 +151,7 @@ fn damage_lines(site: &Site, list: SimulatedList, table: &str, damage: &Damage) 
                 text += &format!("{line}\n");
             }
         }
-        let time = match list {
-            SimulatedList::AuditLogs => "effective_at",
-            SimulatedList::Completions => "created",
-        };
-        if let Some(mut record) = first.filter(|_| path.to_str().unwrap().contains(table)) {
+        if let Some(mut record) = oldest.filter(|_| path.to_str().unwrap().contains(table)) {
             record[time] = (record[time].as_i64().unwrap() - 1).into();
             for id in &damage.only_in_sink {
                 record["id"] = id.as_str().into();
