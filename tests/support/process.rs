@@ -16,7 +16,7 @@ pub const ADMIN_SECRET: &str = "sk-admin-verysecretadmin";
 pub const PROJECT_SECRET: &str = "sk-proj-verysecretproject";
 
 /// How long anything may take before the test fails.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(120);
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A directory in which ccfd is started, with both keys in the environment.
