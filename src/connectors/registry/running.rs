@@ -93,7 +93,8 @@ impl Attempt<'_> {
         // The reason is for the operator: callers need not know where a key is kept.
         let secrets = secrets.map_err(|error| {
             tracing::error!(connector = %connector.id, error, "the secrets of a connector cannot be used");
-            refused(without_secrets(connector))
+            // A key or a secret that is put back helps: what is at least once must not end here.
+            RunFailure { retry: Retry::Yes, ..refused(without_secrets(connector)) }
         })?;
         if connector.is_missing_secrets {
             return Err(refused(without_secrets(connector)));

@@ -214,6 +214,8 @@ async fn without_the_key_connectors_are_listed_as_missing_their_secrets_and_do_n
     assert!(registry.list("default").await.unwrap()[0].connector.is_missing_secrets);
     let failed = run(&registry, "default", "mine", json!({ "message": 1 })).await.unwrap_err();
     assert_eq!(failed, "Unable to execute action because no secrets are defined for the \"Mine\" connector.");
+    let failed = registry.run("default", "mine", Map::new(), caller(), None).await.unwrap().unwrap_err();
+    assert_eq!(failed.retry, Retry::Yes, "the key may be put back");
     let refused = registry.create("default", new("two")).await.unwrap_err();
     assert!(matches!(refused, ConnectorError::SecretStore(_)), "{refused}");
     registry.create("default", NewConnector { id: None, ..new("x") }).await.unwrap_err();
