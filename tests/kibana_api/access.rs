@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Api, NOBODY, Who, envelope};
 use crate::support::{http::send, process::Place};
 
-/// Every route with the scope that it needs, a body that is well-formed, and what a caller without the scope is told.
+/// Every route: the scope that it needs, a valid body, and what the response says to a caller without the scope.
 fn routes() -> Vec<(Method, &'static str, Option<Value>, &'static str, &'static str)> {
     let connector = json!({ "name": "a", "connector_type_id": ".no-such" });
     let change = json!({ "name": "a" });
