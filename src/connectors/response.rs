@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use super::{
     outgoing::{OutgoingBody, OutgoingError, OutgoingResponse},
@@ -17,11 +17,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 impl OutgoingResponse {
     /// Whether another attempt may help, if this response is a failure.
     pub(super) fn retry(&self, now: DateTime<Utc>) -> Retry {
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
-            let wait = collectors::retry_after(&self.headers, SystemTime::from(now), RETRY_AFTER_MAX);
-            return wait.map_or(Retry::Yes, Retry::After);
-        }
-        if self.status.is_server_error() { Retry::Yes } else { Retry::No }
+        retry_of(self.status, &self.headers, now)
     }
 
     /// The status in words, such as `Not Found`.
@@ -36,6 +32,18 @@ impl OutgoingResponse {
             OutgoingBody::Streamed(_) => Bytes::new(),
         }
     }
+}
+
+/// Whether another attempt may help after a failure with this status, and when the receiver says so.
+pub(super) fn retry_of(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Retry {
+    let passes =
+        matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS)
+            || status.is_server_error();
+    if !passes {
+        return Retry::No;
+    }
+    let asked = collectors::retry_after(headers, SystemTime::from(now), RETRY_AFTER_MAX);
+    asked.map_or(Retry::Yes, Retry::After)
 }
 
 impl OutgoingError {

@@ -88,6 +88,7 @@ async fn what_passes_is_tried_again_and_what_does_not_is_not() {
             (502, Retry::Yes),
             (503, Retry::Yes),
             (429, Retry::Yes),
+            (408, Retry::Yes),
             (400, Retry::No),
             (401, Retry::No),
             (404, Retry::No),
@@ -108,8 +109,10 @@ async fn a_receiver_that_names_a_time_gets_that_time() {
             ("Sun, 29 Nov 2026 00:01:00 GMT", Duration::from_secs(60)),
             ("99999999", Duration::from_secs(3600)),
         ] {
-            let failed = case.after(Reply::status(429).with_header("retry-after", asked)).await;
-            assert_eq!(failed.retry, Retry::After(wait), "{} {asked}: {failed}", case.name());
+            for status in [429, 500, 502, 503] {
+                let failed = case.after(Reply::status(status).with_header("retry-after", asked)).await;
+                assert_eq!(failed.retry, Retry::After(wait), "{} {status} {asked}: {failed}", case.name());
+            }
         }
     }
 }

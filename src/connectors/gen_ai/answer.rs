@@ -1,7 +1,6 @@
 //! Whole answers: what a provider must answer, and what a run says where it does not.
 
-use std::time::{Duration, SystemTime};
-
+use chrono::Utc;
 use http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
@@ -12,13 +11,12 @@ use super::{
 };
 use crate::connectors::{
     outgoing::OutgoingError,
+    response::retry_of,
     run::{ErrorSource, Retry, RunFailure, TokenUsage},
 };
 
 /// The longest reason of a provider that is passed on, in characters.
 const REASON_CHARS_MAX: usize = 1_000;
-/// The longest wait that a provider may ask for.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
 /// What a provider answers, with 429, to an account without money. Waiting does not help.
 const NO_QUOTA: &str = "insufficient_quota";
 
@@ -106,17 +104,10 @@ pub(super) fn of_status(
     };
     let has_quota =
         error.as_ref().and_then(|error| error.get("code")).and_then(Value::as_str) != Some(NO_QUOTA);
-    let passes = matches!(
-        status,
-        StatusCode::REQUEST_TIMEOUT
-            | StatusCode::CONFLICT
-            | StatusCode::TOO_EARLY
-            | StatusCode::TOO_MANY_REQUESTS
-    ) || status.is_server_error();
-    let retry = if passes && has_quota {
-        collectors::retry_after(headers, SystemTime::now(), RETRY_AFTER_MAX).map_or(Retry::Yes, Retry::After)
-    } else {
-        Retry::No
+    let retry = match status {
+        _ if !has_quota => Retry::No,
+        StatusCode::CONFLICT => Retry::Yes,
+        _ => retry_of(status, headers, Utc::now()),
     };
     let message = format!("Status code: {}. Message: {text}", status.as_u16());
     RunFailure { retry, ..RunFailure::thrown(message, ErrorSource::User) }
@@ -150,6 +141,8 @@ fn cautious(text: &str, key: Option<&SecretString>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
@@ -260,7 +253,10 @@ mod tests {
         for status in [408, 429, 500, 503] {
             assert_eq!(retry(status, &[], ""), Retry::Yes, "{status}");
         }
-        assert_eq!(retry(429, &[("retry-after", "7")], ""), Retry::After(Duration::from_secs(7)));
+        for status in [429, 503] {
+            let asked = retry(status, &[("retry-after", "7")], "");
+            assert_eq!(asked, Retry::After(Duration::from_secs(7)), "{status}");
+        }
         assert_eq!(retry(429, &[], r#"{"error":{"code":"insufficient_quota"}}"#), Retry::No);
     }
 
