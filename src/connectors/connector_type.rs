@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{
     connector::ConnectorSecrets,
     outgoing::Outgoing,
+    param_language::ParamLanguage,
     run::{RunContext, RunFailure, RunOutput},
 };
 
@@ -92,6 +93,11 @@ pub trait ConnectorType: Send + Sync {
     ///
     /// A sentence for the person who runs the connector.
     fn check_params(&self, params: &Map<String, Value>) -> Result<(), String>;
+
+    /// In which language a text of the parameters is, by its path, such as `links.0.href`.
+    fn language(&self, _config: &Map<String, Value>, _path: &str) -> ParamLanguage {
+        ParamLanguage::Line
+    }
 
     /// Runs a connector with parameters that were checked.
     async fn execute(&self, run: RunContext<'_>) -> Result<RunOutput, RunFailure>;

@@ -8,6 +8,7 @@
 //! | `run` | one run: its parameters, its result or its failure |
 //! | `error` | why a connector cannot be made, changed or run |
 //! | `fields`, `said`, `response`, `stable_id` | what several types need: strict reading, texts of other systems, statuses, names |
+//! | `param_language` | the language of a text of the parameters |
 //! | `catalogue` | the types that ccfd has |
 //! | `other_types` | the types of Kibana that it does not have |
 //! | `registry` | the connectors that there are: made, changed, listed, run |
@@ -27,6 +28,7 @@ pub mod index;
 mod other_types;
 pub mod outgoing;
 mod pagerduty;
+mod param_language;
 mod recorded;
 mod registry;
 mod response;
@@ -44,11 +46,16 @@ pub use self::{
     connector::{Connector, ConnectorId, ConnectorSecrets, IdError},
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     error::ConnectorError,
+    param_language::ParamLanguage,
     recorded::BegunRun,
-    registry::{ConnectorChange, ListedConnector, ListedType, NewConnector, PreconfiguredProblem, Registry},
+    registry::{
+        ConnectorChange, ListedConnector, ListedType, NewConnector, PreconfiguredProblem, ReadyConnector,
+        Registry,
+    },
     run::{
         Caller, ErrorSource, Retry, RunContext, RunFailure, RunOutput, StreamEnd, StreamEnding, TokenUsage,
         UNEXPECTED,
     },
+    stable_id::hash_hex,
     stream_timing::StreamTiming,
 };

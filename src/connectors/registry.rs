@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `parts` | what a configuration says: allowed hosts, connectors of the settings, where `.index` writes |
 //! | `kept` | connectors in the database, and their secrets |
+//! | `ready` | whether a connector can run |
 //! | `running` | runs |
 
 mod kept;
 mod parts;
+mod ready;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -20,8 +22,8 @@ use std::{
 use collectors::Clock;
 use serde_json::{Map, Value};
 
-pub use self::parts::PreconfiguredProblem;
 use self::parts::RegistryParts;
+pub use self::{parts::PreconfiguredProblem, ready::ReadyConnector};
 use super::{
     catalogue::{TYPES, connector_type, other_types},
     connector::{Connector, ConnectorId, ConnectorSecrets},

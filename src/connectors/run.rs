@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::stream::BoxStream;
 use serde_json::{Map, Value};
 
@@ -153,6 +153,8 @@ pub struct RunFailure {
     pub retry: Retry,
     /// Whose mistake it is.
     pub source_of: ErrorSource,
+    /// When to try again, if the receiver named a time. The registry fills it in, from the time that texts count from.
+    pub retry_at: Option<DateTime<Utc>>,
 }
 
 /// What Kibana says when a type fails in a way that it did not expect.
@@ -161,12 +163,23 @@ pub const UNEXPECTED: &str = "an error occurred while running the action";
 impl RunFailure {
     /// A failure that the type expected and describes itself.
     pub fn returned(message: impl Into<String>, service_message: Option<String>, retry: Retry) -> Self {
-        Self { message: message.into(), service_message, retry, source_of: ErrorSource::User }
+        Self { message: message.into(), service_message, retry, source_of: ErrorSource::User, retry_at: None }
     }
 
     /// A failure that Kibana's types throw: only the service's message says what it is.
     pub fn thrown(service_message: impl Into<String>, source_of: ErrorSource) -> Self {
         let service_message = Some(service_message.into());
-        Self { message: UNEXPECTED.to_owned(), service_message, retry: Retry::Yes, source_of }
+        Self { message: UNEXPECTED.to_owned(), service_message, retry: Retry::Yes, source_of, retry_at: None }
+    }
+
+    /// With the time of another attempt, if the receiver named how long to wait.
+    pub(super) fn dated(self, now: DateTime<Utc>) -> Self {
+        let retry_at = match self.retry {
+            Retry::No | Retry::Yes => None,
+            Retry::After(wait) => {
+                TimeDelta::from_std(wait).ok().and_then(|wait| now.checked_add_signed(wait))
+            }
+        };
+        Self { retry_at, ..self }
     }
 }

@@ -13,7 +13,12 @@ pub fn stable_id(key: &str) -> String {
     if (1..=CHARS_MAX).contains(&key.len()) && key.bytes().all(is_plain) {
         return key.to_owned();
     }
-    hex(digest(&SHA256, key.as_bytes()).as_ref())
+    hash_hex(key.as_bytes())
+}
+
+/// The SHA-256 of some bytes, in lower-case hexadecimal digits.
+pub fn hash_hex(bytes: &[u8]) -> String {
+    hex(digest(&SHA256, bytes).as_ref())
 }
 
 /// Lower-case hexadecimal digits.

@@ -93,7 +93,8 @@ impl<'a> FailedRun<'a> {
             Retry::Yes => true.into(),
             Retry::After(wait) => {
                 let wait = chrono::Duration::from_std(wait).ok();
-                let at = wait.and_then(|wait| now.checked_add_signed(wait));
+                // The time that the message names, too.
+                let at = failure.retry_at.or_else(|| now.checked_add_signed(wait?));
                 at.map_or(Value::Bool(true), |at| at.to_rfc3339_opts(SecondsFormat::Millis, true).into())
             }
         };
@@ -131,6 +132,10 @@ mod tests {
         let later = failed(later);
         assert_eq!(later["retry"], "2026-02-13T10:53:20.000Z");
         assert!(later.get("service_message").is_none());
+        let at = DateTime::from_timestamp(1_770_979_999, 0);
+        let later = RunFailure::returned("z", None, Retry::After(Duration::from_secs(75)));
+        let named = failed(RunFailure { retry_at: at, ..later });
+        assert_eq!(named["retry"], "2026-02-13T10:53:19.000Z", "the time that the message names");
     }
 
     #[tokio::test]

@@ -35,6 +35,7 @@ use super::{
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     fields::only,
     outgoing::Outgoing,
+    param_language::ParamLanguage,
     run::{RunContext, RunFailure, RunOutput},
 };
 
@@ -84,6 +85,10 @@ impl ConnectorType for EmailType {
 
     fn check_params(&self, params: &Map<String, Value>) -> Result<(), String> {
         EmailParams::read(params).map(drop)
+    }
+
+    fn language(&self, _config: &Map<String, Value>, path: &str) -> ParamLanguage {
+        if path == "messageHTML" { ParamLanguage::Markup } else { ParamLanguage::Line }
     }
 
     async fn execute(&self, run: RunContext<'_>) -> Result<RunOutput, RunFailure> {

@@ -34,6 +34,7 @@ use super::{
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     fields::only,
     outgoing::Outgoing,
+    param_language::ParamLanguage,
     run::{Retry, RunContext, RunFailure, RunOutput},
 };
 use crate::config::{Config, Environment, SinkSettings};
@@ -103,6 +104,10 @@ impl ConnectorType for IndexType {
 
     fn check_params(&self, params: &Map<String, Value>) -> Result<(), String> {
         IndexParams::read(params).map(drop)
+    }
+
+    fn language(&self, _config: &Map<String, Value>, path: &str) -> ParamLanguage {
+        if path.starts_with("documents.") { ParamLanguage::Data } else { ParamLanguage::Line }
     }
 
     async fn execute(&self, run: RunContext<'_>) -> Result<RunOutput, RunFailure> {

@@ -18,6 +18,7 @@ use super::{
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     fields::{StrictFields, only, required},
     outgoing::Outgoing,
+    param_language::ParamLanguage,
     run::{RunContext, RunFailure, RunOutput},
 };
 
@@ -65,6 +66,15 @@ impl ConnectorType for PagerDutyType {
 
     fn check_params(&self, params: &Map<String, Value>) -> Result<(), String> {
         Event::read(params).map(drop)
+    }
+
+    fn language(&self, _config: &Map<String, Value>, path: &str) -> ParamLanguage {
+        match path {
+            "customDetails" => ParamLanguage::Json,
+            _ if path.starts_with("customDetails.") => ParamLanguage::Data,
+            _ if path.starts_with("links.") && path.ends_with(".href") => ParamLanguage::Address,
+            _ => ParamLanguage::Line,
+        }
     }
 
     async fn execute(&self, run: RunContext<'_>) -> Result<RunOutput, RunFailure> {

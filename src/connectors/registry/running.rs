@@ -10,7 +10,7 @@ use crate::{
         connector::{Connector, ConnectorSecrets},
         error::ConnectorError,
         recorded::BegunRun,
-        run::{Caller, ErrorSource, Retry, RunContext, RunFailure, RunOutput},
+        run::{Caller, Retry, RunContext, RunFailure, RunOutput},
     },
     reasons::with_reasons,
     sinks::SinkError,
@@ -41,14 +41,11 @@ impl Registry {
         if system_type(id).is_some() {
             return Err(ConnectorError::RunSystem);
         }
-        let parts = self.parts();
-        let (connector, secrets) = match parts.preconfigured.get(id) {
-            Some(known) => (known.connector(&parts), parts.checked_secrets(known)),
-            None => self.kept(space, id).await?,
-        };
+        let (connector, secrets) = self.with_secrets(space, id).await?;
         let run = Attempt { registry: self, space, caller: &caller, idempotency_key, now: Utc::now() };
         let begun = BegunRun::new(&connector, space, &caller, run.now);
-        let mut result = run.result(&connector, secrets, params).await;
+        let mut result =
+            run.result(&connector, secrets, params).await.map_err(|failure| failure.dated(run.now));
         let (keep, kept) = oneshot::channel();
         let is_stream = matches!(result, Ok(RunOutput::Stream { .. }));
         begun.ended(&mut result, |record| _ = keep.send(record));
@@ -118,7 +115,7 @@ impl Attempt<'_> {
 }
 
 fn refused(message: String) -> RunFailure {
-    RunFailure { message, service_message: None, retry: Retry::No, source_of: ErrorSource::User }
+    RunFailure::returned(message, None, Retry::No)
 }
 
 fn without_secrets(connector: &Connector) -> String {

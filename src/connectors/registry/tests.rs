@@ -54,6 +54,11 @@ impl ConnectorType for EchoType {
         if run.params.contains_key("fail") {
             return Err(RunFailure::thrown("on purpose", ErrorSource::User));
         }
+        if run.params.contains_key("wait") {
+            let wait = std::time::Duration::from_secs(75);
+            let message = format!("retry at {}", super::super::response::retry_at(run.now, wait));
+            return Err(RunFailure::returned(message, None, Retry::After(wait)));
+        }
         let token = run.secrets.get("token").map_or(0, |token| token.expose_secret().len());
         Ok(RunOutput::data(json!({ "message": run.params["message"], "token": token, "space": run.space })))
     }
@@ -270,12 +275,52 @@ async fn a_run_that_fails_says_why() {
             service_message: None,
             retry: Retry::No,
             source_of: ErrorSource::User,
+            retry_at: None,
         }
     );
     let thrown = run(&registry, "default", "mine", json!({ "message": 1, "fail": 1 })).await;
     assert_eq!(thrown, Err("an error occurred while running the action: on purpose".to_owned()));
     let tested = registry.test("default", "mine", caller()).await.unwrap();
     assert!(matches!(tested, Ok(RunOutput::Data { data, .. }) if data["message"] == "test"));
+}
+
+#[tokio::test]
+async fn a_failure_has_the_time_of_another_attempt_that_its_message_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = registry(dir.path());
+    registry.create("default", new("mine")).await.unwrap();
+    let params = object(json!({ "message": 1, "wait": 1 }));
+    let failed = registry.run("default", "mine", params, caller(), None).await.unwrap().unwrap_err();
+    let at = failed.retry_at.unwrap().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    assert_eq!(failed.message, format!("retry at {at}"));
+}
+
+#[tokio::test]
+async fn a_connector_is_ready_once_its_settings_and_secrets_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let token = dir.path().join("token");
+    let more = format!(
+        "[connector.oncall]\ntype = \".echo\"\nsecrets = {{ token = {{ file = {token:?} }} }}\n\
+         [connector.bare]\ntype = \".echo\"\n[connector.wrong]\ntype = \".echo\"\nconfig = {{ x = 1 }}\n"
+    );
+    let registry = registry_of(&config(dir.path(), &more), &Environment::default());
+    registry.create("default", new("mine")).await.unwrap();
+    let why = async |id| registry.ready("default", id).await.map(drop).map_err(|error| error.to_string());
+    assert_eq!(why("mine").await, Ok(()));
+    let missing = why("oncall").await.unwrap_err();
+    assert!(missing.contains("secrets.token") && missing.contains("token"), "{missing}");
+    std::fs::write(&token, "s3cret").unwrap();
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert_eq!(why("oncall").await, Ok(()));
+    let never_given = why("bare").await.unwrap_err();
+    assert!(never_given.contains("[token]: missing"), "{never_given}");
+    let invalid = why("wrong").await.unwrap_err();
+    assert!(invalid.contains("[x]: definition for this key is missing"), "{invalid}");
+    assert_eq!(why("none").await, Err("Saved object [action/none] not found".to_owned()));
+    std::fs::remove_file(dir.path().join("state").join(crate::secrets::KEY_FILE)).unwrap();
+    let registry = registry_of(&config(dir.path(), ""), &Environment::default());
+    let sealed = registry.ready("default", "mine").await.map(drop).unwrap_err();
+    assert!(matches!(sealed, ConnectorError::Secrets(_)), "{sealed}");
 }
 
 #[tokio::test]

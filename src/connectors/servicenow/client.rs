@@ -193,5 +193,6 @@ fn unexpected(why: String) -> RunFailure {
         service_message: Some(why),
         retry: Retry::No,
         source_of: ErrorSource::User,
+        retry_at: None,
     }
 }

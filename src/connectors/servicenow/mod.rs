@@ -28,6 +28,7 @@ use super::{
     connector::ConnectorSecrets,
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     outgoing::Outgoing,
+    param_language::ParamLanguage,
     run::{ErrorSource, RunContext, RunFailure, RunOutput},
 };
 
@@ -70,6 +71,14 @@ impl ConnectorType for ServiceNowType {
 
     fn check_params(&self, params: &Map<String, Value>) -> Result<(), String> {
         IncidentAction::read(params).map(drop)
+    }
+
+    fn language(&self, _config: &Map<String, Value>, path: &str) -> ParamLanguage {
+        match path.strip_prefix("subActionParams.incident.additional_fields") {
+            Some("") => ParamLanguage::Json,
+            Some(_) => ParamLanguage::Data,
+            None => ParamLanguage::Line,
+        }
     }
 
     async fn execute(&self, run: RunContext<'_>) -> Result<RunOutput, RunFailure> {

@@ -12,6 +12,7 @@ use super::{
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     fields::{StrictFields, only, required},
     outgoing::{NotAllowed, Outgoing},
+    param_language::ParamLanguage,
     run::{RunContext, RunFailure, RunOutput},
 };
 
@@ -62,6 +63,10 @@ impl ConnectorType for SlackType {
 
     fn check_params(&self, params: &Map<String, Value>) -> Result<(), String> {
         message(params).map(drop)
+    }
+
+    fn language(&self, _config: &Map<String, Value>, _path: &str) -> ParamLanguage {
+        ParamLanguage::Slack
     }
 
     async fn execute(&self, run: RunContext<'_>) -> Result<RunOutput, RunFailure> {

@@ -154,6 +154,12 @@ pub fn headers(texts: &[(&str, &str)]) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
+/// The type of the content, if the settings name one.
+pub fn content_type(config: &Map<String, Value>) -> Option<&str> {
+    let mut headers = config.get("headers")?.as_object()?.iter();
+    headers.find(|(name, _)| name.eq_ignore_ascii_case("content-type"))?.1.as_str()
+}
+
 /// A PEM file in Base64, as Kibana's forms send it.
 pub fn pem(name: &str, base64: &str) -> Result<String, String> {
     let decoded = STANDARD.decode(base64.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());

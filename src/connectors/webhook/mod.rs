@@ -21,6 +21,7 @@ use super::{
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     fields::StrictFields,
     outgoing::Outgoing,
+    param_language::ParamLanguage,
     run::{RunContext, RunFailure, RunOutput},
 };
 
@@ -63,6 +64,14 @@ impl ConnectorType for WebhookType {
 
     fn check_params(&self, params: &Map<String, Value>) -> Result<(), String> {
         body(params).map(drop)
+    }
+
+    fn language(&self, config: &Map<String, Value>, path: &str) -> ParamLanguage {
+        match path {
+            "body" => ParamLanguage::of_content_type(config::content_type(config)),
+            _ if path.starts_with("body.") => ParamLanguage::Data,
+            _ => ParamLanguage::Line,
+        }
     }
 
     async fn execute(&self, run: RunContext<'_>) -> Result<RunOutput, RunFailure> {

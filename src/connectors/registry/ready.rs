@@ -1,0 +1,68 @@
+//! Whether a connector can run, before anything is sent.
+
+use serde_json::{Map, Value};
+
+use super::Registry;
+use crate::connectors::{
+    connector::{Connector, ConnectorSecrets},
+    connector_type::ConnectorType,
+    error::ConnectorError,
+    param_language::ParamLanguage,
+};
+
+/// A connector whose settings and secrets are there.
+pub struct ReadyConnector {
+    /// The connector.
+    pub connector: Connector,
+    /// Its type.
+    pub kind: &'static dyn ConnectorType,
+}
+
+impl ReadyConnector {
+    /// In which language a text of its parameters is.
+    pub fn language(&self, path: &str) -> ParamLanguage {
+        self.kind.language(&self.connector.config, path)
+    }
+
+    /// Checks the parameters of a run.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them.
+    pub fn check_params(&self, params: &Map<String, Value>) -> Result<(), String> {
+        self.kind.check_params(params)
+    }
+}
+
+impl Registry {
+    /// A connector that can run.
+    ///
+    /// # Errors
+    ///
+    /// If the space has none with this id, its settings are invalid, or a secret is missing or cannot be read. The reason is
+    /// for operators: it may name the place of a secret.
+    pub async fn ready(&self, space: &str, id: &str) -> Result<ReadyConnector, ConnectorError> {
+        let (connector, secrets) = self.with_secrets(space, id).await?;
+        let parts = self.parts();
+        let kind = self.type_of(&connector.type_id)?;
+        if let Some(Err(reason)) = parts.preconfigured.get(id).map(|known| &known.config) {
+            return Err(ConnectorError::Config(reason.clone()));
+        }
+        let secrets = secrets.map_err(ConnectorError::Secrets)?;
+        kind.check_secrets(&connector.config, &secrets, &parts.outgoing).map_err(ConnectorError::Secrets)?;
+        Ok(ReadyConnector { connector, kind })
+    }
+
+    /// A connector with its secrets, or with why they cannot be used.
+    pub(super) async fn with_secrets(
+        &self,
+        space: &str,
+        id: &str,
+    ) -> Result<(Connector, Result<ConnectorSecrets, String>), ConnectorError> {
+        let parts = self.parts();
+        match parts.preconfigured.get(id) {
+            Some(known) => Ok((known.connector(&parts), parts.checked_secrets(known))),
+            None => self.kept(space, id).await,
+        }
+    }
+}
