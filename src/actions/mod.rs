@@ -4,14 +4,21 @@
 //! | file | what it has |
 //! | --- | --- |
 //! | `template` | parameters whose texts are templates |
+//! | `render`, `escape` | one text, and how a value is put into it |
+//! | `probe` | alerts that are tried before there is one |
 //! | `reach` | actions against the rules: unknown ones, fields that no rule shows, two that make cases for one rule |
 //! | `advice` | the question to a model, and what is believed of its answer |
 
 pub mod advice;
+mod escape;
+mod probe;
 mod reach;
+mod render;
 mod template;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     reach::problems,
-    template::{FIELDS, ParamsTemplate, TemplateError, VARIABLES},
+    template::{FIELDS, Languages, ParamsTemplate, TemplateError, VARIABLES},
 };

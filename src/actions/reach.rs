@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    config::{ActionDoes, ActionSettings},
+    config::{ActionDoes, ActionSettings, proposal},
     detect::{
         model::{FLOODING, RuleIndex},
         rules::{ENTITIES, RuleSet},
@@ -21,18 +21,23 @@ pub fn problems(actions: &[ActionSettings], set: &RuleSet) -> Vec<String> {
         for slug in action.outbox.rules.iter().flatten() {
             let is_unusable = set.unusable.iter().any(|rule| *rule.slug == **slug);
             if set.named(slug).is_none() && !is_unusable && slug != FLOODING {
+                let known = set.rules.iter().map(|rule| &*rule.slug).chain([FLOODING]);
+                let meant = proposal(slug, known);
                 problems.push(format!(
-                    "[[detect.action]] `{name}`: there is no rule `{slug}`; see `ccfd rules list`"
+                    "[[detect.action]] `{name}`: there is no rule `{slug}`{meant}; see `ccfd rules list`"
                 ));
             }
         }
         let fields = match &action.does {
-            ActionDoes::Run { params, .. } => params.fields(),
+            ActionDoes::Run { params, fields, .. } => {
+                params.fields().into_iter().chain(fields.iter().flatten().cloned()).collect()
+            }
             ActionDoes::Cases(_) => BTreeSet::new(),
         };
         for field in fields.iter().filter(|field| !shown.contains(field.as_str())) {
+            let meant = proposal(field, shown.iter().map(String::as_str));
             problems.push(format!(
-                "[[detect.action]] `{name}`: no rule reads a field `{field}`, so no alert shows it"
+                "[[detect.action]] `{name}`: no rule reads a field `{field}`, so no alert shows it{meant}"
             ));
         }
         let ActionDoes::Cases(_) = &action.does else { continue };

@@ -1,10 +1,17 @@
-//! Parameters whose texts are templates over an alert. A value is put into texts only: neither names of members nor other
-//! values come from an alert, and in a text that is JSON a value is escaped, so that no alert changes what a request is.
+//! Parameters whose texts are templates over an alert. A value is put into texts only, and each text remains in the language
+//! that it is in: neither names of members nor other values come from an alert, and no alert changes what a request is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, value::Serde};
+use minijinja::value::Serde;
 use serde_json::{Map, Value};
+
+use super::{
+    escape::Escaping,
+    probe::{escaping_of, is_json, ordinary},
+    render::{render, variables_of},
+};
+use crate::{config::proposal, connectors::ParamLanguage};
 
 /// What the variables with the fields that an alert shows begin with.
 pub const FIELDS: &str = "fields";
@@ -41,10 +48,8 @@ pub const VARIABLES: [&str; 28] = [
     "project",
 ];
 
-/// Steps of one template: more than any that is written by hand takes.
-const FUEL: u64 = 20_000;
-/// The most bytes of one text.
-const TEXT_BYTES_MAX: usize = 64 << 10;
+/// The most bytes of all parameters of a run: they are kept from its first attempt to its end.
+const PARAMS_BYTES_MAX: usize = 128 << 10;
 /// The member that a request has as JSON text; as a table it is made one.
 const BODY: &str = "body";
 
@@ -58,12 +63,15 @@ pub struct TemplateError {
     pub reason: String,
 }
 
+/// In which language each text is, by its path.
+pub type Languages<'a> = &'a dyn Fn(&str) -> ParamLanguage;
+
 /// Parameters that were checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParamsTemplate(Map<String, Value>);
 
 impl ParamsTemplate {
-    /// Checks all texts.
+    /// Checks all texts, as far as that is possible without their languages.
     ///
     /// # Errors
     ///
@@ -77,6 +85,12 @@ impl ParamsTemplate {
                 errors.push(TemplateError { place: place.to_owned(), reason });
             }
         });
+        if errors.is_empty() {
+            // Only a body has a language of its own; most of them look like it.
+            let language =
+                |place: &str| if place == BODY { ParamLanguage::Guessed } else { ParamLanguage::Line };
+            errors.extend(checked.check_languages(&language).err());
+        }
         if errors.is_empty() { Ok(checked) } else { Err(errors) }
     }
 
@@ -101,26 +115,65 @@ impl ParamsTemplate {
         &self.0
     }
 
+    /// Checks that each text remains in its language, whatever an alert says.
+    ///
+    /// # Errors
+    ///
+    /// The first text that does not.
+    pub fn check_languages(&self, languages: Languages<'_>) -> Result<(), TemplateError> {
+        let (fields, mut checked) = (self.fields(), Ok(()));
+        self.each_text(&mut |place, text| {
+            if checked.is_ok()
+                && let Err(reason) = escaping_of(text, languages(place), &fields)
+            {
+                checked = Err(TemplateError { place: place.to_owned(), reason });
+            }
+        });
+        checked
+    }
+
     /// The parameters for an alert with these variables and fields.
     ///
     /// # Errors
     ///
-    /// If a text becomes too long.
+    /// If a text becomes too long, or could leave its language.
     pub fn render(
         &self,
+        languages: Languages<'_>,
         variables: &Map<String, Value>,
         fields: &BTreeMap<String, String>,
     ) -> Result<Map<String, Value>, TemplateError> {
         let mut context = variables.clone();
         context.insert(FIELDS.to_owned(), nested(fields));
-        let context = minijinja::Value::from(Serde(context));
+        self.with(languages, minijinja::Value::from(Serde(context)))
+    }
+
+    /// The parameters for an ordinary alert.
+    ///
+    /// # Errors
+    ///
+    /// As [`ParamsTemplate::render`].
+    pub fn example(&self, languages: Languages<'_>) -> Result<Map<String, Value>, TemplateError> {
+        self.with(languages, ordinary(&self.fields()))
+    }
+
+    fn with(
+        &self,
+        languages: Languages<'_>,
+        context: minijinja::Value,
+    ) -> Result<Map<String, Value>, TemplateError> {
+        let work = Rendering { languages, context, fields: self.fields() };
         let mut rendered = Map::new();
         for (name, value) in &self.0 {
-            let mut value = render_value(name, value, &context)?;
+            let mut value = work.value(name, value)?;
             if name == BODY && (value.is_object() || value.is_array()) {
                 value = Value::String(value.to_string());
             }
             rendered.insert(name.clone(), value);
+        }
+        if serde_json::to_string(&rendered).map_or(0, |text| text.len()) > PARAMS_BYTES_MAX {
+            let reason = "the parameters become too long".to_owned();
+            return Err(TemplateError { place: "params".to_owned(), reason });
         }
         Ok(rendered)
     }
@@ -143,76 +196,44 @@ fn visit(place: &str, value: &Value, each: &mut dyn FnMut(&str, &str)) {
     }
 }
 
-fn render_value(place: &str, value: &Value, context: &minijinja::Value) -> Result<Value, TemplateError> {
-    Ok(match value {
-        Value::String(text) => {
-            let failed = |reason| TemplateError { place: place.to_owned(), reason };
-            Value::String(render_text(text, context).map_err(failed)?)
-        }
-        Value::Array(items) => {
-            let item = |(at, item): (usize, &Value)| render_value(&format!("{place}.{at}"), item, context);
-            items.iter().enumerate().map(item).collect::<Result<_, _>>()?
-        }
-        Value::Object(members) => {
-            let member = |(name, member): (&String, &Value)| {
-                Ok((name.clone(), render_value(&format!("{place}.{name}"), member, context)?))
-            };
-            Value::Object(members.iter().map(member).collect::<Result<_, _>>()?)
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
-    })
+/// An alert is put into parameters.
+struct Rendering<'a> {
+    languages: Languages<'a>,
+    context: minijinja::Value,
+    /// The fields that any text shows.
+    fields: BTreeSet<String>,
 }
 
-/// How values are put into a text.
-#[derive(Clone, Copy)]
-enum Escaping {
-    /// As they are: a text is no language.
-    None,
-    /// As in a text of JSON.
-    Json,
-}
-
-fn environment(escaping: Escaping) -> Environment<'static> {
-    let mut environment = Environment::empty();
-    // Names were checked, and an alert need not have each field.
-    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    environment.set_fuel(Some(FUEL));
-    environment.set_formatter(move |out, _, value| {
-        if value.is_undefined() || value.is_none() {
-            return Ok(());
-        }
-        let text = value.to_string();
-        match escaping {
-            Escaping::None => out.write_str(&text)?,
-            Escaping::Json => {
-                let quoted = Value::String(text).to_string();
-                out.write_str(quoted.get(1..quoted.len() - 1).unwrap_or_default())?;
+impl Rendering<'_> {
+    fn value(&self, place: &str, value: &Value) -> Result<Value, TemplateError> {
+        Ok(match value {
+            Value::String(text) => {
+                let failed = |reason| TemplateError { place: place.to_owned(), reason };
+                Value::String(self.text(place, text).map_err(failed)?)
             }
-        }
-        Ok(())
-    });
-    environment
-}
+            Value::Array(items) => {
+                let item = |(at, item): (usize, &Value)| self.value(&format!("{place}.{at}"), item);
+                items.iter().enumerate().map(item).collect::<Result<_, _>>()?
+            }
+            Value::Object(members) => {
+                let member = |(name, member): (&String, &Value)| {
+                    Ok((name.clone(), self.value(&format!("{place}.{name}"), member)?))
+                };
+                Value::Object(members.iter().map(member).collect::<Result<_, _>>()?)
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        })
+    }
 
-fn render_text(text: &str, context: &minijinja::Value) -> Result<String, String> {
-    let rendered = |escaping| {
-        let done = environment(escaping).render_str(text, context.clone()).map_err(|error| said(&error))?;
-        if done.len() > TEXT_BYTES_MAX { Err("the text becomes too long".to_owned()) } else { Ok(done) }
-    };
-    // A text that is JSON remains the JSON that it is, whatever an alert says.
-    let escaped = rendered(Escaping::Json)?;
-    match serde_json::from_str(&escaped) {
-        Ok(Value::Object(_) | Value::Array(_)) => Ok(escaped),
-        Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | Err(_) => {
-            rendered(Escaping::None)
+    fn text(&self, place: &str, text: &str) -> Result<String, String> {
+        let escaping = escaping_of(text, (self.languages)(place), &self.fields)?;
+        let done = render(text, escaping, &self.context)?;
+        // The probes are not every alert.
+        match escaping == Escaping::Json && !is_json(&done) {
+            true => Err("this alert would not leave it JSON".to_owned()),
+            false => Ok(done),
         }
     }
-}
-
-fn variables_of(text: &str) -> Result<BTreeSet<String>, String> {
-    let environment = environment(Escaping::None);
-    let template = environment.template_from_str(text).map_err(|error| said(&error))?;
-    Ok(template.undeclared_variables(true).into_iter().collect())
 }
 
 fn check(text: &str) -> Result<(), String> {
@@ -221,33 +242,20 @@ fn check(text: &str) -> Result<(), String> {
         let is_field = field.and_then(|rest| rest.strip_prefix('.')).is_some_and(|rest| !rest.is_empty());
         if !is_field && !VARIABLES.contains(&name.as_str()) {
             return Err(format!(
-                "unknown variable `{name}`; known are {}, and {FIELDS}.NAME for a field that a rule shows, such as \
+                "unknown variable `{name}`{}; known are {}, and {FIELDS}.NAME for a field that a rule shows, such as \
                  {FIELDS}.ActorAddress",
+                proposal(&name, VARIABLES),
                 VARIABLES.join(", ")
             ));
         }
     }
     // Filters and tests are looked up while it is rendered.
-    let sample: Map<String, Value> =
-        VARIABLES.iter().map(|name| ((*name).to_owned(), Value::from(*name))).collect();
-    render_text(text, &minijinja::Value::from(Serde(sample))).map(drop)
-}
-
-/// What is wrong with a template, without its text.
-fn said(error: &minijinja::Error) -> String {
-    let line = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
-    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-    match error.kind() {
-        ErrorKind::SyntaxError => {
-            format!("no template{line}{detail}; a variable is written as {{{{ title }}}}")
-        }
-        kind => format!("{kind}{line}{detail}"),
-    }
+    render(text, Escaping::Data, &ordinary(&BTreeSet::new())).map(drop)
 }
 
 /// Fields with dots in their names as objects in each other. Where one field is the beginning of another, the longer one is
 /// there.
-fn nested(fields: &BTreeMap<String, String>) -> Value {
+pub(super) fn nested(fields: &BTreeMap<String, String>) -> Value {
     let mut root = Map::new();
     for (name, value) in fields {
         let steps: Vec<&str> = name.split('.').collect();
@@ -268,86 +276,5 @@ fn put(members: &mut Map<String, Value>, steps: &[&str], value: &str) {
             put(&mut below, rest, value);
             members.insert((*step).to_owned(), Value::Object(below));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn template(params: Value) -> Result<ParamsTemplate, Vec<TemplateError>> {
-        let Value::Object(params) = params else { panic!("no table") };
-        ParamsTemplate::new(params)
-    }
-
-    fn rendered(params: Value, title: &str) -> Value {
-        let variables = [("title".to_owned(), Value::from(title)), ("event_count".to_owned(), 3.into())];
-        let fields = [("Actor".to_owned(), title.to_owned()), ("A.b.c".to_owned(), "deep".to_owned())];
-        let done = template(params).unwrap().render(&variables.into_iter().collect(), &fields.into());
-        Value::Object(done.unwrap())
-    }
-
-    #[test]
-    fn values_are_put_into_texts_wherever_they_are_and_nothing_is_escaped_for_html() {
-        let params = json!({
-            "text": "{{ title }}: {{event_count}} by {{ fields.Actor }}", "list": ["{{ fields.A.b.c }}", 7, true],
-            "none": "[{{ fields.Other.member }}]", "kept": { "n": 1.5, "x": null },
-        });
-        let done = rendered(params, "<b> & \"quoted\"");
-        assert_eq!(
-            done,
-            json!({
-                "text": "<b> & \"quoted\": 3 by <b> & \"quoted\"", "list": ["deep", 7, true], "none": "[]",
-                "kept": { "n": 1.5, "x": null },
-            })
-        );
-    }
-
-    #[test]
-    fn no_value_changes_the_structure_of_json() {
-        let hostile = "x\",\"admin\":true,\"y\":\"\\\n{{ id }}{% raw %}";
-        let as_text = rendered(json!({ "body": r#"{"text":"{{ title }}"}"# }), hostile);
-        let as_table = rendered(json!({ "body": { "text": "{{ title }}" } }), hostile);
-        for done in [as_text, as_table] {
-            let body: Value = serde_json::from_str(done["body"].as_str().unwrap()).unwrap();
-            assert_eq!(body, json!({ "text": hostile }));
-        }
-        let done = rendered(json!({ "{{ title }}": 1 }), hostile);
-        assert_eq!(done, json!({ "{{ title }}": 1 }), "names are no templates");
-    }
-
-    #[test]
-    fn what_cannot_be_rendered_is_an_error_that_names_the_place() {
-        for (text, words) in [
-            ("{{ tittle }}", "unknown variable `tittle`"),
-            ("{{ fields }}", "unknown variable `fields`"),
-            ("{{ title.x }}", "unknown variable `title.x`"),
-            ("{{ title | nonsense }}", "unknown filter"),
-            ("{{ title", "no template in line 1"),
-            ("{{#title}}x{{/title}}", "a variable is written as {{ title }}"),
-            ("{% include 'x' %}", "line 1"),
-            ("{% for a in title %}{% for b in title %}{{ nonsense() }}{% endfor %}{% endfor %}", "nonsense"),
-        ] {
-            let errors = template(json!({ "body": { "lines": ["fine", text] } })).unwrap_err();
-            assert_eq!(errors[0].place, "body.lines.1", "{text}");
-            assert!(errors[0].reason.contains(words), "{text}: {}", errors[0].reason);
-        }
-    }
-
-    #[test]
-    fn the_fields_that_texts_show_are_known() {
-        let found = template(json!({ "a": ["{{ fields.Actor }} {{ title }}"], "b": "{{ fields.A.b.c }}" }));
-        assert_eq!(found.unwrap().fields(), ["A.b.c".to_owned(), "Actor".to_owned()].into());
-    }
-
-    #[test]
-    fn a_text_that_becomes_too_long_is_refused() {
-        let long = "x".repeat(TEXT_BYTES_MAX);
-        let params = template(json!({ "text": "{{ title }}{{ title }}" })).unwrap();
-        let variables = [("title".to_owned(), Value::from(long))].into_iter().collect();
-        let refused = params.render(&variables, &BTreeMap::new()).unwrap_err();
-        assert_eq!(refused.to_string(), "`text`: the text becomes too long");
     }
 }

@@ -12,7 +12,7 @@ use super::{
 
 use crate::{
     actions::advice,
-    connectors::{ConnectorId, IdError, gen_ai},
+    connectors::{ConnectorId, IdError, connector_type, gen_ai},
 };
 
 const NAME_CHARS_MAX: usize = 64;
@@ -152,6 +152,12 @@ pub(super) fn actions(
         let is_model = known.type_id == gen_ai::TYPE_ID;
         if is_model && let Some(refused) = advice::refused_params(params) {
             report.problem(format!("{key}: {refused}"));
+        }
+        if !is_model
+            && let Some(kind) = connector_type(&known.type_id)
+            && let Err(error) = params.check_languages(&|path: &str| kind.language(&known.config, path))
+        {
+            report.problem(format!("{key}: `params`: {error}"));
         }
         if !is_model && fields.is_some() {
             report.problem(format!("{key}: `fields` is for connectors of type {}", gen_ai::TYPE_ID));

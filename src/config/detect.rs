@@ -1,6 +1,9 @@
 //! `[detect]`: what becomes of the alerts that a sink of type detect raises.
 
+use std::sync::Arc;
+
 use super::{ActionSettings, action::action_list, section::Section, values::texts};
+use crate::detect_db::OutboxAction;
 
 /// Where the alerts go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +15,11 @@ pub struct AlertSettings {
 }
 
 impl AlertSettings {
+    /// The actions, as far as they decide which alerts they are for.
+    pub fn for_outbox(&self) -> Arc<[OutboxAction]> {
+        self.actions.iter().map(|action| action.outbox.clone()).collect()
+    }
+
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let sinks = section.optional("alerts", texts).unwrap_or_default();
         let actions = section.optional("action", action_list).unwrap_or_default();

@@ -90,6 +90,7 @@ pub use table_names::TableNames;
 pub use target_host::TargetHost;
 pub use telemetry::TelemetrySettings;
 use tree::{names, refuse_unknown, table_at};
+pub(crate) use unknown::proposal;
 pub use urls::Proxy;
 use values::one_of;
 pub use verify::VerifySettings;

@@ -16,7 +16,7 @@ fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Opt
 }
 
 /// The end of an error line about `name`: `; did you mean …?`, or nothing if no candidate is near.
-pub(super) fn proposal<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn proposal<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(name, candidates) {
         Some(candidate) => format!("; did you mean `{candidate}`?"),
         None => String::new(),

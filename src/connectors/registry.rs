@@ -93,7 +93,9 @@ pub struct ListedConnector {
 impl Registry {
     /// The connectors of a configuration. Opens nothing yet.
     pub fn of(config: &Config, environment: &Environment, clock: Clock) -> Self {
-        Self::with_parts(RegistryParts::of(config, environment, TYPES, None), clock)
+        let registry = Self::with_parts(RegistryParts::of(config, environment, TYPES, None), clock);
+        registry.database.act(config.alerts.for_outbox());
+        registry
     }
 
     /// Without a configuration, with the state in this directory: for tests.
@@ -115,6 +117,7 @@ impl Registry {
     pub fn take_up(&self, config: &Config, environment: &Environment) {
         let before = self.parts();
         let parts = RegistryParts::of(config, environment, before.types, Some(&before));
+        self.database.act(config.alerts.for_outbox());
         *self.parts.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(parts);
     }
 

@@ -82,8 +82,8 @@ pub use self::{
     fields::FieldUse,
     open::FILE_NAME,
     outbox::{
-        ActionCounts, ActionEvent, ActionResult, ActionState, DueAction, ListedAction, OutboxAction,
-        OutboxFilter, action_put,
+        ActionCounts, ActionEvent, ActionResult, ActionState, ConnectorPause, DueAction, ListedAction,
+        OutboxAction, OutboxFilter, SentParams, action_put,
     },
     read::{AlertFilter, RuleFigures},
     retain::{AlertLimits, Forgotten},
@@ -97,6 +97,7 @@ pub use self::{
     verdict::VerdictError,
 };
 pub(crate) use self::{
+    outbox::{ActionOutbox, wake as wake_actions},
     raise::new_uid,
     verdict::{alert_named, sync_alert},
 };
@@ -118,9 +119,9 @@ pub struct DetectDb {
 }
 
 impl DetectDb {
-    /// What cases need, which are in the same file: the connection, and what its errors name.
-    pub(crate) fn parts(&mut self) -> (&mut Connection, &Path) {
-        (&mut self.connection, &self.path)
+    /// What cases need, which are in the same file: the connection, what alerts do that they close, and what its errors name.
+    pub(crate) fn parts(&mut self) -> (&mut Connection, &outbox::ActionOutbox, &Path) {
+        (&mut self.connection, &self.outbox, &self.path)
     }
 
     /// How many rows were read for correlations since it was opened: the measure of their cost.

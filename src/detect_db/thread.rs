@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::DetectDb;
+use super::{DetectDb, OutboxAction};
 use crate::sinks::{SinkError, disk, sink_thread::SinkThread};
 
 /// Free bytes below which the database is not created: what it writes at once, many times over.
@@ -15,13 +15,21 @@ pub const FREE_MIN: u64 = 16 << 20;
 pub struct DetectThread {
     path: PathBuf,
     open: Arc<Mutex<Option<DetectDb>>>,
+    /// What alerts do that are closed by work on it.
+    actions: Mutex<Arc<[OutboxAction]>>,
     thread: SinkThread,
 }
 
 impl DetectThread {
     /// For the database at this path, which is created if it is missing. Opens nothing yet.
     pub fn new(path: PathBuf) -> Self {
-        Self { path, open: Arc::default(), thread: SinkThread::default() }
+        let actions = Mutex::new(Arc::from([]));
+        Self { path, open: Arc::default(), actions, thread: SinkThread::default() }
+    }
+
+    /// Takes these actions into use, from the next work on.
+    pub fn act(&self, actions: Arc<[OutboxAction]>) {
+        *self.actions.lock().unwrap_or_else(PoisonError::into_inner) = actions;
     }
 
     /// Does this work on the thread, after earlier work.
@@ -36,6 +44,7 @@ impl DetectThread {
         #[cfg(test)]
         let _held = tests::hold_time();
         let (path, open) = (self.path.clone(), Arc::clone(&self.open));
+        let actions = self.actions.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let done = self.thread.run(move || {
             // Out of its place during the work: after a panic it is opened again.
             let held = open.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -43,6 +52,7 @@ impl DetectThread {
                 Some(db) => db,
                 None => DetectDb::open(&path, FREE_MIN)?,
             };
+            db.act(actions);
             let done = work(&mut db);
             *open.lock().unwrap_or_else(PoisonError::into_inner) = Some(db);
             done

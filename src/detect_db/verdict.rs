@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::{
     DetectDb,
     alert::{Alert, AlertStatus, COLUMNS, Disposition, read},
-    outbox::{ActingAlert, ActionEvent, level_of, wake},
+    outbox::{ActionOutbox, put_closed, wake},
 };
 use crate::sinks::{SinkError, sqlite::of_database};
 
@@ -74,13 +74,10 @@ impl DetectDb {
                    WHERE uid = ?1";
         let word = verdict.map(Disposition::word);
         begun.execute(sql, params![alert.id, status.word(), word, by, now, note]).map_err(failed)?;
-        let is_historical = !alert.notify && alert.historical;
-        let mut put = 0;
-        if verdict.is_some() && (alert.notify || is_historical) {
-            let level = level_of(&alert.level);
-            let acting = ActingAlert { uid: &alert.id, slug: &alert.rule, level, is_historical };
-            put = self.outbox.put(&begun, &acting, ActionEvent::Closed, now).map_err(failed)?;
-        }
+        let put = match verdict {
+            Some(_) => put_closed(&self.outbox, &begun, &alert, now).map_err(failed)?,
+            None => 0,
+        };
         begun.commit().map_err(failed)?;
         if put > 0 {
             wake();
@@ -98,15 +95,16 @@ pub(crate) fn alert_named(begun: &Connection, id: &str) -> rusqlite::Result<Aler
 }
 
 /// Gives an alert the status of a case that it belongs to, with the verdict on the case if there is one. A verdict that
-/// somebody gave to the alert itself remains, as does what is part of another alert or was withdrawn.
+/// somebody gave to the alert itself remains, as does what is part of another alert or was withdrawn. Returns how many actions
+/// follow from it.
 pub(crate) fn sync_alert(
     begun: &Connection,
+    outbox: &ActionOutbox,
     id: &str,
     status: AlertStatus,
     verdict: Option<Disposition>,
-    by: &str,
-    now: i64,
-) -> rusqlite::Result<()> {
+    (by, now): (&str, i64),
+) -> rusqlite::Result<u64> {
     let sql =
         "UPDATE alert SET status = ?2, disposition = ?3, judged_by = ?4, judged_at = ?5, changed_at = ?5,
                    change = (SELECT value + 1 FROM counter WHERE name = 'change')
@@ -114,8 +112,12 @@ pub(crate) fn sync_alert(
                    AND (status <> ?2 OR ?3 IS NOT NULL)";
     let verdict = verdict.map(Disposition::word);
     let changed = begun.prepare_cached(sql)?.execute(params![id, status.word(), verdict, by, now])?;
-    if changed > 0 {
-        begun.prepare_cached("UPDATE counter SET value = value + 1 WHERE name = 'change'")?.execute([])?;
+    if changed == 0 {
+        return Ok(0);
     }
-    Ok(())
+    begun.prepare_cached("UPDATE counter SET value = value + 1 WHERE name = 'change'")?.execute([])?;
+    match status {
+        AlertStatus::Closed => put_closed(outbox, begun, &alert_named(begun, id)?, now),
+        AlertStatus::Open | AlertStatus::Acknowledged => Ok(0),
+    }
 }

@@ -28,7 +28,7 @@ mod tables;
 mod tests;
 mod update;
 
-use std::path::Path;
+use std::{cell::Cell, path::Path};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -47,11 +47,15 @@ pub use self::{
 };
 pub(crate) use self::{remove::forget_space, tables::TABLES};
 use super::{CaseError, error::CaseFault};
-use crate::{detect_db::DetectDb, sinks::sqlite::of_database};
+use crate::{
+    detect_db::{ActionOutbox, DetectDb, wake_actions},
+    sinks::sqlite::of_database,
+};
 
 /// The cases of one space.
 pub struct CaseStore<'a> {
     pub(super) connection: &'a mut Connection,
+    outbox: &'a ActionOutbox,
     path: &'a Path,
     pub(super) space: &'a str,
 }
@@ -59,8 +63,8 @@ pub struct CaseStore<'a> {
 impl DetectDb {
     /// The cases of a space.
     pub fn cases<'a>(&'a mut self, space: &'a str) -> CaseStore<'a> {
-        let (connection, path) = self.parts();
-        CaseStore { connection, path, space }
+        let (connection, outbox, path) = self.parts();
+        CaseStore { connection, outbox, path, space }
     }
 }
 
@@ -73,10 +77,13 @@ impl CaseStore<'_> {
         let failed = |error| of_database(self.path, error);
         let begun =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        let turn = CaseTurn { begun, space: self.space };
+        let turn = CaseTurn { begun, outbox: self.outbox, put: Cell::new(0), space: self.space };
         match work(&turn) {
             Ok(done) => {
                 turn.begun.commit().map_err(failed)?;
+                if turn.put.get() > 0 {
+                    wake_actions();
+                }
                 Ok(done)
             }
             Err(CaseFault::Refused(error)) => Err(error),
@@ -92,7 +99,8 @@ impl CaseStore<'_> {
         let failed = |error| of_database(self.path, error);
         let begun =
             self.connection.transaction_with_behavior(TransactionBehavior::Deferred).map_err(failed)?;
-        work(&CaseTurn { begun, space: self.space }).map_err(|fault| match fault {
+        let turn = CaseTurn { begun, outbox: self.outbox, put: Cell::new(0), space: self.space };
+        work(&turn).map_err(|fault| match fault {
             CaseFault::Refused(error) => error,
             CaseFault::Sql(error) => failed(error).into(),
         })
@@ -102,6 +110,10 @@ impl CaseStore<'_> {
 /// A transaction on the cases of one space.
 pub(super) struct CaseTurn<'a> {
     pub(super) begun: Transaction<'a>,
+    /// What alerts do that are closed.
+    outbox: &'a ActionOutbox,
+    /// Actions that were put.
+    put: Cell<u64>,
     pub(super) space: &'a str,
 }
 

@@ -192,7 +192,9 @@ impl CaseTurn<'_> {
         let mut query = self.begun.prepare_cached("SELECT alert FROM case_alert WHERE case_id = ?1")?;
         let alerts: rusqlite::Result<Vec<String>> = query.query_map([row], |row| row.get(0))?.collect();
         for alert in alerts? {
-            sync_alert(&self.begun, &alert, status.of_alerts(), disposition, &stamp.by.username, stamp.now)?;
+            let by = (&*stamp.by.username, stamp.now);
+            let put = sync_alert(&self.begun, self.outbox, &alert, status.of_alerts(), disposition, by)?;
+            self.put.set(self.put.get() + put);
         }
         Ok(())
     }

@@ -14,7 +14,9 @@ use crate::{
 fn with(actions: &str) -> String {
     let detect = MINIMAL.replace("type = \"sqlite\"\npath = \"tables.db\"", "type = \"detect\"");
     format!(
-        "{detect}\n[connector.oncall]\ntype = \".webhook\"\n[connector.model]\ntype = \".gen-ai\"\n{actions}"
+        "{detect}\n[connector.oncall]\ntype = \".webhook\"\n[connector.form]\ntype = \".webhook\"\n\
+         config = {{ headers = {{ Content-Type = \"application/x-www-form-urlencoded\" }} }}\n\
+         [connector.model]\ntype = \".gen-ai\"\n{actions}"
     )
 }
 
@@ -65,7 +67,15 @@ fn what_is_wrong_with_an_action_is_said_with_its_name() {
         (&format!("{page}reopen = true"), "`reopen`: unknown key"),
         (
             &format!("{page}params = {{ text = \"{{{{ tittle }}}}\" }}"),
-            "`params.text`: unknown variable `tittle`",
+            "`params.text`: unknown variable `tittle`; did you mean `title`?",
+        ),
+        (
+            &format!("{page}params = {{ body = '{{\"text\":{{{{ title }}}}}}' }}"),
+            "`params.body`: does not stay JSON whatever an alert says",
+        ),
+        (
+            "name = \"page\"\nconnector = \"form\"\nparams = { body = 'payload={\"text\":\"{{ title }}\"}' }",
+            "`params`: `body`: has JSON in a form, which an alert can change",
         ),
         ("name = \"page\"\nconnector = \"oncal\"", "there is no [connector.oncal]; did you mean `oncall`?"),
         ("name = \"page\"\nconnector = \"a b\"", "`connector` is no id of a connector"),

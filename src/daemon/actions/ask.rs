@@ -26,33 +26,41 @@ pub(super) async fn ask(
     if let Some(refused) = advice::refused_params(params) {
         return Ok(Attempted::Failed(refused));
     }
-    let (Some(tag), Some(fence)) = (random(), random()) else {
-        return Ok(Attempted::passing("no random numbers"));
+    let begun = async || {
+        let tag = random().ok_or_else(|| Attempted::passing("no random numbers"))?;
+        let (name, counted, now) = (action.outbox.name.to_string(), tag.clone(), with.clock.now());
+        let most = *model_calls_per_hour_max;
+        let begun = with.database.run(move |db| db.begin_model_call(&name, &counted, most, now)).await;
+        match begun? {
+            ModelCall::Allowed => Ok(tag),
+            ModelCall::NotBefore(at) => {
+                Err(Attempted::NotBefore(at, "model_calls_per_hour_max is reached".to_owned()))
+            }
+        }
     };
-    let (name, counted, now) = (action.outbox.name.to_string(), tag.clone(), with.clock.now());
-    let most = *model_calls_per_hour_max;
-    let begun = with.database.run(move |db| db.begin_model_call(&name, &counted, most, now)).await;
-    if let ModelCall::NotBefore(at) = begun? {
-        return Ok(Attempted::NotBefore(at, "model_calls_per_hour_max is reached".to_owned()));
-    }
+    let Some(fence) = random() else { return Ok(Attempted::passing("no random numbers")) };
     let fence = format!("=== {fence} ===");
+    let place = (action.space.clone(), connector.clone());
+    let tag = begun().await?;
     let mut question = AdviceQuestion {
         alert,
         fields: fields.as_ref(),
         params: params.given(),
         fence: &fence,
-        tag: Some(&tag),
+        tag: (!with.takes_no_metadata(&place)).then_some(&*tag),
     };
-    let key = due.idempotency_key();
-    let run = async |body: String| {
-        let caller = Caller::Rule(alert.rule.clone());
+    // Each call has a question of its own, and so a key of its own.
+    let run = async |body: String, call: &str| {
+        let (caller, key) = (Caller::Rule(alert.rule.clone()), format!("{}:{call}", due.idempotency_key(0)));
         with.connectors.run(&action.space, connector, request(body), caller, &key).await
     };
-    let mut answered = run(question.body()).await?;
+    let mut answered = run(question.body(), &tag).await?;
     // Some providers take metadata only of completions that they store. This one is not stored, so it needs none.
-    if answered.as_ref().is_err_and(refuses_metadata) {
+    if question.tag.is_some() && answered.as_ref().is_err_and(refuses_metadata) {
+        with.note_no_metadata(place);
         question.tag = None;
-        answered = run(question.body()).await?;
+        let call = begun().await?;
+        answered = run(question.body(), &call).await?;
     }
     let RunOutput::Data { data, usage } = answered? else {
         return Ok(Attempted::Failed("the response has no text of a model".to_owned()));

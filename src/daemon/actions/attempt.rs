@@ -1,6 +1,10 @@
 //! One attempt: a connector is run, a model is asked, or cases are made.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use collectors::Clock;
@@ -18,7 +22,7 @@ use crate::{
         action::{CaseAlert, CaseRule, CasesAction, run as make_cases},
     },
     config::{ActionDoes, ActionSettings},
-    connectors::{Caller, ConnectorError, Registry, RunFailure, RunOutput, gen_ai},
+    connectors::{Caller, ConnectorError, ReadyConnector, Registry, Retry, RunFailure, RunOutput, gen_ai},
     detect_db::{Alert, DetectThread, DueAction},
 };
 
@@ -28,8 +32,8 @@ const ATTEMPT_MAX: Duration = Duration::from_secs(300);
 /// What runs connectors.
 #[async_trait]
 pub(super) trait RunsConnectors: Send + Sync {
-    /// The type of a connector.
-    async fn type_of(&self, space: &str, connector: &str) -> Result<String, ConnectorError>;
+    /// A connector that can run.
+    async fn ready(&self, space: &str, connector: &str) -> Result<ReadyConnector, ConnectorError>;
 
     /// Runs it.
     async fn run(
@@ -44,8 +48,8 @@ pub(super) trait RunsConnectors: Send + Sync {
 
 #[async_trait]
 impl RunsConnectors for Registry {
-    async fn type_of(&self, space: &str, connector: &str) -> Result<String, ConnectorError> {
-        Ok(self.get(space, connector).await?.type_id.to_string())
+    async fn ready(&self, space: &str, connector: &str) -> Result<ReadyConnector, ConnectorError> {
+        self.ready(space, connector).await
     }
 
     async fn run(
@@ -65,9 +69,19 @@ pub(super) struct Attempter {
     pub(super) connectors: Arc<dyn RunsConnectors>,
     pub(super) database: Arc<DetectThread>,
     pub(super) clock: Clock,
+    /// The connectors, by space and id, whose providers take no metadata.
+    without_metadata: Mutex<BTreeSet<(String, String)>>,
 }
 
 impl Attempter {
+    pub(super) fn new(
+        connectors: Arc<dyn RunsConnectors>,
+        database: Arc<DetectThread>,
+        clock: Clock,
+    ) -> Self {
+        Self { connectors, database, clock, without_metadata: Mutex::default() }
+    }
+
     /// Does what is due of one action.
     pub(super) async fn attempt(&self, action: &ActionSettings, due: Vec<DueAction>) -> Attempts {
         let mut attempts = Attempts::new();
@@ -107,17 +121,65 @@ impl Attempter {
         due: &DueAction,
         alert: &Alert,
     ) -> Result<Attempted, Attempted> {
-        let ActionDoes::Run { connector, params, .. } = &action.does else {
+        let ActionDoes::Run { connector, .. } = &action.does else {
             return Ok(Attempted::Failed("an action that makes cases runs no connector".to_owned()));
         };
-        if self.connectors.type_of(&action.space, connector).await? == gen_ai::TYPE_ID {
+        let ready = self.connectors.ready(&action.space, connector).await?;
+        if &*ready.connector.type_id == gen_ai::TYPE_ID {
             return ask(self, action, due, alert).await;
         }
-        let variables = variables(alert, due.event, self.clock.now());
-        let params = params.render(&variables, &fields(alert))?;
-        let (caller, key) = (Caller::Rule(alert.rule.clone()), due.idempotency_key());
-        self.connectors.run(&action.space, connector, params, caller, &key).await??;
-        Ok(Attempted::Done("done".to_owned()))
+        let (params, key) = self.params(action, &ready, due, alert).await?;
+        let caller = Caller::Rule(alert.rule.clone());
+        match self.connectors.run(&action.space, connector, params, caller, &key).await? {
+            Ok(_) => Ok(Attempted::Done("done".to_owned())),
+            Err(failure) => {
+                if failure.retry == Retry::No {
+                    // If the secrets have gone meanwhile, that is why.
+                    self.connectors.ready(&action.space, connector).await?;
+                }
+                Err(failure.into())
+            }
+        }
+    }
+
+    /// What is sent, and under which key: what was sent before, else what the alert and the settings say now.
+    async fn params(
+        &self,
+        action: &ActionSettings,
+        ready: &ReadyConnector,
+        due: &DueAction,
+        alert: &Alert,
+    ) -> Result<(Map<String, Value>, String), Attempted> {
+        let to = format!("{}/{}", action.space, ready.connector.id);
+        let sent = match &due.sent {
+            Some((before, sent)) if *before == to => sent.clone(),
+            Some(_) | None => {
+                let ActionDoes::Run { params, .. } = &action.does else {
+                    return Err(Attempted::Failed("an action that makes cases sends nothing".to_owned()));
+                };
+                let languages = |path: &str| ready.language(path);
+                // Only other settings help.
+                params.check_languages(&languages).map_err(|error| Attempted::lasting(error.to_string()))?;
+                let variables = variables(alert, due.event, self.clock.now());
+                let params = params.render(&languages, &variables, &fields(alert))?;
+                let (id, params) = (due.id, Value::Object(params).to_string());
+                // Before it is sent: should this process end then, the next one sends the same.
+                self.database.run(move |db| db.keep_sent(id, &to, params)).await?
+            }
+        };
+        let params = serde_json::from_str(&sent.params)
+            .map_err(|_| Attempted::Failed("what was sent before is damaged".to_owned()))?;
+        Ok((params, due.idempotency_key(sent.version)))
+    }
+
+    /// Whether the provider of a connector is known to take no metadata.
+    pub(super) fn takes_no_metadata(&self, connector: &(String, String)) -> bool {
+        self.without_metadata.lock().unwrap_or_else(PoisonError::into_inner).contains(connector)
+    }
+
+    /// Notes that the provider of a connector takes no metadata.
+    pub(super) fn note_no_metadata(&self, connector: (String, String)) {
+        self.without_metadata.lock().unwrap_or_else(PoisonError::into_inner).insert(connector);
     }
 
     /// Makes cases of alerts, those of each rule together.

@@ -8,6 +8,7 @@
 //! | `attempt` | one attempt: the connector is run, a model is asked, or cases are made |
 //! | `ask` | a model is asked about an alert |
 //! | `outcome` | what follows from an answer |
+//! | `settle` | what came of attempts, until the database has it |
 //! | `shown` | what is shown of an action |
 //! | `variables` | what a template may show of an alert |
 
@@ -15,6 +16,7 @@ mod ask;
 mod attempt;
 mod lane;
 mod outcome;
+mod settle;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,7 @@ use self::worker::ActionWorker;
 use super::{assembly::Assembly, supervisor::Supervisor};
 use crate::{
     config::ACTION_ROUTES,
+    detect_db::FILE_NAME,
     pipeline::{
         names::route_name,
         policy::Failure,
@@ -84,9 +87,11 @@ async fn keep(
         let assembly = current.borrow_and_update().clone();
         let (stops, stop) = shutdown();
         let drained = Arc::new(AtomicBool::new(false));
-        let running = match assembly.config.alerts.actions.is_empty() {
-            true => None,
-            false => Some(tokio::spawn(ActionWorker::of(&assembly).run(stop, drained.clone()))),
+        // Without actions there may be what earlier ones left.
+        let acts = !assembly.config.alerts.actions.is_empty();
+        let running = match acts || assembly.config.state.dir.join(FILE_NAME).exists() {
+            true => Some(tokio::spawn(ActionWorker::of(&assembly).run(stop, drained.clone()))),
+            false => None,
         };
         let ends = changed_or_ended(&assembly, &mut current, &mut end).await;
         drained.store(ends && drains.load(Ordering::Relaxed), Ordering::Relaxed);

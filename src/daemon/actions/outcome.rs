@@ -30,6 +30,11 @@ impl Attempted {
     pub(super) fn passing(text: impl Into<String>) -> Self {
         Self::Again(ActionFailure { text: text.into(), kind: ActionFailureKind::Passing })
     }
+
+    /// Nothing was sent, and only an operator can change that.
+    pub(super) fn lasting(text: impl Into<String>) -> Self {
+        Self::Again(ActionFailure { text: text.into(), kind: ActionFailureKind::Lasting })
+    }
 }
 
 /// A connector was run.

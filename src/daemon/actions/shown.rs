@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{attempt::RunsConnectors, outcome::Attempted};
 use crate::{
     config::{ACTION_ROUTES, ActionDoes, ActionSettings},
+    connectors::gen_ai,
     detect_db::DueAction,
     pipeline::{
         backoff::Delays,
@@ -43,13 +44,21 @@ impl ShownAction {
         Self { settings: Arc::new(settings.clone()), progress: registry.put(status), failing: None }
     }
 
-    /// Shows whether its connector is missing.
+    /// Shows whether its connector is missing or cannot run, and whether the parameters fit it.
     pub(super) async fn look(&mut self, connectors: &dyn RunsConnectors) {
-        let ActionDoes::Run { connector, .. } = &self.settings.does else { return };
-        let found = connectors.type_of(&self.settings.space, connector).await;
+        let ActionDoes::Run { connector, params, .. } = &self.settings.does else { return };
+        let found = match connectors.ready(&self.settings.space, connector).await {
+            // A model gets no templates.
+            Ok(ready) if &*ready.connector.type_id == gen_ai::TYPE_ID => Ok(()),
+            Ok(ready) => {
+                let fits = params.check_languages(&|path: &str| ready.language(path));
+                fits.map_err(|error| Attempted::lasting(error.to_string()))
+            }
+            Err(error) => Err(error.into()),
+        };
         let was_lasting =
             self.failing.as_ref().is_some_and(|failing| failing.kind == ActionFailureKind::Lasting);
-        match found.map_err(Attempted::from) {
+        match found {
             Err(Attempted::Again(failure)) => {
                 self.failing = Some(failure.clone());
                 _ = report_and_delay(&Failure::Action(failure), &mut Delays::default(), &self.progress);

@@ -18,14 +18,15 @@ use tracing::Instrument as _;
 
 use super::{
     attempt::{Attempter, RunsConnectors},
-    lane::{ASKED_MAX, ActionLane, delay},
+    lane::{ASKED_MAX, ActionLane, SHARED_RUNS_MAX, delay, latest},
     outcome::{Attempted, Attempts},
+    settle::Unsettled,
     shown::ShownAction,
 };
 use crate::{
     config::{ActionDoes, ActionSettings},
     daemon::assembly::Assembly,
-    detect_db::{ActionResult, DetectThread, DueAction, FILE_NAME, action_put},
+    detect_db::{ActionResult, ConnectorPause, DetectThread, DueAction, FILE_NAME, action_put},
     pipeline::{
         backoff::Delays,
         policy::{ActionFailure, ActionFailureKind, Failure},
@@ -41,8 +42,6 @@ use crate::{
 
 /// The longest time until a row of another process is noticed.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// Attempts at a time, of all connectors.
-const ATTEMPTS_MAX: usize = 32;
 /// Alerts of which cases are made at a time.
 const CASES_BATCH: u32 = 100;
 /// What fails for this long is given up, and kept as failed. In seconds.
@@ -65,8 +64,7 @@ pub(super) struct ActionWorker {
     tasks: JoinSet<Attempts>,
     /// The action of each task.
     running: HashMap<Id, usize>,
-    /// What is to be kept of attempts.
-    unsettled: Vec<(i64, ActionResult)>,
+    unsettled: Unsettled,
     /// Whether counts may have changed.
     changed: bool,
     /// The action that comes first, so that each does in turn.
@@ -80,6 +78,7 @@ impl ActionWorker {
     /// For the actions of an assembly.
     pub(super) fn of(assembly: &Arc<Assembly>) -> Self {
         let database = Arc::new(DetectThread::new(assembly.config.state.dir.join(FILE_NAME)));
+        database.act(assembly.config.alerts.for_outbox());
         let (actions, connectors) = (&assembly.config.alerts.actions, assembly.connectors.clone());
         Self::new(actions, &assembly.registry, connectors, database, assembly.clock.clone())
     }
@@ -94,10 +93,10 @@ impl ActionWorker {
         Self {
             actions: actions.iter().map(|settings| ShownAction::new(settings, registry)).collect(),
             lanes: BTreeMap::new(),
-            attempter: Arc::new(Attempter { connectors, database, clock }),
+            attempter: Arc::new(Attempter::new(connectors, database, clock)),
             tasks: JoinSet::new(),
             running: HashMap::new(),
-            unsettled: Vec::new(),
+            unsettled: Unsettled::default(),
             changed: true,
             first: 0,
             cleared: None,
@@ -111,8 +110,11 @@ impl ActionWorker {
         let mut is_begun = false;
         loop {
             let stops = stop.is_requested();
-            is_begun = is_begun || self.keep(self.begin().await);
-            self.settle().await;
+            if !is_begun {
+                let begun = self.begin().await;
+                is_begun = self.keep(begun);
+            }
+            self.unsettled.settle(&self.attempter.database, self.attempter.clock.now()).await;
             if !stops {
                 self.look_for_connectors().await;
             }
@@ -154,10 +156,29 @@ impl ActionWorker {
         false
     }
 
-    async fn begin(&self) -> Result<(), SinkError> {
+    /// Takes up what an earlier process or configuration left.
+    async fn begin(&mut self) -> Result<(), SinkError> {
         let names = self.actions.iter().map(|action| action.settings.outbox.name.to_string()).collect();
         let now = self.attempter.clock.now();
-        self.attempter.database.run(move |db| db.begin_actions(&names, now)).await
+        let begun = self.attempter.database.run(move |db| {
+            let paused = db.paused_connectors(now, latest(now))?;
+            Ok::<_, SinkError>((paused, db.begin_actions(&names, now)?))
+        });
+        let (paused, left) = begun.await?;
+        for ConnectorPause { space, connector, until } in paused {
+            self.lanes.entry((space, connector)).or_default().ask(until);
+        }
+        for (action, actions) in left {
+            let advice =
+                "add the action again and use `ccfd alerts actions retry`, or `ccfd alerts actions drop`";
+            tracing::warn!(
+                action,
+                actions,
+                advice,
+                "the settings have no action of this name: what it left has failed"
+            );
+        }
+        Ok(())
     }
 
     /// Shows connectors that are missing before an alert needs them.
@@ -195,7 +216,9 @@ impl ActionWorker {
 
     /// How many rows of each action may be attempted now.
     fn wanted(&mut self) -> Vec<(String, u32)> {
-        let mut left = ATTEMPTS_MAX.saturating_sub(self.tasks.len());
+        let now = self.attempter.clock.now();
+        let in_use: usize = self.lanes.values().map(|lane| lane.running.saturating_sub(1)).sum();
+        let mut shared = SHARED_RUNS_MAX.saturating_sub(in_use);
         let mut taken: BTreeMap<LaneKey, usize> = BTreeMap::new();
         let mut wanted = Vec::new();
         let count = self.actions.len();
@@ -205,20 +228,18 @@ impl ActionWorker {
             let settings = &self.actions[index].settings;
             let lane = self.lanes.entry(key.clone()).or_default();
             let taken = taken.entry(key).or_default();
-            let free = lane.free().saturating_sub(*taken).min(left);
-            let most = match settings.does {
-                ActionDoes::Run { .. } => free,
+            let (free, is_first) = (lane.free(now, *taken, shared), lane.running + *taken == 0);
+            let (runs, rows) = match settings.does {
+                ActionDoes::Run { .. } => (free, u32::try_from(free).unwrap_or(1)),
                 // One run at a time: the alerts of a rule are looked at together.
-                ActionDoes::Cases(_) if free > 0 && lane.running == 0 && *taken == 0 => {
-                    (*taken, left) = (1, left - 1);
-                    wanted.push((settings.outbox.name.to_string(), CASES_BATCH));
-                    continue;
-                }
-                ActionDoes::Cases(_) => 0,
+                ActionDoes::Cases(_) if free > 0 && is_first => (1, CASES_BATCH),
+                ActionDoes::Cases(_) => (0, 0),
             };
-            if most > 0 {
-                (*taken, left) = (*taken + most, left - most);
-                wanted.push((settings.outbox.name.to_string(), u32::try_from(most).unwrap_or(1)));
+            if runs > 0 {
+                *taken += runs;
+                // The first of a lane is its own.
+                shared = shared.saturating_sub(runs - usize::from(is_first));
+                wanted.push((settings.outbox.name.to_string(), rows));
             }
         }
         wanted
@@ -260,7 +281,7 @@ impl ActionWorker {
     fn note_one(&mut self, index: usize, due: &DueAction, attempted: Attempted) {
         let now = self.attempter.clock.now();
         let key = self.lane_key(index);
-        let lane = self.lanes.entry(key).or_default();
+        let lane = self.lanes.entry(key.clone()).or_default();
         let action = &mut self.actions[index];
         let result = match attempted {
             Attempted::Done(text) => {
@@ -287,6 +308,7 @@ impl ActionWorker {
                     ActionFailureKind::Asked(asked) => ActionFailureKind::Asked(asked.min(ASKED_MAX)),
                     kind @ (ActionFailureKind::Passing | ActionFailureKind::Lasting) => kind,
                 };
+                let waits_for_operator = kind == ActionFailureKind::Lasting;
                 let text = failure.text.clone();
                 let failure = ActionFailure { kind, ..failure };
                 action.failing = Some(failure.clone());
@@ -295,42 +317,26 @@ impl ActionWorker {
                     report_and_delay(&Failure::Action(failure), &mut lane.delays, &action.progress);
                 let wait = reported.unwrap_or(parked);
                 lane.pause(wait);
-                if now.saturating_sub(due.put_at) > KEEP_TRYING {
+                let wait_seconds = |wait: Duration| wait.as_secs_f64().ceil() as i64;
+                if let ActionFailureKind::Asked(asked) = kind {
+                    let until = now.saturating_add(wait_seconds(asked));
+                    lane.ask(until);
+                    self.unsettled.asked(ConnectorPause { space: key.0, connector: key.1, until });
+                }
+                if waits_for_operator {
+                    // Nothing was sent: it is no try, and it is not given up.
+                    ActionResult::Later(now.saturating_add(wait_seconds(wait)), text)
+                } else if now.saturating_sub(due.put_at) > KEEP_TRYING {
                     let text = format!("given up: {text}");
                     action.failed(due, &text);
                     ActionResult::Failed(text)
                 } else {
-                    let wait = wait.max(delay(due.tries)).as_secs_f64().ceil() as i64;
+                    let wait = wait_seconds(wait.max(delay(due.tries)));
                     ActionResult::Again(now.saturating_add(wait), text)
                 }
             }
         };
-        self.unsettled.push((due.id, result));
-    }
-
-    /// Keeps what came of attempts; what cannot be kept now is kept later.
-    async fn settle(&mut self) {
-        if self.unsettled.is_empty() {
-            return;
-        }
-        let (results, now) = (std::mem::take(&mut self.unsettled), self.attempter.clock.now());
-        let all = results.clone();
-        let left = self.attempter.database.run(move |db| {
-            let mut left = Vec::new();
-            for (id, result) in results {
-                if db.settle_action(id, &result, now).is_err() {
-                    left.push((id, result));
-                }
-            }
-            Ok::<_, SinkError>(left)
-        });
-        match left.await {
-            Ok(left) => self.unsettled = left,
-            Err(error) => {
-                self.unsettled = all;
-                tracing::debug!(error = with_reasons(&error), "what came of actions is not kept yet");
-            }
-        }
+        self.unsettled.result(due.id, result);
     }
 
     /// Shows how much waits, and removes what is too much.

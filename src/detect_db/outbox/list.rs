@@ -99,7 +99,7 @@ impl DetectDb {
         found.map_err(failed)?.collect::<rusqlite::Result<_>>().map_err(failed)
     }
 
-    /// Lets rows that do not run be tried from now on, as if they were new. Returns how many.
+    /// Lets rows that do not run be tried from now on, as if they were new; what failed is rendered again then. Returns how many.
     pub fn retry_actions(&mut self, filter: &OutboxFilter, now: i64) -> Result<u64, SinkError> {
         let sql = format!(
             "UPDATE outbox SET state = 'waiting', tries = 0, put_at = ?5, next_at = ?5, changed_at = ?5
@@ -112,7 +112,7 @@ impl DetectDb {
         Ok(count as u64)
     }
 
-    /// Removes rows that do not run, so that they are never tried. Returns how many.
+    /// Removes rows that do not run, so that they are never tried: their alerts have acted. Returns how many.
     pub fn drop_actions(&mut self, filter: &OutboxFilter) -> Result<u64, SinkError> {
         let sql =
             format!("DELETE FROM outbox WHERE state IN ('waiting', 'failed', 'dropped') AND {SELECTED}");

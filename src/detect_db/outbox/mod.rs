@@ -5,32 +5,47 @@
 //! | --- | --- |
 //! | `put` | which actions an alert has, and their rows |
 //! | `work` | rows that are due, and what became of them |
+//! | `sent` | what is sent of a row, the same at each attempt |
+//! | `pause` | how long connectors must wait |
 //! | `list` | rows for commands: listed, tried again, removed |
 
 mod list;
+mod pause;
 mod put;
+mod sent;
 mod work;
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-pub(super) use self::put::{ActingAlert, level_of, wake};
+pub(super) use self::put::put_closed;
+pub(crate) use self::put::wake;
 pub use self::{
     list::{ListedAction, OutboxFilter},
+    pause::ConnectorPause,
     put::OutboxAction,
+    sent::SentParams,
     work::{ActionCounts, ActionResult, DueAction},
 };
 
-/// The tables of this file.
+/// The tables of this file. That an alert has acted is known for as long as the alert is, whatever becomes of the row.
 pub(super) const TABLES: &str = "
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, alert TEXT NOT NULL, action TEXT NOT NULL, event TEXT NOT NULL,
     state TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0, put_at INTEGER NOT NULL, next_at INTEGER NOT NULL,
-    changed_at INTEGER NOT NULL, answer TEXT, UNIQUE (alert, action, event)
+    changed_at INTEGER NOT NULL, answer TEXT, sent_to TEXT, sent TEXT, sent_hash TEXT,
+    version INTEGER NOT NULL DEFAULT 0, UNIQUE (alert, action, event)
 );
 CREATE INDEX outbox_due ON outbox (action, next_at, id) WHERE state = 'waiting';
 CREATE INDEX outbox_state ON outbox (state, id);
+CREATE TABLE acted (
+    alert TEXT NOT NULL, action TEXT NOT NULL, event TEXT NOT NULL, PRIMARY KEY (alert, action, event)
+) WITHOUT ROWID;
+CREATE TRIGGER acted_ends AFTER DELETE ON alert BEGIN DELETE FROM acted WHERE alert = old.uid; END;
+CREATE TABLE connector_pause (
+    space TEXT NOT NULL, connector TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (space, connector)
+) WITHOUT ROWID;
 ";
 
 /// The most rows that wait. A destination that is down for days must not fill the disk; what is over this is listed as
@@ -107,7 +122,7 @@ impl ActionState {
 }
 
 /// The actions of the settings, and how many rows may wait.
-pub(super) struct ActionOutbox {
+pub(crate) struct ActionOutbox {
     pub(super) actions: Arc<[OutboxAction]>,
     pub(super) waiting_max: u32,
 }

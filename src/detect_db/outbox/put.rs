@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::{ActionEvent, ActionOutbox, ActionState, PUT};
 use crate::{
     detect::model::Level,
-    detect_db::{DetectDb, rules::LEVELS, store::Turn},
+    detect_db::{Alert, DetectDb, rules::LEVELS, store::Turn},
 };
 
 /// An action, as far as it decides which alerts it is for.
@@ -34,20 +34,20 @@ impl OutboxAction {
 }
 
 /// An alert that something happened to.
-pub(in crate::detect_db) struct ActingAlert<'a> {
+struct ActingAlert<'a> {
     /// Its id.
-    pub(in crate::detect_db) uid: &'a str,
+    uid: &'a str,
     /// The slug of its rule.
-    pub(in crate::detect_db) slug: &'a str,
+    slug: &'a str,
     /// The level of its rule.
-    pub(in crate::detect_db) level: Level,
+    level: Level,
     /// Whether it is silent because its events are older than the rule.
-    pub(in crate::detect_db) is_historical: bool,
+    is_historical: bool,
 }
 
 impl ActionOutbox {
-    /// Puts a row for each action of an alert. One that was put before stays as it is. Returns how many are new.
-    pub(in crate::detect_db) fn put(
+    /// Puts a row for each action of an alert. An alert acts once, also if the row was removed. Returns how many are new.
+    fn put(
         &self,
         begun: &Connection,
         alert: &ActingAlert<'_>,
@@ -58,6 +58,11 @@ impl ActionOutbox {
         for action in self.actions.iter() {
             let wanted = action.on.contains(&event) && action.reaches(alert.slug, alert.level);
             if !wanted || (alert.is_historical && !action.historical) {
+                continue;
+            }
+            let sql = "INSERT OR IGNORE INTO acted VALUES (?1, ?2, ?3)";
+            let has_acted = params![alert.uid, &*action.name, event.word()];
+            if begun.prepare_cached(sql)?.execute(has_acted)? == 0 {
                 continue;
             }
             let state = if self.is_full(begun)? { ActionState::Dropped } else { ActionState::Waiting };
@@ -83,8 +88,23 @@ impl ActionOutbox {
     }
 }
 
+/// Puts what an alert does that somebody closed. Returns how many rows are new: `wake` once they are committed.
+pub(in crate::detect_db) fn put_closed(
+    outbox: &ActionOutbox,
+    begun: &Connection,
+    alert: &Alert,
+    now: i64,
+) -> rusqlite::Result<u64> {
+    if !alert.notify && !alert.historical {
+        return Ok(0);
+    }
+    let level = level_of(&alert.level);
+    let acting = ActingAlert { uid: &alert.id, slug: &alert.rule, level, is_historical: !alert.notify };
+    outbox.put(begun, &acting, ActionEvent::Closed, now)
+}
+
 /// Wakes what works through the rows: call it once they are committed.
-pub(in crate::detect_db) fn wake() {
+pub(crate) fn wake() {
     PUT.notify_one();
 }
 
@@ -120,6 +140,6 @@ impl DetectDb {
 }
 
 /// The level of a word.
-pub(in crate::detect_db) fn level_of(word: &str) -> Level {
+fn level_of(word: &str) -> Level {
     LEVELS.iter().find(|(_, name)| *name == word).map_or(Level::Medium, |(level, _)| *level)
 }

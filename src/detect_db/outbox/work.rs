@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension as _, TransactionBehavior, params};
 
-use super::{ActionEvent, ActionState, KEPT_MAX, kept};
+use super::{ActionEvent, ActionState, KEPT_MAX, SentParams, kept};
 use crate::{
     detect_db::{Alert, DetectDb, advice, verdict::alert_named},
     sinks::{SinkError, sqlite::of_database},
@@ -27,15 +27,18 @@ pub struct DueAction {
     pub tries: u32,
     /// When it was put.
     pub put_at: i64,
+    /// The connector that was tried, and what was sent to it; `None` before the first attempt.
+    pub sent: Option<(String, SentParams)>,
 }
 
 impl DueAction {
-    /// The same for each attempt, so that a receiver that knows it does the work once.
-    pub fn idempotency_key(&self) -> String {
-        match self.event {
+    /// The same for each attempt that sends the same, so that a receiver that knows it does the work once.
+    pub fn idempotency_key(&self, version: u32) -> String {
+        let key = match self.event {
             ActionEvent::Open => format!("{}:{}", self.alert_id, self.action),
             ActionEvent::Closed => format!("{}:{}:closed", self.alert_id, self.action),
-        }
+        };
+        if version == 0 { key } else { format!("{key}:{version}") }
     }
 }
 
@@ -67,19 +70,28 @@ pub struct ActionCounts {
 
 impl DetectDb {
     /// Begins to work through the rows: those that a process left when it was killed wait again, and those of actions that
-    /// are no longer in the settings fail.
-    pub fn begin_actions(&mut self, names: &BTreeSet<String>, now: i64) -> Result<(), SinkError> {
+    /// are no longer in the settings fail. Returns how many of each such action failed now.
+    pub fn begin_actions(
+        &mut self,
+        names: &BTreeSet<String>,
+        now: i64,
+    ) -> Result<BTreeMap<String, u64>, SinkError> {
         self.begin_at(names, now).map_err(|error| of_database(&self.path, error))
     }
 
-    fn begin_at(&mut self, names: &BTreeSet<String>, now: i64) -> rusqlite::Result<()> {
+    fn begin_at(&mut self, names: &BTreeSet<String>, now: i64) -> rusqlite::Result<BTreeMap<String, u64>> {
         let names = serde_json::to_string(names).unwrap_or_default();
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         begun.execute("UPDATE outbox SET state = 'waiting' WHERE state = 'running'", [])?;
-        let sql = "UPDATE outbox SET state = 'failed', changed_at = ?2, answer = 'the settings have no action of this name'
-                   WHERE state = 'waiting' AND action NOT IN (SELECT value FROM json_each(?1))";
-        begun.execute(sql, params![names, now])?;
-        begun.commit()
+        let sql = "UPDATE outbox SET state = 'failed', sent = NULL, changed_at = ?2,
+                       answer = 'the settings have no action of this name'
+                   WHERE state = 'waiting' AND action NOT IN (SELECT value FROM json_each(?1)) RETURNING action";
+        let mut left = BTreeMap::new();
+        for action in begun.prepare(sql)?.query_map(params![names, now], |row| row.get(0))? {
+            *left.entry(action?).or_default() += 1;
+        }
+        begun.commit()?;
+        Ok(left)
     }
 
     /// Rows that are due, of each action at most so many, the oldest first. They are running then.
@@ -90,10 +102,12 @@ impl DetectDb {
     fn claim_at(&mut self, wanted: &[(String, u32)], now: i64) -> rusqlite::Result<Vec<DueAction>> {
         let mut claimed = Vec::new();
         for (action, most) in wanted {
-            let sql = "SELECT id, alert, event, tries, put_at FROM outbox
+            let sql = "SELECT id, alert, event, tries, put_at, sent_to, sent, version FROM outbox
                        WHERE state = 'waiting' AND action = ?1 AND next_at <= ?2 ORDER BY next_at, id LIMIT ?3";
             let mut query = self.connection.prepare_cached(sql)?;
             let found = query.query_map(params![action, now, most], |row| {
+                let sent: (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
+                let version = row.get(7)?;
                 Ok(DueAction {
                     id: row.get(0)?,
                     action: action.clone(),
@@ -102,6 +116,7 @@ impl DetectDb {
                     event: ActionEvent::of(&row.get::<_, String>(2)?),
                     tries: row.get::<_, u32>(3)?.saturating_add(1),
                     put_at: row.get(4)?,
+                    sent: sent.0.zip(sent.1).map(|(to, params)| (to, SentParams { params, version })),
                 })
             })?;
             claimed.extend(found.collect::<rusqlite::Result<Vec<_>>>()?);
@@ -133,7 +148,7 @@ impl DetectDb {
         };
         let sql =
             "UPDATE outbox SET state = ?2, next_at = coalesce(?3, next_at), tries = tries - ?4, answer = ?5,
-                       changed_at = ?6
+                       changed_at = ?6, sent = iif(?2 = 'waiting', sent, NULL)
                    WHERE id = ?1 AND state = 'running'";
         let row = params![id, state.word(), next_at, untried, kept(answer), now];
         self.connection.execute(sql, row).map(drop).map_err(|error| of_database(&self.path, error))

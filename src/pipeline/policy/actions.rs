@@ -21,7 +21,7 @@ pub enum ActionFailureKind {
     Passing,
     /// The time that the other system named.
     Asked(Duration),
-    /// An operator: the connector is missing, or its settings are invalid.
+    /// An operator: the connector or a secret of it is missing, or its settings or the parameters are invalid.
     Lasting,
 }
 
@@ -33,8 +33,8 @@ pub(super) fn judge_action(failure: &ActionFailure) -> Judgement {
         }
         ActionFailureKind::Asked(asked) => wait(Some(asked), "the other system asks to wait"),
         ActionFailureKind::Lasting => park(
-            "correct the connector, or the `connector` and `space` of the action; what waits is done by itself then, see \
-             `ccfd alerts actions list`",
+            "correct the connector or its secrets, or the `connector`, `space` and `params` of the action; what waits is done by \
+             itself then, see `ccfd alerts actions list`",
         ),
     }
 }

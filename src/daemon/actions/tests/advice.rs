@@ -129,6 +129,28 @@ async fn a_model_is_asked_no_more_often_in_an_hour_than_the_action_allows() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_question_that_is_asked_twice_counts_as_two_and_the_next_one_is_asked_once() {
+    let refuses = Does::Refuses("The 'metadata' parameter is only allowed when 'store' is enabled.");
+    let answers = vec![refuses, answer(&good()), answer(&good()), answer(&good())];
+    let stage = Stage::of_type(".gen-ai", vec![asks()], &[("model", answers)]);
+    stage.raise(&["a"]);
+    let working = stage.start();
+    stage.becomes(0, "done").await;
+    stage.raise(&["b", "c"]);
+    stage.seen(4).await;
+    working.drained().await;
+    let times = stage.played.times();
+    assert!(times[1] < 10 && times[2] >= 3600 && times[3] < 3700, "{times:?}");
+    let seen = stage.played.seen.lock().unwrap();
+    let is_tagged = |run: &super::played::SeenRun| {
+        run.params["subActionParams"]["body"].as_str().unwrap().contains("\"metadata\"")
+    };
+    assert_eq!(seen.iter().map(is_tagged).collect::<Vec<_>>(), [true, false, false, false]);
+    let keys: std::collections::BTreeSet<&String> = seen.iter().map(|run| &run.key).collect();
+    assert_eq!(keys.len(), 4, "no two questions are the same");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_provider_that_takes_no_metadata_is_asked_without_and_still_stores_nothing() {
     let refuses = Does::Refuses("The 'metadata' parameter is only allowed when 'store' is enabled.");
     let stage = Stage::of_type(".gen-ai", vec![asks()], &[("model", vec![refuses, answer(&good())])]);

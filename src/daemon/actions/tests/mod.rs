@@ -3,9 +3,13 @@
 mod advice;
 mod delivery;
 mod faults;
+mod memory;
+mod played;
+mod served;
+mod waits;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -14,19 +18,18 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use collectors::Clock;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
 };
 
+use self::played::{Does, Played};
 use super::{attempt::RunsConnectors, worker::ActionWorker};
 use crate::{
     actions::ParamsTemplate,
     config::{ActionDoes, ActionSettings},
-    connectors::{Caller, ConnectorError, Retry, RunFailure, RunOutput, TokenUsage},
     detect::model::{GroupKey, Level, Match, Rule, RuleIndex, RuleKind, RuleState, Seen},
     detect_db::{
         ActionEvent, Alert, AlertFilter, AlertStatus, DetectDb, DetectThread, ListedAction, OutboxAction,
@@ -83,96 +86,12 @@ pub(super) fn alert(id: &str) -> Alert {
     }
 }
 
-/// What a connector does when it is run.
-#[derive(Clone, Debug)]
-pub(super) enum Does {
-    Succeeds,
-    Answers(Value),
-    Fails(Retry),
-    Refuses(&'static str),
-    Hangs,
-    IsMissing,
-}
-
-/// A run as the connector saw it.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct SeenRun {
-    connector: String,
-    key: String,
-    params: Map<String, Value>,
-    /// Seconds since the test began.
-    at: u64,
-}
-
-/// Connectors that do what a test says, one thing a run; after the last they succeed.
-pub(super) struct Played {
-    does: Mutex<BTreeMap<String, VecDeque<Does>>>,
-    seen: Mutex<Vec<SeenRun>>,
-    type_id: &'static str,
-    /// Whether nobody has made them.
-    absent: AtomicBool,
-    begun: Instant,
-}
-
-impl Played {
-    fn keys(&self) -> Vec<String> {
-        self.seen.lock().unwrap().iter().map(|seen| seen.key.clone()).collect()
-    }
-
-    fn times(&self) -> Vec<u64> {
-        self.seen.lock().unwrap().iter().map(|seen| seen.at).collect()
-    }
-
-    fn next(&self, connector: &str) -> Does {
-        let mut does = self.does.lock().unwrap();
-        does.get_mut(connector).and_then(VecDeque::pop_front).unwrap_or(Does::Succeeds)
-    }
-}
-
-#[async_trait]
-impl RunsConnectors for Played {
-    async fn type_of(&self, _: &str, connector: &str) -> Result<String, ConnectorError> {
-        match self.absent.load(Ordering::SeqCst) {
-            true => Err(ConnectorError::NotFound(connector.to_owned())),
-            false => Ok(self.type_id.to_owned()),
-        }
-    }
-
-    async fn run(
-        &self,
-        _: &str,
-        connector: &str,
-        params: Map<String, Value>,
-        caller: Caller,
-        key: &str,
-    ) -> Result<Result<RunOutput, RunFailure>, ConnectorError> {
-        assert_eq!(caller, Caller::Rule("created".to_owned()));
-        let at = self.begun.elapsed().as_secs();
-        let seen = SeenRun { connector: connector.to_owned(), key: key.to_owned(), params, at };
-        self.seen.lock().unwrap().push(seen);
-        match self.next(connector) {
-            Does::Succeeds => Ok(Ok(RunOutput::data(json!({ "status": "ok" })))),
-            Does::Answers(data) => {
-                let usage =
-                    TokenUsage { model: Some("a-model".to_owned()), total: Some(7), ..TokenUsage::default() };
-                Ok(Ok(RunOutput::Data { data, usage: Some(usage) }))
-            }
-            Does::Fails(retry) => {
-                Ok(Err(RunFailure::returned("it failed", Some("said so".to_owned()), retry)))
-            }
-            Does::Refuses(text) => Ok(Err(RunFailure::returned(text, None, Retry::No))),
-            Does::Hangs => std::future::pending().await,
-            Does::IsMissing => Err(ConnectorError::NotFound(connector.to_owned())),
-        }
-    }
-}
-
 /// A database with alerts, and a worker.
 pub(super) struct Stage {
     _dir: tempfile::TempDir,
     path: PathBuf,
     actions: Vec<ActionSettings>,
-    pub(super) played: Arc<Played>,
+    played: Arc<Played>,
     registry: RouteRegistry,
     clock: Clock,
     /// Seconds by which the clock was set forward.
@@ -219,15 +138,11 @@ fn settings(name: &str, does: ActionDoes) -> ActionSettings {
 }
 
 impl Stage {
-    pub(super) fn new(actions: Vec<ActionSettings>, does: &[(&str, Vec<Does>)]) -> Self {
+    fn new(actions: Vec<ActionSettings>, does: &[(&str, Vec<Does>)]) -> Self {
         Self::of_type(".webhook", actions, does)
     }
 
-    pub(super) fn of_type(
-        type_id: &'static str,
-        actions: Vec<ActionSettings>,
-        does: &[(&str, Vec<Does>)],
-    ) -> Self {
+    fn of_type(type_id: &'static str, actions: Vec<ActionSettings>, does: &[(&str, Vec<Does>)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let begun = Instant::now();
         let later: Arc<AtomicI64> = Arc::default();
@@ -238,6 +153,7 @@ impl Stage {
             seen: Mutex::default(),
             type_id,
             absent: AtomicBool::default(),
+            secretless: AtomicBool::default(),
             begun,
         };
         Self {
@@ -270,16 +186,15 @@ impl Stage {
     }
 
     pub(super) fn start(&self) -> Working {
+        self.start_with(self.played.clone())
+    }
+
+    pub(super) fn start_with(&self, connectors: Arc<dyn RunsConnectors>) -> Working {
         let (stop, stopped) = shutdown();
         let drains = Arc::new(AtomicBool::new(false));
         let database = Arc::new(DetectThread::new(self.path.clone()));
-        let worker = ActionWorker::new(
-            &self.actions,
-            &self.registry,
-            self.played.clone(),
-            database,
-            self.clock.clone(),
-        );
+        let worker =
+            ActionWorker::new(&self.actions, &self.registry, connectors, database, self.clock.clone());
         Working { stop, task: tokio::spawn(worker.run(stopped, drains.clone())), drains }
     }
 
