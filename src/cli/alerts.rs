@@ -12,7 +12,7 @@ pub(super) use show::refused as no_alert;
 
 use super::{Context, exit::Exit};
 use crate::{
-    config::Config,
+    config::{Config, Readable},
     detect_db::{DetectDb, FILE_NAME},
 };
 
@@ -37,17 +37,21 @@ enum Command {
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let config = context.readable()?.config;
+    let Readable { config, is_whole, .. } = context.readable()?;
     match &arguments.command {
         Command::List(arguments) => list::run(&config, context, arguments),
         Command::Show(arguments) => show::run(&config, arguments),
         Command::Ack(arguments) => judge::ack(&config, context, arguments),
         Command::Close(arguments) => judge::close(&config, context, arguments),
-        Command::Actions(arguments) => actions::run(&config, context, arguments),
+        Command::Actions(arguments) => actions::run((&config, is_whole), context, arguments),
     }
 }
 
-/// The database of alerts; `None` while no record was judged.
+/// The database of alerts, which act if they are closed; `None` while no record was judged.
 pub(super) fn database(config: &Config) -> anyhow::Result<Option<DetectDb>> {
-    Ok(DetectDb::open_existing(&config.state.dir.join(FILE_NAME))?)
+    let mut found = DetectDb::open_existing(&config.state.dir.join(FILE_NAME))?;
+    if let Some(db) = &mut found {
+        db.act(config.alerts.for_outbox());
+    }
+    Ok(found)
 }

@@ -1,5 +1,6 @@
 //! `ccfd check`: whether a run would work, and what to do if not. Writes no rows.
 
+mod actions;
 mod probe;
 
 use std::fmt;
@@ -16,7 +17,7 @@ use super::{
     text::{self, Align, WIDTH, counted, tame, wrap},
 };
 use crate::{
-    config::{ActionDoes, Config, ConfigError, find_file},
+    config::{Config, ConfigError, find_file},
     connectors::PreconfiguredProblem,
     daemon::assembly::Assembly,
     pipeline::policy::{Failure, judge},
@@ -47,26 +48,11 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let assembly = Assembly::new(config, context.environment.clone());
     findings.extend(runtime()?.block_on(probe::all(&assembly, arguments.install)));
     findings.extend(blinded(&assembly.config));
-    findings.extend(runtime()?.block_on(missing_connectors(&assembly)));
+    findings.extend(runtime()?.block_on(actions::all(&assembly)));
     findings.extend(connectors(&assembly));
     show(&findings, arguments)?;
     let failed = findings.iter().any(|finding| finding.level == CheckLevel::Fail);
     Ok(if failed { Exit::Operator } else { Exit::Done })
-}
-
-/// A failure for each action whose connector is not there.
-async fn missing_connectors(assembly: &Assembly) -> Vec<CheckFinding> {
-    let mut findings = Vec::new();
-    for action in &assembly.config.alerts.actions {
-        let ActionDoes::Run { connector, .. } = &action.does else { continue };
-        if let Err(error) = assembly.connectors.get(&action.space, connector).await {
-            let what = format!("action {}", action.outbox.name);
-            let text = format!("connector {connector} in space {}: {error}", action.space);
-            let advice = "add [connector.NAME], or correct `connector` and `space` of [[detect.action]]";
-            findings.push(CheckFinding::fail(what, text, Some(advice)));
-        }
-    }
-    findings
 }
 
 /// A warning for each rule that reads what a collector redacts. Rules that cannot be loaded fail with their sink.

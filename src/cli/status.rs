@@ -5,6 +5,8 @@ mod show;
 
 pub use show::{ROUTE_HEADS, route_cells};
 
+use std::collections::BTreeMap;
+
 use chrono::Utc;
 use clap::Args;
 use serde::Serialize;
@@ -80,6 +82,8 @@ struct StatusReport {
     /// Bytes of records that no sink takes, over all routes.
     rejects_bytes: u64,
     sinks: Vec<SinkLine>,
+    /// How many actions of alerts wait or failed, by the names of actions that are no longer configured.
+    actions_left: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Serialize)]

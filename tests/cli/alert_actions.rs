@@ -83,11 +83,73 @@ fn an_action_for_a_rule_that_is_not_there_is_refused_by_check_and_at_a_reload() 
     let place = acting(&api);
     place.replace("name = \"page\"\n", "name = \"page\"\nrules = [\"any_evnt\"]\n");
     let checked = place.run_to(3, &["check"]);
-    assert!(checked.stdout.contains("there is no rule `any_evnt`"), "{}", checked.stdout);
+    let said = "there is no rule `any_evnt`; did you mean `any_event`?";
+    assert!(checked.stdout.replace("\n", " ").replace("      ", "").contains(said), "{}", checked.stdout);
     place.replace("any_evnt", "any_event");
     let mut daemon = place.start(&["run"]);
     daemon.wait_for_log("listening");
     place.replace("rules = [\"any_event\"]", "rules = [\"any_evnt\"]");
     let ended = place.run_to(2, &["reload"]);
     assert!(ended.stderr.contains("there is no rule `any_evnt`"), "{}", ended.stderr);
+}
+
+/// What `check` says of actions.
+fn checked(place: &Place) -> Vec<Value> {
+    let ended = place.run(&["check", "--json"]);
+    let found: Vec<Value> = serde_json::from_str(&ended.stdout).unwrap();
+    found.into_iter().filter(|one| one["what"].as_str().unwrap().starts_with("action ")).collect()
+}
+
+#[test]
+fn check_says_whether_a_connector_can_run_and_takes_the_parameters() {
+    let api = Simulated::start(&["--audit-logs", "1", "--completions", "1"]);
+    let place = acting(&api);
+    let secret = place.path("secret");
+    let settings = fs::read_to_string(place.path("ccfd.toml")).unwrap();
+    let connector = format!(
+        "[connector.oncall]\ntype = \".slack\"\nsecrets = {{ webhookUrl = {{ file = {secret:?} }} }}\n"
+    );
+    place.write("ccfd.toml", &format!("{settings}\n{connector}"));
+    let only = |words: &str| {
+        let found = checked(&place);
+        let text = found.iter().map(|one| one["text"].as_str().unwrap()).collect::<Vec<_>>().join("\n");
+        assert!(found.len() == 1 && text.contains(words), "{words}: {text}");
+        assert_eq!(found[0]["level"], "fail");
+    };
+    only("`secrets.webhookUrl`");
+    place.write("secret", "https://hooks.slack.com/services/T/B/abcdefghijk");
+    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    only(".slack does not take `params` of an example alert: [message]: expected value of type [string]");
+    place.replace("params = { body = \"{{ title }}\" }", "params = { message = \"{{ title }}\" }");
+    assert!(checked(&place).is_empty(), "{:?}", checked(&place));
+    place.replace("historical = true\n", "historical = true\nspace = \"soc\"\n");
+    only("there is no space soc; known are default");
+}
+
+#[test]
+fn what_an_action_left_that_is_no_longer_configured_is_seen_and_can_be_removed() {
+    let api = Simulated::start(&["--audit-logs", "3", "--completions", "3"]);
+    let place = acting(&api);
+    place.run_to(3, &["run", "--once"]);
+    assert_eq!(listed(&place, &["--state", "waiting"]).len(), 3);
+    let settings = fs::read_to_string(place.path("ccfd.toml")).unwrap();
+    let without = settings.split("[[detect.action]]").next().unwrap();
+    place.write("ccfd.toml", without);
+    let shown = place.run_to(0, &["status"]).stdout;
+    let seen = "action page: no longer configured, with 3 actions that wait or failed";
+    assert!(shown.replace('\n', " ").contains(seen), "{shown}");
+    let ended = place.run_to(0, &["run", "--once"]);
+    assert!(ended.stderr.contains("the settings have no action of this name"), "{}", ended.stderr);
+    let failed = listed(&place, &[]);
+    assert_eq!((failed.len(), &failed[0]["state"]), (3, &"failed".into()));
+    let number = failed[0]["id"].to_string();
+    let refused = place.run_to(2, &["alerts", "actions", "retry", &number]).stderr;
+    assert!(refused.contains("the settings have no action `page`"), "{refused}");
+    place.run_to(0, &["alerts", "actions", "retry", "--all"]);
+    assert_eq!(listed(&place, &["--state", "failed"]).len(), 3, "nothing would do them");
+    place.run_to(0, &["alerts", "actions", "drop", "--all", "--yes"]);
+    assert!(listed(&place, &[]).is_empty());
+    place.write("ccfd.toml", &settings);
+    place.run(&["run", "--once"]);
+    assert!(listed(&place, &[]).is_empty(), "these alerts have acted");
 }

@@ -11,7 +11,7 @@ use crate::{
         text::{Align, asked, counted, fitted, print, print_json_line, say, tame, width},
     },
     config::Config,
-    detect_db::{ActionState, ListedAction, OutboxFilter},
+    detect_db::{ActionState, DetectDb, ListedAction, OutboxFilter},
 };
 
 /// How many a table shows unless more are asked for.
@@ -113,6 +113,33 @@ impl ChosenActions {
         }
     }
 
+    /// Those of actions that the settings have: nothing would ever do the others. `None` if there are none.
+    fn of_settings(
+        &self,
+        db: &DetectDb,
+        (config, is_whole): (&Config, bool),
+    ) -> anyhow::Result<Option<OutboxFilter>> {
+        let filter = self.filter();
+        let is_known = |name: &str| config.alerts.actions.iter().any(|action| *action.outbox.name == *name);
+        let (known, left): (Vec<_>, Vec<_>) =
+            db.actions(&filter)?.into_iter().partition(|row| !is_whole || is_known(&row.action));
+        match left.first() {
+            None => Ok(Some(filter)),
+            Some(_) if self.all && self.action.is_none() => {
+                let ids: Vec<i64> = known.into_iter().map(|row| row.id).collect();
+                Ok((!ids.is_empty()).then_some(OutboxFilter { ids, ..filter }))
+            }
+            Some(row) => {
+                let name = tame(&row.action);
+                let refused = format!(
+                    "the settings have no action `{name}`: add it again, or remove what it left with `ccfd alerts actions \
+                     drop --all --action {name}`"
+                );
+                Err(UsageError(refused).into())
+            }
+        }
+    }
+
     /// Whether all that were named were found.
     fn found(&self, count: u64) -> Result<Exit, UsageError> {
         match self.all || count as usize >= self.numbers.len() {
@@ -124,12 +151,19 @@ impl ChosenActions {
     }
 }
 
-pub fn run(config: &Config, context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub fn run(
+    (config, is_whole): (&Config, bool),
+    context: &Context,
+    arguments: &Arguments,
+) -> anyhow::Result<Exit> {
     match &arguments.command {
         ActionsCommand::List(arguments) => list(config, context, arguments),
         ActionsCommand::Retry(chosen) => {
             let Some(mut db) = database(config)? else { return Ok(chosen.found(0)?) };
-            let count = db.retry_actions(&chosen.filter(), Clock::system().now())?;
+            let count = match chosen.of_settings(&db, (config, is_whole))? {
+                Some(filter) => db.retry_actions(&filter, Clock::system().now())?,
+                None => 0,
+            };
             say(format_args!("{} tried again, by the daemon if it runs", counted(count, "action")));
             Ok(chosen.found(count)?)
         }

@@ -81,9 +81,6 @@ fn judge(
 ) -> anyhow::Result<Exit> {
     let by = judged.by.clone().unwrap_or_else(|| person(&context.environment));
     let mut db = database(config)?;
-    if let Some(db) = &mut db {
-        db.act(config.alerts.actions.iter().map(|action| action.outbox.clone()).collect());
-    }
     // All are looked for first: nothing is judged where one of them is misspelt.
     for alert in db.iter().flat_map(|db| judged.alerts.iter().map(move |alert| db.alert_named(alert))) {
         alert.map_err(refused)?;

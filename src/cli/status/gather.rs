@@ -15,12 +15,14 @@ use crate::{
     },
     config::{ACTION_ROUTES, ALERT_ROUTES, Config, Environment},
     daemon::assembly::Assembly,
+    detect_db::{DetectDb, FILE_NAME},
     pipeline::{
         checkpoint::Checkpoint,
         names::{REJECTS_DIR, is_of_verification, is_route_name, route_name},
         progress::{RouteState, RouteStatus},
         status_file::{STATUS_INTERVAL, StatusFile},
     },
+    reasons::with_reasons,
     tables::ALERTS,
     verify::chain,
 };
@@ -71,7 +73,23 @@ pub(super) async fn gather(
                 destination: Destination::of(settings),
             })
             .collect(),
+        actions_left: if is_whole { actions_left(config) } else { BTreeMap::new() },
     })
+}
+
+/// What actions have left that are no longer configured.
+fn actions_left(config: &Config) -> BTreeMap<String, u64> {
+    let counts = DetectDb::open_existing(&config.state.dir.join(FILE_NAME))
+        .and_then(|db| db.map_or(Ok(BTreeMap::new()), |db| db.count_actions()));
+    let counts = counts.unwrap_or_else(|error| {
+        tracing::warn!(error = with_reasons(&error), "the actions of alerts cannot be read");
+        BTreeMap::new()
+    });
+    let is_known = |name: &str| config.alerts.actions.iter().any(|action| *action.outbox.name == *name);
+    let left = counts.into_iter().filter(|(name, _)| !is_known(name));
+    left.map(|(name, counts)| (name, counts.waiting + counts.failed + counts.dropped))
+        .filter(|(_, left)| *left > 0)
+        .collect()
 }
 
 /// The file that the last daemon wrote.

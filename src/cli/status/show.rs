@@ -41,6 +41,14 @@ pub(super) fn text(report: &StatusReport, width: usize) -> String {
         text +=
             &format!("\n{}", wrap_to(width, "", &format!("backfill {route} {window}: {left}, {records}")));
     }
+    for (action, left) in &report.actions_left {
+        let left = counted(*left, "action");
+        let said = format!(
+            "action {}: no longer configured, with {left} that wait or failed; see `ccfd alerts actions list`",
+            tame(action)
+        );
+        text += &format!("\n{}", wrap_to(width, "", &said));
+    }
     text.push('\n');
     text + &places(&place_rows(report), width)
 }
@@ -253,6 +261,7 @@ mod tests {
                 type_name: "sqlite",
                 destination: Destination::Disk(place),
             }],
+            actions_left: [("pager".to_owned(), 12)].into(),
         }
     }
 
