@@ -24,6 +24,4 @@ mod service;
 mod sinks;
 mod soak;
 mod support;
-#[cfg(feature = "otel")]
-mod telemetry;
 mod verify;

@@ -1,4 +1,10 @@
-//! Traces and metrics, as a receiver gets them.
+//! Traces and metrics, as a receiver gets them. A binary of its own: a build with OpenTelemetry need not build all tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "../support/mod.rs"]
+// These tests use a small part of it.
+#[allow(dead_code, unused_imports)]
+mod support;
 
 use std::{
     fs,
@@ -8,7 +14,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{
+use support::{
     fake::{Fake, Reply},
     process::{ADMIN_SECRET, Ended, PROJECT_SECRET, Place, Simulated},
     python::Python,
