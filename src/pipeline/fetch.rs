@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use collectors::{CollectError, Page, Reader, ReaderStep, Task};
-use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
-    time::Instant,
-};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tracing::{Instrument as _, field::Empty};
 
 use super::{
@@ -14,6 +11,7 @@ use super::{
     crowd_log::CrowdLog,
     messages::Messages,
     poll_now::{PollNow, Waited},
+    poll_tick,
     progress::{Progress, RouteState},
     retry::{FetchRetry, Fetching, mended},
     shutdown::Shutdown,
@@ -114,8 +112,7 @@ pub async fn fetch(
             }
             Ok(ReaderStep::Idle(_)) if once && !reader.is_of_window() => return Fetching::ReadAll,
             Ok(ReaderStep::Idle(at)) => {
-                let wait = at.saturating_duration_since(Instant::now());
-                match poll_now.or_sleep(wait, &mut shutdown).await {
+                match poll_now.or_sleep(poll_tick::wait_until(at), &mut shutdown).await {
                     Waited::Out => {}
                     Waited::PollNow => reader.poll_now(),
                     Waited::Stop => return Fetching::Stopped,

@@ -20,6 +20,7 @@ pub mod pace;
 pub mod plan;
 pub mod policy;
 pub mod poll_now;
+pub mod poll_tick;
 pub mod progress;
 pub mod rejects;
 pub mod retry;
