@@ -99,7 +99,7 @@ pub use self::{
 pub(crate) use self::{
     outbox::{ActionOutbox, wake as wake_actions},
     raise::new_uid,
-    verdict::{alert_named, sync_alert},
+    verdict::{CaseReach, CaseVerdict, alert_named, follow_case},
 };
 use crate::sinks::disk::Inode;
 

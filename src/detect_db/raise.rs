@@ -243,7 +243,7 @@ impl Turn<'_> {
 
     /// Opens a closed alert again: somebody has judged less than it is now. With `because_of`, only if that one is not closed.
     fn reopen(&self, id: i64, because_of: Option<i64>) -> rusqlite::Result<()> {
-        let sql = "UPDATE alert SET status = 'open', disposition = NULL WHERE id = ?1 AND status = 'closed'
+        let sql = "UPDATE alert SET status = 'open', disposition = NULL, judged_case = NULL WHERE id = ?1 AND status = 'closed'
                        AND (?2 IS NULL OR EXISTS (SELECT 1 FROM alert WHERE id = ?2 AND status <> 'closed'))";
         self.begun.prepare_cached(sql)?.execute(params![id, because_of]).map(drop)
     }

@@ -31,7 +31,7 @@ CREATE TABLE edition (
 CREATE TABLE alert (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, change INTEGER NOT NULL, rule INTEGER NOT NULL,
     edition INTEGER NOT NULL, grp INTEGER, fields TEXT NOT NULL, status TEXT NOT NULL DEFAULT 'open', disposition TEXT,
-    judged_by TEXT, judged_at INTEGER, note TEXT, created_at INTEGER NOT NULL, changed_at INTEGER NOT NULL,
+    judged_by TEXT, judged_at INTEGER, judged_case TEXT, note TEXT, created_at INTEGER NOT NULL, changed_at INTEGER NOT NULL,
     ep_from INTEGER NOT NULL, ep_to INTEGER NOT NULL, since INTEGER NOT NULL, first_event_at INTEGER NOT NULL,
     last_event_at INTEGER NOT NULL, event_count INTEGER NOT NULL, head_to INTEGER NOT NULL, record_ids TEXT NOT NULL,
     shown TEXT NOT NULL, tables TEXT NOT NULL, connectors TEXT NOT NULL, historical INTEGER NOT NULL,

@@ -70,7 +70,7 @@ impl DetectDb {
         counted.map_err(failed)?;
         let sql =
             "UPDATE alert SET status = ?2, disposition = ?3, judged_by = ?4, judged_at = ?5, changed_at = ?5,
-                       note = coalesce(?6, note), change = (SELECT value FROM counter WHERE name = 'change')
+                       judged_case = NULL, note = coalesce(?6, note), change = (SELECT value FROM counter WHERE name = 'change')
                    WHERE uid = ?1";
         let word = verdict.map(Disposition::word);
         begun.execute(sql, params![alert.id, status.word(), word, by, now, note]).map_err(failed)?;
@@ -94,30 +94,71 @@ pub(crate) fn alert_named(begun: &Connection, id: &str) -> rusqlite::Result<Aler
     begun.prepare_cached(&sql)?.query_row([id], read)
 }
 
-/// Gives an alert the status of a case that it belongs to, with the verdict on the case if there is one. A verdict that
-/// somebody gave to the alert itself remains, as does what is part of another alert or was withdrawn. Returns how many actions
-/// follow from it.
-pub(crate) fn sync_alert(
+/// What a case says of its alerts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CaseVerdict<'a> {
+    /// The id of the case.
+    pub(crate) case: &'a str,
+    /// The status that they get.
+    pub(crate) status: AlertStatus,
+    /// The verdict with which they are closed, if there is one.
+    pub(crate) disposition: Option<&'a str>,
+    /// Who changed the case.
+    pub(crate) by: &'a str,
+    /// The second.
+    pub(crate) now: i64,
+    /// Which of them get it.
+    pub(crate) reach: CaseReach,
+}
+
+/// Which of its alerts a case changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CaseReach {
+    /// Those that are not closed, and those that it may judge.
+    Following,
+    /// Of those that are closed, the ones that it may judge.
+    Closed,
+    /// Those that it closed itself.
+    Own,
+}
+
+impl CaseReach {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Following => "following",
+            Self::Closed => "closed",
+            Self::Own => "own",
+        }
+    }
+}
+
+/// Gives an alert what a case says of it. Returns how many actions follow; `None` if it changed nothing. A closed alert belongs to what closed it: a
+/// person, whose verdict remains; or a case, which alone can judge it again or open it, as long as it has the alert. A case with
+/// a verdict may also judge an alert that another one closed without. What is part of another alert or was withdrawn remains.
+pub(crate) fn follow_case(
     begun: &Connection,
     outbox: &ActionOutbox,
     id: &str,
-    status: AlertStatus,
-    verdict: Option<Disposition>,
-    (by, now): (&str, i64),
-) -> rusqlite::Result<u64> {
+    says: &CaseVerdict<'_>,
+) -> rusqlite::Result<Option<u64>> {
     let sql =
-        "UPDATE alert SET status = ?2, disposition = ?3, judged_by = ?4, judged_at = ?5, changed_at = ?5,
+        "UPDATE alert SET status = ?2, disposition = ?3, judged_by = ?4, judged_at = ?5, changed_at = ?5, judged_case = ?6,
                    change = (SELECT value + 1 FROM counter WHERE name = 'change')
-               WHERE uid = ?1 AND merged_into IS NULL AND NOT withdrawn AND disposition IS NULL
-                   AND (status <> ?2 OR ?3 IS NOT NULL)";
-    let verdict = verdict.map(Disposition::word);
-    let changed = begun.prepare_cached(sql)?.execute(params![id, status.word(), verdict, by, now])?;
-    if changed == 0 {
-        return Ok(0);
+               WHERE uid = ?1 AND merged_into IS NULL AND NOT withdrawn
+                   AND (status <> ?2 OR disposition IS NOT ?3)
+                   AND (?7 = 'following' OR status = 'closed') AND (?7 <> 'own' OR judged_case = ?6)
+                   AND (status <> 'closed' OR judged_case = ?6 OR (disposition IS NULL AND ?3 IS NOT NULL)
+                       OR (judged_case IS NOT NULL AND NOT EXISTS (
+                           SELECT 1 FROM cases JOIN case_alert ON case_alert.case_id = cases.id
+                           WHERE cases.uid = alert.judged_case AND case_alert.alert = alert.uid)))";
+    let CaseVerdict { case, status, disposition, by, now, reach } = *says;
+    let row = params![id, status.word(), disposition, by, now, case, reach.word()];
+    if begun.prepare_cached(sql)?.execute(row)? == 0 {
+        return Ok(None);
     }
     begun.prepare_cached("UPDATE counter SET value = value + 1 WHERE name = 'change'")?.execute([])?;
     match status {
-        AlertStatus::Closed => put_closed(outbox, begun, &alert_named(begun, id)?, now),
-        AlertStatus::Open | AlertStatus::Acknowledged => Ok(0),
+        AlertStatus::Closed => put_closed(outbox, begun, &alert_named(begun, id)?, now).map(Some),
+        AlertStatus::Open | AlertStatus::Acknowledged => Ok(Some(0)),
     }
 }

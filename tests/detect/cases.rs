@@ -89,6 +89,170 @@ fn the_alerts_of_a_case_follow_it_if_it_says_so() {
     }
 }
 
+/// Cases and alerts of one scene, changed by Ann.
+struct Followed {
+    scene: Alerts,
+    alerts: Vec<String>,
+}
+
+impl Followed {
+    fn new(records: &[&str]) -> Self {
+        let mut scene = raised(records);
+        let alerts = scene.all().into_iter().map(|alert| alert.id).collect();
+        Self { scene, alerts }
+    }
+
+    fn case(&mut self, sync_alerts: bool, alerts: &[usize]) -> String {
+        let id = create(&mut self.scene, CaseSettings { sync_alerts }).id;
+        self.attach(&id, alerts);
+        id
+    }
+
+    fn attach(&mut self, case: &str, alerts: &[usize]) {
+        let named = alerts.iter().map(|place| AlertToAttach {
+            id: self.alerts[*place].clone(),
+            index: "logs".into(),
+            summary: Value::Null,
+        });
+        let (named, ann): (Vec<_>, _) = (named.collect(), CasePerson::named("ann"));
+        let mut store = self.scene.db.cases(DEFAULT_SPACE);
+        store.attach_alerts(case, &named, &AttachedRule::default(), by_ann(&ann)).unwrap();
+    }
+
+    fn detach_all(&mut self, case: &str) {
+        let ann = CasePerson::named("ann");
+        self.scene.db.cases(DEFAULT_SPACE).detach_all(case, by_ann(&ann)).unwrap();
+    }
+
+    fn change(&mut self, case: &str, change: &CaseChange) {
+        let ann = CasePerson::named("ann");
+        self.scene.db.cases(DEFAULT_SPACE).change(case, change, by_ann(&ann)).unwrap();
+    }
+
+    fn close(&mut self, case: &str, verdict: Disposition) {
+        self.change(case, &closed_as(verdict));
+    }
+
+    fn reopen(&mut self, case: &str) {
+        self.change(case, &CaseChange { status: Some(CaseStatus::Open), ..CaseChange::default() });
+    }
+
+    /// The status of an alert, with its verdict.
+    fn state(&self, alert: usize) -> (AlertStatus, Option<String>) {
+        let alert = self.scene.db.alert_named(&self.alerts[alert]).unwrap();
+        (alert.status, alert.disposition)
+    }
+}
+
+fn closed_as(verdict: Disposition) -> CaseChange {
+    CaseChange { status: Some(CaseStatus::Closed), disposition: Some(verdict), ..CaseChange::default() }
+}
+
+const OPEN: (AlertStatus, Option<String>) = (AlertStatus::Open, None);
+
+fn closed(verdict: &str) -> (AlertStatus, Option<String>) {
+    (AlertStatus::Closed, Some(verdict.to_owned()))
+}
+
+#[test]
+fn what_a_case_closed_it_opens_and_judges_again_and_what_a_person_judged_it_never_changes() {
+    for sync_alerts in [true, false] {
+        let mut followed = Followed::new(&["audit-1", "audit-2", "audit-3"]);
+        let (mine, persons) = (0, 1);
+        let person = followed.alerts[persons].clone();
+        followed.scene.db.judge_alert(&person, Some(Disposition::Benign), "bob", None, NOW).unwrap();
+        let case = followed.case(sync_alerts, &[mine, persons]);
+        let with_alerts = CaseChange { with_alerts: true, ..closed_as(Disposition::TruePositive) };
+        followed.change(&case, &with_alerts);
+        assert_eq!(followed.state(mine), closed("true-positive"));
+        followed.reopen(&case);
+        assert_eq!(followed.state(mine), OPEN, "it is open again with its case");
+        followed.change(&case, &with_alerts);
+        followed.close(&case, Disposition::FalsePositive);
+        assert_eq!(followed.state(mine), closed("false-positive"), "the case has another verdict now");
+        assert_eq!(followed.state(persons), closed("benign"));
+        // From here on it is a person's.
+        let alert = followed.alerts[mine].clone();
+        followed.scene.db.judge_alert(&alert, Some(Disposition::Benign), "bob", None, NOW).unwrap();
+        followed.reopen(&case);
+        followed.close(&case, Disposition::TruePositive);
+        for alert in [mine, persons] {
+            assert_eq!(followed.state(alert), closed("benign"), "a person's verdict remains");
+        }
+        assert_eq!(followed.state(2), OPEN, "it is of no case");
+    }
+}
+
+#[test]
+fn a_closed_case_can_still_close_its_alerts() {
+    let mut followed = Followed::new(&["audit-1"]);
+    let case = followed.case(false, &[0]);
+    followed.close(&case, Disposition::Benign);
+    assert_eq!(followed.state(0), OPEN);
+    followed.change(&case, &CaseChange { with_alerts: true, ..closed_as(Disposition::Benign) });
+    assert_eq!(followed.state(0), closed("benign"));
+}
+
+#[test]
+fn an_alert_of_two_cases_belongs_to_the_one_that_closed_it() {
+    let mut followed = Followed::new(&["audit-1"]);
+    let (first, second) = (followed.case(true, &[0]), followed.case(true, &[0]));
+    followed.close(&first, Disposition::TruePositive);
+    followed.close(&second, Disposition::FalsePositive);
+    assert_eq!(followed.state(0), closed("true-positive"), "it was closed already");
+    followed.reopen(&second);
+    assert_eq!(followed.state(0), closed("true-positive"));
+    followed.reopen(&first);
+    assert_eq!(followed.state(0), OPEN);
+    // Kibana's clients close without a verdict; one with a verdict says more.
+    followed.change(&first, &CaseChange { status: Some(CaseStatus::Closed), ..CaseChange::default() });
+    assert_eq!(followed.state(0), (AlertStatus::Closed, None));
+    followed.close(&second, Disposition::Benign);
+    assert_eq!(followed.state(0), closed("benign"));
+}
+
+#[test]
+fn an_alert_that_is_moved_follows_the_case_that_it_is_moved_to() {
+    let mut followed = Followed::new(&["audit-1", "audit-2"]);
+    let (first, second) = (followed.case(true, &[0, 1]), followed.case(true, &[]));
+    followed.close(&first, Disposition::FalsePositive);
+    followed.attach(&second, &[0]);
+    assert_eq!(followed.state(0), closed("false-positive"), "the first one still has it");
+    followed.detach_all(&first);
+    assert_eq!(followed.state(1), closed("false-positive"), "what is removed stays as it was judged");
+    followed.attach(&second, &[1]);
+    assert_eq!(followed.state(1), OPEN, "its case is open");
+    followed.reopen(&first);
+    followed.close(&second, Disposition::TruePositive);
+    assert_eq!((followed.state(0), followed.state(1)), (closed("true-positive"), closed("true-positive")));
+    // A case that is deleted leaves the verdicts, and nobody who may keep them.
+    followed.scene.db.cases(DEFAULT_SPACE).delete(&[second]).unwrap();
+    assert_eq!(followed.state(0), closed("true-positive"));
+    let third = followed.case(true, &[0]);
+    assert_eq!(followed.state(0), OPEN);
+    followed.change(&third, &CaseChange { status: Some(CaseStatus::InProgress), ..CaseChange::default() });
+    assert_eq!(followed.state(0), (AlertStatus::Acknowledged, None));
+}
+
+#[test]
+fn alerts_that_begin_to_follow_a_case_get_its_status() {
+    let mut followed = Followed::new(&["audit-1", "audit-2"]);
+    let case = followed.case(false, &[0]);
+    followed.change(&case, &CaseChange { status: Some(CaseStatus::InProgress), ..CaseChange::default() });
+    assert_eq!(followed.state(0), OPEN);
+    let settings = Some(CaseSettings { sync_alerts: true });
+    followed.change(&case, &CaseChange { settings, ..CaseChange::default() });
+    followed.attach(&case, &[1]);
+    for alert in [0, 1] {
+        assert_eq!(followed.state(alert), (AlertStatus::Acknowledged, None));
+    }
+    // An open case does not hide that somebody looks at an alert.
+    let open = followed.case(true, &[0]);
+    assert_eq!(followed.state(0), (AlertStatus::Acknowledged, None));
+    followed.close(&open, Disposition::Benign);
+    assert_eq!(followed.state(0), closed("benign"));
+}
+
 #[test]
 fn the_alerts_of_a_rule_become_a_case_that_names_them() {
     let mut scene = raised(&["audit-1", "audit-2"]);

@@ -257,7 +257,7 @@ impl Steps<'_> {
                 case.skipped = count as u64;
                 return Ok(());
             }
-            turn.attach_new_alerts(row, found.owner, &new, &rule, stamp)?;
+            turn.attach_new_alerts(row, &found, &new, &rule, stamp)?;
             case.attached = count as u64;
             Ok(())
         })

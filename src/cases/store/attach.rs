@@ -57,7 +57,7 @@ impl CaseStore<'_> {
                 let text = format!("Case has reached the maximum allowed number ({max}) of attached alerts.");
                 return Err(CaseError::Invalid(text).into());
             }
-            turn.attach_new_alerts(row, case.owner, &new, &rule, stamp)?;
+            turn.attach_new_alerts(row, &case, &new, &rule, stamp)?;
             turn.whole_case(id)
         })
     }
@@ -85,7 +85,7 @@ impl CaseTurn<'_> {
     pub(in crate::cases) fn attach_new_alerts(
         &self,
         row: i64,
-        owner: CaseOwner,
+        case: &Case,
         alerts: &[&AlertToAttach],
         rule: &AttachedRule,
         stamp: CaseStamp<'_>,
@@ -94,7 +94,7 @@ impl CaseTurn<'_> {
             return Ok(());
         }
         let new = NewAttachment { kind: "alert", comment: None, rule: Some(rule) };
-        let (number, attachment) = self.attach(row, owner, &new, stamp)?;
+        let (number, attachment) = self.attach(row, case.owner, &new, stamp)?;
         let sql = "INSERT INTO case_alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let mut insert = self.begun.prepare_cached(sql)?;
         for (place, alert) in alerts.iter().enumerate() {
@@ -108,11 +108,12 @@ impl CaseTurn<'_> {
                 kept(&summary),
                 stamp.now
             ])?;
+            self.judge_attached(&alert.id, case, stamp)?;
         }
         let ids: Vec<&String> = alerts.iter().map(|alert| &alert.id).collect();
         let indices: Vec<&String> = alerts.iter().map(|alert| &alert.index).collect();
         let payload = json!({ "comment": {
-            "type": "alert", "alertId": ids, "index": indices, "rule": rule, "owner": owner,
+            "type": "alert", "alertId": ids, "index": indices, "rule": rule, "owner": case.owner,
         } });
         self.record(row, stamp, "comment", "create", &payload, Some((&attachment, "alert")))?;
         self.touch(row, stamp)

@@ -5,6 +5,7 @@
 //! | `tables` | the tables |
 //! | `row` | a row as a case |
 //! | `create`, `update`, `remove` | cases |
+//! | `follow` | alerts get the status and the verdict of their case |
 //! | `attach`, `attached`, `edit`, `files` | what is attached to them |
 //! | `find`, `search`, `lists` | which cases there are |
 //! | `history` | what was done to them |
@@ -18,6 +19,7 @@ mod edit;
 mod fields;
 mod files;
 mod find;
+mod follow;
 mod history;
 mod lists;
 mod remove;

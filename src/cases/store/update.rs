@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::{CaseStore, CaseTurn, json as kept};
 use crate::{
     cases::{Case, CaseChange, CaseError, CaseStamp, CaseStatus, error::CaseFault, limits},
-    detect_db::{Disposition, sync_alert},
     tables::format_utc,
 };
 
@@ -98,16 +97,12 @@ impl CaseTurn<'_> {
             (CaseStatus::Open | CaseStatus::InProgress, _) => None,
         };
         after.disposition = disposition;
-        if after == before {
-            return Ok(false);
+        let is_changed = after != before;
+        if is_changed {
+            self.write(row, &before, &after, stamp)?;
+            self.record_changes(row, &before, &after, stamp)?;
         }
-        self.write(row, &before, &after, stamp)?;
-        self.record_changes(row, &before, &after, stamp)?;
-        let follows = after.settings.sync_alerts || change.with_alerts;
-        if follows && (status.is_some() || after.disposition != before.disposition) {
-            self.sync_alerts(row, after.status, change.disposition, stamp)?;
-        }
-        Ok(true)
+        Ok(self.judge_alerts(row, &before, &after, change.with_alerts, stamp)? || is_changed)
     }
 
     fn write(&self, row: i64, before: &Case, after: &Case, stamp: CaseStamp<'_>) -> Result<(), CaseFault> {
@@ -177,24 +172,6 @@ impl CaseTurn<'_> {
                     self.record(row, stamp, kind, action, &json!({ *kind: these }), None)?;
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// Gives the alerts of a case the status that goes with it.
-    fn sync_alerts(
-        &self,
-        row: i64,
-        status: CaseStatus,
-        disposition: Option<Disposition>,
-        stamp: CaseStamp<'_>,
-    ) -> Result<(), CaseFault> {
-        let mut query = self.begun.prepare_cached("SELECT alert FROM case_alert WHERE case_id = ?1")?;
-        let alerts: rusqlite::Result<Vec<String>> = query.query_map([row], |row| row.get(0))?.collect();
-        for alert in alerts? {
-            let by = (&*stamp.by.username, stamp.now);
-            let put = sync_alert(&self.begun, self.outbox, &alert, status.of_alerts(), disposition, by)?;
-            self.put.set(self.put.get() + put);
         }
         Ok(())
     }
