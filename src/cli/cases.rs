@@ -6,6 +6,8 @@ mod create;
 mod list;
 mod show;
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand, ValueEnum};
 use collectors::Clock;
 
@@ -53,6 +55,7 @@ enum Command {
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let place = CasesPlace { config: context.readable()?.config, context, space: &arguments.space };
+    place.look_for_space()?;
     match &arguments.command {
         Command::List(arguments) => list::run(&place, arguments),
         Command::Show(arguments) => show::run(&place, arguments),
@@ -76,6 +79,25 @@ impl CasesPlace<'_> {
     /// The database; `None` while there is none.
     fn database(&self) -> anyhow::Result<Option<DetectDb>> {
         database(&self.config)
+    }
+
+    /// Fails if there is no such space: one that is misspelt would look like a space without cases.
+    fn look_for_space(&self) -> anyhow::Result<()> {
+        let mut known = BTreeSet::from([DEFAULT_SPACE.to_owned()]);
+        // Actions make cases in their spaces without asking whether there are such.
+        known.extend(self.config.alerts.actions.iter().map(|action| action.space.clone()));
+        if known.contains(self.space) {
+            return Ok(());
+        }
+        if let Some(db) = self.database()? {
+            known.extend(db.spaces()?.into_iter().map(|space| space.id));
+        }
+        if known.contains(self.space) {
+            return Ok(());
+        }
+        let names: Vec<String> = known.iter().map(|space| tame(space)).collect();
+        let text = format!("no space `{}`; there are: {}", tame(self.space), names.join(", "));
+        Err(UsageError(text).into())
     }
 
     /// The database, in which a case is to be.

@@ -1,6 +1,6 @@
 use std::fs;
 
-use ccfd::detect_db::FILE_NAME;
+use ccfd::detect_db::{DetectDb, FILE_NAME, SpaceAbout, StoredSpace};
 use serde_json::Value;
 
 use crate::support::process::{Place, Simulated};
@@ -14,6 +14,27 @@ fn shown(place: &Place, case: &str) -> Value {
     serde_json::from_str(&place.run_to(0, &["cases", "show", case, "--history", "--json"]).stdout).unwrap()
 }
 
+fn create_space(place: &Place, id: &str) {
+    let mut db = DetectDb::open(&place.path("state").join(FILE_NAME), 0).unwrap();
+    let space = StoredSpace { id: id.into(), name: id.into(), about: SpaceAbout::default() };
+    db.create_space(&space).unwrap();
+}
+
+#[test]
+fn a_space_that_does_not_exist_is_refused_with_those_that_do() {
+    let place = Place::new("http://127.0.0.1:9/v1");
+    let refused = place.run_to(2, &["cases", "list", "--space", "sco"]);
+    assert!(refused.stderr.contains("no space `sco`; there are: default"), "{}", refused.stderr);
+    place.run_to(0, &["cases", "create", "One"]);
+    create_space(&place, "soc");
+    for arguments in [&["create", "Two"][..], &["list"], &["show", "1"], &["close", "1", "--as", "benign"]] {
+        let refused = place.run_to(2, &[&["cases", "--space", "s\u{1b}o"], arguments].concat());
+        assert!(refused.stderr.contains("there are: default, soc"), "{}", refused.stderr);
+        assert!(!refused.stderr.contains('\u{1b}'), "{:?}", refused.stderr);
+    }
+    assert_eq!(cases(&place, &[]).len(), 1);
+}
+
 #[test]
 fn a_case_is_created_worked_on_and_closed_without_a_daemon() {
     let place = Place::new("http://127.0.0.1:9/v1");
@@ -21,7 +42,9 @@ fn a_case_is_created_worked_on_and_closed_without_a_daemon() {
         0,
         &["cases", "create", "A leaked key", "--tag", "keys", "--severity", "high", "--by", "ann"],
     );
+    create_space(&place, "soc");
     place.run_to(0, &["cases", "create", "Another", "--space", "soc"]);
+    assert_eq!(cases(&place, &["--space", "soc"]).len(), 1);
     let all = cases(&place, &[]);
     assert_eq!(all.len(), 1, "the other is in another space");
     assert_eq!((&all[0]["incremental_id"], &all[0]["title"]), (&1.into(), &"A leaked key".into()));
