@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `model`, `attachment` | a case, and what is attached to it |
 //! | `change` | a case to create, and changes of one |
+//! | `push` | a case as another system gets it by a connector |
 //! | `limits`, `error` | what is refused, and why |
 //! | `store` | the cases of a space, in the database |
 //! | `action` | what Kibana's Cases connector does: cases from alerts, by group and time |
@@ -16,6 +17,7 @@ mod change;
 mod error;
 mod limits;
 mod model;
+mod push;
 mod store;
 
 pub(crate) use self::store::{TABLES, forget_space};
@@ -28,6 +30,7 @@ pub use self::{
         Assignee, Case, CaseConnector, CaseOwner, CasePerson, CaseSettings, CaseSeverity, CaseStamp,
         CaseStatus, CustomFieldKind, CustomFieldValue,
     },
+    push::{CasePush, PushConnector},
     store::{
         AttachmentPage, CaseConfiguration, CaseCounts, CaseFile, CaseFilter, CasePage, CaseSort, CaseStore,
         CaseTemplate, CaseTitle, CaseTotals, ClosureType, ConfigurationChange, CustomFieldSpec,

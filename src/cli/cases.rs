@@ -4,6 +4,7 @@ mod attach;
 mod change;
 mod create;
 mod list;
+mod push;
 mod show;
 
 use std::collections::BTreeSet;
@@ -51,6 +52,8 @@ enum Command {
     Reopen(change::ReopenArguments),
     /// Attach alerts, or a file
     Attach(attach::Arguments),
+    /// Send it to another system with a connector, or what has changed of it
+    Push(push::Arguments),
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -65,6 +68,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Close(arguments) => change::close(&place, arguments),
         Command::Reopen(arguments) => change::reopen(&place, arguments),
         Command::Attach(arguments) => attach::run(&place, arguments),
+        Command::Push(arguments) => push::run(&place, arguments),
     }
 }
 

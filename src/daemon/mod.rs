@@ -12,6 +12,7 @@ pub mod health;
 pub mod notify;
 mod orders;
 mod pauses;
+pub mod push;
 mod reload;
 mod routes;
 mod secrets;

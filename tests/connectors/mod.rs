@@ -4,7 +4,7 @@ mod email;
 mod email_faults;
 mod faults;
 mod pagerduty;
-mod servicenow;
+pub mod servicenow;
 mod slack;
 mod smtp;
 mod webhook;

@@ -15,13 +15,14 @@ const TABLE: &str = "/api/now/v2/table/incident";
 
 type Incidents = Arc<Mutex<Vec<Map<String, Value>>>>;
 
-struct Instance {
-    server: Fake,
+/// An instance with its incidents.
+pub struct Instance {
+    pub server: Fake,
     incidents: Incidents,
 }
 
 impl Instance {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let incidents = Incidents::default();
         let kept = incidents.clone();
         Self { server: Fake::plain(move |request| answer(&mut kept.lock().unwrap(), request)), incidents }
@@ -31,7 +32,7 @@ impl Instance {
         made(".servicenow", json!({ "apiUrl": format!("{}/", self.server.url()) }), &SECRETS)
     }
 
-    fn incidents(&self) -> Vec<Map<String, Value>> {
+    pub fn incidents(&self) -> Vec<Map<String, Value>> {
         self.incidents.lock().unwrap().clone()
     }
 }

@@ -11,7 +11,7 @@ fn new(title: &str) -> Value {
     })
 }
 
-fn created(api: &Api, title: &str) -> Value {
+pub fn created(api: &Api, title: &str) -> Value {
     let (status, case) = api.operate(Method::POST, "/api/cases", Some(&new(title)));
     assert_eq!(status, 200, "{case}");
     case
@@ -56,7 +56,9 @@ fn what_is_missing_or_wrong_is_said_as_kibana_says_it() {
     let missing = envelope(404, "Not Found", "Saved object [cases/nowhere] not found");
     assert_eq!(api.operate(Method::GET, "/api/cases/nowhere", None), missing);
     assert_eq!(api.operate(Method::DELETE, "/api/cases?ids=%5B%22nowhere%22%5D", None), missing);
-    assert_eq!(api.operate(Method::DELETE, "/api/cases?ids=nowhere", None).0, 400);
+    for ids in ["nowhere", "%5B%5D"] {
+        assert_eq!(api.operate(Method::DELETE, &format!("/api/cases?ids={ids}"), None).0, 400, "{ids}");
+    }
     for query in ["perPage=101", "status=shut", "sortField=x", "page=x", "unheard_of=1", "from=yesterday"] {
         assert_eq!(api.operate(Method::GET, &format!("/api/cases/_find?{query}"), None).0, 400, "{query}");
     }

@@ -53,6 +53,10 @@ pub(super) async fn delete(
     let ids: Vec<String> =
         serde_json::from_str(&given).map_err(|_| fields.wrong("ids", "expected an array of ids as JSON"))?;
     fields.finish()?;
+    if ids.is_empty() {
+        let message = "The length of the field ids is too short. Array must be of length >= 1.";
+        return Err(KibanaError::bad_request(message));
+    }
     let count = ids.len();
     cases.run(move |cases, _| cases.delete(&ids)).await?;
     tracing::info!(cases = count, space = &*cases.space, by = call.by(), "cases deleted");

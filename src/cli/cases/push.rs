@@ -1,0 +1,70 @@
+//! `ccfd cases push`
+
+use clap::Args;
+use collectors::Clock;
+
+use super::{ByPerson, CasesPlace, refused, say_case, stamp};
+use crate::{
+    cases::CaseError,
+    cli::{
+        UsageError, block_on,
+        exit::Exit,
+        text::{say, tame},
+    },
+    connectors::{Caller, ConnectorError, Registry},
+    daemon::push::{CasePushError, push_case},
+};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Its number, or the beginning of its id
+    #[arg(value_name = "CASE")]
+    case: String,
+    /// The id of a connector of type .servicenow or .webhook
+    #[arg(value_name = "CONNECTOR")]
+    connector: String,
+    #[command(flatten)]
+    by: ByPerson,
+}
+
+pub(super) fn run(place: &CasesPlace<'_>, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let mut db = place.database_with(&arguments.case)?;
+    let case = db.cases(place.space).named(&arguments.case).map_err(refused)?;
+    drop(db);
+    let config = place.context.config()?;
+    let registry = Registry::of(&config, &place.context.environment, Clock::system());
+    let person = place.person(&arguments.by);
+    let caller = Caller::Operator(person.username.clone());
+    let sent = block_on(async {
+        let sent =
+            push_case(&registry, place.space, &case.id, &arguments.connector, caller, stamp(&person)).await;
+        registry.settle().await;
+        Ok(sent)
+    })?;
+    match sent {
+        Ok(case) => {
+            let name = |what: &str| {
+                let sent = case.external_service.as_ref().map(|sent| &sent[what]);
+                tame(sent.and_then(serde_json::Value::as_str).unwrap_or_default())
+            };
+            say_case(
+                &case,
+                &format!("sent with {}, there {}", name("connector_name"), name("external_title")),
+            );
+            Ok(Exit::Done)
+        }
+        Err(CasePushError::Connector(ConnectorError::NotFound(_))) => {
+            let text = format!(
+                "no connector `{}` in space `{}`; see `ccfd connectors list`",
+                tame(&arguments.connector),
+                tame(place.space)
+            );
+            Err(UsageError(text).into())
+        }
+        Err(CasePushError::Case(error @ CaseError::Invalid(_))) => Err(refused(error)),
+        Err(error) => {
+            say(format_args!("ccfd: {}", tame(&crate::reasons::with_reasons(&error))));
+            Ok(Exit::Failed)
+        }
+    }
+}
