@@ -214,6 +214,9 @@ _ccfd() {
             ccfd__subcmd__cases,list)
                 cmd="ccfd__subcmd__cases__subcmd__list"
                 ;;
+            ccfd__subcmd__cases,push)
+                cmd="ccfd__subcmd__cases__subcmd__push"
+                ;;
             ccfd__subcmd__cases,reopen)
                 cmd="ccfd__subcmd__cases__subcmd__reopen"
                 ;;
@@ -240,6 +243,9 @@ _ccfd() {
                 ;;
             ccfd__subcmd__cases__subcmd__help,list)
                 cmd="ccfd__subcmd__cases__subcmd__help__subcmd__list"
+                ;;
+            ccfd__subcmd__cases__subcmd__help,push)
+                cmd="ccfd__subcmd__cases__subcmd__help__subcmd__push"
                 ;;
             ccfd__subcmd__cases__subcmd__help,reopen)
                 cmd="ccfd__subcmd__cases__subcmd__help__subcmd__reopen"
@@ -483,6 +489,9 @@ _ccfd() {
                 ;;
             ccfd__subcmd__help__subcmd__cases,list)
                 cmd="ccfd__subcmd__help__subcmd__cases__subcmd__list"
+                ;;
+            ccfd__subcmd__help__subcmd__cases,push)
+                cmd="ccfd__subcmd__help__subcmd__cases__subcmd__push"
                 ;;
             ccfd__subcmd__help__subcmd__cases,reopen)
                 cmd="ccfd__subcmd__help__subcmd__cases__subcmd__reopen"
@@ -1332,7 +1341,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__cases)
-            opts="-h --config --space --help list show create assign comment close reopen attach help"
+            opts="-h --config --space --help list show create assign comment close reopen attach push help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1520,7 +1529,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__cases__subcmd__help)
-            opts="list show create assign comment close reopen attach help"
+            opts="list show create assign comment close reopen attach push help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1631,6 +1640,20 @@ _ccfd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ccfd__subcmd__cases__subcmd__help__subcmd__push)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ccfd__subcmd__cases__subcmd__help__subcmd__reopen)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1691,6 +1714,32 @@ _ccfd() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --space)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__cases__subcmd__push)
+            opts="-h --by --config --space --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --by)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2694,7 +2743,7 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help__subcmd__cases)
-            opts="list show create assign comment close reopen attach"
+            opts="list show create assign comment close reopen attach push"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2778,6 +2827,20 @@ _ccfd() {
             return 0
             ;;
         ccfd__subcmd__help__subcmd__cases__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ccfd__subcmd__help__subcmd__cases__subcmd__push)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -5,6 +5,7 @@
 //! | `model`, `attachment` | a case, and what is attached to it |
 //! | `change` | a case to create, and changes of one |
 //! | `push` | a case as another system gets it by a connector |
+//! | `markdown` | others' words in texts that are shown as Markdown |
 //! | `limits`, `error` | what is refused, and why |
 //! | `store` | the cases of a space, in the database |
 //! | `action` | what Kibana's Cases connector does: cases from alerts, by group and time |
@@ -16,6 +17,7 @@ mod attachment;
 mod change;
 mod error;
 mod limits;
+pub(crate) mod markdown;
 mod model;
 mod push;
 mod store;
@@ -25,16 +27,17 @@ pub use self::{
     attachment::{AlertToAttach, AttachedAlert, AttachedContent, AttachedRule, CaseAttachment, FileToAttach},
     change::{CaseChange, NewCase},
     error::CaseError,
-    limits::{ALERTS_MAX, CASES_AT_ONCE_MAX, FILE_BYTES_MAX},
+    limits::{ALERTS_MAX, CASES_AT_ONCE_MAX, FILE_BYTES_MAX, TAGS_MAX, TEXT_CHARS_MAX},
     model::{
         Assignee, Case, CaseConnector, CaseOwner, CasePerson, CaseSettings, CaseSeverity, CaseStamp,
         CaseStatus, CustomFieldKind, CustomFieldValue,
     },
     push::{CasePush, PushConnector},
     store::{
-        AttachmentPage, CaseConfiguration, CaseCounts, CaseFile, CaseFilter, CasePage, CaseSort, CaseStore,
-        CaseTemplate, CaseTitle, CaseTotals, ClosureType, ConfigurationChange, CustomFieldSpec,
-        HistoryFilter, HistoryPage, SearchField, TemplateFields, UserAction, VersionedChange,
+        AttachmentPage, CaseConfiguration, CaseCounts, CaseFile, CaseFilter, CaseOutboxCounts, CasePage,
+        CaseSending, CaseSort, CaseStore, CaseTemplate, CaseTitle, CaseToSend, CaseTotals, ClosureType,
+        ConfigurationChange, CustomFieldSpec, HistoryFilter, HistoryPage, SearchField, SentFields,
+        TemplateFields, UserAction, VersionedChange,
     },
 };
 pub use crate::detect_db::DEFAULT_SPACE;

@@ -21,6 +21,7 @@ use crate::{
         actions::ActionDelivery,
         alerts::AlertDelivery,
         assembly::Assembly,
+        cases::CaseDelivery,
         control::{Orders, control},
         health::Health,
         notify,
@@ -156,6 +157,7 @@ pub async fn collect(
     let health = Health::begin(&supervisor, mode.once, stop.clone());
     let alerts = AlertDelivery::begin(&supervisor);
     let actions = ActionDelivery::begin(&supervisor);
+    let cases = CaseDelivery::begin(&supervisor);
     let mut outcome = supervisor.run(mode, orders, stop.clone()).await;
     if mode.once && !stop.is_requested() {
         let within = stopper.share(ALERTS_ONCE_MAX, CLOSING);
@@ -167,11 +169,15 @@ pub async fn collect(
             Ok(failures) => outcome.failures.extend(failures),
             Err(_) => outcome.late = true,
         }
+        match timeout(stopper.share(ALERTS_ONCE_MAX, CLOSING), cases.end(true)).await {
+            Ok(failures) => outcome.failures.extend(failures),
+            Err(_) => outcome.late = true,
+        }
         stopper.end_within(Duration::ZERO);
     } else {
         stopper.end_within(Duration::ZERO);
         let within = stopper.share(ALERTS_END_MAX, CLOSING);
-        _ = timeout(within, async { tokio::join!(alerts.end(), actions.end(false)) }).await;
+        _ = timeout(within, async { tokio::join!(alerts.end(), actions.end(false), cases.end(false)) }).await;
     }
     _ = timeout(stopper.share(HEALTH_END_MAX, CLOSING), health.end()).await;
     // Taken now, because the sinks' counters disappear with them.

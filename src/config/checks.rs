@@ -7,7 +7,8 @@ use std::{
 
 use super::{
     ActionDoes, AlertSettings, CollectorSettings, ConnectorSettings, ConnectorsSettings, HealthTableSettings,
-    SinkPlace, SinkSettings, StateSettings, report::ConfigReport, tree::dotted, unknown::proposal,
+    KibanaCasesSettings, SinkPlace, SinkSettings, StateSettings, report::ConfigReport, tree::dotted,
+    unknown::proposal,
 };
 
 use crate::{
@@ -54,6 +55,21 @@ pub(super) fn index_sink(
         no_such_sink("connectors.index_sink", sink, names.iter().copied(), report);
     } else if sinks.get(sink).is_some_and(|sink| !matches!(sink, SinkSettings::Elasticsearch(_))) {
         report.problem(format!("`connectors.index_sink` names `{sink}`, which is not of type elasticsearch"));
+    }
+}
+
+/// Cases are sent by the connection of a `kibana_index` sink.
+pub(super) fn cases(
+    settings: Option<&KibanaCasesSettings>,
+    sinks: &BTreeMap<String, SinkSettings>,
+    names: &[&str],
+    report: &mut ConfigReport,
+) {
+    let Some(KibanaCasesSettings { sink, .. }) = settings else { return };
+    if !names.contains(&sink.as_str()) {
+        no_such_sink("cases.sink", sink, names.iter().copied(), report);
+    } else if sinks.get(sink).is_some_and(|sink| !matches!(sink, SinkSettings::KibanaIndex(_))) {
+        report.problem(format!("`cases.sink` names `{sink}`, which is not of type kibana_index"));
     }
 }
 

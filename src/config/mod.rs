@@ -6,6 +6,7 @@
 mod action;
 mod admin;
 mod auth;
+mod cases;
 mod checks;
 mod collector;
 mod connection;
@@ -57,6 +58,7 @@ use ::config::{Map, Value};
 pub use action::{ActionDoes, ActionSettings};
 pub use admin::{AdminSettings, Listen};
 pub use auth::HttpAuth;
+pub use cases::KibanaCasesSettings;
 pub use collector::CollectorSettings;
 pub use connection::ConnectionSettings;
 pub use connector::ConnectorSettings;
@@ -114,6 +116,8 @@ pub struct Config {
     pub health_table: Option<HealthTableSettings>,
     /// Where alerts go.
     pub alerts: AlertSettings,
+    /// Where cases are sent; `None` for nowhere.
+    pub cases: Option<KibanaCasesSettings>,
     /// What holds for all connectors.
     pub connectors: ConnectorsSettings,
     /// The connectors that stand in the settings, by their ids.
@@ -130,7 +134,7 @@ pub struct Config {
     pub tables: Tables,
 }
 
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "state",
     "pipeline",
     "log",
@@ -138,6 +142,7 @@ const SECTIONS: [&str; 13] = [
     "telemetry",
     "health_table",
     "detect",
+    "cases",
     "connectors",
     "connector",
     "verify",
@@ -151,6 +156,9 @@ pub const ALERT_ROUTES: &str = "alerts";
 
 /// The same of actions, one for each.
 pub const ACTION_ROUTES: &str = "actions";
+
+/// The same of cases that are sent to a Kibana.
+pub const CASE_ROUTES: &str = "cases";
 
 const NO_COLLECTOR: &str = "no collector is configured: add a section [collector.NAME]";
 const NOTHING_TO_DO: &str = "no configuration file, and neither OPENAI_ADMIN_KEY nor OPENAI_API_KEY is set: nothing to collect\n\
@@ -227,6 +235,7 @@ impl Config {
         let telemetry = TelemetrySettings::read(Section::open(root, &["telemetry"], report));
         let health_table = HealthTableSettings::read(Section::open(root, &["health_table"], report));
         let alerts = AlertSettings::read(Section::open(root, &["detect"], report));
+        let cases = KibanaCasesSettings::read(Section::open(root, &["cases"], report));
         let connectors = ConnectorsSettings::read(Section::open(root, &["connectors"], report));
         let preconfigured = read_connectors(root, report);
         let verify = VerifySettings::read(Section::open(root, &["verify"], report));
@@ -240,6 +249,7 @@ impl Config {
         checks::places(state.as_ref(), &sinks, report);
         checks::health_table(health_table.as_ref(), &names(root, &["sink"], report), report);
         checks::index_sink(connectors.as_ref(), &sinks, &names(root, &["sink"], report), report);
+        checks::cases(cases.as_ref(), &sinks, &names(root, &["sink"], report), report);
         checks::alerts(&alerts, &sinks, &names(root, &["sink"], report), report);
         checks::actions(&alerts, &preconfigured, &names(root, &["connector"], report), report);
         if !alerts.sinks.is_empty() && collectors.contains_key(ALERT_ROUTES) {
@@ -252,6 +262,11 @@ impl Config {
                 "`collector.{ACTION_ROUTES}`: with [[detect.action]], what shows the actions has this name: choose another one"
             ));
         }
+        if cases.is_some() && collectors.contains_key(CASE_ROUTES) {
+            report.problem(format!(
+                "`collector.{CASE_ROUTES}`: with `cases.target`, what shows the cases has this name: choose another one"
+            ));
+        }
         Some(Self {
             state: state?,
             pipeline,
@@ -260,6 +275,7 @@ impl Config {
             telemetry,
             health_table,
             alerts,
+            cases,
             connectors: connectors?,
             preconfigured,
             verify,

@@ -5,6 +5,7 @@ pub mod actions;
 pub mod alerts;
 pub mod assembly;
 pub mod backfill;
+pub mod cases;
 pub mod checkpoints;
 pub mod control;
 pub mod export;

@@ -10,7 +10,7 @@ use super::{
     RouteMetrics, Samples, SinkMetrics,
 };
 use crate::{
-    config::{ACTION_ROUTES, ALERT_ROUTES},
+    config::{ACTION_ROUTES, ALERT_ROUTES, CASE_ROUTES},
     pipeline::{counters::COMMIT_BOUNDS, histogram::Histogram, progress::RouteState, stage::Stage},
     verify::verdict::Verdict,
 };
@@ -184,6 +184,15 @@ pub(super) const ROUTES: &[Metric<RouteMetrics>] = &[
         "Actions of alerts that wait to be done; only of `[[detect.action]]`.",
         Level(|route| {
             let waiting = (route.status.source == ACTION_ROUTES).then_some(route.status.waiting)?;
+            i64::try_from(waiting).ok()
+        }),
+    ),
+    metric(
+        "ccfd_cases_waiting",
+        "{case}",
+        "Cases that wait to be sent to the Kibana of `[cases]`.",
+        Level(|route| {
+            let waiting = (route.status.source == CASE_ROUTES).then_some(route.status.waiting)?;
             i64::try_from(waiting).ok()
         }),
     ),

@@ -372,8 +372,14 @@ mod tests {
     fn of_a_certificate_that_nobody_vouches_for_the_advice_names_ca_file() {
         let why = || "example.com: unknown issuer".to_owned();
         let failures = [Failure::Collect(CollectErrorKind::Untrusted(why()).into())].into_iter().chain(
-            [Service::LogsIngestion, Service::Entra, Service::Elasticsearch, Service::Kibana]
-                .map(|service| Failure::Sink(RemoteErrorKind::Untrusted(why()).of(service).into())),
+            [
+                Service::LogsIngestion,
+                Service::Entra,
+                Service::Elasticsearch,
+                Service::Kibana,
+                Service::KibanaCases,
+            ]
+            .map(|service| Failure::Sink(RemoteErrorKind::Untrusted(why()).of(service).into())),
         );
         for failure in failures {
             assert!(judge(&failure).advice.contains("`ca_file`"), "{failure}");

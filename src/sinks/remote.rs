@@ -29,6 +29,8 @@ pub enum Service {
     Elasticsearch,
     /// Kibana's connectors.
     Kibana,
+    /// Kibana's cases.
+    KibanaCases,
 }
 
 /// What went wrong.
@@ -167,7 +169,7 @@ impl fmt::Display for Service {
             Self::LogAnalytics => "Log Analytics",
             Self::Entra => "Entra ID",
             Self::Elasticsearch => "Elasticsearch",
-            Self::Kibana => "Kibana",
+            Self::Kibana | Self::KibanaCases => "Kibana",
         })
     }
 }

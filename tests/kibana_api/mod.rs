@@ -7,6 +7,7 @@ mod keys;
 mod limits;
 mod push;
 mod refusals;
+mod sent;
 mod spaces;
 
 use reqwest::Method;

@@ -23,7 +23,8 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
     let status = RouteStatus {
         route: format!("{collector}/sentinel"),
         collector: collector.to_owned(),
-        source: if ["alerts", "actions"].contains(&collector) { collector } else { "audit_logs" }.to_owned(),
+        source: if ["alerts", "actions", "cases"].contains(&collector) { collector } else { "audit_logs" }
+            .to_owned(),
         waiting: 7,
         sink: "sentinel".to_owned(),
         state: RouteState::Live,
@@ -96,7 +97,7 @@ fn the_page_of_a_busy_route_reads_like_this() {
 
 #[test]
 fn the_manual_has_a_row_for_every_metric_that_a_busy_route_shows() {
-    let snapshot = snapshot(&["acme-audit", "alerts", "actions"]);
+    let snapshot = snapshot(&["acme-audit", "alerts", "actions", "cases"]);
     let manual = markdown();
     let rows: Vec<&str> = manual.lines().skip(2).filter_map(|row| row.split('`').nth(1)).collect();
     let shown = families(&snapshot).filter(|family| !family.series.is_empty());
@@ -104,14 +105,16 @@ fn the_manual_has_a_row_for_every_metric_that_a_busy_route_shows() {
 }
 
 #[test]
-fn only_routes_of_alerts_and_actions_show_how_many_of_them_wait() {
-    let page = render(&snapshot(&["acme-audit", "alerts", "actions"])).unwrap();
-    let is_waiting =
-        |line: &&str| line.starts_with("ccfd_alerts_waiting") || line.starts_with("ccfd_actions_waiting");
+fn only_routes_of_alerts_actions_and_cases_show_how_many_of_them_wait() {
+    let page = render(&snapshot(&["acme-audit", "alerts", "actions", "cases"])).unwrap();
+    let is_waiting = |line: &&str| {
+        ["alerts", "actions", "cases"].iter().any(|what| line.starts_with(&format!("ccfd_{what}_waiting")))
+    };
     let waiting: Vec<&str> = page.lines().filter(is_waiting).collect();
     let wanted = [
         r#"ccfd_alerts_waiting{collector="alerts",sink="sentinel",source="alerts"} 7"#,
         r#"ccfd_actions_waiting{collector="actions",sink="sentinel",source="actions"} 7"#,
+        r#"ccfd_cases_waiting{collector="cases",sink="sentinel",source="cases"} 7"#,
     ];
     assert_eq!(waiting, wanted);
 }

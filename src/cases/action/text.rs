@@ -7,6 +7,7 @@ use super::{CaseRule, CasesAction};
 use crate::cases::{
     NewCase, TemplateFields,
     limits::{NAME_CHARS_MAX, TAG_CHARS_MAX, TAGS_MAX, TITLE_CHARS_MAX, cut},
+    markdown::{code, plain},
 };
 
 /// Characters of a rule's name in a title.
@@ -86,16 +87,6 @@ fn tags(rule: &CaseRule, grouping: &Map<String, Value>, of_template: &[String]) 
 /// A value as people read it.
 fn shown(value: &Value) -> String {
     plain(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-}
-
-/// A text on one line.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// Code of Markdown.
-fn code(text: &str) -> String {
-    format!("`{}`", text.replace('`', "'"))
 }
 
 /// Whether a text can be the target of a link without ending it.

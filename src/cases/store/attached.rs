@@ -63,22 +63,28 @@ impl CaseStore<'_> {
     pub fn alerts(&mut self, id: &str) -> Result<Vec<AttachedAlert>, CaseError> {
         self.look(|turn| {
             let (row, _) = turn.case(id)?;
-            let sql = "SELECT alert, idx, at, summary FROM case_alert WHERE case_id = ?1 ORDER BY attachment, place";
-            let mut query = turn.begun.prepare_cached(sql)?;
-            let alerts = query.query_map([row], |row| {
-                Ok(AttachedAlert {
-                    id: row.get(0)?,
-                    index: row.get(1)?,
-                    attached_at: format_utc(row.get(2)?),
-                    summary: parsed(&row.get::<_, String>(3)?),
-                })
-            })?;
-            Ok(alerts.collect::<rusqlite::Result<_>>()?)
+            turn.alerts(row)
         })
     }
 }
 
 impl CaseTurn<'_> {
+    /// The alerts of a case, in the order in which they were attached.
+    pub(super) fn alerts(&self, row: i64) -> Result<Vec<AttachedAlert>, CaseFault> {
+        let sql =
+            "SELECT alert, idx, at, summary FROM case_alert WHERE case_id = ?1 ORDER BY attachment, place";
+        let mut query = self.begun.prepare_cached(sql)?;
+        let alerts = query.query_map([row], |row| {
+            Ok(AttachedAlert {
+                id: row.get(0)?,
+                index: row.get(1)?,
+                attached_at: format_utc(row.get(2)?),
+                summary: parsed(&row.get::<_, String>(3)?),
+            })
+        })?;
+        Ok(alerts.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Everything that is attached to a case.
     pub(super) fn attachments(&self, row: i64) -> Result<Vec<CaseAttachment>, CaseFault> {
         let sql = format!("SELECT {COLUMNS} WHERE one.case_id = ?1 ORDER BY one.id");

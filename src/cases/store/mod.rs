@@ -9,6 +9,7 @@
 //! | `attach`, `attached`, `edit`, `files` | what is attached to them |
 //! | `find`, `search`, `lists` | which cases there are |
 //! | `history` | what was done to them |
+//! | `outbox` | which of them are to be sent elsewhere, and what of them is there |
 //! | `configure`, `fields` | configurations, and what they say about custom fields |
 
 mod attach;
@@ -22,6 +23,7 @@ mod find;
 mod follow;
 mod history;
 mod lists;
+mod outbox;
 mod remove;
 mod row;
 mod search;
@@ -44,6 +46,7 @@ pub use self::{
     find::{CaseFilter, CasePage, CaseSort},
     history::{HistoryFilter, HistoryPage, UserAction},
     lists::{CaseCounts, CaseTitle, CaseTotals},
+    outbox::{CaseOutboxCounts, CaseSending, CaseToSend, SentFields},
     search::SearchField,
     update::VersionedChange,
 };

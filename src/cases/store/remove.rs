@@ -38,7 +38,7 @@ pub(crate) fn forget_space(begun: &Connection, space: &str) -> rusqlite::Result<
         let sql = format!("DELETE FROM {table} WHERE case_id IN (SELECT id FROM cases WHERE space = ?1)");
         begun.execute(&sql, [space])?;
     }
-    for table in ["cases", "case_configuration", "case_oracle", "case_number"] {
+    for table in ["cases", "case_configuration", "case_oracle", "case_number", "case_target"] {
         begun.execute(&format!("DELETE FROM {table} WHERE space = ?1"), [space])?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The tables of cases, in the database of the alerts.
 
 /// Executed once, when the database is created. What a case is searched by follows its tables by triggers. What is recorded of
-/// a case is only ever added to, and goes with the case.
+/// a case is only ever added to, and goes with the case. Each change of a case puts it into the outbox, in the same transaction.
 pub(crate) const TABLES: &str = "
 INSERT INTO counter VALUES ('case_version', 0);
 CREATE TABLE case_number (space TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
@@ -47,6 +47,27 @@ CREATE TABLE case_oracle (
     uid TEXT PRIMARY KEY, space TEXT NOT NULL, version INTEGER NOT NULL, counter INTEGER NOT NULL, rules TEXT NOT NULL,
     grouping TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER
 ) WITHOUT ROWID;
+CREATE TABLE case_outbox (
+    case_id INTEGER PRIMARY KEY, space TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
+    tries INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL DEFAULT 0, changed_at INTEGER NOT NULL, remote TEXT, fields TEXT,
+    answer TEXT
+);
+CREATE INDEX case_outbox_due ON case_outbox (space, next_at, case_id) WHERE state = 'waiting';
+CREATE INDEX case_outbox_state ON case_outbox (space, state);
+CREATE TABLE case_sent (case_id INTEGER NOT NULL, item TEXT NOT NULL, PRIMARY KEY (case_id, item)) WITHOUT ROWID;
+CREATE TABLE case_target (space TEXT PRIMARY KEY, target TEXT NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER case_outbox_created AFTER INSERT ON cases BEGIN
+    INSERT INTO case_outbox (case_id, space, version, changed_at) VALUES (new.id, new.space, new.version, new.created_at);
+END;
+CREATE TRIGGER case_outbox_changed AFTER UPDATE OF version ON cases BEGIN
+    UPDATE case_outbox SET version = new.version, next_at = iif(state = 'waiting', next_at, 0),
+        tries = iif(state IN ('waiting', 'running'), tries, 0), state = iif(state = 'running', state, 'waiting')
+    WHERE case_id = new.id;
+END;
+CREATE TRIGGER case_outbox_removed AFTER DELETE ON cases BEGIN
+    DELETE FROM case_sent WHERE case_id = old.id;
+    DELETE FROM case_outbox WHERE case_id = old.id;
+END;
 CREATE VIRTUAL TABLE case_text USING fts5(title, description, content = 'cases', content_rowid = 'id');
 CREATE TRIGGER case_text_added AFTER INSERT ON cases BEGIN
     INSERT INTO case_text (rowid, title, description) VALUES (new.id, new.title, new.description);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{CasesPlace, list::assignees, refused};
 use crate::{
-    cases::{AttachedAlert, AttachedContent, Case, HistoryFilter, UserAction},
+    cases::{AttachedAlert, AttachedContent, Case, CaseSending, HistoryFilter, UserAction},
     cli::{
         exit::Exit,
         text::{lines, print, print_json_line, tame},
@@ -34,6 +34,7 @@ pub(super) fn run(place: &CasesPlace<'_>, arguments: &Arguments) -> anyhow::Resu
     let id = cases.named(&arguments.case).map_err(refused)?.id;
     let case = cases.get(&id).map_err(refused)?;
     let alerts = cases.alerts(&id).map_err(refused)?;
+    let sending = cases.sending(&id).map_err(refused)?;
     let filter = HistoryFilter { page: 1, per_page: HISTORY_SHOWN, ..HistoryFilter::default() };
     let history = match arguments.history {
         true => cases.history(&id, &filter).map_err(refused)?.actions,
@@ -42,17 +43,25 @@ pub(super) fn run(place: &CasesPlace<'_>, arguments: &Arguments) -> anyhow::Resu
     if arguments.json {
         let mut shown = json!(case);
         shown["alerts"] = json!(alerts);
+        if let Some(sending) = &sending {
+            shown["kibana"] = json!(sending);
+        }
         if arguments.history {
             shown["userActions"] = json!(history);
         }
         print_json_line(&shown)?;
     } else {
-        print(&text(&case, &alerts, &history))?;
+        print(&text(&case, &alerts, sending.as_ref(), &history))?;
     }
     Ok(Exit::Done)
 }
 
-fn text(case: &Case, alerts: &[AttachedAlert], history: &[UserAction]) -> String {
+fn text(
+    case: &Case,
+    alerts: &[AttachedAlert],
+    sending: Option<&CaseSending>,
+    history: &[UserAction],
+) -> String {
     let by = |at: &Option<String>, who: Option<&String>| match (at, who) {
         (Some(at), Some(who)) => format!("{at} by {who}"),
         (Some(at), None) => at.clone(),
@@ -77,6 +86,7 @@ fn text(case: &Case, alerts: &[AttachedAlert], history: &[UserAction]) -> String
         ("changed", by(&case.updated_at, updated_by)),
         ("closed", by(&case.closed_at, closed_by)),
         ("alerts", if case.settings.sync_alerts { "follow the case" } else { "" }.to_owned()),
+        ("in Kibana", sending.map(in_kibana).unwrap_or_default()),
         ("sent to", case.external_service.as_ref().map(Value::to_string).unwrap_or_default()),
     ];
     let mut shown: String = known
@@ -116,6 +126,16 @@ fn text(case: &Case, alerts: &[AttachedAlert], history: &[UserAction]) -> String
         shown += &format!("{}\n", tame(&what));
     }
     shown
+}
+
+/// What became of sending a case to Kibana. The answer may quote others.
+fn in_kibana(sending: &CaseSending) -> String {
+    match (sending.state.as_str(), &sending.answer) {
+        ("done", Some(answer)) => answer.clone(),
+        ("done", None) => "not sent: it was closed before".to_owned(),
+        (state, Some(answer)) => format!("{state}: {answer}"),
+        (state, None) => state.to_owned(),
+    }
 }
 
 /// An alert, as it was when it was attached.

@@ -13,7 +13,7 @@ use crate::{
         disk_usage::{Destination, DiskUsage, dir_bytes},
         state_access,
     },
-    config::{ACTION_ROUTES, ALERT_ROUTES, Config, Environment},
+    config::{ACTION_ROUTES, ALERT_ROUTES, CASE_ROUTES, Config, Environment},
     daemon::assembly::Assembly,
     detect_db::{DetectDb, FILE_NAME},
     pipeline::{
@@ -190,7 +190,8 @@ fn routes(
         config.alerts.actions.iter().map(|action| {
             (ACTION_ROUTES, action.outbox.name.to_string(), Some(action.connector().to_owned()))
         });
-    for (source, sink, sink_type) in alerts.chain(actions) {
+    let cases = config.cases.iter().map(|cases| (CASE_ROUTES, cases.sink.clone(), sink_type(&cases.sink)));
+    for (source, sink, sink_type) in alerts.chain(actions).chain(cases) {
         let name = route_name(source, &sink);
         let ran = known.remove(&name);
         let never_run = ran.is_none();

@@ -11,7 +11,7 @@ use crate::{
             counted, cut_begin, cut_end, fitted, grouped, size, span, table, tame, wrap_to,
         },
     },
-    config::ACTION_ROUTES,
+    config::{ACTION_ROUTES, CASE_ROUTES},
     pipeline::progress::RouteStatus,
     tables::format_utc,
 };
@@ -145,19 +145,31 @@ fn trouble(line: &RouteLine, width: usize) -> String {
     if status.sweep_late {
         say("sweeps take longer than sweep_interval: late records arrive later");
     }
-    let acts = status.source == ACTION_ROUTES;
-    if status.waiting > 0 {
-        match acts {
-            true => say(&format!("{} to be done", counted(status.waiting, "action"))),
-            false => say(&format!("{} to deliver", counted(status.waiting, "alert"))),
-        }
+    let (waiting, rejected) = (status.waiting, status.rejected);
+    let (waits, how, what, list) = match status.source.as_str() {
+        ACTION_ROUTES => (
+            format!("{} to be done", counted(waiting, "action")),
+            "failed",
+            counted(rejected, "action"),
+            "ccfd alerts actions list",
+        ),
+        CASE_ROUTES => (
+            format!("{} to send", counted(waiting, "case")),
+            "refused",
+            counted(rejected, "case"),
+            "ccfd cases show CASE",
+        ),
+        _ => (
+            format!("{} to deliver", counted(waiting, "alert")),
+            "rejected",
+            counted(rejected, "record"),
+            "ccfd rejects list",
+        ),
+    };
+    if waiting > 0 {
+        say(&waits);
     }
-    if status.rejected > 0 {
-        let (what, list) = match acts {
-            true => (counted(status.rejected, "action"), "ccfd alerts actions list"),
-            false => (counted(status.rejected, "record"), "ccfd rejects list"),
-        };
-        let how = if acts { "failed" } else { "rejected" };
+    if rejected > 0 {
         say(&format!("{how} in this run: {what}; see `{list}`"));
     }
     if !status.messages_missing.is_empty() {

@@ -69,6 +69,7 @@ fn every_key_that_is_read_is_in_the_manual() {
     assert_eq!(written, report.keys);
     let sections = [
         "admin",
+        "cases",
         "connectors",
         "default.collector",
         "default.sink.elasticsearch.index",

@@ -3,6 +3,7 @@
 mod action;
 mod addresses;
 mod alerts;
+mod cases;
 mod cross_checks;
 mod detect;
 mod elasticsearch;

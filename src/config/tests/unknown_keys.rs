@@ -3,7 +3,7 @@ use super::*;
 const SQLITE_KEYS: &str = "; known keys: free_min, path, retention, retry, size_max, type";
 const NDJSON_DEFAULTS: &str =
     "; known keys: alerts_shape, dir, file_size_max, free_min, retention, retry, shape, size_max";
-const SECTIONS: &str = "; known keys: admin, collector, connector, connectors, default, detect, health_table, log, pipeline, sink, state, telemetry, verify";
+const SECTIONS: &str = "; known keys: admin, cases, collector, connector, connectors, default, detect, health_table, log, pipeline, sink, state, telemetry, verify";
 
 #[test]
 fn an_unknown_key_is_named_with_its_path_its_file_and_the_nearest_valid_key() {

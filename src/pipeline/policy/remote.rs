@@ -65,6 +65,17 @@ const KIBANA: Advice = Advice {
     refused: "check the log of Kibana, or of the proxy in front of it",
 };
 
+const KIBANA_CASES: Advice = Advice {
+    unreachable: KIBANA.unreachable,
+    not_understood: NOT_UNDERSTOOD,
+    unauthorized: KEY_REFUSED,
+    forbidden: "give the key the Kibana privilege \"Cases: All\" in the space, for each owner of cases that ccfd has (Stack \
+                Management, Observability, Security)",
+    not_found: KIBANA.not_found,
+    place_at_fault: "check the cases of the space in Kibana; what waits is sent by itself",
+    refused: KIBANA.refused,
+};
+
 fn advice(service: Service) -> &'static Advice {
     match service {
         Service::LogsIngestion => &LOGS_INGESTION,
@@ -73,6 +84,7 @@ fn advice(service: Service) -> &'static Advice {
         Service::Entra => &ENTRA,
         Service::Elasticsearch => &ELASTICSEARCH,
         Service::Kibana => &KIBANA,
+        Service::KibanaCases => &KIBANA_CASES,
     }
 }
 

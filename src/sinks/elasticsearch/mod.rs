@@ -14,6 +14,7 @@
 //! | `tests` | unit tests |
 //! | `compare` | what an index holds, for `ccfd verify` |
 //! | `install` | `ccfd check --install` |
+//! | `places` | in which index documents are |
 //! | `server` | product and version |
 //! | `witness` | a row that passed before, which separates a row's fault from its index's |
 
@@ -24,6 +25,7 @@ mod compare;
 mod delivery;
 mod encode;
 mod install;
+mod places;
 mod server;
 mod sink;
 #[cfg(test)]
@@ -31,4 +33,5 @@ mod tests;
 mod witness;
 
 pub use compare::ElasticsearchRows;
+pub use places::ElasticsearchPlaces;
 pub use sink::ElasticsearchSink;

@@ -24,7 +24,7 @@ const ANSWER_MAX: u64 = 16 << 20;
 const DEFAULT_SPACE: &str = "default";
 
 /// One space of one Kibana.
-pub(super) struct Client {
+pub struct Client {
     remote: Remote,
     root: String,
     /// The URL of the space.
@@ -40,10 +40,20 @@ struct Space {
 }
 
 impl Client {
+    /// For what the settings name; connects to nothing yet.
     pub(super) fn new(settings: &KibanaIndexSettings, environment: Environment) -> Self {
+        Self::of(Service::Kibana, settings, environment)
+    }
+
+    /// The same for cases, which need other privileges.
+    pub fn for_cases(settings: &KibanaIndexSettings, environment: Environment) -> Self {
+        Self::of(Service::KibanaCases, settings, environment)
+    }
+
+    fn of(service: Service, settings: &KibanaIndexSettings, environment: Environment) -> Self {
         let connection = settings.connection.clone();
         let remote = Remote::new(
-            Service::Kibana,
+            service,
             Box::new(move |environment| connection.http(ANSWER_MAX, environment)),
             settings.auth.clone(),
             environment,
@@ -60,7 +70,7 @@ impl Client {
     }
 
     /// The space, as the settings call it.
-    pub(super) fn space(&self) -> String {
+    pub fn space(&self) -> String {
         format!("space `{}`", self.space)
     }
 
@@ -84,17 +94,12 @@ impl Client {
     }
 
     /// Sends a request to a path of the space. `Ok` is any response, whatever its status.
-    pub(super) async fn request(
-        &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-    ) -> Result<Response, RemoteError> {
+    pub async fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Response, RemoteError> {
         self.send(method, &format!("{}{path}", self.base), body).await
     }
 
     /// The body of a response. Its content never reaches the error.
-    pub(super) fn read<'a, T: Deserialize<'a>>(&self, answer: &'a Response) -> Result<T, RemoteError> {
+    pub fn read<'a, T: Deserialize<'a>>(&self, answer: &'a Response) -> Result<T, RemoteError> {
         serde_json::from_slice(&answer.body).map_err(|_| {
             let kind =
                 RemoteErrorKind::NotUnderstood(format!("status {}, another body", answer.status.as_u16()));
@@ -103,7 +108,7 @@ impl Client {
     }
 
     /// The meaning of a status other than 2xx; `what` is what was requested.
-    pub(super) fn refusal(&self, answer: &Response, what: &str) -> RemoteError {
+    pub fn refusal(&self, answer: &Response, what: &str) -> RemoteError {
         let kind = classify::refusal(answer, what, self.retry_after(answer));
         self.error(kind, answer)
     }
@@ -116,6 +121,11 @@ impl Client {
     /// An error with Kibana's name for the request.
     pub(super) fn error(&self, kind: RemoteErrorKind, answer: &Response) -> RemoteError {
         self.remote.error(kind, &answer.headers)
+    }
+
+    /// Kibana's own text of a refusal. It may quote what was sent: it is not for logs.
+    pub fn said(answer: &Response) -> String {
+        classify::message(&answer.body)
     }
 
     async fn send(&self, method: Method, url: &str, body: Bytes) -> Result<Response, RemoteError> {

@@ -23,4 +23,5 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
+pub use client::Client as KibanaClient;
 pub use sink::KibanaIndexSink;

@@ -1,0 +1,118 @@
+//! What to change of a case there: what was changed here since it was last sent.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::cases::{SentFields, TAGS_MAX};
+
+/// The members to change; `None` if there are none. `base` is what was last sent: one of these. Without it everything that
+/// differs is changed.
+pub(super) fn change(
+    base: &[SentFields],
+    wanted: &SentFields,
+    there: &SentFields,
+    tag: &str,
+) -> Option<Value> {
+    let mut change = Map::new();
+    let mut member = |name: &str, is_changed: bool, differs: bool, value: Value| {
+        if is_changed && differs {
+            change.insert(name.to_owned(), value);
+        }
+    };
+    macro_rules! members {
+        ($($field:ident),*) => {$(
+            member(
+                stringify!($field),
+                base.is_empty() || base.iter().any(|base| base.$field != wanted.$field),
+                wanted.$field != there.$field,
+                json!(wanted.$field),
+            );
+        )*};
+    }
+    members!(title, description, severity, category, status);
+    let tags = tags(base, wanted, there, tag);
+    member("tags", true, tags != there.tags, json!(tags));
+    (!change.is_empty()).then_some(Value::Object(change))
+}
+
+/// The tags there, without those that were removed here, with those that were added here.
+fn tags(base: &[SentFields], wanted: &SentFields, there: &SentFields, tag: &str) -> BTreeSet<String> {
+    let is_removed =
+        |tag: &&String| !wanted.tags.contains(*tag) && base.iter().any(|base| base.tags.contains(*tag));
+    let mut tags: BTreeSet<String> = there.tags.iter().filter(|tag| !is_removed(tag)).cloned().collect();
+    // Without it the case would not be found again.
+    tags.insert(tag.to_owned());
+    let is_added = |tag: &&String| base.is_empty() || base.iter().any(|base| !base.tags.contains(*tag));
+    for added in wanted.tags.iter().filter(is_added) {
+        if tags.len() < TAGS_MAX {
+            tags.insert(added.clone());
+        }
+    }
+    tags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases::{CaseSeverity, CaseStatus};
+
+    fn fields(title: &str, tags: &[&str]) -> SentFields {
+        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        SentFields { title: title.into(), tags, ..SentFields::default() }
+    }
+
+    #[test]
+    fn what_was_changed_there_remains_unless_it_was_changed_here_too() {
+        let base = fields("one", &["a", "b"]);
+        let there =
+            SentFields { severity: CaseSeverity::High, ..fields("theirs", &["a", "b", "own", "ccfd:1"]) };
+        assert_eq!(
+            change(std::slice::from_ref(&base), &base, &there, "ccfd:1"),
+            None,
+            "nothing was changed here"
+        );
+        let wanted = SentFields { status: CaseStatus::Closed, ..fields("one", &["b", "c"]) };
+        let expected = json!({ "status": "closed", "tags": ["b", "c", "ccfd:1", "own"] });
+        assert_eq!(change(std::slice::from_ref(&base), &wanted, &there, "ccfd:1"), Some(expected));
+        let wanted = fields("two", &["a", "b"]);
+        assert_eq!(
+            change(std::slice::from_ref(&base), &wanted, &there, "ccfd:1"),
+            Some(json!({ "title": "two" }))
+        );
+    }
+
+    #[test]
+    fn a_case_of_which_nothing_is_known_becomes_what_is_wanted_and_keeps_its_tags() {
+        let there = SentFields { category: Some("theirs".into()), ..fields("one", &["own", "ccfd:1"]) };
+        let expected = json!({ "category": null, "tags": ["a", "ccfd:1", "own"] });
+        assert_eq!(change(&[], &fields("one", &["a"]), &there, "ccfd:1"), Some(expected));
+    }
+
+    #[test]
+    fn of_two_changes_of_which_the_first_may_have_arrived_only_the_second_remains() {
+        let base = [fields("one", &["a"]), fields("two", &["b"])];
+        let there = fields("two", &["b", "ccfd:1"]);
+        let expected = json!({ "title": "one", "tags": ["c", "ccfd:1"] });
+        assert_eq!(change(&base, &fields("one", &["c"]), &there, "ccfd:1"), Some(expected));
+    }
+
+    #[test]
+    fn the_tag_by_which_it_is_found_comes_back() {
+        let base = fields("one", &[]);
+        let expected = json!({ "tags": ["ccfd:1"] });
+        assert_eq!(change(std::slice::from_ref(&base), &base, &fields("one", &[]), "ccfd:1"), Some(expected));
+    }
+
+    #[test]
+    fn there_are_not_more_tags_than_kibana_takes() {
+        let many: Vec<String> = (0..200).map(|number| format!("tag{number}")).collect();
+        let wanted = SentFields { tags: many.into_iter().collect(), ..fields("one", &[]) };
+        let created = fields("one", &["ccfd:1"]);
+        let changed = change(&[], &wanted, &created, "ccfd:1").unwrap();
+        assert_eq!(changed["tags"].as_array().map(Vec::len), Some(200));
+        let there: BTreeSet<String> = serde_json::from_value(changed["tags"].clone()).unwrap();
+        let there = SentFields { tags: there, ..created };
+        assert_eq!(change(&[], &wanted, &there, "ccfd:1"), None, "it ends");
+    }
+}

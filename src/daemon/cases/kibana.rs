@@ -1,0 +1,252 @@
+//! The cases of a Kibana, by its public API.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use collectors::Response;
+use http::{Method, StatusCode};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+use crate::{
+    cases::{CaseSeverity, CaseStatus, SentFields},
+    sinks::{kibana_index::KibanaClient, remote::RemoteError},
+};
+
+/// Attachments of one page.
+const PAGE: usize = 100;
+/// Pages of attachments at most: a case has no more user actions than this.
+const PAGES_MAX: usize = 110;
+
+/// A case there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RemoteCase {
+    pub(super) id: String,
+    pub(super) version: String,
+    pub(super) fields: SentFields,
+}
+
+/// What is attached to a case there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RemoteAttachments {
+    /// The ids of alerts.
+    pub(super) alerts: BTreeSet<String>,
+    /// How each comment ends.
+    pub(super) endings: BTreeSet<String>,
+}
+
+/// Why Kibana did not do something.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum CasesApiError {
+    /// Kibana cannot be reached, or refuses whatever is sent.
+    Remote(RemoteError),
+    /// The case has changed.
+    Conflict,
+    /// There is no such case.
+    Gone,
+    /// It refuses this: its status, and its own text, which may quote what was sent.
+    Refused(u16, String),
+}
+
+impl From<RemoteError> for CasesApiError {
+    fn from(error: RemoteError) -> Self {
+        Self::Remote(error)
+    }
+}
+
+/// What is asked of Kibana.
+#[async_trait]
+pub(super) trait CasesApi: Send + Sync {
+    /// The oldest case with this tag.
+    async fn with_tag(&self, tag: &str) -> Result<Option<RemoteCase>, CasesApiError>;
+
+    /// A case; `None` if there is no such.
+    async fn get(&self, id: &str) -> Result<Option<RemoteCase>, CasesApiError>;
+
+    /// Creates a case.
+    async fn create(&self, case: &Value) -> Result<RemoteCase, CasesApiError>;
+
+    /// What is attached to a case.
+    async fn attachments(&self, id: &str) -> Result<RemoteAttachments, CasesApiError>;
+
+    /// Attaches a comment or alerts.
+    async fn attach(&self, id: &str, attachment: &Value) -> Result<(), CasesApiError>;
+
+    /// Changes members of a case that is known with this version.
+    async fn update(&self, case: &RemoteCase, change: &Value) -> Result<(), CasesApiError>;
+}
+
+/// One space of a Kibana.
+pub(super) struct KibanaCases {
+    client: KibanaClient,
+}
+
+impl KibanaCases {
+    pub(super) fn new(client: KibanaClient) -> Self {
+        Self { client }
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response, CasesApiError> {
+        let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        let answer = self.client.request(method, path, body).await?;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        let said = KibanaClient::said(&answer);
+        Err(match answer.status {
+            StatusCode::CONFLICT => CasesApiError::Conflict,
+            // Otherwise the space or the path is missing.
+            StatusCode::NOT_FOUND if said.contains("Saved object [cases") => CasesApiError::Gone,
+            status @ (StatusCode::BAD_REQUEST
+            | StatusCode::NOT_ACCEPTABLE
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::UNPROCESSABLE_ENTITY) => CasesApiError::Refused(status.as_u16(), said),
+            _ => CasesApiError::Remote(self.client.refusal(&answer, &self.client.space())),
+        })
+    }
+
+    async fn asked<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T, CasesApiError> {
+        let answer = self.ask(method, path, body).await?;
+        Ok(self.client.read(&answer)?)
+    }
+}
+
+#[async_trait]
+impl CasesApi for KibanaCases {
+    async fn with_tag(&self, tag: &str) -> Result<Option<RemoteCase>, CasesApiError> {
+        let tags = segment(tag);
+        let path =
+            format!("/api/cases/_find?tags={tags}&sortField=createdAt&sortOrder=asc&page=1&perPage=10");
+        let found: CasesPage = self.asked(Method::GET, &path, None).await?;
+        // A search is no proof: analysed text may match what is like it.
+        let is_it = |case: &WireCase| case.tags.iter().any(|known| known == tag);
+        Ok(found.cases.into_iter().find(is_it).map(RemoteCase::from))
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<RemoteCase>, CasesApiError> {
+        match self.asked::<WireCase>(Method::GET, &format!("/api/cases/{}", segment(id)), None).await {
+            Ok(case) => Ok(Some(case.into())),
+            Err(CasesApiError::Gone) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create(&self, case: &Value) -> Result<RemoteCase, CasesApiError> {
+        self.asked::<WireCase>(Method::POST, "/api/cases", Some(case)).await.map(RemoteCase::from)
+    }
+
+    async fn attachments(&self, id: &str) -> Result<RemoteAttachments, CasesApiError> {
+        let path = format!("/api/cases/{}/alerts", segment(id));
+        let alerts: Vec<WireAlert> = self.asked(Method::GET, &path, None).await?;
+        let alerts = alerts.into_iter().map(|alert| alert.id).collect();
+        let mut all = RemoteAttachments { alerts, endings: BTreeSet::new() };
+        for page in 1..=PAGES_MAX {
+            let path =
+                format!("/api/cases/{}/comments/_find?page={page}&perPage={PAGE}&sortOrder=asc", segment(id));
+            let found: AttachmentsPage = self.asked(Method::GET, &path, None).await?;
+            let count = found.comments.len();
+            for attachment in found.comments {
+                all.alerts.extend(attachment.alert_id.map(OneOrMore::all).unwrap_or_default());
+                all.endings.extend(attachment.comment.as_deref().and_then(super::text::ending));
+            }
+            if count < PAGE {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    async fn attach(&self, id: &str, attachment: &Value) -> Result<(), CasesApiError> {
+        let path = format!("/api/cases/{}/comments", segment(id));
+        self.asked::<WireCase>(Method::POST, &path, Some(attachment)).await.map(drop)
+    }
+
+    async fn update(&self, case: &RemoteCase, change: &Value) -> Result<(), CasesApiError> {
+        let mut change = change.clone();
+        change["id"] = json!(case.id);
+        change["version"] = json!(case.version);
+        let body = json!({ "cases": [change] });
+        match self.asked::<Vec<WireCase>>(Method::PATCH, "/api/cases", Some(&body)).await {
+            // It is like that already.
+            Ok(_) | Err(CasesApiError::Refused(406, _)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A text as a part of a path or the value of a query.
+fn segment(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+#[derive(Deserialize)]
+struct CasesPage {
+    cases: Vec<WireCase>,
+}
+
+/// A case, as Kibana shows it. Only what is needed must be there.
+#[derive(Deserialize)]
+struct WireCase {
+    id: String,
+    version: String,
+    title: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    severity: CaseSeverity,
+    #[serde(default)]
+    category: Option<String>,
+    status: CaseStatus,
+}
+
+impl From<WireCase> for RemoteCase {
+    fn from(case: WireCase) -> Self {
+        let WireCase { id, version, title, description, tags, severity, category, status } = case;
+        let tags = tags.into_iter().collect();
+        Self { id, version, fields: SentFields { title, description, tags, severity, category, status } }
+    }
+}
+
+#[derive(Deserialize)]
+struct AttachmentsPage {
+    comments: Vec<WireAttachment>,
+}
+
+#[derive(Deserialize)]
+struct WireAlert {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct WireAttachment {
+    #[serde(default)]
+    comment: Option<String>,
+    #[serde(default, rename = "alertId")]
+    alert_id: Option<OneOrMore>,
+}
+
+/// Kibana has stored both.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl OneOrMore {
+    fn all(self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::More(all) => all,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Cases of a Kibana in memory, whose search lags behind, and which fails as a test says.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::pending,
+    sync::Mutex,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use collectors::Clock;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use super::super::{
+    kibana::{CasesApi, CasesApiError, RemoteAttachments, RemoteCase},
+    send::FindsAlerts,
+    text::ending,
+};
+use crate::{
+    cases::{CaseStatus, SentFields},
+    sinks::remote::{RemoteError, RemoteErrorKind, Service},
+};
+
+/// What happens to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CaseCallFate {
+    /// It is carried out.
+    Done,
+    /// No answer comes, and nothing was done.
+    LostBefore,
+    /// No answer comes, and it was done.
+    LostAfter,
+    /// The process is killed, and nothing was done.
+    KilledBefore,
+    /// The process is killed, and it was done.
+    KilledAfter,
+    /// Kibana asks to wait.
+    Throttled,
+    /// Someone else has changed the case.
+    Conflict,
+    /// The key lacks a privilege.
+    Forbidden,
+    /// Kibana refuses what was sent.
+    Refused,
+}
+
+/// A case, and since when searches show it.
+pub(super) struct FakeCase {
+    pub(super) case: RemoteCase,
+    pub(super) owner: Value,
+    seen_at: i64,
+    pub(super) attachments: Vec<(i64, Value)>,
+}
+
+pub(super) struct FakeKibana {
+    clock: Clock,
+    /// Seconds until a search shows what was written.
+    lag: i64,
+    pub(super) cases: Mutex<BTreeMap<String, FakeCase>>,
+    fates: Mutex<VecDeque<CaseCallFate>>,
+    calls: Mutex<Vec<&'static str>>,
+    pub(super) killed: Notify,
+    /// Where alerts are.
+    pub(super) places: Mutex<BTreeMap<String, String>>,
+}
+
+impl FakeKibana {
+    pub(super) fn new(clock: Clock, lag: i64) -> Self {
+        Self {
+            clock,
+            lag,
+            cases: Mutex::default(),
+            fates: Mutex::default(),
+            calls: Mutex::default(),
+            killed: Notify::new(),
+            places: Mutex::default(),
+        }
+    }
+
+    /// What happens to the next calls.
+    pub(super) fn will(&self, fates: impl IntoIterator<Item = CaseCallFate>) {
+        self.fates.lock().unwrap().extend(fates);
+    }
+
+    pub(super) fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    pub(super) fn edit(&self, id: &str, edit: impl FnOnce(&mut SentFields)) {
+        let mut cases = self.cases.lock().unwrap();
+        let case = &mut cases.get_mut(id).unwrap().case;
+        edit(&mut case.fields);
+        case.version += "+";
+    }
+
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&mut BTreeMap<String, FakeCase>) -> Result<T, CasesApiError>,
+    ) -> Result<T, CasesApiError> {
+        self.calls.lock().unwrap().push(name);
+        let fate = self.fates.lock().unwrap().pop_front().unwrap_or(CaseCallFate::Done);
+        let failed = |kind: RemoteErrorKind| Err(kind.of(Service::KibanaCases).into());
+        let lost = || failed(RemoteErrorKind::Unreachable("cut".to_owned()));
+        let refused = match fate {
+            CaseCallFate::Done => None,
+            CaseCallFate::LostBefore => Some(lost()),
+            CaseCallFate::LostAfter => {
+                _ = work(&mut self.cases.lock().unwrap());
+                return lost();
+            }
+            CaseCallFate::KilledBefore | CaseCallFate::KilledAfter => {
+                if fate == CaseCallFate::KilledAfter {
+                    _ = work(&mut self.cases.lock().unwrap());
+                }
+                self.killed.notify_one();
+                return pending().await;
+            }
+            CaseCallFate::Throttled => {
+                Some(failed(RemoteErrorKind::Throttled { retry_after: Some(Duration::from_secs(7)) }))
+            }
+            CaseCallFate::Conflict => Some(Err(CasesApiError::Conflict)),
+            CaseCallFate::Forbidden => Some(failed(RemoteErrorKind::Forbidden { code: "no".to_owned() })),
+            CaseCallFate::Refused => Some(Err(CasesApiError::Refused(400, "no".to_owned()))),
+        };
+        refused.unwrap_or_else(|| work(&mut self.cases.lock().unwrap()))
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now()
+    }
+}
+
+#[async_trait]
+impl CasesApi for FakeKibana {
+    async fn with_tag(&self, tag: &str) -> Result<Option<RemoteCase>, CasesApiError> {
+        let now = self.now();
+        self.call("find", |cases| {
+            let seen = |case: &&FakeCase| case.seen_at <= now && case.case.fields.tags.contains(tag);
+            Ok(cases.values().find(seen).map(|found| found.case.clone()))
+        })
+        .await
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<RemoteCase>, CasesApiError> {
+        self.call("get", |cases| Ok(cases.get(id).map(|found| found.case.clone()))).await
+    }
+
+    async fn create(&self, body: &Value) -> Result<RemoteCase, CasesApiError> {
+        let seen_at = self.now() + self.lag;
+        self.call("create", |cases| {
+            let text = |name: &str| body[name].as_str().unwrap().to_owned();
+            let fields = SentFields {
+                title: text("title"),
+                description: text("description"),
+                tags: serde_json::from_value(body["tags"].clone()).unwrap(),
+                severity: serde_json::from_value(body["severity"].clone()).unwrap(),
+                category: body["category"].as_str().map(str::to_owned),
+                status: CaseStatus::Open,
+            };
+            let id = format!("remote-{}", cases.len());
+            let case = RemoteCase { id: id.clone(), version: "1".to_owned(), fields };
+            let kept =
+                FakeCase { case: case.clone(), owner: body["owner"].clone(), seen_at, attachments: vec![] };
+            cases.insert(id, kept);
+            Ok(case)
+        })
+        .await
+    }
+
+    async fn attachments(&self, id: &str) -> Result<RemoteAttachments, CasesApiError> {
+        let now = self.now();
+        self.call("attachments", |cases| {
+            let mut all = RemoteAttachments::default();
+            let case = cases.get(id).ok_or(CasesApiError::Gone)?;
+            for (_, attachment) in case.attachments.iter().filter(|(seen_at, _)| *seen_at <= now) {
+                let ids = attachment["alertId"].as_array().into_iter().flatten();
+                all.alerts.extend(ids.map(|id| id.as_str().unwrap().to_owned()));
+                all.endings.extend(attachment["comment"].as_str().and_then(ending));
+            }
+            Ok(all)
+        })
+        .await
+    }
+
+    async fn attach(&self, id: &str, attachment: &Value) -> Result<(), CasesApiError> {
+        let seen_at = self.now() + self.lag;
+        let name = if attachment["type"] == json!("alert") { "attach" } else { "comment" };
+        self.call(name, |cases| {
+            let case = cases.get_mut(id).ok_or(CasesApiError::Gone)?;
+            case.attachments.push((seen_at, attachment.clone()));
+            case.case.version += "+";
+            Ok(())
+        })
+        .await
+    }
+
+    async fn update(&self, case: &RemoteCase, change: &Value) -> Result<(), CasesApiError> {
+        self.call("update", |cases| {
+            let kept = &mut cases.get_mut(&case.id).ok_or(CasesApiError::Gone)?.case;
+            if kept.version != case.version {
+                return Err(CasesApiError::Conflict);
+            }
+            let mut fields = serde_json::to_value(&kept.fields).unwrap();
+            for (name, value) in change.as_object().unwrap() {
+                fields[name] = value.clone();
+            }
+            kept.fields = serde_json::from_value(fields).unwrap();
+            kept.version += "+";
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl FindsAlerts for FakeKibana {
+    async fn places(&self, ids: &[String]) -> Result<BTreeMap<String, String>, RemoteError> {
+        let places = self.places.lock().unwrap();
+        Ok(ids.iter().filter_map(|id| Some((id.clone(), places.get(id)?.clone()))).collect())
+    }
+}

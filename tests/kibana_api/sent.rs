@@ -1,0 +1,162 @@
+//! Cases sent to a Kibana, for which another ccfd stands in: it has the same API.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{Api, NOBODY};
+use crate::support::{
+    fake::{Fake, Fate, Reply, Request},
+    http,
+    process::{Place, wait_until},
+};
+
+/// A daemon whose cases go to the Kibana at this address.
+fn sender(kibana: &Api, url: &str) -> Api {
+    let key = kibana.key("sender", &["--scope", "manage"]);
+    let place = Place::new(NOBODY).with("KIBANA_KEY", &key);
+    let config = format!(
+        r#"{}
+        [sink.soc]
+        type = "kibana_index"
+        url = "{url}"
+        auth = {{ api_key = {{ env = "KIBANA_KEY" }} }}
+        [sink.soc.retry]
+        first = "100ms"
+        max = "1s"
+        parked = "1s"
+        [cases]
+        target = "kibana"
+        sink = "soc"
+        search_lag = "1s"
+        "#,
+        place.config()
+    );
+    place.write("ccfd.toml", &config);
+    Api::at(place)
+}
+
+/// The cases of an API, the oldest first.
+fn cases(api: &Api) -> Vec<Value> {
+    let path = "/api/cases/_find?perPage=100&sortField=createdAt&sortOrder=asc";
+    let (status, found) = api.operate(Method::GET, path, None);
+    assert_eq!(status, 200, "{found}");
+    let mut cases = found["cases"].as_array().unwrap().clone();
+    for case in &mut cases {
+        let id = case["id"].as_str().unwrap();
+        *case = api.operate(Method::GET, &format!("/api/cases/{id}"), None).1;
+    }
+    cases
+}
+
+/// Waits until all cases are sent.
+fn wait_until_sent(api: &Api, count: u64) {
+    wait_until("all cases to be sent", || {
+        let route = api.daemon.route("cases/soc");
+        route["delivered"] == count && route["waiting"].is_null()
+    });
+}
+
+#[test]
+fn a_case_that_is_created_and_worked_on_here_is_there_too() {
+    let kibana = Api::start();
+    let api = sender(&kibana, &kibana.daemon.url);
+    api.place.run_to(0, &["cases", "create", "A leaked key", "--severity", "high", "--tag", "keys"]);
+    let id = cases(&api)[0]["id"].as_str().unwrap().to_owned();
+    let alert = json!({
+        "type": "alert", "alertId": ["a-1", "a-2"], "index": [".alerts-1", ".alerts-1"], "rule": { "id": "r", "name": "A rule" },
+        "owner": "cases",
+    });
+    assert_eq!(api.operate(Method::POST, &format!("/api/cases/{id}/comments"), Some(&alert)).0, 200);
+    api.place.run_to(0, &["cases", "comment", "1", "asked the owner", "--by", "ann"]);
+    wait_until_sent(&api, 1);
+    let there = &cases(&kibana)[0];
+    assert_eq!((&there["title"], &there["severity"]), (&json!("A leaked key"), &json!("high")));
+    assert_eq!(there["tags"], json!([format!("ccfd:{id}"), "keys"]));
+    assert_eq!((&there["totalAlerts"], &there["totalComment"]), (&json!(2), &json!(2)), "{there}");
+    api.place.run_to(0, &["cases", "close", "1", "--as", "benign", "--note", "a test key"]);
+    wait_until("the case to be closed there", || cases(&kibana)[0]["status"] == "closed");
+    wait_until_sent(&api, 1);
+    let there = cases(&kibana);
+    assert_eq!((there.len(), &there[0]["totalComment"]), (1, &json!(3)), "{there:?}");
+    let shown = api.place.run_to(0, &["cases", "show", "1"]).stdout;
+    let id = there[0]["id"].as_str().unwrap();
+    assert!(shown.contains(&format!("in Kibana    case {id}")), "{shown}");
+}
+
+/// Passes requests on.
+fn gateway(url: &str) -> Fake {
+    let url = url.to_owned();
+    Fake::plain(move |request| forwarded(&url, request))
+}
+
+fn forwarded(url: &str, request: &Request) -> Reply {
+    let method = Method::from_bytes(request.method.as_bytes()).unwrap();
+    let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
+    let names = ["authorization", "kbn-xsrf", "content-type"];
+    let headers: Vec<(&str, &str)> =
+        names.iter().filter_map(|name| Some((*name, request.header(name)?))).collect();
+    let (status, body) =
+        http::send(method, &format!("{url}{}{query}", request.path), &headers, request.body.to_vec());
+    Reply::json(status, &body)
+}
+
+#[test]
+fn answers_that_are_lost_and_refusals_that_pass_make_nothing_twice() {
+    let kibana = Api::start();
+    let gateway = gateway(&kibana.daemon.url);
+    let conflict = json!({ "statusCode": 409, "error": "Conflict", "message": "changed" });
+    let busy = json!({ "statusCode": 429, "error": "Too Many Requests", "message": "later" });
+    // The search arrives; the case is created, and nobody hears of it.
+    gateway.script([Fate::Arrives.into(), Fate::Lost.into(), Reply::json(429, &busy).into()]);
+    gateway.script_for(
+        "/comments",
+        [
+            Fate::Arrives.into(),
+            Fate::CutAfter(3).into(),
+            Reply::json(503, &json!({})).into(),
+            Reply::status(502).into(),
+        ],
+    );
+    let api = sender(&kibana, gateway.url());
+    api.place.run_to(0, &["cases", "create", "One"]);
+    api.place.run_to(0, &["cases", "comment", "1", "seen"]);
+    wait_until_sent(&api, 1);
+    api.place.run_to(0, &["cases", "create", "Two"]);
+    wait_until_sent(&api, 2);
+    // The status changes between a look and a change.
+    gateway.script([
+        Fate::Arrives.into(),
+        Fate::Arrives.into(),
+        Fate::Arrives.into(),
+        Reply::json(409, &conflict).into(),
+    ]);
+    api.place.run_to(0, &["cases", "close", "1", "--as", "benign"]);
+    wait_until("the case to be closed there", || {
+        cases(&kibana).iter().any(|case| case["title"] == "One" && case["status"] == "closed")
+    });
+    let there = cases(&kibana);
+    assert_eq!(there.len(), 2, "{there:?}");
+    assert_eq!(there[0]["totalComment"], 1, "{there:?}");
+}
+
+#[test]
+fn a_key_that_may_only_read_parks_with_what_to_do_and_a_repaired_one_resumes() {
+    let kibana = Api::start();
+    let reader = kibana.key("reader", &["--scope", "read"]);
+    let Api { daemon, place } = sender(&kibana, &kibana.daemon.url);
+    drop(daemon);
+    let place = place.with("KIBANA_KEY", &reader);
+    place.run_to(0, &["cases", "create", "One"]);
+    let api = Api::at(place);
+    api.daemon.wait_for_state("cases/soc", "parked");
+    let error = api.daemon.route("cases/soc")["error"].clone();
+    assert!(error["advice"].as_str().unwrap().contains("Cases: All"), "{error}");
+    let shown = api.place.run_to(0, &["cases", "show", "1"]).stdout;
+    assert!(shown.contains("in Kibana    waiting: Kibana: not allowed (status 403"), "{shown}");
+    let Api { daemon, place } = api;
+    drop(daemon);
+    let manager = kibana.key("manager", &["--scope", "manage"]);
+    let api = Api::at(place.with("KIBANA_KEY", &manager));
+    wait_until_sent(&api, 1);
+    assert_eq!(cases(&kibana).len(), 1);
+}
