@@ -97,7 +97,7 @@ struct Followed {
 
 impl Followed {
     fn new(records: &[&str]) -> Self {
-        let mut scene = raised(records);
+        let scene = raised(records);
         let alerts = scene.all().into_iter().map(|alert| alert.id).collect();
         Self { scene, alerts }
     }

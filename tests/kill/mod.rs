@@ -5,6 +5,7 @@
 mod alerts;
 mod alerts_delivered;
 mod backfill;
+mod cases;
 mod chaos;
 mod sigkill;
 mod sigterm;
