@@ -22,6 +22,8 @@ pub(super) struct GroupLink {
     input: u32,
     /// How many seconds before a hit its records lie.
     back: i64,
+    /// What hits there were up to here cannot be found again.
+    exact: i64,
 }
 
 impl GroupLink {
@@ -47,9 +49,10 @@ impl Turn<'_> {
         let values: Vec<Option<String>> =
             link.group_from.iter().map(|place| values.get(*place).cloned().flatten()).collect();
         let back = self.book.back.get(child_rule.0 as usize).copied().unwrap_or(0);
+        let exact = self.book.lines(child_rule).exact;
         let (parent_rule, input) = (link.parent, link.input);
         let parent = self.group(parent_rule, values);
-        Ok(parent.map(|parent| GroupLink { child, parent, parent_rule, input, back }))
+        Ok(parent.map(|parent| GroupLink { child, parent, parent_rule, input, back, exact }))
     }
 
     /// Before hits change: what left the child also leaves the parent.
@@ -78,7 +81,7 @@ impl Turn<'_> {
             to: stretch.to.saturating_add(link.back),
         };
         let before: BTreeSet<i64> = self.hits(link, near)?.into_iter().collect();
-        let others = before.iter().copied().filter(|at| !stretch.holds(*at));
+        let others = before.iter().copied().filter(|at| !stretch.holds(*at) || *at <= link.exact);
         let after: BTreeSet<i64> = others.chain(hits.iter().copied()).collect();
         let (gone, come): (Vec<i64>, Vec<i64>) =
             (before.difference(&after).copied().collect(), after.difference(&before).copied().collect());

@@ -9,7 +9,7 @@ use super::{
     store::Turn,
 };
 use crate::detect::{
-    episodes::{Episode, RevisionScope, condition_reach, dirty, neighbourhood, revise},
+    episodes::{Episode, PastEpisodes, RevisionScope, condition_reach, dirty, neighbourhood, revise},
     model::{CorrelationKind, RuleIndex},
 };
 
@@ -31,7 +31,8 @@ impl Turn<'_> {
         let Some(correlation) = rule.correlation() else { return Ok(()) };
         let parents = &book.parents[index.0 as usize];
         let only_grows = correlation.inputs.iter().all(|input| book.only_grows[input.rule.0 as usize]);
-        let scope = RevisionScope { episodes: rule.alerts, hits: !parents.is_empty(), only_grows };
+        let judged = book.lines(index).judged;
+        let scope = RevisionScope { episodes: rule.alerts, hits: !parents.is_empty(), only_grows, judged };
         let learned_at = match correlation.kind {
             CorrelationKind::FirstSeen { learn, .. } => {
                 self.first_at(index).map_or(i64::MAX, |first| first.saturating_add(learn))
@@ -54,11 +55,15 @@ impl Turn<'_> {
         }
         let mut pending = PendingAlerts::new();
         for stretch in dirty(correlation, work.changed.iter().copied(), &work.stretches) {
+            let Some(stretch) = stretch.after(judged) else { continue };
+            let near = neighbourhood(correlation, stretch);
             let known: Vec<LiveAlert> = match scope.episodes {
-                true => self.live(group, neighbourhood(correlation, stretch))?,
+                true => self.live(group, near)?,
                 false => Vec::new(),
             };
             let episodes: Vec<Episode> = known.iter().map(|alert| alert.episode).collect();
+            let kept: Vec<Episode> =
+                self.kept_parts(group, near)?.into_iter().map(|part| part.stretch).collect();
             let Some(held) = self.held.groups.get_mut(&group) else { break };
             let ticks = GroupTicks {
                 group: RefCell::new(held),
@@ -66,7 +71,8 @@ impl Turn<'_> {
                 rows_read: self.rows_read,
                 reach: condition_reach(correlation),
             };
-            let revision = revise(correlation, learned_at, &ticks, &episodes, stretch, scope)?;
+            let past = PastEpisodes { known: &episodes, kept: &kept };
+            let revision = revise(correlation, learned_at, &ticks, past, stretch, scope)?;
             if scope.episodes {
                 self.replace(index, group, &known, &revision.episodes, &mut pending)?;
             }

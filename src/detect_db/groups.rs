@@ -61,7 +61,7 @@ impl Turn<'_> {
     pub(super) fn group(&mut self, rule: RuleIndex, values: GroupValues) -> Option<i64> {
         let KnownRule { id: rule, epoch, .. } = *self.known(rule)?;
         let id = group_id([rule, epoch], &values);
-        self.held.groups.entry(id).or_insert_with(|| HeldGroup::new(rule, id, None)).know(values);
+        self.held.group(rule, id).know(values);
         Some(id)
     }
 
@@ -83,6 +83,11 @@ impl Turn<'_> {
         let Some(group) = self.held.groups.get_mut(&group) else { return Ok(None) };
         group.ensure(self.begun, lane, from..=to, self.rows_read)?;
         Ok(Some(group))
+    }
+
+    /// Whether a rule has forgotten what happened in a second.
+    pub(super) fn is_forgotten(&self, rule: RuleIndex, at: i64) -> bool {
+        self.known(rule).is_some_and(|known| at <= known.mark)
     }
 
     /// Adds a match of an input. Whether it is new.
@@ -119,6 +124,9 @@ impl Turn<'_> {
     /// Adds or removes a hit of an input.
     pub(super) fn change_tick(&mut self, rule: RuleIndex, group: i64, tick: HitTick) {
         let HitTick { at, child, input, by } = tick;
+        if self.is_forgotten(rule, at) {
+            return;
+        }
         let Some(held) = self.held.groups.get_mut(&group) else { return };
         let had_grown = held.has_grown;
         let value = TickValue::Hit(child);
@@ -147,6 +155,9 @@ impl Turn<'_> {
     ) -> rusqlite::Result<()> {
         let CarriedRecord { at, record, origin, shown } = carried;
         let (at, origin, now) = (*at, *origin, self.now);
+        if self.is_forgotten(rule, at) {
+            return Ok(());
+        }
         let Some(held) = self.held(group, PieceLane::Records, [at, at])? else { return Ok(()) };
         let known = held.records.get(&(at, record.clone()));
         let (is_new, brought) = known.map_or((true, 0), |known| (!known.exists(), known.brought));

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use super::{
     held_group::HeldGroup,
     held_piece::{PieceGrowth, PieceLane, PieceSpan, broken},
+    mark::NOTHING_FORGOTTEN,
     piece::{put, put_signed},
     piece_reader::PieceReader,
 };
@@ -24,6 +25,7 @@ CREATE TABLE piece (
 );
 CREATE INDEX piece_grp ON piece (rule, grp, lane, from_at, to_at);
 CREATE INDEX piece_arrived ON piece (arrived);
+CREATE INDEX piece_to ON piece (to_at, rule, n, arrived, from_at);
 ";
 
 /// Bytes in the journal before its pieces move. They are read again at each start.
@@ -37,6 +39,10 @@ pub(super) struct HeldMatches {
     pub(super) groups: HashMap<i64, HeldGroup>,
     /// Groups with alerts that may change.
     pub(super) alerted: HashSet<i64>,
+    /// Groups with alerts that have lost a part of their matches.
+    pub(super) kept: HashSet<i64>,
+    /// The marks of rules that have forgotten something.
+    pub(super) marks: HashMap<i64, i64>,
     /// Tables and collectors by their ids.
     pub(super) origins: HashMap<i64, [String; 2]>,
     /// The last transaction that is known here. `None` while one is open, and after one that failed.
@@ -144,13 +150,18 @@ impl HeldMatches {
 
     fn read(&mut self, begun: &Connection) -> rusqlite::Result<()> {
         self.forget();
+        let mut query = begun.prepare("SELECT id, mark FROM rule WHERE mark IS NOT NULL")?;
+        let marks = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.marks = marks.collect::<rusqlite::Result<_>>()?;
+        let mut query = begun.prepare("SELECT DISTINCT grp FROM kept")?;
+        self.kept = query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         let mut query = begun.prepare("SELECT data FROM journal ORDER BY id")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let data = row.get_ref(0)?.as_blob()?;
             self.journal_bytes += data.len() as u64;
             let taken = read_growth(data, &mut |rule, id, growth| {
-                self.groups.entry(id).or_insert_with(|| HeldGroup::new(rule, id, None)).grow(&growth);
+                self.group(rule, id).grow(&growth);
             });
             taken.ok_or_else(broken)?;
         }
@@ -166,7 +177,8 @@ impl HeldMatches {
 
     /// A group that is known by its id.
     pub(super) fn group(&mut self, rule: i64, id: i64) -> &mut HeldGroup {
-        self.groups.entry(id).or_insert_with(|| HeldGroup::new(rule, id, None))
+        let mark = self.marks.get(&rule).copied().unwrap_or(NOTHING_FORGOTTEN);
+        self.groups.entry(id).or_insert_with(|| HeldGroup::new(rule, id, mark))
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct HeldGroup {
     /// The correlation in the database.
     pub(super) rule: i64,
     id: i64,
+    /// What happened up to here is forgotten; a piece may still have some of it.
+    mark: i64,
     values: Option<GroupValues>,
     /// Those in the table, once they were looked up.
     stored: Option<Vec<StoredPiece>>,
@@ -52,11 +54,12 @@ pub(super) struct HeldGroup {
 }
 
 impl HeldGroup {
-    pub(super) fn new(rule: i64, id: i64, values: Option<GroupValues>) -> Self {
+    pub(super) fn new(rule: i64, id: i64, mark: i64) -> Self {
         Self {
             rule,
             id,
-            values,
+            mark,
+            values: None,
             stored: None,
             closed: Vec::new(),
             open: Vec::new(),
@@ -179,10 +182,12 @@ impl HeldGroup {
 
     fn take_in(&mut self, bytes: &[u8], rows_read: &Cell<u64>) -> rusqlite::Result<()> {
         let place = self.texts.len();
-        let mut count = 0;
+        let (mut count, mark) = (0, self.mark);
         let read = read_piece(bytes, &mut |entry| {
             count += 1;
-            self.apply(&entry, place);
+            if entry.at() > mark {
+                self.apply(&entry, place);
+            }
         });
         rows_read.set(rows_read.get() + count);
         let Some((values, texts)) = read else { return Err(broken()) };
@@ -349,7 +354,7 @@ impl HeldGroup {
 
     /// Forgets all but the pieces that are only in the journal. Whether there are any.
     pub(super) fn shrink(&mut self) -> bool {
-        let fresh = Self::new(self.rule, self.id, self.values.take());
+        let fresh = Self { values: self.values.take(), ..Self::new(self.rule, self.id, self.mark) };
         let mut closed = std::mem::replace(self, fresh).into_pieces();
         for piece in &mut closed {
             piece.is_read = false;

@@ -44,7 +44,8 @@ impl Turn<'_> {
             // A rule may skip records without a group.
             let own = one.seen_by.iter().find(|seen| seen.by == one.rule && rule.alerts);
             let mut news = Vec::new();
-            if let Some(own) = own {
+            let mut is_forgotten = own.is_some() && one.at <= known.mark;
+            if let Some(own) = own.filter(|_| !is_forgotten) {
                 let (at, record, shown) = (one.at, &*record, &shown[..]);
                 let group = bounded(own);
                 let alert = SingleAlert { rule: one.rule, at, group, record, shown, table, connector };
@@ -54,9 +55,14 @@ impl Turn<'_> {
                 one.by == other.by && one.input == other.input && one.group == other.group
             };
             for seen in one.seen_by.chunk_by(alike).filter(|seen| seen[0].by != one.rule) {
-                news.extend(self.show(seen, one.at, &record, origin, &shown)?);
+                if self.is_on(seen[0].by) && self.is_forgotten(seen[0].by, one.at) {
+                    is_forgotten = true;
+                } else {
+                    news.extend(self.show(seen, one.at, &record, origin, &shown)?);
+                }
             }
-            if !news.is_empty() && !news.contains(&false) {
+            self.stored.forgotten += u64::from(is_forgotten);
+            if !is_forgotten && !news.is_empty() && !news.contains(&false) {
                 self.stored.matches += 1;
                 let (count, last) =
                     tally.entry((id, one.at.div_euclid(TALLY_SECONDS))).or_insert((0, one.at));
@@ -83,7 +89,7 @@ impl Turn<'_> {
         shown: &[(&str, &str)],
     ) -> rusqlite::Result<Option<bool>> {
         let Some(first) = seen.first() else { return Ok(None) };
-        if !self.book.rule(first.by).is_some_and(|(rule, _)| rule.state != RuleState::Off) {
+        if !self.is_on(first.by) {
             return Ok(None);
         }
         let Some(group) = self.group(first.by, bounded(first)) else { return Ok(None) };
@@ -99,6 +105,10 @@ impl Turn<'_> {
             self.note_first(first.by, at)?;
         }
         Ok(Some(is_new))
+    }
+
+    fn is_on(&self, rule: RuleIndex) -> bool {
+        self.book.rule(rule).is_some_and(|(rule, _)| rule.state != RuleState::Off)
     }
 
     /// Nothing counts as new until the correlation has seen matches for some time. An earlier first match ends that time

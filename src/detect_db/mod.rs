@@ -24,6 +24,7 @@
 //! | `thread` | the database for tasks of the runtime |
 //! | `runs` | runs of connectors, and the tokens that they used |
 //! | `retain` | what is removed, by age and size |
+//! | `mark`, `forget`, `kept` | what a rule has forgotten and no longer judges; how it forgets; what alerts keep of it |
 //! | `connectors`, `secrets` | connectors that people made, and secrets, which are sealed before they get here |
 //!
 //! What an alert says of its events is a function of the matches that arrived, whatever their order. Its id, and who was
@@ -39,12 +40,15 @@ mod delivery;
 mod feed;
 mod fields;
 mod flood;
+mod forget;
 mod group_record;
 mod group_ticks;
 mod groups;
 mod held;
 mod held_group;
 mod held_piece;
+mod kept;
+mod mark;
 mod matches;
 mod notice;
 mod open;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{DetectDb, held::HeldMatches, outbox::ActionOutbox, schema};
 use crate::sinks::{
@@ -74,6 +74,12 @@ impl DetectDb {
             }),
             Err(reason) => Err(SinkError::Misplaced { path: disk::shown(&path), reason }),
         }
+    }
+
+    /// Fails if the database cannot be written. Changes nothing.
+    pub fn ensure_writable(&mut self) -> Result<(), SinkError> {
+        let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        begun.map(drop).map_err(|error| of_database(&self.path, error))
     }
 
     /// Whether the path still leads to this database.

@@ -31,6 +31,18 @@ pub(super) enum PieceEntry<'p> {
     Tick { at: i64, input: u32, value: TickValue, by: i64 },
 }
 
+impl PieceEntry<'_> {
+    /// Its second.
+    pub(super) fn at(&self) -> i64 {
+        match self {
+            Self::Match { at, .. }
+            | Self::Brought { at, .. }
+            | Self::Hit { at, .. }
+            | Self::Tick { at, .. } => *at,
+        }
+    }
+}
+
 /// The texts of a piece, each once, and what its records show, each combination once.
 #[derive(Debug, Default)]
 pub(super) struct PieceTexts {

@@ -7,6 +7,7 @@ use rusqlite::params;
 use super::{
     groups::{AddedRecord, GroupWork},
     held_piece::PieceLane,
+    kept::KeptPart,
     raise::{LiveAlert, PendingAlert, PendingAlerts},
     shown::{self, GatheredShown},
     store::Turn,
@@ -24,13 +25,14 @@ const CLOSE: i64 = 24 * 60 * 60;
 const HEAD_SECONDS: i64 = 64;
 
 /// The first records of an alert, and what they show.
-struct Head {
-    first_at: i64,
-    head_to: i64,
-    records: String,
-    shown: String,
-    tables: String,
-    connectors: String,
+#[derive(Clone, Debug)]
+pub(super) struct AlertHead {
+    pub(super) first_at: i64,
+    pub(super) head_to: i64,
+    pub(super) records: String,
+    pub(super) shown: String,
+    pub(super) tables: String,
+    pub(super) connectors: String,
 }
 
 /// What a group's alerts are brought up to date from.
@@ -101,10 +103,15 @@ impl Turn<'_> {
         id: i64,
         changed: &PendingAlert,
     ) -> rusqlite::Result<()> {
+        let kept = self.kept_parts(refresh.group, changed.episode)?;
         let since = self.since(refresh, correlation, changed)?;
+        let since = kept.iter().map(|part| part.since).fold(since, i64::min);
         let count = match self.counted_on(refresh, changed, since)? {
             Some(count) => count,
-            None => self.counted(refresh, changed.episode, since)?,
+            None => {
+                let forgotten: i64 = kept.iter().map(|part| part.count).sum();
+                forgotten + self.counted(refresh, changed.episode, since)?
+            }
         };
         let (change, to) = (self.next_change()?, changed.episode.to);
         let sql =
@@ -112,10 +119,10 @@ impl Turn<'_> {
                    WHERE id = ?1";
         self.begun.prepare_cached(sql)?.execute([id, since, count, to, change, self.now])?;
         if !has_same_head(refresh, changed, since) {
-            let head = self.head(refresh, changed.episode, since)?;
+            let head = self.head(refresh.group, changed.episode, since, &kept, i64::MAX)?;
             let sql = "UPDATE alert SET first_event_at = ?2, head_to = ?3, record_ids = ?4, shown = ?5, tables = ?6,
                            connectors = ?7 WHERE id = ?1";
-            let Head { first_at, head_to, records, shown, tables, connectors } = head;
+            let AlertHead { first_at, head_to, records, shown, tables, connectors } = head;
             let row = params![id, first_at, head_to, records, shown, tables, connectors];
             self.begun.prepare_cached(sql)?.execute(row)?;
         }
@@ -197,7 +204,7 @@ impl Turn<'_> {
         Ok(count + self.brought_between(refresh.group, since, episode.from.saturating_sub(1))?)
     }
 
-    fn brought_between(&mut self, group: i64, from: i64, to: i64) -> rusqlite::Result<i64> {
+    pub(super) fn brought_between(&mut self, group: i64, from: i64, to: i64) -> rusqlite::Result<i64> {
         if from > to {
             return Ok(0);
         }
@@ -211,7 +218,7 @@ impl Turn<'_> {
         Ok(count)
     }
 
-    fn records_between(&mut self, group: i64, from: i64, to: i64) -> rusqlite::Result<i64> {
+    pub(super) fn records_between(&mut self, group: i64, from: i64, to: i64) -> rusqlite::Result<i64> {
         if from > to {
             return Ok(0);
         }
@@ -222,16 +229,39 @@ impl Turn<'_> {
         Ok(i64::try_from(count).unwrap_or(i64::MAX))
     }
 
-    /// The first records of an episode.
-    fn head(&mut self, refresh: &AlertRefresh<'_>, episode: Episode, since: i64) -> rusqlite::Result<Head> {
+    /// The first records of an episode up to a second, after those that are forgotten.
+    pub(super) fn head(
+        &mut self,
+        group: i64,
+        episode: Episode,
+        since: i64,
+        kept: &[KeptPart],
+        until: i64,
+    ) -> rusqlite::Result<AlertHead> {
         let (begun, rows_read) = (self.begun, self.rows_read);
         let mut origins = BTreeSet::new();
         let (mut records, mut gathered) = (Vec::new(), GatheredShown::default());
+        let (mut tables, mut connectors) = (BTreeSet::new(), BTreeSet::new());
         let (mut first_at, mut last_at) = (episode.from, i64::MAX);
+        for AlertHead { first_at: at, records: of, shown, tables: from, connectors: by, .. } in
+            kept.iter().map(|part| &part.head)
+        {
+            let names = shown::list(of);
+            first_at = if records.is_empty() && !names.is_empty() { *at } else { first_at };
+            records.extend(names);
+            gathered.add_all(shown);
+            tables.extend(shown::list(from));
+            connectors.extend(shown::list(by));
+        }
+        if records.len() >= NAMED_MAX {
+            records.truncate(NAMED_MAX);
+            last_at = since;
+        }
+        let last = episode.to.min(until);
         let (mut next, mut seconds) = (since, HEAD_SECONDS);
-        while next <= episode.to && records.len() < NAMED_MAX {
-            let end = next.saturating_add(seconds).min(episode.to);
-            let Some(held) = self.held(refresh.group, PieceLane::Records, [next, end])? else { break };
+        while next <= last && records.len() < NAMED_MAX {
+            let end = next.saturating_add(seconds).min(last);
+            let Some(held) = self.held(group, PieceLane::Records, [next, end])? else { break };
             for (at, id, record) in held.records_between(next, end) {
                 if at < episode.from && record.brought <= 0 {
                     continue;
@@ -251,13 +281,12 @@ impl Turn<'_> {
             let Some(after) = end.checked_add(1) else { break };
             (next, seconds) = (after, seconds.saturating_mul(4));
         }
-        let (mut tables, mut connectors) = (BTreeSet::new(), BTreeSet::new());
         for origin in origins {
             let [table, connector] = self.held.origin_names(begun, origin)?;
             tables.insert(table.clone());
             connectors.insert(connector.clone());
         }
-        Ok(Head {
+        Ok(AlertHead {
             first_at,
             head_to: last_at,
             records: shown::names(records.iter().map(String::as_str)),

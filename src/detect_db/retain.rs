@@ -1,17 +1,29 @@
 //! What is removed: matches and alerts that are too old, and the oldest matches, at last the oldest alerts, when the database
-//! is too large. An alert whose matches are removed stays as it is and can no longer grow.
+//! is too large. Matches are removed in the order of their time, so that one second says of each rule what it has forgotten:
+//! see `mark`.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-use super::{DetectDb, matches::TALLY_SECONDS};
-use crate::sinks::{SinkError, sqlite::of_database};
+use super::{
+    DetectDb,
+    forget::{CHUNK_ALERTS, ForgettingChain},
+    held_group::PIECE_SECONDS,
+    mark::NOTHING_FORGOTTEN,
+    matches::TALLY_SECONDS,
+};
+use crate::{
+    detect::model::RuleIndex,
+    sinks::{SinkError, sqlite::of_database},
+};
 
-/// Rows of a table removed in one transaction, so that no lock is held for long.
-const CHUNK_ROWS: i64 = 500;
-/// Matches whose pieces are removed in one transaction.
-const CHUNK_MATCHES: u64 = 500;
+/// Matches, and pieces of them, that are removed in one transaction, so that no lock is held for long; more if they are of one
+/// day, or of one second.
+const CHUNK_MATCHES: u64 = 2_000;
+const CHUNK_PIECES: u64 = 500;
+/// A database that is too large loses this part of its pieces at a time at most: a small one no more than it must.
+const SHRINK_PART: u64 = 8;
 /// What is in the journal for longer moves to its pieces, from which it can be removed.
 const JOURNAL_SECONDS: i64 = 24 * 60 * 60;
 /// Transactions in one go.
@@ -40,73 +52,193 @@ pub struct Forgotten {
 }
 
 impl DetectDb {
-    /// Removes what the limits say, and says what was removed.
+    /// Removes what the limits say, and says what was removed. Without rules in use it removes nothing.
     pub fn clear_up(&mut self, limits: &AlertLimits, now: i64) -> Result<Forgotten, SinkError> {
+        self.clear_up_at(limits, now).map_err(|error| of_database(&self.path, error))
+    }
+
+    fn clear_up_at(&mut self, limits: &AlertLimits, now: i64) -> rusqlite::Result<Forgotten> {
+        if self.book.is_none() {
+            return Ok(Forgotten::default());
+        }
         let age = i64::try_from(limits.retention.as_secs()).unwrap_or(i64::MAX);
-        let mut left = CHUNKS_MAX;
-        let young = now.saturating_sub(age.min(JOURNAL_SECONDS));
-        let emptied = self.empty_journal(young, limits.size_max);
-        emptied.map_err(|error| of_database(&self.path, error))?;
-        let old = self.forget(now.saturating_sub(age), &mut left);
-        let old = old.map_err(|error| of_database(&self.path, error))?;
+        let (mut left, before) = (CHUNKS_MAX, now.saturating_sub(age));
+        self.empty_journal(now.saturating_sub(age.min(JOURNAL_SECONDS)), limits.size_max)?;
+        let old = self.forget_old(before, now, &mut left)?;
         log_removed(old, "retention");
-        let large =
-            self.shrink(limits.size_max, &mut left).map_err(|error| of_database(&self.path, error))?;
+        let large = self.shrink(limits.size_max, now, &mut left)?;
         log_removed(large, "size_max");
-        self.give_back().map_err(|error| of_database(&self.path, error))?;
+        self.give_back()?;
         let more = left == 0;
         Ok(Forgotten { matches: old.matches + large.matches, alerts: old.alerts + large.alerts, more })
     }
 
-    fn forget(&mut self, before: i64, left: &mut usize) -> rusqlite::Result<Forgotten> {
+    /// Removes what is older than a second.
+    fn forget_old(&mut self, before: i64, now: i64, left: &mut usize) -> rusqlite::Result<Forgotten> {
         let sql = "DELETE FROM tally WHERE (hour + 1) * ?1 <= ?2";
         self.connection.execute(sql, [TALLY_SECONDS, before])?;
         let mut gone = Forgotten::default();
-        while *left > 0 {
-            *left -= 1;
-            let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let (pieces, matches) = forget_pieces(&begun, before)?;
-            let sql = format!(
-                "DELETE FROM alert WHERE id IN (SELECT id FROM alert WHERE last_event_at < ?1 AND changed_at < ?1 LIMIT {CHUNK_ROWS})"
-            );
-            let alerts = begun.execute(&sql, [before])? as u64;
-            begun.commit()?;
-            gone.matches += matches;
-            gone.alerts += alerts;
-            if pieces > 0 {
-                self.held.forget();
+        // Pieces are of a day, and so is what is removed.
+        let last = day_start(before).saturating_sub(1);
+        for chain in self.chains_with_pieces(last)? {
+            while *left > 0
+                && let Some(mark) = self.old_mark(&chain, last, before)?
+            {
+                *left -= 1;
+                gone.matches += self.forget_matches(std::slice::from_ref(&chain), mark, now)?;
             }
-            if (pieces, alerts) == (0, 0) {
-                break;
+        }
+        let mut query = self.connection.prepare("SELECT id FROM rule ORDER BY id")?;
+        let rules: Vec<i64> = query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        drop(query);
+        for rule in rules {
+            while *left > 0 {
+                let alerts = self.old_alerts(rule, before)?;
+                if alerts.is_empty() {
+                    break;
+                }
+                *left -= 1;
+                gone.alerts += self.forget_alerts(&alerts, now)?;
             }
         }
         Ok(gone)
     }
 
-    fn shrink(&mut self, size_max: u64, left: &mut usize) -> rusqlite::Result<Forgotten> {
+    /// Removes the oldest matches, at last the oldest alerts, until the database is small enough.
+    fn shrink(&mut self, size_max: u64, now: i64, left: &mut usize) -> rusqlite::Result<Forgotten> {
         let mut gone = Forgotten::default();
         while *left > 0 && self.bytes_used()?.saturating_sub(self.bytes_of_files()?) > size_max {
             *left -= 1;
-            let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let (pieces, matches) = forget_pieces(&begun, i64::MAX)?;
-            let mut alerts = 0;
-            if pieces == 0 {
-                let sql = format!(
-                    "DELETE FROM alert WHERE id IN (SELECT id FROM alert ORDER BY id LIMIT {CHUNK_ROWS})"
-                );
-                alerts = begun.execute(&sql, [])? as u64;
+            if let Some(mark) = self.next_mark(i64::MAX, None)? {
+                let chains = self.chains_with_pieces(mark)?;
+                gone.matches += self.forget_matches(&chains, mark, now)?;
+                continue;
             }
-            begun.commit()?;
-            gone.matches += matches;
-            gone.alerts += alerts;
-            if pieces > 0 {
-                self.held.forget();
+            let alerts = self.first_alerts()?;
+            if alerts.is_empty() {
+                break;
             }
-            if (pieces, alerts) == (0, 0) {
+            gone.alerts += self.forget_alerts(&alerts, now)?;
+        }
+        Ok(gone)
+    }
+
+    /// The chains that have matches of this second or an earlier one.
+    fn chains_with_pieces(&self, last: i64) -> rusqlite::Result<Vec<ForgettingChain>> {
+        let mut query =
+            self.connection.prepare_cached("SELECT DISTINCT rule FROM piece WHERE to_at <= ?1")?;
+        let mut rules: BTreeSet<i64> =
+            query.query_map([last], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut chains = Vec::new();
+        if let Some(book) = self.book.as_ref().filter(|_| !rules.is_empty()) {
+            for chain in book.chains() {
+                let of = |index: RuleIndex| Some((book.rule(index)?.1.id, Some(index)));
+                let chain = ForgettingChain { rules: chain.into_iter().filter_map(of).collect() };
+                // Each of them is taken out.
+                let has_pieces = chain.rules.iter().filter(|(rule, _)| rules.remove(rule)).count() > 0;
+                chains.extend(has_pieces.then_some(chain));
+            }
+        }
+        // A rule that is no longer in use forgets by itself.
+        chains.extend(rules.into_iter().map(|rule| ForgettingChain { rules: vec![(rule, None)] }));
+        Ok(chains)
+    }
+
+    /// The next mark of a chain, at most `last`, so that nothing is forgotten that has arrived since `before`.
+    fn old_mark(&mut self, chain: &ForgettingChain, last: i64, before: i64) -> rusqlite::Result<Option<i64>> {
+        let Some(mark) = self.settled(chain, last, before)? else { return Ok(None) };
+        if self.next_mark(mark, Some(chain))?.is_none() {
+            return Ok(None);
+        }
+        // What is in the journal counts, too.
+        self.spill()?;
+        let Some(mark) = self.settled(chain, last, before)? else { return Ok(None) };
+        let day_end = |second| day_start(second).saturating_add(PIECE_SECONDS - 1);
+        Ok(self.next_mark(mark, Some(chain))?.map(|next| day_end(next).min(mark)))
+    }
+
+    /// The end of the days before the first one with a match that arrived since `before`.
+    fn settled(&self, chain: &ForgettingChain, last: i64, before: i64) -> rusqlite::Result<Option<i64>> {
+        let sql = "SELECT min(from_at) FROM piece WHERE to_at <= ?1 AND n > 0 AND arrived >= ?2
+                       AND rule IN (SELECT value FROM json_each(?3))";
+        let key = params![last, before, chain.json()];
+        let newly: Option<i64> = self.connection.prepare_cached(sql)?.query_row(key, |row| row.get(0))?;
+        let mark = newly.map_or(last, |newly| day_start(newly).saturating_sub(1));
+        Ok((mark > NOTHING_FORGOTTEN).then_some(mark))
+    }
+
+    /// A second up to which one transaction can forget, at most `last`. `None` if there is nothing to forget.
+    fn next_mark(&self, last: i64, chain: Option<&ForgettingChain>) -> rusqlite::Result<Option<i64>> {
+        let sql = "SELECT to_at, n FROM piece WHERE to_at <= ?1
+                       AND (?2 IS NULL OR rule IN (SELECT value FROM json_each(?2))) ORDER BY to_at";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let mut rows = query.query(params![last, chain.map(ForgettingChain::json)])?;
+        let part = if chain.is_some() { CHUNK_PIECES } else { self.count_pieces()? / SHRINK_PART };
+        let (mut mark, mut matches, mut pieces) = (None, 0, 0);
+        while let Some(row) = rows.next()? {
+            mark = Some(row.get(0)?);
+            matches += row.get::<_, i64>(1)?.unsigned_abs();
+            pieces += 1;
+            if matches >= CHUNK_MATCHES || pieces >= part.min(CHUNK_PIECES) {
                 break;
             }
         }
-        Ok(gone)
+        Ok(mark)
+    }
+
+    fn count_pieces(&self) -> rusqlite::Result<u64> {
+        let count =
+            self.connection.prepare_cached("SELECT count(*) FROM piece")?.query_row([], |row| row.get(0));
+        count.map(i64::unsigned_abs)
+    }
+
+    /// Moves the marks of chains, and removes what they forget. How many matches that are.
+    fn forget_matches(&mut self, chains: &[ForgettingChain], mark: i64, now: i64) -> rusqlite::Result<u64> {
+        let mut matches = 0;
+        self.in_turn(0, now, |turn| {
+            for chain in chains {
+                matches += turn.forget_chain(chain, mark)?;
+            }
+            Ok(())
+        })?;
+        self.read_marks()?;
+        Ok(matches)
+    }
+
+    /// Some alerts of a rule that are older than a second, and that nothing leads to again: matches of their time are
+    /// forgotten, or will be.
+    fn old_alerts(&self, rule: i64, before: i64) -> rusqlite::Result<Vec<i64>> {
+        // Of a detection the mark must not pass records that have arrived since then.
+        let sql = "SELECT id FROM alert WHERE rule = ?1 AND last_event_at < ?2 AND changed_at < ?2 AND iif(grp IS NULL,
+                       last_event_at < (SELECT coalesce(min(last_event_at), ?2) FROM alert
+                           WHERE rule = ?1 AND last_event_at < ?2 AND created_at >= ?2),
+                       merged_into IS NOT NULL OR outdated OR ep_to <= (SELECT mark FROM rule WHERE id = ?1))
+                   ORDER BY last_event_at LIMIT ?3";
+        let mut query = self.connection.prepare_cached(sql)?;
+        query.query_map([rule, before, CHUNK_ALERTS], |row| row.get(0))?.collect()
+    }
+
+    /// The alerts with the oldest records that nothing leads to again.
+    fn first_alerts(&self) -> rusqlite::Result<Vec<i64>> {
+        let sql = "SELECT id FROM alert WHERE grp IS NULL OR merged_into IS NOT NULL OR outdated
+                       OR ep_to <= (SELECT mark FROM rule WHERE rule.id = alert.rule) ORDER BY last_event_at LIMIT ?1";
+        let mut query = self.connection.prepare_cached(sql)?;
+        query.query_map([CHUNK_ALERTS], |row| row.get(0))?.collect()
+    }
+
+    /// Removes alerts. How many.
+    fn forget_alerts(&mut self, ids: &[i64], now: i64) -> rusqlite::Result<u64> {
+        self.in_turn(0, now, |turn| turn.forget_alerts(ids))?;
+        self.read_marks()?;
+        Ok(ids.len() as u64)
+    }
+
+    /// The rules in use follow the marks in the database.
+    pub(super) fn read_marks(&mut self) -> rusqlite::Result<()> {
+        match &mut self.book {
+            Some(book) => book.read_again(&self.connection),
+            None => Ok(()),
+        }
     }
 
     /// Bytes of files that people attached to cases, which have a limit of their own: alerts do not give way to them.
@@ -120,7 +252,13 @@ impl DetectDb {
         let sql = "SELECT arrived FROM journal ORDER BY id LIMIT 1";
         let oldest: Option<i64> = self.connection.query_row(sql, [], |row| row.get(0)).optional()?;
         let Some(oldest) = oldest else { return Ok(()) };
-        if oldest >= before && self.bytes_used()?.saturating_sub(self.bytes_of_files()?) <= size_max {
+        let is_due = oldest < before || self.bytes_used()?.saturating_sub(self.bytes_of_files()?) > size_max;
+        if is_due { self.spill() } else { Ok(()) }
+    }
+
+    /// Moves what is in the journal to its pieces.
+    fn spill(&mut self) -> rusqlite::Result<()> {
+        if !self.connection.prepare_cached("SELECT 1 FROM journal")?.exists([])? {
             return Ok(());
         }
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -148,35 +286,9 @@ fn log_removed(gone: Forgotten, why: &str) {
     }
 }
 
-/// Forgets what correlations know of the pieces that arrived first, and leaves the alerts of them as they are. How many
-/// pieces, and how many matches.
-fn forget_pieces(begun: &Connection, before: i64) -> rusqlite::Result<(u64, u64)> {
-    let sql = format!(
-        "SELECT id, grp, to_at, n FROM piece WHERE arrived < ?1 AND to_at < ?1 ORDER BY arrived, id LIMIT {CHUNK_ROWS}"
-    );
-    let mut query = begun.prepare_cached(&sql)?;
-    let mut rows = query.query([before])?;
-    let (mut ids, mut groups, mut matches) = (Vec::new(), BTreeMap::<i64, i64>::new(), 0);
-    while let Some(row) = rows.next()?
-        && matches < CHUNK_MATCHES
-    {
-        let (id, group, to): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        ids.push(id);
-        matches += row.get::<_, i64>(3)?.unsigned_abs();
-        let newest = groups.entry(group).or_insert(to);
-        *newest = (*newest).max(to);
-    }
-    for id in &ids {
-        begun.prepare_cached("DELETE FROM piece WHERE id = ?1")?.execute([id])?;
-    }
-    for (group, newest) in groups {
-        let sql = "UPDATE alert SET live = 0 WHERE live = 1 AND grp = ?1 AND since <= ?2";
-        begun.prepare_cached(sql)?.execute([group, newest])?;
-    }
-    if !ids.is_empty() {
-        next_turn(begun)?;
-    }
-    Ok((ids.len() as u64, matches))
+/// The first second of a day.
+fn day_start(second: i64) -> i64 {
+    second.div_euclid(PIECE_SECONDS).saturating_mul(PIECE_SECONDS)
 }
 
 /// Other processes forget what they have in memory.

@@ -2,10 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, ffi, params};
 use serde_json::json;
 
-use super::{DetectDb, retain::next_turn};
+use super::{
+    DetectDb,
+    mark::{NOTHING_FORGOTTEN, RuleLines},
+    retain::next_turn,
+};
 use crate::{
     detect::{
         episodes::is_monotone,
@@ -27,6 +31,8 @@ pub(super) struct KnownRule {
     pub(super) active_since: i64,
     /// The earliest match that the correlation has seen.
     pub(super) first_at: Option<i64>,
+    /// Up to where it has forgotten.
+    pub(super) mark: i64,
 }
 
 /// A correlation that uses another.
@@ -52,6 +58,8 @@ pub(super) struct RuleBook {
     pub(super) back: Vec<i64>,
     /// Whether hits of each rule are never taken back, once they are there.
     pub(super) only_grows: Vec<bool>,
+    /// Up to where something cannot be known of each rule.
+    pub(super) lines: Vec<RuleLines>,
 }
 
 impl RuleBook {
@@ -61,6 +69,7 @@ impl RuleBook {
             parents: vec![Vec::new(); rules.len()],
             back: vec![0; rules.len()],
             only_grows: vec![true; rules.len()],
+            lines: Vec::new(),
             rules: rules.clone(),
             known,
         };
@@ -68,6 +77,7 @@ impl RuleBook {
         for index in 0..rules.len() {
             book.place(index, &mut placed);
         }
+        book.draw_lines();
         book
     }
 
@@ -94,6 +104,23 @@ impl RuleBook {
         self.back[index] = correlation.timespan.saturating_add(back);
         self.only_grows[index] = only_grows;
         self.order.push(RuleIndex(u32::try_from(index).unwrap_or(u32::MAX)));
+    }
+
+    /// Reads what may have changed of the rules in the database. It fails if another process has other definitions of them:
+    /// matches of both together would mean nothing.
+    pub(super) fn read_again(&mut self, begun: &Connection) -> rusqlite::Result<()> {
+        let mut query =
+            begun.prepare_cached("SELECT first_at, mark, definition, epoch FROM rule WHERE id = ?1")?;
+        for (rule, known) in self.rules.iter().zip(&mut self.known) {
+            let (first_at, mark, stored): (_, Option<i64>, (i64, i64)) = query
+                .query_row([known.id], |row| Ok((row.get(0)?, row.get(1)?, (row.get(2)?, row.get(3)?))))?;
+            if stored != (rule.definition.cast_signed(), known.epoch) {
+                return Err(changed_elsewhere());
+            }
+            (known.first_at, known.mark) = (first_at, mark.unwrap_or(NOTHING_FORGOTTEN));
+        }
+        self.draw_lines();
+        Ok(())
     }
 
     pub(super) fn rule(&self, index: RuleIndex) -> Option<(&Rule, &KnownRule)> {
@@ -125,23 +152,25 @@ impl DetectDb {
     /// Takes these rules into use. A rule whose definition has changed starts over: its matches are removed, and its alerts
     /// stay as they are. What is stored is looked at again for rules that now use it.
     pub fn adopt(&mut self, rules: Arc<[Rule]>, now: i64) -> Result<(), SinkError> {
-        let adopted = self.adopt_at(rules, now).and_then(|book| {
+        let adopted = self.adopt_at(rules, now).and_then(|(book, begun)| {
             self.book = Some(book);
+            self.forget_missed(&begun, now)?;
             self.feed(now)
         });
         adopted.map_err(|error| of_database(&self.path, error))
     }
 
-    fn adopt_at(&mut self, rules: Arc<[Rule]>, now: i64) -> rusqlite::Result<RuleBook> {
+    /// The rules as they are in the database, and those that were not in use before.
+    fn adopt_at(&mut self, rules: Arc<[Rule]>, now: i64) -> rusqlite::Result<(RuleBook, Vec<RuleIndex>)> {
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.held.begin(&begun)?;
         let is_first = !begun.prepare("SELECT 1 FROM rule")?.exists([])?;
-        let mut known = Vec::new();
-        for rule in rules.iter() {
+        let (mut known, mut begins) = (Vec::new(), Vec::new());
+        for (index, rule) in (0..).map(RuleIndex).zip(rules.iter()) {
             let found = adopt(&begun, rule, now)?;
             if found.starts_over {
                 self.held.spill(&begun)?;
-                start_over(&begun, found.known.id)?;
+                start_over(&begun, found.known.id, rule.correlation().is_some())?;
             }
             if !found.was_on && !is_first && sees_records(&rules, rule) {
                 tracing::info!(
@@ -150,6 +179,7 @@ impl DetectDb {
                      delivers them again"
                 );
             }
+            begins.extend((!found.was_on).then_some(index));
             known.push(found.known);
         }
         let ids: Vec<i64> = known.iter().map(|rule| rule.id).collect();
@@ -158,7 +188,7 @@ impl DetectDb {
         next_turn(&begun)?;
         self.held.forget();
         begun.commit()?;
-        Ok(RuleBook::new(rules, known))
+        Ok((RuleBook::new(rules, known), begins))
     }
 }
 
@@ -180,26 +210,42 @@ fn sees_records(rules: &[Rule], rule: &Rule) -> bool {
 fn adopt(begun: &Transaction<'_>, rule: &Rule, now: i64) -> rusqlite::Result<AdoptedRule> {
     let (definition, is_on) = (rule.definition.cast_signed(), rule.state != RuleState::Off);
     let edition = edition(begun, rule)?;
-    let sql = "SELECT id, definition, active_since, first_at, epoch, is_on FROM rule WHERE slug = ?1";
-    let found: Option<(i64, i64, i64, Option<i64>, i64, bool)> = begun
-        .query_row(sql, [&*rule.slug], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
-        })
-        .optional()?;
-    let Some((id, before, active_since, first_at, epoch, was_on)) = found else {
+    let sql = "SELECT id, definition, active_since, first_at, mark, epoch, is_on FROM rule WHERE slug = ?1";
+    let found = begun.query_row(sql, [&*rule.slug], |row| {
+        let known = KnownRule {
+            id: row.get(0)?,
+            epoch: row.get(5)?,
+            edition,
+            active_since: row.get(2)?,
+            first_at: row.get(3)?,
+            mark: row.get::<_, Option<i64>>(4)?.unwrap_or(NOTHING_FORGOTTEN),
+        };
+        Ok((known, row.get::<_, i64>(1)?, row.get::<_, bool>(6)?))
+    });
+    let Some((known, before, was_on)) = found.optional()? else {
         let sql = "INSERT INTO rule (slug, definition, edition, active_since, epoch, is_on, feeds)
                    VALUES (?1, ?2, ?3, ?4, 0, ?5, '[]')";
         begun.execute(sql, params![&*rule.slug, definition, edition, now, is_on])?;
         let id = begun.last_insert_rowid();
-        let known = KnownRule { id, epoch: 0, edition, active_since: now, first_at: None };
+        let mark = NOTHING_FORGOTTEN;
+        let known = KnownRule { id, epoch: 0, edition, active_since: now, first_at: None, mark };
         return Ok(AdoptedRule { known, was_on: false, starts_over: false });
     };
     let starts_over = before != definition;
-    let (epoch, first_at) = if starts_over { (epoch + 1, None) } else { (epoch, first_at) };
+    let known = match starts_over {
+        true => KnownRule {
+            epoch: known.epoch + 1,
+            first_at: None,
+            // What a detection has raised alerts about, it still has.
+            mark: if rule.correlation().is_some() { NOTHING_FORGOTTEN } else { known.mark },
+            ..known
+        },
+        false => known,
+    };
+    let KnownRule { id, epoch, .. } = known;
     let sql = "UPDATE rule SET definition = ?2, edition = ?3, epoch = ?4, is_on = ?5 WHERE id = ?1
                    AND (definition, edition, epoch, is_on) <> (?2, ?3, ?4, ?5)";
     begun.execute(sql, params![id, definition, edition, epoch, is_on])?;
-    let known = KnownRule { id, epoch, edition, active_since, first_at };
     if starts_over {
         tracing::info!(
             rule = &*rule.slug,
@@ -210,11 +256,22 @@ fn adopt(begun: &Transaction<'_>, rule: &Rule, now: i64) -> rusqlite::Result<Ado
     Ok(AdoptedRule { known, was_on: was_on || starts_over, starts_over })
 }
 
-fn start_over(begun: &Connection, rule: i64) -> rusqlite::Result<()> {
+/// Another process uses other definitions of the rules: read from their files again, they may be the same.
+fn changed_elsewhere() -> rusqlite::Error {
+    let reason = "another process has taken other rules into use".to_owned();
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), Some(reason))
+}
+
+fn start_over(begun: &Connection, rule: i64, is_correlation: bool) -> rusqlite::Result<()> {
     begun.execute("DELETE FROM piece WHERE rule = ?1", [rule])?;
+    begun.execute("DELETE FROM kept WHERE rule = ?1", [rule])?;
     begun.execute("DELETE FROM tally WHERE rule = ?1", [rule])?;
     begun.execute("UPDATE alert SET live = 0 WHERE rule = ?1 AND live = 1", [rule])?;
-    begun.execute("UPDATE rule SET first_at = NULL, feeds = '[]' WHERE id = ?1", [rule])?;
+    // Nothing leads to these alerts again. A detection still knows the records that it has raised alerts about.
+    let sql = "UPDATE alert SET outdated = 1 WHERE rule = ?1 AND outdated = 0 AND (?2 OR grp IS NOT NULL)";
+    begun.execute(sql, params![rule, is_correlation])?;
+    let sql = "UPDATE rule SET first_at = NULL, feeds = '[]', mark = iif(?2, NULL, mark) WHERE id = ?1";
+    begun.execute(sql, params![rule, is_correlation])?;
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
-    advice, api_keys, connectors, delivery, fields, flood, held, matches, notice, outbox, runs, secrets,
-    spaces,
+    advice, api_keys, connectors, delivery, fields, flood, held, kept, matches, notice, outbox, runs,
+    secrets, spaces,
 };
 use crate::cases;
 
@@ -21,7 +21,7 @@ CREATE TABLE origin (
 );
 CREATE TABLE rule (
     id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, definition INTEGER NOT NULL, edition INTEGER NOT NULL,
-    active_since INTEGER NOT NULL, first_at INTEGER, epoch INTEGER NOT NULL DEFAULT 0,
+    active_since INTEGER NOT NULL, first_at INTEGER, mark INTEGER, epoch INTEGER NOT NULL DEFAULT 0,
     is_on INTEGER NOT NULL DEFAULT 0, feeds TEXT NOT NULL DEFAULT '[]'
 );
 CREATE TABLE edition (
@@ -37,10 +37,11 @@ CREATE TABLE alert (
     shown TEXT NOT NULL, tables TEXT NOT NULL, connectors TEXT NOT NULL, historical INTEGER NOT NULL,
     staging INTEGER NOT NULL, notify INTEGER NOT NULL, silence TEXT, notified_at INTEGER,
     suppressed_count INTEGER NOT NULL DEFAULT 0, merged_into INTEGER, withdrawn INTEGER NOT NULL DEFAULT 0,
-    live INTEGER NOT NULL
+    live INTEGER NOT NULL, outdated INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX alert_change ON alert (change);
 CREATE INDEX alert_live ON alert (grp, ep_from) WHERE live = 1;
+CREATE INDEX alert_growing ON alert (rule, ep_from) WHERE live = 1;
 CREATE INDEX alert_withdrawn ON alert (grp) WHERE withdrawn = 1;
 CREATE INDEX alert_merged ON alert (merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX alert_rule ON alert (rule, last_event_at);
@@ -74,6 +75,7 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<()
     begun.execute_batch(TABLES)?;
     let all = [
         held::TABLES,
+        kept::TABLES,
         matches::TABLES,
         delivery::TABLES,
         outbox::TABLES,

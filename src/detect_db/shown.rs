@@ -44,6 +44,13 @@ impl GatheredShown {
         }
     }
 
+    /// Adds the values that JSON of another one holds.
+    pub(super) fn add_all(&mut self, json: &str) {
+        for (name, values) in parse(json) {
+            values.iter().for_each(|value| self.add(&name, value));
+        }
+    }
+
     /// As JSON.
     pub(super) fn json(&self) -> String {
         serde_json::to_string(&self.fields).unwrap_or_else(|_| "{}".to_owned())
@@ -82,6 +89,11 @@ pub(super) fn parse(json: &str) -> ShownFields {
 pub(super) fn names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     serde_json::to_string(&names).unwrap_or_else(|_| "[]".to_owned())
+}
+
+/// The names that JSON of [`names`] holds.
+pub(super) fn list(json: &str) -> Vec<String> {
+    serde_json::from_str(json).unwrap_or_default()
 }
 
 /// A text by which a record, a group or a value is known, at a bounded length.

@@ -26,6 +26,8 @@ pub struct StoredMatches {
     pub matches: u64,
     /// Alerts that were created.
     pub raised: u64,
+    /// Matches that a rule has forgotten: see `mark`.
+    pub forgotten: u64,
 }
 
 /// The transaction of a batch.
@@ -84,10 +86,7 @@ impl DetectDb {
         let Some(book) = self.book.as_mut() else { return Ok(StoredMatches::default()) };
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if self.held.begin(&begun)? {
-            for known in &mut book.known {
-                let sql = "SELECT first_at FROM rule WHERE id = ?1";
-                known.first_at = begun.prepare_cached(sql)?.query_row([known.id], |row| row.get(0))?;
-            }
+            book.read_again(&begun)?;
         }
         let change = begun
             .prepare_cached("SELECT value FROM counter WHERE name = 'change'")?

@@ -20,6 +20,12 @@ impl Episode {
         self.from <= other.to && other.from <= self.to
     }
 
+    /// What of it lies after a second.
+    pub fn after(&self, second: i64) -> Option<Self> {
+        let from = self.from.max(second.saturating_add(1));
+        (from <= self.to).then_some(Self { from, to: self.to })
+    }
+
     /// Whether all of the other lies inside.
     pub fn covers(&self, other: &Self) -> bool {
         self.from <= other.from && other.to <= self.to

@@ -24,6 +24,6 @@ mod tick;
 mod window;
 
 pub use episode::{Episode, joined};
-pub use revise::{Revision, RevisionScope, dirty, neighbourhood, revise};
+pub use revise::{PastEpisodes, Revision, RevisionScope, dirty, neighbourhood, revise};
 pub use tick::{Amount, Tick, TickSource, TickValue};
 pub use window::{condition_reach, interval_reach, is_monotone};

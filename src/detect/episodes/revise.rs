@@ -22,6 +22,17 @@ pub struct RevisionScope {
     pub hits: bool,
     /// Whether matches only come: none of its inputs is a correlation whose hits can be taken back.
     pub only_grows: bool,
+    /// Windows that end here or earlier have lost matches, and are not evaluated.
+    pub judged: i64,
+}
+
+/// The episodes before a change, in order of time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PastEpisodes<'a> {
+    /// Those that meet the neighbourhood of the change.
+    pub known: &'a [Episode],
+    /// What of them remains whatever has changed: their windows have lost matches.
+    pub kept: &'a [Episode],
 }
 
 /// A stretch of time after a change.
@@ -64,21 +75,20 @@ pub fn neighbourhood(correlation: &Correlation, dirty: Episode) -> Episode {
     }
 }
 
-/// Evaluates what may have changed in a stretch from `dirty`. `known` are the episodes that meet its neighbourhood, in order
-/// of time, as they were before the change.
+/// Evaluates what may have changed in a stretch from `dirty` that lies after [`RevisionScope::judged`].
 pub fn revise<S: TickSource>(
     correlation: &Correlation,
     learned_at: i64,
     source: &S,
-    known: &[Episode],
+    past: PastEpisodes<'_>,
     dirty: Episode,
     scope: RevisionScope,
 ) -> Result<Revision, S::Error> {
     let review = Review { correlation, learned_at, source };
     if scope.only_grows && is_monotone(correlation) {
-        review.grow(known, dirty, scope)
+        review.grow(past.known, dirty, scope)
     } else {
-        review.again(known, dirty, scope)
+        review.again(past, dirty, scope)
     }
 }
 
@@ -91,9 +101,16 @@ struct Review<'a, S> {
 impl<S: TickSource> Review<'_, S> {
     /// Evaluates every window whose satisfied stretch may meet the dirty ones, and replaces what the known episodes say of
     /// that time. Before and after it they remain as they are.
-    fn again(&self, known: &[Episode], dirty: Episode, scope: RevisionScope) -> Result<Revision, S::Error> {
+    fn again(
+        &self,
+        past: PastEpisodes<'_>,
+        dirty: Episode,
+        scope: RevisionScope,
+    ) -> Result<Revision, S::Error> {
         let reach = if scope.episodes { interval_reach(self.correlation) } else { 0 };
-        let begin = dirty.from.saturating_sub(reach);
+        let whole = dirty.from.saturating_sub(reach);
+        // What windows before the line say of later ones is in what is kept of episodes.
+        let begin = whole.max(scope.judged.saturating_add(1));
         let stretch = Episode { from: begin, to: dirty.to.saturating_add(reach) };
         let (mut pieces, mut hits) = (Vec::new(), Vec::new());
         self.sweep(Lookback::All, stretch, &mut |at, satisfied| {
@@ -103,14 +120,15 @@ impl<S: TickSource> Review<'_, S> {
             }
             ControlFlow::Continue(())
         })?;
-        for one in known {
-            if one.from < begin {
+        for one in past.known {
+            if one.from < begin && begin == whole {
                 pieces.push(Episode { from: one.from, to: one.to.min(begin) });
             }
             if one.to > dirty.to {
                 pieces.push(Episode { from: one.from.max(dirty.to), to: one.to });
             }
         }
+        pieces.extend(past.kept);
         Ok(Revision { episodes: joined(pieces), hits })
     }
 

@@ -3,8 +3,8 @@ use std::{collections::BTreeMap, convert::Infallible, ops::ControlFlow};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::{
-    Amount, Episode, Revision, RevisionScope, Tick, TickSource, TickValue, condition_reach, dirty, joined,
-    neighbourhood, revise,
+    Amount, Episode, PastEpisodes, Revision, RevisionScope, Tick, TickSource, TickValue, condition_reach,
+    dirty, joined, neighbourhood, revise,
 };
 use crate::detect::model::{Comparison, Correlation, CorrelationInput, CorrelationKind, RuleIndex};
 
@@ -196,13 +196,15 @@ impl Known {
             let near = neighbourhood(one, stretch);
             let (known, mut rest): (Vec<_>, Vec<_>) =
                 self.episodes.iter().partition(|known| known.meets(&near));
-            let scope = RevisionScope { episodes: true, hits: false, only_grows: true };
-            let Ok(Revision { episodes, .. }) = revise(one, learned_at, &self.ticks, &known, stretch, scope);
+            let scope = RevisionScope { episodes: true, hits: false, only_grows: true, judged: i64::MIN };
+            let past = PastEpisodes { known: &known, kept: &[] };
+            let Ok(Revision { episodes, .. }) = revise(one, learned_at, &self.ticks, past, stretch, scope);
             rest.extend(episodes);
             rest.sort_unstable();
             self.episodes = rest;
-            let scope = RevisionScope { episodes: false, hits: true, only_grows: true };
-            let Ok(Revision { hits, .. }) = revise(one, learned_at, &self.ticks, &[], stretch, scope);
+            let scope = RevisionScope { episodes: false, hits: true, only_grows: true, judged: i64::MIN };
+            let past = PastEpisodes::default();
+            let Ok(Revision { hits, .. }) = revise(one, learned_at, &self.ticks, past, stretch, scope);
             self.hits.retain(|at| !stretch.holds(*at));
             self.hits.extend(hits);
             self.hits.sort_unstable();

@@ -16,23 +16,24 @@ use crate::{
 /// acknowledged after the last.
 const MATCHES_MAX: usize = 5_000;
 
-/// Judges a batch and stores its matches. A repeat changes nothing.
+/// Judges a batch and stores its matches. A repeat changes nothing. Also returns how many matches are older than what the
+/// rules have forgotten.
 pub(super) fn deliver(
     db: &mut DetectDb,
     set: &RuleSet,
     batch: &Batch,
     notified_max: u32,
     now: i64,
-) -> Result<Receipt, SinkError> {
+) -> Result<(Receipt, u64), SinkError> {
     let (table, connector) = (&*batch.table.name, &*batch.connector);
-    let mut matches = Vec::new();
+    let (mut matches, mut forgotten) = (Vec::new(), 0);
     for record in batch.records.iter() {
         if is_own(db, &batch.table, record)? {
             continue;
         }
         set.judge(&batch.table, connector, record, &mut matches);
         if matches.len() >= MATCHES_MAX {
-            db.store(table, connector, &matches, notified_max, now)?;
+            forgotten += db.store(table, connector, &matches, notified_max, now)?.forgotten;
             matches.clear();
         }
     }
@@ -40,7 +41,8 @@ pub(super) fn deliver(
     if stored.raised > 0 {
         tracing::info!(alerts = stored.raised, connector, "alerts raised: see `ccfd alerts list`");
     }
-    Ok(Receipt { accepted: batch.records.len() as u64, ..Receipt::default() })
+    let receipt = Receipt { accepted: batch.records.len() as u64, ..Receipt::default() };
+    Ok((receipt, forgotten + stored.forgotten))
 }
 
 /// Whether a record is the completion of a question that ccfd asked a model about an alert. A rule that it matched would raise

@@ -43,7 +43,14 @@ struct DetectState {
     rules: Mutex<RuleFiles>,
     notes: SightNotes,
     changed: watch::Sender<()>,
-    open: Mutex<Option<(DetectDb, Looks)>>,
+    open: Mutex<Option<OpenDetect>>,
+}
+
+struct OpenDetect {
+    db: DetectDb,
+    looks: Looks,
+    /// The rules that the database has in use.
+    adopted: Option<Arc<RuleSet>>,
 }
 
 impl DetectSink {
@@ -73,41 +80,47 @@ impl DetectState {
         self.age.now(self.clock.now(), None)
     }
 
-    /// Runs `work` with the current rules and the database, which is opened if necessary. After a failure it is closed: the
-    /// next use looks again at what is there.
+    /// Runs `work` with the current rules and the database, which is opened if necessary, and with them in use. After a failure
+    /// it is closed: the next use looks again at what is there.
     fn with_database<T>(
         &self,
         work: impl FnOnce(&RuleSet, &mut DetectDb) -> Result<T, SinkError>,
     ) -> Result<T, SinkError> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let (settings, now) = (&self.settings, self.now());
-        let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner).current(settings, now);
+        self.with_open(|set, open| {
+            if !open.adopted.as_ref().is_some_and(|adopted| Arc::ptr_eq(adopted, set)) {
+                open.db.adopt(set.rules.clone().into(), self.now())?;
+                open.adopted = Some(Arc::clone(set));
+            }
+            let DetectSettings { database, free_min, .. } = &self.settings;
+            if disk::ensure_free(database, *free_min).is_err() {
+                // No write will make room later, so it is made now.
+                self.clear_up(&mut open.db, &mut open.looks);
+                disk::ensure_free(database, *free_min)?;
+            }
+            work(set, &mut open.db)
+        })
+    }
+
+    fn with_open<T>(
+        &self,
+        work: impl FnOnce(&Arc<RuleSet>, &mut OpenDetect) -> Result<T, SinkError>,
+    ) -> Result<T, SinkError> {
+        let mut place = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = &self.settings;
+        let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner).current(settings, self.now());
         // Each line of the reason begins with the file.
         let rules = rules.map_err(|reason| SinkError::Misplaced { path: "rules".to_owned(), reason })?;
-        let held = open.take().filter(|(db, _)| db.in_place());
-        let is_new = held.is_none();
-        let (mut db, mut looks) = match held {
+        let (RulesInUse::Same(set) | RulesInUse::New(set)) = rules;
+        let mut open = match place.take().filter(|open| open.db.in_place()) {
             Some(open) => open,
             None => {
                 let mut db = DetectDb::open(&settings.database, settings.free_min)?;
                 db.act(settings.actions.iter().map(|action| action.outbox.clone()).collect());
-                (db, Looks::default())
+                OpenDetect { db, looks: Looks::default(), adopted: None }
             }
         };
-        if disk::ensure_free(&settings.database, settings.free_min).is_err() {
-            // No write will make room later, so it is made now.
-            self.clear_up(&mut db, &mut looks);
-            disk::ensure_free(&settings.database, settings.free_min)?;
-        }
-        let set = match rules {
-            RulesInUse::Same(set) if !is_new => set,
-            RulesInUse::Same(set) | RulesInUse::New(set) => {
-                db.adopt(set.rules.clone().into(), now)?;
-                set
-            }
-        };
-        let done = work(&set, &mut db)?;
-        *open = Some((db, looks));
+        let done = work(&set, &mut open)?;
+        *place = Some(open);
         Ok(done)
     }
 
@@ -123,7 +136,7 @@ impl DetectState {
             Ok(())
         });
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Ok(()), Some((db, looks))) = (looked, open.as_mut()) {
+        if let (Ok(()), Some(OpenDetect { db, looks, .. })) = (looked, open.as_mut()) {
             self.clear_up(db, looks);
         }
     }
@@ -164,7 +177,12 @@ impl Sink for DetectSink {
     async fn check(&self, _: &[Arc<Table>]) -> Result<Looked, SinkError> {
         self.run(|state| {
             let path = state.settings.database.display().to_string();
-            state.with_database(|set, db| Ok(look(&path, set, db.count_alerts()?)))
+            // A daemon beside it takes changed rules into use itself: with two, each would start over what the other knows.
+            state.with_open(|set, open| {
+                disk::ensure_free(&state.settings.database, state.settings.free_min)?;
+                open.db.ensure_writable()?;
+                Ok(look(&path, set, open.db.count_alerts()?))
+            })
         })
         .await
     }
@@ -178,7 +196,8 @@ impl Sink for DetectSink {
             let (now, notified_max) = (state.now(), state.settings.alerts_per_hour_max);
             let receipt = state.with_database(|set, db| {
                 let before = db.newest_change()?;
-                let receipt = deliver(db, set, &batch, notified_max, now)?;
+                let (receipt, forgotten) = deliver(db, set, &batch, notified_max, now)?;
+                state.notes.note_forgotten(forgotten);
                 state.notes.keep(set, db, now);
                 if db.newest_change()? != before {
                     state.changed.send_replace(());
@@ -186,7 +205,7 @@ impl Sink for DetectSink {
                 Ok(receipt)
             })?;
             let mut open = state.open.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((db, looks)) = open.as_mut() {
+            if let Some(OpenDetect { db, looks, .. }) = open.as_mut() {
                 state.clear_up(db, looks);
             }
             Ok(receipt)
