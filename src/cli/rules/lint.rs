@@ -20,6 +20,7 @@ use crate::{
     detect_db::{Trial, TrialError},
     lists::LISTS,
     reasons::with_reasons,
+    sinks::detect::looks_too_far,
     tables::Tables,
 };
 
@@ -69,13 +70,17 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
 fn of_directories(directories: &[PathBuf], config: Option<&Config>) -> Result<Arc<RuleSet>, UsageError> {
     let sources: Vec<RuleSource> = directories.iter().cloned().map(RuleSource::Directory).collect();
     let settings = config.and_then(detect_sink).map(|(_, settings)| settings);
+    let retention = settings.map(|settings| settings.retention);
     let (placeholders, tables) = match settings {
         Some(settings) => (settings.placeholders.clone(), settings.tables.clone()),
         None => (Placeholders::default(), Tables::built_in()),
     };
-    RuleSet::load(&sources, &tables, &placeholders)
-        .map(Arc::new)
-        .map_err(|errors| UsageError(in_lines(&errors)))
+    let set = RuleSet::load(&sources, &tables, &placeholders);
+    let mut set = set.map_err(|errors| UsageError(in_lines(&errors)))?;
+    if let Some(retention) = retention {
+        set.warnings.extend(looks_too_far(&set, retention));
+    }
+    Ok(Arc::new(set))
 }
 
 /// Runs a test that a rule states.

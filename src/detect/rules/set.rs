@@ -15,7 +15,10 @@ use super::{
     field::{Fields, RecordName},
     index::TableIndex,
 };
-use crate::detect::model::{Rule, RuleIndex};
+use crate::detect::{
+    episodes::condition_reach,
+    model::{Rule, RuleIndex},
+};
 
 /// A set of rules. Immutable: a changed directory makes a new one.
 #[derive(Debug)]
@@ -130,6 +133,13 @@ impl RuleSet {
             }
         }
         found
+    }
+
+    /// How many seconds before a record what a rule finds in it can depend on.
+    pub fn look_back(&self, index: RuleIndex) -> i64 {
+        let Some(correlation) = self.rule(index).and_then(Rule::correlation) else { return 0 };
+        let inputs = correlation.inputs.iter().map(|input| self.look_back(input.rule));
+        condition_reach(correlation).saturating_add(inputs.max().unwrap_or(0))
     }
 
     /// How many records had more values of a field than a correlation counts, since this was last asked.

@@ -10,15 +10,18 @@
 //! | `sights` | what rules saw of their fields, and did not look at |
 //! | `sink` | the `Sink`, and the thread of its database |
 //! | `check` | `ccfd check` |
+//! | `look_back` | rules that look back further than matches are kept |
 //! | `tests` | unit tests |
 
 mod check;
 mod delivery;
+mod look_back;
 mod rule_files;
 mod sights;
 mod sink;
 #[cfg(test)]
 mod tests;
 
+pub use look_back::looks_too_far;
 pub use rule_files::load_rules;
 pub use sink::DetectSink;

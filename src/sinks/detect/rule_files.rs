@@ -8,6 +8,7 @@ use std::{
     time::SystemTime,
 };
 
+use super::look_back::looks_too_far;
 use crate::{
     actions,
     config::{DetectSettings, RulesPlace},
@@ -64,6 +65,9 @@ impl RuleFiles {
         match (load_rules(settings), &self.set) {
             (Ok(set), before) => {
                 let rules = set.rules.len();
+                for warning in looks_too_far(&set, settings.retention) {
+                    tracing::warn!(%warning, "a rule looks back further than matches are kept");
+                }
                 if before.is_some() {
                     tracing::info!(rules, "changed rules are in use");
                 }
@@ -97,7 +101,8 @@ pub fn load_rules(settings: &DetectSettings) -> Result<RuleSet, String> {
     };
     let sources: Vec<RuleSource> = settings.rules.iter().map(source).collect();
     let set = RuleSet::load(&sources, &settings.tables, &settings.placeholders);
-    let set = set.map_err(|errors| shown(&errors))?;
+    let mut set = set.map_err(|errors| shown(&errors))?;
+    set.warnings.extend(looks_too_far(&set, settings.retention));
     // More likely a directory whose files are being replaced than the wish to judge nothing.
     if set.rules.is_empty() && set.unusable.is_empty() {
         let places: Vec<String> = settings.directories().map(|path| path.display().to_string()).collect();

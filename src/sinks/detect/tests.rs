@@ -16,7 +16,7 @@ use crate::{
     detect::{model::Level, rules::RuleSet},
     detect_db::{ActionEvent, AlertFilter, DetectDb, OutboxAction, OutboxFilter},
     sinks::{
-        Batch, Receipt, Sink, SinkError,
+        Batch, Looked, Receipt, Sink, SinkError,
         samples::{NOW, batch, clock, event},
     },
     tables::{AUDIT_LOGS, CHAT_COMPLETIONS, Tables},
@@ -99,6 +99,48 @@ async fn a_check_counts_the_rules_and_says_what_they_may_do() {
         text,
         "DIR/detect.db: writable, 0 alerts; 2 rules: 1 active, 1 in staging, 0 off; see `ccfd rules list`"
     );
+}
+
+#[tokio::test]
+async fn a_check_names_the_rules_that_look_back_further_than_matches_are_kept() {
+    let mut bench = Bench::new();
+    let correlation = |span: &str| {
+        let many = format!(
+            "correlation: {{type: event_count, rules: [added], group-by: [Actor], timespan: {span}, condition: {{gte: 5}}}}"
+        );
+        RULE.replace("title", "name: added\ntitle")
+            + "---\ntitle: Many\nname: many\nlevel: low\nccfd: {suppress: 2d}\n"
+            + &many
+    };
+    bench.put("added.yml", &correlation("30d"));
+    assert!(bench.sink().check(&[]).await.unwrap().concerns.is_empty());
+    bench.settings.retention = Duration::from_secs(24 * 3600);
+    bench.put("added.yml", &correlation("23h"));
+    let said = |looked: Looked| {
+        let texts: Vec<String> = looked.concerns.into_iter().map(|one| one.text).collect();
+        texts.join("\n")
+    };
+    let shown = said(bench.sink().check(&[]).await.unwrap());
+    assert!(shown.contains("many: suppress: 2d is longer than the `retention` of 24h"), "{shown}");
+    assert!(!shown.contains("look-back"), "{shown}");
+    bench.put("added.yml", &correlation("30d"));
+    let shown = said(bench.sink().check(&[]).await.unwrap());
+    let text = "many: look-back: it looks back 30d, and `retention` keeps matches for 24h: it finds less or nothing; keep \
+                them for 31d or longer";
+    assert!(shown.contains(text), "{shown}");
+}
+
+#[tokio::test]
+async fn a_check_takes_no_changed_rule_into_use() {
+    let bench = Bench::new();
+    let sink = bench.sink();
+    sink.write(events(&["a"])).await.unwrap();
+    let other = "    none:\n        EventType: x\n    condition: selection and not none";
+    bench.put("added.yml", &RULE.replace("    condition: selection", other));
+    // By another process.
+    bench.sink().check(&[]).await.unwrap();
+    sink.write(events(&["b"])).await.unwrap();
+    assert_eq!(bench.alerts(), ["added a", "added b"]);
 }
 
 #[tokio::test]
