@@ -6,6 +6,7 @@ use std::{
 };
 
 use collectors::Record;
+use serde_json::Value;
 
 use super::{
     field::FieldId,
@@ -144,14 +145,22 @@ fn see(view: &MatchView, row: &JudgedRow<'_>, seen_by: &mut Vec<Seen>) -> Option
     cut
 }
 
-/// The values of a field as one text, in the form by which records are grouped; `None` if there are none.
+/// The values of a field as one text, in the form by which records are grouped; `None` if there are none. One value is what
+/// it is; several are in quotes, and so is one that could be taken for them.
 fn joined(row: &JudgedRow<'_>, field: FieldId) -> Option<String> {
     let mut texts = Vec::new();
     row.any(field, &mut |value| {
         texts.push(identity(value));
         texts.len() >= SHOWN_MAX
     });
-    (!texts.is_empty()).then(|| texts.join(", "))
+    match (texts.pop(), texts.is_empty()) {
+        (Some(text), true) if !text.starts_with('"') => Some(text),
+        (last, _) => {
+            texts.extend(last);
+            let quoted: Vec<String> = texts.into_iter().map(|text| Value::String(text).to_string()).collect();
+            (!quoted.is_empty()).then(|| quoted.join(", "))
+        }
+    }
 }
 
 fn identity(value: &RowValue<'_>) -> String {

@@ -81,7 +81,8 @@ impl Matcher {
         row.any(field, &mut |value| {
             compared += 1;
             self.value_holds(value, row, field)
-                || (compared <= COMPARED_MAX
+                || (!self.references.is_empty()
+                    && is_compared(compared, row, field)
                     && self.references.iter().any(|reference| self.refers(reference, value, row)))
         })
     }
@@ -144,6 +145,9 @@ impl Matcher {
         let (mut found, mut compared) = (false, 0);
         row.any(reference.field, &mut |other| {
             compared += 1;
+            if !is_compared(compared, row, reference.field) {
+                return true;
+            }
             let other = other.text();
             let other = if self.cased { other } else { folded(&other).into_owned().into() };
             found = match reference.place {
@@ -152,10 +156,18 @@ impl Matcher {
                 MatchPlace::Start => own.starts_with(&*other),
                 MatchPlace::End => own.ends_with(&*other),
             };
-            found || compared >= COMPARED_MAX
+            found
         });
         found
     }
+}
+
+/// Whether this value of a field, counted from 1, is compared with another field. The first one that is not is noted.
+fn is_compared(place: usize, row: &JudgedRow<'_>, field: FieldId) -> bool {
+    if place == COMPARED_MAX + 1 {
+        row.note_cut(field, 0);
+    }
+    place <= COMPARED_MAX
 }
 
 /// Whether a number compares so with another one.

@@ -328,6 +328,32 @@ fn a_long_value_of_a_group_is_cut_and_stays_different_from_others() {
 }
 
 #[test]
+fn several_values_of_a_group_are_not_one_value_with_a_comma() {
+    let rule = audit_rule("s:\n  EventDetails.x|exists: true\ncondition: s");
+    let set = loaded(&(rule + "ccfd: {group_by: [EventDetails.x]}\n"));
+    let group = |json: &str| {
+        let found = judge(&set, &AUDIT_LOGS, &format!(r#"{{"id":"1","type":"t","t":{{"x":{json}}}}}"#));
+        found[0].seen_by[0].group.0[0].clone().unwrap()
+    };
+    assert_eq!(group(r#""Doe, Ann""#), "doe, ann");
+    assert_eq!(group(r#"["doe","ann"]"#), r#""doe", "ann""#);
+    assert_ne!(group(r#""\"doe\", \"ann\"""#), group(r#"["doe","ann"]"#));
+    assert_eq!(group(r#"["a"]"#), "a");
+}
+
+#[test]
+fn a_field_is_compared_with_a_hundred_values_of_another_and_an_alert_says_if_there_were_more() {
+    let set = loaded(&audit_rule("s:\n  EventDetails.x|fieldref: EventDetails.y\ncondition: s"));
+    let is_said = |others: usize| {
+        let others = vec!["\"b\""; others].join(",");
+        let json = format!(r#"{{"id":"1","type":"t","t":{{"x":["c","a"],"y":["a",{others}]}}}}"#);
+        judge(&set, &AUDIT_LOGS, &json)[0].shown.contains_key("(not examined whole)")
+    };
+    assert!(!is_said(99) && is_said(100));
+    assert!(set.take_not_examined().values > 0);
+}
+
+#[test]
 fn a_detection_that_alerts_sees_itself_with_the_group_of_its_alerts() {
     let text = audit_rule("s: {EventType: login.failed}\ncondition: s")
         + "ccfd: {group_by: [ActorAddress, Project.id]}\n";
