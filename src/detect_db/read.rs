@@ -135,6 +135,15 @@ impl DetectDb {
         Ok(figures)
     }
 
+    /// The names of the rules that are in use, or have raised alerts.
+    pub fn rule_slugs(&self) -> Result<Vec<String>, SinkError> {
+        let failed = |error| of_database(&self.path, error);
+        let sql = "SELECT slug FROM rule WHERE is_on UNION SELECT slug FROM edition WHERE id IN (SELECT edition FROM alert)";
+        let mut query = self.connection.prepare(sql).map_err(failed)?;
+        let slugs = query.query_map([], |row| row.get(0)).map_err(failed)?;
+        slugs.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+
     /// The number of alerts that are not part of others and were not withdrawn.
     pub fn count_alerts(&self) -> Result<u64, SinkError> {
         let sql = "SELECT count(*) FROM alert WHERE merged_into IS NULL AND NOT withdrawn";

@@ -68,6 +68,8 @@ fn alerts_are_listed_acknowledged_and_closed_without_a_daemon() {
     place.run_to(2, &["alerts", "close", &other, "nonsense", "--as", "benign"]);
     assert_eq!(listed(&place, &["--status", "closed"]).len(), 1, "one name is wrong, so nothing is closed");
     place.run_to(2, &["alerts", "show", "nonsense"]);
+    let said = place.run_to(0, &["alerts", "list", "--json", "--rule", "any_evnt"]);
+    assert!(said.stdout.is_empty() && said.stderr.contains("did you mean `any_event`?"), "{}", said.stderr);
     place.run_to(2, &["alerts", "close", id]);
 }
 

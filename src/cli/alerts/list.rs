@@ -4,6 +4,7 @@ use std::io;
 
 use clap::{Args, ValueEnum};
 use collectors::Clock;
+use serde_json::Value;
 
 use super::database;
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
         time::Time,
     },
     config::Config,
-    detect::model::Level,
+    detect::{model::Level, rules::near_name},
     detect_db::{Alert, AlertFilter, AlertStatus},
 };
 
@@ -94,6 +95,14 @@ pub fn run(config: &Config, context: &Context, arguments: &Arguments) -> anyhow:
         say(format_args!("no alerts: no record was judged yet; a sink of type detect judges them"));
         return Ok(Exit::Done);
     };
+    if let Some(rule) = &arguments.rule {
+        let known = db.rule_slugs()?;
+        if !known.contains(rule) {
+            let near = near_name(rule, &known).map(|near| format!("; did you mean `{}`?", tame(near)));
+            say(format_args!("no rule `{}` has raised an alert{}", tame(rule), near.unwrap_or_default()));
+            return Ok(Exit::Done);
+        }
+    }
     if arguments.json {
         db.alerts(&arguments.filter(), |alert| print_json_line(&alert))??;
         return Ok(Exit::Done);
@@ -140,7 +149,15 @@ fn row(alert: &Alert) -> Vec<String> {
 
 /// The values of a group, as people read them.
 pub(super) fn group(alert: &Alert) -> String {
-    let values: Vec<&str> = alert.group.values().map(|value| value.as_deref().unwrap_or("(none)")).collect();
+    let value = |value: &Option<String>| match value.as_deref() {
+        None => "(none)".to_owned(),
+        // Of several fields it is to be seen where the value of each ends.
+        Some(value) if alert.group.len() > 1 && value.contains([',', '"']) => {
+            Value::String(value.to_owned()).to_string()
+        }
+        Some(value) => value.to_owned(),
+    };
+    let values: Vec<String> = alert.group.values().map(value).collect();
     if values.is_empty() { "-".to_owned() } else { values.join(", ") }
 }
 

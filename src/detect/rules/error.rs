@@ -84,6 +84,11 @@ pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     (best.0 >= 0.8).then_some(best.1)
 }
 
+/// The known name that is most like this one, if any is.
+pub fn near_name<'k>(name: &str, known: &'k [String]) -> Option<&'k str> {
+    nearest(name, &known.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 /// "`a`, `b` and `c`".
 pub(super) fn list(names: &[&str]) -> String {
     let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();

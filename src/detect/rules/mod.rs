@@ -59,7 +59,7 @@ mod tests;
 
 pub use assemble::ENTITIES;
 pub use builtin::{builtin_events, builtin_files};
-pub use error::RuleError;
+pub use error::{RuleError, near_name};
 pub use extension::RuleTest;
 pub use field::RecordName;
 pub use placeholder::Placeholders;
