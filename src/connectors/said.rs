@@ -1,28 +1,52 @@
 //! What another system said, made safe to show and to keep.
+//!
+//! | file | what it has |
+//! | --- | --- |
+//! | `needle` | one text that must not be shown, also inside Base64 |
+//! | `spelling` | one character, in the forms in which servers repeat it |
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+mod needle;
+mod spelling;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, ops::Range};
+
 use secrecy::{ExposeSecret, SecretString};
 
+use self::{needle::Needle, spelling::is_blank};
 use super::connector::ConnectorSecrets;
 
 /// The most characters of a text that is kept: an error in a sentence or two, not a page of HTML.
 const CHARS_MAX: usize = 300;
-
-/// A secret of fewer characters is not looked for: it would be found in ordinary words.
+/// Of a longer text only so many bytes are looked at. A secret that begins in them is found whole.
+const LOOKED_AT: usize = 16 << 10;
+/// A secret of fewer characters is found in ordinary words. What is blanked in a known word is known, so a text that has
+/// such a secret is not shown at all.
 const SECRET_CHARS_MIN: usize = 4;
 
-/// What another system may repeat in what it says, and what is shown instead.
+const SECRET: &str = "[secret]";
+/// What is shown instead of such a text.
+const WITHHELD: &str = "[not shown: it may contain a secret]";
+
+/// What another system may repeat in what it says, and what is shown instead. It is found as it is, escaped for JSON,
+/// addresses, forms and HTML, and in Base64, alone or as part of more.
 pub struct Hidden(Vec<(SecretString, &'static str)>);
 
-const SECRET: &str = "[secret]";
-
 impl Hidden {
-    /// The secrets of a connector, as they are and in Base64.
+    /// The secrets of a connector. Of one that is an object, each text is a secret, too.
     pub fn of(secrets: &ConnectorSecrets) -> Self {
-        let both = |secret: &SecretString| {
-            [(secret.clone(), SECRET), (STANDARD.encode(secret.expose_secret()).into(), SECRET)]
+        let texts = |secret: &SecretString| {
+            let texts: Option<BTreeMap<String, String>> = serde_json::from_str(secret.expose_secret()).ok();
+            texts.into_iter().flat_map(BTreeMap::into_values).map(SecretString::from).collect::<Vec<_>>()
         };
-        Self(secrets.0.values().flat_map(both).collect())
+        let all = secrets.0.values().flat_map(|secret| texts(secret).into_iter().chain([secret.clone()]));
+        Self(all.map(|secret| (secret, SECRET)).collect())
+    }
+
+    /// One secret.
+    pub fn one(secret: Option<&SecretString>) -> Self {
+        Self(secret.into_iter().map(|secret| (secret.clone(), SECRET)).collect())
     }
 
     /// Another secret.
@@ -38,49 +62,89 @@ impl Hidden {
 
     /// A text of another system: without secrets, in one line, short.
     pub fn said(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (hidden, shown) in &self.0 {
-            if hidden.expose_secret().len() >= SECRET_CHARS_MIN {
-                text = text.replace(hidden.expose_secret(), shown);
+        self.said_within(text, CHARS_MAX)
+    }
+
+    /// The same with a length of its own, in characters.
+    pub fn said_within(&self, text: &str, chars_max: usize) -> String {
+        let needles: Vec<(Needle, &'static str)> = self
+            .0
+            .iter()
+            .flat_map(|(secret, shown)| {
+                Needle::all_of(secret.expose_secret()).into_iter().map(|needle| (needle, *shown))
+            })
+            .collect();
+        let reach = needles.iter().map(|(needle, _)| needle.reach()).max().unwrap_or(0);
+        let line = one_line(text, LOOKED_AT.saturating_add(reach));
+        let mut found: Vec<(Range<usize>, &'static str)> = Vec::new();
+        for (needle, shown) in &needles {
+            for place in needle.places(&line, LOOKED_AT) {
+                if needle.is_short() {
+                    return WITHHELD.to_owned();
+                }
+                found.push((place, shown));
             }
         }
-        let words: String = text.chars().map(|c| if is_plain(c) { c } else { ' ' }).collect();
-        let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
-        match line.char_indices().nth(CHARS_MAX) {
-            None => line,
-            Some((end, _)) => format!("{}…", &line[..end]),
+        shortened(blanked(&line, joined(found)), line.len() > LOOKED_AT, chars_max)
+    }
+}
+
+/// A text without line breaks and other characters that change the text around them, up to so many bytes.
+fn one_line(text: &str, bytes_max: usize) -> String {
+    let mut line = String::new();
+    let mut is_apart = false;
+    for c in text.chars() {
+        if is_blank(c) {
+            is_apart = true;
+            continue;
+        }
+        if is_apart && !line.is_empty() {
+            line.push(' ');
+        }
+        is_apart = false;
+        line.push(c);
+        if line.len() >= bytes_max {
+            break;
         }
     }
+    line
 }
 
-/// Whether a character changes neither the line nor the direction of the text around it.
-fn is_plain(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// What overlaps becomes one, so that nothing of the shorter one is left beside the longer one.
+fn joined(mut found: Vec<(Range<usize>, &'static str)>) -> Vec<(Range<usize>, &'static str)> {
+    found.sort_by_key(|(place, _)| (place.start, place.end));
+    let mut joined: Vec<(Range<usize>, &'static str)> = Vec::new();
+    for (place, shown) in found {
+        match joined.last_mut() {
+            Some((before, label)) if place.start < before.end => {
+                before.end = before.end.max(place.end);
+                if *label != shown {
+                    *label = SECRET;
+                }
+            }
+            Some(_) | None => joined.push((place, shown)),
+        }
+    }
+    joined
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hidden() -> Hidden {
-        Hidden::of(&ConnectorSecrets([("password".to_owned(), "hunter22".into())].into()))
-            .and("ab".to_owned())
+/// The begin of a line, with these places replaced.
+fn blanked(line: &str, places: Vec<(Range<usize>, &'static str)>) -> String {
+    let end = (0..=LOOKED_AT.min(line.len())).rev().find(|end| line.is_char_boundary(*end)).unwrap_or(0);
+    let (mut text, mut at) = (String::new(), 0);
+    for (place, shown) in places {
+        text.push_str(line.get(at..place.start).unwrap_or_default());
+        text.push_str(shown);
+        at = place.end;
     }
+    text.push_str(line.get(at..end).unwrap_or_default());
+    text
+}
 
-    #[test]
-    fn a_secret_that_comes_back_is_not_repeated() {
-        let text = format!("bad password hunter22 or {}", STANDARD.encode("hunter22"));
-        assert_eq!(hidden().said(&text), "bad password [secret] or [secret]");
-        assert_eq!(hidden().said("about"), "about", "two letters are no secret");
-    }
-
-    #[test]
-    fn a_page_of_control_characters_becomes_one_short_line() {
-        let text = format!("<html>\r\n\u{1b}[31m\u{202e}{}", "é ".repeat(10_000));
-        let said = hidden().said(&text);
-        assert!(said.starts_with("<html> [31m é é"), "{said}");
-        assert_eq!(said.chars().count(), CHARS_MAX + 1);
-        assert!(!said.chars().any(char::is_control));
+fn shortened(text: String, is_cut: bool, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        None if is_cut => format!("{text}…"),
+        None => text,
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
     }
 }

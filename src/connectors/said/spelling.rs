@@ -1,0 +1,137 @@
+//! One character, in the forms in which servers repeat it: as it is, or escaped for JSON, for an address or a form, or for HTML.
+//! Each form may have been escaped again.
+
+/// The most backslashes of one escape: four levels of JSON in JSON.
+const BACKSLASHES_MAX: usize = 16;
+/// How often a form may have been escaped again.
+const LEVELS_MAX: usize = 3;
+/// The longest number of an HTML character.
+const ENTITY_BYTES_MAX: usize = 10;
+/// The most bytes of one character in one form: four bytes as `%252541` each, or two halves with all backslashes.
+pub(super) const BYTES_MAX: usize = 2 * (BACKSLASHES_MAX + 5);
+
+/// Whether a character becomes a space: it would change the line or the direction of the text around it.
+pub(super) fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a form of a character can begin with this one.
+pub(super) fn may_begin(first: char, wanted: char) -> bool {
+    first == wanted || matches!(first, '%' | '&' | '\\')
+}
+
+/// Adds the end of each form of a wanted character that begins at a place.
+pub(super) fn spelled(text: &str, at: usize, is_wanted: impl Fn(char) -> bool, ends: &mut Vec<usize>) {
+    let Some(rest) = text.get(at..) else { return };
+    let Some(first) = rest.chars().next() else { return };
+    let mut add = |read: Option<(char, usize)>| {
+        if let Some((c, length)) = read
+            && is_wanted(c)
+        {
+            ends.push(at + length);
+        }
+    };
+    add(Some((first, first.len_utf8())));
+    match first {
+        '+' => add(Some((' ', 1))),
+        '%' => {
+            for level in 0..LEVELS_MAX {
+                add(percent(rest, &format!("%{}", "25".repeat(level))));
+            }
+        }
+        '&' => {
+            let mut name = rest.get(1..);
+            for _ in 0..LEVELS_MAX {
+                let Some(left) = name else { break };
+                add(entity(left).map(|(c, length)| (c, rest.len() - left.len() + length)));
+                name = left.strip_prefix("amp;");
+            }
+        }
+        '\\' => {
+            let count = rest.bytes().take_while(|byte| *byte == b'\\').count();
+            for length in 2..=count.min(BACKSLASHES_MAX) {
+                add(Some(('\\', length)));
+            }
+            if count <= BACKSLASHES_MAX {
+                add(escaped(rest, count));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A character in UTF-8, each byte with these characters before its two digits.
+fn percent(text: &str, before: &str) -> Option<(char, usize)> {
+    let step = before.len() + 2;
+    let byte = |place: usize| number(text.get(place * step..)?.strip_prefix(before)?.get(..2)?);
+    let first = u8::try_from(byte(0)?).ok()?;
+    let count = match first {
+        0..=0x7f => 1,
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        0x80..=0xc1 | 0xf5..=0xff => return None,
+    };
+    let bytes = (0..count).map(|place| u8::try_from(byte(place)?).ok()).collect::<Option<Vec<u8>>>()?;
+    Some((String::from_utf8(bytes).ok()?.chars().next()?, count * step))
+}
+
+/// A character behind so many backslashes.
+fn escaped(text: &str, backslashes: usize) -> Option<(char, usize)> {
+    let rest = text.get(backslashes..)?;
+    let kind = rest.chars().next()?;
+    let simple = |c| Some((c, backslashes + 1));
+    match kind {
+        'n' => simple('\n'),
+        'r' => simple('\r'),
+        't' => simple('\t'),
+        'b' => simple('\u{8}'),
+        'f' => simple('\u{c}'),
+        'x' => Some((char::from_u32(number(rest.get(1..3)?)?)?, backslashes + 3)),
+        'u' if rest.get(1..2) == Some("{") => {
+            let digits = rest.get(2..)?.split_once('}')?.0;
+            let c = char::from_u32(number(digits.get(..digits.len().min(ENTITY_BYTES_MAX))?)?)?;
+            Some((c, backslashes + 3 + digits.len()))
+        }
+        'u' => {
+            let half = |text: &str| number(text.strip_prefix('u')?.get(..4)?);
+            let first = half(rest)?;
+            if let Some(c) = char::from_u32(first) {
+                return Some((c, backslashes + 5));
+            }
+            let second = half(rest.get(5..)?.strip_prefix(text.get(..backslashes)?)?)?;
+            let halves = [u16::try_from(first).ok()?, u16::try_from(second).ok()?];
+            let c = char::decode_utf16(halves).next()?.ok()?;
+            Some((c, 2 * (backslashes + 5)))
+        }
+        other if other.is_ascii_punctuation() => simple(other),
+        _ => None,
+    }
+}
+
+/// A character of HTML, behind its `&`.
+fn entity(text: &str) -> Option<(char, usize)> {
+    let end = text.bytes().take(ENTITY_BYTES_MAX).position(|byte| byte == b';')?;
+    let name = text.get(..end)?;
+    let c = match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        "nbsp" => ' ',
+        _ => match name.strip_prefix('#')? {
+            hex if hex.starts_with(['x', 'X']) => char::from_u32(number(hex.get(1..)?)?)?,
+            decimal => char::from_u32(decimal.parse().ok()?)?,
+        },
+    };
+    Some((c, end + 1))
+}
+
+/// A number of hexadecimal digits.
+fn number(digits: &str) -> Option<u32> {
+    let are_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    are_digits.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
+}

@@ -1,0 +1,159 @@
+use std::fmt::Write as _;
+
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
+};
+use proptest::prelude::*;
+use serde_json::Value;
+use url::form_urlencoded::byte_serialize;
+
+use super::*;
+
+fn hidden(secret: &str) -> Hidden {
+    Hidden::of(&ConnectorSecrets([("password".to_owned(), secret.into())].into()))
+}
+
+fn json(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+fn json_in_ascii(text: &str) -> String {
+    text.encode_utf16().fold(String::new(), |mut text, half| {
+        write!(text, "\\u{half:04x}").unwrap();
+        text
+    })
+}
+
+fn percent(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut text, byte| {
+        write!(text, "%{byte:02X}").unwrap();
+        text
+    })
+}
+
+fn html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&#34;").replace('\'', "&#x27;")
+}
+
+fn form(text: &str) -> String {
+    byte_serialize(text.as_bytes()).collect()
+}
+
+/// Every form in which a server may repeat a secret.
+fn forms(secret: &str) -> Vec<String> {
+    let mut forms = vec![
+        secret.to_owned(),
+        json(secret),
+        json(&json(secret)),
+        json_in_ascii(secret),
+        json(secret).replace('/', "\\/"),
+        percent(secret),
+        percent(secret).to_lowercase(),
+        percent(secret).replace('%', "%25"),
+        form(secret),
+        html(secret),
+        html(&html(secret)),
+    ];
+    for before in ["", "u", "us", "user:", "\0user\0"] {
+        for behind in ["", "x", "\0\u{ff}"] {
+            let bytes = format!("{before}{secret}{behind}");
+            for engine in [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD] {
+                let base64 = engine.encode(&bytes);
+                forms.extend([form(&base64), json(&base64).replace('/', "\\/"), base64]);
+            }
+        }
+    }
+    forms
+}
+
+/// Any text, and many with characters that are escaped somewhere.
+fn any_secret() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        proptest::collection::vec(
+            proptest::sample::select(vec![
+                'a', 'b', '"', '\\', '/', '%', '+', '&', '<', '\'', ' ', '\t', '\n', '=', '2', '5', 'é',
+                '😀', 'u', ':'
+            ]),
+            1..12
+        )
+        .prop_map(String::from_iter),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_secret_in_any_form_is_replaced_as_a_whole(secret in any_secret()) {
+        let secret = secret.trim_matches(is_blank);
+        prop_assume!(!secret.is_empty() && !secret.contains(['⟦', '⟧']));
+        let hidden = hidden(secret);
+        for form in forms(secret) {
+            let said = hidden.said_within(&format!("⟦{form}⟧"), usize::MAX);
+            prop_assert!(said == "⟦[secret]⟧" || said == WITHHELD, "{form:?} -> {said:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_in_nothing_that_comes_out(secret in any_secret(), before in any::<String>(), behind in any::<String>()) {
+        let shown = one_line(&secret, usize::MAX);
+        prop_assume!(!shown.is_empty());
+        let hidden = hidden(&secret);
+        for form in forms(&secret) {
+            let said = hidden.said_within(&format!("{before}{form}{behind}"), usize::MAX);
+            let is_shown = said != WITHHELD && said.split(SECRET).any(|piece| piece.contains(&shown));
+            prop_assert!(!is_shown, "{form:?} -> {said:?}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_comes_back_is_not_repeated() {
+    let said = |text: &str| hidden("hunter22").said(text);
+    assert_eq!(said("bad password hunter22 or aHVudGVyMjI="), "bad password [secret] or [secret]");
+    let basic = format!("Authorization: Basic {} is wrong", STANDARD.encode("me:hunter22"));
+    assert_eq!(said(&basic), "Authorization: Basic [secret] is wrong");
+    assert_eq!(said("the hunter is 22"), "the hunter is 22");
+}
+
+#[test]
+fn nothing_is_left_of_a_secret_beside_a_longer_one() {
+    let hidden = hidden("abcd").and("abcdefgh").and("ghijk").and_as("ana@example.com", "[address]");
+    assert_eq!(hidden.said("<abcdefghijk>"), "<[secret]>");
+    assert_eq!(hidden.said("<abcdabcd> ana@example.com"), "<[secret][secret]> [address]");
+}
+
+#[test]
+fn a_text_that_has_a_short_secret_is_not_shown() {
+    let hidden = hidden("ab");
+    for text in ["about", "bad password ab", "a%62", "Basic dTphYg=="] {
+        assert_eq!(hidden.said(text), WITHHELD, "{text}");
+    }
+    assert_eq!(hidden.said("no such user"), "no such user");
+}
+
+#[test]
+fn each_text_of_a_secret_that_is_an_object_is_a_secret() {
+    let hidden = hidden(r#"{"Authorization":"Token 12345678","X-Key":"abcdef"}"#);
+    assert_eq!(hidden.said("got abcdef and Token 12345678"), "got [secret] and [secret]");
+}
+
+#[test]
+fn a_page_of_control_characters_becomes_one_short_line() {
+    let text = format!("<html>\r\n\u{1b}[31m\u{202e}{}", "é ".repeat(10_000));
+    let said = hidden("hunter22").said(&text);
+    assert!(said.starts_with("<html> [31m é é"), "{said}");
+    assert_eq!(said.chars().count(), CHARS_MAX + 1);
+    assert!(!said.chars().any(char::is_control));
+}
+
+#[test]
+fn a_secret_at_the_end_of_what_is_looked_at_is_found_whole() {
+    for at in LOOKED_AT - 20..LOOKED_AT + 2 {
+        let text = format!("{}{}", "é".repeat(at / 2), percent("hunter22"));
+        let said = hidden("hunter22").said_within(&text, usize::MAX);
+        assert!(!said.contains("%68"), "{at}: {}", &said[said.len() - 40..]);
+        assert!(said.ends_with('…') || said.ends_with(SECRET), "{at}");
+    }
+}
