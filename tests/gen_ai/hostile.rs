@@ -60,5 +60,5 @@ async fn a_stream_that_is_refused_is_a_failure_in_words() {
     let upstream = Upstream::of("403 Forbidden", "application/json", &[error.as_bytes()]).at_once();
     let failed = Advisor::at(&upstream.url()).stream(QUESTION).await.map(drop).expect_err("refused");
     let message = failed.service_message.unwrap();
-    assert_eq!(message, "Status code: 403. Message: API Error: Forbidden - no access for ***");
+    assert_eq!(message, "Status code: 403. Message: API Error: Forbidden - no access for [secret]");
 }

@@ -2,17 +2,16 @@
 
 use chrono::Utc;
 use http::{HeaderMap, StatusCode};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use super::{
-    fields::{SchemaReader, kind_of},
-    usage,
-};
+use super::usage;
 use crate::connectors::{
+    fields::{StrictFields, kind_of},
     outgoing::OutgoingError,
     response::retry_of,
     run::{ErrorSource, Retry, RunFailure, TokenUsage},
+    said::Hidden,
 };
 
 /// The longest reason of a provider that is passed on, in characters.
@@ -50,28 +49,25 @@ fn not_an_object(found: &str) -> String {
 /// The form of an answer; members that are not named here may be anything.
 fn check(answer: &Value) -> Result<(), String> {
     let answer = answer.as_object().ok_or_else(|| not_an_object(kind_of(answer)))?;
-    let mut fields = SchemaReader::of(answer);
+    let mut maybe = StrictFields::new(answer);
     for name in ["id", "object", "model"] {
-        if answer.get(name).is_some_and(|value| !value.is_null()) {
-            fields.maybe_text(name)?;
-        }
+        maybe.text(name)?;
     }
-    if answer.get("created").is_some_and(|value| !value.is_null()) {
-        fields.maybe_number("created")?;
-    }
-    let usage = fields.object("usage")?;
-    let mut counts = SchemaReader::within("usage", usage);
+    maybe.number("created")?;
+    let mut fields = StrictFields::exact(answer);
+    let usage = fields.required_map("usage")?;
+    let mut counts = StrictFields::exact_at("usage", usage);
     for name in ["prompt_tokens", "completion_tokens", "total_tokens"] {
-        counts.number(name)?;
+        counts.required_number(name)?;
     }
-    for (place, choice) in fields.array("choices")?.iter().enumerate() {
+    for (place, choice) in fields.required_list("choices")?.iter().enumerate() {
         let place = format!("choices.{place}");
         let choice = object(&place, choice)?;
-        let message = SchemaReader::within(&place, choice).object("message")?;
-        let mut message_fields = SchemaReader::within(&format!("{place}.message"), message);
-        message_fields.text("role")?;
+        let message = StrictFields::exact_at(&place, choice).required_map("message")?;
+        let place = format!("{place}.message");
+        StrictFields::exact_at(&place, message).required_text("role")?;
         if message.get("content").is_some_and(|content| !content.is_null()) {
-            message_fields.maybe_text("content")?;
+            StrictFields::exact_at(&place, message).text("content")?;
         }
     }
     Ok(())
@@ -94,7 +90,8 @@ pub(super) fn of_status(
     let reason = error.as_ref().and_then(|error| {
         // Some servers answer the text alone.
         let text = error.get("message").and_then(Value::as_str).or(error.as_str());
-        text.filter(|text| !text.is_empty()).map(|text| cautious(text, key))
+        let text = text.filter(|text| !text.is_empty())?;
+        Some(Hidden::one(key).said_within(text, REASON_CHARS_MAX))
     });
     let behind = reason.map(|reason| format!(" - {reason}")).unwrap_or_default();
     let text = if status == StatusCode::UNAUTHORIZED {
@@ -128,15 +125,6 @@ pub(super) fn of_error(error: &OutgoingError) -> RunFailure {
     };
     let text = format!("Status code: undefined. Message: Unexpected API Error: {code} - {error}");
     RunFailure { retry, ..RunFailure::thrown(text, ErrorSource::User) }
-}
-
-/// A reason without the key, which a hostile server may repeat, and not longer than a reason is.
-fn cautious(text: &str, key: Option<&SecretString>) -> String {
-    let text = match key.map(SecretString::expose_secret).filter(|key| !key.is_empty()) {
-        Some(key) => text.replace(key, "***"),
-        None => text.to_owned(),
-    };
-    text.chars().take(REASON_CHARS_MAX).collect()
 }
 
 #[cfg(test)]
@@ -264,7 +252,7 @@ mod tests {
     fn a_key_that_a_server_repeats_is_not_passed_on() {
         let error = json!({ "error": { "message": format!("bad key sk-secret {}", "x".repeat(5_000)) } });
         let said = failure(401, &[], &error.to_string()).service_message.unwrap();
-        assert!(!said.contains("sk-secret") && said.contains("bad key ***"), "{said}");
+        assert!(!said.contains("sk-secret") && said.contains("bad key [secret]"), "{said}");
         assert!(said.len() < 1_100, "{}", said.len());
     }
 }

@@ -4,8 +4,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::fields::SchemaReader;
-use crate::connectors::outgoing::{Outgoing, Verification};
+use crate::connectors::{
+    fields::StrictFields,
+    outgoing::{Outgoing, Verification},
+};
 
 /// The model of OpenAI's connectors that name none. It is filled in where everyone sees it: in the settings.
 const DEFAULT_MODEL: &str = "gpt-4.1";
@@ -49,35 +51,35 @@ pub(super) struct GenAiConfig {
 ///
 /// A sentence that says what is wrong.
 pub(super) fn read(config: &Map<String, Value>) -> Result<(GenAiConfig, Map<String, Value>), String> {
-    let mut fields = SchemaReader::of(config);
-    let provider = match fields.text("apiProvider")? {
+    let mut fields = StrictFields::exact(config);
+    let provider = match fields.required_text("apiProvider")? {
         "OpenAI" => Provider::OpenAi,
         "Azure OpenAI" => Provider::Azure,
         "Other" => Provider::Other,
         other => return Err(unusable(&format!("API Provider is not supported: {other}"))),
     };
-    let url = fields.text("apiUrl")?;
+    let url = fields.required_text("apiUrl")?;
     let mut default_model = match provider {
-        Provider::OpenAi | Provider::Azure => fields.maybe_text("defaultModel")?,
-        Provider::Other => Some(fields.text("defaultModel")?),
+        Provider::OpenAi | Provider::Azure => fields.text("defaultModel")?,
+        Provider::Other => Some(fields.required_text("defaultModel")?),
     };
     let (mut organization, mut project, mut verification) = (None, None, None);
     match provider {
         Provider::OpenAi => {
             default_model = default_model.or(Some(DEFAULT_MODEL));
-            organization = fields.maybe_text("organizationId")?;
-            project = fields.maybe_text("projectId")?;
+            organization = fields.text("organizationId")?;
+            project = fields.text("projectId")?;
         }
         Provider::Azure => {}
         Provider::Other => {
-            verification = fields.maybe_text("verificationMode")?.map(verification_of).transpose()?;
-            fields.maybe_bool("enableNativeFunctionCalling")?;
+            verification = fields.text("verificationMode")?.map(verification_of).transpose()?;
+            fields.flag("enableNativeFunctionCalling")?;
         }
     }
-    fields.maybe_number("contextWindowLength")?;
-    fields.maybe_number("temperature")?;
-    let headers = headers(fields.maybe_object("headers")?)?;
-    fields.done()?;
+    fields.number("contextWindowLength")?;
+    fields.number("temperature")?;
+    let headers = headers(&fields.text_map("headers")?)?;
+    fields.finish()?;
     let mut filled = config.clone();
     if let Some(model) = default_model {
         filled.insert("defaultModel".to_owned(), Value::from(model));
@@ -152,13 +154,10 @@ fn verification_of(word: &str) -> Result<Verification, String> {
 }
 
 /// Headers of the settings. They may hold keys, so nothing shows their values.
-fn headers(given: Option<&Map<String, Value>>) -> Result<HeaderMap, String> {
+fn headers(given: &[(&str, &str)]) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
-    let mut fields = given.map(|given| SchemaReader::within("headers", given));
-    for name in given.into_iter().flat_map(Map::keys) {
-        let Some(fields) = &mut fields else { break };
-        let value = fields.text(name)?;
-        let parsed = HeaderName::try_from(name.as_str()).ok().zip(HeaderValue::try_from(value).ok());
+    for (name, value) in given {
+        let parsed = HeaderName::try_from(*name).ok().zip(HeaderValue::try_from(*value).ok());
         let Some((header, mut value)) = parsed else {
             return Err(format!("[headers.{name}]: not a header"));
         };

@@ -8,14 +8,12 @@
 //! | `answer` | a whole answer, and the words for what is none |
 //! | `stream`, `sse` | an answer that is passed on as it comes, and what it says of its tokens |
 //! | `usage` | tokens, as a response counts them |
-//! | `fields` | members of JSON objects, and Kibana's words for those that are wrong |
 //!
 //! A body is sent as it was given: models refuse parameters that other models require, so only its author knows which.
 
 mod answer;
 mod body;
 mod config;
-mod fields;
 mod params;
 mod request;
 mod secrets;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::fields::SchemaReader;
+use crate::connectors::fields::{StrictFields, kind_of};
 
 /// How long `run`, `test` and `invokeAI` wait for an answer unless the parameters say otherwise.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(200);
@@ -54,17 +54,17 @@ pub(super) enum NoGenAiAction {
 ///
 /// A sentence that says what is wrong.
 pub(super) fn check(params: &Map<String, Value>) -> Result<(), String> {
-    let mut fields = SchemaReader::of(params);
-    fields.text("subAction")?;
-    fields.object("subActionParams")?;
-    fields.done()
+    let mut fields = StrictFields::exact(params);
+    fields.required_text("subAction")?;
+    fields.required_map("subActionParams")?;
+    fields.finish()
 }
 
 /// Reads the parameters of a run.
 pub(super) fn read(params: &Map<String, Value>) -> Result<GenAiAction, NoGenAiAction> {
-    let mut fields = SchemaReader::of(params);
-    let name = fields.text("subAction").map_err(NoGenAiAction::Invalid)?;
-    let given = fields.object("subActionParams").map_err(NoGenAiAction::Invalid)?;
+    let mut fields = StrictFields::exact(params);
+    let name = fields.required_text("subAction").map_err(NoGenAiAction::Invalid)?;
+    let given = fields.required_map("subActionParams").map_err(NoGenAiAction::Invalid)?;
     let read = match name {
         "run" | "test" => of_body(given, false),
         "stream" => of_body(given, true),
@@ -77,12 +77,12 @@ pub(super) fn read(params: &Map<String, Value>) -> Result<GenAiAction, NoGenAiAc
 }
 
 fn of_body(given: &Map<String, Value>, may_stream: bool) -> Result<GenAiAction, String> {
-    let mut fields = SchemaReader::of(given);
-    let body = fields.text("body")?.to_owned();
+    let mut fields = StrictFields::exact(given);
+    let body = fields.required_text("body")?.to_owned();
     let timeout = timeout(&mut fields)?;
-    let streams = may_stream && fields.maybe_bool("stream")?.unwrap_or(false);
+    let streams = may_stream && fields.flag("stream")?.unwrap_or(false);
     of_the_caller(&mut fields)?;
-    fields.done()?;
+    fields.finish()?;
     Ok(if streams {
         GenAiAction::Stream { body, timeout }
     } else {
@@ -104,8 +104,8 @@ const OPTIONS: [&str; 9] = [
 ];
 
 fn of_messages(given: &Map<String, Value>, streams: bool) -> Result<GenAiAction, String> {
-    let mut fields = SchemaReader::of(given);
-    let messages = fields.array("messages")?;
+    let mut fields = StrictFields::exact(given);
+    let messages = fields.required_list("messages")?;
     for (place, message) in messages.iter().enumerate() {
         check_message(&format!("messages.{place}"), message)?;
     }
@@ -118,7 +118,7 @@ fn of_messages(given: &Map<String, Value>, streams: bool) -> Result<GenAiAction,
     }
     let timeout = timeout(&mut fields)?;
     of_the_caller(&mut fields)?;
-    fields.done()?;
+    fields.finish()?;
     let body = Value::Object(body).to_string();
     Ok(if streams {
         GenAiAction::Stream { body, timeout }
@@ -129,32 +129,32 @@ fn of_messages(given: &Map<String, Value>, streams: bool) -> Result<GenAiAction,
 
 fn check_message(place: &str, message: &Value) -> Result<(), String> {
     let Value::Object(message) = message else {
-        let found = super::fields::kind_of(message);
+        let found = kind_of(message);
         return Err(format!("[{place}]: expected a plain object value, but found [{found}] instead."));
     };
-    let mut fields = SchemaReader::within(place, message);
-    fields.text("role")?;
+    let mut fields = StrictFields::exact_at(place, message);
+    fields.required_text("role")?;
     for name in ["content", "name", "function_call", "tool_calls", "tool_call_id"] {
         fields.any(name);
     }
-    fields.done()
+    fields.finish()
 }
 
 fn of_dashboard(given: &Map<String, Value>) -> Result<GenAiAction, String> {
-    let mut fields = SchemaReader::of(given);
-    fields.text("dashboardId")?;
-    fields.done()?;
+    let mut fields = StrictFields::exact(given);
+    fields.required_text("dashboardId")?;
+    fields.finish()?;
     Ok(GenAiAction::Dashboard)
 }
 
 /// What only those who run Kibana's code in one process with it can use.
-fn of_the_caller(fields: &mut SchemaReader<'_>) -> Result<(), String> {
+fn of_the_caller(fields: &mut StrictFields<'_>) -> Result<(), String> {
     fields.any("signal");
-    fields.maybe_object("telemetryMetadata").map(drop)
+    fields.map("telemetryMetadata").map(drop)
 }
 
-fn timeout(fields: &mut SchemaReader<'_>) -> Result<Option<Duration>, String> {
-    let Some(milliseconds) = fields.maybe_number("timeout")? else { return Ok(None) };
+fn timeout(fields: &mut StrictFields<'_>) -> Result<Option<Duration>, String> {
+    let Some(milliseconds) = fields.number("timeout")? else { return Ok(None) };
     let wanted = Duration::try_from_secs_f64(milliseconds / 1000.0);
     match wanted {
         Ok(wanted) if !wanted.is_zero() => Ok(Some(wanted.min(TIMEOUT_MAX))),

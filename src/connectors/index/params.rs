@@ -46,16 +46,7 @@ pub(super) struct IndexParams<'a> {
 impl<'a> IndexParams<'a> {
     pub(super) fn read(params: &'a Map<String, Value>) -> Result<Self, String> {
         let mut fields = StrictFields::new(params);
-        let wrong = |found: &str| format!("[documents]: expected value of type [array] but got [{found}]");
-        let documents = match fields.any("documents") {
-            None => return Err(wrong("undefined")),
-            Some(Value::Array(list)) => list,
-            Some(Value::Object(_)) => return Err(wrong("Object")),
-            Some(Value::String(_)) => return Err(wrong("string")),
-            Some(Value::Number(_)) => return Err(wrong("number")),
-            Some(Value::Bool(_)) => return Err(wrong("boolean")),
-            Some(Value::Null) => return Err(wrong("null")),
-        };
+        let documents = fields.required_list("documents")?;
         let document = |(at, item): (usize, &'a Value)| {
             let wrong = || format!("[documents.{at}]: could not parse record value from json input");
             item.as_object().ok_or_else(wrong)
