@@ -1,5 +1,6 @@
 //! A model that answers: `POST /v1/chat/completions`, and the same below Azure's paths. What it answers follows from the
-//! request. The name of the model says how: one that ends with `-slow` takes its time, `-cut` breaks off, `-error` fails.
+//! request. The name of the model says how: one that ends with `-slow` takes its time, `-late`
+//! thinks before its first word, `-cut` breaks off, `-error` fails.
 
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use super::wire::{Reply, Request, SimulatedRefusal};
 
 /// Between two events of a slow model.
 const PACE: Duration = Duration::from_millis(100);
-/// Before the whole answer of a slow model.
+/// The same of a model that only began late.
+const QUICK_PACE: Duration = Duration::from_millis(10);
+/// Before the first event of such a model, and before the whole answer of a slow one.
 const THOUGHT: Duration = Duration::from_secs(2);
 /// How many numbers follow the first words of an answer.
 const NUMBERS: usize = 20;
@@ -58,7 +61,7 @@ pub(super) fn answer(
             return Err(server_error());
         }
         let mut reply = Reply::json(200, Bytes::from(said.whole().to_string()));
-        if model.ends_with("-slow") {
+        if model.ends_with("-slow") || model.ends_with("-late") {
             reply.latency = THOUGHT;
         }
         reply.cut = model.ends_with("-cut").then(|| reply.body.len() / 2);
@@ -71,7 +74,11 @@ pub(super) fn answer(
     }
     let mut reply = Reply::json(200, Bytes::from(events.concat()));
     reply.headers = vec![("content-type", "text/event-stream; charset=utf-8".to_owned())];
-    reply.pace = Some(if model.ends_with("-slow") { PACE } else { Duration::ZERO });
+    (reply.latency, reply.pace) = match model.rsplit_once('-') {
+        Some((_, "slow")) => (Duration::ZERO, Some(PACE)),
+        Some((_, "late")) => (THOUGHT, Some(QUICK_PACE)),
+        Some(_) | None => (Duration::ZERO, Some(Duration::ZERO)),
+    };
     reply.cut = model.ends_with("-cut").then(|| reply.body.len() / 2);
     Ok(reply)
 }
