@@ -130,7 +130,10 @@ impl ConnectorType for IndexType {
         })?;
         match reasons(&response) {
             None => Ok(RunOutput::data(response)),
-            Some(reasons) => Err(RunFailure::returned(NOT_INDEXED, Some(reasons), Retry::No)),
+            Some(reasons) => {
+                let retry = if is_untouched(&response) { Retry::Yes } else { Retry::No };
+                Err(RunFailure::returned(NOT_INDEXED, Some(reasons), retry))
+            }
         }
     }
 
@@ -141,6 +144,16 @@ impl ConnectorType for IndexType {
 }
 
 const NOT_INDEXED: &str = "error indexing documents";
+
+/// Whether the cluster was too busy for each document. If it has taken one, another attempt would add that one again.
+fn is_untouched(response: &Value) -> bool {
+    let items = response.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_busy = |item: &Value| {
+        let results = item.as_object().into_iter().flat_map(Map::values);
+        results.into_iter().all(|result| result["status"] == 429)
+    };
+    !items.is_empty() && items.iter().all(is_busy)
+}
 
 /// Why documents were refused, as Kibana joins it; `None` if none was.
 fn reasons(response: &Value) -> Option<String> {
