@@ -5,6 +5,7 @@ mod change;
 mod given;
 mod list;
 mod run;
+mod stream_text;
 
 use clap::{Args, Subcommand};
 use collectors::Clock;
@@ -84,9 +85,12 @@ fn refused(error: &ConnectorError) -> Exit {
         ConnectorError::Malformed(_)
         | ConnectorError::UnknownType(_)
         | ConnectorError::Disabled(_)
+        | ConnectorError::NoSpace(_)
         | ConnectorError::Config(_)
         | ConnectorError::Secrets(_)
+        | ConnectorError::Pair(_)
         | ConnectorError::NotFound(_)
+        | ConnectorError::ReadSystem(_)
         | ConnectorError::Conflict(_)
         | ConnectorError::TakenByPreconfigured(_)
         | ConnectorError::UpdatePreconfigured(_)

@@ -16,12 +16,11 @@ use crate::{
         CaseOwner,
         action::{CASES_MAX_MOST, CasesAction},
     },
+    connectors::CASES_TYPE_ID,
     detect::model::Level,
     detect_db::{ActionEvent, DEFAULT_SPACE, OutboxAction},
 };
 
-/// The connector that makes cases.
-const CASES: &str = ".cases";
 /// Every rule.
 const ANY: &str = "*";
 /// The most actions: the daemon asks for the rows of each.
@@ -82,7 +81,7 @@ impl ActionSettings {
     pub fn connector(&self) -> &str {
         match &self.does {
             ActionDoes::Run { connector, .. } => connector,
-            ActionDoes::Cases(_) => CASES,
+            ActionDoes::Cases(_) => CASES_TYPE_ID,
         }
     }
 }
@@ -174,7 +173,7 @@ fn one_action(place: usize, value: &Value, problems: &mut Vec<String>) -> Option
         }
         return None;
     };
-    let makes_cases = connector == CASES;
+    let makes_cases = connector == CASES_TYPE_ID;
     refuse_unknown_keys(&mut reader, makes_cases);
     let rules = reader.optional("rules", texts);
     let on = reader.optional("on", events);

@@ -1,6 +1,7 @@
 //! The types of connectors that ccfd has, and those that only Kibana has.
 
 use super::{
+    cases::SystemCasesType,
     connector_type::{ConnectorType, TypeInfo},
     email::EmailType,
     gen_ai::GenAi,
@@ -15,6 +16,7 @@ use super::{
 
 /// Every type, one line each.
 pub const TYPES: &[&dyn ConnectorType] = &[
+    &SystemCasesType,
     &EmailType,
     &GenAi,
     &IndexType,

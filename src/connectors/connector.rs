@@ -64,6 +64,13 @@ pub struct Connector {
 #[derive(Clone, Default)]
 pub struct ConnectorSecrets(pub BTreeMap<String, SecretString>);
 
+impl Connector {
+    /// Whether it is one of the system, which nobody makes, changes or runs.
+    pub fn is_of_system(&self) -> bool {
+        super::connector_type(&self.type_id).is_some_and(|known| known.info().is_system)
+    }
+}
+
 impl ConnectorSecrets {
     /// One of them.
     pub fn get(&self, name: &str) -> Option<&SecretString> {

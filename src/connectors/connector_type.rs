@@ -27,6 +27,8 @@ pub enum Feature {
     GenerativeAiForSearchPlayground,
     /// Cases.
     Cases,
+    /// Protection of endpoints.
+    EndpointSecurity,
 }
 
 /// The licence that Kibana requires for a type. ccfd requires none; it is shown because scripts read it.
@@ -86,6 +88,15 @@ pub trait ConnectorType: Send + Sync {
         secrets: &ConnectorSecrets,
         outgoing: &Outgoing,
     ) -> Result<(), String>;
+
+    /// Checks that settings and secrets fit together, after each of them was found sound.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    fn check_pair(&self, _config: &Map<String, Value>, _secrets: &ConnectorSecrets) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Checks the parameters of a run, before anything is sent.
     ///

@@ -14,15 +14,24 @@ pub enum ConnectorError {
     /// ccfd knows the type and does not have it.
     #[error("action type \"{0}\" is not enabled in the Kibana config xpack.actions.enabledActionTypes")]
     Disabled(String),
+    /// No space has this id, or it was deleted meanwhile.
+    #[error("there is no space `{0}`")]
+    NoSpace(String),
     /// The settings are invalid.
     #[error("error validating connector type config: {0}")]
     Config(String),
     /// The secrets are invalid.
     #[error("error validating connector type secrets: {0}")]
     Secrets(String),
+    /// Settings and secrets do not fit together.
+    #[error("error validating action type connector: {0}")]
+    Pair(String),
     /// No connector of this space has this id.
     #[error("Saved object [action/{0}] not found")]
     NotFound(String),
+    /// It is one of the system, which nobody reads.
+    #[error("Connector {0} not found")]
+    ReadSystem(String),
     /// Another connector has this id.
     #[error("Saved object [action/{0}] conflict")]
     Conflict(String),

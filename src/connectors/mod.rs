@@ -10,6 +10,7 @@
 //! | `fields`, `said`, `response`, `stable_id` | what several types need: strict reading, texts of other systems, statuses, names |
 //! | `param_language` | the language of a text of the parameters |
 //! | `catalogue` | the types that ccfd has |
+//! | `cases` | the type of the system's own connector, which only actions of alerts use |
 //! | `other_types` | the types of Kibana that it does not have |
 //! | `registry` | the connectors that there are: made, changed, listed, run |
 //! | `recorded` | what is kept of a run |
@@ -17,6 +18,7 @@
 //!
 //! Nothing here knows HTTP's side of Kibana (`admin/kibana/`), rules or alerts.
 
+mod cases;
 mod catalogue;
 mod connector;
 mod connector_type;
@@ -42,6 +44,7 @@ mod stream_timing;
 mod webhook;
 
 pub use self::{
+    cases::CASES_TYPE_ID,
     catalogue::{TYPES, connector_type, other_types},
     connector::{Connector, ConnectorId, ConnectorSecrets, IdError},
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
@@ -50,7 +53,7 @@ pub use self::{
     recorded::BegunRun,
     registry::{
         ConnectorChange, ListedConnector, ListedType, NewConnector, PreconfiguredProblem, ReadyConnector,
-        Registry,
+        Registry, SYSTEM_CONNECTOR,
     },
     run::{
         Caller, ErrorSource, Retry, RunContext, RunFailure, RunOutput, StreamEnd, StreamEnding, TokenUsage,

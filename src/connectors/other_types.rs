@@ -3,14 +3,15 @@
 
 use super::connector_type::{
     Feature::{
-        self, Alerting, Cases, GenerativeAiForObservability, GenerativeAiForSearchPlayground,
-        GenerativeAiForSecurity, Siem, Uptime,
+        self, Alerting, Cases, EndpointSecurity, GenerativeAiForObservability,
+        GenerativeAiForSearchPlayground, GenerativeAiForSecurity, Siem, Uptime,
     },
     Licence::{self, Enterprise, Gold, Platinum},
     TypeInfo,
 };
 
 const RULES: &[Feature] = &[Alerting, Uptime, Siem];
+const SECURITY_RULES: &[Feature] = &[Alerting, Siem];
 const INCIDENTS: &[Feature] = &[Alerting, Cases, Siem];
 const MODELS: &[Feature] =
     &[GenerativeAiForSecurity, GenerativeAiForObservability, GenerativeAiForSearchPlayground];
@@ -19,18 +20,21 @@ const MODELS: &[Feature] =
 pub const OTHER_TYPES: &[TypeInfo] = &[
     other(".bedrock", "Amazon Bedrock", Enterprise, MODELS),
     other(".cases-webhook", "Webhook - Case Management", Gold, &[Cases]),
-    other(".crowdstrike", "CrowdStrike", Enterprise, &[Siem]),
-    other(".d3security", "D3 Security", Gold, &[Siem]),
+    other(".crowdstrike", "CrowdStrike", Enterprise, &[EndpointSecurity]),
+    other(".d3security", "D3 Security", Gold, SECURITY_RULES),
     other(".gemini", "Google Gemini", Enterprise, MODELS),
     other(".inference", "AI Connector", Enterprise, MODELS),
     other(".jira", "Jira", Gold, &[Alerting, Cases, Uptime, Siem]),
     other(".jira-service-management", "Jira Service Management", Platinum, RULES),
-    other(".microsoft_defender_endpoint", "Microsoft Defender for Endpoint", Enterprise, &[Siem]),
-    other(".observability-ai-assistant", "Observability AI Assistant", Enterprise, &[Alerting]),
+    other(".microsoft_defender_endpoint", "Microsoft Defender for Endpoint", Enterprise, &[EndpointSecurity]),
+    TypeInfo {
+        is_system: true,
+        ..other(".observability-ai-assistant", "Observability AI Assistant", Enterprise, &[Alerting])
+    },
     other(".opsgenie", "Opsgenie", Platinum, RULES),
     other(".resilient", "IBM Resilient", Platinum, INCIDENTS),
-    other(".sentinelone", "Sentinel One", Enterprise, &[Siem]),
-    other(".servicenow-itom", "ServiceNow ITOM", Platinum, RULES),
+    other(".sentinelone", "Sentinel One", Enterprise, &[EndpointSecurity]),
+    other(".servicenow-itom", "ServiceNow ITOM", Platinum, SECURITY_RULES),
     other(".servicenow-sir", "ServiceNow SecOps", Platinum, INCIDENTS),
     other(".slack_api", "Slack API", Gold, RULES),
     other(".swimlane", "Swimlane", Gold, INCIDENTS),
@@ -38,7 +42,7 @@ pub const OTHER_TYPES: &[TypeInfo] = &[
     other(".thehive", "TheHive", Platinum, &[Alerting, Cases, Uptime, Siem]),
     other(".tines", "Tines", Gold, &[Siem]),
     other(".torq", "Torq", Gold, RULES),
-    other(".xmatters", "xMatters", Gold, RULES),
+    other(".xmatters", "xMatters", Gold, SECURITY_RULES),
     other(".xsoar", "XSOAR", Platinum, &[Siem]),
 ];
 

@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// Before the type of a connector of the system, in its id.
-const OF_SYSTEM: &str = "system-connector-";
+pub const SYSTEM_CONNECTOR: &str = "system-connector-";
 
 /// The connectors, for commands and for the admin interface. The database is used on a thread of its own.
 pub struct Registry {
@@ -181,6 +181,9 @@ impl Registry {
     ///
     /// If the space has none with this id.
     pub async fn get(&self, space: &str, id: &str) -> Result<Connector, ConnectorError> {
+        if system_type(id).is_some() {
+            return Err(ConnectorError::ReadSystem(id.to_owned()));
+        }
         match self.parts().preconfigured.get(id) {
             Some(known) => Ok(known.connector(&self.parts())),
             None => Ok(self.kept(space, id).await?.0),
@@ -202,6 +205,27 @@ impl Registry {
             ListedConnector { connector, referenced_by }
         };
         Ok(all.into_iter().map(listed).collect())
+    }
+
+    /// The connectors of the system, which every space has.
+    pub fn system_connectors(&self) -> Vec<ListedConnector> {
+        let parts = self.parts();
+        let systems = parts.types.iter().map(|known| known.info()).filter(|info| info.is_system);
+        let listed = systems.filter_map(|info| {
+            let id = ConnectorId::parse(&format!("{SYSTEM_CONNECTOR}{}", info.id)).ok()?;
+            let connector = Connector {
+                id,
+                space: None,
+                name: info.name.to_owned(),
+                type_id: info.id.into(),
+                config: Map::new(),
+                is_preconfigured: false,
+                is_missing_secrets: false,
+            };
+            let referenced_by = parts.references.get(info.id).copied().unwrap_or(0);
+            Some(ListedConnector { connector, referenced_by })
+        });
+        listed.collect()
     }
 
     /// Replaces name, settings and secrets of a connector.
@@ -286,13 +310,14 @@ impl Registry {
         let parts = self.parts();
         let config = kind.check_config(config, &parts.outgoing).map_err(ConnectorError::Config)?;
         kind.check_secrets(&config, secrets, &parts.outgoing).map_err(ConnectorError::Secrets)?;
+        kind.check_pair(&config, secrets).map_err(ConnectorError::Pair)?;
         Ok(config)
     }
 }
 
 /// The type of a connector of the system, by its id.
 fn system_type(id: &str) -> Option<&'static dyn ConnectorType> {
-    connector_type(id.strip_prefix(OF_SYSTEM)?).filter(|known| known.info().is_system)
+    connector_type(id.strip_prefix(SYSTEM_CONNECTOR)?).filter(|known| known.info().is_system)
 }
 
 /// An id that nobody has: a random UUID.

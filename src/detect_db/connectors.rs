@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, TransactionBehavior, pa
 use super::{
     DetectDb,
     secrets::{self, Seal, SealedSecret, StoreSecretError},
+    spaces,
 };
 use crate::sinks::{SinkError, sqlite::of_database};
 
@@ -35,6 +36,19 @@ pub struct ConnectorRow {
     pub type_id: String,
     /// Its settings, a JSON object.
     pub config: String,
+}
+
+/// What came of storing a connector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectorStored {
+    /// It is stored.
+    Stored,
+    /// Another one has its id, in whatever space.
+    Taken,
+    /// Its space has none with its id.
+    Missing,
+    /// There is no such space.
+    NoSpace,
 }
 
 /// The secrets of a connector: their name in the store, and what seals them; `None` for none.
@@ -70,44 +84,47 @@ impl DetectDb {
         read().map_err(|error| of_database(&self.path, error))
     }
 
-    /// Stores a new connector; `false` if its id is taken, in whatever space.
+    /// Stores a new connector. Its space may be deleted at the same time: the transaction decides which comes first.
     pub fn create_connector(
         &mut self,
         row: &ConnectorRow,
         (name, seal): RowSecrets<'_>,
         now: i64,
-    ) -> Result<bool, StoreSecretError> {
+    ) -> Result<ConnectorStored, StoreSecretError> {
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if !spaces::has(&begun, &row.space)? {
+            return Ok(ConnectorStored::NoSpace);
+        }
         let sql = "INSERT INTO connector VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT DO NOTHING";
         let ConnectorRow { id, space, name: called, type_id, config } = row;
         if begun.execute(sql, params![id, space, called, type_id, config, now])? == 0 {
-            return Ok(false);
+            return Ok(ConnectorStored::Taken);
         }
         if let Some(seal) = seal {
             secrets::store(&begun, name, seal, now)?;
         }
         begun.commit()?;
-        Ok(true)
+        Ok(ConnectorStored::Stored)
     }
 
-    /// Replaces name, settings and secrets of a connector; `false` if the space has none with this id.
+    /// Replaces name, settings and secrets of a connector.
     pub fn update_connector(
         &mut self,
         row: &ConnectorRow,
         (name, seal): RowSecrets<'_>,
         now: i64,
-    ) -> Result<bool, StoreSecretError> {
+    ) -> Result<ConnectorStored, StoreSecretError> {
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sql = "UPDATE connector SET name = ?3, config = ?4, changed_at = ?5 WHERE id = ?1 AND space = ?2";
         if begun.execute(sql, params![row.id, row.space, row.name, row.config, now])? == 0 {
-            return Ok(false);
+            return Ok(ConnectorStored::Missing);
         }
         match seal {
             Some(seal) => secrets::store(&begun, name, seal, now)?,
             None => _ = secrets::remove(&begun, name)?,
         }
         begun.commit()?;
-        Ok(true)
+        Ok(ConnectorStored::Stored)
     }
 
     /// Deletes a connector with its secrets; `false` if the space has none with this id.

@@ -78,6 +78,11 @@ pub enum SpaceError {
     Database(#[from] SinkError),
 }
 
+/// Whether there is a space with this id.
+pub(super) fn has(begun: &Transaction<'_>, id: &str) -> rusqlite::Result<bool> {
+    begun.prepare_cached("SELECT 1 FROM space WHERE id = ?1")?.exists([id])
+}
+
 impl DetectDb {
     /// All spaces, by name.
     pub fn spaces(&self) -> Result<Vec<StoredSpace>, SinkError> {

@@ -3,7 +3,9 @@
 mod email;
 mod email_faults;
 mod faults;
+mod index_cluster;
 mod pagerduty;
+mod runs_delivered;
 pub mod servicenow;
 mod slack;
 mod smtp;
@@ -55,6 +57,7 @@ fn made_with(
     let named = secrets.iter().map(|(name, text)| ((*name).to_owned(), (*text).into()));
     let secrets = ConnectorSecrets(named.collect());
     kind.check_secrets(&config, &secrets, &outgoing)?;
+    kind.check_pair(&config, &secrets)?;
     let connector = Connector {
         id: ConnectorId::parse("my-connector").unwrap(),
         space: Some(Arc::from("default")),

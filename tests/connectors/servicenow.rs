@@ -301,7 +301,21 @@ fn settings_and_secrets_are_strict() {
         (json!({ "apiUrl": url, "more": 1 }), &SECRETS[..], "[more]: definition for this key is missing"),
         (json!({ "apiUrl": url }), &[], "Either basic auth or OAuth credentials must be specified"),
         (json!({ "apiUrl": url }), &SECRETS[..1], "username and password must both be specified"),
-        (json!({ "apiUrl": url }), &[("privateKey", "x")], "should not be provided with isOAuth = false"),
+        (
+            json!({ "apiUrl": url }),
+            &[("privateKey", "x")],
+            "clientSecret and privateKey must both be specified",
+        ),
+        (
+            json!({ "apiUrl": url }),
+            &[("privateKey", "x"), ("clientSecret", "x")],
+            "username must be provided when isOAuth = false",
+        ),
+        (
+            json!({ "apiUrl": url }),
+            &[SECRETS[0], SECRETS[1], ("privateKey", "x")],
+            "should not be provided with isOAuth = false",
+        ),
     ] {
         let refused = not_made(".servicenow", config.clone(), secrets);
         assert!(refused.contains(why), "{config}: {refused}");

@@ -99,7 +99,7 @@ async fn a_secret_header_is_sent_and_not_repeated() {
     let config = json!({ "url": server.url(), "hasAuth": false });
     let failed = made(".webhook", config, &[("secretHeaders", &headers)]).run(json!({})).await.unwrap_err();
     assert_eq!(server.requests()[0].header("authorization"), Some("Bearer sekret-token"));
-    let said = "[400] Bad Request: unknown token: [secret] [secret]";
+    let said = "[400] Bad Request: unknown token: [secret]";
     assert_eq!(failed.service_message.as_deref(), Some(said));
 }
 

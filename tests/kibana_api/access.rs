@@ -16,6 +16,7 @@ fn routes() -> Vec<(Method, &'static str, Option<Value>, &'static str, &'static 
     let params = json!({ "params": {} });
     vec![
         (Method::GET, "/api/actions/connectors", None, "read", "get actions"),
+        (Method::GET, "/internal/actions/connectors", None, "read", "get actions"),
         (Method::GET, "/api/actions/connector/x", None, "read", "get actions"),
         (
             Method::POST,

@@ -147,3 +147,40 @@ fn the_pages_of_an_authorization_are_a_page_and_a_script() {
     assert_eq!(status, 200);
     assert!(script.as_str().unwrap().contains("oauth_flow_completed"), "{script}");
 }
+
+#[test]
+fn the_connector_of_the_system_is_listed_and_nobody_touches_it() {
+    let api = Api::start();
+    let (_, types) = api.operate(Method::GET, "/api/actions/connector_types?feature_id=alerting", None);
+    let cases: Vec<&Value> = types.as_array().unwrap().iter().filter(|one| one["id"] == ".cases").collect();
+    let wanted = json!({
+        "id": ".cases", "name": "Cases", "enabled": true, "enabled_in_config": true, "enabled_in_license": true,
+        "minimum_license_required": "platinum", "supported_feature_ids": ["uptime", "alerting", "siem"],
+        "is_system_action_type": true, "is_deprecated": false, "source": "stack",
+    });
+    assert_eq!(cases, [&wanted]);
+    let id = "system-connector-.cases";
+    let (_, listed) = api.operate(Method::GET, "/internal/actions/connectors", None);
+    let wanted = json!({
+        "id": id, "name": "Cases", "connector_type_id": ".cases", "is_preconfigured": false, "is_deprecated": false,
+        "is_system_action": true, "is_connector_type_deprecated": false, "referenced_by_count": 0,
+    });
+    assert_eq!(listed, json!([wanted]));
+    let (_, listed) = api.operate(Method::GET, "/api/actions/connectors", None);
+    assert_eq!(listed, json!([]), "as in Kibana, where scripts change what is listed here");
+    let path = format!("/api/actions/connector/{id}");
+    let (new, change) =
+        (json!({ "name": "x", "connector_type_id": ".cases" }), json!({ "name": "x", "config": {} }));
+    let bad = |message: &str| envelope(400, "Bad Request", message);
+    let forbidden = bad("System action creation is forbidden. Action type: .cases.");
+    assert_eq!(api.operate(Method::POST, "/api/actions/connector", Some(&new)), forbidden);
+    let gone = envelope(404, "Not Found", &format!("Connector {id} not found"));
+    assert_eq!(api.operate(Method::GET, &path, None), gone);
+    let message = format!("System action {id} can not be updated.");
+    assert_eq!(api.operate(Method::PUT, &path, Some(&change)), bad(&message));
+    let message = format!("System action {id} can not be deleted.");
+    assert_eq!(api.operate(Method::DELETE, &path, None), bad(&message));
+    let run = json!({ "params": {} });
+    let refused = bad("Execution of system action is not allowed");
+    assert_eq!(api.operate(Method::POST, &format!("{path}/_execute"), Some(&run)), refused);
+}

@@ -25,7 +25,8 @@ pub(super) struct ConnectorAnswer {
 
 impl From<Connector> for ConnectorAnswer {
     fn from(connector: Connector) -> Self {
-        let is_own = !connector.is_preconfigured;
+        let is_system_action = connector.is_of_system();
+        let is_own = !connector.is_preconfigured && !is_system_action;
         Self {
             id: connector.id.as_str().to_owned(),
             name: connector.name,
@@ -34,7 +35,7 @@ impl From<Connector> for ConnectorAnswer {
             is_preconfigured: connector.is_preconfigured,
             is_deprecated: false,
             is_missing_secrets: is_own.then_some(connector.is_missing_secrets),
-            is_system_action: false,
+            is_system_action,
             is_connector_type_deprecated: false,
             referenced_by_count: None,
         }
@@ -60,6 +61,8 @@ pub(super) struct TypeAnswer {
     is_system_action_type: bool,
     is_deprecated: bool,
     source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub_feature: Option<&'static str>,
 }
 
 impl From<ListedType> for TypeAnswer {
@@ -76,6 +79,10 @@ impl From<ListedType> for TypeAnswer {
             is_system_action_type: info.is_system,
             is_deprecated: false,
             source: "stack",
+            sub_feature: info
+                .features
+                .contains(&Feature::EndpointSecurity)
+                .then(|| feature_id(Feature::EndpointSecurity)),
         }
     }
 }
@@ -99,6 +106,7 @@ pub(super) fn feature_id(feature: Feature) -> &'static str {
         Feature::GenerativeAiForObservability => "generativeAIForObservability",
         Feature::GenerativeAiForSearchPlayground => "generativeAIForSearchPlayground",
         Feature::Cases => "cases",
+        Feature::EndpointSecurity => "endpointSecurity",
     }
 }
 

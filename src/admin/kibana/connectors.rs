@@ -35,6 +35,7 @@ pub(super) fn routes() -> Router<Arc<Kibana>> {
         .route("/api/actions/connector/_oauth_callback", get(oauth::page))
         .route("/api/actions/connector/_oauth_callback_script", get(oauth::script))
         .route("/api/actions/connectors", get(list))
+        .route("/internal/actions/connectors", get(list_all))
         .route("/api/actions/connector_types", get(types))
 }
 
@@ -93,6 +94,18 @@ async fn list(
     Ok(Json(listed.into_iter().map(ConnectorAnswer::from).collect()))
 }
 
+/// As Kibana's own pages ask for them: with those of the system.
+async fn list_all(
+    State(kibana): State<Arc<Kibana>>,
+    call: ApiCall,
+) -> Result<Json<Vec<ConnectorAnswer>>, KibanaError> {
+    let space = call.for_scope(KeyScope::Read, "get actions")?;
+    let mut listed = kibana.connectors.list(&space).await?;
+    listed.extend(kibana.connectors.system_connectors());
+    listed.sort_by(|one, other| one.connector.name.cmp(&other.connector.name));
+    Ok(Json(listed.into_iter().map(ConnectorAnswer::from).collect()))
+}
+
 async fn update(
     State(kibana): State<Arc<Kibana>>,
     call: ApiCall,
@@ -133,7 +146,7 @@ async fn types(
     let listed = kibana.connectors.types().into_iter();
     let shown = listed.filter(|listed| {
         let has = |wanted: &String| listed.info.features.iter().any(|one| feature_id(*one) == wanted);
-        !listed.info.is_system && wanted.as_ref().is_none_or(has)
+        wanted.as_ref().is_none_or(has)
     });
     Ok(Json(shown.map(TypeAnswer::from).collect()))
 }

@@ -84,10 +84,13 @@ impl IntoResponse for KibanaError {
 impl From<ConnectorError> for KibanaError {
     fn from(error: ConnectorError) -> Self {
         let status = match &error {
+            // As of a request for a space that is unknown.
+            ConnectorError::NoSpace(_) => return Self::not_found(),
             ConnectorError::Malformed(_)
             | ConnectorError::UnknownType(_)
             | ConnectorError::Config(_)
             | ConnectorError::Secrets(_)
+            | ConnectorError::Pair(_)
             | ConnectorError::TakenByPreconfigured(_)
             | ConnectorError::UpdatePreconfigured(_)
             | ConnectorError::DeletePreconfigured(_)
@@ -96,7 +99,7 @@ impl From<ConnectorError> for KibanaError {
             | ConnectorError::DeleteSystem(_)
             | ConnectorError::RunSystem => StatusCode::BAD_REQUEST,
             ConnectorError::Disabled(_) => StatusCode::FORBIDDEN,
-            ConnectorError::NotFound(_) => StatusCode::NOT_FOUND,
+            ConnectorError::NotFound(_) | ConnectorError::ReadSystem(_) => StatusCode::NOT_FOUND,
             ConnectorError::Conflict(_) => StatusCode::CONFLICT,
             ConnectorError::Database(_) | ConnectorError::SecretStore(_) => return Self::internal(&error),
         };

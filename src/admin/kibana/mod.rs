@@ -85,6 +85,7 @@ fn areas() -> Router<Arc<Kibana>> {
         .merge(usage::routes())
         .merge(cases::routes())
         .route("/api/actions/{*rest}", any(unknown))
+        .route("/internal/actions/{*rest}", any(unknown))
         .route("/api/spaces/{*rest}", any(unknown))
         .route("/api/cases/{id}/{*rest}", any(unknown))
 }

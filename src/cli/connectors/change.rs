@@ -88,11 +88,6 @@ pub async fn create(
             .unwrap_or_default(),
         secrets: given::secrets(&arguments.what.secrets, context)?,
     };
-    let space = arguments.space.space.clone();
-    let known = registry.database().run(move |db| db.space(&space)).await?;
-    if known.is_none() {
-        return Err(UsageError(format!("there is no space `{}`", arguments.space.space)).into());
-    }
     match registry.create(&arguments.space.space, new).await {
         Ok(connector) => printed(&connector, None),
         Err(error) => Ok(refused(&error)),

@@ -11,7 +11,7 @@ use crate::{
         exit::Exit,
         text::{Align, fitted, print, print_json, print_json_line, say, tame, width},
     },
-    connectors::{Connector, Registry},
+    connectors::{Connector, Registry, gen_ai},
 };
 
 #[derive(Debug, Args)]
@@ -48,6 +48,7 @@ struct ShownConnector<'a> {
     config: &'a Map<String, Value>,
     is_preconfigured: bool,
     is_missing_secrets: bool,
+    is_system_action: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     referenced_by_count: Option<u64>,
 }
@@ -65,19 +66,20 @@ pub async fn list(
     context: &Context,
     arguments: &ListConnectors,
 ) -> anyhow::Result<Exit> {
-    let all = match registry.list(&arguments.space.space).await {
+    let mut all = match registry.list(&arguments.space.space).await {
         Ok(all) => all,
         Err(error) => return Ok(refused(&error)),
     };
+    let is_empty = all.is_empty();
+    all.extend(registry.system_connectors());
     if arguments.json {
         for one in &all {
             print_json_line(&shown(&one.connector, Some(one.referenced_by)))?;
         }
         return Ok(Exit::Done);
     }
-    if all.is_empty() {
+    if is_empty {
         say(format_args!("no connectors: make one with `ccfd connectors create`, or in the settings"));
-        return Ok(Exit::Done);
     }
     let mut rows = vec![["ID", "TYPE", "NAME", "STATE"].map(str::to_owned).to_vec()];
     for one in &all {
@@ -85,6 +87,7 @@ pub async fn list(
         let state = match (connector.is_missing_secrets, connector.is_preconfigured) {
             (true, _) => "misses secrets",
             (false, true) => "in the settings",
+            (false, false) if connector.is_of_system() => "of the system",
             (false, false) => "",
         };
         let texts = [connector.id.as_str(), &connector.type_id, &connector.name, state];
@@ -119,7 +122,13 @@ pub fn types(registry: &Registry, context: &Context, arguments: &TypesArguments)
 
 pub async fn show(registry: &Registry, arguments: &ShowArguments) -> anyhow::Result<Exit> {
     match registry.get(&arguments.space.space, &arguments.id).await {
-        Ok(connector) => printed(&connector, None),
+        Ok(connector) => {
+            let exit = printed(&connector, None)?;
+            if &*connector.type_id == gen_ai::TYPE_ID {
+                say(format_args!("its tokens: `ccfd usage --by connector`"));
+            }
+            Ok(exit)
+        }
         Err(error) => Ok(refused(&error)),
     }
 }
@@ -138,6 +147,7 @@ fn shown(connector: &Connector, referenced_by_count: Option<u64>) -> ShownConnec
         config: &connector.config,
         is_preconfigured: connector.is_preconfigured,
         is_missing_secrets: connector.is_missing_secrets,
+        is_system_action: connector.is_of_system(),
         referenced_by_count,
     }
 }

@@ -68,7 +68,7 @@ impl ConnectorType for EmailType {
 
     fn check_secrets(
         &self,
-        config: &Map<String, Value>,
+        _config: &Map<String, Value>,
         secrets: &ConnectorSecrets,
         _outgoing: &Outgoing,
     ) -> Result<(), String> {
@@ -76,6 +76,10 @@ impl ConnectorType for EmailType {
         if secrets.get("clientSecret").is_some() {
             return Err("[clientSecret]: OAuth authentication is not supported".to_owned());
         }
+        Ok(())
+    }
+
+    fn check_pair(&self, config: &Map<String, Value>, secrets: &ConnectorSecrets) -> Result<(), String> {
         let has_auth = EmailConfig::read(config)?.has_auth;
         match ["user", "password"].into_iter().find(|name| has_auth && secrets.get(name).is_none()) {
             None => Ok(()),

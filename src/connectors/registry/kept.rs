@@ -9,7 +9,7 @@ use crate::{
         connector::{Connector, ConnectorId, ConnectorSecrets},
         error::ConnectorError,
     },
-    detect_db::{ConnectorRow, DetectDb, SealedSecret, StoreSecretError},
+    detect_db::{ConnectorRow, ConnectorStored, DetectDb, SealedSecret, StoreSecretError},
     secrets::{Sealer, SecretStore, SecretStoreError, of_storing},
     sinks::SinkError,
 };
@@ -29,7 +29,7 @@ type StoreRow = fn(
     &ConnectorRow,
     (&str, Option<&dyn crate::detect_db::Seal>),
     i64,
-) -> Result<bool, StoreSecretError>;
+) -> Result<ConnectorStored, StoreSecretError>;
 
 impl Registry {
     /// A connector of the database with its secrets.
@@ -79,7 +79,10 @@ impl Registry {
         let config: Map<String, Value> = serde_json::from_str(&row.config).map_err(|_| damaged())?;
         let is_missing_secrets = match (secrets, parts.type_of(&row.type_id)) {
             (Err(_), _) => true,
-            (Ok(secrets), Some(kind)) => kind.check_secrets(&config, secrets, &parts.outgoing).is_err(),
+            (Ok(secrets), Some(kind)) => {
+                let checked = kind.check_secrets(&config, secrets, &parts.outgoing);
+                checked.and_then(|()| kind.check_pair(&config, secrets)).is_err()
+            }
             (Ok(_), None) => false,
         };
         Ok(Connector {
@@ -106,7 +109,7 @@ impl Registry {
         let connector = made(space, id, name, type_id, config);
         let is_stored =
             self.keep(&connector, secrets, |db, row, sealed, now| db.create_connector(row, sealed, now));
-        if is_stored.await? { Ok(connector) } else { Err(ConnectorError::Conflict(connector.id.to_string())) }
+        is_stored.await.map(|()| connector)
     }
 
     /// Stores what a connector becomes.
@@ -122,7 +125,7 @@ impl Registry {
         let connector = made(space, id, name, type_id, config);
         let is_stored =
             self.keep(&connector, secrets, |db, row, sealed, now| db.update_connector(row, sealed, now));
-        if is_stored.await? { Ok(connector) } else { Err(ConnectorError::NotFound(connector.id.to_string())) }
+        is_stored.await.map(|()| connector)
     }
 
     async fn keep(
@@ -130,7 +133,7 @@ impl Registry {
         connector: &Connector,
         secrets: ConnectorSecrets,
         how: StoreRow,
-    ) -> Result<bool, ConnectorError> {
+    ) -> Result<(), ConnectorError> {
         let row = ConnectorRow {
             id: connector.id.to_string(),
             space: connector.space.as_deref().unwrap_or_default().to_owned(),
@@ -139,7 +142,7 @@ impl Registry {
             config: Value::Object(connector.config.clone()).to_string(),
         };
         let (store, now) = (self.parts().secrets.clone(), self.clock.now());
-        let stored = self.database.run(move |db| -> Result<bool, ConnectorError> {
+        let stored = self.database.run(move |db| -> Result<ConnectorStored, ConnectorError> {
             let name = SecretStore::name_of_connector(&row.id);
             let failed = |error| ConnectorError::from(of_storing(error, store.database()));
             if secrets.0.is_empty() {
@@ -148,7 +151,15 @@ impl Registry {
             let (sealer, text) = (store.sealer(db)?, joined(&secrets));
             how(db, &row, (&name, Some(&sealer.text(&text))), now).map_err(failed)
         });
-        stored.await
+        let id = connector.id.to_string();
+        match stored.await? {
+            ConnectorStored::Stored => Ok(()),
+            ConnectorStored::Taken => Err(ConnectorError::Conflict(id)),
+            ConnectorStored::Missing => Err(ConnectorError::NotFound(id)),
+            ConnectorStored::NoSpace => {
+                Err(ConnectorError::NoSpace(connector.space.as_deref().unwrap_or_default().to_owned()))
+            }
+        }
     }
 
     /// Deletes a connector.

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
 use crate::{
-    config::{ActionDoes, Config, ConnectorSettings, Environment, StateSettings},
+    config::{Config, ConnectorSecretPlace, ConnectorSettings, Environment, SecretSource, StateSettings},
     connectors::{
         connector::{Connector, ConnectorId, ConnectorSecrets},
         connector_type::ConnectorType,
@@ -67,9 +68,7 @@ impl RegistryParts {
             references: BTreeMap::new(),
         };
         for action in &config.alerts.actions {
-            if let ActionDoes::Run { connector, .. } = &action.does {
-                *parts.references.entry(connector.clone()).or_default() += 1;
-            }
+            *parts.references.entry(action.connector().to_owned()).or_default() += 1;
         }
         for (name, settings) in &config.preconfigured {
             // Every name in the settings is an id; the settings were checked for it.
@@ -122,13 +121,26 @@ impl RegistryParts {
         let config = known.config.as_ref().map_err(Clone::clone)?;
         let mut secrets = ConnectorSecrets::default();
         for (name, place) in &known.settings.secrets {
-            let text = place.resolve_text(&self.environment);
-            let text =
-                text.map_err(|error| format!("`secrets.{name}`: {}", crate::reasons::with_reasons(&error)))?;
+            let resolved = |name: &str, place: &SecretSource| {
+                let text = place.resolve_text(&self.environment);
+                text.map_err(|error| format!("`secrets.{name}`: {}", crate::reasons::with_reasons(&error)))
+            };
+            let text = match place {
+                ConnectorSecretPlace::One(place) => resolved(name, place)?,
+                ConnectorSecretPlace::Texts(places) => {
+                    let text = |(inner, place): (&String, &SecretSource)| {
+                        let text = resolved(&format!("{name}.{inner}"), place)?;
+                        Ok((inner.clone(), Value::from(text.expose_secret())))
+                    };
+                    let texts = places.iter().map(text).collect::<Result<Map<_, _>, String>>()?;
+                    SecretString::from(Value::Object(texts).to_string())
+                }
+            };
             secrets.0.insert(name.clone(), text);
         }
         if let Some(kind) = self.type_of(&known.settings.type_id) {
             let checked = kind.check_secrets(config, &secrets, &self.outgoing);
+            let checked = checked.and_then(|()| kind.check_pair(config, &secrets));
             checked.map_err(|error| format!("`secrets`: {error}"))?;
         }
         Ok(secrets)

@@ -50,6 +50,7 @@ impl Registry {
         }
         let secrets = secrets.map_err(ConnectorError::Secrets)?;
         kind.check_secrets(&connector.config, &secrets, &parts.outgoing).map_err(ConnectorError::Secrets)?;
+        kind.check_pair(&connector.config, &secrets).map_err(ConnectorError::Pair)?;
         Ok(ReadyConnector { connector, kind })
     }
 

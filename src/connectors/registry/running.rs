@@ -9,6 +9,7 @@ use crate::{
     connectors::{
         connector::{Connector, ConnectorSecrets},
         error::ConnectorError,
+        outgoing::Outgoing,
         recorded::BegunRun,
         run::{Caller, Retry, RunContext, RunFailure, RunOutput},
     },
@@ -42,10 +43,19 @@ impl Registry {
             return Err(ConnectorError::RunSystem);
         }
         let (connector, secrets) = self.with_secrets(space, id).await?;
-        let run = Attempt { registry: self, space, caller: &caller, idempotency_key, now: Utc::now() };
-        let begun = BegunRun::new(&connector, space, &caller, run.now);
+        let outgoing = self.parts().outgoing.for_run();
+        let run = Attempt {
+            registry: self,
+            space,
+            caller: &caller,
+            idempotency_key,
+            now: Utc::now(),
+            outgoing: &outgoing,
+        };
+        let mut begun = BegunRun::new(&connector, space, &caller, run.now);
         let mut result =
             run.result(&connector, secrets, params).await.map_err(|failure| failure.dated(run.now));
+        begun.sent(outgoing.has_sent());
         let (keep, kept) = oneshot::channel();
         let is_stream = matches!(result, Ok(RunOutput::Stream { .. }));
         begun.ended(&mut result, |record| _ = keep.send(record));
@@ -73,6 +83,7 @@ struct Attempt<'a> {
     caller: &'a Caller,
     idempotency_key: Option<&'a str>,
     now: DateTime<Utc>,
+    outgoing: &'a Outgoing,
 }
 
 impl Attempt<'_> {
@@ -107,7 +118,7 @@ impl Attempt<'_> {
             caller: self.caller,
             idempotency_key: self.idempotency_key,
             now: self.now,
-            outgoing: &parts.outgoing,
+            outgoing: self.outgoing,
             index: &*parts.index,
         };
         kind.execute(context).await

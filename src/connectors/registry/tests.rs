@@ -5,10 +5,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::*;
-use crate::connectors::{
-    connector_type::{Feature, Licence},
-    outgoing::Outgoing,
-    run::{ErrorSource, Retry, RunContext},
+use crate::{
+    connectors::{
+        connector_type::{Feature, Licence},
+        outgoing::Outgoing,
+        run::{ErrorSource, Retry, RunContext},
+    },
+    detect_db::{SpaceAbout, StoredSpace},
 };
 
 /// Needs the secret `token`, and returns what it was given.
@@ -174,6 +177,9 @@ async fn what_is_wrong_with_a_new_connector_is_said_and_nothing_is_kept() {
     }
     assert!(registry.list("default").await.unwrap().is_empty());
     registry.create("default", new("a")).await.unwrap();
+    let other =
+        StoredSpace { id: "other".to_owned(), name: "Other".to_owned(), about: SpaceAbout::default() };
+    registry.database().run(move |db| db.create_space(&other)).await.unwrap();
     for space in ["default", "other"] {
         let taken = registry.create(space, new("a")).await.unwrap_err().to_string();
         assert_eq!(taken, "Saved object [action/a] conflict");
@@ -340,4 +346,39 @@ async fn many_may_make_connectors_at_the_same_time() {
     assert_eq!(one.list("default").await.unwrap().len(), 10);
     let failed = failed.lock().unwrap();
     assert!(failed.len() == 10 && failed.iter().all(|error| error.ends_with("conflict")), "{failed:?}");
+}
+
+#[test]
+fn a_secret_that_is_an_object_has_a_place_for_each_of_its_texts() {
+    let dir = tempfile::tempdir().unwrap();
+    let more = "[connector.hook]\ntype = \".webhook\"\nconfig = { url = \"https://hooks.example.com\" }\n\
+                secrets = { secretHeaders = { Authorization = { env = \"A\" }, X-Key = { env = \"B\" } } }\n";
+    let config = config(dir.path(), more);
+    let secrets_with = |variables: &[(&str, &str)]| {
+        let environment: Environment = variables.iter().copied().collect();
+        let parts = RegistryParts::of(&config, &environment, TYPES, None);
+        parts.checked_secrets(&parts.preconfigured["hook"])
+    };
+    let secrets = secrets_with(&[("A", "Bearer \"x\""), ("B", "k")]).unwrap();
+    let headers: Value = serde_json::from_str(secrets.get("secretHeaders").unwrap().expose_secret()).unwrap();
+    assert_eq!(headers, json!({ "Authorization": "Bearer \"x\"", "X-Key": "k" }));
+    let missing = secrets_with(&[("A", "Bearer x")]).unwrap_err();
+    assert!(missing.starts_with("`secrets.secretHeaders.X-Key`: "), "{missing}");
+    let invalid = secrets_with(&[("A", "a\nb"), ("B", "k")]).unwrap_err();
+    assert!(invalid.contains("no header can carry") && !invalid.contains("a\nb"), "{invalid}");
+}
+
+#[tokio::test]
+async fn a_connector_for_a_space_that_is_deleted_meanwhile_is_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = registry(dir.path());
+    let refused = registry.create("gone", new("mine")).await.unwrap_err();
+    assert!(matches!(&refused, ConnectorError::NoSpace(space) if space == "gone"), "{refused}");
+    // Its secrets are not kept either, and its id is free.
+    registry.create("default", new("mine")).await.unwrap();
+    let count: i64 = rusqlite::Connection::open(registry.parts().secrets.database())
+        .unwrap()
+        .query_row("SELECT count(*) FROM connector", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(count, 1);
 }

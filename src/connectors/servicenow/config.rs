@@ -49,22 +49,29 @@ impl ServiceNowConfig {
     }
 }
 
-/// Checks the secrets.
+/// Checks that the secrets are whole, for one form of authentication or the other.
 pub fn check_secrets(secrets: &ConnectorSecrets) -> Result<(), String> {
-    credentials(secrets).map(drop)
+    only(secrets, &SECRETS)?;
+    let has = |name| secrets.get(name).is_some();
+    let why = match (has("username"), has("password"), has("clientSecret"), has("privateKey")) {
+        (true, true, _, _) | (false, false, true, true) => return Ok(()),
+        (false, false, false, false) => "Either basic auth or OAuth credentials must be specified",
+        (true, false, _, _) | (false, true, _, _) => "username and password must both be specified",
+        (false, false, true, false) | (false, false, false, true) => {
+            "clientSecret and privateKey must both be specified"
+        }
+    };
+    Err(why.to_owned())
 }
 
-/// User and password.
+/// User and password, and nothing else: ccfd signs in with these only.
 pub fn credentials(secrets: &ConnectorSecrets) -> Result<(&str, &SecretString), String> {
-    only(secrets, &SECRETS)?;
-    let is_oauth = ["clientSecret", "privateKey", "privateKeyPassword"];
-    if is_oauth.iter().any(|name| secrets.get(name).is_some()) {
+    let missing = |name| format!("{name} must be provided when isOAuth = false");
+    let user = secrets.get("username").ok_or_else(|| missing("username"))?;
+    let password = secrets.get("password").ok_or_else(|| missing("password"))?;
+    if ["clientSecret", "privateKey", "privateKeyPassword"].iter().any(|name| secrets.get(name).is_some()) {
         let names = "clientId, clientSecret, userIdentifierValue, jwtKeyId and privateKey";
         return Err(format!("{names} should not be provided with isOAuth = false"));
     }
-    match (secrets.get("username"), secrets.get("password")) {
-        (Some(user), Some(password)) => Ok((user.expose_secret(), password)),
-        (None, None) => Err("Either basic auth or OAuth credentials must be specified".to_owned()),
-        (Some(_), None) | (None, Some(_)) => Err("username and password must both be specified".to_owned()),
-    }
+    Ok((user.expose_secret(), password))
 }

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 
 use self::{
     client::Instance,
-    config::{ServiceNowConfig, check_secrets},
+    config::{ServiceNowConfig, check_secrets, credentials},
     params::IncidentAction,
 };
 use super::{
@@ -67,6 +67,10 @@ impl ConnectorType for ServiceNowType {
         _outgoing: &Outgoing,
     ) -> Result<(), String> {
         check_secrets(secrets)
+    }
+
+    fn check_pair(&self, _config: &Map<String, Value>, secrets: &ConnectorSecrets) -> Result<(), String> {
+        credentials(secrets).map(drop)
     }
 
     fn check_params(&self, params: &Map<String, Value>) -> Result<(), String> {
