@@ -1,13 +1,13 @@
 //! `ccfd connectors test` and `run`
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::Args;
 use futures::StreamExt as _;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{SpaceArgument, given, refused};
+use super::{SpaceArgument, given, refused, stream_text::StreamText};
 use crate::{
     cli::{
         exit::Exit,
@@ -51,12 +51,15 @@ pub async fn test(registry: &Registry, caller: &Caller, arguments: &TestArgument
 
 /// What the test of a stream shows: whether it was complete, and whether it came piece by piece.
 fn timed(timing: &StreamTiming) -> Exit {
-    let StreamTiming { first, end, events, ending } = timing;
+    let StreamTiming { first, end, events, ending, .. } = timing;
     if *events == 0 {
         say(format_args!("answered in {end:.1?}, not as a stream"));
         return Exit::Done;
     }
-    say(format_args!("answered in {end:.1?}: {}, the first after {first:.1?}", counted(*events, "event")));
+    say(format_args!(
+        "answered in {end:.1?}: {}, the first after {first:.1?}",
+        counted(u64::from(*events), "event")
+    ));
     match ending {
         StreamEnding::Complete => {}
         StreamEnding::Failed => {
@@ -70,7 +73,7 @@ fn timed(timing: &StreamTiming) -> Exit {
     }
     if timing.is_held_back() {
         say(format_args!(
-            "ccfd: a proxy holds answers back: all events came at the end; switch off its buffering (nginx: `proxy_buffering off`)"
+            "ccfd: a proxy holds answers back: all events came together in the end; switch off its buffering (nginx: `proxy_buffering off`)"
         ));
     }
     Exit::Done
@@ -98,15 +101,27 @@ async fn ended(
     match output {
         RunOutput::Nothing | RunOutput::Data { data: Value::Null, .. } => say(format_args!("done")),
         RunOutput::Data { data, .. } => print_json(&data)?,
-        RunOutput::Stream { mut bytes, .. } => {
-            // For programs, as it comes.
+        RunOutput::Stream { content_type, mut bytes, .. } => {
+            // Programs get it as it comes.
+            let mut text = io::stdout().is_terminal().then(|| StreamText::of(&content_type));
             while let Some(chunk) = bytes.next().await {
-                let mut out = io::stdout().lock();
-                out.write_all(&chunk?)?;
-                out.flush()?;
+                let chunk = chunk?;
+                match &mut text {
+                    Some(text) => put(text.piece(&chunk).as_bytes())?,
+                    None => put(&chunk)?,
+                }
+            }
+            if let Some(text) = text {
+                put(text.end().as_bytes())?;
             }
             registry.settle().await;
         }
     }
     Ok(Exit::Done)
+}
+
+fn put(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
 }
