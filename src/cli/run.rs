@@ -22,6 +22,7 @@ use crate::{
         alerts::AlertDelivery,
         assembly::Assembly,
         cases::CaseDelivery,
+        connector_runs::ConnectorRunDelivery,
         control::{Orders, control},
         health::Health,
         notify,
@@ -158,6 +159,7 @@ pub async fn collect(
     let alerts = AlertDelivery::begin(&supervisor);
     let actions = ActionDelivery::begin(&supervisor);
     let cases = CaseDelivery::begin(&supervisor);
+    let runs = ConnectorRunDelivery::begin(&supervisor);
     let mut outcome = supervisor.run(mode, orders, stop.clone()).await;
     if mode.once && !stop.is_requested() {
         let within = stopper.share(ALERTS_ONCE_MAX, CLOSING);
@@ -173,11 +175,17 @@ pub async fn collect(
             Ok(failures) => outcome.failures.extend(failures),
             Err(_) => outcome.late = true,
         }
+        // Actions run connectors.
+        match timeout(stopper.share(ALERTS_ONCE_MAX, CLOSING), runs.end()).await {
+            Ok(failures) => outcome.failures.extend(failures),
+            Err(_) => outcome.late = true,
+        }
         stopper.end_within(Duration::ZERO);
     } else {
         stopper.end_within(Duration::ZERO);
         let within = stopper.share(ALERTS_END_MAX, CLOSING);
-        _ = timeout(within, async { tokio::join!(alerts.end(), actions.end(false), cases.end(false)) }).await;
+        let rows = async { tokio::join!(alerts.end(), actions.end(false), cases.end(false), runs.end()) };
+        _ = timeout(within, rows).await;
     }
     _ = timeout(stopper.share(HEALTH_END_MAX, CLOSING), health.end()).await;
     // Taken now, because the sinks' counters disappear with them.

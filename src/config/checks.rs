@@ -13,7 +13,7 @@ use super::{
 
 use crate::{
     actions::advice,
-    connectors::{ConnectorId, IdError, connector_type, gen_ai},
+    connectors::{ConnectorId, IdError, SYSTEM_CONNECTOR, connector_type, gen_ai},
 };
 
 const NAME_CHARS_MAX: usize = 64;
@@ -35,8 +35,11 @@ pub(super) fn name(section: &str, name: &str, report: &mut ConfigReport) {
 
 /// A connector's name is its id, which is shorter.
 pub(super) fn connector_id(name: &str, report: &mut ConfigReport) {
+    let path = dotted(&["connector", name]);
+    if name.starts_with(SYSTEM_CONNECTOR) {
+        report.problem(format!("`{path}`: names of the system's connectors begin with {SYSTEM_CONNECTOR:?}"));
+    }
     if name.len() > CONNECTOR_CHARS_MAX {
-        let path = dotted(&["connector", name]);
         report.problem(format!(
             "`{path}`: the name of a connector has at most {CONNECTOR_CHARS_MAX} characters"
         ));
@@ -106,6 +109,43 @@ pub(super) fn health_table(
     }
 }
 
+/// Checks the sinks of rows that ccfd itself makes: those that could be read, and the names of all.
+fn row_sinks(
+    (key, detect): (&str, &str),
+    wanted: &[String],
+    sinks: &BTreeMap<String, SinkSettings>,
+    names: &[&str],
+    report: &mut ConfigReport,
+) {
+    let mut seen = BTreeSet::new();
+    for sink in wanted {
+        if !seen.insert(sink) {
+            report.problem(format!("`{key}` names `{sink}` twice"));
+        } else if !names.contains(&sink.as_str()) {
+            no_such_sink(key, sink, names.iter().copied(), report);
+        } else if sinks.get(sink).is_some_and(SinkSettings::raises_alerts) {
+            report.problem(format!("`{key}` names `{sink}`, a sink of type detect, {detect}"));
+        }
+    }
+}
+
+/// Checks the sinks of runs of connectors.
+pub(super) fn runs(
+    settings: Option<&ConnectorsSettings>,
+    sinks: &BTreeMap<String, SinkSettings>,
+    names: &[&str],
+    report: &mut ConfigReport,
+) {
+    let wanted = settings.map(|settings| &settings.run_sinks[..]).unwrap_or_default();
+    row_sinks(
+        ("connectors.runs", "which judges records: name sinks that store rows"),
+        wanted,
+        sinks,
+        names,
+        report,
+    );
+}
+
 /// Checks the sinks of alerts against all sinks: those that could be read, and the names of all.
 pub(super) fn alerts(
     settings: &AlertSettings,
@@ -113,18 +153,8 @@ pub(super) fn alerts(
     names: &[&str],
     report: &mut ConfigReport,
 ) {
-    let mut seen = BTreeSet::new();
-    for sink in &settings.sinks {
-        if !seen.insert(sink) {
-            report.problem(format!("`detect.alerts` names `{sink}` twice"));
-        } else if !names.contains(&sink.as_str()) {
-            no_such_sink("detect.alerts", sink, names.iter().copied(), report);
-        } else if sinks.get(sink).is_some_and(SinkSettings::raises_alerts) {
-            report.problem(format!(
-                "`detect.alerts` names `{sink}`, a sink of type detect, which raises the alerts itself: name sinks that store them"
-            ));
-        }
-    }
+    let raises = "which raises the alerts itself: name sinks that store them";
+    row_sinks(("detect.alerts", raises), &settings.sinks, sinks, names, report);
     let is_whole = names.iter().all(|name| sinks.contains_key(*name));
     let raises_none = is_whole && !sinks.values().any(SinkSettings::raises_alerts);
     let set = [

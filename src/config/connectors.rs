@@ -30,6 +30,8 @@ pub struct ConnectorsSettings {
     pub index_sink: Option<String>,
     /// The most bytes of the embedded tables.
     pub index_size_max: u64,
+    /// The sinks that get a row of each run. Each is configured, stores rows, and is named once.
+    pub run_sinks: Vec<String>,
 }
 
 /// What may be reached, and how.
@@ -107,6 +109,7 @@ impl ConnectorsSettings {
         let own = section.optional_place("host", host_list);
         let index_sink = section.optional("index_sink", text);
         let index_size_max = section.size("index_size_max", ByteSize::mib(1)..=ByteSize::tib(1));
+        let run_sinks = section.optional("runs", texts).unwrap_or_default();
         if let (Some(bypass), Some(only)) = (&bypass, &only)
             && !bypass.is_empty()
             && !only.is_empty()
@@ -125,7 +128,7 @@ impl ConnectorsSettings {
             response_timeout,
             hosts: own.unwrap_or_default(),
         };
-        Some(Self { outgoing, index_sink, index_size_max })
+        Some(Self { outgoing, index_sink, index_size_max, run_sinks })
     }
 }
 

@@ -61,7 +61,7 @@ pub use auth::HttpAuth;
 pub use cases::KibanaCasesSettings;
 pub use collector::CollectorSettings;
 pub use connection::ConnectionSettings;
-pub use connector::ConnectorSettings;
+pub use connector::{ConnectorSecretPlace, ConnectorSettings};
 pub use connectors::{AllowedHosts, ConnectorsSettings, HostSettings, OutgoingSettings, ProxyHeader};
 pub use detect::AlertSettings;
 pub use effective::{EffectiveSection, EffectiveSetting, effective};
@@ -97,7 +97,7 @@ pub use urls::Proxy;
 use values::one_of;
 pub use verify::VerifySettings;
 
-use crate::tables::{ALERTS, HEALTH, Table, Tables};
+use crate::tables::{ALERTS, CONNECTOR_RUNS, HEALTH, Table, Tables};
 
 /// All settings. There is at least one collector, and each has a sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,6 +153,9 @@ const SECTIONS: [&str; 14] = [
 
 /// What the names of the routes of alerts begin with, where those of records have the name of a collector.
 pub const ALERT_ROUTES: &str = "alerts";
+
+/// The same of runs of connectors.
+pub const RUN_ROUTES: &str = "runs";
 
 /// The same of actions, one for each.
 pub const ACTION_ROUTES: &str = "actions";
@@ -221,7 +224,9 @@ impl Config {
     pub fn tables_of(&self, sink: &str) -> Vec<Arc<Table>> {
         let with_health = self.health_table.as_ref().is_some_and(|settings| settings.sink == sink);
         let with_alerts = self.alerts.sinks.iter().any(|name| name == sink);
-        let others = [(with_health, &HEALTH), (with_alerts, &ALERTS)].into_iter();
+        let with_runs = self.connectors.run_sinks.iter().any(|name| name == sink);
+        let others =
+            [(with_health, &HEALTH), (with_alerts, &ALERTS), (with_runs, &CONNECTOR_RUNS)].into_iter();
         let others = others.filter(|(is_wanted, _)| *is_wanted).map(|(_, table)| Arc::clone(table));
         self.tables.of_records().into_iter().chain(others).collect()
     }
@@ -250,11 +255,18 @@ impl Config {
         checks::health_table(health_table.as_ref(), &names(root, &["sink"], report), report);
         checks::index_sink(connectors.as_ref(), &sinks, &names(root, &["sink"], report), report);
         checks::cases(cases.as_ref(), &sinks, &names(root, &["sink"], report), report);
+        checks::runs(connectors.as_ref(), &sinks, &names(root, &["sink"], report), report);
         checks::alerts(&alerts, &sinks, &names(root, &["sink"], report), report);
         checks::actions(&alerts, &preconfigured, &names(root, &["connector"], report), report);
         if !alerts.sinks.is_empty() && collectors.contains_key(ALERT_ROUTES) {
             report.problem(format!(
                 "`collector.{ALERT_ROUTES}`: with `detect.alerts`, the routes of alerts have this name: choose another one"
+            ));
+        }
+        let has_runs = connectors.as_ref().is_some_and(|connectors| !connectors.run_sinks.is_empty());
+        if has_runs && collectors.contains_key(RUN_ROUTES) {
+            report.problem(format!(
+                "`collector.{RUN_ROUTES}`: with `connectors.runs`, the routes of runs have this name: choose another one"
             ));
         }
         if !alerts.actions.is_empty() && collectors.contains_key(ACTION_ROUTES) {

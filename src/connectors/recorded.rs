@@ -36,10 +36,16 @@ impl BegunRun {
             caller_kind,
             caller: caller.chars().take(CALLER_CHARS_MAX).collect(),
             usage: TokenUsage::default(),
+            is_sent: true,
             duration: Duration::ZERO,
             outcome: ConnectorRunOutcome::Failed,
         };
         Self { record, begun: Instant::now() }
+    }
+
+    /// Notes whether anything was sent.
+    pub fn sent(&mut self, is_sent: bool) {
+        self.record.is_sent = is_sent;
     }
 
     /// Keeps what came of it: at once, or after the end of a stream, whatever becomes of its reader.

@@ -1,4 +1,4 @@
-//! How far the alerts are delivered to each sink that gets them, and when each of them was first.
+//! How far rows are delivered to each sink that gets them, and when each alert was first.
 
 use std::collections::BTreeSet;
 
@@ -20,21 +20,22 @@ CREATE TABLE delivered (
 ) WITHOUT ROWID;
 ";
 
-/// A place in the order of changes. Several alerts may have changed together, so the change alone is none.
+/// A place in the order of changes. Several alerts may have changed together, so the change alone is none. Runs of connectors
+/// do not change: there, it is the number of the run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct AlertPlace {
+pub struct DeliveryPlace {
     /// The number of the change.
     pub change: i64,
-    /// The alert.
+    /// The row.
     pub id: String,
 }
 
 /// How far a route is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AlertCheckpoint {
+pub struct DeliveryCheckpoint {
     /// Up to here everything is delivered.
-    pub place: AlertPlace,
-    /// How many versions of alerts were delivered, over all runs.
+    pub place: DeliveryPlace,
+    /// How many rows and versions of rows were delivered, since ever.
     pub delivered: u64,
     /// Whether it was committed before: for this destination.
     pub is_known: bool,
@@ -51,12 +52,17 @@ pub struct DueAlert {
 }
 
 impl DetectDb {
-    /// The checkpoint of a route. One that was written for another destination counts as none: there, no alert has arrived.
-    pub fn alert_checkpoint(&self, route: &str, destination: &str) -> Result<AlertCheckpoint, SinkError> {
+    /// The checkpoint of a route. One that was written for another destination counts as none: there, no row has arrived.
+    pub fn delivery_checkpoint(
+        &self,
+        route: &str,
+        destination: &str,
+    ) -> Result<DeliveryCheckpoint, SinkError> {
         let sql = "SELECT change, uid, delivered FROM delivery WHERE route = ?1 AND destination = ?2";
         let found = self.connection.query_row(sql, [route, destination], |row| {
-            let place = AlertPlace { change: row.get(0)?, id: row.get(1)? };
-            Ok(AlertCheckpoint { place, delivered: row.get::<_, i64>(2)?.unsigned_abs(), is_known: true })
+            let place = DeliveryPlace { change: row.get(0)?, id: row.get(1)? };
+            let delivered = row.get::<_, i64>(2)?.unsigned_abs();
+            Ok(DeliveryCheckpoint { place, delivered, is_known: true })
         });
         found.optional().map(Option::unwrap_or_default).map_err(|error| of_database(&self.path, error))
     }
@@ -65,7 +71,7 @@ impl DetectDb {
     pub fn due_alerts(
         &self,
         route: &str,
-        checkpoint: &AlertCheckpoint,
+        checkpoint: &DeliveryCheckpoint,
         max: u32,
     ) -> Result<Vec<DueAlert>, SinkError> {
         let failed = |error| of_database(&self.path, error);
@@ -76,7 +82,7 @@ impl DetectDb {
              WHERE (alert.change, alert.uid) > (?3, ?4) ORDER BY alert.change, alert.uid LIMIT ?5"
         );
         let mut query = self.connection.prepare_cached(&sql).map_err(failed)?;
-        let AlertCheckpoint { place, is_known, .. } = checkpoint;
+        let DeliveryCheckpoint { place, is_known, .. } = checkpoint;
         let found = query.query_map(params![route, is_known, place.change, place.id, max], |row| {
             let first_delivered = row.get(row.as_ref().column_count() - 1)?;
             Ok(DueAlert { alert: read(row)?, first_delivered })
@@ -85,7 +91,7 @@ impl DetectDb {
     }
 
     /// How many alerts are behind a checkpoint.
-    pub fn count_due_alerts(&self, place: &AlertPlace) -> Result<u64, SinkError> {
+    pub fn count_due_alerts(&self, place: &DeliveryPlace) -> Result<u64, SinkError> {
         let sql = "SELECT count(*) FROM alert WHERE (change, uid) > (?1, ?2)";
         let count = self.connection.query_row(sql, params![place.change, place.id], |row| row.get(0));
         count.map(i64::unsigned_abs).map_err(|error| of_database(&self.path, error))
@@ -136,22 +142,41 @@ impl DetectDb {
     ) -> rusqlite::Result<()> {
         let Some(DueAlert { alert: last, .. }) = alerts.last() else { return Ok(()) };
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let sql = "SELECT 1 FROM delivery WHERE route = ?1 AND destination <> ?2";
-        if begun.query_row(sql, [route, destination], |_| Ok(())).optional()?.is_some() {
+        if is_elsewhere(&begun, route, destination)? {
             begun.execute("DELETE FROM delivered WHERE route = ?1", [route])?;
-            begun.execute("DELETE FROM delivery WHERE route = ?1", [route])?;
         }
         let taken = alerts.iter().enumerate().filter(|(place, _)| !refused.contains(place));
         note_first(&begun, route, taken.map(|(_, due)| due), now)?;
-        let sql = "INSERT INTO delivery VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (route) DO UPDATE
-                   SET change = excluded.change, uid = excluded.uid, delivered = delivered + excluded.delivered";
-        let count = i64::try_from(alerts.len()).unwrap_or(i64::MAX);
-        begun.execute(sql, params![route, destination, last.seq, last.id, count])?;
+        let place = DeliveryPlace { change: last.seq, id: last.id.clone() };
+        note_place(&begun, (route, destination), &place, alerts.len())?;
         // Ids begin with the time, and so do those of alerts that are no longer kept.
         let sql = "DELETE FROM delivered WHERE route = ?1 AND uid < (SELECT min(uid) FROM alert)";
         begun.execute(sql, [route])?;
         begun.commit()
     }
+}
+
+/// Whether the checkpoint of a route was written for another destination.
+fn is_elsewhere(begun: &Connection, route: &str, destination: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM delivery WHERE route = ?1 AND destination <> ?2";
+    Ok(begun.query_row(sql, [route, destination], |_| Ok(())).optional()?.is_some())
+}
+
+/// Moves the checkpoint of a route to a place, after so many more rows. That of another destination begins at zero.
+pub(super) fn note_place(
+    begun: &Connection,
+    (route, destination): (&str, &str),
+    place: &DeliveryPlace,
+    rows: usize,
+) -> rusqlite::Result<()> {
+    if is_elsewhere(begun, route, destination)? {
+        begun.execute("DELETE FROM delivery WHERE route = ?1", [route])?;
+    }
+    let sql = "INSERT INTO delivery VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (route) DO UPDATE
+               SET change = excluded.change, uid = excluded.uid, delivered = delivered + excluded.delivered";
+    let count = i64::try_from(rows).unwrap_or(i64::MAX);
+    begun.execute(sql, params![route, destination, place.change, place.id, count])?;
+    Ok(())
 }
 
 /// Notes when each of these alerts was first delivered, and whether it notified then.

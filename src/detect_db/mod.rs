@@ -60,6 +60,7 @@ mod read;
 mod refresh;
 mod retain;
 mod rules;
+mod run_delivery;
 mod runs;
 mod schema;
 mod secrets;
@@ -81,8 +82,8 @@ pub use self::{
     advice::{AdviceRow, ModelCall},
     alert::{Alert, AlertStatus, Disposition},
     api_keys::{ApiKey, ApiKeyError, KeyScope, NewApiKey},
-    connectors::{CONNECTOR_SECRETS, ConnectorRow, RowSecrets},
-    delivery::{AlertCheckpoint, AlertPlace, DueAlert},
+    connectors::{CONNECTOR_SECRETS, ConnectorRow, ConnectorStored, RowSecrets},
+    delivery::{DeliveryCheckpoint, DeliveryPlace, DueAlert},
     fields::FieldUse,
     open::FILE_NAME,
     outbox::{
@@ -92,6 +93,7 @@ pub use self::{
     read::{AlertFilter, RuleFigures},
     retain::{AlertLimits, Forgotten},
     rules::level_name,
+    run_delivery::DueRun,
     runs::{CallerKind, ConnectorRunOutcome, RunRecord, UsageBy, UsageRow},
     secrets::{Seal, SealedSecret, StoreSecretError},
     spaces::{DEFAULT_SPACE, SpaceAbout, SpaceError, StoredSpace},

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::params;
 use serde::Serialize;
 
-use super::DetectDb;
+use super::{DetectDb, raise::new_uid};
 use crate::{
     connectors::TokenUsage,
     sinks::{SinkError, sqlite::of_database},
@@ -14,9 +14,9 @@ use crate::{
 /// The tables of this file. Times are in milliseconds. Tokens are NULL where nobody knows them.
 pub(super) const TABLES: &str = "
 CREATE TABLE run (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, connector TEXT NOT NULL, type TEXT NOT NULL, space TEXT NOT NULL,
-    caller_kind TEXT NOT NULL, caller TEXT NOT NULL, model TEXT, prompt INTEGER, completion INTEGER, total INTEGER,
-    duration INTEGER NOT NULL, outcome TEXT NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL, at INTEGER NOT NULL, connector TEXT NOT NULL, type TEXT NOT NULL,
+    space TEXT NOT NULL, caller_kind TEXT NOT NULL, caller TEXT NOT NULL, model TEXT, prompt INTEGER, completion INTEGER,
+    total INTEGER, sent INTEGER NOT NULL, duration INTEGER NOT NULL, outcome TEXT NOT NULL
 );
 CREATE INDEX run_at ON run (at);
 ";
@@ -42,7 +42,14 @@ pub enum CallerKind {
 }
 
 impl CallerKind {
-    fn word(self) -> &'static str {
+    /// Reads what `word` writes.
+    pub(super) fn of_word(word: &str) -> Self {
+        let kinds = [Self::ApiKey, Self::Rule];
+        kinds.into_iter().find(|kind| kind.word() == word).unwrap_or(Self::Operator)
+    }
+
+    /// As it is stored and shown.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Operator => "operator",
             Self::ApiKey => "api_key",
@@ -65,6 +72,12 @@ pub enum ConnectorRunOutcome {
 }
 
 impl ConnectorRunOutcome {
+    /// Reads what `word` writes.
+    pub(super) fn of_word(word: &str) -> Self {
+        let outcomes = [Self::Done, Self::Cut, Self::CallerLeft];
+        outcomes.into_iter().find(|outcome| outcome.word() == word).unwrap_or(Self::Failed)
+    }
+
     /// As it is stored and shown.
     pub fn word(self) -> &'static str {
         match self {
@@ -93,6 +106,8 @@ pub struct RunRecord {
     pub caller: String,
     /// Tokens, as far as the other system named them.
     pub usage: TokenUsage,
+    /// Whether anything was sent to the other system.
+    pub is_sent: bool,
     /// How long it took.
     pub duration: Duration,
     /// What came of it.
@@ -158,7 +173,7 @@ pub struct UsageRow {
     pub completion_tokens: Option<u64>,
     /// All tokens.
     pub total_tokens: Option<u64>,
-    /// Runs that did not name all tokens.
+    /// Runs that sent something and of which not all tokens are known.
     pub unknown: u64,
 }
 
@@ -174,10 +189,11 @@ impl DetectDb {
 
     fn insert_run(&self, run: &RunRecord) -> rusqlite::Result<()> {
         let tokens = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
-        let sql = "INSERT INTO run (at, connector, type, space, caller_kind, caller, model, prompt, completion, total,
+        let sql = "INSERT INTO run (uid, at, connector, type, space, caller_kind, caller, model, prompt, completion, total, sent,
                        duration, outcome)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
         self.connection.prepare_cached(sql)?.execute(params![
+            new_uid(run.at / 1000),
             run.at,
             run.connector,
             run.type_id,
@@ -188,6 +204,7 @@ impl DetectDb {
             tokens(run.usage.prompt),
             tokens(run.usage.completion),
             tokens(run.usage.total),
+            run.is_sent,
             i64::try_from(run.duration.as_millis()).unwrap_or(i64::MAX),
             run.outcome.word(),
         ])?;
@@ -234,7 +251,7 @@ impl DetectDb {
         };
         let sql = format!(
             "SELECT {key}, count(*), sum(outcome <> 'done'), sum(prompt), sum(completion),
-                 sum(coalesce(total, prompt + completion)), sum(prompt IS NULL OR completion IS NULL)
+                 sum(coalesce(total, prompt + completion)), sum(sent AND (prompt IS NULL OR completion IS NULL))
              FROM run WHERE type = ?1 AND at >= ?2 AND (?3 IS NULL OR space = ?3) GROUP BY 1 ORDER BY {order}",
             key = by.sql()
         );
@@ -285,6 +302,7 @@ mod tests {
             caller_kind: caller.0,
             caller: caller.1.to_owned(),
             usage,
+            is_sent: true,
             duration: Duration::from_millis(1500),
             outcome,
         }
@@ -331,6 +349,16 @@ mod tests {
         assert_eq!(keys(UsageBy::Day), [Some("2026-02-02".to_owned()), Some("2026-02-03".to_owned())]);
         assert_eq!(keys(UsageBy::Model), [Some("m".to_owned()), None]);
         assert_eq!(keys(UsageBy::Connector), [Some("advice".to_owned())]);
+    }
+
+    #[test]
+    fn a_run_that_sent_nothing_used_no_tokens() {
+        let (_dir, mut db) = db();
+        let ann = (CallerKind::Operator, "ann");
+        db.record_run(&RunRecord { is_sent: false, ..run(ann, AT, None) }).unwrap();
+        db.record_run(&run(ann, AT, Some((1, 1)))).unwrap();
+        let row = &db.token_usage(".gen-ai", None, UsageBy::User, AT).unwrap()[0];
+        assert_eq!((row.runs, row.failed, row.unknown), (2, 1, 0));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     RouteMetrics, Samples, SinkMetrics,
 };
 use crate::{
-    config::{ACTION_ROUTES, ALERT_ROUTES, CASE_ROUTES},
+    config::{ACTION_ROUTES, ALERT_ROUTES, CASE_ROUTES, RUN_ROUTES},
     pipeline::{counters::COMMIT_BOUNDS, histogram::Histogram, progress::RouteState, stage::Stage},
     verify::verdict::Verdict,
 };
@@ -175,6 +175,15 @@ pub(super) const ROUTES: &[Metric<RouteMetrics>] = &[
         "Alerts that wait for delivery to the sink; only of the routes of alerts.",
         Level(|route| {
             let waiting = (route.status.source == ALERT_ROUTES).then_some(route.status.waiting)?;
+            i64::try_from(waiting).ok()
+        }),
+    ),
+    metric(
+        "ccfd_connector_runs_waiting",
+        "{run}",
+        "Runs of connectors that wait for delivery to the sink; only of the routes of runs.",
+        Level(|route| {
+            let waiting = (route.status.source == RUN_ROUTES).then_some(route.status.waiting)?;
             i64::try_from(waiting).ok()
         }),
     ),

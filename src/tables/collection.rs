@@ -2,16 +2,17 @@
 
 use std::{slice, sync::Arc};
 
-use super::{ALERTS, AUDIT_LOGS, CHAT_COMPLETIONS, HEALTH, Table, TableError, check};
+use super::{ALERTS, AUDIT_LOGS, CHAT_COMPLETIONS, CONNECTOR_RUNS, HEALTH, Table, TableError, check};
 
 /// The tables of one configuration, in their order. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tables(Arc<[Arc<Table>]>);
 
 impl Tables {
-    /// The tables of every configuration: those of the two lists, and those of health and alerts.
+    /// The tables of every configuration: those of the two lists, and those of health, alerts and runs of connectors.
     pub fn built_in() -> Self {
-        Self([&AUDIT_LOGS, &CHAT_COMPLETIONS, &HEALTH, &ALERTS].map(|table| Arc::clone(table)).into())
+        let all = [&AUDIT_LOGS, &CHAT_COMPLETIONS, &HEALTH, &ALERTS, &CONNECTOR_RUNS];
+        Self(all.map(|table| Arc::clone(table)).into())
     }
 
     /// These tables and one more.

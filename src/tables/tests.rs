@@ -48,6 +48,16 @@ fn health_has_the_columns_of_sentinels_own_table() {
 }
 
 #[test]
+fn runs_of_connectors_have_these_columns() {
+    assert_eq!(
+        shape(&CONNECTOR_RUNS),
+        "TimeGenerated DateTime, RunId String, ConnectorId String, ConnectorType String, SpaceId String, \
+         CallerKind String, CallerName String, Outcome String, DurationMs Long, Model String, PromptTokens Long, \
+         CompletionTokens Long, TotalTokens Long"
+    );
+}
+
+#[test]
 fn alerts_have_what_a_scheduled_rule_maps() {
     assert_eq!(
         shape(&ALERTS),

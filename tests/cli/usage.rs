@@ -25,6 +25,7 @@ fn with_runs(runs: &[(&str, Option<u64>)]) -> Place {
             caller_kind: CallerKind::Operator,
             caller: (*caller).to_owned(),
             usage,
+            is_sent: true,
             duration: Duration::from_secs(1),
             outcome: ConnectorRunOutcome::Done,
         };
@@ -97,8 +98,27 @@ fn stored_completions_are_summed_from_tables_and_from_lines() {
 }
 
 #[test]
-fn a_sink_that_cannot_be_read_back_is_named() {
+fn it_is_said_why_stored_completions_cannot_be_read() {
     let place = Place::new("http://127.0.0.1:9/v1");
-    let refused = place.run_to(2, &["usage", "--stored", "--sink", "nowhere"]);
-    assert!(refused.stderr.contains("there is no sink `nowhere`"), "{refused:?}");
+    let said = |arguments: &[&str]| place.run_to(2, &[&["usage", "--stored"], arguments].concat()).stderr;
+    assert!(said(&["--sink", "nowhere"]).contains("--sink nowhere: there is no [sink.nowhere]"));
+    let config = place.config();
+    place.write(
+        "ccfd.toml",
+        &format!("{config}\n[sink.rules]\ntype = \"detect\"\n[sink.other]\ntype = \"sqlite\"\npath = \"other.db\"\n"),
+    );
+    let refused = said(&["--sink", "rules"]);
+    assert!(refused.contains("--sink rules: is of type detect; completions are read back from"), "{refused}");
+    place.replace("source = \"chat_completions\"\n", "source = \"audit_logs\"\n");
+    assert!(said(&[]).contains("no collector reads stored completions"));
+    place.replace("source = \"audit_logs\"\n", "source = \"chat_completions\"\n");
+    place.replace("sinks = [\"local\"]", "sinks = [\"rules\"]");
+    let refused = said(&[]);
+    assert!(
+        refused.contains("the completions cannot be read back")
+            && refused.contains("rules: is of type detect"),
+        "{refused}"
+    );
+    place.replace("sinks = [\"rules\"]", "sinks = [\"local\", \"other\"]");
+    assert!(said(&[]).contains("name one: --sink local|other"));
 }

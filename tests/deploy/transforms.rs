@@ -1,7 +1,8 @@
 use ccfd::{
     deploy::sentinel::{SentinelProfile, transform},
     tables::{
-        self, ALERTS, AUDIT_LOGS, CHAT_COMPLETIONS, Column, ColumnKind, HEALTH, SchemaDrift, Table,
+        self, ALERTS, AUDIT_LOGS, CHAT_COMPLETIONS, CONNECTOR_RUNS, Column, ColumnKind, HEALTH, SchemaDrift,
+        Table,
         object::{Nulls, Objects},
         row,
     },
@@ -108,6 +109,15 @@ fn the_transform_of_alerts_makes_of_the_stream_the_row_that_other_sinks_get() {
         r#"{"id":"a-2","at":7,"group":{},"merged_into":"a-1","withdrawn":1}"#,
     ];
     agree(&ALERTS, &alerts);
+}
+
+#[test]
+fn the_transform_of_runs_makes_of_the_stream_the_row_that_other_sinks_get() {
+    let runs = [
+        r#"{"id":"r-1","created":1770979925,"connector_id":"advice","connector_type":".gen-ai","space_id":"default","caller_kind":"api_key","caller_name":"ci","outcome":"done","duration_ms":1500,"model":"m","prompt_tokens":3,"completion_tokens":4,"total_tokens":7}"#,
+        r#"{"id":"r-2","created":7,"connector_id":"hook","outcome":"failed","duration_ms":0,"model":null,"total_tokens":null}"#,
+    ];
+    agree(&CONNECTOR_RUNS, &runs);
 }
 
 #[test]

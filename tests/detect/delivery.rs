@@ -307,13 +307,13 @@ fn alerts_that_changed_together_are_all_delivered_however_small_a_page_is() {
     // What the second alert consists of becomes part of the first one, with one number.
     deliver(&[(122, "k")]);
     let mut seen = BTreeSet::new();
-    let mut checkpoint = alerts.db.alert_checkpoint("alerts/x", "x").unwrap();
+    let mut checkpoint = alerts.db.delivery_checkpoint("alerts/x", "x").unwrap();
     loop {
         let due = alerts.db.due_alerts("alerts/x", &checkpoint, 1).unwrap();
         let Some(one) = due.first() else { break };
         alerts.db.commit_alerts("alerts/x", "x", &due, &BTreeSet::new(), 7).unwrap();
         seen.insert(one.alert.id.clone());
-        checkpoint = alerts.db.alert_checkpoint("alerts/x", "x").unwrap();
+        checkpoint = alerts.db.delivery_checkpoint("alerts/x", "x").unwrap();
     }
     let mut all = BTreeSet::new();
     let filter = AlertFilter { withdrawn: true, ..AlertFilter::default() };

@@ -101,6 +101,8 @@ fn a_test_names_a_proxy_that_holds_answers_back() {
         let tested = place.run_to(0, &["connectors", "test", "advice"]);
         assert!(tested.stderr.contains("answered in "), "{tested:?}");
         assert_eq!(tested.stderr.contains("a proxy holds answers back"), holds_back, "{tested:?}");
+        let shown = place.run_to(0, &["connectors", "show", "advice"]);
+        assert!(shown.stderr.contains("`ccfd usage --by connector`"), "{shown:?}");
         let used = place.run_to(0, &["usage", "--by", "model", "--json"]).stdout;
         assert!(used.contains("\"model\":\"m-slow\",\"runs\":1,\"failed\":0,"), "{used}");
     }

@@ -139,6 +139,32 @@ resource alerts 'Microsoft.OperationalInsights/workspaces/tables@2022-10-01' = {
   }
 }
 
+resource connectorRuns 'Microsoft.OperationalInsights/workspaces/tables@2022-10-01' = {
+  parent: workspace
+  name: 'CcfdConnectorRuns_CL'
+  properties: {
+    retentionInDays: retentionInDays
+    schema: {
+      name: 'CcfdConnectorRuns_CL'
+      columns: [
+        { name: 'TimeGenerated', type: 'dateTime', description: 'When the run began' }
+        { name: 'RunId', type: 'string', description: 'Id of the run, unique' }
+        { name: 'ConnectorId', type: 'string', description: 'The connector, as requests and settings name it' }
+        { name: 'ConnectorType', type: 'string', description: 'Its type, such as `.gen-ai`' }
+        { name: 'SpaceId', type: 'string', description: 'The space in which it ran' }
+        { name: 'CallerKind', type: 'string', description: '`operator`, `api_key` or `rule`' }
+        { name: 'CallerName', type: 'string', description: 'The operator, the API key or the rule' }
+        { name: 'Outcome', type: 'string', description: '`done`, `failed`, `cut` or `caller_left`' }
+        { name: 'DurationMs', type: 'long', description: 'How long it took, in milliseconds' }
+        { name: 'Model', type: 'string', description: 'The model, as its answer names it' }
+        { name: 'PromptTokens', type: 'long', description: 'Tokens of the prompt; empty if unknown' }
+        { name: 'CompletionTokens', type: 'long', description: 'Tokens of the answer; empty if unknown' }
+        { name: 'TotalTokens', type: 'long', description: 'All tokens; empty if unknown' }
+      ]
+    }
+  }
+}
+
 resource collectionEndpoint 'Microsoft.Insights/dataCollectionEndpoints@2023-03-11' = if (withEndpoint) {
   name: ruleName
   location: location
@@ -262,6 +288,23 @@ resource rule 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {
           { name: 'changed', type: 'long' }
           { name: 'change', type: 'long' }
           { name: 'is_update', type: 'long' }
+        ]
+      }
+      'Custom-CcfdConnectorRuns_CL': {
+        columns: [
+          { name: 'created', type: 'long' }
+          { name: 'id', type: 'string' }
+          { name: 'connector_id', type: 'string' }
+          { name: 'connector_type', type: 'string' }
+          { name: 'space_id', type: 'string' }
+          { name: 'caller_kind', type: 'string' }
+          { name: 'caller_name', type: 'string' }
+          { name: 'outcome', type: 'string' }
+          { name: 'duration_ms', type: 'long' }
+          { name: 'model', type: 'string' }
+          { name: 'prompt_tokens', type: 'long' }
+          { name: 'completion_tokens', type: 'long' }
+          { name: 'total_tokens', type: 'long' }
         ]
       }
     }
@@ -395,12 +438,34 @@ source
     Change = change,
     IsUpdate = is_update'''
       }
+      {
+        streams: ['Custom-CcfdConnectorRuns_CL']
+        destinations: ['workspace']
+        outputStream: 'Custom-CcfdConnectorRuns_CL'
+        transformKql: '''
+source
+| project
+    TimeGenerated = iff(isnull(created), now(), datetime(1970-01-01) + created * 1s),
+    RunId = id,
+    ConnectorId = connector_id,
+    ConnectorType = connector_type,
+    SpaceId = space_id,
+    CallerKind = caller_kind,
+    CallerName = caller_name,
+    Outcome = outcome,
+    DurationMs = duration_ms,
+    Model = model,
+    PromptTokens = prompt_tokens,
+    CompletionTokens = completion_tokens,
+    TotalTokens = total_tokens'''
+      }
     ]
   }
   dependsOn: [
     auditLogs
     health
     alerts
+    connectorRuns
   ]
 }
 
@@ -509,6 +574,29 @@ CcfdAlerts_CL
   }
   dependsOn: [
     alerts
+  ]
+}
+
+resource connectorRunsFunction 'Microsoft.OperationalInsights/workspaces/savedSearches@2020-08-01' = if (withFunctions) {
+  parent: workspace
+  name: 'CcfdConnectorRuns'
+  etag: '*'
+  properties: {
+    category: 'OpenAI'
+    displayName: 'CcfdConnectorRuns'
+    functionAlias: 'CcfdConnectorRuns'
+    version: 2
+    query: '''
+// Logs Ingestion delivers at least once: after a crash or a lost response a record can be here twice, identical except for
+// TimeGenerated, which Azure replaces by the time of receipt when it is older than two days. So the earliest copy is the
+// true one: arg_min finds it in one pass and keeps one row per id. (take_any would be slightly cheaper, and would
+// sometimes return an old record as a new one.)
+CcfdConnectorRuns_CL
+| summarize arg_min(TimeGenerated, *) by RunId
+'''
+  }
+  dependsOn: [
+    connectorRuns
   ]
 }
 

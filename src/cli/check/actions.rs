@@ -46,10 +46,10 @@ fn what(action: &ActionSettings) -> String {
 fn not_ready(action: &ActionSettings, connector: &str, error: &ConnectorError) -> CheckFinding {
     let text = format!("connector {connector} in space {}: {error}", action.space);
     let advice = match error {
-        ConnectorError::Secrets(_) | ConnectorError::SecretStore(_) => {
+        ConnectorError::Secrets(_) | ConnectorError::Pair(_) | ConnectorError::SecretStore(_) => {
             "put the secret where the connector reads it, or give it again; until then the action waits"
         }
-        ConnectorError::NotFound(_) => {
+        ConnectorError::NotFound(_) | ConnectorError::NoSpace(_) => {
             "add [connector.NAME], or correct `connector` and `space` of [[detect.action]]"
         }
         ConnectorError::Config(_)
@@ -61,6 +61,7 @@ fn not_ready(action: &ActionSettings, connector: &str, error: &ConnectorError) -
         | ConnectorError::UpdatePreconfigured(_)
         | ConnectorError::DeletePreconfigured(_)
         | ConnectorError::CreateSystem(_)
+        | ConnectorError::ReadSystem(_)
         | ConnectorError::UpdateSystem(_)
         | ConnectorError::DeleteSystem(_)
         | ConnectorError::RunSystem

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use collectors::{Clock, IdHash, Record};
+use collectors::{Clock, IdHash, Record, TimeField};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -42,7 +42,7 @@ use crate::{
     },
     redact::Redaction,
     sinks::{Cut, PartialWrite, Receipt},
-    tables::{ALERTS, Table},
+    tables::{ALERTS, CONNECTOR_RUNS, Table},
 };
 
 #[derive(Debug, Args)]
@@ -172,6 +172,10 @@ impl RejectsRetry<'_> {
         let sink = self.assembly.sink(kept.sink());
         let record = match &table {
             Some(table) if table.name == ALERTS.name => self.alert(kept)?,
+            // A run does not change.
+            Some(table) if table.name == CONNECTOR_RUNS.name => {
+                Record::read(kept.record.get().as_bytes(), TimeField::Created).ok()
+            }
             Some(table) => self.record(kept, table)?,
             None => None,
         };

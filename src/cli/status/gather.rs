@@ -13,7 +13,7 @@ use crate::{
         disk_usage::{Destination, DiskUsage, dir_bytes},
         state_access,
     },
-    config::{ACTION_ROUTES, ALERT_ROUTES, CASE_ROUTES, Config, Environment},
+    config::{ACTION_ROUTES, ALERT_ROUTES, CASE_ROUTES, Config, Environment, RUN_ROUTES},
     daemon::assembly::Assembly,
     detect_db::{DetectDb, FILE_NAME},
     pipeline::{
@@ -23,7 +23,7 @@ use crate::{
         status_file::{STATUS_INTERVAL, StatusFile},
     },
     reasons::with_reasons,
-    tables::ALERTS,
+    tables::{ALERTS, CONNECTOR_RUNS},
     verify::chain,
 };
 
@@ -185,19 +185,22 @@ fn routes(
         }
     }
     let sink_type = |sink: &String| config.sinks.get(sink).map(|sink| sink.type_name().to_owned());
-    let alerts = config.alerts.sinks.iter().map(|sink| (ALERT_ROUTES, sink.to_string(), sink_type(sink)));
-    let actions =
-        config.alerts.actions.iter().map(|action| {
-            (ACTION_ROUTES, action.outbox.name.to_string(), Some(action.connector().to_owned()))
-        });
-    let cases = config.cases.iter().map(|cases| (CASE_ROUTES, cases.sink.clone(), sink_type(&cases.sink)));
-    for (source, sink, sink_type) in alerts.chain(actions).chain(cases) {
+    let alerts =
+        config.alerts.sinks.iter().map(|sink| (ALERT_ROUTES, &ALERTS, sink.to_string(), sink_type(sink)));
+    let actions = config.alerts.actions.iter().map(|action| {
+        (ACTION_ROUTES, &ALERTS, action.outbox.name.to_string(), Some(action.connector().to_owned()))
+    });
+    let runs = config.connectors.run_sinks.iter();
+    let runs = runs.map(|sink| (RUN_ROUTES, &CONNECTOR_RUNS, sink.to_string(), sink_type(sink)));
+    let cases = config.cases.iter();
+    let cases = cases.map(|cases| (CASE_ROUTES, &ALERTS, cases.sink.clone(), sink_type(&cases.sink)));
+    for (source, table, sink, sink_type) in alerts.chain(runs).chain(actions).chain(cases) {
         let name = route_name(source, &sink);
         let ran = known.remove(&name);
         let never_run = ran.is_none();
         let mut status = ran.unwrap_or_else(|| RouteStatus { state: RouteState::Stopped, ..named(&name) });
         status.source = source.to_owned();
-        status.table = ALERTS.name.to_string();
+        status.table = table.name.to_string();
         if let Some(sink_type) = sink_type {
             status.sink_type = sink_type;
         }

@@ -11,7 +11,7 @@ use crate::{
             counted, cut_begin, cut_end, fitted, grouped, size, span, table, tame, wrap_to,
         },
     },
-    config::{ACTION_ROUTES, CASE_ROUTES},
+    config::{ACTION_ROUTES, CASE_ROUTES, RUN_ROUTES},
     pipeline::progress::RouteStatus,
     tables::format_utc,
 };
@@ -159,8 +159,8 @@ fn trouble(line: &RouteLine, width: usize) -> String {
             counted(rejected, "case"),
             "ccfd cases show CASE",
         ),
-        _ => (
-            format!("{} to deliver", counted(waiting, "alert")),
+        source => (
+            format!("{} to deliver", counted(waiting, if source == RUN_ROUTES { "run" } else { "alert" })),
             "rejected",
             counted(rejected, "record"),
             "ccfd rejects list",

@@ -59,27 +59,47 @@ fn place<'c>(config: &'c Config, named: Option<&str>) -> Result<StoredPlace<'c>,
                 && collector.sinks.iter().any(|one| one == sink)
         })
     };
-    let places: Vec<(&str, StoredPlace<'c>)> = config
-        .sinks
-        .iter()
-        .filter(|(name, _)| named.map_or_else(|| gets_completions(name), |named| named == *name))
-        .filter_map(|(name, settings)| Some((name.as_str(), readable(settings)?)))
-        .collect();
-    let names = places.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("|");
-    let mut places = places.into_iter().map(|(_, place)| place);
-    match (places.next(), places.next(), named) {
-        (Some(place), None, _) => Ok(place),
-        (Some(_), Some(_), _) => {
-            Err(UsageError(format!("several sinks hold completions, name one: --sink {names}")))
-        }
-        (None, _, Some(named)) => Err(UsageError(format!(
-            "there is no sink `{named}` of type sqlite, or ndjson with a directory: only these are read back"
-        ))),
-        (None, _, None) => Err(UsageError(
-            "no sink that holds completions can be read back: only those of type sqlite and ndjson are"
-                .to_owned(),
-        )),
+    let refused = |why: String| Err(UsageError(why));
+    if let Some(named) = named {
+        return match config.sinks.get(named).map(|settings| (settings, readable(settings))) {
+            Some((_, Some(place))) => Ok(place),
+            Some((settings, None)) => refused(format!("--sink {named}: {}", unreadable(settings))),
+            None => refused(format!("--sink {named}: there is no [sink.{named}]")),
+        };
     }
+    let holders: Vec<(&String, &SinkSettings)> =
+        config.sinks.iter().filter(|(name, _)| gets_completions(name)).collect();
+    let mut places: Vec<(&str, StoredPlace<'c>)> =
+        holders.iter().filter_map(|(name, settings)| Some((name.as_str(), readable(settings)?))).collect();
+    let names = places.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("|");
+    match (places.pop(), places.is_empty()) {
+        (Some((_, place)), true) => Ok(place),
+        (Some(_), false) => {
+            refused(format!("several sinks hold completions that can be read back, name one: --sink {names}"))
+        }
+        (None, _) if holders.is_empty() => refused(
+            "no collector reads stored completions: add one with `source = \"chat_completions\"`".to_owned(),
+        ),
+        (None, _) => {
+            let each =
+                |(name, settings): &(&String, &SinkSettings)| format!("{name}: {}", unreadable(settings));
+            let each: Vec<String> = holders.iter().map(each).collect();
+            refused(format!("the completions cannot be read back\n{}", each.join("\n")))
+        }
+    }
+}
+
+/// Why a sink cannot be read back.
+fn unreadable(settings: &SinkSettings) -> String {
+    let what = match settings {
+        SinkSettings::Ndjson(_) => "writes to standard output".to_owned(),
+        SinkSettings::Sqlite(_)
+        | SinkSettings::Elasticsearch(_)
+        | SinkSettings::KibanaIndex(_)
+        | SinkSettings::LogsIngestion(_)
+        | SinkSettings::Detect(_) => format!("is of type {}", settings.type_name()),
+    };
+    format!("{what}; completions are read back from sinks of type sqlite, and ndjson with a directory")
 }
 
 fn readable(settings: &SinkSettings) -> Option<StoredPlace<'_>> {

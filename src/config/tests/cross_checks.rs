@@ -95,3 +95,61 @@ fn limits_that_files_cannot_keep_are_refused() {
         ]
     );
 }
+
+#[test]
+fn runs_go_to_sinks_that_store_rows_each_of_them_once() {
+    let with = |runs: &str| {
+        problems(&format!("{MINIMAL}\n[sink.rules]\ntype = \"detect\"\n[connectors]\nruns = {runs}\n"))
+    };
+    assert_eq!(with("[\"local\"]"), [""; 0]);
+    assert_eq!(with("[\"local\", \"local\"]"), ["`connectors.runs` names `local` twice"]);
+    let missing = "`connectors.runs` names `locl`, but there is no [sink.locl]; did you mean `local`?";
+    assert_eq!(with("[\"locl\"]"), [missing]);
+    let judges = "`connectors.runs` names `rules`, a sink of type detect, which judges records: name sinks that store rows";
+    assert_eq!(with("[\"rules\"]"), [judges]);
+    let taken = MINIMAL.replace("acme-audit", "runs") + "\n[connectors]\nruns = [\"local\"]\n";
+    assert_eq!(
+        problems(&taken),
+        ["`collector.runs`: with `connectors.runs`, the routes of runs have this name: choose another one"]
+    );
+}
+
+#[test]
+fn the_connector_of_the_system_is_not_one_of_the_settings() {
+    let of = |section: &str| problems(&format!("{MINIMAL}\n{section}\n"));
+    let refused = of("[connector.mine]\ntype = \".cases\"");
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0].contains("cases are made by a [[detect.action]]"), "{refused:?}");
+    let named = of("[connector.\"system-connector-.cases\"]\ntype = \".index\"\nconfig = { index = \"x\" }");
+    assert_eq!(
+        named,
+        [
+            "`connector.\"system-connector-.cases\"`: names of the system's connectors begin with \"system-connector-\""
+        ]
+    );
+}
+
+#[test]
+fn only_a_secret_that_is_an_object_is_a_table_of_places() {
+    let of = |secrets: &str| {
+        problems(&format!(
+            "{MINIMAL}\n[connector.mine]\ntype = \".webhook\"\nconfig = {{ url = \"https://a\" }}\nsecrets = {secrets}\n"
+        ))
+    };
+    let place = "{ env = \"A\" }";
+    for sound in [
+        format!("{{ secretHeaders = {{ Authorization = {place}, env = {place} }} }}"),
+        format!("{{ secretHeaders = {place}, user = {place} }}"),
+    ] {
+        assert_eq!(of(&sound), [""; 0], "{sound}");
+    }
+    for wrong in [
+        format!("{{ password = {{ a = {place} }} }}"),
+        "{ secretHeaders = { Authorization = \"Bearer pasted\" } }".to_owned(),
+        format!("{{ secretHeaders = {{ a = {place}, b = \"pasted\" }} }}"),
+        "{ secretHeaders = {} }".to_owned(),
+    ] {
+        let refused = of(&wrong);
+        assert!(refused.len() == 1 && !refused[0].contains("pasted"), "{wrong}: {refused:?}");
+    }
+}

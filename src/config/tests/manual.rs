@@ -43,7 +43,12 @@ fn every_key_that_is_read_is_in_the_manual() {
     // The manual has no sink of its own for the example to name.
     assert_eq!(
         report.problems,
-        [("health_table.sink", "local"), ("connectors.index_sink", "es"), ("detect.alerts", "local")]
+        [
+            ("health_table.sink", "local"),
+            ("connectors.index_sink", "es"),
+            ("connectors.runs", "local"),
+            ("detect.alerts", "local"),
+        ]
             .map(|(key, sink)| format!("`{key}` names `{sink}`, but there is no [sink.{sink}]"))
             .into_iter()
             .chain(["alerts", "action"].map(|key| {

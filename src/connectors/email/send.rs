@@ -99,6 +99,7 @@ async fn deliver(
 ) -> Result<AcceptedEmail, Undelivered> {
     let host = config.host.to_string();
     let opened = connection::open(run.outgoing, config).await?;
+    run.outgoing.note_sent();
     let mut dialogue = opened.dialogue;
     if config.has_auth {
         if !opened.is_private {

@@ -49,6 +49,7 @@ pub(super) fn is_refused(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// Looks names up for connections that begin at once, and leaves out addresses that are not allowed: a name that led
 /// elsewhere a moment ago deceives nobody.
+#[derive(Clone)]
 pub(super) struct CheckedNames {
     pub(super) allowed: Arc<AllowedHosts>,
     pub(super) names: Arc<dyn Resolve>,

@@ -16,7 +16,15 @@ mod clients;
 mod receive;
 mod request;
 
-use std::{net::SocketAddr, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use collectors::{SystemNames, TlsVerification, tls_failure, with_reasons};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -50,8 +58,9 @@ const OF_CONNECTION: [HeaderName; 9] = [
 /// Requests to other systems. Knows which hosts are allowed, through which proxy, and with which certificates.
 pub struct Outgoing {
     settings: Arc<OutgoingSettings>,
-    clients: OutgoingClients,
+    clients: Arc<OutgoingClients>,
     names: CheckedNames,
+    has_sent: AtomicBool,
 }
 
 /// What is trusted of a host that has settings of its own, for connections that are not HTTP.
@@ -74,10 +83,31 @@ impl Outgoing {
         let settings = Arc::new(settings);
         let allowed = Arc::new(settings.allowed_hosts.clone());
         Self {
-            clients: OutgoingClients::new(Arc::clone(&settings), environment, Arc::clone(&names)),
+            clients: Arc::new(OutgoingClients::new(Arc::clone(&settings), environment, Arc::clone(&names))),
             names: CheckedNames { allowed, names },
             settings,
+            has_sent: AtomicBool::new(false),
         }
+    }
+
+    /// The same clients, for one run: what the run has sent is known of it alone.
+    pub fn for_run(&self) -> Self {
+        Self {
+            settings: Arc::clone(&self.settings),
+            clients: Arc::clone(&self.clients),
+            names: self.names.clone(),
+            has_sent: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether something was sent: a request that was refused here, or found no connection, was not.
+    pub fn has_sent(&self) -> bool {
+        self.has_sent.load(Ordering::Relaxed)
+    }
+
+    /// Notes that something was sent over a connection that is not HTTP.
+    pub fn note_sent(&self) {
+        self.has_sent.store(true, Ordering::Relaxed);
     }
 
     /// Requests to these hosts only, wherever they are: for tests. A text that is no host allows nothing.
@@ -144,6 +174,14 @@ impl Outgoing {
         let (method, started) = (request.method.clone(), Instant::now());
         let host = TargetHost::of(&request.url).map(|host| host.to_string()).unwrap_or_default();
         let sent = self.send_to(&host, request).await;
+        match &sent {
+            Err(
+                OutgoingError::NotAllowed(_) | OutgoingError::Unreachable(_) | OutgoingError::Untrusted(_),
+            ) => {}
+            Ok(_) | Err(OutgoingError::TimedOut(_) | OutgoingError::TooLarge(_) | OutgoingError::Cut(_)) => {
+                self.note_sent();
+            }
+        }
         let (status, error) = match &sent {
             Ok(response) => (Some(response.status.as_u16()), None),
             Err(error) => (None, Some(error.to_string())),

@@ -83,7 +83,12 @@ fn documents_are_kept_as_long_as_was_said_in_all_three_ways() {
     // The component names the policy that is put, and the policy the streams.
     let component = "elasticsearch/data-stream-ilm/_component_template/ccfd-openai-life-cycle.json";
     assert_eq!(file(days, component)["template"]["settings"]["index.lifecycle.name"], "ccfd-openai");
-    let names = ["openai-audit-logs", "openai-chat-completions", "openai-collector-health"];
+    let names = [
+        "openai-audit-logs",
+        "openai-chat-completions",
+        "openai-collector-health",
+        "logs-ccfd.connector_runs-default",
+    ];
     assert_eq!(ism(days)["policy"]["ism_template"][0]["index_patterns"], serde_json::json!(names));
 }
 

@@ -1,4 +1,4 @@
-//! One route of alerts: from their database to one sink.
+//! One route: from rows of the database to one sink.
 
 use std::{
     io,
@@ -14,11 +14,10 @@ use collectors::Record;
 use tokio::{sync::watch, task::JoinError};
 use tracing::Span;
 
-use super::record::{AlertForm, record};
+use super::RowFeed;
 use crate::{
-    config::{ALERT_ROUTES, SinkSettings},
     daemon::assembly::Assembly,
-    detect_db::{AlertCheckpoint, DetectDb, DueAlert, FILE_NAME},
+    detect_db::{DeliveryCheckpoint, DetectDb, FILE_NAME},
     pipeline::{
         acknowledgement::{Acknowledged, Acknowledgement},
         backoff::Delays,
@@ -26,7 +25,7 @@ use crate::{
         doubt::SinkDoubt,
         flight::{Flight, Trying},
         names::route_name,
-        policy::{Failure, judge},
+        policy::Failure,
         poll_now::PollNow,
         progress::{Progress, RouteState, RouteStatus},
         rejects::Rejects,
@@ -36,21 +35,17 @@ use crate::{
         write::BatchWriter,
     },
     sinks::{Sink, SinkError},
-    tables::ALERTS,
 };
 
-/// The longest time until a change of an alert is noticed that another process has made. Those of this one are noticed at
-/// once.
+/// The longest time until a change is noticed that another process has made. Those of this one are noticed at once where the
+/// feed follows them.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
-/// Alerts per write: one has some ten thousand bytes at most.
-const BATCH_ALERTS: u32 = 200;
-
 /// The route to one sink.
-pub(super) struct AlertRoute {
+pub(super) struct RowRoute<F> {
     assembly: Arc<Assembly>,
     sink: String,
     name: String,
-    form: AlertForm,
+    feed: F,
     progress: Progress,
     doubt: SinkDoubt,
     delays: Delays,
@@ -62,28 +57,28 @@ pub(super) struct AlertRoute {
 }
 
 /// What is to be delivered next.
-struct DuePage {
-    checkpoint: AlertCheckpoint,
-    alerts: Vec<DueAlert>,
+struct DuePage<R> {
+    checkpoint: DeliveryCheckpoint,
+    rows: Vec<R>,
     waiting: u64,
 }
 
-impl AlertRoute {
+impl<F: RowFeed> RowRoute<F> {
     /// Shows the route. `None` if there is no such sink.
     pub(super) fn new(assembly: &Arc<Assembly>, sink: &str) -> Option<Self> {
         let settings = assembly.config.sinks.get(sink)?;
-        let name = route_name(ALERT_ROUTES, sink);
+        let name = route_name(F::ROUTES, sink);
         let progress = assembly.registry.put(RouteStatus {
             route: name.clone(),
-            collector: ALERT_ROUTES.to_owned(),
-            source: ALERT_ROUTES.to_owned(),
+            collector: F::ROUTES.to_owned(),
+            source: F::ROUTES.to_owned(),
             sink: sink.to_owned(),
             sink_type: settings.type_name().to_owned(),
-            table: ALERTS.name.to_string(),
+            table: F::table().name.to_string(),
             ..RouteStatus::default()
         });
         Some(Self {
-            form: AlertForm::of(settings),
+            feed: F::of(settings),
             delays: Delays::new(assembly.retry(sink)),
             database: assembly.config.state.dir.join(FILE_NAME),
             assembly: assembly.clone(),
@@ -101,7 +96,7 @@ impl AlertRoute {
         &self.name
     }
 
-    /// Delivers alerts until the stop; with `drains` until nothing is left then. Returns what kept it from that.
+    /// Delivers rows until the stop; with `drains` until nothing is left then. Returns what kept it from that.
     pub(super) async fn run(mut self, mut stop: Shutdown, drains: Arc<AtomicBool>) -> Option<Failure> {
         let last = loop {
             // Before it looks, so that nothing changes unnoticed in between.
@@ -118,8 +113,7 @@ impl AlertRoute {
                     continue;
                 }
                 Err(failure) if stops => {
-                    let advice = judge(&failure).advice;
-                    tracing::warn!(error = %failure, advice, "alerts are left to deliver: the next start continues");
+                    F::log_left(&failure);
                     break Some(failure);
                 }
                 Err(failure) => {
@@ -133,20 +127,12 @@ impl AlertRoute {
         last
     }
 
-    /// Follows the changes of the sink that judges. A change of the configuration may have built it again.
+    /// Follows the changes. A change of the configuration may have built again what makes them.
     fn follow(&mut self) {
         if self.changes.as_ref().is_some_and(|changes| changes.has_changed().is_ok()) {
             return;
         }
-        let judges = |(name, settings): (&String, &SinkSettings)| match settings {
-            SinkSettings::Detect(_) => self.assembly.sink(name)?.alert_changes(),
-            SinkSettings::Sqlite(_)
-            | SinkSettings::Ndjson(_)
-            | SinkSettings::Elasticsearch(_)
-            | SinkSettings::KibanaIndex(_)
-            | SinkSettings::LogsIngestion(_) => None,
-        };
-        self.changes = self.assembly.config.sinks.iter().find_map(judges);
+        self.changes = F::changes(&self.assembly);
     }
 
     async fn wait_for_change(&mut self, stop: &mut Shutdown) {
@@ -169,67 +155,67 @@ impl AlertRoute {
     /// Delivers and commits one batch. False if nothing is left.
     async fn pass(&mut self, stop: &Shutdown) -> Result<bool, Failure> {
         let Some(sink) = self.assembly.sink(&self.sink) else { return Ok(false) };
-        let destination = sink.identity(&ALERTS);
+        let destination = sink.identity(&F::table());
         let Some(page) = self.due(&destination).await? else {
             self.show_delivered();
             return Ok(false);
         };
-        let DuePage { checkpoint, alerts, waiting } = page;
+        let DuePage { checkpoint, rows, waiting } = page;
         self.progress.update(|status| {
             status.has_checkpoint = checkpoint.is_known;
             status.delivered = checkpoint.delivered;
             status.waiting = waiting;
         });
-        if alerts.is_empty() {
+        if rows.is_empty() {
             self.show_delivered();
             return Ok(false);
         }
         let now = self.assembly.clock.now();
-        let written = self.write(sink, &alerts, now, stop).await?;
-        let (route, count, begun) = (self.name.clone(), alerts.len() as u64, Instant::now());
+        let written = self.write(sink, &rows, now, stop).await?;
+        let (route, count, begun) = (self.name.clone(), rows.len() as u64, Instant::now());
         let refused = written.refused.clone();
-        self.with_database(move |db| db.commit_alerts(&route, &destination, &alerts, &refused, now)).await?;
+        self.with_database(move |db| F::commit(db, (&route, &destination), &rows, &refused, now)).await?;
         self.delays.reset();
         mended(Stage::Writing, &self.progress);
         self.show_committed(written, count, begun.elapsed());
         Ok(true)
     }
 
-    /// `None` if no record was judged yet.
-    async fn due(&mut self, destination: &str) -> Result<Option<DuePage>, Failure> {
+    /// `None` if there is no database yet.
+    async fn due(&mut self, destination: &str) -> Result<Option<DuePage<F::Row>>, Failure> {
         let (route, destination) = (self.name.clone(), destination.to_owned());
         self.with_database(move |db| {
-            let checkpoint = db.alert_checkpoint(&route, &destination)?;
-            let alerts = db.due_alerts(&route, &checkpoint, BATCH_ALERTS)?;
-            let waiting = if alerts.is_empty() { 0 } else { db.count_due_alerts(&checkpoint.place)? };
-            Ok(DuePage { checkpoint, alerts, waiting })
+            let checkpoint = db.delivery_checkpoint(&route, &destination)?;
+            let rows = F::due(db, &route, &checkpoint)?;
+            let waiting = if rows.is_empty() { 0 } else { F::count_due(db, &checkpoint.place)? };
+            Ok(DuePage { checkpoint, rows, waiting })
         })
         .await
     }
 
-    /// Writes alerts as the batch of a route is written: with its retries, and with rejects for what the sink refuses.
+    /// Writes rows as the batch of a route is written: with its retries, and with rejects for what the sink refuses.
     async fn write(
         &mut self,
         sink: Arc<dyn Sink>,
-        alerts: &[DueAlert],
+        rows: &[F::Row],
         now: i64,
         stop: &Shutdown,
     ) -> Result<Acknowledged, Failure> {
         let encoded: serde_json::Result<Vec<Record>> =
-            alerts.iter().map(|due| record(due, self.form, now)).collect();
+            rows.iter().map(|row| self.feed.record(row, now)).collect();
         let records: Arc<[Record]> = encoded.map_err(|error| self.broken(io::Error::other(error)))?.into();
         let bytes = records.iter().map(|record| record.raw.len()).sum();
         let acknowledgement = Acknowledgement {
             writer: BatchWriter {
                 connector: env!("CARGO_PKG_NAME").into(),
-                table: ALERTS.clone(),
+                table: F::table(),
                 sink,
                 retry: self.assembly.retry(&self.sink),
                 trying: Trying { progress: self.progress.clone(), poll_now: PollNow::default(), ends: false },
             },
             rejects: self.rejects().await?,
             doubt: self.doubt.clone(),
-            tap: self.assembly.tap.inlet(ALERT_ROUTES, &self.name, &ALERTS.name),
+            tap: self.assembly.tap.inlet(F::ROUTES, &self.name, &F::table().name),
             shutdown: stop.clone(),
         };
         acknowledgement
@@ -248,7 +234,7 @@ impl AlertRoute {
         Ok(self.rejects.insert(rejects).clone())
     }
 
-    /// Runs `work` on the database. `None` if there is none: the sink of type detect creates it. After a failure it is
+    /// Runs `work` on the database. `None` if there is none: the first row creates it. After a failure it is
     /// closed, and the next use looks again at what is there.
     async fn with_database<T: Send + 'static>(
         &mut self,
@@ -288,25 +274,24 @@ impl AlertRoute {
         });
     }
 
-    fn show_committed(&self, written: Acknowledged, alerts: u64, took: Duration) {
+    fn show_committed(&self, written: Acknowledged, rows: u64, took: Duration) {
         let Acknowledged { last, counts, .. } = written;
         let BatchCounts { refused, .. } = counts;
         self.progress.update(|status| {
             status.state = RouteState::Live;
             status.has_checkpoint = true;
-            status.delivered += alerts;
-            status.waiting = status.waiting.saturating_sub(alerts);
+            status.delivered += rows;
+            status.waiting = status.waiting.saturating_sub(rows);
             status.last_record = status.last_record.max(last);
         });
         self.progress.count(|counters| {
-            counters.fetched += alerts;
+            counters.fetched += rows;
             counters.batch(counts);
             counters.commit(took);
         });
         if refused > 0 {
-            let advice = "see `ccfd rejects list`";
-            tracing::error!(alerts = refused, advice, "alerts rejected");
+            F::log_refused(refused);
         }
-        tracing::info!(alerts, "delivered alerts");
+        F::log_delivered(rows);
     }
 }
