@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use crate::support::{
     fake_azure::{Azure, CLIENT_ID, CLIENT_SECRET, DCR, TENANT},
     fake_elastic::Elastic,
+    process::{Place, Simulated},
 };
 
 const STREAM: &str = "logs-ccfd.connector_runs-default";
@@ -199,4 +200,30 @@ async fn azure_gets_the_fields_of_the_stream() {
     let totals: Vec<&Value> = rows.iter().map(|row| &row["total_tokens"]).collect();
     assert_eq!(totals, [&json!(1), &json!(2)]);
     assert_eq!(azure.ingestion.losses(), []);
+}
+
+#[test]
+fn a_run_that_a_sink_refuses_is_kept_and_sent_again() {
+    let (api, elastic) = (Simulated::start(&["--audit-logs", "1", "--completions", "0"]), Elastic::plain());
+    let place = Place::new(&api.base_url);
+    let config = place.config();
+    let sink = format!("[sink.siem]\ntype = \"elasticsearch\"\nurls = [\"{}\"]\n", elastic.server.url());
+    place.write("ccfd.toml", &format!("{config}\n{sink}[connectors]\nruns = [\"siem\"]\n"));
+    let mut connector = vec!["connectors", "create", "Notes", "--type", ".server-log", "--id", "notes"];
+    place.run_to(0, &connector);
+    connector = vec!["connectors", "run", "notes", "--params", "{\"message\":\"hello\"}"];
+    place.run_to(0, &connector);
+    place.run_to(0, &connector);
+    elastic.fail("*", 1, 400, "document_parsing_exception");
+    place.run(&["run", "--once"]);
+    assert_eq!(elastic.documents(STREAM).len(), 1);
+    let rejects = place.run_to(0, &["rejects", "list", "--json"]).stdout;
+    assert!(rejects.contains("CcfdConnectorRuns_CL") && rejects.lines().count() == 1, "{rejects}");
+    let retried = place.run_to(0, &["rejects", "retry", "--json"]).stdout;
+    assert!(retried.contains("\"taken\":1,") && retried.contains("\"not_sendable\":0"), "{retried}");
+    let documents = elastic.documents(STREAM);
+    assert_eq!(documents.len(), 2);
+    assert!(documents.values().all(|document| document["ConnectorId"] == "notes"), "{documents:?}");
+    let shown = place.run_to(0, &["status"]).stdout;
+    assert!(shown.contains("runs/siem"), "{shown}");
 }

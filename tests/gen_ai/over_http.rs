@@ -121,3 +121,20 @@ fn a_test_of_a_model_that_fails_in_the_middle_fails() {
     let used = place.run_to(0, &["usage", "--by", "user", "--csv"]).stdout;
     assert!(used.lines().nth(1).is_some_and(|row| row.contains(",2,1,")), "{used}");
 }
+
+#[test]
+fn a_run_that_sent_nothing_has_no_unknown_tokens() {
+    let (_simulated, url) = simulated();
+    let place = place(&url, "");
+    let run = |action: &str, given: serde_json::Value| {
+        let params = json!({ "subAction": action, "subActionParams": given }).to_string();
+        place.run(&["connectors", "run", "advice", "--params", &params]);
+    };
+    run("nothing", json!({}));
+    run("run", json!({ "more": 1 }));
+    run("getDashboard", json!({ "dashboardId": "x" }));
+    place.replace(&url, "http://127.0.0.1:1/v1/chat/completions");
+    run("run", json!({ "body": question("m") }));
+    let used = place.run_to(0, &["usage", "--json"]).stdout;
+    assert!(used.contains("\"runs\":4,\"failed\":3,") && used.contains("\"unknown\":0,"), "{used}");
+}
