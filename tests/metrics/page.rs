@@ -23,8 +23,12 @@ fn route(collector: &str, dir: &TempDir) -> Progress {
     let status = RouteStatus {
         route: format!("{collector}/sentinel"),
         collector: collector.to_owned(),
-        source: if ["alerts", "actions", "cases"].contains(&collector) { collector } else { "audit_logs" }
-            .to_owned(),
+        source: if ["alerts", "runs", "actions", "cases"].contains(&collector) {
+            collector
+        } else {
+            "audit_logs"
+        }
+        .to_owned(),
         waiting: 7,
         sink: "sentinel".to_owned(),
         state: RouteState::Live,
@@ -97,7 +101,7 @@ fn the_page_of_a_busy_route_reads_like_this() {
 
 #[test]
 fn the_manual_has_a_row_for_every_metric_that_a_busy_route_shows() {
-    let snapshot = snapshot(&["acme-audit", "alerts", "actions", "cases"]);
+    let snapshot = snapshot(&["acme-audit", "alerts", "runs", "actions", "cases"]);
     let manual = markdown();
     let rows: Vec<&str> = manual.lines().skip(2).filter_map(|row| row.split('`').nth(1)).collect();
     let shown = families(&snapshot).filter(|family| !family.series.is_empty());
@@ -105,14 +109,15 @@ fn the_manual_has_a_row_for_every_metric_that_a_busy_route_shows() {
 }
 
 #[test]
-fn only_routes_of_alerts_actions_and_cases_show_how_many_of_them_wait() {
-    let page = render(&snapshot(&["acme-audit", "alerts", "actions", "cases"])).unwrap();
+fn only_routes_of_rows_actions_and_cases_show_how_many_of_them_wait() {
+    let page = render(&snapshot(&["acme-audit", "alerts", "runs", "actions", "cases"])).unwrap();
     let is_waiting = |line: &&str| {
-        ["alerts", "actions", "cases"].iter().any(|what| line.starts_with(&format!("ccfd_{what}_waiting")))
+        line.split('{').next().is_some_and(|name| name.ends_with("s_waiting") && !name.starts_with('#'))
     };
     let waiting: Vec<&str> = page.lines().filter(is_waiting).collect();
     let wanted = [
         r#"ccfd_alerts_waiting{collector="alerts",sink="sentinel",source="alerts"} 7"#,
+        r#"ccfd_connector_runs_waiting{collector="runs",sink="sentinel",source="runs"} 7"#,
         r#"ccfd_actions_waiting{collector="actions",sink="sentinel",source="actions"} 7"#,
         r#"ccfd_cases_waiting{collector="cases",sink="sentinel",source="cases"} 7"#,
     ];
