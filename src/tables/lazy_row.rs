@@ -1,6 +1,9 @@
 //! A record as a row of which only some values are wanted.
 
-use std::{borrow::Cow, cell::OnceCell};
+use std::{
+    borrow::Cow,
+    cell::{Cell, OnceCell},
+};
 
 use super::{
     ColumnValue, Origin, Table,
@@ -15,13 +18,26 @@ pub struct LazyRow<'a> {
     table: &'a Table,
     connector: &'a str,
     record: &'a [u8],
+    /// The field whose members have columns of their own.
+    opened: Option<&'a str>,
     members: OnceCell<(Members<'a>, Option<Cow<'a, str>>)>,
+    /// The memory of those of an earlier record.
+    spare: Cell<Members<'a>>,
 }
 
 impl<'a> LazyRow<'a> {
     /// The row of a record; nothing is read yet.
     pub fn of(table: &'a Table, connector: &'a str, record: &'a [u8]) -> Self {
-        Self { table, connector, record, members: OnceCell::new() }
+        let opened = opened([table.columns.as_slice()]);
+        Self { table, connector, record, opened, members: OnceCell::new(), spare: Cell::default() }
+    }
+
+    /// Turns it into the row of another record.
+    pub fn turn_to(&mut self, record: &'a [u8]) {
+        self.record = record;
+        if let Some((members, _)) = self.members.take() {
+            self.spare.set(members);
+        }
     }
 
     /// The value of the column at this place. One that does not fit is null, as in a row.
@@ -44,7 +60,8 @@ impl<'a> LazyRow<'a> {
 
     fn member(&self, from: &Origin) -> Option<&'a [u8]> {
         let (members, details) = self.members.get_or_init(|| {
-            let members = Members::of(self.record, opened([self.table.columns.as_slice()]));
+            let mut members = self.spare.take();
+            members.read(self.record, self.opened);
             let details = members.get(b"type").and_then(text);
             (members, details)
         });

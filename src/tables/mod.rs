@@ -35,6 +35,7 @@ pub use health::HEALTH;
 pub use json::{compact, compact_parts, one_line, text};
 pub use json_scanner::JsonScanner;
 pub use lazy_row::{LazyRow, top_level};
+pub use members::Members;
 pub use row::ColumnValue;
 pub use schema_drift::{SchemaDrift, all_unknown_fields, unfit_values, unknown_fields};
 pub use time::{Iso8601, format_utc, iso8601, utc_day};

@@ -77,6 +77,9 @@ pub(super) type Visit<'v, 'a> = &'v mut dyn FnMut(RowValue<'a>) -> bool;
 /// Passes the values at a path on, those of each element of arrays. Whether one ended it.
 pub(super) fn at_path<'a>(json: &'a [u8], names: &[String], visit: Visit<'_, 'a>) -> bool {
     descend(json, names, &mut |json| {
+        if json.first() != Some(&b'[') {
+            return RowValue::of_json(json).is_some_and(&mut *visit);
+        }
         let mut ended = false;
         JsonScanner::of(json).elements(|steps| {
             if let Some(value) = RowValue::of_json(steps.value()?) {
@@ -119,6 +122,9 @@ fn text_of(json: &[u8]) -> Option<Cow<'_, str>> {
 /// Finds the JSON at a path, in each element of arrays on the way.
 fn descend<'a>(json: &'a [u8], names: &[String], found: &mut dyn FnMut(&'a [u8]) -> bool) -> bool {
     let Some((name, rest)) = names.split_first() else { return found(json) };
+    if json.first() == Some(&b'{') {
+        return top_level(json, name).is_some_and(|member| descend(member, rest, found));
+    }
     let mut ended = false;
     JsonScanner::of(json).elements(|steps| {
         let element = steps.value()?;
@@ -147,12 +153,13 @@ pub(super) fn every_text<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
 pub(super) fn roles<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> bool {
     let mut ended = false;
     let mut each = |place: &FoundText<'_>, json: &'a [u8]| {
-        let found = text(json);
-        let is_role = |text: &str| {
-            place.in_role
-                || (place.is_id() && text.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("role")))
-        };
-        ended = found.is_some_and(|text| is_role(&text) && visit(RowValue::Text(text)));
+        if !place.in_role && !place.is_id() {
+            return Some(());
+        }
+        let begins_like_one =
+            |text: &str| text.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("role"));
+        let is_role = |text: &str| place.in_role || begins_like_one(text);
+        ended = text(json).is_some_and(|text| is_role(&text) && visit(RowValue::Text(text)));
         (!ended).then_some(())
     };
     _ = walk(&mut JsonScanner::of(json), DEPTH_MAX, &FoundText::default(), &mut each);

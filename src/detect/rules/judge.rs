@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     field::FieldId,
     fold::folded,
-    index::{CompiledDetection, MatchView, ViewedValues},
+    index::{CompiledDetection, MatchView, TableIndex, ViewedValues},
     judged_row::{JudgedRow, identifying},
     set::RuleSet,
     value::RowValue,
@@ -33,28 +33,34 @@ const VALUES_MAX: usize = 1000;
 /// Under this name an alert shows the fields of which a correlation counted a part.
 const NOT_COUNTED: &str = "(not counted whole)";
 
-impl RuleSet {
-    /// Adds a match for every detection that matches a record of this table, with what each correlation sees in it. A
-    /// detection that raises alerts of its own sees itself, with the group of its alerts.
-    pub fn judge(&self, table: &Table, connector: &str, record: &Record, out: &mut Vec<Match>) {
-        let Some(index) = self.tables.iter().find(|index| index.name == table.name) else { return };
-        let of = || JudgedRow::of(&self.fields, table, connector, &record.raw);
+/// Judges the records of one table, one after the other: what it needs for one is used again for the next.
+pub struct RecordJudge<'a> {
+    set: &'a RuleSet,
+    index: Option<&'a TableIndex>,
+    row: JudgedRow<'a>,
+}
+
+impl<'a> RecordJudge<'a> {
+    /// Adds a match for every detection that matches a record, with what each correlation sees in it. A detection that raises
+    /// alerts of its own sees itself, with the group of its alerts.
+    pub fn judge(&mut self, record: &'a Record, out: &mut Vec<Match>) {
+        let Some(index) = self.index else { return };
+        self.row.turn_to(&record.raw);
+        let (set, row) = (self.set, &self.row);
         // The bytes are read once: where the row is needed anyway, by the row.
-        let mut row = index.always_reads().then(of);
-        let kind = index.type_column().and_then(|column| match &row {
-            Some(row) => row.json(column),
-            None => top_level(&record.raw, "type"),
+        let kind = index.type_column().and_then(|column| match index.always_reads() {
+            true => row.json(column),
+            false => top_level(&record.raw, "type"),
         });
         for detection in index.candidates(kind) {
-            let row = row.get_or_insert_with(of);
             let holds = detection.check.holds(row);
             let cut = row.take_cut();
             if !cut.is_empty() {
-                self.count_cut(detection, &cut);
+                set.count_cut(detection, &cut);
             }
-            if holds && let Some(mut found) = self.found(detection, row, record) {
+            if holds && let Some(mut found) = set.found(detection, row, record) {
                 if !cut.is_empty() {
-                    let names = cut.keys().map(|field| self.fields.get(*field).name.to_string());
+                    let names = cut.keys().map(|field| set.fields.get(*field).name.to_string());
                     found.shown.insert(NOT_EXAMINED.into(), names.take(SHOWN_MAX).collect());
                 }
                 // What is only shown does not count.
@@ -63,6 +69,19 @@ impl RuleSet {
             }
             detection.sights.iter().for_each(|sight| sight.note(row));
         }
+    }
+}
+
+impl RuleSet {
+    /// Judges records of this table from this collector.
+    pub fn judging<'a>(&'a self, table: &'a Table, connector: &'a str) -> RecordJudge<'a> {
+        let index = self.tables.iter().find(|index| index.name == table.name);
+        RecordJudge { set: self, index, row: JudgedRow::of(&self.fields, table, connector, b"") }
+    }
+
+    /// Judges one record.
+    pub fn judge(&self, table: &Table, connector: &str, record: &Record, out: &mut Vec<Match>) {
+        self.judging(table, connector).judge(record, out);
     }
 
     fn count_cut(&self, detection: &CompiledDetection, cut: &BTreeMap<FieldId, (u64, u64)>) {

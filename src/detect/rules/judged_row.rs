@@ -11,18 +11,25 @@ use super::{
     field::{ColumnPath, FieldId, FieldSource, Fields},
     value::RowValue,
 };
-use crate::tables::{ColumnKind, LazyRow, Table};
+use crate::tables::{ColumnKind, LazyRow, Members, Table};
 
 /// Values of one field that are kept for the next rule. Beyond it they are found again, so that a long array costs time but
 /// no memory.
 const VALUES_KEPT_MAX: usize = 1000;
 
-/// A record as the fields of a set.
+/// A record as the fields of a set, and then the next one: what it needs for one is used again.
 pub(super) struct JudgedRow<'a> {
     fields: &'a Fields,
     table: &'a Table,
     row: LazyRow<'a>,
     found: Vec<OnceCell<FoundValues<'a>>>,
+    /// The fields that were asked for.
+    asked: RefCell<Vec<FieldId>>,
+    /// The members of the columns that are objects, of those whose members were asked for.
+    inner: Vec<OnceCell<Members<'a>>>,
+    /// Columns whose members were asked for, and the memory of those of earlier records.
+    inner_asked: RefCell<Vec<usize>>,
+    spare: RefCell<Vec<Members<'a>>>,
     /// Values of which an expression looked at a part, by field: how many, and the bytes of the rest.
     cut: RefCell<BTreeMap<FieldId, (u64, u64)>>,
 }
@@ -59,10 +66,32 @@ impl<'a> FoundValues<'a> {
 impl<'a> JudgedRow<'a> {
     /// The row of a record of this table.
     pub fn of(fields: &'a Fields, table: &'a Table, connector: &'a str, record: &'a [u8]) -> Self {
-        let mut found = Vec::new();
+        let (mut found, mut inner) = (Vec::new(), Vec::new());
         found.resize_with(fields.list.len(), OnceCell::new);
-        let row = LazyRow::of(table, connector, record);
-        Self { fields, table, row, found, cut: RefCell::default() }
+        inner.resize_with(table.columns.len(), OnceCell::new);
+        Self {
+            fields,
+            table,
+            row: LazyRow::of(table, connector, record),
+            found,
+            asked: RefCell::default(),
+            inner,
+            inner_asked: RefCell::default(),
+            spare: RefCell::default(),
+            cut: RefCell::default(),
+        }
+    }
+
+    /// Turns it into the row of another record.
+    pub fn turn_to(&mut self, record: &'a [u8]) {
+        self.row.turn_to(record);
+        for field in self.asked.get_mut().drain(..) {
+            self.found[field.0].take();
+        }
+        for column in self.inner_asked.get_mut().drain(..) {
+            self.spare.get_mut().extend(self.inner[column].take());
+        }
+        self.cut.get_mut().clear();
     }
 
     /// The JSON text of a column.
@@ -74,6 +103,7 @@ impl<'a> JudgedRow<'a> {
     pub fn any(&self, field: FieldId, each: &mut dyn FnMut(&RowValue<'a>) -> bool) -> bool {
         let Some(place) = self.found.get(field.0) else { return false };
         let found = place.get_or_init(|| {
+            self.asked.borrow_mut().push(field);
             let mut found = FoundValues::None;
             let too_many = self.search(field, &mut |value| found.push(value) > VALUES_KEPT_MAX);
             if too_many { FoundValues::TooMany } else { found }
@@ -150,10 +180,28 @@ impl<'a> JudgedRow<'a> {
 
     fn at(&self, path: &ColumnPath, visit: Visit<'_, 'a>) -> bool {
         let Some(column) = self.table.columns.get(path.column) else { return false };
-        if column.kind == ColumnKind::Dynamic {
-            return self.row.json(path.column).is_some_and(|json| at_path(json, &path.names, visit));
+        if column.kind != ColumnKind::Dynamic {
+            return RowValue::of_column(self.row.value(path.column)).is_some_and(visit);
         }
-        RowValue::of_column(self.row.value(path.column)).is_some_and(visit)
+        let Some(json) = self.row.json(path.column) else { return false };
+        match path.names.split_first() {
+            Some((name, rest)) if json.first() == Some(&b'{') => {
+                let member = self.members(path.column, json).and_then(|members| members.get(name.as_bytes()));
+                member.is_some_and(|json| at_path(json, rest, visit))
+            }
+            Some(_) | None => at_path(json, &path.names, visit),
+        }
+    }
+
+    /// The members of a column that is this object: several fields are looked for in it.
+    fn members(&self, column: usize, json: &'a [u8]) -> Option<&Members<'a>> {
+        let members = self.inner.get(column)?.get_or_init(|| {
+            self.inner_asked.borrow_mut().push(column);
+            let mut members = self.spare.borrow_mut().pop().unwrap_or_default();
+            members.read(json, None);
+            members
+        });
+        Some(members)
     }
 }
 
@@ -162,6 +210,9 @@ const SHOWN_CHARS_MAX: usize = 256;
 
 /// A value cut to what an alert shows.
 pub(super) fn shortened(text: &str) -> String {
+    if text.len() <= SHOWN_CHARS_MAX {
+        return text.to_owned();
+    }
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((end, _)) => text[..end].to_owned(),
         None => text.to_owned(),
@@ -171,6 +222,9 @@ pub(super) fn shortened(text: &str) -> String {
 /// A value by which records are grouped or counted. The rest of a long one is a hash, so that different values stay
 /// different.
 pub(super) fn identifying(text: Cow<'_, str>) -> String {
+    if text.len() <= SHOWN_CHARS_MAX {
+        return text.into_owned();
+    }
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((end, _)) => {
             let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes());

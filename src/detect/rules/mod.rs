@@ -62,6 +62,7 @@ pub use builtin::{builtin_events, builtin_files};
 pub use error::{RuleError, near_name};
 pub use extension::RuleTest;
 pub use field::RecordName;
+pub use judge::RecordJudge;
 pub use placeholder::Placeholders;
 pub use presence::FieldPresence;
 pub use set::{FieldRead, NotExamined, RuleSet, TestEvents, UnusableRule};

@@ -26,12 +26,13 @@ pub(super) fn deliver(
     now: i64,
 ) -> Result<(Receipt, u64), SinkError> {
     let (table, connector) = (&*batch.table.name, &*batch.connector);
+    let mut judge = set.judging(&batch.table, connector);
     let (mut matches, mut forgotten) = (Vec::new(), 0);
     for record in batch.records.iter() {
         if is_own(db, &batch.table, record)? {
             continue;
         }
-        set.judge(&batch.table, connector, record, &mut matches);
+        judge.judge(record, &mut matches);
         if matches.len() >= MATCHES_MAX {
             forgotten += db.store(table, connector, &matches, notified_max, now)?.forgotten;
             matches.clear();
