@@ -6,7 +6,7 @@ use super::{
     episode::{Episode, holder, joined},
     sweep::{Lookback, sweep},
     tick::TickSource,
-    window::{condition_reach, interval_reach, is_monotone},
+    window::{condition_reach, interval_reach, is_monotone, least_matches},
 };
 use crate::detect::model::Correlation;
 
@@ -136,6 +136,10 @@ impl<S: TickSource> Review<'_, S> {
     /// evaluated: a later window begins inside the episode and ends there.
     fn grow(&self, known: &[Episode], dirty: Episode, scope: RevisionScope) -> Result<Revision, S::Error> {
         let timespan = self.correlation.timespan;
+        let least = least_matches(self.correlation);
+        if known.is_empty() && least > 1 && self.has_fewer(dirty, least)? {
+            return Ok(Revision::default());
+        }
         // Where to continue if nothing more can follow from the known episode around this second.
         let past = |at: i64, is_hit: bool| {
             let inside = holder(known, at).filter(|one| is_hit || at >= one.from.saturating_add(timespan));
@@ -178,6 +182,19 @@ impl<S: TickSource> Review<'_, S> {
                 resume.unwrap_or(dirty.to.saturating_add(1)).max(next.saturating_add(i64::from(!needs_all)));
         }
         Ok(Revision { episodes: if scope.episodes { joined(pieces) } else { Vec::new() }, hits })
+    }
+
+    /// Whether all windows that end in a stretch together have fewer matches, so that none of them is satisfied: most groups
+    /// are so small. What lies before the stretch is read only if it is needed.
+    fn has_fewer(&self, dirty: Episode, least: u64) -> Result<bool, S::Error> {
+        let inside = self.source.matches_between(dirty.from, dirty.to, least)?;
+        if inside >= least {
+            return Ok(false);
+        }
+        let (first, last) =
+            (dirty.from.saturating_sub(self.correlation.timespan), dirty.from.saturating_sub(1));
+        let before = self.source.matches_between(first, last, least - inside)?;
+        Ok(inside.saturating_add(before) < least)
     }
 
     /// Finds where satisfied stretches begin whose windows were not read from their beginning.

@@ -87,6 +87,16 @@ pub trait TickSource {
         each: &mut dyn FnMut(Tick) -> ControlFlow<()>,
     ) -> Result<(), Self::Error>;
 
+    /// How many matches there are in these seconds, both included; if more than `most`, not all are counted.
+    fn matches_between(&self, from: i64, to: i64, most: u64) -> Result<u64, Self::Error> {
+        let mut count = 0_u64;
+        self.between(from, to, &mut |tick| {
+            count = count.saturating_add(tick.count);
+            if count >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(count)
+    }
+
     /// The newest ticks before a second, at most this many, in order of time and input.
     fn newest_before(&self, before: i64, count: usize) -> Result<Vec<Tick>, Self::Error>;
 

@@ -63,6 +63,28 @@ pub fn is_monotone(correlation: &Correlation) -> bool {
     }
 }
 
+/// How many matches a window has at least that satisfies a condition that is monotone.
+pub(super) fn least_matches(correlation: &Correlation) -> u64 {
+    let least = |(comparison, bound): &(Comparison, f64)| match comparison {
+        // A negative number becomes zero.
+        Comparison::Greater => (bound.floor() as u64).saturating_add(u64::from(*bound >= 0.0)),
+        Comparison::AtLeast => bound.ceil() as u64,
+        Comparison::Less | Comparison::AtMost | Comparison::Equal | Comparison::NotEqual => 0,
+    };
+    match correlation.kind {
+        // Distinct values are at most as many as matches.
+        CorrelationKind::EventCount | CorrelationKind::ValueCount => {
+            correlation.condition.iter().map(least).max().unwrap_or(0)
+        }
+        CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => correlation.inputs.len() as u64,
+        CorrelationKind::ValueSum
+        | CorrelationKind::ValueAvg
+        | CorrelationKind::ValuePercentile(_)
+        | CorrelationKind::FirstSeen { .. }
+        | CorrelationKind::Spike { .. } => 0,
+    }
+}
+
 /// The ticks of the last `timespan` seconds, and what the condition asks of them.
 pub(super) struct EventWindow<'c> {
     correlation: &'c Correlation,
