@@ -1,6 +1,9 @@
 //! Chains: the hits of a correlation are the ticks of those that use it, and bring the records of their windows along.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashSet},
+};
 
 use super::{
     group_record::CarriedRecord,
@@ -46,12 +49,12 @@ impl Turn<'_> {
         link: &ChainLink,
     ) -> rusqlite::Result<Option<GroupLink>> {
         let values = self.group_values(child)?;
-        let values: Vec<Option<String>> =
-            link.group_from.iter().map(|place| values.get(*place).cloned().flatten()).collect();
+        let value = |place: &usize| values.get(*place)?.as_deref().map(Cow::Borrowed);
+        let values: Vec<Option<Cow<'_, str>>> = link.group_from.iter().map(value).collect();
         let back = self.book.back.get(child_rule.0 as usize).copied().unwrap_or(0);
         let exact = self.book.lines(child_rule).exact;
         let (parent_rule, input) = (link.parent, link.input);
-        let parent = self.group(parent_rule, values);
+        let parent = self.group(parent_rule, &values);
         Ok(parent.map(|parent| GroupLink { child, parent, parent_rule, input, back, exact }))
     }
 
@@ -152,9 +155,7 @@ impl Turn<'_> {
         let rows_read = self.rows_read;
         let near = [stretch.from, stretch.to];
         let Some(held) = self.held(link.child, PieceLane::Ticks, near)? else { return Ok(Vec::new()) };
-        let key = |at| (link.parent, link.input, at);
-        let found = held.hits.range(key(stretch.from)..=key(stretch.to)).filter(|(_, count)| **count > 0);
-        let hits: Vec<i64> = found.map(|((_, _, at), _)| *at).collect();
+        let hits: Vec<i64> = held.hits_between((link.parent, link.input), stretch.from, stretch.to).collect();
         rows_read.set(rows_read.get() + hits.len() as u64);
         Ok(hits)
     }

@@ -9,7 +9,10 @@ use super::{
     rules::{group_fields, level_name},
     store::Turn,
 };
-use crate::detect::model::{FLOODING, Rule, RuleIndex};
+use crate::detect::{
+    episodes::Episode,
+    model::{FLOODING, Rule, RuleIndex},
+};
 
 /// The tables of this file: the alert of each rule, and when it last held one back.
 pub(super) const TABLES: &str = "
@@ -20,32 +23,51 @@ const ABOUT: &str = "The rule has notified as often in an hour as `alerts_per_ho
                      alerts are recorded and notify nobody; this one counts them. If they are noise, make the rule more \
                      exact, or give it `suppress`; if they are not, raise the limit.";
 
+/// The alert of a rule that is flooding, and the time of what it holds back in this transaction.
+pub(super) struct TurnFlood {
+    alert: i64,
+    records: Episode,
+}
+
 impl Turn<'_> {
     /// The alert that says that this rule raises too many; it is raised if there is none. It holds one more back, of a
     /// record of this second.
     pub(super) fn hold_back(&mut self, rule: RuleIndex, at: i64) -> rusqlite::Result<Option<i64>> {
         let Some((rule, known)) = self.book.rule(rule) else { return Ok(None) };
+        let known = known.id;
+        if let Some(flood) = self.floods.get_mut(&known) {
+            flood.records.from = flood.records.from.min(at);
+            flood.records.to = flood.records.to.max(at);
+            return Ok(Some(flood.alert));
+        }
         // One that somebody closed is not opened again; the flood continues in another, an hour later.
         let sql = "SELECT alert.id, held_at FROM flood JOIN alert ON alert.id = flood.alert
                    WHERE flood.rule = ?1 AND held_at > ?2 AND (status <> 'closed' OR created_at > ?2)";
         let since = self.now.saturating_sub(HOUR);
         let mut query = self.begun.prepare_cached(sql)?;
-        let found = query.query_row([known.id, since], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let found = query.query_row([known, since], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         drop(query);
         let (alert, held_at): (i64, Option<i64>) = match found {
             Some((alert, held_at)) => (alert, Some(held_at)),
             None => (self.raise_flood(rule, at)?, None),
         };
-        // A flood is many: what stays as it is, is not written.
         if held_at != Some(self.now) {
             let sql = "INSERT OR REPLACE INTO flood VALUES (?1, ?2, ?3)";
-            self.begun.prepare_cached(sql)?.execute([known.id, alert, self.now])?;
+            self.begun.prepare_cached(sql)?.execute([known, alert, self.now])?;
         }
-        let sql = "UPDATE alert SET first_event_at = min(first_event_at, ?2), last_event_at = max(last_event_at, ?2),
-                       ep_from = min(ep_from, ?2), ep_to = max(ep_to, ?2)
-                   WHERE id = ?1 AND (first_event_at > ?2 OR last_event_at < ?2)";
-        self.begun.prepare_cached(sql)?.execute([alert, at])?;
+        self.floods.insert(known, TurnFlood { alert, records: Episode { from: at, to: at } });
         Ok(Some(alert))
+    }
+
+    /// Writes of which time the alerts are that were held back. A flood is many: each transaction writes it once.
+    pub(super) fn write_floods(&mut self) -> rusqlite::Result<()> {
+        for TurnFlood { alert, records } in self.floods.values() {
+            let sql = "UPDATE alert SET first_event_at = min(first_event_at, ?2), last_event_at = max(last_event_at, ?3),
+                           ep_from = min(ep_from, ?2), ep_to = max(ep_to, ?3)
+                       WHERE id = ?1 AND (first_event_at > ?2 OR last_event_at < ?3)";
+            self.begun.prepare_cached(sql)?.execute([*alert, records.from, records.to])?;
+        }
+        Ok(())
     }
 
     fn raise_flood(&mut self, flooding: &Rule, at: i64) -> rusqlite::Result<i64> {

@@ -32,7 +32,11 @@ impl DetectDb {
         if missed.is_empty() {
             return Ok(());
         }
-        self.in_turn(0, now, |turn| missed.iter().try_for_each(|rule| turn.forget(rule)))?;
+        self.in_turn(0, now, |turn| {
+            missed.iter().try_for_each(|rule| turn.forget(rule))?;
+            // Groups in memory know the marks as they were.
+            turn.held.spill(turn.begun)
+        })?;
         self.read_marks()
     }
 }

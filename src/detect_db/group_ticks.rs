@@ -38,17 +38,29 @@ fn next_end(from: i64, to: i64, seconds: &mut i64, is_whole: bool) -> i64 {
 impl HeldGroup {
     /// The ticks of these seconds, in order of time and input.
     pub(super) fn ticks_between(&self, from: i64, to: i64) -> impl DoubleEndedIterator<Item = Tick> {
-        let end = match to.checked_add(1) {
-            Some(end) => std::ops::Bound::Excluded((end, 0, TickValue::Nothing)),
-            None => std::ops::Bound::Unbounded,
-        };
-        let begin = std::ops::Bound::Included((from, 0, TickValue::Nothing));
-        // An empty range of a map must not end before it begins.
-        let found = (from <= to).then(|| self.ticks.range((begin, end)));
-        found.into_iter().flatten().filter_map(|((at, input, value), count)| {
-            let count = u64::try_from(*count).ok().filter(|count| *count > 0)?;
-            Some(Tick { at: *at, input: *input, value: value.clone(), count })
+        let entries = self.tick_entries(from, to);
+        entries.map(|((at, input, value), count)| Tick {
+            at: *at,
+            input: *input,
+            value: value.clone(),
+            count,
         })
+    }
+
+    /// How many matches each of them is.
+    fn counts_between(&self, from: i64, to: i64) -> impl Iterator<Item = u64> {
+        self.tick_entries(from, to).map(|(_, count)| count)
+    }
+
+    fn tick_entries(
+        &self,
+        from: i64,
+        to: i64,
+    ) -> impl DoubleEndedIterator<Item = (&(i64, u32, TickValue), u64)> {
+        let begin = (from, 0, TickValue::Nothing);
+        let end = to.checked_add(1).map(|end| (end, 0, TickValue::Nothing));
+        let found = self.ticks.range_to(begin, end);
+        found.filter_map(|(key, count)| Some((key, u64::try_from(*count).ok().filter(|count| *count > 0)?)))
     }
 }
 
@@ -78,6 +90,25 @@ impl TickSource for GroupTicks<'_> {
             }
         }
         Ok(())
+    }
+
+    fn matches_between(&self, from: i64, to: i64, most: u64) -> rusqlite::Result<u64> {
+        let mut group = self.group.borrow_mut();
+        let (mut from, mut seconds, mut found) = (from, FIRST_SECONDS, 0_u64);
+        while from <= to && found < most {
+            let end = next_end(from, to, &mut seconds, group.has_all_ticks());
+            group.ensure(self.connection, PieceLane::Ticks, from..=end, self.rows_read)?;
+            for count in group.counts_between(from, end) {
+                self.count_row();
+                found = found.saturating_add(count);
+                if found >= most {
+                    break;
+                }
+            }
+            let Some(next) = end.checked_add(1) else { break };
+            from = next;
+        }
+        Ok(found)
     }
 
     fn newest_before(&self, before: i64, count: usize) -> rusqlite::Result<Vec<Tick>> {

@@ -1,8 +1,8 @@
 //! What correlations see of matches, by group and second.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     group_record::CarriedRecord,
@@ -21,8 +21,8 @@ use crate::detect::{
 /// What has changed in a group.
 #[derive(Debug, Default)]
 pub(super) struct GroupWork {
-    /// Seconds whose ticks have changed.
-    pub(super) changed: BTreeSet<i64>,
+    /// Seconds whose ticks have changed, some of them repeatedly.
+    pub(super) changed: Vec<i64>,
     /// Stretches to evaluate again for another reason.
     pub(super) stretches: Vec<Episode>,
     /// Records that are new in the group, or newly brought by a hit.
@@ -58,9 +58,9 @@ pub(super) struct HitTick {
 
 impl Turn<'_> {
     /// The id of a group.
-    pub(super) fn group(&mut self, rule: RuleIndex, values: GroupValues) -> Option<i64> {
+    pub(super) fn group(&mut self, rule: RuleIndex, values: &[Option<Cow<'_, str>>]) -> Option<i64> {
         let KnownRule { id: rule, epoch, .. } = *self.known(rule)?;
-        let id = group_id([rule, epoch], &values);
+        let id = group_id([rule, epoch], values);
         self.held.group(rule, id).know(values);
         Some(id)
     }
@@ -100,20 +100,19 @@ impl Turn<'_> {
         let SeenMatch { at, record, origin, shown, input, values } = seen;
         let now = self.now;
         let Some(held) = self.held(group, PieceLane::Records, [at, at])? else { return Ok(false) };
-        let known = held.records.get(&(at, Box::from(record)));
+        let known = held.known_record(at, record);
         if known.is_some_and(|known| known.inputs & (1 << input.min(127)) != 0) {
             return Ok(false);
         }
         let is_new = !known.is_some_and(|known| known.exists());
         let had_grown = held.has_grown;
-        let pairs = shown.iter().map(|(name, value)| (*name, *value));
-        held.add(PieceEntry::Match { at, record, origin, shown: 0, input }, pairs, now);
+        held.add(PieceEntry::Match { at, record, origin, shown: 0, input }, shown.iter().copied(), now);
         for value in values {
             held.add(PieceEntry::Tick { at, input, value, by: 1 }, std::iter::empty(), now);
         }
         self.note_growth(group, had_grown);
         let work = self.work_on(rule, group);
-        work.changed.insert(at);
+        work.changed.push(at);
         if is_new {
             let record = record.into();
             work.added.push(AddedRecord { at, record, is_new, is_newly_brought: false });
@@ -133,7 +132,7 @@ impl Turn<'_> {
         held.add(PieceEntry::Tick { at, input, value, by }, std::iter::empty(), self.now);
         self.note_growth(group, had_grown);
         let work = self.work_on(rule, group);
-        work.changed.insert(at);
+        work.changed.push(at);
         work.recount |= by < 0;
     }
 
@@ -159,10 +158,10 @@ impl Turn<'_> {
             return Ok(());
         }
         let Some(held) = self.held(group, PieceLane::Records, [at, at])? else { return Ok(()) };
-        let known = held.records.get(&(at, record.clone()));
+        let known = held.known_record(at, record);
         let (is_new, brought) = known.map_or((true, 0), |known| (!known.exists(), known.brought));
         let had_grown = held.has_grown;
-        let pairs = shown.iter().map(|(name, value)| (&**name, &**value));
+        let pairs = shown.iter().map(|(name, value)| (*name, &**value));
         held.add(PieceEntry::Brought { at, record, origin, shown: 0, by: 1 }, pairs, now);
         self.note_growth(group, had_grown);
         let is_newly_brought = brought == 0;
@@ -183,7 +182,7 @@ impl Turn<'_> {
     ) -> rusqlite::Result<()> {
         let now = self.now;
         let Some(held) = self.held(group, PieceLane::Records, [at, at])? else { return Ok(()) };
-        let known = held.records.get(&(at, Box::from(record))).filter(|known| known.brought > 0);
+        let known = held.known_record(at, record).filter(|known| known.brought > 0);
         let Some(known) = known else { return Ok(()) };
         let (left, origin, is_gone) = (known.brought - 1, known.origin, known.inputs == 0);
         let had_grown = held.has_grown;
@@ -209,18 +208,18 @@ impl Turn<'_> {
 }
 
 /// An id for a group of a rule since it last started over, the same in every run.
-fn group_id(rule: [i64; 2], values: &GroupValues) -> i64 {
-    let mut hasher = Xxh3::new();
-    rule.iter().for_each(|number| hasher.update(&number.to_le_bytes()));
+fn group_id(rule: [i64; 2], values: &[Option<Cow<'_, str>>]) -> i64 {
+    let mut bytes = Vec::with_capacity(128);
+    rule.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
     for value in values {
         match value {
-            None => hasher.update(&[0]),
+            None => bytes.push(0),
             Some(text) => {
-                hasher.update(&[1]);
-                hasher.update(&text.len().to_le_bytes());
-                hasher.update(text.as_bytes());
+                bytes.push(1);
+                bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+                bytes.extend_from_slice(text.as_bytes());
             }
         }
     }
-    hasher.digest().cast_signed()
+    xxh3_64(&bytes).cast_signed()
 }

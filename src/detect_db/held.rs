@@ -3,7 +3,11 @@
 //! What a batch adds is one row of the journal. When the journal is large, its pieces move to a table of their own, by group:
 //! a group that each batch touches costs a row in some batches and not in each. What is in the journal is also in memory.
 
-use std::collections::{HashMap, HashSet, hash_map::Entry};
+use std::{
+    collections::{HashMap, HashSet, hash_map::Entry},
+    mem,
+    sync::Arc,
+};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -26,12 +30,15 @@ CREATE TABLE piece (
 CREATE INDEX piece_grp ON piece (rule, grp, lane, from_at, to_at);
 CREATE INDEX piece_arrived ON piece (arrived);
 CREATE INDEX piece_to ON piece (to_at, rule, n, arrived, from_at);
+CREATE TABLE shown_name (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 ";
 
 /// Bytes in the journal before its pieces move. They are read again at each start.
 const JOURNAL_BYTES: u64 = 4 << 20;
 /// Bytes that groups may take in memory between two batches, as they estimate it.
 const MEMORY_BYTES: usize = 32 << 20;
+/// What is left of that when it was too much, so that not each batch makes room.
+const ROOM_BYTES: usize = 24 << 20;
 
 /// The groups in memory.
 #[derive(Debug, Default)]
@@ -45,6 +52,9 @@ pub(super) struct HeldMatches {
     pub(super) marks: HashMap<i64, i64>,
     /// Tables and collectors by their ids.
     pub(super) origins: HashMap<i64, [String; 2]>,
+    /// The names of fields that alerts show, by their ids, and the other way round. They are those of rules.
+    names: HashMap<u32, Arc<str>>,
+    name_ids: HashMap<Arc<str>, u32>,
     /// The last transaction that is known here. `None` while one is open, and after one that failed.
     turn: Option<i64>,
     journal_bytes: u64,
@@ -81,11 +91,10 @@ impl HeldMatches {
             let sql = "INSERT INTO journal (arrived, data) VALUES (?1, ?2)";
             begun.prepare_cached(sql)?.execute(params![now, data])?;
             if self.journal_bytes > JOURNAL_BYTES {
-                self.spill(begun)?;
-            } else if self.groups.values().map(|group| group.weight).sum::<usize>() > MEMORY_BYTES {
-                self.groups.retain(|_, group| group.shrink());
+                self.store_pieces(begun)?;
             }
         }
+        self.make_room();
         let sql = "UPDATE counter SET value = value + 1 WHERE name = 'turn' RETURNING value";
         begun.prepare_cached(sql)?.query_row([], |row| row.get(0))
     }
@@ -95,25 +104,56 @@ impl HeldMatches {
         self.turn = Some(turn);
     }
 
-    /// Moves everything in the journal to the table of pieces.
+    /// Moves everything in the journal to the table of pieces, for what is done there: no group is in memory after that.
     pub(super) fn spill(&mut self, begun: &Connection) -> rusqlite::Result<()> {
-        let mut groups: Vec<(i64, HeldGroup)> = self.groups.drain().collect();
-        groups.sort_unstable_by_key(|(id, group)| (group.rule, *id));
+        self.store_pieces(begun)?;
+        self.groups.clear();
+        Ok(())
+    }
+
+    /// Moves everything in the journal to the table of pieces.
+    fn store_pieces(&mut self, begun: &Connection) -> rusqlite::Result<()> {
+        let mut groups: Vec<(i64, i64)> = self.groups.iter().map(|(id, group)| (group.rule, *id)).collect();
+        groups.sort_unstable();
         let sql = "INSERT INTO piece (rule, grp, lane, from_at, to_at, n, arrived, data)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let mut insert = begun.prepare_cached(sql)?;
-        for (id, group) in groups {
-            let rule = group.rule;
-            for piece in group.into_pieces() {
+        for (rule, id) in groups {
+            let Entry::Occupied(mut group) = self.groups.entry(id) else { continue };
+            let is_of_use = group.get_mut().store(&mut |piece| {
                 let PieceSpan { from, to, matches, arrived } = piece.span;
                 let (lane, matches) = (piece.lane.number(), matches.cast_signed());
-                insert.execute(params![rule, id, lane, from, to, matches, arrived, piece.bytes])?;
+                insert.insert(params![rule, id, lane, from, to, matches, arrived, piece.bytes])
+            })?;
+            if !is_of_use {
+                group.remove();
             }
         }
         drop(insert);
         begun.execute("DELETE FROM journal", [])?;
         self.journal_bytes = 0;
         Ok(())
+    }
+
+    /// Forgets groups if they take too much memory, first those that were not used since this was last necessary. Of these
+    /// the pieces remain that are only in the journal.
+    fn make_room(&mut self) {
+        let mut weight: usize = self.groups.values().map(|group| group.weight).sum();
+        if weight <= MEMORY_BYTES {
+            return;
+        }
+        for also_used in [false, true] {
+            self.groups.retain(|_, group| {
+                let is_used = mem::take(&mut group.is_used);
+                if weight <= ROOM_BYTES || (is_used && !also_used) {
+                    return true;
+                }
+                weight = weight.saturating_sub(group.weight);
+                let is_kept = group.shrink();
+                weight += if is_kept { group.weight } else { 0 };
+                is_kept
+            });
+        }
     }
 
     /// Forgets what is in memory: the next transaction reads it again.
@@ -148,8 +188,34 @@ impl HeldMatches {
         Ok(place)
     }
 
+    /// The id of the name of a field that alerts show.
+    pub(super) fn name_id(&mut self, begun: &Connection, name: &str) -> rusqlite::Result<u32> {
+        if let Some(id) = self.name_ids.get(name) {
+            return Ok(*id);
+        }
+        let sql = "INSERT INTO shown_name (name) VALUES (?1) RETURNING id";
+        let id = begun.prepare_cached(sql)?.query_row([name], |row| row.get(0))?;
+        self.know_name(id, name.into());
+        Ok(id)
+    }
+
+    /// The name of an id.
+    pub(super) fn name(&self, id: u32) -> &str {
+        self.names.get(&id).map_or("", |name| name)
+    }
+
+    fn know_name(&mut self, id: u32, name: Arc<str>) {
+        self.name_ids.insert(Arc::clone(&name), id);
+        self.names.insert(id, name);
+    }
+
     fn read(&mut self, begun: &Connection) -> rusqlite::Result<()> {
         self.forget();
+        let mut query = begun.prepare("SELECT id, name FROM shown_name")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            self.know_name(row.get(0)?, row.get::<_, String>(1)?.into());
+        }
         let mut query = begun.prepare("SELECT id, mark FROM rule WHERE mark IS NOT NULL")?;
         let marks = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.marks = marks.collect::<rusqlite::Result<_>>()?;

@@ -1,21 +1,25 @@
 //! One group in memory: the pieces that were read, summed up, and those that are being written.
 
-use std::{cell::Cell, collections::BTreeMap, ops::RangeInclusive, sync::Arc};
+use std::{borrow::Cow, cell::Cell, ops::RangeInclusive};
 
 use rusqlite::Connection;
 
 use super::{
-    group_record::{CarriedRecord, GroupRecord, SHOWN_BROUGHT},
+    group_contents::place_of,
+    group_record::{GroupRecord, SHOWN_BROUGHT},
     held_piece::{
         ClosedPiece, OpenPiece, PieceGrowth, PieceLane, PieceSpan, StoredPiece, broken, give, stored_bytes,
     },
-    piece::{GroupValues, PieceEntry, PieceTexts, PieceWriter},
+    piece::{GroupValues, PieceEntry, PieceTexts, PieceWriter, ShownPair},
     piece_reader::read_piece,
+    sorted_map::SortedMap,
 };
 use crate::detect::episodes::TickValue;
 
 /// A piece that has as many bytes is not continued: what a read of it costs is bounded.
 const PIECE_BYTES: usize = 16 << 10;
+/// The same of one that holds both lanes.
+const BOTH_BYTES: usize = 2 << 10;
 /// Seconds of event time in one piece at most: it is removed as a whole.
 pub(super) const PIECE_SECONDS: i64 = 24 * 60 * 60;
 /// Rough sizes in memory, in bytes: of a group, a record, and a tick.
@@ -39,18 +43,20 @@ pub(super) struct HeldGroup {
     stored: Option<Vec<StoredPiece>>,
     closed: Vec<ClosedPiece>,
     open: Vec<OpenPiece>,
-    texts: Vec<PieceTexts>,
+    pub(super) texts: Vec<PieceTexts>,
     /// Between these seconds are the pieces of each lane that were not read; the first is after the last if there are none.
     unread: [(i64, i64); 2],
     /// It has bytes that are not in the journal.
     pub(super) has_grown: bool,
     /// How many equal ticks there are, by second, input and value.
-    pub(super) ticks: BTreeMap<(i64, u32, TickValue), i64>,
-    pub(super) records: BTreeMap<(i64, Box<str>), GroupRecord>,
+    pub(super) ticks: SortedMap<(i64, u32, TickValue), i64>,
+    pub(super) records: SortedMap<(i64, Box<str>), GroupRecord>,
     /// Hits by the group and input in which they count.
-    pub(super) hits: BTreeMap<(i64, u32, i64), i64>,
+    pub(super) hits: SortedMap<(i64, u32, i64), i64>,
     /// About how much memory it takes.
     pub(super) weight: usize,
+    /// Something was asked of it since that was last reset.
+    pub(super) is_used: bool,
 }
 
 impl HeldGroup {
@@ -66,10 +72,11 @@ impl HeldGroup {
             texts: Vec::new(),
             unread: [NOTHING; 2],
             has_grown: false,
-            ticks: BTreeMap::new(),
-            records: BTreeMap::new(),
-            hits: BTreeMap::new(),
+            ticks: SortedMap::default(),
+            records: SortedMap::default(),
+            hits: SortedMap::default(),
             weight: GROUP_WEIGHT,
+            is_used: true,
         }
     }
 
@@ -88,8 +95,10 @@ impl HeldGroup {
     }
 
     /// Its values are these.
-    pub(super) fn know(&mut self, values: GroupValues) {
-        self.values.get_or_insert(values);
+    pub(super) fn know(&mut self, values: &[Option<Cow<'_, str>>]) {
+        self.is_used = true;
+        let owned = || values.iter().map(|value| value.as_deref().map(str::to_owned)).collect();
+        self.values.get_or_insert_with(owned);
     }
 
     /// Reads what a lane says of these seconds.
@@ -108,7 +117,7 @@ impl HeldGroup {
         }
         for place in 0..self.closed.len() {
             let piece = &mut self.closed[place];
-            if !piece.is_read && piece.lane == lane && meets(piece.span.from, piece.span.to) {
+            if !piece.is_read && piece.lane.is_about(lane) && meets(piece.span.from, piece.span.to) {
                 piece.is_read = true;
                 let bytes = std::mem::take(&mut piece.bytes);
                 let read = self.take_in(&bytes, rows_read);
@@ -118,7 +127,7 @@ impl HeldGroup {
         }
         for place in 0..self.stored.as_ref().map_or(0, Vec::len) {
             let Some(piece) = self.stored.as_mut().and_then(|stored| stored.get_mut(place)) else { break };
-            if !piece.is_read && piece.lane == lane && meets(piece.from, piece.to) {
+            if !piece.is_read && piece.lane.is_about(lane) && meets(piece.from, piece.to) {
                 piece.is_read = true;
                 let bytes = stored_bytes(connection, piece.id)?;
                 self.take_in(&bytes, rows_read)?;
@@ -135,11 +144,11 @@ impl HeldGroup {
         let stored = stored.map(|piece| (piece.lane, piece.from, piece.to));
         let mut unread = [NOTHING; 2];
         for (lane, from, to) in closed.chain(stored) {
-            let all = match lane {
-                PieceLane::Ticks => &mut unread[0],
-                PieceLane::Records => &mut unread[1],
-            };
-            *all = (all.0.min(from), all.1.max(to));
+            for (all, of) in unread.iter_mut().zip([PieceLane::Ticks, PieceLane::Records]) {
+                if lane.is_about(of) {
+                    *all = (all.0.min(from), all.1.max(to));
+                }
+            }
         }
         self.unread = unread;
     }
@@ -149,6 +158,7 @@ impl HeldGroup {
         match lane {
             PieceLane::Ticks => ticks,
             PieceLane::Records => records,
+            PieceLane::Both => (ticks.0.min(records.0), ticks.1.max(records.1)),
         }
     }
 
@@ -203,59 +213,55 @@ impl HeldGroup {
             PieceEntry::Match { at, record, origin, shown, input } => {
                 let known = self.record(*at, record, *origin);
                 known.inputs |= 1 << input.min(&127);
-                known.shown.push((*input, texts, *shown));
+                known.show((*input, texts, *shown));
             }
             PieceEntry::Brought { at, record, origin, shown, by } => {
                 let known = self.record(*at, record, *origin);
                 known.brought += by;
                 if *by > 0 {
-                    known.shown.push((SHOWN_BROUGHT, texts, *shown));
+                    known.show((SHOWN_BROUGHT, texts, *shown));
                 }
                 if known.brought == 0 && known.inputs == 0 {
                     self.records.remove(&(*at, Box::from(*record)));
                 }
             }
             PieceEntry::Hit { at, parent, input, by } => {
-                let count = self.hits.entry((*parent, *input, *at)).or_default();
+                let key = (*parent, *input, *at);
+                let count = self.hits.find_or_insert(|known| known.cmp(&key), || key, || 0);
                 self.weight += if *count == 0 { TICK_WEIGHT } else { 0 };
                 *count += by;
                 if *count == 0 {
-                    self.hits.remove(&(*parent, *input, *at));
+                    self.hits.remove(&key);
                 }
             }
-            PieceEntry::Tick { at, input, value, by } => self.tick(*at, *input, value.clone(), *by),
+            PieceEntry::Tick { at, input, value, by } => self.tick(*at, *input, value, *by),
         }
     }
 
-    fn tick(&mut self, at: i64, input: u32, value: TickValue, by: i64) {
-        let key = (at, input, value);
-        match self.ticks.get_mut(&key) {
-            Some(count) => {
-                *count += by;
-                if *count == 0 {
-                    self.ticks.remove(&key);
-                }
-            }
-            None => {
-                self.weight += TICK_WEIGHT;
-                self.ticks.insert(key, by);
-            }
+    fn tick(&mut self, at: i64, input: u32, value: &TickValue, by: i64) {
+        let place = |known: &(i64, u32, TickValue)| (known.0, known.1, &known.2).cmp(&(at, input, value));
+        let count = self.ticks.find_or_insert(place, || (at, input, value.clone()), || 0);
+        self.weight += if *count == 0 { TICK_WEIGHT } else { 0 };
+        *count += by;
+        if *count == 0 {
+            self.ticks.remove(&(at, input, value.clone()));
         }
     }
 
     fn record(&mut self, at: i64, record: &str, origin: i64) -> &mut GroupRecord {
         let weight = &mut self.weight;
-        self.records.entry((at, record.into())).or_insert_with(|| {
+        let made = || {
             *weight += RECORD_WEIGHT;
-            GroupRecord { origin, ..GroupRecord::default() }
-        })
+            GroupRecord::of(origin)
+        };
+        self.records.find_or_insert(place_of(at, record), || (at, record.into()), made)
     }
 
     /// Adds a change, in memory and to the piece of its day.
     pub(super) fn add<'s>(
         &mut self,
         entry: PieceEntry<'_>,
-        pairs: impl Iterator<Item = (&'s str, &'s str)> + Clone,
+        pairs: impl Iterator<Item = ShownPair<'s>> + Clone,
         now: i64,
     ) {
         let (at, lane, matches) = match &entry {
@@ -290,16 +296,25 @@ impl HeldGroup {
     /// The piece to which changes of this second are added.
     fn open_piece(&mut self, lane: PieceLane, at: i64, now: i64) -> usize {
         let day = at.div_euclid(PIECE_SECONDS);
-        let found = self.open.iter().position(|piece| piece.lane == lane && piece.day == day);
+        let found = self.open.iter().position(|piece| piece.day == day && piece.lane.is_about(lane));
+        let mut is_small = true;
         if let Some(place) = found {
-            if self.open[place].writer.bytes.len() < PIECE_BYTES {
+            let piece = &self.open[place];
+            let bytes_max = if piece.lane == PieceLane::Both { BOTH_BYTES } else { PIECE_BYTES };
+            if piece.writer.bytes.len() < bytes_max {
                 return place;
             }
             let full = self.open.swap_remove(place);
             self.close(full);
+            is_small = false;
         }
-        let writer = PieceWriter::begin(self.values.get_or_insert_default());
-        self.texts.push(PieceTexts::default());
+        // The group is small until a piece of both lanes is full.
+        is_small &= !self.open.iter().any(|piece| piece.day == day)
+            && !self.closed.iter().any(|piece| (piece.lane, piece.day) == (PieceLane::Both, day));
+        let lane = if is_small { PieceLane::Both } else { lane };
+        let mut texts = PieceTexts::default();
+        let writer = PieceWriter::begin(&mut texts, self.values.get_or_insert_default());
+        self.texts.push(texts);
         let span = PieceSpan { from: at, to: at, matches: 0, arrived: now };
         self.open.push(OpenPiece { lane, day, writer, span, texts: self.texts.len() - 1, journaled: 0 });
         self.open.len() - 1
@@ -344,51 +359,40 @@ impl HeldGroup {
         self.weight += bytes.len();
     }
 
-    /// The pieces that are only in the journal; the group is not usable after that.
-    pub(super) fn into_pieces(mut self) -> Vec<ClosedPiece> {
+    /// Moves the pieces that are only in the journal to their table, by `put`, which returns the id of each there. Whether the
+    /// group is of use after that: of one whose pieces were never looked up it is not known which of them it has read.
+    pub(super) fn store(
+        &mut self,
+        put: &mut dyn FnMut(&ClosedPiece) -> rusqlite::Result<i64>,
+    ) -> rusqlite::Result<bool> {
         while let Some(open) = self.open.pop() {
             self.close(open);
         }
-        self.closed
+        for piece in std::mem::take(&mut self.closed) {
+            let id = put(&piece)?;
+            self.weight = self.weight.saturating_sub(piece.bytes.len());
+            let ClosedPiece { lane, span: PieceSpan { from, to, .. }, is_read, .. } = piece;
+            self.stored
+                .iter_mut()
+                .for_each(|stored| stored.push(StoredPiece { id, lane, from, to, is_read }));
+        }
+        Ok(self.stored.is_some())
     }
 
     /// Forgets all but the pieces that are only in the journal. Whether there are any.
     pub(super) fn shrink(&mut self) -> bool {
         let fresh = Self { values: self.values.take(), ..Self::new(self.rule, self.id, self.mark) };
-        let mut closed = std::mem::replace(self, fresh).into_pieces();
+        let mut before = std::mem::replace(self, fresh);
+        self.is_used = false;
+        while let Some(open) = before.open.pop() {
+            before.close(open);
+        }
+        let mut closed = before.closed;
         for piece in &mut closed {
             piece.is_read = false;
             self.weight += piece.bytes.len();
         }
         self.closed = closed;
         !self.closed.is_empty()
-    }
-
-    /// A record with everything that is known of it.
-    pub(super) fn carried(&self, at: i64, record: &str) -> Option<CarriedRecord> {
-        let key = (at, Box::from(record));
-        let known = self.records.get(&key)?;
-        let shown = self.shown(known).map(|(name, value)| (Arc::clone(name), Arc::clone(value))).collect();
-        Some(CarriedRecord { at, record: key.1, origin: known.origin, shown })
-    }
-
-    /// What a record shows.
-    pub(super) fn shown(&self, record: &GroupRecord) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
-        let mut places = record.shown.clone();
-        places.sort_unstable();
-        places.into_iter().flat_map(|(_, texts, place)| {
-            self.texts.get(texts as usize).into_iter().flat_map(move |texts| texts.shown(place))
-        })
-    }
-
-    /// The records of these seconds, in order of time and id.
-    pub(super) fn records_between(
-        &self,
-        from: i64,
-        to: i64,
-    ) -> impl Iterator<Item = (i64, &str, &GroupRecord)> {
-        let from = self.records.range((from, Box::from(""))..);
-        let inside = from.take_while(move |((at, _), _)| *at <= to);
-        inside.filter(|(_, record)| record.exists()).map(|((at, id), record)| (*at, &**id, record))
     }
 }

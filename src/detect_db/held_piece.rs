@@ -11,6 +11,8 @@ pub(super) enum PieceLane {
     Ticks,
     /// Records.
     Records,
+    /// Both: the first piece of a day, which for most groups is the only one.
+    Both,
 }
 
 impl PieceLane {
@@ -19,11 +21,21 @@ impl PieceLane {
         match self {
             Self::Ticks => 0,
             Self::Records => 1,
+            Self::Both => 2,
         }
     }
 
     pub(super) fn of_number(number: i64) -> Self {
-        if number == 0 { Self::Ticks } else { Self::Records }
+        match number {
+            0 => Self::Ticks,
+            1 => Self::Records,
+            _ => Self::Both,
+        }
+    }
+
+    /// Whether a piece of this lane says something about another one.
+    pub(super) fn is_about(self, other: Self) -> bool {
+        self == other || self == Self::Both || other == Self::Both
     }
 }
 

@@ -1,10 +1,10 @@
 //! The matches of a batch, and what correlations see of those that are new.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use rusqlite::params;
 
-use super::{piece::GroupValues, raise::SingleAlert, shown, store::Turn};
+use super::{piece::ShownPair, shown, single::SingleAlert, store::Turn};
 use crate::detect::{
     episodes::{Amount, Episode, TickValue},
     model::{CorrelationKind, Match, MatchValue, RuleIndex, RuleState, Seen},
@@ -25,7 +25,7 @@ pub(super) struct SeenMatch<'m> {
     pub(super) at: i64,
     pub(super) record: &'m str,
     pub(super) origin: i64,
-    pub(super) shown: &'m [(&'m str, &'m str)],
+    pub(super) shown: &'m [ShownPair<'m>],
     pub(super) input: u32,
     pub(super) values: Vec<TickValue>,
 }
@@ -35,34 +35,46 @@ impl Turn<'_> {
     /// others know, if they are delivered again.
     pub(super) fn take(&mut self, table: &str, connector: &str, matches: &[Match]) -> rusqlite::Result<()> {
         let origin = self.held.origin(self.begun, [table, connector])?;
+        let from = [shown::names([table]), shown::names([connector])];
         let mut tally: HashMap<(i64, i64), (i64, i64)> = HashMap::new();
         for one in matches {
             let Some((rule, known)) = self.book.rule(one.rule) else { continue };
             let id = known.id;
             let record = shown::key(&one.record);
             let shown = shown::of_match(&one.shown);
+            // How many saw it, and to how many of these it is new.
+            let (mut seen_by, mut new_to) = (0, 0);
+            let mut note = |is_new: Option<bool>| {
+                seen_by += usize::from(is_new.is_some());
+                new_to += usize::from(is_new == Some(true));
+            };
             // A rule may skip records without a group.
             let own = one.seen_by.iter().find(|seen| seen.by == one.rule && rule.alerts);
-            let mut news = Vec::new();
             let mut is_forgotten = own.is_some() && one.at <= known.mark;
             if let Some(own) = own.filter(|_| !is_forgotten) {
                 let (at, record, shown) = (one.at, &*record, &shown[..]);
-                let group = bounded(own);
-                let alert = SingleAlert { rule: one.rule, at, group, record, shown, table, connector };
-                news.push(self.raise_single(&alert)?);
+                let alert =
+                    SingleAlert { rule: one.rule, at, group: &bounded(own), record, shown, from: &from };
+                note(Some(self.raise_single(&alert)?));
             }
             let alike = |one: &Seen, other: &Seen| {
                 one.by == other.by && one.input == other.input && one.group == other.group
             };
+            let mut pairs: Vec<ShownPair<'_>> = Vec::new();
             for seen in one.seen_by.chunk_by(alike).filter(|seen| seen[0].by != one.rule) {
                 if self.is_on(seen[0].by) && self.is_forgotten(seen[0].by, one.at) {
                     is_forgotten = true;
-                } else {
-                    news.extend(self.show(seen, one.at, &record, origin, &shown)?);
+                    continue;
                 }
+                if pairs.is_empty() {
+                    for (name, value) in &shown {
+                        pairs.push((self.held.name_id(self.begun, name)?, *value));
+                    }
+                }
+                note(self.show(seen, one.at, &record, origin, &pairs)?);
             }
             self.stored.forgotten += u64::from(is_forgotten);
-            if !is_forgotten && !news.is_empty() && !news.contains(&false) {
+            if !is_forgotten && seen_by > 0 && seen_by == new_to {
                 self.stored.matches += 1;
                 let (count, last) =
                     tally.entry((id, one.at.div_euclid(TALLY_SECONDS))).or_insert((0, one.at));
@@ -86,16 +98,16 @@ impl Turn<'_> {
         at: i64,
         record: &str,
         origin: i64,
-        shown: &[(&str, &str)],
+        shown: &[ShownPair<'_>],
     ) -> rusqlite::Result<Option<bool>> {
         let Some(first) = seen.first() else { return Ok(None) };
         if !self.is_on(first.by) {
             return Ok(None);
         }
-        let Some(group) = self.group(first.by, bounded(first)) else { return Ok(None) };
+        let Some(group) = self.group(first.by, &bounded(first)) else { return Ok(None) };
         let values = seen.iter().map(|seen| match &seen.value {
             None => TickValue::Nothing,
-            Some(MatchValue::Text(text)) => TickValue::Text(shown::key(text)),
+            Some(MatchValue::Text(text)) => TickValue::Text(shown::key(text).into_owned()),
             Some(MatchValue::Number(number)) => TickValue::Number(Amount::new(*number)),
         });
         let (input, values) = (first.input, values.collect());
@@ -137,6 +149,6 @@ impl Turn<'_> {
 }
 
 /// The values of a group, each at a bounded length.
-fn bounded(seen: &Seen) -> GroupValues {
+fn bounded(seen: &Seen) -> Vec<Option<Cow<'_, str>>> {
     seen.group.0.iter().map(|value| value.as_deref().map(shown::key)).collect()
 }

@@ -8,10 +8,11 @@
 //! | `feed` | a rule that begins to use another one sees what that one knows |
 //! | `store` | one transaction: the new matches of a batch, and every change of alerts that follows |
 //! | `matches`, `groups` | its first half: matches, and what correlations see of them, by group and second |
-//! | `held`, `held_group`, `group_record`, `held_piece` | where that is kept: groups in memory, a journal, and pieces of each group |
+//! | `held`, `held_group`, `group_record`, `held_piece`, `sorted_map` | where that is kept: groups in memory, a journal, and pieces of each group |
 //! | `piece`, `piece_reader` | a piece in few bytes |
-//! | `group_ticks` | what windows read of it |
+//! | `group_contents`, `group_ticks` | what is known of it, and what windows read of it |
 //! | `correlate`, `chain` | its second half: the episodes of each group that changed, and the hits that other correlations use |
+//! | `single` | alerts of single matches |
 //! | `raise`, `refresh` | alerts of episodes: created, joined, withdrawn; what they count and show |
 //! | `notice`, `flood` | who is notified; the alert that says that a rule raises too many |
 //! | `shown` | what an alert shows of its records |
@@ -41,6 +42,7 @@ mod feed;
 mod fields;
 mod flood;
 mod forget;
+mod group_contents;
 mod group_record;
 mod group_ticks;
 mod groups;
@@ -65,6 +67,8 @@ mod runs;
 mod schema;
 mod secrets;
 mod shown;
+mod single;
+mod sorted_map;
 mod spaces;
 mod store;
 mod thread;

@@ -20,7 +20,7 @@ pub(super) const HOUR: i64 = 60 * 60;
 
 /// Why an alert notifies nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Silence {
+pub(super) enum Silence {
     /// Its events are older than the rule.
     Historical,
     /// The rule is in staging.
@@ -32,7 +32,8 @@ enum Silence {
 }
 
 impl Silence {
-    fn word(self) -> &'static str {
+    /// As the database has it.
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Historical => "historical",
             Self::Staging => "staging",
@@ -71,13 +72,13 @@ impl Turn<'_> {
         let silence = match notified_at {
             Some(_) => None,
             None if is_historical => Some((Silence::Historical, None)),
-            None => self.silence(index, rule, known.id, &alert)?,
+            None => self.silence(index, rule, known.id, alert.last_event_at, &alert.fields)?,
         };
         let before = self.no_longer_silenced(id, &alert)?;
         let by = silence.and_then(|(_, by)| by);
         if before != by {
-            self.count_silenced(before, -1)?;
-            self.count_silenced(by, 1)?;
+            self.count_silenced(before, -1);
+            self.count_silenced(by, 1);
         }
         if silence.is_some_and(|(silence, _)| alert.grows && silence != Silence::Historical) {
             let sql = "INSERT OR REPLACE INTO silenced VALUES (?1, ?2, ?3)";
@@ -127,25 +128,26 @@ impl Turn<'_> {
     }
 
     /// Why an alert of a rule that is not historical notifies nobody, and which alert counts it.
-    fn silence(
+    pub(super) fn silence(
         &mut self,
         index: RuleIndex,
         rule: &Rule,
         id: i64,
-        alert: &NoticedAlert,
+        last_event_at: i64,
+        fields: &str,
     ) -> rusqlite::Result<Option<(Silence, Option<i64>)>> {
         if rule.state == RuleState::Staging {
             return Ok(Some((Silence::Staging, None)));
         }
         let within = rule.suppress.map(|within| i64::try_from(within.as_secs()).unwrap_or(i64::MAX));
-        if let Some(other) = self.notified_within(id, within, &alert.fields)? {
+        if let Some(other) = self.notified_within(id, within, fields)? {
             return Ok(Some((Silence::Suppressed, Some(other))));
         }
         if !self.is_capped(id)? {
             return Ok(None);
         }
         // Where nothing may notify, nothing says so.
-        let by = if self.notified_max == 0 { None } else { self.hold_back(index, alert.last_event_at)? };
+        let by = if self.notified_max == 0 { None } else { self.hold_back(index, last_event_at)? };
         Ok(Some((Silence::Capped, by)))
     }
 
@@ -171,14 +173,15 @@ impl Turn<'_> {
             "DELETE FROM silenced WHERE alert IN (SELECT id FROM alert WHERE merged_into = ?1) RETURNING by";
         let released: rusqlite::Result<Vec<Option<i64>>> =
             self.begun.prepare_cached(sql)?.query_map([id], |row| row.get(0))?.collect();
-        released?.into_iter().try_for_each(|by| self.count_silenced(by, -1))
+        released?.into_iter().for_each(|by| self.count_silenced(by, -1));
+        Ok(())
     }
 
     /// Changes how many alerts one has kept from notifying.
-    fn count_silenced(&self, by: Option<i64>, more: i64) -> rusqlite::Result<()> {
-        let Some(by) = by else { return Ok(()) };
-        *self.silenced.borrow_mut().entry(by).or_default() += more;
-        Ok(())
+    pub(super) fn count_silenced(&self, by: Option<i64>, more: i64) {
+        if let Some(by) = by {
+            *self.silenced.borrow_mut().entry(by).or_default() += more;
+        }
     }
 
     /// Writes how many alerts more each one has kept from notifying. One that says that a rule is flooding is about these.

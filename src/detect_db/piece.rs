@@ -1,9 +1,9 @@
 //! Pieces: what happened in one group, one change after the other, in a form that is only appended to. The changes are sums,
 //! so a group is known from its pieces in any order. `piece_reader` reads them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::detect::episodes::TickValue;
 
@@ -46,21 +46,87 @@ impl PieceEntry<'_> {
 /// The texts of a piece, each once, and what its records show, each combination once.
 #[derive(Debug, Default)]
 pub(super) struct PieceTexts {
-    pub(super) texts: Vec<Arc<str>>,
-    pub(super) shown: Vec<Box<[(u32, u32)]>>,
+    /// All texts, one behind the other.
+    texts: String,
+    /// Where each ends.
+    ends: Vec<u32>,
+    /// The pairs of all combinations: a field, and the place of its value.
+    pairs: Vec<(u32, u32)>,
+    /// Where each combination ends.
+    shown_ends: Vec<u32>,
 }
 
 impl PieceTexts {
     /// The fields of a combination, a pair for each value.
-    pub(super) fn shown(&self, place: u32) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
-        let pairs = self.shown.get(place as usize).map_or(&[][..], |pairs| pairs);
-        pairs.iter().filter_map(|(name, value)| {
-            Some((self.texts.get(*name as usize)?, self.texts.get(*value as usize)?))
-        })
+    pub(super) fn shown(&self, place: u32) -> impl Iterator<Item = ShownPair<'_>> {
+        let pairs = between(&self.shown_ends, place).and_then(|range| self.pairs.get(range));
+        let pairs = pairs.into_iter().flatten();
+        pairs.filter_map(|(name, value)| Some((*name, self.text(*value)?)))
     }
 
-    pub(super) fn text(&self, place: u64) -> Option<&Arc<str>> {
-        self.texts.get(usize::try_from(place).ok()?)
+    pub(super) fn text(&self, place: u32) -> Option<&str> {
+        self.texts.get(between(&self.ends, place)?)
+    }
+
+    fn reserve(&mut self) {
+        self.texts.reserve(128);
+        self.ends.reserve(12);
+        self.pairs.reserve(12);
+    }
+
+    /// Adds a text, and returns its place.
+    pub(super) fn push(&mut self, text: &str) -> u32 {
+        self.texts.push_str(text);
+        self.ends.push(short(self.texts.len()));
+        short(self.ends.len() - 1)
+    }
+
+    /// Adds a combination, and returns its place.
+    pub(super) fn push_shown(&mut self, pairs: impl IntoIterator<Item = (u32, u32)>) -> u32 {
+        self.pairs.extend(pairs);
+        self.shown_ends.push(short(self.pairs.len()));
+        short(self.shown_ends.len() - 1)
+    }
+}
+
+/// A field that a record shows, by its id, and a value of it.
+pub(super) type ShownPair<'s> = (u32, &'s str);
+
+/// What belongs to a place, where each ends where the next one begins.
+fn between(ends: &[u32], place: u32) -> Option<std::ops::Range<usize>> {
+    let place = place as usize;
+    let begin = match place.checked_sub(1) {
+        Some(before) => *ends.get(before)?,
+        None => 0,
+    };
+    Some(begin as usize..*ends.get(place)? as usize)
+}
+
+/// Places by hashes. A piece of a small group has few.
+#[derive(Debug, Default)]
+struct KnownPlaces {
+    few: Vec<(u64, u32)>,
+    many: HashMap<u64, u32>,
+}
+
+/// Places that are looked at one by one.
+const FEW_PLACES_MAX: usize = 64;
+
+impl KnownPlaces {
+    fn get(&self, hash: u64) -> Option<u32> {
+        match self.many.is_empty() {
+            true => self.few.iter().rev().find(|(known, _)| *known == hash).map(|(_, place)| *place),
+            false => self.many.get(&hash).copied(),
+        }
+    }
+
+    fn insert(&mut self, hash: u64, place: u32) {
+        if self.many.is_empty() && self.few.len() < FEW_PLACES_MAX {
+            self.few.push((hash, place));
+        } else {
+            self.many.extend(self.few.drain(..));
+            self.many.insert(hash, place);
+        }
     }
 }
 
@@ -69,23 +135,28 @@ impl PieceTexts {
 pub(super) struct PieceWriter {
     pub(super) bytes: Vec<u8>,
     /// Texts and combinations by their hashes.
-    known: HashMap<u64, u32>,
+    known: KnownPlaces,
     at: i64,
     record: Vec<u8>,
 }
 
 impl PieceWriter {
-    /// A piece of the group with these values.
-    pub(super) fn begin(values: &GroupValues) -> Self {
+    /// A piece of the group with these values, which are its first texts.
+    pub(super) fn begin(texts: &mut PieceTexts, values: &GroupValues) -> Self {
         let mut writer = Self::default();
-        let bytes = &mut writer.bytes;
-        put(bytes, values.len() as u64);
+        // Room for what most pieces get.
+        writer.bytes.reserve(256);
+        writer.known.few.reserve(16);
+        texts.reserve();
+        put(&mut writer.bytes, values.len() as u64);
         for value in values {
             match value {
-                None => put(bytes, 0),
+                None => put(&mut writer.bytes, 0),
                 Some(text) => {
-                    put(bytes, text.len() as u64 + 1);
-                    bytes.extend_from_slice(text.as_bytes());
+                    put(&mut writer.bytes, text.len() as u64 + 1);
+                    writer.bytes.extend_from_slice(text.as_bytes());
+                    let place = texts.push(text);
+                    writer.known.insert(xxh3_64(text.as_bytes()), place);
                 }
             }
         }
@@ -139,50 +210,44 @@ impl PieceWriter {
     pub(super) fn shown<'s>(
         &mut self,
         texts: &mut PieceTexts,
-        pairs: impl Iterator<Item = (&'s str, &'s str)> + Clone,
+        pairs: impl Iterator<Item = ShownPair<'s>> + Clone,
     ) -> u32 {
-        let mut hasher = Xxh3::new();
-        for text in pairs.clone().flat_map(|(name, value)| [name, value]) {
-            hasher.update(text.as_bytes());
-            hasher.update(&[0xff]);
-        }
-        let hash = hasher.digest().rotate_left(1) ^ 1;
+        // Only a guess: what has the same hash is compared.
+        let mixed = |hash: u64, (name, value): ShownPair<'_>| {
+            (hash ^ u64::from(name)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+                ^ xxh3_64(value.as_bytes())
+        };
+        let hash = pairs.clone().fold(1, mixed).rotate_left(1) ^ 1;
         let is_same = |place: &u32| {
             let mut known = texts.shown(*place);
-            let mut is_next = |(name, value): (&str, &str)| {
-                known.next().is_some_and(|(known, of)| **known == *name && **of == *value)
-            };
-            pairs.clone().all(&mut is_next) && known.next().is_none()
+            pairs.clone().all(|pair| known.next() == Some(pair)) && known.next().is_none()
         };
-        let found = self.known.get(&hash).copied().filter(is_same);
+        let found = self.known.get(hash).filter(is_same);
         if let Some(place) = found {
             return place;
         }
-        let pairs: Box<[(u32, u32)]> =
-            pairs.map(|(name, value)| (self.text(texts, name), self.text(texts, value))).collect();
+        let places: Vec<(u32, u32)> = pairs.map(|(name, value)| (name, self.text(texts, value))).collect();
         self.bytes.push(SHOWN);
-        put(&mut self.bytes, pairs.len() as u64);
-        for (name, value) in &pairs {
+        put(&mut self.bytes, places.len() as u64);
+        for (name, value) in &places {
             put(&mut self.bytes, u64::from(*name));
             put(&mut self.bytes, u64::from(*value));
         }
-        let place = short(texts.shown.len());
-        texts.shown.push(pairs);
+        let place = texts.push_shown(places);
         self.known.insert(hash, place);
         place
     }
 
     fn text(&mut self, texts: &mut PieceTexts, text: &str) -> u32 {
         let hash = xxh3_64(text.as_bytes());
-        let is_same = |place: &u32| texts.texts.get(*place as usize).is_some_and(|known| **known == *text);
-        if let Some(place) = self.known.get(&hash).copied().filter(is_same) {
+        let is_same = |place: &u32| texts.text(*place) == Some(text);
+        if let Some(place) = self.known.get(hash).filter(is_same) {
             return place;
         }
         self.bytes.push(TEXT);
         put(&mut self.bytes, text.len() as u64);
         self.bytes.extend_from_slice(text.as_bytes());
-        let place = short(texts.texts.len());
-        texts.texts.push(text.into());
+        let place = texts.push(text);
         self.known.insert(hash, place);
         place
     }

@@ -4,12 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::{
-    piece::GroupValues,
-    rules::group_fields,
-    shown::{self, GatheredShown},
-    store::Turn,
-};
+use super::{rules::group_fields, store::Turn};
 use crate::detect::{
     episodes::Episode,
     model::{RuleIndex, RuleState},
@@ -38,63 +33,7 @@ pub(super) struct PendingAlert {
 /// The alerts of a group that have changed, by their ids.
 pub(super) type PendingAlerts = BTreeMap<i64, PendingAlert>;
 
-/// One match of a detection that alerts.
-pub(super) struct SingleAlert<'m> {
-    pub(super) rule: RuleIndex,
-    pub(super) at: i64,
-    pub(super) group: GroupValues,
-    pub(super) record: &'m str,
-    pub(super) shown: &'m [(&'m str, &'m str)],
-    pub(super) table: &'m str,
-    pub(super) connector: &'m str,
-}
-
-/// What a new alert begins with.
-struct NewAlert<'a> {
-    rule: RuleIndex,
-    group: Option<i64>,
-    fields: &'a str,
-    episode: Episode,
-    records: &'a str,
-    shown: &'a str,
-    tables: &'a str,
-    connectors: &'a str,
-    event_count: i64,
-}
-
 impl Turn<'_> {
-    /// Raises the alert of one match of a detection. Whether it is new.
-    pub(super) fn raise_single(&mut self, alert: &SingleAlert<'_>) -> rusqlite::Result<bool> {
-        let Some((rule, known)) = self.book.rule(alert.rule) else { return Ok(false) };
-        let records = shown::names([alert.record]);
-        if self.is_raised(known.id, alert.at, &records)? {
-            return Ok(false);
-        }
-        let fields = group_fields(&rule.group_by, &alert.group);
-        let mut gathered = GatheredShown::default();
-        alert.shown.iter().for_each(|(name, value)| gathered.add(name, value));
-        let id = self.create(&NewAlert {
-            rule: alert.rule,
-            group: None,
-            fields: &fields,
-            episode: Episode { from: alert.at, to: alert.at },
-            records: &records,
-            shown: &gathered.json(),
-            tables: &shown::names([alert.table]),
-            connectors: &shown::names([alert.connector]),
-            event_count: 1,
-        })?;
-        self.decide_notice(alert.rule, id)?;
-        Ok(true)
-    }
-
-    /// Whether a record has an alert of a detection.
-    fn is_raised(&self, rule: i64, at: i64, records: &str) -> rusqlite::Result<bool> {
-        let sql =
-            "SELECT 1 FROM alert WHERE grp IS NULL AND rule = ?1 AND last_event_at = ?2 AND record_ids = ?3";
-        self.begun.prepare_cached(sql)?.exists(params![rule, at, records])
-    }
-
     /// The alerts of a group whose episodes meet a stretch, in order of time.
     pub(super) fn live(&self, group: i64, near: Episode) -> rusqlite::Result<Vec<LiveAlert>> {
         if !self.held.alerted.contains(&group) {
@@ -194,43 +133,23 @@ impl Turn<'_> {
         let names = self.book.correlation(rule).map(|correlation| &correlation.group_by[..]);
         let fields = group_fields(names.unwrap_or_default(), &values);
         self.held.alerted.insert(group);
-        self.create(&NewAlert {
-            rule,
-            group: Some(group),
-            fields: &fields,
-            episode,
-            records: "[]",
-            shown: "{}",
-            tables: "[]",
-            connectors: "[]",
-            event_count: 0,
-        })
-    }
-
-    fn create(&mut self, alert: &NewAlert<'_>) -> rusqlite::Result<i64> {
-        let Some((rule, known)) = self.book.rule(alert.rule) else { return Ok(0) };
+        let Some((rule, known)) = self.book.rule(rule) else { return Ok(0) };
         let sql = "INSERT INTO alert (uid, change, rule, edition, grp, fields, created_at, changed_at, ep_from, ep_to, since,
                        first_event_at, last_event_at, event_count, head_to, record_ids, shown, tables, connectors,
                        historical, staging, notify, live)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, ?16, 0, ?17)";
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?8, ?8, ?9, 0, ?10, '[]', '{}', '[]', '[]', 0, ?11, 0, 1)";
         let id = self.begun.prepare_cached(sql)?.insert(params![
             new_uid(self.now),
             self.next_change()?,
             known.id,
             known.edition,
-            alert.group,
-            alert.fields,
+            group,
+            fields,
             self.now,
-            alert.episode.from,
-            alert.episode.to,
-            alert.event_count,
+            episode.from,
+            episode.to,
             i64::MAX,
-            alert.records,
-            alert.shown,
-            alert.tables,
-            alert.connectors,
             rule.state == RuleState::Staging,
-            alert.group.is_some(),
         ])?;
         self.stored.raised += 1;
         Ok(id)
@@ -296,6 +215,14 @@ pub(crate) fn new_uid(now: i64) -> String {
     bytes[..6].copy_from_slice(&now.unsigned_abs().saturating_mul(1000).to_be_bytes()[2..]);
     bytes[6] = bytes[6] & 0x0f | 0x70;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    let mut text = String::with_capacity(36);
+    for (place, byte) in bytes.iter().enumerate() {
+        if matches!(place, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        for digit in [byte >> 4, byte & 0x0f] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
+    }
+    text
 }

@@ -145,7 +145,7 @@ impl Turn<'_> {
         let (start, least) = match known {
             None => (from, from),
             Some(part) => {
-                let first = refresh.work.changed.range(from..=to).next().copied();
+                let first = refresh.work.changed.iter().copied().filter(|at| (from..=to).contains(at)).min();
                 (first.unwrap_or(i64::MAX).min(part.episode.to.saturating_add(1)), part.since)
             }
         };
@@ -261,7 +261,8 @@ impl Turn<'_> {
         let (mut next, mut seconds) = (since, HEAD_SECONDS);
         while next <= last && records.len() < NAMED_MAX {
             let end = next.saturating_add(seconds).min(last);
-            let Some(held) = self.held(group, PieceLane::Records, [next, end])? else { break };
+            self.held(group, PieceLane::Records, [next, end])?;
+            let Some(held) = self.held.groups.get(&group) else { break };
             for (at, id, record) in held.records_between(next, end) {
                 if at < episode.from && record.brought <= 0 {
                     continue;
@@ -271,7 +272,7 @@ impl Turn<'_> {
                     first_at = at;
                 }
                 records.push(id.to_owned());
-                held.shown(record).for_each(|(name, value)| gathered.add(name, value));
+                held.shown(record).for_each(|(name, value)| gathered.add(self.held.name(name), value));
                 origins.insert(record.origin);
                 if records.len() == NAMED_MAX {
                     last_at = at;

@@ -1,6 +1,6 @@
 //! The rules in use, as the database knows them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, ffi, params};
 use serde_json::json;
@@ -306,7 +306,10 @@ pub fn level_name(level: Level) -> &'static str {
 }
 
 /// The fields of a group with their values, as an alert shows them.
-pub(super) fn group_fields(names: &[Arc<str>], values: &[Option<String>]) -> String {
+pub(super) fn group_fields<T: Deref<Target = str>>(names: &[Arc<str>], values: &[Option<T>]) -> String {
+    if names.is_empty() {
+        return "{}".to_owned();
+    }
     let fields: BTreeMap<&str, Option<&str>> =
         names.iter().map(|name| &**name).zip(values.iter().map(Option::as_deref)).collect();
     serde_json::to_string(&fields).unwrap_or_else(|_| "{}".to_owned())

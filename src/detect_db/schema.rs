@@ -44,10 +44,9 @@ CREATE INDEX alert_live ON alert (grp, ep_from) WHERE live = 1;
 CREATE INDEX alert_growing ON alert (rule, ep_from) WHERE live = 1;
 CREATE INDEX alert_withdrawn ON alert (grp) WHERE withdrawn = 1;
 CREATE INDEX alert_merged ON alert (merged_into) WHERE merged_into IS NOT NULL;
-CREATE INDEX alert_rule ON alert (rule, last_event_at);
+CREATE INDEX alert_rule ON alert (rule, last_event_at, iif(grp IS NULL, record_ids, NULL));
 CREATE INDEX alert_notified ON alert (rule, notified_at) WHERE notified_at IS NOT NULL;
 CREATE INDEX alert_suppressing ON alert (rule, fields, notified_at) WHERE notified_at IS NOT NULL;
-CREATE INDEX alert_single ON alert (rule, last_event_at, record_ids) WHERE grp IS NULL;
 CREATE INDEX alert_last ON alert (last_event_at);
 ";
 

@@ -1,6 +1,6 @@
 //! What an alert shows of its records: the fields that its rule names, bounded in number and length.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -74,7 +74,10 @@ pub(super) fn of_match(shown: &BTreeMap<Arc<str>, Vec<String>>) -> Vec<(&str, &s
 }
 
 fn cut(value: &str) -> &str {
-    match value.char_indices().nth(VALUE_CHARS_MAX).filter(|_| value.len() > VALUE_CHARS_MAX) {
+    if value.len() <= VALUE_CHARS_MAX {
+        return value;
+    }
+    match value.char_indices().nth(VALUE_CHARS_MAX) {
         Some((end, _)) => &value[..end],
         None => value,
     }
@@ -97,10 +100,10 @@ pub(super) fn list(json: &str) -> Vec<String> {
 }
 
 /// A text by which a record, a group or a value is known, at a bounded length.
-pub(super) fn key(text: &str) -> String {
+pub(super) fn key(text: &str) -> Cow<'_, str> {
     if text.len() <= KEY_BYTES_MAX {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let begin: String = text.chars().take(KEY_CHARS).collect();
-    format!("{begin}…{:032x}", xxh3_128(text.as_bytes()))
+    Cow::Owned(format!("{begin}…{:032x}", xxh3_128(text.as_bytes())))
 }

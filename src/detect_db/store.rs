@@ -9,6 +9,7 @@ use rusqlite::{Transaction, TransactionBehavior};
 
 use super::{
     DetectDb,
+    flood::TurnFlood,
     groups::GroupWork,
     held::HeldMatches,
     outbox::{ActionOutbox, wake},
@@ -43,6 +44,8 @@ pub(super) struct Turn<'a> {
     pub(super) notified_max: u32,
     /// The rules, by their ids, that have notified as often as they may.
     pub(super) capped: RefCell<BTreeSet<i64>>,
+    /// The rules, by their ids, of which alerts were held back.
+    pub(super) floods: BTreeMap<i64, TurnFlood>,
     /// How many alerts more each alert has kept from notifying.
     pub(super) silenced: RefCell<BTreeMap<i64, i64>>,
     /// The number of the last change of an alert.
@@ -100,6 +103,7 @@ impl DetectDb {
             now,
             notified_max,
             capped: RefCell::default(),
+            floods: BTreeMap::new(),
             silenced: RefCell::default(),
             change: Cell::new(change),
             firsts: HashMap::new(),
@@ -110,6 +114,7 @@ impl DetectDb {
         };
         work(&mut turn)?;
         turn.settle()?;
+        turn.write_floods()?;
         turn.write_silenced()?;
         let Turn { grown, stored, firsts, put, change: last, .. } = turn;
         let last = last.get();
