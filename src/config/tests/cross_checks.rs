@@ -98,10 +98,10 @@ fn limits_that_files_cannot_keep_are_refused() {
 
 #[test]
 fn runs_go_to_sinks_that_store_rows_each_of_them_once() {
-    let with = |runs: &str| {
-        problems(&format!("{MINIMAL}\n[sink.rules]\ntype = \"detect\"\n[connectors]\nruns = {runs}\n"))
-    };
-    assert_eq!(with("[\"local\"]"), [""; 0]);
+    let text =
+        |runs: &str| format!("{MINIMAL}\n[sink.rules]\ntype = \"detect\"\n[connectors]\nruns = {runs}\n");
+    let with = |runs: &str| problems(&text(runs));
+    assert!(load(&text("[\"local\"]")).is_ok());
     assert_eq!(with("[\"local\", \"local\"]"), ["`connectors.runs` names `local` twice"]);
     let missing = "`connectors.runs` names `locl`, but there is no [sink.locl]; did you mean `local`?";
     assert_eq!(with("[\"locl\"]"), [missing]);
@@ -121,27 +121,23 @@ fn the_connector_of_the_system_is_not_one_of_the_settings() {
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert!(refused[0].contains("cases are made by a [[detect.action]]"), "{refused:?}");
     let named = of("[connector.\"system-connector-.cases\"]\ntype = \".index\"\nconfig = { index = \"x\" }");
-    assert_eq!(
-        named,
-        [
-            "`connector.\"system-connector-.cases\"`: names of the system's connectors begin with \"system-connector-\""
-        ]
-    );
+    let begin = "names of the system's connectors begin with \"system-connector-\"";
+    assert!(named.len() == 1 && named[0].contains(begin), "{named:?}");
 }
 
 #[test]
 fn only_a_secret_that_is_an_object_is_a_table_of_places() {
-    let of = |secrets: &str| {
-        problems(&format!(
+    let text = |secrets: &str| {
+        format!(
             "{MINIMAL}\n[connector.mine]\ntype = \".webhook\"\nconfig = {{ url = \"https://a\" }}\nsecrets = {secrets}\n"
-        ))
+        )
     };
     let place = "{ env = \"A\" }";
     for sound in [
         format!("{{ secretHeaders = {{ Authorization = {place}, env = {place} }} }}"),
         format!("{{ secretHeaders = {place}, user = {place} }}"),
     ] {
-        assert_eq!(of(&sound), [""; 0], "{sound}");
+        assert!(load(&text(&sound)).is_ok(), "{sound}");
     }
     for wrong in [
         format!("{{ password = {{ a = {place} }} }}"),
@@ -149,7 +145,7 @@ fn only_a_secret_that_is_an_object_is_a_table_of_places() {
         format!("{{ secretHeaders = {{ a = {place}, b = \"pasted\" }} }}"),
         "{ secretHeaders = {} }".to_owned(),
     ] {
-        let refused = of(&wrong);
+        let refused = problems(&text(&wrong));
         assert!(refused.len() == 1 && !refused[0].contains("pasted"), "{wrong}: {refused:?}");
     }
 }

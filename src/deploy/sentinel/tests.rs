@@ -72,9 +72,15 @@ fn a_rule_declares_what_is_sent_and_writes_where_its_profile_says() {
     };
     let (own, agents) = (CHAT_COMPLETIONS.stream.len(), CHAT_COMPLETIONS.stream_asim.len());
     let with = |completions: &str| {
-        ["Custom-OpenAIAuditLogs_CL", completions, "Custom-CcfdHealth_CL", "Custom-CcfdAlerts_CL"]
-            .map(str::to_owned)
-            .to_vec()
+        [
+            "Custom-OpenAIAuditLogs_CL",
+            completions,
+            "Custom-CcfdHealth_CL",
+            "Custom-CcfdAlerts_CL",
+            "Custom-CcfdConnectorRuns_CL",
+        ]
+        .map(str::to_owned)
+        .to_vec()
     };
     assert_eq!(outputs(SentinelProfile::Table), (with("Custom-OpenAIChatCompletions_CL"), own));
     assert_eq!(outputs(SentinelProfile::Asim), (with("Microsoft-ASimAgentEventLogs"), own + agents));
