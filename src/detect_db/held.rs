@@ -39,6 +39,16 @@ const JOURNAL_BYTES: u64 = 4 << 20;
 const MEMORY_BYTES: usize = 32 << 20;
 /// What is left of that when it was too much, so that not each batch makes room.
 const ROOM_BYTES: usize = 24 << 20;
+/// From this on a group is large.
+const LARGE_BYTES: usize = 1 << 20;
+
+/// Which groups give way to others.
+#[derive(Clone, Copy)]
+enum RoomChoice {
+    Large,
+    Unused,
+    Any,
+}
 
 /// The groups in memory.
 #[derive(Debug, Default)]
@@ -135,17 +145,22 @@ impl HeldMatches {
         Ok(())
     }
 
-    /// Forgets groups if they take too much memory, first those that were not used since this was last necessary. Of these
-    /// the pieces remain that are only in the journal.
+    /// Forgets groups if they take too much memory: the large ones all at once, because one that is read again fills most of
+    /// the room; then those that were not used since this was last necessary, and others as far as it needs. Of each the
+    /// pieces remain that are only in the journal.
     fn make_room(&mut self) {
         let mut weight: usize = self.groups.values().map(|group| group.weight).sum();
         if weight <= MEMORY_BYTES {
             return;
         }
-        for also_used in [false, true] {
+        for choice in [RoomChoice::Large, RoomChoice::Unused, RoomChoice::Any] {
             self.groups.retain(|_, group| {
-                let is_used = mem::take(&mut group.is_used);
-                if weight <= ROOM_BYTES || (is_used && !also_used) {
+                let goes = match choice {
+                    RoomChoice::Large => group.weight >= LARGE_BYTES,
+                    RoomChoice::Unused => !mem::take(&mut group.is_used) && weight > ROOM_BYTES,
+                    RoomChoice::Any => weight > ROOM_BYTES,
+                };
+                if !goes {
                     return true;
                 }
                 weight = weight.saturating_sub(group.weight);
