@@ -7,6 +7,7 @@ mod firewall;
 mod happy;
 mod killed;
 mod node;
+mod places;
 mod refusals;
 mod requests;
 mod setup;
@@ -16,7 +17,7 @@ use std::fs;
 
 use bytes::Bytes;
 use ccfd::{
-    config::{Config, Environment, SinkSettings},
+    config::{Config, ElasticsearchSettings, Environment, SinkSettings},
     sinks::{
         Batch, Sink, SinkError,
         elasticsearch::ElasticsearchSink,
@@ -33,6 +34,15 @@ const KEY: &str = "dGVzdDprZXk=";
 
 /// A sink with these keys of its section; `ES_KEY` holds the key.
 fn sink(keys: &str) -> ElasticsearchSink {
+    ElasticsearchSink::new(settings(keys), environment(), Clock::from_fn(|| NOW))
+}
+
+fn environment() -> Environment {
+    [("ES_KEY", KEY)].into_iter().collect()
+}
+
+/// The settings of a sink with these keys.
+fn settings(keys: &str) -> ElasticsearchSettings {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("ccfd.toml");
     let text = format!(
@@ -41,11 +51,8 @@ fn sink(keys: &str) -> ElasticsearchSink {
     );
     fs::write(&file, text).unwrap();
     let mut config = Config::load(Some(&file), &Environment::default(), &[]).unwrap();
-    let environment: Environment = [("ES_KEY", KEY)].into_iter().collect();
     match config.sinks.remove("es").unwrap() {
-        SinkSettings::Elasticsearch(settings) => {
-            ElasticsearchSink::new(settings, environment, Clock::from_fn(|| NOW))
-        }
+        SinkSettings::Elasticsearch(settings) => settings,
         other => panic!("{other:?}"),
     }
 }
