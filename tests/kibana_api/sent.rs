@@ -68,19 +68,20 @@ fn a_case_that_is_created_and_worked_on_here_is_there_too() {
     });
     assert_eq!(api.operate(Method::POST, &format!("/api/cases/{id}/comments"), Some(&alert)).0, 200);
     api.place.run_to(0, &["cases", "comment", "1", "asked the owner", "--by", "ann"]);
-    wait_until_sent(&api, 1);
+    let has_all = |case: &Value| case["totalAlerts"] == 2 && case["totalComment"] == 2;
+    wait_until("all of the case to be there", || cases(&kibana).first().is_some_and(has_all));
     let there = &cases(&kibana)[0];
     assert_eq!((&there["title"], &there["severity"]), (&json!("A leaked key"), &json!("high")));
     assert_eq!(there["tags"], json!([format!("ccfd:{id}"), "keys"]));
-    assert_eq!((&there["totalAlerts"], &there["totalComment"]), (&json!(2), &json!(2)), "{there}");
     api.place.run_to(0, &["cases", "close", "1", "--as", "benign", "--note", "a test key"]);
-    wait_until("the case to be closed there", || cases(&kibana)[0]["status"] == "closed");
-    wait_until_sent(&api, 1);
+    let is_closed = |case: &Value| case["status"] == "closed" && case["totalComment"] == 3;
+    wait_until("the case to be closed there, with its note", || is_closed(&cases(&kibana)[0]));
     let there = cases(&kibana);
-    assert_eq!((there.len(), &there[0]["totalComment"]), (1, &json!(3)), "{there:?}");
-    let shown = api.place.run_to(0, &["cases", "show", "1"]).stdout;
-    let id = there[0]["id"].as_str().unwrap();
-    assert!(shown.contains(&format!("in Kibana    case {id}")), "{shown}");
+    assert_eq!(there.len(), 1, "{there:?}");
+    let said = format!("in Kibana    case {}", there[0]["id"].as_str().unwrap());
+    wait_until("the case to say where it is", || {
+        api.place.run_to(0, &["cases", "show", "1"]).stdout.contains(&said)
+    });
 }
 
 /// Passes requests on.
@@ -120,7 +121,9 @@ fn answers_that_are_lost_and_refusals_that_pass_make_nothing_twice() {
     let api = sender(&kibana, gateway.url());
     api.place.run_to(0, &["cases", "create", "One"]);
     api.place.run_to(0, &["cases", "comment", "1", "seen"]);
-    wait_until_sent(&api, 1);
+    wait_until("the comment to be there", || {
+        cases(&kibana).first().is_some_and(|case| case["totalComment"] == 1)
+    });
     api.place.run_to(0, &["cases", "create", "Two"]);
     wait_until_sent(&api, 2);
     // The status changes between a look and a change.
