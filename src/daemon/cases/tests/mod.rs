@@ -133,7 +133,7 @@ impl Scene {
         let kibana = self.kibana.clone();
         let sender = CaseSender {
             api: kibana.clone(),
-            alerts: self.has_index.then(|| kibana as Arc<dyn FindsAlerts>),
+            alerts: self.has_index.then_some(kibana as Arc<dyn FindsAlerts>),
             database: Arc::new(DetectThread::new(self.path.clone())),
             space: Arc::from(DEFAULT_SPACE),
             clock: self.clock.clone(),
