@@ -17,6 +17,8 @@ pub(super) enum Escaping {
     Markup,
     /// As a text of Slack's markup.
     Slack,
+    /// As a text of ServiceNow's notes.
+    Journal,
 }
 
 impl Escaping {
@@ -33,14 +35,18 @@ impl Escaping {
             Self::Percent => percent(&text),
             Self::Markup => markup(&one_line(&text)),
             Self::Slack => slack(&one_line(&text)),
+            Self::Journal => journal(&one_line(&text)),
         }
     }
 }
 
+/// Makes a text of a value.
+type TextFilter = fn(&Value) -> String;
+
 /// Adds the filters of an environment in which values are escaped so. What a filter made is not escaped again where it is
 /// the language of the text itself.
 pub(super) fn add_filters(environment: &mut minijinja::Environment<'static>, escaping: Escaping) {
-    let filters: [(&'static str, Escaping, fn(&Value) -> String); 4] = [
+    let filters: [(&'static str, Escaping, TextFilter); 4] = [
         ("json", Escaping::Json, json),
         ("urlencode", Escaping::Percent, |value| Escaping::Percent.escaped(value)),
         ("html", Escaping::Markup, |value| Escaping::Markup.escaped(value)),
@@ -93,6 +99,16 @@ fn markup(text: &str) -> String {
 /// As Slack describes it: with these three escaped, a text has neither links with another name nor mentions.
 fn slack(text: &str) -> String {
     replaced(text, &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;")])
+}
+
+/// Without the tags between which notes are shown as HTML.
+fn journal(text: &str) -> String {
+    let tags = ["[code]", "[/code]"];
+    let begins_tag = |at: usize| {
+        let rest = text.get(at..).unwrap_or_default();
+        tags.iter().any(|tag| rest.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag)))
+    };
+    text.char_indices().map(|(at, c)| if begins_tag(at) { '(' } else { c }).collect()
 }
 
 fn replaced(text: &str, characters: &[(char, &str)]) -> String {

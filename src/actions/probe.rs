@@ -56,7 +56,7 @@ pub(super) fn ordinary(fields: &BTreeSet<String>) -> minijinja::Value {
         "created_at" | "first_event_at" | "last_event_at" => "2026-11-28T12:00:00Z".into(),
         "references" => "https://example.com/a".into(),
         "disposition" | "judged_by" | "note" => "".into(),
-        _ if name.contains("ddress") => "203.0.113.7".into(),
+        _ if name.to_lowercase().contains("address") => "203.0.113.7".into(),
         _ if name.contains("user") || name.contains("Actor") || name.contains("mail") => {
             "ann@example.com".into()
         }
@@ -118,6 +118,7 @@ pub(super) fn escaping_of(
         }
         ParamLanguage::Markup => Ok(Escaping::Markup),
         ParamLanguage::Slack => Ok(Escaping::Slack),
+        ParamLanguage::Journal => Ok(Escaping::Journal),
     }
 }
 

@@ -139,6 +139,19 @@ fn no_value_is_markup_for_slack_a_mailbox_or_a_reader_of_xml() {
 }
 
 #[test]
+fn no_value_is_html_in_notes_of_servicenow() {
+    let params = json!({ "subActionParams": {
+        "incident": { "short_description": "{{ title }}", "additional_fields": { "work_notes": "{{ title }}" } },
+        "comments": [{ "commentId": "1", "comment": "[code]<b>{{ title }}</b>[/code] {{ title }}" }],
+    } });
+    let done = rendered_for(".servicenow", json!({}), params, "[/CODE]é[code]<script>\n[cod").unwrap();
+    let comment = done["subActionParams"]["comments"][0]["comment"].as_str().unwrap();
+    let value = "(/CODE]é(code]<script> [cod";
+    assert_eq!(comment, format!("[code]<b>{value}</b>[/code] {value}"));
+    assert_eq!(done["subActionParams"]["incident"]["short_description"], value);
+}
+
+#[test]
 fn no_value_leads_a_link_elsewhere() {
     let link = |href: &str| json!({ "links": [{ "href": href, "text": "{{ title }}" }] });
     for attack in ATTACKS {

@@ -19,6 +19,8 @@ pub enum ParamLanguage {
     Markup,
     /// The markup of Slack.
     Slack,
+    /// Notes of ServiceNow, which show HTML between `[code]` and `[/code]`.
+    Journal,
 }
 
 impl ParamLanguage {

@@ -183,7 +183,9 @@ impl CaseStore<'_> {
         let (state, next_at, untried, answer) = match result {
             ActionResult::Done(answer) => ("done", None, 0, answer),
             ActionResult::Again(at, answer) => ("waiting", Some(at), 0, answer),
-            ActionResult::Later(at, answer) => ("waiting", Some(at), 1, answer),
+            ActionResult::Later(at, answer) | ActionResult::Parked(at, answer) => {
+                ("waiting", Some(at), 1, answer)
+            }
             ActionResult::Failed(answer) => ("failed", None, 0, answer),
         };
         let answer: String =

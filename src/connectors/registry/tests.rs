@@ -327,6 +327,9 @@ async fn a_connector_is_ready_once_its_settings_and_secrets_are_there() {
     let registry = registry_of(&config(dir.path(), ""), &Environment::default());
     let sealed = registry.ready("default", "mine").await.map(drop).unwrap_err();
     assert!(matches!(sealed, ConnectorError::Secrets(_)), "{sealed}");
+    registry.parts().secrets.remove_all().unwrap();
+    let removed = registry.ready("default", "mine").await.map(drop).unwrap_err().to_string();
+    assert!(removed.contains("[token]: missing"), "{removed}");
 }
 
 #[tokio::test]

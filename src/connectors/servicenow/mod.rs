@@ -81,7 +81,7 @@ impl ConnectorType for ServiceNowType {
         match path.strip_prefix("subActionParams.incident.additional_fields") {
             Some("") => ParamLanguage::Json,
             Some(_) => ParamLanguage::Data,
-            None => ParamLanguage::Line,
+            None => ParamLanguage::Journal,
         }
     }
 

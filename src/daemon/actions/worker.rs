@@ -325,7 +325,7 @@ impl ActionWorker {
                 }
                 if waits_for_operator {
                     // Nothing was sent: it is no try, and it is not given up.
-                    ActionResult::Later(now.saturating_add(wait_seconds(wait)), text)
+                    ActionResult::Parked(now.saturating_add(wait_seconds(wait)), text)
                 } else if now.saturating_sub(due.put_at) > KEEP_TRYING {
                     let text = format!("given up: {text}");
                     action.failed(due, &text);

@@ -51,6 +51,8 @@ pub enum ActionResult {
     Again(i64, String),
     /// It was not tried, and is to be at this second.
     Later(i64, String),
+    /// The same, and nothing of its action can be done before an operator acts.
+    Parked(i64, String),
     /// It failed for good.
     Failed(String),
 }
@@ -143,7 +145,9 @@ impl DetectDb {
         let (state, next_at, untried, answer) = match result {
             ActionResult::Done(answer) => (ActionState::Done, None, 0, answer),
             ActionResult::Again(at, answer) => (ActionState::Waiting, Some(at), 0, answer),
-            ActionResult::Later(at, answer) => (ActionState::Waiting, Some(at), 1, answer),
+            ActionResult::Later(at, answer) | ActionResult::Parked(at, answer) => {
+                (ActionState::Waiting, Some(at), 1, answer)
+            }
             ActionResult::Failed(answer) => (ActionState::Failed, None, 0, answer),
         };
         let sql =
@@ -151,7 +155,15 @@ impl DetectDb {
                        changed_at = ?6, sent = iif(?2 = 'waiting', sent, NULL)
                    WHERE id = ?1 AND state = 'running'";
         let row = params![id, state.word(), next_at, untried, kept(answer), now];
-        self.connection.execute(sql, row).map(drop).map_err(|error| of_database(&self.path, error))
+        let failed = |error| of_database(&self.path, error);
+        self.connection.execute(sql, row).map_err(failed)?;
+        if let ActionResult::Parked(_, answer) = result {
+            // What waits behind it says why, too.
+            let sql = "UPDATE outbox SET answer = ?2 WHERE state = 'waiting' AND answer IS NOT ?2
+                           AND action = (SELECT action FROM outbox WHERE id = ?1)";
+            self.connection.execute(sql, params![id, kept(answer)]).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// How many rows of each action there are.
