@@ -146,7 +146,7 @@ fn begins_as_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '['])
 }
 
-/// Whether whoever wrote a text meant an object or an array of JSON. `[high]` and `{{ title }}` begin other texts, too.
+/// Whether a text was written to be an object or an array of JSON. `[high]` and `{{ title }}` begin other texts, too.
 fn is_meant_as_json(text: &str) -> bool {
     let mut characters = text.chars().filter(|c| !c.is_whitespace());
     match (characters.next(), characters.next()) {
