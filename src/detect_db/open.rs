@@ -3,10 +3,11 @@
 use std::{
     cell::Cell,
     path::{Path, PathBuf},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{DetectDb, held::HeldMatches, outbox::ActionOutbox, schema};
 use crate::sinks::{
@@ -20,6 +21,8 @@ pub const FILE_NAME: &str = "detect.db";
 
 /// How long to wait for another process that is writing.
 const BUSY: Duration = Duration::from_secs(5);
+/// The pause between two attempts that SQLite does not wait for.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// How many statements stay compiled: all that a batch uses.
 const STATEMENTS: usize = 64;
@@ -52,12 +55,7 @@ impl DetectDb {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
-        // It counts only before the first table, and takes the lock of a writer, for which a command that reads must not wait.
-        let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(failed)?;
-        if pages == 0 {
-            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(failed)?;
-        }
-        connection.execute_batch(PRAGMAS).map_err(failed)?;
+        begin_use(&connection).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // Not from an open file: closing one would release SQLite's locks on it in this process.
         let inode =
@@ -93,4 +91,28 @@ impl DetectDb {
                    FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
         self.connection.query_row(sql, [], |row| row.get(0)).map(i64::unsigned_abs)
     }
+}
+
+/// SQLite waits for no other process while both change a new database to WAL: one of them must try again.
+fn begin_use(connection: &Connection) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match set_up(connection) {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && begun.elapsed() < BUSY =>
+            {
+                thread::sleep(BUSY_PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    // It counts only before the first table, and takes the lock of a writer, for which a command that reads must not wait.
+    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    if pages == 0 {
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+    }
+    connection.execute_batch(PRAGMAS)
 }

@@ -239,7 +239,7 @@ fn a_process_whose_rules_another_one_has_replaced_stores_nothing_until_it_takes_
 fn a_database_can_be_created_by_several_processes_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("detect.db");
-    let begin = std::sync::Barrier::new(8);
+    let begin = std::sync::Barrier::new(4);
     std::thread::scope(|scope| {
         let open = || {
             begin.wait();
@@ -248,7 +248,7 @@ fn a_database_can_be_created_by_several_processes_at_once() {
             db.store("OpenAIAuditLogs_CL", "acme", &matches(&three(), &[("a", 1), ("b", 2), ("c", 3)]), 10, 0)
                 .unwrap()
         };
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
         let raised: u64 = threads.into_iter().map(|thread| thread.join().unwrap().raised).sum();
         assert_eq!(raised, 1);
     });
