@@ -26,6 +26,8 @@ const CHUNK_PIECES: u64 = 500;
 const SHRINK_PART: u64 = 8;
 /// What is in the journal for longer moves to its pieces, from which it can be removed.
 const JOURNAL_SECONDS: i64 = 24 * 60 * 60;
+/// How long alerts stay after their last change, whatever the size: the longest time for which notifications are counted.
+const SPARED_SECONDS: i64 = 60 * 60;
 /// Transactions in one go.
 const CHUNKS_MAX: usize = 60;
 /// Pages given back to the file system in one go.
@@ -107,15 +109,19 @@ impl DetectDb {
     /// Removes the oldest matches, at last the oldest alerts, until the database is small enough.
     fn shrink(&mut self, size_max: u64, now: i64, left: &mut usize) -> rusqlite::Result<Forgotten> {
         let mut gone = Forgotten::default();
-        while *left > 0 && self.bytes_used()?.saturating_sub(self.bytes_of_files()?) > size_max {
+        while *left > 0 && self.is_larger_than(size_max)? {
             *left -= 1;
             if let Some(mark) = self.next_mark(i64::MAX, None)? {
                 let chains = self.chains_with_pieces(mark)?;
                 gone.matches += self.forget_matches(&chains, mark, now)?;
                 continue;
             }
-            let alerts = self.first_alerts()?;
+            let alerts = self.first_alerts(now)?;
             if alerts.is_empty() {
+                tracing::warn!(
+                    size_max,
+                    "the database of alerts is larger than `size_max` with what is still in use"
+                );
                 break;
             }
             gone.alerts += self.forget_alerts(&alerts, now)?;
@@ -218,12 +224,16 @@ impl DetectDb {
         query.query_map([rule, before, CHUNK_ALERTS], |row| row.get(0))?.collect()
     }
 
-    /// The alerts with the oldest records that nothing leads to again.
-    fn first_alerts(&self) -> rusqlite::Result<Vec<i64>> {
-        let sql = "SELECT id FROM alert WHERE grp IS NULL OR merged_into IS NOT NULL OR outdated
-                       OR ep_to <= (SELECT mark FROM rule WHERE rule.id = alert.rule) ORDER BY last_event_at LIMIT ?1";
+    /// The alerts with the oldest records that nothing leads to again. Those that have just changed decide who is notified of
+    /// the next ones, and those whose actions wait are still to be sent.
+    fn first_alerts(&self, now: i64) -> rusqlite::Result<Vec<i64>> {
+        let sql = "SELECT id FROM alert WHERE (grp IS NULL OR merged_into IS NOT NULL OR outdated
+                       OR ep_to <= (SELECT mark FROM rule WHERE rule.id = alert.rule))
+                       AND changed_at < ?1
+                       AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.alert = alert.uid AND outbox.state = 'waiting')
+                   ORDER BY last_event_at LIMIT ?2";
         let mut query = self.connection.prepare_cached(sql)?;
-        query.query_map([CHUNK_ALERTS], |row| row.get(0))?.collect()
+        query.query_map([now.saturating_sub(SPARED_SECONDS), CHUNK_ALERTS], |row| row.get(0))?.collect()
     }
 
     /// Removes alerts. How many.
@@ -241,10 +251,21 @@ impl DetectDb {
         }
     }
 
-    /// Bytes of files that people attached to cases, which have a limit of their own: alerts do not give way to them.
-    fn bytes_of_files(&self) -> rusqlite::Result<u64> {
+    /// Whether what can be removed here is larger than this. Cases, their files and the runs of connectors have limits of their
+    /// own: alerts do not give way to them.
+    fn is_larger_than(&self, size_max: u64) -> rusqlite::Result<bool> {
         let sql = "SELECT coalesce(sum(bytes), 0) FROM case_file";
-        self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).map(i64::unsigned_abs)
+        let files: i64 = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        let used = self.bytes_used()?.saturating_sub(files.unsigned_abs());
+        if used <= size_max {
+            return Ok(false);
+        }
+        // Only now, because it reads the pages that it counts.
+        let sql = "SELECT coalesce(sum((SELECT pgsize FROM dbstat WHERE aggregate = TRUE AND dbstat.name = part.name)), 0)
+                   FROM sqlite_schema AS part
+                   WHERE rootpage > 0 AND (tbl_name LIKE 'case%' AND tbl_name <> 'case_file' OR tbl_name = 'run')";
+        let others: i64 = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(used.saturating_sub(others.unsigned_abs()) > size_max)
     }
 
     /// Moves what is in the journal to its pieces, if some of it is old, or if something must be removed.
@@ -252,8 +273,7 @@ impl DetectDb {
         let sql = "SELECT arrived FROM journal ORDER BY id LIMIT 1";
         let oldest: Option<i64> = self.connection.query_row(sql, [], |row| row.get(0)).optional()?;
         let Some(oldest) = oldest else { return Ok(()) };
-        let is_due = oldest < before || self.bytes_used()?.saturating_sub(self.bytes_of_files()?) > size_max;
-        if is_due { self.spill() } else { Ok(()) }
+        if oldest < before || self.is_larger_than(size_max)? { self.spill() } else { Ok(()) }
     }
 
     /// Moves what is in the journal to its pieces.

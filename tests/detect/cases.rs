@@ -59,6 +59,23 @@ fn a_case_can_be_read_when_its_alerts_are_gone() {
 }
 
 #[test]
+fn alerts_give_way_neither_to_what_a_case_holds_nor_to_others_of_the_same_hour() {
+    let mut alerts = raised(&["audit-1", "audit-2"]);
+    let id = create(&mut alerts, CaseSettings::default()).id;
+    let of_size = |size_max| AlertLimits { retention: Duration::from_secs(1 << 40), size_max };
+    let small = 1 << 20;
+    let ann = CasePerson::named("ann");
+    for number in 0..80 {
+        let comment = format!("{number}{}", "x".repeat(29_000));
+        alerts.db.cases(DEFAULT_SPACE).comment(&id, &comment, by_ann(&ann)).unwrap();
+    }
+    let day = 24 * 3_600;
+    assert_eq!(alerts.db.clear_up(&of_size(small), NOW + day).unwrap().alerts, 0, "a case takes the place");
+    assert_eq!(alerts.db.clear_up(&of_size(1), NOW + 3_599).unwrap().alerts, 0, "they have just changed");
+    assert_eq!(alerts.db.clear_up(&of_size(1), NOW + 3_601).unwrap().alerts, 2);
+}
+
+#[test]
 fn the_alerts_of_a_case_follow_it_if_it_says_so() {
     for (sync_alerts, with_alerts) in [(true, false), (false, true), (false, false)] {
         let mut scene = raised(&["audit-1", "audit-2", "audit-3"]);
