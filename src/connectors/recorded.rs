@@ -14,15 +14,26 @@ use crate::detect_db::{CallerKind, ConnectorRunOutcome, RunRecord};
 /// The longest name of a caller that is kept, in characters.
 const CALLER_CHARS_MAX: usize = 128;
 
-/// A run that has begun.
+/// Takes what is kept of a run.
+type Keep = Box<dyn FnOnce(RunRecord) + Send>;
+
+/// A run that has begun. One that is dropped before its end is kept as one whose caller has left: a connection ended, a
+/// configuration was read again, or the time was over.
 pub struct BegunRun {
     record: RunRecord,
     begun: Instant,
+    keep: Option<Keep>,
 }
 
 impl BegunRun {
     /// Begins to take the time.
-    pub fn new(connector: &Connector, space: &str, caller: &Caller, now: DateTime<Utc>) -> Self {
+    pub fn new(
+        connector: &Connector,
+        space: &str,
+        caller: &Caller,
+        now: DateTime<Utc>,
+        keep: impl FnOnce(RunRecord) + Send + 'static,
+    ) -> Self {
         let (caller_kind, caller) = match caller {
             Caller::Operator(name) => (CallerKind::Operator, name),
             Caller::ApiKey(name) => (CallerKind::ApiKey, name),
@@ -40,7 +51,7 @@ impl BegunRun {
             duration: Duration::ZERO,
             outcome: ConnectorRunOutcome::Failed,
         };
-        Self { record, begun: Instant::now() }
+        Self { record, begun: Instant::now(), keep: Some(Box::new(keep)) }
     }
 
     /// Notes whether anything was sent.
@@ -49,15 +60,11 @@ impl BegunRun {
     }
 
     /// Keeps what came of it: at once, or after the end of a stream, whatever becomes of its reader.
-    pub fn ended(
-        self,
-        result: &mut Result<RunOutput, RunFailure>,
-        keep: impl FnOnce(RunRecord) + Send + 'static,
-    ) {
+    pub fn ended(mut self, result: &mut Result<RunOutput, RunFailure>) {
         match result {
-            Ok(RunOutput::Nothing) => keep(self.with(ConnectorRunOutcome::Done, TokenUsage::default())),
+            Ok(RunOutput::Nothing) => self.keep(ConnectorRunOutcome::Done, TokenUsage::default()),
             Ok(RunOutput::Data { usage, .. }) => {
-                keep(self.with(ConnectorRunOutcome::Done, usage.clone().unwrap_or_default()));
+                self.keep(ConnectorRunOutcome::Done, usage.clone().unwrap_or_default());
             }
             Ok(RunOutput::Stream { end, .. }) => {
                 if let Some(end) = end.take() {
@@ -72,16 +79,24 @@ impl BegunRun {
                             StreamEnding::Cut => ConnectorRunOutcome::Cut,
                             StreamEnding::ReaderLeft => ConnectorRunOutcome::CallerLeft,
                         };
-                        keep(self.with(outcome, usage));
+                        self.keep(outcome, usage);
                     });
                 }
             }
-            Err(_) => keep(self.with(ConnectorRunOutcome::Failed, TokenUsage::default())),
+            Err(_) => self.keep(ConnectorRunOutcome::Failed, TokenUsage::default()),
         }
     }
 
-    fn with(self, outcome: ConnectorRunOutcome, usage: TokenUsage) -> RunRecord {
-        RunRecord { outcome, usage, duration: self.begun.elapsed(), ..self.record }
+    fn keep(&mut self, outcome: ConnectorRunOutcome, usage: TokenUsage) {
+        if let Some(keep) = self.keep.take() {
+            keep(RunRecord { outcome, usage, duration: self.begun.elapsed(), ..self.record.clone() });
+        }
+    }
+}
+
+impl Drop for BegunRun {
+    fn drop(&mut self) {
+        self.keep(ConnectorRunOutcome::CallerLeft, TokenUsage::default());
     }
 }
 
@@ -94,7 +109,7 @@ mod tests {
     use super::*;
     use crate::connectors::{ConnectorId, ErrorSource};
 
-    fn begun(caller: Caller) -> BegunRun {
+    fn begun(caller: Caller, keep: oneshot::Sender<RunRecord>) -> BegunRun {
         let connector = Connector {
             id: ConnectorId::parse("advice").unwrap(),
             space: None,
@@ -104,14 +119,15 @@ mod tests {
             is_preconfigured: false,
             is_missing_secrets: false,
         };
-        BegunRun::new(&connector, "default", &caller, DateTime::UNIX_EPOCH)
+        let keep = move |record| keep.send(record).unwrap();
+        BegunRun::new(&connector, "default", &caller, DateTime::UNIX_EPOCH, keep)
     }
 
     async fn kept(mut result: Result<RunOutput, RunFailure>) -> RunRecord {
         let (sender, kept) = oneshot::channel();
-        let begun = begun(Caller::ApiKey("ci".to_owned()));
+        let begun = begun(Caller::ApiKey("ci".to_owned()), sender);
         tokio::time::advance(Duration::from_secs(3)).await;
-        begun.ended(&mut result, move |record| sender.send(record).unwrap());
+        begun.ended(&mut result);
         // As a reader that goes away.
         drop(result);
         kept.await.unwrap()
@@ -130,6 +146,22 @@ mod tests {
         assert_eq!((&*record.connector, &*record.space, record.usage), ("advice", "default", usage()));
         let failed = kept(Err(RunFailure::thrown("Status code: 400.", ErrorSource::User))).await;
         assert_eq!((failed.outcome, failed.usage), (ConnectorRunOutcome::Failed, TokenUsage::default()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_is_given_up_is_kept_too() {
+        let (sender, kept) = oneshot::channel();
+        let run = async {
+            let _begun = begun(Caller::Rule("many_failed".to_owned()), sender);
+            std::future::pending::<()>().await;
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(9), run).await.is_err());
+        let record = kept.await.unwrap();
+        assert_eq!(
+            (record.outcome, record.duration),
+            (ConnectorRunOutcome::CallerLeft, Duration::from_secs(9))
+        );
+        assert!(record.is_sent, "what it used is not known");
     }
 
     #[tokio::test(start_paused = true)]

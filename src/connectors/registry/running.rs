@@ -52,25 +52,24 @@ impl Registry {
             now: Utc::now(),
             outgoing: &outgoing,
         };
-        let mut begun = BegunRun::new(&connector, space, &caller, run.now);
-        let mut result =
-            run.result(&connector, secrets, params).await.map_err(|failure| failure.dated(run.now));
-        begun.sent(outgoing.has_sent());
         let (keep, kept) = oneshot::channel();
-        let is_stream = matches!(result, Ok(RunOutput::Stream { .. }));
-        begun.ended(&mut result, |record| _ = keep.send(record));
+        let mut begun = BegunRun::new(&connector, space, &caller, run.now, |record| _ = keep.send(record));
         let database = self.database();
-        let recording = async move {
+        // In a task of its own: a run whose caller leaves is recorded as well.
+        let recording = tokio::spawn(async move {
             let Ok(record) = kept.await else { return };
             if let Err(error) = database.run(move |db| db.record_run(&record)).await {
                 tracing::warn!(error = with_reasons(&error), "a run of a connector is not recorded");
             }
-        };
+        });
+        let mut result =
+            run.result(&connector, secrets, params).await.map_err(|failure| failure.dated(run.now));
+        begun.sent(outgoing.has_sent());
+        let is_stream = matches!(result, Ok(RunOutput::Stream { .. }));
+        begun.ended(&mut result);
         // That of a stream is known after its end.
-        if is_stream {
-            tokio::spawn(recording);
-        } else {
-            recording.await;
+        if !is_stream {
+            _ = recording.await;
         }
         Ok(result)
     }
