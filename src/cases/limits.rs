@@ -1,4 +1,4 @@
-//! How large what a case holds may be: Kibana's limits, with its words, and some of our own.
+//! How large what a case holds may be: Kibana's limits, with its words, and some of our own. A character is one of UTF-16.
 
 use super::CaseError;
 
@@ -42,7 +42,7 @@ pub(super) fn text(field: &str, value: &str, chars_max: usize) -> Result<(), Cas
     if value.trim().is_empty() {
         return Err(CaseError::Invalid(format!("The {field} field cannot be an empty string.")));
     }
-    if value.chars().count() > chars_max {
+    if length(value) > chars_max {
         let text = format!("The length of the {field} is too long. The maximum length is {chars_max}.");
         return Err(CaseError::Invalid(text));
     }
@@ -72,7 +72,37 @@ pub(super) fn json(field: &str, value: &serde_json::Value) -> Result<(), CaseErr
     Ok(())
 }
 
-/// The beginning of a text.
-pub(super) fn cut(text: &str, chars_max: usize) -> String {
-    text.chars().take(chars_max).collect()
+/// How long a text is for Kibana, which counts in UTF-16: an emoji counts twice.
+pub fn length(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// The beginning of a text, of at most this length.
+pub fn cut(text: &str, chars_max: usize) -> String {
+    let mut room = chars_max;
+    let fits = |c: &char| match room.checked_sub(c.len_utf16()) {
+        Some(left) => {
+            room = left;
+            true
+        }
+        None => false,
+    };
+    text.chars().take_while(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_those_that_kibana_counts() {
+        assert!(text("title", &"é".repeat(TITLE_CHARS_MAX), TITLE_CHARS_MAX).is_ok());
+        assert!(text("title", &"😀".repeat(TITLE_CHARS_MAX / 2), TITLE_CHARS_MAX).is_ok());
+        assert!(text("title", &"😀".repeat(TITLE_CHARS_MAX / 2 + 1), TITLE_CHARS_MAX).is_err());
+        assert!(tags(&["😀".repeat(TAG_CHARS_MAX)]).is_err());
+        assert_eq!(
+            (cut("a😀b", 2), cut("a😀b", 3), cut("a😀b", 9)),
+            ("a".into(), "a😀".into(), "a😀b".into())
+        );
+    }
 }

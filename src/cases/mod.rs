@@ -27,7 +27,9 @@ pub use self::{
     attachment::{AlertToAttach, AttachedAlert, AttachedContent, AttachedRule, CaseAttachment, FileToAttach},
     change::{CaseChange, NewCase},
     error::CaseError,
-    limits::{ALERTS_MAX, CASES_AT_ONCE_MAX, FILE_BYTES_MAX, TAGS_MAX, TEXT_CHARS_MAX},
+    limits::{
+        ALERTS_MAX, CASES_AT_ONCE_MAX, FILE_BYTES_MAX, TAGS_MAX, TEXT_CHARS_MAX, cut as cut_text, length,
+    },
     model::{
         Assignee, Case, CaseConnector, CaseOwner, CasePerson, CaseSettings, CaseSeverity, CaseStamp,
         CaseStatus, CustomFieldKind, CustomFieldValue,

@@ -133,6 +133,9 @@ pub struct RouteStatus {
     /// Of a route of alerts or actions: how many wait.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waiting: u64,
+    /// Of a route of cases: how many are refused, now and not only in this run.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
     /// Size of the dedup set.
     pub dedup_ids: usize,
     /// Requests sent in this run.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{CaseRule, CasesAction};
 use crate::cases::{
     NewCase, TemplateFields,
-    limits::{NAME_CHARS_MAX, TAG_CHARS_MAX, TAGS_MAX, TITLE_CHARS_MAX, cut},
+    limits::{NAME_CHARS_MAX, TAG_CHARS_MAX, TAGS_MAX, TITLE_CHARS_MAX, cut, length},
     markdown::{code, plain},
 };
 
@@ -46,7 +46,7 @@ fn title(rule: &CaseRule, grouping: &Map<String, Value>, counter: i64) -> String
     }
     let end = if counter > 1 { format!(" ({counter}){TITLE_END}") } else { TITLE_END.to_owned() };
     // Its end distinguishes it from the group's other cases, so the middle is what is cut.
-    cut(begin.trim(), TITLE_CHARS_MAX - end.chars().count()) + &end
+    cut(begin.trim(), TITLE_CHARS_MAX - length(&end)) + &end
 }
 
 fn description(rule: &CaseRule, grouping: &Map<String, Value>) -> String {

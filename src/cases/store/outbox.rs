@@ -59,6 +59,8 @@ pub struct CaseToSend {
     pub fields: Vec<SentFields>,
     /// What of it is known to be there, by names that its sender gives.
     pub sent: BTreeSet<String>,
+    /// What of this version of the case was refused there, by the same names.
+    pub refused: BTreeSet<String>,
     /// How often this was tried, with this time.
     pub tries: u32,
 }
@@ -83,11 +85,14 @@ pub struct CaseSending {
     pub id: Option<String>,
     /// What came of the last try.
     pub answer: Option<String>,
+    /// How many of its comments and alerts were refused, and not sent since.
+    pub refused: u64,
 }
 
 impl CaseStore<'_> {
     /// Begins to send the cases of the space to a target. What was being sent when the process ended waits until `sure_at`. For a
-    /// target that is new nothing is there yet, and what is closed stays here.
+    /// target that is new nothing is known to be there, and what is closed stays here. It may be the earlier one by another
+    /// name: what was last sent is kept, and everything waits until `sure_at`, to be looked for.
     pub fn begin_sending(&mut self, target: &str, sure_at: i64) -> Result<(), CaseError> {
         self.turn(|turn| {
             let sql = "SELECT target FROM case_target WHERE space = ?1";
@@ -100,10 +105,10 @@ impl CaseStore<'_> {
             }
             let sql = "DELETE FROM case_sent WHERE case_id IN (SELECT case_id FROM case_outbox WHERE space = ?1)";
             turn.begun.execute(sql, [turn.space])?;
-            let sql = "UPDATE case_outbox SET remote = NULL, fields = NULL, answer = NULL, tries = 0, next_at = 0,
+            let sql = "UPDATE case_outbox SET remote = NULL, answer = NULL, tries = 0, next_at = ?2,
                            state = iif((SELECT status FROM cases WHERE id = case_id) = 'closed', 'done', 'waiting')
                        WHERE space = ?1";
-            turn.begun.execute(sql, [turn.space])?;
+            turn.begun.execute(sql, params![turn.space, if before.is_some() { sure_at } else { 0 }])?;
             let sql = "INSERT INTO case_target VALUES (?1, ?2) ON CONFLICT (space) DO UPDATE SET target = excluded.target";
             turn.begun.execute(sql, params![turn.space, target])?;
             Ok(())
@@ -133,12 +138,16 @@ impl CaseStore<'_> {
             let Some((tries, remote, fields)) = taken.optional()? else { return Ok(None) };
             let sql = "SELECT uid FROM cases WHERE id = ?1";
             let id: String = turn.begun.prepare_cached(sql)?.query_row([row], |row| row.get(0))?;
-            let mut query = turn.begun.prepare_cached("SELECT item FROM case_sent WHERE case_id = ?1")?;
-            let sent = query.query_map([row], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+            let sql = "SELECT item FROM case_sent WHERE case_id = ?1 AND refused IS ?2";
+            let mut query = turn.begun.prepare_cached(sql)?;
+            let mut items = |refused: Option<i64>| -> rusqlite::Result<BTreeSet<String>> {
+                query.query_map(params![row, refused], |row| row.get(0))?.collect()
+            };
             let case = turn.whole_case(&id)?;
+            let (sent, refused) = (items(None)?, items(Some(case.version.parse().unwrap_or_default()))?);
             let alerts = turn.alerts(row)?;
             let fields = fields.map_or(Vec::new(), |fields| parsed(&fields));
-            Ok(Some(CaseToSend { case, alerts, remote, fields, sent, tries }))
+            Ok(Some(CaseToSend { case, alerts, remote, fields, sent, refused, tries }))
         })
     }
 
@@ -164,9 +173,23 @@ impl CaseStore<'_> {
     /// Keeps which items of a case are there.
     pub fn keep_sent(&mut self, id: &str, items: &[String]) -> Result<(), CaseError> {
         self.of_outbox(id, |turn, row| {
-            let mut insert = turn.begun.prepare_cached("INSERT OR IGNORE INTO case_sent VALUES (?1, ?2)")?;
+            let mut insert =
+                turn.begun.prepare_cached("INSERT OR REPLACE INTO case_sent VALUES (?1, ?2, NULL)")?;
             for item in items {
                 insert.execute(params![row, item])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Keeps which items of this version of a case were refused there.
+    pub fn keep_refused(&mut self, id: &str, items: &[String], version: &str) -> Result<(), CaseError> {
+        let version: i64 = version.parse().unwrap_or_default();
+        self.of_outbox(id, |turn, row| {
+            let mut insert =
+                turn.begun.prepare_cached("INSERT OR REPLACE INTO case_sent VALUES (?1, ?2, ?3)")?;
+            for item in items {
+                insert.execute(params![row, item, version])?;
             }
             Ok(())
         })
@@ -221,10 +244,12 @@ impl CaseStore<'_> {
     pub fn sending(&mut self, id: &str) -> Result<Option<CaseSending>, CaseError> {
         self.look(|turn| {
             let (row, _) = turn.case(id)?;
-            let sql = "SELECT state, remote, answer FROM case_outbox
-                       WHERE case_id = ?1 AND EXISTS (SELECT 1 FROM case_target WHERE space = ?2)";
+            let sql = "SELECT state, remote, answer,
+                           (SELECT count(*) FROM case_sent WHERE case_sent.case_id = ?1 AND refused IS NOT NULL)
+                       FROM case_outbox WHERE case_id = ?1 AND EXISTS (SELECT 1 FROM case_target WHERE space = ?2)";
             let found = turn.begun.prepare_cached(sql)?.query_row(params![row, turn.space], |row| {
-                Ok(CaseSending { state: row.get(0)?, id: row.get(1)?, answer: row.get(2)? })
+                let refused = row.get::<_, i64>(3)?.unsigned_abs();
+                Ok(CaseSending { state: row.get(0)?, id: row.get(1)?, answer: row.get(2)?, refused })
             });
             Ok(found.optional()?)
         })

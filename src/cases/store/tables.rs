@@ -54,7 +54,9 @@ CREATE TABLE case_outbox (
 );
 CREATE INDEX case_outbox_due ON case_outbox (space, next_at, case_id) WHERE state = 'waiting';
 CREATE INDEX case_outbox_state ON case_outbox (space, state);
-CREATE TABLE case_sent (case_id INTEGER NOT NULL, item TEXT NOT NULL, PRIMARY KEY (case_id, item)) WITHOUT ROWID;
+CREATE TABLE case_sent (
+    case_id INTEGER NOT NULL, item TEXT NOT NULL, refused INTEGER, PRIMARY KEY (case_id, item)
+) WITHOUT ROWID;
 CREATE TABLE case_target (space TEXT PRIMARY KEY, target TEXT NOT NULL) WITHOUT ROWID;
 CREATE TRIGGER case_outbox_created AFTER INSERT ON cases BEGIN
     INSERT INTO case_outbox (case_id, space, version, changed_at) VALUES (new.id, new.space, new.version, new.created_at);

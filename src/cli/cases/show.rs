@@ -130,11 +130,15 @@ fn text(
 
 /// What became of sending a case to Kibana. The answer may quote others.
 fn in_kibana(sending: &CaseSending) -> String {
-    match (sending.state.as_str(), &sending.answer) {
+    let text = match (sending.state.as_str(), &sending.answer) {
         ("done", Some(answer)) => answer.clone(),
         ("done", None) => "not sent: it was closed before".to_owned(),
         (state, Some(answer)) => format!("{state}: {answer}"),
         (state, None) => state.to_owned(),
+    };
+    match sending.refused {
+        0 => text,
+        count => format!("{text} (Kibana has refused {count} of its comments and alerts)"),
     }
 }
 

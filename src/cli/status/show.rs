@@ -145,11 +145,12 @@ fn trouble(line: &RouteLine, width: usize) -> String {
     if status.sweep_late {
         say("sweeps take longer than sweep_interval: late records arrive later");
     }
-    let (waiting, rejected) = (status.waiting, status.rejected);
+    let waiting = status.waiting;
+    let rejected = if status.source == CASE_ROUTES { status.refused } else { status.rejected };
     let (waits, how, what, list) = match status.source.as_str() {
         ACTION_ROUTES => (
             format!("{} to be done", counted(waiting, "action")),
-            "failed",
+            "failed in this run",
             counted(rejected, "action"),
             "ccfd alerts actions list",
         ),
@@ -161,7 +162,7 @@ fn trouble(line: &RouteLine, width: usize) -> String {
         ),
         source => (
             format!("{} to deliver", counted(waiting, if source == RUN_ROUTES { "run" } else { "alert" })),
-            "rejected",
+            "rejected in this run",
             counted(rejected, "record"),
             "ccfd rejects list",
         ),
@@ -170,7 +171,7 @@ fn trouble(line: &RouteLine, width: usize) -> String {
         say(&waits);
     }
     if rejected > 0 {
-        say(&format!("{how} in this run: {what}; see `{list}`"));
+        say(&format!("{how}: {what}; see `{list}`"));
     }
     if !status.messages_missing.is_empty() {
         let reasons = status.messages_missing.iter();

@@ -46,6 +46,8 @@ pub(super) enum CasesApiError {
     Conflict,
     /// There is no such case.
     Gone,
+    /// The key may not do this with cases of this owner: its own text.
+    NotAllowed(String),
     /// It refuses this: its status, and its own text, which may quote what was sent.
     Refused(u16, String),
 }
@@ -99,6 +101,7 @@ impl KibanaCases {
             StatusCode::CONFLICT => CasesApiError::Conflict,
             // Otherwise the space or the path is missing.
             StatusCode::NOT_FOUND if said.contains("Saved object [cases") => CasesApiError::Gone,
+            StatusCode::FORBIDDEN if said.contains("with owners") => CasesApiError::NotAllowed(said),
             status @ (StatusCode::BAD_REQUEST
             | StatusCode::NOT_ACCEPTABLE
             | StatusCode::PAYLOAD_TOO_LARGE

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `worker` | finds cases that have changed, and keeps what came of them |
 //! | `send` | one case, step by step |
+//! | `attach` | its comments and alerts |
 //! | `change` | what to change of a case there |
 //! | `text` | what there is to read: comments, summaries of alerts |
 //! | `kibana` | Kibana's API |
@@ -13,6 +14,7 @@
 //! what was just written. So what is known to be there is kept here; and after an attempt of which that is not known, a while
 //! passes before the next one looks.
 
+mod attach;
 mod change;
 mod kibana;
 mod send;

@@ -7,20 +7,16 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chrono::DateTime;
 use collectors::Clock;
 use serde_json::{Value, json};
 
 use super::{
     change::change,
-    kibana::{CasesApi, CasesApiError, RemoteAttachments, RemoteCase},
-    text::{comment, is_ours, summary, tag},
+    kibana::{CasesApi, CasesApiError, RemoteCase},
+    text::tag,
 };
 use crate::{
-    cases::{
-        ALERTS_MAX, AttachedAlert, AttachedContent, AttachedRule, CaseAttachment, CaseError, CaseOwner,
-        CaseStatus, CaseToSend, SentFields, TAGS_MAX,
-    },
+    cases::{AttachedContent, CaseError, CaseOwner, CaseStatus, CaseToSend, SentFields, TAGS_MAX},
     detect_db::{DetectDb, DetectThread},
     sinks::remote::{RemoteError, RemoteErrorKind},
 };
@@ -29,8 +25,6 @@ use crate::{
 const CONFLICTS_MAX: u32 = 10;
 /// How many changes are remembered of which it is not known whether they arrived.
 const TRIED_MAX: usize = 10;
-/// How long an alert is waited for that is on its way to the index, in seconds. After that its case has its summary only.
-const INDEX_WAIT: i64 = 10 * 60;
 
 /// Finds in which index alerts are.
 #[async_trait]
@@ -50,12 +44,14 @@ pub(super) struct CaseSender {
 }
 
 /// What became of a case.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum CaseSent {
     /// All of it is there.
     Whole(String),
-    /// All but alerts that are not found yet.
-    Partly(String),
+    /// All but alerts that are not found yet, and why if looking for them failed.
+    Partly(String, Option<RemoteError>),
+    /// All but what Kibana refuses. The text may quote it.
+    Incomplete(String),
 }
 
 /// Why a case was not sent.
@@ -65,6 +61,8 @@ pub(super) enum SendFault {
     Remote(RemoteError),
     /// Kibana refuses this case each time. The text may quote the case.
     Refused(String),
+    /// The key may not do this with cases of this owner.
+    NotAllowed(String),
     /// Somebody else changed the case each time.
     Conflict,
     /// What was done could not be kept.
@@ -77,6 +75,9 @@ impl From<CasesApiError> for SendFault {
             CasesApiError::Remote(error) => Self::Remote(error),
             CasesApiError::Conflict => Self::Conflict,
             CasesApiError::Gone => Self::gone(),
+            CasesApiError::NotAllowed(said) => {
+                Self::NotAllowed(format!("Kibana refuses it (status 403): {said}"))
+            }
             CasesApiError::Refused(status, said) => {
                 Self::Refused(format!("Kibana refuses it (status {status}): {said}"))
             }
@@ -109,9 +110,12 @@ impl CaseSender {
             with: self,
             of: case,
             sent: case.sent.clone(),
+            refused: case.refused.clone(),
+            said: None,
             base: case.fields.clone(),
             is_unsure: false,
             summarised: 0,
+            lookup: None,
         };
         let done = turn.run().await;
         (done, turn.is_unsure)
@@ -119,46 +123,75 @@ impl CaseSender {
 }
 
 /// One case on its way.
-struct SendTurn<'a> {
-    with: &'a CaseSender,
-    of: &'a CaseToSend,
+pub(super) struct SendTurn<'a> {
+    pub(super) with: &'a CaseSender,
+    pub(super) of: &'a CaseToSend,
     /// What is known to be there.
-    sent: BTreeSet<String>,
+    pub(super) sent: BTreeSet<String>,
+    /// What Kibana has refused of this version of the case.
+    pub(super) refused: BTreeSet<String>,
+    /// How it refused it, the last time.
+    pub(super) said: Option<String>,
     /// What was last sent of the case itself: one of these.
     base: Vec<SentFields>,
     /// Whether something was begun whose end is not kept.
     is_unsure: bool,
     /// Alerts of which there is only a summary.
-    summarised: usize,
+    pub(super) summarised: usize,
+    /// Why alerts could not be looked for.
+    pub(super) lookup: Option<RemoteError>,
 }
 
-impl<'a> SendTurn<'a> {
+impl SendTurn<'_> {
     async fn run(&mut self) -> Result<CaseSent, SendFault> {
         let wanted = SentFields::of(&self.of.case);
         let mut remote = self.remote(&wanted).await?;
+        // Kibana attaches no alerts to a closed case.
+        let opens = remote.fields.status == CaseStatus::Closed && wanted.status != CaseStatus::Closed;
+        if opens {
+            match self.update(remote.clone(), &wanted).await {
+                // What is refused is tried again at the end.
+                Ok(()) | Err(SendFault::Refused(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
         let mut there = self.with.api.attachments(&remote.id).await?;
         let (mut is_attached, mut missing) = (false, 0);
         for attachment in self.of.case.comments.iter().flatten() {
-            is_attached |= self.text(&remote.id, attachment, &there).await?;
+            is_attached |= self.texts(&remote.id, attachment, &there).await?;
             if let AttachedContent::Alerts { ids, rule, .. } = &attachment.content {
                 let (attached, unfound) = self.alerts(&remote.id, ids, rule, &mut there).await?;
                 is_attached |= attached;
                 missing += unfound;
             }
         }
-        if is_attached {
+        if is_attached || opens {
             remote = self.with.api.get(&remote.id).await?.ok_or_else(SendFault::gone)?;
         }
         let id = remote.id.clone();
         self.update(remote, &wanted).await?;
+        Ok(self.outcome(&id, missing))
+    }
+
+    fn outcome(&mut self, id: &str, missing: usize) -> CaseSent {
         let text = match self.summarised {
             0 => format!("case {id}"),
             count => format!("case {id}, where {count} alerts are only in comments"),
         };
-        Ok(match missing {
-            0 => CaseSent::Whole(text),
-            _ => CaseSent::Partly(format!("{text}; {missing} alerts are not in their index yet")),
-        })
+        if let Some(error) = self.lookup.take() {
+            let why = format!(
+                "{text}; {missing} alerts were not looked for, which needs `read` on their index: {error}"
+            );
+            return CaseSent::Partly(why, Some(error));
+        }
+        if missing > 0 {
+            return CaseSent::Partly(format!("{text}; {missing} alerts are not in their index yet"), None);
+        }
+        if self.refused.is_empty() {
+            return CaseSent::Whole(text);
+        }
+        let said = self.said.as_deref().unwrap_or("Kibana has refused parts of it");
+        CaseSent::Incomplete(format!("{text}: {said}; the next change of the case sends them again"))
     }
 
     /// The case there.
@@ -168,7 +201,13 @@ impl<'a> SendTurn<'a> {
             return api.get(id).await?.ok_or_else(SendFault::gone);
         }
         let found = match api.with_tag(&tag(&of.case.id)).await? {
-            Some(found) => found,
+            Some(found) => {
+                if self.base.is_empty() {
+                    // Whoever sent it, what was changed there since remains.
+                    self.keep_fields(vec![wanted.clone()]).await?;
+                }
+                found
+            }
             None => {
                 let new = SentFields { status: CaseStatus::Open, ..wanted.clone() };
                 let body = self.new_case(&new);
@@ -180,6 +219,7 @@ impl<'a> SendTurn<'a> {
         let remote = found.id.clone();
         self.keep(move |db, space, id| db.cases(space).keep_remote(id, &remote)).await?;
         self.sent.clear();
+        self.refused.clear();
         Ok(found)
     }
 
@@ -198,110 +238,8 @@ impl<'a> SendTurn<'a> {
         body
     }
 
-    fn owner(&self) -> CaseOwner {
+    pub(super) fn owner(&self) -> CaseOwner {
         self.of.case.owner
-    }
-
-    /// Adds the text of an attachment: a comment, or the summary of alerts. Returns whether it is new.
-    async fn text(
-        &mut self,
-        remote: &str,
-        attachment: &CaseAttachment,
-        there: &RemoteAttachments,
-    ) -> Result<bool, SendFault> {
-        let name = tag(&attachment.id);
-        if self.sent.contains(&name) || there.endings.contains(&name) {
-            return Ok(false);
-        }
-        let text = match &attachment.content {
-            AttachedContent::Comment { comment: text } => {
-                comment(&name, text, &attachment.created_by.username, &attachment.created_at)
-            }
-            AttachedContent::Alerts { ids, rule, .. } => {
-                let rule = rule.name.as_deref().unwrap_or("no rule");
-                summary(&name, rule, &self.attached(ids))
-            }
-            // Files stay here.
-            AttachedContent::File { .. } => return Ok(false),
-        };
-        let body = json!({ "type": "user", "comment": text, "owner": self.owner() });
-        let attached = self.with.api.attach(remote, &body).await;
-        self.wrote(attached)?;
-        self.keep_sent(vec![name]).await?;
-        Ok(true)
-    }
-
-    fn attached(&self, ids: &[String]) -> Vec<&'a AttachedAlert> {
-        self.of.alerts.iter().filter(|alert| ids.contains(&alert.id)).collect()
-    }
-
-    /// Attaches alerts that are missing there. Returns whether there were any, and how many are not found yet.
-    async fn alerts(
-        &mut self,
-        remote: &str,
-        ids: &[String],
-        rule: &AttachedRule,
-        there: &mut RemoteAttachments,
-    ) -> Result<(bool, usize), SendFault> {
-        let item = |id: &str| format!("alert:{id}");
-        let is_missing = |id: &&String| !self.sent.contains(&item(id)) && !there.alerts.contains(*id);
-        let missing: Vec<String> = ids.iter().filter(is_missing).cloned().collect();
-        let (found, unfound) = self.places(&missing).await?;
-        let room = ALERTS_MAX.saturating_sub(there.alerts.len());
-        self.summarised += found.len().saturating_sub(room);
-        let found: Vec<(String, String)> = found.into_iter().take(room).collect();
-        if found.is_empty() {
-            return Ok((false, unfound));
-        }
-        let (ids, indices): (Vec<String>, Vec<String>) = found.into_iter().unzip();
-        let body = json!({
-            "type": "alert", "alertId": ids, "index": indices, "rule": rule, "owner": self.owner(),
-        });
-        let attached = self.with.api.attach(remote, &body).await;
-        match self.wrote(attached) {
-            Ok(()) => there.alerts.extend(ids.iter().cloned()),
-            // Their summary is there.
-            Err(SendFault::Refused(text)) => {
-                tracing::debug!(
-                    alerts = ids.len(),
-                    error = text,
-                    "Kibana does not attach alerts: it has their summary"
-                );
-                self.summarised += ids.len();
-            }
-            Err(fault) => return Err(fault),
-        }
-        self.keep_sent(ids.iter().map(|id| item(id)).collect()).await?;
-        Ok((true, unfound))
-    }
-
-    /// Where these alerts are, and how many are not found that soon may be.
-    async fn places(&mut self, ids: &[String]) -> Result<(Vec<(String, String)>, usize), SendFault> {
-        let alerts = self.attached(ids);
-        let (ours, others): (Vec<&AttachedAlert>, Vec<_>) =
-            alerts.into_iter().partition(|alert| is_ours(alert));
-        let mut found: Vec<(String, String)> =
-            others.iter().map(|alert| (alert.id.clone(), alert.index.clone())).collect();
-        let named: Vec<String> = ours.iter().map(|alert| alert.id.clone()).collect();
-        let places = match &self.with.alerts {
-            Some(alerts) if !named.is_empty() => alerts.places(&named).await?,
-            Some(_) | None => BTreeMap::new(),
-        };
-        let (mut unfound, mut summarised) = (0, 0);
-        for alert in ours {
-            match places.get(&alert.id) {
-                Some(index) => found.push((alert.id.clone(), index.clone())),
-                None if self.with.alerts.is_some() && self.is_young(alert) => unfound += 1,
-                None => summarised += 1,
-            }
-        }
-        self.summarised += summarised;
-        Ok((found, unfound))
-    }
-
-    fn is_young(&self, alert: &AttachedAlert) -> bool {
-        let at = DateTime::parse_from_rfc3339(&alert.attached_at).map_or(0, |at| at.timestamp());
-        self.with.clock.now().saturating_sub(at) < INDEX_WAIT
     }
 
     /// Sends what has changed of the case itself. What was changed there remains, unless the same was changed here.
@@ -323,7 +261,12 @@ impl<'a> SendTurn<'a> {
                 Err(SendFault::Conflict) if attempt < CONFLICTS_MAX => {
                     remote = self.with.api.get(&remote.id).await?.ok_or_else(SendFault::gone)?;
                 }
-                Err(fault) => return Err(fault),
+                Err(fault) => {
+                    if matches!(fault, SendFault::Conflict) {
+                        self.is_unsure = false;
+                    }
+                    return Err(fault);
+                }
             }
         }
         if self.base != [wanted.clone()] {
@@ -335,11 +278,12 @@ impl<'a> SendTurn<'a> {
     }
 
     /// Something was written, and is to be kept next; or it is unknown whether it was; or it was refused.
-    fn wrote<T>(&mut self, done: Result<T, CasesApiError>) -> Result<T, SendFault> {
+    pub(super) fn wrote<T>(&mut self, done: Result<T, CasesApiError>) -> Result<T, SendFault> {
         self.is_unsure = match &done {
-            Ok(_) => true,
+            // Kibana attaches something and changes its case at the same time: only the latter is in conflict.
+            Ok(_) | Err(CasesApiError::Conflict) => true,
             Err(CasesApiError::Remote(error)) => may_be_done(&error.kind),
-            Err(CasesApiError::Conflict | CasesApiError::Gone | CasesApiError::Refused(..)) => false,
+            Err(CasesApiError::Gone | CasesApiError::NotAllowed(_) | CasesApiError::Refused(..)) => false,
         };
         Ok(done?)
     }
@@ -349,9 +293,17 @@ impl<'a> SendTurn<'a> {
         self.keep(move |db, space, id| db.cases(space).keep_fields(id, &fields)).await
     }
 
-    async fn keep_sent(&mut self, items: Vec<String>) -> Result<(), SendFault> {
+    pub(super) async fn keep_sent(&mut self, items: Vec<String>) -> Result<(), SendFault> {
         self.sent.extend(items.iter().cloned());
         self.keep(move |db, space, id| db.cases(space).keep_sent(id, &items)).await
+    }
+
+    /// Kibana refuses items; the rest of the case goes on.
+    pub(super) async fn keep_refused(&mut self, items: Vec<String>, said: String) -> Result<(), SendFault> {
+        self.refused.extend(items.iter().cloned());
+        self.said = Some(said);
+        let version = self.of.case.version.clone();
+        self.keep(move |db, space, id| db.cases(space).keep_refused(id, &items, &version)).await
     }
 
     /// Keeps what was done.

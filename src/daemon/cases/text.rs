@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     cases::{
-        AttachedAlert, TEXT_CHARS_MAX,
+        AttachedAlert, TEXT_CHARS_MAX, cut_text, length,
         markdown::{code, plain},
     },
     tables::ALERTS,
@@ -13,8 +13,8 @@ use crate::{
 
 /// What the names of cases and texts begin with.
 const PREFIX: &str = "ccfd:";
-/// Alerts that one summary names.
-const ALERTS_SHOWN: usize = 50;
+/// Characters of a summary without its name.
+const SUMMARY_CHARS_MAX: usize = TEXT_CHARS_MAX - 200;
 /// Characters of a value in a summary.
 const VALUE_CHARS_MAX: usize = 200;
 
@@ -35,13 +35,25 @@ pub(super) fn comment(name: &str, text: &str, by: &str, at: &str) -> String {
     with_end(text, &end)
 }
 
-/// What is known of alerts, for those who cannot see the alerts themselves.
-pub(super) fn summary(name: &str, rule: &str, alerts: &[&AttachedAlert]) -> String {
-    let lines: Vec<String> = alerts.iter().take(ALERTS_SHOWN).map(|alert| line(alert)).collect();
-    let more = alerts.len().saturating_sub(ALERTS_SHOWN);
-    let more = if more > 0 { format!("\n- and {more} more") } else { String::new() };
-    let text = format!("Alerts of {}:\n\n{}", code(&cut(&plain(rule))), lines.join("\n"));
-    with_end(&text, &format!("{more}\n\n{}", code(name)))
+/// What is known of alerts, for those who cannot see the alerts themselves: as many texts as it takes, with their names.
+pub(super) fn summaries(name: &str, rule: &str, alerts: &[&AttachedAlert]) -> Vec<(String, String)> {
+    let begin = format!("Alerts of {}:\n", code(&cut(&plain(rule))));
+    let mut parts = vec![begin.clone()];
+    for alert in alerts {
+        let line = format!("\n{}", line(alert));
+        if let Some(part) = parts.last_mut().filter(|part| length(part) + length(&line) <= SUMMARY_CHARS_MAX)
+        {
+            part.push_str(&line);
+        } else {
+            parts.push(format!("{begin}{line}"));
+        }
+    }
+    let text = |(place, part): (usize, String)| {
+        let name = if place == 0 { name.to_owned() } else { format!("{name}-{}", place + 1) };
+        let text = with_end(&part, &format!("\n\n{}", code(&name)));
+        (name, text)
+    };
+    parts.into_iter().enumerate().map(text).collect()
 }
 
 fn line(alert: &AttachedAlert) -> String {
@@ -70,16 +82,16 @@ fn shown(value: &Value) -> String {
 }
 
 fn cut(text: &str) -> String {
-    text.chars().take(VALUE_CHARS_MAX).collect()
+    cut_text(text, VALUE_CHARS_MAX)
 }
 
 /// The text, cut so that its end has room.
 fn with_end(text: &str, end: &str) -> String {
-    let room = TEXT_CHARS_MAX.saturating_sub(end.chars().count());
-    if text.chars().count() <= room {
+    let room = TEXT_CHARS_MAX.saturating_sub(length(end));
+    if length(text) <= room {
         return format!("{text}{end}");
     }
-    let mut begin: String = text.chars().take(room.saturating_sub(1)).collect();
+    let mut begin = cut_text(text, room.saturating_sub(1));
     begin.push('…');
     begin + end
 }
@@ -105,8 +117,11 @@ mod tests {
         assert_eq!(text, "seen `ccfd:c-2`\n\n`an'n ` in ccfd, 2026-11-29T00:00:00Z, `ccfd:c-1`");
         assert_eq!(ending(&text).as_deref(), Some("ccfd:c-1"));
         assert_eq!(ending(&format!("{text}\n ")).as_deref(), Some("ccfd:c-1"), "an editor adds a line");
-        let long = comment("ccfd:c-1", &"é".repeat(TEXT_CHARS_MAX), "ann", "now");
-        assert_eq!((long.chars().count(), ending(&long)), (TEXT_CHARS_MAX, Some("ccfd:c-1".to_owned())));
+        for letter in ["é", "😀"] {
+            let long = comment("ccfd:c-1", &letter.repeat(TEXT_CHARS_MAX), "ann", "now");
+            assert!((TEXT_CHARS_MAX - 1..=TEXT_CHARS_MAX).contains(&length(&long)), "{letter}");
+            assert_eq!(ending(&long).as_deref(), Some("ccfd:c-1"), "{letter}");
+        }
         for other in ["", "text", "`code`", "ccfd:c-1", "`ccfd:c-1` and more"] {
             assert_eq!(ending(other), None, "{other}");
         }
@@ -118,14 +133,30 @@ mod tests {
             "level": "high", "group": { "Actor": "x`\n- `forged" }, "event_count": 3, "last_event_at": "2026-11-28T00:00:00Z",
         });
         let (known, other) = (alert(known), alert(Value::Null));
-        let text = summary("ccfd:s-1", "A `rule`", &[&known, &other]);
+        let texts = summaries("ccfd:s-1", "A `rule`", &[&known, &other]);
         let expected = "Alerts of `A 'rule'`:\n\n\
                         - `a' 1` `high`, `Actor: x' - 'forged`, 3 records to `2026-11-28T00:00:00Z`\n\
                         - `a' 1` in `logs`\n\n`ccfd:s-1`";
-        assert_eq!(text, expected);
-        let many = vec![&known; 1_000];
-        let text = summary("ccfd:s-1", "rule", &many);
-        assert!(text.contains("\n- and 950 more\n") && text.chars().count() <= TEXT_CHARS_MAX);
-        assert_eq!(ending(&text).as_deref(), Some("ccfd:s-1"));
+        assert_eq!(texts, [("ccfd:s-1".to_owned(), expected.to_owned())]);
+    }
+
+    #[test]
+    fn each_of_many_alerts_is_named_in_one_of_several_texts() {
+        let known = |number: usize| AttachedAlert {
+            id: format!("a-{number}😀"),
+            ..alert(json!({ "level": "high" }))
+        };
+        let many: Vec<AttachedAlert> = (0..1_000).map(known).collect();
+        let texts = summaries("ccfd:s-1", "rule", &many.iter().collect::<Vec<_>>());
+        assert!(texts.len() > 1);
+        for alert in &many {
+            let named = code(&alert.id);
+            assert_eq!(texts.iter().filter(|(_, text)| text.contains(&named)).count(), 1, "{named}");
+        }
+        for (place, (name, text)) in texts.iter().enumerate() {
+            let expected = if place == 0 { "ccfd:s-1".to_owned() } else { format!("ccfd:s-1-{}", place + 1) };
+            assert_eq!((name, ending(text)), (&expected, Some(expected.clone())));
+            assert!(length(text) <= TEXT_CHARS_MAX);
+        }
     }
 }

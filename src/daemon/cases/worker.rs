@@ -22,7 +22,7 @@ use crate::{
         shutdown::Shutdown,
         stage::Stage,
     },
-    sinks::SinkError,
+    sinks::{SinkError, remote::RemoteError},
 };
 
 /// The longest time until a change is noticed.
@@ -31,6 +31,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const SHOW_INTERVAL: Duration = Duration::from_secs(10);
 /// The time between two looks for alerts that are on their way to their index, in seconds.
 const ALERTS_INTERVAL: i64 = 30;
+/// The same if looking for them failed, and for cases of an owner that the key may not touch.
+const REPAIR_INTERVAL: i64 = 5 * 60;
 
 /// Where cases are sent.
 #[derive(Clone, Debug)]
@@ -53,6 +55,8 @@ pub(super) struct CaseWorker {
     /// What came of a case, until it is kept.
     unsettled: Option<(CaseToSend, ActionResult)>,
     is_begun: bool,
+    /// Whether alerts could not be looked for, the last time.
+    is_blind: bool,
     /// When it was last shown how much waits, if nothing was sent since.
     shown: Option<Instant>,
 }
@@ -73,6 +77,7 @@ impl CaseWorker {
             failing: None,
             unsettled: None,
             is_begun: false,
+            is_blind: false,
             shown: None,
         }
     }
@@ -145,29 +150,39 @@ impl CaseWorker {
         match done {
             Ok(CaseSent::Whole(text)) => {
                 self.worked();
+                self.is_blind = false;
                 self.progress.count(|counters| {
                     counters.fetched += 1;
                     counters.delivered += 1;
                 });
                 ActionResult::Done(text)
             }
-            Ok(CaseSent::Partly(text)) => {
+            Ok(CaseSent::Partly(text, fault)) => {
                 self.worked();
-                ActionResult::Later(now + ALERTS_INTERVAL, text)
+                let wait = if fault.is_some() { REPAIR_INTERVAL } else { ALERTS_INTERVAL };
+                self.sees(fault);
+                ActionResult::Later(now + wait, text)
             }
-            Err(SendFault::Refused(text)) => {
+            Ok(CaseSent::Incomplete(text)) | Err(SendFault::Refused(text)) => {
                 self.worked();
                 let advice = "see `ccfd cases show`; the next change of the case sends it again";
-                tracing::error!(case = case.case.number, advice, "Kibana refuses a case");
+                tracing::error!(case = case.case.number, advice, "Kibana refuses a case, or parts of it");
                 self.progress.count(|counters| {
                     counters.fetched += 1;
                     *counters.rejected.entry("case_refused").or_default() += 1;
                 });
                 ActionResult::Failed(text)
             }
+            Err(SendFault::NotAllowed(text)) => {
+                self.worked();
+                let advice = "give the key the Kibana privilege for the cases of this owner";
+                let owner = case.case.owner.word();
+                tracing::warn!(case = case.case.number, owner, advice, "the key may not send a case");
+                ActionResult::Again(now + REPAIR_INTERVAL, text)
+            }
             Err(SendFault::Conflict) => {
                 let text = "the case was changed in Kibana each time";
-                ActionResult::Again(now + i64::from(case.tries.min(60)), text.to_owned())
+                ActionResult::Again(now + sure.max(i64::from(case.tries.min(60))), text.to_owned())
             }
             Err(SendFault::Remote(error)) => {
                 let text = error.to_string();
@@ -186,6 +201,15 @@ impl CaseWorker {
         self.delays.reset();
         (self.paused, self.failing) = (None, None);
         mended(Stage::Writing, &self.progress);
+    }
+
+    /// Says once that alerts cannot be looked for.
+    fn sees(&mut self, fault: Option<RemoteError>) {
+        let was_blind = std::mem::replace(&mut self.is_blind, fault.is_some());
+        if let Some(error) = fault.filter(|_| !was_blind) {
+            let advice = "give the key of the sink of alerts `read` on their index; cases are sent without them meanwhile";
+            tracing::warn!(%error, advice, "alerts of cases cannot be looked for");
+        }
     }
 
     /// Nothing is sent for a while, whose seconds are returned.
@@ -242,6 +266,7 @@ impl CaseWorker {
                 status.state = RouteState::Live;
             }
             status.waiting = counts.waiting;
+            status.refused = counts.failed;
             status.delivered = counts.done;
             status.last_read = Some(now);
         });

@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     future::pending,
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,9 @@ use crate::{
     sinks::remote::{RemoteError, RemoteErrorKind, Service},
 };
 
+/// A text that is refused each time.
+pub(super) const UNLOVED: &str = "unloved";
+
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CaseCallFate {
@@ -39,8 +45,12 @@ pub(super) enum CaseCallFate {
     Throttled,
     /// Someone else has changed the case.
     Conflict,
+    /// Someone else has changed the case, but what is attached to it is there: Kibana does both at the same time.
+    ConflictAfter,
     /// The key lacks a privilege.
     Forbidden,
+    /// The key may not touch cases of this owner.
+    NotAllowed,
     /// Kibana refuses what was sent.
     Refused,
 }
@@ -63,6 +73,8 @@ pub(super) struct FakeKibana {
     pub(super) killed: Notify,
     /// Where alerts are.
     pub(super) places: Mutex<BTreeMap<String, String>>,
+    /// Whether the key may not look for them.
+    pub(super) is_blind: AtomicBool,
 }
 
 impl FakeKibana {
@@ -75,6 +87,7 @@ impl FakeKibana {
             calls: Mutex::default(),
             killed: Notify::new(),
             places: Mutex::default(),
+            is_blind: AtomicBool::default(),
         }
     }
 
@@ -110,6 +123,10 @@ impl FakeKibana {
                 _ = work(&mut self.cases.lock().unwrap());
                 return lost();
             }
+            CaseCallFate::ConflictAfter => {
+                _ = work(&mut self.cases.lock().unwrap());
+                return Err(CasesApiError::Conflict);
+            }
             CaseCallFate::KilledBefore | CaseCallFate::KilledAfter => {
                 if fate == CaseCallFate::KilledAfter {
                     _ = work(&mut self.cases.lock().unwrap());
@@ -122,6 +139,7 @@ impl FakeKibana {
             }
             CaseCallFate::Conflict => Some(Err(CasesApiError::Conflict)),
             CaseCallFate::Forbidden => Some(failed(RemoteErrorKind::Forbidden { code: "no".to_owned() })),
+            CaseCallFate::NotAllowed => Some(Err(CasesApiError::NotAllowed("no".to_owned()))),
             CaseCallFate::Refused => Some(Err(CasesApiError::Refused(400, "no".to_owned()))),
         };
         refused.unwrap_or_else(|| work(&mut self.cases.lock().unwrap()))
@@ -189,6 +207,14 @@ impl CasesApi for FakeKibana {
         let name = if attachment["type"] == json!("alert") { "attach" } else { "comment" };
         self.call(name, |cases| {
             let case = cases.get_mut(id).ok_or(CasesApiError::Gone)?;
+            if name == "attach" && case.case.fields.status == CaseStatus::Closed {
+                let said = "Alert cannot be attached to a closed case";
+                return Err(CasesApiError::Refused(400, said.to_owned()));
+            }
+            let text = attachment["comment"].as_str().unwrap_or_default();
+            if text.encode_utf16().count() > 30_000 || text.contains(UNLOVED) {
+                return Err(CasesApiError::Refused(400, "no such text".to_owned()));
+            }
             case.attachments.push((seen_at, attachment.clone()));
             case.case.version += "+";
             Ok(())
@@ -217,6 +243,10 @@ impl CasesApi for FakeKibana {
 #[async_trait]
 impl FindsAlerts for FakeKibana {
     async fn places(&self, ids: &[String]) -> Result<BTreeMap<String, String>, RemoteError> {
+        if self.is_blind.load(Ordering::Relaxed) {
+            let kind = RemoteErrorKind::Forbidden { code: "no read".to_owned() };
+            return Err(kind.of(Service::Elasticsearch));
+        }
         let places = self.places.lock().unwrap();
         Ok(ids.iter().filter_map(|id| Some((id.clone(), places.get(id)?.clone()))).collect())
     }

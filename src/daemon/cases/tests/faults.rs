@@ -47,6 +47,11 @@ async fn an_answer_that_is_lost_makes_nothing_twice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_conflict_after_which_an_attachment_is_there_makes_nothing_twice() {
+    fails_at_each_call(ConflictAfter).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_kill_between_any_two_steps_makes_nothing_twice() {
     fails_at_each_call(KilledAfter).await;
     fails_at_each_call(KilledBefore).await;
@@ -123,19 +128,4 @@ async fn a_case_that_was_deleted_in_kibana_is_not_created_there_again() {
     let sending = scene.sending(&case);
     assert_eq!(sending.state, "failed");
     assert!(sending.answer.unwrap().contains("deleted in Kibana"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn alerts_that_kibana_does_not_attach_are_in_a_comment() {
-    let scene = Scene::new(0);
-    let case = scene.create("one");
-    scene.attach(&case, &["a-1"]);
-    scene.kibana.will([Done, Done, Done, Done, Refused]);
-    scene.send().await;
-    assert_eq!(scene.kibana.calls()[4], "attach");
-    let sending = scene.sending(&case);
-    assert_eq!(sending.state, "done");
-    assert!(sending.answer.unwrap().contains("1 alerts are only in comments"));
-    let (alerts, texts) = scene.attached(&case);
-    assert!(alerts.is_empty() && texts[0].contains("`a-1`"));
 }

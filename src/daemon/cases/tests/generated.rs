@@ -10,8 +10,17 @@ use super::{
 };
 use crate::cases::{CaseChange, CaseSeverity, CaseStatus, SentFields};
 
-const FATES: [CaseCallFate; 7] =
-    [LostBefore, LostAfter, KilledBefore, KilledAfter, Throttled, Conflict, Forbidden];
+const FATES: [CaseCallFate; 9] = [
+    LostBefore,
+    LostAfter,
+    KilledBefore,
+    KilledAfter,
+    Throttled,
+    Conflict,
+    ConflictAfter,
+    Forbidden,
+    NotAllowed,
+];
 
 fn fates(rng: &mut StdRng) -> Vec<CaseCallFate> {
     let count = rng.random_range(0..40);
@@ -62,6 +71,11 @@ async fn one_history(seed: u64) {
         }
         scene.send_all().await;
     }
+    // Alerts that came while a case was closed arrive once it is open.
+    for case in &cases {
+        scene.set_status(case, CaseStatus::InProgress);
+    }
+    scene.send_all().await;
     for case in &cases {
         let here = scene.by(|cases, _| cases.get(case).unwrap());
         let is_sent = scene.sending(case).id.is_some();

@@ -3,6 +3,7 @@
 mod fake;
 mod faults;
 mod generated;
+mod refused;
 mod sent;
 
 use std::{

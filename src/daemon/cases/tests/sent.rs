@@ -132,7 +132,7 @@ async fn a_new_target_gets_all_cases_that_are_not_closed() {
     // It begins there as it did here.
     scene.kibana.cases.lock().unwrap().clear();
     scene.target = "kibana two".to_owned();
-    scene.send().await;
+    scene.send_all().await;
     assert_eq!(scene.attached(&open).1.len(), 1, "what was sent elsewhere is not there");
     scene.set_status(&closed, CaseStatus::Open);
     scene.send().await;
