@@ -1,6 +1,8 @@
 //! One action, as `status` and metrics show it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
 
 use super::{attempt::RunsConnectors, outcome::Attempted};
 use crate::{
@@ -25,6 +27,10 @@ pub(super) struct ShownAction {
     pub(super) progress: Progress,
     /// What kept it from being done, the last time.
     pub(super) failing: Option<ActionFailure>,
+    /// When it was given slots, the last time.
+    pub(super) turn: u64,
+    /// Nothing of it begins before, whatever others of its connector do.
+    paused: Option<Instant>,
 }
 
 impl ShownAction {
@@ -41,7 +47,29 @@ impl ShownAction {
             has_checkpoint: true,
             ..RouteStatus::default()
         };
-        Self { settings: Arc::new(settings.clone()), progress: registry.put(status), failing: None }
+        Self {
+            settings: Arc::new(settings.clone()),
+            progress: registry.put(status),
+            failing: None,
+            turn: 0,
+            paused: None,
+        }
+    }
+
+    /// Nothing of it begins for this long.
+    pub(super) fn pause(&mut self, wait: Duration) {
+        self.paused = Some(Instant::now() + wait);
+    }
+
+    /// Whether nothing of it may begin.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// It works.
+    pub(super) fn worked(&mut self) {
+        self.failing = None;
+        self.paused = None;
     }
 
     /// Shows whether its connector is missing or cannot run, and whether the parameters fit it.
@@ -64,7 +92,7 @@ impl ShownAction {
                 _ = report_and_delay(&Failure::Action(failure), &mut Delays::default(), &self.progress);
             }
             Ok(_) if was_lasting => {
-                self.failing = None;
+                self.worked();
                 mended(Stage::Writing, &self.progress);
             }
             Ok(_) | Err(Attempted::Done(_) | Attempted::Failed(_) | Attempted::NotBefore(..)) => {}

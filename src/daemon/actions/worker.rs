@@ -44,7 +44,7 @@ use crate::{
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Alerts of which cases are made at a time.
 const CASES_BATCH: u32 = 100;
-/// What fails for this long is given up, and kept as failed. In seconds.
+/// What fails for this long, from its first try, is given up and kept as failed. In seconds.
 const KEEP_TRYING: i64 = 7 * 24 * 60 * 60;
 /// How long what is done is kept, in seconds.
 const DONE_KEPT: i64 = 30 * 24 * 60 * 60;
@@ -67,8 +67,8 @@ pub(super) struct ActionWorker {
     unsettled: Unsettled,
     /// Whether counts may have changed.
     changed: bool,
-    /// The action that comes first, so that each does in turn.
-    first: usize,
+    /// How often slots were given.
+    turn: u64,
     cleared: Option<Instant>,
     /// When it was last seen whether the connectors are there.
     looked: Option<Instant>,
@@ -98,7 +98,7 @@ impl ActionWorker {
             running: HashMap::new(),
             unsettled: Unsettled::default(),
             changed: true,
-            first: 0,
+            turn: 0,
             cleared: None,
             looked: None,
         }
@@ -194,12 +194,17 @@ impl ActionWorker {
 
     /// Begins attempts of what is due, as far as lanes have room.
     async fn fill(&mut self) -> Result<(), SinkError> {
-        let wanted = self.wanted();
+        let now = self.attempter.clock.now();
+        let names = self.may_begin(now);
+        if names.is_empty() {
+            return Ok(());
+        }
+        let due = self.attempter.database.run(move |db| db.due_actions(&names, CASES_BATCH, now)).await?;
+        let wanted = self.wanted(&due, now);
         if wanted.is_empty() {
             return Ok(());
         }
-        let (names, now) = (wanted.clone(), self.attempter.clock.now());
-        let claimed = self.attempter.database.run(move |db| db.claim_actions(&names, now)).await?;
+        let claimed = self.attempter.database.run(move |db| db.claim_actions(&wanted, now)).await?;
         let mut of_cases: BTreeMap<usize, Vec<DueAction>> = BTreeMap::new();
         for due in claimed {
             self.changed = true;
@@ -214,23 +219,40 @@ impl ActionWorker {
         Ok(())
     }
 
-    /// How many rows of each action may be attempted now.
-    fn wanted(&mut self) -> Vec<(String, u32)> {
-        let now = self.attempter.clock.now();
+    /// The actions that are not paused and whose lanes have room.
+    fn may_begin(&self, now: i64) -> Vec<String> {
+        let has_room = |index: &usize| {
+            let lane = self.lanes.get(&self.lane_key(*index));
+            lane.is_none_or(|lane| lane.free(now, 0, SHARED_RUNS_MAX) > 0)
+                && !self.actions[*index].is_paused()
+        };
+        let indexes = (0..self.actions.len()).filter(has_room);
+        indexes.map(|index| self.actions[index].settings.outbox.name.to_string()).collect()
+    }
+
+    /// How many rows of each action are attempted now, of so many that are due. Slots go to what is due only, and first to
+    /// what had none for the longest time.
+    fn wanted(&mut self, due: &BTreeMap<String, u32>, now: i64) -> Vec<(String, u32)> {
         let in_use: usize = self.lanes.values().map(|lane| lane.running.saturating_sub(1)).sum();
         let mut shared = SHARED_RUNS_MAX.saturating_sub(in_use);
         let mut taken: BTreeMap<LaneKey, usize> = BTreeMap::new();
         let mut wanted = Vec::new();
-        let count = self.actions.len();
-        self.first = (self.first + 1) % count.max(1);
-        for index in (0..count).map(|place| (place + self.first) % count) {
+        self.turn += 1;
+        let mut order: Vec<usize> = (0..self.actions.len()).collect();
+        order.sort_by_key(|index| self.actions[*index].turn);
+        for index in order {
+            let name = &*self.actions[index].settings.outbox.name;
+            let Some(ready) = due.get(name).copied().filter(|ready| *ready > 0) else { continue };
             let key = self.lane_key(index);
-            let settings = &self.actions[index].settings;
+            let settings = self.actions[index].settings.clone();
             let lane = self.lanes.entry(key.clone()).or_default();
             let taken = taken.entry(key).or_default();
             let (free, is_first) = (lane.free(now, *taken, shared), lane.running + *taken == 0);
             let (runs, rows) = match settings.does {
-                ActionDoes::Run { .. } => (free, u32::try_from(free).unwrap_or(1)),
+                ActionDoes::Run { .. } => {
+                    let rows = ready.min(u32::try_from(free).unwrap_or(1));
+                    (rows as usize, rows)
+                }
                 // One run at a time: the alerts of a rule are looked at together.
                 ActionDoes::Cases(_) if free > 0 && is_first => (1, CASES_BATCH),
                 ActionDoes::Cases(_) => (0, 0),
@@ -240,6 +262,7 @@ impl ActionWorker {
                 // The first of a lane is its own.
                 shared = shared.saturating_sub(runs - usize::from(is_first));
                 wanted.push((settings.outbox.name.to_string(), rows));
+                self.actions[index].turn = self.turn;
             }
         }
         wanted
@@ -286,7 +309,7 @@ impl ActionWorker {
         let result = match attempted {
             Attempted::Done(text) => {
                 lane.worked();
-                action.failing = None;
+                action.worked();
                 mended(Stage::Writing, &action.progress);
                 action.progress.count(|counters| {
                     counters.fetched += 1;
@@ -316,7 +339,12 @@ impl ActionWorker {
                 let reported =
                     report_and_delay(&Failure::Action(failure), &mut lane.delays, &action.progress);
                 let wait = reported.unwrap_or(parked);
-                lane.pause(wait);
+                // What only this action has does not hold up others of its connector.
+                if waits_for_operator {
+                    action.pause(wait)
+                } else {
+                    lane.pause(wait)
+                }
                 let wait_seconds = |wait: Duration| wait.as_secs_f64().ceil() as i64;
                 if let ActionFailureKind::Asked(asked) = kind {
                     let until = now.saturating_add(wait_seconds(asked));
@@ -326,7 +354,7 @@ impl ActionWorker {
                 if waits_for_operator {
                     // Nothing was sent: it is no try, and it is not given up.
                     ActionResult::Parked(now.saturating_add(wait_seconds(wait)), text)
-                } else if now.saturating_sub(due.put_at) > KEEP_TRYING {
+                } else if due.tried_at.is_some_and(|first| now.saturating_sub(first) > KEEP_TRYING) {
                     let text = format!("given up: {text}");
                     action.failed(due, &text);
                     ActionResult::Failed(text)

@@ -102,7 +102,8 @@ impl DetectDb {
     /// Lets rows that do not run be tried from now on, as if they were new; what failed is rendered again then. Returns how many.
     pub fn retry_actions(&mut self, filter: &OutboxFilter, now: i64) -> Result<u64, SinkError> {
         let sql = format!(
-            "UPDATE outbox SET state = 'waiting', tries = 0, put_at = ?5, next_at = ?5, changed_at = ?5
+            "UPDATE outbox SET state = 'waiting', tries = 0, put_at = ?5, next_at = ?5, tried_at = NULL,
+                 changed_at = ?5
              WHERE state IN ('waiting', 'failed', 'dropped') AND {SELECTED}"
         );
         let (states, ids) = filter.json();

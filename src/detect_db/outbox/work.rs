@@ -10,6 +10,12 @@ use crate::{
     sinks::{SinkError, sqlite::of_database},
 };
 
+/// What may be claimed of an action: what is due. That an alert was closed is not sent before its opening has ended: the
+/// receiver would open again what it has closed.
+const DUE: &str = "state = 'waiting' AND action = ?1 AND next_at <= ?2 AND (event <> 'closed' OR NOT EXISTS (
+        SELECT 1 FROM outbox AS opening WHERE opening.alert = outbox.alert AND opening.action = outbox.action
+            AND opening.event = 'open' AND opening.state IN ('waiting', 'running')))";
+
 /// A row that is being done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DueAction {
@@ -27,6 +33,8 @@ pub struct DueAction {
     pub tries: u32,
     /// When it was put.
     pub put_at: i64,
+    /// When its first try failed; `None` before.
+    pub tried_at: Option<i64>,
     /// The connector that was tried, and what was sent to it; `None` before the first attempt.
     pub sent: Option<(String, SentParams)>,
 }
@@ -96,6 +104,22 @@ impl DetectDb {
         Ok(left)
     }
 
+    /// How many rows of each of these actions are due; of each, no more than so many are counted.
+    pub fn due_actions(
+        &self,
+        names: &[String],
+        most: u32,
+        now: i64,
+    ) -> Result<BTreeMap<String, u32>, SinkError> {
+        let count = |name: &String| {
+            let sql = format!("SELECT count(*) FROM (SELECT 1 FROM outbox WHERE {DUE} LIMIT ?3)");
+            let mut query = self.connection.prepare_cached(&sql)?;
+            Ok((name.clone(), query.query_row(params![name, now, most], |row| row.get(0))?))
+        };
+        let counted: rusqlite::Result<_> = names.iter().map(count).collect();
+        counted.map_err(|error| of_database(&self.path, error))
+    }
+
     /// Rows that are due, of each action at most so many, the oldest first. They are running then.
     pub fn claim_actions(&mut self, wanted: &[(String, u32)], now: i64) -> Result<Vec<DueAction>, SinkError> {
         self.claim_at(wanted, now).map_err(|error| of_database(&self.path, error))
@@ -104,9 +128,11 @@ impl DetectDb {
     fn claim_at(&mut self, wanted: &[(String, u32)], now: i64) -> rusqlite::Result<Vec<DueAction>> {
         let mut claimed = Vec::new();
         for (action, most) in wanted {
-            let sql = "SELECT id, alert, event, tries, put_at, sent_to, sent, version FROM outbox
-                       WHERE state = 'waiting' AND action = ?1 AND next_at <= ?2 ORDER BY next_at, id LIMIT ?3";
-            let mut query = self.connection.prepare_cached(sql)?;
+            let sql = format!(
+                "SELECT id, alert, event, tries, put_at, sent_to, sent, version, tried_at FROM outbox
+                 WHERE {DUE} ORDER BY next_at, id LIMIT ?3"
+            );
+            let mut query = self.connection.prepare_cached(&sql)?;
             let found = query.query_map(params![action, now, most], |row| {
                 let sent: (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
                 let version = row.get(7)?;
@@ -118,6 +144,7 @@ impl DetectDb {
                     event: ActionEvent::of(&row.get::<_, String>(2)?),
                     tries: row.get::<_, u32>(3)?.saturating_add(1),
                     put_at: row.get(4)?,
+                    tried_at: row.get(8)?,
                     sent: sent.0.zip(sent.1).map(|(to, params)| (to, SentParams { params, version })),
                 })
             })?;
@@ -152,7 +179,8 @@ impl DetectDb {
         };
         let sql =
             "UPDATE outbox SET state = ?2, next_at = coalesce(?3, next_at), tries = tries - ?4, answer = ?5,
-                       changed_at = ?6, sent = iif(?2 = 'waiting', sent, NULL)
+                       changed_at = ?6, sent = iif(?2 = 'waiting', sent, NULL),
+                       tried_at = iif(?4 = 0, coalesce(tried_at, ?6), tried_at)
                    WHERE id = ?1 AND state = 'running'";
         let row = params![id, state.word(), next_at, untried, kept(answer), now];
         let failed = |error| of_database(&self.path, error);

@@ -6,6 +6,7 @@ mod faults;
 mod memory;
 mod played;
 mod served;
+mod turns;
 mod waits;
 
 use std::{
