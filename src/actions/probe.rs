@@ -32,8 +32,10 @@ const HOSTILE: [&str; 10] = [
 const NUMBERS: [&str; 2] = ["risk_score", "event_count"];
 
 const NO_JSON: &str = "does not stay JSON whatever an alert says: put each value between quotes, or write {{ name | json }} \
-                       without them, or give a table";
+                       without them, or give a table; plain text needs a connector with the header Content-Type = text/plain";
 const NO_JSON_IN_FORM: &str = "has JSON in a form, which an alert can change: write {{ name | json }} in place of a value and its quotes";
+const NO_SLACK: &str = "has a value inside of a link or a mention of Slack, which an alert can change: behind the host of a link write \
+                        {{ name | urlencode }}, and name who is mentioned";
 const NO_ADDRESS: &str = "is no address whatever an alert says: begin it with https:// and a host, and put values only behind them";
 
 /// An alert with this value everywhere.
@@ -117,7 +119,15 @@ pub(super) fn escaping_of(
             }
         }
         ParamLanguage::Markup => Ok(Escaping::Markup),
-        ParamLanguage::Slack => Ok(Escaping::Slack),
+        ParamLanguage::Slack => {
+            // What depends on whether there is a value may be left out.
+            let probes = HOSTILE.iter().filter(|value| !value.is_empty());
+            let rendered = probes.map(|value| render(text, Escaping::Slack, &hostile(value, fields)));
+            let targets: BTreeSet<Vec<String>> = rendered
+                .map(|message| message.map(|message| slack_targets(&message)))
+                .collect::<Result<_, _>>()?;
+            if targets.len() <= 1 { Ok(Escaping::Slack) } else { Err(NO_SLACK.to_owned()) }
+        }
         ParamLanguage::Journal => Ok(Escaping::Journal),
     }
 }
@@ -140,6 +150,19 @@ fn host_of(text: &str) -> Option<String> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
     let has_credentials = !url.username().is_empty() || url.password().is_some();
     (!has_credentials).then(|| url.origin().ascii_serialization())
+}
+
+/// What each link or mention of a message for Slack leads to, as far as no alert may change it: all of it, or the host of an
+/// address and the characters that give it its parts.
+fn slack_targets(message: &str) -> Vec<String> {
+    let marked = message.split('<').skip(1).filter_map(|behind| Some(behind.split_once('>')?.0));
+    let targets = marked.map(|marked| marked.split('|').next().unwrap_or_default());
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-._~%".contains(c);
+    let kept = |target: &str| match host_of(target) {
+        None => target.to_owned(),
+        Some(host) => format!("{host} {}", target.replace(is_part, "")),
+    };
+    targets.map(kept).collect()
 }
 
 fn begins_as_json(text: &str) -> bool {

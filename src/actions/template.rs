@@ -52,6 +52,8 @@ pub const VARIABLES: [&str; 28] = [
 const PARAMS_BYTES_MAX: usize = 128 << 10;
 /// The member that a request has as JSON text; as a table it is made one.
 const BODY: &str = "body";
+const TABLE: &str = "is a table, which is sent as JSON, but the connector has another Content-Type: give it that of JSON or none, \
+                     or write the body as a text";
 
 /// Why a template cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,7 +91,7 @@ impl ParamsTemplate {
             // Only a body has a language of its own; most of them look like it.
             let language =
                 |place: &str| if place == BODY { ParamLanguage::Guessed } else { ParamLanguage::Line };
-            errors.extend(checked.check_languages(&language).err());
+            errors.extend(checked.check_texts(&language).err());
         }
         if errors.is_empty() { Ok(checked) } else { Err(errors) }
     }
@@ -121,6 +123,16 @@ impl ParamsTemplate {
     ///
     /// The first text that does not.
     pub fn check_languages(&self, languages: Languages<'_>) -> Result<(), TemplateError> {
+        let is_table = self.0.get(BODY).is_some_and(|body| body.is_object() || body.is_array());
+        let is_other =
+            matches!(languages(BODY), ParamLanguage::Guessed | ParamLanguage::Form | ParamLanguage::Markup);
+        if is_table && is_other {
+            return Err(TemplateError { place: BODY.to_owned(), reason: TABLE.to_owned() });
+        }
+        self.check_texts(languages)
+    }
+
+    fn check_texts(&self, languages: Languages<'_>) -> Result<(), TemplateError> {
         let (fields, mut checked) = (self.fields(), Ok(()));
         self.each_text(&mut |place, text| {
             if checked.is_ok()

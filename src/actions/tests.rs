@@ -69,7 +69,10 @@ fn no_value_changes_the_structure_of_json() {
         let as_value = json!({ "body": r#"{"text":{{ title | json }}}"# });
         let as_table = json!({ "body": { "text": "{{ title }}" } });
         for params in [as_text, as_value, as_table] {
-            for content_type in ["application/json", "text/plain", ""] {
+            let is_table = params["body"].is_object();
+            for content_type in
+                ["application/json", "text/plain", ""].into_iter().take(if is_table { 1 } else { 3 })
+            {
                 let config = json!({ "headers": { "Content-Type": content_type } });
                 let done = rendered_for(".webhook", config, params.clone(), attack).unwrap();
                 let body: Value = serde_json::from_str(done["body"].as_str().unwrap()).unwrap();
@@ -135,6 +138,51 @@ fn no_value_is_markup_for_slack_a_mailbox_or_a_reader_of_xml() {
 
         let xml = webhook("text/xml", "<a b=\"{{ title }}\"/>", attack);
         assert_eq!((xml.matches('<').count(), xml.matches('"').count()), (1, 2), "{xml}");
+    }
+}
+
+#[test]
+fn a_body_without_a_type_is_the_json_as_which_it_is_sent() {
+    let body = json!({ "body": "\"{{ fields.Actor }}\"" });
+    for attack in ATTACKS {
+        let done = rendered_for(".webhook", json!({}), body.clone(), attack).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(done["body"].as_str().unwrap()).unwrap(), attack);
+    }
+    let said = refused(".webhook", json!({}), json!({ "body": "{{ title }}" }));
+    assert!(said.starts_with("`body`: does not stay JSON"), "{said}");
+}
+
+#[test]
+fn a_table_is_no_body_of_another_type_than_json() {
+    let table = json!({ "body": { "text": "{{ title }}" } });
+    for content_type in ["text/xml", "application/x-www-form-urlencoded", "text/plain"] {
+        let config = json!({ "headers": { "Content-Type": content_type } });
+        let said = refused(".webhook", config, table.clone());
+        assert!(said.starts_with("`body`: is a table, which is sent as JSON"), "{content_type}: {said}");
+    }
+    assert!(rendered_for(".webhook", json!({}), table, "a").is_ok());
+}
+
+#[test]
+fn no_value_changes_a_link_or_a_mention_of_slack() {
+    for message in [
+        "<https://x.example/?u={{ fields.Actor }}|open>",
+        "{{ title }} <https://{{ fields.Actor | urlencode }}/|open>",
+        "<{{ title }}>",
+        "<@{{ title | urlencode }}> look",
+    ] {
+        let said = refused(".slack", json!({}), json!({ "message": message }));
+        assert!(
+            said.starts_with("`message`: has a value inside of a link or a mention"),
+            "{message}: {said}"
+        );
+    }
+    let message = "<https://x.example/?u={{ fields.Actor | urlencode }}|{{ title }}>{% if user %} <!here>{% endif %} 1 < 2";
+    for attack in ATTACKS {
+        let done = rendered_for(".slack", json!({}), json!({ "message": message }), attack).unwrap();
+        let link = done["message"].as_str().unwrap().split('|').next().unwrap().trim_start_matches('<');
+        let link = url::Url::parse(link).unwrap();
+        assert_eq!(link.query_pairs().collect::<Vec<_>>(), [("u".into(), attack.into())]);
     }
 }
 

@@ -26,7 +26,9 @@ pub enum ParamLanguage {
 impl ParamLanguage {
     /// That of a body with this type of content.
     pub fn of_content_type(given: Option<&str>) -> Self {
-        let essence = given.and_then(|given| given.split(';').next()).unwrap_or_default();
+        // Without one, it is sent as JSON.
+        let Some(given) = given else { return Self::Json };
+        let essence = given.split(';').next().unwrap_or_default();
         let essence = essence.trim().to_ascii_lowercase();
         let lines =
             ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines"];
@@ -57,7 +59,8 @@ mod tests {
             (Some("text/html"), ParamLanguage::Markup),
             (Some("application/soap+xml"), ParamLanguage::Markup),
             (Some("text/plain"), ParamLanguage::Guessed),
-            (None, ParamLanguage::Guessed),
+            (Some(""), ParamLanguage::Guessed),
+            (None, ParamLanguage::Json),
         ] {
             assert_eq!(ParamLanguage::of_content_type(given), language, "{given:?}");
         }

@@ -52,6 +52,10 @@ impl StreamTiming {
             events = events.saturating_add(u32::try_from(found).unwrap_or(u32::MAX));
             read += piece.len();
             reader.take(&piece);
+            // A server may keep the connection open behind it.
+            if reader.is_done {
+                break;
+            }
         }
         let ending = match (reader.has_failed, reader.is_done) {
             (true, _) => StreamEnding::Failed,
@@ -121,6 +125,15 @@ mod tests {
         assert!(written(SECOND, Duration::ZERO).await.is_held_back());
         let rounds = timed([(SECOND, 10), (MS * 50, 20), (MS * 50, 10)]).await;
         assert!(rounds.is_held_back(), "the network needs some rounds: {rounds:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_ends_with_the_last_event_however_long_the_connection_stays_open() {
+        let events = stream::iter([Ok(Bytes::from_static(b"data: {}\n\ndata: [DONE]\n\n"))]);
+        let stays_open = events.chain(stream::pending());
+        let timing = StreamTiming::since(Instant::now(), stays_open.boxed());
+        let timing = tokio::time::timeout(SECOND, timing).await.unwrap();
+        assert_eq!((timing.end, timing.ending), (Duration::ZERO, StreamEnding::Complete));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! Runs through the daemon and at the command line.
 
+use std::process::Stdio;
+
 use reqwest::{Client, Method, Proxy};
 use serde_json::json;
 
@@ -137,4 +139,20 @@ fn a_run_that_sent_nothing_has_no_unknown_tokens() {
     run("run", json!({ "body": question("m") }));
     let used = place.run_to(0, &["usage", "--json"]).stdout;
     assert!(used.contains("\"runs\":4,\"failed\":3,") && used.contains("\"unknown\":0,"), "{used}");
+}
+
+#[test]
+fn a_run_at_the_command_line_is_kept_although_nobody_reads_its_stream_any_longer() {
+    let upstream = Upstream::of_events(&[FIRST, LAST]);
+    let place = place(&upstream.url(), "");
+    let params = json!({ "subAction": "stream", "subActionParams": { "body": QUESTION, "stream": true } });
+    let mut command = place.command(&["connectors", "run", "advice", "--params", &params.to_string()]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    upstream.allow(usize::MAX);
+    child.wait().unwrap();
+    let shown = place.run_to(0, &["usage", "--json"]).stdout;
+    let kept: Vec<serde_json::Value> =
+        shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((kept.len(), &kept[0]["runs"]), (1, &json!(1)), "{shown}");
 }

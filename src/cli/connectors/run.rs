@@ -1,9 +1,10 @@
 //! `ccfd connectors test` and `run`
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal};
 
+use bytes::Bytes;
 use clap::Args;
-use futures::StreamExt as _;
+use futures::{StreamExt as _, stream::BoxStream};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -101,27 +102,38 @@ async fn ended(
     match output {
         RunOutput::Nothing | RunOutput::Data { data: Value::Null, .. } => say(format_args!("done")),
         RunOutput::Data { data, .. } => print_json(&data)?,
-        RunOutput::Stream { content_type, mut bytes, .. } => {
-            // Programs get it as it comes.
-            let mut text = io::stdout().is_terminal().then(|| StreamText::of(&content_type));
-            while let Some(chunk) = bytes.next().await {
-                let chunk = chunk?;
-                match &mut text {
-                    Some(text) => put(text.piece(&chunk).as_bytes())?,
-                    None => put(&chunk)?,
-                }
-            }
-            if let Some(text) = text {
-                put(text.end().as_bytes())?;
-            }
+        RunOutput::Stream { content_type, bytes, .. } => {
+            let passed = pass_on(&content_type, bytes, &mut io::stdout()).await;
+            // However it ended: tokens were used, and the run is kept.
             registry.settle().await;
+            passed?;
         }
     }
     Ok(Exit::Done)
 }
 
-fn put(bytes: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+/// Writes a stream as it comes. When this returns, the stream has ended, whether it could be written or not.
+async fn pass_on(
+    content_type: &str,
+    mut bytes: BoxStream<'static, io::Result<Bytes>>,
+    out: &mut (impl io::Write + IsTerminal),
+) -> io::Result<()> {
+    // Programs get it as it comes.
+    let mut text = out.is_terminal().then(|| StreamText::of(content_type));
+    while let Some(chunk) = bytes.next().await {
+        let chunk = chunk?;
+        match &mut text {
+            Some(text) => put(out, text.piece(&chunk).as_bytes())?,
+            None => put(out, &chunk)?,
+        }
+    }
+    match text {
+        Some(text) => put(out, text.end().as_bytes()),
+        None => Ok(()),
+    }
+}
+
+fn put(out: &mut impl io::Write, bytes: &[u8]) -> io::Result<()> {
     out.write_all(bytes)?;
     out.flush()
 }

@@ -9,7 +9,7 @@ use super::usage;
 use crate::connectors::{
     fields::{StrictFields, kind_of},
     outgoing::OutgoingError,
-    response::retry_of,
+    response::{redirected, retry_of},
     run::{ErrorSource, Retry, RunFailure, TokenUsage},
     said::Hidden,
 };
@@ -93,7 +93,10 @@ pub(super) fn of_status(
         let text = text.filter(|text| !text.is_empty())?;
         Some(Hidden::one(key).said_within(text, REASON_CHARS_MAX))
     });
-    let behind = reason.map(|reason| format!(" - {reason}")).unwrap_or_default();
+    let behind = reason
+        .or_else(|| redirected(status, headers))
+        .map(|reason| format!(" - {reason}"))
+        .unwrap_or_default();
     let text = if status == StatusCode::UNAUTHORIZED {
         format!("Unauthorized API Error{behind}")
     } else {

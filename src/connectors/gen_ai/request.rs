@@ -32,6 +32,7 @@ pub(super) fn request(
         body: body_of(config, body, is_streamed),
         timeout: None,
         is_streamed,
+        is_beginning_enough: false,
         identity: secrets.identity.clone(),
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use collectors::{SystemNames, TlsTrust, TlsVerification, with_reasons};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::{Client, ClientBuilder, Proxy, dns::Resolve, redirect};
 use secrecy::ExposeSecret;
 use url::Url;
@@ -37,6 +37,31 @@ struct Way {
     proxy: Option<ProxyWay>,
     /// The file of authorities, and what is verified: of hosts with certificates of their own.
     trust: Option<(Option<String>, TlsVerification)>,
+    redirects: Redirects,
+}
+
+/// Which redirects are followed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Redirects {
+    /// All.
+    Any,
+    /// Those that keep the method: others make a GET of a request, and what it has to say is lost.
+    SameMethod,
+}
+
+impl Redirects {
+    fn of(method: &Method) -> Self {
+        if *method == Method::GET || *method == Method::HEAD { Self::Any } else { Self::SameMethod }
+    }
+
+    fn follow(self, status: StatusCode) -> bool {
+        match self {
+            Self::Any => true,
+            Self::SameMethod => {
+                matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
+            }
+        }
+    }
 }
 
 /// The clients.
@@ -60,22 +85,23 @@ impl OutgoingClients {
     /// The client for a request to this host.
     pub(super) fn client(
         &self,
+        method: &Method,
         url: &Url,
         host: &TargetHost,
         identity: Option<&OutgoingIdentity>,
     ) -> Result<Client, OutgoingError> {
         let proxy = if self.settings.uses_proxy(host) { self.proxy()? } else { None };
-        let own = self.settings.host(url);
+        let (own, redirects) = (self.settings.host(url), Redirects::of(method));
         if let Some(identity) = identity {
-            return self.build(proxy.as_ref(), |builder| identity.apply(own, builder));
+            return self.build(proxy.as_ref(), redirects, |builder| identity.apply(own, builder));
         }
         let ca_file = own.and_then(|own| own.ca_file.as_ref()).map(|file| file.display().to_string());
-        let way = Way { proxy, trust: own.map(|own| (ca_file, own.verification)) };
+        let way = Way { proxy, trust: own.map(|own| (ca_file, own.verification)), redirects };
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = built.get(&way) {
             return Ok(client.clone());
         }
-        let client = self.build(way.proxy.as_ref(), |builder| match own {
+        let client = self.build(way.proxy.as_ref(), redirects, |builder| match own {
             None => Ok(builder),
             Some(own) => apply(own, builder),
         })?;
@@ -89,12 +115,13 @@ impl OutgoingClients {
     fn build(
         &self,
         proxy: Option<&ProxyWay>,
+        redirects: Redirects,
         trust: impl FnOnce(ClientBuilder) -> Result<ClientBuilder, String>,
     ) -> Result<Client, OutgoingError> {
         let builder = Client::builder()
             .user_agent(concat!("ccfd/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(redirect::Policy::custom(followed))
+            .redirect(redirect::Policy::custom(move |attempt| followed(attempt, redirects)))
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .tcp_nodelay(true)
             // Not even that of the environment: only a proxy that the settings name.
@@ -146,8 +173,9 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, OutgoingError> 
 
 /// Only to the same place, or from http to https of the same host. The body and its secrets are for that host alone, and
 /// a response that is not followed is the type's to judge.
-fn followed(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    let is_followed = attempt.previous().last().is_some_and(|before| is_same_place(before, attempt.url()));
+fn followed(attempt: redirect::Attempt<'_>, redirects: Redirects) -> redirect::Action {
+    let is_followed = redirects.follow(attempt.status())
+        && attempt.previous().last().is_some_and(|before| is_same_place(before, attempt.url()));
     if is_followed && attempt.previous().len() <= REDIRECTS_MAX { attempt.follow() } else { attempt.stop() }
 }
 

@@ -203,7 +203,8 @@ impl Outgoing {
         let failed = |error: reqwest::Error| {
             if is_refused(&error) { refused().into() } else { failure(host, error, within) }
         };
-        let client = self.clients.client(&request.url, &target, request.identity.as_ref())?;
+        let client =
+            self.clients.client(&request.method, &request.url, &target, request.identity.as_ref())?;
         let sending = client
             .request(request.method, request.url.clone())
             .headers(own_headers(request.headers))
@@ -215,7 +216,9 @@ impl Outgoing {
         if request.is_streamed && response.status().is_success() {
             return Ok(receive::streamed(response, within));
         }
-        timeout_at(deadline, receive::whole(response, response_max, failed)).await.map_err(late)?
+        timeout_at(deadline, receive::whole(response, response_max, request.is_beginning_enough, failed))
+            .await
+            .map_err(late)?
     }
 }
 

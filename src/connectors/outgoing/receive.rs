@@ -5,39 +5,63 @@ use std::{io, time::Duration};
 use bytes::{Bytes, BytesMut};
 use collectors::TransportError;
 use futures::{StreamExt as _, stream};
+use http::header;
 use reqwest::Response;
 use tokio::time::timeout;
 
 use super::{OutgoingBody, OutgoingError, OutgoingResponse};
 
-/// All of it. Decompressed, whether that was asked for or not.
+/// All of it. Decompressed, whether that was asked for or not. Of a failure, and where that is enough, the beginning: what its
+/// status and headers say counts, however long the page behind them is.
 pub(super) async fn whole(
     mut response: Response,
     bytes_max: usize,
+    is_beginning_enough: bool,
     failed: impl Fn(reqwest::Error) -> OutgoingError,
 ) -> Result<OutgoingResponse, OutgoingError> {
     let too_large = || OutgoingError::TooLarge(bytes_max);
+    let is_enough = is_beginning_enough || !response.status().is_success();
     let announced = response.content_length().unwrap_or(0);
-    if announced > bytes_max as u64 {
+    if announced > bytes_max as u64 && !is_enough {
         return Err(too_large());
     }
-    let mut body = BytesMut::new();
+    let (mut body, mut is_cut) = (BytesMut::new(), false);
     while let Some(chunk) = response.chunk().await.map_err(&failed)? {
-        if body.len() + chunk.len() > bytes_max {
-            return Err(too_large());
+        let room = bytes_max.saturating_sub(body.len());
+        if chunk.len() > room {
+            if !is_enough {
+                return Err(too_large());
+            }
+            body.extend_from_slice(chunk.get(..room).unwrap_or_default());
+            is_cut = true;
+            break;
         }
         body.extend_from_slice(&chunk);
     }
     let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+    let beginning = |headers, body| Ok(OutgoingResponse { status, headers, body: OutgoingBody::Whole(body) });
+    if is_cut {
+        // What is compressed and cut cannot be read.
+        let is_plain = !headers.contains_key(header::CONTENT_ENCODING);
+        let body = if is_plain { body.freeze() } else { Bytes::new() };
+        return beginning(headers, body);
+    }
+    let kept = is_enough.then(|| headers.clone());
     let whole = collectors::Response { status, headers, body: body.freeze() };
-    let whole = whole.decoded(bytes_max).map_err(|error| match error {
-        TransportError::TooLarge { .. } => too_large(),
-        TransportError::Unreachable(why)
-        | TransportError::Unanswered(why)
-        | TransportError::Untrusted(why)
-        | TransportError::TooSlow(why) => OutgoingError::Cut(why),
-    })?;
-    Ok(OutgoingResponse { status, headers: whole.headers, body: OutgoingBody::Whole(whole.body) })
+    match (whole.decoded(bytes_max), kept) {
+        (Ok(whole), _) => beginning(whole.headers, whole.body),
+        (Err(TransportError::TooLarge { .. }), None) => Err(too_large()),
+        (Err(TransportError::TooLarge { .. }), Some(headers)) => beginning(headers, Bytes::new()),
+        (
+            Err(
+                TransportError::Unreachable(why)
+                | TransportError::Unanswered(why)
+                | TransportError::Untrusted(why)
+                | TransportError::TooSlow(why),
+            ),
+            _,
+        ) => Err(OutgoingError::Cut(why)),
+    }
 }
 
 /// As it comes. It fails when nothing comes for a while.

@@ -39,6 +39,8 @@ pub struct OutgoingRequest {
     pub timeout: Option<Duration>,
     /// Whether the body of a successful response is passed on as it comes, instead of being read whole.
     pub is_streamed: bool,
+    /// Whether the beginning of a successful response is enough, if all of it is larger than allowed.
+    pub is_beginning_enough: bool,
     /// A certificate of this side and authorities, of one connector.
     pub identity: Option<OutgoingIdentity>,
 }
@@ -84,7 +86,7 @@ pub struct OutgoingResponse {
 
 /// The body of a response.
 pub enum OutgoingBody {
-    /// All of it, at most `[connectors] response_max`.
+    /// All of it, at most `[connectors] response_max`; the beginning of a larger one, where that is enough.
     Whole(Bytes),
     /// As it comes.
     Streamed(BoxStream<'static, std::io::Result<Bytes>>),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::super::{fields::StrictFields, response::iso, stable_id::stable_id};
+use super::super::{fields::StrictFields, hash_hex, response::iso, stable_id::stable_id};
 
 /// The most characters of a summary, by PagerDuty. Templates make texts of any length, so a longer one is cut.
 const SUMMARY_CHARS_MAX: usize = 1024;
@@ -35,7 +35,7 @@ impl EventAction {
 /// Parameters of a run.
 pub struct Event<'a> {
     action: EventAction,
-    dedup_key: Option<&'a str>,
+    dedup_key: Option<String>,
     summary: Option<&'a str>,
     source: Option<&'a str>,
     severity: &'static str,
@@ -56,14 +56,10 @@ impl<'a> Event<'a> {
             _ => EventAction::Trigger,
         };
         let dedup_key = fields.text("dedupKey")?;
-        if let Some(chars) = dedup_key.map(|key| key.chars().count()).filter(|n| *n > DEDUP_KEY_CHARS_MAX) {
-            let most = format!("it must have a maximum length of [{DEDUP_KEY_CHARS_MAX}].");
-            return Err(fields.refused("dedupKey", &format!("value has length [{chars}] but {most}")));
-        }
         let severities = ["critical", "error", "warning", "info"];
         let event = Self {
             action,
-            dedup_key: dedup_key.filter(|key| !key.is_empty()),
+            dedup_key: dedup_key.filter(|key| !key.is_empty()).map(short_key),
             summary: fields.text("summary")?,
             source: fields.text("source")?,
             severity: fields.one_of("severity", &severities)?.unwrap_or("info"),
@@ -89,7 +85,7 @@ impl<'a> Event<'a> {
     pub fn body(self, connector: &str, run: Option<&str>) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("event_action".to_owned(), self.action.as_str().into());
-        let dedup_key = self.dedup_key.map(str::to_owned).or_else(|| run.map(stable_id));
+        let dedup_key = self.dedup_key.or_else(|| run.map(stable_id));
         if let Some(key) = dedup_key {
             body.insert("dedup_key".to_owned(), key.into());
         }
@@ -122,6 +118,17 @@ impl<'a> Event<'a> {
         }
         body
     }
+}
+
+/// A key that PagerDuty takes. A longer one, which an alert can make, keeps its beginning and ends with the hash of all of it:
+/// it is the same each time, and nothing that an alert says keeps its page from being sent.
+fn short_key(key: &str) -> String {
+    if key.chars().count() <= DEDUP_KEY_CHARS_MAX {
+        return key.to_owned();
+    }
+    let hash = hash_hex(key.as_bytes());
+    let beginning: String = key.chars().take(DEDUP_KEY_CHARS_MAX - hash.len() - 1).collect();
+    format!("{beginning}-{hash}")
 }
 
 fn links(fields: &mut StrictFields<'_>) -> Result<Vec<Value>, String> {
@@ -197,6 +204,18 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_is_too_long_keeps_its_beginning_and_remains_another_than_others() {
+        let key = |text: String| body(json!({ "dedupKey": text })).unwrap()["dedup_key"].clone();
+        assert_eq!(key("é".repeat(255)), "é".repeat(255));
+        let (one, other) = (key(format!("{}1", "é".repeat(255))), key(format!("{}2", "é".repeat(255))));
+        assert_ne!(one, other);
+        let text = one.as_str().unwrap();
+        assert_eq!(text.chars().count(), DEDUP_KEY_CHARS_MAX);
+        assert!(text.starts_with(&"é".repeat(190)), "{text}");
+        assert_eq!(one, key(format!("{}1", "é".repeat(255))), "the same each time");
+    }
+
+    #[test]
     fn a_time_is_read_in_each_form_or_refused() {
         let read = |text| timestamp(text).map(|time| time.map(iso));
         let expected = Ok(Some("2026-11-29T01:02:03.000Z".to_owned()));
@@ -213,7 +232,6 @@ mod tests {
         for params in [
             json!({ "eventAction": "open" }),
             json!({ "severity": "bad" }),
-            json!({ "dedupKey": "x".repeat(256) }),
             json!({ "links": [{ "href": "a" }] }),
             json!({ "links": [{ "href": "a", "text": "b", "more": 1 }] }),
             json!({ "customDetails": "no object" }),

@@ -8,7 +8,7 @@ use super::{
     super::{
         fields::required,
         outgoing::{OutgoingRequest, OutgoingResponse},
-        response::retry_at,
+        response::{redirected, retry_at},
         run::{ErrorSource, Retry, RunContext, RunFailure, RunOutput},
         said::Hidden,
     },
@@ -38,6 +38,7 @@ pub async fn run(run: RunContext<'_>) -> Result<RunOutput, RunFailure> {
         body: Value::from(body).to_string().into(),
         timeout: None,
         is_streamed: false,
+        is_beginning_enough: true,
         identity: None,
     };
     let hidden = Hidden::of(run.secrets);
@@ -63,7 +64,9 @@ fn refused(run: &RunContext<'_>, response: OutgoingResponse, hidden: &Hidden) ->
         Retry::Yes => format!("{what} http status {status}, retry later"),
         Retry::After(wait) => format!("{what} http status {status}, retry at {}", retry_at(run.now, wait)),
     };
-    RunFailure::returned(message, reasons(response).map(|text| hidden.said(&text)), retry)
+    let redirected = redirected(response.status, &response.headers);
+    let said = reasons(response).map(|text| hidden.said(&text)).or(redirected);
+    RunFailure::returned(message, said, retry)
 }
 
 /// PagerDuty's reasons: `{ "message": "…", "errors": ["…"] }`.

@@ -50,7 +50,7 @@ pub(super) fn spelled(text: &str, at: usize, is_wanted: impl Fn(char) -> bool, e
             }
         }
         '\\' => {
-            let count = rest.bytes().take_while(|byte| *byte == b'\\').count();
+            let count = backslashes(rest);
             for length in 2..=count.min(BACKSLASHES_MAX) {
                 add(Some(('\\', length)));
             }
@@ -60,6 +60,12 @@ pub(super) fn spelled(text: &str, at: usize, is_wanted: impl Fn(char) -> bool, e
         }
         _ => {}
     }
+}
+
+/// How many backslashes a text begins with. No more are counted than tell that there are too many: a text may have thousands,
+/// and each of them is a place at which a form may begin.
+fn backslashes(text: &str) -> usize {
+    text.bytes().take(BACKSLASHES_MAX + 1).take_while(|byte| *byte == b'\\').count()
 }
 
 /// A character in UTF-8, each byte with these characters before its two digits.
@@ -91,8 +97,9 @@ fn escaped(text: &str, backslashes: usize) -> Option<(char, usize)> {
         'f' => simple('\u{c}'),
         'x' => Some((char::from_u32(number(rest.get(1..3)?)?)?, backslashes + 3)),
         'u' if rest.get(1..2) == Some("{") => {
-            let digits = rest.get(2..)?.split_once('}')?.0;
-            let c = char::from_u32(number(digits.get(..digits.len().min(ENTITY_BYTES_MAX))?)?)?;
+            let length = rest.bytes().skip(2).take(ENTITY_BYTES_MAX).position(|byte| byte == b'}')?;
+            let digits = rest.get(2..2 + length)?;
+            let c = char::from_u32(number(digits)?)?;
             Some((c, backslashes + 3 + digits.len()))
         }
         'u' => {
@@ -134,4 +141,17 @@ fn entity(text: &str) -> Option<(char, usize)> {
 fn number(digits: &str) -> Option<u32> {
     let are_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     are_digits.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_thousands_of_backslashes_only_a_few_are_looked_at_from_each() {
+        for count in [0, 1, BACKSLASHES_MAX, BACKSLASHES_MAX + 1] {
+            assert_eq!(backslashes(&"\\".repeat(count)), count);
+        }
+        assert_eq!(backslashes(&"\\".repeat(8_000)), BACKSLASHES_MAX + 1);
+    }
 }

@@ -138,6 +138,7 @@ impl<'a> Instance<'a> {
             body: bytes,
             timeout: None,
             is_streamed: false,
+            is_beginning_enough: false,
             identity: None,
         };
         self.outgoing.send(request).await.map_err(|error| {

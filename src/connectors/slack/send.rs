@@ -34,6 +34,7 @@ pub async fn run(run: RunContext<'_>) -> Result<RunOutput, RunFailure> {
         body: json!({ "text": text }).to_string().into(),
         timeout: None,
         is_streamed: false,
+        is_beginning_enough: true,
         identity: None,
     };
     match run.outgoing.send(request).await {
@@ -47,7 +48,8 @@ pub async fn run(run: RunContext<'_>) -> Result<RunOutput, RunFailure> {
 fn accepted(response: OutgoingResponse, hidden: &Hidden) -> Result<RunOutput, RunFailure> {
     let body = response.whole_body();
     let text = String::from_utf8_lossy(&body);
-    if text == "ok" {
+    // It may be the beginning of a longer answer.
+    if text.split_whitespace().next() == Some("ok") {
         return Ok(RunOutput::data(json!({ "text": "ok" })));
     }
     Err(RunFailure::returned(FAILED, Some(hidden.said(&text)), Retry::No))

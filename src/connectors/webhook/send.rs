@@ -59,7 +59,16 @@ fn request(
         signature::sign(&mut headers, &key, id.as_deref(), run.now, &body);
     }
     let (method, url, identity) = (config.method, config.url, auth.identity);
-    OutgoingRequest { method, url, headers, body, timeout: None, is_streamed: false, identity }
+    OutgoingRequest {
+        method,
+        url,
+        headers,
+        body,
+        timeout: None,
+        is_streamed: false,
+        is_beginning_enough: true,
+        identity,
+    }
 }
 
 /// The part of an error that Kibana shows.

@@ -1,5 +1,7 @@
 //! Where a request may go.
 
+use http::Method;
+
 use super::{
     server::{Habit, Server, allowing, get, outgoing, text},
     *,
@@ -169,4 +171,30 @@ async fn a_redirect_on_the_same_host_is_followed_a_few_times() {
     let with_user = outgoing.send(get(server.url("127.0.0.1", "/with-user"))).await.unwrap();
     assert_eq!(with_user.status, 307);
     assert!(server.requests().len() < 12);
+}
+
+fn post(url: Url) -> OutgoingRequest {
+    OutgoingRequest { method: Method::POST, body: "{}".into(), ..get(url) }
+}
+
+#[tokio::test]
+async fn a_redirect_never_makes_a_get_of_a_post() {
+    for (status, is_followed) in [(301, false), (302, false), (303, false), (307, true), (308, true)] {
+        let server = Server::with(move |line| match line.split(' ').nth(1) {
+            Some("/new") => Habit::Says(OK.into()),
+            _ => Habit::Says(
+                format!(
+                    "HTTP/1.1 {status} x\r\nlocation: /new\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                )
+                .into_bytes(),
+            ),
+        })
+        .await;
+        let outgoing = outgoing(allowing(&["127.0.0.1"]), &[]);
+        let response = outgoing.send(post(server.url("127.0.0.1", "/old"))).await.unwrap();
+        assert_eq!(response.status.as_u16(), if is_followed { 200 } else { status });
+        assert!(server.requests().iter().all(|line| line.starts_with("POST ")), "{:?}", server.requests());
+        let response = outgoing.send(get(server.url("127.0.0.1", "/old"))).await.unwrap();
+        assert_eq!(response.status, 200, "a GET remains one");
+    }
 }

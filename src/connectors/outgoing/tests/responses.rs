@@ -45,6 +45,25 @@ async fn a_response_that_grows_when_it_is_decompressed_is_given_up() {
 }
 
 #[tokio::test]
+async fn of_a_failure_and_where_that_is_enough_the_beginning_counts() {
+    for (status, announced) in [(503, true), (429, false), (200, true), (200, false)] {
+        let length = if announced { "content-length: 2097152\r\n" } else { "" };
+        let head = format!("HTTP/1.1 {status} x\r\nretry-after: 7\r\n{length}connection: close\r\n\r\nok ");
+        let answer = [head.into_bytes(), vec![b' '; 2 << 20]].concat();
+        let server = Server::with(move |_| Habit::Says(answer.clone())).await;
+        let request =
+            OutgoingRequest { is_beginning_enough: status == 200, ..get(server.url("127.0.0.1", "/")) };
+        let response = limited().send(request).await.unwrap();
+        assert_eq!(
+            (response.status.as_u16(), &response.headers["retry-after"].to_str().unwrap()[..]),
+            (status, "7")
+        );
+        let body = text(response);
+        assert_eq!((body.len() as u64, &body[..3]), (MAX, "ok "));
+    }
+}
+
+#[tokio::test]
 async fn a_response_that_comes_too_slowly_is_given_up() {
     let within = Duration::from_millis(150);
     let head = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";

@@ -130,6 +130,7 @@ pub(super) fn get(url: Url) -> OutgoingRequest {
         body: bytes::Bytes::new(),
         timeout: Some(Duration::from_secs(20)),
         is_streamed: false,
+        is_beginning_enough: false,
         identity: None,
     }
 }
