@@ -96,7 +96,7 @@ fn unique(matches: &[Match]) -> Vec<&Match> {
 /// Moves marks. Returns the alerts that can no longer change.
 pub fn forget(
     rules: &[Rule],
-    matches: &mut Vec<Match>,
+    matches: &mut [Match],
     past: &mut Past,
     marks: BTreeMap<usize, i64>,
 ) -> Vec<Facts> {
