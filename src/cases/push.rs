@@ -27,6 +27,8 @@ pub struct CasePush {
     pub params: Map<String, Value>,
     /// The same for each attempt, so that a receiver that knows it does the work once.
     pub key: String,
+    /// The ids of the attachments that are sent with it, or are in no need of it.
+    pub attachments: Vec<String>,
 }
 
 impl CasePush {
@@ -54,7 +56,14 @@ impl CasePush {
                 Map::new()
             }
         };
-        Ok(Self { params, key })
+        // Comments that one run does not take are sent with the next.
+        let unsent: Vec<&String> = match connector.type_id {
+            ".servicenow" => new_comments(case, connector).skip(COMMENTS_MAX).map(|(id, _)| id).collect(),
+            _ => Vec::new(),
+        };
+        let all = case.comments.iter().flatten().map(|one| &one.id);
+        let attachments = all.filter(|id| !unsent.contains(id)).cloned().collect();
+        Ok(Self { params, key, attachments })
     }
 
     /// What is kept of a case that was sent. A receiver that names no id of its own knows the case by the case's.
@@ -79,26 +88,33 @@ fn incident(case: &Case, connector: PushConnector<'_>) -> Value {
             }
         }
     }
-    let is_this = |id: &Value| id.as_str() == Some(connector.id);
-    let known = case.external_service.as_ref().filter(|sent| is_this(&sent["connector_id"]));
-    if let Some(id) = known.and_then(|sent| sent["external_id"].as_str()) {
+    if let Some(id) = known(case, connector).and_then(|sent| sent["external_id"].as_str()) {
         incident["externalId"] = json!(id);
     }
-    let comments: Vec<Value> = case
-        .comments
-        .iter()
-        .flatten()
-        .filter_map(|one| match &one.content {
-            AttachedContent::Comment { comment } if known.is_none() || one.pushed_at.is_none() => {
-                Some(json!({ "commentId": one.id, "comment": comment }))
-            }
-            AttachedContent::Comment { .. }
-            | AttachedContent::Alerts { .. }
-            | AttachedContent::File { .. } => None,
-        })
+    let comments: Vec<Value> = new_comments(case, connector)
         .take(COMMENTS_MAX)
+        .map(|(id, comment)| json!({ "commentId": id, "comment": comment }))
         .collect();
     json!({ "subAction": "pushToService", "subActionParams": { "incident": incident, "comments": comments } })
+}
+
+/// What the case is called there, if it was sent with this connector.
+fn known<'a>(case: &'a Case, connector: PushConnector<'_>) -> Option<&'a Value> {
+    case.external_service.as_ref().filter(|sent| sent["connector_id"].as_str() == Some(connector.id))
+}
+
+/// The comments that are not there: their ids, and what they say.
+fn new_comments<'a>(
+    case: &'a Case,
+    connector: PushConnector<'_>,
+) -> impl Iterator<Item = (&'a String, &'a String)> {
+    let is_new = known(case, connector).is_none();
+    case.comments.iter().flatten().filter_map(move |one| match &one.content {
+        AttachedContent::Comment { comment } if is_new || one.pushed_at.is_none() => Some((&one.id, comment)),
+        AttachedContent::Comment { .. } | AttachedContent::Alerts { .. } | AttachedContent::File { .. } => {
+            None
+        }
+    })
 }
 
 #[cfg(test)]
@@ -130,9 +146,12 @@ mod tests {
         } });
         let push = CasePush::of(&case, sn).unwrap();
         assert_eq!((Value::Object(push.params), &push.key), (expected, &id));
+        assert_eq!(push.attachments, [comment]);
         let external =
             CasePush::external(&case, sn, &json!({ "id": "abc", "title": "INC1", "url": "https://u" }));
-        cases.pushed(&id, &external, stamp).unwrap();
+        // Somebody writes while it is sent.
+        cases.comment(&id, "meanwhile", stamp).unwrap();
+        cases.pushed(&id, &external, &push.attachments, stamp).unwrap();
         let fields = json!({ "urgency": "1", "unheard_of": "x", "impact": 2 });
         let own = CaseConnector { id: "sn".into(), name: "n".into(), kind: ".servicenow".into(), fields };
         let change = CaseChange { connector: Some(own), ..CaseChange::default() };
@@ -141,12 +160,14 @@ mod tests {
         let sent = &again["subActionParams"]["incident"];
         assert_eq!((&sent["externalId"], &sent["urgency"]), (&json!("abc"), &json!("1")));
         assert!(sent.get("unheard_of").is_none() && sent.get("impact").is_none());
-        assert_eq!(again["subActionParams"]["comments"], json!([]), "a comment is sent once");
+        let comments = &again["subActionParams"]["comments"];
+        assert_eq!(comments.as_array().map(Vec::len), Some(1), "a comment is sent once");
+        assert_eq!(comments[0]["comment"], "meanwhile");
         let elsewhere = connector("sn2", ".servicenow");
         let elsewhere = CasePush::of(&cases.get(&id).unwrap(), elsewhere).unwrap().params;
         let sent = &elsewhere["subActionParams"];
         assert!(sent["incident"].get("externalId").is_none());
-        assert_eq!(sent["comments"].as_array().map(Vec::len), Some(1), "another system has no comments yet");
+        assert_eq!(sent["comments"].as_array().map(Vec::len), Some(2), "another system has no comments yet");
     }
 
     #[test]

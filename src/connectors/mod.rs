@@ -35,7 +35,7 @@ mod recorded;
 mod registry;
 mod response;
 mod run;
-mod said;
+pub mod said;
 mod server_log;
 mod servicenow;
 mod slack;

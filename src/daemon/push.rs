@@ -3,6 +3,7 @@
 use crate::{
     cases::{Case, CaseError, CasePerson, CasePush, CaseStamp, PushConnector},
     connectors::{Caller, ConnectorError, Registry, RunFailure, RunOutput},
+    detect_db::DetectDb,
 };
 
 /// Why a case was not sent. It is as it was.
@@ -34,7 +35,7 @@ pub async fn push_case(
     let database = connectors.database();
     let (of, named) = (space.to_owned(), case.to_owned());
     let case = database.run(move |db| db.cases(&of).get(&named)).await?;
-    let CasePush { params, key } = CasePush::of(&case, with)?;
+    let CasePush { params, key, attachments } = CasePush::of(&case, with)?;
     let answer = match connectors.run(space, connector, params, caller, Some(&key)).await? {
         Ok(RunOutput::Data { data, .. }) => data,
         Ok(RunOutput::Nothing | RunOutput::Stream { .. }) => serde_json::Value::Null,
@@ -42,6 +43,9 @@ pub async fn push_case(
     };
     let external = CasePush::external(&case, with, &answer);
     let (of, by, now): (String, CasePerson, i64) = (space.to_owned(), stamp.by.clone(), stamp.now);
-    let kept = database.run(move |db| db.cases(&of).pushed(&case.id, &external, CaseStamp { by: &by, now }));
+    let keep = move |db: &mut DetectDb| {
+        db.cases(&of).pushed(&case.id, &external, &attachments, CaseStamp { by: &by, now })
+    };
+    let kept = database.run(keep);
     Ok(kept.await?)
 }

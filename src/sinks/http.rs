@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     config::{Environment, HttpAuth, SecretError, SettingError},
+    connectors::said::Hidden,
     units::size,
 };
 
@@ -104,6 +105,28 @@ impl Remote {
     pub fn error(&self, kind: RemoteErrorKind, headers: &HeaderMap) -> RemoteError {
         let named = REQUEST_ID.iter().find_map(|name| headers.get(*name)?.to_str().ok());
         RemoteError { service: self.service, kind, request_id: named.map(plain) }
+    }
+
+    /// What the service may repeat of our credentials, and nobody may see.
+    pub fn hidden(&self) -> Hidden {
+        match &self.auth {
+            None => Hidden::one(None),
+            Some(HttpAuth::ApiKey(source)) => {
+                let key = source.resolve(&self.environment).ok();
+                // The key is `id:secret` in Base64.
+                let decoded = key.as_ref().and_then(|key| STANDARD.decode(key.expose_secret()).ok());
+                let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+                let secret = decoded.as_deref().and_then(|both| Some(both.split_once(':')?.1.to_owned()));
+                let hidden = Hidden::one(key.as_ref());
+                secret.into_iter().filter(|secret| !secret.is_empty()).fold(hidden, Hidden::and)
+            }
+            Some(HttpAuth::Basic { user, password }) => {
+                let password = password.resolve_password(&self.environment).ok();
+                let both = password.as_ref().map(|password| format!("{user}:{}", password.expose_secret()));
+                let hidden = Hidden::one(password.as_ref());
+                both.iter().map(|both| STANDARD.encode(both)).fold(hidden, Hidden::and)
+            }
+        }
     }
 
     fn http(&self) -> Result<Arc<Http>, RemoteError> {

@@ -124,6 +124,13 @@ fn check_says_whether_a_connector_can_run_and_takes_the_parameters() {
     assert!(checked(&place).is_empty(), "{:?}", checked(&place));
     place.replace("historical = true\n", "historical = true\nspace = \"soc\"\n");
     only("there is no space soc; known are default");
+    let settings = fs::read_to_string(place.path("ccfd.toml")).unwrap();
+    let cases = "[cases]\ntarget = \"kibana\"\nsink = \"cases\"\nspace = \"soc\"\n\
+                 [sink.cases]\ntype = \"kibana_index\"\nurl = \"http://127.0.0.1:9\"\n";
+    place.write("ccfd.toml", &format!("{settings}\n{cases}"));
+    let found: Vec<Value> = serde_json::from_str(&place.run(&["check", "--json"]).stdout).unwrap();
+    let space = found.iter().find(|one| one["what"] == "cases").unwrap();
+    assert_eq!(space["text"], "there is no space soc; known are default");
 }
 
 #[test]

@@ -204,9 +204,15 @@ fn items(list: &Value) -> &[Value] {
 }
 
 impl CaseStore<'_> {
-    /// Keeps that a case was sent to a service: with which connector, and what it is called there. A configuration may close
-    /// it with that.
-    pub fn pushed(&mut self, id: &str, external: &Value, stamp: CaseStamp<'_>) -> Result<Case, CaseError> {
+    /// Keeps that a case was sent to a service, with these of its attachments: with which connector, and what it is called
+    /// there. A configuration may close it with that.
+    pub fn pushed(
+        &mut self,
+        id: &str,
+        external: &Value,
+        attachments: &[String],
+        stamp: CaseStamp<'_>,
+    ) -> Result<Case, CaseError> {
         limits::json("external service", external)?;
         self.turn(|turn| {
             let (row, case) = turn.case(id)?;
@@ -214,8 +220,11 @@ impl CaseStore<'_> {
             external["pushed_at"] = json!(format_utc(stamp.now));
             external["pushed_by"] = json!(stamp.by);
             turn.set_external(row, &external)?;
-            let sql = "UPDATE case_attachment SET pushed_at = ?2, pushed_by = ?3 WHERE case_id = ?1 AND pushed_at IS NULL";
-            turn.begun.prepare_cached(sql)?.execute(params![row, stamp.now, kept(stamp.by)])?;
+            let sql = "UPDATE case_attachment SET pushed_at = ?2, pushed_by = ?3 WHERE case_id = ?1 AND uid = ?4 AND pushed_at IS NULL";
+            let mut push = turn.begun.prepare_cached(sql)?;
+            for attachment in attachments {
+                push.execute(params![row, stamp.now, kept(stamp.by), attachment])?;
+            }
             turn.touch(row, stamp)?;
             let payload = json!({ "externalService": external });
             turn.record(row, stamp, "pushed", "push_to_service", &payload, None)?;

@@ -31,7 +31,7 @@ pub(super) async fn all(assembly: &Assembly) -> Vec<CheckFinding> {
 }
 
 /// The spaces that there are; `None` if they cannot be read.
-fn spaces(assembly: &Assembly) -> Option<Vec<String>> {
+pub(super) fn spaces(assembly: &Assembly) -> Option<Vec<String>> {
     let found = match DetectDb::open_existing(&assembly.config.state.dir.join(FILE_NAME)).ok()? {
         Some(db) => db.spaces().ok()?,
         None => return Some(vec![DEFAULT_SPACE.to_owned()]),

@@ -96,7 +96,7 @@ impl KibanaCases {
         if answer.status.is_success() {
             return Ok(answer);
         }
-        let said = KibanaClient::said(&answer);
+        let said = self.client.said(&answer);
         Err(match answer.status {
             StatusCode::CONFLICT => CasesApiError::Conflict,
             // Otherwise the space or the path is missing.

@@ -7,6 +7,7 @@
 //! | `send` | one case, step by step |
 //! | `attach` | its comments and alerts |
 //! | `change` | what to change of a case there |
+//! | `restart` | what happens after a bug |
 //! | `text` | what there is to read: comments, summaries of alerts |
 //! | `kibana` | Kibana's API |
 //!
@@ -17,6 +18,7 @@
 mod attach;
 mod change;
 mod kibana;
+mod restart;
 mod send;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,7 @@ use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use self::{
     kibana::KibanaCases,
+    restart::restarted,
     send::{CaseSender, FindsAlerts},
     worker::{CaseTarget, CaseWorker},
 };
@@ -87,7 +90,7 @@ impl CaseDelivery {
 }
 
 /// What of a configuration decides where cases go.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 struct CaseRoute {
     settings: KibanaCasesSettings,
     kibana: KibanaIndexSettings,
@@ -166,7 +169,11 @@ async fn keep(
         let drained = Arc::new(AtomicBool::new(false));
         let route = CaseRoute::of(&assembly.config);
         let name = route.as_ref().map(CaseRoute::name);
-        let running = route.map(|route| tokio::spawn(route.worker(&assembly).run(stop, drained.clone())));
+        let running = route.map(|route| {
+            let (assembly, drained) = (assembly.clone(), drained.clone());
+            let work = move |stop| route.clone().worker(&assembly).run(stop, drained.clone());
+            tokio::spawn(restarted(stop, work))
+        });
         let ends = changed_or_ended(&assembly, &mut current, &mut end).await;
         drained.store(ends && drains.load(Ordering::Relaxed), Ordering::Relaxed);
         stops.request();
@@ -177,7 +184,10 @@ async fn keep(
             continue;
         };
         if ends {
-            return task.await.unwrap_or_default();
+            return task.await.unwrap_or_else(|error| {
+                tracing::error!(%error, "sending of cases stopped by a bug in ccfd: please report this");
+                Vec::new()
+            });
         }
         if timeout(RELOAD_MAX, &mut task).await.is_err() {
             // What it leaves is looked for by the next one.

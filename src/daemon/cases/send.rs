@@ -203,7 +203,7 @@ impl SendTurn<'_> {
         let found = match api.with_tag(&tag(&of.case.id)).await? {
             Some(found) => {
                 if self.base.is_empty() {
-                    // Whoever sent it, what was changed there since remains.
+                    // What was changed there since remains.
                     self.keep_fields(vec![wanted.clone()]).await?;
                 }
                 found
@@ -298,7 +298,7 @@ impl SendTurn<'_> {
         self.keep(move |db, space, id| db.cases(space).keep_sent(id, &items)).await
     }
 
-    /// Kibana refuses items; the rest of the case goes on.
+    /// Kibana refuses items; the rest of the case continues.
     pub(super) async fn keep_refused(&mut self, items: Vec<String>, said: String) -> Result<(), SendFault> {
         self.refused.extend(items.iter().cloned());
         self.said = Some(said);

@@ -7,7 +7,8 @@ use super::TargetShape;
 
 /// The body of `PUT _security/api_key` on Elasticsearch. `create_doc` cannot change or remove a document,
 /// `auto_configure` lets the first document create its index from the template, `monitor` is for `ccfd
-/// check`, and `read` and `maintenance` (a refresh) for `ccfd verify`. For Kibana, which cannot read documents back, the key
+/// check`, and `read` and `maintenance` (a refresh) for `ccfd verify`; `read` on alerts also for cases, which name the index
+/// that an alert is in. For Kibana, which cannot read documents back, the key
 /// may also create and run connectors in every space.
 pub fn api_key(shape: TargetShape, added: &[&str], replaced: &[&str]) -> Value {
     let mut privileges = vec!["auto_configure", "create_doc"];
@@ -16,7 +17,7 @@ pub fn api_key(shape: TargetShape, added: &[&str], replaced: &[&str]) -> Value {
     match shape {
         TargetShape::Index | TargetShape::DataStream => {
             privileges.extend(["maintenance", "read"]);
-            replacing = vec!["auto_configure", "index"];
+            replacing = vec!["auto_configure", "index", "read"];
         }
         TargetShape::KibanaIndex => {}
     }

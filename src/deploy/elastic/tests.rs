@@ -119,7 +119,7 @@ fn a_key_may_add_documents_and_read_them_back_and_only_through_kibana_touch_conn
     let role = |shape| api_key(shape, &["a"], &["b"])["role_descriptors"]["ccfd"].clone();
     let own = role(TargetShape::Index);
     let privileges = |role: &serde_json::Value| role["indices"][0]["privileges"].clone();
-    let replaces = serde_json::json!({ "names": ["b"], "privileges": ["auto_configure", "index"] });
+    let replaces = serde_json::json!({ "names": ["b"], "privileges": ["auto_configure", "index", "read"] });
     assert_eq!(own["indices"][1], replaces);
     let adds = ["auto_configure", "create_doc"];
     assert_eq!(privileges(&own), serde_json::json!([&adds[..], &["maintenance", "read"]].concat()));

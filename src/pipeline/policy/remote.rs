@@ -48,7 +48,8 @@ const ELASTICSEARCH: Advice = Advice {
     not_understood: "is it the right URL? a proxy or a log-in page may be responding instead; documents carry their ids, so a \
                      retry duplicates nothing",
     unauthorized: KEY_REFUSED,
-    forbidden: "give the key the privileges create_doc and auto_configure on the index",
+    forbidden: "give the key the privileges create_doc and auto_configure on the index; on that of alerts index, auto_configure \
+                and read",
     not_found: "check `urls` and `index`, or create the index (see `ccfd check --install`)",
     place_at_fault: "open the index, lift its block, or correct its name; nothing was rejected, the route resumes by itself",
     refused: "check the log of the cluster, or of the proxy in front of it",

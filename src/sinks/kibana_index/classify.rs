@@ -11,7 +11,10 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use self::run_fault::RunFault;
-use crate::sinks::{http::asks_for_credentials, remote::RemoteErrorKind};
+use crate::{
+    connectors::said::Hidden,
+    sinks::{http::asks_for_credentials, remote::RemoteErrorKind},
+};
 
 /// How many characters of Kibana's own text an error repeats.
 const SAID_MAX: usize = 160;
@@ -152,9 +155,14 @@ pub(super) fn names_as_there(reasons: &str, id: &str) -> bool {
     reasons.contains(&format!("[{id}{CONFLICT}"))
 }
 
-/// The meaning of a status other than 2xx; `what` is what was requested.
-pub(super) fn refusal(answer: &Response, what: &str, retry_after: Option<Duration>) -> RemoteErrorKind {
-    let (status, code) = (answer.status.as_u16(), message(&answer.body));
+/// The meaning of a status other than 2xx; `what` is what was requested, `said` Kibana's own text.
+pub(super) fn refusal(
+    answer: &Response,
+    what: &str,
+    retry_after: Option<Duration>,
+    said: &str,
+) -> RemoteErrorKind {
+    let (status, code) = (answer.status.as_u16(), said.to_owned());
     match answer.status {
         _ if is_intercepted(answer) => RemoteErrorKind::Intercepted { status },
         StatusCode::UNAUTHORIZED => RemoteErrorKind::Unauthorized { code },
@@ -188,14 +196,14 @@ pub(super) fn is_intercepted(answer: &Response) -> bool {
         && serde_json::from_slice::<Own>(&answer.body).is_err()
 }
 
-/// Kibana's own text of a refusal. Not for responses about documents, which may quote them.
-pub(super) fn message(body: &[u8]) -> String {
+/// Kibana's own text of a refusal, without what is hidden. Not for responses about documents, which may quote them.
+pub(super) fn message(body: &[u8], hidden: &Hidden) -> String {
     #[derive(Deserialize)]
     struct Refusal {
         message: String,
     }
     let message = serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.message).unwrap_or_default();
     let plain = |c: &char| c.is_ascii_graphic() || *c == ' ';
-    let said: String = message.chars().filter(plain).take(SAID_MAX).collect();
+    let said: String = hidden.said_within(&message, SAID_MAX).chars().filter(plain).take(SAID_MAX).collect();
     if said.trim().is_empty() { "no message".to_owned() } else { said }
 }

@@ -109,7 +109,7 @@ impl Client {
 
     /// The meaning of a status other than 2xx; `what` is what was requested.
     pub fn refusal(&self, answer: &Response, what: &str) -> RemoteError {
-        let kind = classify::refusal(answer, what, self.retry_after(answer));
+        let kind = classify::refusal(answer, what, self.retry_after(answer), &self.said(answer));
         self.error(kind, answer)
     }
 
@@ -123,9 +123,9 @@ impl Client {
         self.remote.error(kind, &answer.headers)
     }
 
-    /// Kibana's own text of a refusal. It may quote what was sent: it is not for logs.
-    pub fn said(answer: &Response) -> String {
-        classify::message(&answer.body)
+    /// Kibana's own text of a refusal, without our credentials. It may quote what was sent: it is not for logs.
+    pub fn said(&self, answer: &Response) -> String {
+        classify::message(&answer.body, &self.remote.hidden())
     }
 
     async fn send(&self, method: Method, url: &str, body: Bytes) -> Result<Response, RemoteError> {

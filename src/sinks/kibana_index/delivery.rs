@@ -10,7 +10,7 @@ use collectors::{IdHash, Response};
 use http::{Method, StatusCode};
 
 use super::{
-    classify::{ConnectorRun, RunVerdict, is_intercepted, message, names_as_there},
+    classify::{ConnectorRun, RunVerdict, is_intercepted, names_as_there},
     encode::{Documents, nothing},
     sink::KibanaIndexSink,
 };
@@ -199,7 +199,7 @@ impl<'s> Run<'s> {
                 if let [_] = places {
                     self.prove_taking(answer).await?;
                 }
-                Ok(self.halve(places, "refused", || message(&answer.body)))
+                Ok(self.halve(places, "refused", || self.sink.client.said(answer)))
             }
             // A firewall rule that one document matches.
             status if is_intercepted(answer) => {

@@ -91,19 +91,22 @@ fn a_case_that_is_sent_keeps_where_and_is_closed_if_configured_so() {
     let mut cases = Cases::new();
     let id = cases.create("one").id;
     let (mut store, stamp) = cases.store();
-    store.comment(&id, "first", stamp).unwrap();
+    let case = store.comment(&id, "first", stamp).unwrap();
+    let first = [case.comments.unwrap()[0].id.clone()];
+    store.comment(&id, "meanwhile", stamp).unwrap();
     let sent = json!({ "connector_id": "sn", "external_id": "abc" });
-    let case = store.pushed(&id, &sent, stamp).unwrap();
+    let case = store.pushed(&id, &sent, &first, stamp).unwrap();
     assert_eq!(
         (case.status, &case.external_service.unwrap()["external_id"]),
         (CaseStatus::Open, &json!("abc"))
     );
-    assert!(case.comments.unwrap()[0].pushed_at.is_some());
+    let pushed: Vec<bool> = case.comments.iter().flatten().map(|one| one.pushed_at.is_some()).collect();
+    assert_eq!(pushed, [true, false], "only what was sent");
     let pushing =
         ConfigurationChange { closure_type: Some(ClosureType::ByPushing), ..ConfigurationChange::default() };
     store.configure(CaseOwner::Cases, &pushing, stamp).unwrap();
-    assert_eq!(store.pushed(&id, &sent, stamp).unwrap().status, CaseStatus::Closed);
+    assert_eq!(store.pushed(&id, &sent, &first, stamp).unwrap().status, CaseStatus::Closed);
     let change = CaseChange { status: Some(CaseStatus::Open), ..CaseChange::default() };
     store.change(&id, &change, stamp).unwrap();
-    assert_eq!(store.pushed(&id, &sent, stamp).unwrap().status, CaseStatus::Closed);
+    assert_eq!(store.pushed(&id, &sent, &first, stamp).unwrap().status, CaseStatus::Closed);
 }

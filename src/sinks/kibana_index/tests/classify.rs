@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::super::classify::*;
-use crate::sinks::remote::RemoteErrorKind;
+use crate::{connectors::said::Hidden, sinks::remote::RemoteErrorKind};
 
 fn judge(outcome: serde_json::Value) -> RunVerdict {
     let text = outcome.to_string();
@@ -81,4 +81,17 @@ fn parameters_that_kibana_does_not_take_are_no_documents_fault() {
         verdict,
         RunVerdict::Failed(RemoteErrorKind::Refused { status: 200, code: "invalid_parameters".to_owned() })
     );
+}
+
+#[test]
+fn what_kibana_says_repeats_no_credentials() {
+    let key = secrecy::SecretString::from("aWQtMTpzZWNyZXQtb2Yta2V5");
+    let body = |text: &str| json!({ "statusCode": 401, "message": text }).to_string();
+    let text = body("unable to authenticate with ApiKey aWQtMTpzZWNyZXQtb2Yta2V5");
+    assert_eq!(
+        message(text.as_bytes(), &Hidden::one(Some(&key))),
+        "unable to authenticate with ApiKey [secret]"
+    );
+    let long = body(&format!("{}aWQtMTpzZWNyZXQtb2Yta2V5", "x".repeat(150)));
+    assert!(!message(long.as_bytes(), &Hidden::one(Some(&key))).contains("aWQt"), "also where it is cut");
 }
