@@ -15,14 +15,14 @@ use crate::detect_db::{CallerKind, ConnectorRunOutcome, RunRecord};
 const CALLER_CHARS_MAX: usize = 128;
 
 /// Takes what is kept of a run.
-type Keep = Box<dyn FnOnce(RunRecord) + Send>;
+type KeepRun = Box<dyn FnOnce(RunRecord) + Send>;
 
 /// A run that has begun. One that is dropped before its end is kept as one whose caller has left: a connection ended, a
 /// configuration was read again, or the time was over.
 pub struct BegunRun {
     record: RunRecord,
     begun: Instant,
-    keep: Option<Keep>,
+    keep: Option<KeepRun>,
 }
 
 impl BegunRun {
