@@ -1,10 +1,10 @@
 use std::fmt::Write as _;
 
-use super::*;
-use crate::detect::model::{GroupKey, MatchValue, RuleIndex, Seen};
+use super::{grouping::BURST, *};
+use crate::detect::model::MatchValue;
 use crate::detect::rules::{FieldPresence, NotExamined};
 
-const LOGIN: &str = r#"{"object":"organization.audit_log","id":"audit-1","type":"login.failed","effective_at":1,
+pub(super) const LOGIN: &str = r#"{"object":"organization.audit_log","id":"audit-1","type":"login.failed","effective_at":1,
     "actor":{"type":"session","session":{"user":{"id":"user-1","email":"Ann@Example.com"},"ip_address":"203.0.113.7",
     "ip_address_details":{"country":"DE","asn":"64500"},"user_agent":"curl/8.5"}},"login.failed":{"error_code":"x"}}"#;
 
@@ -282,65 +282,6 @@ fn a_match_shows_what_the_rule_names_and_who_did_it_but_no_content() {
     assert_eq!(found[0].shown["EventDetails.x"], vec!["é".repeat(256); 10]);
 }
 
-const BURST: &str = "title: Burst
-name: burst
-ccfd: {missing_group: shared}
-correlation: {type: event_count, rules: [failed], group-by: [Actor], timespan: 1h, condition: {gte: 5}}
----
-title: Countries
-name: countries
-correlation: {type: value_count, rules: [failed], group-by: [Actor], timespan: 1h, condition: {gte: 2, field: ActorCountry}}
----
-title: Failed
-name: failed
-logsource: {product: openai, service: audit}
-detection: {s: {EventType: login.failed}, condition: s}
-";
-
-#[test]
-fn a_match_tells_each_correlation_its_group_and_value() {
-    let set = loaded(BURST);
-    let see = |json: &str| judge(&set, &AUDIT_LOGS, json).remove(0).seen_by;
-    let group = |text: &str| GroupKey(vec![Some(text.to_owned())]);
-    let ann = group("ann@example.com");
-    let value = Some(MatchValue::Text("de".to_owned()));
-    assert_eq!(
-        see(LOGIN),
-        [
-            Seen { by: RuleIndex(0), input: 0, group: ann.clone(), value: None },
-            Seen { by: RuleIndex(1), input: 0, group: ann, value },
-        ]
-    );
-    let nobody = see(r#"{"id":"1","type":"login.failed","actor":null}"#);
-    assert_eq!(nobody, [Seen { by: RuleIndex(0), input: 0, group: GroupKey(vec![None]), value: None }]);
-}
-
-#[test]
-fn a_long_value_of_a_group_is_cut_and_stays_different_from_others() {
-    let set = loaded(BURST);
-    let group = |email: &str| {
-        let found = judge(&set, &AUDIT_LOGS, &LOGIN.replace("Ann@Example.com", email));
-        found[0].seen_by[0].group.0[0].clone().unwrap()
-    };
-    let (one, other) = ("a".repeat(5 << 20) + "1", "a".repeat(5 << 20) + "2");
-    assert!(group(&one).len() < 300 && group(&one) != group(&other));
-    assert_eq!(group(&one), group(&one.to_uppercase()));
-}
-
-#[test]
-fn several_values_of_a_group_are_not_one_value_with_a_comma() {
-    let rule = audit_rule("s:\n  EventDetails.x|exists: true\ncondition: s");
-    let set = loaded(&(rule + "ccfd: {group_by: [EventDetails.x]}\n"));
-    let group = |json: &str| {
-        let found = judge(&set, &AUDIT_LOGS, &format!(r#"{{"id":"1","type":"t","t":{{"x":{json}}}}}"#));
-        found[0].seen_by[0].group.0[0].clone().unwrap()
-    };
-    assert_eq!(group(r#""Doe, Ann""#), "doe, ann");
-    assert_eq!(group(r#"["doe","ann"]"#), r#""doe", "ann""#);
-    assert_ne!(group(r#""\"doe\", \"ann\"""#), group(r#"["doe","ann"]"#));
-    assert_eq!(group(r#"["a"]"#), "a");
-}
-
 #[test]
 fn a_field_is_compared_with_a_hundred_values_of_another_and_an_alert_says_if_there_were_more() {
     let set = loaded(&audit_rule("s:\n  EventDetails.x|fieldref: EventDetails.y\ncondition: s"));
@@ -351,20 +292,6 @@ fn a_field_is_compared_with_a_hundred_values_of_another_and_an_alert_says_if_the
     };
     assert!(!is_said(99) && is_said(100));
     assert!(set.take_not_examined().values > 0);
-}
-
-#[test]
-fn a_detection_that_alerts_sees_itself_with_the_group_of_its_alerts() {
-    let text = audit_rule("s: {EventType: login.failed}\ncondition: s")
-        + "ccfd: {group_by: [ActorAddress, Project.id]}\n";
-    let set = loaded(&text);
-    let seen = judge(&set, &AUDIT_LOGS, LOGIN).remove(0).seen_by;
-    let group = GroupKey(vec![Some("203.0.113.7".to_owned()), None]);
-    assert_eq!(seen, [Seen { by: RuleIndex(0), input: 0, group, value: None }]);
-    assert_eq!(
-        set.rules[0].group_by.iter().map(|name| &**name).collect::<Vec<_>>(),
-        ["ActorAddress", "Project.id"]
-    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The language as a whole: files in, matches out.
 
 mod errors;
+mod grouping;
 mod impossible;
 mod judging;
 mod linking;
