@@ -153,7 +153,7 @@ fn verification_of(word: &str) -> Result<Verification, String> {
     }
 }
 
-/// Headers of the settings. They may hold keys, so nothing shows their values.
+/// Headers of the settings. They may hold keys, so no error and no log shows their values.
 fn headers(given: &[(&str, &str)]) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in given {
