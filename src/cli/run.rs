@@ -18,10 +18,10 @@ use super::{
 use crate::{
     config::{Config, ConfigError, find_file},
     daemon::{
-        actions::ActionDelivery,
+        actions,
         alerts::AlertDelivery,
         assembly::Assembly,
-        cases::CaseDelivery,
+        cases,
         connector_runs::ConnectorRunDelivery,
         control::{Orders, control},
         health::Health,
@@ -157,8 +157,8 @@ pub async fn collect(
     let notes = tokio::spawn(notify::keep(registry.clone(), watch));
     let health = Health::begin(&supervisor, mode.once, stop.clone());
     let alerts = AlertDelivery::begin(&supervisor);
-    let actions = ActionDelivery::begin(&supervisor);
-    let cases = CaseDelivery::begin(&supervisor);
+    let actions = actions::begin(&supervisor);
+    let cases = cases::begin(&supervisor);
     let runs = ConnectorRunDelivery::begin(&supervisor);
     let mut outcome = supervisor.run(mode, orders, stop.clone()).await;
     if mode.once && !stop.is_requested() {

@@ -5,6 +5,7 @@ pub mod actions;
 pub mod alerts;
 pub mod assembly;
 pub mod backfill;
+pub mod background;
 pub mod cases;
 pub mod checkpoints;
 pub mod connector_runs;

@@ -3,7 +3,10 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `worker` | finds what is due, and keeps what came of it |
+//! | `worker` | the loop: what is due is begun, and what came of it is kept |
+//! | `change` | other actions in the settings |
+//! | `turns` | what is begun, of what is due |
+//! | `judge` | what follows from an attempt |
 //! | `lane` | what leads to one connector: how much at a time, and how long it pauses after a failure |
 //! | `attempt` | one attempt: the connector is run, a model is asked, or cases are made |
 //! | `ask` | a model is asked about an alert |
@@ -14,128 +17,62 @@
 
 mod ask;
 mod attempt;
+mod change;
+mod judge;
 mod lane;
 mod outcome;
 mod settle;
 mod shown;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod variables;
 mod worker;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::Arc;
 
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::sync::watch;
 
 use self::worker::ActionWorker;
-use super::{assembly::Assembly, supervisor::Supervisor};
-use crate::{
-    config::ACTION_ROUTES,
-    detect_db::FILE_NAME,
-    pipeline::{
-        names::route_name,
-        policy::Failure,
-        shutdown::{Shutdown, ShutdownSender, shutdown},
-    },
+use super::{
+    assembly::Assembly,
+    background::{BackgroundWork, WorkEnd},
+    supervisor::Supervisor,
 };
+use crate::{detect_db::FILE_NAME, pipeline::policy::Failure};
 
-/// How long attempts in flight may delay a change of the configuration.
-const RELOAD_MAX: Duration = Duration::from_secs(5);
-
-/// The actions of one process.
-pub struct ActionDelivery {
-    ends: ShutdownSender,
-    drains: Arc<AtomicBool>,
-    task: JoinHandle<Vec<Failure>>,
+/// Begins the actions of this process.
+pub fn begin(supervisor: &Supervisor) -> BackgroundWork {
+    BackgroundWork::begin("actions of alerts", supervisor, has_work, work)
 }
 
-impl ActionDelivery {
-    /// Starts with the settings of a supervisor that does not run yet; its reloads apply here too.
-    pub fn begin(supervisor: &Supervisor) -> Self {
-        let (ends, end) = shutdown();
-        let drains = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(keep(supervisor.current.subscribe(), end, drains.clone()));
-        Self { ends, drains, task }
-    }
-
-    /// Waits for the attempts in flight, with `drains` until nothing is due any more, and ends. Returns what kept actions
-    /// from being done; limit its time.
-    pub async fn end(self, drains: bool) -> Vec<Failure> {
-        self.drains.store(drains, Ordering::Relaxed);
-        self.ends.request();
-        self.task.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "actions of alerts stopped by a bug in ccfd: please report this");
-            Vec::new()
-        })
-    }
+/// Without actions there may be what earlier ones left.
+fn has_work(assembly: &Arc<Assembly>) -> bool {
+    !assembly.config.alerts.actions.is_empty() || assembly.config.state.dir.join(FILE_NAME).exists()
 }
 
-/// Keeps the actions of the current configuration running. Only other actions start them again: connectors take up their own
-/// changes.
-async fn keep(
-    mut current: watch::Receiver<Arc<Assembly>>,
-    mut end: Shutdown,
-    drains: Arc<AtomicBool>,
-) -> Vec<Failure> {
-    loop {
-        let assembly = current.borrow_and_update().clone();
-        let (stops, stop) = shutdown();
-        let drained = Arc::new(AtomicBool::new(false));
-        // Without actions there may be what earlier ones left.
-        let acts = !assembly.config.alerts.actions.is_empty();
-        let running = match acts || assembly.config.state.dir.join(FILE_NAME).exists() {
-            true => Some(tokio::spawn(ActionWorker::of(&assembly).run(stop, drained.clone()))),
-            false => None,
-        };
-        let ends = changed_or_ended(&assembly, &mut current, &mut end).await;
-        drained.store(ends && drains.load(Ordering::Relaxed), Ordering::Relaxed);
-        stops.request();
-        let Some(mut task) = running else {
-            if ends {
-                return Vec::new();
-            }
-            continue;
-        };
-        if ends {
-            return task.await.unwrap_or_default();
-        }
-        if timeout(RELOAD_MAX, &mut task).await.is_err() {
-            // What it leaves is found by the next one.
-            task.abort();
-        }
-        let now = current.borrow().config.alerts.actions.clone();
-        let names = assembly.config.alerts.actions.iter().map(|action| &action.outbox.name);
-        for gone in names.filter(|name| now.iter().all(|action| action.outbox.name != **name)) {
-            assembly.registry.remove(&route_name(ACTION_ROUTES, gone));
-        }
+/// Does what is due until the end. Actions that change meanwhile concern no others; connectors take up their own changes.
+async fn work(mut current: watch::Receiver<Arc<Assembly>>, end: WorkEnd) -> Vec<Failure> {
+    let assembly = current.borrow_and_update().clone();
+    if !has_work(&assembly) {
+        return Vec::new();
     }
-}
-
-/// Waits until there are other actions, or for the end. True if it is the end.
-async fn changed_or_ended(
-    assembly: &Assembly,
-    current: &mut watch::Receiver<Arc<Assembly>>,
-    end: &mut Shutdown,
-) -> bool {
-    loop {
-        tokio::select! {
-            () = end.requested() => return true,
-            changed = current.changed() => {
-                if changed.is_err() {
-                    // The routes have ended, and may have left actions.
-                    end.requested().await;
-                    return true;
-                }
-            }
+    let (changes, settings) = watch::channel(assembly.config.alerts.actions.clone());
+    let worker = ActionWorker::of(&assembly, settings);
+    let follow = async {
+        while current.changed().await.is_ok() {
+            let now = current.borrow_and_update().config.alerts.actions.clone();
+            changes.send_if_modified(|before| {
+                let is_changed = *before != now;
+                *before = now;
+                is_changed
+            });
         }
-        if current.borrow_and_update().config.alerts.actions != assembly.config.alerts.actions {
-            return false;
-        }
+        // The routes have ended, and may have left actions.
+        std::future::pending().await
+    };
+    tokio::select! {
+        failures = worker.run(end.stop, end.drains) => failures,
+        failures = follow => failures,
     }
 }

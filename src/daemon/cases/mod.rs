@@ -7,7 +7,6 @@
 //! | `send` | one case, step by step |
 //! | `attach` | its comments and alerts |
 //! | `change` | what to change of a case there |
-//! | `restart` | what happens after a bug |
 //! | `text` | what there is to read: comments, summaries of alerts |
 //! | `kibana` | Kibana's API |
 //!
@@ -18,74 +17,56 @@
 mod attach;
 mod change;
 mod kibana;
-mod restart;
 mod send;
 #[cfg(test)]
 mod tests;
 mod text;
 mod worker;
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::sync::watch;
 
 use self::{
     kibana::KibanaCases,
-    restart::restarted,
     send::{CaseSender, FindsAlerts},
     worker::{CaseTarget, CaseWorker},
 };
-use super::{assembly::Assembly, supervisor::Supervisor};
+use super::{
+    assembly::Assembly,
+    background::{BackgroundWork, WorkEnd},
+    supervisor::Supervisor,
+};
 use crate::{
     config::{
         CASE_ROUTES, Config, ElasticsearchSettings, KibanaCasesSettings, KibanaIndexSettings, SinkSettings,
     },
     detect_db::{DetectThread, FILE_NAME},
-    pipeline::{
-        names::route_name,
-        policy::Failure,
-        progress::RouteStatus,
-        shutdown::{Shutdown, ShutdownSender, shutdown},
-    },
+    pipeline::{names::route_name, policy::Failure, progress::RouteStatus},
     sinks::{elasticsearch::ElasticsearchPlaces, kibana_index::KibanaClient, remote::RemoteError},
     tables::ALERTS,
 };
 
-/// How long a case in flight may delay a change of the configuration.
-const RELOAD_MAX: Duration = Duration::from_secs(5);
-
-/// The sending of cases of one process.
-pub struct CaseDelivery {
-    ends: ShutdownSender,
-    drains: Arc<AtomicBool>,
-    task: JoinHandle<Vec<Failure>>,
+/// Begins to send the cases of this process.
+pub fn begin(supervisor: &Supervisor) -> BackgroundWork {
+    let part = |assembly: &Arc<Assembly>| CaseRoute::of(&assembly.config);
+    BackgroundWork::begin("sending of cases", supervisor, part, work)
 }
 
-impl CaseDelivery {
-    /// Starts with the settings of a supervisor that does not run yet; its reloads apply here too.
-    pub fn begin(supervisor: &Supervisor) -> Self {
-        let (ends, end) = shutdown();
-        let drains = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(keep(supervisor.current.subscribe(), end, drains.clone()));
-        Self { ends, drains, task }
+/// Sends cases where the settings say, until the end.
+async fn work(current: watch::Receiver<Arc<Assembly>>, end: WorkEnd) -> Vec<Failure> {
+    let assembly = current.borrow().clone();
+    let route = CaseRoute::of(&assembly.config);
+    let name = route.as_ref().map(CaseRoute::name);
+    for shown in assembly.registry.statuses() {
+        if shown.collector == CASE_ROUTES && Some(&shown.route) != name.as_ref() {
+            assembly.registry.remove(&shown.route);
+        }
     }
-
-    /// Ends, with `drains` once nothing is due any more. Returns what kept cases from being sent; limit its time.
-    pub async fn end(self, drains: bool) -> Vec<Failure> {
-        self.drains.store(drains, Ordering::Relaxed);
-        self.ends.request();
-        self.task.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "sending of cases stopped by a bug in ccfd: please report this");
-            Vec::new()
-        })
+    match route {
+        Some(route) => route.worker(&assembly).run(end.stop, end.drains).await,
+        None => Vec::new(),
     }
 }
 
@@ -154,72 +135,5 @@ impl CaseRoute {
 impl FindsAlerts for ElasticsearchPlaces {
     async fn places(&self, ids: &[String]) -> Result<BTreeMap<String, String>, RemoteError> {
         self.of(&ALERTS, ids).await
-    }
-}
-
-/// Keeps cases going where the current configuration says.
-async fn keep(
-    mut current: watch::Receiver<Arc<Assembly>>,
-    mut end: Shutdown,
-    drains: Arc<AtomicBool>,
-) -> Vec<Failure> {
-    loop {
-        let assembly = current.borrow_and_update().clone();
-        let (stops, stop) = shutdown();
-        let drained = Arc::new(AtomicBool::new(false));
-        let route = CaseRoute::of(&assembly.config);
-        let name = route.as_ref().map(CaseRoute::name);
-        let running = route.map(|route| {
-            let (assembly, drained) = (assembly.clone(), drained.clone());
-            let work = move |stop| route.clone().worker(&assembly).run(stop, drained.clone());
-            tokio::spawn(restarted(stop, work))
-        });
-        let ends = changed_or_ended(&assembly, &mut current, &mut end).await;
-        drained.store(ends && drains.load(Ordering::Relaxed), Ordering::Relaxed);
-        stops.request();
-        let Some(mut task) = running else {
-            if ends {
-                return Vec::new();
-            }
-            continue;
-        };
-        if ends {
-            return task.await.unwrap_or_else(|error| {
-                tracing::error!(%error, "sending of cases stopped by a bug in ccfd: please report this");
-                Vec::new()
-            });
-        }
-        if timeout(RELOAD_MAX, &mut task).await.is_err() {
-            // What it leaves is looked for by the next one.
-            task.abort();
-        }
-        let now = CaseRoute::of(&current.borrow().config).map(|route| route.name());
-        if let Some(gone) = name.filter(|name| now.as_ref() != Some(name)) {
-            assembly.registry.remove(&gone);
-        }
-    }
-}
-
-/// Waits until cases go elsewhere, or for the end. True if it is the end.
-async fn changed_or_ended(
-    assembly: &Assembly,
-    current: &mut watch::Receiver<Arc<Assembly>>,
-    end: &mut Shutdown,
-) -> bool {
-    let route = CaseRoute::of(&assembly.config);
-    loop {
-        tokio::select! {
-            () = end.requested() => return true,
-            changed = current.changed() => {
-                if changed.is_err() {
-                    // The routes have ended, and may have left alerts.
-                    end.requested().await;
-                    return true;
-                }
-            }
-        }
-        if CaseRoute::of(&current.borrow_and_update().config) != route {
-            return false;
-        }
     }
 }

@@ -79,20 +79,25 @@ pub struct ActionCounts {
 }
 
 impl DetectDb {
-    /// Begins to work through the rows: those that a process left when it was killed wait again, and those of actions that
-    /// are no longer in the settings fail. Returns how many of each such action failed now.
-    pub fn begin_actions(
+    /// Begins to work through the rows: those that a process left when it was killed wait again.
+    pub fn begin_actions(&mut self) -> Result<(), SinkError> {
+        let sql = "UPDATE outbox SET state = 'waiting' WHERE state = 'running'";
+        self.connection.execute(sql, []).map(drop).map_err(|error| of_database(&self.path, error))
+    }
+
+    /// Fails the rows that wait for actions other than these: they are no longer in the settings. Returns how many of each
+    /// such action failed now.
+    pub fn end_actions(
         &mut self,
         names: &BTreeSet<String>,
         now: i64,
     ) -> Result<BTreeMap<String, u64>, SinkError> {
-        self.begin_at(names, now).map_err(|error| of_database(&self.path, error))
+        self.end_at(names, now).map_err(|error| of_database(&self.path, error))
     }
 
-    fn begin_at(&mut self, names: &BTreeSet<String>, now: i64) -> rusqlite::Result<BTreeMap<String, u64>> {
+    fn end_at(&mut self, names: &BTreeSet<String>, now: i64) -> rusqlite::Result<BTreeMap<String, u64>> {
         let names = serde_json::to_string(names).unwrap_or_default();
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        begun.execute("UPDATE outbox SET state = 'waiting' WHERE state = 'running'", [])?;
         let sql = "UPDATE outbox SET state = 'failed', sent = NULL, changed_at = ?2,
                        answer = 'the settings have no action of this name'
                    WHERE state = 'waiting' AND action NOT IN (SELECT value FROM json_each(?1)) RETURNING action";

@@ -1,6 +1,7 @@
 //! Actions against connectors that answer as a test says, on a clock that waits for nobody.
 
 mod advice;
+mod changes;
 mod delivery;
 mod faults;
 mod memory;
@@ -22,6 +23,7 @@ use std::{
 use collectors::Clock;
 use serde_json::{Value, json};
 use tokio::{
+    sync::watch,
     task::JoinHandle,
     time::{Instant, sleep},
 };
@@ -104,6 +106,7 @@ pub(super) struct Working {
     stop: ShutdownSender,
     drains: Arc<AtomicBool>,
     task: JoinHandle<Vec<Failure>>,
+    settings: watch::Sender<Vec<ActionSettings>>,
 }
 
 impl Working {
@@ -194,9 +197,9 @@ impl Stage {
         let (stop, stopped) = shutdown();
         let drains = Arc::new(AtomicBool::new(false));
         let database = Arc::new(DetectThread::new(self.path.clone()));
-        let worker =
-            ActionWorker::new(&self.actions, &self.registry, connectors, database, self.clock.clone());
-        Working { stop, task: tokio::spawn(worker.run(stopped, drains.clone())), drains }
+        let (settings, current) = watch::channel(self.actions.clone());
+        let worker = ActionWorker::new(current, &self.registry, connectors, database, self.clock.clone());
+        Working { stop, task: tokio::spawn(worker.run(stopped, drains.clone())), drains, settings }
     }
 
     /// The rows, by alert and action.

@@ -1,6 +1,6 @@
 //! Work that a bug ends begins again after a while.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -10,7 +10,11 @@ use crate::pipeline::{policy::Failure, shutdown::Shutdown};
 const RESTART_DELAY: Duration = Duration::from_secs(30);
 
 /// Works until the stop. Returns what keeps it from working. If this is dropped, the work ends, too.
-pub(super) async fn restarted<F>(mut stop: Shutdown, work: impl Fn(Shutdown) -> F) -> Vec<Failure>
+pub(super) async fn restarted<F>(
+    name: &'static str,
+    mut stop: Shutdown,
+    work: impl Fn(Shutdown) -> F,
+) -> Vec<Failure>
 where
     F: Future<Output = Vec<Failure>> + Send + 'static,
 {
@@ -23,8 +27,9 @@ where
                 let again_in = RESTART_DELAY.as_secs();
                 tracing::error!(
                     %error,
+                    work = name,
                     again_in,
-                    "sending of cases stopped by a bug in ccfd, and begins again: please report this"
+                    "stopped by a bug in ccfd, and begins again: please report this"
                 );
             }
             None => return Vec::new(),
@@ -58,7 +63,7 @@ mod tests {
                 Vec::new()
             }
         };
-        assert!(restarted(stop, work).await.is_empty());
+        assert!(restarted("tests", stop, work).await.is_empty());
         assert_eq!((times.load(Ordering::Relaxed), begun.elapsed()), (2, RESTART_DELAY));
     }
 }

@@ -1,0 +1,126 @@
+//! What follows from an attempt: for its row, its action and its connector.
+
+use std::time::Duration;
+
+use tokio::task::{Id, JoinError};
+
+use super::{
+    lane::{ASKED_MAX, delay},
+    outcome::{Attempted, Attempts},
+    worker::{ActionWorker, RunningAttempt},
+};
+use crate::{
+    detect_db::{ActionResult, ConnectorPause, DueAction},
+    pipeline::{
+        policy::{ActionFailure, ActionFailureKind, Failure},
+        retry::{mended, report_and_delay},
+        stage::Stage,
+    },
+};
+
+/// What fails for this long, from its first try, is given up and kept as failed. In seconds.
+const KEEP_TRYING: i64 = 7 * 24 * 60 * 60;
+
+impl ActionWorker {
+    /// Notes what came of a task.
+    pub(super) fn note(&mut self, ended: Result<(Id, Attempts), JoinError>) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(begun) = self.running.remove(&id) else { return };
+        let lane = self.lanes.entry(begun.lane.clone()).or_default();
+        lane.running = lane.running.saturating_sub(1);
+        self.changed = true;
+        match ended {
+            Ok((_, attempts)) => {
+                for (due, attempted) in attempts {
+                    let result = self.judge(&begun, &due, attempted);
+                    self.unsettled.result(due.id, result);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "an action ended by a bug in ccfd: please report this; the next start tries it again");
+            }
+        }
+    }
+
+    fn judge(&mut self, begun: &RunningAttempt, due: &DueAction, attempted: Attempted) -> ActionResult {
+        let now = self.attempter.clock.now();
+        let lane = self.lanes.entry(begun.lane.clone()).or_default();
+        let name = &begun.settings.outbox.name;
+        let named = self.actions.iter_mut().find(|action| action.settings.outbox.name == *name);
+        let is_same = named.as_ref().is_some_and(|action| *action.settings == *begun.settings);
+        let Some(action) = named else {
+            // Should it have to be tried again, it ends like all that its action left.
+            self.has_left = true;
+            return match attempted {
+                Attempted::Done(text) => ActionResult::Done(text),
+                Attempted::Failed(text) => ActionResult::Failed(text),
+                Attempted::NotBefore(_, text) => ActionResult::Later(now, text),
+                Attempted::Again(failure) => ActionResult::Again(now, failure.text),
+            };
+        };
+        match attempted {
+            Attempted::Done(text) => {
+                lane.worked();
+                action.worked();
+                mended(Stage::Writing, &action.progress);
+                action.progress.count(|counters| {
+                    counters.fetched += 1;
+                    counters.delivered += 1;
+                });
+                action.progress.update(|status| {
+                    status.last_record = status.last_record.max(Some(due.put_at));
+                });
+                ActionResult::Done(text)
+            }
+            Attempted::Failed(text) => {
+                lane.worked();
+                action.failed(due, &text);
+                ActionResult::Failed(text)
+            }
+            Attempted::NotBefore(_, text) if !is_same => ActionResult::Later(now, text),
+            Attempted::NotBefore(at, text) => ActionResult::Later(at, text),
+            // Only other settings help, and there are others now.
+            Attempted::Again(ActionFailure { kind: ActionFailureKind::Lasting, text }) if !is_same => {
+                ActionResult::Later(now, text)
+            }
+            Attempted::Again(failure) => {
+                let kind = match failure.kind {
+                    ActionFailureKind::Asked(asked) => ActionFailureKind::Asked(asked.min(ASKED_MAX)),
+                    kind @ (ActionFailureKind::Passing | ActionFailureKind::Lasting) => kind,
+                };
+                let waits_for_operator = kind == ActionFailureKind::Lasting;
+                let text = failure.text.clone();
+                let failure = ActionFailure { kind, ..failure };
+                action.failing = Some(failure.clone());
+                let parked = lane.delays.wanted().parked;
+                let reported =
+                    report_and_delay(&Failure::Action(failure), &mut lane.delays, &action.progress);
+                let wait = reported.unwrap_or(parked);
+                // What only this action has does not hold up others of its connector.
+                if waits_for_operator {
+                    action.pause(wait)
+                } else {
+                    lane.pause(wait)
+                }
+                let wait_seconds = |wait: Duration| wait.as_secs_f64().ceil() as i64;
+                if let ActionFailureKind::Asked(asked) = kind {
+                    let until = now.saturating_add(wait_seconds(asked));
+                    lane.ask(until);
+                    let (space, connector) = begun.lane.clone();
+                    self.unsettled.asked(ConnectorPause { space, connector, until });
+                }
+                if waits_for_operator {
+                    // Nothing was sent: it is no try, and it is not given up.
+                    ActionResult::Parked(now.saturating_add(wait_seconds(wait)), text)
+                } else if due.tried_at.is_some_and(|first| now.saturating_sub(first) > KEEP_TRYING) {
+                    let text = format!("given up: {text}");
+                    action.failed(due, &text);
+                    ActionResult::Failed(text)
+                } else {
+                    let wait = wait_seconds(wait.max(delay(due.tries)));
+                    ActionResult::Again(now.saturating_add(wait), text)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What is begun, of what is due: as far as lanes have room, each action in its turn.
+
+use std::collections::BTreeMap;
+
+use tracing::Instrument as _;
+
+use super::{
+    lane::SHARED_RUNS_MAX,
+    shown::ShownAction,
+    worker::{ActionWorker, LaneKey, RunningAttempt},
+};
+use crate::{config::ActionDoes, detect_db::DueAction, sinks::SinkError};
+
+/// Alerts of which cases are made at a time.
+const CASES_BATCH: u32 = 100;
+
+impl ActionWorker {
+    /// Begins attempts of what is due, as far as lanes have room.
+    pub(super) async fn fill(&mut self) -> Result<(), SinkError> {
+        let now = self.attempter.clock.now();
+        let names = self.may_begin(now);
+        if names.is_empty() {
+            return Ok(());
+        }
+        let due = self.attempter.database.run(move |db| db.due_actions(&names, CASES_BATCH, now)).await?;
+        let wanted = self.wanted(&due, now);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let claimed = self.attempter.database.run(move |db| db.claim_actions(&wanted, now)).await?;
+        let mut of_cases: BTreeMap<usize, Vec<DueAction>> = BTreeMap::new();
+        for due in claimed {
+            self.changed = true;
+            let named = |action: &ShownAction| *action.settings.outbox.name == *due.action;
+            let Some(index) = self.actions.iter().position(named) else { continue };
+            match self.actions[index].settings.does {
+                ActionDoes::Run { .. } => self.spawn(index, vec![due]),
+                ActionDoes::Cases(_) => of_cases.entry(index).or_default().push(due),
+            }
+        }
+        of_cases.into_iter().for_each(|(index, due)| self.spawn(index, due));
+        Ok(())
+    }
+
+    /// The actions that are not paused and whose lanes have room.
+    fn may_begin(&self, now: i64) -> Vec<String> {
+        let has_room = |index: &usize| {
+            let lane = self.lanes.get(&self.lane_key(*index));
+            lane.is_none_or(|lane| lane.free(now, 0, SHARED_RUNS_MAX) > 0)
+                && !self.actions[*index].is_paused()
+        };
+        let indexes = (0..self.actions.len()).filter(has_room);
+        indexes.map(|index| self.actions[index].settings.outbox.name.to_string()).collect()
+    }
+
+    /// How many rows of each action are attempted now, of so many that are due. Slots go to what is due only, and first to
+    /// what had none for the longest time.
+    fn wanted(&mut self, due: &BTreeMap<String, u32>, now: i64) -> Vec<(String, u32)> {
+        let in_use: usize = self.lanes.values().map(|lane| lane.running.saturating_sub(1)).sum();
+        let mut shared = SHARED_RUNS_MAX.saturating_sub(in_use);
+        let mut taken: BTreeMap<LaneKey, usize> = BTreeMap::new();
+        let mut wanted = Vec::new();
+        self.turn += 1;
+        let mut order: Vec<usize> = (0..self.actions.len()).collect();
+        order.sort_by_key(|index| self.actions[*index].turn);
+        for index in order {
+            let name = &*self.actions[index].settings.outbox.name;
+            let Some(ready) = due.get(name).copied().filter(|ready| *ready > 0) else { continue };
+            let key = self.lane_key(index);
+            let settings = self.actions[index].settings.clone();
+            let lane = self.lanes.entry(key.clone()).or_default();
+            let taken = taken.entry(key).or_default();
+            let (free, is_first) = (lane.free(now, *taken, shared), lane.running + *taken == 0);
+            let (runs, rows) = match settings.does {
+                ActionDoes::Run { .. } => {
+                    let rows = ready.min(u32::try_from(free).unwrap_or(1));
+                    (rows as usize, rows)
+                }
+                // One run at a time: the alerts of a rule are looked at together.
+                ActionDoes::Cases(_) if free > 0 && is_first => (1, CASES_BATCH),
+                ActionDoes::Cases(_) => (0, 0),
+            };
+            if runs > 0 {
+                *taken += runs;
+                // The first of a lane is its own.
+                shared = shared.saturating_sub(runs - usize::from(is_first));
+                wanted.push((settings.outbox.name.to_string(), rows));
+                self.actions[index].turn = self.turn;
+            }
+        }
+        wanted
+    }
+
+    fn lane_key(&self, index: usize) -> LaneKey {
+        let settings = &self.actions[index].settings;
+        (settings.space.clone(), settings.connector().to_owned())
+    }
+
+    fn spawn(&mut self, index: usize, due: Vec<DueAction>) {
+        let (lane, settings) = (self.lane_key(index), self.actions[index].settings.clone());
+        self.lanes.entry(lane.clone()).or_default().running += 1;
+        let (attempter, action) = (self.attempter.clone(), settings.clone());
+        let span = tracing::error_span!("action", action = &*action.outbox.name);
+        let attempt = async move { attempter.attempt(&action, due).await };
+        let task = self.tasks.spawn(attempt.instrument(span));
+        self.running.insert(task.id(), RunningAttempt { lane, settings });
+    }
+}
