@@ -160,7 +160,7 @@ impl Turn<'_> {
         Ok(hits)
     }
 
-    fn records(&mut self, group: i64, stretch: Episode) -> rusqlite::Result<Vec<CarriedRecord>> {
+    pub(super) fn records(&mut self, group: i64, stretch: Episode) -> rusqlite::Result<Vec<CarriedRecord>> {
         let rows_read = self.rows_read;
         let near = [stretch.from, stretch.to];
         let Some(held) = self.held(group, PieceLane::Records, near)? else { return Ok(Vec::new()) };

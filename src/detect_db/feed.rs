@@ -1,7 +1,10 @@
 //! A correlation that is added, or switched on, over another one sees what that one already knows; and one that begins to
 //! raise alerts raises those of what it knows.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use rusqlite::{TransactionBehavior, params};
 
@@ -12,7 +15,7 @@ use crate::detect::{
 };
 
 /// Groups that are evaluated in one transaction.
-const GROUPS_MAX: usize = 100;
+pub(super) const GROUPS_MAX: usize = 100;
 /// The most alerts of a rule in an hour that notify, of those that come of it. They are about the past.
 const NOTIFIED_MAX: u32 = 100;
 /// Among the uses of a rule: its own alerts.
@@ -23,20 +26,22 @@ struct RuleUses {
     json: String,
     /// There is one that it did not have.
     is_more: bool,
+    /// The correlations that begin to use it.
+    parents: Vec<RuleIndex>,
 }
 
-/// What the matches of a correlation are used for.
-fn uses(book: &RuleBook, index: RuleIndex) -> BTreeSet<String> {
-    let Some((rule, _)) = book.rule(index) else { return BTreeSet::new() };
+/// What the matches of a correlation are used for, with the correlation that uses them.
+fn uses(book: &RuleBook, index: RuleIndex) -> BTreeMap<String, Option<RuleIndex>> {
+    let Some((rule, _)) = book.rule(index) else { return BTreeMap::new() };
     let parents = book.parents.get(index.0 as usize).into_iter().flatten();
-    let mut uses: BTreeSet<String> = parents
+    let mut uses: BTreeMap<String, Option<RuleIndex>> = parents
         .filter_map(|link| {
             let (parent, known) = book.rule(link.parent)?;
-            Some(format!("{} {} {}", parent.slug, known.epoch, link.input))
+            Some((format!("{} {} {}", parent.slug, known.epoch, link.input), Some(link.parent)))
         })
         .collect();
     if rule.alerts && rule.state != RuleState::Off {
-        uses.insert(ALERTS.to_owned());
+        uses.insert(ALERTS.to_owned(), None);
     }
     uses
 }
@@ -50,7 +55,13 @@ impl DetectDb {
         }
         let sql = "SELECT EXISTS (SELECT 1 FROM piece) OR EXISTS (SELECT 1 FROM journal)";
         let has_matches: bool = self.connection.query_row(sql, [], |row| row.get(0))?;
-        for (index, _, slug) in changed.iter().filter(|(_, uses, _)| uses.is_more && has_matches) {
+        let order = self.book.as_ref().filter(|_| has_matches).map(|book| book.order.clone());
+        for index in order.iter().flatten() {
+            if changed.iter().any(|(_, uses, _)| uses.parents.contains(index)) {
+                self.rejoin(*index, NOTIFIED_MAX, now)?;
+            }
+            let more = changed.iter().find(|(changed, uses, _)| changed == index && uses.is_more);
+            let Some((_, _, slug)) = more else { continue };
             let groups = self.feed_groups(*index, now)?;
             if groups > 0 {
                 tracing::info!(
@@ -77,13 +88,12 @@ impl DetectDb {
             let sql = "SELECT feeds FROM rule WHERE id = ?1";
             let before: String = self.connection.query_row(sql, [known.id], |row| row.get(0))?;
             let before: BTreeSet<String> = serde_json::from_str(&before).unwrap_or_default();
-            if uses != before {
-                let json = serde_json::to_string(&uses).unwrap_or_default();
-                changed.push((
-                    *index,
-                    RuleUses { is_more: !uses.is_subset(&before), json },
-                    rule.slug.clone(),
-                ));
+            if !uses.keys().eq(&before) {
+                let json = serde_json::to_string(&uses.keys().collect::<Vec<_>>()).unwrap_or_default();
+                let new = || uses.iter().filter(|(of, _)| !before.contains(*of));
+                let parents = new().filter_map(|(_, parent)| *parent).collect();
+                let is_more = new().next().is_some();
+                changed.push((*index, RuleUses { json, is_more, parents }, rule.slug.clone()));
             }
         }
         Ok(changed)

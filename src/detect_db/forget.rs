@@ -2,7 +2,13 @@
 
 use rusqlite::params;
 
-use super::{DetectDb, kept::ForgettingRule, mark::RuleLines, rules::RuleBook, store::Turn};
+use super::{
+    DetectDb,
+    kept::ForgettingRule,
+    mark::{NOTHING_FORGOTTEN, RuleLines},
+    rules::RuleBook,
+    store::Turn,
+};
 use crate::detect::model::RuleIndex;
 
 /// Alerts removed in one transaction, so that no lock is held for long.
@@ -33,7 +39,9 @@ impl DetectDb {
             return Ok(());
         }
         self.in_turn(0, now, |turn| {
-            missed.iter().try_for_each(|rule| turn.forget(rule))?;
+            // What they have lost of their own is kept since they lost it.
+            let mut missed = missed.iter().map(|rule| ForgettingRule { lost: NOTHING_FORGOTTEN, ..*rule });
+            missed.try_for_each(|rule| turn.forget(&rule))?;
             // Groups in memory know the marks as they were.
             turn.held.spill(turn.begun)
         })?;
@@ -46,7 +54,7 @@ fn of_rule(book: &RuleBook, index: RuleIndex, lines: RuleLines) -> Option<Forget
     let (correlation, rule) = book.correlation(index).zip(Some(book.rule(index)?.1.id))?;
     let RuleLines { mark, judged, .. } = lines;
     let touched = judged.max(mark.saturating_add(book.back_of_inputs(correlation)));
-    Some(ForgettingRule { rule, mark, judged, touched })
+    Some(ForgettingRule { rule, mark, lost: mark, judged, touched })
 }
 
 impl Turn<'_> {
@@ -63,9 +71,10 @@ impl Turn<'_> {
         let mut forgetting = Vec::new();
         for (rule, index) in &chain.rules {
             let of = index.and_then(|index| of_rule(book, index, *lines.get(index.0 as usize)?));
-            // How far back a rule looks that is not in use is not known.
-            let unknown = ForgettingRule { rule: *rule, mark, judged: i64::MAX, touched: i64::MAX };
-            forgetting.push(of.unwrap_or(unknown));
+            forgetting.push(match of {
+                Some(of) => of,
+                None => self.unused(*rule, mark)?,
+            });
         }
         forgetting.iter().try_for_each(|rule| self.forget(rule))?;
         self.held.spill(self.begun)?;
@@ -79,6 +88,17 @@ impl Turn<'_> {
             }
         }
         Ok(matches)
+    }
+
+    /// A rule that is not in use forgets, and later looks back as it did when it was. What others have forgotten that it is
+    /// about counts when it is in use again: see `forget_missed`.
+    fn unused(&self, rule: i64, mark: i64) -> rusqlite::Result<ForgettingRule> {
+        let sql = "SELECT reach, back FROM rule WHERE id = ?1";
+        let (reach, back): (i64, i64) =
+            self.begun.prepare_cached(sql)?.query_row([rule], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let judged = mark.saturating_add(reach);
+        let touched = judged.max(mark.saturating_add(back));
+        Ok(ForgettingRule { rule, mark, lost: mark, judged, touched })
     }
 
     /// Removes alerts. A detection knows by them which records it has raised alerts about, so it forgets these, too.

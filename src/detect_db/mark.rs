@@ -8,6 +8,8 @@
 //! judged: too little may be found, and never too much. Every other window waits until all that it looks back to lies after
 //! the mark.
 
+use rusqlite::Connection;
+
 use super::rules::RuleBook;
 use crate::detect::{episodes::condition_reach, model::RuleIndex};
 
@@ -65,6 +67,19 @@ impl RuleBook {
         let nothing =
             RuleLines { mark: NOTHING_FORGOTTEN, exact: NOTHING_FORGOTTEN, judged: NOTHING_FORGOTTEN };
         self.lines.get(index.0 as usize).copied().unwrap_or(nothing)
+    }
+
+    /// Notes how far each correlation looks back, for the time when it is not in use and forgets by itself.
+    pub(super) fn note_reach(&self, begun: &Connection) -> rusqlite::Result<()> {
+        let sql = "UPDATE rule SET reach = ?2, back = ?3 WHERE id = ?1 AND (reach, back) <> (?2, ?3)";
+        let mut update = begun.prepare_cached(sql)?;
+        for index in &self.order {
+            let Some((correlation, rule)) = self.correlation(*index).zip(self.rule(*index)) else { continue };
+            let only_grows = self.only_grows[index.0 as usize];
+            let reach = if only_grows { 0 } else { condition_reach(correlation) };
+            update.execute([rule.1.id, reach, self.back_of_inputs(correlation)])?;
+        }
+        Ok(())
     }
 
     /// The rules that must forget together: each correlation with those that it is about, and those with theirs.

@@ -6,6 +6,7 @@
 //! | `open`, `schema` | the file and its tables |
 //! | `rules` | the rules of a configuration: their ids here, which of them changed, how they depend on each other |
 //! | `feed` | a rule that begins to use another one sees what that one knows |
+//! | `rejoin` | a correlation that was not in use, and comes back |
 //! | `store` | one transaction: the new matches of a batch, and every change of alerts that follows |
 //! | `matches`, `groups` | its first half: matches, and what correlations see of them, by group and second |
 //! | `held`, `held_group`, `group_record`, `held_piece`, `sorted_map` | where that is kept: groups in memory, a journal, and pieces of each group |
@@ -60,6 +61,7 @@ mod piece_reader;
 mod raise;
 mod read;
 mod refresh;
+mod rejoin;
 mod retain;
 mod rules;
 mod run_delivery;

@@ -185,10 +185,12 @@ impl DetectDb {
         let ids: Vec<i64> = known.iter().map(|rule| rule.id).collect();
         let sql = "UPDATE rule SET is_on = 0 WHERE is_on = 1 AND id NOT IN (SELECT value FROM json_each(?1))";
         begun.execute(sql, [serde_json::to_string(&ids).unwrap_or_default()])?;
+        let book = RuleBook::new(rules, known);
+        book.note_reach(&begun)?;
         next_turn(&begun)?;
         self.held.forget();
         begun.commit()?;
-        Ok((RuleBook::new(rules, known), begins))
+        Ok((book, begins))
     }
 }
 

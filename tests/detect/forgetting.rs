@@ -1,10 +1,13 @@
-//! Random histories of which parts are removed at random moments, by age and by size, and delivered again: against alerts by
-//! their definition, which knows what is forgotten.
+//! Random histories of which parts are removed at random moments, by age and by size, and delivered again, while rules go out of
+//! use and come back: against alerts by their definition, which knows what is forgotten.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use ccfd::{
-    detect::model::{CorrelationKind, Match, Rule, RuleKind},
+    detect::model::{CorrelationKind, Match, Rule, RuleKind, RuleState},
     detect_db::AlertLimits,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
@@ -72,6 +75,8 @@ struct Bench {
     past: Past,
     /// Alerts that can no longer change. They may be removed.
     settled: Vec<Facts>,
+    /// The places of rules that are not in use.
+    out: BTreeSet<usize>,
     /// What happened, to be shown if it went wrong.
     steps: Vec<String>,
 }
@@ -81,20 +86,25 @@ impl Bench {
         let rules: Vec<Rule> = all_kinds().into_iter().map(slow).collect();
         let alerts = Alerts::new(rules.clone());
         let (known, settled, steps) = (Vec::new(), Vec::new(), Vec::new());
-        Self { alerts, rules, known, past: Past::default(), settled, steps }
+        Self { alerts, rules, known, past: Past::default(), settled, out: BTreeSet::new(), steps }
     }
 
     fn deliver(&mut self, events: &[Event]) {
-        let matches: Vec<Match> = events.iter().flat_map(|event| matches_of(&self.rules, event)).collect();
-        self.alerts.deliver(&matches);
+        self.store(events);
+        let matches = events.iter().flat_map(|event| matches_of(&self.rules, event));
         let mark = |past: &Past, place: u32| past.marks.get(&(place as usize)).copied().unwrap_or(i64::MIN);
+        let matches: Vec<Match> = matches.collect();
         for mut one in matches {
-            if self.known.iter().any(|other| (other.rule, &other.record) == (one.rule, &one.record)) {
-                continue;
-            }
             let (at, own) = (one.at, one.rule);
             one.seen_by.retain(|seen| at > mark(&self.past, seen.by.0) || seen.by == own);
-            self.known.push(one);
+            one.seen_by.retain(|seen| !self.out.contains(&(seen.by.0 as usize)));
+            match self.known.iter_mut().find(|other| (other.rule, &other.record) == (own, &one.record)) {
+                Some(known) => {
+                    one.seen_by.retain(|seen| !known.seen_by.iter().any(|other| other.by == seen.by));
+                    known.seen_by.extend(one.seen_by);
+                }
+                None => self.known.push(one),
+            }
         }
         self.steps.push(format!("{} records up to {:?}", events.len(), events.last().map(|one| one.at)));
     }
@@ -102,10 +112,68 @@ impl Bench {
     /// Everything that was delivered again changes nothing.
     fn replay(&mut self, events: &[Event]) {
         let before = self.alerts.db.newest_change().unwrap();
-        let matches: Vec<Match> = events.iter().flat_map(|event| matches_of(&self.rules, event)).collect();
-        self.alerts.deliver(&matches);
+        self.store(events);
         let changed = self.alerts.db.changed_after(before, 10).unwrap();
         assert!(changed.is_empty(), "a replay changed {changed:#?} after {:#?}", self.steps);
+    }
+
+    fn store(&mut self, events: &[Event]) {
+        let rules = self.alerts.rules.clone();
+        let matches: Vec<Match> = events.iter().flat_map(|event| matches_of(&rules, event)).collect();
+        self.alerts.deliver(&matches);
+    }
+
+    /// Some rules, and those that are about them, go out of use: they are switched off, or their files are gone.
+    fn take_out(&mut self, rng: &mut StdRng) {
+        self.out = (0..rng.random_range(1..3)).map(|_| rng.random_range(3..self.rules.len())).collect();
+        for place in 3..self.rules.len() {
+            let inputs = &self.rules[place].correlation().unwrap().inputs;
+            if inputs.iter().any(|input| self.out.contains(&(input.rule.0 as usize))) {
+                self.out.insert(place);
+            }
+        }
+        let is_off = rng.random_bool(0.5);
+        self.steps.push(format!("{:?} {}", self.out, if is_off { "are off" } else { "are gone" }));
+        self.alerts.rules = if is_off { self.switched_off() } else { self.left() }.into();
+        self.alerts.reopen();
+    }
+
+    fn switched_off(&self) -> Vec<Rule> {
+        let state = |place| if self.out.contains(&place) { RuleState::Off } else { RuleState::Active };
+        let rules = self.rules.iter().cloned().enumerate();
+        rules.map(|(place, rule)| Rule { state: state(place), ..rule }).collect()
+    }
+
+    fn left(&self) -> Vec<Rule> {
+        let gone_before = |place: u32| self.out.range(..place as usize).count();
+        let left = self.rules.iter().cloned().enumerate().filter(|(place, _)| !self.out.contains(place));
+        let moved = |(_, mut rule): (usize, Rule)| {
+            if let RuleKind::Correlation(correlation) = &mut rule.kind {
+                for input in &mut correlation.inputs {
+                    input.rule.0 -= u32::try_from(gone_before(input.rule.0)).unwrap();
+                }
+            }
+            rule
+        };
+        left.map(moved).collect()
+    }
+
+    fn take_back(&mut self) {
+        self.out.clear();
+        self.steps.push("all rules are in use".to_owned());
+        self.alerts.rules = self.rules.clone().into();
+        self.alerts.reopen();
+        self.compare();
+    }
+
+    /// Whether a rule is about other correlations, or another one is about it.
+    fn is_of_chain(&self, place: usize) -> bool {
+        let uses = |rule: &Rule, of: &dyn Fn(usize) -> bool| {
+            let inputs = rule.correlation().map(|correlation| &correlation.inputs[..]).unwrap_or_default();
+            inputs.iter().any(|input| of(input.rule.0 as usize))
+        };
+        uses(&self.rules[place], &|input| self.rules[input].correlation().is_some())
+            || self.rules.iter().any(|rule| uses(rule, &|input| input == place))
     }
 
     /// Removes, and says what the rules have forgotten by then.
@@ -130,8 +198,14 @@ impl Bench {
     }
 
     fn compare(&self) {
-        let current = naive::alerts_after(&self.rules, &self.known, &self.past);
-        let found = self.alerts.facts();
+        // A rule of a chain that is not in use does not see what becomes of the others.
+        let is_behind = |one: &Facts| {
+            self.out.iter().any(|place| *self.rules[*place].slug == *one.rule && self.is_of_chain(*place))
+        };
+        let mut current = naive::alerts_after(&self.rules, &self.known, &self.past);
+        current.retain(|one| !is_behind(one));
+        let mut found = self.alerts.facts();
+        found.retain(|one| !is_behind(one));
         for one in &current {
             assert!(found.contains(one), "missing {one:#?} among {found:#?} after {:#?}", self.steps);
         }
@@ -155,9 +229,10 @@ fn contains(all: &[Facts], some: &[Facts]) -> bool {
 }
 
 #[test]
-fn what_is_forgotten_raises_and_changes_nothing_however_often_it_is_delivered() {
+fn what_is_forgotten_raises_and_changes_nothing_however_often_it_is_delivered_and_whatever_rules_are_in_use()
+{
     let seeds = number("CCFD_DETECT_SEEDS", 40);
-    let (mut removals, mut replays, mut kept) = (0, 0, 0);
+    let (mut removals, mut replays, mut kept, mut outages) = (0, 0, 0, 0);
     for seed in 0..seeds {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut bench = Bench::new();
@@ -166,7 +241,8 @@ fn what_is_forgotten_raises_and_changes_nothing_however_often_it_is_delivered() 
         let newest = events.iter().map(|event| event.at).max().unwrap();
         let mut delivered = 0;
         while delivered < events.len() {
-            match rng.random_range(0..10) {
+            let is_chain_out = bench.out.iter().any(|place| bench.is_of_chain(*place));
+            match rng.random_range(0..12) {
                 0..5 => {
                     let count = rng.random_range(1..=(events.len() - delivered).min(15));
                     bench.deliver(&events[delivered..delivered + count]);
@@ -174,9 +250,19 @@ fn what_is_forgotten_raises_and_changes_nothing_however_often_it_is_delivered() 
                 }
                 5 => {
                     let from = rng.random_range(0..=delivered);
+                    bench.deliver(&events[from..delivered]);
+                    bench.compare();
                     bench.replay(&events[from..delivered]);
                     replays += 1;
                 }
+                10 | 11 => {
+                    match bench.out.is_empty() {
+                        true => bench.take_out(&mut rng),
+                        false => bench.take_back(),
+                    }
+                    outages += 1;
+                }
+                6..=8 if is_chain_out => {}
                 6 | 7 => {
                     let seen = events[..delivered].iter().map(|event| event.at).max().unwrap_or(0);
                     let old = rng.random_range(0..=seen / SCALE + 10) * SCALE;
@@ -198,6 +284,8 @@ fn what_is_forgotten_raises_and_changes_nothing_however_often_it_is_delivered() 
                 }
             }
         }
+        bench.take_back();
+        bench.deliver(&events);
         bench.compare();
         bench.replay(&events);
         bench.alerts.reopen();
@@ -205,5 +293,7 @@ fn what_is_forgotten_raises_and_changes_nothing_however_often_it_is_delivered() 
         bench.compare();
         kept += bench.alerts.facts().len();
     }
-    println!("{seeds} histories: {removals} removals and {replays} replays between them, {kept} alerts left");
+    println!(
+        "{seeds} histories: {removals} removals, {replays} replays and {outages} changes of rules between them, {kept} alerts left"
+    );
 }

@@ -253,3 +253,26 @@ fn a_database_can_be_created_by_several_processes_at_once() {
         assert_eq!(raised, 1);
     });
 }
+
+#[test]
+fn an_alert_of_a_rule_that_others_have_forgotten_without_is_withdrawn_as_ever() {
+    let fewer = [(Comparison::Less, 3.0)];
+    let rules = vec![
+        detection("failed", false),
+        correlation("few", CorrelationKind::EventCount, &[0], true, 3_600, &fewer),
+    ];
+    let mut alerts = Alerts::new(rules.clone());
+    let later = DAY + 2 * 3_600;
+    alerts.deliver(&matches(&rules, &[("old", 10), ("a", DAY + 10), ("b", later)]));
+    let raised = alerts.facts().len();
+    assert_eq!(raised, 3);
+    alerts.rules = rules[..1].into();
+    alerts.reopen();
+    clear_up(&mut alerts, 2 * DAY + 10);
+    alerts.rules = rules.clone().into();
+    alerts.reopen();
+    alerts.deliver(&matches(&rules, &[("c", later - 2), ("d", later - 1)]));
+    let left: Vec<Vec<String>> = alerts.facts().into_iter().map(|one| one.records).collect();
+    // The first one is within an hour of what is forgotten, and stays. The one of `b` had more than two.
+    assert_eq!(left, [vec!["a"], vec!["c", "d"]]);
+}
