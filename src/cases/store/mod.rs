@@ -10,6 +10,8 @@
 //! | `find`, `search`, `lists` | which cases there are |
 //! | `history` | what was done to them |
 //! | `outbox` | which of them are to be sent elsewhere, and what of them is there |
+//! | `target` | where that is, and where it was before |
+//! | `sending` | what is shown of that |
 //! | `configure`, `fields` | configurations, and what they say about custom fields |
 
 mod attach;
@@ -27,7 +29,9 @@ mod outbox;
 mod remove;
 mod row;
 mod search;
+mod sending;
 mod tables;
+mod target;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -46,8 +50,10 @@ pub use self::{
     find::{CaseFilter, CasePage, CaseSort},
     history::{HistoryFilter, HistoryPage, UserAction},
     lists::{CaseCounts, CaseTitle, CaseTotals},
-    outbox::{CaseOutboxCounts, CaseSending, CaseToSend, SentFields},
+    outbox::{CaseToSend, SentFields, SentItems},
     search::SearchField,
+    sending::{CaseOutboxCounts, CaseSending},
+    target::TargetBegun,
     update::VersionedChange,
 };
 pub(crate) use self::{remove::forget_space, tables::TABLES};

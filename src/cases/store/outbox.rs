@@ -65,58 +65,19 @@ pub struct CaseToSend {
     pub tries: u32,
 }
 
-/// How many cases of a space are sent and to be sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CaseOutboxCounts {
-    /// To be sent.
-    pub waiting: u64,
-    /// Sent.
-    pub done: u64,
-    /// Refused.
-    pub failed: u64,
-}
-
-/// What became of sending a case, as commands show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CaseSending {
-    /// `waiting`, `running`, `done` or `failed`.
-    pub state: String,
-    /// Its id there.
-    pub id: Option<String>,
-    /// What came of the last try.
-    pub answer: Option<String>,
-    /// How many of its comments and alerts were refused, and not sent since.
-    pub refused: u64,
+/// What of a case is known, by names that its sender gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SentItems {
+    /// What is there.
+    pub sent: BTreeSet<String>,
+    /// What of this version was refused.
+    pub refused: BTreeSet<String>,
 }
 
 impl CaseStore<'_> {
-    /// Begins to send the cases of the space to a target. What was being sent when the process ended waits until `sure_at`. For a
-    /// target that is new nothing is known to be there, and what is closed stays here. It may be the earlier one by another
-    /// name: what was last sent is kept, and everything waits until `sure_at`, to be looked for.
-    pub fn begin_sending(&mut self, target: &str, sure_at: i64) -> Result<(), CaseError> {
-        self.turn(|turn| {
-            let sql = "SELECT target FROM case_target WHERE space = ?1";
-            let before: Option<String> =
-                turn.begun.query_row(sql, [turn.space], |row| row.get(0)).optional()?;
-            if before.as_deref() == Some(target) {
-                let sql = "UPDATE case_outbox SET state = 'waiting', next_at = ?2 WHERE space = ?1 AND state = 'running'";
-                turn.begun.execute(sql, params![turn.space, sure_at])?;
-                return Ok(());
-            }
-            let sql = "DELETE FROM case_sent WHERE case_id IN (SELECT case_id FROM case_outbox WHERE space = ?1)";
-            turn.begun.execute(sql, [turn.space])?;
-            let sql = "UPDATE case_outbox SET remote = NULL, answer = NULL, tries = 0, next_at = ?2,
-                           state = iif((SELECT status FROM cases WHERE id = case_id) = 'closed', 'done', 'waiting')
-                       WHERE space = ?1";
-            turn.begun.execute(sql, params![turn.space, if before.is_some() { sure_at } else { 0 }])?;
-            let sql = "INSERT INTO case_target VALUES (?1, ?2) ON CONFLICT (space) DO UPDATE SET target = excluded.target";
-            turn.begun.execute(sql, params![turn.space, target])?;
-            Ok(())
-        })
-    }
-
-    /// The case that has waited longest and is due. It is being sent then, until [`CaseStore::settle_sending`].
-    pub fn claim_to_send(&mut self, now: i64) -> Result<Option<CaseToSend>, CaseError> {
+    /// The case that has waited longest and is due. It is being sent to this target then, until [`CaseStore::settle_sending`].
+    /// `None` also once the space sends to another target.
+    pub fn claim_to_send(&mut self, target: &str, now: i64) -> Result<Option<CaseToSend>, CaseError> {
         let sql = "SELECT case_id FROM case_outbox WHERE space = ?1 AND state = 'waiting' AND next_at <= ?2
                    ORDER BY next_at, case_id LIMIT 1";
         // Looked for without a lock: mostly there is none.
@@ -129,6 +90,9 @@ impl CaseStore<'_> {
         })?;
         let Some(row) = due else { return Ok(None) };
         self.turn(|turn| {
+            if !turn.is_target(target)? {
+                return Ok(None);
+            }
             let sql = "UPDATE case_outbox SET state = 'running', tries = tries + 1, changed_at = ?2
                        WHERE case_id = ?1 AND state = 'waiting' RETURNING tries, remote, fields";
             let mut query = turn.begun.prepare_cached(sql)?;
@@ -138,26 +102,20 @@ impl CaseStore<'_> {
             let Some((tries, remote, fields)) = taken.optional()? else { return Ok(None) };
             let sql = "SELECT uid FROM cases WHERE id = ?1";
             let id: String = turn.begun.prepare_cached(sql)?.query_row([row], |row| row.get(0))?;
-            let sql = "SELECT item FROM case_sent WHERE case_id = ?1 AND refused IS ?2";
-            let mut query = turn.begun.prepare_cached(sql)?;
-            let mut items = |refused: Option<i64>| -> rusqlite::Result<BTreeSet<String>> {
-                query.query_map(params![row, refused], |row| row.get(0))?.collect()
-            };
             let case = turn.whole_case(&id)?;
-            let (sent, refused) = (items(None)?, items(Some(case.version.parse().unwrap_or_default()))?);
+            let SentItems { sent, refused } = turn.items(row, &case.version)?;
             let alerts = turn.alerts(row)?;
             let fields = fields.map_or(Vec::new(), |fields| parsed(&fields));
             Ok(Some(CaseToSend { case, alerts, remote, fields, sent, refused, tries }))
         })
     }
 
-    /// Keeps that a case is there, and under which id. Items are forgotten: they were of another one.
-    pub fn keep_remote(&mut self, id: &str, remote: &str) -> Result<(), CaseError> {
+    /// Keeps that a case is there, and under which id. Returns what of this version is known of that one.
+    pub fn keep_remote(&mut self, id: &str, remote: &str, version: &str) -> Result<SentItems, CaseError> {
         self.of_outbox(id, |turn, row| {
             let sql = "UPDATE case_outbox SET remote = ?2 WHERE case_id = ?1";
             turn.begun.prepare_cached(sql)?.execute(params![row, remote])?;
-            turn.begun.prepare_cached("DELETE FROM case_sent WHERE case_id = ?1")?.execute([row])?;
-            Ok(())
+            turn.items(row, version)
         })
     }
 
@@ -173,8 +131,9 @@ impl CaseStore<'_> {
     /// Keeps which items of a case are there.
     pub fn keep_sent(&mut self, id: &str, items: &[String]) -> Result<(), CaseError> {
         self.of_outbox(id, |turn, row| {
-            let mut insert =
-                turn.begun.prepare_cached("INSERT OR REPLACE INTO case_sent VALUES (?1, ?2, NULL)")?;
+            let sql = "INSERT OR REPLACE INTO case_sent (case_id, remote, item)
+                       SELECT case_id, remote, ?2 FROM case_outbox WHERE case_id = ?1 AND remote IS NOT NULL";
+            let mut insert = turn.begun.prepare_cached(sql)?;
             for item in items {
                 insert.execute(params![row, item])?;
             }
@@ -182,14 +141,22 @@ impl CaseStore<'_> {
         })
     }
 
-    /// Keeps which items of this version of a case were refused there.
-    pub fn keep_refused(&mut self, id: &str, items: &[String], version: &str) -> Result<(), CaseError> {
+    /// Keeps which items of this version of a case were refused there, and why.
+    pub fn keep_refused(
+        &mut self,
+        id: &str,
+        items: &[String],
+        version: &str,
+        why: &str,
+    ) -> Result<(), CaseError> {
         let version: i64 = version.parse().unwrap_or_default();
+        let why = one_line(why);
         self.of_outbox(id, |turn, row| {
-            let mut insert =
-                turn.begun.prepare_cached("INSERT OR REPLACE INTO case_sent VALUES (?1, ?2, ?3)")?;
+            let sql = "INSERT OR REPLACE INTO case_sent (case_id, remote, item, refused, why)
+                       SELECT case_id, remote, ?2, ?3, ?4 FROM case_outbox WHERE case_id = ?1 AND remote IS NOT NULL";
+            let mut insert = turn.begun.prepare_cached(sql)?;
             for item in items {
-                insert.execute(params![row, item, version])?;
+                insert.execute(params![row, item, version, why])?;
             }
             Ok(())
         })
@@ -211,8 +178,7 @@ impl CaseStore<'_> {
             }
             ActionResult::Failed(answer) => ("failed", None, 0, answer),
         };
-        let answer: String =
-            answer.chars().map(|c| if c.is_control() { ' ' } else { c }).take(ANSWER_CHARS_MAX).collect();
+        let answer = one_line(answer);
         self.of_outbox(id, |turn, row| {
             let sql = "UPDATE case_outbox SET
                            state = iif(?2 IN ('done', 'failed') AND version <> ?3, 'waiting', ?2),
@@ -226,46 +192,41 @@ impl CaseStore<'_> {
         })
     }
 
-    /// How many cases of the space are sent and to be sent.
-    pub fn count_sending(&mut self) -> Result<CaseOutboxCounts, CaseError> {
-        self.look(|turn| {
-            let sql = "SELECT count(*) FILTER (WHERE state IN ('waiting', 'running')), count(*) FILTER (WHERE state = 'done'),
-                           count(*) FILTER (WHERE state = 'failed')
-                       FROM case_outbox WHERE space = ?1";
-            let counts = turn.begun.prepare_cached(sql)?.query_row([turn.space], |row| {
-                let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
-                Ok(CaseOutboxCounts { waiting: count(0)?, done: count(1)?, failed: count(2)? })
-            })?;
-            Ok(counts)
-        })
-    }
-
-    /// What became of sending a case; `None` if cases of its space were never sent anywhere.
-    pub fn sending(&mut self, id: &str) -> Result<Option<CaseSending>, CaseError> {
-        self.look(|turn| {
-            let (row, _) = turn.case(id)?;
-            let sql = "SELECT state, remote, answer,
-                           (SELECT count(*) FROM case_sent WHERE case_sent.case_id = ?1 AND refused IS NOT NULL)
-                       FROM case_outbox WHERE case_id = ?1 AND EXISTS (SELECT 1 FROM case_target WHERE space = ?2)";
-            let found = turn.begun.prepare_cached(sql)?.query_row(params![row, turn.space], |row| {
-                let refused = row.get::<_, i64>(3)?.unsigned_abs();
-                Ok(CaseSending { state: row.get(0)?, id: row.get(1)?, answer: row.get(2)?, refused })
-            });
-            Ok(found.optional()?)
-        })
-    }
-
     /// Changes the row of a case, if the case is still there.
-    fn of_outbox(
+    fn of_outbox<T: Default>(
         &mut self,
         id: &str,
-        work: impl FnOnce(&CaseTurn<'_>, i64) -> Result<(), CaseFault>,
-    ) -> Result<(), CaseError> {
+        work: impl FnOnce(&CaseTurn<'_>, i64) -> Result<T, CaseFault>,
+    ) -> Result<T, CaseError> {
         self.turn(|turn| {
             let sql = "SELECT id FROM cases WHERE space = ?1 AND uid = ?2";
             let row =
                 turn.begun.prepare_cached(sql)?.query_row([turn.space, id], |row| row.get(0)).optional()?;
-            row.map_or(Ok(()), |row| work(turn, row))
+            row.map_or_else(|| Ok(T::default()), |row| work(turn, row))
         })
     }
+}
+
+impl CaseTurn<'_> {
+    /// What is known of a case where it is now.
+    fn items(&self, row: i64, version: &str) -> Result<SentItems, CaseFault> {
+        let sql = "SELECT item, refused FROM case_sent
+                   WHERE case_id = ?1 AND remote = (SELECT remote FROM case_outbox WHERE case_outbox.case_id = ?1)";
+        let mut query = self.begun.prepare_cached(sql)?;
+        let mut rows = query.query([row])?;
+        let mut items = SentItems::default();
+        while let Some(row) = rows.next()? {
+            match row.get::<_, Option<i64>>(1)? {
+                None => _ = items.sent.insert(row.get(0)?),
+                Some(refused) if refused.to_string() == version => _ = items.refused.insert(row.get(0)?),
+                Some(_) => {}
+            }
+        }
+        Ok(items)
+    }
+}
+
+/// An answer, cut to what is kept of it.
+fn one_line(answer: &str) -> String {
+    answer.chars().map(|c| if c.is_control() { ' ' } else { c }).take(ANSWER_CHARS_MAX).collect()
 }

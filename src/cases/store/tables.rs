@@ -55,9 +55,13 @@ CREATE TABLE case_outbox (
 CREATE INDEX case_outbox_due ON case_outbox (space, next_at, case_id) WHERE state = 'waiting';
 CREATE INDEX case_outbox_state ON case_outbox (space, state);
 CREATE TABLE case_sent (
-    case_id INTEGER NOT NULL, item TEXT NOT NULL, refused INTEGER, PRIMARY KEY (case_id, item)
+    case_id INTEGER NOT NULL, remote TEXT NOT NULL, item TEXT NOT NULL, refused INTEGER, why TEXT,
+    PRIMARY KEY (case_id, remote, item)
 ) WITHOUT ROWID;
 CREATE TABLE case_target (space TEXT PRIMARY KEY, target TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE case_elsewhere (
+    case_id INTEGER NOT NULL, target TEXT NOT NULL, remote TEXT NOT NULL, fields TEXT, PRIMARY KEY (case_id, target)
+) WITHOUT ROWID;
 CREATE TRIGGER case_outbox_created AFTER INSERT ON cases BEGIN
     INSERT INTO case_outbox (case_id, space, version, changed_at) VALUES (new.id, new.space, new.version, new.created_at);
 END;
@@ -68,6 +72,7 @@ CREATE TRIGGER case_outbox_changed AFTER UPDATE OF version ON cases BEGIN
 END;
 CREATE TRIGGER case_outbox_removed AFTER DELETE ON cases BEGIN
     DELETE FROM case_sent WHERE case_id = old.id;
+    DELETE FROM case_elsewhere WHERE case_id = old.id;
     DELETE FROM case_outbox WHERE case_id = old.id;
 END;
 CREATE VIRTUAL TABLE case_text USING fts5(title, description, content = 'cases', content_rowid = 'id');

@@ -16,7 +16,7 @@ use super::{
     text::tag,
 };
 use crate::{
-    cases::{AttachedContent, CaseError, CaseOwner, CaseStatus, CaseToSend, SentFields, TAGS_MAX},
+    cases::{AttachedContent, CaseError, CaseOwner, CaseStatus, CaseToSend, SentFields, SentItems, TAGS_MAX},
     detect_db::{DetectDb, DetectThread},
     sinks::remote::{RemoteError, RemoteErrorKind},
 };
@@ -120,6 +120,19 @@ impl CaseSender {
         let done = turn.run().await;
         (done, turn.is_unsure)
     }
+
+    /// Whether one of these cases is there. Ids are never given twice: then it is the Kibana that gave it.
+    pub(super) async fn has_one_of(&self, remotes: &[String]) -> Result<bool, RemoteError> {
+        for remote in remotes {
+            match self.api.get(remote).await {
+                Ok(Some(_)) | Err(CasesApiError::NotAllowed(_)) => return Ok(true),
+                Ok(None)
+                | Err(CasesApiError::Gone | CasesApiError::Conflict | CasesApiError::Refused(..)) => {}
+                Err(CasesApiError::Remote(error)) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// One case on its way.
@@ -216,10 +229,10 @@ impl SendTurn<'_> {
                 self.wrote(created)?
             }
         };
-        let remote = found.id.clone();
-        self.keep(move |db, space, id| db.cases(space).keep_remote(id, &remote)).await?;
-        self.sent.clear();
-        self.refused.clear();
+        let (remote, version) = (found.id.clone(), of.case.version.clone());
+        let known =
+            self.keep(move |db, space, id| db.cases(space).keep_remote(id, &remote, &version)).await?;
+        SentItems { sent: self.sent, refused: self.refused } = known;
         Ok(found)
     }
 
@@ -301,20 +314,20 @@ impl SendTurn<'_> {
     /// Kibana refuses items; the rest of the case continues.
     pub(super) async fn keep_refused(&mut self, items: Vec<String>, said: String) -> Result<(), SendFault> {
         self.refused.extend(items.iter().cloned());
-        self.said = Some(said);
+        self.said = Some(said.clone());
         let version = self.of.case.version.clone();
-        self.keep(move |db, space, id| db.cases(space).keep_refused(id, &items, &version)).await
+        self.keep(move |db, space, id| db.cases(space).keep_refused(id, &items, &version, &said)).await
     }
 
     /// Keeps what was done.
-    async fn keep(
+    async fn keep<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&mut DetectDb, &str, &str) -> Result<(), CaseError> + Send + 'static,
-    ) -> Result<(), SendFault> {
+        work: impl FnOnce(&mut DetectDb, &str, &str) -> Result<T, CaseError> + Send + 'static,
+    ) -> Result<T, SendFault> {
         let (space, id) = (self.with.space.clone(), self.of.case.id.clone());
-        self.with.database.run(move |db| work(db, &space, &id)).await?;
+        let kept = self.with.database.run(move |db| work(db, &space, &id)).await?;
         self.is_unsure = false;
-        Ok(())
+        Ok(kept)
     }
 }
 

@@ -1,11 +1,11 @@
 //! Cases of a Kibana in memory, whose search lags behind, and which fails as a test says.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     future::pending,
     sync::{
         Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -13,7 +13,7 @@ use std::{
 use async_trait::async_trait;
 use collectors::Clock;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::sleep};
 
 use super::super::{
     kibana::{CasesApi, CasesApiError, RemoteAttachments, RemoteCase},
@@ -27,6 +27,9 @@ use crate::{
 
 /// A text that is refused each time.
 pub(super) const UNLOVED: &str = "unloved";
+
+/// How long a call waits for an answer that does not come.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +71,15 @@ pub(super) struct FakeKibana {
     /// Seconds until a search shows what was written.
     lag: i64,
     pub(super) cases: Mutex<BTreeMap<String, FakeCase>>,
+    /// Cases that were ever created: no id is given twice.
+    created: AtomicUsize,
     fates: Mutex<VecDeque<CaseCallFate>>,
     calls: Mutex<Vec<&'static str>>,
+    /// Calls about cases with these tags or ids get no answer.
+    pub(super) hangs: Mutex<BTreeSet<String>>,
+    in_flight: AtomicUsize,
+    /// The most calls that were in flight at the same time.
+    pub(super) most_in_flight: AtomicUsize,
     pub(super) killed: Notify,
     /// Where alerts are.
     pub(super) places: Mutex<BTreeMap<String, String>>,
@@ -83,8 +93,12 @@ impl FakeKibana {
             clock,
             lag,
             cases: Mutex::default(),
+            created: AtomicUsize::default(),
             fates: Mutex::default(),
             calls: Mutex::default(),
+            hangs: Mutex::default(),
+            in_flight: AtomicUsize::default(),
+            most_in_flight: AtomicUsize::default(),
             killed: Notify::new(),
             places: Mutex::default(),
             is_blind: AtomicBool::default(),
@@ -110,9 +124,18 @@ impl FakeKibana {
     async fn call<T>(
         &self,
         name: &'static str,
+        about: &str,
         work: impl FnOnce(&mut BTreeMap<String, FakeCase>) -> Result<T, CasesApiError>,
     ) -> Result<T, CasesApiError> {
         self.calls.lock().unwrap().push(name);
+        if self.hangs.lock().unwrap().contains(about) {
+            let others = self.in_flight.fetch_add(1, Ordering::Relaxed);
+            self.most_in_flight.fetch_max(others + 1, Ordering::Relaxed);
+            sleep(TIMEOUT).await;
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+            let kind = RemoteErrorKind::Unreachable("no answer".to_owned());
+            return Err(kind.of(Service::KibanaCases).into());
+        }
         let fate = self.fates.lock().unwrap().pop_front().unwrap_or(CaseCallFate::Done);
         let failed = |kind: RemoteErrorKind| Err(kind.of(Service::KibanaCases).into());
         let lost = || failed(RemoteErrorKind::Unreachable("cut".to_owned()));
@@ -154,7 +177,7 @@ impl FakeKibana {
 impl CasesApi for FakeKibana {
     async fn with_tag(&self, tag: &str) -> Result<Option<RemoteCase>, CasesApiError> {
         let now = self.now();
-        self.call("find", |cases| {
+        self.call("find", tag, |cases| {
             let seen = |case: &&FakeCase| case.seen_at <= now && case.case.fields.tags.contains(tag);
             Ok(cases.values().find(seen).map(|found| found.case.clone()))
         })
@@ -162,12 +185,14 @@ impl CasesApi for FakeKibana {
     }
 
     async fn get(&self, id: &str) -> Result<Option<RemoteCase>, CasesApiError> {
-        self.call("get", |cases| Ok(cases.get(id).map(|found| found.case.clone()))).await
+        self.call("get", id, |cases| Ok(cases.get(id).map(|found| found.case.clone()))).await
     }
 
     async fn create(&self, body: &Value) -> Result<RemoteCase, CasesApiError> {
         let seen_at = self.now() + self.lag;
-        self.call("create", |cases| {
+        let tag = body["tags"][0].as_str().unwrap();
+        let id = || format!("remote-{}", self.created.fetch_add(1, Ordering::Relaxed));
+        self.call("create", tag, |cases| {
             let text = |name: &str| body[name].as_str().unwrap().to_owned();
             let fields = SentFields {
                 title: text("title"),
@@ -177,7 +202,7 @@ impl CasesApi for FakeKibana {
                 category: body["category"].as_str().map(str::to_owned),
                 status: CaseStatus::Open,
             };
-            let id = format!("remote-{}", cases.len());
+            let id = id();
             let case = RemoteCase { id: id.clone(), version: "1".to_owned(), fields };
             let kept =
                 FakeCase { case: case.clone(), owner: body["owner"].clone(), seen_at, attachments: vec![] };
@@ -189,7 +214,7 @@ impl CasesApi for FakeKibana {
 
     async fn attachments(&self, id: &str) -> Result<RemoteAttachments, CasesApiError> {
         let now = self.now();
-        self.call("attachments", |cases| {
+        self.call("attachments", id, |cases| {
             let mut all = RemoteAttachments::default();
             let case = cases.get(id).ok_or(CasesApiError::Gone)?;
             for (_, attachment) in case.attachments.iter().filter(|(seen_at, _)| *seen_at <= now) {
@@ -205,7 +230,7 @@ impl CasesApi for FakeKibana {
     async fn attach(&self, id: &str, attachment: &Value) -> Result<(), CasesApiError> {
         let seen_at = self.now() + self.lag;
         let name = if attachment["type"] == json!("alert") { "attach" } else { "comment" };
-        self.call(name, |cases| {
+        self.call(name, id, |cases| {
             let case = cases.get_mut(id).ok_or(CasesApiError::Gone)?;
             if name == "attach" && case.case.fields.status == CaseStatus::Closed {
                 let said = "Alert cannot be attached to a closed case";
@@ -223,7 +248,7 @@ impl CasesApi for FakeKibana {
     }
 
     async fn update(&self, case: &RemoteCase, change: &Value) -> Result<(), CasesApiError> {
-        self.call("update", |cases| {
+        self.call("update", &case.id, |cases| {
             let kept = &mut cases.get_mut(&case.id).ok_or(CasesApiError::Gone)?.case;
             if kept.version != case.version {
                 return Err(CasesApiError::Conflict);

@@ -33,6 +33,7 @@ async fn one_history(seed: u64) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut scene = Scene::new(rng.random_range(0..SEARCH_LAG));
     scene.has_index = rng.random_ratio(3, 4);
+    scene.at_once = rng.random_range(1..5);
     let (mut cases, mut alerts, mut comments) = (Vec::new(), 0, 0);
     for _ in 0..rng.random_range(1..5) {
         scene.kibana.will(fates(&mut rng));

@@ -5,6 +5,8 @@ mod faults;
 mod generated;
 mod refused;
 mod sent;
+mod several;
+mod targets;
 
 use std::{
     path::PathBuf,
@@ -56,6 +58,9 @@ struct Scene {
     kibana: Arc<FakeKibana>,
     has_index: bool,
     target: String,
+    space: String,
+    /// Cases that are sent at a time: one, so that a test knows the order of calls.
+    at_once: usize,
     registry: RouteRegistry,
     clock: Clock,
 }
@@ -78,6 +83,8 @@ impl Scene {
             kibana: Arc::new(FakeKibana::new(clock.clone(), lag)),
             has_index: true,
             target: "kibana one".to_owned(),
+            space: DEFAULT_SPACE.to_owned(),
+            at_once: 1,
             registry: RouteRegistry::default(),
             clock,
         }
@@ -89,7 +96,7 @@ impl Scene {
 
     fn by<T>(&self, work: impl FnOnce(&mut crate::cases::CaseStore<'_>, CaseStamp<'_>) -> T) -> T {
         let (mut db, ann) = (self.db(), CasePerson::named("ann"));
-        work(&mut db.cases(DEFAULT_SPACE), CaseStamp { by: &ann, now: self.clock.now() })
+        work(&mut db.cases(&self.space), CaseStamp { by: &ann, now: self.clock.now() })
     }
 
     fn create(&self, title: &str) -> String {
@@ -136,13 +143,13 @@ impl Scene {
             api: kibana.clone(),
             alerts: self.has_index.then_some(kibana as Arc<dyn FindsAlerts>),
             database: Arc::new(DetectThread::new(self.path.clone())),
-            space: Arc::from(DEFAULT_SPACE),
+            space: Arc::from(self.space.as_str()),
             clock: self.clock.clone(),
         };
         let status = RouteStatus { route: ROUTE.to_owned(), ..RouteStatus::default() };
         let progress = self.registry.put(status);
         let target = CaseTarget { name: self.target.clone(), search_lag: SEARCH_LAG };
-        let worker = CaseWorker::new(sender, target, progress, RetryDelays::default());
+        let worker = CaseWorker::new(sender, target, progress, RetryDelays::default()).at_once(self.at_once);
         Working { stop, task: tokio::spawn(worker.run(stopped, drains.clone())), drains }
     }
 
