@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ActionSettings, action::action_list, section::Section, values::texts};
+use super::{ALERT_ROUTES, ActionSettings, action::action_list, section::Section, values::texts};
 use crate::detect_db::OutboxAction;
 
 /// Where the alerts go.
@@ -18,6 +18,11 @@ impl AlertSettings {
     /// The actions, as far as they decide which alerts they are for.
     pub fn for_outbox(&self) -> Arc<[OutboxAction]> {
         self.actions.iter().map(|action| action.outbox.clone()).collect()
+    }
+
+    /// The routes that deliver them.
+    pub fn routes(&self) -> Vec<String> {
+        self.sinks.iter().map(|sink| format!("{ALERT_ROUTES}/{sink}")).collect()
     }
 
     pub(super) fn read(mut section: Section<'_>) -> Self {

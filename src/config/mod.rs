@@ -249,7 +249,7 @@ impl Config {
         if let Some(state) = &state {
             sinks.values_mut().for_each(|sink| sink.keep_below(&state.dir));
         }
-        sinks.values_mut().for_each(|sink| sink.act(&alerts.actions));
+        sinks.values_mut().for_each(|sink| sink.act(&alerts));
         let collectors = read_collectors(root, report);
         checks::places(state.as_ref(), &sinks, report);
         checks::health_table(health_table.as_ref(), &names(root, &["sink"], report), report);

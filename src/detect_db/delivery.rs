@@ -92,9 +92,13 @@ impl DetectDb {
 
     /// How many alerts are behind a checkpoint.
     pub fn count_due_alerts(&self, place: &DeliveryPlace) -> Result<u64, SinkError> {
+        self.alerts_behind(place).map_err(|error| of_database(&self.path, error))
+    }
+
+    pub(super) fn alerts_behind(&self, place: &DeliveryPlace) -> rusqlite::Result<u64> {
         let sql = "SELECT count(*) FROM alert WHERE (change, uid) > (?1, ?2)";
         let count = self.connection.query_row(sql, params![place.change, place.id], |row| row.get(0));
-        count.map(i64::unsigned_abs).map_err(|error| of_database(&self.path, error))
+        count.map(i64::unsigned_abs)
     }
 
     /// Commits that these alerts are delivered, all that are due up to the last of them. Those at the places that were

@@ -26,6 +26,7 @@
 //! | `thread` | the database for tasks of the runtime |
 //! | `runs` | runs of connectors, and the tokens that they used |
 //! | `retain` | what is removed, by age and size |
+//! | `undelivered` | alerts that a sink has still to get |
 //! | `mark`, `forget`, `kept` | what a rule has forgotten and no longer judges; how it forgets; what alerts keep of it |
 //! | `connectors`, `secrets` | connectors that people made, and secrets, which are sealed before they get here |
 //!
@@ -75,6 +76,7 @@ mod spaces;
 mod store;
 mod thread;
 mod trial;
+mod undelivered;
 mod verdict;
 
 use std::{
@@ -128,6 +130,8 @@ pub struct DetectDb {
     rows_read: Cell<u64>,
     /// What alerts do; without settings, nothing.
     outbox: outbox::ActionOutbox,
+    /// The routes that deliver alerts.
+    alert_routes: Vec<String>,
 }
 
 impl DetectDb {

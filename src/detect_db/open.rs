@@ -69,6 +69,7 @@ impl DetectDb {
                 held: HeldMatches::default(),
                 rows_read: Cell::new(0),
                 outbox: ActionOutbox::default(),
+                alert_routes: Vec::new(),
             }),
             Err(reason) => Err(SinkError::Misplaced { path: disk::shown(&path), reason }),
         }

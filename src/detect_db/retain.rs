@@ -12,6 +12,7 @@ use super::{
     held_group::PIECE_SECONDS,
     mark::NOTHING_FORGOTTEN,
     matches::TALLY_SECONDS,
+    undelivered::UNDELIVERED_FACTOR,
 };
 use crate::{
     detect::model::RuleIndex,
@@ -26,8 +27,6 @@ const CHUNK_PIECES: u64 = 500;
 const SHRINK_PART: u64 = 8;
 /// What is in the journal for longer moves to its pieces, from which it can be removed.
 const JOURNAL_SECONDS: i64 = 24 * 60 * 60;
-/// How long alerts stay after their last change, whatever the size: the longest time for which notifications are counted.
-const SPARED_SECONDS: i64 = 60 * 60;
 /// Transactions in one go.
 const CHUNKS_MAX: usize = 60;
 /// Pages given back to the file system in one go.
@@ -49,6 +48,8 @@ pub struct Forgotten {
     pub matches: u64,
     /// Alerts.
     pub alerts: u64,
+    /// Those of them that a sink has not got.
+    pub undelivered: u64,
     /// More is left to remove.
     pub more: bool,
 }
@@ -72,7 +73,12 @@ impl DetectDb {
         log_removed(large, "size_max");
         self.give_back()?;
         let more = left == 0;
-        Ok(Forgotten { matches: old.matches + large.matches, alerts: old.alerts + large.alerts, more })
+        Ok(Forgotten {
+            matches: old.matches + large.matches,
+            alerts: old.alerts + large.alerts,
+            undelivered: old.undelivered + large.undelivered,
+            more,
+        })
     }
 
     /// Removes what is older than a second.
@@ -100,7 +106,7 @@ impl DetectDb {
                     break;
                 }
                 *left -= 1;
-                gone.alerts += self.forget_alerts(&alerts, now)?;
+                self.forget_alerts(&alerts, now, &mut gone)?;
             }
         }
         Ok(gone)
@@ -116,15 +122,21 @@ impl DetectDb {
                 gone.matches += self.forget_matches(&chains, mark, now)?;
                 continue;
             }
-            let alerts = self.first_alerts(now)?;
+            let delivered = self.delivered_by_all()?;
+            let mut alerts = self.first_alerts(now, delivered.as_ref())?;
+            if alerts.is_empty() && self.is_larger_than(size_max.saturating_mul(UNDELIVERED_FACTOR))? {
+                alerts = self.first_alerts(now, None)?;
+            }
             if alerts.is_empty() {
+                let undelivered = delivered.map_or(Ok(0), |place| self.alerts_behind(&place))?;
                 tracing::warn!(
                     size_max,
+                    undelivered,
                     "the database of alerts is larger than `size_max` with what is still in use"
                 );
                 break;
             }
-            gone.alerts += self.forget_alerts(&alerts, now)?;
+            self.forget_alerts(&alerts, now, &mut gone)?;
         }
         Ok(gone)
     }
@@ -224,23 +236,12 @@ impl DetectDb {
         query.query_map([rule, before, CHUNK_ALERTS], |row| row.get(0))?.collect()
     }
 
-    /// The alerts with the oldest records that nothing leads to again. Those that have just changed decide who is notified of
-    /// the next ones, and those whose actions wait are still to be sent.
-    fn first_alerts(&self, now: i64) -> rusqlite::Result<Vec<i64>> {
-        let sql = "SELECT id FROM alert WHERE (grp IS NULL OR merged_into IS NOT NULL OR outdated
-                       OR ep_to <= (SELECT mark FROM rule WHERE rule.id = alert.rule))
-                       AND changed_at < ?1
-                       AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.alert = alert.uid AND outbox.state = 'waiting')
-                   ORDER BY last_event_at LIMIT ?2";
-        let mut query = self.connection.prepare_cached(sql)?;
-        query.query_map([now.saturating_sub(SPARED_SECONDS), CHUNK_ALERTS], |row| row.get(0))?.collect()
-    }
-
-    /// Removes alerts. How many.
-    fn forget_alerts(&mut self, ids: &[i64], now: i64) -> rusqlite::Result<u64> {
+    fn forget_alerts(&mut self, ids: &[i64], now: i64, gone: &mut Forgotten) -> rusqlite::Result<()> {
+        let delivered = self.delivered_by_all()?;
+        gone.undelivered += self.count_behind(ids, delivered.as_ref())?;
         self.in_turn(0, now, |turn| turn.forget_alerts(ids))?;
-        self.read_marks()?;
-        Ok(ids.len() as u64)
+        gone.alerts += ids.len() as u64;
+        self.read_marks()
     }
 
     /// The rules in use follow the marks in the database.
@@ -300,9 +301,13 @@ impl DetectDb {
 }
 
 fn log_removed(gone: Forgotten, why: &str) {
-    let Forgotten { matches, alerts, .. } = gone;
+    let Forgotten { matches, alerts, undelivered, more: _ } = gone;
     if matches > 0 || alerts > 0 {
         tracing::info!(matches, alerts, why, "removed old matches and alerts");
+    }
+    if undelivered > 0 {
+        let advice = "see `ccfd status` for the routes of alerts that are behind, and mend their sinks";
+        tracing::error!(undelivered, why, advice, "removed alerts that a sink has not got");
     }
 }
 

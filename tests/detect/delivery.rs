@@ -36,15 +36,15 @@ fn rules() -> Vec<Rule> {
 }
 
 /// Alerts in a state directory, and a configuration that delivers them.
-struct Bench {
-    alerts: Alerts,
+pub(super) struct Bench {
+    pub(super) alerts: Alerts,
     config: String,
     variables: Vec<(&'static str, &'static str)>,
 }
 
 impl Bench {
     /// With these sinks, which are all named by `[detect]`.
-    fn new(sinks: &str) -> Self {
+    pub(super) fn new(sinks: &str) -> Self {
         let mut alerts = Alerts::new(rules());
         // The rules are old, and what follows happens now.
         alerts.now = Clock::system().now();
@@ -68,12 +68,12 @@ impl Bench {
         );
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.alerts.dir.path().join(name)
     }
 
     /// Records that a rule matches.
-    fn events(&mut self, detection: u32, user: &str, ids: &[&str]) {
+    pub(super) fn events(&mut self, detection: u32, user: &str, ids: &[&str]) {
         let at = self.alerts.now - 60;
         let event = |(place, id): (i64, &&str)| Event {
             id: (*id).to_owned(),
@@ -88,7 +88,7 @@ impl Bench {
     }
 
     /// Delivers what there is, as the end of a daemon does. Returns the failures.
-    async fn deliver(&self) -> Vec<String> {
+    pub(super) async fn deliver(&self) -> Vec<String> {
         let file = self.path("ccfd.toml");
         fs::write(&file, &self.config).unwrap();
         let environment: Environment = self.variables.iter().copied().collect();
@@ -104,15 +104,15 @@ impl Bench {
     }
 
     /// Delivers everything.
-    async fn deliver_all(&self) {
+    pub(super) async fn deliver_all(&self) {
         assert_eq!(self.deliver().await, [] as [&str; 0]);
     }
 
-    fn ids(&self) -> BTreeSet<String> {
+    pub(super) fn ids(&self) -> BTreeSet<String> {
         self.alerts.all().into_iter().map(|alert| alert.id).collect()
     }
 
-    fn rows(&self, sql: &str) -> Vec<String> {
+    pub(super) fn rows(&self, sql: &str) -> Vec<String> {
         let database = Connection::open(self.path("tables.db")).unwrap();
         let mut query = database.prepare(sql).unwrap();
         query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
@@ -128,7 +128,7 @@ impl Bench {
     }
 }
 
-fn sqlite(bench: &str) -> String {
+pub(super) fn sqlite(bench: &str) -> String {
     format!("[sink.local]\ntype = \"sqlite\"\npath = \"{bench}\"\n")
 }
 

@@ -14,6 +14,7 @@ mod notices;
 pub mod rules;
 mod rules_in_use;
 mod single_rules;
+mod spared;
 mod starter_pack;
 
 use std::{env, path::PathBuf, sync::Arc};

@@ -41,6 +41,8 @@ pub struct DetectSettings {
     pub alerts_per_hour_max: u32,
     /// What alerts do in other systems, of `[[detect.action]]`.
     pub actions: Vec<ActionSettings>,
+    /// The routes that deliver alerts to other sinks.
+    pub alert_routes: Vec<String>,
     /// The database, in the state directory.
     pub database: PathBuf,
     /// The tables whose records are judged.
@@ -74,6 +76,7 @@ impl SinkType for DetectSettings {
             free_min,
             alerts_per_hour_max,
             actions: Vec::new(),
+            alert_routes: Vec::new(),
             database: PathBuf::new(),
             tables: tables.clone(),
         })

@@ -20,7 +20,7 @@ pub use ndjson::{AlertShape, LineShape, NdjsonDir, NdjsonSettings};
 pub use sqlite::SqliteSettings;
 use url::Url;
 
-use super::{ActionSettings, Environment, section::Section};
+use super::{AlertSettings, Environment, section::Section};
 use crate::tables::Tables;
 
 /// What the settings of each type say about it. Nothing has a default, so that a new type must decide
@@ -125,9 +125,12 @@ impl SinkSettings {
     }
 
     /// Lets a sink that raises alerts put what they do into its database.
-    pub(super) fn act(&mut self, actions: &[ActionSettings]) {
+    pub(super) fn act(&mut self, alerts: &AlertSettings) {
         match self {
-            Self::Detect(settings) => settings.actions = actions.to_vec(),
+            Self::Detect(settings) => {
+                settings.actions = alerts.actions.clone();
+                settings.alert_routes = alerts.routes();
+            }
             Self::Sqlite(_)
             | Self::Ndjson(_)
             | Self::Elasticsearch(_)

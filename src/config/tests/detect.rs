@@ -29,6 +29,13 @@ fn the_type_is_enough_and_the_database_is_in_the_state_directory() {
 }
 
 #[test]
+fn a_sink_that_judges_knows_the_routes_that_deliver_its_alerts() {
+    let other = "\n[sink.other]\ntype = \"sqlite\"\npath = \"other.db\"\n[detect]\nalerts = [\"other\"]";
+    let found = settings(&format!("{}{other}", with_sink("")));
+    assert_eq!(found.alert_routes, [crate::pipeline::names::route_name("alerts", "other")]);
+}
+
+#[test]
 fn directories_of_rules_begin_at_the_file_and_placeholders_have_lists() {
     let found = settings(&with_sink(
         "rules = [\"builtin\", \"rules\", \"/etc/rules\"]\nplaceholders = { OwnDomains = [\"a.example\", \"b.example\"] }",

@@ -115,6 +115,7 @@ impl DetectState {
             Some(open) => open,
             None => {
                 let mut db = DetectDb::open(&settings.database, settings.free_min)?;
+                db.deliver_by(settings.alert_routes.clone());
                 db.act(settings.actions.iter().map(|action| action.outbox.clone()).collect());
                 OpenDetect { db, looks: Looks::default(), adopted: None }
             }

@@ -43,6 +43,7 @@ impl Bench {
             free_min: 0,
             alerts_per_hour_max: 100,
             actions: Vec::new(),
+            alert_routes: Vec::new(),
             database: dir.path().join("detect.db"),
             tables: Tables::built_in(),
         };
@@ -281,4 +282,21 @@ async fn a_completion_of_a_question_that_ccfd_asked_raises_nothing_and_its_tag_h
     sink.write(batch(&CHAT_COMPLETIONS, std::slice::from_ref(&ours))).await.unwrap();
     sink.write(batch(&CHAT_COMPLETIONS, &[hiding, guessed, ours])).await.unwrap();
     assert_eq!(bench.alerts(), ["added first", "added guessed", "added hiding"]);
+}
+
+#[tokio::test]
+async fn alerts_that_another_sink_has_not_got_stay_when_the_database_is_too_large() {
+    for (routes, left) in [(vec!["alerts/down".to_owned()], 2), (Vec::new(), 1)] {
+        let mut bench = Bench::new();
+        let sink = bench.sink();
+        sink.write(events(&["a"])).await.unwrap();
+        sink.close().await.unwrap();
+        bench.settings.size_max = fs::metadata(&bench.settings.database).unwrap().len() / 2;
+        bench.settings.alert_routes = routes;
+        let later = clock(&Arc::new(AtomicI64::new(NOW + 2 * 3_600)));
+        let sink = DetectSink::new(bench.settings.clone(), later);
+        sink.write(events(&["b"])).await.unwrap();
+        sink.close().await.unwrap();
+        assert_eq!(bench.alerts().len(), left);
+    }
 }
