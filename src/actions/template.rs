@@ -11,7 +11,10 @@ use super::{
     probe::{escaping_of, is_json, ordinary},
     render::{render, variables_of},
 };
-use crate::{config::proposal, connectors::ParamLanguage};
+use crate::{
+    config::proposal,
+    connectors::{ParamLanguage, each_text},
+};
 
 /// What the variables with the fields that an alert shows begin with.
 pub const FIELDS: &str = "fields";
@@ -191,20 +194,7 @@ impl ParamsTemplate {
     }
 
     fn each_text(&self, each: &mut dyn FnMut(&str, &str)) {
-        self.0.iter().for_each(|(name, value)| visit(name, value, each));
-    }
-}
-
-fn visit(place: &str, value: &Value, each: &mut dyn FnMut(&str, &str)) {
-    match value {
-        Value::String(text) => each(place, text),
-        Value::Array(items) => {
-            (0..).zip(items).for_each(|(at, item): (usize, _)| visit(&format!("{place}.{at}"), item, each));
-        }
-        Value::Object(members) => {
-            members.iter().for_each(|(name, member)| visit(&format!("{place}.{name}"), member, each));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        each_text(&self.0, each);
     }
 }
 

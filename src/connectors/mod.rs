@@ -49,7 +49,7 @@ pub use self::{
     connector::{Connector, ConnectorId, ConnectorSecrets, IdError},
     connector_type::{ConnectorType, Feature, Licence, TypeInfo},
     error::ConnectorError,
-    param_language::ParamLanguage,
+    param_language::{ParamLanguage, each_text},
     recorded::BegunRun,
     registry::{
         ConnectorChange, ListedConnector, ListedType, NewConnector, PreconfiguredProblem, ReadyConnector,

@@ -1,5 +1,7 @@
 //! In which language the receiver of a run reads a text of its parameters. What others wrote must not become a part of it.
 
+use serde_json::{Map, Value};
+
 /// The language of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParamLanguage {
@@ -42,6 +44,24 @@ impl ParamLanguage {
         } else {
             Self::Guessed
         }
+    }
+}
+
+/// Visits each text of parameters with its path, such as `links.0.href`.
+pub fn each_text(params: &Map<String, Value>, each: &mut dyn FnMut(&str, &str)) {
+    params.iter().for_each(|(name, value)| visit(name, value, each));
+}
+
+fn visit(place: &str, value: &Value, each: &mut dyn FnMut(&str, &str)) {
+    match value {
+        Value::String(text) => each(place, text),
+        Value::Array(items) => {
+            (0..).zip(items).for_each(|(at, item): (usize, _)| visit(&format!("{place}.{at}"), item, each));
+        }
+        Value::Object(members) => {
+            members.iter().for_each(|(name, member)| visit(&format!("{place}.{name}"), member, each));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

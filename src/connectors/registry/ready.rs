@@ -7,7 +7,8 @@ use crate::connectors::{
     connector::{Connector, ConnectorSecrets},
     connector_type::ConnectorType,
     error::ConnectorError,
-    param_language::ParamLanguage,
+    param_language::{ParamLanguage, each_text},
+    stable_id::hash_hex,
 };
 
 /// A connector whose settings and secrets are there.
@@ -22,6 +23,15 @@ impl ReadyConnector {
     /// In which language a text of its parameters is.
     pub fn language(&self, path: &str) -> ParamLanguage {
         self.kind.language(&self.connector.config, path)
+    }
+
+    /// Its type, and the languages of these parameters: what was rendered for others does not fit.
+    pub fn form_of(&self, params: &Map<String, Value>) -> String {
+        let mut languages = String::new();
+        each_text(params, &mut |path, _| {
+            languages.push_str(&format!("{path} {:?}\n", self.language(path)));
+        });
+        format!("{} {}", self.connector.type_id, hash_hex(languages.as_bytes()))
     }
 
     /// Checks the parameters of a run.

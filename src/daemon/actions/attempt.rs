@@ -150,23 +150,27 @@ impl Attempter {
         due: &DueAction,
         alert: &Alert,
     ) -> Result<(Map<String, Value>, String), Attempted> {
-        let to = format!("{}/{}", action.space, ready.connector.id);
-        let sent = match &due.sent {
-            Some((before, sent)) if *before == to => sent.clone(),
-            Some(_) | None => {
-                let ActionDoes::Run { params, .. } = &action.does else {
-                    return Err(Attempted::Failed("an action that makes cases sends nothing".to_owned()));
-                };
-                let languages = |path: &str| ready.language(path);
-                // Only other settings help.
-                params.check_languages(&languages).map_err(|error| Attempted::lasting(error.to_string()))?;
-                let variables = variables(alert, due.event, self.clock.now());
-                let params = params.render(&languages, &variables, &fields(alert))?;
-                let (id, params) = (due.id, Value::Object(params).to_string());
-                // Before it is sent: should this process end then, the next one sends the same.
-                self.database.run(move |db| db.keep_sent(id, &to, params)).await?
-            }
+        let place = format!("{}/{}", action.space, ready.connector.id);
+        let to = |params: &Map<String, Value>| format!("{place} {}", ready.form_of(params));
+        let before = due.sent.as_ref().and_then(|(before, sent)| {
+            let params: Map<String, Value> = serde_json::from_str(&sent.params).ok()?;
+            // What was rendered for another type or language is rendered again.
+            (*before == to(&params)).then_some((params, sent.version))
+        });
+        if let Some((params, version)) = before {
+            return Ok((params, due.idempotency_key(version)));
+        }
+        let ActionDoes::Run { params, .. } = &action.does else {
+            return Err(Attempted::Failed("an action that makes cases sends nothing".to_owned()));
         };
+        let languages = |path: &str| ready.language(path);
+        // Only other settings help.
+        params.check_languages(&languages).map_err(|error| Attempted::lasting(error.to_string()))?;
+        let variables = variables(alert, due.event, self.clock.now());
+        let params = params.render(&languages, &variables, &fields(alert))?;
+        let (id, to, text) = (due.id, to(&params), Value::Object(params).to_string());
+        // Before it is sent: should this process end then, the next one sends the same.
+        let sent = self.database.run(move |db| db.keep_sent(id, &to, text)).await?;
         let params = serde_json::from_str(&sent.params)
             .map_err(|_| Attempted::Failed("what was sent before is damaged".to_owned()))?;
         Ok((params, due.idempotency_key(sent.version)))

@@ -20,7 +20,7 @@ pub struct SentParams {
 }
 
 impl DetectDb {
-    /// Keeps what is sent of a row to a connector from now on. What was kept for the same connector stays.
+    /// Keeps what is sent of a row from now on, for a connector and in a form. What was kept for the same stays.
     pub fn keep_sent(&mut self, id: i64, to: &str, params: String) -> Result<SentParams, SinkError> {
         self.keep_sent_at(id, to, params).map_err(|error| of_database(&self.path, error))
     }

@@ -35,7 +35,7 @@ pub struct DueAction {
     pub put_at: i64,
     /// When its first try failed; `None` before.
     pub tried_at: Option<i64>,
-    /// The connector that was tried, and what was sent to it; `None` before the first attempt.
+    /// The connector that was tried, with the form of its parameters, and what was sent to it; `None` before the first attempt.
     pub sent: Option<(String, SentParams)>,
 }
 

@@ -147,6 +147,52 @@ async fn what_failed_is_rendered_again_for_a_retry_by_hand_and_another_body_has_
     assert_eq!(stage.states(), ["done"]);
 }
 
+/// One attempt fails, and `then` the next one is done.
+async fn tried_before(mut stage: Stage, then: impl FnOnce(&mut Stage)) -> Stage {
+    stage.raise(&["a"]);
+    let working = stage.start();
+    stage.seen(1).await;
+    stage.becomes(0, "waiting").await;
+    working.task.abort();
+    then(&mut stage);
+    let working = stage.start();
+    stage.becomes(0, "done").await;
+    working.drained().await;
+    stage
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_tried_is_rendered_again_for_a_connector_of_another_type_with_the_same_id() {
+    let stage = Stage::new(vec![with_text("hook")], &[("oncall", vec![Does::Fails(Retry::Yes)])]);
+    let stage = tried_before(stage, |stage| {
+        *stage.played.type_id.lock().unwrap() = ".slack";
+        let Value::Object(params) = json!({ "message": "{{ title }}" }) else { panic!("an object") };
+        let ActionDoes::Run { params: given, .. } = &mut stage.actions[0].does else { panic!("a run") };
+        *given = ParamsTemplate::new(params).unwrap();
+    })
+    .await;
+    let seen = stage.played.seen.lock().unwrap();
+    assert_eq!(Value::from(seen[1].params.clone()), json!({ "message": "A key was created" }));
+    assert_eq!((seen.len(), &seen[1].key), (2, &format!("{}:1", seen[0].key)), "and has another key");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_tried_is_rendered_again_if_its_connector_reads_another_language() {
+    let mut action = sends("call", "oncall");
+    let Value::Object(params) = json!({ "body": "\"{{ fields.Actor }}\"" }) else { panic!("an object") };
+    let ActionDoes::Run { params: given, .. } = &mut action.does else { panic!("a run") };
+    *given = ParamsTemplate::new(params).unwrap();
+    let stage = Stage::new(vec![action], &[("oncall", vec![Does::Fails(Retry::Yes)])]);
+    stage.raise_shown(&["z"], &[("Actor", "<b>")]);
+    let stage = tried_before(stage, |stage| {
+        let Value::Object(config) = json!({ "headers": { "Content-Type": "text/html" } }) else { panic!() };
+        *stage.played.config.lock().unwrap() = config;
+    })
+    .await;
+    let hostile: Vec<String> = bodies(&stage).into_iter().filter(|body| !body.contains("ann")).collect();
+    assert_eq!(hostile, [r#""<b>""#, r#""&lt;b&gt;""#], "a value stays a value");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_action_that_is_taken_out_of_the_settings_leaves_nothing_that_waits_unseen() {
     let mut stage = Stage::new(vec![sends("call", "oncall")], &[]);

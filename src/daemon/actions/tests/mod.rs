@@ -155,7 +155,8 @@ impl Stage {
         let played = Played {
             does: Mutex::new(does),
             seen: Mutex::default(),
-            type_id,
+            type_id: Mutex::new(type_id),
+            config: Mutex::default(),
             absent: AtomicBool::default(),
             secretless: AtomicBool::default(),
             begun,

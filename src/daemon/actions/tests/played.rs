@@ -49,7 +49,9 @@ pub(super) struct SeenRun {
 pub(super) struct Played {
     pub(super) does: Mutex<BTreeMap<String, VecDeque<Does>>>,
     pub(super) seen: Mutex<Vec<SeenRun>>,
-    pub(super) type_id: &'static str,
+    pub(super) type_id: Mutex<&'static str>,
+    /// Their settings.
+    pub(super) config: Mutex<Map<String, Value>>,
     /// Whether nobody has made them.
     pub(super) absent: AtomicBool,
     /// Whether their secrets cannot be read.
@@ -81,16 +83,17 @@ impl RunsConnectors for Played {
         if self.secretless.load(Ordering::SeqCst) {
             return Err(ConnectorError::Secrets("`secrets.hmacKey`: no such file".to_owned()));
         }
+        let type_id = *self.type_id.lock().unwrap();
         let connector = Connector {
             id: ConnectorId::parse(connector).unwrap(),
             space: None,
             name: connector.to_owned(),
-            type_id: self.type_id.into(),
-            config: Map::new(),
+            type_id: type_id.into(),
+            config: self.config.lock().unwrap().clone(),
             is_preconfigured: true,
             is_missing_secrets: false,
         };
-        Ok(ReadyConnector { connector, kind: connector_type(self.type_id).unwrap() })
+        Ok(ReadyConnector { connector, kind: connector_type(type_id).unwrap() })
     }
 
     async fn run(
