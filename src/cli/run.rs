@@ -22,7 +22,7 @@ use crate::{
         alerts::AlertDelivery,
         assembly::Assembly,
         cases,
-        connector_runs::ConnectorRunDelivery,
+        connector_runs::{ConnectorRunDelivery, record_left_runs},
         control::{Orders, control},
         health::Health,
         notify,
@@ -110,6 +110,7 @@ async fn serve(
         Mode { once: arguments.once, timeout: arguments.timeout, accept_change: arguments.accept_change };
     let assembly = Assembly::new(config, context.environment.clone());
     assembly.warn_of_connectors();
+    assembly.connectors.serve();
     let (control, orders) = control();
     let admin = if arguments.once {
         None
@@ -154,7 +155,8 @@ pub async fn collect(
     tracing::info!(version = env!("CARGO_PKG_VERSION"), routes, state = %dir.display(), "started");
     let (ended, watch) = shutdown();
     let status = tokio::spawn(keep_status_file(dir.clone(), registry.clone(), watch.clone()));
-    let notes = tokio::spawn(notify::keep(registry.clone(), watch));
+    let notes = tokio::spawn(notify::keep(registry.clone(), watch.clone()));
+    let left = tokio::spawn(record_left_runs(assembly.connectors.clone(), watch));
     let health = Health::begin(&supervisor, mode.once, stop.clone());
     let alerts = AlertDelivery::begin(&supervisor);
     let actions = actions::begin(&supervisor);
@@ -193,7 +195,8 @@ pub async fn collect(
     let closing = stopper.share(assembly.config.pipeline.stop_timeout, CLOSING / 2);
     _ = timeout(closing, assembly.close_sinks(None, closing)).await;
     ended.request();
-    let shown = timeout(stopper.share(STATUS_END_MAX, CLOSING / 4), async { tokio::join!(status, notes) });
+    let shown =
+        timeout(stopper.share(STATUS_END_MAX, CLOSING / 4), async { tokio::join!(status, notes, left) });
     if shown.await.is_err() {
         tracing::warn!("status.json cannot be written in time");
     }

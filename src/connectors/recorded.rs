@@ -1,15 +1,14 @@
 //! What is kept of a run: who ran what, what came of it, how long it took, and its tokens. Not what was sent or answered.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::{
     connector::Connector,
+    outgoing::SentMark,
     run::{Caller, RunFailure, RunOutput, StreamEnd, StreamEnding, TokenUsage},
 };
-use crate::detect_db::{CallerKind, ConnectorRunOutcome, RunRecord};
+use crate::detect_db::{CallerKind, ConnectorRunOutcome, RunRecord, RunSent, new_uid};
 
 /// The longest name of a caller that is kept, in characters.
 const CALLER_CHARS_MAX: usize = 128;
@@ -22,6 +21,9 @@ type KeepRun = Box<dyn FnOnce(RunRecord) + Send>;
 pub struct BegunRun {
     record: RunRecord,
     begun: Instant,
+    has_sent: SentMark,
+    /// Whether the type has come to its end.
+    is_over: bool,
     keep: Option<KeepRun>,
 }
 
@@ -32,6 +34,7 @@ impl BegunRun {
         space: &str,
         caller: &Caller,
         now: DateTime<Utc>,
+        has_sent: SentMark,
         keep: impl FnOnce(RunRecord) + Send + 'static,
     ) -> Self {
         let (caller_kind, caller) = match caller {
@@ -40,6 +43,7 @@ impl BegunRun {
             Caller::Rule(name) => (CallerKind::Rule, name),
         };
         let record = RunRecord {
+            id: new_uid(now.timestamp()),
             at: now.timestamp_millis(),
             connector: connector.id.to_string(),
             type_id: connector.type_id.to_string(),
@@ -47,20 +51,22 @@ impl BegunRun {
             caller_kind,
             caller: caller.chars().take(CALLER_CHARS_MAX).collect(),
             usage: TokenUsage::default(),
-            is_sent: true,
-            duration: Duration::ZERO,
-            outcome: ConnectorRunOutcome::Failed,
+            sent: RunSent::Unknown,
+            duration: None,
+            outcome: ConnectorRunOutcome::Unknown,
         };
-        Self { record, begun: Instant::now(), keep: Some(Box::new(keep)) }
+        let keep: Option<KeepRun> = Some(Box::new(keep));
+        Self { record, begun: Instant::now(), has_sent, is_over: false, keep }
     }
 
-    /// Notes whether anything was sent.
-    pub fn sent(&mut self, is_sent: bool) {
-        self.record.is_sent = is_sent;
+    /// What is known of it at its begin.
+    pub fn record(&self) -> RunRecord {
+        self.record.clone()
     }
 
     /// Keeps what came of it: at once, or after the end of a stream, whatever becomes of its reader.
     pub fn ended(mut self, result: &mut Result<RunOutput, RunFailure>) {
+        self.is_over = true;
         match result {
             Ok(RunOutput::Nothing) => self.keep(ConnectorRunOutcome::Done, TokenUsage::default()),
             Ok(RunOutput::Data { usage, .. }) => {
@@ -88,9 +94,15 @@ impl BegunRun {
     }
 
     fn keep(&mut self, outcome: ConnectorRunOutcome, usage: TokenUsage) {
-        if let Some(keep) = self.keep.take() {
-            keep(RunRecord { outcome, usage, duration: self.begun.elapsed(), ..self.record.clone() });
-        }
+        let Some(keep) = self.keep.take() else { return };
+        let sent = match (self.has_sent.is_set(), self.is_over) {
+            (true, _) => RunSent::Yes,
+            (false, true) => RunSent::No,
+            // A request may be on its way.
+            (false, false) => RunSent::Unknown,
+        };
+        let duration = Some(self.begun.elapsed());
+        keep(RunRecord { sent, outcome, usage, duration, ..self.record.clone() });
     }
 }
 
@@ -102,6 +114,8 @@ impl Drop for BegunRun {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures::StreamExt as _;
     use serde_json::Map;
     use tokio::sync::oneshot;
@@ -120,7 +134,7 @@ mod tests {
             is_missing_secrets: false,
         };
         let keep = move |record| keep.send(record).unwrap();
-        BegunRun::new(&connector, "default", &caller, DateTime::UNIX_EPOCH, keep)
+        BegunRun::new(&connector, "default", &caller, DateTime::UNIX_EPOCH, SentMark::default(), keep)
     }
 
     async fn kept(mut result: Result<RunOutput, RunFailure>) -> RunRecord {
@@ -142,7 +156,10 @@ mod tests {
         let data = RunOutput::Data { data: "answer".into(), usage: Some(usage()) };
         let record = kept(Ok(data)).await;
         assert_eq!((record.caller_kind, &*record.caller), (CallerKind::ApiKey, "ci"));
-        assert_eq!((record.duration, record.outcome), (Duration::from_secs(3), ConnectorRunOutcome::Done));
+        assert_eq!(
+            (record.duration, record.outcome, record.sent),
+            (Some(Duration::from_secs(3)), ConnectorRunOutcome::Done, RunSent::No)
+        );
         assert_eq!((&*record.connector, &*record.space, record.usage), ("advice", "default", usage()));
         let failed = kept(Err(RunFailure::thrown("Status code: 400.", ErrorSource::User))).await;
         assert_eq!((failed.outcome, failed.usage), (ConnectorRunOutcome::Failed, TokenUsage::default()));
@@ -159,9 +176,9 @@ mod tests {
         let record = kept.await.unwrap();
         assert_eq!(
             (record.outcome, record.duration),
-            (ConnectorRunOutcome::CallerLeft, Duration::from_secs(9))
+            (ConnectorRunOutcome::CallerLeft, Some(Duration::from_secs(9)))
         );
-        assert!(record.is_sent, "what it used is not known");
+        assert_eq!(record.sent, RunSent::Unknown, "a request may have been on its way");
     }
 
     #[tokio::test(start_paused = true)]
@@ -181,7 +198,7 @@ mod tests {
             let record =
                 kept(Ok(RunOutput::Stream { content_type: String::new(), bytes, end: Some(end) })).await;
             assert_eq!((record.outcome, record.usage), (outcome, usage()));
-            assert!(record.duration >= Duration::from_secs(5), "{:?}", record.duration);
+            assert!(record.duration >= Some(Duration::from_secs(5)), "{:?}", record.duration);
         }
     }
 }

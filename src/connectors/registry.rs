@@ -16,7 +16,7 @@ mod tests;
 
 use std::{
     path::Path,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use collectors::Clock;
@@ -44,6 +44,8 @@ pub struct Registry {
     parts: RwLock<Arc<RegistryParts>>,
     database: Arc<DetectThread>,
     clock: Clock,
+    /// The name of the daemon that this process is; none in commands.
+    daemon: OnceLock<Arc<str>>,
 }
 
 /// A connector to make.
@@ -105,7 +107,7 @@ impl Registry {
 
     fn with_parts(parts: RegistryParts, clock: Clock) -> Self {
         let database = Arc::new(DetectThread::new(parts.secrets.database().to_owned()));
-        Self { parts: RwLock::new(Arc::new(parts)), database, clock }
+        Self { parts: RwLock::new(Arc::new(parts)), database, clock, daemon: OnceLock::new() }
     }
 
     /// The database, for others that use it in the same process.

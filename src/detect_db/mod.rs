@@ -66,6 +66,7 @@ mod rejoin;
 mod retain;
 mod rules;
 mod run_delivery;
+mod run_usage;
 mod runs;
 mod schema;
 mod secrets;
@@ -102,7 +103,8 @@ pub use self::{
     retain::{AlertLimits, Forgotten},
     rules::level_name,
     run_delivery::DueRun,
-    runs::{CallerKind, ConnectorRunOutcome, RunRecord, UsageBy, UsageRow},
+    run_usage::{UsageBy, UsageRow},
+    runs::{CallerKind, ConnectorRunOutcome, RunRecord, RunSent},
     secrets::{Seal, SealedSecret, StoreSecretError},
     spaces::{DEFAULT_SPACE, SpaceAbout, SpaceError, StoredSpace},
     store::StoredMatches,

@@ -7,7 +7,7 @@ use rusqlite::{Row, TransactionBehavior, params};
 use super::{
     DetectDb,
     delivery::{DeliveryCheckpoint, DeliveryPlace, note_place},
-    runs::{CallerKind, ConnectorRunOutcome, RunRecord},
+    runs::{CallerKind, ConnectorRunOutcome, RunRecord, RunSent},
 };
 use crate::{
     connectors::TokenUsage,
@@ -19,8 +19,6 @@ use crate::{
 pub struct DueRun {
     /// Its number in the order of runs.
     pub number: i64,
-    /// Its id, the same everywhere.
-    pub id: String,
     /// What is kept of it.
     pub run: RunRecord,
 }
@@ -47,7 +45,7 @@ impl DetectDb {
     /// Commits that these runs are delivered, all that are due up to the last of them.
     pub fn commit_runs(&mut self, route: &str, destination: &str, runs: &[DueRun]) -> Result<(), SinkError> {
         let Some(last) = runs.last() else { return Ok(()) };
-        let place = DeliveryPlace { change: last.number, id: last.id.clone() };
+        let place = DeliveryPlace { change: last.number, id: last.run.id.clone() };
         let commit = |begun: rusqlite::Transaction<'_>| {
             note_place(&begun, (route, destination), &place, runs.len())?;
             begun.commit()
@@ -62,8 +60,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DueRun> {
     let word = |place: usize| row.get::<_, String>(place);
     Ok(DueRun {
         number: row.get(0)?,
-        id: row.get(1)?,
         run: RunRecord {
+            id: row.get(1)?,
             at: row.get(2)?,
             connector: row.get(3)?,
             type_id: row.get(4)?,
@@ -76,8 +74,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DueRun> {
                 completion: tokens(10)?,
                 total: tokens(11)?,
             },
-            is_sent: row.get(12)?,
-            duration: Duration::from_millis(row.get::<_, i64>(13)?.unsigned_abs()),
+            sent: RunSent::of_stored(row.get(12)?),
+            duration: row.get::<_, Option<i64>>(13)?.map(|ms| Duration::from_millis(ms.unsigned_abs())),
             outcome: ConnectorRunOutcome::of_word(&word(14)?),
         },
     })
@@ -87,8 +85,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DueRun> {
 mod tests {
     use super::*;
 
-    fn run(second: i64, is_sent: bool) -> RunRecord {
+    fn run(second: i64, sent: RunSent) -> RunRecord {
         RunRecord {
+            id: format!("r-{second}"),
             at: second * 1000,
             connector: "advice".to_owned(),
             type_id: ".gen-ai".to_owned(),
@@ -96,8 +95,8 @@ mod tests {
             caller_kind: CallerKind::ApiKey,
             caller: "ci".to_owned(),
             usage: TokenUsage { model: Some("m".to_owned()), prompt: Some(3), ..TokenUsage::default() },
-            is_sent,
-            duration: Duration::from_millis(1500),
+            sent,
+            duration: (sent != RunSent::Unknown).then_some(Duration::from_millis(1500)),
             outcome: ConnectorRunOutcome::CallerLeft,
         }
     }
@@ -106,7 +105,11 @@ mod tests {
     fn a_run_is_due_until_it_is_committed_for_this_destination() {
         let dir = tempfile::tempdir().unwrap();
         let mut db = DetectDb::open(&dir.path().join("detect.db"), 0).unwrap();
-        let runs: Vec<RunRecord> = (0..5).map(|place| run(1_770_000_000 + place, place % 2 == 0)).collect();
+        let runs: Vec<RunRecord> = [RunSent::Yes, RunSent::No, RunSent::Unknown, RunSent::Yes, RunSent::No]
+            .into_iter()
+            .zip(1_770_000_000..)
+            .map(|(sent, second)| run(second, sent))
+            .collect();
         runs.iter().for_each(|run| db.record_run(run).unwrap());
         let mut seen = Vec::new();
         loop {
@@ -121,7 +124,7 @@ mod tests {
             seen.extend(due);
         }
         assert_eq!(seen.iter().map(|due| due.run.clone()).collect::<Vec<_>>(), runs);
-        let ids: std::collections::BTreeSet<&str> = seen.iter().map(|due| &*due.id).collect();
+        let ids: std::collections::BTreeSet<&str> = seen.iter().map(|due| &*due.run.id).collect();
         assert_eq!(ids.len(), 5, "{ids:?}");
         let elsewhere = db.delivery_checkpoint("runs/x", "elsewhere").unwrap();
         assert_eq!(db.due_runs(&elsewhere, 9).unwrap(), seen, "nothing has arrived there");

@@ -52,7 +52,7 @@ fn runs_of_connectors_have_these_columns() {
     assert_eq!(
         shape(&CONNECTOR_RUNS),
         "TimeGenerated DateTime, RunId String, ConnectorId String, ConnectorType String, SpaceId String, \
-         CallerKind String, CallerName String, Outcome String, DurationMs Long, Model String, PromptTokens Long, \
+         CallerKind String, CallerName String, Outcome String, Sent String, DurationMs Long, Model String, PromptTokens Long, \
          CompletionTokens Long, TotalTokens Long"
     );
 }

@@ -191,4 +191,10 @@ fn what_a_kill_left_is_sent_again_under_the_same_key() {
     wait_until("the second attempt is done", || !listed(&place, &["--state", "done"]).is_empty());
     let requests = receiver.requests("/hangs");
     assert_eq!((requests.len(), &requests[0].key), (2, &requests[1].key));
+    let database = rusqlite::Connection::open(place.path("state/detect.db")).unwrap();
+    let mut query = database.prepare("SELECT outcome, sent FROM run ORDER BY id").unwrap();
+    let runs = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    let runs: Vec<(String, Option<bool>)> = runs.unwrap().map(Result::unwrap).collect();
+    let expected = [("unknown".to_owned(), None), ("done".to_owned(), Some(true))];
+    assert_eq!(runs, expected, "each attempt has a row, also the one that the kill ended");
 }

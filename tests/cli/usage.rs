@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use ccfd::{
     connectors::TokenUsage,
-    detect_db::{CallerKind, ConnectorRunOutcome, DetectDb, FILE_NAME, RunRecord},
+    detect_db::{CallerKind, ConnectorRunOutcome, DetectDb, FILE_NAME, RunRecord, RunSent},
 };
 use collectors::Clock;
 use serde_json::Value;
@@ -14,10 +14,11 @@ fn with_runs(runs: &[(&str, Option<u64>)]) -> Place {
     let place = Place::new("http://127.0.0.1:9/v1");
     std::fs::create_dir_all(place.path("state")).unwrap();
     let mut db = DetectDb::open(&place.path("state").join(FILE_NAME), 0).unwrap();
-    for (caller, tokens) in runs {
+    for (number, (caller, tokens)) in runs.iter().enumerate() {
         let usage =
             TokenUsage { model: Some("m".to_owned()), prompt: *tokens, completion: *tokens, total: None };
         let record = RunRecord {
+            id: format!("r-{number}"),
             at: Clock::system().now() * 1000,
             connector: "advice".to_owned(),
             type_id: ".gen-ai".to_owned(),
@@ -25,8 +26,8 @@ fn with_runs(runs: &[(&str, Option<u64>)]) -> Place {
             caller_kind: CallerKind::Operator,
             caller: (*caller).to_owned(),
             usage,
-            is_sent: true,
-            duration: Duration::from_secs(1),
+            sent: RunSent::Yes,
+            duration: Some(Duration::from_secs(1)),
             outcome: ConnectorRunOutcome::Done,
         };
         db.record_run(&record).unwrap();

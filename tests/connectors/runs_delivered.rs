@@ -6,7 +6,7 @@ use ccfd::{
     config::{Config, Environment},
     connectors::TokenUsage,
     daemon::{assembly::Assembly, connector_runs::ConnectorRunDelivery, supervisor::Supervisor},
-    detect_db::{CallerKind, ConnectorRunOutcome, DetectDb, FILE_NAME, RunRecord},
+    detect_db::{CallerKind, ConnectorRunOutcome, DetectDb, FILE_NAME, RunRecord, RunSent},
     pipeline::policy::Failure,
     tables::CONNECTOR_RUNS,
 };
@@ -45,6 +45,7 @@ impl Bench {
         for _ in 0..count {
             self.runs += 1;
             let run = RunRecord {
+                id: format!("r-{}", self.runs),
                 at: Clock::system().now() * 1000,
                 connector: "advice".to_owned(),
                 type_id: ".gen-ai".to_owned(),
@@ -56,8 +57,8 @@ impl Bench {
                     total: Some(self.runs),
                     ..TokenUsage::default()
                 },
-                is_sent: true,
-                duration: Duration::from_millis(1_500),
+                sent: RunSent::Yes,
+                duration: Some(Duration::from_millis(1_500)),
                 outcome: ConnectorRunOutcome::Done,
             };
             db.record_run(&run).unwrap();

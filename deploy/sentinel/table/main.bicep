@@ -189,8 +189,9 @@ resource connectorRuns 'Microsoft.OperationalInsights/workspaces/tables@2022-10-
         { name: 'SpaceId', type: 'string', description: 'The space in which it ran' }
         { name: 'CallerKind', type: 'string', description: '`operator`, `api_key` or `rule`' }
         { name: 'CallerName', type: 'string', description: 'The operator, the API key or the rule' }
-        { name: 'Outcome', type: 'string', description: '`done`, `failed`, `cut` or `caller_left`' }
-        { name: 'DurationMs', type: 'long', description: 'How long it took, in milliseconds' }
+        { name: 'Outcome', type: 'string', description: '`done`, `failed`, `cut`, `caller_left`; `unknown` if ccfd ended during it' }
+        { name: 'Sent', type: 'string', description: 'Whether it sent anything: `yes`, `no` or `unknown`' }
+        { name: 'DurationMs', type: 'long', description: 'How long it took, in milliseconds; empty if unknown' }
         { name: 'Model', type: 'string', description: 'The model, as its answer names it' }
         { name: 'PromptTokens', type: 'long', description: 'Tokens of the prompt; empty if unknown' }
         { name: 'CompletionTokens', type: 'long', description: 'Tokens of the answer; empty if unknown' }
@@ -326,6 +327,7 @@ resource rule 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {
           { name: 'caller_kind', type: 'string' }
           { name: 'caller_name', type: 'string' }
           { name: 'outcome', type: 'string' }
+          { name: 'sent', type: 'string' }
           { name: 'duration_ms', type: 'long' }
           { name: 'model', type: 'string' }
           { name: 'prompt_tokens', type: 'long' }
@@ -476,6 +478,7 @@ source
     CallerKind = caller_kind,
     CallerName = caller_name,
     Outcome = outcome,
+    Sent = sent,
     DurationMs = duration_ms,
     Model = model,
     PromptTokens = prompt_tokens,

@@ -57,7 +57,11 @@ impl IndexCluster {
                 Err(error) => {
                     let is_unreachable =
                         matches!(&error, RemoteError { kind: RemoteErrorKind::Unreachable(_), .. });
-                    failure = IndexFailure { reason: with_reasons(&error), is_temporary: is_unreachable };
+                    failure = IndexFailure {
+                        reason: with_reasons(&error),
+                        is_temporary: is_unreachable,
+                        is_sent: failure.is_sent || !is_unreachable,
+                    };
                 }
             }
         }
@@ -86,6 +90,7 @@ impl IndexTarget for IndexCluster {
             (status, answer) => Err(IndexFailure {
                 reason: refusal(status, answer.as_ref()),
                 is_temporary: status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS,
+                is_sent: true,
             }),
         }
     }

@@ -124,7 +124,11 @@ impl ConnectorType for IndexType {
         }
         let index = params.index_override.unwrap_or(config.index);
         let write = IndexWrite { index, documents: &documents, refresh: config.refresh };
-        let response = run.index.write(write).await.map_err(|failure| {
+        let written = run.index.write(write).await;
+        if written.as_ref().map_or_else(|failure| failure.is_sent, |_| true) {
+            run.outgoing.note_sent();
+        }
+        let response = written.map_err(|failure| {
             let retry = if failure.is_temporary { Retry::Yes } else { Retry::No };
             RunFailure::returned(NOT_INDEXED, Some(failure.reason), retry)
         })?;

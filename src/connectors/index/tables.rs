@@ -69,6 +69,7 @@ impl IndexTarget for IndexTables {
             Ok(None) => Err(IndexFailure {
                 reason: "the embedded tables are full: see `index_size_max` in `[connectors]`".to_owned(),
                 is_temporary: true,
+                is_sent: false,
             }),
             Err(error) => Err(of_sink(&error)),
         }
@@ -78,7 +79,8 @@ impl IndexTarget for IndexTables {
 fn of_sink(error: &SinkError) -> IndexFailure {
     // The caller need not know where the file is.
     tracing::error!(error = crate::reasons::with_reasons(error), "documents of a connector are not written");
-    IndexFailure { reason: "the embedded tables cannot be written".to_owned(), is_temporary: true }
+    let reason = "the embedded tables cannot be written".to_owned();
+    IndexFailure { reason, is_temporary: true, is_sent: false }
 }
 
 impl OpenTables {

@@ -22,12 +22,14 @@ pub struct IndexFailure {
     pub reason: String,
     /// Whether another attempt may help.
     pub is_temporary: bool,
+    /// Whether documents may have been sent.
+    pub is_sent: bool,
 }
 
 impl IndexFailure {
     /// The same again fails again.
     pub fn lasting(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), is_temporary: false }
+        Self { reason: reason.into(), is_temporary: false, is_sent: false }
     }
 }
 

@@ -60,7 +60,18 @@ pub struct Outgoing {
     settings: Arc<OutgoingSettings>,
     clients: Arc<OutgoingClients>,
     names: CheckedNames,
-    has_sent: AtomicBool,
+    has_sent: SentMark,
+}
+
+/// Whether a run has sent something. All clones are one.
+#[derive(Clone, Debug, Default)]
+pub struct SentMark(Arc<AtomicBool>);
+
+impl SentMark {
+    /// Whether it has.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// What is trusted of a host that has settings of its own, for connections that are not HTTP.
@@ -86,7 +97,7 @@ impl Outgoing {
             clients: Arc::new(OutgoingClients::new(Arc::clone(&settings), environment, Arc::clone(&names))),
             names: CheckedNames { allowed, names },
             settings,
-            has_sent: AtomicBool::new(false),
+            has_sent: SentMark::default(),
         }
     }
 
@@ -96,18 +107,18 @@ impl Outgoing {
             settings: Arc::clone(&self.settings),
             clients: Arc::clone(&self.clients),
             names: self.names.clone(),
-            has_sent: AtomicBool::new(false),
+            has_sent: SentMark::default(),
         }
     }
 
     /// Whether something was sent: a request that was refused here, or found no connection, was not.
-    pub fn has_sent(&self) -> bool {
-        self.has_sent.load(Ordering::Relaxed)
+    pub fn has_sent(&self) -> SentMark {
+        self.has_sent.clone()
     }
 
-    /// Notes that something was sent over a connection that is not HTTP.
+    /// Notes that something was sent by other ways than `send`.
     pub fn note_sent(&self) {
-        self.has_sent.store(true, Ordering::Relaxed);
+        self.has_sent.0.store(true, Ordering::Relaxed);
     }
 
     /// Requests to these hosts only, wherever they are: for tests. A text that is no host allows nothing.

@@ -13,6 +13,7 @@ use crate::{
         recorded::BegunRun,
         run::{Caller, Retry, RunContext, RunFailure, RunOutput},
     },
+    detect_db::{RunRecord, new_uid},
     reasons::with_reasons,
     sinks::SinkError,
 };
@@ -53,7 +54,8 @@ impl Registry {
             outgoing: &outgoing,
         };
         let (keep, kept) = oneshot::channel();
-        let mut begun = BegunRun::new(&connector, space, &caller, run.now, |record| _ = keep.send(record));
+        let keep = |record| _ = keep.send(record);
+        let begun = BegunRun::new(&connector, space, &caller, run.now, outgoing.has_sent(), keep);
         let database = self.database();
         // In a task of its own: a run whose caller leaves is recorded as well.
         let recording = tokio::spawn(async move {
@@ -62,9 +64,9 @@ impl Registry {
                 tracing::warn!(error = with_reasons(&error), "a run of a connector is not recorded");
             }
         });
+        self.keep_begun(begun.record()).await;
         let mut result =
             run.result(&connector, secrets, params).await.map_err(|failure| failure.dated(run.now));
-        begun.sent(outgoing.has_sent());
         let is_stream = matches!(result, Ok(RunOutput::Stream { .. }));
         begun.ended(&mut result);
         // That of a stream is known after its end.
@@ -72,6 +74,43 @@ impl Registry {
             _ = recording.await;
         }
         Ok(result)
+    }
+}
+
+impl Registry {
+    /// From now on runs are those of the daemon of this state, of which there is one at a time.
+    pub fn serve(&self) {
+        _ = self.daemon.set(new_uid(self.clock.now()).into());
+    }
+
+    /// Before anything is sent: should this process end then, the next daemon knows of the run.
+    async fn keep_begun(&self, record: RunRecord) {
+        let daemon = self.daemon.get().cloned();
+        let begun = self.database().run(move |db| db.begin_run(&record, daemon.as_deref())).await;
+        if let Err(error) = begun {
+            tracing::warn!(error = with_reasons(&error), "that a run of a connector begins is not recorded");
+        }
+    }
+
+    /// Records the runs that earlier processes left in flight, if this is the daemon.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be written.
+    pub async fn end_left_runs(&self) -> Result<(), SinkError> {
+        let Some(daemon) = self.daemon.get().cloned() else { return Ok(()) };
+        if !self.parts().secrets.database().exists() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let runs = self.database().run(move |db| db.end_left_runs(&daemon, now)).await?;
+        if runs > 0 {
+            tracing::warn!(
+                runs,
+                "runs of connectors were in flight when ccfd ended: what came of them is not known"
+            );
+        }
+        Ok(())
     }
 }
 

@@ -17,7 +17,8 @@ struct ConnectorRunFields<'a> {
     caller_kind: &'static str,
     caller_name: &'a str,
     outcome: &'static str,
-    duration_ms: u64,
+    sent: &'static str,
+    duration_ms: Option<u64>,
     model: Option<&'a str>,
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
@@ -29,7 +30,7 @@ pub(super) fn record(due: &DueRun) -> serde_json::Result<Record> {
     let run = &due.run;
     let created = (run.at / 1000).max(0);
     let fields = ConnectorRunFields {
-        id: &due.id,
+        id: &run.id,
         created,
         connector_id: &run.connector,
         connector_type: &run.type_id,
@@ -37,13 +38,14 @@ pub(super) fn record(due: &DueRun) -> serde_json::Result<Record> {
         caller_kind: run.caller_kind.word(),
         caller_name: &run.caller,
         outcome: run.outcome.word(),
-        duration_ms: u64::try_from(run.duration.as_millis()).unwrap_or(u64::MAX),
+        sent: run.sent.word(),
+        duration_ms: run.duration.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
         model: run.usage.model.as_deref(),
         prompt_tokens: run.usage.prompt,
         completion_tokens: run.usage.completion,
         total_tokens: run.usage.total,
     };
-    Ok(Record::new(Bytes::from(serde_json::to_vec(&fields)?), created, IdHash::of(&due.id), None))
+    Ok(Record::new(Bytes::from(serde_json::to_vec(&fields)?), created, IdHash::of(&run.id), None))
 }
 
 #[cfg(test)]
@@ -53,13 +55,14 @@ mod tests {
     use super::*;
     use crate::{
         connectors::TokenUsage,
-        detect_db::{CallerKind, ConnectorRunOutcome, RunRecord},
+        detect_db::{CallerKind, ConnectorRunOutcome, RunRecord, RunSent},
         tables::{CONNECTOR_RUNS, ColumnValue, SchemaDrift, row},
     };
 
     #[test]
     fn a_run_fills_every_column_of_its_table() {
         let run = RunRecord {
+            id: "r-1".to_owned(),
             at: 1_770_000_000_500,
             connector: "advice".to_owned(),
             type_id: ".gen-ai".to_owned(),
@@ -72,11 +75,11 @@ mod tests {
                 completion: Some(4),
                 total: Some(7),
             },
-            is_sent: true,
-            duration: Duration::from_millis(1500),
+            sent: RunSent::Yes,
+            duration: Some(Duration::from_millis(1500)),
             outcome: ConnectorRunOutcome::Done,
         };
-        let record = record(&DueRun { number: 1, id: "r-1".to_owned(), run }).unwrap();
+        let record = record(&DueRun { number: 1, run }).unwrap();
         let again = Record::read(&record.raw, collectors::TimeField::Created).unwrap();
         assert_eq!((again.second, again.id), (1_770_000_000, record.id), "it can be read from the rejects");
         let mut drift = SchemaDrift::default();
