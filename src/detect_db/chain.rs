@@ -60,10 +60,8 @@ impl Turn<'_> {
 
     /// Before hits change: what left the child also leaves the parent.
     pub(super) fn take_back(&mut self, link: &GroupLink, work: &GroupWork) -> rusqlite::Result<()> {
-        let removed = work.removed.iter().map(|(at, _)| *at);
-        let covered = self.covered_around(link, removed)?;
         for (at, record) in &work.removed {
-            if covered.iter().any(|stretch| stretch.holds(*at)) {
+            if self.is_covered(link, *at)? {
                 self.unbring(link.parent_rule, link.parent, *at, record)?;
             }
         }
@@ -78,25 +76,29 @@ impl Turn<'_> {
         hits: &[i64],
         work: &GroupWork,
     ) -> rusqlite::Result<()> {
-        // Records of the stretch may also be brought by hits around it, which have not changed.
-        let near = Episode {
-            from: stretch.from.saturating_sub(link.back),
-            to: stretch.to.saturating_add(link.back),
-        };
-        let before: BTreeSet<i64> = self.hits(link, near)?.into_iter().collect();
-        let others = before.iter().copied().filter(|at| !stretch.holds(*at) || *at <= link.exact);
+        let before: BTreeSet<i64> = self.hits(link, stretch)?.into_iter().collect();
+        let others = before.iter().copied().filter(|at| *at <= link.exact);
         let after: BTreeSet<i64> = others.chain(hits.iter().copied()).collect();
         let (gone, come): (Vec<i64>, Vec<i64>) =
             (before.difference(&after).copied().collect(), after.difference(&before).copied().collect());
-        if gone.is_empty() && come.is_empty() {
-            return Ok(());
+        let changed = || gone.iter().chain(&come).copied();
+        let Some((first, last)) = changed().min().zip(changed().max()) else { return Ok(()) };
+        // Records of changed hits may also be brought by hits around them, which have not changed.
+        let around = [
+            Episode { from: first.saturating_sub(link.back), to: stretch.from.saturating_sub(1) },
+            Episode { from: stretch.to.saturating_add(1), to: last.saturating_add(link.back) },
+        ];
+        let mut unchanged = Vec::new();
+        for stretch in around.into_iter().filter(|stretch| stretch.from <= stretch.to) {
+            unchanged.extend(self.hits(link, stretch)?);
         }
         let changes = gone.iter().map(|at| link.tick(*at, -1)).chain(come.iter().map(|at| link.tick(*at, 1)));
         for tick in changes {
             self.change_tick(link.parent_rule, link.parent, tick);
             self.change_hit(link.parent, tick);
         }
-        let (was, is) = (link.covered(before), link.covered(after));
+        let covered = |hits: &BTreeSet<i64>| link.covered(hits.iter().chain(&unchanged).copied());
+        let (was, is) = (covered(&before), covered(&after));
         let new: HashSet<(i64, &str)> =
             work.added.iter().filter(|one| one.is_new).map(|one| (one.at, &*one.record)).collect();
         for stretch in without(&is, &was) {
@@ -119,36 +121,33 @@ impl Turn<'_> {
 
     /// After hits have changed: what is new in the child and lies in the window of a hit is also in the parent.
     pub(super) fn bring_new(&mut self, link: &GroupLink, work: &GroupWork) -> rusqlite::Result<()> {
-        let added = || work.added.iter().filter(|one| one.is_new);
-        let covered = self.covered_around(link, added().map(|one| one.at))?;
-        for one in added() {
-            let after = covered.partition_point(|stretch| stretch.from <= one.at);
-            if after
-                .checked_sub(1)
-                .and_then(|place| covered.get(place))
-                .is_some_and(|found| found.holds(one.at))
-            {
-                let held = self.held(link.child, PieceLane::Records, [one.at, one.at])?;
-                if let Some(carried) = held.and_then(|held| held.carried(one.at, &one.record)) {
-                    self.bring(link.parent_rule, link.parent, &carried)?;
-                }
+        for one in work.added.iter().filter(|one| one.is_new) {
+            if !self.is_covered(link, one.at)? {
+                continue;
+            }
+            let held = self.held(link.child, PieceLane::Records, [one.at, one.at])?;
+            if let Some(carried) = held.and_then(|held| held.carried(one.at, &one.record)) {
+                self.bring(link.parent_rule, link.parent, &carried)?;
             }
         }
         Ok(())
     }
 
-    /// Which time around these seconds the hits of a group cover.
-    fn covered_around(
-        &mut self,
-        link: &GroupLink,
-        seconds: impl Iterator<Item = i64>,
-    ) -> rusqlite::Result<Vec<Episode>> {
-        let near = joined(seconds.map(|at| Episode { from: at, to: at.saturating_add(link.back) }).collect());
-        let mut hits = Vec::new();
-        for stretch in near {
-            hits.extend(self.hits(link, stretch)?);
+    /// Whether a hit of a group brings the records of a second.
+    fn is_covered(&mut self, link: &GroupLink, at: i64) -> rusqlite::Result<bool> {
+        let (begun, rows_read) = (self.begun, self.rows_read);
+        let Some(held) = self.held.groups.get_mut(&link.child) else { return Ok(false) };
+        let (mut from, to) = (at, at.saturating_add(link.back));
+        while from <= to {
+            let end = held.known_after(begun, PieceLane::Ticks, [from, to], rows_read)?;
+            rows_read.set(rows_read.get() + 1);
+            if held.hits_between((link.parent, link.input), from, end).next().is_some() {
+                return Ok(true);
+            }
+            let Some(next) = end.checked_add(1) else { break };
+            from = next;
         }
-        Ok(link.covered(hits))
+        Ok(false)
     }
 
     fn hits(&mut self, link: &GroupLink, stretch: Episode) -> rusqlite::Result<Vec<i64>> {

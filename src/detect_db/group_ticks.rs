@@ -10,9 +10,6 @@ use rusqlite::Connection;
 use super::{held_group::HeldGroup, held_piece::PieceLane};
 use crate::detect::episodes::{Tick, TickSource, TickValue};
 
-/// Seconds that are read first; each further read is of four times as many.
-const FIRST_SECONDS: i64 = 64;
-
 /// The ticks of one group.
 pub(super) struct GroupTicks<'a> {
     pub(super) group: RefCell<&'a mut HeldGroup>,
@@ -26,13 +23,6 @@ impl GroupTicks<'_> {
     fn count_row(&self) {
         self.rows_read.set(self.rows_read.get() + 1);
     }
-}
-
-/// Stretches one after the other, each longer than the one before; one is enough for a group that is known as a whole.
-fn next_end(from: i64, to: i64, seconds: &mut i64, is_whole: bool) -> i64 {
-    let end = if is_whole { to } else { from.saturating_add(*seconds).min(to) };
-    *seconds = seconds.saturating_mul(4);
-    end
 }
 
 impl HeldGroup {
@@ -74,30 +64,26 @@ impl TickSource for GroupTicks<'_> {
         each: &mut dyn FnMut(Tick) -> ControlFlow<()>,
     ) -> rusqlite::Result<()> {
         let mut group = self.group.borrow_mut();
-        let (mut from, mut seconds) = (from, FIRST_SECONDS);
+        let mut from = from;
         while from <= to {
-            let end = next_end(from, to, &mut seconds, group.has_all_ticks());
-            group.ensure(self.connection, PieceLane::Ticks, from..=end, self.rows_read)?;
+            let end = group.known_after(self.connection, PieceLane::Ticks, [from, to], self.rows_read)?;
             for tick in group.ticks_between(from, end) {
                 self.count_row();
                 if each(tick).is_break() {
                     return Ok(());
                 }
             }
-            match end.checked_add(1) {
-                Some(next) => from = next,
-                None => break,
-            }
+            let Some(next) = end.checked_add(1) else { break };
+            from = next;
         }
         Ok(())
     }
 
     fn matches_between(&self, from: i64, to: i64, most: u64) -> rusqlite::Result<u64> {
         let mut group = self.group.borrow_mut();
-        let (mut from, mut seconds, mut found) = (from, FIRST_SECONDS, 0_u64);
+        let (mut from, mut found) = (from, 0_u64);
         while from <= to && found < most {
-            let end = next_end(from, to, &mut seconds, group.has_all_ticks());
-            group.ensure(self.connection, PieceLane::Ticks, from..=end, self.rows_read)?;
+            let end = group.known_after(self.connection, PieceLane::Ticks, [from, to], self.rows_read)?;
             for count in group.counts_between(from, end) {
                 self.count_row();
                 found = found.saturating_add(count);
@@ -113,40 +99,33 @@ impl TickSource for GroupTicks<'_> {
 
     fn newest_before(&self, before: i64, count: usize) -> rusqlite::Result<Vec<Tick>> {
         let mut group = self.group.borrow_mut();
-        let (oldest, last) = (before.saturating_sub(self.reach), before.saturating_sub(1));
-        let mut seconds = FIRST_SECONDS;
-        loop {
-            let from = match group.has_all_ticks() {
-                true => oldest,
-                false => last.saturating_sub(seconds).max(oldest),
-            };
-            group.ensure(self.connection, PieceLane::Ticks, from..=last, self.rows_read)?;
-            if from > oldest && group.ticks_between(from, last).rev().nth(count.saturating_sub(1)).is_none() {
-                seconds = seconds.saturating_mul(4);
-                continue;
+        let (oldest, mut last) = (before.saturating_sub(self.reach), before.saturating_sub(1));
+        let mut ticks: Vec<Tick> = Vec::new();
+        while oldest <= last && ticks.len() < count {
+            let from =
+                group.known_before(self.connection, PieceLane::Ticks, [oldest, last], self.rows_read)?;
+            for tick in group.ticks_between(from, last).rev().take(count - ticks.len()) {
+                self.count_row();
+                ticks.push(tick);
             }
-            let mut ticks: Vec<Tick> = group.ticks_between(from, last).rev().take(count).collect();
-            self.rows_read.set(self.rows_read.get() + ticks.len() as u64);
-            ticks.reverse();
-            return Ok(ticks);
+            let Some(next) = from.checked_sub(1) else { break };
+            last = next;
         }
+        ticks.reverse();
+        Ok(ticks)
     }
 
     fn first_from(&self, from: i64) -> rusqlite::Result<Option<i64>> {
         let mut group = self.group.borrow_mut();
-        let to = from.saturating_add(self.reach);
-        let (mut begin, mut seconds) = (from, FIRST_SECONDS);
-        while begin <= to {
-            let end = next_end(begin, to, &mut seconds, group.has_all_ticks());
-            group.ensure(self.connection, PieceLane::Ticks, begin..=end, self.rows_read)?;
+        let (mut from, to) = (from, from.saturating_add(self.reach));
+        while from <= to {
+            let end = group.known_after(self.connection, PieceLane::Ticks, [from, to], self.rows_read)?;
             self.count_row();
-            if let Some(tick) = group.ticks_between(begin, end).next() {
+            if let Some(tick) = group.ticks_between(from, end).next() {
                 return Ok(Some(tick.at));
             }
-            match end.checked_add(1) {
-                Some(next) => begin = next,
-                None => break,
-            }
+            let Some(next) = end.checked_add(1) else { break };
+            from = next;
         }
         Ok(None)
     }

@@ -1,6 +1,6 @@
 //! One group in memory: the pieces that were read, summed up, and those that are being written.
 
-use std::{borrow::Cow, cell::Cell, ops::RangeInclusive};
+use std::borrow::Cow;
 
 use rusqlite::Connection;
 
@@ -8,7 +8,7 @@ use super::{
     group_contents::place_of,
     group_record::{GroupRecord, SHOWN_BROUGHT},
     held_piece::{
-        ClosedPiece, OpenPiece, PieceGrowth, PieceLane, PieceSpan, StoredPiece, broken, give, stored_bytes,
+        ClosedPiece, OpenPiece, PieceGrowth, PieceLane, PieceSpan, StoredPiece, give, stored_bytes,
     },
     piece::{GroupValues, PieceEntry, PieceTexts, PieceWriter, ShownPair},
     piece_reader::read_piece,
@@ -28,24 +28,24 @@ const RECORD_WEIGHT: usize = 300;
 const TICK_WEIGHT: usize = 120;
 
 /// No seconds.
-const NOTHING: (i64, i64) = (i64::MAX, i64::MIN);
+pub(super) const NOTHING: (i64, i64) = (i64::MAX, i64::MIN);
 
 /// One group of a correlation.
 #[derive(Debug)]
 pub(super) struct HeldGroup {
     /// The correlation in the database.
     pub(super) rule: i64,
-    id: i64,
+    pub(super) id: i64,
     /// What happened up to here is forgotten; a piece may still have some of it.
-    mark: i64,
-    values: Option<GroupValues>,
+    pub(super) mark: i64,
+    pub(super) values: Option<GroupValues>,
     /// Those in the table, once they were looked up.
-    stored: Option<Vec<StoredPiece>>,
-    closed: Vec<ClosedPiece>,
-    open: Vec<OpenPiece>,
+    pub(super) stored: Option<Vec<StoredPiece>>,
+    pub(super) closed: Vec<ClosedPiece>,
+    pub(super) open: Vec<OpenPiece>,
     pub(super) texts: Vec<PieceTexts>,
     /// Between these seconds are the pieces of each lane that were not read; the first is after the last if there are none.
-    unread: [(i64, i64); 2],
+    pub(super) unread: [(i64, i64); 2],
     /// It has bytes that are not in the journal.
     pub(super) has_grown: bool,
     /// How many equal ticks there are, by second, input and value.
@@ -101,113 +101,7 @@ impl HeldGroup {
         self.values.get_or_insert_with(owned);
     }
 
-    /// Reads what a lane says of these seconds.
-    pub(super) fn ensure(
-        &mut self,
-        connection: &Connection,
-        lane: PieceLane,
-        seconds: RangeInclusive<i64>,
-        rows_read: &Cell<u64>,
-    ) -> rusqlite::Result<()> {
-        self.look_up(connection)?;
-        let meets = |from: i64, to: i64| from <= *seconds.end() && *seconds.start() <= to;
-        let (first, last) = self.unread_of(lane);
-        if !meets(first, last) {
-            return Ok(());
-        }
-        for place in 0..self.closed.len() {
-            let piece = &mut self.closed[place];
-            if !piece.is_read && piece.lane.is_about(lane) && meets(piece.span.from, piece.span.to) {
-                piece.is_read = true;
-                let bytes = std::mem::take(&mut piece.bytes);
-                let read = self.take_in(&bytes, rows_read);
-                self.closed[place].bytes = bytes;
-                read?;
-            }
-        }
-        for place in 0..self.stored.as_ref().map_or(0, Vec::len) {
-            let Some(piece) = self.stored.as_mut().and_then(|stored| stored.get_mut(place)) else { break };
-            if !piece.is_read && piece.lane.is_about(lane) && meets(piece.from, piece.to) {
-                piece.is_read = true;
-                let bytes = stored_bytes(connection, piece.id)?;
-                self.take_in(&bytes, rows_read)?;
-            }
-        }
-        self.find_unread();
-        Ok(())
-    }
-
-    fn find_unread(&mut self) {
-        let closed = self.closed.iter().filter(|piece| !piece.is_read);
-        let closed = closed.map(|piece| (piece.lane, piece.span.from, piece.span.to));
-        let stored = self.stored.iter().flatten().filter(|piece| !piece.is_read);
-        let stored = stored.map(|piece| (piece.lane, piece.from, piece.to));
-        let mut unread = [NOTHING; 2];
-        for (lane, from, to) in closed.chain(stored) {
-            for (all, of) in unread.iter_mut().zip([PieceLane::Ticks, PieceLane::Records]) {
-                if lane.is_about(of) {
-                    *all = (all.0.min(from), all.1.max(to));
-                }
-            }
-        }
-        self.unread = unread;
-    }
-
-    fn unread_of(&self, lane: PieceLane) -> (i64, i64) {
-        let [ticks, records] = self.unread;
-        match lane {
-            PieceLane::Ticks => ticks,
-            PieceLane::Records => records,
-            PieceLane::Both => (ticks.0.min(records.0), ticks.1.max(records.1)),
-        }
-    }
-
-    /// Whether no tick of it is left to read.
-    pub(super) fn has_all_ticks(&self) -> bool {
-        self.stored.is_some() && self.unread_of(PieceLane::Ticks) == NOTHING
-    }
-
-    /// The first and the last second of its pieces, read or not.
-    pub(super) fn extent(&mut self, connection: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
-        self.look_up(connection)?;
-        let closed = self.closed.iter().map(|piece| (piece.span.from, piece.span.to));
-        let open = self.open.iter().map(|piece| (piece.span.from, piece.span.to));
-        let stored = self.stored.iter().flatten().map(|piece| (piece.from, piece.to));
-        Ok(closed.chain(open).chain(stored).reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))))
-    }
-
-    fn look_up(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        if self.stored.is_none() {
-            let sql = "SELECT id, lane, from_at, to_at FROM piece WHERE rule = ?1 AND grp = ?2";
-            let mut query = connection.prepare_cached(sql)?;
-            let found = query.query_map([self.rule, self.id], |row| {
-                let lane = PieceLane::of_number(row.get(1)?);
-                Ok(StoredPiece { id: row.get(0)?, lane, from: row.get(2)?, to: row.get(3)?, is_read: false })
-            })?;
-            self.stored = Some(found.collect::<rusqlite::Result<_>>()?);
-            self.find_unread();
-        }
-        Ok(())
-    }
-
-    fn take_in(&mut self, bytes: &[u8], rows_read: &Cell<u64>) -> rusqlite::Result<()> {
-        let place = self.texts.len();
-        let (mut count, mark) = (0, self.mark);
-        let read = read_piece(bytes, &mut |entry| {
-            count += 1;
-            if entry.at() > mark {
-                self.apply(&entry, place);
-            }
-        });
-        rows_read.set(rows_read.get() + count);
-        let Some((values, texts)) = read else { return Err(broken()) };
-        self.values.get_or_insert(values);
-        self.texts.push(texts);
-        self.weight += bytes.len();
-        Ok(())
-    }
-
-    fn apply(&mut self, entry: &PieceEntry<'_>, texts: usize) {
+    pub(super) fn apply(&mut self, entry: &PieceEntry<'_>, texts: usize) {
         let texts = u32::try_from(texts).unwrap_or(u32::MAX);
         match entry {
             PieceEntry::Match { at, record, origin, shown, input } => {

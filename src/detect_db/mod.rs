@@ -9,7 +9,7 @@
 //! | `rejoin` | a correlation that was not in use, and comes back |
 //! | `store` | one transaction: the new matches of a batch, and every change of alerts that follows |
 //! | `matches`, `groups` | its first half: matches, and what correlations see of them, by group and second |
-//! | `held`, `held_group`, `group_record`, `held_piece`, `sorted_map` | where that is kept: groups in memory, a journal, and pieces of each group |
+//! | `held`, `held_group`, `group_reading`, `group_record`, `held_piece`, `sorted_map` | where that is kept: groups in memory, a journal, and pieces of each group |
 //! | `piece`, `piece_reader` | a piece in few bytes |
 //! | `group_contents`, `group_ticks` | what is known of it, and what windows read of it |
 //! | `correlate`, `chain` | its second half: the episodes of each group that changed, and the hits that other correlations use |
@@ -45,6 +45,7 @@ mod fields;
 mod flood;
 mod forget;
 mod group_contents;
+mod group_reading;
 mod group_record;
 mod group_ticks;
 mod groups;

@@ -21,9 +21,6 @@ use crate::detect::{
 const NAMED_MAX: usize = 100;
 /// Seconds between changes that are looked at together.
 const CLOSE: i64 = 24 * 60 * 60;
-/// Seconds in which the first records of an alert are looked for first; each further look is over four times as many.
-const HEAD_SECONDS: i64 = 64;
-
 /// The first records of an alert, and what they show.
 #[derive(Clone, Debug)]
 pub(super) struct AlertHead {
@@ -258,10 +255,10 @@ impl Turn<'_> {
             last_at = since;
         }
         let last = episode.to.min(until);
-        let (mut next, mut seconds) = (since, HEAD_SECONDS);
+        let mut next = since;
         while next <= last && records.len() < NAMED_MAX {
-            let end = next.saturating_add(seconds).min(last);
-            self.held(group, PieceLane::Records, [next, end])?;
+            let Some(held) = self.held.groups.get_mut(&group) else { break };
+            let end = held.known_after(begun, PieceLane::Records, [next, last], rows_read)?;
             let Some(held) = self.held.groups.get(&group) else { break };
             for (at, id, record) in held.records_between(next, end) {
                 if at < episode.from && record.brought <= 0 {
@@ -280,7 +277,7 @@ impl Turn<'_> {
                 }
             }
             let Some(after) = end.checked_add(1) else { break };
-            (next, seconds) = (after, seconds.saturating_mul(4));
+            next = after;
         }
         for origin in origins {
             let [table, connector] = self.held.origin_names(begun, origin)?;
