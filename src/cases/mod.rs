@@ -38,8 +38,8 @@ pub use self::{
     store::{
         AttachmentPage, CaseConfiguration, CaseCounts, CaseFile, CaseFilter, CaseOutboxCounts, CasePage,
         CaseSending, CaseSort, CaseStore, CaseTemplate, CaseTitle, CaseToSend, CaseTotals, ClosureType,
-        ConfigurationChange, CustomFieldSpec, HistoryFilter, HistoryPage, SearchField, SentFields, SentItems,
-        TargetBegun, TemplateFields, UserAction, VersionedChange,
+        ConfigurationChange, CustomFieldSpec, HistoryFilter, HistoryPage, RefusedPart, SearchField,
+        SentFields, SentItems, TargetBegun, TemplateFields, UserAction, VersionedChange,
     },
 };
 pub use crate::detect_db::DEFAULT_SPACE;

@@ -5,6 +5,7 @@ mod change;
 mod create;
 mod list;
 mod push;
+mod resend;
 mod show;
 
 use std::collections::BTreeSet;
@@ -54,6 +55,8 @@ enum Command {
     Attach(attach::Arguments),
     /// Send it to another system with a connector, or what has changed of it
     Push(push::Arguments),
+    /// Send again what Kibana has refused of it, or what was given up
+    Resend(resend::Arguments),
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -69,6 +72,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Reopen(arguments) => change::reopen(&place, arguments),
         Command::Attach(arguments) => attach::run(&place, arguments),
         Command::Push(arguments) => push::run(&place, arguments),
+        Command::Resend(arguments) => resend::run(&place, arguments),
     }
 }
 

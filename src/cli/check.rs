@@ -50,7 +50,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     findings.extend(runtime()?.block_on(probe::all(&assembly, arguments.install)));
     findings.extend(blinded(&assembly.config));
     findings.extend(runtime()?.block_on(actions::all(&assembly)));
-    findings.extend(cases::space(&assembly));
+    findings.extend(runtime()?.block_on(cases::all(&assembly)));
     findings.extend(connectors(&assembly));
     show(&findings, arguments)?;
     let failed = findings.iter().any(|finding| finding.level == CheckLevel::Fail);

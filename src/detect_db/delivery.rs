@@ -1,6 +1,6 @@
 //! How far rows are delivered to each sink that gets them, and when each alert was first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
@@ -51,7 +51,45 @@ pub struct DueAlert {
     pub first_delivered: Option<i64>,
 }
 
+/// How far one alert is on its way by a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertArrival {
+    /// It was first delivered at this second.
+    At(i64),
+    /// It is still to be delivered.
+    Due,
+    /// It is not kept here any more, or was refused.
+    Unknown,
+}
+
 impl DetectDb {
+    /// How far each of these alerts is on its way by a route to its destination.
+    pub fn alert_arrivals(
+        &self,
+        route: &str,
+        destination: &str,
+        ids: &[String],
+    ) -> Result<BTreeMap<String, AlertArrival>, SinkError> {
+        let failed = |error| of_database(&self.path, error);
+        let sql = "SELECT (SELECT at FROM delivered WHERE route = ?1 AND uid = ?3
+                               AND EXISTS (SELECT 1 FROM delivery WHERE route = ?1 AND destination = ?2)),
+                       EXISTS (SELECT 1 FROM alert WHERE uid = ?3 AND NOT EXISTS
+                           (SELECT 1 FROM delivery AS done WHERE route = ?1 AND destination = ?2
+                                AND (done.change, done.uid) >= (alert.change, alert.uid)))";
+        let mut query = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut arrival = |id: &String| {
+            query.query_row(params![route, destination, id], |row| {
+                Ok(match (row.get::<_, Option<i64>>(0)?, row.get::<_, bool>(1)?) {
+                    (Some(at), _) => AlertArrival::At(at),
+                    (None, true) => AlertArrival::Due,
+                    (None, false) => AlertArrival::Unknown,
+                })
+            })
+        };
+        let arrivals = ids.iter().map(|id| Ok((id.clone(), arrival(id)?)));
+        arrivals.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+
     /// The checkpoint of a route. One that was written for another destination counts as none: there, no row has arrived.
     pub fn delivery_checkpoint(
         &self,

@@ -93,7 +93,7 @@ pub use self::{
     alert::{Alert, AlertStatus, Disposition},
     api_keys::{ApiKey, ApiKeyError, KeyScope, NewApiKey},
     connectors::{CONNECTOR_SECRETS, ConnectorRow, ConnectorStored, RowSecrets},
-    delivery::{DeliveryCheckpoint, DeliveryPlace, DueAlert},
+    delivery::{AlertArrival, DeliveryCheckpoint, DeliveryPlace, DueAlert},
     fields::FieldUse,
     open::FILE_NAME,
     outbox::{

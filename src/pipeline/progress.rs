@@ -136,6 +136,9 @@ pub struct RouteStatus {
     /// Of a route of cases: how many are refused, now and not only in this run.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refused: u64,
+    /// The one that was refused last, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_last: Option<String>,
     /// Size of the dedup set.
     pub dedup_ids: usize,
     /// Requests sent in this run.

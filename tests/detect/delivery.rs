@@ -6,7 +6,7 @@ use ccfd::{
     config::{Config, Environment},
     daemon::{alerts::AlertDelivery, assembly::Assembly, supervisor::Supervisor},
     detect::model::{Comparison, CorrelationKind, Rule},
-    detect_db::{AlertFilter, Disposition},
+    detect_db::{AlertArrival, AlertFilter, Disposition},
     pipeline::policy::Failure,
     tables::format_utc,
 };
@@ -284,6 +284,31 @@ async fn azure_gets_every_version_of_an_alert_and_which_is_the_first() {
     assert_eq!(rows[0]["at"].as_i64(), rows[1]["at"].as_i64(), "it is dated when it was raised");
     assert_eq!(rows[0]["group"]["user"], HOSTILE);
     assert_eq!(azure.ingestion.losses(), []);
+}
+
+#[test]
+fn how_far_an_alert_is_on_its_way_is_known_for_each_route_and_destination() {
+    let mut alerts = Alerts::new(rules());
+    let rules = rules();
+    let event = |id: &str, at| Event { id: id.to_owned(), at, user: None, value: 1.0, matches: vec![0] };
+    for (at, id) in [(100, "a"), (200, "b"), (300, "c")] {
+        alerts.deliver(&matches_of(&rules, &event(id, at)));
+    }
+    let mut checkpoint = alerts.db.delivery_checkpoint("alerts/x", "x").unwrap();
+    let due = alerts.db.due_alerts("alerts/x", &checkpoint, 9).unwrap();
+    let ids: Vec<String> = due.iter().map(|due| due.alert.id.clone()).chain(["other".to_owned()]).collect();
+    let arrivals = |alerts: &Alerts, destination: &str| -> Vec<AlertArrival> {
+        let found = alerts.db.alert_arrivals("alerts/x", destination, &ids).unwrap();
+        ids.iter().map(|id| found[id]).collect()
+    };
+    let (due_yet, unknown) = (AlertArrival::Due, AlertArrival::Unknown);
+    assert_eq!(arrivals(&alerts, "x"), [due_yet, due_yet, due_yet, unknown]);
+    // The second is refused.
+    alerts.db.commit_alerts("alerts/x", "x", &due[..2], &BTreeSet::from([1]), 7).unwrap();
+    assert_eq!(arrivals(&alerts, "x"), [AlertArrival::At(7), unknown, due_yet, unknown]);
+    assert_eq!(arrivals(&alerts, "y"), [due_yet, due_yet, due_yet, unknown], "elsewhere nothing has arrived");
+    checkpoint = alerts.db.delivery_checkpoint("alerts/x", "y").unwrap();
+    assert!(!checkpoint.is_known);
 }
 
 #[test]

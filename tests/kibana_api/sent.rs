@@ -1,5 +1,10 @@
 //! Cases sent to a Kibana, for which another ccfd stands in: it has the same API.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -19,6 +24,7 @@ fn sender(kibana: &Api, url: &str) -> Api {
         [sink.soc]
         type = "kibana_index"
         url = "{url}"
+        timeout = "5s"
         auth = {{ api_key = {{ env = "KIBANA_KEY" }} }}
         [sink.soc.retry]
         first = "100ms"
@@ -162,4 +168,136 @@ fn a_key_that_may_only_read_parks_with_what_to_do_and_a_repaired_one_resumes() {
     let api = Api::at(place.with("KIBANA_KEY", &manager));
     wait_until_sent(&api, 1);
     assert_eq!(cases(&kibana).len(), 1);
+}
+
+#[test]
+fn a_gateway_that_hangs_for_one_case_holds_up_no_other() {
+    let kibana = Api::start();
+    let (url, hangs) = (kibana.daemon.url.clone(), Arc::new(AtomicBool::new(false)));
+    let gateway = {
+        let hangs = hangs.clone();
+        Fake::plain(move |request| {
+            let is_it = request.method == "POST" && request.path.ends_with("/comments");
+            let fate = if is_it && hangs.load(Ordering::Relaxed) { Fate::Hangs } else { Fate::Arrives };
+            match fate {
+                Fate::Hangs => Reply::status(200).with_fate(fate),
+                _ => forwarded(&url, request),
+            }
+        })
+    };
+    let api = sender(&kibana, gateway.url());
+    api.place.run_to(0, &["cases", "create", "One"]);
+    wait_until_sent(&api, 1);
+    hangs.store(true, Ordering::Relaxed);
+    api.place.run_to(0, &["cases", "comment", "1", "seen"]);
+    wait_until("the comment to be on its way", || {
+        gateway.requests_to("/comments").iter().any(|request| request.method == "POST")
+    });
+    api.place.run_to(0, &["cases", "create", "Two"]);
+    wait_until("the other case to be there", || cases(&kibana).len() == 2);
+    assert_eq!(cases(&kibana)[0]["totalComment"], 0);
+    hangs.store(false, Ordering::Relaxed);
+    wait_until_sent(&api, 2);
+    assert_eq!(cases(&kibana)[0]["totalComment"], 1);
+}
+
+/// A page of a list of comments, of which the last is this one.
+fn long_page(request: &Request, last: &Value) -> Reply {
+    const COMMENTS: usize = 10_150;
+    let field = |name: &str| {
+        let given = request.query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+        given.unwrap_or_default().to_owned()
+    };
+    let page: usize = field("page").parse().unwrap();
+    if page * 100 > 10_000 {
+        let message = "The number of documents is too high.";
+        return Reply::json(400, &json!({ "statusCode": 400, "error": "Bad Request", "message": message }));
+    }
+    let comment = |place: usize| {
+        let number = if field("sortOrder") == "asc" { place } else { COMMENTS - 1 - place };
+        match number == COMMENTS - 1 && !last.is_null() {
+            true => last.clone(),
+            false => json!({ "type": "user", "comment": format!("comment {number}") }),
+        }
+    };
+    let comments: Vec<Value> = ((page - 1) * 100..(page * 100).min(COMMENTS)).map(comment).collect();
+    Reply::json(200, &json!({ "comments": comments, "page": page, "per_page": 100, "total": COMMENTS }))
+}
+
+#[test]
+fn of_a_case_with_more_comments_than_kibana_shows_from_one_end_the_other_end_is_read() {
+    let kibana = Api::start();
+    let (url, is_lost) = (kibana.daemon.url.clone(), AtomicBool::new(false));
+    let gateway = Fake::plain(move |request| {
+        let answer = forwarded(&url, request);
+        if request.path.ends_with("/comments/_find") {
+            let truth: Value = serde_json::from_slice(&answer.body).unwrap();
+            return long_page(request, &truth["comments"][0]);
+        }
+        // The comment arrives, and nobody hears of it.
+        let is_comment = request.method == "POST" && request.path.ends_with("/comments");
+        match is_comment && !is_lost.swap(true, Ordering::Relaxed) {
+            true => answer.with_fate(Fate::Lost),
+            false => answer,
+        }
+    });
+    let api = sender(&kibana, gateway.url());
+    api.place.run_to(0, &["cases", "create", "One"]);
+    api.place.run_to(0, &["cases", "comment", "1", "seen"]);
+    wait_until("the comment to be there", || {
+        cases(&kibana).first().is_some_and(|case| case["totalComment"] == 1)
+    });
+    wait_until_sent(&api, 1);
+    assert_eq!(cases(&kibana)[0]["totalComment"], 1);
+    let found = gateway.requests_to("/comments/_find");
+    assert!(found.iter().any(|request| request.query.contains("sortOrder=desc")));
+    assert!(found.iter().all(|request| !request.query.contains("page=101&")));
+}
+
+#[test]
+fn a_check_names_the_privilege_that_the_key_lacks() {
+    let kibana = Api::start();
+    let gateway = gateway(&kibana.daemon.url);
+    let Api { daemon, place } = sender(&kibana, gateway.url());
+    drop(daemon);
+    let check = |place: &Place| {
+        let findings = place.run(&["check", "--json"]).stdout;
+        let findings: Vec<Value> = serde_json::from_str(&findings).unwrap();
+        findings.into_iter().find(|finding| finding["what"] == "cases").unwrap()
+    };
+    let found = check(&place);
+    assert_eq!(found["level"], "ok", "{found}");
+    assert!(found["text"].as_str().unwrap().contains("the key sees 0 cases"), "{found}");
+    let message = "Unauthorized to find case with owners: \"cases\"";
+    let forbidden = json!({ "statusCode": 403, "error": "Forbidden", "message": message });
+    gateway.script_for("/api/cases/_find", [Reply::json(403, &forbidden).into()]);
+    let found = check(&place);
+    assert_eq!(found["level"], "fail", "{found}");
+    assert!(found["advice"].as_str().unwrap().contains("\"Cases: All\""), "{found}");
+}
+
+#[test]
+fn what_was_refused_is_sent_again_by_a_command() {
+    let kibana = Api::start();
+    let gateway = gateway(&kibana.daemon.url);
+    let api = sender(&kibana, gateway.url());
+    api.place.run_to(0, &["cases", "create", "One"]);
+    wait_until_sent(&api, 1);
+    let too_long = json!({ "statusCode": 400, "error": "Bad Request", "message": "no such \u{1b}text" });
+    gateway.script_for("/comments", [Fate::Arrives.into(), Reply::json(400, &too_long).into()]);
+    api.place.run_to(0, &["cases", "comment", "1", "seen"]);
+    wait_until("a refusal", || api.daemon.route("cases/soc")["refused"] == 1);
+    let shown = api.place.run_to(0, &["cases", "show", "1"]).stdout;
+    assert!(shown.contains("  refused    comment ") && shown.contains("(status 400): no such"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+    let status = api.place.run_to(0, &["status"]).stdout;
+    assert!(status.contains("refused: 1 case, the last #1: "), "{status}");
+    assert!(!status.contains("no such"), "{status}");
+    api.place.run_to(2, &["cases", "resend"]);
+    api.place.run_to(2, &["cases", "resend", "7"]);
+    let said = api.place.run_to(0, &["cases", "resend", "1"]).stderr;
+    assert!(said.contains("#1 One: to be sent again"), "{said}");
+    wait_until_sent(&api, 1);
+    assert_eq!(cases(&kibana)[0]["totalComment"], 1);
+    api.place.run_to(0, &["cases", "resend", "--all"]);
 }

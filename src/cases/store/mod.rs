@@ -11,7 +11,7 @@
 //! | `history` | what was done to them |
 //! | `outbox` | which of them are to be sent elsewhere, and what of them is there |
 //! | `target` | where that is, and where it was before |
-//! | `sending` | what is shown of that |
+//! | `sending` | what is shown of that, and what was given up is sent again |
 //! | `configure`, `fields` | configurations, and what they say about custom fields |
 
 mod attach;
@@ -52,7 +52,7 @@ pub use self::{
     lists::{CaseCounts, CaseTitle, CaseTotals},
     outbox::{CaseToSend, SentFields, SentItems},
     search::SearchField,
-    sending::{CaseOutboxCounts, CaseSending},
+    sending::{CaseOutboxCounts, CaseSending, RefusedPart},
     target::TargetBegun,
     update::VersionedChange,
 };

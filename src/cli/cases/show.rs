@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{CasesPlace, list::assignees, refused};
 use crate::{
-    cases::{AttachedAlert, AttachedContent, Case, CaseSending, HistoryFilter, UserAction},
+    cases::{AttachedAlert, AttachedContent, Case, CaseSending, HistoryFilter, RefusedPart, UserAction},
     cli::{
         exit::Exit,
         text::{lines, print, print_json_line, tame},
@@ -94,6 +94,9 @@ fn text(
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{name:<13}{}\n", tame(value)))
         .collect();
+    for part in sending.iter().flat_map(|sending| &sending.refused_parts) {
+        shown += &format!("{:<13}{}\n", "  refused", tame(&one_refused(part)));
+    }
     shown += "\n";
     shown += &indented(&case.description);
     for attachment in case.comments.iter().flatten() {
@@ -140,6 +143,16 @@ fn in_kibana(sending: &CaseSending) -> String {
         0 => text,
         count => format!("{text} (Kibana has refused {count} of its comments and alerts)"),
     }
+}
+
+/// What of a case was refused, and why. The answer may quote others.
+fn one_refused(part: &RefusedPart) -> String {
+    let name = match part.part.split_once(':') {
+        Some(("alert", id)) => format!("alert {id}"),
+        Some(("ccfd", id)) => format!("comment {id}"),
+        Some(_) | None => part.part.clone(),
+    };
+    format!("{name}: {}", part.why)
 }
 
 /// An alert, as it was when it was attached.

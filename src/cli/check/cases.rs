@@ -1,10 +1,18 @@
-//! `[cases]`: whether the space whose cases are sent is there.
+//! `[cases]`: whether the space whose cases are sent is there, and whether Kibana shows cases to the key.
 
-use super::{CheckFinding, actions::spaces};
-use crate::daemon::assembly::Assembly;
+use super::{CheckFinding, actions::spaces, probe::LOOK_MAX};
+use crate::{
+    daemon::{assembly::Assembly, cases},
+    pipeline::policy::Failure,
+    sinks::SinkError,
+};
+
+pub(super) async fn all(assembly: &Assembly) -> Vec<CheckFinding> {
+    space(assembly).into_iter().chain(target(assembly).await).collect()
+}
 
 /// A failure if it is not.
-pub(super) fn space(assembly: &Assembly) -> Option<CheckFinding> {
+fn space(assembly: &Assembly) -> Option<CheckFinding> {
     let space = &assembly.config.cases.as_ref()?.space;
     let known = spaces(assembly)?;
     if known.contains(space) {
@@ -12,4 +20,17 @@ pub(super) fn space(assembly: &Assembly) -> Option<CheckFinding> {
     }
     let text = format!("there is no space {space}; known are {}", known.join(", "));
     Some(CheckFinding::fail("cases", text, Some("correct `space` of [cases]")))
+}
+
+/// Whether the key has the privilege to read cases; that it may create them shows only when it does.
+async fn target(assembly: &Assembly) -> Option<CheckFinding> {
+    let sink = &assembly.config.cases.as_ref()?.sink;
+    let looked = tokio::time::timeout(LOOK_MAX, cases::look(assembly)).await;
+    Some(match looked {
+        Ok(found) => match found? {
+            Ok(text) => CheckFinding::ok("cases", text),
+            Err(error) => CheckFinding::of("cases", &Failure::Sink(SinkError::from(error))),
+        },
+        Err(_) => CheckFinding::of("cases", &Failure::Sink(SinkError::Busy { path: sink.clone() })),
+    })
 }

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Timeout of one check.
-const LOOK_MAX: Duration = Duration::from_secs(30);
+pub(super) const LOOK_MAX: Duration = Duration::from_secs(30);
 /// A difference between the clocks that is reported, in seconds.
 const CLOCK_DIFFERENCE_MAX: i64 = 60;
 /// Free space of the state directory below which a warning is shown, in bytes.

@@ -157,7 +157,7 @@ fn trouble(line: &RouteLine, width: usize) -> String {
         CASE_ROUTES => (
             format!("{} to send", counted(waiting, "case")),
             "refused",
-            counted(rejected, "case"),
+            refused_cases(rejected, status.refused_last.as_deref()),
             "ccfd cases show CASE",
         ),
         source => (
@@ -214,6 +214,12 @@ fn place_rows(report: &StatusReport) -> Vec<Vec<String>> {
         });
     }
     rows
+}
+
+/// How many cases Kibana refuses, and why the last one.
+fn refused_cases(count: u64, last: Option<&str>) -> String {
+    let count = counted(count, "case");
+    last.map_or_else(|| count.clone(), |last| format!("{count}, the last {}", tame(last)))
 }
 
 #[cfg(test)]

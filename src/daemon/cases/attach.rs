@@ -1,19 +1,14 @@
 //! What is attached to a case there: comments, and alerts. What Kibana refuses of it holds up nothing else.
 
-use std::collections::BTreeMap;
-
-use chrono::DateTime;
 use serde_json::json;
 
 use super::{
+    alerts::{FoundAlerts, alert_item},
     kibana::RemoteAttachments,
     send::{SendFault, SendTurn},
-    text::{comment, is_ours, summaries, tag},
+    text::{comment, summaries, tag},
 };
 use crate::cases::{ALERTS_MAX, AttachedAlert, AttachedContent, AttachedRule, CaseAttachment};
-
-/// How long an alert is waited for that is on its way to the index, in seconds. After that its case has its summary only.
-const INDEX_WAIT: i64 = 10 * 60;
 
 impl<'a> SendTurn<'a> {
     /// Adds the texts of an attachment: a comment, or the summary of alerts. Returns whether one is new.
@@ -58,33 +53,30 @@ impl<'a> SendTurn<'a> {
         self.of.alerts.iter().filter(|alert| ids.contains(&alert.id)).collect()
     }
 
-    /// Attaches alerts that are missing there. Returns whether there were any, and how many are not found yet.
+    /// Attaches alerts that are missing there and were found. Returns whether there were any.
     pub(super) async fn alerts(
         &mut self,
         remote: &str,
         ids: &[String],
         rule: &AttachedRule,
         there: &mut RemoteAttachments,
-    ) -> Result<(bool, usize), SendFault> {
-        let item = |id: &str| format!("alert:{id}");
-        let is_missing = |id: &&String| {
-            let item = item(id);
-            !self.sent.contains(&item) && !self.refused.contains(&item) && !there.alerts.contains(*id)
-        };
-        let missing: Vec<String> = ids.iter().filter(is_missing).cloned().collect();
-        let (found, unfound) = self.places(&missing).await;
+        found: &FoundAlerts,
+    ) -> Result<bool, SendFault> {
+        let missing = ids.iter().filter(|id| self.is_missing(id, there));
+        let mut found: Vec<(String, String)> =
+            missing.filter_map(|id| Some((id.clone(), found.places.get(id)?.clone()))).collect();
         let room = ALERTS_MAX.saturating_sub(there.alerts.len());
         self.summarised += found.len().saturating_sub(room);
-        let found: Vec<(String, String)> = found.into_iter().take(room).collect();
+        found.truncate(room);
         if found.is_empty() {
-            return Ok((false, unfound));
+            return Ok(false);
         }
         let (ids, indices): (Vec<String>, Vec<String>) = found.into_iter().unzip();
         let body = json!({
             "type": "alert", "alertId": ids, "index": indices, "rule": rule, "owner": self.owner(),
         });
         let attached = self.with.api.attach(remote, &body).await;
-        let items = ids.iter().map(|id| item(id)).collect();
+        let items = ids.iter().map(|id| alert_item(id)).collect();
         match self.wrote(attached) {
             Ok(()) => {
                 there.alerts.extend(ids);
@@ -94,43 +86,6 @@ impl<'a> SendTurn<'a> {
             Err(SendFault::Refused(said)) => self.keep_refused(items, said).await?,
             Err(fault) => return Err(fault),
         }
-        Ok((true, unfound))
-    }
-
-    /// Where these alerts are, and how many are not found that later may be.
-    async fn places(&mut self, ids: &[String]) -> (Vec<(String, String)>, usize) {
-        let alerts = self.attached(ids);
-        let (ours, others): (Vec<&AttachedAlert>, Vec<_>) =
-            alerts.into_iter().partition(|alert| is_ours(alert));
-        let mut found: Vec<(String, String)> =
-            others.iter().map(|alert| (alert.id.clone(), alert.index.clone())).collect();
-        let named: Vec<String> = ours.iter().map(|alert| alert.id.clone()).collect();
-        let places = match &self.with.alerts {
-            // Failed before: the next time is soon enough.
-            Some(_) if self.lookup.is_some() => return (found, ours.len()),
-            Some(alerts) if !named.is_empty() => match alerts.places(&named).await {
-                Ok(places) => places,
-                Err(error) => {
-                    self.lookup = Some(error);
-                    return (found, ours.len());
-                }
-            },
-            Some(_) | None => BTreeMap::new(),
-        };
-        let (mut unfound, mut summarised) = (0, 0);
-        for alert in ours {
-            match places.get(&alert.id) {
-                Some(index) => found.push((alert.id.clone(), index.clone())),
-                None if self.with.alerts.is_some() && self.is_young(alert) => unfound += 1,
-                None => summarised += 1,
-            }
-        }
-        self.summarised += summarised;
-        (found, unfound)
-    }
-
-    fn is_young(&self, alert: &AttachedAlert) -> bool {
-        let at = DateTime::parse_from_rfc3339(&alert.attached_at).map_or(0, |at| at.timestamp());
-        self.with.clock.now().saturating_sub(at) < INDEX_WAIT
+        Ok(true)
     }
 }

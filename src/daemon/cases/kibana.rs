@@ -17,8 +17,8 @@ use crate::{
 
 /// Attachments of one page.
 const PAGE: usize = 100;
-/// Pages of attachments at most: a case has no more user actions than this.
-const PAGES_MAX: usize = 110;
+/// Pages of one order at most: Kibana refuses to show what is behind the 10,000th of a list.
+const PAGES_MAX: usize = 100;
 
 /// A case there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub(super) enum CasesApiError {
     Gone,
     /// The key may not do this with cases of this owner: its own text.
     NotAllowed(String),
+    /// So much is attached to the case that Kibana does not show all of it.
+    TooMuch(u64),
     /// It refuses this: its status, and its own text, which may quote what was sent.
     Refused(u16, String),
 }
@@ -88,6 +90,16 @@ pub(super) struct KibanaCases {
 impl KibanaCases {
     pub(super) fn new(client: KibanaClient) -> Self {
         Self { client }
+    }
+
+    /// How many cases the key may see.
+    pub(super) async fn count(&self) -> Result<u64, RemoteError> {
+        let answer =
+            self.client.request(Method::GET, "/api/cases/_find?page=1&perPage=1", Bytes::new()).await?;
+        if !answer.status.is_success() {
+            return Err(self.client.refusal(&answer, &self.client.space()));
+        }
+        Ok(self.client.read::<CasesCount>(&answer)?.total)
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response, CasesApiError> {
@@ -150,20 +162,31 @@ impl CasesApi for KibanaCases {
         let alerts: Vec<WireAlert> = self.asked(Method::GET, &path, None).await?;
         let alerts = alerts.into_iter().map(|alert| alert.id).collect();
         let mut all = RemoteAttachments { alerts, endings: BTreeSet::new() };
-        for page in 1..=PAGES_MAX {
-            let path =
-                format!("/api/cases/{}/comments/_find?page={page}&perPage={PAGE}&sortOrder=asc", segment(id));
-            let found: AttachmentsPage = self.asked(Method::GET, &path, None).await?;
-            let count = found.comments.len();
-            for attachment in found.comments {
-                all.alerts.extend(attachment.alert_id.map(OneOrMore::all).unwrap_or_default());
-                all.endings.extend(attachment.comment.as_deref().and_then(super::text::ending));
+        let (mut seen, mut total) = (0, 0);
+        // The oldest first; what is behind the last page of these is among the newest.
+        for order in ["asc", "desc"] {
+            for page in 1..=PAGES_MAX {
+                let path = format!(
+                    "/api/cases/{}/comments/_find?page={page}&perPage={PAGE}&sortOrder={order}",
+                    segment(id)
+                );
+                let found: AttachmentsPage = self.asked(Method::GET, &path, None).await?;
+                total = found.total;
+                let count = found.comments.len();
+                seen += count as u64;
+                for attachment in found.comments {
+                    all.alerts.extend(attachment.alert_id.map(OneOrMore::all).unwrap_or_default());
+                    all.endings.extend(attachment.comment.as_deref().and_then(super::text::ending));
+                }
+                if count < PAGE || (order == "desc" && seen >= total) {
+                    return Ok(all);
+                }
             }
-            if count < PAGE {
-                break;
+            if seen >= total {
+                return Ok(all);
             }
         }
-        Ok(all)
+        Err(CasesApiError::TooMuch(total))
     }
 
     async fn attach(&self, id: &str, attachment: &Value) -> Result<(), CasesApiError> {
@@ -194,6 +217,11 @@ struct CasesPage {
     cases: Vec<WireCase>,
 }
 
+#[derive(Deserialize)]
+struct CasesCount {
+    total: u64,
+}
+
 /// A case, as Kibana shows it. Only what is needed must be there.
 #[derive(Deserialize)]
 struct WireCase {
@@ -221,6 +249,7 @@ impl From<WireCase> for RemoteCase {
 
 #[derive(Deserialize)]
 struct AttachmentsPage {
+    total: u64,
     comments: Vec<WireAttachment>,
 }
 

@@ -6,6 +6,7 @@
 //! | `worker` | finds cases that have changed, and keeps what came of them |
 //! | `send` | one case, step by step |
 //! | `attach` | its comments and alerts |
+//! | `alerts` | where its alerts are, and how long they are waited for |
 //! | `change` | what to change of a case there |
 //! | `text` | what there is to read: comments, summaries of alerts |
 //! | `kibana` | Kibana's API |
@@ -14,6 +15,7 @@
 //! what was just written. So what is known to be there is kept here; and after an attempt of which that is not known, a while
 //! passes before the next one looks.
 
+mod alerts;
 mod attach;
 mod change;
 mod kibana;
@@ -29,8 +31,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use self::{
+    alerts::{AlertsSink, FindsAlerts},
     kibana::KibanaCases,
-    send::{CaseSender, FindsAlerts},
+    send::CaseSender,
     worker::{CaseTarget, CaseWorker},
 };
 use super::{
@@ -40,7 +43,8 @@ use super::{
 };
 use crate::{
     config::{
-        CASE_ROUTES, Config, ElasticsearchSettings, KibanaCasesSettings, KibanaIndexSettings, SinkSettings,
+        ALERT_ROUTES, CASE_ROUTES, Config, ElasticsearchSettings, KibanaCasesSettings, KibanaIndexSettings,
+        SinkSettings,
     },
     detect_db::{DetectThread, FILE_NAME},
     pipeline::{names::route_name, policy::Failure, progress::RouteStatus},
@@ -75,7 +79,8 @@ async fn work(current: watch::Receiver<Arc<Assembly>>, end: WorkEnd) -> Vec<Fail
 struct CaseRoute {
     settings: KibanaCasesSettings,
     kibana: KibanaIndexSettings,
-    alerts: Option<ElasticsearchSettings>,
+    /// The sink that has the alerts.
+    alerts: Option<(String, ElasticsearchSettings)>,
 }
 
 impl CaseRoute {
@@ -85,7 +90,7 @@ impl CaseRoute {
         let kibana = kibana.clone();
         // Of several clusters with the alerts, the first that is named is the one behind Kibana.
         let alerts = config.alerts.sinks.iter().find_map(|sink| match config.sinks.get(sink)? {
-            SinkSettings::Elasticsearch(settings) => Some(settings.clone()),
+            SinkSettings::Elasticsearch(settings) => Some((sink.clone(), settings.clone())),
             SinkSettings::KibanaIndex(_)
             | SinkSettings::Detect(_)
             | SinkSettings::LogsIngestion(_)
@@ -116,9 +121,11 @@ impl CaseRoute {
             search_lag: self.settings.search_lag.as_secs().cast_signed(),
         };
         let client = KibanaClient::for_cases(&self.kibana, assembly.environment.clone());
-        let alerts = self.alerts.map(|settings| {
-            let places = ElasticsearchPlaces::new(settings, assembly.environment.clone());
-            Arc::new(places) as Arc<dyn FindsAlerts>
+        let alerts = self.alerts.map(|(name, settings)| AlertsSink {
+            route: route_name(ALERT_ROUTES, &name),
+            destination: assembly.sink(&name).map(|sink| sink.identity(&ALERTS)).unwrap_or_default(),
+            places: Arc::new(ElasticsearchPlaces::new(settings, assembly.environment.clone())),
+            name,
         });
         let sender = CaseSender {
             api: Arc::new(KibanaCases::new(client)),
@@ -129,6 +136,19 @@ impl CaseRoute {
         };
         CaseWorker::new(sender, target, progress, assembly.retry(&self.settings.sink))
     }
+}
+
+/// What `ccfd check` says about where cases go; `None` if that is nowhere.
+pub async fn look(assembly: &Assembly) -> Option<Result<String, RemoteError>> {
+    let CaseRoute { settings, kibana, .. } = CaseRoute::of(&assembly.config)?;
+    let cases = KibanaCases::new(KibanaClient::for_cases(&kibana, assembly.environment.clone()));
+    let seen = |count: u64| {
+        format!(
+            "{}, space `{}`: the key sees {count} cases, before those of `{}` here",
+            kibana.url, kibana.space, settings.space
+        )
+    };
+    Some(cases.count().await.map(seen))
 }
 
 #[async_trait]

@@ -1,16 +1,13 @@
 //! One case is sent: created unless it is there, what is missing is attached, what has changed is changed. Each step looks at
 //! what is there first, so it can be repeated after a kill at any moment.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-use async_trait::async_trait;
 use collectors::Clock;
 use serde_json::{Value, json};
 
 use super::{
+    alerts::{AlertsSink, FoundAlerts},
     change::change,
     kibana::{CasesApi, CasesApiError, RemoteCase},
     text::tag,
@@ -26,18 +23,11 @@ const CONFLICTS_MAX: u32 = 10;
 /// How many changes are remembered of which it is not known whether they arrived.
 const TRIED_MAX: usize = 10;
 
-/// Finds in which index alerts are.
-#[async_trait]
-pub(super) trait FindsAlerts: Send + Sync {
-    /// The index of each of these alerts that is found.
-    async fn places(&self, ids: &[String]) -> Result<BTreeMap<String, String>, RemoteError>;
-}
-
 /// Sends cases of one space to one Kibana.
 pub(super) struct CaseSender {
     pub(super) api: Arc<dyn CasesApi>,
     /// Where the alerts are; `None` if they are in no Elasticsearch.
-    pub(super) alerts: Option<Arc<dyn FindsAlerts>>,
+    pub(super) alerts: Option<AlertsSink>,
     pub(super) database: Arc<DetectThread>,
     pub(super) space: Arc<str>,
     pub(super) clock: Clock,
@@ -48,10 +38,21 @@ pub(super) struct CaseSender {
 pub(super) enum CaseSent {
     /// All of it is there.
     Whole(String),
-    /// All but alerts that are not found yet, and why if looking for them failed.
-    Partly(String, Option<RemoteError>),
+    /// All but alerts that are waited for.
+    Partly(String, AlertsWait),
     /// All but what Kibana refuses. The text may quote it.
     Incomplete(String),
+}
+
+/// What alerts are waited for.
+#[derive(Debug)]
+pub(super) enum AlertsWait {
+    /// They may be found soon.
+    Short,
+    /// They may take long.
+    Long,
+    /// Looking for them failed.
+    Failed(RemoteError),
 }
 
 /// Why a case was not sent.
@@ -78,6 +79,9 @@ impl From<CasesApiError> for SendFault {
             CasesApiError::NotAllowed(said) => {
                 Self::NotAllowed(format!("Kibana refuses it (status 403): {said}"))
             }
+            CasesApiError::TooMuch(count) => Self::Refused(format!(
+                "{count} comments and alerts are attached to it in Kibana, more than its API shows: remove some there"
+            )),
             CasesApiError::Refused(status, said) => {
                 Self::Refused(format!("Kibana refuses it (status {status}): {said}"))
             }
@@ -115,7 +119,6 @@ impl CaseSender {
             base: case.fields.clone(),
             is_unsure: false,
             summarised: 0,
-            lookup: None,
         };
         let done = turn.run().await;
         (done, turn.is_unsure)
@@ -127,7 +130,12 @@ impl CaseSender {
             match self.api.get(remote).await {
                 Ok(Some(_)) | Err(CasesApiError::NotAllowed(_)) => return Ok(true),
                 Ok(None)
-                | Err(CasesApiError::Gone | CasesApiError::Conflict | CasesApiError::Refused(..)) => {}
+                | Err(
+                    CasesApiError::Gone
+                    | CasesApiError::Conflict
+                    | CasesApiError::TooMuch(_)
+                    | CasesApiError::Refused(..),
+                ) => {}
                 Err(CasesApiError::Remote(error)) => return Err(error),
             }
         }
@@ -151,8 +159,6 @@ pub(super) struct SendTurn<'a> {
     is_unsure: bool,
     /// Alerts of which there is only a summary.
     pub(super) summarised: usize,
-    /// Why alerts could not be looked for.
-    pub(super) lookup: Option<RemoteError>,
 }
 
 impl SendTurn<'_> {
@@ -169,13 +175,12 @@ impl SendTurn<'_> {
             }
         }
         let mut there = self.with.api.attachments(&remote.id).await?;
-        let (mut is_attached, mut missing) = (false, 0);
+        let found = self.find_alerts(&there).await?;
+        let mut is_attached = false;
         for attachment in self.of.case.comments.iter().flatten() {
             is_attached |= self.texts(&remote.id, attachment, &there).await?;
             if let AttachedContent::Alerts { ids, rule, .. } = &attachment.content {
-                let (attached, unfound) = self.alerts(&remote.id, ids, rule, &mut there).await?;
-                is_attached |= attached;
-                missing += unfound;
+                is_attached |= self.alerts(&remote.id, ids, rule, &mut there, &found).await?;
             }
         }
         if is_attached || opens {
@@ -183,22 +188,33 @@ impl SendTurn<'_> {
         }
         let id = remote.id.clone();
         self.update(remote, &wanted).await?;
-        Ok(self.outcome(&id, missing))
+        Ok(self.outcome(&id, found))
     }
 
-    fn outcome(&mut self, id: &str, missing: usize) -> CaseSent {
+    fn outcome(&self, id: &str, found: FoundAlerts) -> CaseSent {
         let text = match self.summarised {
             0 => format!("case {id}"),
             count => format!("case {id}, where {count} alerts are only in comments"),
         };
-        if let Some(error) = self.lookup.take() {
-            let why = format!(
-                "{text}; {missing} alerts were not looked for, which needs `read` on their index: {error}"
-            );
-            return CaseSent::Partly(why, Some(error));
-        }
-        if missing > 0 {
-            return CaseSent::Partly(format!("{text}; {missing} alerts are not in their index yet"), None);
+        if found.waits() {
+            let mut waits = text;
+            if let (1.., Some(sink)) = (found.due, &self.with.alerts) {
+                waits += &format!("; {} alerts are not delivered to sink `{}` yet", found.due, sink.name);
+            }
+            if found.unfound > 0 {
+                waits += &format!("; {} alerts are not in their index yet", found.unfound);
+            }
+            let wait = match found.fault {
+                Some((error, count)) => {
+                    waits += &format!(
+                        "; {count} alerts were not looked for, which needs `read` on their index: {error}"
+                    );
+                    AlertsWait::Failed(error)
+                }
+                None if found.is_soon => AlertsWait::Short,
+                None => AlertsWait::Long,
+            };
+            return CaseSent::Partly(waits, wait);
         }
         if self.refused.is_empty() {
             return CaseSent::Whole(text);
@@ -296,7 +312,12 @@ impl SendTurn<'_> {
             // Kibana attaches something and changes its case at the same time: only the latter is in conflict.
             Ok(_) | Err(CasesApiError::Conflict) => true,
             Err(CasesApiError::Remote(error)) => may_be_done(&error.kind),
-            Err(CasesApiError::Gone | CasesApiError::NotAllowed(_) | CasesApiError::Refused(..)) => false,
+            Err(
+                CasesApiError::Gone
+                | CasesApiError::NotAllowed(_)
+                | CasesApiError::TooMuch(_)
+                | CasesApiError::Refused(..),
+            ) => false,
         };
         Ok(done?)
     }

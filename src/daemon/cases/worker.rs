@@ -226,6 +226,7 @@ impl CaseWorker {
             }
             status.waiting = counts.waiting;
             status.refused = counts.failed;
+            status.refused_last = counts.failed_last.map(|(number, why)| format!("#{number}: {why}"));
             status.delivered = counts.done;
             status.last_read = Some(now);
         });

@@ -94,6 +94,8 @@ pub enum Fate {
     Reset,
     /// The connection is cut behind so many bytes of the body.
     CutAfter(usize),
+    /// Nothing comes, and the connection stays.
+    Hangs,
 }
 
 /// What a script does with a request.

@@ -91,6 +91,9 @@ async fn answer(
     });
     let mut holding = shared.holding.subscribe();
     holding.wait_for(|holding| !holding).await.map_err(io::Error::other)?;
+    if reply.fate == Fate::Hangs {
+        std::future::pending::<()>().await;
+    }
     reset.store(reply.fate == Fate::Reset, Ordering::Relaxed);
     respond(reply)
 }
@@ -128,7 +131,7 @@ impl Shared {
 fn respond(reply: Reply) -> io::Result<Response<Body>> {
     let bytes = reply.body.len();
     let body = match reply.fate {
-        Fate::Arrives => Body::from(reply.body),
+        Fate::Arrives | Fate::Hangs => Body::from(reply.body),
         Fate::Lost | Fate::Reset => return Err(cut()),
         Fate::CutAfter(count) => cut_short(reply.body.slice(..count.min(bytes))),
     };

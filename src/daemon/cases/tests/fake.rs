@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use tokio::{sync::Notify, time::sleep};
 
 use super::super::{
+    alerts::FindsAlerts,
     kibana::{CasesApi, CasesApiError, RemoteAttachments, RemoteCase},
-    send::FindsAlerts,
     text::ending,
 };
 use crate::{
@@ -83,6 +83,8 @@ pub(super) struct FakeKibana {
     pub(super) killed: Notify,
     /// Where alerts are.
     pub(super) places: Mutex<BTreeMap<String, String>>,
+    /// How often they were looked for.
+    pub(super) searches: AtomicUsize,
     /// Whether the key may not look for them.
     pub(super) is_blind: AtomicBool,
 }
@@ -101,6 +103,7 @@ impl FakeKibana {
             most_in_flight: AtomicUsize::default(),
             killed: Notify::new(),
             places: Mutex::default(),
+            searches: AtomicUsize::default(),
             is_blind: AtomicBool::default(),
         }
     }
@@ -268,6 +271,7 @@ impl CasesApi for FakeKibana {
 #[async_trait]
 impl FindsAlerts for FakeKibana {
     async fn places(&self, ids: &[String]) -> Result<BTreeMap<String, String>, RemoteError> {
+        self.searches.fetch_add(1, Ordering::Relaxed);
         if self.is_blind.load(Ordering::Relaxed) {
             let kind = RemoteErrorKind::Forbidden { code: "no read".to_owned() };
             return Err(kind.of(Service::Elasticsearch));

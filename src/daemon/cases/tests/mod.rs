@@ -7,6 +7,7 @@ mod refused;
 mod sent;
 mod several;
 mod targets;
+mod waits;
 
 use std::{
     path::PathBuf,
@@ -26,7 +27,8 @@ use tokio::{
 
 use self::fake::FakeKibana;
 use super::{
-    send::{CaseSender, FindsAlerts},
+    alerts::AlertsSink,
+    send::CaseSender,
     text::tag,
     worker::{CaseTarget, CaseWorker},
 };
@@ -48,6 +50,8 @@ use crate::{
 
 const NOW: i64 = 1_790_000_000;
 const ROUTE: &str = "cases/soc";
+/// The route of alerts to the sink that has them.
+const ALERTS_ROUTE: &str = "alerts/es";
 /// Seconds that a search may lag behind.
 const SEARCH_LAG: i64 = 60;
 
@@ -141,7 +145,12 @@ impl Scene {
         let kibana = self.kibana.clone();
         let sender = CaseSender {
             api: kibana.clone(),
-            alerts: self.has_index.then_some(kibana as Arc<dyn FindsAlerts>),
+            alerts: self.has_index.then(|| AlertsSink {
+                name: "es".to_owned(),
+                route: ALERTS_ROUTE.to_owned(),
+                destination: "es one".to_owned(),
+                places: kibana,
+            }),
             database: Arc::new(DetectThread::new(self.path.clone())),
             space: Arc::from(self.space.as_str()),
             clock: self.clock.clone(),

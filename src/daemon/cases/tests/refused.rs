@@ -9,7 +9,7 @@ use super::{
     fake::{CaseCallFate::*, UNLOVED},
     there,
 };
-use crate::cases::{CaseChange, CaseStatus};
+use crate::cases::{CaseChange, CaseError, CaseStatus};
 
 #[tokio::test(start_paused = true)]
 async fn alerts_that_kibana_does_not_attach_are_in_a_comment_and_tried_again_after_a_change() {
@@ -151,4 +151,44 @@ async fn the_same_kibana_by_another_name_keeps_its_cases_and_what_was_changed_th
         assert!(found.case.fields.tags.contains("keys"));
     });
     assert_eq!(scene.attached(&case).1.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_says_why_and_is_sent_again_when_somebody_asks_for_it() {
+    let scene = Scene::new(0);
+    let (case, other) = (scene.create("one"), scene.create("two"));
+    scene.comment(&case, "seen");
+    scene.kibana.will([Done, Done, Done, Refused]);
+    scene.send().await;
+    let sending = scene.sending(&case);
+    let [part] = &sending.refused_parts[..] else { panic!("{sending:?}") };
+    assert!(part.part.starts_with("ccfd:") && part.why.contains("status 400"), "{part:?}");
+    let last = scene.status().refused_last.unwrap();
+    assert_eq!(last, "#1: case remote-0: Kibana refuses it (status 400)", "not the words of others");
+    assert_eq!(scene.by(|cases, _| cases.resend_refused().unwrap()), 1);
+    assert_eq!(scene.sending(&case).state, "waiting");
+    assert_eq!(scene.sending(&other).state, "done");
+    scene.send().await;
+    let sending = scene.sending(&case);
+    assert_eq!((sending.state.as_str(), sending.refused), ("done", 0));
+    assert_eq!(scene.attached(&case).1.len(), 1);
+    assert_eq!(scene.status().refused_last, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_case_that_was_deleted_in_kibana_is_created_again_only_when_somebody_asks_for_that() {
+    let scene = Scene::new(0);
+    let case = scene.create("one");
+    let nowhere = scene.by(|cases, _| cases.resend(&case, false));
+    assert!(matches!(nowhere, Err(CaseError::Invalid(_))), "{nowhere:?}");
+    scene.comment(&case, "seen");
+    scene.send().await;
+    scene.kibana.cases.lock().unwrap().clear();
+    scene.by(|cases, _| cases.resend(&case, false).unwrap());
+    scene.send().await;
+    assert!(scene.sending(&case).answer.unwrap().contains("deleted in Kibana"));
+    scene.by(|cases, _| cases.resend(&case, true).unwrap());
+    scene.send().await;
+    assert_eq!(scene.attached(&case).1.len(), 1);
+    scene.there(&case, |found| assert_eq!(found.case.fields.title, "one"));
 }

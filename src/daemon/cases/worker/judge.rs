@@ -6,14 +6,14 @@ use super::{
     running::{RunningCase, SendEnded},
 };
 use crate::{
-    daemon::cases::send::{CaseSent, SendFault},
+    daemon::cases::send::{AlertsWait, CaseSent, SendFault},
     detect_db::ActionResult,
     sinks::remote::RemoteError,
 };
 
 /// The time between two looks for alerts that are on their way to their index, in seconds.
 const ALERTS_INTERVAL: i64 = 30;
-/// The same if looking for them failed, and for cases of an owner that the key may not touch, or that a bug ended.
+/// The same if that takes long or looking for them failed, and for cases of an owner that the key may not touch, or that a bug ended.
 const REPAIR_INTERVAL: i64 = 5 * 60;
 
 impl CaseWorker {
@@ -32,15 +32,19 @@ impl CaseWorker {
                 });
                 ActionResult::Done(text)
             }
-            Ok(CaseSent::Partly(text, fault)) => {
+            Ok(CaseSent::Partly(text, wait)) => {
                 self.pause.worked(&self.progress);
-                let wait = if fault.is_some() { REPAIR_INTERVAL } else { ALERTS_INTERVAL };
+                let (wait, fault) = match wait {
+                    AlertsWait::Short => (ALERTS_INTERVAL, None),
+                    AlertsWait::Long => (REPAIR_INTERVAL, None),
+                    AlertsWait::Failed(error) => (REPAIR_INTERVAL, Some(error)),
+                };
                 self.sees(fault);
                 ActionResult::Later(now + wait, text)
             }
             Ok(CaseSent::Incomplete(text)) | Err(SendFault::Refused(text)) => {
                 self.pause.worked(&self.progress);
-                let advice = "see `ccfd cases show`; the next change of the case sends it again";
+                let advice = "see `ccfd cases show`; `ccfd cases resend` or the next change of the case sends it again";
                 tracing::error!(case = case.number, advice, "Kibana refuses a case, or parts of it");
                 self.progress.count(|counters| {
                     counters.fetched += 1;
