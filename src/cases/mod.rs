@@ -28,7 +28,8 @@ pub use self::{
     change::{CaseChange, NewCase},
     error::CaseError,
     limits::{
-        ALERTS_MAX, CASES_AT_ONCE_MAX, FILE_BYTES_MAX, TAGS_MAX, TEXT_CHARS_MAX, cut as cut_text, length,
+        ALERTS_MAX, ASSIGNEES_MAX, CASES_AT_ONCE_MAX, FILE_BYTES_MAX, TAGS_MAX, TEXT_CHARS_MAX,
+        cut as cut_text, length,
     },
     model::{
         Assignee, Case, CaseConnector, CaseOwner, CasePerson, CaseSettings, CaseSeverity, CaseStamp,
@@ -39,7 +40,7 @@ pub use self::{
         AttachmentPage, CaseConfiguration, CaseCounts, CaseFile, CaseFilter, CaseOutboxCounts, CasePage,
         CaseSending, CaseSort, CaseStore, CaseTemplate, CaseTitle, CaseToSend, CaseTotals, ClosureType,
         ConfigurationChange, CustomFieldSpec, HistoryFilter, HistoryPage, RefusedPart, SearchField,
-        SentFields, SentItems, TargetBegun, TemplateFields, UserAction, VersionedChange,
+        SentFields, SentItem, SentItems, TargetBegun, TemplateFields, UserAction, VersionedChange,
     },
 };
 pub use crate::detect_db::DEFAULT_SPACE;

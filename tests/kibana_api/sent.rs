@@ -301,3 +301,42 @@ fn what_was_refused_is_sent_again_by_a_command() {
     assert_eq!(cases(&kibana)[0]["totalComment"], 1);
     api.place.run_to(0, &["cases", "resend", "--all"]);
 }
+
+#[test]
+fn changes_and_removals_of_comments_follow_and_what_the_kibana_does_not_have_is_left_out() {
+    let kibana = Api::start();
+    let api = sender(&kibana, &kibana.daemon.url);
+    let none = json!({ "id": "none", "name": "none", "type": ".none", "fields": null });
+    let field = json!({ "key": "env", "label": "Environment", "type": "text", "required": false });
+    let configuration = json!({
+        "owner": "cases", "closure_type": "close-by-user", "connector": none, "customFields": [field],
+    });
+    assert_eq!(api.operate(Method::POST, "/api/cases/configure", Some(&configuration)).0, 200);
+    let case = json!({
+        "title": "One", "description": "d", "tags": [], "owner": "cases", "connector": none,
+        "settings": { "syncAlerts": false }, "assignees": [{ "uid": "ann" }],
+        "customFields": [{ "key": "env", "type": "text", "value": "test" }],
+    });
+    let (status, made) = api.operate(Method::POST, "/api/cases", Some(&case));
+    assert_eq!(status, 200, "{made}");
+    wait_until_sent(&api, 1);
+    let there = &cases(&kibana)[0];
+    assert_eq!((&there["assignees"], &there["customFields"]), (&json!([{ "uid": "ann" }]), &json!([])));
+    let shown = api.place.run_to(0, &["cases", "show", "1"]).stdout;
+    assert!(shown.contains("without customFields") && shown.contains("refused    customFields: "), "{shown}");
+    api.place.run_to(0, &["cases", "comment", "1", "first"]);
+    let comment =
+        |kibana: &Api| cases(kibana)[0]["comments"][0]["comment"].as_str().unwrap_or_default().to_owned();
+    wait_until("the comment to be there", || comment(&kibana).starts_with("first"));
+    let id = made["id"].as_str().unwrap();
+    let path = format!("/api/cases/{id}/comments");
+    let known = api.operate(Method::GET, &path, None).1[0].clone();
+    let change = json!({
+        "id": known["id"], "version": known["version"], "type": "user", "comment": "second", "owner": "cases",
+    });
+    assert_eq!(api.operate(Method::PATCH, &path, Some(&change)).0, 200);
+    wait_until("the comment to be changed there", || comment(&kibana).starts_with("second"));
+    let path = format!("{path}/{}", known["id"].as_str().unwrap());
+    assert_eq!(api.operate(Method::DELETE, &path, None).0, 204);
+    wait_until("the comment to be removed there", || cases(&kibana)[0]["totalComment"] == 0);
+}

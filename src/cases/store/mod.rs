@@ -50,7 +50,7 @@ pub use self::{
     find::{CaseFilter, CasePage, CaseSort},
     history::{HistoryFilter, HistoryPage, UserAction},
     lists::{CaseCounts, CaseTitle, CaseTotals},
-    outbox::{CaseToSend, SentFields, SentItems},
+    outbox::{CaseToSend, SentFields, SentItem, SentItems},
     search::SearchField,
     sending::{CaseOutboxCounts, CaseSending, RefusedPart},
     target::TargetBegun,

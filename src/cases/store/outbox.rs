@@ -1,14 +1,15 @@
 //! The outbox of cases: which of them have changed since they were last sent to where cases of their space are sent. There is
 //! one row for each case, which triggers put with each change; and what of a case is there already.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{CaseStore, CaseTurn, json as kept, parsed};
 use crate::{
-    cases::{AttachedAlert, Case, CaseError, CaseSeverity, CaseStatus, error::CaseFault},
+    cases::{Assignee, AttachedAlert, Case, CaseError, CaseSeverity, CaseStatus, error::CaseFault},
     detect_db::ActionResult,
 };
 
@@ -30,6 +31,12 @@ pub struct SentFields {
     pub category: Option<String>,
     /// Its status.
     pub status: CaseStatus,
+    /// Who is to work on it.
+    #[serde(default)]
+    pub assignees: BTreeSet<Assignee>,
+    /// The values of custom fields, as they are sent: what another Kibana has of them stays as it is.
+    #[serde(default, rename = "customFields")]
+    pub custom_fields: Vec<Value>,
 }
 
 impl SentFields {
@@ -42,6 +49,13 @@ impl SentFields {
             severity: case.severity,
             category: case.category.clone(),
             status: case.status,
+            assignees: case.assignees.iter().cloned().collect(),
+            custom_fields: case
+                .custom_fields
+                .iter()
+                .filter(|field| !field.value.is_null())
+                .map(|field| json!(field))
+                .collect(),
         }
     }
 }
@@ -58,18 +72,27 @@ pub struct CaseToSend {
     /// What was last sent of the case itself: one of these. Empty if nothing is known.
     pub fields: Vec<SentFields>,
     /// What of it is known to be there, by names that its sender gives.
-    pub sent: BTreeSet<String>,
+    pub sent: BTreeMap<String, SentItem>,
     /// What of this version of the case was refused there, by the same names.
     pub refused: BTreeSet<String>,
     /// How often this was tried, with this time.
     pub tries: u32,
 }
 
+/// Something of a case that was sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SentItem {
+    /// What its sender wants to know of it.
+    pub content: String,
+    /// When it was sent. A search may not show it for a while.
+    pub at: i64,
+}
+
 /// What of a case is known, by names that its sender gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SentItems {
     /// What is there.
-    pub sent: BTreeSet<String>,
+    pub sent: BTreeMap<String, SentItem>,
     /// What of this version was refused.
     pub refused: BTreeSet<String>,
 }
@@ -129,13 +152,26 @@ impl CaseStore<'_> {
     }
 
     /// Keeps which items of a case are there.
-    pub fn keep_sent(&mut self, id: &str, items: &[String]) -> Result<(), CaseError> {
+    pub fn keep_sent(&mut self, id: &str, items: &BTreeMap<String, SentItem>) -> Result<(), CaseError> {
         self.of_outbox(id, |turn, row| {
-            let sql = "INSERT OR REPLACE INTO case_sent (case_id, remote, item)
-                       SELECT case_id, remote, ?2 FROM case_outbox WHERE case_id = ?1 AND remote IS NOT NULL";
+            let sql = "INSERT OR REPLACE INTO case_sent (case_id, remote, item, content, at)
+                       SELECT case_id, remote, ?2, ?3, ?4 FROM case_outbox WHERE case_id = ?1 AND remote IS NOT NULL";
             let mut insert = turn.begun.prepare_cached(sql)?;
+            for (item, SentItem { content, at }) in items {
+                insert.execute(params![row, item, content, at])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Keeps that items of a case are not there any more.
+    pub fn keep_gone(&mut self, id: &str, items: &[String]) -> Result<(), CaseError> {
+        self.of_outbox(id, |turn, row| {
+            let sql = "DELETE FROM case_sent WHERE case_id = ?1 AND item = ?2
+                           AND remote = (SELECT remote FROM case_outbox WHERE case_outbox.case_id = ?1)";
+            let mut delete = turn.begun.prepare_cached(sql)?;
             for item in items {
-                insert.execute(params![row, item])?;
+                delete.execute(params![row, item])?;
             }
             Ok(())
         })
@@ -152,8 +188,9 @@ impl CaseStore<'_> {
         let version: i64 = version.parse().unwrap_or_default();
         let why = one_line(why);
         self.of_outbox(id, |turn, row| {
-            let sql = "INSERT OR REPLACE INTO case_sent (case_id, remote, item, refused, why)
-                       SELECT case_id, remote, ?2, ?3, ?4 FROM case_outbox WHERE case_id = ?1 AND remote IS NOT NULL";
+            let sql = "INSERT INTO case_sent (case_id, remote, item, refused, why)
+                       SELECT case_id, remote, ?2, ?3, ?4 FROM case_outbox WHERE case_id = ?1 AND remote IS NOT NULL
+                       ON CONFLICT DO UPDATE SET refused = excluded.refused, why = excluded.why";
             let mut insert = turn.begun.prepare_cached(sql)?;
             for item in items {
                 insert.execute(params![row, item, version, why])?;
@@ -179,15 +216,18 @@ impl CaseStore<'_> {
             ActionResult::Failed(answer) => ("failed", None, 0, answer),
         };
         let answer = one_line(answer);
-        self.of_outbox(id, |turn, row| {
+        self.of_outbox(id, |turn, number| {
             let sql = "UPDATE case_outbox SET
                            state = iif(?2 IN ('done', 'failed') AND version <> ?3, 'waiting', ?2),
                            tries = iif(?2 IN ('done', 'failed'), 0, tries - ?5), next_at = coalesce(?4, 0), answer = ?6,
                            changed_at = ?7
                        WHERE case_id = ?1 AND state = 'running'";
             let version: i64 = version.parse().unwrap_or_default();
-            let row = params![row, state, version, next_at, untried, answer, now];
+            let row = params![number, state, version, next_at, untried, answer, now];
             turn.begun.prepare_cached(sql)?.execute(row)?;
+            if matches!(state, "done" | "failed") {
+                turn.forget_refused(number, version)?;
+            }
             Ok(())
         })
     }
@@ -210,19 +250,31 @@ impl CaseStore<'_> {
 impl CaseTurn<'_> {
     /// What is known of a case where it is now.
     fn items(&self, row: i64, version: &str) -> Result<SentItems, CaseFault> {
-        let sql = "SELECT item, refused FROM case_sent
+        let sql = "SELECT item, refused, content, at FROM case_sent
                    WHERE case_id = ?1 AND remote = (SELECT remote FROM case_outbox WHERE case_outbox.case_id = ?1)";
         let mut query = self.begun.prepare_cached(sql)?;
         let mut rows = query.query([row])?;
         let mut items = SentItems::default();
         while let Some(row) = rows.next()? {
             match row.get::<_, Option<i64>>(1)? {
-                None => _ = items.sent.insert(row.get(0)?),
                 Some(refused) if refused.to_string() == version => _ = items.refused.insert(row.get(0)?),
-                Some(_) => {}
+                Some(_) | None => {}
+            }
+            // A change of what is there, or its removal, may be refused.
+            if let Some(at) = row.get(3)? {
+                items.sent.insert(row.get(0)?, SentItem { content: row.get(2)?, at });
             }
         }
         Ok(items)
+    }
+
+    /// Forgets what was refused of other versions of a case than this one.
+    pub(super) fn forget_refused(&self, row: i64, version: i64) -> Result<(), CaseFault> {
+        let sql = "DELETE FROM case_sent WHERE case_id = ?1 AND refused <> ?2 AND at IS NULL";
+        self.begun.prepare_cached(sql)?.execute([row, version])?;
+        let sql = "UPDATE case_sent SET refused = NULL, why = NULL WHERE case_id = ?1 AND refused <> ?2";
+        self.begun.prepare_cached(sql)?.execute([row, version])?;
+        Ok(())
     }
 }
 

@@ -130,8 +130,8 @@ impl CaseStore<'_> {
 
 impl CaseTurn<'_> {
     fn send_again(&self, row: i64, creates: bool) -> Result<(), CaseFault> {
-        let sql = "DELETE FROM case_sent WHERE case_id = ?1 AND refused IS NOT NULL";
-        self.begun.prepare_cached(sql)?.execute([row])?;
+        // No version has this number.
+        self.forget_refused(row, -1)?;
         let sql = "UPDATE case_outbox SET state = 'waiting', next_at = 0, tries = 0, remote = iif(?2, NULL, remote),
                        fields = iif(?2, NULL, fields)
                    WHERE case_id = ?1";

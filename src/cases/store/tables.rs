@@ -55,7 +55,7 @@ CREATE TABLE case_outbox (
 CREATE INDEX case_outbox_due ON case_outbox (space, next_at, case_id) WHERE state = 'waiting';
 CREATE INDEX case_outbox_state ON case_outbox (space, state);
 CREATE TABLE case_sent (
-    case_id INTEGER NOT NULL, remote TEXT NOT NULL, item TEXT NOT NULL, refused INTEGER, why TEXT,
+    case_id INTEGER NOT NULL, remote TEXT NOT NULL, item TEXT NOT NULL, content TEXT, at INTEGER, refused INTEGER, why TEXT,
     PRIMARY KEY (case_id, remote, item)
 ) WITHOUT ROWID;
 CREATE TABLE case_target (space TEXT PRIMARY KEY, target TEXT NOT NULL) WITHOUT ROWID;

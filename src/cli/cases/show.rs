@@ -141,7 +141,7 @@ fn in_kibana(sending: &CaseSending) -> String {
     };
     match sending.refused {
         0 => text,
-        count => format!("{text} (Kibana has refused {count} of its comments and alerts)"),
+        count => format!("{text} (Kibana has refused {count} of its parts)"),
     }
 }
 

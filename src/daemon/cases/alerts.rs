@@ -8,11 +8,7 @@ use std::{
 use async_trait::async_trait;
 use chrono::DateTime;
 
-use super::{
-    kibana::RemoteAttachments,
-    send::{SendFault, SendTurn},
-    text::is_ours,
-};
+use super::{kibana::RemoteAttachments, outcome::SendFault, send::SendTurn, text::is_ours};
 use crate::{cases::AttachedAlert, detect_db::AlertArrival, sinks::remote::RemoteError};
 
 /// How long an alert is waited for once it was delivered, in seconds: a search does not show it at once. After that its case
@@ -66,7 +62,7 @@ impl SendTurn<'_> {
     /// Whether an alert is neither there nor refused.
     pub(super) fn is_missing(&self, id: &str, there: &RemoteAttachments) -> bool {
         let item = alert_item(id);
-        !self.sent.contains(&item) && !self.refused.contains(&item) && !there.alerts.contains(id)
+        !self.sent.contains_key(&item) && !self.refused.contains(&item) && !there.alerts.contains(id)
     }
 
     /// Looks for all alerts that are missing, at once.

@@ -4,14 +4,25 @@ use serde_json::json;
 
 use super::{
     alerts::{FoundAlerts, alert_item},
-    kibana::RemoteAttachments,
-    send::{SendFault, SendTurn},
-    text::{comment, summaries, tag},
+    kibana::{RemoteAttachments, RemoteComment},
+    outcome::SendFault,
+    send::SendTurn,
+    text::{comment, content, summaries, tag},
 };
-use crate::cases::{ALERTS_MAX, AttachedAlert, AttachedContent, AttachedRule, CaseAttachment};
+use crate::cases::{ALERTS_MAX, AttachedAlert, AttachedContent, AttachedRule, CaseAttachment, SentItem};
+
+/// A text on its way.
+struct SentText {
+    /// Its name, by which it ends.
+    name: String,
+    text: String,
+    /// What is remembered of it.
+    content: String,
+}
 
 impl<'a> SendTurn<'a> {
-    /// Adds the texts of an attachment: a comment, or the summary of alerts. Returns whether one is new.
+    /// Adds the texts of an attachment: a comment, or the summary of alerts; or changes a comment that was changed here. Returns
+    /// whether something is new.
     pub(super) async fn texts(
         &mut self,
         remote: &str,
@@ -19,34 +30,90 @@ impl<'a> SendTurn<'a> {
         there: &RemoteAttachments,
     ) -> Result<bool, SendFault> {
         let name = tag(&attachment.id);
-        let texts = match &attachment.content {
+        match &attachment.content {
             AttachedContent::Comment { comment: text } => {
+                let content = content(text);
                 let text = comment(&name, text, &attachment.created_by.username, &attachment.created_at);
-                vec![(name, text)]
+                let is_changed = match self.sent.get(&name) {
+                    Some(sent) => sent.content != content,
+                    None => attachment.updated_at.is_some(),
+                };
+                let text = SentText { name, text, content };
+                match there.comments.get(&text.name) {
+                    Some(known) if is_changed && known.text != text.text => {
+                        self.change_text(remote, text, known).await
+                    }
+                    known => self.add_text(remote, text, known.is_some()).await,
+                }
             }
             AttachedContent::Alerts { ids, rule, .. } => {
                 let rule = rule.name.as_deref().unwrap_or("no rule");
-                summaries(&name, rule, &self.attached(ids))
+                let mut is_new = false;
+                for (name, text) in summaries(&name, rule, &self.attached(ids)) {
+                    let is_there = there.comments.contains_key(&name);
+                    let text = SentText { name, text, content: String::new() };
+                    is_new |= self.add_text(remote, text, is_there).await?;
+                }
+                Ok(is_new)
             }
             // Files stay here.
-            AttachedContent::File { .. } => Vec::new(),
-        };
-        let mut is_new = false;
-        for (name, text) in texts {
-            let is_known = self.sent.contains(&name) || self.refused.contains(&name);
-            if is_known || there.endings.contains(&name) {
-                continue;
-            }
-            let body = json!({ "type": "user", "comment": text, "owner": self.owner() });
-            let attached = self.with.api.attach(remote, &body).await;
-            match self.wrote(attached) {
-                Ok(()) => self.keep_sent(vec![name]).await?,
-                Err(SendFault::Refused(said)) => self.keep_refused(vec![name], said).await?,
-                Err(fault) => return Err(fault),
-            }
-            is_new = true;
+            AttachedContent::File { .. } => Ok(false),
         }
-        Ok(is_new)
+    }
+
+    /// Adds a text unless it is there. What is known is that it was: somebody may have removed it there.
+    async fn add_text(&mut self, remote: &str, text: SentText, is_there: bool) -> Result<bool, SendFault> {
+        let SentText { name, text, content } = text;
+        if self.refused.contains(&name) {
+            return Ok(false);
+        }
+        if let Some(known) = self.sent.get(&name) {
+            if known.content == content {
+                return Ok(false);
+            }
+            if !is_there {
+                self.unseen += usize::from(self.may_be_unseen(known));
+                return Ok(false);
+            }
+        }
+        if is_there {
+            self.keep_sent(vec![(name, content)]).await?;
+            return Ok(false);
+        }
+        let body = json!({ "type": "user", "comment": text, "owner": self.owner() });
+        let attached = self.with.api.attach(remote, &body).await;
+        match self.wrote(attached) {
+            Ok(()) => self.keep_sent(vec![(name, content)]).await?,
+            Err(SendFault::Refused(said)) => self.keep_refused(vec![name], said).await?,
+            Err(fault) => return Err(fault),
+        }
+        Ok(true)
+    }
+
+    /// Changes a comment there.
+    async fn change_text(
+        &mut self,
+        remote: &str,
+        text: SentText,
+        there: &RemoteComment,
+    ) -> Result<bool, SendFault> {
+        let SentText { name, text, content } = text;
+        if self.refused.contains(&name) {
+            return Ok(false);
+        }
+        let body = json!({ "type": "user", "comment": text, "owner": self.owner() });
+        let changed = self.with.api.edit(remote, there, &body).await;
+        match self.wrote(changed) {
+            Ok(()) => self.keep_sent(vec![(name, content)]).await?,
+            Err(SendFault::Refused(said)) => self.keep_refused(vec![name], said).await?,
+            Err(fault) => return Err(fault),
+        }
+        Ok(true)
+    }
+
+    /// Whether a search may not show it yet.
+    pub(super) fn may_be_unseen(&self, item: &SentItem) -> bool {
+        self.with.clock.now() < item.at.saturating_add(self.with.search_lag)
     }
 
     fn attached(&self, ids: &[String]) -> Vec<&'a AttachedAlert> {
@@ -76,10 +143,11 @@ impl<'a> SendTurn<'a> {
             "type": "alert", "alertId": ids, "index": indices, "rule": rule, "owner": self.owner(),
         });
         let attached = self.with.api.attach(remote, &body).await;
-        let items = ids.iter().map(|id| alert_item(id)).collect();
+        let items: Vec<String> = ids.iter().map(|id| alert_item(id)).collect();
         match self.wrote(attached) {
             Ok(()) => {
                 there.alerts.extend(ids);
+                let items = items.into_iter().map(|item| (item, String::new())).collect();
                 self.keep_sent(items).await?;
             }
             // Their summary is there.

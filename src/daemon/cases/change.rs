@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::cases::{SentFields, TAGS_MAX};
+use crate::cases::{ASSIGNEES_MAX, Assignee, SentFields, TAGS_MAX};
 
 /// The members to change; `None` if there are none. `base` is what was last sent: one of these. Without it everything that
 /// differs is changed.
@@ -33,6 +33,11 @@ pub(super) fn change(
     members!(title, description, severity, category, status);
     let tags = tags(base, wanted, there, tag);
     member("tags", true, tags != there.tags, json!(tags));
+    let assignees = assignees(base, wanted, there);
+    member("assignees", true, assignees != there.assignees, json!(assignees));
+    if let Some(fields) = custom_fields(base, wanted, there) {
+        member("customFields", true, true, json!(fields));
+    }
     (!change.is_empty()).then_some(Value::Object(change))
 }
 
@@ -50,6 +55,48 @@ fn tags(base: &[SentFields], wanted: &SentFields, there: &SentFields, tag: &str)
         }
     }
     tags
+}
+
+/// Those there, without those that were removed here, with those that were added here.
+fn assignees(base: &[SentFields], wanted: &SentFields, there: &SentFields) -> BTreeSet<Assignee> {
+    let was = |one: &Assignee| base.iter().any(|base| base.assignees.contains(one));
+    let remains = there.assignees.iter().filter(|one| wanted.assignees.contains(*one) || !was(one));
+    let was_always =
+        |one: &Assignee| !base.is_empty() && base.iter().all(|base| base.assignees.contains(one));
+    let added = wanted.assignees.iter().filter(|one| !was_always(one));
+    added.chain(remains).take(ASSIGNEES_MAX).cloned().collect()
+}
+
+/// The values there with those that were changed here; `None` if there are none. Kibana replaces all of them.
+fn custom_fields(base: &[SentFields], wanted: &SentFields, there: &SentFields) -> Option<Vec<Value>> {
+    let find = |fields: &SentFields, key: &Value| -> Option<Value> {
+        fields.custom_fields.iter().find(|field| field["key"] == *key).cloned()
+    };
+    let mut fields = there.custom_fields.clone();
+    let mut is_changed = false;
+    let mut set = |field: Value| {
+        match fields.iter_mut().find(|known| known["key"] == field["key"]) {
+            Some(known) if known["value"] == field["value"] => return,
+            Some(known) => *known = field,
+            None if field["value"].is_null() => return,
+            None => fields.push(field),
+        }
+        is_changed = true;
+    };
+    for field in &wanted.custom_fields {
+        let is_as_sent = |base: &SentFields| find(base, &field["key"]).as_ref() == Some(field);
+        if base.is_empty() || !base.iter().all(is_as_sent) {
+            set(field.clone());
+        }
+    }
+    // What has no value here any more.
+    for mut field in base.iter().flat_map(|base| base.custom_fields.clone()) {
+        if find(wanted, &field["key"]).is_none() {
+            field["value"] = Value::Null;
+            set(field);
+        }
+    }
+    is_changed.then_some(fields)
 }
 
 #[cfg(test)]
@@ -102,6 +149,35 @@ mod tests {
         let base = fields("one", &[]);
         let expected = json!({ "tags": ["ccfd:1"] });
         assert_eq!(change(std::slice::from_ref(&base), &base, &fields("one", &[]), "ccfd:1"), Some(expected));
+    }
+
+    #[test]
+    fn who_works_on_it_and_custom_fields_are_changed_one_by_one() {
+        let uids = |uids: &[&str]| uids.iter().map(|uid| Assignee { uid: (*uid).to_owned() }).collect();
+        let field = |key: &str, value: Value| json!({ "key": key, "type": "text", "value": value });
+        let with = |people: &[&str], custom_fields: &[Value]| SentFields {
+            assignees: uids(people),
+            custom_fields: custom_fields.to_vec(),
+            ..fields("one", &[])
+        };
+        let base = [with(&["ann", "bob"], &[field("a", json!("1")), field("b", json!("2"))])];
+        let there = SentFields {
+            tags: ["ccfd:1".to_owned()].into(),
+            ..with(
+                &["ann", "bob", "own"],
+                &[field("a", json!("theirs")), field("b", json!("2")), field("c", json!("3"))],
+            )
+        };
+        assert_eq!(change(&base, &base[0], &there, "ccfd:1"), None, "what was changed there remains");
+        let wanted = with(&["bob", "cem"], &[field("a", json!("1")), field("d", json!("4"))]);
+        let expected = json!({
+            "assignees": [{ "uid": "bob" }, { "uid": "cem" }, { "uid": "own" }],
+            "customFields": [
+                field("a", json!("theirs")), field("b", Value::Null), field("c", json!("3")), field("d", json!("4")),
+            ],
+        });
+        assert_eq!(change(&base, &wanted, &there, "ccfd:1"), Some(expected));
+        assert_eq!(change(&[], &wanted, &SentFields { tags: there.tags, ..wanted.clone() }, "ccfd:1"), None);
     }
 
     #[test]

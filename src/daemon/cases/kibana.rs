@@ -1,6 +1,6 @@
 //! The cases of a Kibana, by its public API.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,8 +10,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use super::text::ending;
 use crate::{
-    cases::{CaseSeverity, CaseStatus, SentFields},
+    cases::{Assignee, CaseSeverity, CaseStatus, SentFields},
     sinks::{kibana_index::KibanaClient, remote::RemoteError},
 };
 
@@ -33,8 +34,18 @@ pub(super) struct RemoteCase {
 pub(super) struct RemoteAttachments {
     /// The ids of alerts.
     pub(super) alerts: BTreeSet<String>,
-    /// How each comment ends.
-    pub(super) endings: BTreeSet<String>,
+    /// What was attached together: the id of the attachment, and those of its alerts.
+    pub(super) lists: Vec<(String, Vec<String>)>,
+    /// The comments, by the name at their end.
+    pub(super) comments: BTreeMap<String, RemoteComment>,
+}
+
+/// A comment there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RemoteComment {
+    pub(super) id: String,
+    pub(super) version: String,
+    pub(super) text: String,
 }
 
 /// Why Kibana did not do something.
@@ -78,6 +89,12 @@ pub(super) trait CasesApi: Send + Sync {
     /// Attaches a comment or alerts.
     async fn attach(&self, id: &str, attachment: &Value) -> Result<(), CasesApiError>;
 
+    /// Changes a comment that is known with this version.
+    async fn edit(&self, id: &str, comment: &RemoteComment, change: &Value) -> Result<(), CasesApiError>;
+
+    /// Removes a comment, or alerts.
+    async fn detach(&self, id: &str, attachment: &str) -> Result<(), CasesApiError>;
+
     /// Changes members of a case that is known with this version.
     async fn update(&self, case: &RemoteCase, change: &Value) -> Result<(), CasesApiError>;
 }
@@ -113,6 +130,8 @@ impl KibanaCases {
             StatusCode::CONFLICT => CasesApiError::Conflict,
             // Otherwise the space or the path is missing.
             StatusCode::NOT_FOUND if said.contains("Saved object [cases") => CasesApiError::Gone,
+            // A matter of the licence.
+            StatusCode::FORBIDDEN if said.contains("assign users") => CasesApiError::Refused(403, said),
             StatusCode::FORBIDDEN if said.contains("with owners") => CasesApiError::NotAllowed(said),
             status @ (StatusCode::BAD_REQUEST
             | StatusCode::NOT_ACCEPTABLE
@@ -161,7 +180,7 @@ impl CasesApi for KibanaCases {
         let path = format!("/api/cases/{}/alerts", segment(id));
         let alerts: Vec<WireAlert> = self.asked(Method::GET, &path, None).await?;
         let alerts = alerts.into_iter().map(|alert| alert.id).collect();
-        let mut all = RemoteAttachments { alerts, endings: BTreeSet::new() };
+        let mut all = RemoteAttachments { alerts, ..RemoteAttachments::default() };
         let (mut seen, mut total) = (0, 0);
         // The oldest first; what is behind the last page of these is among the newest.
         for order in ["asc", "desc"] {
@@ -174,10 +193,7 @@ impl CasesApi for KibanaCases {
                 total = found.total;
                 let count = found.comments.len();
                 seen += count as u64;
-                for attachment in found.comments {
-                    all.alerts.extend(attachment.alert_id.map(OneOrMore::all).unwrap_or_default());
-                    all.endings.extend(attachment.comment.as_deref().and_then(super::text::ending));
-                }
+                found.comments.into_iter().for_each(|attachment| all.take(attachment));
                 if count < PAGE || (order == "desc" && seen >= total) {
                     return Ok(all);
                 }
@@ -192,6 +208,22 @@ impl CasesApi for KibanaCases {
     async fn attach(&self, id: &str, attachment: &Value) -> Result<(), CasesApiError> {
         let path = format!("/api/cases/{}/comments", segment(id));
         self.asked::<WireCase>(Method::POST, &path, Some(attachment)).await.map(drop)
+    }
+
+    async fn edit(&self, id: &str, comment: &RemoteComment, change: &Value) -> Result<(), CasesApiError> {
+        let mut change = change.clone();
+        change["id"] = json!(comment.id);
+        change["version"] = json!(comment.version);
+        let path = format!("/api/cases/{}/comments", segment(id));
+        self.asked::<WireCase>(Method::PATCH, &path, Some(&change)).await.map(drop)
+    }
+
+    async fn detach(&self, id: &str, attachment: &str) -> Result<(), CasesApiError> {
+        let path = format!("/api/cases/{}/comments/{}", segment(id), segment(attachment));
+        match self.ask(Method::DELETE, &path, None).await {
+            Ok(_) | Err(CasesApiError::Gone) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn update(&self, case: &RemoteCase, change: &Value) -> Result<(), CasesApiError> {
@@ -237,13 +269,39 @@ struct WireCase {
     #[serde(default)]
     category: Option<String>,
     status: CaseStatus,
+    #[serde(default)]
+    assignees: BTreeSet<Assignee>,
+    #[serde(default, rename = "customFields")]
+    custom_fields: Vec<Value>,
 }
 
 impl From<WireCase> for RemoteCase {
     fn from(case: WireCase) -> Self {
-        let WireCase { id, version, title, description, tags, severity, category, status } = case;
-        let tags = tags.into_iter().collect();
-        Self { id, version, fields: SentFields { title, description, tags, severity, category, status } }
+        let fields = SentFields {
+            title: case.title,
+            description: case.description,
+            tags: case.tags.into_iter().collect(),
+            severity: case.severity,
+            category: case.category,
+            status: case.status,
+            assignees: case.assignees,
+            custom_fields: case.custom_fields,
+        };
+        Self { id: case.id, version: case.version, fields }
+    }
+}
+
+impl RemoteAttachments {
+    fn take(&mut self, attachment: WireAttachment) {
+        let WireAttachment { id, version, comment, alert_id } = attachment;
+        if let Some(alerts) = alert_id.map(OneOrMore::all) {
+            self.alerts.extend(alerts.iter().cloned());
+            self.lists.push((id, alerts));
+        } else if let Some(text) = comment
+            && let Some(name) = ending(&text)
+        {
+            self.comments.entry(name).or_insert(RemoteComment { id, version, text });
+        }
     }
 }
 
@@ -260,6 +318,8 @@ struct WireAlert {
 
 #[derive(Deserialize)]
 struct WireAttachment {
+    id: String,
+    version: String,
     #[serde(default)]
     comment: Option<String>,
     #[serde(default, rename = "alertId")]

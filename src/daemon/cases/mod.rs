@@ -6,8 +6,11 @@
 //! | `worker` | finds cases that have changed, and keeps what came of them |
 //! | `send` | one case, step by step |
 //! | `attach` | its comments and alerts |
+//! | `removed` | what of these was removed here |
 //! | `alerts` | where its alerts are, and how long they are waited for |
 //! | `change` | what to change of a case there |
+//! | `members` | what some Kibanas refuse of a case, and is left out then |
+//! | `outcome` | what becomes of a case |
 //! | `text` | what there is to read: comments, summaries of alerts |
 //! | `kibana` | Kibana's API |
 //!
@@ -19,6 +22,9 @@ mod alerts;
 mod attach;
 mod change;
 mod kibana;
+mod members;
+mod outcome;
+mod removed;
 mod send;
 #[cfg(test)]
 mod tests;
@@ -33,6 +39,7 @@ use tokio::sync::watch;
 use self::{
     alerts::{AlertsSink, FindsAlerts},
     kibana::KibanaCases,
+    members::RefusedMembers,
     send::CaseSender,
     worker::{CaseTarget, CaseWorker},
 };
@@ -133,6 +140,8 @@ impl CaseRoute {
             database: Arc::new(DetectThread::new(assembly.config.state.dir.join(FILE_NAME))),
             space: Arc::from(self.settings.space.as_str()),
             clock: assembly.clock.clone(),
+            search_lag: target.search_lag,
+            members: RefusedMembers::default(),
         };
         CaseWorker::new(sender, target, progress, assembly.retry(&self.settings.sink))
     }

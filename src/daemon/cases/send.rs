@@ -1,7 +1,10 @@
 //! One case is sent: created unless it is there, what is missing is attached, what has changed is changed. Each step looks at
 //! what is there first, so it can be repeated after a kill at any moment.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use collectors::Clock;
 use serde_json::{Value, json};
@@ -10,12 +13,17 @@ use super::{
     alerts::{AlertsSink, FoundAlerts},
     change::change,
     kibana::{CasesApi, CasesApiError, RemoteCase},
+    members::{RefusedMembers, is_member},
+    outcome::{AlertsWait, CaseSent, SendFault, may_be_done},
     text::tag,
 };
 use crate::{
-    cases::{AttachedContent, CaseError, CaseOwner, CaseStatus, CaseToSend, SentFields, SentItems, TAGS_MAX},
+    cases::{
+        AttachedContent, CaseError, CaseOwner, CaseStatus, CaseToSend, SentFields, SentItem, SentItems,
+        TAGS_MAX,
+    },
     detect_db::{DetectDb, DetectThread},
-    sinks::remote::{RemoteError, RemoteErrorKind},
+    sinks::remote::RemoteError,
 };
 
 /// How often a change is tried that somebody else's change refuses.
@@ -31,80 +39,10 @@ pub(super) struct CaseSender {
     pub(super) database: Arc<DetectThread>,
     pub(super) space: Arc<str>,
     pub(super) clock: Clock,
-}
-
-/// What became of a case.
-#[derive(Debug)]
-pub(super) enum CaseSent {
-    /// All of it is there.
-    Whole(String),
-    /// All but alerts that are waited for.
-    Partly(String, AlertsWait),
-    /// All but what Kibana refuses. The text may quote it.
-    Incomplete(String),
-}
-
-/// What alerts are waited for.
-#[derive(Debug)]
-pub(super) enum AlertsWait {
-    /// They may be found soon.
-    Short,
-    /// They may take long.
-    Long,
-    /// Looking for them failed.
-    Failed(RemoteError),
-}
-
-/// Why a case was not sent.
-#[derive(Debug)]
-pub(super) enum SendFault {
-    /// Kibana or Elasticsearch failed.
-    Remote(RemoteError),
-    /// Kibana refuses this case each time. The text may quote the case.
-    Refused(String),
-    /// The key may not do this with cases of this owner.
-    NotAllowed(String),
-    /// Somebody else changed the case each time.
-    Conflict,
-    /// What was done could not be kept.
-    Database(CaseError),
-}
-
-impl From<CasesApiError> for SendFault {
-    fn from(error: CasesApiError) -> Self {
-        match error {
-            CasesApiError::Remote(error) => Self::Remote(error),
-            CasesApiError::Conflict => Self::Conflict,
-            CasesApiError::Gone => Self::gone(),
-            CasesApiError::NotAllowed(said) => {
-                Self::NotAllowed(format!("Kibana refuses it (status 403): {said}"))
-            }
-            CasesApiError::TooMuch(count) => Self::Refused(format!(
-                "{count} comments and alerts are attached to it in Kibana, more than its API shows: remove some there"
-            )),
-            CasesApiError::Refused(status, said) => {
-                Self::Refused(format!("Kibana refuses it (status {status}): {said}"))
-            }
-        }
-    }
-}
-
-impl From<CaseError> for SendFault {
-    fn from(error: CaseError) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<RemoteError> for SendFault {
-    fn from(error: RemoteError) -> Self {
-        Self::Remote(error)
-    }
-}
-
-impl SendFault {
-    fn gone() -> Self {
-        Self::Refused("it was deleted in Kibana, and is not created there again".to_owned())
-    }
+    /// How long a search there may not show what was written, in seconds.
+    pub(super) search_lag: i64,
+    /// What of cases was refused.
+    pub(super) members: RefusedMembers,
 }
 
 impl CaseSender {
@@ -116,9 +54,11 @@ impl CaseSender {
             sent: case.sent.clone(),
             refused: case.refused.clone(),
             said: None,
+            left_out: BTreeMap::new(),
             base: case.fields.clone(),
             is_unsure: false,
             summarised: 0,
+            unseen: 0,
         };
         let done = turn.run().await;
         (done, turn.is_unsure)
@@ -148,17 +88,21 @@ pub(super) struct SendTurn<'a> {
     pub(super) with: &'a CaseSender,
     pub(super) of: &'a CaseToSend,
     /// What is known to be there.
-    pub(super) sent: BTreeSet<String>,
+    pub(super) sent: BTreeMap<String, SentItem>,
     /// What Kibana has refused of this version of the case.
     pub(super) refused: BTreeSet<String>,
     /// How it refused it, the last time.
     pub(super) said: Option<String>,
+    /// Members that Kibana refuses, and how. They are left out.
+    pub(super) left_out: BTreeMap<String, String>,
     /// What was last sent of the case itself: one of these.
-    base: Vec<SentFields>,
+    pub(super) base: Vec<SentFields>,
     /// Whether something was begun whose end is not kept.
     is_unsure: bool,
     /// Alerts of which there is only a summary.
     pub(super) summarised: usize,
+    /// Changes and removals of what a search does not show yet.
+    pub(super) unseen: usize,
 }
 
 impl SendTurn<'_> {
@@ -183,6 +127,7 @@ impl SendTurn<'_> {
                 is_attached |= self.alerts(&remote.id, ids, rule, &mut there, &found).await?;
             }
         }
+        is_attached |= self.removals(&remote.id, &there).await?;
         if is_attached || opens {
             remote = self.with.api.get(&remote.id).await?.ok_or_else(SendFault::gone)?;
         }
@@ -196,8 +141,18 @@ impl SendTurn<'_> {
             0 => format!("case {id}"),
             count => format!("case {id}, where {count} alerts are only in comments"),
         };
-        if found.waits() {
+        let without: Vec<&str> =
+            self.refused.iter().map(String::as_str).filter(|item| is_member(item)).collect();
+        let text = match without.is_empty() {
+            true => text,
+            false => format!("{text}, without {}", without.join(" and ")),
+        };
+        if found.waits() || self.unseen > 0 {
             let mut waits = text;
+            if self.unseen > 0 {
+                waits +=
+                    &format!("; {} comments are changed or removed once a search shows them", self.unseen);
+            }
             if let (1.., Some(sink)) = (found.due, &self.with.alerts) {
                 waits += &format!("; {} alerts are not delivered to sink `{}` yet", found.due, sink.name);
             }
@@ -211,12 +166,12 @@ impl SendTurn<'_> {
                     );
                     AlertsWait::Failed(error)
                 }
-                None if found.is_soon => AlertsWait::Short,
+                None if found.is_soon || self.unseen > 0 => AlertsWait::Short,
                 None => AlertsWait::Long,
             };
             return CaseSent::Partly(waits, wait);
         }
-        if self.refused.is_empty() {
+        if self.refused.iter().all(|item| is_member(item)) {
             return CaseSent::Whole(text);
         }
         let said = self.said.as_deref().unwrap_or("Kibana has refused parts of it");
@@ -239,17 +194,38 @@ impl SendTurn<'_> {
             }
             None => {
                 let new = SentFields { status: CaseStatus::Open, ..wanted.clone() };
-                let body = self.new_case(&new);
-                self.keep_fields(vec![new]).await?;
-                let created = api.create(&body).await;
-                self.wrote(created)?
+                self.create(new).await?
             }
         };
         let (remote, version) = (found.id.clone(), of.case.version.clone());
         let known =
             self.keep(move |db, space, id| db.cases(space).keep_remote(id, &remote, &version)).await?;
         SentItems { sent: self.sent, refused: self.refused } = known;
+        self.keep_left_out().await?;
         Ok(found)
+    }
+
+    /// Creates the case there, without what Kibana refuses of it.
+    async fn create(&mut self, new: SentFields) -> Result<RemoteCase, SendFault> {
+        let mut body = self.new_case(&new);
+        self.keep_fields(vec![new.clone()]).await?;
+        let mut created = self.with.api.create(&body).await;
+        while created.as_ref().is_err_and(|error| self.leave_out(&mut body, error)) {
+            self.base.clear();
+            self.keep_fields(vec![self.as_sent(&new)]).await?;
+            created = self.with.api.create(&body).await;
+        }
+        self.wrote(created)
+    }
+
+    /// Keeps what is left out of this version of the case.
+    async fn keep_left_out(&mut self) -> Result<(), SendFault> {
+        for (member, said) in self.left_out.clone() {
+            if !self.refused.contains(&member) {
+                self.keep_refused(vec![member], said).await?;
+            }
+        }
+        Ok(())
     }
 
     fn new_case(&self, wanted: &SentFields) -> Value {
@@ -264,6 +240,12 @@ impl SendTurn<'_> {
         if let Some(category) = &wanted.category {
             body["category"] = json!(category);
         }
+        if !wanted.assignees.is_empty() {
+            body["assignees"] = json!(wanted.assignees);
+        }
+        if !wanted.custom_fields.is_empty() {
+            body["customFields"] = json!(wanted.custom_fields);
+        }
         body
     }
 
@@ -275,7 +257,7 @@ impl SendTurn<'_> {
     async fn update(&mut self, mut remote: RemoteCase, wanted: &SentFields) -> Result<(), SendFault> {
         let tag = tag(&self.of.case.id);
         let mut attempt = 0;
-        while let Some(change) = change(&self.base, wanted, &remote.fields, &tag) {
+        while let Some(change) = self.change(wanted, &remote, &tag) {
             if attempt == 0 && !self.base.contains(wanted) {
                 // It may arrive without our hearing so.
                 let mut tried = self.base.clone();
@@ -284,7 +266,12 @@ impl SendTurn<'_> {
                 self.keep_fields(tried.split_off(from)).await?;
             }
             attempt += 1;
+            let mut change = change;
             let updated = self.with.api.update(&remote, &change).await;
+            if updated.as_ref().is_err_and(|error| self.leave_out(&mut change, error)) {
+                self.keep_left_out().await?;
+                continue;
+            }
             match self.wrote(updated) {
                 Ok(()) => break,
                 Err(SendFault::Conflict) if attempt < CONFLICTS_MAX => {
@@ -298,12 +285,20 @@ impl SendTurn<'_> {
                 }
             }
         }
-        if self.base != [wanted.clone()] {
-            self.keep_fields(vec![wanted.clone()]).await?;
+        let sent = self.as_sent(wanted);
+        if self.base != [sent.clone()] {
+            self.keep_fields(vec![sent]).await?;
         }
         // An update that is repeated changes nothing.
         self.is_unsure = false;
         Ok(())
+    }
+
+    /// What to change of the case there, without what Kibana refuses.
+    fn change(&self, wanted: &SentFields, remote: &RemoteCase, tag: &str) -> Option<Value> {
+        let mut change = change(&self.base, wanted, &remote.fields, tag)?;
+        self.strip(&mut change);
+        change.as_object().is_some_and(|members| !members.is_empty()).then_some(change)
     }
 
     /// Something was written, and is to be kept next; or it is unknown whether it was; or it was refused.
@@ -327,8 +322,12 @@ impl SendTurn<'_> {
         self.keep(move |db, space, id| db.cases(space).keep_fields(id, &fields)).await
     }
 
-    pub(super) async fn keep_sent(&mut self, items: Vec<String>) -> Result<(), SendFault> {
-        self.sent.extend(items.iter().cloned());
+    /// Keeps that items are there, each with what is remembered of it.
+    pub(super) async fn keep_sent(&mut self, items: Vec<(String, String)>) -> Result<(), SendFault> {
+        let at = self.with.clock.now();
+        let item = |(name, content)| (name, SentItem { content, at });
+        let items: BTreeMap<String, SentItem> = items.into_iter().map(item).collect();
+        self.sent.extend(items.clone());
         self.keep(move |db, space, id| db.cases(space).keep_sent(id, &items)).await
     }
 
@@ -341,7 +340,7 @@ impl SendTurn<'_> {
     }
 
     /// Keeps what was done.
-    async fn keep<T: Send + 'static>(
+    pub(super) async fn keep<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut DetectDb, &str, &str) -> Result<T, CaseError> + Send + 'static,
     ) -> Result<T, SendFault> {
@@ -349,28 +348,5 @@ impl SendTurn<'_> {
         let kept = self.with.database.run(move |db| work(db, &space, &id)).await?;
         self.is_unsure = false;
         Ok(kept)
-    }
-}
-
-/// Whether a request that failed so may have been carried out.
-fn may_be_done(kind: &RemoteErrorKind) -> bool {
-    match kind {
-        RemoteErrorKind::Unreachable(_)
-        | RemoteErrorKind::Overloaded { .. }
-        | RemoteErrorKind::RunFailed { .. }
-        | RemoteErrorKind::NotUnderstood(_)
-        | RemoteErrorKind::Unconfirmed { .. } => true,
-        RemoteErrorKind::Untrusted(_)
-        | RemoteErrorKind::Throttled { .. }
-        | RemoteErrorKind::StorageFull { .. }
-        | RemoteErrorKind::Unauthorized { .. }
-        | RemoteErrorKind::Forbidden { .. }
-        | RemoteErrorKind::PolicyDenied { .. }
-        | RemoteErrorKind::NotFound { .. }
-        | RemoteErrorKind::PlaceAtFault { .. }
-        | RemoteErrorKind::Refused { .. }
-        | RemoteErrorKind::Intercepted { .. }
-        | RemoteErrorKind::Secret(_)
-        | RemoteErrorKind::Settings(_) => false,
     }
 }

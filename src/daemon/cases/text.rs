@@ -1,6 +1,7 @@
 //! What a Kibana gets to read: comments of people, and the summary of alerts. Each text ends with the name by which it is found
 //! again, so that it is added once.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value;
 
 use crate::{
@@ -21,6 +22,17 @@ const VALUE_CHARS_MAX: usize = 200;
 /// The tag by which a case is found again.
 pub(super) fn tag(case: &str) -> String {
     format!("{PREFIX}{case}")
+}
+
+/// Whether a text with this name is a further one of what has the other name.
+pub(super) fn is_part(name: &str, of: &str) -> bool {
+    let number = name.strip_prefix(of).and_then(|rest| rest.strip_prefix('-'));
+    number.is_some_and(|number| number.parse::<usize>().is_ok())
+}
+
+/// What is remembered of a comment that was sent, to see whether it was changed here.
+pub(super) fn content(text: &str) -> String {
+    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The name at the end of a text, if it has one.

@@ -22,7 +22,7 @@ use self::{
     pause::SendPause,
     running::{RunningCase, RunningCases, SendEnded},
 };
-use super::send::{CaseSender, SendFault};
+use super::{outcome::SendFault, send::CaseSender};
 use crate::{
     cases::{CaseError, TargetBegun},
     detect_db::ActionResult,

@@ -17,7 +17,7 @@ use tokio::{sync::Notify, time::sleep};
 
 use super::super::{
     alerts::FindsAlerts,
-    kibana::{CasesApi, CasesApiError, RemoteAttachments, RemoteCase},
+    kibana::{CasesApi, CasesApiError, RemoteAttachments, RemoteCase, RemoteComment},
     text::ending,
 };
 use crate::{
@@ -56,6 +56,10 @@ pub(super) enum CaseCallFate {
     NotAllowed,
     /// Kibana refuses what was sent.
     Refused,
+    /// It refuses who is to work on the case.
+    NoAssignees,
+    /// It has no such custom field.
+    NoFields,
 }
 
 /// A case, and since when searches show it.
@@ -167,6 +171,13 @@ impl FakeKibana {
             CaseCallFate::Forbidden => Some(failed(RemoteErrorKind::Forbidden { code: "no".to_owned() })),
             CaseCallFate::NotAllowed => Some(Err(CasesApiError::NotAllowed("no".to_owned()))),
             CaseCallFate::Refused => Some(Err(CasesApiError::Refused(400, "no".to_owned()))),
+            CaseCallFate::NoAssignees => {
+                let said = "In order to assign users to cases, you must be subscribed to an Elastic Platinum license";
+                Some(Err(CasesApiError::Refused(403, said.to_owned())))
+            }
+            CaseCallFate::NoFields => {
+                Some(Err(CasesApiError::Refused(400, "Invalid custom field keys: env".to_owned())))
+            }
         };
         refused.unwrap_or_else(|| work(&mut self.cases.lock().unwrap()))
     }
@@ -204,6 +215,9 @@ impl CasesApi for FakeKibana {
                 severity: serde_json::from_value(body["severity"].clone()).unwrap(),
                 category: body["category"].as_str().map(str::to_owned),
                 status: CaseStatus::Open,
+                assignees: serde_json::from_value(body.get("assignees").cloned().unwrap_or(json!([])))
+                    .unwrap(),
+                custom_fields: body["customFields"].as_array().cloned().unwrap_or_default(),
             };
             let id = id();
             let case = RemoteCase { id: id.clone(), version: "1".to_owned(), fields };
@@ -221,9 +235,16 @@ impl CasesApi for FakeKibana {
             let mut all = RemoteAttachments::default();
             let case = cases.get(id).ok_or(CasesApiError::Gone)?;
             for (_, attachment) in case.attachments.iter().filter(|(seen_at, _)| *seen_at <= now) {
-                let ids = attachment["alertId"].as_array().into_iter().flatten();
-                all.alerts.extend(ids.map(|id| id.as_str().unwrap().to_owned()));
-                all.endings.extend(attachment["comment"].as_str().and_then(ending));
+                let id = attachment["id"].as_str().unwrap().to_owned();
+                let Some(text) = attachment["comment"].as_str() else {
+                    let ids: Vec<String> = serde_json::from_value(attachment["alertId"].clone()).unwrap();
+                    all.alerts.extend(ids.iter().cloned());
+                    all.lists.push((id, ids));
+                    continue;
+                };
+                let version = attachment["version"].as_str().unwrap().to_owned();
+                let comment = RemoteComment { id, version, text: text.to_owned() };
+                all.comments.extend(ending(text).map(|name| (name, comment)));
             }
             Ok(all)
         })
@@ -243,7 +264,36 @@ impl CasesApi for FakeKibana {
             if text.encode_utf16().count() > 30_000 || text.contains(UNLOVED) {
                 return Err(CasesApiError::Refused(400, "no such text".to_owned()));
             }
-            case.attachments.push((seen_at, attachment.clone()));
+            let mut attachment = attachment.clone();
+            attachment["id"] = json!(format!("attachment-{}", self.created.fetch_add(1, Ordering::Relaxed)));
+            attachment["version"] = json!("1");
+            case.attachments.push((seen_at, attachment));
+            case.case.version += "+";
+            Ok(())
+        })
+        .await
+    }
+
+    async fn edit(&self, id: &str, comment: &RemoteComment, change: &Value) -> Result<(), CasesApiError> {
+        self.call("edit", id, |cases| {
+            let case = cases.get_mut(id).ok_or(CasesApiError::Gone)?;
+            let mut known = case.attachments.iter_mut().map(|(_, attachment)| attachment);
+            let found = known.find(|found| found["id"] == comment.id).ok_or(CasesApiError::Gone)?;
+            if found["version"] != comment.version {
+                return Err(CasesApiError::Conflict);
+            }
+            found["comment"] = change["comment"].clone();
+            found["version"] = json!(format!("{}+", comment.version));
+            case.case.version += "+";
+            Ok(())
+        })
+        .await
+    }
+
+    async fn detach(&self, id: &str, attachment: &str) -> Result<(), CasesApiError> {
+        self.call("detach", id, |cases| {
+            let case = cases.get_mut(id).ok_or(CasesApiError::Gone)?;
+            case.attachments.retain(|(_, found)| found["id"] != attachment);
             case.case.version += "+";
             Ok(())
         })

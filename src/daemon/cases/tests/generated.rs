@@ -8,7 +8,7 @@ use super::{
     SEARCH_LAG, Scene,
     fake::CaseCallFate::{self, *},
 };
-use crate::cases::{CaseChange, CaseSeverity, CaseStatus, SentFields};
+use crate::cases::{AttachedContent, CaseChange, CaseSeverity, CaseStatus, SentFields};
 
 const FATES: [CaseCallFate; 9] = [
     LostBefore,
@@ -42,12 +42,27 @@ async fn one_history(seed: u64) {
                 cases.push(scene.create(&format!("case {}", cases.len())));
             }
             let case = &cases[rng.random_range(0..cases.len())];
-            match rng.random_range(0..4) {
+            match rng.random_range(0..6) {
                 0 => {
                     let names: Vec<String> =
                         (0..rng.random_range(1..4)).map(|more| format!("alert-{}", alerts + more)).collect();
                     alerts += names.len();
                     scene.attach(case, &names.iter().map(String::as_str).collect::<Vec<_>>());
+                }
+                4 | 5 => {
+                    let parts = scene.attachments(case);
+                    let Some(part) = parts.get(rng.random_range(0..parts.len().max(1))) else { continue };
+                    let is_comment = scene.by(|cases, _| {
+                        let content = cases.attachment(case, part).unwrap().content;
+                        matches!(content, AttachedContent::Comment { .. })
+                    });
+                    match is_comment && rng.random_ratio(1, 2) {
+                        true => {
+                            comments += 1;
+                            scene.edit_comment(case, part, &format!("comment {comments}"));
+                        }
+                        false => scene.detach(case, part),
+                    }
                 }
                 1 => {
                     comments += 1;
@@ -90,6 +105,12 @@ async fn one_history(seed: u64) {
         assert_eq!(ids.len(), found.len(), "seed {seed}: an alert is attached twice");
         let expected = if scene.has_index { wanted.len() } else { 0 };
         assert_eq!(found.len(), expected, "seed {seed}");
+        for attachment in here.comments.iter().flatten() {
+            if let AttachedContent::Comment { comment } = &attachment.content {
+                let is_it = |text: &&String| text.starts_with(&format!("{comment}\n"));
+                assert_eq!(texts.iter().filter(is_it).count(), 1, "seed {seed}: {comment}");
+            }
+        }
         let unique: BTreeSet<&String> = texts.iter().collect();
         let written = here.comments.as_ref().map_or(0, Vec::len);
         assert_eq!((texts.len(), unique.len()), (written, written), "seed {seed}: comments");

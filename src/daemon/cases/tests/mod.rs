@@ -1,5 +1,6 @@
 //! Cases on their way to a Kibana in memory, on a clock that waits for nobody.
 
+mod edited;
 mod fake;
 mod faults;
 mod generated;
@@ -28,6 +29,7 @@ use tokio::{
 use self::fake::FakeKibana;
 use super::{
     alerts::AlertsSink,
+    members::RefusedMembers,
     send::CaseSender,
     text::tag,
     worker::{CaseTarget, CaseWorker},
@@ -131,6 +133,23 @@ impl Scene {
         self.by(|cases, stamp| cases.comment(case, text, stamp).unwrap());
     }
 
+    /// The ids of what is attached here.
+    fn attachments(&self, case: &str) -> Vec<String> {
+        let case = self.by(|cases, _| cases.get(case).unwrap());
+        case.comments.into_iter().flatten().map(|attachment| attachment.id).collect()
+    }
+
+    fn edit_comment(&self, case: &str, id: &str, text: &str) {
+        self.by(|cases, stamp| {
+            let version = cases.attachment(case, id).unwrap().version;
+            cases.edit_comment(case, id, &version, text, stamp).unwrap();
+        });
+    }
+
+    fn detach(&self, case: &str, id: &str) {
+        self.by(|cases, stamp| cases.detach(case, id, stamp).unwrap());
+    }
+
     fn change(&self, case: &str, change: &CaseChange) {
         self.by(|cases, stamp| cases.change(case, change, stamp).unwrap());
     }
@@ -154,6 +173,8 @@ impl Scene {
             database: Arc::new(DetectThread::new(self.path.clone())),
             space: Arc::from(self.space.as_str()),
             clock: self.clock.clone(),
+            search_lag: SEARCH_LAG,
+            members: RefusedMembers::default(),
         };
         let status = RouteStatus { route: ROUTE.to_owned(), ..RouteStatus::default() };
         let progress = self.registry.put(status);

@@ -110,7 +110,7 @@ async fn a_case_in_kibana_gets_no_more_alerts_than_it_can_have() {
     let case = scene.create("one");
     scene.send().await;
     let own: Vec<String> = (0..999).map(|number| format!("own-{number}")).collect();
-    let attachment = json!({ "type": "alert", "alertId": own, "index": own });
+    let attachment = json!({ "id": "own", "type": "alert", "alertId": own, "index": own });
     scene.kibana.cases.lock().unwrap().get_mut("remote-0").unwrap().attachments.push((0, attachment));
     scene.attach(&case, &["a-1", "a-2", "a-3"]);
     scene.send().await;

@@ -6,7 +6,7 @@ use super::{
     running::{RunningCase, SendEnded},
 };
 use crate::{
-    daemon::cases::send::{AlertsWait, CaseSent, SendFault},
+    daemon::cases::outcome::{AlertsWait, CaseSent, SendFault},
     detect_db::ActionResult,
     sinks::remote::RemoteError,
 };

@@ -10,7 +10,10 @@ use tokio::{
 
 use crate::{
     cases::{CaseOwner, CaseToSend},
-    daemon::cases::send::{CaseSender, CaseSent, SendFault},
+    daemon::cases::{
+        outcome::{CaseSent, SendFault},
+        send::CaseSender,
+    },
 };
 
 /// A case that is being sent.
